@@ -1,0 +1,109 @@
+"""Words that data and models share: what a batch holds and what the data tells the model. Shapes: B rows, L tokens.
+
+The only thing that flows "up" from data to a model is a frozen `TextSpec`; the only thing that flows down the other way
+is a `Tokenizer`, because a vocabulary may have to be learned from the training texts.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+MISSING = -100
+"""Label index of a row whose label is not known: costs nothing, counts nowhere (torch's `ignore_index`)."""
+
+Ids = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class HeadSpec:
+    """One classification head: a label column, its classes and how often training rows carry each."""
+
+    name: str
+    classes: tuple[str, ...]
+    counts: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        assert len(self.classes) == len(self.counts), f"head {self.name}: {len(self.classes)} classes, {len(self.counts)} counts"
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.classes)
+
+
+@dataclass(frozen=True)
+class TextSpec:
+    """What the data tells a text model: its heads, the vocabulary size, the padding id and the longest input."""
+
+    heads: tuple[HeadSpec, ...]
+    vocabulary_size: int
+    pad_id: int
+    max_length: int
+
+
+@dataclass
+class TextBatch:
+    """One micro-batch of tokenised texts.
+
+    ids, mask: (B, L) int64 and bool, padded to the longest row of the batch. labels: per head (B,) int64, `MISSING`
+    where unknown. rows: (B,) int64, each row's place in its split (predictions leave in input order by it).
+    window_counts: per head (K,) int64, how many labels of each class the whole accumulation window holds: dividing by
+    it makes 4 x 4 accumulated equal batch 16, missing labels and the last, shorter window included.
+    """
+
+    ids: Tensor
+    mask: Tensor
+    labels: dict[str, Tensor]
+    rows: Tensor
+    window_counts: dict[str, Tensor]
+
+    def to(self, device: torch.device, non_blocking: bool = False) -> "TextBatch":
+        def move(tensor: Tensor) -> Tensor:
+            return tensor.to(device, non_blocking=non_blocking)
+
+        labels = {name: move(tensor) for name, tensor in self.labels.items()}
+        counts = {name: move(tensor) for name, tensor in self.window_counts.items()}
+        return TextBatch(move(self.ids), move(self.mask), labels, move(self.rows), counts)
+
+    def pin_memory(self) -> "TextBatch":
+        labels = {name: tensor.pin_memory() for name, tensor in self.labels.items()}
+        counts = {name: tensor.pin_memory() for name, tensor in self.window_counts.items()}
+        return TextBatch(self.ids.pin_memory(), self.mask.pin_memory(), labels, self.rows.pin_memory(), counts)
+
+    def __len__(self) -> int:
+        return int(self.ids.shape[0])
+
+
+@runtime_checkable
+class Tokenizer(Protocol):
+    """Text to ids. Picklable (loader workers, spawn) and savable (a run folder must be able to test itself again)."""
+
+    pad_id: int
+    vocabulary_size: int
+    longest: int
+    """The longest input the model takes, in the unit of `lengths`."""
+    unit: str
+    """What `lengths` counts: "tokens" (special tokens included) or "words"."""
+
+    def lengths(self, texts: Sequence[str]) -> list[int]:
+        """Untruncated length of each text."""
+        ...
+
+    def encode(self, texts: Sequence[str], max_length: int) -> list[list[int]]:
+        """Ids of each text, cut to `max_length`, special tokens included, without padding."""
+        ...
+
+    def save(self, folder: Path) -> None: ...
+
+    def fingerprint(self) -> str:
+        """Hex digest that changes whenever `encode` would."""
+        ...
+
+
+Scores = Mapping[str, float]
+"""Flat map of metric names without the split prefix: `f1_macro`, `causa/f1_macro`, `loss`."""

@@ -1,0 +1,1 @@
+"""One callback a file, blind to concrete models."""

@@ -1,0 +1,1 @@
+"""Files, hub data sets and generators become columns, splits, labels and batches."""

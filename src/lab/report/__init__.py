@@ -1,0 +1,1 @@
+"""Tables and figures drawn from numbers alone: no lightning, no transformers."""
