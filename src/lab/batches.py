@@ -29,7 +29,9 @@ class HeadSpec:
     counts: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        assert len(self.classes) == len(self.counts), f"head {self.name}: {len(self.classes)} classes, {len(self.counts)} counts"
+        assert len(self.classes) == len(self.counts), (
+            f"head {self.name}: {len(self.classes)} classes, {len(self.counts)} counts"
+        )
 
     @property
     def num_classes(self) -> int:

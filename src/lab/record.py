@@ -1,0 +1,137 @@
+"""The run folder: the contract on disk between a run and everything that reads runs later. Its only reader and writer.
+
+Every file is written aside and renamed, so that a reader never sees half of one, and a full disk leaves the old one. A
+run that is killed keeps the record of its start, whose status says that no end was recorded. Imports no torch.
+"""
+
+import json
+import math
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+SCHEMA_VERSION = 1
+Status = Literal["completed", "early_stopped", "terminated", "failed", "interrupted"]
+UNENDED = "no end was recorded: the process is still running, or it was killed"
+
+FIELDS = (
+    "schema_version", "status", "reason", "failure", "command", "objective", "metrics", "baselines", "reference",
+    "parameters", "data", "timing_s", "throughput", "memory", "versions", "git_commit", "seed", "sweep", "model",
+    "requested", "process",
+)  # fmt: skip
+"""Top-level keys of run.json. `requested` holds what was asked for and met by something else (precision 16 on a CPU)."""
+
+
+class RunFolder:
+    """One run on disk.
+
+    config.yaml, run.json, history.jsonl, checkpoints/{best,last}.ckpt, tokenizer/, test_predictions.parquet,
+    classification_report.txt, figures/*.png; Hydra adds .hydra/ and train.log.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def best(self) -> Path:
+        return self.path / "checkpoints" / "best.ckpt"
+
+    @property
+    def last(self) -> Path:
+        return self.path / "checkpoints" / "last.ckpt"
+
+    @property
+    def config(self) -> Path:
+        return self.path / "config.yaml"
+
+    @property
+    def tokenizer(self) -> Path:
+        return self.path / "tokenizer"
+
+    @property
+    def figures(self) -> Path:
+        return self.path / "figures"
+
+    @property
+    def predictions(self) -> Path:
+        return self.path / "test_predictions.parquet"
+
+    def read(self) -> dict[str, Any]:
+        """run.json. Raises FileNotFoundError where there is none."""
+        record: dict[str, Any] = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
+        return record
+
+    def start(self, **fields: object) -> None:
+        """Write the first run.json; its status holds until an end is recorded."""
+        self._write(
+            {"schema_version": SCHEMA_VERSION, "status": "interrupted", "reason": UNENDED, "failure": None} | fields
+        )
+
+    def update(self, **fields: object) -> None:
+        """Replace top-level fields of run.json. Raises ValueError for a field or status the contract does not know."""
+        self._write(self.read() | fields)
+
+    def _write(self, record: Mapping[str, object]) -> None:
+        unknown = sorted(set(record) - set(FIELDS))
+        if unknown:
+            raise ValueError(f"run.json has no field {', '.join(unknown)}")
+        if record["status"] not in get_args(Status):
+            raise ValueError(f"status {record['status']!r} is none of {', '.join(get_args(Status))}")
+        self.write_text("run.json", json.dumps(plain(record), indent=2, ensure_ascii=False) + "\n")
+
+    def append_history(self, row: Mapping[str, object]) -> None:
+        """Add the row of one validation (`epoch`, `step`, then metrics with their split prefix)."""
+        with (self.path / "history.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(plain(row), ensure_ascii=False) + "\n")
+
+    def history(self) -> list[dict[str, Any]]:
+        """Rows so far; a last line torn by a kill is left out."""
+        path = self.path / "history.jsonl"
+        if not path.exists():
+            return []
+        text = path.read_text(encoding="utf-8")
+        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+
+    def cut_history(self, step: int) -> None:
+        """Drop rows after optimizer step `step`: a resumed run writes them again."""
+        kept = [row for row in self.history() if row["step"] <= step]
+        self.write_text("history.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept))
+
+    def write_text(self, name: str, text: str) -> None:
+        write_whole(self.path / name, lambda aside: aside.write_text(text, encoding="utf-8"))
+
+    def write_predictions(self, columns: Mapping[str, Iterable[object] | npt.NDArray[Any]]) -> None:
+        """Test rows in input order, one column per name."""
+        import pyarrow
+        import pyarrow.parquet
+
+        table = pyarrow.table({name: pyarrow.array(column) for name, column in columns.items()})
+        write_whole(self.predictions, lambda aside: pyarrow.parquet.write_table(table, aside))
+
+
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a file beside `path`, then rename it: readers see the old file or the new one, never half."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        write(aside)
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def plain(value: Any) -> Any:
+    """`value` as JSON can hold it: numpy and torch scalars as numbers, paths as text, NaN and infinities as null."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [plain(item) for item in value]
+    if isinstance(value, np.generic) or (hasattr(value, "item") and hasattr(value, "dtype")):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return str(value) if isinstance(value, Path) else value
