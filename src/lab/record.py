@@ -23,7 +23,10 @@ FIELDS = (
     "parameters", "data", "timing_s", "throughput", "memory", "versions", "git_commit", "seed", "sweep", "model",
     "requested", "process",
 )  # fmt: skip
-"""Top-level keys of run.json. `requested` holds what was asked for and met by something else (precision 16 on a CPU)."""
+"""Top-level keys of run.json.
+
+`requested` holds what was asked for and met by something else (precision 16 on a CPU).
+"""
 
 
 class RunFolder:

@@ -1,0 +1,59 @@
+"""best.ckpt (weights, by the objective) and last.ckpt (everything, to go on from), each written aside and renamed.
+
+last.ckpt is written at the end of each epoch and, when asked, every n micro-batches: never on an epoch's last batch,
+where a resume would lose that epoch's validation. A full disk leaves the older file whole.
+"""
+
+import math
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.pytorch.callbacks import Checkpoint
+
+from lab.errors import RunError, listed
+from lab.record import RunFolder, write_whole
+
+
+class BestAndLast(Checkpoint):
+    """Keeps the best value of the objective with its epoch and step; ties keep the earlier.
+
+    metric: as logged, `val/f1_macro`; mode: min or max. Raises RunError when the metric is never logged.
+    """
+
+    def __init__(self, folder: RunFolder, metric: str, mode: str, every_n_steps: int | None) -> None:
+        self.folder, self.metric, self.every_n_steps = folder, metric, every_n_steps
+        self.sign = 1.0 if mode == "max" else -1.0
+        self.value: float | None = None
+        self.epoch: int | None = None
+        self.step: int | None = None
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.sanity_checking or trainer.state.fn != "fit":
+            return
+        if self.metric not in trainer.callback_metrics:
+            names = sorted(name for name in trainer.callback_metrics if name.startswith("val/"))
+            raise RunError(f"objective.metric={self.metric} is not logged; there are {listed(names, 40)}")
+        value = float(trainer.callback_metrics[self.metric])
+        if math.isfinite(value) and (self.value is None or self.sign * value > self.sign * self.value):
+            self.value, self.epoch, self.step = value, trainer.current_epoch, trainer.global_step
+            self._save(trainer, "best")
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        due = self.every_n_steps is not None and (batch_idx + 1) % self.every_n_steps == 0
+        if due and batch_idx + 1 < trainer.num_training_batches:
+            self._save(trainer, "last")
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._save(trainer, "last")
+
+    def _save(self, trainer: pl.Trainer, which: str) -> None:
+        path = self.folder.best if which == "best" else self.folder.last
+        write_whole(path, lambda aside: trainer.save_checkpoint(aside, weights_only=which == "best"))
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"value": self.value, "epoch": self.epoch, "step": self.step}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.value, self.epoch, self.step = state_dict["value"], state_dict["epoch"], state_dict["step"]

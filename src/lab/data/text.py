@@ -1,0 +1,126 @@
+"""Texts ready for training: tokenised splits, their spec and loaders, and what the record says of their lengths.
+
+Order matters and goes one way: corpus -> tokenizer (learned from training texts where the model has no own) -> lengths
+-> `max_length` -> tokens -> loaders.
+"""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from lab import schema
+from lab.batches import HeadSpec, TextBatch, TextSpec, Tokenizer
+from lab.data.buckets import Draw, EvalDraws, TrainDraws
+from lab.data.corpus import Corpus
+from lab.data.loader import Loader, TokenRows
+from lab.data.tokens import full_lengths, prune, tokenise
+from lab.errors import Mistake, RequestError
+
+log = logging.getLogger(__name__)
+
+
+class TextData:
+    """The three splits of a corpus as loaders.
+
+    accumulation: epoch -> micro-batches per optimizer step. Raises RequestError where `data.max_length` is more than
+    the model can read.
+    """
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        tokenizer: Tokenizer,
+        config: schema.Data,
+        cache: schema.Cache,
+        accumulation: Callable[[int], int],
+        seed: int,
+        pin_memory: bool,
+    ) -> None:
+        self.corpus, self.config, self.accumulation, self.seed = corpus, config, accumulation, seed
+        self.pin_memory = pin_memory
+        self.batch_size = config.batch_size
+        folder = Path(cache.dir).expanduser()
+        lengths = full_lengths(
+            corpus.splits["train"].texts, tokenizer, folder, f"{corpus.fingerprint}/train", _ticker("measuring", corpus)
+        )
+        max_length = resolve_max_length(config.max_length, lengths, tokenizer)
+        self.length_facts = length_facts(lengths, max_length, tokenizer.unit)
+        ticks = _ticker("tokenising", corpus)
+        self.rows = {
+            split: TokenRows(
+                tokenise(rows.texts, tokenizer, max_length, folder, f"{corpus.fingerprint}/{split}", ticks),
+                rows.labels,
+                corpus.heads,
+                tokenizer.pad_id,
+            )
+            for split, rows in corpus.splits.items()
+        }
+        prune(folder, cache.max_gib)
+        self.spec = TextSpec(corpus.heads, tokenizer.vocabulary_size, tokenizer.pad_id, max_length)
+
+    @property
+    def heads(self) -> tuple[HeadSpec, ...]:
+        return self.corpus.heads
+
+    def train_loader(self) -> Loader:
+        return self._loader("train", self.train_draws())
+
+    def val_loader(self) -> Loader:
+        return self._loader("val", EvalDraws(self.rows["val"].tokens.lengths, self.config.eval_batch_size))
+
+    def test_loader(self) -> Loader:
+        return self._loader("test", EvalDraws(self.rows["test"].tokens.lengths, self.config.eval_batch_size))
+
+    def train_draws(self) -> TrainDraws:
+        return TrainDraws(self.rows["train"].tokens.lengths, self.batch_size, self.accumulation, self.seed)
+
+    def longest(self, size: int) -> TextBatch:
+        """One training batch of the `size` longest rows (repeated where there are fewer): the worst case for memory."""
+        order = np.argsort(-self.rows["train"].tokens.lengths.astype(np.int64), kind="stable")
+        rows = np.resize(order, size)
+        return self.rows["train"][Draw(rows, rows)]
+
+    def _loader(self, split: str, draws: TrainDraws | EvalDraws) -> Loader:
+        config = self.config
+        return Loader(self.rows[split], draws, config.num_workers, self.pin_memory, config.persistent_workers)
+
+
+def resolve_max_length(asked: int | str, lengths: npt.NDArray[np.int32], tokenizer: Tokenizer) -> int:
+    """`auto`: the 99th percentile of the training lengths, at most what the model reads.
+
+    A number is taken at its word.
+    """
+    if asked == "auto":
+        return min(max(2, int(np.percentile(lengths, 99, method="higher"))), tokenizer.longest)
+    assert isinstance(asked, int)
+    if asked > tokenizer.longest:
+        problem = f"the model reads at most {tokenizer.longest} {tokenizer.unit}"
+        raise RequestError(Mistake("data.max_length", problem, f"data.max_length={tokenizer.longest} or auto", asked))
+    return asked
+
+
+def length_facts(lengths: npt.NDArray[np.int32], max_length: int, unit: str) -> dict[str, object]:
+    """Percentiles of the training lengths and the share of texts that `max_length` cuts."""
+    p50, p95, p99 = (int(value) for value in np.percentile(lengths, [50, 95, 99], method="higher"))
+    return {
+        "max_length": max_length,
+        "truncated_share": float(np.mean(lengths > max_length)),
+        "lengths": {"p50": p50, "p95": p95, "p99": p99, "max": int(lengths.max()), "unit": unit},
+    }
+
+
+def _ticker(what: str, corpus: Corpus) -> Callable[[int], None]:
+    """A line now and then on long work."""
+    total = sum(len(rows.texts) for rows in corpus.splits.values())
+    done = 0
+
+    def tick(rows: int) -> None:
+        nonlocal done
+        before, done = done, done + rows
+        if total >= 100_000 and before * 10 // total != done * 10 // total:
+            log.info("%s: %d of %d texts", what, done, total)
+
+    return tick

@@ -1,0 +1,132 @@
+"""What every task shares: optimizer, schedule, seeds per batch, and one place where epoch metrics are logged.
+
+A subclass computes losses and adds to its tallies; this class decides when they are logged (once per validation, train
+and val together) and keeps a cut epoch's training tally in the checkpoint, so a resumed run reports the same means.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.core.optimizer import LightningOptimizer
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from lab import schema
+from lab.models.optim import adamw, parameter_groups, schedule
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a task is trained.
+
+    Epoch_ends: the optimizer step at which each epoch has ended, the last one the run's end.
+    """
+
+    optimizer: schema.Optimizer
+    scheduler: schema.Scheduler
+    epoch_ends: tuple[int, ...]
+    seed: int
+
+
+class Tally(ABC):
+    """Sums of one split over one epoch, from which its metrics follow exactly, however rows were batched."""
+
+    @abstractmethod
+    def scores(self) -> dict[str, float]:
+        """Flat map of metric names without the split prefix."""
+
+    @abstractmethod
+    def reset(self) -> None: ...
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """Plain tensors, for a checkpoint in the middle of an epoch."""
+
+    @abstractmethod
+    def restore(self, state: dict[str, Any]) -> None: ...
+
+
+class Task(pl.LightningModule, ABC):
+    """Abstract task. Subclasses give `tallies` (train, val, test), `freezable`, and the three steps."""
+
+    tallies: dict[str, Tally]
+
+    def __init__(self, training: Training) -> None:
+        super().__init__()
+        self.training_plan = training
+        self.skipped_steps = 0
+        """Optimizer steps that the fp16 scaler skipped because a gradient overflowed."""
+        self._step_skipped = False
+
+    @abstractmethod
+    def freezable(self) -> tuple[list[nn.Module], list[nn.Module]]:
+        """Embedding modules, and the encoder's layers from the input up."""
+
+    @abstractmethod
+    def loss(self, batch: Any) -> Tensor:
+        """The batch's part of its accumulation window's loss: the parts of a window add up. Adds nothing to a tally."""
+
+    def make_optimizer(self) -> Optimizer:
+        embeddings, layers = self.freezable()
+        plan = self.training_plan
+        return adamw(parameter_groups(self, embeddings, layers, plan.optimizer), plan.optimizer, self.device)
+
+    def configure_optimizers(self) -> Any:
+        optimizer = self.make_optimizer()
+        plan = self.training_plan
+        scheduler = schedule(optimizer, plan.scheduler, plan.epoch_ends)  # type: ignore[arg-type]
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def optimizer_step(
+        self, epoch: int, batch_idx: int, optimizer: Optimizer | LightningOptimizer, optimizer_closure: Any = None
+    ) -> None:
+        """Steps, and notes whether the fp16 scaler skipped: its scale falls only when it does."""
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        before = scaler.get_scale() if scaler is not None else 0.0
+        super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
+        self._step_skipped = scaler is not None and scaler.get_scale() < before
+        self.skipped_steps += self._step_skipped
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any | None) -> None:
+        """A skipped optimizer step does not move the schedule."""
+        if not self._step_skipped:
+            super().lr_scheduler_step(scheduler, metric)
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Dropout is a function of (seed, epoch, batch): no generator state has to survive a kill."""
+        torch.manual_seed(self.training_plan.seed * 1_000_003 + self.current_epoch * 10_007_999 + batch_idx)
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        # Lightning divides by the number of accumulated batches; the parts already add up.
+        return self.loss(batch) * self.trainer.accumulate_grad_batches
+
+    def on_train_epoch_start(self) -> None:
+        self.tallies["train"].reset()
+
+    def on_validation_epoch_start(self) -> None:
+        self.tallies["val"].reset()
+
+    def on_validation_epoch_end(self) -> None:
+        """One row for all loggers: the epoch's training and validation metrics and the rate."""
+        if self.trainer.sanity_checking:
+            return
+        splits = ("train", "val") if self.trainer.state.fn == "fit" else ("val",)
+        for split in splits:
+            scores = self.tallies[split].scores()
+            self.log_dict({f"{split}/{name}": value for name, value in scores.items()}, batch_size=1)
+        if self.trainer.state.fn == "fit":
+            self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"], batch_size=1)
+
+    def on_test_epoch_start(self) -> None:
+        self.tallies["test"].reset()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["train_tally"] = self.tallies["train"].state()
+        checkpoint["skipped_steps"] = self.skipped_steps
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.tallies["train"].restore(checkpoint["train_tally"])
+        self.skipped_steps = checkpoint["skipped_steps"]

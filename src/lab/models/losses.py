@@ -1,0 +1,92 @@
+"""The loss of one head and how heads are weighed. Shapes: B rows of a micro-batch, K classes, H heads.
+
+Every sum is divided by what the whole accumulation window holds, not by the micro-batch: the parts of a window then add
+up to the loss of one large batch, whatever labels are missing and however short the last window is.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lab import schema
+from lab.batches import MISSING, HeadSpec
+from lab.errors import Mistake, RequestError, listed, nearest
+
+
+def class_weights(counts: Sequence[int], kind: str) -> Tensor:
+    """(K,) float weights.
+
+    `balanced`: rows / (classes seen * rows of the class), King & Zeng 2001; 0 for unseen ones.
+    """
+    if kind == "none":
+        return torch.ones(len(counts))
+    seen = [count for count in counts if count]
+    return torch.tensor([sum(seen) / (len(seen) * count) if count else 0.0 for count in counts])
+
+
+def head_loss(logits: Tensor, labels: Tensor, weights: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
+    """Summed cross-entropy of the labelled rows and the weight they carry, both scalars.
+
+    logits (B, K), labels (B,) with `MISSING` where unknown, weights (K,). Label smoothing: arXiv 1512.00567.
+    """
+    summed = functional.cross_entropy(
+        logits.float(), labels, weights, ignore_index=MISSING, label_smoothing=smoothing, reduction="sum"
+    )
+    return summed, weights[labels[labels != MISSING]].sum()
+
+
+class HeadLosses(nn.Module):
+    """Weighs the heads: fixed weights.
+
+    Or learned ones (homoscedastic uncertainty, arXiv 1705.07115, s = log sigma^2).
+    """
+
+    def __init__(self, heads: tuple[HeadSpec, ...], config: schema.Loss) -> None:
+        super().__init__()
+        _check_names(heads, config)
+        self.smoothing = config.label_smoothing
+        kinds = config.class_weights
+        for index, head in enumerate(heads):
+            kind = kinds if isinstance(kinds, str) else kinds.get(head.name, "none")
+            self.register_buffer(f"class_weights_{index}", class_weights(head.counts, kind))
+        weights = [config.head_weights.get(head.name, 1.0) for head in heads]
+        self.register_buffer("head_weights", torch.tensor(weights))
+        self.log_variance = nn.Parameter(torch.zeros(len(heads))) if config.weighting == "uncertainty" else None
+
+    def of_head(self, index: int, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """`head_loss` with this head's class weights and smoothing."""
+        return head_loss(logits, labels, self._class_weights(index), self.smoothing)
+
+    def window_weight(self, index: int, counts: Tensor) -> Tensor:
+        """Weight of all labels of an accumulation window, from its counts (K,)."""
+        return (self._class_weights(index) * counts).sum()
+
+    def forward(self, losses: Tensor, shares: Tensor) -> Tensor:
+        """Total of the heads' losses (H,). shares (H,): the part of the window's label weight that this batch holds."""
+        weighed = self.head_weights * losses
+        if self.log_variance is None:
+            return weighed.sum()
+        return (torch.exp(-self.log_variance) * weighed + shares * self.log_variance / 2).sum()
+
+    def _class_weights(self, index: int) -> Tensor:
+        weights: Tensor = getattr(self, f"class_weights_{index}")
+        return weights
+
+
+def _check_names(heads: tuple[HeadSpec, ...], config: schema.Loss) -> None:
+    names = [head.name for head in heads]
+    asked: dict[str, Mapping[str, object]] = {"loss.head_weights": config.head_weights}
+    if not isinstance(config.class_weights, str):
+        asked["loss.class_weights"] = config.class_weights
+    mistakes = [
+        Mistake(
+            key, f"no head {name!r}; the data has {listed(names)}", f"{key}={{{nearest(name, names) or names[0]}: ...}}"
+        )
+        for key, given in asked.items()
+        for name in given
+        if name not in names
+    ]
+    if mistakes:
+        raise RequestError(mistakes)

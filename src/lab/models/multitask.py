@@ -1,0 +1,132 @@
+"""One text encoder, one linear head per label column. Shapes: B rows, L tokens, D hidden, K classes, H heads.
+
+loss = sum over heads of weight * cross-entropy over the rows whose label is known. Every metric comes from one
+confusion matrix per head and split.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lab import schema
+from lab.batches import HeadSpec, TextBatch, TextSpec
+from lab.models.base import Tally, Task, Training
+from lab.models.encoder import TextEncoder
+from lab.models.losses import HeadLosses
+from lab.models.scores import auroc, confusion, mean_over_heads, scores
+
+
+class HeadTally(Tally):
+    """Per head: confusion matrix, summed loss and label weight; for two classes also the second's probability."""
+
+    def __init__(self, heads: tuple[HeadSpec, ...], losses: HeadLosses, ranked: bool) -> None:
+        self.heads, self.losses = heads, losses
+        self.ranked = ranked
+        """Whether probabilities are kept for the area under the ROC curve (not for training rows)."""
+        self.reset()
+
+    def reset(self) -> None:
+        self.matrices = [torch.zeros(head.num_classes, head.num_classes, dtype=torch.long) for head in self.heads]
+        self.sums = torch.zeros(len(self.heads), 2, dtype=torch.double)
+        self.binary: list[list[tuple[Tensor, Tensor]]] = [[] for _ in self.heads]
+
+    @torch.no_grad()
+    def add(self, index: int, logits: Tensor, labels: Tensor, summed: Tensor, weight: Tensor) -> None:
+        num_classes = self.heads[index].num_classes
+        self.matrices[index] += confusion(logits.argmax(-1), labels, num_classes).cpu()
+        self.sums[index] += torch.stack([summed, weight]).double().cpu()
+        if self.ranked and num_classes == 2:
+            self.binary[index].append((logits.float().softmax(-1)[:, 1].cpu(), labels.cpu()))
+
+    def scores(self) -> dict[str, float]:
+        means = self.sums[:, 0] / self.sums[:, 1]
+        per_head = {}
+        for index, head in enumerate(self.heads):
+            values = scores(self.matrices[index])
+            if self.binary[index]:
+                probabilities, labels = zip(*self.binary[index], strict=True)
+                values["auc"] = auroc(torch.cat(probabilities), torch.cat(labels))
+            per_head[head.name] = values | {"loss": float(means[index])}
+        known = ~means.isnan()
+        with torch.no_grad():
+            total = self.losses(means.nan_to_num().float().to(self.losses.head_weights.device), known.float())
+        return mean_over_heads(per_head) | {"loss": float(total)}
+
+    def state(self) -> dict[str, Any]:
+        return {"matrices": [matrix.clone() for matrix in self.matrices], "sums": self.sums.clone()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.matrices, self.sums = list(state["matrices"]), state["sums"]
+
+
+class MultitaskTextClassifier(Task):
+    """Fine-tunes a `TextEncoder` with one head per label column of the data's spec."""
+
+    def __init__(
+        self, spec: TextSpec, encoder: TextEncoder, loss: schema.Loss, dropout: float, training: Training
+    ) -> None:
+        super().__init__(training)
+        self.spec = spec
+        self.encoder = encoder
+        self.dropout = nn.Dropout(dropout)
+        self.heads = nn.ModuleList(nn.Linear(encoder.dimension, head.num_classes) for head in spec.heads)
+        self.losses = HeadLosses(spec.heads, loss)
+        self.tallies = {
+            split: HeadTally(spec.heads, self.losses, split != "train") for split in ("train", "val", "test")
+        }
+        self.test_outputs: list[tuple[Tensor, list[Tensor]]] = []
+        """After a test: (rows (B,), probabilities per head (B, K)) of each batch, on the CPU."""
+
+    def freezable(self) -> tuple[list[nn.Module], list[nn.Module]]:
+        return self.encoder.embeddings, self.encoder.layers
+
+    def forward(self, batch: TextBatch) -> list[Tensor]:
+        """Logits (B, K) of each head."""
+        hidden = self.dropout(self.encoder(batch.ids, batch.mask))
+        return [head(hidden) for head in self.heads]
+
+    def loss(self, batch: TextBatch) -> Tensor:
+        return self._loss(batch, self(batch), None)
+
+    def training_step(self, batch: TextBatch, batch_idx: int) -> Tensor:
+        loss = self._loss(batch, self(batch), self._tally("train"))
+        return loss * self.trainer.accumulate_grad_batches
+
+    def validation_step(self, batch: TextBatch, batch_idx: int) -> None:
+        self._loss(batch, self(batch), self._tally("val"))
+
+    def on_test_epoch_start(self) -> None:
+        super().on_test_epoch_start()
+        self.test_outputs = []
+
+    def test_step(self, batch: TextBatch, batch_idx: int) -> None:
+        logits = self(batch)
+        self._loss(batch, logits, self._tally("test"))
+        self.test_outputs.append((batch.rows.cpu(), [head.float().softmax(-1).cpu() for head in logits]))
+
+    def _tally(self, split: str) -> HeadTally:
+        tally = self.tallies[split]
+        assert isinstance(tally, HeadTally)
+        return tally
+
+    def _loss(self, batch: TextBatch, logits: list[Tensor], tally: HeadTally | None) -> Tensor:
+        losses, shares = [], []
+        for index, head in enumerate(self.spec.heads):
+            labels = batch.labels[head.name]
+            summed, weight = self.losses.of_head(index, logits[index], labels)
+            window = self.losses.window_weight(index, batch.window_counts[head.name]).clamp(min=1e-12)
+            losses.append(summed / window)
+            shares.append(weight / window)
+            if tally is not None:
+                tally.add(index, logits[index], labels, summed, weight)
+        total: Tensor = self.losses(torch.stack(losses), torch.stack(shares))
+        return total
+
+
+def predictions(outputs: list[tuple[Tensor, list[Tensor]]]) -> tuple[Tensor, list[Tensor]]:
+    """Rows sorted, and per head the probabilities (N, K) in that order: predictions leave in input order."""
+    rows = torch.cat([rows for rows, _ in outputs])
+    order = rows.argsort()
+    heads = range(len(outputs[0][1]))
+    return rows[order], [torch.cat([probabilities[head] for _, probabilities in outputs])[order] for head in heads]

@@ -1,0 +1,77 @@
+"""Classification scores from a confusion matrix: one small state per head gives every metric, train, val and test
+alike.
+
+Shapes: N rows, K classes; a matrix is (K, K) counts, row = truth, column = prediction. Definitions follow scikit-learn:
+macro averages run over the classes that occur as truth or as prediction, balanced accuracy over those that occur as
+truth. MCC: Gorodkin 2004, the K-class form. A score without any row is NaN.
+"""
+
+import torch
+from torch import Tensor
+
+from lab.batches import MISSING
+
+
+def confusion(predicted: Tensor, truth: Tensor, num_classes: int) -> Tensor:
+    """(K, K) int64 counts of predictions (N,) against truth (N,); rows with a missing label are left out."""
+    known = truth != MISSING
+    cells = truth[known] * num_classes + predicted[known]
+    return torch.bincount(cells, minlength=num_classes**2).reshape(num_classes, num_classes)
+
+
+def scores(matrix: Tensor) -> dict[str, float]:
+    """Every score that the counts allow."""
+    counts = matrix.double()
+    hits, truth, predicted, total = counts.diag(), counts.sum(1), counts.sum(0), counts.sum()
+    recall = hits / truth.clamp(min=1)
+    precision = hits / predicted.clamp(min=1)
+    f1 = 2 * hits / (truth + predicted).clamp(min=1)
+    seen = (truth + predicted) > 0
+    values = {
+        "accuracy": hits.sum() / total,
+        "balanced_accuracy": recall[truth > 0].mean(),
+        "precision_macro": precision[seen].mean(),
+        "recall_macro": recall[seen].mean(),
+        "f1_macro": f1[seen].mean(),
+        "f1_weighted": (f1 * truth).sum() / total,
+        "mcc": _mcc(hits, truth, predicted, total),
+    }
+    return {name: float(value) for name, value in values.items()}
+
+
+def _mcc(hits: Tensor, truth: Tensor, predicted: Tensor, total: Tensor) -> Tensor:
+    covariance = hits.sum() * total - (truth * predicted).sum()
+    spread = (total**2 - (truth**2).sum()) * (total**2 - (predicted**2).sum())
+    return covariance / spread.sqrt() if spread > 0 else torch.zeros(()) * total
+
+
+def auroc(probability: Tensor, truth: Tensor) -> float:
+    """Area under the ROC curve of the second class (N,): the chance that a positive row ranks above a negative one.
+
+    Ties count half (Mann-Whitney U). NaN when one class is absent.
+    """
+    known = truth != MISSING
+    score, positive = probability[known].double(), truth[known] == 1
+    num_positive, num_negative = int(positive.sum()), int((~positive).sum())
+    if not num_positive or not num_negative:
+        return float("nan")
+    _, inverse, counts = torch.unique(score, return_inverse=True, return_counts=True)
+    last = counts.cumsum(0).double()
+    rank = (last - (counts - 1) / 2)[inverse]
+    area = rank[positive].sum() - num_positive * (num_positive + 1) / 2
+    return float(area / (num_positive * num_negative))
+
+
+def mean_over_heads(per_head: dict[str, dict[str, float]]) -> dict[str, float]:
+    """Flat map: with several heads `causa/f1_macro` for each and `f1_macro` as their mean; with one, its own names."""
+    if len(per_head) == 1:
+        return dict(next(iter(per_head.values())))
+    shared = set.intersection(*(set(values) for values in per_head.values()))
+    names = [name for name in next(iter(per_head.values())) if name in shared]
+    means = {name: _mean([values[name] for values in per_head.values()]) for name in names}
+    return means | {f"{head}/{name}": value for head, values in per_head.items() for name, value in values.items()}
+
+
+def _mean(values: list[float]) -> float:
+    known = [value for value in values if value == value]
+    return sum(known) / len(known) if known else float("nan")
