@@ -1,0 +1,65 @@
+"""What every test can count on: no network, quiet loggers, a cache of its own, one thread a library.
+
+Environment variables are set here, before a library reads them at import; nothing heavy is imported.
+"""
+
+import os
+import struct
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_CACHE = tempfile.TemporaryDirectory(prefix="lab-tests-", ignore_cleanup_errors=True)
+os.environ |= {
+    "HF_HUB_OFFLINE": "1",
+    "HF_DATASETS_OFFLINE": "1",
+    "LAB_CACHE": _CACHE.name,
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "OMP_NUM_THREADS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "WANDB_ERROR_REPORTING": "false",
+    "WANDB_MODE": "offline",
+    "WANDB_SILENT": "true",
+}
+os.environ.pop("WANDB_API_KEY", None)
+
+
+@pytest.hookimpl
+def pytest_unconfigure() -> None:
+    _CACHE.cleanup()
+
+
+@pytest.fixture
+def read_wandb() -> Callable[[Path], list[Any]]:
+    """Records of an offline run in order, `read_wandb(Path("run-<id>.wandb"))`: `wandb_internal_pb2.Record` messages.
+
+    The file is LevelDB's log format behind a header of 7 bytes: blocks of 32 KiB, each piece with a CRC, a length and a
+    kind (1 whole, 2 first, 3 middle, 4 last).
+    """
+
+    def read(path: Path) -> list[Any]:
+        from wandb.proto import wandb_internal_pb2
+
+        return [wandb_internal_pb2.Record.FromString(payload) for payload in _payloads(path.read_bytes())]
+
+    return read
+
+
+def _payloads(data: bytes, block: int = 32768) -> Iterator[bytes]:
+    assert data[:4] == b":W&B", "not an offline run of wandb"
+    at, pieces = 7, b""
+    while at + 7 <= len(data):
+        left = block - at % block
+        if left < 7:
+            at += left
+            continue
+        _crc, length, kind = struct.unpack("<IHB", data[at : at + 7])
+        assert kind in (1, 2, 3, 4), f"torn record at byte {at}"
+        pieces += data[at + 7 : at + 7 + length]
+        at += 7 + length
+        if kind in (1, 4):
+            yield pieces
+            pieces = b""
