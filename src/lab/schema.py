@@ -15,9 +15,9 @@ Mode = Literal["min", "max"]
 
 
 class Node(BaseModel):
-    """A node of the config: frozen, and refuses keys that it does not know."""
+    """A node of the config: frozen, and refuses keys that it does not know. A column named 2024 is text all the same."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
 
 class Objective(Node):
@@ -247,7 +247,7 @@ class Callbacks(Node):
 class Trainer(Node):
     max_epochs: PositiveInt
     min_epochs: NonNegativeInt
-    precision: int | str
+    precision: Literal[32, 16, "32", "16", "bf16", "32-true", "16-mixed", "bf16-mixed"]
     accelerator: Literal["auto", "cpu", "gpu"]
     gradient_clip: PositiveFloat | None
     log_every_n_steps: PositiveInt
@@ -299,7 +299,7 @@ class Config(Node):
     callbacks: Callbacks
     trainer: Trainer
     cache: Cache
-    logger: Loggers
+    logger: Loggers = Loggers()
     name: str
     run_name: str | None
     tags: tuple[str, ...]
