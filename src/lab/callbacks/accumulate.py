@@ -1,0 +1,49 @@
+"""Gradient accumulation by epoch: how many micro-batches make one optimizer step.
+
+Pure functions of (config, epoch), so a resumed run goes on as it would have. The trainer steps on an epoch's last batch
+too, so its last window may be shorter. Lightning divides each loss by the number set here; the module cancels that,
+because its losses are already divided by the labels of the whole window, tail included.
+"""
+
+import logging
+from collections.abc import Mapping
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+log = logging.getLogger(__name__)
+
+
+def accumulation(epoch: int, batches: int, schedule: Mapping[int, int]) -> int:
+    """Micro-batches per step in `epoch` (0-based): the latest entry of `schedule` that has begun, or `batches`."""
+    begun = [start for start in schedule if start <= epoch]
+    return schedule[max(begun)] if begun else batches
+
+
+def epoch_ends(num_batches: int, num_epochs: int, batches: int, schedule: Mapping[int, int]) -> tuple[int, ...]:
+    """Optimizer steps done at the end of each epoch of `num_batches` micro-batches; the last window may be shorter."""
+    ends, steps = [], 0
+    for epoch in range(num_epochs):
+        steps += -(-num_batches // accumulation(epoch, batches, schedule))
+        ends.append(steps)
+    return tuple(ends)
+
+
+class Accumulate(Callback):
+    """Sets `trainer.accumulate_grad_batches` at every epoch start and after a resume; a line at each change."""
+
+    def __init__(self, batches: int = 1, schedule: Mapping[int, int] | None = None) -> None:
+        self.batches = batches
+        self.schedule = dict(schedule or {})
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # A run resumed in the middle of an epoch gets no on_train_epoch_start for it.
+        self._apply(trainer)
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._apply(trainer)
+
+    def _apply(self, trainer: Trainer) -> None:
+        number = accumulation(trainer.current_epoch, self.batches, self.schedule)
+        if number != trainer.accumulate_grad_batches:
+            trainer.accumulate_grad_batches = number
+            log.info("%d micro-batches per optimizer step", number)

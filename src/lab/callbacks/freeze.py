@@ -1,0 +1,128 @@
+"""Freezing and gradual unfreezing: which embeddings and encoder layers stay as they are, decided from the epoch alone.
+
+One callback serves `callbacks.freeze` and `callbacks.unfreeze`: both are the same decision, taken anew at every epoch
+start and after a resume, so there is no state to save. Frozen modules ask for no gradient and are in eval mode (no
+dropout). They stay in the optimizer, without a gradient: a gradient of zeros would let weight decay move them.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Any, Protocol, cast, runtime_checkable
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import nn
+
+from lab.errors import Mistake, RequestError
+
+log = logging.getLogger(__name__)
+
+
+@runtime_checkable
+class Freezable(Protocol):
+    """A module that can say which of its parts are frozen first."""
+
+    def freezable(self) -> tuple[list[nn.Module], list[nn.Module]]:
+        """Embedding modules, and encoder layers from the input up (either may be empty)."""
+        ...
+
+
+def frozen_layers(epoch: int, embeddings: bool, layers: int, schedule: Mapping[int, int]) -> tuple[bool, int]:
+    """(whether the embeddings are frozen, how many layers from the input up are) in `epoch` (0-based).
+
+    The latest entry of `schedule` {epoch: layers still frozen} that has begun wins over `layers`. A frozen layer
+    implies frozen embeddings, which lie below it.
+    """
+    begun = [start for start in schedule if start <= epoch]
+    num_layers = schedule[max(begun)] if begun else layers
+    return embeddings or num_layers > 0, num_layers
+
+
+def mistakes(
+    num_embeddings: int, num_layers: int, embeddings: bool, layers: int, schedule: Mapping[int, int]
+) -> list[Mistake]:
+    """What a model with so many embedding modules and layers cannot do."""
+    has = f"the model has {num_layers} layers" if num_layers else "the model has no layers to freeze"
+    remedy = f"at most {num_layers}" if num_layers else "model=tiny, or leave it out"
+    found = []
+    if layers > num_layers:
+        found.append(Mistake("callbacks.freeze.layers", has, f"callbacks.freeze.layers={num_layers}", layers))
+    if any(frozen > num_layers for frozen in schedule.values()):
+        found.append(Mistake("callbacks.unfreeze.schedule", has, remedy, dict(schedule)))
+    if embeddings and not num_embeddings:
+        problem = "the model names no embeddings to freeze"
+        found.append(Mistake("callbacks.freeze.embeddings", problem, "callbacks.freeze.embeddings=false", True))
+    return found
+
+
+class Freeze(Callback):
+    """Applies `frozen_layers` to a `Freezable` module and says how many parameters train, at the start and at a change.
+
+    Parameters are as in `frozen_layers`. Raises RequestError before training when the model has fewer layers.
+    """
+
+    def __init__(self, embeddings: bool = False, layers: int = 0, schedule: Mapping[int, int] | None = None) -> None:
+        self.embeddings = embeddings
+        self.layers = layers
+        self.schedule = dict(schedule or {})
+        self._frozen: list[nn.Module] = []
+        self._applied: tuple[bool, int] | None = None
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        if stage != "fit":
+            return
+        self._applied, self._frozen = None, []
+        embedding_modules, layer_modules = _parts(pl_module)
+        found = mistakes(len(embedding_modules), len(layer_modules), self.embeddings, self.layers, self.schedule)
+        if found:
+            raise RequestError(found)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # A run resumed in the middle of an epoch gets no on_train_epoch_start for it.
+        self._apply(trainer.current_epoch, pl_module)
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._apply(trainer.current_epoch, pl_module)
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        # Whoever called .train() on the whole model meanwhile (a validation, a library) has woken the dropout up.
+        for module in self._frozen:
+            if module.training:
+                module.eval()
+
+    def _apply(self, epoch: int, pl_module: LightningModule) -> None:
+        decision = frozen_layers(epoch, self.embeddings, self.layers, self.schedule)
+        self._frozen = apply(pl_module, *decision)
+        if decision != self._applied:
+            log.info("%s%s", "" if self._applied is None else f"after {epoch} epochs: ", trainable(pl_module))
+            self._applied = decision
+
+
+def apply(model: nn.Module, embeddings: bool, num_layers: int) -> list[nn.Module]:
+    """Freeze the embeddings and the first layers of a `Freezable` model, let all the rest train; give the frozen ones.
+
+    Sets every mode explicitly: pretrained encoders arrive in eval mode. A parameter outside of embeddings and layers
+    keeps its `requires_grad`.
+    """
+    embedding_modules, layer_modules = _parts(model)
+    frozen = (embedding_modules if embeddings else []) + layer_modules[:num_layers]
+    still = {id(parameter) for module in frozen for parameter in module.parameters()}
+    for module in embedding_modules + layer_modules:
+        for parameter in module.parameters():
+            parameter.requires_grad_(id(parameter) not in still)
+            if id(parameter) in still:
+                parameter.grad = None
+    model.train()
+    for module in frozen:
+        module.eval()
+    return frozen
+
+
+def trainable(model: nn.Module) -> str:
+    """`x trainable of y parameters, z %`."""
+    total = sum(parameter.numel() for parameter in model.parameters())
+    training = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    return f"{training:,} trainable of {total:,} parameters, {100 * training / max(1, total):.1f} %"
+
+
+def _parts(model: nn.Module) -> tuple[list[nn.Module], list[nn.Module]]:
+    return cast(Freezable, model).freezable() if isinstance(model, Freezable) else ([], [])

@@ -1,0 +1,151 @@
+"""Learning-rate range test before training: raise the rate exponentially, batch by batch, and watch the loss.
+
+The test is Smith's (arXiv 1506.01186, section 3.3); the suggestion is the rate at which the smoothed loss falls fastest
+per decade, as fastai's "steep" rule has it. Costs `num_steps` training steps; model, gradients, modes and random
+numbers are put back, and the optimizer is one of its own. Parameter groups keep the ratios of their rates.
+"""
+
+import copy
+import math
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from lab.errors import RunError
+from lab.report import figures
+
+DIVERGED = 4.0
+"""The test ends when the smoothed loss exceeds this multiple of its lowest (fastai's constant)."""
+SMOOTHING = 2.5
+"""Width of the Gaussian over neighbouring steps; centred, as a running mean would shift the suggestion up."""
+SMALLEST_FALL = 0.02
+"""A smoothed loss that never falls by this share of its start is flat: noise, not learning."""
+
+
+@dataclass(frozen=True)
+class LrCurve:
+    """Rates of `optimizer.lr` tried, the loss before each step, and the suggestion; without one, `reason` says why."""
+
+    rates: tuple[float, ...]
+    losses: tuple[float, ...]
+    suggestion: float | None
+    reason: str
+
+    @property
+    def rate(self) -> float:
+        """The suggestion. Raises RunError with the reason when there is none."""
+        if self.suggestion is None:
+            raise RunError(f"the learning-rate finder found no rate: {self.reason}")
+        return self.suggestion
+
+    def draw(self, path: Path) -> None:
+        """Write the curve as a PNG file."""
+        figures.save_png(figures.lr_curve(self.rates, self.losses, smooth(self.losses), self.suggestion), path)
+
+
+def smooth(losses: Sequence[float]) -> list[float]:
+    """Centred Gaussian mean of the losses; its weights are cut, not padded, at both ends."""
+    values, places = np.asarray(losses, dtype=float), np.arange(len(losses))
+    weights = np.exp(-0.5 * ((places[:, None] - places[None, :]) / SMOOTHING) ** 2)
+    smoothed: list[float] = (weights @ values / weights.sum(axis=1)).tolist()
+    return smoothed
+
+
+def suggest(rates: Sequence[float], losses: Sequence[float]) -> tuple[float | None, str]:
+    """(rate of the steepest descent of the smoothed loss per decade, "") or (None, why there is none).
+
+    Only the part before the lowest smoothed loss counts; values from the first that is not finite on are left out.
+    """
+    length = next((i for i, loss in enumerate(losses) if not math.isfinite(loss)), len(losses))
+    if length < 5:
+        return None, "the loss was not finite within five steps; try a lower callbacks.lr_finder.min_lr"
+    smoothed = smooth(losses[:length])
+    lowest = int(np.argmin(smoothed))
+    start = smoothed[0]
+    if lowest < 2:
+        return None, "the loss only rose; try a lower callbacks.lr_finder.min_lr"
+    if start - smoothed[lowest] < SMALLEST_FALL * abs(start):
+        return None, "the loss stayed flat; try a higher callbacks.lr_finder.max_lr or more num_steps"
+    slopes = np.gradient(np.asarray(smoothed), np.log10(np.asarray(rates[:length])))
+    return float(rates[int(np.argmin(slopes[:lowest]))]), ""
+
+
+def find(
+    model: nn.Module,
+    loss: Callable[[Any], Tensor],
+    batches: Iterable[Any],
+    make_optimizer: Callable[[], Optimizer],
+    lr: float,
+    min_lr: float,
+    max_lr: float,
+    num_steps: int,
+) -> LrCurve:
+    """Run the range test over `batches` (gone through again when they end; already on the model's device).
+
+    model: frozen and in train mode as it will train; loss: scalar training loss of a batch through `model`; lr: the
+    configured `optimizer.lr`, to which the rates of `make_optimizer()`'s groups stay in proportion. Raises ValueError
+    unless 0 < min_lr < max_lr.
+    """
+    if not 0 < min_lr < max_lr:
+        raise ValueError(f"min_lr={min_lr} must be positive and below max_lr={max_lr}")
+    planned = np.geomspace(min_lr, max_lr, num_steps).tolist()
+    rates: list[float] = []
+    losses: list[float] = []
+    with untouched(model):
+        optimizer = make_optimizer()
+        ratios = [group["lr"] / lr for group in optimizer.param_groups]
+        for rate, batch in zip(planned, _endless(batches), strict=False):
+            for group, ratio in zip(optimizer.param_groups, ratios, strict=True):
+                group["lr"] = rate * ratio
+            value = loss(batch)
+            rates.append(rate)
+            losses.append(float(value.detach()))
+            if not math.isfinite(losses[-1]) or _diverged(losses):
+                break
+            optimizer.zero_grad(set_to_none=True)
+            value.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    suggestion, reason = suggest(rates, losses)
+    return LrCurve(tuple(rates), tuple(losses), suggestion, reason)
+
+
+@contextmanager
+def untouched(model: nn.Module) -> Iterator[None]:
+    """Put weights, buffers, modes and random numbers back as they were; gradients are dropped."""
+    device = next(model.parameters()).device
+    state = copy.deepcopy({name: tensor.detach().cpu() for name, tensor in model.state_dict().items()})
+    modes = [(module, module.training) for module in model.modules()]
+    python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002  libraries draw from it
+    try:
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            yield
+    finally:
+        model.load_state_dict(state)
+        for module, training in modes:
+            module.training = training
+        model.zero_grad(set_to_none=True)
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)  # noqa: NPY002
+
+
+def _diverged(losses: Sequence[float]) -> bool:
+    smoothed = smooth(losses)
+    return len(losses) > 5 and smoothed[-1] > DIVERGED * max(min(smoothed), 1e-12)
+
+
+def _endless(batches: Iterable[Any]) -> Iterator[Any]:
+    while True:
+        empty = True
+        for batch in batches:
+            empty = False
+            yield batch
+        if empty:
+            raise ValueError("no batches to test the learning rate on")

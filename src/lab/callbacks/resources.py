@@ -1,0 +1,150 @@
+"""What a run costs: samples and real tokens per second, the share of padding, seconds per epoch, peak memory.
+
+Throughput is over training time alone (waiting for data included, validation and what follows it left out); the seconds
+of an epoch include its validation. Token counts are summed on the device and read once an epoch. Peak RSS is that of
+this process; loader workers are processes of their own and not in it. What was used before a cut is kept in the state.
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
+
+GIB = 2**30
+
+
+def peak_rss_gib() -> float:
+    """The most memory this process has held so far, GiB."""
+    if sys.platform == "win32":
+        import psutil
+
+        return float(psutil.Process().memory_info().peak_wset) / GIB
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux KiB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / GIB
+
+
+class Resources(Callback):
+    """Logs `train/samples_per_s`, `train/tokens_per_s`, `train/padding_share`, `peak_rss_gib` (and `peak_gpu_gib`).
+
+    Tokens are those of `batch.mask` (B, L); a batch without a mask counts rows only. clock: seconds, rising.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self.per_epoch_s: list[float] = []
+        self._totals = {"samples": 0.0, "tokens": 0.0, "places": 0.0, "train_s": 0.0}
+        self._epoch = dict(self._totals)
+        self._epoch_s = 0.0  # of the epoch under way, before `_since`
+        self._since: float | None = None
+        self._paused_s = 0.0
+        self._pause_began: float | None = None
+        self._tokens: Tensor | None = None
+        self._peak_rss_gib = 0.0
+        self._peak_gpu_gib = 0.0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._since = self._clock()
+        if pl_module.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(pl_module.device)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        mask = getattr(batch, "mask", None)
+        if isinstance(mask, Tensor):
+            self._epoch["samples"] += mask.shape[0]
+            self._epoch["places"] += mask.numel()
+            tokens = mask.sum()
+            self._tokens = tokens if self._tokens is None else self._tokens + tokens
+        elif hasattr(batch, "__len__"):
+            first = batch[0] if isinstance(batch, list | tuple) else batch
+            self._epoch["samples"] += len(first)
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self._since is not None:
+            self._pause_began = self._clock()
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self._since is None or trainer.sanity_checking or trainer.state.fn != "fit":
+            return
+        self._read_tokens()
+        for name, value in self._rates(self._epoch | {"train_s": self._train_s()}).items():
+            pl_module.log(f"train/{name}", value)
+        self._read_memory(pl_module)
+        pl_module.log("peak_rss_gib", self._peak_rss_gib)
+        if self._peak_gpu_gib:
+            pl_module.log("peak_gpu_gib", self._peak_gpu_gib)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self._pause_began is not None:
+            self._paused_s += self._clock() - self._pause_began
+            self._pause_began = None
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._read_tokens()
+        self._epoch["train_s"] = self._train_s()
+        self.per_epoch_s.append(self._wall_s())
+        self._totals = {name: self._totals[name] + value for name, value in self._epoch.items()}
+        self._epoch = dict.fromkeys(self._epoch, 0.0)
+        self._since, self._epoch_s, self._paused_s = self._clock(), 0.0, 0.0
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._read_memory(pl_module)
+        self._since = None
+
+    def summary(self) -> dict[str, Any]:
+        """{"throughput": rates over whole epochs, "memory": peaks (gpu None without one), "per_epoch": seconds}."""
+        memory = {"peak_rss_gib": max(self._peak_rss_gib, peak_rss_gib()), "peak_gpu_gib": self._peak_gpu_gib or None}
+        return {"throughput": self._rates(self._totals), "memory": memory, "per_epoch": list(self.per_epoch_s)}
+
+    def state_dict(self) -> dict[str, Any]:
+        self._read_tokens()
+        return {
+            "per_epoch_s": list(self.per_epoch_s),
+            "totals": dict(self._totals),
+            "epoch": self._epoch | {"train_s": self._train_s()},
+            "epoch_s": self._wall_s(),
+            "peak_rss_gib": self._peak_rss_gib,
+            "peak_gpu_gib": self._peak_gpu_gib,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.per_epoch_s = list(state_dict["per_epoch_s"])
+        self._totals, self._epoch = dict(state_dict["totals"]), dict(state_dict["epoch"])
+        self._epoch_s = state_dict["epoch_s"]
+        self._paused_s = self._epoch_s - self._epoch["train_s"]
+        self._peak_rss_gib, self._peak_gpu_gib = state_dict["peak_rss_gib"], state_dict["peak_gpu_gib"]
+
+    def _wall_s(self) -> float:
+        """Seconds of the epoch under way, those before a cut included."""
+        return self._epoch_s + (0.0 if self._since is None else self._clock() - self._since)
+
+    def _train_s(self) -> float:
+        paused_now = 0.0 if self._pause_began is None else self._clock() - self._pause_began
+        return self._wall_s() - self._paused_s - paused_now
+
+    def _read_tokens(self) -> None:
+        if self._tokens is not None:
+            self._epoch["tokens"] += float(self._tokens)
+            self._tokens = None
+
+    def _read_memory(self, pl_module: LightningModule) -> None:
+        self._peak_rss_gib = max(self._peak_rss_gib, peak_rss_gib())
+        if pl_module.device.type == "cuda":
+            peak = torch.cuda.max_memory_allocated(pl_module.device) / GIB
+            self._peak_gpu_gib = max(self._peak_gpu_gib, peak)
+
+    @staticmethod
+    def _rates(counts: dict[str, float]) -> dict[str, float]:
+        seconds = max(counts["train_s"], 1e-9)
+        rates = {"samples_per_s": counts["samples"] / seconds}
+        if counts["places"]:
+            rates["tokens_per_s"] = counts["tokens"] / seconds
+            rates["padding_share"] = 1.0 - counts["tokens"] / counts["places"]
+        return rates

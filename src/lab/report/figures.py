@@ -1,0 +1,172 @@
+"""Figures of a run: learning curves, confusion matrices, the learning-rate range test. Data in, figure out.
+
+Drawn on Agg canvases of their own, without pyplot: nothing global is touched, no window system is needed, and nothing
+is left open. `save_png` and `save_gif` write whole files. About .2 s a figure.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from lab.record import write_whole
+
+TRAIN, VAL, GREY = "#4477aa", "#cc6633", "#888888"
+"""Blue and orange stay apart for colour-blind readers and in grey print."""
+DPI = 110
+COUNTED_CLASSES = 20
+"""Up to so many classes each cell of a confusion matrix carries its count; above, numbers would overlap."""
+
+
+def learning_curves(rows: Sequence[Mapping[str, Any]], metric: str, shown: int | None = None) -> Figure:
+    """Losses, the metric (mean and per head) and the learning rate over the epochs.
+
+    rows: of history.jsonl (`epoch` 0-based, names with their split); metric: `val/f1_macro`; shown: draw only the first
+    so many rows on axes that hold all of them (a frame of an animation).
+    """
+    panels = [name for name in ("loss", metric.removeprefix("val/"), "lr") if _has(rows, name)]
+    figure = _figure(4.6 * max(1, len(panels)), 3.6)
+    for axes, name in zip(_grid(figure, len(panels)), panels, strict=True):
+        _panel(axes, rows, name, len(rows) if shown is None else shown)
+    return figure
+
+
+def _panel(axes: Any, rows: Sequence[Mapping[str, Any]], name: str, shown: int) -> None:
+    epochs = [row["epoch"] + 1 for row in rows]
+    for column, label, style in _lines(rows, name):
+        values = [_number(row.get(column)) for row in rows]
+        axes.plot(epochs, values, alpha=0.0)  # sets the axes by all rows
+        axes.plot(epochs[:shown], values[:shown], label=label, **style)
+    axes.set_title("learning rate" if name == "lr" else name)
+    axes.set_xlabel("epochs")
+    axes.grid(alpha=0.25)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    if name == "lr":
+        axes.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
+    else:
+        axes.legend(fontsize=8, frameon=False)
+
+
+def _lines(rows: Sequence[Mapping[str, Any]], name: str) -> list[tuple[str, str, dict[str, Any]]]:
+    """(column, label, style) of each line of a panel: the heads thin, then train and val."""
+    if name == "lr":
+        return [("lr", "lr", {"color": GREY, "marker": "o", "markersize": 3})]
+    columns = {column for row in rows for column in row}
+    heads = sorted(column for column in columns if column.startswith("val/") and column.endswith(f"/{name}"))
+    lines: list[tuple[str, str, dict[str, Any]]] = []
+    if name != "loss":
+        for number, column in enumerate(heads):
+            style = {"color": GREY, "linewidth": 1.0, "linestyle": ("--", ":", "-.")[number % 3]}
+            lines.append((column, column, style))
+    for split, colour in (("train", TRAIN), ("val", VAL)):
+        if f"{split}/{name}" in columns:
+            style = {"color": colour, "marker": "o", "markersize": 3}
+            lines.append((f"{split}/{name}", f"{split}/{name}", style))
+    return lines
+
+
+def confusion_matrix(matrix: npt.ArrayLike, classes: Sequence[str], title: str) -> Figure:
+    """Rows are true classes, columns predicted ones; colour is the share of the row, numbers are counts.
+
+    matrix: (K, K) non-negative ints. A class without a row stays grey. Raises ValueError when the shapes disagree.
+    """
+    counts = np.asarray(matrix)
+    num_classes = len(classes)
+    if counts.shape != (num_classes, num_classes):
+        raise ValueError(f"a matrix of shape {counts.shape} for {num_classes} classes")
+    totals = counts.sum(axis=1, keepdims=True)
+    shares = np.divide(counts, totals, out=np.full(counts.shape, np.nan), where=totals > 0)
+    size = 0.24 if num_classes > COUNTED_CLASSES else 0.46
+    figure = _figure(3.4 + size * num_classes, 2.6 + size * num_classes)
+    axes = figure.add_subplot()
+    axes.set_facecolor("#dddddd")
+    image = axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
+    names = [name if len(name) <= 28 else name[:27] + "…" for name in classes]
+    font = 7 if num_classes > COUNTED_CLASSES else 9
+    axes.set_xticks(range(num_classes), names, rotation=90, fontsize=font)
+    axes.set_yticks(range(num_classes), names, fontsize=font)
+    axes.set(xlabel="predicted", ylabel="true")
+    axes.set_title(f"{title}: {int(np.trace(counts)):,} of {int(counts.sum()):,} rows right", fontsize=11)
+    figure.colorbar(image, ax=axes, label="share of the true class", fraction=0.04, pad=0.02)
+    if num_classes <= COUNTED_CLASSES:
+        _write_counts(axes, counts, shares)
+    return figure
+
+
+def _write_counts(axes: Any, counts: npt.NDArray[Any], shares: npt.NDArray[Any]) -> None:
+    for row, column in zip(*np.nonzero(counts), strict=True):
+        colour = "white" if shares[row, column] > 0.55 else "black"
+        count = int(counts[row, column])
+        axes.text(
+            column, row, f"{count:,}", ha="center", va="center", color=colour, fontsize=8 if count < 10_000 else 6
+        )
+
+
+def lr_curve(rates: Sequence[float], losses: Sequence[float], smoothed: Sequence[float], found: float | None) -> Figure:
+    """Loss against the learning rate (log scale) of a range test, with the suggestion marked when there is one."""
+    figure = _figure(6.0, 3.8)
+    axes = figure.add_subplot()
+    axes.plot(rates, losses, color=GREY, alpha=0.5, linewidth=1.0, label="loss of the batch")
+    axes.plot(rates, smoothed, color=TRAIN, label="smoothed")
+    if found is not None:
+        axes.axvline(found, color=VAL, linestyle="--", label=f"steepest descent: {found:.2e}")
+    axes.set_xscale("log")
+    if smoothed:
+        low, high = min(smoothed), max(smoothed[: max(1, len(smoothed) // 2)])
+        room = max(high - low, 1e-6)
+        axes.set_ylim(low - 0.3 * room, high + 0.6 * room)
+    axes.set(xlabel="learning rate", ylabel="loss", title="learning-rate range test")
+    axes.grid(alpha=0.25)
+    axes.legend(fontsize=8, frameon=False)
+    return figure
+
+
+def save_png(figure: Figure, path: Path) -> None:
+    """Write the figure as a whole PNG file; makes its folder."""
+    write_whole(path, lambda aside: figure.savefig(aside, format="png", dpi=DPI))
+
+
+def save_gif(figures: Sequence[Figure], path: Path, frame_s: float = 0.5) -> None:
+    """Write the figures as an animation that rests on its last frame for two seconds. They must be equally large."""
+    from PIL import Image
+
+    frames = [Image.fromarray(_pixels(figure)) for figure in figures]
+    durations_ms = [round(1000 * frame_s)] * (len(frames) - 1) + [2000]
+    write_whole(
+        path,
+        lambda aside: frames[0].save(
+            aside, format="GIF", save_all=True, append_images=frames[1:], duration=durations_ms, loop=0
+        ),
+    )
+
+
+def _pixels(figure: Figure) -> npt.NDArray[np.uint8]:
+    figure.set_dpi(DPI)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def _figure(width_in: float, height_in: float) -> Figure:
+    figure = Figure(figsize=(width_in, height_in), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _grid(figure: Figure, num_panels: int) -> list[Any]:
+    return list(np.atleast_1d(figure.subplots(1, num_panels))) if num_panels else []
+
+
+def _has(rows: Sequence[Mapping[str, Any]], name: str) -> bool:
+    wanted = {name, f"train/{name}", f"val/{name}"}
+    return any(wanted & set(row) for row in rows)
+
+
+def _number(value: Any) -> float:
+    """History keeps what was not finite as null."""
+    return math.nan if value is None else float(value)
