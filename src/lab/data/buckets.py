@@ -60,10 +60,6 @@ class TrainDraws(Sampler[Draw]):
         """Called by Lightning at the start of every epoch."""
         self.epoch = epoch
 
-    def steps(self, epoch: int) -> int:
-        """Optimizer steps of an epoch."""
-        return -(-len(self.lengths) // (self.batch_size * self.accumulation(epoch)))
-
     def __len__(self) -> int:
         return -(-len(self.lengths) // self.batch_size)
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -22,7 +21,7 @@ from lab.models.optim import adamw, parameter_groups, schedule
 class Training:
     """How a task is trained.
 
-    Epoch_ends: the optimizer step at which each epoch has ended, the last one the run's end.
+    epoch_ends: the optimizer step at which each epoch has ended, the last one the run's end.
     """
 
     optimizer: schema.Optimizer
@@ -57,9 +56,6 @@ class Task(pl.LightningModule, ABC):
     def __init__(self, training: Training) -> None:
         super().__init__()
         self.training_plan = training
-        self.skipped_steps = 0
-        """Optimizer steps that the fp16 scaler skipped because a gradient overflowed."""
-        self._step_skipped = False
 
     @abstractmethod
     def freezable(self) -> tuple[list[nn.Module], list[nn.Module]]:
@@ -79,21 +75,6 @@ class Task(pl.LightningModule, ABC):
         plan = self.training_plan
         scheduler = schedule(optimizer, plan.scheduler, plan.epoch_ends)  # type: ignore[arg-type]
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
-
-    def optimizer_step(
-        self, epoch: int, batch_idx: int, optimizer: Optimizer | LightningOptimizer, optimizer_closure: Any = None
-    ) -> None:
-        """Steps, and notes whether the fp16 scaler skipped: its scale falls only when it does."""
-        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
-        before = scaler.get_scale() if scaler is not None else 0.0
-        super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
-        self._step_skipped = scaler is not None and scaler.get_scale() < before
-        self.skipped_steps += self._step_skipped
-
-    def lr_scheduler_step(self, scheduler: Any, metric: Any | None) -> None:
-        """A skipped optimizer step does not move the schedule."""
-        if not self._step_skipped:
-            super().lr_scheduler_step(scheduler, metric)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Dropout is a function of (seed, epoch, batch): no generator state has to survive a kill."""
@@ -125,8 +106,6 @@ class Task(pl.LightningModule, ABC):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["train_tally"] = self.tallies["train"].state()
-        checkpoint["skipped_steps"] = self.skipped_steps
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.tallies["train"].restore(checkpoint["train_tally"])
-        self.skipped_steps = checkpoint["skipped_steps"]

@@ -12,6 +12,9 @@ from torch import Tensor
 from lab.batches import MISSING
 
 
+NAMES = ("accuracy", "balanced_accuracy", "precision_macro", "recall_macro", "f1_macro", "f1_weighted", "mcc")
+
+
 def confusion(predicted: Tensor, truth: Tensor, num_classes: int) -> Tensor:
     """(K, K) int64 counts of predictions (N,) against truth (N,); rows with a missing label are left out."""
     known = truth != MISSING

@@ -1,0 +1,59 @@
+"""What the record says of the circumstances: versions, commit, parameter counts, timing. Never a reason to fail."""
+
+import platform
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+from torch import nn
+
+from lab import __version__
+
+PACKAGES = ("torch", "lightning", "transformers", "tokenizers", "datasets", "hydra-core", "numpy")
+
+
+def versions() -> dict[str, str]:
+    """Versions of what decides the numbers."""
+    return {"lab": __version__, "python": platform.python_version()} | {name: version(name) for name in PACKAGES}
+
+
+def git_commit() -> str | None:
+    """Commit of the working directory, `-dirty` when files differ from it; None outside a repository."""
+    try:
+        head = _git("rev-parse", "HEAD")
+        return head + ("-dirty" if _git("status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", *words], capture_output=True, text=True, check=True, timeout=10, cwd=Path.cwd())
+    return done.stdout.strip()
+
+
+def parameter_counts(model: nn.Module) -> dict[str, int]:
+    """Parameters in all, and those that may train now."""
+    counts = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
+    return {"total": sum(n for n, _ in counts), "trainable": sum(n for n, trains in counts if trains)}
+
+
+class Clock:
+    """Seconds of each part of a run."""
+
+    def __init__(self) -> None:
+        self.started = time.monotonic()
+        self.parts: dict[str, float] = {}
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self.parts[name] = self.parts.get(name, 0.0) + time.monotonic() - start
+
+    def read(self) -> dict[str, float]:
+        return {"total": time.monotonic() - self.started} | self.parts

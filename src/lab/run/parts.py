@@ -1,0 +1,121 @@
+"""The Trainer and its callbacks from a checked config. Every callback is built here; what is not asked for is not."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.loggers import Logger
+
+from lab import schema
+from lab.callbacks import precision
+from lab.callbacks.accumulate import Accumulate
+from lab.callbacks.checkpoint import BestAndLast
+from lab.callbacks.curves import Curves
+from lab.callbacks.early_stopping import EarlyStopping
+from lab.callbacks.freeze import Freeze
+from lab.callbacks.nan_guard import NanGuard
+from lab.callbacks.overfit import OverfitMonitor
+from lab.callbacks.progress import Progress
+from lab.callbacks.record import History
+from lab.callbacks.resources import Resources
+from lab.errors import Mistake, RequestError
+from lab.record import RunFolder
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Callbacks:
+    """The callbacks that the run asks something of afterwards, and all of them in the order they are called."""
+
+    best: BestAndLast
+    early_stopping: EarlyStopping | None
+    overfit: OverfitMonitor | None
+    resources: Resources | None
+    every: list[pl.Callback]
+
+    @classmethod
+    def for_test(cls, folder: RunFolder, goal: schema.Objective) -> "Callbacks":
+        """None but the checkpoint callback, which does nothing in a test and keeps Lightning from adding its own."""
+        best = BestAndLast(folder, goal.metric, goal.mode, None)
+        return cls(best, None, None, None, [best])
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """Where a run computes: Lightning's accelerator and precision, and what was asked for when that differs."""
+
+    accelerator: str
+    precision: str
+    note: str | None
+
+    @property
+    def device(self) -> torch.device:
+        return torch.device("cuda" if self.accelerator == "gpu" else "cpu")
+
+
+def hardware(config: schema.Trainer) -> Hardware:
+    """Raises RequestError when a GPU is asked for and there is none."""
+    has_gpu = torch.cuda.is_available()
+    if config.accelerator == "gpu" and not has_gpu:
+        raise RequestError(Mistake("trainer.accelerator", "torch sees no GPU", "trainer.accelerator=auto", "gpu"))
+    accelerator = "gpu" if has_gpu and config.accelerator != "cpu" else "cpu"
+    effective, note = precision.resolve(config.precision, accelerator, precision.cpu_has_bf16())
+    return Hardware(accelerator, effective, note)
+
+
+def callbacks(config: schema.Config, folder: RunFolder) -> Callbacks:
+    """Order matters: the bar is wiped before others speak, the history is written before it is drawn."""
+    chosen, goal = config.callbacks, config.objective
+    best = BestAndLast(folder, goal.metric, goal.mode, chosen.checkpoint.every_n_steps)
+    stop = chosen.early_stopping
+    early = None
+    if stop.patience is not None:
+        mode = stop.mode or (goal.mode if stop.metric is None else None)
+        early = EarlyStopping(
+            stop.metric or goal.metric, stop.patience, mode, stop.min_delta, config.trainer.min_epochs
+        )
+    overfit = OverfitMonitor(goal.metric, chosen.overfit.gap, goal.mode) if chosen.overfit.gap is not None else None
+    resources = Resources() if chosen.resources.enabled else None
+    freeze, accumulate = chosen.freeze, chosen.accumulate
+    every = [
+        Progress(goal.metric, chosen.progress.refresh),
+        Freeze(freeze.embeddings, freeze.layers, chosen.unfreeze.schedule),
+        Accumulate(accumulate.batches, accumulate.schedule),
+        precision.SkippedSteps(),
+        NanGuard() if chosen.nan_guard.enabled else None,
+        resources,
+        early,
+        overfit,
+        History(folder),
+        Curves(folder, goal.metric, chosen.curves.png, chosen.curves.gif)
+        if chosen.curves.png or chosen.curves.gif
+        else None,
+        best,
+    ]
+    return Callbacks(best, early, overfit, resources, [callback for callback in every if callback is not None])
+
+
+def trainer(
+    config: schema.Config, where: Hardware, folder: Path, parts: Callbacks, loggers: list[Logger]
+) -> pl.Trainer:
+    """Lightning's Trainer on one device. Validation runs once an epoch, the sanity check is left out."""
+    chosen = config.trainer
+    return pl.Trainer(
+        default_root_dir=folder,
+        accelerator=where.accelerator,
+        devices=1,
+        precision=where.precision,  # type: ignore[arg-type]  # one of the names that `precision.resolve` gives
+        max_epochs=chosen.max_epochs,
+        min_epochs=chosen.min_epochs,
+        max_steps=chosen.max_steps or -1,
+        gradient_clip_val=chosen.gradient_clip,
+        log_every_n_steps=chosen.log_every_n_steps,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        enable_model_summary=False,
+        callbacks=parts.every,
+        logger=loggers or False,
+    )

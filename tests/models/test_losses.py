@@ -1,0 +1,65 @@
+import pytest
+import torch
+from torch.nn import functional
+
+from lab import schema
+from lab.batches import MISSING, HeadSpec
+from lab.errors import RequestError
+from lab.models.losses import HeadLosses, class_weights, head_loss
+
+HEADS = (HeadSpec("modo", ("a", "b", "c"), (8, 2, 0)), HeadSpec("causa", ("x", "y"), (5, 5)))
+
+
+def config(**changes: object) -> schema.Loss:
+    plain = {"head_weights": {}, "label_smoothing": 0.0, "class_weights": "none", "weighting": "fixed"}
+    return schema.Loss.model_validate(plain | changes)
+
+
+def test_balanced_weights_give_every_seen_class_the_same_total() -> None:
+    weights = class_weights((8, 2, 0), "balanced")
+    assert (weights * torch.tensor([8, 2, 0])).tolist() == [5.0, 5.0, 0.0]
+    assert class_weights((8, 2, 0), "none").tolist() == [1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_head_loss_divided_by_its_weight_is_torchs_mean(smoothing: float) -> None:
+    torch.manual_seed(0)
+    logits, labels = torch.randn(6, 3), torch.tensor([0, 1, MISSING, 0, 1, 0])
+    weights = class_weights((8, 2, 0), "balanced")
+    summed, weight = head_loss(logits, labels, weights, smoothing)
+    expected = functional.cross_entropy(logits, labels, weights, ignore_index=MISSING, label_smoothing=smoothing)
+    assert torch.allclose(summed / weight, expected)
+
+
+def test_label_smoothing_acts() -> None:
+    logits, labels = torch.tensor([[4.0, 0.0, 0.0]]), torch.tensor([0])
+    plain, smooth = (head_loss(logits, labels, torch.ones(3), smoothing)[0] for smoothing in (0.0, 0.1))
+    assert smooth > plain
+
+
+def test_head_weights_weigh_the_sum() -> None:
+    losses = HeadLosses(HEADS, config(head_weights={"modo": 0.1, "causa": 0.6}))
+    assert losses(torch.tensor([2.0, 3.0]), torch.ones(2)).item() == pytest.approx(0.1 * 2 + 0.6 * 3)
+
+
+def test_uncertainty_weighting_learns_the_variance_of_each_head() -> None:
+    losses = HeadLosses(HEADS, config(weighting="uncertainty"))
+    optimizer = torch.optim.SGD(losses.parameters(), lr=0.1)
+    for _ in range(500):
+        optimizer.zero_grad()
+        losses(torch.tensor([2.0, 0.1]), torch.ones(2)).backward()
+        optimizer.step()
+    # d/ds (exp(-s) L + s / 2) = 0 at exp(s) = 2 L
+    assert losses.log_variance is not None
+    assert torch.exp(losses.log_variance).tolist() == pytest.approx([4.0, 0.2], rel=1e-3)
+
+
+def test_unknown_heads_are_all_named() -> None:
+    with pytest.raises(RequestError) as caught:
+        HeadLosses(HEADS, config(head_weights={"mode": 1.0, "zzz": 1.0}, class_weights={"cauza": "balanced"}))
+    assert [mistake.key for mistake in caught.value.mistakes] == [
+        "loss.head_weights",
+        "loss.head_weights",
+        "loss.class_weights",
+    ]
+    assert "modo" in str(caught.value)
