@@ -50,6 +50,12 @@ class RunError(RuntimeError):
         self.kind: FailureKind = kind
 
 
+def in_a_block(mistakes: Sequence[Mistake]) -> str:
+    """All mistakes of a request as one block for the terminal."""
+    count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+    return "\n".join([f"This request has {count}:", *(f"  {mistake}" for mistake in mistakes)])
+
+
 def missing_package(package: str, extra: str, key: str, value: object) -> RequestError:
     """The one line for an optional package that is not installed."""
     problem = f"needs the package {package!r}, which is not installed"

@@ -1,0 +1,223 @@
+"""Every mistake in a request at once, before Hydra runs it: Hydra itself stops at the first.
+
+Group choices are judged first, because which keys exist follows from them; a misspelt choice is read as its nearest
+one, so that the keys beside it are judged against what was meant. Two compositions, some 50 ms each.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from lab.config import check, flattened, nearest_key
+from lab.errors import Mistake, RequestError, listed, nearest
+from lab.request import Typed
+
+MOST_VALUES = 20
+"""Values of one sweep that are judged before it starts; each job is checked again when it starts."""
+
+EXTRAS = {"optuna": "optuna", "ray": "ray", "submitit_local": "submitit", "submitit_slurm": "submitit"}
+"""Extras that bring a launcher or sweeper of Hydra's."""
+
+
+@dataclass
+class _Judged:
+    """A request taken apart. A sweep stands as a list of overrides, all else as a list of one."""
+
+    groups: list[list[str]] = field(default_factory=list)
+    keys: list[Override] = field(default_factory=list)
+    sound: list[list[str]] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+    """Groups whose choice has no near one: keys below them cannot be judged."""
+    mistakes: list[Mistake] = field(default_factory=list)
+
+
+def mistakes(typed: Typed, conf: Path) -> list[Mistake]:
+    """Everything wrong with a command line that neither data nor weights are needed for; empty when it is sound.
+
+    conf: the shipped config folder, used where no `--config-path` was typed.
+    """
+    folder = Path(typed.config_path) if typed.config_path else conf
+    name = (typed.config_name or "config").removesuffix(".yaml")
+    if not (folder / f"{name}.yaml").is_file():
+        return [Mistake("", f"there is no {name}.yaml in {folder}", "leave out --config-path and --config-name")]
+    if typed.config_dir is not None and not Path(typed.config_dir).is_dir():
+        return [
+            Mistake("", f"--config-dir {typed.config_dir}: there is no such folder", "a folder laid out like conf/")
+        ]
+    with initialize_config_dir(str(folder.absolute()), job_name="train"):
+        return _judge(typed, name)
+
+
+def _judge(typed: Typed, name: str) -> list[Mistake]:
+    judged = _Judged()
+    if typed.config_dir is not None:
+        judged.groups.append([f"hydra.searchpath=[file://{Path(typed.config_dir).absolute()}]"])
+    search_path = [override for group in judged.groups for override in group]
+    for text in typed.overrides:
+        _read(text, typed, judged, name, search_path)
+    base = _composed(name, [values[0] for values in judged.groups])
+    if isinstance(base, Mistake):
+        return [*judged.mistakes, base]
+    plain = OmegaConf.to_container(base, resolve=False)
+    assert isinstance(plain, dict)
+    known = {str(key): value for key, value in plain.items()}
+    for override in judged.keys:
+        _read_key(override, known, judged)
+    found = list(_checked_jobs(name, [*judged.groups, *judged.sound]))
+    settled = [*judged.unread, *(mistake.key for mistake in judged.mistakes)]
+    new = [mistake for mistake in dict.fromkeys(found) if not any(_under(mistake.key, key) for key in settled)]
+    return judged.mistakes + new
+
+
+def _read(text: str, typed: Typed, judged: _Judged, name: str, search_path: list[str]) -> None:
+    """Put one override among the groups or the keys, or its mistake on the list."""
+    try:
+        override = OverridesParser.create(GlobalHydra.instance().config_loader()).parse_override(text)
+        options = GlobalHydra.instance().config_loader().get_group_options(
+            override.key_or_group, config_name=name, overrides=search_path
+        )  # fmt: skip
+    except HydraException as error:
+        judged.mistakes.append(_unreadable(text, error))
+        return
+    if override.is_sweep_override() and not typed.multirun:
+        problem = "is a list of values to try one after the other, which needs -m"
+        judged.mistakes.append(Mistake(override.key_or_group, problem, f"-m {text}", text.partition("=")[2]))
+    elif options and not override.is_delete():
+        _read_group(override, [option for option in options if not option.startswith("_")], judged)
+    else:
+        judged.keys.append(override)
+
+
+def _unreadable(text: str, error: HydraException) -> Mistake:
+    key, equals, value = text.partition("=")
+    if not equals:
+        return Mistake("", f"{text!r} is not key=value", f"{text}=... , or python train.py --help")
+    reason = next((line for line in reversed(str(error).splitlines()) if line and "http" not in line), "")
+    return Mistake(key, f"cannot be read: {reason}", f"""quotes around special characters: '{key}="{value}"'""", value)
+
+
+def _read_group(override: Override, options: list[str], judged: _Judged) -> None:
+    group = override.key_or_group
+    chosen: list[str] = []
+    for value in _values(override):
+        names = value if isinstance(value, list) else [value]
+        for wrong in [name for name in names if str(name) not in options]:
+            judged.mistakes.append(_no_choice(group, wrong, options))
+        read = [name if name in options else nearest(str(name), options) for name in map(str, names)]
+        if None in read:
+            judged.unread.append(group)
+        else:
+            prefix = override.get_key_element()
+            chosen.append(
+                f"{prefix}=[{','.join(map(str, read))}]" if isinstance(value, list) else f"{prefix}={read[0]}"
+            )
+    if chosen:
+        judged.groups.append(chosen)
+
+
+def _no_choice(group: str, value: object, options: list[str]) -> Mistake:
+    if value is None:
+        return Mistake(group, f"takes one of {listed(options)}", f"leave out {group}", "null")
+    if group.startswith("hydra/") and str(value) in EXTRAS:
+        return Mistake(
+            group, "needs a package that is not installed", f"pip install 'lab[{EXTRAS[str(value)]}]'", value
+        )
+    return Mistake(
+        group, f"is none of {listed(options)}", f"{group}={nearest(str(value), options) or options[0]}", value
+    )
+
+
+def _read_key(override: Override, plain: Mapping[str, Any], judged: _Judged) -> None:
+    """Whether the key can be set on the config that the groups make; what `+` adds is left to `lab.config.check`."""
+    key, text = override.key_or_group, override.get_value_string() if not override.is_delete() else ""
+    there = _is_there(plain, key) or key == "hydra" or key.startswith(("hydra.", "hydra/"))
+    if override.is_add() and _is_there(plain, key) and not override.is_force_add():
+        judged.mistakes.append(
+            Mistake(f"+{key}", "this key exists already; without the + it is set", f"{key}={text}", text)
+        )
+    elif there or override.is_add() or override.is_force_add():
+        prefix = override.get_key_element()
+        values = [prefix] if override.is_delete() else [f"{prefix}={value}" for value in _strings(override)]
+        judged.sound.extend([values] if values else [])
+    elif not any(_under(key, group) for group in judged.unread):
+        judged.mistakes.append(_no_key(key, text, plain))
+
+
+def _no_key(key: str, text: str, plain: Mapping[str, Any]) -> Mistake:
+    parent, _, leaf = key.rpartition(".")
+    if parent and _is_there(plain, parent) and _at(plain, parent) == {}:
+        return Mistake(key, "no such key yet; a leading + adds it", f"+{key}={text}", text)
+    if parent and _is_there(plain, parent) and not isinstance(_at(plain, parent), Mapping):
+        return Mistake(key, f"{parent} holds a value, not a mapping", f"'{parent}={{{leaf}: {text}}}'", text)
+    near = nearest_key(key, [*flattened(plain), *map(str, plain)])
+    problem = f"no such key; the nearest is {near}" if near else "no such key"
+    return Mistake(key, problem, f"{near}={text}" if near else "python train.py --cfg job lists every key", text)
+
+
+def _checked_jobs(name: str, overrides: list[list[str]]) -> Iterator[Mistake]:
+    """Mistakes of the first value of all, then of each further value of each sweep beside the first of the rest."""
+    yield from _checked(name, [values[0] for values in overrides])
+    for place, values in enumerate(overrides):
+        for value in values[1:]:
+            yield from _checked(name, [value if other == place else rest[0] for other, rest in enumerate(overrides)])
+
+
+def _checked(name: str, overrides: Sequence[str]) -> list[Mistake]:
+    composed = _composed(name, overrides)
+    if isinstance(composed, Mistake):
+        return [composed]
+    try:
+        check(composed)
+    except RequestError as error:
+        return list(error.mistakes)
+    return []
+
+
+def _composed(name: str, overrides: Sequence[str]) -> DictConfig | Mistake:
+    try:
+        return compose(name, list(overrides))
+    except (HydraException, OmegaConfBaseException) as error:
+        return Mistake("", " ".join(f"{error} {error.__cause__ or ''}".split()), "python train.py --info defaults")
+
+
+def _strings(override: Override) -> list[str]:
+    """The values to try, as text that Hydra reads back; the two ends of an interval."""
+    if override.is_interval_sweep():
+        interval = override.value()
+        return [str(getattr(interval, "start")), str(getattr(interval, "end"))]  # noqa: B009
+    if override.is_discrete_sweep():
+        return list(override.sweep_string_iterator())[:MOST_VALUES]
+    return [override.get_value_element_as_str()]
+
+
+def _values(override: Override) -> list[Any]:
+    if override.is_discrete_sweep():
+        return list(override.sweep_iterator())[:MOST_VALUES]
+    return [override.value()]
+
+
+def _at(plain: Any, key: str) -> Any:
+    for part in key.split("."):
+        plain = plain[int(part)] if isinstance(plain, list) else plain[part]
+    return plain
+
+
+def _is_there(plain: Mapping[str, Any], key: str) -> bool:
+    try:
+        _at(plain, key)
+    except (KeyError, IndexError, ValueError, TypeError):
+        return False
+    return True
+
+
+def _under(key: str, parent: str) -> bool:
+    return key == parent or key.startswith(f"{parent}.")

@@ -1,0 +1,212 @@
+"""From a composed config to a typed one, or to every mistake in it at once. Needs no data, no weights and no torch.
+
+pydantic finds wrong types, ranges, choices and keys; `lab.rules` finds what contradicts itself across keys. Both are
+put in words that name the dotted key, the value, what is allowed and what to type.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from lab.errors import Mistake, RequestError, listed, nearest
+from lab.rules import contradictions, not_finite
+from lab.schema import Config
+
+FILL_IN = {
+    "data.text": "'data.text=[descripcion]'",
+    "data.labels": "'data.labels=[modo,causa]'",
+    "data.path": "data.path=stanfordnlp/imdb",
+    "model.path": "model.path=FOLDER_OR_HUB_NAME",
+}
+"""What to type for keys that have no default."""
+
+
+def check(composed: DictConfig | Mapping[str, Any]) -> Config:
+    """The typed config. Raises RequestError with every mistake that can be seen without data or weights."""
+    plain = _plain(composed)
+    blanks = list(_blanks(plain))
+    mistakes = [Mistake(key, "has no default and must be given", FILL_IN.get(key, f"{key}=...")) for key in blanks]
+    mistakes += not_finite(plain)
+    config: Config | None = None
+    try:
+        config = Config.model_validate(plain)
+        mistakes += _taken_for_numbers(plain, config.model_dump(mode="json"))
+    except ValidationError as error:
+        mistakes += _in_words(error.errors(include_url=False), plain, {mistake.key for mistake in mistakes})
+    mistakes += contradictions(plain, {mistake.key for mistake in mistakes})
+    if mistakes:
+        raise RequestError(mistakes)
+    assert config is not None
+    return config
+
+
+def flattened(node: Any, key: str = "") -> dict[str, Any]:
+    """Dotted keys of all leaves; an empty mapping is a leaf."""
+    if not isinstance(node, Mapping) or not node:
+        return {key: node} if key else {}
+    return {
+        leaf: value
+        for name, child in node.items()
+        for leaf, value in flattened(child, f"{key}.{name}" if key else str(name)).items()
+    }
+
+
+def nearest_key(key: str, known: Iterator[str] | list[str] | Mapping[str, Any]) -> str | None:
+    """The known dotted key most like `key`: the same last part elsewhere (`lr`: `optimizer.lr`), else like spelling."""
+    keys = sorted(set(known))
+    leaf = key.rsplit(".", 1)[-1]
+    same = [other for other in keys if other.rsplit(".", 1)[-1] == leaf]
+    return nearest(key, same) or (same[0] if len(same) == 1 else None) or nearest(key, keys) or _by_leaf(leaf, keys)
+
+
+def _by_leaf(leaf: str, keys: list[str]) -> str | None:
+    leaves = {key.rsplit(".", 1)[-1]: key for key in reversed(keys)}
+    found = nearest(leaf, leaves)
+    return leaves[found] if found else None
+
+
+def _plain(composed: DictConfig | Mapping[str, Any]) -> dict[str, Any]:
+    if not isinstance(composed, DictConfig):
+        return dict(composed)
+    try:
+        plain = OmegaConf.to_container(composed, resolve=True, throw_on_missing=False)
+    except OmegaConfBaseException as error:
+        first_line = str(error.msg or error).splitlines()[0]
+        raise RequestError(Mistake(error.full_key or "", f"cannot be resolved: {first_line}")) from error
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
+
+
+def _blanks(plain: Mapping[str, Any]) -> Iterator[str]:
+    return (key for key, value in flattened(plain).items() if isinstance(value, str) and value == "???")
+
+
+def _taken_for_numbers(given: Any, taken: Any, key: str = "") -> Iterator[Mistake]:
+    """pydantic reads `true` as 1; a person who writes it means something else."""
+    if isinstance(given, Mapping) and isinstance(taken, Mapping):
+        for name, value in given.items():
+            yield from _taken_for_numbers(value, taken.get(str(name)), f"{key}.{name}" if key else str(name))
+    elif isinstance(given, bool) and isinstance(taken, int | float) and not isinstance(taken, bool):
+        yield Mistake(key, "must be a number", f"{key}={_plain_number(taken)}", given)
+
+
+def _plain_number(value: float) -> str:
+    return str(int(value)) if value == int(value) else str(value)
+
+
+def _in_words(errors: list[ErrorDetails], plain: Mapping[str, Any], known: set[str]) -> Iterator[Mistake]:
+    """One mistake a key: the branches of a union (`a number, or auto`) each have their own error."""
+    grouped: dict[str, list[ErrorDetails]] = {}
+    for error in errors:
+        grouped.setdefault(_dotted(error, plain), []).append(error)
+    keys = flattened(plain)
+    for key, group in grouped.items():
+        if key in known:
+            continue
+        if any(error["type"] == "extra_forbidden" for error in group):
+            yield _unknown(key, group[0]["input"], [other for other in keys if other not in grouped])
+        elif all(error["type"] == "missing" for error in group):
+            yield Mistake(key, "is missing; every key that conf/ lists is needed", FILL_IN.get(key, f"{key}=..."))
+        else:
+            allowed = list(dict.fromkeys(_allowed(error) for error in group))
+            yield Mistake(key, " or ".join(allowed), _instead(key, group), _value(group, plain, key))
+
+
+def _dotted(error: ErrorDetails, plain: Mapping[str, Any]) -> str:
+    """The dotted key an error is about: its location without the names of union branches and list positions."""
+    node: Any = plain
+    parts: list[str] = []
+    for part in error["loc"]:
+        if isinstance(node, Mapping) and part in node:
+            node = node[part]
+            parts.append(str(part))
+        elif isinstance(node, Mapping) and error["type"] == "missing" and part == error["loc"][-1]:
+            parts.append(str(part))
+    if error["type"].startswith("union_tag"):
+        parts.append("kind")
+    return ".".join(parts)
+
+
+def _unknown(key: str, value: object, known: list[str]) -> Mistake:
+    near = nearest_key(key, known)
+    shown = value if not isinstance(value, Mapping | list) else None
+    remedy = f"{near}={'...' if shown is None else shown}" if near else f"leave out {key}"
+    return Mistake(key, "no such key" + (f"; the nearest is {near}" if near else ""), remedy, value)
+
+
+def _value(group: list[ErrorDetails], plain: Mapping[str, Any], key: str) -> object:
+    node: Any = plain
+    for part in key.split("."):
+        node = node.get(part) if isinstance(node, Mapping) else None
+    return "null" if node is None else group[0]["input"] if isinstance(node, Mapping) else node
+
+
+_RANGES = {
+    "greater_than": ("must be greater than {gt}", "gt"),
+    "greater_than_equal": ("must be at least {ge}", "ge"),
+    "less_than": ("must be less than {lt}", "lt"),
+    "less_than_equal": ("must be at most {le}", "le"),
+}
+_TYPES = {
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "string_type": "must be text",
+    "tuple_type": "must be a list",
+    "dict_type": "must be a mapping",
+    "model_type": "must be a mapping",
+}
+_EXAMPLES = {
+    "a whole number": "1",
+    "a number": "0.1",
+    "a finite number": "0.001",
+    "true or false": "true",
+    "text": "TEXT",
+    "a list": "[...]",
+    "a mapping": "{...}",
+}
+
+
+def _allowed(error: ErrorDetails) -> str:
+    kind, ctx = error["type"], error.get("ctx", {})
+    if kind in _RANGES:
+        return _RANGES[kind][0].format(**ctx)
+    if kind == "literal_error":
+        return f"must be one of {listed(_choices(error))}"
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        return f"must be one of {str(ctx.get('expected_tags', 'the kinds in conf/')).replace(chr(39), '')}"
+    if kind in ("too_short", "too_long"):
+        bound = ctx["min_length"] if kind == "too_short" else ctx["max_length"]
+        return f"must name at {'least' if kind == 'too_short' else 'most'} {bound}"
+    return _TYPES.get(kind, error["msg"][0].lower() + error["msg"][1:])
+
+
+def _choices(error: ErrorDetails) -> list[str]:
+    """pydantic lists them as `'a', 16 or 'c'`; 16 and '16' are the same to a person who types."""
+    words = str(error["ctx"]["expected"]).replace(" or ", ", ").split(", ")
+    return list(dict.fromkeys(word.strip("'") for word in words))
+
+
+def _instead(key: str, group: list[ErrorDetails]) -> str:
+    """What to type: the nearest choice where there are choices, else a value inside the range."""
+    choices = [choice for error in group if error["type"] == "literal_error" for choice in _choices(error)]
+    if choices:
+        return f"{key}={nearest(str(group[0]['input']), choices) or choices[0]}"
+    first = group[0]
+    if first["type"] in _RANGES:
+        bound = first["ctx"][_RANGES[first["type"]][1]]
+        inside = {"greater_than": bound + 1 if isinstance(bound, int) else bound + 0.001, "less_than": bound / 10}
+        return f"{key}={inside.get(first['type'], bound)}"
+    example = _EXAMPLES.get(_allowed(first).removeprefix("must be "), "")
+    return (
+        f"'{key}={example}'" if example[:1] in ("[", "{") else f"{key}={example}" if example else FILL_IN.get(key, "")
+    )

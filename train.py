@@ -1,0 +1,107 @@
+"""Train one run, or one per job of a multirun: compose, check, call, exit code. `python train.py --help` says how.
+
+Exit codes: 0 done, 2 the request was wrong, 1 it failed while running, 130 interrupted (Ctrl-C, or the SIGTERM that a
+cluster sends). torch is imported only once the request is known to be sound.
+"""
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from lab import composition, request
+from lab.config import check
+from lab.errors import (
+    EXIT_DONE,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_REQUEST,
+    Mistake,
+    RequestError,
+    RunError,
+    in_a_block,
+)
+
+CONF = Path(__file__).resolve().parent / "conf"
+TYPED = request.parse(sys.argv)
+TRUSTED = ["lab.*", "hydra.*", "hydra_plugins.*", "optuna.*"]
+"""What Hydra may build from a config: our callback, its own launchers and sweepers, and their samplers."""
+
+log = logging.getLogger("train")
+
+
+@hydra.main(config_path="conf", config_name="config", execution_whitelist=TRUSTED)
+def one_run(composed: DictConfig) -> float | None:
+    """One run, or one job of a multirun, whose other jobs go on when this one cannot."""
+    job = HydraConfig.get()
+    alone = job.mode is RunMode.RUN
+    overrides = list(TYPED.overrides if alone else job.overrides.task)
+    folder = Path(job.runtime.output_dir)
+    try:
+        config = check(composed)
+        name = config.run_name or request.run_name(config.model.name, overrides)
+        config = config.model_copy(update={"run_name": name})
+        from lab.run.train import retest, train
+
+        if config.test is not None:
+            retest(config, folder)
+            return None
+        return train(config, folder, request.command(TYPED, None if alone else overrides))
+    except (RequestError, RunError) as error:
+        log.error("%s", in_a_block(error.mistakes) if isinstance(error, RequestError) else f"The run failed: {error}")
+        if alone:
+            raise SystemExit(_code(error)) from error
+        raise
+
+
+def main() -> int:
+    """The exit code of one command line."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors instead of printing them and exiting with 1
+    try:
+        sys.argv = request.resumed_argv(sys.argv, CONF)
+        rewritten = request.parse(sys.argv)
+        mistakes = composition.mistakes(rewritten, CONF) if rewritten.runs else []
+        if mistakes:
+            raise RequestError(mistakes)
+    except RequestError as error:
+        return _refused(error.mistakes)
+    try:
+        one_run()
+    except (RequestError, RunError) as error:
+        return _code(error)
+    except (HydraException, OmegaConfBaseException) as error:
+        found = composition.mistakes(rewritten, CONF)
+        return _refused(found or [Mistake("", " ".join(f"{error} {error.__cause__ or ''}".split()))])
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    return EXIT_DONE
+
+
+def _code(error: RequestError | RunError) -> int:
+    return EXIT_REQUEST if isinstance(error, RequestError) else EXIT_FAILED
+
+
+def _refused(mistakes: Sequence[Mistake]) -> int:
+    print(in_a_block(mistakes), file=sys.stderr)
+    return EXIT_REQUEST
+
+
+def _interrupt(number: int, _: FrameType | None) -> None:
+    """A cluster's stop leaves as Ctrl-C does; a second one does not disturb the writing of the record."""
+    signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())
