@@ -1,0 +1,151 @@
+"""What the rows tell that the request could not: labels that stand in the text, leaks, classes without examples.
+
+Gathers every mistake, the lines for the terminal and the numbers for the run record; decides nothing by itself (the
+rules are in `lab.data.leaks` and `lab.data.shortcuts`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from lab import schema
+from lab.batches import MISSING, HeadSpec
+from lab.data import leaks
+from lab.data.labels import Survey
+from lab.data.partition import Partition
+from lab.data.shortcuts import Shortcut, shortcuts
+from lab.data.texts import ColumnTexts
+from lab.errors import Mistake, listed
+
+_SHOWN = 8
+"""Findings of one kind that are told one by one."""
+
+
+@dataclass
+class Audit:
+    """mistakes: refused; notes: lines for the terminal; facts: numbers for the run record."""
+
+    mistakes: list[Mistake] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    facts: dict[str, object] = field(default_factory=dict)
+
+
+def audit_rows(surveys: Mapping[str, Survey]) -> Audit:
+    """Rows that cannot be used, missing cells, and label columns that are copies of a text column."""
+    audit = Audit()
+    for split, found in surveys.items():
+        if not len(found):
+            problem = f"no row of {split} has both a text and a label ({found.num_rows} rows read)"
+            audit.mistakes.append(Mistake("data", problem, "look at data.text, data.labels and data.missing"))
+        if found.no_text:
+            audit.notes.append(f"{split}: {found.no_text} rows without text left out")
+        if found.no_label:
+            audit.notes.append(f"{split}: {found.no_label} rows without any label left out")
+        empty = [f"{name} {num} ({num / found.num_rows:.1%})" for name, num in found.missing.items() if num]
+        if empty:
+            audit.notes.append(f"{split}: missing cells: {listed(empty)}")
+    first = next(iter(surveys.values()))
+    for head, text in first.copies:
+        num = sum(found.copies[head, text] for found in surveys.values())
+        labelled = sum(int((found.labels[head] != MISSING).sum()) for found in surveys.values())
+        if labelled and num == labelled:
+            problem = f"stands verbatim in the text column {text!r}, in all of its {labelled} rows"
+            audit.mistakes.append(Mistake("data.text", problem, f"take {text!r} out of data.text", head))
+    audit.facts["missing"] = {split: found.missing for split, found in surveys.items()}
+    audit.facts["dropped"] = {
+        split: {"no_text": found.no_text, "no_label": found.no_label} for split, found in surveys.items()
+    }
+    return audit
+
+
+def audit_heads(heads: Sequence[HeadSpec]) -> Audit:
+    """Heads with one class, and classes that train never shows."""
+    audit = Audit()
+    unseen = {}
+    for head in heads:
+        shown = [name for name, count in zip(head.classes, head.counts, strict=True) if count]
+        if len(shown) < 2:
+            has = f"one class only ({shown[0]!r})" if shown else "no label at all"
+            audit.mistakes.append(
+                Mistake("data.labels", f"has {has} in train: nothing to learn", "another column", head.name)
+            )
+        if len(shown) < head.num_classes:
+            unseen[head.name] = [name for name in head.classes if name not in set(shown)]
+            num = len(unseen[head.name])
+            audit.notes.append(
+                f"{head.name}: {num} classes never in train, rows count as errors: {listed(unseen[head.name], _SHOWN)}"
+            )
+    audit.facts["unseen_classes"] = unseen
+    return audit
+
+
+def audit_leaks(
+    split: Partition,
+    texts: ColumnTexts,
+    labels: Mapping[str, leaks.Ints],
+    heads: Sequence[HeadSpec],
+    config: schema.Leaks,
+) -> Audit:
+    """Duplicates, contradictions, shared groups and deciding words. texts, labels: of train."""
+    audit = Audit()
+    if config.action == "off":
+        return audit
+    parts = split.parts
+    every = leaks.overlaps(
+        {name: part.plain for name, part in parts.items()}, {name: part.masked for name, part in parts.items()}
+    )
+    for overlap in every:
+        if overlap.masked:
+            audit.notes.append(
+                f"{overlap.split}: {overlap.same} of {overlap.num_rows} rows have a text of train "
+                f"({overlap.same_share:.1%}), tags and digits set aside {overlap.masked} ({overlap.masked_share:.1%})"
+            )
+        mistake = leaks.judge(overlap, overlap.split not in split.drawn, config)
+        audit.mistakes += [mistake] if mistake else []
+    audit.mistakes += _shared_groups(split)
+    audit.facts["leaks"] = {overlap.split: overlap.facts() for overlap in every}
+    audit.facts["duplicates"] = _duplicates(split, audit)
+    found = shortcuts(texts, labels, heads, config.token_share, config.token_support)
+    _tell(found, audit)
+    if config.action == "warn":
+        audit.notes += [f"warning: {mistake.problem}" for mistake in audit.mistakes]
+        audit.mistakes.clear()
+    return audit
+
+
+def _shared_groups(split: Partition) -> list[Mistake]:
+    groups = {name: part.groups for name, part in split.parts.items() if part.groups is not None}
+    remedy = "remove them from one side, or data.leaks.action=warn"
+    return [
+        Mistake("data.split.group", f"{num} groups have rows in both {pair}", remedy)
+        for pair, num in leaks.shared_groups(groups).items()
+    ]
+
+
+def _duplicates(split: Partition, audit: Audit) -> dict[str, object]:
+    parts = list(split.parts.values())
+    exact, plain = (np.concatenate([getattr(part, kind) for part in parts]) for kind in ("exact", "plain"))
+    num = {"exact": leaks.repeated(exact), "same": leaks.repeated(plain)}
+    contradicted = {}
+    for head in parts[0].labels:
+        labels = np.concatenate([part.labels[head] for part in parts])
+        texts, rows = leaks.contradictions(plain, labels)
+        contradicted[head] = {"texts": texts, "rows": rows}
+        if texts:
+            audit.notes.append(f"{head}: {texts} texts stand with several labels ({rows} rows)")
+    if num["same"]:
+        audit.notes.append(
+            f"{num['same']} of {len(plain)} rows repeat the text of an earlier row ({num['exact']} to the letter)"
+        )
+    return num | {"contradicted": contradicted}
+
+
+def _tell(found: Sequence[Shortcut], audit: Audit) -> None:
+    audit.facts["deciding_words"] = {
+        "count": len(found),
+        "first": [vars(shortcut) for shortcut in found[:50]],
+    }
+    if found:
+        shown = [str(shortcut) for shortcut in found]
+        audit.notes.append("single words decide a label; was it made from the text? " + listed(shown, _SHOWN))

@@ -1,0 +1,235 @@
+"""From the request to tables: which splits are given, where their rows lie, and what can be wrong before reading them.
+
+All that is wrong with files and columns is found together, so that a person mends it in one go. Sources: the generator,
+files, a data set of the hub by name (or a local folder in its layout), and IMDB, which comes as any of these or as the
+aclImdb folder of its authors.
+"""
+
+import codecs
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from lab import schema
+from lab.data import files
+from lab.data.labels import Columns
+from lab.data.maintenance import generate
+from lab.data.tables import Table, holds_text
+from lab.errors import Mistake, RequestError, listed, nearest
+
+ALL = "all"
+"""The one table of a source without splits."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Tables by split (`train`, perhaps `val` and `test`, or `all` alone) and what to read in them.
+
+    classes: per head, their order where the source knows it. probabilities: per head (rows of `all`, classes).
+    """
+
+    name: str
+    tables: dict[str, Table]
+    columns: Columns
+    classes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    probabilities: dict[str, npt.NDArray[np.float32]] | None = None
+
+
+def open_source(data: schema.Data, cache: Path) -> Source:
+    """Open what `data` asks for. Raises RequestError with everything that is wrong with paths and columns."""
+    mistakes = wrong_names(_columns(data)) if isinstance(data, schema.Columned) else []
+    try:
+        source = _opened(data, cache)
+    except RequestError as error:
+        raise RequestError((*mistakes, *error.mistakes)) from error
+    if not isinstance(data, schema.Files):  # files are checked one by one
+        for split, table in source.tables.items():
+            where = source.name if split == ALL else f"the {split} split of {source.name}"
+            mistakes += missing_columns(source.columns, table, where)
+    _refuse(mistakes)
+    return source
+
+
+def _opened(data: schema.Data, cache: Path) -> Source:
+    if isinstance(data, schema.Maintenance):
+        return _generated(data)
+    if isinstance(data, schema.Files):
+        return _from_files(data, cache)
+    if isinstance(data, schema.Imdb):
+        return _imdb(data, cache)
+    assert isinstance(data, schema.Hub), f"no source for {type(data).__name__}"
+    return Source(data.path.rstrip("/").split("/")[-1], _from_hub(data, data.config, cache), _columns(data))
+
+
+def _columns(data: schema.Columned) -> Columns:
+    return Columns(data.text, data.labels, data.split.group, data.text_separator, data.missing)
+
+
+def _refuse(mistakes: Sequence[Mistake]) -> None:
+    if mistakes:
+        raise RequestError(mistakes)
+
+
+def _generated(data: schema.Maintenance) -> Source:
+    reports = generate(data.num_rows, data.generator_seed, data.difficulty)
+    columns: dict[str, Any] = {"text": pa.array(reports.texts, pa.string())}
+    columns |= {head: pa.array(codes) for head, codes in reports.labels.items()}
+    table = Table(pa.table(columns), reports.classes)
+    wanted = Columns(("text",), tuple(reports.classes), data.split.group)
+    return Source("maintenance", {ALL: table}, wanted, reports.classes, reports.probabilities)
+
+
+def _from_files(data: schema.Files, cache: Path) -> Source:
+    asked = {"path": data.path, "train": data.train, "val": data.val, "test": data.test}
+    given = {key: (paths,) if isinstance(paths, str) else paths for key, paths in asked.items() if paths}
+    mistakes = _wrong_request(data, set(given))
+    wanted = _columns(data)
+    opened: dict[str, list[Table]] = {key: [] for key in given}
+    for key, paths in given.items():
+        for path in map(Path, paths):
+            try:
+                table = files.open_file(path.expanduser(), f"data.{key}", data.delimiter, data.encoding, cache)
+            except RequestError as error:
+                mistakes += error.mistakes
+                continue
+            mistakes += missing_columns(wanted, table, path.name, data.delimiter)
+            opened[key].append(table)
+    _refuse(list(dict.fromkeys(mistakes)))
+    tables = {ALL if key == "path" else key: _stacked(found, wanted) for key, found in opened.items()}
+    return Source(files.stem(Path(next(iter(given.values()))[0])), tables, wanted)
+
+
+def _wrong_request(data: schema.Files, given: set[str]) -> list[Mistake]:
+    """What is wrong before any file is looked at."""
+    mistakes = []
+    if not given & {"path", "train"}:
+        mistakes.append(Mistake("data.path", "no file given", "data.path=FILE, or data.train=FILE with data.test=FILE"))
+    if "path" in given and given - {"path"}:
+        others = ", ".join(f"data.{key}" for key in ("train", "val", "test") if key in given)
+        problem = f"the split is drawn from data.path, yet {others} is given as well"
+        mistakes.append(Mistake("data.path", problem, "data.train instead of data.path, or data.path alone", data.path))
+    if data.delimiter is not None and len(data.delimiter) != 1:
+        mistakes.append(Mistake("data.delimiter", "must be one character", "data.delimiter=';'", data.delimiter))
+    try:
+        codecs.lookup(data.encoding)
+    except LookupError:
+        remedy = nearest(data.encoding, ("utf-8", "utf-16", "latin-1", "cp1252")) or "latin-1"
+        mistakes.append(Mistake("data.encoding", "no such encoding", f"data.encoding={remedy}", data.encoding))
+    if mistakes and any(mistake.key in ("data.delimiter", "data.encoding") for mistake in mistakes):
+        raise RequestError(mistakes)  # files would be read by them
+    return mistakes
+
+
+def _stacked(tables: Sequence[Table], columns: Columns) -> Table:
+    """Tables of text columns, one after another."""
+    import datasets
+
+    if len(tables) == 1:
+        return tables[0]
+    return Table(datasets.concatenate_datasets([table.data.select_columns(list(columns.all)) for table in tables]))
+
+
+def missing_columns(columns: Columns, table: Table, name: str, delimiter: str | None = None) -> list[Mistake]:
+    """One mistake per column that `table` does not have or that does not hold text."""
+    mistakes = []
+    have = [column for column in table.columns if holds_text(table.kind(column))]
+    roles = [("data.text", columns.text), ("data.labels", columns.labels)]
+    for key, wanted in [*roles, ("data.split.group", (columns.group,) if columns.group else ())]:
+        for column in wanted:
+            if column in have:
+                continue
+            close = {name: name if name in have else nearest(name, have) or name for name in wanted}
+            meant = close[column] if key == "data.split.group" else f"[{','.join(close.values())}]"
+            remedy = f"{key}={meant}" if close[column] != column else ""
+            if len(have) == 1 and (other := next((mark for mark in ";\t|," if mark in have[0]), None)) != delimiter:
+                remedy = f"data.delimiter={other!r}" if other else remedy
+            problem = "does not hold text" if column in table.columns else "no such column"
+            problem += f" in {name}; it has {listed(have)}"
+            mistakes.append(Mistake(key, problem, remedy, column))
+    return mistakes
+
+
+def wrong_names(columns: Columns) -> list[Mistake]:
+    """Mistakes that need no file: a label that is a text column as well, a column named twice."""
+    mistakes = [
+        Mistake(
+            "data.labels", "is a text column as well: the label would stand in the text", "take it out of one", name
+        )
+        for name in columns.labels
+        if name in columns.text
+    ]
+    for key, names in (("data.text", columns.text), ("data.labels", columns.labels)):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        mistakes += [Mistake(key, "is named twice", "name it once", name) for name in twice]
+    return mistakes
+
+
+def _imdb(data: schema.Imdb, cache: Path) -> Source:
+    path = Path(data.path).expanduser()
+    if (path / "train" / "pos").is_dir():
+        return Source("imdb", _review_folders(path, data), _columns(data))
+    if files.kind_of(path) is not None:
+        table = files.open_file(path, "data.path", None, "utf-8", cache)
+        return Source(files.stem(path), {ALL: table}, _columns(data))
+    return Source("imdb", _from_hub(data, None, cache), _columns(data))
+
+
+def _review_folders(path: Path, data: schema.Imdb) -> dict[str, Table]:
+    """aclImdb/{train,test}/{neg,pos}/*.txt as the columns text and label, in the order of label and file number."""
+    asked = {"train": data.splits.train, "val": data.splits.val, "test": data.splits.test}
+    tables, mistakes = {}, []
+    for split, folder in asked.items():
+        if folder is None:
+            continue
+        absent = [label for label in ("neg", "pos") if not (path / folder / label).is_dir()]
+        if absent:
+            problem = f"no folder {' and '.join(f'{folder}/{label}' for label in absent)} in {path}"
+            mistakes.append(Mistake(f"data.splits.{split}", problem, "", folder))
+            continue
+        texts, labels = [], []
+        for label in ("neg", "pos"):
+            reviews = sorted((path / folder / label).glob("*.txt"), key=lambda file: (len(file.name), file.name))
+            texts += [review.read_text(encoding="utf-8") for review in reviews]
+            labels += [label] * len(reviews)
+        tables[split] = Table(pa.table({"text": pa.array(texts, pa.string()), "label": pa.array(labels, pa.string())}))
+    _refuse(mistakes)
+    return tables
+
+
+def _from_hub(data: schema.Hub | schema.Imdb, config: str | None, cache: Path) -> dict[str, Table]:
+    """Splits of a data set by name (hub, or hub's cache when offline) or of a local folder in the hub's layout."""
+    import datasets
+
+    asked = {"train": data.splits.train, "val": data.splits.val, "test": data.splits.test}
+    local = Path(data.path).expanduser()
+    options: dict[str, Any] = {"cache_dir": str(cache / "files")} if local.is_dir() else {"revision": data.revision}
+    found: dict[str, Table] = {}
+    for split, name in asked.items():
+        if name is None:
+            continue
+        try:
+            with files.quiet():
+                loaded = datasets.load_dataset(
+                    str(local) if local.is_dir() else data.path, config, split=name, **options
+                )
+        except Exception as error:
+            raise RequestError(_explained(error, data, split, name)) from error
+        names = {column: kind.names for column, kind in loaded.features.items() if hasattr(kind, "names")}
+        found[split] = Table(loaded, names)
+    return found
+
+
+def _explained(error: Exception, data: schema.Hub | schema.Imdb, split: str, name: str) -> Mistake:
+    reason = " ".join(str(error).split())
+    if isinstance(error, ValueError) and "split" in reason.lower():
+        return Mistake(f"data.splits.{split}", reason, f"data.splits.{split}=NAME", name)
+    if isinstance(error, ValueError) and "config" in reason.lower():
+        return Mistake("data.config", reason, "data.config=NAME")
+    remedy = "data.path=FOLDER of a local copy, or data=csv data.path=FILE for a file of your own"
+    problem = "is neither in the local cache nor can it be had from the hub"
+    return Mistake("data.path", f"{problem} ({type(error).__name__}: {reason[:200]})", remedy, data.path)

@@ -1,0 +1,146 @@
+"""Which row goes to train, val or test: a pure function of labels, units that stay whole, shares and a seed.
+
+Rows are laid in a line, sorted by their combination of labels (the head with most classes first), in random order
+inside, and each split takes its share along the line. So every common combination is shared out to within a row, and
+rare ones pool with their neighbours, which share the finest label: no special case for classes of two rows. A unit (the
+rows of a group, or of one text) moves as a whole. Cost: about a second for a million rows.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+Hashes = npt.NDArray[np.uint64]
+TRAIN = "train"
+_LARGE_SHARE = 0.005
+"""Units beyond this share of all rows are placed first, while there is room to make up for their size."""
+_TRIES = 200
+
+
+def draw(
+    labels: Sequence[Ints],
+    units: npt.NDArray[np.generic],
+    shares: Mapping[str, float],
+    seed: int,
+    stratify: bool = True,
+) -> dict[str, Ints]:
+    """Rows of each split, ascending, `train` first.
+
+    labels: per head (rows,); units: (rows,), rows of equal value stay together; shares: of all rows, per drawn split,
+    summing below 1. Counts are within one row of their shares when all units are single rows. A class with two rows or
+    more keeps one in train where units allow it; no split is empty. Raises ValueError with fewer units than splits.
+    """
+    first, unit_of, sizes = np.unique(units, return_index=True, return_inverse=True, return_counts=True)[1:]
+    unit_of = unit_of.reshape(-1)
+    if len(sizes) < len(shares) + 1:
+        raise ValueError(f"{len(sizes)} units cannot fill {len(shares) + 1} splits")
+    random = np.random.default_rng(seed)
+    order = _line([head[first] for head in labels] if stratify else [], sizes, random)
+    sides = np.zeros(len(sizes), np.int64)
+    sides[order] = _dealt(sizes[order].tolist(), list(shares.values()))
+    _keep_classes_in_train(sides, unit_of, sizes, labels, random)
+    _fill_empty(sides, sizes, len(shares))
+    of_rows = sides[unit_of]
+    return {name: np.flatnonzero(of_rows == side) for side, name in enumerate((TRAIN, *shares))}
+
+
+def _line(labels: Sequence[Ints], sizes: Ints, random: np.random.Generator) -> Ints:
+    """Order of the units: large ones first, then by label combination, classes in random order, random inside."""
+    keys = []
+    for head in sorted(labels, key=lambda head: -len(np.unique(head))):
+        codes = np.unique(head, return_inverse=True)[1].reshape(-1)
+        keys.append(random.permutation(int(codes.max()) + 1)[codes])
+    large = np.where(sizes > max(1.0, _LARGE_SHARE * sizes.sum()), -sizes, 0)
+    ties = random.permutation(len(sizes))
+    return np.lexsort((ties, *reversed(keys), large))
+
+
+def _dealt(sizes: list[int], shares: list[float]) -> list[int]:
+    """Side of each unit along the line: the split furthest behind its share takes a unit when that brings it nearer."""
+    taken, passed, sides = [0.0] * len(shares), 0, []
+    lags = [0.5 + place / (2 * len(shares)) for place in range(len(shares))]  # apart, so that not all take neighbours
+    for size in sizes:
+        passed += size
+        best, side = -1e-9, 0
+        for place, share in enumerate(shares):
+            behind = share * passed - taken[place] - lags[place] * size
+            if behind > best:
+                best, side = behind, place + 1
+        if side:
+            taken[side - 1] += size
+        sides.append(side)
+    return sides
+
+
+def _keep_classes_in_train(
+    sides: Ints, unit_of: Ints, sizes: Ints, labels: Sequence[Ints], random: np.random.Generator
+) -> None:
+    """Bring one unit of each class with two rows or more, none of them in train, to train; swap where that is free."""
+    codes = [np.unique(head, return_inverse=True)[1].reshape(-1) for head in labels]
+    names = [np.unique(head) for head in labels]
+    in_train = [
+        np.bincount(code[sides[unit_of] == 0], minlength=len(name)) for code, name in zip(codes, names, strict=True)
+    ]
+    by_unit = np.argsort(unit_of, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+
+    def rows(unit: int) -> Ints:
+        return by_unit[starts[unit] : starts[unit + 1]]
+
+    def move(unit: int, side: int) -> None:
+        sign = int(side == 0) - int(sides[unit] == 0)
+        sides[unit] = side
+        for code, count in zip(codes, in_train, strict=True):
+            np.add.at(count, code[rows(unit)], sign)
+
+    def spare(unit: int) -> bool:
+        held = (np.unique(code[rows(unit)], return_counts=True) for code in codes)
+        return all((count[classes] > num).all() for count, (classes, num) in zip(in_train, held, strict=True))
+
+    for head, (code, name) in enumerate(zip(codes, names, strict=True)):
+        for lost in np.flatnonzero((np.bincount(code, minlength=len(name)) >= 2) & (in_train[head] == 0) & (name >= 0)):
+            if in_train[head][lost]:
+                continue
+            of_class = np.unique(unit_of[code == lost])
+            unit = int(of_class[np.argmin(sizes[of_class])])
+            side = int(sides[unit])
+            others = np.flatnonzero((sides == 0) & (sizes == sizes[unit]))
+            move(unit, 0)
+            tried = random.permutation(others)[:_TRIES].tolist()
+            swap = next((other for other in tried if spare(other)), None)
+            if swap is not None:
+                move(swap, side)
+
+
+def _fill_empty(sides: Ints, sizes: Ints, num_drawn: int) -> None:
+    """Give each empty split the smallest unit of the split that has most units."""
+    for side in range(num_drawn + 1):
+        if not (sides == side).any():
+            richest = np.bincount(sides, minlength=num_drawn + 1).argmax()
+            of_richest = np.flatnonzero(sides == richest)
+            sides[of_richest[np.argmin(sizes[of_richest])]] = side
+
+
+def text_units(plain: Hashes, masked: Hashes, limit: int) -> Hashes:
+    """Units of equal text: equal when masked, unless that makes a unit of more than `limit` rows; then equal as it is.
+
+    Short notices ("revision de bomba #") mask to a few templates; those must not move as one block.
+    """
+    place, count = np.unique(masked, return_inverse=True, return_counts=True)[1:]
+    return np.where(count[place.reshape(-1)] <= limit, masked, plain)
+
+
+def components(first: npt.NDArray[np.generic], second: npt.NDArray[np.generic]) -> Ints:
+    """Units that keep together rows equal in `first` and rows equal in `second`, chains included. (rows,) int64."""
+    codes = [np.unique(values, return_inverse=True)[1].reshape(-1) for values in (first, second)]
+    unit = np.arange(len(first), dtype=np.int64)
+    while True:
+        before = unit
+        for code in codes:
+            least = np.full(int(code.max()) + 1, len(first), np.int64)
+            np.minimum.at(least, code, unit)
+            unit = least[code]
+        if np.array_equal(unit, before):
+            return unit
