@@ -17,5 +17,6 @@ class History(pl.Callback):
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.sanity_checking or trainer.state.fn != "fit":
             return
+        place = {"epoch": trainer.current_epoch, "step": trainer.global_step}
         metrics = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
-        self.folder.append_history({"epoch": trainer.current_epoch, "step": trainer.global_step} | metrics)
+        self.folder.append_history({**place, **metrics})

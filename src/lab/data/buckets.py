@@ -54,7 +54,7 @@ class TrainDraws(Sampler[Draw]):
         self.lengths, self.batch_size, self.accumulation, self.seed = lengths, batch_size, accumulation, seed
         self.epoch = 0
         self.start = 0
-        """Micro-batches to leave out at the head of the next pass: where a cut epoch goes on."""
+        """Micro-batches to leave out at the head of a pass: where a cut epoch goes on. Set anew for each pass."""
 
     def set_epoch(self, epoch: int) -> None:
         """Called by Lightning at the start of every epoch."""
@@ -64,8 +64,7 @@ class TrainDraws(Sampler[Draw]):
         return -(-len(self.lengths) // self.batch_size)
 
     def __iter__(self) -> Iterator[Draw]:
-        start, self.start = self.start, 0
-        return islice(self._draws(), start, None)
+        return islice(self._draws(), self.start, None)
 
     def _draws(self) -> Iterator[Draw]:
         size = self.batch_size * self.accumulation(self.epoch)

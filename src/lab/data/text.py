@@ -94,7 +94,7 @@ def resolve_max_length(asked: int | str, lengths: npt.NDArray[np.int32], tokeniz
     A number is taken at its word.
     """
     if asked == "auto":
-        return min(max(2, int(np.percentile(lengths, 99, method="higher"))), tokenizer.longest)
+        return min(max(2, int(np.percentile(lengths, 99, method="inverted_cdf"))), tokenizer.longest)
     assert isinstance(asked, int)
     if asked > tokenizer.longest:
         problem = f"the model reads at most {tokenizer.longest} {tokenizer.unit}"
@@ -104,7 +104,7 @@ def resolve_max_length(asked: int | str, lengths: npt.NDArray[np.int32], tokeniz
 
 def length_facts(lengths: npt.NDArray[np.int32], max_length: int, unit: str) -> dict[str, object]:
     """Percentiles of the training lengths and the share of texts that `max_length` cuts."""
-    p50, p95, p99 = (int(value) for value in np.percentile(lengths, [50, 95, 99], method="higher"))
+    p50, p95, p99 = (int(value) for value in np.percentile(lengths, [50, 95, 99], method="inverted_cdf"))
     return {
         "max_length": max_length,
         "truncated_share": float(np.mean(lengths > max_length)),

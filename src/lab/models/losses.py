@@ -38,15 +38,16 @@ def head_loss(logits: Tensor, labels: Tensor, weights: Tensor, smoothing: float)
 
 
 class HeadLosses(nn.Module):
-    """Weighs the heads: fixed weights.
+    """Weighs the heads.
 
-    Or learned ones (homoscedastic uncertainty, arXiv 1705.07115, s = log sigma^2).
+    By fixed weights, or by learned ones (homoscedastic uncertainty, arXiv 1705.07115, s = log sigma^2).
     """
 
     def __init__(self, heads: tuple[HeadSpec, ...], config: schema.Loss) -> None:
         super().__init__()
         _check_names(heads, config)
         self.smoothing = config.label_smoothing
+        self.head_weights: Tensor
         kinds = config.class_weights
         for index, head in enumerate(heads):
             kind = kinds if isinstance(kinds, str) else kinds.get(head.name, "none")

@@ -87,14 +87,14 @@ class MultitaskTextClassifier(Task):
         return [head(hidden) for head in self.heads]
 
     def loss(self, batch: TextBatch) -> Tensor:
-        return self._loss(batch, self(batch), None)
+        return self.loss_of(batch, self(batch), None)
 
     def training_step(self, batch: TextBatch, batch_idx: int) -> Tensor:
-        loss = self._loss(batch, self(batch), self._tally("train"))
+        loss = self.loss_of(batch, self(batch), self._tally("train"))
         return loss * self.trainer.accumulate_grad_batches
 
     def validation_step(self, batch: TextBatch, batch_idx: int) -> None:
-        self._loss(batch, self(batch), self._tally("val"))
+        self.loss_of(batch, self(batch), self._tally("val"))
 
     def on_test_epoch_start(self) -> None:
         super().on_test_epoch_start()
@@ -102,7 +102,7 @@ class MultitaskTextClassifier(Task):
 
     def test_step(self, batch: TextBatch, batch_idx: int) -> None:
         logits = self(batch)
-        self._loss(batch, logits, self._tally("test"))
+        self.loss_of(batch, logits, self._tally("test"))
         self.test_outputs.append((batch.rows.cpu(), [head.float().softmax(-1).cpu() for head in logits]))
 
     def _tally(self, split: str) -> HeadTally:
@@ -110,7 +110,7 @@ class MultitaskTextClassifier(Task):
         assert isinstance(tally, HeadTally)
         return tally
 
-    def _loss(self, batch: TextBatch, logits: list[Tensor], tally: HeadTally | None) -> Tensor:
+    def loss_of(self, batch: TextBatch, logits: list[Tensor], tally: HeadTally | None) -> Tensor:
         losses, shares = [], []
         for index, head in enumerate(self.spec.heads):
             labels = batch.labels[head.name]

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from lab.batches import MISSING
 
-
 NAMES = ("accuracy", "balanced_accuracy", "precision_macro", "recall_macro", "f1_macro", "f1_weighted", "mcc")
 
 

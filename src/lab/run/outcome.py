@@ -14,7 +14,7 @@ import torch
 from lab.batches import MISSING, HeadSpec
 from lab.data.corpus import Rows
 from lab.models.scores import confusion, mean_over_heads, scores
-from lab.record import RunFolder, write_whole
+from lab.record import RunFolder
 from lab.report import figures
 from lab.report.outcome import classification_report
 
@@ -88,7 +88,7 @@ def tested(
 
 def split_metrics(history: list[dict[str, Any]], epoch: int | None) -> dict[str, dict[str, float]]:
     """{train, val}: the metrics of the best epoch, without their split prefix."""
-    row = next((row for row in reversed(history) if row["epoch"] == epoch), {})
+    row: dict[str, Any] = next((row for row in reversed(history) if row["epoch"] == epoch), {})
     return {
         split: {name.removeprefix(f"{split}/"): value for name, value in row.items() if name.startswith(f"{split}/")}
         for split in ("train", "val")
@@ -103,5 +103,4 @@ def write(folder: RunFolder, result: Tested, heads: tuple[HeadSpec, ...]) -> Non
     for head in heads:
         figure = figures.confusion_matrix(result.matrices[head.name], head.classes, head.name)
         name = "".join(sign if sign.isalnum() else "_" for sign in head.name)
-        path = folder.figures / f"confusion_{name}.png"
-        write_whole(path, lambda aside, figure=figure: figure.savefig(aside, format="png", dpi=110))
+        figures.save_png(figure, folder.figures / f"confusion_{name}.png")

@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import lightning.pytorch as pl
 import torch
@@ -47,7 +48,7 @@ class Callbacks:
 class Hardware:
     """Where a run computes: Lightning's accelerator and precision, and what was asked for when that differs."""
 
-    accelerator: str
+    accelerator: Literal["cpu", "gpu"]
     precision: str
     note: str | None
 
@@ -61,7 +62,7 @@ def hardware(config: schema.Trainer) -> Hardware:
     has_gpu = torch.cuda.is_available()
     if config.accelerator == "gpu" and not has_gpu:
         raise RequestError(Mistake("trainer.accelerator", "torch sees no GPU", "trainer.accelerator=auto", "gpu"))
-    accelerator = "gpu" if has_gpu and config.accelerator != "cpu" else "cpu"
+    accelerator: Literal["cpu", "gpu"] = "gpu" if has_gpu and config.accelerator != "cpu" else "cpu"
     effective, note = precision.resolve(config.precision, accelerator, precision.cpu_has_bf16())
     return Hardware(accelerator, effective, note)
 

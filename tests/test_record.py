@@ -1,0 +1,79 @@
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+
+from lab.record import UNENDED, RunFolder, plain, write_whole
+
+
+def started(folder: Path) -> RunFolder:
+    run = RunFolder(folder)
+    run.start(command="python train.py", seed=1, metrics={})
+    return run
+
+
+def test_a_run_without_an_end_says_so(tmp_path: Path) -> None:
+    record = started(tmp_path).read()
+    assert (record["status"], record["reason"]) == ("interrupted", UNENDED)
+
+
+def test_update_replaces_fields_and_refuses_unknown_ones(tmp_path: Path) -> None:
+    run = started(tmp_path)
+    run.update(status="completed", reason="all epochs done")
+    assert run.read()["command"] == "python train.py"
+    assert run.read()["status"] == "completed"
+    with pytest.raises(ValueError, match="no field speed"):
+        run.update(speed=1)
+    with pytest.raises(ValueError, match="'done' is none of"):
+        run.update(status="done")
+
+
+def test_numbers_of_other_libraries_become_plain_and_nan_becomes_null() -> None:
+    import torch
+
+    values = {"a": np.float32(0.5), "b": torch.tensor(2), "c": math.nan, "d": [math.inf, Path("x")], 3: (np.int64(4),)}
+    assert plain(values) == {"a": 0.5, "b": 2, "c": None, "d": [None, "x"], "3": [4]}
+
+
+def test_history_survives_a_torn_line_and_is_cut_on_resume(tmp_path: Path) -> None:
+    run = started(tmp_path)
+    for step in (10, 20, 30):
+        run.append_history({"epoch": step // 10 - 1, "step": step, "val/loss": 1 / step})
+    with (tmp_path / "history.jsonl").open("a") as file:
+        file.write('{"epoch": 3, "st')
+    assert [row["step"] for row in run.history()] == [10, 20, 30]
+    run.cut_history(20)
+    run.append_history({"epoch": 2, "step": 30})
+    assert [row["step"] for row in run.history()] == [10, 20, 30]
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_scraps(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    path.write_text("old")
+
+    def torn(aside: Path) -> None:
+        aside.write_text("ne")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        write_whole(path, torn)
+    assert path.read_text() == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_predictions_keep_their_order(tmp_path: Path) -> None:
+    run = started(tmp_path)
+    run.write_predictions({"row": [3, 1, 2], "causa": ["x", None, "y"], "causa_probabilities": [[0.1, 0.9]] * 3})
+    table = pyarrow.parquet.read_table(run.predictions).to_pydict()
+    assert table["row"] == [3, 1, 2]
+    assert table["causa"] == ["x", None, "y"]
+    assert table["causa_probabilities"][0] == [0.1, 0.9]
+
+
+def test_run_json_is_json_that_any_reader_takes(tmp_path: Path) -> None:
+    run = started(tmp_path)
+    run.update(metrics={"test": {"auc": math.nan}})
+    assert json.loads((tmp_path / "run.json").read_text())["metrics"]["test"]["auc"] is None
