@@ -73,9 +73,9 @@ def _judge(typed: Typed, name: str) -> list[Mistake]:
     for override in judged.keys:
         _read_key(override, known, judged)
     found = list(_checked_jobs(name, [*judged.groups, *judged.sound]))
-    settled = [*judged.unread, *(mistake.key for mistake in judged.mistakes)]
-    new = [mistake for mistake in dict.fromkeys(found) if not any(_under(mistake.key, key) for key in settled)]
-    return judged.mistakes + new
+    new = {str(mistake): mistake for mistake in found if not any(_under(mistake.key, key) for key in judged.unread)}
+    told = {mistake.key for mistake in judged.mistakes}
+    return judged.mistakes + [mistake for mistake in new.values() if mistake.key not in told]
 
 
 def _read(text: str, typed: Typed, judged: _Judged, name: str, search_path: list[str]) -> None:
@@ -138,7 +138,7 @@ def _no_choice(group: str, value: object, options: list[str]) -> Mistake:
 
 def _read_key(override: Override, plain: Mapping[str, Any], judged: _Judged) -> None:
     """Whether the key can be set on the config that the groups make; what `+` adds is left to `lab.config.check`."""
-    key, text = override.key_or_group, override.get_value_string() if not override.is_delete() else ""
+    key, text = override.key_or_group, None if override.is_delete() else override.get_value_string()
     there = _is_there(plain, key) or key == "hydra" or key.startswith(("hydra.", "hydra/"))
     if override.is_add() and _is_there(plain, key) and not override.is_force_add():
         judged.mistakes.append(
@@ -152,15 +152,14 @@ def _read_key(override: Override, plain: Mapping[str, Any], judged: _Judged) -> 
         judged.mistakes.append(_no_key(key, text, plain))
 
 
-def _no_key(key: str, text: str, plain: Mapping[str, Any]) -> Mistake:
+def _no_key(key: str, text: str | None, plain: Mapping[str, Any]) -> Mistake:
     parent, _, leaf = key.rpartition(".")
-    if parent and _is_there(plain, parent) and _at(plain, parent) == {}:
-        return Mistake(key, "no such key yet; a leading + adds it", f"+{key}={text}", text)
     if parent and _is_there(plain, parent) and not isinstance(_at(plain, parent), Mapping):
-        return Mistake(key, f"{parent} holds a value, not a mapping", f"'{parent}={{{leaf}: {text}}}'", text)
+        return Mistake(key, f"no such key; {parent} is set as a whole", f"'{parent}={{{leaf}: {text}}}'", text)
     near = nearest_key(key, [*flattened(plain), *map(str, plain)])
     problem = f"no such key; the nearest is {near}" if near else "no such key"
-    return Mistake(key, problem, f"{near}={text}" if near else "python train.py --cfg job lists every key", text)
+    remedy = f"{near}={text}" if text is not None else f"~{near}"
+    return Mistake(key, problem, remedy if near else "python train.py --cfg job lists every key", text)
 
 
 def _checked_jobs(name: str, overrides: list[list[str]]) -> Iterator[Mistake]:
@@ -186,7 +185,11 @@ def _composed(name: str, overrides: Sequence[str]) -> DictConfig | Mistake:
     try:
         return compose(name, list(overrides))
     except (HydraException, OmegaConfBaseException) as error:
-        return Mistake("", " ".join(f"{error} {error.__cause__ or ''}".split()), "python train.py --info defaults")
+        lines = f"{error}\n{error.__cause__ or ''}".splitlines()
+        said = [
+            line.strip() for line in lines if line.strip() and not line.lstrip().startswith(("full_key", "object_type"))
+        ]
+        return Mistake("", "; ".join(said), "python train.py --info defaults")
 
 
 def _strings(override: Override) -> list[str]:

@@ -34,7 +34,6 @@ def check(composed: DictConfig | Mapping[str, Any]) -> Config:
     config: Config | None = None
     try:
         config = Config.model_validate(plain)
-        mistakes += _taken_for_numbers(plain, config.model_dump(mode="json"))
     except ValidationError as error:
         mistakes += _in_words(error.errors(include_url=False), plain, {mistake.key for mistake in mistakes})
     mistakes += contradictions(plain, {mistake.key for mistake in mistakes})
@@ -83,19 +82,6 @@ def _plain(composed: DictConfig | Mapping[str, Any]) -> dict[str, Any]:
 
 def _blanks(plain: Mapping[str, Any]) -> Iterator[str]:
     return (key for key, value in flattened(plain).items() if isinstance(value, str) and value == "???")
-
-
-def _taken_for_numbers(given: Any, taken: Any, key: str = "") -> Iterator[Mistake]:
-    """pydantic reads `true` as 1; a person who writes it means something else."""
-    if isinstance(given, Mapping) and isinstance(taken, Mapping):
-        for name, value in given.items():
-            yield from _taken_for_numbers(value, taken.get(str(name)), f"{key}.{name}" if key else str(name))
-    elif isinstance(given, bool) and isinstance(taken, int | float) and not isinstance(taken, bool):
-        yield Mistake(key, "must be a number", f"{key}={_plain_number(taken)}", given)
-
-
-def _plain_number(value: float) -> str:
-    return str(int(value)) if value == int(value) else str(value)
 
 
 def _in_words(errors: list[ErrorDetails], plain: Mapping[str, Any], known: set[str]) -> Iterator[Mistake]:
@@ -179,7 +165,7 @@ _EXAMPLES = {
 def _allowed(error: ErrorDetails) -> str:
     kind, ctx = error["type"], error.get("ctx", {})
     if kind in _RANGES:
-        return _RANGES[kind][0].format(**ctx)
+        return _RANGES[kind][0].format(**{name: f"{bound:g}" for name, bound in ctx.items()})
     if kind == "literal_error":
         return f"must be one of {listed(_choices(error))}"
     if kind in ("union_tag_invalid", "union_tag_not_found"):

@@ -136,7 +136,7 @@ def _source(path: str | None, package: str | None, architecture: Mapping[str, An
         yield Mistake("model.path", problem, "model.path=FOLDER_OR_HUB_NAME", None)
 
 
-def _frozen(architecture: Mapping[str, Any] | None, layers: int, schedule: Mapping[Any, int]) -> Found:
+def _frozen(architecture: Mapping[str, Any] | None, layers: int, schedule: Mapping[Any, int] | None) -> Found:
     known = [int(architecture[key]) for key in LAYER_KEYS if key in (architecture or {})] if architecture else []
     if not known:
         return
@@ -144,21 +144,21 @@ def _frozen(architecture: Mapping[str, Any] | None, layers: int, schedule: Mappi
     if int(layers) > num_layers:
         problem = f"the encoder has {num_layers} layers"
         yield Mistake("callbacks.freeze.layers", problem, f"callbacks.freeze.layers={num_layers}", layers)
-    deep = {epoch: frozen for epoch, frozen in schedule.items() if int(frozen) > num_layers}
+    deep = {epoch: frozen for epoch, frozen in (schedule or {}).items() if int(frozen) > num_layers}
     if deep:
         problem = f"epochs {listed([str(epoch) for epoch in deep])} freeze more than the encoder's {num_layers} layers"
         remedy = f"'callbacks.unfreeze.schedule={{0: {num_layers}}}'"
-        yield Mistake("callbacks.unfreeze.schedule", problem, remedy, dict(schedule))
+        yield Mistake("callbacks.unfreeze.schedule", problem, remedy, schedule)
 
 
-def _layerless(kind: str, layers: int, schedule: Mapping[Any, int]) -> Found:
+def _layerless(kind: str, layers: int, schedule: Mapping[Any, int] | None) -> Found:
     if kind != "ngram":
         return
     if int(layers) > 0:
         yield Mistake("callbacks.freeze.layers", "model=ngram has no layers", "callbacks.freeze.layers=0", layers)
     if schedule:
-        remedy = "'callbacks.unfreeze.schedule={}'"
-        yield Mistake("callbacks.unfreeze.schedule", "model=ngram has no layers", remedy, dict(schedule))
+        remedy = "callbacks.unfreeze.schedule=null"
+        yield Mistake("callbacks.unfreeze.schedule", "model=ngram has no layers", remedy, schedule)
 
 
 def _range_test(enabled: bool, low: float, high: float) -> Found:

@@ -5,19 +5,39 @@ conf/*.yaml holds every default; the classes here hold none, so a value has one 
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
 
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 NonNegativeInt = Annotated[int, Field(ge=0)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Rate = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 Mode = Literal["min", "max"]
+NullIsEmpty = BeforeValidator(lambda value: {} if value is None else value)
+"""For mappings that are empty by default: Hydra lets `key={a: 1}` replace a null, but refuses an empty mapping."""
 
 
 class Node(BaseModel):
-    """A node of the config: frozen, and refuses keys that it does not know. A column named 2024 is text all the same."""
+    """A node of the config: frozen, refuses keys that it does not know; a column named 2024 is text all the same."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _true_is_no_number(cls, value: object, info: ValidationInfo) -> object:
+        """pydantic reads `true` as 1; a person who writes it means something else."""
+        if isinstance(value, bool) and "bool" not in str(cls.model_fields[str(info.field_name)].annotation):
+            raise PydanticCustomError("not_a_switch", "is no switch: true and false have no meaning here")
+        return value
 
 
 class Objective(Node):
@@ -151,7 +171,7 @@ class Imdb(Columned):
 
 
 class Loss(Node):
-    head_weights: dict[str, PositiveFloat]
+    head_weights: Annotated[dict[str, PositiveFloat], NullIsEmpty]
     label_smoothing: Share
     class_weights: Literal["none", "balanced"] | dict[str, Literal["none", "balanced"]]
     weighting: Literal["fixed", "uncertainty"]
@@ -188,12 +208,12 @@ class Freeze(Node):
 
 
 class Unfreeze(Node):
-    schedule: dict[NonNegativeInt, NonNegativeInt]
+    schedule: Annotated[dict[NonNegativeInt, NonNegativeInt], NullIsEmpty]
 
 
 class Accumulate(Node):
     batches: PositiveInt
-    schedule: dict[NonNegativeInt, PositiveInt]
+    schedule: Annotated[dict[NonNegativeInt, PositiveInt], NullIsEmpty]
 
 
 class Checkpoint(Node):
