@@ -1,0 +1,47 @@
+"""Accumulation: the decision, the step counts it promises, and a resume in the middle of an epoch."""
+
+from typing import Any
+
+import pytest
+from lightning.pytorch import Callback
+
+from lab.callbacks.accumulate import Accumulate, accumulation, epoch_ends
+
+
+@pytest.mark.parametrize(
+    ("epoch", "batches", "schedule", "expected"),
+    [(0, 1, {}, 1), (5, 3, {}, 3), (1, 2, {2: 8}, 2), (2, 2, {2: 8}, 8), (9, 2, {4: 4, 0: 8}, 4)],
+)
+def test_decision(epoch: int, batches: int, schedule: dict[int, int], expected: int) -> None:
+    assert accumulation(epoch, batches, schedule) == expected
+
+
+class Steps(Callback):
+    """Optimizer steps done at each epoch's end."""
+
+    def __init__(self) -> None:
+        self.ends: list[int] = []
+
+    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        self.ends.append(trainer.global_step)
+
+
+def test_steps_are_as_promised_tail_included(tiny: Any, fit: Any) -> None:
+    steps = Steps()
+    schedule = {1: 3, 2: 4, 3: 9}
+    fit(tiny(), Accumulate(1, schedule), steps, max_epochs=4)
+    assert steps.ends == [4, 6, 7, 8]
+    assert epoch_ends(4, 4, 1, schedule) == (4, 6, 7, 8)
+
+
+def test_a_run_resumed_in_mid_epoch_accumulates_as_before(tiny: Any, fit: Any, tmp_path: Any) -> None:
+    class Cut(Callback):
+        def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+            if (trainer.current_epoch, batch_idx) == (1, 1):
+                trainer.save_checkpoint(tmp_path / "cut.ckpt")
+                raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        fit(tiny(), Accumulate(1, {1: 2}), Cut())
+    trainer = fit(tiny(), Accumulate(1, {1: 2}), ckpt_path=tmp_path / "cut.ckpt", limit_train_batches=4)
+    assert trainer.global_step == epoch_ends(4, 3, 1, {1: 2})[-1]

@@ -1,0 +1,115 @@
+"""Early stopping: each switch, each reason, and that a resumed run decides like a straight one."""
+
+import logging
+import math
+from typing import Any
+
+import pytest
+from lightning.pytorch import Callback
+
+from lab.callbacks.early_stopping import EarlyStopping, Standing, direction, full_name, improves, observe, should_stop
+from lab.errors import RequestError
+
+METRIC = "val/causa/f1_macro"
+NAN = math.nan
+
+
+def epochs_run(values: list[float], patience: int, mode: Any = None, **options: Any) -> int:
+    """Epochs until the decision stops a run with these values, or all."""
+    standing = Standing()
+    for epoch, value in enumerate(values):
+        standing = observe(standing, value, epoch, mode or "max", options.get("min_delta", 0.0))
+        if should_stop(standing, epoch, patience, options.get("min_epochs", 0)):
+            return epoch + 1
+    return len(values)
+
+
+@pytest.mark.parametrize(
+    ("values", "patience", "options", "expected"),
+    [
+        ([0.5, 0.4, 0.6, 0.5, 0.5, 0.9], 2, {}, 5),
+        ([0.5, 0.4, 0.6, 0.5, 0.5, 0.9], 3, {}, 6),
+        ([0.5, 0.4, 0.3, 0.2], 1, {"mode": "min"}, 4),
+        ([0.5, 0.6, 0.7, 0.8], 1, {"mode": "min"}, 2),
+        ([0.50, 0.51, 0.52, 0.53], 2, {"min_delta": 0.1}, 3),
+        ([NAN, NAN, 0.5, 0.4], 2, {}, 2),
+        ([0.5, NAN, NAN, 0.6], 2, {}, 3),
+        ([0.5, 0.4, 0.4, 0.4, 0.4], 1, {"min_epochs": 4}, 4),
+        ([0.5, 0.4, 0.4, 0.6, 0.7, 0.8], 1, {"min_epochs": 4}, 6),  # the improvement took the stop back
+    ],
+)
+def test_decision(values: list[float], patience: int, options: Any, expected: int) -> None:
+    assert epochs_run(values, patience, **options) == expected
+
+
+def test_names_and_directions() -> None:
+    assert full_name("causa/f1_macro") == METRIC
+    assert full_name("val/loss") == "val/loss"
+    assert (direction("val/causa/loss"), direction(METRIC)) == ("min", "max")
+    assert not improves(NAN, None, "max", 0.0)
+
+
+def test_stops_with_counter_and_reason(tiny: Any, fit: Any, caplog: Any) -> None:
+    stopping = EarlyStopping("causa/f1_macro", patience=2)
+    with caplog.at_level(logging.INFO, "lab.callbacks.early_stopping"):
+        trainer = fit(tiny({METRIC: [0.5, 0.8, 0.7, 0.8, 0.9]}), stopping, max_epochs=5)
+    assert trainer.current_epoch == 4
+    assert (stopping.best, stopping.best_epoch) == (pytest.approx(0.8), 1)
+    reason = "no improvement of val/causa/f1_macro for 2 of 2 epochs (best 0.8000 at epoch 2)"
+    assert stopping.stopped_reason == reason
+    assert [record.message for record in caplog.records if record.name.startswith("lab")] == [
+        reason.replace("2 of 2", "1 of 2"),
+        reason,
+        f"stopped early after epoch 4: {reason}",
+    ]
+
+
+def test_runs_to_the_end_when_it_improves_in_time(tiny: Any, fit: Any) -> None:
+    stopping = EarlyStopping("causa/f1_macro", patience=2)
+    trainer = fit(tiny({METRIC: [0.5, 0.4, 0.6, 0.5, 0.7]}), stopping, max_epochs=5)
+    assert (trainer.current_epoch, stopping.stopped_reason) == (5, None)
+
+
+def test_does_not_latch_before_min_epochs(tiny: Any, fit: Any) -> None:
+    script = {METRIC: [0.9, 0.1, 0.1, 0.95, 0.96, 0.97]}
+    stopping = EarlyStopping("causa/f1_macro", patience=1, min_epochs=4)
+    assert fit(tiny(script), stopping, max_epochs=6, min_epochs=4).current_epoch == 6
+    stopping = EarlyStopping("causa/f1_macro", patience=1, min_epochs=3)
+    assert fit(tiny(script), stopping, max_epochs=6, min_epochs=3).current_epoch == 3
+
+
+def test_patience_is_in_epochs_when_there_are_more_validations(tiny: Any, fit: Any) -> None:
+    stopping = EarlyStopping("causa/f1_macro", patience=2)
+    trainer = fit(tiny({METRIC: [0.5, 0.4, 0.4, 0.4, 0.4]}), stopping, max_epochs=5, val_check_interval=0.5)
+    assert stopping.stopped_reason is not None
+    assert trainer.current_epoch == 3 or trainer.fit_loop.epoch_progress.current.processed == 3
+
+
+def test_an_unknown_metric_names_the_nearest_at_the_first_validation(tiny: Any, fit: Any) -> None:
+    with pytest.raises(RequestError) as caught:
+        fit(tiny({METRIC: [0.5, 0.5, 0.5]}), EarlyStopping("causa/f1_makro", patience=2))
+    text = str(caught.value)
+    assert "callbacks.early_stopping.metric=val/causa/f1_makro" in text
+    assert "callbacks.early_stopping.metric=val/causa/f1_macro" in text
+    assert "val/loss" in text
+
+
+def test_the_state_survives_a_resume(tiny: Any, fit: Any, tmp_path: Any) -> None:
+    class Save(Callback):
+        def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+            trainer.save_checkpoint(tmp_path / f"{trainer.current_epoch}.ckpt")
+
+    script = {METRIC: [0.5, 0.8, 0.7, 0.7, 0.7, 0.7]}
+    straight = EarlyStopping("causa/f1_macro", patience=2)
+    fit(tiny(script), straight, Save(), max_epochs=6)
+    resumed = EarlyStopping("causa/f1_macro", patience=2)
+    trainer = fit(tiny(script), resumed, max_epochs=6, ckpt_path=tmp_path / "2.ckpt")
+    assert trainer.current_epoch == 4
+    assert resumed.stopped_reason == straight.stopped_reason
+
+    stopped = EarlyStopping("causa/f1_macro", patience=2)
+    trainer = fit(tiny(script), stopped, max_epochs=6, ckpt_path=tmp_path / "3.ckpt")
+    assert (trainer.current_epoch, stopped.stopped_reason) == (4, straight.stopped_reason)
+
+    patient = EarlyStopping("causa/f1_macro", patience=4)
+    assert fit(tiny(script), patient, max_epochs=6, ckpt_path=tmp_path / "3.ckpt").current_epoch == 6

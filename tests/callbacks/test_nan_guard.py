@@ -1,0 +1,99 @@
+"""The NaN guard: which batch, column or parameter, before a weight is touched."""
+
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from lightning.pytorch import Callback
+from torch import Tensor, nn
+
+from lab.callbacks.nan_guard import NanGuard, diagnose, named_tensors
+from lab.errors import RunError
+
+
+class Spoil(Callback):
+    """Makes one weight NaN before a batch."""
+
+    def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        if (trainer.current_epoch, batch_idx) == (1, 2):
+            pl_module.layers[1][0].bias.data[3] = torch.nan
+
+
+def test_names_epoch_batch_and_parameter(tiny: Any, fit: Any) -> None:
+    with pytest.raises(RunError, match=r"epoch 2, batch 3: parameter layers\.1\.0\.bias .*\n.*optimizer\.lr=") as caught:
+        fit(tiny(), Spoil(), NanGuard())
+    assert caught.value.kind == "nan"
+
+
+def test_without_the_guard_the_run_goes_on(tiny: Any, fit: Any) -> None:
+    assert fit(tiny(), Spoil()).current_epoch == 3
+
+
+def test_weights_are_untouched_when_the_loss_overflows(tiny: Any, fit: Any) -> None:
+    class Overflows(tiny):  # type: ignore[misc]
+        def loss(self, batch: Any) -> Tensor:
+            self.before = {name: tensor.clone() for name, tensor in self.state_dict().items()}
+            last = self.training and self.trainer.global_step == 2
+            return super().loss(batch) * (torch.inf if last else 1.0)
+
+    module = Overflows()
+    with pytest.raises(RunError, match=r"epoch 1, batch 3: inputs and parameters are finite"):
+        fit(module, NanGuard())
+    assert all(tensor.equal(module.before[name]) for name, tensor in module.state_dict().items())
+
+
+def test_a_gradient_that_spoils_the_weights_is_caught_at_the_next_loss(tiny: Any, fit: Any) -> None:
+    class BadGradient(Callback):
+        def on_after_backward(self, trainer: Any, pl_module: Any) -> None:
+            pl_module.layers[0][0].weight.grad.fill_(torch.nan)
+
+    with pytest.raises(RunError, match=r"epoch 1, batch 2: parameter layers\.0\.0\.weight"):
+        fit(tiny(), BadGradient(), NanGuard())
+
+
+@dataclass
+class Series:
+    values: Tensor
+    labels: dict[str, Tensor]
+    rows: Tensor
+
+
+def series(bad: bool = True) -> Series:
+    values = torch.zeros(2, 5, 4)
+    if bad:
+        values[1, 3, 2] = torch.inf
+    return Series(values, {"y": torch.zeros(2)}, torch.tensor([17, 4]))
+
+
+def test_names_the_column_of_the_input_and_the_rows() -> None:
+    model = nn.Linear(4, 1)
+    assert diagnose(model, series()) == "input values is not finite in column 2 of 4 (counted from 0)"
+    assert [name for name, _ in named_tensors(series())] == ["values", "labels.y", "rows"]
+    guard, trainer = NanGuard(), SimpleNamespace(current_epoch=0, optimizers=[])
+    guard.on_train_batch_start(trainer, model, series(), 0)  # type: ignore[arg-type]
+    with pytest.raises(RunError, match=r"training rows 17, 4"):
+        guard.on_before_backward(trainer, model, torch.tensor(torch.nan))  # type: ignore[arg-type]
+
+
+def test_names_the_gradient_when_nothing_else_is_wrong() -> None:
+    model = nn.Linear(4, 1)
+    model.weight.grad = torch.full_like(model.weight, torch.nan)
+    assert diagnose(model, series(bad=False)).startswith("the gradient of weight is not finite")
+
+
+def test_a_flag_still_on_its_way_is_read_before_a_save() -> None:
+    """The GPU's order of events: the loss is looked at later, but never after the weights were written."""
+    guard, trainer = NanGuard(), SimpleNamespace(current_epoch=0, optimizers=[])
+    guard.on_train_batch_start(trainer, nn.Linear(4, 1), series(), 6)  # type: ignore[arg-type]
+    guard.on_before_backward(trainer, nn.Linear(4, 1), torch.tensor(1.0))  # type: ignore[arg-type]
+    assert guard._pending is None
+    waited: list[bool] = []
+    event: Any = SimpleNamespace(synchronize=lambda: waited.append(True))
+    from lab.callbacks.nan_guard import _Pending
+
+    guard._pending = _Pending(torch.tensor(False), event, series(bad=False), 6, 0)
+    with pytest.raises(RunError, match="batch 7"):
+        guard.on_save_checkpoint(trainer, nn.Linear(4, 1), {})  # type: ignore[arg-type]
+    assert waited == [True]
