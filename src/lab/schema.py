@@ -5,22 +5,23 @@ conf/*.yaml holds every default; the classes here hold none, so a value has one 
 
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PositiveFloat,
-    PositiveInt,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-Share = Annotated[float, Field(ge=0.0, lt=1.0)]
-NonNegativeInt = Annotated[int, Field(ge=0)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Rate = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+
+def _number(value: object) -> object:
+    """pydantic reads `true` as 1; a person who writes it means something else."""
+    if isinstance(value, bool):
+        raise PydanticCustomError("not_a_switch", "must be a number, not true or false")
+    return value
+
+
+Number = BeforeValidator(_number)
+PositiveInt = Annotated[int, Field(gt=0), Number]
+NonNegativeInt = Annotated[int, Field(ge=0), Number]
+PositiveFloat = Annotated[float, Field(gt=0.0, allow_inf_nan=False), Number]
+Share = Annotated[float, Field(ge=0.0, lt=1.0), Number]
+Rate = Annotated[float, Field(gt=0.0, allow_inf_nan=False), Number]
 Mode = Literal["min", "max"]
 NullIsEmpty = BeforeValidator(lambda value: {} if value is None else value)
 """For mappings that are empty by default: Hydra lets `key={a: 1}` replace a null, but refuses an empty mapping."""
@@ -30,14 +31,6 @@ class Node(BaseModel):
     """A node of the config: frozen, refuses keys that it does not know; a column named 2024 is text all the same."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _true_is_no_number(cls, value: object, info: ValidationInfo) -> object:
-        """pydantic reads `true` as 1; a person who writes it means something else."""
-        if isinstance(value, bool) and "bool" not in str(cls.model_fields[str(info.field_name)].annotation):
-            raise PydanticCustomError("not_a_switch", "is no switch: true and false have no meaning here")
-        return value
 
 
 class Objective(Node):
@@ -92,8 +85,8 @@ class Rows(Node):
 
 
 class Split(Node):
-    val: Annotated[float, Field(gt=0.0, lt=1.0)]
-    test: Annotated[float, Field(gt=0.0, lt=1.0)]
+    val: Annotated[float, Field(gt=0.0, lt=1.0), Number]
+    test: Annotated[float, Field(gt=0.0, lt=1.0), Number]
     seed: NonNegativeInt
     stratify: bool
     group: str | None
@@ -102,7 +95,7 @@ class Split(Node):
 class Leaks(Node):
     action: Literal["refuse", "warn", "off"]
     duplicate_share: Share | None
-    token_share: Annotated[float, Field(gt=0.0, le=1.0)]
+    token_share: Annotated[float, Field(gt=0.0, le=1.0), Number]
     token_support: PositiveInt
 
 
@@ -120,8 +113,8 @@ class Data(Node):
 
 class Maintenance(Data):
     kind: Literal["maintenance"]
-    num_rows: Annotated[int, Field(ge=100)]
-    difficulty: Annotated[float, Field(ge=0.0, le=1.0)]
+    num_rows: Annotated[int, Field(ge=100), Number]
+    difficulty: Annotated[float, Field(ge=0.0, le=1.0), Number]
     generator_seed: NonNegativeInt
 
 
@@ -179,10 +172,10 @@ class Loss(Node):
 
 class Optimizer(Node):
     lr: Rate
-    weight_decay: Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+    weight_decay: Annotated[float, Field(ge=0.0, allow_inf_nan=False), Number]
     betas: tuple[Share, Share]
     eps: Rate
-    layer_decay: Annotated[float, Field(gt=0.0, le=1.0)]
+    layer_decay: Annotated[float, Field(gt=0.0, le=1.0), Number]
     head_lr: Rate | None
     fused: bool | Literal["auto"]
 
@@ -192,14 +185,14 @@ class Scheduler(Node):
     warmup_ratio: Share
     warmup_steps: NonNegativeInt | None
     step_epochs: PositiveInt
-    gamma: Annotated[float, Field(gt=0.0, le=1.0)]
+    gamma: Annotated[float, Field(gt=0.0, le=1.0), Number]
 
 
 class EarlyStopping(Node):
     patience: PositiveInt | None
     metric: str | None
     mode: Mode | None
-    min_delta: Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+    min_delta: Annotated[float, Field(ge=0.0, allow_inf_nan=False), Number]
 
 
 class Freeze(Node):
@@ -225,7 +218,7 @@ class Switch(Node):
 
 
 class Overfit(Node):
-    gap: Annotated[float, Field(gt=0.0)] | None
+    gap: Annotated[float, Field(gt=0.0), Number] | None
 
 
 class Curves(Node):
@@ -241,7 +234,7 @@ class LrFinder(Node):
     enabled: bool
     min_lr: Rate
     max_lr: Rate
-    num_steps: Annotated[int, Field(ge=10)]
+    num_steps: Annotated[int, Field(ge=10), Number]
 
 
 class BatchFinder(Node):
