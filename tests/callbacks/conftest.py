@@ -16,7 +16,9 @@ NUM_BATCHES, BATCH_SIZE, WIDTH = 4, 8, 6
 class Tiny(LightningModule):
     """Embedding, three layers with dropout, a head. Records what it saw; `script` gives the logged val scores."""
 
-    def __init__(self, script: dict[str, list[float]] | None = None, lr: float = 0.1, weight_decay: float = 0.5) -> None:
+    def __init__(
+        self, script: dict[str, list[float]] | None = None, lr: float = 0.1, weight_decay: float = 0.5
+    ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(10, WIDTH)
         self.layers = nn.ModuleList(nn.Sequential(nn.Linear(WIDTH, WIDTH), nn.Dropout(0.5)) for _ in range(3))

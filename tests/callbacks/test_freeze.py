@@ -151,7 +151,10 @@ def test_interrupted_equals_straight(tiny: Any, fit: Any, loader: Any, tmp_path:
 def test_too_many_layers_are_refused_together(tiny: Any, fit: Any) -> None:
     with pytest.raises(RequestError) as caught:
         fit(tiny(), Freeze(layers=4, schedule={0: 5}))
-    assert [mistake.key for mistake in caught.value.mistakes] == ["callbacks.freeze.layers", "callbacks.unfreeze.schedule"]
+    assert [mistake.key for mistake in caught.value.mistakes] == [
+        "callbacks.freeze.layers",
+        "callbacks.unfreeze.schedule",
+    ]
     assert "has 3 layers" in str(caught.value)
     assert "callbacks.freeze.layers=3" in str(caught.value)
 

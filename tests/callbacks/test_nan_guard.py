@@ -22,7 +22,9 @@ class Spoil(Callback):
 
 
 def test_names_epoch_batch_and_parameter(tiny: Any, fit: Any) -> None:
-    with pytest.raises(RunError, match=r"epoch 2, batch 3: parameter layers\.1\.0\.bias .*\n.*optimizer\.lr=") as caught:
+    with pytest.raises(
+        RunError, match=r"epoch 2, batch 3: parameter layers\.1\.0\.bias .*\n.*optimizer\.lr="
+    ) as caught:
         fit(tiny(), Spoil(), NanGuard())
     assert caught.value.kind == "nan"
 

@@ -48,7 +48,8 @@ class LrCurve:
 
     def draw(self, path: Path) -> None:
         """Write the curve as a PNG file."""
-        figures.save_png(figures.lr_curve(self.rates, self.losses, smooth(self.losses), self.suggestion), path)
+        smoothed = smooth(self.losses[: _num_finite(self.losses)])
+        figures.save_png(figures.lr_curve(self.rates, self.losses, smoothed, self.suggestion), path)
 
 
 def smooth(losses: Sequence[float]) -> list[float]:
@@ -64,7 +65,7 @@ def suggest(rates: Sequence[float], losses: Sequence[float]) -> tuple[float | No
 
     Only the part before the lowest smoothed loss counts; values from the first that is not finite on are left out.
     """
-    length = next((i for i, loss in enumerate(losses) if not math.isfinite(loss)), len(losses))
+    length = _num_finite(losses)
     if length < 5:
         return None, "the loss was not finite within five steps; try a lower callbacks.lr_finder.min_lr"
     smoothed = smooth(losses[:length])
@@ -134,6 +135,11 @@ def untouched(model: nn.Module) -> Iterator[None]:
         model.zero_grad(set_to_none=True)
         random.setstate(python_state)
         np.random.set_state(numpy_state)  # noqa: NPY002
+
+
+def _num_finite(losses: Sequence[float]) -> int:
+    """How many losses come before the first that is not finite."""
+    return next((number for number, loss in enumerate(losses) if not math.isfinite(loss)), len(losses))
 
 
 def _diverged(losses: Sequence[float]) -> bool:

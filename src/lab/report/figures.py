@@ -1,7 +1,7 @@
 """Figures of a run: learning curves, confusion matrices, the learning-rate range test. Data in, figure out.
 
 Drawn on Agg canvases of their own, without pyplot: nothing global is touched, no window system is needed, and nothing
-is left open. `save_png` and `save_gif` write whole files. About .2 s a figure.
+is left open. `save_png` and `save_gif` write whole files. About .3 s a figure, 1 s for 45 classes.
 """
 
 import math
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
 from lab.record import write_whole
@@ -57,7 +58,9 @@ def _lines(rows: Sequence[Mapping[str, Any]], name: str) -> list[tuple[str, str,
     if name == "lr":
         return [("lr", "lr", {"color": GREY, "marker": "o", "markersize": 3})]
     columns = {column for row in rows for column in row}
-    heads = sorted(column for column in columns if column.startswith("val/") and column.endswith(f"/{name}"))
+    heads = sorted(
+        column for column in columns - {f"val/{name}"} if column.startswith("val/") and column.endswith(f"/{name}")
+    )
     lines: list[tuple[str, str, dict[str, Any]]] = []
     if name != "loss":
         for number, column in enumerate(heads):
@@ -73,6 +76,7 @@ def _lines(rows: Sequence[Mapping[str, Any]], name: str) -> list[tuple[str, str,
 def confusion_matrix(matrix: npt.ArrayLike, classes: Sequence[str], title: str) -> Figure:
     """Rows are true classes, columns predicted ones; colour is the share of the row, numbers are counts.
 
+    The colour scale is a square root, so that a confusion of a few per cent is seen.
     matrix: (K, K) non-negative ints. A class without a row stays grey. Raises ValueError when the shapes disagree.
     """
     counts = np.asarray(matrix)
@@ -82,10 +86,10 @@ def confusion_matrix(matrix: npt.ArrayLike, classes: Sequence[str], title: str) 
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.full(counts.shape, np.nan), where=totals > 0)
     size = 0.24 if num_classes > COUNTED_CLASSES else 0.46
-    figure = _figure(3.4 + size * num_classes, 2.6 + size * num_classes)
+    figure = _figure(3.8 + size * num_classes, 2.6 + size * num_classes)
     axes = figure.add_subplot()
     axes.set_facecolor("#dddddd")
-    image = axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
+    image = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, vmin=0.0, vmax=1.0))
     names = [name if len(name) <= 28 else name[:27] + "…" for name in classes]
     font = 7 if num_classes > COUNTED_CLASSES else 9
     axes.set_xticks(range(num_classes), names, rotation=90, fontsize=font)
@@ -100,7 +104,7 @@ def confusion_matrix(matrix: npt.ArrayLike, classes: Sequence[str], title: str) 
 
 def _write_counts(axes: Any, counts: npt.NDArray[Any], shares: npt.NDArray[Any]) -> None:
     for row, column in zip(*np.nonzero(counts), strict=True):
-        colour = "white" if shares[row, column] > 0.55 else "black"
+        colour = "white" if shares[row, column] > 0.35 else "black"
         count = int(counts[row, column])
         axes.text(
             column, row, f"{count:,}", ha="center", va="center", color=colour, fontsize=8 if count < 10_000 else 6
@@ -108,11 +112,14 @@ def _write_counts(axes: Any, counts: npt.NDArray[Any], shares: npt.NDArray[Any])
 
 
 def lr_curve(rates: Sequence[float], losses: Sequence[float], smoothed: Sequence[float], found: float | None) -> Figure:
-    """Loss against the learning rate (log scale) of a range test, with the suggestion marked when there is one."""
+    """Loss against the learning rate (log scale) of a range test, with the suggestion marked when there is one.
+
+    smoothed: finite, and shorter than `losses` where those end in values that are not.
+    """
     figure = _figure(6.0, 3.8)
     axes = figure.add_subplot()
     axes.plot(rates, losses, color=GREY, alpha=0.5, linewidth=1.0, label="loss of the batch")
-    axes.plot(rates, smoothed, color=TRAIN, label="smoothed")
+    axes.plot(rates[: len(smoothed)], smoothed, color=TRAIN, label="smoothed")
     if found is not None:
         axes.axvline(found, color=VAL, linestyle="--", label=f"steepest descent: {found:.2e}")
     axes.set_xscale("log")

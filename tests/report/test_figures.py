@@ -1,0 +1,95 @@
+"""Figures: they show what they are given, on canvases of their own, in whole files."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lab.report import figures
+
+ROWS: list[dict[str, Any]] = [
+    {"epoch": epoch, "step": 10 * epoch, "train/loss": 1.0 / (epoch + 1), "val/loss": None if epoch == 1 else 0.9,
+     "train/f1_macro": 0.3 + 0.1 * epoch, "val/f1_macro": 0.25 + 0.1 * epoch, "val/causa/f1_macro": 0.2,
+     "val/modo/f1_macro": 0.4, "lr": 1e-3 / (epoch + 1)}
+    for epoch in range(4)
+]  # fmt: skip
+
+
+def labels(axes: Any) -> list[str]:
+    return [text.get_text() for text in axes.get_legend().get_texts()]
+
+
+def test_curves_have_a_panel_for_losses_metric_and_rate() -> None:
+    figure = figures.learning_curves(ROWS, "val/f1_macro")
+    loss, metric, rate = figure.axes
+    assert [axes.get_title() for axes in figure.axes] == ["loss", "f1_macro", "learning rate"]
+    assert labels(loss) == ["train/loss", "val/loss"]
+    assert labels(metric) == ["val/causa/f1_macro", "val/modo/f1_macro", "train/f1_macro", "val/f1_macro"]
+    assert list(rate.lines[-1].get_xdata()) == [1, 2, 3, 4]
+    assert np.isnan(loss.lines[-1].get_ydata()[1])  # null in the history leaves a gap
+
+
+def test_curves_of_one_head_and_of_little() -> None:
+    figure = figures.learning_curves(ROWS, "val/causa/f1_macro")
+    assert labels(figure.axes[1]) == ["val/causa/f1_macro"]
+    assert figures.learning_curves([{"epoch": 0, "step": 1}], "val/f1_macro").axes == []
+
+
+def test_a_frame_shows_the_first_rows_on_the_axes_of_all() -> None:
+    first, last = figures.learning_curves(ROWS, "val/f1_macro", 1), figures.learning_curves(ROWS, "val/f1_macro")
+    assert len(first.axes[0].lines[-1].get_xdata()) == 1
+    for one, whole in zip(first.axes, last.axes, strict=True):
+        assert one.get_xlim() == whole.get_xlim()
+        assert one.get_ylim() == whole.get_ylim()
+
+
+def test_confusion_matrix_shows_counts_and_row_shares() -> None:
+    matrix = np.array([[8, 2, 0], [1, 3, 0], [0, 0, 0]])
+    figure = figures.confusion_matrix(matrix, ["fuga", "ruido", "nunca"], "causa")
+    axes = figure.axes[0]
+    assert [text.get_text() for text in axes.texts] == ["8", "2", "1", "3"]
+    shares = axes.images[0].get_array()
+    assert shares[0].tolist() == [0.8, 0.2, 0.0]
+    assert np.ma.getmaskarray(shares)[2].all()  # no such row: neither right nor wrong
+    assert axes.get_title() == "causa: 11 of 14 rows right"
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["fuga", "ruido", "nunca"]
+
+
+def test_many_classes_have_no_numbers_and_all_names() -> None:
+    names = [f"clase {number}" for number in range(45)]
+    figure = figures.confusion_matrix(np.eye(45, dtype=int), names, "modo")
+    assert len(figure.axes[0].texts) == 0
+    assert len(figure.axes[0].get_xticklabels()) == 45
+    width, height = figure.get_size_inches() * figures.DPI
+    assert min(width, height) / 45 > 15  # pixels a class, for names of 7 points
+
+
+def test_shapes_that_disagree_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"\(2, 2\) for 3 classes"):
+        figures.confusion_matrix(np.eye(2, dtype=int), ["a", "b", "c"], "x")
+
+
+def test_lr_curve_marks_what_was_found() -> None:
+    rates, losses = [1e-4, 1e-3, 1e-2], [2.0, 1.0, 3.0]
+    assert any("1.00e-03" in label for label in labels(figures.lr_curve(rates, losses, losses, 1e-3).axes[0]))
+    assert labels(figures.lr_curve(rates, losses, losses, None).axes[0]) == ["loss of the batch", "smoothed"]
+
+
+def test_files_are_whole_and_pyplot_is_left_alone(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    path = tmp_path / "figures" / "curves.png"
+    figures.save_png(figures.learning_curves(ROWS, "val/f1_macro"), path)
+    with Image.open(path) as image:
+        assert image.size[0] > 1000
+    frames = [figures.learning_curves(ROWS, "val/f1_macro", shown) for shown in (1, 2, 3, 4)]
+    figures.save_gif(frames, tmp_path / "figures" / "curves.gif")
+    with Image.open(tmp_path / "figures" / "curves.gif") as gif:
+        assert gif.n_frames == 4  # type: ignore[attr-defined]
+        assert gif.info["duration"] == 500
+    assert sorted(item.name for item in path.parent.iterdir()) == ["curves.gif", "curves.png"]
+    check = "import sys, lab.report.figures; sys.exit('matplotlib.pyplot' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
