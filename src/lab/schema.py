@@ -43,6 +43,8 @@ class Model(Node):
     kind: Literal["encoder", "ngram"]
     name: str
     """Short name, used in the run's name."""
+    lr: Rate
+    """Learning rate this model trains well at; `optimizer.lr` takes it from here."""
 
 
 class Encoder(Model):

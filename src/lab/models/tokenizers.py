@@ -1,0 +1,30 @@
+"""The tokenizer a request asks for, and the one a run folder holds."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from lab import schema
+from lab.batches import Tokenizer
+from lab.errors import Mistake, RequestError
+from lab.models.ngram import NgramTokenizer
+from lab.models.subwords import SubwordTokenizer, learned, pretrained
+from lab.models.text_encoder import TOKENIZER_FILE
+
+
+def build_tokenizer(model: schema.Encoder | schema.Ngram, texts: Callable[[], Iterator[list[str]]]) -> Tokenizer:
+    """texts: streams batches of training texts; read only where a vocabulary or weights are learned from them, up to
+    twice. Raises RequestError as `lab.models.hub.locate` does, before any text is read."""
+    if isinstance(model, schema.Ngram):
+        return NgramTokenizer.fitted(model, texts())
+    return pretrained(model) if model.pretrained else learned(model, texts)
+
+
+def load_tokenizer(folder: Path) -> Tokenizer:
+    """What `save` wrote. Raises RequestError where it is missing."""
+    path = folder / TOKENIZER_FILE
+    if not path.is_file():
+        raise RequestError(Mistake("", f"{path} is missing: the run's tokenizer is gone", "a whole run folder"))
+    description = json.loads(path.read_text(encoding="utf-8"))
+    kind = NgramTokenizer if description["kind"] == "ngram" else SubwordTokenizer
+    return kind.load(folder, description)

@@ -1,0 +1,222 @@
+"""Encoders of the transformers library: BERT and its kin, loaded, built from a config, or rebuilt for a run.
+
+Heads and poolers that a checkpoint brings are left out, so that the count of trainable parameters is honest; weights
+come as fp32 and in training mode (`from_pretrained` leaves a model in eval mode, where it would train without
+dropout). Attention is PyTorch's fused one (sdpa) where the family has it. Shapes: B rows, L tokens, D width.
+"""
+
+import inspect
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
+from transformers.utils import logging as transformers_logging
+
+from lab import schema
+from lab.batches import Tokenizer
+from lab.errors import Mistake, RequestError, listed
+from lab.models.hub import locate
+from lab.models.pooling import Pooling, pool
+from lab.models.text_encoder import ARCHITECTURE_FILE, TextEncoder
+from lab.record import write_whole
+
+
+@dataclass(frozen=True)
+class Family:
+    """Where a family keeps its parts. shared: modules beside the layers that every layer uses, where there are any."""
+
+    layers: str = "encoder.layer"
+    shared: tuple[str, ...] = ()
+    positions_after_padding: bool = False
+    """Position numbers start at pad_id + 1, so the table holds that many more than the longest text."""
+
+
+FAMILIES = {
+    "albert": Family("encoder.albert_layer_groups", ("encoder.embedding_hidden_mapping_in",)),
+    "bert": Family(),
+    "camembert": Family(positions_after_padding=True),
+    "deberta-v2": Family(shared=("encoder.rel_embeddings", "encoder.LayerNorm")),
+    "distilbert": Family("transformer.layer"),
+    "electra": Family(shared=("embeddings_project",)),
+    "modernbert": Family("layers"),
+    "mpnet": Family(shared=("encoder.relative_attention_bias",), positions_after_padding=True),
+    "roberta": Family(positions_after_padding=True),
+    "xlm-roberta": Family(positions_after_padding=True),
+}
+"""By `model_type`. ALBERT uses one group of weights in all its layers: it counts as one layer here."""
+
+_HEADS = re.compile(
+    r"(^|\.)(pooler|cls|lm_head|classifier|score|qa_outputs|predictions|sop_classifier|dropout|head|decoder)\.|"
+    r"^(vocab_|pre_classifier|discriminator_predictions|generator_|mask_predictions)|position_ids$"
+)
+"""Tensors of a checkpoint that belong to what it was trained for, not to the encoder."""
+
+
+class TransformerEncoder(TextEncoder):
+    """A transformers model and a pooling: ids and mask (B, L) -> (B, D)."""
+
+    def __init__(self, transformer: PreTrainedModel, pooling: Pooling) -> None:
+        super().__init__()
+        self.transformer = transformer
+        self.pooling: Pooling = pooling
+        self.dimension = int(transformer.config.hidden_size)
+
+    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+        hidden = self.transformer(input_ids=ids, attention_mask=mask.to(ids.dtype)).last_hidden_state
+        return pool(hidden, mask, self.pooling)
+
+    @property
+    def embeddings(self) -> list[nn.Module]:
+        shared = self._family.shared
+        parts = [part for name, part in self.transformer.named_modules() if name in shared]
+        return [self.transformer.get_submodule("embeddings"), *parts]
+
+    @property
+    def layers(self) -> list[nn.Module]:
+        return list(self.transformer.get_submodule(self._family.layers).children())
+
+    @property
+    def _family(self) -> Family:
+        return FAMILIES[self.transformer.config.model_type]
+
+    def save_architecture(self, folder: Path) -> None:
+        text = self.transformer.config.to_json_string(use_diff=False)
+        write_whole(folder / ARCHITECTURE_FILE, lambda aside: aside.write_text(text, encoding="utf-8"))
+
+
+def load_transformer(model: schema.Encoder, tokenizer: Tokenizer) -> PreTrainedModel:
+    """The pretrained weights of a request. Raises RequestError as `locate` does, and for tensors that do not fit."""
+    folder = locate(model)
+    config = read_config(folder)
+    value = model.path or model.package
+    try:
+        with _quiet():
+            transformer, report = AutoModel.from_pretrained(
+                folder,
+                config=config,
+                local_files_only=True,
+                dtype=torch.float32,
+                output_loading_info=True,
+                **_without_pooler(config),
+            )
+    except (OSError, RuntimeError, ValueError, KeyError) as error:
+        raise _misfit(value, f"the weights in {folder} cannot be read: {error}") from error
+    faults = misfits(report)
+    if faults:
+        raise _misfit(value, f"the weights in {folder} do not fit its config.json: {'; '.join(faults)}")
+    rows = int(transformer.get_input_embeddings().num_embeddings)
+    if tokenizer.vocabulary_size > rows:
+        problem = f"its tokenizer has {tokenizer.vocabulary_size} tokens, its embeddings only {rows}"
+        raise _misfit(value, problem)
+    return transformer.train()
+
+
+def misfits(report: dict[str, Any]) -> list[str]:
+    """What of a loading report is wrong, heads and poolers aside."""
+    faults = []
+    for kind in ("missing", "unexpected"):
+        names = sorted(name for name in report[f"{kind}_keys"] if not _HEADS.search(name))
+        if names:
+            faults.append(f"{kind} tensors {listed(names, 6)}")
+    shapes = [f"{name} {tuple(found)} instead of {tuple(wanted)}" for name, found, wanted in report["mismatched_keys"]]
+    return faults + ([f"wrong shapes {listed(sorted(shapes), 6)}"] if shapes else [])
+
+
+def new_transformer(model: schema.Encoder, tokenizer: Tokenizer) -> PreTrainedModel:
+    """Random weights in the shipped architecture.
+
+    The embeddings keep the published number of rows where the architecture names one, although a learned vocabulary
+    may be smaller: memory and time are then those of the real model.
+    """
+    config = new_config(model)
+    named = (model.architecture or {}).get("vocab_size", tokenizer.vocabulary_size)
+    config.vocab_size = max(int(named), tokenizer.vocabulary_size)
+    config.pad_token_id = tokenizer.pad_id
+    return _built(config)
+
+
+def rebuild_transformer(folder: Path) -> PreTrainedModel:
+    """The architecture that `save_architecture` wrote, for a checkpoint to fill. Raises RequestError if it is gone."""
+    path = folder / ARCHITECTURE_FILE
+    if not path.is_file():
+        raise RequestError(Mistake("", f"{path} is missing: the run cannot be built again", "a whole run folder"))
+    return _built(AutoConfig.for_model(**json.loads(path.read_text(encoding="utf-8"))))
+
+
+def read_config(folder: Path) -> PretrainedConfig:
+    """config.json of a model's folder. Raises RequestError where it is none of `FAMILIES`."""
+    try:
+        values = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise RequestError(Mistake("model.path", f"{folder}/config.json is no JSON: {error}")) from error
+    return _config(dict(values), "model.path", str(folder))
+
+
+def new_config(model: schema.Encoder) -> PretrainedConfig:
+    """The shipped architecture as a config. Raises RequestError where there is none or it cannot be."""
+    if model.architecture is None:
+        problem = f"model={model.name} ships no architecture to build without weights"
+        raise RequestError(Mistake("model.pretrained", problem, "model.pretrained=true, or model=tiny", False))
+    if model.path is not None and Path(model.path).expanduser().is_dir():
+        problem = "the folder would not be read: model.pretrained=false means random weights"
+        raise RequestError(Mistake("model.path", problem, "model.pretrained=true, or leave model.path out", model.path))
+    return _config(dict(model.architecture), "model.architecture", None)
+
+
+def position_limit(config: PretrainedConfig, pad_id: int) -> int:
+    """The longest input in tokens, special ones included."""
+    offset = pad_id + 1 if FAMILIES[config.model_type].positions_after_padding else 0
+    return int(config.max_position_embeddings) - offset
+
+
+def _config(values: dict[str, Any], key: str, value: str | None) -> PretrainedConfig:
+    kind = str(values.get("model_type", ""))
+    if kind not in FAMILIES:
+        problem = f"model_type {kind!r} is no encoder that this project trains; there are {', '.join(FAMILIES)}"
+        raise RequestError(Mistake(key, problem, "model.path=FOLDER_OR_HUB_NAME of an encoder", value))
+    try:
+        return AutoConfig.for_model(**values)
+    except (TypeError, ValueError) as error:
+        raise RequestError(Mistake(key, f"is no config of {kind}: {error}", "", value)) from error
+
+
+def _built(config: PretrainedConfig) -> PreTrainedModel:
+    try:
+        with _quiet():
+            transformer = AutoModel.from_config(config, dtype=torch.float32, **_without_pooler(config))
+    except (TypeError, ValueError, AssertionError) as error:
+        raise RequestError(Mistake("model.architecture", f"cannot be built: {error}")) from error
+    return transformer.train()
+
+
+def _without_pooler(config: PretrainedConfig) -> dict[str, bool]:
+    from transformers.models.auto.modeling_auto import MODEL_MAPPING
+
+    takes = inspect.signature(MODEL_MAPPING[type(config)].__init__).parameters
+    return {"add_pooling_layer": False} if "add_pooling_layer" in takes else {}
+
+
+def _misfit(value: object, problem: str) -> RequestError:
+    return RequestError(Mistake("model.path", problem, "a folder as save_pretrained writes it", value))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without transformers' own progress bar and table of unused tensors: what matters of it is checked here."""
+    verbosity = transformers_logging.get_verbosity()
+    bar = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+        if bar:
+            transformers_logging.enable_progress_bar()
