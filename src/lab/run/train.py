@@ -27,10 +27,16 @@ from lab.loggers.build import build
 from lab.models.multitask import predictions
 from lab.record import RunFolder, Status, write_whole
 from lab.report.outcome import outcome_table
-from lab.run import facts, outcome, parts
+from lab.run import facts, finders, outcome, parts
 from lab.run.material import Material, prepare
 
 log = logging.getLogger(__name__)
+EXPECTED_WARNINGS = (
+    ".*does not have many workers.*",  # tokens are memory-mapped: loader processes rarely pay
+    ".*in eval mode at the start of training.*",  # frozen layers are
+    ".*is smaller than the logging interval.*",
+    ".*treespec, LeafSpec.*",  # Lightning's own use of torch
+)
 
 
 def train(config: schema.Config, folder: Path, command: str) -> float:
@@ -46,9 +52,11 @@ def train(config: schema.Config, folder: Path, command: str) -> float:
     with _closing(run, clock, loggers):
         with clock.part("setup"):
             material = _prepared(run, config, where)
+            _find_settings(run, config, material, where)
             loggers += build(config, run, None)
         chosen = parts.callbacks(config, run)
-        trainer = parts.trainer(config, where, folder, chosen, list(loggers))
+        with _quiet():
+            trainer = parts.trainer(config, where, folder, chosen, list(loggers))
         with clock.part("fit"):
             _fit(trainer, material, run, resumed=config.resume is not None)
         with clock.part("test"):
@@ -65,7 +73,8 @@ def retest(config: schema.Config, folder: Path) -> dict[str, float]:
     if run.read()["data"]["fingerprint"] != material.corpus.fingerprint:
         problem = "the data has changed since this run; its scores would be of other rows"
         raise RequestError(Mistake("test", problem, "bring the files back as they were", str(folder)))
-    trainer = parts.trainer(config, where, folder, parts.Callbacks.for_test(run, config.objective), [])
+    with _quiet():
+        trainer = parts.trainer(config, where, folder, parts.Callbacks.for_test(run, config.objective), [])
     result = test(trainer, material, run)
     recorded = run.read()["metrics"].get("test", {})
     _show(result, material)
@@ -81,8 +90,7 @@ def test(trainer: pl.Trainer, material: Material, run: RunFolder) -> outcome.Tes
         raise RunError("no epoch gave a finite objective, so there is no best checkpoint to test", "nan")
     stored = torch.load(run.best, map_location="cpu", weights_only=True)
     material.model.load_state_dict(stored["state_dict"])
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    with _quiet():
         trainer.test(material.model, material.data.test_loader(), verbose=False)
     _, probabilities = predictions(material.model.test_outputs)
     scores = material.model.tallies["test"].scores()
@@ -131,13 +139,19 @@ def _prepared(run: RunFolder, config: schema.Config, where: parts.Hardware) -> M
     return material
 
 
+def _find_settings(run: RunFolder, config: schema.Config, material: Material, where: parts.Hardware) -> None:
+    """Finders before a fresh run; a resumed one uses what they found then."""
+    requested = run.read()["requested"]
+    if config.resume is not None:
+        finders.apply(config, material, requested)
+        return
+    run.update(requested=requested | finders.search(config, material, where.device, run))
+    _settle_machine(config)
+
+
 def _fit(trainer: pl.Trainer, material: Material, run: RunFolder, resumed: bool) -> None:
     checkpoint = run.last if resumed else None
-    with warnings.catch_warnings():
-        # Loader processes are a setting; tokens come from memory-mapped files and cost next to nothing.
-        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        warnings.filterwarnings("ignore", message=".*module\\(s\\) in eval mode at the start of training.*")
-        warnings.filterwarnings("ignore", message=".*is smaller than the logging interval.*")
+    with _quiet():
         try:
             trainer.fit(
                 material.model,
@@ -193,6 +207,21 @@ def _conclude(
 def _show(result: outcome.Tested, material: Material) -> None:
     heads = [head.name for head in material.heads]
     Console().print(outcome_table(result.metrics, result.baselines, result.reference, heads))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what Lightning says about itself and its advice that does not hold here."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        for message in EXPECTED_WARNINGS:
+            warnings.filterwarnings("ignore", message=message)
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
 
 
 @contextmanager

@@ -1,0 +1,203 @@
+"""The classifier in real Trainer runs, on an encoder of a few numbers."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from lab import schema
+from lab.batches import MISSING, HeadSpec, TextSpec
+from lab.callbacks.accumulate import Accumulate, accumulation, epoch_ends
+from lab.data.buckets import EvalDraws, TrainDraws
+from lab.data.loader import Loader, TokenRows
+from lab.models.base import Training
+from lab.models.encoder import TextEncoder
+from lab.models.multitask import MultitaskTextClassifier, predictions
+
+HEADS = (HeadSpec("modo", ("a", "b", "c"), (20, 10, 5)), HeadSpec("causa", ("x", "y"), (10, 5)))
+NUM_ROWS = 37
+
+
+class MeanEmbedding(TextEncoder):
+    """Mean of word vectors through a layer with dropout."""
+
+    def __init__(self, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.dimension = 8
+        self.words = nn.Embedding(20, 8)
+        self.layer = nn.Sequential(nn.Linear(8, 8), nn.Tanh(), nn.Dropout(dropout))
+
+    @property
+    def embeddings(self) -> list[nn.Module]:
+        return [self.words]
+
+    @property
+    def layers(self) -> list[nn.Module]:
+        return [self.layer]
+
+    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+        share = mask.float() / mask.sum(1, keepdim=True)
+        pooled: Tensor = self.layer((self.words(ids) * share[..., None]).sum(1))
+        return pooled
+
+    def save_architecture(self, folder: Path) -> None:
+        raise AssertionError("not saved here")
+
+
+class Held:
+    """Tokens in memory."""
+
+    def __init__(self) -> None:
+        random = np.random.default_rng(0)
+        self.rows = [random.integers(1, 20, random.integers(2, 9)).astype(np.int32) for _ in range(NUM_ROWS)]
+        self.lengths = np.array([len(row) for row in self.rows], dtype=np.int32)
+
+    def __len__(self) -> int:
+        return NUM_ROWS
+
+    def __getitem__(self, row: int) -> Any:
+        return self.rows[row]
+
+
+def token_rows() -> TokenRows:
+    random = np.random.default_rng(1)
+    labels = {"modo": random.integers(0, 3, NUM_ROWS), "causa": random.integers(0, 2, NUM_ROWS)}
+    labels["causa"][random.random(NUM_ROWS) < 0.7] = MISSING
+    return TokenRows(Held(), labels, HEADS, pad_id=0)  # type: ignore[arg-type]
+
+
+def loss_config(**changes: object) -> schema.Loss:
+    plain = {"head_weights": {"causa": 0.5}, "label_smoothing": 0.1, "class_weights": "balanced", "weighting": "fixed"}
+    return schema.Loss.model_validate(plain | changes)
+
+
+def classifier(ends: tuple[int, ...], loss: schema.Loss | None = None, dropout: float = 0.0) -> MultitaskTextClassifier:
+    torch.manual_seed(0)
+    optimizer = schema.Optimizer(lr=0.05, weight_decay=0.01, betas=(0.9, 0.999), eps=1e-8, layer_decay=1.0,
+                                 head_lr=None, fused="auto")  # fmt: skip
+    scheduler = schema.Scheduler(kind="linear", warmup_ratio=0.1, warmup_steps=None, step_epochs=1, gamma=0.1)
+    training = Training(optimizer, scheduler, ends, seed=3)
+    return MultitaskTextClassifier(
+        TextSpec(HEADS, 20, 0, 9), MeanEmbedding(dropout), loss or loss_config(), dropout, training
+    )
+
+
+def fitted(batch_size: int, batches: int, loss: schema.Loss, schedule: dict[int, int] | None = None) -> Any:
+    def at(epoch: int) -> int:
+        return accumulation(epoch, batches, schedule or {})
+
+    rows = token_rows()
+    draws = TrainDraws(rows.tokens.lengths, batch_size, at, seed=7)
+    model = classifier(epoch_ends(len(draws), 3, batches, schedule or {}), loss)
+    trainer = pl.Trainer(max_epochs=3, logger=False, enable_checkpointing=False, enable_progress_bar=False,
+                         enable_model_summary=False, num_sanity_val_steps=0, gradient_clip_val=1.0, accelerator="cpu",
+                         use_distributed_sampler=False, callbacks=[Accumulate(batches, schedule)])  # fmt: skip
+    trainer.fit(
+        model, Loader(rows, draws, 0, False, False), Loader(rows, EvalDraws(rows.tokens.lengths, 16), 0, False, False)
+    )
+    return model, trainer
+
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*does not have many workers.*", "ignore:.*smaller than the logging interval.*"
+)
+
+
+@pytest.mark.parametrize("weighting", ["fixed", "uncertainty"])
+def test_four_by_four_accumulated_equals_a_batch_of_sixteen(weighting: str) -> None:
+    # 37 rows: two windows of 16 and a tail of 5, in one micro-batch of 4 and one of 1; 70 % of the causes are missing
+    loss = loss_config(weighting=weighting)
+    (whole, whole_trainer), (parts, parts_trainer) = fitted(16, 1, loss), fitted(4, 4, loss)
+    assert whole_trainer.global_step == parts_trainer.global_step == 9
+    for name, value in whole.state_dict().items():
+        assert torch.allclose(value, parts.state_dict()[name], atol=1e-5), name
+    for name, value in whole_trainer.callback_metrics.items():
+        assert float(value) == pytest.approx(float(parts_trainer.callback_metrics[name]), abs=1e-5), name
+
+
+def test_an_accumulation_schedule_changes_the_steps_and_the_outcome() -> None:
+    plain, plain_trainer = fitted(4, 4, loss_config())
+    scheduled, scheduled_trainer = fitted(4, 4, loss_config(), {1: 2})
+    assert plain_trainer.global_step == 9
+    assert scheduled_trainer.global_step == 3 + 5 + 5
+    assert not torch.allclose(plain.heads[0].weight, scheduled.heads[0].weight)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"label_smoothing": 0.0},
+        {"class_weights": "none"},
+        {"head_weights": {}},
+        {"class_weights": {"causa": "balanced"}},
+    ],
+)
+def test_every_switch_of_the_loss_acts(change: dict[str, object]) -> None:
+    (plain, _), (changed, _) = fitted(16, 1, loss_config()), fitted(16, 1, loss_config(**change))
+    assert not torch.allclose(plain.encoder.words.weight, changed.encoder.words.weight)
+
+
+def test_missing_labels_cost_nothing_and_count_nowhere() -> None:
+    rows = token_rows()
+    model = classifier((10,))
+    batch = next(iter(Loader(rows, EvalDraws(rows.tokens.lengths, NUM_ROWS), 0, False, False)))
+    before = model.loss(batch)
+    known = batch.labels["causa"] != MISSING
+    batch.ids = torch.where(known[:, None] | (batch.labels["modo"][:, None] >= 0), batch.ids, 1)
+    batch.labels["modo"] = torch.full_like(batch.labels["modo"], MISSING)
+    batch.window_counts["modo"] = torch.zeros(3, dtype=torch.long)
+    loss = model.loss(batch)
+    assert torch.isfinite(loss)
+    assert loss < before
+    loss.backward()
+    assert torch.equal(model.heads[0].weight.grad, torch.zeros_like(model.heads[0].weight))
+
+
+def test_evaluation_does_not_depend_on_the_batch_size() -> None:
+    def validated(batch_size: int) -> dict[str, float]:
+        rows, model = token_rows(), classifier((10,))
+        trainer = pl.Trainer(logger=False, enable_progress_bar=False, enable_checkpointing=False, accelerator="cpu")
+        found = trainer.validate(
+            model, Loader(rows, EvalDraws(rows.tokens.lengths, batch_size), 0, False, False), verbose=False
+        )
+        return dict(found[0])
+
+    assert validated(5) == pytest.approx(validated(37), abs=1e-6)
+    assert {"val/loss", "val/f1_macro", "val/causa/auc", "val/modo/mcc"} <= validated(5).keys()
+
+
+def test_predictions_leave_in_input_order() -> None:
+    rows, model = token_rows(), classifier((10,))
+    trainer = pl.Trainer(logger=False, enable_progress_bar=False, enable_checkpointing=False, accelerator="cpu")
+    trainer.test(model, Loader(rows, EvalDraws(rows.tokens.lengths, 5), 0, False, False), verbose=False)
+    order, (modo, causa) = predictions(model.test_outputs)
+    assert order.tolist() == list(range(NUM_ROWS))
+    assert (modo.shape, causa.shape) == ((NUM_ROWS, 3), (NUM_ROWS, 2))
+    alone = next(iter(Loader(rows, EvalDraws(rows.tokens.lengths, NUM_ROWS), 0, False, False)))
+    expected = model(alone)[0].softmax(-1)[alone.rows.argsort()]
+    assert torch.allclose(modo, expected, atol=1e-6)
+
+
+def test_dropout_is_a_function_of_seed_epoch_and_batch() -> None:
+    def losses(disturb: Callable[[], object]) -> list[float]:
+        rows = token_rows()
+        model = classifier((30,), dropout=0.5)
+        trainer = pl.Trainer(max_epochs=1, logger=False, enable_progress_bar=False, enable_checkpointing=False,
+                             enable_model_summary=False, accelerator="cpu")  # fmt: skip
+        seen: list[float] = []
+
+        class Watch(pl.Callback):
+            def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, index: int) -> None:
+                seen.append(float(outputs["loss"]))
+                disturb()
+
+        trainer.callbacks.append(Watch())
+        trainer.fit(model, Loader(rows, TrainDraws(rows.tokens.lengths, 8, lambda epoch: 1, seed=7), 0, False, False))
+        return seen
+
+    assert losses(lambda: None) == losses(lambda: torch.rand(3))
