@@ -6,14 +6,17 @@ exceptions of callbacks into warnings, hence SystemExit.
 """
 
 import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf import DictConfig, OmegaConf, read_write
 
-from lab.errors import EXIT_REQUEST, Mistake, RequestError, in_a_block
+from lab.errors import EXIT_FAILED, EXIT_REQUEST, Mistake, RequestError, in_a_block
 
 JOB_MARKS = ("hydra.job.num", "hydra.job.id", "hydra:job.num", "hydra:job.id")
 """What keeps the folders of a multirun's jobs apart."""
@@ -23,17 +26,20 @@ class ClaimFolder(Callback):
     """Hydra callback; exits with code 2 and a message where a folder cannot be had."""
 
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
-        HydraConfig.instance().set_config(config)
-        if config.get("resume") is not None or config.get("test") is not None:
-            return
-        _claim(config, "run", "hydra.run.dir")
+        if config.get("resume") is None and config.get("test") is None:
+            with _exit_when_refused():
+                HydraConfig.instance().set_config(config)
+                _claim(config.hydra.run, "hydra.run.dir")
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        template = str(OmegaConf.to_container(config.hydra.sweep, resolve=False)["subdir"])  # type: ignore[index,call-overload]
-        if not any(mark in template for mark in JOB_MARKS):
-            problem = "must hold the job's number, or all jobs of the multirun share one folder"
-            _refuse(Mistake("hydra.sweep.subdir", problem, "'hydra.sweep.subdir=${hydra.job.num}'", template))
-        _claim(config, "sweep", "hydra.sweep.dir")
+        with _exit_when_refused():
+            template = _raw(config.hydra.sweep, "subdir")
+            if not any(mark in template for mark in JOB_MARKS):
+                problem = "must hold the job's number, or all jobs of the multirun share one folder"
+                raise RequestError(
+                    Mistake("hydra.sweep.subdir", problem, "'hydra.sweep.subdir=${hydra.job.num}'", template)
+                )
+            _claim(config.hydra.sweep, "hydra.sweep.dir")
 
 
 def claimed(folder: Path, clock: bool, key: str) -> Path:
@@ -41,34 +47,42 @@ def claimed(folder: Path, clock: bool, key: str) -> Path:
 
     Raises RequestError when it exists, cannot be made, or cannot be written to.
     """
-    number = 1
-    while True:
-        path = folder if number == 1 else folder.with_name(f"{folder.name}-{number}")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.mkdir()
-            _probe(path)
-        except FileExistsError as error:
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        path, number = folder, 1
+        while not _made(path):
             if not clock:
                 problem = "exists already, and a run never overwrites another"
-                raise RequestError(Mistake(key, problem, f"another {key}, or resume={path}", path)) from error
+                raise RequestError(Mistake(key, problem, f"{key}=ANOTHER_FOLDER, or resume=RUN to go on in RUN", path))
             number += 1
-        except OSError as error:
-            problem = f"cannot be written to: {error.strerror}"
-            raise RequestError(Mistake(key, problem, f"{key}=FOLDER_WITH_ROOM", path)) from error
-        else:
-            return path
+            path = folder.with_name(f"{folder.name}-{number}")
+        _probe(path)
+    except OSError as error:
+        problem = f"cannot be made and written to: {error.strerror}"
+        raise RequestError(Mistake(key, problem, f"{key}=FOLDER_WITH_ROOM", folder)) from error
+    return path
 
 
-def _claim(config: DictConfig, node: str, key: str) -> None:
-    template = OmegaConf.to_container(config.hydra[node], resolve=False)
-    assert isinstance(template, dict)
+def _made(path: Path) -> bool:
+    """Make the folder in one step, so that only one of two processes can; False where it exists."""
     try:
-        path = claimed(Path(str(config.hydra[node].dir)), clock="${now:" in str(template["dir"]), key=key)
-    except RequestError as error:
-        _refuse(*error.mistakes)
-    with read_write(config), open_dict(config):
-        config.hydra[node].dir = str(path)
+        path.mkdir()
+    except FileExistsError:
+        return False
+    return True
+
+
+def _claim(node: DictConfig, key: str) -> None:
+    path = claimed(Path(str(node.dir)), clock="${now:" in _raw(node, "dir"), key=key)
+    with read_write(node):
+        node.dir = str(path)
+
+
+def _raw(node: DictConfig, name: str) -> str:
+    """The value as written, interpolations and all."""
+    written = OmegaConf.to_container(node, resolve=False)
+    assert isinstance(written, dict)
+    return str(written[name])
 
 
 def _probe(folder: Path) -> None:
@@ -83,6 +97,14 @@ def _probe(folder: Path) -> None:
         raise
 
 
-def _refuse(*mistakes: Mistake) -> NoReturn:
-    print(in_a_block(mistakes), file=sys.stderr)
-    raise SystemExit(EXIT_REQUEST)
+@contextmanager
+def _exit_when_refused() -> Iterator[None]:
+    """Nothing may pass as a warning here: a run that goes on without its folder may overwrite another's."""
+    try:
+        yield
+    except RequestError as error:
+        print(in_a_block(error.mistakes), file=sys.stderr)
+        raise SystemExit(EXIT_REQUEST) from error
+    except Exception as error:  # Hydra would turn it into a warning and go on
+        traceback.print_exc()
+        raise SystemExit(EXIT_FAILED) from error

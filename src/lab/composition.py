@@ -7,7 +7,7 @@ one, so that the keys beside it are judged against what was meant. Two compositi
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -17,15 +17,27 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from lab.config import check, flattened, nearest_key
+from lab.config import check
 from lab.errors import Mistake, RequestError, listed, nearest
+from lab.keys import at, flattened, is_there, nearest_key
 from lab.request import Typed
+from lab.schema import Config
 
 MOST_VALUES = 20
 """Values of one sweep that are judged before it starts; each job is checked again when it starts."""
 
 EXTRAS = {"optuna": "optuna", "ray": "ray", "submitit_local": "submitit", "submitit_slurm": "submitit"}
 """Extras that bring a launcher or sweeper of Hydra's."""
+
+CHOICES = {
+    "files": "csv",
+    "hub": "hub",
+    "imdb": "imdb",
+    "maintenance": "maintenance",
+    "encoder": "tiny",
+    "ngram": "ngram",
+}
+"""A choice of the group for each kind of data and model."""
 
 
 @dataclass
@@ -139,8 +151,8 @@ def _no_choice(group: str, value: object, options: list[str]) -> Mistake:
 def _read_key(override: Override, plain: Mapping[str, Any], judged: _Judged) -> None:
     """Whether the key can be set on the config that the groups make; what `+` adds is left to `lab.config.check`."""
     key, text = override.key_or_group, None if override.is_delete() else override.get_value_string()
-    there = _is_there(plain, key) or key == "hydra" or key.startswith(("hydra.", "hydra/"))
-    if override.is_add() and _is_there(plain, key) and not override.is_force_add():
+    there = is_there(plain, key) or key == "hydra" or key.startswith(("hydra.", "hydra/"))
+    if override.is_add() and is_there(plain, key) and not override.is_force_add():
         judged.mistakes.append(
             Mistake(f"+{key}", "this key exists already; without the + it is set", f"{key}={text}", text)
         )
@@ -154,12 +166,28 @@ def _read_key(override: Override, plain: Mapping[str, Any], judged: _Judged) -> 
 
 def _no_key(key: str, text: str | None, plain: Mapping[str, Any]) -> Mistake:
     parent, _, leaf = key.rpartition(".")
-    if parent and _is_there(plain, parent) and not isinstance(_at(plain, parent), Mapping):
+    if parent and is_there(plain, parent) and not isinstance(at(plain, parent), Mapping):
         return Mistake(key, f"no such key; {parent} is set as a whole", f"'{parent}={{{leaf}: {text}}}'", text)
+    if homes := _homes(key):
+        group = key.partition(".")[0]
+        problem = f"no such key here; it belongs to {listed([f'{group}={home}' for home in homes])}"
+        return Mistake(key, problem, f"{group}={homes[0]} {key}={text}", text)
     near = nearest_key(key, [*flattened(plain), *map(str, plain)])
     problem = f"no such key; the nearest is {near}" if near else "no such key"
     remedy = f"{near}={text}" if text is not None else f"~{near}"
     return Mistake(key, problem, remedy if near else "python train.py --cfg job lists every key", text)
+
+
+def _homes(key: str) -> list[str]:
+    """Choices of a group that do have this key, where the one that was made has not."""
+    group, _, rest = key.partition(".")
+    if group not in ("data", "model"):
+        return []
+    kinds = get_args(Config.model_fields[group].annotation)
+    choices = [
+        CHOICES[get_args(kind.model_fields["kind"].annotation)[0]] for kind in kinds if rest in kind.model_fields
+    ]
+    return list(dict.fromkeys(choices))
 
 
 def _checked_jobs(name: str, overrides: list[list[str]]) -> Iterator[Mistake]:
@@ -206,20 +234,6 @@ def _values(override: Override) -> list[Any]:
     if override.is_discrete_sweep():
         return list(override.sweep_iterator())[:MOST_VALUES]
     return [override.value()]
-
-
-def _at(plain: Any, key: str) -> Any:
-    for part in key.split("."):
-        plain = plain[int(part)] if isinstance(plain, list) else plain[part]
-    return plain
-
-
-def _is_there(plain: Mapping[str, Any], key: str) -> bool:
-    try:
-        _at(plain, key)
-    except (KeyError, IndexError, ValueError, TypeError):
-        return False
-    return True
 
 
 def _under(key: str, parent: str) -> bool:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from lab.errors import Mistake, RequestError, listed, nearest
+from lab.keys import flattened, nearest_key
 from lab.rules import contradictions, not_finite
 from lab.schema import Config
 
@@ -41,31 +42,6 @@ def check(composed: DictConfig | Mapping[str, Any]) -> Config:
         raise RequestError(mistakes)
     assert config is not None
     return config
-
-
-def flattened(node: Any, key: str = "") -> dict[str, Any]:
-    """Dotted keys of all leaves; an empty mapping is a leaf."""
-    if not isinstance(node, Mapping) or not node:
-        return {key: node} if key else {}
-    return {
-        leaf: value
-        for name, child in node.items()
-        for leaf, value in flattened(child, f"{key}.{name}" if key else str(name)).items()
-    }
-
-
-def nearest_key(key: str, known: Iterator[str] | list[str] | Mapping[str, Any]) -> str | None:
-    """The known dotted key most like `key`: the same last part elsewhere (`lr`: `optimizer.lr`), else like spelling."""
-    keys = sorted(set(known))
-    leaf = key.rsplit(".", 1)[-1]
-    same = [other for other in keys if other.rsplit(".", 1)[-1] == leaf]
-    return nearest(key, same) or (same[0] if len(same) == 1 else None) or nearest(key, keys) or _by_leaf(leaf, keys)
-
-
-def _by_leaf(leaf: str, keys: list[str]) -> str | None:
-    leaves = {key.rsplit(".", 1)[-1]: key for key in reversed(keys)}
-    found = nearest(leaf, leaves)
-    return leaves[found] if found else None
 
 
 def _plain(composed: DictConfig | Mapping[str, Any]) -> dict[str, Any]:
@@ -99,7 +75,10 @@ def _in_words(errors: list[ErrorDetails], plain: Mapping[str, Any], known: set[s
             yield Mistake(key, "is missing; every key that conf/ lists is needed", FILL_IN.get(key, f"{key}=..."))
         else:
             allowed = list(dict.fromkeys(_allowed(error) for error in group))
-            yield Mistake(key, " or ".join(allowed), _instead(key, group), _value(group, plain, key))
+            problem = "must be " + " or ".join(one.removeprefix("must be ") for one in allowed)
+            yield Mistake(
+                key, problem if len(allowed) > 1 else allowed[0], _instead(key, group), _value(group, plain, key)
+            )
 
 
 def _dotted(error: ErrorDetails, plain: Mapping[str, Any]) -> str:
@@ -169,7 +148,8 @@ def _allowed(error: ErrorDetails) -> str:
     if kind in _RANGES:
         return _RANGES[kind][0].format(**{name: f"{bound:g}" for name, bound in ctx.items()})
     if kind == "literal_error":
-        return f"must be one of {listed(_choices(error))}"
+        choices = _choices(error)
+        return f"must be {'one of ' if len(choices) > 1 else ''}{listed(choices)}"
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         return f"must be one of {str(ctx.get('expected_tags', 'the kinds in conf/')).replace(chr(39), '')}"
     if kind in ("too_short", "too_long"):

@@ -14,8 +14,8 @@ from pathlib import Path
 import yaml
 from hydra.core.override_parser.types import Quote, QuotedString
 
-from lab.config import flattened
 from lab.errors import Mistake, RequestError
+from lab.keys import flattened
 from lab.record import RunFolder
 
 SHORT = {
@@ -49,8 +49,11 @@ class Typed:
 
 
 def parse(argv: Sequence[str]) -> Typed:
-    """Read `argv` (program first). A flag that Hydra does not know is left for Hydra to refuse."""
-    parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
+    """Read `argv` (program first). A flag that Hydra does not know is left for Hydra to refuse; flags that do not go
+    together end here as argparse ends them, with exit code 2."""
+    parser = argparse.ArgumentParser(
+        prog=Path(argv[0]).name, usage="%(prog)s [key=value ...] [-m] [--cfg job] [--help]", add_help=False
+    )
     for flags in (("--config-path", "-cp"), ("--config-name", "-cn"), ("--config-dir", "-cd"), ("--cfg", "-c"),
                   ("--package", "-p"), ("--experimental-rerun",)):  # fmt: skip
         parser.add_argument(*flags)
@@ -59,12 +62,11 @@ def parse(argv: Sequence[str]) -> Typed:
         parser.add_argument(*flags, action="store_true")
     parser.add_argument("--info", "-i", nargs="?", const="all")
     parser.add_argument("overrides", nargs="*")
-    try:
-        seen, _ = parser.parse_known_intermixed_args(list(argv[1:]))
-    except argparse.ArgumentError as error:
-        raise RequestError(
-            Mistake("", f"the command line cannot be read: {error}", "python train.py --help")
-        ) from error
+    seen, _ = parser.parse_known_intermixed_args(list(argv[1:]))
+    if sum([seen.run, seen.multirun, seen.cfg is not None, seen.info is not None, seen.shell_completion]) > 1:
+        parser.error("only one of --run, --multirun, --cfg, --info and --shell-completion at a time")
+    if seen.resolve and seen.cfg is None and not seen.help:
+        parser.error("--resolve goes with --cfg")
     shown = (
         seen.cfg,
         seen.info,
@@ -181,8 +183,8 @@ def run_name(model: str, overrides: Sequence[str]) -> str:
         ):
             continue
         groups = ("data", "experiment", "optimizer", "scheduler", "loss", "trainer", "callbacks")
-        parts.append(value if key in groups else f"{SHORT.get(key, key.rsplit('.', 1)[-1])}{value}")
-    safe = [re.sub(r"[^A-Za-z0-9._+-]+", "_", part.replace("e-0", "e-")).strip("_") for part in parts]
+        parts.append(value if key in groups else f"{SHORT.get(key, key.rsplit('.', 1)[-1])}{_rounded(value)}")
+    safe = [re.sub(r"[^A-Za-z0-9._+-]+", "_", part).strip("_") for part in parts]
     return "-".join(part for part in safe if part)[:96]
 
 
@@ -190,6 +192,13 @@ def _split(override: str) -> tuple[str, str]:
     """Key without `+` or `~`, and the value as typed, without quotes."""
     key, _, value = override.partition("=")
     return key.lstrip("+~"), value.strip("'\"")
+
+
+def _rounded(value: str) -> str:
+    """Fractions to four digits, without the zero in e-05."""
+    if not re.fullmatch(r"[+-]?(\d+\.\d*|\.\d+|\d+\.?\d*e[+-]?\d+|\.\d+e[+-]?\d+)", value.lower()):
+        return value
+    return re.sub(r"e([+-])0", r"e\1", f"{float(value):.4g}").replace("e+", "e")
 
 
 def _number(text: object) -> float:
