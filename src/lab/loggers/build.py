@@ -1,0 +1,47 @@
+"""The loggers that a config asks for, each behind its fence. None chosen gives an empty list, which Lightning takes.
+
+A fence turns whatever goes wrong with one into a warning; only a package that is not installed stops the run, at once.
+"""
+
+from collections.abc import Callable
+
+from lab.errors import RequestError
+from lab.loggers.base import RunLogger
+from lab.loggers.csv_file import CsvLogger
+from lab.loggers.guarded import Guarded
+from lab.loggers.mlflow_run import MlflowLogger
+from lab.loggers.packages import missing
+from lab.loggers.tensorboard_files import TensorboardLogger
+from lab.loggers.wandb_run import WandbLogger
+from lab.record import RunFolder
+from lab.schema import Config
+
+
+def build(config: Config, folder: RunFolder, study: str | None = None) -> list[RunLogger]:
+    """Start the loggers of one run. study: name of the sweep it belongs to, W&B's group unless the config names one.
+
+    Raises RequestError when a chosen logger's package is not installed; whatever goes wrong later is a warning.
+    """
+    mistakes = missing(config)
+    if mistakes:
+        raise RequestError(mistakes)
+    return [Guarded(title, folder.path, make) for title, make in _makers(config, folder, study).items()]
+
+
+def _makers(config: Config, folder: RunFolder, study: str | None) -> dict[str, Callable[[], RunLogger]]:
+    """How to make each chosen logger; its package is imported when it is made, behind the fence."""
+    chosen, path = config.logger, folder.path
+    name = config.run_name or path.name
+    tree = config.model_dump(mode="json")
+    makers: dict[str, Callable[[], RunLogger]] = {}
+    if chosen.csv is not None:
+        makers["csv"] = lambda: CsvLogger(path)
+    if chosen.tensorboard is not None:
+        makers["tensorboard"] = lambda: TensorboardLogger(path)
+    if (wandb := chosen.wandb) is not None:
+        makers["wandb"] = lambda: WandbLogger(wandb, path, tree, name, wandb.group or study, config.tags)
+    if (mlflow := chosen.mlflow) is not None:
+        tags = {"folder": str(path), "tags": ",".join(config.tags), "study": study or ""}
+        written = {key: value for key, value in tags.items() if value}
+        makers["mlflow"] = lambda: MlflowLogger(mlflow, path, tree, name, written)
+    return makers

@@ -1,0 +1,109 @@
+"""What a person sees after the test: a table beside what the scores should be compared with, and scores per class.
+
+Definitions are scikit-learn's: precision, recall and F1 of a class without any predicted or true row are 0; macro
+averages run over the classes that occur as truth or as prediction. Needs numpy and rich, no torch.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from rich import box
+from rich.table import Table
+
+Counts = npt.NDArray[np.integer]
+Scores = Mapping[str, float]
+
+COLUMNS = {"accuracy": "accuracy", "precision_macro": "precision", "recall_macro": "recall", "f1_macro": "F1"}
+COMPARED = {"accuracy": "acc.", "f1_macro": "F1"}
+MEAN = "mean"
+ABOUT_REFERENCE = (
+    "Bayes rule: its accuracy is the highest any model can expect on such rows (chance may lift a model a little above "
+    "it); its macro-F1 is a reference, not a bound."
+)
+ABOUT_MACRO = "Precision, recall and F1 are macro averages."
+
+
+def outcome_table(
+    metrics: Scores, baselines: Mapping[str, Scores], reference: Scores | None, heads: Sequence[str]
+) -> Table:
+    """One row a head, and their mean where there are several.
+
+    metrics, baselines (by name, `majority`) and reference: flat names as in run.json, `f1_macro` and, with several
+    heads, `causa/f1_macro`. A score that was not computed shows as a dash.
+    """
+    compared = dict(baselines) | ({"Bayes": reference} if reference is not None else {})
+    notes = [ABOUT_MACRO] + ([ABOUT_REFERENCE] if reference is not None else [])
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+    table.caption, table.caption_justify = " ".join(notes), "left"
+    table.add_column("head", overflow="fold")
+    for title in COLUMNS.values():
+        table.add_column(title, justify="right", style="bold")
+    for name in compared:
+        for title in COMPARED.values():
+            table.add_column(f"{name}\n{title}", justify="right")
+    for label, prefix in _rows(heads):
+        if label == MEAN:
+            table.add_section()
+        cells = [_cell(metrics, prefix + name) for name in COLUMNS]
+        cells += [_cell(scores, prefix + name) for scores in compared.values() for name in COMPARED]
+        table.add_row(label, *cells)
+    return table
+
+
+def _rows(heads: Sequence[str]) -> list[tuple[str, str]]:
+    """Row label and prefix of its metric names; with a single head names have no prefix."""
+    if len(heads) == 1:
+        return [(heads[0], "")]
+    return [(head, f"{head}/") for head in heads] + [(MEAN, "")]
+
+
+def _cell(scores: Scores, name: str) -> str:
+    value = scores.get(name)
+    return "-" if value is None or math.isnan(value) else f"{value:.3f}"
+
+
+def classification_report(matrix: Counts, classes: Sequence[str]) -> str:
+    """Precision, recall, F1 and support of every class, then accuracy, macro and weighted averages.
+
+    matrix: (K, K) counts, rows are the truth; classes: K names. Classes without test rows are marked with an asterisk.
+    """
+    counts = np.asarray(matrix, dtype=np.int64)
+    assert counts.shape == (len(classes), len(classes)), f"{counts.shape} counts for {len(classes)} classes"
+    per_class, support = class_scores(counts)
+    occurs = (support + counts.sum(0)) > 0
+    total = int(support.sum())
+    names = [name if rows else f"{name} *" for name, rows in zip(classes, support, strict=True)]
+    width = max(len(name) for name in [*names, "weighted avg"])
+    lines = [f"{'':{width}}  precision  recall      F1  support", ""]
+    lines += [_line(name, values, rows, width) for name, values, rows in zip(names, per_class, support, strict=True)]
+    accuracy = counts.trace() / total if total else math.nan
+    macro = per_class[occurs].mean(0) if occurs.any() else np.full(3, math.nan)
+    weighted = (per_class * support[:, None]).sum(0) / total if total else np.full(3, math.nan)
+    lines += ["", f"{'accuracy':{width}}  {'':9}  {'':6}  {accuracy:6.4f}  {total:7d}"]
+    lines += [_line("macro avg", macro, total, width), _line("weighted avg", weighted, total, width)]
+    if (support == 0).any():
+        lines += ["", "* no test row of this class; the macro average leaves it out unless it was predicted"]
+    return "\n".join(lines)
+
+
+def class_scores(matrix: Counts) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """(K, 3) precision, recall and F1, and (K,) true rows per class. matrix: (K, K) counts, rows are the truth."""
+    counts = np.asarray(matrix, dtype=np.int64)
+    hits, truth, predicted = counts.diagonal(), counts.sum(1), counts.sum(0)
+    precision = hits / np.maximum(predicted, 1)
+    recall = hits / np.maximum(truth, 1)
+    f1 = 2 * hits / np.maximum(truth + predicted, 1)
+    return np.stack([precision, recall, f1], axis=1), truth
+
+
+def _line(name: str, values: npt.NDArray[np.float64], support: int, width: int) -> str:
+    precision, recall, f1 = (float(value) for value in values)
+    return f"{name:{width}}  {precision:9.4f}  {recall:6.4f}  {f1:6.4f}  {int(support):7d}"
+
+
+def heads_report(matrices: Mapping[str, Counts], classes: Mapping[str, Sequence[str]]) -> str:
+    """The classification report of every head, one below the other: the text of `classification_report.txt`."""
+    reports = [f"{head}\n\n{classification_report(matrix, classes[head])}" for head, matrix in matrices.items()]
+    return "\n\n\n".join(reports) + "\n"

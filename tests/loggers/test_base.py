@@ -1,0 +1,33 @@
+"""Flat numbers of an outcome, and what every logger tells Lightning about itself."""
+
+from pathlib import Path
+
+from lab.loggers.base import Outcome, is_test, is_validation, metrics_of
+from lab.loggers.csv_file import CsvLogger
+
+
+def test_numbers_of_an_outcome(outcome: Outcome) -> None:
+    assert metrics_of(outcome) == {
+        "test/accuracy": 0.5,
+        "test/causa/f1_macro": 0.625,
+        "best/val/f1_macro": 0.75,
+        "best/epoch": 1.0,
+        "best/step": 9.0,
+    }
+
+
+def test_an_objective_without_a_value_gives_none() -> None:
+    objective = {"metric": "val/f1_macro", "mode": "max", "value": None, "epoch": None, "step": None}
+    assert metrics_of(Outcome(objective=objective, test={})) == {}
+
+
+def test_splits_are_told_apart() -> None:
+    assert is_validation({"epoch": 1, "val/loss": 0.5})
+    assert not is_validation({"train/loss": 0.5})
+    assert is_test({"test/loss": 0.5})
+    assert not is_test({"val/loss": 0.5})
+
+
+def test_lightning_writes_into_the_run_folder(tmp_path: Path) -> None:
+    logger = CsvLogger(tmp_path / "10-00-00")
+    assert (logger.name, logger.version, logger.save_dir) == ("csv", "10-00-00", str(tmp_path / "10-00-00"))

@@ -1,0 +1,104 @@
+"""A logger that fails at any point costs one warning, never the run."""
+
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from lightning_utilities.core.rank_zero import rank_zero_only
+
+from lab.loggers.base import Outcome, RunLogger
+from lab.loggers.guarded import Guarded
+from lab.record import Status
+
+CALLS = ["log_metrics", "save", "finalize", "log_outcome", "finish"]
+
+
+class Fragile(RunLogger):
+    """Notes every call and fails at the one it is told to."""
+
+    title = "fragile"
+
+    def __init__(self, folder: Path, breaks_at: str | None, error: BaseException | None = None) -> None:
+        super().__init__(folder)
+        self.calls: list[str] = []
+        self.breaks_at = breaks_at
+        self.error = error or OSError(28, "No space left on device")
+
+    def _note(self, name: str) -> None:
+        self.calls.append(name)
+        if name == self.breaks_at:
+            raise self.error
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        self._note("log_metrics")
+
+    def save(self) -> None:
+        self._note("save")
+
+    def finalize(self, status: str) -> None:
+        self._note("finalize")
+
+    def log_outcome(self, outcome: Outcome) -> None:
+        self._note("log_outcome")
+
+    def finish(self, status: Status, reason: str = "") -> None:
+        self._note("finish")
+
+
+@pytest.mark.parametrize("breaks_at", CALLS)
+def test_a_failing_logger_costs_one_warning_and_nothing_else(
+    tmp_path: Path, fit: Callable[..., None], outcome: Outcome, caplog: pytest.LogCaptureFixture, breaks_at: str
+) -> None:
+    broken, sound = Fragile(tmp_path, breaks_at), Fragile(tmp_path, None)
+    loggers = [Guarded("fragile", tmp_path, lambda: broken), Guarded("sound", tmp_path, lambda: sound)]
+    fit(loggers, epochs=2)
+    for logger in loggers:
+        logger.log_outcome(outcome)
+        logger.finish("completed")
+    warnings = [record.getMessage() for record in caplog.records if record.name == "lab.loggers.guarded"]
+    assert len(warnings) == 1
+    assert "fragile" in warnings[0]
+    assert "No space left on device" in warnings[0]
+    assert broken.calls.count(breaks_at) == 1, "switched off after its failure"
+    assert broken.calls[-1] == "finish", "closed all the same"
+    assert set(sound.calls) == set(CALLS)
+    assert sound.calls.count("log_metrics") > 2
+    assert [logger.failed for logger in loggers] == [True, False]
+
+
+def test_a_logger_that_cannot_start_is_off(
+    tmp_path: Path, fit: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    def make() -> RunLogger:
+        raise ConnectionError("no route\nto host")
+
+    logger = Guarded("mlflow", tmp_path, make)
+    fit([logger], epochs=1)
+    logger.finish("completed")
+    (warning,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert "mlflow could not start" in warning.getMessage()
+    assert "no route to host" in warning.getMessage()
+
+
+def test_finish_is_called_once(tmp_path: Path) -> None:
+    inner = Fragile(tmp_path, None)
+    logger = Guarded("fragile", tmp_path, lambda: inner)
+    logger.finish("failed")
+    logger.finish("completed")
+    assert inner.calls == ["finish"]
+
+
+def test_an_interrupt_passes_through(tmp_path: Path) -> None:
+    logger = Guarded("fragile", tmp_path, lambda: Fragile(tmp_path, "log_metrics", KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        logger.log_metrics({"val/loss": 1.0}, 1)
+
+
+def test_only_the_main_process_logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inner = Fragile(tmp_path, None)
+    monkeypatch.setattr(rank_zero_only, "rank", 1)
+    logger = Guarded("fragile", tmp_path, lambda: inner)
+    logger.log_metrics({"val/loss": 1.0}, 1)
+    logger.finish("completed")
+    assert inner.calls == []

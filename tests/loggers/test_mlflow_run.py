@@ -1,0 +1,176 @@
+"""MLflow: what its own client and a real server find after a run."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.loggers.base import Outcome
+from lab.loggers.mlflow_run import LONGEST_VALUE, MlflowLogger, flat, metric_name
+from lab.schema import Mlflow
+
+mlflow = pytest.importorskip("mlflow")
+
+CONFIG = {"seed": 42, "optimizer": {"lr": 3e-5, "betas": [0.9, 0.999]}, "data": {"path": None, "text": "á" * 7000}}
+
+
+def start(
+    folder: Path, uri: str, name: str = "tiny-lr3e-5", experiment: str = "avisos", log_checkpoint: bool = False
+) -> MlflowLogger:
+    folder.mkdir(exist_ok=True)
+    settings = Mlflow(experiment=experiment, tracking_uri=uri, log_checkpoint=log_checkpoint)
+    return MlflowLogger(settings, folder, CONFIG, name, {"study": "first"})
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where all tests keep mlflow.db: making its tables is what costs seconds. Each has an experiment of its own."""
+    return tmp_path_factory.mktemp("mlflow")
+
+
+@pytest.fixture
+def store(place: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The default store as it stands in conf/: a file in the current folder, where `mlflow ui` looks for it."""
+    monkeypatch.chdir(place)
+    return "sqlite:///mlflow.db"
+
+
+def runs(store: str, experiment_name: str = "avisos", order: str = "attributes.start_time ASC") -> list[Any]:
+    client = mlflow.MlflowClient(store)
+    experiment = client.get_experiment_by_name(experiment_name)
+    return list(client.search_runs([experiment.experiment_id], order_by=[order]))
+
+
+def test_a_run_has_flat_parameters_metrics_and_an_end(
+    tmp_path: Path, store: str, fit: Callable[..., None], outcome: Outcome
+) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "classification_report.txt").write_text("report", encoding="utf-8")
+    logger = start(tmp_path / "run", store, log_checkpoint=True)
+    fit([logger], epochs=2)
+    logger.log_outcome(outcome)
+    logger.finish("completed")
+    (run,) = runs(store)
+    assert run.info.run_name == "tiny-lr3e-5"
+    assert run.info.status == "FINISHED"
+    assert run.data.params["optimizer.lr"] == "3e-05"
+    assert run.data.params["optimizer.betas"] == "[0.9, 0.999]"
+    assert len(run.data.params["data.text"]) == LONGEST_VALUE
+    assert run.data.metrics["test/accuracy"] == 0.5
+    assert run.data.metrics["best/val/f1_macro"] == 0.75
+    assert run.data.tags["study"] == "first"
+    client = mlflow.MlflowClient(store)
+    history = client.get_metric_history(run.info.run_id, "val/f1_macro")
+    assert [point.step for point in history] == [4, 9]
+    kept = {
+        file.path
+        for folder in (None, "confusion", "checkpoints")
+        for file in client.list_artifacts(run.info.run_id, folder)
+    }
+    assert {"classification_report.txt", "confusion/causa.json", "checkpoints/best.ckpt"} <= kept
+
+
+def test_runs_sort_by_test_accuracy_and_end_as_they_ended(tmp_path: Path, store: str) -> None:
+    ends = {"completed": "FINISHED", "early_stopped": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
+    for number, status in enumerate(ends):
+        logger = start(tmp_path / status, store, name=status, experiment="ends")
+        score = [0.5, 0.75, 0.25, 0.625][number]
+        logger.log_outcome(Outcome(objective={"metric": "val/f1_macro", "step": 1}, test={"accuracy": score}))
+        logger.finish(status)
+    found = runs(store, "ends", "metrics.`test/accuracy` DESC")
+    assert [run.info.run_name for run in found] == ["early_stopped", "interrupted", "completed", "failed"]
+    assert {run.info.run_name: run.info.status for run in found} == ends
+
+
+def test_a_resumed_run_goes_on_in_the_same_run(tmp_path: Path, store: str) -> None:
+    first = start(tmp_path / "run", store, experiment="resumed")
+    first.log_metrics({"val/f1_macro": 0.5}, 1)
+    first.finish("interrupted")
+    second = start(tmp_path / "run", store, name="other", experiment="resumed")
+    second.log_metrics({"val/f1_macro": 0.75}, 2)
+    second.finish("completed")
+    (run,) = runs(store, "resumed")
+    assert run.info.status == "FINISHED"
+    history = mlflow.MlflowClient(store).get_metric_history(run.info.run_id, "val/f1_macro")
+    assert [(point.step, point.value) for point in history] == [(1, 0.5), (2, 0.75)]
+
+
+def test_flat() -> None:
+    tree = {"a": {"b": {"c": 1}, "d": True}, "e": None, "f": "text", "g": {}, "h": {"ñandú (x)": 0.5}}
+    assert flat(tree) == {"a.b.c": "1", "a.d": "true", "e": "null", "f": "text", "g": "{}", "h.ñandú _x_": "0.5"}
+
+
+def test_names_keep_to_what_mlflow_takes() -> None:
+    assert metric_name("val/causa raíz/f1_macro") == "val/causa raíz/f1_macro"
+    assert metric_name("val/c#1: (x)/f1") == "val/c_1_ _x_/f1"
+    assert len(metric_name("x" * 300)) == 250
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def ask(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    data = json.dumps(body).encode() if body is not None else None
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        text = answer.read().decode()
+    return dict(json.loads(text)) if text.startswith("{") else {"text": text}
+
+
+@pytest.fixture
+def ui(place: Path) -> Iterator[str]:
+    """Plain `mlflow ui`, started in the folder of the store with nothing but a port."""
+    address = f"http://127.0.0.1:{(port := free_port())}"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+    command = [sys.executable, "-m", "mlflow", "ui", "--port", str(port)]
+    with (place / "server.log").open("w") as log:
+        server = subprocess.Popen(
+            command, cwd=place, env=environment | {"MLFLOW_DISABLE_TELEMETRY": "true"}, stdout=log, stderr=log,
+            start_new_session=True,
+        )  # fmt: skip
+        try:
+            for _ in range(240):
+                try:
+                    ask(f"{address}/health")
+                    break
+                except (urllib.error.URLError, ConnectionError):
+                    assert server.poll() is None, (place / "server.log").read_text()
+                    time.sleep(0.5)
+            yield address
+        finally:
+            os.killpg(server.pid, 15)
+            server.wait(timeout=30)
+
+
+@pytest.mark.slow
+def test_plain_mlflow_ui_shows_experiment_parameters_and_metrics(
+    tmp_path: Path, store: str, ui: str, outcome: Outcome
+) -> None:
+    """The first run went straight into the file, the second through the server."""
+    for number, score in enumerate((0.5, 0.75)):
+        logger = start(tmp_path / str(number), ui if number else store, f"trial-{number}", "shown")
+        logger.log_metrics({"val/f1_macro": 0.5}, 3)
+        logger.log_outcome(Outcome(outcome.objective, {"accuracy": score}, outcome.confusions))
+        logger.finish("completed")
+    experiment = ask(f"{ui}/api/2.0/mlflow/experiments/get-by-name?experiment_name=shown")["experiment"]
+    query = {"experiment_ids": [experiment["experiment_id"]], "order_by": ["metrics.`test/accuracy` DESC"]}
+    found = ask(f"{ui}/api/2.0/mlflow/runs/search", query)["runs"]
+    assert [run["info"]["run_name"] for run in found] == ["trial-1", "trial-0"]
+    assert [run["info"]["status"] for run in found] == ["FINISHED", "FINISHED"]
+    parameters = {item["key"]: item["value"] for item in found[0]["data"]["params"]}
+    assert parameters["optimizer.lr"] == "3e-05"
+    metrics = {item["key"]: item["value"] for item in found[0]["data"]["metrics"]}
+    assert metrics["test/accuracy"] == 0.75
+    assert "<html" in ask(ui)["text"].lower()
