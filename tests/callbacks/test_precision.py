@@ -10,6 +10,8 @@ from lightning.pytorch.plugins import MixedPrecision
 
 from lab.callbacks.precision import SkippedSteps, cpu_has_bf16, resolve
 from lab.errors import RequestError
+from lab.models.optim import adamw
+from lab.schema import Optimizer
 
 
 @pytest.mark.parametrize(
@@ -101,6 +103,35 @@ def test_a_skipped_step_moves_neither_weights_nor_scheduler(tiny: Any, fit: Any,
     assert trainer.callback_metrics["train/skipped_steps"] == 1
     assert "lr_scheduler_step" not in vars(module)
     assert sum("skipped" in record.message for record in caplog.records) == 1
+
+
+@pytest.mark.parametrize("precision", ["16-mixed", "bf16-mixed"])
+def test_our_fused_adamw_clips_and_skips_in_mixed_precision(tiny: Any, fit: Any, precision: Any) -> None:
+    config = Optimizer(
+        lr=0.1, weight_decay=0.01, betas=(0.9, 0.999), eps=1e-8, layer_decay=1.0, head_lr=None, fused=True
+    )
+
+    class Clipped(tiny):  # type: ignore[misc]
+        def configure_optimizers(self) -> Any:
+            optimizer = adamw([{"params": list(self.parameters())}], config, self.device)
+            scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1.0 / (step + 1))
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    scaled = precision == "16-mixed"
+    options: dict[str, Any] = {"plugins": [plugin()]} if scaled else {"precision": precision}
+    norms: list[float] = []
+
+    class Norm(Callback):
+        def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+            gradients = [parameter.grad for parameter in pl_module.parameters()]
+            norms.append(float(torch.nn.utils.get_total_norm(gradients)))
+
+    skipped, inject = SkippedSteps(), Inject(0, 2 if scaled else -1)
+    fit(Clipped(), skipped, inject, Norm(), max_epochs=1, gradient_clip_val=0.01, **options)
+    assert inject.scheduler_steps == ([1, 2, 2, 3] if scaled else [1, 2, 3, 4])
+    assert skipped.count == int(scaled)
+    sound = norms[:2] + norms[3:]
+    assert sound == pytest.approx([0.01] * 3, rel=1e-3)  # of the true gradients, not of the scaled ones
 
 
 def test_without_the_callback_the_scheduler_would_move(tiny: Any, fit: Any) -> None:

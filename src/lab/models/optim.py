@@ -38,7 +38,11 @@ def parameter_groups(
 def adamw(groups: list[dict[str, object]], config: schema.Optimizer, device: torch.device) -> AdamW:
     """AdamW (arXiv 1711.05101); fused where asked, or where torch has it for the device."""
     fused = device.type in {"cpu", "cuda"} if config.fused == "auto" else config.fused
-    return AdamW(groups, lr=config.lr, betas=config.betas, eps=config.eps, fused=fused)
+    optimizer = AdamW(groups, lr=config.lr, betas=config.betas, eps=config.eps, fused=fused)
+    # A fused one would unscale fp16 gradients itself, after clipping, and Lightning refuses to clip for it (in bf16,
+    # too). So the GradScaler does it, before clipping, as for any other optimizer.
+    optimizer._step_supports_amp_scaling = False
+    return optimizer
 
 
 def warmup_steps(config: schema.Scheduler, num_steps: int) -> int:
