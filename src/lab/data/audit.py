@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from lab import schema
 from lab.batches import MISSING, HeadSpec
 from lab.data import leaks
 from lab.data.labels import Survey
@@ -17,6 +16,7 @@ from lab.data.partition import Partition
 from lab.data.shortcuts import Shortcut, shortcuts
 from lab.data.texts import ColumnTexts
 from lab.errors import Mistake, listed
+from lab.schema import Leaks
 
 _SHOWN = 8
 """Findings of one kind that are told one by one."""
@@ -85,7 +85,7 @@ def audit_leaks(
     texts: ColumnTexts,
     labels: Mapping[str, leaks.Ints],
     heads: Sequence[HeadSpec],
-    config: schema.Leaks,
+    config: Leaks,
 ) -> Audit:
     """Duplicates, contradictions, shared groups and deciding words. texts, labels: of train."""
     audit = Audit()

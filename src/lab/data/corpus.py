@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from lab import schema
 from lab.batches import MISSING, HeadSpec
 from lab.data.audit import audit_heads, audit_leaks, audit_rows
 from lab.data.labels import Codebook, class_order, survey
@@ -20,6 +19,7 @@ from lab.data.partition import Part, Partition, partition
 from lab.data.source import Source, open_source
 from lab.data.texts import ColumnTexts, Texts
 from lab.errors import Mistake, RequestError
+from lab.schema import Data
 
 __all__ = ["Corpus", "Rows", "Texts", "load"]
 
@@ -58,7 +58,7 @@ class Corpus:
     fingerprint: str
 
 
-def load(data: schema.Data, cache: Path) -> Corpus:
+def load(data: Data, cache: Path) -> Corpus:
     """Read, split and check the data set `data` asks for. cache: folder for Arrow copies of files.
 
     Raises RequestError with every mistake found together: paths and columns first, then what only the rows tell.
@@ -125,7 +125,7 @@ def _probabilities(source: Source, part: Part) -> dict[str, Floats] | None:
     return {head: values[part.rows].astype(np.float32, copy=False) for head, values in source.probabilities.items()}
 
 
-def _facts(split: Partition, heads: tuple[HeadSpec, ...], data: schema.Data) -> dict[str, object]:
+def _facts(split: Partition, heads: tuple[HeadSpec, ...], data: Data) -> dict[str, object]:
     return {
         "rows": {name: len(part) for name, part in split.parts.items()},
         "labelled": {

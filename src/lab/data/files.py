@@ -8,6 +8,7 @@ Cost: a few seconds per million rows, once.
 
 import codecs
 import contextlib
+import errno
 import glob
 import gzip
 import hashlib
@@ -51,7 +52,7 @@ def open_file(path: Path, key: str, delimiter: str | None, encoding: str, cache:
     except RequestError:
         raise
     except Exception as error:
-        raise RequestError(_explained(error, path, key, encoding)) from error
+        raise RequestError(_explained(error, path, key, encoding, folder)) from error
     if not len(table):
         raise RequestError(Mistake(key, "has a header and no rows", value=path))
     return table
@@ -157,7 +158,7 @@ def _parsed(number: int, line: str) -> dict[str, Any]:
     try:
         row = json.loads(line, parse_int=str, parse_float=str, parse_constant=str)
     except json.JSONDecodeError as error:
-        raise ValueError(f"line {number} is not JSON ({error.msg}); one object a line is expected") from error
+        raise ValueError(f"line {number} is not JSON ({error.msg}); one object a line is expected") from None
     if not isinstance(row, dict):
         raise ValueError(f"line {number} is not a JSON object; one object a line is expected")
     return row
@@ -172,9 +173,9 @@ _READERS = {"csv": _read_csv, "parquet": _read_parquet, "jsonl": _read_jsonl}
 
 def _opened(path: Path, encoding: str | None = None) -> IO[Any]:
     mode = "rt" if encoding else "rb"
-    if path.name.lower().endswith(".gz"):
-        return gzip.open(path, mode, encoding=encoding)
-    return path.open(mode, encoding=encoding)
+    opener: Any = gzip.open if path.name.lower().endswith(".gz") else open
+    file: IO[Any] = opener(path, mode, encoding=encoding)
+    return file
 
 
 def _digest(path: Path, *parts: object) -> str:
@@ -183,22 +184,30 @@ def _digest(path: Path, *parts: object) -> str:
     return hashlib.sha256("\n".join(map(str, named)).encode()).hexdigest()[:32]
 
 
-def _explained(error: Exception, path: Path, key: str, encoding: str) -> Mistake:
-    """The innermost reason in the words of the request."""
+def _explained(error: Exception, path: Path, key: str, encoding: str, folder: Path) -> Mistake:
+    """The innermost reason in the words of the request. folder: where the Arrow copy was to go."""
     chain = [error]
-    while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None and isinstance(cause, Exception):
+    while isinstance(cause := chain[-1].__cause__, Exception):
         chain.append(cause)
     wrong = next((link for link in chain if isinstance(link, UnicodeError)), None)
     if wrong is not None:
         return Mistake(key, f"is not {encoding} ({wrong})", f"data.encoding={_other_encoding(path, encoding)}", path)
-    full = next((link for link in chain if isinstance(link, OSError) and link.errno == 28), None)
-    if full is not None:
-        return Mistake("cache.dir", "no space left for the Arrow copy of the file", "cache.dir=FOLDER", path)
+    for link in chain:
+        if isinstance(link, OSError) and (
+            link.errno == errno.ENOSPC or folder.parent.parent in _parents(link.filename)
+        ):
+            reason = link.strerror or str(link)
+            return Mistake("cache.dir", f"cannot hold the Arrow copy of {path.name}: {reason}", "cache.dir=FOLDER")
     reason = " ".join(str(chain[-1]).split()) or type(chain[-1]).__name__
     remedy = ""
     if kind_of(path) == "csv":
         remedy = "quote fields that hold the delimiter, or name it: data.delimiter=';'"
     return Mistake(key, f"cannot be read: {reason}", remedy, path)
+
+
+def _parents(name: object) -> tuple[Path, ...]:
+    """The path an OSError is about, and the folders it lies in."""
+    return (Path(name), *Path(name).parents) if isinstance(name, str | Path) else ()
 
 
 def _other_encoding(path: Path, encoding: str) -> str:

@@ -53,7 +53,8 @@ class Codebook:
         coded = pc.dictionary_encode(pc.utf8_trim_whitespace(cells))
         codes = [self._code(name) for name in coded.dictionary.to_pylist()]
         places = coded.indices.fill_null(len(codes)).to_numpy(zero_copy_only=False)
-        return np.array([*codes, MISSING], np.int64)[places]
+        found: Ints = np.array([*codes, MISSING], np.int64)[places]
+        return found
 
     def _code(self, name: str) -> int:
         if name not in self._codes:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lab import schema
 from lab.batches import MISSING
 from lab.errors import Mistake
+from lab.schema import Leaks
 
 Ints = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
@@ -59,7 +59,7 @@ def overlaps(plain: Mapping[str, Hashes], masked: Mapping[str, Hashes]) -> list[
     ]
 
 
-def judge(overlap: Overlap, given: bool, config: schema.Leaks) -> Mistake | None:
+def judge(overlap: Overlap, given: bool, config: Leaks) -> Mistake | None:
     """The mistake when too much of a split stands in train, else None.
 
     A number in `duplicate_share` is a limit on masked duplicates; null stands for `SAME_LIMIT` and `MASKED_LIMIT`. In a

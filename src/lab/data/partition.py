@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lab import schema
 from lab.data.labels import Survey
 from lab.data.source import ALL
 from lab.data.split import components, draw, text_units
 from lab.errors import Mistake, RequestError
+from lab.schema import Data
 
 Ints = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
@@ -46,7 +46,7 @@ class Partition:
     together: str
 
 
-def partition(surveys: Mapping[str, Survey], data: schema.Data) -> Partition:
+def partition(surveys: Mapping[str, Survey], data: Data) -> Partition:
     """Splits of the surveyed tables. Raises RequestError where too few rows, texts or groups are there to draw from."""
     pool = ALL if ALL in surveys else "train"
     drawn = tuple(split for split in SPLITS if split not in surveys and split != "train")

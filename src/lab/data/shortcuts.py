@@ -48,7 +48,8 @@ def shortcuts(
     for head in heads:
         of_words = labels[head.name][places][rows]
         known = of_words != MISSING
-        found += _deciding(words[known], of_words[known], vocabulary, head, min_share, min_support)
+        if known.any():
+            found += _deciding(words[known], of_words[known], vocabulary, head, min_share, min_support)
     return sorted(found, key=lambda shortcut: (-shortcut.support, shortcut.head, shortcut.word))
 
 
@@ -100,4 +101,6 @@ def _divergence(share: npt.NDArray[np.float64], base: npt.NDArray[np.float64]) -
     """KL divergence of Bernoulli(share) from Bernoulli(base), in nats."""
     tiny = 1e-12
     rest = np.maximum(1 - share, 0)
-    return share * np.log((share + tiny) / (base + tiny)) + rest * np.log((rest + tiny) / (1 - base + tiny))
+    found: npt.NDArray[np.float64] = share * np.log((share + tiny) / (base + tiny))
+    found += rest * np.log((rest + tiny) / (1 - base + tiny))
+    return found

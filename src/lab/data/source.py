@@ -15,12 +15,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from lab import schema
 from lab.data import files
+from lab.data.hub import load_splits
 from lab.data.labels import Columns
 from lab.data.maintenance import generate
 from lab.data.tables import Table, holds_text
 from lab.errors import Mistake, RequestError, listed, nearest
+from lab.schema import Columned, Data, Files, Hub, Imdb, Maintenance
 
 ALL = "all"
 """The one table of a source without splits."""
@@ -40,14 +41,14 @@ class Source:
     probabilities: dict[str, npt.NDArray[np.float32]] | None = None
 
 
-def open_source(data: schema.Data, cache: Path) -> Source:
+def open_source(data: Data, cache: Path) -> Source:
     """Open what `data` asks for. Raises RequestError with everything that is wrong with paths and columns."""
-    mistakes = wrong_names(_columns(data)) if isinstance(data, schema.Columned) else []
+    mistakes = wrong_names(_columns(data)) if isinstance(data, Columned) else []
     try:
         source = _opened(data, cache)
     except RequestError as error:
         raise RequestError((*mistakes, *error.mistakes)) from error
-    if not isinstance(data, schema.Files):  # files are checked one by one
+    if not isinstance(data, Files):  # files are checked one by one
         for split, table in source.tables.items():
             where = source.name if split == ALL else f"the {split} split of {source.name}"
             mistakes += missing_columns(source.columns, table, where)
@@ -55,18 +56,18 @@ def open_source(data: schema.Data, cache: Path) -> Source:
     return source
 
 
-def _opened(data: schema.Data, cache: Path) -> Source:
-    if isinstance(data, schema.Maintenance):
+def _opened(data: Data, cache: Path) -> Source:
+    if isinstance(data, Maintenance):
         return _generated(data)
-    if isinstance(data, schema.Files):
+    if isinstance(data, Files):
         return _from_files(data, cache)
-    if isinstance(data, schema.Imdb):
+    if isinstance(data, Imdb):
         return _imdb(data, cache)
-    assert isinstance(data, schema.Hub), f"no source for {type(data).__name__}"
-    return Source(data.path.rstrip("/").split("/")[-1], _from_hub(data, data.config, cache), _columns(data))
+    assert isinstance(data, Hub), f"no source for {type(data).__name__}"
+    return Source(data.path.rstrip("/").split("/")[-1], load_splits(data, data.config, cache), _columns(data))
 
 
-def _columns(data: schema.Columned) -> Columns:
+def _columns(data: Columned) -> Columns:
     return Columns(data.text, data.labels, data.split.group, data.text_separator, data.missing)
 
 
@@ -75,7 +76,7 @@ def _refuse(mistakes: Sequence[Mistake]) -> None:
         raise RequestError(mistakes)
 
 
-def _generated(data: schema.Maintenance) -> Source:
+def _generated(data: Maintenance) -> Source:
     reports = generate(data.num_rows, data.generator_seed, data.difficulty)
     columns: dict[str, Any] = {"text": pa.array(reports.texts, pa.string())}
     columns |= {head: pa.array(codes) for head, codes in reports.labels.items()}
@@ -84,7 +85,7 @@ def _generated(data: schema.Maintenance) -> Source:
     return Source("maintenance", {ALL: table}, wanted, reports.classes, reports.probabilities)
 
 
-def _from_files(data: schema.Files, cache: Path) -> Source:
+def _from_files(data: Files, cache: Path) -> Source:
     asked = {"path": data.path, "train": data.train, "val": data.val, "test": data.test}
     given = {key: (paths,) if isinstance(paths, str) else paths for key, paths in asked.items() if paths}
     mistakes = _wrong_request(data, set(given))
@@ -104,7 +105,7 @@ def _from_files(data: schema.Files, cache: Path) -> Source:
     return Source(files.stem(Path(next(iter(given.values()))[0])), tables, wanted)
 
 
-def _wrong_request(data: schema.Files, given: set[str]) -> list[Mistake]:
+def _wrong_request(data: Files, given: set[str]) -> list[Mistake]:
     """What is wrong before any file is looked at."""
     mistakes = []
     if not given & {"path", "train"}:
@@ -148,9 +149,7 @@ def missing_columns(columns: Columns, table: Table, name: str, delimiter: str | 
             remedy = f"{key}={meant}" if close[column] != column else ""
             if len(have) == 1 and (other := next((mark for mark in ";\t|," if mark in have[0]), None)) != delimiter:
                 remedy = f"data.delimiter={other!r}" if other else remedy
-            problem = "does not hold text" if column in table.columns else "no such column"
-            problem += f" in {name}; it has {listed(have)}"
-            mistakes.append(Mistake(key, problem, remedy, column))
+            mistakes.append(Mistake(key, f"no such column of text in {name}; it has {listed(have)}", remedy, column))
     return mistakes
 
 
@@ -169,17 +168,17 @@ def wrong_names(columns: Columns) -> list[Mistake]:
     return mistakes
 
 
-def _imdb(data: schema.Imdb, cache: Path) -> Source:
+def _imdb(data: Imdb, cache: Path) -> Source:
     path = Path(data.path).expanduser()
     if (path / "train" / "pos").is_dir():
         return Source("imdb", _review_folders(path, data), _columns(data))
     if files.kind_of(path) is not None:
         table = files.open_file(path, "data.path", None, "utf-8", cache)
         return Source(files.stem(path), {ALL: table}, _columns(data))
-    return Source("imdb", _from_hub(data, None, cache), _columns(data))
+    return Source("imdb", load_splits(data, None, cache), _columns(data))
 
 
-def _review_folders(path: Path, data: schema.Imdb) -> dict[str, Table]:
+def _review_folders(path: Path, data: Imdb) -> dict[str, Table]:
     """aclImdb/{train,test}/{neg,pos}/*.txt as the columns text and label, in the order of label and file number."""
     asked = {"train": data.splits.train, "val": data.splits.val, "test": data.splits.test}
     tables, mistakes = {}, []
@@ -199,37 +198,3 @@ def _review_folders(path: Path, data: schema.Imdb) -> dict[str, Table]:
         tables[split] = Table(pa.table({"text": pa.array(texts, pa.string()), "label": pa.array(labels, pa.string())}))
     _refuse(mistakes)
     return tables
-
-
-def _from_hub(data: schema.Hub | schema.Imdb, config: str | None, cache: Path) -> dict[str, Table]:
-    """Splits of a data set by name (hub, or hub's cache when offline) or of a local folder in the hub's layout."""
-    import datasets
-
-    asked = {"train": data.splits.train, "val": data.splits.val, "test": data.splits.test}
-    local = Path(data.path).expanduser()
-    options: dict[str, Any] = {"cache_dir": str(cache / "files")} if local.is_dir() else {"revision": data.revision}
-    found: dict[str, Table] = {}
-    for split, name in asked.items():
-        if name is None:
-            continue
-        try:
-            with files.quiet():
-                loaded = datasets.load_dataset(
-                    str(local) if local.is_dir() else data.path, config, split=name, **options
-                )
-        except Exception as error:
-            raise RequestError(_explained(error, data, split, name)) from error
-        names = {column: kind.names for column, kind in loaded.features.items() if hasattr(kind, "names")}
-        found[split] = Table(loaded, names)
-    return found
-
-
-def _explained(error: Exception, data: schema.Hub | schema.Imdb, split: str, name: str) -> Mistake:
-    reason = " ".join(str(error).split())
-    if isinstance(error, ValueError) and "split" in reason.lower():
-        return Mistake(f"data.splits.{split}", reason, f"data.splits.{split}=NAME", name)
-    if isinstance(error, ValueError) and "config" in reason.lower():
-        return Mistake("data.config", reason, "data.config=NAME")
-    remedy = "data.path=FOLDER of a local copy, or data=csv data.path=FILE for a file of your own"
-    problem = "is neither in the local cache nor can it be had from the hub"
-    return Mistake("data.path", f"{problem} ({type(error).__name__}: {reason[:200]})", remedy, data.path)

@@ -29,8 +29,9 @@ def draw(
     """Rows of each split, ascending, `train` first.
 
     labels: per head (rows,); units: (rows,), rows of equal value stay together; shares: of all rows, per drawn split,
-    summing below 1. Counts are within one row of their shares when all units are single rows. A class with two rows or
-    more keeps one in train where units allow it; no split is empty. Raises ValueError with fewer units than splits.
+    summing below 1. Counts are within one row of their shares when all units are single rows. Every class has a row in
+    train where units allow it, a class of one row too; no split is empty. Raises ValueError with fewer units than
+    splits.
     """
     first, unit_of, sizes = np.unique(units, return_index=True, return_inverse=True, return_counts=True)[1:]
     unit_of = unit_of.reshape(-1)
@@ -42,7 +43,7 @@ def draw(
     sides[order] = _dealt(sizes[order].tolist(), list(shares.values()))
     _keep_classes_in_train(sides, unit_of, sizes, labels, random)
     _fill_empty(sides, sizes, len(shares))
-    of_rows = sides[unit_of]
+    of_rows: Ints = sides[unit_of]
     return {name: np.flatnonzero(of_rows == side) for side, name in enumerate((TRAIN, *shares))}
 
 
@@ -54,7 +55,8 @@ def _line(labels: Sequence[Ints], sizes: Ints, random: np.random.Generator) -> I
         keys.append(random.permutation(int(codes.max()) + 1)[codes])
     large = np.where(sizes > max(1.0, _LARGE_SHARE * sizes.sum()), -sizes, 0)
     ties = random.permutation(len(sizes))
-    return np.lexsort((ties, *reversed(keys), large))
+    order: Ints = np.lexsort((ties, *reversed(keys), large))
+    return order
 
 
 def _dealt(sizes: list[int], shares: list[float]) -> list[int]:
@@ -77,7 +79,7 @@ def _dealt(sizes: list[int], shares: list[float]) -> list[int]:
 def _keep_classes_in_train(
     sides: Ints, unit_of: Ints, sizes: Ints, labels: Sequence[Ints], random: np.random.Generator
 ) -> None:
-    """Bring one unit of each class with two rows or more, none of them in train, to train; swap where that is free."""
+    """Bring one unit of each class that train would not show to train, and give one back where that costs no class."""
     codes = [np.unique(head, return_inverse=True)[1].reshape(-1) for head in labels]
     names = [np.unique(head) for head in labels]
     in_train = [
@@ -100,7 +102,7 @@ def _keep_classes_in_train(
         return all((count[classes] > num).all() for count, (classes, num) in zip(in_train, held, strict=True))
 
     for head, (code, name) in enumerate(zip(codes, names, strict=True)):
-        for lost in np.flatnonzero((np.bincount(code, minlength=len(name)) >= 2) & (in_train[head] == 0) & (name >= 0)):
+        for lost in np.flatnonzero((in_train[head] == 0) & (name >= 0)):
             if in_train[head][lost]:
                 continue
             of_class = np.unique(unit_of[code == lost])

@@ -1,0 +1,106 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.data.source import open_source
+from lab.errors import Mistake, RequestError
+
+Request = Callable[..., Any]
+
+
+@pytest.fixture
+def hub_folder(tmp_path: Path) -> Path:
+    """A data set in the hub's layout, with class indices; stands for one by name."""
+    import datasets
+
+    kinds = datasets.Features(
+        {
+            "text": datasets.Value("string"),
+            "label": datasets.ClassLabel(names=["neg", "pos"]),
+            "n": datasets.Value("int64"),
+        }
+    )
+    folder = tmp_path / "reviews"
+    folder.mkdir()
+    datasets.disable_progress_bars()
+    for split, num in (("train", 20), ("test", 10)):
+        rows = {
+            "text": [f"{split} {i}" for i in range(num)],
+            "label": [i % 2 for i in range(num)],
+            "n": list(range(num)),
+        }
+        datasets.Dataset.from_dict(rows, features=kinds).to_parquet(str(folder / f"{split}.parquet"))
+    return folder
+
+
+def _mistakes(data: Any, tmp_path: Path) -> list[Mistake]:
+    with pytest.raises(RequestError) as caught:
+        open_source(data, tmp_path / "cache")
+    return list(caught.value.mistakes)
+
+
+def _column(source: Any, split: str, name: str) -> list[str]:
+    table = source.tables[split].narrow([name])
+    found: list[str] = table.read(slice(0, len(table)))[name].to_pylist()
+    return found
+
+
+def test_hub_splits_with_class_names(data_request: Request, hub_folder: Path, tmp_path: Path) -> None:
+    splits = {"train": "train", "val": None, "test": "test"}
+    data = data_request("hub", path=str(hub_folder), text=["text"], labels=["label", "n"], splits=splits)
+    source = open_source(data, tmp_path / "cache")
+    assert source.name == "reviews"
+    assert list(source.tables) == ["train", "test"]
+    assert _column(source, "test", "label")[:3] == ["neg", "pos", "neg"]
+    assert _column(source, "test", "n")[:3] == ["0", "1", "2"]
+
+
+def test_an_edited_local_data_set_is_read_again(data_request: Request, hub_folder: Path, tmp_path: Path) -> None:
+    data = data_request("hub", path=str(hub_folder), text=["text"], labels=["label"])
+    assert len(open_source(data, tmp_path / "cache").tables["train"]) == 20
+    (hub_folder / "train.parquet").write_bytes((hub_folder / "test.parquet").read_bytes())
+    assert len(open_source(data, tmp_path / "cache").tables["train"]) == 10
+
+
+def test_hub_mistakes_name_what_is_there(data_request: Request, hub_folder: Path, tmp_path: Path) -> None:
+    base: dict[str, Any] = {"path": str(hub_folder), "text": ["text"], "labels": ["label"]}
+    (mistake,) = _mistakes(data_request("hub", **base, splits={"train": "tarin"}), tmp_path)
+    assert mistake.key == "data.splits.train"
+    assert "'train', 'test'" in mistake.problem
+    (mistake,) = _mistakes(data_request("hub", **base, config="nope"), tmp_path)
+    assert mistake.key == "data.config"
+    assert "default" in mistake.problem
+    (mistake,) = _mistakes(data_request("hub", **base | {"labels": ["lable"]}), tmp_path)
+    assert mistake.remedy == "data.labels=[label]"
+
+
+def test_a_name_that_is_nowhere_says_what_to_do_offline(data_request: Request, tmp_path: Path) -> None:
+    import datasets
+
+    assert datasets.config.HF_HUB_OFFLINE, "tests must not reach for the network"
+    (mistake,) = _mistakes(data_request("hub", path="nobody/nothing", text=["text"], labels=["label"]), tmp_path)
+    assert mistake.key == "data.path"
+    assert "data=csv data.path=FILE" in mistake.remedy
+    assert "data.path=FOLDER" in mistake.remedy
+    (mistake,) = _mistakes(data_request("imdb"), tmp_path)
+    assert mistake.value == "stanfordnlp/imdb"
+
+
+def test_a_hub_that_cannot_be_reached_is_not_waited_for(
+    data_request: Request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    import datasets
+    from huggingface_hub import HfApi, constants
+
+    def unreachable(*_: object, **__: object) -> None:
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(HfApi, "dataset_info", unreachable)
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    (mistake,) = _mistakes(data_request("hub", path="nobody/nothing", text=["text"], labels=["label"]), tmp_path)
+    assert "Offline" in mistake.problem
+    assert (datasets.config.HF_HUB_OFFLINE, constants.HF_HUB_OFFLINE) == (False, False)
+    assert capfd.readouterr() == ("", "")
