@@ -59,7 +59,6 @@ def test_stops_with_counter_and_reason(tiny: Any, fit: Any, caplog: Any) -> None
     assert stopping.stopped_reason == reason
     assert [record.message for record in caplog.records if record.name.startswith("lab")] == [
         reason.replace("2 of 2", "1 of 2"),
-        reason,
         f"stopped early after epoch 4: {reason}",
     ]
 

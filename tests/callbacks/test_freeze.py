@@ -177,7 +177,7 @@ def test_says_what_trains_at_the_start_and_at_each_change(tiny: Any, fit: Any, c
     lines = [record.message for record in caplog.records if record.name.startswith("lab")]
     assert lines == [
         "7 trainable of 193 parameters, 3.6 %",
-        "after 2 epochs: 193 trainable of 193 parameters, 100.0 %",
+        "after epoch 2: 193 trainable of 193 parameters, 100.0 %",
     ]
 
 

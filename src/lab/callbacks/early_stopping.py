@@ -102,9 +102,9 @@ class EarlyStopping(Callback):
         epoch, value = trainer.current_epoch, self._value(trainer)
         self.standing = observe(self.standing, value, epoch, self.mode, self.min_delta)
         self.last_epoch = epoch
-        if self.standing.best_epoch != epoch:
-            log.info("%s", describe(self.standing, self.metric, epoch, self.patience))
         self._decide(trainer, epoch)
+        if self.stopped_reason is None and self.standing.best_epoch != epoch:
+            log.info("%s", describe(self.standing, self.metric, epoch, self.patience))
 
     def _value(self, trainer: Trainer) -> float:
         logged = trainer.callback_metrics

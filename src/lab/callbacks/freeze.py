@@ -93,7 +93,8 @@ class Freeze(Callback):
         decision = frozen_layers(epoch, self.embeddings, self.layers, self.schedule)
         self._frozen = apply(pl_module, *decision)
         if decision != self._applied:
-            log.info("%s%s", "" if self._applied is None else f"after {epoch} epochs: ", trainable(pl_module))
+            done = "" if self._applied is None else f"after epoch {epoch}: "
+            log.info("%s%s", done, trainable(pl_module))
             self._applied = decision
 
 
