@@ -136,3 +136,11 @@ def test_generated_reports_keep_their_class_order(data_request: Request, tmp_pat
     assert set(_column(source, ALL, "causa")) <= set(source.classes["causa"])
     (mistake,) = _mistakes(data_request("maintenance", num_rows=100, split={"group": "equipo"}), tmp_path)
     assert mistake.key == "data.split.group"
+
+
+def test_an_imdb_file_that_needs_settings_points_to_csv(data_request: Request, tmp_path: Path) -> None:
+    path = tmp_path / "reviews.csv"
+    path.write_text("text,label\ncafé,pos\n", encoding="latin-1")
+    (mistake,) = _mistakes(data_request("imdb", path=str(path)), tmp_path)
+    assert "is not utf-8" in mistake.problem
+    assert "data=csv" in mistake.remedy

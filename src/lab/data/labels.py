@@ -95,6 +95,9 @@ class _Gathered:
     labels: dict[str, list[Ints]] = field(default_factory=dict)
     hashes: dict[str, list[Hashes]] = field(default_factory=dict)
 
+    def hashed(self, name: str) -> Hashes:
+        return np.concatenate(self.hashes.get(name, [np.zeros(0, np.uint64)]))
+
 
 def survey(table: Table, columns: Columns, books: dict[str, Codebook]) -> Survey:
     """Read `table` once; `books` (one per label column) learn the classes they meet.
@@ -124,16 +127,14 @@ def survey(table: Table, columns: Columns, books: dict[str, Codebook]) -> Survey
         for name, found in _hashes(texts, cells, columns, kept, start).items():
             parts.hashes.setdefault(name, []).append(found)
         start += len(texts)
-    hashes = {name: np.concatenate(found) for name, found in parts.hashes.items()}
-    none = np.zeros(0, np.uint64)
     return Survey(
         num_rows=start,
         rows=_concatenated(parts.rows),
         labels={head: _concatenated(found) for head, found in parts.labels.items()},
-        exact=hashes.get("exact", none),
-        plain=hashes.get("plain", none),
-        masked=hashes.get("masked", none),
-        groups=hashes.get("groups", none) if columns.group else None,
+        exact=parts.hashed("exact"),
+        plain=parts.hashed("plain"),
+        masked=parts.hashed("masked"),
+        groups=parts.hashed("groups") if columns.group else None,
         no_text=no_text,
         no_label=no_label,
         missing=missing,

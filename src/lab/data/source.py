@@ -7,7 +7,7 @@ aclImdb folder of its authors.
 
 import codecs
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -173,7 +173,11 @@ def _imdb(data: Imdb, cache: Path) -> Source:
     if (path / "train" / "pos").is_dir():
         return Source("imdb", _review_folders(path, data), _columns(data))
     if files.kind_of(path) is not None:
-        table = files.open_file(path, "data.path", None, "utf-8", cache)
+        try:
+            table = files.open_file(path, "data.path", None, "utf-8", cache)
+        except RequestError as error:  # an encoding or a delimiter can be named with data=csv alone
+            told = [replace(mistake, remedy="a file with other settings: data=csv") for mistake in error.mistakes]
+            raise RequestError(told) from error
         return Source(files.stem(path), {ALL: table}, _columns(data))
     return Source("imdb", load_splits(data, None, cache), _columns(data))
 
