@@ -19,7 +19,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from lab import composition, request
+from lab import composition, request, resume
 from lab.config import check
 from lab.errors import (
     EXIT_DONE,
@@ -69,7 +69,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors instead of printing them and exiting with 1
     try:
-        sys.argv = request.resumed_argv(sys.argv, CONF)
+        sys.argv = resume.resumed_argv(sys.argv, CONF)
         rewritten = request.parse(sys.argv)
         mistakes = composition.mistakes(rewritten, CONF) if rewritten.runs else []
         if mistakes:

@@ -20,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 from lab.config import check
 from lab.errors import Mistake, RequestError, listed, nearest
 from lab.keys import at, flattened, is_there, nearest_key
-from lab.request import Typed
+from lab.request import Typed, split
 from lab.schema import Config
 
 MOST_VALUES = 20
@@ -103,10 +103,17 @@ def _read(text: str, typed: Typed, judged: _Judged, name: str, search_path: list
     if override.is_sweep_override() and not typed.multirun:
         problem = "is a list of values to try one after the other, which needs -m"
         judged.mistakes.append(Mistake(override.key_or_group, problem, f"-m {text}", text.partition("=")[2]))
+    elif options and not override.is_hydra_override() and _goes_on(typed):
+        problem = "a run that exists keeps its parts; only single keys of it can change"
+        judged.mistakes.append(Mistake(override.key_or_group, problem, f"leave out {text}", text.partition("=")[2]))
     elif options and not override.is_delete():
         _read_group(override, [option for option in options if not option.startswith("_")], judged)
     else:
         judged.keys.append(override)
+
+
+def _goes_on(typed: Typed) -> bool:
+    return any(key in ("resume", "test") and value != "null" for key, value in map(split, typed.overrides))
 
 
 def _unreadable(text: str, error: HydraException) -> Mistake:

@@ -67,8 +67,8 @@ def _in_words(errors: list[ErrorDetails], plain: Mapping[str, Any], known: set[s
         grouped.setdefault(_dotted(error, plain), []).append(error)
     keys = flattened(plain)
     for key, group in grouped.items():
-        if key in known:
-            continue
+        if key in known or any(other.startswith(f"{key}.") for other in grouped):
+            continue  # told already, or told where it lies: another branch of the union looked further in
         if any(error["type"] == "extra_forbidden" for error in group):
             yield _unknown(key, group[0]["input"], [other for other in keys if other not in grouped])
         elif all(error["type"] == "missing" for error in group):

@@ -44,6 +44,8 @@ def nearest_key(key: str, known: Iterable[str]) -> str | None:
     best = max(alike, key=lambda other: alike[other], default="")
     if alike.get(best, 0.0) >= 0.6:
         return best
+    if same and (close := nearest(key, same)):
+        return close
     if 0 < len(same) <= 2:
         return same[-1]
     leaves = {other.rsplit(".", 1)[-1]: other for other in keys}

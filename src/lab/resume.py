@@ -1,0 +1,117 @@
+"""`resume=RUN` and `test=RUN`: compose from RUN's own config.yaml and write into RUN, whatever conf/ says by then.
+
+Hydra reads its paths from the command line only, so the line is rewritten before Hydra sees it.
+"""
+
+import platform
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+import yaml
+from hydra.core.override_parser.types import Quote, QuotedString
+
+from lab.errors import Mistake, RequestError
+from lab.keys import flattened
+from lab.record import RunFolder
+from lab.request import parse, split
+
+
+def resumed_argv(argv: Sequence[str], conf: Path) -> list[str]:
+    """`argv` itself, or with `resume=RUN` or `test=RUN` one that composes from RUN's config.yaml and writes into RUN.
+
+    conf: the shipped config folder, for Hydra's own settings. Raises RequestError for a folder that cannot be resumed
+    or tested.
+    """
+    typed = parse(argv)
+    asked = {key: value for key, value in map(split, typed.overrides) if key in ("resume", "test") and value != "null"}
+    if not asked:
+        return list(argv)
+    if len(asked) == 2:
+        remedy = f"resume={asked['resume']} first, then test={asked['test']}"
+        raise RequestError(
+            Mistake("test", "a run is either resumed or tested, not both at once", remedy, asked["test"])
+        )
+    ((key, given),) = asked.items()
+    rest = [override for override in typed.overrides if split(override)[0] not in ("resume", "test")]
+    if typed.multirun:
+        raise RequestError(
+            Mistake(key, "does not go with -m: one run at a time", f"leave out -m, type {key}=RUN", given)
+        )
+    run = RunFolder(Path(given).expanduser().absolute())
+    obstacles = _obstacles(key, given, run, rest)
+    if obstacles:
+        raise RequestError(obstacles)
+    quoted = QuotedString(str(run.path), Quote.single).with_quotes()
+    logging = "lab" if key == "resume" else "terminal"
+    shown = [] if typed.cfg is None else ["--cfg", typed.cfg]
+    return [
+        argv[0], *shown, "--config-path", str(run.path), "--config-name", "config", "--config-dir", str(conf),
+        "hydra/callbacks=claim", f"hydra/job_logging={logging}", f"hydra.run.dir={quoted}", "hydra.output_subdir=null",
+        f"++{key}={quoted}", f"++{'test' if key == 'resume' else 'resume'}=null", *rest,
+    ]  # fmt: skip
+
+
+def _obstacles(key: str, given: str, run: RunFolder, rest: Sequence[str]) -> list[Mistake]:
+    """Why a folder cannot be resumed or tested; empty when it can."""
+    if not run.path.is_dir():
+        return [Mistake(key, "there is no such folder", f"{key}=outputs/<date>/<time>", given)]
+    if not run.config.is_file():
+        return [Mistake(key, "is not a run folder: it holds no config.yaml", f"{key}=outputs/<date>/<time>", given)]
+    checkpoint = run.last if key == "resume" else run.best
+    if not checkpoint.is_file():
+        name = checkpoint.relative_to(run.path)
+        remedy = "the run's own command (run.json) in a new folder" if key == "resume" else f"resume={given}"
+        return [Mistake(key, f"holds no {name}: it was cut before the first one was written", remedy, given)]
+    try:
+        saved = yaml.safe_load(run.config.read_text(encoding="utf-8"))
+        record = run.read() if (run.path / "run.json").is_file() else {}
+    except (ValueError, yaml.YAMLError) as error:
+        problem = f"its config.yaml or run.json cannot be read: {' '.join(str(error).split())}"
+        return [Mistake(key, problem, f"{key}=ANOTHER_RUN", given)]
+    if still_running(record.get("process")):
+        problem = f"this run is still going, as process {record['process']['pid']}"
+        return [Mistake(key, problem, "wait for its end, or stop it first", given)]
+    return (
+        _nothing_left(given, record.get("status"), flattened(saved), dict(map(split, rest))) if key == "resume" else []
+    )
+
+
+def _nothing_left(
+    given: str, status: str | None, saved: Mapping[str, object], typed: Mapping[str, str]
+) -> list[Mistake]:
+    """A run that came to its end goes on only where what ended it was changed."""
+    limits = [limit for limit in ("trainer.max_epochs", "trainer.max_steps") if limit in typed]
+    more = any(_number(typed[limit]) > _number(saved.get(limit)) for limit in limits)
+    if status == "completed" and not more:
+        epochs = int(_number(saved.get("trainer.max_epochs", 1)))
+        remedy = f"resume={given} trainer.max_epochs={2 * epochs}, or test={given}"
+        return [Mistake("resume", f"this run is complete after {epochs} epochs", remedy, given)]
+    if status == "early_stopped" and not any(name.startswith("callbacks.early_stopping.") for name in typed):
+        remedy = f"resume={given} callbacks.early_stopping.patience=null, or test={given}"
+        return [Mistake("resume", "this run stopped early by its own rule and is complete", remedy, given)]
+    return []
+
+
+def still_running(process: Mapping[str, Any] | None) -> bool:
+    """Whether the process of a record (`pid`, `host`, `started` in ISO 8601) lives, as far as this machine can tell.
+
+    A process that began after the record was started only has the number of one that is gone.
+    """
+    if not process or process["host"] != platform.node() or not psutil.pid_exists(process["pid"]):
+        return False
+    try:
+        began = psutil.Process(process["pid"]).create_time()
+    except psutil.NoSuchProcess:
+        return False
+    return began <= datetime.fromisoformat(process["started"]).timestamp() + 1.0
+
+
+def _number(text: object) -> float:
+    """A limit as a number; none at all is the largest."""
+    try:
+        return float("inf") if text in (None, "null") else float(str(text))
+    except ValueError:
+        return 0.0
