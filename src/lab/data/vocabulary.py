@@ -46,6 +46,9 @@ FAMILIES: tuple[Family, ...] = (
     Family(VALVE, "XV", 4, ("válvula de corte", "válvula automática")),
 )
 
+UNITS: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 11, 12, 21, 22, 23, 24)
+"""Plant units: the leading digits of a tag."""
+
 COMPONENT_GROUPS: tuple[str, ...] = ("sealing", "drive", "power", "instrument", "auxiliary", "internal")
 COMPONENTS: tuple[Component, ...] = (
     Component("sealing", (10, 0, 0, 0), ("sello mecánico",)),
@@ -142,13 +145,13 @@ SPARES: dict[str, Phrases] = {
     "absent": ("sin respaldo", "reserva inoperativa"),
     "unsaid": ("",),
 }
-SPARE_WEIGHTS: tuple[float, ...] = (32, 30, 38)
+SPARE_WEIGHTS: tuple[float, ...] = (30, 30, 40)
 RECURRENCES: dict[str, Phrases] = {
     "repeated": ("falla repetitiva", "evento recurrente"),
     "first": ("primer evento", "sin antecedentes"),
     "unsaid": ("",),
 }
-RECURRENCE_WEIGHTS: tuple[float, ...] = (25, 25, 50)
+RECURRENCE_WEIGHTS: tuple[float, ...] = (22, 22, 56)
 
 # Said, but deciding nothing.
 ACTIONS: Phrases = (
@@ -169,7 +172,7 @@ OPENINGS: Phrases = (
     "presenta",
     "operador reporta",
     "se observa",
-    "en ronda se encuentra",
+    "en ronda se halla",
     "se reporta",
 )
 FILLERS: Phrases = (
@@ -180,7 +183,7 @@ FILLERS: Phrases = (
     "turno noche",
     "ver bitácora",
     "se adjunta foto",
-    "por favor dar prioridad a la revisión en la próxima ventana",
+    "se recomienda intervenir en la próxima ventana programada",
 )
 
 NOTHING_ELSE = "sin otra novedad"

@@ -94,7 +94,7 @@ def render(plan: Mapping[str, Ints], draw: Draw, difficulty: float) -> list[str]
     bare = draw() < 0.2 + 0.5 * difficulty
     said_or_not = {
         "opening": np.zeros(len(bare), dtype=np.int64),
-        "action": (draw() > 0.4).astype(np.int64),
+        "action": (draw() > 0.3).astype(np.int64),
         "filler": (draw() > 0.05 + 0.3 * difficulty).astype(np.int64),
     }
     slots = {**plan, **said_or_not}
@@ -129,10 +129,11 @@ def _sentence(said: Mapping[str, str], layout: int, tail: int, case: int) -> str
 def _tags(family: Ints, draw: Draw) -> list[str]:
     """Tags such as P-101A or K-2302: family prefix, unit, number and, for half of them, a letter."""
     prefixes = np.array([family.prefix for family in words.FAMILIES])[family].tolist()
-    unit, place = (draw() * 24).astype(np.int64).tolist(), (draw() * 9).astype(np.int64).tolist()
+    unit = np.array(words.UNITS)[(draw() * len(words.UNITS)).astype(np.int64)].tolist()
+    place = (draw() * 6).astype(np.int64).tolist()
     letter = (draw() * 6).astype(np.int64).tolist()
     return [
-        f"{p}-{u + 1}{n + 1:02d}{'ABC   '[a].strip()}" for p, u, n, a in zip(prefixes, unit, place, letter, strict=True)
+        f"{p}-{u}{n + 1:02d}{'ABC   '[a].strip()}" for p, u, n, a in zip(prefixes, unit, place, letter, strict=True)
     ]
 
 
