@@ -21,7 +21,7 @@ from lab.record import RunFolder
 ROOT = Path(__file__).resolve().parents[1]
 HEADS = ("modo", "causa", "prioridad")
 LIMITS = {"wall_s": 90.0, "distance": 0.05}
-"""What the project promises on two cores: seconds with imports, macro-F1 below the Bayes rule's on the same test rows."""
+"""What the project promises on two cores: seconds with imports; macro-F1 below the Bayes rule's on the same rows."""
 
 
 def measured(seed: int, overrides: list[str]) -> dict[str, Any]:

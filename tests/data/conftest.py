@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
-from lab import schema
+from lab.schema import Data, Files, Hub, Imdb, Maintenance
 
 CONF = Path(__file__).parents[2] / "conf" / "data"
-KINDS = {"csv": schema.Files, "hub": schema.Hub, "imdb": schema.Imdb, "maintenance": schema.Maintenance}
+KINDS = {"csv": Files, "hub": Hub, "imdb": Imdb, "maintenance": Maintenance}
 Request = Callable[..., Any]
 
 
@@ -18,7 +18,7 @@ Request = Callable[..., Any]
 def data_request() -> Request:
     """`data_request("csv", path=..., split={"val": 0.2})`: conf/data/csv.yaml with changes, nested ones merged."""
 
-    def request(group: str, **changes: Any) -> schema.Data:
+    def request(group: str, **changes: Any) -> Data:
         values = _read("_text") | _read(group)
         values.pop("defaults")
         for key, value in changes.items():

@@ -3,14 +3,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lab import schema
 from lab.batches import MISSING
 from lab.data.leaks import Overlap, contradictions, judge, overlaps, repeated, shared_groups
+from lab.schema import Leaks
 
 
-def _config(**changes: Any) -> schema.Leaks:
+def _config(**changes: Any) -> Leaks:
     values = {"action": "refuse", "duplicate_share": None, "token_share": 0.98, "token_support": 20}
-    return schema.Leaks.model_validate(values | changes)
+    return Leaks.model_validate(values | changes)
 
 
 def _hashes(*values: int) -> np.ndarray:

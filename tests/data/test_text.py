@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from lab import schema
 from lab.batches import MISSING, HeadSpec
 from lab.data.corpus import Corpus, Rows
 from lab.data.text import TextData, length_facts, resolve_max_length
 from lab.data.tokens import prune
 from lab.errors import RequestError
+from lab.schema import Cache, Maintenance
 
 
 class Words:
@@ -63,9 +63,9 @@ def made(cache: Path, accumulation: int = 1, **changes: object) -> TextData:
         "split": {"val": 0.1, "test": 0.1, "seed": 0, "stratify": True, "group": None},
         "leaks": {"action": "refuse", "duplicate_share": None, "token_share": 0.9, "token_support": 20},
     }  # fmt: skip
-    config = schema.Maintenance.model_validate(plain | changes)
+    config = Maintenance.model_validate(plain | changes)
     return TextData(
-        CORPUS, Words(), config, schema.Cache(dir=str(cache), max_gib=1), lambda epoch: accumulation, 0, False
+        CORPUS, Words(), config, Cache(dir=str(cache), max_gib=1), lambda epoch: accumulation, 0, False
     )
 
 

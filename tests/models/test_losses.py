@@ -2,17 +2,17 @@ import pytest
 import torch
 from torch.nn import functional
 
-from lab import schema
 from lab.batches import MISSING, HeadSpec
 from lab.errors import RequestError
 from lab.models.losses import HeadLosses, class_weights, head_loss
+from lab.schema import Loss
 
 HEADS = (HeadSpec("modo", ("a", "b", "c"), (8, 2, 0)), HeadSpec("causa", ("x", "y"), (5, 5)))
 
 
-def config(**changes: object) -> schema.Loss:
+def config(**changes: object) -> Loss:
     plain = {"head_weights": {}, "label_smoothing": 0.0, "class_weights": "none", "weighting": "fixed"}
-    return schema.Loss.model_validate(plain | changes)
+    return Loss.model_validate(plain | changes)
 
 
 def test_balanced_weights_give_every_seen_class_the_same_total() -> None:

@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lab import schema
 from lab.batches import MISSING, HeadSpec, TextSpec
 from lab.callbacks.accumulate import Accumulate, accumulation, epoch_ends
 from lab.data.buckets import EvalDraws, TrainDraws
@@ -18,6 +17,7 @@ from lab.data.loader import Loader, TokenRows
 from lab.models.base import Training
 from lab.models.encoder import TextEncoder
 from lab.models.multitask import MultitaskTextClassifier, predictions
+from lab.schema import Loss, Optimizer, Scheduler
 
 HEADS = (HeadSpec("modo", ("a", "b", "c"), (20, 10, 5)), HeadSpec("causa", ("x", "y"), (10, 5)))
 NUM_ROWS = 37
@@ -71,23 +71,23 @@ def token_rows() -> TokenRows:
     return TokenRows(Held(), labels, HEADS, pad_id=0)  # type: ignore[arg-type]
 
 
-def loss_config(**changes: object) -> schema.Loss:
+def loss_config(**changes: object) -> Loss:
     plain = {"head_weights": {"causa": 0.5}, "label_smoothing": 0.1, "class_weights": "balanced", "weighting": "fixed"}
-    return schema.Loss.model_validate(plain | changes)
+    return Loss.model_validate(plain | changes)
 
 
-def classifier(ends: tuple[int, ...], loss: schema.Loss | None = None, dropout: float = 0.0) -> MultitaskTextClassifier:
+def classifier(ends: tuple[int, ...], loss: Loss | None = None, dropout: float = 0.0) -> MultitaskTextClassifier:
     torch.manual_seed(0)
-    optimizer = schema.Optimizer(lr=0.05, weight_decay=0.01, betas=(0.9, 0.999), eps=1e-8, layer_decay=1.0,
+    optimizer = Optimizer(lr=0.05, weight_decay=0.01, betas=(0.9, 0.999), eps=1e-8, layer_decay=1.0,
                                  head_lr=None, fused="auto")  # fmt: skip
-    scheduler = schema.Scheduler(kind="linear", warmup_ratio=0.1, warmup_steps=None, step_epochs=1, gamma=0.1)
+    scheduler = Scheduler(kind="linear", warmup_ratio=0.1, warmup_steps=None, step_epochs=1, gamma=0.1)
     training = Training(optimizer, scheduler, ends, seed=3)
     return MultitaskTextClassifier(
         TextSpec(HEADS, 20, 0, 9), MeanEmbedding(dropout), loss or loss_config(), dropout, training
     )
 
 
-def fitted(batch_size: int, batches: int, loss: schema.Loss, schedule: dict[int, int] | None = None) -> Any:
+def fitted(batch_size: int, batches: int, loss: Loss, schedule: dict[int, int] | None = None) -> Any:
     def at(epoch: int) -> int:
         return accumulation(epoch, batches, schedule or {})
 
@@ -104,6 +104,7 @@ def fitted(batch_size: int, batches: int, loss: schema.Loss, schedule: dict[int,
 
 
 pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*have no `val_dataloader`.*",
     "ignore:.*does not have many workers.*", "ignore:.*smaller than the logging interval.*"
 )
 

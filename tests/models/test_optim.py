@@ -2,19 +2,19 @@ import pytest
 import torch
 from torch import nn
 
-from lab import schema
 from lab.models.optim import adamw, multiplier, parameter_groups, schedule, warmup_steps
+from lab.schema import Optimizer, Scheduler
 
 
-def optimizer_config(**changes: object) -> schema.Optimizer:
+def optimizer_config(**changes: object) -> Optimizer:
     plain = {"lr": 1.0, "weight_decay": 0.1, "betas": [0.9, 0.999], "eps": 1e-8, "layer_decay": 1.0, "head_lr": None,
              "fused": "auto"}  # fmt: skip
-    return schema.Optimizer.model_validate(plain | changes)
+    return Optimizer.model_validate(plain | changes)
 
 
-def scheduler_config(kind: str, **changes: object) -> schema.Scheduler:
+def scheduler_config(kind: str, **changes: object) -> Scheduler:
     plain = {"kind": kind, "warmup_ratio": 0.0, "warmup_steps": None, "step_epochs": 1, "gamma": 0.1}
-    return schema.Scheduler.model_validate(plain | changes)
+    return Scheduler.model_validate(plain | changes)
 
 
 class Stack(nn.Module):
@@ -24,7 +24,7 @@ class Stack(nn.Module):
         self.layers = nn.ModuleList(nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4)) for _ in range(2))
         self.head = nn.Linear(4, 3)
 
-    def groups(self, config: schema.Optimizer) -> dict[int, tuple[float, float]]:
+    def groups(self, config: Optimizer) -> dict[int, tuple[float, float]]:
         groups = parameter_groups(self, [self.embedding], list(self.layers), config)
         return {id(p): (g["lr"], g["weight_decay"]) for g in groups for p in g["params"]}  # type: ignore[union-attr, misc]
 

@@ -48,9 +48,7 @@ class Warm:
 def warm() -> Iterator[Warm]:
     server = Warm()
     yield server
-    assert server.process.stdin is not None
-    server.process.stdin.close()
-    server.process.wait(timeout=30)
+    server.process.communicate(timeout=30)
 
 
 @pytest.fixture(scope="module")

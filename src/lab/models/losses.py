@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lab import schema
 from lab.batches import MISSING, HeadSpec
 from lab.errors import Mistake, RequestError, listed, nearest
+from lab.schema import Loss
 
 
 def class_weights(counts: Sequence[int], kind: str) -> Tensor:
@@ -43,7 +43,7 @@ class HeadLosses(nn.Module):
     By fixed weights, or by learned ones (homoscedastic uncertainty, arXiv 1705.07115, s = log sigma^2).
     """
 
-    def __init__(self, heads: tuple[HeadSpec, ...], config: schema.Loss) -> None:
+    def __init__(self, heads: tuple[HeadSpec, ...], config: Loss) -> None:
         super().__init__()
         _check_names(heads, config)
         self.smoothing = config.label_smoothing
@@ -76,7 +76,7 @@ class HeadLosses(nn.Module):
         return weights
 
 
-def _check_names(heads: tuple[HeadSpec, ...], config: schema.Loss) -> None:
+def _check_names(heads: tuple[HeadSpec, ...], config: Loss) -> None:
     names = [head.name for head in heads]
     asked: dict[str, Mapping[str, object]] = {"loss.head_weights": config.head_weights}
     if not isinstance(config.class_weights, str):

@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lab import schema
 from lab.batches import HeadSpec, TextBatch, TextSpec
 from lab.models.base import Tally, Task, Training
 from lab.models.encoder import TextEncoder
 from lab.models.losses import HeadLosses
 from lab.models.scores import auroc, confusion, mean_over_heads, scores
+from lab.schema import Loss
 
 
 class HeadTally(Tally):
@@ -63,9 +63,7 @@ class HeadTally(Tally):
 class MultitaskTextClassifier(Task):
     """Fine-tunes a `TextEncoder` with one head per label column of the data's spec."""
 
-    def __init__(
-        self, spec: TextSpec, encoder: TextEncoder, loss: schema.Loss, dropout: float, training: Training
-    ) -> None:
+    def __init__(self, spec: TextSpec, encoder: TextEncoder, loss: Loss, dropout: float, training: Training) -> None:
         super().__init__(training)
         self.spec = spec
         self.encoder = encoder

@@ -22,9 +22,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lab import schema
 from lab.models.text_encoder import TOKENIZER_FILE, TextEncoder
 from lab.record import write_whole
+from lab.schema import Ngram
 
 PAD = 0
 INITIAL_STD = 0.02
@@ -57,7 +57,7 @@ class NgramTokenizer:
         self._ids_of_word: dict[str, list[int]] = {}
 
     @classmethod
-    def fitted(cls, model: schema.Ngram, texts: Iterable[list[str]]) -> "NgramTokenizer":
+    def fitted(cls, model: Ngram, texts: Iterable[list[str]]) -> "NgramTokenizer":
         """Weights from training texts: ln((1 + texts) / (1 + texts with it)) + 1."""
         seen = np.zeros(model.buckets + 1, dtype=np.int64)
         unfitted = np.ones(model.buckets + 1, dtype=np.float32)

@@ -17,11 +17,11 @@ from typing import Any
 import tokenizers
 from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
 
-from lab import schema
 from lab.errors import Mistake, RequestError
 from lab.models.hub import locate
 from lab.models.text_encoder import TOKENIZER_FILE
 from lab.record import write_whole
+from lab.schema import Encoder
 
 CORE = "tokenizer.json"
 PAD, UNKNOWN, FIRST, LAST = SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
@@ -74,7 +74,7 @@ class SubwordTokenizer:
         return cls(core, description["pad_id"], description["longest"])
 
 
-def pretrained(model: schema.Encoder) -> SubwordTokenizer:
+def pretrained(model: Encoder) -> SubwordTokenizer:
     """The tokenizer that belongs to the weights. Raises RequestError as `locate` does, and for one that has no fast
     version or no padding token."""
     from transformers import AutoTokenizer
@@ -98,7 +98,7 @@ def pretrained(model: schema.Encoder) -> SubwordTokenizer:
     return SubwordTokenizer(core, int(whole.pad_token_id), position_limit(config, int(whole.pad_token_id)))
 
 
-def learned(model: schema.Encoder, texts: Callable[[], Iterator[list[str]]]) -> SubwordTokenizer:
+def learned(model: Encoder, texts: Callable[[], Iterator[list[str]]]) -> SubwordTokenizer:
     """A WordPiece vocabulary of at most `model.vocabulary_size`, of pieces seen at least twice."""
     from lab.models.transformer import new_config, position_limit
 
@@ -153,6 +153,6 @@ def _normalizer(lowercase: bool) -> normalizers.Normalizer:
     return normalizers.BertNormalizer(lowercase=lowercase, strip_accents=False)
 
 
-def _unusable(model: schema.Encoder, problem: str) -> RequestError:
+def _unusable(model: Encoder, problem: str) -> RequestError:
     remedy = "a model whose folder holds tokenizer.json"
     return RequestError(Mistake("model.path", problem, remedy, model.path or model.package))

@@ -4,18 +4,18 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from lab import schema
 from lab.batches import Tokenizer
 from lab.errors import Mistake, RequestError
 from lab.models.ngram import NgramTokenizer
 from lab.models.subwords import SubwordTokenizer, learned, pretrained
 from lab.models.text_encoder import TOKENIZER_FILE
+from lab.schema import Encoder, Ngram
 
 
-def build_tokenizer(model: schema.Encoder | schema.Ngram, texts: Callable[[], Iterator[list[str]]]) -> Tokenizer:
+def build_tokenizer(model: Encoder | Ngram, texts: Callable[[], Iterator[list[str]]]) -> Tokenizer:
     """texts: streams batches of training texts; read only where a vocabulary or weights are learned from them, up to
     twice. Raises RequestError as `lab.models.hub.locate` does, before any text is read."""
-    if isinstance(model, schema.Ngram):
+    if isinstance(model, Ngram):
         return NgramTokenizer.fitted(model, texts())
     return pretrained(model) if model.pretrained else learned(model, texts)
 

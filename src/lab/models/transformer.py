@@ -19,13 +19,13 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
-from lab import schema
 from lab.batches import Tokenizer
 from lab.errors import Mistake, RequestError, listed
 from lab.models.hub import locate
 from lab.models.pooling import Pooling, pool
 from lab.models.text_encoder import ARCHITECTURE_FILE, TextEncoder
 from lab.record import write_whole
+from lab.schema import Encoder
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class TransformerEncoder(TextEncoder):
         write_whole(folder / ARCHITECTURE_FILE, lambda aside: aside.write_text(text, encoding="utf-8"))
 
 
-def load_transformer(model: schema.Encoder, tokenizer: Tokenizer) -> PreTrainedModel:
+def load_transformer(model: Encoder, tokenizer: Tokenizer) -> PreTrainedModel:
     """The pretrained weights of a request. Raises RequestError as `locate` does, and for tensors that do not fit."""
     folder = locate(model)
     config = read_config(folder)
@@ -129,7 +129,7 @@ def misfits(report: dict[str, Any]) -> list[str]:
     return faults + ([f"wrong shapes {listed(sorted(shapes), 6)}"] if shapes else [])
 
 
-def new_transformer(model: schema.Encoder, tokenizer: Tokenizer) -> PreTrainedModel:
+def new_transformer(model: Encoder, tokenizer: Tokenizer) -> PreTrainedModel:
     """Random weights in the shipped architecture.
 
     The embeddings keep the published number of rows where the architecture names one, although a learned vocabulary
@@ -159,7 +159,7 @@ def read_config(folder: Path) -> PretrainedConfig:
     return _config(dict(values), "model.path", str(folder))
 
 
-def new_config(model: schema.Encoder) -> PretrainedConfig:
+def new_config(model: Encoder) -> PretrainedConfig:
     """The shipped architecture as a config. Raises RequestError where there is none or it cannot be."""
     if model.architecture is None:
         problem = f"model={model.name} ships no architecture to build without weights"

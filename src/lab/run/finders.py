@@ -12,19 +12,17 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from lab import schema
 from lab.batches import TextBatch
 from lab.callbacks import batch_finder, freeze, lr_finder
 from lab.record import RunFolder
 from lab.run.material import Material, ends_of_epochs
+from lab.schema import Config
 
 log = logging.getLogger(__name__)
 BATCH_SIZE, LR = "data.batch_size", "optimizer.lr"
 
 
-def search(
-    config: schema.Config, material: Material, device: torch.device, run: RunFolder
-) -> dict[str, dict[str, Any]]:
+def search(config: Config, material: Material, device: torch.device, run: RunFolder) -> dict[str, dict[str, Any]]:
     """Run the finders that are on; gives {key: {asked, used}}. Raises RunError when one finds nothing."""
     found: dict[str, dict[str, Any]] = {}
     model, chosen = material.model, config.callbacks
@@ -43,7 +41,7 @@ def search(
     return found
 
 
-def apply(config: schema.Config, material: Material, requested: Mapping[str, Mapping[str, Any]]) -> None:
+def apply(config: Config, material: Material, requested: Mapping[str, Mapping[str, Any]]) -> None:
     """Let the material use what a finder found."""
     plan = material.model.training_plan
     if BATCH_SIZE in requested:
@@ -54,7 +52,7 @@ def apply(config: schema.Config, material: Material, requested: Mapping[str, Map
     material.model.training_plan = plan
 
 
-def _batch_size(config: schema.Config, material: Material, device: torch.device) -> int:
+def _batch_size(config: Config, material: Material, device: torch.device) -> int:
     def longest(size: int) -> TextBatch:
         return material.data.longest(size).to(device)
 
@@ -67,7 +65,7 @@ def _batch_size(config: schema.Config, material: Material, device: torch.device)
     return found.size
 
 
-def _rate(config: schema.Config, material: Material, device: torch.device, run: RunFolder) -> float:
+def _rate(config: Config, material: Material, device: torch.device, run: RunFolder) -> float:
     model, asked = material.model, config.callbacks.lr_finder
 
     def batches() -> Iterator[TextBatch]:

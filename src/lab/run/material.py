@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from lab import schema
 from lab.batches import HeadSpec, Tokenizer
 from lab.callbacks.accumulate import accumulation, epoch_ends
 from lab.data.corpus import Corpus, load
@@ -22,6 +21,7 @@ from lab.models.multitask import MultitaskTextClassifier
 from lab.models.tokenizers import build_tokenizer, load_tokenizer
 from lab.record import RunFolder
 from lab.run.parts import Hardware
+from lab.schema import Config, Encoder, Ngram
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Material:
         }
 
 
-def prepare(config: schema.Config, folder: RunFolder, where: Hardware, fresh: bool) -> Material:
+def prepare(config: Config, folder: RunFolder, where: Hardware, fresh: bool) -> Material:
     """Raises RequestError for whatever is wrong with data, weights or what the two ask of each other."""
     corpus = load(config.data, Path(config.cache.dir).expanduser())
     for note in corpus.notes:
@@ -73,7 +73,7 @@ def prepare(config: schema.Config, folder: RunFolder, where: Hardware, fresh: bo
     return Material(corpus, tokenizer, data, model)
 
 
-def ends_of_epochs(config: schema.Config, data: TextData) -> tuple[int, ...]:
+def ends_of_epochs(config: Config, data: TextData) -> tuple[int, ...]:
     """The optimizer step at which each epoch ends; `trainer.max_steps` cuts the run short."""
     steps, limit = config.callbacks.accumulate, config.trainer.max_steps
     ends = epoch_ends(len(data.train_draws()), config.trainer.max_epochs, steps.batches, steps.schedule)
@@ -91,7 +91,7 @@ def lengths_line(data: TextData) -> str:
     )
 
 
-def check_metrics(config: schema.Config, heads: tuple[HeadSpec, ...]) -> None:
+def check_metrics(config: Config, heads: tuple[HeadSpec, ...]) -> None:
     """Metric names of the objective and of early stopping must exist for these heads. Raises RequestError."""
     found = []
     names = set(metric_names(heads))
@@ -121,7 +121,7 @@ def metric_names(heads: tuple[HeadSpec, ...]) -> Iterator[str]:
                 yield f"{head.name}/auc"
 
 
-def _tokenizer(model: schema.Encoder | schema.Ngram, corpus: Corpus, folder: RunFolder, fresh: bool) -> Tokenizer:
+def _tokenizer(model: Encoder | Ngram, corpus: Corpus, folder: RunFolder, fresh: bool) -> Tokenizer:
     if not fresh:
         return load_tokenizer(folder.tokenizer)
     return build_tokenizer(model, lambda: corpus.splits["train"].texts.batches(1000))

@@ -9,7 +9,6 @@ import lightning.pytorch as pl
 import torch
 from lightning.pytorch.loggers import Logger
 
-from lab import schema
 from lab.callbacks import precision
 from lab.callbacks.accumulate import Accumulate
 from lab.callbacks.checkpoint import BestAndLast
@@ -23,6 +22,7 @@ from lab.callbacks.record import History
 from lab.callbacks.resources import Resources
 from lab.errors import Mistake, RequestError
 from lab.record import RunFolder
+from lab.schema import Config, Objective, Trainer
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Callbacks:
     every: list[pl.Callback]
 
     @classmethod
-    def for_test(cls, folder: RunFolder, goal: schema.Objective) -> "Callbacks":
+    def for_test(cls, folder: RunFolder, goal: Objective) -> "Callbacks":
         """None but the checkpoint callback, which does nothing in a test and keeps Lightning from adding its own."""
         best = BestAndLast(folder, goal.metric, goal.mode, None)
         return cls(best, None, None, None, [best])
@@ -57,7 +57,7 @@ class Hardware:
         return torch.device("cuda" if self.accelerator == "gpu" else "cpu")
 
 
-def hardware(config: schema.Trainer) -> Hardware:
+def hardware(config: Trainer) -> Hardware:
     """Raises RequestError when a GPU is asked for and there is none."""
     has_gpu = torch.cuda.is_available()
     if config.accelerator == "gpu" and not has_gpu:
@@ -67,7 +67,7 @@ def hardware(config: schema.Trainer) -> Hardware:
     return Hardware(accelerator, effective, note)
 
 
-def callbacks(config: schema.Config, folder: RunFolder) -> Callbacks:
+def callbacks(config: Config, folder: RunFolder) -> Callbacks:
     """Order matters: the bar is wiped before others speak, the history is written before it is drawn."""
     chosen, goal = config.callbacks, config.objective
     best = BestAndLast(folder, goal.metric, goal.mode, chosen.checkpoint.every_n_steps)
@@ -99,9 +99,7 @@ def callbacks(config: schema.Config, folder: RunFolder) -> Callbacks:
     return Callbacks(best, early, overfit, resources, [callback for callback in every if callback is not None])
 
 
-def trainer(
-    config: schema.Config, where: Hardware, folder: Path, parts: Callbacks, loggers: list[Logger]
-) -> pl.Trainer:
+def trainer(config: Config, where: Hardware, folder: Path, parts: Callbacks, loggers: list[Logger]) -> pl.Trainer:
     """Lightning's Trainer on one device. Validation runs once an epoch, the sanity check is left out."""
     chosen = config.trainer
     return pl.Trainer(

@@ -1,0 +1,82 @@
+"""Around a run: seeds and threads before it, quiet while Lightning speaks of itself, a record of its end after it."""
+
+import logging
+import random
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+from lab.errors import FailureKind, RequestError, RunError
+from lab.loggers.base import RunLogger
+from lab.record import RunFolder, Status
+from lab.run.facts import Clock
+from lab.schema import Config
+
+log = logging.getLogger(__name__)
+EXPECTED_WARNINGS = (
+    ".*does not have many workers.*",  # tokens are memory-mapped: loader processes rarely pay
+    ".*in eval mode at the start of training.*",  # frozen layers are
+    ".*is smaller than the logging interval.*",
+    ".*treespec, LeafSpec.*",  # Lightning's own use of torch
+)
+
+
+def settle_machine(config: Config) -> None:
+    """Threads and every global seed: what draws from a global generator (a new weight) draws the same each time."""
+    if config.trainer.threads is not None:
+        torch.set_num_threads(config.trainer.threads)
+    random.seed(config.seed)
+    np.random.seed(config.seed % 2**32)  # noqa: NPY002  libraries draw from it
+    torch.manual_seed(config.seed)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without what Lightning says about itself and its advice that does not hold here."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        for message in EXPECTED_WARNINGS:
+            warnings.filterwarnings("ignore", message=message)
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
+
+
+@contextmanager
+def closing(run: RunFolder, clock: Clock, loggers: list[RunLogger]) -> Iterator[None]:
+    """Whatever ends the run is written down before it goes on its way."""
+
+    def close(status: Status, reason: str, failure: FailureKind | None) -> None:
+        try:
+            run.update(status=status, reason=reason, failure=failure, timing_s=clock.read())
+        except OSError as error:
+            log.error("the end of the run could not be recorded: %s", error)
+        for logger in loggers:
+            logger.finish(status, reason)
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        close("interrupted", "stopped from outside (Ctrl-C or SIGTERM)", None)
+        log.info("to go on: python train.py resume=%s", run.path)
+        raise
+    except RequestError as error:
+        close("failed", str(error), "error")
+        raise
+    except RunError as error:
+        close("failed", str(error), error.kind)
+        raise
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        close("failed", f"out of memory: {error}", "oom")
+        raise RunError(
+            f"out of memory: {error}\n    try: a smaller data.batch_size with callbacks.accumulate.batches", "oom"
+        ) from error
+    except Exception as error:
+        close("failed", f"{type(error).__name__}: {error}", "error")
+        raise

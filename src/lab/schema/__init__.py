@@ -1,0 +1,96 @@
+"""The typed schema of conf/: one frozen class per config group.
+
+conf/*.yaml holds every default; the classes here hold none, so a value has one home. `lab.config.check` fills them.
+"""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from lab.schema.callbacks import (
+    Accumulate,
+    BatchFinder,
+    Callbacks,
+    Checkpoint,
+    Curves,
+    EarlyStopping,
+    Freeze,
+    LrFinder,
+    Overfit,
+    Progress,
+    Switch,
+    Unfreeze,
+)
+from lab.schema.data import Columned, Data, Files, Hub, Imdb, Leaks, Maintenance, Rows, Split, Splits
+from lab.schema.loggers import Empty, Loggers, Mlflow, Wandb
+from lab.schema.models import Encoder, Model, Ngram
+from lab.schema.node import Mode, Node, NonNegativeInt
+from lab.schema.training import Cache, Loss, Optimizer, Scheduler, Trainer
+
+__all__ = [
+    "Accumulate",
+    "BatchFinder",
+    "Cache",
+    "Callbacks",
+    "Checkpoint",
+    "Columned",
+    "Config",
+    "Curves",
+    "Data",
+    "EarlyStopping",
+    "Empty",
+    "Encoder",
+    "Files",
+    "Freeze",
+    "Hub",
+    "Imdb",
+    "Leaks",
+    "Loggers",
+    "Loss",
+    "LrFinder",
+    "Maintenance",
+    "Mlflow",
+    "Mode",
+    "Model",
+    "Ngram",
+    "Node",
+    "Objective",
+    "Optimizer",
+    "Overfit",
+    "Progress",
+    "Rows",
+    "Scheduler",
+    "Split",
+    "Splits",
+    "Switch",
+    "Trainer",
+    "Unfreeze",
+    "Wandb",
+]
+
+
+class Objective(Node):
+    metric: str
+    """A validation metric, `val/f1_macro` or `val/<head>/f1_macro`."""
+    mode: Mode
+
+
+class Config(Node):
+    """A whole request, checked."""
+
+    model: Annotated[Encoder | Ngram, Field(discriminator="kind")]
+    data: Annotated[Maintenance | Files | Hub | Imdb, Field(discriminator="kind")]
+    loss: Loss
+    optimizer: Optimizer
+    scheduler: Scheduler
+    callbacks: Callbacks
+    trainer: Trainer
+    cache: Cache
+    logger: Loggers = Loggers()
+    name: str
+    run_name: str | None
+    tags: tuple[str, ...]
+    seed: NonNegativeInt
+    objective: Objective
+    resume: str | None
+    test: str | None

@@ -1,0 +1,92 @@
+"""Where rows come from, how they are split and checked, and how they are batched."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from lab.schema.node import Node, NonNegativeInt, Number, PositiveInt, Share
+
+
+class Rows(Node):
+    train: PositiveInt | None
+    val: PositiveInt | None
+    test: PositiveInt | None
+
+
+class Split(Node):
+    val: Annotated[float, Field(gt=0.0, lt=1.0), Number]
+    test: Annotated[float, Field(gt=0.0, lt=1.0), Number]
+    seed: NonNegativeInt
+    stratify: bool
+    group: str | None
+
+
+class Leaks(Node):
+    action: Literal["refuse", "warn", "off"]
+    duplicate_share: Share | None
+    token_share: Annotated[float, Field(gt=0.0, le=1.0), Number]
+    token_support: PositiveInt
+
+
+class Data(Node):
+    batch_size: PositiveInt
+    eval_batch_size: PositiveInt
+    max_length: PositiveInt | Literal["auto"]
+    num_workers: NonNegativeInt
+    pin_memory: bool | Literal["auto"]
+    persistent_workers: bool
+    rows: Rows
+    split: Split
+    leaks: Leaks
+
+
+class Maintenance(Data):
+    kind: Literal["maintenance"]
+    num_rows: Annotated[int, Field(ge=100), Number]
+    difficulty: Annotated[float, Field(ge=0.0, le=1.0), Number]
+    generator_seed: NonNegativeInt
+
+
+Columns = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class Columned(Data):
+    """Data with columns of its own."""
+
+    text: Columns
+    labels: Columns
+    text_separator: str
+    missing: tuple[str, ...]
+    """Cell values that mean "not known"."""
+
+
+class Files(Columned):
+    kind: Literal["files"]
+    path: str | tuple[str, ...] | None
+    train: str | tuple[str, ...] | None
+    val: str | tuple[str, ...] | None
+    test: str | tuple[str, ...] | None
+    delimiter: str | None
+    encoding: str
+
+
+class Splits(Node):
+    train: str
+    val: str | None
+    test: str | None
+
+
+class Hub(Columned):
+    kind: Literal["hub"]
+    path: str
+    config: str | None
+    revision: str | None
+    splits: Splits
+
+
+class Imdb(Columned):
+    kind: Literal["imdb"]
+    path: str
+    """Hub name, aclImdb folder, or a file."""
+    revision: str | None
+    splits: Splits

@@ -1,0 +1,46 @@
+"""What trains: encoders of the transformers library, or hashed n-grams."""
+
+from typing import Any, Literal
+
+from lab.schema.node import Node, PositiveInt, Rate, Share
+
+
+class Model(Node):
+    kind: Literal["encoder", "ngram"]
+    name: str
+    """Short name, used in the run's name."""
+    lr: Rate
+    """Learning rate this model trains well at; `optimizer.lr` takes it from here."""
+
+
+class Encoder(Model):
+    kind: Literal["encoder"]
+    path: str | None
+    """Hub name or folder of the weights; null: built from `architecture`."""
+    package: str | None
+    """Python package that ships the weights (minilm)."""
+    sha256: str | None
+    """Expected SHA-256 of the package's `model.safetensors`."""
+    pretrained: bool
+    """false: same architecture, random weights, vocabulary learned from the training texts."""
+    architecture: dict[str, Any] | None
+    """transformers config (`model_type`, `hidden_size`, ...) used when nothing is loaded."""
+    vocabulary_size: PositiveInt
+    """Size of a vocabulary that is learned."""
+    lowercase: bool
+    """Whether a learned vocabulary folds case (accents are kept)."""
+    pooling: Literal["cls", "mean", "max"]
+    dropout: Share
+    """In front of the heads."""
+
+
+class Ngram(Model):
+    kind: Literal["ngram"]
+    buckets: PositiveInt
+    """Rows of the embedding table; n-grams are hashed into it."""
+    dimension: PositiveInt
+    word_ngrams: tuple[PositiveInt, PositiveInt]
+    """Shortest and longest word n-gram."""
+    char_ngrams: tuple[PositiveInt, PositiveInt] | None
+    """Shortest and longest character n-gram inside word boundaries; null: none."""
+    dropout: Share

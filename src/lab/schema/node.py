@@ -1,0 +1,30 @@
+"""What every node of the config shares: frozen, no unknown keys, and the kinds of number that keys take."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+
+def _number(value: object) -> object:
+    """pydantic reads `true` as 1; a person who writes it means something else."""
+    if isinstance(value, bool):
+        raise PydanticCustomError("not_a_switch", "must be a number, not true or false")
+    return value
+
+
+Number = BeforeValidator(_number)
+PositiveInt = Annotated[int, Field(gt=0), Number]
+NonNegativeInt = Annotated[int, Field(ge=0), Number]
+PositiveFloat = Annotated[float, Field(gt=0.0, allow_inf_nan=False), Number]
+Share = Annotated[float, Field(ge=0.0, lt=1.0), Number]
+Rate = Annotated[float, Field(gt=0.0, allow_inf_nan=False), Number]
+Mode = Literal["min", "max"]
+NullIsEmpty = BeforeValidator(lambda value: {} if value is None else value)
+"""For mappings that are empty by default: Hydra lets `key={a: 1}` replace a null, but refuses an empty mapping."""
+
+
+class Node(BaseModel):
+    """A node of the config: frozen, refuses keys that it does not know; a column named 2024 is text all the same."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)

@@ -1,0 +1,48 @@
+"""How a model is trained: loss, optimizer, schedule, trainer; and the cache."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from lab.schema.node import Node, NonNegativeInt, NullIsEmpty, Number, PositiveFloat, PositiveInt, Rate, Share
+
+
+class Loss(Node):
+    head_weights: Annotated[dict[str, PositiveFloat], NullIsEmpty]
+    label_smoothing: Share
+    class_weights: Literal["none", "balanced"] | dict[str, Literal["none", "balanced"]]
+    weighting: Literal["fixed", "uncertainty"]
+
+
+class Optimizer(Node):
+    lr: Rate
+    weight_decay: Annotated[float, Field(ge=0.0, allow_inf_nan=False), Number]
+    betas: tuple[Share, Share]
+    eps: Rate
+    layer_decay: Annotated[float, Field(gt=0.0, le=1.0), Number]
+    head_lr: Rate | None
+    fused: bool | Literal["auto"]
+
+
+class Scheduler(Node):
+    kind: Literal["linear", "cosine", "constant", "step"]
+    warmup_ratio: Share
+    warmup_steps: NonNegativeInt | None
+    step_epochs: PositiveInt
+    gamma: Annotated[float, Field(gt=0.0, le=1.0), Number]
+
+
+class Trainer(Node):
+    max_epochs: PositiveInt
+    min_epochs: NonNegativeInt
+    precision: Literal[32, 16, "32", "16", "bf16", "32-true", "16-mixed", "bf16-mixed"]
+    accelerator: Literal["auto", "cpu", "gpu"]
+    gradient_clip: PositiveFloat | None
+    log_every_n_steps: PositiveInt
+    threads: PositiveInt | None
+    max_steps: PositiveInt | None
+
+
+class Cache(Node):
+    dir: str
+    max_gib: PositiveFloat
