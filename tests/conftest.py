@@ -6,6 +6,7 @@ Environment variables are set here, before a library reads them at import; nothi
 import os
 import struct
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -37,19 +38,26 @@ def read_wandb() -> Callable[[Path], list[Any]]:
     """Records of an offline run in order, `read_wandb(Path("run-<id>.wandb"))`: `wandb_internal_pb2.Record` messages.
 
     The file is LevelDB's log format behind a header of 7 bytes: blocks of 32 KiB, each piece with a CRC, a length and a
-    kind (1 whole, 2 first, 3 middle, 4 last).
+    kind (1 whole, 2 first, 3 middle, 4 last). `finish()` of wandb 0.31 may return some 20 ms before its service has
+    written the end: the run is awaited until its exit record is there, 10 s at most.
     """
 
     def read(path: Path) -> list[Any]:
         from wandb.proto import wandb_internal_pb2
 
-        return [wandb_internal_pb2.Record.FromString(payload) for payload in _payloads(path.read_bytes())]
+        for _ in range(200):
+            records = [wandb_internal_pb2.Record.FromString(payload) for payload in _payloads(path.read_bytes())]
+            if any(record.WhichOneof("record_type") == "exit" for record in records):
+                return records
+            time.sleep(0.05)
+        raise AssertionError(f"{path} has no exit record: the run was not finished")
 
     return read
 
 
 def _payloads(data: bytes, block: int = 32768) -> Iterator[bytes]:
-    assert data[:4] == b":W&B", "not an offline run of wandb"
+    """Whole records so far; what is still being written at the end is left out."""
+    assert data[:4] in (b"", b":W&B"), "not an offline run of wandb"
     at, pieces = 7, b""
     while at + 7 <= len(data):
         left = block - at % block
@@ -57,7 +65,9 @@ def _payloads(data: bytes, block: int = 32768) -> Iterator[bytes]:
             at += left
             continue
         _crc, length, kind = struct.unpack("<IHB", data[at : at + 7])
-        assert kind in (1, 2, 3, 4), f"torn record at byte {at}"
+        if at + 7 + length > len(data):
+            return
+        assert kind in (1, 2, 3, 4), f"no record of wandb at byte {at}"
         pieces += data[at + 7 : at + 7 + length]
         at += 7 + length
         if kind in (1, 4):

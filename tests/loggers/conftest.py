@@ -69,6 +69,10 @@ def outcome(tmp_path: Path) -> Outcome:
         objective={"metric": "val/f1_macro", "mode": "max", "value": 0.75, "epoch": 1, "step": 9},
         test={"accuracy": 0.5, "causa/f1_macro": 0.625},
         confusions={"causa": Confusion(np.array([[3, 1], [0, 2]]), ("desgaste", "fuga"))},
-        predictions={"text": [f"bomba {row}" for row in range(6)], "causa": ["fuga"] * 6},
+        predictions={
+            "text": [f"bomba {row}" for row in range(6)],
+            "causa": ["fuga", None] * 3,
+            "causa_probabilities": [[0.5, 0.5]] * 6,
+        },
         best=best,
     )

@@ -4,6 +4,9 @@ A fence turns whatever goes wrong with one into a warning; only a package that i
 """
 
 from collections.abc import Callable
+from typing import Any
+
+from omegaconf import OmegaConf
 
 from lab.errors import RequestError
 from lab.loggers.base import RunLogger
@@ -18,7 +21,9 @@ from lab.schema import Config
 
 
 def build(config: Config, folder: RunFolder, study: str | None = None) -> list[RunLogger]:
-    """Start the loggers of one run. study: name of the sweep it belongs to, W&B's group unless the config names one.
+    """Start the loggers of one run, whose folder holds its config.yaml by now.
+
+    study: name of the sweep it belongs to, W&B's group unless the config names one.
 
     Raises RequestError when a chosen logger's package is not installed; whatever goes wrong later is a warning.
     """
@@ -28,11 +33,17 @@ def build(config: Config, folder: RunFolder, study: str | None = None) -> list[R
     return [Guarded(title, folder.path, make) for title, make in _makers(config, folder, study).items()]
 
 
+def _described(folder: RunFolder) -> dict[str, Any]:
+    """config.yaml as a tree: what a tracking service shows is what the folder says, to the key."""
+    tree: dict[str, Any] = OmegaConf.to_container(OmegaConf.load(folder.config))  # type: ignore[assignment]
+    return tree
+
+
 def _makers(config: Config, folder: RunFolder, study: str | None) -> dict[str, Callable[[], RunLogger]]:
     """How to make each chosen logger; its package is imported when it is made, behind the fence."""
     chosen, path = config.logger, folder.path
     name = config.run_name or path.name
-    tree = config.model_dump(mode="json")
+    tree = _described(folder)
     makers: dict[str, Callable[[], RunLogger]] = {}
     if chosen.csv is not None:
         makers["csv"] = lambda: CsvLogger(path)

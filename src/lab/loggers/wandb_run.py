@@ -135,7 +135,8 @@ class WandbLogger(RunLogger):
                 for predicted, count in zip(classes, counts, strict=True)
             ]
             tables[f"confusion/{head}"] = wandb.Table(columns=["truth", "predicted", "rows"], data=cells)
-        columns = {name: list(values[: self.settings.prediction_rows]) for name, values in outcome.predictions.items()}
+        first = slice(self.settings.prediction_rows)
+        columns = {name: list(values[first]) for name, values in outcome.predictions.items() if is_flat(values)}
         if columns and self.settings.prediction_rows:
             rows = [list(row) for row in zip(*columns.values(), strict=True)]
             tables["predictions"] = wandb.Table(columns=list(columns), data=rows)
@@ -146,6 +147,11 @@ class WandbLogger(RunLogger):
 
         paths = sorted((self.folder / "figures").glob("confusion*.png"))
         return {f"figures/{path.stem}": wandb.Image(str(path)) for path in paths}
+
+
+def is_flat(values: Sequence[object]) -> bool:
+    """Whether a column holds one value a row; all classes' probabilities stay in test_predictions.parquet."""
+    return not any(isinstance(value, list | tuple) for value in values[:1])
 
 
 def resolve_mode(asked: str, environment: Mapping[str, str], key: bool) -> Mode:
