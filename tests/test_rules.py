@@ -3,6 +3,7 @@
 import pytest
 
 from lab.rules import RULES, contradictions, lookup, not_finite, sense
+from lab.schema import Config, Node
 
 
 def found(config: dict[str, object], wrong: frozenset[str] = frozenset()) -> list[str]:
@@ -93,7 +94,6 @@ def test_a_rule_is_left_out_where_one_of_its_keys_is_wrong_already() -> None:
 
 def test_every_rule_reads_keys_that_some_config_has() -> None:
     """A key renamed in the schema would switch its rules off without a word."""
-    from lab.schema import Config, Node
 
     def keys(model: type[Node]) -> set[str]:
         return {

@@ -122,7 +122,8 @@ def run_name(model: str, overrides: Sequence[str]) -> str:
 def split(override: str) -> tuple[str, str]:
     """An override's key without `+` or `~`, and the value as typed, without quotes."""
     key, _, value = override.partition("=")
-    return key.lstrip("+~"), value.strip("'\"")
+    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+    return key.lstrip("+~"), value[1:-1] if quoted else value
 
 
 def _rounded(value: str) -> str:

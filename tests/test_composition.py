@@ -1,0 +1,115 @@
+"""A whole command line judged at once: choices, keys, values and sweeps, each with what to type instead."""
+
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from lab.composition import mistakes
+from lab.errors import Mistake
+from lab.request import parse
+
+CONF = Path(__file__).parent.parent / "conf"
+
+
+def found(*line: str) -> dict[str, Mistake]:
+    return {mistake.key: mistake for mistake in mistakes(parse(["train.py", *line]), CONF)}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        [],
+        ["seed=3", "model=ngram", "logger=[]"],
+        ["logger=csv"],
+        ["loss.head_weights={causa: .5}", "callbacks.unfreeze.schedule={0: 2, 3: 0}"],
+        ["loss.class_weights={causa: balanced}"],
+        ["++seed=4", "data.max_length=auto"],
+        ["data=csv", "data.path=a.csv", "data.text=[a]", "data.labels=[b]"],
+        ["-m", "seed=1,2", "model=tiny,ngram", "optimizer.lr=interval(1e-5, 1e-3)", "trainer.max_epochs=range(1,4)"],
+        ["hydra.run.dir=x", "hydra/job_logging=terminal", "hydra.job.chdir=false"],
+        ["experiment=ocensa_fast", "optimizer.lr=1e-5"],
+    ],
+)
+def test_a_sound_line_has_no_mistakes(line: list[str]) -> None:
+    assert found(*line) == {}
+
+
+def test_choices_keys_values_and_additions_are_told_together() -> None:
+    judged = found("model=betto", "optimizr.lr=1", "trainer.precision=17", "+foo=1")
+    assert list(judged) == ["model", "optimizr.lr", "trainer.precision", "foo"]
+    assert judged["model"].remedy == "model=beto"
+    assert judged["optimizr.lr"].remedy == "optimizer.lr=1"
+
+
+@pytest.mark.parametrize(
+    ("override", "key", "words", "remedy"),
+    [
+        ("logger=[csv,wnadb]", "logger", "csv, mlflow", "logger=wandb"),
+        ("scheduler=zzz", "scheduler", "linear", "scheduler="),
+        ("experiment=null", "experiment", "takes one of", "leave out experiment"),
+        ("modle=beto", "modle", "nearest is model", "model=beto"),
+        ("lr=3", "lr", "optimizer.lr", "optimizer.lr=3"),
+        ("data.path=a.csv", "data.path", "belongs to data=csv", "data=csv data.path=a.csv"),
+        ("model.buckets=3", "model.buckets", "belongs to model=ngram", "model=ngram model.buckets=3"),
+        ("+seed=3", "+seed", "exists already", "seed=3"),
+        ("~sed", "sed", "nearest is seed", "~seed"),
+        ("seed=1,2", "seed", "needs -m", "-m seed=1,2"),
+        ("data.text=[a", "data.text", "cannot be read", "quotes"),
+        ("loss.head_weights.causa=.5", "loss.head_weights.causa", "set as a whole", "'loss.head_weights={causa: .5}'"),
+        ("word", "", "not key=value", "word="),
+        ("optimizer.lr=${modl.lr}", "optimizer.lr", "modl.lr", ""),
+        ("+optimizer.momentum=.9", "optimizer.momentum", "no such key", ""),
+    ],
+)
+def test_one_slip(override: str, key: str, words: str, remedy: str) -> None:
+    judged = found(override)
+    assert list(judged) == [key]
+    assert words in judged[key].problem
+    assert remedy in judged[key].remedy
+
+
+def test_a_misspelt_choice_is_read_as_its_nearest_for_the_keys_beside_it() -> None:
+    judged = found("data=cvs", "data.path=a.csv", "data.encodng=latin-1")
+    assert set(judged) == {"data", "data.encodng", "data.text", "data.labels"}
+    assert judged["data.encodng"].remedy == "data.encoding=latin-1"
+
+
+def test_keys_below_a_choice_that_nothing_resembles_are_not_judged() -> None:
+    assert set(found("data=zzzzzz", "data.path=a.csv", "seed=x")) == {"data", "seed"}
+
+
+def test_every_value_of_a_sweep_is_judged() -> None:
+    judged = found("-m", "seed=1,x", "model=tiny,betto", "optimizr.lr=1,2")
+    assert set(judged) == {"model", "seed", "optimizr.lr"}
+    assert judged["seed"].value == "x"
+
+
+def test_contradictions_of_one_job_are_seen() -> None:
+    assert set(found("-m", "model=tiny,ngram", "callbacks.freeze.layers=1")) == {"callbacks.freeze.layers"}
+
+
+def test_a_launcher_that_is_not_installed_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lab.composition.EXTRAS", {"nowhere": "ray"})
+    assert found("-m", "hydra/launcher=nowhere", "seed=1,2")["hydra/launcher"].remedy == "pip install 'lab[ray]'"
+
+
+def test_a_folder_of_ones_own_adds_choices(tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "best.yaml").write_text("# @package _global_\nseed: 7\n")
+    assert found("--config-dir", str(tmp_path), "experiment=best") == {}
+    assert "best" in found("--config-dir", str(tmp_path), "experiment=bets")["experiment"].remedy
+    assert "no such folder" in found("--config-dir", str(tmp_path / "nope"))[""].problem
+
+
+def test_a_config_that_does_not_exist_is_named() -> None:
+    assert "no nope.yaml" in found("--config-name", "nope")[""].problem
+
+
+def test_a_resumed_run_keeps_its_parts(tmp_path: Path) -> None:
+    with initialize_config_dir(str(CONF)):
+        OmegaConf.save(compose("config"), tmp_path / "config.yaml", resolve=True)
+    own = ["--config-path", str(tmp_path), "--config-dir", str(CONF), f"++resume='{tmp_path}'"]
+    assert found(*own, "trainer.max_epochs=20") == {}
+    assert "only single keys" in found(*own, "model=beto")["model"].problem

@@ -1,0 +1,123 @@
+"""`resume=RUN` and `test=RUN`: what they turn into, and every reason to refuse them."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from lab.errors import RequestError
+from lab.resume import resumed_argv, still_running
+
+CONF = Path("conf").absolute()
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    folder = tmp_path / "run"
+    (folder / "checkpoints").mkdir(parents=True)
+    (folder / "config.yaml").write_text("trainer: {max_epochs: 12, max_steps: null}\nresume: null\ntest: null\n")
+    for name in ("last", "best"):
+        (folder / "checkpoints" / f"{name}.ckpt").touch()
+    return folder
+
+
+def record(run: Path, **fields: object) -> None:
+    (run / "run.json").write_text(json.dumps(fields))
+
+
+def refusal(*overrides: str) -> str:
+    with pytest.raises(RequestError) as caught:
+        resumed_argv(["train.py", *overrides], CONF)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("argv", [["train.py"], ["train.py", "seed=1", "-m"], ["train.py", "resume=null"]])
+def test_other_lines_stay_as_they_are(argv: list[str]) -> None:
+    assert resumed_argv(argv, CONF) == argv
+
+
+def test_a_resumed_run_composes_from_its_folder_and_writes_into_it(run: Path) -> None:
+    argv = resumed_argv(["train.py", f"resume={run}", "trainer.max_epochs=20"], CONF)
+    assert argv[argv.index("--config-path") + 1] == str(run)
+    assert argv[argv.index("--config-dir") + 1] == str(CONF)
+    assert {f"hydra.run.dir='{run}'", "hydra.output_subdir=null", f"++resume='{run}'", "++test=null"} <= set(argv)
+    assert argv[-1] == "trainer.max_epochs=20"
+    assert "hydra/job_logging=lab" in argv
+
+
+def test_testing_again_leaves_the_log_alone(run: Path) -> None:
+    argv = resumed_argv(["train.py", f"test={run}"], CONF)
+    assert {f"++test='{run}'", "++resume=null", "hydra/job_logging=terminal"} <= set(argv)
+
+
+def test_the_config_of_a_resumed_run_can_be_shown(run: Path) -> None:
+    assert resumed_argv(["train.py", f"resume={run}", "--cfg", "job"], CONF)[1:3] == ["--cfg", "job"]
+
+
+def test_folders_that_cannot_be_resumed(run: Path, tmp_path: Path) -> None:
+    assert "no such folder" in refusal(f"resume={tmp_path / 'nope'}")
+    assert "both" in refusal(f"resume={run}", f"test={run}")
+    assert "-m" in refusal(f"resume={run}", "-m")
+    (run / "checkpoints" / "last.ckpt").unlink()
+    assert "no checkpoints/last.ckpt" in refusal(f"resume={run}")
+    (run / "checkpoints" / "best.ckpt").unlink()
+    assert "no checkpoints/best.ckpt" in refusal(f"test={run}")
+    (run / "config.yaml").unlink()
+    assert "no config.yaml" in refusal(f"resume={run}")
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "run.json"])
+def test_a_spoilt_file_is_named(run: Path, name: str) -> None:
+    record(run, status="interrupted")
+    (run / name).write_text("a: [")
+    assert "cannot be read" in refusal(f"resume={run}")
+
+
+@pytest.mark.parametrize(
+    ("status", "override", "goes_on"),
+    [
+        ("interrupted", "", True),
+        ("failed", "", True),
+        ("completed", "", False),
+        ("completed", "trainer.max_epochs=12", False),
+        ("completed", "trainer.max_epochs=13", True),
+        ("completed", "trainer.max_steps=9", False),
+        ("completed", "callbacks.early_stopping.patience=9", False),
+        ("early_stopped", "", False),
+        ("early_stopped", "trainer.max_epochs=13", False),
+        ("early_stopped", "callbacks.early_stopping.patience=9", True),
+    ],
+)
+def test_a_run_that_ended_goes_on_only_where_its_limit_moved(
+    run: Path, status: str, override: str, goes_on: bool
+) -> None:
+    record(run, status=status)
+    line = [f"resume={run}", *([override] if override else [])]
+    if goes_on:
+        assert "--config-path" in resumed_argv(["train.py", *line], CONF)
+    else:
+        assert "complete" in refusal(*line)
+        assert "--config-path" in resumed_argv(["train.py", f"test={run}"], CONF)
+
+
+def test_a_run_that_still_goes_on_is_not_joined(run: Path) -> None:
+    here = {"pid": os.getpid(), "host": platform.node(), "started": datetime.now(UTC).isoformat(timespec="seconds")}
+    record(run, status="interrupted", process=here)
+    assert f"process {os.getpid()}" in refusal(f"resume={run}")
+
+
+def test_a_process_that_is_gone_or_another_by_now_does_not_run() -> None:
+    now = datetime.now(UTC)
+    here = {"pid": os.getpid(), "host": platform.node(), "started": now.isoformat(timespec="seconds")}
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        pass
+    assert still_running(here)
+    assert not still_running(None)
+    assert not still_running({**here, "pid": gone.pid})
+    assert not still_running({**here, "host": "elsewhere"})
+    assert not still_running({**here, "started": (now - timedelta(days=3650)).isoformat()})
