@@ -22,6 +22,7 @@ class Fragile(RunLogger):
     def __init__(self, folder: Path, breaks_at: str | None, error: BaseException | None = None) -> None:
         super().__init__(folder)
         self.calls: list[str] = []
+        self.steps: list[int | None] = []
         self.breaks_at = breaks_at
         self.error = error or OSError(28, "No space left on device")
 
@@ -32,6 +33,7 @@ class Fragile(RunLogger):
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         self._note("log_metrics")
+        self.steps.append(step)
 
     def save(self) -> None:
         self._note("save")
@@ -87,6 +89,14 @@ def test_finish_is_called_once(tmp_path: Path) -> None:
     logger.finish("failed")
     logger.finish("completed")
     assert inner.calls == ["finish"]
+
+
+def test_steps_are_counted_as_in_the_record(tmp_path: Path) -> None:
+    inner = Fragile(tmp_path, None)
+    logger = Guarded("fragile", tmp_path, lambda: inner)
+    logger.log_metrics({"val/loss": 1.0}, 4)
+    logger.log_metrics({"val/loss": 1.0}, None)
+    assert inner.steps == [5, None]
 
 
 def test_an_interrupt_passes_through(tmp_path: Path) -> None:

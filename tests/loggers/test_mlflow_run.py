@@ -91,6 +91,14 @@ def test_runs_sort_by_test_accuracy_and_end_as_they_ended(tmp_path: Path, store:
     assert {run.info.run_name: run.info.status for run in found} == ends
 
 
+def test_nothing_is_printed(
+    tmp_path: Path, store: str, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    start(tmp_path / "run", f"sqlite:///{tmp_path}/new.db").finish("completed")
+    assert capfd.readouterr() == ("", "")
+    assert [record for record in caplog.records if record.name.startswith(("mlflow", "alembic"))] == []
+
+
 def test_a_resumed_run_goes_on_in_the_same_run(tmp_path: Path, store: str) -> None:
     first = start(tmp_path / "run", store, experiment="resumed")
     first.log_metrics({"val/f1_macro": 0.5}, 1)

@@ -71,7 +71,7 @@ class RunLogger(Logger, ABC):
 
     @abstractmethod
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Values with their split prefix (`train/loss`) at a step of the optimizer."""
+        """Values with their split prefix (`train/loss`) after `step` steps of the optimizer."""
 
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
         """Nothing: see the header."""

@@ -33,7 +33,9 @@ class Guarded(RunLogger):
             self._try("start", lambda: self._start(make))
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        self._call("log metrics", lambda inner: inner.log_metrics(metrics, step))
+        """Lightning names a step by its index; records, and therefore loggers, by how many steps are done."""
+        done = None if step is None else step + 1
+        self._call("log metrics", lambda inner: inner.log_metrics(metrics, done))
 
     def save(self) -> None:
         self._call("save", lambda inner: inner.save())
