@@ -21,9 +21,9 @@ UNENDED = "no end was recorded: the process is still running, or it was killed"
 FIELDS = (
     "schema_version", "status", "reason", "failure", "command", "objective", "metrics", "baselines", "reference",
     "parameters", "data", "timing_s", "throughput", "memory", "versions", "git_commit", "seed", "sweep", "model",
-    "requested", "process",
+    "requested", "warnings", "process",
 )  # fmt: skip
-"""Top-level keys of run.json.
+"""Top-level keys of run.json. `warnings` are lines the run gave about itself (overfitting).
 
 `requested` holds what was asked for and met by something else (precision 16 on a CPU).
 """

@@ -1,8 +1,8 @@
 """best.ckpt (weights, by the objective) and last.ckpt (everything, to go on from), each written aside and renamed.
 
-last.ckpt is written at the end of each epoch and, when asked, every n optimizer steps: only where an accumulation window
-ends (the gradients of half a window are in no checkpoint), and never on an epoch's last batch, where a resume would lose
-that epoch's validation. A full disk leaves the older file whole.
+last.ckpt is written at the end of each epoch and, when asked, every n optimizer steps: only where an accumulation
+window ends (the gradients of half a window are in no checkpoint), and never on an epoch's last batch, where a resume
+would lose that epoch's validation. A full disk leaves the older file whole.
 """
 
 import math

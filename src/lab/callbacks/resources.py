@@ -15,6 +15,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
 GIB = 2**30
+RATES = ("samples_per_s", "tokens_per_s", "padding_share")
+"""Logged under `train/` beside its scores."""
 
 
 def peak_rss_gib() -> float:

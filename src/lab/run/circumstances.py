@@ -77,6 +77,11 @@ def closing(run: RunFolder, clock: Clock, loggers: list[RunLogger]) -> Iterator[
         raise RunError(
             f"out of memory: {error}\n    try: a smaller data.batch_size with callbacks.accumulate.batches", "oom"
         ) from error
+    except OSError as error:
+        close("failed", f"{type(error).__name__}: {error}", "error")
+        raise RunError(
+            f"{error}; what was saved before is whole. To go on: python train.py resume={run.path}"
+        ) from error
     except Exception as error:
         close("failed", f"{type(error).__name__}: {error}", "error")
         raise

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 
 from lab.batches import MISSING, HeadSpec
+from lab.callbacks.resources import RATES
 from lab.data.corpus import Rows
 from lab.models.scores import confusion, mean_over_heads, scores
 from lab.record import RunFolder
@@ -87,10 +88,14 @@ def tested(
 
 
 def split_metrics(history: list[dict[str, Any]], epoch: int | None) -> dict[str, dict[str, float]]:
-    """{train, val}: the metrics of the best epoch, without their split prefix."""
+    """{train, val}: the metrics of the best epoch, without their split prefix and without what they cost."""
     row: dict[str, Any] = next((row for row in reversed(history) if row["epoch"] == epoch), {})
     return {
-        split: {name.removeprefix(f"{split}/"): value for name, value in row.items() if name.startswith(f"{split}/")}
+        split: {
+            name.removeprefix(f"{split}/"): value
+            for name, value in row.items()
+            if name.startswith(f"{split}/") and name.removeprefix(f"{split}/") not in RATES
+        }
         for split in ("train", "val")
     }
 

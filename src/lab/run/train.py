@@ -135,7 +135,8 @@ def _conclude(
         parameters=facts.parameter_counts(material.model),
         throughput=summary.get("throughput", {}),
         memory=summary.get("memory", {}),
-        timing_s=clock.read() | {"per_epoch": summary.get("per_epoch", [])},
+        timing_s=_timing(clock, summary.get("per_epoch")),
+        warnings=chosen.overfit.warnings if chosen.overfit is not None else [],
     )
     confusions = {head.name: Confusion(result.matrices[head.name], head.classes) for head in material.heads}
     for logger in loggers:
@@ -146,3 +147,12 @@ def _conclude(
     log.info("run folder: %s", run.path)
     assert best.value is not None
     return best.value
+
+
+def _timing(clock: facts.Clock, per_epoch: list[float] | None) -> dict[str, object]:
+    """Seconds; the epochs before a cut are in `per_epoch`, so a resumed run counts them in `fit` and `total`."""
+    seconds = clock.read()
+    if per_epoch is None:
+        return {**seconds, "per_epoch": []}
+    fit = max(seconds["fit"], sum(per_epoch))
+    return {**seconds, "fit": fit, "total": seconds["total"] + fit - seconds["fit"], "per_epoch": per_epoch}
