@@ -102,7 +102,8 @@ def measured(name: str, split: int, overrides: list[str], folder: Path) -> list[
     return [
         {
             "data": name, "split": split, "head": head.name, "classes": head.num_classes, "wall_s": wall_s,
-            "fit_s": record["timing_s"]["fit"], "ngram": test[f"{head.name}/f1_macro" if len(corpus.heads) > 1 else "f1_macro"],
+            "fit_s": record["timing_s"]["fit"],
+            "ngram": test[f"{head.name}/f1_macro" if len(corpus.heads) > 1 else "f1_macro"],
         } | {kind: scores[head.name] for kind, scores in svms.items()}
         for head in corpus.heads
     ]  # fmt: skip
@@ -138,8 +139,8 @@ def main() -> None:
                 rows += measured(name, split, [*overrides, *asked.overrides], folder)
     print(f"{'data':<17} {'head':<10} split   ngram   SVM words   SVM words+chars   run s")
     for row in rows:
-        print(f"{row['data']:<17} {row['head']:<10} {row['split']:>5}   {row['ngram']:.3f}   {row['svm_words']:>9.3f}   "
-              f"{row['svm_words_chars']:>15.3f}   {row['wall_s']:>5.1f}")  # fmt: skip
+        print(f"{row['data']:<17} {row['head']:<10} {row['split']:>5}   {row['ngram']:.3f}   "
+              f"{row['svm_words']:>9.3f}   {row['svm_words_chars']:>15.3f}   {row['wall_s']:>5.1f}")  # fmt: skip
     means = verdicts(rows)
     for row in means:
         word = {True: "holds", False: "FAILS", None: "not counted"}[row["holds"]]

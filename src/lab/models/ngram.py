@@ -153,6 +153,8 @@ class NgramEncoder(TextEncoder):
         self.register_buffer("idf", torch.from_numpy(tokenizer.idf.copy()))
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+        if ids.shape[1] == 0:  # embedding_bag refuses a batch without a single n-gram
+            ids, mask = functional.pad(ids, (0, 1), value=PAD), functional.pad(mask, (0, 1))
         weights = self.idf[ids] * mask
         weights = weights / weights.pow(2).sum(1, keepdim=True).sqrt().clamp(min=1e-6)
         return functional.embedding_bag(ids, self.table.weight, per_sample_weights=weights, mode="sum", padding_idx=PAD)

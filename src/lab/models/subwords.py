@@ -24,9 +24,10 @@ from lab.record import write_whole
 from lab.schema import Encoder
 
 CORE = "tokenizer.json"
-PAD, UNKNOWN, FIRST, LAST = SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
+UNKNOWN, PAD, FIRST, LAST = SPECIAL = ("[UNK]", "[PAD]", "[CLS]", "[SEP]")
+"""Of a learned vocabulary, by id. Padding is 1, which MPNet takes for granted and RoBERTa has."""
 MIN_FREQUENCY = 2
-ALPHABET_SHARE = 0.25
+ALPHABET_SHARE = 0.5
 """At most this share of a learned vocabulary goes to single characters, the most frequent ones (twice: as the start of
 a word and inside one)."""
 

@@ -7,6 +7,7 @@ dropout). Attention is PyTorch's fused one (sdpa) where the family has it. Shape
 
 import inspect
 import json
+import pickle
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
 from transformers.utils import logging as transformers_logging
@@ -51,6 +53,9 @@ FAMILIES = {
     "xlm-roberta": Family(positions_after_padding=True),
 }
 """By `model_type`. ALBERT uses one group of weights in all its layers: it counts as one layer here."""
+
+UNREADABLE = (SafetensorError, pickle.UnpicklingError, EOFError)
+"""What torn or foreign files of weights raise, besides the usual."""
 
 _HEADS = re.compile(
     r"(^|\.)(pooler|cls|lm_head|classifier|score|qa_outputs|predictions|sop_classifier|dropout|head|decoder)\.|"
@@ -106,7 +111,7 @@ def load_transformer(model: Encoder, tokenizer: Tokenizer) -> PreTrainedModel:
                 output_loading_info=True,
                 **_without_pooler(config),
             )
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
+    except (*UNREADABLE, OSError, RuntimeError, ValueError, KeyError) as error:
         raise _misfit(value, f"the weights in {folder} cannot be read: {error}") from error
     faults = misfits(report)
     if faults:
