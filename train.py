@@ -51,7 +51,8 @@ def one_run(composed: DictConfig) -> float | None:
         config = check(composed)
         name = config.run_name or request.run_name(config.model.name, overrides)
         config = config.model_copy(update={"run_name": name})
-        from lab.run.train import retest, train
+        from lab.run.retest import retest
+        from lab.run.train import train
 
         if config.test is not None:
             retest(config, folder)
