@@ -31,6 +31,7 @@ from lab.errors import (
     RunError,
     in_a_block,
 )
+from lab.loggers.packages import missing
 
 CONF = Path(__file__).resolve().parent / "conf"
 TYPED = request.parse(sys.argv)
@@ -51,18 +52,28 @@ def one_run(composed: DictConfig) -> float | None:
         config = check(composed)
         name = config.run_name or request.run_name(config.model.name, overrides)
         config = config.model_copy(update={"run_name": name})
+        lacking = missing(config)
+        if lacking:
+            raise RequestError(lacking)
         from lab.run.retest import retest
         from lab.run.train import train
 
         if config.test is not None:
             retest(config, folder)
             return None
-        return train(config, folder, request.command(TYPED, None if alone else overrides))
+        place = None if alone else {"study": sweep_name(Path(job.sweep.dir)), "trial": int(job.job.num)}
+        return train(config, folder, request.command(TYPED, None if alone else overrides), place)
     except (RequestError, RunError) as error:
         log.error("%s", in_a_block(error.mistakes) if isinstance(error, RequestError) else f"The run failed: {error}")
         if alone:
             raise SystemExit(_code(error)) from error
         raise
+
+
+def sweep_name(folder: Path) -> str:
+    """What a multirun is called: its folder below `multirun/`."""
+    parts = folder.parts
+    return "/".join(parts[parts.index("multirun") + 1 :]) if "multirun" in parts[:-1] else folder.name
 
 
 def main() -> int:

@@ -92,7 +92,7 @@ def test_contradictions_of_one_job_are_seen() -> None:
 
 def test_a_launcher_that_is_not_installed_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lab.composition.EXTRAS", {"nowhere": "ray"})
-    assert found("-m", "hydra/launcher=nowhere", "seed=1,2")["hydra/launcher"].remedy == "pip install 'lab[ray]'"
+    assert found("-m", "hydra/launcher=nowhere", "seed=1,2")["hydra/launcher"].remedy == "pip install -e '.[ray]'"
 
 
 def test_a_folder_of_ones_own_adds_choices(tmp_path: Path) -> None:

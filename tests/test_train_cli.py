@@ -19,9 +19,9 @@ STAND_IN = '''
 import json, runpy, sys, time, types
 from lab.errors import Mistake, RequestError, RunError
 
-def train(config, folder, command):
+def train(config, folder, command, sweep):
     asked = {"folder": str(folder), "command": command, "name": config.run_name, "seed": config.seed,
-             "epochs": config.trainer.max_epochs, "torch": "torch" in sys.modules}
+             "epochs": config.trainer.max_epochs, "sweep": sweep, "torch": "torch" in sys.modules}
     print(json.dumps(asked), flush=True)
     if ending == "request":
         raise RequestError([Mistake("data.path", "there is no such file", "data.path=OTHER", "a.csv")])

@@ -148,7 +148,7 @@ def _no_choice(group: str, value: object, options: list[str]) -> Mistake:
         return Mistake(group, f"takes one of {listed(options)}", f"leave out {group}", "null")
     if group.startswith("hydra/") and str(value) in EXTRAS:
         return Mistake(
-            group, "needs a package that is not installed", f"pip install 'lab[{EXTRAS[str(value)]}]'", value
+            group, "needs a package that is not installed", f"pip install -e '.[{EXTRAS[str(value)]}]'", value
         )
     return Mistake(
         group, f"is none of {listed(options)}", f"{group}={nearest(str(value), options) or options[0]}", value

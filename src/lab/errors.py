@@ -56,12 +56,6 @@ def in_a_block(mistakes: Sequence[Mistake]) -> str:
     return "\n".join([f"This request has {count}:", *(f"  {mistake}" for mistake in mistakes)])
 
 
-def missing_package(package: str, extra: str, key: str, value: object) -> RequestError:
-    """The one line for an optional package that is not installed."""
-    problem = f"needs the package {package!r}, which is not installed"
-    return RequestError(Mistake(key, problem, f"pip install 'lab[{extra}]'", value))
-
-
 def nearest(word: str, allowed: Iterable[str]) -> str | None:
     """The allowed word most like `word`, or None when nothing is close."""
     close = difflib.get_close_matches(word, list(allowed), n=1, cutoff=0.6)

@@ -64,9 +64,7 @@ def made(cache: Path, accumulation: int = 1, **changes: object) -> TextData:
         "leaks": {"action": "refuse", "duplicate_share": None, "token_share": 0.9, "token_support": 20},
     }  # fmt: skip
     config = Maintenance.model_validate(plain | changes)
-    return TextData(
-        CORPUS, Words(), config, Cache(dir=str(cache), max_gib=1), lambda epoch: accumulation, 0, False
-    )
+    return TextData(CORPUS, Words(), config, Cache(dir=str(cache), max_gib=1), lambda epoch: accumulation, 0, False)
 
 
 def test_a_batch_holds_its_rows_padded_to_its_longest(tmp_path: Path) -> None:

@@ -27,8 +27,8 @@ def test_every_missing_package_is_named_with_its_remedy(monkeypatch: pytest.Monk
     assert [mistake.value for mistake in mistakes] == ["wandb", "mlflow", "tensorboard"]
     assert [mistake.remedy for mistake in mistakes] == [
         "pip install wandb, or leave wandb out",
-        "pip install 'lab[mlflow]', or leave mlflow out",
-        "pip install 'lab[tensorboard]', or leave tensorboard out",
+        "pip install -e '.[mlflow]', or leave mlflow out",
+        "pip install -e '.[tensorboard]', or leave tensorboard out",
     ]
 
 

@@ -105,7 +105,8 @@ def fitted(batch_size: int, batches: int, loss: Loss, schedule: dict[int, int] |
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:.*have no `val_dataloader`.*",
-    "ignore:.*does not have many workers.*", "ignore:.*smaller than the logging interval.*"
+    "ignore:.*does not have many workers.*",
+    "ignore:.*smaller than the logging interval.*",
 )
 
 

@@ -20,7 +20,7 @@ def missing(config: Config) -> list[Mistake]:
 
 def _mistake(name: str) -> Mistake:
     extra = EXTRAS[name]
-    install = f"pip install 'lab[{extra}]'" if extra else f"pip install {name}"
+    install = f"pip install -e '.[{extra}]'" if extra else f"pip install {name}"
     return Mistake(
         "logger", f"needs the package {name!r}, which is not installed", f"{install}, or leave {name} out", name
     )

@@ -2,6 +2,7 @@
 
 import logging
 import random
+import shlex
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -64,7 +65,8 @@ def closing(run: RunFolder, clock: Clock, loggers: list[RunLogger]) -> Iterator[
         yield
     except KeyboardInterrupt:
         close("interrupted", "stopped from outside (Ctrl-C or SIGTERM)", None)
-        log.info("to go on: python train.py resume=%s", run.path)
+        if run.last.exists():
+            log.info("to go on: python train.py %s", shlex.quote(f"resume={run.path}"))
         raise
     except RequestError as error:
         close("failed", str(error), "error")

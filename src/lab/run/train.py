@@ -9,6 +9,7 @@ import os
 import platform
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import lightning.pytorch as pl
 from omegaconf import OmegaConf
@@ -25,21 +26,23 @@ from lab.schema import Config
 log = logging.getLogger(__name__)
 
 
-def train(config: Config, folder: Path, command: str) -> float:
+def train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | None = None) -> float:
     """Train into `folder` (or go on there, `config.resume`) and give the best value of the objective.
+
+    command: what to type for the same run; sweep: {study, trial} of a job of a multirun.
 
     Raises RequestError for a wrong request, RunError for a failure, KeyboardInterrupt when stopped from outside; the
     record says so in each case.
     """
     run, clock = RunFolder(folder), facts.Clock()
     where = parts.hardware(config.trainer)
-    _start(run, config, where, command)
+    _start(run, config, where, command, sweep)
     loggers: list[RunLogger] = []
     with closing(run, clock, loggers):
         with clock.part("setup"):
             material = _prepared(run, config, where)
             _find_settings(run, config, material, where)
-            loggers += build(config, run, None)
+            loggers += build(config, run, str(sweep["study"]) if sweep else None)
         chosen = parts.callbacks(config, run)
         with quiet():
             trainer = parts.trainer(config, where, folder, chosen, list(loggers))
@@ -50,7 +53,7 @@ def train(config: Config, folder: Path, command: str) -> float:
         return _conclude(run, config, material, chosen, result, clock, loggers)
 
 
-def _start(run: RunFolder, config: Config, where: parts.Hardware, command: str) -> None:
+def _start(run: RunFolder, config: Config, where: parts.Hardware, command: str, sweep: dict[str, Any] | None) -> None:
     asked = config.model_copy(update={"resume": None, "test": None}).model_dump(mode="json")
     asked["logger"] = {name: node for name, node in asked["logger"].items() if node is not None}
     write_whole(run.config, lambda aside: OmegaConf.save(OmegaConf.create(asked), aside))
@@ -67,7 +70,7 @@ def _start(run: RunFolder, config: Config, where: parts.Hardware, command: str) 
         versions=facts.versions(),
         git_commit=facts.git_commit(),
         seed=config.seed,
-        sweep=None,
+        sweep=sweep,
         process={
             "pid": os.getpid(),
             "host": platform.node(),

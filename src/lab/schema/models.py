@@ -11,6 +11,8 @@ class Model(Node):
     """Short name, used in the run's name."""
     lr: Rate
     """Learning rate this model trains well at; `optimizer.lr` takes it from here."""
+    epochs: PositiveInt
+    """Epochs it wants; `trainer.max_epochs` takes it from here."""
 
 
 class Encoder(Model):
@@ -37,7 +39,7 @@ class Encoder(Model):
 class Ngram(Model):
     kind: Literal["ngram"]
     buckets: PositiveInt
-    """Rows of the embedding table; n-grams are hashed into it."""
+    """Rows of the embedding table; n-grams are hashed into it, words and characters into a half each."""
     dimension: PositiveInt
     word_ngrams: tuple[PositiveInt, PositiveInt]
     """Shortest and longest word n-gram."""
