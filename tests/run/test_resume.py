@@ -1,10 +1,6 @@
 """A run that is killed and resumed equals the straight one: weights, optimizer, metrics, history, training means."""
 
-import json
 import random
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,34 +21,8 @@ SETTINGS = [
 BATCHES = 4 * 40
 
 
-class Warm:
-    """A process with the imports done that forks one child a job."""
-
-    def __init__(self) -> None:
-        script = Path(__file__).with_name("warm.py")
-        self.process = subprocess.Popen(
-            [sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-
-    def run(self, folder: Path, overrides: list[str], kill_at: int | None = None) -> int:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        folder.mkdir(exist_ok=True)
-        job = {"overrides": overrides, "folder": str(folder), "kill_at": kill_at}
-        self.process.stdin.write(json.dumps(job) + "\n")
-        self.process.stdin.flush()
-        return int(json.loads(self.process.stdout.readline())["status"])
-
-
 @pytest.fixture(scope="module")
-def warm() -> Iterator[Warm]:
-    server = Warm()
-    yield server
-    server.process.communicate(timeout=30)
-
-
-@pytest.fixture(scope="module")
-def straight(warm: Warm, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+def straight(warm: Any, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     folder = tmp_path_factory.mktemp("straight")
     assert warm.run(folder, SETTINGS) == 0
     return RunFolder(folder)
@@ -81,12 +51,12 @@ def assert_equal_runs(one: RunFolder, other: RunFolder) -> None:
         assert all(torch.equal(torch.as_tensor(v), torch.as_tensor(states[1][key][n])) for n, v in values.items())
 
 
-def test_the_same_command_twice_gives_identical_metrics(warm: Warm, straight: RunFolder, tmp_path: Path) -> None:
+def test_the_same_command_twice_gives_identical_metrics(warm: Any, straight: RunFolder, tmp_path: Path) -> None:
     assert warm.run(tmp_path / "again", SETTINGS) == 0
     assert_equal_runs(straight, RunFolder(tmp_path / "again"))
 
 
-def killed_and_resumed(warm: Warm, folder: Path, kill_at: list[int]) -> RunFolder:
+def killed_and_resumed(warm: Any, folder: Path, kill_at: list[int]) -> RunFolder:
     run = RunFolder(folder)
     for number, at in enumerate(kill_at):
         again = [f"resume={folder}"] if number and run.last.exists() else []
@@ -99,14 +69,12 @@ def killed_and_resumed(warm: Warm, folder: Path, kill_at: list[int]) -> RunFolde
 
 # in the first epoch, in the middle of an accumulation window, on an epoch's last and first batch, in the tail window
 @pytest.mark.parametrize("kill_at", [[5], [80, 17], [81], [119]])
-def test_killed_and_resumed_equals_straight(
-    warm: Warm, straight: RunFolder, tmp_path: Path, kill_at: list[int]
-) -> None:
+def test_killed_and_resumed_equals_straight(warm: Any, straight: RunFolder, tmp_path: Path, kill_at: list[int]) -> None:
     assert_equal_runs(straight, killed_and_resumed(warm, tmp_path / "run", kill_at))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(10))
-def test_killed_at_random_batches(warm: Warm, straight: RunFolder, tmp_path: Path, seed: int) -> None:
+def test_killed_at_random_batches(warm: Any, straight: RunFolder, tmp_path: Path, seed: int) -> None:
     at = random.Random(seed).randrange(1, BATCHES + 1)
     assert_equal_runs(straight, killed_and_resumed(warm, tmp_path / "run", [at]))

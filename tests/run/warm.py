@@ -1,11 +1,13 @@
 """Run jobs of `lab.run.train` in processes forked from one that has the imports done, and kill them for real.
 
-Reads one JSON job a line from standard input: {"overrides": [...], "folder": str, "kill_at": n or null}; `kill_at` is
-the n-th micro-batch this process trains, in whose middle it sends itself SIGKILL. Answers each with the wait status.
+Reads one JSON job a line from standard input: {"overrides", "folder", "kill_at", "limit"}: `kill_at` is the n-th
+micro-batch this process trains, in whose middle it sends itself SIGKILL; `limit` is the most bytes a file may have, the
+nearest thing to a full disk that needs no disk. Answers each with the wait status.
 """
 
 import json
 import os
+import resource
 import signal
 import sys
 import traceback
@@ -16,14 +18,17 @@ import torch
 
 from lab.config import check
 from lab.models.multitask import MultitaskTextClassifier
+from lab.run.retest import retest
 from lab.run.train import train
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 
 
-def job(overrides: list[str], folder: str, kill_at: int | None) -> None:
+def job(overrides: list[str], folder: str, kill_at: int | None, limit: int | None) -> None:
     from hydra import compose, initialize_config_dir
 
+    if limit is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     with initialize_config_dir(str(CONF), version_base=None):
@@ -39,7 +44,10 @@ def job(overrides: list[str], folder: str, kill_at: int | None) -> None:
             return whole(self, *given)  # type: ignore[arg-type]
 
         MultitaskTextClassifier.loss_of = mortal  # type: ignore[method-assign]
-    train(config, Path(folder), "python train.py")
+    if config.test is not None:
+        retest(config, Path(folder))
+    else:
+        train(config, Path(folder), "python train.py")
 
 
 for line in sys.stdin:
@@ -48,7 +56,7 @@ for line in sys.stdin:
     if child == 0:
         try:
             os.dup2(2, 1)
-            job(asked["overrides"], asked["folder"], asked.get("kill_at"))
+            job(**asked)
             os._exit(0)
         finally:
             traceback.print_exc()
