@@ -21,8 +21,9 @@ def versions() -> dict[str, str]:
 
 
 def git_commit() -> str | None:
-    """Commit of the working directory, `-dirty` when files differ from it; None outside a repository."""
+    """Commit of this code, `-dirty` when files differ from it; None where it does not come from a repository."""
     try:
+        _git("ls-files", "--error-unmatch", Path(__file__).name)
         head = _git("rev-parse", "HEAD")
         return head + ("-dirty" if _git("status", "--porcelain", "--untracked-files=no") else "")
     except (OSError, subprocess.SubprocessError):
@@ -30,7 +31,7 @@ def git_commit() -> str | None:
 
 
 def _git(*words: str) -> str:
-    done = subprocess.run(["git", *words], capture_output=True, text=True, check=True, timeout=10, cwd=Path.cwd())
+    done = subprocess.run(["git", *words], capture_output=True, text=True, check=True, timeout=10, cwd=Path(__file__).parent)
     return done.stdout.strip()
 
 
