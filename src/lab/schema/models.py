@@ -45,4 +45,6 @@ class Ngram(Model):
     """Shortest and longest word n-gram."""
     char_ngrams: tuple[PositiveInt, PositiveInt] | None
     """Shortest and longest character n-gram inside word boundaries; null: none."""
+    ngram_dropout: Share
+    """Share of a text's n-grams left out in training, drawn anew each time."""
     dropout: Share
