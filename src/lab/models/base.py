@@ -81,10 +81,6 @@ class Task(pl.LightningModule, ABC):
         """Dropout is a function of (seed, epoch, batch): no generator state has to survive a kill."""
         torch.manual_seed(self.training_plan.seed * 1_000_003 + self.current_epoch * 10_007_999 + batch_idx)
 
-    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        # Lightning divides by the number of accumulated batches; the parts already add up.
-        return self.loss(batch) * self.trainer.accumulate_grad_batches
-
     def on_train_epoch_start(self) -> None:
         self.tallies["train"].reset()
 
