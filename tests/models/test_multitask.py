@@ -1,6 +1,7 @@
 """The classifier in real Trainer runs, on an encoder of a few numbers."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +172,33 @@ def test_evaluation_does_not_depend_on_the_batch_size() -> None:
 
     assert validated(5) == pytest.approx(validated(37), abs=1e-6)
     assert {"val/loss", "val/f1_macro", "val/causa/auc", "val/modo/mcc"} <= validated(5).keys()
+
+
+def test_the_rate_that_is_logged_is_the_top_layers_in_the_epochs_last_step() -> None:
+    rows, seen = token_rows(), []
+    model = classifier((5, 10))
+    rates = {"layer_decay": 0.5, "head_lr": 0.3}
+    plan = model.training_plan
+    model.training_plan = replace(plan, optimizer=plan.optimizer.model_copy(update=rates))
+
+    class Watch(pl.Callback):
+        def on_before_optimizer_step(self, trainer: Any, module: Any, optimizer: torch.optim.Optimizer) -> None:
+            layer = model.encoder.layers[0].get_parameter("0.weight")
+            (used,) = (group["lr"] for group in optimizer.param_groups for one in group["params"] if one is layer)
+            seen.append(used / 0.5)  # one below the heads
+
+        def on_validation_end(self, trainer: Any, module: Any) -> None:
+            assert float(trainer.callback_metrics["lr"]) == pytest.approx(seen[-1])
+
+    trainer = pl.Trainer(max_epochs=2, logger=False, enable_progress_bar=False, enable_checkpointing=False,
+                         enable_model_summary=False, num_sanity_val_steps=0, accelerator="cpu",
+                         callbacks=[Watch()])  # fmt: skip
+    trainer.fit(
+        model,
+        Loader(rows, TrainDraws(rows.tokens.lengths, 8, lambda epoch: 1, seed=7), 0, False, False),
+        Loader(rows, EvalDraws(rows.tokens.lengths, 16), 0, False, False),
+    )
+    assert seen == pytest.approx([0.025, *(0.05 * (1 - done / 9) for done in range(9))])
 
 
 @pytest.mark.parametrize(("device", "waits"), [("cuda", False), ("cpu", True)])
