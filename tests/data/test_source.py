@@ -38,9 +38,10 @@ def test_one_path_is_one_table(data_request: Request, avisos: Path, tmp_path: Pa
 def test_several_files_follow_one_another_whatever_their_kind(
     data_request: Request, avisos: Path, tmp_path: Path
 ) -> None:
-    more = tmp_path / "more.jsonl"
+    more, other = tmp_path / "more.jsonl", tmp_path / "other.csv"
+    other.write_bytes(avisos.read_bytes())
     more.write_text('{"modo": 3, "texto": "d", "extra": 1}\n', encoding="utf-8")
-    data = data_request("csv", train=[str(avisos), str(more)], test=str(avisos), text=["texto"], labels=["modo"])
+    data = data_request("csv", train=[str(avisos), str(more)], test=str(other), text=["texto"], labels=["modo"])
     source = open_source(data, tmp_path / "cache")
     assert list(source.tables) == ["train", "test"]
     assert _column(source, "train", "modo") == ["A", "B", "A", "3"]

@@ -44,6 +44,7 @@ class Source:
 def open_source(data: Data, cache: Path) -> Source:
     """Open what `data` asks for. Raises RequestError with everything that is wrong with paths and columns."""
     mistakes = wrong_names(_columns(data)) if isinstance(data, Columned) else []
+    mistakes += shared_sources(data) if data.leaks.action == "refuse" else []
     try:
         source = _opened(data, cache)
     except RequestError as error:
@@ -166,6 +167,29 @@ def wrong_names(columns: Columns) -> list[Mistake]:
         twice = sorted({name for name in names if names.count(name) > 1})
         mistakes += [Mistake(key, "is named twice", "name it once", name) for name in twice]
     return mistakes
+
+
+def shared_sources(data: Data) -> list[Mistake]:
+    """A file, or a split of the hub, that stands for two splits: caps may hide it from the count of equal texts."""
+    if isinstance(data, Files):
+        asked = {"train": data.train, "val": data.val, "test": data.test}
+        listed_paths = {key: (paths,) if isinstance(paths, str) else paths or () for key, paths in asked.items()}
+        named = {f"data.{key}": [Path(path).expanduser() for path in paths] for key, paths in listed_paths.items()}
+        held = {key: {path.resolve(): str(path) for path in paths} for key, paths in named.items()}
+    elif isinstance(data, Hub | Imdb):
+        splits = {"train": data.splits.train, "val": data.splits.val, "test": data.splits.test}
+        held = {f"data.splits.{key}": {Path(name): name} if name else {} for key, name in splits.items()}
+    else:
+        return []
+    problem = "is {} as well, so rows that decide in training would be tested"
+    remedy = "another one, null to have the split drawn, or data.leaks.action=warn to train all the same"
+    pairs = [(one, other) for place, one in enumerate(held) for other in list(held)[place + 1 :]]
+    return [
+        Mistake(other, problem.format(one), remedy, name)
+        for one, other in pairs
+        for path, name in held[other].items()
+        if path in held[one]
+    ]
 
 
 def _imdb(data: Imdb, cache: Path) -> Source:
