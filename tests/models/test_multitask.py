@@ -215,6 +215,13 @@ def test_a_batch_moves_to_a_gpu_without_waiting_for_the_copy(device: str, waits:
     assert asked == [(device, not waits)]
 
 
+@pytest.mark.parametrize("weighting", ["fixed", "uncertainty"])
+def test_the_loss_of_an_epoch_is_weighed_on_the_models_device(weighting: str) -> None:
+    # "meta" stands for a GPU: a tensor left on the CPU cannot be mixed with its own
+    model = classifier((10,), loss_config(weighting=weighting)).to("meta")
+    assert model.tallies["val"].total(torch.tensor([0.5, float("nan")])).device.type == "meta"
+
+
 def test_predictions_leave_in_input_order() -> None:
     rows, model = token_rows(), classifier((10,))
     trainer = pl.Trainer(logger=False, enable_progress_bar=False, enable_checkpointing=False, accelerator="cpu")

@@ -48,10 +48,14 @@ class HeadTally(Tally):
                 probabilities, labels = zip(*self.binary[index], strict=True)
                 values["auc"] = auroc(torch.cat(probabilities), torch.cat(labels))
             per_head[head.name] = values | {"loss": float(means[index])}
-        known = ~means.isnan()
-        with torch.no_grad():
-            total = self.losses(means.nan_to_num().float().to(self.losses.head_weights.device), known.float())
-        return mean_over_heads(per_head) | {"loss": float(total)}
+        return mean_over_heads(per_head) | {"loss": float(self.total(means))}
+
+    @torch.no_grad()
+    def total(self, means: Tensor) -> Tensor:
+        """Mean losses of the heads (H,) as one, weighed as in training; heads without rows (NaN) are left out."""
+        means = means.float().to(self.losses.head_weights.device)
+        total: Tensor = self.losses(means.nan_to_num(), (~means.isnan()).float())
+        return total
 
     def state(self) -> dict[str, Any]:
         return {"matrices": [matrix.clone() for matrix in self.matrices], "sums": self.sums.clone()}
