@@ -222,6 +222,36 @@ def test_the_loss_of_an_epoch_is_weighed_on_the_models_device(weighting: str) ->
     assert model.tallies["val"].total(torch.tensor([0.5, float("nan")])).device.type == "meta"
 
 
+@pytest.mark.parametrize("weighting", ["fixed", "uncertainty"])
+def test_a_batch_is_tallied_without_waiting_for_the_device(weighting: str) -> None:
+    # a "meta" tensor has no values: copying it, counting its true entries or reading it fails, all that a GPU waits for
+    rows = token_rows()
+    batch = next(iter(Loader(rows, EvalDraws(rows.tokens.lengths, NUM_ROWS), 0, False, False)))
+    model = classifier((10,), loss_config(weighting=weighting)).to("meta")
+    there = batch.to(torch.device("meta"))
+    tally = model.tallies["val"]
+    for _ in range(2):
+        assert model.loss_of(there, model(there), tally).device.type == "meta"
+    assert tally.matrices[0].device.type == tally.sums.device.type == tally.binary[1][0][0].device.type == "meta"
+
+
+def test_a_tally_goes_on_from_its_state_as_if_never_stopped() -> None:
+    rows, model = token_rows(), classifier((10,))
+    batch = next(iter(Loader(rows, EvalDraws(rows.tokens.lengths, NUM_ROWS), 0, False, False)))
+    tally = model.tallies["train"]
+    model.loss_of(batch, model(batch), tally)
+    state = tally.state()
+    once = tally.scores()
+    model.loss_of(batch, model(batch), tally)
+    twice = tally.scores()
+    tally.restore(state)
+    assert tally.scores() == once
+    model.loss_of(batch, model(batch), tally)
+    assert tally.scores() == twice
+    tally.restore(state)
+    assert tally.scores() == once, "a state is not added to"
+
+
 def test_predictions_leave_in_input_order() -> None:
     rows, model = token_rows(), classifier((10,))
     trainer = pl.Trainer(logger=False, enable_progress_bar=False, enable_checkpointing=False, accelerator="cpu")
