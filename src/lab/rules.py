@@ -136,6 +136,14 @@ def _source(path: str | None, package: str | None, architecture: Mapping[str, An
         yield Mistake("model.path", problem, "model.path=FOLDER_OR_HUB_NAME", None)
 
 
+def _vocabulary(pretrained: bool, size: int, architecture: Mapping[str, Any] | None) -> Found:
+    published = (architecture or {}).get("vocab_size")
+    if pretrained and published is not None and int(size) != int(published):
+        key = "model.vocabulary_size"
+        problem = f"has no effect with pretrained weights, which bring their vocabulary ({published} tokens)"
+        yield Mistake(key, problem, f"{key}={published}, or model.pretrained=false to learn one", size)
+
+
 def _frozen(
     pretrained: bool, architecture: Mapping[str, Any] | None, layers: int, schedule: Mapping[Any, int] | None
 ) -> Found:
@@ -204,6 +212,7 @@ RULES: tuple[tuple[tuple[str, ...], Callable[..., Found]], ...] = (
     (("data.path", "data.train", "data.val", "data.test"), _files),
     (("data.text", "data.labels"), _columns),
     (("model.path", "model.package", "model.architecture"), _source),
+    (("model.pretrained", "model.vocabulary_size", "model.architecture"), _vocabulary),
     (
         ("model.pretrained", "model.architecture", "callbacks.freeze.layers", "callbacks.unfreeze.schedule"),
         _frozen,
