@@ -170,6 +170,16 @@ def test_caps_are_drawn_by_the_split_seed_in_order(loaded: Load, tmp_path: Path)
     assert (np.diff(corpus.splits["train"].source_rows) > 0).all()
 
 
+def test_a_cap_leaves_rare_classes_in_train(loaded: Load, tmp_path: Path) -> None:
+    rows = [[text, "RARA" if place == 7 else "AB"[place % 2]] for place, text in enumerate(_sentences(300))]
+    path = _write(tmp_path / "a.csv", rows)
+    for seed in range(4):
+        asked: dict[str, Any] = {"path": path, "text": ["texto"], "labels": ["modo"], "split": {"seed": seed}}
+        corpus = loaded("csv", **asked, rows={"train": 20})
+        assert dict(zip(corpus.heads[0].classes, corpus.heads[0].counts, strict=True))["RARA"] == 1
+        assert corpus.facts["rows"]["train"] == 20  # type: ignore[index]
+
+
 def test_classes_that_train_never_shows_stay_classes(loaded: Load, tmp_path: Path) -> None:
     texts = _sentences(120)
     train = [[text, str(9 + place % 2)] for place, text in enumerate(texts[:100])]
