@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
+import psutil
 import pytest
 import torch
 from lightning.pytorch import Callback
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from lab.callbacks.resources import Resources, peak_rss_gib
+from lab.callbacks.resources import GIB, Resources
 
 
 class Clock:
@@ -70,7 +71,7 @@ def test_rates_leave_validation_out_and_count_real_tokens(tiny: Any, fit: Any, t
     assert {name: logged[f"train/{name}"] for name in expected} == pytest.approx(
         {"samples_per_s": 4.0, "tokens_per_s": 12.0, "padding_share": 0.4}
     )
-    assert 0.05 < logged["peak_rss_gib"] <= peak_rss_gib()
+    assert 0.05 < logged["peak_rss_gib"] <= resources.summary()["memory"]["peak_rss_gib"]
     assert resources.summary()["memory"]["peak_gpu_gib"] is None or torch.cuda.is_available()
 
 
@@ -123,3 +124,19 @@ def test_the_peak_of_before_the_cut_is_kept() -> None:
     resources = Resources()
     resources.load_state_dict(resources.state_dict() | {"peak_rss_gib": 1e6})
     assert resources.summary()["memory"]["peak_rss_gib"] == 1e6
+
+
+def test_a_later_run_of_one_process_does_not_report_an_earlier_ones_peak(tiny: Any, fit: Any) -> None:
+    class Holds(Callback):
+        """Holds half a GiB during the first batch."""
+
+        def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
+            self.held = torch.ones(GIB // 8) if (trainer.current_epoch, batch_idx) == (0, 0) else None
+
+    before_gib, peaks_gib = psutil.Process().memory_info().rss / GIB, []
+    for others in ([Holds()], []):
+        resources = Resources()
+        fit(tiny(), *others, resources)
+        peaks_gib.append(resources.summary()["memory"]["peak_rss_gib"])
+    assert peaks_gib[0] > before_gib + 0.45
+    assert peaks_gib[1] < peaks_gib[0] - 0.25

@@ -5,6 +5,7 @@ too much is killed rather than told: there the search also ends when a doubling 
 second, or would take most of the memory still free. Model, gradients and random numbers are put back.
 """
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from lab.callbacks.lr_finder import untouched
-from lab.callbacks.resources import GIB, peak_rss_gib
+from lab.callbacks.resources import GIB
 from lab.errors import RunError
 
 SMALLEST_GAIN = 0.05
@@ -68,6 +69,16 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and any(words in str(error) for words in OUT_OF_MEMORY)
+
+
+def peak_rss_gib() -> float:
+    """The most memory this process has ever held, GiB: sees peaks within a backward pass, and never falls."""
+    if sys.platform == "win32":
+        return float(psutil.Process().memory_info().peak_wset) / GIB
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux KiB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / GIB
 
 
 def find(

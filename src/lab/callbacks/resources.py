@@ -2,15 +2,17 @@
 
 Throughput is over training time alone: from an epoch's start to its validation, waiting for data and checkpoints in the
 middle of it included; validation, figures and the checkpoints after it are left out. The seconds of an epoch are its
-wall time, all that included. Token counts are summed on the device and read once an epoch. Peak RSS is that of
+wall time, all that included. Token counts are summed on the device and read once an epoch. Peak RSS is the
+most found in this run by looking at each batch's end and before its backward pass, when all activations are held
+(20 µs a look): the system's own peak never falls, so a later job of one process would report an earlier one's. It is of
 this process; loader workers are processes of their own and not in it. What was used before a cut is kept in the state.
 """
 
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
+import psutil
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
@@ -18,18 +20,6 @@ from torch import Tensor
 GIB = 2**30
 RATES = ("samples_per_s", "tokens_per_s", "padding_share")
 """Logged under `train/` beside its scores."""
-
-
-def peak_rss_gib() -> float:
-    """The most memory this process has held so far, GiB."""
-    if sys.platform == "win32":
-        import psutil
-
-        return float(psutil.Process().memory_info().peak_wset) / GIB
-    import resource
-
-    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux KiB
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / GIB
 
 
 class Resources(Callback):
@@ -47,6 +37,7 @@ class Resources(Callback):
         self._since: float | None = None
         self._training_since: float | None = None
         self._tokens: Tensor | None = None
+        self._process = psutil.Process()
         self._peak_rss_gib = 0.0
         self._peak_gpu_gib = 0.0
 
@@ -59,9 +50,19 @@ class Resources(Callback):
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._start_training()
 
+    def on_before_backward(self, trainer: Trainer, pl_module: LightningModule, loss: Tensor) -> None:
+        self._look_at_rss()
+
+    def on_validation_batch_end(self, *_: Any) -> None:
+        self._look_at_rss()
+
+    def on_test_batch_end(self, *_: Any) -> None:
+        self._look_at_rss()
+
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
+        self._look_at_rss()
         mask = getattr(batch, "mask", None)
         if isinstance(mask, Tensor):
             self._epoch["samples"] += mask.shape[0]
@@ -100,7 +101,7 @@ class Resources(Callback):
 
     def summary(self) -> dict[str, Any]:
         """{"throughput": rates over whole epochs, "memory": peaks (gpu None without one), "per_epoch": seconds}."""
-        memory = {"peak_rss_gib": max(self._peak_rss_gib, peak_rss_gib()), "peak_gpu_gib": self._peak_gpu_gib or None}
+        memory = {"peak_rss_gib": self._peak_rss_gib, "peak_gpu_gib": self._peak_gpu_gib or None}
         return {"throughput": self._rates(self._totals), "memory": memory, "per_epoch": list(self.per_epoch_s)}
 
     def state_dict(self) -> dict[str, Any]:
@@ -142,10 +143,13 @@ class Resources(Callback):
             self._tokens = None
 
     def _read_memory(self, pl_module: LightningModule) -> None:
-        self._peak_rss_gib = max(self._peak_rss_gib, peak_rss_gib())
+        self._look_at_rss()
         if pl_module.device.type == "cuda":
             peak = torch.cuda.max_memory_allocated(pl_module.device) / GIB
             self._peak_gpu_gib = max(self._peak_gpu_gib, peak)
+
+    def _look_at_rss(self) -> None:
+        self._peak_rss_gib = max(self._peak_rss_gib, self._process.memory_info().rss / GIB)
 
     @staticmethod
     def _rates(counts: dict[str, float]) -> dict[str, float]:
