@@ -1,12 +1,14 @@
-"""metrics.csv: a row a step, late columns, resume."""
+"""metrics.csv: a row a validation, late columns, resume."""
 
 import csv
+import math
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from lab.loggers.csv_file import CsvLogger
+from lab.record import RunFolder
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
@@ -38,28 +40,33 @@ def test_a_late_column_keeps_the_earlier_rows(tmp_path: Path) -> None:
     ]
 
 
-def test_rows_are_on_disk_as_soon_as_their_step_is_over(tmp_path: Path) -> None:
+def test_a_row_is_on_disk_as_soon_as_it_is_logged(tmp_path: Path) -> None:
     logger = CsvLogger(tmp_path)
     logger.log_metrics({"lr": 1.0}, 0)
     logger.log_metrics({"lr": 2.0}, 1)
-    assert [row["lr"] for row in rows(tmp_path)] == ["1"]
+    assert [row["lr"] for row in rows(tmp_path)] == ["1", "2"]
 
 
-@pytest.mark.parametrize("torn", ["", "4,0."])
-def test_an_interrupted_and_resumed_file_equals_a_straight_one(tmp_path: Path, torn: str) -> None:
-    def log(logger: CsvLogger, steps: range) -> None:
-        for step in steps:
-            logger.log_metrics({"lr": 0.5 + step}, step)
-        logger.finish("completed")
+def validate(folder: Path, steps: range) -> None:
+    """A process that validates after these steps, in a run's order: the loggers first, then history.jsonl."""
+    run, logger = RunFolder(folder), CsvLogger(folder)
+    run.cut_history(steps.start - 1)
+    for step in steps:
+        metrics = {"lr": 0.5 + step, "val/loss": math.nan if step == 1 else 1 / (step + 1)}
+        logger.log_metrics(metrics, step)
+        run.append_history({"step": step, **metrics})
 
-    (tmp_path / "straight").mkdir()
-    (tmp_path / "cut").mkdir()
-    log(CsvLogger(tmp_path / "straight"), range(8))
-    log(CsvLogger(tmp_path / "cut"), range(4))
-    with (tmp_path / "cut" / "metrics.csv").open("a", encoding="utf-8") as file:
-        file.write(torn)
-    log(CsvLogger(tmp_path / "cut"), range(2, 8))
+
+@pytest.mark.parametrize("kept", ["", "step,lr\n0,0.5\n", "step,lr,val/loss\n0,0.5,1\n1,1.5,\n4,0."])
+def test_a_resumed_file_equals_a_straight_one_whatever_the_kill_left(tmp_path: Path, kept: str) -> None:
+    for name in ("straight", "cut"):
+        (tmp_path / name).mkdir()
+    validate(tmp_path / "straight", range(8))
+    validate(tmp_path / "cut", range(4))
+    (tmp_path / "cut" / "metrics.csv").write_text(kept)
+    validate(tmp_path / "cut", range(3, 8))
     assert rows(tmp_path / "cut") == rows(tmp_path / "straight")
+    assert len(rows(tmp_path / "cut")) == len(RunFolder(tmp_path / "cut").history())
 
 
 def test_a_test_on_its_own_leaves_the_file_alone(tmp_path: Path) -> None:
