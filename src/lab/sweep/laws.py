@@ -45,31 +45,37 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Integers:
-    """Uniform over the integers low, low + step .. high, both ends included; `log`: uniform on a log scale, step 1."""
+class Steps:
+    """Uniform over low, low + step .. high, both ends included. `log`: integers, uniform on a log scale, step 1."""
 
-    low: int
-    high: int
-    step: int = 1
+    low: int | float
+    high: int | float
+    step: int | float = 1
     log: bool = False
 
-    def distribution(self) -> BaseDistribution:
-        return IntDistribution(self.low, self.high, log=self.log, step=self.step)
+    @property
+    def whole(self) -> bool:
+        return all(isinstance(number, int) for number in (self.low, self.high, self.step))
 
-    def at(self, u: float) -> int:
+    def distribution(self) -> BaseDistribution:
+        if self.whole:
+            return IntDistribution(int(self.low), int(self.high), log=self.log, step=int(self.step))
+        return FloatDistribution(self.low, self.high, step=self.step)
+
+    def at(self, u: float) -> int | float:
         if self.log:
             low, high = math.log(self.low - 0.5), math.log(self.high + 0.5)
-            return min(max(round(math.exp(low + u * (high - low))), self.low), self.high)
+            return min(max(round(math.exp(low + u * (high - low))), int(self.low)), int(self.high))
         return self.point(min(int(u * self.size()), self.size() - 1))
 
-    def value(self, asked: Any) -> int:
-        return int(asked)
+    def value(self, asked: Any) -> int | float:
+        return self.point(round((asked - self.low) / self.step))
 
     def size(self) -> int:
-        return (self.high - self.low) // self.step + 1
+        return round((self.high - self.low) / self.step) + 1
 
-    def point(self, index: int) -> int:
-        return self.low + index * self.step
+    def point(self, index: int) -> int | float:
+        return self.low + index * self.step if self.whole else float(f"{self.low + index * self.step:.12g}")
 
 
 @dataclass(frozen=True)
@@ -164,8 +170,8 @@ class AtU:
         return normal if self.kind == "normal" else math.exp(normal)
 
 
-Law = Choice | Integers | Uniform | Rounded | AtU
-Discrete = Choice | Integers | Rounded
+Law = Choice | Steps | Uniform | Rounded | AtU
+Discrete = Choice | Steps | Rounded
 """Laws with a number of points; the others have `size() == None`."""
 
 
