@@ -144,7 +144,8 @@ def test_a_multiple_outside_the_range_is_never_drawn() -> None:
 @pytest.mark.parametrize(
     ("low", "high", "refused"),
     [
-        (1e-5, 1e-3, True), (0.01, 0.1, True), (1e-4, 10, True), (0.5, 1, True), (0, 0.1, True), (16, 128, True), (1, 1000, True),
+        (1e-5, 1e-3, True), (0.01, 0.1, True), (1e-4, 10, True), (0.5, 1, True), (0, 0.1, True), (16, 128, True),
+        (1, 1000, True),
         (-6, -1, False), (-11.5, -6.9, False), (0, 1, False), (0, 3, False), (1, 10, False), (2.08, 4.16, False),
         (-1e-3, 1e-3, False), (0, 30, False),
     ],
