@@ -9,6 +9,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -84,13 +85,16 @@ def full_lengths(
 def prune(cache: Path, max_gib: float) -> int:
     """Remove least recently used entries until the tokens take at most `max_gib`; gives the number removed."""
     root = cache / "tokens"
-    entries = [entry for entry in root.iterdir() if entry.is_dir()] if root.is_dir() else []
-    sizes = {entry: sum(file.stat().st_size for file in entry.iterdir()) for entry in entries}
+    entries = [entry for entry in root.glob("[!.]*") if entry.is_dir()] if root.is_dir() else []
+    sizes, used = dict[Path, int](), dict[Path, float]()
+    for entry in entries:
+        with suppress(FileNotFoundError):  # another run made room meanwhile
+            sizes[entry], used[entry] = sum(file.stat().st_size for file in entry.iterdir()), entry.stat().st_mtime
     total, removed = sum(sizes.values()), 0
-    for entry in sorted(entries, key=lambda entry: entry.stat().st_mtime):
+    for entry in sorted(used, key=lambda entry: used[entry]):
         if total <= max_gib * 2**30:
             break
-        shutil.rmtree(entry)
+        shutil.rmtree(entry, ignore_errors=True)
         total, removed = total - sizes[entry], removed + 1
     return removed
 
@@ -103,8 +107,11 @@ def _made(folder: Path, fill: Callable[[Path], object]) -> None:
         aside.mkdir(parents=True)
         try:
             fill(aside)
-            if not folder.is_dir():
+            try:
                 aside.rename(folder)
+            except OSError:
+                if not folder.is_dir():  # else another run was quicker, with the same content
+                    raise
         finally:
             shutil.rmtree(aside, ignore_errors=True)
     now = time.time()

@@ -51,6 +51,7 @@ class HydraWork:
         with open_dict(config):
             config.hydra.job.id = str(job.number)
             config.hydra.job.num = job.number
+            config.hydra.sweep.dir = str(self.config.hydra.sweep.dir)
             if job.folder is not None:
                 config.hydra.sweep.subdir = job.folder
         HydraConfig.instance().set_config(config)

@@ -54,14 +54,13 @@ class ProcessLauncher(Launcher):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.context, self.task, self.config = hydra_context, task_function, config
 
-    def pool(self, most: int | None = None) -> "Pool":
-        """The processes to run jobs in, at most `most` at once. Nothing is started yet."""
+    def pool(self, slots: int | None, most: int) -> "Pool":
+        """The processes to run jobs in, `slots` at once or as configured, at most `most`. Nothing is started yet."""
         from lab.sweep.jobs import HydraWork
         from lab.sweep.processes import Pool, num_slots, visible_gpus
 
         gpus, cpus = visible_gpus(os.environ), len(os.sched_getaffinity(0))
-        slots = num_slots(self.slots, len(gpus), cpus)
-        slots = min(slots, most) if most is not None else slots
+        slots = min(num_slots(slots or self.slots, len(gpus), cpus), most)
         work = HydraWork(self.context, self.task, self.config)
         return Pool(work, slots, self.preload, gpus, max(1, cpus // slots))
 
@@ -78,7 +77,7 @@ class ProcessLauncher(Launcher):
         folder = Path(str(self.config.hydra.sweep.dir))
         folder.mkdir(parents=True, exist_ok=True)
         jobs = [Job(number, list(one)) for number, one in enumerate(job_overrides, initial_job_idx)]
-        pool = self.pool(len(jobs))
+        pool = self.pool(None, len(jobs))
         log.info("%d jobs, %d at a time, below %s", len(jobs), pool.slots, folder)
         return run_all(pool, jobs, self.timeout_s, lambda job: " ".join(filter_overrides(job.overrides)))
 
