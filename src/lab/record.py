@@ -119,7 +119,7 @@ class RunFolder:
 
 
 class StudyFolder:
-    """A sweep on disk: study.yaml, journal.log, trials.csv, summary.json, experiment/best.yaml, a run folder a trial."""
+    """A sweep on disk: study.yaml, journal.log, trials.csv, summary.json, experiment/best.yaml, a folder a trial."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -175,7 +175,9 @@ def write_best(folder: Path, run: RunFolder, words: str) -> Path:
         if isinstance(choice, str) and "/" not in group and group not in ("experiment", "sweep", "logger")
     }
     recipe = {"defaults": [{f"override /{group}": choice} for group, choice in chosen.items()] + ["_self_"]}
-    recipe |= {key: value for key, value in config.items() if key not in ("run_name", "tags", "resume", "test", "logger")}
+    recipe |= {
+        key: value for key, value in config.items() if key not in ("run_name", "tags", "resume", "test", "logger")
+    }
     text = f"# @package _global_\n# {words}\n" + yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True)
     path = folder / "experiment" / "best.yaml"
     write_whole(path, lambda aside: aside.write_text(text, encoding="utf-8"))

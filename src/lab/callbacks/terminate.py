@@ -12,7 +12,7 @@ from lab.sweep.reporter import Report, Reporter
 
 
 class Terminate(Callback):
-    """metric: the objective as logged, `val/f1_macro`. After the fit, `reason` is None or says why the run was ended."""
+    """metric: the objective as logged, `val/f1_macro`. After the fit, `reason` is None or why the run was ended."""
 
     def __init__(self, reporter: Reporter, metric: str) -> None:
         self.reporter, self.metric = reporter, metric

@@ -102,7 +102,8 @@ def callbacks(config: Config, folder: RunFolder) -> Callbacks:
         else None,
         best,
     ]
-    return Callbacks(best, early, overfit, resources, terminate, [callback for callback in every if callback is not None])
+    there = [callback for callback in every if callback is not None]
+    return Callbacks(best, early, overfit, resources, terminate, there)
 
 
 def trainer(config: Config, where: Hardware, folder: Path, parts: Callbacks, loggers: list[Logger]) -> pl.Trainer:

@@ -90,5 +90,7 @@ def end_table(rows: list[Mapping[str, object]]) -> Table:
         table.add_column(name, overflow="fold")
     for row in rows:
         shown = [row.get(name) for name in names]
-        table.add_row(*("" if value is None else f"{value:.5g}" if isinstance(value, float) else str(value) for value in shown))
+        table.add_row(
+            *("" if value is None else f"{value:.5g}" if isinstance(value, float) else str(value) for value in shown)
+        )
     return table

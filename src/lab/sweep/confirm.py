@@ -1,4 +1,4 @@
-"""The best configurations again under new seeds, so that a lucky seed does not win. Folders `confirm/<trial>-<seed>`."""
+"""The best configurations again under new seeds, so that a lucky seed does not win. In `confirm/<trial>-<seed>`."""
 
 from lab.record import StudyFolder
 from lab.sweep.board import Board
@@ -11,7 +11,9 @@ from lab.sweep.results import Confirmed, confirmed
 from lab.sweep.study import resumed
 
 
-def confirm(plan: Plan, best: list[tuple[int, list[str]]], folder: StudyFolder, pool: Pool, board: Board) -> list[Confirmed]:
+def confirm(
+    plan: Plan, best: list[tuple[int, list[str]]], folder: StudyFolder, pool: Pool, board: Board
+) -> list[Confirmed]:
     """Run the configurations `best` (trial number, overrides) under `plan.confirm.seeds` new seeds each.
 
     What an earlier command has run counts; what it left cut goes on. A configuration none of whose runs gave a value

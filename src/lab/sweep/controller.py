@@ -99,14 +99,27 @@ def _swept(folder: StudyFolder, plan: Plan, launcher: ProcessLauncher, config: D
     write_whole(folder.path / "multirun.yaml", lambda aside: OmegaConf.save(config, aside))
     settings = {key: value for key, value in plan.settings.items() if key not in plan.space.hydra_keys()}
     folder.write_study(
-        {"study": plan.study, **plan.blocks, "total": plan.total, "fingerprint": plan.space.fingerprint(), "settings": settings}
+        {
+            "study": plan.study,
+            **plan.blocks,
+            "total": plan.total,
+            "fingerprint": plan.space.fingerprint(),
+            "settings": settings,
+        }
     )
     study = _study(folder, plan)
     pool = launcher.pool(plan.limits.max_concurrent_trials, plan.total)
     board = Board(plan.total)
     search = Search(plan, study, pool, board, folder)
     confirmations: list[results.Confirmed] = []
-    log.info("study %s: %d of %d trials ended, %d at a time, in %s", plan.study, len(search.finished), plan.total, pool.slots, folder.path)
+    log.info(
+        "study %s: %d of %d trials ended, %d at a time, in %s",
+        plan.study,
+        len(search.finished),
+        plan.total,
+        pool.slots,
+        folder.path,
+    )
     try:
         with board:
             search.run()
@@ -138,7 +151,9 @@ def _study(folder: StudyFolder, plan: Plan) -> optuna.Study:
     return study
 
 
-def _confirmed(plan: Plan, study: optuna.Study, folder: StudyFolder, pool: Pool, board: Board) -> list[results.Confirmed]:
+def _confirmed(
+    plan: Plan, study: optuna.Study, folder: StudyFolder, pool: Pool, board: Board
+) -> list[results.Confirmed]:
     assert plan.confirm is not None
     best = ranked(study, plan)[: plan.confirm.top_k]
     chosen = [(trial.number, plan.space.overrides(trial.user_attrs["values"])) for trial in best]

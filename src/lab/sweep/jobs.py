@@ -22,7 +22,7 @@ OUTPUT = "output.log"
 
 @dataclass(frozen=True)
 class Job:
-    """overrides: those of the command line and the trial's own; folder: below the sweep's, None for Hydra's `subdir`."""
+    """overrides: those of the command line and the trial's own; folder: below the sweep's, None for Hydra's own."""
 
     number: int
     overrides: Sequence[str]
@@ -43,7 +43,7 @@ class HydraWork:
             return _sendable(self._run(job))
         except KeyboardInterrupt as error:
             return failed(job, RunError(f"interrupted {error}".strip()))
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit) as error:  # noqa: BLE001  it is the job's outcome, and travels home
             return failed(job, error)
 
     def _run(self, job: Job) -> JobReturn:
@@ -76,7 +76,7 @@ def _sendable(done: JobReturn) -> JobReturn:
     """`done`, or the reason why its value cannot leave the process."""
     try:
         pickle.dumps(done)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  pickling calls whatever the value brings along
         done.status, done.return_value = JobStatus.FAILED, RunError(f"its result cannot be sent: {error}")
     return done
 
@@ -90,4 +90,7 @@ def _redirect(file: Path) -> None:
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     os.close(descriptor)
-    sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False, buffering=1), os.fdopen(2, "w", closefd=False, buffering=1)
+    sys.stdout, sys.stderr = (
+        os.fdopen(1, "w", closefd=False, buffering=1),
+        os.fdopen(2, "w", closefd=False, buffering=1),
+    )

@@ -1,4 +1,4 @@
-"""What a killed trial or controller left in a trial's folder: an end that was not told, a record without one, a start."""
+"""What a killed trial or controller left in a trial's folder: an end not told, a record without one, a start."""
 
 from lab.record import RunFolder, StudyFolder
 from lab.sweep.endings import Ending

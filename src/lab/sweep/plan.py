@@ -51,9 +51,7 @@ class Plan:
         return 1.0 if self.goal == "maximize" else -1.0
 
 
-def read(
-    config: Config, name: str | None, folder: Path | None, arguments: Sequence[str], loader: ConfigLoader
-) -> Plan:
+def read(config: Config, name: str | None, folder: Path | None, arguments: Sequence[str], loader: ConfigLoader) -> Plan:
     """The plan of a command line. name: the choice of conf/sweep/; folder: as typed, None for `multirun/<study>`.
 
     arguments: task overrides as typed. Raises RequestError with every mistake.
@@ -169,9 +167,7 @@ def _objective(block: Mapping[str, Any] | None, config: Config, fixed: Sequence[
     return metric, chosen
 
 
-def _strange_keys(
-    space: Space, plain: Mapping[str, Any], fixed: Sequence[str], loader: ConfigLoader
-) -> list[Mistake]:
+def _strange_keys(space: Space, plain: Mapping[str, Any], fixed: Sequence[str], loader: ConfigLoader) -> list[Mistake]:
     """Parameters that are no config keys, and those that were given a value besides. Keys of a group that is itself
     searched are left to the trials: they follow from the choice."""
     groups = {key for key in space.hydra_keys() if loader.get_group_options(key)}

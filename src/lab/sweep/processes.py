@@ -11,13 +11,14 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Literal
 
-from lab.sweep import server
 from lab.errors import RunError
+from lab.sweep import server
 
 GRACE_S = 10.0
 """How long a trial that was asked to end may take to write its record before it is killed."""
@@ -149,10 +150,8 @@ class Pool:
 
     def _tell(self, message: Mapping[str, object]) -> None:
         assert self._server is not None
-        try:
+        with suppress(BrokenPipeError, ConnectionResetError):  # its end is read in `wait`
             self._server.send(server.pack(message))
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # its end is read in `wait`
 
     def _keep_deadlines(self) -> None:
         now = time.monotonic()

@@ -90,7 +90,7 @@ def write(
         "objective": {"metric": plan.metric, "goal": plan.goal},
         "trials": {"total": plan.total, **Counter(STATES[trial.state] for trial in trials)},
         "ended": ended,
-        "winner": None if winner is None else described(folder, winner, plan),
+        "winner": None if winner is None else described(folder, winner),
         "confirmed": [vars(one) for one in confirmations],
     }
     folder.write_summary(summary)
@@ -101,7 +101,7 @@ def write(
     return summary
 
 
-def described(folder: StudyFolder, trial: FrozenTrial, plan: Plan) -> dict[str, Any]:
+def described(folder: StudyFolder, trial: FrozenTrial) -> dict[str, Any]:
     run = folder.trial(trial.number)
     command = run.read()["command"] if (run.path / "run.json").is_file() else None
     told = trial.user_attrs

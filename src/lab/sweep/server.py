@@ -16,6 +16,7 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from types import FrameType
 from typing import Any, NoReturn
@@ -60,7 +61,7 @@ def serve(link: socket.socket, work: Work, preload: Sequence[str], threads: int 
         gc.freeze()
         _Server(link, work).run()
         os._exit(0)
-    except BaseException:
+    except BaseException:  # noqa: BLE001  nothing may run the controller's code from here
         traceback.print_exc()
     finally:
         os._exit(1)
@@ -80,11 +81,11 @@ class _Server:
 
     def run(self) -> None:
         while True:
-            ready, _, _ = select.select([self.link, self.woken], [], [])
+            ready, _, _ = select.select([self.link.fileno(), self.woken], [], [])
             if self.woken in ready:
                 os.read(self.woken, 4096)
                 self._reap()
-            if self.link in ready:
+            if self.link.fileno() in ready:
                 packet, descriptors, _, _ = socket.recv_fds(self.link, PACKET, 1)
                 if not packet:
                     for pid in self.children.values():
@@ -133,7 +134,7 @@ def _be_a_trial(descriptor: int, work: Work, env: Mapping[str, str], parent: int
         job = connection.recv()
         connection.send(("result", work(job, connection)))
         code = 0
-    except BaseException:
+    except BaseException:  # noqa: BLE001  nothing may run the server's code from here
         traceback.print_exc()
     finally:
         logging.shutdown()
@@ -162,14 +163,10 @@ def _die_with(parent: int) -> None:
 
 def _lead_a_group(pid: int) -> None:
     """Called on both sides of a fork, so that it holds whichever runs first."""
-    try:
+    with suppress(ProcessLookupError, PermissionError):  # it has ended already
         os.setpgid(pid, pid)
-    except (ProcessLookupError, PermissionError):
-        pass  # it has ended already
 
 
 def _kill_group(pid: int) -> None:
-    try:
+    with suppress(ProcessLookupError, PermissionError):  # it has ended, and nothing it started is left
         os.killpg(pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass  # it has ended, and nothing it started is left

@@ -157,7 +157,8 @@ class Search:
         if best is not None and best.interval == report.interval:
             one.trial.set_user_attr("best_value", best.value)
             one.trial.set_user_attr("best_epoch", best.epoch)
-        self.board.reported(number, report.interval, (report.epoch + 1) / max(1, report.num_epochs), best and best.value)
+        share = (report.epoch + 1) / max(1, report.num_epochs)
+        self.board.reported(number, report.interval, share, best.value if best is not None else None)
         if isinstance(plan.policy, OptunaPruner):
             one.told = f"{plan.policy.name} at interval {report.interval}" if one.trial.should_prune() else None
             return one.told
