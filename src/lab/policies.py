@@ -95,24 +95,27 @@ def decide(policy: Rule, goal: Goal, histories: Histories, trial: int, finished:
     n = len(histories[trial])
     if isinstance(policy, NoPolicy) or not applies(policy, n):
         return None
-    best = {number: value for number, reports in histories.items() if (value := _best(goal, reports[:n])) is not None}
+    best = {number: value for number, reports in histories.items() if (value := best_of(goal, reports[:n])) is not None}
     if trial not in best:
         return None
-    if isinstance(policy, Bandit):
-        return _bandit(policy, goal, best, trial, n)
+    own = best[trial]
     if isinstance(policy, MedianStopping):
-        return _median(goal, histories, best[trial], n)
-    reached = {number: value for number, value in best.items() if len(histories[number]) >= n}
-    if policy.exclude_finished_jobs:
-        reached = {number: value for number, value in reached.items() if number == trial or number not in finished}
-    return _truncation(policy, goal, reached, trial, n)
+        means = [mean for reports in histories.values() if (mean := mean_of(reports[:n])) is not None]
+        return behind_median(goal, n, own, median(means), len(means)) if means else None
+    if isinstance(policy, TruncationSelection):
+        left_out = finished - {trial} if policy.exclude_finished_jobs else frozenset()
+        reached = [number for number in best if len(histories[number]) >= n and number not in left_out]
+        place = sorted(reached, key=lambda number: rank(goal, best[number], number)).index(trial) + 1
+        top = best_of(goal, [best[number] for number in reached])
+        return among_worst(policy, goal, n, own, place, len(reached), top)
+    return behind_best(policy, goal, n, own, best_of(goal, list(best.values())), len(best))
 
 
 def holds_back(policy: Policy, goal: Goal, histories: Histories, n: int) -> str | None:
     """Why a policy cannot act at report n, to be said once, or None: a ratio of a best that is not positive."""
     if not isinstance(policy, Bandit) or policy.slack_factor is None or not applies(policy, n):
         return None
-    best = _best(goal, [value for reports in histories.values() for value in reports[:n]])
+    best = best_of(goal, [value for reports in histories.values() for value in reports[:n]])
     if best is None or best > 0:
         return None
     return (
@@ -120,8 +123,8 @@ def holds_back(policy: Policy, goal: Goal, histories: Histories, n: int) -> str 
     )
 
 
-def _bandit(policy: Bandit, goal: Goal, best: Mapping[int, float], trial: int, n: int) -> str | None:
-    top = _best(goal, list(best.values()))
+def behind_best(policy: Bandit, goal: Goal, n: int, own: float, top: float | None, num_trials: int) -> str | None:
+    """Bandit: own is the trial's best_n, top the best of all trials."""
     assert top is not None, "the trial's own best is among them"
     if policy.slack_factor is not None:
         if top <= 0:
@@ -132,44 +135,54 @@ def _bandit(policy: Bandit, goal: Goal, best: Mapping[int, float], trial: int, n
         assert policy.slack_amount is not None, "parse lets exactly one slack through"
         bar = top - policy.slack_amount if goal == "maximize" else top + policy.slack_amount
         slack = f"slack_amount {policy.slack_amount:g}"
-    if not _worse(goal, best[trial], bar):
+    if not _worse(goal, own, bar):
         return None
     return (
-        f"bandit at interval {n}: best {best[trial]:.6g} is {_side(goal)} {bar:.6g} "
-        f"(best of {len(best)} trials {top:.6g}, {slack})"
+        f"bandit at interval {n}: best {own:.6g} is {_side(goal)} {bar:.6g} "
+        f"(best of {num_trials} trials {top:.6g}, {slack})"
     )
 
 
-def _median(goal: Goal, histories: Histories, own: float, n: int) -> str | None:
-    heard = [[value for value in reports[:n] if not math.isnan(value)] for reports in histories.values()]
-    means = [mean for values in heard if values and not math.isnan(mean := math.fsum(values) / len(values))]
-    if not means or not _worse(goal, own, bar := median(means)):
+def behind_median(goal: Goal, n: int, own: float, bar: float, num_trials: int) -> str | None:
+    """Median stopping: bar is the median of the running averages of `num_trials` trials."""
+    if not _worse(goal, own, bar):
         return None
     return (
         f"median_stopping at interval {n}: best {own:.6g} is {_side(goal)} {bar:.6g}, "
-        f"the median of {len(means)} trials' running averages"
+        f"the median of {num_trials} trials' running averages"
     )
 
 
-def _truncation(policy: TruncationSelection, goal: Goal, best: Mapping[int, float], trial: int, n: int) -> str | None:
-    """Of equal values the younger trial counts as worse; what equals the best is never ended."""
-    count = len(best) * policy.truncation_percentage // 100
-    sign = 1 if goal == "maximize" else -1
-    worst = sorted(best, key=lambda number: (sign * best[number], -number))[:count]
-    top = _best(goal, list(best.values()))
-    if trial not in worst or top is None or not _worse(goal, best[trial], top):
+def among_worst(
+    policy: TruncationSelection, goal: Goal, n: int, own: float, place: int, num_trials: int, top: float | None
+) -> str | None:
+    """Truncation: place is the trial's from the worst, 1 on, among `num_trials`. What equals the best never ends."""
+    count = num_trials * policy.truncation_percentage // 100
+    if place > count or top is None or not _worse(goal, own, top):
         return None
     return (
-        f"truncation_selection at interval {n}: best {best[trial]:.6g} is number {worst.index(trial) + 1} from the "
-        f"worst of {len(best)} trials, of which {count} end ({policy.truncation_percentage} %)"
+        f"truncation_selection at interval {n}: best {own:.6g} is number {place} from the "
+        f"worst of {num_trials} trials, of which {count} end ({policy.truncation_percentage} %)"
     )
 
 
-def _best(goal: Goal, values: Sequence[float]) -> float | None:
+def rank(goal: Goal, best: float, trial: int) -> tuple[float, int]:
+    """Sorts trials from the worst on; of equal values the younger trial counts as worse."""
+    return (best if goal == "maximize" else -best, -trial)
+
+
+def best_of(goal: Goal, values: Sequence[float]) -> float | None:
+    """The best of the values that are numbers, None without any."""
     numbers = [value for value in values if not math.isnan(value)]
-    if not numbers:
+    return (max if goal == "maximize" else min)(numbers, default=None)
+
+
+def mean_of(values: Sequence[float]) -> float | None:
+    """The mean of the values that are numbers, None without any."""
+    numbers = [value for value in values if not math.isnan(value)]
+    if not numbers or (math.inf in numbers and -math.inf in numbers):
         return None
-    return max(numbers) if goal == "maximize" else min(numbers)
+    return math.fsum(numbers) / len(numbers)
 
 
 def _worse(goal: Goal, value: float, bar: float) -> bool:
@@ -210,22 +223,19 @@ def _parse_truncation(block: Block) -> TruncationSelection:
     )
 
 
+def _resources(block: Block, factor: int) -> dict[str, Any]:
+    least = block.whole("min_resource", 1, least=1)
+    return {"min_resource": least, "reduction_factor": block.whole("reduction_factor", factor, least=2)}
+
+
 def _parse_asha(block: Block) -> OptunaPruner:
-    params = {
-        "min_resource": block.whole("min_resource", 1, least=1),
-        "reduction_factor": block.whole("reduction_factor", 4, least=2),
-        "min_early_stopping_rate": block.whole("min_early_stopping_rate", 0),
-    }
-    return OptunaPruner("asha", params)
+    rate = block.whole("min_early_stopping_rate", 0)
+    return OptunaPruner("asha", _resources(block, 4) | {"min_early_stopping_rate": rate})
 
 
 def _parse_hyperband(block: Block) -> OptunaPruner:
-    params: dict[str, Any] = {
-        "min_resource": block.whole("min_resource", 1, least=1),
-        "max_resource": block.whole("max_resource", least=1) if block.has("max_resource") else "auto",
-        "reduction_factor": block.whole("reduction_factor", 3, least=2),
-    }
-    return OptunaPruner("hyperband", params)
+    most = block.whole("max_resource", least=1) if block.has("max_resource") else "auto"
+    return OptunaPruner("hyperband", _resources(block, 3) | {"max_resource": most})
 
 
 _PARSERS: dict[str, Callable[[Block], Policy]] = {
