@@ -102,7 +102,7 @@ def callbacks(config: Config, folder: RunFolder) -> Callbacks:
         else None,
         best,
     ]
-    there = [callback for callback in every if callback is not None]
+    there: list[pl.Callback] = [callback for callback in every if callback is not None]
     return Callbacks(best, early, overfit, resources, terminate, there)
 
 

@@ -109,9 +109,8 @@ class Search:
     def _start(self) -> None:
         trial = self.study.ask(self.plan.space.distributions())
         waited = trial.number < self.num_trials
-        self.num_trials, self.num_waiting = (
-            (self.num_trials, self.num_waiting - 1) if waited else (self.num_trials + 1, self.num_waiting)
-        )
+        self.num_waiting -= waited
+        self.num_trials += not waited
         frozen = self.study.get_trials(deepcopy=False)[trial.number] if waited else None
         known = dict(frozen.intermediate_values) if frozen is not None else {}
         epochs = {int(interval): epoch for interval, epoch in trial.user_attrs.get("epochs", {}).items()}
@@ -141,10 +140,9 @@ class Search:
             self.refusal = RequestError(Mistake("sweep.objective.primary_metric", problem, remedy, message.metric))
             self.pool.answer(event.number, None)
             self._end("the objective is not logged", now=True)
-        elif isinstance(message, Report):
-            self.pool.answer(event.number, self._decided(event.number, message))
         else:
-            self.pool.answer(event.number, None)
+            told = self._decided(event.number, message) if isinstance(message, Report) else None
+            self.pool.answer(event.number, told)
 
     def _decided(self, number: int, report: Report) -> str | None:
         """Keep a report; None to keep the trial, else why it ends."""
