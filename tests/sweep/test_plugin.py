@@ -18,7 +18,9 @@ def test_hydra_finds_the_launcher() -> None:
 
 
 def test_the_plugin_is_light() -> None:
-    code = "import sys, lab.sweep.plugin; print([m for m in ('torch','optuna','lightning','numpy') if m in sys.modules])"
+    code = (
+        "import sys, lab.sweep.plugin; print([m for m in ('torch','optuna','lightning','numpy') if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
