@@ -1,6 +1,6 @@
 """The embedded default, end to end: wall time of `python train.py` and each head's distance to the Bayes rule.
 
-    python benchmarks/default_run.py [--seeds 42 43 44] [OVERRIDE ...]
+    python benchmarks/default_run.py [--seeds 42 43 44] [-- OVERRIDE ...]
 
 Prints a row per seed and the spread, and writes benchmarks/results/default_run.json. A fresh cache folder for each run:
 reading, tokenising and learning the vocabulary are in the time, as they are for somebody who runs it first.

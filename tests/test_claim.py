@@ -98,6 +98,29 @@ def test_jobs_that_would_share_a_folder_are_refused(tmp_path: Path, capsys: pyte
     assert not (tmp_path / "sweep").exists()
 
 
+@pytest.mark.parametrize(
+    "subdir",
+    [
+        ["hydra.sweep.subdir=${hydra.job.num}"],
+        ["hydra.sweep.subdir=${hydra.job.override_dirname}"],
+        ["hydra.sweep.subdir='${hydra.job.override_dirname}/${seed}'",
+         "hydra.job.config.override_dirname.exclude_keys=[seed]"],
+    ],
+)  # fmt: skip
+def test_folders_named_by_number_or_overrides_are_taken(tmp_path: Path, subdir: list[str]) -> None:
+    ClaimFolder().on_multirun_start(hydra(tmp_path, *subdir))
+    assert (tmp_path / "sweep").is_dir()
+
+
+def test_overrides_that_leave_a_key_out_do_not_tell_jobs_apart(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    excluding = "hydra.job.config.override_dirname.exclude_keys=[seed]"
+    with pytest.raises(SystemExit):
+        ClaimFolder().on_multirun_start(hydra(tmp_path, "hydra.sweep.subdir=${hydra.job.override_dirname}", excluding))
+    assert "share one folder" in capsys.readouterr().err
+
+
 def test_what_goes_wrong_inside_never_passes_as_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         ClaimFolder().on_run_start(hydra(tmp_path, "hydra.run.dir=${no.such.key}"))

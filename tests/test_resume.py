@@ -20,9 +20,10 @@ CONF = Path("conf").absolute()
 def run(tmp_path: Path) -> Path:
     folder = tmp_path / "run"
     (folder / "checkpoints").mkdir(parents=True)
-    (folder / "config.yaml").write_text("trainer: {max_epochs: 12, max_steps: null}\nresume: null\ntest: null\n")
+    (folder / "config.yaml").write_text("trainer: {max_epochs: 12}\nresume: null\ntest: null\n")
     for name in ("last", "best"):
         (folder / "checkpoints" / f"{name}.ckpt").touch()
+    record(folder, status="interrupted")
     return folder
 
 
@@ -86,7 +87,6 @@ def test_a_spoilt_file_is_named(run: Path, name: str) -> None:
         ("completed", "", False),
         ("completed", "trainer.max_epochs=12", False),
         ("completed", "trainer.max_epochs=13", True),
-        ("completed", "trainer.max_steps=9", False),
         ("completed", "callbacks.early_stopping.patience=9", False),
         ("early_stopped", "", False),
         ("early_stopped", "trainer.max_epochs=13", False),
@@ -121,3 +121,14 @@ def test_a_process_that_is_gone_or_another_by_now_does_not_run() -> None:
     assert not still_running({**here, "pid": gone.pid})
     assert not still_running({**here, "host": "elsewhere"})
     assert not still_running({**here, "started": (now - timedelta(days=3650)).isoformat()})
+
+
+@pytest.mark.parametrize("override", ["optimizer.lr=0.5", "data.batch_size=32", "+model.dimension=16", "seed=3"])
+@pytest.mark.parametrize("key", ["resume", "test"])
+def test_what_made_a_run_cannot_change(run: Path, key: str, override: str) -> None:
+    assert "cannot change when a run is" in refusal(f"{key}={run}", override)
+
+
+def test_a_folder_without_its_record_is_refused(run: Path) -> None:
+    (run / "run.json").unlink()
+    assert "holds no run.json" in refusal(f"resume={run}")

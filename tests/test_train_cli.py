@@ -213,6 +213,7 @@ def test_resume_and_test_go_to_the_runs_own_config_and_folder(here: Path) -> Non
     OmegaConf.save(shown, here / "a b" / "config.yaml", resolve=True)
     for name in ("best", "last"):
         (here / "a b" / "checkpoints" / f"{name}.ckpt").touch()
+    (here / "a b" / "run.json").write_text('{"status": "interrupted"}')
 
     code, out, err = run("resume=a b", "trainer.max_epochs=6", ending="done")
     assert code == 0, err

@@ -7,7 +7,7 @@ exceptions of callbacks into warnings, hence SystemExit.
 
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf, read_write
 from lab.errors import EXIT_FAILED, EXIT_REQUEST, Mistake, RequestError, in_a_block
 
 JOB_MARKS = ("hydra.job.num", "hydra.job.id", "hydra:job.num", "hydra:job.id")
-"""What keeps the folders of a multirun's jobs apart."""
+"""What keeps the folders of a multirun's jobs apart, besides the overrides themselves."""
 
 STUDIES = "lab.sweep.plugin.LabSweeper"
 """The sweeper that goes on in a folder that exists, and sees to it itself that nothing is overwritten."""
@@ -37,13 +37,23 @@ class ClaimFolder(Callback):
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         with _exit_when_refused():
             template = _raw(config.hydra.sweep, "subdir")
-            if not any(mark in template for mark in JOB_MARKS):
-                problem = "must hold the job's number, or all jobs of the multirun share one folder"
+            if not tells_jobs_apart(template, config.hydra.job.config.override_dirname.exclude_keys):
+                problem = "must hold the job's number or its overrides, or jobs of the multirun share one folder"
                 raise RequestError(
                     Mistake("hydra.sweep.subdir", problem, "'hydra.sweep.subdir=${hydra.job.num}'", template)
                 )
             if config.hydra.sweeper._target_ != STUDIES:
                 _claim(config.hydra.sweep, "hydra.sweep.dir")
+
+
+def tells_jobs_apart(template: str, excluded: Iterable[str]) -> bool:
+    """Whether a job's folder, as written, is another for each job: by its number, or by all of its overrides.
+
+    excluded: keys that `hydra.job.override_dirname` leaves out, which the template must then name itself.
+    """
+    if any(mark in template for mark in JOB_MARKS):
+        return True
+    return "job.override_dirname" in template and all(f"${{{key}}}" in template for key in excluded)
 
 
 def claimed(folder: Path, clock: bool, key: str) -> Path:

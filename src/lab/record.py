@@ -23,7 +23,7 @@ UNENDED = "no end was recorded: the process is still running, or it was killed"
 FIELDS = (
     "schema_version", "status", "reason", "failure", "command", "objective", "metrics", "baselines", "reference",
     "parameters", "data", "timing_s", "throughput", "memory", "versions", "git_commit", "seed", "sweep", "model",
-    "requested", "warnings", "process",
+    "requested", "resumed", "warnings", "process",
 )  # fmt: skip
 """Top-level keys of run.json. `warnings` are lines the run gave about itself (overfitting).
 

@@ -13,7 +13,7 @@ from pathlib import Path
 SHORT = {
     "optimizer.lr": "lr", "optimizer.weight_decay": "wd", "optimizer.layer_decay": "ld", "optimizer.head_lr": "headlr",
     "data.batch_size": "bs", "data.max_length": "len", "trainer.max_epochs": "ep", "trainer.precision": "p",
-    "trainer.max_steps": "steps", "callbacks.freeze.layers": "frozen", "callbacks.accumulate.batches": "acc",
+    "callbacks.freeze.layers": "frozen", "callbacks.accumulate.batches": "acc",
     "callbacks.early_stopping.patience": "patience", "loss.label_smoothing": "ls", "scheduler.warmup_ratio": "warmup",
     "model.dropout": "drop",
 }  # fmt: skip

@@ -18,6 +18,19 @@ from lab.keys import flattened
 from lab.record import RunFolder
 from lab.request import parse, split
 
+CHANGEABLE = (
+    "trainer.max_epochs", "trainer.min_epochs", "trainer.threads", "trainer.accelerator", "callbacks.early_stopping",
+    "callbacks.checkpoint", "callbacks.progress", "callbacks.curves", "callbacks.overfit", "callbacks.nan_guard",
+    "data.num_workers", "data.pin_memory", "data.persistent_workers", "data.eval_batch_size", "data.path", "data.train",
+    "data.val", "data.test", "logger", "cache", "hydra", "tags",
+)  # fmt: skip
+"""Keys, and what is below them, that may be given anew for a run that goes on or is tested again.
+
+All others made it what it is: a checkpoint restores them, or the rows left in a cut epoch depend on them. The paths of
+the data may change, its content may not.
+"""
+DONE = {"resume": "resumed", "test": "tested again"}
+
 
 def resumed_argv(argv: Sequence[str], conf: Path) -> list[str]:
     """`argv` itself, or with `resume=RUN` or `test=RUN` one that composes from RUN's config.yaml and writes into RUN.
@@ -67,24 +80,36 @@ def _obstacles(key: str, given: str, run: RunFolder, rest: Sequence[str]) -> lis
         return [Mistake(key, f"holds no {name}: it was cut before the first one was written", remedy, given)]
     try:
         saved = yaml.safe_load(run.config.read_text(encoding="utf-8"))
-        record = run.read() if (run.path / "run.json").is_file() else {}
+        record = run.read()
+    except FileNotFoundError:
+        return [Mistake(key, "holds no run.json: nothing says what this run was", f"{key}=ANOTHER_RUN", given)]
     except (ValueError, yaml.YAMLError) as error:
         problem = f"its config.yaml or run.json cannot be read: {' '.join(str(error).split())}"
         return [Mistake(key, problem, f"{key}=ANOTHER_RUN", given)]
     if still_running(record.get("process")):
         problem = f"this run is still going, as process {record['process']['pid']}"
         return [Mistake(key, problem, "wait for its end, or stop it first", given)]
-    return (
-        _nothing_left(given, record.get("status"), flattened(saved), dict(map(split, rest))) if key == "resume" else []
-    )
+    fixed = [
+        Mistake(name, f"cannot change when a run is {DONE[key]}", f"leave out {name}, or start a new run", value)
+        for name, value in map(split, rest)
+        if not _may_change(name)
+    ]
+    if fixed or key == "test":
+        return fixed
+    return _nothing_left(given, record.get("status"), flattened(saved), dict(map(split, rest)))
+
+
+def _may_change(name: str) -> bool:
+    bare = name.lstrip("+~")
+    return any(bare == key or bare.startswith(f"{key}.") for key in CHANGEABLE)
 
 
 def _nothing_left(
     given: str, status: str | None, saved: Mapping[str, object], typed: Mapping[str, str]
 ) -> list[Mistake]:
     """A run that came to its end goes on only where what ended it was changed."""
-    limits = [limit for limit in ("trainer.max_epochs", "trainer.max_steps") if limit in typed]
-    more = any(_number(typed[limit]) > _number(saved.get(limit)) for limit in limits)
+    limit = "trainer.max_epochs"
+    more = limit in typed and _number(typed[limit]) > _number(saved.get(limit))
     if status == "completed" and not more:
         epochs = int(_number(saved.get("trainer.max_epochs", 1)))
         remedy = f"resume={given} trainer.max_epochs={2 * epochs}, or test={given}"

@@ -54,6 +54,11 @@ def test_uncertainty_weighting_learns_the_variance_of_each_head() -> None:
     assert torch.exp(losses.log_variance).tolist() == pytest.approx([4.0, 0.2], rel=1e-3)
 
 
+def test_a_checkpoint_holds_what_was_learned_and_not_what_the_config_says() -> None:
+    assert list(HeadLosses(HEADS, config()).state_dict()) == []
+    assert list(HeadLosses(HEADS, config(weighting="uncertainty")).state_dict()) == ["log_variance"]
+
+
 def test_unknown_heads_are_all_named() -> None:
     with pytest.raises(RequestError) as caught:
         HeadLosses(HEADS, config(head_weights={"mode": 1.0, "zzz": 1.0}, class_weights={"cauza": "balanced"}))

@@ -173,6 +173,20 @@ def test_evaluation_does_not_depend_on_the_batch_size() -> None:
     assert {"val/loss", "val/f1_macro", "val/causa/auc", "val/modo/mcc"} <= validated(5).keys()
 
 
+@pytest.mark.parametrize(("device", "waits"), [("cuda", False), ("cpu", True)])
+def test_a_batch_moves_to_a_gpu_without_waiting_for_the_copy(device: str, waits: bool) -> None:
+    asked = []
+
+    class Pinned:
+        def to(self, device: torch.device, non_blocking: bool = False) -> "Pinned":
+            asked.append((device.type, non_blocking))
+            return self
+
+    batch = Pinned()
+    assert classifier((10,))._apply_batch_transfer_handler(batch, device=torch.device(device)) is batch
+    assert asked == [(device, not waits)]
+
+
 def test_predictions_leave_in_input_order() -> None:
     rows, model = token_rows(), classifier((10,))
     trainer = pl.Trainer(logger=False, enable_progress_bar=False, enable_checkpointing=False, accelerator="cpu")

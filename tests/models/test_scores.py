@@ -6,7 +6,7 @@ import torch
 from sklearn import metrics
 
 from lab.batches import MISSING
-from lab.models.scores import auroc, confusion, mean_over_heads, scores
+from lab.models.scores import NAMES, auroc, confusion, mean_over_heads, scores
 
 
 @pytest.mark.parametrize("num_classes", [2, 3, 12])
@@ -45,7 +45,9 @@ def test_area_under_the_curve_equals_scikit_learn_with_ties() -> None:
 
 
 def test_a_score_without_rows_is_not_a_number() -> None:
-    assert math.isnan(scores(torch.zeros(3, 3, dtype=torch.long))["accuracy"])
+    empty = scores(torch.zeros(3, 3, dtype=torch.long))
+    assert {name: value for name, value in empty.items() if not math.isnan(value)} == {}
+    assert set(empty) == set(NAMES)
     assert math.isnan(auroc(torch.tensor([0.1, 0.2]), torch.tensor([1, 1])))
 
 

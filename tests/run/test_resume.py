@@ -1,5 +1,6 @@
 """A run that is killed and resumed equals the straight one: weights, optimizer, metrics, history, training means."""
 
+import json
 import random
 from pathlib import Path
 from typing import Any
@@ -78,3 +79,43 @@ def test_killed_and_resumed_equals_straight(warm: Any, straight: RunFolder, tmp_
 def test_killed_at_random_batches(warm: Any, straight: RunFolder, tmp_path: Path, seed: int) -> None:
     at = random.Random(seed).randrange(1, BATCHES + 1)
     assert_equal_runs(straight, killed_and_resumed(warm, tmp_path / "run", [at]))
+
+
+def test_what_a_finder_found_holds_after_a_resume(warm: Any, tmp_path: Path) -> None:
+    finders = ["callbacks.batch_finder.enabled=true", "callbacks.batch_finder.max_batch_size=16", "logger=csv"]
+    finders += ["callbacks.lr_finder.enabled=true", "callbacks.lr_finder.num_steps=30", "optimizer.head_lr=0.001"]
+    settings = [*SETTINGS, *finders]
+    run = RunFolder(tmp_path / "run")
+    assert warm.run(run.path, settings, kill_at=75) == 9
+    found = run.read()["requested"]
+    assert found["data.batch_size"]["asked"] == 8
+    assert found["optimizer.lr"]["used"] != found["optimizer.lr"]["asked"]
+    assert (run.figures / "lr_finder.png").exists()
+    assert warm.run(run.path, [*settings, f"resume={run.path}"]) == 0
+    record = run.read()
+    assert record["requested"] == found
+    assert record["status"] == "completed"
+    assert len(record["resumed"]) == 1
+    groups = torch.load(run.last, weights_only=True)["optimizer_states"][0]["param_groups"]
+    assert max(group["initial_lr"] for group in groups) == pytest.approx(found["optimizer.lr"]["used"])
+
+
+def test_a_refused_resume_leaves_the_folder_as_it_was(warm: Any, tmp_path: Path) -> None:
+    rows = [f"{'vibra el eje' if n % 2 else 'gotea el sello'} {n}\t{'AB'[n % 2]}" for n in range(200)]
+    file = tmp_path / "avisos.tsv"
+    file.write_text("texto\tmodo\n" + "\n".join(rows) + "\n")
+    settings = ["data=csv", f"data.path={file}", "data.text=[texto]", "data.labels=[modo]", "model=ngram", "logger=csv",
+                "trainer.max_epochs=2", "trainer.threads=1"]  # fmt: skip
+    run = RunFolder(tmp_path / "run")
+    assert warm.run(run.path, settings) == 0
+    before = {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
+    again = [*settings, f"resume={run.path}", "trainer.max_epochs=4"]
+    file.write_text("texto\tmodo\n" + "\n".join(rows[::-1]) + "\nuna fila nueva\tA\n")
+    assert warm.run(run.path, again) != 0, "the data has changed"
+    file.unlink()
+    assert warm.run(run.path, again) != 0, "the data is gone"
+    assert {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()} == before
+    file.write_text("texto\tmodo\n" + "\n".join(rows) + "\n")
+    assert warm.run(run.path, again) == 0
+    assert [row["epoch"] for row in run.history()] == [0, 1, 2, 3]
+    assert run.read()["command"] == json.loads(before[run.path / "run.json"])["command"]

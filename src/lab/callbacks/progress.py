@@ -124,9 +124,7 @@ class Progress(ProgressBar):
     def _share(self, trainer: Trainer, batches_done: int) -> float:
         """Share of the whole fit that is done."""
         epochs = trainer.current_epoch + batches_done / max(1, trainer.num_training_batches)
-        by_epochs = epochs / (trainer.max_epochs or 1)
-        by_steps = trainer.global_step / trainer.max_steps if trainer.max_steps > 0 else 0.0
-        return min(1.0, max(by_epochs, by_steps))
+        return min(1.0, epochs / (trainer.max_epochs or 1))
 
     def _left_s(self, trainer: Trainer, batches_done: int) -> float | None:
         elapsed_s = time.perf_counter() - self._fit_began

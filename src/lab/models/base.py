@@ -77,13 +77,13 @@ class Task(pl.LightningModule, ABC):
         scheduler = schedule(optimizer, plan.scheduler, plan.epoch_ends)  # type: ignore[arg-type]
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        """A pinned batch is copied while the GPU computes; Lightning asks for that for bare tensors only."""
+        return batch.to(device, non_blocking=device.type == "cuda")
+
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Dropout is a function of (seed, epoch, batch): no generator state has to survive a kill."""
         torch.manual_seed(self.training_plan.seed * 1_000_003 + self.current_epoch * 10_007_999 + batch_idx)
-
-    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        # Lightning divides by the number of accumulated batches; the parts already add up.
-        return self.loss(batch) * self.trainer.accumulate_grad_batches
 
     def on_train_epoch_start(self) -> None:
         self.tallies["train"].reset()

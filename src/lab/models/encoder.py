@@ -19,7 +19,7 @@ def build_encoder(model: Encoder | Ngram, tokenizer: Tokenizer, folder: Path, lo
     """
     if isinstance(model, Ngram):
         assert isinstance(tokenizer, NgramTokenizer), f"model=ngram with a {type(tokenizer).__name__}"
-        return NgramEncoder(model.dimension, tokenizer)
+        return NgramEncoder(model.dimension, tokenizer, model.ngram_dropout)
     # transformers takes seconds to import, which model=ngram need not pay
     from lab.models.transformer import TransformerEncoder, load_transformer, new_transformer, rebuild_transformer
 

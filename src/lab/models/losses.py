@@ -40,7 +40,8 @@ def head_loss(logits: Tensor, labels: Tensor, weights: Tensor, smoothing: float)
 class HeadLosses(nn.Module):
     """Weighs the heads.
 
-    By fixed weights, or by learned ones (homoscedastic uncertainty, arXiv 1705.07115, s = log sigma^2).
+    By fixed weights, or by learned ones (homoscedastic uncertainty, arXiv 1705.07115, s = log sigma^2). Weights from
+    config and data stay out of checkpoints, which must not overrule either.
     """
 
     def __init__(self, heads: tuple[HeadSpec, ...], config: Loss) -> None:
@@ -51,9 +52,9 @@ class HeadLosses(nn.Module):
         kinds = config.class_weights
         for index, head in enumerate(heads):
             kind = kinds if isinstance(kinds, str) else kinds.get(head.name, "none")
-            self.register_buffer(f"class_weights_{index}", class_weights(head.counts, kind))
+            self.register_buffer(f"class_weights_{index}", class_weights(head.counts, kind), persistent=False)
         weights = [config.head_weights.get(head.name, 1.0) for head in heads]
-        self.register_buffer("head_weights", torch.tensor(weights))
+        self.register_buffer("head_weights", torch.tensor(weights), persistent=False)
         self.log_variance = nn.Parameter(torch.zeros(len(heads))) if config.weighting == "uncertainty" else None
 
     def of_head(self, index: int, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

@@ -89,6 +89,7 @@ class MultitaskTextClassifier(Task):
 
     def training_step(self, batch: TextBatch, batch_idx: int) -> Tensor:
         loss = self.loss_of(batch, self(batch), self._tally("train"))
+        # Lightning divides by the number of accumulated batches; the parts already add up.
         return loss * self.trainer.accumulate_grad_batches
 
     def validation_step(self, batch: TextBatch, batch_idx: int) -> None:

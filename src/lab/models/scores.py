@@ -44,7 +44,9 @@ def scores(matrix: Tensor) -> dict[str, float]:
 def _mcc(hits: Tensor, truth: Tensor, predicted: Tensor, total: Tensor) -> Tensor:
     covariance = hits.sum() * total - (truth * predicted).sum()
     spread = (total**2 - (truth**2).sum()) * (total**2 - (predicted**2).sum())
-    return covariance / spread.sqrt() if spread > 0 else torch.zeros(()) * total
+    if not total:
+        return torch.tensor(torch.nan)
+    return covariance / spread.sqrt() if spread > 0 else torch.zeros(())
 
 
 def auroc(probability: Tensor, truth: Tensor) -> float:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
+from lab.callbacks.batch_finder import is_out_of_memory
 from lab.errors import FailureKind, RequestError, RunError
 from lab.loggers.base import RunLogger
 from lab.record import RunFolder, Status
@@ -50,6 +51,15 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
+def interruptible() -> Iterator[None]:
+    """A stop from outside leaves as KeyboardInterrupt; Lightning makes an exit with code 1 of it."""
+    try:
+        yield
+    except SystemExit as stopped:
+        raise KeyboardInterrupt from stopped
+
+
+@contextmanager
 def closing(run: RunFolder, clock: Clock, loggers: list[RunLogger]) -> Iterator[None]:
     """Whatever ends the run is written down before it goes on its way."""
 
@@ -74,16 +84,13 @@ def closing(run: RunFolder, clock: Clock, loggers: list[RunLogger]) -> Iterator[
     except RunError as error:
         close("failed", str(error), error.kind)
         raise
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        close("failed", f"out of memory: {error}", "oom")
-        raise RunError(
-            f"out of memory: {error}\n    try: a smaller data.batch_size with callbacks.accumulate.batches", "oom"
-        ) from error
-    except OSError as error:
-        close("failed", f"{type(error).__name__}: {error}", "error")
-        raise RunError(
-            f"{error}; what was saved before is whole. To go on: python train.py resume={run.path}"
-        ) from error
     except Exception as error:
-        close("failed", f"{type(error).__name__}: {error}", "error")
+        out_of_memory = is_out_of_memory(error)
+        close("failed", f"{type(error).__name__}: {error}", "oom" if out_of_memory else "error")
+        if out_of_memory:
+            smaller = "a smaller data.batch_size with more callbacks.accumulate.batches"
+            raise RunError(f"out of memory: {error}\n    try: {smaller}", "oom") from error
+        if isinstance(error, OSError):
+            kept = f"; what was saved before is whole, to go on: resume={run.path}" if run.last.exists() else ""
+            raise RunError(f"{error}{kept}") from error
         raise

@@ -1,10 +1,12 @@
 """What the record says of the circumstances: versions, commit, parameter counts, timing. Never a reason to fail."""
 
+import os
 import platform
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,9 +22,15 @@ def versions() -> dict[str, str]:
     return {"lab": __version__, "python": platform.python_version()} | {name: version(name) for name in PACKAGES}
 
 
+def process() -> dict[str, object]:
+    """Which process works on a run: a second one that wants the same folder asks whether it still lives."""
+    return {"pid": os.getpid(), "host": platform.node(), "started": datetime.now(UTC).isoformat(timespec="seconds")}
+
+
 def git_commit() -> str | None:
-    """Commit of the working directory, `-dirty` when files differ from it; None outside a repository."""
+    """Commit of this code, `-dirty` when files differ from it; None where it does not come from a repository."""
     try:
+        _git("ls-files", "--error-unmatch", Path(__file__).name)
         head = _git("rev-parse", "HEAD")
         return head + ("-dirty" if _git("status", "--porcelain", "--untracked-files=no") else "")
     except (OSError, subprocess.SubprocessError):
@@ -30,7 +38,9 @@ def git_commit() -> str | None:
 
 
 def _git(*words: str) -> str:
-    done = subprocess.run(["git", *words], capture_output=True, text=True, check=True, timeout=10, cwd=Path.cwd())
+    done = subprocess.run(
+        ["git", *words], capture_output=True, text=True, check=True, timeout=10, cwd=Path(__file__).parent
+    )
     return done.stdout.strip()
 
 

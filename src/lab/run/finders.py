@@ -5,38 +5,39 @@ found values from there instead of searching again.
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import torch
-from torch.optim import Optimizer
+from torch import Tensor
 
 from lab.batches import TextBatch
-from lab.callbacks import batch_finder, freeze, lr_finder
+from lab.callbacks import batch_finder, lr_finder
+from lab.data.buckets import TrainDraws
+from lab.data.loader import Loader
 from lab.record import RunFolder
 from lab.run.material import Material, ends_of_epochs
+from lab.run.parts import Hardware
 from lab.schema import Config
 
 log = logging.getLogger(__name__)
 BATCH_SIZE, LR = "data.batch_size", "optimizer.lr"
 
 
-def search(config: Config, material: Material, device: torch.device, run: RunFolder) -> dict[str, dict[str, Any]]:
+def search(config: Config, material: Material, where: Hardware, run: RunFolder) -> dict[str, dict[str, Any]]:
     """Run the finders that are on; gives {key: {asked, used}}. Raises RunError when one finds nothing."""
     found: dict[str, dict[str, Any]] = {}
     model, chosen = material.model, config.callbacks
     if not (chosen.batch_finder.enabled or chosen.lr_finder.enabled):
         return found
-    model.to(device)
-    frozen = freeze.frozen_layers(0, chosen.freeze.embeddings, chosen.freeze.layers, chosen.unfreeze.schedule)
-    freeze.apply(model, *frozen)
+    model.to(where.device)
     if chosen.batch_finder.enabled:
-        size = _batch_size(config, material, device)
+        size = _batch_size(config, material, where)
         found[BATCH_SIZE] = {"asked": config.data.batch_size, "used": size}
         apply(config, material, found)
     if chosen.lr_finder.enabled:
-        found[LR] = {"asked": config.optimizer.lr, "used": _rate(config, material, device, run)}
+        found[LR] = {"asked": config.optimizer.lr, "used": _rate(config, material, where, run)}
         apply(config, material, found)
     return found
 
@@ -48,16 +49,30 @@ def apply(config: Config, material: Material, requested: Mapping[str, Mapping[st
         material.data.batch_size = int(requested[BATCH_SIZE]["used"])
         plan = replace(plan, epoch_ends=ends_of_epochs(config, material.data))
     if LR in requested:
-        plan = replace(plan, optimizer=plan.optimizer.model_copy(update={"lr": requested[LR]["used"]}))
+        ratio = requested[LR]["used"] / requested[LR]["asked"]
+        head_lr = plan.optimizer.head_lr
+        rates = {"lr": requested[LR]["used"], "head_lr": None if head_lr is None else head_lr * ratio}
+        plan = replace(plan, optimizer=plan.optimizer.model_copy(update=rates))
     material.model.training_plan = plan
 
 
-def _batch_size(config: Config, material: Material, device: torch.device) -> int:
+def _loss(material: Material, where: Hardware) -> Callable[[TextBatch], Tensor]:
+    """The training loss in the precision of the training."""
+    half = {"16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}.get(where.precision)
+
+    def loss(batch: TextBatch) -> Tensor:
+        with torch.autocast(where.device.type, dtype=half, enabled=half is not None):
+            return material.model.loss(batch)
+
+    return loss
+
+
+def _batch_size(config: Config, material: Material, where: Hardware) -> int:
     def longest(size: int) -> TextBatch:
-        return material.data.longest(size).to(device)
+        return material.data.longest(size).to(where.device)
 
     limit = config.callbacks.batch_finder.max_batch_size
-    found = batch_finder.find(material.model, material.model.loss, longest, config.data.batch_size, limit)
+    found = batch_finder.find(material.model, _loss(material, where), longest, config.data.batch_size, limit)
     for trial in found.table:
         speed = "does not fit" if trial.samples_per_s is None else f"{trial.samples_per_s:,.0f} rows/s"
         log.info("batch finder: %d rows: %s", trial.size, speed)
@@ -65,30 +80,23 @@ def _batch_size(config: Config, material: Material, device: torch.device) -> int
     return found.size
 
 
-def _rate(config: Config, material: Material, device: torch.device, run: RunFolder) -> float:
+class _Batches:
+    """Training batches on the device, from the start each time; each is a whole window, so its loss is not a part."""
+
+    def __init__(self, material: Material, device: torch.device, seed: int) -> None:
+        rows, size = material.data.rows["train"], material.data.batch_size
+        self.loader = Loader(rows, TrainDraws(rows.tokens.lengths, size, lambda _: 1, seed), 0, False, False)
+        self.device = device
+
+    def __iter__(self) -> Iterator[TextBatch]:
+        return (batch.to(self.device) for batch in self.loader)
+
+
+def _rate(config: Config, material: Material, where: Hardware, run: RunFolder) -> float:
     model, asked = material.model, config.callbacks.lr_finder
-
-    def batches() -> Iterator[TextBatch]:
-        for batch in material.data.train_loader():
-            yield batch.to(device)
-
-    def optimizer() -> Optimizer:
-        return model.make_optimizer()
-
-    curve = lr_finder.find(
-        model, model.loss, _Again(batches), optimizer, config.optimizer.lr, asked.min_lr, asked.max_lr, asked.num_steps
-    )
+    batches = _Batches(material, where.device, config.seed)
+    span = (asked.min_lr, asked.max_lr, asked.num_steps)
+    curve = lr_finder.find(model, _loss(material, where), batches, model.make_optimizer, config.optimizer.lr, *span)
     curve.draw(run.figures / "lr_finder.png")
     log.info("learning-rate finder: optimizer.lr=%.2e, drawn in figures/lr_finder.png", curve.rate)
     return curve.rate
-
-
-class _Again:
-    """Iterates from the start each time."""
-
-    def __init__(self, batches: Any) -> None:
-        self._batches = batches
-
-    def __iter__(self) -> Iterator[TextBatch]:
-        found: Iterator[TextBatch] = self._batches()
-        return found

