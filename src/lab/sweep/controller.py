@@ -115,7 +115,7 @@ def _swept(folder: StudyFolder, plan: Plan, launcher: ProcessLauncher, config: D
     log.info(
         "study %s: %d of %d trials ended, %d at a time, in %s",
         plan.study,
-        len(search.finished),
+        len(search.standings.finished),
         plan.total,
         pool.slots,
         folder.path,

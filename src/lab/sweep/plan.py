@@ -1,5 +1,6 @@
 """What a sweep is to do, read from its config and command line, with every mistake found before the first trial."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +15,12 @@ from lab.errors import Mistake, RequestError, nearest
 from lab.keys import flattened, is_there, nearest_key
 from lab.policies import Goal, Policy
 from lab.policies import parse as parse_policy
-from lab.schema import Config, Confirm, Limits
+from lab.schema import Config, Confirm, Limits, Sweep
+from lab.sweep.azure import read_job, unused
 from lab.sweep.samplers import build
 from lab.sweep.space import Space, parse_space
 
+log = logging.getLogger(__name__)
 MODES: dict[str, Goal] = {"max": "maximize", "min": "minimize"}
 UNTOLD = ("sweep", "logger", "cache", "resume", "test", "run_name", "tags", "objective")
 """Keys that may differ when a study is resumed, or that are held to apart."""
@@ -56,8 +59,8 @@ def read(config: Config, name: str | None, folder: Path | None, arguments: Seque
 
     arguments: task overrides as typed. Raises RequestError with every mistake.
     """
-    node, plain = config.sweep, config.model_dump(mode="json")
-    assert node is not None
+    assert config.sweep is not None
+    node, plain = with_job(config.sweep), config.model_dump(mode="json")
     mistakes: list[Mistake] = []
     fixed, searched = _told_apart(arguments, loader)
     block = {**node.search_space, **searched}
@@ -109,6 +112,26 @@ def read(config: Config, name: str | None, folder: Path | None, arguments: Seque
         blocks=blocks,
         seed=config.seed,
     )
+
+
+def with_job(node: Sweep) -> Sweep:
+    """The node with what its Azure job file says (`sweep.file`), if it names one; a line says what has no use here.
+
+    Raises RequestError with every mistake of the file, and for `sweep.keys` or `sweep.metric` without one.
+    """
+    if node.file is None:
+        alone = [key for key, value in (("keys", node.keys), ("metric", node.metric)) if value]
+        if alone:
+            raise RequestError(
+                Mistake(f"sweep.{key}", "maps names of a job file", "sweep.file=job.yaml") for key in alone
+            )
+        return node
+    path = Path(node.file).expanduser()
+    job = read_job(path, node.keys, node.metric)
+    if left_out := unused(path):
+        log.info("%s: not used here: %s", path.name, ", ".join(left_out))
+    job["limits"] = node.limits.model_dump() | job.get("limits", {})
+    return Sweep.model_validate(node.model_dump() | job)
 
 
 def _collected(mistakes: list[Mistake], reading: Callable[[], Read]) -> Read | None:

@@ -20,7 +20,7 @@ from hydra.core.override_parser.types import Quote, QuotedString
 from optuna.trial import Trial, TrialState
 
 from lab.errors import Mistake, RequestError, listed, nearest
-from lab.policies import OptunaPruner, decide, holds_back
+from lab.policies import NoPolicy, OptunaPruner
 from lab.record import RunFolder, StudyFolder
 from lab.sweep.board import Board
 from lab.sweep.endings import Best, Ending, best_of, ending
@@ -29,6 +29,7 @@ from lab.sweep.leftovers import harvest, record_failure, set_aside
 from lab.sweep.plan import Plan
 from lab.sweep.processes import Gone, Pool, Said
 from lab.sweep.reporter import Report, Unlogged
+from lab.sweep.standings import Standings
 
 
 @dataclass
@@ -51,8 +52,6 @@ class Search:
     board: Board
     folder: StudyFolder
     live: dict[int, _Live] = field(default_factory=dict)
-    histories: dict[int, list[float]] = field(default_factory=dict)
-    finished: set[int] = field(default_factory=set)
     num_failed: int = 0
     interrupts: int = 0
     ending: str | None = None
@@ -61,15 +60,17 @@ class Search:
     held_back: bool = False
 
     def __post_init__(self) -> None:
+        policy = self.plan.policy
+        self.standings = Standings(NoPolicy() if isinstance(policy, OptunaPruner) else policy, self.plan.goal)
         self.num_trials = 0
         for trial in self.study.get_trials(deepcopy=False):
             self.num_trials += 1
-            if reports := trial.intermediate_values:
-                self.histories[trial.number] = [reports[step] for step in sorted(reports)]
+            for step in sorted(trial.intermediate_values):
+                self.standings.report(trial.number, trial.intermediate_values[step])
             if trial.state.is_finished():
-                self.finished.add(trial.number)
-        self.num_waiting = self.num_trials - len(self.finished)
-        self.board.ended = len(self.finished)
+                self.standings.finish(trial.number)
+        self.board.ended = len(self.standings.finished)
+        self.num_waiting = self.num_trials - self.board.ended
 
     def run(self) -> None:
         """Until the total is reached or something ends it. Raises RequestError for a metric that nobody logs."""
@@ -149,8 +150,8 @@ class Search:
         one, plan = self.live[number], self.plan
         if report.interval not in one.reports:
             one.trial.report(report.value, report.interval)
+            self.standings.report(number, report.value)
         one.reports[report.interval], one.epochs[report.interval] = report.value, report.epoch
-        self.histories[number] = [one.reports[n] for n in sorted(one.reports) if n <= report.interval]
         best = best_of(one.reports, one.epochs, plan.goal)
         if best is not None and best.interval == report.interval:
             one.trial.set_user_attr("best_value", best.value)
@@ -160,10 +161,10 @@ class Search:
         if isinstance(plan.policy, OptunaPruner):
             one.told = f"{plan.policy.name} at interval {report.interval}" if one.trial.should_prune() else None
             return one.told
-        if not self.held_back and (why := holds_back(plan.policy, plan.goal, self.histories, report.interval)):
+        if not self.held_back and (why := self.standings.holds_back(report.interval)):
             self.held_back = True
             self.board.say(why)
-        one.told = decide(plan.policy, plan.goal, self.histories, number, frozenset(self.finished))
+        one.told = self.standings.decide(number, report.interval)
         return one.told
 
     def _gone(self, event: Gone) -> None:
@@ -185,7 +186,7 @@ class Search:
             return
         best = best_of(one.reports, one.epochs, self.plan.goal)
         self._attributes(one.trial, ended, best)
-        self.finished.add(number)
+        self.standings.finish(number)
         if ended.status == "completed" and best is not None:
             self.study.tell(one.trial, best.value)
         else:
