@@ -194,16 +194,17 @@ def test_ctrl_c_twice_stops_now_and_the_trial_goes_on_later() -> None:
     assert [trial.state.name for trial in trials()] == ["COMPLETE"] * 5
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("here")
 def test_the_sweeps_time_ends_it_and_a_second_controller_is_refused() -> None:
-    process = begin("sweep.limits.timeout=7", epoch_s=30)
+    process = begin("sweep.limits.timeout=20", epoch_s=30)
     until(lambda: Path("multirun/toy/0/run.json").exists())
     code, out = run()
     assert code == 2, out
     assert f"run already, by process {process.pid}" in out
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 0, out
-    assert "its time of 7 s is over" in out
+    assert "its time of 20 s is over" in out
     assert [trial.state.name for trial in trials()] == ["WAITING"]
 
 

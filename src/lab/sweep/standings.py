@@ -13,6 +13,9 @@ from lab.policies import (
     Bandit,
     Goal,
     MedianStopping,
+    NoPolicy,
+    OptunaPruner,
+    Policy,
     Rule,
     TruncationSelection,
     among_worst,
@@ -29,8 +32,9 @@ from lab.policies import (
 class Standings:
     """The reports of all trials under one policy and goal."""
 
-    def __init__(self, policy: Rule, goal: Goal) -> None:
-        self.policy, self.goal = policy, goal
+    def __init__(self, policy: Policy, goal: Goal) -> None:
+        self.policy: Rule = NoPolicy() if isinstance(policy, OptunaPruner) else policy  # Optuna decides by its own
+        self.goal = goal
         self.histories: dict[int, list[float]] = {}
         self.finished: set[int] = set()
         self._tops: list[float | None] = []

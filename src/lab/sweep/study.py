@@ -2,8 +2,7 @@
 
 Optuna's storage holds all that a resume needs: parameters, every report, and as trial attributes the real values, the
 best value with its epoch and checkpoint, and why a trial ended (Optuna itself keeps the last report of a pruned trial).
-A trial that was cut goes back to the queue with its number, so numbers, folders and draws are those of a study that was
-never interrupted.
+A trial that was cut goes back to the queue with its number: numbers, folders and draws are those of an uncut study.
 """
 
 import signal
@@ -20,7 +19,7 @@ from hydra.core.override_parser.types import Quote, QuotedString
 from optuna.trial import Trial, TrialState
 
 from lab.errors import Mistake, RequestError, listed, nearest
-from lab.policies import NoPolicy, OptunaPruner
+from lab.policies import OptunaPruner
 from lab.record import RunFolder, StudyFolder
 from lab.sweep.board import Board
 from lab.sweep.endings import Best, Ending, best_of, ending
@@ -60,8 +59,7 @@ class Search:
     held_back: bool = False
 
     def __post_init__(self) -> None:
-        policy = self.plan.policy
-        self.standings = Standings(NoPolicy() if isinstance(policy, OptunaPruner) else policy, self.plan.goal)
+        self.standings = Standings(self.plan.policy, self.plan.goal)
         self.num_trials = 0
         for trial in self.study.get_trials(deepcopy=False):
             self.num_trials += 1
