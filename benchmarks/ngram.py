@@ -3,9 +3,9 @@
     python benchmarks/ngram.py [--splits 0 1 2] [--faquad dataset.json] [--data NAME ...] [-- OVERRIDE ...]
 
 On 1,500 and on all of the embedded maintenance reports, and on a dirty CSV of them; --faquad adds question ->
-document title (39 classes) of FaQuAD, given as its SQuAD-like JSON. Overrides go to the ngram run. Each split is a run of
-train.py, then scikit-learn on that run's training rows: words and pairs, and with characters inside words besides. A
-head counts where the better SVM scores .4 to .9. Writes benchmarks/results/ngram.json.
+document title (39 classes) of FaQuAD, given as its SQuAD-like JSON. Overrides go to the ngram run. Each split is a run
+of train.py, then scikit-learn on that run's training rows: words and pairs, and with characters inside words besides.
+A head counts where the better SVM scores .4 to .9. Writes benchmarks/results/ngram.json.
 """
 
 import argparse

@@ -19,7 +19,8 @@ def found(config: dict[str, object], wrong: frozenset[str] = frozenset()) -> lis
 
 OBJECTIVE = ("objective.metric", "objective.mode")
 FILES = ("data.path", "data.train", "data.val", "data.test")
-FROZEN = ("model.architecture", "callbacks.freeze.layers", "callbacks.unfreeze.schedule")
+FROZEN = ("model.pretrained", "model.architecture", "callbacks.freeze.layers", "callbacks.unfreeze.schedule")
+VOCABULARY = ("model.pretrained", "model.vocabulary_size", "model.architecture")
 KIND = ("model.kind", "callbacks.freeze.layers", "callbacks.unfreeze.schedule")
 STOPPING = ("callbacks.early_stopping.metric", "callbacks.early_stopping.mode")
 FINDER = ("callbacks.lr_finder.enabled", "callbacks.lr_finder.min_lr", "callbacks.lr_finder.max_lr")
@@ -61,10 +62,16 @@ BATCH = ("callbacks.batch_finder.enabled", "callbacks.batch_finder.max_batch_siz
         (("data.text", "data.labels"), (["a"], ["a"]), ["data.labels"]),
         (("model.path", "model.package", "model.architecture"), (None, None, {"model_type": "bert"}), []),
         (("model.path", "model.package", "model.architecture"), (None, None, None), ["model.path"]),
-        (FROZEN, ({"num_hidden_layers": 12}, 12, {0: 12}), []),
-        (FROZEN, ({"n_layers": 6}, 7, None), ["callbacks.freeze.layers"]),
-        (FROZEN, ({"num_hidden_layers": 2}, 0, {0: 3, 1: 0}), ["callbacks.unfreeze.schedule"]),
-        (FROZEN, (None, 40, None), []),
+        (VOCABULARY, (True, 100, {"vocab_size": 100}), []),
+        (VOCABULARY, (True, 90, {"vocab_size": 100}), ["model.vocabulary_size"]),
+        (VOCABULARY, (False, 90, {"vocab_size": 100}), []),
+        (VOCABULARY, (True, 90, None), []),
+        (FROZEN, (False, {"num_hidden_layers": 12}, 12, {0: 12}), []),
+        (FROZEN, (False, {"n_layers": 6}, 7, None), ["callbacks.freeze.layers"]),
+        (FROZEN, (False, {"num_hidden_layers": 2}, 0, {0: 3, 1: 0}), ["callbacks.unfreeze.schedule"]),
+        (FROZEN, (False, {"num_hidden_layers": 12, "num_hidden_groups": 1}, 10, None), ["callbacks.freeze.layers"]),
+        (FROZEN, (False, None, 40, None), []),
+        (FROZEN, (True, {"num_hidden_layers": 12}, 24, {0: 24}), []),
         (KIND, ("ngram", 0, None), []),
         (KIND, ("ngram", 1, {0: 1}), ["callbacks.freeze.layers", "callbacks.unfreeze.schedule"]),
         (FINDER, (False, 1.0, 1e-3), []),

@@ -8,16 +8,18 @@ import csv
 import json
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
-import numpy.typing as npt
 import yaml
 
 SCHEMA_VERSION = 1
 Status = Literal["completed", "early_stopped", "terminated", "failed", "interrupted"]
+ROW_COLUMNS = ("row", "text")
+HEAD_SUFFIXES = ("_predicted", "_probability", "_probabilities")
+"""Columns of test_predictions.parquet: a row's own, and what follows the name of a head beside its truth."""
 UNENDED = "no end was recorded: the process is still running, or it was killed"
 
 FIELDS = (
@@ -109,12 +111,21 @@ class RunFolder:
     def write_text(self, name: str, text: str) -> None:
         write_whole(self.path / name, lambda aside: aside.write_text(text, encoding="utf-8"))
 
-    def write_predictions(self, columns: Mapping[str, Iterable[object] | npt.NDArray[Any]]) -> None:
-        """Test rows in input order, one column per name."""
+    def write_predictions(self, columns: Mapping[str, Any]) -> None:
+        """Test rows in input order, one column per name: a list, an Arrow array or a numpy array, (rows,) or (rows, K).
+
+        A matrix becomes a column of lists of K numbers, without a Python object per number.
+        """
         import pyarrow
         import pyarrow.parquet
 
-        table = pyarrow.table({name: pyarrow.array(column) for name, column in columns.items()})
+        def column(values: Any) -> Any:
+            if not isinstance(values, np.ndarray) or values.ndim == 1:
+                return values
+            flat = pyarrow.array(np.ascontiguousarray(values).reshape(-1))
+            return pyarrow.FixedSizeListArray.from_arrays(flat, values.shape[1])
+
+        table = pyarrow.table({name: column(values) for name, values in columns.items()})
         write_whole(self.predictions, lambda aside: pyarrow.parquet.write_table(table, aside))
 
 

@@ -13,8 +13,8 @@ from lab.errors import Mistake, listed
 Found = Iterator[Mistake]
 _ABSENT = object()
 
-LAYER_KEYS = ("num_hidden_layers", "n_layers")
-"""What transformers configs call the number of blocks (DistilBERT: n_layers)."""
+LAYER_KEYS = ("num_hidden_groups", "num_hidden_layers", "n_layers")
+"""What transformers configs call the number of blocks (DistilBERT: n_layers); ALBERT's groups of weights come first."""
 
 
 def contradictions(config: Mapping[str, Any], wrong: Set[str]) -> Found:
@@ -136,7 +136,19 @@ def _source(path: str | None, package: str | None, architecture: Mapping[str, An
         yield Mistake("model.path", problem, "model.path=FOLDER_OR_HUB_NAME", None)
 
 
-def _frozen(architecture: Mapping[str, Any] | None, layers: int, schedule: Mapping[Any, int] | None) -> Found:
+def _vocabulary(pretrained: bool, size: int, architecture: Mapping[str, Any] | None) -> Found:
+    published = (architecture or {}).get("vocab_size")
+    if pretrained and published is not None and int(size) != int(published):
+        key = "model.vocabulary_size"
+        problem = f"has no effect with pretrained weights, which bring their vocabulary ({published} tokens)"
+        yield Mistake(key, problem, f"{key}={published}, or model.pretrained=false to learn one", size)
+
+
+def _frozen(
+    pretrained: bool, architecture: Mapping[str, Any] | None, layers: int, schedule: Mapping[Any, int] | None
+) -> Found:
+    if pretrained:  # the weights say how many layers they have: the freeze callback asks them before training
+        return
     known = [int(architecture[key]) for key in LAYER_KEYS if key in (architecture or {})] if architecture else []
     if not known:
         return
@@ -200,7 +212,11 @@ RULES: tuple[tuple[tuple[str, ...], Callable[..., Found]], ...] = (
     (("data.path", "data.train", "data.val", "data.test"), _files),
     (("data.text", "data.labels"), _columns),
     (("model.path", "model.package", "model.architecture"), _source),
-    (("model.architecture", "callbacks.freeze.layers", "callbacks.unfreeze.schedule"), _frozen),
+    (("model.pretrained", "model.vocabulary_size", "model.architecture"), _vocabulary),
+    (
+        ("model.pretrained", "model.architecture", "callbacks.freeze.layers", "callbacks.unfreeze.schedule"),
+        _frozen,
+    ),
     (("model.kind", "callbacks.freeze.layers", "callbacks.unfreeze.schedule"), _layerless),
     (("callbacks.lr_finder.enabled", "callbacks.lr_finder.min_lr", "callbacks.lr_finder.max_lr"), _range_test),
     (("callbacks.batch_finder.enabled", "callbacks.batch_finder.max_batch_size", "data.batch_size"), _batch_search),

@@ -112,3 +112,20 @@ def test_the_state_survives_a_resume(tiny: Any, fit: Any, tmp_path: Any) -> None
 
     patient = EarlyStopping("causa/f1_macro", patience=4)
     assert fit(tiny(script), patient, max_epochs=6, ckpt_path=tmp_path / "3.ckpt").current_epoch == 6
+
+
+def test_a_run_that_stopped_in_its_last_epoch_still_says_so_after_a_resume(tiny: Any, fit: Any, tmp_path: Any) -> None:
+    class Save(Callback):
+        def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+            trainer.save_checkpoint(tmp_path / "last.ckpt")
+
+    script = {METRIC: [0.5, 0.8, 0.7, 0.7]}
+    straight = EarlyStopping("causa/f1_macro", patience=2)
+    fit(tiny(script), straight, Save(), max_epochs=4)
+    resumed = EarlyStopping("causa/f1_macro", patience=2)
+    fit(tiny(script), resumed, max_epochs=4, ckpt_path=tmp_path / "last.ckpt")
+    assert resumed.stopped_reason == straight.stopped_reason is not None
+
+    patient = EarlyStopping("causa/f1_macro", patience=3)
+    fit(tiny(script), patient, max_epochs=4, ckpt_path=tmp_path / "last.ckpt")
+    assert patient.stopped_reason is None

@@ -99,3 +99,25 @@ def test_a_flag_still_on_its_way_is_read_before_a_save() -> None:
     with pytest.raises(RunError, match="batch 7"):
         guard.on_save_checkpoint(trainer, nn.Linear(4, 1), {})  # type: ignore[arg-type]
     assert waited == [True]
+
+
+def test_the_quoted_rate_is_the_highest_of_the_groups() -> None:
+    """Layer-wise decay gives the lowest layers a fraction of optimizer.lr, and their group may come first."""
+    groups = [{"lr": 1e-5}, {"lr": 2e-4}, {"lr": 5e-5}]
+    guard, trainer = NanGuard(), SimpleNamespace(current_epoch=0, optimizers=[SimpleNamespace(param_groups=groups)])
+    guard.on_train_batch_start(trainer, nn.Linear(4, 1), series(bad=False), 0)  # type: ignore[arg-type]
+    with pytest.raises(RunError, match=r"optimizer\.lr=2\.0e-05 \(it was 2\.0e-04 in this step\)"):
+        guard.on_before_backward(trainer, nn.Linear(4, 1), torch.tensor(torch.nan))  # type: ignore[arg-type]
+
+
+def test_a_loss_read_after_its_own_step_blames_that_step_too() -> None:
+    from lab.callbacks.nan_guard import _Pending
+
+    model = nn.Linear(4, 1)
+    model.weight.data[0, 1] = torch.nan
+    guard, trainer = NanGuard(), SimpleNamespace(current_epoch=0, optimizers=[])
+    event: Any = SimpleNamespace(synchronize=lambda: None)
+    guard._pending = _Pending(torch.tensor(False), event, series(bad=False), 6, 0)
+    with pytest.raises(RunError, match="this step or an earlier one spoilt them"):
+        guard.on_train_epoch_end(trainer, model)  # type: ignore[arg-type]
+    assert diagnose(model, series(bad=False)).endswith(": an earlier step spoilt them")

@@ -74,6 +74,28 @@ def test_rates_leave_validation_out_and_count_real_tokens(tiny: Any, fit: Any, t
     assert resources.summary()["memory"]["peak_gpu_gib"] is None or torch.cuda.is_available()
 
 
+class Writes(Callback):
+    """What stands after Resources and takes long: best.ckpt after a validation, figures after an epoch."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+
+    def on_validation_end(self, *_: Any) -> None:
+        self.clock.now += 1000.0
+
+    def on_train_epoch_end(self, *_: Any) -> None:
+        self.clock.now += 10000.0
+
+
+def test_rates_leave_figures_and_checkpoints_out(tiny: Any, fit: Any, texts: Any) -> None:
+    clock = Clock()
+    resources = Resources(clock)
+    trainer = fit(tiny(), Takes(clock), resources, Writes(clock), batches=texts, val_batches=texts)
+    assert resources.summary()["throughput"]["samples_per_s"] == 4.0
+    assert float(trainer.callback_metrics["train/samples_per_s"]) == 4.0
+    assert resources.summary()["per_epoch"] == [1408.0, 11408.0, 11408.0]
+
+
 def test_a_batch_without_a_mask_counts_rows_only(tiny: Any, fit: Any) -> None:
     clock = Clock()
     resources = Resources(clock)

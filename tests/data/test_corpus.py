@@ -154,8 +154,9 @@ def test_given_files_are_taken_as_they_are_and_val_is_drawn_from_train(loaded: L
     assert corpus.facts["split"]["drawn"] == ["val"]  # type: ignore[index]
     assert corpus.splits["test"].source_rows.tolist() == list(range(50))
     assert _texts(corpus, "test") == [row[0] for row in rows[100:]]
+    asked["test"] = _write(tmp_path / "test.csv", rows[110:])
     val = loaded("csv", **asked, val=_write(tmp_path / "val.csv", rows[100:110]))
-    assert val.facts["rows"] == {"train": 100, "val": 10, "test": 50}
+    assert val.facts["rows"] == {"train": 100, "val": 10, "test": 40}
 
 
 def test_caps_are_drawn_by_the_split_seed_in_order(loaded: Load, tmp_path: Path) -> None:
@@ -167,6 +168,16 @@ def test_caps_are_drawn_by_the_split_seed_in_order(loaded: Load, tmp_path: Path)
     again = loaded("csv", **asked)
     assert np.array_equal(corpus.splits["train"].source_rows, again.splits["train"].source_rows)
     assert (np.diff(corpus.splits["train"].source_rows) > 0).all()
+
+
+def test_a_cap_leaves_rare_classes_in_train(loaded: Load, tmp_path: Path) -> None:
+    rows = [[text, "RARA" if place == 7 else "AB"[place % 2]] for place, text in enumerate(_sentences(300))]
+    path = _write(tmp_path / "a.csv", rows)
+    for seed in range(4):
+        asked: dict[str, Any] = {"path": path, "text": ["texto"], "labels": ["modo"], "split": {"seed": seed}}
+        corpus = loaded("csv", **asked, rows={"train": 20})
+        assert dict(zip(corpus.heads[0].classes, corpus.heads[0].counts, strict=True))["RARA"] == 1
+        assert corpus.facts["rows"]["train"] == 20  # type: ignore[index]
 
 
 def test_classes_that_train_never_shows_stay_classes(loaded: Load, tmp_path: Path) -> None:
@@ -216,6 +227,22 @@ def test_duplicates_between_given_files_are_refused_told_or_left_alone(
     off = loaded("csv", **asked, leaks={"action": "off"})
     assert "leaks" not in off.facts
     assert loaded("csv", **asked, leaks={"duplicate_share": 0.5}).fingerprint == told.fingerprint == off.fingerprint
+
+
+def test_a_validation_file_that_is_the_test_file_is_refused(loaded: Load, tmp_path: Path) -> None:
+    rows = [[text, "AB"[place % 2]] for place, text in enumerate(_sentences(200))]
+    held = _write(tmp_path / "held.csv", rows[100:])
+    asked: dict[str, Any] = {"train": _write(tmp_path / "train.csv", rows[:100]), "val": held, "test": held}
+    asked |= {"text": ["texto"], "labels": ["modo"]}
+    with pytest.raises(RequestError, match=r"held\.csv: is data.val as well"):
+        loaded("csv", **asked)
+    with pytest.raises(RequestError, match=r"held\.csv: is data.val as well"):
+        loaded("csv", **asked, rows={"val": 5, "test": 5})  # the caps leave hardly a row that both have
+    told = loaded("csv", **asked, leaks={"action": "warn"})
+    assert "test: 100 of 100 rows have a text of val (100.0%)" in "\n".join(told.notes)
+    copy = _write(tmp_path / "copy.csv", rows[100:])
+    with pytest.raises(RequestError, match=r"100 of 100 test rows .* a row of val"):
+        loaded("csv", **asked | {"val": copy})
 
 
 def test_texts_that_differ_in_tags_only_are_refused_between_given_files(loaded: Load, tmp_path: Path) -> None:

@@ -57,6 +57,16 @@ def test_hub_splits_with_class_names(data_request: Request, hub_folder: Path, tm
     assert _column(source, "test", "n")[:3] == ["0", "1", "2"]
 
 
+def test_one_split_for_validation_and_test_is_refused(data_request: Request, hub_folder: Path, tmp_path: Path) -> None:
+    asked: dict[str, Any] = {"path": str(hub_folder), "text": ["text"], "labels": ["label"]}
+    asked |= {"splits": {"train": "train", "val": "test", "test": "test"}}
+    (mistake,) = _mistakes(data_request("hub", **asked), tmp_path)
+    assert (mistake.key, mistake.value) == ("data.splits.test", "test")
+    assert "is data.splits.val as well" in mistake.problem
+    warned = open_source(data_request("hub", **asked, leaks={"action": "warn"}), tmp_path / "cache")
+    assert len(warned.tables["val"]) == len(warned.tables["test"])
+
+
 def test_an_edited_local_data_set_is_read_again(data_request: Request, hub_folder: Path, tmp_path: Path) -> None:
     data = data_request("hub", path=str(hub_folder), text=["text"], labels=["label"])
     assert len(open_source(data, tmp_path / "cache").tables["train"]) == 20

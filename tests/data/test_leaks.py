@@ -20,10 +20,21 @@ def _hashes(*values: int) -> np.ndarray:
 def test_overlaps_count_rows_of_each_held_out_split() -> None:
     plain = {"train": _hashes(1, 2, 3), "val": _hashes(4, 5), "test": _hashes(3, 3, 6, 7)}
     masked = {"train": _hashes(1, 2, 3), "val": _hashes(1, 5), "test": _hashes(3, 3, 2, 7)}
-    val, test = overlaps(plain, masked)
+    val, test, test_in_val = overlaps(plain, masked)
     assert (val.split, val.same, val.masked) == ("val", 0, 1)
     assert (test.split, test.same, test.masked, test.num_rows) == ("test", 2, 3, 4)
     assert test.facts()["masked_share"] == 0.75
+    assert (test_in_val.name, test_in_val.same, test_in_val.masked) == ("test_in_val", 0, 0)
+
+
+def test_test_rows_that_stand_in_val_are_counted_and_refused() -> None:
+    plain = {"train": _hashes(1, 2), "val": _hashes(3, 4), "test": _hashes(4, 3, 5)}
+    found = overlaps(plain, plain)[-1]
+    assert (found.same, found.num_rows) == (2, 3)
+    mistake = judge(found, True, _config())
+    assert mistake is not None
+    assert "2 of 3 test rows" in mistake.problem
+    assert "a row of val" in mistake.problem
 
 
 @pytest.mark.parametrize(

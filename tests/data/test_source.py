@@ -38,9 +38,10 @@ def test_one_path_is_one_table(data_request: Request, avisos: Path, tmp_path: Pa
 def test_several_files_follow_one_another_whatever_their_kind(
     data_request: Request, avisos: Path, tmp_path: Path
 ) -> None:
-    more = tmp_path / "more.jsonl"
+    more, other = tmp_path / "more.jsonl", tmp_path / "other.csv"
+    other.write_bytes(avisos.read_bytes())
     more.write_text('{"modo": 3, "texto": "d", "extra": 1}\n', encoding="utf-8")
-    data = data_request("csv", train=[str(avisos), str(more)], test=str(avisos), text=["texto"], labels=["modo"])
+    data = data_request("csv", train=[str(avisos), str(more)], test=str(other), text=["texto"], labels=["modo"])
     source = open_source(data, tmp_path / "cache")
     assert list(source.tables) == ["train", "test"]
     assert _column(source, "train", "modo") == ["A", "B", "A", "3"]
@@ -102,6 +103,31 @@ def test_columns_named_twice_or_on_both_sides(data_request: Request, avisos: Pat
     data = data_request("csv", path=str(avisos), text=["texto", "modo", "texto"], labels=["modo"])
     problems = [mistake.problem for mistake in _mistakes(data, tmp_path)]
     assert problems == ["is a text column as well: the label would stand in the text", "is named twice"]
+
+
+@pytest.mark.parametrize("taken", [["text"], ["row"], ["modo", "modo_predicted"], ["modo_probabilities", "modo"]])
+def test_labels_named_like_columns_of_the_predictions(data_request: Request, tmp_path: Path, taken: list[str]) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"texto,{','.join(taken)}\nuno{',A' * len(taken)}\n", encoding="utf-8")
+    (mistake,) = _mistakes(data_request("csv", path=str(path), text=["texto"], labels=taken), tmp_path)
+    assert mistake.key == "data.labels"
+    assert mistake.value in {"text", "row", "modo_predicted", "modo_probabilities"}
+    assert "test_predictions.parquet" in mistake.problem
+
+
+def test_settings_that_no_file_is_read_by(data_request: Request, avisos: Path, tmp_path: Path) -> None:
+    import pandas
+
+    pandas.read_csv(avisos, dtype=str).to_parquet(tmp_path / "a.parquet")
+    (tmp_path / "a.jsonl").write_text('{"texto": "uno", "modo": "A"}\n', encoding="utf-8")
+    asked: dict[str, Any] = {"text": ["texto"], "labels": ["modo"], "delimiter": ";", "encoding": "latin-1"}
+    parquet, lines = str(tmp_path / "a.parquet"), str(tmp_path / "a.jsonl")
+    found = _mistakes(data_request("csv", path=parquet, **asked), tmp_path)
+    assert [mistake.key for mistake in found] == ["data.delimiter", "data.encoding"]
+    (mistake,) = _mistakes(data_request("csv", path=lines, **asked), tmp_path)
+    assert mistake.key == "data.delimiter"
+    both = data_request("csv", path=[parquet, lines], **asked | {"delimiter": None})
+    assert len(open_source(both, tmp_path / "cache").tables["all"]) == 4
 
 
 def test_imdb_from_its_authors_folder(data_request: Request, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from lab.batches import MISSING
-from lab.data.split import components, draw, text_units
+from lab.data.split import capped, components, draw, text_units
 
 SHARES = {"test": 0.1, "val": 0.1}
 
@@ -117,3 +117,30 @@ def test_components_follow_chains() -> None:
     unit = components(groups, texts)
     assert unit[0] == unit[1] == unit[2] == unit[3]
     assert len({int(unit[0]), int(unit[4]), int(unit[5])}) == 3
+
+
+def test_a_cap_keeps_a_row_of_every_class_where_it_can() -> None:
+    random = np.random.default_rng(0)
+    first, second = random.integers(0, 3, 5000), random.integers(0, 2, 5000)
+    first[[7, 99, 4000]] = [10, 11, 12]
+    first[:2000:5] = MISSING
+    second[[8, 99]] = [5, 6]
+    at = np.arange(1, 5000)
+    for seed in range(20):
+        kept = capped(at, 30, seed, [first, second])
+        assert len(kept) == 30
+        assert (np.diff(kept) > 0).all()
+        assert set(first[kept]) - {MISSING} == {0, 1, 2, 10, 11, 12}
+        assert set(second[kept]) == {0, 1, 5, 6}
+    few = capped(at, 3, 0, [first, second])
+    assert len(few) == 3
+    assert len(capped(at, 1, 0, [first, second])) == 1
+
+
+def test_a_cap_that_loses_no_class_is_a_plain_draw() -> None:
+    at, labels = np.arange(10, 1000), np.arange(1000) % 2
+    for seed in range(5):
+        assert np.array_equal(capped(at, 50, seed, [labels]), capped(at, 50, seed))
+    assert np.array_equal(capped(at, None, 0, [labels]), at)
+    assert np.array_equal(capped(at, 990, 0, [labels]), at)
+    assert not np.array_equal(capped(at, 50, 0), capped(at, 50, 1))

@@ -1,4 +1,3 @@
-import os
 import pickle
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,7 +9,6 @@ import torch
 from lab.batches import MISSING, HeadSpec
 from lab.data.corpus import Corpus, Rows
 from lab.data.text import TextData, length_facts, resolve_max_length
-from lab.data.tokens import prune
 from lab.errors import RequestError
 from lab.schema import Cache, Maintenance
 
@@ -119,17 +117,6 @@ def test_tokens_are_made_once_and_read_from_disk_afterwards(tmp_path: Path, monk
     tokens = again.rows["train"].tokens
     assert isinstance(tokens.values, np.memmap)
     assert len(pickle.dumps(tokens)) < 500, "a loader process opens the file instead of being sent it"
-
-
-def test_least_recently_used_tokens_make_room(tmp_path: Path) -> None:
-    made(tmp_path, max_length=5)
-    made(tmp_path, max_length=6)
-    folders = sorted((tmp_path / "tokens").iterdir())
-    for place, folder in enumerate(folders):
-        os.utime(folder, (place, place))
-    sizes = [sum(file.stat().st_size for file in folder.iterdir()) for folder in folders]
-    assert prune(tmp_path, sum(sizes[3:]) / 2**30) == 3
-    assert sorted((tmp_path / "tokens").iterdir()) == folders[3:]
 
 
 def test_auto_takes_the_99th_percentile_and_says_what_is_cut() -> None:

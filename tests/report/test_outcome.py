@@ -105,4 +105,5 @@ def test_heads_follow_one_another() -> None:
     matrices = {"modo": np.eye(2, dtype=np.int64), "causa": np.eye(3, dtype=np.int64)}
     report = heads_report(matrices, {"modo": ("x", "y"), "causa": ("p", "q", "r")})
     assert report.startswith("modo\n\n")
+    assert report.endswith(classification_report(matrices["causa"], ("p", "q", "r")) + "\n")
     assert report.index("modo") < report.index("y") < report.index("causa") < report.index("r  ", report.index("causa"))

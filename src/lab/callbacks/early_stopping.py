@@ -117,11 +117,15 @@ class EarlyStopping(Callback):
         raise RequestError(Mistake("callbacks.early_stopping.metric", problem, remedy, self.metric))
 
     def _decide(self, trainer: Trainer, epoch: int) -> None:
-        self.stopped_reason = None
-        if should_stop(self.standing, epoch, self.patience, self.min_epochs):
-            self.stopped_reason = describe(self.standing, self.metric, epoch, self.patience)
+        self.stopped_reason = self._reason(epoch)
+        if self.stopped_reason is not None:
             log.info("stopped early after epoch %d: %s", epoch + 1, self.stopped_reason)
             trainer.should_stop = True
+
+    def _reason(self, epoch: int) -> str | None:
+        if not should_stop(self.standing, epoch, self.patience, self.min_epochs):
+            return None
+        return describe(self.standing, self.metric, epoch, self.patience)
 
     def state_dict(self) -> dict[str, Any]:
         return {"best": self.best, "best_epoch": self.standing.best_epoch, "last_epoch": self.last_epoch}
@@ -129,3 +133,5 @@ class EarlyStopping(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.standing = Standing(state_dict["best"], state_dict["best_epoch"])
         self.last_epoch = state_dict["last_epoch"]
+        # A fit whose epochs are all done is not started again: what it stopped for has to be known by now.
+        self.stopped_reason = self._reason(self.last_epoch) if self.last_epoch >= 0 else None

@@ -64,19 +64,25 @@ class NanGuard(Callback):
             pending.copied.synchronize()
         if not bool(pending.finite):
             where = f"the loss is not finite in epoch {pending.epoch + 1}, batch {pending.batch_idx + 1}"
-            rate = trainer.optimizers[0].param_groups[0]["lr"] if trainer.optimizers else None
-            message = f"{where}{_rows(pending.batch)}: {diagnose(pl_module, pending.batch)}\n    try: {_remedy(rate)}"
+            # Layer-wise decay gives lower layers less than optimizer.lr, which is the highest rate of the groups.
+            rates = [group["lr"] for optimizer in trainer.optimizers for group in optimizer.param_groups]
+            found = diagnose(pl_module, pending.batch, stepped=pending.copied is not None)
+            message = f"{where}{_rows(pending.batch)}: {found}\n    try: {_remedy(max(rates, default=None))}"
             raise RunError(message, "nan")
 
 
-def diagnose(model: nn.Module, batch: Any) -> str:
-    """The first thing that is not finite, in words: an input column, else a parameter, else a gradient."""
+def diagnose(model: nn.Module, batch: Any, stepped: bool = False) -> str:
+    """The first thing that is not finite, in words: an input column, else a parameter, else a gradient.
+
+    stepped: whether this batch's own step may have been taken since, as on a GPU.
+    """
     for name, tensor in named_tensors(batch):
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             return f"input {name} is not finite{_columns(tensor)}"
     wrong = [name for name, parameter in model.named_parameters() if not torch.isfinite(parameter).all()]
     if wrong:
-        return f"parameter {wrong[0]} is not finite, nor are {len(wrong) - 1} others: an earlier step spoilt them"
+        culprit = "this step or an earlier one" if stepped else "an earlier step"
+        return f"parameter {wrong[0]} is not finite, nor are {len(wrong) - 1} others: {culprit} spoilt them"
     gradients = [(name, parameter.grad) for name, parameter in model.named_parameters() if parameter.grad is not None]
     wrong = [name for name, gradient in gradients if not torch.isfinite(gradient).all()]
     if wrong:

@@ -1,7 +1,8 @@
 """What a run costs: samples and real tokens per second, the share of padding, seconds per epoch, peak memory.
 
-Throughput is over training time alone (waiting for data included, validation and what follows it left out); the seconds
-of an epoch include its validation. Token counts are summed on the device and read once an epoch. Peak RSS is that of
+Throughput is over training time alone: from an epoch's start to its validation, waiting for data and checkpoints in the
+middle of it included; validation, figures and the checkpoints after it are left out. The seconds of an epoch are its
+wall time, all that included. Token counts are summed on the device and read once an epoch. Peak RSS is that of
 this process; loader workers are processes of their own and not in it. What was used before a cut is kept in the state.
 """
 
@@ -44,16 +45,19 @@ class Resources(Callback):
         self._epoch = dict(self._totals)
         self._epoch_s = 0.0  # of the epoch under way, before `_since`
         self._since: float | None = None
-        self._paused_s = 0.0
-        self._pause_began: float | None = None
+        self._training_since: float | None = None
         self._tokens: Tensor | None = None
         self._peak_rss_gib = 0.0
         self._peak_gpu_gib = 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._since = self._clock()
+        self._start_training()  # an epoch cut in its middle goes on without on_train_epoch_start
         if pl_module.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(pl_module.device)
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._start_training()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -69,36 +73,30 @@ class Resources(Callback):
             self._epoch["samples"] += len(first)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self._since is not None:
-            self._pause_began = self._clock()
+        self._stop_training()
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self._since is None or trainer.sanity_checking or trainer.state.fn != "fit":
             return
         self._read_tokens()
-        for name, value in self._rates(self._epoch | {"train_s": self._train_s()}).items():
+        for name, value in self._rates(self._epoch).items():
             pl_module.log(f"train/{name}", value)
         self._read_memory(pl_module)
         pl_module.log("peak_rss_gib", self._peak_rss_gib)
         if self._peak_gpu_gib:
             pl_module.log("peak_gpu_gib", self._peak_gpu_gib)
 
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self._pause_began is not None:
-            self._paused_s += self._clock() - self._pause_began
-            self._pause_began = None
-
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._read_tokens()
-        self._epoch["train_s"] = self._train_s()
+        self._stop_training()
         self.per_epoch_s.append(self._wall_s())
         self._totals = {name: self._totals[name] + value for name, value in self._epoch.items()}
         self._epoch = dict.fromkeys(self._epoch, 0.0)
-        self._since, self._epoch_s, self._paused_s = self._clock(), 0.0, 0.0
+        self._since, self._epoch_s = self._clock(), 0.0
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._read_memory(pl_module)
-        self._since = None
+        self._since = self._training_since = None
 
     def summary(self) -> dict[str, Any]:
         """{"throughput": rates over whole epochs, "memory": peaks (gpu None without one), "per_epoch": seconds}."""
@@ -120,7 +118,6 @@ class Resources(Callback):
         self.per_epoch_s = list(state_dict["per_epoch_s"])
         self._totals, self._epoch = dict(state_dict["totals"]), dict(state_dict["epoch"])
         self._epoch_s = state_dict["epoch_s"]
-        self._paused_s = self._epoch_s - self._epoch["train_s"]
         self._peak_rss_gib, self._peak_gpu_gib = state_dict["peak_rss_gib"], state_dict["peak_gpu_gib"]
 
     def _wall_s(self) -> float:
@@ -128,8 +125,16 @@ class Resources(Callback):
         return self._epoch_s + (0.0 if self._since is None else self._clock() - self._since)
 
     def _train_s(self) -> float:
-        paused_now = 0.0 if self._pause_began is None else self._clock() - self._pause_began
-        return self._wall_s() - self._paused_s - paused_now
+        """Seconds of training in the epoch under way, those before a cut included."""
+        running = 0.0 if self._training_since is None else self._clock() - self._training_since
+        return self._epoch["train_s"] + running
+
+    def _start_training(self) -> None:
+        if self._training_since is None:
+            self._training_since = self._clock()
+
+    def _stop_training(self) -> None:
+        self._epoch["train_s"], self._training_since = self._train_s(), None
 
     def _read_tokens(self) -> None:
         if self._tokens is not None:

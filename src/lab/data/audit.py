@@ -98,13 +98,14 @@ def audit_leaks(
     for overlap in every:
         if overlap.masked:
             audit.notes.append(
-                f"{overlap.split}: {overlap.same} of {overlap.num_rows} rows have a text of train "
+                f"{overlap.split}: {overlap.same} of {overlap.num_rows} rows have a text of {overlap.other} "
                 f"({overlap.same_share:.1%}), tags and digits set aside {overlap.masked} ({overlap.masked_share:.1%})"
             )
-        mistake = leaks.judge(overlap, overlap.split not in split.drawn, config)
+        given = not {overlap.split, overlap.other} - {"train"} <= set(split.drawn)
+        mistake = leaks.judge(overlap, given, config)
         audit.mistakes += [mistake] if mistake else []
     audit.mistakes += _shared_groups(split)
-    audit.facts["leaks"] = {overlap.split: overlap.facts() for overlap in every}
+    audit.facts["leaks"] = {overlap.name: overlap.facts() for overlap in every}
     audit.facts["duplicates"] = _duplicates(split, audit)
     found = shortcuts(texts, labels, heads, config.token_share, config.token_support)
     _tell(found, audit)

@@ -20,6 +20,7 @@ from typing import IO, Any
 
 import pyarrow as pa
 
+from lab.data.cache import mark_used
 from lab.data.tables import Table, holds_text
 from lab.errors import Mistake, RequestError, nearest
 from lab.record import write_whole
@@ -55,6 +56,7 @@ def open_file(path: Path, key: str, delimiter: str | None, encoding: str, cache:
         raise RequestError(_explained(error, path, key, encoding, folder)) from error
     if not len(table):
         raise RequestError(Mistake(key, "has a header and no rows", value=path))
+    mark_used(folder)
     return table
 
 

@@ -5,10 +5,12 @@ what to do without a network. Cost: what `datasets` takes to download and conver
 """
 
 import contextlib
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from lab.data.cache import mark_used
 from lab.data.files import quiet
 from lab.data.tables import Table
 from lab.errors import Mistake, RequestError
@@ -23,7 +25,8 @@ def load_splits(data: Hub | Imdb, config: str | None, cache: Path) -> dict[str, 
 
     asked = {"train": data.splits.train, "val": data.splits.val, "test": data.splits.test}
     local = Path(data.path).expanduser()
-    options: dict[str, Any] = {"cache_dir": str(cache / "files")} if local.is_dir() else {"revision": data.revision}
+    copies = cache / "files" / hashlib.sha256(str(local.resolve()).encode()).hexdigest()[:32]
+    options: dict[str, Any] = {"cache_dir": str(copies)} if local.is_dir() else {"revision": data.revision}
     found: dict[str, Table] = {}
     mistakes: list[Mistake] = []
     cut = not local.is_dir() and not _reachable(data.path)
@@ -42,6 +45,7 @@ def load_splits(data: Hub | Imdb, config: str | None, cache: Path) -> dict[str, 
         found[split] = Table(loaded, names)
     if mistakes:
         raise RequestError(dict.fromkeys(mistakes))
+    mark_used(copies)
     return found
 
 

@@ -24,13 +24,19 @@ about .07 of the test rows into train; IMDB's own split has .005. Masked texts o
 
 @dataclass(frozen=True)
 class Overlap:
-    """Rows of one held-out split whose text also stands in train."""
+    """Rows of one held-out split whose text also stands in another split: in train, or test rows in val."""
 
     split: str
     num_rows: int
     same: int
     masked: int
     """Includes the same ones."""
+    other: str = "train"
+
+    @property
+    def name(self) -> str:
+        """Its name in the run record: `val` and `test` against train, `test_in_val`."""
+        return self.split if self.other == "train" else f"{self.split}_in_{self.other}"
 
     @property
     def same_share(self) -> float:
@@ -46,21 +52,23 @@ class Overlap:
 
 
 def overlaps(plain: Mapping[str, Hashes], masked: Mapping[str, Hashes]) -> list[Overlap]:
-    """Per held-out split, how many of its rows have their text in `train`."""
+    """How many rows of val and of test have their text in train, and of test in val, where the best epoch is chosen."""
+    names = list(plain)
+    pairs = [(split, other) for place, other in enumerate(names) for split in names[place + 1 :]]
     return [
         Overlap(
             split,
             len(plain[split]),
-            int(np.isin(plain[split], plain["train"]).sum()),
-            int(np.isin(masked[split], masked["train"]).sum()),
+            int(np.isin(plain[split], plain[other]).sum()),
+            int(np.isin(masked[split], masked[other]).sum()),
+            other,
         )
-        for split in plain
-        if split != "train"
+        for split, other in pairs
     ]
 
 
 def judge(overlap: Overlap, given: bool, config: Leaks) -> Mistake | None:
-    """The mistake when too much of a split stands in train, else None.
+    """The mistake when too much of a split stands in the other one, else None.
 
     A number in `duplicate_share` is a limit on masked duplicates; null stands for `SAME_LIMIT` and `MASKED_LIMIT`. In a
     split that was drawn here (`given` false) only texts that are the same count: texts equal when masked were kept on
@@ -76,7 +84,7 @@ def judge(overlap: Overlap, given: bool, config: Leaks) -> Mistake | None:
         return None
     kind, num, share, bound_share = broken[-1]
     problem = (
-        f"{num} of {overlap.num_rows} {overlap.split} rows ({share:.1%}) have {kind} as a row of train; "
+        f"{num} of {overlap.num_rows} {overlap.split} rows ({share:.1%}) have {kind} as a row of {overlap.other}; "
         f"the limit is {bound_share:.1%}"
     )
     remedy = "data.leaks.action=warn to train all the same"

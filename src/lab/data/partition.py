@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from lab.data.labels import Survey
 from lab.data.source import ALL
-from lab.data.split import components, draw, text_units
+from lab.data.split import capped, components, draw, text_units
 from lab.errors import Mistake, RequestError
 from lab.schema import Data
 
@@ -61,8 +61,10 @@ def partition(surveys: Mapping[str, Survey], data: Data) -> Partition:
     tables = {split: split if split in surveys and split not in drawn and pool != ALL else pool for split in SPLITS}
     parts = {}
     for split in SPLITS:
-        kept = _capped(at[split], getattr(data.rows, split), data.split.seed)
-        parts[split] = _part(tables[split], surveys[tables[split]], kept)
+        found = surveys[tables[split]]
+        labels = list(found.labels.values()) if split == "train" else []  # held-out rows stay a fair sample
+        kept = capped(at[split], getattr(data.rows, split), data.split.seed, labels)
+        parts[split] = _part(tables[split], found, kept)
     return Partition(parts, drawn if pool != ALL else SPLITS, together)
 
 
@@ -92,13 +94,6 @@ def _refuse_impossible(units: npt.NDArray[np.generic], shares: Mapping[str, floa
         mistakes.append(Mistake("data.split", problem, "more rows, or files for val and test"))
     if mistakes:
         raise RequestError(mistakes)
-
-
-def _capped(at: Ints, most: int | None, seed: int) -> Ints:
-    """At most `most` places, drawn by `seed`, order kept."""
-    if most is None or len(at) <= most:
-        return at
-    return np.sort(np.random.default_rng(seed).choice(at, most, replace=False))
 
 
 def _part(table: str, found: Survey, at: Ints) -> Part:

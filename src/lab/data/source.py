@@ -21,6 +21,7 @@ from lab.data.labels import Columns
 from lab.data.maintenance import generate
 from lab.data.tables import Table, holds_text
 from lab.errors import Mistake, RequestError, listed, nearest
+from lab.record import HEAD_SUFFIXES, ROW_COLUMNS
 from lab.schema import Columned, Data, Files, Hub, Imdb, Maintenance
 
 ALL = "all"
@@ -44,6 +45,7 @@ class Source:
 def open_source(data: Data, cache: Path) -> Source:
     """Open what `data` asks for. Raises RequestError with everything that is wrong with paths and columns."""
     mistakes = wrong_names(_columns(data)) if isinstance(data, Columned) else []
+    mistakes += shared_sources(data) if data.leaks.action == "refuse" else []
     try:
         source = _opened(data, cache)
     except RequestError as error:
@@ -88,7 +90,7 @@ def _generated(data: Maintenance) -> Source:
 def _from_files(data: Files, cache: Path) -> Source:
     asked = {"path": data.path, "train": data.train, "val": data.val, "test": data.test}
     given = {key: (paths,) if isinstance(paths, str) else paths for key, paths in asked.items() if paths}
-    mistakes = _wrong_request(data, set(given))
+    mistakes = _wrong_request(data, set(given)) + _without_effect(data, [p for paths in given.values() for p in paths])
     wanted = _columns(data)
     opened: dict[str, list[Table]] = {key: [] for key in given}
     for key, paths in given.items():
@@ -126,6 +128,21 @@ def _wrong_request(data: Files, given: set[str]) -> list[Mistake]:
     return mistakes
 
 
+def _without_effect(data: Files, paths: Sequence[str]) -> list[Mistake]:
+    """Settings of text files where no file given is read by them."""
+    kinds = {files.kind_of(Path(path)) for path in paths}
+    if not kinds or None in kinds:
+        return []
+    mistakes = []
+    if data.delimiter is not None and "csv" not in kinds:
+        problem = "has no effect: no file given is CSV or TSV"
+        mistakes.append(Mistake("data.delimiter", problem, "data.delimiter=null", data.delimiter))
+    if codecs.lookup(data.encoding).name != "utf-8" and kinds == {"parquet"}:
+        problem = "has no effect: Parquet files keep their own"
+        mistakes.append(Mistake("data.encoding", problem, "data.encoding=utf-8", data.encoding))
+    return mistakes
+
+
 def _stacked(tables: Sequence[Table], columns: Columns) -> Table:
     """Tables of text columns, one after another."""
     import datasets
@@ -154,7 +171,7 @@ def missing_columns(columns: Columns, table: Table, name: str, delimiter: str | 
 
 
 def wrong_names(columns: Columns) -> list[Mistake]:
-    """Mistakes that need no file: a label that is a text column as well, a column named twice."""
+    """Mistakes that need no file: labels that are text columns as well, columns named twice, names that are taken."""
     mistakes = [
         Mistake(
             "data.labels", "is a text column as well: the label would stand in the text", "take it out of one", name
@@ -165,7 +182,34 @@ def wrong_names(columns: Columns) -> list[Mistake]:
     for key, names in (("data.text", columns.text), ("data.labels", columns.labels)):
         twice = sorted({name for name in names if names.count(name) > 1})
         mistakes += [Mistake(key, "is named twice", "name it once", name) for name in twice]
+    own = {*ROW_COLUMNS, *(name + suffix for name in columns.labels for suffix in HEAD_SUFFIXES)} - {*columns.text}
+    problem = "is also a column that test_predictions.parquet has of its own"
+    remedy = "rename the column in the file"
+    mistakes += [Mistake("data.labels", problem, remedy, name) for name in dict.fromkeys(columns.labels) if name in own]
     return mistakes
+
+
+def shared_sources(data: Data) -> list[Mistake]:
+    """A file, or a split of the hub, that stands for two splits: caps may hide it from the count of equal texts."""
+    if isinstance(data, Files):
+        asked = {"train": data.train, "val": data.val, "test": data.test}
+        listed_paths = {key: (paths,) if isinstance(paths, str) else paths or () for key, paths in asked.items()}
+        named = {f"data.{key}": [Path(path).expanduser() for path in paths] for key, paths in listed_paths.items()}
+        held = {key: {path.resolve(): str(path) for path in paths} for key, paths in named.items()}
+    elif isinstance(data, Hub | Imdb):
+        splits = {"train": data.splits.train, "val": data.splits.val, "test": data.splits.test}
+        held = {f"data.splits.{key}": {Path(name): name} if name else {} for key, name in splits.items()}
+    else:
+        return []
+    problem = "is {} as well, so rows that decide in training would be tested"
+    remedy = "another one, null to have the split drawn, or data.leaks.action=warn to train all the same"
+    pairs = [(one, other) for place, one in enumerate(held) for other in list(held)[place + 1 :]]
+    return [
+        Mistake(other, problem.format(one), remedy, name)
+        for one, other in pairs
+        for path, name in held[other].items()
+        if path in held[one]
+    ]
 
 
 def _imdb(data: Imdb, cache: Path) -> Source:

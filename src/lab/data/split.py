@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from lab.batches import MISSING
+
 Ints = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
 TRAIN = "train"
@@ -123,6 +125,43 @@ def _fill_empty(sides: Ints, sizes: Ints, num_drawn: int) -> None:
             richest = np.bincount(sides, minlength=num_drawn + 1).argmax()
             of_richest = np.flatnonzero(sides == richest)
             sides[of_richest[np.argmin(sizes[of_richest])]] = side
+
+
+def capped(at: Ints, most: int | None, seed: int, labels: Sequence[Ints] = ()) -> Ints:
+    """At most `most` of the rows `at`, ascending, drawn by `seed`; every class keeps a row where `most` allows it.
+
+    labels: per head (rows of the table,). A class that the draw lost gets one of its rows in exchange for a row whose
+    classes all have others.
+    """
+    if most is None or len(at) <= most:
+        return at
+    random = np.random.default_rng(seed)
+    places = random.choice(len(at), most, replace=False)
+    # 0 is MISSING, classes follow: no label is below it
+    codes = [np.unique(np.append(MISSING, head[at]), return_inverse=True)[1].reshape(-1)[1:] for head in labels]
+    counts = [np.bincount(code[places], minlength=int(code.max()) + 1) for code in codes]
+    kept = np.zeros(len(at), dtype=bool)
+    kept[places] = True
+    waiting = iter(random.permutation(places).tolist())
+    for code, count in zip(codes, counts, strict=True):
+        for lost in range(1, len(count)):
+            if count[lost]:
+                continue
+            spare = next((row for row in waiting if _is_spare(row, codes, counts)), None)
+            if spare is None:
+                break
+            shown = int(random.choice(np.flatnonzero(code == lost)))
+            for row, sign in ((spare, -1), (shown, 1)):
+                kept[row] = sign > 0
+                for each, held in zip(codes, counts, strict=True):
+                    held[each[row]] += sign
+    rows: Ints = at[kept]
+    return rows
+
+
+def _is_spare(row: int, codes: Sequence[Ints], counts: Sequence[Ints]) -> bool:
+    """Whether each class of a row (0: no label) has another row."""
+    return all(code[row] == 0 or count[code[row]] > 1 for code, count in zip(codes, counts, strict=True))
 
 
 def text_units(plain: Hashes, masked: Hashes, limit: int) -> Hashes:

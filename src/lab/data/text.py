@@ -13,9 +13,10 @@ import numpy.typing as npt
 
 from lab.batches import HeadSpec, TextBatch, TextSpec, Tokenizer
 from lab.data.buckets import Draw, EvalDraws, TrainDraws
+from lab.data.cache import prune
 from lab.data.corpus import Corpus
 from lab.data.loader import Loader, TokenRows
-from lab.data.tokens import full_lengths, prune, tokenise
+from lab.data.tokens import full_lengths, tokenise
 from lab.errors import Mistake, RequestError
 from lab.schema import Cache, Data
 

@@ -1,21 +1,17 @@
 """Tokenised texts on disk: made once per (texts, tokenizer, length), memory-mapped, shared by runs and loader workers.
 
-A split is two flat files: the ids of all rows behind one another, and where each row starts. Written to a folder aside
-that is renamed, so two runs that start together never read half of it; least recently used entries make room.
+A split is two flat files: the ids of all rows behind one another, and where each row starts.
 """
 
 import hashlib
-import os
-import shutil
-import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from lab.batches import Ids, Tokenizer
+from lab.data.cache import made
 from lab.data.corpus import Texts
 
 CHUNK = 1000
@@ -62,7 +58,7 @@ def tokenise(
                 ticks(len(rows))
         np.save(aside / "offsets.npy", np.cumsum(np.concatenate(counts)))
 
-    _made(folder, fill)
+    made(folder, fill)
     return Tokens(folder)
 
 
@@ -77,45 +73,9 @@ def full_lengths(
             yield from tokenizer.lengths(batch)
             ticks(len(batch))
 
-    _made(folder, lambda aside: np.save(aside / "lengths.npy", np.fromiter(counted(), np.int32)))
+    made(folder, lambda aside: np.save(aside / "lengths.npy", np.fromiter(counted(), np.int32)))
     lengths: npt.NDArray[np.int32] = np.load(folder / "lengths.npy")
     return lengths
-
-
-def prune(cache: Path, max_gib: float) -> int:
-    """Remove least recently used entries until the tokens take at most `max_gib`; gives the number removed."""
-    root = cache / "tokens"
-    entries = [entry for entry in root.glob("[!.]*") if entry.is_dir()] if root.is_dir() else []
-    sizes, used = dict[Path, int](), dict[Path, float]()
-    for entry in entries:
-        with suppress(FileNotFoundError):  # another run made room meanwhile
-            sizes[entry], used[entry] = sum(file.stat().st_size for file in entry.iterdir()), entry.stat().st_mtime
-    total, removed = sum(sizes.values()), 0
-    for entry in sorted(used, key=lambda entry: used[entry]):
-        if total <= max_gib * 2**30:
-            break
-        shutil.rmtree(entry, ignore_errors=True)
-        total, removed = total - sizes[entry], removed + 1
-    return removed
-
-
-def _made(folder: Path, fill: Callable[[Path], object]) -> None:
-    """Let `fill` make `folder` unless it is there; mark it used now."""
-    if not folder.is_dir():
-        aside = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
-        try:
-            fill(aside)
-            try:
-                aside.rename(folder)
-            except OSError:
-                if not folder.is_dir():  # else another run was quicker, with the same content
-                    raise
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
-    now = time.time()
-    os.utime(folder, (now, now))
 
 
 def _digest(*parts: str) -> str:

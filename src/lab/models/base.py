@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lab.models.optim import adamw, parameter_groups, schedule
+from lab.models.optim import adamw, multiplier, parameter_groups, schedule
 from lab.schema import Optimizer as OptimizerConfig
 from lab.schema import Scheduler
 
@@ -100,7 +100,12 @@ class Task(pl.LightningModule, ABC):
             scores = self.tallies[split].scores()
             self.log_dict({f"{split}/{name}": value for name, value in scores.items()}, batch_size=1)
         if self.trainer.state.fn == "fit":
-            self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"], batch_size=1)
+            self.log("lr", self._rate(), batch_size=1)
+
+    def _rate(self) -> float:
+        """The full rate, before layer-wise decay, of the last optimizer step done (the optimizer holds the next)."""
+        plan, done = self.training_plan, self.trainer.global_step - 1
+        return plan.optimizer.lr * multiplier(done, plan.scheduler, plan.epoch_ends[-1], plan.epoch_ends)
 
     def on_test_epoch_start(self) -> None:
         self.tallies["test"].reset()

@@ -34,7 +34,8 @@ def head_loss(logits: Tensor, labels: Tensor, weights: Tensor, smoothing: float)
     summed = functional.cross_entropy(
         logits.float(), labels, weights, ignore_index=MISSING, label_smoothing=smoothing, reduction="sum"
     )
-    return summed, weights[labels[labels != MISSING]].sum()
+    known = labels != MISSING  # weighed by 0 or 1, not picked, which would make a GPU wait
+    return summed, (weights[torch.where(known, labels, 0)] * known).sum()
 
 
 class HeadLosses(nn.Module):

@@ -18,7 +18,10 @@ from lab.schema import Loss
 
 
 class HeadTally(Tally):
-    """Per head: confusion matrix, summed loss and label weight; for two classes also the second's probability."""
+    """Per head: confusion matrix, summed loss and label weight; for two classes also the second's probability.
+
+    Sums stay on the device of the logits and are read once an epoch: reading them for each batch would make a GPU wait.
+    """
 
     def __init__(self, heads: tuple[HeadSpec, ...], losses: HeadLosses, ranked: bool) -> None:
         self.heads, self.losses = heads, losses
@@ -33,31 +36,47 @@ class HeadTally(Tally):
 
     @torch.no_grad()
     def add(self, index: int, logits: Tensor, labels: Tensor, summed: Tensor, weight: Tensor) -> None:
+        self._follow(logits.device)
         num_classes = self.heads[index].num_classes
-        self.matrices[index] += confusion(logits.argmax(-1), labels, num_classes).cpu()
-        self.sums[index] += torch.stack([summed, weight]).double().cpu()
+        self.matrices[index] += confusion(logits.argmax(-1), labels, num_classes)
+        self.sums[index] += torch.stack([summed, weight]).double()
         if self.ranked and num_classes == 2:
-            self.binary[index].append((logits.float().softmax(-1)[:, 1].cpu(), labels.cpu()))
+            self.binary[index].append((logits.float().softmax(-1)[:, 1], labels))
 
     def scores(self) -> dict[str, float]:
-        means = self.sums[:, 0] / self.sums[:, 1]
+        sums = self.sums.cpu()
+        means = sums[:, 0] / sums[:, 1]
         per_head = {}
         for index, head in enumerate(self.heads):
-            values = scores(self.matrices[index])
+            values = scores(self.matrices[index].cpu())
             if self.binary[index]:
                 probabilities, labels = zip(*self.binary[index], strict=True)
-                values["auc"] = auroc(torch.cat(probabilities), torch.cat(labels))
+                values["auc"] = auroc(torch.cat(probabilities).cpu(), torch.cat(labels).cpu())
             per_head[head.name] = values | {"loss": float(means[index])}
-        known = ~means.isnan()
-        with torch.no_grad():
-            total = self.losses(means.nan_to_num().float().to(self.losses.head_weights.device), known.float())
-        return mean_over_heads(per_head) | {"loss": float(total)}
+        return mean_over_heads(per_head) | {"loss": float(self.total(means))}
+
+    @torch.no_grad()
+    def total(self, means: Tensor) -> Tensor:
+        """Mean losses of the heads (H,) as one, weighed as in training; heads without rows (NaN) are left out."""
+        means = means.float().to(self.losses.head_weights.device)
+        total: Tensor = self.losses(means.nan_to_num(), (~means.isnan()).float())
+        return total
 
     def state(self) -> dict[str, Any]:
-        return {"matrices": [matrix.clone() for matrix in self.matrices], "sums": self.sums.clone()}
+        return {
+            "matrices": [matrix.to("cpu", copy=True) for matrix in self.matrices],
+            "sums": self.sums.to("cpu", copy=True),
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
-        self.matrices, self.sums = list(state["matrices"]), state["sums"]
+        self.matrices = [matrix.clone() for matrix in state["matrices"]]
+        self.sums = state["sums"].clone()
+
+    def _follow(self, device: torch.device) -> None:
+        """To the device of the logits, once an epoch or after a resume."""
+        if self.sums.device != device:
+            self.matrices = [matrix.to(device) for matrix in self.matrices]
+            self.sums = self.sums.to(device)
 
 
 class MultitaskTextClassifier(Task):

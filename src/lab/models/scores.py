@@ -15,10 +15,14 @@ NAMES = ("accuracy", "balanced_accuracy", "precision_macro", "recall_macro", "f1
 
 
 def confusion(predicted: Tensor, truth: Tensor, num_classes: int) -> Tensor:
-    """(K, K) int64 counts of predictions (N,) against truth (N,); rows with a missing label are left out."""
+    """(K, K) int64 counts of predictions (N,) against truth (N,); rows with a missing label are left out.
+
+    Rows are weighed by 0 or 1, not picked: how many there are is not known before a GPU has been waited for.
+    """
     known = truth != MISSING
-    cells = truth[known] * num_classes + predicted[known]
-    return torch.bincount(cells, minlength=num_classes**2).reshape(num_classes, num_classes)
+    cells = torch.where(known, truth * num_classes + predicted, 0)
+    counts = torch.zeros(num_classes**2, dtype=torch.long, device=truth.device)
+    return counts.index_add(0, cells, known.long()).reshape(num_classes, num_classes)
 
 
 def scores(matrix: Tensor) -> dict[str, float]:

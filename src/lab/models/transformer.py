@@ -7,6 +7,7 @@ dropout). Attention is PyTorch's fused one (sdpa) where the family has it. Shape
 
 import inspect
 import json
+import logging
 import pickle
 import re
 from collections.abc import Iterator
@@ -23,11 +24,14 @@ from transformers.utils import logging as transformers_logging
 
 from lab.batches import Tokenizer
 from lab.errors import Mistake, RequestError, listed
+from lab.models.architecture import known, unlike
 from lab.models.hub import locate
 from lab.models.pooling import Pooling, pool
 from lab.models.text_encoder import ARCHITECTURE_FILE, TextEncoder
 from lab.record import write_whole
 from lab.schema import Encoder
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,9 @@ def load_transformer(model: Encoder, tokenizer: Tokenizer) -> PreTrainedModel:
     folder = locate(model)
     config = read_config(folder)
     value = model.path or model.package
+    overruled = unlike(config, known(model.architecture)) if model.architecture else []
+    if overruled:
+        log.warning("model.architecture has no effect with pretrained weights, which have %s", listed(overruled))
     try:
         with _quiet():
             transformer, report = AutoModel.from_pretrained(
@@ -172,7 +179,7 @@ def new_config(model: Encoder) -> PretrainedConfig:
     if model.path is not None and Path(model.path).expanduser().is_dir():
         problem = "the folder would not be read: model.pretrained=false means random weights"
         raise RequestError(Mistake("model.path", problem, "model.pretrained=true, or leave model.path out", model.path))
-    return _config(dict(model.architecture), "model.architecture", None)
+    return _config(known(model.architecture), "model.architecture", None)
 
 
 def position_limit(config: PretrainedConfig, pad_id: int) -> int:

@@ -106,4 +106,4 @@ def _line(name: str, values: npt.NDArray[np.float64], support: int, width: int) 
 def heads_report(matrices: Mapping[str, Counts], classes: Mapping[str, Sequence[str]]) -> str:
     """The classification report of every head, one below the other: the text of `classification_report.txt`."""
     reports = [f"{head}\n\n{classification_report(matrix, classes[head])}" for head, matrix in matrices.items()]
-    return "\n\n\n".join(reports) + "\n"
+    return "\n\n".join(reports) + "\n"

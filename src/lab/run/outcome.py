@@ -3,12 +3,13 @@
 Everything is computed from the predictions on disk order, so that tables, matrices and scores are of the same rows.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import torch
 
 from lab.batches import MISSING, HeadSpec
@@ -17,8 +18,10 @@ from lab.data.corpus import Rows
 from lab.models.scores import confusion, mean_over_heads, scores
 from lab.record import RunFolder
 from lab.report import figures
-from lab.report.outcome import classification_report
+from lab.report.outcome import heads_report
 
+LOGGED_ROWS = 10_000
+"""As many rows as a table of W&B shows; all are in test_predictions.parquet."""
 Labels = Mapping[str, npt.NDArray[np.int64]]
 
 
@@ -26,14 +29,21 @@ Labels = Mapping[str, npt.NDArray[np.int64]]
 class Tested:
     """Results on the test rows.
 
-    Scores of the model and of what it is compared with, one matrix (K, K) per head, the columns of the predictions.
+    Scores of the model and of what it is compared with, and one matrix (K, K) per head. predictions: per column a list,
+    Arrow array or numpy array of all rows. columns: the first `LOGGED_ROWS` rows as lists, without the columns that
+    hold a list a row: what loggers can show.
     """
 
     metrics: dict[str, float]
     baselines: dict[str, dict[str, float]]
     reference: dict[str, float] | None
     matrices: dict[str, npt.NDArray[np.int64]]
-    columns: dict[str, list[object]]
+    predictions: dict[str, Any]
+
+    @property
+    def columns(self) -> dict[str, list[object]]:
+        flat = {name: values for name, values in self.predictions.items() if getattr(values, "ndim", 1) == 1}
+        return {name: pa.array(values[:LOGGED_ROWS]).to_pylist() for name, values in flat.items()}
 
 
 def score_labels(predicted: Labels, truth: Labels, heads: tuple[HeadSpec, ...]) -> dict[str, float]:
@@ -73,18 +83,22 @@ def tested(
         ).numpy()
         for head in heads
     }
-    columns: dict[str, list[object]] = {
-        "row": rows.source_rows.tolist(),
-        "text": [text for batch in rows.texts.batches(1000) for text in batch],
+    columns: dict[str, Any] = {
+        "row": rows.source_rows,
+        "text": pa.chunked_array([pa.array(batch, pa.string()) for batch in rows.texts.batches(1000)], pa.string()),
     }
     for head, table in zip(heads, probabilities, strict=True):
-        truth = rows.labels[head.name].tolist()
-        columns[head.name] = [None if label == MISSING else head.classes[label] for label in truth]
-        columns[f"{head.name}_predicted"] = [head.classes[label] for label in predicted[head.name].tolist()]
-        columns[f"{head.name}_probability"] = table.max(1).values.tolist()
-        columns[f"{head.name}_probabilities"] = table.tolist()
+        columns[head.name] = _names(rows.labels[head.name], head)
+        columns[f"{head.name}_predicted"] = _names(predicted[head.name], head)
+        columns[f"{head.name}_probability"] = table.max(1).values.numpy()
+        columns[f"{head.name}_probabilities"] = table.numpy()
     baselines = {"majority": majority(rows, heads)}
     return Tested(metrics, baselines, bayes(rows, heads), matrices, columns)
+
+
+def _names(labels: npt.NDArray[np.int64], head: HeadSpec) -> "pa.StringArray":
+    """Class names of (N,) class indices; null for a missing label."""
+    return pa.array(head.classes, pa.string()).take(pa.array(labels, mask=labels == MISSING))
 
 
 def split_metrics(history: list[dict[str, Any]], epoch: int | None) -> dict[str, dict[str, float]]:
@@ -102,10 +116,21 @@ def split_metrics(history: list[dict[str, Any]], epoch: int | None) -> dict[str,
 
 def write(folder: RunFolder, result: Tested, heads: tuple[HeadSpec, ...]) -> None:
     """test_predictions.parquet, classification_report.txt and one confusion matrix per head."""
-    folder.write_predictions(result.columns)
-    report = [f"{head.name}\n\n{classification_report(result.matrices[head.name], head.classes)}" for head in heads]
-    folder.write_text("classification_report.txt", "\n\n".join(report) + "\n")
-    for head in heads:
+    folder.write_predictions(result.predictions)
+    classes = {head.name: head.classes for head in heads}
+    folder.write_text("classification_report.txt", heads_report(result.matrices, classes))
+    for head, name in zip(heads, figure_names([head.name for head in heads]), strict=True):
         figure = figures.confusion_matrix(result.matrices[head.name], head.classes, head.name)
-        name = "".join(sign if sign.isalnum() else "_" for sign in head.name)
-        figures.save_png(figure, folder.figures / f"confusion_{name}.png")
+        figures.save_png(figure, folder.figures / f"{name}.png")
+
+
+def figure_names(heads: Sequence[str]) -> list[str]:
+    """File names without ending, told apart by a number where only signs or case differ ("causa 1", "Causa_1")."""
+    names: list[str] = []
+    taken: set[str] = set()
+    for head in heads:
+        name = "confusion_" + "".join(sign if sign.isalnum() else "_" for sign in head)
+        numbered = (name, *(f"{name}_{number}" for number in range(2, len(heads) + 2)))
+        names.append(next(free for free in numbered if free.casefold() not in taken))
+        taken.add(names[-1].casefold())
+    return names

@@ -1,0 +1,103 @@
+"""The cache folder that runs share: `tokens/` (tokenised texts) and `files/` (Arrow copies of files), one size limit.
+
+An entry is a folder, made aside under a hidden name and renamed, so nobody reads half of one; of two runs that make the
+same entry the second takes what the first left. Processes share no lock: each marks what it uses by its time, and what
+was used within the hour is never removed.
+"""
+
+import contextlib
+import errno
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+PARTS = ("tokens", "files")
+IN_USE_S = 3600.0
+"""What was used so recently may be about to be opened by another process."""
+ABANDONED_S = 86400.0
+"""A hidden folder that nothing was written to for so long was left by a process that was killed."""
+
+
+def made(folder: Path, fill: Callable[[Path], object]) -> None:
+    """Let `fill` make `folder` unless it is there; mark it used now."""
+    if mark_used(folder):
+        return
+    aside = _hidden(folder)
+    aside.mkdir(parents=True)
+    try:
+        fill(aside)
+        try:
+            aside.rename(folder)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):  # else another process made it in the meantime
+                raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    mark_used(folder)
+
+
+def mark_used(folder: Path) -> bool:
+    """Set the time of an entry to now; False where there is none."""
+    try:
+        os.utime(folder)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def prune(cache: Path, max_gib: float) -> int:
+    """Remove least recently used entries until all take at most `max_gib`; gives the number removed.
+
+    What was used within the hour stays, whatever the limit. Other processes may make and remove entries meanwhile.
+    """
+    now, entries = time.time(), []
+    for entry in _folders(cache):
+        size, used_s = _size_and_time(entry)
+        if not entry.name.startswith("."):
+            entries.append((used_s, size, entry))
+        elif now - used_s > ABANDONED_S:
+            shutil.rmtree(entry, ignore_errors=True)
+    total, removed = sum(size for _, size, _ in entries), 0
+    for _, size, entry in sorted(entries):
+        if total <= max_gib * 2**30:
+            break
+        if _removed(entry, now - IN_USE_S):
+            total, removed = total - size, removed + 1
+    return removed
+
+
+def _folders(cache: Path) -> Iterator[Path]:
+    for part in PARTS:
+        with contextlib.suppress(FileNotFoundError):
+            yield from [entry for entry in (cache / part).iterdir() if entry.is_dir()]
+
+
+def _size_and_time(entry: Path) -> tuple[int, float]:
+    """Bytes, and the latest time anything in it was written or marked; what vanishes meanwhile counts as nothing."""
+    size, latest = 0, 0.0
+    inside = (Path(folder, name) for folder, folders, files in os.walk(entry) for name in (*folders, *files))
+    for path in (entry, *inside):
+        with contextlib.suppress(FileNotFoundError):
+            stat = path.stat()
+            size, latest = size + stat.st_size, max(latest, stat.st_mtime)
+    return size, latest
+
+
+def _removed(entry: Path, before_s: float) -> bool:
+    """Whether the entry was removed: not where it was used after `before_s` or another process was first."""
+    aside = _hidden(entry)
+    try:
+        if _size_and_time(entry)[1] > before_s:
+            return False
+        entry.rename(aside)  # at once, so that nobody opens half of it
+    except FileNotFoundError:
+        return False
+    shutil.rmtree(aside, ignore_errors=True)
+    return True
+
+
+def _hidden(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:12]}.part")

@@ -1,0 +1,131 @@
+"""The shared cache under several processes at once."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lab.data import cache
+from lab.data.files import open_file
+
+WORKER = """
+import sys, time
+from pathlib import Path
+from lab.data import cache
+
+root, go = Path(sys.argv[1]), Path(sys.argv[2])
+cache.IN_USE_S = float(sys.argv[3])
+
+def fill(aside):
+    for number in range(3):
+        (aside / f"{number}.bin").write_bytes(b"x" * 1000)
+
+print("ready", flush=True)
+while not go.exists():
+    time.sleep(0.001)
+for turn in range(150):
+    cache.made(root / "tokens" / str(turn % 10), fill)
+    cache.prune(root, 2000 / 2**30)
+"""
+
+
+def entry(folder: Path, num_bytes: int, age_s: float) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "values.bin").write_bytes(b"x" * num_bytes)
+    aged(folder, age_s)
+    return folder
+
+
+def aged(folder: Path, age_s: float) -> None:
+    then = time.time() - age_s
+    for path in (*folder.rglob("*"), folder):
+        os.utime(path, (then, then))
+
+
+def names(root: Path) -> set[str]:
+    return {entry.name for part in cache.PARTS for entry in (root / part).glob("*")}
+
+
+def test_least_recently_used_entries_make_room_in_tokens_and_files_alike(tmp_path: Path) -> None:
+    entry(tmp_path / "tokens" / "new", 500_000, 7200)
+    entry(tmp_path / "files" / "old", 500_000, 9000)
+    entry(tmp_path / "tokens" / "older", 500_000, 9900)
+    assert cache.prune(tmp_path, 600_000 / 2**30) == 2
+    assert names(tmp_path) == {"new"}
+    assert cache.prune(tmp_path / "nothing here", 1) == 0
+
+
+def test_what_is_in_use_or_being_written_stays_and_what_a_killed_process_left_goes(tmp_path: Path) -> None:
+    entry(tmp_path / "tokens" / "used", 1000, 60)
+    entry(tmp_path / "tokens" / ".written.part", 1000, 7200)
+    entry(tmp_path / "tokens" / ".left.part", 1000, 2 * 86400)
+    long_run = entry(tmp_path / "tokens" / "old but marked", 1000, 9000)
+    assert cache.mark_used(long_run)
+    assert cache.prune(tmp_path, 0) == 0
+    assert names(tmp_path) == {"used", ".written.part", "old but marked"}
+
+
+def test_hidden_folders_count_for_nothing(tmp_path: Path) -> None:
+    entry(tmp_path / "tokens" / "old", 1000, 9000)
+    entry(tmp_path / "tokens" / ".written.part", 1_000_000, 60)
+    assert cache.prune(tmp_path, 50_000 / 2**30) == 0
+
+
+def test_of_two_that_make_the_same_entry_the_first_wins(tmp_path: Path) -> None:
+    folder = tmp_path / "tokens" / "entry"
+
+    def slow(aside: Path) -> None:
+        (aside / "values.bin").write_text("second")
+        cache.made(folder, lambda aside: (aside / "values.bin").write_text("first"))
+
+    cache.made(folder, slow)
+    assert (folder / "values.bin").read_text() == "first"
+    assert names(tmp_path) == {"entry"}
+
+
+def test_an_entry_that_cannot_be_made_leaves_nothing(tmp_path: Path) -> None:
+    def fails(aside: Path) -> None:
+        (aside / "values.bin").write_text("half")
+        raise OSError("no space")
+
+    with pytest.raises(OSError, match="no space"):
+        cache.made(tmp_path / "tokens" / "entry", fails)
+    assert not names(tmp_path)
+
+
+def test_a_file_read_again_is_marked_as_used(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("texto,modo\nuno,A\n")
+    open_file(path, "data.path", None, "utf-8", tmp_path / "cache")
+    (folder,) = (tmp_path / "cache" / "files").iterdir()
+    aged(folder, 9000)
+    open_file(path, "data.path", None, "utf-8", tmp_path / "cache")
+    assert cache.prune(tmp_path / "cache", 0) == 0
+    aged(folder, 9000)
+    assert cache.prune(tmp_path / "cache", 0) == 1
+
+
+@pytest.mark.parametrize("in_use_s", ["3600", "-1"])
+def test_processes_that_make_and_prune_the_same_entries_do_not_trip_each_other(tmp_path: Path, in_use_s: str) -> None:
+    go = tmp_path / "go"
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", WORKER, str(tmp_path), str(go), in_use_s],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    for process in started:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    go.touch()
+    errors = [process.communicate(timeout=120)[1] for process in started]
+    assert [process.returncode for process in started] == [0, 0, 0, 0], "\n".join(errors)
+    assert not [name for name in names(tmp_path) if name.startswith(".")]
+    if in_use_s == "3600":
+        assert names(tmp_path) == {str(number) for number in range(10)}
