@@ -45,7 +45,7 @@ def test_hydra_settings_are_chosen_somewhere(choice: str) -> None:
 def test_file_says_what_it_is_for(path: Path) -> None:
     """Models, recipes and data say so in their first lines; plain YAML readers can read all of them."""
     yaml.safe_load(path.read_text(encoding="utf-8"))
-    if path.parent.name in ("model", "data", "experiment", "hydra") or path.parent == CONF:
+    if path.parent.name in ("model", "data", "experiment", "hydra", "sweep") or path.parent == CONF:
         assert any(line.startswith("# ") and "@package" not in line for line in path.read_text().splitlines()[:3])
 
 

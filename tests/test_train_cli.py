@@ -67,6 +67,11 @@ def asked(out: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
 
 
+def printed(folder: Path) -> str:
+    """What the jobs of a multirun printed, in their order."""
+    return "".join(path.read_text() for path in sorted(folder.glob("*/output.log")))
+
+
 def test_every_mistake_is_named_at_once_and_nothing_is_made(here: Path) -> None:
     code, out, err = run("model=betto", "optimizr.lr=1", "trainer.precision=17", "+foo=1")
     assert code == 2
@@ -181,22 +186,25 @@ def test_a_stop_from_outside_ends_in_130(number: signal.Signals) -> None:
 
 
 def test_the_jobs_of_a_multirun_go_on_when_one_fails(here: Path) -> None:
-    code, out, err = run("-m", "seed=1,2,3", "hydra.sweep.dir=out", ending="odd")
+    code, _, err = run("-m", "seed=1,2,3", "hydra.sweep.dir=out", ending="odd")
     assert code == 1
-    assert [told["seed"] for told in asked(out)] == [1, 2, 3]
-    assert [told["command"] for told in asked(out)] == [f"python {TRAIN} seed={seed}" for seed in (1, 2, 3)]
+    assert [told["seed"] for told in asked(printed(here / "out"))] == [1, 2, 3]
+    assert [told["command"] for told in asked(printed(here / "out"))] == [
+        f"python {TRAIN} seed={seed}" for seed in (1, 2, 3)
+    ]
     assert {path.name for path in (here / "out").iterdir()} == {"0", "1", "2", "multirun.yaml"}
     assert "The run failed" in (here / "out" / "0" / "train.log").read_text()
     assert "Traceback" not in err
 
 
-@pytest.mark.usefixtures("here")
-def test_a_search_with_optuna_gets_the_objective() -> None:
+def test_a_search_with_optuna_gets_the_objective(here: Path) -> None:
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
     lr = "optimizer.lr=interval(1e-5,1e-3)"
-    code, out, err = run("-m", "hydra/sweeper=optuna", "hydra.sweeper.n_trials=2", lr, ending="done")
+    code, _, err = run(
+        "-m", "hydra/sweeper=optuna", "hydra.sweeper.n_trials=2", "hydra.sweep.dir=out", lr, ending="done"
+    )
     assert code == 0, err
-    assert len(asked(out)) == 2
+    assert len(asked(printed(here / "out"))) == 2
 
 
 def test_resume_and_test_go_to_the_runs_own_config_and_folder(here: Path) -> None:

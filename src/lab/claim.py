@@ -21,6 +21,9 @@ from lab.errors import EXIT_FAILED, EXIT_REQUEST, Mistake, RequestError, in_a_bl
 JOB_MARKS = ("hydra.job.num", "hydra.job.id", "hydra:job.num", "hydra:job.id")
 """What keeps the folders of a multirun's jobs apart, besides the overrides themselves."""
 
+STUDIES = "lab.sweep.plugin.LabSweeper"
+"""The sweeper that goes on in a folder that exists, and sees to it itself that nothing is overwritten."""
+
 
 class ClaimFolder(Callback):
     """Hydra callback; exits with code 2 and a message where a folder cannot be had."""
@@ -39,7 +42,8 @@ class ClaimFolder(Callback):
                 raise RequestError(
                     Mistake("hydra.sweep.subdir", problem, "'hydra.sweep.subdir=${hydra.job.num}'", template)
                 )
-            _claim(config.hydra.sweep, "hydra.sweep.dir")
+            if config.hydra.sweeper._target_ != STUDIES:
+                _claim(config.hydra.sweep, "hydra.sweep.dir")
 
 
 def tells_jobs_apart(template: str, excluded: Iterable[str]) -> bool:

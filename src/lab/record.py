@@ -4,14 +4,16 @@ Every file is written aside and renamed, so that a reader never sees half of one
 run that is killed keeps the record of its start, whose status says that no end was recorded. Imports no torch.
 """
 
+import csv
 import json
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
+import yaml
 
 SCHEMA_VERSION = 1
 Status = Literal["completed", "early_stopped", "terminated", "failed", "interrupted"]
@@ -125,6 +127,72 @@ class RunFolder:
 
         table = pyarrow.table({name: column(values) for name, values in columns.items()})
         write_whole(self.predictions, lambda aside: pyarrow.parquet.write_table(table, aside))
+
+
+class StudyFolder:
+    """A sweep on disk: study.yaml, journal.log, trials.csv, summary.json, experiment/best.yaml, a folder a trial."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def journal(self) -> Path:
+        return self.path / "journal.log"
+
+    @property
+    def lock(self) -> Path:
+        return self.path / ".lock"
+
+    def trial(self, name: int | str) -> RunFolder:
+        return RunFolder(self.path / str(name))
+
+    def read_study(self) -> dict[str, Any] | None:
+        """study.yaml, None where the study is new."""
+        path = self.path / "study.yaml"
+        return yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+    def write_study(self, study: Mapping[str, object]) -> None:
+        """What the study is: space, goal, policy, limits, and the fingerprints a resume is held to."""
+        text = yaml.safe_dump(plain(study), sort_keys=False, allow_unicode=True)
+        write_whole(self.path / "study.yaml", lambda aside: aside.write_text(text, encoding="utf-8"))
+
+    def write_trials(self, rows: Sequence[Mapping[str, object]]) -> None:
+        """trials.csv: one row a trial; columns are those of all rows, in the order they come up."""
+        names = list(dict.fromkeys(name for row in rows for name in row))
+
+        def write(aside: Path) -> None:
+            with aside.open("w", encoding="utf-8", newline="") as file:
+                table = csv.DictWriter(file, names, lineterminator="\n")
+                table.writeheader()
+                table.writerows(rows)
+
+        write_whole(self.path / "trials.csv", write)
+
+    def write_summary(self, summary: Mapping[str, object]) -> None:
+        text = json.dumps(plain(summary), indent=2, ensure_ascii=False) + "\n"
+        write_whole(self.path / "summary.json", lambda aside: aside.write_text(text, encoding="utf-8"))
+
+
+def write_best(folder: Path, run: RunFolder, words: str) -> Path:
+    """experiment/best.yaml in `folder`: the recipe of `run`, for `--config-dir folder experiment=best`.
+
+    words: one line on why it is the best. What tells runs apart but not models (name, tags, loggers) is left out.
+    """
+    config = yaml.safe_load(run.config.read_text(encoding="utf-8"))
+    hydra = yaml.safe_load((run.path / ".hydra" / "hydra.yaml").read_text(encoding="utf-8"))["hydra"]
+    chosen = {
+        group: choice
+        for group, choice in hydra["runtime"]["choices"].items()
+        if isinstance(choice, str) and "/" not in group and group not in ("experiment", "sweep", "logger")
+    }
+    recipe = {"defaults": [{f"override /{group}": choice} for group, choice in chosen.items()] + ["_self_"]}
+    recipe |= {
+        key: value for key, value in config.items() if key not in ("run_name", "tags", "resume", "test", "logger")
+    }
+    text = f"# @package _global_\n# {words}\n" + yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True)
+    path = folder / "experiment" / "best.yaml"
+    write_whole(path, lambda aside: aside.write_text(text, encoding="utf-8"))
+    return path
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:

@@ -19,7 +19,7 @@ SHORT = {
 }  # fmt: skip
 """How keys appear in a run's name; others appear by their last part."""
 
-UNNAMED = ("name", "run_name", "tags", "resume", "test", "logger", "cache", "objective", "trainer.accelerator",
+UNNAMED = ("sweep", "name", "run_name", "tags", "resume", "test", "logger", "cache", "objective", "trainer.accelerator",
            "trainer.threads", "trainer.log_every_n_steps", "data.num_workers", "data.path", "data.train", "data.val",
            "data.test", "data.text", "data.labels", "callbacks.progress", "callbacks.curves")  # fmt: skip
 """Keys, and what is below them, that do not tell two models apart."""
@@ -89,7 +89,10 @@ def command(typed: Typed, job_overrides: Sequence[str] | None = None) -> str:
     kept = [override for override in own if split(override)[0] not in ("hydra.run.dir", "hydra.mode")]
     if job_overrides is not None:
         kept = [
-            override for override in kept if not override.startswith(("hydra.sweep", "hydra/sweeper", "hydra/launcher"))
+            override
+            for override in kept
+            if not override.startswith(("hydra.sweep", "hydra/sweeper", "hydra.launcher", "hydra/launcher", "sweep."))
+            and split(override)[0] != "resume"
         ]
     options = [
         ("--config-path", typed.config_path),

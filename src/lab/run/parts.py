@@ -20,9 +20,11 @@ from lab.callbacks.overfit import OverfitMonitor
 from lab.callbacks.progress import Progress
 from lab.callbacks.record import History
 from lab.callbacks.resources import Resources
+from lab.callbacks.terminate import Terminate
 from lab.errors import Mistake, RequestError
 from lab.record import RunFolder
 from lab.schema import Config, Objective, Trainer
+from lab.sweep.reporter import connected
 
 log = logging.getLogger(__name__)
 
@@ -35,13 +37,14 @@ class Callbacks:
     early_stopping: EarlyStopping | None
     overfit: OverfitMonitor | None
     resources: Resources | None
+    terminate: Terminate | None
     every: list[pl.Callback]
 
     @classmethod
     def for_test(cls, folder: RunFolder, goal: Objective) -> "Callbacks":
         """None but the checkpoint callback, which does nothing in a test and keeps Lightning from adding its own."""
         best = BestAndLast(folder, goal.metric, goal.mode, None)
-        return cls(best, None, None, None, [best])
+        return cls(best, None, None, None, None, [best])
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,8 @@ def callbacks(config: Config, folder: RunFolder) -> Callbacks:
         )
     overfit = OverfitMonitor(goal.metric, chosen.overfit.gap, goal.mode) if chosen.overfit.gap is not None else None
     resources = Resources() if chosen.resources.enabled else None
+    reporter = connected()
+    terminate = Terminate(reporter, goal.metric) if reporter is not None else None
     freeze, accumulate = chosen.freeze, chosen.accumulate
     every = [
         Progress(goal.metric, chosen.progress.refresh),
@@ -89,6 +94,7 @@ def callbacks(config: Config, folder: RunFolder) -> Callbacks:
         NanGuard() if chosen.nan_guard.enabled else None,
         resources,
         early,
+        terminate,
         overfit,
         History(folder),
         Curves(folder, goal.metric, chosen.curves.png, chosen.curves.gif)
@@ -96,7 +102,8 @@ def callbacks(config: Config, folder: RunFolder) -> Callbacks:
         else None,
         best,
     ]
-    return Callbacks(best, early, overfit, resources, [callback for callback in every if callback is not None])
+    there: list[pl.Callback] = [callback for callback in every if callback is not None]
+    return Callbacks(best, early, overfit, resources, terminate, there)
 
 
 def trainer(config: Config, where: Hardware, folder: Path, parts: Callbacks, loggers: list[Logger]) -> pl.Trainer:

@@ -89,7 +89,7 @@ def _start(run: RunFolder, config: Config, where: parts.Hardware, command: str, 
 
 
 def _write_config(run: RunFolder, config: Config) -> None:
-    asked = config.model_copy(update={"resume": None, "test": None}).model_dump(mode="json")
+    asked = config.model_copy(update={"resume": None, "test": None}).model_dump(mode="json", exclude={"sweep"})
     asked["logger"] = {name: node for name, node in asked["logger"].items() if node is not None}
     write_whole(run.config, lambda aside: OmegaConf.save(OmegaConf.create(asked), aside))
 
@@ -158,11 +158,9 @@ def _conclude(
     best, early = chosen.best, chosen.early_stopping
     objective = {**config.objective.model_dump(), "value": best.value, "epoch": best.epoch, "step": best.step}
     stopped = early.stopped_reason if early is not None else None
-    ending = Ending(
-        "early_stopped" if stopped else "completed",
-        stopped or f"all {config.trainer.max_epochs} epochs done",
-        objective,
-    )
+    terminated = chosen.terminate.reason if chosen.terminate is not None else None
+    status: Status = "terminated" if terminated else "early_stopped" if stopped else "completed"
+    ending = Ending(status, terminated or stopped or f"all {config.trainer.max_epochs} epochs done", objective)
     outcome.write(run, result, material.heads)
     summary = chosen.resources.summary() if chosen.resources is not None else {}
     run.update(

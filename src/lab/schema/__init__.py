@@ -25,6 +25,7 @@ from lab.schema.data import Columned, Data, Files, Hub, Imdb, Leaks, Maintenance
 from lab.schema.loggers import Empty, Loggers, Mlflow, Wandb
 from lab.schema.models import Encoder, Model, Ngram
 from lab.schema.node import Mode, Node, NonNegativeInt
+from lab.schema.sweep import Confirm, Limits, Sweep
 from lab.schema.training import Cache, Loss, Optimizer, Scheduler, Trainer
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Checkpoint",
     "Columned",
     "Config",
+    "Confirm",
     "Curves",
     "Data",
     "EarlyStopping",
@@ -45,6 +47,7 @@ __all__ = [
     "Hub",
     "Imdb",
     "Leaks",
+    "Limits",
     "Loggers",
     "Loss",
     "LrFinder",
@@ -62,6 +65,7 @@ __all__ = [
     "Scheduler",
     "Split",
     "Splits",
+    "Sweep",
     "Switch",
     "Trainer",
     "Unfreeze",
@@ -94,3 +98,5 @@ class Config(Node):
     objective: Objective
     resume: str | None
     test: str | None
+    sweep: Sweep | None = None
+    """Read by the `lab` sweeper; a run of its own does not look at it, and its config.yaml leaves it out."""

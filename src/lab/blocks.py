@@ -1,0 +1,120 @@
+"""Reading one block of a sweep's config (`early_termination`, `sampling_algorithm`, a law): every mistake is kept.
+
+Such blocks have other keys for each `type`, may be pasted from Azure ML and may be one word (`bandit`, `Grid`), so they
+are read by hand and not by a typed class. A wrong value is put on the list and reading goes on with a stand-in.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lab.errors import Mistake, RequestError, listed, nearest
+
+
+@dataclass
+class Block:
+    """One block being read.
+
+    key: its dotted key; given: what stands in it; mistakes: all found so far, shared by blocks that belong together.
+    """
+
+    key: str
+    given: Mapping[str, Any]
+    mistakes: list[Mistake]
+    read: set[str] = field(default_factory=set)
+
+    def has(self, name: str) -> bool:
+        """Whether the key is there with a value; null counts as left out."""
+        self.read.add(name)
+        return self.given.get(name) is not None
+
+    def wrong(self, name: str, problem: str, remedy: str = "") -> None:
+        """Put a mistake on the list; name "" is the block itself."""
+        key = f"{self.key}.{name}" if name else self.key
+        value = self.given.get(name) if name else None
+        self.mistakes.append(Mistake(key, problem, remedy, value))
+
+    def number(
+        self, name: str, default: float | None = None, least: float = -math.inf, above: float = -math.inf
+    ) -> float:
+        """A finite number of at least `least` and greater than `above`; a default of None makes the key needed."""
+        if not self.has(name):
+            if default is None:
+                self.wrong(name, "is missing and must be a number")
+            return 0.0 if default is None else default
+        value = self.given[name]
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            self.wrong(name, "must be a finite number")
+        elif value < least or value <= above:
+            self.wrong(name, f"must be at least {least:g}" if value < least else f"must be greater than {above:g}")
+        else:
+            return value
+        return 1.0
+
+    def whole(self, name: str, default: int | None = None, least: int = 0, most: int | None = None) -> int:
+        """A whole number from `least` to `most`; a default of None makes the key needed."""
+        if not self.has(name):
+            if default is None:
+                self.wrong(name, "is missing and must be a whole number")
+            return least if default is None else default
+        value = self.given[name]
+        if isinstance(value, int) and not isinstance(value, bool):
+            if value >= least and (most is None or value <= most):
+                return value
+            bounds = f"at least {least}" if most is None else f"from {least} to {most}"
+            self.wrong(name, f"must be {bounds}", f"{self.key}.{name}={least if value < least else most}")
+        else:
+            self.wrong(name, "must be a whole number", f"{self.key}.{name}={max(least, 1)}")
+        return least
+
+    def switch(self, name: str, default: bool) -> bool:
+        """true or false."""
+        if not self.has(name):
+            return default
+        if not isinstance(self.given[name], bool):
+            self.wrong(name, "must be true or false", f"{self.key}.{name}={str(default).lower()}")
+            return default
+        return bool(self.given[name])
+
+    def word(self, name: str, allowed: Sequence[str], default: str) -> str:
+        """One of `allowed`, however it is capitalised."""
+        if not self.has(name):
+            return default
+        word = str(self.given[name]).lower()
+        if word not in allowed:
+            near = nearest(word, allowed) or allowed[0]
+            self.wrong(name, f"must be one of {listed(allowed)}", f"{self.key}.{name}={near}")
+            return default
+        return word
+
+    def close(self) -> None:
+        """Every key that was not asked for is a mistake, named with its nearest."""
+        for name in self.given:
+            if name not in self.read:
+                near = nearest(str(name), self.read)
+                problem = f"no such key; allowed here: {listed(sorted(self.read))}"
+                self.wrong(str(name), problem, f"{self.key}.{near}" if near else f"leave out {name}")
+
+    def settle(self) -> None:
+        """Close the block. Raises RequestError with every mistake."""
+        self.close()
+        if self.mistakes:
+            raise RequestError(self.mistakes)
+
+
+def opened(given: object, key: str, kinds: Sequence[str], mistakes: list[Mistake] | None = None) -> tuple[str, Block]:
+    """The `type` of a block in small letters, and the block.
+
+    given: a mapping with `type`, or the type alone. Raises RequestError where there is no known type: the other keys
+    cannot be judged without it.
+    """
+    block = {"type": given} if isinstance(given, str) else given
+    if not isinstance(block, Mapping):
+        raise RequestError(Mistake(key, "must be a mapping with a type, or the type alone", f"{key}={kinds[0]}", given))
+    kind = str(block.get("type", "")).lower()
+    if kind not in kinds:
+        problem = f"must be one of {listed(kinds, 16)}" if kind else f"is missing; one of {listed(kinds, 16)}"
+        near = nearest(kind, kinds) or kinds[0]
+        raise RequestError(Mistake(f"{key}.type", problem, f"{key}.type={near}", block.get("type")))
+    return kind, Block(key, block, [] if mistakes is None else mistakes, {"type"})

@@ -1,0 +1,168 @@
+"""A sweep from its config to its summary: plan, claim or resume the study's folder, search, confirm, write down."""
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import optuna
+from hydra.core.plugins import Plugins
+from hydra.core.utils import configure_log
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from rich.console import Console
+
+from lab.config import check
+from lab.errors import Mistake, RequestError, in_a_block, listed
+from lab.policies import OptunaPruner
+from lab.record import StudyFolder, write_whole
+from lab.sweep import plan as plans
+from lab.sweep import results
+from lab.sweep.board import Board, end_table
+from lab.sweep.confirm import confirm
+from lab.sweep.plan import Plan
+from lab.sweep.plugin import ProcessLauncher
+from lab.sweep.processes import Pool
+from lab.sweep.results import ranked
+from lab.sweep.samplers import pruner
+from lab.sweep.storage import open_storage, requeue, sole_controller
+from lab.sweep.study import Search
+
+log = logging.getLogger(__name__)
+
+
+def sweep(context: HydraContext, task: TaskFunction, config: DictConfig, arguments: list[str]) -> float | None:
+    """Run or resume a study; gives the winner's value. Raises RequestError, KeyboardInterrupt when it was stopped."""
+    configure_log(config.hydra.hydra_logging, config.hydra.verbose, execution_whitelist=context.execution_whitelist)
+    try:
+        launcher = Plugins.instance().instantiate_launcher(context, task, config)
+        if not isinstance(launcher, ProcessLauncher):
+            name = type(launcher).__name__
+            problem = f"a study runs its trials itself, and cannot use {name}"
+            raise RequestError(Mistake("hydra/launcher", problem, "leave out hydra/launcher", name))
+        plan = _planned(context, config, arguments)
+        folder = StudyFolder(plan.folder)
+        with _opened(folder, plan), sole_controller(folder.lock, plan.study):
+            return _swept(folder, plan, launcher, config)
+    except RequestError as error:
+        print(in_a_block(error.mistakes), file=sys.stderr)
+        raise
+
+
+def _planned(context: HydraContext, config: DictConfig, arguments: list[str]) -> Plan:
+    own = {key: value for key, value in config.items() if key != "hydra"}
+    typed = [override for override in config.hydra.overrides.hydra if str(override).startswith("hydra.sweep.dir=")]
+    folder = Path(str(config.hydra.sweep.dir)) if typed else None
+    choice = config.hydra.runtime.choices.get("sweep")
+    return plans.read(check(OmegaConf.create(own)), choice, folder, arguments, context.config_loader)
+
+
+@contextmanager
+def _opened(folder: StudyFolder, plan: Plan) -> Iterator[None]:
+    """Make the study's folder, or see that it holds this very study. Raises RequestError where it does not."""
+    saved = folder.read_study()
+    if saved is not None:
+        _same(saved, plan)
+    elif folder.path.exists() and any(folder.path.iterdir()):
+        problem = "exists already and holds no study"
+        raise RequestError(Mistake("sweep.study", problem, "sweep.study=ANOTHER", plan.study))
+    folder.path.mkdir(parents=True, exist_ok=True)
+    yield
+
+
+def _same(saved: dict[str, Any], plan: Plan) -> None:
+    """A study goes on with the space, goal and settings it was begun with."""
+    mistakes, remedy = [], "sweep.study=ANOTHER for a new study, or the command as it was"
+    if saved["fingerprint"] != plan.space.fingerprint():
+        mistakes.append(Mistake("sweep.search_space", "differs from that of the study that is resumed", remedy))
+    if saved["objective"] != plan.blocks["objective"]:
+        was = f"{saved['objective']['primary_metric']}, {saved['objective']['goal']}"
+        mistakes.append(Mistake("sweep.objective", f"differs from the study's: {was}", remedy))
+    settings, searched = saved["settings"], set(plan.space.hydra_keys())
+    changed = [
+        key
+        for key in sorted({*settings, *plan.settings})
+        if settings.get(key) != plan.settings.get(key) and key not in searched
+    ]
+    if changed:
+        problem = f"differ from the settings the study was begun with: {listed(changed)}"
+        mistakes.append(Mistake("", problem, remedy))
+    if mistakes:
+        raise RequestError(mistakes)
+
+
+def _swept(folder: StudyFolder, plan: Plan, launcher: ProcessLauncher, config: DictConfig) -> float | None:
+    with read_write(config.hydra.sweep), open_dict(config.hydra.sweep):
+        config.hydra.sweep.dir = str(plan.folder)
+    write_whole(folder.path / "multirun.yaml", lambda aside: OmegaConf.save(config, aside))
+    settings = {key: value for key, value in plan.settings.items() if key not in plan.space.hydra_keys()}
+    folder.write_study(
+        {
+            "study": plan.study,
+            **plan.blocks,
+            "total": plan.total,
+            "fingerprint": plan.space.fingerprint(),
+            "settings": settings,
+        }
+    )
+    study = _study(folder, plan)
+    pool = launcher.pool(plan.limits.max_concurrent_trials, plan.total)
+    board = Board(plan.total)
+    search = Search(plan, study, pool, board, folder)
+    confirmations: list[results.Confirmed] = []
+    log.info(
+        "study %s: %d of %d trials ended, %d at a time, in %s",
+        plan.study,
+        len(search.standings.finished),
+        plan.total,
+        pool.slots,
+        folder.path,
+    )
+    try:
+        with board:
+            search.run()
+            if plan.confirm is not None and search.ending is None:
+                confirmations = _confirmed(plan, study, folder, pool, board)
+    finally:
+        pool.close()
+        summary = results.write(folder, study, plan, search.ending, confirmations)
+    _show(study, plan, summary)
+    if search.interrupts:
+        raise KeyboardInterrupt
+    winner = summary["winner"]
+    return None if winner is None else float(winner["value"])
+
+
+def _study(folder: StudyFolder, plan: Plan) -> optuna.Study:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    storage = open_storage(plan.storage, folder.journal)
+    study = optuna.create_study(
+        storage=storage,
+        sampler=plan.sampler,
+        pruner=pruner(plan.policy) if isinstance(plan.policy, OptunaPruner) else optuna.pruners.NopPruner(),
+        study_name=plan.study,
+        direction=plan.goal,
+        load_if_exists=True,
+    )
+    for number in requeue(storage, study._study_id):
+        log.info("trial %d was cut and goes on", number)
+    return study
+
+
+def _confirmed(
+    plan: Plan, study: optuna.Study, folder: StudyFolder, pool: Pool, board: Board
+) -> list[results.Confirmed]:
+    assert plan.confirm is not None
+    best = ranked(study, plan)[: plan.confirm.top_k]
+    chosen = [(trial.number, plan.space.overrides(trial.user_attrs["values"])) for trial in best]
+    return confirm(plan, chosen, folder, pool, board)
+
+
+def _show(study: optuna.Study, plan: Plan, summary: dict[str, Any]) -> None:
+    order = ranked(study, plan)
+    rest = [trial for trial in study.get_trials(deepcopy=False) if trial.number not in {one.number for one in order}]
+    Console(stderr=True).print(end_table([results.row(trial, plan.metric) for trial in [*order, *rest]]))
+    for line in results.says(summary):
+        log.info("%s", line)

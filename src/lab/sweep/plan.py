@@ -1,0 +1,207 @@
+"""What a sweep is to do, read from its config and command line, with every mistake found before the first trial."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from optuna.samplers import BaseSampler
+
+from lab.config import check
+from lab.errors import Mistake, RequestError, nearest
+from lab.keys import flattened, is_there, nearest_key
+from lab.policies import Goal, Policy
+from lab.policies import parse as parse_policy
+from lab.schema import Config, Confirm, Limits, Sweep
+from lab.sweep.azure import read_job, unused
+from lab.sweep.samplers import build
+from lab.sweep.space import Space, parse_space
+
+log = logging.getLogger(__name__)
+MODES: dict[str, Goal] = {"max": "maximize", "min": "minimize"}
+UNTOLD = ("sweep", "logger", "cache", "resume", "test", "run_name", "tags", "objective")
+"""Keys that may differ when a study is resumed, or that are held to apart."""
+
+Read = TypeVar("Read")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A sweep, checked. fixed: overrides that every trial gets; total: trials over all resumes."""
+
+    study: str
+    folder: Path
+    space: Space
+    sampler: BaseSampler
+    metric: str
+    goal: Goal
+    policy: Policy
+    total: int
+    limits: Limits
+    confirm: Confirm | None
+    storage: str | None
+    fixed: tuple[str, ...]
+    settings: Mapping[str, Any]
+    blocks: Mapping[str, Any]
+    seed: int
+
+    @property
+    def sign(self) -> float:
+        """1 where more is better."""
+        return 1.0 if self.goal == "maximize" else -1.0
+
+
+def read(config: Config, name: str | None, folder: Path | None, arguments: Sequence[str], loader: ConfigLoader) -> Plan:
+    """The plan of a command line. name: the choice of conf/sweep/; folder: as typed, None for `multirun/<study>`.
+
+    arguments: task overrides as typed. Raises RequestError with every mistake.
+    """
+    assert config.sweep is not None
+    node, plain = with_job(config.sweep), config.model_dump(mode="json")
+    mistakes: list[Mistake] = []
+    fixed, searched = _told_apart(arguments, loader)
+    block = {**node.search_space, **searched}
+    metric, goal = _collected(mistakes, lambda: _objective(node.objective, config, fixed)) or ("", "maximize")
+    policy = _collected(mistakes, lambda: parse_policy(node.early_termination))
+    space = _collected(mistakes, lambda: parse_space(block))
+    study = node.study or name
+    if study is None:
+        mistakes.append(Mistake("sweep.study", "a study has a name: it is resumed by it", "sweep.study=NAME"))
+    sampler, total = None, 0
+    if space is not None:
+        mistakes += _strange_keys(space, plain, fixed, loader)
+        sampler = _collected(mistakes, lambda: build(node.sampling_algorithm or "random", space, goal))
+        size = space.size() if _kind(node.sampling_algorithm) == "grid" else None
+        most = node.limits.max_total_trials
+        if size is None and most is None:
+            problem = "must be given: only a grid has an end of its own"
+            mistakes.append(Mistake("sweep.limits.max_total_trials", problem, "sweep.limits.max_total_trials=20"))
+        total = min(bound for bound in (size, most, 10**9) if bound is not None)
+    if mistakes:
+        raise RequestError(mistakes)
+    assert study is not None
+    assert space is not None
+    assert sampler is not None
+    assert policy is not None
+    mode = "max" if goal == "maximize" else "min"
+    blocks = {
+        "search_space": block,
+        "sampling_algorithm": node.sampling_algorithm,
+        "objective": {"primary_metric": metric, "goal": goal},
+        "early_termination": node.early_termination,
+        "limits": node.limits.model_dump(),
+    }
+    told = {key: value for key, value in flattened(plain).items() if key.split(".")[0] not in UNTOLD}
+    return Plan(
+        study=study,
+        folder=folder or Path("multirun") / study,
+        space=space,
+        sampler=sampler,
+        metric=metric,
+        goal=goal,
+        policy=policy,
+        total=total,
+        limits=node.limits,
+        confirm=node.confirm,
+        storage=node.storage,
+        fixed=(*fixed, f"objective.metric={metric}", f"objective.mode={mode}"),
+        settings=told,
+        blocks=blocks,
+        seed=config.seed,
+    )
+
+
+def with_job(node: Sweep) -> Sweep:
+    """The node with what its Azure job file says (`sweep.file`), if it names one; a line says what has no use here.
+
+    Raises RequestError with every mistake of the file, and for `sweep.keys` or `sweep.metric` without one.
+    """
+    if node.file is None:
+        alone = [key for key, value in (("keys", node.keys), ("metric", node.metric)) if value]
+        if alone:
+            raise RequestError(
+                Mistake(f"sweep.{key}", "maps names of a job file", "sweep.file=job.yaml") for key in alone
+            )
+        return node
+    path = Path(node.file).expanduser()
+    job = read_job(path, node.keys, node.metric)
+    if left_out := unused(path):
+        log.info("%s: not used here: %s", path.name, ", ".join(left_out))
+    job["limits"] = node.limits.model_dump() | job.get("limits", {})
+    return Sweep.model_validate(node.model_dump() | job)
+
+
+def _collected(mistakes: list[Mistake], reading: Callable[[], Read]) -> Read | None:
+    try:
+        return reading()
+    except RequestError as error:
+        mistakes += error.mistakes
+        return None
+
+
+def _told_apart(arguments: Sequence[str], loader: ConfigLoader) -> tuple[list[str], dict[str, str]]:
+    """Overrides that hold for every trial, and those that are laws: key and law as typed."""
+    fixed: list[str] = []
+    searched: dict[str, str] = {}
+    for override in OverridesParser.create(config_loader=loader).parse_overrides(list(arguments)):
+        assert override.input_line is not None
+        if override.is_sweep_override():
+            searched[override.key_or_group] = override.input_line.partition("=")[2]
+        else:
+            fixed.append(override.input_line)
+    return fixed, searched
+
+
+def _kind(block: Mapping[str, Any] | str | None) -> str:
+    name = block.get("type") if isinstance(block, Mapping) else block
+    return str(name or "random").lower()
+
+
+def _objective(block: Mapping[str, Any] | None, config: Config, fixed: Sequence[str]) -> tuple[str, Goal]:
+    """Metric and goal: the sweep's block, else the config's objective; two that were given and differ are an error."""
+    own = (config.objective.metric, MODES[config.objective.mode])
+    if block is None:
+        return own
+    key, mistakes = "sweep.objective", []
+    for name in block:
+        if name not in ("primary_metric", "goal"):
+            near = nearest(str(name), ("primary_metric", "goal")) or "primary_metric"
+            mistakes.append(Mistake(f"{key}.{name}", "no such key", f"{key}.{near}=...", block[name]))
+    metric, goal = str(block.get("primary_metric") or own[0]), str(block.get("goal") or own[1]).lower()
+    if metric.startswith("test/"):
+        problem = "a choice made on test rows spoils the test score; trials are compared on validation rows"
+        remedy = f"{key}.primary_metric=val/{metric.removeprefix('test/')}"
+        mistakes.append(Mistake(f"{key}.primary_metric", problem, remedy, metric))
+    if goal not in MODES.values():
+        near = nearest(goal, MODES.values()) or "maximize"
+        mistakes.append(Mistake(f"{key}.goal", "must be maximize or minimize", f"{key}.goal={near}", block["goal"]))
+    typed = any(override.startswith(("objective.", "objective=")) for override in fixed)
+    if typed and (metric, goal) != own and not mistakes:
+        problem = f"differs from objective={{metric: {own[0]}, mode: {config.objective.mode}}}, which was typed"
+        mistakes.append(Mistake(key, problem, "give one of the two", dict(block)))
+    if mistakes:
+        raise RequestError(mistakes)
+    chosen: Goal = "maximize" if goal == "maximize" else "minimize"
+    mode = "max" if chosen == "maximize" else "min"
+    check({**config.model_dump(mode="json"), "objective": {"metric": metric, "mode": mode}})
+    return metric, chosen
+
+
+def _strange_keys(space: Space, plain: Mapping[str, Any], fixed: Sequence[str], loader: ConfigLoader) -> list[Mistake]:
+    """Parameters that are no config keys, and those that were given a value besides. Keys of a group that is itself
+    searched are left to the trials: they follow from the choice."""
+    groups = {key for key in space.hydra_keys() if loader.get_group_options(key)}
+    typed = {override.partition("=")[0].lstrip("+") for override in fixed}
+    mistakes = []
+    for key in space.hydra_keys():
+        if key in typed:
+            problem = "is searched, and was given one value besides"
+            mistakes.append(Mistake(key, problem, f"leave out {key}=..., or ~sweep.search_space.{key}"))
+        if key not in groups and not is_there(plain, key) and key.split(".")[0] not in groups:
+            near = nearest_key(key, flattened(plain))
+            problem = "is no config key" + (f"; the nearest is {near}" if near else "")
+            mistakes.append(Mistake(f"sweep.search_space.{key}", problem, f"{near}: ..." if near else ""))
+    return mistakes

@@ -1,0 +1,96 @@
+"""Hydra's view of sweeps: `hydra/launcher=process` and `hydra/sweeper=lab`, registered by entry points.
+
+Thin glue, and light: Hydra imports this module at every start, so the engine is imported when a sweep begins.
+"""
+
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.config_store import ConfigStore
+from hydra.core.utils import JobReturn, configure_log, filter_overrides, setup_globals
+from hydra.plugins.launcher import Launcher
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+if TYPE_CHECKING:
+    from lab.sweep.processes import Pool
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class ProcessConf:
+    """conf/hydra/launcher/process.yaml says what each is for."""
+
+    _target_: str = "lab.sweep.plugin.ProcessLauncher"
+    slots: int | None = None
+    timeout_s: float | None = None
+    preload: list[str] = field(default_factory=list)
+
+
+@dataclass
+class LabConf:
+    """The `lab` sweeper has no settings of its own: it reads the config's `sweep` node."""
+
+    _target_: str = "lab.sweep.plugin.LabSweeper"
+
+
+ConfigStore.instance().store(group="hydra/launcher", name="process", node=ProcessConf, provider="lab")
+ConfigStore.instance().store(group="hydra/sweeper", name="lab", node=LabConf, provider="lab")
+
+
+class ProcessLauncher(Launcher):
+    """Each job in a process of its own, several at once; one that dies takes no other with it."""
+
+    def __init__(self, slots: int | None, timeout_s: float | None, preload: Sequence[str]) -> None:
+        super().__init__()
+        self.slots, self.timeout_s, self.preload = slots, timeout_s, tuple(preload)
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self.context, self.task, self.config = hydra_context, task_function, config
+
+    def pool(self, slots: int | None, most: int) -> "Pool":
+        """The processes to run jobs in, `slots` at once or as configured, at most `most`. Nothing is started yet."""
+        from lab.sweep.jobs import HydraWork
+        from lab.sweep.processes import Pool, num_slots, visible_gpus
+
+        gpus, cpus = visible_gpus(os.environ), len(os.sched_getaffinity(0))
+        slots = min(num_slots(slots or self.slots, len(gpus), cpus), most)
+        work = HydraWork(self.context, self.task, self.config)
+        return Pool(work, slots, self.preload, gpus, max(1, cpus // slots))
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        from lab.sweep.jobs import Job
+        from lab.sweep.launch import run_all
+
+        setup_globals()
+        configure_log(
+            self.config.hydra.hydra_logging,
+            self.config.hydra.verbose,
+            execution_whitelist=self.context.execution_whitelist,
+        )
+        folder = Path(str(self.config.hydra.sweep.dir))
+        folder.mkdir(parents=True, exist_ok=True)
+        jobs = [Job(number, list(one)) for number, one in enumerate(job_overrides, initial_job_idx)]
+        pool = self.pool(None, len(jobs))
+        log.info("%d jobs, %d at a time, below %s", len(jobs), pool.slots, folder)
+        return run_all(pool, jobs, self.timeout_s, lambda job: " ".join(filter_overrides(job.overrides)))
+
+
+class LabSweeper(Sweeper):
+    """A study: trials drawn, run, ended early and resumed as the config's `sweep` node says."""
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self.hydra_context, self.task, self.config = hydra_context, task_function, config
+
+    def sweep(self, arguments: list[str]) -> Any:
+        from lab.sweep.controller import sweep
+
+        assert self.config is not None
+        assert self.hydra_context is not None
+        return sweep(self.hydra_context, self.task, self.config, arguments)

@@ -1,0 +1,101 @@
+"""Optuna's storage of a study: a journal file under a kernel lock, or a database by its URL.
+
+Optuna's own lock file outlives a `kill -9` and stalls the next writer for 30 s; `flock` is let go by the kernel. A last
+line torn by a kill breaks the next reader, so the file is cut back to its last newline before it is opened.
+"""
+
+import fcntl
+import os
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import optuna
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.trial import TrialState
+
+from lab.errors import Mistake, RequestError
+
+PATIENCE_S = 5.0
+"""How long the trials of a controller that was killed may take to be gone."""
+
+
+class FlockLock(JournalFileOpenLock):
+    """Optuna's lock, by `flock` on a file beside the journal."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path))
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+    def acquire(self) -> bool:
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        return True
+
+    def release(self) -> None:
+        fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+
+
+def open_storage(url: str | None, journal: Path) -> BaseStorage:
+    """The storage at `url`, else the journal, mended where a kill tore its last line."""
+    if url is not None:
+        return RDBStorage(url)
+    lock = FlockLock(journal.with_name(f".{journal.name}.lock"))
+    mend(journal, lock)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return JournalStorage(JournalFileBackend(str(journal), lock))
+
+
+def mend(journal: Path, lock: FlockLock) -> int:
+    """Cut a torn last line off; gives the number of bytes that went."""
+    if not journal.exists():
+        return 0
+    lock.acquire()
+    try:
+        with journal.open("r+b") as file:
+            text = file.read()
+            whole = text.rfind(b"\n") + 1
+            file.truncate(whole)
+        return len(text) - whole
+    finally:
+        lock.release()
+
+
+def requeue(storage: BaseStorage, study_id: int) -> list[int]:
+    """Put trials that a killed controller left RUNNING back in the queue, parameters and reports and all."""
+    stale = storage.get_all_trials(study_id, deepcopy=False, states=(TrialState.RUNNING,))
+    for trial in stale:
+        storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
+    return [trial.number for trial in stale]
+
+
+@contextmanager
+def sole_controller(lock: Path, study: str) -> Iterator[None]:
+    """Hold the study's lock. Raises RequestError while another controller, or one of its trials, holds it."""
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    patience = time.monotonic() + PATIENCE_S
+    while not _locked(descriptor):
+        if time.monotonic() > patience:
+            holder = os.read(descriptor, 64).decode() or "another process"
+            os.close(descriptor)
+            problem = f"this study is being run already, by process {holder}"
+            raise RequestError(Mistake("sweep.study", problem, "wait for its end, or sweep.study=ANOTHER", study))
+        time.sleep(0.05)
+    try:
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, str(os.getpid()).encode())
+        yield
+    finally:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,99 @@
+"""Every file of conf/sweep/ is sound as a whole: its blocks can be read, its first trials pass the check."""
+
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from lab.config import check
+from lab.policies import Bandit, MedianStopping, TruncationSelection, parse
+from lab.sweep.samplers import build, uniforms
+from lab.sweep.space import Space, parse_space
+
+CONF = Path(__file__).parent.parent.parent / "conf"
+WITHOUT_SPACE = {"azure", "basic", "optuna"}
+NAMES = sorted(path.stem for path in (CONF / "sweep").glob("*.yaml"))
+
+
+def node(name: str) -> dict[str, Any]:
+    with initialize_config_dir(str(CONF), job_name="train"):
+        sweep = OmegaConf.to_container(compose("config", [f"sweep={name}"]).sweep)
+    assert isinstance(sweep, dict)
+    return sweep  # type: ignore[return-value]
+
+
+def first_trials(space: Space) -> list[dict[str, Any]]:
+    """At most four points: of the grid where there is one, else of a Sobol sequence."""
+    size = space.size()
+    if size is not None:
+        return [space.values(space.point(number)) for number in islice(range(size), 4)]
+    points = [uniforms("sobol", 0, number, len(space.parameters)) for number in range(4)]
+    return [space.values(space.at(point)) for point in points]
+
+
+def test_the_files_are_there() -> None:
+    factors = {"lr", "batch_size", "epochs", "weight_decay", "encoder", "warmup", "scheduler", "presets"}
+    examples = {"grid", "imdb_bayesian", "text", "azure_grid", "azure_random", "azure_sobol", "azure_bayesian"}
+    assert factors | examples | WITHOUT_SPACE == set(NAMES)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in WITHOUT_SPACE])
+def test_its_trials_pass_the_check(name: str) -> None:
+    sweep = node(name)
+    space = parse_space(sweep["search_space"])
+    build(sweep["sampling_algorithm"], space, "maximize")
+    parse(sweep["early_termination"])
+    with initialize_config_dir(str(CONF), job_name="train"):
+        for values in first_trials(space):
+            config = compose("config", [f"sweep={name}", *space.overrides(values)])
+            for key, value in values.items():
+                chosen = OmegaConf.select(config, key)
+                assert chosen.name == value if key == "model" else chosen == value
+            check(config)
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "values"),
+    [
+        ("lr", "optimizer.lr", [1e-5, 2e-5, 3e-5, 5e-5]),
+        ("batch_size", "data.batch_size", [4, 8, 16, 32]),
+        ("epochs", "trainer.max_epochs", [2, 3, 5, 10]),
+        ("weight_decay", "optimizer.weight_decay", [0.001, 0.01, 0.1]),
+        ("encoder", "model", ["distilbert", "bert", "roberta", "albert"]),
+    ],
+)
+def test_one_factor_at_a_time(name: str, key: str, values: list[Any]) -> None:
+    assert first_trials(parse_space(node(name)["search_space"])) == [{key: value} for value in values]
+
+
+def test_the_three_presets() -> None:
+    rows = [tuple(values.values()) for values in first_trials(parse_space(node("presets")["search_space"]))]
+    assert rows == [(1e-5, 5, 0.1), (2e-5, 3, 0.01), (5e-5, 5, 0.01)]
+
+
+def test_the_automatic_search() -> None:
+    sweep = node("imdb_bayesian")
+    assert sweep["limits"]["max_total_trials"] == 10
+    assert set(sweep["search_space"]) == {
+        "optimizer.lr", "data.batch_size", "trainer.max_epochs", "optimizer.weight_decay",
+    }  # fmt: skip
+    with initialize_config_dir(str(CONF), job_name="train"):
+        assert compose("config", ["sweep=imdb_bayesian"]).data.kind == "imdb"
+
+
+def test_every_policy_of_azures_has_an_example() -> None:
+    policies = {type(parse(node(name)["early_termination"])) for name in NAMES if name.startswith("azure_")}
+    assert {Bandit, MedianStopping, TruncationSelection} <= policies
+
+
+@pytest.mark.parametrize(("name", "sweeper"), [("optuna", "OptunaSweeper"), ("basic", "BasicSweeper")])
+def test_sweepers_that_are_not_ours(name: str, sweeper: str) -> None:
+    if name == "optuna":
+        pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
+    with initialize_config_dir(str(CONF), job_name="train"):
+        composed = compose("config", [f"sweep={name}"], return_hydra_config=True)
+    assert str(composed.hydra.sweeper._target_).endswith(sweeper)
+    assert composed.hydra.sweeper.params

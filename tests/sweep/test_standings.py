@@ -1,0 +1,42 @@
+"""Standings kept at each report say word for word what the pure decision says, in whatever order trials report."""
+
+import math
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lab.policies import Bandit, Goal, MedianStopping, NoPolicy, Rule, TruncationSelection, decide, holds_back
+from lab.sweep.standings import Standings
+
+TIMES: dict[str, Any] = {"evaluation_interval": st.integers(1, 2), "delay_evaluation": st.integers(0, 2)}
+SLACK = st.integers(0, 8).map(lambda number: number / 8)
+RULES = st.one_of(
+    st.just(NoPolicy()),
+    st.builds(Bandit, SLACK, st.none(), **TIMES),
+    st.builds(Bandit, st.none(), SLACK, **TIMES),
+    st.builds(MedianStopping, **TIMES),
+    st.builds(TruncationSelection, st.integers(1, 99), st.booleans(), **TIMES),
+)
+VALUES = st.integers(-40, 40).map(lambda number: number / 8) | st.sampled_from([math.nan, math.inf, -math.inf])
+EVENTS = st.lists(st.tuples(st.integers(0, 6), st.just("end") | VALUES), max_size=40)
+
+
+@given(RULES, st.sampled_from(["maximize", "minimize"]), EVENTS)
+@settings(max_examples=400)
+def test_standings_say_what_the_pure_decision_says(rule: Rule, goal: Goal, events: list[tuple[int, Any]]) -> None:
+    standings = Standings(rule, goal)
+    for trial, event in events:
+        if trial in standings.finished:
+            continue
+        if event == "end":
+            standings.finish(trial)
+            continue
+        n = standings.report(trial, event)
+        assert n == len(standings.histories[trial])
+        expected = decide(rule, goal, standings.histories, trial, frozenset(standings.finished))
+        assert standings.decide(trial) == expected
+        assert standings.holds_back(n) == holds_back(rule, goal, standings.histories, n)
+        for earlier in range(1, n):
+            cut = standings.histories | {trial: standings.histories[trial][:earlier]}
+            assert standings.decide(trial, earlier) == decide(rule, goal, cut, trial, frozenset(standings.finished))

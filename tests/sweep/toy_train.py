@@ -1,0 +1,91 @@
+"""train.py with a stand-in for `lab.run` that trains nothing: real processes and folders, trials of some milliseconds.
+
+The value of epoch e is a function of the learning rate and e. LAB_TOY (JSON) says how long an epoch takes and what
+befalls which trial: {"epoch_s": .05, "faults": {"2": "nan"}}. An epoch leaves its number in last.ckpt, as a real one
+does its weights, and a line in done.txt.
+"""
+
+import json
+import os
+import runpy
+import signal
+import sys
+import time
+import types
+from pathlib import Path
+from typing import Any
+
+from lab.errors import RunError
+from lab.record import RunFolder
+from lab.schema import Config
+from lab.sweep.reporter import Report, connected
+
+
+def value_of(lr: float, epoch: int) -> float:
+    return round(0.5 + 100 * lr - 0.01 * (2 - epoch) ** 2, 9)
+
+
+def befall(fault: str | None) -> None:
+    if fault == "nan":
+        raise RunError("the loss is not finite", "nan")
+    if fault == "memory":
+        raise MemoryError("17 GiB")
+    if fault == "exit":
+        os._exit(7)
+    if fault == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if fault == "hang":
+        time.sleep(600)
+    if fault == "deaf":
+        for number in (signal.SIGTERM, signal.SIGUSR1):
+            signal.signal(number, signal.SIG_IGN)
+        time.sleep(600)
+    if fault == "disk":
+        raise OSError(28, "No space left on device")
+
+
+def train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | None) -> float:
+    toy = json.loads(os.environ["LAB_TOY"])
+    run, reporter = RunFolder(folder), connected()
+    assert sweep is not None
+    fault = toy.get("faults", {}).get(str(sweep["trial"]))
+    begun = 0 if config.resume is None else int(run.last.read_text()) + 1
+    objective = {**config.objective.model_dump(), "value": None, "epoch": None, "step": None}
+    run.start(command=command, objective=objective, seed=config.seed, sweep=sweep)
+    run.config.write_text("name: toy\n")
+    values = [value_of(config.optimizer.lr, epoch) for epoch in range(config.trainer.max_epochs)]
+    run.last.parent.mkdir(exist_ok=True)
+    status, reason = "completed", "all epochs done"
+    try:
+        for epoch in range(begun, len(values)):
+            time.sleep(toy.get("epoch_s", 0.02))
+            if epoch == 1:
+                befall(fault)
+            assert reporter is not None
+            if fault == "unlogged":
+                reporter.unlogged("val/f1", ("val/f1_macro", "val/loss"))
+            told = reporter.report(Report(epoch + 1, values[epoch], epoch, len(values)))
+            with (folder / "done.txt").open("a") as file:
+                file.write(f"{epoch} {values[epoch]} {os.environ.get('CUDA_VISIBLE_DEVICES')}\n")
+            run.best.write_text(str(epoch))
+            run.last.write_text(str(epoch))
+            if told is not None:
+                status, reason = "terminated", told
+                break
+    except BaseException as error:
+        ended = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+        run.update(status=ended, reason=str(error), failure=getattr(error, "kind", None))
+        raise
+    run.update(status=status, reason=reason, objective={**objective, "value": max(values)})
+    return max(values)
+
+
+if __name__ == "__main__":
+    sys.argv = sys.argv[1:]
+    package = types.ModuleType("lab.run")
+    package.__path__ = []
+    sys.modules["lab.run"] = package
+    for name in ("train", "retest"):
+        stand_in = sys.modules[f"lab.run.{name}"] = types.ModuleType(f"lab.run.{name}")
+        setattr(stand_in, name, train)
+    runpy.run_path(sys.argv[0], run_name="__main__")

@@ -1,0 +1,267 @@
+"""Early termination: the check set for both goals, when a policy applies, and what holds for any histories."""
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lab.errors import RequestError
+from lab.policies import (
+    Bandit,
+    Goal,
+    MedianStopping,
+    NoPolicy,
+    OptunaPruner,
+    Rule,
+    TruncationSelection,
+    applies,
+    decide,
+    holds_back,
+    parse,
+)
+
+A, B, C, D, E = range(5)
+ACCURACY = {A: [0.5, 0.6, 0.8], B: [0.4, 0.5, 0.66], C: [0.4, 0.5, 0.67], D: [0.1, 0.2, 0.3], E: [0.45, 0.55, 0.62]}
+LOSS = {A: [1.0, 0.8, 0.5], B: [1.2, 1.0, 0.61], C: [1.2, 0.9, 0.59], D: [2.0, 1.9, 1.8], E: [1.1, 1.0, 0.62]}
+
+
+def ended(
+    rule: Rule, goal: Goal, histories: dict[int, list[float]], finished: frozenset[int] = frozenset()
+) -> set[int]:
+    return {trial for trial in histories if decide(rule, goal, histories, trial, finished)}
+
+
+@pytest.mark.parametrize(
+    ("rule", "accuracy", "loss"),
+    [
+        (Bandit(slack_factor=0.2), {B, D, E}, {B, D, E}),
+        (Bandit(slack_amount=0.1), {B, C, D, E}, {B, D, E}),
+        (MedianStopping(), {D}, {D}),
+        (TruncationSelection(20), {D}, {D}),
+        (NoPolicy(), set(), set()),
+    ],
+)
+def test_the_check_set(rule: Rule, accuracy: set[int], loss: set[int]) -> None:
+    assert ended(rule, "maximize", ACCURACY) == accuracy
+    assert ended(rule, "minimize", LOSS) == loss
+
+
+@pytest.mark.parametrize(
+    ("rule", "goal", "numbers"),
+    [
+        (Bandit(slack_factor=0.2), "maximize", ["interval 3", "0.3 is below 0.666667", "5 trials 0.8", "0.2"]),
+        (Bandit(slack_factor=0.2), "minimize", ["1.8 is above 0.6 ", "0.5"]),
+        (Bandit(slack_amount=0.1), "maximize", ["0.3 is below 0.7 "]),
+        (MedianStopping(), "maximize", ["0.3 is below 0.523333", "5 trials"]),
+        (MedianStopping(), "minimize", ["1.8 is above 0.906667"]),
+        (TruncationSelection(20), "minimize", ["1.8 is number 1 from the worst of 5", "1 end", "20 %"]),
+    ],
+)
+def test_the_reason_has_the_numbers(rule: Rule, goal: Goal, numbers: list[str]) -> None:
+    reason = decide(rule, goal, ACCURACY if goal == "maximize" else LOSS, D, frozenset())
+    assert reason is not None
+    assert [number for number in numbers if number not in reason] == []
+
+
+@pytest.mark.parametrize(
+    ("interval", "delay", "expected"),
+    [
+        (1, 0, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]),
+        (2, 5, [6, 8, 10]),
+        (3, 0, [3, 6, 9]),
+        (1, 8, [8, 9, 10]),
+        (4, 4, [4, 8]),
+    ],
+)
+def test_a_policy_is_applied_at_these_reports(interval: int, delay: int, expected: list[int]) -> None:
+    for rule in (
+        Bandit(0.1, None, interval, delay),
+        MedianStopping(interval, delay),
+        TruncationSelection(50, False, interval, delay),
+    ):
+        assert [n for n in range(11) if applies(rule, n)] == expected
+        histories = {0: [1.0] * 10, 1: [1.0] * 10}
+        reports = {n: histories | {2: [0.5] * n} for n in range(1, 11)}
+        assert [n for n, all_of in reports.items() if decide(rule, "maximize", all_of, 2, frozenset())] == expected
+
+
+def test_an_amount_after_a_delay() -> None:
+    rule = Bandit(slack_amount=0.2, delay_evaluation=5)
+    best = {0: [0.5, 0.6, 0.7, 0.8, 0.9]}
+    assert decide(rule, "maximize", best | {1: [0.1] * 4}, 1, frozenset()) is None
+    assert decide(rule, "maximize", best | {1: [0.1] * 4 + [0.69]}, 1, frozenset())
+    assert decide(rule, "maximize", best | {1: [0.1] * 4 + [0.7]}, 1, frozenset()) is None  # .9 - .2 > .7 in binary
+    assert decide(rule, "maximize", best | {1: [0.7] + [0.1] * 4}, 1, frozenset()) is None
+
+
+def test_truncation_after_a_delay() -> None:
+    rule = TruncationSelection(20, delay_evaluation=4)
+    assert ended(rule, "maximize", {trial: [0.1 * trial] * 3 for trial in range(5)}) == set()
+    assert ended(rule, "maximize", {trial: [0.1 * trial] * 4 for trial in range(5)}) == {0}
+    assert ended(rule, "maximize", {trial: [0.1 * trial] * 4 for trial in range(4)}) == set()
+
+
+def test_truncation_compares_with_trials_that_reached_the_interval() -> None:
+    histories = {0: [0.1], 1: [0.1, 0.3], 2: [0.2, 0.5], 3: [0.2, 0.6]}
+    assert decide(TruncationSelection(34), "maximize", histories, 1, frozenset())
+    assert decide(TruncationSelection(33), "maximize", histories, 1, frozenset()) is None  # .99 of three trials
+
+
+def test_truncation_can_leave_finished_trials_out() -> None:
+    histories = {0: [0.1, 0.1], 1: [0.3, 0.3], 2: [0.5, 0.5], 3: [0.6, 0.6]}
+    finished = frozenset({0})
+    assert decide(TruncationSelection(34), "maximize", histories, 1, finished) is None
+    assert decide(TruncationSelection(34, exclude_finished_jobs=True), "maximize", histories, 1, finished)
+
+
+def test_of_equal_values_the_younger_trial_ends_and_the_best_never() -> None:
+    assert ended(TruncationSelection(25), "maximize", {0: [0.1], 1: [0.1], 2: [0.5], 3: [0.6]}) == {1}
+    assert ended(TruncationSelection(75), "maximize", {0: [0.6], 1: [0.6], 2: [0.6], 3: [0.5]}) == {3}
+
+
+def test_a_lone_trial_goes_on() -> None:
+    for rule in (Bandit(0.0), Bandit(None, 0.0), MedianStopping(), TruncationSelection(99)):
+        for reports in ([0.9, 0.1], [0.1, 0.9], [-1.0, -2.0], [0.0]):
+            for goal in ("maximize", "minimize"):
+                assert decide(rule, goal, {0: reports}, 0, frozenset()) is None
+
+
+def test_the_best_of_all_reports_up_to_the_interval_counts() -> None:
+    stopped_early = {0: [0.5, 0.9], 1: [0.4, 0.5, 0.6]}
+    assert decide(Bandit(0.2), "maximize", stopped_early, 1, frozenset({0}))
+    ahead = {0: [0.5, 0.5, 0.9], 1: [0.45, 0.45]}
+    assert decide(Bandit(0.2), "maximize", ahead, 1, frozenset()) is None
+    fell_since = {0: [0.9, 0.1], 1: [0.5, 0.5]}
+    assert decide(Bandit(0.2), "maximize", fell_since, 0, frozenset()) is None
+
+
+@pytest.mark.parametrize("goal", ["maximize", "minimize"])
+def test_a_ratio_of_what_is_not_positive_ends_nobody_and_says_so(goal: Goal) -> None:
+    histories = {0: [-1.0], 1: [-2.0], 2: [-30.0]}
+    rule = Bandit(slack_factor=0.1)
+    assert ended(rule, goal, histories) == set()
+    assert "slack_amount" in str(holds_back(rule, goal, histories, 1))
+    assert ended(Bandit(slack_amount=0.1), goal, histories) != set()
+    assert holds_back(Bandit(slack_amount=0.1), goal, histories, 1) is None
+    assert holds_back(rule, goal, {0: [1.0]}, 1) is None
+    assert holds_back(Bandit(0.1, delay_evaluation=2), goal, histories, 1) is None
+
+
+def test_reports_that_are_no_number_count_for_nothing() -> None:
+    assert decide(Bandit(0.1), "maximize", {0: [math.nan, 0.5], 1: [0.4, 0.2], 2: [math.nan]}, 1, frozenset())
+    assert decide(Bandit(0.1), "maximize", {0: [0.5], 1: [math.nan]}, 1, frozenset()) is None
+    assert decide(MedianStopping(), "maximize", {0: [math.nan, 0.5], 1: [0.4, 0.4], 2: [0.6]}, 1, frozenset())
+
+
+VALUES = st.integers(-50, 50).map(lambda number: number / 8)
+HISTORIES = st.dictionaries(st.integers(0, 30), st.lists(VALUES, min_size=1, max_size=5), min_size=1, max_size=8)
+TIMES = {"evaluation_interval": st.integers(1, 3), "delay_evaluation": st.integers(0, 3)}
+SLACK = st.integers(0, 16).map(lambda number: number / 8)
+AMOUNTS = st.builds(Bandit, st.none(), SLACK, **TIMES)
+FACTORS = st.builds(Bandit, SLACK, st.none(), **TIMES)
+MEDIANS = st.builds(MedianStopping, **TIMES)
+TRUNCATIONS = st.builds(TruncationSelection, st.integers(1, 99), st.booleans(), **TIMES)
+GOALS = st.sampled_from(["maximize", "minimize"])
+
+
+@given(AMOUNTS | MEDIANS | TRUNCATIONS, HISTORIES, st.frozensets(st.integers(0, 30)))
+def test_the_goals_mirror_each_other(rule: Rule, histories: dict[int, list[float]], finished: frozenset[int]) -> None:
+    mirrored = {trial: [-value for value in reports] for trial, reports in histories.items()}
+    assert ended(rule, "maximize", histories, finished) == ended(rule, "minimize", mirrored, finished)
+
+
+@given(FACTORS, st.dictionaries(st.integers(0, 30), st.lists(st.integers(1, 400), min_size=1, max_size=5), min_size=1))
+def test_the_ratio_mirrors_by_reciprocals(rule: Rule, histories: dict[int, list[int]]) -> None:
+    plain = {trial: [float(value) for value in reports] for trial, reports in histories.items()}
+    inverse = {trial: [1 / value for value in reports] for trial, reports in histories.items()}
+    assert ended(rule, "maximize", plain) == ended(rule, "minimize", inverse)
+
+
+@given(AMOUNTS | FACTORS | MEDIANS | TRUNCATIONS, GOALS, HISTORIES, st.frozensets(st.integers(0, 30)))
+@settings(max_examples=300)
+def test_the_incumbent_goes_on(
+    rule: Rule, goal: Goal, histories: dict[int, list[float]], finished: frozenset[int]
+) -> None:
+    best = max if goal == "maximize" else min
+    for trial in ended(rule, goal, histories, finished):
+        n = len(histories[trial])
+        incumbent = best(value for reports in histories.values() for value in reports[:n])
+        assert best(histories[trial]) != incumbent
+
+
+@given(AMOUNTS | FACTORS | MEDIANS | TRUNCATIONS, GOALS, HISTORIES, st.randoms())
+def test_the_order_in_which_trials_stand_does_not_matter(
+    rule: Rule, goal: Goal, histories: dict[int, list[float]], order: object
+) -> None:
+    shuffled = list(histories)
+    order.shuffle(shuffled)  # type: ignore[attr-defined]
+    again = {trial: histories[trial] for trial in shuffled}
+    for trial in histories:
+        assert decide(rule, goal, histories, trial, frozenset()) == decide(rule, goal, again, trial, frozenset())
+
+
+@pytest.mark.parametrize(
+    ("block", "policy"),
+    [
+        (None, NoPolicy()),
+        ({}, NoPolicy()),
+        ("none", NoPolicy()),
+        ("Median_Stopping", MedianStopping()),
+        ({"type": "bandit", "slack_factor": 0.1, "slack_amount": None}, Bandit(0.1)),
+        (
+            {"type": "Bandit", "slack_amount": 1, "evaluation_interval": 2, "delay_evaluation": 5},
+            Bandit(None, 1, 2, 5),
+        ),
+        ({"type": "median_stopping", "delay_evaluation": 5}, MedianStopping(1, 5)),
+        (
+            {"type": "truncation_selection", "truncation_percentage": 20, "exclude_finished_jobs": True},
+            TruncationSelection(20, True),
+        ),
+        ("asha", OptunaPruner("asha", {"min_resource": 1, "reduction_factor": 4, "min_early_stopping_rate": 0})),
+        (
+            {"type": "hyperband", "max_resource": 9},
+            OptunaPruner("hyperband", {"min_resource": 1, "max_resource": 9, "reduction_factor": 3}),
+        ),
+    ],
+)
+def test_blocks_as_azure_writes_them(block: object, policy: object) -> None:
+    assert parse(block) == policy  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("block", "keys", "words"),
+    [
+        ("bandit", ["early_termination"], "needs slack_factor or slack_amount"),
+        ({"type": "bandit", "slack_factor": 0.1, "slack_amount": 0.1}, ["early_termination"], "not both"),
+        ({"type": "bandit", "slack_factor": -1}, ["early_termination.slack_factor"], "at least 0"),
+        ({"type": "bandit", "slack_factor": "lots"}, ["early_termination.slack_factor"], "finite number"),
+        (
+            {"type": "median_stopping", "evaluation_interval": 0, "delay_evaluation": -1},
+            ["early_termination.evaluation_interval", "early_termination.delay_evaluation"],
+            "must be at least 1",
+        ),
+        ({"type": "median_stopping", "evaluation_interval": 1.5}, ["early_termination.evaluation_interval"], "whole"),
+        (
+            {"type": "truncation_selection", "truncation_percentage": 100, "exclude_finished_jobs": "no"},
+            ["early_termination.truncation_percentage", "early_termination.exclude_finished_jobs"],
+            "from 1 to 99",
+        ),
+        ("truncation_selection", ["early_termination.truncation_percentage"], "is missing"),
+        ({"type": "truncation_selection", "truncation_percentage": 0}, ["early_termination.truncation_percentage"], ""),
+        ({"type": "median_stoping"}, ["early_termination.type"], "median_stopping"),
+        ({"slack_factor": 0.1}, ["early_termination.type"], "is missing"),
+        (
+            {"type": "bandit", "slack_factr": 0.1, "slack_amount": 1},
+            ["early_termination.slack_factr"],
+            "try: sweep.early_termination.slack_factor",
+        ),
+        ({"type": "asha", "reduction_factor": 1}, ["early_termination.reduction_factor"], "at least 2"),
+        (3, ["early_termination"], "must be a mapping"),
+    ],
+)
+def test_a_wrong_block_names_every_mistake(block: object, keys: list[str], words: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        parse(block)  # type: ignore[arg-type]
+    assert [mistake.key for mistake in caught.value.mistakes] == [f"sweep.{key}" for key in keys]
+    assert words in str(caught.value)
