@@ -62,6 +62,14 @@ def test_history_has_one_row_per_validation(tmp_path: Path, fit: Callable[..., N
     assert not any("test/accuracy" in row for row in rows)
 
 
+def test_a_row_is_closed_as_soon_as_it_is_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    logger, sent = start(tmp_path), []
+    monkeypatch.setattr(logger.run, "log", lambda row, step, commit=None: sent.append((row, step, commit)))
+    logger.log_metrics({"val/loss": 0.5, "lr": 0.1}, 4)
+    assert sent == [({"val/loss": 0.5, "lr": 0.1}, 4, True)]
+    logger.finish("completed")
+
+
 def test_two_runs_of_one_process_are_two_ids_in_one_group_both_closed(
     tmp_path: Path, fit: Callable[..., None], outcome: Outcome, stored: Any
 ) -> None:

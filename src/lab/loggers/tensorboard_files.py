@@ -1,7 +1,7 @@
 """Event files in the run folder: `tensorboard --logdir outputs` then shows runs by date and time.
 
-All metrics at every step they come, the learning rate included. A resumed run marks the steps that it writes again, so
-that TensorBoard drops the first copy.
+All metrics of each validation, the learning rate included, at its optimizer step. A resumed run marks the steps that it
+writes again, so that TensorBoard drops the first copy.
 """
 
 from collections.abc import Mapping

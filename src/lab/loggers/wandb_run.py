@@ -1,8 +1,9 @@
 """A run in Weights & Biases: one history row per validation, the resolved config, the outcome. Offline without a key.
 
-Values logged between validations (learning rate, step losses) wait and go into the next row, newest last, so a curve
-has as many points as history.jsonl has rows; their full course is in metrics.csv and TensorBoard. The run object is
-its own (`reinit="create_new"`), never wandb's global one: runs of one process stay apart. Cost: .8 s for the import
+A row is handed to wandb's service, closed, as soon as it is logged, so a curve has as many points as history.jsonl has
+rows; tables and figures of the outcome go into the summary. An offline file is written in the service's own rhythm: it
+may lack the last rows of a run that is killed (0.31), which history.jsonl and metrics.csv hold. The run object is its
+own (`reinit="create_new"`), never wandb's global one: runs of one process stay apart. Cost: .8 s for the import
 and .6 s to start (0.31, 2 cores). Nothing is printed but where an offline run lies.
 """
 
@@ -49,8 +50,6 @@ class WandbLogger(RunLogger):
         described = {"config": dict(config), "name": name, "group": group, "tags": tuple(tags)}
         self.run = self._start_or_stay_offline(described)
         remember(folder, self.title, self.run.id)
-        self._waiting: dict[str, float] = {}
-        self._open_step: int | None = None
 
     def _start_or_stay_offline(self, described: dict[str, Any]) -> "Run":
         """`auto` with a key and no network means offline, and says so; `online` was asked for and fails."""
@@ -88,24 +87,11 @@ class WandbLogger(RunLogger):
         return str(self.run.id)
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        if is_test(metrics) or step is None:
-            return
-        if is_validation(metrics):
-            self.run.log(self._waiting | dict(metrics), step=step)
-            self._waiting, self._open_step = {}, step
-        elif self._open_step is not None and step <= self._open_step:
-            self.run.log(dict(metrics), step=self._open_step)
-        else:
-            self._close_row()
-            self._waiting |= metrics
+        if is_validation(metrics) and not is_test(metrics) and step is not None:
+            self.run.log(dict(metrics), step=step, commit=True)
 
     def log_outcome(self, outcome: Outcome) -> None:
-        self.run.summary.update(metrics_of(outcome))
-        media = self._tables(outcome) | self._images()
-        if self._open_step is None:
-            self.run.summary.update(media)
-        else:
-            self.run.log(media, step=self._open_step)
+        self.run.summary.update(metrics_of(outcome) | self._tables(outcome) | self._images())
         if self.settings.log_checkpoint and outcome.best is not None:
             self.run.log_artifact(str(outcome.best), name=f"best-{self.run.id}", type="model", aliases=["best"])
 
@@ -116,12 +102,6 @@ class WandbLogger(RunLogger):
         if self.mode == "offline":
             kept = Path(self.run.dir).parent
             log.info("wandb: kept offline; `wandb sync %s` uploads it", kept)
-
-    def _close_row(self) -> None:
-        """Send the row of the last validation; wandb keeps it open for more values of its step."""
-        if self._open_step is not None:
-            self.run.log({}, step=self._open_step, commit=True)
-            self._open_step = None
 
     def _tables(self, outcome: Outcome) -> dict[str, "Table"]:
         import wandb
