@@ -24,6 +24,7 @@ VOCABULARY = ("model.pretrained", "model.vocabulary_size", "model.architecture")
 KIND = ("model.kind", "callbacks.freeze.layers", "callbacks.unfreeze.schedule")
 STOPPING = ("callbacks.early_stopping.metric", "callbacks.early_stopping.mode")
 FINDER = ("callbacks.lr_finder.enabled", "callbacks.lr_finder.min_lr", "callbacks.lr_finder.max_lr")
+THAWING = ("callbacks.unfreeze.schedule", "trainer.max_epochs")
 BATCH = ("callbacks.batch_finder.enabled", "callbacks.batch_finder.max_batch_size", "data.batch_size")
 
 
@@ -31,6 +32,10 @@ BATCH = ("callbacks.batch_finder.enabled", "callbacks.batch_finder.max_batch_siz
     ("keys", "values", "blamed"),
     [
         (OBJECTIVE, ("val/f1_macro", "max"), []),
+        (THAWING, ({0: 12, 2: 4, 3: 0}, 4), []),
+        (THAWING, (None, 4), []),
+        (THAWING, ({0: 0, 1: 2}, 4), ["callbacks.unfreeze.schedule"]),
+        (THAWING, ({9: 0}, 4), ["callbacks.unfreeze.schedule"]),
         (OBJECTIVE, ("val/causa/f1_macro", "max"), []),
         (OBJECTIVE, ("val/loss", "min"), []),
         (OBJECTIVE, ("val/loss", "max"), ["objective.mode"]),

@@ -20,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 from lab.config import check
 from lab.errors import Mistake, RequestError, listed, nearest
 from lab.keys import at, flattened, is_there, nearest_key
-from lab.request import Typed, split
+from lab.request import Typed, quoted, split
 from lab.schema import Config
 
 MOST_VALUES = 20
@@ -121,7 +121,9 @@ def _unreadable(text: str, error: HydraException) -> Mistake:
     if not equals:
         return Mistake("", f"{text!r} is not key=value", f"{text}=... , or python train.py --help")
     reason = next((line for line in reversed(str(error).splitlines()) if line and "http" not in line), "")
-    return Mistake(key, f"cannot be read: {reason}", f"""quotes around special characters: '{key}="{value}"'""", value)
+    return Mistake(
+        key, f"cannot be read: {reason}", f"quotes around special characters: '{key}={quoted(value)}'", value
+    )
 
 
 def _read_group(override: Override, options: list[str], judged: _Judged) -> None:

@@ -20,7 +20,7 @@ SHORT = {
 """How keys appear in a run's name; others appear by their last part."""
 
 UNNAMED = ("sweep", "name", "run_name", "tags", "resume", "test", "logger", "cache", "objective", "trainer.accelerator",
-           "trainer.threads", "trainer.log_every_n_steps", "data.num_workers", "data.path", "data.train", "data.val",
+           "trainer.threads", "data.num_workers", "data.path", "data.train", "data.val",
            "data.test", "data.text", "data.labels", "callbacks.progress", "callbacks.curves")  # fmt: skip
 """Keys, and what is below them, that do not tell two models apart."""
 
@@ -134,3 +134,11 @@ def _rounded(value: str) -> str:
     if not re.fullmatch(r"[+-]?(\d+\.\d*|\.\d+|\d+\.?\d*e[+-]?\d+|\.\d+e[+-]?\d+)", value.lower()):
         return value
     return re.sub(r"e([+-])0", r"e\1", f"{float(value):.4g}").replace("e+", "e")
+
+
+def quoted(value: str) -> str:
+    """`"a b"`, and of a list each of its parts: `["año","causa raíz"]`."""
+    if value.startswith("[") and value.endswith("]"):
+        return "[" + ",".join(quoted(part.strip()) for part in value[1:-1].split(",")) + "]"
+    bare = value.strip("\"'")
+    return f'"{bare}"'

@@ -6,6 +6,7 @@ wrong, so that one slip is not reported twice.
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from itertools import pairwise
 from typing import Any
 
 from lab.errors import Mistake, listed
@@ -173,6 +174,16 @@ def _layerless(kind: str, layers: int, schedule: Mapping[Any, int] | None) -> Fo
         yield Mistake("callbacks.unfreeze.schedule", "model=ngram has no layers", remedy, schedule)
 
 
+def _thawing(schedule: Mapping[Any, int] | None, num_epochs: int) -> Found:
+    key, steps = "callbacks.unfreeze.schedule", sorted((schedule or {}).items())
+    if any(later > earlier for (_, earlier), (_, later) in pairwise(steps)):
+        yield Mistake(key, "freezes more layers as epochs pass; layers still frozen can only become fewer",
+                      f"'{key}={{0: 12, 1: 8, 2: 0}}'", schedule)  # fmt: skip
+    if any(epoch >= num_epochs for epoch, _ in steps):
+        yield Mistake(key, f"names an epoch that never comes: they are counted from 0, to {num_epochs - 1}",
+                      f"trainer.max_epochs={max(epoch for epoch, _ in steps) + 1}", schedule)  # fmt: skip
+
+
 def _range_test(enabled: bool, low: float, high: float) -> Found:
     if enabled and float(low) >= float(high):
         remedy = "callbacks.lr_finder.min_lr=1e-7 callbacks.lr_finder.max_lr=1"
@@ -213,11 +224,9 @@ RULES: tuple[tuple[tuple[str, ...], Callable[..., Found]], ...] = (
     (("data.text", "data.labels"), _columns),
     (("model.path", "model.package", "model.architecture"), _source),
     (("model.pretrained", "model.vocabulary_size", "model.architecture"), _vocabulary),
-    (
-        ("model.pretrained", "model.architecture", "callbacks.freeze.layers", "callbacks.unfreeze.schedule"),
-        _frozen,
-    ),
+    (("model.pretrained", "model.architecture", "callbacks.freeze.layers", "callbacks.unfreeze.schedule"), _frozen),
     (("model.kind", "callbacks.freeze.layers", "callbacks.unfreeze.schedule"), _layerless),
+    (("callbacks.unfreeze.schedule", "trainer.max_epochs"), _thawing),
     (("callbacks.lr_finder.enabled", "callbacks.lr_finder.min_lr", "callbacks.lr_finder.max_lr"), _range_test),
     (("callbacks.batch_finder.enabled", "callbacks.batch_finder.max_batch_size", "data.batch_size"), _batch_search),
     (("model.char_ngrams",), _ngrams),

@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -119,3 +120,15 @@ def test_a_refused_resume_leaves_the_folder_as_it_was(warm: Any, tmp_path: Path)
     assert warm.run(run.path, again) == 0
     assert [row["epoch"] for row in run.history()] == [0, 1, 2, 3]
     assert run.read()["command"] == json.loads(before[run.path / "run.json"])["command"]
+
+
+@pytest.mark.parametrize("name", ["checkpoints/last.ckpt", "history.jsonl"])
+def test_a_damaged_file_is_named_and_nothing_is_written(
+    warm: Any, straight: RunFolder, tmp_path: Path, name: str
+) -> None:
+    folder = shutil.copytree(straight.path, tmp_path / "run")
+    whole = (folder / name).read_bytes()
+    (folder / name).write_bytes(whole[: len(whole) // 2] if name.endswith("ckpt") else b"garbage\n" + whole)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert warm.run(folder, [*SETTINGS, f"resume={folder}", "trainer.max_epochs=6"]) != 0
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before

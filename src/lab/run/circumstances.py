@@ -21,7 +21,6 @@ log = logging.getLogger(__name__)
 EXPECTED_WARNINGS = (
     ".*does not have many workers.*",  # tokens are memory-mapped: loader processes rarely pay
     ".*in eval mode at the start of training.*",  # frozen layers are
-    ".*is smaller than the logging interval.*",
     ".*treespec, LeafSpec.*",  # Lightning's own use of torch
 )
 
@@ -76,7 +75,9 @@ def closing(run: RunFolder, clock: Clock, loggers: list[RunLogger]) -> Iterator[
     except KeyboardInterrupt:
         close("interrupted", "stopped from outside (Ctrl-C or SIGTERM)", None)
         if run.last.exists():
-            log.info("to go on: python train.py %s", shlex.quote(f"resume={run.path}"))
+            log.info("interrupted; to go on: python train.py %s", shlex.quote(f"resume={run.path}"))
+        else:
+            log.info("interrupted before the first checkpoint: there is nothing to go on from in %s", run.path)
         raise
     except RequestError as error:
         close("failed", str(error), "error")

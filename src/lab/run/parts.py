@@ -117,7 +117,7 @@ def trainer(config: Config, where: Hardware, folder: Path, parts: Callbacks, log
         max_epochs=chosen.max_epochs,
         min_epochs=chosen.min_epochs,
         gradient_clip_val=chosen.gradient_clip,
-        log_every_n_steps=chosen.log_every_n_steps,
+        log_every_n_steps=1,  # nothing is logged per step; Lightning warns where its 50 exceed an epoch
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
         enable_model_summary=False,

@@ -1,6 +1,7 @@
 """The test of a best checkpoint, at the end of a run or of a finished run once more."""
 
 import logging
+import pickle
 from contextlib import suppress
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import lightning.pytorch as pl
 import torch
 from rich.console import Console
 
-from lab.errors import RunError
+from lab.errors import Mistake, RequestError, RunError
 from lab.models.multitask import predictions
 from lab.record import RunFolder
 from lab.report.outcome import outcome_table
@@ -38,10 +39,25 @@ def retest(config: Config, folder: Path) -> dict[str, float]:
     return result.metrics
 
 
+def refuse_damage(run: RunFolder, checkpoint: Path, key: str) -> None:
+    """Raises RequestError for a checkpoint or a history that cannot be read, before anything is written."""
+    try:
+        torch.load(checkpoint, map_location="meta", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        problem = f"{checkpoint.name} is damaged: {' '.join(str(error).split())[:160]}"
+        raise RequestError(Mistake(key, problem, "a copy of the file, or a new run", run.path)) from error
+    try:
+        run.history()
+    except ValueError as error:
+        problem = f"history.jsonl is damaged: {error}"
+        raise RequestError(Mistake(key, problem, "take the lines that are no JSON out of it", run.path)) from error
+
+
 def test(trainer: pl.Trainer, material: Material, run: RunFolder) -> outcome.Tested:
     """Test the best checkpoint on the test split. Raises RunError when there is none."""
     if not run.best.exists():
         raise RunError("no epoch gave a finite objective, so there is no best checkpoint to test", "nan")
+    refuse_damage(run, run.best, "test")
     stored = torch.load(run.best, map_location="cpu", weights_only=True)
     material.model.load_state_dict(stored["state_dict"])
     with quiet(), interruptible():

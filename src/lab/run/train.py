@@ -18,7 +18,7 @@ from lab.record import UNENDED, RunFolder, Status, write_whole
 from lab.run import facts, finders, outcome, parts
 from lab.run.circumstances import closing, interruptible, quiet, settle_machine
 from lab.run.material import Material, frozen_at_start, prepare, refuse_other_data
-from lab.run.retest import show, test
+from lab.run.retest import refuse_damage, show, test
 from lab.schema import Config
 
 log = logging.getLogger(__name__)
@@ -121,6 +121,7 @@ def _reopened(run: RunFolder, config: Config, where: parts.Hardware, command: st
     record = run.read()
     material = prepare(config, run, where, fresh=False)
     refuse_other_data("resume", record, material, run)
+    refuse_damage(run, run.last, "resume")
     finders.apply(config, material, record.get("requested", {}))
     again = {"command": command, "at": facts.process()["started"]}
     run.update(

@@ -38,7 +38,6 @@ class Trainer(Node):
     precision: Literal[32, 16, "32", "16", "bf16", "32-true", "16-mixed", "bf16-mixed"]
     accelerator: Literal["auto", "cpu", "gpu"]
     gradient_clip: PositiveFloat | None
-    log_every_n_steps: PositiveInt
     threads: PositiveInt | None
 
 
