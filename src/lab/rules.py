@@ -175,7 +175,7 @@ def _layerless(kind: str, layers: int, schedule: Mapping[Any, int] | None) -> Fo
 
 
 def _thawing(schedule: Mapping[Any, int] | None, num_epochs: int) -> Found:
-    key, steps = "callbacks.unfreeze.schedule", sorted((schedule or {}).items())
+    key, steps = "callbacks.unfreeze.schedule", sorted((int(epoch), n) for epoch, n in (schedule or {}).items())
     if any(later > earlier for (_, earlier), (_, later) in pairwise(steps)):
         yield Mistake(key, "freezes more layers as epochs pass; layers still frozen can only become fewer",
                       f"'{key}={{0: 12, 1: 8, 2: 0}}'", schedule)  # fmt: skip
