@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from lab.batches import HeadSpec, TextBatch, TextSpec, Tokenizer
+from lab.batches import TextBatch, TextSpec, Tokenizer
 from lab.data.buckets import Draw, EvalDraws, TrainDraws
 from lab.data.cache import prune
 from lab.data.corpus import Corpus
@@ -61,10 +61,6 @@ class TextData:
         }
         prune(folder, cache.max_gib)
         self.spec = TextSpec(corpus.heads, tokenizer.vocabulary_size, tokenizer.pad_id, max_length)
-
-    @property
-    def heads(self) -> tuple[HeadSpec, ...]:
-        return self.corpus.heads
 
     def train_loader(self) -> Loader:
         return self._loader("train", self.train_draws())
