@@ -1,12 +1,16 @@
 # make train        make the environment if need be, train the embedded default
 # make check        the same environment, then every check that takes seconds: what CI runs
 # make check-slow   the tests that take minutes
+# make check-faults studies killed at random moments, 20 in a row, and every other fault (LAB_FAULT_SEED=... for others)
+# make bench-sweep  what sweeps cost and save: some 20 minutes on two quiet cores, results in benchmarks/results/
+# make bench        the speed benchmarks, on a machine that does nothing else: under an hour on two cores
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+BENCHMARKS := startup page_faults speed_steps speed_peers speed_frozen speed_recipe techniques speed_sweep speed_memory
 
-.PHONY: train check check-slow
+.PHONY: train check check-slow check-faults bench bench-sweep
 
 train: $(INSTALLED)
 	$(BIN)/python train.py
@@ -19,6 +23,15 @@ check: $(INSTALLED)
 
 check-slow: $(INSTALLED)
 	$(BIN)/python -m pytest -m slow
+
+check-faults: $(INSTALLED)
+	$(BIN)/python -m pytest tests/sweep/test_faults.py -v
+
+bench-sweep: $(INSTALLED)
+	for name in overhead slots cost bayesian policies; do $(BIN)/python benchmarks/sweep_$$name.py || exit 1; done
+
+bench: $(INSTALLED)
+	set -e; for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "lab needs Python 3.11 or newer; try: make PYTHON=python3.11 ...")'

@@ -32,6 +32,7 @@ from lab.errors import (
     in_a_block,
 )
 from lab.loggers.packages import missing
+from lab.sweep.reporter import trial_number
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 """Torch's threads wait asleep. Spinning, their default, they starve each other as soon as anything else runs: beside
@@ -65,7 +66,7 @@ def one_run(composed: DictConfig) -> float | None:
         if config.test is not None:
             retest(config, folder)
             return None
-        place = None if alone else {"study": sweep_name(Path(job.sweep.dir)), "trial": int(job.job.num)}
+        place = None if alone else {"study": sweep_name(Path(job.sweep.dir)), "trial": trial_number(int(job.job.num))}
         return train(config, folder, request.command(TYPED, None if alone else overrides), place)
     except (RequestError, RunError) as error:
         log.error("%s", in_a_block(error.mistakes) if isinstance(error, RequestError) else f"The run failed: {error}")

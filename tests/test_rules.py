@@ -2,7 +2,8 @@
 
 import pytest
 
-from lab.rules import RULES, contradictions, lookup, not_finite, sense
+from lab.rules import RULES, contradictions, lookup, not_finite
+from lab.rules.training import sense
 from lab.schema import Config, Node
 
 
@@ -25,6 +26,9 @@ KIND = ("model.kind", "callbacks.freeze.layers", "callbacks.unfreeze.schedule")
 STOPPING = ("callbacks.early_stopping.metric", "callbacks.early_stopping.mode")
 FINDER = ("callbacks.lr_finder.enabled", "callbacks.lr_finder.min_lr", "callbacks.lr_finder.max_lr")
 THAWING = ("callbacks.unfreeze.schedule", "trainer.max_epochs")
+CACHED = ("cache.frozen", "callbacks.freeze.layers", "callbacks.unfreeze.schedule")
+CACHED_BY = ("cache.frozen", "data.kind", "model.kind")
+CACHED_FAMILY = ("cache.frozen", "model.architecture")
 BATCH = ("callbacks.batch_finder.enabled", "callbacks.batch_finder.max_batch_size", "data.batch_size")
 
 
@@ -34,6 +38,21 @@ BATCH = ("callbacks.batch_finder.enabled", "callbacks.batch_finder.max_batch_siz
         (OBJECTIVE, ("val/f1_macro", "max"), []),
         (THAWING, ({0: 12, 2: 4, 3: 0}, 4), []),
         (THAWING, (None, 4), []),
+        (("callbacks.batch_finder.enabled", "data.max_tokens"), (True, None), []),
+        (("callbacks.batch_finder.enabled", "data.max_tokens"), (False, 4096), []),
+        (("callbacks.batch_finder.enabled", "data.max_tokens"), (True, 4096), ["callbacks.batch_finder.enabled"]),
+        (CACHED, (True, 10, None), []),
+        (CACHED, (True, 0, {0: 12, 2: 8}), []),
+        (CACHED, (False, 0, None), []),
+        (CACHED, (True, 0, None), ["cache.frozen"]),
+        (CACHED, (True, 10, {3: 0}), ["cache.frozen"]),
+        (CACHED, (True, 0, {1: 8}), ["cache.frozen"]),
+        (CACHED_BY, (True, "maintenance", "encoder"), []),
+        (CACHED_BY, (True, "maintenance", "ngram"), ["cache.frozen"]),
+        (CACHED_BY, (False, "maintenance", "ngram"), []),
+        (CACHED_FAMILY, (True, {"model_type": "bert"}), []),
+        (CACHED_FAMILY, (True, {"model_type": "albert"}), ["cache.frozen"]),
+        (CACHED_FAMILY, (False, {"model_type": "albert"}), []),
         (THAWING, ({0: 0, 1: 2}, 4), ["callbacks.unfreeze.schedule"]),
         (THAWING, ({9: 0}, 4), ["callbacks.unfreeze.schedule"]),
         (OBJECTIVE, ("val/causa/f1_macro", "max"), []),

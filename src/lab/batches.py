@@ -4,7 +4,7 @@ The only thing that flows "up" from data to a model is a frozen `TextSpec`; the 
 is a `Tokenizer`, because a vocabulary may have to be learned from the training texts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -55,7 +55,8 @@ class TextBatch:
     ids, mask: (B, L) int64 and bool, padded to the longest row of the batch. labels: per head (B,) int64, `MISSING`
     where unknown. rows: (B,) int64, each row's place in its split (predictions leave in input order by it).
     window_counts: per head (K,) int64, how many labels of each class the whole accumulation window holds: dividing by
-    it makes 4 x 4 accumulated equal batch 16, missing labels and the last, shorter window included.
+    it makes 4 x 4 accumulated equal batch 16, missing labels and the last, shorter window included. states: where they
+    are kept, hidden states (B, L, D) that have been through the encoder's first `depth` layers, zeros behind each text.
     """
 
     ids: Tensor
@@ -63,22 +64,33 @@ class TextBatch:
     labels: dict[str, Tensor]
     rows: Tensor
     window_counts: dict[str, Tensor]
+    states: Tensor | None = None
+    depth: int = 0
 
     def to(self, device: torch.device, non_blocking: bool = False) -> "TextBatch":
-        def move(tensor: Tensor) -> Tensor:
-            return tensor.to(device, non_blocking=non_blocking)
-
-        labels = {name: move(tensor) for name, tensor in self.labels.items()}
-        counts = {name: move(tensor) for name, tensor in self.window_counts.items()}
-        return TextBatch(move(self.ids), move(self.mask), labels, move(self.rows), counts)
+        return self._each(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> "TextBatch":
-        labels = {name: tensor.pin_memory() for name, tensor in self.labels.items()}
-        counts = {name: tensor.pin_memory() for name, tensor in self.window_counts.items()}
-        return TextBatch(self.ids.pin_memory(), self.mask.pin_memory(), labels, self.rows.pin_memory(), counts)
+        return self._each(Tensor.pin_memory)
+
+    def _each(self, act: Callable[[Tensor], Tensor]) -> "TextBatch":
+        labels = {name: act(tensor) for name, tensor in self.labels.items()}
+        counts = {name: act(tensor) for name, tensor in self.window_counts.items()}
+        states = None if self.states is None else act(self.states)
+        return TextBatch(act(self.ids), act(self.mask), labels, act(self.rows), counts, states, self.depth)
 
     def __len__(self) -> int:
         return int(self.ids.shape[0])
+
+
+class Batch(Protocol):
+    """One micro-batch of any task; `len` counts its rows."""
+
+    def to(self, device: torch.device, non_blocking: bool = False) -> "Batch": ...
+
+    def pin_memory(self) -> "Batch": ...
+
+    def __len__(self) -> int: ...
 
 
 @runtime_checkable

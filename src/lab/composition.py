@@ -4,7 +4,7 @@ Group choices are judged first, because which keys exist follows from them; a mi
 one, so that the keys beside it are judged against what was meant. Two compositions, some 50 ms each.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
@@ -23,9 +23,9 @@ from lab.keys import at, flattened, is_there, nearest_key
 from lab.request import Typed, quoted, split
 from lab.schema import Config
 
+Check = Callable[[DictConfig], object]
 MOST_VALUES = 20
 """Values of one sweep that are judged before it starts; each job is checked again when it starts."""
-
 EXTRAS = {"optuna": "optuna", "ray": "ray", "submitit_local": "submitit", "submitit_slurm": "submitit"}
 """Extras that bring a launcher or sweeper of Hydra's."""
 
@@ -52,13 +52,13 @@ class _Judged:
     mistakes: list[Mistake] = field(default_factory=list)
 
 
-def mistakes(typed: Typed, conf: Path) -> list[Mistake]:
+def mistakes(typed: Typed, conf: Path, name: str = "config", check: Check = check) -> list[Mistake]:
     """Everything wrong with a command line that neither data nor weights are needed for; empty when it is sound.
 
-    conf: the shipped config folder, used where no `--config-path` was typed.
+    conf: the config folder where no `--config-path` was typed; name: its file; check: judges what composes.
     """
     folder = Path(typed.config_path) if typed.config_path else conf
-    name = (typed.config_name or "config").removesuffix(".yaml")
+    name = (typed.config_name or name).removesuffix(".yaml")
     if not (folder / f"{name}.yaml").is_file():
         return [Mistake("", f"there is no {name}.yaml in {folder}", "leave out --config-path and --config-name")]
     if typed.config_dir is not None and not Path(typed.config_dir).is_dir():
@@ -66,10 +66,10 @@ def mistakes(typed: Typed, conf: Path) -> list[Mistake]:
             Mistake("", f"--config-dir {typed.config_dir}: there is no such folder", "a folder laid out like conf/")
         ]
     with initialize_config_dir(str(folder.absolute()), job_name="train"):
-        return _judge(typed, name)
+        return _judge(typed, name, check)
 
 
-def _judge(typed: Typed, name: str) -> list[Mistake]:
+def _judge(typed: Typed, name: str, check: Check) -> list[Mistake]:
     judged = _Judged()
     if typed.config_dir is not None:
         judged.groups.append([f"hydra.searchpath=[file://{Path(typed.config_dir).absolute()}]"])
@@ -84,7 +84,7 @@ def _judge(typed: Typed, name: str) -> list[Mistake]:
     known = {str(key): value for key, value in plain.items()}
     for override in judged.keys:
         _read_key(override, known, judged)
-    found = list(_checked_jobs(name, [*judged.groups, *judged.sound]))
+    found = list(_checked_jobs(name, [*judged.groups, *judged.sound], check))
     new = {str(mistake): mistake for mistake in found if not any(_under(mistake.key, key) for key in judged.unread)}
     told = {mistake.key for mistake in judged.mistakes}
     return judged.mistakes + [mistake for mistake in new.values() if mistake.key not in told]
@@ -199,15 +199,16 @@ def _homes(key: str) -> list[str]:
     return list(dict.fromkeys(choices))
 
 
-def _checked_jobs(name: str, overrides: list[list[str]]) -> Iterator[Mistake]:
+def _checked_jobs(name: str, overrides: list[list[str]], check: Check) -> Iterator[Mistake]:
     """Mistakes of the first value of all, then of each further value of each sweep beside the first of the rest."""
-    yield from _checked(name, [values[0] for values in overrides])
+    yield from _checked(name, [values[0] for values in overrides], check)
     for place, values in enumerate(overrides):
         for value in values[1:]:
-            yield from _checked(name, [value if other == place else rest[0] for other, rest in enumerate(overrides)])
+            job = [value if other == place else rest[0] for other, rest in enumerate(overrides)]
+            yield from _checked(name, job, check)
 
 
-def _checked(name: str, overrides: Sequence[str]) -> list[Mistake]:
+def _checked(name: str, overrides: Sequence[str], check: Check) -> list[Mistake]:
     composed = _composed(name, overrides)
     if isinstance(composed, Mistake):
         return [composed]

@@ -16,6 +16,7 @@ from lab.errors import Mistake, RequestError, listed, nearest
 from lab.keys import flattened, nearest_key
 from lab.rules import contradictions, not_finite
 from lab.schema import Config
+from lab.schema.report import Reported
 
 FILL_IN = {
     "data.text": "'data.text=[descripcion]'",
@@ -42,6 +43,15 @@ def check(composed: DictConfig | Mapping[str, Any]) -> Config:
         raise RequestError(mistakes)
     assert config is not None
     return config
+
+
+def check_report(composed: DictConfig | Mapping[str, Any]) -> Reported:
+    """The typed config of a report. Raises RequestError with every mistake."""
+    plain = _plain(composed)
+    try:
+        return Reported.model_validate(plain)
+    except ValidationError as error:
+        raise RequestError(_in_words(error.errors(include_url=False), plain, set())) from error
 
 
 def _plain(composed: DictConfig | Mapping[str, Any]) -> dict[str, Any]:

@@ -41,6 +41,10 @@ class RequestError(ValueError):
         assert self.mistakes, "a RequestError without a mistake"
         super().__init__("\n".join(str(mistake) for mistake in self.mistakes))
 
+    def __reduce__(self) -> tuple[type["RequestError"], tuple[tuple[Mistake, ...]]]:
+        """It travels home from a trial's process with its mistakes; an exception's own way keeps the text alone."""
+        return RequestError, (self.mistakes,)
+
 
 class RunError(RuntimeError):
     """A sound request failed while running; `kind` goes into the run record."""

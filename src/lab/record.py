@@ -25,9 +25,10 @@ UNENDED = "no end was recorded: the process is still running, or it was killed"
 FIELDS = (
     "schema_version", "status", "reason", "failure", "command", "objective", "metrics", "baselines", "reference",
     "parameters", "data", "timing_s", "throughput", "memory", "versions", "git_commit", "seed", "sweep", "model",
-    "requested", "resumed", "warnings", "process",
+    "requested", "resumed", "warnings", "process", "cache",
 )  # fmt: skip
-"""Top-level keys of run.json. `warnings` are lines the run gave about itself (overfitting).
+"""Top-level keys of run.json. `warnings` are lines the run gave about itself (overfitting). `cache`: what
+`cache.frozen` found and made, {layers, dtype, key, entries, hits, bytes, seconds}; empty without it.
 
 `requested` holds what was asked for and met by something else (precision 16 on a CPU).
 """

@@ -19,7 +19,7 @@ def data_request() -> Request:
     """`data_request("csv", path=..., split={"val": 0.2})`: conf/data/csv.yaml with changes, nested ones merged."""
 
     def request(group: str, **changes: Any) -> Data:
-        values = _read("_text") | _read(group)
+        values = _read("_data") | _read("_text") | _read(group)
         values.pop("defaults")
         for key, value in changes.items():
             values[key] = values[key] | value if isinstance(value, dict) else value

@@ -1,7 +1,12 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
-from lab.data.buckets import EvalDraws, TrainDraws, windows
+from lab.data.buckets import EvalDraws, TrainDraws, budgeted, rounded, windows
+from lab.data.corpus import load
 
 LENGTHS = np.random.default_rng(0).integers(4, 60, size=1003).astype(np.int32)
 
@@ -52,3 +57,64 @@ def test_evaluation_takes_the_longest_first_and_every_row_once() -> None:
     tops = [LENGTHS[batch].max() for batch in batches]
     assert tops == sorted(tops, reverse=True)
     assert sorted(np.concatenate(batches).tolist()) == list(range(len(LENGTHS)))
+
+
+@pytest.mark.parametrize("max_tokens", [60, 100, 512, 100_000])
+def test_a_budget_of_tokens_holds_in_every_epoch_with_as_many_batches(max_tokens: int) -> None:
+    draws = TrainDraws(LENGTHS, 16, lambda epoch: 1, seed=0, max_tokens=max_tokens)
+    seen = []
+    for epoch in (0, 1):
+        draws.set_epoch(epoch)
+        batches = [draw.rows for draw in draws]
+        assert len(batches) == len(draws)
+        assert all(len(rows) * LENGTHS[rows].max() <= max_tokens and len(rows) <= 16 for rows in batches)
+        assert sorted(np.concatenate(batches).tolist()) == list(range(len(LENGTHS)))
+        seen.append({frozenset(rows.tolist()) for rows in batches if len(rows) > 2})
+    assert len(seen[0] & seen[1]) < len(seen[0]) / 10, "who meets whom changes from epoch to epoch"
+
+
+def test_a_budget_wastes_little() -> None:
+    draws = TrainDraws(LENGTHS, 64, lambda epoch: 1, seed=0, max_tokens=512)
+    cells = sum(len(draw.rows) * int(LENGTHS[draw.rows].max()) for draw in draws)
+    assert 1 - LENGTHS.sum() / cells < 0.05
+    assert cells / len(draws) > 0.8 * 512, "batches are filled"
+
+
+def test_under_a_budget_a_window_is_its_micro_batches() -> None:
+    draws = list(TrainDraws(LENGTHS, 16, lambda epoch: 3, seed=0, max_tokens=300))
+    for first in range(0, len(draws), 3):
+        group = draws[first : first + 3]
+        together = np.concatenate([draw.rows for draw in group]).tolist()
+        assert all(draw.window.tolist() == together for draw in group)
+
+
+def test_rounding_never_shortens_and_adds_little() -> None:
+    lengths = np.arange(1, 513).astype(np.int32)
+    assert (rounded(lengths) >= lengths).all()
+    assert (rounded(lengths) / lengths).max() < 1 + 1 / 16
+    assert budgeted(np.array([700], np.int32), 4, 512).tolist() == [0, 1], "alone, where it does not fit"
+
+
+@pytest.mark.parametrize("max_tokens", [None, 300])
+@pytest.mark.parametrize("num_ranks", [2, 3])
+def test_processes_split_each_batch_between_them(max_tokens: int | None, num_ranks: int) -> None:
+    def draws(rank: int, of: int) -> list[Any]:
+        return list(TrainDraws(LENGTHS, 16, lambda epoch: 2, 0, max_tokens, rank, of))
+
+    shares = [draws(rank, num_ranks) for rank in range(num_ranks)]
+    for whole, *parts in zip(draws(0, 1), *shares, strict=True):
+        assert sorted(np.concatenate([part.rows for part in parts]).tolist()) == sorted(whole.rows.tolist())
+        assert all(part.window.tolist() == whole.window.tolist() for part in parts), "losses are parts of one step"
+        sizes = [len(part.rows) for part in parts]
+        assert max(sizes) - min(sizes) <= 1
+
+
+@pytest.mark.parametrize("max_tokens", [None, 1024])
+def test_default_data_are_padded_by_less_than_a_twentieth(
+    max_tokens: int | None, data_request: Callable[..., Any], tmp_path: Path
+) -> None:
+    rows = load(data_request("maintenance", num_rows=3000), tmp_path).splits["train"]
+    lengths = np.array([len(text.split()) for batch in rows.texts.batches(500) for text in batch], np.int32)
+    draws = TrainDraws(lengths, 32, lambda epoch: 1, seed=42, max_tokens=max_tokens)
+    cells = sum(len(draw.rows) * int(lengths[draw.rows].max()) for draw in draws)
+    assert 1 - lengths.sum() / cells < 0.05

@@ -304,3 +304,24 @@ def test_maintenance_keeps_class_order_and_probabilities(loaded: Load) -> None:
     test = corpus.splits["test"]
     assert _texts(corpus, "test") == [reports.texts[place] for place in test.source_rows]
     assert test.texts[4] == reports.texts[test.source_rows[4]]
+
+
+def test_val_rows_are_trained_on_when_asked_and_test_rows_never(loaded: Load, tmp_path: Path) -> None:
+    path = _write(tmp_path / "a.csv", [[text, "ab"[place % 2]] for place, text in enumerate(_sentences(100))])
+    asked = {"path": path, "text": ["texto"], "labels": ["modo"]}
+    apart = loaded("csv", **asked).splits
+    corpus = loaded("csv", **asked, split={"train_on_val": True})
+    both = np.sort(np.concatenate([apart["train"].source_rows, apart["val"].source_rows]))
+    assert corpus.splits["train"].source_rows.tolist() == both.tolist()
+    assert corpus.splits["train"].labels["modo"].tolist() == [place % 2 for place in both]
+    for split in ("val", "test"):
+        assert corpus.splits[split].source_rows.tolist() == apart[split].source_rows.tolist()
+    assert sum(corpus.heads[0].counts) == len(both)
+    assert _texts(corpus, "train")[0] == _sentences(100)[both[0]]
+
+
+def test_a_val_file_is_not_joined_in_silence(loaded: Load, tmp_path: Path) -> None:
+    rows = [[text, "ab"[place % 2]] for place, text in enumerate(_sentences(200))]
+    files = {"train": _write(tmp_path / "a.csv", rows[:150]), "val": _write(tmp_path / "b.csv", rows[150:])}
+    with pytest.raises(RequestError, match=r"data\.split\.train_on_val"):
+        loaded("csv", **files, text=["texto"], labels=["modo"], split={"train_on_val": True})

@@ -1,6 +1,7 @@
 import pickle
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 
 from lab.batches import MISSING, HeadSpec
 from lab.data.corpus import Corpus, Rows
+from lab.data.states import Form, digest, obtain
 from lab.data.text import TextData, length_facts, resolve_max_length
 from lab.errors import RequestError
 from lab.schema import Cache, Maintenance
@@ -55,14 +57,23 @@ CORPUS = Corpus("words", {"train": rows(61, 0), "val": rows(10, 1), "test": rows
 
 def made(cache: Path, accumulation: int = 1, **changes: object) -> TextData:
     plain: dict[str, object] = {
-        "kind": "maintenance", "num_rows": 100, "difficulty": 0.5, "generator_seed": 0, "batch_size": 4,
-        "eval_batch_size": 4, "max_length": "auto", "num_workers": 0, "pin_memory": False, "persistent_workers": True,
+        "kind": "maintenance", "num_rows": 100, "difficulty": 0.5, "generator_seed": 0,
+        "metric": "val/f1_macro", "batch_size": 4, "eval_batch_size": 4,
+        "max_length": "auto", "max_tokens": None, "num_workers": 0, "pin_memory": False, "persistent_workers": True,
         "rows": {"train": None, "val": None, "test": None},
-        "split": {"val": 0.1, "test": 0.1, "seed": 0, "stratify": True, "group": None},
+        "split": {"val": 0.1, "test": 0.1, "seed": 0, "stratify": True, "group": None, "train_on_val": False},
         "leaks": {"action": "refuse", "duplicate_share": None, "token_share": 0.9, "token_support": 20},
     }  # fmt: skip
     config = Maintenance.model_validate(plain | changes)
-    return TextData(CORPUS, Words(), config, Cache(dir=str(cache), max_gib=1), lambda epoch: accumulation, 0, False)
+    return TextData(
+        CORPUS,
+        Words(),
+        config,
+        Cache(dir=str(cache), max_gib=1, frozen=False, dtype="auto"),
+        lambda epoch: accumulation,
+        0,
+        False,
+    )
 
 
 def test_a_batch_holds_its_rows_padded_to_its_longest(tmp_path: Path) -> None:
@@ -131,3 +142,46 @@ def test_auto_takes_the_99th_percentile_and_says_what_is_cut() -> None:
 def test_a_max_length_beyond_the_model_is_refused() -> None:
     with pytest.raises(RequestError, match="at most 40 words"):
         resolve_max_length(41, np.array([3], np.int32), Words())
+
+
+def test_a_budget_of_tokens_bounds_every_batch_and_resumes(tmp_path: Path) -> None:
+    data = made(tmp_path, accumulation=2, batch_size=8, max_tokens=60)
+    loader = data.train_loader()
+    sizes, expected = [], []
+    for number, batch in enumerate(loader):
+        sizes.append(batch.mask.numel())
+        expected.append(batch.rows.tolist())
+        if number == 4:
+            state = loader.state_dict()
+    assert max(sizes) <= 60
+    assert len({len(rows) for rows in expected}) > 1, "short texts stand in larger batches"
+    assert len(expected) == data.num_batches() > 61 / 8
+    resumed = data.train_loader()
+    resumed.load_state_dict(state)
+    assert [batch.rows.tolist() for batch in resumed] == expected[5:]
+
+
+def test_a_budget_below_the_longest_text_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="does not hold one text"):
+        made(tmp_path, max_tokens=5)
+
+
+def test_kept_states_come_with_their_rows(tmp_path: Path) -> None:
+    data = made(tmp_path)
+    part = data.rows["train"]
+
+    def make(rows: Any) -> Iterator[Any]:
+        yield rows, torch.cat([torch.full((len(part.tokens[row]), 2), float(row)) for row in rows])
+
+    found = obtain(
+        tmp_path,
+        Form("k", 2, "bf16"),
+        [digest(np.array(row)) for row in range(61)],
+        part.tokens.lengths.astype(np.int64),
+        make,
+    )
+    part.states, part.depth = found.states, 3
+    for batch in data.train_loader():
+        assert batch.depth == 3
+        assert batch.states.shape == (*batch.ids.shape, 2)
+        assert torch.equal(batch.states[..., 0].float(), batch.mask * batch.rows[:, None].float())

@@ -41,7 +41,7 @@ def test_the_record_holds_what_the_contract_names(run: RunFolder) -> None:
     assert record["parameters"]["trainable"] == record["parameters"]["total"] > 0
     assert record["data"]["rows"] == {"train": 320, "val": 40, "test": 40}
     assert {"fingerprint", "max_length", "truncated_share"} <= record["data"].keys()
-    assert {"total", "setup", "fit", "test", "per_epoch"} <= record["timing_s"].keys()
+    assert {"total", "cpu", "setup", "fit", "test", "per_epoch"} <= record["timing_s"].keys()
     assert len(record["timing_s"]["per_epoch"]) == 2
     assert {"samples_per_s", "tokens_per_s", "padding_share"} == record["throughput"].keys()
     assert record["memory"]["peak_rss_gib"] > 0

@@ -1,5 +1,94 @@
-"""Fixtures of Hydra's own suites."""
+"""Fixtures of Hydra's own suites; and `toy`: studies whose trials train nothing (toy_train.py), as real commands."""
 
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
 from hydra.extra.pytest_plugin import hydra_restore_singletons, hydra_sweep_runner
 
-__all__ = ["hydra_restore_singletons", "hydra_sweep_runner"]
+from lab.sweep.storage import open_storage
+
+__all__ = ["hydra_restore_singletons", "hydra_sweep_runner", "toy"]
+
+HERE = Path(__file__).parent
+TRAIN = HERE.parents[1] / "train.py"
+SWEEP = """# @package _global_
+defaults: [{override /hydra/sweeper: lab}]
+sweep:
+  sampling_algorithm: {type: random, seed: 1}
+  search_space:
+    optimizer.lr: {type: uniform, min_value: 1e-4, max_value: 1e-3}
+    loss.label_smoothing: {type: choice, values: [0.0, 0.1]}
+  limits: {max_total_trials: 5, max_concurrent_trials: 1}
+"""
+
+
+class Toy:
+    """The study `toy` below the working directory: five trials of four epochs, one at a time."""
+
+    folder = Path("multirun/toy")
+
+    def __init__(self) -> None:
+        self.write(SWEEP)
+
+    def write(self, sweep: str) -> None:
+        path = Path("conf/sweep/toy.yaml")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(sweep)
+
+    def begin(self, *words: str, inside: Sequence[str] = (), **toy: Any) -> subprocess.Popen[str]:
+        """Start the command. inside: a command that runs another; toy: see toy_train.py."""
+        command = [
+            *inside,
+            sys.executable,
+            str(HERE / "toy_train.py"),
+            str(TRAIN),
+            "--config-dir",
+            "conf",
+            "-m",
+            "sweep=toy",
+        ]
+        environment = {**os.environ, "LAB_TOY": json.dumps(toy), "COLUMNS": "200"}
+        return subprocess.Popen(
+            [*command, "trainer.max_epochs=4", "logger=csv", *words],
+            env=environment,
+            start_new_session=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(self, *words: str, **toy: Any) -> tuple[int, str]:
+        """Exit code, and all that was printed."""
+        process = self.begin(*words, **toy)
+        out, _ = process.communicate(timeout=100)
+        return process.returncode, out
+
+    def trials(self, folder: Path = folder) -> list[optuna.trial.FrozenTrial]:
+        return optuna.load_study(study_name="toy", storage=open_storage(None, folder / "journal.log")).get_trials()
+
+    def record(self, number: int) -> dict[str, Any]:
+        return json.loads((self.folder / str(number) / "run.json").read_text())  # type: ignore[no-any-return]
+
+    def summary(self) -> dict[str, Any]:
+        return json.loads((self.folder / "summary.json").read_text())  # type: ignore[no-any-return]
+
+    def until(self, holds: Callable[[], bool]) -> None:
+        for _ in range(2000):
+            if holds():
+                return
+            time.sleep(0.02)
+        raise AssertionError("it did not come to pass within 40 s")
+
+
+@pytest.fixture
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
+    monkeypatch.chdir(tmp_path)
+    return Toy()

@@ -1,4 +1,7 @@
-"""The launcher in Hydra's own suites, and what it promises besides: isolation, slots, order, light imports."""
+"""The launcher in Hydra's own suites, no case skipped, and what it promises besides: light imports.
+
+The suites drive applications with configs of their own, which have no `sweep` node: they do not apply to the sweeper.
+"""
 
 import subprocess
 import sys

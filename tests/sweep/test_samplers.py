@@ -214,15 +214,17 @@ def test_optunas_pruners(block: Any, kind: type) -> None:
     assert isinstance(pruner(policy), kind)
 
 
-def test_asha_ends_a_bad_trial() -> None:
-    policy = parse({"type": "asha", "reduction_factor": 2})
+@pytest.mark.parametrize("block", [{"type": "asha", "reduction_factor": 2}, {"type": "hyperband", "max_resource": 8}])
+def test_a_pruner_of_optunas_ends_a_bad_trial_and_no_good_one(block: Any) -> None:
+    policy = parse(block)
     assert isinstance(policy, OptunaPruner)
-    study = optuna.create_study(direction="minimize", pruner=pruner(policy))
-    good, bad = study.ask(), study.ask()
-    ended = []
-    for step in range(1, 5):
-        good.report(1.0, step)
-        bad.report(2.0, step)
-        ended.append((good.should_prune(), bad.should_prune()))
-    assert any(bad for _, bad in ended)
-    assert not any(good for good, _ in ended)
+    study = optuna.create_study(study_name="toy", direction="minimize", pruner=pruner(policy))
+    good, *others = [study.ask() for _ in range(8)]  # hyperband deals trials out to its brackets
+    ended = set()
+    for step in range(1, 9):
+        for one in (good, *others):
+            one.report(1.0 if one is good else 2.0 + one.number, step)
+            if one.should_prune():
+                ended.add(one.number)
+    assert ended
+    assert good.number not in ended

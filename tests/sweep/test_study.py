@@ -1,94 +1,30 @@
-"""Studies in real processes: resumes after kills, faults in trials, interrupts, limits, refusals. Nothing trains."""
+"""Studies in real processes: what they leave, interrupts, limits, refusals. Nothing trains."""
 
 import csv
-import json
-import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import optuna
 import pytest
 import yaml
 
-from lab.sweep.storage import open_storage
 
-TOY = Path(__file__).with_name("toy_train.py")
-TRAIN = Path(__file__).parents[2] / "train.py"
-SWEEP = """# @package _global_
-defaults: [{override /hydra/sweeper: lab}]
-sweep:
-  sampling_algorithm: {type: random, seed: 1}
-  search_space:
-    optimizer.lr: {type: uniform, min_value: 1e-4, max_value: 1e-3}
-    loss.label_smoothing: {type: choice, values: [0.0, 0.1]}
-  limits: {max_total_trials: 5, max_concurrent_trials: 1}
-"""
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "conf" / "sweep").mkdir(parents=True)
-    (tmp_path / "conf" / "sweep" / "toy.yaml").write_text(SWEEP)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def begin(*words: str, **toy: Any) -> subprocess.Popen[str]:
-    command = [sys.executable, str(TOY), str(TRAIN), "--config-dir", "conf", "-m", "sweep=toy", "trainer.max_epochs=4"]
-    environment = {**os.environ, "LAB_TOY": json.dumps(toy), "COLUMNS": "200"}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    return subprocess.Popen([*command, *words], env=environment, start_new_session=True, **pipes)  # type: ignore[call-overload,no-any-return]
-
-
-def run(*words: str, **toy: Any) -> tuple[int, str]:
-    """Exit code, and all that was printed."""
-    process = begin(*words, **toy)
-    out, _ = process.communicate(timeout=100)
-    return process.returncode, out
-
-
-def trials(folder: Path = Path("multirun/toy")) -> list[optuna.trial.FrozenTrial]:
-    return optuna.load_study(study_name="toy", storage=open_storage(None, folder / "journal.log")).get_trials()
-
-
-def until(holds: Callable[[], bool]) -> None:
-    for _ in range(1000):
-        if holds():
-            return
-        time.sleep(0.02)
-    raise AssertionError("it did not come to pass within 20 s")
-
-
-def wait_for_another_trial(process: subprocess.Popen[str]) -> None:
-    """Until one more trial has reported, or the study is over."""
-    before = len(list(Path("multirun").glob("toy/*/done.txt")))
-    until(lambda: process.poll() is not None or len(list(Path("multirun").glob("toy/*/done.txt"))) > before)
-
-
-def record(number: int) -> dict[str, Any]:
-    return json.loads(Path(f"multirun/toy/{number}/run.json").read_text())  # type: ignore[no-any-return]
-
-
-@pytest.mark.usefixtures("here")
-def test_a_study_leaves_its_trials_its_winner_and_the_lines_to_type() -> None:
-    code, out = run()
+def test_a_study_leaves_its_trials_its_winner_and_the_lines_to_type(toy: Any) -> None:
+    code, out = toy.run()
     assert code == 0, out
-    told = trials()
+    told = toy.trials()
     assert [trial.number for trial in told] == [0, 1, 2, 3, 4]
     assert all(trial.state.name == "COMPLETE" for trial in told)
     winner = max(told, key=lambda trial: trial.params["optimizer.lr"])
     assert winner.user_attrs["best_epoch"] == 2
     assert winner.user_attrs["checkpoint"] == f"multirun/toy/{winner.number}/checkpoints/best.ckpt"
     assert winner.value == winner.user_attrs["best_value"] > winner.intermediate_values[4]
-    summary = json.loads(Path("multirun/toy/summary.json").read_text())
+    summary = toy.summary()
     assert summary["winner"]["trial"] == winner.number
-    assert summary["winner"]["command"] == record(winner.number)["command"]
+    assert summary["winner"]["command"] == toy.record(winner.number)["command"]
     assert f"optimizer.lr={winner.params['optimizer.lr']}" in summary["winner"]["command"]
+    assert "sweep=" not in summary["winner"]["command"]
     assert summary["trials"] == {"total": 5, "completed": 5}
     assert f"winner: trial {winner.number}" in out
     rows = list(csv.DictReader(Path("multirun/toy/trials.csv").read_text().splitlines()))
@@ -96,144 +32,164 @@ def test_a_study_leaves_its_trials_its_winner_and_the_lines_to_type() -> None:
     assert "toy, trial" in Path("multirun/toy/experiment/best.yaml").read_text()
 
     before = Path("multirun/toy/journal.log").read_bytes()
-    assert run()[0] == 0
-    assert len(trials()) == 5
+    assert toy.run()[0] == 0
+    assert len(toy.trials()) == 5
     assert Path("multirun/toy/journal.log").read_bytes().startswith(before)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("victim", ["controller", "trial", "both"])
-def test_kills_and_the_same_command_give_the_uninterrupted_study(here: Path, victim: str) -> None:
-    assert run("sweep.study=toy", "hydra.sweep.dir=whole", epoch_s=0)[0] == 0
-    expected = {trial.number: trial.params for trial in trials(Path("whole"))}
-    for kill in range(6):
-        process = begin(epoch_s=0.1)
-        wait_for_another_trial(process)
-        time.sleep(0.037 * kill)
-        if victim != "controller":
-            pids = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=False).stdout
-            for server in pids.split():
-                found = subprocess.run(["pgrep", "-P", server], capture_output=True, text=True, check=False).stdout
-                for pid in found.split():
-                    os.kill(int(pid), signal.SIGKILL)
-        if victim != "trial":
-            process.kill()
-        process.communicate(timeout=60)
-    reported = {trial.number: trial.intermediate_values for trial in trials()}
-    code, out = run(epoch_s=0)
-    assert code == 0, out
-    told = trials()
-    assert {trial.number: trial.params for trial in told} == expected
-    assert all(trial.state.is_finished() for trial in told)
-    for trial in told:
-        assert reported.get(trial.number, {}).items() <= trial.intermediate_values.items()
-        if victim == "controller":
-            assert trial.state.name == "COMPLETE"
-            assert sorted(trial.intermediate_values) == [1, 2, 3, 4]
-
-
-@pytest.mark.usefixtures("here")
-def test_a_cut_trial_goes_on_from_its_checkpoint_in_its_folder() -> None:
-    process = begin(epoch_s=0.3)
+def test_a_cut_trial_goes_on_from_its_checkpoint_in_its_folder(toy: Any) -> None:
+    process = toy.begin(epoch_s=0.3)
     done = Path("multirun/toy/0/done.txt")
-    until(lambda: done.exists() and len(done.read_text().splitlines()) == 2)
+    toy.until(lambda: done.exists() and len(done.read_text().splitlines()) == 2)
     process.kill()
     process.communicate(timeout=60)
-    assert run(epoch_s=0)[0] == 0
+    assert toy.run(epoch_s=0)[0] == 0
     assert [line.split()[0] for line in done.read_text().splitlines()] == ["0", "1", "2", "3"]
-    assert record(0)["status"] == "completed"
-    assert "resume" not in record(0)["command"]
+    assert toy.record(0)["status"] == "completed"
+    assert "resume" not in toy.record(0)["command"]
 
 
-@pytest.mark.usefixtures("here")
-def test_faults_are_recorded_and_the_sweep_goes_on() -> None:
-    faults = {"0": "nan", "1": "memory", "2": "exit", "3": "kill", "4": "hang", "5": "disk"}
-    limits = ["sweep.limits.max_total_trials=7", "sweep.limits.trial_timeout=1", "sweep.limits.max_concurrent_trials=2"]
-    code, out = run(*limits, faults=faults)
+def test_too_many_failures_end_the_sweep(toy: Any) -> None:
+    code, out = toy.run("sweep.limits.max_failed_trials=1", faults={str(number): "nan" for number in range(5)})
     assert code == 0, out
-    told = [(trial.state.name, trial.user_attrs.get("failure")) for trial in trials()]
-    kinds = ["nan", "oom", "error", "error", "timeout", "error"]
-    assert told == [*(("FAIL", kind) for kind in kinds), ("COMPLETE", None)]
-    assert "killed by SIGKILL" in trials()[3].user_attrs["reason"]
-    assert [record(number)["status"] for number in range(7)] == ["failed"] * 6 + ["completed"]
-    assert all(0 in [step - 1 for step in trial.intermediate_values] for trial in trials())
-
-
-@pytest.mark.usefixtures("here")
-def test_too_many_failures_end_the_sweep() -> None:
-    code, out = run("sweep.limits.max_failed_trials=1", faults={str(number): "nan" for number in range(5)})
-    assert code == 0, out
-    assert len(trials()) == 2
+    assert len(toy.trials()) == 2
     assert "more than max_failed_trials=1" in out
 
 
-@pytest.mark.usefixtures("here")
-def test_ctrl_c_once_lets_the_running_trial_end() -> None:
-    process = begin(epoch_s=0.2)
-    until(lambda: Path("multirun/toy/0/done.txt").exists())
+def test_ctrl_c_once_lets_the_running_trial_end(toy: Any) -> None:
+    process = toy.begin(epoch_s=0.2)
+    toy.until(lambda: Path("multirun/toy/0/done.txt").exists())
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 130, out
-    assert [trial.state.name for trial in trials()] == ["COMPLETE"]
-    assert run(epoch_s=0)[0] == 0
-    assert len(trials()) == 5
+    assert [trial.state.name for trial in toy.trials()] == ["COMPLETE"]
+    assert toy.run(epoch_s=0)[0] == 0
+    assert len(toy.trials()) == 5
 
 
-@pytest.mark.usefixtures("here")
-def test_ctrl_c_twice_stops_now_and_the_trial_goes_on_later() -> None:
-    process = begin(epoch_s=1)
-    until(lambda: Path("multirun/toy/0/done.txt").exists())
+def test_ctrl_c_twice_stops_now_and_the_trial_goes_on_later(toy: Any) -> None:
+    process = toy.begin(epoch_s=1)
+    toy.until(lambda: Path("multirun/toy/0/done.txt").exists())
     process.send_signal(signal.SIGINT)
     time.sleep(0.7)
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 130, out
-    assert [trial.state.name for trial in trials()] == ["WAITING"]
-    assert record(0)["status"] == "interrupted"
-    assert run(epoch_s=0)[0] == 0
-    assert [trial.state.name for trial in trials()] == ["COMPLETE"] * 5
+    assert [trial.state.name for trial in toy.trials()] == ["WAITING"]
+    assert toy.record(0)["status"] == "interrupted"
+    assert toy.run(epoch_s=0)[0] == 0
+    assert [trial.state.name for trial in toy.trials()] == ["COMPLETE"] * 5
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("here")
-def test_the_sweeps_time_ends_it_and_a_second_controller_is_refused() -> None:
-    process = begin("sweep.limits.timeout=20", epoch_s=30)
-    until(lambda: Path("multirun/toy/0/run.json").exists())
-    code, out = run()
+def test_a_confirmation_that_was_stopped_goes_on_with_the_same_command(toy: Any) -> None:
+    words = ["sweep.confirm={top_k: 1, seeds: 3}", "sweep.limits.max_total_trials=2"]
+    process = toy.begin(*words, epoch_s=0.3)
+    toy.until(lambda: any(Path("multirun/toy/confirm").glob("*/done.txt")))
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, out
+    assert toy.summary()["ended"] == "stopped by a second Ctrl-C or SIGTERM before all was confirmed"
+    before = {path: path.read_text() for path in Path("multirun/toy/confirm").glob("*/done.txt")}
+    code, out = toy.run(*words, epoch_s=0)
+    assert code == 0, out
+    (best,) = toy.summary()["confirmed"]
+    assert len(best["values"]) == 3
+    assert all(path.read_text().startswith(text) for path, text in before.items())
+
+
+def test_the_sweeps_time_ends_it_and_its_trials(toy: Any) -> None:
+    code, out = toy.run("sweep.limits.timeout=3", epoch_s=600)
+    assert code == 0, out
+    assert "its time of 3 s is over" in out
+    assert [trial.state.name for trial in toy.trials()] == ["WAITING"]
+    assert toy.record(0)["status"] == "interrupted"
+
+
+def test_a_second_controller_is_refused_and_disturbs_nothing(toy: Any) -> None:
+    process = toy.begin(epoch_s=600)
+    toy.until(lambda: Path("multirun/toy/0/run.json").exists())
+    journal = Path("multirun/toy/journal.log").read_bytes()
+    code, out = toy.run()
     assert code == 2, out
     assert f"run already, by process {process.pid}" in out
-    out, _ = process.communicate(timeout=60)
-    assert process.returncode == 0, out
-    assert "its time of 20 s is over" in out
-    assert [trial.state.name for trial in trials()] == ["WAITING"]
+    assert Path("multirun/toy/journal.log").read_bytes() == journal
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
 
 
-@pytest.mark.usefixtures("here")
-def test_a_policy_ends_trials_and_confirmation_runs_the_best_again() -> None:
+def test_a_policy_ends_trials_and_confirmation_runs_the_best_again(toy: Any) -> None:
     policy = "sweep.early_termination={type: bandit, slack_amount: 0.02}"
-    code, out = run(policy, "sweep.confirm={top_k: 2, seeds: 2}", "sweep.limits.max_total_trials=8")
+    code, out = toy.run(policy, "sweep.confirm={top_k: 2, seeds: 2}", "sweep.limits.max_total_trials=8")
     assert code == 0, out
-    pruned = [trial for trial in trials() if trial.state.name == "PRUNED"]
+    pruned = [trial for trial in toy.trials() if trial.state.name == "PRUNED"]
     assert pruned
     for trial in pruned:
         assert trial.user_attrs["reason"].startswith("bandit at interval")
-        assert record(trial.number)["status"] == "terminated"
-    summary = json.loads(Path("multirun/toy/summary.json").read_text())
+        assert toy.record(trial.number)["status"] == "terminated"
+    summary = toy.summary()
     assert [len(one["values"]) for one in summary["confirmed"]] == [2, 2]
     assert len(list(Path("multirun/toy/confirm").iterdir())) == 4
 
 
-@pytest.mark.usefixtures("here")
-def test_an_objective_that_nobody_logs_ends_the_sweep() -> None:
-    code, out = run(faults={"0": "unlogged"})
+@pytest.mark.parametrize(
+    "policy",
+    [
+        "{type: asha, reduction_factor: 2}",
+        pytest.param("{type: hyperband, max_resource: 4, reduction_factor: 2}", marks=pytest.mark.slow),
+        pytest.param("median_stopping", marks=pytest.mark.slow),
+        pytest.param("{type: truncation_selection, truncation_percentage: 40}", marks=pytest.mark.slow),
+    ],
+)
+def test_every_other_policy_ends_trials_too_and_never_the_best(toy: Any, policy: str) -> None:
+    code, out = toy.run(f"sweep.early_termination={policy}", "sweep.limits.max_total_trials=9", epoch_s=0)
+    assert code == 0, out
+    trials = toy.trials()
+    pruned = [trial for trial in trials if trial.state.name == "PRUNED"]
+    assert 0 < len(pruned) < 9
+    assert all(" at interval " in trial.user_attrs["reason"] for trial in pruned)
+    assert min(len(trial.intermediate_values) for trial in pruned) < 4
+    top = max(trials, key=lambda trial: trial.params["optimizer.lr"])
+    assert top.state.name == "COMPLETE"
+
+
+def test_a_conditional_space_sets_the_keys_of_the_chosen_branch_alone(toy: Any) -> None:
+    toy.write("""# @package _global_
+defaults: [{override /hydra/sweeper: lab}]
+sweep:
+  sampling_algorithm: {type: random, rule: sobol, seed: 1}
+  search_space:
+    optimizer.lr: {type: uniform, min_value: 1e-4, max_value: 1e-3}
+    recipe:
+      type: choice
+      values:
+        - {scheduler.kind: linear, scheduler.warmup_ratio: {type: uniform, min_value: 0.1, max_value: 0.2}}
+        - {scheduler.kind: constant, data.batch_size: {type: choice, values: [8, 16]}}
+  limits: {max_total_trials: 6, max_concurrent_trials: 1}
+""")
+    code, out = toy.run(epoch_s=0)
+    assert code == 0, out
+    kinds = set()
+    for trial in toy.trials():
+        values, command = trial.user_attrs["values"], toy.record(trial.number)["command"].split()
+        kinds.add(values["scheduler.kind"])
+        other = {"linear": "scheduler.warmup_ratio", "constant": "data.batch_size"}[values["scheduler.kind"]]
+        assert set(values) == {"optimizer.lr", "scheduler.kind", other}
+        assert {f"{key}={value}" for key, value in values.items()} <= set(command)
+    assert kinds == {"linear", "constant"}
+
+
+def test_an_objective_that_nobody_logs_ends_the_sweep(toy: Any) -> None:
+    code, out = toy.run(faults={"0": "unlogged"})
     assert code == 2, out
     assert "logged are val/f1_macro, val/loss" in out
-    assert len(trials()) == 1
+    assert len(toy.trials()) == 1
 
 
-@pytest.mark.usefixtures("here")
-def test_another_space_goal_or_setting_is_refused() -> None:
-    assert run("sweep.limits.max_total_trials=1", epoch_s=0)[0] == 0
+def test_another_space_goal_or_setting_is_refused(toy: Any) -> None:
+    assert toy.run("sweep.limits.max_total_trials=1", epoch_s=0)[0] == 0
     saved = yaml.safe_load(Path("multirun/toy/study.yaml").read_text())
     assert saved["objective"] == {"primary_metric": "val/f1_macro", "goal": "maximize"}
     for words, said in (
@@ -241,12 +197,33 @@ def test_another_space_goal_or_setting_is_refused() -> None:
         (["sweep.objective={primary_metric: val/loss, goal: minimize}"], "sweep.objective: differs"),
         (["data.batch_size=8"], "data.batch_size"),
     ):
-        code, out = run(*words)
+        code, out = toy.run(*words)
         assert (code, said in out) == (2, True), out
-    assert len(trials()) == 1
+    assert len(toy.trials()) == 1
 
 
-def test_every_mistake_is_answered_before_the_first_trial(here: Path) -> None:
+@pytest.mark.parametrize("by", ["typed", "file"])
+def test_two_objectives_that_differ_are_refused_however_they_are_said(toy: Any, by: str) -> None:
+    Path("conf/experiment").mkdir()
+    Path("conf/experiment/own.yaml").write_text("# @package _global_\nobjective: {metric: val/loss, mode: min}\n")
+    words = ["experiment=own"] if by == "file" else ["objective={metric: val/loss, mode: min}"]
+    code, out = toy.run(*words, "sweep.objective={primary_metric: val/accuracy, goal: maximize}")
+    assert code == 2, out
+    assert "differs from objective={metric: val/loss, mode: min}" in out
+    assert ("experiment/own" if by == "file" else "objective={metric: val/loss") in out
+    same = "sweep.objective={primary_metric: val/loss, goal: minimize}"
+    code, out = toy.run(*words, same, "sweep.limits.max_total_trials=1", epoch_s=0)
+    assert code == 0, out
+    assert toy.summary()["objective"] == {"metric": "val/loss", "goal": "minimize"}
+
+
+def test_the_objective_is_not_searched(toy: Any) -> None:
+    code, out = toy.run("objective.metric=choice(val/f1_macro,val/accuracy)")
+    assert code == 2
+    assert "sweep.search_space.objective.metric: is one and the same for all trials" in out
+
+
+def test_every_mistake_is_answered_before_the_first_trial(toy: Any) -> None:
     wrong = """# @package _global_
 defaults: [{override /hydra/sweeper: lab}]
 sweep:
@@ -254,8 +231,8 @@ sweep:
   objective: {primary_metric: test/accuracy, goal: maximize}
   early_termination: {type: bandit, slack_factor: 0.1, slack_amount: 0.1}
 """
-    (here / "conf" / "sweep" / "toy.yaml").write_text(wrong)
-    code, out = run()
+    toy.write(wrong)
+    code, out = toy.run()
     assert code == 2
     for said in ("4 mistakes", "optimizer.lr", "test/accuracy", "slack", "sweep.limits.max_total_trials"):
         assert said in out, out

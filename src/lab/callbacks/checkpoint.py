@@ -18,11 +18,14 @@ from lab.record import RunFolder, write_whole
 class BestAndLast(Checkpoint):
     """Keeps the best value of the objective with its epoch and step; ties keep the earlier.
 
-    metric: as logged, `val/f1_macro`; mode: min or max. Raises RunError when the metric is never logged.
+    metric: as logged, `val/f1_macro`; mode: min or max; newest: keep the latest epoch instead of the best, where the
+    objective was trained on and cannot choose. Raises RunError when the metric is never logged.
     """
 
-    def __init__(self, folder: RunFolder, metric: str, mode: str, every_n_steps: int | None) -> None:
-        self.folder, self.metric, self.every_n_steps = folder, metric, every_n_steps
+    def __init__(
+        self, folder: RunFolder, metric: str, mode: str, every_n_steps: int | None, newest: bool = False
+    ) -> None:
+        self.folder, self.metric, self.every_n_steps, self.newest = folder, metric, every_n_steps, newest
         self.sign = 1.0 if mode == "max" else -1.0
         self.value: float | None = None
         self.epoch: int | None = None
@@ -35,7 +38,8 @@ class BestAndLast(Checkpoint):
             names = sorted(name for name in trainer.callback_metrics if name.startswith("val/"))
             raise RunError(f"objective.metric={self.metric} is not logged; there are {listed(names, 40)}")
         value = float(trainer.callback_metrics[self.metric])
-        if math.isfinite(value) and (self.value is None or self.sign * value > self.sign * self.value):
+        better = self.newest or self.value is None or self.sign * value > self.sign * self.value
+        if math.isfinite(value) and better:
             self.value, self.epoch, self.step = value, trainer.current_epoch, trainer.global_step
             self._save(trainer, "best")
 

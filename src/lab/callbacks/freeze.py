@@ -37,6 +37,11 @@ def frozen_layers(epoch: int, embeddings: bool, layers: int, schedule: Mapping[i
     return embeddings or num_layers > 0, num_layers
 
 
+def always_frozen(layers: int, schedule: Mapping[int, int]) -> int:
+    """How many layers from the input up are frozen in every epoch: what they make of a text never changes."""
+    return min([*schedule.values(), *([] if 0 in schedule else [layers])])
+
+
 def mistakes(
     num_embeddings: int, num_layers: int, embeddings: bool, layers: int, schedule: Mapping[int, int]
 ) -> list[Mistake]:

@@ -1,8 +1,8 @@
 """Which rows stand together in a batch: a pure function of (seed, epoch), so that a run can be cut and go on anywhere.
 
 Rows of like length share a batch, which removes most padding. The unit drawn is the accumulation window, the rows of
-one optimizer step: 4 micro-batches of 4 hold just the rows that one batch of 16 would hold. Cost: one permutation and
-one sort per epoch, about .2 s for a million rows.
+one optimizer step: 4 micro-batches of 4 hold just the rows that one batch of 16 would hold. Under a token budget the
+unit is the batch, and a window is several. Cost: one permutation and one sort per epoch, about .2 s for a million rows.
 """
 
 from collections.abc import Callable, Iterator
@@ -42,16 +42,50 @@ def windows(lengths: npt.NDArray[np.int32], size: int, seed: int, epoch: int) ->
     return [*drawn, rest[np.argsort(lengths[rest], kind="stable")]] if len(rest) else drawn
 
 
+def rounded(lengths: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+    """Each length up to the next of a grid that has 16 steps between powers of two: 3 % more on average at most."""
+    wide = np.maximum(lengths.astype(np.int64), 1)
+    step = 2 ** np.maximum(np.floor(np.log2(wide)).astype(np.int64) - 4, 0)
+    top: npt.NDArray[np.int64] = -(-wide // step) * step
+    return top
+
+
+def budgeted(lengths: npt.NDArray[np.int32], max_rows: int, max_tokens: int) -> npt.NDArray[np.int64]:
+    """Where batches end in rows sorted by rounded length, each of at most `max_tokens` padded tokens and `max_rows`.
+
+    The same for every order of rows that are equal in rounded length, so an epoch has as many batches as any other. A
+    row longer than `max_tokens` is a batch of its own.
+    """
+    tops, ends, start = np.sort(rounded(lengths)), [0], 0
+    counts = np.arange(1, max_rows + 1)
+    while start < len(tops):
+        ahead = tops[start : start + max_rows]
+        start += max(1, int((ahead * counts[: len(ahead)] <= max_tokens).sum()))
+        ends.append(start)
+    return np.array(ends)
+
+
 class TrainDraws(Sampler[Draw]):
     """Micro-batches of an epoch.
 
-    `accumulation` gives the micro-batches per step of an epoch; `len` is the same for all.
+    accumulation: epoch -> micro-batches per step. max_tokens: padded tokens in a batch of up to `batch_size` rows; the
+    batches drawn are then the same in number and size in each epoch, and a window is as many of them. rank: of
+    `num_ranks` processes that split each batch between them. `len` is the same for all epochs.
     """
 
     def __init__(
-        self, lengths: npt.NDArray[np.int32], batch_size: int, accumulation: Callable[[int], int], seed: int
+        self,
+        lengths: npt.NDArray[np.int32],
+        batch_size: int,
+        accumulation: Callable[[int], int],
+        seed: int,
+        max_tokens: int | None = None,
+        rank: int = 0,
+        num_ranks: int = 1,
     ) -> None:
         self.lengths, self.batch_size, self.accumulation, self.seed = lengths, batch_size, accumulation, seed
+        self.rank, self.num_ranks = rank, num_ranks
+        self._ends = None if max_tokens is None else budgeted(lengths, batch_size, max_tokens)
         self.epoch = 0
         self.start = 0
         """Micro-batches to leave out at the head of a pass: where a cut epoch goes on. Set anew for each pass."""
@@ -61,16 +95,29 @@ class TrainDraws(Sampler[Draw]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return -(-len(self.lengths) // self.batch_size)
+        return -(-len(self.lengths) // self.batch_size) if self._ends is None else len(self._ends) - 1
 
     def __iter__(self) -> Iterator[Draw]:
-        return islice(self._draws(), self.start, None)
+        whole = self._by_rows() if self._ends is None else self._by_tokens(self._ends)
+        for draw in islice(whole, self.start, None):
+            yield Draw(draw.rows[self.rank :: self.num_ranks], draw.window)
 
-    def _draws(self) -> Iterator[Draw]:
+    def _by_rows(self) -> Iterator[Draw]:
         size = self.batch_size * self.accumulation(self.epoch)
         for window in windows(self.lengths, size, self.seed, self.epoch):
             for start in range(0, len(window), self.batch_size):
                 yield Draw(window[start : start + self.batch_size], window)
+
+    def _by_tokens(self, ends: Rows) -> Iterator[Draw]:
+        random = np.random.default_rng((self.seed, self.epoch))
+        order = random.permutation(len(self.lengths))
+        order = order[np.argsort(rounded(self.lengths)[order], kind="stable")]
+        drawn = random.permutation(len(ends) - 1)
+        size = self.accumulation(self.epoch)
+        for first in range(0, len(drawn), size):
+            batches = [order[ends[one] : ends[one + 1]] for one in drawn[first : first + size]]
+            window = np.concatenate(batches)
+            yield from (Draw(rows, window) for rows in batches)
 
 
 class EvalDraws(Sampler[Draw]):

@@ -1,4 +1,5 @@
-"""The cache folder that runs share: `tokens/` (tokenised texts) and `files/` (Arrow copies of files), one size limit.
+"""The cache folder that runs share, one size limit: `tokens/` (tokenised texts), `files/` (Arrow copies of files) and
+`states/` (what frozen layers make of texts).
 
 An entry is a folder, made aside under a hidden name and renamed, so nobody reads half of one; of two runs that make the
 same entry the second takes what the first left. Processes share no lock: each marks what it uses by its time, and what
@@ -14,7 +15,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-PARTS = ("tokens", "files")
+PARTS = ("tokens", "files", "states")
 IN_USE_S = 3600.0
 """What was used so recently may be about to be opened by another process."""
 ABANDONED_S = 86400.0

@@ -15,11 +15,11 @@ import numpy.typing as npt
 from lab.batches import MISSING, HeadSpec
 from lab.data.audit import audit_heads, audit_leaks, audit_rows
 from lab.data.labels import Codebook, class_order, survey
-from lab.data.partition import Part, Partition, partition
+from lab.data.partition import Part, Partition, partition, with_val_in_train
 from lab.data.source import Source, open_source
 from lab.data.texts import ColumnTexts, Texts
 from lab.errors import Mistake, RequestError
-from lab.schema import Data
+from lab.schema import Labelled
 
 __all__ = ["Corpus", "Rows", "Texts", "load"]
 
@@ -58,7 +58,7 @@ class Corpus:
     fingerprint: str
 
 
-def load(data: Data, cache: Path) -> Corpus:
+def load(data: Labelled, cache: Path) -> Corpus:
     """Read, split and check the data set `data` asks for. cache: folder for Arrow copies of files.
 
     Raises RequestError with every mistake found together: paths and columns first, then what only the rows tell.
@@ -73,6 +73,10 @@ def load(data: Data, cache: Path) -> Corpus:
     texts = {name: _texts(source, part) for name, part in split.parts.items()}
     audits += [audit_heads(heads), audit_leaks(split, texts["train"], labels["train"], heads, data.leaks)]
     _refuse([mistake for audit in audits for mistake in audit.mistakes])
+    if data.split.train_on_val:  # what was audited stays the fact: val is no held-out split from here on
+        split = with_val_in_train(split)
+        heads, labels = _labelled(source, split, books)
+        texts["train"] = _texts(source, split.parts["train"])
     rows = {
         name: Rows(texts[name], labels[name], _probabilities(source, part), part.rows)
         for name, part in split.parts.items()
@@ -82,6 +86,8 @@ def load(data: Data, cache: Path) -> Corpus:
     for audit in audits:
         facts |= audit.facts
     notes = tuple(note for audit in audits for note in audit.notes)
+    if data.split.train_on_val:
+        notes += ("train_on_val: val rows are trained on, their scores mean nothing, the last epoch is kept",)
     return Corpus(source.name, rows, heads, facts, notes, fingerprint)
 
 
@@ -125,7 +131,7 @@ def _probabilities(source: Source, part: Part) -> dict[str, Floats] | None:
     return {head: values[part.rows].astype(np.float32, copy=False) for head, values in source.probabilities.items()}
 
 
-def _facts(split: Partition, heads: tuple[HeadSpec, ...], data: Data) -> dict[str, object]:
+def _facts(split: Partition, heads: tuple[HeadSpec, ...], data: Labelled) -> dict[str, object]:
     return {
         "rows": {name: len(part) for name, part in split.parts.items()},
         "labelled": {

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from lab.batches import MISSING, HeadSpec, TextBatch
 from lab.data.buckets import Draw, EvalDraws, TrainDraws
+from lab.data.states import States
 from lab.data.tokens import Tokens
 
 
@@ -24,6 +25,9 @@ class TokenRows(Dataset[TextBatch]):
         self, tokens: Tokens, labels: dict[str, npt.NDArray[np.int64]], heads: tuple[HeadSpec, ...], pad_id: int
     ) -> None:
         self.tokens, self.labels, self.heads, self.pad_id = tokens, labels, heads, pad_id
+        self.states: States | None = None
+        """What the frozen layers make of each row, where a batch is to bring it along."""
+        self.depth = 0
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -41,6 +45,8 @@ class TokenRows(Dataset[TextBatch]):
             labels={head.name: torch.from_numpy(self.labels[head.name][draw.rows]) for head in self.heads},
             rows=torch.from_numpy(draw.rows.astype(np.int64)),
             window_counts={head.name: self._counts(head, draw.window) for head in self.heads},
+            states=None if self.states is None else self.states.padded(draw.rows, width),
+            depth=self.depth,
         )
 
     def _counts(self, head: HeadSpec, window: npt.NDArray[np.int64]) -> torch.Tensor:

@@ -6,6 +6,7 @@ half the rows, groups alone are kept (they were asked for) and the leak check co
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from lab.data.labels import Survey
 from lab.data.source import ALL
 from lab.data.split import capped, components, draw, text_units
 from lab.errors import Mistake, RequestError
-from lab.schema import Data
+from lab.schema import Labelled
 
 Ints = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
@@ -46,7 +47,7 @@ class Partition:
     together: str
 
 
-def partition(surveys: Mapping[str, Survey], data: Data) -> Partition:
+def partition(surveys: Mapping[str, Survey], data: Labelled) -> Partition:
     """Splits of the surveyed tables. Raises RequestError where too few rows, texts or groups are there to draw from."""
     pool = ALL if ALL in surveys else "train"
     drawn = tuple(split for split in SPLITS if split not in surveys and split != "train")
@@ -66,6 +67,35 @@ def partition(surveys: Mapping[str, Survey], data: Data) -> Partition:
         kept = capped(at[split], getattr(data.rows, split), data.split.seed, labels)
         parts[split] = _part(tables[split], found, kept)
     return Partition(parts, drawn if pool != ALL else SPLITS, together)
+
+
+def with_val_in_train(split: Partition) -> Partition:
+    """The same parts with the rows of val in train as well, for a last training when nothing is chosen any more.
+
+    Raises RequestError where val comes from a file of its own: its rows are trained on by naming the file.
+    """
+    train, val = split.parts["train"], split.parts["val"]
+    if train.table != val.table:
+        problem = "joins a val split that is drawn here; this one is a table of its own"
+        raise RequestError(Mistake("data.split.train_on_val", problem, "data.train=[TRAIN,VAL] data.val=null", True))
+    order = np.argsort(np.concatenate([train.rows, val.rows]), kind="stable")
+
+    def joined(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        both: npt.NDArray[Any] = np.concatenate([one, other])
+        return both[order]
+
+    labels = {head: joined(codes, val.labels[head]) for head, codes in train.labels.items()}
+    groups = None if train.groups is None or val.groups is None else joined(train.groups, val.groups)
+    both = Part(
+        train.table,
+        joined(train.rows, val.rows),
+        labels,
+        joined(train.exact, val.exact),
+        joined(train.plain, val.plain),
+        joined(train.masked, val.masked),
+        groups,
+    )
+    return Partition({**split.parts, "train": both}, split.drawn, split.together)
 
 
 def _units(found: Survey, shares: Mapping[str, float]) -> tuple[npt.NDArray[np.generic], str]:

@@ -22,7 +22,7 @@ from lab.data.maintenance import generate
 from lab.data.tables import Table, holds_text
 from lab.errors import Mistake, RequestError, listed, nearest
 from lab.record import HEAD_SUFFIXES, ROW_COLUMNS
-from lab.schema import Columned, Data, Files, Hub, Imdb, Maintenance
+from lab.schema import Columned, Files, Hub, Imdb, Labelled, Maintenance
 
 ALL = "all"
 """The one table of a source without splits."""
@@ -42,7 +42,7 @@ class Source:
     probabilities: dict[str, npt.NDArray[np.float32]] | None = None
 
 
-def open_source(data: Data, cache: Path) -> Source:
+def open_source(data: Labelled, cache: Path) -> Source:
     """Open what `data` asks for. Raises RequestError with everything that is wrong with paths and columns."""
     mistakes = wrong_names(_columns(data)) if isinstance(data, Columned) else []
     mistakes += shared_sources(data) if data.leaks.action == "refuse" else []
@@ -58,7 +58,7 @@ def open_source(data: Data, cache: Path) -> Source:
     return source
 
 
-def _opened(data: Data, cache: Path) -> Source:
+def _opened(data: Labelled, cache: Path) -> Source:
     if isinstance(data, Maintenance):
         return _generated(data)
     if isinstance(data, Files):
@@ -189,7 +189,7 @@ def wrong_names(columns: Columns) -> list[Mistake]:
     return mistakes
 
 
-def shared_sources(data: Data) -> list[Mistake]:
+def shared_sources(data: Labelled) -> list[Mistake]:
     """A file, or a split of the hub, that stands for two splits: caps may hide it from the count of equal texts."""
     if isinstance(data, Files):
         asked = {"train": data.train, "val": data.val, "test": data.test}

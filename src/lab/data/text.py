@@ -18,7 +18,7 @@ from lab.data.corpus import Corpus
 from lab.data.loader import Loader, TokenRows
 from lab.data.tokens import full_lengths, tokenise
 from lab.errors import Mistake, RequestError
-from lab.schema import Cache, Data
+from lab.schema import Cache, Labelled
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class TextData:
         self,
         corpus: Corpus,
         tokenizer: Tokenizer,
-        config: Data,
+        config: Labelled,
         cache: Cache,
         accumulation: Callable[[int], int],
         seed: int,
@@ -48,6 +48,11 @@ class TextData:
             corpus.splits["train"].texts, tokenizer, folder, f"{corpus.fingerprint}/train", _ticker("measuring", corpus)
         )
         max_length = resolve_max_length(config.max_length, lengths, tokenizer)
+        if config.max_tokens is not None and config.max_tokens < max_length:
+            problem = f"does not hold one text of data.max_length={max_length} {tokenizer.unit}"
+            raise RequestError(
+                Mistake("data.max_tokens", problem, f"data.max_tokens={16 * max_length}", config.max_tokens)
+            )
         self.length_facts = length_facts(lengths, max_length, tokenizer.unit)
         ticks = _ticker("tokenising", corpus)
         self.rows = {
@@ -71,8 +76,16 @@ class TextData:
     def test_loader(self) -> Loader:
         return self._loader("test", EvalDraws(self.rows["test"].tokens.lengths, self.config.eval_batch_size))
 
-    def train_draws(self) -> TrainDraws:
-        return TrainDraws(self.rows["train"].tokens.lengths, self.batch_size, self.accumulation, self.seed)
+    def train_draws(self, accumulation: Callable[[int], int] | None = None) -> TrainDraws:
+        lengths, steps = self.rows["train"].tokens.lengths, accumulation or self.accumulation
+        return TrainDraws(lengths, self.batch_size, steps, self.seed, self.config.max_tokens)
+
+    def num_batches(self) -> int:
+        return len(self.train_draws())
+
+    def whole_windows(self) -> Loader:
+        """Training batches from the start each time, each an accumulation window of its own."""
+        return Loader(self.rows["train"], self.train_draws(lambda _: 1), 0, False, False)
 
     def longest(self, size: int) -> TextBatch:
         """One training batch of the `size` longest rows (repeated where there are fewer): the worst case for memory."""

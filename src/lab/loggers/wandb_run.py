@@ -8,15 +8,14 @@ and .6 s to start (0.31, 2 cores). Nothing is printed but where an offline run l
 """
 
 import logging
-import netrc
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
 
 from lab.loggers.base import ENDED_WELL, Outcome, RunLogger, is_test, is_validation, metrics_of
 from lab.loggers.identity import recall, remember
+from lab.loggers.wandb_mode import START_LIMIT_S, has_key, resolve_mode
 from lab.record import Status
 from lab.schema import Wandb
 
@@ -24,10 +23,7 @@ if TYPE_CHECKING:
     from wandb import Run, Table
 
 log = logging.getLogger(__name__)
-Mode = Literal["online", "offline", "disabled"]
 INTERRUPTED_EXIT = 130
-START_LIMIT_S = 20.0
-"""How long a server may take to answer the start of a run."""
 
 
 class WandbLogger(RunLogger):
@@ -132,29 +128,3 @@ class WandbLogger(RunLogger):
 def is_flat(values: Sequence[object]) -> bool:
     """Whether a column holds one value a row; all classes' probabilities stay in test_predictions.parquet."""
     return not any(isinstance(value, list | tuple) for value in values[:1])
-
-
-def resolve_mode(asked: str, environment: Mapping[str, str], key: bool) -> Mode:
-    """What `auto` means here: WANDB_MODE where it is set, else online with a key and offline without one."""
-    if asked == "auto":
-        asked = environment.get("WANDB_MODE") or ("online" if key else "offline")
-    modes: dict[str, Mode] = {"online": "online", "disabled": "disabled"}
-    return modes.get(asked, "offline")  # wandb's older words for offline, such as dryrun, included
-
-
-def has_key(environment: Mapping[str, str]) -> bool:
-    """Whether a key is in WANDB_API_KEY or, for the server in WANDB_BASE_URL, in the netrc file."""
-    if environment.get("WANDB_API_KEY"):
-        return True
-    host = urlsplit(environment.get("WANDB_BASE_URL") or "https://api.wandb.ai").hostname or ""
-    named = environment.get("NETRC")
-    paths = [Path(named)] if named else [Path.home() / ".netrc", Path.home() / "_netrc"]
-    return any(_holds(path, host) for path in paths if path.is_file())
-
-
-def _holds(path: Path, host: str) -> bool:
-    try:
-        return netrc.netrc(str(path)).authenticators(host) is not None
-    except netrc.NetrcParseError as error:
-        log.warning("%s cannot be read as a netrc file (%s): no key for wandb is taken from it", path, error)
-        return False

@@ -83,7 +83,12 @@ class Task(pl.LightningModule, ABC):
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Dropout is a function of (seed, epoch, batch): no generator state has to survive a kill."""
-        torch.manual_seed(self.training_plan.seed * 1_000_003 + self.current_epoch * 10_007_999 + batch_idx)
+        seed = self.training_plan.seed * 1_000_003 + self.current_epoch * 10_007_999 + batch_idx
+        torch.default_generator.manual_seed(
+            seed
+        )  # torch.manual_seed writes stack traces for devices that are not there
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed_all(seed)
 
     def on_train_epoch_start(self) -> None:
         self.tallies["train"].reset()

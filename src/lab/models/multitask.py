@@ -4,7 +4,7 @@ loss = sum over heads of weight * cross-entropy over the rows whose label is kno
 confusion matrix per head and split.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from lab.models.base import Tally, Task, Training
 from lab.models.encoder import TextEncoder
 from lab.models.losses import HeadLosses
 from lab.models.scores import auroc, confusion, mean_over_heads, scores
+from lab.models.text_encoder import CuttableEncoder
 from lab.schema import Loss
 
 
@@ -100,8 +101,15 @@ class MultitaskTextClassifier(Task):
 
     def forward(self, batch: TextBatch) -> list[Tensor]:
         """Logits (B, K) of each head."""
-        hidden = self.dropout(self.encoder(batch.ids, batch.mask))
+        hidden = self.dropout(self._encoded(batch))
         return [head(hidden) for head in self.heads]
+
+    def _encoded(self, batch: TextBatch) -> Tensor:
+        """(B, D); from the states of the frozen layers where the batch brings them."""
+        if batch.states is None:
+            return cast(Tensor, self.encoder(batch.ids, batch.mask))
+        assert isinstance(self.encoder, CuttableEncoder), f"states for a {type(self.encoder).__name__}"
+        return self.encoder.upper(batch.states, batch.mask, batch.depth)
 
     def loss(self, batch: TextBatch) -> Tensor:
         return self.loss_of(batch, self(batch), None)

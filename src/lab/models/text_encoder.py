@@ -34,3 +34,22 @@ class TextEncoder(nn.Module, ABC):
     @abstractmethod
     def save_architecture(self, folder: Path) -> None:
         """Write what it takes, beside the model's config and tokenizer, to build this encoder again without weights."""
+
+
+class CuttableEncoder(TextEncoder):
+    """An encoder that can be cut above any layer: `upper(lower(ids, mask, n), mask, n)` is `forward(ids, mask)`."""
+
+    whole: str | None
+    """Why this one cannot be cut after all; None where it can."""
+
+    @abstractmethod
+    def signature(self) -> str:
+        """What decides, besides the weights, what the layers compute."""
+
+    @abstractmethod
+    def lower(self, ids: Tensor, mask: Tensor, num_layers: int) -> Tensor:
+        """Hidden states (B, L, dimension) above the first `num_layers` layers."""
+
+    @abstractmethod
+    def upper(self, states: Tensor, mask: Tensor, num_layers: int) -> Tensor:
+        """What `forward` makes of hidden states (B, L, dimension) that have been through `num_layers` layers."""

@@ -12,7 +12,6 @@ import pickle
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,43 +19,24 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
+from transformers.masking_utils import create_bidirectional_mask
 from transformers.utils import logging as transformers_logging
 
 from lab.batches import Tokenizer
 from lab.errors import Mistake, RequestError, listed
 from lab.models.architecture import known, unlike
+from lab.models.families import FAMILIES, Family
 from lab.models.hub import locate
 from lab.models.pooling import Pooling, pool
-from lab.models.text_encoder import ARCHITECTURE_FILE, TextEncoder
+from lab.models.text_encoder import ARCHITECTURE_FILE, CuttableEncoder
 from lab.record import write_whole
 from lab.schema import Encoder
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Family:
-    """Where a family keeps its parts. shared: modules beside the layers that every layer uses, where there are any."""
-
-    layers: str = "encoder.layer"
-    shared: tuple[str, ...] = ()
-    positions_after_padding: bool = False
-    """Position numbers start at pad_id + 1, so the table holds that many more than the longest text."""
-
-
-FAMILIES = {
-    "albert": Family("encoder.albert_layer_groups", ("encoder.embedding_hidden_mapping_in",)),
-    "bert": Family(),
-    "camembert": Family(positions_after_padding=True),
-    "deberta-v2": Family(shared=("encoder.rel_embeddings", "encoder.LayerNorm")),
-    "distilbert": Family("transformer.layer"),
-    "electra": Family(shared=("embeddings_project",)),
-    "modernbert": Family("layers"),
-    "mpnet": Family(shared=("encoder.relative_attention_bias",), positions_after_padding=True),
-    "roberta": Family(positions_after_padding=True),
-    "xlm-roberta": Family(positions_after_padding=True),
-}
-"""By `model_type`. ALBERT uses one group of weights in all its layers: it counts as one layer here."""
+_IDLE = ("architectures", "dtype", "id2label", "label2id", "transformers_version")
+"""What a config says that no layer reads."""
 
 UNREADABLE = (SafetensorError, pickle.UnpicklingError, EOFError)
 """What torn or foreign files of weights raise, besides the usual."""
@@ -68,7 +48,7 @@ _HEADS = re.compile(
 """Tensors of a checkpoint that belong to what it was trained for, not to the encoder."""
 
 
-class TransformerEncoder(TextEncoder):
+class TransformerEncoder(CuttableEncoder):
     """A transformers model and a pooling: ids and mask (B, L) -> (B, D)."""
 
     def __init__(self, transformer: PreTrainedModel, pooling: Pooling) -> None:
@@ -76,10 +56,32 @@ class TransformerEncoder(TextEncoder):
         self.transformer = transformer
         self.pooling: Pooling = pooling
         self.dimension = int(transformer.config.hidden_size)
+        self.whole = self._family.whole
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         hidden = self.transformer(input_ids=ids, attention_mask=mask.to(ids.dtype)).last_hidden_state
         return pool(hidden, mask, self.pooling)
+
+    def signature(self) -> str:
+        config = self.transformer.config
+        values = {key: value for key, value in config.to_dict().items() if key not in _IDLE and not key.startswith("_")}
+        return json.dumps(values | {"attention": config._attn_implementation}, sort_keys=True, default=str)
+
+    def lower(self, ids: Tensor, mask: Tensor, num_layers: int) -> Tensor:
+        states = self.transformer.get_submodule("embeddings")(ids)
+        if hasattr(self.transformer, "embeddings_project"):  # ELECTRA's small ones
+            states = self.transformer.embeddings_project(states)
+        return self._through(states, mask, self.layers[:num_layers])
+
+    def upper(self, states: Tensor, mask: Tensor, num_layers: int) -> Tensor:
+        # fp32 as between layers under autocast, too: what is added up there keeps its small terms
+        return pool(self._through(states.float(), mask, self.layers[num_layers:]), mask, self.pooling)
+
+    def _through(self, states: Tensor, mask: Tensor, layers: list[nn.Module]) -> Tensor:
+        seen = create_bidirectional_mask(config=self.transformer.config, inputs_embeds=states, attention_mask=mask)
+        for layer in layers:
+            states = layer(states, seen)
+        return states
 
     @property
     def embeddings(self) -> list[nn.Module]:

@@ -1,6 +1,8 @@
 """Around a run: seeds and threads before it, quiet while Lightning speaks of itself, a record of its end after it."""
 
+import ctypes
 import logging
+import platform
 import random
 import shlex
 import warnings
@@ -18,6 +20,8 @@ from lab.run.facts import Clock
 from lab.schema import Config
 
 log = logging.getLogger(__name__)
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
+"""As malloc.h numbers them."""
 EXPECTED_WARNINGS = (
     ".*does not have many workers.*",  # tokens are memory-mapped: loader processes rarely pay
     ".*in eval mode at the start of training.*",  # frozen layers are
@@ -26,12 +30,25 @@ EXPECTED_WARNINGS = (
 
 
 def settle_machine(config: Config) -> None:
-    """Threads and every global seed: what draws from a global generator (a new weight) draws the same each time."""
+    """Memory, threads and every global seed: what draws from a global generator (a new weight) draws the same."""
+    keep_freed_memory()
     if config.trainer.threads is not None:
         torch.set_num_threads(config.trainer.threads)
     random.seed(config.seed)
     np.random.seed(config.seed % 2**32)  # noqa: NPY002  libraries draw from it
     torch.manual_seed(config.seed)
+
+
+def keep_freed_memory() -> bool:
+    """Let glibc keep freed memory for the next step; whether it does. Elsewhere nothing is changed.
+
+    By itself it gives each large block (gradients, activations) back to the system and gets it anew, zeroed page by
+    page, in every step: 13,000 page faults a step of MiniLM, a fifth of its time. `mallopt(3)` has the names.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    libc = ctypes.CDLL(None)
+    return all(libc.mallopt(option, value) == 1 for option, value in ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1)))
 
 
 @contextmanager

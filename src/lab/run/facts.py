@@ -51,10 +51,11 @@ def parameter_counts(model: nn.Module) -> dict[str, int]:
 
 
 class Clock:
-    """Seconds of each part of a run."""
+    """Seconds of each part of a run, and the CPU seconds of all cores that this process took (`cpu`)."""
 
     def __init__(self) -> None:
         self.started = time.monotonic()
+        self.cpu_started = _cpu_s()
         self.parts: dict[str, float] = {}
 
     @contextmanager
@@ -66,4 +67,10 @@ class Clock:
             self.parts[name] = self.parts.get(name, 0.0) + time.monotonic() - start
 
     def read(self) -> dict[str, float]:
-        return {"total": time.monotonic() - self.started} | self.parts
+        return {"total": time.monotonic() - self.started, "cpu": _cpu_s() - self.cpu_started} | self.parts
+
+
+def _cpu_s() -> float:
+    """User and system time of this process and of its children that have ended (loader workers)."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system

@@ -12,10 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lab.batches import TextBatch
+from lab.batches import Batch
 from lab.callbacks import batch_finder, lr_finder
-from lab.data.buckets import TrainDraws
-from lab.data.loader import Loader
 from lab.record import RunFolder
 from lab.run.material import Material, ends_of_epochs
 from lab.run.parts import Hardware
@@ -47,7 +45,7 @@ def apply(config: Config, material: Material, requested: Mapping[str, Mapping[st
     plan = material.model.training_plan
     if BATCH_SIZE in requested:
         material.data.batch_size = int(requested[BATCH_SIZE]["used"])
-        plan = replace(plan, epoch_ends=ends_of_epochs(config, material.data))
+        plan = replace(plan, epoch_ends=ends_of_epochs(config, material.data.num_batches()))
     if LR in requested:
         ratio = requested[LR]["used"] / requested[LR]["asked"]
         head_lr = plan.optimizer.head_lr
@@ -56,19 +54,18 @@ def apply(config: Config, material: Material, requested: Mapping[str, Mapping[st
     material.model.training_plan = plan
 
 
-def _loss(material: Material, where: Hardware) -> Callable[[TextBatch], Tensor]:
+def _loss(material: Material, where: Hardware) -> Callable[[Batch], Tensor]:
     """The training loss in the precision of the training."""
-    half = {"16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}.get(where.precision)
 
-    def loss(batch: TextBatch) -> Tensor:
-        with torch.autocast(where.device.type, dtype=half, enabled=half is not None):
+    def loss(batch: Batch) -> Tensor:
+        with where.autocast():
             return material.model.loss(batch)
 
     return loss
 
 
 def _batch_size(config: Config, material: Material, where: Hardware) -> int:
-    def longest(size: int) -> TextBatch:
+    def longest(size: int) -> Batch:
         return material.data.longest(size).to(where.device)
 
     limit = config.callbacks.batch_finder.max_batch_size
@@ -81,20 +78,18 @@ def _batch_size(config: Config, material: Material, where: Hardware) -> int:
 
 
 class _Batches:
-    """Training batches on the device, from the start each time; each is a whole window, so its loss is not a part."""
+    """Whole training windows on the device, from the start each time."""
 
-    def __init__(self, material: Material, device: torch.device, seed: int) -> None:
-        rows, size = material.data.rows["train"], material.data.batch_size
-        self.loader = Loader(rows, TrainDraws(rows.tokens.lengths, size, lambda _: 1, seed), 0, False, False)
-        self.device = device
+    def __init__(self, material: Material, device: torch.device) -> None:
+        self.windows, self.device = material.data.whole_windows(), device
 
-    def __iter__(self) -> Iterator[TextBatch]:
-        return (batch.to(self.device) for batch in self.loader)
+    def __iter__(self) -> Iterator[Batch]:
+        return (batch.to(self.device) for batch in self.windows)
 
 
 def _rate(config: Config, material: Material, where: Hardware, run: RunFolder) -> float:
     model, asked = material.model, config.callbacks.lr_finder
-    batches = _Batches(material, where.device, config.seed)
+    batches = _Batches(material, where.device)
     span = (asked.min_lr, asked.max_lr, asked.num_steps)
     curve = lr_finder.find(model, _loss(material, where), batches, model.make_optimizer, config.optimizer.lr, *span)
     curve.draw(run.figures / "lr_finder.png")

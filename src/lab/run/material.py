@@ -1,88 +1,91 @@
-"""What a run works on: the corpus, its tokenizer, the loaders and the model, made in the one order that is possible.
+"""What a run works on, whatever its task: loaders, a model, what the record says of the data, and how a test is read.
 
-A fresh run learns or loads the tokenizer and the encoder's weights and leaves in its folder what it takes to make both
-again; a resumed or tested run makes them from its folder alone.
+A task gives its own `Material` (`lab.run.labelled` for label columns of texts); all else in this room is blind to it.
 """
 
-import logging
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Protocol
 
-from lab.batches import HeadSpec, Tokenizer
+from torch.utils.data import DataLoader
+
+from lab.batches import Batch
 from lab.callbacks import freeze
-from lab.callbacks.accumulate import accumulation, epoch_ends
-from lab.data.corpus import Corpus, load
-from lab.data.text import TextData
+from lab.callbacks.accumulate import epoch_ends
+from lab.data.loader import TokenRows
 from lab.errors import Mistake, RequestError
-from lab.models.base import Training
-from lab.models.encoder import build_encoder
-from lab.models.multitask import MultitaskTextClassifier
-from lab.models.tokenizers import build_tokenizer, load_tokenizer
+from lab.models.base import Task
+from lab.models.text_encoder import TextEncoder
 from lab.record import RunFolder
-from lab.run.parts import Hardware
-from lab.schema import Config, Encoder, Ngram
-
-log = logging.getLogger(__name__)
+from lab.run.outcome import Tested
+from lab.schema import Config
 
 
-@dataclass
-class Material:
-    """Everything but the Trainer."""
+class Loaders(Protocol):
+    """The three splits as batches. A loader resumes in the middle of an epoch (`lab.data.loader.Loader`)."""
 
-    corpus: Corpus
-    tokenizer: Tokenizer
-    data: TextData
-    model: MultitaskTextClassifier
+    batch_size: int
+    """Rows of a training micro-batch; the batch finder sets it before the loaders are made."""
+
+    def train_loader(self) -> DataLoader[Any]: ...
+
+    def val_loader(self) -> DataLoader[Any]: ...
+
+    def test_loader(self) -> DataLoader[Any]: ...
+
+    def num_batches(self) -> int:
+        """Training micro-batches of an epoch."""
+        ...
+
+    def longest(self, size: int) -> Batch:
+        """One training batch of the `size` longest rows, repeated where there are fewer: the worst case for memory."""
+        ...
+
+    def whole_windows(self) -> Iterable[Batch]:
+        """Training batches from the start each time, each a whole accumulation window: its loss is not a part."""
+        ...
+
+
+class Material(ABC):
+    """Everything but the Trainer. name and fingerprint are the data's: equal content gives equal fingerprints."""
+
+    data: Loaders
+    model: Task
+    name: str
+    fingerprint: str
 
     @property
-    def heads(self) -> tuple[HeadSpec, ...]:
-        return self.corpus.heads
-
-    @property
+    @abstractmethod
     def facts(self) -> dict[str, object]:
-        """The record's `data`."""
-        return {
-            "name": self.corpus.name,
-            "fingerprint": self.corpus.fingerprint,
-            **self.corpus.facts,
-            **self.data.length_facts,
-            "heads": {head.name: list(head.classes) for head in self.heads},
-        }
+        """The record's `data`, beside name and fingerprint."""
+
+    @abstractmethod
+    def metric_names(self) -> Iterator[str]:
+        """Names that a validation logs, without the split."""
+
+    @abstractmethod
+    def tested(self) -> Tested:
+        """What the test that has just run on `model` came to."""
+
+    @property
+    def cuttable(self) -> tuple[TextEncoder, Mapping[str, TokenRows]] | None:
+        """An encoder and the rows of each split that `cache.frozen` may serve; None where a task has no such."""
+        return None
 
 
-def prepare(config: Config, folder: RunFolder, where: Hardware, fresh: bool) -> Material:
-    """Raises RequestError for whatever is wrong with data, weights or what the two ask of each other."""
-    corpus = load(config.data, Path(config.cache.dir).expanduser())
-    for note in corpus.notes:
-        log.info("%s", note)
-    tokenizer = _tokenizer(config.model, corpus, folder, fresh)
-    steps = config.callbacks.accumulate
-    accumulate = partial(accumulation, batches=steps.batches, schedule=steps.schedule)
-    pin = where.accelerator == "gpu" if config.data.pin_memory == "auto" else config.data.pin_memory
-    data = TextData(corpus, tokenizer, config.data, config.cache, accumulate, config.seed, pin)
-    log.info("%s", lengths_line(data))
-    check_metrics(config, corpus.heads)
-    encoder = build_encoder(config.model, tokenizer, folder.tokenizer, load_weights=fresh)
-    ends = ends_of_epochs(config, data)
-    training = Training(config.optimizer, config.scheduler, ends, config.seed)
-    model = MultitaskTextClassifier(data.spec, encoder, config.loss, config.model.dropout, training)
-    if fresh:
-        tokenizer.save(folder.tokenizer)
-        encoder.save_architecture(folder.tokenizer)
-    return Material(corpus, tokenizer, data, model)
+def data_facts(material: Material) -> dict[str, object]:
+    """The record's `data`."""
+    return {"name": material.name, "fingerprint": material.fingerprint, **material.facts}
 
 
 def refuse_other_data(key: str, record: Mapping[str, Any], material: Material, run: RunFolder) -> None:
     """Raises RequestError unless the data is what the recorded run was trained on."""
-    if record.get("data", {}).get("fingerprint") != material.corpus.fingerprint:
+    if record.get("data", {}).get("fingerprint") != material.fingerprint:
         problem = "the data has changed since this run, so neither its epochs nor its scores would be of the same rows"
         raise RequestError(Mistake(key, problem, "bring the files back as they were, or start a new run", run.path))
 
 
-def frozen_at_start(config: Config, model: MultitaskTextClassifier) -> MultitaskTextClassifier:
+def frozen_at_start(config: Config, model: Task) -> Task:
     """The model with its first epoch's freezing applied. Raises RequestError when it has fewer layers."""
     chosen = config.callbacks
     embeddings, layers = model.freezable()
@@ -94,54 +97,21 @@ def frozen_at_start(config: Config, model: MultitaskTextClassifier) -> Multitask
     return model
 
 
-def ends_of_epochs(config: Config, data: TextData) -> tuple[int, ...]:
-    """The optimizer step at which each epoch ends."""
+def ends_of_epochs(config: Config, num_batches: int) -> tuple[int, ...]:
+    """The optimizer step at which each epoch of `num_batches` micro-batches ends."""
     steps = config.callbacks.accumulate
-    return epoch_ends(len(data.train_draws()), config.trainer.max_epochs, steps.batches, steps.schedule)
+    return epoch_ends(num_batches, config.trainer.max_epochs, steps.batches, steps.schedule)
 
 
-def lengths_line(data: TextData) -> str:
-    """One line on how long the texts are and what `max_length` cuts."""
-    lengths = data.length_facts["lengths"]
-    assert isinstance(lengths, dict)
-    return (
-        f"lengths in {lengths['unit']}: median {lengths['p50']}, 95 % {lengths['p95']}, 99 % {lengths['p99']}, "
-        f"longest {lengths['max']}; max_length {data.spec.max_length} cuts {data.length_facts['truncated_share']:.2%} "
-        "of the training texts"
-    )
-
-
-def check_metrics(config: Config, heads: tuple[HeadSpec, ...]) -> None:
-    """Metric names of the objective and of early stopping must exist for these heads. Raises RequestError."""
-    found = []
-    names = set(metric_names(heads))
+def check_metrics(config: Config, names: Iterable[str]) -> None:
+    """Metric names of the objective and of early stopping must be among `names`. Raises RequestError."""
+    found, names = [], sorted(set(names))
     for key, metric in (
         ("objective.metric", config.objective.metric),
         ("callbacks.early_stopping.metric", config.callbacks.early_stopping.metric),
     ):
         if metric is not None and metric.removeprefix("val/").removeprefix("train/") not in names:
-            shown = ", ".join(sorted(names))
-            found.append(Mistake(key, f"no such metric; there are {shown}", f"{key}=val/f1_macro", metric))
+            remedy = f"{key}={config.data.metric}"
+            found.append(Mistake(key, f"no such metric; there are {', '.join(names)}", remedy, metric))
     if found:
         raise RequestError(found)
-
-
-def metric_names(heads: tuple[HeadSpec, ...]) -> Iterator[str]:
-    """Names that a validation logs, without the split."""
-    from lab.models.scores import NAMES
-
-    binary = {head.name for head in heads if head.num_classes == 2}
-    yield from (*NAMES, "loss")
-    if len(binary) == len(heads):
-        yield "auc"
-    if len(heads) > 1:
-        for head in heads:
-            yield from (f"{head.name}/{name}" for name in (*NAMES, "loss"))
-            if head.name in binary:
-                yield f"{head.name}/auc"
-
-
-def _tokenizer(model: Encoder | Ngram, corpus: Corpus, folder: RunFolder, fresh: bool) -> Tokenizer:
-    if not fresh:
-        return load_tokenizer(folder.tokenizer)
-    return build_tokenizer(model, lambda: corpus.splits["train"].texts.batches(1000))

@@ -24,6 +24,7 @@ from lab.callbacks.terminate import Terminate
 from lab.errors import Mistake, RequestError
 from lab.record import RunFolder
 from lab.schema import Config, Objective, Trainer
+from lab.schema.data import Labelled
 from lab.sweep.reporter import connected
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,11 @@ class Hardware:
     def device(self) -> torch.device:
         return torch.device("cuda" if self.accelerator == "gpu" else "cpu")
 
+    def autocast(self) -> torch.autocast:
+        """The precision of a forward pass in training."""
+        half = {"16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}.get(self.precision)
+        return torch.autocast(self.device.type, dtype=half, enabled=half is not None)
+
 
 def hardware(config: Trainer) -> Hardware:
     """Raises RequestError when a GPU is asked for and there is none."""
@@ -70,11 +76,22 @@ def hardware(config: Trainer) -> Hardware:
     return Hardware(accelerator, effective, note)
 
 
+def pinned(config: Config, where: Hardware) -> bool:
+    """Whether batches are copied to page-locked memory."""
+    asked = config.data.pin_memory
+    return where.accelerator == "gpu" if asked == "auto" else asked
+
+
 def callbacks(config: Config, folder: RunFolder) -> Callbacks:
     """Order matters: the bar is wiped before others speak, the history is written before it is drawn."""
     chosen, goal = config.callbacks, config.objective
-    best = BestAndLast(folder, goal.metric, goal.mode, chosen.checkpoint.every_n_steps)
     stop = chosen.early_stopping
+    on_val = isinstance(config.data, Labelled) and config.data.split.train_on_val
+    if on_val and stop.patience is not None:
+        problem = "stops by rows that are trained on (data.split.train_on_val=true)"
+        remedy = "callbacks.early_stopping.patience=null"
+        raise RequestError(Mistake("callbacks.early_stopping.patience", problem, remedy, stop.patience))
+    best = BestAndLast(folder, goal.metric, goal.mode, chosen.checkpoint.every_n_steps, newest=on_val)
     early = None
     if stop.patience is not None:
         mode = stop.mode or (goal.mode if stop.metric is None else None)

@@ -8,14 +8,16 @@ from pathlib import Path
 import lightning.pytorch as pl
 import torch
 from rich.console import Console
+from torch import nn
 
 from lab.errors import Mistake, RequestError, RunError
-from lab.models.multitask import predictions
 from lab.record import RunFolder
-from lab.report.outcome import outcome_table
-from lab.run import outcome, parts
+from lab.run import parts
 from lab.run.circumstances import interruptible, quiet, settle_machine
-from lab.run.material import Material, prepare, refuse_other_data
+from lab.run.frozen import take_states
+from lab.run.material import Material, refuse_other_data
+from lab.run.outcome import Tested
+from lab.run.tasks import prepare
 from lab.schema import Config
 
 log = logging.getLogger(__name__)
@@ -28,11 +30,15 @@ def retest(config: Config, folder: Path) -> dict[str, float]:
     settle_machine(config)
     material = prepare(config, run, where, fresh=False)
     refuse_other_data("test", run.read(), material, run)
+    if config.cache.frozen:
+        refuse_damage(run, run.best, "test")
+        load_weights(material.model, run.best)
+        take_states(config, material, where, ("test",))
     with quiet():
         trainer = parts.trainer(config, where, folder, parts.Callbacks.for_test(run, config.objective), [])
     result = test(trainer, material, run)
     recorded = run.read().get("metrics", {}).get("test", {})
-    show(result, material)
+    show(result)
     apart = {name: value - recorded[name] for name, value in result.metrics.items() if recorded.get(name) is not None}
     largest = max((abs(value) for value in apart.values()), default=0.0)
     log.info("largest difference from the recorded test scores: %.1e over %d scores", largest, len(apart))
@@ -53,21 +59,21 @@ def refuse_damage(run: RunFolder, checkpoint: Path, key: str) -> None:
         raise RequestError(Mistake(key, problem, "take the lines that are no JSON out of it", run.path)) from error
 
 
-def test(trainer: pl.Trainer, material: Material, run: RunFolder) -> outcome.Tested:
+def test(trainer: pl.Trainer, material: Material, run: RunFolder) -> Tested:
     """Test the best checkpoint on the test split. Raises RunError when there is none."""
     if not run.best.exists():
         raise RunError("no epoch gave a finite objective, so there is no best checkpoint to test", "nan")
     refuse_damage(run, run.best, "test")
-    stored = torch.load(run.best, map_location="cpu", weights_only=True)
-    material.model.load_state_dict(stored["state_dict"])
+    load_weights(material.model, run.best)
     with quiet(), interruptible():
         trainer.test(material.model, material.data.test_loader(), verbose=False)
-    _, probabilities = predictions(material.model.test_outputs)
-    scores = material.model.tallies["test"].scores()
-    return outcome.tested(scores, probabilities, material.corpus.splits["test"], material.heads)
+    return material.tested()
 
 
-def show(result: outcome.Tested, material: Material) -> None:
-    heads = [head.name for head in material.heads]
+def load_weights(model: nn.Module, checkpoint: Path) -> None:
+    model.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"])
+
+
+def show(result: Tested) -> None:
     with suppress(BrokenPipeError):  # whoever read along has left; the run is complete all the same
-        Console().print(outcome_table(result.metrics, result.baselines, result.reference, heads))
+        Console().print(result.table())

@@ -12,16 +12,20 @@ from typing import Any
 import lightning.pytorch as pl
 from omegaconf import OmegaConf
 
-from lab.loggers.base import Confusion, Outcome, RunLogger
+from lab.loggers.base import Outcome, RunLogger
 from lab.loggers.build import build
 from lab.record import UNENDED, RunFolder, Status, write_whole
-from lab.run import facts, finders, outcome, parts
+from lab.run import facts, finders, parts
 from lab.run.circumstances import closing, interruptible, quiet, settle_machine
-from lab.run.material import Material, frozen_at_start, prepare, refuse_other_data
-from lab.run.retest import refuse_damage, show, test
+from lab.run.frozen import take_states
+from lab.run.material import Material, data_facts, frozen_at_start, refuse_other_data
+from lab.run.outcome import Tested, split_metrics
+from lab.run.retest import load_weights, refuse_damage, show, test
+from lab.run.tasks import prepare
 from lab.schema import Config
 
 log = logging.getLogger(__name__)
+SPLITS = ("train", "val", "test")
 
 
 def train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | None = None) -> float:
@@ -53,7 +57,7 @@ def train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | No
             result = test(trainer, material, run)
         ending = _conclude(run, config, material, chosen, result, clock)
     # The run is over and recorded; what follows only tells others, and cannot make it any less complete.
-    _tell(run, material, result, ending, loggers)
+    _tell(run, result, ending, loggers)
     return ending.value
 
 
@@ -105,7 +109,8 @@ def _met_otherwise(config: Config, where: parts.Hardware) -> dict[str, dict[str,
 def _prepared(run: RunFolder, config: Config, where: parts.Hardware) -> Material:
     """Data and model of a new run, with what the finders found."""
     material = prepare(config, run, where, fresh=True)
-    run.update(data=material.facts, parameters=facts.parameter_counts(frozen_at_start(config, material.model)))
+    run.update(data=data_facts(material), parameters=facts.parameter_counts(frozen_at_start(config, material.model)))
+    run.update(cache=take_states(config, material, where, SPLITS))
     requested = run.read()["requested"]
     run.update(requested=requested | finders.search(config, material, where, run))
     settle_machine(config)
@@ -122,12 +127,16 @@ def _reopened(run: RunFolder, config: Config, where: parts.Hardware, command: st
     material = prepare(config, run, where, fresh=False)
     refuse_other_data("resume", record, material, run)
     refuse_damage(run, run.last, "resume")
+    if config.cache.frozen:
+        load_weights(material.model, run.last)
+    cache = take_states(config, material, where, SPLITS)
     finders.apply(config, material, record.get("requested", {}))
     again = {"command": command, "at": facts.process()["started"]}
     run.update(
         status="interrupted",
         reason=UNENDED,
         failure=None,
+        cache=cache,
         requested=record.get("requested", {}) | _met_otherwise(config, where),
         resumed=[*record.get("resumed", []), again],
         process=facts.process(),
@@ -152,7 +161,7 @@ def _conclude(
     config: Config,
     material: Material,
     chosen: parts.Callbacks,
-    result: outcome.Tested,
+    result: Tested,
     clock: facts.Clock,
 ) -> Ending:
     """Write down a run that came to its end."""
@@ -162,13 +171,13 @@ def _conclude(
     terminated = chosen.terminate.reason if chosen.terminate is not None else None
     status: Status = "terminated" if terminated else "early_stopped" if stopped else "completed"
     ending = Ending(status, terminated or stopped or f"all {config.trainer.max_epochs} epochs done", objective)
-    outcome.write(run, result, material.heads)
+    result.write(run)
     summary = chosen.resources.summary() if chosen.resources is not None else {}
     run.update(
         status=ending.status,
         reason=ending.reason,
         objective=objective,
-        metrics=outcome.split_metrics(run.history(), best.epoch) | {"test": result.metrics},
+        metrics=split_metrics(run.history(), best.epoch) | {"test": result.metrics},
         baselines=result.baselines,
         reference=result.reference,
         parameters=facts.parameter_counts(material.model),
@@ -180,13 +189,12 @@ def _conclude(
     return ending
 
 
-def _tell(run: RunFolder, material: Material, result: outcome.Tested, ending: Ending, loggers: list[RunLogger]) -> None:
+def _tell(run: RunFolder, result: Tested, ending: Ending, loggers: list[RunLogger]) -> None:
     """Loggers and terminal."""
-    confusions = {head.name: Confusion(result.matrices[head.name], head.classes) for head in material.heads}
     for logger in loggers:
-        logger.log_outcome(Outcome(ending.objective, result.metrics, confusions, result.columns, run.best))
+        logger.log_outcome(Outcome(ending.objective, result.metrics, result.confusions, result.columns, run.best))
         logger.finish(ending.status, ending.reason)
-    show(result, material)
+    show(result)
     goal, epoch = ending.objective["metric"], ending.objective["epoch"] + 1
     log.info("%s; best %s %.4f at epoch %d", ending.reason, goal, ending.value, epoch)
     log.info("run folder: %s", run.path)

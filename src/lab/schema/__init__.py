@@ -21,7 +21,7 @@ from lab.schema.callbacks import (
     Switch,
     Unfreeze,
 )
-from lab.schema.data import Columned, Data, Files, Hub, Imdb, Leaks, Maintenance, Rows, Split, Splits
+from lab.schema.data import Columned, Data, Files, Hub, Imdb, Labelled, Leaks, Maintenance, Rows, Split, Splits
 from lab.schema.loggers import Empty, Loggers, Mlflow, Wandb
 from lab.schema.models import Encoder, Model, Ngram
 from lab.schema.node import Mode, Node, NonNegativeInt
@@ -46,6 +46,7 @@ __all__ = [
     "Freeze",
     "Hub",
     "Imdb",
+    "Labelled",
     "Leaks",
     "Limits",
     "Loggers",

@@ -19,6 +19,8 @@ class Split(Node):
     seed: NonNegativeInt
     stratify: bool
     group: str | None
+    train_on_val: bool
+    """Val rows are trained on as well, and the last epoch is kept: nothing is chosen any more."""
 
 
 class Leaks(Node):
@@ -29,18 +31,28 @@ class Leaks(Node):
 
 
 class Data(Node):
+    """What all data have, whatever they are."""
+
+    metric: str
+    """Validation metric that runs on such data are compared by; `objective.metric` takes it from here."""
     batch_size: PositiveInt
     eval_batch_size: PositiveInt
-    max_length: PositiveInt | Literal["auto"]
     num_workers: NonNegativeInt
     pin_memory: bool | Literal["auto"]
     persistent_workers: bool
+
+
+class Labelled(Data):
+    """Texts with label columns."""
+
+    max_length: PositiveInt | Literal["auto"]
+    max_tokens: PositiveInt | None
     rows: Rows
     split: Split
     leaks: Leaks
 
 
-class Maintenance(Data):
+class Maintenance(Labelled):
     kind: Literal["maintenance"]
     num_rows: Annotated[int, Field(ge=100), Number]
     difficulty: Annotated[float, Field(ge=0.0, le=1.0), Number]
@@ -50,7 +62,7 @@ class Maintenance(Data):
 Columns = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
-class Columned(Data):
+class Columned(Labelled):
     """Data with columns of its own."""
 
     text: Columns

@@ -44,3 +44,5 @@ class Trainer(Node):
 class Cache(Node):
     dir: str
     max_gib: PositiveFloat
+    frozen: bool
+    dtype: Literal["auto", "bf16", "fp32"]

@@ -1,8 +1,15 @@
-"""What a person sees of a sweep: a line per ended trial, and on a terminal a live table of those that run."""
+"""What a person sees of a sweep: a line per ended trial, and on a terminal a live table of those that run.
+
+The table is drawn when `tick` is called, without rich's thread: trials are forked from this process, and a fork beside
+a thread may inherit a held lock. Columns are given up by importance where the terminal is narrow.
+"""
 
 import logging
+import sys
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from rich.console import Console
@@ -10,87 +17,193 @@ from rich.live import Live
 from rich.table import Table
 
 log = logging.getLogger(__name__)
+REDRAWN_S = 0.25
+LEAST_OVERRIDES = 20
+"""Characters below which a trial's overrides say too little to be shown."""
+UNSHOWN = ("checkpoint", "reason")
+"""Columns of trials.csv that are too long for a table."""
 
 
 @dataclass
 class Row:
-    """A running trial. share: of its epochs that are done."""
+    """A running trial. share: of its epochs that are done; before: those that were when this command started it."""
 
     overrides: str
-    began: float = field(default_factory=time.monotonic)
+    state: str = "starting"
+    began: float = field(default_factory=lambda: time.monotonic())
+    heard: float = 0.0
     interval: int = 0
     share: float = 0.0
+    before: float = 0.0
     best: float | None = None
 
     def left_s(self) -> float | None:
-        elapsed = time.monotonic() - self.began
-        return elapsed * (1.0 - self.share) / self.share if self.share > 0 else None
+        """Of its epochs, at the pace up to its last report."""
+        done = self.share - self.before
+        if done <= 0:
+            return None
+        left = (self.heard - self.began) * (1.0 - self.share) / done
+        return max(0.0, left - (time.monotonic() - self.heard))
 
 
 class Board:
-    """Told of what happens; draws only on a terminal. `goal_best` is the best value of the whole study."""
+    """Told of what happens; draws only on a terminal. `goal_best` is the best (trial, value) of the whole study."""
 
     def __init__(self, total: int, console: Console | None = None) -> None:
-        self.total, self.rows = total, dict[int, Row]()
-        self.ended = 0
-        self.goal_best: tuple[int, float] | None = None
         self.console = console or Console(stderr=True)
-        self._live = Live(console=self.console, refresh_per_second=2, transient=True, get_renderable=self.table)
+        self.goal_best: tuple[int, float] | None = None
+        self._open, self._drawn = ExitStack(), 0.0
+        self.begin(total)
+        self._live = Live(console=self.console, auto_refresh=False, transient=True, get_renderable=self.table)
+
+    def begin(self, total: int, ended: Sequence[str] = ()) -> None:
+        """A part of the sweep. ended: the statuses of its trials that ended before."""
+        self.total, self.rows, self.states = total, dict[int, Row](), Counter(ended)
+        self.before, self.began = len(ended), time.monotonic()
+
+    @property
+    def ended(self) -> int:
+        return self.states.total()
 
     def __enter__(self) -> "Board":
         if self.console.is_terminal:
-            self._live.start()
+            self._open.enter_context(self._live)
+            self._open.enter_context(_logging_above_it())
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._live.stop()
+        self._open.close()
+
+    def tick(self) -> None:
+        """Draw the table anew where it is due; called some times a second."""
+        if self._live.is_started and time.monotonic() - self._drawn > REDRAWN_S:
+            self._drawn = time.monotonic()
+            self._live.refresh()
 
     def started(self, number: int, overrides: str) -> None:
         self.rows[number] = Row(overrides)
 
     def reported(self, number: int, interval: int, share: float, best: float | None) -> None:
         row = self.rows[number]
-        row.interval, row.share, row.best = interval, share, best
+        if row.state == "starting":
+            row.state, row.before = "running", share * (interval - 1) / interval
+        row.heard, row.interval, row.share, row.best = time.monotonic(), interval, share, best
 
-    def ended_with(self, number: int, words: str) -> None:
+    def told(self, number: int) -> None:
+        """A policy ends the trial, which now tests and closes."""
+        self.rows[number].state = "ending"
+
+    def cut(self, number: int, words: str) -> None:
+        self.rows.pop(number, None)
+        self.say(f"trial {number} was cut: {words}")
+
+    def ended_with(self, number: int, status: str, words: str) -> None:
         """One line, with the trial's overrides and how long it took."""
         row = self.rows.pop(number, Row(""))
-        self.ended += 1
-        seconds = time.monotonic() - row.began
-        self.say(f"trial {number} {words}  {seconds:.0f} s  {row.overrides}")
+        self.states[status] += 1
+        self.say(f"trial {number} {words}  {duration(time.monotonic() - row.began)}  {row.overrides}")
 
     def say(self, words: str) -> None:
         log.info("%s", words)
 
+    def left_s(self) -> float | None:
+        """Time left at the pace since this command began; None before anything was done."""
+        done = self.ended - self.before + sum(row.share - row.before for row in self.rows.values())
+        rest = self.total - self.ended - sum(row.share for row in self.rows.values())
+        return (time.monotonic() - self.began) * max(0.0, rest) / done if done > 0 else None
+
     def table(self) -> Table:
-        head = f"{self.ended} of {self.total} trials ended"
-        if self.goal_best is not None:
-            head += f", best {self.goal_best[1]:.4f} of trial {self.goal_best[0]}"
-        table = Table(title=head, title_justify="left")
-        for column in ("trial", "interval", "best so far", "time left", "overrides"):
-            table.add_column(column, overflow="fold")
-        for number, row in sorted(self.rows.items()):
-            left = row.left_s()
-            table.add_row(
-                str(number),
-                str(row.interval),
-                "" if row.best is None else f"{row.best:.4f}",
-                "" if left is None else f"{left:.0f} s",
-                row.overrides,
-            )
+        rows = sorted(self.rows.items())
+        columns = {
+            "trial": [str(number) for number, _ in rows],
+            "state": [row.state for _, row in rows],
+            "interval": [str(row.interval or "") for _, row in rows],
+            "best so far": ["" if row.best is None else f"{row.best:.4f}" for _, row in rows],
+            "time left": ["" if (left := row.left_s()) is None else duration(left) for _, row in rows],
+        }
+        table, room = _fitted(self._head(), columns, list(columns), self.console.width)
+        if room >= LEAST_OVERRIDES:
+            texts = [row.overrides for _, row in rows]
+            table = _fitted(self._head(), {**columns, "overrides": [_cut(text, room - 3) for text in texts]}, [], None)[
+                0
+            ]
         return table
 
+    def _head(self) -> str:
+        counts = ", ".join(f"{count} {state}" for state, count in self.states.items())
+        head = f"{self.ended} of {self.total} trials ended" + (f" ({counts})" if counts else "")
+        if self.goal_best is not None:
+            head += f", best {self.goal_best[1]:.4f} of trial {self.goal_best[0]}"
+        left = self.left_s()
+        return head if left is None else f"{head}, about {duration(left)} left"
 
-def end_table(rows: list[Mapping[str, object]]) -> Table:
-    """Trials as in trials.csv, the best first."""
-    table = Table(title="trials", title_justify="left")
+
+def end_table(rows: Sequence[Mapping[str, object]], width: int, metric: str) -> Table:
+    """Trials as in trials.csv, the best first; epochs count from 1. What has no room is named below."""
     filled = dict.fromkeys(name for row in rows for name, value in row.items() if value is not None)
-    names = [name for name in filled if name not in ("checkpoint", "reason")]
-    for name in names:
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        shown = [row.get(name) for name in names]
-        table.add_row(
-            *("" if value is None else f"{value:.5g}" if isinstance(value, float) else str(value) for value in shown)
-        )
-    return table
+    names = [name for name in filled if name not in UNSHOWN]
+    columns = {name: [_shown(name, row.get(name)) for row in rows] for name in names}
+    first = [name for name in ("trial", metric, "state") if name in columns]
+    last = [name for name in ("failure", "epoch", "intervals") if name in columns]
+    searched = [name for name in names if name not in {*first, *last}]
+    return _fitted("trials", columns, [*first, *searched, *last], width)[0]
+
+
+def duration(seconds: float) -> str:
+    """12 s, 3 min 20 s, 2 h 05 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    return f"{whole // 60} min {whole % 60:02} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60:02} min"
+
+
+def _fitted(
+    title: str, columns: Mapping[str, Sequence[str]], importance: Sequence[str], width: int | None
+) -> tuple[Table, int]:
+    """A table of the most important columns that fit into `width`, in their own order, and the room that is left."""
+    room, chosen = (width or 10**6) - 1, set[str]()
+    for name in importance or columns:
+        wide = max(map(len, [name, *columns[name]])) + 3  # a border and a space on either side
+        if wide > room:
+            break
+        room -= wide
+        chosen.add(name)
+    missing = [name for name in columns if name not in chosen]
+    caption = f"no room for {', '.join(missing)}: see trials.csv" if missing else None
+    table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
+    for name in columns:
+        if name in chosen:
+            table.add_column(name, no_wrap=True)
+    for cells in zip(*(texts for name, texts in columns.items() if name in chosen), strict=True):
+        table.add_row(*cells)
+    return table, room
+
+
+def _shown(name: str, value: object) -> str:
+    if value is None:
+        return ""
+    if name == "epoch":
+        return str(int(str(value)) + 1)
+    return f"{value:.5g}" if isinstance(value, float) else str(value)
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+@contextmanager
+def _logging_above_it() -> Iterator[None]:
+    """Lines of the log go above the table: their handlers write to the streams that rich put in place of the old."""
+    handlers = [
+        one for one in logging.getLogger().handlers if type(one) is logging.StreamHandler and _is_tty(one.stream)
+    ]
+    before = {handler: handler.setStream(sys.stderr) for handler in handlers}
+    try:
+        yield
+    finally:
+        for handler, stream in before.items():
+            handler.setStream(stream or sys.stderr)
+
+
+def _is_tty(stream: object) -> bool:
+    return bool(getattr(stream, "isatty", lambda: False)())

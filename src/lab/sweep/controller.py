@@ -1,9 +1,10 @@
 """A sweep from its config to its summary: plan, claim or resume the study's folder, search, confirm, write down."""
 
 import logging
+import platform
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +13,26 @@ from hydra.core.plugins import Plugins
 from hydra.core.utils import configure_log
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from optuna.storages import BaseStorage
 from rich.console import Console
 
 from lab.config import check
-from lab.errors import Mistake, RequestError, in_a_block, listed
+from lab.errors import Mistake, RequestError, RunError, in_a_block, listed
 from lab.policies import OptunaPruner
 from lab.record import StudyFolder, write_whole
 from lab.sweep import plan as plans
 from lab.sweep import results
 from lab.sweep.board import Board, end_table
 from lab.sweep.confirm import confirm
+from lab.sweep.elsewhere import LauncherPool, refuse_one_batch
+from lab.sweep.peers import Alone, Peers
 from lab.sweep.plan import Plan
 from lab.sweep.plugin import ProcessLauncher
-from lab.sweep.processes import Pool
 from lab.sweep.results import ranked
 from lab.sweep.samplers import pruner
 from lab.sweep.storage import open_storage, requeue, sole_controller
 from lab.sweep.study import Search
+from lab.sweep.turns import refuse_others, turn_at
 
 log = logging.getLogger(__name__)
 
@@ -37,18 +41,21 @@ def sweep(context: HydraContext, task: TaskFunction, config: DictConfig, argumen
     """Run or resume a study; gives the winner's value. Raises RequestError, KeyboardInterrupt when it was stopped."""
     configure_log(config.hydra.hydra_logging, config.hydra.verbose, execution_whitelist=context.execution_whitelist)
     try:
-        launcher = Plugins.instance().instantiate_launcher(context, task, config)
-        if not isinstance(launcher, ProcessLauncher):
-            name = type(launcher).__name__
-            problem = f"a study runs its trials itself, and cannot use {name}"
-            raise RequestError(Mistake("hydra/launcher", problem, "leave out hydra/launcher", name))
         plan = _planned(context, config, arguments)
+        launcher = str(config.hydra.runtime.choices["hydra/launcher"])
+        if launcher != "process":
+            refuse_one_batch(launcher, plan)
+        if plan.storage is not None:
+            refuse_others(plan.storage)
         folder = StudyFolder(plan.folder)
         with _opened(folder, plan), sole_controller(folder.lock, plan.study):
-            return _swept(folder, plan, launcher, config)
+            return _swept(folder, plan, context, task, config)
     except RequestError as error:
         print(in_a_block(error.mistakes), file=sys.stderr)
         raise
+    except OSError as error:
+        log.error("The study cannot be written: %s; what was reported is kept, and the same command goes on", error)
+        raise RunError(str(error)) from error
 
 
 def _planned(context: HydraContext, config: DictConfig, arguments: list[str]) -> Plan:
@@ -56,7 +63,8 @@ def _planned(context: HydraContext, config: DictConfig, arguments: list[str]) ->
     typed = [override for override in config.hydra.overrides.hydra if str(override).startswith("hydra.sweep.dir=")]
     folder = Path(str(config.hydra.sweep.dir)) if typed else None
     choice = config.hydra.runtime.choices.get("sweep")
-    return plans.read(check(OmegaConf.create(own)), choice, folder, arguments, context.config_loader)
+    config_name = str(config.hydra.job.config_name)
+    return plans.read(check(OmegaConf.create(own)), choice, folder, arguments, config_name, context.config_loader)
 
 
 @contextmanager
@@ -93,7 +101,9 @@ def _same(saved: dict[str, Any], plan: Plan) -> None:
         raise RequestError(mistakes)
 
 
-def _swept(folder: StudyFolder, plan: Plan, launcher: ProcessLauncher, config: DictConfig) -> float | None:
+def _swept(
+    folder: StudyFolder, plan: Plan, context: HydraContext, task: TaskFunction, config: DictConfig
+) -> float | None:
     with read_write(config.hydra.sweep), open_dict(config.hydra.sweep):
         config.hydra.sweep.dir = str(plan.folder)
     write_whole(folder.path / "multirun.yaml", lambda aside: OmegaConf.save(config, aside))
@@ -107,10 +117,17 @@ def _swept(folder: StudyFolder, plan: Plan, launcher: ProcessLauncher, config: D
             "settings": settings,
         }
     )
-    study = _study(folder, plan)
-    pool = launcher.pool(plan.limits.max_concurrent_trials, plan.total)
+    with nullcontext() if plan.storage is None else turn_at(plan.storage, ""):  # it may make the tables
+        storage = open_storage(plan.storage, folder.journal)
+    launcher = Plugins.instance().instantiate_launcher(context, task, config)
+    study, peers = _study(storage, plan, folder, beats=isinstance(launcher, ProcessLauncher))
+    pool = (
+        launcher.pool(plan.limits.max_concurrent_trials, plan.total)
+        if isinstance(launcher, ProcessLauncher)
+        else LauncherPool(launcher, plan, folder, storage)
+    )
     board = Board(plan.total)
-    search = Search(plan, study, pool, board, folder)
+    search = Search(plan, study, storage, pool, board, folder, peers)
     confirmations: list[results.Confirmed] = []
     log.info(
         "study %s: %d of %d trials ended, %d at a time, in %s",
@@ -123,21 +140,21 @@ def _swept(folder: StudyFolder, plan: Plan, launcher: ProcessLauncher, config: D
     try:
         with board:
             search.run()
-            if plan.confirm is not None and search.ending is None:
-                confirmations = _confirmed(plan, study, folder, pool, board)
+            if plan.confirm is not None and search.ending is None and not peers.busy():
+                confirmations = _confirmed(search)
     finally:
         pool.close()
         summary = results.write(folder, study, plan, search.ending, confirmations)
     _show(study, plan, summary)
-    if search.interrupts:
+    if search.interrupts.count:
         raise KeyboardInterrupt
     winner = summary["winner"]
     return None if winner is None else float(winner["value"])
 
 
-def _study(folder: StudyFolder, plan: Plan) -> optuna.Study:
+def _study(storage: BaseStorage, plan: Plan, folder: StudyFolder, beats: bool) -> tuple[optuna.Study, Alone]:
+    """Optuna's study, and the controllers it is shared with. What one that is gone left RUNNING is queued again."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    storage = open_storage(plan.storage, folder.journal)
     study = optuna.create_study(
         storage=storage,
         sampler=plan.sampler,
@@ -146,23 +163,34 @@ def _study(folder: StudyFolder, plan: Plan) -> optuna.Study:
         direction=plan.goal,
         load_if_exists=True,
     )
-    for number in requeue(storage, study._study_id):
-        log.info("trial %d was cut and goes on", number)
-    return study
+    peers = Alone(study)
+    if plan.storage is not None:
+        peers = Peers(study, plan.storage, f"{platform.node()}:{folder.path.absolute()}", beats)
+    with peers.turn():
+        peers.join(plan.space.fingerprint())
+        for number in peers.lost():
+            requeue(storage, plan.study, number)
+            log.info("trial %d was cut and goes on", number)
+    return study, peers
 
 
-def _confirmed(
-    plan: Plan, study: optuna.Study, folder: StudyFolder, pool: Pool, board: Board
-) -> list[results.Confirmed]:
+def _confirmed(search: Search) -> list[results.Confirmed]:
+    plan = search.plan
     assert plan.confirm is not None
-    best = ranked(study, plan)[: plan.confirm.top_k]
+    best = ranked(search.study, plan)[: plan.confirm.top_k]
     chosen = [(trial.number, plan.space.overrides(trial.user_attrs["values"])) for trial in best]
-    return confirm(plan, chosen, folder, pool, board)
+    with search.interrupts.counting():
+        found = confirm(plan, chosen, search.folder, search.pool, search.board, search.interrupts)
+    if (asked := search.interrupts.asked()) is not None:
+        search.ending = f"{asked[0]} before all was confirmed"
+    return found
 
 
 def _show(study: optuna.Study, plan: Plan, summary: dict[str, Any]) -> None:
     order = ranked(study, plan)
     rest = [trial for trial in study.get_trials(deepcopy=False) if trial.number not in {one.number for one in order}]
-    Console(stderr=True).print(end_table([results.row(trial, plan.metric) for trial in [*order, *rest]]))
+    console = Console(stderr=True)
+    rows = [results.row(trial, plan.metric) for trial in [*order, *rest]]
+    console.print(end_table(rows, console.width, plan.metric))
     for line in results.says(summary):
         log.info("%s", line)

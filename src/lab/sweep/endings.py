@@ -1,4 +1,9 @@
-"""How a trial ended: from what its process said, gave back and died of, to a state, a status and a reason in words."""
+"""How a trial ended: from what its process said, gave back and died of, to a state, a status and a reason in words.
+
+Cut is what came from outside: a SIGKILL, a SIGTERM, a warm server that was killed, the end of the sweep. Such a trial
+goes on from its last checkpoint. What a trial did itself is a recorded failure: an exception, NaN, out of memory (the
+kernel's own kill included), an exit, a crash, its time. Killed `MOST_CUTS` times without a report in between, it fails.
+"""
 
 import math
 from collections.abc import Mapping
@@ -9,8 +14,10 @@ from hydra.core.utils import JobReturn, JobStatus
 
 from lab.errors import FailureKind, RequestError, RunError
 from lab.policies import Goal
+from lab.sweep.jobs import Interrupted, outcome
 from lab.sweep.processes import Gone
 
+MOST_CUTS = 3
 Status = Literal["completed", "terminated", "failed", "cut"]
 
 
@@ -32,6 +39,14 @@ class Ending:
     failure: FailureKind | None = None
 
 
+@dataclass(frozen=True)
+class Cuts:
+    """How often a trial was cut in a row, each time with `num_reports` reports."""
+
+    times: int = 0
+    num_reports: int = 0
+
+
 def best_of(reports: Mapping[int, float], epochs: Mapping[int, int], goal: Goal) -> Best | None:
     """The best finite report, the earliest of equals; None where there is none."""
     sign = 1.0 if goal == "maximize" else -1.0
@@ -49,12 +64,36 @@ def ending(gone: Gone, told: str | None, has_value: bool, timeout_s: float | Non
     if gone.asked == "timeout" and not _completed(gone.result):
         return Ending("failed", f"took longer than {timeout_s:g} s (trial_timeout)", "timeout")
     if not isinstance(gone.result, JobReturn):
-        return Ending("failed", f"its process was {gone.died}", "error")
+        return _died(gone)
     if gone.result.status is JobStatus.FAILED:
-        return _failed(gone.result._return_value)
+        return _failed(outcome(gone.result))
     if not has_value:
         return Ending("failed", "no epoch gave a finite value of the objective", "nan")
     return Ending("terminated", told) if told is not None else Ending("completed", "came to its own end")
+
+
+def after(cuts: Cuts, num_reports: int, reason: str) -> tuple[Cuts, Ending]:
+    """What a cut makes of a trial that has reported `num_reports` times: it is run again, or has failed."""
+    times = cuts.times + 1 if cuts.num_reports == num_reports else 1
+    now = Cuts(times, num_reports)
+    if times < MOST_CUTS:
+        return now, Ending("cut", reason)
+    return now, Ending("failed", f"{reason}, {times} times without a report in between", "error")
+
+
+def words(ended: Ending, best: Best | None, metric: str) -> str:
+    """The line of an ended trial."""
+    value = "" if best is None else f"  best {metric} {best.value:.4f} at interval {best.interval}"
+    kind = f" ({ended.failure})" if ended.failure else ""
+    reason = "" if ended.status == "completed" else f": {ended.reason}"
+    return f"{ended.status}{kind}{reason}{value}"
+
+
+def _died(gone: Gone) -> Ending:
+    reason = f"its process was {gone.died}"
+    if gone.by == "memory":
+        return Ending("failed", f"{reason}: memory ran out", "oom")
+    return Ending("cut", reason) if gone.by == "outside" else Ending("failed", reason, "error")
 
 
 def _completed(result: object) -> bool:
@@ -62,9 +101,9 @@ def _completed(result: object) -> bool:
 
 
 def _failed(error: object) -> Ending:
+    if isinstance(error, Interrupted):
+        return Ending("cut", "interrupted from outside")
     if isinstance(error, RunError):
-        if str(error).startswith("interrupted"):
-            return Ending("cut", "interrupted from outside")
         return Ending("failed", _first_line(error), error.kind)
     if isinstance(error, MemoryError):
         return Ending("failed", f"out of memory: {_first_line(error)}", "oom")

@@ -1,9 +1,11 @@
 """One job of a multirun inside its own process: Hydra's own single job, with its output in a file of its folder."""
 
+import io
 import os
 import pickle
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stderr
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -29,6 +31,10 @@ class Job:
     folder: str | None = None
 
 
+class Interrupted(RunError):
+    """A job was stopped from outside: nothing is wrong with it."""
+
+
 @dataclass(frozen=True)
 class HydraWork:
     """What a child does with a `Job`. The fork inherits this, so nothing of it has to be picklable."""
@@ -42,7 +48,7 @@ class HydraWork:
         try:
             return _sendable(self._run(job))
         except KeyboardInterrupt as error:
-            return failed(job, RunError(f"interrupted {error}".strip()))
+            return failed(job, Interrupted(f"interrupted {error}".strip()))
         except (Exception, SystemExit) as error:  # noqa: BLE001  it is the job's outcome, and travels home
             return failed(job, error)
 
@@ -70,6 +76,15 @@ def failed(job: Job, error: BaseException) -> JobReturn:
     made = JobReturn(overrides=list(job.overrides), status=JobStatus.FAILED)
     made.return_value = error
     return made
+
+
+def outcome(done: JobReturn) -> object:
+    """What a job gave back, or the exception it ended with, which Hydra's own property prints about and raises."""
+    with redirect_stderr(io.StringIO()):
+        try:
+            return done.return_value
+        except Exception as error:  # noqa: BLE001  it is the value
+            return error
 
 
 def _sendable(done: JobReturn) -> JobReturn:

@@ -1,5 +1,7 @@
 """What a killed trial or controller left in a trial's folder: an end not told, a record without one, a start."""
 
+from hydra.core.override_parser.types import Quote, QuotedString
+
 from lab.record import RunFolder, StudyFolder
 from lab.sweep.endings import Ending
 
@@ -24,9 +26,16 @@ def record_failure(run: RunFolder, ended: Ending) -> None:
         run.update(status="failed", reason=ended.reason, failure=ended.failure)
 
 
-def set_aside(folder: StudyFolder, number: int) -> None:
-    """Keep what a run left that was cut before its first checkpoint: it starts anew, and nothing is overwritten."""
-    aside = folder.path / ".cut"
-    aside.mkdir(exist_ok=True)
-    times = sum(1 for _ in aside.glob(f"{number}-*"))
-    folder.trial(number).path.rename(aside / f"{number}-{times + 1}")
+def resumed(folder: StudyFolder, name: str) -> list[str]:
+    """The override with which a run goes on from its last checkpoint. What was cut before its first one is set aside
+    in `.cut/`: it starts anew, and nothing is overwritten."""
+    run = folder.trial(name)
+    if run.last.exists():
+        return [f"resume={QuotedString(str(run.path.absolute()), Quote.single).with_quotes()}"]
+    if run.path.exists():
+        flat = name.replace("/", "-")
+        aside = folder.path / ".cut"
+        aside.mkdir(exist_ok=True)
+        times = sum(1 for _ in aside.glob(f"{flat}-*"))
+        run.path.rename(aside / f"{flat}-{times + 1}")
+    return []

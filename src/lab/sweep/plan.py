@@ -11,12 +11,13 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.samplers import BaseSampler
 
 from lab.config import check
-from lab.errors import Mistake, RequestError, nearest
+from lab.errors import Mistake, RequestError, listed, nearest
 from lab.keys import flattened, is_there, nearest_key
 from lab.policies import Goal, Policy
 from lab.policies import parse as parse_policy
 from lab.schema import Config, Confirm, Limits, Sweep
 from lab.sweep.azure import read_job, unused
+from lab.sweep.files import setting, without_sweep_file
 from lab.sweep.samplers import build
 from lab.sweep.space import Space, parse_space
 
@@ -25,6 +26,8 @@ MODES: dict[str, Goal] = {"max": "maximize", "min": "minimize"}
 UNTOLD = ("sweep", "logger", "cache", "resume", "test", "run_name", "tags", "objective")
 """Keys that may differ when a study is resumed, or that are held to apart."""
 
+UNSEARCHED = ("objective", "sweep", "resume", "test", "hydra")
+"""What trials are compared on, or what makes them trials."""
 Read = TypeVar("Read")
 
 
@@ -54,17 +57,26 @@ class Plan:
         return 1.0 if self.goal == "maximize" else -1.0
 
 
-def read(config: Config, name: str | None, folder: Path | None, arguments: Sequence[str], loader: ConfigLoader) -> Plan:
+def read(
+    config: Config,
+    name: str | None,
+    folder: Path | None,
+    arguments: Sequence[str],
+    config_name: str,
+    loader: ConfigLoader,
+) -> Plan:
     """The plan of a command line. name: the choice of conf/sweep/; folder: as typed, None for `multirun/<study>`.
 
-    arguments: task overrides as typed. Raises RequestError with every mistake.
+    arguments: task overrides as typed; config_name: of the primary config. Raises RequestError with every mistake.
     """
     assert config.sweep is not None
     node, plain = with_job(config.sweep), config.model_dump(mode="json")
     mistakes: list[Mistake] = []
     fixed, searched = _told_apart(arguments, loader)
     block = {**node.search_space, **searched}
-    metric, goal = _collected(mistakes, lambda: _objective(node.objective, config, fixed)) or ("", "maximize")
+    typed = [override for override in fixed if override.startswith(("objective.", "objective="))]
+    givers = [*typed, *setting("objective", config_name, fixed, loader)]
+    metric, goal = _collected(mistakes, lambda: _objective(node.objective, config, givers)) or ("", "maximize")
     policy = _collected(mistakes, lambda: parse_policy(node.early_termination))
     space = _collected(mistakes, lambda: parse_space(block))
     study = node.study or name
@@ -107,7 +119,7 @@ def read(config: Config, name: str | None, folder: Path | None, arguments: Seque
         limits=node.limits,
         confirm=node.confirm,
         storage=node.storage,
-        fixed=(*fixed, f"objective.metric={metric}", f"objective.mode={mode}"),
+        fixed=(*without_sweep_file(fixed, loader), f"objective.metric={metric}", f"objective.mode={mode}"),
         settings=told,
         blocks=blocks,
         seed=config.seed,
@@ -160,8 +172,11 @@ def _kind(block: Mapping[str, Any] | str | None) -> str:
     return str(name or "random").lower()
 
 
-def _objective(block: Mapping[str, Any] | None, config: Config, fixed: Sequence[str]) -> tuple[str, Goal]:
-    """Metric and goal: the sweep's block, else the config's objective; two that were given and differ are an error."""
+def _objective(block: Mapping[str, Any] | None, config: Config, givers: Sequence[str]) -> tuple[str, Goal]:
+    """Metric and goal: the sweep's block, else the config's objective; two that were given and differ are an error.
+
+    givers: overrides and files that gave the config's; without any it is the default, which a sweep's block replaces.
+    """
     own = (config.objective.metric, MODES[config.objective.mode])
     if block is None:
         return own
@@ -178,9 +193,9 @@ def _objective(block: Mapping[str, Any] | None, config: Config, fixed: Sequence[
     if goal not in MODES.values():
         near = nearest(goal, MODES.values()) or "maximize"
         mistakes.append(Mistake(f"{key}.goal", "must be maximize or minimize", f"{key}.goal={near}", block["goal"]))
-    typed = any(override.startswith(("objective.", "objective=")) for override in fixed)
-    if typed and (metric, goal) != own and not mistakes:
-        problem = f"differs from objective={{metric: {own[0]}, mode: {config.objective.mode}}}, which was typed"
+    if givers and (metric, goal) != own and not mistakes:
+        said = f"{{metric: {own[0]}, mode: {config.objective.mode}}}"
+        problem = f"differs from objective={said}, which comes from {listed(givers)}"
         mistakes.append(Mistake(key, problem, "give one of the two", dict(block)))
     if mistakes:
         raise RequestError(mistakes)
@@ -197,6 +212,11 @@ def _strange_keys(space: Space, plain: Mapping[str, Any], fixed: Sequence[str], 
     typed = {override.partition("=")[0].lstrip("+") for override in fixed}
     mistakes = []
     for key in space.hydra_keys():
+        if key.split(".")[0] in UNSEARCHED:
+            mistakes.append(
+                Mistake(f"sweep.search_space.{key}", "is one and the same for all trials", f"leave out {key}")
+            )
+            continue
         if key in typed:
             problem = "is searched, and was given one value besides"
             mistakes.append(Mistake(key, problem, f"leave out {key}=..., or ~sweep.search_space.{key}"))

@@ -19,11 +19,14 @@ from typing import Any, Literal
 
 from lab.errors import RunError
 from lab.sweep import server
+from lab.sweep.memory import oom_kills
 
 GRACE_S = 10.0
 """How long a trial that was asked to end may take to write its record before it is killed."""
 
 How = Literal["stop", "timeout", "kill"]
+By = Literal["itself", "outside", "memory"]
+_GONE = (BrokenPipeError, ConnectionResetError)
 _SIGNALS = {"stop": signal.SIGTERM, "timeout": server.TIMEOUT, "kill": signal.SIGKILL}
 
 
@@ -44,6 +47,8 @@ class Gone:
     died: str | None
     asked: How | None
     """Whether it had been asked to end: `timeout` for its own limit."""
+    by: By = "itself"
+    """Who is to blame where it died: its own code, somebody's SIGKILL, or the kernel when memory ran out."""
 
 
 @dataclass
@@ -51,6 +56,7 @@ class _Running:
     slot: int
     connection: Connection
     deadline: float
+    oom_kills: int
     kill_at: float = float("inf")
     asked: How | None = None
     result: Any = None
@@ -89,10 +95,11 @@ class Pool:
         env = {"CUDA_VISIBLE_DEVICES": self.gpus[slot % len(self.gpus)]} if self.gpus else {}
         connection = Connection(ours.detach())
         deadline = time.monotonic() + timeout_s if timeout_s is not None else float("inf")
-        self.running[number] = _Running(slot, connection, deadline)
-        with theirs:
+        self.running[number] = _Running(slot, connection, deadline, oom_kills())
+        with theirs, suppress(*_GONE):  # a server or trial that was killed meanwhile: `wait` tells of it
             socket.send_fds(self._server, [server.pack({"start": number, "env": env})], [theirs.fileno()])
-        connection.send(job)
+            theirs.close()
+            connection.send(job)
 
     def wait(self, timeout_s: float = 0.5) -> list[Said | Gone]:
         """What happened, after at most `timeout_s`; deadlines are kept here, so call it at least once a second."""
@@ -113,7 +120,7 @@ class Pool:
         """Answer what a trial said; one that has died meanwhile needs none."""
         try:
             self.running[number].connection.send(reply)
-        except (BrokenPipeError, ConnectionResetError):
+        except _GONE:
             self.running[number].open = False
 
     def stop(self, number: int, how: How) -> None:
@@ -135,9 +142,7 @@ class Pool:
             for event in self.wait(0.5):
                 if isinstance(event, Said):
                     self.answer(event.number, None)
-        self._server.close()
-        self._server = None
-        os.waitpid(self._pid, 0)
+        self._end_server()
 
     def _begin(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -148,9 +153,15 @@ class Pool:
         theirs.close()
         self._server = ours
 
+    def _end_server(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+            os.waitpid(self._pid, 0)
+
     def _tell(self, message: Mapping[str, object]) -> None:
         assert self._server is not None
-        with suppress(BrokenPipeError, ConnectionResetError):  # its end is read in `wait`
+        with suppress(*_GONE):  # its end is read in `wait`
             self._server.send(server.pack(message))
 
     def _keep_deadlines(self) -> None:
@@ -178,38 +189,47 @@ class Pool:
         assert self._server is not None
         try:
             packet = self._server.recv(server.PACKET)
-        except ConnectionResetError:
-            packet = b""
+        except ConnectionResetError:  # it left commands unread; what it said last is still there
+            packet = self._server.recv(server.PACKET)
         if not packet:
             return self._server_lost()
         message = server.unpack(packet)
         if "broken" in message:
             raise RunError(f"the trials' server could not import what they need: {message['broken']}")
-        return self._gone(int(message["ended"]), _how_it_died(int(message["status"])))
+        status, number = int(message["status"]), int(message["ended"])
+        return self._gone(number, _how_it_died(status), self._who(number, status))
 
-    def _gone(self, number: int, died: str | None) -> list[Said | Gone]:
+    def _who(self, number: int, status: int) -> By:
+        """Who ended a trial with this wait status. A kill for want of memory is put down to one trial only."""
+        if not os.WIFSIGNALED(status) or os.WTERMSIG(status) != signal.SIGKILL:
+            return "itself"
+        now = oom_kills()
+        if now == self.running[number].oom_kills:
+            return "outside"
+        for one in self.running.values():
+            one.oom_kills = now
+        return "memory"
+
+    def _gone(self, number: int, died: str | None, by: By) -> list[Said | Gone]:
         one = self.running[number]
         while one.open and not one.has_result and one.connection.poll():
             self._heard(number)
         one.connection.close()
         del self.running[number]
-        return [Gone(number, one.result, None if one.has_result else died or "ended without a result", one.asked)]
+        died = None if one.has_result else died or "ended without a result"
+        return [Gone(number, one.result, died, one.asked, by)]
 
     def _server_lost(self) -> list[Said | Gone]:
         """The server was killed and its children with it; the next start makes a new one."""
-        assert self._server is not None
-        self._server.close()
-        self._server = None
-        os.waitpid(self._pid, 0)
-        return [event for number in list(self.running) for event in self._gone(number, "killed with its server")]
+        self._end_server()
+        died = "killed with its server"
+        return [event for number in list(self.running) for event in self._gone(number, died, "outside")]
 
 
 def _how_it_died(status: int) -> str | None:
     """A wait status in words; None for exit code 0."""
     if os.WIFSIGNALED(status):
-        name = signal.Signals(os.WTERMSIG(status)).name
-        guess = ", by hand or because memory ran out" if name == "SIGKILL" else ""
-        return f"killed by {name}{guess}"
+        return f"killed by {signal.Signals(os.WTERMSIG(status)).name}"
     code = os.waitstatus_to_exitcode(status)
     return f"ended with exit code {code} and no result" if code else None
 

@@ -4,10 +4,12 @@ A report is one message through the trial's own pipe, so its cost does not grow 
 controller started has no reporter.
 """
 
+import os
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
-from lab.errors import RunError
+TICKET = "LAB_TRIAL"
+"""The environment variable that names the ticket of a trial which another launcher runs."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,11 @@ class Report:
     epoch: int
     num_epochs: int
 
+    @property
+    def share(self) -> float:
+        """Of the trial's epochs that are done."""
+        return (self.epoch + 1) / max(1, self.num_epochs)
+
 
 @dataclass(frozen=True)
 class Unlogged:
@@ -28,6 +35,16 @@ class Unlogged:
     logged: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Stored:
+    """What a trial that runs elsewhere has put into the study's storage: values and epochs by interval, and why it
+    ended early, if it did."""
+
+    reports: dict[int, float]
+    epochs: dict[int, int]
+    told: str | None
+
+
 class Reporter:
     """The trial's end of the pipe."""
 
@@ -35,7 +52,8 @@ class Reporter:
         self.connection = connection
 
     def report(self, report: Report) -> str | None:
-        """None to keep going, else why this trial ends. Raises RunError when the controller is gone."""
+        """None to keep going, else why this trial ends. Raises KeyboardInterrupt when the controller is gone: the
+        trial was cut, and goes on with the study."""
         answer = self._ask(report)
         return str(answer) if answer is not None else None
 
@@ -47,7 +65,7 @@ class Reporter:
             self.connection.send(("said", message))
             answer: object = self.connection.recv()
         except (EOFError, OSError) as error:
-            raise RunError("the sweep's controller is gone") from error
+            raise KeyboardInterrupt("the sweep's controller is gone") from error
         return answer
 
 
@@ -62,4 +80,18 @@ def connect(connection: Connection) -> None:
 
 def connected() -> Reporter | None:
     """The reporter of this process, None where no controller listens."""
-    return _current
+    if TICKET not in os.environ:
+        return _current
+    from lab.sweep.elsewhere_trial import StorageReporter, ticket
+
+    mine = ticket()
+    return StorageReporter(mine) if mine.study is not None else None
+
+
+def trial_number(job: int) -> int:
+    """The number of this process's trial, where another launcher counts its jobs anew in each batch; else the job's."""
+    if TICKET not in os.environ:
+        return job
+    from lab.sweep.elsewhere_trial import ticket
+
+    return ticket().number

@@ -45,6 +45,7 @@ def serve(link: socket.socket, work: Work, preload: Sequence[str], threads: int 
     """Serve until the controller is gone, then end with every child."""
     try:
         _die_with(controller)
+        sys.stdout, sys.stderr = sys.__stdout__ or sys.stdout, sys.__stderr__ or sys.stderr  # not the live table's
         os.setsid()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -64,12 +64,10 @@ def mend(journal: Path, lock: FlockLock) -> int:
         lock.release()
 
 
-def requeue(storage: BaseStorage, study_id: int) -> list[int]:
-    """Put trials that a killed controller left RUNNING back in the queue, parameters and reports and all."""
-    stale = storage.get_all_trials(study_id, deepcopy=False, states=(TrialState.RUNNING,))
-    for trial in stale:
-        storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
-    return [trial.number for trial in stale]
+def requeue(storage: BaseStorage, study: str, number: int) -> None:
+    """Put a trial that was cut back in the queue, parameters and reports and all: the next `ask` gives it."""
+    trial_id = storage.get_trial_id_from_study_id_trial_number(storage.get_study_id_from_name(study), number)
+    storage.set_trial_state_values(trial_id, TrialState.WAITING)
 
 
 @contextmanager

@@ -2,33 +2,33 @@
 
 Optuna's storage holds all that a resume needs: parameters, every report, and as trial attributes the real values, the
 best value with its epoch and checkpoint, and why a trial ended (Optuna itself keeps the last report of a pruned trial).
-A trial that was cut goes back to the queue with its number: numbers, folders and draws are those of an uncut study.
+A trial that was cut goes back to the queue with its number and is the next to start, from its last checkpoint: numbers,
+folders and draws are those of an uncut study.
 """
 
-import signal
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from types import FrameType
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import optuna
-from hydra.core.override_parser.types import Quote, QuotedString
+from optuna.storages import BaseStorage
 from optuna.trial import Trial, TrialState
 
 from lab.errors import Mistake, RequestError, listed, nearest
 from lab.policies import OptunaPruner
-from lab.record import RunFolder, StudyFolder
+from lab.record import StudyFolder
 from lab.sweep.board import Board
-from lab.sweep.endings import Best, Ending, best_of, ending
+from lab.sweep.elsewhere import LauncherPool
+from lab.sweep.endings import Best, Cuts, Ending, after, best_of, ending, words
+from lab.sweep.interrupts import Interrupts
 from lab.sweep.jobs import Job
-from lab.sweep.leftovers import harvest, record_failure, set_aside
+from lab.sweep.leftovers import harvest, record_failure, resumed
+from lab.sweep.peers import Alone
 from lab.sweep.plan import Plan
 from lab.sweep.processes import Gone, Pool, Said
-from lab.sweep.reporter import Report, Unlogged
+from lab.sweep.reporter import Report, Stored, Unlogged
+from lab.sweep.results import STATES
 from lab.sweep.standings import Standings
+from lab.sweep.storage import requeue
 
 
 @dataclass
@@ -37,7 +37,7 @@ class _Live:
 
     trial: Trial
     reports: dict[int, float]
-    epochs: dict[int, int]
+    epochs: dict[int, int] = field(default_factory=dict)
     told: str | None = None
 
 
@@ -47,57 +47,69 @@ class Search:
 
     plan: Plan
     study: optuna.Study
-    pool: Pool
+    storage: BaseStorage
+    pool: Pool | LauncherPool
     board: Board
     folder: StudyFolder
+    peers: Alone
     live: dict[int, _Live] = field(default_factory=dict)
     num_failed: int = 0
-    interrupts: int = 0
     ending: str | None = None
     """Why no further trial is started; None while there are some to start."""
     refusal: RequestError | None = None
     held_back: bool = False
 
     def __post_init__(self) -> None:
+        self.interrupts = Interrupts(self.plan.limits.timeout)
         self.standings = Standings(self.plan.policy, self.plan.goal)
-        self.num_trials = 0
+        self.num_trials, ended = 0, list[str]()
         for trial in self.study.get_trials(deepcopy=False):
             self.num_trials += 1
             for step in sorted(trial.intermediate_values):
                 self.standings.report(trial.number, trial.intermediate_values[step])
             if trial.state.is_finished():
                 self.standings.finish(trial.number)
-        self.board.ended = len(self.standings.finished)
-        self.num_waiting = self.num_trials - self.board.ended
+                told = trial.user_attrs
+                if "best_value" in told and trial.state is not TrialState.FAIL:
+                    self._compare(trial.number, told["best_value"])
+                ended.append(STATES[trial.state])
+        self.board.begin(self.plan.total, ended)
+        self.num_waiting = self.num_trials - len(ended)
 
     def run(self) -> None:
         """Until the total is reached or something ends it. Raises RequestError for a metric that nobody logs."""
-        limit = self.plan.limits.timeout
-        deadline = time.monotonic() + limit if limit is not None else float("inf")
-        with self._counting_interrupts():
-            while True:
-                self._look_at_the_clock(deadline)
-                while self.ending is None and self.pool.free() and self._has_more():
-                    self._start()
-                if not self.live:
-                    break
-                for event in self.pool.wait():
-                    self._heard(event) if isinstance(event, Said) else self._gone(event)
+        try:
+            with self.interrupts.counting():
+                while True:
+                    self._stop_if_asked()
+                    while self.ending is None and self.pool.free() and self._has_more():
+                        self._start()
+                    if not self.live:
+                        break
+                    for event in self.pool.wait():
+                        self._heard(event) if isinstance(event, Said) else self._gone(event)
+                    self.peers.beat(one.trial for one in self.live.values())
+                    self.board.tick()
+        finally:
+            for number in self.live:
+                requeue(self.storage, self.plan.study, number)
         if self.refusal is not None:
             raise self.refusal
 
     def _has_more(self) -> bool:
+        self.num_trials, self.num_waiting = self.peers.counts(self.num_trials, self.num_waiting)
         return self.num_waiting > 0 or self.num_trials < self.plan.total
 
-    def _look_at_the_clock(self, deadline: float) -> None:
-        if time.monotonic() > deadline:
-            self._end(f"its time of {self.plan.limits.timeout:g} s is over", now=True)
-        if self.interrupts >= 2:
-            self._end("stopped by a second Ctrl-C or SIGTERM", now=True)
-        elif self.interrupts == 1 and self.ending is None:
-            words = "Ctrl-C: {} go on to their end, no other starts; once more stops them now"
-            self.board.say(words.format(_trials(len(self.live))))
-            self._end("stopped by Ctrl-C", now=False)
+    def _stop_if_asked(self) -> None:
+        asked = self.interrupts.asked()
+        if asked is None:
+            return
+        why, now = asked
+        if not now and self.ending is None:
+            num = len(self.live)
+            running = "1 running trial goes on to its end" if num == 1 else f"{num} running trials go on to their end"
+            self.board.say(f"Ctrl-C: {running}, no other starts; once more stops it all now")
+        self._end(why, now)
 
     def _end(self, why: str, now: bool) -> None:
         self.ending = self.ending or why
@@ -106,33 +118,36 @@ class Search:
                 self.pool.stop(number, "stop")
 
     def _start(self) -> None:
-        trial = self.study.ask(self.plan.space.distributions())
+        with self.peers.turn():
+            if not self._has_more():
+                return
+            trial = self.study.ask(self.plan.space.distributions())
+            self.peers.claim(trial)
+        self.peers.news(self.standings, self.live)
         waited = trial.number < self.num_trials
         self.num_waiting -= waited
         self.num_trials += not waited
-        frozen = self.study.get_trials(deepcopy=False)[trial.number] if waited else None
-        known = dict(frozen.intermediate_values) if frozen is not None else {}
-        epochs = {int(interval): epoch for interval, epoch in trial.user_attrs.get("epochs", {}).items()}
+        known = dict(self.study.get_trials(deepcopy=False)[trial.number].intermediate_values) if waited else {}
         values = self.plan.space.values(trial.params)
         overrides = self.plan.space.overrides(values)
-        if "values" not in trial.user_attrs:
-            trial.set_user_attr("values", values)
-        self.live[trial.number] = _Live(trial, known, epochs)
+        self._write_values(trial, values)
+        self.live[trial.number] = _Live(trial, known)
         self.board.started(trial.number, " ".join(overrides))
         run = self.folder.trial(trial.number)
-        ended = harvest(run)
-        if ended is not None:
+        if (ended := harvest(run)) is not None:
             self._conclude(trial.number, ended)
             return
-        again = resumed(run)
-        if run.path.exists() and not again:
-            set_aside(self.folder, trial.number)
+        again = resumed(self.folder, str(trial.number))
         job = Job(trial.number, [*self.plan.fixed, *overrides, *again], str(trial.number))
         self.pool.start(trial.number, job, self.plan.limits.trial_timeout)
 
     def _heard(self, event: Said) -> None:
         message = event.message
-        if isinstance(message, Unlogged):
+        if isinstance(message, Stored):
+            self.live[event.number].told = message.told
+            self.live[event.number].reports |= message.reports
+            self.live[event.number].epochs |= message.epochs
+        elif isinstance(message, Unlogged):
             near = nearest(message.metric, message.logged)
             problem = f"no validation metric has this name; logged are {listed(message.logged)}"
             remedy = f"sweep.objective.primary_metric={near}" if near else ""
@@ -142,6 +157,8 @@ class Search:
         else:
             told = self._decided(event.number, message) if isinstance(message, Report) else None
             self.pool.answer(event.number, told)
+            if told is not None:
+                self.board.told(event.number)
 
     def _decided(self, number: int, report: Report) -> str | None:
         """Keep a report; None to keep the trial, else why it ends."""
@@ -154,14 +171,14 @@ class Search:
         if best is not None and best.interval == report.interval:
             one.trial.set_user_attr("best_value", best.value)
             one.trial.set_user_attr("best_epoch", best.epoch)
-        share = (report.epoch + 1) / max(1, report.num_epochs)
-        self.board.reported(number, report.interval, share, best.value if best is not None else None)
+        self.board.reported(number, report.interval, report.share, best.value if best is not None else None)
         if isinstance(plan.policy, OptunaPruner):
             one.told = f"{plan.policy.name} at interval {report.interval}" if one.trial.should_prune() else None
             return one.told
         if not self.held_back and (why := self.standings.holds_back(report.interval)):
             self.held_back = True
             self.board.say(why)
+        self.peers.news(self.standings, self.live)
         one.told = self.standings.decide(number, report.interval)
         return one.told
 
@@ -169,6 +186,9 @@ class Search:
         one = self.live[event.number]
         has_value = best_of(one.reports, one.epochs, self.plan.goal) is not None
         ended = ending(event, one.told, has_value, self.plan.limits.trial_timeout)
+        if ended.status == "cut" and event.asked is None:
+            cuts, ended = after(Cuts(**one.trial.user_attrs.get("cuts", {})), len(one.reports), ended.reason)
+            one.trial.set_user_attr("cuts", asdict(cuts))
         if ended.status == "failed":
             record_failure(self.folder.trial(event.number), ended)
         self._conclude(event.number, ended)
@@ -177,10 +197,10 @@ class Search:
         """Tell Optuna and the board; a cut trial goes back to the queue."""
         one = self.live.pop(number)
         if ended.status == "cut":
-            self.study._storage.set_trial_state_values(one.trial._trial_id, TrialState.WAITING)
+            requeue(self.storage, self.plan.study, number)
             self.num_waiting += 1
-            self.board.rows.pop(number, None)
-            self.board.say(f"trial {number} was cut: {ended.reason}; the same command goes on with it")
+            goes_on = "it goes on" if self.ending is None else "the same command goes on with it"
+            self.board.cut(number, f"{ended.reason}; {goes_on}")
             return
         best = best_of(one.reports, one.epochs, self.plan.goal)
         self._attributes(one.trial, ended, best)
@@ -189,8 +209,11 @@ class Search:
             self.study.tell(one.trial, best.value)
         else:
             self.study.tell(one.trial, state=TrialState.PRUNED if ended.status == "terminated" else TrialState.FAIL)
-        self._compare(number, ended, best)
-        self.board.ended_with(number, _words(ended, best, self.plan.metric))
+        if ended.status == "failed":
+            self._count_failure()
+        elif best is not None:
+            self._compare(number, best.value)
+        self.board.ended_with(number, ended.status, words(ended, best, self.plan.metric))
 
     def _attributes(self, trial: Trial, ended: Ending, best: Best | None) -> None:
         attributes: dict[str, Any] = {"status": ended.status, "reason": ended.reason, "failure": ended.failure}
@@ -202,48 +225,21 @@ class Search:
             if value is not None and trial.user_attrs.get(name) != value:
                 trial.set_user_attr(name, value)
 
-    def _compare(self, number: int, ended: Ending, best: Best | None) -> None:
-        if ended.status == "failed":
-            self.num_failed += 1
-            most = self.plan.limits.max_failed_trials
-            if most is not None and self.num_failed > most:
-                self._end(f"{self.num_failed} trials failed, more than max_failed_trials={most}", now=True)
-        elif best is not None:
-            top = self.board.goal_best
-            if top is None or self.plan.sign * best.value > self.plan.sign * top[1]:
-                self.board.goal_best = (number, best.value)
+    def _write_values(self, trial: Trial, values: dict[str, Any]) -> None:
+        """Real values, whole for us and one by one for dashboards where Optuna stores something else (a law's u)."""
+        if "values" not in trial.user_attrs:
+            for key, value in values.items():
+                if key not in trial.params or trial.params[key] != value:
+                    trial.set_user_attr(key, value)
+            trial.set_user_attr("values", values)
 
-    @contextmanager
-    def _counting_interrupts(self) -> Iterator[None]:
-        """Ctrl-C counts instead of raising; a SIGTERM counts as two."""
+    def _count_failure(self) -> None:
+        self.num_failed += 1
+        most = self.plan.limits.max_failed_trials
+        if most is not None and self.num_failed > most:
+            self._end(f"{self.num_failed} trials failed, more than max_failed_trials={most}", now=True)
 
-        def count(number: int, _: FrameType | None) -> None:
-            self.interrupts += 2 if number == signal.SIGTERM else 1
-
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {number: signal.signal(number, count) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-
-def resumed(run: RunFolder) -> list[str]:
-    """The override that goes on from a run's last checkpoint, where it has one."""
-    if not run.last.exists():
-        return []
-    return [f"resume={QuotedString(str(run.path.absolute()), Quote.single).with_quotes()}"]
-
-
-def _words(ended: Ending, best: Best | None, metric: str) -> str:
-    value = "" if best is None else f"  best {metric} {best.value:.4f} at interval {best.interval}"
-    kind = f" ({ended.failure})" if ended.failure else ""
-    reason = "" if ended.status == "completed" else f": {ended.reason}"
-    return f"{ended.status}{kind}{reason}{value}"
-
-
-def _trials(count: int) -> str:
-    return "1 running trial" if count == 1 else f"{count} running trials"
+    def _compare(self, number: int, value: float) -> None:
+        top = self.board.goal_best
+        if top is None or self.plan.sign * value > self.plan.sign * top[1]:
+            self.board.goal_best = (number, value)

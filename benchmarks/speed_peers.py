@@ -1,0 +1,67 @@
+"""Training speed against transformers' Trainer and a hand-written loop: same model, rows, batch, epochs, precision.
+
+    python benchmarks/speed_peers.py [--models minilm base] [--repeats 3] [--quick]
+
+Full fine-tuning on the embedded maintenance reports (4 to 60 words) in bf16: samples per second of training alone, the
+first epoch left out; macro-F1 of the heads on the test rows, mean of the turns (each turn has its own seed); peak RSS.
+`base` has BETO's architecture and random weights, so its scores say nothing.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import measuring
+
+SHARED = ["data.leaks.action=warn", "trainer.precision=bf16", "objective.metric=val/f1_macro"]
+MODELS = {
+    "minilm": ["model=minilm", "data.num_rows=1200", "data.batch_size=32", "trainer.max_epochs=3"],
+    "base": ["model=beto", "model.pretrained=false", "data.num_rows=250", "data.split.val=0.2", "data.split.test=0.2",
+             "data.batch_size=16", "trainer.max_epochs=3"],
+    "quick": ["model=tiny", "data.num_rows=200", "data.batch_size=32", "trainer.max_epochs=2"],
+}  # fmt: skip
+TARGETS = {"trainer": 1.0, "loop": 0.97}
+F1_BELOW = 0.01
+
+
+def contestants(overrides: list[str], cache: Path) -> dict[str, Callable[[int], measuring.Row]]:
+    def run(kind: str, turn: int) -> measuring.Row:
+        seeded = [*SHARED, *overrides, f"seed={turn}"]
+        return measuring.lab(seeded, cache) if kind == "lab" else measuring.peer(kind, seeded, cache)
+
+    return {kind: partial(run, kind) for kind in ("lab", "trainer", "loop")}
+
+
+def main() -> None:
+    parser = measuring.parser(__doc__, repeats=3)
+    parser.add_argument("--models", nargs="+", choices=tuple(MODELS), default=["minilm", "base"])
+    parser.add_argument("overrides", nargs="*")
+    asked, where = measuring.arguments(parser), measuring.machine()
+    names = ["quick"] if asked.quick else asked.models
+    found = {}
+    with TemporaryDirectory() as folder:
+        for name in names:
+            overrides = [*MODELS[name], *asked.overrides]
+            found[name] = measuring.interleaved(contestants(overrides, Path(folder)), asked.repeats)
+    print(where)
+    lines, verdicts = [], []
+    for name, rows in found.items():
+        for kind, turns in rows.items():
+            speed = measuring.faster(rows, "lab", kind, "samples_per_s")
+            rate, wall_s, rss = (measuring.middle(turns, key) for key in ("samples_per_s", "wall_s", "peak_rss_gib"))
+            scores = measuring.f1_cells(turns)
+            lines.append((f"{name}, {kind}", f"{rate:.1f}", speed, f"{wall_s:.1f}", f"{rss:.2f}", scores))
+        for kind, target in TARGETS.items():
+            ratio = measuring.faster(rows, "lab", kind, "samples_per_s").median
+            verdicts.append(measuring.verdict(f"{name}: speed against the {kind}", ratio, target))
+        ours, theirs = measuring.mean_f1(rows["lab"]), measuring.mean_f1(rows["trainer"])
+        lead = sum(ours.values()) / len(ours) - sum(theirs.values()) / len(theirs)
+        verdicts.append(measuring.verdict(f"{name}: mean macro-F1 less the trainer's", lead, -F1_BELOW))
+    measuring.table(("run", "samples/s", "lab is faster", "wall s", "RSS GiB", "macro-F1 of the heads"), lines)
+    print("\n".join(verdicts))
+    measuring.write("speed_peers", asked, where, {"runs": found, "verdicts": verdicts})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""Families of encoders that this project trains: where each keeps its layers, and what is particular about it.
+
+A family of the transformers library is named by its `model_type`. One that is not listed is refused: where its layers
+are, what they share and how its positions count would be guesses.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Family:
+    """Where a family keeps its parts. shared: modules beside the layers that every layer uses, where there are any."""
+
+    layers: str = "encoder.layer"
+    shared: tuple[str, ...] = ()
+    positions_after_padding: bool = False
+    """Position numbers start at pad_id + 1, so the table holds that many more than the longest text."""
+    whole: str | None = None
+    """Why it cannot be cut between two layers; None where a layer takes hidden states and a mask, nothing else."""
+
+
+FAMILIES = {
+    "albert": Family(
+        "encoder.albert_layer_groups",
+        ("encoder.embedding_hidden_mapping_in",),
+        whole="all its layers share their weights",
+    ),
+    "bert": Family(),
+    "camembert": Family(positions_after_padding=True),
+    "deberta-v2": Family(
+        shared=("encoder.rel_embeddings", "encoder.LayerNorm"), whole="its layers also read relative positions"
+    ),
+    "distilbert": Family("transformer.layer"),
+    "electra": Family(shared=("embeddings_project",)),
+    "modernbert": Family("layers", whole="its layers also read rotary positions"),
+    "mpnet": Family(
+        shared=("encoder.relative_attention_bias",),
+        positions_after_padding=True,
+        whole="its layers also read a position bias",
+    ),
+    "roberta": Family(positions_after_padding=True),
+    "xlm-roberta": Family(positions_after_padding=True),
+}
+"""By `model_type`. ALBERT uses one group of weights in all its layers: it counts as one layer here."""

@@ -1,0 +1,107 @@
+"""The frozen part of an encoder: a fixed function of a text's ids, so its hidden states need computing once.
+
+What names that function: every weight below the cut, the architecture, the number of layers, and the arithmetic they
+run in (precision, device, attention, versions of torch and transformers). Dropout is off in it, as `Freeze` has it in
+training. Texts go through by length, so there is next to no padding.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import transformers
+from torch import Tensor, nn
+
+from lab.batches import Ids
+from lab.models.text_encoder import CuttableEncoder, TextEncoder
+
+TOKENS_AT_ONCE = 4096
+"""Padded tokens in a batch: enough to keep the cores busy, and some 100 MiB of activations for a BERT-base."""
+FORMAT = 1
+"""To be raised when the same weights and ids would give other numbers for a reason in this file."""
+
+
+class FrozenPrefix:
+    """The embeddings and first `num_layers` layers of an encoder.
+
+    autocast: the precision of a forward pass, as in training. Raises ValueError with the reason where the states would
+    not be a fixed function of the ids: an encoder that cannot be cut, or weights below the cut that train.
+    """
+
+    def __init__(
+        self, encoder: TextEncoder, num_layers: int, autocast: Callable[[], AbstractContextManager[object]]
+    ) -> None:
+        reason = refusal(encoder, num_layers)
+        if reason:
+            raise ValueError(reason)
+        assert isinstance(encoder, CuttableEncoder)
+        self.encoder, self.num_layers, self.autocast = encoder, num_layers, autocast
+        self.width = encoder.dimension
+
+    @property
+    def modules(self) -> list[nn.Module]:
+        return [*self.encoder.embeddings, *self.encoder.layers[: self.num_layers]]
+
+    def fingerprint(self) -> str:
+        """Hex digest that changes whenever the states of some text would. Cost: about 1 s per GiB of weights."""
+        probe = torch.ones(1, device=self._device)
+        with self.autocast():
+            arithmetic = str((probe[None] @ probe[:, None]).dtype)
+        about = [FORMAT, self.num_layers, arithmetic, self._device.type, torch.__version__, transformers.__version__]
+        found = hashlib.sha256(json.dumps([*about, self.encoder.signature()]).encode())
+        for number, module in enumerate(self.modules):
+            for name, tensor in sorted(module.state_dict().items()):
+                found.update(f"{number} {name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+                found.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+        return found.hexdigest()[:32]
+
+    @torch.inference_mode()
+    def states(
+        self, ids: Callable[[int], Ids], lengths: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], pad_id: int
+    ) -> Iterator[tuple[npt.NDArray[np.int64], Tensor]]:
+        """Batches (rows, states (sum of their lengths, width) fp32 on the CPU), from the longest rows to the shortest.
+
+        ids: row -> its ids; lengths: of all rows.
+        """
+        for module in self.modules:
+            module.eval()
+        for batch in _batches(lengths, rows):
+            taken = [torch.from_numpy(ids(row).astype(np.int64)) for row in batch.tolist()]
+            padded = nn.utils.rnn.pad_sequence(taken, batch_first=True, padding_value=pad_id)
+            mask = torch.arange(padded.shape[1]) < torch.from_numpy(lengths[batch])[:, None]
+            with self.autocast():
+                found = self.encoder.lower(padded.to(self._device), mask.to(self._device), self.num_layers)
+            yield batch, found.float().cpu()[mask]
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.encoder.parameters()).device
+
+
+def refusal(encoder: TextEncoder, num_layers: int) -> str | None:
+    """Why hidden states above the first layers of an encoder cannot be kept; None where they can.
+
+    Asked once what is frozen is: adapters that train below the cut would be among its parameters.
+    """
+    if not isinstance(encoder, CuttableEncoder):
+        return "the model has no layers"
+    if encoder.whole:
+        return f"this encoder cannot be cut between layers: {encoder.whole}"
+    frozen = [*encoder.embeddings, *encoder.layers[:num_layers]]
+    training = sum(
+        parameter.numel() for module in frozen for parameter in module.parameters() if parameter.requires_grad
+    )
+    return f"{training:,} parameters below layer {num_layers} train" if training else None
+
+
+def _batches(lengths: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.int64]]:
+    order = rows[np.argsort(-lengths[rows], kind="stable")]
+    start = 0
+    while start < len(order):
+        size = max(1, TOKENS_AT_ONCE // max(1, int(lengths[order[start]])))
+        yield order[start : start + size]
+        start += size

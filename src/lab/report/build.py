@@ -1,0 +1,129 @@
+"""A report from its request: read, rank, group, compare, diagnose, replay, choose; then files, page, log and registry.
+
+Everything is judged before anything is written, so that a wrong request leaves no half of a report.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lab.errors import Mistake, RequestError, RunError
+from lab.record import RunFolder
+from lab.report import experiments_log, files, groups, page, registry
+from lab.report.compare import compared
+from lab.report.diagnosis import diagnosed
+from lab.report.folders import opened
+from lab.report.reading import Reading, read
+from lab.report.runs import assembled
+from lab.report.sentences import say
+from lab.report.sources import read_from
+from lab.report.table import Groups, Report, Runs, Sentence
+from lab.report.what_if import replayed
+from lab.report.winner import chosen, leaderboard, winner
+from lab.schema.report import Reported
+
+log = logging.getLogger(__name__)
+MARK = "runs.csv"
+"""What every report has: a folder without it is not written into."""
+SHOWN_EXCLUSIONS = 10
+
+
+def build(request: Reported, command: str) -> Report:
+    """Write the report and give what it says. command: as typed.
+
+    Raises RequestError for a request that cannot be met, RunError where it cannot be written or registered.
+    """
+    output = Path(request.output)
+    _refuse_other_folder(output)
+    reading = _read(request)
+    runs = assembled(reading, request.objective, request.together, request.statistics.repeats)
+    configurations = groups.configurations(runs, request.statistics)
+    by_keys = groups.by_keys(runs, request.by, request.statistics)
+    asked: Groups = by_keys[0] if request.by else configurations
+    comparison = compared(runs, asked, request.baseline, request.statistics)
+    board = leaderboard(runs)
+    findings = diagnosed(runs, configurations, request.diagnosis)
+    what_if = replayed(runs, request.what_if)
+    won = chosen(runs, configurations, board)
+    best = RunFolder(Path(runs.frame["path"].iloc[won])) if won is not None else None
+    if request.register_in is not None:
+        registry.refuse_early(request, best)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        report = Report(
+            runs=runs,
+            leaderboard=board,
+            top_k=request.top_k,
+            configurations=configurations,
+            groups=by_keys,
+            comparison=comparison,
+            findings=findings,
+            what_if=what_if,
+            winner=winner(runs, configurations, board, output, request.source == "lab"),
+            counts=counted(runs),
+            command=command,
+            made=datetime.now(UTC).isoformat(timespec="seconds"),
+            folder=output,
+        )
+        files.write(report, request.lang)
+        page.write(report, request.lang)
+        registered = None
+        if request.register_in is not None and best is not None:
+            registered = registry.register(report, request, best)
+            log.info("registered in %s", registered)
+        if request.log is not None:
+            experiments_log.append(Path(request.log), report, request.aim, registered, request.lang)
+    except OSError as error:
+        raise RunError(f"the report cannot be written: {error}") from error
+    return report
+
+
+def _read(request: Reported) -> Reading:
+    """Raises RequestError where nothing is found that a report could be made of."""
+    reading = read(opened(request.runs)) if request.source == "lab" else read_from(request)
+    if not reading.runs:
+        reasons = [f"{one.path}: {say(one.reason, request.lang)}" for one in reading.exclusions]
+        left = len(reasons) - SHOWN_EXCLUSIONS
+        lines = reasons[:SHOWN_EXCLUSIONS] + ([f"and {left} more"] if left > 0 else [])
+        problem = "no run is in there" + "".join(f"\n      {line}" for line in lines)
+        remedy = "a folder that train.py made: outputs/..., multirun/...; source=wandb, mlflow or hf for others"
+        raise RequestError(Mistake("runs", problem, remedy, ", ".join(request.runs)))
+    return reading
+
+
+def _refuse_other_folder(output: Path) -> None:
+    if output.is_dir() and any(output.iterdir()) and not (output / MARK).is_file():
+        problem = "exists, holds something and is no report; nothing is written into it"
+        raise RequestError(Mistake("output", problem, f"output={output}/report", str(output)))
+    if output.exists() and not output.is_dir():
+        raise RequestError(Mistake("output", "is a file", "output=report", str(output)))
+
+
+HAS_RECORD = ("excluded_half_written", "excluded_unreadable", "excluded_foreign", "excluded_version")
+
+
+def counted(runs: Runs) -> Mapping[str, int]:
+    """Runs by status; `excluded` with a record that cannot be read; `not_started` cells of sweeps; all: `expected`."""
+    counts = {str(status): int(num) for status, num in runs.frame["status"].value_counts().items()}
+    excluded = sum(one.reason.key in HAS_RECORD for one in runs.exclusions)
+    not_started = sum(max(0, sweep.expected - sweep.started) for sweep in runs.sweeps)
+    counts |= {"excluded": excluded, "not_started": not_started}
+    return counts | {"expected": len(runs.frame) + excluded + not_started}
+
+
+def summary(report: Report, lang: str) -> Iterator[str]:
+    """What the terminal says at the end."""
+
+    def words(key: str, **values: object) -> str:
+        return say(Sentence(key, values), lang)
+
+    counts = ", ".join(f"{num} {name}" for name, num in report.counts.items() if num and name != "expected")
+    yield words("md_runs", shown=len(report.runs.frame), expected=report.counts["expected"], counts=counts)
+    yield from (say(warning, lang) for warning in report.runs.warnings)
+    yield from (
+        [words("md_no_winner")] if report.winner is None else [say(one, lang) for one in report.winner.sentences]
+    )
+    if report.winner is not None:
+        yield from (f"  {line}" for line in (report.winner.command, report.winner.retrain) if line)
+    yield str(report.folder / "index.html")

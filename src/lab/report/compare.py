@@ -1,0 +1,123 @@
+"""Groups against one of them, paired by seed: a difference, its interval, p values corrected for their number.
+
+A seed is one pair: where groups differ in other keys too, only cells that both have count, and a seed's difference is
+their mean, so that many cells do not pass for many seeds. Not told apart is said as plainly as told apart.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lab.errors import Mistake, RequestError, listed, nearest
+from lab.report.stats import holm, intervals, paired
+from lab.report.table import Comparison, Floats, Group, Groups, Interval, Pair, Runs, Sentence
+from lab.schema.report import Statistics
+
+Cells = Mapping[str, Mapping[int, float]]
+"""By seed: by cell of the other keys: the mean objective."""
+
+
+def compared(runs: Runs, groups: Groups, baseline: str | None, settings: Statistics) -> Comparison:
+    """Every group against the baseline, by label; None: the best of those with two seeds or more.
+
+    Raises RequestError where no group is called so.
+    """
+    candidates = [group for group in groups.groups if group.rows]
+    chosen = _baseline(runs, candidates, baseline)
+    if chosen is None or len(candidates) < 2:
+        key = "nothing_to_compare" if len(candidates) < 2 else "no_repeats"
+        return Comparison(groups.by, None, runs.metric, (), Sentence(key))
+    cell = _other_cells(runs, groups.by)
+    own = {group.label: _cells(runs, group, cell) for group in candidates}
+    pairs = [
+        _pair(group.label, chosen.label, differences(own[group.label], own[chosen.label]), settings)
+        for group in candidates
+        if group is not chosen
+    ]
+    tested = [place for place, pair in enumerate(pairs) if not math.isnan(pair.p)]
+    for place, p_holm in zip(tested, holm([pairs[place].p for place in tested]), strict=True):
+        pairs[place] = pairs[place]._replace(p_holm=p_holm, apart=p_holm < 1 - settings.confidence)
+    said = [pair._replace(sentence=_sentence(runs, pair, len(tested))) for pair in pairs]
+    reason = Sentence("baseline_is_best", {"baseline": chosen.label}) if baseline is None else None
+    return Comparison(groups.by, chosen.label, runs.metric, tuple(said), reason)
+
+
+def told(comparison: Comparison) -> list[Sentence]:
+    """What a comparison says: why it was made so, each pair that can be judged, and how many cannot."""
+    judged = [pair.sentence for pair in comparison.pairs if pair.interval is not None]
+    left = len(comparison.pairs) - len(judged)
+    rest = [Sentence("too_few_pairs_of", {"num": left, "baseline": comparison.baseline})] if left else []
+    return [*([comparison.reason] if comparison.reason is not None else []), *judged, *rest]
+
+
+def _baseline(runs: Runs, candidates: Sequence[Group], label: str | None) -> Group | None:
+    if label is None:
+        repeats = runs.frame["repeat"]
+        return next((group for group in candidates if repeats.iloc[list(group.rows)].nunique() > 1), None)
+    found = next((group for group in candidates if group.label == label), None)
+    if found is None:
+        labels = [group.label for group in candidates]
+        near = nearest(label, labels) or (labels[0] if labels else "")
+        problem = f"no group with a result is called so; there are {listed(labels) or 'none'}"
+        raise RequestError(Mistake("baseline", problem, f"baseline='{near}'" if near else "", label))
+    return found
+
+
+def _other_cells(runs: Runs, by: Sequence[str]) -> np.ndarray[Any, Any]:
+    """(runs,) a number for each combination of the varied keys that the groups are not made by."""
+    others = [runs.frame[key].astype(str) for key in runs.varied if key not in by]
+    if not others:
+        return np.zeros(len(runs.frame), np.int64)
+    return np.asarray(pd.factorize(pd.MultiIndex.from_arrays(others))[0])
+
+
+def _cells(runs: Runs, group: Group, cell: np.ndarray[Any, Any]) -> Cells:
+    sums: dict[str, dict[int, list[float]]] = {}
+    objective, repeat = runs.frame["objective"].to_numpy(), runs.frame["repeat"].to_numpy()
+    for row in group.rows:
+        sums.setdefault(repeat[row], {}).setdefault(int(cell[row]), []).append(float(objective[row]))
+    return {
+        seed: {place: math.fsum(values) / len(values) for place, values in found.items()}
+        for seed, found in sums.items()
+    }
+
+
+def differences(group: Cells, baseline: Cells) -> Floats:
+    """(seeds that both have,) mean difference over the cells that both have."""
+    found = []
+    for seed in sorted(group.keys() & baseline.keys()):
+        shared = group[seed].keys() & baseline[seed].keys()
+        if shared:
+            found.append(math.fsum(group[seed][cell] - baseline[seed][cell] for cell in sorted(shared)) / len(shared))
+    return np.array(found, np.float64)
+
+
+def _pair(group: str, baseline: str, found: Floats, settings: Statistics) -> Pair:
+    nan = math.nan
+    empty = Sentence("too_few_pairs")
+    mean = float(found.mean()) if len(found) else nan
+    if len(found) < 2:
+        return Pair(group, baseline, len(found), mean, None, nan, nan, nan, False, empty)
+    p, effect = paired(found)
+    between: Interval | None = intervals(found[:, None], settings)[0]
+    return Pair(group, baseline, len(found), mean, between, p, p, effect, False, empty)
+
+
+def _sentence(runs: Runs, pair: Pair, num_compared: int) -> Sentence:
+    values: dict[str, Any] = {
+        "group": pair.group,
+        "baseline": pair.baseline,
+        "metric": runs.metric,
+        "num": pair.num_pairs,
+        "difference": pair.difference,
+    }
+    if pair.interval is None:
+        return Sentence("too_few_pairs", values)
+    values |= {"low": pair.interval.low, "high": pair.interval.high, "p": pair.p_holm, "effect": pair.effect}
+    values |= {"compared": num_compared}
+    if not pair.apart:
+        return Sentence("not_apart", values)
+    return Sentence("better" if runs.sign * pair.difference > 0 else "worse", values)

@@ -1,0 +1,134 @@
+"""The winner's checkpoint in a model registry, with its config, record, data fingerprint, scores and model card.
+
+MLflow: a run with everything as artifacts, and a version of a registered model that points to it. W&B: an artifact of
+type `model`, offline unless an API key is set. Each registration is a new version; nothing is replaced.
+"""
+
+import os
+import shutil
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from lab.errors import Mistake, RequestError, RunError
+from lab.keys import flattened
+from lab.record import RunFolder
+from lab.report.card import card
+from lab.report.sources import EXTRAS
+from lab.report.table import Report
+from lab.schema.report import Reported
+
+LONGEST_VALUE, PARAMETERS_A_CALL = 6000, 100
+"""Limits of mlflow.utils.validation."""
+
+
+def refuse_early(request: Reported, run: RunFolder | None) -> None:
+    """Raises RequestError where the winner `run` cannot be registered; None: there is no winner."""
+    where, mistakes = str(request.register_in), []
+    if find_spec(where) is None:
+        problem = f"needs the package {where}, which is not installed"
+        mistakes.append(Mistake("register", problem, f"pip install -e '.[{EXTRAS.get(where, where)}]'", where))
+    if request.source != "lab" or run is None:
+        problem = "needs a winner that is a run folder" if request.source == "lab" else "needs run folders"
+        mistakes.append(Mistake("register", problem, "source=lab, and a run that came to its end", where))
+    elif not run.best.is_file() or not run.config.is_file():
+        problem = f"the winner {run.path} has no checkpoints/best.ckpt and config.yaml"
+        mistakes.append(Mistake("register", problem, "train it again, then report on it", where))
+    if mistakes:
+        raise RequestError(mistakes)
+
+
+def register(report: Report, request: Reported, run: RunFolder) -> str:
+    """Put the winner there; gives where it is in words. Raises RunError with what the service said."""
+    record = run.read()
+    config = yaml.safe_load(run.config.read_text(encoding="utf-8"))
+    name = request.registry.name or str(config.get("name") or "lab")
+    with tempfile.TemporaryDirectory(prefix="lab-model-") as scratch:
+        folder = Path(scratch) / "model"
+        _collect(run, folder, card(report, record, request.lang))
+        put = _into_mlflow if request.register_in == "mlflow" else _into_wandb
+        try:
+            return put(request, name, folder, record, config)
+        except Exception as error:
+            first = (str(error).splitlines() or [""])[0]
+            raise RunError(
+                f"{request.register_in} could not register {run.path}: {type(error).__name__}: {first}"
+            ) from error
+
+
+def _collect(run: RunFolder, folder: Path, text: str) -> None:
+    """Everything a checkpoint needs to be used again, side by side."""
+    folder.mkdir()
+    for path in (run.best, run.config, run.path / "run.json", run.path / "classification_report.txt"):
+        if path.is_file():
+            shutil.copy2(path, folder / path.name)
+    if run.tokenizer.is_dir():
+        shutil.copytree(run.tokenizer, folder / "tokenizer")
+    (folder / "README.md").write_text(text, encoding="utf-8")
+
+
+def _tags(record: dict[str, Any]) -> dict[str, str]:
+    objective, data = record["objective"], record.get("data") or {}
+    tags = {
+        "data": data.get("name"),
+        "data_fingerprint": data.get("fingerprint"),
+        "objective": objective["metric"],
+        "git_commit": record.get("git_commit"),
+    }
+    return {key: str(value) for key, value in tags.items() if value is not None}
+
+
+def _metrics(record: dict[str, Any]) -> dict[str, float]:
+    test = (record.get("metrics") or {}).get("test") or {}
+    found = {f"test/{name}": value for name, value in test.items() if value is not None}
+    return found | {record["objective"]["metric"]: record["objective"]["value"]}
+
+
+def _into_mlflow(request: Reported, name: str, folder: Path, record: dict[str, Any], config: dict[str, Any]) -> str:
+    import mlflow
+    from mlflow.entities import Metric, Param
+    from mlflow.exceptions import MlflowException
+
+    uri = request.tracking.mlflow_uri
+    client = mlflow.MlflowClient(uri, registry_uri=uri)
+    experiment = client.get_experiment_by_name(request.tracking.experiment or name)
+    identity = experiment.experiment_id if experiment else client.create_experiment(request.tracking.experiment or name)
+    run_id = client.create_run(
+        identity, run_name=f"register {config.get('run_name') or name}", tags=_tags(record)
+    ).info.run_id
+    values = [Param(key, str(value)[:LONGEST_VALUE]) for key, value in flattened(config).items()]
+    for start in range(0, len(values), PARAMETERS_A_CALL):
+        client.log_batch(run_id, params=values[start : start + PARAMETERS_A_CALL])
+    client.log_batch(run_id, metrics=[Metric(key, value, 0, 0) for key, value in _metrics(record).items()])
+    client.log_artifacts(run_id, str(folder), "model")
+    client.set_terminated(run_id)
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    source = f"{client.get_run(run_id).info.artifact_uri}/model"
+    version = client.create_model_version(name, source, run_id, tags=_tags(record), description=text)
+    return f"mlflow: {name} version {version.version} ({uri})"
+
+
+def _into_wandb(request: Reported, name: str, folder: Path, record: dict[str, Any], config: dict[str, Any]) -> str:
+    import wandb
+
+    mode: Literal["online", "offline"] = "online" if os.environ.get("WANDB_API_KEY") else "offline"
+    mode = "offline" if os.environ.get("WANDB_MODE") == "offline" else mode
+    settings = wandb.Settings(console="off", silent=True)
+    place = Path(request.output)
+    with wandb.init(
+        project=request.registry.project, job_type="register", dir=place, mode=mode, config=config, settings=settings
+    ) as run:
+        run.summary.update(_metrics(record))
+        artifact = wandb.Artifact(name, type="model", metadata={**_tags(record), **_metrics(record), "config": config})
+        artifact.add_dir(str(folder))
+        run.log_artifact(artifact, aliases=["best"])
+        told = Path(run.dir).parent
+    return f"wandb: artifact {name} in {told if mode == 'offline' else request.registry.project}"

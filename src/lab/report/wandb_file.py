@@ -1,0 +1,89 @@
+"""Reads an offline run of W&B, `run-<id>.wandb`, without its service: records of protobuf in LevelDB's log format.
+
+Behind a header of 7 bytes come blocks of 32 KiB; a piece of a record has a checksum, a length and a kind (1 whole,
+2 first, 3 middle, 4 last). A file cut by a kill ends where its last whole record does. Format: LevelDB's log_format.md.
+"""
+
+import json
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+HEADER, BLOCK, PIECE = 7, 32768, 7
+WHOLE, FIRST, MIDDLE, LAST = 1, 2, 3, 4
+
+
+@dataclass
+class OfflineRun:
+    """What the records say. rows: history in order; exit_code: None where the run never ended; started, seconds: epoch
+    seconds and how long it ran, as far as it is known."""
+
+    name: str = ""
+    group: str = ""
+    config: dict[str, Any] = field(default_factory=dict)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    summary: dict[str, Any] = field(default_factory=dict)
+    exit_code: int | None = None
+    seconds: float | None = None
+
+
+def payloads(data: bytes) -> Iterator[bytes]:
+    """Whole records so far. Raises ValueError for what is no such file."""
+    if data[:4] != b":W&B":
+        raise ValueError("no offline run of W&B")
+    at, pieces = HEADER, b""
+    while at + PIECE <= len(data):
+        left = BLOCK - at % BLOCK
+        if left < PIECE:
+            at += left
+            continue
+        _, length, kind = struct.unpack("<IHB", data[at : at + PIECE])
+        if at + PIECE + length > len(data):
+            return
+        if kind not in (WHOLE, FIRST, MIDDLE, LAST):
+            raise ValueError(f"no record at byte {at}")
+        pieces += data[at + PIECE : at + PIECE + length]
+        at += PIECE + length
+        if kind in (WHOLE, LAST):
+            yield pieces
+            pieces = b""
+
+
+def read_offline(path: Path) -> OfflineRun:
+    """Raises ValueError for a file that is no offline run."""
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # ships no types
+    from wandb.proto import wandb_internal_pb2
+
+    run = OfflineRun()
+    try:
+        for payload in payloads(path.read_bytes()):
+            _add(run, wandb_internal_pb2.Record.FromString(payload))
+    except DecodeError as error:
+        raise ValueError(f"no record of W&B: {error}") from error
+    return run
+
+
+def _add(run: OfflineRun, record: Any) -> None:
+    kind = record.WhichOneof("record_type")
+    if kind == "run":
+        run.name, run.group = record.run.display_name, record.run.run_group
+        _update(run.config, record.run.config.update)
+    elif kind == "config":
+        _update(run.config, record.config.update)
+    elif kind == "history":
+        row: dict[str, Any] = {}
+        _update(row, record.history.item)
+        run.rows.append(row)
+        run.seconds = row.get("_runtime", run.seconds)
+    elif kind == "summary":
+        _update(run.summary, record.summary.update)
+    elif kind == "exit":
+        run.exit_code, run.seconds = record.exit.exit_code, record.exit.runtime or run.seconds
+
+
+def _update(tree: dict[str, Any], items: Any) -> None:
+    for item in items:
+        key = item.key or ".".join(item.nested_key)
+        tree[key] = json.loads(item.value_json)

@@ -1,0 +1,25 @@
+"""Which models read what which data give. A task follows from the data; a model that cannot do it is refused here.
+
+Pure functions of the values at their keys, as all rules; see `lab.rules`.
+"""
+
+from lab.errors import Mistake, listed
+from lab.rules.rule import Found, Rule
+
+LABELLED = "labelled texts"
+GIVES = {"maintenance": LABELLED, "files": LABELLED, "hub": LABELLED, "imdb": LABELLED}
+"""By `data.kind`."""
+READS = {"encoder": (LABELLED,), "ngram": (LABELLED,)}
+"""By `model.kind`."""
+DATA, MODEL = {LABELLED: "maintenance"}, {LABELLED: "tiny"}
+"""What to type for each."""
+
+
+def _task(model: str, model_kind: str, data_kind: str) -> Found:
+    given, read = GIVES[data_kind], READS[model_kind]
+    if given not in read:
+        remedy = f"{' or '.join(f'data={DATA[task]}' for task in read)}, or model={MODEL[given]}"
+        yield Mistake("model", f"reads {listed(read)}, but data of kind {data_kind} are {given}", remedy, model)
+
+
+RULES: tuple[Rule, ...] = ((("model.name", "model.kind", "data.kind"), _task),)

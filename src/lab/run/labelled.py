@@ -1,0 +1,123 @@
+"""Texts with label columns: corpus, tokenizer, loaders and a classifier, made in the one order that is possible.
+
+A fresh run learns or loads the tokenizer and the encoder's weights and leaves in its folder what it takes to make both
+again; a resumed or tested run makes them from its folder alone.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+
+from lab.batches import HeadSpec, Tokenizer
+from lab.callbacks.accumulate import accumulation
+from lab.data.corpus import Corpus, load
+from lab.data.loader import TokenRows
+from lab.data.text import TextData
+from lab.models.base import Training
+from lab.models.encoder import TextEncoder, build_encoder
+from lab.models.multitask import MultitaskTextClassifier, predictions
+from lab.models.tokenizers import build_tokenizer, load_tokenizer
+from lab.record import RunFolder
+from lab.run.classified import Classified, bayes, classified, majority
+from lab.run.material import Material, check_metrics, ends_of_epochs
+from lab.run.parts import Hardware, pinned
+from lab.schema import Config, Encoder, Labelled, Ngram
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class LabelledTexts(Material):
+    """Multi-head classification of texts."""
+
+    corpus: Corpus
+    data: TextData
+    model: MultitaskTextClassifier
+
+    def __post_init__(self) -> None:
+        self.name, self.fingerprint = self.corpus.name, self.corpus.fingerprint
+
+    @property
+    def facts(self) -> dict[str, object]:
+        heads = {head.name: list(head.classes) for head in self.corpus.heads}
+        return {**self.corpus.facts, **self.data.length_facts, "heads": heads}
+
+    def metric_names(self) -> Iterator[str]:
+        return metric_names(self.corpus.heads)
+
+    @property
+    def cuttable(self) -> tuple[TextEncoder, Mapping[str, TokenRows]]:
+        return self.model.encoder, self.data.rows
+
+    def tested(self) -> Classified:
+        rows, heads = self.corpus.splits["test"], self.corpus.heads
+        _, probabilities = predictions(self.model.test_outputs)
+        texts = pa.chunked_array([pa.array(batch, pa.string()) for batch in rows.texts.batches(1000)], pa.string())
+        return classified(
+            self.model.tallies["test"].scores(),
+            probabilities,
+            rows.labels,
+            heads,
+            identity={"row": rows.source_rows, "text": texts},
+            baselines={"majority": majority(rows.labels, heads)},
+            reference=None if rows.probabilities is None else bayes(rows.probabilities, rows.labels, heads),
+        )
+
+
+def prepare_labelled(config: Config, folder: RunFolder, where: Hardware, fresh: bool) -> LabelledTexts:
+    """Raises RequestError for whatever is wrong with data, weights or what the two ask of each other."""
+    assert isinstance(config.data, Labelled), f"data of kind {config.data.kind} have no label columns"
+    corpus = load(config.data, Path(config.cache.dir).expanduser())
+    for note in corpus.notes:
+        log.info("%s", note)
+    tokenizer = _tokenizer(config.model, corpus, folder, fresh)
+    steps = config.callbacks.accumulate
+    accumulate = partial(accumulation, batches=steps.batches, schedule=steps.schedule)
+    pin = pinned(config, where)
+    data = TextData(corpus, tokenizer, config.data, config.cache, accumulate, config.seed, pin)
+    log.info("%s", lengths_line(data))
+    check_metrics(config, metric_names(corpus.heads))
+    encoder = build_encoder(config.model, tokenizer, folder.tokenizer, load_weights=fresh)
+    ends = ends_of_epochs(config, data.num_batches())
+    training = Training(config.optimizer, config.scheduler, ends, config.seed)
+    model = MultitaskTextClassifier(data.spec, encoder, config.loss, config.model.dropout, training)
+    if fresh:
+        tokenizer.save(folder.tokenizer)
+        encoder.save_architecture(folder.tokenizer)
+    return LabelledTexts(corpus, data, model)
+
+
+def lengths_line(data: TextData) -> str:
+    """One line on how long the texts are and what `max_length` cuts."""
+    lengths = data.length_facts["lengths"]
+    assert isinstance(lengths, dict)
+    return (
+        f"lengths in {lengths['unit']}: median {lengths['p50']}, 95 % {lengths['p95']}, 99 % {lengths['p99']}, "
+        f"longest {lengths['max']}; max_length {data.spec.max_length} cuts {data.length_facts['truncated_share']:.2%} "
+        "of the training texts"
+    )
+
+
+def metric_names(heads: tuple[HeadSpec, ...]) -> Iterator[str]:
+    """Names that the validation of these heads logs, without the split."""
+    from lab.models.scores import NAMES
+
+    binary = {head.name for head in heads if head.num_classes == 2}
+    yield from (*NAMES, "loss")
+    if len(binary) == len(heads):
+        yield "auc"
+    if len(heads) > 1:
+        for head in heads:
+            yield from (f"{head.name}/{name}" for name in (*NAMES, "loss"))
+            if head.name in binary:
+                yield f"{head.name}/auc"
+
+
+def _tokenizer(model: Encoder | Ngram, corpus: Corpus, folder: RunFolder, fresh: bool) -> Tokenizer:
+    if not fresh:
+        return load_tokenizer(folder.tokenizer)
+    return build_tokenizer(model, lambda: corpus.splits["train"].texts.batches(1000))

@@ -1,0 +1,19 @@
+"""The task of a run follows from its data: which module prepares what it works on.
+
+A task's libraries are imported when it is asked for, so that a run pays for its own task only.
+"""
+
+from lab.record import RunFolder
+from lab.run.material import Material
+from lab.run.parts import Hardware
+from lab.schema import Config
+
+
+def prepare(config: Config, folder: RunFolder, where: Hardware, fresh: bool) -> Material:
+    """Data and model. fresh=False: made from what `folder` holds, for a checkpoint to fill.
+
+    Raises RequestError for whatever is wrong with data, weights or what the two ask of each other.
+    """
+    from lab.run.labelled import prepare_labelled
+
+    return prepare_labelled(config, folder, where, fresh)

@@ -1,0 +1,115 @@
+"""A study that several controllers share through one database, each on a machine of its own, in a folder of its own.
+
+They take turns at starting trials, so that the total is exact. Each marks its running trials with the time, and those
+of a controller that has been silent for `SILENT_S` are run again by whoever comes next; so clocks may differ by a
+minute. Policies compare with what the others' trials have reported up to a second ago.
+"""
+
+import time
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+
+import optuna
+from optuna.trial import Trial, TrialState
+
+from lab.errors import Mistake, RequestError
+from lab.sweep.standings import Standings
+from lab.sweep.turns import turn_at
+
+BEAT_S, SILENT_S, NEWS_S = 15.0, 120.0, 1.0
+
+
+class Alone:
+    """No other controller: the study's folder is locked, and what is counted once stays true."""
+
+    def __init__(self, study: optuna.Study) -> None:
+        self.study = study
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Within it no other controller starts a trial."""
+        yield
+
+    def counts(self, num_trials: int, num_waiting: int) -> tuple[int, int]:
+        """Trials there are, and those of them that wait, given what was known."""
+        return num_trials, num_waiting
+
+    def claim(self, trial: Trial) -> None:
+        """Mark a trial as this controller's."""
+
+    def beat(self, trials: Iterable[Trial]) -> None:
+        """Show that they run; to be called often, and acts now and then."""
+
+    def news(self, standings: Standings, own: Collection[int]) -> None:
+        """Put down what trials of others have reported; own: numbers of those that run here."""
+
+    def join(self, fingerprint: str) -> None:
+        """Raises RequestError where the study that others began has another space."""
+
+    def lost(self) -> list[int]:
+        """Trials left RUNNING that nobody runs."""
+        return [one.number for one in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))]
+
+    def busy(self) -> bool:
+        """Whether others still run trials or have to."""
+        return False
+
+
+class Peers(Alone):
+    """One of several controllers. me: its machine and folder; beats: whether it can mark its trials while they run."""
+
+    def __init__(self, study: optuna.Study, url: str, me: str, beats: bool) -> None:
+        super().__init__(study)
+        self.url, self.me, self.beats = url, me, beats
+        self._beaten = self._told = 0.0
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        with turn_at(self.url, self.study.study_name):
+            yield
+
+    def counts(self, num_trials: int, num_waiting: int) -> tuple[int, int]:  # noqa: ARG002  others change them
+        trials = self.study.get_trials(deepcopy=False)
+        return len(trials), sum(one.state is TrialState.WAITING for one in trials)
+
+    def claim(self, trial: Trial) -> None:
+        trial.set_user_attr("controller", self.me)
+        trial.set_user_attr("seen", time.time() if self.beats else None)
+
+    def beat(self, trials: Iterable[Trial]) -> None:
+        if self.beats and time.monotonic() - self._beaten > BEAT_S:
+            self._beaten = time.monotonic()
+            for trial in trials:
+                trial.set_user_attr("seen", time.time())
+
+    def news(self, standings: Standings, own: Collection[int]) -> None:
+        if time.monotonic() - self._told < NEWS_S:
+            return
+        self._told = time.monotonic()
+        for one in self.study.get_trials(deepcopy=False):
+            if one.number in own or one.number in standings.finished:
+                continue
+            known = len(standings.histories.get(one.number, []))
+            for _, value in sorted(one.intermediate_values.items())[known:]:
+                standings.report(one.number, value)
+            if one.state.is_finished():
+                standings.finish(one.number)
+
+    def join(self, fingerprint: str) -> None:
+        known = self.study.user_attrs.get("fingerprint")
+        if known not in (None, fingerprint):
+            problem = "differs from that of the study of this name in the database"
+            raise RequestError(Mistake("sweep.search_space", problem, "sweep.study=ANOTHER, or the space as it was"))
+        self.study.set_user_attr("fingerprint", fingerprint)
+
+    def lost(self) -> list[int]:
+        found = []
+        for one in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            told = one.user_attrs
+            silent = told.get("seen") is not None and time.time() - told["seen"] > SILENT_S
+            if told.get("controller") in (None, self.me) or silent:
+                found.append(one.number)
+        return found
+
+    def busy(self) -> bool:
+        return any(not one.state.is_finished() for one in self.study.get_trials(deepcopy=False))

@@ -1,0 +1,60 @@
+"""Turns at a database that several controllers share: to make its tables, to start a trial.
+
+PostgreSQL has a lock for it that goes with its holder's connection; for SQLite it is `flock` on a file beside the
+database. Both are let go when the holder is killed.
+"""
+
+import fcntl
+import os
+import zlib
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+from lab.errors import Mistake, RequestError
+
+KEY = "sweep.storage"
+
+
+def refuse_others(url: str) -> None:
+    """Raises RequestError for a database that controllers cannot take turns on."""
+    from sqlalchemy.engine import make_url
+
+    place = make_url(url)
+    if place.get_backend_name() != "postgresql" and not (place.get_backend_name() == "sqlite" and place.database):
+        problem = "is no database that controllers can take turns on"
+        remedy = f"{KEY}=postgresql://... or {KEY}=sqlite:///FILE.db"
+        raise RequestError(Mistake(KEY, problem, remedy, place.render_as_string()))
+
+
+def turn_at(url: str, study: str) -> AbstractContextManager[None]:
+    """One holder at a time is in, of all that name the same study ("": none) of the same database."""
+    from sqlalchemy.engine import make_url
+
+    place = make_url(url)
+    if place.get_backend_name() == "sqlite":
+        return _beside(Path(f"{place.database}.lock"))
+    return _advisory(url, zlib.crc32(study.encode()))
+
+
+@contextmanager
+def _advisory(url: str, key: int) -> Iterator[None]:
+    from sqlalchemy import create_engine, text
+
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": key})
+            yield
+    finally:
+        engine.dispose()  # the lock goes with the connection
+
+
+@contextmanager
+def _beside(file: Path) -> Iterator[None]:
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

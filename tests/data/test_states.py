@@ -1,0 +1,223 @@
+"""Rows of states on disk: computed once, whoever asks, checked when read, safe from kills and from other processes."""
+
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from lab.data import cache
+from lab.data.states import Form, Found, digest, obtain
+
+WIDTH = 4
+LENGTHS = np.array([3, 1, 5, 2, 4, 3])
+INPUTS = [np.arange(length) + 10 * row for row, length in enumerate(LENGTHS)]
+DIGESTS = [digest(values) for values in INPUTS]
+
+
+class Maker:
+    """Row r holds its input's values, times the place in the row of numbers; counts what it was asked for."""
+
+    def __init__(self, inputs: list[Any] = INPUTS) -> None:
+        self.inputs = inputs
+        self.asked: list[int] = []
+
+    def __call__(self, rows: Any) -> Iterator[tuple[Any, torch.Tensor]]:
+        for batch in np.array_split(rows[::-1], max(1, len(rows) // 2)):
+            self.asked += batch.tolist()
+            yield batch, torch.cat([expected(self.inputs[row]) for row in batch])
+
+
+def expected(values: Any) -> torch.Tensor:
+    return torch.from_numpy(values)[:, None] * torch.arange(1.0, WIDTH + 1)
+
+
+def ask(folder: Path, make: Any, rows: list[int] | None = None, key: str = "k", dtype: Any = "fp32") -> Found:
+    """The states of some of the inputs, as if they were all there are."""
+    chosen = list(range(len(INPUTS))) if rows is None else rows
+    form = Form(key, WIDTH, dtype)
+    return obtain(
+        folder, form, [DIGESTS[row] for row in chosen], LENGTHS[chosen], lambda own: relative(make, chosen, own)
+    )
+
+
+def relative(make: Any, chosen: list[int], rows: Any) -> Iterator[tuple[Any, torch.Tensor]]:
+    place = {row: own for own, row in enumerate(chosen)}
+    for batch, numbers in make(np.array(chosen)[rows]):
+        yield np.array([place[row] for row in batch.tolist()]), numbers
+
+
+def right(found: Found, rows: list[int] | None = None) -> bool:
+    chosen = list(range(len(INPUTS))) if rows is None else rows
+    padded = found.states.padded(np.arange(len(chosen)), 6).float()
+    return all(
+        torch.equal(padded[place, : LENGTHS[row]], expected(INPUTS[row])) and not padded[place, LENGTHS[row] :].any()
+        for place, row in enumerate(chosen)
+    )
+
+
+def entries(folder: Path) -> list[Path]:
+    return sorted(path for path in (folder / "states").iterdir() if path.is_dir())
+
+
+@pytest.mark.parametrize("dtype", ["fp32", "bf16"])
+def test_rows_come_back_in_any_order_padded_with_zeros(tmp_path: Path, dtype: str) -> None:
+    found = ask(tmp_path, Maker(), dtype=dtype)
+    assert (found.distinct, found.hits) == (6, 0)
+    padded = found.states.padded(np.array([2, 0]), 5)
+    assert (padded.dtype, padded.shape) == ({"fp32": torch.float32, "bf16": torch.bfloat16}[dtype], (2, 5, WIDTH))
+    assert right(found)
+    assert len(found.states.part(slice(2, 4))) == 2
+    assert torch.equal(found.states.part(slice(2, 4)).padded(np.array([0]), 5), padded[:1])
+
+
+def test_what_is_there_is_not_made_again_in_whatever_company(tmp_path: Path) -> None:
+    ask(tmp_path, Maker(), [0, 1, 2])
+    make = Maker()
+    found = ask(tmp_path, make, [5, 1, 3, 0])
+    assert sorted(make.asked) == [3, 5]
+    assert (found.distinct, found.hits) == (4, 2)
+    assert right(found, [5, 1, 3, 0])
+    again = Maker()
+    assert right(ask(tmp_path, again))
+    assert again.asked == [4]
+
+
+def test_equal_rows_are_one(tmp_path: Path) -> None:
+    make = Maker()
+    found = ask(tmp_path, make, [1, 1, 2, 1])
+    assert found.distinct == 2
+    assert sorted(make.asked) == [1, 2]
+    assert right(found, [1, 1, 2, 1])
+
+
+def test_another_key_shares_nothing(tmp_path: Path) -> None:
+    ask(tmp_path, Maker())
+    assert ask(tmp_path, Maker(), key="other").hits == 0
+
+
+def test_states_are_sent_to_a_loader_process_by_their_path(tmp_path: Path) -> None:
+    states = ask(tmp_path, Maker()).states
+    assert torch.equal(pickle.loads(pickle.dumps(states)).padded(np.array([4]), 4), states.padded(np.array([4]), 4))
+    assert isinstance(states._values[0].base, np.memmap)
+
+
+def flipped(entry: Path) -> None:
+    values = bytearray((entry / "values.bin").read_bytes())
+    values[7] ^= 1
+    (entry / "values.bin").write_bytes(values)
+
+
+def spoilt_index(entry: Path) -> None:
+    (entry / "index.bin").write_bytes((entry / "index.bin").read_bytes()[::-1])
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "a flipped bit": flipped,
+    "a torn file": lambda entry: os.truncate(entry / "values.bin", 30),
+    "a lost file": lambda entry: (entry / "values.bin").unlink(),
+    "no mark of an end": lambda entry: (entry / "whole.json").unlink(),
+    "half a mark": lambda entry: (entry / "whole.json").write_text('{"index": [1'),
+    "another mark": lambda entry: (entry / "whole.json").write_text(json.dumps([1, 2])),
+    "a spoilt index": spoilt_index,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_what_is_damaged_is_made_again(tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture) -> None:
+    ask(tmp_path, Maker(), [0, 1])
+    ask(tmp_path, Maker(), [2, 3])
+    hurt, sound = sorted(entries(tmp_path), key=lambda entry: entry.stat().st_ctime_ns)
+    DAMAGE[damage](hurt)
+    make = Maker()
+    found = ask(tmp_path, make, [0, 1, 2, 3])
+    assert sorted(make.asked) == [0, 1]
+    assert right(found, [0, 1, 2, 3])
+    assert "damaged" in caplog.text
+    assert not hurt.exists()
+    assert sound.exists()
+
+
+def test_a_computation_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    def fails(rows: Any) -> Iterator[Any]:
+        yield next(Maker()(rows))
+        raise MemoryError("no more")
+
+    with pytest.raises(MemoryError):
+        ask(tmp_path, fails)
+    assert entries(tmp_path) == []
+    assert right(ask(tmp_path, Maker()))
+
+
+def test_least_recently_used_states_make_room(tmp_path: Path) -> None:
+    ask(tmp_path, Maker(), [0, 1])
+    (old,) = entries(tmp_path)
+    ask(tmp_path, Maker(), [2, 3])
+    (new,) = (entry for entry in entries(tmp_path) if entry != old)
+    for entry, age_s in ((old, 9000), (new, 7200)):
+        for path in (*entry.iterdir(), entry):
+            os.utime(path, (time.time() - age_s,) * 2)
+    size = sum(path.stat().st_size for path in new.iterdir())
+    held = ask(tmp_path, Maker(), [2]).states
+    assert cache.prune(tmp_path, (size + 5000) / 2**30) == 1
+    assert entries(tmp_path) == [new], "what was just read is in use"
+    assert ask(tmp_path, Maker(), [0]).hits == 0
+    cache.shutil.rmtree(new)
+    assert held.padded(np.array([0]), 5).any(), "a run that has opened its states keeps them"
+
+
+WORKER = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[3])
+import test_states as here
+
+class Slow(here.Maker):
+    def __call__(self, rows):
+        for batch in super().__call__(rows):
+            print("batch", flush=True)
+            time.sleep(float(sys.argv[2]))
+            yield batch
+
+make = Slow()
+found = here.ask(Path(sys.argv[1]), make)
+print("made", len(make.asked), here.right(found), flush=True)
+"""
+
+
+def worker(folder: Path, pause_s: float) -> subprocess.Popen[str]:
+    words = [sys.executable, "-c", WORKER, str(folder), str(pause_s), str(Path(__file__).parent)]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+
+
+def test_of_two_processes_one_computes_and_the_other_waits(tmp_path: Path) -> None:
+    first, second = worker(tmp_path, 0.3), worker(tmp_path, 0.3)
+    said = [process.communicate(timeout=120)[0].splitlines()[-1] for process in (first, second)]
+    assert sorted(said) == ["made 0 True", "made 6 True"]
+    assert len(entries(tmp_path)) == 1
+
+
+def test_a_writer_that_is_killed_leaves_no_lock_and_nothing_that_is_believed(tmp_path: Path) -> None:
+    process = worker(tmp_path, 60)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "batch\n"
+
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    (left,) = entries(tmp_path)
+    assert left.name.endswith(".part")
+    make = Maker()
+    assert right(ask(tmp_path, make))
+    assert len(make.asked) == 6
+    (whole,) = entries(tmp_path)
+    assert not whole.name.startswith("."), "what the killed one left is swept away"

@@ -1,0 +1,51 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lab.report import figures_files, figures_static, page_figures, plots, plots_boxes
+from lab.report.language import Words
+
+
+def test_only_what_can_be_drawn_is_written(tabled, tmp_path: Path) -> None:
+    report = tabled(objective=[0.5, 0.6, 0.7], **{"data.batch_size": [8, 16, 32]})
+    names = figures_files.write(report, page_figures.data(report), Words("en"))
+    assert set(names) == {
+        "bars", "accuracy_vs_batch", "front", "correlation_heatmap", "parallel", "boxes_data_batch_size",
+    }  # fmt: skip
+    files = {path.name for path in (tmp_path / "report" / "figures").iterdir()}
+    assert files == {f"{name}.{kind}" for name in names for kind in ("png", "svg")}
+    svg = (tmp_path / "report" / "figures" / "bars.svg").read_text()
+    assert ">val/f1_macro</text>" in svg, "texts stay texts"
+
+
+def test_the_language_changes_the_axes(tabled) -> None:
+    found = plots.bars(tabled(objective=[0.5, 0.6]))
+    labels = {lang: figures_static.bars(found, Words(lang)).axes[0].get_xlabel() for lang in ("en", "es")}
+    assert labels == {"en": "rank", "es": "puesto"}
+
+
+def test_bars_begin_at_zero_so_that_lengths_can_be_compared(tabled) -> None:
+    axes = figures_static.bars(plots.bars(tabled(objective=[0.90, 0.91])), Words("en")).axes[0]
+    assert axes.get_ylim()[0] == 0.0
+
+
+def test_a_logarithmic_axis_has_ticks_at_the_values(tabled) -> None:
+    rates = [1e-5, 1e-4, 1e-3]
+    report = tabled(objective=[0.5, 0.6, 0.7], **{"optimizer.lr": rates})
+    axes = figures_static.against(plots.against(report, plots.LR_KEYS)).axes[0]
+    assert axes.get_xscale() == "log"
+    assert axes.get_xticks().tolist() == rates
+
+
+def test_boxes_in_the_file_are_those_of_the_data(tabled) -> None:
+    report = tabled(
+        objective=[0.1, 0.2, 0.3, 0.4], **{"model.name": ["a", "b", "a", "b"], "test/f1": [1.0, 2.0, 3.0, 5.0]}
+    )
+    (info,) = plots_boxes.boxes(report)
+    axes = next(one for one in figures_static.boxes(info).axes if one.get_title() == "test/f1")
+    medians = [
+        line.get_ydata()[0] for line in axes.lines if len(set(line.get_ydata())) == 1 and line.get_color() == "#b4530a"
+    ]
+    assert medians == pytest.approx([2.0, 3.5])
+    assert np.isfinite(medians).all()

@@ -1,0 +1,50 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from lab.record import RunFolder
+from lab.report import plots_curves
+from lab.report.plots import Absent
+
+
+def with_histories(report, lengths):
+    histories = tuple(
+        {"epoch": np.arange(float(length)), "val/f1_macro": np.linspace(0, 0.5, length)} if length else {}
+        for length in lengths
+    )
+    return replace(report, runs=replace(report.runs, histories=histories))
+
+
+def test_curves_count_epochs_from_one_and_keep_terminated_trials(tabled) -> None:
+    num = 100
+    statuses = ["terminated" if row >= 90 else "completed" for row in range(num)]
+    report = with_histories(tabled(objective=np.linspace(1, 0, num).tolist(), status=statuses), [500] * num)
+    found = plots_curves.curves(report)
+    assert found.num_runs == num
+    assert [curve.row for curve in found.curves[:12]] == list(range(12))
+    assert len(found.curves) == plots_curves.BEST_CURVES + 10 + plots_curves.OTHER_CURVES // 2
+    assert sum(curve.status == "terminated" for curve in found.curves) == 10
+    assert found.curves[0].epochs[[0, -1]].tolist() == [1.0, 500.0]
+    assert len(found.curves[0].epochs) == plots_curves.MOST_POINTS
+
+
+def test_no_history_says_so(tabled) -> None:
+    report = with_histories(tabled(objective=[0.5, 0.6]), [0, 0])
+    assert plots_curves.curves(report) == Absent("absent.history")
+
+
+def test_matrices_are_counted_from_the_predictions_of_the_best(tabled, tmp_path: Path) -> None:
+    report = tabled(objective=[0.5, 0.9, 0.8], configuration=[0, 1, 1])
+    assert plots_curves.confusions(report) == Absent("absent.predictions")
+    columns = {
+        "row": [1, 2, 3, 4], "text": ["a"] * 4, "causa": ["x", "y", "y", None],
+        "causa_predicted": ["x", "x", "y", "y"], "causa_probability": [0.9] * 4,
+    }  # fmt: skip
+    for row in range(3):
+        (tmp_path / str(row)).mkdir()
+        RunFolder(tmp_path / str(row)).write_predictions(columns)
+    found = plots_curves.confusions(report)
+    assert [one.label for one in found] == ["1", "0"], "one run a configuration"
+    assert found[0].classes == ("x", "y")
+    assert found[0].counts.tolist() == [[1, 0], [1, 1]]

@@ -1,0 +1,120 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lab.errors import RequestError
+from lab.report.reading import read
+from lab.report.runs import assembled
+from lab.report.table import COSTS, IDENTITY, OUTCOME, Runs
+from lab.schema.report import RankedBy, Reported
+
+from .conftest import MakeRun
+
+OWN = RankedBy(metric=None, mode=None)
+
+
+def table(
+    folder: Path, ranked_by: RankedBy = OWN, together: bool = False, repeats: tuple[str, ...] = ("seed",)
+) -> Runs:
+    return assembled(read([folder]), ranked_by, together, repeats)
+
+
+def test_a_row_a_run_and_what_varied(make_run: MakeRun, tmp_path: Path) -> None:
+    for seed in (1, 2):
+        for rate in (1e-3, 1e-2):
+            make_run(f"grid/{seed}-{rate}", config={"optimizer.lr": rate, "run_name": f"{seed}{rate}"}, seed=seed)
+    runs = table(tmp_path)
+    assert runs.varied == ("optimizer.lr",)
+    assert runs.constant["model.name"] == "tiny"
+    assert not {"seed", "run_name"} & {*runs.varied, *runs.constant}
+    assert list(runs.frame.columns[: len(IDENTITY)]) == list(IDENTITY)
+    assert {*OUTCOME, *COSTS} <= set(runs.frame.columns)
+    assert sorted(runs.frame["run"]) == ["1-0.001", "1-0.01", "2-0.001", "2-0.01"]
+    shared = runs.frame.groupby("configuration")["optimizer.lr"].nunique()
+    assert shared.tolist() == [1, 1]
+    assert runs.frame["peak_gpu_gib"].isna().all()
+
+
+def test_keys_that_follow_from_a_name_do_not_count_as_varied(make_run: MakeRun, tmp_path: Path) -> None:
+    make_run("a", config={"model.name": "tiny", "model.layers": 2, "optimizer.lr": 1e-3, "model.dropout": 0.1})
+    make_run("b", config={"model.name": "beto", "model.layers": 12, "optimizer.lr": 1e-5, "model.dropout": 0.1})
+    make_run("c", config={"model.name": "beto", "model.layers": 12, "optimizer.lr": 1e-4, "model.dropout": 0.2})
+    runs = table(tmp_path)
+    assert set(runs.varied) == {"model.name", "model.dropout", "optimizer.lr"}
+    assert "model.layers" in runs.frame
+
+
+def test_repeats_are_what_the_config_says(make_run: MakeRun, tmp_path: Path) -> None:
+    for draw in (0, 1):
+        make_run(f"{draw}", config={"data.split.seed": draw})
+    assert table(tmp_path).varied == ("data.split.seed",)
+    runs = table(tmp_path, repeats=("seed", "data.split.seed"))
+    assert runs.varied == ()
+    assert runs.frame["configuration"].nunique() == 1
+    assert runs.frame["repeat"].tolist() == ["1/0", "1/1"]
+
+
+def test_a_run_without_a_config_is_in_the_table(make_run: MakeRun, tmp_path: Path) -> None:
+    make_run("a", config={"optimizer.lr": 0.5})
+    make_run("b")
+    make_run("c").config.unlink()
+    runs = table(tmp_path)
+    assert runs.varied == ("optimizer.lr",)
+    assert np.isnan(runs.frame["optimizer.lr"].iloc[2])
+
+
+def test_different_objectives_and_data_are_not_ranked_together(make_run: MakeRun, tmp_path: Path) -> None:
+    make_run("a")
+    make_run("b", metric="val/accuracy")
+    make_run("c", fingerprint="bbbb2222")
+    make_run("killed", fingerprint=None, status="interrupted")
+    with pytest.raises(RequestError) as caught:
+        table(tmp_path)
+    problems = [mistake.problem for mistake in caught.value.mistakes]
+    assert len(problems) == 2
+    assert "3 of val/f1_macro (max), 1 of val/accuracy (max)" in problems[0]
+    assert "2 of maintenance aaaa1111, 1 of maintenance bbbb2222" in problems[1]
+    runs = table(tmp_path, together=True)
+    assert len(runs.frame) == 4
+    assert [warning.key for warning in runs.warnings] == ["mixed_objectives", "mixed_data"]
+    assert runs.metric == "val/f1_macro"
+
+
+def test_another_objective_takes_its_own_best_epoch(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run("a")
+    run.cut_history(0)
+    for epoch, (f1, loss) in enumerate([(0.5, 0.3), (0.7, 0.4), (0.6, 0.2)]):
+        run.append_history({"epoch": epoch, "step": epoch, "val/f1_macro": f1, "val/loss": loss})
+    runs = table(tmp_path, RankedBy(metric="val/loss", mode=None))
+    assert (runs.metric, runs.goal) == ("val/loss", "minimize")
+    assert runs.frame[["objective", "objective_epoch"]].iloc[0].tolist() == [0.2, 2]
+    assert table(tmp_path).frame["objective"].tolist() == [0.7]
+
+
+def test_a_test_metric_does_not_rank(make_run: MakeRun, tmp_path: Path) -> None:
+    make_run("a")
+    with pytest.raises(RequestError, match="spoils the test score"):
+        table(tmp_path, RankedBy(metric="test/f1_macro", mode=None))
+
+
+def test_columns_agree_with_an_independent_reading(make_run: MakeRun, tmp_path: Path) -> None:
+    for seed in range(4):
+        make_run(str(seed), (0.1 * seed, 0.2), seed=seed, test=0.1 + seed / 10)
+    frame = table(tmp_path).frame
+    records = pd.json_normalize(
+        [pd.read_json(path, typ="series").to_dict() for path in sorted(tmp_path.glob("*/run.json"))]
+    )
+    for column, name in {
+        "objective": "objective.value",
+        "test/f1_macro": "metrics.test.f1_macro",
+        "time_s": "timing_s.total",
+        "parameters_trainable": "parameters.trainable",
+    }.items():
+        assert frame[column].tolist() == records[name].tolist()
+
+
+def test_the_request_of_the_shipped_config_is_sound(ask: Callable[..., Reported]) -> None:
+    assert ask().statistics.repeats == ("seed",)

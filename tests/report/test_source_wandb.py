@@ -1,0 +1,106 @@
+"""Offline folders as wandb's own service writes them."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from lab.errors import RequestError, RunError
+from lab.report.runs import assembled
+from lab.report.source_wandb import read
+from lab.report.wandb_file import payloads
+from lab.schema.report import Reported
+
+Ask = Callable[..., Reported]
+CONFIG = {
+    "objective": {"metric": "val/f1_macro", "mode": "max"},
+    "optimizer": {"lr": 3e-5, "betas": [0.9, 0.99]},
+    "seed": 3,
+}
+
+
+@pytest.fixture(scope="module")
+def offline(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two runs: one that ended well, one that failed; and a file that is none."""
+    import wandb
+
+    folder = tmp_path_factory.mktemp("wandb")
+    settings = wandb.Settings(silent=True, console="off", disable_job_creation=True, save_code=False)
+    for name, exit_code in (("good", 0), ("failed", 1)):
+        run = wandb.init(
+            project="p",
+            name=name,
+            group="study",
+            config=CONFIG,
+            dir=folder,
+            mode="offline",
+            reinit="create_new",
+            settings=settings,
+        )
+        for epoch, value in enumerate((0.5, 0.75, 0.625)):
+            run.log({"val/f1_macro": value, "train/f1_macro": value + 0.1, "epoch": epoch}, step=10 * (epoch + 1))
+        run.summary.update({"test/f1_macro": 0.6})
+        run.finish(exit_code=exit_code)
+    (folder / "other").mkdir()
+    (folder / "other" / "run-x.wandb").write_bytes(b"nothing")
+    return folder
+
+
+def test_offline_folders_become_the_same_table(offline: Path, ask: Ask) -> None:
+    found = read(ask(runs=str(offline), source="wandb"))
+    runs = assembled(found, ask().objective, False, ("seed",))
+    good = runs.frame[runs.frame["status"] == "completed"].iloc[0]
+    assert good[["objective", "objective_epoch", "objective_step", "seed"]].tolist() == [0.75, 1, 20, 3]
+    assert good["test/f1_macro"] == 0.6
+    assert good["train/f1_macro"] == 0.85
+    assert good["study"] == "study"
+    assert good["time_s"] >= 0
+    assert runs.constant["optimizer.lr"] == 3e-5
+    assert sorted(runs.frame["status"]) == ["completed", "failed"]
+    assert [Path(one.path).name for one in found.exclusions] == ["other"]
+
+
+def test_a_file_cut_by_a_kill_keeps_its_whole_records(offline: Path) -> None:
+    data = next(offline.glob("wandb/*/run-*.wandb")).read_bytes()
+    whole = list(payloads(data))
+    assert list(payloads(data[:-1])) == whole[:-1]
+    with pytest.raises(ValueError, match="no record at byte 7"):
+        list(payloads(data[:7] + b"\0" * 20))
+
+
+def test_a_run_without_an_objective_is_named(offline: Path, ask: Ask) -> None:
+    found = read(ask(runs=str(offline), source="wandb", objective__metric="val/mcc"))
+    assert all("objective" not in run.values for run in found.runs)
+
+
+def test_a_project_is_read_through_the_api(monkeypatch: pytest.MonkeyPatch, ask: Ask) -> None:
+    import wandb
+
+    rows = [{"_step": 10 * step, "val/f1_macro": step / 10, "epoch": step} for step in range(3)]
+    told: dict[str, Any] = {
+        "path": ["me", "p", "abc"],
+        "name": "x",
+        "group": None,
+        "config": CONFIG,
+        "state": "finished",
+    }
+    run = SimpleNamespace(**told, summary={"test/f1_macro": 0.4, "_runtime": 7.0}, scan_history=lambda: iter(rows))
+    api = SimpleNamespace(runs=lambda project: [run] if project == "me/p" else [])
+    monkeypatch.setattr(wandb, "Api", lambda: api)
+    (found,) = read(ask(source="wandb", tracking__experiment="me/p")).runs
+    assert (found.path, found.values["objective"], found.values["time_s"]) == ("me/p/abc", 0.2, 7.0)
+    assert found.values["test/f1_macro"] == 0.4
+
+    def refused(_: str) -> Iterator[Any]:
+        raise ValueError("Could not find project")
+
+    monkeypatch.setattr(wandb, "Api", lambda: SimpleNamespace(runs=refused))
+    with pytest.raises(RunError, match="Could not find project"):
+        read(ask(source="wandb", tracking__experiment="me/q"))
+
+
+def test_without_folders_or_a_project_there_is_nothing_to_read(ask: Ask) -> None:
+    with pytest.raises(RequestError, match="names no folder"):
+        read(ask(source="wandb"))

@@ -1,0 +1,64 @@
+"""A Hydra application whose jobs stand in for training: any launcher can carry them into any process.
+
+Report n is 100 times the learning rate plus n/100. LAB_FAULTS ({"1": "kill"}) says what befalls which trial;
+`together` waits until studies in the folders a and b have both begun a trial. The number of epochs done is kept as
+last.ckpt, so a trial that was cut goes on after them.
+"""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+CONF = str(Path(__file__).resolve().parents[2] / "conf")
+
+
+@hydra.main(config_path=CONF, config_name="config")
+def one_job(config: DictConfig) -> float:
+    from lab.errors import RunError
+    from lab.record import RunFolder
+    from lab.sweep.reporter import Report, connected, trial_number
+
+    job = HydraConfig.get()
+    run, number, reporter = RunFolder(Path(job.runtime.output_dir)), trial_number(int(job.job.num)), connected()
+    fault = json.loads(os.environ["LAB_FAULTS"]).get(str(number))
+    begun = int(run.last.read_text()) if config.resume is not None else 0
+    objective = {"metric": "val/f1_macro", "mode": "max", "value": None, "epoch": None, "step": None}
+    run.start(command="", objective=objective, seed=config.seed, sweep={"study": "toy", "trial": number})
+    run.last.parent.mkdir(exist_ok=True)
+    with (run.path / "starts.txt").open("a") as file:
+        file.write("start\n")
+    while fault == "together" and not all(list(Path(other).glob("*/starts.txt")) for other in ("a", "b")):
+        time.sleep(0.02)
+    value, status, reason = 0.0, "completed", "all epochs done"
+    try:
+        for epoch in range(begun, config.trainer.max_epochs):
+            time.sleep(0.3 if fault == "slow" else 0.01)
+            value = 100 * config.optimizer.lr + (epoch + 1) / 100
+            if reporter is not None:
+                if fault == "unlogged":
+                    reporter.unlogged("val/f1", ("val/f1_macro", "val/loss"))
+                told = reporter.report(Report(epoch + 1, value, epoch, config.trainer.max_epochs))
+                if told is not None:
+                    status, reason = "terminated", told
+                    break
+            if fault == "nan":
+                raise RunError("the loss is not finite", "nan")
+            if fault == "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            run.last.write_text(str(epoch + 1))
+    except BaseException as error:
+        ended = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+        run.update(status=ended, reason=str(error), failure=getattr(error, "kind", None))
+        raise
+    run.update(status=status, reason=reason, objective={**objective, "value": value})
+    return value
+
+
+if __name__ == "__main__":
+    one_job()

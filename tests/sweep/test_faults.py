@@ -1,0 +1,204 @@
+"""Faults that really happen to real studies: kills at random moments, trials that fail in every way, a torn journal.
+
+Whatever was killed, the same command ends with the uninterrupted study: its trials, parameters and reports. Moments of
+kills are drawn from a seed, which is printed; LAB_FAULT_SEED gives another.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+SEED = int(os.environ.get("LAB_FAULT_SEED", "20"))
+VICTIMS = ("trial", "server", "controller", "all")
+
+
+@pytest.fixture(scope="module")
+def whole() -> dict[tuple[str, ...], dict[int, Any]]:
+    """Parameters and reports of the uninterrupted study's trials, by what was typed besides. The first use fills it."""
+    return {}
+
+
+def uninterrupted(toy: Any, whole: dict[Any, Any], *words: str) -> dict[int, Any]:
+    if words not in whole:
+        assert toy.run(*words, "hydra.sweep.dir=whole", epoch_s=0)[0] == 0
+        whole[words] = told(toy, Path("whole"))
+    return whole[words]  # type: ignore[no-any-return]
+
+
+def told(toy: Any, folder: Path) -> dict[int, Any]:
+    return {trial.number: (trial.params, trial.intermediate_values) for trial in toy.trials(folder)}
+
+
+def family(process: subprocess.Popen[str]) -> dict[str, list[int]]:
+    """Process ids of the study's controller, its server and its trials, those that are there."""
+    try:
+        servers = psutil.Process(process.pid).children()
+        trials = [trial for server in servers for trial in server.children()]
+    except psutil.NoSuchProcess:
+        servers, trials = [], []
+    return {"controller": [process.pid], "server": [one.pid for one in servers], "trial": [one.pid for one in trials]}
+
+
+def strike(process: subprocess.Popen[str], victim: str, order: random.Random) -> None:
+    """kill -9, of all in any order."""
+    found = family(process)
+    doomed = [pid for pids in found.values() for pid in pids] if victim == "all" else found[victim]
+    order.shuffle(doomed)
+    for pid in doomed:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            assert victim == "all", "only a killed controller takes others along"
+
+
+def epochs_done() -> dict[Path, str]:
+    return {path: path.read_text() for path in Path("multirun").glob("toy/**/done.txt")}
+
+
+def lost(before: dict[Path, str]) -> list[str]:
+    """What a trial had written and no folder holds any more: each file goes on where it stands, or was set aside."""
+    now = list(epochs_done().values())
+    return [text for text in before.values() if not any(other.startswith(text) for other in now)]
+
+
+def wait_for_progress(toy: Any, process: subprocess.Popen[str]) -> None:
+    """Until a trial has done one more epoch, or the study is over."""
+    before = len("".join(epochs_done().values()))
+    toy.until(lambda: process.poll() is not None or len("".join(epochs_done().values())) > before)
+
+
+def killed_again_and_again(toy: Any, victims: list[str], order: random.Random, *words: str) -> None:
+    """Strike once for each victim. A trial gets on in between; the command is given again where it was killed."""
+    process = toy.begin(*words, epoch_s=0.1)
+    for victim in victims:
+        if victim != "controller" or order.random() < 0.5:  # it is also struck while it starts
+            wait_for_progress(toy, process)
+        time.sleep(order.uniform(0, 0.5))
+        before = epochs_done()
+        strike(process, victim, order)
+        if victim in ("controller", "all") or process.poll() is not None:
+            process.communicate(timeout=60)
+            process = toy.begin(*words, epoch_s=0.1)
+            time.sleep(order.uniform(0, 1.0))
+        assert lost(before) == []
+    process.kill()
+    process.communicate(timeout=60)
+
+
+def holds_as_if_nothing_had_happened(toy: Any, expected: dict[int, Any], *words: str) -> None:
+    reported = told(toy, toy.folder)
+    before = epochs_done()
+    code, out = toy.run(*words, epoch_s=0)
+    assert code == 0, out
+    assert lost(before) == []
+    assert told(toy, toy.folder) == expected
+    assert [trial.state.name for trial in toy.trials()] == ["COMPLETE"] * len(expected)
+    for number, (_, reports) in reported.items():
+        assert reports.items() <= expected[number][1].items()
+    for number in expected:
+        assert toy.record(number)["status"] == "completed"
+
+
+@pytest.mark.parametrize(
+    "victims", [VICTIMS, *(pytest.param([victim] * 4, marks=pytest.mark.slow, id=victim) for victim in VICTIMS)]
+)
+def test_kills_at_random_moments_change_nothing(toy: Any, whole: dict[Any, Any], victims: list[str]) -> None:
+    print(f"LAB_FAULT_SEED={SEED}")
+    expected = uninterrupted(toy, whole)
+    killed_again_and_again(toy, victims, random.Random(f"{SEED}-{victims}"))
+    holds_as_if_nothing_had_happened(toy, expected)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("round_", range(20))
+def test_twenty_times_in_a_row(toy: Any, whole: dict[Any, Any], round_: int) -> None:
+    """Any victim at each strike; every other study is Bayesian, whose draws depend on what was told."""
+    print(f"LAB_FAULT_SEED={SEED} round {round_}")
+    order = random.Random(f"{SEED}-{round_}")
+    words = ["sweep.sampling_algorithm={type: tpe, seed: 3}", "sweep.limits.max_total_trials=14"] if round_ % 2 else []
+    expected = uninterrupted(toy, whole, *words)
+    killed_again_and_again(toy, order.choices(VICTIMS, k=4), order, *words)
+    holds_as_if_nothing_had_happened(toy, expected, *words)
+
+
+def test_a_trial_that_is_killed_goes_on_at_once_while_the_controller_lives(toy: Any) -> None:
+    code, out = toy.run(faults={"1": "killed once", "3": "kill"})
+    assert code == 0, out
+    assert [trial.state.name for trial in toy.trials()] == ["COMPLETE"] * 3 + ["FAIL", "COMPLETE"]
+    done = Path("multirun/toy/1/done.txt").read_text()
+    assert [line.split()[0] for line in done.splitlines()] == ["0", "1", "2", "3"]
+    assert "trial 1 was cut: its process was killed by SIGKILL; it goes on" in out
+    assert "SIGKILL, 3 times without a report in between" in toy.trials()[3].user_attrs["reason"]
+    assert sorted(toy.trials()[3].intermediate_values) == [1]
+
+
+def test_what_a_trial_does_to_itself_is_recorded_and_the_sweep_goes_on(toy: Any) -> None:
+    faults = {"0": "nan", "1": "memory", "2": "exit", "3": "disk", "4": "hang"}
+    limits = ["sweep.limits.max_total_trials=6", "sweep.limits.trial_timeout=6", "sweep.limits.max_concurrent_trials=2"]
+    code, out = toy.run(*limits, faults=faults)
+    assert code == 0, out
+    told = [(trial.state.name, trial.user_attrs.get("failure")) for trial in toy.trials()]
+    kinds = ["nan", "oom", "error", "error", "timeout"]
+    assert told == [*(("FAIL", kind) for kind in kinds), ("COMPLETE", None)]
+    reasons = [trial.user_attrs.get("reason", "") for trial in toy.trials()]
+    for reason, words in zip(
+        reasons, ("not finite", "17 GiB", "exit code 7", "Errno", "longer than 6 s"), strict=False
+    ):
+        assert words in reason
+    space = "No space left on device" if "a disk of" in Path("multirun/toy/3/output.log").read_text() else "too large"
+    assert space in reasons[3]
+    assert [toy.record(number)["status"] for number in range(6)] == ["failed"] * 5 + ["completed"]
+    assert [toy.record(number)["failure"] for number in range(5)] == kinds
+    assert all(trial.intermediate_values[1] for trial in toy.trials())
+
+
+@pytest.mark.slow
+def test_a_trial_deaf_to_its_timeout_is_killed_and_the_sweep_goes_on(toy: Any) -> None:
+    limits = ["sweep.limits.max_total_trials=2", "sweep.limits.trial_timeout=6"]
+    began = time.monotonic()
+    code, out = toy.run(*limits, faults={"0": "deaf"})
+    assert code == 0, out
+    assert time.monotonic() - began < 60
+    told = [(trial.state.name, trial.user_attrs.get("failure")) for trial in toy.trials()]
+    assert told == [("FAIL", "timeout"), ("COMPLETE", None)]
+    assert toy.record(0)["failure"] == "timeout"
+
+
+def test_a_torn_last_line_of_the_journal_is_mended(toy: Any, whole: dict[Any, Any]) -> None:
+    expected = uninterrupted(toy, whole)
+    assert toy.run("sweep.limits.max_total_trials=2", epoch_s=0)[0] == 0
+    journal = toy.folder / "journal.log"
+    with journal.open("a") as file:
+        file.write('{"op_code": 5, "trial_i')
+    code, out = toy.run(epoch_s=0)
+    assert code == 0, out
+    assert told(toy, toy.folder) == expected
+
+
+def test_a_server_that_dies_at_every_start_ends_in_failures(toy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("dying.py").write_text("import os\nos._exit(3)\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path.cwd()), os.environ.get("PYTHONPATH", "")]))
+    code, out = toy.run("hydra.launcher.preload=[dying]", "sweep.limits.max_total_trials=2")
+    assert code == 0, out
+    assert [trial.state.name for trial in toy.trials()] == ["FAIL", "FAIL"]
+    assert "killed with its server, 3 times" in out
+
+
+SMALL_DISK = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs -o size=$1 none small && shift && exec "$@"', "sh"]
+
+
+def test_a_full_disk_under_the_study_ends_it_in_one_line(toy: Any) -> None:
+    Path("small").mkdir()
+    if subprocess.run([*SMALL_DISK, "64k", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to mount a disk")
+    code, out = toy.run("hydra.sweep.dir=small/toy", inside=[*SMALL_DISK, "120k"], epoch_s=0)
+    assert code == 1, out
+    assert "The study cannot be written: [Errno 28] No space left on device" in out
+    assert "Traceback" not in out

@@ -1,0 +1,160 @@
+"""Controllers that share a study through a database: who starts what, whose trials are lost, what policies hear."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import optuna
+import pytest
+
+from lab.errors import RequestError
+from lab.policies import MedianStopping
+from lab.sweep import peers
+from lab.sweep.peers import Alone, Peers
+from lab.sweep.standings import Standings
+from lab.sweep.turns import refuse_others
+
+TRIAL = Path(__file__).with_name("stored_trial.py")
+URL = "sqlite:///study.db"
+POSTGRES = "LAB_TEST_POSTGRES"
+WITH_POSTGRES = pytest.mark.skipif(POSTGRES not in os.environ, reason=f"{POSTGRES} names no empty PostgreSQL database")
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def study() -> optuna.Study:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna.create_study(study_name="toy", storage=URL, load_if_exists=True, direction="maximize")
+
+
+def begin(folder: str, total: int, url: str = URL, **faults: str) -> subprocess.Popen[str]:
+    """One controller with one slot, in a folder of its own. faults: what befalls trial `tN`."""
+    command = [sys.executable, str(TRIAL), "-m", "hydra/sweeper=lab", "sweep.study=toy", f"sweep.storage={url}",
+               f"hydra.sweep.dir={folder}", "trainer.max_epochs=3", "hydra.launcher.preload=[]",
+               "sweep.search_space={optimizer.lr: {type: uniform, min_value: 1e-4, max_value: 1e-3}}",
+               f"sweep.limits={{max_total_trials: {total}, max_concurrent_trials: 1}}"]  # fmt: skip
+    environment = {**os.environ, "LAB_FAULTS": json.dumps({key[1:]: what for key, what in faults.items()})}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return subprocess.Popen(command, env=environment, **pipes)  # type: ignore[call-overload,no-any-return]
+
+
+def ended(process: subprocess.Popen[str]) -> str:
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, out
+    return out
+
+
+@pytest.mark.parametrize("url", [URL, pytest.param(os.environ.get(POSTGRES), marks=WITH_POSTGRES)])
+def test_two_controllers_run_each_trial_once_and_the_total_is_exact(url: str) -> None:
+    both = [begin(folder, 6, url, t0="together") for folder in "ab"]
+    for process in both:
+        ended(process)
+    storage = optuna.storages.RDBStorage(url)
+    told = optuna.load_study(study_name="toy", storage=storage).get_trials()
+    storage.engine.dispose()
+    assert [(one.number, one.state.name, len(one.intermediate_values)) for one in told] == [
+        (number, "COMPLETE", 3) for number in range(6)
+    ]
+    ran = {folder: sorted(int(file.parent.name) for file in Path(folder).glob("*/starts.txt")) for folder in "ab"}
+    assert sorted(ran["a"] + ran["b"]) == list(range(6))
+    assert ran["a"]
+    assert ran["b"]
+    assert all(len(file.read_text().splitlines()) == 1 for file in Path().glob("[ab]/*/starts.txt"))
+    best = max(told, key=lambda one: one.params["optimizer.lr"]).number
+    assert best in [json.loads(Path(f"{folder}/summary.json").read_text())["winner"]["trial"] for folder in "ab"]
+
+
+@pytest.mark.slow
+def test_a_killed_controller_takes_its_own_trial_up_again_and_another_leaves_it_alone() -> None:
+    first = begin("a", 3, t0="slow")
+    while not list(Path("a").glob("0/checkpoints/last.ckpt")):
+        assert first.poll() is None, first.communicate()[0]
+        time.sleep(0.02)
+    first.kill()
+    first.communicate()
+    ended(begin("b", 3))
+    assert [one.state.name for one in study().get_trials()] == ["RUNNING", "COMPLETE", "COMPLETE"]
+    ended(begin("a", 3))
+    told = study().get_trials()
+    assert [(one.state.name, sorted(one.intermediate_values)) for one in told] == [("COMPLETE", [1, 2, 3])] * 3
+
+
+def test_lost_are_ones_own_trials_of_before_and_those_of_the_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = study()
+    mine, theirs = Peers(one, URL, "here:a", beats=True), Peers(one, URL, "there:b", beats=True)
+    batches = Peers(one, URL, "there:c", beats=False)
+    for who in (mine, theirs, batches):
+        who.claim(one.ask())
+    one.ask()
+    assert mine.lost() == [0, 3]
+    assert theirs.lost() == [1, 3]
+    monkeypatch.setattr(peers, "SILENT_S", -1.0)
+    assert mine.lost() == [0, 1, 3]
+    assert mine.counts(0, 0) == (4, 0)
+    assert mine.busy()
+    assert Alone(one).lost() == [0, 1, 2, 3]
+
+
+def test_a_beat_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = study()
+    mine, trial = Peers(one, URL, "here:a", beats=True), one.ask()
+    mine.claim(trial)
+    claimed = one.get_trials()[0].user_attrs["seen"]
+    monkeypatch.setattr(peers, "BEAT_S", -1.0)
+    mine.beat([trial])
+    assert one.get_trials()[0].user_attrs["seen"] > claimed
+
+
+def test_policies_hear_what_others_report_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peers, "NEWS_S", -1.0)
+    one, standings = study(), Standings(MedianStopping(), "maximize")
+    mine = Peers(one, URL, "here:a", beats=True)
+    own, other = one.ask(), one.ask()
+    own.report(0.1, 1)
+    for interval, value in enumerate((0.5, 0.7), 1):
+        other.report(value, interval)
+        mine.news(standings, own={0})
+    mine.news(standings, own={0})
+    assert standings.histories == {1: [0.5, 0.7]}
+    one.tell(other, 0.7)
+    mine.news(standings, own={0})
+    assert standings.finished == {1}
+
+
+def test_a_turn_is_one_controllers_alone() -> None:
+    one, order = study(), list[str]()
+    first, second = (Peers(one, URL, name, beats=True) for name in "ab")
+
+    def wait_for_it() -> None:
+        with second.turn():
+            order.append("second")
+
+    thread = threading.Thread(target=wait_for_it)
+    with first.turn():
+        thread.start()
+        time.sleep(0.1)
+        order.append("first")
+    thread.join()
+    assert order == ["first", "second"]
+
+
+def test_another_space_or_a_database_without_turns_is_refused() -> None:
+    one = study()
+    Peers(one, URL, "a", beats=True).join("abc")
+    Peers(one, URL, "b", beats=True).join("abc")
+    with pytest.raises(RequestError, match="differs"):
+        Peers(one, URL, "b", beats=True).join("xyz")
+    refuse_others(URL)
+    refuse_others("postgresql://me:secret@host/db")
+    with pytest.raises(RequestError, match="take turns") as refused:
+        refuse_others("mysql://me:secret@host/db")
+    assert "secret" not in str(refused.value)
+    with pytest.raises(RequestError, match="take turns"):
+        refuse_others("sqlite://")
