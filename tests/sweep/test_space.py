@@ -43,7 +43,7 @@ CONTINUOUS: list[tuple[Any, Callable[[Any], Any]]] = [
 
 
 @pytest.mark.parametrize("rule", ["random", "sobol"])
-@pytest.mark.parametrize(("law", "cdf"), CONTINUOUS, ids=str)
+@pytest.mark.parametrize(("law", "cdf"), CONTINUOUS, ids=lambda one: "cdf" if callable(one) else str(one))
 def test_continuous_laws(law: Any, cdf: Callable[[Any], Any], rule: str) -> None:
     values = drawn(law, rule)
     assert all(isinstance(value, float) for value in values)
