@@ -83,6 +83,48 @@ class TextBatch:
         return int(self.ids.shape[0])
 
 
+@dataclass(frozen=True)
+class SeriesSpec:
+    """What the data tells a series model: its heads, the channels of an input and its longest window, in time steps.
+
+    channels: names (C), those that say where a value was missing included. patch-wise nets pad to their own multiple.
+    """
+
+    heads: tuple[HeadSpec, ...]
+    channels: tuple[str, ...]
+    length: int
+
+
+@dataclass
+class SeriesBatch:
+    """One micro-batch of windows. Shapes: B rows, T time steps, C channels.
+
+    values: (B, T, C) float32, 0 where nothing was observed. observed: (B, T, C) bool, False for a missing value and for
+    padding. Rows shorter than the longest of the batch are padded on the left: the newest sample is always the last.
+    labels, rows, window_counts: as in `TextBatch`.
+    """
+
+    values: Tensor
+    observed: Tensor
+    labels: dict[str, Tensor]
+    rows: Tensor
+    window_counts: dict[str, Tensor]
+
+    def to(self, device: torch.device, non_blocking: bool = False) -> "SeriesBatch":
+        return self._each(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> "SeriesBatch":
+        return self._each(Tensor.pin_memory)
+
+    def _each(self, act: Callable[[Tensor], Tensor]) -> "SeriesBatch":
+        labels = {name: act(tensor) for name, tensor in self.labels.items()}
+        counts = {name: act(tensor) for name, tensor in self.window_counts.items()}
+        return SeriesBatch(act(self.values), act(self.observed), labels, act(self.rows), counts)
+
+    def __len__(self) -> int:
+        return int(self.values.shape[0])
+
+
 class Batch(Protocol):
     """One micro-batch of any task; `len` counts its rows."""
 

@@ -16,8 +16,9 @@ from lab.callbacks.accumulate import Accumulate, accumulation, epoch_ends
 from lab.data.buckets import EvalDraws, TrainDraws
 from lab.data.loader import Loader, TokenRows
 from lab.models.base import Training
+from lab.models.classifier import predictions
 from lab.models.encoder import TextEncoder
-from lab.models.multitask import MultitaskTextClassifier, predictions
+from lab.models.multitask import MultitaskTextClassifier
 from lab.schema import Loss, Optimizer, Scheduler
 
 HEADS = (HeadSpec("modo", ("a", "b", "c"), (20, 10, 5)), HeadSpec("causa", ("x", "y"), (10, 5)))

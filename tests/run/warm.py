@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 from lab.config import check
-from lab.models.multitask import MultitaskTextClassifier
+from lab.models.base import Task
 from lab.run.retest import retest
 from lab.run.train import train
 
@@ -34,16 +34,16 @@ def job(overrides: list[str], folder: str, kill_at: int | None, limit: int | Non
     with initialize_config_dir(str(CONF), version_base=None):
         config = check(compose("config", overrides))
     if kill_at is not None:
-        whole, seen = MultitaskTextClassifier.loss_of, 0
+        whole, seen = Task.on_before_backward, 0
 
-        def mortal(self: MultitaskTextClassifier, *given: object) -> torch.Tensor:
+        def mortal(self: Task, loss: torch.Tensor) -> None:
             nonlocal seen
-            seen += self.training
+            seen += 1
             if seen == kill_at:
                 os.kill(os.getpid(), signal.SIGKILL)
-            return whole(self, *given)  # type: ignore[arg-type]
+            whole(self, loss)
 
-        MultitaskTextClassifier.loss_of = mortal  # type: ignore[method-assign]
+        Task.on_before_backward = mortal  # type: ignore[method-assign]
     if config.test is not None:
         retest(config, Path(folder))
     else:

@@ -1,100 +1,26 @@
-"""One text encoder, one linear head per label column. Shapes: B rows, L tokens, D hidden, K classes, H heads.
+"""One text encoder, one linear head per label column. Shapes: B rows, L tokens, D hidden, K classes."""
 
-loss = sum over heads of weight * cross-entropy over the rows whose label is known. Every metric comes from one
-confusion matrix per head and split.
-"""
+from typing import cast
 
-from typing import Any, cast
-
-import torch
 from torch import Tensor, nn
 
-from lab.batches import HeadSpec, TextBatch, TextSpec
-from lab.models.base import Tally, Task, Training
+from lab.batches import TextBatch, TextSpec
+from lab.models.base import Training
+from lab.models.classifier import Classifier
 from lab.models.encoder import TextEncoder
-from lab.models.losses import HeadLosses
-from lab.models.scores import auroc, confusion, mean_over_heads, scores
 from lab.models.text_encoder import CuttableEncoder
 from lab.schema import Loss
 
 
-class HeadTally(Tally):
-    """Per head: confusion matrix, summed loss and label weight; for two classes also the second's probability.
-
-    Sums stay on the device of the logits and are read once an epoch: reading them for each batch would make a GPU wait.
-    """
-
-    def __init__(self, heads: tuple[HeadSpec, ...], losses: HeadLosses, ranked: bool) -> None:
-        self.heads, self.losses = heads, losses
-        self.ranked = ranked
-        """Whether probabilities are kept for the area under the ROC curve (not for training rows)."""
-        self.reset()
-
-    def reset(self) -> None:
-        self.matrices = [torch.zeros(head.num_classes, head.num_classes, dtype=torch.long) for head in self.heads]
-        self.sums = torch.zeros(len(self.heads), 2, dtype=torch.double)
-        self.binary: list[list[tuple[Tensor, Tensor]]] = [[] for _ in self.heads]
-
-    @torch.no_grad()
-    def add(self, index: int, logits: Tensor, labels: Tensor, summed: Tensor, weight: Tensor) -> None:
-        self._follow(logits.device)
-        num_classes = self.heads[index].num_classes
-        self.matrices[index] += confusion(logits.argmax(-1), labels, num_classes)
-        self.sums[index] += torch.stack([summed, weight]).double()
-        if self.ranked and num_classes == 2:
-            self.binary[index].append((logits.float().softmax(-1)[:, 1], labels))
-
-    def scores(self) -> dict[str, float]:
-        sums = self.sums.cpu()
-        means = sums[:, 0] / sums[:, 1]
-        per_head = {}
-        for index, head in enumerate(self.heads):
-            values = scores(self.matrices[index].cpu())
-            if self.binary[index]:
-                probabilities, labels = zip(*self.binary[index], strict=True)
-                values["auc"] = auroc(torch.cat(probabilities).cpu(), torch.cat(labels).cpu())
-            per_head[head.name] = values | {"loss": float(means[index])}
-        return mean_over_heads(per_head) | {"loss": float(self.total(means))}
-
-    @torch.no_grad()
-    def total(self, means: Tensor) -> Tensor:
-        """Mean losses of the heads (H,) as one, weighed as in training; heads without rows (NaN) are left out."""
-        means = means.float().to(self.losses.head_weights.device)
-        total: Tensor = self.losses(means.nan_to_num(), (~means.isnan()).float())
-        return total
-
-    def state(self) -> dict[str, Any]:
-        return {
-            "matrices": [matrix.to("cpu", copy=True) for matrix in self.matrices],
-            "sums": self.sums.to("cpu", copy=True),
-        }
-
-    def restore(self, state: dict[str, Any]) -> None:
-        self.matrices = [matrix.clone() for matrix in state["matrices"]]
-        self.sums = state["sums"].clone()
-
-    def _follow(self, device: torch.device) -> None:
-        """To the device of the logits, once an epoch or after a resume."""
-        if self.sums.device != device:
-            self.matrices = [matrix.to(device) for matrix in self.matrices]
-            self.sums = self.sums.to(device)
-
-
-class MultitaskTextClassifier(Task):
+class MultitaskTextClassifier(Classifier):
     """Fine-tunes a `TextEncoder` with one head per label column of the data's spec."""
 
     def __init__(self, spec: TextSpec, encoder: TextEncoder, loss: Loss, dropout: float, training: Training) -> None:
-        super().__init__(training)
+        super().__init__(spec.heads, loss, training)
         self.spec = spec
         self.encoder = encoder
         self.dropout = nn.Dropout(dropout)
         self.heads = nn.ModuleList(nn.Linear(encoder.dimension, head.num_classes) for head in spec.heads)
-        self.losses = HeadLosses(spec.heads, loss)
-        self.tallies = {
-            split: HeadTally(spec.heads, self.losses, split != "train") for split in ("train", "val", "test")
-        }
-        self.test_outputs: list[tuple[Tensor, list[Tensor]]] = []
-        """After a test: (rows (B,), probabilities per head (B, K)) of each batch, on the CPU."""
 
     def freezable(self) -> tuple[list[nn.Module], list[nn.Module]]:
         return self.encoder.embeddings, self.encoder.layers
@@ -110,49 +36,3 @@ class MultitaskTextClassifier(Task):
             return cast(Tensor, self.encoder(batch.ids, batch.mask))
         assert isinstance(self.encoder, CuttableEncoder), f"states for a {type(self.encoder).__name__}"
         return self.encoder.upper(batch.states, batch.mask, batch.depth)
-
-    def loss(self, batch: TextBatch) -> Tensor:
-        return self.loss_of(batch, self(batch), None)
-
-    def training_step(self, batch: TextBatch, batch_idx: int) -> Tensor:
-        loss = self.loss_of(batch, self(batch), self._tally("train"))
-        # Lightning divides by the number of accumulated batches; the parts already add up.
-        return loss * self.trainer.accumulate_grad_batches
-
-    def validation_step(self, batch: TextBatch, batch_idx: int) -> None:
-        self.loss_of(batch, self(batch), self._tally("val"))
-
-    def on_test_epoch_start(self) -> None:
-        super().on_test_epoch_start()
-        self.test_outputs = []
-
-    def test_step(self, batch: TextBatch, batch_idx: int) -> None:
-        logits = self(batch)
-        self.loss_of(batch, logits, self._tally("test"))
-        self.test_outputs.append((batch.rows.cpu(), [head.float().softmax(-1).cpu() for head in logits]))
-
-    def _tally(self, split: str) -> HeadTally:
-        tally = self.tallies[split]
-        assert isinstance(tally, HeadTally)
-        return tally
-
-    def loss_of(self, batch: TextBatch, logits: list[Tensor], tally: HeadTally | None) -> Tensor:
-        losses, shares = [], []
-        for index, head in enumerate(self.spec.heads):
-            labels = batch.labels[head.name]
-            summed, weight = self.losses.of_head(index, logits[index], labels)
-            window = self.losses.window_weight(index, batch.window_counts[head.name]).clamp(min=1e-12)
-            losses.append(summed / window)
-            shares.append(weight / window)
-            if tally is not None:
-                tally.add(index, logits[index], labels, summed, weight)
-        total: Tensor = self.losses(torch.stack(losses), torch.stack(shares))
-        return total
-
-
-def predictions(outputs: list[tuple[Tensor, list[Tensor]]]) -> tuple[Tensor, list[Tensor]]:
-    """Rows sorted, and per head the probabilities (N, K) in that order: predictions leave in input order."""
-    rows = torch.cat([rows for rows, _ in outputs])
-    order = rows.argsort()
-    heads = range(len(outputs[0][1]))
-    return rows[order], [torch.cat([probabilities[head] for _, probabilities in outputs])[order] for head in heads]

@@ -18,8 +18,9 @@ from lab.data.corpus import Corpus, load
 from lab.data.loader import TokenRows
 from lab.data.text import TextData
 from lab.models.base import Training
+from lab.models.classifier import predictions
 from lab.models.encoder import TextEncoder, build_encoder
-from lab.models.multitask import MultitaskTextClassifier, predictions
+from lab.models.multitask import MultitaskTextClassifier
 from lab.models.tokenizers import build_tokenizer, load_tokenizer
 from lab.record import RunFolder
 from lab.run.classified import Classified, bayes, classified, majority
