@@ -8,10 +8,22 @@ import torch
 from lightning.pytorch import Callback
 from lightning.pytorch.plugins import MixedPrecision
 
-from lab.callbacks.precision import SkippedSteps, cpu_has_bf16, resolve
+from lab.callbacks.precision import PAYS, SkippedSteps, cpu_bf16_speed, resolve
 from lab.errors import RequestError
 from lab.models.optim import adamw
 from lab.schema import Optimizer
+
+
+def faster() -> float:
+    return 2.0
+
+
+def slower() -> float:
+    return 0.5
+
+
+def never() -> float:
+    raise AssertionError("nothing to measure")
 
 
 @pytest.mark.parametrize(
@@ -28,30 +40,54 @@ from lab.schema import Optimizer
     ],
 )
 def test_what_a_request_becomes(requested: int | str, accelerator: Any, effective: str) -> None:
-    assert resolve(requested, accelerator, bf16_fast=True)[0] == effective
+    assert resolve(requested, accelerator, faster)[0] == effective
 
 
 def test_a_line_only_where_something_else_runs_or_it_is_slow() -> None:
-    assert resolve(16, "gpu", False)[1] is None
-    assert resolve("bf16", "cpu", True)[1] is None
-    assert resolve(16, "cpu", True)[1] == "precision 16 runs as bf16-mixed on a CPU"
-    assert "no bf16 instructions" in (resolve("bf16", "cpu", False)[1] or "")
-    both = resolve(16, "cpu", False)[1] or ""
+    assert resolve(16, "gpu", never)[1] is None
+    assert resolve("bf16", "cpu", faster)[1] is None
+    assert resolve(16, "cpu", faster)[1] == "precision 16 runs as bf16-mixed on a CPU"
+    assert "bf16 at 0.50 x the speed" in (resolve("bf16", "cpu", slower)[1] or "")
+    both = resolve(16, "cpu", slower)[1] or ""
     assert "runs as bf16-mixed" in both
-    assert "no bf16 instructions" in both
+    assert "bf16 at 0.50 x the speed" in both
     assert "\n" not in both
 
 
 @pytest.mark.parametrize("requested", [64, "fp8", "transformer-engine"])
 def test_anything_else_is_refused_with_what_is_allowed(requested: int | str) -> None:
-    with pytest.raises(RequestError, match=r"trainer\.precision=.*32, 16 and bf16"):
-        resolve(requested, "cpu", True)
+    with pytest.raises(RequestError, match=r"trainer\.precision=.*auto, 32, 16 and bf16"):
+        resolve(requested, "cpu", never)
 
 
-def test_cpu_has_bf16_reads_the_capabilities(monkeypatch: Any) -> None:
-    for capabilities, expected in (({"avx512_bf16": True}, True), ({"bf16": True}, True), ({"avx2": True}, False)):
-        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda found=capabilities: found)
-        assert cpu_has_bf16() is expected
+@pytest.mark.parametrize(
+    ("accelerator", "speed", "effective"),
+    [
+        ("cpu", PAYS, "bf16-mixed"),
+        ("cpu", PAYS - 0.01, "32-true"),
+        ("cpu", 0.5, "32-true"),
+        ("gpu", 2.0, "bf16-mixed"),
+        ("gpu", 0.0, "16-mixed"),
+    ],
+)
+def test_auto_takes_what_is_faster_here_and_says_so(accelerator: Any, speed: float, effective: str) -> None:
+    chosen, note = resolve("auto", accelerator, lambda: speed)
+    assert chosen == effective
+    assert note is not None
+    assert note.startswith(f"precision auto: {effective}")
+
+
+def test_the_speed_of_bf16_is_that_of_real_matrices(monkeypatch: Any) -> None:
+    whole = torch.mm
+
+    def slow_in_half(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+        for _ in range(20 if one.dtype == torch.bfloat16 else 0):
+            whole(one, other)
+        return whole(one, other)
+
+    plain = cpu_bf16_speed(2)
+    monkeypatch.setattr(torch, "mm", slow_in_half)
+    assert 0 < cpu_bf16_speed(2) < plain / 2
 
 
 class Inject(Callback):

@@ -1,9 +1,10 @@
 """The Trainer and its callbacks from a checked config. Every callback is built here; what is not asked for is not."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import lightning.pytorch as pl
 import torch
@@ -66,13 +67,20 @@ class Hardware:
         return torch.autocast(self.device.type, dtype=half, enabled=half is not None)
 
 
-def hardware(config: Trainer) -> Hardware:
-    """Raises RequestError when a GPU is asked for and there is none."""
+def hardware(config: Trainer, record: Mapping[str, Any] | None = None) -> Hardware:
+    """record: of the run that goes on or is tested again, which stays with what `precision=auto` came to there.
+
+    Raises RequestError when a GPU is asked for and there is none.
+    """
     has_gpu = torch.cuda.is_available()
     if config.accelerator == "gpu" and not has_gpu:
         raise RequestError(Mistake("trainer.accelerator", "torch sees no GPU", "trainer.accelerator=auto", "gpu"))
     accelerator: Literal["cpu", "gpu"] = "gpu" if has_gpu and config.accelerator != "cpu" else "cpu"
-    effective, note = precision.resolve(config.precision, accelerator, precision.cpu_has_bf16())
+    asked = config.precision
+    if asked == precision.AUTO and record is not None:
+        asked = record["requested"]["trainer.precision"]["used"]
+    speed = precision.gpu_bf16_speed if accelerator == "gpu" else precision.cpu_bf16_speed
+    effective, note = precision.resolve(asked, accelerator, speed)
     return Hardware(accelerator, effective, note)
 
 

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 def retest(config: Config, folder: Path) -> dict[str, float]:
     """Test the best checkpoint of a finished run again: prints the scores and whether they are the recorded ones."""
     run = RunFolder(folder)
-    where = parts.hardware(config.trainer)
+    where = parts.hardware(config.trainer, run.read())
     settle_machine(config)
     material = prepare(config, run, where, fresh=False)
     refuse_other_data("test", run.read(), material, run)

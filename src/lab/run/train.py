@@ -37,7 +37,7 @@ def train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | No
     record says so in each case.
     """
     run, clock = RunFolder(folder), facts.Clock()
-    where = parts.hardware(config.trainer)
+    where = parts.hardware(config.trainer, None if config.resume is None else run.read())
     loggers: list[RunLogger] = []
     with clock.part("setup"):
         material = None if config.resume is None else _reopened(run, config, where, command)

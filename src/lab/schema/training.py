@@ -35,7 +35,7 @@ class Scheduler(Node):
 class Trainer(Node):
     max_epochs: PositiveInt
     min_epochs: NonNegativeInt
-    precision: Literal[32, 16, "32", "16", "bf16", "32-true", "16-mixed", "bf16-mixed"]
+    precision: Literal[32, 16, "32", "16", "bf16", "32-true", "16-mixed", "bf16-mixed", "auto"]
     accelerator: Literal["auto", "cpu", "gpu"]
     gradient_clip: PositiveFloat | None
     threads: PositiveInt | None
