@@ -122,7 +122,7 @@ def _swept(
     launcher = Plugins.instance().instantiate_launcher(context, task, config)
     study, peers = _study(storage, plan, folder, beats=isinstance(launcher, ProcessLauncher))
     pool = (
-        launcher.pool(plan.limits.max_concurrent_trials, plan.total)
+        launcher.pool(plan.limits.max_concurrent_trials, plan.total, plan.fixed)
         if isinstance(launcher, ProcessLauncher)
         else LauncherPool(launcher, plan, folder, storage)
     )

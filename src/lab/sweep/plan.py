@@ -23,8 +23,10 @@ from lab.sweep.space import Space, parse_space
 
 log = logging.getLogger(__name__)
 MODES: dict[str, Goal] = {"max": "maximize", "min": "minimize"}
-UNTOLD = ("sweep", "logger", "cache", "resume", "test", "run_name", "tags", "objective")
-"""Keys that may differ when a study is resumed, or that are held to apart."""
+UNTOLD = ("sweep", "logger", "cache.dir", "cache.max_gib", "resume", "test", "run_name", "tags", "objective")
+"""Keys that may differ when a study is resumed, with all below them, or that are held to apart. What a cache keeps
+(`cache.frozen`, `cache.dtype`) shows in results; where it is kept does not.
+"""
 
 UNSEARCHED = ("objective", "sweep", "resume", "test", "hydra")
 """What trials are compared on, or what makes them trials."""
@@ -106,7 +108,6 @@ def read(
         "early_termination": node.early_termination,
         "limits": node.limits.model_dump(),
     }
-    told = {key: value for key, value in flattened(plain).items() if key.split(".")[0] not in UNTOLD}
     return Plan(
         study=study,
         folder=folder or Path("multirun") / study,
@@ -120,10 +121,19 @@ def read(
         confirm=node.confirm,
         storage=node.storage,
         fixed=(*without_sweep_file(fixed, loader), f"objective.metric={metric}", f"objective.mode={mode}"),
-        settings=told,
+        settings=told(plain),
         blocks=blocks,
         seed=config.seed,
     )
+
+
+def told(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings, by dotted key, that a study must be resumed with: all but UNTOLD."""
+    return {
+        key: value
+        for key, value in flattened(plain).items()
+        if not any(key == left or key.startswith(f"{left}.") for left in UNTOLD)
+    }
 
 
 def with_job(node: Sweep) -> Sweep:
