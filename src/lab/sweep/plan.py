@@ -23,7 +23,10 @@ from lab.sweep.space import Space, parse_space
 
 log = logging.getLogger(__name__)
 MODES: dict[str, Goal] = {"max": "maximize", "min": "minimize"}
-UNTOLD = ("sweep", "logger", "cache.dir", "cache.max_gib", "resume", "test", "run_name", "tags", "objective")
+UNTOLD = (
+    "sweep", "objective", "resume", "test", "run_name", "tags", "logger", "cache.dir", "cache.max_gib",
+    "callbacks.progress", "callbacks.curves",
+)  # fmt: skip
 """Keys that may differ when a study is resumed, with all below them, or that are held to apart. What a cache keeps
 (`cache.frozen`, `cache.dtype`) shows in results; where it is kept does not.
 """
@@ -88,9 +91,9 @@ def read(
     if space is not None:
         mistakes += _strange_keys(space, plain, fixed, loader)
         sampler = _collected(mistakes, lambda: build(node.sampling_algorithm or "random", space, goal))
-        size = space.size() if _kind(node.sampling_algorithm) == "grid" else None
-        most = node.limits.max_total_trials
-        if size is None and most is None:
+        is_grid, most = _kind(node.sampling_algorithm) == "grid", node.limits.max_total_trials
+        size = space.size() if is_grid else None
+        if not is_grid and most is None:
             problem = "must be given: only a grid has an end of its own"
             mistakes.append(Mistake("sweep.limits.max_total_trials", problem, "sweep.limits.max_total_trials=20"))
         total = min(bound for bound in (size, most, 10**9) if bound is not None)
@@ -229,7 +232,7 @@ def _strange_keys(space: Space, plain: Mapping[str, Any], fixed: Sequence[str], 
             continue
         if key in typed:
             problem = "is searched, and was given one value besides"
-            mistakes.append(Mistake(key, problem, f"leave out {key}=..., or ~sweep.search_space.{key}"))
+            mistakes.append(Mistake(key, problem, f"leave out {key}=..., or '{key}=choice(...)' with the one value"))
         if key not in groups and not is_there(plain, key) and key.split(".")[0] not in groups:
             near = nearest_key(key, flattened(plain))
             problem = "is no config key" + (f"; the nearest is {near}" if near else "")
