@@ -22,7 +22,7 @@ from lab.errors import Mistake, RequestError, listed, nearest
 from lab.keys import at, flattened, is_there, nearest_key
 from lab.request import Typed, quoted, split
 from lab.schema import Config
-from lab.typed_sweep import misread, strings, unswept, values
+from lab.typed_sweep import misread, strings_of, unswept, values_of
 
 Check = Callable[[DictConfig], object]
 EXTRAS = {"optuna": "optuna", "ray": "ray", "submitit_local": "submitit", "submitit_slurm": "submitit"}
@@ -131,7 +131,7 @@ def _unreadable(text: str, error: HydraException) -> Mistake:
 def _read_group(override: Override, options: list[str], judged: _Judged) -> None:
     group = override.key_or_group
     chosen: list[str] = []
-    for value in values(override):
+    for value in values_of(override):
         names = value if isinstance(value, list) else [value]
         for wrong in [name for name in names if str(name) not in options]:
             judged.mistakes.append(_no_choice(group, wrong, options))
@@ -173,7 +173,7 @@ def _read_key(override: Override, plain: Mapping[str, Any], judged: _Judged) -> 
         )
     elif there or override.is_add() or override.is_force_add():
         prefix = override.get_key_element()
-        values = [prefix] if override.is_delete() else [f"{prefix}={value}" for value in strings(override)]
+        values = [prefix] if override.is_delete() else [f"{prefix}={value}" for value in strings_of(override)]
         judged.sound.extend([values] if values else [])
     elif not any(_under(key, group) for group in judged.unread):
         judged.mistakes.append(_no_key(key, text, plain))

@@ -55,7 +55,7 @@ def misread(override: Override, plain: Mapping[str, Any], deleted: bool) -> Mist
     return None
 
 
-def strings(override: Override) -> list[str]:
+def strings_of(override: Override) -> list[str]:
     """The values to try, as text that Hydra reads back; the two ends of an interval."""
     if override.is_interval_sweep():
         interval = override.value()
@@ -65,7 +65,7 @@ def strings(override: Override) -> list[str]:
     return [override.get_value_element_as_str()]
 
 
-def values(override: Override) -> list[Any]:
+def values_of(override: Override) -> list[Any]:
     if override.is_discrete_sweep():
         return list(override.sweep_iterator())[:MOST_VALUES]
     return [override.value()]

@@ -55,9 +55,11 @@ class Toy:
             "-m",
             f"sweep={choice}",
         ]
+        preloads = any(word.startswith("hydra.launcher.preload=") for word in words)
+        light = [] if preloads else ["hydra.launcher.preload=[lab.run.train, lab.run.retest]"]
         environment = {**os.environ, "LAB_TOY": json.dumps(toy), "COLUMNS": "200"}
         return subprocess.Popen(
-            [*command, "trainer.max_epochs=4", "logger=csv", *words],
+            [*command, *light, "trainer.max_epochs=4", "logger=csv", *words],
             env=environment,
             start_new_session=True,
             stdout=subprocess.PIPE,
