@@ -234,9 +234,17 @@ sweep:
   early_termination: {type: bandit, slack_factor: 0.1, slack_amount: 0.1}
 """
     toy.write(wrong)
-    code, out = toy.run()
+    code, out = toy.run("sweep.study=../toy")
     assert code == 2
-    for said in ("4 mistakes", "optimizer.lr", "test/accuracy", "slack", "sweep.limits.max_total_trials"):
+    for said in (
+        "5 mistakes",
+        "sweep.study=../toy",
+        "try: sweep.study=toy",
+        "optimizer.lr",
+        "test/accuracy",
+        "slack",
+        "sweep.limits.max_total_trials",
+    ):
         assert said in out, out
     assert not Path("multirun").exists()
     assert "Traceback" not in out

@@ -1,6 +1,7 @@
 """What a sweep is to do, read from its config and command line, with every mistake found before the first trial."""
 
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ UNTOLD = (
 
 UNSEARCHED = ("objective", "sweep", "resume", "test", "hydra")
 """What trials are compared on, or what makes them trials."""
+_FOLDER, _UNSAFE = re.compile(r"\w[\w .-]*"), re.compile(r"[^\w.-]+")
 Read = TypeVar("Read")
 
 
@@ -87,6 +89,9 @@ def read(
     study = node.study or name
     if study is None:
         mistakes.append(Mistake("sweep.study", "a study has a name: it is resumed by it", "sweep.study=NAME"))
+    elif not _FOLDER.fullmatch(study):
+        problem = "names the study's folder in multirun/: letters, digits, spaces and _ . - only"
+        mistakes.append(Mistake("sweep.study", problem, f"sweep.study={_UNSAFE.sub('_', study).strip('_ .')}", study))
     sampler, total = None, 0
     if space is not None:
         mistakes += _strange_keys(space, plain, fixed, loader)
