@@ -22,10 +22,9 @@ from lab.errors import Mistake, RequestError, listed, nearest
 from lab.keys import at, flattened, is_there, nearest_key
 from lab.request import Typed, quoted, split
 from lab.schema import Config
+from lab.typed_sweep import misread, strings_of, unswept, values_of
 
 Check = Callable[[DictConfig], object]
-MOST_VALUES = 20
-"""Values of one sweep that are judged before it starts; each job is checked again when it starts."""
 EXTRAS = {"optuna": "optuna", "ray": "ray", "submitit_local": "submitit", "submitit_slurm": "submitit"}
 """Extras that bring a launcher or sweeper of Hydra's."""
 
@@ -47,6 +46,7 @@ class _Judged:
     groups: list[list[str]] = field(default_factory=list)
     keys: list[Override] = field(default_factory=list)
     sound: list[list[str]] = field(default_factory=list)
+    deleted: set[str] = field(default_factory=set)
     unread: list[str] = field(default_factory=list)
     """Groups whose choice has no near one: keys below them cannot be judged."""
     mistakes: list[Mistake] = field(default_factory=list)
@@ -106,6 +106,8 @@ def _read(text: str, typed: Typed, judged: _Judged, name: str, search_path: list
     elif options and not override.is_hydra_override() and _goes_on(typed):
         problem = "a run that exists keeps its parts; only single keys of it can change"
         judged.mistakes.append(Mistake(override.key_or_group, problem, f"leave out {text}", text.partition("=")[2]))
+    elif (mistake := unswept(override, typed.multirun)) is not None:
+        judged.mistakes.append(mistake)
     elif options and not override.is_delete():
         _read_group(override, [option for option in options if not option.startswith("_")], judged)
     else:
@@ -129,7 +131,7 @@ def _unreadable(text: str, error: HydraException) -> Mistake:
 def _read_group(override: Override, options: list[str], judged: _Judged) -> None:
     group = override.key_or_group
     chosen: list[str] = []
-    for value in _values(override):
+    for value in values_of(override):
         names = value if isinstance(value, list) else [value]
         for wrong in [name for name in names if str(name) not in options]:
             judged.mistakes.append(_no_choice(group, wrong, options))
@@ -161,13 +163,17 @@ def _read_key(override: Override, plain: Mapping[str, Any], judged: _Judged) -> 
     """Whether the key can be set on the config that the groups make; what `+` adds is left to `lab.config.check`."""
     key, text = override.key_or_group, None if override.is_delete() else override.get_value_string()
     there = is_there(plain, key) or key == "hydra" or key.startswith(("hydra.", "hydra/"))
-    if override.is_add() and is_there(plain, key) and not override.is_force_add():
+    deleted = key in judged.deleted
+    judged.deleted |= {key} if override.is_delete() else set()
+    if (mistake := misread(override, plain, deleted)) is not None:
+        judged.mistakes.append(mistake)
+    elif override.is_add() and is_there(plain, key) and not (override.is_force_add() or deleted):
         judged.mistakes.append(
             Mistake(f"+{key}", "this key exists already; without the + it is set", f"{key}={text}", text)
         )
     elif there or override.is_add() or override.is_force_add():
         prefix = override.get_key_element()
-        values = [prefix] if override.is_delete() else [f"{prefix}={value}" for value in _strings(override)]
+        values = [prefix] if override.is_delete() else [f"{prefix}={value}" for value in strings_of(override)]
         judged.sound.extend([values] if values else [])
     elif not any(_under(key, group) for group in judged.unread):
         judged.mistakes.append(_no_key(key, text, plain))
@@ -228,22 +234,6 @@ def _composed(name: str, overrides: Sequence[str]) -> DictConfig | Mistake:
             line.strip() for line in lines if line.strip() and not line.lstrip().startswith(("full_key", "object_type"))
         ]
         return Mistake("", "; ".join(said), "python train.py --info defaults")
-
-
-def _strings(override: Override) -> list[str]:
-    """The values to try, as text that Hydra reads back; the two ends of an interval."""
-    if override.is_interval_sweep():
-        interval = override.value()
-        return [str(getattr(interval, "start")), str(getattr(interval, "end"))]  # noqa: B009
-    if override.is_discrete_sweep():
-        return list(override.sweep_string_iterator())[:MOST_VALUES]
-    return [override.get_value_element_as_str()]
-
-
-def _values(override: Override) -> list[Any]:
-    if override.is_discrete_sweep():
-        return list(override.sweep_iterator())[:MOST_VALUES]
-    return [override.value()]
 
 
 def _under(key: str, parent: str) -> bool:

@@ -43,8 +43,8 @@ class Toy:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(sweep)
 
-    def begin(self, *words: str, inside: Sequence[str] = (), **toy: Any) -> subprocess.Popen[str]:
-        """Start the command. inside: a command that runs another; toy: see toy_train.py."""
+    def begin(self, *words: str, inside: Sequence[str] = (), choice: str = "toy", **toy: Any) -> subprocess.Popen[str]:
+        """Start the command. inside: a command that runs another; choice: of a sweep; toy: see toy_train.py."""
         command = [
             *inside,
             sys.executable,
@@ -53,11 +53,13 @@ class Toy:
             "--config-dir",
             "conf",
             "-m",
-            "sweep=toy",
+            f"sweep={choice}",
         ]
+        preloads = any(word.startswith("hydra.launcher.preload=") for word in words)
+        light = [] if preloads else ["hydra.launcher.preload=[lab.run.train, lab.run.retest]"]
         environment = {**os.environ, "LAB_TOY": json.dumps(toy), "COLUMNS": "200"}
         return subprocess.Popen(
-            [*command, "trainer.max_epochs=4", "logger=csv", *words],
+            [*command, *light, "trainer.max_epochs=4", "logger=csv", *words],
             env=environment,
             start_new_session=True,
             stdout=subprocess.PIPE,

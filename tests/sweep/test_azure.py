@@ -124,3 +124,9 @@ def test_a_metric_that_is_not_ours_asks_for_its_name_here(job) -> None:  # type:
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="there is no such file"):
         read_job(tmp_path / "none.yaml", {}, None)
+
+
+def test_a_test_metric_is_refused_beside_the_rest(job) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(RequestError) as caught:
+        read_job(job(STANDARD), {"regrate": "optimizer.weight_decay"}, "test/accuracy")
+    assert {mistake.key for mistake in caught.value.mistakes} == {"sweep.keys.regrate", "sweep.metric"}

@@ -7,7 +7,7 @@ import pytest
 
 from lab.errors import RequestError
 from lab.schema import Sweep
-from lab.sweep.plan import with_job
+from lab.sweep.plan import told, with_job
 
 JOB = """
 type: sweep
@@ -40,3 +40,10 @@ def test_without_a_file_the_node_stays_and_its_keys_are_refused() -> None:
     assert with_job(node(study="a")) == node(study="a")
     with pytest.raises(RequestError, match=r"sweep\.metric"):
         with_job(node(metric="val/accuracy"))
+
+
+def test_a_study_remembers_what_changes_results_and_forgets_where_things_are_kept() -> None:
+    cache = {"dir": "~/.cache/lab", "max_gib": 20, "frozen": True, "dtype": "bf16"}
+    callbacks = {"progress": {"refresh": 5}, "freeze": {"layers": 2}}
+    plain = {"cache": cache, "logger": {"csv": {}}, "sweep": {"study": "a"}, "callbacks": callbacks, "run_name": "x"}
+    assert told(plain) == {"cache.frozen": True, "cache.dtype": "bf16", "callbacks.freeze.layers": 2}

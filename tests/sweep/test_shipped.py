@@ -1,10 +1,12 @@
 """Every file of conf/sweep/ is sound as a whole: its blocks can be read, its first trials pass the check."""
 
+import json
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
@@ -97,3 +99,22 @@ def test_sweepers_that_are_not_ours(name: str, sweeper: str) -> None:
         composed = compose("config", [f"sweep={name}"], return_hydra_config=True)
     assert str(composed.hydra.sweeper._target_).endswith(sweeper)
     assert composed.hydra.sweeper.params
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "jobs"), [("optuna", ["hydra.sweeper.n_trials=3", "hydra.sweeper.n_jobs=2"], 3), ("basic", [], 4)]
+)
+def test_they_work_with_train_py(toy: Any, name: str, words: list[str], jobs: int) -> None:
+    """The files as they are shipped, each job in a process of its own."""
+    if name == "optuna":
+        pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
+    folder = "hydra.sweep.dir=there"
+    process = toy.begin(folder, *words, choice=name, epoch_s=0)
+    out, _ = process.communicate(timeout=100)
+    assert process.returncode == 0, out
+    records = [json.loads(path.read_text()) for path in sorted(Path("there").glob("*/run.json"))]
+    assert [one["sweep"]["trial"] for one in records] == list(range(jobs))
+    assert {one["status"] for one in records} == {"completed"}
+    if name == "optuna":
+        best = yaml.safe_load(Path("there/optimization_results.yaml").read_text())
+        assert best["best_value"] == max(one["objective"]["value"] for one in records)

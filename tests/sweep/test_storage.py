@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import optuna
@@ -99,3 +100,24 @@ def test_locks_are_let_go_by_a_kill(holder: subprocess.Popen[str], monkeypatch: 
     assert time.monotonic() - began < 20, "Optuna's own lock file would be waited for 30 s"
     with sole_controller(Path("study.lock"), "toy"):
         assert Path("study.lock").read_text() == str(os.getpid())
+
+
+def test_reports_and_ends_are_flushed_to_the_disk_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, storage = study(tmp_path / "journal.log")
+    flushes: list[int] = []
+    monkeypatch.setattr(storages.os, "fsync", flushes.append)
+
+    def flushed(act: Callable[[], object]) -> int:
+        before = len(flushes)
+        act()
+        return len(flushes) - before
+
+    law = {"x": optuna.distributions.FloatDistribution(0, 1)}
+    trial = one.ask(law)
+    assert flushed(lambda: trial.set_user_attr("a", 1)) == 0
+    assert flushed(lambda: trial.report(0.5, 1)) == 1
+    assert flushed(lambda: one.tell(trial, 0.5)) == 1
+    assert flushed(lambda: requeue(storage, "toy", one.ask(law).number)) == 1
+    assert [other.user_attrs for other in study(tmp_path / "journal.log")[0].trials] == [{"a": 1}, {}]

@@ -192,14 +192,16 @@ def test_another_space_goal_or_setting_is_refused(toy: Any) -> None:
     assert toy.run("sweep.limits.max_total_trials=1", epoch_s=0)[0] == 0
     saved = yaml.safe_load(Path("multirun/toy/study.yaml").read_text())
     assert saved["objective"] == {"primary_metric": "val/f1_macro", "goal": "maximize"}
-    for words, said in (
-        (["optimizer.weight_decay=choice(0.1,0.2)"], "sweep.search_space: differs"),
-        (["sweep.objective={primary_metric: val/loss, goal: minimize}"], "sweep.objective: differs"),
-        (["data.batch_size=8"], "data.batch_size"),
-    ):
-        code, out = toy.run(*words)
-        assert (code, said in out) == (2, True), out
+    other = ["optimizer.weight_decay=choice(0.1,0.2)", "sweep.objective={primary_metric: val/loss, goal: minimize}"]
+    code, out = toy.run(*other, "data.batch_size=8", "cache.dtype=fp32")
+    assert code == 2, out
+    for said in ("sweep.search_space: differs", "sweep.objective: differs", "data.batch_size=8 (was 64)"):
+        assert said in out, out
+    assert "cache.dtype=fp32 (was auto)" in out
     assert len(toy.trials()) == 1
+    code, out = toy.run("cache.max_gib=1", "callbacks.progress.refresh=5", "sweep.limits.max_total_trials=2", epoch_s=0)
+    assert code == 0, out
+    assert len(toy.trials()) == 2
 
 
 @pytest.mark.parametrize("by", ["typed", "file"])
@@ -232,9 +234,17 @@ sweep:
   early_termination: {type: bandit, slack_factor: 0.1, slack_amount: 0.1}
 """
     toy.write(wrong)
-    code, out = toy.run()
+    code, out = toy.run("sweep.study=../toy")
     assert code == 2
-    for said in ("4 mistakes", "optimizer.lr", "test/accuracy", "slack", "sweep.limits.max_total_trials"):
+    for said in (
+        "5 mistakes",
+        "sweep.study=../toy",
+        "try: sweep.study=toy",
+        "optimizer.lr",
+        "test/accuracy",
+        "slack",
+        "sweep.limits.max_total_trials",
+    ):
         assert said in out, out
     assert not Path("multirun").exists()
     assert "Traceback" not in out

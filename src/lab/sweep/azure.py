@@ -152,6 +152,9 @@ def _objective(given: Mapping[str, Any], metric: str | None, mistakes: list[Mist
             f"the file's primary metric {primary!r} is not one that is logged here; sweep.metric names which it is"
         )
         mistakes.append(Mistake("sweep.metric", problem, f"sweep.metric=val/{primary.lower() or 'f1_macro'}"))
+    if metric is not None and metric.startswith("test/"):
+        problem = "a choice made on test rows spoils the test score; trials are compared on validation rows"
+        mistakes.append(Mistake("sweep.metric", problem, f"sweep.metric=val/{metric.removeprefix('test/')}", metric))
     return {"primary_metric": metric or primary, "goal": goal}
 
 

@@ -90,12 +90,12 @@ def _same(saved: dict[str, Any], plan: Plan) -> None:
         mistakes.append(Mistake("sweep.objective", f"differs from the study's: {was}", remedy))
     settings, searched = saved["settings"], set(plan.space.hydra_keys())
     changed = [
-        key
+        f"{key}={plan.settings.get(key)} (was {settings.get(key)})"
         for key in sorted({*settings, *plan.settings})
         if settings.get(key) != plan.settings.get(key) and key not in searched
     ]
     if changed:
-        problem = f"differ from the settings the study was begun with: {listed(changed)}"
+        problem = f"other settings than the study was begun with: {listed(changed)}"
         mistakes.append(Mistake("", problem, remedy))
     if mistakes:
         raise RequestError(mistakes)
@@ -122,7 +122,7 @@ def _swept(
     launcher = Plugins.instance().instantiate_launcher(context, task, config)
     study, peers = _study(storage, plan, folder, beats=isinstance(launcher, ProcessLauncher))
     pool = (
-        launcher.pool(plan.limits.max_concurrent_trials, plan.total)
+        launcher.pool(plan.limits.max_concurrent_trials, plan.total, plan.fixed)
         if isinstance(launcher, ProcessLauncher)
         else LauncherPool(launcher, plan, folder, storage)
     )

@@ -17,6 +17,7 @@ from omegaconf import DictConfig, open_dict
 
 from lab.errors import RunError
 from lab.sweep import reporter
+from lab.sweep.compose import composed
 
 OUTPUT = "output.log"
 """What a job prints, in its folder."""
@@ -35,13 +36,22 @@ class Interrupted(RunError):
     """A job was stopped from outside: nothing is wrong with it."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class HydraWork:
-    """What a child does with a `Job`. The fork inherits this, so nothing of it has to be picklable."""
+    """What a child does with a `Job`. The fork inherits this, so nothing of it has to be picklable.
+
+    fixed: overrides that every job begins with.
+    """
 
     context: HydraContext
     task: TaskFunction
     config: DictConfig
+    fixed: Sequence[str] = ()
+    base: DictConfig | None = None
+
+    def prepare(self) -> None:
+        """Compose what the jobs have in common, once, in the server that they are forked from."""
+        self.base = self.context.config_loader.load_sweep_config(self.config, list(self.fixed))
 
     def __call__(self, job: Job, connection: Connection) -> JobReturn:
         reporter.connect(connection)
@@ -53,7 +63,7 @@ class HydraWork:
             return failed(job, error)
 
     def _run(self, job: Job) -> JobReturn:
-        config = self.context.config_loader.load_sweep_config(self.config, list(job.overrides))
+        config = composed(self.context.config_loader, self.config, self.base, self.fixed, job.overrides)
         with open_dict(config):
             config.hydra.job.id = str(job.number)
             config.hydra.job.num = job.number

@@ -1,6 +1,7 @@
 """What a sweep is to do, read from its config and command line, with every mistake found before the first trial."""
 
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +24,17 @@ from lab.sweep.space import Space, parse_space
 
 log = logging.getLogger(__name__)
 MODES: dict[str, Goal] = {"max": "maximize", "min": "minimize"}
-UNTOLD = ("sweep", "logger", "cache", "resume", "test", "run_name", "tags", "objective")
-"""Keys that may differ when a study is resumed, or that are held to apart."""
+UNTOLD = (
+    "sweep", "objective", "resume", "test", "run_name", "tags", "logger", "cache.dir", "cache.max_gib",
+    "callbacks.progress", "callbacks.curves",
+)  # fmt: skip
+"""Keys that may differ when a study is resumed, with all below them, or that are held to apart. What a cache keeps
+(`cache.frozen`, `cache.dtype`) shows in results; where it is kept does not.
+"""
 
 UNSEARCHED = ("objective", "sweep", "resume", "test", "hydra")
 """What trials are compared on, or what makes them trials."""
+_FOLDER, _UNSAFE = re.compile(r"\w[\w .-]*"), re.compile(r"[^\w.-]+")
 Read = TypeVar("Read")
 
 
@@ -82,13 +89,16 @@ def read(
     study = node.study or name
     if study is None:
         mistakes.append(Mistake("sweep.study", "a study has a name: it is resumed by it", "sweep.study=NAME"))
+    elif not _FOLDER.fullmatch(study):
+        problem = "names the study's folder in multirun/: letters, digits, spaces and _ . - only"
+        mistakes.append(Mistake("sweep.study", problem, f"sweep.study={_UNSAFE.sub('_', study).strip('_ .')}", study))
     sampler, total = None, 0
     if space is not None:
         mistakes += _strange_keys(space, plain, fixed, loader)
         sampler = _collected(mistakes, lambda: build(node.sampling_algorithm or "random", space, goal))
-        size = space.size() if _kind(node.sampling_algorithm) == "grid" else None
-        most = node.limits.max_total_trials
-        if size is None and most is None:
+        is_grid, most = _kind(node.sampling_algorithm) == "grid", node.limits.max_total_trials
+        size = space.size() if is_grid else None
+        if not is_grid and most is None:
             problem = "must be given: only a grid has an end of its own"
             mistakes.append(Mistake("sweep.limits.max_total_trials", problem, "sweep.limits.max_total_trials=20"))
         total = min(bound for bound in (size, most, 10**9) if bound is not None)
@@ -106,7 +116,6 @@ def read(
         "early_termination": node.early_termination,
         "limits": node.limits.model_dump(),
     }
-    told = {key: value for key, value in flattened(plain).items() if key.split(".")[0] not in UNTOLD}
     return Plan(
         study=study,
         folder=folder or Path("multirun") / study,
@@ -120,10 +129,19 @@ def read(
         confirm=node.confirm,
         storage=node.storage,
         fixed=(*without_sweep_file(fixed, loader), f"objective.metric={metric}", f"objective.mode={mode}"),
-        settings=told,
+        settings=told(plain),
         blocks=blocks,
         seed=config.seed,
     )
+
+
+def told(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings, by dotted key, that a study must be resumed with: all but UNTOLD."""
+    return {
+        key: value
+        for key, value in flattened(plain).items()
+        if not any(key == left or key.startswith(f"{left}.") for left in UNTOLD)
+    }
 
 
 def with_job(node: Sweep) -> Sweep:
@@ -219,7 +237,7 @@ def _strange_keys(space: Space, plain: Mapping[str, Any], fixed: Sequence[str], 
             continue
         if key in typed:
             problem = "is searched, and was given one value besides"
-            mistakes.append(Mistake(key, problem, f"leave out {key}=..., or ~sweep.search_space.{key}"))
+            mistakes.append(Mistake(key, problem, f"leave out {key}=..., or '{key}=choice(...)' with the one value"))
         if key not in groups and not is_there(plain, key) and key.split(".")[0] not in groups:
             near = nearest_key(key, flattened(plain))
             problem = "is no config key" + (f"; the nearest is {near}" if near else "")

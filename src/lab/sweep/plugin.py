@@ -54,15 +54,18 @@ class ProcessLauncher(Launcher):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.context, self.task, self.config = hydra_context, task_function, config
 
-    def pool(self, slots: int | None, most: int) -> "Pool":
-        """The processes to run jobs in, `slots` at once or as configured, at most `most`. Nothing is started yet."""
+    def pool(self, slots: int | None, most: int, fixed: Sequence[str] = ()) -> "Pool":
+        """The processes to run jobs in, `slots` at once or as configured, at most `most`. Nothing is started yet.
+
+        fixed: overrides that every job begins with.
+        """
         from lab.sweep.jobs import HydraWork
         from lab.sweep.processes import Pool, num_slots, visible_gpus
 
         gpus, cpus = visible_gpus(os.environ), len(os.sched_getaffinity(0))
         slots = min(num_slots(slots or self.slots, len(gpus), cpus), most)
-        work = HydraWork(self.context, self.task, self.config)
-        return Pool(work, slots, self.preload, gpus, max(1, cpus // slots))
+        work = HydraWork(self.context, self.task, self.config, fixed)
+        return Pool(work, slots, self.preload, gpus, max(1, cpus // slots), work.prepare if fixed else None)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         from lab.sweep.jobs import Job

@@ -70,7 +70,7 @@ class Pool:
 
     work: called in the child as `work(job, connection)`, inherited by the fork and so never pickled; what it returns
     is. slots: jobs at once; preload: modules the server imports; gpus: names for CUDA_VISIBLE_DEVICES, shared out one
-    a slot; threads: of each job's libraries.
+    a slot; threads: of each job's libraries; prepare: called in the server before the first job.
     """
 
     work: Callable[[Any, Connection], Any]
@@ -78,6 +78,7 @@ class Pool:
     preload: Sequence[str] = ()
     gpus: Sequence[str] = ()
     threads: int | None = None
+    prepare: Callable[[], object] | None = None
     running: dict[int, _Running] = field(default_factory=dict)
     _server: socket.socket | None = None
     _pid: int = 0
@@ -149,7 +150,7 @@ class Pool:
         controller, self._pid = os.getpid(), os.fork()
         if self._pid == 0:
             ours.close()
-            server.serve(theirs, self.work, self.preload, self.threads, controller)
+            server.serve(theirs, self.work, self.preload, self.threads, controller, self.prepare)
         theirs.close()
         self._server = ours
 
@@ -195,7 +196,7 @@ class Pool:
             return self._server_lost()
         message = server.unpack(packet)
         if "broken" in message:
-            raise RunError(f"the trials' server could not import what they need: {message['broken']}")
+            raise RunError(f"the trials' server could not make ready what they need: {message['broken']}")
         status, number = int(message["status"]), int(message["ended"])
         return self._gone(number, _how_it_died(status), self._who(number, status))
 

@@ -41,7 +41,14 @@ def unpack(packet: bytes) -> dict[str, Any]:
     return message
 
 
-def serve(link: socket.socket, work: Work, preload: Sequence[str], threads: int | None, controller: int) -> NoReturn:
+def serve(
+    link: socket.socket,
+    work: Work,
+    preload: Sequence[str],
+    threads: int | None,
+    controller: int,
+    prepare: Callable[[], object] | None = None,
+) -> NoReturn:
     """Serve until the controller is gone, then end with every child."""
     try:
         _die_with(controller)
@@ -55,6 +62,8 @@ def serve(link: socket.socket, work: Work, preload: Sequence[str], threads: int 
         try:
             for name in preload:
                 importlib.import_module(name)
+            if prepare is not None:
+                prepare()
         except Exception:
             link.send(pack({"broken": traceback.format_exc()[-PACKET // 2 :]}))
             raise

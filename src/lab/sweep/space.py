@@ -20,6 +20,7 @@ from lab.sweep.expressions import KINDS, law_of_block, law_of_override, sweep_of
 from lab.sweep.laws import AtU, Choice, Law, Uniform
 
 KEY = "sweep.search_space"
+EXAMPLE = "'optimizer.lr=tag(log,interval(1e-4,1e-2))'; an Azure job's: sweep.file=job.yaml"
 _SAFE = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
 _WORDS = ("null", "true", "false", "nan", "inf")
 
@@ -139,7 +140,7 @@ def parse_space(block: Mapping[str, Any]) -> Space:
     """
     mistakes: list[Mistake] = []
     if not isinstance(block, Mapping) or not block:
-        raise RequestError(Mistake(KEY, "must name at least one parameter", "optimizer.lr: {type: ...}", block or None))
+        raise RequestError(Mistake(KEY, "must name at least one parameter", EXAMPLE, block or None))
     parameters = [one for key, given in block.items() for one in _parameters(str(key), str(key), given, None, mistakes)]
     space = Space(tuple(sorted(parameters, key=lambda one: one.name)))
     mistakes += _set_twice(space)

@@ -1,0 +1,71 @@
+"""What is typed of a sweep and means something else to Hydra: told before Hydra takes it at its word.
+
+Hydra merges a mapping into the one of the sweep file and adds no keys, and it reads the dots of a parameter's name as a
+path. Without `-m` it takes no notice of a sweep at all.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hydra.core.override_parser.types import Override
+
+from lab.errors import Mistake, listed
+from lab.keys import at, is_there
+
+MOST_VALUES = 20
+"""Values of one sweep that are judged before it starts; each job is checked again when it starts."""
+
+BLOCKS = ("sweep.early_termination", "sweep.sampling_algorithm")
+SPACE = "sweep.search_space"
+
+
+def unswept(override: Override, multirun: bool) -> Mistake | None:
+    """A sweep that one run would take no notice of."""
+    value = override.value()
+    if override.key_or_group != "sweep" or value is None or multirun or override.is_delete():
+        return None
+    return Mistake(
+        "sweep", "is for many runs, which need -m; one run takes no notice of it", f"-m sweep={value}", value
+    )
+
+
+def misread(override: Override, plain: Mapping[str, Any], deleted: bool) -> Mistake | None:
+    """A block that cannot be merged into the file's, or a parameter that cannot be named by path.
+
+    plain: the config without the override; deleted: whether the key was taken out of it.
+    """
+    key = override.key_or_group
+    text = "" if override.is_delete() else override.get_value_string()
+    if key.startswith(f"{SPACE}."):
+        name = key.removeprefix(f"{SPACE}.")
+        problem = "a parameter's own dots are no path; its law is typed as the value of its key"
+        return Mistake(key, problem, f"'{name}=interval(0.1,0.5)', or '{name}=choice(0.1)' to hold it", text or None)
+    if override.is_delete() or override.is_sweep_override() or deleted or not is_there(plain, key):
+        return None
+    old, new = at(plain, key), override.value()
+    if not isinstance(old, Mapping) or not isinstance(new, Mapping):
+        return None
+    strange = [name for name in map(str, new) if name not in old]
+    if key == SPACE and strange:
+        problem = f"a mapping is merged into the file's, which has no {listed(strange)}"
+        return Mistake(key, problem, f"'{strange[0]}=interval(0.1,0.5)', the law as the value of the key")
+    if key in BLOCKS and (strange or new.get("type", old.get("type")) != old.get("type")):
+        problem = f"a mapping is merged into the file's, {dict(old)}; to put it in its place, take that out first"
+        return Mistake(key, problem, f"'~{key}' '+{key}={text}'")
+    return None
+
+
+def strings_of(override: Override) -> list[str]:
+    """The values to try, as text that Hydra reads back; the two ends of an interval."""
+    if override.is_interval_sweep():
+        interval = override.value()
+        return [str(getattr(interval, "start")), str(getattr(interval, "end"))]  # noqa: B009
+    if override.is_discrete_sweep():
+        return list(override.sweep_string_iterator())[:MOST_VALUES]
+    return [override.get_value_element_as_str()]
+
+
+def values_of(override: Override) -> list[Any]:
+    if override.is_discrete_sweep():
+        return list(override.sweep_iterator())[:MOST_VALUES]
+    return [override.value()]

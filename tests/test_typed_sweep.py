@@ -1,0 +1,66 @@
+"""What Hydra would take otherwise than a person means it, said with what to type instead, which then works."""
+
+from pathlib import Path
+
+import pytest
+
+from lab.composition import mistakes
+from lab.errors import Mistake
+from lab.request import parse
+
+CONF = Path(__file__).parent.parent / "conf"
+TRUNCATION = "{type: truncation_selection, truncation_percentage: 20}"
+
+
+def found(*line: str) -> dict[str, Mistake]:
+    return {mistake.key: mistake for mistake in mistakes(parse(["train.py", *line]), CONF)}
+
+
+def test_a_sweep_needs_m() -> None:
+    judged = found("sweep=text")
+    assert list(judged) == ["sweep"]
+    assert judged["sweep"].remedy == "-m sweep=text"
+    assert found("-m", "sweep=text") == {}
+
+
+@pytest.mark.parametrize(
+    ("key", "typed"),
+    [
+        ("sweep.early_termination", TRUNCATION),
+        ("sweep.early_termination", "{type: median_stopping}"),
+        ("sweep.sampling_algorithm", "{type: tpe, seed: 1, num_random: 3}"),
+    ],
+)
+def test_a_block_of_another_kind_is_not_merged_into_the_files(key: str, typed: str) -> None:
+    judged = found("-m", "sweep=text", f"{key}={typed}")
+    assert list(judged) == [key]
+    assert "is merged" in judged[key].problem
+    assert judged[key].remedy.startswith(f"'~{key}' '+{key}={{type:")
+    assert found("-m", "sweep=text", f"~{key}", f"+{key}={typed}") == {}
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "sweep.early_termination={delay_evaluation: 3}",
+        "sweep.early_termination=median_stopping",
+        "sweep.search_space={optimizer.lr: {low: 1e-5}}",
+        "optimizer.lr=choice(1e-3)",
+    ],
+)
+def test_what_hydra_merges_or_replaces_passes(typed: str) -> None:
+    assert found("-m", "sweep=text", typed) == {}
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "sweep.search_space.optimizer.lr={low: 1e-5}",
+        "~sweep.search_space.optimizer.lr",
+        "sweep.search_space={optimizer.weight_decay: {type: choice, values: [0.1]}}",
+    ],
+)
+def test_a_parameter_is_named_by_the_value_of_its_key(typed: str) -> None:
+    (mistake,) = found("-m", "sweep=text", typed).values()
+    assert mistake.key.startswith("sweep.search_space")
+    assert "=interval(" in mistake.remedy
