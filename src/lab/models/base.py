@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lab.models.optim import adamw, multiplier, parameter_groups, schedule
+from lab.models.text_encoder import TextEncoder
 from lab.schema import Optimizer as OptimizerConfig
 from lab.schema import Scheduler
 
@@ -120,3 +121,12 @@ class Task(pl.LightningModule, ABC):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.tallies["train"].restore(checkpoint["train_tally"])
+
+
+class TextTask(Task):
+    """A task over an encoder of texts, whatever it makes of them: what freezing and adapters act on is the encoder."""
+
+    encoder: TextEncoder
+
+    def freezable(self) -> tuple[list[nn.Module], list[nn.Module]]:
+        return self.encoder.embeddings, self.encoder.layers

@@ -1,4 +1,5 @@
 """What every encoder of texts is to the rest: ids and mask in, one vector a text out, and the parts freezing acts on.
+Some also give a vector a token (`TokenEncoder`), some can be cut between layers (`CuttableEncoder`).
 
 Also the names of the files that describe tokenizer and encoder in a run folder, beside the config and the checkpoint.
 """
@@ -34,6 +35,14 @@ class TextEncoder(nn.Module, ABC):
     @abstractmethod
     def save_architecture(self, folder: Path) -> None:
         """Write what it takes, beside the model's config and tokenizer, to build this encoder again without weights."""
+
+
+class TokenEncoder(TextEncoder):
+    """An encoder that has a vector for each token, of which `forward` makes one for the text."""
+
+    @abstractmethod
+    def hidden(self, ids: Tensor, mask: Tensor, segments: Tensor | None = None) -> Tensor:
+        """(B, L, dimension). segments (B, L) int64: 0 or 1, which text of a pair a token is of, for those that ask."""
 
 
 class CuttableEncoder(TextEncoder):

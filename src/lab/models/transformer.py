@@ -28,7 +28,7 @@ from lab.models.architecture import known, unlike
 from lab.models.families import FAMILIES, Family
 from lab.models.hub import locate
 from lab.models.pooling import Pooling, pool
-from lab.models.text_encoder import ARCHITECTURE_FILE, CuttableEncoder
+from lab.models.text_encoder import ARCHITECTURE_FILE, CuttableEncoder, TokenEncoder
 from lab.record import write_whole
 from lab.schema import Encoder
 
@@ -48,8 +48,8 @@ _HEADS = re.compile(
 """Tensors of a checkpoint that belong to what it was trained for, not to the encoder."""
 
 
-class TransformerEncoder(CuttableEncoder):
-    """A transformers model and a pooling: ids and mask (B, L) -> (B, D)."""
+class TransformerEncoder(CuttableEncoder, TokenEncoder):
+    """A transformers model and a pooling: ids and mask (B, L) -> (B, D), or (B, L, D) before it is pooled."""
 
     def __init__(self, transformer: PreTrainedModel, pooling: Pooling) -> None:
         super().__init__()
@@ -59,8 +59,13 @@ class TransformerEncoder(CuttableEncoder):
         self.whole = self._family.whole
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        hidden = self.transformer(input_ids=ids, attention_mask=mask.to(ids.dtype)).last_hidden_state
-        return pool(hidden, mask, self.pooling)
+        return pool(self.hidden(ids, mask), mask, self.pooling)
+
+    def hidden(self, ids: Tensor, mask: Tensor, segments: Tensor | None = None) -> Tensor:
+        tells = segments is not None and getattr(self.transformer.config, "type_vocab_size", 0) > 1
+        types = {"token_type_ids": segments} if tells else {}
+        hidden: Tensor = self.transformer(input_ids=ids, attention_mask=mask.to(ids.dtype), **types).last_hidden_state
+        return hidden
 
     def signature(self) -> str:
         config = self.transformer.config
