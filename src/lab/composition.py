@@ -36,8 +36,10 @@ CHOICES = {
     "maintenance": "maintenance",
     "encoder": "tiny",
     "ngram": "ngram",
+    "none": "none",
+    "lora": "lora",
 }
-"""A choice of the group for each kind of data and model."""
+"""A choice of the group for each kind of data, model and method of fine-tuning (the first of a schema's kinds)."""
 
 
 @dataclass
@@ -190,7 +192,7 @@ def _no_key(key: str, text: str | None, plain: Mapping[str, Any]) -> Mistake:
 def _homes(key: str) -> list[str]:
     """Choices of a group that do have this key, where the one that was made has not."""
     group, _, rest = key.partition(".")
-    if group not in ("data", "model"):
+    if group not in ("data", "model", "peft"):
         return []
     kinds = get_args(Config.model_fields[group].annotation)
     choices = [

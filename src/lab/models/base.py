@@ -63,6 +63,10 @@ class Task(pl.LightningModule, ABC):
     def freezable(self) -> tuple[list[nn.Module], list[nn.Module]]:
         """Embedding modules, and the encoder's layers from the input up."""
 
+    def held(self) -> list[nn.Parameter]:
+        """Parameters that never train, whatever is frozen or thawed."""
+        return []
+
     @abstractmethod
     def loss(self, batch: Any) -> Tensor:
         """The batch's part of its accumulation window's loss: the parts of a window add up. Adds nothing to a tally."""
@@ -70,7 +74,9 @@ class Task(pl.LightningModule, ABC):
     def make_optimizer(self) -> Optimizer:
         embeddings, layers = self.freezable()
         plan = self.training_plan
-        return adamw(parameter_groups(self, embeddings, layers, plan.optimizer), plan.optimizer, self.device)
+        held = {id(parameter) for parameter in self.held()}
+        parameters = [parameter for parameter in self.parameters() if id(parameter) not in held]
+        return adamw(parameter_groups(parameters, embeddings, layers, plan.optimizer), plan.optimizer, self.device)
 
     def configure_optimizers(self) -> Any:
         optimizer = self.make_optimizer()
@@ -130,3 +136,6 @@ class TextTask(Task):
 
     def freezable(self) -> tuple[list[nn.Module], list[nn.Module]]:
         return self.encoder.embeddings, self.encoder.layers
+
+    def held(self) -> list[nn.Parameter]:
+        return self.encoder.held()

@@ -13,6 +13,11 @@ TOKENIZER_FILE = "lab_tokenizer.json"
 ARCHITECTURE_FILE = "architecture.json"
 
 
+def is_adapter(name: str) -> bool:
+    """Whether the parameter of this name belongs to an adapter, as PEFT names them."""
+    return ".lora_" in name
+
+
 class TextEncoder(nn.Module, ABC):
     """ids (B, L) int64 and mask (B, L) bool -> (B, dimension)."""
 
@@ -35,6 +40,15 @@ class TextEncoder(nn.Module, ABC):
     @abstractmethod
     def save_architecture(self, folder: Path) -> None:
         """Write what it takes, beside the model's config and tokenizer, to build this encoder again without weights."""
+
+    def checkpoint_gradients(self) -> bool:
+        """From now on keep only what enters each layer for the backward pass, and compute the rest again; whether that
+        is possible."""
+        return False
+
+    def held(self) -> list[nn.Parameter]:
+        """Parameters that never train, whatever is frozen or thawed: those below adapters."""
+        return []
 
 
 class TokenEncoder(TextEncoder):

@@ -102,6 +102,11 @@ class TransformerEncoder(CuttableEncoder, TokenEncoder):
     def _family(self) -> Family:
         return FAMILIES[self.transformer.config.model_type]
 
+    def checkpoint_gradients(self) -> bool:
+        if self.transformer.supports_gradient_checkpointing:
+            self.transformer.gradient_checkpointing_enable({"use_reentrant": False})
+        return bool(self.transformer.supports_gradient_checkpointing)
+
     def save_architecture(self, folder: Path) -> None:
         text = self.transformer.config.to_json_string(use_diff=False)
         write_whole(folder / ARCHITECTURE_FILE, lambda aside: aside.write_text(text, encoding="utf-8"))

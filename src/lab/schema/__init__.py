@@ -25,11 +25,13 @@ from lab.schema.data import Columned, Data, Files, Hub, Imdb, Labelled, Leaks, M
 from lab.schema.loggers import Empty, Loggers, Mlflow, Wandb
 from lab.schema.models import Encoder, Model, Ngram
 from lab.schema.node import Mode, Node, NonNegativeInt
+from lab.schema.peft import Adapters, Peft, Whole
 from lab.schema.sweep import Confirm, Limits, Sweep
 from lab.schema.training import Cache, Loss, Optimizer, Scheduler, Trainer
 
 __all__ = [
     "Accumulate",
+    "Adapters",
     "BatchFinder",
     "Cache",
     "Callbacks",
@@ -61,6 +63,7 @@ __all__ = [
     "Objective",
     "Optimizer",
     "Overfit",
+    "Peft",
     "Progress",
     "Rows",
     "Scheduler",
@@ -71,6 +74,7 @@ __all__ = [
     "Trainer",
     "Unfreeze",
     "Wandb",
+    "Whole",
 ]
 
 
@@ -85,6 +89,7 @@ class Config(Node):
 
     model: Annotated[Encoder | Ngram, Field(discriminator="kind")]
     data: Annotated[Maintenance | Files | Hub | Imdb, Field(discriminator="kind")]
+    peft: Annotated[Whole | Adapters, Field(discriminator="kind")]
     loss: Loss
     optimizer: Optimizer
     scheduler: Scheduler
