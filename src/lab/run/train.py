@@ -20,6 +20,7 @@ from lab.run import facts, finders, parts
 from lab.run.circumstances import closing, interruptible, quiet, settle_machine
 from lab.run.frozen import take_states
 from lab.run.material import Material, data_facts, frozen_at_start, refuse_other_data
+from lab.run.merged import merge
 from lab.run.outcome import Tested, split_metrics
 from lab.run.retest import load_weights, refuse_damage, show, test
 from lab.run.tasks import prepare
@@ -56,6 +57,7 @@ def train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | No
             _fit(trainer, material, run, resumed=config.resume is not None)
         with clock.part("test"):
             result = test(trainer, material, run)
+        merge(config, material, run)
         ending = _conclude(run, config, material, chosen, result, clock)
     # The run is over and recorded; what follows only tells others, and cannot make it any less complete.
     _tell(run, result, ending, loggers)
