@@ -21,7 +21,22 @@ from lab.schema.callbacks import (
     Switch,
     Unfreeze,
 )
-from lab.schema.data import Columned, Data, Files, Hub, Imdb, Labelled, Leaks, Maintenance, Rows, Split, Splits
+from lab.schema.data import (
+    Columned,
+    Data,
+    Files,
+    Hub,
+    Imdb,
+    Labelled,
+    Leaks,
+    Maintenance,
+    QaDemo,
+    Questions,
+    Rows,
+    Split,
+    Splits,
+    Squad,
+)
 from lab.schema.loggers import Empty, Loggers, Mlflow, Wandb
 from lab.schema.models import Encoder, Model, Ngram
 from lab.schema.node import Mode, Node, NonNegativeInt
@@ -65,10 +80,13 @@ __all__ = [
     "Overfit",
     "Peft",
     "Progress",
+    "QaDemo",
+    "Questions",
     "Rows",
     "Scheduler",
     "Split",
     "Splits",
+    "Squad",
     "Sweep",
     "Switch",
     "Trainer",
@@ -88,7 +106,7 @@ class Config(Node):
     """A whole request, checked."""
 
     model: Annotated[Encoder | Ngram, Field(discriminator="kind")]
-    data: Annotated[Maintenance | Files | Hub | Imdb, Field(discriminator="kind")]
+    data: Annotated[Maintenance | Files | Hub | Imdb | Squad | QaDemo, Field(discriminator="kind")]
     peft: Annotated[Whole | Adapters, Field(discriminator="kind")]
     loss: Loss
     optimizer: Optimizer
