@@ -34,6 +34,8 @@ CHOICES = {
     "hub": "hub",
     "imdb": "imdb",
     "maintenance": "maintenance",
+    "qa_demo": "qa_demo",
+    "squad": "squad",
     "encoder": "tiny",
     "ngram": "ngram",
     "none": "none",
