@@ -30,17 +30,9 @@ EXTRAS = {"optuna": "optuna", "ray": "ray", "submitit_local": "submitit", "submi
 """Extras that bring a launcher or sweeper of Hydra's."""
 
 CHOICES = {
-    "files": "csv",
-    "hub": "hub",
-    "imdb": "imdb",
-    "maintenance": "maintenance",
-    "qa_demo": "qa_demo",
-    "squad": "squad",
-    "encoder": "tiny",
-    "ngram": "ngram",
-    "none": "none",
-    "lora": "lora",
-}
+    "files": "csv", "hub": "hub", "imdb": "imdb", "maintenance": "maintenance", "qa_demo": "qa_demo", "squad": "squad",
+    "encoder": "tiny", "ngram": "ngram", "none": "none", "lora": "lora",
+}  # fmt: skip
 """A choice of the group for each kind of data, model and method of fine-tuning (the first of a schema's kinds)."""
 
 

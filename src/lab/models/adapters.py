@@ -1,8 +1,9 @@
 """Adapters beside an encoder that stays as it is: LoRA (arXiv 2106.09685) and DoRA (arXiv 2402.09353), by PEFT.
 
-A matrix W (E out, D in) becomes W + alpha/r B A, with A (r, D) drawn and B (E, r) zero at the start; DoRA besides trains
-the length of each row of the sum. The base may be in 4 bits. Of an adapted encoder only its adapters are in a state
-dict, so checkpoints hold adapters and heads; `lab.models.base_weights` sees to it that they meet their own base again.
+A matrix W (E out, D in) becomes W + alpha/r B A, with A (r, D) drawn and B (E, r) zero at the start; DoRA besides
+trains the length of each row of the sum. The base may be in 4 bits. Of an adapted encoder only its adapters are in a
+state dict, so checkpoints hold adapters and heads; `lab.models.base_weights` sees to it that they meet their own base
+again.
 """
 
 import logging
@@ -44,8 +45,8 @@ class AdaptedTransformer(TransformerEncoder):
                 quantise(layer)
             transformer.is_loaded_in_4bit = True  # how PEFT is told
         _inject(transformer, names, peft)
-        self.register_state_dict_post_hook(_without_base)
-        self.register_load_state_dict_post_hook(_base_stays)
+        self.register_state_dict_post_hook(_without_base)  # type: ignore[no-untyped-call]
+        self.register_load_state_dict_post_hook(_base_stays)  # type: ignore[no-untyped-call]
 
     def held(self) -> list[nn.Parameter]:
         return [parameter for name, parameter in self.named_parameters() if not is_adapter(name)]
@@ -126,7 +127,7 @@ def adapted(transformer: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     return ((name, module) for name, module in transformer.named_modules() if hasattr(module, "lora_A"))
 
 
-def _without_base(module: nn.Module, state: dict[str, Any], prefix: str, _: object) -> None:
+def _without_base(_: nn.Module, state: dict[str, Any], prefix: str, __: object) -> None:
     for key in [key for key in state if key.startswith(prefix + TRANSFORMER) and not is_adapter(key)]:
         del state[key]
 

@@ -1,8 +1,8 @@
 """Encoder and adapters as one: a folder that transformers loads, and that `model.path=` takes, with no adapter in it.
 
-W + alpha/r B A takes the place of each adapted matrix W, its rows stretched to DoRA's lengths where there are any. A base
-in 4 bits is made whole in a copy, one matrix after the other: to round the sum to 4 bits again would lose what was
-learned (outputs moved by .23 where this moves them by 1e-6). Memory: the encoder in fp32, besides the one at hand.
+W + alpha/r B A takes the place of each adapted matrix W, its rows stretched to DoRA's lengths where there are any. A
+base in 4 bits is made whole in a copy, one matrix after the other: to round the sum to 4 bits again would lose what
+was learned. Memory: an encoder in fp32, beside the one at hand.
 """
 
 import json
@@ -27,7 +27,7 @@ ADAPTER = "default"
 def merged_weight(module: Any) -> Tensor:
     """(E, D) fp32: what an adapted linear layer multiplies by in eval mode."""
     thin, wide = module.lora_A[ADAPTER].weight.detach(), module.lora_B[ADAPTER].weight.detach()
-    whole = _weight(module.base_layer) + module.scaling[ADAPTER] * (wide @ thin)
+    whole: Tensor = _weight(module.base_layer) + module.scaling[ADAPTER] * (wide @ thin)
     if ADAPTER in module.lora_magnitude_vector:
         lengths = module.lora_magnitude_vector[ADAPTER].weight.detach()
         whole = whole * (lengths / whole.norm(dim=1))[:, None]

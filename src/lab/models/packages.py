@@ -1,4 +1,4 @@
-"""Which packages a method of fine-tuning lacks, asked without importing any: the check of a request runs before torch."""
+"""Which packages a method of fine-tuning lacks, asked without importing any: a request is checked before torch is."""
 
 import importlib.util
 
@@ -12,12 +12,10 @@ def missing(config: Config) -> list[Mistake]:
     """A mistake for every package that `config.peft` needs and that is not installed."""
     if not isinstance(config.peft, Adapters):
         return []
-    wanted = ["peft", *(["bitsandbytes"] if config.peft.quantised else [])]
-    whole = {"peft": "none", "bitsandbytes": config.peft.kind.removeprefix("q")}
+    kind = config.peft.kind
+    instead = {"peft": "none"} | ({"bitsandbytes": kind.removeprefix("q")} if config.peft.quantised else {})
     return [
-        Mistake(
-            "peft", f"needs the package {name!r}, which is not installed", f"{INSTALL}, or peft={whole[name]}", kind
-        )
-        for kind, name in ((config.peft.kind, name) for name in wanted)
+        Mistake("peft", f"needs the package {name!r}, which is not installed", f"{INSTALL}, or peft={other}", kind)
+        for name, other in instead.items()
         if importlib.util.find_spec(name) is None
     ]

@@ -104,7 +104,7 @@ class TransformerEncoder(CuttableEncoder, TokenEncoder):
 
     def checkpoint_gradients(self) -> bool:
         if self.transformer.supports_gradient_checkpointing:
-            self.transformer.gradient_checkpointing_enable({"use_reentrant": False})
+            self.transformer.activation_checkpointing_enable({"use_reentrant": False})
         return bool(self.transformer.supports_gradient_checkpointing)
 
     def save_architecture(self, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""With `peft.merge`, a run that was tested ends by writing its encoder and adapters as one, in its folder's `merged`."""
+"""With `peft.merge`, a run that was tested ends by writing encoder and adapters as one, in its folder's `merged`."""
 
 import logging
 from pathlib import Path
