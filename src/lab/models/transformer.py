@@ -35,7 +35,7 @@ from lab.schema import Encoder
 log = logging.getLogger(__name__)
 
 
-_IDLE = ("architectures", "dtype", "id2label", "label2id", "transformers_version")
+_IDLE = ("architectures", "dtype", "id2label", "label2id", "transformers_version", "use_cache")
 """What a config says that no layer reads."""
 
 UNREADABLE = (SafetensorError, pickle.UnpicklingError, EOFError)
@@ -104,6 +104,9 @@ class TransformerEncoder(CuttableEncoder, TokenEncoder):
 
     def checkpoint_gradients(self) -> bool:
         if self.transformer.supports_gradient_checkpointing:
+            self.transformer.config.use_cache = (
+                False  # of decoders; transformers would warn that the two do not go together
+            )
             self.transformer.activation_checkpointing_enable({"use_reentrant": False})
         return bool(self.transformer.supports_gradient_checkpointing)
 
