@@ -6,6 +6,8 @@ from torch import nn
 
 pytest.importorskip("bitsandbytes")
 
+from transformers import AutoModel, BertConfig
+
 from lab.models.quantised import QuantisedLinear, dequantised, quantise
 
 
@@ -63,3 +65,31 @@ def test_only_linear_layers_are_replaced() -> None:
     ]  # fmt: skip
     assert layers(torch.randn(2, 64)).shape == (2, 32)
     assert not any(p.requires_grad for name, p in layers.named_parameters() if name.startswith(("0.", "2.")))
+
+
+def num_bytes(module: nn.Module) -> int:
+    """Of all weights and scales, buffers left out."""
+    total = 0
+    for parameter in module.parameters():
+        total += parameter.numel() * parameter.element_size()
+        state = getattr(parameter, "quant_state", None)
+        while state is not None:
+            total += sum(
+                t.numel() * t.element_size() for t in (state.absmax, state.code, state.offset) if t is not None
+            )
+            state = state.state2
+    return total
+
+
+@pytest.mark.parametrize(
+    ("width", "num_layers", "limit"), [(384, 6, 0.65), (768, 12, 0.35)], ids=["minilm", "bert-base"]
+)
+def test_memory_of_a_base_in_four_bits(width: int, num_layers: int, limit: float) -> None:
+    """One layer is measured and counted as often as there are layers: all have the same shapes."""
+    config = BertConfig(hidden_size=width, intermediate_size=4 * width, num_attention_heads=12, num_hidden_layers=1)
+    transformer = AutoModel.from_config(config, add_pooling_layer=False)
+    layer = transformer.encoder.layer[0]
+    embeddings, whole = num_bytes(transformer.embeddings), num_bytes(layer)
+    quantise(layer)
+    share = (embeddings + num_layers * num_bytes(layer)) / (embeddings + num_layers * whole)
+    assert share < limit
