@@ -23,6 +23,7 @@ def load_splits(data: Hub | Imdb | Squad, config: str | None, cache: Path) -> di
     """Tables of the splits `data.splits` names. Raises RequestError with every split that cannot be had."""
     import datasets
 
+    assert data.path is not None, "no name to ask the hub for"
     asked = {"train": data.splits.train, "val": data.splits.val, "test": data.splits.test}
     local = Path(data.path).expanduser()
     copies = cache / "files" / hashlib.sha256(str(local.resolve()).encode()).hexdigest()[:32]

@@ -129,7 +129,7 @@ def _split(data: Questions, readings: Mapping[str, Reading], test_ids: list[str]
         unknown = [name for name in test_ids if name not in split_of and name not in pool.lost]
         if unknown:
             problem = f"{len(unknown)} of {len(test_ids)} ids are of no question: {listed(unknown, 3)}"
-            raise RequestError(Mistake("data.test_ids", problem, "ids as in the file", data.test_ids))
+            raise RequestError(Mistake("data.test_ids", problem, "ids as in the file of data.path"))
         split_of |= {name: "test" for name in test_ids if name in split_of}
     lacking = [s for s in ("test", "val") if s not in found and not (s == "test" and test_ids is not None)]
     shares = {split: float(getattr(data.split, split)) for split in lacking}

@@ -60,4 +60,5 @@ def best_spans(logs: Tensor, possible: Tensor, max_answer: int, num: int) -> Can
         joint[:, width, : length - width] = start[:, : length - width] + end[:, width:]
     scores, places = joint.flatten(1).topk(min(num, widths * length))
     first = places % length
-    return Candidates(scores, first, first + places // length, none)
+    last = (first + places // length).clamp(max=length - 1)  # of what is no span (-inf), too
+    return Candidates(scores, first, last, none)

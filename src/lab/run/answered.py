@@ -30,6 +30,11 @@ class Answered(Tested):
     names: Sequence[str]
     candidates: Sequence[Sequence[Candidate]]
 
+    @property
+    def columns(self) -> dict[str, list[object]]:
+        """Without the lists of accepted answers, which loggers cannot show."""
+        return {name: values for name, values in super().columns.items() if name != "answers"}
+
     def write(self, folder: RunFolder) -> None:
         """test_predictions.parquet, predictions.json (id: text, SQuAD's format) and nbest_predictions.json."""
         folder.write_predictions(self.predictions)
@@ -72,7 +77,8 @@ def answered(
         "row": np.arange(len(texts)),
         "id": list(questions),
         "text": list(questions.values()),
-        "answer": [list(wanted) for wanted in references.answers],
+        "answer": [wanted[0] if wanted else "" for wanted in references.answers],
+        "answers": [list(wanted) for wanted in references.answers],
         "answer_predicted": texts,
         "start_predicted": [found[0].start if found else -1 for found in candidates],
         "end_predicted": [found[0].end if found else -1 for found in candidates],

@@ -18,12 +18,12 @@ from lab.data.questions import QuestionCorpus, load_questions
 from lab.errors import Mistake, RequestError
 from lab.models.base import Training
 from lab.models.candidates import ranked
-from lab.models.encoder import build_encoder
 from lab.models.qa import ExtractiveQA
 from lab.models.text_encoder import TokenEncoder
 from lab.models.tokenizers import build_tokenizer, load_tokenizer
 from lab.record import RunFolder
 from lab.run.answered import Answered, answered, baselines
+from lab.run.encoders import text_encoder
 from lab.run.material import Material, check_metrics, ends_of_epochs
 from lab.run.parts import Hardware, pinned
 from lab.schema import Config, Encoder, Ngram, Questions
@@ -72,7 +72,7 @@ def prepare_questions(config: Config, folder: RunFolder, where: Hardware, fresh:
     accumulate = partial(accumulation, batches=steps.batches, schedule=steps.schedule)
     data = QuestionData(corpus, tokenizer, config.data, config.cache, accumulate, config.seed, pinned(config, where))
     log.info("%s", windows_line(data))
-    encoder = build_encoder(config.model, tokenizer, folder.tokenizer, load_weights=fresh)
+    encoder = text_encoder(config, tokenizer, folder, fresh)
     assert isinstance(encoder, TokenEncoder), f"{type(encoder).__name__} has no vector a token"
     ends = ends_of_epochs(config, data.num_batches())
     training = Training(config.optimizer, config.scheduler, ends, config.seed)
