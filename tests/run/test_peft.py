@@ -82,3 +82,14 @@ def test_adapters_do_not_meet_another_base(warm: Any, straight: Any, tmp_path: P
     assert warm.run(copy.path, [*settings, f"test={copy.path}"]) != 0
     assert {path: path.read_bytes() for path in copy.path.rglob("*") if path.is_file()} == before
     assert json.loads((copy.tokenizer / "base.json").read_text())["sha256"]
+
+
+def test_adapters_above_cached_layers_learn_as_without_the_cache(warm: Any, tmp_path: Path) -> None:
+    above = [*SETTINGS, "peft=lora", "peft.layers=[1]", "callbacks.freeze.layers=1", "trainer.max_epochs=1"]
+    runs = {frozen: RunFolder(tmp_path / frozen) for frozen in ("false", "true")}
+    for frozen, run in runs.items():
+        cache = [f"cache.frozen={frozen}", "cache.dtype=fp32", f"cache.dir={tmp_path}/cache"]
+        assert warm.run(run.path, [*above, *cache]) == 0
+    assert runs["true"].read()["cache"]["layers"] == 1
+    plain, cached = (run.read()["metrics"]["val"] for run in runs.values())
+    assert cached == pytest.approx(plain, abs=1e-5)
