@@ -139,3 +139,16 @@ def test_the_demo_needs_nothing(data_request: Request, tmp_path: Path) -> None:
     corpus = load_questions(data_request("qa_demo", num_contexts=40), tmp_path)
     assert corpus.name == "qa_demo"
     assert corpus.facts["rows"] == {"train": 96, "val": 12, "test": 12}
+
+
+def test_val_questions_can_be_trained_on_when_nothing_is_chosen_any_more(data_request: Request, tmp_path: Path) -> None:
+    path = file(tmp_path, "a")
+    apart = load_questions(data_request("squad", path=path), tmp_path)
+    both = load_questions(data_request("squad", path=path, split={"train_on_val": True}), tmp_path)
+    ids = {split: [q.id for q in apart.splits[split].questions] for split in apart.splits}
+    train = both.splits["train"]
+    assert [q.id for q in train.questions] == ids["train"] + ids["val"]
+    assert [q.id for q in both.splits["test"].questions] == ids["test"]
+    assert all(train.contexts[q.context][a.start : a.end] == a.text for q in train.questions for a in q.answers)
+    assert both.fingerprint != apart.fingerprint
+    assert any("train_on_val" in note for note in both.notes)

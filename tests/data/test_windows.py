@@ -45,7 +45,7 @@ def demo(tmp_path: Path) -> Callable[..., tuple[Asked, Windows]]:
     asked = asked_of(generate(40, 0))
     words = tokenizer("tiny", list(asked.contexts))
 
-    def made(max_length: int = 64, stride: int = 16) -> tuple[Asked, Windows]:
+    def made(max_length: int = 40, stride: int = 8) -> tuple[Asked, Windows]:
         return asked, windows(asked, words, max_length, stride, tmp_path, "demo")
 
     return made
@@ -53,8 +53,8 @@ def demo(tmp_path: Path) -> Callable[..., tuple[Asked, Windows]]:
 
 def test_every_window_that_holds_the_answer_gives_its_text(demo: Callable[..., tuple[Asked, Windows]]) -> None:
     asked, found = demo()
-    assert found.lengths.max() == 64
-    assert len(found) > 2 * len(asked.questions)
+    assert found.lengths.max() == 40
+    assert len(found) > 1.5 * len(asked.questions)
     held = np.flatnonzero(found.spans[:, 1])
     assert {asked.questions[found.question_of[window]].id for window in held} == {one.id for one in asked.questions}
     for window in held:
@@ -73,7 +73,7 @@ def test_windows_cover_the_context_and_share_what_was_asked(demo: Callable[..., 
                 covered[start:end] = True
         assert all(covered[place] or char.isspace() for place, char in enumerate(context))
         for one, other in itertools.pairwise(stretches):
-            assert len({tuple(place) for place in one} & {tuple(place) for place in other}) == 16
+            assert len({tuple(place) for place in one} & {tuple(place) for place in other}) == 8
 
 
 def test_question_tokens_and_special_ones_stand_for_no_character(demo: Callable[..., tuple[Asked, Windows]]) -> None:
@@ -94,7 +94,7 @@ def test_made_once_and_read_by_path(demo: Callable[..., tuple[Asked, Windows]], 
     before = (found.folder / "values.bin").stat().st_mtime_ns
     _, again = demo()
     assert (again.folder, (again.folder / "values.bin").stat().st_mtime_ns) == (found.folder, before)
-    assert demo(stride=17)[1].folder != found.folder
+    assert demo(stride=9)[1].folder != found.folder
     other = pickle.loads(pickle.dumps(found))
     assert np.array_equal(other[3], found[3])
 
@@ -146,7 +146,7 @@ def test_questions_that_leave_no_room_are_named(tmp_path: Path) -> None:
 def test_every_answer_of_faquad_decodes_to_its_text(tmp_path: Path) -> None:
     assert FAQUAD is not None
     asked = asked_of(read_squad(Path(FAQUAD) / "dataset.json", "k"))
-    found = windows(asked, tokenizer("minilm", []), 384, 128, tmp_path, "faquad")
+    found = windows(asked, tokenizer("minilm", []), 512, 128, tmp_path, "faquad")
     held = np.flatnonzero(found.spans[:, 1])
     widened = set()
     for window in held:
@@ -156,4 +156,4 @@ def test_every_answer_of_faquad_decodes_to_its_text(tmp_path: Path) -> None:
             widened.add(question.id)
             assert any(answer.text in text and len(text) - len(answer.text) < 8 for answer in question.answers), text
     assert len({found.question_of[window] for window in held}) == 900
-    assert len(widened) == 3, "answers that the file cuts in the middle of a word"
+    assert not widened, "answers that the file cuts in the middle of a word have another that it does not"

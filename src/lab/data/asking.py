@@ -128,10 +128,16 @@ def _made(
 
 
 def window_facts(asked: Asked, found: Windows, config: Questions) -> dict[str, object]:
-    """How the training questions became windows, and the share of their answers that are longer than any given."""
+    """How the training questions became windows, and what of their answers is out of reach.
+
+    questions_without_window: those of whose answers no window holds one whole; answers_over_max_answer_share: of the
+    windows with an answer, those whose answer is longer than any that is given.
+    """
     held = found.spans[found.spans[:, 1] > 0]
     lengths = held[:, 1] - held[:, 0] + 1
     long = float(np.mean(lengths > config.max_answer)) if len(held) else 0.0
+    answerable = {number for number, question in enumerate(asked.questions) if question.answers}
+    reached = set(found.question_of[found.spans[:, 1] > 0].tolist())
     per_question = np.bincount(found.question_of, minlength=len(asked.questions))
     return {
         "max_length": config.max_length,
@@ -139,5 +145,6 @@ def window_facts(asked: Asked, found: Windows, config: Questions) -> dict[str, o
         "train_windows": len(found),
         "windows_per_question": {"mean": float(per_question.mean()), "max": int(per_question.max())},
         "windows_with_answer": len(held),
+        "questions_without_window": len(answerable - reached),
         "answers_over_max_answer_share": long,
     }

@@ -1,9 +1,10 @@
 """Seeded generator of Spanish shift reports with questions about them: question answering without a download.
 
-A report tells of two or three pieces of equipment; each has a symptom, a part that was replaced, who did it, when and
-for how long, in sentences of varied wording and order. A question names one piece of equipment and asks for one of
-these, so it takes finding the right sentence and the right words in it: the same words about another machine are the
-wrong answer. Answers are stretches of the report by construction. Cost: some 50 microseconds a report.
+A report tells of a piece of equipment, three in ten of two; each has a symptom, a part that was replaced, who did it,
+when and for how long, in sentences of varied wording and order. A question names one piece of equipment and asks for
+one of these. Where there are two, the same words about the other are the wrong answer: a small model from scratch does
+not learn to tell them apart in a minute, so about .85 is what it can reach. Answers are stretches of the report by
+construction. Cost: some 50 microseconds a report.
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,8 @@ from lab.data.vocabulary import COMPONENTS, FAMILIES, SYMPTOMS, UNITS
 
 _Choice = TypeVar("_Choice")
 QUESTIONS_A_REPORT = 3
+OF_TWO = 0.3
+"""Share of the reports that tell of two pieces of equipment."""
 FIRST_NAMES = (
     "Luis",
     "Marta",
@@ -83,7 +86,7 @@ def generate(num_contexts: int, seed: int) -> Reading:
 
 def _facts(random: np.random.Generator) -> list[dict[str, str]]:
     """What is so of each piece of equipment in a report; no two share a tag, a part, a person or a date."""
-    num = int(random.integers(2, 4))
+    num = 1 + int(random.random() < OF_TWO)
     parts = random.permutation(len(COMPONENTS))[:num].tolist()
     days = random.permutation(28)[:num].tolist()
     first, last = random.permutation(len(FIRST_NAMES))[:num].tolist(), random.permutation(len(LAST_NAMES)).tolist()

@@ -61,11 +61,15 @@ def load_questions(data: Questions, cache: Path) -> QuestionCorpus:
     splits = {split: _capped(asked, getattr(data.rows, split), data.split.seed)
               for split, asked in _split(data, readings, test_ids).items()}  # fmt: skip
     _refuse_unfit(splits)
+    notes = _notes(readings, splits)
+    if data.split.train_on_val:
+        splits["train"] = _joined(splits["train"], splits["val"])
+        notes.append("train_on_val: val questions are trained on, their scores mean nothing, the last epoch is kept")
     digest = hashlib.sha256()
     for split in SPLITS:
         digest.update(json.dumps([split, *_plain(splits[split])], ensure_ascii=False).encode())
     facts = {"name": name, "fingerprint": digest.hexdigest()} | _facts(readings, splits, data)
-    return QuestionCorpus(name, splits, facts, tuple(_notes(readings, splits)), digest.hexdigest())
+    return QuestionCorpus(name, splits, facts, tuple(notes), digest.hexdigest())
 
 
 def _opened(data: Questions, cache: Path) -> tuple[str, dict[str, Reading], list[str] | None]:
@@ -155,6 +159,13 @@ def _narrowed(asked: Asked) -> Asked:
     numbers = {old: new for new, old in enumerate(used)}
     questions = tuple(Question(q.id, q.text, numbers[q.context], q.answers) for q in asked.questions)
     return Asked(tuple(asked.contexts[old] for old in used), questions)
+
+
+def _joined(one: Asked, other: Asked) -> Asked:
+    """The questions of both, those of the first first."""
+    ahead = len(one.contexts)
+    moved = tuple(Question(q.id, q.text, q.context + ahead, q.answers) for q in other.questions)
+    return Asked(one.contexts + other.contexts, one.questions + moved)
 
 
 def _capped(asked: Asked, most: int | None, seed: int) -> Asked:

@@ -87,9 +87,11 @@ def windows_line(data: QuestionData) -> str:
     """One line on how the training questions became windows."""
     facts = data.window_facts
     long = facts["answers_over_max_answer_share"]
+    cut = facts["questions_without_window"]
+    lost = f"; no window holds the answers of {cut} questions whole: a longer data.stride would" if cut else ""
     return (
         f"windows of {facts['max_length']} tokens, {facts['stride']} of them shared: {facts['train_windows']} "
-        f"to train on; {long:.1%} of the answers are longer than data.max_answer={data.config.max_answer} tokens"
+        f"to train on; {long:.1%} of the answers are longer than data.max_answer={data.config.max_answer} tokens{lost}"
     )
 
 

@@ -101,6 +101,8 @@ class QuestionSplit(Node):
     val: Annotated[float, Field(gt=0.0, lt=1.0), Number]
     test: Annotated[float, Field(gt=0.0, lt=1.0), Number]
     seed: NonNegativeInt
+    train_on_val: bool
+    """As of `Split`."""
 
 
 class QaDemo(Questions):
