@@ -23,15 +23,15 @@ from table import RESULTS, finish
 
 ROOT = Path(__file__).resolve().parents[1]
 METHODS = {
-    "full": ["peft=none", "optimizer.lr=3e-4"],
+    "full": ["peft=none", "optimizer.lr=4e-4", "optimizer.head_lr=1e-3"],
     "lora": ["peft=lora", "optimizer.lr=2e-3"],
     "dora": ["peft=dora", "optimizer.lr=2e-3"],
     "qlora": ["peft=qlora", "optimizer.lr=2e-3"],
     "qdora": ["peft=qdora", "optimizer.lr=2e-3"],
 }
 SHARED = [
-    "data=squad", "data.language=pt", "model=minilm", "trainer.precision=bf16", "trainer.max_epochs=6",
-    "scheduler.warmup_ratio=0.1", "loss.label_smoothing=0", "data.batch_size=16", "data.max_answer=60",
+    "data=squad", "data.language=pt", "model=minilm", "model.attention_dropout=0", "trainer.max_epochs=5",
+    "scheduler.warmup_ratio=0.1", "loss.label_smoothing=0", "data.batch_size=8", "data.max_length=512", "data.max_answer=60",
     "logger=csv", "callbacks.curves.png=false", "callbacks.overfit.gap=null",
 ]  # fmt: skip
 QUICK = ["model.pretrained=false", "model.architecture.hidden_size=32", "model.architecture.intermediate_size=64",

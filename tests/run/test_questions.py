@@ -96,10 +96,10 @@ def test_fifty_questions_are_learned_by_heart(warm: Any, tmp_path: Path) -> None
     file = Path(FAQUAD) / "dataset.json"
     settings = [
         "data=squad", f"data.path={file}", f"data.test_ids={Path(FAQUAD) / 'dev_ids.json'}", "data.language=pt",
-        "data.rows.train=50", "data.rows.val=4", "data.rows.test=4", "data.max_answer=160", "data.batch_size=8",
-        "model=minilm", "model.dropout=0", "trainer.precision=bf16", "trainer.max_epochs=30", "optimizer.lr=5e-4",
-        "scheduler.warmup_ratio=0.1", "loss.label_smoothing=0", "logger=csv", "callbacks.curves.png=false",
-        "objective.metric=val/loss", "objective.mode=min",
+        "data.rows.train=50", "data.rows.val=4", "data.rows.test=4", "data.max_length=512", "data.max_answer=160",
+        "data.batch_size=5", "model=minilm", "model.dropout=0", "model.attention_dropout=0", "trainer.max_epochs=30",
+        "optimizer.lr=5e-4", "optimizer.head_lr=2e-3", "scheduler.warmup_ratio=0.1", "loss.label_smoothing=0",
+        "logger=csv", "callbacks.curves.png=false", "objective.metric=val/loss", "objective.mode=min",
     ]  # fmt: skip
     run = RunFolder(tmp_path / "run")
     assert warm.run(run.path, settings) == 0
