@@ -24,7 +24,7 @@ from transformers.utils import logging as transformers_logging
 
 from lab.batches import Tokenizer
 from lab.errors import Mistake, RequestError, listed
-from lab.models.architecture import known, unlike
+from lab.models.architecture import known, unlike, with_attention_dropout
 from lab.models.families import FAMILIES, Family
 from lab.models.hub import locate
 from lab.models.pooling import Pooling, pool
@@ -118,7 +118,7 @@ class TransformerEncoder(CuttableEncoder, TokenEncoder):
 def load_transformer(model: Encoder, tokenizer: Tokenizer) -> PreTrainedModel:
     """The pretrained weights of a request. Raises RequestError as `locate` does, and for tensors that do not fit."""
     folder = locate(model)
-    config = read_config(folder)
+    config = with_attention_dropout(read_config(folder), model.attention_dropout)
     value = model.path or model.package
     overruled = unlike(config, known(model.architecture)) if model.architecture else []
     if overruled:
@@ -194,7 +194,8 @@ def new_config(model: Encoder) -> PretrainedConfig:
     if model.path is not None and Path(model.path).expanduser().is_dir():
         problem = "the folder would not be read: model.pretrained=false means random weights"
         raise RequestError(Mistake("model.path", problem, "model.pretrained=true, or leave model.path out", model.path))
-    return _config(known(model.architecture), "model.architecture", None)
+    config = _config(known(model.architecture), "model.architecture", None)
+    return with_attention_dropout(config, model.attention_dropout)
 
 
 def position_limit(config: PretrainedConfig, pad_id: int) -> int:
