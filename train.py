@@ -32,6 +32,7 @@ from lab.errors import (
     in_a_block,
 )
 from lab.loggers.packages import missing
+from lab.models import packages
 from lab.sweep.reporter import trial_number
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -57,7 +58,7 @@ def one_run(composed: DictConfig) -> float | None:
         config = check(composed)
         name = config.run_name or request.run_name(config.model.name, overrides)
         config = config.model_copy(update={"run_name": name})
-        lacking = missing(config)
+        lacking = [*missing(config), *packages.missing(config)]
         if lacking:
             raise RequestError(lacking)
         from lab.run.retest import retest

@@ -11,6 +11,7 @@ from lab.config import check
 CONF = Path(__file__).parent.parent / "conf"
 NEEDED = {
     "data=csv": ["data.path=a.csv", "data.text=[texto]", "data.labels=[modo]"],
+    "data=squad": ["data.path=some/name"],
     "data=hub": ["data.path=some/name", "data.text=[text]", "data.labels=[label]"],
     "model=encoder": ["model.path=some/name"],
 }

@@ -1,13 +1,13 @@
 """Words that data and models share: what a batch holds and what the data tells the model. Shapes: B rows, L tokens.
 
-The only thing that flows "up" from data to a model is a frozen `TextSpec`; the only thing that flows down the other way
+The only thing that flows "up" from data to a model is a frozen spec; the only thing that flows down the other way
 is a `Tokenizer`, because a vocabulary may have to be learned from the training texts.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -125,6 +125,61 @@ class SeriesBatch:
         return int(self.values.shape[0])
 
 
+@dataclass(frozen=True)
+class References:
+    """What the questions of one split ask about and expect. Question i reads `contexts[context_of[i]]`.
+
+    answers: per question every accepted text; empty where the context holds none (SQuAD v2).
+    """
+
+    contexts: tuple[str, ...]
+    context_of: tuple[int, ...]
+    answers: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class QuestionSpec:
+    """What the data tells a model that answers questions. max_answer: tokens; no_answer: whether it may say "none"."""
+
+    vocabulary_size: int
+    pad_id: int
+    max_length: int
+    language: str
+    max_answer: int
+    n_best: int
+    no_answer: bool
+    references: Mapping[str, References]
+
+
+@dataclass
+class QuestionBatch:
+    """One micro-batch of windows: a question and a stretch of its context each. Shapes: B windows, L tokens.
+
+    ids, mask: as in `TextBatch`. segments: (B, L) int64, the tokenizer's own numbers for the texts of a pair. places:
+    (B, L, 2) int64, the characters [start, end) of the context that a token stands for; -1 where it stands for none
+    (question, special tokens, padding). spans: (B, 2) int64, the first and last token of the answer; 0 and 0, the first
+    token, where the window does not hold it. rows: (B,) int64, each window's question in its split. window_rows: scalar
+    int64, windows in the whole accumulation window: dividing by it makes 4 x 4 accumulated equal batch 16.
+    """
+
+    ids: Tensor
+    mask: Tensor
+    segments: Tensor
+    places: Tensor
+    spans: Tensor
+    rows: Tensor
+    window_rows: Tensor
+
+    def to(self, device: torch.device, non_blocking: bool = False) -> "QuestionBatch":
+        return QuestionBatch(*(tensor.to(device, non_blocking=non_blocking) for tensor in vars(self).values()))
+
+    def pin_memory(self) -> "QuestionBatch":
+        return QuestionBatch(*(tensor.pin_memory() for tensor in vars(self).values()))
+
+    def __len__(self) -> int:
+        return int(self.ids.shape[0])
+
+
 class Batch(Protocol):
     """One micro-batch of any task; `len` counts its rows."""
 
@@ -158,6 +213,30 @@ class Tokenizer(Protocol):
 
     def fingerprint(self) -> str:
         """Hex digest that changes whenever `encode` would."""
+        ...
+
+
+class Window(NamedTuple):
+    """A question with a stretch of its context, as one input. places: as in `QuestionBatch`, a pair a token."""
+
+    ids: list[int]
+    segments: list[int]
+    places: list[tuple[int, int]]
+
+
+@runtime_checkable
+class PairTokenizer(Tokenizer, Protocol):
+    """A tokenizer that also joins two texts and knows where each token stands."""
+
+    def windows(
+        self, questions: Sequence[str], contexts: Sequence[str], max_length: int, stride: int
+    ) -> list[list[Window]]:
+        """Each pair as inputs of at most `max_length`: the question whole, the context in pieces that share `stride`
+        tokens with the next. Raises ValueError for a question that leaves no more than `stride` tokens of room."""
+        ...
+
+    def room(self, questions: Sequence[str], max_length: int) -> list[int]:
+        """Tokens of context that fit beside each question."""
         ...
 
 

@@ -29,14 +29,10 @@ EXTRAS = {"optuna": "optuna", "ray": "ray", "submitit_local": "submitit", "submi
 """Extras that bring a launcher or sweeper of Hydra's."""
 
 CHOICES = {
-    "files": "csv",
-    "hub": "hub",
-    "imdb": "imdb",
-    "maintenance": "maintenance",
-    "encoder": "tiny",
-    "ngram": "ngram",
-}
-"""A choice of the group for each kind of data and model."""
+    "files": "csv", "hub": "hub", "imdb": "imdb", "maintenance": "maintenance", "qa_demo": "qa_demo", "squad": "squad",
+    "encoder": "tiny", "ngram": "ngram", "none": "none", "lora": "lora",
+}  # fmt: skip
+"""A choice of the group for each kind of data, model and method of fine-tuning (the first of a schema's kinds)."""
 
 
 @dataclass
@@ -196,7 +192,7 @@ def _no_key(key: str, text: str | None, plain: Mapping[str, Any]) -> Mistake:
 def _homes(key: str) -> list[str]:
     """Choices of a group that do have this key, where the one that was made has not."""
     group, _, rest = key.partition(".")
-    if group not in ("data", "model"):
+    if group not in ("data", "model", "peft"):
         return []
     kinds = get_args(Config.model_fields[group].annotation)
     choices = [

@@ -116,7 +116,7 @@ def run_name(model: str, overrides: Sequence[str]) -> str:
             or any(key == name or key.startswith(f"{name}.") for name in UNNAMED)
         ):
             continue
-        groups = ("data", "experiment", "optimizer", "scheduler", "loss", "trainer", "callbacks")
+        groups = ("data", "experiment", "optimizer", "scheduler", "loss", "trainer", "callbacks", "peft")
         parts.append(value if key in groups else f"{SHORT.get(key, key.rsplit('.', 1)[-1])}{_rounded(value)}")
     safe = [re.sub(r"[^A-Za-z0-9._+-]+", "_", part).strip("_") for part in parts]
     return "-".join(part for part in safe if part)[:96]

@@ -22,7 +22,7 @@ CHANGEABLE = (
     "trainer.max_epochs", "trainer.min_epochs", "trainer.threads", "trainer.accelerator", "callbacks.early_stopping",
     "callbacks.checkpoint", "callbacks.progress", "callbacks.curves", "callbacks.overfit", "callbacks.nan_guard",
     "data.num_workers", "data.pin_memory", "data.persistent_workers", "data.eval_batch_size", "data.path", "data.train",
-    "data.val", "data.test", "logger", "cache.dir", "cache.max_gib", "hydra", "tags",
+    "data.val", "data.test", "peft.merge", "logger", "cache.dir", "cache.max_gib", "hydra", "tags",
 )  # fmt: skip
 """Keys, and what is below them, that may be given anew for a run that goes on or is tested again.
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
-from lab.schema import Data, Files, Hub, Imdb, Maintenance
+from lab.schema import Data, Files, Hub, Imdb, Maintenance, QaDemo, Squad
 
 CONF = Path(__file__).parents[2] / "conf" / "data"
-KINDS = {"csv": Files, "hub": Hub, "imdb": Imdb, "maintenance": Maintenance}
+KINDS = {"csv": Files, "hub": Hub, "imdb": Imdb, "maintenance": Maintenance, "qa_demo": QaDemo, "squad": Squad}
 Request = Callable[..., Any]
 
 
@@ -19,7 +19,8 @@ def data_request() -> Request:
     """`data_request("csv", path=..., split={"val": 0.2})`: conf/data/csv.yaml with changes, nested ones merged."""
 
     def request(group: str, **changes: Any) -> Data:
-        values = _read("_data") | _read("_text") | _read(group)
+        kind = "_questions" if group in ("qa_demo", "squad") else "_text"
+        values = _read("_data") | _read(kind) | _read(group)
         values.pop("defaults")
         for key, value in changes.items():
             values[key] = values[key] | value if isinstance(value, dict) else value

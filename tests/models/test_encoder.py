@@ -99,3 +99,26 @@ def test_dropout_acts_in_training_mode(built: Any, batch: Any) -> None:
     _, tokenizer, encoder = built("bert")
     ids, mask = batch(tokenizer.encode(TEXTS, 64), tokenizer.pad_id)
     assert not torch.equal(encoder(ids, mask), encoder(ids, mask))
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_attention_dropout_acts_in_training_alone(
+    name: str, small: Any, texts: Any, batch: Any, tmp_path: Path
+) -> None:
+    tokenizer = build_tokenizer(small(name), texts)
+    ids, mask = batch(tokenizer.encode(TEXTS, 64), tokenizer.pad_id)
+    found = {}
+    for share in (0.0, 0.9):
+        torch.manual_seed(0)
+        encoder = build_encoder(small(name, attention_dropout=share), tokenizer, tmp_path)
+        encoder.save_architecture(tmp_path)
+        for module in encoder.modules():
+            if isinstance(module, torch.nn.Dropout) and module.p not in (0.0, 0.9):
+                module.p = 0.0
+        with torch.no_grad():
+            trained, evaluated = encoder(ids, mask), encoder.eval()(ids, mask)
+        found[share] = trained, evaluated, (tmp_path / "architecture.json").read_text()
+    assert torch.equal(found[0.0][1], found[0.9][1])
+    torch.testing.assert_close(found[0.0][0], found[0.0][1])
+    assert (found[0.9][0] - found[0.9][1]).abs().max() > 1e-3
+    assert found[0.0][2] != found[0.9][2], "a rebuilt encoder has it too"

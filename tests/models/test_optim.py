@@ -25,7 +25,7 @@ class Stack(nn.Module):
         self.head = nn.Linear(4, 3)
 
     def groups(self, config: Optimizer) -> dict[int, tuple[float, float]]:
-        groups = parameter_groups(self, [self.embedding], list(self.layers), config)
+        groups = parameter_groups(self.parameters(), [self.embedding], list(self.layers), config)
         return {id(p): (g["lr"], g["weight_decay"]) for g in groups for p in g["params"]}  # type: ignore[union-attr, misc]
 
 
@@ -54,8 +54,8 @@ def test_heads_may_have_a_rate_of_their_own() -> None:
 
 def test_frozen_parameters_stay_as_they_are_in_the_optimizer() -> None:
     stack = Stack()
-    optimizer = adamw(parameter_groups(stack, [stack.embedding], list(stack.layers), optimizer_config()),
-                      optimizer_config(), torch.device("cpu"))  # fmt: skip
+    groups = parameter_groups(stack.parameters(), [stack.embedding], list(stack.layers), optimizer_config())
+    optimizer = adamw(groups, optimizer_config(), torch.device("cpu"))
     stack.embedding.requires_grad_(False)
     before = stack.embedding.weight.clone()
     stack.head(stack.layers[0](stack.embedding(torch.tensor([1, 2])))).sum().backward()

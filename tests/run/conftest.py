@@ -3,10 +3,17 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
+
+from lab.record import RunFolder
+
+COSTS = ("_per_s", "_gib")
+"""What may differ between two runs of the same: how fast it went and what it took."""
 
 
 class Warm:
@@ -34,3 +41,32 @@ def warm() -> Iterator[Warm]:
     server = Warm()
     yield server
     server.process.communicate(timeout=30)
+
+
+def without_costs(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if not name.endswith(COSTS)}
+
+
+def assert_equal_runs(one: RunFolder, other: RunFolder) -> None:
+    assert [without_costs(row) for row in one.history()] == [without_costs(row) for row in other.history()]
+    first, second = one.read(), other.read()
+    for field in ("status", "reason", "objective", "metrics", "baselines", "parameters", "data"):
+        if field == "metrics":
+            first[field]["train"], second[field]["train"] = (
+                without_costs(record[field]["train"]) for record in (first, second)
+            )
+        assert first[field] == second[field], field
+    for path, twin in ((one.best, other.best), (one.last, other.last)):
+        a, b = (torch.load(file, weights_only=True) for file in (path, twin))
+        assert a["state_dict"].keys() == b["state_dict"].keys()
+        assert all(torch.equal(a["state_dict"][name], b["state_dict"][name]) for name in a["state_dict"]), path.name
+    states = [torch.load(run.last, weights_only=True)["optimizer_states"][0]["state"] for run in (one, other)]
+    assert states[0].keys() == states[1].keys()
+    for key, values in states[0].items():
+        assert all(torch.equal(torch.as_tensor(v), torch.as_tensor(states[1][key][n])) for n, v in values.items())
+
+
+@pytest.fixture(scope="session")
+def equal_runs() -> Callable[[RunFolder, RunFolder], None]:
+    """Asserts that two runs are equal in all but what they cost."""
+    return assert_equal_runs

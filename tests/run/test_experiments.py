@@ -15,9 +15,14 @@ BERT = [
 ]  # fmt: skip
 
 
+QUESTIONS = ["data.num_contexts=60", "data.max_length=64", "data.stride=16"]
+
+
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_a_recipe_trains(warm: Any, tmp_path: Path, recipe: str) -> None:
-    small = BERT
+    small = BERT if not recipe.startswith("peft") else [*QUESTIONS, *BERT[1:]]
+    if recipe.startswith("peft") and recipe != "peft_full":
+        pytest.importorskip("bitsandbytes")
     if recipe.startswith("imdb"):
         rows = [
             f"{'good fine' if n % 2 else 'bad dull'} film number {n * 13},{'pos' if n % 2 else 'neg'}"

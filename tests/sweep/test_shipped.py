@@ -17,6 +17,7 @@ from lab.sweep.space import Space, parse_space
 
 CONF = Path(__file__).parent.parent.parent / "conf"
 WITHOUT_SPACE = {"azure", "basic", "optuna"}
+METHODS = ("none", "lora", "dora", "qlora", "qdora")
 NAMES = sorted(path.stem for path in (CONF / "sweep").glob("*.yaml"))
 
 
@@ -39,7 +40,8 @@ def first_trials(space: Space) -> list[dict[str, Any]]:
 def test_the_files_are_there() -> None:
     factors = {"lr", "batch_size", "epochs", "weight_decay", "encoder", "warmup", "scheduler", "presets"}
     examples = {"grid", "imdb_bayesian", "text", "azure_grid", "azure_random", "azure_sobol", "azure_bayesian"}
-    assert factors | examples | WITHOUT_SPACE == set(NAMES)
+    tasks = {"peft"}
+    assert factors | examples | tasks | WITHOUT_SPACE == set(NAMES)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in WITHOUT_SPACE])
@@ -53,7 +55,8 @@ def test_its_trials_pass_the_check(name: str) -> None:
             config = compose("config", [f"sweep={name}", *space.overrides(values)])
             for key, value in values.items():
                 chosen = OmegaConf.select(config, key)
-                assert chosen.name == value if key == "model" else chosen == value
+                named = {"model": "name", "peft": "kind"}.get(key)
+                assert value == (chosen[named] if named else chosen)
             check(config)
 
 
@@ -74,6 +77,19 @@ def test_one_factor_at_a_time(name: str, key: str, values: list[Any]) -> None:
 def test_the_three_presets() -> None:
     rows = [tuple(values.values()) for values in first_trials(parse_space(node("presets")["search_space"]))]
     assert rows == [(1e-5, 5, 0.1), (2e-5, 3, 0.01), (5e-5, 5, 0.01)]
+
+
+def test_methods_are_compared_fairly() -> None:
+    space = parse_space(node("peft")["search_space"])
+    trials = [space.values(space.point(number)) for number in range(space.size() or 0)]
+    assert len(trials) == 5 * 3 * 2 * 3
+    rates = {method: {trial["optimizer.lr"] for trial in trials if trial["peft"] == method} for method in METHODS}
+    assert all(len(found) >= 3 for found in rates.values())
+    assert max(rates["none"]) <= min(rates["lora"]), "training everything wants lower rates"
+    for method in METHODS:
+        assert {(t["trainer.max_epochs"], t["seed"]) for t in trials if t["peft"] == method} == {
+            (epochs, seed) for epochs in (2, 3) for seed in (1, 2, 3)
+        }
 
 
 def test_the_automatic_search() -> None:

@@ -13,6 +13,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import nn
 
 from lab.errors import Mistake, RequestError
+from lab.models.counts import parameter_counts
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,15 @@ def mistakes(
         problem = "the model names no embeddings to freeze"
         found.append(Mistake("callbacks.freeze.embeddings", problem, "callbacks.freeze.embeddings=false", True))
     return found
+
+
+@runtime_checkable
+class Holding(Protocol):
+    """A module with parameters that no thawing may let train."""
+
+    def held(self) -> list[nn.Parameter]:
+        """Such as the base below adapters: to freeze a layer is to freeze its adapters, to thaw it thaws them alone."""
+        ...
 
 
 class Freeze(Callback):
@@ -107,11 +117,13 @@ def apply(model: nn.Module, embeddings: bool, num_layers: int) -> list[nn.Module
     """Freeze the embeddings and the first layers of a `Freezable` model, let all the rest train; give the frozen ones.
 
     Sets every mode explicitly: pretrained encoders arrive in eval mode. A parameter outside of embeddings and layers
-    keeps its `requires_grad`.
+    keeps its `requires_grad`, and one that is held never asks for a gradient.
     """
     embedding_modules, layer_modules = _parts(model)
     frozen = (embedding_modules if embeddings else []) + layer_modules[:num_layers]
     still = {id(parameter) for module in frozen for parameter in module.parameters()}
+    if isinstance(model, Holding):
+        still |= {id(parameter) for parameter in model.held()}
     for module in embedding_modules + layer_modules:
         for parameter in module.parameters():
             parameter.requires_grad_(id(parameter) not in still)
@@ -125,8 +137,8 @@ def apply(model: nn.Module, embeddings: bool, num_layers: int) -> list[nn.Module
 
 def trainable(model: nn.Module) -> str:
     """`x trainable of y parameters, z %`."""
-    total = sum(parameter.numel() for parameter in model.parameters())
-    training = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    counts = parameter_counts(model)
+    training, total = counts["trainable"], counts["total"]
     return f"{training:,} trainable of {total:,} parameters, {100 * training / max(1, total):.1f} %"
 
 

@@ -14,15 +14,16 @@ from lab.data.cache import mark_used
 from lab.data.files import quiet
 from lab.data.tables import Table
 from lab.errors import Mistake, RequestError
-from lab.schema import Hub, Imdb
+from lab.schema import Hub, Imdb, Squad
 
 _PROBE_S = 5
 
 
-def load_splits(data: Hub | Imdb, config: str | None, cache: Path) -> dict[str, Table]:
+def load_splits(data: Hub | Imdb | Squad, config: str | None, cache: Path) -> dict[str, Table]:
     """Tables of the splits `data.splits` names. Raises RequestError with every split that cannot be had."""
     import datasets
 
+    assert data.path is not None, "no name to ask the hub for"
     asked = {"train": data.splits.train, "val": data.splits.val, "test": data.splits.test}
     local = Path(data.path).expanduser()
     copies = cache / "files" / hashlib.sha256(str(local.resolve()).encode()).hexdigest()[:32]
@@ -78,7 +79,7 @@ def _offline(cut: bool) -> Iterator[None]:
         datasets.config.HF_HUB_OFFLINE, constants.HF_HUB_OFFLINE = before
 
 
-def _explained(error: Exception, data: Hub | Imdb, split: str, name: str) -> Mistake:
+def _explained(error: Exception, data: Hub | Imdb | Squad, split: str, name: str) -> Mistake:
     reason = " ".join(str(error).split())
     if isinstance(error, ValueError) and "split" in reason.lower():
         return Mistake(f"data.splits.{split}", reason, f"data.splits.{split}=NAME", name)

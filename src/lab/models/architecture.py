@@ -34,3 +34,12 @@ def unlike(config: PretrainedConfig, architecture: Mapping[str, Any]) -> list[st
     """Where a config is not what an architecture says, key by key."""
     found = {key: getattr(config, key, None) for key in architecture}
     return [f"{key} {found[key]} instead of {asked}" for key, asked in architecture.items() if found[key] != asked]
+
+
+def with_attention_dropout(config: PretrainedConfig, share: float | None) -> PretrainedConfig:
+    """The config with another dropout of attention weights, under its family's name for it; None changes nothing."""
+    if share is not None:
+        for name in ("attention_probs_dropout_prob", "attention_dropout"):
+            if hasattr(config, name):
+                setattr(config, name, share)
+    return config

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lab.models.optim import adamw, multiplier, parameter_groups, schedule
+from lab.models.text_encoder import TextEncoder
 from lab.schema import Optimizer as OptimizerConfig
 from lab.schema import Scheduler
 
@@ -62,6 +63,10 @@ class Task(pl.LightningModule, ABC):
     def freezable(self) -> tuple[list[nn.Module], list[nn.Module]]:
         """Embedding modules, and the encoder's layers from the input up."""
 
+    def held(self) -> list[nn.Parameter]:
+        """Parameters that never train, whatever is frozen or thawed."""
+        return []
+
     @abstractmethod
     def loss(self, batch: Any) -> Tensor:
         """The batch's part of its accumulation window's loss: the parts of a window add up. Adds nothing to a tally."""
@@ -69,7 +74,9 @@ class Task(pl.LightningModule, ABC):
     def make_optimizer(self) -> Optimizer:
         embeddings, layers = self.freezable()
         plan = self.training_plan
-        return adamw(parameter_groups(self, embeddings, layers, plan.optimizer), plan.optimizer, self.device)
+        held = {id(parameter) for parameter in self.held()}
+        parameters = [parameter for parameter in self.parameters() if id(parameter) not in held]
+        return adamw(parameter_groups(parameters, embeddings, layers, plan.optimizer), plan.optimizer, self.device)
 
     def configure_optimizers(self) -> Any:
         optimizer = self.make_optimizer()
@@ -120,3 +127,15 @@ class Task(pl.LightningModule, ABC):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.tallies["train"].restore(checkpoint["train_tally"])
+
+
+class TextTask(Task):
+    """A task over an encoder of texts, whatever it makes of them: what freezing and adapters act on is the encoder."""
+
+    encoder: TextEncoder
+
+    def freezable(self) -> tuple[list[nn.Module], list[nn.Module]]:
+        return self.encoder.embeddings, self.encoder.layers
+
+    def held(self) -> list[nn.Parameter]:
+        return self.encoder.held()

@@ -5,17 +5,20 @@ from pathlib import Path
 from lab.batches import Tokenizer
 from lab.models.ngram import NgramEncoder, NgramTokenizer
 from lab.models.text_encoder import TextEncoder
-from lab.schema import Encoder, Ngram
+from lab.schema import Adapters, Encoder, Ngram, Peft
 
 __all__ = ["TextEncoder", "build_encoder"]
 
 
-def build_encoder(model: Encoder | Ngram, tokenizer: Tokenizer, folder: Path, load_weights: bool = True) -> TextEncoder:
-    """An encoder in training mode, fp32, on the CPU.
+def build_encoder(
+    model: Encoder | Ngram, tokenizer: Tokenizer, folder: Path, load_weights: bool = True, peft: Peft | None = None
+) -> TextEncoder:
+    """An encoder in training mode, fp32, on the CPU; with adapters its base may be in 4 bits.
 
     load_weights=False: rebuilt from what `save_architecture(folder)` wrote, neither hub nor weights needed; the caller
-    loads a checkpoint into it. Raises RequestError for weights that are not there, do not fit their config or the
-    tokenizer, and for kinds of model that do not encode text.
+    loads a checkpoint into it. Of an adapted encoder only the adapters are in a checkpoint: its base is loaded either
+    way, from where the run found it. Raises RequestError for weights that are not there, do not fit their config or the
+    tokenizer, or are another base than the adapters', and for kinds of model that do not encode text.
     """
     if isinstance(model, Ngram):
         assert isinstance(tokenizer, NgramTokenizer), f"model=ngram with a {type(tokenizer).__name__}"
@@ -23,6 +26,10 @@ def build_encoder(model: Encoder | Ngram, tokenizer: Tokenizer, folder: Path, lo
     # transformers takes seconds to import, which model=ngram need not pay
     from lab.models.transformer import TransformerEncoder, load_transformer, new_transformer, rebuild_transformer
 
+    if isinstance(peft, Adapters):
+        from lab.models.adapters import build_adapted
+
+        return build_adapted(model, tokenizer, folder, peft, fresh=load_weights)
     if not load_weights:
         transformer = rebuild_transformer(folder)
     elif model.pretrained:

@@ -1,4 +1,5 @@
-"""Families of encoders that this project trains: where each keeps its layers, and what is particular about it.
+"""Families of encoders that this project trains: where each keeps its layers and their attention, and what is
+particular about it.
 
 A family of the transformers library is named by its `model_type`. One that is not listed is refused: where its layers
 are, what they share and how its positions count would be guesses.
@@ -15,6 +16,8 @@ class Family:
     shared: tuple[str, ...] = ()
     positions_after_padding: bool = False
     """Position numbers start at pad_id + 1, so the table holds that many more than the longest text."""
+    attention: tuple[str, str, str, str] = ("self.query", "self.key", "self.value", "attention.output.dense")
+    """Ends of the names of a layer's matrices for query, key, value and output; some have one for the first three."""
     whole: str | None = None
     """Why it cannot be cut between two layers; None where a layer takes hidden states and a mask, nothing else."""
 
@@ -23,19 +26,29 @@ FAMILIES = {
     "albert": Family(
         "encoder.albert_layer_groups",
         ("encoder.embedding_hidden_mapping_in",),
+        attention=("attention.query", "attention.key", "attention.value", "attention.dense"),
         whole="all its layers share their weights",
     ),
     "bert": Family(),
     "camembert": Family(positions_after_padding=True),
     "deberta-v2": Family(
-        shared=("encoder.rel_embeddings", "encoder.LayerNorm"), whole="its layers also read relative positions"
+        shared=("encoder.rel_embeddings", "encoder.LayerNorm"),
+        attention=("self.query_proj", "self.key_proj", "self.value_proj", "attention.output.dense"),
+        whole="its layers also read relative positions",
     ),
-    "distilbert": Family("transformer.layer"),
+    "distilbert": Family(
+        "transformer.layer", attention=("attention.q_lin", "attention.k_lin", "attention.v_lin", "attention.out_lin")
+    ),
     "electra": Family(shared=("embeddings_project",)),
-    "modernbert": Family("layers", whole="its layers also read rotary positions"),
+    "modernbert": Family(
+        "layers",
+        attention=("attn.Wqkv", "attn.Wqkv", "attn.Wqkv", "attn.Wo"),
+        whole="its layers also read rotary positions",
+    ),
     "mpnet": Family(
         shared=("encoder.relative_attention_bias",),
         positions_after_padding=True,
+        attention=("attn.q", "attn.k", "attn.v", "attn.o"),
         whole="its layers also read a position bias",
     ),
     "roberta": Family(positions_after_padding=True),

@@ -17,7 +17,7 @@ import transformers
 from torch import Tensor, nn
 
 from lab.batches import Ids
-from lab.models.text_encoder import CuttableEncoder, TextEncoder
+from lab.models.text_encoder import CuttableEncoder, TextEncoder, is_adapter
 
 TOKENS_AT_ONCE = 4096
 """Padded tokens in a batch: enough to keep the cores busy, and some 100 MiB of activations for a BERT-base."""
@@ -85,13 +85,15 @@ class FrozenPrefix:
 def refusal(encoder: TextEncoder, num_layers: int) -> str | None:
     """Why hidden states above the first layers of an encoder cannot be kept; None where they can.
 
-    Asked once what is frozen is: adapters that train below the cut would be among its parameters.
+    Asked once what is frozen is.
     """
     if not isinstance(encoder, CuttableEncoder):
         return "the model has no layers"
     if encoder.whole:
         return f"this encoder cannot be cut between layers: {encoder.whole}"
     frozen = [*encoder.embeddings, *encoder.layers[:num_layers]]
+    if any(is_adapter(name) for module in frozen for name, _ in module.named_parameters()):
+        return f"there are adapters below layer {num_layers}"
     training = sum(
         parameter.numel() for module in frozen for parameter in module.parameters() if parameter.requires_grad
     )

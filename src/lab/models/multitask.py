@@ -5,14 +5,14 @@ from typing import cast
 from torch import Tensor, nn
 
 from lab.batches import TextBatch, TextSpec
-from lab.models.base import Training
+from lab.models.base import TextTask, Training
 from lab.models.classifier import Classifier
 from lab.models.encoder import TextEncoder
 from lab.models.text_encoder import CuttableEncoder
 from lab.schema import Loss
 
 
-class MultitaskTextClassifier(Classifier):
+class MultitaskTextClassifier(TextTask, Classifier):
     """Fine-tunes a `TextEncoder` with one head per label column of the data's spec."""
 
     def __init__(self, spec: TextSpec, encoder: TextEncoder, loss: Loss, dropout: float, training: Training) -> None:
@@ -21,9 +21,6 @@ class MultitaskTextClassifier(Classifier):
         self.encoder = encoder
         self.dropout = nn.Dropout(dropout)
         self.heads = nn.ModuleList(nn.Linear(encoder.dimension, head.num_classes) for head in spec.heads)
-
-    def freezable(self) -> tuple[list[nn.Module], list[nn.Module]]:
-        return self.encoder.embeddings, self.encoder.layers
 
     def forward(self, batch: TextBatch) -> list[Tensor]:
         """Logits (B, K) of each head."""

@@ -2,7 +2,8 @@
 
 No weight decay on biases and norms (arXiv 1810.04805 and its code); layer-wise rates (arXiv 1801.06146): the layer n
 below the top trains at lr * layer_decay^n. All parameters that may ever train are in the optimizer from step 0, frozen
-or not: a parameter without gradient is skipped by AdamW, decay included.
+or not: a parameter without gradient is skipped by AdamW, decay included. What never trains (the base of adapters, which
+may be no numbers that AdamW takes) stays out.
 """
 
 import math
@@ -17,7 +18,7 @@ from lab.schema import Optimizer, Scheduler
 
 
 def parameter_groups(
-    model: nn.Module, embeddings: Iterable[nn.Module], layers: list[nn.Module], config: Optimizer
+    parameters: Iterable[nn.Parameter], embeddings: Iterable[nn.Module], layers: list[nn.Module], config: Optimizer
 ) -> list[dict[str, object]]:
     """Groups of equal rate and decay. Depth 0 is the embeddings, then the layers; all the rest (heads) is the top."""
     top = len(layers) + 1
@@ -25,7 +26,7 @@ def parameter_groups(
     for number, layer in enumerate(layers, start=1):
         depth |= {id(parameter): number for parameter in layer.parameters()}
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-    for parameter in model.parameters():
+    for parameter in parameters:
         number = depth.get(id(parameter), top)
         rate = config.lr * config.layer_decay ** (top - number)
         if number == top and config.head_lr is not None:

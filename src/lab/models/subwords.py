@@ -17,6 +17,7 @@ from typing import Any
 import tokenizers
 from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
 
+from lab.batches import Window
 from lab.errors import Mistake, RequestError
 from lab.models.hub import locate
 from lab.models.text_encoder import TOKENIZER_FILE
@@ -58,6 +59,21 @@ class SubwordTokenizer:
         self._core.enable_truncation(max_length)
         return [encoding.ids for encoding in self._core.encode_batch_fast(list(texts))]
 
+    def room(self, questions: Sequence[str], max_length: int) -> list[int]:
+        specials = self._core.num_special_tokens_to_add(True)
+        self._core.no_truncation()
+        encoded = self._core.encode_batch_fast(list(questions), add_special_tokens=False)
+        return [max_length - specials - len(encoding.ids) for encoding in encoded]
+
+    def windows(
+        self, questions: Sequence[str], contexts: Sequence[str], max_length: int, stride: int
+    ) -> list[list[Window]]:
+        if min(self.room(questions, max_length), default=stride + 1) <= stride:
+            raise ValueError(f"a question leaves no more than stride={stride} tokens of context in {max_length}")
+        self._core.enable_truncation(max_length, stride=stride, strategy="only_second")
+        encoded = self._core.encode_batch(list(zip(questions, contexts, strict=True)))
+        return [[_window(piece) for piece in (first, *first.overflowing)] for first in encoded]
+
     def fingerprint(self) -> str:
         self._core.no_truncation()
         return hashlib.sha256(f"{self.pad_id} {self._core.to_str()}".encode()).hexdigest()
@@ -73,6 +89,12 @@ class SubwordTokenizer:
     def load(cls, folder: Path, description: dict[str, Any]) -> "SubwordTokenizer":
         core = tokenizers.Tokenizer.from_file(str(folder / CORE))
         return cls(core, description["pad_id"], description["longest"])
+
+
+def _window(encoding: tokenizers.Encoding) -> Window:
+    of_context = [number == 1 for number in encoding.sequence_ids]
+    places = [place if known else (-1, -1) for place, known in zip(encoding.offsets, of_context, strict=True)]
+    return Window(encoding.ids, encoding.type_ids, places)
 
 
 def pretrained(model: Encoder) -> SubwordTokenizer:

@@ -1,4 +1,5 @@
 """What every encoder of texts is to the rest: ids and mask in, one vector a text out, and the parts freezing acts on.
+Some also give a vector a token (`TokenEncoder`), some can be cut between layers (`CuttableEncoder`).
 
 Also the names of the files that describe tokenizer and encoder in a run folder, beside the config and the checkpoint.
 """
@@ -10,6 +11,11 @@ from torch import Tensor, nn
 
 TOKENIZER_FILE = "lab_tokenizer.json"
 ARCHITECTURE_FILE = "architecture.json"
+
+
+def is_adapter(name: str) -> bool:
+    """Whether the parameter of this name belongs to an adapter, as PEFT names them."""
+    return ".lora_" in name
 
 
 class TextEncoder(nn.Module, ABC):
@@ -34,6 +40,23 @@ class TextEncoder(nn.Module, ABC):
     @abstractmethod
     def save_architecture(self, folder: Path) -> None:
         """Write what it takes, beside the model's config and tokenizer, to build this encoder again without weights."""
+
+    def checkpoint_gradients(self) -> bool:
+        """From now on keep only what enters each layer for the backward pass, and compute the rest again; whether that
+        is possible."""
+        return False
+
+    def held(self) -> list[nn.Parameter]:
+        """Parameters that never train, whatever is frozen or thawed: those below adapters."""
+        return []
+
+
+class TokenEncoder(TextEncoder):
+    """An encoder that has a vector for each token, of which `forward` makes one for the text."""
+
+    @abstractmethod
+    def hidden(self, ids: Tensor, mask: Tensor, segments: Tensor | None = None) -> Tensor:
+        """(B, L, dimension). segments (B, L) int64: 0 or 1, which text of a pair a token is of, for those that ask."""
 
 
 class CuttableEncoder(TextEncoder):

@@ -24,18 +24,18 @@ from transformers.utils import logging as transformers_logging
 
 from lab.batches import Tokenizer
 from lab.errors import Mistake, RequestError, listed
-from lab.models.architecture import known, unlike
+from lab.models.architecture import known, unlike, with_attention_dropout
 from lab.models.families import FAMILIES, Family
 from lab.models.hub import locate
 from lab.models.pooling import Pooling, pool
-from lab.models.text_encoder import ARCHITECTURE_FILE, CuttableEncoder
+from lab.models.text_encoder import ARCHITECTURE_FILE, CuttableEncoder, TokenEncoder
 from lab.record import write_whole
 from lab.schema import Encoder
 
 log = logging.getLogger(__name__)
 
 
-_IDLE = ("architectures", "dtype", "id2label", "label2id", "transformers_version")
+_IDLE = ("architectures", "dtype", "id2label", "label2id", "transformers_version", "use_cache")
 """What a config says that no layer reads."""
 
 UNREADABLE = (SafetensorError, pickle.UnpicklingError, EOFError)
@@ -48,8 +48,8 @@ _HEADS = re.compile(
 """Tensors of a checkpoint that belong to what it was trained for, not to the encoder."""
 
 
-class TransformerEncoder(CuttableEncoder):
-    """A transformers model and a pooling: ids and mask (B, L) -> (B, D)."""
+class TransformerEncoder(CuttableEncoder, TokenEncoder):
+    """A transformers model and a pooling: ids and mask (B, L) -> (B, D), or (B, L, D) before it is pooled."""
 
     def __init__(self, transformer: PreTrainedModel, pooling: Pooling) -> None:
         super().__init__()
@@ -59,8 +59,13 @@ class TransformerEncoder(CuttableEncoder):
         self.whole = self._family.whole
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        hidden = self.transformer(input_ids=ids, attention_mask=mask.to(ids.dtype)).last_hidden_state
-        return pool(hidden, mask, self.pooling)
+        return pool(self.hidden(ids, mask), mask, self.pooling)
+
+    def hidden(self, ids: Tensor, mask: Tensor, segments: Tensor | None = None) -> Tensor:
+        tells = segments is not None and getattr(self.transformer.config, "type_vocab_size", 0) > 1
+        types = {"token_type_ids": segments} if tells else {}
+        hidden: Tensor = self.transformer(input_ids=ids, attention_mask=mask.to(ids.dtype), **types).last_hidden_state
+        return hidden
 
     def signature(self) -> str:
         config = self.transformer.config
@@ -97,6 +102,14 @@ class TransformerEncoder(CuttableEncoder):
     def _family(self) -> Family:
         return FAMILIES[self.transformer.config.model_type]
 
+    def checkpoint_gradients(self) -> bool:
+        if self.transformer.supports_gradient_checkpointing:
+            self.transformer.config.use_cache = (
+                False  # of decoders; transformers would warn that the two do not go together
+            )
+            self.transformer.activation_checkpointing_enable({"use_reentrant": False})
+        return bool(self.transformer.supports_gradient_checkpointing)
+
     def save_architecture(self, folder: Path) -> None:
         text = self.transformer.config.to_json_string(use_diff=False)
         write_whole(folder / ARCHITECTURE_FILE, lambda aside: aside.write_text(text, encoding="utf-8"))
@@ -105,7 +118,7 @@ class TransformerEncoder(CuttableEncoder):
 def load_transformer(model: Encoder, tokenizer: Tokenizer) -> PreTrainedModel:
     """The pretrained weights of a request. Raises RequestError as `locate` does, and for tensors that do not fit."""
     folder = locate(model)
-    config = read_config(folder)
+    config = with_attention_dropout(read_config(folder), model.attention_dropout)
     value = model.path or model.package
     overruled = unlike(config, known(model.architecture)) if model.architecture else []
     if overruled:
@@ -181,7 +194,8 @@ def new_config(model: Encoder) -> PretrainedConfig:
     if model.path is not None and Path(model.path).expanduser().is_dir():
         problem = "the folder would not be read: model.pretrained=false means random weights"
         raise RequestError(Mistake("model.path", problem, "model.pretrained=true, or leave model.path out", model.path))
-    return _config(known(model.architecture), "model.architecture", None)
+    config = _config(known(model.architecture), "model.architecture", None)
+    return with_attention_dropout(config, model.attention_dropout)
 
 
 def position_limit(config: PretrainedConfig, pad_id: int) -> int:

@@ -9,11 +9,19 @@ from collections.abc import Mapping, Set
 from typing import Any
 
 from lab.errors import Mistake
-from lab.rules import cache, data, models, tasks, training
+from lab.rules import cache, data, models, peft, questions, tasks, training
 from lab.rules.rule import Found, Rule
 
 _ABSENT = object()
-RULES: tuple[Rule, ...] = (*training.RULES, *data.RULES, *models.RULES, *cache.RULES, *tasks.RULES)
+RULES: tuple[Rule, ...] = (
+    *training.RULES,
+    *data.RULES,
+    *models.RULES,
+    *peft.RULES,
+    *cache.RULES,
+    *questions.RULES,
+    *tasks.RULES,
+)
 
 
 def contradictions(config: Mapping[str, Any], wrong: Set[str]) -> Found:

@@ -6,12 +6,19 @@ Pure functions of the values at their keys, as all rules; see `lab.rules`.
 from lab.errors import Mistake, listed
 from lab.rules.rule import Found, Rule
 
-LABELLED = "labelled texts"
-GIVES = {"maintenance": LABELLED, "files": LABELLED, "hub": LABELLED, "imdb": LABELLED}
+LABELLED, ASKED = "labelled texts", "questions"
+GIVES = {
+    "maintenance": LABELLED,
+    "files": LABELLED,
+    "hub": LABELLED,
+    "imdb": LABELLED,
+    "squad": ASKED,
+    "qa_demo": ASKED,
+}
 """By `data.kind`."""
-READS = {"encoder": (LABELLED,), "ngram": (LABELLED,)}
+READS = {"encoder": (LABELLED, ASKED), "ngram": (LABELLED,)}
 """By `model.kind`."""
-DATA, MODEL = {LABELLED: "maintenance"}, {LABELLED: "tiny"}
+DATA, MODEL = {LABELLED: "maintenance", ASKED: "qa_demo"}, {LABELLED: "tiny", ASKED: "tiny"}
 """What to type for each."""
 
 

@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from torch import nn
-
 from lab import __version__
 
 PACKAGES = ("torch", "lightning", "transformers", "tokenizers", "datasets", "hydra-core", "numpy")
@@ -42,12 +40,6 @@ def _git(*words: str) -> str:
         ["git", *words], capture_output=True, text=True, check=True, timeout=10, cwd=Path(__file__).parent
     )
     return done.stdout.strip()
-
-
-def parameter_counts(model: nn.Module) -> dict[str, int]:
-    """Parameters in all, and those that may train now."""
-    counts = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
-    return {"total": sum(n for n, _ in counts), "trainable": sum(n for n, trains in counts if trains)}
 
 
 class Clock:

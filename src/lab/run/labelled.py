@@ -19,11 +19,12 @@ from lab.data.loader import TokenRows
 from lab.data.text import TextData
 from lab.models.base import Training
 from lab.models.classifier import predictions
-from lab.models.encoder import TextEncoder, build_encoder
+from lab.models.encoder import TextEncoder
 from lab.models.multitask import MultitaskTextClassifier
 from lab.models.tokenizers import build_tokenizer, load_tokenizer
 from lab.record import RunFolder
 from lab.run.classified import Classified, bayes, classified, majority
+from lab.run.encoders import text_encoder
 from lab.run.material import Material, check_metrics, ends_of_epochs
 from lab.run.parts import Hardware, pinned
 from lab.schema import Config, Encoder, Labelled, Ngram
@@ -82,7 +83,7 @@ def prepare_labelled(config: Config, folder: RunFolder, where: Hardware, fresh: 
     data = TextData(corpus, tokenizer, config.data, config.cache, accumulate, config.seed, pin)
     log.info("%s", lengths_line(data))
     check_metrics(config, metric_names(corpus.heads))
-    encoder = build_encoder(config.model, tokenizer, folder.tokenizer, load_weights=fresh)
+    encoder = text_encoder(config, tokenizer, folder, fresh)
     ends = ends_of_epochs(config, data.num_batches())
     training = Training(config.optimizer, config.scheduler, ends, config.seed)
     model = MultitaskTextClassifier(data.spec, encoder, config.loss, config.model.dropout, training)

@@ -16,6 +16,7 @@ from lab.run import parts
 from lab.run.circumstances import interruptible, quiet, settle_machine
 from lab.run.frozen import take_states
 from lab.run.material import Material, refuse_other_data
+from lab.run.merged import merge
 from lab.run.outcome import Tested
 from lab.run.tasks import prepare
 from lab.schema import Config
@@ -37,6 +38,7 @@ def retest(config: Config, folder: Path) -> dict[str, float]:
     with quiet():
         trainer = parts.trainer(config, where, folder, parts.Callbacks.for_test(run, config.objective), [])
     result = test(trainer, material, run)
+    merge(config, material, run)
     recorded = run.read().get("metrics", {}).get("test", {})
     show(result)
     apart = {name: value - recorded[name] for name, value in result.metrics.items() if recorded.get(name) is not None}

@@ -14,11 +14,13 @@ from omegaconf import OmegaConf
 
 from lab.loggers.base import Outcome, RunLogger
 from lab.loggers.build import build
+from lab.models.counts import parameter_counts
 from lab.record import UNENDED, RunFolder, Status, write_whole
 from lab.run import facts, finders, parts
 from lab.run.circumstances import closing, interruptible, quiet, settle_machine
 from lab.run.frozen import take_states
 from lab.run.material import Material, data_facts, frozen_at_start, refuse_other_data
+from lab.run.merged import merge
 from lab.run.outcome import Tested, split_metrics
 from lab.run.retest import load_weights, refuse_damage, show, test
 from lab.run.tasks import prepare
@@ -55,6 +57,7 @@ def train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | No
             _fit(trainer, material, run, resumed=config.resume is not None)
         with clock.part("test"):
             result = test(trainer, material, run)
+        merge(config, material, run)
         ending = _conclude(run, config, material, chosen, result, clock)
     # The run is over and recorded; what follows only tells others, and cannot make it any less complete.
     _tell(run, result, ending, loggers)
@@ -109,7 +112,7 @@ def _met_otherwise(config: Config, where: parts.Hardware) -> dict[str, dict[str,
 def _prepared(run: RunFolder, config: Config, where: parts.Hardware) -> Material:
     """Data and model of a new run, with what the finders found."""
     material = prepare(config, run, where, fresh=True)
-    run.update(data=data_facts(material), parameters=facts.parameter_counts(frozen_at_start(config, material.model)))
+    run.update(data=data_facts(material), parameters=parameter_counts(frozen_at_start(config, material.model)))
     run.update(cache=take_states(config, material, where, SPLITS))
     requested = run.read()["requested"]
     run.update(requested=requested | finders.search(config, material, where, run))
@@ -180,7 +183,7 @@ def _conclude(
         metrics=split_metrics(run.history(), best.epoch) | {"test": result.metrics},
         baselines=result.baselines,
         reference=result.reference,
-        parameters=facts.parameter_counts(material.model),
+        parameters=parameter_counts(material.model),
         throughput=summary.get("throughput", {}),
         memory=summary.get("memory", {}),
         timing_s=_timing(clock, summary.get("per_epoch")),

@@ -21,15 +21,32 @@ from lab.schema.callbacks import (
     Switch,
     Unfreeze,
 )
-from lab.schema.data import Columned, Data, Files, Hub, Imdb, Labelled, Leaks, Maintenance, Rows, Split, Splits
+from lab.schema.data import (
+    Columned,
+    Data,
+    Files,
+    Hub,
+    Imdb,
+    Labelled,
+    Leaks,
+    Maintenance,
+    QaDemo,
+    Questions,
+    Rows,
+    Split,
+    Splits,
+    Squad,
+)
 from lab.schema.loggers import Empty, Loggers, Mlflow, Wandb
 from lab.schema.models import Encoder, Model, Ngram
 from lab.schema.node import Mode, Node, NonNegativeInt
+from lab.schema.peft import Adapters, Peft, Whole
 from lab.schema.sweep import Confirm, Limits, Sweep
 from lab.schema.training import Cache, Loss, Optimizer, Scheduler, Trainer
 
 __all__ = [
     "Accumulate",
+    "Adapters",
     "BatchFinder",
     "Cache",
     "Callbacks",
@@ -61,16 +78,21 @@ __all__ = [
     "Objective",
     "Optimizer",
     "Overfit",
+    "Peft",
     "Progress",
+    "QaDemo",
+    "Questions",
     "Rows",
     "Scheduler",
     "Split",
     "Splits",
+    "Squad",
     "Sweep",
     "Switch",
     "Trainer",
     "Unfreeze",
     "Wandb",
+    "Whole",
 ]
 
 
@@ -84,7 +106,8 @@ class Config(Node):
     """A whole request, checked."""
 
     model: Annotated[Encoder | Ngram, Field(discriminator="kind")]
-    data: Annotated[Maintenance | Files | Hub | Imdb, Field(discriminator="kind")]
+    data: Annotated[Maintenance | Files | Hub | Imdb | Squad | QaDemo, Field(discriminator="kind")]
+    peft: Annotated[Whole | Adapters, Field(discriminator="kind")]
     loss: Loss
     optimizer: Optimizer
     scheduler: Scheduler

@@ -82,6 +82,35 @@ class Files(Columned):
     encoding: str
 
 
+class Questions(Data):
+    """Questions whose answers are stretches of their contexts."""
+
+    language: Literal["en", "es", "pt"]
+    """Whose articles do not count when answers are compared."""
+    max_length: Annotated[int, Field(ge=16), Number]
+    stride: NonNegativeInt
+    max_answer: PositiveInt
+    n_best: PositiveInt
+    no_answer: bool
+    dropped_share: Share
+    rows: Rows
+    split: "QuestionSplit"
+
+
+class QuestionSplit(Node):
+    val: Annotated[float, Field(gt=0.0, lt=1.0), Number]
+    test: Annotated[float, Field(gt=0.0, lt=1.0), Number]
+    seed: NonNegativeInt
+    train_on_val: bool
+    """As of `Split`."""
+
+
+class QaDemo(Questions):
+    kind: Literal["qa_demo"]
+    num_contexts: Annotated[int, Field(ge=20), Number]
+    generator_seed: NonNegativeInt
+
+
 class Splits(Node):
     train: str
     val: str | None
@@ -100,5 +129,19 @@ class Imdb(Columned):
     kind: Literal["imdb"]
     path: str
     """Hub name, aclImdb folder, or a file."""
+    revision: str | None
+    splits: Splits
+
+
+class Squad(Questions):
+    kind: Literal["squad"]
+    path: str | None
+    """A SQuAD file to be split here, or a hub name."""
+    train: str | None
+    val: str | None
+    test: str | None
+    test_ids: str | None
+    """With a path: a file with the ids of the test questions."""
+    config: str | None
     revision: str | None
     splits: Splits

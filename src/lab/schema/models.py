@@ -40,6 +40,8 @@ class Encoder(Model):
     pooling: Literal["cls", "mean", "max"]
     dropout: Share
     """In front of the heads."""
+    attention_dropout: Share | None
+    """Of attention weights; null: as the weights' config says. Above 0 torch's CPU attention is not the fused one."""
 
 
 class Ngram(Model):

@@ -39,6 +39,7 @@ class Trainer(Node):
     accelerator: Literal["auto", "cpu", "gpu"]
     gradient_clip: PositiveFloat | None
     threads: PositiveInt | None
+    gradient_checkpointing: bool
 
 
 class Cache(Node):

@@ -1,0 +1,221 @@
+"""Questions in splits, checked: the one thing that other rooms take of a source of questions.
+
+Sources: SQuAD files (one per split, or one that is split here: `data.test_ids` name the test questions, validation is
+drawn by document), the hub, and the generator. Same content gives the same splits and fingerprint, whatever the files
+are called.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lab.batches import References
+from lab.data.documents import blocks, by_block, drawn
+from lab.data.hub import load_splits
+from lab.data.qa_demo import generate
+from lab.data.reading import Question, Reading
+from lab.data.squad import read_ids, read_rows, read_squad
+from lab.errors import Mistake, RequestError, listed
+from lab.schema import QaDemo, Questions, Squad
+
+ALL = "all"
+SPLITS = ("train", "val", "test")
+MOST_LISTED = 20
+"""Dropped answers that a run's record names."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One split: its questions in the order of their source, and the contexts these read."""
+
+    contexts: tuple[str, ...]
+    questions: tuple[Question, ...]
+
+    def references(self) -> References:
+        """What a prediction is compared with."""
+        answers = tuple(tuple(dict.fromkeys(one.text for one in question.answers)) for question in self.questions)
+        return References(self.contexts, tuple(question.context for question in self.questions), answers)
+
+
+@dataclass(frozen=True)
+class QuestionCorpus:
+    """facts: plain types, for the run record. notes: lines for the terminal. fingerprint: hex digest of the content."""
+
+    name: str
+    splits: dict[str, Asked]
+    facts: dict[str, object]
+    notes: tuple[str, ...]
+    fingerprint: str
+
+
+def load_questions(data: Questions, cache: Path) -> QuestionCorpus:
+    """Read, split and check. Raises RequestError with every mistake found together."""
+    name, readings, test_ids = _opened(data, cache)
+    mistakes = [fault for split, reading in readings.items() for fault in _faults(data, split, reading)]
+    if mistakes:
+        raise RequestError(mistakes)
+    splits = {split: _capped(asked, getattr(data.rows, split), data.split.seed)
+              for split, asked in _split(data, readings, test_ids).items()}  # fmt: skip
+    _refuse_unfit(splits)
+    notes = _notes(readings, splits)
+    if data.split.train_on_val:
+        splits["train"] = _joined(splits["train"], splits["val"])
+        notes.append("train_on_val: val questions are trained on, their scores mean nothing, the last epoch is kept")
+    digest = hashlib.sha256()
+    for split in SPLITS:
+        digest.update(json.dumps([split, *_plain(splits[split])], ensure_ascii=False).encode())
+    facts = {"name": name, "fingerprint": digest.hexdigest()} | _facts(readings, splits, data)
+    return QuestionCorpus(name, splits, facts, tuple(notes), digest.hexdigest())
+
+
+def _opened(data: Questions, cache: Path) -> tuple[str, dict[str, Reading], list[str] | None]:
+    """Name, readings by split (or `all`) and the ids of the test questions where a file names them."""
+    if isinstance(data, QaDemo):
+        return "qa_demo", {ALL: generate(data.num_contexts, data.generator_seed)}, None
+    assert isinstance(data, Squad), f"no source for {type(data).__name__}"
+    if data.path is not None and not _is_file(data.path):
+        tables = load_splits(data, data.config, cache.expanduser())
+        name = data.path.rstrip("/").split("/")[-1]
+        return name, {split: read_rows(table, "data.path", data.path) for split, table in tables.items()}, None
+    asked = {"path": data.path, "train": data.train, "val": data.val, "test": data.test}
+    given = {key: Path(path).expanduser() for key, path in asked.items() if path is not None}
+    readings: dict[str, Reading] = {}
+    mistakes: list[Mistake] = []
+    test_ids: list[str] | None = None
+    for key, path in given.items():
+        try:
+            readings[ALL if key == "path" else key] = read_squad(path, f"data.{key}")
+        except RequestError as error:
+            mistakes += error.mistakes
+    if data.test_ids is not None:
+        try:
+            test_ids = read_ids(Path(data.test_ids).expanduser(), "data.test_ids")
+        except RequestError as error:
+            mistakes += error.mistakes
+    if mistakes:
+        raise RequestError(mistakes)
+    return next(iter(given.values())).stem, readings, test_ids
+
+
+def _is_file(path: str) -> bool:
+    """Whether a path names a file and not a data set of the hub (`rajpurkar/squad`) or a folder in its layout."""
+    return path.endswith(".json") or Path(path).expanduser().is_file()
+
+
+def _faults(data: Questions, split: str, reading: Reading) -> list[Mistake]:
+    """What is wrong with the answers of a reading, its shape being right."""
+    key = "data.path" if split == ALL else f"data.{split}"
+    found = []
+    share = len(reading.dropped) / max(1, reading.num_answers)
+    if share > data.dropped_share:
+        shown = listed([f"{one.text[:40]!r} (question {one.question})" for one in reading.dropped], 3)
+        problem = f"{len(reading.dropped)} of {reading.num_answers} answers stand nowhere in their contexts: {shown}"
+        remedy = f"answers as they stand in the context, or data.dropped_share={min(0.99, round(share + 0.01, 2))}"
+        found.append(Mistake(key, problem, remedy))
+    unanswered = [question.id for question in reading.questions if not question.answers]
+    if unanswered and not data.no_answer:
+        problem = f"{len(unanswered)} of {len(reading.questions)} questions have no answer: {listed(unanswered, 3)}"
+        found.append(Mistake(key, problem, "data.no_answer=true"))
+    return found
+
+
+def _split(data: Questions, readings: Mapping[str, Reading], test_ids: list[str] | None) -> dict[str, Asked]:
+    """Splits as given, missing ones drawn by document. Raises RequestError where there is too little to draw from."""
+    pool_name = ALL if ALL in readings else "train"
+    pool = readings[pool_name]
+    found = {split: Asked(reading.contexts, reading.questions) for split, reading in readings.items() if split != ALL}
+    split_of = dict.fromkeys((question.id for question in pool.questions), "")
+    if test_ids is not None:
+        unknown = [name for name in test_ids if name not in split_of and name not in pool.lost]
+        if unknown:
+            problem = f"{len(unknown)} of {len(test_ids)} ids are of no question: {listed(unknown, 3)}"
+            raise RequestError(Mistake("data.test_ids", problem, "ids as in the file of data.path"))
+        split_of |= {name: "test" for name in test_ids if name in split_of}
+    lacking = [s for s in ("test", "val") if s not in found and not (s == "test" and test_ids is not None)]
+    shares = {split: float(getattr(data.split, split)) for split in lacking}
+    rest = [question for question in pool.questions if not split_of[question.id]]
+    block_of = blocks(pool)
+    used = sorted({block_of[question.context] for question in rest})
+    if len(used) <= len(shares):
+        problem = f"{len(used)} documents cannot fill train and {' and '.join(shares)}, which keep documents whole"
+        raise RequestError(Mistake("data.split", problem, "data.train=FILE data.val=FILE data.test=FILE"))
+    numbers = [sum(block_of[question.context] == block for question in rest) for block in used]
+    drawn_splits = dict(zip(used, drawn(numbers, shares, data.split.seed), strict=True))
+    by_document = [drawn_splits.get(block, "train") for block in range(max(block_of) + 1)]
+    split_of |= {q.id: split for q, split in zip(rest, by_block(rest, block_of, by_document), strict=True)}
+    for split in SPLITS:
+        if split not in found or split == pool_name:
+            found[split] = Asked(pool.contexts, tuple(q for q in pool.questions if split_of[q.id] == split))
+    return {split: _narrowed(found[split]) for split in SPLITS}
+
+
+def _narrowed(asked: Asked) -> Asked:
+    """Without the contexts that no question reads."""
+    used = sorted({question.context for question in asked.questions})
+    numbers = {old: new for new, old in enumerate(used)}
+    questions = tuple(Question(q.id, q.text, numbers[q.context], q.answers) for q in asked.questions)
+    return Asked(tuple(asked.contexts[old] for old in used), questions)
+
+
+def _joined(one: Asked, other: Asked) -> Asked:
+    """The questions of both, those of the first first."""
+    ahead = len(one.contexts)
+    moved = tuple(Question(q.id, q.text, q.context + ahead, q.answers) for q in other.questions)
+    return Asked(one.contexts + other.contexts, one.questions + moved)
+
+
+def _capped(asked: Asked, most: int | None, seed: int) -> Asked:
+    if most is None or len(asked.questions) <= most:
+        return asked
+    kept = sorted(np.random.default_rng(seed).choice(len(asked.questions), most, replace=False).tolist())
+    return _narrowed(Asked(asked.contexts, tuple(asked.questions[place] for place in kept)))
+
+
+def _refuse_unfit(splits: Mapping[str, Asked]) -> None:
+    empty = [split for split in SPLITS if not splits[split].questions]
+    if empty:
+        raise RequestError(Mistake("data", f"no question is left for {listed(empty)}", "more documents"))
+    if not any(question.answers for question in splits["train"].questions):
+        raise RequestError(Mistake("data", "no training question has an answer", "a file with answers"))
+
+
+def _plain(asked: Asked) -> list[object]:
+    return [
+        [q.id, q.text, asked.contexts[q.context], [[answer.text, answer.start] for answer in q.answers]]
+        for q in asked.questions
+    ]
+
+
+def _facts(readings: Mapping[str, Reading], splits: Mapping[str, Asked], data: Questions) -> dict[str, object]:
+    dropped = [one for reading in readings.values() for one in reading.dropped]
+    shared = len(set(splits["train"].contexts) & set(splits["test"].contexts))
+    return {
+        "rows": {split: len(splits[split].questions) for split in SPLITS},
+        "contexts": {split: len(splits[split].contexts) for split in SPLITS},
+        "unanswered": {split: sum(not q.answers for q in splits[split].questions) for split in SPLITS},
+        "answers_repaired": sum(reading.repaired for reading in readings.values()),
+        "answers_dropped": len(dropped),
+        "dropped": [{"question": one.question, "text": one.text} for one in dropped[:MOST_LISTED]],
+        "questions_lost": [name for reading in readings.values() for name in reading.lost][:MOST_LISTED],
+        "test_contexts_in_train": shared,
+        "language": data.language,
+    }
+
+
+def _notes(readings: Mapping[str, Reading], splits: Mapping[str, Asked]) -> list[str]:
+    counts = ", ".join(f"{split} {len(splits[split].questions)}" for split in SPLITS)
+    notes = [f"questions: {counts}; contexts: {', '.join(str(len(splits[split].contexts)) for split in SPLITS)}"]
+    repaired = sum(reading.repaired for reading in readings.values())
+    if repaired:
+        notes.append(f"{repaired} answers did not stand where the file says and were moved to where they do")
+    for reading in readings.values():
+        notes += [f"dropped: {one.text!r} stands nowhere in its context (question {one.question})"
+                  for one in reading.dropped[:MOST_LISTED]]  # fmt: skip
+        if reading.lost:
+            notes.append(f"{len(reading.lost)} questions lost all their answers: {listed(list(reading.lost), 3)}")
+    shared = len(set(splits["train"].contexts) & set(splits["test"].contexts))
+    return notes + ([f"{shared} contexts of the test split are in train as well"] if shared else [])

@@ -1,0 +1,60 @@
+"""What contradicts itself about adapters: models without layers, layers whose adapters would never train.
+
+Pure functions of the values at their keys, as all rules; see `lab.rules`. Names of modules and layers of pretrained
+weights are judged where these are loaded.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lab.errors import Mistake, listed
+from lab.rules.models import LAYER_KEYS
+from lab.rules.rule import Found, Rule
+
+LAYERS, FREEZE, CHECKPOINTING = "peft.layers", "callbacks.freeze.layers", "trainer.gradient_checkpointing"
+
+
+def _adaptable(kind: str, model: str, model_kind: str) -> Found:
+    if kind != "none" and model_kind != "encoder":
+        problem = f"model={model} has no encoder layers to put adapters into"
+        yield Mistake("peft", problem, "peft=none, or model=minilm", kind)
+
+
+def _recomputed(wanted: bool, model: str, model_kind: str) -> Found:
+    if wanted and model_kind != "encoder":
+        problem = f"model={model} has no encoder layers to compute twice"
+        yield Mistake(CHECKPOINTING, problem, f"{CHECKPOINTING}=false", True)
+
+
+def _there(layers: Sequence[int] | None, pretrained: bool, architecture: Mapping[str, Any] | None) -> Found:
+    if layers is None:
+        return
+    twice = sorted({int(layer) for layer in layers if list(layers).count(layer) > 1})
+    if twice:
+        remedy = f"'{LAYERS}={sorted({int(layer) for layer in layers})}'"
+        yield Mistake(LAYERS, f"names {listed([str(layer) for layer in twice])} more than once", remedy, list(layers))
+    said = {} if pretrained else architecture or {}
+    known = [int(said[key]) for key in LAYER_KEYS if key in said]
+    if known and any(int(layer) >= known[0] for layer in layers):
+        problem = f"the encoder has {known[0]} layers, counted from 0"
+        yield Mistake(LAYERS, problem, f"'{LAYERS}=[{known[0] - 1}]'", list(layers))
+
+
+def _training(layers: Sequence[int] | None, num_frozen: int, schedule: Mapping[Any, int] | None) -> Found:
+    """Adapters of layers that are frozen in every epoch: dead weight, and states of the layers could not be kept."""
+    thawed = {int(epoch): int(frozen) for epoch, frozen in (schedule or {}).items()}
+    always = min([*thawed.values(), *([] if 0 in thawed else [int(num_frozen)])])
+    if always and (layers is None or any(int(layer) < always for layer in layers)):
+        problem = f"adapters below layer {always} would never train; the encoder itself is frozen with adapters anyway"
+        remedy = f"{FREEZE}=0, or adapters above them only: '{LAYERS}=[{always}]'"
+        yield Mistake(
+            FREEZE if not schedule else "callbacks.unfreeze.schedule", problem, remedy, schedule or num_frozen
+        )
+
+
+RULES: tuple[Rule, ...] = (
+    (("peft.kind", "model.name", "model.kind"), _adaptable),
+    ((CHECKPOINTING, "model.name", "model.kind"), _recomputed),
+    ((LAYERS, "model.pretrained", "model.architecture"), _there),
+    ((LAYERS, FREEZE, "callbacks.unfreeze.schedule"), _training),
+)

@@ -1,0 +1,119 @@
+"""A test of answers: scores beside a random span and the first sentence, predictions as SQuAD's evaluation reads them.
+
+Everything is computed from the predictions in input order, so that files and scores are of the same rows. Q questions.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from rich import box
+from rich.table import Table
+
+from lab.batches import References
+from lab.models.answers import graded, mean_grades
+from lab.models.candidates import Candidate
+from lab.record import RunFolder
+from lab.run.outcome import Tested
+
+DRAWS = 20
+"""Random spans a question, whose scores are averaged."""
+_SENTENCE_END = re.compile(r"(?<=[.!?…])\s|\n")
+
+
+@dataclass(frozen=True)
+class Answered(Tested):
+    """names: the questions' ids; candidates: of each question, best first."""
+
+    names: Sequence[str]
+    candidates: Sequence[Sequence[Candidate]]
+
+    @property
+    def columns(self) -> dict[str, list[object]]:
+        """Without the lists of accepted answers, which loggers cannot show."""
+        return {name: values for name, values in super().columns.items() if name != "answers"}
+
+    def write(self, folder: RunFolder) -> None:
+        """test_predictions.parquet, predictions.json (id: text, SQuAD's format) and nbest_predictions.json."""
+        folder.write_predictions(self.predictions)
+        best = dict(zip(self.names, map(best_text, self.candidates), strict=True))
+        folder.write_text("predictions.json", json.dumps(best, ensure_ascii=False, indent=1) + "\n")
+        several = {
+            name: [vars(candidate) for candidate in found]
+            for name, found in zip(self.names, self.candidates, strict=True)
+        }
+        folder.write_text("nbest_predictions.json", json.dumps(several, ensure_ascii=False) + "\n")
+
+    def table(self) -> Table:
+        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+        table.caption = f"F1 and exact match of {len(self.names)} questions; random spans: the mean of {DRAWS} draws."
+        table.caption_justify = "left"
+        for title in ("answers of", "F1", "exact match"):
+            table.add_column(title, justify="left" if title == "answers of" else "right")
+        for name, scores in {"model": self.metrics, **self.baselines}.items():
+            style = "bold" if name == "model" else None
+            table.add_row(name.replace("_", " "), f"{scores['f1']:.3f}", f"{scores['em']:.3f}", style=style)
+        return table
+
+
+def best_text(candidates: Sequence[Candidate]) -> str:
+    return candidates[0].text if candidates else ""
+
+
+def answered(
+    loss: float,
+    candidates: Sequence[Sequence[Candidate]],
+    questions: Mapping[str, str],
+    references: References,
+    baselines: dict[str, dict[str, float]],
+    language: str,
+) -> Answered:
+    """Put together what is known of the test questions (id: text), in their order."""
+    texts = [best_text(found) for found in candidates]
+    grades = [graded(text, wanted, language) for text, wanted in zip(texts, references.answers, strict=True)]
+    columns = {
+        "row": np.arange(len(texts)),
+        "id": list(questions),
+        "text": list(questions.values()),
+        "answer": [wanted[0] if wanted else "" for wanted in references.answers],
+        "answers": [list(wanted) for wanted in references.answers],
+        "answer_predicted": texts,
+        "start_predicted": [found[0].start if found else -1 for found in candidates],
+        "end_predicted": [found[0].end if found else -1 for found in candidates],
+        "answer_probability": np.array([found[0].probability if found else 0.0 for found in candidates]),
+        "em": np.array([em for em, _ in grades]),
+        "f1": np.array([f1 for _, f1 in grades]),
+    }
+    metrics = mean_grades(texts, references.answers, language) | {"loss": loss}
+    return Answered(metrics, baselines, None, columns, list(questions), candidates)
+
+
+def baselines(train: References, test: References, language: str, seed: int) -> dict[str, dict[str, float]]:
+    """What takes no model: stretches of words as long as training answers, and the context's first sentence."""
+    contexts = [test.contexts[place] for place in test.context_of]
+    lengths = [len(wanted[0].split()) for wanted in train.answers if wanted]
+    random = np.random.default_rng(seed)
+    draws = [[random_span(context, lengths, random) for context in contexts] for _ in range(DRAWS)]
+    scores = [mean_grades(draw, test.answers, language) for draw in draws]
+    return {
+        "random_span": {name: float(np.mean([score[name] for score in scores])) for name in ("em", "f1")},
+        "first_sentence": mean_grades([first_sentence(context) for context in contexts], test.answers, language),
+    }
+
+
+def random_span(context: str, lengths: Sequence[int], random: np.random.Generator) -> str:
+    """Words of a context from anywhere, as many as one of `lengths`, drawn."""
+    words = context.split()
+    num = min(len(words), max(1, lengths[int(random.integers(len(lengths)))]))
+    start = int(random.integers(len(words) - num + 1))
+    return " ".join(words[start : start + num])
+
+
+def first_sentence(context: str) -> str:
+    """
+    >>> first_sentence("La bomba vibra. Se cambió el sello.")
+    'La bomba vibra.'
+    """
+    return _SENTENCE_END.split(context.strip(), maxsplit=1)[0]

@@ -1,0 +1,34 @@
+"""With `peft.merge`, a run that was tested ends by writing encoder and adapters as one, in its folder's `merged`."""
+
+import logging
+from pathlib import Path
+
+from lab.models.base import TextTask
+from lab.record import RunFolder
+from lab.run.material import Material
+from lab.schema import Adapters, Config
+
+log = logging.getLogger(__name__)
+FOLDER = "merged"
+
+
+def merge(config: Config, material: Material, run: RunFolder) -> Path | None:
+    """Where the model, as it now stands in `material`, was written; None where that was not asked for."""
+    if not isinstance(config.peft, Adapters) or not config.peft.merge:
+        return None
+    from lab.models.adapters import AdaptedTransformer
+    from lab.models.merge import write_merged
+
+    model = material.model
+    assert isinstance(model, TextTask), f"adapters in a {type(model).__name__}"
+    encoder = model.encoder
+    assert isinstance(encoder, AdaptedTransformer), f"adapters in a {type(encoder).__name__}"
+    heads = {
+        name: tensor.float().cpu().contiguous()
+        for name, tensor in model.state_dict().items()
+        if not name.startswith("encoder.")
+    }
+    place = run.path / FOLDER
+    write_merged(place, encoder, run.tokenizer, heads)
+    log.info("encoder and adapters as one: %s", place)
+    return place

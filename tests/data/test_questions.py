@@ -1,0 +1,154 @@
+"""Questions in splits: given ones stay, drawn ones keep documents whole, what is wrong is found together."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.data.questions import load_questions
+from lab.errors import Mistake, RequestError
+
+Request = Callable[..., Any]
+
+
+def file(folder: Path, name: str, num_documents: int = 12, start: int = 0, **changes: Any) -> str:
+    """Documents of two contexts with two questions each; ids are numbered from `start`."""
+    data = []
+    for number in range(num_documents):
+        paragraphs = []
+        for place in range(2):
+            text = f"La bomba {name}-{number}-{place} vibra en la planta {number}."
+            qas = [
+                {"id": f"{start + number * 4 + place * 2 + n}", "question": "¿Qué vibra?",
+                 "answers": [{"text": f"{name}-{number}-{place}", "answer_start": 9}]} | changes for n in range(2)
+            ]  # fmt: skip
+            paragraphs.append({"context": text, "qas": qas})
+        data.append({"title": f"{name} {number}", "paragraphs": paragraphs})
+    path = folder / f"{name}.json"
+    path.write_text(json.dumps({"data": data}), encoding="utf-8")
+    return str(path)
+
+
+def mistakes(data: Any, folder: Path) -> list[Mistake]:
+    with pytest.raises(RequestError) as caught:
+        load_questions(data, folder)
+    return list(caught.value.mistakes)
+
+
+def test_a_file_is_split_by_document(data_request: Request, tmp_path: Path) -> None:
+    data = data_request("squad", path=file(tmp_path, "a"), split={"val": 0.2, "test": 0.2})
+    corpus = load_questions(data, tmp_path)
+    named = {split: {c.split("planta ")[1] for c in asked.contexts} for split, asked in corpus.splits.items()}
+    assert not (named["train"] & named["val"])
+    assert not (named["train"] & named["test"])
+    assert not (named["val"] & named["test"])
+    assert sum(len(asked.questions) for asked in corpus.splits.values()) == 48
+    assert corpus.facts["rows"] == {split: len(asked.questions) for split, asked in corpus.splits.items()}
+    for asked in corpus.splits.values():
+        for question in asked.questions:
+            answer = question.answers[0]
+            assert asked.contexts[question.context][answer.start : answer.end] == answer.text
+    again = load_questions(data_request("squad", path=file(tmp_path, "a"), split={"val": 0.2, "test": 0.2}), tmp_path)
+    assert again.fingerprint == corpus.fingerprint
+    other = data_request("squad", path=file(tmp_path, "a"), split={"val": 0.2, "test": 0.2, "seed": 1})
+    assert load_questions(other, tmp_path).fingerprint != corpus.fingerprint
+
+
+def test_ids_name_the_test_questions(data_request: Request, tmp_path: Path) -> None:
+    (tmp_path / "ids.txt").write_text("0\n5\n47\n")
+    data = data_request("squad", path=file(tmp_path, "a"), test_ids=str(tmp_path / "ids.txt"))
+    corpus = load_questions(data, tmp_path)
+    assert [question.id for question in corpus.splits["test"].questions] == ["0", "5", "47"]
+    trained = {question.id for split in ("train", "val") for question in corpus.splits[split].questions}
+    assert len(trained) == 45
+    assert not trained & {"0", "5", "47"}
+    (tmp_path / "ids.txt").write_text("0\nnone\n")
+    assert "1 of 2 ids are of no question: none" in mistakes(data, tmp_path)[0].problem
+
+
+def test_given_splits_stay_and_missing_ones_are_drawn_from_train(data_request: Request, tmp_path: Path) -> None:
+    train, test = file(tmp_path, "a"), file(tmp_path, "b", 3, start=100)
+    corpus = load_questions(data_request("squad", train=train, test=test), tmp_path)
+    assert len(corpus.splits["test"].questions) == 12
+    assert len(corpus.splits["train"].questions) + len(corpus.splits["val"].questions) == 48
+    assert len(corpus.splits["val"].questions) == 4
+    same = load_questions(data_request("squad", train=train, test=train), tmp_path)
+    assert same.facts["test_contexts_in_train"] != 0
+    assert any("are in train as well" in note for note in same.notes)
+
+
+def test_caps_hold_and_their_contexts_go(data_request: Request, tmp_path: Path) -> None:
+    data = data_request("squad", path=file(tmp_path, "a"), rows={"train": 5, "val": None, "test": 1})
+    corpus = load_questions(data, tmp_path)
+    assert [len(corpus.splits[split].questions) for split in ("train", "test")] == [5, 1]
+    assert len(corpus.splits["test"].contexts) == 1
+
+
+def test_answers_that_stand_nowhere_are_dropped_up_to_a_share(data_request: Request, tmp_path: Path) -> None:
+    path = Path(file(tmp_path, "a"))
+    content = json.loads(path.read_text())
+    content["data"][0]["paragraphs"][0]["qas"][0]["answers"] = [{"text": "motor", "answer_start": 0}]
+    content["data"][0]["paragraphs"][0]["qas"][1]["answers"][0]["answer_start"] = 2
+    path.write_text(json.dumps(content))
+    corpus = load_questions(data_request("squad", path=str(path)), tmp_path)
+    assert corpus.facts["answers_dropped"] == corpus.facts["answers_repaired"] == 1
+    assert corpus.facts["dropped"] == [{"question": "0", "text": "motor"}]
+    assert corpus.facts["questions_lost"] == ["0"]
+    assert any("'motor' stands nowhere" in note for note in corpus.notes)
+    found = mistakes(data_request("squad", path=str(path), dropped_share=0.0), tmp_path)
+    assert "1 of 48 answers stand nowhere in their contexts: 'motor' (question 0)" in found[0].problem
+
+
+def test_questions_without_an_answer_must_be_asked_for(data_request: Request, tmp_path: Path) -> None:
+    path = file(tmp_path, "a", answers=[], is_impossible=True)
+    found = mistakes(data_request("squad", path=path), tmp_path)
+    assert found[0].remedy == "data.no_answer=true"
+    assert "no training question has an answer" in mistakes(
+        data_request("squad", path=path, no_answer=True), tmp_path)[0].problem  # fmt: skip
+
+
+def test_faults_of_all_files_come_together(data_request: Request, tmp_path: Path) -> None:
+    (tmp_path / "broken.json").write_text("{")
+    data = data_request("squad", train=str(tmp_path / "broken.json"), val=file(tmp_path, "v"), test="nowhere.json")
+    assert [mistake.key for mistake in mistakes(data, tmp_path)] == ["data.train", "data.test"]
+
+
+def test_too_few_documents_to_draw_from(data_request: Request, tmp_path: Path) -> None:
+    found = mistakes(data_request("squad", path=file(tmp_path, "a", 2)), tmp_path)
+    assert "2 documents cannot fill train and test and val" in found[0].problem
+
+
+def test_a_folder_in_the_hubs_layout(data_request: Request, tmp_path: Path) -> None:
+    import datasets
+
+    def rows(split: str) -> list[dict[str, Any]]:
+        return [{"id": f"{split}{n}", "title": f"t{n}", "context": f"La bomba {n} vibra.", "question": "¿Qué vibra?",
+                 "answers": {"text": [f"bomba {n}"], "answer_start": [3]}} for n in range(20)]  # fmt: skip
+
+    folder = tmp_path / "questions"
+    folder.mkdir()
+    for split in ("train", "validation"):
+        datasets.Dataset.from_list(rows(split)).to_parquet(str(folder / f"{split}.parquet"))
+    corpus = load_questions(data_request("squad", path=str(folder)), tmp_path / "cache")
+    assert corpus.facts["rows"] == {"train": 18, "val": 2, "test": 20}
+
+
+def test_the_demo_needs_nothing(data_request: Request, tmp_path: Path) -> None:
+    corpus = load_questions(data_request("qa_demo", num_contexts=40), tmp_path)
+    assert corpus.name == "qa_demo"
+    assert corpus.facts["rows"] == {"train": 96, "val": 12, "test": 12}
+
+
+def test_val_questions_can_be_trained_on_when_nothing_is_chosen_any_more(data_request: Request, tmp_path: Path) -> None:
+    path = file(tmp_path, "a")
+    apart = load_questions(data_request("squad", path=path), tmp_path)
+    both = load_questions(data_request("squad", path=path, split={"train_on_val": True}), tmp_path)
+    ids = {split: [q.id for q in apart.splits[split].questions] for split in apart.splits}
+    train = both.splits["train"]
+    assert [q.id for q in train.questions] == ids["train"] + ids["val"]
+    assert [q.id for q in both.splits["test"].questions] == ids["test"]
+    assert all(train.contexts[q.context][a.start : a.end] == a.text for q in train.questions for a in q.answers)
+    assert both.fingerprint != apart.fingerprint
+    assert any("train_on_val" in note for note in both.notes)

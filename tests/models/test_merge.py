@@ -1,0 +1,59 @@
+"""A merged folder is what transformers loads, and computes what the adapted encoder did."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+pytest.importorskip("peft")
+pytest.importorskip("bitsandbytes")
+
+from safetensors.torch import load_file
+from transformers import AutoModel, AutoTokenizer
+
+from lab.models.encoder import build_encoder
+from lab.models.merge import HEADS, write_merged
+from lab.models.quantised import QuantisedLinear
+from lab.models.tokenizers import build_tokenizer
+from lab.schema import Adapters
+
+FAMILIES = ("albert", "bert", "deberta-v2", "distilbert", "electra", "modernbert", "mpnet", "roberta")
+TEXTS = ["fuga por el sello de la bomba", "ruido", "alta temperatura en el rodamiento del motor, se ajusta"]
+
+
+def trained(family: str, kind: str, small: Any, texts: Any, folder: Path) -> tuple[Any, Any]:
+    """An encoder whose adapters do something, and its tokenizer, saved in `folder`."""
+    peft = Adapters(kind=kind, rate=1e-3, r=4, alpha=8, dropout=0.1, targets="all", layers=None, merge=True)  # type: ignore[arg-type]
+    model = small(family)
+    tokenizer = build_tokenizer(model, texts)
+    tokenizer.save(folder)
+    torch.manual_seed(1)
+    encoder: Any = build_encoder(model, tokenizer, folder, peft=peft)
+    for name, parameter in encoder.named_parameters():
+        if parameter.requires_grad:
+            parameter.data.mul_(1.3) if "magnitude" in name else nn.init.normal_(parameter, std=0.2)
+    return encoder.eval(), tokenizer
+
+
+@pytest.mark.parametrize("kind", ["lora", "dora", "qlora", "qdora"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_merged_is_adapted(family: str, kind: str, small: Any, texts: Any, batch: Any, tmp_path: Path) -> None:
+    encoder, tokenizer = trained(family, kind, small, texts, tmp_path / "tokenizer")
+    place = tmp_path / "merged"
+    write_merged(place, encoder, tmp_path / "tokenizer", {"heads.0.weight": torch.ones(3, 32)})
+    loaded, report = AutoModel.from_pretrained(place, output_loading_info=True)
+    assert not [name for name in report["missing_keys"] if "pooler" not in name]
+    assert not report["unexpected_keys"]
+    ids, mask = batch(tokenizer.encode(TEXTS, 64), tokenizer.pad_id)
+    with torch.no_grad():
+        wanted = encoder.transformer(input_ids=ids, attention_mask=mask.long()).last_hidden_state
+        found = loaded.eval()(input_ids=ids, attention_mask=mask.long()).last_hidden_state
+    torch.testing.assert_close(found[mask], wanted[mask], rtol=0, atol=2e-5)
+    whole = AutoTokenizer.from_pretrained(place)
+    assert whole(TEXTS)["input_ids"] == tokenizer.encode(TEXTS, 64)
+    assert whole.pad_token_id == tokenizer.pad_id
+    assert load_file(place / HEADS)["heads.0.weight"].shape == (3, 32)
+    packed = [module for module in encoder.modules() if isinstance(module, QuantisedLinear)]
+    assert bool(packed) == kind.startswith("q"), "the encoder itself stays as it is"

@@ -1,0 +1,33 @@
+"""A missing package of a method is told before anything is imported."""
+
+import importlib.util
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from lab.models.packages import missing
+from lab.schema import Adapters, Config, Whole
+
+
+def config(kind: str) -> Config:
+    method: Any = Whole.model_construct(kind="none") if kind == "none" else Adapters.model_construct(kind=kind)
+    return Config.model_construct(peft=method)
+
+
+@pytest.mark.parametrize(
+    ("kind", "remedies"),
+    [("none", []), ("lora", ["peft=none"]), ("dora", ["peft=none"]), ("qlora", ["peft=none", "peft=lora"]),
+     ("qdora", ["peft=none", "peft=dora"])],
+)  # fmt: skip
+def test_what_a_method_lacks(kind: str, remedies: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+    assert [mistake.remedy for mistake in missing(config(kind))] == [
+        f"pip install -e '.[peft]', or {remedy}" for remedy in remedies
+    ]
+
+
+def test_asking_imports_nothing_heavy() -> None:
+    code = "import sys, lab.models.packages; sys.exit(bool({'torch', 'peft', 'bitsandbytes'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
