@@ -54,11 +54,11 @@ class TokenRows(Dataset[TextBatch]):
         return torch.from_numpy(np.bincount(labels[labels != MISSING], minlength=head.num_classes))
 
 
-class Loader(DataLoader[TextBatch]):
+class Loader(DataLoader[Any]):
     """A DataLoader of draws that resumes: `state_dict` says how many batches of which epoch were handed out."""
 
     def __init__(
-        self, rows: TokenRows, draws: TrainDraws | EvalDraws, num_workers: int, pin_memory: bool, persistent: bool
+        self, rows: Dataset[Any], draws: TrainDraws | EvalDraws, num_workers: int, pin_memory: bool, persistent: bool
     ) -> None:
         super().__init__(
             rows,

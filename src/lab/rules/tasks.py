@@ -6,12 +6,14 @@ Pure functions of the values at their keys, as all rules; see `lab.rules`.
 from lab.errors import Mistake, listed
 from lab.rules.rule import Found, Rule
 
-LABELLED = "labelled texts"
-GIVES = {"maintenance": LABELLED, "files": LABELLED, "hub": LABELLED, "imdb": LABELLED}
+LABELLED, SERIES = "labelled texts", "time series"
+GIVES = {"maintenance": LABELLED, "files": LABELLED, "hub": LABELLED, "imdb": LABELLED,
+         "rainfall": SERIES, "table": SERIES, "ucr": SERIES}  # fmt: skip
 """By `data.kind`."""
-READS = {"encoder": (LABELLED,), "ngram": (LABELLED,)}
+READS = {"encoder": (LABELLED,), "ngram": (LABELLED,),
+         "timer_xl": (SERIES,), "inception_time": (SERIES,), "patchtst": (SERIES,), "minirocket": (SERIES,)}  # fmt: skip
 """By `model.kind`."""
-DATA, MODEL = {LABELLED: "maintenance"}, {LABELLED: "tiny"}
+DATA, MODEL = {LABELLED: "maintenance", SERIES: "rainfall"}, {LABELLED: "tiny", SERIES: "inception_time"}
 """What to type for each."""
 
 

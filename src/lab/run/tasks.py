@@ -6,7 +6,7 @@ A task's libraries are imported when it is asked for, so that a run pays for its
 from lab.record import RunFolder
 from lab.run.material import Material
 from lab.run.parts import Hardware
-from lab.schema import Config
+from lab.schema import Config, Series
 
 
 def prepare(config: Config, folder: RunFolder, where: Hardware, fresh: bool) -> Material:
@@ -14,6 +14,10 @@ def prepare(config: Config, folder: RunFolder, where: Hardware, fresh: bool) -> 
 
     Raises RequestError for whatever is wrong with data, weights or what the two ask of each other.
     """
+    if isinstance(config.data, Series):
+        from lab.run.series import prepare_series
+
+        return prepare_series(config, where, fresh)
     from lab.run.labelled import prepare_labelled
 
     return prepare_labelled(config, folder, where, fresh)
