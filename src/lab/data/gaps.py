@@ -28,7 +28,8 @@ def fill_forward(panel: Panel) -> None:
 
 def whole(values: Floats, window: int) -> Bools:
     """(W,): windows of one group's values (N, C) in which nothing is missing; W = N - window + 1."""
-    return _missing(np.isnan(values).any(1), window) == 0
+    found: Bools = _missing(np.logical_or.reduce(np.isnan(values), axis=1), window) == 0
+    return found
 
 
 def blank(values: Floats, window: int) -> tuple[Bools, int]:

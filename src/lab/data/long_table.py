@@ -55,7 +55,7 @@ def _features(file: TableFile, data: Table) -> list[str]:
     label = None if rule is not None else str(data.label)
     own = {data.time, data.group, label}
     chosen = list(data.features) if data.features is not None else [name for name in file.numbers if name not in own]
-    asked = {"data.time": [data.time], "data.group": [data.group], "data.features": chosen, "data.log1p": data.log1p,
+    asked: dict[str, Sequence[str | None]] = {"data.time": [data.time], "data.group": [data.group], "data.features": chosen, "data.log1p": data.log1p,
              "data.label": [label], "data.label.feature": [rule.feature if rule else None]}  # fmt: skip
     mistakes = []
     for key, names in asked.items():
@@ -101,7 +101,8 @@ def _times(column: Any, name: str, mistakes: list[Mistake]) -> Moments:
         mistakes.append(Mistake("data.time", problem, "write them as 2024-01-31 or 2024-01-31 13:00:00", name))
     if getattr(parsed.dtype, "tz", None) is not None:
         parsed = parsed.dt.tz_convert("UTC").dt.tz_localize(None)
-    return parsed.to_numpy().astype("datetime64[s]")
+    found: Moments = parsed.to_numpy().astype("datetime64[s]")
+    return found
 
 
 def _classes(file: TableFile, data: Table) -> tuple[Codes | None, tuple[str, ...]]:
@@ -150,8 +151,10 @@ def _values(file: TableFile, features: Sequence[str], mistakes: list[Mistake]) -
 
 def _silent(values: Floats, features: Sequence[str]) -> "list[Mistake]":
     """Columns without a value, with one value, or equal to another."""
-    empty, constant, seen = [], [], {}
+    empty: list[str] = []
+    constant: list[str] = []
     copies: list[str] = []
+    seen: dict[tuple[float, float, float], int] = {}
     for place, name in enumerate(features):
         column = values[:, place]
         low, high = (np.nan, np.nan) if np.isnan(column).all() else (np.nanmin(column), np.nanmax(column))

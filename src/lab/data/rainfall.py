@@ -6,9 +6,11 @@ single columns. Cost: about 2 microseconds a row. Not a model of any place: the 
 """
 
 import numpy as np
+import numpy.typing as npt
 
 from lab.data.panel import Floats, Panel
 
+Doubles = npt.NDArray[np.float64]
 COLUMNS = ("rain", "temperature", "humidity", "pressure", "wind")
 START = np.datetime64("2018-01-01T00:00:00", "s")
 FRONT_MEMORY, LOCAL_MEMORY = 0.985, 0.9
@@ -33,7 +35,7 @@ def generate(stations: int, hours: int, gap_share: float, seed: int) -> Panel:
     return Panel(COLUMNS, values, names, starts, np.full(stations, START), np.timedelta64(3600, "s"))
 
 
-def _station(front: Floats, hours: int, random: np.random.Generator) -> Floats:
+def _station(front: Doubles, hours: int, random: np.random.Generator) -> Floats:
     """(hours, columns); the front reaches pressure first, humidity some hours later, then rain."""
     hour = np.arange(hours)
     year, day = 2 * np.pi * hour / (24 * 365.25), 2 * np.pi * (hour % 24) / 24
@@ -51,7 +53,7 @@ def _station(front: Floats, hours: int, random: np.random.Generator) -> Floats:
     return np.stack([rain, temperature, humidity, pressure, wind], 1).astype(np.float32)
 
 
-def _storms(odds: Floats, dice: Floats) -> Floats:
+def _storms(odds: Doubles, dice: Doubles) -> Floats:
     """0 or 1 an hour: rain begins by the odds of the hour, and goes on by the odds raised."""
     found, wet = np.zeros(len(dice), np.float32), False
     for hour, (start, die) in enumerate(zip(odds.tolist(), dice.tolist(), strict=True)):
@@ -60,11 +62,11 @@ def _storms(odds: Floats, dice: Floats) -> Floats:
     return found
 
 
-def _memory(noise: Floats, rho: float) -> Floats:
+def _memory(noise: Doubles, rho: float) -> Doubles:
     """An autoregressive series of unit variance from white noise."""
     from scipy.signal import lfilter
 
-    found: Floats = lfilter([np.sqrt(1 - rho**2)], [1, -rho], noise)
+    found: Doubles = lfilter([np.sqrt(1 - rho**2)], [1, -rho], noise)
     return found
 
 

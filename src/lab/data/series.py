@@ -24,8 +24,8 @@ _HEAD = "class"
 @dataclass(frozen=True)
 class SeriesSet:
     """channels: names of an input's columns, those that mark gaps included. gaps: how `SeriesRows` treats what is
-    missing, None: not observed. timed: whether rows have a time and a group that mean something. measured: how many of the
-    panel's columns are data, before those of the calendar."""
+    missing, None: not observed. timed: whether rows have a time and a group that mean something. measured: how many of
+    the panel's columns are data, before those of the calendar."""
 
     name: str
     panel: Panel
@@ -46,7 +46,7 @@ def load(data: Series) -> SeriesSet:
         from lab.data.ucr import cases
 
         panel, splits, notes = cases(data)
-        return _finished(data.name, data, panel, splits, [slice(*_span(panel, splits["train"]))], _HEAD, {}, notes)
+        return _finished(data.name, data, panel, splits, [slice(*_span(splits["train"]))], _HEAD, {}, notes)
     assert isinstance(data, Windowed)
     if isinstance(data, Rainfall):
         from lab.data.rainfall import generate
@@ -133,7 +133,7 @@ def scale(panel: Panel, train_rows: list[slice]) -> None:
         panel.values[:, place] /= np.float32(np.sqrt(spread) if spread > 1e-12 else 1.0)
 
 
-def _span(panel: Panel, train: Cut) -> tuple[int, int]:
+def _span(train: Cut) -> tuple[int, int]:
     """Rows from the first to the last of the cases, which stand one after another."""
     return int((train.ends - train.lengths).min()) + 1, int(train.ends.max()) + 1
 
@@ -169,9 +169,9 @@ def _fingerprint(panel: Panel, splits: dict[str, Cut], head: HeadSpec, filling: 
     digest = hashlib.blake2b(digest_size=16)
     digest.update(repr((panel.columns, panel.groups if len(panel.groups) < 10_000 else None, head.classes)).encode())
     digest.update(repr((panel.first[:1].tolist(), int(panel.step.astype(np.int64)), filling)).encode())
-    digest.update(np.ascontiguousarray(panel.values))
+    digest.update(memoryview(np.ascontiguousarray(panel.values)))
     for name, cut in splits.items():
         digest.update(name.encode())
         for part in (cut.ends, cut.lengths, cut.labels):
-            digest.update(np.ascontiguousarray(part))
+            digest.update(memoryview(np.ascontiguousarray(part)))
     return digest.hexdigest()

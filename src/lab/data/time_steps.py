@@ -30,7 +30,8 @@ def ordered(times: Moments, of_row: Ints, sort: bool, groups: Sequence[str]) -> 
     if not len(back):
         return apart
     if sort:
-        return np.lexsort((times, of_row))
+        by_time: Ints = np.lexsort((times, of_row))
+        return by_time
     rows = back if apart is None else apart[back]
     told = [f"{_named(groups, int(group[at]))}row {row} ({_shown(seen[at])} after {_shown(seen[at - 1])})"
             for at, row in zip(back[:SHOWN].tolist(), rows[:SHOWN].tolist(), strict=True)]  # fmt: skip

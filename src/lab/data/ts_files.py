@@ -1,6 +1,7 @@
 """`.ts` files of the UCR/UEA archive: a header of @-lines, then a case a line, `dimension:dimension:...:class`.
 
-Dimensions are comma-separated values, `?` where one is missing; cases may differ in length (format of timeseriesclassification.com). Cost: about 20 MB a second.
+Dimensions are comma-separated values, `?` where one is missing; cases may differ in length (the format of
+timeseriesclassification.com). Cost: about 20 MB a second.
 """
 
 from dataclasses import dataclass

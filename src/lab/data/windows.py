@@ -2,7 +2,8 @@
 
 Splits are by time, at the same moments in all groups. The earlier split gives way: its last windows are left out until
 its newest samples and those of the next are `purge` steps apart, at least window + horizon, so that no sample and no
-label of one is in the inputs of the other, and the rows tested are the same for every window. Shapes: N rows, W windows.
+label of one is in the inputs of the other, and the rows tested are the same for every window.
+Shapes: N rows, W windows.
 """
 
 from collections.abc import Iterator
@@ -23,8 +24,8 @@ SPLITS = ("train", "val", "test")
 
 @dataclass
 class Cuts:
-    """splits: windows of each; train_rows: rows of the panel that lie before validation, per group; counts: windows left
-    out, by reason; bounds: what decides the split, for the record."""
+    """splits: windows of each; train_rows: rows of the panel that lie before validation, per group; counts: windows
+    left out, by reason; bounds: what decides the split, for the record."""
 
     splits: dict[str, Cut]
     train_rows: list[slice]

@@ -3,7 +3,7 @@
 Pure functions of the values at their keys, as all rules; see `lab.rules`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from lab.errors import Mistake
@@ -62,7 +62,7 @@ def _one_pass(kind: str, head: str, epochs: int, precision: Any, finder: bool) -
         yield Mistake("callbacks.lr_finder.enabled", problem, "callbacks.lr_finder.enabled=false", True)
 
 
-def _pretraining(pretrain: bool, kind: str, metric: str, schedule: Mapping[Any, int] | None) -> Found:
+def _pretraining(pretrain: bool, metric: str) -> Found:
     if pretrain and metric != "val/loss":
         problem = "next-patch prediction has no classes, so nothing but its loss can be compared"
         yield Mistake("objective.metric", problem, "objective.metric=val/loss objective.mode=min", metric)
@@ -79,6 +79,6 @@ RULES: tuple[Rule, ...] = (
     (("data.label", "data.kind"), _label),
     (("data.time", "data.group", "data.features", "data.label"), _columns),
     (("model.kind", "model.head", "trainer.max_epochs", "trainer.precision", "callbacks.lr_finder.enabled"), _one_pass),
-    (("model.pretrain", "data.kind", "objective.metric", "callbacks.unfreeze.schedule"), _pretraining),
+    (("model.pretrain", "objective.metric"), _pretraining),
     (("data.kind", "loss.weighting"), _text_only),
 )

@@ -11,7 +11,7 @@ GIVES = {"maintenance": LABELLED, "files": LABELLED, "hub": LABELLED, "imdb": LA
          "rainfall": SERIES, "table": SERIES, "ucr": SERIES}  # fmt: skip
 """By `data.kind`."""
 READS = {"encoder": (LABELLED,), "ngram": (LABELLED,),
-         "timer_xl": (SERIES,), "inception_time": (SERIES,), "patchtst": (SERIES,), "minirocket": (SERIES,)}  # fmt: skip
+         **dict.fromkeys(("timer_xl", "inception_time", "patchtst", "minirocket"), (SERIES,))}  # fmt: skip
 """By `model.kind`."""
 DATA, MODEL = {LABELLED: "maintenance", SERIES: "rainfall"}, {LABELLED: "tiny", SERIES: "inception_time"}
 """What to type for each."""

@@ -72,6 +72,7 @@ class LabelledTexts(Material):
 def prepare_labelled(config: Config, folder: RunFolder, where: Hardware, fresh: bool) -> LabelledTexts:
     """Raises RequestError for whatever is wrong with data, weights or what the two ask of each other."""
     assert isinstance(config.data, Labelled), f"data of kind {config.data.kind} have no label columns"
+    assert isinstance(config.model, Encoder | Ngram), f"model of kind {config.model.kind} reads no texts"
     corpus = load(config.data, Path(config.cache.dir).expanduser())
     for note in corpus.notes:
         log.info("%s", note)

@@ -64,7 +64,8 @@ class LabelledSeries(Material):
 
 def prepare_series(config: Config, where: Hardware, fresh: bool) -> Material:
     """Raises RequestError for whatever is wrong with data, weights or what the two ask of each other."""
-    assert isinstance(config.data, Series) and isinstance(config.model, SeriesNet)
+    assert isinstance(config.data, Series)
+    assert isinstance(config.model, SeriesNet)
     found = load(config.data)
     for note in found.notes:
         log.info("%s", note)
