@@ -24,15 +24,19 @@ from lab.schema.callbacks import (
 from lab.schema.data import Columned, Data, Files, Hub, Imdb, Labelled, Leaks, Maintenance, Rows, Split, Splits
 from lab.schema.loggers import Empty, Loggers, Mlflow, Wandb
 from lab.schema.models import Encoder, Model, Ngram
+from lab.schema.nets import InceptionTime, MiniRocket, PatchTst, SeriesNet, TimerXL
 from lab.schema.node import Mode, Node, NonNegativeInt
+from lab.schema.series import Ahead, CaseSplit, Rainfall, Series, Table, TimeSplit, Ucr, Windowed
 from lab.schema.sweep import Confirm, Limits, Sweep
 from lab.schema.training import Cache, Loss, Optimizer, Scheduler, Trainer
 
 __all__ = [
     "Accumulate",
+    "Ahead",
     "BatchFinder",
     "Cache",
     "Callbacks",
+    "CaseSplit",
     "Checkpoint",
     "Columned",
     "Config",
@@ -46,6 +50,7 @@ __all__ = [
     "Freeze",
     "Hub",
     "Imdb",
+    "InceptionTime",
     "Labelled",
     "Leaks",
     "Limits",
@@ -53,6 +58,7 @@ __all__ = [
     "Loss",
     "LrFinder",
     "Maintenance",
+    "MiniRocket",
     "Mlflow",
     "Mode",
     "Model",
@@ -61,16 +67,25 @@ __all__ = [
     "Objective",
     "Optimizer",
     "Overfit",
+    "PatchTst",
     "Progress",
+    "Rainfall",
     "Rows",
     "Scheduler",
+    "Series",
+    "SeriesNet",
     "Split",
     "Splits",
     "Sweep",
     "Switch",
+    "Table",
+    "TimeSplit",
+    "TimerXL",
     "Trainer",
+    "Ucr",
     "Unfreeze",
     "Wandb",
+    "Windowed",
 ]
 
 
@@ -83,8 +98,8 @@ class Objective(Node):
 class Config(Node):
     """A whole request, checked."""
 
-    model: Annotated[Encoder | Ngram, Field(discriminator="kind")]
-    data: Annotated[Maintenance | Files | Hub | Imdb, Field(discriminator="kind")]
+    model: Annotated[Encoder | Ngram | TimerXL | InceptionTime | PatchTst | MiniRocket, Field(discriminator="kind")]
+    data: Annotated[Maintenance | Files | Hub | Imdb | Rainfall | Table | Ucr, Field(discriminator="kind")]
     loss: Loss
     optimizer: Optimizer
     scheduler: Scheduler
