@@ -73,7 +73,7 @@ class PatchTstNet(Net):
         whole = (num_patches - 1) * model.stride + model.patch
         values, observed = padded_left(values, observed, whole)
         patches = values.transpose(1, 2).unfold(-1, model.patch, model.stride).flatten(0, 1)
-        kept = observed.transpose(1, 2).unfold(-1, model.patch, model.stride).any(-1).flatten(0, 1)
+        kept = _kept(observed.transpose(1, 2).unfold(-1, model.patch, model.stride), model.stride).flatten(0, 1)
         pooled = self._encoded(patches, kept).reshape(*there.shape, -1)
         pooled = pooled * there[..., None]
         together = pooled.flatten(1) if model.channel_pooling == "concat" else weighed_mean(pooled, there, dim=1)
@@ -95,6 +95,17 @@ class PatchTstNet(Net):
 def patches_of(length: int, config: PatchTst) -> int:
     """How many patches hold `length` time steps, the first one padded on the left."""
     return 1 + -(-max(0, length - config.patch) // config.stride)
+
+
+def _kept(observed: Tensor, stride: int) -> Tensor:
+    """Which patches count, (B, C, N) of (B, C, N, P): those whose oldest `stride` steps hold a sample, and the newest.
+
+    Every sample is in one of these; a patch that only overlaps a window's first samples would not be there were the
+    window alone in its batch.
+    """
+    kept = observed[..., :stride].any(-1)
+    kept[..., -1] |= observed[..., -1, :].any(-1)
+    return kept
 
 
 def _normed(norm: MaskedBatchNorm, tokens: Tensor, kept: Tensor | None) -> Tensor:

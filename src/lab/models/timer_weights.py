@@ -8,6 +8,8 @@ network that is half random trains as well and scores worse without a word. File
 import logging
 import pickle
 import re
+import struct
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +27,9 @@ log = logging.getLogger(__name__)
 KEY = "model.checkpoint"
 SHOWN = 6
 """Names of tensors listed in a message before the rest is counted."""
+
+GARBLED = (LookupError, TypeError, AttributeError, struct.error)
+"""What torch's reader raises for bytes that only look like a pickle."""
 
 _ATTENTION = r"blocks\.attn_layers\.(\d+)\.attention\."
 _BLOCK = r"blocks\.attn_layers\.(\d+)\."
@@ -136,11 +141,13 @@ def read(path: str) -> dict[str, Tensor]:
     try:
         if file.suffix == ".safetensors":
             return load_file(file)
-        held: Any = torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # about another pickle protocol: it is read, or refused below
+            warnings.filterwarnings("ignore", "Detected pickle protocol")
+            held: Any = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         problem = "holds Python objects beside weights, and is not unpickled: that would run whatever is in it"
         raise RequestError(Mistake(KEY, problem, "save the tensors alone, best as .safetensors", path)) from error
-    except (OSError, RuntimeError, EOFError, ValueError, SafetensorError) as error:
+    except (OSError, RuntimeError, EOFError, ValueError, SafetensorError, *GARBLED) as error:
         problem = f"cannot be read: {' '.join(str(error).split())[:160]}"
         raise RequestError(Mistake(KEY, problem, "another copy of the file", path)) from error
     for inner in ("state_dict", "model_state_dict", "model"):
