@@ -86,3 +86,15 @@ def test_too_few_features_and_too_short_windows_are_both_told(small_net: Any) ->
     with pytest.raises(RequestError) as error:
         MiniRocketNet.fitted(small_net("minirocket", num_features=50), spec(1, 8), 0, None)
     assert [mistake.key for mistake in error.value.mistakes] == ["model.num_features", "model"]
+
+
+def test_biases_of_a_kernel_spread_over_all_of_its_response(small_net: Any) -> None:
+    """Neighbouring members of the sequence are far apart; every 84th are not."""
+    values = torch.arange(1000.0)[None, :, None].sin() * torch.arange(1000.0)[None, :, None]
+    given = SeriesBatch(values, torch.ones_like(values, dtype=torch.bool), {}, torch.arange(1), {})
+    net = MiniRocketNet.fitted(
+        small_net("minirocket", num_features=840, max_dilations=2), spec(1, 1000), 0, lambda n: given
+    )
+    features = net(given.values, given.observed).view(84, -1)[:, : int(net.numbers[0])]
+    whole = torch.cat([torch.zeros(84, 1), features, torch.ones(84, 1)], 1)
+    assert whole.sort(1).values.diff(dim=1).max() < 0.45

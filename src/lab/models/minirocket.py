@@ -64,16 +64,18 @@ class MiniRocketNet(Net):
         values (B, C, T), observed (B, T).
         """
         random = np.random.default_rng(seed)
-        quantiles = kernels.low_discrepancy(self.dimension).reshape(-1, NUM_KERNELS)
+        quantiles = kernels.low_discrepancy(self.dimension)
         found = np.zeros((NUM_KERNELS, self.biases.shape[1]), dtype=np.float32)
         first = 0
         for number, dilation in enumerate(self.dilations.tolist()):
             rows, subsets = random.integers(len(values), size=NUM_KERNELS), self._subsets(number)
-            wanted = slice(first, first := first + int(self.numbers[number]))
+            count = int(self.numbers[number])
+            spread = quantiles[NUM_KERNELS * first :][: NUM_KERNELS * count].reshape(NUM_KERNELS, count)
+            wanted = slice(first, first := first + count)
             for kernel, row in enumerate(rows.tolist()):
                 subset = None if subsets is None else subsets[kernel]
                 seen = kernels.single_response(values[row, None], dilation, kernel, subset)[0, observed[row]]
-                found[kernel, wanted] = np.quantile(seen, quantiles[wanted, kernel]) if len(seen) else 0.0
+                found[kernel, wanted] = np.quantile(seen, spread[kernel]) if len(seen) else 0.0
         self.biases.copy_(torch.from_numpy(found))
 
     @torch.no_grad()
