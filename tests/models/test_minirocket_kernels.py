@@ -61,7 +61,7 @@ def test_shares_are_counted_in_any_length(length: int) -> None:
     biases, counted = random.normal(size=(3, 4)).astype(np.float32), np.full((2, 3), length)
     counted[1, 1], counted[1, 2] = 5, 0
     out = np.zeros((2, 3, 4), dtype=np.float32)
-    kernels.share_above(response, biases, counted, np.empty(response.shape, dtype=bool), out)
+    kernels.share_above(response, biases, counted, np.empty(kernels.scratch_size(2, length, 4), dtype=bool), out)
     expected = (response[:, :, None] > biases[:, None, :, None]).sum(-1).transpose(1, 0, 2)
     np.testing.assert_allclose(out, np.where(counted[..., None], expected / np.maximum(counted, 1)[..., None], 0))
     assert (out[0, 0] == 1).all()
@@ -81,3 +81,11 @@ def test_subsets_are_never_empty_and_follow_the_seed() -> None:
     assert (sizes.min(), sizes.max()) == (1, 9)
     assert all(np.array_equal(a, b) for a, b in zip(drawn, kernels.drawn_subsets(12, 5, seed=1), strict=True))
     assert not np.array_equal(drawn[0], kernels.drawn_subsets(12, 5, seed=2)[0])
+
+
+@pytest.mark.parametrize("length", [8, 2040, 2048, 10_000])
+def test_as_many_are_counted_as_are_true(length: int) -> None:
+    random = np.random.default_rng(0)
+    answers = random.random((3, 2, length)) < 0.7
+    answers[0] = True
+    assert np.array_equal(kernels.number_true(answers), answers.sum(-1))

@@ -92,7 +92,7 @@ class MiniRocketNet(Net):
         num_rows, _, length = values.shape
         width = kernels.words(length)
         response = np.full((NUM_KERNELS, num_rows, width), -np.inf, dtype=np.float32)
-        scratch = np.empty(response.shape, dtype=bool)
+        scratch = np.empty(kernels.scratch_size(num_rows, width, int(self.numbers.max())), dtype=bool)
         inside = response[..., :length]
         features = np.zeros((num_rows, NUM_KERNELS, biases.shape[1]), dtype=np.float32)
         first = 0

@@ -23,8 +23,12 @@ KERNELS: tuple[tuple[int, int, int], ...] = tuple(combinations(range(SIZE), 3))
 NUM_KERNELS = len(KERNELS)
 WORD = 8
 LARGEST_BYTE = 255
-FLOATS_AT_ONCE = 3072
-"""Time steps of all rows of a chunk: responses of 84 kernels then take 1 MiB, half of a usual second cache."""
+EVEN_BYTES = np.uint64(0x00FF00FF00FF00FF)
+ONE_A_PAIR = np.uint64(0x0001000100010001)
+ANSWERS_AT_ONCE = 2**19
+"""Comparisons of a group of kernels, a byte each."""
+FLOATS_AT_ONCE = 6144
+"""Time steps of all rows of a chunk: responses of 84 kernels then take 2 MiB, a large second cache."""
 
 
 def rows_at_once(length: int) -> int:
@@ -82,18 +86,39 @@ def share_above(response: Floats, biases: Floats, counted: Counts, scratch: Bool
     """Share of valid time steps at which each response exceeds each bias, into out (B, K, Q).
 
     response (K, B, T8) with -inf where nothing is to be counted, T8 a multiple of 8; biases (K, Q); counted (B, K) how
-    many steps are; 0 where none. scratch (K, B, T8).
+    many steps are; 0 where none. scratch: room for `scratch_size`. A group of kernels meets all its biases in one
+    comparison, which keeps a response in a core's first cache and the answers in its second.
     """
     num_kernels, num_rows, length = response.shape
-    runs = range(0, length // WORD, LARGEST_BYTE)  # a byte holds at most 255
-    swar = scratch.view(np.int64)
-    for number in range(biases.shape[1]):
-        np.greater(response, biases[:, number, None, None], out=scratch)
-        total = np.zeros((num_kernels, num_rows), dtype=np.int64)
-        for start in runs:
-            bytes_ = np.add.reduce(swar[..., start : start + LARGEST_BYTE], axis=-1)
-            total += bytes_.view(np.uint8).reshape(num_kernels, num_rows, WORD).sum(-1, dtype=np.int64)
-        np.divide(total.T, counted, out=out[..., number], where=counted > 0, casting="unsafe")
+    num_biases = biases.shape[1]
+    size = max(1, ANSWERS_AT_ONCE // (num_biases * num_rows * length))
+    for first in range(0, num_kernels, size):
+        group = slice(first, min(num_kernels, first + size))
+        shape = (group.stop - first, num_biases, num_rows, length)
+        above = scratch[: np.prod(shape)].reshape(shape)
+        np.greater(response[group, None], biases[group, :, None, None], out=above)
+        total, steps = number_true(above).transpose(2, 0, 1), counted[:, group, None]
+        np.divide(total, steps, out=out[:, group], where=steps > 0, casting="unsafe")
+
+
+def scratch_size(num_rows: int, length: int, num_biases: int) -> int:
+    """Answers that `share_above` holds at once: one kernel's at least."""
+    return max(ANSWERS_AT_ONCE, num_biases * num_rows * length)
+
+
+def number_true(answers: Bools) -> Counts:
+    """How many of the last dimension (a multiple of 8) are true.
+
+    Eight bytes are added at a time as one word, 255 words at most or a byte would overflow; then the bytes of the sum,
+    in pairs (a mask and a shift) and all four pairs (a product whose top lane is their sum).
+    """
+    words_of = answers.view(np.uint64)
+    total: Counts = np.zeros(answers.shape[:-1], dtype=np.int64)
+    for start in range(0, words_of.shape[-1], LARGEST_BYTE):
+        word = np.add.reduce(words_of[..., start : start + LARGEST_BYTE], axis=-1)
+        pairs = (word & EVEN_BYTES) + ((word >> np.uint64(8)) & EVEN_BYTES)
+        total += ((pairs * ONE_A_PAIR) >> np.uint64(48)).astype(np.int64)
+    return total
 
 
 def dilations(length: int, num_features: int, max_dilations: int) -> tuple[Counts, Counts]:
