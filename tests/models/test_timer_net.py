@@ -11,7 +11,7 @@ from lab.models.timer_net import TimerNet, prepared
 @torch.no_grad()
 def test_every_pooling(time: str, channels: str, width: int, small_net: Any) -> None:
     torch.manual_seed(0)
-    net = TimerNet(small_net("timer_xl", time_pooling=time, channel_pooling=channels), 3).eval()
+    net = TimerNet(small_net("timer_xl", time_pooling=time, channel_pooling=channels), 3, 21).eval()
     values, observed = torch.randn(2, 21, 3), torch.ones(2, 21, 3, dtype=torch.bool)
     assert net(values, observed).shape == (2, width + 6)
     states, kept = torch.randn(2, 3, 4, 32), torch.ones(2, 3, 4, dtype=torch.bool)
@@ -23,7 +23,7 @@ def test_every_pooling(time: str, channels: str, width: int, small_net: Any) -> 
 
 @torch.no_grad()
 def test_the_last_state_is_that_of_the_newest_patch_with_a_sample(small_net: Any) -> None:
-    net = TimerNet(small_net("timer_xl", time_pooling="last"), 1)
+    net = TimerNet(small_net("timer_xl", time_pooling="last"), 1, 32)
     states = torch.arange(4.0).view(1, 1, 4, 1).expand(1, 1, 4, 32)
     kept = torch.tensor([[[False, True, True, False]]])
     assert net._over_time(states, kept)[0, 0, 0] == 2

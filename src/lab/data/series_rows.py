@@ -17,6 +17,7 @@ from lab.data.gaps import interpolated
 from lab.data.loader import Loader
 from lab.data.panel import Cut, Floats
 from lab.data.series import SeriesSet
+from lab.data.states import States
 from lab.schema import Series
 
 
@@ -29,6 +30,9 @@ class SeriesRows(Dataset[SeriesBatch]):
 
     def __init__(self, values: Floats, cut: Cut, head: HeadSpec, gaps: str | None, measured: int) -> None:
         self.values, self.cut, self.head, self.gaps, self.measured = values, cut, head, gaps, measured
+        self.states: States | None = None
+        """What the frozen layers make of each window, where a batch is to bring it along."""
+        self.depth = 0
 
     def __len__(self) -> int:
         return len(self.cut)
@@ -42,6 +46,8 @@ class SeriesRows(Dataset[SeriesBatch]):
             labels={self.head.name: torch.from_numpy(self.cut.labels[draw.rows].astype(np.int64))},
             rows=torch.from_numpy(draw.rows.astype(np.int64)),
             window_counts={self.head.name: torch.from_numpy(window)},
+            states=None if self.states is None else self.states.padded(draw.rows, int(self.states.lengths[0])),
+            depth=self.depth,
         )
 
     def arrays(self, rows: npt.NDArray[np.int64]) -> tuple[Floats, npt.NDArray[np.bool_]]:

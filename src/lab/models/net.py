@@ -33,6 +33,29 @@ class Net(nn.Module, ABC):
         return []
 
 
+class CuttableNet(Net):
+    """A net that can be cut above any layer: `upper(lower(v, o, n), v, o, n)` is `forward(v, o)`.
+
+    States have the same number of places for windows of any length.
+    """
+
+    width: int
+    """Numbers of a state at one place."""
+    places: int
+
+    @abstractmethod
+    def signature(self) -> str:
+        """What decides, besides the weights, what the layers compute."""
+
+    @abstractmethod
+    def lower(self, values: Tensor, observed: Tensor, num_layers: int) -> Tensor:
+        """States (B, places, width) above the first `num_layers` layers."""
+
+    @abstractmethod
+    def upper(self, states: Tensor, values: Tensor, observed: Tensor, num_layers: int) -> Tensor:
+        """What `forward` makes of states that have been through `num_layers` layers."""
+
+
 class MaskedBatchNorm(nn.BatchNorm1d):
     """Batch norm of (B, F, T) whose statistics are of the time steps in `kept` (B, T) bool; the others come out as 0.
 

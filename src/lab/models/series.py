@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from lab.batches import SeriesBatch, SeriesSpec
 from lab.models.base import Training
 from lab.models.classifier import Classifier, LabelledBatch
-from lab.models.net import Net
+from lab.models.net import CuttableNet, Net
 from lab.schema import InceptionTime, Loss, MiniRocket, PatchTst, SeriesNet, TimerXL
 
 Sample = Callable[[int], SeriesBatch]
@@ -47,7 +47,7 @@ class TimeSeriesClassifier(Classifier):
         found = []
         for net, heads in zip(self._members, self.heads, strict=True):
             assert isinstance(heads, nn.ModuleList)
-            features = self.dropout(net(batch.values, batch.observed))
+            features = self.dropout(_features(net, batch))
             found.append([head(features) for head in heads])
         return found
 
@@ -71,6 +71,15 @@ class TimeSeriesClassifier(Classifier):
         members = list(self.nets)
         assert all(isinstance(net, Net) for net in members)
         return members  # type: ignore[return-value]  # nn.ModuleList knows modules only
+
+
+def _features(net: Net, batch: SeriesBatch) -> Tensor:
+    """(B, D); from the states of the frozen layers where the batch brings them."""
+    if batch.states is None:
+        features: Tensor = net(batch.values, batch.observed)
+        return features
+    assert isinstance(net, CuttableNet), f"states for a {type(net).__name__}"
+    return net.upper(batch.states, batch.values, batch.observed, batch.depth)
 
 
 def joined(each: list[list[Tensor]]) -> list[Tensor]:
@@ -117,7 +126,7 @@ def build_net(model: SeriesNet, spec: SeriesSpec, load_weights: bool) -> Net:
     from lab.models.timer_net import TimerNet
     from lab.models.timer_weights import load_checkpoint
 
-    net = TimerNet(model, len(spec.channels))
+    net = TimerNet(model, len(spec.channels), spec.length)
     if load_weights and model.checkpoint is not None:
         load_checkpoint(net.encoder, model.checkpoint, model.partial)
     return net

@@ -8,9 +8,15 @@ its deviation, all through a LayerNorm. Shapes: B rows, T time steps, C channels
 import torch
 from torch import Tensor, nn
 
-from lab.models.net import Net, normalised, padded_left, weighed_mean
+from lab.models.net import CuttableNet, normalised, padded_left, weighed_mean
 from lab.models.timer_xl import TimerEncoder, patched, whole_patches
 from lab.schema import TimerXL
+
+BELOW = {
+    "patch", "width", "num_heads", "num_layers", "ffn_width", "ffn", "rope", "rope_position", "biases", "variate_bias",
+    "attention", "causal", "mixing", "covariate", "normalise",
+}  # fmt: skip
+"""Settings that decide what the layers compute; the others act above them or in training alone."""
 
 
 class AttentionPooling(nn.Module):
@@ -25,12 +31,20 @@ class AttentionPooling(nn.Module):
         return weighed_mean(hidden, scores.softmax(-1) * kept, dim=1)
 
 
-class TimerNet(Net):
-    """values, observed (B, T, C) -> (B, D + 2 C), or (B, C (D + 2)) with `channel_pooling: concat`."""
+class TimerNet(CuttableNet):
+    """values, observed (B, T, C) -> (B, D + 2 C), or (B, C (D + 2)) with `channel_pooling: concat`.
 
-    def __init__(self, model: TimerXL, channels: int) -> None:
+    length: the longest window. Every window is padded to it where positions run on over all channels, or they would
+    depend on the other windows of a batch.
+    """
+
+    def __init__(self, model: TimerXL, channels: int, length: int) -> None:
         super().__init__()
         self.config = model
+        self.whole_length = whole_patches(length, model.patch)
+        self.fixed = model.rope_position == "flat" and model.mixing and channels > 1
+        self.width = model.width
+        self.places = channels * self.whole_length // model.patch
         self.encoder = TimerEncoder(model, forecasts=False)
         self.time_pooling = AttentionPooling(model.width) if model.time_pooling == "attention" else None
         self.channel_pooling = AttentionPooling(model.width) if model.channel_pooling == "attention" else None
@@ -47,9 +61,26 @@ class TimerNet(Net):
         return list(self.encoder.blocks)
 
     def forward(self, values: Tensor, observed: Tensor) -> Tensor:
+        if self.fixed:
+            values, observed = padded_left(values, observed, self.whole_length)
         patches, kept, taken = prepared(values, observed, self.config)
         states = self.encoder(patches, None if bool(kept.all()) else kept)
         return self.pooled(states, kept, taken)
+
+    def signature(self) -> str:
+        return self.config.model_dump_json(include=BELOW)
+
+    def lower(self, values: Tensor, observed: Tensor, num_layers: int) -> Tensor:
+        values, observed = padded_left(values, observed, self.whole_length)
+        patches, kept, _ = prepared(values, observed, self.config)
+        states = self.encoder.embedding(patches)
+        return self.encoder.through(states, None if bool(kept.all()) else kept, 0, num_layers).flatten(1, 2)
+
+    def upper(self, states: Tensor, values: Tensor, observed: Tensor, num_layers: int) -> Tensor:
+        values, observed = padded_left(values, observed, self.whole_length)
+        _, kept, taken = prepared(values, observed, self.config)
+        found = states.float().reshape(*kept.shape, self.width)
+        return self.pooled(self.encoder.above(found, None if bool(kept.all()) else kept, num_layers), kept, taken)
 
     def pooled(self, states: Tensor, kept: Tensor, taken: Tensor) -> Tensor:
         """states (B, C, N, D), kept (B, C, N), taken (B, 2 C) -> features."""

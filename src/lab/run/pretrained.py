@@ -11,8 +11,7 @@ from rich.table import Table
 from lab.data.series import SeriesSet
 from lab.data.series_rows import SeriesData
 from lab.models.base import Training
-from lab.models.pretrain import NextPatch
-from lab.models.series import build_pretraining
+from lab.models.pretrain import NextPatch, build_pretraining
 from lab.record import RunFolder
 from lab.run.material import Material, check_metrics
 from lab.run.outcome import Tested

@@ -5,7 +5,7 @@ resumed or tested run makes it again; weights come from the checkpoint.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,11 +17,12 @@ from lab.batches import MISSING, HeadSpec
 from lab.callbacks.accumulate import accumulation
 from lab.data.panel import Cut
 from lab.data.series import SeriesSet, load
-from lab.data.series_rows import SeriesData
+from lab.data.series_rows import SeriesData, SeriesRows
 from lab.models.base import Training
 from lab.models.classifier import Classifier, predictions
+from lab.models.net import Net
 from lab.models.scores import auroc
-from lab.models.series import build_series_classifier
+from lab.models.series import TimeSeriesClassifier, build_series_classifier
 from lab.run.classified import Classified, classified, majority, metric_names, score_labels
 from lab.run.material import Material, check_metrics, ends_of_epochs
 from lab.run.parts import Hardware, pinned
@@ -47,6 +48,14 @@ class LabelledSeries(Material):
 
     def metric_names(self) -> Iterator[str]:
         return metric_names((self.found.head,))
+
+    @property
+    def cuttable(self) -> tuple[Net, Mapping[str, SeriesRows]] | None:
+        if not isinstance(self.model, TimeSeriesClassifier) or len(self.model.nets) > 1:
+            return None
+        net = self.model.nets[0]
+        assert isinstance(net, Net)
+        return net, self.data.rows
 
     def tested(self) -> Classified:
         cut, heads = self.found.splits["test"], (self.found.head,)
