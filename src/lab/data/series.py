@@ -169,9 +169,9 @@ def _fingerprint(panel: Panel, splits: dict[str, Cut], head: HeadSpec, filling: 
     digest = hashlib.blake2b(digest_size=16)
     digest.update(repr((panel.columns, panel.groups if len(panel.groups) < 10_000 else None, head.classes)).encode())
     digest.update(repr((panel.first[:1].tolist(), int(panel.step.astype(np.int64)), filling)).encode())
-    digest.update(memoryview(np.ascontiguousarray(panel.values)))
+    digest.update(np.ascontiguousarray(panel.values).data)
     for name, cut in splits.items():
         digest.update(name.encode())
         for part in (cut.ends, cut.lengths, cut.labels):
-            digest.update(memoryview(np.ascontiguousarray(part)))
+            digest.update(np.ascontiguousarray(part).data)
     return digest.hexdigest()
