@@ -9,12 +9,13 @@ from collections.abc import Mapping, Set
 from typing import Any
 
 from lab.errors import Mistake
-from lab.rules import cache, data, models, series, tasks, training
+from lab.rules import cache, data, models, nets, series, tasks, training
 from lab.rules.rule import Found, Rule
 
 _ABSENT = object()
 RULES: tuple[Rule, ...] = (
     *training.RULES, *data.RULES, *models.RULES, *cache.RULES, *tasks.RULES, *series.RULES,
+    *nets.RULES,
 )  # fmt: skip
 
 
