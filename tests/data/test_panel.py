@@ -20,7 +20,12 @@ def test_the_first_row_from_a_moment_on() -> None:
     def row(group: int, moment: str) -> int:
         return PANEL.row_from(group, np.datetime64(moment, "s"))
 
-    assert [row(0, "2019-01-01"), row(0, "2020-01-03"), row(0, "2020-01-03T00:00:01"), row(0, "2021-01-01")] == [0, 2, 3, 6]
+    assert [row(0, "2019-01-01"), row(0, "2020-01-03"), row(0, "2020-01-03T00:00:01"), row(0, "2021-01-01")] == [
+        0,
+        2,
+        3,
+        6,
+    ]
     assert [row(1, "2020-01-05"), row(1, "2020-01-06")] == [6, 7]
 
 

@@ -35,7 +35,9 @@ def test_shorter_rows_are_padded_on_the_left() -> None:
 def test_gaps_are_unobserved_or_filled_or_flagged() -> None:
     values = VALUES.copy()
     values[7, 0] = np.nan
-    plain, filled, flagged = (SeriesRows(values, CUT, HEAD, gaps, 1)[draw(2, 1)] for gaps in (None, "interpolate", "mask"))
+    plain, filled, flagged = (
+        SeriesRows(values, CUT, HEAD, gaps, 1)[draw(2, 1)] for gaps in (None, "interpolate", "mask")
+    )
     assert plain.values[0, :, 0].tolist() == [12, 0, 16, 18]
     assert plain.observed[0, :, 0].tolist() == [True, False, True, True]
     assert filled.values[0, :, 0].tolist() == [12, 14, 16, 18]

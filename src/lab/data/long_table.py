@@ -55,8 +55,10 @@ def _features(file: TableFile, data: Table) -> list[str]:
     label = None if rule is not None else str(data.label)
     own = {data.time, data.group, label}
     chosen = list(data.features) if data.features is not None else [name for name in file.numbers if name not in own]
-    asked: dict[str, Sequence[str | None]] = {"data.time": [data.time], "data.group": [data.group], "data.features": chosen, "data.log1p": data.log1p,
-             "data.label": [label], "data.label.feature": [rule.feature if rule else None]}  # fmt: skip
+    asked: dict[str, Sequence[str | None]] = {
+        "data.time": [data.time], "data.group": [data.group], "data.features": chosen, "data.log1p": data.log1p,
+        "data.label": [label], "data.label.feature": [rule.feature if rule else None],
+    }  # fmt: skip
     mistakes = []
     for key, names in asked.items():
         for name in names:
@@ -77,7 +79,7 @@ def _features(file: TableFile, data: Table) -> list[str]:
 
 
 def _groups(file: TableFile, data: Table, num_rows: int) -> tuple[tuple[str, ...], Ints]:
-    """Names in the order they come, and each row's number among them."""
+    """Names in order, and each row's number among them."""
     if data.group is None:
         return ("",), np.zeros(num_rows, np.int64)
     column = file.take(data.group)
@@ -85,7 +87,7 @@ def _groups(file: TableFile, data: Table, num_rows: int) -> tuple[tuple[str, ...
     if len(empty):
         problem = f"column {data.group!r} is empty in rows {_some(empty)}"
         raise RequestError(Mistake("data.group", problem, "give each row its group", data.group))
-    of_row, names = pd.factorize(column.astype(str))
+    of_row, names = pd.factorize(column.astype(str), sort=True)
     return tuple(map(str, names)), of_row.astype(np.int64)
 
 

@@ -71,7 +71,7 @@ def resampled(
 ) -> tuple[Moments, Ints, Floats, Codes | None]:
     """Equal steps in each group: the mean of what falls into one, the last class; a step without a row is a gap."""
     try:
-        length = np.timedelta64(int(pd.Timedelta(pd.tseries.frequencies.to_offset(step)).total_seconds()), "s")
+        length = np.timedelta64(int(pd.Timedelta(step).total_seconds()), "s")
         if length <= np.timedelta64(0, "s"):
             raise ValueError
     except (ValueError, TypeError) as error:
