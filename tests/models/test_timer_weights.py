@@ -146,7 +146,7 @@ def test_a_pickle_is_refused_and_not_run(tmp_path: Path, monkeypatch: pytest.Mon
     torch.save({"state_dict": {"embedding.weight": torch.zeros(2)}, "args": Harmful()}, "whole.pth")
     Path("bare.pth").write_bytes(pickle.dumps(Harmful()))
     for name in ("whole.pth", "bare.pth"):
-        with pytest.raises(RequestError, match=r"model\.checkpoint"):
+        with pytest.raises(RequestError, match="holds Python objects beside weights"):
             read(name)
     assert not Path("unpickled").exists()
 
@@ -157,7 +157,7 @@ def test_a_pickle_is_refused_and_not_run(tmp_path: Path, monkeypatch: pytest.Mon
         ("absent.pth", None, "no such file"),
         ("broken.safetensors", b"no safetensors at all", "cannot be read"),
         ("empty.pth", b"", "cannot be read"),
-        ("text.pth", b"hello", "Python objects|cannot be read"),
+        ("text.pth", b"hello", "cannot be read"),
     ],
 )
 def test_what_is_no_checkpoint(name: str, content: bytes | None, problem: str, tmp_path: Path) -> None:

@@ -145,17 +145,23 @@ def read(path: str) -> dict[str, Tensor]:
             warnings.filterwarnings("ignore", "Detected pickle protocol")
             held: Any = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
+        if "nsupported" not in str(error):
+            raise _unreadable(error, path) from error
         problem = "holds Python objects beside weights, and is not unpickled: that would run whatever is in it"
         raise RequestError(Mistake(KEY, problem, "save the tensors alone, best as .safetensors", path)) from error
     except (OSError, RuntimeError, EOFError, ValueError, SafetensorError, *GARBLED) as error:
-        problem = f"cannot be read: {' '.join(str(error).split())[:160]}"
-        raise RequestError(Mistake(KEY, problem, "another copy of the file", path)) from error
+        raise _unreadable(error, path) from error
     for inner in ("state_dict", "model_state_dict", "model"):
         if isinstance(held, dict) and isinstance(held.get(inner), dict):
             held = held[inner]
     if not isinstance(held, dict):
         raise RequestError(Mistake(KEY, f"holds a {type(held).__name__}, not named tensors", "", path))
     return {str(key): value for key, value in held.items() if isinstance(value, Tensor)}
+
+
+def _unreadable(error: Exception, path: str) -> RequestError:
+    problem = f"cannot be read as weights: {' '.join(str(error).split())[:160]}"
+    return RequestError(Mistake(KEY, problem, "another copy of the file", path))
 
 
 def _file(path: str) -> Path:
