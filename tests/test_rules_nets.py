@@ -7,6 +7,8 @@ from lab.rules import contradictions
 HEADS = ("model.width", "model.num_heads")
 ROPE = (*HEADS, "model.rope")
 PRETRAIN = ("model.pretrain", "model.causal", "model.ensemble")
+CACHED = ("cache.frozen", "data.kind", "model.kind")
+KEPT = ("cache.frozen", "model.ensemble", "model.pretrain")
 SOLVED = ("model.head", "loss.kind", "loss.label_smoothing")
 
 
@@ -35,6 +37,11 @@ SOLVED = ("model.head", "loss.kind", "loss.label_smoothing")
         (SOLVED, ("ridge", "cross_entropy", 0.0), []),
         (SOLVED, ("logistic", "focal", 0.1), []),
         (SOLVED, ("ridge", "focal", 0.1), ["loss.kind", "loss.label_smoothing"]),
+        (CACHED, (True, "rainfall", "timer_xl"), []),
+        (CACHED, (True, "rainfall", "inception_time"), ["cache.frozen"]),
+        (CACHED, (True, "maintenance", "ngram"), ["cache.frozen"]),
+        (KEPT, (True, 1, False), []),
+        (KEPT, (True, 5, True), ["cache.frozen", "cache.frozen"]),
         (("model.alphas",), ([1.0],), []),
         (("model.alphas",), ([],), ["model.alphas"]),
         (("model.alphas",), ([0.0, 1.0],), ["model.alphas"]),

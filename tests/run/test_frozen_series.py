@@ -30,8 +30,3 @@ def test_scores_are_those_of_a_run_without_it_and_a_second_run_computes_nothing(
     assert (plain.read()["cache"], about["hits"], about["dtype"]) == ({}, 0, "fp32")
     again = trained(warm, tmp_path / "again", KEPT, "optimizer.head_lr=0.01").read()["cache"]
     assert again["hits"] == again["entries"] == about["entries"] > 0
-
-
-def test_a_net_without_a_cut_is_refused(warm: Any, tmp_path: Path) -> None:
-    changed = [*SETTINGS[:4], "model=inception_time", "logger=csv", "callbacks.freeze.layers=1", KEPT]
-    assert warm.run(tmp_path / "run", changed) != 0
