@@ -79,6 +79,6 @@ def test_a_cut_epoch_goes_on_where_it_stopped(workers: int) -> None:
     seen = [batch.rows.tolist() for batch in islice(first, 2)]
     again = loader()
     again.load_state_dict(first.state_dict())
-    rest = [batch for batch in again]
+    rest = list(again)
     assert seen + [batch.rows.tolist() for batch in rest] == straight
     assert all(torch.isfinite(batch.values).all() for batch in rest)

@@ -62,41 +62,10 @@ def _one_pass(kind: str, head: str, epochs: int, precision: Any, finder: bool) -
         yield Mistake("callbacks.lr_finder.enabled", problem, "callbacks.lr_finder.enabled=false", True)
 
 
-def _pretraining(pretrain: bool, metric: str, causal: bool, ensemble: int) -> Found:
-    if not pretrain:
-        return
-    if metric != "val/loss":
+def _pretraining(pretrain: bool, metric: str) -> Found:
+    if pretrain and metric != "val/loss":
         problem = "next-patch prediction has no classes, so nothing but its loss can be compared"
         yield Mistake("objective.metric", problem, "objective.metric=val/loss objective.mode=min", metric)
-    if not causal:
-        problem = "a token that sees the next patch has nothing to foretell"
-        yield Mistake("model.causal", problem, "model.causal=true", causal)
-    if int(ensemble) != 1:
-        yield Mistake("model.ensemble", "one network is pretrained at a time", "model.ensemble=1", ensemble)
-
-
-def _heads(width: int, num_heads: int) -> Found:
-    if int(width) % int(num_heads):
-        problem = f"cannot be divided among model.num_heads={num_heads}"
-        yield Mistake(
-            "model.width", problem, f"model.width={int(num_heads) * max(1, int(width) // int(num_heads))}", width
-        )
-
-
-def _angles(width: int, num_heads: int, rope: str) -> Found:
-    """Rotary angles turn pairs of numbers, on half of a head or on all of it."""
-    pairs = 4 if rope == "interleaved_half" else 2
-    if int(width) % int(num_heads) == 0 and int(width) // int(num_heads) % pairs:
-        problem = (
-            f"model.rope={rope} needs heads of a multiple of {pairs}; these are {int(width) // int(num_heads)} wide"
-        )
-        yield Mistake("model.width", problem, f"model.width={pairs * int(num_heads)} or a multiple of it", width)
-
-
-def _ridge_loss(kind: str, head: str, loss: str) -> Found:
-    if kind == "minirocket" and head == "ridge" and loss != "cross_entropy":
-        problem = "model.head=ridge minimises squares, no other loss"
-        yield Mistake("loss.kind", problem, "loss.kind=cross_entropy, or model.head=logistic", loss)
 
 
 def _text_only(kind: str, weighting: str) -> Found:
@@ -110,9 +79,6 @@ RULES: tuple[Rule, ...] = (
     (("data.label", "data.kind"), _label),
     (("data.time", "data.group", "data.features", "data.label"), _columns),
     (("model.kind", "model.head", "trainer.max_epochs", "trainer.precision", "callbacks.lr_finder.enabled"), _one_pass),
-    (("model.pretrain", "objective.metric", "model.causal", "model.ensemble"), _pretraining),
-    (("model.width", "model.num_heads"), _heads),
-    (("model.width", "model.num_heads", "model.rope"), _angles),
-    (("model.kind", "model.head", "loss.kind"), _ridge_loss),
+    (("model.pretrain", "objective.metric"), _pretraining),
     (("data.kind", "loss.weighting"), _text_only),
 )
