@@ -4,8 +4,8 @@
 
 Train before 2015, validation 2015-2018, test from 2019 (`experiment=senamhi`). Baselines: majority, persistence,
 logistic regression and boosted trees (scikit-learn) on the last seven days with flags of what is missing and the
-season. Nets are runs of train.py that stop by validation AUC; the mean probability of a net's seeds is a row of its own.
-The net to be judged is the one with the best mean validation AUC; the table marks it. Writes
+season. Nets are runs of train.py that stop by validation AUC; the mean probability of a net's seeds is a row of its
+own. The net to be judged is the one with the best mean validation AUC; the table marks it. Writes
 benchmarks/results/senamhi.json.
 """
 

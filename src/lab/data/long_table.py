@@ -15,7 +15,7 @@ import pandas as pd
 
 from lab.batches import MISSING
 from lab.data.labels import class_order
-from lab.data.panel import Codes, Floats, Ints, Panel
+from lab.data.panel import Codes, Floats, Panel
 from lab.data.table_file import TableFile, open_table
 from lab.data.time_steps import ordered, resampled, step_mistakes
 from lab.errors import Mistake, RequestError, listed, nearest
@@ -78,17 +78,21 @@ def _features(file: TableFile, data: Table) -> list[str]:
     return chosen
 
 
-def _groups(file: TableFile, data: Table, num_rows: int) -> tuple[tuple[str, ...], Ints]:
+def _groups(file: TableFile, data: Table, num_rows: int) -> tuple[tuple[str, ...], npt.NDArray[np.int32]]:
     """Names in order, and each row's number among them."""
     if data.group is None:
-        return ("",), np.zeros(num_rows, np.int64)
+        return ("",), np.zeros(num_rows, np.int32)
     column = file.take(data.group)
     empty = np.flatnonzero(column.isna().to_numpy())
     if len(empty):
         problem = f"column {data.group!r} is empty in rows {_some(empty)}"
         raise RequestError(Mistake("data.group", problem, "give each row its group", data.group))
-    of_row, names = pd.factorize(column.astype(str), sort=True)
-    return tuple(map(str, names)), of_row.astype(np.int64)
+    met, names = pd.factorize(column)  # names of a thousand groups are sorted as text, not those of ten million rows
+    texts = [str(name) for name in names]
+    order = sorted(range(len(texts)), key=texts.__getitem__)
+    place = np.empty(len(order), np.int32)
+    place[order] = np.arange(len(order), dtype=np.int32)
+    return tuple(texts[at] for at in order), place[met]
 
 
 def _times(column: Any, name: str, mistakes: list[Mistake]) -> Moments:
@@ -103,7 +107,7 @@ def _times(column: Any, name: str, mistakes: list[Mistake]) -> Moments:
         mistakes.append(Mistake("data.time", problem, "write them as 2024-01-31 or 2024-01-31 13:00:00", name))
     if getattr(parsed.dtype, "tz", None) is not None:
         parsed = parsed.dt.tz_convert("UTC").dt.tz_localize(None)
-    found: Moments = parsed.to_numpy().astype("datetime64[s]")
+    found: Moments = parsed.to_numpy().astype("datetime64[s]", copy=False)
     return found
 
 
@@ -141,7 +145,7 @@ def _values(file: TableFile, features: Sequence[str], mistakes: list[Mistake]) -
             mistakes.append(Mistake("data.features", problem, "leave it out of data.features, or mend the file", name))
         if values is None:
             values = np.empty((len(column), len(features)), np.float32)
-        values[:, place] = numbers.to_numpy(dtype=np.float32, na_value=np.nan)
+        values[:, place] = numbers.to_numpy(dtype=np.float32, na_value=np.nan, copy=False)
         endless = np.flatnonzero(np.isinf(values[:, place]))
         if len(endless):
             mistakes.append(
@@ -165,7 +169,7 @@ def _silent(values: Floats, features: Sequence[str]) -> "list[Mistake]":
         elif low == high:
             constant.append(name)
         else:
-            twin = seen.setdefault((float(low), float(high), float(np.nansum(column, dtype=np.float64))), place)
+            twin = seen.setdefault((float(low), float(high), float(np.nansum(column[:1000], dtype=np.float64))), place)
             if twin != place and np.array_equal(values[:, twin], column, equal_nan=True):
                 copies.append(f"{name} (of {features[twin]})")
     kinds = {"holds no value at all": empty, "has one value in all rows": constant, "is a copy": copies}

@@ -93,8 +93,10 @@ def _finished(
     """Cap, join, check and scale. data has `split.seed` and `split.train_on_val` whatever its kind."""
     split = data.split  # type: ignore[attr-defined]
     for part, cut in splits.items():
-        order = [cut.labels.astype(np.int64)] if part == "train" else []
-        splits[part] = cut.at(capped(np.arange(len(cut)), getattr(data.rows, part), split.seed, order))
+        most = getattr(data.rows, part)
+        if most is not None:
+            order = [cut.labels.astype(np.int64)] if part == "train" else []
+            splits[part] = cut.at(capped(np.arange(len(cut)), most, split.seed, order))
     mistakes = list(_one_class(splits, panel.classes))
     if mistakes:
         raise RequestError(mistakes)

@@ -4,7 +4,9 @@ Why equal steps: a window is so many rows, and has to mean the same stretch of t
 G groups; `starts` (G + 1,) as in `Panel`.
 """
 
+from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -12,21 +14,22 @@ import pandas as pd
 
 from lab.batches import MISSING
 from lab.data.panel import Codes, Floats, Ints
-from lab.errors import Mistake, RequestError, listed
+from lab.errors import Mistake, RequestError
 
 Moments = npt.NDArray[np.datetime64]
+ZERO = np.timedelta64(0, "s")
 SHOWN = 5
 """Places of one kind that are told."""
 
 
-def ordered(times: Moments, of_row: Ints, sort: bool, groups: Sequence[str]) -> Ints | None:
+def ordered(times: Moments, of_row: npt.NDArray[np.integer], sort: bool, groups: Sequence[str]) -> Ints | None:
     """Rows by group, in the order of time where `sort`; None where they lie so already.
 
     Raises RequestError, naming groups and rows, for time stamps that go back although nobody asked to sort.
     """
-    apart = None if bool((np.diff(of_row) >= 0).all()) else np.argsort(of_row, kind="stable")
+    apart = None if bool((of_row[1:] >= of_row[:-1]).all()) else np.argsort(of_row, kind="stable")
     seen, group = (times, of_row) if apart is None else (times[apart], of_row[apart])
-    back = np.flatnonzero((np.diff(seen) < np.timedelta64(0, "s")) & (np.diff(group) == 0)) + 1
+    back = np.flatnonzero((seen[1:] < seen[:-1]) & (group[1:] == group[:-1])) + 1
     if not len(back):
         return apart
     if sort:
@@ -41,29 +44,43 @@ def ordered(times: Moments, of_row: Ints, sort: bool, groups: Sequence[str]) -> 
 
 def step_mistakes(times: Moments, starts: Ints, groups: Sequence[str]) -> list[Mistake]:
     """Time stamps that come twice in a group, and steps that differ from the commonest."""
-    steps = np.diff(times)
-    inside = np.ones(len(steps), np.bool_)
-    inside[starts[1:-1] - 1] = False
-    of_row = np.repeat(np.arange(len(groups)), np.diff(starts))
+    parts = [slice(int(start), int(stop)) for start, stop in pairwise(starts)]
+    usual = _usual(times, parts)
+    twice: list[int] = []
+    odd: list[int] = []
+    for part in parts:  # one group at a time: the steps of all would be as large as the time stamps
+        steps = np.diff(times[part])
+        twice += (part.start + 1 + np.flatnonzero(steps == ZERO)).tolist()
+        odd += (part.start + 1 + np.flatnonzero((steps > ZERO) & (steps != usual))).tolist()
+
+    def group(row: int) -> str:
+        return _named(groups, int(np.searchsorted(starts, row, side="right")) - 1)
+
     mistakes = []
-    twice = np.flatnonzero(inside & (steps == np.timedelta64(0, "s"))) + 1
-    if len(twice):
-        told = [f"{_named(groups, int(of_row[at]))}{_shown(times[at])} (row {at})" for at in twice[:SHOWN].tolist()]
-        problem = f"{len(twice)} time stamps come twice: {listed(told, SHOWN)}"
+    if twice:
+        told = [f"{group(at)}{_shown(times[at])} (row {at})" for at in twice[:SHOWN]]
+        problem = f"{len(twice)} time stamps come twice: {'; '.join(told)}{_more(len(twice))}"
         mistakes.append(Mistake("data.time", problem, "take one row of each out, or data.resample=STEP for their mean"))
-    forward = inside & (steps > np.timedelta64(0, "s"))
-    if not forward.any():
-        return mistakes
-    found, counts = np.unique(steps[forward], return_counts=True)
-    usual = found[counts.argmax()]
-    odd = np.flatnonzero(forward & (steps != usual)) + 1
-    if len(odd):
-        told = [f"{_named(groups, int(of_row[at]))}{_span(steps[at - 1])} before {_shown(times[at])} (row {at})"
-                for at in odd[:SHOWN].tolist()]  # fmt: skip
-        more = f" and {len(odd) - SHOWN} more" if len(odd) > SHOWN else ""
-        problem = f"steps are {_span(usual)} but for {len(odd)}: {'; '.join(told)}{more}"
+    if odd:
+        told = [f"{group(at)}{_span(times[at] - times[at - 1])} before {_shown(times[at])} (row {at})"
+                for at in odd[:SHOWN]]  # fmt: skip
+        problem = f"steps are {_span(usual)} but for {len(odd)}: {'; '.join(told)}{_more(len(odd))}"
         mistakes.append(Mistake("data.time", problem, f"data.resample={_offset(usual)}, which makes gaps of them"))
     return mistakes
+
+
+def _usual(times: Moments, parts: Sequence[slice]) -> np.timedelta64:
+    """The commonest step forward inside groups."""
+    counts: Counter[int] = Counter()
+    for part in parts:
+        steps, found = np.unique(np.diff(times[part]).astype("timedelta64[s]").astype(np.int64), return_counts=True)
+        counts.update(dict(zip(steps.tolist(), found.tolist(), strict=True)))
+    forward = {step: count for step, count in counts.items() if step > 0}
+    return np.timedelta64(max(forward, key=lambda step: forward[step], default=0), "s")
+
+
+def _more(count: int) -> str:
+    return f" and {count - SHOWN} more" if count > SHOWN else ""
 
 
 def resampled(

@@ -102,7 +102,7 @@ def cut(panel: Panel, config: Windowed, labels: Codes, now: Codes | None, horizo
     _refuse(left)
     for split, parts in ends.items():
         one = np.concatenate(parts)
-        lengths = np.full(len(one), length, np.int32)
+        lengths = np.broadcast_to(np.int32(length), len(one))  # as one number
         cuts.splits[split] = Cut(one, lengths, labels[one], None if now is None else now[one])
     _refuse(list(_empty(cuts, config)))
     return cuts
