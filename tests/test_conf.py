@@ -13,7 +13,13 @@ NEEDED = {
     "data=csv": ["data.path=a.csv", "data.text=[texto]", "data.labels=[modo]"],
     "data=squad": ["data.path=some/name"],
     "data=hub": ["data.path=some/name", "data.text=[text]", "data.labels=[label]"],
+    "data=rainfall": ["model=inception_time"],
+    "data=ucr": ["model=inception_time"],
+    "data=table": ["model=inception_time", "data.path=a.csv", "data.time=date", "data.label=wet"],
+    "experiment=senamhi": ["data.path=a.xlsx"],
     "model=encoder": ["model.path=some/name"],
+    **{f"model={net}": ["data=rainfall"] for net in ("inception_time", "minirocket", "patchtst")},
+    **{f"model={net}": ["data=rainfall"] for net in ("timer_xl", "timer_xl_full", "timer_84m")},
 }
 """What a choice that has no default asks for."""
 

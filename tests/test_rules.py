@@ -29,6 +29,11 @@ THAWING = ("callbacks.unfreeze.schedule", "trainer.max_epochs")
 CACHED = ("cache.frozen", "callbacks.freeze.layers", "callbacks.unfreeze.schedule")
 CACHED_BY = ("cache.frozen", "data.kind", "model.kind")
 CACHED_FAMILY = ("cache.frozen", "model.architecture")
+DATES = ("data.split.val_from", "data.split.test_from")
+TABLE = ("data.time", "data.group", "data.features", "data.label")
+RIDGE = ("model.kind", "model.head", "trainer.max_epochs", "trainer.precision", "callbacks.lr_finder.enabled")
+PRETRAIN = ("model.pretrain", "objective.metric", "model.causal", "model.ensemble")
+TASK = ("model.name", "model.kind", "data.kind")
 BATCH = ("callbacks.batch_finder.enabled", "callbacks.batch_finder.max_batch_size", "data.batch_size")
 
 
@@ -36,6 +41,32 @@ BATCH = ("callbacks.batch_finder.enabled", "callbacks.batch_finder.max_batch_siz
     ("keys", "values", "blamed"),
     [
         (OBJECTIVE, ("val/f1_macro", "max"), []),
+        (DATES, (None, None), []),
+        (DATES, ("2015-01-01", "2019-01-01"), []),
+        (DATES, ("2015-01-01", None), ["data.split.val_from"]),
+        (DATES, (None, "2015-01-01"), ["data.split.test_from"]),
+        (DATES, ("2019-01-01", "2015-01-01"), ["data.split.val_from"]),
+        (("data.label", "data.kind"), ("wet", "table"), []),
+        (("data.label", "data.kind"), ("wet", "rainfall"), ["data.label"]),
+        (TABLE, ("date", "station", ["rain"], {"feature": "rain"}), []),
+        (TABLE, ("date", None, None, "wet"), []),
+        (TABLE, ("date", None, ["rain", "wet"], "wet"), ["data.features"]),
+        (TABLE, ("date", "station", ["date", "station", "rain", "rain"], "wet"), ["data.features"] * 3),
+        (RIDGE, ("minirocket", "ridge", 1, 32, False), []),
+        (RIDGE, ("minirocket", "logistic", 30, 16, True), []),
+        (
+            RIDGE,
+            ("minirocket", "ridge", 2, 16, True),
+            ["trainer.max_epochs", "trainer.precision", "callbacks.lr_finder.enabled"],
+        ),
+        (PRETRAIN, (False, "val/f1_macro", False, 3), []),
+        (PRETRAIN, (True, "val/loss", True, 1), []),
+        (PRETRAIN, (True, "val/f1_macro", False, 2), ["objective.metric", "model.causal", "model.ensemble"]),
+        (("data.kind", "loss.weighting"), ("maintenance", "uncertainty"), []),
+        (("data.kind", "loss.weighting"), ("ucr", "uncertainty"), ["loss.weighting"]),
+        (TASK, ("patchtst", "patchtst", "table"), []),
+        (TASK, ("patchtst", "patchtst", "files"), ["model"]),
+        (TASK, ("beto", "encoder", "ucr"), ["model"]),
         (THAWING, ({0: 12, 2: 4, 3: 0}, 4), []),
         (THAWING, (None, 4), []),
         (("callbacks.batch_finder.enabled", "data.max_tokens"), (True, None), []),

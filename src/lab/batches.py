@@ -101,7 +101,8 @@ class SeriesBatch:
 
     values: (B, T, C) float32, 0 where nothing was observed. observed: (B, T, C) bool, False for a missing value and for
     padding. Rows shorter than the longest of the batch are padded on the left: the newest sample is always the last.
-    labels, rows, window_counts: as in `TextBatch`.
+    labels, rows, window_counts: as in `TextBatch`. states: where they are kept, hidden states (B, S, D) of the net's S
+    places that have been through its first `depth` layers.
     """
 
     values: Tensor
@@ -109,6 +110,8 @@ class SeriesBatch:
     labels: dict[str, Tensor]
     rows: Tensor
     window_counts: dict[str, Tensor]
+    states: Tensor | None = None
+    depth: int = 0
 
     def to(self, device: torch.device, non_blocking: bool = False) -> "SeriesBatch":
         return self._each(lambda tensor: tensor.to(device, non_blocking=non_blocking))
@@ -119,7 +122,8 @@ class SeriesBatch:
     def _each(self, act: Callable[[Tensor], Tensor]) -> "SeriesBatch":
         labels = {name: act(tensor) for name, tensor in self.labels.items()}
         counts = {name: act(tensor) for name, tensor in self.window_counts.items()}
-        return SeriesBatch(act(self.values), act(self.observed), labels, act(self.rows), counts)
+        states = None if self.states is None else act(self.states)
+        return SeriesBatch(act(self.values), act(self.observed), labels, act(self.rows), counts, states, self.depth)
 
     def __len__(self) -> int:
         return int(self.values.shape[0])

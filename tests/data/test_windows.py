@@ -1,159 +1,120 @@
-"""Windows map back to characters: the answer's span of tokens is the answer, question tokens never are."""
+"""Windows stay inside their group and their split; the purge leaves no sample and no label in two of them."""
 
-import itertools
-import os
-import pickle
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 
-from lab.data.qa_demo import generate
-from lab.data.questions import Asked
-from lab.data.reading import Answer, Gathered
-from lab.data.squad import read_squad
-from lab.data.windows import Windows, refuse_long_questions, span, windows
+from lab.batches import MISSING
+from lab.data.panel import Panel
+from lab.data.windows import cut, moments, rule_codes
 from lab.errors import RequestError
-from lab.models.tokenizers import build_tokenizer
-from lab.schema import Encoder
+from lab.schema import Ahead, Rows, TimeSplit, Windowed
 
-FAQUAD = os.environ.get("LAB_FAQUAD")
-MODELS = Path(__file__).parents[2] / "conf" / "model"
-
-
-def tokenizer(name: str, texts: list[str]) -> Any:
-    model = Encoder.model_validate(yaml.safe_load((MODELS / f"{name}.yaml").read_text(encoding="utf-8")))
-    return build_tokenizer(model, lambda: iter([texts]))
+RULE = Ahead(feature="rain", horizon=2, threshold=1.0)
+HOUR = np.timedelta64(3600, "s")
 
 
-def asked_of(reading: Any) -> Asked:
-    return Asked(reading.contexts, reading.questions)
+def config(**changes: Any) -> Windowed:
+    split = {"val": 0.2, "test": 0.2, "val_from": None, "test_from": None, "purge": "auto", "seed": 0}
+    split |= {"train_on_val": False} | changes.pop("split", {})
+    return Windowed(
+        metric="val/f1_macro", batch_size=4, eval_batch_size=4, num_workers=0, pin_memory=False,
+        persistent_workers=False, scale="none", rows=Rows(train=None, val=None, test=None),
+        **{"window": 5, "stride": 1, "label": RULE, "gaps": "mask", "calendar": (), "log1p": ()} | changes,
+        split=TimeSplit(**split),
+    )  # fmt: skip
 
 
-def text_of(found: Windows, asked: Asked, window: int) -> str:
-    first, last = found.spans[window]
-    values = found[window]
-    context = asked.contexts[asked.questions[found.question_of[window]].context]
-    return context[values[first, 2] : values[last, 3]]
+def panel(lengths: tuple[int, ...] = (60, 40)) -> Panel:
+    """Two groups whose clocks differ: the second begins 20 hours later."""
+    rain = np.random.default_rng(0).exponential(1.0, sum(lengths)).astype(np.float32)
+    values = np.stack([rain, np.arange(sum(lengths), dtype=np.float32)], 1)
+    first = np.datetime64("2020-01-01", "s") + np.array([20 * number for number in range(len(lengths))]) * HOUR
+    names = tuple(f"E{number}" for number in range(len(lengths)))
+    return Panel(("rain", "wind"), values, names, np.cumsum((0, *lengths)), first, HOUR)
 
 
-@pytest.fixture
-def demo(tmp_path: Path) -> Callable[..., tuple[Asked, Windows]]:
-    asked = asked_of(generate(40, 0))
-    words = tokenizer("tiny", list(asked.contexts))
-
-    def made(max_length: int = 40, stride: int = 8) -> tuple[Asked, Windows]:
-        return asked, windows(asked, words, max_length, stride, tmp_path, "demo")
-
-    return made
+def test_a_rule_looks_ahead_inside_a_group_only() -> None:
+    rows = panel((6, 4))
+    rows.values[:, 0] = [0, 2, 0, np.nan, 2, 0, 2, 2, 0, 0]
+    ahead, now = rule_codes(rows, RULE)
+    assert now.tolist() == [0, 1, 0, MISSING, 1, 0, 1, 1, 0, 0]
+    assert ahead.tolist() == [0, MISSING, 1, 0, MISSING, MISSING, 0, 0, MISSING, MISSING]
 
 
-def test_every_window_that_holds_the_answer_gives_its_text(demo: Callable[..., tuple[Asked, Windows]]) -> None:
-    asked, found = demo()
-    assert found.lengths.max() == 40
-    assert len(found) > 1.5 * len(asked.questions)
-    held = np.flatnonzero(found.spans[:, 1])
-    assert {asked.questions[found.question_of[window]].id for window in held} == {one.id for one in asked.questions}
-    for window in held:
-        assert text_of(found, asked, window) == asked.questions[found.question_of[window]].answers[0].text
+@pytest.mark.parametrize("purge", ["auto", 7, 9])
+@pytest.mark.parametrize("stride", [1, 3])
+def test_no_window_leaves_its_group_or_its_side_of_the_split(purge: Any, stride: int) -> None:
+    rows, asked = panel(), config(stride=stride, split={"purge": purge})
+    labels, now = rule_codes(rows, RULE)
+    found = cut(rows, asked, labels, now, 2)
+    val_from, test_from = moments(rows, asked)
+    gap = 7 if purge == "auto" else purge
+    bounds = {"train": (None, val_from), "val": (val_from, test_from), "test": (test_from, None)}
+    for split, windows in found.splits.items():
+        assert len(windows)
+        assert (rows.group_of(windows.ends) == rows.group_of(windows.ends - 4)).all()
+        assert (rows.group_of(windows.ends) == rows.group_of(windows.ends + 2)).all()
+        assert windows.labels.tolist() == (rows.values[windows.ends + 2, 0] >= 1.0).astype(int).tolist()
+        assert windows.now is not None
+        assert windows.now.tolist() == (rows.values[windows.ends, 0] >= 1.0).astype(int).tolist()
+        low, high = bounds[split]
+        times = rows.times(windows.ends)
+        assert low is None or (times >= low).all()
+        assert high is None or (times + gap * HOUR <= high + HOUR).all()
+    for one, other in (("train", "val"), ("val", "test")):
+        for group in range(2):
+            here, there = (found.splits[name].ends for name in (one, other))
+            here, there = here[rows.group_of(here) == group], there[rows.group_of(there) == group]
+            if len(here) and len(there):
+                assert there.min() - here.max() >= gap >= asked.window + 2
+    whole = sum(len(windows) for windows in found.splits.values()) + sum(found.counts.values())
+    if stride == 1:
+        assert whole == sum(length - 4 for length in (60, 40))
 
 
-def test_windows_cover_the_context_and_share_what_was_asked(demo: Callable[..., tuple[Asked, Windows]]) -> None:
-    asked, found = demo()
-    for number, question in enumerate(asked.questions):
-        context = asked.contexts[question.context]
-        pieces = [found[window] for window in np.flatnonzero(found.question_of == number)]
-        stretches = [piece[piece[:, 2] >= 0][:, 2:] for piece in pieces]
-        covered = np.zeros(len(context), bool)
-        for stretch in stretches:
-            for start, end in stretch:
-                covered[start:end] = True
-        assert all(covered[place] or char.isspace() for place, char in enumerate(context))
-        for one, other in itertools.pairwise(stretches):
-            assert len({tuple(place) for place in one} & {tuple(place) for place in other}) == 8
+def test_the_rows_tested_are_the_same_for_every_window() -> None:
+    rows = panel()
+    labels, now = rule_codes(rows, RULE)
+    tested = [cut(rows, config(window=window), labels, now, 2).splits["test"].ends.tolist() for window in (3, 8)]
+    assert tested[0] == tested[1]
 
 
-def test_question_tokens_and_special_ones_stand_for_no_character(demo: Callable[..., tuple[Asked, Windows]]) -> None:
-    _asked, found = demo()
-    for window in range(len(found)):
-        values = found[window]
-        inside = np.flatnonzero(values[:, 2] >= 0)
-        assert (values[inside, 1] == 1).all(), "segment of the context"
-        assert (np.diff(inside) == 1).all()
-        assert inside[0] > 2
-        assert inside[-1] == len(values) - 2, "a separator ends the window"
-        first, last = found.spans[window]
-        assert (first, last) == (0, 0) or {first, last} <= set(inside.tolist())
-
-
-def test_made_once_and_read_by_path(demo: Callable[..., tuple[Asked, Windows]], tmp_path: Path) -> None:
-    _, found = demo()
-    before = (found.folder / "values.bin").stat().st_mtime_ns
-    _, again = demo()
-    assert (again.folder, (again.folder / "values.bin").stat().st_mtime_ns) == (found.folder, before)
-    assert demo(stride=9)[1].folder != found.folder
-    other = pickle.loads(pickle.dumps(found))
-    assert np.array_equal(other[3], found[3])
-
-
-PLACES = np.array([[-1, -1], [-1, -1], [0, 2], [3, 8], [9, 11], [-1, -1]])
+def test_drop_leaves_out_windows_with_a_gap() -> None:
+    rows = panel()
+    rows.values[10, 1] = np.nan
+    labels, now = rule_codes(rows, RULE)
+    every, whole = (cut(rows, config(gaps=gaps), labels, now, 2) for gaps in ("mask", "drop"))
+    lost = set(every.splits["train"].ends.tolist()) - set(whole.splits["train"].ends.tolist())
+    assert lost == {10, 11, 12, 13, 14}
+    assert whole.counts["gaps"] == 5
 
 
 @pytest.mark.parametrize(
-    ("answers", "expected"),
+    ("changes", "words"),
     [
-        ([Answer("bomba", 3)], (3, 3)),
-        ([Answer("la bomba", 0)], (2, 3)),
-        ([Answer("omb", 4)], (3, 3)),
-        ([Answer("bomba 10", 3)], (3, 4)),
-        ([Answer("bomba 10 y más", 3)], (0, 0)),
-        ([Answer("fuera", 30), Answer("10", 9)], (4, 4)),
-        ([], (0, 0)),
+        ({"window": 39}, ["data.window=39", "E1 (40 rows)"]),
+        ({"split": {"purge": 3}}, ["data.split.purge=3", "7 steps"]),
+        ({"split": {"val_from": "1999-01-01", "test_from": "2020-01-03"}}, ["data.split.val_from", "outside"]),
+        ({"split": {"val_from": "2020-01-02", "test_from": "next week"}}, ["data.split.test_from", "ISO 8601"]),
+        ({"window": 20}, ["leaves val without a window"]),
     ],
 )
-def test_the_span_of_the_first_answer_that_a_window_holds(answers: list[Answer], expected: tuple[int, int]) -> None:
-    assert span(PLACES, answers) == expected
+def test_what_cannot_be_cut_is_told(changes: dict[str, Any], words: list[str]) -> None:
+    rows = panel()
+    labels, now = rule_codes(rows, RULE)
+    with pytest.raises(RequestError) as error:
+        cut(rows, config(**changes), labels, now, 2)
+    assert all(word in str(error.value) for word in words), str(error.value)
 
 
-def test_a_window_without_context_has_no_span() -> None:
-    assert span(np.full((3, 2), -1), [Answer("x", 0)]) == (0, 0)
-
-
-def test_questions_that_leave_no_room_are_named(tmp_path: Path) -> None:
-    gathered = Gathered()
-    context = gathered.context("la bomba vibra " * 40, "t")
-    gathered.ask("short", "¿qué?", context, [("bomba", 3)])
-    gathered.ask("long", "la bomba vibra " * 20, context, [("bomba", 3)])
-    asked = asked_of(gathered.reading())
-    words = tokenizer("tiny", list(asked.contexts))
-    with pytest.raises(RequestError) as caught:
-        refuse_long_questions({"train": asked}, words, 48, 8)
-    (mistake,) = caught.value.mistakes
-    assert "1 questions leave windows" in mistake.problem
-    assert mistake.problem.endswith(": long")
-    assert mistake.key == "data.max_length"
-    assert "data.max_length=" in mistake.remedy
-    enough = int(mistake.remedy.split("data.max_length=")[1].split(",")[0])
-    refuse_long_questions({"train": asked}, words, enough, 8)
-    with pytest.raises(ValueError, match="a question leaves no more"):
-        words.windows([asked.questions[1].text], [asked.contexts[0]], 48, 8)
-
-
-@pytest.mark.skipif(FAQUAD is None, reason="LAB_FAQUAD names no folder with dataset.json and dev_ids.json")
-def test_every_answer_of_faquad_decodes_to_its_text(tmp_path: Path) -> None:
-    assert FAQUAD is not None
-    asked = asked_of(read_squad(Path(FAQUAD) / "dataset.json", "k"))
-    found = windows(asked, tokenizer("minilm", []), 512, 128, tmp_path, "faquad")
-    held = np.flatnonzero(found.spans[:, 1])
-    widened = set()
-    for window in held:
-        question = asked.questions[found.question_of[window]]
-        text = text_of(found, asked, window)
-        if text not in {answer.text for answer in question.answers}:
-            widened.add(question.id)
-            assert any(answer.text in text and len(text) - len(answer.text) < 8 for answer in question.answers), text
-    assert len({found.question_of[window] for window in held}) == 900
-    assert not widened, "answers that the file cuts in the middle of a word have another that it does not"
+def test_what_filling_leaves_is_named_with_column_group_and_rows() -> None:
+    rows = panel()
+    rows.values[60:64, 1] = np.nan
+    labels, now = rule_codes(rows, RULE)
+    with pytest.raises(RequestError, match=r"column 'wind', group 'E1': no value before rows 60 to 63"):
+        cut(rows, config(gaps="ffill"), labels, now, 2)
+    rows.values[64, 1] = np.nan
+    with pytest.raises(RequestError, match=r"column 'wind', group 'E1': no value in the window of rows 60 to 64"):
+        cut(rows, config(gaps="interpolate"), labels, now, 2)

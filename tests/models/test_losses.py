@@ -11,7 +11,8 @@ HEADS = (HeadSpec("modo", ("a", "b", "c"), (8, 2, 0)), HeadSpec("causa", ("x", "
 
 
 def config(**changes: object) -> Loss:
-    plain = {"head_weights": {}, "label_smoothing": 0.0, "class_weights": "none", "weighting": "fixed"}
+    plain = {"head_weights": {}, "label_smoothing": 0.0, "class_weights": "none", "weighting": "fixed",
+             "kind": "cross_entropy", "gamma": 2.0}  # fmt: skip
     return Loss.model_validate(plain | changes)
 
 
@@ -68,3 +69,34 @@ def test_unknown_heads_are_all_named() -> None:
         "loss.class_weights",
     ]
     assert "modo" in str(caught.value)
+
+
+def test_focal_loss_is_cross_entropy_times_the_miss_to_the_power_of_gamma() -> None:
+    torch.manual_seed(0)
+    logits, labels = torch.randn(6, 3, requires_grad=True), torch.tensor([0, 1, MISSING, 0, 1, 2])
+    alpha = torch.tensor([0.2, 0.5, 1.0])
+    summed, weight = head_loss(logits, labels, alpha, 0.0, gamma=2.0)
+    known = labels != MISSING
+    right = logits.softmax(-1)[known].gather(1, labels[known, None]).squeeze(1)
+    torch.testing.assert_close(summed, (alpha[labels[known]] * (1 - right) ** 2 * -right.log()).sum())
+    assert weight == head_loss(logits, labels, alpha, 0.0)[1]
+    summed.backward()
+    assert logits.grad is not None
+    assert logits.grad.isfinite().all()
+
+
+def test_focal_loss_of_a_row_that_is_surely_right_has_a_finite_gradient() -> None:
+    logits = torch.tensor([[90.0, 0.0]], requires_grad=True)
+    head_loss(logits, torch.tensor([0]), torch.ones(2), 0.0, gamma=2.0)[0].backward()
+    assert logits.grad is not None
+    assert logits.grad.isfinite().all()
+
+
+def test_gamma_acts_only_with_the_focal_kind_and_alpha_is_per_class() -> None:
+    logits, labels = torch.tensor([[3.0, 0.0, 0.0], [0.0, 3.0, 0.0]]), torch.tensor([0, 1])
+    entropy, focal, weighed = (
+        HeadLosses(HEADS, config(**changes)).of_head(0, logits, labels)[0].item()
+        for changes in ({}, {"kind": "focal"}, {"kind": "focal", "class_weights": "balanced"})
+    )
+    assert focal < entropy
+    assert weighed / focal == pytest.approx((0.625 + 2.5) / 2)

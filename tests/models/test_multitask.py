@@ -74,7 +74,8 @@ def token_rows() -> TokenRows:
 
 
 def loss_config(**changes: object) -> Loss:
-    plain = {"head_weights": {"causa": 0.5}, "label_smoothing": 0.1, "class_weights": "balanced", "weighting": "fixed"}
+    plain = {"head_weights": {"causa": 0.5}, "label_smoothing": 0.1, "class_weights": "balanced", "weighting": "fixed",
+             "kind": "cross_entropy", "gamma": 2.0}  # fmt: skip
     return Loss.model_validate(plain | changes)
 
 

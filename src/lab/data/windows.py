@@ -1,127 +1,164 @@
-"""Questions with stretches of their contexts as inputs of a model, on disk: made once, memory-mapped, shared by runs.
+"""Which windows there are: inside one group each, with a known label, on one side of the split's moments.
 
-A context longer than a model reads becomes several windows that overlap by `stride` tokens. Each token of a window
-knows the characters it stands for, so that a span of tokens is a stretch of the context, word for word; tokens of the
-question stand for none and can never be an answer. Flat files: all windows' tokens behind one another, 24 bytes each.
+Splits are by time, at the same moments in all groups. The earlier split gives way: its last windows are left out until
+its newest samples and those of the next are `purge` steps apart, at least window + horizon, so that no sample and no
+label of one is in the inputs of the other, and the rows tested are the same for every window.
+Shapes: N rows, W windows.
 """
 
-import hashlib
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from lab.batches import PairTokenizer
-from lab.data.cache import made
-from lab.data.questions import Asked
-from lab.data.reading import Answer, Question
+from lab.batches import MISSING
+from lab.data import gaps
+from lab.data.panel import Cut, Panel
 from lab.errors import Mistake, RequestError, listed
+from lab.schema import Ahead, Windowed
 
-CHUNK = 500
-"""Questions tokenised at a time."""
-COLUMNS = 4
-"""Of `values.bin`: id, segment, first character, character behind the last."""
-Ints = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.int16]
+SPLITS = ("train", "val", "test")
 
 
-class Windows:
-    """The windows of one split. lengths: tokens of each; question_of: (windows,) its question; spans: (windows, 2)."""
+@dataclass
+class Cuts:
+    """splits: windows of each; train_rows: rows of the panel that lie before validation, per group; counts: windows
+    left out, by reason; bounds: what decides the split, for the record."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.offsets: Ints = np.load(folder / "offsets.npy")
-        self.question_of: Ints = np.load(folder / "question_of.npy")
-        self.spans: Ints = np.load(folder / "spans.npy")
-        self.values = np.memmap(folder / "values.bin", dtype=np.int32, mode="r").reshape(-1, COLUMNS)
-
-    def __reduce__(self) -> tuple[type["Windows"], tuple[Path]]:
-        return Windows, (self.folder,)
-
-    def __len__(self) -> int:
-        return len(self.question_of)
-
-    def __getitem__(self, window: int) -> npt.NDArray[np.int32]:
-        """(L, 4): id, segment, and the characters [start, end) of the context; -1 for a token that stands for none."""
-        return self.values[self.offsets[window] : self.offsets[window + 1]]
-
-    @property
-    def lengths(self) -> npt.NDArray[np.int32]:
-        return np.diff(self.offsets).astype(np.int32)
+    splits: dict[str, Cut]
+    train_rows: list[slice]
+    counts: dict[str, int] = field(default_factory=dict)
+    bounds: dict[str, object] = field(default_factory=dict)
 
 
-def refuse_long_questions(asked: dict[str, Asked], tokenizer: PairTokenizer, max_length: int, stride: int) -> None:
-    """Raises RequestError naming the questions that leave a window no more than `stride` tokens of context."""
-    found: list[tuple[int, str]] = []
-    for one in asked.values():
-        for some in _chunks(one.questions):
-            rooms = tokenizer.room([question.text for question in some], max_length)
-            found += [(room, question.id) for room, question in zip(rooms, some, strict=True) if room <= stride]
-    if found:
-        least = min(room for room, _ in found)
-        problem = (
-            f"{len(found)} questions leave windows of data.max_length={max_length} no more than the "
-            f"data.stride={stride} tokens that neighbours share, so the windows would never come to the context's end: "
-            f"{listed([name for _, name in sorted(found)], 3)}"
-        )
-        remedy = f"data.max_length={max_length + stride - least + 16}"
-        remedy += f", or data.stride={least // 2}" if least >= 2 else ""
-        raise RequestError(Mistake("data.max_length", problem, remedy, max_length))
+def rule_codes(panel: Panel, rule: Ahead) -> tuple[Codes, Codes]:
+    """(N,) class that comes after each row and class of the row itself: 1 where the feature is at least the threshold,
+    `MISSING` where it was not observed or lies outside the group."""
+    column = panel.values[:, panel.columns.index(rule.feature)]
+    with np.errstate(invalid="ignore"):
+        now = (column >= rule.threshold).astype(np.int16)
+    now[np.isnan(column)] = MISSING
+    ahead = np.full(len(now), MISSING, np.int16)
+    for _, part in panel.parts():
+        ahead[part][: -rule.horizon] = now[part][rule.horizon :]
+    return ahead, now
 
 
-def windows(asked: Asked, tokenizer: PairTokenizer, max_length: int, stride: int, cache: Path, key: str) -> Windows:
-    """The windows of a split, each with the span of its first answer that it holds whole.
-
-    key: names the questions. Questions must leave room for more than `stride` tokens (`refuse_long_questions`).
-    """
-    name = f"{key}\n{tokenizer.fingerprint()}\nwindows-{max_length}-{stride}"
-    folder = cache / "tokens" / hashlib.sha256(name.encode()).hexdigest()[:32]
-    made(folder, lambda aside: _fill(aside, asked, tokenizer, max_length, stride))
-    return Windows(folder)
-
-
-def span(places: Ints, answers: Sequence[Answer]) -> tuple[int, int]:
-    """First and last token of the first answer that a window holds whole; (0, 0) where it holds none.
-
-    places: (L, 2) characters of each token, -1 where it stands for none. An answer that starts or ends inside a token
-    is widened to it; white space at its ends, for which no token stands, is let go by whoever reads the answer.
-
-    >>> span(np.array([[-1, -1], [0, 2], [3, 8], [9, 11]]), [Answer("bomba", 3)])
-    (2, 2)
-    """
-    known = np.flatnonzero(places[:, 0] >= 0)
-    if not len(known):
-        return 0, 0
-    low, high = int(places[known[0], 0]), int(places[known[-1], 1])
-    for answer in answers:
-        if answer.start < low or answer.end > high:
+def moments(panel: Panel, config: Windowed) -> tuple[np.datetime64, np.datetime64]:
+    """Where validation and test begin. Raises RequestError for dates that leave a split without time."""
+    first, last = panel.span()
+    found = {}
+    shares = {"val_from": 1 - config.split.val - config.split.test, "test_from": 1 - config.split.test}
+    mistakes = []
+    for name, share in shares.items():
+        given, key = getattr(config.split, name), f"data.split.{name}"
+        try:
+            found[name] = first + (last - first) * share if given is None else np.datetime64(given, "s")
+        except ValueError:
+            mistakes.append(Mistake(key, "is no date or time of ISO 8601", f"{key}=2019-01-01", given))
             continue
-        touched = known[(places[known, 0] < answer.end) & (places[known, 1] > answer.start)]
-        if len(touched):
-            return int(touched[0]), int(touched[-1])
-    return 0, 0
+        if not first < found[name] <= last:
+            problem = f"lies outside the table, which goes from {first} to {last}"
+            mistakes.append(Mistake(key, problem, f"a moment between them, or {key}=null", given))
+    if not mistakes and found["val_from"] >= found["test_from"]:
+        problem = f"is not before the test, which begins at {found['test_from']}"
+        mistakes.append(
+            Mistake("data.split.val_from", problem, "train, val and test follow in time", found["val_from"])
+        )
+    if mistakes:
+        raise RequestError(mistakes)
+    return found["val_from"], found["test_from"]
 
 
-def _fill(aside: Path, asked: Asked, tokenizer: PairTokenizer, max_length: int, stride: int) -> None:
-    lengths, question_of, spans = [0], list[int](), list[tuple[int, int]]()
-    number = 0
-    with (aside / "values.bin").open("wb") as file:
-        for some in _chunks(asked.questions):
-            contexts = [asked.contexts[question.context] for question in some]
-            found = tokenizer.windows([question.text for question in some], contexts, max_length, stride)
-            for question, pieces in zip(some, found, strict=True):
-                for piece in pieces:
-                    places = np.asarray(piece.places, np.int64).reshape(-1, 2)
-                    columns = np.column_stack([piece.ids, piece.segments, places])
-                    file.write(columns.astype(np.int32).tobytes())
-                    lengths.append(len(columns))
-                    question_of.append(number)
-                    spans.append(span(places, question.answers))
-                number += 1
-    np.save(aside / "offsets.npy", np.cumsum(np.array(lengths, np.int64)))
-    np.save(aside / "question_of.npy", np.array(question_of, np.int64))
-    np.save(aside / "spans.npy", np.array(spans, np.int64).reshape(-1, 2))
+def cut(panel: Panel, config: Windowed, labels: Codes, now: Codes | None, horizon: int) -> Cuts:
+    """Every window of each split. The panel's gaps are those that `data.gaps` has left.
+
+    Raises RequestError for groups that are shorter than a window, for gaps that no filling closed, for a purge that is
+    too small and for splits without windows.
+    """
+    length, needed = config.window, config.window + horizon
+    purge = needed if config.split.purge == "auto" else config.split.purge
+    starts = moments(panel, config)
+    _refuse(_too_short(panel, config, purge, needed))
+    cuts = Cuts({}, [], {"no_label": 0, "gaps": 0, "purged": 0})
+    cuts.bounds = {"val_from": str(starts[0]), "test_from": str(starts[1]), "purge_steps": purge, "by": "time"}
+    ends: dict[str, list[npt.NDArray[np.int32]]] = {split: [] for split in SPLITS}
+    left: list[Mistake] = []
+    for number, (_, part) in enumerate(panel.parts()):
+        edges = [part.start + length - 1, *(panel.row_from(number, moment) for moment in starts), part.stop]
+        cuts.train_rows.append(slice(part.start, edges[1]))
+        usable = _usable(panel, part, config, left)
+        for split, start, stop in zip(SPLITS, edges, edges[1:], strict=False):
+            start, end = max(start, edges[0]), stop if split == "test" else stop - purge
+            found = np.arange(start, max(end, start), config.stride, dtype=np.int32)
+            cuts.counts["purged"] += len(range(start, max(stop, start), config.stride)) - len(found)
+            known = labels[found] != MISSING
+            clean = usable[found - part.start - length + 1]
+            cuts.counts["no_label"] += int((~known).sum())
+            cuts.counts["gaps"] += int((known & ~clean).sum())
+            ends[split].append(found[known & clean])
+    _refuse(left)
+    for split, parts in ends.items():
+        one = np.concatenate(parts)
+        lengths = np.broadcast_to(np.int32(length), len(one))  # as one number
+        cuts.splits[split] = Cut(one, lengths, labels[one], None if now is None else now[one])
+    _refuse(list(_empty(cuts, config)))
+    return cuts
 
 
-def _chunks(questions: Sequence[Question]) -> Iterator[Sequence[Question]]:
-    return (questions[start : start + CHUNK] for start in range(0, len(questions), CHUNK))
+def _usable(panel: Panel, part: slice, config: Windowed, left: list[Mistake]) -> npt.NDArray[np.bool_]:
+    """Windows of one group that may be used; what filling left over is put on the list."""
+    values, length = panel.values[part], config.window
+    if config.gaps == "drop":
+        return gaps.whole(values, length)
+    every = np.ones(len(values) - length + 1, np.bool_)
+    if config.gaps == "mask":
+        return every
+    if config.gaps == "interpolate":
+        none, column = gaps.blank(values, length)
+        if none.any():
+            rows = np.flatnonzero(none)
+            where = f"the window of rows {part.start + rows[0]} to {part.start + rows[0] + length - 1}"
+            left.append(_left(panel, part, column, f"no value in {where} and {len(rows) - 1} other windows"))
+        return every
+    for column in np.flatnonzero(np.isnan(values).any(0))[:3]:
+        rows = part.start + np.flatnonzero(np.isnan(values[:, column]))
+        left.append(_left(panel, part, int(column), f"no value before rows {rows[0]} to {rows[-1]} to fill them from"))
+    return every
+
+
+def _left(panel: Panel, part: slice, column: int, problem: str) -> Mistake:
+    group = panel.groups[int(panel.group_of(np.array([part.start]))[0])]
+    named = f"column {panel.columns[column]!r}" + (f", group {group!r}" if group else "")
+    return Mistake("data.gaps", f"{named}: {problem} (rows from 0, in the order of group and time)",
+                   "data.gaps=mask or data.gaps=drop")  # fmt: skip
+
+
+def _too_short(panel: Panel, config: Windowed, purge: int, needed: int) -> Iterator[Mistake]:
+    if purge < needed:
+        problem = f"lets two splits share samples: a window and what is foretold of it span {needed} steps"
+        yield Mistake("data.split.purge", problem, "data.split.purge=auto", purge)
+    lengths = np.diff(panel.starts)
+    short = [f"{name or 'the table'} ({count} rows)" for name, count in zip(panel.groups, lengths.tolist(), strict=True)
+             if count < needed]  # fmt: skip
+    if short:
+        problem = f"with what is foretold is {needed} steps, more than there are in {listed(short)}"
+        longest = int(lengths.min()) - (needed - config.window)
+        remedy = f"data.window={longest // 2}" if longest > 3 else "a table without these groups"
+        yield Mistake("data.window", problem, remedy, config.window)
+
+
+def _empty(cuts: Cuts, config: Windowed) -> Iterator[Mistake]:
+    for split, found in cuts.splits.items():
+        if not len(found):
+            told = ", ".join(f"{count} {reason}" for reason, count in cuts.counts.items())
+            problem = f"leaves {split} without a window (left out: {told})"
+            yield Mistake("data.window", problem, "a shorter window, another gaps or other dates", config.window)
+
+
+def _refuse(mistakes: "list[Mistake] | Iterator[Mistake]") -> None:
+    found = list(mistakes)
+    if found:
+        raise RequestError(found)

@@ -48,16 +48,8 @@ class FrozenPrefix:
 
     def fingerprint(self) -> str:
         """Hex digest that changes whenever the states of some text would. Cost: about 1 s per GiB of weights."""
-        probe = torch.ones(1, device=self._device)
-        with self.autocast():
-            arithmetic = str((probe[None] @ probe[:, None]).dtype)
-        about = [FORMAT, self.num_layers, arithmetic, self._device.type, torch.__version__, transformers.__version__]
-        found = hashlib.sha256(json.dumps([*about, self.encoder.signature()]).encode())
-        for number, module in enumerate(self.modules):
-            for name, tensor in sorted(module.state_dict().items()):
-                found.update(f"{number} {name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-                found.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
-        return found.hexdigest()[:32]
+        about = [FORMAT, self.num_layers, transformers.__version__, self.encoder.signature()]
+        return fingerprint(self.modules, about, self.autocast)
 
     @torch.inference_mode()
     def states(
@@ -98,6 +90,22 @@ def refusal(encoder: TextEncoder, num_layers: int) -> str | None:
         parameter.numel() for module in frozen for parameter in module.parameters() if parameter.requires_grad
     )
     return f"{training:,} parameters below layer {num_layers} train" if training else None
+
+
+def fingerprint(
+    modules: list[nn.Module], about: list[object], autocast: Callable[[], AbstractContextManager[object]]
+) -> str:
+    """Hex digest of weights, of the arithmetic they run in, and of whatever else decides what they compute."""
+    device = next(parameter.device for module in modules for parameter in module.parameters())
+    probe = torch.ones(1, device=device)
+    with autocast():
+        arithmetic = str((probe[None] @ probe[:, None]).dtype)
+    found = hashlib.sha256(json.dumps([arithmetic, device.type, torch.__version__, *about]).encode())
+    for number, module in enumerate(modules):
+        for name, tensor in sorted(module.state_dict().items()):
+            found.update(f"{number} {name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+            found.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+    return found.hexdigest()[:32]
 
 
 def _batches(lengths: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.int64]]:

@@ -26,16 +26,27 @@ def class_weights(counts: Sequence[int], kind: str) -> Tensor:
     return torch.tensor([sum(seen) / (len(seen) * count) if count else 0.0 for count in counts])
 
 
-def head_loss(logits: Tensor, labels: Tensor, weights: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
-    """Summed cross-entropy of the labelled rows and the weight they carry, both scalars.
+def head_loss(
+    logits: Tensor, labels: Tensor, weights: Tensor, smoothing: float, gamma: float = 0.0
+) -> tuple[Tensor, Tensor]:
+    """Summed loss of the labelled rows and the weight they carry, both scalars.
 
-    logits (B, K), labels (B,) with `MISSING` where unknown, weights (K,). Label smoothing: arXiv 1512.00567.
+    logits (B, K), labels (B,) with `MISSING` where unknown, weights (K,). Label smoothing: arXiv 1512.00567. gamma > 0:
+    focal loss (arXiv 1708.02002), each row's cross-entropy times (1 - p of its class)^gamma; its alpha are the weights,
+    one per class, and the weight that rows carry is that of cross-entropy.
     """
+    logits = logits.float()
+    how = "none" if gamma else "sum"
     summed = functional.cross_entropy(
-        logits.float(), labels, weights, ignore_index=MISSING, label_smoothing=smoothing, reduction="sum"
+        logits, labels, weights, ignore_index=MISSING, label_smoothing=smoothing, reduction=how
     )
     known = labels != MISSING  # weighed by 0 or 1, not picked, which would make a GPU wait
-    return summed, (weights[torch.where(known, labels, 0)] * known).sum()
+    places = torch.where(known, labels, 0)
+    if gamma:
+        # log(1 - p) by the other classes' logits: 1 - p itself would round to 0 and have no gradient
+        others = logits.scatter(1, places[:, None], -torch.inf).logsumexp(1)
+        summed = (torch.exp(gamma * (others - logits.logsumexp(1))) * summed).sum()
+    return summed, (weights[places] * known).sum()
 
 
 class HeadLosses(nn.Module):
@@ -49,6 +60,7 @@ class HeadLosses(nn.Module):
         super().__init__()
         _check_names(heads, config)
         self.smoothing = config.label_smoothing
+        self.gamma = config.gamma if config.kind == "focal" else 0.0
         self.head_weights: Tensor
         kinds = config.class_weights
         for index, head in enumerate(heads):
@@ -59,12 +71,12 @@ class HeadLosses(nn.Module):
         self.log_variance = nn.Parameter(torch.zeros(len(heads))) if config.weighting == "uncertainty" else None
 
     def of_head(self, index: int, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """`head_loss` with this head's class weights and smoothing."""
-        return head_loss(logits, labels, self._class_weights(index), self.smoothing)
+        """`head_loss` with this head's class weights, smoothing and gamma."""
+        return head_loss(logits, labels, self.of_class(index), self.smoothing, self.gamma)
 
     def window_weight(self, index: int, counts: Tensor) -> Tensor:
         """Weight of all labels of an accumulation window, from its counts (K,)."""
-        return (self._class_weights(index) * counts).sum()
+        return (self.of_class(index) * counts).sum()
 
     def forward(self, losses: Tensor, shares: Tensor) -> Tensor:
         """Total of the heads' losses (H,). shares (H,): the part of the window's label weight that this batch holds."""
@@ -73,7 +85,8 @@ class HeadLosses(nn.Module):
             return weighed.sum()
         return (torch.exp(-self.log_variance) * weighed + shares * self.log_variance / 2).sum()
 
-    def _class_weights(self, index: int) -> Tensor:
+    def of_class(self, index: int) -> Tensor:
+        """Weights of a head's classes (K,)."""
         weights: Tensor = getattr(self, f"class_weights_{index}")
         return weights
 

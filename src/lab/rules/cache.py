@@ -9,16 +9,24 @@ from typing import Any
 
 from lab.errors import Mistake
 from lab.rules.rule import Found, Rule
-from lab.rules.tasks import GIVES, LABELLED
+from lab.rules.tasks import GIVES, LABELLED, SERIES
 
 KEY, OFF = "cache.frozen", "cache.frozen=false"
+CUTTABLE = ("encoder", "timer_xl")
 
 
 def _possible(wanted: bool, data_kind: str, model_kind: str) -> Found:
-    if wanted and GIVES[data_kind] != LABELLED:
+    if wanted and GIVES[data_kind] not in (LABELLED, SERIES):
         yield Mistake(KEY, f"is not there for data of kind {data_kind}", OFF, True)
-    elif wanted and model_kind == "ngram":
-        yield Mistake(KEY, "model=ngram has no layers to keep states of", OFF, True)
+    elif wanted and model_kind not in CUTTABLE:
+        yield Mistake(KEY, f"a model of kind {model_kind} has no layers to keep states of", OFF, True)
+
+
+def _of_one_net(wanted: bool, ensemble: int, pretrain: bool) -> Found:
+    if wanted and int(ensemble) > 1:
+        yield Mistake(KEY, "keeps the states of one net, not of an ensemble", f"{OFF}, or model.ensemble=1", True)
+    if wanted and pretrain:
+        yield Mistake(KEY, "is of no use to model.pretrain=true, which trains every layer", OFF, True)
 
 
 def _cuttable(wanted: bool, architecture: Mapping[str, Any] | None) -> Found:
@@ -39,6 +47,7 @@ def _frozen(wanted: bool, layers: int, schedule: Mapping[Any, int] | None) -> Fo
 
 RULES: tuple[Rule, ...] = (
     ((KEY, "data.kind", "model.kind"), _possible),
+    ((KEY, "model.ensemble", "model.pretrain"), _of_one_net),
     ((KEY, "model.architecture"), _cuttable),
     ((KEY, "callbacks.freeze.layers", "callbacks.unfreeze.schedule"), _frozen),
 )

@@ -6,19 +6,16 @@ Pure functions of the values at their keys, as all rules; see `lab.rules`.
 from lab.errors import Mistake, listed
 from lab.rules.rule import Found, Rule
 
-LABELLED, ASKED = "labelled texts", "questions"
-GIVES = {
-    "maintenance": LABELLED,
-    "files": LABELLED,
-    "hub": LABELLED,
-    "imdb": LABELLED,
-    "squad": ASKED,
-    "qa_demo": ASKED,
-}
+LABELLED, ASKED, SERIES = "labelled texts", "questions", "time series"
+GIVES = {"maintenance": LABELLED, "files": LABELLED, "hub": LABELLED, "imdb": LABELLED,
+         "squad": ASKED, "qa_demo": ASKED,
+         "rainfall": SERIES, "table": SERIES, "ucr": SERIES}  # fmt: skip
 """By `data.kind`."""
-READS = {"encoder": (LABELLED, ASKED), "ngram": (LABELLED,)}
+READS = {"encoder": (LABELLED, ASKED), "ngram": (LABELLED,),
+         **dict.fromkeys(("timer_xl", "inception_time", "patchtst", "minirocket"), (SERIES,))}  # fmt: skip
 """By `model.kind`."""
-DATA, MODEL = {LABELLED: "maintenance", ASKED: "qa_demo"}, {LABELLED: "tiny", ASKED: "tiny"}
+DATA = {LABELLED: "maintenance", ASKED: "qa_demo", SERIES: "rainfall"}
+MODEL = {LABELLED: "tiny", ASKED: "tiny", SERIES: "inception_time"}
 """What to type for each."""
 
 

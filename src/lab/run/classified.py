@@ -4,7 +4,7 @@ Everything is computed from the predictions in input order, so that tables, matr
 Shapes: N test rows, K classes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from rich.table import Table
 
 from lab.batches import MISSING, HeadSpec
 from lab.loggers.base import Confusion
-from lab.models.scores import confusion, mean_over_heads, scores
+from lab.models.scores import NAMES, confusion, mean_over_heads, scores
 from lab.record import RunFolder
 from lab.report import figures
 from lab.report.outcome import heads_report, outcome_table
@@ -87,6 +87,19 @@ def bayes(probabilities: Mapping[str, npt.NDArray[np.floating[Any]]], truth: Lab
     """Scores of the Bayes rule, from true P(label | row) per head (N, K); no rule has a higher expected accuracy."""
     best = {name: values.argmax(1).astype(np.int64) for name, values in probabilities.items()}
     return score_labels(best, truth, heads)
+
+
+def metric_names(heads: tuple[HeadSpec, ...]) -> Iterator[str]:
+    """Names that the validation of these heads logs, without the split."""
+    binary = {head.name for head in heads if head.num_classes == 2}
+    yield from (*NAMES, "loss")
+    if len(binary) == len(heads):
+        yield "auc"
+    if len(heads) > 1:
+        for head in heads:
+            yield from (f"{head.name}/{name}" for name in (*NAMES, "loss"))
+            if head.name in binary:
+                yield f"{head.name}/auc"
 
 
 def figure_names(heads: Sequence[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""With `cache.frozen`, what the frozen layers make of each text is taken from disk or computed once, before training.
+"""With `cache.frozen`, what the frozen layers make of each text or window is taken from disk or computed once.
 
 The batches then bring those hidden states along, and only the layers above are run. Shared by epochs, evaluations, runs
 and concurrent trials that agree on frozen weights, layers and precision, whatever else tells them apart.
@@ -7,28 +7,53 @@ and concurrent trials that agree on frozen weights, layers and precision, whatev
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
 from lab.batches import Ids
 from lab.callbacks.freeze import always_frozen
 from lab.data.cache import prune
 from lab.data.loader import TokenRows
+from lab.data.series_rows import SeriesRows
 from lab.data.states import Dtype, Form, Make, digest, obtain
 from lab.errors import Mistake, RequestError
 from lab.models.frozen import FrozenPrefix
+from lab.models.net import Net
+from lab.models.text_encoder import TextEncoder
 from lab.run.material import Material, frozen_at_start
 from lab.run.parts import Hardware
 from lab.schema import Config
+
+if TYPE_CHECKING:
+    from lab.models.frozen_series import SeriesPrefix
 
 log = logging.getLogger(__name__)
 
 EVERY_S = 10.0
 """Between two lines of progress."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is to be kept: per row how many places it has and what names it; how states are made of rows.
+
+    key: changes whenever a state would; unit: what a row is; shorter: what makes rows smaller.
+    """
+
+    key: str
+    width: int
+    lengths: npt.NDArray[np.int64]
+    digests: list[bytes]
+    make: Make
+    unit: str
+    shorter: str
 
 
 def take_states(config: Config, material: Material, where: Hardware, splits: Sequence[str]) -> dict[str, Any]:
@@ -45,26 +70,24 @@ def take_states(config: Config, material: Material, where: Hardware, splits: Seq
     frozen_at_start(config, material.model.to(where.device))
     started = time.monotonic()
     depth = always_frozen(config.callbacks.freeze.layers, config.callbacks.unfreeze.schedule)
+    parts = [rows[split] for split in splits]
     try:
-        prefix = FrozenPrefix(encoder, depth, where.autocast)
+        work = _work(encoder, parts, depth, where)
     except ValueError as error:
         raise _refused(str(error)) from error
-    parts = [rows[split] for split in splits]
     dtype: Dtype = _dtype(config.cache.dtype, where.precision)
-    form = Form(f"{prefix.fingerprint()}-{dtype}", prefix.width, dtype)
-    lengths = np.concatenate([part.tokens.lengths for part in parts]).astype(np.int64)
-    digests = [digest(part.tokens[row]) for part in parts for row in range(len(part))]
-    size = _refuse_excess(digests, lengths, form, config.cache.max_gib)
+    form = Form(f"{work.key}-{dtype}", work.width, dtype)
+    size = _refuse_excess(work, form, config.cache.max_gib)
     folder = Path(config.cache.dir).expanduser()
-    found = obtain(folder, form, digests, lengths, _maker(prefix, parts, lengths))
+    found = obtain(folder, form, work.digests, work.lengths, work.make)
     prune(folder, config.cache.max_gib)
     ends = list(accumulate(len(part) for part in parts))
     for part, end in zip(parts, ends, strict=True):
         part.states, part.depth = found.states.part(slice(end - len(part), end)), depth
     seconds = time.monotonic() - started
     log.info(
-        "hidden states after layer %d of %d different texts: %d were there, %d computed; %.2f GiB in %s, %.1f s",
-        depth, found.distinct, found.hits, found.distinct - found.hits, size / 2**30, dtype, seconds,
+        "hidden states after layer %d of %d different %s: %d were there, %d computed; %.2f GiB in %s, %.1f s",
+        depth, found.distinct, work.unit, found.hits, found.distinct - found.hits, size / 2**30, dtype, seconds,
     )  # fmt: skip
     about = {"layers": depth, "dtype": dtype, "key": form.key, "entries": found.distinct, "hits": found.hits}
     return about | {"bytes": size, "seconds": seconds}
@@ -78,26 +101,36 @@ def _dtype(asked: str, precision: str) -> Dtype:
     return "fp32" if asked == "fp32" or (asked == "auto" and precision == "32-true") else "bf16"
 
 
-def _refuse_excess(digests: list[bytes], lengths: npt.NDArray[np.int64], form: Form, max_gib: float) -> int:
-    """Bytes that the states of all different texts take. Raises RequestError where the cache may not hold them."""
-    size: int = sum(dict(zip(digests, lengths.tolist(), strict=True)).values()) * form.place_bytes
+def _refuse_excess(work: Work, form: Form, max_gib: float) -> int:
+    """Bytes that the states of all different rows take. Raises RequestError where the cache may not hold them."""
+    size: int = sum(dict(zip(work.digests, work.lengths.tolist(), strict=True)).values()) * form.place_bytes
     if size > max_gib * 2**30:
         needed = size / 2**30
-        problem = f"the states of these texts take {needed:.1f} GiB, and cache.max_gib={max_gib:g}"
+        problem = f"the states of these {work.unit} take {needed:.1f} GiB, and cache.max_gib={max_gib:g}"
         raise RequestError(
-            Mistake(
-                "cache.frozen", problem, f"cache.max_gib={int(needed) + 1}, a shorter data.max_length, or false", True
-            )
+            Mistake("cache.frozen", problem, f"cache.max_gib={int(needed) + 1}, {work.shorter}, or false", True)
         )
     return size
 
 
-def _maker(prefix: FrozenPrefix, parts: Sequence[TokenRows], lengths: npt.NDArray[np.int64]) -> Make:
-    starts = np.cumsum([0, *(len(part) for part in parts)])
+def _work(encoder: TextEncoder | Net, parts: Sequence[Any], depth: int, where: Hardware) -> Work:
+    """Raises ValueError where the states would not be a fixed function of a row."""
+    if isinstance(encoder, Net):
+        from lab.models.frozen_series import SeriesPrefix
+
+        prefix = SeriesPrefix(encoder, depth, where.autocast)
+        return _of_windows(prefix, parts)
+    return _of_texts(FrozenPrefix(encoder, depth, where.autocast), parts)
+
+
+def _of_texts(prefix: FrozenPrefix, parts: Sequence[TokenRows]) -> Work:
+    lengths = np.concatenate([part.tokens.lengths for part in parts]).astype(np.int64)
+    digests = [digest(part.tokens[row]) for part in parts for row in range(len(part))]
+    at = _finder(parts)
 
     def ids(row: int) -> Ids:
-        number = int(np.searchsorted(starts, row, side="right")) - 1
-        return parts[number].tokens[row - int(starts[number])]
+        part, place = at(row)
+        return parts[part].tokens[place]
 
     def make(rows: npt.NDArray[np.int64]) -> Any:
         told = _progress(len(rows), int(lengths[rows].sum()))
@@ -105,7 +138,44 @@ def _maker(prefix: FrozenPrefix, parts: Sequence[TokenRows], lengths: npt.NDArra
             yield batch, states
             told(len(batch), len(states))
 
-    return make
+    return Work(prefix.fingerprint(), prefix.width, lengths, digests, make, "texts", "a shorter data.max_length")
+
+
+def _of_windows(prefix: "SeriesPrefix", parts: Sequence[SeriesRows]) -> Work:
+    number = sum(len(part) for part in parts)
+    at = _finder(parts)
+
+    def windows(rows: npt.NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        each = [parts[part].arrays(np.array([place])) for part, place in map(at, rows.tolist())]
+        longest = max(values.shape[1] for values, _ in each)
+        padded = [[np.pad(one[0], ((longest - one.shape[1], 0), (0, 0))) for one in pair] for pair in each]
+        values, observed = (torch.from_numpy(np.stack(kind)) for kind in zip(*padded, strict=True))
+        return values, observed
+
+    def make(rows: npt.NDArray[np.int64]) -> Any:
+        told = _progress(len(rows), len(rows) * prefix.places)
+        for batch, states in prefix.states(windows, rows):
+            yield batch, states
+            told(len(batch), len(states))
+
+    digests = [
+        digest(np.concatenate([kind.astype(np.float32).ravel() for kind in part.arrays(np.array([row]))]))
+        for part in parts
+        for row in range(len(part))
+    ]
+    lengths = np.full(number, prefix.places, dtype=np.int64)
+    return Work(prefix.fingerprint(), prefix.width, lengths, digests, make, "windows", "a shorter data.window")
+
+
+def _finder(parts: Sequence[Any]) -> Callable[[int], tuple[int, int]]:
+    """Row of all parts, one after another -> (number of its part, row in it)."""
+    starts = np.cumsum([0, *(len(part) for part in parts)])
+
+    def at(row: int) -> tuple[int, int]:
+        number = int(np.searchsorted(starts, row, side="right")) - 1
+        return number, row - int(starts[number])
+
+    return at
 
 
 def _progress(
@@ -121,6 +191,6 @@ def _progress(
         if now - told >= EVERY_S:
             told, rate = now, tokens / (now - began)
             left_s = (num_tokens - tokens) / rate
-            log.info("hidden states: %d of %d texts, %.0f tokens/s, %.0f s left", texts, num_texts, rate, left_s)
+            log.info("hidden states: %d of %d, %.0f tokens/s, %.0f s left", texts, num_texts, rate, left_s)
 
     return tell

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from lab.batches import HeadSpec, Tokenizer
+from lab.batches import Tokenizer
 from lab.callbacks.accumulate import accumulation
 from lab.data.corpus import Corpus, load
 from lab.data.loader import TokenRows
@@ -23,7 +23,7 @@ from lab.models.encoder import TextEncoder
 from lab.models.multitask import MultitaskTextClassifier
 from lab.models.tokenizers import build_tokenizer, load_tokenizer
 from lab.record import RunFolder
-from lab.run.classified import Classified, bayes, classified, majority
+from lab.run.classified import Classified, bayes, classified, majority, metric_names
 from lab.run.encoders import text_encoder
 from lab.run.material import Material, check_metrics, ends_of_epochs
 from lab.run.parts import Hardware, pinned
@@ -73,6 +73,7 @@ class LabelledTexts(Material):
 def prepare_labelled(config: Config, folder: RunFolder, where: Hardware, fresh: bool) -> LabelledTexts:
     """Raises RequestError for whatever is wrong with data, weights or what the two ask of each other."""
     assert isinstance(config.data, Labelled), f"data of kind {config.data.kind} have no label columns"
+    assert isinstance(config.model, Encoder | Ngram), f"model of kind {config.model.kind} reads no texts"
     corpus = load(config.data, Path(config.cache.dir).expanduser())
     for note in corpus.notes:
         log.info("%s", note)
@@ -102,21 +103,6 @@ def lengths_line(data: TextData) -> str:
         f"longest {lengths['max']}; max_length {data.spec.max_length} cuts {data.length_facts['truncated_share']:.2%} "
         "of the training texts"
     )
-
-
-def metric_names(heads: tuple[HeadSpec, ...]) -> Iterator[str]:
-    """Names that the validation of these heads logs, without the split."""
-    from lab.models.scores import NAMES
-
-    binary = {head.name for head in heads if head.num_classes == 2}
-    yield from (*NAMES, "loss")
-    if len(binary) == len(heads):
-        yield "auc"
-    if len(heads) > 1:
-        for head in heads:
-            yield from (f"{head.name}/{name}" for name in (*NAMES, "loss"))
-            if head.name in binary:
-                yield f"{head.name}/auc"
 
 
 def _tokenizer(model: Encoder | Ngram, corpus: Corpus, folder: RunFolder, fresh: bool) -> Tokenizer:

@@ -13,8 +13,10 @@ from lab.batches import Batch
 from lab.callbacks import freeze
 from lab.callbacks.accumulate import epoch_ends
 from lab.data.loader import TokenRows
+from lab.data.series_rows import SeriesRows
 from lab.errors import Mistake, RequestError
 from lab.models.base import Task
+from lab.models.net import Net
 from lab.models.text_encoder import TextEncoder
 from lab.record import RunFolder
 from lab.run.outcome import Tested
@@ -68,8 +70,8 @@ class Material(ABC):
         """What the test that has just run on `model` came to."""
 
     @property
-    def cuttable(self) -> tuple[TextEncoder, Mapping[str, TokenRows]] | None:
-        """An encoder and the rows of each split that `cache.frozen` may serve; None where a task has no such."""
+    def cuttable(self) -> tuple[TextEncoder | Net, Mapping[str, TokenRows] | Mapping[str, SeriesRows]] | None:
+        """Encoder or net, and the rows of each split that `cache.frozen` may serve; None where a task has no such."""
         return None
 
 

@@ -24,8 +24,7 @@ from lab.callbacks.resources import Resources
 from lab.callbacks.terminate import Terminate
 from lab.errors import Mistake, RequestError
 from lab.record import RunFolder
-from lab.schema import Config, Objective, Trainer
-from lab.schema.data import Labelled, Questions
+from lab.schema import Config, Labelled, Objective, Questions, Trainer, Ucr, Windowed
 from lab.sweep.reporter import connected
 
 log = logging.getLogger(__name__)
@@ -94,7 +93,7 @@ def callbacks(config: Config, folder: RunFolder) -> Callbacks:
     """Order matters: the bar is wiped before others speak, the history is written before it is drawn."""
     chosen, goal = config.callbacks, config.objective
     stop = chosen.early_stopping
-    on_val = isinstance(config.data, Labelled | Questions) and config.data.split.train_on_val
+    on_val = isinstance(config.data, Labelled | Questions | Windowed | Ucr) and config.data.split.train_on_val
     if on_val and stop.patience is not None:
         problem = "stops by rows that are trained on (data.split.train_on_val=true)"
         remedy = "callbacks.early_stopping.patience=null"

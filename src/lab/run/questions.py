@@ -63,6 +63,7 @@ class AskedQuestions(Material):
 def prepare_questions(config: Config, folder: RunFolder, where: Hardware, fresh: bool) -> AskedQuestions:
     """Raises RequestError for whatever is wrong with data, weights or what the two ask of each other."""
     assert isinstance(config.data, Questions), f"data of kind {config.data.kind} ask nothing"
+    assert isinstance(config.model, Encoder | Ngram), f"model of kind {config.model.kind} reads no texts"
     check_metrics(config, METRICS)
     corpus = load_questions(config.data, Path(config.cache.dir).expanduser())
     for note in corpus.notes:

@@ -6,7 +6,7 @@ A task's libraries are imported when it is asked for, so that a run pays for its
 from lab.record import RunFolder
 from lab.run.material import Material
 from lab.run.parts import Hardware
-from lab.schema import Config, Questions
+from lab.schema import Config, Questions, Series
 
 
 def prepare(config: Config, folder: RunFolder, where: Hardware, fresh: bool) -> Material:
@@ -18,6 +18,10 @@ def prepare(config: Config, folder: RunFolder, where: Hardware, fresh: bool) -> 
         from lab.run.questions import prepare_questions
 
         return prepare_questions(config, folder, where, fresh)
+    if isinstance(config.data, Series):
+        from lab.run.series import prepare_series
+
+        return prepare_series(config, where, fresh)
     from lab.run.labelled import prepare_labelled
 
     return prepare_labelled(config, folder, where, fresh)

@@ -39,17 +39,21 @@ from lab.schema.data import (
 )
 from lab.schema.loggers import Empty, Loggers, Mlflow, Wandb
 from lab.schema.models import Encoder, Model, Ngram
+from lab.schema.nets import InceptionTime, MiniRocket, PatchTst, SeriesNet, TimerXL
 from lab.schema.node import Mode, Node, NonNegativeInt
 from lab.schema.peft import Adapters, Peft, Whole
+from lab.schema.series import Ahead, CaseSplit, Rainfall, Series, Table, TimeSplit, Ucr, Windowed
 from lab.schema.sweep import Confirm, Limits, Sweep
 from lab.schema.training import Cache, Loss, Optimizer, Scheduler, Trainer
 
 __all__ = [
     "Accumulate",
     "Adapters",
+    "Ahead",
     "BatchFinder",
     "Cache",
     "Callbacks",
+    "CaseSplit",
     "Checkpoint",
     "Columned",
     "Config",
@@ -63,6 +67,7 @@ __all__ = [
     "Freeze",
     "Hub",
     "Imdb",
+    "InceptionTime",
     "Labelled",
     "Leaks",
     "Limits",
@@ -70,6 +75,7 @@ __all__ = [
     "Loss",
     "LrFinder",
     "Maintenance",
+    "MiniRocket",
     "Mlflow",
     "Mode",
     "Model",
@@ -78,21 +84,30 @@ __all__ = [
     "Objective",
     "Optimizer",
     "Overfit",
+    "PatchTst",
     "Peft",
     "Progress",
     "QaDemo",
     "Questions",
+    "Rainfall",
     "Rows",
     "Scheduler",
+    "Series",
+    "SeriesNet",
     "Split",
     "Splits",
     "Squad",
     "Sweep",
     "Switch",
+    "Table",
+    "TimeSplit",
+    "TimerXL",
     "Trainer",
+    "Ucr",
     "Unfreeze",
     "Wandb",
     "Whole",
+    "Windowed",
 ]
 
 
@@ -105,8 +120,10 @@ class Objective(Node):
 class Config(Node):
     """A whole request, checked."""
 
-    model: Annotated[Encoder | Ngram, Field(discriminator="kind")]
-    data: Annotated[Maintenance | Files | Hub | Imdb | Squad | QaDemo, Field(discriminator="kind")]
+    model: Annotated[Encoder | Ngram | TimerXL | InceptionTime | PatchTst | MiniRocket, Field(discriminator="kind")]
+    data: Annotated[
+        Maintenance | Files | Hub | Imdb | Squad | QaDemo | Rainfall | Table | Ucr, Field(discriminator="kind")
+    ]
     peft: Annotated[Whole | Adapters, Field(discriminator="kind")]
     loss: Loss
     optimizer: Optimizer

@@ -8,7 +8,7 @@ from lab.schema.node import Node, PositiveInt, Rate, Share
 
 
 class Model(Node):
-    kind: Literal["encoder", "ngram"]
+    kind: str
     name: str
     """Short name, used in the run's name."""
     lr: Rate

@@ -8,6 +8,9 @@ from lab.schema.node import Node, NonNegativeInt, NullIsEmpty, Number, PositiveF
 
 
 class Loss(Node):
+    kind: Literal["cross_entropy", "focal"]
+    gamma: Annotated[float, Field(ge=0.0, allow_inf_nan=False), Number]
+    """How far focal loss turns from rows that are already right; 0: cross-entropy."""
     head_weights: Annotated[dict[str, PositiveFloat], NullIsEmpty]
     label_smoothing: Share
     class_weights: Literal["none", "balanced"] | dict[str, Literal["none", "balanced"]]

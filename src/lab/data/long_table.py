@@ -1,0 +1,191 @@
+"""A long table (one row per time step and group) as a panel, or everything that is wrong with it, at once.
+
+Checked: columns that are there and hold numbers, readable time stamps, their order, repeats and equal steps in each
+group, columns that say nothing (constant, empty) or the same as another. Nothing is repaired unasked: `data.sort` puts
+rows in order, `data.resample` puts them on equal steps. Shapes: N rows, C columns, G groups.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from lab.batches import MISSING
+from lab.data.labels import class_order
+from lab.data.panel import Codes, Floats, Panel
+from lab.data.table_file import TableFile, open_table
+from lab.data.time_steps import ordered, resampled, step_mistakes
+from lab.errors import Mistake, RequestError, listed, nearest
+from lab.schema import Ahead, Table
+
+Moments = npt.NDArray[np.datetime64]
+
+
+def read_panel(data: Table) -> tuple[str, Panel]:
+    """The file's name without ending, and its rows by group and time. Raises RequestError with every mistake."""
+    path = Path(data.path).expanduser()
+    file = open_table(path, data.sheet)
+    features = _features(file, data)
+    mistakes: list[Mistake] = []
+    times = _times(file.take(data.time), data.time, mistakes)
+    groups, of_row = _groups(file, data, len(times))
+    codes, classes = _classes(file, data)
+    values = _values(file, features, mistakes)
+    _refuse(mistakes)  # what follows needs numbers and times
+    order = ordered(times, of_row, data.sort, groups)
+    if order is not None:
+        times, of_row, values = times[order], of_row[order], values[order]
+        codes = None if codes is None else codes[order]
+    starts = np.searchsorted(of_row, np.arange(len(groups) + 1)).astype(np.int64)
+    if data.resample is not None:
+        times, starts, values, codes = resampled(times, starts, values, codes, data.resample)
+    mistakes = step_mistakes(times, starts, groups) + list(_silent(values, features))
+    _refuse(mistakes)
+    step = times[1] - times[0] if len(times) > 1 else np.timedelta64(1, "s")
+    panel = Panel(tuple(features), values, groups, starts, times[starts[:-1]], step, codes, classes)
+    return path.name.split(".")[0], panel
+
+
+def _features(file: TableFile, data: Table) -> list[str]:
+    """Columns of the input. Raises RequestError naming every column that is asked for and not there."""
+    rule = data.label if isinstance(data.label, Ahead) else None
+    label = None if rule is not None else str(data.label)
+    own = {data.time, data.group, label}
+    chosen = list(data.features) if data.features is not None else [name for name in file.numbers if name not in own]
+    asked: dict[str, Sequence[str | None]] = {
+        "data.time": [data.time], "data.group": [data.group], "data.features": chosen, "data.log1p": data.log1p,
+        "data.label": [label], "data.label.feature": [rule.feature if rule else None],
+    }  # fmt: skip
+    mistakes = []
+    for key, names in asked.items():
+        for name in names:
+            if name is not None and name not in file.names:
+                close = nearest(name, file.names)
+                problem = f"no column of this name; there are {listed(file.names)}"
+                mistakes.append(Mistake(key, problem, f"{key}={close}" if close else "", name))
+            elif name is not None and name not in chosen and key in ("data.log1p", "data.label.feature"):
+                mistakes.append(Mistake(key, f"is not among the input columns {listed(chosen)}",
+                                        f"'data.features=[{','.join([*chosen, name])}]'", name))  # fmt: skip
+    if not chosen:
+        mistakes.append(Mistake("data.features", "there is no column of numbers to learn from", value=data.path))
+    if label is not None and label in chosen:
+        problem = f"{label!r} is also an input: a model that reads its label learns nothing"
+        mistakes.append(Mistake("data.features", problem, "leave it out of data.features", label))
+    _refuse(mistakes)
+    return chosen
+
+
+def _groups(file: TableFile, data: Table, num_rows: int) -> tuple[tuple[str, ...], npt.NDArray[np.int32]]:
+    """Names in order, and each row's number among them."""
+    if data.group is None:
+        return ("",), np.zeros(num_rows, np.int32)
+    column = file.take(data.group)
+    empty = np.flatnonzero(column.isna().to_numpy())
+    if len(empty):
+        problem = f"column {data.group!r} is empty in rows {_some(empty)}"
+        raise RequestError(Mistake("data.group", problem, "give each row its group", data.group))
+    met, names = pd.factorize(column)  # names of a thousand groups are sorted as text, not those of ten million rows
+    texts = [str(name) for name in names]
+    order = sorted(range(len(texts)), key=texts.__getitem__)
+    place = np.empty(len(order), np.int32)
+    place[order] = np.arange(len(order), dtype=np.int32)
+    return tuple(texts[at] for at in order), place[met]
+
+
+def _times(column: Any, name: str, mistakes: list[Mistake]) -> Moments:
+    if column.dtype.kind in "iuf":
+        problem = f"column {name!r} holds numbers, not time stamps"
+        mistakes.append(Mistake("data.time", problem, "a column of dates: 2024-01-31, 2024-01-31 13:00", name))
+        return np.zeros(len(column), "datetime64[s]")
+    parsed = pd.to_datetime(column, errors="coerce", format=None if column.dtype.kind == "M" else "ISO8601")
+    bad = np.flatnonzero(parsed.isna().to_numpy())
+    if len(bad):
+        problem = f"column {name!r} has no date of ISO 8601 in rows {_some(bad)}: {column.iloc[int(bad[0])]!r}"
+        mistakes.append(Mistake("data.time", problem, "write them as 2024-01-31 or 2024-01-31 13:00:00", name))
+    if getattr(parsed.dtype, "tz", None) is not None:
+        parsed = parsed.dt.tz_convert("UTC").dt.tz_localize(None)
+    found: Moments = parsed.to_numpy().astype("datetime64[s]", copy=False)
+    return found
+
+
+def _classes(file: TableFile, data: Table) -> tuple[Codes | None, tuple[str, ...]]:
+    """Class of each row where labels are a column; names in their order."""
+    if isinstance(data.label, Ahead):
+        return None, ()
+    column = file.take(data.label)
+    known = ~column.isna().to_numpy()
+    whole = column.dtype.kind == "f" and bool((column[known] % 1 == 0).all())
+    names = column[known].astype(np.int64 if whole else object).astype(str).str.strip()
+    codes = np.full(len(column), MISSING, np.int16)
+    found, met = pd.factorize(names)
+    if len(met) > 1000:
+        problem = f"has {len(met)} different values, too many for classes"
+        raise RequestError(
+            Mistake("data.label", problem, "a rule: '{feature: rain, horizon: 1, threshold: 1.0}'", data.label)
+        )
+    order = class_order([str(name) for name in met])
+    place = np.empty(len(met), np.int16)
+    place[order] = np.arange(len(met))
+    codes[known] = place[found]
+    return codes, tuple(str(met[at]) for at in order)
+
+
+def _values(file: TableFile, features: Sequence[str], mistakes: list[Mistake]) -> Floats:
+    """(N, C) float32, a column at a time; infinities are a mistake."""
+    values: Floats | None = None
+    for place, name in enumerate(features):
+        column = file.take(name)
+        numbers = column if column.dtype.kind in "iuf" else pd.to_numeric(column, errors="coerce")
+        words = np.flatnonzero((numbers.isna() & ~column.isna()).to_numpy())
+        if len(words):
+            problem = f"column {name!r} holds {column.iloc[int(words[0])]!r} in rows {_some(words)}, which is no number"
+            mistakes.append(Mistake("data.features", problem, "leave it out of data.features, or mend the file", name))
+        if values is None:
+            values = np.empty((len(column), len(features)), np.float32)
+        values[:, place] = numbers.to_numpy(dtype=np.float32, na_value=np.nan, copy=False)
+        endless = np.flatnonzero(np.isinf(values[:, place]))
+        if len(endless):
+            mistakes.append(
+                Mistake("data.features", f"column {name!r} is infinite in rows {_some(endless)}", value=name)
+            )
+    assert values is not None
+    return values
+
+
+def _silent(values: Floats, features: Sequence[str]) -> "list[Mistake]":
+    """Columns without a value, with one value, or equal to another."""
+    empty: list[str] = []
+    constant: list[str] = []
+    copies: list[str] = []
+    seen: dict[tuple[float, float, float], int] = {}
+    for place, name in enumerate(features):
+        column = values[:, place]
+        low, high = (np.nan, np.nan) if np.isnan(column).all() else (np.nanmin(column), np.nanmax(column))
+        if np.isnan(low):
+            empty.append(name)
+        elif low == high:
+            constant.append(name)
+        else:
+            twin = seen.setdefault((float(low), float(high), float(np.nansum(column[:1000], dtype=np.float64))), place)
+            if twin != place and np.array_equal(values[:, twin], column, equal_nan=True):
+                copies.append(f"{name} (of {features[twin]})")
+    kinds = {"holds no value at all": empty, "has one value in all rows": constant, "is a copy": copies}
+    gone = {*empty, *constant, *(one.split(" (of ")[0] for one in copies)}
+    rest = ",".join(name for name in features if name not in gone)
+    return [
+        Mistake("data.features", f"column {listed(names)} {what}", f"'data.features=[{rest}]'")
+        for what, names in kinds.items() if names
+    ]  # fmt: skip
+
+
+def _some(rows: npt.NDArray[np.integer]) -> str:
+    """`3, 17 and 5 more`, counted from 0 without the header."""
+    return listed([str(row) for row in rows.tolist()[:4000]], 3)
+
+
+def _refuse(mistakes: Sequence[Mistake]) -> None:
+    if mistakes:
+        raise RequestError(mistakes)

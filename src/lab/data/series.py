@@ -1,0 +1,186 @@
+"""A set of time series, checked: values, windows or cases of each split, classes, and what the record says of them.
+
+Order: read, count what is missing, labels (from values as they stand), log1p, forward fill, windows, scale by the
+training rows, calendar. Same content and same settings give the same set and fingerprint, whatever files are called.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lab.batches import HeadSpec
+from lab.data import gaps, windows
+from lab.data.panel import Cut, Panel, joined
+from lab.data.split import capped
+from lab.errors import Mistake, RequestError, listed
+from lab.schema import Ahead, Rainfall, Series, Table, Ucr, Windowed
+
+_HEAD = "class"
+"""Name of the head where cases have a class and no column says how it is called."""
+
+
+@dataclass(frozen=True)
+class SeriesSet:
+    """channels: names of an input's columns, those that mark gaps included. gaps: how `SeriesRows` treats what is
+    missing, None: not observed. timed: whether rows have a time and a group that mean something. measured: how many of
+    the panel's columns are data, before those of the calendar."""
+
+    name: str
+    panel: Panel
+    splits: dict[str, Cut]
+    head: HeadSpec
+    gaps: str | None
+    channels: tuple[str, ...]
+    facts: dict[str, object]
+    notes: tuple[str, ...]
+    fingerprint: str
+    timed: bool
+    measured: int
+
+
+def load(data: Series) -> SeriesSet:
+    """Read, check, cut and scale what `data` asks for. Raises RequestError with every mistake found together."""
+    if isinstance(data, Ucr):
+        from lab.data.ucr import cases
+
+        panel, splits, notes = cases(data)
+        return _finished(data.name, data, panel, splits, [slice(*_span(splits["train"]))], _HEAD, {}, notes)
+    assert isinstance(data, Windowed)
+    if isinstance(data, Rainfall):
+        from lab.data.rainfall import generate
+
+        name, panel = "rainfall", generate(data.stations, data.hours, data.gap_share, data.generator_seed)
+    else:
+        from lab.data.long_table import read_panel
+
+        assert isinstance(data, Table)
+        name, panel = read_panel(data)
+    return _windowed(name, data, panel)
+
+
+def _windowed(name: str, data: Windowed, panel: Panel) -> SeriesSet:
+    if isinstance(data.label, Ahead):
+        labels, now = windows.rule_codes(panel, data.label)
+        head, horizon = data.label.feature, data.label.horizon
+        panel.classes = (f"< {data.label.threshold:g}", f">= {data.label.threshold:g}")
+    else:
+        assert panel.codes is not None
+        labels, now, head, horizon = panel.codes, None, data.label, 0
+    missing = gaps.counts(panel)
+    _log1p(panel, data)
+    if data.gaps == "ffill":
+        gaps.fill_forward(panel)
+    found = windows.cut(panel, data, labels, now, horizon)
+    facts = {
+        "table_rows": len(panel.values), "groups": len(panel.groups), "columns": list(panel.columns),
+        "step_s": int(panel.step / np.timedelta64(1, "s")), "window": data.window, "horizon": horizon,
+        "missing": missing, "left_out": found.counts, "split": found.bounds,
+    }  # fmt: skip
+    told = [f"{column} {count} ({count / len(panel.values):.1%})" for column, count in missing.items() if count]
+    notes = [f"missing values: {listed(told)}; gaps={data.gaps}"] if told else []
+    notes += [f"windows left out: {', '.join(f'{count} {why}' for why, count in found.counts.items())}"]
+    return _finished(name, data, panel, found.splits, found.train_rows, head, facts, notes)
+
+
+def _finished(
+    name: str, data: Series, panel: Panel, splits: dict[str, Cut], train_rows: list[slice], head_name: str,
+    facts: dict[str, object], notes: list[str],
+) -> SeriesSet:  # fmt: skip
+    """Cap, join, check and scale. data has `split.seed` and `split.train_on_val` whatever its kind."""
+    split = data.split  # type: ignore[attr-defined]
+    for part, cut in splits.items():
+        most = getattr(data.rows, part)
+        if most is not None:
+            order = [cut.labels.astype(np.int64)] if part == "train" else []
+            splits[part] = cut.at(capped(np.arange(len(cut)), most, split.seed, order))
+    mistakes = list(_one_class(splits, panel.classes))
+    if mistakes:
+        raise RequestError(mistakes)
+    if split.train_on_val:
+        splits = splits | {"train": joined(splits["train"], splits["val"])}
+        notes = [*notes, "train_on_val: val rows are trained on, their scores mean nothing, the last epoch is kept"]
+    counts = np.bincount(splits["train"].labels, minlength=len(panel.classes))
+    head = HeadSpec(head_name, panel.classes, tuple(counts.tolist()))
+    if data.scale == "standard":
+        scale(panel, train_rows)
+    timed, measured = isinstance(data, Windowed), panel.columns
+    if isinstance(data, Windowed) and data.calendar:
+        panel = _with_calendar(panel, data)
+    filling = data.gaps if isinstance(data, Windowed) else None
+    channels = panel.columns + (tuple(f"{column} missing" for column in measured) if filling == "mask" else ())
+    facts = {
+        "rows": {part: len(cut) for part, cut in splits.items()},
+        "classes": {head.name: head.num_classes},
+        "heads": {head.name: list(head.classes)},
+        "labels": {part: np.bincount(cut.labels, minlength=head.num_classes).tolist() for part, cut in splits.items()},
+        "channels": list(channels), **facts,
+    }  # fmt: skip
+    key = _fingerprint(panel, splits, head, filling)
+    return SeriesSet(name, panel, splits, head, filling, channels, facts, tuple(notes), key, timed, len(measured))
+
+
+def scale(panel: Panel, train_rows: list[slice]) -> None:
+    """Each column minus its mean and by its standard deviation over the training rows, in place, a column at a time.
+
+    A column that does not vary there keeps its unit. Missing values count nowhere and stay missing.
+    """
+    for place in range(panel.values.shape[1]):
+        known = [column[~np.isnan(column)] for column in (panel.values[rows, place] for rows in train_rows)]
+        count = sum(len(one) for one in known)
+        mean = sum(float(one.sum(dtype=np.float64)) for one in known) / max(count, 1)
+        spread = sum(float(np.square(one - mean, dtype=np.float64).sum()) for one in known) / max(count, 1)
+        panel.values[:, place] -= np.float32(mean)
+        panel.values[:, place] /= np.float32(np.sqrt(spread) if spread > 1e-12 else 1.0)
+
+
+def _span(train: Cut) -> tuple[int, int]:
+    """Rows from the first to the last of the cases, which stand one after another."""
+    return int((train.ends - train.lengths).min()) + 1, int(train.ends.max()) + 1
+
+
+def _log1p(panel: Panel, data: Windowed) -> None:
+    for name in data.log1p:
+        column = panel.values[:, panel.columns.index(name)]
+        if np.nanmin(column) < 0:
+            problem = f"column {name!r} has values below 0, down to {np.nanmin(column):g}"
+            raise RequestError(Mistake("data.log1p", problem, "leave it out of data.log1p", list(data.log1p)))
+        np.log1p(column, out=column)
+
+
+def _with_calendar(panel: Panel, data: Windowed) -> Panel:
+    """Two more columns for each period: its sine and cosine at each row."""
+    seconds = panel.times(np.arange(len(panel.values))).astype(np.int64)
+    length = {"day": 86_400.0, "year": 365.2425 * 86_400}
+    turns = [2 * np.pi * (seconds % length[one]) / length[one] for one in data.calendar]
+    more = [wave(turn).astype(np.float32) for turn in turns for wave in (np.sin, np.cos)]
+    names = tuple(f"{one} {wave}" for one in data.calendar for wave in ("sine", "cosine"))
+    return replace(panel, values=np.column_stack([panel.values, *more]), columns=panel.columns + names)
+
+
+def _one_class(splits: dict[str, Cut], classes: tuple[str, ...]) -> Iterator[Mistake]:
+    for split, cut in splits.items():
+        seen = np.unique(cut.labels)
+        if len(seen) < 2:
+            problem = f"{split} has one class alone, {classes[int(seen[0])]!r} in all of its {len(cut)} rows"
+            yield Mistake("data.label", problem, "another threshold or column, or other moments of the split")
+
+
+def _fingerprint(panel: Panel, splits: dict[str, Cut], head: HeadSpec, filling: str | None) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(repr((panel.columns, panel.groups if len(panel.groups) < 10_000 else None, head.classes)).encode())
+    digest.update(repr((panel.first[:1].tolist(), int(panel.step.astype(np.int64)), filling)).encode())
+    digest.update(np.ascontiguousarray(panel.values).data)
+    for name, cut in splits.items():
+        digest.update(name.encode())
+        for part in (cut.ends, cut.lengths, cut.labels):
+            digest.update(np.ascontiguousarray(part).data)
+    return digest.hexdigest()
+
+
+def _bytes(values: npt.NDArray[Any]) -> Any:
+    """The bytes of an array, without a copy of one that lies in order."""
+    return memoryview(np.ascontiguousarray(values)).cast("B") if values.size else b""  # type: ignore[arg-type]

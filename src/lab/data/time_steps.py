@@ -1,0 +1,137 @@
+"""Time stamps of a long table: their order, repeats, and whether steps are equal, told by group and row.
+
+Why equal steps: a window is so many rows, and has to mean the same stretch of time wherever it is cut. Shapes: N rows,
+G groups; `starts` (G + 1,) as in `Panel`.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from lab.batches import MISSING
+from lab.data.panel import Codes, Floats, Ints
+from lab.errors import Mistake, RequestError
+
+Moments = npt.NDArray[np.datetime64]
+ZERO = np.timedelta64(0, "s")
+SHOWN = 5
+"""Places of one kind that are told."""
+
+
+def ordered(times: Moments, of_row: npt.NDArray[np.integer], sort: bool, groups: Sequence[str]) -> Ints | None:
+    """Rows by group, in the order of time where `sort`; None where they lie so already.
+
+    Raises RequestError, naming groups and rows, for time stamps that go back although nobody asked to sort.
+    """
+    apart = None if bool((of_row[1:] >= of_row[:-1]).all()) else np.argsort(of_row, kind="stable")
+    seen, group = (times, of_row) if apart is None else (times[apart], of_row[apart])
+    back = np.flatnonzero((seen[1:] < seen[:-1]) & (group[1:] == group[:-1])) + 1
+    if not len(back):
+        return apart
+    if sort:
+        by_time: Ints = np.lexsort((times, of_row))
+        return by_time
+    rows = back if apart is None else apart[back]
+    told = [f"{_named(groups, int(group[at]))}row {row} ({_shown(seen[at])} after {_shown(seen[at - 1])})"
+            for at, row in zip(back[:SHOWN].tolist(), rows[:SHOWN].tolist(), strict=True)]  # fmt: skip
+    more = f" and {len(back) - SHOWN} more" if len(back) > SHOWN else ""
+    raise RequestError(Mistake("data.time", f"goes back in time: {'; '.join(told)}{more}", "data.sort=true"))
+
+
+def step_mistakes(times: Moments, starts: Ints, groups: Sequence[str]) -> list[Mistake]:
+    """Time stamps that come twice in a group, and steps that differ from the commonest."""
+    parts = [slice(int(start), int(stop)) for start, stop in pairwise(starts)]
+    usual = _usual(times, parts)
+    twice: list[int] = []
+    odd: list[int] = []
+    for part in parts:  # one group at a time: the steps of all would be as large as the time stamps
+        steps = np.diff(times[part])
+        twice += (part.start + 1 + np.flatnonzero(steps == ZERO)).tolist()
+        odd += (part.start + 1 + np.flatnonzero((steps > ZERO) & (steps != usual))).tolist()
+
+    def group(row: int) -> str:
+        return _named(groups, int(np.searchsorted(starts, row, side="right")) - 1)
+
+    mistakes = []
+    if twice:
+        told = [f"{group(at)}{_shown(times[at])} (row {at})" for at in twice[:SHOWN]]
+        problem = f"{len(twice)} time stamps come twice: {'; '.join(told)}{_more(len(twice))}"
+        mistakes.append(Mistake("data.time", problem, "take one row of each out, or data.resample=STEP for their mean"))
+    if odd:
+        told = [f"{group(at)}{_span(times[at] - times[at - 1])} before {_shown(times[at])} (row {at})"
+                for at in odd[:SHOWN]]  # fmt: skip
+        problem = f"steps are {_span(usual)} but for {len(odd)}: {'; '.join(told)}{_more(len(odd))}"
+        mistakes.append(Mistake("data.time", problem, f"data.resample={_offset(usual)}, which makes gaps of them"))
+    return mistakes
+
+
+def _usual(times: Moments, parts: Sequence[slice]) -> np.timedelta64:
+    """The commonest step forward inside groups."""
+    counts: Counter[int] = Counter()
+    for part in parts:
+        steps, found = np.unique(np.diff(times[part]).astype("timedelta64[s]").astype(np.int64), return_counts=True)
+        counts.update(dict(zip(steps.tolist(), found.tolist(), strict=True)))
+    forward = {step: count for step, count in counts.items() if step > 0}
+    return np.timedelta64(max(forward, key=lambda step: forward[step], default=0), "s")
+
+
+def _more(count: int) -> str:
+    return f" and {count - SHOWN} more" if count > SHOWN else ""
+
+
+def resampled(
+    times: Moments, starts: Ints, values: Floats, codes: Codes | None, step: str
+) -> tuple[Moments, Ints, Floats, Codes | None]:
+    """Equal steps in each group: the mean of what falls into one, the last class; a step without a row is a gap."""
+    try:
+        length = np.timedelta64(int(pd.Timedelta(step).total_seconds()), "s")
+        if length <= np.timedelta64(0, "s"):
+            raise ValueError
+    except (ValueError, TypeError) as error:
+        remedy = "data.resample=1D, 1h or 15min"
+        raise RequestError(Mistake("data.resample", "is no length of time", remedy, step)) from error
+    bins = (times - times.min().astype("datetime64[D]")) // length
+    parts, new_times, new_codes, new_starts = [], [], [], [0]
+    for start, stop in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
+        place = (bins[start:stop] - bins[start]).astype(np.int64)
+        count = int(place[-1]) + 1
+        part = np.full((count, values.shape[1]), np.nan, np.float32)
+        for column in range(values.shape[1]):
+            known = ~np.isnan(values[start:stop, column])
+            total = np.bincount(place[known], values[start:stop, column][known], count)
+            number = np.bincount(place[known], minlength=count)
+            np.divide(total, number, out=part[:, column], where=number > 0, casting="unsafe")
+        parts.append(part)
+        first = times.min().astype("datetime64[D]") + bins[start] * length
+        new_times.append(first.astype("datetime64[s]") + np.arange(count) * length)
+        if codes is not None:
+            code = np.full(count, MISSING, np.int16)
+            code[place] = codes[start:stop]
+            new_codes.append(code)
+        new_starts.append(new_starts[-1] + count)
+    joined = np.concatenate(new_codes) if codes is not None else None
+    return np.concatenate(new_times), np.array(new_starts, np.int64), np.concatenate(parts), joined
+
+
+def _named(groups: Sequence[str], number: int) -> str:
+    return f"group {groups[number]!r}, " if groups[number] else ""
+
+
+def _shown(moment: np.datetime64) -> str:
+    return str(moment).replace("T00:00:00", "").replace("T", " ")
+
+
+def _span(step: np.timedelta64) -> str:
+    return str(pd.Timedelta(step)).replace(" 00:00:00", "").replace("0 days ", "")
+
+
+def _offset(step: np.timedelta64) -> str:
+    seconds = int(step.astype("timedelta64[s]").astype(np.int64))
+    for unit, length in (("D", 86_400), ("h", 3600), ("min", 60)):
+        if seconds % length == 0:
+            return f"{seconds // length}{unit}"
+    return f"{seconds}s"

@@ -1,0 +1,124 @@
+"""Attention of Timer-XL (arXiv 2410.04803): causal in time across all channels, rotary positions, a learned bias for
+one's own channel. Plain and fused give the same numbers.
+
+Tokens stand channel after channel (B, C N, D); token (c, t) sees every channel at t' <= t. Scores are
+softmax((q k + bias, masked) / sqrt(E)), with the bias inside the scaling. Fused: torch's scaled_dot_product_attention.
+Since softmax does not see a constant, own channel against others is one number a head, beta = own - other: it enters as
+C further columns, beta where the query's channel is and 1 where the key's is, so no table of pairs gets a gradient,
+which would rule the fast kernels out. Shapes: B rows, C channels, N patches, S = C N tokens, H heads, E head width.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lab.schema import TimerXL
+
+BASE = 10000.0
+OTHER, OWN = 0, 1
+"""Rows of the variate bias."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where each token stands, made once for all layers.
+
+    angles (S, R / 2) of the R rotated columns of a head; channel (S,) int64; allowed: which keys a query sees, (S, S)
+    or with padding (B, 1, S, S) bool, None for all; causal: whether `allowed` is plainly causal, which kernels know.
+    """
+
+    angles: Tensor
+    channel: Tensor
+    allowed: Tensor | None
+    causal: bool
+    num_channels: int
+
+
+def layout(config: TimerXL, num_channels: int, num_patches: int, kept: Tensor | None, device: torch.device) -> Layout:
+    """kept (B, S) bool: tokens with anything observed, None for all. A token always sees itself: no row is empty."""
+    time = torch.arange(num_patches, device=device).repeat(num_channels)
+    channel = torch.arange(num_channels, device=device).repeat_interleave(num_patches)
+    position = time if config.rope_position == "per_variate" else torch.arange(len(time), device=device)
+    width = config.width // config.num_heads
+    rotated = width // 2 if config.rope == "interleaved_half" else width
+    rates = BASE ** (-torch.arange(0, rotated, 2, device=device, dtype=torch.float32) / rotated)
+    angles = position[:, None].float() * rates
+    restricted = config.causal or (config.covariate and num_channels > 1)
+    if kept is None and (not restricted or num_channels == 1):
+        return Layout(angles, channel, None, config.causal, num_channels)
+    allowed = torch.ones(len(time), len(time), dtype=torch.bool, device=device)
+    if config.causal:
+        allowed &= time[:, None] >= time
+    if config.covariate:
+        own = channel[:, None] == channel
+        allowed = (own & allowed) | (~own & (channel == num_channels - 1)[:, None])
+    if kept is not None:
+        allowed = allowed & kept[:, None, None, :] | torch.eye(len(time), dtype=torch.bool, device=device)
+    return Layout(angles, channel, allowed, False, num_channels)
+
+
+def rotated(heads: Tensor, angles: Tensor, how: Literal["interleaved_half", "split_full"]) -> Tensor:
+    """heads (B, H, S, E) turned by the angles (S, R / 2) of their positions (RoPE, arXiv 2104.09864)."""
+    cos, sin = angles.cos().to(heads.dtype), angles.sin().to(heads.dtype)
+    if how == "split_full":
+        first, second = heads.chunk(2, -1)
+        return torch.cat([first * cos - second * sin, second * cos + first * sin], -1)
+    size = 2 * angles.shape[-1]
+    first, second = heads[..., 0:size:2], heads[..., 1:size:2]
+    turned = torch.stack([first * cos - second * sin, second * cos + first * sin], -1).flatten(-2)
+    return torch.cat([turned, heads[..., size:]], -1)
+
+
+class VariateAttention(nn.Module):
+    """Tokens (B, S, D) -> (B, S, D)."""
+
+    def __init__(self, config: TimerXL) -> None:
+        super().__init__()
+        width, biased = config.width, config.biases == "all"
+        self.num_heads, self.rope, self.fused = config.num_heads, config.rope, config.attention == "fused"
+        self.query = nn.Linear(width, width)
+        self.key = nn.Linear(width, width)
+        self.value = nn.Linear(width, width)
+        self.out = nn.Linear(width, width, bias=biased)
+        self.variate_bias = nn.Parameter(torch.randn(2, config.num_heads)) if config.variate_bias else None
+
+    def forward(self, tokens: Tensor, where: Layout) -> Tensor:
+        query, key, value = (self._heads(part(tokens)) for part in (self.query, self.key, self.value))
+        query, key = rotated(query, where.angles, self.rope), rotated(key, where.angles, self.rope)
+        mixed = (self._fused if self.fused else self._plain)(query, key, value, where)
+        found: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
+        return found
+
+    def _heads(self, tokens: Tensor) -> Tensor:
+        num_rows, num_tokens, width = tokens.shape
+        return tokens.view(num_rows, num_tokens, self.num_heads, width // self.num_heads).transpose(1, 2)
+
+    def _plain(self, query: Tensor, key: Tensor, value: Tensor, where: Layout) -> Tensor:
+        scores = query @ key.transpose(-1, -2)
+        if self.variate_bias is not None:
+            own = where.channel[:, None] == where.channel
+            scores = scores + self.variate_bias[own.long()].permute(2, 0, 1)
+        allowed = where.allowed
+        if allowed is None and where.causal:
+            allowed = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
+        if allowed is not None:
+            scores = scores.masked_fill(~allowed, -torch.inf)
+        return (scores / math.sqrt(query.shape[-1])).softmax(-1) @ value
+
+    def _fused(self, query: Tensor, key: Tensor, value: Tensor, where: Layout) -> Tensor:
+        width = query.shape[-1]
+        if self.variate_bias is not None and where.num_channels > 1:
+            place = functional.one_hot(where.channel, where.num_channels).to(query.dtype)
+            beta = (self.variate_bias[OWN] - self.variate_bias[OTHER]).to(query.dtype)
+            shape = (*query.shape[:-1], where.num_channels)
+            query = torch.cat([query, (beta[:, None, None] * place).expand(shape)], -1)
+            key = torch.cat([key, place.expand(shape)], -1)
+            value = functional.pad(value, (0, where.num_channels))  # the kernels want one width
+        found = functional.scaled_dot_product_attention(
+            query, key, value, where.allowed, is_causal=where.causal and where.allowed is None, scale=width**-0.5
+        )
+        return found[..., :width]

@@ -1,0 +1,99 @@
+"""Time series: long tables cut into windows, the rainfall generator, and problems of the UCR/UEA archive."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from lab.schema.data import Data, Rows
+from lab.schema.node import Node, NonNegativeInt, Number, PositiveInt
+
+Part = Annotated[float, Field(gt=0.0, lt=1.0), Number]
+
+
+class Series(Data):
+    """Series, or windows of them, with a class each."""
+
+    scale: Literal["standard", "none"]
+    """standard: each column by its mean and standard deviation over the training rows."""
+    rows: Rows
+    """At most so many windows of each split, drawn by split.seed."""
+
+
+class TimeSplit(Node):
+    val: Part
+    """Share of the time span; without effect where the dates below are given."""
+    test: Part
+    val_from: str | None
+    """First day or hour of validation; ISO 8601."""
+    test_from: str | None
+    purge: PositiveInt | Literal["auto"]
+    """Steps between the newest samples of two splits; auto: window + horizon, the least that shares no sample."""
+    seed: NonNegativeInt
+    """Draws the rows that `rows` keeps."""
+    train_on_val: bool
+
+
+class Ahead(Node):
+    """A class for each window: whether `feature`, `horizon` steps after its newest sample, is at least `threshold`."""
+
+    feature: str
+    horizon: PositiveInt
+    threshold: Annotated[float, Field(allow_inf_nan=False), Number]
+
+
+class Windowed(Series):
+    """Windows of a long table: one row per time step and group."""
+
+    window: PositiveInt
+    """Time steps of an input."""
+    stride: PositiveInt
+    """Time steps between the newest samples of two windows of a group."""
+    label: str | Ahead
+    """A column, read at the newest sample of a window, or a rule about what comes after it."""
+    gaps: Literal["drop", "ffill", "interpolate", "mask"]
+    calendar: tuple[Literal["day", "year"], ...]
+    """Sine and cosine of the time of day, or of year, as two more columns each."""
+    log1p: tuple[str, ...]
+    """Columns that are read as log(1 + value)."""
+    split: TimeSplit
+
+
+class Rainfall(Windowed):
+    kind: Literal["rainfall"]
+    stations: PositiveInt
+    hours: Annotated[int, Field(ge=500), Number]
+    gap_share: Annotated[float, Field(ge=0.0, lt=0.5), Number]
+    """Share of values that are missing, most of them in outages of hours."""
+    generator_seed: NonNegativeInt
+
+
+class Table(Windowed):
+    kind: Literal["table"]
+    path: str
+    time: str
+    group: str | None
+    """Column that tells series apart (station, region); null: the table is one series."""
+    features: tuple[str, ...] | None
+    """null: every column of numbers that is neither time, group nor label."""
+    sort: bool
+    """Put rows of a group in the order of time, instead of refusing a table that is not."""
+    resample: str | None
+    """Mean of each column over steps of this length (1D, 1h, 15min); steps without a row become gaps."""
+    sheet: str | None
+    """Of an XLSX file; null: the first."""
+
+
+class CaseSplit(Node):
+    val: Part
+    """Share of the training cases, drawn by class."""
+    seed: NonNegativeInt
+    train_on_val: bool
+
+
+class Ucr(Series):
+    kind: Literal["ucr"]
+    name: str
+    """Problem: its files are NAME_TRAIN.ts and NAME_TEST.ts."""
+    path: str | None
+    """Folder of the two files; null: the sets that the package aeon ships."""
+    split: CaseSplit

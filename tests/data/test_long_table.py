@@ -1,0 +1,162 @@
+"""A long table becomes a panel, or everything that is wrong with it is told at once."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hydra import compose, initialize_config_dir
+
+from lab.batches import MISSING
+from lab.config import check
+from lab.data.long_table import read_panel
+from lab.errors import RequestError
+from lab.schema import Table
+
+CONF = Path(__file__).parents[2] / "conf"
+RULE = {"feature": "rain", "horizon": 1, "threshold": 1.0}
+
+
+def frame(days: int = 12) -> pd.DataFrame:
+    """Two stations, one row a day and station, the stations in turns."""
+    random = np.random.default_rng(0)
+    day = pd.date_range("2024-01-01", periods=days).strftime("%Y-%m-%d")
+    return pd.DataFrame({
+        "date": np.repeat(day, 2), "station": ["Norte", "Sur"] * days, "rain": random.gamma(1, 2, 2 * days),
+        "wind": random.random(2 * days), "kind": random.choice(["wet", "dry"], 2 * days), "code": [1.0, 3.0] * days,
+    })  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def base() -> Table:
+    with initialize_config_dir(str(CONF)):
+        typed = ["data=table", "model=inception_time", "data.path=a", "data.time=date", "data.group=station",
+                 "data.label={feature: rain, horizon: 1, threshold: 1.0}", "data.features=[rain,wind]"]  # fmt: skip
+        data = check(compose("config", typed)).data
+    assert isinstance(data, Table)
+    return data
+
+
+@pytest.fixture
+def read(base: Table, tmp_path: Path) -> Callable[..., Any]:
+    def act(table: pd.DataFrame, name: str = "meteo.csv", **changes: Any) -> Any:
+        path = tmp_path / name
+        if name.endswith(".parquet"):
+            table.to_parquet(path, index=False)
+        elif name.endswith(".xlsx"):
+            pytest.importorskip("openpyxl")
+            table.to_excel(path, index=False)
+        else:
+            table.to_csv(path, index=False)
+        return read_panel(Table.model_validate(base.model_dump() | {"path": str(path)} | changes))[1]
+
+    return act
+
+
+@pytest.mark.parametrize("name", ["meteo.csv", "meteo.tsv.gz", "meteo.parquet", "meteo.xlsx"])
+def test_every_kind_of_file_gives_the_same_panel(read: Any, name: str) -> None:
+    table = frame()
+    if name.startswith("meteo.tsv"):
+        with pytest.raises(RequestError, match="no column of this name"):
+            read(table, name)  # commas in a file of tabs
+        return
+    panel = read(table, name)
+    assert panel.groups == ("Norte", "Sur")
+    assert panel.starts.tolist() == [0, 12, 24]
+    assert np.allclose(panel.values[12:, 1], table["wind"][1::2])
+    assert panel.times(np.array([0, 23])).astype(str).tolist() == ["2024-01-01T00:00:00", "2024-01-12T00:00:00"]
+
+
+def test_every_column_of_numbers_is_read_where_none_is_named(read: Any) -> None:
+    assert read(frame().drop(columns="code"), features=None).columns == ("rain", "wind")
+
+
+def test_a_column_of_labels_becomes_classes_in_their_order(read: Any) -> None:
+    table = frame()
+    table.loc[2, "kind"] = None
+    panel = read(table, label="kind")
+    assert panel.classes == ("dry", "wet")
+    assert panel.codes[1] == MISSING
+    assert [("dry", "wet")[code] for code in panel.codes[12:]] == table["kind"][1::2].tolist()
+    assert read(table, label="code", features=("rain", "wind")).classes == ("1", "3")
+
+
+def broken(change: Callable[[pd.DataFrame], object]) -> pd.DataFrame:
+    table = frame()
+    change(table)
+    return table
+
+
+def put(column: str, rows: Any, value: Any) -> Callable[[pd.DataFrame], object]:
+    def act(table: pd.DataFrame) -> None:
+        table[column] = table[column].astype(object)
+        table.loc[rows, column] = value
+
+    return act
+
+
+@pytest.mark.parametrize(
+    ("change", "settings", "words"),
+    [
+        (put("date", 4, "2024-01-02"), {}, ["time stamps come twice", "group 'Norte', 2024-01-02"]),
+        (put("date", 4, "2023-01-02"), {}, ["goes back", "row 4 (2023-01-02 after 2024-01-02)", "data.sort=true"]),
+        (put("date", 22, "2024-01-15"), {}, ["1 days but for 1", "4 days before 2024-01-15", "data.resample=1D"]),
+        (put("date", 4, "soon"), {}, ["no date of ISO 8601 in rows 4: 'soon'"]),
+        (put("station", 4, None), {}, ["'station' is empty in rows 4"]),
+        (put("wind", [4, 5], "calm"), {}, ["column 'wind' holds 'calm' in rows 4, 5"]),
+        (put("wind", 4, np.inf), {}, ["column 'wind' is infinite in rows 4"]),
+        (put("wind", slice(None), 3.0), {}, ["column wind has one value in all rows", "data.features=[rain]"]),
+        (put("wind", slice(None), np.nan), {}, ["column wind holds no value at all"]),
+        (lambda table: table.insert(0, "again", table["rain"]), {"features": ("rain", "wind", "again")},
+         ["column again (of rain) is a copy"]),
+        (lambda table: None, {"time": "data"}, ["data.time=data: no column of this name", "data.time=date"]),
+        (lambda table: None, {"time": "code"}, ["holds numbers, not time stamps"]),
+        (lambda table: None, {"features": ("rian", "wind", "snow")}, ["data.features=rian", "data.features=snow"]),
+        (lambda table: None, {"features": ("wind",)}, ["data.label.feature=rain: is not among the input columns"]),
+        (lambda table: None, {"label": "wind"}, ["a model that reads its label learns nothing"]),
+        (lambda table: None, {"resample": "often"}, ["data.resample=often: is no length of time"]),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named(read: Any, change: Any, settings: dict[str, Any], words: list[str]) -> None:
+    with pytest.raises(RequestError) as error:
+        read(broken(change), **settings)
+    assert all(word in str(error.value) for word in words), str(error.value)
+
+
+def test_several_mistakes_are_told_at_once(read: Any) -> None:
+    def change(table: pd.DataFrame) -> None:
+        put("wind", slice(None), 3.0)(table)
+        put("date", 22, "2024-01-15")(table)
+        put("date", 5, "2024-01-02")(table)
+
+    with pytest.raises(RequestError) as error:
+        read(broken(change))
+    assert len(error.value.mistakes) == 3
+
+
+@pytest.mark.parametrize("name", ["gone.csv", "meteo.doc", "torn.parquet", "torn.xlsx"])
+def test_a_file_that_cannot_be_read_is_named(base: Table, tmp_path: Path, name: str) -> None:
+    (tmp_path / "meteo.doc").write_text("x")
+    (tmp_path / "torn.parquet").write_text("x")
+    (tmp_path / "torn.xlsx").write_text("x")
+    with pytest.raises(RequestError, match=r"data\.path"):
+        read_panel(base.model_copy(update={"path": str(tmp_path / name)}))
+
+
+def test_rows_are_sorted_where_asked(read: Any) -> None:
+    table = frame()
+    mixed = table.sample(frac=1.0, random_state=1)
+    assert np.array_equal(read(mixed, sort=True).values[:12, 0], read(table).values[:12, 0])
+
+
+def test_resampling_takes_means_and_leaves_gaps(read: Any) -> None:
+    table = frame()
+    table = pd.concat([table.drop(index=[8, 9]), table.iloc[[0]].assign(rain=0.0)])
+    panel = read(table, sort=True, resample="1D")
+    assert panel.values.shape == (24, 2)
+    assert panel.values[0, 0] == pytest.approx(table["rain"].iloc[0] / 2)
+    assert np.isnan(panel.values[[4, 16]]).all()
+    assert not np.isnan(panel.values[[3, 15]]).any()
+    assert panel.step == np.timedelta64(86_400, "s")

@@ -1,0 +1,37 @@
+from typing import Any
+
+import pytest
+import torch
+
+from lab.models.patchtst import PatchTstNet, patches_of
+
+
+@pytest.mark.parametrize(("length", "patches"), [(1, 1), (8, 1), (9, 2), (12, 2), (13, 3), (40, 9)])
+def test_patches_hold_every_step(length: int, patches: int, small_net: Any) -> None:
+    assert patches_of(length, small_net("patchtst")) == patches
+
+
+@pytest.mark.parametrize(("pooling", "dimension"), [("concat", 3 * 18), ("mean", 16 + 6)])
+@torch.no_grad()
+def test_channels_are_read_apart_and_put_together(pooling: str, dimension: int, small_net: Any) -> None:
+    torch.manual_seed(0)
+    net = PatchTstNet(small_net("patchtst", channel_pooling=pooling), 3, 40).eval()
+    values, observed = torch.randn(2, 40, 3), torch.ones(2, 40, 3, dtype=torch.bool)
+    found = net(values, observed)
+    assert found.shape == (2, dimension)
+    changed = values.clone()
+    changed[:, 20:, 1] += torch.randn(20)
+    other = net(changed, observed)
+    if pooling == "concat":
+        torch.testing.assert_close(found[:, :16], other[:, :16])
+        torch.testing.assert_close(found[:, 32:48], other[:, 32:48])
+        assert not torch.allclose(found[:, 16:32], other[:, 16:32], atol=1e-4)
+
+
+@torch.no_grad()
+def test_normalisation_makes_the_encoder_blind_to_scale_and_hands_it_on(small_net: Any) -> None:
+    net = PatchTstNet(small_net("patchtst"), 1, 40).eval()
+    values, observed = torch.randn(2, 40, 1), torch.ones(2, 40, 1, dtype=torch.bool)
+    found, scaled = net(values, observed), net(values * 3 + 5, observed)
+    torch.testing.assert_close(found[:, :16], scaled[:, :16], atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(scaled[:, 16], values.mean((1, 2)) * 3 + 5)
