@@ -39,7 +39,7 @@ def read_panel(data: Table) -> tuple[str, Panel]:
     if order is not None:
         times, of_row, values = times[order], of_row[order], values[order]
         codes = None if codes is None else codes[order]
-    starts = np.searchsorted(of_row, np.arange(len(groups) + 1)).astype(np.int64)
+    starts = np.searchsorted(of_row, np.arange(len(groups) + 1, dtype=of_row.dtype)).astype(np.int64)
     if data.resample is not None:
         times, starts, values, codes = resampled(times, starts, values, codes, data.resample)
     mistakes = step_mistakes(times, starts, groups) + list(_silent(values, features))
@@ -87,9 +87,9 @@ def _groups(file: TableFile, data: Table, num_rows: int) -> tuple[tuple[str, ...
     if len(empty):
         problem = f"column {data.group!r} is empty in rows {_some(empty)}"
         raise RequestError(Mistake("data.group", problem, "give each row its group", data.group))
-    met, names = pd.factorize(column)  # names of a thousand groups are sorted as text, not those of ten million rows
+    met, names = pd.factorize(column)
     texts = [str(name) for name in names]
-    order = sorted(range(len(texts)), key=texts.__getitem__)
+    order = class_order(texts)
     place = np.empty(len(order), np.int32)
     place[order] = np.arange(len(order), dtype=np.int32)
     return tuple(texts[at] for at in order), place[met]

@@ -31,7 +31,7 @@ class _Parquet(TableFile):
         import pyarrow.parquet
         import pyarrow.types
 
-        self._file = pyarrow.parquet.ParquetFile(path)
+        self._file = pyarrow.parquet.ParquetFile(path, pre_buffer=False)  # no copy of what it has read
         schema = self._file.schema_arrow
         self.names = list(schema.names)
         kinds = pyarrow.types
@@ -41,7 +41,11 @@ class _Parquet(TableFile):
         ]  # fmt: skip
 
     def take(self, name: str) -> Any:
-        return self._file.read(columns=[name]).column(0).to_pandas()
+        import pyarrow
+
+        column = self._file.read(columns=[name], use_threads=False).column(0).to_pandas()
+        pyarrow.default_memory_pool().release_unused()  # Arrow keeps what it has freed
+        return column
 
 
 class _Frame(TableFile):
