@@ -44,6 +44,8 @@ sys.modules["lab.run"] = package
 for call in (train, retest):
     stand_in = sys.modules[f"lab.run.{call.__name__}"] = types.ModuleType(f"lab.run.{call.__name__}")
     setattr(stand_in, call.__name__, call)
+for imported_early in ("labelled", "classified"):
+    sys.modules[f"lab.run.{imported_early}"] = types.ModuleType(f"lab.run.{imported_early}")
 runpy.run_path(sys.argv[0], run_name="__main__")
 '''
 

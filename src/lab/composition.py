@@ -28,11 +28,8 @@ Check = Callable[[DictConfig], object]
 EXTRAS = {"optuna": "optuna", "ray": "ray", "submitit_local": "submitit", "submitit_slurm": "submitit"}
 """Extras that bring a launcher or sweeper of Hydra's."""
 
-CHOICES = {
-    "files": "csv", "hub": "hub", "imdb": "imdb", "maintenance": "maintenance", "qa_demo": "qa_demo", "squad": "squad",
-    "encoder": "tiny", "ngram": "ngram", "none": "none", "lora": "lora",
-}  # fmt: skip
-"""A choice of the group for each kind of data, model and method of fine-tuning (the first of a schema's kinds)."""
+CHOICES = {"files": "csv", "encoder": "tiny"}
+"""A choice of the group for a kind of data or model; all other kinds have a choice of their own name."""
 
 
 @dataclass
@@ -195,10 +192,8 @@ def _homes(key: str) -> list[str]:
     if group not in ("data", "model", "peft"):
         return []
     kinds = get_args(Config.model_fields[group].annotation)
-    choices = [
-        CHOICES[get_args(kind.model_fields["kind"].annotation)[0]] for kind in kinds if rest in kind.model_fields
-    ]
-    return list(dict.fromkeys(choices))
+    names = [get_args(kind.model_fields["kind"].annotation)[0] for kind in kinds if rest in kind.model_fields]
+    return list(dict.fromkeys(CHOICES.get(name, name) for name in names))
 
 
 def _checked_jobs(name: str, overrides: list[list[str]], check: Check) -> Iterator[Mistake]:
