@@ -1,6 +1,6 @@
 """Rain of at least 1 mm tomorrow at Cajamarca: every net beside every baseline, on the same 2,085 test days.
 
-    python benchmarks/senamhi.py --path FILE.xlsx [--seeds 1 2 3] [--only NAME ...] [--quick]
+    python benchmarks/senamhi.py --path FILE.xlsx [--seeds 1 2 3] [--only NAME ...] [--runs FOLDER] [--quick]
 
 Train before 2015, validation 2015-2018, test from 2019 (`experiment=senamhi`). Baselines: majority, persistence,
 logistic regression and boosted trees (scikit-learn) on the last seven days with flags of what is missing and the
@@ -54,7 +54,7 @@ NETS = {
     "timer_xl, 28 days": [*TIMER, "data.window=28", "model.patch=7", "model.time_pooling=last",
                           "model.channel_pooling=concat"],
     "patchtst, 28 days": [*PATCHTST, "data.window=28", "model.patch=7", "model.stride=7"],
-    "minirocket, 30 days": ["model=minirocket", "objective.metric=val/auc"],
+    "minirocket, 30 days": ["model=minirocket", "model.num_features=2016", "objective.metric=val/auc"],
 }  # fmt: skip
 
 
@@ -107,12 +107,13 @@ def net_rows(name: str, overrides: Sequence[str], asked: argparse.Namespace, fol
     for seed in asked.seeds:
         run = RunFolder(folder / f"{list(NETS).index(name)}-{seed}")
         quick = [] if not asked.quick else ["trainer.max_epochs=1", "data.rows.train=200"]
-        subprocess.run(
-            [sys.executable, "train.py", "experiment=senamhi", f"data.path={asked.path}",
-             *overrides, f"seed={seed}", "logger=csv", "callbacks.curves.png=false",
-             f"hydra.run.dir={run.path}", *quick],
-            check=True, cwd=ROOT, stdout=subprocess.DEVNULL, env=os.environ | {"OMP_WAIT_POLICY": "PASSIVE"},
-        )  # fmt: skip
+        if not ended(run):
+            subprocess.run(
+                [sys.executable, "train.py", "experiment=senamhi", f"data.path={asked.path}",
+                 *overrides, f"seed={seed}", "logger=csv", "callbacks.curves.png=false",
+                 f"hydra.run.dir={run.path}", *quick],
+                check=True, cwd=ROOT, stdout=subprocess.DEVNULL, env=os.environ | {"OMP_WAIT_POLICY": "PASSIVE"},
+            )  # fmt: skip
         record = run.read()
         table = pyarrow.parquet.read_table(run.predictions)
         truth = np.array([cell == ">= 1" for cell in table[HEAD].to_pylist()])
@@ -124,6 +125,11 @@ def net_rows(name: str, overrides: Sequence[str], asked: argparse.Namespace, fol
     spans = {f"{key}_range": [min(run[key] for run in runs), max(run[key] for run in runs)] for key in keys}
     together = {"name": f"  mean of its {len(runs)} seeds' probabilities", **scored(truth, np.mean(chances, 0))}
     return [{"name": name, "net": True, **means, **spans, "parameters": runs[0]["parameters"], "runs": runs}, together]
+
+
+def ended(run: RunFolder) -> bool:
+    """Whether a kept folder holds a whole run."""
+    return (run.path / "run.json").is_file() and run.read()["status"] in ("completed", "early_stopped")
 
 
 def cells(row: dict[str, Any], best: str) -> list[str]:
@@ -147,6 +153,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--only", nargs="+", choices=NETS, default=list(NETS))
     parser.add_argument("--quick", action="store_true", help="one epoch on 200 windows: that it runs")
+    parser.add_argument(
+        "--runs", type=Path, help="keep the run folders here; those that came to their end are not run again"
+    )
     parser.add_argument("--results", type=Path)
     asked = parser.parse_args()
     asked.path = asked.path.resolve()
@@ -154,7 +163,7 @@ def main() -> None:
     rows = baselines(asked.path)
     with tempfile.TemporaryDirectory() as temporary:
         for name in asked.only:
-            rows += net_rows(name, NETS[name], asked, Path(temporary))
+            rows += net_rows(name, NETS[name], asked, asked.runs or Path(temporary))
             print(rows[-2]["name"], {key: round(rows[-2][key], 4) for key in ("val_auc", "auc", "mcc")}, flush=True)
     best = max((row for row in rows if row.get("net")), key=lambda row: row["val_auc"])
     ahead = {key: best[key] - goal for key, goal in GOAL.items()}
