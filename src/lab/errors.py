@@ -5,11 +5,14 @@ once. A `RunError` means a sound request failed while running: exit 1, with the 
 """
 
 import difflib
+import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 EXIT_DONE, EXIT_FAILED, EXIT_REQUEST, EXIT_INTERRUPTED = 0, 1, 2, 130
+GARBLED = (LookupError, TypeError, AttributeError, struct.error)
+"""What torch's weights-only reader raises, beside its own errors, for bytes that only look like a pickle."""
 
 FailureKind = Literal["oom", "nan", "timeout", "error"]
 

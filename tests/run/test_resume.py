@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 import torch
 
+from lab.errors import RequestError
 from lab.record import RunFolder
+from lab.run.retest import refuse_damage
 
 SETTINGS = [
     "data.num_rows=400", "data.batch_size=8", "trainer.max_epochs=4", "loss.class_weights=balanced", "logger=csv",
@@ -99,6 +101,13 @@ def test_a_refused_resume_leaves_the_folder_as_it_was(warm: Any, tmp_path: Path)
     assert warm.run(run.path, again) == 0
     assert [row["epoch"] for row in run.history()] == [0, 1, 2, 3]
     assert run.read()["command"] == json.loads(before[run.path / "run.json"])["command"]
+
+
+@pytest.mark.parametrize("words", [b"hello world, this is text\n", b"}q", b""], ids=["text", "mark", "empty"])
+def test_bytes_that_are_no_checkpoint_are_a_wrong_request(straight: RunFolder, tmp_path: Path, words: bytes) -> None:
+    (file := tmp_path / "last.ckpt").write_bytes(words)
+    with pytest.raises(RequestError, match=r"last\.ckpt is damaged"):
+        refuse_damage(straight, file, "resume")
 
 
 @pytest.mark.parametrize("name", ["checkpoints/last.ckpt", "history.jsonl"])

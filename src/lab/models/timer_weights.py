@@ -8,7 +8,6 @@ network that is half random trains as well and scores worse without a word. File
 import logging
 import pickle
 import re
-import struct
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,16 +19,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from lab.errors import Mistake, RequestError
+from lab.errors import GARBLED, Mistake, RequestError
 from lab.models.timer_xl import TimerEncoder
 
 log = logging.getLogger(__name__)
 KEY = "model.checkpoint"
 SHOWN = 6
 """Names of tensors listed in a message before the rest is counted."""
-
-GARBLED = (LookupError, TypeError, AttributeError, struct.error)
-"""What torch's reader raises for bytes that only look like a pickle."""
 
 _ATTENTION = r"blocks\.attn_layers\.(\d+)\.attention\."
 _BLOCK = r"blocks\.attn_layers\.(\d+)\."

@@ -10,7 +10,7 @@ import torch
 from rich.console import Console
 from torch import nn
 
-from lab.errors import Mistake, RequestError, RunError
+from lab.errors import GARBLED, Mistake, RequestError, RunError
 from lab.record import RunFolder
 from lab.run import parts
 from lab.run.circumstances import interruptible, quiet, settle_machine
@@ -51,7 +51,7 @@ def refuse_damage(run: RunFolder, checkpoint: Path, key: str) -> None:
     """Raises RequestError for a checkpoint or a history that cannot be read, before anything is written."""
     try:
         torch.load(checkpoint, map_location="meta", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError, *GARBLED) as error:
         problem = f"{checkpoint.name} is damaged: {' '.join(str(error).split())[:160]}"
         raise RequestError(Mistake(key, problem, "a copy of the file, or a new run", run.path)) from error
     try:
