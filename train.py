@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -19,7 +20,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from lab import composition, request, resume
+from lab import composition, request, resume, threads
 from lab.config import check
 from lab.errors import (
     EXIT_DONE,
@@ -35,10 +36,7 @@ from lab.loggers.packages import missing
 from lab.models import packages
 from lab.sweep.reporter import trial_number
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-"""Torch's threads wait asleep. Spinning, their default, they starve each other as soon as anything else runs: beside
-two busy processes on two cores an epoch took 78 s spinning and 4 s asleep (LOG.md).
-"""
+threads.settle(os.environ)
 CONF = Path(__file__).resolve().parent / "conf"
 TYPED = request.parse(sys.argv)
 TRUSTED = ["lab.*", "hydra.*", "hydra_plugins.*", "optuna.*"]
@@ -89,7 +87,8 @@ def main() -> int:
     try:
         sys.argv = resume.resumed_argv(sys.argv, CONF)
         rewritten = request.parse(sys.argv)
-        mistakes = composition.mistakes(rewritten, CONF) if rewritten.runs else []
+        also = _sweep_mistakes if rewritten.multirun else None
+        mistakes = composition.mistakes(rewritten, CONF, also=also) if rewritten.runs else []
         if mistakes:
             raise RequestError(mistakes)
     except RequestError as error:
@@ -104,6 +103,12 @@ def main() -> int:
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     return EXIT_DONE
+
+
+def _sweep_mistakes(*asked: Any) -> list[Mistake]:
+    from lab.sweep.asked import mistakes  # Optuna with it, only where a sweep is wrong
+
+    return mistakes(*asked)
 
 
 def _code(error: RequestError | RunError) -> int:
