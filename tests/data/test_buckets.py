@@ -1,3 +1,4 @@
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -5,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lab.data.buckets import EvalDraws, TrainDraws, budgeted, rounded, windows
+from lab.data.buckets import POOL, EvalDraws, TrainDraws, budgeted, rounded, windows
 from lab.data.corpus import load
 
 LENGTHS = np.random.default_rng(0).integers(4, 60, size=1003).astype(np.int32)
@@ -13,16 +14,30 @@ LENGTHS = np.random.default_rng(0).integers(4, 60, size=1003).astype(np.int32)
 
 @pytest.mark.parametrize("size", [1, 16, 64, 1003, 5000])
 def test_every_row_comes_once_and_only_the_last_window_is_short(size: int) -> None:
-    drawn = windows(LENGTHS, size, seed=1, epoch=0)
+    drawn = list(windows(LENGTHS, size, seed=1, epoch=0))
     assert sorted(np.concatenate(drawn).tolist()) == list(range(len(LENGTHS)))
     assert {len(window) for window in drawn[:-1]} <= {size}
     assert 0 < len(drawn[-1]) <= size
 
 
 def test_same_seed_and_epoch_same_windows_another_epoch_others() -> None:
-    first, again, other = (windows(LENGTHS, 16, seed=1, epoch=epoch) for epoch in (3, 3, 4))
+    first, again, other = (list(windows(LENGTHS, 16, seed=1, epoch=epoch)) for epoch in (3, 3, 4))
     assert all((a == b).all() for a, b in zip(first, again, strict=True))
     assert any((a != b).any() for a, b in zip(first, other, strict=True) if len(a) == len(b))
+
+
+def test_an_epoch_of_a_long_table_keeps_four_bytes_a_row() -> None:
+    num_rows = 2_000_000
+    lengths = np.broadcast_to(np.int32(96), num_rows)
+    tracemalloc.start()
+    try:
+        for _ in windows(lengths, 4096, seed=0, epoch=0):
+            pass
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    pool = POOL * 4096
+    assert peak < 4 * num_rows + 64 * pool
 
 
 def test_rows_of_like_length_share_a_batch() -> None:
@@ -32,7 +47,7 @@ def test_rows_of_like_length_share_a_batch() -> None:
 
     random = np.random.default_rng(0).permutation(len(LENGTHS))
     unsorted = [random[start : start + 16] for start in range(0, len(random), 16)]
-    assert padding(windows(LENGTHS, 16, seed=0, epoch=0)) < padding(unsorted) / 3
+    assert padding(list(windows(LENGTHS, 16, seed=0, epoch=0))) < padding(unsorted) / 3
 
 
 def test_four_by_four_draws_the_rows_of_one_batch_of_sixteen() -> None:

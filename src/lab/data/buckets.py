@@ -26,20 +26,24 @@ class Draw:
     window: Rows
 
 
-def windows(lengths: npt.NDArray[np.int32], size: int, seed: int, epoch: int) -> list[Rows]:
+def windows(lengths: npt.NDArray[np.int32], size: int, seed: int, epoch: int) -> Iterator[Rows]:
     """Rows of each optimizer step of an epoch, in order; inside a window from short to long.
 
-    Every row comes once. The last window holds the rest and is drawn at random like the others.
+    Every row comes once. The last window holds the rest and is drawn at random like the others. In memory stands one
+    number a row, of four bytes where that is enough: with ten million rows the order weighs as much as a column.
     """
     random = np.random.default_rng((seed, epoch))
-    order = random.permutation(len(lengths))
+    order = np.arange(len(lengths), dtype=np.int32 if len(lengths) < 2**31 else np.int64)
+    random.shuffle(order)
     full = len(order) - len(order) % size
-    pools = [order[start : min(start + POOL * size, full)] for start in range(0, full, POOL * size)]
-    ranked = [pool[np.argsort(lengths[pool], kind="stable")] for pool in pools]
-    whole = np.concatenate(ranked).reshape(-1, size) if ranked else np.empty((0, size), dtype=np.int64)
-    drawn = list(whole[random.permutation(len(whole))])
+    for start in range(0, full, POOL * size):
+        pool = order[start : min(start + POOL * size, full)]
+        pool[:] = pool[np.argsort(lengths[pool], kind="stable")]
+    for number in random.permutation(full // size):
+        yield order[number * size : (number + 1) * size].astype(np.int64)
     rest = order[full:]
-    return [*drawn, rest[np.argsort(lengths[rest], kind="stable")]] if len(rest) else drawn
+    if len(rest):
+        yield rest[np.argsort(lengths[rest], kind="stable")].astype(np.int64)
 
 
 def rounded(lengths: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
