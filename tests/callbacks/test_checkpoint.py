@@ -1,3 +1,4 @@
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -6,7 +7,7 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
-from lab.callbacks.checkpoint import BestAndLast
+from lab.callbacks.checkpoint import BestAndLast, IntoTheFile
 from lab.config import check
 from lab.errors import RequestError
 from lab.record import RunFolder
@@ -24,6 +25,32 @@ def test_the_best_epoch_is_kept_or_the_latest_where_nothing_can_choose(
     assert (kept.epoch, kept.value) == (epoch, pytest.approx(value))
     saved = torch.load(RunFolder(tmp_path).best, weights_only=True)
     assert saved["epoch"] == epoch
+
+
+def test_a_checkpoint_is_not_made_in_memory_first(tmp_path: Path) -> None:
+    weights = {"weight": torch.arange(10_000_000, dtype=torch.float32)}
+    tracemalloc.start()
+    try:
+        IntoTheFile().save_checkpoint(weights, tmp_path / "a.ckpt")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert torch.equal(torch.load(tmp_path / "a.ckpt", weights_only=True)["weight"], weights["weight"])
+    assert peak < 4_000_000, "a tenth of its bytes"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no file that is always full")
+def test_a_full_disk_is_an_error_of_the_system() -> None:
+    with pytest.raises(OSError, match="No space left"):
+        IntoTheFile().save_checkpoint({"weight": torch.zeros(1_000_000)}, Path("/dev/full"))
+
+
+def test_a_run_writes_its_checkpoints_that_way(tmp_path: Path) -> None:
+    with initialize_config_dir(str(CONF)):
+        config = check(compose("config", ["model=ngram", "trainer.accelerator=cpu"]))
+    run = RunFolder(tmp_path)
+    built = parts.trainer(config, parts.hardware(config.trainer), tmp_path, parts.callbacks(config, run), [])
+    assert isinstance(built.strategy.checkpoint_io, IntoTheFile)
 
 
 def test_stopping_early_by_rows_that_are_trained_on_is_refused(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from lightning.pytorch.loggers import Logger
 
 from lab.callbacks import precision
 from lab.callbacks.accumulate import Accumulate
-from lab.callbacks.checkpoint import BestAndLast
+from lab.callbacks.checkpoint import BestAndLast, IntoTheFile
 from lab.callbacks.curves import Curves
 from lab.callbacks.early_stopping import EarlyStopping
 from lab.callbacks.freeze import Freeze
@@ -147,4 +147,5 @@ def trainer(config: Config, where: Hardware, folder: Path, parts: Callbacks, log
         enable_model_summary=False,
         callbacks=parts.every,
         logger=loggers or False,
+        plugins=[IntoTheFile()],
     )
