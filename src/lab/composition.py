@@ -4,12 +4,13 @@ Group choices are judged first, because which keys exist follows from them; a mi
 one, so that the keys beside it are judged against what was meant. Two compositions, some 50 ms each.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
 from hydra import compose, initialize_config_dir
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -25,6 +26,7 @@ from lab.schema import Config
 from lab.typed_sweep import misread, strings_of, unswept, values_of
 
 Check = Callable[[DictConfig], object]
+Also = Callable[[ConfigLoader, str, Sequence[str]], list[Mistake]]  # loader, the primary config's name, sound overrides
 EXTRAS = {"optuna": "optuna", "ray": "ray", "submitit_local": "submitit", "submitit_slurm": "submitit"}
 """Extras that bring a launcher or sweeper of Hydra's."""
 
@@ -39,16 +41,21 @@ class _Judged:
     groups: list[list[str]] = field(default_factory=list)
     keys: list[Override] = field(default_factory=list)
     sound: list[list[str]] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    """What is sound, as it was typed; a misspelt choice as its nearest one."""
     deleted: set[str] = field(default_factory=set)
     unread: list[str] = field(default_factory=list)
     """Groups whose choice has no near one: keys below them cannot be judged."""
     mistakes: list[Mistake] = field(default_factory=list)
 
 
-def mistakes(typed: Typed, conf: Path, name: str = "config", check: Check = check) -> list[Mistake]:
+def mistakes(
+    typed: Typed, conf: Path, name: str = "config", check: Check = check, also: Also | None = None
+) -> list[Mistake]:
     """Everything wrong with a command line that neither data nor weights are needed for; empty when it is sound.
 
-    conf: the config folder where no `--config-path` was typed; name: its file; check: judges what composes.
+    conf: the config folder where no `--config-path` was typed; name: its file; check: judges what composes; also: asked
+    where something is wrong, so that all of it is told at once.
     """
     folder = Path(typed.config_path) if typed.config_path else conf
     name = (typed.config_name or name).removesuffix(".yaml")
@@ -59,14 +66,15 @@ def mistakes(typed: Typed, conf: Path, name: str = "config", check: Check = chec
             Mistake("", f"--config-dir {typed.config_dir}: there is no such folder", "a folder laid out like conf/")
         ]
     with initialize_config_dir(str(folder.absolute()), job_name="train"):
-        return _judge(typed, name, check)
+        return _judge(typed, name, check, also)
 
 
-def _judge(typed: Typed, name: str, check: Check) -> list[Mistake]:
+def _judge(typed: Typed, name: str, check: Check, also: Also | None) -> list[Mistake]:
     judged = _Judged()
     if typed.config_dir is not None:
         judged.groups.append([f"hydra.searchpath=[file://{Path(typed.config_dir).absolute()}]"])
     search_path = [override for group in judged.groups for override in group]
+    judged.kept += search_path
     for text in typed.overrides:
         _read(text, typed, judged, name, search_path)
     base = _composed(name, [values[0] for values in judged.groups])
@@ -79,8 +87,16 @@ def _judge(typed: Typed, name: str, check: Check) -> list[Mistake]:
         _read_key(override, known, judged)
     found = list(_checked_jobs(name, [*judged.groups, *judged.sound], check))
     new = {str(mistake): mistake for mistake in found if not any(_under(mistake.key, key) for key in judged.unread)}
-    told = {mistake.key for mistake in judged.mistakes}
-    return judged.mistakes + [mistake for mistake in new.values() if mistake.key not in told]
+    every = _besides(judged.mistakes, new.values())
+    if every and also is not None:
+        every = _besides(every, also(GlobalHydra.instance().config_loader(), name, judged.kept))
+    return every
+
+
+def _besides(told: Sequence[Mistake], more: Iterable[Mistake]) -> list[Mistake]:
+    """The mistakes told, and those of keys that were not."""
+    keys = {mistake.key for mistake in told}
+    return [*told, *(mistake for mistake in more if mistake.key not in keys)]
 
 
 def _read(text: str, typed: Typed, judged: _Judged, name: str, search_path: list[str]) -> None:
@@ -122,7 +138,7 @@ def _unreadable(text: str, error: HydraException) -> Mistake:
 
 
 def _read_group(override: Override, options: list[str], judged: _Judged) -> None:
-    group = override.key_or_group
+    group, told = override.key_or_group, len(judged.mistakes)
     chosen: list[str] = []
     for value in values_of(override):
         names = value if isinstance(value, list) else [value]
@@ -138,6 +154,7 @@ def _read_group(override: Override, options: list[str], judged: _Judged) -> None
             )
     if chosen:
         judged.groups.append(chosen)
+        judged.kept.append(chosen[0] if told < len(judged.mistakes) else str(override.input_line))
 
 
 def _no_choice(group: str, value: object, options: list[str]) -> Mistake:
@@ -168,6 +185,7 @@ def _read_key(override: Override, plain: Mapping[str, Any], judged: _Judged) -> 
         prefix = override.get_key_element()
         values = [prefix] if override.is_delete() else [f"{prefix}={value}" for value in strings_of(override)]
         judged.sound.extend([values] if values else [])
+        judged.kept.append(str(override.input_line))
     elif not any(_under(key, group) for group in judged.unread):
         judged.mistakes.append(_no_key(key, text, plain))
 

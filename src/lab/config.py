@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from lab.errors import Mistake, RequestError, listed, nearest
-from lab.keys import flattened, nearest_key
+from lab.keys import at, flattened, is_there, nearest_key
 from lab.rules import contradictions, not_finite
 from lab.schema import Config
 from lab.schema.report import Reported
@@ -43,6 +43,29 @@ def check(composed: DictConfig | Mapping[str, Any]) -> Config:
         raise RequestError(mistakes)
     assert config is not None
     return config
+
+
+def judged(composed: DictConfig, defaults: DictConfig) -> tuple[Config, list[Mistake]]:
+    """The typed config with every mistake in it. What is judged after it, as the blocks of a sweep, is then told in the
+    same breath: the config has the default in the place of each wrong value.
+
+    Raises RequestError with the mistakes where that makes no sound config of it.
+    """
+    try:
+        return check(composed), []
+    except RequestError as error:
+        mended, whole = _plain(composed), _plain(defaults)
+        for mistake in error.mistakes:
+            parent, _, name = mistake.key.rpartition(".")
+            place = at(mended, parent) if parent and is_there(mended, parent) else mended
+            if is_there(whole, mistake.key):
+                place[name] = at(whole, mistake.key)
+            else:
+                place.pop(name, None)
+        try:
+            return check(mended), list(error.mistakes)
+        except RequestError:
+            raise error from None
 
 
 def check_report(composed: DictConfig | Mapping[str, Any]) -> Reported:

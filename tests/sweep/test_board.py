@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lab.sweep import board as boards
-from lab.sweep.board import Board, duration, end_table
+from lab.sweep.board import MOST_SHOWN, Board, duration, end_table
 
 
 class Terminal(io.StringIO):
@@ -151,6 +151,16 @@ def test_the_last_table_counts_epochs_from_1_and_fits() -> None:
     assert "val/f1" in header
     assert "optimizer.lr" in header
     assert "epoch" not in header
+    assert "no room for epoch, intervals" in " ".join(lines)
+
+
+def test_the_last_table_of_a_large_study_shows_its_head_and_counts_the_rest() -> None:
+    many = [ROWS[0] | {"trial": number} for number in range(5_000)]
+    lines = shown(end_table(many, 120, "val/f1"), 120)
+    assert len(lines) < 2 * MOST_SHOWN
+    assert f"and {5_000 - MOST_SHOWN} more in trials.csv" in " ".join(lines)
+    lines = shown(end_table(many, 60, "val/f1"), 60)
+    assert "more in trials.csv" in " ".join(lines)
     assert "no room for epoch, intervals" in " ".join(lines)
 
 

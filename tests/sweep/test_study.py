@@ -234,16 +234,18 @@ sweep:
   early_termination: {type: bandit, slack_factor: 0.1, slack_amount: 0.1}
 """
     toy.write(wrong)
-    code, out = toy.run("sweep.study=../toy")
+    code, out = toy.run("sweep.study=../toy", "sweep.limits.max_total_trials=0", "trainer.max_epochs=-1", "modl=tiny")
     assert code == 2
     for said in (
-        "5 mistakes",
+        "7 mistakes",
+        "modl",
+        "trainer.max_epochs=-1: must be greater than 0",
         "sweep.study=../toy",
         "try: sweep.study=toy",
         "optimizer.lr",
         "test/accuracy",
         "slack",
-        "sweep.limits.max_total_trials",
+        "sweep.limits.max_total_trials=0: must be greater than 0",
     ):
         assert said in out, out
     assert not Path("multirun").exists()

@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 REDRAWN_S = 0.25
 LEAST_OVERRIDES = 20
 """Characters below which a trial's overrides say too little to be shown."""
+MOST_SHOWN = 30
+"""Rows of the table at the end: what stands in a screen or two; 5,000 of them would take seconds to lay out."""
 UNSHOWN = ("checkpoint", "reason")
 """Columns of trials.csv that are too long for a table."""
 
@@ -139,14 +141,18 @@ class Board:
 
 
 def end_table(rows: Sequence[Mapping[str, object]], width: int, metric: str) -> Table:
-    """Trials as in trials.csv, the best first; epochs count from 1. What has no room is named below."""
+    """The first MOST_SHOWN trials as in trials.csv; epochs count from 1. What has no room is named below."""
+    more, rows = len(rows) - MOST_SHOWN, rows[:MOST_SHOWN]
     filled = dict.fromkeys(name for row in rows for name, value in row.items() if value is not None)
     names = [name for name in filled if name not in UNSHOWN]
     columns = {name: [_shown(name, row.get(name)) for row in rows] for name in names}
     first = [name for name in ("trial", metric, "state") if name in columns]
     last = [name for name in ("failure", "epoch", "intervals") if name in columns]
     searched = [name for name in names if name not in {*first, *last}]
-    return _fitted("trials", columns, [*first, *searched, *last], width)[0]
+    table = _fitted("trials", columns, [*first, *searched, *last], width)[0]
+    if more > 0:
+        table.caption = "\n".join(filter(None, [f"and {more} more in trials.csv", str(table.caption or "")]))
+    return table
 
 
 def duration(seconds: float) -> str:

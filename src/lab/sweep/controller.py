@@ -5,7 +5,6 @@ import platform
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
 from typing import Any
 
 import optuna
@@ -16,12 +15,11 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from optuna.storages import BaseStorage
 from rich.console import Console
 
-from lab.config import check
 from lab.errors import Mistake, RequestError, RunError, in_a_block, listed
 from lab.policies import OptunaPruner
 from lab.record import StudyFolder, write_whole
-from lab.sweep import plan as plans
 from lab.sweep import results
+from lab.sweep.asked import planned
 from lab.sweep.board import Board, end_table
 from lab.sweep.confirm import confirm
 from lab.sweep.elsewhere import LauncherPool, refuse_one_batch
@@ -41,7 +39,7 @@ def sweep(context: HydraContext, task: TaskFunction, config: DictConfig, argumen
     """Run or resume a study; gives the winner's value. Raises RequestError, KeyboardInterrupt when it was stopped."""
     configure_log(config.hydra.hydra_logging, config.hydra.verbose, execution_whitelist=context.execution_whitelist)
     try:
-        plan = _planned(context, config, arguments)
+        plan = planned(context.config_loader, config, arguments)
         launcher = str(config.hydra.runtime.choices["hydra/launcher"])
         if launcher != "process":
             refuse_one_batch(launcher, plan)
@@ -56,15 +54,6 @@ def sweep(context: HydraContext, task: TaskFunction, config: DictConfig, argumen
     except OSError as error:
         log.error("The study cannot be written: %s; what was reported is kept, and the same command goes on", error)
         raise RunError(str(error)) from error
-
-
-def _planned(context: HydraContext, config: DictConfig, arguments: list[str]) -> Plan:
-    own = {key: value for key, value in config.items() if key != "hydra"}
-    typed = [override for override in config.hydra.overrides.hydra if str(override).startswith("hydra.sweep.dir=")]
-    folder = Path(str(config.hydra.sweep.dir)) if typed else None
-    choice = config.hydra.runtime.choices.get("sweep")
-    config_name = str(config.hydra.job.config_name)
-    return plans.read(check(OmegaConf.create(own)), choice, folder, arguments, config_name, context.config_loader)
 
 
 @contextmanager
@@ -188,7 +177,8 @@ def _confirmed(search: Search) -> list[results.Confirmed]:
 
 def _show(study: optuna.Study, plan: Plan, summary: dict[str, Any]) -> None:
     order = ranked(study, plan)
-    rest = [trial for trial in study.get_trials(deepcopy=False) if trial.number not in {one.number for one in order}]
+    placed = {trial.number for trial in order}
+    rest = [trial for trial in study.get_trials(deepcopy=False) if trial.number not in placed]
     console = Console(stderr=True)
     rows = [results.row(trial, plan.metric) for trial in [*order, *rest]]
     console.print(end_table(rows, console.width, plan.metric))

@@ -1,0 +1,55 @@
+"""The plan of a composed multirun, or every mistake of its config and of the sweep's own blocks in one list.
+
+A wrong value of the config must not hide a wrong search space: what is judged after it has the default in its place.
+Imports Optuna; called when a sweep starts, or when a command line with a sweep is known to be wrong.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from lab.config import judged
+from lab.errors import Mistake, RequestError
+from lab.sweep import plan as plans
+from lab.sweep.plan import Plan
+
+
+def planned(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) -> Plan:
+    """config: of the multirun, with its `hydra` node; arguments: task overrides as typed.
+
+    Raises RequestError with every mistake.
+    """
+    own = {key: value for key, value in config.items() if key != "hydra"}
+    typed = [override for override in config.hydra.overrides.hydra if str(override).startswith("hydra.sweep.dir=")]
+    folder = Path(str(config.hydra.sweep.dir)) if typed else None
+    choice, name = config.hydra.runtime.choices.get("sweep"), str(config.hydra.job.config_name)
+    checked, mistakes = judged(OmegaConf.create(own), loader.load_configuration(name, [], RunMode.MULTIRUN))
+    plan: Plan | None = None
+    try:
+        plan = plans.read(checked, choice, folder, arguments, name, loader)
+    except RequestError as error:
+        known = {mistake.key for mistake in mistakes}
+        mistakes += [mistake for mistake in error.mistakes if mistake.key not in known]
+    if mistakes:
+        raise RequestError(mistakes)
+    assert plan is not None
+    return plan
+
+
+def mistakes(loader: ConfigLoader, name: str, overrides: Sequence[str]) -> list[Mistake]:
+    """What is wrong with a study that is asked for beside other mistakes, which were taken out of `overrides`."""
+    try:
+        config = loader.load_configuration(name, list(overrides), RunMode.MULTIRUN)
+        if config.hydra.runtime.choices["hydra/sweeper"] != "lab":
+            return []
+        planned(loader, config, list(config.hydra.overrides.task))
+    except RequestError as error:
+        return list(error.mistakes)
+    except (HydraException, OmegaConfBaseException):  # told already by whoever composed it
+        return []
+    return []
