@@ -5,12 +5,16 @@ The suites drive applications with configs of their own, which have no `sweep` n
 
 import subprocess
 import sys
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 from hydra.core.plugins import Plugins
 from hydra.plugins.launcher import Launcher
 from hydra.test_utils.launcher_common_tests import BatchedSweeperTestSuite, IntegrationTestSuite, LauncherTestSuite
+from omegaconf import OmegaConf
 
+from lab.sweep import plugin
 from lab.sweep.plugin import ProcessLauncher
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
@@ -26,6 +30,21 @@ def test_the_plugin_is_light() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_what_is_imported_besides_follows_from_the_config(monkeypatch: pytest.MonkeyPatch) -> None:
+    by = {"data.kind": {"squad": ["lab.run.questions"]}, "peft.kind": {"qlora": ["peft", "no_such_package.of_ours"]}}
+    config = OmegaConf.create({"data": {"kind": "squad"}, "peft": {"kind": "qlora"}})
+    monkeypatch.setattr(plugin, "find_spec", lambda name: None if name == "no_such_package" else object())
+    assert list(plugin.wanted(by, config)) == ["lab.run.questions", "peft"]
+    assert list(plugin.wanted(by, OmegaConf.create({"data": {"kind": "maintenance"}}))) == []
+
+
+def test_every_module_that_is_imported_ahead_is_there() -> None:
+    conf = OmegaConf.load(Path(__file__).parents[2] / "conf/hydra/launcher/process.yaml")
+    named = {name for modules in conf.preload_by.values() for names in modules.values() for name in names}
+    ours = [name for name in [*conf.preload, *named] if name.startswith("lab.")]
+    assert [name for name in ours if find_spec(name) is None] == []
 
 
 @pytest.mark.parametrize(("launcher_name", "overrides"), [("process", [])])

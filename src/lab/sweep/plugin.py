@@ -5,8 +5,9 @@ Thin glue, and light: Hydra imports this module at every start, so the engine is
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from hydra.core.utils import JobReturn, configure_log, filter_overrides, setup_g
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 if TYPE_CHECKING:
     from lab.sweep.processes import Pool
@@ -31,6 +32,7 @@ class ProcessConf:
     slots: int | None = None
     timeout_s: float | None = None
     preload: list[str] = field(default_factory=list)
+    preload_by: dict[str, dict[str, list[str]]] = field(default_factory=dict)
 
 
 @dataclass
@@ -47,9 +49,15 @@ ConfigStore.instance().store(group="hydra/sweeper", name="lab", node=LabConf, pr
 class ProcessLauncher(Launcher):
     """Each job in a process of its own, several at once; one that dies takes no other with it."""
 
-    def __init__(self, slots: int | None, timeout_s: float | None, preload: Sequence[str]) -> None:
+    def __init__(
+        self,
+        slots: int | None,
+        timeout_s: float | None,
+        preload: Sequence[str],
+        preload_by: Mapping[str, Mapping[str, Sequence[str]]],
+    ) -> None:
         super().__init__()
-        self.slots, self.timeout_s, self.preload = slots, timeout_s, tuple(preload)
+        self.slots, self.timeout_s, self.preload, self.preload_by = slots, timeout_s, tuple(preload), preload_by
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.context, self.task, self.config = hydra_context, task_function, config
@@ -65,7 +73,8 @@ class ProcessLauncher(Launcher):
         gpus, cpus = visible_gpus(os.environ), len(os.sched_getaffinity(0))
         slots = min(num_slots(slots or self.slots, len(gpus), cpus), most)
         work = HydraWork(self.context, self.task, self.config, fixed)
-        return Pool(work, slots, self.preload, gpus, max(1, cpus // slots), work.prepare if fixed else None)
+        preload = [*self.preload, *wanted(self.preload_by, self.config)]
+        return Pool(work, slots, preload, gpus, max(1, cpus // slots), work.prepare if fixed else None)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         from lab.sweep.jobs import Job
@@ -83,6 +92,15 @@ class ProcessLauncher(Launcher):
         pool = self.pool(None, len(jobs))
         log.info("%d jobs, %d at a time, below %s", len(jobs), pool.slots, folder)
         return run_all(pool, jobs, self.timeout_s, lambda job: " ".join(filter_overrides(job.overrides)))
+
+
+def wanted(by: Mapping[str, Mapping[str, Sequence[str]]], config: DictConfig) -> Iterator[str]:
+    """Modules named for the values that the config's keys have. A package that is not installed is left to the jobs,
+    whose check says what to install."""
+    for key, modules in by.items():
+        for name in modules.get(str(OmegaConf.select(config, key)), ()):
+            if find_spec(name.partition(".")[0]) is not None:
+                yield name
 
 
 class LabSweeper(Sweeper):
