@@ -1,6 +1,7 @@
-"""A missing package of a method is told before anything is imported."""
+"""What a request lacks on this machine is told before anything is imported."""
 
 import importlib.util
+import shutil
 import subprocess
 import sys
 from typing import Any
@@ -8,12 +9,12 @@ from typing import Any
 import pytest
 
 from lab.models.packages import missing
-from lab.schema import Adapters, Config, Whole
+from lab.schema import Adapters, Config, Trainer, Whole
 
 
-def config(kind: str) -> Config:
+def config(kind: str, compiled: bool = False) -> Config:
     method: Any = Whole.model_construct(kind="none") if kind == "none" else Adapters.model_construct(kind=kind)
-    return Config.model_construct(peft=method)
+    return Config.model_construct(peft=method, trainer=Trainer.model_construct(compile=compiled))
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,20 @@ def test_what_a_method_lacks(kind: str, remedies: list[str], monkeypatch: pytest
     assert [mistake.remedy for mistake in missing(config(kind))] == [
         f"pip install -e '.[peft]', or {remedy}" for remedy in remedies
     ]
+
+
+def test_compiling_needs_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = {"g++"}
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setattr(shutil, "which", lambda name: name if name in there else None)
+    assert missing(config("none", compiled=True)) == []
+    monkeypatch.setenv("CXX", "icpx")
+    (mistake,) = missing(config("none", compiled=True))
+    assert "icpx" in mistake.problem
+    monkeypatch.delenv("CXX")
+    there.clear()
+    assert [one.key for one in missing(config("none", compiled=True))] == ["trainer.compile"]
+    assert missing(config("none")) == []
 
 
 def test_asking_imports_nothing_heavy() -> None:

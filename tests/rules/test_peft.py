@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from lab.rules.peft import CHECKPOINTING, FREEZE, LAYERS, RULES
+from lab.rules.peft import CHECKPOINTING, COMPILE, FREEZE, LAYERS, RULES
 
 THAW = "callbacks.unfreeze.schedule"
 BERT = {"num_hidden_layers": 12}
+COMPILED = (COMPILE, "model.name", "model.kind", "peft.kind", CHECKPOINTING)
 
 
 def blamed(keys: tuple[str, ...], *values: Any) -> list[str]:
@@ -22,6 +23,11 @@ def blamed(keys: tuple[str, ...], *values: Any) -> list[str]:
         (("peft.kind", "model.name", "model.kind"), ("lora", "ngram", "ngram"), ["peft"]),
         ((CHECKPOINTING, "model.name", "model.kind"), (True, "beto", "encoder"), []),
         ((CHECKPOINTING, "model.name", "model.kind"), (True, "ngram", "ngram"), [CHECKPOINTING]),
+        (COMPILED, (True, "beto", "encoder", "dora", False), []),
+        (COMPILED, (True, "ngram", "ngram", "none", False), [COMPILE]),
+        (COMPILED, (True, "beto", "encoder", "qlora", False), [COMPILE]),
+        (COMPILED, (True, "beto", "encoder", "none", True), [COMPILE]),
+        (COMPILED, (False, "ngram", "ngram", "qlora", True), []),
         ((LAYERS, "model.pretrained", "model.architecture"), (None, False, BERT), []),
         ((LAYERS, "model.pretrained", "model.architecture"), ([0, 11], False, BERT), []),
         ((LAYERS, "model.pretrained", "model.architecture"), ([0, 12], False, BERT), [LAYERS]),

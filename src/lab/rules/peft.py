@@ -1,4 +1,4 @@
-"""What contradicts itself about adapters: models without layers, layers whose adapters would never train.
+"""What contradicts itself about adapters and layers: models without any, layers whose adapters would never train.
 
 Pure functions of the values at their keys, as all rules; see `lab.rules`. Names of modules and layers of pretrained
 weights are judged where these are loaded.
@@ -12,6 +12,7 @@ from lab.rules.models import LAYER_KEYS
 from lab.rules.rule import Found, Rule
 
 LAYERS, FREEZE, CHECKPOINTING = "peft.layers", "callbacks.freeze.layers", "trainer.gradient_checkpointing"
+COMPILE = "trainer.compile"
 
 
 def _adaptable(kind: str, model: str, model_kind: str) -> Found:
@@ -24,6 +25,19 @@ def _recomputed(wanted: bool, model: str, model_kind: str) -> Found:
     if wanted and model_kind != "encoder":
         problem = f"model={model} has no encoder layers to compute twice"
         yield Mistake(CHECKPOINTING, problem, f"{CHECKPOINTING}=false", True)
+
+
+def _compiled(wanted: bool, model: str, model_kind: str, peft_kind: str, recomputed: bool) -> Found:
+    if not wanted:
+        return
+    if model_kind != "encoder":
+        yield Mistake(COMPILE, f"model={model} has no encoder layers to compile", f"{COMPILE}=false", True)
+    elif peft_kind in ("qlora", "qdora"):
+        problem = f"peft={peft_kind} computes with its packed weights by kernels of their own"
+        yield Mistake(COMPILE, problem, f"{COMPILE}=false", True)
+    elif recomputed:
+        problem = f"layers that are compiled decide themselves what to keep; {CHECKPOINTING} would be in their way"
+        yield Mistake(COMPILE, problem, f"{COMPILE}=false, or {CHECKPOINTING}=false", True)
 
 
 def _there(layers: Sequence[int] | None, pretrained: bool, architecture: Mapping[str, Any] | None) -> Found:
@@ -55,6 +69,7 @@ def _training(layers: Sequence[int] | None, num_frozen: int, schedule: Mapping[A
 RULES: tuple[Rule, ...] = (
     (("peft.kind", "model.name", "model.kind"), _adaptable),
     ((CHECKPOINTING, "model.name", "model.kind"), _recomputed),
+    ((COMPILE, "model.name", "model.kind", "peft.kind", CHECKPOINTING), _compiled),
     ((LAYERS, "model.pretrained", "model.architecture"), _there),
     ((LAYERS, FREEZE, "callbacks.unfreeze.schedule"), _training),
 )

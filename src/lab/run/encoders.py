@@ -1,4 +1,4 @@
-"""The encoder of any task over texts, as the config asks for it: weights, adapters, gradient checkpointing."""
+"""The encoder of any task over texts, as asked: weights, adapters, gradient checkpointing, compilation."""
 
 from lab.batches import Tokenizer
 from lab.errors import Mistake, RequestError
@@ -19,4 +19,7 @@ def text_encoder(config: Config, tokenizer: Tokenizer, folder: RunFolder, fresh:
         problem = f"transformers has none for the layers of {config.model.name}"
         key = "trainer.gradient_checkpointing"
         raise RequestError(Mistake(key, problem, f"{key}=false", True))
+    if config.trainer.compile:
+        for layer in encoder.layers:  # alike, so that one compilation serves them all; batches differ in length
+            layer.compile(dynamic=True)
     return encoder

@@ -43,6 +43,7 @@ class Trainer(Node):
     gradient_clip: PositiveFloat | None
     threads: PositiveInt | None
     gradient_checkpointing: bool
+    compile: bool
 
 
 class Cache(Node):
