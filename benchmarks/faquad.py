@@ -32,7 +32,8 @@ METHODS = {
 SHARED = [
     "data=squad", "data.language=pt", "model=minilm", "model.attention_dropout=0", "trainer.max_epochs=5",
     "scheduler.warmup_ratio=0.1", "loss.label_smoothing=0", "data.batch_size=8", "data.max_length=512",
-    "data.max_answer=60", "logger=csv", "callbacks.curves.png=false", "callbacks.overfit.gap=null",
+    "data.max_answer=60", "trainer.precision=bf16", "logger=csv", "callbacks.curves.png=false",
+    "callbacks.overfit.gap=null",
 ]  # fmt: skip
 QUICK = ["model.pretrained=false", "model.architecture.hidden_size=32", "model.architecture.intermediate_size=64",
          "model.architecture.num_attention_heads=4", "model.architecture.num_hidden_layers=2",

@@ -3,7 +3,7 @@
     python benchmarks/speed_peers.py [--models minilm base] [--repeats 3] [--quick]
 
 Full fine-tuning on the embedded maintenance reports (4 to 60 words) in bf16: samples per second of training alone, the
-first epoch left out; macro-F1 of the heads on the test rows, mean of the turns (each turn has its own seed); peak RSS.
+first epoch left out; macro-F1 of the heads on 2,000 test rows, mean of the turns (a seed each); peak RSS.
 `base` has BETO's architecture and random weights, so its scores say nothing.
 """
 
@@ -16,11 +16,13 @@ import measuring
 
 SHARED = ["data.leaks.action=warn", "trainer.precision=bf16", "objective.metric=val/f1_macro"]
 MODELS = {
-    "minilm": ["model=minilm", "data.num_rows=1200", "data.batch_size=32", "trainer.max_epochs=3"],
+    "minilm": ["model=minilm", "data.num_rows=6000", "data.rows.train=960", "data.rows.val=120", "data.rows.test=2000",
+               "data.split.test=0.4", "data.batch_size=32", "trainer.max_epochs=3"],
     "base": ["model=beto", "model.pretrained=false", "data.num_rows=250", "data.split.val=0.2", "data.split.test=0.2",
              "data.batch_size=16", "trainer.max_epochs=3"],
     "quick": ["model=tiny", "data.num_rows=200", "data.batch_size=32", "trainer.max_epochs=2"],
 }  # fmt: skip
+RANDOM = "base"
 TARGETS = {"trainer": 1.0, "loop": 0.97}
 F1_BELOW = 0.01
 
@@ -55,9 +57,10 @@ def main() -> None:
         for kind, target in TARGETS.items():
             ratio = measuring.faster(rows, "lab", kind, "samples_per_s").median
             verdicts.append(measuring.verdict(f"{name}: speed against the {kind}", ratio, target))
-        ours, theirs = measuring.mean_f1(rows["lab"]), measuring.mean_f1(rows["trainer"])
-        lead = sum(ours.values()) / len(ours) - sum(theirs.values()) / len(theirs)
-        verdicts.append(measuring.verdict(f"{name}: mean macro-F1 less the trainer's", lead, -F1_BELOW))
+        if name != RANDOM:
+            ours, theirs = measuring.mean_f1(rows["lab"]), measuring.mean_f1(rows["trainer"])
+            lead = sum(ours.values()) / len(ours) - sum(theirs.values()) / len(theirs)
+            verdicts.append(measuring.verdict(f"{name}: mean macro-F1 less the trainer's", lead, -F1_BELOW))
     measuring.table(("run", "samples/s", "lab is faster", "wall s", "RSS GiB", "macro-F1 of the heads"), lines)
     print("\n".join(verdicts))
     measuring.write("speed_peers", asked, where, {"runs": found, "verdicts": verdicts})

@@ -28,6 +28,7 @@ POLICIES = {
     "median_stopping": "{type: median_stopping, delay_evaluation: 2}",
     "truncation_selection": "{type: truncation_selection, truncation_percentage: 30, delay_evaluation: 2}",
     "asha": "{type: asha, min_resource: 1, reduction_factor: 3}",
+    "hyperband": "{type: hyperband, min_resource: 1, max_resource: 10, reduction_factor: 3}",
 }
 SPACE = (
     "optimizer.lr=tag(log,interval(1e-5,1.0))",
