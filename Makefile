@@ -8,7 +8,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-BENCHMARKS := startup threads page_faults speed_steps speed_peers speed_frozen speed_recipe techniques speed_sweep speed_memory timer_frozen peft_memory peft_speed
+BENCHMARKS := startup threads page_faults speed_steps speed_peers speed_frozen speed_recipe techniques speed_sweep speed_memory speed_compile timer_frozen peft_memory peft_speed
 
 .PHONY: train check check-slow check-faults bench bench-sweep
 

@@ -89,6 +89,7 @@ def lab(overrides: Sequence[str], cache: Path, entry: Sequence[str] = LAB) -> Ro
         "samples_per_s": harmonic_mean(rates[1:] or rates),
         "padding_share": record["throughput"]["padding_share"],
         "epochs": len(history),
+        "train_rows": record["data"]["rows"]["train"],
         "cache": record.get("cache"),
         "parameters": record["parameters"],
         "f1_macro": {head: test[f"{head}/f1_macro"] for head in heads} or {"": test["f1_macro"]},

@@ -42,11 +42,15 @@ def test_elsewhere_they_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found == {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
-def test_the_least_of_a_few_looks_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file, lines = tmp_path / "loadavg", iter(["0.10 0.20 0.30 2/400 99", "0.10 0.20 0.30 5/400 99"])
+def test_the_least_of_a_few_looks_counts_without_our_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, lines = tmp_path / "loadavg", iter(["0.10 0.20 0.30 3/400 99", "0.10 0.20 0.30 5/400 99"])
     file.write_text("0.10 0.20 0.30 4/400 99\n")
+    for number, state in ((1, "R"), (2, "S"), (3, "R")):
+        stat = tmp_path / "self" / "task" / str(number) / "stat"
+        stat.parent.mkdir(parents=True)
+        stat.write_text(f"{number} (python (of R)) {state} 1 2 3")
     monkeypatch.setattr(threads.time, "sleep", lambda _seconds: file.write_text(next(lines)))
-    assert threads.others_running(file) == 1
+    assert threads.others_running(tmp_path) == 1
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")

@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from collections.abc import MutableMapping
+from contextlib import suppress
 from pathlib import Path
 
 SPINS = "2000"
@@ -34,11 +35,21 @@ def quiet(others: int, own: int, cpus: int) -> bool:
     return others + own <= cpus
 
 
-def others_running(loadavg: Path = Path("/proc/loadavg")) -> int:
-    """Processes and threads of the machine that are running now, but for this one: the least of a few looks."""
+def others_running(proc: Path = Path("/proc")) -> int:
+    """Threads of other processes that are running now: the least of a few looks."""
     counts = []
     for look in range(LOOKS):
         if look:
             time.sleep(APART_S)
-        counts.append(int(loadavg.read_text(encoding="ascii").split()[3].partition("/")[0]) - 1)
+        everywhere = int((proc / "loadavg").read_text(encoding="ascii").split()[3].partition("/")[0])
+        counts.append(everywhere - _own_running(proc / "self" / "task"))
     return max(0, min(counts))
+
+
+def _own_running(tasks: Path) -> int:
+    """This process's threads that run now, as those of numpy do for a moment after its import."""
+    found = 0
+    for stat in tasks.glob("*/stat"):
+        with suppress(OSError):  # a thread that has ended meanwhile
+            found += stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0] == "R"
+    return found
