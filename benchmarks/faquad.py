@@ -4,7 +4,7 @@
 
 DIR holds dataset.json and dev_ids.json (63 ids: the test questions, answered once by each run's best epoch; validation
 is drawn from the other 837 by document). Every run is train.py in a process of its own. Runs add to
-benchmarks/results/faquad.json, so methods can be measured one by one; the table is of all there are.
+benchmarks/results/faquad.json, so methods can be measured one by one; the table is of all that were asked for the same.
 A method holds where its mean F1 over the seeds is 5 points, and two standard deviations, above the better baseline.
 """
 
@@ -23,7 +23,7 @@ from table import RESULTS, finish
 
 ROOT = Path(__file__).resolve().parents[1]
 METHODS = {
-    "full": ["peft=none", "optimizer.lr=4e-4", "optimizer.head_lr=1e-3"],
+    "full": ["peft=none", "optimizer.lr=4e-4"],
     "lora": ["peft=lora", "optimizer.lr=2e-3"],
     "dora": ["peft=dora", "optimizer.lr=2e-3"],
     "qlora": ["peft=qlora", "optimizer.lr=2e-3"],
@@ -31,7 +31,8 @@ METHODS = {
 }
 SHARED = [
     "data=squad", "data.language=pt", "model=minilm", "model.attention_dropout=0", "trainer.max_epochs=5",
-    "scheduler.warmup_ratio=0.1", "loss.label_smoothing=0", "data.batch_size=8", "data.max_length=512",
+    "scheduler.warmup_ratio=0.1", "optimizer.head_lr=1e-3", "loss.label_smoothing=0", "data.batch_size=8",
+    "data.max_length=512",
     "data.max_answer=60", "trainer.precision=bf16", "logger=csv", "callbacks.curves.png=false",
     "callbacks.overfit.gap=null",
 ]  # fmt: skip
@@ -41,12 +42,12 @@ QUICK = ["model.pretrained=false", "model.architecture.hidden_size=32", "model.a
 MARGIN = 0.05
 
 
-def one_run(faquad: Path, method: str, seed: int, overrides: list[str]) -> dict[str, Any]:
-    """What the record of a run says."""
+def one_run(faquad: Path, method: str, seed: int, asked: list[str]) -> dict[str, Any]:
+    """What the record of a run says, and the settings that it was asked with."""
     with tempfile.TemporaryDirectory() as temporary:
         run = RunFolder(Path(temporary) / "run")
         data = [f"data.path={faquad / 'dataset.json'}", f"data.test_ids={faquad / 'dev_ids.json'}"]
-        words = _last_wins([*SHARED, *data, *METHODS[method], f"seed={seed}", f"hydra.run.dir={run.path}", *overrides])
+        words = [*asked, *data, f"seed={seed}", f"hydra.run.dir={run.path}"]
         done = subprocess.run(
             [sys.executable, str(ROOT / "train.py"), *words], cwd=ROOT, capture_output=True, text=True, check=False,
             env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
@@ -59,8 +60,16 @@ def one_run(faquad: Path, method: str, seed: int, overrides: list[str]) -> dict[
         "method": method, "seed": seed, "test": record["metrics"]["test"], "baselines": record["baselines"],
         "val_f1": history, "epoch": record["objective"]["epoch"] + 1, "wall_s": record["timing_s"]["total"],
         "peak_rss_gib": record["memory"]["peak_rss_gib"], "parameters": record["parameters"],
-        "rows": record["data"]["rows"], "overrides": overrides,
+        "rows": record["data"]["rows"], "asked": asked,
     }  # fmt: skip
+
+
+def comparable(file: Path | None, settings: dict[str, list[str]]) -> list[dict[str, Any]]:
+    """Runs that were measured before and asked for exactly what is asked now; others are not to stand beside them."""
+    if file is None or not file.exists():
+        return []
+    runs = json.loads(file.read_text(encoding="utf-8"))["runs"]
+    return [run for run in runs if run.get("asked") == settings.get(run["method"])]
 
 
 def verdicts(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -75,14 +84,15 @@ def verdicts(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
         found.append({
             "method": method, "seeds": len(same), "f1": mean(scores), "f1_sd": spread,
             "em": mean(run["test"]["em"] for run in same), "val_f1": mean(max(run["val_f1"]) for run in same),
-            "baseline_f1": bar, "lead": lead, "holds": lead >= MARGIN and lead >= 2 * spread,
+            "baseline_f1": bar, "lead": lead,
+            "holds": len(same) > 1 and lead >= MARGIN and lead >= 2 * spread,
             "wall_s": mean(run["wall_s"] for run in same), "peak_rss_gib": max(run["peak_rss_gib"] for run in same),
             "trainable": same[0]["parameters"]["trainable"],
         })  # fmt: skip
     return found
 
 
-def show(runs: list[dict[str, Any]], asked: argparse.Namespace, file: Path) -> None:
+def show(runs: list[dict[str, Any]], asked: argparse.Namespace, file: Path | None) -> None:
     """The table, and the JSON beside it."""
     means = verdicts(runs)
     head = ("answers of", "seeds", "F1", "sd", "EM", "val F1", "lead", "goal", "seconds", "RSS GiB", "trainable")
@@ -113,12 +123,15 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("overrides", nargs="*")
     asked = parser.parse_intermixed_args()
-    file = asked.results / "faquad.json"
-    before = json.loads(file.read_text(encoding="utf-8")) if file.exists() and not asked.quick else {"runs": []}
-    runs: list[dict[str, Any]] = before["runs"]
+    settings = {
+        method: _last_wins([*SHARED, *METHODS[method], *asked.overrides, *(QUICK if asked.quick else [])])
+        for method in METHODS
+    }
+    file = None if asked.quick and asked.results == RESULTS else asked.results / "faquad.json"
+    runs = comparable(file, settings)
     for seed in asked.seeds:
         for method in asked.method:
-            run = one_run(asked.faquad, method, seed, [*asked.overrides, *(QUICK if asked.quick else [])])
+            run = one_run(asked.faquad, method, seed, settings[method])
             runs = [one for one in runs if (one["method"], one["seed"]) != (method, seed)] + [run]
             print(f"  {method}, seed {seed}: F1 {run['test']['f1']:.3f}, {run['wall_s']:.0f} s", file=sys.stderr)
             show(sorted(runs, key=lambda one: (list(METHODS).index(one["method"]), one["seed"])), asked, file)

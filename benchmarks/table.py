@@ -30,14 +30,18 @@ def shown(one: Mapping[str, float], digits: int = 2) -> str:
     return f"{one['median']:.{digits}f} ({one['min']:.{digits}f}-{one['max']:.{digits}f})"
 
 
-def finish(name: str, head: Sequence[str], rows: Sequence[Sequence[str]], told: Mapping[str, Any], file: Path) -> None:
-    """Print the table under a line about the machine, and write `told` with it to `file`."""
+def finish(
+    name: str, head: Sequence[str], rows: Sequence[Sequence[str]], told: Mapping[str, Any], file: Path | None
+) -> None:
+    """Print the table under a line about the machine, and write `told` with it to `file`, if any."""
     here = machine()
     print(f"{name}: {here['cores']} cores, {here['model']}, Python {here['python']}")
     widths = [max(len(row[place]) for row in [head, *rows]) for place in range(len(head))]
     for row in [head, *rows]:
         first, rest = row[0].ljust(widths[0]), [cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True)]
         print("  ".join([first, *rest]))
+    if file is None:
+        return
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps({"machine": here, **told}, indent=2) + "\n", encoding="utf-8")
 

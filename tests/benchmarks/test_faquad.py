@@ -39,6 +39,20 @@ def test_the_goal_is_five_points_and_two_deviations(scores: tuple[float, ...], h
     assert found["val_f1"] == 0.5
 
 
+def test_one_seed_alone_meets_nothing() -> None:
+    (found,) = faquad.verdicts([run("lora", 1, 0.9)])
+    assert found["holds"] is False
+
+
+def test_only_runs_that_asked_for_the_same_stand_beside_each_other(tmp_path: Path) -> None:
+    file = tmp_path / "faquad.json"
+    kept = {"method": "lora", "seed": 1, "asked": ["peft=lora", "optimizer.lr=2e-3"]}
+    others = [kept | {"seed": 2, "asked": ["peft=lora", "optimizer.lr=1e-3"]}, {"method": "full", "seed": 1}]
+    file.write_text(json.dumps({"runs": [kept, *others]}), encoding="utf-8")
+    assert faquad.comparable(file, {"lora": ["peft=lora", "optimizer.lr=2e-3"], "full": ["peft=none"]}) == [kept]
+    assert faquad.comparable(None, {}) == faquad.comparable(tmp_path / "none.json", {}) == []
+
+
 @pytest.mark.slow
 def test_it_runs_and_adds_to_what_is_there(tmp_path: Path) -> None:
     pytest.importorskip("peft")

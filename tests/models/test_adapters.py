@@ -1,5 +1,6 @@
 """Adapters beside every family: where they stand, what trains, what a checkpoint holds, and refusals."""
 
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from torch import nn
 pytest.importorskip("peft")
 pytest.importorskip("bitsandbytes")
 
+from peft.tuners.lora.dora import DoraLinearLayer
 from transformers import AutoModel, BertConfig
 
 from lab.callbacks.freeze import apply, trainable
@@ -104,6 +106,47 @@ def test_rebuilt_with_its_checkpoint_it_is_the_same(kind: str, built: Any, batch
     ids, mask = batch(tokenizer.encode(TEXTS, 64), tokenizer.pad_id)
     with torch.no_grad():
         assert torch.equal(again.eval()(ids, mask), encoder.eval()(ids, mask))
+
+
+class Saved:
+    """A tensor that autograd keeps, as long as it does."""
+
+    def __init__(self, tensor: torch.Tensor) -> None:
+        self.tensor = tensor
+
+
+def test_qdora_keeps_no_whole_weights_for_the_backward_pass(built: Any, batch: Any) -> None:
+    _, tokenizer, encoder = built("bert", method("qdora", targets="all"))
+    ids, mask = batch(tokenizer.encode(TEXTS, 64), tokenizer.pad_id)
+    modules = [module for _, module in adapted(encoder.transformer)]
+    layers = [module.lora_magnitude_vector["default"] for module in modules]
+    whole = {(module.out_features, module.in_features) for module in modules}
+    found = []
+    for kind in (type(layers[0]), DoraLinearLayer):  # ours, then PEFT's own
+        for layer in layers:
+            layer.__class__ = kind
+        kept: list[weakref.ref[Saved]] = []
+
+        def keep(tensor: torch.Tensor, kept: list[weakref.ref[Saved]] = kept) -> Saved:
+            saved = Saved(tensor)
+            kept.append(weakref.ref(saved))
+            return saved
+
+        torch.manual_seed(5)
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda saved: saved.tensor):
+            output = encoder.train()(ids, mask)
+        shapes = [tuple(saved.tensor.shape) for saved in (one() for one in kept) if saved is not None]
+        copies = [shape for shape in shapes if shape in whole or shape[::-1] in whole]
+        output.square().sum().backward()
+        gradients = [parameter.grad.clone() for parameter in encoder.parameters() if parameter.grad is not None]
+        found.append((output.detach(), gradients, copies))
+        encoder.zero_grad()
+    (ours, own_gradients, none), (theirs, their_gradients, copies) = found
+    assert copies
+    assert not none
+    torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+    for one, other in zip(own_gradients, their_gradients, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
 
 
 def test_a_checkpoint_that_lacks_an_adapter_is_refused(built: Any) -> None:

@@ -45,6 +45,12 @@ class AdaptedTransformer(TransformerEncoder):
                 quantise(layer)
             transformer.is_loaded_in_4bit = True  # how PEFT is told
         _inject(transformer, names, peft)
+        if peft.quantised and peft.dora:
+            from lab.models.quantised import PackedDora
+
+            for _, module in adapted(transformer):
+                for layer in module.lora_magnitude_vector.values():
+                    layer.__class__ = PackedDora
         self.register_state_dict_post_hook(_without_base)  # type: ignore[no-untyped-call]
         self.register_load_state_dict_post_hook(_base_stays)  # type: ignore[no-untyped-call]
 

@@ -72,7 +72,8 @@ def _described(tokenizer: Path) -> dict[str, Any]:
     """What transformers asks of a tokenizer beside its tokenizer.json: which tokens are special."""
     core = tokenizers.Tokenizer.from_file(str(tokenizer / CORE))
     known = json.loads((tokenizer / TOKENIZER_FILE).read_text(encoding="utf-8"))
-    first, *_, last = core.encode("").tokens
+    around = core.encode("").tokens
+    bounds = {"cls_token": around[0], "sep_token": around[-1]} if len(around) > 1 else {}
     vocabulary = core.get_vocab(with_added_tokens=True)
     others = {"unk_token": ("[UNK]", "<unk>"), "mask_token": ("[MASK]", "<mask>")}
     found = {name: next((one for one in names if one in vocabulary), None) for name, names in others.items()}
@@ -80,8 +81,7 @@ def _described(tokenizer: Path) -> dict[str, Any]:
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_max_length": known["longest"],
         "pad_token": core.id_to_token(known["pad_id"]),
-        "cls_token": first,
-        "sep_token": last,
+        **bounds,
         **{name: token for name, token in found.items() if token is not None},
     }
 

@@ -5,11 +5,12 @@ only for as long; nothing ever dequantises the whole model. Embeddings, norms, b
 Memory: .52 bytes a weight instead of 4. Time: each product first unpacks its matrix, forward and backward.
 """
 
-from typing import cast
+from typing import Any, cast
 
 import bitsandbytes
 import torch
 from bitsandbytes.nn import Linear4bit
+from peft.tuners.lora.dora import DoraLinearLayer
 from torch import Tensor, nn
 
 BLOCK = 64
@@ -45,6 +46,17 @@ class QuantisedLinear(Linear4bit):  # type: ignore[misc]  # the library is not t
         bias = None if self.bias is None else self.bias.to(dtype)
         state = self.weight.quant_state
         return cast(Tensor, bitsandbytes.matmul_4bit(x.to(dtype), self.weight, quant_state=state, bias=bias))
+
+
+class PackedDora(DoraLinearLayer):  # type: ignore[misc]
+    """DoRA beside a packed matrix. With dropout in front of an adapter, PEFT's own multiplies by a dequantised copy,
+    which autograd keeps for the backward pass: copies of all adapted matrices at once."""
+
+    def forward(self, x: Tensor, *, base_layer: nn.Module, base_result: Tensor | None = None, **rest: Any) -> Tensor:
+        """What is to be added to the base's output (..., E) for x (..., D)."""
+        if base_result is None:
+            base_result = base_layer(x)  # its bias is taken off again
+        return cast(Tensor, super().forward(x, base_layer=base_layer, base_result=base_result, **rest))
 
 
 def quantise(layers: nn.Module) -> None:

@@ -3,6 +3,7 @@
 import logging
 from pathlib import Path
 
+from lab.errors import RunError
 from lab.models.base import TextTask
 from lab.record import RunFolder
 from lab.run.material import Material
@@ -13,7 +14,10 @@ FOLDER = "merged"
 
 
 def merge(config: Config, material: Material, run: RunFolder) -> Path | None:
-    """Where the model, as it now stands in `material`, was written; None where that was not asked for."""
+    """Where the model, as it now stands in `material`, was written; None where that was not asked for.
+
+    Raises RunError where the folder cannot be written, as on a full disk.
+    """
     if not isinstance(config.peft, Adapters) or not config.peft.merge:
         return None
     from lab.models.adapters import AdaptedTransformer
@@ -29,6 +33,12 @@ def merge(config: Config, material: Material, run: RunFolder) -> Path | None:
         if not name.startswith("encoder.")
     }
     place = run.path / FOLDER
-    write_merged(place, encoder, run.tokenizer, heads)
+    try:
+        write_merged(place, encoder, run.tokenizer, heads)
+    except OSError as error:
+        again = f"test={run.path} peft.merge=true"
+        raise RunError(
+            f"{place} could not be written: {error}; the run itself is whole, to merge it: {again}"
+        ) from error
     log.info("encoder and adapters as one: %s", place)
     return place

@@ -57,10 +57,10 @@ def train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | No
             _fit(trainer, material, run, resumed=config.resume is not None)
         with clock.part("test"):
             result = test(trainer, material, run)
-        merge(config, material, run)
         ending = _conclude(run, config, material, chosen, result, clock)
     # The run is over and recorded; what follows only tells others, and cannot make it any less complete.
     _tell(run, result, ending, loggers)
+    merge(config, material, run)
     return ending.value
 
 
