@@ -1,6 +1,6 @@
 """Training speed against transformers' Trainer and a hand-written loop: same model, rows, batch, epochs, precision.
 
-    python benchmarks/speed_peers.py [--models minilm base] [--repeats 3] [--quick]
+    python benchmarks/speed_peers.py [--models minilm base] [--repeats 2] [--quick]
 
 Full fine-tuning on the embedded maintenance reports (4 to 60 words) in bf16: samples per second of training alone, the
 first epoch left out; macro-F1 of the heads on 2,000 test rows, mean of the turns (a seed each); peak RSS.
@@ -36,7 +36,7 @@ def contestants(overrides: list[str], cache: Path) -> dict[str, Callable[[int], 
 
 
 def main() -> None:
-    parser = measuring.parser(__doc__, repeats=3)
+    parser = measuring.parser(__doc__, repeats=2)
     parser.add_argument("--models", nargs="+", choices=tuple(MODELS), default=["minilm", "base"])
     parser.add_argument("overrides", nargs="*")
     asked, where = measuring.arguments(parser), measuring.machine()

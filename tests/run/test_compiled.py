@@ -1,0 +1,55 @@
+"""`trainer.compile`: compiled layers compute what plain ones do, and a run with them is one like any other."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+
+from lab.config import check
+from lab.record import RunFolder
+from lab.run import encoders
+
+CONF = Path(__file__).parents[2] / "conf"
+SMALL = ["model.architecture.hidden_size=32", "model.architecture.intermediate_size=64",
+         "model.architecture.num_hidden_layers=2", "model.vocabulary_size=400"]  # fmt: skip
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(shutil.which("g++") is None, reason="no C++ compiler")]
+
+
+class Words:
+    """As much of a tokenizer as an encoder built from scratch asks for."""
+
+    vocabulary_size, pad_id = 400, 0
+
+
+def test_compiled_layers_compute_the_same(tmp_path: Path) -> None:
+    found = []
+    for switch in ("false", "true"):
+        with initialize_config_dir(str(CONF)):
+            config = check(compose("config", [*SMALL, f"trainer.compile={switch}"]))
+        torch.manual_seed(0)
+        encoder = encoders.text_encoder(config, Words(), RunFolder(tmp_path), fresh=True).eval()  # type: ignore[arg-type]
+        outputs = []
+        for length in (7, 12, 9):  # batches differ in length
+            ids = torch.randint(5, 400, (3, length), generator=torch.Generator().manual_seed(length))
+            encoder.zero_grad()
+            vectors = encoder(ids, torch.ones_like(ids, dtype=torch.bool))
+            vectors.square().sum().backward()
+            outputs += [vectors.detach(), encoder.layers[0].attention.self.query.weight.grad.clone()]
+        found.append((outputs, list(encoder.state_dict())))
+    (plain, names), (compiled, compiled_names) = found
+    assert names == compiled_names, "checkpoints fit either way"
+    for one, other in zip(plain, compiled, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_a_compiled_run_learns_and_repeats(warm: Any, tmp_path: Path) -> None:
+    settings = [*SMALL, "data.num_rows=200", "trainer.max_epochs=2", "logger=csv", "callbacks.curves.png=false",
+                "trainer.compile=true", "trainer.threads=2"]  # fmt: skip
+    for name in ("one", "other"):
+        assert warm.run(tmp_path / name, settings) == 0
+    one, other = (RunFolder(tmp_path / name) for name in ("one", "other"))
+    assert one.read()["metrics"]["test"] == other.read()["metrics"]["test"]
+    assert one.history()[-1]["train/loss"] < one.history()[0]["train/loss"]
