@@ -1,6 +1,6 @@
 """How torch's threads should wait for each other: asleep or spinning, on a quiet machine and beside busy processes.
 
-    python benchmarks/threads.py [--rows 480] [--epochs 3] [--spins 2000 30000] [--repeats 1] [--quick]
+    python benchmarks/threads.py [--rows 240] [--epochs 2] [--spins 2000 30000] [--repeats 1] [--quick]
 
 One run of train.py (MiniLM, bf16, all layers) under each way: `asleep` is OMP_WAIT_POLICY=PASSIVE, a number libgomp's
 GOMP_SPINCOUNT (turns of a loop before a thread goes to sleep), 300000 what libgomp does unasked. Ratios are samples per
@@ -50,8 +50,8 @@ def run(way: str, num_busy: int, overrides: list[str], cache: Path, turn: int) -
 
 def main() -> None:
     parser = measuring.parser(__doc__, repeats=1)
-    parser.add_argument("--rows", type=int, default=480, help="training rows")
-    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--rows", type=int, default=240, help="training rows")
+    parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--spins", type=int, nargs="+", default=[2000, 30_000])
     asked, where = measuring.arguments(parser), measuring.machine()
     num_rows, epochs = (32, 1) if asked.quick else (asked.rows, asked.epochs)

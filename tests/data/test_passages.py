@@ -3,20 +3,24 @@
 import itertools
 import os
 import pickle
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import tokenizers
 import yaml
+from tokenizers import models, pre_tokenizers, processors
 
-from lab.data.passages import Windows, refuse_long_questions, span, windows
+from lab.data.passages import Windows, bare, refuse_long_questions, span, windows
 from lab.data.qa_demo import generate
 from lab.data.questions import Asked
 from lab.data.reading import Answer, Gathered
 from lab.data.squad import read_squad
 from lab.errors import RequestError
+from lab.models.subwords import SubwordTokenizer
 from lab.models.tokenizers import build_tokenizer
 from lab.schema import Encoder
 
@@ -140,6 +144,104 @@ def test_questions_that_leave_no_room_are_named(tmp_path: Path) -> None:
     refuse_long_questions({"train": asked}, words, enough, 8)
     with pytest.raises(ValueError, match="a question leaves no more"):
         words.windows([asked.questions[1].text], [asked.contexts[0]], 48, 8)
+
+
+class Reads:
+    """A tokenizer of words that reads inputs of at most `longest` of them, two of which are special."""
+
+    def __init__(self, longest: int) -> None:
+        self.longest = longest
+
+    def room(self, questions: list[str], max_length: int) -> list[int]:
+        return [max_length - 2 - len(question.split()) for question in questions]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "stride", "longest", "remedy"),
+    [
+        ([30, 5], 16, 512, "data.max_length=64, or data.stride=8"),
+        ([30, 5], 16, 50, "data.max_length=50, or data.stride=8"),
+        ([30, 5], 16, 48, "data.stride=8"),
+        ([46, 5], 0, 49, "data.max_length=49"),
+        ([60, 59, 5], 8, 48, "shorten these questions or take them out: q0, q1"),
+        ([60, 50, 45, 5], 8, 60, "data.max_length=60, and shorten these questions or take them out: q0, q1"),
+    ],
+)
+def test_no_remedy_for_long_questions_fails(lengths: list[int], stride: int, longest: int, remedy: str) -> None:
+    gathered = Gathered()
+    context = gathered.context("la bomba vibra " * 40, "t")
+    for number, length in enumerate(lengths):
+        gathered.ask(f"q{number}", "qué " * length, context, [("bomba", 3)])
+    asked, words = asked_of(gathered.reading()), Reads(longest)
+    with pytest.raises(RequestError) as caught:
+        refuse_long_questions({"train": asked}, words, 48, stride)  # type: ignore[arg-type]
+    assert caught.value.mistakes[0].remedy == remedy
+    steps = re.findall(r"data\.(\w+)=(\d+)(, or )?", remedy) or [("max_length", "48", "")]
+    out = remedy.partition("out: ")[2].split(", ")
+    left = Asked(asked.contexts, tuple(question for question in asked.questions if question.id not in out))
+    for name, value, _ in steps:
+        settings = {"max_length": 48, "stride": stride} | {name: int(value)}
+        assert settings["max_length"] <= longest
+        refuse_long_questions({"train": left}, words, **settings)  # type: ignore[arg-type]
+
+
+def test_a_question_whose_answer_stands_nowhere_has_windows_that_hold_none(tmp_path: Path) -> None:
+    gathered = Gathered()
+    context = gathered.context("la bomba vibra " * 40, "t")
+    gathered.ask("a", "¿qué?", context, [("motor", 3)])
+    gathered.ask("b", "¿qué?", context, [])
+    asked = asked_of(gathered.reading())
+    found = windows(asked, tokenizer("tiny", list(asked.contexts)), 48, 8, tmp_path, "lost")
+    assert set(found.question_of.tolist()) == {0, 1}
+    assert not found.spans.any()
+
+
+def spaced(kind: str, text: str) -> SubwordTokenizer:
+    """A tokenizer whose words begin with the space before them, as SentencePiece's and GPT-2's do."""
+    core = tokenizers.Tokenizer(models.WordLevel({}, unk_token="<unk>"))
+    core.pre_tokenizer = (
+        pre_tokenizers.Metaspace() if kind == "metaspace" else pre_tokenizers.ByteLevel(trim_offsets=False)
+    )
+    known = dict.fromkeys(piece for piece, _ in core.pre_tokenizer.pre_tokenize_str(text))
+    core.model = models.WordLevel({name: n for n, name in enumerate(["<unk>", "<pad>", *known])}, unk_token="<unk>")
+    core.post_processor = processors.TemplateProcessing(
+        single="<pad> $A <pad>", pair="<pad> $A <pad> $B:1 <pad>:1", special_tokens=[("<pad>", 1)]
+    )
+    return SubwordTokenizer(core, 1, 512)
+
+
+@pytest.mark.parametrize("kind", ["metaspace", "bytes"])
+def test_no_answer_begins_or_ends_with_white_space(kind: str, tmp_path: Path) -> None:
+    text = "La bomba  P-101\n\n vibra desde el   martes. "
+    core = spaced(kind, text)
+    (pieces,) = core.windows(["¿Qué?"], [text], 64, 0)
+    assert any(text[start] == " " for start, end in pieces[0].places if start >= 0), "or there is nothing to test"
+    gathered = Gathered()
+    context = gathered.context(text, "t")
+    for name, answer in {"a": "bomba", "b": "martes", "c": "vibra desde"}.items():
+        gathered.ask(name, "¿Qué?", context, [(answer, text.index(answer))])
+    asked = asked_of(gathered.reading())
+    found = windows(asked, core, 64, 0, tmp_path, kind)
+    for window in range(len(found)):
+        for _, _, start, end in found[window][found[window][:, 2] >= 0]:
+            assert text[start:end] == text[start:end].strip() != ""
+        accepted = asked.questions[found.question_of[window]].accepted[0]
+        assert text_of(found, asked, window).startswith(accepted)
+
+
+@pytest.mark.parametrize(
+    ("text", "places", "expected"),
+    [
+        ("la bomba", [(-1, -1), (0, 2), (2, 8)], [(-1, -1), (0, 2), (3, 8)]),
+        ("la\n\n\t bomba", [(0, 3), (3, 6), (5, 11)], [(0, 2), (-1, -1), (6, 11)]),
+        ("la\u3000\u00a0b\U0001f600", [(2, 5), (5, 6), (5, 6)], [(4, 5), (5, 6), (5, 6)]),
+        (" a ", [(0, 0), (0, 3), (2, 3), (3, 3)], [(-1, -1), (1, 2), (-1, -1), (-1, -1)]),
+    ],
+)
+def test_places_are_bare_of_white_space(
+    text: str, places: list[tuple[int, int]], expected: list[tuple[int, int]]
+) -> None:
+    assert [tuple(place) for place in bare(np.array(places), text).tolist()] == expected
 
 
 @pytest.mark.skipif(FAQUAD is None, reason="LAB_FAQUAD names no folder with dataset.json and dev_ids.json")

@@ -96,9 +96,78 @@ def test_answers_that_stand_nowhere_are_dropped_up_to_a_share(data_request: Requ
     assert corpus.facts["answers_dropped"] == corpus.facts["answers_repaired"] == 1
     assert corpus.facts["dropped"] == [{"question": "0", "text": "motor"}]
     assert corpus.facts["questions_lost"] == ["0"]
+    assert corpus.facts["unplaced"] == {"train": 0, "val": 0, "test": 0}
+    assert "0" not in {question.id for asked in corpus.splits.values() for question in asked.questions}
     assert any("'motor' stands nowhere" in note for note in corpus.notes)
+    assert "1 questions lost all their answers and are not trained on: 0" in corpus.notes
     found = mistakes(data_request("squad", path=str(path), dropped_share=0.0), tmp_path)
     assert "1 of 48 answers stand nowhere in their contexts: 'motor' (question 0)" in found[0].problem
+
+
+def misplaced(path: str, *ids: str, text: str = "motor") -> str:
+    """The file with one more accepted text, and for the questions named with that alone, which stands nowhere."""
+    content = json.loads(Path(path).read_text(encoding="utf-8"))
+    for question in (q for document in content["data"] for one in document["paragraphs"] for q in one["qas"]):
+        if question["id"] in ids:
+            question["answers"] = [{"text": text, "answer_start": 0}]
+    Path(path).write_text(json.dumps(content), encoding="utf-8")
+    return path
+
+
+def test_a_question_without_a_place_for_its_answer_is_graded_and_not_trained_on(
+    data_request: Request, tmp_path: Path
+) -> None:
+    (tmp_path / "ids.txt").write_text("0\n5\n47\n")
+    changes = {"test_ids": str(tmp_path / "ids.txt"), "dropped_share": 0.5, "no_answer": True}
+    plain = load_questions(data_request("squad", path=file(tmp_path, "a"), **changes), tmp_path)
+    trained, checked = (plain.splits[split].questions[0].id for split in ("train", "val"))
+    ids = ("5", trained, checked)
+    corpus = load_questions(data_request("squad", path=misplaced(file(tmp_path, "a"), *ids), **changes), tmp_path)
+    assert [question.id for question in corpus.splits["test"].questions] == ["0", "5", "47"]
+    assert corpus.splits["test"].references().answers[1] == ("motor",)
+    assert corpus.splits["test"].questions[1].answers == ()
+    assert corpus.splits["val"].questions[0].accepted == ("motor",)
+    assert {q.id for q in plain.splits["train"].questions} - {q.id for q in corpus.splits["train"].questions} == {
+        trained
+    }
+    assert corpus.facts["unanswered"] == {"train": 0, "val": 0, "test": 0}
+    assert corpus.facts["unplaced"] == {"train": 0, "val": 1, "test": 1}
+    assert corpus.facts["questions_lost"] == [trained]
+    assert "2 questions of val and test are graded on answers that stand nowhere in their contexts" in corpus.notes
+    both = load_questions(
+        data_request("squad", path=str(tmp_path / "a.json"), split={"train_on_val": True}, **changes), tmp_path
+    )
+    assert checked not in {question.id for question in both.splits["train"].questions}
+    assert checked in {question.id for question in both.splits["val"].questions}
+
+
+def test_files_a_split_keep_what_can_only_be_graded(data_request: Request, tmp_path: Path) -> None:
+    train, test = misplaced(file(tmp_path, "a"), "0"), misplaced(file(tmp_path, "b", 3, start=100), "100")
+    corpus = load_questions(data_request("squad", train=train, test=test, dropped_share=0.5), tmp_path)
+    assert len(corpus.splits["test"].questions) == 12
+    assert corpus.splits["test"].references().answers[0] == ("motor",)
+    assert len(corpus.splits["train"].questions) + len(corpus.splits["val"].questions) == 47
+
+
+def test_the_fingerprint_is_of_the_accepted_texts_too(data_request: Request, tmp_path: Path) -> None:
+    (tmp_path / "ids.txt").write_text("0\n")
+    found = [
+        load_questions(data_request("squad", path=misplaced(file(tmp_path, "a"), "0", text=text),
+                                    test_ids=str(tmp_path / "ids.txt")), tmp_path).fingerprint
+        for text in ("motor", "turbina", "motor")
+    ]  # fmt: skip
+    assert found[0] == found[2] != found[1]
+
+
+def test_blank_answers_are_none(data_request: Request, tmp_path: Path) -> None:
+    path = file(tmp_path, "a", 12, answers=[{"text": "", "answer_start": -1}])
+    train = file(tmp_path, "b", 12, start=100)
+    (found,) = mistakes(data_request("squad", train=train, test=path), tmp_path)
+    assert (found.key, found.remedy) == ("data.test", "data.no_answer=true")
+    assert found.problem.startswith("48 of 48 questions have no answer: 0, 1, 2")
+    corpus = load_questions(data_request("squad", train=train, test=path, no_answer=True), tmp_path)
+    assert corpus.facts["unanswered"]["test"] == 48  # type: ignore[index]
+    assert corpus.facts["answers_dropped"] == 0
 
 
 def test_questions_without_an_answer_must_be_asked_for(data_request: Request, tmp_path: Path) -> None:
@@ -120,19 +189,39 @@ def test_too_few_documents_to_draw_from(data_request: Request, tmp_path: Path) -
     assert "2 documents cannot fill train and test and val" in found[0].problem
 
 
-def test_a_folder_in_the_hubs_layout(data_request: Request, tmp_path: Path) -> None:
+def hub_folder(folder: Path, **changes: Any) -> Path:
+    """A data set of 20 rows a split in the hub's layout; changes: columns of the validation rows."""
     import datasets
 
-    def rows(split: str) -> list[dict[str, Any]]:
-        return [{"id": f"{split}{n}", "title": f"t{n}", "context": f"La bomba {n} vibra.", "question": "¿Qué vibra?",
-                 "answers": {"text": [f"bomba {n}"], "answer_start": [3]}} for n in range(20)]  # fmt: skip
-
-    folder = tmp_path / "questions"
     folder.mkdir()
     for split in ("train", "validation"):
-        datasets.Dataset.from_list(rows(split)).to_parquet(str(folder / f"{split}.parquet"))
+        rows = [{"id": f"{split}{n}", "title": f"t{n}", "context": f"La bomba {n} vibra.", "question": "¿Qué vibra?",
+                 "answers": {"text": [f"bomba {n}"], "answer_start": [3]}} for n in range(20)]  # fmt: skip
+        changed = [row | (changes if split == "validation" else {}) for row in rows]
+        datasets.Dataset.from_list(changed).to_parquet(str(folder / f"{split}.parquet"))
+    return folder
+
+
+def test_a_folder_in_the_hubs_layout(data_request: Request, tmp_path: Path) -> None:
+    folder = hub_folder(tmp_path / "questions")
     corpus = load_questions(data_request("squad", path=str(folder)), tmp_path / "cache")
     assert corpus.facts["rows"] == {"train": 18, "val": 2, "test": 20}
+
+
+def test_ids_of_a_data_set_without_files_are_refused(data_request: Request, tmp_path: Path) -> None:
+    (tmp_path / "ids.txt").write_text("train0\n")
+    for path in (hub_folder(tmp_path / "questions"), "some/name"):
+        data = data_request("squad", path=str(path), test_ids=str(tmp_path / "ids.txt"))
+        (found,) = mistakes(data, tmp_path / "cache")
+        assert (found.key, found.remedy) == ("data.test_ids", "data.test_ids=null, or data.path=FILE.json")
+        assert f"data.path={path} is none" in found.problem
+
+
+def test_rows_that_cannot_be_read_are_named_with_their_split(data_request: Request, tmp_path: Path) -> None:
+    folder = hub_folder(tmp_path / "questions", id="same")
+    found = mistakes(data_request("squad", path=str(folder)), tmp_path / "cache")
+    assert found[0].problem == "row[1].id is the same as row[0].id: 'same'"
+    assert {(mistake.key, mistake.value) for mistake in found} == {("data.path", f"{folder}[validation]")}
 
 
 def test_the_demo_needs_nothing(data_request: Request, tmp_path: Path) -> None:

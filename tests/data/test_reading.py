@@ -17,9 +17,8 @@ CONTEXT = "la bomba P-101 vibra; la bomba P-102 no"
         ("bomba", 999, Answer("bomba", 25), True),
         (" vibra", 14, Answer("vibra", 15), False),
         ("vibra; ", 0, Answer("vibra;", 15), True),
+        ("no  ", 37, Answer("no", 37), False),
         ("Bomba", 3, None, False),
-        ("", 3, None, False),
-        ("   ", 0, None, False),
     ],
 )
 def test_an_answer_goes_where_its_text_stands(text: str, start: int, found: Answer | None, moved: bool) -> None:
@@ -33,16 +32,42 @@ def test_of_two_places_as_near_the_first_is_taken() -> None:
     assert occurrences("aaa", "aa") == [0, 1]
 
 
-def test_what_is_dropped_and_lost_is_named() -> None:
+def test_what_stands_nowhere_is_named_and_stays_accepted() -> None:
     gathered = Gathered()
     context = gathered.context(CONTEXT, "turno")
-    gathered.ask("a", "¿qué vibra?", context, [("bomba P-101", 3), ("bomba P-101", 2), ("motor", 0)])
+    gathered.ask("a", "¿qué vibra?", context, [("motor ", 0), ("bomba P-101", 3), ("bomba P-101", 2), ("motor", 9)])
     gathered.ask("b", "¿y el motor?", context, [("motor", 0)])
     gathered.ask("c", "¿y la turbina?", context, [])
     reading = gathered.reading()
-    assert [question.id for question in reading.questions] == ["a", "c"]
-    assert reading.questions[0].answers == (Answer("bomba P-101", 3),)
+    assert [question.id for question in reading.questions] == ["a", "b", "c"]
+    assert [question.answers for question in reading.questions] == [(Answer("bomba P-101", 3),), (), ()]
+    assert [question.accepted for question in reading.questions] == [("bomba P-101", "motor"), ("motor",), ()]
+    assert [question.lost for question in reading.questions] == [False, True, False]
     assert reading.repaired == 1
     assert reading.dropped == (Dropped("a", "motor"), Dropped("b", "motor"))
-    assert reading.lost == ("b",)
     assert reading.num_answers == 3
+
+
+def test_a_text_that_is_accepted_at_two_places_is_accepted_once() -> None:
+    gathered = Gathered()
+    gathered.ask("a", "¿qué?", gathered.context(CONTEXT, "turno"), [("bomba", 3), ("bomba", 25)])
+    (question,) = gathered.reading().questions
+    assert question.answers == (Answer("bomba", 3), Answer("bomba", 25))
+    assert question.accepted == ("bomba",)
+
+
+def test_questions_lose_the_white_space_around_them() -> None:
+    gathered = Gathered()
+    gathered.ask("a", "\n   ¿qué vibra? ", gathered.context(CONTEXT, "turno"), [])
+    assert gathered.reading().questions[0].text == "¿qué vibra?"
+
+
+def test_a_blank_answer_is_none() -> None:
+    gathered = Gathered()
+    context = gathered.context(CONTEXT, "turno")
+    gathered.ask("a", "¿qué?", context, [("", -1), ("  ", 0)])
+    gathered.ask("b", "¿qué?", context, [("", -1), ("bomba", 3)])
+    reading = gathered.reading()
+    assert [question.accepted for question in reading.questions] == [(), ("bomba",)]
+    assert not any(question.lost for question in reading.questions)
+    assert (reading.num_answers, reading.dropped) == (1, ())

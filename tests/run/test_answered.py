@@ -18,7 +18,7 @@ BOMBA = (Candidate("bomba", 3, 8, -0.5, 0.75), Candidate("vibra", 9, 14, -1.6, 0
 
 
 def test_files_hold_every_question_in_input_order(tmp_path: Path) -> None:
-    questions = {"q2": "¿Qué vibra?", "q1": "¿Qué se cambió?", "q0": "¿Quién?"}
+    questions = [("q2", "¿Qué vibra?"), ("q1", "¿Qué se cambió?"), ("q0", "¿Quién?")]
     candidates = [BOMBA, (Candidate("el sello", 26, 34, -0.1, 1.0),), ()]
     tested = answered(0.7, candidates, questions, TEST, {"first_sentence": {"f1": 0.1, "em": 0.0}}, "es")
     assert tested.metrics == {"em": 1.0, "f1": 1.0, "loss": 0.7}
@@ -35,18 +35,32 @@ def test_files_hold_every_question_in_input_order(tmp_path: Path) -> None:
     assert CONTEXT[26:34] == "el sello"
     assert rows["f1"] == [1.0, 1.0, 1.0]
     assert "answers" not in tested.columns
-    assert tested.columns["text"] == list(questions.values())
+    assert tested.columns["text"] == [text for _, text in questions]
     assert tested.confusions == {}
     assert tested.table().row_count == 2
 
 
 def test_baselines_by_hand() -> None:
-    found = baselines(TEST, TEST, "es", 0)
+    found = baselines(TEST, TEST, "es", 0, False)
     # first sentence "bomba vibra": f1 with bomba 2/3, with sello 0, against silence 0
     assert found["first_sentence"] == {"em": 0.0, "f1": pytest.approx(2 / 9)}
     assert 0 < found["random_span"]["f1"] < 1
-    assert baselines(TEST, TEST, "es", 0) == found
-    assert len({baselines(TEST, TEST, "es", seed)["random_span"]["f1"] for seed in range(5)}) > 1
+    assert baselines(TEST, TEST, "es", 0, False) == found
+    assert len({baselines(TEST, TEST, "es", seed, False)["random_span"]["f1"] for seed in range(5)}) > 1
+
+
+def test_silence_is_a_baseline_where_it_may_be_right() -> None:
+    found = baselines(TEST, TEST, "es", 0, True)
+    assert found["never_answers"] == {"em": pytest.approx(1 / 3), "f1": pytest.approx(1 / 3)}
+    assert set(found) - set(baselines(TEST, TEST, "es", 0, False)) == {"never_answers"}
+
+
+def test_rows_do_not_depend_on_ids_that_differ() -> None:
+    questions = [("q", "¿Qué vibra?"), ("q", "¿Qué se cambió?"), ("q", "¿Quién?")]
+    tested = answered(0.7, [BOMBA, (), ()], questions, TEST, {}, "es")
+    assert tested.columns["id"] == list(tested.names) == ["q", "q", "q"]
+    assert tested.columns["answer_predicted"] == ["bomba", "", ""]
+    assert tested.metrics["em"] == pytest.approx(2 / 3)
 
 
 def test_a_random_span_stands_in_the_context_and_is_as_long_as_asked() -> None:

@@ -2,7 +2,8 @@
 
 A context longer than a model reads becomes several windows that overlap by `stride` tokens. Each token of a window
 knows the characters it stands for, so that a span of tokens is a stretch of the context, word for word; tokens of the
-question stand for none and can never be an answer. Flat files: all windows' tokens behind one another, 24 bytes each.
+question, and of nothing but white space, stand for none: no answer starts or ends with one. Flat files: all windows'
+tokens behind one another, 16 bytes each.
 """
 
 import hashlib
@@ -18,10 +19,16 @@ from lab.data.questions import Asked
 from lab.data.reading import Answer, Question
 from lab.errors import Mistake, RequestError, listed
 
+SPARE = 16
+"""Tokens of context that a proposed `data.max_length` leaves beside what neighbours share."""
 CHUNK = 500
 """Questions tokenised at a time."""
 COLUMNS = 4
 """Of `values.bin`: id, segment, first character, character behind the last."""
+LAYOUT = 2
+"""Part of a cache's name; one more whenever the same questions and tokens make other windows."""
+BLANK = np.array([chr(code).isspace() for code in range(0x3002)])
+"""Whether a character is white space, by its code; the last one stands for all that come behind it."""
 Ints = npt.NDArray[np.int64]
 
 
@@ -58,15 +65,28 @@ def refuse_long_questions(asked: dict[str, Asked], tokenizer: PairTokenizer, max
             rooms = tokenizer.room([question.text for question in some], max_length)
             found += [(room, question.id) for room, question in zip(rooms, some, strict=True) if room <= stride]
     if found:
-        least = min(room for room, _ in found)
         problem = (
             f"{len(found)} questions leave windows of data.max_length={max_length} no more than the "
             f"data.stride={stride} tokens that neighbours share, so the windows would never come to the context's end: "
             f"{listed([name for _, name in sorted(found)], 3)}"
         )
-        remedy = f"data.max_length={max_length + stride - least + 16}"
-        remedy += f", or data.stride={least // 2}" if least >= 2 else ""
+        remedy = _remedy(found, max_length, stride, tokenizer.longest)
         raise RequestError(Mistake("data.max_length", problem, remedy, max_length))
+
+
+def _remedy(found: Sequence[tuple[int, str]], max_length: int, stride: int, longest: int) -> str:
+    """What makes every question found fit. found: (tokens of context beside it, id), none more than `stride`."""
+    least = min(room for room, _ in found)
+    ways = []
+    if max_length + stride - least < longest:
+        ways.append(f"data.max_length={min(max_length + stride - least + SPARE, longest)}")
+    if least >= 2:
+        ways.append(f"data.stride={least // 2}")
+    if ways:
+        return ", or ".join(ways)
+    hopeless = [name for room, name in sorted(found) if room + longest - max_length <= stride]
+    longer = f"data.max_length={longest}, and " if len(hopeless) < len(found) else ""
+    return f"{longer}shorten these questions or take them out: {listed(hopeless)}"
 
 
 def windows(asked: Asked, tokenizer: PairTokenizer, max_length: int, stride: int, cache: Path, key: str) -> Windows:
@@ -74,7 +94,7 @@ def windows(asked: Asked, tokenizer: PairTokenizer, max_length: int, stride: int
 
     key: names the questions. Questions must leave room for more than `stride` tokens (`refuse_long_questions`).
     """
-    name = f"{key}\n{tokenizer.fingerprint()}\nwindows-{max_length}-{stride}"
+    name = f"{key}\n{tokenizer.fingerprint()}\nwindows-{LAYOUT}-{max_length}-{stride}"
     folder = cache / "tokens" / hashlib.sha256(name.encode()).hexdigest()[:32]
     made(folder, lambda aside: _fill(aside, asked, tokenizer, max_length, stride))
     return Windows(folder)
@@ -84,7 +104,7 @@ def span(places: Ints, answers: Sequence[Answer]) -> tuple[int, int]:
     """First and last token of the first answer that a window holds whole; (0, 0) where it holds none.
 
     places: (L, 2) characters of each token, -1 where it stands for none. An answer that starts or ends inside a token
-    is widened to it; white space at its ends, for which no token stands, is let go by whoever reads the answer.
+    is widened to it.
 
     >>> span(np.array([[-1, -1], [0, 2], [3, 8], [9, 11]]), [Answer("bomba", 3)])
     (2, 2)
@@ -102,6 +122,24 @@ def span(places: Ints, answers: Sequence[Answer]) -> tuple[int, int]:
     return 0, 0
 
 
+def bare(places: Ints, context: str) -> Ints:
+    """Characters of each token (L, 2) without white space at either end; -1 where nothing else is left.
+
+    Byte-level and SentencePiece tokenizers count the space before a word as part of it.
+
+    >>> bare(np.array([[-1, -1], [0, 2], [2, 8], [8, 10]]), "la bomba\\n ").tolist()
+    [[-1, -1], [0, 2], [3, 8], [-1, -1]]
+    """
+    codes = np.frombuffer(context.encode("utf-32-le"), np.uint32)
+    blank = BLANK[np.minimum(codes, len(BLANK) - 1)]
+    starts, ends = places.T.copy()
+    while (moved := (starts < ends) & blank[starts.clip(0, len(blank) - 1)]).any():
+        starts += moved
+    while (moved := (starts < ends) & blank[ends.clip(1) - 1]).any():
+        ends -= moved
+    return np.where((starts < ends)[:, None], np.column_stack([starts, ends]), -1)
+
+
 def _fill(aside: Path, asked: Asked, tokenizer: PairTokenizer, max_length: int, stride: int) -> None:
     lengths, question_of, spans = [0], list[int](), list[tuple[int, int]]()
     number = 0
@@ -111,7 +149,7 @@ def _fill(aside: Path, asked: Asked, tokenizer: PairTokenizer, max_length: int, 
             found = tokenizer.windows([question.text for question in some], contexts, max_length, stride)
             for question, pieces in zip(some, found, strict=True):
                 for piece in pieces:
-                    places = np.asarray(piece.places, np.int64).reshape(-1, 2)
+                    places = bare(np.asarray(piece.places, np.int64).reshape(-1, 2), asked.contexts[question.context])
                     columns = np.column_stack([piece.ids, piece.segments, places])
                     file.write(columns.astype(np.int32).tobytes())
                     lengths.append(len(columns))

@@ -7,8 +7,8 @@ are called.
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ from lab.schema import QaDemo, Questions, Squad
 ALL = "all"
 SPLITS = ("train", "val", "test")
 MOST_LISTED = 20
-"""Dropped answers that a run's record names."""
+"""Dropped answers and questions without any that a run's record names."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,12 @@ class Asked:
 
     def references(self) -> References:
         """What a prediction is compared with."""
-        answers = tuple(tuple(dict.fromkeys(one.text for one in question.answers)) for question in self.questions)
-        return References(self.contexts, tuple(question.context for question in self.questions), answers)
+        accepted = tuple(question.accepted for question in self.questions)
+        return References(self.contexts, tuple(question.context for question in self.questions), accepted)
+
+    def trainable(self) -> "Asked":
+        """Without the questions none of whose answers stands in its context."""
+        return _narrowed(Asked(self.contexts, tuple(question for question in self.questions if not question.lost)))
 
 
 @dataclass(frozen=True)
@@ -58,17 +62,19 @@ def load_questions(data: Questions, cache: Path) -> QuestionCorpus:
     mistakes = [fault for split, reading in readings.items() for fault in _faults(data, split, reading)]
     if mistakes:
         raise RequestError(mistakes)
-    splits = {split: _capped(asked, getattr(data.rows, split), data.split.seed)
-              for split, asked in _split(data, readings, test_ids).items()}  # fmt: skip
+    whole = _split(data, readings, test_ids)
+    lost = [question.id for question in whole["train"].questions if question.lost]
+    whole["train"] = whole["train"].trainable()
+    splits = {split: _capped(asked, getattr(data.rows, split), data.split.seed) for split, asked in whole.items()}
     _refuse_unfit(splits)
-    notes = _notes(readings, splits)
+    notes = _notes(readings, splits, lost)
     if data.split.train_on_val:
-        splits["train"] = _joined(splits["train"], splits["val"])
+        splits["train"] = _joined(splits["train"], splits["val"].trainable())
         notes.append("train_on_val: val questions are trained on, their scores mean nothing, the last epoch is kept")
     digest = hashlib.sha256()
     for split in SPLITS:
         digest.update(json.dumps([split, *_plain(splits[split])], ensure_ascii=False).encode())
-    facts = {"name": name, "fingerprint": digest.hexdigest()} | _facts(readings, splits, data)
+    facts = {"name": name, "fingerprint": digest.hexdigest()} | _facts(readings, splits, lost, data)
     return QuestionCorpus(name, splits, facts, tuple(notes), digest.hexdigest())
 
 
@@ -78,9 +84,7 @@ def _opened(data: Questions, cache: Path) -> tuple[str, dict[str, Reading], list
         return "qa_demo", {ALL: generate(data.num_contexts, data.generator_seed)}, None
     assert isinstance(data, Squad), f"no source for {type(data).__name__}"
     if data.path is not None and not _is_file(data.path):
-        tables = load_splits(data, data.config, cache.expanduser())
-        name = data.path.rstrip("/").split("/")[-1]
-        return name, {split: read_rows(table, "data.path", data.path) for split, table in tables.items()}, None
+        return data.path.rstrip("/").split("/")[-1], _of_hub(data, data.path, cache), None
     asked = {"path": data.path, "train": data.train, "val": data.val, "test": data.test}
     given = {key: Path(path).expanduser() for key, path in asked.items() if path is not None}
     readings: dict[str, Reading] = {}
@@ -101,6 +105,24 @@ def _opened(data: Questions, cache: Path) -> tuple[str, dict[str, Reading], list
     return next(iter(given.values())).stem, readings, test_ids
 
 
+def _of_hub(data: Squad, path: str, cache: Path) -> dict[str, Reading]:
+    """The splits of a data set of the hub or of a folder in its layout."""
+    if data.test_ids is not None:
+        problem = f"names questions of a file, and data.path={path} is none: its splits are those of data.splits"
+        remedy = "data.test_ids=null, or data.path=FILE.json"
+        raise RequestError(Mistake("data.test_ids", problem, remedy, data.test_ids))
+    readings: dict[str, Reading] = {}
+    mistakes: list[Mistake] = []
+    for split, table in load_splits(data, data.config, cache.expanduser()).items():
+        try:
+            readings[split] = read_rows(table, "data.path", f"{path}[{getattr(data.splits, split)}]")
+        except RequestError as error:
+            mistakes += error.mistakes
+    if mistakes:
+        raise RequestError(mistakes)
+    return readings
+
+
 def _is_file(path: str) -> bool:
     """Whether a path names a file and not a data set of the hub (`rajpurkar/squad`) or a folder in its layout."""
     return path.endswith(".json") or Path(path).expanduser().is_file()
@@ -116,7 +138,7 @@ def _faults(data: Questions, split: str, reading: Reading) -> list[Mistake]:
         problem = f"{len(reading.dropped)} of {reading.num_answers} answers stand nowhere in their contexts: {shown}"
         remedy = f"answers as they stand in the context, or data.dropped_share={min(0.99, round(share + 0.01, 2))}"
         found.append(Mistake(key, problem, remedy))
-    unanswered = [question.id for question in reading.questions if not question.answers]
+    unanswered = [question.id for question in reading.questions if not question.accepted]
     if unanswered and not data.no_answer:
         problem = f"{len(unanswered)} of {len(reading.questions)} questions have no answer: {listed(unanswered, 3)}"
         found.append(Mistake(key, problem, "data.no_answer=true"))
@@ -130,11 +152,11 @@ def _split(data: Questions, readings: Mapping[str, Reading], test_ids: list[str]
     found = {split: Asked(reading.contexts, reading.questions) for split, reading in readings.items() if split != ALL}
     split_of = dict.fromkeys((question.id for question in pool.questions), "")
     if test_ids is not None:
-        unknown = [name for name in test_ids if name not in split_of and name not in pool.lost]
+        unknown = [name for name in test_ids if name not in split_of]
         if unknown:
             problem = f"{len(unknown)} of {len(test_ids)} ids are of no question: {listed(unknown, 3)}"
             raise RequestError(Mistake("data.test_ids", problem, "ids as in the file of data.path"))
-        split_of |= {name: "test" for name in test_ids if name in split_of}
+        split_of |= dict.fromkeys(test_ids, "test")
     lacking = [s for s in ("test", "val") if s not in found and not (s == "test" and test_ids is not None)]
     shares = {split: float(getattr(data.split, split)) for split in lacking}
     rest = [question for question in pool.questions if not split_of[question.id]]
@@ -157,14 +179,14 @@ def _narrowed(asked: Asked) -> Asked:
     """Without the contexts that no question reads."""
     used = sorted({question.context for question in asked.questions})
     numbers = {old: new for new, old in enumerate(used)}
-    questions = tuple(Question(q.id, q.text, numbers[q.context], q.answers) for q in asked.questions)
+    questions = tuple(replace(question, context=numbers[question.context]) for question in asked.questions)
     return Asked(tuple(asked.contexts[old] for old in used), questions)
 
 
 def _joined(one: Asked, other: Asked) -> Asked:
     """The questions of both, those of the first first."""
     ahead = len(one.contexts)
-    moved = tuple(Question(q.id, q.text, q.context + ahead, q.answers) for q in other.questions)
+    moved = tuple(replace(question, context=question.context + ahead) for question in other.questions)
     return Asked(one.contexts + other.contexts, one.questions + moved)
 
 
@@ -185,37 +207,43 @@ def _refuse_unfit(splits: Mapping[str, Asked]) -> None:
 
 def _plain(asked: Asked) -> list[object]:
     return [
-        [q.id, q.text, asked.contexts[q.context], [[answer.text, answer.start] for answer in q.answers]]
+        [q.id, q.text, asked.contexts[q.context], [[answer.text, answer.start] for answer in q.answers], *q.unplaced]
         for q in asked.questions
     ]
 
 
-def _facts(readings: Mapping[str, Reading], splits: Mapping[str, Asked], data: Questions) -> dict[str, object]:
+def _facts(
+    readings: Mapping[str, Reading], splits: Mapping[str, Asked], lost: Sequence[str], data: Questions
+) -> dict[str, object]:
     dropped = [one for reading in readings.values() for one in reading.dropped]
     shared = len(set(splits["train"].contexts) & set(splits["test"].contexts))
     return {
         "rows": {split: len(splits[split].questions) for split in SPLITS},
         "contexts": {split: len(splits[split].contexts) for split in SPLITS},
-        "unanswered": {split: sum(not q.answers for q in splits[split].questions) for split in SPLITS},
+        "unanswered": {split: sum(not q.accepted for q in splits[split].questions) for split in SPLITS},
+        "unplaced": {split: sum(q.lost for q in splits[split].questions) for split in SPLITS},
         "answers_repaired": sum(reading.repaired for reading in readings.values()),
         "answers_dropped": len(dropped),
         "dropped": [{"question": one.question, "text": one.text} for one in dropped[:MOST_LISTED]],
-        "questions_lost": [name for reading in readings.values() for name in reading.lost][:MOST_LISTED],
+        "questions_lost": list(lost[:MOST_LISTED]),
         "test_contexts_in_train": shared,
         "language": data.language,
     }
 
 
-def _notes(readings: Mapping[str, Reading], splits: Mapping[str, Asked]) -> list[str]:
+def _notes(readings: Mapping[str, Reading], splits: Mapping[str, Asked], lost: Sequence[str]) -> list[str]:
     counts = ", ".join(f"{split} {len(splits[split].questions)}" for split in SPLITS)
     notes = [f"questions: {counts}; contexts: {', '.join(str(len(splits[split].contexts)) for split in SPLITS)}"]
     repaired = sum(reading.repaired for reading in readings.values())
     if repaired:
         notes.append(f"{repaired} answers did not stand where the file says and were moved to where they do")
     for reading in readings.values():
-        notes += [f"dropped: {one.text!r} stands nowhere in its context (question {one.question})"
+        notes += [f"accepted, not trained on: {one.text!r} stands nowhere in its context (question {one.question})"
                   for one in reading.dropped[:MOST_LISTED]]  # fmt: skip
-        if reading.lost:
-            notes.append(f"{len(reading.lost)} questions lost all their answers: {listed(list(reading.lost), 3)}")
+    if lost:
+        notes.append(f"{len(lost)} questions lost all their answers and are not trained on: {listed(lost, 3)}")
+    graded = sum(question.lost for split in ("val", "test") for question in splits[split].questions)
+    if graded:
+        notes.append(f"{graded} questions of val and test are graded on answers that stand nowhere in their contexts")
     shared = len(set(splits["train"].contexts) & set(splits["test"].contexts))
     return notes + ([f"{shared} contexts of the test split are in train as well"] if shared else [])

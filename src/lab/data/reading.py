@@ -1,7 +1,8 @@
 """Questions, contexts and answers as read from any source, and what becomes of answers that are not where they should.
 
 An answer is a stretch of its context: a text and where it starts, in characters. Published files have offsets that miss
-(FaQuAD: 33 of 1,541); such an answer is moved to the nearest place that holds its text, or dropped where none does.
+(FaQuAD: 33 of 1,541); such an answer is moved to the nearest place that holds its text. Where none does it cannot be
+pointed at, but stays one of the texts that a prediction is compared with, as in SQuAD's evaluation.
 """
 
 from collections.abc import Sequence
@@ -22,12 +23,23 @@ class Answer:
 
 @dataclass(frozen=True)
 class Question:
-    """context: its place among the reading's contexts. answers: empty where the context holds none."""
+    """context: its place among the reading's contexts. answers: those that stand in it; unplaced: texts of the rest."""
 
     id: str
     text: str
     context: int
     answers: tuple[Answer, ...]
+    unplaced: tuple[str, ...] = ()
+
+    @property
+    def accepted(self) -> tuple[str, ...]:
+        """What a prediction is compared with, each text once; empty where the context does not say."""
+        return tuple(dict.fromkeys([*(answer.text for answer in self.answers), *self.unplaced]))
+
+    @property
+    def lost(self) -> bool:
+        """Whether it has answers and none of them stands in its context: there is nothing to train on."""
+        return bool(self.unplaced) and not self.answers
 
 
 @dataclass(frozen=True)
@@ -40,18 +52,17 @@ class Dropped:
 
 @dataclass(frozen=True)
 class Reading:
-    """One source. documents: of each context, the document it is from.
-
-    repaired: answers that were moved to where they stand; dropped: those that stand nowhere. A question that lost all
-    its answers is not among `questions`; it is in `lost`.
-    """
+    """One source. documents: of each context, the document it is from. repaired: answers moved to where they stand."""
 
     contexts: tuple[str, ...]
     documents: tuple[str, ...]
     questions: tuple[Question, ...]
     repaired: int = 0
-    dropped: tuple[Dropped, ...] = ()
-    lost: tuple[str, ...] = ()
+
+    @property
+    def dropped(self) -> tuple[Dropped, ...]:
+        """Answers that stand nowhere."""
+        return tuple(Dropped(question.id, text) for question in self.questions for text in question.unplaced)
 
     @property
     def num_answers(self) -> int:
@@ -62,18 +73,19 @@ class Reading:
 def placed(context: str, text: str, start: int) -> tuple[Answer | None, bool]:
     """The answer where it stands, trimmed; and whether it had to be moved. None where it stands nowhere.
 
+    text: not blank.
+
     >>> placed("la bomba y la otra bomba", "bomba", 17)
     (Answer(text='bomba', start=19), True)
     """
-    if context[start : start + len(text)] == text and start >= 0:
-        moved = False
-    else:
-        found = occurrences(context, text) if text.strip() else []
-        if not found:
-            return None, False
-        start, moved = min(found, key=lambda place: (abs(place - start), place)), True
     trimmed = text.strip()
-    return (Answer(trimmed, start + text.index(trimmed)), moved) if trimmed else (None, False)
+    start += text.index(trimmed)
+    if start >= 0 and context.startswith(trimmed, start):
+        return Answer(trimmed, start), False
+    found = occurrences(context, trimmed)
+    if not found:
+        return None, False
+    return Answer(trimmed, min(found, key=lambda place: (abs(place - start), place))), True
 
 
 def occurrences(context: str, text: str) -> list[int]:
@@ -93,8 +105,6 @@ class Gathered:
         self.documents: list[str] = []
         self.questions: list[Question] = []
         self.repaired = 0
-        self.dropped: list[Dropped] = []
-        self.lost: list[str] = []
 
     def context(self, text: str, document: str) -> int:
         """Add a context; gives its number."""
@@ -103,26 +113,20 @@ class Gathered:
         return len(self.contexts) - 1
 
     def ask(self, name: str, text: str, context: int, answers: Sequence[tuple[str, int]]) -> None:
-        """Add a question about a context already added. answers: (text, start), each kept once."""
+        """Add a question about a context already added. answers: (text, start), each kept once, blank ones not at all:
+        a question with no other is one that the context does not answer."""
         kept: dict[Answer, None] = {}
+        unplaced: dict[str, None] = {}
         for answer, start in answers:
+            if not answer.strip():
+                continue
             found, moved = placed(self.contexts[context], answer, start)
             if found is None:
-                self.dropped.append(Dropped(name, answer))
+                unplaced[answer.strip()] = None
             else:
                 kept[found] = None
                 self.repaired += moved
-        if answers and not kept:
-            self.lost.append(name)
-        else:
-            self.questions.append(Question(name, text, context, tuple(kept)))
+        self.questions.append(Question(name, text.strip(), context, tuple(kept), tuple(unplaced)))
 
     def reading(self) -> Reading:
-        return Reading(
-            tuple(self.contexts),
-            tuple(self.documents),
-            tuple(self.questions),
-            self.repaired,
-            tuple(self.dropped),
-            tuple(self.lost),
-        )
+        return Reading(tuple(self.contexts), tuple(self.documents), tuple(self.questions), self.repaired)

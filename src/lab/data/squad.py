@@ -1,11 +1,12 @@
 """Files in the format of SQuAD, versions 1.1 (arXiv 1606.05250) and 2.0 (arXiv 1806.03822), and its rows on the hub.
 
-Every fault of a file's shape is found and named by its path in it (`data[3].paragraphs[0].qas[2]`), so that a person
+Every fault of shape is found and named by its path (`data[3].paragraphs[0].qas[2]`, `row[7].answers`), so that a person
 mends it in one go; a file that is no JSON is named with line and column. Cost: SQuAD's 130,000 questions in seconds.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,37 +16,30 @@ from lab.errors import Mistake, RequestError, listed, nearest
 
 MOST_FAULTS = 10
 """Faults of a file that are written out; the rest is counted."""
+_HALF = re.compile(r"[\ud800-\udfff]")
+"""Half of a pair that JSON writes one character with: no text, and nothing can be made of it."""
 _KINDS = {str: "text", int: "a whole number", list: "a list", dict: "an object"}
 
 
 def read_squad(path: Path, key: str) -> Reading:
     """The questions of a file. key: config key to blame. Raises RequestError with everything wrong in it."""
-    given = _parsed(path, key)
     reader = _Reader()
-    reader.file(given)
-    if reader.faults:
-        raise RequestError(_named(reader.faults, key, path))
-    reading = reader.gathered.reading()
-    if not reading.questions and not reading.lost:
-        raise RequestError(Mistake(key, "holds no question", "a file with data[].paragraphs[].qas[]", path))
-    return reading
+    reader.file(_json(_text(path, key), path, key))
+    return reader.reading(key, path, "a file with data[].paragraphs[].qas[]")
 
 
 def read_rows(table: Table, key: str, name: str) -> Reading:
-    """The questions of a table in the hub's layout: id, title, context, question, answers {text, answer_start}."""
+    """The questions of a table in the hub's layout: id, title, context, question, and answers as {text: [...],
+    answer_start: [...]} or a list of {text, answer_start}. Raises RequestError with everything wrong in it."""
     wanted = ("id", "context", "question", "answers")
     absent = [column for column in wanted if column not in table.columns]
     if absent:
         problem = f"has no column {listed(absent)}; it has {listed(table.columns)}"
         raise RequestError(Mistake(key, problem, "a data set in the layout of rajpurkar/squad", name))
-    gathered, numbers = Gathered(), dict[tuple[str, str], int]()
-    for row in table.data.to_list():
-        place = (str(row.get("title") or row["context"]), row["context"])
-        if place not in numbers:
-            numbers[place] = gathered.context(row["context"], place[0])
-        answers = list(zip(row["answers"]["text"], row["answers"]["answer_start"], strict=True))
-        gathered.ask(str(row["id"]), row["question"], numbers[place], answers)
-    return gathered.reading()
+    reader = _Reader()
+    for number, row in enumerate(table.data.to_list()):
+        reader.row(row, f"row[{number}]")
+    return reader.reading(key, name, "a split with rows")
 
 
 def read_ids(path: Path, key: str) -> list[str]:
@@ -53,7 +47,7 @@ def read_ids(path: Path, key: str) -> list[str]:
     text = _text(path, key)
     if text.lstrip().startswith(("[", "{")):
         found = _json(text, path, key)
-        if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        if not isinstance(found, list) or not all(isinstance(one, str) and not _HALF.search(one) for one in found):
             raise RequestError(Mistake(key, "is no list of ids", '["id", ...], or one id a line', path))
     else:
         found = [line.strip() for line in text.splitlines() if line.strip()]
@@ -63,12 +57,26 @@ def read_ids(path: Path, key: str) -> list[str]:
 
 
 class _Reader:
-    """Walks a parsed file; keeps every fault of its shape."""
+    """Walks a parsed file or the rows of a table; keeps every fault of its shape."""
 
     def __init__(self) -> None:
         self.gathered = Gathered()
         self.faults: list[str] = []
         self.ids: dict[str, str] = {}
+        self.numbers: dict[tuple[str, str], int] = {}
+        self.longer: list[str] = []
+
+    def reading(self, key: str, value: object, layout: str) -> Reading:
+        """What was walked. Raises RequestError with its faults, or with the layout where it holds no question."""
+        reading = self.gathered.reading()
+        if 2 * len(self.longer) > len(reading.questions):
+            share = f"{len(self.longer)} of {len(reading.questions)} questions are longer than their contexts"
+            self.faults.append(f"{share}, the first {self.longer[0]}: are they swapped?")
+        if self.faults:
+            raise RequestError(_named(self.faults, key, value))
+        if not reading.questions:
+            raise RequestError(Mistake(key, "holds no question", layout, value))
+        return reading
 
     def file(self, given: Any) -> None:
         if isinstance(given, dict) and "data" in given:
@@ -82,32 +90,56 @@ class _Reader:
         document = str(title) if title else f"document {number}"
         for place, paragraph in enumerate(self._list(given, "paragraphs", at)):
             here = f"{at}.paragraphs[{place}]"
-            text = self._field(paragraph, "context", str, here)
-            context = self.gathered.context(text or "", document)
-            if text is not None and not text.strip():
-                self.faults.append(f"{here}.context is empty")
+            context = self.gathered.context(self._context(paragraph, here), document)
             for order, question in enumerate(self._list(paragraph, "qas", here)):
                 self._question(question, f"{here}.qas[{order}]", context)
+
+    def row(self, given: Mapping[str, Any], at: str) -> None:
+        """One question with its context; equal contexts of one title are one."""
+        text = self._context(given, at)
+        place = (str(given.get("title") or text), text)
+        if place not in self.numbers:
+            self.numbers[place] = self.gathered.context(text, place[0])
+        name, answers = given["id"], given["answers"]
+        changed = {
+            "id": str(name) if isinstance(name, int) else name,
+            "answers": self._paired(answers, f"{at}.answers") if isinstance(answers, Mapping) else answers,
+        }
+        self._question({**given, **changed}, at, self.numbers[place])
+
+    def _paired(self, given: Mapping[str, Any], at: str) -> list[Any]:
+        """{text: [...], answer_start: [...]} as a list of {text, answer_start}."""
+        texts, starts = self._field(given, "text", list, at), self._field(given, "answer_start", list, at)
+        if texts is None or starts is None:
+            return []
+        if len(texts) != len(starts):
+            self.faults.append(f"{at} has {len(texts)} of text and {len(starts)} of answer_start")
+            return []
+        return [{"text": text, "answer_start": start} for text, start in zip(texts, starts, strict=True)]
+
+    def _context(self, given: Any, at: str) -> str:
+        text = self._field(given, "context", str, at)
+        if text is not None and not text.strip():
+            self.faults.append(f"{at}.context is empty")
+        return text or ""
 
     def _question(self, given: Any, at: str, context: int) -> None:
         name = self._field(given, "id", str, at)
         text = self._field(given, "question", str, at)
         impossible = isinstance(given, dict) and given.get("is_impossible") is True
-        answers = [] if impossible else [self._answer(one, where) for one, where in self._answers(given, at)]
+        listed_answers = [] if impossible else self._list(given, "answers", at)
+        answers = [self._answer(one, f"{at}.answers[{number}]") for number, one in enumerate(listed_answers)]
         if name is None or text is None or any(answer is None for answer in answers):
             return
         if name in self.ids:
             self.faults.append(f"{at}.id is the same as {self.ids[name]}.id: {name!r}")
         elif not text.strip():
             self.faults.append(f"{at}.question is empty (id {name!r})")
-        elif len(self.gathered.contexts[context]) < len(text):
-            self.faults.append(f"{at}.question is longer than its context (id {name!r}): are they swapped?")
         else:
-            self.gathered.ask(name, text.strip(), context, [answer for answer in answers if answer is not None])
+            self.gathered.ask(name, text, context, [answer for answer in answers if answer is not None])
+            if 0 < len(self.gathered.contexts[context].strip()) < len(text.strip()):
+                self.longer.append(f"{at} (id {name!r})")
         self.ids[name] = at
-
-    def _answers(self, given: Any, at: str) -> Iterator[tuple[Any, str]]:
-        return ((one, f"{at}.answers[{number}]") for number, one in enumerate(self._list(given, "answers", at)))
 
     def _answer(self, given: Any, at: str) -> tuple[str, int] | None:
         text = self._field(given, "text", str, at)
@@ -123,6 +155,9 @@ class _Reader:
             self.faults.append(f"{at} is no object")
             return None
         value = given.get(name)
+        if isinstance(value, str) and (half := _HALF.search(value)):
+            self.faults.append(f"{where} holds {half[0]!r}, half of a character")
+            return None
         if isinstance(value, kind) and not isinstance(value, bool):
             return value
         near = nearest(name, [str(other) for other in given])
@@ -131,15 +166,11 @@ class _Reader:
         return None
 
 
-def _named(faults: list[str], key: str, path: Path) -> list[Mistake]:
+def _named(faults: list[str], key: str, value: object) -> list[Mistake]:
     found = list(dict.fromkeys(faults))
-    shown = [Mistake(key, fault, "", path) for fault in found[:MOST_FAULTS]]
+    shown = [Mistake(key, fault, "", value) for fault in found[:MOST_FAULTS]]
     rest = len(found) - len(shown)
-    return shown + ([Mistake(key, f"and {rest} more such faults", "", path)] if rest else [])
-
-
-def _parsed(path: Path, key: str) -> Any:
-    return _json(_text(path, key), path, key)
+    return shown + ([Mistake(key, f"and {rest} more such faults", "", value)] if rest else [])
 
 
 def _text(path: Path, key: str) -> str:
@@ -163,3 +194,6 @@ def _json(text: str, path: Path, key: str) -> Any:
     except json.JSONDecodeError as error:
         problem = f"is no JSON: {error.msg} at line {error.lineno}, column {error.colno}"
         raise RequestError(Mistake(key, problem, "a whole file", path)) from error
+    except (RecursionError, ValueError) as error:  # brackets without end; a number of thousands of digits
+        why = "is nested too deeply" if isinstance(error, RecursionError) else f"cannot be read: {error}"
+        raise RequestError(Mistake(key, why, "data[].paragraphs[].qas[]", path)) from error

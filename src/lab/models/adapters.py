@@ -49,7 +49,7 @@ class AdaptedTransformer(TransformerEncoder):
             from lab.models.quantised import PackedDora
 
             for _, module in adapted(transformer):
-                for layer in module.lora_magnitude_vector.values():
+                for layer in module.get_submodule("lora_magnitude_vector").children():
                     layer.__class__ = PackedDora
         self.register_state_dict_post_hook(_without_base)  # type: ignore[no-untyped-call]
         self.register_load_state_dict_post_hook(_base_stays)  # type: ignore[no-untyped-call]

@@ -1,11 +1,11 @@
-"""A test of answers: scores beside a random span and the first sentence, predictions as SQuAD's evaluation reads them.
+"""A test of answers: scores beside those that take no model, predictions as SQuAD's evaluation reads them.
 
 Everything is computed from the predictions in input order, so that files and scores are of the same rows. Q questions.
 """
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,18 +65,18 @@ def best_text(candidates: Sequence[Candidate]) -> str:
 def answered(
     loss: float,
     candidates: Sequence[Sequence[Candidate]],
-    questions: Mapping[str, str],
+    questions: Sequence[tuple[str, str]],
     references: References,
     baselines: dict[str, dict[str, float]],
     language: str,
 ) -> Answered:
-    """Put together what is known of the test questions (id: text), in their order."""
+    """Put together what is known of the test questions (id, text), in their order."""
     texts = [best_text(found) for found in candidates]
     grades = [graded(text, wanted, language) for text, wanted in zip(texts, references.answers, strict=True)]
     columns = {
         "row": np.arange(len(texts)),
-        "id": list(questions),
-        "text": list(questions.values()),
+        "id": [name for name, _ in questions],
+        "text": [text for _, text in questions],
         "answer": [wanted[0] if wanted else "" for wanted in references.answers],
         "answers": [list(wanted) for wanted in references.answers],
         "answer_predicted": texts,
@@ -87,20 +87,26 @@ def answered(
         "f1": np.array([f1 for _, f1 in grades]),
     }
     metrics = mean_grades(texts, references.answers, language) | {"loss": loss}
-    return Answered(metrics, baselines, None, columns, list(questions), candidates)
+    return Answered(metrics, baselines, None, columns, [name for name, _ in questions], candidates)
 
 
-def baselines(train: References, test: References, language: str, seed: int) -> dict[str, dict[str, float]]:
-    """What takes no model: stretches of words as long as training answers, and the context's first sentence."""
+def baselines(
+    train: References, test: References, language: str, seed: int, no_answer: bool
+) -> dict[str, dict[str, float]]:
+    """What takes no model: stretches of words as long as training answers, the context's first sentence, and silence.
+
+    no_answer: whether silence may be right. It scores the share of questions without an answer: half, in SQuAD v2's.
+    """
     contexts = [test.contexts[place] for place in test.context_of]
     lengths = [len(wanted[0].split()) for wanted in train.answers if wanted]
     random = np.random.default_rng(seed)
     draws = [[random_span(context, lengths, random) for context in contexts] for _ in range(DRAWS)]
     scores = [mean_grades(draw, test.answers, language) for draw in draws]
+    silent = {"never_answers": mean_grades([""] * len(contexts), test.answers, language)} if no_answer else {}
     return {
         "random_span": {name: float(np.mean([score[name] for score in scores])) for name in ("em", "f1")},
         "first_sentence": mean_grades([first_sentence(context) for context in contexts], test.answers, language),
-    }
+    } | silent
 
 
 def random_span(context: str, lengths: Sequence[int], random: np.random.Generator) -> str:

@@ -54,8 +54,8 @@ class AskedQuestions(Material):
         spec, asked = self.data.spec, self.corpus.splits["test"]
         train, test = spec.references["train"], spec.references["test"]
         candidates = ranked(self.model.test_outputs, test, spec.n_best, spec.no_answer)
-        questions = {question.id: question.text for question in asked.questions}
-        compared = baselines(train, test, spec.language, seed=0)
+        questions = [(question.id, question.text) for question in asked.questions]
+        compared = baselines(train, test, spec.language, 0, spec.no_answer)
         loss = self.model.tallies["test"].scores()["loss"]
         return answered(loss, candidates, questions, test, compared, spec.language)
 
