@@ -27,8 +27,22 @@ class IntoTheFile(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         assert storage_options is None, "an option for other places than a folder"
-        with Path(path).open("wb") as file:  # given a name, torch reports a full disk as an error of its own
-            torch.save(checkpoint, file)
+        try:
+            with Path(path).open("wb") as file:
+                torch.save(checkpoint, file)
+        except RuntimeError as error:  # torch's own, of a file that ends too soon
+            full = _of_the_system(error)
+            if full is None:
+                raise
+            raise OSError(full.errno, full.strerror, str(path)) from error
+
+
+def _of_the_system(error: BaseException) -> OSError | None:
+    """The system's error that `error` came of."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, OSError):
+        cause = cause.__cause__ or cause.__context__
+    return cause
 
 
 class BestAndLast(Checkpoint):

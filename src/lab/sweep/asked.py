@@ -24,11 +24,10 @@ def planned(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) 
 
     Raises RequestError with every mistake.
     """
-    own = {key: value for key, value in config.items() if key != "hydra"}
     typed = [override for override in config.hydra.overrides.hydra if str(override).startswith("hydra.sweep.dir=")]
     folder = Path(str(config.hydra.sweep.dir)) if typed else None
     choice, name = config.hydra.runtime.choices.get("sweep"), str(config.hydra.job.config_name)
-    checked, mistakes = judged(OmegaConf.create(own), loader.load_configuration(name, [], RunMode.MULTIRUN))
+    checked, mistakes = judged(_own(config), _own(loader.load_configuration(name, [], RunMode.MULTIRUN)))
     plan: Plan | None = None
     try:
         plan = plans.read(checked, choice, folder, arguments, name, loader)
@@ -41,13 +40,19 @@ def planned(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) 
     return plan
 
 
+def _own(config: DictConfig) -> DictConfig:
+    """The config without Hydra's part, some of which has a value only in a job."""
+    return OmegaConf.create({key: value for key, value in config.items() if key != "hydra"})
+
+
 def mistakes(loader: ConfigLoader, name: str, overrides: Sequence[str]) -> list[Mistake]:
     """What is wrong with a study that is asked for beside other mistakes, which were taken out of `overrides`."""
     try:
         config = loader.load_configuration(name, list(overrides), RunMode.MULTIRUN)
         if config.hydra.runtime.choices["hydra/sweeper"] != "lab":
             return []
-        planned(loader, config, list(config.hydra.overrides.task))
+        elsewhere = [override for override in overrides if override.startswith("hydra.searchpath=")]
+        planned(loader, config, [*elsewhere, *config.hydra.overrides.task])
     except RequestError as error:
         return list(error.mistakes)
     except (HydraException, OmegaConfBaseException):  # told already by whoever composed it
