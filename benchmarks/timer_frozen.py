@@ -1,6 +1,6 @@
 """The frozen layers of a Timer-XL from the cache: the same run with and without it, equal scores, times apart.
 
-    python benchmarks/timer_frozen.py [--epochs 8] [--frozen 3] [--repeats 2] [--quick] [OVERRIDE ...]
+    python benchmarks/timer_frozen.py [--epochs 4] [--frozen 3] [--repeats 2] [--quick] [OVERRIDE ...]
 
 Timer-XL small (4 layers of 512, random weights: it is about time) on generated weather, windows of 720 hours, the first
 layers frozen, fp32 and fp32 states. The first run with the cache makes it, the second finds it. fit: training,
@@ -13,7 +13,14 @@ from tempfile import TemporaryDirectory
 
 import measuring
 
-WORK = ["model=timer_xl", "data=rainfall", "data.window=720", "data.stride=24", "data.batch_size=32"]
+WORK = [
+    "model=timer_xl",
+    "data=rainfall",
+    "data.hours=12000",
+    "data.window=720",
+    "data.stride=24",
+    "data.batch_size=32",
+]
 SMALL = ["model.width=32", "model.num_heads=2", "model.ffn_width=32", "data.window=192", "data.hours=1500"]
 NAMES = ("computed each time", "making the cache", "cache there")
 SAME = 1e-5
@@ -21,7 +28,7 @@ SAME = 1e-5
 
 def main() -> None:
     parser = measuring.parser(__doc__, repeats=2)
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--frozen", type=int, default=3, help="of 4 layers")
     parser.add_argument("overrides", nargs="*")
     asked, where = measuring.arguments(parser), measuring.machine()

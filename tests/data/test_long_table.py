@@ -55,6 +55,25 @@ def read(base: Table, tmp_path: Path) -> Callable[..., Any]:
     return act
 
 
+def test_a_parquet_file_is_read_a_row_group_at_a_time(base: Table, tmp_path: Path) -> None:
+    path = tmp_path / "meteo.parquet"
+    table = frame()
+    table.to_parquet(path, index=False)
+    whole = read_panel(Table.model_validate(base.model_dump() | {"path": str(path)}))[1]
+    table.to_parquet(path, index=False, row_group_size=5)
+    pieces = read_panel(Table.model_validate(base.model_dump() | {"path": str(path)}))[1]
+    assert np.array_equal(whole.values, pieces.values)
+    table.loc[17, "wind"] = np.inf
+    table["rain"] = table["rain"].astype(str)
+    table.loc[[3, 19], "rain"] = ["much", "more"]
+    table.to_parquet(path, index=False, row_group_size=5)
+    with pytest.raises(RequestError) as caught:
+        read_panel(Table.model_validate(base.model_dump() | {"path": str(path)}))
+    text = str(caught.value)
+    assert "column 'rain' holds 'much' in rows 3, 19" in text
+    assert "column 'wind' is infinite in rows 17" in text
+
+
 @pytest.mark.parametrize("name", ["meteo.csv", "meteo.tsv.gz", "meteo.parquet", "meteo.xlsx"])
 def test_every_kind_of_file_gives_the_same_panel(read: Any, name: str) -> None:
     table = frame()

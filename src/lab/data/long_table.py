@@ -33,7 +33,7 @@ def read_panel(data: Table) -> tuple[str, Panel]:
     times = _times(file.take(data.time), data.time, mistakes)
     groups, of_row = _groups(file, data, len(times))
     codes, classes = _classes(file, data)
-    values = _values(file, features, mistakes)
+    values = _values(file, features, len(times), mistakes)
     _refuse(mistakes)  # what follows needs numbers and times
     order = ordered(times, of_row, data.sort, groups)
     if order is not None:
@@ -133,25 +133,25 @@ def _classes(file: TableFile, data: Table) -> tuple[Codes | None, tuple[str, ...
     return codes, tuple(str(met[at]) for at in order)
 
 
-def _values(file: TableFile, features: Sequence[str], mistakes: list[Mistake]) -> Floats:
-    """(N, C) float32, a column at a time; infinities are a mistake."""
-    values: Floats | None = None
+def _values(file: TableFile, features: Sequence[str], num_rows: int, mistakes: list[Mistake]) -> Floats:
+    """(N, C) float32, a piece of a column at a time; infinities are a mistake."""
+    values = np.empty((num_rows, len(features)), np.float32)
     for place, name in enumerate(features):
-        column = file.take(name)
-        numbers = column if column.dtype.kind in "iuf" else pd.to_numeric(column, errors="coerce")
-        words = np.flatnonzero((numbers.isna() & ~column.isna()).to_numpy())
-        if len(words):
-            problem = f"column {name!r} holds {column.iloc[int(words[0])]!r} in rows {_some(words)}, which is no number"
+        start, words, endless, first = 0, [np.empty(0, np.int64)], [np.empty(0, np.int64)], None
+        for column in file.parts(name):
+            numbers = column if column.dtype.kind in "iuf" else pd.to_numeric(column, errors="coerce")
+            wrong = np.flatnonzero((numbers.isna() & ~column.isna()).to_numpy())
+            first = column.iloc[int(wrong[0])] if len(wrong) and first is None else first
+            part = values[start : start + len(column), place]
+            part[:] = numbers.to_numpy(dtype=np.float32, na_value=np.nan, copy=False)
+            words.append(wrong + start)
+            endless.append(np.flatnonzero(np.isinf(part)) + start)
+            start += len(column)
+        if len(rows := np.concatenate(words)):
+            problem = f"column {name!r} holds {first!r} in rows {_some(rows)}, which is no number"
             mistakes.append(Mistake("data.features", problem, "leave it out of data.features, or mend the file", name))
-        if values is None:
-            values = np.empty((len(column), len(features)), np.float32)
-        values[:, place] = numbers.to_numpy(dtype=np.float32, na_value=np.nan, copy=False)
-        endless = np.flatnonzero(np.isinf(values[:, place]))
-        if len(endless):
-            mistakes.append(
-                Mistake("data.features", f"column {name!r} is infinite in rows {_some(endless)}", value=name)
-            )
-    assert values is not None
+        if len(rows := np.concatenate(endless)):
+            mistakes.append(Mistake("data.features", f"column {name!r} is infinite in rows {_some(rows)}", value=name))
     return values
 
 

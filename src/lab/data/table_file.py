@@ -6,6 +6,7 @@ column of Parquet.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,10 @@ class TableFile(ABC):
     @abstractmethod
     def take(self, name: str) -> Any:
         """A column, once."""
+
+    def parts(self, name: str) -> Iterator[Any]:
+        """A column in pieces that follow one another, once."""
+        yield self.take(name)
 
 
 class _Parquet(TableFile):
@@ -46,6 +51,13 @@ class _Parquet(TableFile):
         column = self._file.read(columns=[name], use_threads=False).column(0).to_pandas()
         pyarrow.default_memory_pool().release_unused()  # Arrow keeps what it has freed
         return column
+
+    def parts(self, name: str) -> Iterator[Any]:
+        import pyarrow
+
+        for group in range(self._file.num_row_groups):
+            yield self._file.read_row_group(group, columns=[name], use_threads=False).column(0).to_pandas()
+        pyarrow.default_memory_pool().release_unused()
 
 
 class _Frame(TableFile):
