@@ -15,7 +15,12 @@ from lab.run import encoders
 CONF = Path(__file__).parents[2] / "conf"
 SMALL = ["model.architecture.hidden_size=32", "model.architecture.intermediate_size=64",
          "model.architecture.num_hidden_layers=2", "model.vocabulary_size=400"]  # fmt: skip
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(shutil.which("g++") is None, reason="no C++ compiler")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(shutil.which("g++") is None, reason="no C++ compiler"),
+    pytest.mark.filterwarnings("ignore:.*torch.jit.script_method:DeprecationWarning"),  # torch's own, at its import
+    pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning"),  # and while it traces
+]
 
 
 class Words:

@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 SEED = int(os.environ.get("LAB_FAULT_SEED", "20"))
+BAYESIAN = ("~sweep.sampling_algorithm", "+sweep.sampling_algorithm={type: tpe, seed: 3}")
 VICTIMS = ("trial", "server", "controller", "all")
 
 
@@ -122,7 +123,7 @@ def test_twenty_times_in_a_row(toy: Any, whole: dict[Any, Any], round_: int) -> 
     """Any victim at each strike; every other study is Bayesian, whose draws depend on what was told."""
     print(f"LAB_FAULT_SEED={SEED} round {round_}")
     order = random.Random(f"{SEED}-{round_}")
-    words = ["sweep.sampling_algorithm={type: tpe, seed: 3}", "sweep.limits.max_total_trials=14"] if round_ % 2 else []
+    words = [*BAYESIAN, "sweep.limits.max_total_trials=14"] if round_ % 2 else []
     expected = uninterrupted(toy, whole, *words)
     killed_again_and_again(toy, order.choices(VICTIMS, k=4), order, *words)
     holds_as_if_nothing_had_happened(toy, expected, *words)
