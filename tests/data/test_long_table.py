@@ -55,6 +55,27 @@ def read(base: Table, tmp_path: Path) -> Callable[..., Any]:
     return act
 
 
+def test_a_row_counter_that_nobody_named_is_no_input(base: Table, tmp_path: Path) -> None:
+    path = tmp_path / "meteo.csv"
+    frame().to_csv(path)
+    columns = read_panel(Table.model_validate(base.model_dump() | {"path": str(path), "features": None}))[1].columns
+    assert columns == ("rain", "wind", "code")
+
+
+def test_offsets_that_change_with_the_season_are_read(read: Any) -> None:
+    hours = pd.date_range("2024-03-31", periods=8, freq="h", tz="Europe/Madrid")
+    table = frame(4).assign(date=[moment.isoformat() for moment in hours], station="Norte")
+    panel = read(table)
+    assert panel.step == np.timedelta64(3600, "s")
+    assert str(panel.first[0]) == "2024-03-30T23:00:00"
+
+
+def test_the_step_is_not_read_across_groups(read: Any) -> None:
+    table = frame()
+    panel = read(table.drop(index=[index for index in table.index if table.station[index] == "Norte"][1:]))
+    assert panel.step == np.timedelta64(86_400, "s")
+
+
 def test_a_parquet_file_is_read_a_row_group_at_a_time(base: Table, tmp_path: Path) -> None:
     path = tmp_path / "meteo.parquet"
     table = frame()

@@ -97,3 +97,26 @@ def test_no_logarithm_is_taken_below_zero(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(module, "generate", frost)
     with pytest.raises(RequestError, match=r"data\.log1p.*'temperature' has values below 0"):
         rainfall("data.log1p=[rain,temperature]")
+
+
+def test_a_column_in_small_units_is_scaled_like_any_other() -> None:
+    found = rainfall("data.scale=none").panel
+    found.values[:, 1] = np.random.default_rng(0).normal(3e-8, 1e-8, len(found.values))
+    scale(found, [slice(0, 1000)])
+    assert np.std(found.values[:1000, 1]) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_cases_of_validation_that_stand_between_those_of_training_do_not_scale() -> None:
+    pytest.importorskip("aeon")
+    with initialize_config_dir(str(CONF)):
+        found = load(
+            check(
+                compose("config", ["data=ucr", "data.name=GunPoint", "model=inception_time", "data.scale=standard"])
+            ).data
+        )
+    train = found.splits["train"]
+    rows = np.concatenate(
+        [np.arange(end - length + 1, end + 1) for end, length in zip(train.ends, train.lengths, strict=True)]
+    )
+    assert found.panel.values[rows, 0].mean() == pytest.approx(0.0, abs=1e-4)
+    assert found.panel.values[rows, 0].std() == pytest.approx(1.0, abs=1e-4)

@@ -6,7 +6,7 @@ import torch
 
 from lab.batches import SeriesBatch, SeriesSpec
 from lab.errors import RequestError
-from lab.models.pretrain import ROWS, NextPatch, build_pretraining
+from lab.models.pretrain import NextPatch, build_pretraining
 from lab.models.series import build_net
 
 pytestmark = pytest.mark.filterwarnings(
@@ -55,7 +55,7 @@ def test_it_learns_and_parts_of_a_window_add_up(task: NextPatch, fit: Any) -> No
     before = task.eval().loss(given).item()
     halves = []
     for part in (slice(0, 3), slice(3, 8)):
-        counts = {ROWS: torch.tensor([8])}
+        counts = {"rain": torch.tensor([3, 5])}
         halves.append(SeriesBatch(given.values[part], given.observed[part], {}, given.rows[part], counts))
     torch.testing.assert_close(sum(task.loss(half) for half in halves), task.loss(given))
     fit(task, 30, given)

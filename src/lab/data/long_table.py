@@ -5,6 +5,7 @@ group, columns that say nothing (constant, empty) or the same as another. Nothin
 rows in order, `data.resample` puts them on equal steps. Shapes: N rows, C columns, G groups.
 """
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,13 @@ from lab.batches import MISSING
 from lab.data.labels import class_order
 from lab.data.panel import Codes, Floats, Panel
 from lab.data.table_file import TableFile, open_table
-from lab.data.time_steps import ordered, resampled, step_mistakes
+from lab.data.time_steps import ordered, resampled, step_mistakes, usual_step
 from lab.errors import Mistake, RequestError, listed, nearest
 from lab.schema import Ahead, Table
 
 Moments = npt.NDArray[np.datetime64]
+COUNTERS = re.compile(r"Unnamed: \d+|__index_level_\d+__|")
+"""Names of a row counter that pandas writes unasked: no input unless somebody names it."""
 
 
 def read_panel(data: Table) -> tuple[str, Panel]:
@@ -44,7 +47,7 @@ def read_panel(data: Table) -> tuple[str, Panel]:
         times, starts, values, codes = resampled(times, starts, values, codes, data.resample)
     mistakes = step_mistakes(times, starts, groups) + list(_silent(values, features))
     _refuse(mistakes)
-    step = times[1] - times[0] if len(times) > 1 else np.timedelta64(1, "s")
+    step = usual_step(times, starts) if len(times) > len(groups) else np.timedelta64(1, "s")
     panel = Panel(tuple(features), values, groups, starts, times[starts[:-1]], step, codes, classes)
     return path.name.split(".")[0], panel
 
@@ -54,7 +57,8 @@ def _features(file: TableFile, data: Table) -> list[str]:
     rule = data.label if isinstance(data.label, Ahead) else None
     label = None if rule is not None else str(data.label)
     own = {data.time, data.group, label}
-    chosen = list(data.features) if data.features is not None else [name for name in file.numbers if name not in own]
+    counted = [name for name in file.numbers if name not in own and not COUNTERS.fullmatch(name)]
+    chosen = list(data.features) if data.features is not None else counted
     asked: dict[str, Sequence[str | None]] = {
         "data.time": [data.time], "data.group": [data.group], "data.features": chosen, "data.log1p": data.log1p,
         "data.label": [label], "data.label.feature": [rule.feature if rule else None],
@@ -100,7 +104,11 @@ def _times(column: Any, name: str, mistakes: list[Mistake]) -> Moments:
         problem = f"column {name!r} holds numbers, not time stamps"
         mistakes.append(Mistake("data.time", problem, "a column of dates: 2024-01-31, 2024-01-31 13:00", name))
         return np.zeros(len(column), "datetime64[s]")
-    parsed = pd.to_datetime(column, errors="coerce", format=None if column.dtype.kind == "M" else "ISO8601")
+    form = None if column.dtype.kind == "M" else "ISO8601"
+    try:
+        parsed = pd.to_datetime(column, errors="coerce", format=form)
+    except ValueError:  # offsets that change with the season
+        parsed = pd.to_datetime(column, errors="coerce", format=form, utc=True)
     bad = np.flatnonzero(parsed.isna().to_numpy())
     if len(bad):
         problem = f"column {name!r} has no date of ISO 8601 in rows {_some(bad)}: {column.iloc[int(bad[0])]!r}"

@@ -48,7 +48,7 @@ def load(data: Series) -> SeriesSet:
         from lab.data.ucr import cases
 
         panel, splits, notes = cases(data)
-        return _finished(data.name, data, panel, splits, [slice(*_span(splits["train"]))], _HEAD, {}, notes)
+        return _finished(data.name, data, panel, splits, _cases(splits["train"]), _HEAD, {}, notes)
     assert isinstance(data, Windowed)
     if isinstance(data, Rainfall):
         from lab.data.rainfall import generate
@@ -133,13 +133,15 @@ def scale(panel: Panel, train_rows: list[slice]) -> None:
         count = sum(len(one) for one in known)
         mean = sum(float(one.sum(dtype=np.float64)) for one in known) / max(count, 1)
         spread = sum(float(np.square(one - mean, dtype=np.float64).sum()) for one in known) / max(count, 1)
+        largest = max((float(np.abs(one).max()) for one in known if len(one)), default=0.0)
         panel.values[:, place] -= np.float32(mean)
-        panel.values[:, place] /= np.float32(np.sqrt(spread) if spread > 1e-12 else 1.0)
+        panel.values[:, place] /= np.float32(np.sqrt(spread) if spread > (1e-6 * largest) ** 2 else 1.0)
 
 
-def _span(train: Cut) -> tuple[int, int]:
-    """Rows from the first to the last of the cases, which stand one after another."""
-    return int((train.ends - train.lengths).min()) + 1, int(train.ends.max()) + 1
+def _cases(train: Cut) -> list[slice]:
+    """The rows of each training case; cases of validation stand between them."""
+    starts = train.ends.astype(np.int64) - train.lengths + 1
+    return [slice(start, end + 1) for start, end in zip(starts.tolist(), train.ends.tolist(), strict=True)]
 
 
 def _log1p(panel: Panel, data: Windowed) -> None:

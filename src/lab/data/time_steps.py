@@ -69,6 +69,11 @@ def step_mistakes(times: Moments, starts: Ints, groups: Sequence[str]) -> list[M
     return mistakes
 
 
+def usual_step(times: Moments, starts: Ints) -> np.timedelta64:
+    """The commonest step forward inside groups."""
+    return _usual(times, [slice(int(start), int(stop)) for start, stop in pairwise(starts)])
+
+
 def _usual(times: Moments, parts: Sequence[slice]) -> np.timedelta64:
     """The commonest step forward inside groups."""
     counts: Counter[int] = Counter()
