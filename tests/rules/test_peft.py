@@ -27,6 +27,8 @@ def blamed(keys: tuple[str, ...], *values: Any) -> list[str]:
         (COMPILED, (True, "ngram", "ngram", "none", False), [COMPILE]),
         (COMPILED, (True, "beto", "encoder", "qlora", False), [COMPILE]),
         (COMPILED, (True, "beto", "encoder", "none", True), [COMPILE]),
+        ((COMPILE, "cache.frozen"), (True, True), [COMPILE]),
+        ((COMPILE, "cache.frozen"), (True, False), []),
         (COMPILED, (False, "ngram", "ngram", "qlora", True), []),
         ((LAYERS, "model.pretrained", "model.architecture"), (None, False, BERT), []),
         ((LAYERS, "model.pretrained", "model.architecture"), ([0, 11], False, BERT), []),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from optuna.trial import TrialState
 
 from lab.errors import RequestError
 from lab.sweep import storage as storages
-from lab.sweep.storage import FlockLock, mend, open_storage, requeue, sole_controller
+from lab.sweep.storage import FlockLock, Journal, mend, open_storage, requeue, sole_controller
 
 HOLDER = """
 import sys, time
@@ -121,3 +122,20 @@ def test_reports_and_ends_are_flushed_to_the_disk_and_nothing_else(
     assert flushed(lambda: one.tell(trial, 0.5)) == 1
     assert flushed(lambda: requeue(storage, "toy", one.ask(law).number)) == 1
     assert [other.user_attrs for other in study(tmp_path / "journal.log")[0].trials] == [{"a": 1}, {}]
+
+
+def test_a_line_that_does_not_fit_on_the_disk_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "journal.log"
+    journal = Journal(path, FlockLock(tmp_path / "lock"))
+    journal.append_logs([{"op_code": 6, "number": 1}])
+    before = path.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 10, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            journal.append_logs([{"op_code": 6, "number": 2, "text": "x" * 100}])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == before
+    journal.append_logs([{"op_code": 6, "number": 3}])
+    assert [json.loads(line)["number"] for line in path.read_text().splitlines()] == [1, 3]

@@ -40,6 +40,12 @@ def _compiled(wanted: bool, model: str, model_kind: str, peft_kind: str, recompu
         yield Mistake(COMPILE, problem, f"{COMPILE}=false, or {CHECKPOINTING}=false", True)
 
 
+def _cached(wanted: bool, cached: bool) -> Found:
+    if wanted and cached:
+        problem = "compiled layers round otherwise, and the states that cache.frozen keeps are shared with runs without"
+        yield Mistake(COMPILE, problem, f"{COMPILE}=false, or cache.frozen=false", True)
+
+
 def _there(layers: Sequence[int] | None, pretrained: bool, architecture: Mapping[str, Any] | None) -> Found:
     if layers is None:
         return
@@ -70,6 +76,7 @@ RULES: tuple[Rule, ...] = (
     (("peft.kind", "model.name", "model.kind"), _adaptable),
     ((CHECKPOINTING, "model.name", "model.kind"), _recomputed),
     ((COMPILE, "model.name", "model.kind", "peft.kind", CHECKPOINTING), _compiled),
+    ((COMPILE, "cache.frozen"), _cached),
     ((LAYERS, "model.pretrained", "model.architecture"), _there),
     ((LAYERS, FREEZE, "callbacks.unfreeze.schedule"), _training),
 )

@@ -59,7 +59,9 @@ class HydraWork:
             return _sendable(self._run(job))
         except KeyboardInterrupt as error:
             return failed(job, Interrupted(f"interrupted {error}".strip()))
-        except (Exception, SystemExit) as error:  # noqa: BLE001  it is the job's outcome, and travels home
+        except SystemExit as error:  # it would end whoever asks for the outcome
+            return failed(job, RunError(f"it ended by sys.exit({error.code!r})"))
+        except Exception as error:  # noqa: BLE001  it is the job's outcome, and travels home
             return failed(job, error)
 
     def _run(self, job: Job) -> JobReturn:

@@ -126,7 +126,9 @@ class Pool:
 
     def stop(self, number: int, how: How) -> None:
         """Ask a trial to end; one that does not is killed after `GRACE_S`."""
-        one = self.running[number]
+        one = self.running.get(number)
+        if one is None:  # its end is being told: the server was lost, and others with it
+            return
         if one.asked is None or how == "kill":
             one.asked = one.asked or how
             one.kill_at = min(one.kill_at, time.monotonic() + GRACE_S) if how != "kill" else float("inf")

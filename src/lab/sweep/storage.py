@@ -56,13 +56,25 @@ class Journal(JournalFileBackend):
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         self.lock.acquire()
         try:
-            with self.path.open("ab") as file:
-                file.write("".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs).encode())
-                file.flush()
+            with self.path.open("ab", buffering=0) as file, _whole_or_nothing(file):
+                rest = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs).encode()
+                while rest:
+                    rest = rest[file.write(rest) :]
                 if any(log["op_code"] in FLUSHED for log in logs):
                     os.fsync(file.fileno())
         finally:
             self.lock.release()
+
+
+@contextmanager
+def _whole_or_nothing(file: Any) -> Iterator[None]:
+    """Cut off what a write left that failed, as on a full disk: the next one would be glued to it."""
+    size = os.fstat(file.fileno()).st_size
+    try:
+        yield
+    except BaseException:
+        os.ftruncate(file.fileno(), size)
+        raise
 
 
 def open_storage(url: str | None, journal: Path) -> BaseStorage:
