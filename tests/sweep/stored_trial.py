@@ -61,4 +61,9 @@ def one_job(config: DictConfig) -> float:
 
 
 if __name__ == "__main__":
+    if "LAB_SILENT_S" in os.environ:
+        from lab.sweep import peers
+
+        peers.SILENT_S = float(os.environ["LAB_SILENT_S"])
+        peers.BEAT_S = peers.SILENT_S / 4
     one_job()

@@ -24,7 +24,7 @@ sweep:
     preset: {type: choice, values: [{data.batch_size: 8, seed: 1}, {data.batch_size: 16, seed: 2}]}
   limits: {max_total_trials: 2, max_concurrent_trials: 1}
 """
-WORDS = ("status", "reason", "checkpoint", "controller")
+WORDS = ("status", "reason", "checkpoint", "controller", "claim")
 
 
 class Quiet(WSGIRequestHandler):

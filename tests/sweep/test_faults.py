@@ -141,13 +141,13 @@ def test_a_trial_that_is_killed_goes_on_at_once_while_the_controller_lives(toy: 
 
 
 def test_what_a_trial_does_to_itself_is_recorded_and_the_sweep_goes_on(toy: Any) -> None:
-    faults = {"0": "nan", "1": "memory", "2": "exit", "3": "disk", "4": "hang"}
-    limits = ["sweep.limits.max_total_trials=6", "sweep.limits.trial_timeout=6", "sweep.limits.max_concurrent_trials=2"]
+    faults = {"0": "nan", "1": "memory", "2": "exit", "3": "disk", "4": "hang", "6": "sys.exit"}
+    limits = ["sweep.limits.max_total_trials=7", "sweep.limits.trial_timeout=6", "sweep.limits.max_concurrent_trials=2"]
     code, out = toy.run(*limits, faults=faults)
     assert code == 0, out
     told = [(trial.state.name, trial.user_attrs.get("failure")) for trial in toy.trials()]
     kinds = ["nan", "oom", "error", "error", "timeout"]
-    assert told == [*(("FAIL", kind) for kind in kinds), ("COMPLETE", None)]
+    assert told == [*(("FAIL", kind) for kind in kinds), ("COMPLETE", None), ("FAIL", "error")]
     reasons = [trial.user_attrs.get("reason", "") for trial in toy.trials()]
     for reason, words in zip(
         reasons, ("not finite", "17 GiB", "exit code 7", "Errno", "longer than 6 s"), strict=False
@@ -155,9 +155,37 @@ def test_what_a_trial_does_to_itself_is_recorded_and_the_sweep_goes_on(toy: Any)
         assert words in reason
     space = "No space left on device" if "a disk of" in Path("multirun/toy/3/output.log").read_text() else "too large"
     assert space in reasons[3]
-    assert [toy.record(number)["status"] for number in range(6)] == ["failed"] * 5 + ["completed"]
+    assert reasons[6] == "it ended by sys.exit(5)"
+    assert [toy.record(number)["status"] for number in range(7)] == ["failed"] * 5 + ["completed", "failed"]
     assert [toy.record(number)["failure"] for number in range(5)] == kinds
     assert all(trial.intermediate_values[1] for trial in toy.trials())
+
+
+def test_a_trial_that_a_policy_ended_and_that_is_killed_then_stays_ended_by_it(toy: Any) -> None:
+    """Its process dies after the verdict, before its end is recorded, and so does the one that goes on with it."""
+    policy = "sweep.early_termination={type: bandit, slack_amount: 0.02}"
+    expected = toy.run(policy, "sweep.limits.max_total_trials=8", "hydra.sweep.dir=whole", epoch_s=0)
+    assert expected[0] == 0, expected[1]
+    faults = {str(number): "killed in its test" for number in range(8)}
+    code, out = toy.run(policy, "sweep.limits.max_total_trials=8", epoch_s=0, faults=faults)
+    assert code == 0, out
+    states = [trial.state.name for trial in toy.trials()]
+    assert states == [trial.state.name for trial in toy.trials(Path("whole"))]
+    assert states.count("PRUNED") == out.count("was cut") > 1
+
+
+def test_a_confirmation_that_is_killed_goes_on_and_one_without_a_value_is_named(toy: Any) -> None:
+    words = ["sweep.confirm={top_k: 2, seeds: 2}", "sweep.limits.max_total_trials=2"]
+    code, out = toy.run(*words, faults={"0": "killed once"}, epoch_s=0)
+    assert code == 0, out
+    assert [len(one["values"]) for one in toy.summary()["confirmed"]] == [2, 2]
+    assert out.count("killed by SIGKILL (confirmation of trial 0)") == 2
+    Path("multirun/toy/confirm").rename("multirun/old")
+    code, out = toy.run(*words, faults={"1": "nan"}, epoch_s=0)
+    assert code == 0, out
+    assert [one["trial"] for one in toy.summary()["confirmed"]] == [0]
+    assert "trial 1 is not confirmed under 2 of 2 seeds: " in out
+    assert "(confirmation of trial 1) failed: the loss is not finite" in out
 
 
 @pytest.mark.slow
@@ -170,6 +198,19 @@ def test_a_trial_deaf_to_its_timeout_is_killed_and_the_sweep_goes_on(toy: Any) -
     told = [(trial.state.name, trial.user_attrs.get("failure")) for trial in toy.trials()]
     assert told == [("FAIL", "timeout"), ("COMPLETE", None)]
     assert toy.record(0)["failure"] == "timeout"
+
+
+@pytest.mark.slow
+def test_a_study_whose_model_is_drawn_by_torch_goes_on(toy: Any) -> None:
+    """Torch works in the controller before its first trial, and before the fork that follows a server's death."""
+    words = ["~sweep.sampling_algorithm", "+sweep.sampling_algorithm={type: gp, seed: 3}"]
+    assert toy.run(*words, "sweep.limits.max_total_trials=12", epoch_s=0)[0] == 0
+    process = toy.begin(*words, "sweep.limits.max_total_trials=15", epoch_s=0.5)
+    toy.until(lambda: Path("multirun/toy/12/done.txt").exists())
+    strike(process, "server", random.Random(0))
+    out, _ = process.communicate(timeout=90)
+    assert process.returncode == 0, out
+    assert [trial.state.name for trial in toy.trials()] == ["COMPLETE"] * 15
 
 
 def test_a_torn_last_line_of_the_journal_is_mended(toy: Any, whole: dict[Any, Any]) -> None:

@@ -2,20 +2,27 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import optuna
 import pytest
+from optuna.trial import TrialState
 
 from lab.errors import RequestError
 from lab.policies import MedianStopping
 from lab.sweep import peers
+from lab.sweep.board import Board
 from lab.sweep.peers import Alone, Peers
 from lab.sweep.standings import Standings
+from lab.sweep.storage import requeue
+from lab.sweep.study import Search
 from lab.sweep.turns import refuse_others
 
 TRIAL = Path(__file__).with_name("stored_trial.py")
@@ -34,13 +41,17 @@ def study() -> optuna.Study:
     return optuna.create_study(study_name="toy", storage=URL, load_if_exists=True, direction="maximize")
 
 
-def begin(folder: str, total: int, url: str = URL, **faults: str) -> subprocess.Popen[str]:
+def begin(
+    folder: str, total: int, url: str = URL, *, silent_s: float | None = None, **faults: str
+) -> subprocess.Popen[str]:
     """One controller with one slot, in a folder of its own. faults: what befalls trial `tN`."""
     command = [sys.executable, str(TRIAL), "-m", "hydra/sweeper=lab", "sweep.study=toy", f"sweep.storage={url}",
                f"hydra.sweep.dir={folder}", "trainer.max_epochs=3", "hydra.launcher.preload=[]",
                "sweep.search_space={optimizer.lr: {type: uniform, min_value: 1e-4, max_value: 1e-3}}",
                f"sweep.limits={{max_total_trials: {total}, max_concurrent_trials: 1}}"]  # fmt: skip
     environment = {**os.environ, "LAB_FAULTS": json.dumps({key[1:]: what for key, what in faults.items()})}
+    if silent_s is not None:
+        environment["LAB_SILENT_S"] = str(silent_s)
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     return subprocess.Popen(command, env=environment, **pipes)  # type: ignore[call-overload,no-any-return]
 
@@ -84,6 +95,41 @@ def test_a_killed_controller_takes_its_own_trial_up_again_and_another_leaves_it_
     ended(begin("a", 3))
     told = study().get_trials()
     assert [(one.state.name, sorted(one.intermediate_values)) for one in told] == [("COMPLETE", [1, 2, 3])] * 3
+
+
+def test_a_controller_that_slept_lets_go_of_a_trial_that_was_taken_over() -> None:
+    first = begin("a", 3, silent_s=2, t0="slow")
+    while not list(Path("a").glob("0/checkpoints/last.ckpt")):
+        assert first.poll() is None, first.communicate()[0]
+        time.sleep(0.02)
+    first.send_signal(signal.SIGSTOP)
+    time.sleep(2.5)
+    ended(begin("b", 3, silent_s=2))
+    told = study().get_trials()
+    first.send_signal(signal.SIGCONT)
+    assert "another took it over" in ended(first)
+    assert [(one.state.name, sorted(one.intermediate_values)) for one in told] == [("COMPLETE", [1, 2, 3])] * 3
+    assert [one.values for one in study().get_trials()] == [one.values for one in told]
+
+
+def test_a_trial_that_was_taken_over_counts_with_what_it_had_reported() -> None:
+    one = study()
+    one.add_trial(optuna.trial.create_trial(state=TrialState.RUNNING, intermediate_values={1: 0.5, 2: 0.7}))
+    plan = SimpleNamespace(
+        policy=MedianStopping(),
+        goal="maximize",
+        total=2,
+        limits=SimpleNamespace(timeout=None, trial_timeout=None),
+        space=MagicMock(),
+    )
+    plan.space.distributions.return_value = {}
+    plan.fixed = ()
+    search = Search(plan, one, one._storage, MagicMock(), Board(2), MagicMock(), Alone(one))  # type: ignore[arg-type]
+    search.standings.histories.clear()  # as when another controller began and reported it after this one looked
+    requeue(one._storage, "toy", 0)
+    search.num_waiting = 1
+    search._start()
+    assert search.standings.histories == {0: [0.5, 0.7]}
 
 
 def test_lost_are_ones_own_trials_of_before_and_those_of_the_silent(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,10 +34,12 @@ def test_the_plugin_is_light() -> None:
 
 def test_what_is_imported_besides_follows_from_the_config(monkeypatch: pytest.MonkeyPatch) -> None:
     by = {"data.kind": {"squad": ["lab.run.questions"]}, "peft.kind": {"qlora": ["peft", "no_such_package.of_ours"]}}
-    config = OmegaConf.create({"data": {"kind": "squad"}, "peft": {"kind": "qlora"}})
     monkeypatch.setattr(plugin, "find_spec", lambda name: None if name == "no_such_package" else object())
-    assert list(plugin.wanted(by, config)) == ["lab.run.questions", "peft"]
-    assert list(plugin.wanted(by, OmegaConf.create({"data": {"kind": "maintenance"}}))) == []
+    assert plugin.wanted(by, [("data.kind", "squad"), ("peft", "qlora"), ("peft", "qlora")]) == [
+        "lab.run.questions",
+        "peft",
+    ]
+    assert plugin.wanted(by, [("data.kind", "maintenance"), ("seed", 1)]) == []
 
 
 def test_every_module_that_is_imported_ahead_is_there() -> None:

@@ -2,16 +2,20 @@
 
 import os
 import signal
+import struct
+import sys
 import time
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from lab.errors import RunError
 from lab.sweep import processes
-from lab.sweep.processes import Gone, Pool, Said, num_slots, visible_gpus
+from lab.sweep.processes import Gone, Pool, Said
+from lab.sweep.slots import num_slots, visible_gpus
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 
@@ -26,6 +30,12 @@ def work(job: str, connection: Connection) -> str:
             signal.signal(number, signal.SIG_IGN)
         connection.send(("said", "deaf from here on"))
         time.sleep(600)
+    if job == "torn":
+        os.write(connection.fileno(), struct.pack("!i", 100) + b"half a message")
+        os.kill(os.getpid(), signal.SIGKILL)
+    if job == "last words":
+        connection.send(("said", "last words"))
+        os.kill(os.getpid(), signal.SIGKILL)
     if job == "wait":
         connection.send(("said", os.getpid()))
         connection.recv()
@@ -124,6 +134,48 @@ def test_a_killed_server_takes_its_trials_along_and_the_next_start_has_a_new_one
     stat = Path(f"/proc/{trial}/stat")
     while stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] != "Z":
         time.sleep(0.01)
+
+
+def test_a_lost_servers_trials_can_be_stopped_and_answered_while_their_ends_are_told(pools: list[Pool]) -> None:
+    pool = Pool(work, 2)
+    pools.append(pool)
+    for number in range(2):
+        pool.start(number, "wait")
+        said(pool)
+    os.kill(pool._pid, signal.SIGKILL)
+    events: list[Said | Gone] = []
+    while not events:
+        events = pool.wait()
+    assert sorted(event.number for event in events) == [0, 1]
+    pool.stop(1, "stop")
+    pool.answer(1, None)
+
+
+def test_a_library_that_the_controller_has_loaded_is_told_its_threads(
+    pools: list[Pool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a study's model of its trials has drawn by torch on one thread."""
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    told = SimpleNamespace(set_num_threads=lambda threads: os.environ.update(CUDA_VISIBLE_DEVICES=f"told {threads}"))
+    monkeypatch.setitem(sys.modules, "torch", told)
+    pool = Pool(work, 1, threads=3)
+    pools.append(pool)
+    pool.start(0, "go")
+    assert ends(pool)[0].result == "go told 3 3"
+
+
+def test_what_a_process_said_before_it_was_killed_counts_and_half_a_message_does_not(pools: list[Pool]) -> None:
+    pool = Pool(work, 2)
+    pools.append(pool)
+    pool.start(0, "last words")
+    pool.start(1, "torn")
+    time.sleep(0.5)  # both ends and what was said before stand ready at once
+    events: list[Said | Gone] = []
+    while pool.running:
+        events += pool.wait()
+    assert [event.message for event in events if isinstance(event, Said)] == ["last words"]
+    assert isinstance(next(event for event in events if event.number == 0), Said)
+    assert sorted(event.died for event in events if isinstance(event, Gone)) == ["killed by SIGKILL"] * 2  # type: ignore[type-var]
 
 
 @pytest.mark.parametrize("how", ["timeout", "stop"])

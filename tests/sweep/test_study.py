@@ -193,15 +193,45 @@ def test_another_space_goal_or_setting_is_refused(toy: Any) -> None:
     saved = yaml.safe_load(Path("multirun/toy/study.yaml").read_text())
     assert saved["objective"] == {"primary_metric": "val/f1_macro", "goal": "maximize"}
     other = ["optimizer.weight_decay=choice(0.1,0.2)", "sweep.objective={primary_metric: val/loss, goal: minimize}"]
-    code, out = toy.run(*other, "data.batch_size=8", "cache.dtype=fp32")
+    where = ["sweep.storage=sqlite:///other.db", "sweep.sampling_algorithm.seed=2"]
+    code, out = toy.run(*other, *where, "data.batch_size=8", "cache.dtype=fp32")
     assert code == 2, out
-    for said in ("sweep.search_space: differs", "sweep.objective: differs", "data.batch_size=8 (was 64)"):
+    for said in (
+        "sweep.search_space: differs",
+        "sweep.objective: differs",
+        "sweep.storage: differs from the study's, which knows its trials: the journal in its folder",
+        "sweep.sampling_algorithm: differs from the study's: {'type': 'random', 'seed': 1, 'rule': 'random'}",
+        "data.batch_size=8 (was 64)",
+    ):
         assert said in out, out
     assert "cache.dtype=fp32 (was auto)" in out
     assert len(toy.trials()) == 1
     code, out = toy.run("cache.max_gib=1", "callbacks.progress.refresh=5", "sweep.limits.max_total_trials=2", epoch_s=0)
     assert code == 0, out
     assert len(toy.trials()) == 2
+
+
+def test_what_a_command_left_that_was_killed_before_it_had_a_study_is_in_nobodys_way(toy: Any) -> None:
+    toy.folder.mkdir(parents=True)
+    for name in (".lock", "multirun.yaml", ".study.yaml.17.part"):
+        (toy.folder / name).touch()
+    code, out = toy.run("sweep.limits.max_total_trials=1", epoch_s=0)
+    assert code == 0, out
+    Path("multirun/own").mkdir()
+    Path("multirun/own/notes.txt").touch()
+    code, out = toy.run("sweep.study=own")
+    assert code == 2
+    assert "exists already and holds no study" in out
+    assert [path.name for path in Path("multirun/own").iterdir()] == ["notes.txt"]
+
+
+def test_runs_whose_journal_is_gone_are_not_taken_for_new_ones(toy: Any) -> None:
+    assert toy.run("sweep.limits.max_total_trials=2", epoch_s=0)[0] == 0
+    (toy.folder / "journal.log").unlink()
+    code, out = toy.run(epoch_s=0)
+    assert code == 2, out
+    assert "its storage knows nothing of trial 0, trial 1, which have finished" in out
+    assert toy.record(0)["status"] == toy.record(1)["status"] == "completed"
 
 
 @pytest.mark.parametrize("by", ["typed", "file"])

@@ -32,6 +32,8 @@ def befall(fault: str | None, run: RunFolder) -> None:
         raise RunError("the loss is not finite", "nan")
     if fault == "memory":
         raise MemoryError("17 GiB")
+    if fault == "sys.exit":
+        sys.exit(5)
     if fault == "exit":
         os._exit(7)
     if fault == "kill" or (fault == "killed once" and not killed_before(run)):
@@ -82,7 +84,7 @@ def train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | No
     run.last.parent.mkdir(exist_ok=True)
     status, reason = "completed", "all epochs done"
     try:
-        for epoch in range(begun, len(values)):
+        for epoch in range(begun, 0 if (folder / "told").exists() else len(values)):
             time.sleep(toy.get("epoch_s", 0.02))
             if epoch == 1:
                 befall(fault, run)
@@ -96,6 +98,9 @@ def train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | No
                 write_whole(checkpoint, lambda aside, epoch=epoch: aside.write_text(str(epoch)))  # as real ones are
             if told is not None:
                 status, reason = "terminated", told
+                (folder / "told").touch()  # a real one's checkpoint says so
+                if fault == "killed in its test":
+                    os.kill(os.getpid(), signal.SIGKILL)
                 break
     except BaseException as error:
         ended = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"

@@ -1,16 +1,36 @@
 """The best configurations again under new seeds, so that a lucky seed does not win. In `confirm/<trial>-<seed>`."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import count
+
+from lab.errors import listed
 from lab.record import StudyFolder
 from lab.sweep.board import Board
 from lab.sweep.elsewhere import LauncherPool
+from lab.sweep.endings import Cuts, Ending, after, ending
 from lab.sweep.interrupts import Interrupts
 from lab.sweep.jobs import Job
-from lab.sweep.launch import returned
-from lab.sweep.leftovers import ENDED_WELL, resumed
+from lab.sweep.leftovers import ENDED_WELL, record_failure, resumed
 from lab.sweep.plan import Plan
-from lab.sweep.processes import Pool, Said
+from lab.sweep.processes import Gone, Pool, Said
 from lab.sweep.reporter import Report
 from lab.sweep.results import Confirmed, confirmed
+
+
+@dataclass
+class _Run:
+    """A trial's configuration under one more seed. intervals: those it has reported in this command."""
+
+    trial: int
+    overrides: Sequence[str]
+    seed: int
+    intervals: set[int] = field(default_factory=set)
+    cuts: Cuts = field(default_factory=Cuts)
+
+    @property
+    def name(self) -> str:
+        return f"confirm/{self.trial}-{self.seed}"
 
 
 def confirm(
@@ -23,50 +43,84 @@ def confirm(
 ) -> list[Confirmed]:
     """Run the configurations `best` (trial number, overrides) under `plan.confirm.seeds` new seeds each.
 
-    What an earlier command has run counts; what it left cut goes on. A configuration none of whose runs gave a value
-    is left out. `interrupts` stops it as it does the search.
+    What an earlier command has run counts; what was cut goes on, as in the search. A configuration none of whose runs
+    gave a value is left out; runs without one are named. `interrupts` stops it as it does the search.
     """
     assert plan.confirm is not None
     seeds = [plan.seed + 1 + place for place in range(plan.confirm.seeds)]
-    every = [(number, overrides, seed) for number, overrides in best for seed in seeds]
-    waiting = [one for one in every if _value(folder, f"confirm/{one[0]}-{one[2]}") is None]
-    jobs: dict[int, Job] = {}
+    every = [_Run(number, overrides, seed) for number, overrides in best for seed in seeds]
+    waiting = [one for one in every if _value(folder, one) is None]
+    running: dict[int, _Run] = {}
+    keys = count(1)
     board.begin(len(waiting))
-    while waiting or jobs:
+    while waiting or running:
         if (asked := interrupts.asked()) is not None:
             waiting.clear()
-            for key in jobs if asked[1] else ():
+            for key in running if asked[1] else ():
                 pool.stop(key, "stop")
         while waiting and pool.free():
-            number, overrides, seed = waiting.pop(0)
-            name = f"confirm/{number}-{seed}"
-            key = len(best) * len(seeds) - len(waiting)
-            again = resumed(folder, name)
-            jobs[key] = Job(number, [*plan.fixed, *overrides, f"seed={seed}", *again], name)
-            board.started(key, f"{' '.join(overrides)} seed={seed}")
-            pool.start(key, jobs[key], plan.limits.trial_timeout)
-        if not jobs:
+            key = next(keys)
+            running[key] = waiting.pop(0)
+            words = [*running[key].overrides, f"seed={running[key].seed}"]
+            board.started(key, " ".join(words))
+            pool.start(key, _job(running[key], words, plan, folder), plan.limits.trial_timeout)
+        if not running:
             break
         for event in pool.wait():
+            one = running[event.number]
             if isinstance(event, Said):
-                if isinstance(event.message, Report):
-                    board.reported(event.number, event.message.interval, event.message.share, None)
+                _heard(event, one, board)
                 pool.answer(event.number, None)
                 continue
-            status = returned(event, jobs.pop(event.number)).status.name.lower()
-            board.ended_with(event.number, status, f"(confirmation) {status}")
+            del running[event.number]
+            if _ended(event, one, plan, folder, board).status == "cut" and asked is None:
+                waiting.insert(0, one)
         board.tick()
+    return _found(best, every, folder, board)
+
+
+def _job(one: _Run, words: Sequence[str], plan: Plan, folder: StudyFolder) -> Job:
+    return Job(one.trial, [*plan.fixed, *words, *resumed(folder, one.name)], one.name)
+
+
+def _heard(event: Said, one: _Run, board: Board) -> None:
+    """Reports are shown; nothing ends a confirmation early."""
+    if isinstance(event.message, Report):
+        one.intervals.add(event.message.interval)
+        board.reported(event.number, event.message.interval, event.message.share, None)
+
+
+def _ended(event: Gone, one: _Run, plan: Plan, folder: StudyFolder, board: Board) -> Ending:
+    """How a run ended, told to the board and, where its process could not, to its record."""
+    ended = ending(event, None, _value(folder, one) is not None, plan.limits.trial_timeout)
+    if ended.status == "cut" and event.asked is None:
+        one.cuts, ended = after(one.cuts, len(one.intervals), ended.reason)
+    if ended.status == "cut":
+        board.cut(event.number, f"{ended.reason} (confirmation of trial {one.trial})")
+        return ended
+    if ended.status == "failed":
+        record_failure(folder.trial(one.name), ended)
+    reason = f": {ended.reason}" if ended.status == "failed" else ""
+    board.ended_with(event.number, ended.status, f"(confirmation of trial {one.trial}) {ended.status}{reason}")
+    return ended
+
+
+def _found(
+    best: list[tuple[int, list[str]]], every: Sequence[_Run], folder: StudyFolder, board: Board
+) -> list[Confirmed]:
     found = []
     for number, _ in best:
-        values = {seed: _value(folder, f"confirm/{number}-{seed}") for seed in seeds}
+        values = {one.seed: _value(folder, one) for one in every if one.trial == number}
         known = {seed: value for seed, value in values.items() if value is not None}
         if known:
             found.append(confirmed(number, list(known), list(known.values())))
+        if missing := [str(seed) for seed in values if seed not in known]:
+            board.say(f"trial {number} is not confirmed under {len(missing)} of {len(values)} seeds: {listed(missing)}")
     return found
 
 
-def _value(folder: StudyFolder, name: str) -> float | None:
-    run = folder.trial(name)
+def _value(folder: StudyFolder, one: _Run) -> float | None:
+    run = folder.trial(one.name)
     if not (run.path / "run.json").is_file():
         return None
     record = run.read()

@@ -2,6 +2,7 @@
 
 import logging
 import platform
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -23,16 +24,19 @@ from lab.sweep.asked import planned
 from lab.sweep.board import Board, end_table
 from lab.sweep.confirm import confirm
 from lab.sweep.elsewhere import LauncherPool, refuse_one_batch
+from lab.sweep.leftovers import refuse_strangers
 from lab.sweep.peers import Alone, Peers
 from lab.sweep.plan import Plan
 from lab.sweep.plugin import ProcessLauncher
 from lab.sweep.results import ranked
-from lab.sweep.samplers import pruner
+from lab.sweep.samplers import pruner, spelt_out
 from lab.sweep.storage import open_storage, requeue, sole_controller
 from lab.sweep.study import Search
-from lab.sweep.turns import refuse_others, turn_at
+from lab.sweep.turns import refuse_others, turn_at, without_password
 
 log = logging.getLogger(__name__)
+_OURS = re.compile(r"\.lock|multirun\.yaml|\..*\.part")
+"""What a command writes into the folder before the study is there."""
 
 
 def sweep(context: HydraContext, task: TaskFunction, config: DictConfig, arguments: list[str]) -> float | None:
@@ -46,7 +50,7 @@ def sweep(context: HydraContext, task: TaskFunction, config: DictConfig, argumen
         if plan.storage is not None:
             refuse_others(plan.storage)
         folder = StudyFolder(plan.folder)
-        with _opened(folder, plan), sole_controller(folder.lock, plan.study):
+        with _opened(folder, plan):
             return _swept(folder, plan, context, task, config)
     except RequestError as error:
         print(in_a_block(error.mistakes), file=sys.stderr)
@@ -58,15 +62,17 @@ def sweep(context: HydraContext, task: TaskFunction, config: DictConfig, argumen
 
 @contextmanager
 def _opened(folder: StudyFolder, plan: Plan) -> Iterator[None]:
-    """Make the study's folder, or see that it holds this very study. Raises RequestError where it does not."""
-    saved = folder.read_study()
-    if saved is not None:
-        _same(saved, plan)
-    elif folder.path.exists() and any(folder.path.iterdir()):
+    """Make the study's folder or see that it holds this very study, and hold its lock. Raises RequestError where it
+    holds another, or what is none; what is left of a command that was killed before study.yaml is none of that."""
+    begun = folder.path.exists() and any(_OURS.fullmatch(one.name) is None for one in folder.path.iterdir())
+    if begun and folder.read_study() is None:
         problem = "exists already and holds no study"
         raise RequestError(Mistake("sweep.study", problem, "sweep.study=ANOTHER", plan.study))
     folder.path.mkdir(parents=True, exist_ok=True)
-    yield
+    with sole_controller(folder.lock, plan.study):
+        if (saved := folder.read_study()) is not None:
+            _same(saved, plan)
+        yield
 
 
 def _same(saved: dict[str, Any], plan: Plan) -> None:
@@ -77,6 +83,11 @@ def _same(saved: dict[str, Any], plan: Plan) -> None:
     if saved["objective"] != plan.blocks["objective"]:
         was = f"{saved['objective']['primary_metric']}, {saved['objective']['goal']}"
         mistakes.append(Mistake("sweep.objective", f"differs from the study's: {was}", remedy))
+    if (drawn := spelt_out(saved["sampling_algorithm"])) != spelt_out(plan.blocks["sampling_algorithm"]):
+        mistakes.append(Mistake("sweep.sampling_algorithm", f"differs from the study's: {drawn}", remedy))
+    if saved.get("storage", _kept_in(plan)) != _kept_in(plan):
+        problem = f"differs from the study's, which knows its trials: {saved['storage'] or 'the journal in its folder'}"
+        mistakes.append(Mistake("sweep.storage", problem, remedy))
     settings, searched = saved["settings"], set(plan.space.hydra_keys())
     changed = [
         f"{key}={plan.settings.get(key)} (was {settings.get(key)})"
@@ -90,6 +101,11 @@ def _same(saved: dict[str, Any], plan: Plan) -> None:
         raise RequestError(mistakes)
 
 
+def _kept_in(plan: Plan) -> str | None:
+    """Where the study is kept, without a password; None in its own folder."""
+    return None if plan.storage is None else without_password(plan.storage)
+
+
 def _swept(
     folder: StudyFolder, plan: Plan, context: HydraContext, task: TaskFunction, config: DictConfig
 ) -> float | None:
@@ -101,6 +117,7 @@ def _swept(
         {
             "study": plan.study,
             **plan.blocks,
+            "storage": _kept_in(plan),
             "total": plan.total,
             "fingerprint": plan.space.fingerprint(),
             "settings": settings,
@@ -110,8 +127,9 @@ def _swept(
         storage = open_storage(plan.storage, folder.journal)
     launcher = Plugins.instance().instantiate_launcher(context, task, config)
     study, peers = _study(storage, plan, folder, beats=isinstance(launcher, ProcessLauncher))
+    refuse_strangers(folder, len(study.get_trials(deepcopy=False)))
     pool = (
-        launcher.pool(plan.limits.max_concurrent_trials, plan.total, plan.fixed)
+        launcher.pool(plan.limits.max_concurrent_trials, plan.total, plan.fixed, plan.space.choices())
         if isinstance(launcher, ProcessLauncher)
         else LauncherPool(launcher, plan, folder, storage)
     )

@@ -62,6 +62,9 @@ class LauncherPool:
         self.slots = min(limits.max_concurrent_trials or self.plan.total, self.plan.total)
         self.until = None if limits.timeout is None else time.time() + limits.timeout
 
+    def open(self) -> None:
+        """The launcher starts what it needs itself."""
+
     def free(self) -> int:
         return 0 if self.left_behind else self.slots - len(self.running)
 

@@ -67,6 +67,11 @@ def ending(gone: Gone, told: str | None, has_value: bool, timeout_s: float | Non
         return _died(gone)
     if gone.result.status is JobStatus.FAILED:
         return _failed(outcome(gone.result))
+    return of_a_whole_run(told, has_value)
+
+
+def of_a_whole_run(told: str | None, has_value: bool) -> Ending:
+    """Of a run that has done all that it was to do, as `ending` has it."""
     if not has_value:
         return Ending("failed", "no epoch gave a finite value of the objective", "nan")
     return Ending("terminated", told) if told is not None else Ending("completed", "came to its own end")

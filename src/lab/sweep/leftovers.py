@@ -2,6 +2,7 @@
 
 from hydra.core.override_parser.types import Quote, QuotedString
 
+from lab.errors import Mistake, RequestError, listed
 from lab.record import RunFolder, StudyFolder
 from lab.sweep.endings import Ending
 
@@ -18,6 +19,18 @@ def harvest(run: RunFolder) -> Ending | None:
     if record["status"] == "failed":
         return Ending("failed", record["reason"], record["failure"])
     return None
+
+
+def refuse_strangers(folder: StudyFolder, num_known: int) -> None:
+    """Raises RequestError for finished runs of trials unknown to the study's storage, which has `num_known`."""
+    names = (int(one.name) for one in folder.path.iterdir() if one.name.isdecimal())
+    strange = [number for number in sorted(names) if number >= num_known and harvest(folder.trial(number)) is not None]
+    if strange:
+        problem = (
+            f"its storage knows nothing of {listed([f'trial {number}' for number in strange])}, which have finished"
+        )
+        remedy = "put the journal or the database back, or sweep.study=ANOTHER"
+        raise RequestError(Mistake("sweep.study", problem, remedy, folder.path.name))
 
 
 def record_failure(run: RunFolder, ended: Ending) -> None:

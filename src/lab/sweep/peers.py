@@ -2,11 +2,13 @@
 
 They take turns at starting trials, so that the total is exact. Each marks its running trials with the time, and those
 of a controller that has been silent for `SILENT_S` are run again by whoever comes next; so clocks may differ by a
-minute. Policies compare with what the others' trials have reported up to a second ago.
+minute. One that wakes after that (a laptop that slept) lets go of them. Policies compare with what the others' trials
+have reported up to a second ago.
 """
 
 import time
-from collections.abc import Collection, Iterable, Iterator
+import uuid
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 import optuna
@@ -37,8 +39,9 @@ class Alone:
     def claim(self, trial: Trial) -> None:
         """Mark a trial as this controller's."""
 
-    def beat(self, trials: Iterable[Trial]) -> None:
-        """Show that they run; to be called often, and acts now and then."""
+    def beat(self, trials: Sequence[Trial]) -> list[int]:  # noqa: ARG002  Peers needs them
+        """Show that they run; to be called often, and acts now and then. Gives those that others have taken over."""
+        return []
 
     def news(self, standings: Standings, own: Collection[int]) -> None:
         """Put down what trials of others have reported; own: numbers of those that run here."""
@@ -62,6 +65,7 @@ class Peers(Alone):
         super().__init__(study)
         self.url, self.me, self.beats = url, me, beats
         self._beaten = self._told = 0.0
+        self._claims: dict[int, str] = {}
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -73,14 +77,22 @@ class Peers(Alone):
         return len(trials), sum(one.state is TrialState.WAITING for one in trials)
 
     def claim(self, trial: Trial) -> None:
+        self._claims[trial.number] = uuid.uuid4().hex
+        trial.set_user_attr("claim", self._claims[trial.number])
         trial.set_user_attr("controller", self.me)
         trial.set_user_attr("seen", time.time() if self.beats else None)
 
-    def beat(self, trials: Iterable[Trial]) -> None:
-        if self.beats and time.monotonic() - self._beaten > BEAT_S:
-            self._beaten = time.monotonic()
-            for trial in trials:
+    def beat(self, trials: Sequence[Trial]) -> list[int]:
+        since = time.time() - self._beaten  # also while the machine slept, which time.monotonic leaves out
+        if not self.beats or 0 <= since <= BEAT_S:
+            return []
+        self._beaten, lost = time.time(), []
+        for trial in trials:
+            if self.study.get_trials(deepcopy=False)[trial.number].user_attrs["claim"] == self._claims[trial.number]:
                 trial.set_user_attr("seen", time.time())
+            else:
+                lost.append(trial.number)
+        return lost
 
     def news(self, standings: Standings, own: Collection[int]) -> None:
         if time.monotonic() - self._told < NEWS_S:

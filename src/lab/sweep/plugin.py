@@ -5,7 +5,7 @@ Thin glue, and light: Hydra imports this module at every start, so the engine is
 
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -62,18 +62,22 @@ class ProcessLauncher(Launcher):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.context, self.task, self.config = hydra_context, task_function, config
 
-    def pool(self, slots: int | None, most: int, fixed: Sequence[str] = ()) -> "Pool":
+    def pool(
+        self, slots: int | None, most: int, fixed: Sequence[str] = (), choices: Iterable[tuple[str, Any]] = ()
+    ) -> "Pool":
         """The processes to run jobs in, `slots` at once or as configured, at most `most`. Nothing is started yet.
 
-        fixed: overrides that every job begins with.
+        fixed: overrides that every job begins with; choices: keys with values that some jobs will set.
         """
         from lab.sweep.jobs import HydraWork
-        from lab.sweep.processes import Pool, num_slots, visible_gpus
+        from lab.sweep.processes import Pool
+        from lab.sweep.slots import num_slots, visible_gpus
 
         gpus, cpus = visible_gpus(os.environ), len(os.sched_getaffinity(0))
         slots = min(num_slots(slots or self.slots, len(gpus), cpus), most)
         work = HydraWork(self.context, self.task, self.config, fixed)
-        preload = [*self.preload, *wanted(self.preload_by, self.config)]
+        settings = [*((key, OmegaConf.select(self.config, key)) for key in self.preload_by), *choices]
+        preload = [*self.preload, *wanted(self.preload_by, settings)]
         return Pool(work, slots, preload, gpus, max(1, cpus // slots), work.prepare if fixed else None)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
@@ -94,13 +98,15 @@ class ProcessLauncher(Launcher):
         return run_all(pool, jobs, self.timeout_s, lambda job: " ".join(filter_overrides(job.overrides)))
 
 
-def wanted(by: Mapping[str, Mapping[str, Sequence[str]]], config: DictConfig) -> Iterator[str]:
-    """Modules named for the values that the config's keys have. A package that is not installed is left to the jobs,
-    whose check says what to install."""
-    for key, modules in by.items():
-        for name in modules.get(str(OmegaConf.select(config, key)), ()):
+def wanted(by: Mapping[str, Mapping[str, Sequence[str]]], settings: Iterable[tuple[str, Any]]) -> list[str]:
+    """Modules named for the values that keys have, or may come to have. A group (`peft=lora`) stands for the kind it
+    sets. A package that is not installed is left to the jobs, whose check says what to install."""
+    found: dict[str, None] = {}
+    for key, value in settings:
+        for name in by.get(key, by.get(f"{key}.kind", {})).get(str(value), ()):
             if find_spec(name.partition(".")[0]) is not None:
-                yield name
+                found[name] = None
+    return list(found)
 
 
 class LabSweeper(Sweeper):

@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 from typing import Any, Literal
 
 from lab.errors import RunError
@@ -86,10 +85,15 @@ class Pool:
     def free(self) -> int:
         return self.slots - len(self.running)
 
-    def start(self, number: int, job: object, timeout_s: float | None = None) -> None:
-        """Run `work(job)` in a free slot. timeout_s: asked to end after that, killed `GRACE_S` later."""
+    def open(self) -> None:
+        """Fork the server, if there is none. The sooner the better: a fork takes the controller's threads' locks, not
+        its threads, so libraries that start some (torch's, for a GP) are best still asleep."""
         if self._server is None:
             self._begin()
+
+    def start(self, number: int, job: object, timeout_s: float | None = None) -> None:
+        """Run `work(job)` in a free slot. timeout_s: asked to end after that, killed `GRACE_S` later."""
+        self.open()
         assert self._server is not None
         slot = next(slot for slot in range(self.slots) if all(one.slot != slot for one in self.running.values()))
         ours, theirs = socket.socketpair()
@@ -119,10 +123,13 @@ class Pool:
 
     def answer(self, number: int, reply: object) -> None:
         """Answer what a trial said; one that has died meanwhile needs none."""
+        one = self.running.get(number)
+        if one is None:  # its end is being told as well
+            return
         try:
-            self.running[number].connection.send(reply)
+            one.connection.send(reply)
         except _GONE:
-            self.running[number].open = False
+            one.open = False
 
     def stop(self, number: int, how: How) -> None:
         """Ask a trial to end; one that does not is killed after `GRACE_S`."""
@@ -180,7 +187,7 @@ class Pool:
         one = self.running[number]
         try:
             kind, message = one.connection.recv()
-        except (EOFError, ConnectionResetError):
+        except (EOFError, OSError):  # also in the middle of a message
             one.open = False
             return []
         if kind == "result":
@@ -215,12 +222,13 @@ class Pool:
 
     def _gone(self, number: int, died: str | None, by: By) -> list[Said | Gone]:
         one = self.running[number]
+        events: list[Said | Gone] = []
         while one.open and not one.has_result and one.connection.poll():
-            self._heard(number)
+            events += self._heard(number)  # what it said last counts
         one.connection.close()
         del self.running[number]
         died = None if one.has_result else died or "ended without a result"
-        return [Gone(number, one.result, died, one.asked, by)]
+        return [*events, Gone(number, one.result, died, one.asked, by)]
 
     def _server_lost(self) -> list[Said | Gone]:
         """The server was killed and its children with it; the next start makes a new one."""
@@ -235,16 +243,3 @@ def _how_it_died(status: int) -> str | None:
         return f"killed by {signal.Signals(os.WTERMSIG(status)).name}"
     code = os.waitstatus_to_exitcode(status)
     return f"ended with exit code {code} and no result" if code else None
-
-
-def visible_gpus(environment: Mapping[str, str], driver: Path = Path("/proc/driver/nvidia/gpus")) -> list[str]:
-    """Names for CUDA_VISIBLE_DEVICES, without asking CUDA, which could not be forked afterwards."""
-    listed = environment.get("CUDA_VISIBLE_DEVICES")
-    if listed is not None:
-        return [name for name in listed.split(",") if name.strip() not in ("", "-1")]
-    return [str(place) for place in range(len(list(driver.iterdir())))] if driver.is_dir() else []
-
-
-def num_slots(asked: int | None, num_gpus: int, num_cpus: int) -> int:
-    """Jobs at once: as asked, else one a GPU, else one a CPU and at most four, each of which holds a model."""
-    return asked or num_gpus or max(1, min(4, num_cpus))

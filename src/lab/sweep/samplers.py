@@ -5,6 +5,7 @@ between trials, so a resumed study draws what an uninterrupted one would. (Optun
 resume, and its QMCSampler draws the first trial apart.) Sobol: scipy.stats.qmc, all dimensions by inverse CDFs.
 """
 
+import importlib
 import importlib.util
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -103,6 +104,19 @@ def build(block: Mapping[str, Any] | str, space: Space, goal: Goal) -> BaseSampl
     return Modelled(space, draw, lambda trial_seed: _optunas(kind, trial_seed), seed)
 
 
+def spelt_out(block: Mapping[str, Any] | str | None) -> dict[str, Any]:
+    """A valid block with all that decides the draws: two that draw alike are equal, however they are written."""
+    given = {"type": block or "random"} if not isinstance(block, Mapping) else dict(block)
+    kind, rule = str(given["type"]).lower(), str(given.get("rule") or "random").lower()
+    if kind == "sobol":
+        kind, rule = "random", "sobol"
+    if kind == "grid":
+        return {"type": "grid"}
+    seed = given.get("seed")
+    drawn = {"type": "tpe" if kind == "bayesian" else kind, "seed": DEFAULT_SEED if seed is None else seed}
+    return {**drawn, "rule": rule} if kind == "random" else drawn
+
+
 def uniforms(rule: str, seed: int, number: int, dimensions: int) -> list[float]:
     """Point `number` of the sequence: `dimensions` values in [0, 1). rule: random or sobol (scrambled by `seed`)."""
     if rule == "random":
@@ -131,6 +145,8 @@ def _sobol(space: Space, seed: int) -> Draw:
 
 def _optunas(kind: str, seed: int) -> BaseSampler:
     if kind == "gp":
+        # Optuna's GP brings torch along; OpenMP's threads would not survive the fork of a trials' server
+        importlib.import_module("torch").set_num_threads(1)
         return GPSampler(seed=seed, warn_independent_sampling=False)
     if kind == "cmaes":
         return CmaEsSampler(seed=seed, warn_independent_sampling=False)

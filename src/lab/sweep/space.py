@@ -79,6 +79,12 @@ class Space:
                 found.update(dict.fromkeys([key for key, _ in value.fixed] if isinstance(value, Branch) else [one.key]))
         return tuple(found)
 
+    def choices(self) -> Iterator[tuple[str, Any]]:
+        """Hydra keys with each value that a choice may give them."""
+        for one in self.parameters:
+            for value in one.law.values if isinstance(one.law, Choice) else ():
+                yield from value.fixed if isinstance(value, Branch) else [(one.key, value)]
+
     def size(self) -> int | None:
         """Number of points of the grid, or None where a law is continuous."""
         return None if self.continuous() else self._size([one for one in self.parameters if one.when is None])

@@ -6,19 +6,19 @@ A trial that was cut goes back to the queue with its number and is the next to s
 folders and draws are those of an uncut study.
 """
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage
-from optuna.trial import Trial, TrialState
+from optuna.trial import TrialState
 
 from lab.errors import Mistake, RequestError, listed, nearest
-from lab.policies import OptunaPruner
 from lab.record import StudyFolder
+from lab.sweep.attributes import write_end, write_values
 from lab.sweep.board import Board
 from lab.sweep.elsewhere import LauncherPool
-from lab.sweep.endings import Best, Cuts, Ending, after, best_of, ending, words
+from lab.sweep.endings import Cuts, Ending, after, best_of, ending, of_a_whole_run, words
 from lab.sweep.interrupts import Interrupts
 from lab.sweep.jobs import Job
 from lab.sweep.leftovers import harvest, record_failure, resumed
@@ -29,16 +29,7 @@ from lab.sweep.reporter import Report, Stored, Unlogged
 from lab.sweep.results import STATES
 from lab.sweep.standings import Standings
 from lab.sweep.storage import requeue
-
-
-@dataclass
-class _Live:
-    """A trial that runs."""
-
-    trial: Trial
-    reports: dict[int, float]
-    epochs: dict[int, int] = field(default_factory=dict)
-    told: str | None = None
+from lab.sweep.verdicts import Live, Verdicts
 
 
 @dataclass
@@ -52,16 +43,16 @@ class Search:
     board: Board
     folder: StudyFolder
     peers: Alone
-    live: dict[int, _Live] = field(default_factory=dict)
+    live: dict[int, Live] = field(default_factory=dict)
     num_failed: int = 0
     ending: str | None = None
     """Why no further trial is started; None while there are some to start."""
     refusal: RequestError | None = None
-    held_back: bool = False
 
     def __post_init__(self) -> None:
         self.interrupts = Interrupts(self.plan.limits.timeout)
         self.standings = Standings(self.plan.policy, self.plan.goal)
+        self.verdicts = Verdicts(self.plan, self.standings, self.peers, self.board, self.live)
         self.num_trials, ended = 0, list[str]()
         for trial in self.study.get_trials(deepcopy=False):
             self.num_trials += 1
@@ -80,19 +71,23 @@ class Search:
         """Until the total is reached or something ends it. Raises RequestError for a metric that nobody logs."""
         try:
             with self.interrupts.counting():
+                if self._has_more():
+                    self.pool.open()
                 while True:
                     self._stop_if_asked()
                     while self.ending is None and self.pool.free() and self._has_more():
                         self._start()
                     if not self.live:
                         break
-                    for event in self.pool.wait():
+                    events = self.pool.wait()
+                    self._let_go(self.peers.beat([one.trial for one in self.live.values() if one.is_ours]))
+                    for event in events:
                         self._heard(event) if isinstance(event, Said) else self._gone(event)
-                    self.peers.beat(one.trial for one in self.live.values())
                     self.board.tick()
         finally:
-            for number in self.live:
-                requeue(self.storage, self.plan.study, number)
+            for number, one in self.live.items():
+                if one.is_ours:
+                    requeue(self.storage, self.plan.study, number)
         if self.refusal is not None:
             raise self.refusal
 
@@ -128,25 +123,43 @@ class Search:
         self.num_waiting -= waited
         self.num_trials += not waited
         known = dict(self.study.get_trials(deepcopy=False)[trial.number].intermediate_values) if waited else {}
+        for interval in sorted(known)[len(self.standings.histories.get(trial.number, [])) :]:  # to another controller
+            self.standings.report(trial.number, known[interval])
         values = self.plan.space.values(trial.params)
         overrides = self.plan.space.overrides(values)
-        self._write_values(trial, values)
-        self.live[trial.number] = _Live(trial, known)
+        write_values(trial, values)
+        self.live[trial.number] = Live(trial, known, told=trial.user_attrs.get("told"))
         self.board.started(trial.number, " ".join(overrides))
         run = self.folder.trial(trial.number)
         if (ended := harvest(run)) is not None:
-            self._conclude(trial.number, ended)
+            self._harvested(trial.number, ended)
             return
         again = resumed(self.folder, str(trial.number))
         job = Job(trial.number, [*self.plan.fixed, *overrides, *again], str(trial.number))
         self.pool.start(trial.number, job, self.plan.limits.trial_timeout)
 
+    def _harvested(self, number: int, ended: Ending) -> None:
+        """An end that was recorded, and not told before the controller was killed."""
+        one = self.live[number]
+        if ended.status == "completed":
+            ended = of_a_whole_run(one.told, best_of(one.reports, one.epochs, self.plan.goal) is not None)
+        self._conclude(number, ended)
+
+    def _let_go(self, numbers: Collection[int]) -> None:
+        """Trials that another controller has taken over meanwhile: theirs are the reports that count."""
+        for number in numbers:
+            self.live[number].is_ours = False
+            self.pool.stop(number, "kill")
+            self.board.cut(number, "this controller was silent, and another took it over")
+
     def _heard(self, event: Said) -> None:
-        message = event.message
-        if isinstance(message, Stored):
-            self.live[event.number].told = message.told
-            self.live[event.number].reports |= message.reports
-            self.live[event.number].epochs |= message.epochs
+        one, message = self.live[event.number], event.message
+        if not one.is_ours:
+            self.pool.answer(event.number, "another controller has this trial")
+        elif isinstance(message, Stored):
+            one.told = message.told
+            one.reports |= message.reports
+            one.epochs |= message.epochs
         elif isinstance(message, Unlogged):
             near = nearest(message.metric, message.logged)
             problem = f"no validation metric has this name; logged are {listed(message.logged)}"
@@ -155,35 +168,16 @@ class Search:
             self.pool.answer(event.number, None)
             self._end("the objective is not logged", now=True)
         else:
-            told = self._decided(event.number, message) if isinstance(message, Report) else None
+            told = self.verdicts.on(event.number, one, message) if isinstance(message, Report) else None
             self.pool.answer(event.number, told)
             if told is not None:
                 self.board.told(event.number)
 
-    def _decided(self, number: int, report: Report) -> str | None:
-        """Keep a report; None to keep the trial, else why it ends."""
-        one, plan = self.live[number], self.plan
-        if report.interval not in one.reports:
-            one.trial.report(report.value, report.interval)
-            self.standings.report(number, report.value)
-        one.reports[report.interval], one.epochs[report.interval] = report.value, report.epoch
-        best = best_of(one.reports, one.epochs, plan.goal)
-        if best is not None and best.interval == report.interval:
-            one.trial.set_user_attr("best_value", best.value)
-            one.trial.set_user_attr("best_epoch", best.epoch)
-        self.board.reported(number, report.interval, report.share, best.value if best is not None else None)
-        if isinstance(plan.policy, OptunaPruner):
-            one.told = f"{plan.policy.name} at interval {report.interval}" if one.trial.should_prune() else None
-            return one.told
-        if not self.held_back and (why := self.standings.holds_back(report.interval)):
-            self.held_back = True
-            self.board.say(why)
-        self.peers.news(self.standings, self.live)
-        one.told = self.standings.decide(number, report.interval)
-        return one.told
-
     def _gone(self, event: Gone) -> None:
         one = self.live[event.number]
+        if not one.is_ours:
+            del self.live[event.number]
+            return
         has_value = best_of(one.reports, one.epochs, self.plan.goal) is not None
         ended = ending(event, one.told, has_value, self.plan.limits.trial_timeout)
         if ended.status == "cut" and event.asked is None:
@@ -203,7 +197,7 @@ class Search:
             self.board.cut(number, f"{ended.reason}; {goes_on}")
             return
         best = best_of(one.reports, one.epochs, self.plan.goal)
-        self._attributes(one.trial, ended, best)
+        write_end(one.trial, ended, best, self.folder.trial(number).best)
         self.standings.finish(number)
         if ended.status == "completed" and best is not None:
             self.study.tell(one.trial, best.value)
@@ -214,24 +208,6 @@ class Search:
         elif best is not None:
             self._compare(number, best.value)
         self.board.ended_with(number, ended.status, words(ended, best, self.plan.metric))
-
-    def _attributes(self, trial: Trial, ended: Ending, best: Best | None) -> None:
-        attributes: dict[str, Any] = {"status": ended.status, "reason": ended.reason, "failure": ended.failure}
-        if best is not None:
-            checkpoint = self.folder.trial(trial.number).best
-            attributes |= {"best_value": best.value, "best_epoch": best.epoch, "best_interval": best.interval}
-            attributes |= {"checkpoint": str(checkpoint)} if checkpoint.exists() else {}
-        for name, value in attributes.items():
-            if value is not None and trial.user_attrs.get(name) != value:
-                trial.set_user_attr(name, value)
-
-    def _write_values(self, trial: Trial, values: dict[str, Any]) -> None:
-        """Real values, whole for us and one by one for dashboards where Optuna stores something else (a law's u)."""
-        if "values" not in trial.user_attrs:
-            for key, value in values.items():
-                if key not in trial.params or trial.params[key] != value:
-                    trial.set_user_attr(key, value)
-            trial.set_user_attr("values", values)
 
     def _count_failure(self) -> None:
         self.num_failed += 1

@@ -27,6 +27,13 @@ def refuse_others(url: str) -> None:
         raise RequestError(Mistake(KEY, problem, remedy, place.render_as_string()))
 
 
+def without_password(url: str) -> str:
+    """The database as it may be written down."""
+    from sqlalchemy.engine import make_url
+
+    return make_url(url).render_as_string()
+
+
 def turn_at(url: str, study: str) -> AbstractContextManager[None]:
     """One holder at a time is in, of all that name the same study ("": none) of the same database."""
     from sqlalchemy.engine import make_url
