@@ -12,6 +12,10 @@ KEPT = ("cache.frozen", "model.ensemble", "model.pretrain")
 SOLVED = ("model.head", "loss.kind", "loss.label_smoothing")
 
 
+FORETOLD = ("model.pretrain", "data.gaps")
+PARTS = ("data.time", "data.group", "data.features", "data.label")
+
+
 @pytest.mark.parametrize(
     ("keys", "values", "blamed"),
     [
@@ -29,6 +33,11 @@ SOLVED = ("model.head", "loss.kind", "loss.label_smoothing")
         (PRETRAIN, (True, True, 1), []),
         (PRETRAIN, (False, False, 5), []),
         (PRETRAIN, (True, False, 5), ["model.causal", "model.ensemble"]),
+        (FORETOLD, (True, "interpolate"), ["data.gaps"]),
+        (FORETOLD, (True, "ffill"), []),
+        (FORETOLD, (False, "interpolate"), []),
+        (PARTS, ("at", "at", None, "at"), ["data.group", "data.label"]),
+        (PARTS, ("at", "well", None, "state"), []),
         (("model.patch", "model.stride"), (16, 16), []),
         (("model.patch", "model.stride"), (16, 17), ["model.stride"]),
         (("model.kernels",), ([39, 19, 9],), []),

@@ -120,3 +120,23 @@ def test_cases_of_validation_that_stand_between_those_of_training_do_not_scale()
     )
     assert found.panel.values[rows, 0].mean() == pytest.approx(0.0, abs=1e-4)
     assert found.panel.values[rows, 0].std() == pytest.approx(1.0, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("data.label.feature=rian", ["data.label.feature=rian: no column of this name", "data.label.feature=rain"]),
+        ("data.log1p=[rain,presure]", ["data.log1p=presure: no column of this name", "data.log1p=[pressure]"]),
+        ("data.log1p=[rain,rain]", ["data.log1p=['rain', 'rain']: names rain more than once", "data.log1p=[rain]"]),
+    ],
+)
+def test_a_setting_that_names_no_column_is_refused(typed: str, words: list[str]) -> None:
+    with pytest.raises(RequestError) as error:
+        rainfall(typed)
+    assert all(word in str(error.value) for word in words), str(error.value)
+
+
+def test_one_class_will_do_where_classes_are_not_looked_at() -> None:
+    with initialize_config_dir(str(CONF)):
+        data = check(compose("config", [*SMALL, "data.label.threshold=1000"])).data
+    assert load(data, labelled=False).head.classes == ("< 1000", ">= 1000")  # type: ignore[arg-type]

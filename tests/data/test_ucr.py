@@ -92,3 +92,17 @@ def test_every_shipped_problem(name: str, rows: Any, classes: int, channels: int
     assert panel.values.shape == (every.sum(), channels)
     assert (every.min(), every.max()) == lengths
     assert set(splits["val"].labels) == set(splits["test"].labels) == set(range(classes))
+
+
+def test_one_class_in_validation_is_put_down_to_its_share_and_one_in_training_to_the_problem(tmp_path: Path) -> None:
+    own = ["data.name=Own", f"data.path={tmp_path}"]
+    write(tmp_path, [f"{n},1:{'ab'[n % 2]}" for n in range(8)], ["1,2:a", "2,1:b"])
+    with pytest.raises(RequestError, match=r"data\.split\.val=0\.1: val has one class alone"):
+        load(ucr(*own, "data.split.val=0.1"))
+    assert len(load(ucr(*own, "data.split.val=0.1", "data.split.train_on_val=true")).splits["train"]) == 8
+    write(tmp_path, ["1,2:a", "2,2:a", "3,2:a"], ["1,2:a", "2,1:a"])
+    with pytest.raises(RequestError, match=r"data\.name=Own: train has one class alone"):
+        load(ucr(*own))
+    write(tmp_path, ["1,2:a"], ["1,2:a", "2,1:a"])
+    with pytest.raises(RequestError, match="has one training case"):
+        load(ucr(*own))

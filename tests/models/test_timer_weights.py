@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 from safetensors.torch import save_file
 from torch import Tensor
 
 from lab.errors import RequestError
+from lab.models.timer_settings import trained_with
 from lab.models.timer_weights import load_checkpoint, match, read
 from lab.models.timer_xl import TimerEncoder
 
@@ -102,6 +104,35 @@ def test_a_run_of_this_project_is_a_checkpoint(tiny: Any, tmp_path: Path) -> Non
     torch.save({"state_dict": state}, tmp_path / "checkpoints" / "best.ckpt")
     load_checkpoint(encoder, str(tmp_path), partial=False)
     assert torch.equal(encoder.embedding.weight, pretrained.embedding.weight)
+
+
+def test_weights_are_not_taken_under_settings_that_make_them_mean_something_else(
+    tiny: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pretrained = tiny(forecasts=True, causal=True)
+    (tmp_path / "checkpoints").mkdir()
+    state = {f"encoder.{key}": tensor for key, tensor in pretrained.state_dict().items()}
+    torch.save({"state_dict": state}, tmp_path / "checkpoints" / "best.ckpt")
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump({"model": pretrained.config.model_dump(mode="json")}))
+    changes = {"rope": "split_full", "normalise": not pretrained.config.normalise, "num_heads": 2}
+    other = tiny(causal=False, variate_bias=False, **changes)
+    with pytest.raises(RequestError) as error:
+        load_checkpoint(other, str(tmp_path / "checkpoints" / "best.ckpt"), partial=True)
+    assert [mistake.key for mistake in error.value.mistakes] == ["model.num_heads", "model.rope", "model.normalise"]
+    assert "model.rope=interleaved_half" in str(error.value)
+    with caplog.at_level("WARNING"):
+        load_checkpoint(tiny(causal=False), str(tmp_path), partial=False)
+    assert "causal=false, trained with true" in caplog.text
+
+
+def test_released_weights_know_their_rotation_and_a_hub_folder_its_heads(
+    weights: Any, tiny: Any, tmp_path: Path
+) -> None:
+    save_file(weights, tmp_path / "released.safetensors")
+    with pytest.raises(RequestError, match=r"model\.rope=split_full: the weights .* interleaved_half"):
+        load_checkpoint(tiny(rope="split_full"), str(tmp_path / "released.safetensors"), partial=False)
+    (tmp_path / "config.json").write_text('{"num_attention_heads": 8}')
+    assert trained_with("Hugging Face", str(tmp_path)) == {"rope": "split_full", "num_heads": 8}
 
 
 def test_a_partial_match_is_refused_with_a_list_unless_asked_for(weights: Any, tiny: Any, tmp_path: Path) -> None:

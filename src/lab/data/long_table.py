@@ -30,7 +30,8 @@ COUNTERS = re.compile(r"Unnamed: \d+|__index_level_\d+__|")
 def read_panel(data: Table) -> tuple[str, Panel]:
     """The file's name without ending, and its rows by group and time. Raises RequestError with every mistake."""
     path = Path(data.path).expanduser()
-    file = open_table(path, data.sheet)
+    names = [data.group, None if isinstance(data.label, Ahead) else data.label]
+    file = open_table(path, data.sheet, [name for name in names if name is not None])
     features = _features(file, data)
     mistakes: list[Mistake] = []
     times = _times(file.take(data.time), data.time, mistakes)
@@ -47,7 +48,7 @@ def read_panel(data: Table) -> tuple[str, Panel]:
         times, starts, values, codes = resampled(times, starts, values, codes, data.resample)
     mistakes = step_mistakes(times, starts, groups) + list(_silent(values, features))
     _refuse(mistakes)
-    step = usual_step(times, starts) if len(times) > len(groups) else np.timedelta64(1, "s")
+    step = usual_step(times, starts) if len(times) > len(groups) else np.timedelta64(1_000_000, "us")
     panel = Panel(tuple(features), values, groups, starts, times[starts[:-1]], step, codes, classes)
     return path.name.split(".")[0], panel
 
@@ -103,7 +104,7 @@ def _times(column: Any, name: str, mistakes: list[Mistake]) -> Moments:
     if column.dtype.kind in "iuf":
         problem = f"column {name!r} holds numbers, not time stamps"
         mistakes.append(Mistake("data.time", problem, "a column of dates: 2024-01-31, 2024-01-31 13:00", name))
-        return np.zeros(len(column), "datetime64[s]")
+        return np.zeros(len(column), "datetime64[us]")
     form = None if column.dtype.kind == "M" else "ISO8601"
     try:
         parsed = pd.to_datetime(column, errors="coerce", format=form)
@@ -115,7 +116,7 @@ def _times(column: Any, name: str, mistakes: list[Mistake]) -> Moments:
         mistakes.append(Mistake("data.time", problem, "write them as 2024-01-31 or 2024-01-31 13:00:00", name))
     if getattr(parsed.dtype, "tz", None) is not None:
         parsed = parsed.dt.tz_convert("UTC").dt.tz_localize(None)
-    found: Moments = parsed.to_numpy().astype("datetime64[s]", copy=False)
+    found: Moments = parsed.to_numpy().astype("datetime64[us]", copy=False)
     return found
 
 

@@ -20,7 +20,7 @@ Times = npt.NDArray[np.datetime64]
 class Panel:
     """values: (N, C), NaN where missing. starts: (G + 1,) rows where groups start, the last one N.
 
-    first: (G,) datetime64[s] of each group's first row, step: timedelta64[s] between rows. codes: (N,) class of each
+    first: (G,) datetime64[us] of each group's first row, step: timedelta64[us] between rows. codes: (N,) class of each
     row, `MISSING` where unknown, where labels are a column; classes: their names.
     """
 
@@ -43,7 +43,7 @@ class Panel:
         return np.searchsorted(self.starts, rows, side="right") - 1
 
     def times(self, rows: npt.NDArray[np.integer]) -> Times:
-        """datetime64[s] of each row."""
+        """datetime64[us] of each row."""
         group = self.group_of(rows)
         found: Times = self.first[group] + (rows - self.starts[group]) * self.step
         return found
@@ -80,6 +80,11 @@ class Cut:
         """Some of the windows."""
         now = None if self.now is None else self.now[kept]
         return Cut(self.ends[kept], self.lengths[kept], self.labels[kept], now)
+
+
+def written(moment: np.datetime64) -> str:
+    """ISO 8601, with a fraction of a second where there is one."""
+    return str(moment).removesuffix(".000000")
 
 
 def joined(one: Cut, other: Cut) -> Cut:

@@ -16,7 +16,7 @@ from lab.batches import HeadSpec
 from lab.data import gaps, windows
 from lab.data.panel import Cut, Panel, joined
 from lab.data.split import capped
-from lab.errors import Mistake, RequestError, listed
+from lab.errors import Mistake, RequestError, listed, nearest
 from lab.schema import Ahead, Rainfall, Series, Table, Ucr, Windowed
 
 _HEAD = "class"
@@ -42,13 +42,16 @@ class SeriesSet:
     measured: int
 
 
-def load(data: Series) -> SeriesSet:
-    """Read, check, cut and scale what `data` asks for. Raises RequestError with every mistake found together."""
+def load(data: Series, labelled: bool = True) -> SeriesSet:
+    """Read, check, cut and scale what `data` asks for. Raises RequestError with every mistake found together.
+
+    labelled=False: classes are not looked at, and one alone will do.
+    """
     if isinstance(data, Ucr):
         from lab.data.ucr import cases
 
         panel, splits, notes = cases(data)
-        return _finished(data.name, data, panel, splits, _cases(splits["train"]), _HEAD, {}, notes)
+        return _finished(data.name, data, panel, splits, _cases(splits["train"]), _HEAD, {}, notes, labelled)
     assert isinstance(data, Windowed)
     if isinstance(data, Rainfall):
         from lab.data.rainfall import generate
@@ -59,10 +62,12 @@ def load(data: Series) -> SeriesSet:
 
         assert isinstance(data, Table)
         name, panel = read_panel(data)
-    return _windowed(name, data, panel)
+    return _windowed(name, data, panel, labelled)
 
 
-def _windowed(name: str, data: Windowed, panel: Panel) -> SeriesSet:
+def _windowed(name: str, data: Windowed, panel: Panel, labelled: bool) -> SeriesSet:
+    if mistakes := list(_strange_names(panel, data)):
+        raise RequestError(mistakes)
     if isinstance(data.label, Ahead):
         labels, now = windows.rule_codes(panel, data.label)
         head, horizon = data.label.feature, data.label.horizon
@@ -77,18 +82,18 @@ def _windowed(name: str, data: Windowed, panel: Panel) -> SeriesSet:
     found = windows.cut(panel, data, labels, now, horizon)
     facts = {
         "table_rows": len(panel.values), "groups": len(panel.groups), "columns": list(panel.columns),
-        "step_s": int(panel.step / np.timedelta64(1, "s")), "window": data.window, "horizon": horizon,
+        "step_s": float(panel.step / np.timedelta64(1, "s")), "window": data.window, "horizon": horizon,
         "missing": missing, "left_out": found.counts, "split": found.bounds,
     }  # fmt: skip
     told = [f"{column} {count} ({count / len(panel.values):.1%})" for column, count in missing.items() if count]
     notes = [f"missing values: {listed(told)}; gaps={data.gaps}"] if told else []
     notes += [f"windows left out: {', '.join(f'{count} {why}' for why, count in found.counts.items())}"]
-    return _finished(name, data, panel, found.splits, found.train_rows, head, facts, notes)
+    return _finished(name, data, panel, found.splits, found.train_rows, head, facts, notes, labelled)
 
 
 def _finished(
     name: str, data: Series, panel: Panel, splits: dict[str, Cut], train_rows: list[slice], head_name: str,
-    facts: dict[str, object], notes: list[str],
+    facts: dict[str, object], notes: list[str], labelled: bool,
 ) -> SeriesSet:  # fmt: skip
     """Cap, join, check and scale. data has `split.seed` and `split.train_on_val` whatever its kind."""
     split = data.split  # type: ignore[attr-defined]
@@ -97,7 +102,7 @@ def _finished(
         if most is not None:
             order = [cut.labels.astype(np.int64)] if part == "train" else []
             splits[part] = cut.at(capped(np.arange(len(cut)), most, split.seed, order))
-    mistakes = list(_one_class(splits, panel.classes))
+    mistakes = list(_one_class(splits, panel.classes, data)) if labelled else []
     if mistakes:
         raise RequestError(mistakes)
     if split.train_on_val:
@@ -144,6 +149,24 @@ def _cases(train: Cut) -> list[slice]:
     return [slice(start, end + 1) for start, end in zip(starts.tolist(), train.ends.tolist(), strict=True)]
 
 
+def _strange_names(panel: Panel, data: Windowed) -> Iterator[Mistake]:
+    """Settings that name a column the panel does not have, or have one twice read as a logarithm."""
+    asked = {"data.log1p": list(data.log1p)}
+    if isinstance(data.label, Ahead):
+        asked["data.label.feature"] = [data.label.feature]
+    for key, names in asked.items():
+        for name in names:
+            if name not in panel.columns:
+                near = nearest(name, panel.columns)
+                problem = f"no column of this name; there are {listed(panel.columns)}"
+                typed = near if key == "data.label.feature" else f"[{near}]"
+                yield Mistake(key, problem, f"{key}={typed}" if near else "", name)
+    twice = sorted({name for name in data.log1p if data.log1p.count(name) > 1})
+    if twice:
+        once = ",".join(dict.fromkeys(data.log1p))
+        yield Mistake("data.log1p", f"names {listed(twice)} more than once", f"'data.log1p=[{once}]'", list(data.log1p))
+
+
 def _log1p(panel: Panel, data: Windowed) -> None:
     for name in data.log1p:
         column = panel.values[:, panel.columns.index(name)]
@@ -155,20 +178,29 @@ def _log1p(panel: Panel, data: Windowed) -> None:
 
 def _with_calendar(panel: Panel, data: Windowed) -> Panel:
     """Two more columns for each period: its sine and cosine at each row."""
-    seconds = panel.times(np.arange(len(panel.values))).astype(np.int64)
-    length = {"day": 86_400.0, "year": 365.2425 * 86_400}
-    turns = [2 * np.pi * (seconds % length[one]) / length[one] for one in data.calendar]
+    moments = panel.times(np.arange(len(panel.values))).astype("datetime64[us]").astype(np.int64)
+    length = {"day": 86_400e6, "year": 365.2425 * 86_400e6}
+    turns = [2 * np.pi * (moments % length[one]) / length[one] for one in data.calendar]
     more = [wave(turn).astype(np.float32) for turn in turns for wave in (np.sin, np.cos)]
     names = tuple(f"{one} {wave}" for one in data.calendar for wave in ("sine", "cosine"))
     return replace(panel, values=np.column_stack([panel.values, *more]), columns=panel.columns + names)
 
 
-def _one_class(splits: dict[str, Cut], classes: tuple[str, ...]) -> Iterator[Mistake]:
+def _one_class(splits: dict[str, Cut], classes: tuple[str, ...], data: Series) -> Iterator[Mistake]:
+    """Splits that tell nothing apart; validation may, where its rows are trained on."""
     for split, cut in splits.items():
         seen = np.unique(cut.labels)
-        if len(seen) < 2:
-            problem = f"{split} has one class alone, {classes[int(seen[0])]!r} in all of its {len(cut)} rows"
+        if len(seen) > 1 or (split == "val" and data.split.train_on_val):  # type: ignore[attr-defined]
+            continue
+        problem = f"{split} has one class alone, {classes[int(seen[0])]!r} in all of its {len(cut)} rows"
+        if isinstance(data, Windowed):
             yield Mistake("data.label", problem, "another threshold or column, or other moments of the split")
+        elif split == "val":
+            share = data.split.val  # type: ignore[attr-defined]
+            remedy = f"data.split.val={min(0.5, 2 * share):g}, or data.split.train_on_val=true for the last epoch"
+            yield Mistake("data.split.val", problem, remedy, share)
+        else:
+            yield Mistake("data.name", problem, "a problem with two classes or more in both files", data.name)  # type: ignore[attr-defined]
 
 
 def _fingerprint(panel: Panel, splits: dict[str, Cut], head: HeadSpec, filling: str | None) -> str:

@@ -6,12 +6,15 @@ column of Parquet.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 from lab.errors import Mistake, RequestError, listed, nearest
 
+GAPS = ("", "NA", "N/A", "n/a", "#N/A", "#N/A N/A", "#NA", "<NA>", "NaN", "-NaN", "nan", "-nan", "NULL", "null", "None",
+        "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN")  # fmt: skip
+"""Texts that stand for a missing number, as pandas reads them."""
 KINDS = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet", ".xlsx")
 
 
@@ -71,8 +74,10 @@ class _Frame(TableFile):
         return self._frame.pop(name)
 
 
-def open_table(path: Path, sheet: str | None) -> TableFile:
-    """Raises RequestError for a file that is not there or cannot be read as a table."""
+def open_table(path: Path, sheet: str | None, words: Collection[str] = ()) -> TableFile:
+    """words: columns whose text is names, so that 'NA' and 'None' are two of them; elsewhere such words are gaps.
+
+    Raises RequestError for a file that is not there or cannot be read as a table."""
     key, ending = "data.path", next((kind for kind in KINDS if path.name.lower().endswith(kind)), None)
     if not path.is_file():
         beside = [one.name for one in path.parent.glob("*.*")] if path.parent.is_dir() else []
@@ -84,7 +89,7 @@ def open_table(path: Path, sheet: str | None) -> TableFile:
             Mistake(key, f"the ending is none of {', '.join(KINDS)}", "rename or convert the file", path)
         )
     try:
-        found = _Parquet(path) if ending == ".parquet" else _Frame(_frame(path, ending, sheet))
+        found = _Parquet(path) if ending == ".parquet" else _Frame(_frame(path, ending, sheet, words))
     except ImportError as error:
         problem = "an XLSX file needs the package 'openpyxl', which is not installed"
         raise RequestError(Mistake(key, problem, "pip install -e '.[series]', or save it as CSV", path)) from error
@@ -96,9 +101,13 @@ def open_table(path: Path, sheet: str | None) -> TableFile:
     return found
 
 
-def _frame(path: Path, ending: str, sheet: str | None) -> Any:
+def _frame(path: Path, ending: str, sheet: str | None, words: Collection[str]) -> Any:
     import pandas
 
+    read = pandas.read_csv if ending != ".xlsx" else pandas.read_excel
+    how: dict[str, Any] = {"sep": "\t" if ".tsv" in ending else ","}
     if ending == ".xlsx":
-        return pandas.read_excel(path, sheet_name=0 if sheet is None else sheet)
-    return pandas.read_csv(path, sep="\t" if ".tsv" in ending else ",")
+        how = {"sheet_name": 0 if sheet is None else sheet}
+    names = read(path, nrows=0, **how).columns
+    gaps = {name: ("",) if str(name) in words else GAPS for name in names}
+    return read(path, keep_default_na=False, na_values=gaps, **how)

@@ -13,11 +13,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from lab.batches import MISSING
-from lab.data.panel import Codes, Floats, Ints
+from lab.data.panel import Codes, Floats, Ints, written
 from lab.errors import Mistake, RequestError
 
 Moments = npt.NDArray[np.datetime64]
-ZERO = np.timedelta64(0, "s")
+ZERO = np.timedelta64(0, "us")
 SHOWN = 5
 """Places of one kind that are told."""
 
@@ -78,10 +78,10 @@ def _usual(times: Moments, parts: Sequence[slice]) -> np.timedelta64:
     """The commonest step forward inside groups."""
     counts: Counter[int] = Counter()
     for part in parts:
-        steps, found = np.unique(np.diff(times[part]).astype("timedelta64[s]").astype(np.int64), return_counts=True)
+        steps, found = np.unique(np.diff(times[part]).astype("timedelta64[us]").astype(np.int64), return_counts=True)
         counts.update(dict(zip(steps.tolist(), found.tolist(), strict=True)))
     forward = {step: count for step, count in counts.items() if step > 0}
-    return np.timedelta64(max(forward, key=lambda step: forward[step], default=0), "s")
+    return np.timedelta64(max(forward, key=lambda step: forward[step], default=0), "us")
 
 
 def _more(count: int) -> str:
@@ -93,11 +93,11 @@ def resampled(
 ) -> tuple[Moments, Ints, Floats, Codes | None]:
     """Equal steps in each group: the mean of what falls into one, the last class; a step without a row is a gap."""
     try:
-        length = np.timedelta64(int(pd.Timedelta(step).total_seconds()), "s")
-        if length <= np.timedelta64(0, "s"):
+        length = pd.Timedelta(step).to_timedelta64().astype("timedelta64[us]")
+        if not length > ZERO:  # nor "not a time"
             raise ValueError
     except (ValueError, TypeError) as error:
-        remedy = "data.resample=1D, 1h or 15min"
+        remedy = "data.resample=1D, 1h, 15min or 20ms"
         raise RequestError(Mistake("data.resample", "is no length of time", remedy, step)) from error
     bins = (times - times.min().astype("datetime64[D]")) // length
     parts, new_times, new_codes, new_starts = [], [], [], [0]
@@ -112,7 +112,7 @@ def resampled(
             np.divide(total, number, out=part[:, column], where=number > 0, casting="unsafe")
         parts.append(part)
         first = times.min().astype("datetime64[D]") + bins[start] * length
-        new_times.append(first.astype("datetime64[s]") + np.arange(count) * length)
+        new_times.append(first.astype("datetime64[us]") + np.arange(count) * length)
         if codes is not None:
             code = np.full(count, MISSING, np.int16)
             code[place] = codes[start:stop]
@@ -127,7 +127,7 @@ def _named(groups: Sequence[str], number: int) -> str:
 
 
 def _shown(moment: np.datetime64) -> str:
-    return str(moment).replace("T00:00:00", "").replace("T", " ")
+    return written(moment).replace("T00:00:00", "").replace("T", " ")
 
 
 def _span(step: np.timedelta64) -> str:
@@ -135,8 +135,9 @@ def _span(step: np.timedelta64) -> str:
 
 
 def _offset(step: np.timedelta64) -> str:
-    seconds = int(step.astype("timedelta64[s]").astype(np.int64))
-    for unit, length in (("D", 86_400), ("h", 3600), ("min", 60)):
-        if seconds % length == 0:
-            return f"{seconds // length}{unit}"
-    return f"{seconds}s"
+    count = int(step.astype("timedelta64[us]").astype(np.int64))
+    units = (("D", 86_400_000_000), ("h", 3_600_000_000), ("min", 60_000_000), ("s", 1_000_000), ("ms", 1000))
+    for unit, length in units:
+        if count % length == 0:
+            return f"{count // length}{unit}"
+    return f"{count}us"

@@ -42,6 +42,9 @@ def cases(data: Ucr) -> tuple[Panel, dict[str, Cut], list[str]]:
     panel = Panel(columns, np.concatenate(values), ("",) * len(values), np.append(0, ends + 1),
                   np.zeros(len(values), "datetime64[s]"), np.timedelta64(1, "s"), None, classes)  # fmt: skip
     num_train = len(read["train"].labels)
+    if num_train < 2:
+        problem = "has one training case, and validation is drawn from training"
+        raise RequestError(Mistake(key, problem, "a problem with two training cases or more", files["train"]))
     part, notes = _with_val(labels[:num_train], data, classes)
     test = np.arange(num_train, len(labels))
     return panel, {name: every.at(rows) for name, rows in {**part, "test": test}.items()}, notes

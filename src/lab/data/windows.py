@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from lab.batches import MISSING
 from lab.data import gaps
-from lab.data.panel import Cut, Panel
+from lab.data.panel import Cut, Panel, written
 from lab.errors import Mistake, RequestError, listed
 from lab.schema import Ahead, Windowed
 
@@ -60,12 +60,12 @@ def moments(panel: Panel, config: Windowed) -> tuple[np.datetime64, np.datetime6
             mistakes.append(Mistake(key, "is no date or time of ISO 8601", f"{key}=2019-01-01", given))
             continue
         if not first < found[name] <= last:
-            problem = f"lies outside the table, which goes from {first} to {last}"
+            problem = f"lies outside the table, which goes from {written(first)} to {written(last)}"
             mistakes.append(Mistake(key, problem, f"a moment between them, or {key}=null", given))
     if not mistakes and found["val_from"] >= found["test_from"]:
-        problem = f"is not before the test, which begins at {found['test_from']}"
+        problem = f"is not before the test, which begins at {written(found['test_from'])}"
         mistakes.append(
-            Mistake("data.split.val_from", problem, "train, val and test follow in time", found["val_from"])
+            Mistake("data.split.val_from", problem, "train, val and test follow in time", written(found["val_from"]))
         )
     if mistakes:
         raise RequestError(mistakes)
@@ -83,7 +83,7 @@ def cut(panel: Panel, config: Windowed, labels: Codes, now: Codes | None, horizo
     starts = moments(panel, config)
     _refuse(_too_short(panel, config, purge, needed))
     cuts = Cuts({}, [], {"no_label": 0, "gaps": 0, "purged": 0})
-    cuts.bounds = {"val_from": str(starts[0]), "test_from": str(starts[1]), "purge_steps": purge, "by": "time"}
+    cuts.bounds = {"val_from": written(starts[0]), "test_from": written(starts[1]), "purge_steps": purge, "by": "time"}
     ends: dict[str, list[npt.NDArray[np.int32]]] = {split: [] for split in SPLITS}
     left: list[Mistake] = []
     for number, (_, part) in enumerate(panel.parts()):

@@ -16,7 +16,7 @@ from lab.schema import PatchTst
 
 
 class PatchLayer(nn.Module):
-    """tokens (B, N, D), kept (B, N) bool or None for all -> (B, N, D)."""
+    """tokens (B, N, D), kept (B, N) bool or None for all -> (B, N, D). Norms count what is kept, and nothing else."""
 
     def __init__(self, config: PatchTst) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class PatchLayer(nn.Module):
     def forward(self, tokens: Tensor, kept: Tensor | None) -> Tensor:
         heads = self.attend(tokens).reshape(*tokens.shape[:2], 3, self.num_heads, -1)
         query, key, value = heads.permute(2, 0, 3, 1, 4)
-        allowed = None if kept is None else kept[:, None, None]
+        allowed = None if kept is None else (kept | ~kept.any(1, keepdim=True))[:, None, None]  # a softmax needs a key
         mixed = functional.scaled_dot_product_attention(query, key, value, allowed)
         tokens = _normed(self.norm1, tokens + self.dropout(self.out(mixed.transpose(1, 2).flatten(2))), kept)
         inner = self.down(self.dropout(functional.gelu(self.up(tokens))))
@@ -82,14 +82,12 @@ class PatchTstNet(Net):
         return torch.cat([together, mean[:, 0] * there, spread[:, 0].log() * there], -1)
 
     def _encoded(self, patches: Tensor, kept: Tensor) -> Tensor:
-        """(B C, N, P) -> (B C, D). A row without any sample sees its own zeros and is left out by the caller."""
+        """(B C, N, P) -> (B C, D). What comes of a row without any sample means nothing: the caller leaves it out."""
         masked = None if bool(kept.all()) else kept
         tokens = self.dropout(self.embedding(patches) + self.position[self.num_patches - patches.shape[1] :])
-        if masked is not None:
-            masked = masked | ~masked.any(1, keepdim=True)
         for block in self.blocks:
             tokens = block(tokens, masked)
-        return weighed_mean(tokens, kept if masked is None else masked, dim=1)
+        return weighed_mean(tokens, kept, dim=1)
 
 
 def patches_of(length: int, config: PatchTst) -> int:

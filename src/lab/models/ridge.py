@@ -21,7 +21,8 @@ from lab.models.series import TimeSeriesClassifier, joined
 from lab.schema import Loss
 
 MAX_GIB = 2.0
-"""Features of all training rows are held at once, up to this size."""
+"""Features of all training rows are held at once, up to this size. To solve for the heads takes some five times that
+for a moment: they are sorted, and then worked on in double precision."""
 
 
 class RidgeClassifier(TimeSeriesClassifier):
@@ -54,16 +55,17 @@ class RidgeClassifier(TimeSeriesClassifier):
 
     @torch.no_grad()
     def _solve(self) -> None:
-        whole = {key: torch.cat([part[key] for part in self._gathered]) for key in self._gathered[0]}
+        rows = torch.cat([part["rows"] for part in self._gathered])
+        order = rows.argsort()
+        whole = {key: torch.cat([part[key] for part in self._gathered])[order] for key in self._gathered[0]}
         self._gathered = []
-        order = whole["rows"].argsort()
-        features = whole["features"][order]
+        features = whole.pop("features")
         logits: list[list[Tensor]] = []
         for place, heads in enumerate(self.heads):
             assert isinstance(heads, nn.ModuleList)
             logits.append([])
             for index, spec in enumerate(self.head_specs):
-                labels, head = whole[f"label {spec.name}"][order], heads[index]
+                labels, head = whole[f"label {spec.name}"], heads[index]
                 assert isinstance(head, nn.Linear)
                 weights = self.losses.of_class(index).cpu()
                 weight, bias = ridge(features[:, place], labels, spec.num_classes, weights, self.alphas)
@@ -71,7 +73,7 @@ class RidgeClassifier(TimeSeriesClassifier):
                 head.bias.copy_(bias)
                 logits[-1].append(features[:, place] @ weight.T + bias)
         for index, spec in enumerate(self.head_specs):
-            labels, found = whole[f"label {spec.name}"][order].to(self.device), joined(logits)[index].to(self.device)
+            labels, found = whole[f"label {spec.name}"].to(self.device), joined(logits)[index].to(self.device)
             self._tally("train").add(index, found, labels, *self.losses.of_head(index, found, labels))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -91,7 +93,8 @@ def ridge(
     The alpha with the least squared leave-one-out error over all targets is taken, the first of equal ones.
     """
     known = labels != MISSING
-    features, labels = features[known].double(), labels[known]
+    features = (features if bool(known.all()) else features[known]).to(torch.double, copy=True)  # scaled in place below
+    labels = labels[known]
     row_weights = class_weights.double()[labels]
     targets = -torch.ones(len(labels), num_classes, dtype=torch.double)
     targets[torch.arange(len(labels)), labels] = 1.0
@@ -100,7 +103,7 @@ def ridge(
     share = row_weights / row_weights.sum()
     centre, mean = share @ features, share @ targets
     root = row_weights.sqrt()[:, None]
-    scaled = root * ((features - centre) / spread)
+    scaled = features.sub_(centre).div_(spread).mul_(root)
     wanted = root * (targets - mean)
     basis, values = _left(scaled)
     along = basis.T @ wanted

@@ -20,6 +20,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from lab.errors import GARBLED, Mistake, RequestError
+from lab.models.timer_settings import differences, trained_with
 from lab.models.timer_xl import TimerEncoder
 
 log = logging.getLogger(__name__)
@@ -80,15 +81,23 @@ class Match:
 
 
 def load_checkpoint(encoder: TimerEncoder, path: str, partial: bool) -> Match:
-    """Fill `encoder` and say so. Raises RequestError for a file that is no such thing or, unless `partial`, fits in
-    part; nothing is filled then."""
+    """Fill `encoder` and say so. Raises RequestError for a file that is no such thing, for weights trained with other
+    settings that their shapes do not show, and, unless `partial`, for a fit in part; nothing is filled then."""
     found = match(encoder, read(path), path)
     if not found.loaded or not (found.whole or partial):
         remedy = f"{LAYOUTS[found.layout][2]}, or model.partial=true to leave the rest random"
         raise RequestError(Mistake(KEY, f"does not fit the network: {found}", remedy, path))
+    known = trained_with(found.layout, path)
+    mistakes, told = differences(encoder.config, known)
+    if mistakes:
+        raise RequestError(mistakes)
     state = encoder.state_dict()
     encoder.load_state_dict(state | found.loaded)
     log.info("%s: %s", path, found)
+    if not known:
+        log.warning("%s: nothing beside it says with which settings it was trained", path)
+    if told:
+        log.warning("%s: the network sees its input otherwise than in training: %s", path, ", ".join(told))
     return found
 
 

@@ -39,6 +39,14 @@ def _columns(time: str, group: str | None, features: Sequence[str] | None, label
             )
             rest = ",".join(column for column in features or () if column != name)
             yield Mistake("data.features", problem, f"'data.features=[{rest}]'", list(features or ()))
+    held: dict[str, str] = {}
+    for key, name in names.items():
+        if name is not None and name in held:
+            yield Mistake(
+                key, f"{name!r} is {held[name]} already; a column has one part to play", "another column", name
+            )
+        elif name is not None:
+            held[name] = key
     twice = sorted({name for name in features or () if list(features or ()).count(name) > 1})
     if twice:
         rest = ",".join(dict.fromkeys(features or ()))
@@ -68,6 +76,14 @@ def _pretraining(pretrain: bool, metric: str) -> Found:
         yield Mistake("objective.metric", problem, "objective.metric=val/loss objective.mode=min", metric)
 
 
+def _foretold_gaps(pretrain: bool, gaps: str) -> Found:
+    if pretrain and gaps == "interpolate":
+        problem = (
+            "draws lines through gaps, and a line knows its far end, which is what next-patch prediction foretells"
+        )
+        yield Mistake("data.gaps", problem, "data.gaps=ffill, or mask or drop", gaps)
+
+
 def _text_only(kind: str, weighting: str) -> Found:
     if GIVES[kind] == SERIES and weighting == "uncertainty":
         problem = "weighs several heads against each other; series have one"
@@ -80,5 +96,6 @@ RULES: tuple[Rule, ...] = (
     (("data.time", "data.group", "data.features", "data.label"), _columns),
     (("model.kind", "model.head", "trainer.max_epochs", "trainer.precision", "callbacks.lr_finder.enabled"), _one_pass),
     (("model.pretrain", "objective.metric"), _pretraining),
+    (("model.pretrain", "data.gaps"), _foretold_gaps),
     (("data.kind", "loss.weighting"), _text_only),
 )

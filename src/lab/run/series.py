@@ -75,7 +75,8 @@ def prepare_series(config: Config, where: Hardware, fresh: bool) -> Material:
     """Raises RequestError for whatever is wrong with data, weights or what the two ask of each other."""
     assert isinstance(config.data, Series)
     assert isinstance(config.model, SeriesNet)
-    found = load(config.data)
+    pretrain = bool(getattr(config.model, "pretrain", False))
+    found = load(config.data, labelled=not pretrain)
     for note in found.notes:
         log.info("%s", note)
     log.info("%s", sizes_line(found))
@@ -83,7 +84,7 @@ def prepare_series(config: Config, where: Hardware, fresh: bool) -> Material:
     accumulate = partial(accumulation, batches=steps.batches, schedule=steps.schedule)
     data = SeriesData(found, config.data, accumulate, config.seed, pinned(config, where))
     training = Training(config.optimizer, config.scheduler, ends_of_epochs(config, data.num_batches()), config.seed)
-    if getattr(config.model, "pretrain", False):
+    if pretrain:
         from lab.run.pretrained import prepare_pretraining
 
         return prepare_pretraining(config, found, data, training, fresh)
@@ -113,7 +114,7 @@ def identity(found: SeriesSet, cut: Cut) -> dict[str, object]:
     if not found.timed:
         return {"row": rows}
     names = pa.array(found.panel.groups, pa.string()).take(pa.array(found.panel.group_of(cut.ends)))
-    return {"row": rows, "group": names, "time": pa.array(found.panel.times(cut.ends).astype("datetime64[s]"))}
+    return {"row": rows, "group": names, "time": pa.array(found.panel.times(cut.ends).astype("datetime64[us]"))}
 
 
 def persistence(cut: Cut, head: HeadSpec) -> dict[str, dict[str, float]]:
