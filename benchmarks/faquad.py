@@ -23,7 +23,7 @@ from lab.record import RunFolder
 from table import RESULTS, finish
 
 ROOT = Path(__file__).resolve().parents[1]
-ADAPTERS = ["peft.targets=all", "optimizer.lr=1e-3"]
+ADAPTERS = ["peft.targets=all", "peft.dropout=0", "optimizer.lr=5e-4"]
 METHODS = {
     "full": ["peft=none", "optimizer.lr=1e-4"],
     "lora": ["peft=lora", *ADAPTERS],
@@ -32,8 +32,8 @@ METHODS = {
     "qdora": ["peft=qdora", *ADAPTERS],
 }
 SHARED = [
-    "data=squad", "data.language=pt", "model=minilm", "model.attention_dropout=0", "trainer.max_epochs=6",
-    "scheduler.warmup_ratio=0.1", "optimizer.head_lr=1e-3", "loss.label_smoothing=0", "data.batch_size=8",
+    "data=squad", "data.language=pt", "model=minilm", "model.attention_dropout=0", "trainer.max_epochs=4",
+    "scheduler.warmup_ratio=0.1", "optimizer.head_lr=1e-3", "loss.label_smoothing=0", "data.batch_size=4",
     "data.max_length=384", "data.max_answer=60", "trainer.precision=bf16", "logger=csv", "callbacks.curves.png=false",
     "callbacks.overfit.gap=null",
 ]  # fmt: skip

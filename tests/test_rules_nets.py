@@ -12,7 +12,7 @@ KEPT = ("cache.frozen", "model.ensemble", "model.pretrain")
 SOLVED = ("model.head", "loss.kind", "loss.label_smoothing")
 
 
-FORETOLD = ("model.pretrain", "data.gaps")
+FORETOLD = ("model.pretrain", "data.gaps", "resume", "test")
 PARTS = ("data.time", "data.group", "data.features", "data.label")
 
 
@@ -33,9 +33,10 @@ PARTS = ("data.time", "data.group", "data.features", "data.label")
         (PRETRAIN, (True, True, 1), []),
         (PRETRAIN, (False, False, 5), []),
         (PRETRAIN, (True, False, 5), ["model.causal", "model.ensemble"]),
-        (FORETOLD, (True, "interpolate"), ["data.gaps"]),
-        (FORETOLD, (True, "ffill"), []),
-        (FORETOLD, (False, "interpolate"), []),
+        (FORETOLD, (True, "interpolate", None, None), ["data.gaps"]),
+        (FORETOLD, (True, "interpolate", None, "RUN"), []),
+        (FORETOLD, (True, "ffill", None, None), []),
+        (FORETOLD, (False, "interpolate", None, None), []),
         (PARTS, ("at", "at", None, "at"), ["data.group", "data.label"]),
         (PARTS, ("at", "well", None, "state"), []),
         (("model.patch", "model.stride"), (16, 16), []),
@@ -59,8 +60,11 @@ PARTS = ("data.time", "data.group", "data.features", "data.label")
 def test_contradictions(keys: tuple[str, ...], values: tuple[object, ...], blamed: list[str]) -> None:
     nested: dict[str, dict[str, object]] = {}
     for key, value in zip(keys, values, strict=True):
-        room, leaf = key.split(".")
-        nested.setdefault(room, {})[leaf] = value
+        room, _, leaf = key.partition(".")
+        if leaf:
+            nested.setdefault(room, {})[leaf] = value
+        else:
+            nested[room] = value  # type: ignore[assignment]
     assert [mistake.key for mistake in contradictions(nested, frozenset())] == blamed
 
 

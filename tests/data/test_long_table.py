@@ -203,14 +203,38 @@ def test_resampling_takes_means_and_leaves_gaps(read: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["meteo.csv", "meteo.xlsx"])
-def test_names_that_look_like_gaps_are_names_and_in_numbers_gaps(read: Any, name: str) -> None:
+def test_a_group_may_be_called_na_and_a_class_is_missing_and_told(
+    read: Any, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
     table = frame().replace({"station": {"Norte": "NA"}, "kind": {"wet": "None"}})
     table["wind"] = table["wind"].astype(object)
     table.loc[4, "wind"] = "NA"
     panel = read(table, name, label="kind")
     assert panel.groups == ("NA", "Sur")
-    assert panel.classes == ("dry", "None")
+    assert panel.classes == ("dry",)
+    assert "cells say None: missing; rename it where it is a class" in caplog.text
     assert int(np.isnan(panel.values).sum()) == 1
+
+
+def test_among_numbers_such_a_word_is_a_gap(read: Any) -> None:
+    table = frame()
+    table["kind"] = ["0", "NA"] * 6 + ["1", "NULL"] * 6
+    panel = read(table, label="kind")
+    assert panel.classes == ("0", "1")
+    assert (panel.codes == MISSING).sum() == 12
+    with pytest.raises(RequestError, match="is empty in rows 1, 3"):
+        read(table, group="kind", label="station")
+
+
+def test_a_logger_that_writes_down_its_own_delay_keeps_its_step(read: Any) -> None:
+    table = frame()
+    late = np.random.default_rng(1).integers(0, 90, 12)
+    moments = pd.date_range("2024-01-01", periods=12, freq="h") + pd.to_timedelta(late, unit="ms")
+    panel = read(table.assign(date=np.repeat(moments.strftime("%Y-%m-%dT%H:%M:%S.%f"), 2)))
+    assert panel.step == np.timedelta64(3600, "s")
+    thirtieth = pd.to_datetime([number * 10**9 // 30 for number in range(12)])
+    panel = read(table.assign(date=np.repeat(thirtieth.strftime("%Y-%m-%dT%H:%M:%S.%f"), 2)))
+    assert panel.step == np.timedelta64(33333, "us")
 
 
 def test_steps_below_a_second(read: Any) -> None:

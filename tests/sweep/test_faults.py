@@ -181,6 +181,11 @@ def test_a_confirmation_that_is_killed_goes_on_and_one_without_a_value_is_named(
     assert [len(one["values"]) for one in toy.summary()["confirmed"]] == [2, 2]
     assert out.count("killed by SIGKILL (confirmation of trial 0)") == 2
     Path("multirun/toy/confirm").rename("multirun/old")
+    code, out = toy.run(*words, faults={"0": "killed when over"}, epoch_s=0)
+    assert code == 0, out
+    assert "was cut" not in out
+    assert [len(one["values"]) for one in toy.summary()["confirmed"]] == [2, 2]
+    Path("multirun/toy/confirm").rename("multirun/older")
     code, out = toy.run(*words, faults={"1": "nan"}, epoch_s=0)
     assert code == 0, out
     assert [one["trial"] for one in toy.summary()["confirmed"]] == [0]

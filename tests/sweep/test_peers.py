@@ -112,6 +112,20 @@ def test_a_controller_that_slept_lets_go_of_a_trial_that_was_taken_over() -> Non
     assert [one.values for one in study().get_trials()] == [one.values for one in told]
 
 
+def test_a_trial_that_another_controller_put_back_is_let_go_though_nobody_runs_it_yet(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one = study()
+    mine, theirs = (Peers(one, URL, name, beats=True) for name in "ab")
+    trial = one.ask()
+    mine.claim(trial)
+    monkeypatch.setattr(peers, "BEAT_S", -1.0)
+    assert mine.beat([trial]) == []
+    requeue(one._storage, "toy", 0)
+    theirs.disown(0)
+    assert mine.beat([trial]) == [0]
+
+
 def test_a_trial_that_was_taken_over_counts_with_what_it_had_reported() -> None:
     one = study()
     one.add_trial(optuna.trial.create_trial(state=TrialState.RUNNING, intermediate_values={1: 0.5, 2: 0.7}))

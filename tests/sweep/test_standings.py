@@ -1,13 +1,18 @@
 """Standings kept at each report say word for word what the pure decision says, in whatever order trials report."""
 
 import math
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.policies import Bandit, Goal, MedianStopping, NoPolicy, Rule, TruncationSelection, decide, holds_back
+from lab.sweep.peers import Alone
+from lab.sweep.reporter import Report
 from lab.sweep.standings import Standings
+from lab.sweep.verdicts import Live, Verdicts
 
 TIMES: dict[str, Any] = {"evaluation_interval": st.integers(1, 2), "delay_evaluation": st.integers(0, 2)}
 SLACK = st.integers(0, 8).map(lambda number: number / 8)
@@ -40,3 +45,17 @@ def test_standings_say_what_the_pure_decision_says(rule: Rule, goal: Goal, event
         for earlier in range(1, n):
             cut = standings.histories | {trial: standings.histories[trial][:earlier]}
             assert standings.decide(trial, earlier) == decide(rule, goal, cut, trial, frozenset(standings.finished))
+
+
+def test_a_verdict_outlives_reports_of_before_it() -> None:
+    """A trial told to end at interval 3 that begins again elsewhere reports 1 and 2 once more."""
+    trial, board = MagicMock(), MagicMock()
+    standings = Standings(MedianStopping(), "maximize")
+    plan = SimpleNamespace(policy=MedianStopping(), goal="maximize")
+    verdicts = Verdicts(plan, standings, Alone(MagicMock()), board, {})  # type: ignore[arg-type]
+    values = {1: 0.5, 2: 0.6, 3: 0.1}
+    for value in values.values():
+        standings.report(0, value)
+    one = Live(trial, dict(values), told="median at interval 3")
+    told = [verdicts.on(0, one, Report(interval, value, interval - 1, 5)) for interval, value in values.items()]
+    assert told == [None, None, "median at interval 3"]

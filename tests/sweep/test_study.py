@@ -225,6 +225,16 @@ def test_what_a_command_left_that_was_killed_before_it_had_a_study_is_in_nobodys
     assert [path.name for path in Path("multirun/own").iterdir()] == ["notes.txt"]
 
 
+def test_a_mistyped_storage_can_be_put_right(toy: Any) -> None:
+    code, _ = toy.run("sweep.storage=sqlite:////no/such/folder/study.db", "sweep.limits.max_total_trials=1")
+    assert code != 0
+    code, out = toy.run("sweep.storage=sqlite:///study.db", "sweep.limits.max_total_trials=1", epoch_s=0)
+    assert code == 0, out
+    code, out = toy.run("sweep.storage=sqlite:///./study.db", "sweep.limits.max_total_trials=2", epoch_s=0)
+    assert code == 0, out
+    assert toy.summary()["trials"] == {"total": 2, "completed": 2}
+
+
 def test_runs_whose_journal_is_gone_are_not_taken_for_new_ones(toy: Any) -> None:
     assert toy.run("sweep.limits.max_total_trials=2", epoch_s=0)[0] == 0
     (toy.folder / "journal.log").unlink()

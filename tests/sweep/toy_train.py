@@ -108,6 +108,8 @@ def train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | No
         run.update(status=ended, reason=str(error), failure=kind if ended == "failed" else None)
         raise
     run.update(status=status, reason=reason, objective={**objective, "value": max(values)})
+    if fault == "killed when over":
+        os.kill(os.getpid(), signal.SIGKILL)
     return max(values)
 
 

@@ -5,6 +5,7 @@ group, columns that say nothing (constant, empty) or the same as another. Nothin
 rows in order, `data.resample` puts them on equal steps. Shapes: N rows, C columns, G groups.
 """
 
+import logging
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,11 +18,12 @@ import pandas as pd
 from lab.batches import MISSING
 from lab.data.labels import class_order
 from lab.data.panel import Codes, Floats, Panel
-from lab.data.table_file import TableFile, open_table
+from lab.data.table_file import GAPS, TableFile, open_table
 from lab.data.time_steps import ordered, resampled, step_mistakes, usual_step
 from lab.errors import Mistake, RequestError, listed, nearest
 from lab.schema import Ahead, Table
 
+log = logging.getLogger(__name__)
 Moments = npt.NDArray[np.datetime64]
 COUNTERS = re.compile(r"Unnamed: \d+|__index_level_\d+__|")
 """Names of a row counter that pandas writes unasked: no input unless somebody names it."""
@@ -43,6 +45,7 @@ def read_panel(data: Table) -> tuple[str, Panel]:
     if order is not None:
         times, of_row, values = times[order], of_row[order], values[order]
         codes = None if codes is None else codes[order]
+    times = _in_seconds(times, of_row)
     starts = np.searchsorted(of_row, np.arange(len(groups) + 1, dtype=of_row.dtype)).astype(np.int64)
     if data.resample is not None:
         times, starts, values, codes = resampled(times, starts, values, codes, data.resample)
@@ -87,7 +90,7 @@ def _groups(file: TableFile, data: Table, num_rows: int) -> tuple[tuple[str, ...
     """Names in order, and each row's number among them."""
     if data.group is None:
         return ("",), np.zeros(num_rows, np.int32)
-    column = file.take(data.group)
+    column = _numbered(file.take(data.group))
     empty = np.flatnonzero(column.isna().to_numpy())
     if len(empty):
         problem = f"column {data.group!r} is empty in rows {_some(empty)}"
@@ -120,11 +123,40 @@ def _times(column: Any, name: str, mistakes: list[Mistake]) -> Moments:
     return found
 
 
+def _in_seconds(times: Moments, of_row: npt.NDArray[np.integer]) -> Moments:
+    """Whole seconds where steps are of a second or more: a logger that writes down its own delay keeps its step."""
+    some = slice(0, 1_000_000)
+    steps = np.diff(times[some])[np.diff(of_row[some]) == 0]
+    forward = steps[steps > np.timedelta64(0, "us")]
+    if len(forward) and np.median(forward) >= np.timedelta64(1, "s"):
+        return times.astype("datetime64[s]").astype("datetime64[us]")
+    return times
+
+
+def _numbered(column: Any) -> Any:
+    """A column of names; where all of them are numbers, words that stand for a missing number are gaps."""
+    said = column.isin(GAPS)
+    if column.dtype.kind in "iufM" or not said.any():
+        return column
+    numbers = pd.to_numeric(column.where(~said), errors="coerce")
+    return numbers if (numbers.isna() == (said | column.isna())).all() else column
+
+
+def _without_gaps(column: Any, name: str) -> Any:
+    """A column of classes: words that stand for what is missing are gaps; where others are words, too, it is told."""
+    column = _numbered(column)
+    said = column.isin(GAPS)
+    if said.any():
+        words = ", ".join(sorted({str(word) for word in column[said]}))
+        log.warning("column %r: %d cells say %s: missing; rename it where it is a class", name, said.sum(), words)
+    return column.where(~said)
+
+
 def _classes(file: TableFile, data: Table) -> tuple[Codes | None, tuple[str, ...]]:
     """Class of each row where labels are a column; names in their order."""
     if isinstance(data.label, Ahead):
         return None, ()
-    column = file.take(data.label)
+    column = _without_gaps(file.take(data.label), str(data.label))
     known = ~column.isna().to_numpy()
     whole = column.dtype.kind == "f" and bool((column[known] % 1 == 0).all())
     names = column[known].astype(np.int64 if whole else object).astype(str).str.strip()

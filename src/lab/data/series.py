@@ -177,13 +177,20 @@ def _log1p(panel: Panel, data: Windowed) -> None:
 
 
 def _with_calendar(panel: Panel, data: Windowed) -> Panel:
-    """Two more columns for each period: its sine and cosine at each row."""
-    moments = panel.times(np.arange(len(panel.values))).astype("datetime64[us]").astype(np.int64)
+    """Two more columns for each period: its sine and cosine at each row. The panel is there twice meanwhile."""
     length = {"day": 86_400e6, "year": 365.2425 * 86_400e6}
-    turns = [2 * np.pi * (moments % length[one]) / length[one] for one in data.calendar]
-    more = [wave(turn).astype(np.float32) for turn in turns for wave in (np.sin, np.cos)]
     names = tuple(f"{one} {wave}" for one in data.calendar for wave in ("sine", "cosine"))
-    return replace(panel, values=np.column_stack([panel.values, *more]), columns=panel.columns + names)
+    num_rows, measured = panel.values.shape
+    values = np.empty((num_rows, measured + len(names)), np.float32)
+    for start in range(0, num_rows, 1_000_000):
+        rows = np.arange(start, min(start + 1_000_000, num_rows))
+        values[rows, :measured] = panel.values[rows]
+        moments = panel.times(rows).astype("datetime64[us]").astype(np.int64)
+        for place, one in enumerate(data.calendar):
+            turn = 2 * np.pi * (moments % length[one]) / length[one]
+            values[rows, measured + 2 * place] = np.sin(turn)
+            values[rows, measured + 2 * place + 1] = np.cos(turn)
+    return replace(panel, values=values, columns=panel.columns + names)
 
 
 def _one_class(splits: dict[str, Cut], classes: tuple[str, ...], data: Series) -> Iterator[Mistake]:
@@ -206,7 +213,8 @@ def _one_class(splits: dict[str, Cut], classes: tuple[str, ...], data: Series) -
 def _fingerprint(panel: Panel, splits: dict[str, Cut], head: HeadSpec, filling: str | None) -> str:
     digest = hashlib.blake2b(digest_size=16)
     digest.update(repr((panel.columns, panel.groups if len(panel.groups) < 10_000 else None, head.classes)).encode())
-    digest.update(repr((panel.first[:1].tolist(), int(panel.step.astype(np.int64)), filling)).encode())
+    step = float(panel.step / np.timedelta64(1, "s"))
+    digest.update(repr((panel.first[:1].tolist(), int(step) if step.is_integer() else step, filling)).encode())
     digest.update(np.ascontiguousarray(panel.values).data)
     for name, cut in splits.items():
         digest.update(name.encode())

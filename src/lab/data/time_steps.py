@@ -18,6 +18,8 @@ from lab.errors import Mistake, RequestError
 
 Moments = npt.NDArray[np.datetime64]
 ZERO = np.timedelta64(0, "us")
+ROUNDED = np.timedelta64(1, "us")
+"""What a step of no whole microseconds (1/30 s) may differ by."""
 SHOWN = 5
 """Places of one kind that are told."""
 
@@ -51,7 +53,7 @@ def step_mistakes(times: Moments, starts: Ints, groups: Sequence[str]) -> list[M
     for part in parts:  # one group at a time: the steps of all would be as large as the time stamps
         steps = np.diff(times[part])
         twice += (part.start + 1 + np.flatnonzero(steps == ZERO)).tolist()
-        odd += (part.start + 1 + np.flatnonzero((steps > ZERO) & (steps != usual))).tolist()
+        odd += (part.start + 1 + np.flatnonzero((steps > ZERO) & (np.abs(steps - usual) > ROUNDED))).tolist()
 
     def group(row: int) -> str:
         return _named(groups, int(np.searchsorted(starts, row, side="right")) - 1)

@@ -55,7 +55,7 @@ def moments(panel: Panel, config: Windowed) -> tuple[np.datetime64, np.datetime6
     for name, share in shares.items():
         given, key = getattr(config.split, name), f"data.split.{name}"
         try:
-            found[name] = first + (last - first) * share if given is None else np.datetime64(given, "s")
+            found[name] = first + (last - first) * share if given is None else np.datetime64(given, "us")
         except ValueError:
             mistakes.append(Mistake(key, "is no date or time of ISO 8601", f"{key}=2019-01-01", given))
             continue

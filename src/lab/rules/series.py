@@ -76,8 +76,9 @@ def _pretraining(pretrain: bool, metric: str) -> Found:
         yield Mistake("objective.metric", problem, "objective.metric=val/loss objective.mode=min", metric)
 
 
-def _foretold_gaps(pretrain: bool, gaps: str) -> Found:
-    if pretrain and gaps == "interpolate":
+def _foretold_gaps(pretrain: bool, gaps: str, resume: str | None, test: str | None) -> Found:
+    """A run of before, which went by what holds no longer, can still be looked at."""
+    if pretrain and gaps == "interpolate" and resume is None and test is None:
         problem = (
             "draws lines through gaps, and a line knows its far end, which is what next-patch prediction foretells"
         )
@@ -96,6 +97,6 @@ RULES: tuple[Rule, ...] = (
     (("data.time", "data.group", "data.features", "data.label"), _columns),
     (("model.kind", "model.head", "trainer.max_epochs", "trainer.precision", "callbacks.lr_finder.enabled"), _one_pass),
     (("model.pretrain", "objective.metric"), _pretraining),
-    (("model.pretrain", "data.gaps"), _foretold_gaps),
+    (("model.pretrain", "data.gaps", "resume", "test"), _foretold_gaps),
     (("data.kind", "loss.weighting"), _text_only),
 )

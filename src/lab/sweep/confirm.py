@@ -8,7 +8,7 @@ from lab.errors import listed
 from lab.record import StudyFolder
 from lab.sweep.board import Board
 from lab.sweep.elsewhere import LauncherPool
-from lab.sweep.endings import Cuts, Ending, after, ending
+from lab.sweep.endings import Cuts, Ending, after, ending, of_a_whole_run
 from lab.sweep.interrupts import Interrupts
 from lab.sweep.jobs import Job
 from lab.sweep.leftovers import ENDED_WELL, record_failure, resumed
@@ -20,12 +20,11 @@ from lab.sweep.results import Confirmed, confirmed
 
 @dataclass
 class _Run:
-    """A trial's configuration under one more seed. intervals: those it has reported in this command."""
+    """A trial's configuration under one more seed."""
 
     trial: int
     overrides: Sequence[str]
     seed: int
-    intervals: set[int] = field(default_factory=set)
     cuts: Cuts = field(default_factory=Cuts)
 
     @property
@@ -69,7 +68,8 @@ def confirm(
         for event in pool.wait():
             one = running[event.number]
             if isinstance(event, Said):
-                _heard(event, one, board)
+                if isinstance(event.message, Report):
+                    board.reported(event.number, event.message.interval, event.message.share, None)
                 pool.answer(event.number, None)
                 continue
             del running[event.number]
@@ -83,23 +83,20 @@ def _job(one: _Run, words: Sequence[str], plan: Plan, folder: StudyFolder) -> Jo
     return Job(one.trial, [*plan.fixed, *words, *resumed(folder, one.name)], one.name)
 
 
-def _heard(event: Said, one: _Run, board: Board) -> None:
-    """Reports are shown; nothing ends a confirmation early."""
-    if isinstance(event.message, Report):
-        one.intervals.add(event.message.interval)
-        board.reported(event.number, event.message.interval, event.message.share, None)
-
-
 def _ended(event: Gone, one: _Run, plan: Plan, folder: StudyFolder, board: Board) -> Ending:
     """How a run ended, told to the board and, where its process could not, to its record."""
-    ended = ending(event, None, _value(folder, one) is not None, plan.limits.trial_timeout)
+    run = folder.trial(one.name)
+    if _value(folder, one) is not None:  # also where its process or its launcher was lost after the run was over
+        ended = of_a_whole_run(None, has_value=True)
+    else:
+        ended = ending(event, None, False, plan.limits.trial_timeout)
     if ended.status == "cut" and event.asked is None:
-        one.cuts, ended = after(one.cuts, len(one.intervals), ended.reason)
+        one.cuts, ended = after(one.cuts, len(run.history()), ended.reason)
     if ended.status == "cut":
         board.cut(event.number, f"{ended.reason} (confirmation of trial {one.trial})")
         return ended
     if ended.status == "failed":
-        record_failure(folder.trial(one.name), ended)
+        record_failure(run, ended)
     reason = f": {ended.reason}" if ended.status == "failed" else ""
     board.ended_with(event.number, ended.status, f"(confirmation of trial {one.trial}) {ended.status}{reason}")
     return ended

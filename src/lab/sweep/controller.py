@@ -32,7 +32,7 @@ from lab.sweep.results import ranked
 from lab.sweep.samplers import pruner, spelt_out
 from lab.sweep.storage import open_storage, requeue, sole_controller
 from lab.sweep.study import Search
-from lab.sweep.turns import refuse_others, turn_at, without_password
+from lab.sweep.turns import refuse_others, told_apart, turn_at
 
 log = logging.getLogger(__name__)
 _OURS = re.compile(r"\.lock|multirun\.yaml|\..*\.part")
@@ -102,8 +102,8 @@ def _same(saved: dict[str, Any], plan: Plan) -> None:
 
 
 def _kept_in(plan: Plan) -> str | None:
-    """Where the study is kept, without a password; None in its own folder."""
-    return None if plan.storage is None else without_password(plan.storage)
+    """Which database the study is kept in; None in its own folder."""
+    return None if plan.storage is None else told_apart(plan.storage)
 
 
 def _swept(
@@ -112,6 +112,11 @@ def _swept(
     with read_write(config.hydra.sweep), open_dict(config.hydra.sweep):
         config.hydra.sweep.dir = str(plan.folder)
     write_whole(folder.path / "multirun.yaml", lambda aside: OmegaConf.save(config, aside))
+    with nullcontext() if plan.storage is None else turn_at(plan.storage, ""):  # it may make the tables
+        storage = open_storage(plan.storage, folder.journal)
+    launcher = Plugins.instance().instantiate_launcher(context, task, config)
+    study, peers = _study(storage, plan, folder, beats=isinstance(launcher, ProcessLauncher))
+    refuse_strangers(folder, len(study.get_trials(deepcopy=False)))
     settings = {key: value for key, value in plan.settings.items() if key not in plan.space.hydra_keys()}
     folder.write_study(
         {
@@ -123,11 +128,6 @@ def _swept(
             "settings": settings,
         }
     )
-    with nullcontext() if plan.storage is None else turn_at(plan.storage, ""):  # it may make the tables
-        storage = open_storage(plan.storage, folder.journal)
-    launcher = Plugins.instance().instantiate_launcher(context, task, config)
-    study, peers = _study(storage, plan, folder, beats=isinstance(launcher, ProcessLauncher))
-    refuse_strangers(folder, len(study.get_trials(deepcopy=False)))
     pool = (
         launcher.pool(plan.limits.max_concurrent_trials, plan.total, plan.fixed, plan.space.choices())
         if isinstance(launcher, ProcessLauncher)
@@ -177,6 +177,7 @@ def _study(storage: BaseStorage, plan: Plan, folder: StudyFolder, beats: bool) -
         peers.join(plan.space.fingerprint())
         for number in peers.lost():
             requeue(storage, plan.study, number)
+            peers.disown(number)
             log.info("trial %d was cut and goes on", number)
     return study, peers
 

@@ -49,6 +49,9 @@ class Alone:
     def join(self, fingerprint: str) -> None:
         """Raises RequestError where the study that others began has another space."""
 
+    def disown(self, number: int) -> None:
+        """A lost trial is nobody's until it is claimed again."""
+
     def lost(self) -> list[int]:
         """Trials left RUNNING that nobody runs."""
         return [one.number for one in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))]
@@ -113,6 +116,11 @@ class Peers(Alone):
             problem = "differs from that of the study of this name in the database"
             raise RequestError(Mistake("sweep.search_space", problem, "sweep.study=ANOTHER, or the space as it was"))
         self.study.set_user_attr("fingerprint", fingerprint)
+
+    def disown(self, number: int) -> None:
+        storage = self.study._storage
+        trial_id = storage.get_trial_id_from_study_id_trial_number(self.study._study_id, number)
+        storage.set_trial_user_attr(trial_id, "claim", None)
 
     def lost(self) -> list[int]:
         found = []

@@ -7,7 +7,8 @@ resume, and its QMCSampler draws the first trial apart.) Sobol: scipy.stats.qmc,
 
 import importlib
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,21 @@ class Modelled(Drawn):
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         seed = int(np.random.SeedSequence((self._seed, trial.number)).generate_state(1)[0])
-        return self._make(seed).sample_relative(study, trial, search_space)
+        sampler = self._make(seed)
+        with _one_thread() if isinstance(sampler, GPSampler) else nullcontext():
+            return sampler.sample_relative(study, trial, search_space)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Optuna's GP brings torch along, whose threads, once begun, do not survive the fork of a trials' server."""
+    torch = importlib.import_module("torch")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def build(block: Mapping[str, Any] | str, space: Space, goal: Goal) -> BaseSampler:  # noqa: ARG001
@@ -106,7 +121,7 @@ def build(block: Mapping[str, Any] | str, space: Space, goal: Goal) -> BaseSampl
 
 def spelt_out(block: Mapping[str, Any] | str | None) -> dict[str, Any]:
     """A valid block with all that decides the draws: two that draw alike are equal, however they are written."""
-    given = {"type": block or "random"} if not isinstance(block, Mapping) else dict(block)
+    given = dict(block) if isinstance(block, Mapping) and block else {"type": block or "random"}
     kind, rule = str(given["type"]).lower(), str(given.get("rule") or "random").lower()
     if kind == "sobol":
         kind, rule = "random", "sobol"
@@ -145,8 +160,6 @@ def _sobol(space: Space, seed: int) -> Draw:
 
 def _optunas(kind: str, seed: int) -> BaseSampler:
     if kind == "gp":
-        # Optuna's GP brings torch along; OpenMP's threads would not survive the fork of a trials' server
-        importlib.import_module("torch").set_num_threads(1)
         return GPSampler(seed=seed, warn_independent_sampling=False)
     if kind == "cmaes":
         return CmaEsSampler(seed=seed, warn_independent_sampling=False)

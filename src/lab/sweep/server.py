@@ -60,7 +60,7 @@ def serve(
             for name in _THREAD_LIMITS:
                 os.environ.setdefault(name, str(threads))
             if torch := sys.modules.get("torch"):  # loaded by the controller: it no longer looks at these
-                torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+                torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"].partition(",")[0]))
         try:
             for name in preload:
                 importlib.import_module(name)

@@ -92,6 +92,8 @@ class Search:
             raise self.refusal
 
     def _has_more(self) -> bool:
+        if any(not one.is_ours for one in self.live.values()):  # its process is to be gone before it may come back
+            return False
         self.num_trials, self.num_waiting = self.peers.counts(self.num_trials, self.num_waiting)
         return self.num_waiting > 0 or self.num_trials < self.plan.total
 

@@ -27,11 +27,12 @@ def refuse_others(url: str) -> None:
         raise RequestError(Mistake(KEY, problem, remedy, place.render_as_string()))
 
 
-def without_password(url: str) -> str:
-    """The database as it may be written down."""
+def told_apart(url: str) -> str:
+    """What tells a database from others, wherever it has moved to: its kind and name, neither host nor password."""
     from sqlalchemy.engine import make_url
 
-    return make_url(url).render_as_string()
+    place = make_url(url)
+    return f"{place.get_backend_name()} {Path(place.database or '').name}"
 
 
 def turn_at(url: str, study: str) -> AbstractContextManager[None]:

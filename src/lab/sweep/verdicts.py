@@ -63,7 +63,7 @@ class Verdicts:
 
     def _ends(self, one: Live, told: str | None) -> str | None:
         """Keep what a trial is told, if it is to end: it may be killed first."""
-        one.told = told
         if told is not None:
+            one.told = told
             one.trial.set_user_attr("told", told)
         return told
