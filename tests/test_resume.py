@@ -51,6 +51,13 @@ def test_a_resumed_run_composes_from_its_folder_and_writes_into_it(run: Path) ->
     assert "hydra/job_logging=lab" in argv
 
 
+def test_a_run_from_before_a_key_was_there_goes_on_as_it_was(run: Path) -> None:
+    argv = resumed_argv(["train.py", f"test={run}"], CONF)
+    assert "++trainer.compile=false" in argv
+    (run / "config.yaml").write_text("trainer: {max_epochs: 12, compile: true}\nresume: null\ntest: null\n")
+    assert not any("trainer.compile" in word for word in resumed_argv(["train.py", f"resume={run}"], CONF))
+
+
 def test_testing_again_leaves_the_log_alone(run: Path) -> None:
     argv = resumed_argv(["train.py", f"test={run}"], CONF)
     assert {f"++test='{run}'", "++resume=null", "hydra/job_logging=terminal"} <= set(argv)

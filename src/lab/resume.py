@@ -29,6 +29,8 @@ CHANGEABLE = (
 All others made it what it is: a checkpoint restores them, or the rows left in a cut epoch depend on them. The paths of
 the data may change, its content may not.
 """
+LATER = {"trainer.compile": "false"}
+"""Keys that runs of before do not have, and what they did."""
 DONE = {"resume": "resumed", "test": "tested again"}
 
 
@@ -63,7 +65,7 @@ def resumed_argv(argv: Sequence[str], conf: Path) -> list[str]:
     return [
         argv[0], *shown, "--config-path", str(run.path), "--config-name", "config", "--config-dir", str(conf),
         "hydra/callbacks=claim", f"hydra/job_logging={logging}", f"hydra.run.dir={quoted}", "hydra.output_subdir=null",
-        f"++{key}={quoted}", f"++{'test' if key == 'resume' else 'resume'}=null", *rest,
+        f"++{key}={quoted}", f"++{'test' if key == 'resume' else 'resume'}=null", *_later(run), *rest,
     ]  # fmt: skip
 
 
@@ -97,6 +99,11 @@ def _obstacles(key: str, given: str, run: RunFolder, rest: Sequence[str]) -> lis
     if fixed or key == "test":
         return fixed
     return _nothing_left(given, record.get("status"), flattened(saved), dict(map(split, rest)))
+
+
+def _later(run: RunFolder) -> list[str]:
+    saved = flattened(yaml.safe_load(run.config.read_text(encoding="utf-8")))
+    return [f"++{key}={value}" for key, value in LATER.items() if key not in saved]
 
 
 def _may_change(name: str) -> bool:

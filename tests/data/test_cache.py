@@ -1,5 +1,6 @@
 """The shared cache under several processes at once."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -84,6 +85,46 @@ def test_of_two_that_make_the_same_entry_the_first_wins(tmp_path: Path) -> None:
     cache.made(folder, slow)
     assert (folder / "values.bin").read_text() == "first"
     assert names(tmp_path) == {"entry"}
+
+
+@pytest.mark.parametrize("damage", ["shorter", "other", "gone", "no seal"])
+def test_a_damaged_entry_is_made_again(tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture) -> None:
+    folder, made = tmp_path / "tokens" / "entry", []
+
+    def fill(aside: Path) -> None:
+        made.append(aside)
+        (aside / "values.bin").write_bytes(bytes(100))
+
+    cache.made(folder, fill)
+    cache.made(folder, fill)
+    assert len(made) == 1
+    values = folder / "values.bin"
+    if damage == "no seal":
+        (folder / cache.SEAL).unlink()
+    elif damage == "gone":
+        values.unlink()
+    else:
+        values.write_bytes(bytes(50) if damage == "shorter" else bytes(99) + b"x")
+    cache.made(folder, fill)
+    assert len(made) == 2
+    assert values.read_bytes() == bytes(100)
+    assert "is damaged and is made again" in caplog.text
+    assert names(tmp_path) == {"entry"}
+
+
+def test_an_entry_that_others_made_is_read_though_it_cannot_be_marked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "tokens" / "entry"
+    cache.made(folder, lambda aside: (aside / "values.bin").write_text("theirs"))
+
+    def refused(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "not yours")
+
+    monkeypatch.setattr(cache.os, "utime", refused)
+    cache.made(folder, lambda aside: (aside / "values.bin").write_text("ours"))
+    assert (folder / "values.bin").read_text() == "theirs"
+    assert not cache.mark_used(tmp_path / "tokens" / "another")
 
 
 def test_an_entry_that_cannot_be_made_leaves_nothing(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -145,6 +146,19 @@ def test_what_is_damaged_is_made_again(tmp_path: Path, damage: str, caplog: pyte
     assert "damaged" in caplog.text
     assert not hurt.exists()
     assert sound.exists()
+
+
+def test_rows_that_another_run_removes_meanwhile_are_computed_too(tmp_path: Path) -> None:
+    ask(tmp_path, Maker(), [0, 1])
+    (old,) = entries(tmp_path)
+    maker = Maker()
+
+    def make(rows: Any) -> Iterator[Any]:
+        shutil.rmtree(old, ignore_errors=True)  # to make room
+        yield from maker(rows)
+
+    assert right(ask(tmp_path, make))
+    assert sorted(maker.asked) == [0, 1, 2, 3, 4, 5]
 
 
 def test_a_computation_that_fails_leaves_nothing(tmp_path: Path) -> None:

@@ -163,3 +163,25 @@ def test_weights_that_train_below_the_cut_are_refused(built: Any) -> None:
     assert "train" in str(refusal(encoder, 2))
     encoder.layers[0].register_parameter("adapter", torch.nn.Parameter(torch.zeros(3)))
     assert refusal(encoder, 1) == "3 parameters below layer 1 train"
+
+
+@pytest.mark.parametrize("arithmetic", [nullcontext, bf16])
+def test_the_states_of_a_text_do_not_depend_on_which_others_are_computed(built: Any, arithmetic: Any) -> None:
+    """Multiplications of other sizes may round otherwise: a cache that held some rows gave others than an empty one."""
+    tokenizer, encoder = built("bert")
+    prefix = prefix_of(encoder, 2, arithmetic)
+    random = np.random.default_rng(0)
+    rows = [random.integers(5, 50, length).astype(np.int32) for length in random.integers(1, 61, 200)]
+    lengths = np.array([len(row) for row in rows])
+
+    def computed(chosen: Any) -> dict[int, torch.Tensor]:
+        found = {}
+        for batch, states in prefix.states(rows.__getitem__, lengths, chosen, tokenizer.pad_id):
+            found |= dict(zip(batch.tolist(), states.split(lengths[batch].tolist()), strict=True))
+        return found
+
+    whole = computed(np.arange(200))
+    for some in (np.array([7]), np.arange(0, 200, 3), np.arange(199, 0, -1)):
+        part = computed(some)
+        assert sorted(part) == sorted(some.tolist())
+        assert all(torch.equal(states, whole[row]) for row, states in part.items())

@@ -8,14 +8,19 @@ was used within the hour is never removed.
 
 import contextlib
 import errno
+import json
+import logging
 import os
 import shutil
 import time
 import uuid
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+log = logging.getLogger(__name__)
 PARTS = ("tokens", "files", "states")
+SEAL = "whole.json"
 IN_USE_S = 3600.0
 """What was used so recently may be about to be opened by another process."""
 ABANDONED_S = 86400.0
@@ -23,13 +28,19 @@ ABANDONED_S = 86400.0
 
 
 def made(folder: Path, fill: Callable[[Path], object]) -> None:
-    """Let `fill` make `folder` unless it is there; mark it used now."""
+    """Let `fill` make `folder` unless it is there, whole; mark it used now."""
     if mark_used(folder):
-        return
+        if _sound(folder):
+            return
+        log.warning("%s is damaged and is made again", folder)
+        with contextlib.suppress(FileNotFoundError):
+            folder.rename(damaged := _hidden(folder))
+            shutil.rmtree(damaged, ignore_errors=True)
     aside = _hidden(folder)
     aside.mkdir(parents=True)
     try:
         fill(aside)
+        _seal(aside)
         try:
             aside.rename(folder)
         except OSError as error:
@@ -40,12 +51,40 @@ def made(folder: Path, fill: Callable[[Path], object]) -> None:
     mark_used(folder)
 
 
+def _seal(folder: Path) -> None:
+    """Write down what the files of a finished entry hold: a power cut may leave their sizes and not their content."""
+    held = {path.name: [path.stat().st_size, crc(path)] for path in sorted(folder.iterdir())}
+    (folder / SEAL).write_text(json.dumps(held), encoding="utf-8")
+
+
+def _sound(folder: Path) -> bool:
+    """Whether an entry holds what was written. Cost: about 1 s per GiB."""
+    try:
+        held = json.loads((folder / SEAL).read_text(encoding="utf-8"))
+        return all([(folder / name).stat().st_size, crc(folder / name)] == known for name, known in held.items())
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def crc(path: Path) -> int:
+    """CRC-32 of a file."""
+    found = 0
+    with path.open("rb") as file:
+        while piece := file.read(2**24):
+            found = zlib.crc32(piece, found)
+    return found
+
+
 def mark_used(folder: Path) -> bool:
-    """Set the time of an entry to now; False where there is none."""
+    """Set the time of an entry to now; False where there is none. One that others made may be read and not marked."""
     try:
         os.utime(folder)
     except FileNotFoundError:
         return False
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        return folder.is_dir()
     return True
 
 

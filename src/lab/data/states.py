@@ -24,7 +24,7 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
 
-from lab.data.cache import mark_used
+from lab.data.cache import crc, mark_used
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +32,8 @@ Ints = npt.NDArray[np.int64]
 Dtype = Literal["bf16", "fp32"]
 STORED: dict[str, tuple[Any, torch.dtype]] = {"bf16": (np.uint16, torch.bfloat16), "fp32": (np.float32, torch.float32)}
 """How numpy, which has no bf16, and torch see the numbers."""
+TURNS = 3
+"""While rows are computed another run may make room and remove some that were there: those are computed, too."""
 Make = Callable[[Ints], Iterator[tuple[Ints, Tensor]]]
 """Rows asked for -> batches (rows in an order of its own, their numbers (sum of lengths, width) on the CPU)."""
 
@@ -102,10 +104,12 @@ def obtain(cache: Path, form: Form, digests: Sequence[bytes], lengths: Ints, mak
         first.setdefault(name, row)
     shelf = _Shelf(folder, form, first)
     hits = len(first) - len(shelf.missing)
-    if shelf.missing:
+    for turn in range(TURNS):
+        if not shelf.missing:
+            break
         with _locked(folder / f".{form.key}.lock"):
             shelf = _Shelf(folder, form, first, sweep=True)
-            hits = len(first) - len(shelf.missing)
+            hits = len(first) - len(shelf.missing) if turn == 0 else hits
             if shelf.missing:
                 _write(folder, form, digests, lengths, np.array([first[name] for name in shelf.missing]), make)
                 shelf = _Shelf(folder, form, first)
@@ -153,7 +157,7 @@ def _checked(entry: Path, form: Form, wanted: set[bytes]) -> dict[bytes, int] | 
         found = {name: int(start) for name, start in zip(held, starts, strict=True) if name in wanted}
         size = (entry / "values.bin").stat().st_size
         expected = int(table["length"].sum()) * form.place_bytes
-        if size != expected or (found and _crc(entry / "values.bin") != mark["values"]):
+        if size != expected or (found and crc(entry / "values.bin") != mark["values"]):
             return None
     except FileNotFoundError:
         return {} if not entry.exists() else None  # removed to make room, or torn
@@ -196,14 +200,6 @@ def _values(folder: Path, form: Form) -> npt.NDArray[Any]:
     kind, path = STORED[form.dtype][0], folder / "values.bin"
     flat = np.memmap(path, kind, "r") if path.stat().st_size else np.empty(0, kind)
     return flat.reshape(-1, form.width)
-
-
-def _crc(path: Path) -> int:
-    crc = 0
-    with path.open("rb") as file:
-        while content := file.read(2**24):
-            crc = zlib.crc32(content, crc)
-    return crc
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ are, what they share and how its positions count would be guesses.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -55,3 +56,9 @@ FAMILIES = {
     "xlm-roberta": Family(positions_after_padding=True),
 }
 """By `model_type`. ALBERT uses one group of weights in all its layers: it counts as one layer here."""
+
+
+def position_limit(config: Any, pad_id: int) -> int:
+    """The longest input in tokens, special ones included."""
+    offset = pad_id + 1 if FAMILIES[config.model_type].positions_after_padding else 0
+    return int(config.max_position_embeddings) - offset

@@ -2,7 +2,9 @@
 
 What names that function: every weight below the cut, the architecture, the number of layers, and the arithmetic they
 run in (precision, device, attention, versions of torch and transformers). Dropout is off in it, as `Freeze` has it in
-training. Texts go through by length, so there is next to no padding.
+training. A multiplication may round otherwise for other sizes, so each text goes through in a batch whose shape its own
+length decides: width from a grid, always as many rows, always a mask. Which other texts are to be computed, and in what
+order, then changes nothing.
 """
 
 import hashlib
@@ -19,9 +21,9 @@ from torch import Tensor, nn
 from lab.batches import Ids
 from lab.models.text_encoder import CuttableEncoder, TextEncoder, is_adapter
 
-TOKENS_AT_ONCE = 4096
-"""Padded tokens in a batch: enough to keep the cores busy, and some 100 MiB of activations for a BERT-base."""
-FORMAT = 1
+TOKENS_AT_ONCE = 1024
+"""Padded tokens in a batch: enough to keep two cores busy, and little enough that filling batches up costs little."""
+FORMAT = 2
 """To be raised when the same weights and ids would give other numbers for a reason in this file."""
 
 
@@ -61,13 +63,18 @@ class FrozenPrefix:
         """
         for module in self.modules:
             module.eval()
-        for batch in _batches(lengths, rows):
-            taken = [torch.from_numpy(ids(row).astype(np.int64)) for row in batch.tolist()]
-            padded = nn.utils.rnn.pad_sequence(taken, batch_first=True, padding_value=pad_id)
-            mask = torch.arange(padded.shape[1]) < torch.from_numpy(lengths[batch])[:, None]
+        longest = self.encoder.longest(pad_id)
+        for batch in _batches(lengths, rows, longest):
+            width = int(_widths(lengths[batch[:1]], longest)[0])
+            padded = torch.full((_num_rows(width) + 1, width), pad_id)  # the last is a filler, so that there is a mask
+            mask = torch.zeros(padded.shape, dtype=torch.bool)
+            mask[:, 0] = True
+            for place, row in enumerate(batch.tolist()):
+                padded[place, : lengths[row]] = torch.from_numpy(ids(row).astype(np.int64))
+                mask[place, : lengths[row]] = True
             with self.autocast():
                 found = self.encoder.lower(padded.to(self._device), mask.to(self._device), self.num_layers)
-            yield batch, found.float().cpu()[mask]
+            yield batch, found.float().cpu()[: len(batch)][mask[: len(batch)]]
 
     @property
     def _device(self) -> torch.device:
@@ -108,10 +115,26 @@ def fingerprint(
     return found.hexdigest()[:32]
 
 
-def _batches(lengths: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.int64]]:
+def _batches(
+    lengths: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], longest: int
+) -> Iterator[npt.NDArray[np.int64]]:
+    """Rows of one width at a time, from the widest."""
     order = rows[np.argsort(-lengths[rows], kind="stable")]
-    start = 0
-    while start < len(order):
-        size = max(1, TOKENS_AT_ONCE // max(1, int(lengths[order[start]])))
-        yield order[start : start + size]
-        start += size
+    widths = _widths(lengths[order], longest)
+    for width in np.unique(widths)[::-1].tolist():
+        same = order[widths == width]
+        for start in range(0, len(same), _num_rows(width)):
+            yield same[start : start + _num_rows(width)]
+
+
+def _num_rows(width: int) -> int:
+    return max(1, TOKENS_AT_ONCE // width)
+
+
+def _widths(lengths: npt.NDArray[np.int64], longest: int) -> npt.NDArray[np.int64]:
+    """Each length up to the next of a grid with 4 steps between powers of two, as far as the encoder has positions."""
+    wide = np.maximum(lengths, 2)
+    step = 2 ** np.maximum(np.floor(np.log2(wide)).astype(np.int64) - 2, 0)
+    top = -(-wide // step) * step
+    found: npt.NDArray[np.int64] = np.maximum(np.minimum(top, longest), lengths)
+    return found

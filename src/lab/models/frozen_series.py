@@ -1,6 +1,7 @@
 """The frozen part of a net for series: a fixed function of a window, so its hidden states need computing once.
 
-As `lab.models.frozen` is for texts. Windows have equally many places, whatever their length.
+As `lab.models.frozen` is for texts, batches of one shape included. Windows have equally many places, whatever their
+length.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,9 +15,9 @@ from torch import Tensor, nn
 from lab.models.frozen import fingerprint
 from lab.models.net import CuttableNet, Net
 
-PLACES_AT_ONCE = 4096
-"""Tokens in a batch: enough to keep the cores busy, and some 100 MiB of activations for a wide net."""
-FORMAT = 1
+PLACES_AT_ONCE = 1024
+"""Tokens in a batch, as for texts."""
+FORMAT = 2
 """To be raised when the same weights and windows would give other numbers for a reason in this file."""
 
 Windows = Callable[[npt.NDArray[np.int64]], tuple[Tensor, Tensor]]
@@ -56,10 +57,18 @@ class SeriesPrefix:
         size = max(1, PLACES_AT_ONCE // self.places)
         for start in range(0, len(rows), size):
             batch = rows[start : start + size]
-            values, observed = windows(batch)
+            values, observed = _filled(*windows(batch), size + 1)
             with self.autocast():
                 found = self.net.lower(values.to(device), observed.to(device), self.num_layers)
-            yield batch, found.float().cpu().flatten(0, 1)
+            yield batch, found[: len(batch)].float().cpu().flatten(0, 1)
+
+
+def _filled(values: Tensor, observed: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Rows of one step each behind a batch, so that its shape, and that it is masked, is the same for all windows."""
+    fillers = size - len(values)
+    more = torch.zeros(fillers, *observed.shape[1:], dtype=torch.bool)
+    more[:, -1] = True
+    return torch.cat([values, values.new_zeros(more.shape)]), torch.cat([observed, more])
 
 
 def refusal(net: Net, num_layers: int) -> str | None:

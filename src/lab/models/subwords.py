@@ -102,7 +102,8 @@ def pretrained(model: Encoder) -> SubwordTokenizer:
     version or no padding token."""
     from transformers import AutoTokenizer
 
-    from lab.models.transformer import position_limit, read_config
+    from lab.models.families import position_limit
+    from lab.models.transformer import read_config
 
     folder = locate(model)
     config = read_config(folder)
@@ -123,7 +124,8 @@ def pretrained(model: Encoder) -> SubwordTokenizer:
 
 def learned(model: Encoder, texts: Callable[[], Iterator[list[str]]]) -> SubwordTokenizer:
     """A WordPiece vocabulary of at most `model.vocabulary_size`, of pieces seen at least twice."""
-    from lab.models.transformer import new_config, position_limit
+    from lab.models.families import position_limit
+    from lab.models.transformer import new_config
 
     longest = position_limit(new_config(model), SPECIAL.index(PAD))
     vocabulary = _vocabulary(texts, model.lowercase, model.vocabulary_size)

@@ -66,6 +66,10 @@ class CuttableEncoder(TextEncoder):
     """Why this one cannot be cut after all; None where it can."""
 
     @abstractmethod
+    def longest(self, pad_id: int) -> int:
+        """Tokens that an input may have."""
+
+    @abstractmethod
     def signature(self) -> str:
         """What decides, besides the weights, what the layers compute."""
 

@@ -25,7 +25,7 @@ from transformers.utils import logging as transformers_logging
 from lab.batches import Tokenizer
 from lab.errors import Mistake, RequestError, listed
 from lab.models.architecture import known, unlike, with_attention_dropout
-from lab.models.families import FAMILIES, Family
+from lab.models.families import FAMILIES, Family, position_limit
 from lab.models.hub import locate
 from lab.models.pooling import Pooling, pool
 from lab.models.text_encoder import ARCHITECTURE_FILE, CuttableEncoder, TokenEncoder
@@ -35,8 +35,11 @@ from lab.schema import Encoder
 log = logging.getLogger(__name__)
 
 
-_IDLE = ("architectures", "dtype", "id2label", "label2id", "transformers_version", "use_cache")
-"""What a config says that no layer reads."""
+_IDLE = (
+    "architectures", "dtype", "id2label", "label2id", "transformers_version", "use_cache", "attention_dropout",
+    "attention_probs_dropout_prob", "classifier_dropout", "dropout", "hidden_dropout_prob", "seq_classif_dropout",
+)  # fmt: skip
+"""What a config says that no frozen layer reads: dropout is off in it."""
 
 UNREADABLE = (SafetensorError, pickle.UnpicklingError, EOFError)
 """What torn or foreign files of weights raise, besides the usual."""
@@ -66,6 +69,9 @@ class TransformerEncoder(CuttableEncoder, TokenEncoder):
         types = {"token_type_ids": segments} if tells else {}
         hidden: Tensor = self.transformer(input_ids=ids, attention_mask=mask.to(ids.dtype), **types).last_hidden_state
         return hidden
+
+    def longest(self, pad_id: int) -> int:
+        return position_limit(self.transformer.config, pad_id)
 
     def signature(self) -> str:
         config = self.transformer.config
@@ -196,12 +202,6 @@ def new_config(model: Encoder) -> PretrainedConfig:
         raise RequestError(Mistake("model.path", problem, "model.pretrained=true, or leave model.path out", model.path))
     config = _config(known(model.architecture), "model.architecture", None)
     return with_attention_dropout(config, model.attention_dropout)
-
-
-def position_limit(config: PretrainedConfig, pad_id: int) -> int:
-    """The longest input in tokens, special ones included."""
-    offset = pad_id + 1 if FAMILIES[config.model_type].positions_after_padding else 0
-    return int(config.max_position_embeddings) - offset
 
 
 def _config(values: dict[str, Any], key: str, value: str | None) -> PretrainedConfig:

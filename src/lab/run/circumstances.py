@@ -76,6 +76,15 @@ def interruptible() -> Iterator[None]:
 
 
 @contextmanager
+def plain_os_errors() -> Iterator[None]:
+    """A disk that is full, gone or not to be written ends a run in a line, also before there is anything to close."""
+    try:
+        yield
+    except OSError as error:
+        raise RunError(str(error)) from error
+
+
+@contextmanager
 def closing(run: RunFolder, clock: Clock, loggers: list[RunLogger]) -> Iterator[None]:
     """Whatever ends the run is written down before it goes on its way."""
 

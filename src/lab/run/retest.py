@@ -13,7 +13,7 @@ from torch import nn
 from lab.errors import GARBLED, Mistake, RequestError, RunError
 from lab.record import RunFolder
 from lab.run import parts
-from lab.run.circumstances import interruptible, quiet, settle_machine
+from lab.run.circumstances import interruptible, plain_os_errors, quiet, settle_machine
 from lab.run.frozen import take_states
 from lab.run.material import Material, refuse_other_data
 from lab.run.merged import merge
@@ -27,14 +27,15 @@ log = logging.getLogger(__name__)
 def retest(config: Config, folder: Path) -> dict[str, float]:
     """Test the best checkpoint of a finished run again: prints the scores and whether they are the recorded ones."""
     run = RunFolder(folder)
-    where = parts.hardware(config.trainer, run.read())
     settle_machine(config)
-    material = prepare(config, run, where, fresh=False)
-    refuse_other_data("test", run.read(), material, run)
-    if config.cache.frozen:
-        refuse_damage(run, run.best, "test")
-        load_weights(material.model, run.best)
-        take_states(config, material, where, ("test",))
+    where = parts.hardware(config.trainer, run.read())
+    with plain_os_errors():
+        material = prepare(config, run, where, fresh=False)
+        refuse_other_data("test", run.read(), material, run)
+        if config.cache.frozen:
+            refuse_damage(run, run.best, "test")
+            load_weights(material.model, run.best)
+            take_states(config, material, where, ("test",))
     with quiet():
         trainer = parts.trainer(config, where, folder, parts.Callbacks.for_test(run, config.objective), [])
     result = test(trainer, material, run)

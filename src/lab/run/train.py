@@ -17,7 +17,7 @@ from lab.loggers.build import build
 from lab.models.counts import parameter_counts
 from lab.record import UNENDED, RunFolder, Status, write_whole
 from lab.run import facts, finders, parts
-from lab.run.circumstances import closing, interruptible, quiet, settle_machine
+from lab.run.circumstances import closing, interruptible, plain_os_errors, quiet, settle_machine
 from lab.run.frozen import take_states
 from lab.run.material import Material, data_facts, frozen_at_start, refuse_other_data
 from lab.run.merged import merge
@@ -39,9 +39,10 @@ def train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | No
     record says so in each case.
     """
     run, clock = RunFolder(folder), facts.Clock()
+    settle_machine(config)  # before precision=auto looks how fast this machine is on so many threads
     where = parts.hardware(config.trainer, None if config.resume is None else run.read())
     loggers: list[RunLogger] = []
-    with clock.part("setup"):
+    with clock.part("setup"), plain_os_errors():
         material = None if config.resume is None else _reopened(run, config, where, command)
     if material is None:
         _start(run, config, where, command, sweep)
@@ -135,6 +136,7 @@ def _reopened(run: RunFolder, config: Config, where: parts.Hardware, command: st
     cache = take_states(config, material, where, SPLITS)
     finders.apply(config, material, record.get("requested", {}))
     again = {"command": command, "at": facts.process()["started"]}
+    run.sweep()
     run.update(
         status="interrupted",
         reason=UNENDED,
