@@ -1,11 +1,13 @@
 """The peers: the same model, rows, batch, epochs, rates and precision as a run of train.py, trained by others.
 
-    python benchmarks/peers.py {trainer,loop} RESULT.json [--pad-to N] [OVERRIDE ...]
+    python benchmarks/peers.py {trainer,loop} RESULT.json [--pad-to N] [--still] [OVERRIDE ...]
 
 `trainer` is transformers' Trainer, told to group by length, with fused AdamW; `loop` is plain PyTorch with nothing a
 person could leave out: the limit. Both read the config that the overrides compose and take rows, tokens and initial
-weights by the code of this project, so that only the training differs. --pad-to N pads every batch to N tokens.
-The best epoch by mean validation macro-F1 is tested. Seconds of an epoch are those of its training alone.
+weights by the code of this project, so that only the training differs. --pad-to N pads every batch to N tokens. --still
+keeps frozen layers in eval mode: left alone, the Trainer runs their dropout, which costs time for nothing. The loop has
+this project's setting of malloc (freed memory is kept), without which each step gets its memory anew. The best epoch
+by mean validation macro-F1 is tested. Seconds of an epoch are those of its training alone.
 """
 
 import argparse
@@ -29,6 +31,7 @@ from lab.data.corpus import Rows, load
 from lab.data.text import resolve_max_length
 from lab.models.encoder import build_encoder
 from lab.models.tokenizers import build_tokenizer
+from lab.run.circumstances import keep_freed_memory
 from lab.schema import Config
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
@@ -74,12 +77,20 @@ class Task:
 class Classifier(nn.Module):
     """Encoder, pooling, dropout and a linear head for each label column, as people write it by hand."""
 
-    def __init__(self, encoder: nn.Module, task: Task) -> None:
+    def __init__(self, encoder: nn.Module, task: Task, still: list[nn.Module]) -> None:
+        """still: parts that stay in eval mode."""
         super().__init__()
+        self.still = tuple(still)  # no module of its own: they are the encoder's
         self.encoder = encoder
         self.dropout = nn.Dropout(task.config.model.dropout)
         self.heads = nn.ModuleList(nn.Linear(encoder.dimension, classes) for classes in task.heads.values())
         self.smoothing = task.config.loss.label_smoothing
+
+    def train(self, mode: bool = True) -> "Classifier":
+        super().train(mode)
+        for module in self.still:
+            module.eval()
+        return self
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor) -> dict[str, Tensor]:
         pooled = self.dropout(self.encoder(input_ids, attention_mask.bool()))
@@ -91,7 +102,7 @@ class Classifier(nn.Module):
         return {"loss": torch.stack(losses).sum(), "logits": torch.cat(logits, 1)}
 
 
-def prepared(overrides: list[str], pad_to: int | None) -> tuple[Task, Classifier]:
+def prepared(overrides: list[str], pad_to: int | None, still: bool) -> tuple[Task, Classifier]:
     """The rows, tokens and initial weights that train.py would have; frozen where the config freezes."""
     with initialize_config_dir(str(CONF)):
         config = check(compose("config", overrides))
@@ -112,9 +123,10 @@ def prepared(overrides: list[str], pad_to: int | None) -> tuple[Task, Classifier
     with tempfile.TemporaryDirectory() as folder:
         encoder = build_encoder(config.model, tokenizer, Path(folder))
     frozen = config.callbacks.freeze.layers
-    for module in [*encoder.embeddings, *encoder.layers[:frozen]] if frozen else []:
+    parts = [*encoder.embeddings, *encoder.layers[:frozen]] if frozen else []
+    for module in parts:
         module.requires_grad_(False)
-    return task, Classifier(encoder, task)
+    return task, Classifier(encoder, task, parts if still else [])
 
 
 class EpochClock(TrainerCallback):
@@ -245,9 +257,12 @@ def main() -> None:
     asked.add_argument("kind", choices=("trainer", "loop"))
     asked.add_argument("result", type=Path)
     asked.add_argument("--pad-to", type=int)
+    asked.add_argument("--still", action="store_true")
     asked.add_argument("overrides", nargs="*")
     given = asked.parse_intermixed_args()
-    task, model = prepared(given.overrides, given.pad_to)
+    if given.kind == "loop":
+        keep_freed_memory()
+    task, model = prepared(given.overrides, given.pad_to, given.still)
     found = (by_trainer if given.kind == "trainer" else by_loop)(task, model)
     given.result.write_text(json.dumps(found) + "\n", encoding="utf-8")
 

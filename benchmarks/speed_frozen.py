@@ -6,6 +6,9 @@ BETO's architecture (random weights: it is about time) on the embedded reports i
 empty cache and its making is in its time, the second finds the cache there. train: the epochs' training alone, on which
 the targets are; fit: with the validation and the checkpoints of each epoch (the Trainer writes one file of all weights,
 lab one to go on from and, when it is the best, another). Every epoch of every contestant is really trained.
+
+Two more show where it comes from: the Trainer with its frozen layers in eval mode, which nobody gets unasked, and lab
+without the cache.
 """
 
 import shutil
@@ -55,6 +58,10 @@ def main() -> None:
                 "trainer, 0-9 frozen": lambda turn: measuring.peer(
                     "trainer", [*shared, *FROZEN, f"seed={turn}"], cache
                 ),
+                "trainer, 0-9 frozen and in eval mode": lambda turn: measuring.peer(
+                    "trainer", [*shared, *FROZEN, f"seed={turn}"], cache, "--still"
+                ),
+                "lab, no cache": lambda turn: measuring.lab([*shared, *FROZEN, f"seed={turn}"], cache),
                 "lab, making the cache": making_it,
                 "lab, cache there": there,
             },

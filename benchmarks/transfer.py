@@ -25,7 +25,13 @@ ROOT = Path(__file__).resolve().parents[1]
 NET = ["data=rainfall", "model=timer_xl", "model.patch=12", "model.width=64", "model.num_heads=4", "model.num_layers=2",
        "model.ffn_width=128", "model.causal=true", "optimizer.lr=1e-3", "logger=csv",
        "callbacks.curves.png=false"]  # fmt: skip
-PRETRAIN = ["model.pretrain=true", "data.gaps=ffill", "objective.metric=val/loss", "objective.mode=min", "trainer.max_epochs=20"]
+PRETRAIN = [
+    "model.pretrain=true",
+    "data.gaps=ffill",
+    "objective.metric=val/loss",
+    "objective.mode=min",
+    "trainer.max_epochs=20",
+]
 CLASSIFY = ["loss.class_weights=balanced", "trainer.max_epochs=30", "callbacks.early_stopping.patience=6",
             "objective.metric=val/auc"]  # fmt: skip
 SCORES = ("f1_macro", "mcc", "auc")
