@@ -1,7 +1,7 @@
 """The README's picture of a run on windows: two of its test windows with what was foretold, and its confusion matrix.
 
-    python train.py data=rainfall model=inception_time hydra.run.dir=outputs/picture
-    python benchmarks/series_picture.py outputs/picture [--to docs/img/series.png]
+    python benchmarks/senamhi.py --path FILE.xlsx --only "timer_xl, 28 days" --seeds 1 --runs outputs/senamhi
+    python benchmarks/series_picture.py outputs/senamhi/3-1 [--to docs/img/series.png]
 
 Draws the windows whose probability was highest and lowest among those that came out the other way than they began (rain
 that came, rain that stopped or never came): what persistence cannot know.
@@ -41,8 +41,8 @@ def drawn(axes: Any, panel: Panel, cut: Cut, row: int, chance: float, data: Wind
     axes.plot([horizon], [0.3], marker="v" if cut.labels[row] else "x", color="black", clip_on=False)
     came = panel.classes[int(cut.labels[row])]
     group = panel.groups[int(panel.group_of(np.array([end]))[0])]
-    moment = str(panel.times(np.array([end]))[0])[:16].replace("T", " ")
-    axes.set_title(f"{group}, {moment}: P({panel.classes[1]}) = {chance:.2f}, it was {came}", fontsize=9)
+    moment = str(panel.times(np.array([end]))[0])[:16].replace("T00:00", "").replace("T", " ")
+    axes.set_title(f"{group}{', ' if group else ''}{moment}: P({panel.classes[1]}) = {chance:.2f}, it was {came}", fontsize=9)
     axes.set_xlim(-length, horizon + 1)
     axes.set_yticks([])
     axes.set_xlabel("steps before the newest sample", fontsize=8)
