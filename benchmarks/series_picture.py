@@ -42,7 +42,8 @@ def drawn(axes: Any, panel: Panel, cut: Cut, row: int, chance: float, data: Wind
     came = panel.classes[int(cut.labels[row])]
     group = panel.groups[int(panel.group_of(np.array([end]))[0])]
     moment = str(panel.times(np.array([end]))[0])[:16].replace("T00:00", "").replace("T", " ")
-    axes.set_title(f"{group}{', ' if group else ''}{moment}: P({panel.classes[1]}) = {chance:.2f}, it was {came}", fontsize=9)
+    where = f"{group}, {moment}" if group else moment
+    axes.set_title(f"{where}: P({panel.classes[1]}) = {chance:.2f}, it was {came}", fontsize=9)
     axes.set_xlim(-length, horizon + 1)
     axes.set_yticks([])
     axes.set_xlabel("steps before the newest sample", fontsize=8)
