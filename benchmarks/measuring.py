@@ -87,7 +87,7 @@ def lab(overrides: Sequence[str], cache: Path, entry: Sequence[str] = LAB) -> Ro
         "train_s": sum(record["data"]["rows"]["train"] / rate for rate in rates) + making_s,
         "fit_s": record["timing_s"]["fit"] + making_s,
         "samples_per_s": harmonic_mean(rates[1:] or rates),
-        "padding_share": record["throughput"]["padding_share"],
+        "padding_share": record["throughput"].get("padding_share"),
         "epochs": len(history),
         "train_rows": record["data"]["rows"]["train"],
         "cache": record.get("cache"),
