@@ -58,6 +58,9 @@ class Instant:
     running: dict[int, int] = field(default_factory=dict)
     starts: list[float] = field(default_factory=list)
 
+    def open(self) -> None:
+        """There is no server."""
+
     def free(self) -> int:
         return self.slots - len(self.running)
 
