@@ -7,10 +7,8 @@ training rows, calendar. Same content and same settings give the same set and fi
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from lab.batches import HeadSpec
 from lab.data import gaps, windows
@@ -221,8 +219,3 @@ def _fingerprint(panel: Panel, splits: dict[str, Cut], head: HeadSpec, filling: 
         for part in (cut.ends, cut.lengths, cut.labels):
             digest.update(np.ascontiguousarray(part).data)
     return digest.hexdigest()
-
-
-def _bytes(values: npt.NDArray[Any]) -> Any:
-    """The bytes of an array, without a copy of one that lies in order."""
-    return memoryview(np.ascontiguousarray(values)).cast("B") if values.size else b""  # type: ignore[arg-type]
