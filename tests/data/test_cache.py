@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from lab.data import cache
+from lab.data import cache, holds
 from lab.data.files import open_file
 
 WORKER = """
 import sys, time
 from pathlib import Path
-from lab.data import cache
+from lab.data import cache, holds
 
 root, go = Path(sys.argv[1]), Path(sys.argv[2])
-cache.IN_USE_S = float(sys.argv[3])
+cache.JUST_USED_S = float(sys.argv[3])
 
 def fill(aside):
     for number in range(3):
@@ -28,6 +28,7 @@ print("ready", flush=True)
 while not go.exists():
     time.sleep(0.001)
 for turn in range(150):
+    holds.let_go()
     cache.made(root / "tokens" / str(turn % 10), fill)
     cache.prune(root, 2000 / 2**30)
 """
@@ -60,13 +61,75 @@ def test_least_recently_used_entries_make_room_in_tokens_and_files_alike(tmp_pat
 
 
 def test_what_is_in_use_or_being_written_stays_and_what_a_killed_process_left_goes(tmp_path: Path) -> None:
-    entry(tmp_path / "tokens" / "used", 1000, 60)
+    entry(tmp_path / "tokens" / "used", 1000, 30)
     entry(tmp_path / "tokens" / ".written.part", 1000, 7200)
     entry(tmp_path / "tokens" / ".left.part", 1000, 2 * 86400)
     long_run = entry(tmp_path / "tokens" / "old but marked", 1000, 9000)
     assert cache.mark_used(long_run)
     assert cache.prune(tmp_path, 0) == 0
     assert names(tmp_path) == {"used", ".written.part", "old but marked"}
+
+
+def test_the_limit_binds_within_the_hour_but_for_what_another_process_holds(tmp_path: Path) -> None:
+    """Trials that each write a key of their own would else fill the disk long before the hour is over."""
+    held = entry(tmp_path / "states" / "held", 1000, 600)
+    for number in range(5):
+        entry(tmp_path / "states" / f"of trial {number}", 1000, 500 - number)
+    reader = (
+        "import sys; from pathlib import Path; from lab.data import holds; "
+        "print(holds.hold(Path(sys.argv[1])), flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", reader, str(held)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "True\n"
+        assert cache.prune(tmp_path, 11_000 / 2**30) == 4
+        assert names(tmp_path) == {"held", "of trial 4"}
+        other.kill()
+    assert cache.prune(tmp_path, 0) == 2
+
+
+def test_what_is_held_by_a_process_outlives_its_time_and_goes_when_it_lets_go(tmp_path: Path) -> None:
+    folder = tmp_path / "tokens" / "entry"
+    cache.made(folder, lambda aside: (aside / "values.bin").write_text("kept"))
+    aged(folder, 9000)
+    assert cache.prune(tmp_path, 0) == 0
+    holds.let_go()
+    assert cache.prune(tmp_path, 0) == 1
+    assert not holds.hold(folder)
+
+
+def test_what_is_being_removed_cannot_be_held(tmp_path: Path) -> None:
+    folder = entry(tmp_path / "tokens" / "entry", 1000, 9000)
+    with holds.alone(folder) as free:
+        assert free
+        assert not holds.hold(folder)
+        assert not cache.mark_used(folder)
+
+
+def test_a_folder_that_was_made_again_is_held_anew(tmp_path: Path) -> None:
+    folder = entry(tmp_path / "tokens" / "entry", 1000, 9000)
+    assert holds.hold(folder)
+    folder.rename(tmp_path / "gone")
+    assert not holds.hold(folder)
+    entry(folder, 1000, 9000)
+    assert holds.hold(folder)
+    assert cache.prune(tmp_path, 0) == 0
+
+
+def test_where_no_lock_can_tell_what_was_used_within_the_hour_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "no locks here")
+
+    monkeypatch.setattr(holds.fcntl, "flock", refused)
+    folder = entry(tmp_path / "tokens" / "entry", 1000, 600)
+    assert holds.hold(folder)
+    assert cache.prune(tmp_path, 0) == 0
+    aged(folder, 9000)
+    assert cache.prune(tmp_path, 0) == 1
 
 
 def test_hidden_folders_count_for_nothing(tmp_path: Path) -> None:
@@ -146,6 +209,8 @@ def test_a_file_read_again_is_marked_as_used(tmp_path: Path) -> None:
     open_file(path, "data.path", None, "utf-8", tmp_path / "cache")
     assert cache.prune(tmp_path / "cache", 0) == 0
     aged(folder, 9000)
+    assert cache.prune(tmp_path / "cache", 0) == 0
+    holds.let_go()
     assert cache.prune(tmp_path / "cache", 0) == 1
 
 

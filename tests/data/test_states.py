@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-from lab.data import cache
+from lab.data import cache, holds
 from lab.data.states import Form, Found, digest, obtain
 
 WIDTH = 4
@@ -181,6 +181,7 @@ def test_least_recently_used_states_make_room(tmp_path: Path) -> None:
         for path in (*entry.iterdir(), entry):
             os.utime(path, (time.time() - age_s,) * 2)
     size = sum(path.stat().st_size for path in new.iterdir())
+    holds.let_go()
     held = ask(tmp_path, Maker(), [2]).states
     assert cache.prune(tmp_path, (size + 5000) / 2**30) == 1
     assert entries(tmp_path) == [new], "what was just read is in use"

@@ -2,8 +2,8 @@
 `states/` (what frozen layers make of texts).
 
 An entry is a folder, made aside under a hidden name and renamed, so nobody reads half of one; of two runs that make the
-same entry the second takes what the first left. Processes share no lock: each marks what it uses by its time, and what
-was used within the hour is never removed.
+same entry the second takes what the first left. Each process marks what it uses by its time and holds it (`holds`): the
+least recently used go first, what a living process uses never. The limit thus binds at every moment, but for that.
 """
 
 import contextlib
@@ -18,11 +18,15 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from lab.data.holds import alone, hold
+
 log = logging.getLogger(__name__)
 PARTS = ("tokens", "files", "states")
 SEAL = "whole.json"
+JUST_USED_S = 60.0
+"""What was used so recently may be about to be held by another process, which made or found it."""
 IN_USE_S = 3600.0
-"""What was used so recently may be about to be opened by another process."""
+"""What was used so recently counts as in use where no lock can tell."""
 ABANDONED_S = 86400.0
 """A hidden folder that nothing was written to for so long was left by a process that was killed."""
 
@@ -76,7 +80,12 @@ def crc(path: Path) -> int:
 
 
 def mark_used(folder: Path) -> bool:
-    """Set the time of an entry to now; False where there is none. One that others made may be read and not marked."""
+    """Set the time of an entry to now and hold it; False where there is none.
+
+    One that others made may be read and not marked.
+    """
+    if not hold(folder):
+        return False
     try:
         os.utime(folder)
     except FileNotFoundError:
@@ -91,7 +100,8 @@ def mark_used(folder: Path) -> bool:
 def prune(cache: Path, max_gib: float) -> int:
     """Remove least recently used entries until all take at most `max_gib`; gives the number removed.
 
-    What was used within the hour stays, whatever the limit. Other processes may make and remove entries meanwhile.
+    What a living process holds, or was used within the minute, stays, whatever the limit. Other processes may make and
+    remove entries meanwhile.
     """
     now, entries = time.time(), []
     for entry in _folders(cache):
@@ -104,7 +114,7 @@ def prune(cache: Path, max_gib: float) -> int:
     for _, size, entry in sorted(entries):
         if total <= max_gib * 2**30:
             break
-        if _removed(entry, now - IN_USE_S):
+        if _removed(entry, now):
             total, removed = total - size, removed + 1
     return removed
 
@@ -126,13 +136,15 @@ def _size_and_time(entry: Path) -> tuple[int, float]:
     return size, latest
 
 
-def _removed(entry: Path, before_s: float) -> bool:
-    """Whether the entry was removed: not where it was used after `before_s` or another process was first."""
+def _removed(entry: Path, now: float) -> bool:
+    """Whether the entry was removed: not where it is in use or another process was first."""
     aside = _hidden(entry)
     try:
-        if _size_and_time(entry)[1] > before_s:
-            return False
-        entry.rename(aside)  # at once, so that nobody opens half of it
+        with alone(entry) as free:
+            grace_s = IN_USE_S if free is None else JUST_USED_S
+            if free is False or _size_and_time(entry)[1] > now - grace_s:
+                return False
+            entry.rename(aside)  # at once, so that nobody opens half of it
     except FileNotFoundError:
         return False
     shutil.rmtree(aside, ignore_errors=True)

@@ -12,6 +12,7 @@ from typing import Any
 import lightning.pytorch as pl
 from omegaconf import OmegaConf
 
+from lab.data.holds import let_go
 from lab.loggers.base import Outcome, RunLogger
 from lab.loggers.build import build
 from lab.models.counts import parameter_counts
@@ -39,6 +40,7 @@ def train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | No
     record says so in each case.
     """
     run, clock = RunFolder(folder), facts.Clock()
+    let_go()  # of what an earlier run of this process took from the cache
     settle_machine(config)  # before precision=auto looks how fast this machine is on so many threads
     where = parts.hardware(config.trainer, None if config.resume is None else run.read())
     loggers: list[RunLogger] = []
