@@ -65,8 +65,9 @@ def one_run(composed: DictConfig) -> float | None:
         if config.test is not None:
             retest(config, folder)
             return None
-        place = None if alone else {"study": sweep_name(Path(job.sweep.dir)), "trial": trial_number(int(job.job.num))}
-        return train(config, folder, request.command(TYPED, None if alone else overrides), place)
+        shared = None if alone else Path(job.runtime.cwd) / job.sweep.dir
+        place = None if shared is None else {"study": sweep_name(shared), "trial": trial_number(int(job.job.num))}
+        return train(config, folder, request.command(TYPED, None if alone else overrides), place, shared)
     except (RequestError, RunError) as error:
         log.error("%s", in_a_block(error.mistakes) if isinstance(error, RequestError) else f"The run failed: {error}")
         if alone:

@@ -19,7 +19,7 @@ STAND_IN = '''
 import json, runpy, sys, time, types
 from lab.errors import Mistake, RequestError, RunError
 
-def train(config, folder, command, sweep):
+def train(config, folder, command, sweep, shared):
     asked = {"folder": str(folder), "command": command, "name": config.run_name, "seed": config.seed,
              "epochs": config.trainer.max_epochs, "sweep": sweep, "torch": "torch" in sys.modules}
     print(json.dumps(asked), flush=True)

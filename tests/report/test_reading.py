@@ -160,3 +160,21 @@ def test_a_sweep_that_cannot_be_read_is_named(tmp_path: Path, text: str) -> None
     assert len(found.runs) == 1
     assert isinstance(found.exclusions[0], Exclusion)
     assert found.exclusions[0].reason.key == "excluded_sweep"
+
+
+@pytest.mark.parametrize(
+    ("requested", "shown"),
+    [
+        ({}, "auto"),
+        ({"trainer.precision": {"asked": "auto", "used": "32-true"}}, 32),
+        ({"trainer.precision": {"asked": "auto", "used": "bf16-mixed"}}, "bf16"),
+        ({"trainer.precision": "foreign"}, "auto"),
+        (["foreign"], "auto"),
+    ],
+)
+def test_the_precision_of_a_run_is_the_one_that_ran(
+    make_run: MakeRun, tmp_path: Path, requested: object, shown: object
+) -> None:
+    """Else runs of `auto` that came to bf16 here and to fp32 there would pass as one configuration."""
+    make_run("one", config={"trainer.precision": "auto"}, requested=requested)
+    assert read([tmp_path]).runs[0].config["trainer.precision"] == shown

@@ -71,10 +71,11 @@ def fill_the_disk(run: RunFolder) -> None:
     run.last.write_bytes(bytes(2**20))
 
 
-def train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | None) -> float:
+def train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | None, shared: Path) -> float:
     toy = json.loads(os.environ["LAB_TOY"])
     run, reporter = RunFolder(folder), connected()
     assert sweep is not None
+    assert folder.is_relative_to(shared)
     fault = toy.get("faults", {}).get(str(sweep["trial"]))
     begun = 0 if config.resume is None else int(run.last.read_text()) + 1
     objective = {**config.objective.model_dump(), "value": None, "epoch": None, "step": None}

@@ -104,7 +104,7 @@ def _read_run(place: _Place, configs: Configs, reading: Reading) -> None:
         return
     config: dict[str, Any] = {}
     try:
-        config = configs.read(place.run.config.read_text(encoding="utf-8"))
+        config = _as_run(configs.read(place.run.config.read_text(encoding="utf-8")), record.get("requested"))
     except (OSError, ValueError) as error:
         reading.warnings.append(Sentence("config_unread", {"path": path, "error": _first_line(error)}))
     history: History = {}
@@ -115,6 +115,17 @@ def _read_run(place: _Place, configs: Configs, reading: Reading) -> None:
     values |= {"path": path, "epochs": len(history["epoch"]) if history else 0}
     values["study"] = place.study or values["study"]
     reading.runs.append(Read(path, values, config, history))
+
+
+RAN = {"32-true": 32, "16-mixed": 16, "bf16-mixed": "bf16"}
+"""Lightning's names of precisions as a person types them."""
+
+
+def _as_run(config: dict[str, Any], requested: object) -> dict[str, Any]:
+    """The config with the precision that ran: `auto` and 16 may be another on another machine."""
+    met = requested.get("trainer.precision") if isinstance(requested, Mapping) else None
+    ran = RAN.get(str(met.get("used"))) if isinstance(met, Mapping) else None
+    return config if ran is None else config | {"trainer.precision": ran}
 
 
 class _Unfit(ValueError):

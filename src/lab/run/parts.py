@@ -24,6 +24,7 @@ from lab.callbacks.resources import Resources
 from lab.callbacks.terminate import Terminate
 from lab.errors import Mistake, RequestError
 from lab.record import RunFolder
+from lab.run.agreed import agreed
 from lab.schema import Config, Labelled, Objective, Questions, Trainer, Ucr, Windowed
 from lab.sweep.reporter import connected
 
@@ -66,10 +67,11 @@ class Hardware:
         return torch.autocast(self.device.type, dtype=half, enabled=half is not None)
 
 
-def hardware(config: Trainer, record: Mapping[str, Any] | None = None) -> Hardware:
+def hardware(config: Trainer, record: Mapping[str, Any] | None = None, shared: Path | None = None) -> Hardware:
     """record: of the run that goes on or is tested again, which stays with what `precision=auto` came to there.
 
-    Raises RequestError when a GPU is asked for and there is none.
+    shared: folder of the multirun, whose jobs agree on it. Raises RequestError when a GPU is asked for and there is
+    none.
     """
     has_gpu = torch.cuda.is_available()
     if config.accelerator == "gpu" and not has_gpu:
@@ -79,6 +81,11 @@ def hardware(config: Trainer, record: Mapping[str, Any] | None = None) -> Hardwa
     if asked == precision.AUTO and record is not None:
         asked = record["requested"]["trainer.precision"]["used"]
     speed = precision.gpu_bf16_speed if accelerator == "gpu" else precision.cpu_bf16_speed
+    if asked == precision.AUTO and shared is not None:
+        names = precision.ALLOWED.values()
+        word = agreed(shared, "precision", names, lambda: precision.resolve(asked, accelerator, speed)[0])
+        effective, _ = precision.resolve(word, accelerator, speed)
+        return Hardware(accelerator, effective, f"precision auto: {effective}, as in all jobs of {shared}")
     effective, note = precision.resolve(asked, accelerator, speed)
     return Hardware(accelerator, effective, note)
 

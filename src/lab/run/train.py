@@ -31,10 +31,12 @@ log = logging.getLogger(__name__)
 SPLITS = ("train", "val", "test")
 
 
-def train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | None = None) -> float:
+def train(
+    config: Config, folder: Path, command: str, sweep: dict[str, Any] | None = None, shared: Path | None = None
+) -> float:
     """Train into `folder` (or go on there, `config.resume`) and give the best value of the objective.
 
-    command: what to type for the same run; sweep: {study, trial} of a job of a multirun.
+    command: what to type for the same run; sweep: {study, trial} of a job of a multirun; shared: the multirun's folder.
 
     Raises RequestError for a wrong request, RunError for a failure, KeyboardInterrupt when stopped from outside; the
     record says so in each case.
@@ -42,9 +44,9 @@ def train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | No
     run, clock = RunFolder(folder), facts.Clock()
     let_go()  # of what an earlier run of this process took from the cache
     settle_machine(config)  # before precision=auto looks how fast this machine is on so many threads
-    where = parts.hardware(config.trainer, None if config.resume is None else run.read())
     loggers: list[RunLogger] = []
     with clock.part("setup"), plain_os_errors():
+        where = parts.hardware(config.trainer, None if config.resume is None else run.read(), shared)
         material = None if config.resume is None else _reopened(run, config, where, command)
     if material is None:
         _start(run, config, where, command, sweep)

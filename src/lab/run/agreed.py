@@ -1,0 +1,25 @@
+"""What the jobs of one multirun agree on, in a file of its folder: the first one measures, the others take its word.
+
+A measurement near its threshold may fall either way, and trials in two precisions are no comparison.
+"""
+
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from filelock import FileLock
+
+from lab.record import write_whole
+
+
+def agreed(folder: Path, name: str, allowed: Collection[str], measure: Callable[[], str]) -> str:
+    """The word in `folder`/`name`, written there by whoever comes first; anything but `allowed` is measured anew.
+
+    Raises OSError where the folder cannot be written to.
+    """
+    file = folder / name
+    with FileLock(folder / f".{name}.lock"):
+        word = file.read_text(encoding="utf-8").strip() if file.exists() else ""
+        if word not in allowed:
+            word = measure()
+            write_whole(file, lambda aside: aside.write_text(f"{word}\n", encoding="utf-8"))
+    return word
