@@ -50,11 +50,13 @@ def test_compiled_layers_compute_the_same(tmp_path: Path) -> None:
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
 
 
-def test_a_compiled_run_learns_and_repeats(warm: Any, tmp_path: Path) -> None:
-    settings = [*SMALL, "data.num_rows=200", "trainer.max_epochs=2", "logger=csv", "callbacks.curves.png=false",
-                "trainer.compile=true", "trainer.threads=2"]  # fmt: skip
-    for name in ("one", "other"):
-        assert warm.run(tmp_path / name, settings) == 0
+def test_a_compiled_run_learns_and_repeats_also_when_it_is_killed(warm: Any, equal_runs: Any, tmp_path: Path) -> None:
+    """The process that goes on compiles anew, and meets batches of other lengths first."""
+    settings = [*SMALL, "data.num_rows=200", "data.batch_size=16", "trainer.max_epochs=3", "logger=csv",
+                "callbacks.curves.png=false", "trainer.compile=true", "trainer.threads=2"]  # fmt: skip
+    assert warm.run(tmp_path / "one", settings) == 0
+    assert warm.run(tmp_path / "other", settings, kill_at=14) == 9
+    assert warm.run(tmp_path / "other", [*settings, f"resume={tmp_path / 'other'}"]) == 0
     one, other = (RunFolder(tmp_path / name) for name in ("one", "other"))
-    assert one.read()["metrics"]["test"] == other.read()["metrics"]["test"]
+    equal_runs(one, other)
     assert one.history()[-1]["train/loss"] < one.history()[0]["train/loss"]
