@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import pytest
 from lightning.pytorch import Callback
 from PIL import Image
 
@@ -30,12 +31,46 @@ class History(Callback):
 def test_a_new_picture_each_epoch_and_a_frame_an_epoch(tiny: Any, fit: Any, tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     history = History(folder)
-    fit(tiny(), history, Curves(folder, METRIC, png=True, gif=True))
+    fit(tiny(), history, Curves(folder, METRIC, png=True, gif=True, clock=lambda: 0.0))
     assert history.sizes[0] == 0
     assert 0 < history.sizes[1] < history.sizes[2]
     with Image.open(folder.figures / "curves.gif") as gif:
         assert gif.n_frames == 3  # type: ignore[attr-defined]
     assert sorted(path.name for path in folder.figures.iterdir()) == ["curves.gif", "curves.png"]
+
+
+class Ticks:
+    """A clock whose every look costs a second: a picture takes one, and from one epoch to the next passes another."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        self.now += 1
+        return self.now
+
+
+def test_short_epochs_share_a_picture_and_the_last_is_always_drawn(tiny: Any, fit: Any, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    history = History(folder)
+    fit(tiny(), history, Curves(folder, METRIC, clock=Ticks()))
+    assert history.sizes[0] == 0
+    assert 0 < history.sizes[1] == history.sizes[2]
+    assert (folder.figures / "curves.png").stat().st_mtime_ns > history.sizes[2]
+
+
+class Stop(Callback):
+    def on_train_batch_start(self, trainer: Any, *_: Any) -> None:
+        if trainer.current_epoch == 2:
+            raise KeyboardInterrupt
+
+
+def test_a_fit_that_is_stopped_shows_its_epochs(tiny: Any, fit: Any, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    history = History(folder)
+    with pytest.raises((KeyboardInterrupt, SystemExit)):
+        fit(tiny(), history, Curves(folder, METRIC, clock=Ticks()), Stop())
+    assert (folder.figures / "curves.png").stat().st_mtime_ns > history.sizes[1] > 0
 
 
 def test_off_means_no_file(tiny: Any, fit: Any, tmp_path: Path) -> None:

@@ -1,10 +1,13 @@
-"""Live learning curves: figures/curves.png after each epoch, and on request figures/curves.gif at the end of the fit.
+"""Live learning curves: figures/curves.png after epochs, and on request figures/curves.gif at the end of the fit.
 
-Drawn anew from history.jsonl each time, so a resumed run shows all its epochs. A figure is a convenience: whatever goes
-wrong while drawing is logged once and never ends a run.
+Drawn anew from history.jsonl each time, so a resumed run shows all its epochs. Very short epochs, which would take
+longer to draw than to train, share a picture; the end of the fit always has one. A figure is a convenience: whatever
+goes wrong while drawing is logged once and never ends a run.
 """
 
 import logging
+import time
+from collections.abc import Callable
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
@@ -12,22 +15,45 @@ from lab.record import RunFolder
 from lab.report import figures
 
 log = logging.getLogger(__name__)
+SHARE = 0.05
+"""Of the time, drawing may take so much."""
 
 
 class Curves(Callback):
     """metric: the objective, `val/f1_macro`. Stands after the callback that writes the history."""
 
-    def __init__(self, folder: RunFolder, metric: str, png: bool = True, gif: bool = False) -> None:
+    def __init__(
+        self,
+        folder: RunFolder,
+        metric: str,
+        png: bool = True,
+        gif: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.folder, self.metric, self.png, self.gif = folder, metric, png, gif
+        self._clock, self._due, self._stale = clock, clock(), False
         self._failed = False
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self.png and trainer.is_global_zero:
-            self._draw(gif=False)
+        self._stale = self.png
+        began = self._clock()
+        if began >= self._due:
+            self._catch_up(trainer)
+            ended = self._clock()
+            self._due = ended + (ended - began) / SHARE
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        self._catch_up(trainer)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._catch_up(trainer)
         if self.gif and trainer.is_global_zero:
             self._draw(gif=True)
+
+    def _catch_up(self, trainer: Trainer) -> None:
+        if self._stale and trainer.is_global_zero:
+            self._draw(gif=False)
+        self._stale = False
 
     def _draw(self, gif: bool) -> None:
         try:
