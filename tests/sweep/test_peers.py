@@ -116,7 +116,7 @@ def test_a_trial_that_another_controller_put_back_is_let_go_though_nobody_runs_i
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     one = study()
-    mine, theirs = (Peers(one, URL, name, beats=True) for name in "ab")
+    mine, theirs = (Peers(one, one._storage, URL, name, beats=True) for name in "ab")
     trial = one.ask()
     mine.claim(trial)
     monkeypatch.setattr(peers, "BEAT_S", -1.0)
@@ -148,8 +148,8 @@ def test_a_trial_that_was_taken_over_counts_with_what_it_had_reported() -> None:
 
 def test_lost_are_ones_own_trials_of_before_and_those_of_the_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     one = study()
-    mine, theirs = Peers(one, URL, "here:a", beats=True), Peers(one, URL, "there:b", beats=True)
-    batches = Peers(one, URL, "there:c", beats=False)
+    mine, theirs = (Peers(one, one._storage, URL, name, beats=True) for name in ("here:a", "there:b"))
+    batches = Peers(one, one._storage, URL, "there:c", beats=False)
     for who in (mine, theirs, batches):
         who.claim(one.ask())
     one.ask()
@@ -164,7 +164,7 @@ def test_lost_are_ones_own_trials_of_before_and_those_of_the_silent(monkeypatch:
 
 def test_a_beat_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
     one = study()
-    mine, trial = Peers(one, URL, "here:a", beats=True), one.ask()
+    mine, trial = Peers(one, one._storage, URL, "here:a", beats=True), one.ask()
     mine.claim(trial)
     claimed = one.get_trials()[0].user_attrs["seen"]
     monkeypatch.setattr(peers, "BEAT_S", -1.0)
@@ -175,7 +175,7 @@ def test_a_beat_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_policies_hear_what_others_report_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peers, "NEWS_S", -1.0)
     one, standings = study(), Standings(MedianStopping(), "maximize")
-    mine = Peers(one, URL, "here:a", beats=True)
+    mine = Peers(one, one._storage, URL, "here:a", beats=True)
     own, other = one.ask(), one.ask()
     own.report(0.1, 1)
     for interval, value in enumerate((0.5, 0.7), 1):
@@ -190,7 +190,7 @@ def test_policies_hear_what_others_report_once(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_turn_is_one_controllers_alone() -> None:
     one, order = study(), list[str]()
-    first, second = (Peers(one, URL, name, beats=True) for name in "ab")
+    first, second = (Peers(one, one._storage, URL, name, beats=True) for name in "ab")
 
     def wait_for_it() -> None:
         with second.turn():
@@ -207,10 +207,10 @@ def test_a_turn_is_one_controllers_alone() -> None:
 
 def test_another_space_or_a_database_without_turns_is_refused() -> None:
     one = study()
-    Peers(one, URL, "a", beats=True).join("abc")
-    Peers(one, URL, "b", beats=True).join("abc")
+    Peers(one, one._storage, URL, "a", beats=True).join("abc")
+    Peers(one, one._storage, URL, "b", beats=True).join("abc")
     with pytest.raises(RequestError, match="differs"):
-        Peers(one, URL, "b", beats=True).join("xyz")
+        Peers(one, one._storage, URL, "b", beats=True).join("xyz")
     refuse_others(URL)
     refuse_others("postgresql://me:secret@host/db")
     with pytest.raises(RequestError, match="take turns") as refused:

@@ -172,7 +172,7 @@ def _study(storage: BaseStorage, plan: Plan, folder: StudyFolder, beats: bool) -
     )
     peers = Alone(study)
     if plan.storage is not None:
-        peers = Peers(study, plan.storage, f"{platform.node()}:{folder.path.absolute()}", beats)
+        peers = Peers(study, storage, plan.storage, f"{platform.node()}:{folder.path.absolute()}", beats)
     with peers.turn():
         peers.join(plan.space.fingerprint())
         for number in peers.lost():

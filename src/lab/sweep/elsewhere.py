@@ -28,6 +28,7 @@ from lab.sweep.plan import Plan
 from lab.sweep.processes import Gone, How, Said
 from lab.sweep.reporter import TICKET, Stored, Unlogged
 from lab.sweep.samplers import Modelled
+from lab.sweep.storage import trial_id
 
 log = logging.getLogger(__name__)
 LOOK_S = 0.5
@@ -180,8 +181,7 @@ class LauncherPool:
         return job.folder == str(job.number)
 
     def _id(self, number: int) -> int:
-        study_id = self.storage.get_study_id_from_name(self.plan.study)
-        return self.storage.get_trial_id_from_study_id_trial_number(study_id, number)
+        return trial_id(self.storage, self.plan.study, number)
 
     def _trial(self, number: int) -> FrozenTrial:
         return self.storage.get_trial(self._id(number))

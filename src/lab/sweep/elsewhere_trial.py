@@ -22,7 +22,7 @@ from lab.policies import Goal, OptunaPruner, applies, best_of, decide, holds_bac
 from lab.record import write_whole
 from lab.sweep.reporter import TICKET, Report, Reporter, Unlogged
 from lab.sweep.samplers import pruner
-from lab.sweep.storage import open_storage
+from lab.sweep.storage import open_storage, trial_id
 
 log = logging.getLogger(__name__)
 
@@ -64,8 +64,7 @@ class StorageReporter(Reporter):
         self.storage = open_storage(mine.url, Path(mine.journal))
         chosen = pruner(self.policy) if isinstance(self.policy, OptunaPruner) else None
         self.study = optuna.load_study(study_name=mine.study, storage=self.storage, pruner=chosen)
-        study_id = self.storage.get_study_id_from_name(mine.study)
-        self.trial_id = self.storage.get_trial_id_from_study_id_trial_number(study_id, mine.number)
+        self.trial_id = trial_id(self.storage, mine.study, mine.number)
         self.said = False
         self._note("began", mine.attempt)
 

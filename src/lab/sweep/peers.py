@@ -12,10 +12,12 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 import optuna
+from optuna.storages import BaseStorage
 from optuna.trial import Trial, TrialState
 
 from lab.errors import Mistake, RequestError
 from lab.sweep.standings import Standings
+from lab.sweep.storage import trial_id
 from lab.sweep.turns import turn_at
 
 BEAT_S, SILENT_S, NEWS_S = 15.0, 120.0, 1.0
@@ -62,11 +64,14 @@ class Alone:
 
 
 class Peers(Alone):
-    """One of several controllers. me: its machine and folder; beats: whether it can mark its trials while they run."""
+    """One of several controllers. url: where all find `storage`; me: its machine and folder.
 
-    def __init__(self, study: optuna.Study, url: str, me: str, beats: bool) -> None:
+    beats: whether it can mark its trials while they run.
+    """
+
+    def __init__(self, study: optuna.Study, storage: BaseStorage, url: str, me: str, beats: bool) -> None:
         super().__init__(study)
-        self.url, self.me, self.beats = url, me, beats
+        self.storage, self.url, self.me, self.beats = storage, url, me, beats
         self._beaten = self._told = 0.0
         self._claims: dict[int, str] = {}
 
@@ -118,9 +123,7 @@ class Peers(Alone):
         self.study.set_user_attr("fingerprint", fingerprint)
 
     def disown(self, number: int) -> None:
-        storage = self.study._storage
-        trial_id = storage.get_trial_id_from_study_id_trial_number(self.study._study_id, number)
-        storage.set_trial_user_attr(trial_id, "claim", None)
+        self.storage.set_trial_user_attr(trial_id(self.storage, self.study.study_name, number), "claim", None)
 
     def lost(self) -> list[int]:
         found = []

@@ -103,10 +103,14 @@ def mend(journal: Path, lock: FlockLock) -> int:
         lock.release()
 
 
+def trial_id(storage: BaseStorage, study: str, number: int) -> int:
+    """What the storage calls a trial of a study."""
+    return storage.get_trial_id_from_study_id_trial_number(storage.get_study_id_from_name(study), number)
+
+
 def requeue(storage: BaseStorage, study: str, number: int) -> None:
     """Put a trial that was cut back in the queue, parameters and reports and all: the next `ask` gives it."""
-    trial_id = storage.get_trial_id_from_study_id_trial_number(storage.get_study_id_from_name(study), number)
-    storage.set_trial_state_values(trial_id, TrialState.WAITING)
+    storage.set_trial_state_values(trial_id(storage, study, number), TrialState.WAITING)
 
 
 @contextmanager
