@@ -37,6 +37,7 @@ for turn in range(150):
 def entry(folder: Path, num_bytes: int, age_s: float) -> Path:
     folder.mkdir(parents=True)
     (folder / "values.bin").write_bytes(b"x" * num_bytes)
+    (folder / holds.NAME).touch()  # as whatever was used has
     aged(folder, age_s)
     return folder
 
@@ -127,6 +128,7 @@ def test_where_no_lock_can_tell_what_was_used_within_the_hour_stays(
     monkeypatch.setattr(holds.fcntl, "flock", refused)
     folder = entry(tmp_path / "tokens" / "entry", 1000, 600)
     assert holds.hold(folder)
+    assert folder not in holds._HELD, "no open file is left behind"
     assert cache.prune(tmp_path, 0) == 0
     aged(folder, 9000)
     assert cache.prune(tmp_path, 0) == 1

@@ -190,6 +190,22 @@ def test_least_recently_used_states_make_room(tmp_path: Path) -> None:
     assert held.padded(np.array([0]), 5).any(), "a run that has opened its states keeps them"
 
 
+def test_room_is_made_for_what_is_missing_before_it_is_written(tmp_path: Path) -> None:
+    ask(tmp_path, Maker(), [0, 1])
+    told: list[int] = []
+    maker = Maker()
+
+    def room(num_bytes: int) -> None:
+        assert not maker.asked
+        told.append(num_bytes)
+
+    form = Form("k", WIDTH, "fp32")
+    obtain(tmp_path, form, DIGESTS, LENGTHS, maker, room)
+    assert told == [int(LENGTHS[2:].sum()) * WIDTH * 4]
+    obtain(tmp_path, form, DIGESTS, LENGTHS, maker, room)
+    assert len(told) == 1
+
+
 WORKER = """
 import sys, time
 from pathlib import Path

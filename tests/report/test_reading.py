@@ -168,6 +168,7 @@ def test_a_sweep_that_cannot_be_read_is_named(tmp_path: Path, text: str) -> None
         ({}, "auto"),
         ({"trainer.precision": {"asked": "auto", "used": "32-true"}}, 32),
         ({"trainer.precision": {"asked": "auto", "used": "bf16-mixed"}}, "bf16"),
+        ({"trainer.precision": {"used": "foreign"}}, "auto"),
         ({"trainer.precision": "foreign"}, "auto"),
         (["foreign"], "auto"),
     ],
@@ -178,3 +179,9 @@ def test_the_precision_of_a_run_is_the_one_that_ran(
     """Else runs of `auto` that came to bf16 here and to fp32 there would pass as one configuration."""
     make_run("one", config={"trainer.precision": "auto"}, requested=requested)
     assert read([tmp_path]).runs[0].config["trainer.precision"] == shown
+
+
+def test_one_precision_has_one_name(make_run: MakeRun, tmp_path: Path) -> None:
+    for number, typed in enumerate((32, "32", "32-true")):
+        make_run(str(number), config={"trainer.precision": typed})
+    assert {run.config["trainer.precision"] for run in read([tmp_path]).runs} == {32}

@@ -32,8 +32,14 @@ def test_jobs_of_a_multirun_take_the_first_ones_precision(tmp_path: Path, monkey
     first = auto(trainer, monkeypatch, 2.0, tmp_path)
     assert first.precision == "bf16-mixed"
     later = auto(trainer, monkeypatch, 0.5, tmp_path)
-    assert later == first
-    assert later.note is not None, "the record must say what auto came to: a resume goes by it"
+    assert later.precision == first.precision
+    assert first.note is not None, "the record must say what auto came to: a resume goes by it"
+    assert later.note is not None
+    assert "0.50 x the speed of fp32" in later.note, "where it is slow, it is said"
+    monkeypatch.setattr(parts.torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(precision, "gpu_bf16_speed", lambda: 0.0)
+    on_gpu = parts.hardware(trainer.model_copy(update={"accelerator": "gpu"}), shared=tmp_path)
+    assert on_gpu.precision == "16-mixed", "what a CPU found says nothing of a GPU"
     assert auto(trainer, monkeypatch, 0.5, None).precision == "32-true"
     assert auto(trainer, monkeypatch, 0.5, tmp_path / "another").precision == "32-true"
 

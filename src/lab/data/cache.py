@@ -3,7 +3,7 @@
 
 An entry is a folder, made aside under a hidden name and renamed, so nobody reads half of one; of two runs that make the
 same entry the second takes what the first left. Each process marks what it uses by its time and holds it (`holds`): the
-least recently used go first, what a living process uses never. The limit thus binds at every moment, but for that.
+least recently used go first, what a living process uses never.
 """
 
 import contextlib
@@ -139,14 +139,15 @@ def _size_and_time(entry: Path) -> tuple[int, float]:
 def _removed(entry: Path, now: float) -> bool:
     """Whether the entry was removed: not where it is in use or another process was first."""
     aside = _hidden(entry)
-    try:
-        with alone(entry) as free:
-            grace_s = IN_USE_S if free is None else JUST_USED_S
-            if free is False or _size_and_time(entry)[1] > now - grace_s:
-                return False
-            entry.rename(aside)  # at once, so that nobody opens half of it
-    except FileNotFoundError:
+    if _size_and_time(entry)[1] > now - JUST_USED_S:  # before it is locked: who finds it meanwhile must be able to
         return False
+    with alone(entry) as free:
+        if free is False or (free is None and _size_and_time(entry)[1] > now - IN_USE_S):
+            return False
+        try:
+            entry.rename(aside)  # at once, so that nobody opens half of it
+        except FileNotFoundError:
+            return False
     shutil.rmtree(aside, ignore_errors=True)
     return True
 

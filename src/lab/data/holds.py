@@ -1,8 +1,9 @@
-"""Which entries of the cache living processes use: a shared lock on each, which the kernel frees with the process.
+"""Which entries of the cache living processes use: a shared lock on a file in each, freed with the process.
 
 An entry is held from its being found until `let_go` or the end of the process (and of those forked from it), so nothing
-is removed that a loader process may still open by its path. `flock(2)` has the rules; on Windows, which has no such
-lock, and on file systems that refuse it, nothing is held and whoever removes must go by the time of last use.
+is removed that a loader process may still open by its path. `flock(2)` has the rules. The lock is on a file, not on the
+folder: on NFS a file's lock is known to all machines, a folder's to one. Where nothing can be locked (Windows, a file
+system that refuses, an entry that others own) nothing is held, and whoever removes goes by the time of last use.
 """
 
 import contextlib
@@ -14,8 +15,10 @@ from pathlib import Path
 if sys.platform != "win32":
     import fcntl
 
+NAME = ".held"
+"""The file that is locked; empty."""
 _HELD: dict[Path, int] = {}
-"""Open folders of this process by path."""
+"""Open files of this process by the folder they are in."""
 
 
 def hold(folder: Path) -> bool:
@@ -23,50 +26,62 @@ def hold(folder: Path) -> bool:
     handle = _HELD.get(folder)
     if handle is not None and _is(folder, handle):
         return True
-    _close(folder)
-    if sys.platform == "win32":
-        return folder.is_dir()
+    release(folder)
     try:
-        handle = os.open(folder, os.O_RDONLY)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except PermissionError:
-        return folder.is_dir()
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        handle = _opened(folder)
+        if handle is None:
+            return folder.is_dir()
+        _HELD[folder] = handle
+        _lock(handle, shared=True)
     except BlockingIOError:
-        os.close(handle)
+        release(folder)
         return False
     except OSError:
-        os.close(handle)
+        release(folder)
         return folder.is_dir()
-    _HELD[folder] = handle
     if _is(folder, handle):
         return True
-    _close(folder)
+    release(folder)
     return False
 
 
+def release(folder: Path) -> None:
+    """Hold a folder no longer. What is mapped into memory stays readable, whoever removes it."""
+    handle = _HELD.pop(folder, None)
+    if handle is not None:
+        os.close(handle)
+
+
 def let_go() -> None:
-    """Hold nothing any longer. What is mapped into memory stays readable, whoever removes it."""
+    """Hold nothing any longer."""
     for folder in list(_HELD):
-        _close(folder)
+        release(folder)
+
+
+@contextlib.contextmanager
+def letting_go() -> Iterator[None]:
+    """Hold nothing after the block, nor what was held before it; also a decorator of a function."""
+    let_go()
+    try:
+        yield
+    finally:
+        let_go()
 
 
 @contextlib.contextmanager
 def alone(folder: Path) -> Iterator[bool | None]:
-    """Whether nobody holds a folder, and nobody can while this lasts; None where that cannot be told.
-
-    Raises FileNotFoundError where there is none.
-    """
-    if sys.platform == "win32":
+    """Whether nobody holds a folder, and nobody can while this lasts; None where that cannot be told."""
+    try:
+        handle = os.open(folder / NAME, os.O_RDWR) if sys.platform != "win32" else None
+    except OSError:
+        handle = None  # nobody has held it yet, or it is another user's
+    if handle is None:
         yield None
         return
-    handle = os.open(folder, os.O_RDONLY)
     try:
+        free: bool | None = True
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            free: bool | None = True
+            _lock(handle, shared=False)
         except BlockingIOError:
             free = False
         except OSError:
@@ -76,15 +91,27 @@ def alone(folder: Path) -> Iterator[bool | None]:
         os.close(handle)
 
 
-def _is(folder: Path, handle: int) -> bool:
-    """Whether the path still leads to the folder that was opened."""
+def _opened(folder: Path) -> int | None:
+    """The file to lock, made where it is not there; None where nothing can be locked."""
+    if sys.platform == "win32":
+        return None
+    if not folder.is_dir():
+        return None
     try:
-        return os.path.samestat(folder.stat(), os.fstat(handle))
+        return os.open(folder / NAME, os.O_RDWR | os.O_CREAT, 0o666)
+    except PermissionError:
+        return os.open(folder / NAME, os.O_RDONLY)
+
+
+def _lock(handle: int, shared: bool) -> None:
+    """Raises BlockingIOError where another has a lock that excludes this one, other OSErrors where there are none."""
+    if sys.platform != "win32":
+        fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+
+
+def _is(folder: Path, handle: int) -> bool:
+    """Whether the path still leads to the file that was opened."""
+    try:
+        return os.path.samestat((folder / NAME).stat(), os.fstat(handle))
     except OSError:
         return False
-
-
-def _close(folder: Path) -> None:
-    handle = _HELD.pop(folder, None)
-    if handle is not None:
-        os.close(handle)

@@ -25,6 +25,7 @@ from filelock import FileLock, Timeout
 from torch import Tensor
 
 from lab.data.cache import crc, mark_used
+from lab.data.holds import hold, release
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,8 @@ STORED: dict[str, tuple[Any, torch.dtype]] = {"bf16": (np.uint16, torch.bfloat16
 """How numpy, which has no bf16, and torch see the numbers."""
 TURNS = 3
 """While rows are computed another run may make room and remove some that were there: those are computed, too."""
+Room = Callable[[int], object]
+"""Told the bytes about to be written, to make room for them."""
 Make = Callable[[Ints], Iterator[tuple[Ints, Tensor]]]
 """Rows asked for -> batches (rows in an order of its own, their numbers (sum of lengths, width) on the CPU)."""
 
@@ -92,7 +95,9 @@ def digest(values: npt.NDArray[Any]) -> bytes:
     return hashlib.blake2b(np.ascontiguousarray(values).tobytes(), digest_size=16).digest()
 
 
-def obtain(cache: Path, form: Form, digests: Sequence[bytes], lengths: Ints, make: Make) -> Found:
+def obtain(
+    cache: Path, form: Form, digests: Sequence[bytes], lengths: Ints, make: Make, room: Room = lambda _: None
+) -> Found:
     """The states of rows named by their digests, those that are not on disk made by `make` and left there.
 
     Equal digests are one row. Of several processes that lack rows of one key one computes, the others wait for it.
@@ -111,7 +116,9 @@ def obtain(cache: Path, form: Form, digests: Sequence[bytes], lengths: Ints, mak
             shelf = _Shelf(folder, form, first, sweep=True)
             hits = len(first) - len(shelf.missing) if turn == 0 else hits
             if shelf.missing:
-                _write(folder, form, digests, lengths, np.array([first[name] for name in shelf.missing]), make)
+                rows = np.array([first[name] for name in shelf.missing])
+                room(int(lengths[rows].sum()) * form.place_bytes)
+                _write(folder, form, digests, lengths, rows, make)
                 shelf = _Shelf(folder, form, first)
     if shelf.missing:
         raise OSError(f"the states written to {folder} cannot be read back: is the disk sound?")
@@ -126,7 +133,11 @@ class _Shelf:
         self.folders: list[Path] = []
         self.places: dict[bytes, tuple[int, int]] = {}
         for entry in sorted(folder.glob(f"{form.key}-*")):
+            if not hold(entry):
+                continue
             found = _checked(entry, form, wanted.keys() - self.places.keys())
+            if not found:
+                release(entry)
             if found is None:
                 log.warning("stored states in %s are damaged and will be made again", entry)
                 if sweep:

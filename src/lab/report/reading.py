@@ -117,15 +117,15 @@ def _read_run(place: _Place, configs: Configs, reading: Reading) -> None:
     reading.runs.append(Read(path, values, config, history))
 
 
-RAN = {"32-true": 32, "16-mixed": 16, "bf16-mixed": "bf16"}
-"""Lightning's names of precisions as a person types them."""
+RAN = {"32-true": 32, "32": 32, "16-mixed": 16, "16": 16, "bf16-mixed": "bf16"}
+"""Names of precisions as a person types them."""
 
 
 def _as_run(config: dict[str, Any], requested: object) -> dict[str, Any]:
     """The config with the precision that ran: `auto` and 16 may be another on another machine."""
     met = requested.get("trainer.precision") if isinstance(requested, Mapping) else None
-    ran = RAN.get(str(met.get("used"))) if isinstance(met, Mapping) else None
-    return config if ran is None else config | {"trainer.precision": ran}
+    ran = met.get("used") if isinstance(met, Mapping) else config.get("trainer.precision")
+    return config | {"trainer.precision": RAN[str(ran)]} if str(ran) in RAN else config
 
 
 class _Unfit(ValueError):

@@ -79,7 +79,11 @@ def take_states(config: Config, material: Material, where: Hardware, splits: Seq
     form = Form(f"{work.key}-{dtype}", work.width, dtype)
     size = _refuse_excess(work, form, config.cache.max_gib)
     folder = Path(config.cache.dir).expanduser()
-    found = obtain(folder, form, work.digests, work.lengths, work.make)
+
+    def room(num_bytes: int) -> None:
+        prune(folder, config.cache.max_gib - num_bytes / 2**30)
+
+    found = obtain(folder, form, work.digests, work.lengths, work.make, room)
     prune(folder, config.cache.max_gib)
     ends = list(accumulate(len(part) for part in parts))
     for part, end in zip(parts, ends, strict=True):

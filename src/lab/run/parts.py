@@ -82,10 +82,11 @@ def hardware(config: Trainer, record: Mapping[str, Any] | None = None, shared: P
         asked = record["requested"]["trainer.precision"]["used"]
     speed = precision.gpu_bf16_speed if accelerator == "gpu" else precision.cpu_bf16_speed
     if asked == precision.AUTO and shared is not None:
-        names = precision.ALLOWED.values()
-        word = agreed(shared, "precision", names, lambda: precision.resolve(asked, accelerator, speed)[0])
-        effective, _ = precision.resolve(word, accelerator, speed)
-        return Hardware(accelerator, effective, f"precision auto: {effective}, as in all jobs of {shared}")
+        name, names = f"precision-{accelerator}", precision.ALLOWED.values()
+        effective = agreed(shared, name, names, lambda: precision.resolve(precision.AUTO, accelerator, speed)[0])
+        _, slower = precision.resolve(effective, accelerator, speed)
+        note = f"precision auto: {effective}, as in all jobs of {shared} on a {accelerator.upper()}"
+        return Hardware(accelerator, effective, f"{note}; {slower}" if slower else note)
     effective, note = precision.resolve(asked, accelerator, speed)
     return Hardware(accelerator, effective, note)
 

@@ -10,7 +10,7 @@ import torch
 from rich.console import Console
 from torch import nn
 
-from lab.data.holds import let_go
+from lab.data.holds import letting_go
 from lab.errors import GARBLED, Mistake, RequestError, RunError
 from lab.record import RunFolder
 from lab.run import parts
@@ -25,10 +25,10 @@ from lab.schema import Config
 log = logging.getLogger(__name__)
 
 
+@letting_go()
 def retest(config: Config, folder: Path) -> dict[str, float]:
     """Test the best checkpoint of a finished run again: prints the scores and whether they are the recorded ones."""
     run = RunFolder(folder)
-    let_go()  # of what an earlier run of this process took from the cache
     settle_machine(config)
     where = parts.hardware(config.trainer, run.read())
     with plain_os_errors():

@@ -12,7 +12,7 @@ from typing import Any
 import lightning.pytorch as pl
 from omegaconf import OmegaConf
 
-from lab.data.holds import let_go
+from lab.data.holds import letting_go
 from lab.loggers.base import Outcome, RunLogger
 from lab.loggers.build import build
 from lab.models.counts import parameter_counts
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 SPLITS = ("train", "val", "test")
 
 
+@letting_go()
 def train(
     config: Config, folder: Path, command: str, sweep: dict[str, Any] | None = None, shared: Path | None = None
 ) -> float:
@@ -42,7 +43,6 @@ def train(
     record says so in each case.
     """
     run, clock = RunFolder(folder), facts.Clock()
-    let_go()  # of what an earlier run of this process took from the cache
     settle_machine(config)  # before precision=auto looks how fast this machine is on so many threads
     loggers: list[RunLogger] = []
     with clock.part("setup"), plain_os_errors():
