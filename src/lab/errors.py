@@ -78,3 +78,8 @@ def listed(words: Sequence[str], limit: int = 12) -> str:
 def _shown(value: object, limit: int = 80) -> str:
     text = str(value)
     return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def quoted(key: str, value: str) -> str:
+    """What to type where a value has characters that the shell or Hydra reads as their own: `;`, a comma, a tab."""
+    return f"$'{key}=\"\\t\"'" if value == "\t" else f"'{key}=\"{value}\"'"

@@ -99,7 +99,7 @@ def test_a_parquet_file_is_read_a_row_group_at_a_time(base: Table, tmp_path: Pat
 def test_every_kind_of_file_gives_the_same_panel(read: Any, name: str) -> None:
     table = frame()
     if name.startswith("meteo.tsv"):
-        with pytest.raises(RequestError, match="no column of this name"):
+        with pytest.raises(RequestError, match="has one column"):
             read(table, name)  # commas in a file of tabs
         return
     panel = read(table, name)
@@ -250,3 +250,98 @@ def test_steps_below_a_second(read: Any) -> None:
     assert read(table, resample="1500us").step == np.timedelta64(1500, "us")
     with pytest.raises(RequestError, match=r"data\.resample=20ms"):
         read(table.drop(index=[4, 5]))
+
+
+def test_jitter_to_both_sides_and_steps_of_no_whole_seconds_are_equal_steps(read: Any) -> None:
+    """Cut off to whole seconds, -3 ms would be the second before, and 1.5 s would be 1 and 2 in turns."""
+    jitter = pd.to_timedelta(np.random.default_rng(1).integers(-3, 4, 12), unit="ms")
+    moments = pd.date_range("2024-01-01 00:01", periods=12, freq="min") + jitter
+    panel = read(frame().assign(date=np.repeat(moments.strftime("%Y-%m-%dT%H:%M:%S.%f"), 2)))
+    assert panel.step == np.timedelta64(60, "s")
+    moments = pd.date_range("2024-01-01", periods=12, freq="1500ms")
+    panel = read(frame().assign(date=np.repeat(moments.strftime("%Y-%m-%dT%H:%M:%S.%f"), 2)))
+    assert panel.step == np.timedelta64(1500, "ms")
+
+
+def text(table: pd.DataFrame, path: Path, **how: Any) -> dict[str, Any]:
+    table.to_csv(path, index=False, **how)
+    return {"path": str(path)}
+
+
+def test_a_spanish_table_is_read_as_it_is_written(base: Table, tmp_path: Path) -> None:
+    table = frame().rename(columns={"station": "estación"})
+    table["date"] = pd.to_datetime(table["date"]).dt.strftime("%d/%m/%Y")
+    written = text(table, tmp_path / "a.csv", sep=";", decimal=",", encoding="latin-1")
+    asked = base.model_dump() | written | {"group": "estación"}
+
+    def panel(**changes: Any) -> Any:
+        return read_panel(Table.model_validate(asked | changes))[1]
+
+    with pytest.raises(RequestError, match=r"data\.encoding=utf-8: .*\n? *try: data\.encoding=latin-1|latin-1"):
+        panel()
+    with pytest.raises(RequestError, match=r"has one column"):
+        panel(encoding="latin-1")
+    with pytest.raises(RequestError, match=r'the numbers of rain, wind, code with a comma\n +try: .data\.decimal=","'):
+        panel(encoding="latin-1", delimiter=";")
+    form = {"encoding": "latin-1", "delimiter": ";", "decimal": ","}
+    with pytest.raises(RequestError, match=r"no date of ISO 8601 .*'01/01/2024'"):
+        panel(**form)
+    found = panel(**form, time_format="%d/%m/%Y")
+    expected = read_panel(Table.model_validate(base.model_dump() | text(frame(), tmp_path / "b.csv")))[1]
+    np.testing.assert_array_equal(found.values, expected.values)
+    assert found.first.tolist() == expected.first.tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "key"),
+    [("a.csv", {"sheet": "one"}, "data.sheet"), ("a.parquet", {"decimal": ",", "encoding": "latin-1"}, "data.decimal")],
+)
+def test_settings_of_another_kind_of_file_are_refused(read: Any, name: str, settings: Any, key: str) -> None:
+    with pytest.raises(RequestError, match=key) as caught:
+        read(frame(), name, **settings)
+    assert len(caught.value.mistakes) == len(settings)
+
+
+def test_columns_of_one_name_and_rows_longer_than_the_header_are_refused(base: Table, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    asked = Table.model_validate(base.model_dump() | {"path": str(path), "group": None})
+    path.write_text("date,rain,rain\n2024-01-01,1,2\n2024-01-02,2,3\n")
+    with pytest.raises(RequestError, match="several columns of the name rain"):
+        read_panel(asked)
+    path.write_text("date,rain,wind\n2024-01-01,1,2,3\n2024-01-02,2,3,4\n")
+    with pytest.raises(RequestError, match="rows have more fields than the header"):
+        read_panel(asked)
+
+
+def test_a_column_has_one_kind_however_long_the_file_is(base: Table, tmp_path: Path) -> None:
+    """Read in pieces, one whose cells are all numbers would call the group 1 what others call '001'."""
+    num = 1_200_000
+    path = tmp_path / "a.csv"
+    station = np.where(np.arange(num) < num - 10, "001", "A01")
+    hours = pd.date_range("1900-01-01", periods=num, freq="h").strftime("%Y-%m-%dT%H:%M")
+    pd.DataFrame({"date": hours, "station": station, "rain": np.arange(num) % 7, "wind": np.arange(num) % 5}).to_csv(
+        path, index=False
+    )
+    panel = read_panel(Table.model_validate(base.model_dump() | {"path": str(path)}))[1]
+    assert panel.groups == ("001", "A01")
+
+
+def test_a_mistyped_year_is_named_before_it_takes_all_memory(read: Any) -> None:
+    table = frame()
+    table.loc[0, "date"] = "1024-01-01"
+    with pytest.raises(RequestError, match=r"data\.resample=1s: makes .* from 1024-01-01 to 2024-01-12"):
+        read(table, resample="1s")
+
+
+def test_cells_of_lists_and_damaged_pages_are_named(base: Table, read: Any, tmp_path: Path) -> None:
+    table = frame()
+    table["station"] = [[name] for name in table["station"]]
+    with pytest.raises(RequestError, match=r"column 'station' holds lists"):
+        read(table, "a.parquet")
+    path = tmp_path / "b.parquet"
+    frame(2000).to_parquet(path, index=False)
+    content = bytearray(path.read_bytes())
+    content[200:4000] = bytes(3800)
+    path.write_bytes(content)
+    with pytest.raises(RequestError, match="cannot be read"):
+        read_panel(Table.model_validate(base.model_dump() | {"path": str(path)}))

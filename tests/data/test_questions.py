@@ -76,7 +76,16 @@ def test_given_splits_stay_and_missing_ones_are_drawn_from_train(data_request: R
     assert len(corpus.splits["val"].questions) == 4
     same = load_questions(data_request("squad", train=train, test=train), tmp_path)
     assert same.facts["test_contexts_in_train"] != 0
-    assert any("are in train as well" in note for note in same.notes)
+    assert same.facts["val_contexts_in_train"] == 0
+    assert any("of the test split are in train as well" in note for note in same.notes)
+
+
+def test_validation_contexts_that_are_trained_on_are_told(data_request: Request, tmp_path: Path) -> None:
+    """They choose the checkpoint."""
+    train, test = file(tmp_path, "a"), file(tmp_path, "b", 3, start=100)
+    corpus = load_questions(data_request("squad", train=train, val=train, test=test), tmp_path)
+    assert corpus.facts["val_contexts_in_train"] == len(corpus.splits["val"].contexts)
+    assert any("of the val split are in train as well" in note for note in corpus.notes)
 
 
 def test_caps_hold_and_their_contexts_go(data_request: Request, tmp_path: Path) -> None:

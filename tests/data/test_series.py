@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
 
+from lab.batches import MISSING
 from lab.config import check
 from lab.data.panel import Panel
-from lab.data.series import load, scale
+from lab.data.rainfall import generate
+from lab.data.series import _windowed, load, scale
 from lab.errors import RequestError
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -139,4 +141,19 @@ def test_a_setting_that_names_no_column_is_refused(typed: str, words: list[str])
 def test_one_class_will_do_where_classes_are_not_looked_at() -> None:
     with initialize_config_dir(str(CONF)):
         data = check(compose("config", [*SMALL, "data.label.threshold=1000"])).data
-    assert load(data, labelled=False).head.classes == ("< 1000", ">= 1000")  # type: ignore[arg-type]
+    found = load(data, labelled=False)  # type: ignore[arg-type]
+    assert found.head.num_classes == 1
+    assert found.facts["horizon"] == 0
+
+
+def test_rows_without_a_label_are_pretrained_on() -> None:
+    """Where few rows have a label, the others are what pretraining is for."""
+    with initialize_config_dir(str(CONF)):
+        data = check(compose("config", SMALL)).data
+    panel = generate(2, 600, 0.0, 1)
+    panel.codes, panel.classes = np.full(len(panel.values), MISSING, np.int16), ("dry", "wet")
+    panel.codes[::40] = 0
+    table = data.model_copy(update={"label": "kind", "gaps": "ffill"})
+    every = _windowed("a", table, panel, labelled=False)  # type: ignore[arg-type]
+    assert every.facts["left_out"]["no_label"] == 0  # type: ignore[index]
+    assert len(every.splits["train"]) > 100

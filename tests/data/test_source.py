@@ -81,7 +81,7 @@ def test_a_wrong_delimiter_is_guessed_from_the_header(data_request: Request, tmp
     path = tmp_path / "a.csv"
     path.write_text("texto;modo\na;A\n", encoding="utf-8")
     found = _mistakes(data_request("csv", path=str(path), text=["texto"], labels=["modo"]), tmp_path)
-    assert {mistake.remedy for mistake in found} == {"data.delimiter=';'"}
+    assert {mistake.remedy for mistake in found} == {"'data.delimiter=\";\"'"}
 
 
 @pytest.mark.parametrize(

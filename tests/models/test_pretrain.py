@@ -85,3 +85,16 @@ def test_labels_are_not_looked_at(task: NextPatch, windows: Any) -> None:
     found = task.eval().loss(given)
     given.labels = {}
     torch.testing.assert_close(task.loss(given), found)
+
+
+def test_a_window_has_its_own_error_whatever_stands_beside_it(small_net: Any, training: Any, spec: Any) -> None:
+    """Positions that count through the channels would else begin elsewhere in a batch of longer windows."""
+    torch.manual_seed(0)
+    model = small_net("timer_xl", causal=True, layer_dropout=0.0, rope_position="flat")
+    task = build_pretraining(model, spec, training(), fresh=True).eval()
+    short, beside = waves(1, 24), waves(2, 40)
+    values, observed = beside.values.clone(), beside.observed.clone()
+    values[0], observed[0] = 0.0, False
+    values[0, 16:], observed[0, 16:] = short.values[0], True
+    alone = task(short)
+    torch.testing.assert_close(task(SeriesBatch(values, observed, {}, beside.rows, {}))[:1], alone)

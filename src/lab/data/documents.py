@@ -16,6 +16,7 @@ def blocks(reading: Reading) -> list[int]:
 
     def root(name: str) -> str:
         while parent.setdefault(name, name) != name:
+            parent[name] = parent[parent[name]]  # so that long chains stay short
             name = parent[name]
         return name
 

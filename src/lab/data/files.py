@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from lab.data.cache import mark_used
 from lab.data.tables import Table, holds_text
-from lab.errors import Mistake, RequestError, nearest
+from lab.errors import Mistake, RequestError, nearest, quoted
 from lab.record import write_whole
 
 KINDS = {".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
@@ -204,7 +204,7 @@ def _explained(error: Exception, path: Path, key: str, encoding: str, folder: Pa
     reason = " ".join(str(chain[-1]).split()) or type(chain[-1]).__name__
     remedy = ""
     if kind_of(path) == "csv":
-        remedy = "quote fields that hold the delimiter, or name it: data.delimiter=';'"
+        remedy = f"quote fields that hold the delimiter, or name it: {quoted('data.delimiter', ';')}"
     return Mistake(key, f"cannot be read: {reason}", remedy, path)
 
 

@@ -5,7 +5,6 @@ group, columns that say nothing (constant, empty) or the same as another. Nothin
 rows in order, `data.resample` puts them on equal steps. Shapes: N rows, C columns, G groups.
 """
 
-import logging
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,12 +17,11 @@ import pandas as pd
 from lab.batches import MISSING
 from lab.data.labels import class_order
 from lab.data.panel import Codes, Floats, Panel
-from lab.data.table_file import GAPS, TableFile, open_table
-from lab.data.time_steps import ordered, resampled, step_mistakes, usual_step
+from lab.data.table_file import TableFile, numbered, open_table, plain, unreadable, without_gaps
+from lab.data.time_steps import ROUNDED, ZERO, ordered, resampled, step_mistakes, usual_step
 from lab.errors import Mistake, RequestError, listed, nearest
 from lab.schema import Ahead, Table
 
-log = logging.getLogger(__name__)
 Moments = npt.NDArray[np.datetime64]
 COUNTERS = re.compile(r"Unnamed: \d+|__index_level_\d+__|")
 """Names of a row counter that pandas writes unasked: no input unless somebody names it."""
@@ -31,15 +29,18 @@ COUNTERS = re.compile(r"Unnamed: \d+|__index_level_\d+__|")
 
 def read_panel(data: Table) -> tuple[str, Panel]:
     """The file's name without ending, and its rows by group and time. Raises RequestError with every mistake."""
-    path = Path(data.path).expanduser()
     names = [data.group, None if isinstance(data.label, Ahead) else data.label]
-    file = open_table(path, data.sheet, [name for name in names if name is not None])
+    file = open_table(data, [name for name in names if name is not None])
     features = _features(file, data)
     mistakes: list[Mistake] = []
-    times = _times(file.take(data.time), data.time, mistakes)
-    groups, of_row = _groups(file, data, len(times))
-    codes, classes = _classes(file, data)
-    values = _values(file, features, len(times), mistakes)
+    path = Path(data.path)
+    try:
+        times = _times(file.take(data.time), data, mistakes)
+        groups, of_row = _groups(file, data, len(times))
+        codes, classes = _classes(file, data)
+        values = _values(file, features, len(times), mistakes)
+    except OSError as error:  # a column of a Parquet file is read when it is taken
+        raise unreadable(path, error) from error
     _refuse(mistakes)  # what follows needs numbers and times
     order = ordered(times, of_row, data.sort, groups)
     if order is not None:
@@ -90,7 +91,7 @@ def _groups(file: TableFile, data: Table, num_rows: int) -> tuple[tuple[str, ...
     """Names in order, and each row's number among them."""
     if data.group is None:
         return ("",), np.zeros(num_rows, np.int32)
-    column = _numbered(file.take(data.group))
+    column = numbered(plain(file.take(data.group), "data.group", data.group))
     empty = np.flatnonzero(column.isna().to_numpy())
     if len(empty):
         problem = f"column {data.group!r} is empty in rows {_some(empty)}"
@@ -103,20 +104,23 @@ def _groups(file: TableFile, data: Table, num_rows: int) -> tuple[tuple[str, ...
     return tuple(texts[at] for at in order), place[met]
 
 
-def _times(column: Any, name: str, mistakes: list[Mistake]) -> Moments:
+def _times(column: Any, data: Table, mistakes: list[Mistake]) -> Moments:
+    name = data.time
     if column.dtype.kind in "iuf":
         problem = f"column {name!r} holds numbers, not time stamps"
         mistakes.append(Mistake("data.time", problem, "a column of dates: 2024-01-31, 2024-01-31 13:00", name))
         return np.zeros(len(column), "datetime64[us]")
-    form = None if column.dtype.kind == "M" else "ISO8601"
+    form = None if column.dtype.kind == "M" else data.time_format or "ISO8601"
     try:
         parsed = pd.to_datetime(column, errors="coerce", format=form)
     except ValueError:  # offsets that change with the season
         parsed = pd.to_datetime(column, errors="coerce", format=form, utc=True)
     bad = np.flatnonzero(parsed.isna().to_numpy())
     if len(bad):
-        problem = f"column {name!r} has no date of ISO 8601 in rows {_some(bad)}: {column.iloc[int(bad[0])]!r}"
-        mistakes.append(Mistake("data.time", problem, "write them as 2024-01-31 or 2024-01-31 13:00:00", name))
+        of = "of ISO 8601" if data.time_format is None else f"written {data.time_format}"
+        problem = f"column {name!r} has no date {of} in rows {_some(bad)}: {column.iloc[int(bad[0])]!r}"
+        remedy = "write them as 2024-01-31 or 2024-01-31 13:00:00, or type how: data.time_format=%d/%m/%Y"
+        mistakes.append(Mistake("data.time", problem, remedy, name))
     if getattr(parsed.dtype, "tz", None) is not None:
         parsed = parsed.dt.tz_convert("UTC").dt.tz_localize(None)
     found: Moments = parsed.to_numpy().astype("datetime64[us]", copy=False)
@@ -124,39 +128,28 @@ def _times(column: Any, name: str, mistakes: list[Mistake]) -> Moments:
 
 
 def _in_seconds(times: Moments, of_row: npt.NDArray[np.integer]) -> Moments:
-    """Whole seconds where steps are of a second or more: a logger that writes down its own delay keeps its step."""
-    some = slice(0, 1_000_000)
-    steps = np.diff(times[some])[np.diff(of_row[some]) == 0]
-    forward = steps[steps > np.timedelta64(0, "us")]
-    if len(forward) and np.median(forward) >= np.timedelta64(1, "s"):
-        return times.astype("datetime64[s]").astype("datetime64[us]")
-    return times
+    """Whole seconds where steps are of a second or more and not equal as they stand: a logger that writes down its own
+    delay keeps its step. Cut off, or to the nearest where that alone makes them equal."""
+    some, second, half = slice(0, 1_000_000), "datetime64[s]", np.timedelta64(500_000, "us")
+    inside = np.diff(of_row[some]) == 0
 
+    def equal(moments: Moments) -> bool:
+        steps = np.diff(moments[some].astype("datetime64[us]"))[inside]
+        return not len(steps) or bool((np.abs(steps - steps[0]) <= ROUNDED).all())
 
-def _numbered(column: Any) -> Any:
-    """A column of names; where all of them are numbers, words that stand for a missing number are gaps."""
-    said = column.isin(GAPS)
-    if column.dtype.kind in "iufM" or not said.any():
-        return column
-    numbers = pd.to_numeric(column.where(~said), errors="coerce")
-    return numbers if (numbers.isna() == (said | column.isna())).all() else column
-
-
-def _without_gaps(column: Any, name: str) -> Any:
-    """A column of classes: words that stand for what is missing are gaps; where others are words, too, it is told."""
-    column = _numbered(column)
-    said = column.isin(GAPS)
-    if said.any():
-        words = ", ".join(sorted({str(word) for word in column[said]}))
-        log.warning("column %r: %d cells say %s: missing; rename it where it is a class", name, said.sum(), words)
-    return column.where(~said)
+    forward = np.diff(times[some])[inside]
+    forward = forward[forward > ZERO]
+    if not len(forward) or np.median(forward) < 2 * half or equal(times):
+        return times
+    nearest_second = equal((times[some] + half).astype(second)) and not equal(times[some].astype(second))
+    return (times + half if nearest_second else times).astype(second).astype("datetime64[us]")
 
 
 def _classes(file: TableFile, data: Table) -> tuple[Codes | None, tuple[str, ...]]:
     """Class of each row where labels are a column; names in their order."""
     if isinstance(data.label, Ahead):
         return None, ()
-    column = _without_gaps(file.take(data.label), str(data.label))
+    column = without_gaps(plain(file.take(data.label), "data.label", data.label), data.label)
     known = ~column.isna().to_numpy()
     whole = column.dtype.kind == "f" and bool((column[known] % 1 == 0).all())
     names = column[known].astype(np.int64 if whole else object).astype(str).str.strip()

@@ -7,6 +7,7 @@ are called.
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,14 +16,11 @@ import numpy as np
 
 from lab.batches import References
 from lab.data.documents import blocks, by_block, drawn
-from lab.data.hub import load_splits
-from lab.data.qa_demo import generate
+from lab.data.question_files import ALL, opened
 from lab.data.reading import Question, Reading
-from lab.data.squad import read_ids, read_rows, read_squad
 from lab.errors import Mistake, RequestError, listed
-from lab.schema import QaDemo, Questions, Squad
+from lab.schema import Questions
 
-ALL = "all"
 SPLITS = ("train", "val", "test")
 MOST_LISTED = 20
 """Dropped answers and questions without any that a run's record names."""
@@ -58,7 +56,7 @@ class QuestionCorpus:
 
 def load_questions(data: Questions, cache: Path) -> QuestionCorpus:
     """Read, split and check. Raises RequestError with every mistake found together."""
-    name, readings, test_ids = _opened(data, cache)
+    name, readings, test_ids = opened(data, cache)
     mistakes = [fault for split, reading in readings.items() for fault in _faults(data, split, reading)]
     if mistakes:
         raise RequestError(mistakes)
@@ -76,56 +74,6 @@ def load_questions(data: Questions, cache: Path) -> QuestionCorpus:
         digest.update(json.dumps([split, *_plain(splits[split])], ensure_ascii=False).encode())
     facts = {"name": name, "fingerprint": digest.hexdigest()} | _facts(readings, splits, lost, data)
     return QuestionCorpus(name, splits, facts, tuple(notes), digest.hexdigest())
-
-
-def _opened(data: Questions, cache: Path) -> tuple[str, dict[str, Reading], list[str] | None]:
-    """Name, readings by split (or `all`) and the ids of the test questions where a file names them."""
-    if isinstance(data, QaDemo):
-        return "qa_demo", {ALL: generate(data.num_contexts, data.generator_seed)}, None
-    assert isinstance(data, Squad), f"no source for {type(data).__name__}"
-    if data.path is not None and not _is_file(data.path):
-        return data.path.rstrip("/").split("/")[-1], _of_hub(data, data.path, cache), None
-    asked = {"path": data.path, "train": data.train, "val": data.val, "test": data.test}
-    given = {key: Path(path).expanduser() for key, path in asked.items() if path is not None}
-    readings: dict[str, Reading] = {}
-    mistakes: list[Mistake] = []
-    test_ids: list[str] | None = None
-    for key, path in given.items():
-        try:
-            readings[ALL if key == "path" else key] = read_squad(path, f"data.{key}")
-        except RequestError as error:
-            mistakes += error.mistakes
-    if data.test_ids is not None:
-        try:
-            test_ids = read_ids(Path(data.test_ids).expanduser(), "data.test_ids")
-        except RequestError as error:
-            mistakes += error.mistakes
-    if mistakes:
-        raise RequestError(mistakes)
-    return next(iter(given.values())).stem, readings, test_ids
-
-
-def _of_hub(data: Squad, path: str, cache: Path) -> dict[str, Reading]:
-    """The splits of a data set of the hub or of a folder in its layout."""
-    if data.test_ids is not None:
-        problem = f"names questions of a file, and data.path={path} is none: its splits are those of data.splits"
-        remedy = "data.test_ids=null, or data.path=FILE.json"
-        raise RequestError(Mistake("data.test_ids", problem, remedy, data.test_ids))
-    readings: dict[str, Reading] = {}
-    mistakes: list[Mistake] = []
-    for split, table in load_splits(data, data.config, cache.expanduser()).items():
-        try:
-            readings[split] = read_rows(table, "data.path", f"{path}[{getattr(data.splits, split)}]")
-        except RequestError as error:
-            mistakes += error.mistakes
-    if mistakes:
-        raise RequestError(mistakes)
-    return readings
-
-
-def _is_file(path: str) -> bool:
-    """Whether a path names a file and not a data set of the hub (`rajpurkar/squad`) or a folder in its layout."""
-    return path.endswith(".json") or Path(path).expanduser().is_file()
 
 
 def _faults(data: Questions, split: str, reading: Reading) -> list[Mistake]:
@@ -165,7 +113,8 @@ def _split(data: Questions, readings: Mapping[str, Reading], test_ids: list[str]
     if len(used) <= len(shares):
         problem = f"{len(used)} documents cannot fill train and {' and '.join(shares)}, which keep documents whole"
         raise RequestError(Mistake("data.split", problem, "data.train=FILE data.val=FILE data.test=FILE"))
-    numbers = [sum(block_of[question.context] == block for question in rest) for block in used]
+    asked = Counter(block_of[question.context] for question in rest)
+    numbers = [asked[block] for block in used]
     drawn_splits = dict(zip(used, drawn(numbers, shares, data.split.seed), strict=True))
     by_document = [drawn_splits.get(block, "train") for block in range(max(block_of) + 1)]
     split_of |= {q.id: split for q, split in zip(rest, by_block(rest, block_of, by_document), strict=True)}
@@ -216,7 +165,6 @@ def _facts(
     readings: Mapping[str, Reading], splits: Mapping[str, Asked], lost: Sequence[str], data: Questions
 ) -> dict[str, object]:
     dropped = [one for reading in readings.values() for one in reading.dropped]
-    shared = len(set(splits["train"].contexts) & set(splits["test"].contexts))
     return {
         "rows": {split: len(splits[split].questions) for split in SPLITS},
         "contexts": {split: len(splits[split].contexts) for split in SPLITS},
@@ -226,7 +174,8 @@ def _facts(
         "answers_dropped": len(dropped),
         "dropped": [{"question": one.question, "text": one.text} for one in dropped[:MOST_LISTED]],
         "questions_lost": list(lost[:MOST_LISTED]),
-        "test_contexts_in_train": shared,
+        "val_contexts_in_train": _shared(splits, "val"),
+        "test_contexts_in_train": _shared(splits, "test"),
         "language": data.language,
     }
 
@@ -245,5 +194,12 @@ def _notes(readings: Mapping[str, Reading], splits: Mapping[str, Asked], lost: S
     graded = sum(question.lost for split in ("val", "test") for question in splits[split].questions)
     if graded:
         notes.append(f"{graded} questions of val and test are graded on answers that stand nowhere in their contexts")
-    shared = len(set(splits["train"].contexts) & set(splits["test"].contexts))
-    return notes + ([f"{shared} contexts of the test split are in train as well"] if shared else [])
+    for split in ("val", "test"):
+        if shared := _shared(splits, split):
+            notes.append(f"{shared} contexts of the {split} split are in train as well: its scores flatter the model")
+    return notes
+
+
+def _shared(splits: Mapping[str, Asked], split: str) -> int:
+    """Contexts that stand, word for word, in this split and in training."""
+    return len(set(splits["train"].contexts) & set(splits[split].contexts))

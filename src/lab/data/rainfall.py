@@ -36,7 +36,7 @@ def generate(stations: int, hours: int, gap_share: float, seed: int) -> Panel:
 
 
 def _station(front: Doubles, hours: int, random: np.random.Generator) -> Floats:
-    """(hours, columns); the front reaches pressure first, humidity some hours later, then rain."""
+    """(hours, columns); the front reaches pressure and wind six hours before humidity and rain."""
     hour = np.arange(hours)
     year, day = 2 * np.pi * hour / (24 * 365.25), 2 * np.pi * (hour % 24) / 24
     height, lag = random.uniform(-1, 1), int(random.integers(0, 4))

@@ -17,6 +17,8 @@ from lab.data.split import capped
 from lab.errors import Mistake, RequestError, listed, nearest
 from lab.schema import Ahead, Rainfall, Series, Table, Ucr, Windowed
 
+_UNLABELLED = "any"
+"""The one class of windows whose classes are not looked at."""
 _HEAD = "class"
 """Name of the head where cases have a class and no column says how it is called."""
 
@@ -43,7 +45,7 @@ class SeriesSet:
 def load(data: Series, labelled: bool = True) -> SeriesSet:
     """Read, check, cut and scale what `data` asks for. Raises RequestError with every mistake found together.
 
-    labelled=False: classes are not looked at, and one alone will do.
+    labelled=False: classes are not looked at: rows without one make windows as others do.
     """
     if isinstance(data, Ucr):
         from lab.data.ucr import cases
@@ -73,6 +75,8 @@ def _windowed(name: str, data: Windowed, panel: Panel, labelled: bool) -> Series
     else:
         assert panel.codes is not None
         labels, now, head, horizon = panel.codes, None, data.label, 0
+    if not labelled:
+        labels, now, horizon, panel.classes = np.zeros(len(panel.values), np.int16), None, 0, (_UNLABELLED,)
     missing = gaps.counts(panel)
     _log1p(panel, data)
     if data.gaps == "ffill":

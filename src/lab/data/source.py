@@ -20,7 +20,7 @@ from lab.data.hub import load_splits
 from lab.data.labels import Columns
 from lab.data.maintenance import generate
 from lab.data.tables import Table, holds_text
-from lab.errors import Mistake, RequestError, listed, nearest
+from lab.errors import Mistake, RequestError, listed, nearest, quoted
 from lab.record import HEAD_SUFFIXES, ROW_COLUMNS
 from lab.schema import Columned, Files, Hub, Imdb, Labelled, Maintenance
 
@@ -117,7 +117,8 @@ def _wrong_request(data: Files, given: set[str]) -> list[Mistake]:
         problem = f"the split is drawn from data.path, yet {others} is given as well"
         mistakes.append(Mistake("data.path", problem, "data.train instead of data.path, or data.path alone", data.path))
     if data.delimiter is not None and len(data.delimiter) != 1:
-        mistakes.append(Mistake("data.delimiter", "must be one character", "data.delimiter=';'", data.delimiter))
+        remedy = quoted("data.delimiter", ";")
+        mistakes.append(Mistake("data.delimiter", "must be one character", remedy, data.delimiter))
     try:
         codecs.lookup(data.encoding)
     except LookupError:
@@ -165,7 +166,7 @@ def missing_columns(columns: Columns, table: Table, name: str, delimiter: str | 
             meant = close[column] if key == "data.split.group" else f"[{','.join(close.values())}]"
             remedy = f"{key}={meant}" if close[column] != column else ""
             if len(have) == 1 and (other := next((mark for mark in ";\t|," if mark in have[0]), None)) != delimiter:
-                remedy = f"data.delimiter={other!r}" if other else remedy
+                remedy = quoted("data.delimiter", other) if other else remedy
             mistakes.append(Mistake(key, f"no such column of text in {name}; it has {listed(have)}", remedy, column))
     return mistakes
 

@@ -5,16 +5,25 @@ panel made of them is the largest thing in memory. Cost: a pass over a CSV or XL
 column of Parquet.
 """
 
+import codecs
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from lab.errors import Mistake, RequestError, listed, nearest
+import numpy as np
+import pandas as pd
 
+from lab.errors import Mistake, RequestError, listed, nearest, quoted
+from lab.schema import Table
+
+log = logging.getLogger(__name__)
 GAPS = ("", "NA", "N/A", "n/a", "#N/A", "#N/A N/A", "#NA", "<NA>", "NaN", "-NaN", "nan", "-nan", "NULL", "null", "None",
         "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN")  # fmt: skip
 """Texts that stand for a missing number, as pandas reads them."""
+COMMA, HEAD = r"[-+]?\d*,\d+", 100
+"""A number with a decimal comma; cells of a column that are looked at."""
 KINDS = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet", ".xlsx")
 
 
@@ -22,6 +31,8 @@ class TableFile(ABC):
     """Named columns as pandas Series."""
 
     names: list[str]
+    header: list[str]
+    """The names as they stand in the file, which may repeat."""
     numbers: list[str]
     """Columns of numbers."""
 
@@ -33,6 +44,10 @@ class TableFile(ABC):
         """A column in pieces that follow one another, once."""
         yield self.take(name)
 
+    def with_commas(self) -> list[str]:
+        """Columns of text that looks like numbers with a decimal comma."""
+        return []
+
 
 class _Parquet(TableFile):
     def __init__(self, path: Path) -> None:
@@ -41,7 +56,7 @@ class _Parquet(TableFile):
 
         self._file = pyarrow.parquet.ParquetFile(path, pre_buffer=False)  # no copy of what it has read
         schema = self._file.schema_arrow
-        self.names = list(schema.names)
+        self.names = self.header = list(schema.names)
         kinds = pyarrow.types
         self.numbers = [
             field.name for field in schema
@@ -64,8 +79,8 @@ class _Parquet(TableFile):
 
 
 class _Frame(TableFile):
-    def __init__(self, frame: Any) -> None:
-        self._frame = frame
+    def __init__(self, frame: Any, header: list[str]) -> None:
+        self._frame, self.header = frame, header
         self.names = [str(name) for name in frame.columns]
         frame.columns = self.names
         self.numbers = [name for name in self.names if frame[name].dtype.kind in "iuf"]
@@ -73,12 +88,18 @@ class _Frame(TableFile):
     def take(self, name: str) -> Any:
         return self._frame.pop(name)
 
+    def with_commas(self) -> list[str]:
+        words = [name for name in self.names if self._frame[name].dtype.kind not in "iufbM"]
+        heads = {name: self._frame[name].dropna().head(HEAD).astype(str) for name in words}
+        return [name for name, head in heads.items() if len(head) and head.str.fullmatch(COMMA).all()]
 
-def open_table(path: Path, sheet: str | None, words: Collection[str] = ()) -> TableFile:
+
+def open_table(data: Table, words: Collection[str] = ()) -> TableFile:
     """words: columns whose text is names, so that 'NA' and 'None' are two of them; elsewhere such words are gaps.
 
     Raises RequestError for a file that is not there or cannot be read as a table."""
-    key, ending = "data.path", next((kind for kind in KINDS if path.name.lower().endswith(kind)), None)
+    path, key = Path(data.path).expanduser(), "data.path"
+    ending = next((kind for kind in KINDS if path.name.lower().endswith(kind)), None)
     if not path.is_file():
         beside = [one.name for one in path.parent.glob("*.*")] if path.parent.is_dir() else []
         close = nearest(path.name, beside)
@@ -88,26 +109,100 @@ def open_table(path: Path, sheet: str | None, words: Collection[str] = ()) -> Ta
         raise RequestError(
             Mistake(key, f"the ending is none of {', '.join(KINDS)}", "rename or convert the file", path)
         )
+    if mistakes := list(_misplaced(data, ending)):
+        raise RequestError(mistakes)
     try:
-        found = _Parquet(path) if ending == ".parquet" else _Frame(_frame(path, ending, sheet, words))
+        found = _Parquet(path) if ending == ".parquet" else _Frame(*_frame(path, ending, data, words))
     except ImportError as error:
         problem = "an XLSX file needs the package 'openpyxl', which is not installed"
         raise RequestError(Mistake(key, problem, "pip install -e '.[series]', or save it as CSV", path)) from error
+    except UnicodeError as error:
+        problem = f"{path.name} is not {data.encoding} ({error})"
+        raise RequestError(Mistake("data.encoding", problem, "data.encoding=latin-1", data.encoding)) from error
+    except RequestError:
+        raise
     except Exception as error:
-        raise RequestError(Mistake(key, f"cannot be read: {' '.join(str(error).split())[:160]}", value=path)) from error
-    twice = sorted({name for name in found.names if found.names.count(name) > 1})
-    if twice:
-        raise RequestError(Mistake(key, f"has several columns of the name {listed(twice)}", "rename them", path))
+        raise unreadable(path, error) from error
+    if mistakes := list(_strange(found, data, path)):
+        raise RequestError(mistakes)
     return found
 
 
-def _frame(path: Path, ending: str, sheet: str | None, words: Collection[str]) -> Any:
-    import pandas
+def unreadable(path: Path, error: Exception) -> RequestError:
+    """What a library raised while it read a file, in a line."""
+    return RequestError(Mistake("data.path", f"cannot be read: {' '.join(str(error).split())[:160]}", value=path))
 
-    read = pandas.read_csv if ending != ".xlsx" else pandas.read_excel
-    how: dict[str, Any] = {"sep": "\t" if ".tsv" in ending else ","}
-    if ending == ".xlsx":
-        how = {"sheet_name": 0 if sheet is None else sheet}
-    names = read(path, nrows=0, **how).columns
-    gaps = {name: ("",) if str(name) in words else GAPS for name in names}
-    return read(path, keep_default_na=False, na_values=gaps, **how)
+
+def _misplaced(data: Table, ending: str) -> Iterator[Mistake]:
+    """Settings of another kind of file."""
+    if data.sheet is not None and ending != ".xlsx":
+        yield Mistake("data.sheet", f"is of XLSX files, and this one is {ending}", "data.sheet=null", data.sheet)
+    if data.delimiter is not None and len(data.delimiter) != 1:
+        yield Mistake("data.delimiter", "must be one character", quoted("data.delimiter", ";"), data.delimiter)
+    try:
+        codecs.lookup(data.encoding)
+    except LookupError:
+        yield Mistake("data.encoding", "is no encoding Python knows", "data.encoding=latin-1", data.encoding)
+    if ending in (".xlsx", ".parquet"):
+        for name, usual in (("delimiter", None), ("decimal", "."), ("encoding", "utf-8")):
+            key, value = f"data.{name}", getattr(data, name)
+            if value != usual:
+                remedy = f"{key}={'null' if usual is None else usual}"
+                yield Mistake(key, f"is of CSV files, and this one is {ending}", remedy, value)
+
+
+def _strange(found: TableFile, data: Table, path: Path) -> Iterator[Mistake]:
+    """Columns that show that the file was read otherwise than it was written."""
+    twice = sorted({name for name in found.header if name and found.header.count(name) > 1})
+    if twice:
+        yield Mistake("data.path", f"has several columns of the name {listed(twice)}", "rename them", path)
+    if commas := found.with_commas():
+        problem = f"{path.name} writes the numbers of {listed(commas)} with a comma"
+        yield Mistake("data.decimal", problem, quoted("data.decimal", ","), data.decimal)
+
+
+def _frame(path: Path, ending: str, data: Table, words: Collection[str]) -> tuple[Any, list[str]]:
+    """The table, and its header as it is written: pandas gives columns of one name a number each."""
+    read: Any = pd.read_excel
+    how: dict[str, Any] = {"sheet_name": 0 if data.sheet is None else data.sheet}
+    if ending != ".xlsx":
+        read = pd.read_csv
+        how = {"sep": data.delimiter or ("\t" if ".tsv" in ending else ","), "decimal": data.decimal,
+               "encoding": data.encoding, "low_memory": False}  # fmt: skip  # else a kind is guessed for each piece
+    names = [str(name) for name in read(path, nrows=0, **how).columns]
+    marks = [mark for mark in ";\t|," if len(names) == 1 and mark in names[0]]
+    if marks:
+        problem = f"{path.name} has one column, {names[0][:60]!r}"
+        raise RequestError(Mistake("data.delimiter", problem, quoted("data.delimiter", marks[0]), data.delimiter))
+    gaps = {name: ("",) if name in words else GAPS for name in names}
+    frame = read(path, keep_default_na=False, na_values=gaps, **how)
+    if not isinstance(frame.index, pd.RangeIndex):
+        raise ValueError("rows have more fields than the header")
+    header = read(path, nrows=1, header=None, dtype=str, keep_default_na=False, **how)
+    return frame, [str(name) for row in header.to_numpy().tolist() for name in row]
+
+
+def plain(column: Any, key: str, name: str) -> Any:
+    """Raises RequestError for a column of Parquet whose cells are lists or records."""
+    if column.dtype.kind == "O" and column.map(lambda cell: isinstance(cell, np.ndarray | list | dict)).any():
+        raise RequestError(Mistake(key, f"column {name!r} holds lists or records", "a column of plain values", name))
+    return column
+
+
+def numbered(column: Any) -> Any:
+    """A column of names; where all of them are numbers, words that stand for a missing number are gaps."""
+    said = column.isin(GAPS)
+    if column.dtype.kind in "iufM" or not said.any():
+        return column
+    numbers = pd.to_numeric(column.where(~said), errors="coerce")
+    return numbers if (numbers.isna() == (said | column.isna())).all() else column
+
+
+def without_gaps(column: Any, name: str) -> Any:
+    """A column of classes: words that stand for what is missing are gaps; where others are words, too, it is told."""
+    column = numbered(column)
+    said = column.isin(GAPS)
+    if said.any():
+        words = ", ".join(sorted({str(word) for word in column[said]}))
+        log.warning("column %r: %d cells say %s: missing; rename it where it is a class", name, said.sum(), words)
+    return column.where(~said)

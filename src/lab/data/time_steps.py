@@ -20,6 +20,8 @@ Moments = npt.NDArray[np.datetime64]
 ZERO = np.timedelta64(0, "us")
 ROUNDED = np.timedelta64(1, "us")
 """What a step of no whole microseconds (1/30 s) may differ by."""
+MOST_STEPS, MOST_FILLED = 10_000_000, 100
+"""More steps than this, and than so many for each row, are taken for a mistake."""
 SHOWN = 5
 """Places of one kind that are told."""
 
@@ -102,6 +104,7 @@ def resampled(
         remedy = "data.resample=1D, 1h, 15min or 20ms"
         raise RequestError(Mistake("data.resample", "is no length of time", remedy, step)) from error
     bins = (times - times.min().astype("datetime64[D]")) // length
+    _refuse_explosion(times, bins, starts, step)
     parts, new_times, new_codes, new_starts = [], [], [], [0]
     for start, stop in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
         place = (bins[start:stop] - bins[start]).astype(np.int64)
@@ -122,6 +125,17 @@ def resampled(
         new_starts.append(new_starts[-1] + count)
     joined = np.concatenate(new_codes) if codes is not None else None
     return np.concatenate(new_times), np.array(new_starts, np.int64), np.concatenate(parts), joined
+
+
+def _refuse_explosion(times: Moments, bins: Ints, starts: Ints, step: str) -> None:
+    """One mistyped year among steps of a second asks for more memory than there is."""
+    counts = bins[starts[1:] - 1] - bins[starts[:-1]] + 1
+    if int(counts.sum()) > max(MOST_STEPS, MOST_FILLED * len(times)):
+        part = int(counts.argmax())
+        first, last = (_shown(times[row]) for row in (starts[part], starts[part + 1] - 1))
+        problem = (f"makes {int(counts.sum()):,} steps of {len(times):,} rows; "
+                   f"the longest series goes from {first} to {last}")  # fmt: skip
+        raise RequestError(Mistake("data.resample", problem, "a longer step, or mend the time stamps", step))
 
 
 def _named(groups: Sequence[str], number: int) -> str:

@@ -67,4 +67,7 @@ def _case(line: str) -> tuple[Floats, str]:
     rows = [np.array(one.replace("?", "nan").split(","), np.float32) for one in dimensions]
     if len({len(row) for row in rows}) > 1:
         raise ValueError(f"dimensions of {', '.join(str(len(row)) for row in rows)} values in one case")
-    return np.stack(rows, 1), label.strip()
+    case = np.stack(rows, 1)
+    if np.isinf(case).any():
+        raise ValueError("holds an infinite value, or one too large for single precision")
+    return case, label.strip()

@@ -1,8 +1,10 @@
 """Next-patch prediction on series without labels: what Timer-XL was pretrained by, for a transfer without a hub.
 
 Of every token the net predicts the patch that follows it in its channel (causal attention, arXiv 2410.04803); the loss
-is the mean squared error over the samples that were observed, on the data's scale, each window weighing the same. The
-checkpoint of such a run is what `model.checkpoint=` takes. Shapes: B rows, C channels, N patches of P steps.
+is the mean squared error over the samples that were observed, on the data's scale, each window weighing the same. With
+`model.normalise` the net is told the level and spread of the whole window, patches to come included: its error is that
+of the shape, not of a forecast made from the past alone. The checkpoint of such a run is what `model.checkpoint=`
+takes. Shapes: B rows, C channels, N patches of P steps.
 """
 
 from typing import Any
@@ -14,7 +16,7 @@ from lab.batches import SeriesBatch, SeriesSpec
 from lab.errors import Mistake, RequestError
 from lab.models.base import Tally, Task, Training
 from lab.models.net import normalised, padded_left
-from lab.models.timer_xl import TimerEncoder, patched, whole_patches
+from lab.models.timer_xl import TimerEncoder, patched, places_run_on, whole_patches
 from lab.schema import TimerXL
 
 
@@ -50,6 +52,9 @@ class NextPatch(Task):
         super().__init__(training)
         self.spec = spec
         self.encoder = encoder
+        model = encoder.config
+        self.whole_length = whole_patches(spec.length, model.patch)
+        self.fixed = places_run_on(model, len(spec.channels))
         self.tallies = {split: ErrorTally() for split in ("train", "val", "test")}
 
     def freezable(self) -> tuple[list[nn.Module], list[nn.Module]]:
@@ -58,7 +63,7 @@ class NextPatch(Task):
     def forward(self, batch: SeriesBatch) -> Tensor:
         """Squared error of each window (B,); 0 for one in which no patch follows an observed one."""
         patch, config = self.encoder.config.patch, self.encoder.config
-        length = whole_patches(batch.values.shape[1], patch)
+        length = self.whole_length if self.fixed else whole_patches(batch.values.shape[1], patch)
         values, observed = padded_left(batch.values, batch.observed, length)
         scaled, mean, spread = normalised(values, observed) if config.normalise else (values, None, None)
         kept = patched(observed, patch).any(-1)

@@ -34,13 +34,14 @@ class RidgeClassifier(TimeSeriesClassifier):
         super().__init__(spec, nets, loss, 0.0, training)
         self.alphas = tuple(alphas)
         self._gathered: list[dict[str, Tensor]] = []
+        self._gathered_bytes = 0
 
     def training_step(self, batch: SeriesBatch, batch_idx: int) -> Tensor:  # type: ignore[override]
         features = torch.stack([net(batch.values, batch.observed) for net in self._members], 1)
         labels = {f"label {name}": labels.cpu() for name, labels in batch.labels.items()}
         self._gathered.append({"rows": batch.rows.cpu(), "features": features.cpu(), **labels})
-        size = sum(part["features"].nbytes for part in self._gathered) / 2**30
-        if size > MAX_GIB:
+        self._gathered_bytes += self._gathered[-1]["features"].nbytes
+        if self._gathered_bytes > MAX_GIB * 2**30:
             problem = f"holds the features of all training windows at once, and these take more than {MAX_GIB:g} GiB"
             raise RequestError(Mistake("model.head", problem, "model.head=logistic, or fewer data rows", "ridge"))
         return torch.zeros((), device=batch.values.device)
@@ -58,7 +59,7 @@ class RidgeClassifier(TimeSeriesClassifier):
         rows = torch.cat([part["rows"] for part in self._gathered])
         order = rows.argsort()
         whole = {key: torch.cat([part[key] for part in self._gathered])[order] for key in self._gathered[0]}
-        self._gathered = []
+        self._gathered, self._gathered_bytes = [], 0
         features = whole.pop("features")
         logits: list[list[Tensor]] = []
         for place, heads in enumerate(self.heads):
@@ -83,6 +84,7 @@ class RidgeClassifier(TimeSeriesClassifier):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_load_checkpoint(checkpoint)
         self._gathered = list(checkpoint["gathered"])
+        self._gathered_bytes = sum(part["features"].nbytes for part in self._gathered)
 
 
 def ridge(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lab.models.net import CuttableNet, normalised, padded_left, weighed_mean
-from lab.models.timer_xl import TimerEncoder, patched, whole_patches
+from lab.models.timer_xl import TimerEncoder, patched, places_run_on, whole_patches
 from lab.schema import TimerXL
 
 BELOW = {
@@ -42,7 +42,7 @@ class TimerNet(CuttableNet):
         super().__init__()
         self.config = model
         self.whole_length = whole_patches(length, model.patch)
-        self.fixed = model.rope_position == "flat" and model.mixing and channels > 1
+        self.fixed = places_run_on(model, channels)
         self.width = model.width
         self.places = channels * self.whole_length // model.patch
         self.encoder = TimerEncoder(model, forecasts=False)

@@ -108,9 +108,14 @@ def patched(values: Tensor, patch: int) -> Tensor:
     return values.transpose(1, 2).unfold(-1, patch, patch)
 
 
+def places_run_on(model: TimerXL, num_channels: int) -> bool:
+    """Whether positions count through all channels, so that a window has to have its longest length to have its own."""
+    return model.rope_position == "flat" and model.mixing and num_channels > 1
+
+
 def whole_patches(length: int, patch: int) -> int:
     """The least multiple of `patch` that holds `length` time steps."""
     return -(-length // patch) * patch
 
 
-__all__ = ["TimerEncoder", "TimerLayer", "patched", "whole_patches"]
+__all__ = ["TimerEncoder", "TimerLayer", "patched", "places_run_on", "whole_patches"]

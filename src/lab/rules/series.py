@@ -62,7 +62,7 @@ def _one_pass(kind: str, head: str, epochs: int, precision: Any, finder: bool) -
     if int(epochs) != 1:
         problem = "model.head=ridge is solved in closed form after one pass; more epochs add nothing"
         yield Mistake("trainer.max_epochs", problem, "trainer.max_epochs=1, or model.head=logistic", epochs)
-    if str(precision) != "32":
+    if str(precision) not in ("32", "32-true"):
         problem = "sums of squares over all rows need full precision"
         yield Mistake("trainer.precision", problem, "trainer.precision=32, or model.head=logistic", precision)
     if finder:

@@ -85,8 +85,8 @@ def hardware(config: Trainer, record: Mapping[str, Any] | None = None, shared: P
         name, names = f"precision-{accelerator}", precision.ALLOWED.values()
         effective = agreed(shared, name, names, lambda: precision.resolve(precision.AUTO, accelerator, speed)[0])
         _, slower = precision.resolve(effective, accelerator, speed)
-        note = f"precision auto: {effective}, as in all jobs of {shared} on a {accelerator.upper()}"
-        return Hardware(accelerator, effective, f"{note}; {slower}" if slower else note)
+        told = f"precision auto: {effective}, as in all jobs of {shared} on a {accelerator.upper()}"
+        return Hardware(accelerator, effective, f"{told}; {slower}" if slower else told)
     effective, note = precision.resolve(asked, accelerator, speed)
     return Hardware(accelerator, effective, note)
 

@@ -81,6 +81,14 @@ class Table(Windowed):
     """Mean of each column over steps of this length (1D, 1h, 15min); steps without a row become gaps."""
     sheet: str | None
     """Of an XLSX file; null: the first."""
+    delimiter: str | None = None
+    """Of a CSV file; null: a comma, in a TSV file a tab."""
+    decimal: Literal[".", ","] = "."
+    """Mark of decimals in a CSV file."""
+    encoding: str = "utf-8"
+    """Of a CSV file."""
+    time_format: str | None = None
+    """How time stamps that are text are written, in `strptime`'s signs; null: ISO 8601."""
 
 
 class CaseSplit(Node):
