@@ -121,3 +121,35 @@ def test_nothing_to_compare_says_why(make_run: MakeRun, tmp_path: Path, ask: Cal
 def test_a_baseline_that_is_no_group_is_refused(runs: Runs, ask: Callable[..., Reported]) -> None:
     with pytest.raises(RequestError, match="baseline='beto'"):
         against(runs, "betto", ask())
+
+
+def test_a_key_that_follows_from_the_group_does_not_keep_its_runs_apart(
+    make_run: MakeRun, tmp_path: Path, ask: Callable[..., Reported]
+) -> None:
+    """A method's own rate is another varied key, and no two methods shared a cell: "0 shared seeds" was not true."""
+    for method, rate, height in (("none", 1e-4, 0.5), ("lora", 1e-3, 0.6)):
+        for seed in (1, 2):
+            config = {"peft": method, "optimizer.lr": rate}
+            make_run(f"{method}{seed}", (height + seed / 100,), seed=seed, config=config)
+    runs = table(tmp_path)
+    found = compared(runs, grouped(runs, ["peft"], ask().statistics), "none", ask().statistics)
+    assert found.pairs[0].num_pairs == 2
+    assert found.pairs[0].difference == pytest.approx(0.1)
+    assert found.averaged is not None
+    assert "optimizer.lr" in say(found.averaged, "en")
+    assert told(found)[0] == found.averaged
+
+
+def test_methods_with_rates_of_their_own_are_not_compared_at_the_one_they_share(
+    make_run: MakeRun, tmp_path: Path, ask: Callable[..., Reported]
+) -> None:
+    """It is the highest of one and the lowest of the other."""
+    scores = {"none": {1: 0.8, 2: 0.7, 3: 0.1}, "lora": {3: 0.4, 4: 0.7, 5: 0.8}}
+    for method, rates in scores.items():
+        for rate, score in rates.items():
+            for seed in (1, 2):
+                config = {"peft": method, "optimizer.lr": float(rate)}
+                make_run(f"{method}{rate}{seed}", (score + seed / 100,), seed=seed, config=config)
+    runs = table(tmp_path)
+    found = compared(runs, grouped(runs, ["peft"], ask().statistics), "none", ask().statistics)
+    assert found.pairs[0].difference == pytest.approx(1.9 / 3 - 1.6 / 3)

@@ -1,7 +1,8 @@
 """Groups against one of them, paired by seed: a difference, its interval, p values corrected for their number.
 
 A seed is one pair: where groups differ in other keys too, only cells that both have count, and a seed's difference is
-their mean, so that many cells do not pass for many seeds. Not told apart is said as plainly as told apart.
+their mean, so that many cells do not pass for many seeds. Over a key that each has values of its own of (a method's
+rates), the mean of each is taken, and that is said. Not told apart is said as plainly as told apart.
 """
 
 import math
@@ -16,6 +17,8 @@ from lab.report.stats import holm, intervals, paired
 from lab.report.table import Comparison, Floats, Group, Groups, Interval, Pair, Runs, Sentence
 from lab.schema.report import Statistics
 
+Codes = np.ndarray[Any, Any]
+"""(runs,) a number for each different value."""
 Cells = Mapping[str, Mapping[int, float]]
 """By seed: by cell of the other keys: the mean objective."""
 
@@ -30,19 +33,22 @@ def compared(runs: Runs, groups: Groups, baseline: str | None, settings: Statist
     if chosen is None or len(candidates) < 2:
         key = "nothing_to_compare" if len(candidates) < 2 else "no_repeats"
         return Comparison(groups.by, None, runs.metric, (), Sentence(key))
-    cell = _other_cells(runs, groups.by)
-    own = {group.label: _cells(runs, group, cell) for group in candidates}
-    pairs = [
-        _pair(group.label, chosen.label, differences(own[group.label], own[chosen.label]), settings)
-        for group in candidates
-        if group is not chosen
-    ]
+    others = {key: pd.factorize(runs.frame[key].astype(str))[0] for key in runs.varied if key not in groups.by}
+    pairs, averaged = [], set[str]()
+    for group in [one for one in candidates if one is not chosen]:
+        apart = _of_their_own(others, group, chosen)
+        averaged |= apart
+        cell = _numbered([codes for key, codes in others.items() if key not in apart], len(runs.frame))
+        found = differences(_cells(runs, group, cell), _cells(runs, chosen, cell))
+        pairs.append(_pair(group.label, chosen.label, found, settings))
     tested = [place for place, pair in enumerate(pairs) if not math.isnan(pair.p)]
     for place, p_holm in zip(tested, holm([pairs[place].p for place in tested]), strict=True):
         pairs[place] = pairs[place]._replace(p_holm=p_holm, apart=p_holm < 1 - settings.confidence)
     said = [pair._replace(sentence=_sentence(runs, pair, len(tested))) for pair in pairs]
     reason = Sentence("baseline_is_best", {"baseline": chosen.label}) if baseline is None else None
-    return Comparison(groups.by, chosen.label, runs.metric, tuple(said), reason)
+    keys = listed(sorted(averaged))
+    note = Sentence("averaged_over", {"keys": keys}) if averaged else None
+    return Comparison(groups.by, chosen.label, runs.metric, tuple(said), reason, note)
 
 
 def told(comparison: Comparison) -> list[Sentence]:
@@ -50,7 +56,8 @@ def told(comparison: Comparison) -> list[Sentence]:
     judged = [pair.sentence for pair in comparison.pairs if pair.interval is not None]
     left = len(comparison.pairs) - len(judged)
     rest = [Sentence("too_few_pairs_of", {"num": left, "baseline": comparison.baseline})] if left else []
-    return [*([comparison.reason] if comparison.reason is not None else []), *judged, *rest]
+    first = [one for one in (comparison.reason, comparison.averaged) if one is not None]
+    return [*first, *judged, *rest]
 
 
 def _baseline(runs: Runs, candidates: Sequence[Group], label: str | None) -> Group | None:
@@ -66,15 +73,24 @@ def _baseline(runs: Runs, candidates: Sequence[Group], label: str | None) -> Gro
     return found
 
 
-def _other_cells(runs: Runs, by: Sequence[str]) -> np.ndarray[Any, Any]:
-    """(runs,) a number for each combination of the varied keys that the groups are not made by."""
-    others = [runs.frame[key].astype(str) for key in runs.varied if key not in by]
-    if not others:
-        return np.zeros(len(runs.frame), np.int64)
-    return np.asarray(pd.factorize(pd.MultiIndex.from_arrays(others))[0])
+def _of_their_own(others: Mapping[str, Codes], group: Group, chosen: Group) -> set[str]:
+    """Keys of which each of two groups has values of its own, as each method has rates of its own.
+
+    Where all values of one are also the other's (a grid, whole or cut short), runs are paired by them.
+    """
+    rows = [[*one.rows, *one.failed] for one in (group, chosen)]
+    values = {key: [set(codes[part].tolist()) for part in rows] for key, codes in others.items()}
+    return {key for key, (own, base) in values.items() if not (own <= base or base <= own)}
 
 
-def _cells(runs: Runs, group: Group, cell: np.ndarray[Any, Any]) -> Cells:
+def _numbered(keys: Sequence[Codes], num_runs: int) -> Codes:
+    """(runs,) a number for each combination of the keys' values."""
+    if not keys:
+        return np.zeros(num_runs, np.int64)
+    return np.asarray(pd.factorize(pd.MultiIndex.from_arrays(list(keys)))[0])
+
+
+def _cells(runs: Runs, group: Group, cell: Codes) -> Cells:
     sums: dict[str, dict[int, list[float]]] = {}
     objective, repeat = runs.frame["objective"].to_numpy(), runs.frame["repeat"].to_numpy()
     for row in group.rows:

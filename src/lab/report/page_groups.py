@@ -107,6 +107,8 @@ def comparison(report: Report, words: Words) -> str:
         reason = say(found.reason, words.lang) if found.reason is not None else words("comparison.none")
         return f"<p>{escape(reason)}</p>"
     about = escape(words("comparison.against", baseline=found.baseline, metric=found.metric))
+    if found.averaged is not None:
+        about += f" {escape(say(found.averaged, words.lang))}"
     said = [
         f'<li class="{"apart" if pair.apart else "same"}">{escape(say(pair.sentence, words.lang))}</li>'
         for pair in found.pairs[:SHOWN_PAIRS]

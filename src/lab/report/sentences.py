@@ -70,6 +70,10 @@ CATALOGUE: Mapping[str, tuple[str, str]] = {
         "{baseline} is the baseline because its mean is the best; that choice makes its lead look larger than it is.",
         "{baseline} es la línea base porque su media es la mejor; esa elección hace ver su ventaja mayor de lo que es.",
     ),
+    "averaged_over": (
+        "Groups with values of their own of {keys} are compared by their mean over these, seed by seed.",
+        "Los grupos con valores propios de {keys} se comparan por su media sobre ellos, semilla por semilla.",
+    ),
     "better": (
         "{group} is better than {baseline} by {difference:+.4f} {metric} ({low:+.4f} to {high:+.4f}; {num} seeds, "
         "p {p:.3g} corrected for {compared}, d_z {effect:.2f}).",

@@ -165,6 +165,8 @@ class Comparison:
     metric: str
     pairs: tuple[Pair, ...] = ()
     reason: Sentence | None = None
+    averaged: Sentence | None = None
+    """Which keys each group has values of its own of, and that these were averaged over."""
 
 
 class Finding(NamedTuple):
