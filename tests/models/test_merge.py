@@ -54,6 +54,14 @@ def test_merged_is_adapted(family: str, kind: str, small: Any, texts: Any, batch
     whole = AutoTokenizer.from_pretrained(place)
     assert whole(TEXTS)["input_ids"] == tokenizer.encode(TEXTS, 64)
     assert whole.pad_token_id == tokenizer.pad_id
+    (window,) = tokenizer.windows(["qué falla"], [TEXTS[0]], 64, 8)[0]
+    pair = whole("qué falla", TEXTS[0], return_tensors="pt")
+    assert pair["input_ids"][0].tolist() == window.ids
+    ids, segments = torch.tensor([window.ids]), torch.tensor([window.segments])
+    with torch.no_grad():
+        wanted = encoder.hidden(ids, torch.ones_like(ids, dtype=torch.bool), segments)
+        found = loaded(**pair).last_hidden_state
+    torch.testing.assert_close(found, wanted, rtol=0, atol=2e-5)
     assert load_file(place / HEADS)["heads.0.weight"].shape == (3, 32)
     packed = [module for module in encoder.modules() if isinstance(module, QuantisedLinear)]
     assert bool(packed) == kind.startswith("q"), "the encoder itself stays as it is"

@@ -58,6 +58,11 @@ FAMILIES = {
 """By `model_type`. ALBERT uses one group of weights in all its layers: it counts as one layer here."""
 
 
+def reads_segments(config: Any) -> bool:
+    """Whether an encoder is told which text of a pair a token is of."""
+    return int(getattr(config, "type_vocab_size", 0)) > 1
+
+
 def position_limit(config: Any, pad_id: int) -> int:
     """The longest input in tokens, special ones included."""
     offset = pad_id + 1 if FAMILIES[config.model_type].positions_after_padding else 0

@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from lab.models.adapters import AdaptedTransformer, adapted
+from lab.models.families import reads_segments
 from lab.models.subwords import CORE
 from lab.models.text_encoder import TOKENIZER_FILE
 from lab.record import write_whole
@@ -61,15 +62,19 @@ def write_merged(place: Path, encoder: AdaptedTransformer, tokenizer: Path, head
     config = encoder.transformer.config.to_dict() | {"architectures": [type(encoder.transformer).__name__]}
     _write_json(place / "config.json", config)
     write_whole(place / CORE, lambda aside: shutil.copyfile(tokenizer / CORE, aside))
-    _write_json(place / "tokenizer_config.json", _described(tokenizer))
+    _write_json(
+        place / "tokenizer_config.json", _described(tokenizer, segments=reads_segments(encoder.transformer.config))
+    )
     if heads:
         write_whole(place / HEADS, lambda aside: save_file(heads, aside, {"format": "pt"}))
     state = merged_state(encoder.transformer)
     write_whole(place / WEIGHTS, lambda aside: save_file(state, aside, {"format": "pt"}))
 
 
-def _described(tokenizer: Path) -> dict[str, Any]:
-    """What transformers asks of a tokenizer beside its tokenizer.json: which tokens are special."""
+def _described(tokenizer: Path, segments: bool) -> dict[str, Any]:
+    """What transformers asks of a tokenizer beside its tokenizer.json: special tokens, and whether an encoder is to be
+    told which text of a pair a token is of (unasked, transformers leaves that out, and a context is read as question).
+    """
     core = tokenizers.Tokenizer.from_file(str(tokenizer / CORE))
     known = json.loads((tokenizer / TOKENIZER_FILE).read_text(encoding="utf-8"))
     around = core.encode("").tokens
@@ -80,6 +85,7 @@ def _described(tokenizer: Path) -> dict[str, Any]:
     return {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_max_length": known["longest"],
+        "model_input_names": ["input_ids", *(["token_type_ids"] if segments else []), "attention_mask"],
         "pad_token": core.id_to_token(known["pad_id"]),
         **bounds,
         **{name: token for name, token in found.items() if token is not None},

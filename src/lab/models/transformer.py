@@ -25,7 +25,7 @@ from transformers.utils import logging as transformers_logging
 from lab.batches import Tokenizer
 from lab.errors import Mistake, RequestError, listed
 from lab.models.architecture import known, unlike, with_attention_dropout
-from lab.models.families import FAMILIES, Family, position_limit
+from lab.models.families import FAMILIES, Family, position_limit, reads_segments
 from lab.models.hub import locate
 from lab.models.pooling import Pooling, pool
 from lab.models.text_encoder import ARCHITECTURE_FILE, CuttableEncoder, TokenEncoder
@@ -65,8 +65,7 @@ class TransformerEncoder(CuttableEncoder, TokenEncoder):
         return pool(self.hidden(ids, mask), mask, self.pooling)
 
     def hidden(self, ids: Tensor, mask: Tensor, segments: Tensor | None = None) -> Tensor:
-        tells = segments is not None and getattr(self.transformer.config, "type_vocab_size", 0) > 1
-        types = {"token_type_ids": segments} if tells else {}
+        types = {"token_type_ids": segments} if segments is not None and reads_segments(self.transformer.config) else {}
         hidden: Tensor = self.transformer(input_ids=ids, attention_mask=mask.to(ids.dtype), **types).last_hidden_state
         return hidden
 
