@@ -79,6 +79,12 @@ def test_folders_that_cannot_be_resumed(run: Path, tmp_path: Path) -> None:
     assert "no config.yaml" in refusal(f"resume={run}")
 
 
+@pytest.mark.parametrize("key", ["resume", "test"])
+def test_a_run_writes_into_its_own_folder(run: Path, key: str) -> None:
+    record(run, status="interrupted")
+    assert "in its own folder" in refusal(f"{key}={run}", "hydra.run.dir=elsewhere")
+
+
 @pytest.mark.parametrize("name", ["config.yaml", "run.json"])
 def test_a_spoilt_file_is_named(run: Path, name: str) -> None:
     record(run, status="interrupted")

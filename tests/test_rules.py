@@ -19,7 +19,7 @@ def found(config: dict[str, object], wrong: frozenset[str] = frozenset()) -> lis
 
 
 OBJECTIVE = ("objective.metric", "objective.mode")
-FILES = ("data.path", "data.train", "data.val", "data.test")
+FILES = ("data.path", "data.train", "data.val", "data.test", "data.kind")
 FROZEN = ("model.pretrained", "model.architecture", "callbacks.freeze.layers", "callbacks.unfreeze.schedule")
 VOCABULARY = ("model.pretrained", "model.vocabulary_size", "model.architecture")
 KIND = ("model.kind", "callbacks.freeze.layers", "callbacks.unfreeze.schedule")
@@ -106,11 +106,11 @@ BATCH = ("callbacks.batch_finder.enabled", "callbacks.batch_finder.max_batch_siz
         (("trainer.min_epochs", "trainer.max_epochs"), (4, 3), ["trainer.min_epochs"]),
         (("data.split.val", "data.split.test"), (0.4, 0.5), []),
         (("data.split.val", "data.split.test"), (0.5, 0.5), ["data.split.val"]),
-        (FILES, ("a.csv", None, None, None), []),
-        (FILES, (None, "a.csv", None, "b.csv"), []),
-        (FILES, (None, None, None, None), ["data.path"]),
-        (FILES, ("a.csv", "b.csv", None, None), ["data.path"]),
-        (FILES, ("a.csv", None, None, "b.csv"), ["data.path"]),
+        (FILES, ("a.csv", None, None, None, "csv"), []),
+        (FILES, (None, "a.csv", None, "b.csv", "csv"), []),
+        (FILES, (None, None, None, None, "csv"), ["data.path"]),
+        (FILES, ("a.csv", "b.csv", None, None, "csv"), ["data.path"]),
+        (FILES, ("a.csv", None, None, "b.csv", "csv"), ["data.path"]),
         (("data.text", "data.labels"), (["a"], ["b", "c"]), []),
         (("data.text", "data.labels"), (["a"], ["b", "b"]), ["data.labels"]),
         (("data.text", "data.labels"), (["a", "a"], ["b"]), ["data.text"]),

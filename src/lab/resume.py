@@ -29,6 +29,8 @@ CHANGEABLE = (
 All others made it what it is: a checkpoint restores them, or the rows left in a cut epoch depend on them. The paths of
 the data may change, its content may not.
 """
+OWN = ("hydra.run.dir", "hydra.output_subdir")
+"""Where it writes: into its own folder."""
 LATER = {"trainer.compile": "false"}
 """Keys that runs of before do not have, and what they did."""
 DONE = {"resume": "resumed", "test": "tested again"}
@@ -95,6 +97,11 @@ def _obstacles(key: str, given: str, run: RunFolder, rest: Sequence[str]) -> lis
         Mistake(name, f"cannot change when a run is {DONE[key]}", f"leave out {name}, or start a new run", value)
         for name, value in map(split, rest)
         if not _may_change(name)
+    ]
+    fixed += [
+        Mistake(name, f"a run is {DONE[key]} in its own folder", f"leave out {name}", value)
+        for name, value in map(split, rest)
+        if name.lstrip("+~") in OWN
     ]
     if fixed or key == "test":
         return fixed

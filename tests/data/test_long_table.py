@@ -345,3 +345,40 @@ def test_cells_of_lists_and_damaged_pages_are_named(base: Table, read: Any, tmp_
     path.write_bytes(content)
     with pytest.raises(RequestError, match="cannot be read"):
         read_panel(Table.model_validate(base.model_dump() | {"path": str(path)}))
+
+
+def test_a_column_of_numbers_with_a_few_words_is_not_left_out_in_silence(
+    base: Table, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "a.csv"
+    asked = Table.model_validate(base.model_dump() | {"path": str(path), "features": None})
+    table = frame().assign(open=[True, False] * 12)
+    table["wind"] = table["wind"].astype(object)
+    table.loc[5, "wind"] = "falla"
+    table.to_csv(path, index=False)
+    with pytest.raises(
+        RequestError, match=r"column 'wind' holds 'falla' in row 5 .*\n.*'data\.features=\[rain,code,open\]'"
+    ):
+        read_panel(asked)
+    table.assign(wind=1.5 * np.arange(24)).to_csv(path, index=False)
+    with caplog.at_level("INFO"):
+        assert read_panel(asked)[1].columns == ("rain", "wind", "code", "open")
+    assert "no inputs, since they do not hold numbers: kind" in caplog.text
+
+
+def test_measurements_are_no_classes(read: Any) -> None:
+    with pytest.raises(RequestError, match=r"measurements, not classes: 24 values .*\n.*feature: wind, horizon: 1"):
+        read(frame(), features=["rain"], label="wind")
+
+
+def test_a_sheet_that_is_not_there_is_named_beside_those_that_are(read: Any) -> None:
+    with pytest.raises(RequestError, match=r"data\.sheet=Hoja1: no sheet of this name; there are Sheet1"):
+        read(frame(), "a.xlsx", sheet="Hoja1")
+
+
+def test_several_series_without_a_group_are_taken_for_what_they_are(read: Any) -> None:
+    table = frame()
+    with pytest.raises(RequestError, match=r"data\.group=COLUMN if these are several series"):
+        read(table.sort_values(["station", "date"]), group=None)
+    with pytest.raises(RequestError, match=r"data\.group=COLUMN if these are several series"):
+        read(table, group=None)

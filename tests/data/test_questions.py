@@ -21,7 +21,7 @@ def file(folder: Path, name: str, num_documents: int = 12, start: int = 0, **cha
         for place in range(2):
             text = f"La bomba {name}-{number}-{place} vibra en la planta {number}."
             qas = [
-                {"id": f"{start + number * 4 + place * 2 + n}", "question": "¿Qué vibra?",
+                {"id": f"{start + number * 4 + place * 2 + n}", "question": f"¿Qué vibra en {n}?",
                  "answers": [{"text": f"{name}-{number}-{place}", "answer_start": 9}]} | changes for n in range(2)
             ]  # fmt: skip
             paragraphs.append({"context": text, "qas": qas})
@@ -74,7 +74,11 @@ def test_given_splits_stay_and_missing_ones_are_drawn_from_train(data_request: R
     assert len(corpus.splits["test"].questions) == 12
     assert len(corpus.splits["train"].questions) + len(corpus.splits["val"].questions) == 48
     assert len(corpus.splits["val"].questions) == 4
-    same = load_questions(data_request("squad", train=train, test=train), tmp_path)
+    same = load_questions(data_request("squad", train=train, test=train, leaks={"action": "warn"}), tmp_path)
+    assert same.facts["leaks"]["test"]["same_share"] == pytest.approx(44 / 48)  # type: ignore[index]
+    assert same.facts["leaks"]["val"]["same_share"] == 0.0  # type: ignore[index]
+    (mistake,) = mistakes(data_request("squad", train=train, test=train), tmp_path)
+    assert "44 of 48 questions of test are asked in train as well" in mistake.problem
     assert same.facts["test_contexts_in_train"] != 0
     assert same.facts["val_contexts_in_train"] == 0
     assert any("of the test split are in train as well" in note for note in same.notes)
@@ -83,7 +87,8 @@ def test_given_splits_stay_and_missing_ones_are_drawn_from_train(data_request: R
 def test_validation_contexts_that_are_trained_on_are_told(data_request: Request, tmp_path: Path) -> None:
     """They choose the checkpoint."""
     train, test = file(tmp_path, "a"), file(tmp_path, "b", 3, start=100)
-    corpus = load_questions(data_request("squad", train=train, val=train, test=test), tmp_path)
+    data = data_request("squad", train=train, val=train, test=test, leaks={"action": "warn"})
+    corpus = load_questions(data, tmp_path)
     assert corpus.facts["val_contexts_in_train"] == len(corpus.splits["val"].contexts)
     assert any("of the val split are in train as well" in note for note in corpus.notes)
 
@@ -204,7 +209,8 @@ def hub_folder(folder: Path, **changes: Any) -> Path:
 
     folder.mkdir()
     for split in ("train", "validation"):
-        rows = [{"id": f"{split}{n}", "title": f"t{n}", "context": f"La bomba {n} vibra.", "question": "¿Qué vibra?",
+        rows = [{"id": f"{split}{n}", "title": f"t{n}", "context": f"La bomba {n} vibra.",
+                 "question": "¿Qué vibra?" if split == "train" else "¿Quién vibra?",
                  "answers": {"text": [f"bomba {n}"], "answer_start": [3]}} for n in range(20)]  # fmt: skip
         changed = [row | (changes if split == "validation" else {}) for row in rows]
         datasets.Dataset.from_list(changed).to_parquet(str(folder / f"{split}.parquet"))

@@ -187,8 +187,8 @@ def test_a_pickle_is_refused_and_not_run(tmp_path: Path, monkeypatch: pytest.Mon
     [
         ("absent.pth", None, "no such file"),
         ("broken.safetensors", b"no safetensors at all", "cannot be read"),
-        ("empty.pth", b"", "cannot be read"),
-        ("text.pth", b"hello", "cannot be read"),
+        ("empty.pth", b"", "is empty"),
+        ("text.pth", b"hello", "no file that torch.save has written"),
     ],
 )
 def test_what_is_no_checkpoint(name: str, content: bytes | None, problem: str, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 
 from lab.report import page_sections
+from lab.report.diagnosis import RULES
 from lab.report.language import Words
 from lab.report.table import Ended, Exclusion, Finding, Sentence, WhatIf
 
@@ -20,7 +21,7 @@ def test_findings_stand_by_rule_best_runs_first_and_the_rest_is_counted(tabled) 
     num = page_sections.SHOWN_FINDINGS + 2
     report = tabled(objective=[at / num for at in range(num)])
     findings = [Finding(row, "overfitting", Sentence("nothing_to_compare"), "model.dropout=0.3") for row in range(num)]
-    findings.append(Finding(0, "truncated_texts", Sentence("nothing_to_compare"), ""))
+    findings.append(Finding(0, "truncated", Sentence("nothing_to_compare"), ""))
     report = replace(report, findings=tuple(findings))
     html = page_sections.diagnosis(report, WORDS)
     shown = re.findall(r"<li><b>(\d+)</b>", html)
@@ -57,3 +58,8 @@ def test_statuses_are_counted(tabled) -> None:
     assert '<data value="3">3</data> never started' in html
     assert "unfinished" not in html
     assert "there is no winner" in html
+
+
+def test_every_rule_has_a_title_in_both_languages() -> None:
+    for rule in (*RULES, "unstable"):
+        assert Words("es")(f"rule.{rule}") != Words("en")(f"rule.{rule}")

@@ -75,8 +75,8 @@ def test_different_objectives_and_data_are_not_ranked_together(make_run: MakeRun
         table(tmp_path)
     problems = [mistake.problem for mistake in caught.value.mistakes]
     assert len(problems) == 2
-    assert "3 of val/f1_macro (max), 1 of val/accuracy (max)" in problems[0]
-    assert "2 of maintenance aaaa1111, 1 of maintenance bbbb2222" in problems[1]
+    assert "val/f1_macro (max): 3, val/accuracy (max): 1" in problems[0]
+    assert "maintenance aaaa1111: 2, maintenance bbbb2222: 1" in problems[1]
     runs = table(tmp_path, together=True)
     assert len(runs.frame) == 4
     assert [warning.key for warning in runs.warnings] == ["mixed_objectives", "mixed_data"]

@@ -5,6 +5,7 @@ group, columns that say nothing (constant, empty) or the same as another. Nothin
 rows in order, `data.resample` puts them on equal steps. Shapes: N rows, C columns, G groups.
 """
 
+import logging
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +23,10 @@ from lab.data.time_steps import ROUNDED, ZERO, ordered, resampled, step_mistakes
 from lab.errors import Mistake, RequestError, listed, nearest
 from lab.schema import Ahead, Table
 
+log = logging.getLogger(__name__)
 Moments = npt.NDArray[np.datetime64]
+MOST_MEASURED = 20
+"""Classes may be called 0.5 or 1.5; more values with decimals than this are measurements."""
 COUNTERS = re.compile(r"Unnamed: \d+|__index_level_\d+__|")
 """Names of a row counter that pandas writes unasked: no input unless somebody names it."""
 
@@ -78,6 +82,8 @@ def _features(file: TableFile, data: Table) -> list[str]:
             elif name is not None and name not in chosen and key in ("data.log1p", "data.label.feature"):
                 mistakes.append(Mistake(key, f"is not among the input columns {listed(chosen)}",
                                         f"'data.features=[{','.join([*chosen, name])}]'", name))  # fmt: skip
+    if data.features is None:
+        mistakes += _spoilt(file, own, chosen)
     if not chosen:
         mistakes.append(Mistake("data.features", "there is no column of numbers to learn from", value=data.path))
     if label is not None and label in chosen:
@@ -85,6 +91,19 @@ def _features(file: TableFile, data: Table) -> list[str]:
         mistakes.append(Mistake("data.features", problem, "leave it out of data.features", label))
     _refuse(mistakes)
     return chosen
+
+
+def _spoilt(file: TableFile, own: set[str | None], chosen: Sequence[str]) -> list[Mistake]:
+    """Columns that would be inputs but for a few cells; what holds text is no input, and is told."""
+    cells = {name: cell for name, cell in file.nearly_numbers().items() if name not in own}
+    left = [name for name in file.names if name not in own and name not in file.numbers and name not in cells]
+    if left:
+        log.info("no inputs, since they do not hold numbers: %s", listed(left))
+    return [
+        Mistake("data.features", f"column {name!r} holds {word!r} in row {row} and is a column of numbers otherwise",
+                f"mend the file, or type 'data.features=[{','.join(chosen)}]' to do without it", name)
+        for name, (row, word) in cells.items()
+    ]  # fmt: skip
 
 
 def _groups(file: TableFile, data: Table, num_rows: int) -> tuple[tuple[str, ...], npt.NDArray[np.int32]]:
@@ -155,6 +174,10 @@ def _classes(file: TableFile, data: Table) -> tuple[Codes | None, tuple[str, ...
     names = column[known].astype(np.int64 if whole else object).astype(str).str.strip()
     codes = np.full(len(column), MISSING, np.int16)
     found, met = pd.factorize(names)
+    if column.dtype.kind == "f" and not whole and len(met) > MOST_MEASURED:
+        problem = f"holds measurements, not classes: {len(met)} values such as {names.iloc[0]}"
+        rule = f"'data.label={{feature: {data.label}, horizon: 1, threshold: {float(column.median()):g}}}'"
+        raise RequestError(Mistake("data.label", problem, rule, data.label))
     if len(met) > 1000:
         problem = f"has {len(met)} different values, too many for classes"
         raise RequestError(
@@ -210,7 +233,8 @@ def _silent(values: Floats, features: Sequence[str]) -> "list[Mistake]":
     gone = {*empty, *constant, *(one.split(" (of ")[0] for one in copies)}
     rest = ",".join(name for name in features if name not in gone)
     return [
-        Mistake("data.features", f"column {listed(names)} {what}", f"'data.features=[{rest}]'")
+        Mistake("data.features", f"column {listed(names)} {what}",
+                f"'data.features=[{rest}]'" if rest else "a table with more to tell, or a shorter data.resample")
         for what, names in kinds.items() if names
     ]  # fmt: skip
 

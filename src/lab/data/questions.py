@@ -8,7 +8,7 @@ are called.
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -65,6 +65,9 @@ def load_questions(data: Questions, cache: Path) -> QuestionCorpus:
     whole["train"] = whole["train"].trainable()
     splits = {split: _capped(asked, getattr(data.rows, split), data.split.seed) for split, asked in whole.items()}
     _refuse_unfit(splits)
+    leaks = {split: _asked_in_training(splits, split) for split in ("val", "test")}
+    if data.leaks.action == "refuse" and (found := list(_leaking(leaks, data.leaks.duplicate_share))):
+        raise RequestError(found)
     notes = _notes(readings, splits, lost)
     if data.split.train_on_val:
         splits["train"] = _joined(splits["train"], splits["val"].trainable())
@@ -72,7 +75,7 @@ def load_questions(data: Questions, cache: Path) -> QuestionCorpus:
     digest = hashlib.sha256()
     for split in SPLITS:
         digest.update(json.dumps([split, *_plain(splits[split])], ensure_ascii=False).encode())
-    facts = {"name": name, "fingerprint": digest.hexdigest()} | _facts(readings, splits, lost, data)
+    facts = {"name": name, "fingerprint": digest.hexdigest(), "leaks": leaks} | _facts(readings, splits, lost, data)
     return QuestionCorpus(name, splits, facts, tuple(notes), digest.hexdigest())
 
 
@@ -110,6 +113,9 @@ def _split(data: Questions, readings: Mapping[str, Reading], test_ids: list[str]
     rest = [question for question in pool.questions if not split_of[question.id]]
     block_of = blocks(pool)
     used = sorted({block_of[question.context] for question in rest})
+    if test_ids is not None and not rest:
+        problem = f"names all {len(split_of)} questions, and none is left to train on"
+        raise RequestError(Mistake("data.test_ids", problem, "the ids of the test questions alone"))
     if len(used) <= len(shares):
         problem = f"{len(used)} documents cannot fill train and {' and '.join(shares)}, which keep documents whole"
         raise RequestError(Mistake("data.split", problem, "data.train=FILE data.val=FILE data.test=FILE"))
@@ -152,6 +158,28 @@ def _refuse_unfit(splits: Mapping[str, Asked]) -> None:
         raise RequestError(Mistake("data", f"no question is left for {listed(empty)}", "more documents"))
     if not any(question.answers for question in splits["train"].questions):
         raise RequestError(Mistake("data", "no training question has an answer", "a file with answers"))
+
+
+def _asked_in_training(splits: Mapping[str, Asked], split: str) -> dict[str, float]:
+    """How many questions of a split are asked in train, word for word, about the same context."""
+    own, train = (
+        [(question.text.casefold().split(), asked.contexts[question.context]) for question in asked.questions]
+        for asked in (splits[split], splits["train"])
+    )
+    seen = {(tuple(words), context) for words, context in train}
+    same = sum((tuple(words), context) in seen for words, context in own)
+    return {"rows": len(own), "same": same, "same_share": same / len(own)}
+
+
+def _leaking(leaks: Mapping[str, Mapping[str, float]], limit: float) -> Iterator[Mistake]:
+    for split, found in leaks.items():
+        if found["same_share"] > limit:
+            problem = (
+                f"{found['same']:.0f} of {found['rows']:.0f} questions of {split} are asked in train as well, "
+                f"about the same context; the limit is {limit:.0%}"
+            )
+            remedy = "other files, or data.leaks.action=warn to train all the same"
+            yield Mistake("data.leaks.duplicate_share", problem, remedy, limit)
 
 
 def _plain(asked: Asked) -> list[object]:

@@ -24,6 +24,8 @@ GAPS = ("", "NA", "N/A", "n/a", "#N/A", "#N/A N/A", "#NA", "<NA>", "NaN", "-NaN"
 """Texts that stand for a missing number, as pandas reads them."""
 COMMA, HEAD = r"[-+]?\d*,\d+", 100
 """A number with a decimal comma; cells of a column that are looked at."""
+MOST_WORDS = 0.1
+"""A column with a larger share of cells that are no numbers is one of text."""
 KINDS = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet", ".xlsx")
 
 
@@ -48,6 +50,10 @@ class TableFile(ABC):
         """Columns of text that looks like numbers with a decimal comma."""
         return []
 
+    def nearly_numbers(self) -> dict[str, tuple[int, str]]:
+        """Columns of text that is numbers but for a few cells: the row and the text of the first such cell."""
+        return {}
+
 
 class _Parquet(TableFile):
     def __init__(self, path: Path) -> None:
@@ -61,6 +67,7 @@ class _Parquet(TableFile):
         self.numbers = [
             field.name for field in schema
             if kinds.is_floating(field.type) or kinds.is_integer(field.type) or kinds.is_decimal(field.type)
+            or kinds.is_boolean(field.type)
         ]  # fmt: skip
 
     def take(self, name: str) -> Any:
@@ -83,7 +90,7 @@ class _Frame(TableFile):
         self._frame, self.header = frame, header
         self.names = [str(name) for name in frame.columns]
         frame.columns = self.names
-        self.numbers = [name for name in self.names if frame[name].dtype.kind in "iuf"]
+        self.numbers = [name for name in self.names if frame[name].dtype.kind in "iufb"]
 
     def take(self, name: str) -> Any:
         return self._frame.pop(name)
@@ -92,6 +99,18 @@ class _Frame(TableFile):
         words = [name for name in self.names if self._frame[name].dtype.kind not in "iufbM"]
         heads = {name: self._frame[name].dropna().head(HEAD).astype(str) for name in words}
         return [name for name, head in heads.items() if len(head) and head.str.fullmatch(COMMA).all()]
+
+    def nearly_numbers(self) -> dict[str, tuple[int, str]]:
+        found = {}
+        for name in self.names:
+            column = self._frame[name]
+            if column.dtype.kind not in "iufbM":
+                known = column[~column.isna()]
+                words = pd.to_numeric(known, errors="coerce").isna()
+                if 0 < words.sum() <= MOST_WORDS * len(known):
+                    at = known.index[words][0]
+                    found[name] = (int(at), str(known[at]))
+        return found
 
 
 def open_table(data: Table, words: Collection[str] = ()) -> TableFile:
@@ -121,6 +140,15 @@ def open_table(data: Table, words: Collection[str] = ()) -> TableFile:
         raise RequestError(Mistake("data.encoding", problem, "data.encoding=latin-1", data.encoding)) from error
     except RequestError:
         raise
+    except ValueError as error:
+        sheets = pd.ExcelFile(path).sheet_names if ending == ".xlsx" and data.sheet is not None else []
+        if data.sheet in (None, *sheets):
+            raise unreadable(path, error) from error
+        names = [str(name) for name in sheets]
+        remedy = f"data.sheet={nearest(str(data.sheet), names) or names[0]}"
+        raise RequestError(
+            Mistake("data.sheet", f"no sheet of this name; there are {listed(names)}", remedy, data.sheet)
+        ) from error
     except Exception as error:
         raise unreadable(path, error) from error
     if mistakes := list(_strange(found, data, path)):

@@ -43,7 +43,8 @@ def ordered(times: Moments, of_row: npt.NDArray[np.integer], sort: bool, groups:
     told = [f"{_named(groups, int(group[at]))}row {row} ({_shown(seen[at])} after {_shown(seen[at - 1])})"
             for at, row in zip(back[:SHOWN].tolist(), rows[:SHOWN].tolist(), strict=True)]  # fmt: skip
     more = f" and {len(back) - SHOWN} more" if len(back) > SHOWN else ""
-    raise RequestError(Mistake("data.time", f"goes back in time: {'; '.join(told)}{more}", "data.sort=true"))
+    remedy = f"{_apart(groups)}data.sort=true"
+    raise RequestError(Mistake("data.time", f"goes back in time: {'; '.join(told)}{more}", remedy))
 
 
 def step_mistakes(times: Moments, starts: Ints, groups: Sequence[str]) -> list[Mistake]:
@@ -64,7 +65,8 @@ def step_mistakes(times: Moments, starts: Ints, groups: Sequence[str]) -> list[M
     if twice:
         told = [f"{group(at)}{_shown(times[at])} (row {at})" for at in twice[:SHOWN]]
         problem = f"{len(twice)} time stamps come twice: {'; '.join(told)}{_more(len(twice))}"
-        mistakes.append(Mistake("data.time", problem, "take one row of each out, or data.resample=STEP for their mean"))
+        remedy = f"{_apart(groups)}take one row of each out, or data.resample=STEP for their mean"
+        mistakes.append(Mistake("data.time", problem, remedy))
     if odd:
         told = [f"{group(at)}{_span(times[at] - times[at - 1])} before {_shown(times[at])} (row {at})"
                 for at in odd[:SHOWN]]  # fmt: skip
@@ -86,6 +88,11 @@ def _usual(times: Moments, parts: Sequence[slice]) -> np.timedelta64:
         counts.update(dict(zip(steps.tolist(), found.tolist(), strict=True)))
     forward = {step: count for step, count in counts.items() if step > 0}
     return np.timedelta64(max(forward, key=lambda step: forward[step], default=0), "us")
+
+
+def _apart(groups: Sequence[str]) -> str:
+    """The likeliest cause where no group is named: rows of several series."""
+    return "data.group=COLUMN if these are several series (stations); else " if tuple(groups) == ("",) else ""
 
 
 def _more(count: int) -> str:

@@ -81,7 +81,8 @@ def cut(panel: Panel, config: Windowed, labels: Codes, now: Codes | None, horizo
     length, needed = config.window, config.window + horizon
     purge = needed if config.split.purge == "auto" else config.split.purge
     starts = moments(panel, config)
-    _refuse(_too_short(panel, config, purge, needed))
+    shorter = _shorter(panel, starts, horizon)
+    _refuse(_too_short(panel, config, purge, needed, shorter))
     cuts = Cuts({}, [], {"no_label": 0, "gaps": 0, "purged": 0})
     cuts.bounds = {"val_from": written(starts[0]), "test_from": written(starts[1]), "purge_steps": purge, "by": "time"}
     ends: dict[str, list[npt.NDArray[np.int32]]] = {split: [] for split in SPLITS}
@@ -104,7 +105,7 @@ def cut(panel: Panel, config: Windowed, labels: Codes, now: Codes | None, horizo
         one = np.concatenate(parts)
         lengths = np.broadcast_to(np.int32(length), len(one))  # as one number
         cuts.splits[split] = Cut(one, lengths, labels[one], None if now is None else now[one])
-    _refuse(list(_empty(cuts, config)))
+    _refuse(list(_empty(cuts, config, shorter)))
     return cuts
 
 
@@ -136,7 +137,17 @@ def _left(panel: Panel, part: slice, column: int, problem: str) -> Mistake:
                    "data.gaps=mask or data.gaps=drop")  # fmt: skip
 
 
-def _too_short(panel: Panel, config: Windowed, purge: int, needed: int) -> Iterator[Mistake]:
+def _shorter(panel: Panel, starts: tuple[np.datetime64, np.datetime64], horizon: int) -> str:
+    """What to type for windows that fit into every group, and with their purge into train and val of the longest."""
+    room = []
+    for number, (_, part) in enumerate(panel.parts()):
+        val, test = (panel.row_from(number, moment) for moment in starts)
+        room.append(min(test - val - horizon - 1, (val - part.start - horizon) // 2))
+    longest = min(max(room), int(np.diff(panel.starts).min()) - horizon)
+    return f"data.window={longest}" if longest > 0 else "a longer table, or other moments of the split"
+
+
+def _too_short(panel: Panel, config: Windowed, purge: int, needed: int, shorter: str) -> Iterator[Mistake]:
     if purge < needed:
         problem = f"lets two splits share samples: a window and what is foretold of it span {needed} steps"
         yield Mistake("data.split.purge", problem, "data.split.purge=auto", purge)
@@ -145,17 +156,16 @@ def _too_short(panel: Panel, config: Windowed, purge: int, needed: int) -> Itera
              if count < needed]  # fmt: skip
     if short:
         problem = f"with what is foretold is {needed} steps, more than there are in {listed(short)}"
-        longest = int(lengths.min()) - (needed - config.window)
-        remedy = f"data.window={longest // 2}" if longest > 3 else "a table without these groups"
-        yield Mistake("data.window", problem, remedy, config.window)
+        yield Mistake("data.window", problem, f"{shorter}, or a table without these groups", config.window)
 
 
-def _empty(cuts: Cuts, config: Windowed) -> Iterator[Mistake]:
+def _empty(cuts: Cuts, config: Windowed, shorter: str) -> Iterator[Mistake]:
     for split, found in cuts.splits.items():
         if not len(found):
             told = ", ".join(f"{count} {reason}" for reason, count in cuts.counts.items())
             problem = f"leaves {split} without a window (left out: {told})"
-            yield Mistake("data.window", problem, "a shorter window, another gaps or other dates", config.window)
+            gaps_remedy = f"; or another data.gaps than {config.gaps}" if cuts.counts["gaps"] else ""
+            yield Mistake("data.window", problem, f"{shorter}{gaps_remedy}", config.window)
 
 
 def _refuse(mistakes: "list[Mistake] | Iterator[Mistake]") -> None:

@@ -80,17 +80,24 @@ def target_names(encoder: TransformerEncoder, peft: Adapters) -> list[str]:
     layers = encoder.layers
     chosen = range(len(layers)) if peft.layers is None else peft.layers
     beyond = sorted({number for number in chosen if number >= len(layers)})
+    mistakes = []
     if beyond:
         problem = f"the encoder has {len(layers)} layers, counted from 0"
-        raise RequestError(Mistake("peft.layers", problem, f"'peft.layers=[{len(layers) - 1}]'", list(chosen)))
+        mistakes.append(Mistake("peft.layers", problem, f"'peft.layers=[{len(layers) - 1}]'", list(chosen)))
     names = {id(module): name for name, module in encoder.transformer.named_modules()}
-    below = [names[id(layers[number])] for number in chosen]
+    below = [names[id(layer)] for number, layer in enumerate(layers) if beyond or number in chosen]
     linear = [
         name
         for name, module in encoder.transformer.named_modules()
         if type(module) is nn.Linear and any(name.startswith(f"{layer}.") for layer in below)
     ]
-    return _matched(linear, peft.targets, encoder.transformer.config.model_type)
+    try:
+        found = _matched(linear, peft.targets, encoder.transformer.config.model_type)
+    except RequestError as error:
+        mistakes += error.mistakes
+    if mistakes:
+        raise RequestError(mistakes)
+    return found
 
 
 def _matched(linear: list[str], targets: str | tuple[str, ...], family: str) -> list[str]:

@@ -85,7 +85,8 @@ def load_checkpoint(encoder: TimerEncoder, path: str, partial: bool) -> Match:
     settings that their shapes do not show, and, unless `partial`, for a fit in part; nothing is filled then."""
     found = match(encoder, read(path), path)
     if not found.loaded or not (found.whole or partial):
-        remedy = f"{LAYOUTS[found.layout][2]}, or model.partial=true to leave the rest random"
+        rest = ", or model.partial=true to leave the rest random" if found.loaded else ", or model.checkpoint=null"
+        remedy = f"{LAYOUTS[found.layout][2]}{rest}"
         raise RequestError(Mistake(KEY, f"does not fit the network: {found}", remedy, path))
     known = trained_with(found.layout, path)
     mistakes, told = differences(encoder.config, known)
@@ -143,6 +144,11 @@ def _left_out(name: str | None, layout: str, encoder: TimerEncoder) -> bool:
 def read(path: str) -> dict[str, Tensor]:
     """Tensors of a file, of a Hugging Face folder, or of a run folder's best checkpoint."""
     file = _file(path)
+    with file.open("rb") as opened:
+        head = opened.read(2)
+    if file.suffix != ".safetensors" and head not in (b"PK", *(bytes([0x80, protocol]) for protocol in range(2, 6))):
+        problem = "is empty" if not head else "is no file that torch.save has written"
+        raise RequestError(Mistake(KEY, problem, "a file of weights: .safetensors, or a checkpoint of torch", path))
     try:
         if file.suffix == ".safetensors":
             return load_file(file)
@@ -160,7 +166,7 @@ def read(path: str) -> dict[str, Tensor]:
         if isinstance(held, dict) and isinstance(held.get(inner), dict):
             held = held[inner]
     if not isinstance(held, dict):
-        raise RequestError(Mistake(KEY, f"holds a {type(held).__name__}, not named tensors", "", path))
+        raise RequestError(Mistake(KEY, f"holds a {type(held).__name__}, not named tensors", "a state_dict", path))
     return {str(key): value for key, value in held.items() if isinstance(value, Tensor)}
 
 

@@ -140,7 +140,7 @@ def diagnosis(report: Report, words: Words) -> str:
         left = len(found) - SHOWN_FINDINGS
         more = f"<p class='note'>{escape(words('diagnosis.more', count=left))}</p>" if left > 0 else ""
         opened = " open" if len(parts) < 2 else ""
-        title = escape(rule.replace("_", " "))
+        title = escape(words(f"rule.{rule}"))
         parts.append(
             f'<details class="card"{opened}><summary>{title}<span class="badge">{said}</span></summary>'
             f"<ul class='findings'>{items}</ul>{more}</details>"

@@ -78,7 +78,7 @@ def _objective(reads: Sequence[Read], ranked_by: RankedBy) -> tuple[str, Goal]:
 
 
 def _groups(values: Sequence[str]) -> str:
-    return listed([f"{num} of {value}" for value, num in Counter(values).most_common()])
+    return listed([f"{value}: {num}" for value, num in Counter(values).most_common()])
 
 
 def _several(reads: Sequence[Read], ranked_by: RankedBy) -> tuple[str | None, str | None]:

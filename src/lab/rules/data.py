@@ -16,12 +16,12 @@ def _shares(val: float, test: float) -> Found:
         yield Mistake("data.split.val", problem, "data.split.val=0.1 data.split.test=0.1", val)
 
 
-def _files(path: Any, train: Any, val: Any, test: Any) -> Found:
+def _files(path: Any, train: Any, val: Any, test: Any, kind: str) -> Found:
     if path is None and train is None:
         problem = (
             "no file is given: a path (split drawn here), or a train file with val and test files as you have them"
         )
-        yield Mistake("data.path", problem, "data.path=avisos.csv", None)
+        yield Mistake("data.path", problem, f"data.path={'train-v1.1.json' if kind == 'squad' else 'avisos.csv'}", None)
     parts = [f"data.{name}" for name, value in (("train", train), ("val", val), ("test", test)) if value is not None]
     if path is not None and parts:
         problem = f"a path is split here, so it does not go with {listed(parts)}"
@@ -47,6 +47,6 @@ def _assignment(key: str, columns: Any) -> str:
 
 RULES: tuple[Rule, ...] = (
     (("data.split.val", "data.split.test"), _shares),
-    (("data.path", "data.train", "data.val", "data.test"), _files),
+    (("data.path", "data.train", "data.val", "data.test", "data.kind"), _files),
     (("data.text", "data.labels"), _columns),
 )

@@ -66,10 +66,9 @@ def _training(layers: Sequence[int] | None, num_frozen: int, schedule: Mapping[A
     always = min([*thawed.values(), *([] if 0 in thawed else [int(num_frozen)])])
     if always and (layers is None or any(int(layer) < always for layer in layers)):
         problem = f"adapters below layer {always} would never train; the encoder itself is frozen with adapters anyway"
-        remedy = f"{FREEZE}=0, or adapters above them only: '{LAYERS}=[{always}]'"
-        yield Mistake(
-            FREEZE if not schedule else "callbacks.unfreeze.schedule", problem, remedy, schedule or num_frozen
-        )
+        key, none = (FREEZE, 0) if not schedule else ("callbacks.unfreeze.schedule", "null")
+        remedy = f"{key}={none}, or {LAYERS} with layers from {always} on alone, where the encoder has so many"
+        yield Mistake(key, problem, remedy, schedule or num_frozen)
 
 
 RULES: tuple[Rule, ...] = (

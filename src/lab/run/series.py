@@ -18,6 +18,7 @@ from lab.callbacks.accumulate import accumulation
 from lab.data.panel import Cut
 from lab.data.series import SeriesSet, load
 from lab.data.series_rows import SeriesData, SeriesRows
+from lab.errors import listed
 from lab.models.base import Training
 from lab.models.classifier import Classifier, predictions
 from lab.models.net import Net
@@ -98,9 +99,8 @@ def sizes_line(found: SeriesSet) -> str:
     """One line on how many windows there are and how often each class comes."""
     rows = ", ".join(f"{split} {len(cut)}" for split, cut in found.splits.items())
     train = found.splits["train"]
-    shares = ", ".join(
-        f"{name} {count / len(train):.1%}" for name, count in zip(found.head.classes, found.head.counts, strict=True)
-    )
+    classes = zip(found.head.classes, found.head.counts, strict=True)
+    shares = listed([f"{name} {count / len(train):.1%}" for name, count in classes])
     lengths = sorted({int(train.lengths.min()), int(train.lengths.max())})
     return (
         f"{rows} windows of {' to '.join(map(str, lengths))} steps, {len(found.channels)} channels; "

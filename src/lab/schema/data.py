@@ -82,6 +82,12 @@ class Files(Columned):
     encoding: str
 
 
+class QuestionLeaks(Node):
+    action: Literal["refuse", "warn"] = "refuse"
+    duplicate_share: Share = 0.1
+    """Of val or test: questions that are asked in train about the same context."""
+
+
 class Questions(Data):
     """Questions whose answers are stretches of their contexts."""
 
@@ -94,6 +100,7 @@ class Questions(Data):
     no_answer: bool
     dropped_share: Share
     rows: Rows
+    leaks: QuestionLeaks = QuestionLeaks()
     split: "QuestionSplit"
 
 
