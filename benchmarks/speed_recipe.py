@@ -4,7 +4,8 @@
 
 The recipe: MiniLM in transformers' Trainer, fp32, every text padded to 256 tokens, nothing frozen, batch 16. It takes
 minutes and runs once; `experiment=fast` runs as often as asked, with an empty cache each time, seeds of its own. Wall
-seconds of whole processes, imports included. Overrides go to the fast one.
+seconds of whole processes, imports included. Scores are of 1,500 test rows: on 300 a macro-F1 moves by .03 from one
+draw to the next, and the limit is .01. Overrides go to the fast one.
 """
 
 import shutil
@@ -25,7 +26,7 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*")
     asked, where = measuring.arguments(parser), measuring.machine()
     num_rows, epochs, share, width = (32, 1, 8, 24) if asked.quick else (asked.rows, asked.epochs, 150, 256)
-    shared = [f"data.rows.train={num_rows}", f"data.rows.val={share}", f"data.rows.test={share * 2}",
+    shared = [f"data.rows.train={num_rows}", f"data.rows.val={share}", f"data.rows.test={share * 10}",
               f"trainer.max_epochs={epochs}", "data.leaks.action=warn"]  # fmt: skip
     recipe = [*RECIPE, *shared, f"data.max_length={width}", f"optimizer.lr={asked.recipe_lr}"]
     with TemporaryDirectory() as folder:

@@ -1,5 +1,7 @@
 """Answers are put where they stand, or dropped and named."""
 
+import unicodedata
+
 import pytest
 
 from lab.data.reading import Answer, Dropped, Gathered, occurrences, placed
@@ -71,3 +73,12 @@ def test_a_blank_answer_is_none() -> None:
     assert [question.accepted for question in reading.questions] == [(), ("bomba",)]
     assert not any(question.lost for question in reading.questions)
     assert (reading.num_answers, reading.dropped) == (1, ())
+
+
+@pytest.mark.parametrize(("context", "answer"), [("NFD", "NFC"), ("NFC", "NFD")])
+def test_accents_of_unicodes_other_form_are_found(context: str, answer: str) -> None:
+    text = unicodedata.normalize(context, "Se averió la válvula número 2.")
+    found, moved = placed(text, unicodedata.normalize(answer, "válvula número"), 13)
+    assert found is not None
+    assert text[found.start : found.end] == found.text == unicodedata.normalize(context, "válvula número")
+    assert moved

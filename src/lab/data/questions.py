@@ -87,7 +87,9 @@ def _faults(data: Questions, split: str, reading: Reading) -> list[Mistake]:
     if share > data.dropped_share:
         shown = listed([f"{one.text[:40]!r} (question {one.question})" for one in reading.dropped], 3)
         problem = f"{len(reading.dropped)} of {reading.num_answers} answers stand nowhere in their contexts: {shown}"
-        remedy = f"answers as they stand in the context, or data.dropped_share={min(0.99, round(share + 0.01, 2))}"
+        remedy = "answers as they stand in the context"
+        if share < 0.98:
+            remedy += f", or data.dropped_share={round(share + 0.01, 2)}"
         found.append(Mistake(key, problem, remedy))
     unanswered = [question.id for question in reading.questions if not question.accepted]
     if unanswered and not data.no_answer:

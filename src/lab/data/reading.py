@@ -5,6 +5,7 @@ An answer is a stretch of its context: a text and where it starts, in characters
 pointed at, but stays one of the texts that a prediction is compared with, as in SQuAD's evaluation.
 """
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -73,7 +74,8 @@ class Reading:
 def placed(context: str, text: str, start: int) -> tuple[Answer | None, bool]:
     """The answer where it stands, trimmed; and whether it had to be moved. None where it stands nowhere.
 
-    text: not blank.
+    text: not blank; found, too, where the context writes its accents in Unicode's other form (é as one character or as
+    two, as files from a Mac or a PDF do), and then as the context writes it.
 
     >>> placed("la bomba y la otra bomba", "bomba", 17)
     (Answer(text='bomba', start=19), True)
@@ -82,10 +84,10 @@ def placed(context: str, text: str, start: int) -> tuple[Answer | None, bool]:
     start += text.index(trimmed)
     if start >= 0 and context.startswith(trimmed, start):
         return Answer(trimmed, start), False
-    found = occurrences(context, trimmed)
-    if not found:
-        return None, False
-    return Answer(trimmed, min(found, key=lambda place: (abs(place - start), place))), True
+    for form in dict.fromkeys([trimmed, *(unicodedata.normalize(form, trimmed) for form in ("NFC", "NFD"))]):
+        if found := occurrences(context, form):
+            return Answer(form, min(found, key=lambda place: (abs(place - start), place))), True
+    return None, False
 
 
 def occurrences(context: str, text: str) -> list[int]:
