@@ -78,6 +78,8 @@ def test_no_logger_at_all_is_allowed() -> None:
         ("callbacks.nan_guard.enabled", 5, "true or false", "callbacks.nan_guard.enabled=true"),
         ("scheduler.kind", "linaer", "linear, cosine", "scheduler.kind=linear"),
         ("tags", "a", "a list", "tags=["),
+        ("peft.layers", [-1], "at least 0", "'peft.layers=[0]'"),
+        ("peft.layers", ["x"], "whole number", "'peft.layers=[1]'"),
         ("data.split", 3, "a mapping", "data.split={"),
         ("model.kind", "rnn", "encoder, ngram", ""),
         ("loss.class_weights", {"causa": "balance"}, "balanced", "=balanced"),

@@ -103,7 +103,9 @@ def _in_words(errors: list[ErrorDetails], plain: Mapping[str, Any], known: set[s
         if key in known or any(other.startswith(f"{key}.") for other in grouped):
             continue  # told already, or told where it lies: another branch of the union looked further in
         if any(error["type"] == "extra_forbidden" for error in group):
-            yield _unknown(key, group[0]["input"], [other for other in keys if other not in grouped])
+            lacking = [name for name, errors in grouped.items() if all(one["type"] == "missing" for one in errors)]
+            there = [other for other in keys if other not in grouped]
+            yield _unknown(key, group[0]["input"], [*lacking, *there])
         elif all(error["type"] == "missing" for error in group):
             yield Mistake(key, "is missing; every key that conf/ lists is needed", FILL_IN.get(key, f"{key}=..."))
         else:
@@ -199,6 +201,9 @@ def _choices(error: ErrorDetails) -> list[str]:
 
 def _instead(key: str, group: list[ErrorDetails]) -> str:
     """What to type: the nearest choice where there are choices, else a value inside the range."""
+    if isinstance(group[0]["loc"][-1], int):  # a place in a list
+        _, _, value = _instead("", [{**error, "loc": ("",)} for error in group]).partition("=")
+        return f"'{key}=[{value}]'"
     choices = [choice for error in group if error["type"] == "literal_error" for choice in _choices(error)]
     if choices:
         return f"{key}={nearest(str(group[0]['input']), choices) or choices[0]}"
