@@ -78,8 +78,6 @@ def test_no_logger_at_all_is_allowed() -> None:
         ("callbacks.nan_guard.enabled", 5, "true or false", "callbacks.nan_guard.enabled=true"),
         ("scheduler.kind", "linaer", "linear, cosine", "scheduler.kind=linear"),
         ("tags", "a", "a list", "tags=["),
-        ("peft.layers", [-1], "at least 0", "'peft.layers=[0]'"),
-        ("peft.layers", ["x"], "whole number", "'peft.layers=[1]'"),
         ("data.split", 3, "a mapping", "data.split={"),
         ("model.kind", "rnn", "encoder, ngram", ""),
         ("loss.class_weights", {"causa": "balance"}, "balanced", "=balanced"),
@@ -91,6 +89,18 @@ def test_a_wrong_value_is_named_with_what_is_allowed(key: str, value: object, wo
     assert name == key or name.startswith(f"{key}.")
     assert words in found[name].problem
     assert remedy in found[name].remedy
+
+
+@pytest.mark.parametrize(("layers", "remedy"), [([-1], "'peft.layers=[0]'"), (["x"], "'peft.layers=[1]'")])
+def test_what_is_wrong_in_a_list_is_mended_by_a_list(layers: object, remedy: str) -> None:
+    found = mistakes({"peft.layers": layers}, "peft=lora")
+    assert found["peft.layers"].remedy == remedy
+
+
+def test_a_key_that_is_misspelt_is_told_the_one_it_stands_for() -> None:
+    overrides = ("data=rainfall", "model=minirocket")
+    found = mistakes({"data.label": {"feature": "rain", "horizont": 3, "threshold": 1.0}}, *overrides)
+    assert "data.label.horizon" in found["data.label.horizont"].problem
 
 
 def test_all_mistakes_come_at_once_types_and_contradictions_alike() -> None:
