@@ -286,6 +286,8 @@ def test_a_spanish_table_is_read_as_it_is_written(base: Table, tmp_path: Path) -
     form = {"encoding": "latin-1", "delimiter": ";", "decimal": ","}
     with pytest.raises(RequestError, match=r"no date of ISO 8601 .*'01/01/2024'"):
         panel(**form)
+    with pytest.raises(RequestError, match=r"the numbers of rain, wind, code with a point\n +try: data\.decimal=\."):
+        panel(**text(frame(), tmp_path / "b.csv"), decimal=",", group="station")
     found = panel(**form, time_format="%d/%m/%Y")
     expected = read_panel(Table.model_validate(base.model_dump() | text(frame(), tmp_path / "b.csv")))[1]
     np.testing.assert_array_equal(found.values, expected.values)
@@ -374,6 +376,7 @@ def test_measurements_are_no_classes(read: Any) -> None:
 def test_a_sheet_that_is_not_there_is_named_beside_those_that_are(read: Any) -> None:
     with pytest.raises(RequestError, match=r"data\.sheet=Hoja1: no sheet of this name; there are Sheet1"):
         read(frame(), "a.xlsx", sheet="Hoja1")
+    assert read(frame(), "a.xlsx", sheet="Sheet1").values.shape == (24, 2)
 
 
 def test_several_series_without_a_group_are_taken_for_what_they_are(read: Any) -> None:

@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 GAPS = ("", "NA", "N/A", "n/a", "#N/A", "#N/A N/A", "#NA", "<NA>", "NaN", "-NaN", "nan", "-nan", "NULL", "null", "None",
         "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN")  # fmt: skip
 """Texts that stand for a missing number, as pandas reads them."""
-COMMA, HEAD = r"[-+]?\d*,\d+", 100
-"""A number with a decimal comma; cells of a column that are looked at."""
+COMMA, POINT, HEAD = r"[-+]?\d*,\d+", r"[-+]?\d*\.\d+", 100
+"""Numbers with decimals; cells of a column that are looked at."""
 MOST_WORDS = 0.1
 """A column with a larger share of cells that are no numbers is one of text."""
 KINDS = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet", ".xlsx")
@@ -46,8 +46,8 @@ class TableFile(ABC):
         """A column in pieces that follow one another, once."""
         yield self.take(name)
 
-    def with_commas(self) -> list[str]:
-        """Columns of text that looks like numbers with a decimal comma."""
+    def of_other_decimals(self, form: str) -> list[str]:  # noqa: ARG002  files of text read by it
+        """Columns of text that looks like numbers of a form."""
         return []
 
     def nearly_numbers(self) -> dict[str, tuple[int, str]]:
@@ -95,10 +95,10 @@ class _Frame(TableFile):
     def take(self, name: str) -> Any:
         return self._frame.pop(name)
 
-    def with_commas(self) -> list[str]:
+    def of_other_decimals(self, form: str) -> list[str]:
         words = [name for name in self.names if self._frame[name].dtype.kind not in "iufbM"]
         heads = {name: self._frame[name].dropna().head(HEAD).astype(str) for name in words}
-        return [name for name, head in heads.items() if len(head) and head.str.fullmatch(COMMA).all()]
+        return [name for name, head in heads.items() if len(head) and head.str.fullmatch(form).all()]
 
     def nearly_numbers(self) -> dict[str, tuple[int, str]]:
         found = {}
@@ -130,30 +130,28 @@ def open_table(data: Table, words: Collection[str] = ()) -> TableFile:
         )
     if mistakes := list(_misplaced(data, ending)):
         raise RequestError(mistakes)
+    found = _opened(path, ending, data, words)
+    if mistakes := list(_strange(found, data, path)):
+        raise RequestError(mistakes)
+    return found
+
+
+def _opened(path: Path, ending: str, data: Table, words: Collection[str]) -> TableFile:
+    """Raises RequestError in place of what pandas and its readers raise."""
     try:
-        found = _Parquet(path) if ending == ".parquet" else _Frame(*_frame(path, ending, data, words))
+        return _Parquet(path) if ending == ".parquet" else _Frame(*_frame(path, ending, data, words))
     except ImportError as error:
         problem = "an XLSX file needs the package 'openpyxl', which is not installed"
-        raise RequestError(Mistake(key, problem, "pip install -e '.[series]', or save it as CSV", path)) from error
+        raise RequestError(
+            Mistake("data.path", problem, "pip install -e '.[series]', or save it as CSV", path)
+        ) from error
     except UnicodeError as error:
         problem = f"{path.name} is not {data.encoding} ({error})"
         raise RequestError(Mistake("data.encoding", problem, "data.encoding=latin-1", data.encoding)) from error
     except RequestError:
         raise
-    except ValueError as error:
-        sheets = pd.ExcelFile(path).sheet_names if ending == ".xlsx" and data.sheet is not None else []
-        if data.sheet in (None, *sheets):
-            raise unreadable(path, error) from error
-        names = [str(name) for name in sheets]
-        remedy = f"data.sheet={nearest(str(data.sheet), names) or names[0]}"
-        raise RequestError(
-            Mistake("data.sheet", f"no sheet of this name; there are {listed(names)}", remedy, data.sheet)
-        ) from error
     except Exception as error:
         raise unreadable(path, error) from error
-    if mistakes := list(_strange(found, data, path)):
-        raise RequestError(mistakes)
-    return found
 
 
 def unreadable(path: Path, error: Exception) -> RequestError:
@@ -184,15 +182,24 @@ def _strange(found: TableFile, data: Table, path: Path) -> Iterator[Mistake]:
     twice = sorted({name for name in found.header if name and found.header.count(name) > 1})
     if twice:
         yield Mistake("data.path", f"has several columns of the name {listed(twice)}", "rename them", path)
-    if commas := found.with_commas():
-        problem = f"{path.name} writes the numbers of {listed(commas)} with a comma"
-        yield Mistake("data.decimal", problem, quoted("data.decimal", ","), data.decimal)
+    point = data.decimal == "."
+    if others := found.of_other_decimals(COMMA if point else POINT):
+        problem = f"{path.name} writes the numbers of {listed(others)} with a {'comma' if point else 'point'}"
+        remedy = quoted("data.decimal", ",") if point else "data.decimal=."
+        yield Mistake("data.decimal", problem, remedy, data.decimal)
 
 
 def _frame(path: Path, ending: str, data: Table, words: Collection[str]) -> tuple[Any, list[str]]:
     """The table, and its header as it is written: pandas gives columns of one name a number each."""
     read: Any = pd.read_excel
     how: dict[str, Any] = {"sheet_name": 0 if data.sheet is None else data.sheet}
+    if ending == ".xlsx" and data.sheet is not None:
+        with pd.ExcelFile(path) as file:
+            sheets = [str(name) for name in file.sheet_names]
+        if data.sheet not in sheets:
+            remedy = f"data.sheet={nearest(data.sheet, sheets) or sheets[0]}"
+            problem = f"no sheet of this name; there are {listed(sheets)}"
+            raise RequestError(Mistake("data.sheet", problem, remedy, data.sheet))
     if ending != ".xlsx":
         read = pd.read_csv
         how = {"sep": data.delimiter or ("\t" if ".tsv" in ending else ","), "decimal": data.decimal,
