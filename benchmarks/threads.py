@@ -58,7 +58,7 @@ def main() -> None:
     work = SMALL if asked.quick else WORK
     ways = [ASLEEP, *map(str, [*asked.spins, UNASKED])][: 2 if asked.quick else None]
     shared = [*work, f"data.rows.train={num_rows}", "data.rows.val=32", "data.rows.test=32",
-              f"data.num_rows={num_rows * 2}", f"trainer.max_epochs={epochs}"]  # fmt: skip
+              f"data.num_rows={max(400, num_rows * 2)}", f"trainer.max_epochs={epochs}"]  # fmt: skip
     found, lines = {}, []
     with TemporaryDirectory() as folder:
         for name, num_busy in (("quiet", 0), ("busy", os.cpu_count() or 1)):
