@@ -385,3 +385,13 @@ def test_several_series_without_a_group_are_taken_for_what_they_are(read: Any) -
         read(table.sort_values(["station", "date"]), group=None)
     with pytest.raises(RequestError, match=r"data\.group=COLUMN if these are several series"):
         read(table, group=None)
+
+
+def test_text_with_decimal_commas_in_a_sheet_is_read_as_it_is_told_to_be(read: Any) -> None:
+    """What the refusal says to type was itself refused for XLSX."""
+    table = frame()
+    table["wind"] = [f"{value:.3f}".replace(".", ",") for value in table["wind"]]
+    with pytest.raises(RequestError, match=r"the numbers of wind with a comma"):
+        read(table, "a.xlsx")
+    found = read(table, "a.xlsx", decimal=",")
+    np.testing.assert_allclose(found.values[:, 1], read(frame()).values[:, 1], atol=1e-3)

@@ -47,7 +47,7 @@ def open_file(path: Path, key: str, delimiter: str | None, encoding: str, cache:
     folder = cache / "files" / _digest(path, delimiter, encoding)
     if delimiter is None:
         delimiter = "\t" if ".tsv" in path.name.lower() else ","
-    mark_used(folder)
+    mark_used(folder)  # also while it is read: a copy that is there must not go meanwhile
     try:
         with quiet(path.stat().st_size):
             table = _READERS[str(kind_of(path))](path, delimiter, encoding, folder)

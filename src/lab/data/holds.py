@@ -93,9 +93,7 @@ def alone(folder: Path) -> Iterator[bool | None]:
 
 def _opened(folder: Path) -> int | None:
     """The file to lock, made where it is not there; None where nothing can be locked."""
-    if sys.platform == "win32":
-        return None
-    if not folder.is_dir():
+    if sys.platform == "win32" or not folder.is_dir():
         return None
     try:
         return os.open(folder / NAME, os.O_RDWR | os.O_CREAT, 0o666)

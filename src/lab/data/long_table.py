@@ -95,7 +95,7 @@ def _features(file: TableFile, data: Table) -> list[str]:
 
 def _spoilt(file: TableFile, own: set[str | None], chosen: Sequence[str]) -> list[Mistake]:
     """Columns that would be inputs but for a few cells; what holds text is no input, and is told."""
-    cells = {name: cell for name, cell in file.nearly_numbers().items() if name not in own}
+    cells = file.nearly_numbers(own)
     left = [name for name in file.names if name not in own and name not in file.numbers and name not in cells]
     if left:
         log.info("no inputs, since they do not hold numbers: %s", listed(left))

@@ -8,7 +8,8 @@ column of Parquet.
 import codecs
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,12 @@ COMMA, POINT, HEAD = r"[-+]?\d*,\d+", r"[-+]?\d*\.\d+", 100
 MOST_WORDS = 0.1
 """A column with a larger share of cells that are no numbers is one of text."""
 KINDS = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet", ".xlsx")
+
+UNREAD: dict[str, dict[str, str | None]] = {
+    ".xlsx": {"delimiter": None, "encoding": "utf-8"},
+    ".parquet": {"delimiter": None, "encoding": "utf-8", "decimal": "."},
+}
+"""Settings that say nothing of such a file, and what they are unless somebody types them."""
 
 
 class TableFile(ABC):
@@ -50,8 +57,8 @@ class TableFile(ABC):
         """Columns of text that looks like numbers of a form."""
         return []
 
-    def nearly_numbers(self) -> dict[str, tuple[int, str]]:
-        """Columns of text that is numbers but for a few cells: the row and the text of the first such cell."""
+    def nearly_numbers(self, others: Collection[str | None]) -> dict[str, tuple[int, str]]:  # noqa: ARG002  as above
+        """Columns but `others` of text that is numbers but for a few cells: row and text of the first such cell."""
         return {}
 
 
@@ -100,9 +107,9 @@ class _Frame(TableFile):
         heads = {name: self._frame[name].dropna().head(HEAD).astype(str) for name in words}
         return [name for name, head in heads.items() if len(head) and head.str.fullmatch(form).all()]
 
-    def nearly_numbers(self) -> dict[str, tuple[int, str]]:
+    def nearly_numbers(self, others: Collection[str | None]) -> dict[str, tuple[int, str]]:
         found = {}
-        for name in self.names:
+        for name in [name for name in self.names if name not in others]:
             column = self._frame[name]
             if column.dtype.kind not in "iufbM":
                 known = column[~column.isna()]
@@ -169,12 +176,10 @@ def _misplaced(data: Table, ending: str) -> Iterator[Mistake]:
         codecs.lookup(data.encoding)
     except LookupError:
         yield Mistake("data.encoding", "is no encoding Python knows", "data.encoding=latin-1", data.encoding)
-    if ending in (".xlsx", ".parquet"):
-        for name, usual in (("delimiter", None), ("decimal", "."), ("encoding", "utf-8")):
-            key, value = f"data.{name}", getattr(data, name)
-            if value != usual:
-                remedy = f"{key}={'null' if usual is None else usual}"
-                yield Mistake(key, f"is of CSV files, and this one is {ending}", remedy, value)
+    for name, value in UNREAD.get(ending, {}).items():
+        if (given := getattr(data, name)) != value:
+            remedy = f"data.{name}={'null' if value is None else value}"
+            yield Mistake(f"data.{name}", f"is of files of text, and this one is {ending}", remedy, given)
 
 
 def _strange(found: TableFile, data: Table, path: Path) -> Iterator[Mistake]:
@@ -191,29 +196,31 @@ def _strange(found: TableFile, data: Table, path: Path) -> Iterator[Mistake]:
 
 def _frame(path: Path, ending: str, data: Table, words: Collection[str]) -> tuple[Any, list[str]]:
     """The table, and its header as it is written: pandas gives columns of one name a number each."""
-    read: Any = pd.read_excel
-    how: dict[str, Any] = {"sheet_name": 0 if data.sheet is None else data.sheet}
-    if ending == ".xlsx" and data.sheet is not None:
-        with pd.ExcelFile(path) as file:
-            sheets = [str(name) for name in file.sheet_names]
-        if data.sheet not in sheets:
-            remedy = f"data.sheet={nearest(data.sheet, sheets) or sheets[0]}"
+    if ending != ".xlsx":
+        how = {"sep": data.delimiter or ("\t" if ".tsv" in ending else ","), "encoding": data.encoding,
+               "low_memory": False}  # fmt: skip  # else a kind is guessed for each piece
+        return _read(partial(pd.read_csv, path, **how), data, words)
+    with pd.ExcelFile(path) as book:  # once: to open it takes most of the time
+        sheets = [str(name) for name in book.sheet_names]
+        if data.sheet not in (None, *sheets):
+            remedy = f"data.sheet={nearest(str(data.sheet), sheets) or sheets[0]}"
             problem = f"no sheet of this name; there are {listed(sheets)}"
             raise RequestError(Mistake("data.sheet", problem, remedy, data.sheet))
-    if ending != ".xlsx":
-        read = pd.read_csv
-        how = {"sep": data.delimiter or ("\t" if ".tsv" in ending else ","), "decimal": data.decimal,
-               "encoding": data.encoding, "low_memory": False}  # fmt: skip  # else a kind is guessed for each piece
-    names = [str(name) for name in read(path, nrows=0, **how).columns]
+        sheet = 0 if data.sheet is None else data.sheet
+        return _read(partial(pd.read_excel, book, sheet_name=sheet), data, words)
+
+
+def _read(read: Callable[..., Any], data: Table, words: Collection[str]) -> tuple[Any, list[str]]:
+    names = [str(name) for name in read(nrows=0).columns]
     marks = [mark for mark in ";\t|," if len(names) == 1 and mark in names[0]]
     if marks:
-        problem = f"{path.name} has one column, {names[0][:60]!r}"
+        problem = f"the file has one column, {names[0][:60]!r}"
         raise RequestError(Mistake("data.delimiter", problem, quoted("data.delimiter", marks[0]), data.delimiter))
     gaps = {name: ("",) if name in words else GAPS for name in names}
-    frame = read(path, keep_default_na=False, na_values=gaps, **how)
+    frame = read(keep_default_na=False, na_values=gaps, decimal=data.decimal)
     if not isinstance(frame.index, pd.RangeIndex):
         raise ValueError("rows have more fields than the header")
-    header = read(path, nrows=1, header=None, dtype=str, keep_default_na=False, **how)
+    header = read(nrows=1, header=None, dtype=str, keep_default_na=False)
     return frame, [str(name) for row in header.to_numpy().tolist() for name in row]
 
 
