@@ -76,8 +76,10 @@ def listed(words: Sequence[str], limit: int = 12) -> str:
 
 
 def _shown(value: object, limit: int = 80) -> str:
+    """A long value by both its ends: a path is told by its last part."""
     text = str(value)
-    return text if len(text) <= limit else text[: limit - 3] + "..."
+    half = (limit - 3) // 2
+    return text if len(text) <= limit else f"{text[:half]}...{text[-half:]}"
 
 
 def quoted(key: str, value: str) -> str:
