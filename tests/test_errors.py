@@ -5,6 +5,7 @@ from lab.errors import Mistake
 
 def test_a_long_value_is_told_by_both_its_ends() -> None:
     told = str(Mistake("data.test", "is data.val as well", value=f"/{'folder/' * 40}held.csv"))
-    assert told.startswith("data.test=/folder/") and told.endswith("/held.csv: is data.val as well")
+    assert told.startswith("data.test=/folder/")
+    assert told.endswith("/held.csv: is data.val as well")
     assert len(told) < 120
     assert str(Mistake("data.test", "is gone", value="held.csv")) == "data.test=held.csv: is gone"

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hydra import compose, initialize_config_dir
 
@@ -157,3 +158,19 @@ def test_rows_without_a_label_are_pretrained_on() -> None:
     every = _windowed("a", table, panel, labelled=False)  # type: ignore[arg-type]
     assert every.facts["left_out"]["no_label"] == 0  # type: ignore[index]
     assert len(every.splits["train"]) > 100
+
+
+def test_an_input_that_is_the_label_is_refused_and_one_it_may_come_from_is_told(tmp_path: Path) -> None:
+    table = pd.DataFrame({"t": pd.date_range("2024-01-01", periods=400), "rain": np.random.default_rng(0).random(400)})
+    table["wind"] = np.random.default_rng(1).random(400)
+    table["risk"] = np.where(table["rain"] > 0.6, "high", "low")
+    table["alarm"] = (table["risk"] == "high") * 5
+    table.to_csv(tmp_path / "a.csv", index=False)
+    typed = ["data=table", f"data.path={tmp_path}/a.csv", "data.time=t", "data.label=risk", "data.window=8",
+             "model=inception_time"]  # fmt: skip
+    with initialize_config_dir(str(CONF)):
+        asked, mended = (check(compose("config", [*typed, *more])).data for more in ([], ["data.features=[rain,wind]"]))
+    with pytest.raises(RequestError, match=r"alarm: another name of the label 'risk'") as error:
+        load(asked)
+    assert "'data.features=[rain,wind]'" in str(error.value)
+    assert any("rain alone tells 'risk' in every row" in note for note in load(mended).notes)

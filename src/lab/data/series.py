@@ -12,6 +12,7 @@ import numpy as np
 
 from lab.batches import HeadSpec
 from lab.data import gaps, windows
+from lab.data.given_away import given_away
 from lab.data.panel import Cut, Panel, joined
 from lab.data.split import capped
 from lab.errors import Mistake, RequestError, listed, nearest
@@ -77,6 +78,7 @@ def _windowed(name: str, data: Windowed, panel: Panel, labelled: bool) -> Series
         labels, now, head, horizon = panel.codes, None, data.label, 0
     if not labelled:
         labels, now, horizon, panel.classes = np.zeros(len(panel.values), np.int16), None, 0, (_UNLABELLED,)
+    notes = list(_given_away(panel, head)) if labelled and panel.codes is not None else []
     missing = gaps.counts(panel)
     _log1p(panel, data)
     if data.gaps == "ffill":
@@ -88,7 +90,7 @@ def _windowed(name: str, data: Windowed, panel: Panel, labelled: bool) -> Series
         "missing": missing, "left_out": found.counts, "split": found.bounds,
     }  # fmt: skip
     told = [f"{column} {count} ({count / len(panel.values):.1%})" for column, count in missing.items() if count]
-    notes = [f"missing values: {listed(told)}; gaps={data.gaps}"] if told else []
+    notes += [f"missing values: {listed(told)}; gaps={data.gaps}"] if told else []
     notes += [f"windows left out: {', '.join(f'{count} {why}' for why, count in found.counts.items())}"]
     return _finished(name, data, panel, found.splits, found.train_rows, head, facts, notes, labelled)
 
@@ -167,6 +169,20 @@ def _strange_names(panel: Panel, data: Windowed) -> Iterator[Mistake]:
     if twice:
         once = ",".join(dict.fromkeys(data.log1p))
         yield Mistake("data.log1p", f"names {listed(twice)} more than once", f"'data.log1p=[{once}]'", list(data.log1p))
+
+
+def _given_away(panel: Panel, label: str) -> Iterator[str]:
+    """Notes on columns that the label may have been made from. Raises RequestError for copies of it."""
+    assert panel.codes is not None
+    found = list(given_away(panel.values, panel.columns, panel.codes))
+    copies = [one.column for one in found if one.copy]
+    if copies:
+        rest = ",".join(name for name in panel.columns if name not in copies)
+        problem = f"{listed(copies)}: another name of the label {label!r}, one value for each class in all rows"
+        raise RequestError(Mistake("data.features", problem, f"'data.features=[{rest}]'" if rest else ""))
+    for one in found:
+        about = f"{one.column} alone tells {label!r} in every row"
+        yield f"{about}: if the label was made from it, take it out of data.features"
 
 
 def _log1p(panel: Panel, data: Windowed) -> None:

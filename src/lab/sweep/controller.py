@@ -117,17 +117,7 @@ def _swept(
     launcher = Plugins.instance().instantiate_launcher(context, task, config)
     study, peers = _study(storage, plan, folder, beats=isinstance(launcher, ProcessLauncher))
     refuse_strangers(folder, len(study.get_trials(deepcopy=False)))
-    settings = {key: value for key, value in plan.settings.items() if key not in plan.space.hydra_keys()}
-    folder.write_study(
-        {
-            "study": plan.study,
-            **plan.blocks,
-            "storage": _kept_in(plan),
-            "total": plan.total,
-            "fingerprint": plan.space.fingerprint(),
-            "settings": settings,
-        }
-    )
+    folder.write_study(_written(plan))
     pool = (
         launcher.pool(plan.limits.max_concurrent_trials, plan.total, plan.fixed, plan.space.choices())
         if isinstance(launcher, ProcessLauncher)
@@ -136,14 +126,9 @@ def _swept(
     board = Board(plan.total)
     search = Search(plan, study, storage, pool, board, folder, peers)
     confirmations: list[results.Confirmed] = []
-    log.info(
-        "study %s: %d of %d trials ended, %d at a time, in %s",
-        plan.study,
-        len(search.standings.finished),
-        plan.total,
-        pool.slots,
-        folder.path,
-    )
+    ended = len(search.standings.finished)
+    told = "study %s: %d of %d trials ended, %d at a time, in %s"
+    log.info(told, plan.study, ended, plan.total, pool.slots, folder.path)
     try:
         with board:
             search.run()
@@ -157,6 +142,18 @@ def _swept(
         raise KeyboardInterrupt
     winner = summary["winner"]
     return None if winner is None else float(winner["value"])
+
+
+def _written(plan: Plan) -> dict[str, Any]:
+    """What study.yaml keeps, which a study must be resumed with; searched keys have no value of their own."""
+    return {
+        "study": plan.study,
+        **plan.blocks,
+        "storage": _kept_in(plan),
+        "total": plan.total,
+        "fingerprint": plan.space.fingerprint(),
+        "settings": {key: value for key, value in plan.settings.items() if key not in plan.space.hydra_keys()},
+    }
 
 
 def _study(storage: BaseStorage, plan: Plan, folder: StudyFolder, beats: bool) -> tuple[optuna.Study, Alone]:

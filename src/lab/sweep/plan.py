@@ -86,22 +86,12 @@ def read(
     metric, goal = _collected(mistakes, lambda: _objective(node.objective, config, givers)) or ("", "maximize")
     policy = _collected(mistakes, lambda: parse_policy(node.early_termination))
     space = _collected(mistakes, lambda: parse_space(block))
-    study = node.study or name
-    if study is None:
-        mistakes.append(Mistake("sweep.study", "a study has a name: it is resumed by it", "sweep.study=NAME"))
-    elif not _FOLDER.fullmatch(study):
-        problem = "names the study's folder in multirun/: letters, digits, spaces and _ . - only"
-        mistakes.append(Mistake("sweep.study", problem, f"sweep.study={_UNSAFE.sub('_', study).strip('_ .')}", study))
+    study = _collected(mistakes, lambda: _named(node, name))
     sampler, total = None, 0
     if space is not None:
         mistakes += _strange_keys(space, plain, fixed, loader)
         sampler = _collected(mistakes, lambda: build(node.sampling_algorithm or "random", space, goal))
-        is_grid, most = _kind(node.sampling_algorithm) == "grid", node.limits.max_total_trials
-        size = space.size() if is_grid else None
-        if not is_grid and most is None:
-            problem = "must be given: only a grid has an end of its own"
-            mistakes.append(Mistake("sweep.limits.max_total_trials", problem, "sweep.limits.max_total_trials=20"))
-        total = min(bound for bound in (size, most, 10**9) if bound is not None)
+        total = _collected(mistakes, lambda: _total(node, space)) or 0
     if mistakes:
         raise RequestError(mistakes)
     assert study is not None
@@ -109,13 +99,7 @@ def read(
     assert sampler is not None
     assert policy is not None
     mode = "max" if goal == "maximize" else "min"
-    blocks = {
-        "search_space": block,
-        "sampling_algorithm": node.sampling_algorithm,
-        "objective": {"primary_metric": metric, "goal": goal},
-        "early_termination": node.early_termination,
-        "limits": node.limits.model_dump(),
-    }
+    asked = {"search_space": block, "objective": {"primary_metric": metric, "goal": goal}}
     return Plan(
         study=study,
         folder=folder or Path("multirun") / study,
@@ -130,9 +114,32 @@ def read(
         storage=node.storage,
         fixed=(*without_sweep_file(fixed, loader), f"objective.metric={metric}", f"objective.mode={mode}"),
         settings=told(plain),
-        blocks=blocks,
+        blocks=asked | node.model_dump(include={"sampling_algorithm", "early_termination", "limits"}),
         seed=config.seed,
     )
+
+
+def _named(node: Sweep, name: str | None) -> str:
+    """The study's name, which is a folder's as well."""
+    study = node.study or name
+    if study is None:
+        raise RequestError(Mistake("sweep.study", "a study has a name: it is resumed by it", "sweep.study=NAME"))
+    if not _FOLDER.fullmatch(study):
+        problem = "names the study's folder in multirun/: letters, digits, spaces and _ . - only"
+        remedy = f"sweep.study={_UNSAFE.sub('_', study).strip('_ .')}"
+        raise RequestError(Mistake("sweep.study", problem, remedy, study))
+    return study
+
+
+def _total(node: Sweep, space: Space) -> int:
+    """Trials over all resumes: at most as many as asked for, and as a grid has points."""
+    is_grid = _kind(node.sampling_algorithm) == "grid"
+    bounds = (space.size() if is_grid else None, node.limits.max_total_trials)
+    known = [bound for bound in bounds if bound is not None]
+    if not known and not is_grid:
+        problem = "must be given: only a grid has an end of its own"
+        raise RequestError(Mistake("sweep.limits.max_total_trials", problem, "sweep.limits.max_total_trials=20"))
+    return min(known, default=0)  # of a grid without one its sampler tells
 
 
 def told(plain: Mapping[str, Any]) -> dict[str, Any]:
