@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 from lightning.pytorch import Callback
 
-from lab.callbacks.early_stopping import EarlyStopping, Standing, direction, full_name, improves, observe, should_stop
+from lab.callbacks.early_stopping import (
+    EarlyStopping,
+    Standing,
+    direction,
+    full_name,
+    improves,
+    observe,
+    should_stop,
+)
 from lab.errors import RequestError
 
 METRIC = "val/causa/f1_macro"
@@ -129,3 +137,21 @@ def test_a_run_that_stopped_in_its_last_epoch_still_says_so_after_a_resume(tiny:
     patient = EarlyStopping("causa/f1_macro", patience=3)
     fit(tiny(script), patient, max_epochs=4, ckpt_path=tmp_path / "last.ckpt")
     assert patient.stopped_reason is None
+
+
+def test_the_best_of_another_metric_is_not_gone_on_from(caplog: Any) -> None:
+    before = EarlyStopping("f1_macro", patience=2)
+    before.standing, before.last_epoch = Standing(0.8, 3), 5
+    state = before.state_dict()
+    for other in (EarlyStopping("loss", patience=2), EarlyStopping("f1_macro", patience=2, mode="min")):
+        other.load_state_dict(state)
+        assert other.best is None
+        assert other.stopped_reason is None
+        assert observe(other.standing, 1.2, 6, other.mode, 0.0) == Standing(1.2, 6)
+        assert not should_stop(other.standing, 6, other.patience, 0)
+    same = EarlyStopping("f1_macro", patience=2)
+    same.load_state_dict(state)
+    assert (same.best, same.best_epoch) == (0.8, 3)
+    old = {name: value for name, value in state.items() if name not in ("metric", "mode")}
+    same.load_state_dict(old)
+    assert same.best == 0.8

@@ -1,6 +1,7 @@
 """The NaN guard: which batch, column or parameter, before a weight is touched."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,8 +10,10 @@ import torch
 from lightning.pytorch import Callback
 from torch import Tensor, nn
 
+from lab.callbacks.checkpoint import BestAndLast
 from lab.callbacks.nan_guard import NanGuard, diagnose, named_tensors
 from lab.errors import RunError
+from lab.record import RunFolder
 
 
 class Spoil(Callback):
@@ -121,3 +124,29 @@ def test_a_loss_read_after_its_own_step_blames_that_step_too() -> None:
     with pytest.raises(RunError, match="this step or an earlier one spoilt them"):
         guard.on_train_epoch_end(trainer, model)  # type: ignore[arg-type]
     assert diagnose(model, series(bad=False)).endswith(": an earlier step spoilt them")
+
+
+@pytest.mark.parametrize("where", ["end", "inside"])
+def test_spoilt_weights_are_neither_validated_nor_saved(tiny: Any, fit: Any, tmp_path: Path, where: str) -> None:
+    """A sound loss with a gradient that is not, and no next loss to tell before weights are written."""
+
+    class BadGradient(Callback):
+        def on_after_backward(self, trainer: Any, pl_module: Any) -> None:
+            if (trainer.current_epoch, trainer.fit_loop.epoch_loop.batch_idx) == (1, 3 if where == "end" else 1):
+                pl_module.head.weight.grad[0, 0] = torch.inf
+
+    run = RunFolder(tmp_path)
+    keeps = BestAndLast(run, "val/f1", "max", every_n_steps=2)
+    with pytest.raises(RunError, match=r"after epoch 2, batch [24], whose loss was finite: parameter head\.") as caught:
+        fit(tiny({"val/f1": [0.5, 0.6, 0.7]}), NanGuard(), BadGradient(), keeps, enable_checkpointing=True)
+    assert caught.value.kind == "nan"
+    for path in (run.best, run.last):
+        state = torch.load(path, weights_only=True)["state_dict"]
+        assert all(torch.isfinite(tensor).all() for tensor in state.values()), path.name
+    assert (keeps.value, keeps.epoch) == (0.5, 0)
+
+
+def test_large_weights_whose_norm_overflows_are_no_fault(tiny: Any) -> None:
+    module = tiny()
+    module.head.weight.data.fill_(3e38)
+    NanGuard().on_save_checkpoint(SimpleNamespace(optimizers=[], current_epoch=0), module, {})  # type: ignore[arg-type]

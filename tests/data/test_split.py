@@ -1,3 +1,5 @@
+from itertools import combinations
+
 import numpy as np
 import pytest
 
@@ -144,3 +146,21 @@ def test_a_cap_that_loses_no_class_is_a_plain_draw() -> None:
     assert np.array_equal(capped(at, None, 0, [labels]), at)
     assert np.array_equal(capped(at, 990, 0, [labels]), at)
     assert not np.array_equal(capped(at, 50, 0), capped(at, 50, 1))
+
+
+def test_a_class_reaches_train_wherever_single_rows_allow_it() -> None:
+    random = np.random.default_rng(0)
+    for seed in range(1500):
+        num = int(random.integers(4, 25))
+        labels = [random.integers(-1, int(random.integers(1, 8)), num) for _ in range(int(random.integers(1, 4)))]
+        labels = [np.where(head < 0, MISSING, head) for head in labels]
+        shares = {"test": float(random.uniform(0.05, 0.4)), "val": float(random.uniform(0.05, 0.4))}
+        splits = draw(labels, _alone(num), shares, seed)
+        assert all(len(rows) for rows in splits.values())
+        kept = [set(head[splits["train"]].tolist()) | {MISSING} for head in labels]
+        if all(set(head.tolist()) <= shown for head, shown in zip(labels, kept, strict=True)):
+            continue
+        for out in combinations(range(num), 2):  # one row each for test and val, and train has all others
+            rest = np.delete(np.arange(num), out)
+            held = (set(head[rest].tolist()) | {MISSING} for head in labels)
+            assert not all(set(head.tolist()) <= shown for head, shown in zip(labels, held, strict=True)), seed

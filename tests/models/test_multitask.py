@@ -1,5 +1,6 @@
 """The classifier in real Trainer runs, on an encoder of a few numbers."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -221,7 +222,8 @@ def test_a_batch_moves_to_a_gpu_without_waiting_for_the_copy(device: str, waits:
 def test_the_loss_of_an_epoch_is_weighed_on_the_models_device(weighting: str) -> None:
     # "meta" stands for a GPU: a tensor left on the CPU cannot be mixed with its own
     model = classifier((10,), loss_config(weighting=weighting)).to("meta")
-    assert model.tallies["val"].total(torch.tensor([0.5, float("nan")])).device.type == "meta"
+    known = torch.tensor([True, False])
+    assert model.tallies["val"].total(torch.tensor([0.5, math.nan]), known).device.type == "meta"  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("weighting", ["fixed", "uncertainty"])
@@ -284,3 +286,38 @@ def test_dropout_is_a_function_of_seed_epoch_and_batch() -> None:
         return seen
 
     assert losses(lambda: None) == losses(lambda: torch.rand(3))
+
+
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf])
+def test_a_diverged_model_has_no_scores_and_no_loss(bad: float) -> None:
+    """The largest of NaN names the first class, and a loss of NaN looked like a head without labels, which counts 0."""
+    model = classifier((10,))
+    tally = model.tallies["val"]
+    for index, head in enumerate(HEADS):
+        logits = torch.zeros(6, head.num_classes)
+        labels = torch.arange(6) % head.num_classes
+        if index == 1:
+            logits[2, 0] = bad
+        tally.add(index, logits, labels, *model.losses.of_head(index, logits, labels))
+    found = tally.scores()
+    sound, broken = (head.name for head in HEADS)
+    assert math.isfinite(found[f"{sound}/f1_macro"])
+    assert math.isfinite(found[f"{sound}/loss"])
+    wrong = [name for name in found if not name.startswith(f"{sound}/")]
+    assert {"loss", "f1_macro", f"{broken}/f1_macro", f"{broken}/auc", f"{broken}/loss"} <= set(wrong)
+    assert all(math.isnan(found[name]) for name in wrong)
+    again = classifier((10,)).tallies["val"]
+    again.restore(tally.state())
+    assert math.isnan(again.scores()["loss"])
+    tally.reset()
+    assert not tally.diverged.any()
+
+
+def test_a_head_without_labels_is_left_out_of_the_loss() -> None:
+    model = classifier((10,))
+    tally = model.tallies["val"]
+    logits, labels = torch.zeros(4, HEADS[0].num_classes), torch.arange(4) % HEADS[0].num_classes
+    tally.add(0, logits, labels, *model.losses.of_head(0, logits, labels))
+    found = tally.scores()
+    assert found["loss"] == pytest.approx(found[f"{HEADS[0].name}/loss"])
+    assert math.isnan(found[f"{HEADS[1].name}/loss"])

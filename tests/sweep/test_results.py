@@ -1,13 +1,14 @@
 """The winner is the best value that was ever reported; means of confirmation come with Student's interval."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 from scipy import stats
 
-from lab.sweep.results import confirmed, ranked, row, says
+from lab.sweep.results import _winner, confirmed, ranked, row, says
 
 
 def trial(state: TrialState, **attributes: object) -> optuna.trial.FrozenTrial:
@@ -53,4 +54,26 @@ def test_a_row_and_the_last_lines() -> None:
         "study toy: 1 completed, 1 failed of 3",
         "ended early: stopped by Ctrl-C; the same command goes on",
         "no trial has a value",
+    ]
+
+
+def test_a_configuration_under_fewer_seeds_does_not_win_by_a_lucky_one() -> None:
+    order: Any = [SimpleNamespace(number=number) for number in (3, 7, 9)]
+    plan: Any = SimpleNamespace(sign=1.0, confirm=SimpleNamespace(seeds=3))
+    lucky, whole = confirmed(3, [43], [0.91]), confirmed(7, [43, 44, 45], [0.89, 0.88, 0.90])
+    assert _winner(order, plan, [lucky, whole]).number == 7  # type: ignore[union-attr]
+    better = confirmed(9, [43, 44, 45], [0.90, 0.90, 0.90])
+    assert _winner(order, plan, [lucky, whole, better]).number == 9  # type: ignore[union-attr]
+    assert _winner(order, plan, [lucky]).number == 3, "none under all seeds: the search's own"  # type: ignore[union-attr]
+
+
+def test_what_does_not_compete_is_told() -> None:
+    few = vars(confirmed(3, [43], [0.91])) | {"whole": False}
+    summary = {
+        "study": "toy", "trials": {"total": 3, "completed": 3}, "ended": None, "confirmed": [few], "winner": None,
+        "objective": {"metric": "val/f1"},
+    }  # fmt: skip
+    assert says(summary)[1:3] == [
+        "confirmed trial 3: mean 0.9100 over 1 seed alone, so it does not compete",
+        "no configuration is confirmed under every seed: the winner is the search's",
     ]

@@ -128,9 +128,16 @@ class EarlyStopping(Callback):
         return describe(self.standing, self.metric, epoch, self.patience)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"best": self.best, "best_epoch": self.standing.best_epoch, "last_epoch": self.last_epoch}
+        watched = {"metric": self.metric, "mode": self.mode}
+        return watched | {"best": self.best, "best_epoch": self.standing.best_epoch, "last_epoch": self.last_epoch}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        before = state_dict.get("metric", self.metric), state_dict.get("mode", self.mode)
+        if before != (self.metric, self.mode):  # a best loss says nothing about an F1
+            told = "early stopping watched %s before; the best %s is looked for from here on"
+            log.info(told, before[0] if before[0] != self.metric else f"its {before[1]}imum", self.metric)
+            self.standing = Standing(None, state_dict["last_epoch"])
+            return
         self.standing = Standing(state_dict["best"], state_dict["best_epoch"])
         self.last_epoch = state_dict["last_epoch"]
         # A fit whose epochs are all done is not started again: what it stopped for has to be known by now.

@@ -1,8 +1,9 @@
 """Stops at the first loss that is not finite and says which batch, input column or parameter went wrong.
 
-The loss is looked at before its gradient touches a weight, so what is saved stays sound. On a CPU that costs nothing.
-On a GPU reading it at once would stall every step: its flag is copied aside and read one batch later, or before
-anything is saved. Overflowing fp16 gradients are the GradScaler's business; the loss is unscaled and must be finite.
+The loss is looked at before its gradient touches a weight. On a CPU that costs nothing. On a GPU reading it at once
+would stall every step: its flag is copied aside and read one batch later, or before anything is saved. A sound loss may
+have a gradient that is not, so the weights are looked at before they are validated or saved: what is saved is sound.
+Overflowing fp16 gradients are the GradScaler's business; the loss is unscaled and must be finite.
 """
 
 import dataclasses
@@ -28,7 +29,7 @@ class _Pending:
 
 
 class NanGuard(Callback):
-    """Raises RunError of kind "nan" for a loss that is not finite."""
+    """Raises RunError of kind "nan" for a loss or a weight that is not finite."""
 
     def __init__(self) -> None:
         self._batch: Any = None
@@ -49,8 +50,14 @@ class NanGuard(Callback):
         if copied is None:
             self._settle(trainer, pl_module)
 
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not trainer.sanity_checking and trainer.state.fn == "fit":
+            self._settle(trainer, pl_module)
+            self._weigh(trainer, pl_module)
+
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         self._settle(trainer, pl_module)
+        self._weigh(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._settle(trainer, pl_module)
@@ -64,10 +71,15 @@ class NanGuard(Callback):
             pending.copied.synchronize()
         if not bool(pending.finite):
             where = f"the loss is not finite in epoch {pending.epoch + 1}, batch {pending.batch_idx + 1}"
-            # Layer-wise decay gives lower layers less than optimizer.lr, which is the highest rate of the groups.
-            rates = [group["lr"] for optimizer in trainer.optimizers for group in optimizer.param_groups]
             found = diagnose(pl_module, pending.batch, stepped=pending.copied is not None)
-            message = f"{where}{_rows(pending.batch)}: {found}\n    try: {_remedy(max(rates, default=None))}"
+            raise RunError(f"{where}{_rows(pending.batch)}: {found}\n    try: {_remedy(trainer)}", "nan")
+
+    def _weigh(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """The weights that train, by one number; only where it is none, each by itself: a norm may overflow alone."""
+        norm = nn.utils.get_total_norm([one.detach() for one in pl_module.parameters() if one.requires_grad])
+        if not bool(torch.isfinite(norm)) and (found := _spoilt(pl_module)):
+            where = f"after epoch {trainer.current_epoch + 1}, batch {self._batch_idx + 1}"
+            message = f"{where}, whose loss was finite: {found}: this step or an earlier one spoilt them\n    try: {_remedy(trainer)}"
             raise RunError(message, "nan")
 
 
@@ -79,15 +91,18 @@ def diagnose(model: nn.Module, batch: Any, stepped: bool = False) -> str:
     for name, tensor in named_tensors(batch):
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             return f"input {name} is not finite{_columns(tensor)}"
-    wrong = [name for name, parameter in model.named_parameters() if not torch.isfinite(parameter).all()]
-    if wrong:
-        culprit = "this step or an earlier one" if stepped else "an earlier step"
-        return f"parameter {wrong[0]} is not finite, nor are {len(wrong) - 1} others: {culprit} spoilt them"
+    if spoilt := _spoilt(model):
+        return f"{spoilt}: {'this step or an earlier one' if stepped else 'an earlier step'} spoilt them"
     gradients = [(name, parameter.grad) for name, parameter in model.named_parameters() if parameter.grad is not None]
     wrong = [name for name, gradient in gradients if not torch.isfinite(gradient).all()]
     if wrong:
         return f"the gradient of {wrong[0]} is not finite, nor are {len(wrong) - 1} others"
     return "inputs and parameters are finite, so the forward pass overflowed"
+
+
+def _spoilt(model: nn.Module) -> str | None:
+    wrong = [name for name, parameter in model.named_parameters() if not torch.isfinite(parameter).all()]
+    return f"parameter {wrong[0]} is not finite, nor are {len(wrong) - 1} others" if wrong else None
 
 
 def named_tensors(batch: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
@@ -119,6 +134,9 @@ def _rows(batch: Any) -> str:
     return f" (training rows {listed([str(row) for row in rows.tolist()])})" if isinstance(rows, Tensor) else ""
 
 
-def _remedy(rate: float | None) -> str:
+def _remedy(trainer: Trainer) -> str:
+    # Layer-wise decay gives lower layers less than optimizer.lr, which is the highest rate of the groups.
+    rates = [group["lr"] for optimizer in trainer.optimizers for group in optimizer.param_groups]
+    rate = max(rates, default=None)
     lower = f"optimizer.lr={rate / 10:.1e} (it was {rate:.1e} in this step)" if rate else "a lower optimizer.lr"
     return f"{lower}; trainer.gradient_clip=1.0; trainer.precision=32"

@@ -31,9 +31,9 @@ def draw(
     """Rows of each split, ascending, `train` first.
 
     labels: per head (rows,); units: (rows,), rows of equal value stay together; shares: of all rows, per drawn split,
-    summing below 1. Counts are within one row of their shares when all units are single rows. Every class has a row in
-    train where units allow it, a class of one row too; no split is empty. Raises ValueError with fewer units than
-    splits.
+    summing below 1. No split is empty. Every class has a row in train, a class of one row too, unless a split would
+    stay empty for it. Counts are within a row of their shares where units are single rows, but for what these two
+    rules move. Raises ValueError with fewer units than splits.
     """
     first, unit_of, sizes = np.unique(units, return_index=True, return_inverse=True, return_counts=True)[1:]
     unit_of = unit_of.reshape(-1)
@@ -43,8 +43,8 @@ def draw(
     order = _line([head[first] for head in labels] if stratify else [], sizes, random)
     sides = np.zeros(len(sizes), np.int64)
     sides[order] = _dealt(sizes[order].tolist(), list(shares.values()))
-    _keep_classes_in_train(sides, unit_of, sizes, labels, random)
     _fill_empty(sides, sizes, len(shares))
+    _keep_classes_in_train(sides, unit_of, sizes, labels, random)
     of_rows: Ints = sides[unit_of]
     return {name: np.flatnonzero(of_rows == side) for side, name in enumerate((TRAIN, *shares))}
 
@@ -81,7 +81,8 @@ def _dealt(sizes: list[int], shares: list[float]) -> list[int]:
 def _keep_classes_in_train(
     sides: Ints, unit_of: Ints, sizes: Ints, labels: Sequence[Ints], random: np.random.Generator
 ) -> None:
-    """Bring one unit of each class that train would not show to train, and give one back where that costs no class."""
+    """Bring one unit of each class that train would not show to train, and give one back where that costs no class: of
+    the same size, or where a split would be left empty of any, or of another split. Else the class is given up."""
     codes = [np.unique(head, return_inverse=True)[1].reshape(-1) for head in labels]
     names = [np.unique(head) for head in labels]
     in_train = [
@@ -101,7 +102,10 @@ def _keep_classes_in_train(
 
     def spare(unit: int) -> bool:
         held = (np.unique(code[rows(unit)], return_counts=True) for code in codes)
-        return all((count[classes] > num).all() for count, (classes, num) in zip(in_train, held, strict=True))
+        return all(
+            ((count[classes] > num) | (name[classes] < 0)).all()
+            for count, name, (classes, num) in zip(in_train, names, held, strict=True)
+        )
 
     for head, (code, name) in enumerate(zip(codes, names, strict=True)):
         for lost in np.flatnonzero((in_train[head] == 0) & (name >= 0)):
@@ -110,10 +114,16 @@ def _keep_classes_in_train(
             of_class = np.unique(unit_of[code == lost])
             unit = int(of_class[np.argmin(sizes[of_class])])
             side = int(sides[unit])
-            others = np.flatnonzero((sides == 0) & (sizes == sizes[unit]))
+            in_train_before = sides == 0
+            alike = random.permutation(np.flatnonzero(in_train_before & (sizes == sizes[unit])))[:_TRIES].tolist()
             move(unit, 0)
-            tried = random.permutation(others)[:_TRIES].tolist()
-            swap = next((other for other in tried if spare(other)), None)
+            emptied = not (sides == side).any()
+            if emptied:
+                alike += np.flatnonzero(in_train_before)[np.argsort(sizes[in_train_before], kind="stable")].tolist()
+            swap = next((other for other in alike if spare(other)), None)
+            if swap is None and emptied:
+                lend = (sides != 0) & (np.bincount(sides)[sides] > 1)  # a split that has another unit
+                swap = int(np.flatnonzero(lend)[np.argmin(sizes[lend])]) if lend.any() else unit
             if swap is not None:
                 move(swap, side)
 

@@ -29,6 +29,8 @@ class LabelledBatch(Protocol):
 class HeadTally(Tally):
     """Per head: confusion matrix, summed loss and label weight; for two classes also the second's probability.
 
+    A model that has diverged has no scores: one row whose logits are no numbers, and all of its head's are NaN, and so
+    are the means over heads. The largest of such logits would still name a class.
     Sums stay on the device of the logits and are read once an epoch: reading them for each batch would make a GPU wait.
     """
 
@@ -41,6 +43,7 @@ class HeadTally(Tally):
     def reset(self) -> None:
         self.matrices = [torch.zeros(head.num_classes, head.num_classes, dtype=torch.long) for head in self.heads]
         self.sums = torch.zeros(len(self.heads), 2, dtype=torch.double)
+        self.diverged = torch.zeros(len(self.heads), dtype=torch.bool)
         self.binary: list[list[tuple[Tensor, Tensor]]] = [[] for _ in self.heads]
 
     @torch.no_grad()
@@ -49,11 +52,12 @@ class HeadTally(Tally):
         num_classes = self.heads[index].num_classes
         self.matrices[index] += confusion(logits.argmax(-1), labels, num_classes)
         self.sums[index] += torch.stack([summed, weight]).double()
+        self.diverged[index] |= ~torch.isfinite(logits).all()
         if self.ranked and num_classes == 2:
             self.binary[index].append((logits.float().softmax(-1)[:, 1], labels))
 
     def scores(self) -> dict[str, float]:
-        sums = self.sums.cpu()
+        sums, diverged = self.sums.cpu(), self.diverged.tolist()
         means = sums[:, 0] / sums[:, 1]
         per_head = {}
         for index, head in enumerate(self.heads):
@@ -61,31 +65,38 @@ class HeadTally(Tally):
             if self.binary[index]:
                 probabilities, labels = zip(*self.binary[index], strict=True)
                 values["auc"] = auroc(torch.cat(probabilities).cpu(), torch.cat(labels).cpu())
-            per_head[head.name] = values | {"loss": float(means[index])}
-        return mean_over_heads(per_head) | {"loss": float(self.total(means))}
+            values["loss"] = float(means[index])
+            per_head[head.name] = dict.fromkeys(values, torch.nan) if diverged[index] else values
+        found = mean_over_heads(per_head) | {"loss": float(self.total(means, sums[:, 1] > 0))}
+        if any(diverged):
+            found |= {name: torch.nan for name in found if "/" not in name}
+        return found
 
     @torch.no_grad()
-    def total(self, means: Tensor) -> Tensor:
-        """Mean losses of the heads (H,) as one, weighed as in training; heads without rows (NaN) are left out."""
-        means = means.float().to(self.losses.head_weights.device)
-        total: Tensor = self.losses(means.nan_to_num(), (~means.isnan()).float())
+    def total(self, means: Tensor, known: Tensor) -> Tensor:
+        """Mean losses of the heads (H,) as one, weighed as in training; those not `known` (H,) bool are left out."""
+        device = self.losses.head_weights.device
+        total: Tensor = self.losses(torch.where(known, means, 0.0).float().to(device), known.float().to(device))
         return total
 
     def state(self) -> dict[str, Any]:
         return {
             "matrices": [matrix.to("cpu", copy=True) for matrix in self.matrices],
             "sums": self.sums.to("cpu", copy=True),
+            "diverged": self.diverged.to("cpu", copy=True),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         self.matrices = [matrix.clone() for matrix in state["matrices"]]
         self.sums = state["sums"].clone()
+        if "diverged" in state:  # not yet kept by runs of older versions
+            self.diverged = state["diverged"].clone()
 
     def _follow(self, device: torch.device) -> None:
         """To the device of the logits, once an epoch or after a resume."""
         if self.sums.device != device:
             self.matrices = [matrix.to(device) for matrix in self.matrices]
-            self.sums = self.sums.to(device)
+            self.sums, self.diverged = self.sums.to(device), self.diverged.to(device)
 
 
 class Classifier(Task):

@@ -1,6 +1,7 @@
 """A test of classifying heads: scores beside the majority baseline and the Bayes rule, matrices, figures, report.
 
-Everything is computed from the predictions in input order, so that tables, matrices and scores are of the same rows.
+Tables, matrices and baselines are computed from the predictions in input order, the scores from counts that the same
+test pass kept: they are of the same rows.
 Shapes: N test rows, K classes.
 """
 

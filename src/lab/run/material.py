@@ -4,7 +4,7 @@ A task gives its own `Material` (`lab.run.labelled` for label columns of texts);
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from torch.utils.data import DataLoader
@@ -112,8 +112,16 @@ def check_metrics(config: Config, names: Iterable[str]) -> None:
         ("objective.metric", config.objective.metric),
         ("callbacks.early_stopping.metric", config.callbacks.early_stopping.metric),
     ):
-        if metric is not None and metric.removeprefix("val/").removeprefix("train/") not in names:
+        if metric is not None and not _is_logged(metric, names):
             remedy = f"{key}={config.data.metric}"
             found.append(Mistake(key, f"no such metric; there are {', '.join(names)}", remedy, metric))
     if found:
         raise RequestError(found)
+
+
+def _is_logged(metric: str, names: Sequence[str]) -> bool:
+    """Training rows are not ranked, so there is no area under their curve."""
+    split, _, name = metric.partition("/")
+    if split == "train":
+        return name in names and name.split("/")[-1] != "auc"
+    return (name if split == "val" else metric) in names

@@ -90,6 +90,9 @@ def read(
     sampler, total = None, 0
     if space is not None:
         mistakes += _strange_keys(space, plain, fixed, loader)
+        if node.confirm is not None and "seed" in space.hydra_keys():
+            problem = "trials that differ in their seed alone would be confirmed as if they were configurations"
+            mistakes.append(Mistake("sweep.search_space.seed", problem, "leave out seed, or sweep.confirm=null"))
         sampler = _collected(mistakes, lambda: build(node.sampling_algorithm or "random", space, goal))
         total = _collected(mistakes, lambda: _total(node, space)) or 0
     if mistakes:
@@ -98,7 +101,6 @@ def read(
     assert space is not None
     assert sampler is not None
     assert policy is not None
-    mode = "max" if goal == "maximize" else "min"
     asked = {"search_space": block, "objective": {"primary_metric": metric, "goal": goal}}
     return Plan(
         study=study,
@@ -112,7 +114,7 @@ def read(
         limits=node.limits,
         confirm=node.confirm,
         storage=node.storage,
-        fixed=(*without_sweep_file(fixed, loader), f"objective.metric={metric}", f"objective.mode={mode}"),
+        fixed=(*without_sweep_file(fixed, loader), f"objective.metric={metric}", f"objective.mode={goal[:3]}"),
         settings=told(plain),
         blocks=asked | node.model_dump(include={"sampling_algorithm", "early_termination", "limits"}),
         seed=config.seed,
@@ -133,7 +135,8 @@ def _named(node: Sweep, name: str | None) -> str:
 
 def _total(node: Sweep, space: Space) -> int:
     """Trials over all resumes: at most as many as asked for, and as a grid has points."""
-    is_grid = _kind(node.sampling_algorithm) == "grid"
+    sampler = node.sampling_algorithm
+    is_grid = str((sampler.get("type") if isinstance(sampler, Mapping) else sampler) or "random").lower() == "grid"
     bounds = (space.size() if is_grid else None, node.limits.max_total_trials)
     known = [bound for bound in bounds if bound is not None]
     if not known and not is_grid:
@@ -190,11 +193,6 @@ def _told_apart(arguments: Sequence[str], loader: ConfigLoader) -> tuple[list[st
         else:
             fixed.append(override.input_line)
     return fixed, searched
-
-
-def _kind(block: Mapping[str, Any] | str | None) -> str:
-    name = block.get("type") if isinstance(block, Mapping) else block
-    return str(name or "random").lower()
 
 
 def _objective(block: Mapping[str, Any] | None, config: Config, givers: Sequence[str]) -> tuple[str, Goal]:

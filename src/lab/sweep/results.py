@@ -91,7 +91,7 @@ def write(
         "trials": {"total": plan.total, **Counter(STATES[trial.state] for trial in trials)},
         "ended": ended,
         "winner": None if winner is None else described(folder, winner),
-        "confirmed": [vars(one) for one in confirmations],
+        "confirmed": [vars(one) | {"whole": _is_whole(one, plan)} for one in confirmations],
     }
     folder.write_summary(summary)
     if winner is not None and folder.trial(winner.number).config.is_file():
@@ -119,10 +119,16 @@ def described(folder: StudyFolder, trial: FrozenTrial) -> dict[str, Any]:
 def _winner(order: Sequence[FrozenTrial], plan: Plan, confirmations: Sequence[Confirmed]) -> FrozenTrial | None:
     if not order:
         return None
-    if not confirmations:
+    whole = [one for one in confirmations if _is_whole(one, plan)]
+    if not whole:
         return order[0]
-    best = max(confirmations, key=lambda one: plan.sign * one.mean)
+    best = max(whole, key=lambda one: plan.sign * one.mean)
     return next(trial for trial in order if trial.number == best.trial)
+
+
+def _is_whole(one: Confirmed, plan: Plan) -> bool:
+    """Whether it has a value under every seed: means over other seeds are not compared, one of them may be lucky."""
+    return plan.confirm is not None and len(one.values) == plan.confirm.seeds
 
 
 def says(summary: Mapping[str, Any]) -> list[str]:
@@ -133,7 +139,11 @@ def says(summary: Mapping[str, Any]) -> list[str]:
         lines.append(f"ended early: {summary['ended']}; the same command goes on")
     for one in summary["confirmed"]:
         half = "" if one["ci95"] is None else f" ± {one['ci95']:.4f} (95 %)"
-        lines.append(f"confirmed trial {one['trial']}: mean {one['mean']:.4f}{half} over {len(one['values'])} seeds")
+        few = "" if one["whole"] else " alone, so it does not compete"
+        over = f"{len(one['values'])} seed{'s' if len(one['values']) > 1 else ''}{few}"
+        lines.append(f"confirmed trial {one['trial']}: mean {one['mean']:.4f}{half} over {over}")
+    if summary["confirmed"] and not any(one["whole"] for one in summary["confirmed"]):
+        lines.append("no configuration is confirmed under every seed: the winner is the search's")
     winner = summary["winner"]
     if winner is None:
         return [*lines, "no trial has a value"]
