@@ -79,8 +79,8 @@ class NanGuard(Callback):
         norm = nn.utils.get_total_norm([one.detach() for one in pl_module.parameters() if one.requires_grad])
         if not bool(torch.isfinite(norm)) and (found := _spoilt(pl_module)):
             where = f"after epoch {trainer.current_epoch + 1}, batch {self._batch_idx + 1}"
-            message = f"{where}, whose loss was finite: {found}: this step or an earlier one spoilt them\n    try: {_remedy(trainer)}"
-            raise RunError(message, "nan")
+            found += ": this step or an earlier one spoilt them"
+            raise RunError(f"{where}, whose loss was finite: {found}\n    try: {_remedy(trainer)}", "nan")
 
 
 def diagnose(model: nn.Module, batch: Any, stepped: bool = False) -> str:
