@@ -1,3 +1,4 @@
+import io
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -62,3 +63,18 @@ def test_stopping_early_by_rows_that_are_trained_on_is_refused(tmp_path: Path) -
     assert not callbacks().best.newest
     with pytest.raises(RequestError, match=r"callbacks\.early_stopping\.patience=null"):
         callbacks("data.split.train_on_val=true", "callbacks.early_stopping.patience=2")
+
+
+def test_a_stop_in_the_middle_of_a_file_is_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch closes its archive on the way out and then complains of where the file ends."""
+
+    class Stopped(io.FileIO):
+        def write(self, data: Any) -> int:
+            if self.tell() > 100_000:
+                raise KeyboardInterrupt
+            return super().write(data)
+
+    monkeypatch.setattr(Path, "open", lambda path, mode: Stopped(str(path), "w"))
+    weights = {str(place): torch.zeros(20_000) for place in range(20)}
+    with pytest.raises(KeyboardInterrupt):
+        IntoTheFile().save_checkpoint(weights, tmp_path / "a.ckpt")

@@ -66,6 +66,32 @@ def test_many_classes_have_no_numbers_and_all_names() -> None:
     assert min(width, height) / 45 > 15  # pixels a class, for names of 7 points
 
 
+def test_a_picture_of_very_many_classes_has_an_end() -> None:
+    rows = np.arange(600)
+    figure = figures.confusion_matrix(np.diag(rows), [f"EQ-{number}" for number in rows], "equipo")
+    axes = figure.axes[0]
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    assert names == [f"EQ-{number}" for number in rows[-figures.DRAWN_CLASSES :]], (
+        "those with most rows, in their order"
+    )
+    assert "the 80 of 600 classes with most rows" in axes.get_title()
+    assert "179,700 of 179,700 rows right" in axes.get_title()
+    assert max(figure.get_size_inches()) * figures.DPI < 3000
+
+
+def test_shares_are_those_of_all_predictions_of_a_row() -> None:
+    matrix = np.full((100, 100), 1)
+    figure = figures.confusion_matrix(matrix, [str(number) for number in range(100)], "x")
+    assert figure.axes[0].images[0].get_array()[0, 0] == pytest.approx(0.01)
+
+
+def test_names_with_dollars_are_no_formulas(tmp_path: Path) -> None:
+    names = ["de $1.000 a $5.000", "costo $10 {mano de obra $5", "C:\\rep$ y D:\\x$", "US$ 1"]
+    figures.save_png(figures.confusion_matrix(np.eye(4, dtype=int), names, "a $ {b $"), tmp_path / "a.png")
+    assert (tmp_path / "a.png").stat().st_size > 1000
+    assert figures.plain("US$ 1") == r"US\$ 1"
+
+
 def test_shapes_that_disagree_are_refused() -> None:
     with pytest.raises(ValueError, match=r"\(2, 2\) for 3 classes"):
         figures.confusion_matrix(np.eye(2, dtype=int), ["a", "b", "c"], "x")

@@ -67,6 +67,8 @@ def test_heads_whose_names_differ_in_a_sign_have_a_figure_each(tmp_path: Path) -
     ]
     assert len(set(figure_names(["a b", "a_b", "a_b_2", "a.b"]))) == 4
     result().write(RunFolder(tmp_path))
+    assert not (tmp_path / "figures").exists(), "the record comes first"
+    result().draw(RunFolder(tmp_path))
     assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == [
         "confusion_causa_1.png",
         "confusion_causa_1_2.png",

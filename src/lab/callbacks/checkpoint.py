@@ -22,7 +22,7 @@ class IntoTheFile(TorchCheckpointIO):
     """Writes a checkpoint straight into its file, which `write_whole` renames when it is whole.
 
     Lightning's own makes all its bytes in memory first, 1.3 GB for a BERT-base with the optimizer's moments, and then a
-    temporary file elsewhere that it moves. Raises OSError when the disk is full.
+    temporary file elsewhere that it moves. Raises OSError when the disk is full, KeyboardInterrupt when stopped.
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
@@ -31,16 +31,18 @@ class IntoTheFile(TorchCheckpointIO):
             with Path(path).open("wb") as file:
                 torch.save(checkpoint, file)
         except RuntimeError as error:  # torch's own, of a file that ends too soon
-            full = _of_the_system(error)
-            if full is None:
-                raise
-            raise OSError(full.errno, full.strerror, str(path)) from error
+            cause = _cause(error)
+            if isinstance(cause, OSError):
+                raise OSError(cause.errno, cause.strerror, str(path)) from error
+            if isinstance(cause, KeyboardInterrupt):
+                raise KeyboardInterrupt from error
+            raise
 
 
-def _of_the_system(error: BaseException) -> OSError | None:
-    """The system's error that `error` came of."""
+def _cause(error: BaseException) -> BaseException | None:
+    """The system's error, or the stop from outside, that `error` came of."""
     cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, OSError):
+    while cause is not None and not isinstance(cause, OSError | KeyboardInterrupt):
         cause = cause.__cause__ or cause.__context__
     return cause
 

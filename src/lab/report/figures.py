@@ -22,6 +22,8 @@ TRAIN, VAL, GREY = "#4477aa", "#cc6633", "#888888"
 DPI = 110
 COUNTED_CLASSES = 20
 """Up to so many classes each cell of a confusion matrix carries its count; above, numbers would overlap."""
+DRAWN_CLASSES = 80
+"""A matrix of so many is 23 inches wide; one of 600 would take minutes and gigabytes, and no one could look at it."""
 
 
 def learning_curves(rows: Sequence[Mapping[str, Any]], metric: str, shown: int | None = None) -> Figure:
@@ -43,7 +45,7 @@ def _panel(axes: Any, rows: Sequence[Mapping[str, Any]], name: str, shown: int) 
         values = [_number(row.get(column)) for row in rows]
         axes.plot(epochs, values, alpha=0.0)  # sets the axes by all rows
         axes.plot(epochs[:shown], values[:shown], label=label, **style)
-    axes.set_title("learning rate" if name == "lr" else name)
+    axes.set_title("learning rate" if name == "lr" else plain(name))
     axes.set_xlabel("epochs")
     axes.grid(alpha=0.25)
     axes.xaxis.get_major_locator().set_params(integer=True)
@@ -76,26 +78,31 @@ def _lines(rows: Sequence[Mapping[str, Any]], name: str) -> list[tuple[str, str,
 def confusion_matrix(matrix: npt.ArrayLike, classes: Sequence[str], title: str) -> Figure:
     """Rows are true classes, columns predicted ones; colour is the share of the row, numbers are counts.
 
-    The colour scale is a square root, so that a confusion of a few per cent is seen.
+    The colour scale is a square root, so that a confusion of a few per cent is seen. Of more than `DRAWN_CLASSES` those
+    with most rows are drawn, and the title says so; shares stay those of all the row's predictions.
     matrix: (K, K) non-negative ints. A class without a row stays grey. Raises ValueError when the shapes disagree.
     """
     counts = np.asarray(matrix)
-    num_classes = len(classes)
-    if counts.shape != (num_classes, num_classes):
-        raise ValueError(f"a matrix of shape {counts.shape} for {num_classes} classes")
+    if counts.shape != (len(classes), len(classes)):
+        raise ValueError(f"a matrix of shape {counts.shape} for {len(classes)} classes")
+    told = f"{plain(title)}: {int(np.trace(counts)):,} of {int(counts.sum()):,} rows right"
     totals = counts.sum(axis=1, keepdims=True)
+    drawn = np.sort(np.argsort(-totals[:, 0], kind="stable")[:DRAWN_CLASSES])
+    if len(drawn) < len(classes):
+        told += f"\n(drawn: the {len(drawn)} of {len(classes):,} classes with most rows)"
+    num_classes, counts, totals = len(drawn), counts[np.ix_(drawn, drawn)], totals[drawn]
     shares = np.divide(counts, totals, out=np.full(counts.shape, np.nan), where=totals > 0)
     size = 0.24 if num_classes > COUNTED_CLASSES else 0.46
     figure = _figure(3.8 + size * num_classes, 2.6 + size * num_classes)
     axes = figure.add_subplot()
     axes.set_facecolor("#dddddd")
     image = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, vmin=0.0, vmax=1.0))
-    names = [name if len(name) <= 28 else name[:27] + "…" for name in classes]
+    names = [plain(name if len(name) <= 28 else name[:27] + "…") for name in (classes[place] for place in drawn)]
     font = 7 if num_classes > COUNTED_CLASSES else 9
     axes.set_xticks(range(num_classes), names, rotation=90, fontsize=font)
     axes.set_yticks(range(num_classes), names, fontsize=font)
     axes.set(xlabel="predicted", ylabel="true")
-    axes.set_title(f"{title}: {int(np.trace(counts)):,} of {int(counts.sum()):,} rows right", fontsize=11)
+    axes.set_title(told, fontsize=11)
     figure.colorbar(image, ax=axes, label="share of the true class", fraction=0.04, pad=0.02)
     if num_classes <= COUNTED_CLASSES:
         _write_counts(axes, counts, shares)
@@ -131,6 +138,11 @@ def lr_curve(rates: Sequence[float], losses: Sequence[float], smoothed: Sequence
     axes.grid(alpha=0.25)
     axes.legend(fontsize=8, frameon=False)
     return figure
+
+
+def plain(text: str) -> str:
+    """`text` as it stands: what is between two `$` would be set as a formula, or refused as one."""
+    return text.replace("$", r"\$")
 
 
 def save_png(figure: Figure, path: Path) -> None:

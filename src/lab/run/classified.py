@@ -39,9 +39,12 @@ class Classified(Tested):
         return {name: Confusion(matrix, self.classes[name]) for name, matrix in self.matrices.items()}
 
     def write(self, folder: RunFolder) -> None:
-        """test_predictions.parquet, classification_report.txt and one confusion matrix per head."""
+        """test_predictions.parquet and classification_report.txt."""
         folder.write_predictions(self.predictions)
         folder.write_text("classification_report.txt", heads_report(self.matrices, self.classes))
+
+    def draw(self, folder: RunFolder) -> None:
+        """One confusion matrix per head."""
         for (head, matrix), name in zip(self.matrices.items(), figure_names(list(self.matrices)), strict=True):
             figures.save_png(figures.confusion_matrix(matrix, self.classes[head], head), folder.figures / f"{name}.png")
 

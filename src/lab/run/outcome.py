@@ -42,7 +42,10 @@ class Tested(ABC):
 
     @abstractmethod
     def write(self, folder: RunFolder) -> None:
-        """Predictions, report and figures into the run folder."""
+        """Predictions and report into the run folder."""
+
+    def draw(self, folder: RunFolder) -> None:  # noqa: B027 (not every task has pictures)
+        """Figures into the run folder."""
 
     @abstractmethod
     def table(self) -> RenderableType:

@@ -199,7 +199,11 @@ def _conclude(
 
 
 def _tell(run: RunFolder, result: Tested, ending: Ending, loggers: list[RunLogger]) -> None:
-    """Loggers and terminal."""
+    """Figures, loggers and terminal."""
+    try:
+        result.draw(run)
+    except Exception as error:  # noqa: BLE001 (whatever it was, a picture less is no failed run)
+        log.warning("the figures of the test could not be drawn: %s: %s", type(error).__name__, error)
     for logger in loggers:
         logger.log_outcome(Outcome(ending.objective, result.metrics, result.confusions, result.columns, run.best))
         logger.finish(ending.status, ending.reason)

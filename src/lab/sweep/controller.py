@@ -40,7 +40,10 @@ _OURS = re.compile(r"\.lock|multirun\.yaml|\..*\.part")
 
 
 def sweep(context: HydraContext, task: TaskFunction, config: DictConfig, arguments: list[str]) -> float | None:
-    """Run or resume a study; gives the winner's value. Raises RequestError, KeyboardInterrupt when it was stopped."""
+    """Run or resume a study; gives the winner's value.
+
+    Raises RequestError, RunError where trials failed and none has a value, KeyboardInterrupt when it was stopped.
+    """
     configure_log(config.hydra.hydra_logging, config.hydra.verbose, execution_whitelist=context.execution_whitelist)
     try:
         plan = planned(context.config_loader, config, arguments)
@@ -141,6 +144,8 @@ def _swept(
     if search.interrupts.count:
         raise KeyboardInterrupt
     winner = summary["winner"]
+    if winner is None and summary["trials"].get("failed"):
+        raise RunError(f"no trial of {plan.study} has a value")  # told above, with each trial's reason
     return None if winner is None else float(winner["value"])
 
 
