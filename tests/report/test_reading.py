@@ -138,14 +138,15 @@ def test_cells_of_a_grid_that_never_started_are_counted(
 def test_a_study_has_its_total_and_what_it_confirmed(tmp_path: Path) -> None:
     folder = StudyFolder(tmp_path / "lr")
     folder.path.mkdir()
-    folder.write_study({"study": "lr", "total": 6})
-    folder.write_summary({"confirmed": [{"trial": 1, "mean": 0.6, "ci95": 0.1, "values": [0.5, 0.7]}]})
+    folder.write_study({"study": "lr", "total": 6, "objective": {"primary_metric": "val/loss", "goal": "minimize"}})
+    folder.write_summary({"confirmed": [{"trial": 1, "seeds": [43, 44], "values": [0.5, 0.7]}]})
     for name in ("0", "1", "confirm/1-43"):
         write_run(folder.path / name, sweep={"study": "x", "trial": 1})
     write_run(folder.path / ".cut" / "2-1")
     found = read([tmp_path])
     (sweep,) = found.sweeps
-    assert (sweep.kind, sweep.expected, sweep.started, sweep.confirmed) == ("study", 6, 2, {1: (0.6, 0.1, 2)})
+    assert (sweep.kind, sweep.expected, sweep.started) == ("study", 6, 2)
+    assert (sweep.confirmed, sweep.metric, sweep.goal) == ({1: {43: 0.5, 44: 0.7}}, "val/loss", "minimize")
     assert [run.values["study"] for run in found.runs] == ["lr", "lr", "lr, confirmed"]
     assert len(found.runs) == 3
 

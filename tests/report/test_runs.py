@@ -83,14 +83,16 @@ def test_different_objectives_and_data_are_not_ranked_together(make_run: MakeRun
     assert runs.metric == "val/f1_macro"
 
 
-def test_another_objective_takes_its_own_best_epoch(make_run: MakeRun, tmp_path: Path) -> None:
-    run = make_run("a")
+def test_another_objective_is_taken_at_the_checkpoint_that_was_tested(make_run: MakeRun, tmp_path: Path) -> None:
+    """Its own best epoch, the last here, was never tested: all numbers of a row are of one checkpoint."""
+    run = make_run("a", metrics={"val": {"f1_macro": 0.7, "loss": 0.4}, "test": {"f1_macro": 0.65, "loss": 0.45}})
     run.cut_history(0)
     for epoch, (f1, loss) in enumerate([(0.5, 0.3), (0.7, 0.4), (0.6, 0.2)]):
         run.append_history({"epoch": epoch, "step": epoch, "val/f1_macro": f1, "val/loss": loss})
     runs = table(tmp_path, RankedBy(metric="val/loss", mode=None))
     assert (runs.metric, runs.goal) == ("val/loss", "minimize")
-    assert runs.frame[["objective", "objective_epoch"]].iloc[0].tolist() == [0.2, 2]
+    assert runs.frame[["objective", "objective_epoch", "val/loss"]].iloc[0].tolist() == [0.4, 1, 0.4]
+    assert table(tmp_path, RankedBy(metric="val/mcc", mode=None)).frame["objective"].isna().all()
     assert table(tmp_path).frame["objective"].tolist() == [0.7]
 
 

@@ -68,20 +68,20 @@ def stats_per_group(report: Report) -> Iterator[dict[str, Any]]:
         for group in groups.groups:
             for name, stat in group.stats.items():
                 if stat.num and (by != "configuration" or name.count("/") < 2):
-                    low, high, method = stat.interval if stat.interval is not None else ("", "", "")
+                    low, high = stat.interval if stat.interval is not None else ("", "")
                     yield {
                         "by": by, "group": group.label, "number": name, "count": stat.num, "mean": stat.mean,
                         "sd": _cell(stat.sd), "min": stat.low, "max": stat.high, "interval_low": low,
-                        "interval_high": high, "interval_method": method, "without_result": len(group.failed),
+                        "interval_high": high, "without_result": len(group.failed),
                     }  # fmt: skip
 
 
 def comparison_row(pair: Any) -> dict[str, Any]:
     """One pair, its sentence left out."""
     row = {name: value for name, value in pair._asdict().items() if name not in ("sentence", "interval")}
-    low, high, method = pair.interval if pair.interval is not None else ("", "", "")
+    low, high = pair.interval if pair.interval is not None else ("", "")
     cells = {name: _cell(value) for name, value in row.items()}
-    return cells | {"interval_low": low, "interval_high": high, "interval_method": method}
+    return cells | {"interval_low": low, "interval_high": high}
 
 
 def _cell(value: Any) -> Any:
@@ -155,9 +155,7 @@ def _groups(groups: Groups, head: Sequence[str], most: int) -> Iterator[str]:
 
 def _group(group: Group) -> list[str]:
     stat = group.stats["objective"]
-    between = (
-        "" if stat.interval is None else f"{stat.interval.low:.4f} – {stat.interval.high:.4f} ({stat.interval.method})"
-    )
+    between = "" if stat.interval is None else f"{stat.interval.low:.4f} – {stat.interval.high:.4f}"
     return [group.label, str(stat.num), str(len(group.failed)), _number(stat.mean), _number(stat.sd), between]
 
 

@@ -129,7 +129,7 @@ def _group(
     table: Floats,
     settings: Statistics,
 ) -> Group:
-    stats = dict(zip(names, described(table[good], settings), strict=True))
+    stats = dict(zip(names, described(table[good], settings.confidence), strict=True))
     objective = runs.sign * table[good, 0]
     best = int(good[int(np.argmax(objective))]) if len(good) else None
     return Group(labelled(values), values, tuple(good.tolist()), tuple(failed.tolist()), stats, best)

@@ -36,7 +36,7 @@ def assembled(reading: Reading, ranked_by: RankedBy, together: bool, repeats: Se
     warnings = [*reading.warnings, *_mixed(reads, ranked_by)]
     if not together:
         _refuse_mixed(reads, ranked_by)
-    rows = [_ranked(read, metric, goal) for read in reads]
+    rows = [_ranked(read, metric) for read in reads]
     keys, constant = _told_apart([read.config for read in reads], repeats)
     frame = pd.DataFrame.from_records(rows)
     for name in (*IDENTITY, *OUTCOME, *COSTS):
@@ -110,18 +110,16 @@ def _mixed(reads: Sequence[Read], ranked_by: RankedBy) -> list[Sentence]:
     return [Sentence(key, {"groups": words}) for key, words in found if words is not None]
 
 
-def _ranked(read: Read, metric: str, goal: Goal) -> dict[str, Any]:
-    """A run's values with the objective that all are ranked by, which may not be its own."""
+def _ranked(read: Read, metric: str) -> dict[str, Any]:
+    """A run's values with the objective that all are ranked by, which may not be its own.
+
+    Another metric than its own is taken at the checkpoint that the run kept, as its other scores are: the epoch that is
+    best by that metric has no checkpoint and was never tested.
+    """
     values = read.values
-    if (values["metric"], GOALS.get(values["mode"])) == (metric, goal):
+    if values["metric"] == metric:
         return values
-    changed = {name: value for name, value in values.items() if name not in OUTCOME[:3]}
-    numbers = read.history.get(metric)
-    if numbers is None or not np.isfinite(numbers).any():
-        return changed | ({"objective": values[metric]} if metric in values else {})
-    best = int(np.nanargmax(numbers if goal == "maximize" else -numbers))
-    place = {"objective_epoch": read.history["epoch"][best], "objective_step": read.history["step"][best]}
-    return changed | {"objective": float(numbers[best])} | place
+    return values | {"objective": values.get(metric, np.nan)}
 
 
 def _told_apart(configs: Sequence[Mapping[str, Any]], repeats: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
