@@ -101,6 +101,12 @@ def test_a_damaged_history_or_config_keeps_its_run(make_run: MakeRun, tmp_path: 
     assert [one.key for one in found.warnings] == ["config_unread", "history_unread"]
 
 
+def test_texts_that_are_the_same_only_when_masked_are_no_leak(make_run: MakeRun, tmp_path: Path) -> None:
+    leaks = {"test": {"same_share": 0.02, "masked_share": 0.2}, "val": {"same_share": 0.0, "masked_share": 0.3}}
+    make_run("one", data={"name": "m", "leaks": leaks})
+    assert read([tmp_path]).runs[0].values["data/leak_share"] == 0.02
+
+
 def test_a_run_that_is_named_twice_counts_once(make_run: MakeRun, tmp_path: Path) -> None:
     run = make_run("a/1")
     make_run("a/2")

@@ -57,6 +57,34 @@ def test_repeats_are_what_the_config_says(make_run: MakeRun, tmp_path: Path) -> 
     assert runs.frame["repeat"].tolist() == ["1/0", "1/1"]
 
 
+def test_a_seed_that_is_no_repeat_tells_configurations_apart(make_run: MakeRun, tmp_path: Path) -> None:
+    for number, (seed, draw) in enumerate(((1, 1), (1, 2), (2, 1), (2, 2))):
+        make_run(str(number), seed=seed, config={"data.split.seed": draw})
+    runs = table(tmp_path, repeats=("data.split.seed",))
+    assert runs.varied == ("seed",)
+    assert runs.frame["seed"].tolist() == [1, 1, 2, 2]
+    assert runs.frame["configuration"].tolist() == [0, 0, 1, 1]
+    assert runs.frame.columns.is_unique
+
+
+def test_a_key_that_is_called_like_a_column_keeps_its_values(make_run: MakeRun, tmp_path: Path) -> None:
+    for number in (3, 4):
+        make_run(str(number), config={"epochs": number})
+    runs = table(tmp_path)
+    assert (runs.varied, runs.frame["config.epochs"].tolist()) == (("config.epochs",), [3, 4])
+    assert runs.frame["epochs"].tolist() == [3, 3]
+
+
+def test_absolute_and_relative_folders_are_read_together(
+    make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        make_run(name)
+    monkeypatch.chdir(tmp_path)
+    runs = assembled(read([Path("a"), tmp_path / "b"]), OWN, False, ("seed",))
+    assert runs.frame["run"].tolist() == ["a", "b"]
+
+
 def test_a_run_without_a_config_is_in_the_table(make_run: MakeRun, tmp_path: Path) -> None:
     make_run("a", config={"optimizer.lr": 0.5})
     make_run("b")

@@ -14,11 +14,14 @@ import pandas as pd
 from lab.errors import Mistake, RequestError
 from lab.keys import nearest_key
 from lab.report.stats import described
+from lab.report.sweeps import CONFIRMATION
 from lab.report.table import COSTS, ENDED_WELL, Floats, Group, Groups, Runs
 from lab.schema.report import Statistics
 
 OTHER_KEYS = ("study", "data", "seed", "status")
 """Columns to group by that are no config keys."""
+OUTSIDE = -1
+"""The code of runs that are in no group."""
 
 
 def by_keys(runs: Runs, asked: Sequence[str], settings: Statistics) -> tuple[Groups, ...]:
@@ -51,15 +54,29 @@ def resolved(runs: Runs, asked: Sequence[str]) -> list[str]:
 
 
 def configurations(runs: Runs, settings: Statistics) -> Groups:
-    """Runs that differ in their seed alone as one row each, labelled by what varied."""
-    return _described(runs, runs.varied, runs.frame["configuration"].to_numpy(), settings)
+    """Runs that differ in their seed alone as one row each, labelled by what varied.
+
+    Of a configuration that was confirmed only the runs under new seeds: the one it was chosen by is flattered by that.
+    """
+    codes = runs.frame["configuration"].to_numpy()
+    again = _confirming(runs)
+    chosen_by = ~again & np.isin(codes, codes[again & with_result(runs)])
+    return _described(runs, runs.varied, np.where(chosen_by, OUTSIDE, codes), settings)
 
 
 def grouped(runs: Runs, keys: Sequence[str], settings: Statistics) -> Groups:
-    """Runs by the values of the keys together."""
+    """Runs by the values of the keys together; without confirmation runs, which repeat the best cells alone."""
     columns = [binned(column_of(runs, key), settings.most_groups) for key in keys]
     codes = pd.factorize(pd.MultiIndex.from_arrays(columns))[0] if columns else np.zeros(len(runs.frame), np.int64)
-    return _described(runs, keys, codes, settings, columns)
+    return _described(runs, keys, np.where(_confirming(runs), OUTSIDE, codes), settings, columns)
+
+
+def _confirming(runs: Runs) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """(runs,) whether it repeats the best of a study under a new seed."""
+    found: np.ndarray[Any, np.dtype[np.bool_]] = (
+        runs.frame["study"].astype("string").str.endswith(CONFIRMATION).fillna(False).to_numpy(dtype=bool)
+    )
+    return found
 
 
 def column_of(runs: Runs, key: str) -> pd.Series:
@@ -114,8 +131,11 @@ def _described(
 
 
 def _split(codes: np.ndarray[Any, Any]) -> Iterator[np.ndarray[Any, np.dtype[np.int64]]]:
-    """Row numbers of each code, in the order codes come up."""
+    """Row numbers of each code but OUTSIDE, in the order codes come up."""
     order = np.argsort(codes, kind="stable")
+    order = order[codes[order] != OUTSIDE]
+    if not len(order):
+        return
     edges = np.flatnonzero(np.diff(codes[order])) + 1
     yield from sorted(np.split(order, edges), key=lambda rows: int(rows[0]))
 

@@ -48,9 +48,10 @@ def assembled(reading: Reading, ranked_by: RankedBy, together: bool, repeats: Se
         {key: pd.Series([read.config.get(key) for read in reads], dtype=_kind(reads, key)) for key in keys}
     )
     frame["configuration"] = _numbered([told[key] for key in keys] + [frame["fingerprint"], frame["data"]])
+    told = _renamed(told, list(frame.columns))
     head = [*IDENTITY, *OUTCOME, *COSTS]
     rest = sorted((name for name in frame.columns if name not in head), key=_split_first)
-    frame = pd.concat([frame[[*head, *rest]], told], axis=1)
+    frame = pd.concat([frame[[*head, *rest]], told.drop(columns="seed", errors="ignore")], axis=1)
     return Runs(
         frame=frame,
         histories=tuple(read.history for read in reads),
@@ -139,6 +140,11 @@ def _told_apart(configs: Sequence[Mapping[str, Any]], repeats: Sequence[str]) ->
     return varied, constant
 
 
+def _renamed(told: pd.DataFrame, taken: Sequence[str]) -> pd.DataFrame:
+    """Keys that are called like a column of the table become `config.<key>`; only the seed is that column itself."""
+    return told.rename(columns={key: f"config.{key}" for key in told.columns if key in taken and key != "seed"})
+
+
 def _repeats(reads: Sequence[Read], repeats: Sequence[str]) -> list[str]:
     """What tells runs of one configuration apart, as text: their seed."""
     return ["/".join(str(read.config.get(key, read.values.get(key))) for key in repeats) for read in reads]
@@ -179,7 +185,9 @@ def _follows(codes: np.ndarray[Any, Any], lead: np.ndarray[Any, Any]) -> bool:
 
 
 def _short_names(paths: Sequence[str]) -> list[str]:
-    """Paths below what all share; a single run is called by its folder."""
+    """Paths below what all share; a single run is called by its folder. Absolute paths and others may be mixed."""
+    if len({Path(path).is_absolute() for path in paths}) > 1:
+        paths = [str(Path(path).resolve()) for path in paths]
     if len(set(paths)) == 1:
         return [Path(path).name or path for path in paths]
     shared = os.path.commonpath(paths)
