@@ -124,6 +124,35 @@ def test_confirmation_runs_stand_for_their_configuration_and_in_no_other_group(
     assert found["model=ngram lr=2"].mean == 0.7, "where confirmation failed, the run itself is all there is"
 
 
+def test_a_rate_that_is_found_anew_under_each_seed_makes_no_configuration(
+    make_run: MakeRun, tmp_path: Path, ask: Callable[..., Reported]
+) -> None:
+    for seed, rate in ((1, 0.08), (2, 0.09)):
+        make_run(str(seed), seed=seed, requested={"optimizer.lr": {"asked": 1e-3, "used": rate}})
+    runs = assembled(read([tmp_path]), RankedBy(metric=None, mode=None), False, ("seed",))
+    assert runs.frame["optimizer.lr"].tolist() == [0.08, 0.09]
+    (group,) = configurations(runs, ask().statistics).groups
+    assert (group.label, group.stats["objective"].num) == ("0.08..0.09", 2)
+
+
+def test_groups_of_near_numbers_have_labels_of_their_own(
+    make_run: MakeRun, tmp_path: Path, ask: Callable[..., Reported]
+) -> None:
+    for number, rate in enumerate((0.00010001, 0.00010004, 0.3)):
+        make_run(str(number), config={"optimizer.lr": rate})
+    runs = assembled(read([tmp_path]), RankedBy(metric=None, mode=None), False, ("seed",))
+    groups = grouped(runs, ["optimizer.lr"], ask().statistics).groups
+    assert [group.label for group in groups] == ["lr=0.00010001", "lr=0.00010004", "lr=0.3"]
+
+
+def test_quarters_of_a_narrow_range_are_apart() -> None:
+    quarters = binned(pd.Series(range(10001, 10041)), 12)
+    assert quarters.nunique() == 4
+    assert quarters.unique().tolist() == [
+        "1e+04..1.001e+04", "1.001e+04..1.002e+04", "1.002e+04..1.003e+04", "1.003e+04..1.004e+04",
+    ]  # fmt: skip
+
+
 def test_labels() -> None:
     assert labelled({"model.name": "beto"}) == "beto"
     assert labelled({"optimizer.lr": 3e-05}) == "lr=3e-05"

@@ -113,6 +113,16 @@ def test_a_run_that_is_named_twice_counts_once(make_run: MakeRun, tmp_path: Path
     assert len(read([run.path, tmp_path, tmp_path / "a"]).runs) == 2
 
 
+def test_a_sweep_that_is_named_twice_counts_once(tmp_path: Path) -> None:
+    """Its cells that never started, and what was left out of it, too."""
+    write_grid(tmp_path / "grid", ["seed=1,2,3"])
+    write_run(tmp_path / "grid" / "0")
+    (tmp_path / "grid" / "1" / ".hydra").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "grid")
+    found = read([tmp_path / "grid", tmp_path / "grid", tmp_path / "link", tmp_path / "grid" / ".." / "grid"])
+    assert (len(found.runs), len(found.sweeps), len(found.exclusions)) == (1, 1, 1)
+
+
 def write_grid(folder: Path, overrides: list[str], sweeper: dict[str, object] | None = None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     hydra = {"sweeper": sweeper or {"_target_": "basic"}, "overrides": {"task": overrides}}
@@ -192,3 +202,11 @@ def test_one_precision_has_one_name(make_run: MakeRun, tmp_path: Path) -> None:
     for number, typed in enumerate((32, "32", "32-true")):
         make_run(str(number), config={"trainer.precision": typed})
     assert {run.config["trainer.precision"] for run in read([tmp_path]).runs} == {32}
+
+
+def test_rates_and_batches_that_were_found_are_those_of_the_run(make_run: MakeRun, tmp_path: Path) -> None:
+    found = {"optimizer.lr": {"asked": 1e-3, "used": 0.08}, "data.batch_size": {"asked": 32, "used": 256}}
+    make_run("one", config={"data.batch_size": 32}, requested=found)
+    (run,) = read([tmp_path]).runs
+    assert (run.config["optimizer.lr"], run.config["data.batch_size"]) == (0.08, 256)
+    assert run.asked == {"optimizer.lr": 1e-3, "data.batch_size": 32}

@@ -11,6 +11,7 @@ from typing import Any
 
 from lab.record import write_whole
 from lab.report.compare import told
+from lab.report.language import Words
 from lab.report.sentences import say
 from lab.report.table import COSTS, OUTCOME, Group, Groups, Report, Sentence
 
@@ -101,12 +102,12 @@ def markdown(report: Report, lang: str) -> Iterator[str]:
                 yield f"- {words('md_more', num=len(lines) - LONGEST_LIST)}"
 
     runs, frame = report.runs, report.runs.frame
-    counts = ", ".join(f"{num} {name}" for name, num in report.counts.items() if num and name != "expected")
+    counts = Words(lang).statuses(report.counts)
     yield from (f"# {words('md_title')}", "", f"`{report.command}`, {report.made}", "")
     yield words("md_runs", shown=len(frame), expected=report.counts["expected"], counts=counts) + "."
     yield from (f"\n{say(warning, lang)}" for warning in runs.warnings)
     yield from ("", f"## {words('md_winner')}", "", *_winner(report, lang, words("md_no_winner")))
-    yield from ("", f"## {words('md_leaderboard')}", "", *_leaderboard(report, words("md_run"), words("md_status")))
+    yield from ("", f"## {words('md_leaderboard')}", "", *_leaderboard(report, lang))
     head = [words(f"md_{name}") for name in ("group", "num", "failed", "mean", "sd", "interval")]
     yield from ("", f"## {words('md_configurations')}", "", *_groups(report.configurations, head, report.top_k))
     for groups in report.groups:
@@ -135,16 +136,17 @@ def _winner(report: Report, lang: str, none: str) -> Iterator[str]:
     yield from ("", "```", *lines, "```")
 
 
-def _leaderboard(report: Report, run: str, status: str) -> Iterator[str]:
+def _leaderboard(report: Report, lang: str) -> Iterator[str]:
     frame, score = report.runs.frame, f"test/{report.runs.score}"
     costs = [name for name in COSTS if frame[name].notna().any()]
     names = [name for name in ("objective", score, *costs) if name in frame]
     titles = [report.runs.metric if name == "objective" else name for name in names]
-    yield _row([run, status, *titles])
+    words = Words(lang)
+    yield _row([*(say(Sentence(key), lang) for key in ("md_run", "md_status")), *titles])
     yield _row(["---"] * (len(names) + 2))
     for place in report.leaderboard[: report.top_k]:
         row = frame.iloc[place]
-        yield _row([row["run"], row["status"], *(_number(row[name]) for name in names)])
+        yield _row([row["run"], words(f"status.{row['status']}"), *(_number(row[name]) for name in names)])
 
 
 def _groups(groups: Groups, head: Sequence[str], most: int) -> Iterator[str]:

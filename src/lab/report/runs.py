@@ -47,7 +47,9 @@ def assembled(reading: Reading, ranked_by: RankedBy, together: bool, repeats: Se
     told = pd.DataFrame(
         {key: pd.Series([read.config.get(key) for read in reads], dtype=_kind(reads, key)) for key in keys}
     )
-    frame["configuration"] = _numbered([told[key] for key in keys] + [frame["fingerprint"], frame["data"]])
+    frame["configuration"] = _numbered(
+        [*(_asked(reads, told, key) for key in keys), frame["fingerprint"], frame["data"]]
+    )
     told = _renamed(told, list(frame.columns))
     head = [*IDENTITY, *OUTCOME, *COSTS]
     rest = sorted((name for name in frame.columns if name not in head), key=_split_first)
@@ -138,6 +140,13 @@ def _told_apart(configs: Sequence[Mapping[str, Any]], repeats: Sequence[str]) ->
         else:
             constant[key] = first
     return varied, constant
+
+
+def _asked(reads: Sequence[Read], told: pd.DataFrame, key: str) -> pd.Series:
+    """The values that tell configurations apart: of a rate that was found, what was asked for."""
+    if not any(key in read.asked for read in reads):
+        return told[key]
+    return pd.Series([read.asked.get(key, read.config.get(key)) for read in reads], dtype=object)
 
 
 def _renamed(told: pd.DataFrame, taken: Sequence[str]) -> pd.DataFrame:

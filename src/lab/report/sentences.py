@@ -166,6 +166,20 @@ CATALOGUE: Mapping[str, tuple[str, str]] = {
         "Unstable over seeds: {metric} from {low:.3f} to {high:.3f} over {num} seeds (sd {sd:.3f}).",
         "Inestable entre semillas: {metric} de {low:.3f} a {high:.3f} en {num} semillas (de {sd:.3f}).",
     ),
+    # what-if
+    "ended_bandit": (
+        "best {own:.6g} is worse than the best of {num} trials, {top:.6g}, by more than {slack} allows",
+        "la mejor {own:.6g} es peor que la mejor de {num} pruebas, {top:.6g}, por más de lo que permite {slack}",
+    ),
+    "ended_median_stopping": (
+        "best {own:.6g} is worse than {bar:.6g}, the median of the running averages of {num} trials",
+        "la mejor {own:.6g} es peor que {bar:.6g}, la mediana de las medias acumuladas de {num} pruebas",
+    ),
+    "ended_truncation_selection": (
+        "best {own:.6g} is number {place} from the worst of {num} trials, of which {count} end ({percentage} %)",
+        "la mejor {own:.6g} es la número {place} desde la peor de {num} pruebas, de las que terminan {count} "
+        "({percentage} %)",
+    ),
     # winner
     "winner_chosen": (
         "Chosen on validation: {run}, {metric} {value:.4f} at epoch {epoch}.",

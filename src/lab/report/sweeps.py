@@ -6,6 +6,7 @@ A study that confirmed its best has values of them under new seeds: `confirmed_m
 import json
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -79,6 +80,27 @@ def _confirmed(folder: StudyFolder) -> Mapping[int, Mapping[int, float]]:
         int(one["trial"]): {int(seed): float(value) for seed, value in zip(one["seeds"], one["values"], strict=True)}
         for one in confirmed
     }
+
+
+def told_apart(sweeps: Sequence[Sweep]) -> dict[str, str]:
+    """By path: a sweep's name; of those with one name as much of the end of their paths as tells them apart."""
+    named: dict[str, list[str]] = {}
+    for sweep in sweeps:
+        named.setdefault(sweep.name, []).append(sweep.path)
+    return {path: told for name, paths in named.items() for path, told in _with_ends(name, paths).items()}
+
+
+def _with_ends(name: str, paths: Sequence[str]) -> dict[str, str]:
+    if len(paths) == 1:
+        return {paths[0]: name}
+    parts = [Path(path).resolve().parts for path in paths]
+    ends = ["/".join(one) for one in parts]
+    for depth in range(1, max(map(len, parts))):
+        short = ["/".join(one[-depth:]) for one in parts]
+        if len(set(short)) == len(short):
+            ends = short
+            break
+    return {path: f"{name} ({end})" for path, end in zip(paths, ends, strict=True)}
 
 
 def _expected(hydra: Mapping[str, Any]) -> int:

@@ -186,7 +186,7 @@ class Ended(NamedTuple):
     row: int
     interval: int
     epochs_saved: int
-    reason: str
+    reason: Sentence
 
 
 class WhatIf(NamedTuple):
