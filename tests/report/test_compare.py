@@ -153,3 +153,19 @@ def test_methods_with_rates_of_their_own_are_not_compared_at_the_one_they_share(
     runs = table(tmp_path)
     found = compared(runs, grouped(runs, ["peft"], ask().statistics), "none", ask().statistics)
     assert found.pairs[0].difference == pytest.approx(1.9 / 3 - 1.6 / 3)
+
+
+def test_differences_without_a_spread_prove_nothing(
+    make_run: MakeRun, tmp_path: Path, ask: Callable[..., Reported]
+) -> None:
+    for model, value in (("tiny", 0.5), ("beto", 0.75)):
+        for seed in (1, 2):
+            make_run(f"{model}-{seed}", (value,), seed=seed, config={"model.name": model})
+    found = against(table(tmp_path), "tiny", ask())
+    (pair,) = found.pairs
+    assert (pair.num_pairs, pair.difference, pair.interval, pair.apart) == (2, 0.25, None, False)
+    assert math.isnan(pair.p)
+    assert math.isnan(pair.p_holm)
+    (said,) = told(found)
+    assert "no spread between seeds" in say(said, "en")
+    assert "sin dispersión entre semillas" in say(said, "es")

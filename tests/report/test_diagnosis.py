@@ -32,7 +32,8 @@ def patient(
     history = {names[name]: np.array(numbers, float) for name, numbers in curves.items()}
     if len(curve):
         history[METRIC] = np.array(curve, float)
-    settings = {"optimizer.lr": 0.01, "optimizer.weight_decay": 0.01, "trainer.max_epochs": 10} | (config or {})
+    settings: dict[str, Any] = {"optimizer.lr": 0.01, "optimizer.weight_decay": 0.01, "trainer.max_epochs": 10}
+    settings |= {"data.leaks.action": "refuse"} | (config or {})
     return Patient({"status": "completed"} | (values or {}), settings, history, METRIC, goal, linear)
 
 
@@ -56,9 +57,15 @@ CASES = [
     ("below_baseline", patient(scores(test=0.19, majority=0.2), loss=[1.0, 3.0]), "optimizer.lr=0.001"),
     ("at_ceiling", patient({"test/accuracy": 0.89} | BAYES), ""),
     ("truncated", patient({"data/truncated_share": 0.06}, config={"data.max_length": 64}), "data.max_length=128"),
-    ("leak_suspected", patient({"data/leak_share": 0.02}), "data.leaks.action=refuse"),
-    ("leak_suspected", patient(scores(test=0.996)), "data.leaks.action=refuse"),
-    ("leak_suspected", patient({"test/accuracy": 0.94} | BAYES), "data.leaks.action=refuse"),
+    ("leak_suspected", patient({"data/leak_share": 0.02}), "data.leaks.duplicate_share=0.01"),
+    ("leak_suspected", patient(scores(test=0.996)), "data.leaks.duplicate_share=0"),
+    ("leak_suspected", patient({"test/accuracy": 0.94} | BAYES), "data.leaks.duplicate_share=0"),
+    (
+        "leak_suspected",
+        patient({"data/leak_share": 0.02}, config={"data.leaks.action": "warn"}),
+        "data.leaks.duplicate_share=0.01 data.leaks.action=refuse",
+    ),
+    ("leak_suspected", patient(scores(test=0.996), config={"data.leaks.action": None}), ""),
 ]
 NEAR_MISSES = [
     ("at_chance", patient(scores(majority=0.2), [0.1, 0.26, 0.2, 0.22, 0.24])),
@@ -68,7 +75,9 @@ NEAR_MISSES = [
     ("overfitting", patient(scores(train=0.95, test=0.76, val=0.8))),
     ("rate_too_high", patient(loss=[1.0, 1.5, 1.19])),
     ("rate_too_high", patient({"failure": "oom"})),
-    ("rate_decayed", patient(curve=[0.5, 0.6, 0.6, 0.61], lr=[1e-3, 1e-4, 1e-4, 1e-7])),
+    ("rate_decayed", patient(curve=[0.5, 0.6, 0.6, 0.61], lr=[1e-3, 1e-4, 1e-7, 1e-7])),
+    ("rate_decayed", patient(curve=[0.5, 0.6, 0.8, 0.79], lr=[7.5e-4, 5e-4, 2.5e-4, 1e-9])),  # linear decay
+    ("rate_decayed", patient(curve=[0.5, 0.6, 0.8, 0.79], lr=[8.5e-4, 5e-4, 1.5e-4, 1e-9])),  # cosine
     ("rate_decayed", patient(curve=[0.5, 0.6, 0.6, 0.6], lr=[1e-3, 1e-3, 1e-4, 1.1e-5])),
     ("best_is_last", patient(curve=[0.5, 0.6, 0.6019])),
     ("best_is_last", patient({"status": "terminated"}, curve=[0.5, 0.6])),
@@ -155,3 +164,16 @@ def test_the_whole_table_is_diagnosed_with_its_linear_runs(
     runs = assembled(read([tmp_path]), RankedBy(metric=None, mode=None), False, ("seed",))
     found = diagnosed(runs, configurations(runs, ask().statistics), ask().diagnosis)
     assert [(one.row, one.rule, one.sentence.key) for one in found] == [(0, "below_baseline", "below_linear")]
+
+
+def test_a_linear_run_is_a_baseline_of_its_own_data_by_its_validation_score(
+    make_run: MakeRun, tmp_path: Path, ask: Callable[..., Reported]
+) -> None:
+    """Neither the linear score of other data nor the best of several on test is what a run should have beaten."""
+    make_run("encoder", (0.6, 0.6), test=0.7, config={"model.kind": "encoder"})
+    make_run("best_on_val", (0.8, 0.8), test=0.65, config={"model.kind": "ngram"})
+    make_run("best_on_test", (0.7, 0.7), test=0.9, config={"model.kind": "ngram", "optimizer.lr": 1.0})
+    make_run("other_data", (0.9, 0.9), test=0.95, config={"model.kind": "ngram"}, fingerprint="b" * 8)
+    runs = assembled(read([tmp_path]), RankedBy(metric=None, mode=None), True, ("seed",))
+    found = diagnosed(runs, configurations(runs, ask().statistics), ask().diagnosis)
+    assert [one.sentence.key for one in found if one.rule == "below_baseline"] == []

@@ -6,13 +6,14 @@ import pandas as pd
 import pytest
 
 from lab.errors import RequestError
+from lab.record import StudyFolder
 from lab.report.groups import binned, by_keys, configurations, grouped, labelled
 from lab.report.reading import read
 from lab.report.runs import assembled
 from lab.report.table import Runs
 from lab.schema.report import RankedBy, Reported
 
-from .conftest import MakeRun
+from .conftest import MakeRun, write_run
 
 
 @pytest.fixture
@@ -96,6 +97,60 @@ def test_a_number_with_many_values_is_cut_into_quarters() -> None:
     assert quarters.iloc[0].startswith("0..")
     assert binned(values, 100).tolist() == values.tolist()
     assert binned(pd.Series(["a", "b"] * 50), 1).nunique() == 2
+
+
+def test_confirmation_runs_stand_for_their_configuration_and_in_no_other_group(
+    tmp_path: Path, ask: Callable[..., Reported]
+) -> None:
+    """They repeat the best cell alone: in a group by model they would count it six times."""
+    study = StudyFolder(tmp_path / "lr")
+    study.path.mkdir()
+    study.write_study({"study": "lr", "total": 4})
+    for number, (model, value) in enumerate((("tiny", 0.9), ("tiny", 0.6), ("ngram", 0.5), ("ngram", 0.7))):
+        config = {"model.name": model, "optimizer.lr": 1.0 + number % 2}
+        write_run(study.path / str(number), (value,), config=config, status="failed" if number == 2 else "completed")
+    for seed, value in ((43, 0.7), (44, 0.8)):
+        config = {"model.name": "tiny", "optimizer.lr": 1.0}
+        write_run(study.path / "confirm" / f"0-{seed}", (value,), seed=seed, config=config)
+    write_run(study.path / "confirm" / "3-43", (0.1,), seed=43, config={"model.name": "ngram", "optimizer.lr": 2.0},
+              status="failed")  # fmt: skip
+    runs = assembled(read([tmp_path]), RankedBy(metric=None, mode=None), False, ("seed",))
+    tiny, ngram = grouped(runs, ["model.name"], ask().statistics).groups
+    assert (tiny.label, tiny.stats["objective"].num, tiny.stats["objective"].mean) == ("tiny", 2, 0.75)
+    assert (ngram.label, ngram.stats["objective"].num, len(ngram.failed)) == ("ngram", 1, 1)
+    found = {one.label: one.stats["objective"] for one in configurations(runs, ask().statistics).groups}
+    best = found["model=tiny lr=1"]
+    assert (best.num, best.mean, best.high) == (2, 0.75, 0.8), "the run it was chosen by is not among them"
+    assert found["model=ngram lr=2"].mean == 0.7, "where confirmation failed, the run itself is all there is"
+
+
+def test_a_rate_that_is_found_anew_under_each_seed_makes_no_configuration(
+    make_run: MakeRun, tmp_path: Path, ask: Callable[..., Reported]
+) -> None:
+    for seed, rate in ((1, 0.08), (2, 0.09)):
+        make_run(str(seed), seed=seed, requested={"optimizer.lr": {"asked": 1e-3, "used": rate}})
+    runs = assembled(read([tmp_path]), RankedBy(metric=None, mode=None), False, ("seed",))
+    assert runs.frame["optimizer.lr"].tolist() == [0.08, 0.09]
+    (group,) = configurations(runs, ask().statistics).groups
+    assert (group.label, group.stats["objective"].num) == ("0.08..0.09", 2)
+
+
+def test_groups_of_near_numbers_have_labels_of_their_own(
+    make_run: MakeRun, tmp_path: Path, ask: Callable[..., Reported]
+) -> None:
+    for number, rate in enumerate((0.00010001, 0.00010004, 0.3)):
+        make_run(str(number), config={"optimizer.lr": rate})
+    runs = assembled(read([tmp_path]), RankedBy(metric=None, mode=None), False, ("seed",))
+    groups = grouped(runs, ["optimizer.lr"], ask().statistics).groups
+    assert [group.label for group in groups] == ["lr=0.00010001", "lr=0.00010004", "lr=0.3"]
+
+
+def test_quarters_of_a_narrow_range_are_apart() -> None:
+    quarters = binned(pd.Series(range(10001, 10041)), 12)
+    assert quarters.nunique() == 4
+    assert quarters.unique().tolist() == [
+        "1e+04..1.001e+04", "1.001e+04..1.002e+04", "1.002e+04..1.003e+04", "1.003e+04..1.004e+04",
+    ]  # fmt: skip
 
 
 def test_labels() -> None:

@@ -34,7 +34,7 @@ def asked() -> tuple[dict[str, str], set[str]]:
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("words", "Absent") and node.args:
                 for part in ast.walk(node.args[0]):
                     if isinstance(part, ast.JoinedStr) and isinstance(part.values[0], ast.Constant):
-                        begun.add(str(part.values[0].value))
+                        begun |= {start for start in [str(part.values[0].value)] if "." in start}
                     elif isinstance(part, ast.Constant) and "." in str(part.value) and part.value not in begun:
                         found[str(part.value)] = path.name
     for path in SOURCE.glob("*.js"):
@@ -66,6 +66,9 @@ def test_a_missing_word_and_an_unknown_language_are_errors() -> None:
 
 def test_the_language_changes_the_words() -> None:
     assert Words("es")("section.winner") == "Ganador"
+    counts = {"completed": 5, "failed": 0, "not_started": 2, "excluded": 1, "expected": 8}
+    assert Words("es").statuses(counts) == "5 completadas, 2 nunca empezaron, 1 excluidas"
+    assert Words("en").statuses(counts) == "5 completed, 2 never started, 1 left out"
     assert Words("en").duration(90.0) == "1.5 min"
     assert Words("en").duration(5.0) == "5.0 s"
     assert Words("en").duration(7200.0) == "2.0 h"

@@ -34,12 +34,13 @@ def test_findings_stand_by_rule_best_runs_first_and_the_rest_is_counted(tabled) 
 
 def test_a_policy_says_whom_it_would_have_ended(tabled) -> None:
     report = tabled(objective=[0.5, 0.6])
-    ended = (Ended(1, 3, 7, "worse than the median"),)
+    ended = (Ended(1, 3, 7, Sentence("ended_median_stopping", {"own": 0.5, "bar": 0.6, "num": 2})),)
     report = replace(report, what_if=(WhatIf("bandit", {}, "s", 2, ended, 7, 0.35, 0.0125),))
     html = page_sections.what_if(report, WORDS)
     assert "1 / 2" in html
     assert '<data value="0.35">35%</data>' in html
-    assert "interval 3: worse than the median" in html
+    assert "interval 3: best 0.5 is worse than 0.6, the median of" in html
+    assert "intervalo 3: la mejor 0.5 es peor que 0.6, la mediana" in page_sections.what_if(report, Words("es"))
     assert "policy" not in page_sections.what_if(tabled(objective=[0.5]), WORDS)
 
 

@@ -101,10 +101,26 @@ def test_a_damaged_history_or_config_keeps_its_run(make_run: MakeRun, tmp_path: 
     assert [one.key for one in found.warnings] == ["config_unread", "history_unread"]
 
 
+def test_texts_that_are_the_same_only_when_masked_are_no_leak(make_run: MakeRun, tmp_path: Path) -> None:
+    leaks = {"test": {"same_share": 0.02, "masked_share": 0.2}, "val": {"same_share": 0.0, "masked_share": 0.3}}
+    make_run("one", data={"name": "m", "leaks": leaks})
+    assert read([tmp_path]).runs[0].values["data/leak_share"] == 0.02
+
+
 def test_a_run_that_is_named_twice_counts_once(make_run: MakeRun, tmp_path: Path) -> None:
     run = make_run("a/1")
     make_run("a/2")
     assert len(read([run.path, tmp_path, tmp_path / "a"]).runs) == 2
+
+
+def test_a_sweep_that_is_named_twice_counts_once(tmp_path: Path) -> None:
+    """Its cells that never started, and what was left out of it, too."""
+    write_grid(tmp_path / "grid", ["seed=1,2,3"])
+    write_run(tmp_path / "grid" / "0")
+    (tmp_path / "grid" / "1" / ".hydra").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "grid")
+    found = read([tmp_path / "grid", tmp_path / "grid", tmp_path / "link", tmp_path / "grid" / ".." / "grid"])
+    assert (len(found.runs), len(found.sweeps), len(found.exclusions)) == (1, 1, 1)
 
 
 def write_grid(folder: Path, overrides: list[str], sweeper: dict[str, object] | None = None) -> None:
@@ -138,14 +154,15 @@ def test_cells_of_a_grid_that_never_started_are_counted(
 def test_a_study_has_its_total_and_what_it_confirmed(tmp_path: Path) -> None:
     folder = StudyFolder(tmp_path / "lr")
     folder.path.mkdir()
-    folder.write_study({"study": "lr", "total": 6})
-    folder.write_summary({"confirmed": [{"trial": 1, "mean": 0.6, "ci95": 0.1, "values": [0.5, 0.7]}]})
+    folder.write_study({"study": "lr", "total": 6, "objective": {"primary_metric": "val/loss", "goal": "minimize"}})
+    folder.write_summary({"confirmed": [{"trial": 1, "seeds": [43, 44], "values": [0.5, 0.7]}]})
     for name in ("0", "1", "confirm/1-43"):
         write_run(folder.path / name, sweep={"study": "x", "trial": 1})
     write_run(folder.path / ".cut" / "2-1")
     found = read([tmp_path])
     (sweep,) = found.sweeps
-    assert (sweep.kind, sweep.expected, sweep.started, sweep.confirmed) == ("study", 6, 2, {1: (0.6, 0.1, 2)})
+    assert (sweep.kind, sweep.expected, sweep.started) == ("study", 6, 2)
+    assert (sweep.confirmed, sweep.metric, sweep.goal) == ({1: {43: 0.5, 44: 0.7}}, "val/loss", "minimize")
     assert [run.values["study"] for run in found.runs] == ["lr", "lr", "lr, confirmed"]
     assert len(found.runs) == 3
 
@@ -185,3 +202,11 @@ def test_one_precision_has_one_name(make_run: MakeRun, tmp_path: Path) -> None:
     for number, typed in enumerate((32, "32", "32-true")):
         make_run(str(number), config={"trainer.precision": typed})
     assert {run.config["trainer.precision"] for run in read([tmp_path]).runs} == {32}
+
+
+def test_rates_and_batches_that_were_found_are_those_of_the_run(make_run: MakeRun, tmp_path: Path) -> None:
+    found = {"optimizer.lr": {"asked": 1e-3, "used": 0.08}, "data.batch_size": {"asked": 32, "used": 256}}
+    make_run("one", config={"data.batch_size": 32}, requested=found)
+    (run,) = read([tmp_path]).runs
+    assert (run.config["optimizer.lr"], run.config["data.batch_size"]) == (0.08, 256)
+    assert run.asked == {"optimizer.lr": 1e-3, "data.batch_size": 32}

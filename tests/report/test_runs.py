@@ -57,6 +57,34 @@ def test_repeats_are_what_the_config_says(make_run: MakeRun, tmp_path: Path) -> 
     assert runs.frame["repeat"].tolist() == ["1/0", "1/1"]
 
 
+def test_a_seed_that_is_no_repeat_tells_configurations_apart(make_run: MakeRun, tmp_path: Path) -> None:
+    for number, (seed, draw) in enumerate(((1, 1), (1, 2), (2, 1), (2, 2))):
+        make_run(str(number), seed=seed, config={"data.split.seed": draw})
+    runs = table(tmp_path, repeats=("data.split.seed",))
+    assert runs.varied == ("seed",)
+    assert runs.frame["seed"].tolist() == [1, 1, 2, 2]
+    assert runs.frame["configuration"].tolist() == [0, 0, 1, 1]
+    assert runs.frame.columns.is_unique
+
+
+def test_a_key_that_is_called_like_a_column_keeps_its_values(make_run: MakeRun, tmp_path: Path) -> None:
+    for number in (3, 4):
+        make_run(str(number), config={"epochs": number})
+    runs = table(tmp_path)
+    assert (runs.varied, runs.frame["config.epochs"].tolist()) == (("config.epochs",), [3, 4])
+    assert runs.frame["epochs"].tolist() == [3, 3]
+
+
+def test_absolute_and_relative_folders_are_read_together(
+    make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        make_run(name)
+    monkeypatch.chdir(tmp_path)
+    runs = assembled(read([Path("a"), tmp_path / "b"]), OWN, False, ("seed",))
+    assert runs.frame["run"].tolist() == ["a", "b"]
+
+
 def test_a_run_without_a_config_is_in_the_table(make_run: MakeRun, tmp_path: Path) -> None:
     make_run("a", config={"optimizer.lr": 0.5})
     make_run("b")
@@ -83,14 +111,16 @@ def test_different_objectives_and_data_are_not_ranked_together(make_run: MakeRun
     assert runs.metric == "val/f1_macro"
 
 
-def test_another_objective_takes_its_own_best_epoch(make_run: MakeRun, tmp_path: Path) -> None:
-    run = make_run("a")
+def test_another_objective_is_taken_at_the_checkpoint_that_was_tested(make_run: MakeRun, tmp_path: Path) -> None:
+    """Its own best epoch, the last here, was never tested: all numbers of a row are of one checkpoint."""
+    run = make_run("a", metrics={"val": {"f1_macro": 0.7, "loss": 0.4}, "test": {"f1_macro": 0.65, "loss": 0.45}})
     run.cut_history(0)
     for epoch, (f1, loss) in enumerate([(0.5, 0.3), (0.7, 0.4), (0.6, 0.2)]):
         run.append_history({"epoch": epoch, "step": epoch, "val/f1_macro": f1, "val/loss": loss})
     runs = table(tmp_path, RankedBy(metric="val/loss", mode=None))
     assert (runs.metric, runs.goal) == ("val/loss", "minimize")
-    assert runs.frame[["objective", "objective_epoch"]].iloc[0].tolist() == [0.2, 2]
+    assert runs.frame[["objective", "objective_epoch", "val/loss"]].iloc[0].tolist() == [0.4, 1, 0.4]
+    assert table(tmp_path, RankedBy(metric="val/mcc", mode=None)).frame["objective"].isna().all()
     assert table(tmp_path).frame["objective"].tolist() == [0.7]
 
 

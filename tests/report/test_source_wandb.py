@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from lab.errors import RequestError, RunError
+from lab.report.reading import Reading
 from lab.report.runs import assembled
 from lab.report.source_wandb import read
+from lab.report.sources import objective_of, tracked
 from lab.report.wandb_file import payloads
 from lab.schema.report import Reported
 
@@ -70,9 +72,19 @@ def test_a_file_cut_by_a_kill_keeps_its_whole_records(offline: Path) -> None:
         list(payloads(data[:7] + b"\0" * 20))
 
 
-def test_a_run_without_an_objective_is_named(offline: Path, ask: Ask) -> None:
-    found = read(ask(runs=str(offline), source="wandb", objective__metric="val/mcc"))
-    assert all("objective" not in run.values for run in found.runs)
+def test_a_run_that_did_not_log_what_is_asked_for_has_no_objective(offline: Path, ask: Ask) -> None:
+    request = ask(runs=str(offline), source="wandb", objective__metric="val/mcc")
+    assert assembled(read(request), request.objective, False, ("seed",)).frame["objective"].isna().all()
+
+
+def test_another_objective_is_taken_at_the_epoch_of_the_runs_own(ask: Ask) -> None:
+    request = ask(objective__metric="val/loss")
+    objective = objective_of(request, {"objective.metric": "val/f1", "objective.mode": "max"})
+    assert objective == ("val/f1", "max")
+    rows = [{"epoch": at, "val/f1": f1, "val/loss": loss} for at, (f1, loss) in enumerate([(0.9, 0.4), (0.5, 0.2)])]
+    found = tracked("a", {"status": "completed"}, {}, rows, {"test/f1": 0.8}, objective)
+    frame = assembled(Reading([found]), request.objective, False, ("seed",)).frame
+    assert frame[["objective", "objective_epoch", "test/f1"]].iloc[0].tolist() == [0.4, 0, 0.8]
 
 
 def test_a_project_is_read_through_the_api(monkeypatch: pytest.MonkeyPatch, ask: Ask) -> None:

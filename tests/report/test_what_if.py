@@ -12,6 +12,7 @@ from lab.policies import Bandit, MedianStopping, Rule, TruncationSelection, deci
 from lab.record import StudyFolder
 from lab.report.reading import read
 from lab.report.runs import assembled
+from lab.report.sentences import say
 from lab.report.what_if import replay, replayed
 from lab.schema.report import RankedBy, Reported
 
@@ -82,7 +83,8 @@ def test_a_replay_decides_as_the_policies_do(policy: Rule, goal: Any, reports: l
         place: interval for place, (interval, _) in expected.items()
     }
     for place, (_, reason) in found.items():
-        assert reason.split(":")[0] == expected[place][1].split(":")[0]
+        assert reason.key.removeprefix("ended_") == expected[place][1].split(" ")[0]
+        assert all(say(reason, lang) for lang in ("en", "es"))
 
 
 def test_epochs_saved_and_regret(make_run: MakeRun, tmp_path: Path, ask: Callable[..., Reported]) -> None:
@@ -95,7 +97,7 @@ def test_epochs_saved_and_regret(make_run: MakeRun, tmp_path: Path, ask: Callabl
     found, never = replayed(runs, ask(what_if=[block, "none"]).what_if)
     assert (found.study, found.num_trials, found.policy) == ("s", 2, "bandit slack_factor=0.2 delay_evaluation=2")
     assert [(one.row, one.interval, one.epochs_saved) for one in found.ended] == [(1, 2, 2)]
-    assert "below 0.5" in found.ended[0].reason
+    assert found.ended[0].reason.values == {"own": 0.2, "top": 0.6, "num": 2, "slack": "slack_factor 0.2"}
     assert (found.epochs_saved, found.share_saved) == (2, 0.25)
     assert found.regret == pytest.approx(0.2)
     assert (never.ended, never.regret) == ((), 0.0)
@@ -110,6 +112,18 @@ def test_confirmation_runs_are_no_trials(tmp_path: Path, ask: Callable[..., Repo
     runs = assembled(read([tmp_path]), RankedBy(metric=None, mode=None), False, ("seed",))
     found = replayed(runs, ask(what_if=["none"]).what_if)
     assert [(one.study, one.num_trials) for one in found] == [("lr", 2)]
+
+
+def test_studies_of_one_name_are_replayed_apart(tmp_path: Path, ask: Callable[..., Reported]) -> None:
+    for folder, name in (("01", "lr"), ("02", "lr"), ("02", "depth")):
+        study = StudyFolder(tmp_path / folder / name)
+        study.path.mkdir(parents=True)
+        study.write_study({"study": name, "total": 2})
+        for trial in ("0", "1"):
+            write_run(study.path / trial)
+    runs = assembled(read([tmp_path]), RankedBy(metric=None, mode=None), False, ("seed",))
+    found = replayed(runs, ask(what_if=["none"]).what_if)
+    assert sorted((one.study, one.num_trials) for one in found) == [("depth", 2), ("lr (01/lr)", 2), ("lr (02/lr)", 2)]
 
 
 def test_an_end_at_the_last_report_saves_nothing(

@@ -28,6 +28,16 @@ def won(tmp_path_factory: pytest.TempPathFactory, ask: Callable[..., Reported]) 
     return judge
 
 
+def confirmed_study(folder: StudyFolder, confirmed: dict[int, dict[int, float]]) -> None:
+    """A study of F1 with the values of its confirmed trials by seed."""
+    folder.path.mkdir()
+    folder.write_study(
+        {"study": folder.path.name, "total": 2, "objective": {"primary_metric": "val/f1_macro", "goal": "maximize"}}
+    )
+    told = [{"trial": trial, "seeds": [*found], "values": [*found.values()]} for trial, found in confirmed.items()]
+    folder.write_summary({"confirmed": told})
+
+
 def test_the_best_on_validation_wins_whatever_the_test_says(make_run: MakeRun, tmp_path: Path, won: Won) -> None:
     make_run("a", (0.5, 0.8, 0.7), test=0.1, config={"optimizer.lr": 1.0})
     make_run("b", (0.7,), test=0.9, config={"optimizer.lr": 2.0})
@@ -86,19 +96,13 @@ def test_where_all_have_seeds_the_best_mean_wins_over_a_lucky_seed(make_run: Mak
 
 def test_a_study_that_confirmed_its_best_has_the_confirmed_winner(tmp_path: Path, won: Won) -> None:
     folder = StudyFolder(tmp_path / "lr")
-    folder.path.mkdir()
-    folder.write_study({"study": "lr", "total": 2})
-    confirmed = [
-        {"trial": 0, "mean": 0.6, "ci95": None, "values": [0.6]},
-        {"trial": 1, "mean": 0.65, "ci95": 0.1, "values": [1, 2]},
-    ]
-    folder.write_summary({"confirmed": confirmed})
+    confirmed_study(folder, {0: {43: 0.6, 44: 0.6}, 1: {43: 0.64, 44: 0.66}})
     write_run(folder.path / "0", (0.9,), config={"optimizer.lr": 1.0})
     write_run(folder.path / "1", (0.8,), config={"optimizer.lr": 2.0})
     found, runs = won(tmp_path)
     assert found is not None
     assert runs.frame["run"].iloc[found.row] == "1"
-    assert "over 2 seeds: val/f1_macro 0.6500 ± 0.1000" in say(found.sentences[0], "en")
+    assert "over 2 seeds: val/f1_macro 0.6500 ± 0.1271" in say(found.sentences[0], "en")
     write_run(tmp_path / "weak", (0.64,), config={"optimizer.lr": 3.0})
     found, runs = won(tmp_path)
     assert found is not None
@@ -107,6 +111,35 @@ def test_a_study_that_confirmed_its_best_has_the_confirmed_winner(tmp_path: Path
     found, runs = won(tmp_path)
     assert found is not None
     assert runs.frame["run"].iloc[found.row] == "strong"
+
+
+def test_a_configuration_confirmed_under_fewer_seeds_does_not_win_by_a_lucky_one(tmp_path: Path, won: Won) -> None:
+    folder = StudyFolder(tmp_path / "lr")
+    confirmed_study(folder, {0: {43: 0.9}, 1: {43: 0.64, 44: 0.66}})
+    write_run(folder.path / "0", (0.9,), config={"optimizer.lr": 1.0})
+    write_run(folder.path / "1", (0.8,), config={"optimizer.lr": 2.0})
+    found, runs = won(tmp_path)
+    assert found is not None
+    assert runs.frame["run"].iloc[found.row] == "1"
+
+
+def test_confirmed_means_of_another_metric_choose_nothing(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, ask: Callable[..., Reported]
+) -> None:
+    """By a loss that is minimised the lowest of the means of F1 would be the winner."""
+    folder = StudyFolder(tmp_path / "lr")
+    confirmed_study(folder, {0: {43: 0.9, 44: 0.9}, 1: {43: 0.6, 44: 0.6}})
+    for trial, loss in enumerate((0.5, 1.5)):
+        scores = {"val": {"f1_macro": 0.8, "loss": loss}, "test": {"loss": loss}}
+        write_run(folder.path / str(trial), (0.8,), config={"optimizer.lr": float(trial)}, metrics=scores)
+    runs = assembled(read([tmp_path]), RankedBy(metric="val/loss", mode=None), False, ("seed",))
+    groups = configurations(runs, ask().statistics)
+    found = winner(runs, groups, leaderboard(runs), tmp_path_factory.mktemp("report"), True)
+    assert found is not None
+    assert runs.frame["run"].iloc[found.row] == "0"
+    said = [say(sentence, "en") for sentence in found.sentences]
+    assert said[0] == "Chosen on validation: 0, val/loss 0.5000 at epoch 1."
+    assert "another metric or goal (lr: val/f1_macro (maximize)) and took no part" in said[1]
 
 
 def test_no_result_no_winner(make_run: MakeRun, tmp_path: Path, won: Won) -> None:

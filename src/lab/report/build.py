@@ -14,6 +14,7 @@ from lab.report import experiments_log, files, groups, page, registry
 from lab.report.compare import compared
 from lab.report.diagnosis import diagnosed
 from lab.report.folders import opened
+from lab.report.language import Words
 from lab.report.reading import Reading, read
 from lab.report.runs import assembled
 from lab.report.sentences import say
@@ -118,7 +119,7 @@ def summary(report: Report, lang: str) -> Iterator[str]:
     def words(key: str, **values: object) -> str:
         return say(Sentence(key, values), lang)
 
-    counts = ", ".join(f"{num} {name}" for name, num in report.counts.items() if num and name != "expected")
+    counts = Words(lang).statuses(report.counts)
     yield words("md_runs", shown=len(report.runs.frame), expected=report.counts["expected"], counts=counts)
     yield from (say(warning, lang) for warning in report.runs.warnings)
     yield from (

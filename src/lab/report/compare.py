@@ -53,7 +53,7 @@ def compared(runs: Runs, groups: Groups, baseline: str | None, settings: Statist
 
 def told(comparison: Comparison) -> list[Sentence]:
     """What a comparison says: why it was made so, each pair that can be judged, and how many cannot."""
-    judged = [pair.sentence for pair in comparison.pairs if pair.interval is not None]
+    judged = [pair.sentence for pair in comparison.pairs if pair.num_pairs >= 2]
     left = len(comparison.pairs) - len(judged)
     rest = [Sentence("too_few_pairs_of", {"num": left, "baseline": comparison.baseline})] if left else []
     first = [one for one in (comparison.reason, comparison.averaged) if one is not None]
@@ -118,7 +118,7 @@ def _pair(group: str, baseline: str, found: Floats, settings: Statistics) -> Pai
     if len(found) < 2:
         return Pair(group, baseline, len(found), mean, None, nan, nan, nan, False, empty)
     p, effect = paired(found)
-    between: Interval | None = intervals(found[:, None], settings)[0]
+    between: Interval | None = None if math.isnan(p) else intervals(found[:, None], settings.confidence)[0]
     return Pair(group, baseline, len(found), mean, between, p, p, effect, False, empty)
 
 
@@ -131,7 +131,7 @@ def _sentence(runs: Runs, pair: Pair, num_compared: int) -> Sentence:
         "difference": pair.difference,
     }
     if pair.interval is None:
-        return Sentence("too_few_pairs", values)
+        return Sentence("too_few_pairs" if pair.num_pairs < 2 else "no_spread", values)
     values |= {"low": pair.interval.low, "high": pair.interval.high, "p": pair.p_holm, "effect": pair.effect}
     values |= {"compared": num_compared}
     if not pair.apart:

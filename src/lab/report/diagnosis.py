@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lab.report.table import ENDED_WELL, Finding, Floats, Group, Groups, History, Runs, Sentence
+from lab.report.groups import with_result
+from lab.report.table import Finding, Floats, Group, Groups, History, Runs, Sentence
 from lab.schema.report import Thresholds
 
 LINEAR = ("ngram", "linear", "logistic")
@@ -21,7 +22,7 @@ class Patient(NamedTuple):
     """What the rules see of one run.
 
     values: by column of the table; config: its keys; history: as recorded; score: the objective without its split;
-    linear: best test score of a linear model that the report knows, NaN without one.
+    linear: test score of the report's linear run on the same data, NaN without one.
     """
 
     values: Mapping[str, Any]
@@ -97,12 +98,15 @@ def rate_too_high(one: Patient, limits: Thresholds) -> Said:
 
 
 def rate_decayed(one: Patient, limits: Thresholds) -> Said:
-    """The rate was about 0 for the last part of the epochs, and nothing improved there."""
+    """The rate was about 0 for the last part of the epochs, and nothing improved there.
+
+    A rate is recorded at an epoch's end: an epoch that began with one was not without, as the last of a linear decay.
+    """
     rate, curve = one.curve("lr"), one.curve(one.metric)
     if len(rate) < 4 or len(curve) != len(rate) or np.isnan(rate).all() or np.isnan(curve).all():
         return None
     peak = float(np.nanmax(rate))
-    still = int(np.argmax((rate >= limits.rate_zero * peak)[::-1]))
+    still = int(np.argmax((rate >= limits.rate_zero * peak)[::-1])) - 1
     if peak <= 0 or still < 1 or still < limits.rate_share * len(rate):
         return None
     sign = 1.0 if one.goal == "maximize" else -1.0
@@ -164,15 +168,21 @@ def leak_suspected(one: Patient, limits: Thresholds) -> Said:
     """Rows of one split stand in another, or the test score is too good to be believed unseen."""
     share, own, bound = one.number("data/leak_share"), one.number(f"test/{one.score}"), one.number("bayes/accuracy")
     if not math.isnan(share) and share > limits.leak_share:
-        return Sentence("leak_rows", {"share": 100 * share}), "data.leaks.action=refuse"
+        return Sentence("leak_rows", {"share": 100 * share}), _refused(one, limits.leak_share)
     accuracy = one.number("test/accuracy")
     if not math.isnan(bound) and not math.isnan(accuracy):
         if accuracy > bound + 3 * limits.ceiling_margin:
-            return Sentence("leak_above_bayes", {"own": accuracy, "bound": bound}), "data.leaks.action=refuse"
+            return Sentence("leak_above_bayes", {"own": accuracy, "bound": bound}), _refused(one, 0)
         return None
     if one.goal == "maximize" and not math.isnan(own) and own >= limits.leak_score:
-        return Sentence("leak_score", {"own": own, "score": one.score}), "data.leaks.action=refuse"
+        return Sentence("leak_score", {"own": own, "score": one.score}), _refused(one, 0)
     return None
+
+
+def _refused(one: Patient, share: float) -> str:
+    """The override that refuses rows which stand in another split above this share; empty where none are looked for."""
+    action, limit = one.config.get("data.leaks.action"), f"data.leaks.duplicate_share={share:g}"
+    return "" if action is None else limit if action == "refuse" else f"{limit} data.leaks.action=refuse"
 
 
 RULES: Mapping[str, Rule] = {
@@ -195,7 +205,8 @@ def diagnosed(runs: Runs, configurations: Groups, limits: Thresholds) -> tuple[F
     found = []
     for row, values in enumerate(runs.frame.to_dict("records")):
         config = {**runs.constant, **{key: values[key] for key in keys}}
-        patient = Patient(values, config, runs.histories[row], runs.metric, runs.goal, linear)
+        known = linear.get(str(values["fingerprint"]), math.nan)
+        patient = Patient(values, config, runs.histories[row], runs.metric, runs.goal, known)
         for name, rule in RULES.items():
             said = rule(patient, limits)
             if said is not None:
@@ -215,15 +226,16 @@ def _unstable(group: Group, limits: Thresholds, metric: str) -> Finding | None:
     return Finding(group.best, "unstable", Sentence("unstable", said), "scheduler.warmup_ratio=0.1")
 
 
-def _linear(runs: Runs) -> float:
-    """Best test score of the linear runs in the report."""
+def _linear(runs: Runs) -> dict[str, float]:
+    """By the data's fingerprint: test score of the linear run that is best on validation."""
     frame = runs.frame
     kind = frame["model.kind"] if "model.kind" in frame else runs.constant.get("model.kind")
     name = f"test/{runs.score}"
     if name not in frame or kind is None or isinstance(kind, str):
-        return math.nan
-    linear = frame[kind.isin(LINEAR).to_numpy() & frame["status"].isin(ENDED_WELL).to_numpy()]
-    return float(linear[name].max()) if len(linear) else math.nan
+        return {}
+    linear = frame[kind.isin(LINEAR).to_numpy() & with_result(runs)]
+    ranked = linear.assign(rank=runs.sign * linear["objective"]).sort_values("rank", kind="stable")
+    return dict(zip(ranked["fingerprint"].astype(str), ranked[name].astype(float), strict=True))  # the best comes last
 
 
 def _another_rate(one: Patient, limits: Thresholds) -> str:

@@ -11,6 +11,7 @@ from lab.errors import Mistake, RequestError
 from lab.record import write_whole
 from lab.report.compare import told
 from lab.report.groups import column_of, shown
+from lab.report.language import Words
 from lab.report.sentences import say
 from lab.report.table import Report, Runs, Sentence
 
@@ -43,7 +44,7 @@ def entry(report: Report, aim: str | None, registered: str | None, lang: str) ->
     yield f"**{words('log_aim')}**: {aim or words('log_unsaid')}"
     varied = "; ".join(_values(runs, key) for key in runs.varied)
     yield f"\n**{words('log_varied')}**: {varied or words('log_nothing')}"
-    counts = ", ".join(f"{num} {name}" for name, num in report.counts.items() if num and name != "expected")
+    counts = Words(lang).statuses(report.counts)
     shown_runs = words("md_runs", shown=len(runs.frame), expected=report.counts["expected"], counts=counts)
     yield f"\n**{words('log_results')}**: {shown_runs}."
     won = [] if report.winner is None else [say(one, lang) for one in report.winner.sentences]

@@ -114,7 +114,7 @@ def metrics(info: Metrics) -> Spec:
 
 
 def correlation(info: Correlation, words: Words) -> Spec:
-    names = [f"{key} ({words('method.' + method)})" for key, method in zip(info.keys, info.methods, strict=True)]
+    names = [f"{key} ({words(f'method.{method}')})" for key, method in zip(info.keys, info.methods, strict=True)]
     text = [["" if np.isnan(cell) else f"{cell:.2f}" for cell in row] for row in info.values]
     data = {"type": "heatmap", "x": list(info.outcomes), "y": names, "z": typed(info.values), "text": text,
             "texttemplate": "%{text}", "zmin": -1, "zmax": 1, "colorscale": "@diverging", "xgap": 2, "ygap": 2,

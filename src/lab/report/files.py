@@ -11,6 +11,7 @@ from typing import Any
 
 from lab.record import write_whole
 from lab.report.compare import told
+from lab.report.language import Words
 from lab.report.sentences import say
 from lab.report.table import COSTS, OUTCOME, Group, Groups, Report, Sentence
 
@@ -68,20 +69,20 @@ def stats_per_group(report: Report) -> Iterator[dict[str, Any]]:
         for group in groups.groups:
             for name, stat in group.stats.items():
                 if stat.num and (by != "configuration" or name.count("/") < 2):
-                    low, high, method = stat.interval if stat.interval is not None else ("", "", "")
+                    low, high = stat.interval if stat.interval is not None else ("", "")
                     yield {
                         "by": by, "group": group.label, "number": name, "count": stat.num, "mean": stat.mean,
                         "sd": _cell(stat.sd), "min": stat.low, "max": stat.high, "interval_low": low,
-                        "interval_high": high, "interval_method": method, "without_result": len(group.failed),
+                        "interval_high": high, "without_result": len(group.failed),
                     }  # fmt: skip
 
 
 def comparison_row(pair: Any) -> dict[str, Any]:
     """One pair, its sentence left out."""
     row = {name: value for name, value in pair._asdict().items() if name not in ("sentence", "interval")}
-    low, high, method = pair.interval if pair.interval is not None else ("", "", "")
+    low, high = pair.interval if pair.interval is not None else ("", "")
     cells = {name: _cell(value) for name, value in row.items()}
-    return cells | {"interval_low": low, "interval_high": high, "interval_method": method}
+    return cells | {"interval_low": low, "interval_high": high}
 
 
 def _cell(value: Any) -> Any:
@@ -101,12 +102,12 @@ def markdown(report: Report, lang: str) -> Iterator[str]:
                 yield f"- {words('md_more', num=len(lines) - LONGEST_LIST)}"
 
     runs, frame = report.runs, report.runs.frame
-    counts = ", ".join(f"{num} {name}" for name, num in report.counts.items() if num and name != "expected")
+    counts = Words(lang).statuses(report.counts)
     yield from (f"# {words('md_title')}", "", f"`{report.command}`, {report.made}", "")
     yield words("md_runs", shown=len(frame), expected=report.counts["expected"], counts=counts) + "."
     yield from (f"\n{say(warning, lang)}" for warning in runs.warnings)
     yield from ("", f"## {words('md_winner')}", "", *_winner(report, lang, words("md_no_winner")))
-    yield from ("", f"## {words('md_leaderboard')}", "", *_leaderboard(report, words("md_run"), words("md_status")))
+    yield from ("", f"## {words('md_leaderboard')}", "", *_leaderboard(report, lang))
     head = [words(f"md_{name}") for name in ("group", "num", "failed", "mean", "sd", "interval")]
     yield from ("", f"## {words('md_configurations')}", "", *_groups(report.configurations, head, report.top_k))
     for groups in report.groups:
@@ -135,16 +136,17 @@ def _winner(report: Report, lang: str, none: str) -> Iterator[str]:
     yield from ("", "```", *lines, "```")
 
 
-def _leaderboard(report: Report, run: str, status: str) -> Iterator[str]:
+def _leaderboard(report: Report, lang: str) -> Iterator[str]:
     frame, score = report.runs.frame, f"test/{report.runs.score}"
     costs = [name for name in COSTS if frame[name].notna().any()]
     names = [name for name in ("objective", score, *costs) if name in frame]
     titles = [report.runs.metric if name == "objective" else name for name in names]
-    yield _row([run, status, *titles])
+    words = Words(lang)
+    yield _row([*(say(Sentence(key), lang) for key in ("md_run", "md_status")), *titles])
     yield _row(["---"] * (len(names) + 2))
     for place in report.leaderboard[: report.top_k]:
         row = frame.iloc[place]
-        yield _row([row["run"], row["status"], *(_number(row[name]) for name in names)])
+        yield _row([row["run"], words(f"status.{row['status']}"), *(_number(row[name]) for name in names)])
 
 
 def _groups(groups: Groups, head: Sequence[str], most: int) -> Iterator[str]:
@@ -155,9 +157,7 @@ def _groups(groups: Groups, head: Sequence[str], most: int) -> Iterator[str]:
 
 def _group(group: Group) -> list[str]:
     stat = group.stats["objective"]
-    between = (
-        "" if stat.interval is None else f"{stat.interval.low:.4f} – {stat.interval.high:.4f} ({stat.interval.method})"
-    )
+    between = "" if stat.interval is None else f"{stat.interval.low:.4f} – {stat.interval.high:.4f}"
     return [group.label, str(stat.num), str(len(group.failed)), _number(stat.mean), _number(stat.sd), between]
 
 

@@ -5,6 +5,7 @@ are not translated: they are typed.
 """
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any, Literal, get_args
@@ -39,6 +40,11 @@ class Words:
     def under(self, *beginnings: str) -> dict[str, str]:
         """All words whose key begins so: what the page's script says."""
         return {key: texts[self.lang] for key, texts in catalogue().items() if key.startswith(beginnings)}
+
+    def statuses(self, counts: Mapping[str, int]) -> str:
+        """`15 completed, 1 failed`, of counts by status; without those of 0 and without `expected`."""
+        known = {name: num for name, num in counts.items() if num and name != "expected"}
+        return ", ".join(f"{num} {self(f'statuses.{name}')}" for name, num in known.items())
 
     def duration(self, seconds: float) -> str:
         if seconds >= 3600:

@@ -54,7 +54,7 @@ def _row(group: Group, scale: tuple[float, float], test: str, words: Words) -> l
         return [label, str(len(group.rows)), *["–"] * 6, mean_test, mean_time]
     return [
         label, f'<data value="{stat.num}">{stat.num}</data>', number(stat.mean), _picture(stat, scale, words),
-        _interval(stat, words), number(stat.sd), number(stat.low), number(stat.high), mean_test, mean_time,
+        _ends(stat.interval), number(stat.sd), number(stat.low), number(stat.high), mean_test, mean_time,
     ]  # fmt: skip
 
 
@@ -63,19 +63,13 @@ def _label(text: str) -> str:
     return f'<span class="group-label{long}">{escape(text)}</span>'
 
 
-def _interval(stat: Stat, words: Words) -> str:
-    if stat.interval is None:
-        return "–"
-    return f"{_ends(stat.interval)} <small>{escape(words(f'method.{stat.interval.method}'))}</small>"
-
-
 def _ends(interval: Interval | None, digits: str = ".4f") -> str:
     return "–" if interval is None else f"{number(interval.low, digits)} – {number(interval.high, digits)}"
 
 
 def _scale(stats: list[Stat]) -> tuple[float, float]:
     """Ends of the common scale: all means, intervals and extremes."""
-    ends = [value for stat in stats for value in (stat.low, stat.high, *(stat.interval or ())[:2])]
+    ends = [value for stat in stats for value in (stat.low, stat.high, *(stat.interval or ()))]
     known = [value for value in ends if np.isfinite(value)]
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
     return (low, high) if high > low else (low - 0.5, low + 0.5)

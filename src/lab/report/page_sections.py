@@ -174,7 +174,7 @@ def _ended(report: Report, one: WhatIf, words: Words) -> str:
     names = report.runs.frame["run"].to_numpy()
     items = "".join(
         f"<li><b>{escape(str(names[end.row]))}</b> {escape(words('what_if.interval', interval=end.interval))}: "
-        f"{escape(end.reason)}</li>"
+        f"{escape(say(end.reason, words.lang))}</li>"
         for end in one.ended[:SHOWN_ENDED]
     )
     left = len(one.ended) - SHOWN_ENDED

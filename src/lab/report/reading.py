@@ -23,13 +23,15 @@ class Read(NamedTuple):
     """One run as any source gives it.
 
     values: by column of `Runs.frame` (IDENTITY but `run` and `configuration`, OUTCOME, COSTS, metrics, `data/...`);
-    config: by dotted key; history: as in `Runs`.
+    config: by dotted key, as it ran; history: as in `Runs`; asked: by key what was asked for where a finder set another
+    value, by which runs are of one configuration.
     """
 
     path: str
     values: dict[str, Any]
     config: dict[str, Any]
     history: History
+    asked: Mapping[str, Any] = {}
 
 
 @dataclass
@@ -51,16 +53,17 @@ def read(folders: Iterable[Path]) -> Reading:
     """Every run in and below the folders, each once."""
     reading, configs, seen = Reading(), Configs(), set[str]()
     for folder in folders:
-        for place in _found(folder, None, reading):
-            path = os.path.realpath(place.run.path)
-            if path not in seen:
-                seen.add(path)
-                _read_run(place, configs, reading)
+        for place in _found(folder, None, reading, seen):
+            _read_run(place, configs, reading)
     return reading
 
 
-def _found(folder: Path, study: str | None, reading: Reading) -> Iterator[_Place]:
-    """Runs in the order of their numbers; sweeps go on the list on the way."""
+def _found(folder: Path, study: str | None, reading: Reading, seen: set[str]) -> Iterator[_Place]:
+    """Runs in the order of their numbers; sweeps go on the list on the way. seen: real paths, which are left out."""
+    path = os.path.realpath(folder)
+    if path in seen:
+        return
+    seen.add(path)
     with os.scandir(folder) as entries:
         found = list(entries)
     names = {entry.name for entry in found}
@@ -80,7 +83,7 @@ def _found(folder: Path, study: str | None, reading: Reading) -> Iterator[_Place
         reading.exclusions.append(Exclusion(str(folder), Sentence("excluded_without_record")))
     for name in below:
         again = name == "confirm" and "study.yaml" in names
-        yield from _found(folder / name, f"{study}{CONFIRMATION}" if again else study, reading)
+        yield from _found(folder / name, f"{study}{CONFIRMATION}" if again else study, reading, seen)
 
 
 def _may_hold_runs(entry: os.DirEntry[str]) -> bool:
@@ -102,9 +105,9 @@ def _read_run(place: _Place, configs: Configs, reading: Reading) -> None:
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         reading.exclusions.append(Exclusion(path, Sentence("excluded_foreign", {"error": _first_line(error)})))
         return
-    config: dict[str, Any] = {}
+    config, asked = dict[str, Any](), dict[str, Any]()
     try:
-        config = _as_run(configs.read(place.run.config.read_text(encoding="utf-8")), record.get("requested"))
+        config, asked = _as_run(configs.read(place.run.config.read_text(encoding="utf-8")), record.get("requested"))
     except (OSError, ValueError) as error:
         reading.warnings.append(Sentence("config_unread", {"path": path, "error": _first_line(error)}))
     history: History = {}
@@ -114,18 +117,26 @@ def _read_run(place: _Place, configs: Configs, reading: Reading) -> None:
         reading.warnings.append(Sentence("history_unread", {"path": path, "error": _first_line(error)}))
     values |= {"path": path, "epochs": len(history["epoch"]) if history else 0}
     values["study"] = place.study or values["study"]
-    reading.runs.append(Read(path, values, config, history))
+    reading.runs.append(Read(path, values, config, history, asked))
 
 
 RAN = {"32-true": 32, "32": 32, "16-mixed": 16, "16": 16, "bf16-mixed": "bf16"}
 """Names of precisions as a person types them."""
+FOUND = ("optimizer.lr", "data.batch_size")
+"""Keys whose value a finder may have set: another for each seed of one configuration."""
 
 
-def _as_run(config: dict[str, Any], requested: object) -> dict[str, Any]:
-    """The config with the precision that ran: `auto` and 16 may be another on another machine."""
-    met = requested.get("trainer.precision") if isinstance(requested, Mapping) else None
-    ran = met.get("used") if isinstance(met, Mapping) else config.get("trainer.precision")
-    return config | {"trainer.precision": RAN[str(ran)]} if str(ran) in RAN else config
+def _as_run(config: dict[str, Any], requested: object) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The config with what ran, and what was asked for where a finder set another value.
+
+    The precision: `auto` and 16 may be another on another machine. Rate and batch size: as their finders found them.
+    """
+    kept = requested if isinstance(requested, Mapping) else {}
+    met = {key: one for key, one in kept.items() if isinstance(one, Mapping)}
+    found = {key: met[key]["used"] for key in FOUND if isinstance(met.get(key, {}).get("used"), int | float)}
+    ran = str(met.get("trainer.precision", {}).get("used", config.get("trainer.precision")))
+    precision = {"trainer.precision": RAN[ran]} if ran in RAN else {}
+    return config | found | precision, {key: config.get(key) for key in found}
 
 
 class _Unfit(ValueError):
@@ -195,9 +206,9 @@ def flat(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _leak_share(leaks: Mapping[str, Mapping[str, float]]) -> float | None:
-    """The largest share of rows of a split whose text is in another."""
-    shares = [max(one.get("same_share") or 0.0, one.get("masked_share") or 0.0) for one in leaks.values()]
-    return max(shares, default=None)
+    """The largest share of rows of a split whose text is in another. Texts that are the same only when numbers and tags
+    are masked do not count: short notices collide so by nature, and the audit of the data judges them."""
+    return max((one.get("same_share") or 0.0 for one in leaks.values()), default=None)
 
 
 def columns(rows: list[dict[str, Any]], metric: str) -> History:

@@ -36,7 +36,7 @@ def assembled(reading: Reading, ranked_by: RankedBy, together: bool, repeats: Se
     warnings = [*reading.warnings, *_mixed(reads, ranked_by)]
     if not together:
         _refuse_mixed(reads, ranked_by)
-    rows = [_ranked(read, metric, goal) for read in reads]
+    rows = [_ranked(read, metric) for read in reads]
     keys, constant = _told_apart([read.config for read in reads], repeats)
     frame = pd.DataFrame.from_records(rows)
     for name in (*IDENTITY, *OUTCOME, *COSTS):
@@ -47,10 +47,13 @@ def assembled(reading: Reading, ranked_by: RankedBy, together: bool, repeats: Se
     told = pd.DataFrame(
         {key: pd.Series([read.config.get(key) for read in reads], dtype=_kind(reads, key)) for key in keys}
     )
-    frame["configuration"] = _numbered([told[key] for key in keys] + [frame["fingerprint"], frame["data"]])
+    frame["configuration"] = _numbered(
+        [*(_asked(reads, told, key) for key in keys), frame["fingerprint"], frame["data"]]
+    )
+    told = _renamed(told, list(frame.columns))
     head = [*IDENTITY, *OUTCOME, *COSTS]
     rest = sorted((name for name in frame.columns if name not in head), key=_split_first)
-    frame = pd.concat([frame[[*head, *rest]], told], axis=1)
+    frame = pd.concat([frame[[*head, *rest]], told.drop(columns="seed", errors="ignore")], axis=1)
     return Runs(
         frame=frame,
         histories=tuple(read.history for read in reads),
@@ -110,18 +113,16 @@ def _mixed(reads: Sequence[Read], ranked_by: RankedBy) -> list[Sentence]:
     return [Sentence(key, {"groups": words}) for key, words in found if words is not None]
 
 
-def _ranked(read: Read, metric: str, goal: Goal) -> dict[str, Any]:
-    """A run's values with the objective that all are ranked by, which may not be its own."""
+def _ranked(read: Read, metric: str) -> dict[str, Any]:
+    """A run's values with the objective that all are ranked by, which may not be its own.
+
+    Another metric than its own is taken at the checkpoint that the run kept, as its other scores are: the epoch that is
+    best by that metric has no checkpoint and was never tested.
+    """
     values = read.values
-    if (values["metric"], GOALS.get(values["mode"])) == (metric, goal):
+    if values["metric"] == metric:
         return values
-    changed = {name: value for name, value in values.items() if name not in OUTCOME[:3]}
-    numbers = read.history.get(metric)
-    if numbers is None or not np.isfinite(numbers).any():
-        return changed | ({"objective": values[metric]} if metric in values else {})
-    best = int(np.nanargmax(numbers if goal == "maximize" else -numbers))
-    place = {"objective_epoch": read.history["epoch"][best], "objective_step": read.history["step"][best]}
-    return changed | {"objective": float(numbers[best])} | place
+    return values | {"objective": values.get(metric, np.nan)}
 
 
 def _told_apart(configs: Sequence[Mapping[str, Any]], repeats: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
@@ -139,6 +140,18 @@ def _told_apart(configs: Sequence[Mapping[str, Any]], repeats: Sequence[str]) ->
         else:
             constant[key] = first
     return varied, constant
+
+
+def _asked(reads: Sequence[Read], told: pd.DataFrame, key: str) -> pd.Series:
+    """The values that tell configurations apart: of a rate that was found, what was asked for."""
+    if not any(key in read.asked for read in reads):
+        return told[key]
+    return pd.Series([read.asked.get(key, read.config.get(key)) for read in reads], dtype=object)
+
+
+def _renamed(told: pd.DataFrame, taken: Sequence[str]) -> pd.DataFrame:
+    """Keys that are called like a column of the table become `config.<key>`; only the seed is that column itself."""
+    return told.rename(columns={key: f"config.{key}" for key in told.columns if key in taken and key != "seed"})
 
 
 def _repeats(reads: Sequence[Read], repeats: Sequence[str]) -> list[str]:
@@ -181,7 +194,9 @@ def _follows(codes: np.ndarray[Any, Any], lead: np.ndarray[Any, Any]) -> bool:
 
 
 def _short_names(paths: Sequence[str]) -> list[str]:
-    """Paths below what all share; a single run is called by its folder."""
+    """Paths below what all share; a single run is called by its folder. Absolute paths and others may be mixed."""
+    if len({Path(path).is_absolute() for path in paths}) > 1:
+        paths = [str(Path(path).resolve()) for path in paths]
     if len(set(paths)) == 1:
         return [Path(path).name or path for path in paths]
     shared = os.path.commonpath(paths)

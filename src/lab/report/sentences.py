@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from lab.report.labels import LABELS
 from lab.report.table import Sentence
 
 LANGUAGES = ("en", "es")
@@ -92,6 +93,12 @@ CATALOGUE: Mapping[str, tuple[str, str]] = {
         "Estos datos no distinguen {group} de {baseline}: {difference:+.4f} {metric} ({low:+.4f} a {high:+.4f}; {num} "
         "semillas, p {p:.3g} corregida por {compared}, d_z {effect:.2f}).",
     ),
+    "no_spread": (
+        "{group} and {baseline} differ by {difference:+.4f} {metric} under each of {num} seeds: no spread between "
+        "seeds, so that nothing can be said of chance.",
+        "{group} y {baseline} difieren en {difference:+.4f} {metric} con cada una de {num} semillas: sin dispersión "
+        "entre semillas, nada se puede decir del azar.",
+    ),
     "too_few_pairs": (
         "{group} and {baseline} share {num} seeds; two are needed to say anything.",
         "{group} y {baseline} comparten {num} semillas; hacen falta dos para decir algo.",
@@ -159,6 +166,20 @@ CATALOGUE: Mapping[str, tuple[str, str]] = {
         "Unstable over seeds: {metric} from {low:.3f} to {high:.3f} over {num} seeds (sd {sd:.3f}).",
         "Inestable entre semillas: {metric} de {low:.3f} a {high:.3f} en {num} semillas (de {sd:.3f}).",
     ),
+    # what-if
+    "ended_bandit": (
+        "best {own:.6g} is worse than the best of {num} trials, {top:.6g}, by more than {slack} allows",
+        "la mejor {own:.6g} es peor que la mejor de {num} pruebas, {top:.6g}, por más de lo que permite {slack}",
+    ),
+    "ended_median_stopping": (
+        "best {own:.6g} is worse than {bar:.6g}, the median of the running averages of {num} trials",
+        "la mejor {own:.6g} es peor que {bar:.6g}, la mediana de las medias acumuladas de {num} pruebas",
+    ),
+    "ended_truncation_selection": (
+        "best {own:.6g} is number {place} from the worst of {num} trials, of which {count} end ({percentage} %)",
+        "la mejor {own:.6g} es la número {place} desde la peor de {num} pruebas, de las que terminan {count} "
+        "({percentage} %)",
+    ),
     # winner
     "winner_chosen": (
         "Chosen on validation: {run}, {metric} {value:.4f} at epoch {epoch}.",
@@ -170,6 +191,10 @@ CATALOGUE: Mapping[str, tuple[str, str]] = {
         "Elegida en validación por su media en {num} semillas: {metric} {mean:.4f} ± {half:.4f}; su corrida {run} "
         "tiene {value:.4f}.",
     ),
+    "confirmed_otherwise": (
+        "Confirmed means are of another metric or goal ({studies}) and took no part in the choice.",
+        "Las medias confirmadas son de otra métrica u otro sentido ({studies}) y no participaron en la elección.",
+    ),
     "winner_tested": (
         "Reported on test, which took no part in the choice: {score} {value:.4f}.",
         "Informada en test, que no participó en la elección: {score} {value:.4f}.",
@@ -179,53 +204,7 @@ CATALOGUE: Mapping[str, tuple[str, str]] = {
         "Its recipe cannot be written: {path} lacks config.yaml or .hydra/.",
         "No se puede escribir su receta: a {path} le falta config.yaml o .hydra/.",
     ),
-    # report.md
-    "md_title": ("Report", "Informe"),
-    "md_runs": ("{shown} of {expected} runs: {counts}", "{shown} de {expected} corridas: {counts}"),
-    "md_winner": ("Winner", "Ganadora"),
-    "md_no_winner": ("No run has a result: there is no winner.", "Ninguna corrida tiene resultado: no hay ganadora."),
-    "md_leaderboard": ("Leaderboard", "Clasificación"),
-    "md_groups": ("Groups by {keys}", "Grupos por {keys}"),
-    "md_configurations": ("Configurations", "Configuraciones"),
-    "md_comparison": ("Comparison", "Comparación"),
-    "md_diagnosis": ("Diagnosis", "Diagnóstico"),
-    "md_what_if": ("Early termination, replayed", "Terminación temprana, repetida"),
-    "md_exclusions": ("Left out", "Excluidas"),
-    "md_more": (
-        "... and {num} more; all are in the CSV files and on the page",
-        "... y {num} más; todas en los CSV y la página",
-    ),
-    "md_try": ("try", "pruebe"),
-    "md_group": ("group", "grupo"),
-    "md_num": ("runs", "corridas"),
-    "md_failed": ("without result", "sin resultado"),
-    "md_mean": ("mean", "media"),
-    "md_sd": ("sd", "de"),
-    "md_interval": ("interval", "intervalo"),
-    "md_run": ("run", "corrida"),
-    "md_status": ("status", "estado"),
-    "md_policy": ("policy", "política"),
-    "md_study": ("sweep", "barrido"),
-    "md_ended": ("ended", "terminadas"),
-    "md_saved": ("epochs saved", "épocas ahorradas"),
-    "md_regret": ("regret", "pérdida"),
-    # log
-    "log_aim": ("Aim", "Objetivo"),
-    "log_varied": ("Varied", "Qué varió"),
-    "log_results": ("Results", "Resultados"),
-    "log_conclusion": ("Conclusion", "Conclusión"),
-    "log_open": ("Checklist", "Lista de control"),
-    "log_nothing": ("nothing", "nada"),
-    "log_unsaid": ("(not said; give it with aim='...')", "(sin decir; délo con aim='...')"),
-    "check_baseline": ("compared with a baseline", "comparado con una línea base"),
-    "check_rates": ("three learning rates or more", "tres tasas de aprendizaje o más"),
-    "check_overfitting": ("the winner does not overfit", "la ganadora no sobreajusta"),
-    "check_encoders": ("two encoders or more", "dos codificadores o más"),
-    "check_test": (
-        "chosen on validation, tested on rows of its own",
-        "elegida en validación, probada en filas propias",
-    ),
-    "check_registered": ("registered", "registrada"),
+    **LABELS,
 }
 
 

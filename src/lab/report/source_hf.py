@@ -67,7 +67,7 @@ def _read(folder: Path, request: Reported) -> Read:
     state = max((json.loads(path.read_text(encoding="utf-8")) for path in states), key=lambda one: one["global_step"])
     scalars, config = _events(folder)
     rows = _rows([*state["log_history"], *scalars])
-    objective = objective_of(request, config) or _own_objective(state, config, rows)
+    objective = _own_objective(state, config, rows) or objective_of(request, config)
     if objective is None:
         raise ValueError("no objective is known: objective.metric=val/f1")
     times = [row["train_runtime"] for row in state["log_history"] if "train_runtime" in row]

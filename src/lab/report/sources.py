@@ -62,9 +62,11 @@ def tracked(
 
 
 def objective_of(request: Reported, config: Mapping[str, Any]) -> tuple[str, str] | None:
-    """What a run was trained for: as asked, else as its config says; None where neither does."""
-    metric = request.objective.metric or config.get("objective.metric")
+    """What a run was trained for: as its config says, else as asked; None where neither does."""
+    asked, own = request.objective, config.get("objective.metric")
+    metric = own if isinstance(own, str) else asked.metric
     if not isinstance(metric, str):
         return None
-    own = config.get("objective.mode") if request.objective.metric in (None, config.get("objective.metric")) else None
-    return metric, request.objective.mode or own or ("min" if metric.endswith("loss") else "max")
+    mode = asked.mode if asked.metric in (None, metric) else None
+    mode = mode or (config.get("objective.mode") if metric == own else None)
+    return metric, mode or ("min" if metric.endswith("loss") else "max")

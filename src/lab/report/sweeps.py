@@ -1,16 +1,22 @@
-"""How many runs a sweep was to have: from multirun.yaml (a grid) or study.yaml; cells that never started count too."""
+"""How many runs a sweep was to have: from multirun.yaml (a grid) or study.yaml; cells that never started count too.
+
+A study that confirmed its best has values of them under new seeds: `confirmed_means` makes them comparable.
+"""
 
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
+import numpy as np
 import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
 from lab.record import RunFolder, StudyFolder
 from lab.report.configs import Loader
+from lab.report.stats import intervals
 from lab.report.table import Sweep
 
 CONFIRMATION = ", confirmed"
@@ -27,7 +33,10 @@ def sweep_of(folder: StudyFolder, numbered: Sequence[str]) -> Sweep:
         study = folder.read_study()
         if study is not None:
             name = str(study["study"])
-            return Sweep(str(folder.path), name, "study", int(study["total"]), started, _confirmed(folder))
+            objective = study.get("objective") or {}
+            metric, goal = objective.get("primary_metric"), objective.get("goal")
+            total = int(study["total"])
+            return Sweep(str(folder.path), name, "study", total, started, _confirmed(folder), metric, goal)
         text = (folder.path / "multirun.yaml").read_text(encoding="utf-8")
         hydra = yaml.load(text, Loader)["hydra"]
     except yaml.YAMLError as error:
@@ -35,12 +44,63 @@ def sweep_of(folder: StudyFolder, numbered: Sequence[str]) -> Sweep:
     return Sweep(str(folder.path), folder.path.name, "grid", max(_expected(hydra), started), started)
 
 
-def _confirmed(folder: StudyFolder) -> Mapping[int, tuple[float, float | None, int]]:
+class Confirmed(NamedTuple):
+    """Of a configuration under new seeds. half: of the 95 % interval of the mean, None for one seed."""
+
+    mean: float
+    half: float | None
+    num: int
+
+
+def confirmed_means(confirmed: Mapping[int, Mapping[int, float]]) -> dict[int, Confirmed]:
+    """By trial, of those that can be compared: a lucky seed must not beat more seeds.
+
+    Configurations confirmed under fewer seeds than the one with the most are left out, and the mean is over the seeds
+    that the others share: all of them, unless runs failed. Empty where they share none.
+    """
+    most = max(map(len, confirmed.values()), default=0)
+    full = {trial: values for trial, values in confirmed.items() if len(values) == most}
+    shared = sorted(set[int]().union(*full.values()).intersection(*full.values()))
+    if not shared:
+        return {}
+    table = np.array([[values[seed] for seed in shared] for values in full.values()], np.float64).T
+    found = zip(full, table.mean(axis=0).tolist(), intervals(table, 0.95), strict=True)
+    return {
+        trial: Confirmed(mean, None if ends is None else (ends.high - ends.low) / 2, len(shared))
+        for trial, mean, ends in found
+    }
+
+
+def _confirmed(folder: StudyFolder) -> Mapping[int, Mapping[int, float]]:
     path = folder.path / "summary.json"
     if not path.is_file():
         return {}
     confirmed = json.loads(path.read_text(encoding="utf-8")).get("confirmed") or []
-    return {int(one["trial"]): (float(one["mean"]), one["ci95"], len(one["values"])) for one in confirmed}
+    return {
+        int(one["trial"]): {int(seed): float(value) for seed, value in zip(one["seeds"], one["values"], strict=True)}
+        for one in confirmed
+    }
+
+
+def told_apart(sweeps: Sequence[Sweep]) -> dict[str, str]:
+    """By path: a sweep's name; of those with one name as much of the end of their paths as tells them apart."""
+    named: dict[str, list[str]] = {}
+    for sweep in sweeps:
+        named.setdefault(sweep.name, []).append(sweep.path)
+    return {path: told for name, paths in named.items() for path, told in _with_ends(name, paths).items()}
+
+
+def _with_ends(name: str, paths: Sequence[str]) -> dict[str, str]:
+    if len(paths) == 1:
+        return {paths[0]: name}
+    parts = [Path(path).resolve().parts for path in paths]
+    ends = ["/".join(one) for one in parts]
+    for depth in range(1, max(map(len, parts))):
+        short = ["/".join(one[-depth:]) for one in parts]
+        if len(set(short)) == len(short):
+            ends = short
+            break
+    return {path: f"{name} ({end})" for path, end in zip(paths, ends, strict=True)}
 
 
 def _expected(hydra: Mapping[str, Any]) -> int:

@@ -32,7 +32,8 @@ COSTS = ("time_s", "fit_s", "core_s", "peak_rss_gib", "peak_gpu_gib", "parameter
 """core_s, the energy proxy: CPU seconds of all cores. time_s: from start to end."""
 
 OUTCOME = ("objective", "objective_epoch", "objective_step", "epochs")
-"""Best value of the objective, its epoch (0-based) and optimizer step, and the number of epochs that were validated."""
+"""The objective at the checkpoint that the run kept, its epoch (0-based) and optimizer step, and the number of epochs
+that were validated. Every score of a row is of that checkpoint."""
 
 
 class Sentence(NamedTuple):
@@ -52,7 +53,7 @@ class Exclusion(NamedTuple):
 class Sweep(NamedTuple):
     """A grid or a study: how many runs it was to have, how many left a folder, and its winner by its own account.
 
-    confirmed: {trial: (mean, half of the 95 % interval or None, number of seeds)} of a study's `confirm` runs.
+    confirmed: {trial: {seed: value}} of a study's `confirm` runs; metric, goal: of a study, what these values are of.
     """
 
     path: str
@@ -60,14 +61,16 @@ class Sweep(NamedTuple):
     kind: Literal["grid", "study"]
     expected: int
     started: int
-    confirmed: Mapping[int, tuple[float, float | None, int]] = {}
+    confirmed: Mapping[int, Mapping[int, float]] = {}
+    metric: str | None = None
+    goal: Goal | None = None
 
 
 @dataclass(frozen=True)
 class Runs:
     """One row a run, failed and unfinished ones too.
 
-    frame: IDENTITY, OUTCOME and COSTS, then `train/...`, `val/...`, `test/...` (values at the best epoch), on the test
+    frame: IDENTITY, OUTCOME and COSTS, then `train/...`, `val/...`, `test/...` (at the checkpoint), on the test
     rows `majority/...` (any baseline by its name) and `bayes/...`, then `data/...` (`data/truncated_share`), then one
     column per config key in `varied`. A number is NaN and a text None where it is not known.
     varied: dotted config keys with more than one value, the seed left out. constant: all others, with their value.
@@ -97,11 +100,10 @@ class Runs:
 
 
 class Interval(NamedTuple):
-    """95 % (or as the config says) interval of a mean. method: `bootstrap` or `t`."""
+    """95 % (or as the config says) interval of a mean."""
 
     low: float
     high: float
-    method: str
 
 
 class Stat(NamedTuple):
@@ -141,7 +143,7 @@ class Pair(NamedTuple):
 
     num_pairs: seeds that both have. difference: mean of (group - baseline); p: paired t test, two-sided; p_holm:
     corrected for all comparisons made; effect: Cohen's d of the differences (d_z). apart: whether the data tell the two
-    apart. All NaN below two pairs.
+    apart. p, p_holm and effect are NaN, interval is None below two pairs and where the differences are all the same.
     """
 
     group: str
@@ -184,7 +186,7 @@ class Ended(NamedTuple):
     row: int
     interval: int
     epochs_saved: int
-    reason: str
+    reason: Sentence
 
 
 class WhatIf(NamedTuple):

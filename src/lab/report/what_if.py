@@ -7,6 +7,7 @@ Arrays instead of one pass per decision: 10,000 trials of 50 intervals in about 
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,8 +29,8 @@ from lab.policies import (
     rank,
 )
 from lab.report.groups import with_result
-from lab.report.sweeps import CONFIRMATION
-from lab.report.table import Ended, Floats, Runs, WhatIf
+from lab.report.sweeps import CONFIRMATION, told_apart
+from lab.report.table import Ended, Floats, Runs, Sentence, WhatIf
 
 
 def rules(blocks: Sequence[Mapping[str, Any] | str]) -> list[tuple[str, Mapping[str, Any], Rule]]:
@@ -65,16 +66,26 @@ def replayed(runs: Runs, blocks: Sequence[Mapping[str, Any] | str]) -> tuple[Wha
     """Every policy on the runs of every sweep, and on those of none together, where there are two or more."""
     policies = rules(blocks)
     good = with_result(runs) & np.array([runs.metric in history for history in runs.histories], bool)
-    studies = runs.frame["study"].fillna("").to_numpy()
+    names, by_sweep = told_apart(runs.sweeps), dict[str, list[int]]()
+    for row in np.flatnonzero(good).tolist():
+        if not str(runs.frame["study"].iloc[row]).endswith(CONFIRMATION):
+            by_sweep.setdefault(_sweep(runs, row), []).append(row)
     found = []
-    for study in dict.fromkeys(studies[good]):
-        rows = np.flatnonzero(good & (studies == study))
-        if len(rows) < 2 or study.endswith(CONFIRMATION):
+    for sweep, rows in by_sweep.items():
+        if len(rows) < 2:
             continue
         reports = [runs.histories[row][runs.metric] for row in rows]
         for name, block, policy in policies:
-            found.append(_judged(name, block, str(study), rows.tolist(), reports, policy, runs.goal))
+            found.append(_judged(name, block, names.get(sweep, sweep), rows, reports, policy, runs.goal))
     return tuple(found)
+
+
+def _sweep(runs: Runs, row: int) -> str:
+    """Path of the sweep that a run stands in: two may have one name. Of none that was read: the name in its record."""
+    known = {sweep.path for sweep in runs.sweeps}
+    path, study = runs.frame["path"].iloc[row], runs.frame["study"].iloc[row]
+    above = next((str(one) for one in Path(path).parents if str(one) in known), None)
+    return above if above is not None else study if isinstance(study, str) else ""
 
 
 def _judged(
@@ -113,7 +124,7 @@ class _Standing(NamedTuple):
     reached: np.ndarray[Any, np.dtype[np.bool_]]
 
 
-def replay(policy: Rule, goal: Goal, reports: Sequence[Floats]) -> dict[int, tuple[int, str]]:
+def replay(policy: Rule, goal: Goal, reports: Sequence[Floats]) -> dict[int, tuple[int, Sentence]]:
     """{place of the trial: (interval at which it ends, why)}; reports: of each trial in order, NaN counts for nothing.
 
     A reason at a trial's last report comes too late to save anything; it is given all the same.
@@ -126,7 +137,7 @@ def replay(policy: Rule, goal: Goal, reports: Sequence[Floats]) -> dict[int, tup
     sign = 1.0 if goal == "maximize" else -1.0
     best, total = np.full(len(reports), -np.inf), np.zeros(len(reports))
     heard, running = np.zeros(len(reports), np.int64), np.ones(len(reports), bool)
-    ended: dict[int, tuple[int, str]] = {}
+    ended: dict[int, tuple[int, Sentence]] = {}
     for n in range(1, longest + 1):
         reached = running & (length >= n)
         values = table[:, n - 1]
@@ -144,7 +155,7 @@ def replay(policy: Rule, goal: Goal, reports: Sequence[Floats]) -> dict[int, tup
     return ended
 
 
-def _decided(policy: Rule, goal: Goal, now: _Standing) -> dict[int, str]:
+def _decided(policy: Rule, goal: Goal, now: _Standing) -> dict[int, Sentence]:
     """The running trials that end after interval n, with the reason."""
     asked = np.flatnonzero(now.reached & ~np.isnan(now.best))
     known = now.best[~np.isnan(now.best)]
@@ -152,27 +163,37 @@ def _decided(policy: Rule, goal: Goal, now: _Standing) -> dict[int, str]:
         return {}
     if isinstance(policy, TruncationSelection):
         return _truncated(policy, goal, now, asked)
-    found = {}
+    found: dict[int, Sentence] = {}
     top = float(known.max() if goal == "maximize" else known.min())
     means = now.mean[~np.isnan(now.mean)]
     bar = float(np.median(means))
     for place in asked.tolist():
         own = float(now.best[place])
         if isinstance(policy, MedianStopping):
-            reason = behind_median(goal, now.n, own, bar, len(means))
-        else:
-            assert isinstance(policy, Bandit)
-            reason = behind_best(policy, goal, now.n, own, top, len(known))
-        if reason is not None:
-            found[place] = reason
+            if behind_median(goal, now.n, own, bar, len(means)) is not None:
+                found[place] = Sentence("ended_median_stopping", {"own": own, "bar": bar, "num": len(means)})
+            continue
+        assert isinstance(policy, Bandit)
+        if behind_best(policy, goal, now.n, own, top, len(known)) is not None:
+            said = {"own": own, "top": top, "num": len(known), "slack": _slack(policy)}
+            found[place] = Sentence("ended_bandit", said)
     return found
 
 
-def _truncated(policy: TruncationSelection, goal: Goal, now: _Standing, asked: np.ndarray[Any, Any]) -> dict[int, str]:
+def _slack(policy: Bandit) -> str:
+    factor, amount = policy.slack_factor, policy.slack_amount
+    return f"slack_factor {factor:g}" if factor is not None else f"slack_amount {amount:g}"
+
+
+def _truncated(
+    policy: TruncationSelection, goal: Goal, now: _Standing, asked: np.ndarray[Any, Any]
+) -> dict[int, Sentence]:
     order = sorted(asked.tolist(), key=lambda place: rank(goal, float(now.best[place]), place))
     top = float(now.best[order[-1]])
-    reasons = {
-        place: among_worst(policy, goal, now.n, float(now.best[place]), number + 1, len(order), top)
-        for number, place in enumerate(order[: math.floor(len(order) * policy.truncation_percentage / 100)])
+    count = math.floor(len(order) * policy.truncation_percentage / 100)
+    said = {"num": len(order), "count": count, "percentage": policy.truncation_percentage}
+    return {
+        place: Sentence("ended_truncation_selection", said | {"own": float(now.best[place]), "place": number})
+        for number, place in enumerate(order[:count], start=1)
+        if among_worst(policy, goal, now.n, float(now.best[place]), number, len(order), top) is not None
     }
-    return {place: reason for place, reason in reasons.items() if reason is not None}

@@ -1,7 +1,8 @@
 """The winner: chosen on validation, reported on test, with the line that makes it again.
 
-A study that confirmed its best under new seeds stands by its best confirmed mean; where every configuration has two
-seeds or more, the best mean wins; else the best run. `lab.record.write_best` writes the recipe.
+A study that confirmed its best under new seeds stands by its best confirmed mean, where that is of the metric that runs
+are ranked by; where every configuration has two seeds or more, the best mean wins; else the best run.
+`lab.record.write_best` writes the recipe.
 """
 
 import shlex
@@ -12,9 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import yaml
 
+from lab.errors import listed
 from lab.record import RunFolder, write_best
 from lab.report.groups import with_result
-from lab.report.table import Groups, Runs, Sentence, Winner
+from lab.report.sweeps import confirmed_means
+from lab.report.table import Groups, Runs, Sentence, Sweep, Winner
 
 
 class _Chosen(NamedTuple):
@@ -46,7 +49,7 @@ def winner(runs: Runs, configurations: Groups, board: Sequence[int], folder: Pat
     if found is None:
         return None
     row = runs.frame.iloc[found.row]
-    said, num = [_why(runs, found)], int(with_result(runs).sum())
+    said, num = [_why(runs, found), *_otherwise(runs)], int(with_result(runs).sum())
     said += [Sentence("optimism", {"num": num})] if num > 1 else []
     test = row.get(f"test/{runs.score}")
     tested = test is not None and not np.isnan(test)
@@ -71,9 +74,10 @@ def _chosen(runs: Runs, configurations: Groups, board: Sequence[int]) -> _Chosen
     if not good.any():
         return None
     confirmed = [
-        (runs.sign * one[0], row, one)
+        (runs.sign * one.mean, row, one)
         for sweep in runs.sweeps
-        for trial, one in sweep.confirmed.items()
+        if _of_the_same(runs, sweep)
+        for trial, one in confirmed_means(sweep.confirmed).items()
         for row in np.flatnonzero(good & (runs.frame["path"] == str(Path(sweep.path) / str(trial))).to_numpy())
     ]
     if confirmed:
@@ -92,9 +96,23 @@ def _chosen(runs: Runs, configurations: Groups, board: Sequence[int]) -> _Chosen
     return _Chosen(board[0], None)
 
 
+def _of_the_same(runs: Runs, sweep: Sweep) -> bool:
+    """Whether a study's confirmed values are of what runs are ranked by."""
+    return (sweep.metric, sweep.goal) == (runs.metric, runs.goal)
+
+
+def _otherwise(runs: Runs) -> list[Sentence]:
+    """Which studies' confirmed means took no part, being of another metric or goal."""
+    others = [one for one in runs.sweeps if one.confirmed and not _of_the_same(runs, one)]
+    names = listed([f"{one.name}: {one.metric or '-'} ({one.goal or '-'})" for one in others])
+    return [Sentence("confirmed_otherwise", {"studies": names})] if others else []
+
+
 def _outside(runs: Runs, ranked: Sequence[int]) -> int | None:
     """The best run that belongs to no study which confirmed its best."""
-    studies = [Path(sweep.path) for sweep in runs.sweeps if sweep.confirmed]
+    studies = [
+        Path(sweep.path) for sweep in runs.sweeps if _of_the_same(runs, sweep) and confirmed_means(sweep.confirmed)
+    ]
     paths = runs.frame["path"]
     return next((row for row in ranked if not any(Path(paths.iloc[row]).is_relative_to(one) for one in studies)), None)
 

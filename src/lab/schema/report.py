@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from lab.schema.node import Mode, Node, NonNegativeInt, Number, PositiveInt
+from lab.schema.node import Mode, Node, Number, PositiveInt
 
 Unit = Annotated[float, Field(ge=0.0, le=1.0), Number]
 Amount = Annotated[float, Field(ge=0.0, allow_inf_nan=False), Number]
@@ -18,9 +18,6 @@ class RankedBy(Node):
 
 class Statistics(Node):
     confidence: Annotated[float, Field(gt=0.0, lt=1.0), Number]
-    bootstrap_from: Annotated[int, Field(ge=3), Number]
-    resamples: Annotated[int, Field(ge=100), Number]
-    seed: NonNegativeInt
     repeats: Words
     most_groups: PositiveInt
 
