@@ -30,6 +30,7 @@ from lab.config import check
 from lab.data.corpus import Rows, load
 from lab.data.text import resolve_max_length
 from lab.models.encoder import build_encoder
+from lab.models.pooling import TokenPooling
 from lab.models.tokenizers import build_tokenizer
 from lab.run.circumstances import keep_freed_memory
 from lab.schema import Config
@@ -82,6 +83,7 @@ class Classifier(nn.Module):
         super().__init__()
         self.still = tuple(still)  # no module of its own: they are the encoder's
         self.encoder = encoder
+        self.pooling = TokenPooling(task.config.model.pooling, encoder.dimension, len(task.heads))
         self.dropout = nn.Dropout(task.config.model.dropout)
         self.heads = nn.ModuleList(nn.Linear(encoder.dimension, classes) for classes in task.heads.values())
         self.smoothing = task.config.loss.label_smoothing
@@ -93,8 +95,9 @@ class Classifier(nn.Module):
         return self
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        pooled = self.dropout(self.encoder(input_ids, attention_mask.bool()))
-        logits = [head(pooled).float() for head in self.heads]
+        mask = attention_mask.bool()
+        pooled = self.dropout(self.pooling(self.encoder(input_ids, mask), mask)).expand(-1, len(self.heads), -1)
+        logits = [head(one).float() for head, one in zip(self.heads, pooled.unbind(1), strict=True)]
         losses = [
             nn.functional.cross_entropy(head, labels[:, place], label_smoothing=self.smoothing)
             for place, head in enumerate(logits)

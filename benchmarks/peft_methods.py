@@ -50,7 +50,7 @@ def stepper(encoder: TransformerEncoder, bf16: bool) -> Callable[[int, int], flo
     def step(batch: int, length: int) -> float:
         ids, labels = torch.randint(5, 1000, (batch, length)), torch.randint(0, 8, (batch,))
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            logits = head(encoder(ids, torch.ones_like(ids, dtype=torch.bool)))
+            logits = head(encoder(ids, torch.ones_like(ids, dtype=torch.bool)).mean(1))
             loss = nn.functional.cross_entropy(logits.float(), labels)
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, 1.0)

@@ -68,7 +68,7 @@ def test_lower_and_upper_part_make_the_whole(name: str, num_layers: int, built: 
         torch.testing.assert_close(encoder.upper(states, mask, num_layers), whole, rtol=0, atol=0)
         with bf16():  # ELECTRA keeps bf16 between layers where it projects its embeddings
             cut = encoder.upper(encoder.lower(ids, mask, num_layers), mask, num_layers)
-            atol = 0.02 if name == "electra" else 0
+            atol = 0.05 if name == "electra" else 0
             torch.testing.assert_close(cut.float(), encoder(ids, mask).float(), rtol=0, atol=atol)
 
 

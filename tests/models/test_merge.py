@@ -59,7 +59,7 @@ def test_merged_is_adapted(family: str, kind: str, small: Any, texts: Any, batch
     assert pair["input_ids"][0].tolist() == window.ids
     ids, segments = torch.tensor([window.ids]), torch.tensor([window.segments])
     with torch.no_grad():
-        wanted = encoder.hidden(ids, torch.ones_like(ids, dtype=torch.bool), segments)
+        wanted = encoder(ids, torch.ones_like(ids, dtype=torch.bool), segments)
         found = loaded(**pair).last_hidden_state
     torch.testing.assert_close(found, wanted, rtol=0, atol=2e-5)
     assert load_file(place / HEADS)["heads.0.weight"].shape == (3, 32)

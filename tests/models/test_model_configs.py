@@ -41,6 +41,6 @@ def test_the_architecture_has_the_published_size(name: str, shipped: Any) -> Non
     takes_pooler = config.model_type != "distilbert"
     with torch.device("meta"):
         model = AutoModel.from_config(config, **({"add_pooling_layer": False} if takes_pooler else {}))
-        encoder = TransformerEncoder(model, "mean")
+        encoder = TransformerEncoder(model)
     assert round(sum(parameter.numel() for parameter in encoder.parameters()) / 1e6, 1) == PUBLISHED_MILLIONS[name]
     assert len(encoder.layers) == {"albert": 1, "minilm": 6}.get(name, 6 if "distil" in name else 12)

@@ -18,15 +18,15 @@ from lab.data.buckets import EvalDraws, TrainDraws
 from lab.data.loader import Loader, TokenRows
 from lab.models.base import Training
 from lab.models.classifier import predictions
-from lab.models.encoder import TextEncoder
 from lab.models.multitask import MultitaskTextClassifier
+from lab.models.text_encoder import BagEncoder
 from lab.schema import Loss, Optimizer, Scheduler
 
 HEADS = (HeadSpec("modo", ("a", "b", "c"), (20, 10, 5)), HeadSpec("causa", ("x", "y"), (10, 5)))
 NUM_ROWS = 37
 
 
-class MeanEmbedding(TextEncoder):
+class MeanEmbedding(BagEncoder):
     """Mean of word vectors through a layer with dropout."""
 
     def __init__(self, dropout: float = 0.0) -> None:
@@ -87,7 +87,7 @@ def classifier(ends: tuple[int, ...], loss: Loss | None = None, dropout: float =
     scheduler = Scheduler(kind="linear", warmup_ratio=0.1, warmup_steps=None, step_epochs=1, gamma=0.1)
     training = Training(optimizer, scheduler, ends, seed=3)
     return MultitaskTextClassifier(
-        TextSpec(HEADS, 20, 0, 9), MeanEmbedding(dropout), loss or loss_config(), dropout, training
+        TextSpec(HEADS, 20, 0, 9), MeanEmbedding(dropout), None, loss or loss_config(), dropout, training
     )
 
 

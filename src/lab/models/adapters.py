@@ -18,7 +18,6 @@ from lab.batches import Tokenizer
 from lab.errors import Mistake, RequestError, listed
 from lab.models import base_weights
 from lab.models.families import FAMILIES
-from lab.models.pooling import Pooling
 from lab.models.text_encoder import is_adapter
 from lab.models.transformer import TransformerEncoder, load_transformer, new_transformer, rebuild_transformer
 from lab.schema import Adapters, Encoder
@@ -33,8 +32,8 @@ class AdaptedTransformer(TransformerEncoder):
     Raises RequestError where `peft` names layers or modules that are not there.
     """
 
-    def __init__(self, transformer: Any, pooling: Pooling, peft: Adapters) -> None:
-        super().__init__(transformer, pooling)
+    def __init__(self, transformer: Any, peft: Adapters) -> None:
+        super().__init__(transformer)
         names = target_names(self, peft)
         # PEFT imports bitsandbytes, which warns that a package is missing that would download kernels
         logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
@@ -65,13 +64,13 @@ def build_adapted(
     fresh, asked of it. Raises RequestError for another base, and as `load_transformer` does."""
     if fresh:
         transformer = (load_transformer if model.pretrained else new_transformer)(model, tokenizer)
-        target_names(TransformerEncoder(transformer, model.pooling), peft)  # before anything is written
+        target_names(TransformerEncoder(transformer), peft)  # before anything is written
         base_weights.keep(folder, transformer, whole=not model.pretrained)
     elif model.pretrained:
         transformer = base_weights.same(load_transformer(model, tokenizer), folder, model)
     else:
         transformer = base_weights.filled(rebuild_transformer(folder), folder)
-    return AdaptedTransformer(transformer, model.pooling, peft)
+    return AdaptedTransformer(transformer, peft)
 
 
 def target_names(encoder: TransformerEncoder, peft: Adapters) -> list[str]:

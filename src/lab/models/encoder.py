@@ -36,4 +36,4 @@ def build_encoder(
         transformer = load_transformer(model, tokenizer)
     else:
         transformer = new_transformer(model, tokenizer)
-    return TransformerEncoder(transformer, model.pooling)
+    return TransformerEncoder(transformer)

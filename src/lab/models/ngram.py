@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lab.models.text_encoder import TOKENIZER_FILE, TextEncoder
+from lab.models.text_encoder import TOKENIZER_FILE, BagEncoder
 from lab.record import write_whole
 from lab.schema import Ngram
 
@@ -145,7 +145,7 @@ def folded(text: str) -> str:
     return "".join(char for char in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(char))
 
 
-class NgramEncoder(TextEncoder):
+class NgramEncoder(BagEncoder):
     """Weighted sum of n-gram vectors: ids and mask (B, L) -> (B, dimension). A row without n-grams gives zeros."""
 
     idf: Tensor

@@ -99,7 +99,7 @@ class ExtractiveQA(TextTask):
 
     def forward(self, batch: QuestionBatch) -> Tensor:
         """(B, L, 2) log-probabilities of each token as the answer's start and end."""
-        hidden = self.encoder.hidden(batch.ids, batch.mask, batch.segments)
+        hidden = self.encoder(batch.ids, batch.mask, batch.segments)
         with torch.autocast(hidden.device.type, enabled=False):  # scores in bf16 would tie among neighbouring tokens
             logits = self.span(self.dropout(hidden.float()))
         return log_probabilities(logits, possible(batch))

@@ -1,5 +1,6 @@
-"""What every encoder of texts is to the rest: ids and mask in, one vector a text out, and the parts freezing acts on.
-Some also give a vector a token (`TokenEncoder`), some can be cut between layers (`CuttableEncoder`).
+"""What every encoder of texts is to the rest: ids and mask in, vectors out, and the parts freezing acts on.
+Some give a vector a text (`BagEncoder`), some a vector a token (`TokenEncoder`), which may be cut between layers
+(`CuttableEncoder`).
 
 Also the names of the files that describe tokenizer and encoder in a run folder, beside the config and the checkpoint.
 """
@@ -19,12 +20,9 @@ def is_adapter(name: str) -> bool:
 
 
 class TextEncoder(nn.Module, ABC):
-    """ids (B, L) int64 and mask (B, L) bool -> (B, dimension)."""
+    """ids (B, L) int64 and mask (B, L) bool -> vectors of `dimension`."""
 
     dimension: int
-
-    @abstractmethod
-    def forward(self, ids: Tensor, mask: Tensor) -> Tensor: ...
 
     @property
     @abstractmethod
@@ -51,15 +49,23 @@ class TextEncoder(nn.Module, ABC):
         return []
 
 
-class TokenEncoder(TextEncoder):
-    """An encoder that has a vector for each token, of which `forward` makes one for the text."""
+class BagEncoder(TextEncoder):
+    """An encoder for which order is nothing: a vector a text, with no tokens left to pool."""
 
     @abstractmethod
-    def hidden(self, ids: Tensor, mask: Tensor, segments: Tensor | None = None) -> Tensor:
+    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """(B, dimension)."""
+
+
+class TokenEncoder(TextEncoder):
+    """An encoder that has a vector for each token; what one is made of them for the text is for a task to say."""
+
+    @abstractmethod
+    def forward(self, ids: Tensor, mask: Tensor, segments: Tensor | None = None) -> Tensor:
         """(B, L, dimension). segments (B, L) int64: 0 or 1, which text of a pair a token is of, for those that ask."""
 
 
-class CuttableEncoder(TextEncoder):
+class CuttableEncoder(TokenEncoder):
     """An encoder that can be cut above any layer: `upper(lower(ids, mask, n), mask, n)` is `forward(ids, mask)`."""
 
     whole: str | None

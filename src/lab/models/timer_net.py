@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lab.models.net import CuttableNet, normalised, padded_left, weighed_mean
+from lab.models.pooling import AttentionPooling
 from lab.models.timer_xl import TimerEncoder, patched, places_run_on, whole_patches
 from lab.schema import TimerXL
 
@@ -17,18 +18,6 @@ BELOW = {
     "attention", "causal", "mixing", "covariate", "normalise",
 }  # fmt: skip
 """Settings that decide what the layers compute; the others act above them or in training alone."""
-
-
-class AttentionPooling(nn.Module):
-    """Weights by one learned query: hidden (B, L, D), kept (B, L) -> (B, D)."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.query = nn.Linear(width, 1)
-
-    def forward(self, hidden: Tensor, kept: Tensor) -> Tensor:
-        scores = self.query(hidden).squeeze(-1).float().masked_fill(~kept, -1e9)
-        return weighed_mean(hidden, scores.softmax(-1) * kept, dim=1)
 
 
 class TimerNet(CuttableNet):
@@ -89,7 +78,7 @@ class TimerNet(CuttableNet):
         if self.config.channel_pooling == "concat":
             together = (channels * there[..., None]).flatten(1)
         elif self.channel_pooling is not None:
-            together = self.channel_pooling(channels, there)
+            together = self.channel_pooling(channels, there).squeeze(1)
         else:
             together = weighed_mean(channels, there, dim=1)
         found: Tensor = self.norm(torch.cat([together, taken], -1) if self.config.normalise else together)
@@ -103,7 +92,7 @@ class TimerNet(CuttableNet):
             index = newest[..., None, None].expand(*newest.shape, 1, states.shape[-1])
             return states.gather(2, index).squeeze(2).float()
         if self.time_pooling is not None:
-            flat: Tensor = self.time_pooling(states.flatten(0, 1), kept.flatten(0, 1))
+            flat: Tensor = self.time_pooling(states.flatten(0, 1), kept.flatten(0, 1)).squeeze(1)
             return flat.reshape(*states.shape[:2], -1)
         return weighed_mean(states, kept, dim=2)
 

@@ -27,8 +27,7 @@ from lab.errors import Mistake, RequestError, listed
 from lab.models.architecture import known, unlike, with_attention_dropout
 from lab.models.families import FAMILIES, Family, position_limit, reads_segments
 from lab.models.hub import locate
-from lab.models.pooling import Pooling, pool
-from lab.models.text_encoder import ARCHITECTURE_FILE, CuttableEncoder, TokenEncoder
+from lab.models.text_encoder import ARCHITECTURE_FILE, CuttableEncoder
 from lab.record import write_whole
 from lab.schema import Encoder
 
@@ -51,20 +50,16 @@ _HEADS = re.compile(
 """Tensors of a checkpoint that belong to what it was trained for, not to the encoder."""
 
 
-class TransformerEncoder(CuttableEncoder, TokenEncoder):
-    """A transformers model and a pooling: ids and mask (B, L) -> (B, D), or (B, L, D) before it is pooled."""
+class TransformerEncoder(CuttableEncoder):
+    """A transformers model: ids and mask (B, L) -> (B, L, D)."""
 
-    def __init__(self, transformer: PreTrainedModel, pooling: Pooling) -> None:
+    def __init__(self, transformer: PreTrainedModel) -> None:
         super().__init__()
         self.transformer = transformer
-        self.pooling: Pooling = pooling
         self.dimension = int(transformer.config.hidden_size)
         self.whole = self._family.whole
 
-    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        return pool(self.hidden(ids, mask), mask, self.pooling)
-
-    def hidden(self, ids: Tensor, mask: Tensor, segments: Tensor | None = None) -> Tensor:
+    def forward(self, ids: Tensor, mask: Tensor, segments: Tensor | None = None) -> Tensor:
         types = {"token_type_ids": segments} if segments is not None and reads_segments(self.transformer.config) else {}
         hidden: Tensor = self.transformer(input_ids=ids, attention_mask=mask.to(ids.dtype), **types).last_hidden_state
         return hidden
@@ -85,7 +80,7 @@ class TransformerEncoder(CuttableEncoder, TokenEncoder):
 
     def upper(self, states: Tensor, mask: Tensor, num_layers: int) -> Tensor:
         # fp32 as between layers under autocast, too: what is added up there keeps its small terms
-        return pool(self._through(states.float(), mask, self.layers[num_layers:]), mask, self.pooling)
+        return self._through(states.float(), mask, self.layers[num_layers:])
 
     def _through(self, states: Tensor, mask: Tensor, layers: list[nn.Module]) -> Tensor:
         seen = create_bidirectional_mask(config=self.transformer.config, inputs_embeds=states, attention_mask=mask)

@@ -87,7 +87,8 @@ def prepare_labelled(config: Config, folder: RunFolder, where: Hardware, fresh: 
     encoder = text_encoder(config, tokenizer, folder, fresh)
     ends = ends_of_epochs(config, data.num_batches())
     training = Training(config.optimizer, config.scheduler, ends, config.seed)
-    model = MultitaskTextClassifier(data.spec, encoder, config.loss, config.model.dropout, training)
+    pooling = config.model.pooling if isinstance(config.model, Encoder) else None
+    model = MultitaskTextClassifier(data.spec, encoder, pooling, config.loss, config.model.dropout, training)
     if fresh:
         tokenizer.save(folder.tokenizer)
         encoder.save_architecture(folder.tokenizer)

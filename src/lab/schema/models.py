@@ -37,7 +37,8 @@ class Encoder(Model):
     """Size of a vocabulary that is learned."""
     lowercase: bool
     """Whether a learned vocabulary folds case (accents are kept)."""
-    pooling: Literal["cls", "mean", "max"]
+    pooling: Literal["cls", "mean", "max", "attention"]
+    """How the vectors of a text's tokens become what a head reads; attention: each head looks by a query it learns."""
     dropout: Share
     """In front of the heads."""
     attention_dropout: Share | None
