@@ -14,6 +14,7 @@ from lab.data import leaks
 from lab.data.labels import Survey
 from lab.data.partition import Partition
 from lab.data.shortcuts import Shortcut, shortcuts
+from lab.data.spellings import alike
 from lab.data.texts import ColumnTexts
 from lab.errors import Mistake, listed
 from lab.schema import Leaks
@@ -60,10 +61,16 @@ def audit_rows(surveys: Mapping[str, Survey]) -> Audit:
 
 
 def audit_heads(heads: Sequence[HeadSpec]) -> Audit:
-    """Heads with one class, and classes that train never shows."""
+    """Heads with one class, classes that train never shows, and classes that may be one in several spellings."""
     audit = Audit()
-    unseen = {}
+    unseen, spelt = {}, {}
     for head in heads:
+        if found := alike(head.classes):
+            spelt[head.name] = [list(names) for names in found]
+            told = listed([" / ".join(map(repr, names)) for names in found], _SHOWN)
+            audit.notes.append(
+                f"{head.name}: classes that differ in case, accents, spaces or number form alone: {told}"
+            )
         shown = [name for name, count in zip(head.classes, head.counts, strict=True) if count]
         if len(shown) < 2:
             has = f"one class only ({shown[0]!r})" if shown else "no label at all"
@@ -77,6 +84,7 @@ def audit_heads(heads: Sequence[HeadSpec]) -> Audit:
                 f"{head.name}: {num} classes never in train, rows count as errors: {listed(unseen[head.name], _SHOWN)}"
             )
     audit.facts["unseen_classes"] = unseen
+    audit.facts["alike_classes"] = spelt
     return audit
 
 
