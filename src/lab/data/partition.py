@@ -54,7 +54,7 @@ def partition(surveys: Mapping[str, Survey], data: Labelled) -> Partition:
     pool = ALL if ALL in surveys else "train"
     drawn = tuple(split for split in SPLITS if split not in surveys and split != "train")
     at = {split: np.arange(len(surveys[split])) for split in SPLITS if split in surveys}
-    together, notes = "nothing", ()
+    together, notes = "nothing", tuple[str, ...]()
     if drawn:
         shares = {split: float(getattr(data.split, split)) for split in reversed(drawn)}
         units, together = _units(surveys[pool], shares)
