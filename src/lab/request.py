@@ -136,9 +136,8 @@ def _rounded(value: str) -> str:
     return re.sub(r"e([+-])0", r"e\1", f"{float(value):.4g}").replace("e+", "e")
 
 
-def quoted(value: str) -> str:
-    """`"a b"`, and of a list each of its parts: `["año","causa raíz"]`."""
+def meant(value: str) -> str | list[str]:
+    """The text, or the texts of a list, that was typed without the quotes it needs: `[año,causa raíz]`."""
     if value.startswith("[") and value.endswith("]"):
-        return "[" + ",".join(quoted(part.strip()) for part in value[1:-1].split(",")) + "]"
-    bare = value.strip("\"'")
-    return f'"{bare}"'
+        return [part.strip().strip("\"'") for part in value[1:-1].split(",")]
+    return value.strip("\"'")
