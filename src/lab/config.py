@@ -181,7 +181,9 @@ _EXAMPLES = {
 def _allowed(error: ErrorDetails) -> str:
     kind, ctx = error["type"], error.get("ctx", {})
     if kind in _RANGES:
-        return _RANGES[kind][0].format(**{name: f"{bound:g}" for name, bound in ctx.items()})
+        return _RANGES[kind][0].format(
+            **{name: str(bound) if isinstance(bound, int) else f"{bound:g}" for name, bound in ctx.items()}
+        )
     if kind == "literal_error":
         choices = _choices(error)
         return f"must be {'one of ' if len(choices) > 1 else ''}{listed(choices)}"

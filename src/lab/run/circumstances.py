@@ -115,9 +115,16 @@ def closing(run: RunFolder, clock: Clock, loggers: list[RunLogger]) -> Iterator[
         out_of_memory = is_out_of_memory(error)
         close("failed", f"{type(error).__name__}: {error}", "oom" if out_of_memory else "error")
         if out_of_memory:
-            smaller = "a smaller data.batch_size with more callbacks.accumulate.batches"
+            smaller = _smaller("fit" in clock.parts)
             raise RunError(f"out of memory: {error}\n    try: {smaller}", "oom") from error
         if isinstance(error, OSError):
             kept = f"; what was saved before is whole, to go on: resume={run.path}" if run.last.exists() else ""
             raise RunError(f"{error}{kept}") from error
         raise
+
+
+def _smaller(trained: bool) -> str:
+    """What needs less memory; trained: whether the first step had been taken, so that the model and the data fit."""
+    if trained:
+        return "a smaller data.batch_size with more callbacks.accumulate.batches"
+    return "a smaller model (fewer or narrower layers, model.buckets, model.vocabulary_size), or fewer rows of data"
