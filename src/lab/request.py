@@ -103,6 +103,11 @@ def command(typed: Typed, job_overrides: Sequence[str] | None = None) -> str:
     return shlex.join(["python", typed.program, *words, *kept])
 
 
+def script(command: str) -> str:
+    """The interpreter and the script of a line of `command`: `python ../lab/train.py`, as it was typed."""
+    return shlex.join(shlex.split(command)[:2])
+
+
 def run_name(model: str, overrides: Sequence[str]) -> str:
     """A short, file-safe name from what was typed: `beto-lr3e-5-bs16-ep3`. The same request gives the same name.
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.errors import RunError
+from lab.errors import RunError, quoted
 from lab.record import RunFolder
-from lab.run.circumstances import closing
+from lab.run.circumstances import closing, going_on
 from lab.run.facts import Clock
 
 FAULTS = """
@@ -51,3 +51,12 @@ def test_memory_that_is_too_small_for_the_model_is_no_matter_of_batches(tmp_path
     with pytest.raises(RunError, match=remedy) as error, closing(run, clock, []), clock.part(part):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes")
     assert error.value.kind == "oom"
+
+
+def test_the_line_to_go_on_names_the_script_as_it_was_typed_last(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "r r")
+    run.path.mkdir()
+    run.start(command="python '/opt/my lab/train.py' seed=1")
+    assert going_on(run) == f"python '/opt/my lab/train.py' {quoted('resume', run.path)}"
+    run.update(resumed=[{"command": "python ../train.py resume=x", "at": "now"}])
+    assert going_on(run) == f"python ../train.py {quoted('resume', run.path)}"
