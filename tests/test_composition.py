@@ -134,3 +134,8 @@ def test_a_resumed_run_keeps_its_parts(tmp_path: Path) -> None:
 def test_remedies_with_spaces_can_be_typed(key: str, line: list[str]) -> None:
     (word,) = shlex.split(found(*line)[key].remedy)
     assert "a b" in word
+
+
+@pytest.mark.parametrize("typed", ["nonsense", "zzzzzz=1"])
+def test_a_hint_names_no_script_which_may_lie_elsewhere(typed: str) -> None:
+    assert all("train.py" not in mistake.remedy for mistake in found(typed).values())

@@ -131,7 +131,7 @@ def _goes_on(typed: Typed) -> bool:
 def _unreadable(text: str, error: HydraException) -> Mistake:
     key, equals, value = text.partition("=")
     if not equals:
-        return Mistake("", f"{text!r} is not key=value", f"{text}=... , or python train.py --help")
+        return Mistake("", f"{text!r} is not key=value", f"{text}=..., or --help")
     reason = next((line for line in reversed(str(error).splitlines()) if line and "http" not in line), "")
     return Mistake(
         key, f"cannot be read: {reason}", f"quotes around special characters: {quoted(key, meant(value))}", value
@@ -219,7 +219,7 @@ def _composed(name: str, overrides: Sequence[str]) -> DictConfig | Mistake:
         said = [
             line.strip() for line in lines if line.strip() and not line.lstrip().startswith(("full_key", "object_type"))
         ]
-        return Mistake("", "; ".join(said), "python train.py --info defaults")
+        return Mistake("", "; ".join(said), "--info defaults shows what is chosen")
 
 
 def _sweeper(name: str, overrides: list[str]) -> str:

@@ -26,7 +26,7 @@ def no_key(key: str, text: str | None, plain: Mapping[str, Any]) -> Mistake:
     near = nearest_key(key, [*flattened(plain), *map(str, plain)])
     problem = f"no such key; the nearest is {near}" if near else "no such key"
     remedy = shlex.quote(f"{near}={text}") if text is not None else f"~{near}"
-    return Mistake(key, problem, remedy if near else "python train.py --cfg job lists every key", text)
+    return Mistake(key, problem, remedy if near else "--cfg job lists every key", text)
 
 
 def _homes(key: str) -> list[str]:
