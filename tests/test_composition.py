@@ -1,5 +1,6 @@
 """A whole command line judged at once: choices, keys, values and sweeps, each with what to type instead."""
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,14 @@ def found(*line: str) -> dict[str, Mistake]:
         ["loss.class_weights={causa: balanced}"],
         ["++seed=4", "data.max_length=auto"],
         ["data=csv", "data.path=a.csv", "data.text=[a]", "data.labels=[b]"],
-        ["-m", "seed=1,2", "model=tiny,ngram", "optimizer.lr=interval(1e-5, 1e-3)", "trainer.max_epochs=range(1,4)"],
+        [
+            "-m",
+            "sweep=text",
+            "seed=1,2",
+            "model=tiny,ngram",
+            "optimizer.lr=interval(1e-5, 1e-3)",
+            "trainer.max_epochs=range(1,4)",
+        ],
         ["hydra.run.dir=x", "hydra/job_logging=terminal", "hydra.job.chdir=false"],
         ["experiment=ocensa_fast", "optimizer.lr=1e-5"],
     ],
@@ -113,3 +121,21 @@ def test_a_resumed_run_keeps_its_parts(tmp_path: Path) -> None:
     own = ["--config-path", str(tmp_path), "--config-dir", str(CONF), f"++resume='{tmp_path}'"]
     assert found(*own, "trainer.max_epochs=20") == {}
     assert "only single keys" in found(*own, "model=beto")["model"].problem
+
+
+@pytest.mark.parametrize(
+    ("key", "line"),
+    [
+        ("data.encodng", ["data=csv", "data.encodng=a b"]),
+        ("+name", ["+name=a b"]),
+        ("trainer.max_epochs.x", ["trainer.max_epochs.x=a b"]),
+    ],
+)
+def test_remedies_with_spaces_can_be_typed(key: str, line: list[str]) -> None:
+    (word,) = shlex.split(found(*line)[key].remedy)
+    assert "a b" in word
+
+
+@pytest.mark.parametrize("typed", ["nonsense", "zzzzzz=1"])
+def test_a_hint_names_no_script_which_may_lie_elsewhere(typed: str) -> None:
+    assert all("train.py" not in mistake.remedy for mistake in found(typed).values())

@@ -145,3 +145,23 @@ def test_an_interpolation_that_leads_nowhere_is_named() -> None:
 def test_a_column_named_by_a_number_is_text() -> None:
     config = check(changed({"data.labels": [2024]}, *CSV))
     assert config.data.model_dump()["labels"] == ("2024",)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "key", "value", "most"),
+    [
+        ((), "seed", 99999999999999999999, 2**32 - 1),
+        ((), "trainer.max_epochs", 100_000_000, 1_000_000),
+        ((), "trainer.max_epochs", 1e23, 1_000_000),
+        (("model=ngram",), "model.buckets", 1_000_000_000_000, 2**31 - 2),
+    ],
+)
+def test_numbers_that_no_machine_holds_are_refused_with_the_most_there_is(
+    overrides: tuple[str, ...], key: str, value: float, most: int
+) -> None:
+    with pytest.raises(RequestError) as error:
+        check(changed({key: value}, *overrides))
+    (mistake,) = [one for one in error.value.mistakes if one.key == key]
+    assert mistake.problem == f"must be at most {most}"
+    assert mistake.remedy == f"{key}={most}"
+    assert check(changed({key: most}, *overrides))

@@ -14,7 +14,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "lab"
 FLOORS = {
     "errors": 0, "batches": 0, "record": 0,
     "schema": 1, "keys": 1, "rules": 1, "config": 1, "request": 1, "resume": 1, "composition": 1, "claim": 1,
-    "policies": 1, "blocks": 1, "typed_sweep": 1, "threads": 1,
+    "policies": 1, "blocks": 1, "typed_sweep": 1, "threads": 1, "unknown_keys": 1,
     "data": 2, "models": 2, "report": 2, "sweep": 2,
     "callbacks": 3, "loggers": 3,
     "run": 4, "predict": 4, "export": 4,
@@ -22,7 +22,8 @@ FLOORS = {
 STAIRS = {
     ("config", "keys"), ("config", "rules"), ("config", "schema"), ("resume", "keys"), ("resume", "request"),
     ("composition", "keys"), ("composition", "schema"), ("composition", "config"), ("composition", "request"),
-    ("composition", "typed_sweep"), ("typed_sweep", "keys"), ("policies", "blocks"),
+    ("composition", "typed_sweep"), ("composition", "unknown_keys"), ("unknown_keys", "keys"),
+    ("unknown_keys", "schema"), ("typed_sweep", "keys"), ("policies", "blocks"),
 }  # fmt: skip
 """Inside floor 1: keys, types and rules, then the check of a config, then of all that was typed."""
 HEAVY = {"lightning", "pytorch_lightning", "transformers", "torch", "torchmetrics"}

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from lab.composition import mistakes
 from lab.record import RunFolder
+from lab.request import parse
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -108,3 +110,14 @@ def test_beto_without_hub_or_cache_says_what_to_type(here: Path) -> None:
 def test_every_file_and_picture_it_names_is_there() -> None:
     for name in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (ROOT / name).exists(), name
+
+
+def test_the_wrong_request_is_answered_as_shown() -> None:
+    shown = re.search(r"```\n\$ (python train.py .*?)\n(.*?)```", README, re.S)
+    assert shown is not None
+    said = {mistake.key: mistake for mistake in mistakes(parse(shlex.split(shown[1])[1:]), ROOT / "conf")}
+    for key, about, remedy in re.findall(r"^  (\S+)=\S+: (.*)\n    try: (.*)$", shown[2], re.M):
+        assert said[key].problem.startswith(about.removesuffix(", ..."))
+        assert about.endswith("...") or said[key].problem == about
+        assert said[key].remedy == remedy
+    assert len(said) == shown[2].count("try: ")

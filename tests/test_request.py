@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 
-from lab.request import command, parse, run_name, split
+from lab.request import command, parse, run_name, script, split
 
 
 def test_options_and_overrides_are_told_apart() -> None:
@@ -75,3 +75,7 @@ def test_a_job_of_a_multirun_becomes_a_run_of_its_own() -> None:
     typed = parse(["train.py", "-m", "seed=1,2", "hydra.sweep.dir=out", "hydra/sweeper=basic"])
     line = command(typed, ["seed=2", "hydra.sweep.dir=out", "hydra/sweeper=basic"])
     assert line == "python train.py seed=2"
+
+
+def test_the_script_is_said_as_it_was_typed() -> None:
+    assert script(command(parse(["../my lab/train.py", "seed=1"]))) == "python '../my lab/train.py'"

@@ -3,12 +3,14 @@
 import json
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from lab.errors import RequestError
 from lab.resume import resumed_argv, still_running
@@ -145,3 +147,12 @@ def test_what_made_a_run_cannot_change(run: Path, key: str, override: str) -> No
 def test_a_folder_without_its_record_is_refused(run: Path) -> None:
     (run / "run.json").unlink()
     assert "holds no run.json" in refusal(f"resume={run}")
+
+
+def test_a_folder_with_spaces_is_proposed_in_quotes(run: Path) -> None:
+    place = run.rename(run.with_name("r r"))
+    record(place, status="completed")
+    first, second = refusal(f"resume={place}").split("try: ")[1].split(", or ")
+    words = [*shlex.split(first), *shlex.split(second)]
+    values = {one.key_or_group: one.value() for one in OverridesParser.create().parse_overrides(words)}
+    assert values == {"resume": str(place), "trainer.max_epochs": 24, "test": str(place)}

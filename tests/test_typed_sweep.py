@@ -64,3 +64,15 @@ def test_a_parameter_is_named_by_the_value_of_its_key(typed: str) -> None:
     (mistake,) = found("-m", "sweep=text", typed).values()
     assert mistake.key.startswith("sweep.search_space")
     assert "=interval(" in mistake.remedy
+
+
+def test_an_interval_without_a_sweep_is_told_beside_all_else() -> None:
+    typed = "optimizer.lr=interval(1e-5,1e-3)"
+    judged = found("-m", typed, "trainer.max_epochs=0")
+    assert set(judged) == {"optimizer.lr", "trainer.max_epochs"}
+    assert judged["optimizer.lr"].value == "interval(1e-5,1e-3)"
+    assert judged["optimizer.lr"].remedy.startswith(f"-m sweep=text '{typed}'")
+    assert found("-m", "sweep=text", typed) == {}
+    assert found("-m", "hydra/sweeper=lab", "sweep.study=s", typed) == {}
+    assert set(found("-m", "experiment=fast", typed)) == {"optimizer.lr"}
+    assert found("-m", "optimizer.lr=1e-3,1e-4") == {}

@@ -4,10 +4,11 @@ Group choices are judged first, because which keys exist follows from them; a mi
 one, so that the keys beside it are judged against what was meant. Two compositions, some 50 ms each.
 """
 
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
@@ -19,19 +20,16 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lab.config import check
-from lab.errors import Mistake, RequestError, listed, nearest
-from lab.keys import at, flattened, is_there, nearest_key
-from lab.request import Typed, quoted, split
-from lab.schema import Config
-from lab.typed_sweep import misread, strings_of, unswept, values_of
+from lab.errors import Mistake, RequestError, listed, nearest, quoted
+from lab.keys import is_there
+from lab.request import Typed, meant, split
+from lab.typed_sweep import misread, strings_of, unsearched, unswept, values_of
+from lab.unknown_keys import no_key
 
 Check = Callable[[DictConfig], object]
 Also = Callable[[ConfigLoader, str, Sequence[str]], list[Mistake]]  # loader, the primary config's name, sound overrides
 EXTRAS = {"optuna": "optuna", "ray": "ray", "submitit_local": "submitit", "submitit_slurm": "submitit"}
 """Extras that bring a launcher or sweeper of Hydra's."""
-
-CHOICES = {"files": "csv", "encoder": "tiny"}
-"""A choice of the group for a kind of data or model; all other kinds have a choice of their own name."""
 
 
 @dataclass
@@ -85,6 +83,7 @@ def _judge(typed: Typed, name: str, check: Check, also: Also | None) -> list[Mis
     known = {str(key): value for key, value in plain.items()}
     for override in judged.keys:
         _read_key(override, known, judged)
+    judged.mistakes += unsearched(judged.keys, lambda: _sweeper(name, [values[0] for values in judged.groups]))
     found = list(_checked_jobs(name, [*judged.groups, *judged.sound], check))
     new = {str(mistake): mistake for mistake in found if not any(_under(mistake.key, key) for key in judged.unread)}
     every = _besides(judged.mistakes, new.values())
@@ -111,7 +110,9 @@ def _read(text: str, typed: Typed, judged: _Judged, name: str, search_path: list
         return
     if override.is_sweep_override() and not typed.multirun:
         problem = "is a list of values to try one after the other, which needs -m"
-        judged.mistakes.append(Mistake(override.key_or_group, problem, f"-m {text}", text.partition("=")[2]))
+        judged.mistakes.append(
+            Mistake(override.key_or_group, problem, f"-m {shlex.quote(text)}", text.partition("=")[2])
+        )
     elif options and not override.is_hydra_override() and _goes_on(typed):
         problem = "a run that exists keeps its parts; only single keys of it can change"
         judged.mistakes.append(Mistake(override.key_or_group, problem, f"leave out {text}", text.partition("=")[2]))
@@ -130,10 +131,10 @@ def _goes_on(typed: Typed) -> bool:
 def _unreadable(text: str, error: HydraException) -> Mistake:
     key, equals, value = text.partition("=")
     if not equals:
-        return Mistake("", f"{text!r} is not key=value", f"{text}=... , or python train.py --help")
+        return Mistake("", f"{text!r} is not key=value", f"{text}=..., or --help")
     reason = next((line for line in reversed(str(error).splitlines()) if line and "http" not in line), "")
     return Mistake(
-        key, f"cannot be read: {reason}", f"quotes around special characters: '{key}={quoted(value)}'", value
+        key, f"cannot be read: {reason}", f"quotes around special characters: {quoted(key, meant(value))}", value
     )
 
 
@@ -179,7 +180,7 @@ def _read_key(override: Override, plain: Mapping[str, Any], judged: _Judged) -> 
         judged.mistakes.append(mistake)
     elif override.is_add() and is_there(plain, key) and not (override.is_force_add() or deleted):
         judged.mistakes.append(
-            Mistake(f"+{key}", "this key exists already; without the + it is set", f"{key}={text}", text)
+            Mistake(f"+{key}", "this key exists already; without the + it is set", shlex.quote(f"{key}={text}"), text)
         )
     elif there or override.is_add() or override.is_force_add():
         prefix = override.get_key_element()
@@ -187,31 +188,7 @@ def _read_key(override: Override, plain: Mapping[str, Any], judged: _Judged) -> 
         judged.sound.extend([values] if values else [])
         judged.kept.append(str(override.input_line))
     elif not any(_under(key, group) for group in judged.unread):
-        judged.mistakes.append(_no_key(key, text, plain))
-
-
-def _no_key(key: str, text: str | None, plain: Mapping[str, Any]) -> Mistake:
-    parent, _, leaf = key.rpartition(".")
-    if parent and is_there(plain, parent) and not isinstance(at(plain, parent), Mapping):
-        return Mistake(key, f"no such key; {parent} is set as a whole", f"'{parent}={{{leaf}: {text}}}'", text)
-    if homes := _homes(key):
-        group = key.partition(".")[0]
-        problem = f"no such key here; it belongs to {listed([f'{group}={home}' for home in homes])}"
-        return Mistake(key, problem, f"{group}={homes[0]} {key}={text}", text)
-    near = nearest_key(key, [*flattened(plain), *map(str, plain)])
-    problem = f"no such key; the nearest is {near}" if near else "no such key"
-    remedy = f"{near}={text}" if text is not None else f"~{near}"
-    return Mistake(key, problem, remedy if near else "python train.py --cfg job lists every key", text)
-
-
-def _homes(key: str) -> list[str]:
-    """Choices of a group that do have this key, where the one that was made has not."""
-    group, _, rest = key.partition(".")
-    if group not in ("data", "model", "peft"):
-        return []
-    kinds = get_args(Config.model_fields[group].annotation)
-    names = [get_args(kind.model_fields["kind"].annotation)[0] for kind in kinds if rest in kind.model_fields]
-    return list(dict.fromkeys(CHOICES.get(name, name) for name in names))
+        judged.mistakes.append(no_key(key, text, plain))
 
 
 def _checked_jobs(name: str, overrides: list[list[str]], check: Check) -> Iterator[Mistake]:
@@ -242,7 +219,12 @@ def _composed(name: str, overrides: Sequence[str]) -> DictConfig | Mistake:
         said = [
             line.strip() for line in lines if line.strip() and not line.lstrip().startswith(("full_key", "object_type"))
         ]
-        return Mistake("", "; ".join(said), "python train.py --info defaults")
+        return Mistake("", "; ".join(said), "--info defaults shows what is chosen")
+
+
+def _sweeper(name: str, overrides: list[str]) -> str:
+    """The class that runs a multirun."""
+    return str(compose(name, overrides, return_hydra_config=True).hydra.sweeper["_target_"])
 
 
 def _under(key: str, parent: str) -> bool:

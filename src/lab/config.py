@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from lab.errors import Mistake, RequestError, listed, nearest
+from lab.errors import Mistake, RequestError, listed, nearest, quoted
 from lab.keys import at, flattened, is_there, nearest_key
 from lab.rules import contradictions, not_finite
 from lab.schema import Config
@@ -134,7 +134,7 @@ def _dotted(error: ErrorDetails, plain: Mapping[str, Any]) -> str:
 def _unknown(key: str, value: object, known: list[str]) -> Mistake:
     near = nearest_key(key, known)
     shown = value if not isinstance(value, Mapping | list) else None
-    remedy = f"{near}={'...' if shown is None else shown}" if near else f"leave out {key}"
+    remedy = (f"{near}=..." if shown is None else quoted(near, shown)) if near else f"leave out {key}"
     return Mistake(key, "no such key" + (f"; the nearest is {near}" if near else ""), remedy, value)
 
 
@@ -181,7 +181,9 @@ _EXAMPLES = {
 def _allowed(error: ErrorDetails) -> str:
     kind, ctx = error["type"], error.get("ctx", {})
     if kind in _RANGES:
-        return _RANGES[kind][0].format(**{name: f"{bound:g}" for name, bound in ctx.items()})
+        return _RANGES[kind][0].format(
+            **{name: str(bound) if isinstance(bound, int) else f"{bound:g}" for name, bound in ctx.items()}
+        )
     if kind == "literal_error":
         choices = _choices(error)
         return f"must be {'one of ' if len(choices) > 1 else ''}{listed(choices)}"

@@ -103,6 +103,11 @@ def command(typed: Typed, job_overrides: Sequence[str] | None = None) -> str:
     return shlex.join(["python", typed.program, *words, *kept])
 
 
+def script(command: str) -> str:
+    """The interpreter and the script of a line of `command`: `python ../lab/train.py`, as it was typed."""
+    return shlex.join(shlex.split(command)[:2])
+
+
 def run_name(model: str, overrides: Sequence[str]) -> str:
     """A short, file-safe name from what was typed: `beto-lr3e-5-bs16-ep3`. The same request gives the same name.
 
@@ -136,9 +141,8 @@ def _rounded(value: str) -> str:
     return re.sub(r"e([+-])0", r"e\1", f"{float(value):.4g}").replace("e+", "e")
 
 
-def quoted(value: str) -> str:
-    """`"a b"`, and of a list each of its parts: `["año","causa raíz"]`."""
+def meant(value: str) -> str | list[str]:
+    """The text, or the texts of a list, that was typed without the quotes it needs: `[año,causa raíz]`."""
     if value.startswith("[") and value.endswith("]"):
-        return "[" + ",".join(quoted(part.strip()) for part in value[1:-1].split(",")) + "]"
-    bare = value.strip("\"'")
-    return f'"{bare}"'
+        return [part.strip().strip("\"'") for part in value[1:-1].split(",")]
+    return value.strip("\"'")

@@ -13,7 +13,7 @@ import psutil
 import yaml
 from hydra.core.override_parser.types import Quote, QuotedString
 
-from lab.errors import Mistake, RequestError
+from lab.errors import Mistake, RequestError, quoted
 from lab.keys import flattened
 from lab.record import RunFolder
 from lab.request import parse, split
@@ -47,7 +47,7 @@ def resumed_argv(argv: Sequence[str], conf: Path) -> list[str]:
     if not asked:
         return list(argv)
     if len(asked) == 2:
-        remedy = f"resume={asked['resume']} first, then test={asked['test']}"
+        remedy = f"{quoted('resume', asked['resume'])} first, then {quoted('test', asked['test'])}"
         raise RequestError(
             Mistake("test", "a run is either resumed or tested, not both at once", remedy, asked["test"])
         )
@@ -61,13 +61,13 @@ def resumed_argv(argv: Sequence[str], conf: Path) -> list[str]:
     obstacles = _obstacles(key, given, run, rest)
     if obstacles:
         raise RequestError(obstacles)
-    quoted = QuotedString(str(run.path), Quote.single).with_quotes()
+    place = QuotedString(str(run.path), Quote.single).with_quotes()
     logging = "lab" if key == "resume" else "terminal"
     shown = [] if typed.cfg is None else ["--cfg", typed.cfg]
     return [
         argv[0], *shown, "--config-path", str(run.path), "--config-name", "config", "--config-dir", str(conf),
-        "hydra/callbacks=claim", f"hydra/job_logging={logging}", f"hydra.run.dir={quoted}", "hydra.output_subdir=null",
-        f"++{key}={quoted}", f"++{'test' if key == 'resume' else 'resume'}=null", *_later(run), *rest,
+        "hydra/callbacks=claim", f"hydra/job_logging={logging}", f"hydra.run.dir={place}", "hydra.output_subdir=null",
+        f"++{key}={place}", f"++{'test' if key == 'resume' else 'resume'}=null", *_later(run), *rest,
     ]  # fmt: skip
 
 
@@ -80,7 +80,7 @@ def _obstacles(key: str, given: str, run: RunFolder, rest: Sequence[str]) -> lis
     checkpoint = run.last if key == "resume" else run.best
     if not checkpoint.is_file():
         name = checkpoint.relative_to(run.path)
-        remedy = "the run's own command (run.json) in a new folder" if key == "resume" else f"resume={given}"
+        remedy = "the run's own command (run.json) in a new folder" if key == "resume" else quoted("resume", given)
         return [Mistake(key, f"holds no {name}: it was cut before the first one was written", remedy, given)]
     try:
         saved = yaml.safe_load(run.config.read_text(encoding="utf-8"))
@@ -126,10 +126,10 @@ def _nothing_left(
     more = limit in typed and _number(typed[limit]) > _number(saved.get(limit))
     if status == "completed" and not more:
         epochs = int(_number(saved.get("trainer.max_epochs", 1)))
-        remedy = f"resume={given} trainer.max_epochs={2 * epochs}, or test={given}"
+        remedy = f"{quoted('resume', given)} trainer.max_epochs={2 * epochs}, or {quoted('test', given)}"
         return [Mistake("resume", f"this run is complete after {epochs} epochs", remedy, given)]
     if status == "early_stopped" and not any(name.startswith("callbacks.early_stopping.") for name in typed):
-        remedy = f"resume={given} callbacks.early_stopping.patience=null, or test={given}"
+        remedy = f"{quoted('resume', given)} callbacks.early_stopping.patience=null, or {quoted('test', given)}"
         return [Mistake("resume", "this run stopped early by its own rule and is complete", remedy, given)]
     return []
 

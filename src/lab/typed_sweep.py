@@ -4,7 +4,8 @@ Hydra merges a mapping into the one of the sweep file and adds no keys, and it r
 path. Without `-m` it takes no notice of a sweep at all.
 """
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from hydra.core.override_parser.types import Override
@@ -27,6 +28,23 @@ def unswept(override: Override, multirun: bool) -> Mistake | None:
     return Mistake(
         "sweep", "is for many runs, which need -m; one run takes no notice of it", f"-m sweep={value}", value
     )
+
+
+def unsearched(overrides: Iterable[Override], sweeper: Callable[[], str]) -> list[Mistake]:
+    """Intervals where Hydra's own sweeper would run, which tries lists of values alone. sweeper: its class's name."""
+    intervals = [override for override in overrides if override.is_interval_sweep()]
+    if not intervals or not sweeper().endswith("BasicSweeper"):
+        return []
+    problem = "is drawn from by a search, and no sweep is asked for: without one, only lists of values are tried"
+    return [
+        Mistake(
+            override.key_or_group,
+            problem,
+            f"-m sweep=text {shlex.quote(str(override.input_line))} (or another of conf/sweep/)",
+            override.get_value_string(),
+        )
+        for override in intervals
+    ]
 
 
 def misread(override: Override, plain: Mapping[str, Any], deleted: bool) -> Mistake | None:

@@ -1,5 +1,6 @@
 """Accumulation: the decision, the step counts it promises, and a resume in the middle of an epoch."""
 
+import time
 from typing import Any
 
 import pytest
@@ -45,3 +46,18 @@ def test_a_run_resumed_in_mid_epoch_accumulates_as_before(tiny: Any, fit: Any, t
         fit(tiny(), Accumulate(1, {1: 2}), Cut())
     trainer = fit(tiny(), Accumulate(1, {1: 2}), ckpt_path=tmp_path / "cut.ckpt", limit_train_batches=4)
     assert trainer.global_step == epoch_ends(4, 3, 1, {1: 2})[-1]
+
+
+def test_ends_of_epochs_are_those_of_a_loop_over_them_whatever_the_schedule() -> None:
+    for schedule in ({}, {0: 3}, {2: 4, 5: 1}, {9: 2}, {4: 5, 0: 2}):
+        ends, steps = [], 0
+        for epoch in range(7):
+            steps += -(-10 // accumulation(epoch, 3, schedule))
+            ends.append(steps)
+        assert epoch_ends(10, 7, 3, schedule) == tuple(ends)
+
+
+def test_many_epochs_cost_next_to_nothing() -> None:
+    start = time.process_time()
+    assert epoch_ends(10, 1_000_000, 3, {5: 2, 100: 1})[-1] == 5 * 4 + 95 * 5 + 999_900 * 10
+    assert time.process_time() - start < 1.0

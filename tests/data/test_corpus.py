@@ -325,3 +325,23 @@ def test_a_val_file_is_not_joined_in_silence(loaded: Load, tmp_path: Path) -> No
     files = {"train": _write(tmp_path / "a.csv", rows[:150]), "val": _write(tmp_path / "b.csv", rows[150:])}
     with pytest.raises(RequestError, match=r"data\.split\.train_on_val"):
         loaded("csv", **files, text=["texto"], labels=["modo"], split={"train_on_val": True})
+
+
+def test_a_column_of_values_that_hardly_repeat_is_no_label(loaded: Load, tmp_path: Path) -> None:
+    rows = [[text, f"c{place}", "AB"[place % 2]] for place, text in enumerate(_sentences(60))]
+    path = _write(tmp_path / "a.csv", rows, "texto,modo,causa raíz")
+    with pytest.raises(RequestError) as error:
+        loaded("csv", path=path, text=["texto"], labels=["modo", "causa raíz"])
+    (mistake,) = error.value.mistakes
+    assert (mistake.key, mistake.value) == ("data.labels", "modo")
+    assert "60 values in 60 labelled rows" in mistake.problem
+    assert "'data.labels=[\"causa raíz\"]'" in mistake.remedy
+
+
+def test_a_split_that_misses_its_share_is_told(loaded: Load, tmp_path: Path) -> None:
+    rows = [[text, "AB"[place % 2], f"e{place % 5}"] for place, text in enumerate(_sentences(300))]
+    path = _write(tmp_path / "a.csv", rows, "texto,modo,equipo")
+    corpus = loaded("csv", path=path, text=["texto"], labels=["modo"], split={"group": "equipo"})
+    told = [note for note in corpus.notes if "asks for 30" in note]
+    assert [note.partition(":")[0] for note in told] == ["test", "val"]
+    assert told == corpus.facts["split"]["missed"]  # type: ignore[index]

@@ -1,11 +1,14 @@
 import gzip
 import json
 import os
+import shlex
+import zipfile
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from lab.data.files import kind_of, open_file, stem
 from lab.errors import Mistake, RequestError
@@ -109,6 +112,29 @@ def test_wrong_encoding_names_the_one_to_try_and_that_one_works(tmp_path: Path) 
     assert _open(path, encoding="latin-1")["t"][-1] == "avería"
 
 
+def test_signs_of_windows_get_the_code_page_of_windows(tmp_path: Path) -> None:
+    path = _written(tmp_path / "a.csv", "t\n" + "liso\n" * 10 + "“avería” de 5 €\n", "cp1252")
+    assert _refused(path).remedy == "data.encoding=cp1252"
+    assert _open(path, encoding="cp1252")["t"][-1] == "“avería” de 5 €"
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "a.csv"])
+def test_a_workbook_is_to_be_saved_as_csv_whatever_its_name(tmp_path: Path, name: str) -> None:
+    with zipfile.ZipFile(tmp_path / name, "w") as book:
+        book.writestr("[Content_Types].xml", "")
+        book.writestr("xl/workbook.xml", "")
+    mistake = _refused(tmp_path / name)
+    assert "workbook" in mistake.problem
+    assert "CSV UTF-8" in mistake.remedy
+    assert mistake.remedy.endswith(f"data.path={tmp_path / 'a.csv'}")
+
+
+def test_a_path_that_is_proposed_can_be_typed(tmp_path: Path) -> None:
+    _written(tmp_path / "los avisos=ñ.csv", "t\na\n")
+    (word,) = shlex.split(_refused(tmp_path / "los avisos=n.csv").remedy)
+    assert OverridesParser.create().parse_override(word).value() == str(tmp_path / "los avisos=ñ.csv")
+
+
 def test_utf_16_is_recognised(tmp_path: Path) -> None:
     path = _written(tmp_path / "a.csv", "t,n\navería,2\n", "utf-16")
     assert _refused(path).remedy == "data.encoding=utf-16"
@@ -130,7 +156,8 @@ def test_utf_16_is_recognised(tmp_path: Path) -> None:
         ("a.jsonl", "[1]\n", "line 1 is not a JSON object"),
         ("a.parquet", "nope", "cannot be read"),
         ("a.csv.gz", "nope", "cannot be read"),
-        ("a.xlsx", "nope", "the ending is none of .csv"),
+        ("a.doc", "nope", "the ending is none of .csv"),
+        ("a.xlsx", "nope", "is a workbook of a spreadsheet"),
     ],
 )
 def test_files_that_cannot_be_read(tmp_path: Path, name: str, body: str, problem: str) -> None:

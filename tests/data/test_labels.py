@@ -30,6 +30,19 @@ def test_code_books_trim_keep_case_and_are_shared() -> None:
     assert book.names == ["B", "A", "a", "C"]
 
 
+def test_one_word_is_one_class_however_its_accents_are_stored() -> None:
+    book = Codebook()
+    composed, decomposed = "el\u00e9ctrico", "ele\u0301ctrico"
+    assert book.encode(pa.array([composed, decomposed, None])).tolist() == [0, 0, MISSING]
+    assert book.names == [composed]
+
+
+def test_one_group_is_one_group_however_its_accents_are_stored() -> None:
+    groups: list[str | None] = ["v\u00e1lvula", "va\u0301lvula"]
+    found, _ = _survey({"texto": ["a", "b"], "modo": ["A", "B"], "equipo": groups}, group="equipo")
+    assert found.groups[0] == found.groups[1]
+
+
 def test_markers_are_counted_and_useless_rows_left_out() -> None:
     table = {
         "texto": ["uno", " nan ", "tres", None, "cinco"],

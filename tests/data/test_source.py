@@ -74,7 +74,7 @@ def test_a_missing_column_lists_those_there_and_types_the_nearest(
     data = data_request("csv", path=str(avisos), text=["texto"], labels=["modo", "cauza"])
     (mistake,) = _mistakes(data, tmp_path)
     assert "it has texto, modo, causa" in mistake.problem
-    assert mistake.remedy == "data.labels=[modo,causa]"
+    assert mistake.remedy == "'data.labels=[modo,causa]'"
 
 
 def test_a_wrong_delimiter_is_guessed_from_the_header(data_request: Request, tmp_path: Path) -> None:

@@ -44,6 +44,11 @@ def test_predictions_read_back_as_they_were(tmp_path: Path) -> None:
     assert table.schema.field("causa_1_probabilities").type.value_type == pyarrow.float32()
 
 
+def test_the_table_says_of_how_many_rows_it_is() -> None:
+    assert str(result(5).table().caption).startswith("Of 5 test rows. ")
+    assert str(result(2000).table().caption).startswith("Of 2,000 test rows. ")
+
+
 def test_loggers_get_the_first_rows_of_the_columns_they_can_show(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outcome, "LOGGED_ROWS", 3)
     columns = result().columns

@@ -7,6 +7,7 @@ because its losses are already divided by the labels of the whole window, tail i
 
 import logging
 from collections.abc import Mapping
+from itertools import accumulate, chain, repeat
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
@@ -21,11 +22,12 @@ def accumulation(epoch: int, batches: int, schedule: Mapping[int, int]) -> int:
 
 def epoch_ends(num_batches: int, num_epochs: int, batches: int, schedule: Mapping[int, int]) -> tuple[int, ...]:
     """Optimizer steps done at the end of each epoch of `num_batches` micro-batches; the last window may be shorter."""
-    ends, steps = [], 0
-    for epoch in range(num_epochs):
-        steps += -(-num_batches // accumulation(epoch, batches, schedule))
-        ends.append(steps)
-    return tuple(ends)
+    starts = sorted({0, *(start for start in schedule if 0 < start < num_epochs)})
+    stretches = [
+        repeat(-(-num_batches // accumulation(start, batches, schedule)), stop - start)
+        for start, stop in zip(starts, [*starts[1:], num_epochs], strict=True)
+    ]
+    return tuple(accumulate(chain.from_iterable(stretches)))
 
 
 class Accumulate(Callback):

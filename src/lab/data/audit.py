@@ -13,11 +13,15 @@ from lab.batches import MISSING, HeadSpec
 from lab.data import leaks
 from lab.data.labels import Survey
 from lab.data.partition import Partition
+from lab.data.shares import lone_classes
 from lab.data.shortcuts import Shortcut, shortcuts
+from lab.data.spellings import alike
 from lab.data.texts import ColumnTexts
-from lab.errors import Mistake, listed
+from lab.errors import Mistake, listed, quoted
 from lab.schema import Leaks
 
+_MOST_LONE = 0.5
+"""A label column with a larger share of rows that are the only one of their class is none."""
 _SHOWN = 8
 """Findings of one kind that are told one by one."""
 
@@ -32,7 +36,7 @@ class Audit:
 
 
 def audit_rows(surveys: Mapping[str, Survey]) -> Audit:
-    """Rows that cannot be used, missing cells, and label columns that are copies of a text column."""
+    """Rows that cannot be used, missing cells, label columns that are copies of a text column or have no classes."""
     audit = Audit()
     for split, found in surveys.items():
         if not len(found):
@@ -45,6 +49,7 @@ def audit_rows(surveys: Mapping[str, Survey]) -> Audit:
         empty = [f"{name} {num} ({num / found.num_rows:.1%})" for name, num in found.missing.items() if num]
         if empty:
             audit.notes.append(f"{split}: missing cells: {listed(empty)}")
+    audit.mistakes += _no_labels(surveys)
     first = next(iter(surveys.values()))
     for head, text in first.copies:
         num = sum(found.copies[head, text] for found in surveys.values())
@@ -59,11 +64,36 @@ def audit_rows(surveys: Mapping[str, Survey]) -> Audit:
     return audit
 
 
-def audit_heads(heads: Sequence[HeadSpec]) -> Audit:
-    """Heads with one class, and classes that train never shows."""
-    audit = Audit()
-    unseen = {}
+def _no_labels(surveys: Mapping[str, Survey]) -> list[Mistake]:
+    """Label columns in which most rows are the only one of their class: numbers, dates, names, free text."""
+    found = []
+    heads = list(next(iter(surveys.values())).labels)
     for head in heads:
+        codes = np.concatenate([survey.labels[head] for survey in surveys.values()])
+        codes = codes[codes != MISSING]
+        lone = lone_classes(codes)
+        if len(codes) and lone > _MOST_LONE * len(codes):
+            rest = [other for other in heads if other != head]
+            remedy = f"leave it out: {quoted('data.labels', rest)}" if rest else "another column"
+            problem = (
+                f"has {len(np.unique(codes))} values in {len(codes)} labelled rows, {lone} of them in one row alone: "
+                "an identifier, a measurement or free text, no label"
+            )
+            found.append(Mistake("data.labels", problem, remedy, head))
+    return found
+
+
+def audit_heads(heads: Sequence[HeadSpec]) -> Audit:
+    """Heads with one class, classes that train never shows, and classes that may be one in several spellings."""
+    audit = Audit()
+    unseen, spelt = {}, {}
+    for head in heads:
+        if found := alike(head.classes):
+            spelt[head.name] = [list(names) for names in found]
+            told = listed([" / ".join(map(repr, names)) for names in found], _SHOWN)
+            audit.notes.append(
+                f"{head.name}: classes that differ in case, accents, spaces or number form alone: {told}"
+            )
         shown = [name for name, count in zip(head.classes, head.counts, strict=True) if count]
         if len(shown) < 2:
             has = f"one class only ({shown[0]!r})" if shown else "no label at all"
@@ -77,6 +107,7 @@ def audit_heads(heads: Sequence[HeadSpec]) -> Audit:
                 f"{head.name}: {num} classes never in train, rows count as errors: {listed(unseen[head.name], _SHOWN)}"
             )
     audit.facts["unseen_classes"] = unseen
+    audit.facts["alike_classes"] = spelt
     return audit
 
 

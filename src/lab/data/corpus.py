@@ -85,7 +85,7 @@ def load(data: Labelled, cache: Path) -> Corpus:
     facts = {"name": source.name, "fingerprint": fingerprint} | _facts(split, heads, data)
     for audit in audits:
         facts |= audit.facts
-    notes = tuple(note for audit in audits for note in audit.notes)
+    notes = (*split.notes, *(note for audit in audits for note in audit.notes))
     if data.split.train_on_val:
         notes += ("train_on_val: val rows are trained on, their scores mean nothing, the last epoch is kept",)
     return Corpus(source.name, rows, heads, facts, notes, fingerprint)
@@ -139,7 +139,12 @@ def _facts(split: Partition, heads: tuple[HeadSpec, ...], data: Labelled) -> dic
             for name, part in split.parts.items()
         },
         "classes": {head.name: head.num_classes for head in heads},
-        "split": {"drawn": list(split.drawn), "seed": data.split.seed, "kept_together": split.together},
+        "split": {
+            "drawn": list(split.drawn),
+            "seed": data.split.seed,
+            "kept_together": split.together,
+            "missed": list(split.notes),
+        },
     }
 
 

@@ -15,12 +15,14 @@ import hashlib
 import itertools
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
 import pyarrow as pa
 
 from lab.data.cache import mark_used
+from lab.data.mistaken_files import other_encoding, workbook
 from lab.data.tables import Table, holds_text
 from lab.errors import Mistake, RequestError, nearest, quoted
 from lab.record import write_whole
@@ -83,12 +85,19 @@ def _check(path: Path, key: str) -> None:
         folder = path.parent
         beside = [other.name for other in folder.iterdir() if kind_of(other)] if folder.is_dir() else []
         close = nearest(path.name, beside)
-        remedy = f"{key}={folder / close}" if close else ""
+        remedy = quoted(key, folder / close) if close else ""
         raise RequestError(Mistake(key, "no such file" if folder.is_dir() else "no such folder", remedy, path))
     if not path.is_file():
         files = sorted(other.name for other in path.iterdir() if kind_of(other)) if path.is_dir() else []
-        remedy = f"{key}={path / files[0]}" if files else "the path of a file"
+        remedy = quoted(key, path / files[0]) if files else "the path of a file"
         raise RequestError(Mistake(key, "is a folder, not a file" if path.is_dir() else "is not a file", remedy, path))
+    try:
+        mistake = workbook(path, key)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise RequestError(Mistake(key, f"cannot be read: {reason}", value=path)) from error
+    if mistake is not None:
+        raise RequestError(mistake)
     if kind_of(path) is None:
         endings = ", ".join(KINDS)
         raise RequestError(Mistake(key, f"the ending is none of {endings} (.gz may follow)", "rename the file", path))
@@ -113,7 +122,9 @@ def _read_csv(path: Path, delimiter: str, encoding: str, folder: Path) -> Table:
     if not len(head):
         return Table(pa.table({name: pa.array([], pa.string()) for name in head.columns}))
     features = datasets.Features({name: datasets.Value("string") for name in head.columns})
-    return _loaded("csv", path, folder, features=features, **options)
+    names = pandas.read_csv(path, nrows=1, header=None, dtype=str, **options).iloc[0].tolist()
+    repeated = tuple(sorted({name for name in names if name and names.count(name) > 1}))
+    return replace(_loaded("csv", path, folder, features=features, **options), repeated=repeated)
 
 
 def _read_parquet(path: Path, _delimiter: str, _encoding: str, folder: Path) -> Table:
@@ -194,7 +205,7 @@ def _explained(error: Exception, path: Path, key: str, encoding: str, folder: Pa
         chain.append(cause)
     wrong = next((link for link in chain if isinstance(link, UnicodeError)), None)
     if wrong is not None:
-        return Mistake(key, f"is not {encoding} ({wrong})", f"data.encoding={_other_encoding(path, encoding)}", path)
+        return Mistake(key, f"is not {encoding} ({wrong})", f"data.encoding={other_encoding(path, encoding)}", path)
     for link in chain:
         if isinstance(link, OSError) and (
             link.errno == errno.ENOSPC or folder.parent.parent in _parents(link.filename)
@@ -211,11 +222,3 @@ def _explained(error: Exception, path: Path, key: str, encoding: str, folder: Pa
 def _parents(name: object) -> tuple[Path, ...]:
     """The path an OSError is about, and the folders it lies in."""
     return (Path(name), *Path(name).parents) if isinstance(name, str | Path) else ()
-
-
-def _other_encoding(path: Path, encoding: str) -> str:
-    with _opened(path) as file:
-        start = file.read(2)
-    if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-        return "utf-16"
-    return "latin-1" if encoding.lower().replace("-", "") == "utf8" else "utf-8"

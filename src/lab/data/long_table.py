@@ -16,11 +16,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from lab.batches import MISSING
+from lab.data.cells import numbered, plain, without_gaps
 from lab.data.labels import class_order
 from lab.data.panel import Codes, Floats, Panel
-from lab.data.table_file import TableFile, numbered, open_table, plain, unreadable, without_gaps
+from lab.data.table_file import TableFile, open_table, unreadable
 from lab.data.time_steps import ROUNDED, ZERO, ordered, resampled, step_mistakes, usual_step
-from lab.errors import Mistake, RequestError, listed, nearest
+from lab.errors import Mistake, RequestError, listed, nearest, quoted
 from lab.schema import Ahead, Table
 
 log = logging.getLogger(__name__)
@@ -78,10 +79,10 @@ def _features(file: TableFile, data: Table) -> list[str]:
             if name is not None and name not in file.names:
                 close = nearest(name, file.names)
                 problem = f"no column of this name; there are {listed(file.names)}"
-                mistakes.append(Mistake(key, problem, f"{key}={close}" if close else "", name))
+                mistakes.append(Mistake(key, problem, quoted(key, close) if close else "", name))
             elif name is not None and name not in chosen and key in ("data.log1p", "data.label.feature"):
                 mistakes.append(Mistake(key, f"is not among the input columns {listed(chosen)}",
-                                        f"'data.features=[{','.join([*chosen, name])}]'", name))  # fmt: skip
+                                        quoted("data.features", [*chosen, name]), name))  # fmt: skip
     if data.features is None:
         mistakes += _spoilt(file, own, chosen)
     if not chosen:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.data.labels import Survey
+from lab.data.shares import missed_shares
 from lab.data.source import ALL
 from lab.data.split import capped, components, draw, text_units
 from lab.errors import Mistake, RequestError
@@ -40,11 +41,12 @@ class Part:
 
 @dataclass(frozen=True)
 class Partition:
-    """The three parts, which of them were drawn here, and what was kept on one side."""
+    """The three parts, which of them were drawn here, and what was kept on one side. notes: shares that were missed."""
 
     parts: dict[str, Part]
     drawn: tuple[str, ...]
     together: str
+    notes: tuple[str, ...] = ()
 
 
 def partition(surveys: Mapping[str, Survey], data: Labelled) -> Partition:
@@ -52,13 +54,15 @@ def partition(surveys: Mapping[str, Survey], data: Labelled) -> Partition:
     pool = ALL if ALL in surveys else "train"
     drawn = tuple(split for split in SPLITS if split not in surveys and split != "train")
     at = {split: np.arange(len(surveys[split])) for split in SPLITS if split in surveys}
-    together = "nothing"
+    together, notes = "nothing", tuple[str, ...]()
     if drawn:
         shares = {split: float(getattr(data.split, split)) for split in reversed(drawn)}
         units, together = _units(surveys[pool], shares)
         _refuse_impossible(units, shares, surveys[pool])
         labels = list(surveys[pool].labels.values())
         at |= draw(labels, units, shares, data.split.seed, data.split.stratify)
+        sizes = {split: len(at[split]) for split in shares}
+        notes = missed_shares(sizes, shares, surveys[pool].labels, units, together)
     tables = {split: split if split in surveys and split not in drawn and pool != ALL else pool for split in SPLITS}
     parts = {}
     for split in SPLITS:
@@ -66,7 +70,7 @@ def partition(surveys: Mapping[str, Survey], data: Labelled) -> Partition:
         labels = list(found.labels.values()) if split == "train" else []  # held-out rows stay a fair sample
         kept = capped(at[split], getattr(data.rows, split), data.split.seed, labels)
         parts[split] = _part(tables[split], found, kept)
-    return Partition(parts, drawn if pool != ALL else SPLITS, together)
+    return Partition(parts, drawn if pool != ALL else SPLITS, together, notes)
 
 
 def with_val_in_train(split: Partition) -> Partition:
@@ -95,7 +99,7 @@ def with_val_in_train(split: Partition) -> Partition:
         joined(train.masked, val.masked),
         groups,
     )
-    return Partition({**split.parts, "train": both}, split.drawn, split.together)
+    return Partition({**split.parts, "train": both}, split.drawn, split.together, split.notes)
 
 
 def _units(found: Survey, shares: Mapping[str, float]) -> tuple[npt.NDArray[np.generic], str]:

@@ -15,7 +15,7 @@ from lab.data import gaps, windows
 from lab.data.given_away import given_away
 from lab.data.panel import Cut, Panel, joined
 from lab.data.split import capped
-from lab.errors import Mistake, RequestError, listed, nearest
+from lab.errors import Mistake, RequestError, listed, nearest, quoted
 from lab.schema import Ahead, Rainfall, Series, Table, Ucr, Windowed
 
 _UNLABELLED = "any"
@@ -163,12 +163,12 @@ def _strange_names(panel: Panel, data: Windowed) -> Iterator[Mistake]:
             if name not in panel.columns:
                 near = nearest(name, panel.columns)
                 problem = f"no column of this name; there are {listed(panel.columns)}"
-                typed = near if key == "data.label.feature" else f"[{near}]"
-                yield Mistake(key, problem, f"{key}={typed}" if near else "", name)
+                meant = near if key == "data.label.feature" else [near]
+                yield Mistake(key, problem, quoted(key, meant) if near else "", name)
     twice = sorted({name for name in data.log1p if data.log1p.count(name) > 1})
     if twice:
-        once = ",".join(dict.fromkeys(data.log1p))
-        yield Mistake("data.log1p", f"names {listed(twice)} more than once", f"'data.log1p=[{once}]'", list(data.log1p))
+        once = quoted("data.log1p", list(dict.fromkeys(data.log1p)))
+        yield Mistake("data.log1p", f"names {listed(twice)} more than once", once, list(data.log1p))
 
 
 def _given_away(panel: Panel, label: str) -> Iterator[str]:
@@ -177,9 +177,9 @@ def _given_away(panel: Panel, label: str) -> Iterator[str]:
     found = list(given_away(panel.values, panel.columns, panel.codes))
     copies = [one.column for one in found if one.copy]
     if copies:
-        rest = ",".join(name for name in panel.columns if name not in copies)
+        rest = [name for name in panel.columns if name not in copies]
         problem = f"{listed(copies)}: another name of the label {label!r}, one value for each class in all rows"
-        raise RequestError(Mistake("data.features", problem, f"'data.features=[{rest}]'" if rest else ""))
+        raise RequestError(Mistake("data.features", problem, quoted("data.features", rest) if rest else ""))
     for one in found:
         about = f"{one.column} alone tells {label!r} in every row"
         yield f"{about}: if the label was made from it, take it out of data.features"

@@ -6,6 +6,7 @@ aclImdb folder of its authors.
 """
 
 import codecs
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,14 +17,15 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from lab.data import files
+from lab.data.asked_columns import missing_columns, wrong_names
 from lab.data.hub import load_splits
 from lab.data.labels import Columns
 from lab.data.maintenance import generate
-from lab.data.tables import Table, holds_text
+from lab.data.tables import Table
 from lab.errors import Mistake, RequestError, listed, nearest, quoted
-from lab.record import HEAD_SUFFIXES, ROW_COLUMNS
 from lab.schema import Columned, Files, Hub, Imdb, Labelled, Maintenance
 
+log = logging.getLogger(__name__)
 ALL = "all"
 """The one table of a source without splits."""
 
@@ -101,6 +103,8 @@ def _from_files(data: Files, cache: Path) -> Source:
                 mistakes += error.mistakes
                 continue
             mistakes += missing_columns(wanted, table, path.name, data.delimiter)
+            if unused := sorted(set(table.repeated) - set(wanted.all)):
+                log.warning("%s has several columns of the name %s; none of them is read", path.name, listed(unused))
             opened[key].append(table)
     _refuse(list(dict.fromkeys(mistakes)))
     tables = {ALL if key == "path" else key: _stacked(found, wanted) for key, found in opened.items()}
@@ -151,43 +155,6 @@ def _stacked(tables: Sequence[Table], columns: Columns) -> Table:
     if len(tables) == 1:
         return tables[0]
     return Table(datasets.concatenate_datasets([table.data.select_columns(list(columns.all)) for table in tables]))
-
-
-def missing_columns(columns: Columns, table: Table, name: str, delimiter: str | None = None) -> list[Mistake]:
-    """One mistake per column that `table` does not have or that does not hold text."""
-    mistakes = []
-    have = [column for column in table.columns if holds_text(table.kind(column))]
-    roles = [("data.text", columns.text), ("data.labels", columns.labels)]
-    for key, wanted in [*roles, ("data.split.group", (columns.group,) if columns.group else ())]:
-        for column in wanted:
-            if column in have:
-                continue
-            close = {name: name if name in have else nearest(name, have) or name for name in wanted}
-            meant = close[column] if key == "data.split.group" else f"[{','.join(close.values())}]"
-            remedy = f"{key}={meant}" if close[column] != column else ""
-            if len(have) == 1 and (other := next((mark for mark in ";\t|," if mark in have[0]), None)) != delimiter:
-                remedy = quoted("data.delimiter", other) if other else remedy
-            mistakes.append(Mistake(key, f"no such column of text in {name}; it has {listed(have)}", remedy, column))
-    return mistakes
-
-
-def wrong_names(columns: Columns) -> list[Mistake]:
-    """Mistakes that need no file: labels that are text columns as well, columns named twice, names that are taken."""
-    mistakes = [
-        Mistake(
-            "data.labels", "is a text column as well: the label would stand in the text", "take it out of one", name
-        )
-        for name in columns.labels
-        if name in columns.text
-    ]
-    for key, names in (("data.text", columns.text), ("data.labels", columns.labels)):
-        twice = sorted({name for name in names if names.count(name) > 1})
-        mistakes += [Mistake(key, "is named twice", "name it once", name) for name in twice]
-    own = {*ROW_COLUMNS, *(name + suffix for name in columns.labels for suffix in HEAD_SUFFIXES)} - {*columns.text}
-    problem = "is also a column that test_predictions.parquet has of its own"
-    remedy = "rename the column in the file"
-    mistakes += [Mistake("data.labels", problem, remedy, name) for name in dict.fromkeys(columns.labels) if name in own]
-    return mistakes
 
 
 def shared_sources(data: Labelled) -> list[Mistake]:

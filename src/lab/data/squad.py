@@ -12,7 +12,7 @@ from typing import Any
 
 from lab.data.reading import Gathered, Reading
 from lab.data.tables import Table
-from lab.errors import Mistake, RequestError, listed, nearest
+from lab.errors import Mistake, RequestError, listed, nearest, quoted
 
 MOST_FAULTS = 10
 """Faults of a file that are written out; the rest is counted."""
@@ -179,7 +179,7 @@ def _text(path: Path, key: str) -> str:
         beside = [other.name for other in folder.glob("*.json")] if folder.is_dir() else []
         close = nearest(path.name, beside)
         problem = "is a folder, not a file" if path.is_dir() else "no such file"
-        raise RequestError(Mistake(key, problem, f"{key}={folder / close}" if close else "", path))
+        raise RequestError(Mistake(key, problem, quoted(key, folder / close) if close else "", path))
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:

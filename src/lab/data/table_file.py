@@ -6,23 +6,19 @@ column of Parquet.
 """
 
 import codecs
-import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from lab.data.cells import GAPS
+from lab.data.mistaken_files import other_encoding, workbook
 from lab.errors import Mistake, RequestError, listed, nearest, quoted
 from lab.schema import Table
 
-log = logging.getLogger(__name__)
-GAPS = ("", "NA", "N/A", "n/a", "#N/A", "#N/A N/A", "#NA", "<NA>", "NaN", "-NaN", "nan", "-nan", "NULL", "null", "None",
-        "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN")  # fmt: skip
-"""Texts that stand for a missing number, as pandas reads them."""
 COMMA, POINT, HEAD = r"[-+]?\d*,\d+", r"[-+]?\d*\.\d+", 100
 """Numbers with decimals; cells of a column that are looked at."""
 MOST_WORDS = 0.1
@@ -130,11 +126,14 @@ def open_table(data: Table, words: Collection[str] = ()) -> TableFile:
         beside = [one.name for one in path.parent.glob("*.*")] if path.parent.is_dir() else []
         close = nearest(path.name, beside)
         what = "is a folder, not a file" if path.is_dir() else "no such file"
-        raise RequestError(Mistake(key, what, f"{key}={path.parent / close}" if close else "", path))
+        raise RequestError(Mistake(key, what, quoted(key, path.parent / close) if close else "", path))
     if ending is None:
         raise RequestError(
             Mistake(key, f"the ending is none of {', '.join(KINDS)}", "rename or convert the file", path)
         )
+    if ending != ".xlsx" and workbook(path, key):
+        remedy = f"rename it, then {quoted(key, path.with_suffix('.xlsx'))}"
+        raise RequestError(Mistake(key, f"is a workbook of a spreadsheet, and its name says {ending}", remedy, path))
     if mistakes := list(_misplaced(data, ending)):
         raise RequestError(mistakes)
     found = _opened(path, ending, data, words)
@@ -154,7 +153,9 @@ def _opened(path: Path, ending: str, data: Table, words: Collection[str]) -> Tab
         ) from error
     except UnicodeError as error:
         problem = f"{path.name} is not {data.encoding} ({error})"
-        raise RequestError(Mistake("data.encoding", problem, "data.encoding=latin-1", data.encoding)) from error
+        raise RequestError(
+            Mistake("data.encoding", problem, f"data.encoding={other_encoding(path, data.encoding)}", data.encoding)
+        ) from error
     except RequestError:
         raise
     except Exception as error:
@@ -203,7 +204,7 @@ def _frame(path: Path, ending: str, data: Table, words: Collection[str]) -> tupl
     with pd.ExcelFile(path) as book:  # once: to open it takes most of the time
         sheets = [str(name) for name in book.sheet_names]
         if data.sheet not in (None, *sheets):
-            remedy = f"data.sheet={nearest(str(data.sheet), sheets) or sheets[0]}"
+            remedy = quoted("data.sheet", nearest(str(data.sheet), sheets) or sheets[0])
             problem = f"no sheet of this name; there are {listed(sheets)}"
             raise RequestError(Mistake("data.sheet", problem, remedy, data.sheet))
         sheet = 0 if data.sheet is None else data.sheet
@@ -222,29 +223,3 @@ def _read(read: Callable[..., Any], data: Table, words: Collection[str]) -> tupl
         raise ValueError("rows have more fields than the header")
     header = read(nrows=1, header=None, dtype=str, keep_default_na=False)
     return frame, [str(name) for row in header.to_numpy().tolist() for name in row]
-
-
-def plain(column: Any, key: str, name: str) -> Any:
-    """Raises RequestError for a column of Parquet whose cells are lists or records."""
-    if column.dtype.kind == "O" and column.map(lambda cell: isinstance(cell, np.ndarray | list | dict)).any():
-        raise RequestError(Mistake(key, f"column {name!r} holds lists or records", "a column of plain values", name))
-    return column
-
-
-def numbered(column: Any) -> Any:
-    """A column of names; where all of them are numbers, words that stand for a missing number are gaps."""
-    said = column.isin(GAPS)
-    if column.dtype.kind in "iufM" or not said.any():
-        return column
-    numbers = pd.to_numeric(column.where(~said), errors="coerce")
-    return numbers if (numbers.isna() == (said | column.isna())).all() else column
-
-
-def without_gaps(column: Any, name: str) -> Any:
-    """A column of classes: words that stand for what is missing are gaps; where others are words, too, it is told."""
-    column = numbered(column)
-    said = column.isin(GAPS)
-    if said.any():
-        words = ", ".join(sorted({str(word) for word in column[said]}))
-        log.warning("column %r: %d cells say %s: missing; rename it where it is a class", name, said.sum(), words)
-    return column.where(~said)

@@ -24,10 +24,12 @@ class Table:
     """Named columns.
 
     data: a `datasets.Dataset` or a `pyarrow.Table`. class_names: names of the classes, per column that holds indices.
+    repeated: names that stand in a file's header more than once; the column of that name is the first of them.
     """
 
     data: Any
     class_names: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    repeated: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return int(self.data.num_rows)

@@ -6,7 +6,7 @@ Pure functions of the values at their keys, as all rules; see `lab.rules`.
 from collections.abc import Sequence
 from typing import Any
 
-from lab.errors import Mistake, listed
+from lab.errors import Mistake, listed, quoted
 from lab.rules.rule import Found, Rule
 
 
@@ -25,7 +25,9 @@ def _files(path: Any, train: Any, val: Any, test: Any, kind: str) -> Found:
     parts = [f"data.{name}" for name, value in (("train", train), ("val", val), ("test", test)) if value is not None]
     if path is not None and parts:
         problem = f"a path is split here, so it does not go with {listed(parts)}"
-        yield Mistake("data.path", problem, "data.path=null" if train else f"data.path=null data.train={path}", path)
+        yield Mistake(
+            "data.path", problem, "data.path=null" if train else f"data.path=null {quoted('data.train', path)}", path
+        )
 
 
 def _columns(text: Sequence[str], labels: Sequence[str]) -> Found:
@@ -42,7 +44,7 @@ def _columns(text: Sequence[str], labels: Sequence[str]) -> Found:
 
 
 def _assignment(key: str, columns: Any) -> str:
-    return f"'{key}=[{','.join(columns)}]'"
+    return quoted(key, list(columns))
 
 
 RULES: tuple[Rule, ...] = (

@@ -6,7 +6,7 @@ Pure functions of the values at their keys, as all rules; see `lab.rules`.
 from collections.abc import Sequence
 from typing import Any
 
-from lab.errors import Mistake
+from lab.errors import Mistake, quoted
 from lab.rules.rule import Found, Rule
 from lab.rules.tasks import GIVES, SERIES
 
@@ -37,8 +37,8 @@ def _columns(time: str, group: str | None, features: Sequence[str] | None, label
             problem = f"{name!r} is also an input" + (
                 ": a model that reads its label learns nothing" if key == "data.label" else ""
             )
-            rest = ",".join(column for column in features or () if column != name)
-            yield Mistake("data.features", problem, f"'data.features=[{rest}]'", list(features or ()))
+            rest = [column for column in features or () if column != name]
+            yield Mistake("data.features", problem, quoted("data.features", rest), list(features or ()))
     held: dict[str, str] = {}
     for key, name in names.items():
         if name is not None and name in held:
@@ -49,10 +49,8 @@ def _columns(time: str, group: str | None, features: Sequence[str] | None, label
             held[name] = key
     twice = sorted({name for name in features or () if list(features or ()).count(name) > 1})
     if twice:
-        rest = ",".join(dict.fromkeys(features or ()))
-        yield Mistake(
-            "data.features", f"names {', '.join(twice)} more than once", f"'data.features=[{rest}]'", features
-        )
+        once = quoted("data.features", list(dict.fromkeys(features or ())))
+        yield Mistake("data.features", f"names {', '.join(twice)} more than once", once, features)
 
 
 def _one_pass(kind: str, head: str, epochs: int, precision: Any, finder: bool) -> Found:

@@ -3,7 +3,7 @@
 Pure functions of the values at their keys, as all rules; see `lab.rules`.
 """
 
-from lab.errors import Mistake
+from lab.errors import Mistake, quoted
 from lab.rules.rule import Found, Rule
 
 
@@ -82,7 +82,12 @@ def _one_bound(enabled: bool, max_tokens: int | None) -> Found:
 
 def _one_source(resume: str | None, test: str | None) -> Found:
     if resume is not None and test is not None:
-        yield Mistake("test", "a run is either resumed or tested", f"resume={resume}, then test={test}", test)
+        yield Mistake(
+            "test",
+            "a run is either resumed or tested",
+            f"{quoted('resume', resume)}, then {quoted('test', test)}",
+            test,
+        )
 
 
 RULES: tuple[Rule, ...] = (

@@ -4,7 +4,6 @@ import ctypes
 import logging
 import platform
 import random
-import shlex
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,9 +12,10 @@ import numpy as np
 import torch
 
 from lab.callbacks.batch_finder import is_out_of_memory
-from lab.errors import FailureKind, RequestError, RunError
+from lab.errors import FailureKind, RequestError, RunError, quoted
 from lab.loggers.base import RunLogger
 from lab.record import RunFolder, Status
+from lab.request import script
 from lab.run.facts import Clock
 from lab.schema import Config
 
@@ -101,7 +101,7 @@ def closing(run: RunFolder, clock: Clock, loggers: list[RunLogger]) -> Iterator[
     except KeyboardInterrupt:
         close("interrupted", "stopped from outside (Ctrl-C or SIGTERM)", None)
         if run.last.exists():
-            log.info("interrupted; to go on: python train.py %s", shlex.quote(f"resume={run.path}"))
+            log.info("interrupted; to go on: %s", going_on(run))
         else:
             log.info("interrupted before the first checkpoint: there is nothing to go on from in %s", run.path)
         raise
@@ -115,9 +115,26 @@ def closing(run: RunFolder, clock: Clock, loggers: list[RunLogger]) -> Iterator[
         out_of_memory = is_out_of_memory(error)
         close("failed", f"{type(error).__name__}: {error}", "oom" if out_of_memory else "error")
         if out_of_memory:
-            smaller = "a smaller data.batch_size with more callbacks.accumulate.batches"
+            smaller = _smaller("fit" in clock.parts)
             raise RunError(f"out of memory: {error}\n    try: {smaller}", "oom") from error
         if isinstance(error, OSError):
-            kept = f"; what was saved before is whole, to go on: resume={run.path}" if run.last.exists() else ""
+            kept = f"; what was saved before is whole, to go on: {going_on(run)}" if run.last.exists() else ""
             raise RunError(f"{error}{kept}") from error
         raise
+
+
+def going_on(run: RunFolder) -> str:
+    """What to type for a run to go on: the script as it was typed last, which need not be in the working folder."""
+    try:
+        record = run.read()
+        command = [record, *record.get("resumed", [])][-1]["command"]
+    except (OSError, ValueError, KeyError):
+        command = "python train.py"
+    return f"{script(command)} {quoted('resume', run.path)}"
+
+
+def _smaller(trained: bool) -> str:
+    """What needs less memory; trained: whether the first step had been taken, so that the model and the data fit."""
+    if trained:
+        return "a smaller data.batch_size with more callbacks.accumulate.batches"
+    return "a smaller model (fewer or narrower layers, model.buckets, model.vocabulary_size), or fewer rows of data"

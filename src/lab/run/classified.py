@@ -49,7 +49,10 @@ class Classified(Tested):
             figures.save_png(figures.confusion_matrix(matrix, self.classes[head], head), folder.figures / f"{name}.png")
 
     def table(self) -> Table:
-        return outcome_table(self.metrics, self.baselines, self.reference, list(self.matrices))
+        table = outcome_table(self.metrics, self.baselines, self.reference, list(self.matrices))
+        num = len(next(iter(self.predictions.values()), ()))
+        table.caption = f"Of {num:,} test row{'' if num == 1 else 's'}. {table.caption}"  # what the scores are worth
+        return table
 
 
 def classified(

@@ -2,6 +2,7 @@
 
 import logging
 import pickle
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -44,10 +45,17 @@ def retest(config: Config, folder: Path) -> dict[str, float]:
     merge(config, material, run)
     recorded = run.read().get("metrics", {}).get("test", {})
     show(result)
-    apart = {name: value - recorded[name] for name, value in result.metrics.items() if recorded.get(name) is not None}
-    largest = max((abs(value) for value in apart.values()), default=0.0)
-    log.info("largest difference from the recorded test scores: %.1e over %d scores", largest, len(apart))
+    log.info("%s", beside_recorded(result.metrics, recorded))
     return result.metrics
+
+
+def beside_recorded(metrics: Mapping[str, float], recorded: Mapping[str, float | None]) -> str:
+    """How far scores are from those of the record, or that it has none: the run ended before its test."""
+    before = {name: value for name, value in recorded.items() if value is not None and name in metrics}
+    if not before:
+        return "no test scores are recorded, so there is nothing to compare these with: the run ended before its test"
+    largest = max(abs(metrics[name] - value) for name, value in before.items())
+    return f"largest difference from the recorded test scores: {largest:.1e} over {len(before)} scores"
 
 
 def refuse_damage(run: RunFolder, checkpoint: Path, key: str) -> None:

@@ -40,7 +40,7 @@ from lab.schema.data import (
 from lab.schema.loggers import Empty, Loggers, Mlflow, Wandb
 from lab.schema.models import Encoder, Model, Ngram
 from lab.schema.nets import InceptionTime, MiniRocket, PatchTst, SeriesNet, TimerXL
-from lab.schema.node import Mode, Node, NonNegativeInt
+from lab.schema.node import Mode, Node, Seed
 from lab.schema.peft import Adapters, Peft, Whole
 from lab.schema.series import Ahead, CaseSplit, Rainfall, Series, Table, TimeSplit, Ucr, Windowed
 from lab.schema.sweep import Confirm, Limits, Sweep
@@ -135,7 +135,7 @@ class Config(Node):
     name: str
     run_name: str | None
     tags: tuple[str, ...]
-    seed: NonNegativeInt
+    seed: Seed
     objective: Objective
     resume: str | None
     test: str | None

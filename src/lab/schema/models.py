@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from lab.schema.node import Node, PositiveInt, Rate, Share
+from lab.schema.node import Node, Number, PositiveInt, Rate, Share
 
 
 class Model(Node):
@@ -47,8 +47,8 @@ class Encoder(Model):
 
 class Ngram(Model):
     kind: Literal["ngram"]
-    buckets: PositiveInt
-    """Rows of the embedding table; n-grams are hashed into it, words and characters into a half each."""
+    buckets: Annotated[int, Field(gt=0, le=2**31 - 2), Number]
+    """Rows of the embedding table; n-grams are hashed into it, words and characters into a half each; 32-bit ids."""
     dimension: PositiveInt
     word_ngrams: tuple[PositiveInt, PositiveInt]
     """Shortest and longest word n-gram."""

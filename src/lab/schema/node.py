@@ -10,12 +10,16 @@ def _number(value: object) -> object:
     """pydantic reads `true` as 1; a person who writes it means something else."""
     if isinstance(value, bool):
         raise PydanticCustomError("not_a_switch", "must be a number, not true or false")
+    if isinstance(value, float) and value.is_integer() and abs(value) >= 2**53:
+        return int(value)  # pydantic cannot read 1e23 as an integer, and would not say that it is too large
     return value
 
 
 Number = BeforeValidator(_number)
 PositiveInt = Annotated[int, Field(gt=0), Number]
 NonNegativeInt = Annotated[int, Field(ge=0), Number]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1), Number]
+"""As numpy's global generator takes it; what is made of it by epoch and step then fits torch's 64 bits."""
 PositiveFloat = Annotated[float, Field(gt=0.0, allow_inf_nan=False), Number]
 Share = Annotated[float, Field(ge=0.0, lt=1.0), Number]
 Rate = Annotated[float, Field(gt=0.0, allow_inf_nan=False), Number]

@@ -36,7 +36,8 @@ class Scheduler(Node):
 
 
 class Trainer(Node):
-    max_epochs: PositiveInt
+    max_epochs: Annotated[int, Field(gt=0, le=1_000_000), Number]
+    """Bounded, because the step at which each of them ends is held for the schedules."""
     min_epochs: NonNegativeInt
     precision: Literal[32, 16, "32", "16", "bf16", "32-true", "16-mixed", "bf16-mixed", "auto"]
     accelerator: Literal["auto", "cpu", "gpu"]
