@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from lab.errors import RequestError
+from lab.report.groups import with_result
 from lab.report.reading import read
 from lab.report.runs import assembled
 from lab.report.table import COSTS, IDENTITY, OUTCOME, Runs
@@ -111,6 +112,24 @@ def test_different_objectives_and_data_are_not_ranked_together(make_run: MakeRun
     assert runs.metric == "val/f1_macro"
 
 
+def test_equal_data_under_other_names_is_one(make_run: MakeRun, tmp_path: Path) -> None:
+    make_run("a")
+    make_run("b", data={"name": "a copy", "fingerprint": "aaaa1111"})
+    assert len(table(tmp_path).frame) == 2
+
+
+def test_scores_on_rows_that_were_trained_on_choose_nothing(make_run: MakeRun, tmp_path: Path) -> None:
+    make_run("honest", (0.4, 0.5))
+    make_run("fitted", (0.8, 0.9), config={"data.split.train_on_val": True}, test=0.6)
+    runs = table(tmp_path)
+    by_name = runs.frame.set_index("run")
+    assert np.isnan(by_name.loc["fitted", "objective"])
+    assert np.isnan(by_name.loc["fitted", "val/f1_macro"])
+    assert by_name.loc["fitted", "test/f1_macro"] == 0.6
+    assert with_result(runs).tolist() == [name == "honest" for name in runs.frame["run"]]
+    assert [warning.key for warning in runs.warnings] == ["trained_on_val"]
+
+
 def test_another_objective_is_taken_at_the_checkpoint_that_was_tested(make_run: MakeRun, tmp_path: Path) -> None:
     """Its own best epoch, the last here, was never tested: all numbers of a row are of one checkpoint."""
     run = make_run("a", metrics={"val": {"f1_macro": 0.7, "loss": 0.4}, "test": {"f1_macro": 0.65, "loss": 0.45}})
@@ -120,7 +139,11 @@ def test_another_objective_is_taken_at_the_checkpoint_that_was_tested(make_run: 
     runs = table(tmp_path, RankedBy(metric="val/loss", mode=None))
     assert (runs.metric, runs.goal) == ("val/loss", "minimize")
     assert runs.frame[["objective", "objective_epoch", "val/loss"]].iloc[0].tolist() == [0.4, 1, 0.4]
-    assert table(tmp_path, RankedBy(metric="val/mcc", mode=None)).frame["objective"].isna().all()
+    with pytest.raises(
+        RequestError, match=r"objective\.metric=val/lose: no run has a value.*val/f1_macro, val/loss"
+    ) as told:
+        table(tmp_path, RankedBy(metric="val/lose", mode=None))
+    assert "try: objective.metric=val/loss" in str(told.value)
     assert table(tmp_path).frame["objective"].tolist() == [0.7]
 
 

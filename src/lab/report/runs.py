@@ -5,14 +5,14 @@ A number per column and run or NaN; config keys that all runs share are kept onc
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from lab.errors import Mistake, RequestError, listed
+from lab.errors import Mistake, RequestError, listed, nearest
 from lab.policies import Goal
 from lab.report.reading import Read, Reading
 from lab.report.table import COSTS, IDENTITY, OUTCOME, Runs, Sentence
@@ -75,9 +75,19 @@ def _objective(reads: Sequence[Read], ranked_by: RankedBy) -> tuple[str, Goal]:
         problem = "runs are chosen by a validation metric: a choice made on test rows spoils the test score"
         remedy = f"objective.metric=val/{metric.partition('/')[2] or metric}"
         raise RequestError(Mistake("objective.metric", problem, remedy, metric))
+    if ranked_by.metric is not None:
+        _refuse_unknown(metric, {name for read in reads for name in read.values if name.startswith("val/")})
     if ranked_by.mode is None and ranked_by.metric is not None and ranked_by.metric != own:
         mode = "min" if metric.endswith("loss") else "max"
     return metric, GOALS[ranked_by.mode or mode]
+
+
+def _refuse_unknown(metric: str, known: Collection[str]) -> None:
+    """Raises RequestError for a metric that no run has a value of, where any has one at all."""
+    if known and metric not in known:
+        near = nearest(metric, known)
+        problem = f"no run has a value of this name; there are {listed(sorted(known), 40)}"
+        raise RequestError(Mistake("objective.metric", problem, f"objective.metric={near}" if near else "", metric))
 
 
 def _groups(values: Sequence[str]) -> str:
@@ -88,9 +98,10 @@ def _several(reads: Sequence[Read], ranked_by: RankedBy) -> tuple[str | None, st
     """The objectives and the data of the runs in words, None for what is one and the same."""
     objectives = [f"{read.values['metric']} ({read.values['mode']})" for read in reads]
     known = [read for read in reads if read.values["fingerprint"]]
-    data = [f"{read.values['data']} {str(read.values['fingerprint'])[:8]}" for read in known]
+    names = {read.values["fingerprint"]: read.values["data"] for read in known}  # what a file is called is not its data
+    data = [f"{names[read.values['fingerprint']]} {str(read.values['fingerprint'])[:8]}" for read in known]
     differ = len(set(objectives)) > 1 and ranked_by.metric is None
-    return _groups(objectives) if differ else None, _groups(data) if len(set(data)) > 1 else None
+    return _groups(objectives) if differ else None, _groups(data) if len(names) > 1 else None
 
 
 def _refuse_mixed(reads: Sequence[Read], ranked_by: RankedBy) -> None:

@@ -36,6 +36,10 @@ CATALOGUE: Mapping[str, tuple[str, str]] = {
     ),
     "excluded_source": ("cannot be read ({error})", "no se puede leer ({error})"),
     # warnings
+    "trained_on_val": (
+        "{path}: trained on its validation rows, so it has no validation score and is not ranked; its test stands",
+        "{path}: entrenada con sus filas de validación: no tiene puntaje de validación ni puesto; su test vale",
+    ),
     "config_unread": (
         "{path}: config.yaml cannot be read ({error}); its run is in no group of a config key",
         "{path}: config.yaml no se puede leer ({error}); su corrida no está en ningún grupo por clave",

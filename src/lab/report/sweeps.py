@@ -72,6 +72,7 @@ def confirmed_means(confirmed: Mapping[int, Mapping[int, float]]) -> dict[int, C
 
 
 def _confirmed(folder: StudyFolder) -> Mapping[int, Mapping[int, float]]:
+    """By trial and seed, of configurations that the study itself lets compete: those with a value under every seed."""
     path = folder.path / "summary.json"
     if not path.is_file():
         return {}
@@ -79,6 +80,7 @@ def _confirmed(folder: StudyFolder) -> Mapping[int, Mapping[int, float]]:
     return {
         int(one["trial"]): {int(seed): float(value) for seed, value in zip(one["seeds"], one["values"], strict=True)}
         for one in confirmed
+        if one.get("whole", True)
     }
 
 
