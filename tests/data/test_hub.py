@@ -83,7 +83,7 @@ def test_hub_mistakes_name_what_is_there(data_request: Request, hub_folder: Path
     assert mistake.key == "data.config"
     assert "default" in mistake.problem
     (mistake,) = _mistakes(data_request("hub", **base | {"labels": ["lable"]}), tmp_path)
-    assert mistake.remedy == "data.labels=[label]"
+    assert mistake.remedy == "'data.labels=[label]'"
 
 
 def test_a_name_that_is_nowhere_says_what_to_do_offline(data_request: Request, tmp_path: Path) -> None:
