@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lab.batches import MISSING, HeadSpec
-from lab.errors import Mistake, RequestError, listed, nearest
+from lab.errors import Mistake, RequestError, listed, nearest, quoted
 from lab.schema import Loss
 
 
@@ -96,13 +96,15 @@ def _check_names(heads: tuple[HeadSpec, ...], config: Loss) -> None:
     asked: dict[str, Mapping[str, object]] = {"loss.head_weights": config.head_weights}
     if not isinstance(config.class_weights, str):
         asked["loss.class_weights"] = config.class_weights
-    mistakes = [
-        Mistake(
-            key, f"no head {name!r}; the data has {listed(names)}", f"{key}={{{nearest(name, names) or names[0]}: ...}}"
-        )
-        for key, given in asked.items()
-        for name in given
-        if name not in names
-    ]
+    mistakes = []
+    for key, given in asked.items():
+        mended = {nearest(name, names): value for name, value in given.items()}
+        mended.pop(None, None)
+        remedy = quoted(key, mended) if mended else ""
+        mistakes += [
+            Mistake(key, f"no head {name!r}; the data has {listed(names)}", remedy)
+            for name in given
+            if name not in names
+        ]
     if mistakes:
         raise RequestError(mistakes)

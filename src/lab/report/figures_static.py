@@ -11,6 +11,7 @@ from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from lab.report.figures import plain
 from lab.report.language import Words
 from lab.report.plots import MOST_BARS, Against, Bars, Front, Metrics
 from lab.report.plots_boxes import Boxes
@@ -36,8 +37,8 @@ def _figure(width_in: float = 7.0, height_in: float = 4.2) -> Figure:
 
 
 def _plain(axes: Any, x: str, y: str) -> None:
-    axes.set_xlabel(x)
-    axes.set_ylabel(y)
+    axes.set_xlabel(plain(x))
+    axes.set_ylabel(plain(y))
     axes.grid(alpha=0.25)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
@@ -94,7 +95,7 @@ def metrics(info: Metrics) -> Figure:
     axes = figure.add_subplot()
     places, width = np.arange(len(info.metrics)), 0.85 / len(info.series)
     for at, (name, values) in enumerate(zip(info.series, info.values, strict=True)):
-        axes.bar(places + (at + 0.5) * width - 0.425, values, width, label=name, color=SERIES[at % len(SERIES)])
+        axes.bar(places + (at + 0.5) * width - 0.425, values, width, label=plain(name), color=SERIES[at % len(SERIES)])
     axes.set_xticks(places, [name.removeprefix("test/") for name in info.metrics], rotation=20, ha="right", fontsize=9)
     _plain(axes, "", "test")
     axes.legend(frameon=False, fontsize=8, ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0))
@@ -133,7 +134,7 @@ def curves(info: Curves, words: Words) -> Figure:
     for place, curve in enumerate(info.curves):
         style: dict[str, Any] = {"color": COLOURS[curve.status], "alpha": 0.5, "linewidth": 1}
         if place == 0:
-            style = {"color": INK, "linewidth": 2.4, "zorder": 5, "label": curve.label}
+            style = {"color": INK, "linewidth": 2.4, "zorder": 5, "label": plain(curve.label)}
         axes.plot(curve.epochs, curve.values, **style)
     cut = [curve for curve in info.curves if curve.status == "terminated"]
     if cut:
@@ -156,7 +157,7 @@ def boxes(info: Boxes) -> Figure:
             for box in info.by[name]
         ]
         axes.bxp(drawn_boxes, showfliers=False, widths=0.55, medianprops={"color": ORANGE, "linewidth": 1.6})
-        axes.set_title(name, fontsize=9)
+        axes.set_title(plain(name), fontsize=9)
         axes.tick_params(labelsize=8)
         if len(drawn_boxes) > 4:
             axes.tick_params(axis="x", rotation=45, labelsize=7)

@@ -16,6 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 from scipy import stats
 
 from lab.record import StudyFolder, write_best
+from lab.request import script
 from lab.sweep.plan import Plan
 
 STATES = {
@@ -104,6 +105,7 @@ def write(
 def described(folder: StudyFolder, trial: FrozenTrial) -> dict[str, Any]:
     run = folder.trial(trial.number)
     command = run.read()["command"] if (run.path / "run.json").is_file() else None
+    started = "python train.py" if command is None else script(command)
     told = trial.user_attrs
     return {
         "trial": trial.number,
@@ -112,7 +114,7 @@ def described(folder: StudyFolder, trial: FrozenTrial) -> dict[str, Any]:
         "checkpoint": told.get("checkpoint"),
         "values": told["values"],
         "command": command,
-        "retrain": shlex.join(["python", "train.py", "--config-dir", str(folder.path), "experiment=best"]),
+        "retrain": f"{started} {shlex.join(['--config-dir', str(folder.path), 'experiment=best'])}",
     }
 
 
