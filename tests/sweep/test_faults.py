@@ -233,7 +233,7 @@ def test_a_server_that_dies_at_every_start_ends_in_failures(toy: Any, monkeypatc
     Path("dying.py").write_text("import os\nos._exit(3)\n")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path.cwd()), os.environ.get("PYTHONPATH", "")]))
     code, out = toy.run("hydra.launcher.preload=[dying]", "sweep.limits.max_total_trials=2")
-    assert code == 0, out
+    assert code == 1, out
     assert [trial.state.name for trial in toy.trials()] == ["FAIL", "FAIL"]
     assert "killed with its server, 3 times" in out
 

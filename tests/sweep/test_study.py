@@ -51,7 +51,7 @@ def test_a_cut_trial_goes_on_from_its_checkpoint_in_its_folder(toy: Any) -> None
 
 def test_too_many_failures_end_the_sweep(toy: Any) -> None:
     code, out = toy.run("sweep.limits.max_failed_trials=1", faults={str(number): "nan" for number in range(5)})
-    assert code == 0, out
+    assert code == 1, out
     assert len(toy.trials()) == 2
     assert "more than max_failed_trials=1" in out
 
