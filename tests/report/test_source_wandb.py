@@ -72,9 +72,12 @@ def test_a_file_cut_by_a_kill_keeps_its_whole_records(offline: Path) -> None:
         list(payloads(data[:7] + b"\0" * 20))
 
 
-def test_a_run_that_did_not_log_what_is_asked_for_has_no_objective(offline: Path, ask: Ask) -> None:
+def test_a_metric_that_no_run_logged_is_refused_with_those_that_are_there(offline: Path, ask: Ask) -> None:
     request = ask(runs=str(offline), source="wandb", objective__metric="val/mcc")
-    assert assembled(read(request), request.objective, False, ("seed",)).frame["objective"].isna().all()
+    with pytest.raises(
+        RequestError, match=r"objective\.metric=val/mcc: no run has a value of this name; there are val/f1"
+    ):
+        assembled(read(request), request.objective, False, ("seed",))
 
 
 def test_another_objective_is_taken_at_the_epoch_of_the_runs_own(ask: Ask) -> None:
