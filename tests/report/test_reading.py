@@ -155,14 +155,16 @@ def test_a_study_has_its_total_and_what_it_confirmed(tmp_path: Path) -> None:
     folder = StudyFolder(tmp_path / "lr")
     folder.path.mkdir()
     folder.write_study({"study": "lr", "total": 6, "objective": {"primary_metric": "val/loss", "goal": "minimize"}})
-    folder.write_summary({"confirmed": [{"trial": 1, "seeds": [43, 44], "values": [0.5, 0.7]}]})
+    folder.write_summary(
+        {"confirmed": [{"trial": 1, "seeds": [43, 44], "values": [0.5, 0.7], "mean": 0.6, "ci95": 1.27}]}
+    )
     for name in ("0", "1", "confirm/1-43"):
         write_run(folder.path / name, sweep={"study": "x", "trial": 1})
     write_run(folder.path / ".cut" / "2-1")
     found = read([tmp_path])
     (sweep,) = found.sweeps
     assert (sweep.kind, sweep.expected, sweep.started) == ("study", 6, 2)
-    assert (sweep.confirmed, sweep.metric, sweep.goal) == ({1: {43: 0.5, 44: 0.7}}, "val/loss", "minimize")
+    assert (sweep.confirmed, sweep.metric, sweep.goal) == ({1: (0.6, 1.27, 2)}, "val/loss", "minimize")
     assert [run.values["study"] for run in found.runs] == ["lr", "lr", "lr, confirmed"]
     assert len(found.runs) == 3
 

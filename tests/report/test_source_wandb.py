@@ -90,6 +90,17 @@ def test_another_objective_is_taken_at_the_epoch_of_the_runs_own(ask: Ask) -> No
     assert frame[["objective", "objective_epoch", "test/f1"]].iloc[0].tolist() == [0.4, 0, 0.8]
 
 
+def test_a_tracked_run_that_was_trained_on_its_validation_rows_is_not_ranked(ask: Ask) -> None:
+    rows = [{"epoch": 0, "val/f1": 0.9}]
+    fitted = tracked(
+        "a", {"status": "completed"}, {"data.split.train_on_val": True}, rows, {"test/f1": 0.8}, ("val/f1", "max")
+    )
+    runs = assembled(Reading([fitted]), ask().objective, False, ("seed",))
+    assert runs.frame["objective"].isna().all()
+    assert runs.frame["test/f1"].tolist() == [0.8]
+    assert [warning.key for warning in runs.warnings] == ["trained_on_val"]
+
+
 def test_a_project_is_read_through_the_api(monkeypatch: pytest.MonkeyPatch, ask: Ask) -> None:
     import wandb
 

@@ -12,6 +12,7 @@ from lab.report.sentences import say
 from lab.report.table import Runs, Winner
 from lab.report.winner import leaderboard, winner
 from lab.schema.report import RankedBy, Reported
+from lab.sweep.results import confirmed as of_seeds
 
 from .conftest import MakeRun, write_run
 
@@ -34,7 +35,7 @@ def confirmed_study(folder: StudyFolder, confirmed: dict[int, dict[int, float]])
     folder.write_study(
         {"study": folder.path.name, "total": 2, "objective": {"primary_metric": "val/f1_macro", "goal": "maximize"}}
     )
-    told = [{"trial": trial, "seeds": [*found], "values": [*found.values()]} for trial, found in confirmed.items()]
+    told = [vars(of_seeds(trial, list(found), list(found.values()))) for trial, found in confirmed.items()]
     folder.write_summary({"confirmed": told})
 
 

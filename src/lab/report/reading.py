@@ -117,15 +117,9 @@ def _read_run(place: _Place, configs: Configs, reading: Reading) -> None:
         reading.warnings.append(Sentence("history_unread", {"path": path, "error": _first_line(error)}))
     values |= {"path": path, "epochs": len(history["epoch"]) if history else 0}
     values["study"] = place.study or values["study"]
-    if config.get(TRAINED_ON_VAL) is True:
-        reading.warnings.append(Sentence("trained_on_val", {"path": path}))
-        values = {name: value for name, value in values.items() if name != "objective" and not name.startswith("val/")}
-        history = {}
     reading.runs.append(Read(path, values, config, history, asked))
 
 
-TRAINED_ON_VAL = "data.split.train_on_val"
-"""Where it is true, scores on validation rows are of rows that were trained on, and choose nothing."""
 RAN = {"32-true": 32, "32": 32, "16-mixed": 16, "16": 16, "bf16-mixed": "bf16"}
 """Names of precisions as a person types them."""
 FOUND = ("optimizer.lr", "data.batch_size")

@@ -22,6 +22,8 @@ UNTOLD = ("name", "run_name", "tags", "resume", "test", "logger", "cache", "obje
           "callbacks.curves", "callbacks.checkpoint", "trainer.threads", "trainer.accelerator", "data.num_workers",
           "data.pin_memory", "data.persistent_workers")  # fmt: skip
 """Keys, and what is below them, that do not tell two models apart."""
+TRAINED_ON_VAL = "data.split.train_on_val"
+"""Where it is true, scores on validation rows are of rows that were trained on, and choose nothing."""
 GOALS: dict[str, Goal] = {"max": "maximize", "min": "minimize"}
 
 
@@ -31,9 +33,11 @@ def assembled(reading: Reading, ranked_by: RankedBy, together: bool, repeats: Se
     ranked_by: another metric than the runs' own; together: rank runs of different objectives or data all the same;
     repeats: config keys that tell runs of one configuration apart. Raises RequestError with every mistake.
     """
-    reads = reading.runs
+    fitted = [read.path for read in reading.runs if read.config.get(TRAINED_ON_VAL) is True]
+    reads = [_without_choice(read) if read.path in fitted else read for read in reading.runs]
     metric, goal = _objective(reads, ranked_by)
-    warnings = [*reading.warnings, *_mixed(reads, ranked_by)]
+    warnings = [*reading.warnings, *(Sentence("trained_on_val", {"path": path}) for path in fitted)]
+    warnings += _mixed(reads, ranked_by)
     if not together:
         _refuse_mixed(reads, ranked_by)
     rows = [_ranked(read, metric) for read in reads]
@@ -65,6 +69,12 @@ def assembled(reading: Reading, ranked_by: RankedBy, together: bool, repeats: Se
         exclusions=tuple(reading.exclusions),
         warnings=tuple(warnings),
     )
+
+
+def _without_choice(read: Read) -> Read:
+    """A run without what it scored on rows that it was trained on, whoever kept its record."""
+    kept = {name: one for name, one in read.values.items() if name != "objective" and not name.startswith("val/")}
+    return read._replace(values=kept, history={})
 
 
 def _objective(reads: Sequence[Read], ranked_by: RankedBy) -> tuple[str, Goal]:

@@ -1,23 +1,21 @@
 """How many runs a sweep was to have: from multirun.yaml (a grid) or study.yaml; cells that never started count too.
 
-A study that confirmed its best has values of them under new seeds: `confirmed_means` makes them comparable.
+A study that confirmed its best under new seeds has means of them, too.
 """
 
 import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
 from lab.record import RunFolder, StudyFolder
 from lab.report.configs import Loader
-from lab.report.stats import intervals
-from lab.report.table import Sweep
+from lab.report.table import Confirmed, Sweep
 
 CONFIRMATION = ", confirmed"
 """Follows a study's name for the runs that repeat its best under new seeds: no trials of its search."""
@@ -44,43 +42,20 @@ def sweep_of(folder: StudyFolder, numbered: Sequence[str]) -> Sweep:
     return Sweep(str(folder.path), folder.path.name, "grid", max(_expected(hydra), started), started)
 
 
-class Confirmed(NamedTuple):
-    """Of a configuration under new seeds. half: of the 95 % interval of the mean, None for one seed."""
+def _confirmed(folder: StudyFolder) -> Mapping[int, Confirmed]:
+    """By trial, of those that the study lets compete: with a value under every seed, so that no lucky one decides.
 
-    mean: float
-    half: float | None
-    num: int
-
-
-def confirmed_means(confirmed: Mapping[int, Mapping[int, float]]) -> dict[int, Confirmed]:
-    """By trial, of those that can be compared: a lucky seed must not beat more seeds.
-
-    Configurations confirmed under fewer seeds than the one with the most are left out, and the mean is over the seeds
-    that the others share: all of them, unless runs failed. Empty where they share none.
+    A study of before says nothing of it: the configurations with the most seeds.
     """
-    most = max(map(len, confirmed.values()), default=0)
-    full = {trial: values for trial, values in confirmed.items() if len(values) == most}
-    shared = sorted(set[int]().union(*full.values()).intersection(*full.values()))
-    if not shared:
-        return {}
-    table = np.array([[values[seed] for seed in shared] for values in full.values()], np.float64).T
-    found = zip(full, table.mean(axis=0).tolist(), intervals(table, 0.95), strict=True)
-    return {
-        trial: Confirmed(mean, None if ends is None else (ends.high - ends.low) / 2, len(shared))
-        for trial, mean, ends in found
-    }
-
-
-def _confirmed(folder: StudyFolder) -> Mapping[int, Mapping[int, float]]:
-    """By trial and seed, of configurations that the study itself lets compete: those with a value under every seed."""
     path = folder.path / "summary.json"
     if not path.is_file():
         return {}
-    confirmed = json.loads(path.read_text(encoding="utf-8")).get("confirmed") or []
+    told = json.loads(path.read_text(encoding="utf-8")).get("confirmed") or []
+    most = max((len(one["values"]) for one in told), default=0)
     return {
-        int(one["trial"]): {int(seed): float(value) for seed, value in zip(one["seeds"], one["values"], strict=True)}
-        for one in confirmed
-        if one.get("whole", True)
+        int(one["trial"]): Confirmed(float(one["mean"]), one["ci95"], len(one["values"]))
+        for one in told
+        if one.get("whole", len(one["values"]) == most)
     }
 
 

@@ -50,10 +50,18 @@ class Exclusion(NamedTuple):
     reason: Sentence
 
 
+class Confirmed(NamedTuple):
+    """Of a configuration under new seeds. half: of the 95 % interval of the mean, None for one seed."""
+
+    mean: float
+    half: float | None
+    num: int
+
+
 class Sweep(NamedTuple):
     """A grid or a study: how many runs it was to have, how many left a folder, and its winner by its own account.
 
-    confirmed: {trial: {seed: value}} of a study's `confirm` runs; metric, goal: of a study, what these values are of.
+    confirmed: by trial, of a study's `confirm` runs; metric, goal: of a study, what these values are of.
     """
 
     path: str
@@ -61,7 +69,7 @@ class Sweep(NamedTuple):
     kind: Literal["grid", "study"]
     expected: int
     started: int
-    confirmed: Mapping[int, Mapping[int, float]] = {}
+    confirmed: Mapping[int, Confirmed] = {}
     metric: str | None = None
     goal: Goal | None = None
 

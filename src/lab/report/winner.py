@@ -16,7 +16,6 @@ import yaml
 from lab.errors import listed
 from lab.record import RunFolder, write_best
 from lab.report.groups import with_result
-from lab.report.sweeps import confirmed_means
 from lab.report.table import Groups, Runs, Sentence, Sweep, Winner
 
 
@@ -77,7 +76,7 @@ def _chosen(runs: Runs, configurations: Groups, board: Sequence[int]) -> _Chosen
         (runs.sign * one.mean, row, one)
         for sweep in runs.sweeps
         if _of_the_same(runs, sweep)
-        for trial, one in confirmed_means(sweep.confirmed).items()
+        for trial, one in sweep.confirmed.items()
         for row in np.flatnonzero(good & (runs.frame["path"] == str(Path(sweep.path) / str(trial))).to_numpy())
     ]
     if confirmed:
@@ -110,9 +109,7 @@ def _otherwise(runs: Runs) -> list[Sentence]:
 
 def _outside(runs: Runs, ranked: Sequence[int]) -> int | None:
     """The best run that belongs to no study which confirmed its best."""
-    studies = [
-        Path(sweep.path) for sweep in runs.sweeps if _of_the_same(runs, sweep) and confirmed_means(sweep.confirmed)
-    ]
+    studies = [Path(sweep.path) for sweep in runs.sweeps if _of_the_same(runs, sweep) and sweep.confirmed]
     paths = runs.frame["path"]
     return next((row for row in ranked if not any(Path(paths.iloc[row]).is_relative_to(one) for one in studies)), None)
 
