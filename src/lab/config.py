@@ -4,6 +4,7 @@ pydantic finds wrong types, ranges, choices and keys; `lab.rules` finds what con
 put in words that name the dotted key, the value, what is allowed and what to type.
 """
 
+import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -66,6 +67,20 @@ def judged(composed: DictConfig, defaults: DictConfig) -> tuple[Config, list[Mis
             return check(mended), list(error.mistakes)
         except RequestError:
             raise error from None
+
+
+def misfits(plain: Mapping[str, Any], key: str, value: Any) -> list[Mistake]:
+    """Why `key` can never have this value, whatever the other keys have; empty where it can. plain: a sound config."""
+    changed: dict[str, Any] = copy.deepcopy(dict(plain))
+    parent, _, name = key.rpartition(".")
+    node: Any = at(changed, parent) if parent else changed
+    node[int(name) if isinstance(node, list) else name] = list(value) if isinstance(value, tuple) else value
+    try:
+        Config.model_validate(changed)
+    except ValidationError as error:
+        found = _in_words(error.errors(include_url=False), changed, set())
+        return [mistake for mistake in found if mistake.key == key or mistake.key.startswith(f"{key}.")]
+    return [mistake for mistake in not_finite(changed) if mistake.key == key]
 
 
 def check_report(composed: DictConfig | Mapping[str, Any]) -> Reported:

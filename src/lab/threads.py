@@ -15,6 +15,8 @@ from pathlib import Path
 SPINS = "2000"
 NAMES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
 LOOKS, APART_S = 3, 0.005
+SHARED = "LAB_SHARED_CORES"
+"""Variable in the jobs of a sweep: the cores its slots share, where each job was given its part of them unasked."""
 
 
 def settle(environment: MutableMapping[str, str]) -> None:

@@ -1,6 +1,7 @@
 """Precision: what a request becomes, and a real GradScaler that skips a step."""
 
 import logging
+import time
 from typing import Any
 
 import pytest
@@ -85,9 +86,18 @@ def test_the_speed_of_bf16_is_that_of_real_matrices(monkeypatch: Any) -> None:
             whole(one, other)
         return whole(one, other)
 
-    plain = cpu_bf16_speed(2)
+    measure = cpu_bf16_speed.__wrapped__  # what a process has measured it keeps
+    plain = measure(0.05)
     monkeypatch.setattr(torch, "mm", slow_in_half)
-    assert 0 < cpu_bf16_speed(2) < plain / 2
+    assert 0 < measure(0.05) < plain / 2
+
+
+def test_where_bf16_is_emulated_its_speed_costs_three_multiplies(monkeypatch: Any) -> None:
+    """A CPU without bf16 takes over a second for a matrix of 1,024."""
+    taken = []
+    monkeypatch.setattr(torch, "mm", lambda one, _: taken.append(one.dtype) or time.sleep(0.05))
+    cpu_bf16_speed.__wrapped__(0.05)
+    assert len(taken) == 6
 
 
 class Inject(Callback):

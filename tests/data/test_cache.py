@@ -216,6 +216,28 @@ def test_a_file_read_again_is_marked_as_used(tmp_path: Path) -> None:
     assert cache.prune(tmp_path / "cache", 0) == 1
 
 
+def test_entries_of_another_user_stay_where_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that may be moved and not emptied would be gone for its owner, and its bytes would stay."""
+    theirs, ours = (
+        entry(tmp_path / "tokens" / "theirs", 1000, 90_000),
+        entry(tmp_path / "tokens" / "ours", 1000, 80_000),
+    )
+    monkeypatch.setattr(cache.os, "access", lambda path, _: Path(path).name != "theirs")
+    assert cache.prune(tmp_path, 0) == 1
+    assert (theirs.exists(), ours.exists()) == (True, False)
+
+
+def test_a_cache_that_may_only_be_read_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = entry(tmp_path / "tokens" / "theirs", 1000, 90_000)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "not yours")
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    assert cache.prune(tmp_path, 0) == 0
+    assert theirs.exists()
+
+
 @pytest.mark.parametrize("in_use_s", ["3600", "-1"])
 def test_processes_that_make_and_prune_the_same_entries_do_not_trip_each_other(tmp_path: Path, in_use_s: str) -> None:
     go = tmp_path / "go"

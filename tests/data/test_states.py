@@ -1,5 +1,6 @@
 """Rows of states on disk: computed once, whoever asks, checked when read, safe from kills and from other processes."""
 
+import errno
 import json
 import os
 import pickle
@@ -12,12 +13,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import filelock
 import numpy as np
 import pytest
 import torch
 
-from lab.data import cache, holds
-from lab.data.states import Form, Found, digest, obtain
+from lab.data import cache, holds, state_files
+from lab.data.state_files import Form
+from lab.data.states import Found, digest, obtain
 
 WIDTH = 4
 LENGTHS = np.array([3, 1, 5, 2, 4, 3])
@@ -109,7 +112,10 @@ def test_another_key_shares_nothing(tmp_path: Path) -> None:
 def test_states_are_sent_to_a_loader_process_by_their_path(tmp_path: Path) -> None:
     states = ask(tmp_path, Maker()).states
     assert torch.equal(pickle.loads(pickle.dumps(states)).padded(np.array([4]), 4), states.padded(np.array([4]), 4))
-    assert isinstance(states._values[0].base, np.memmap)
+    mapped = states._values[0]
+    while not isinstance(mapped, np.memmap):
+        assert mapped.base is not None, "memory-mapped, not copied"
+        mapped = mapped.base
 
 
 def flipped(entry: Path) -> None:
@@ -211,6 +217,7 @@ import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
 import test_states as here
+here.state_files.PIECE_BYTES = int(sys.argv[4])
 
 class Slow(here.Maker):
     def __call__(self, rows):
@@ -225,8 +232,8 @@ print("made", len(make.asked), here.right(found), flush=True)
 """
 
 
-def worker(folder: Path, pause_s: float) -> subprocess.Popen[str]:
-    words = [sys.executable, "-c", WORKER, str(folder), str(pause_s), str(Path(__file__).parent)]
+def worker(folder: Path, pause_s: float, piece_bytes: int = 2**28) -> subprocess.Popen[str]:
+    words = [sys.executable, "-c", WORKER, str(folder), str(pause_s), str(Path(__file__).parent), str(piece_bytes)]
     return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
 
 
@@ -237,18 +244,60 @@ def test_of_two_processes_one_computes_and_the_other_waits(tmp_path: Path) -> No
     assert len(entries(tmp_path)) == 1
 
 
-def test_a_writer_that_is_killed_leaves_no_lock_and_nothing_that_is_believed(tmp_path: Path) -> None:
-    process = worker(tmp_path, 60)
+@pytest.mark.parametrize(("piece_bytes", "kept"), [(2**28, 0), (1, 2)])
+def test_a_writer_that_is_killed_leaves_no_lock_and_only_what_it_had_finished(
+    tmp_path: Path, piece_bytes: int, kept: int
+) -> None:
+    process = worker(tmp_path, 0.5, piece_bytes)
     assert process.stdout is not None
-    assert process.stdout.readline() == "batch\n"
-
+    assert [process.stdout.readline() for _ in range(2)] == ["batch\n", "batch\n"], "the first is written"
     process.send_signal(signal.SIGKILL)
     process.wait()
     process.stdout.close()
-    (left,) = entries(tmp_path)
-    assert left.name.endswith(".part")
+    assert [entry.name.endswith(".part") for entry in entries(tmp_path)] == [kept == 0]
     make = Maker()
     assert right(ask(tmp_path, make))
-    assert len(make.asked) == 6
-    (whole,) = entries(tmp_path)
-    assert not whole.name.startswith("."), "what the killed one left is swept away"
+    assert len(make.asked) == 6 - kept
+    assert not any(entry.name.startswith(".") for entry in entries(tmp_path)), "what the killed one left is swept away"
+
+
+def test_numbers_are_checked_once_and_those_just_written_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+    whole = state_files.crc
+    monkeypatch.setattr(state_files, "crc", lambda path: read.append(path) or whole(path))
+    ask(tmp_path, Maker(), [0, 1])
+    assert read == []
+    (old,) = entries(tmp_path)
+    assert right(ask(tmp_path, Maker()))
+    assert read == [old / "values.bin"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.EACCES])
+def test_without_a_lock_the_states_are_made_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, number: int
+) -> None:
+    """On file systems without locks, and beside another user's lock."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    other = tmp_path / "states" / ".k-other.part"  # of a process that may be writing
+    other.mkdir(parents=True)
+    monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
+    assert right(ask(tmp_path, Maker()))
+    assert "cannot be locked" in caplog.text
+    assert other.exists()
+
+
+def test_what_cannot_be_read_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask(tmp_path, Maker(), [0, 1])
+
+    def broken(_: Path) -> int:
+        raise OSError(errno.EIO, "a bad sector")
+
+    monkeypatch.setattr(state_files, "crc", broken)
+    make = Maker()
+    assert right(ask(tmp_path, make, [0, 1]), [0, 1])
+    assert sorted(make.asked) == [0, 1]

@@ -207,8 +207,10 @@ def test_one_precision_has_one_name(make_run: MakeRun, tmp_path: Path) -> None:
 
 
 def test_rates_and_batches_that_were_found_are_those_of_the_run(make_run: MakeRun, tmp_path: Path) -> None:
-    found = {"optimizer.lr": {"asked": 1e-3, "used": 0.08}, "data.batch_size": {"asked": 32, "used": 256}}
-    make_run("one", config={"data.batch_size": 32}, requested=found)
+    found = {"optimizer.lr": {"asked": 1e-3, "used": 0.08}, "optimizer.head_lr": {"asked": 1e-2, "used": 0.8}}
+    found["data.batch_size"] = {"asked": 32, "used": 256}
+    make_run("one", config={"data.batch_size": 32, "optimizer.head_lr": 1e-2}, requested=found)
     (run,) = read([tmp_path]).runs
     assert (run.config["optimizer.lr"], run.config["data.batch_size"]) == (0.08, 256)
-    assert run.asked == {"optimizer.lr": 1e-3, "data.batch_size": 32}
+    assert run.config["optimizer.head_lr"] == 0.8
+    assert run.asked == {"optimizer.lr": 1e-3, "optimizer.head_lr": 1e-2, "data.batch_size": 32}

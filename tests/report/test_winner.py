@@ -56,10 +56,12 @@ def test_the_best_on_validation_wins_whatever_the_test_says(make_run: MakeRun, t
 
 def test_the_recipe_is_written_and_its_options_are_named(make_run: MakeRun, tmp_path: Path, won: Won) -> None:
     data = {"name": "m", "fingerprint": "f", "split": {"drawn": ["val", "test"]}}
-    make_run("a", (0.5, 0.8, 0.7), config={"data.rows.train": 500, "data.rows.val": None}, data=data)
+    config, command = {"data.rows.train": 500, "data.rows.val": None}, "python ../lab/train.py seed=1"
+    make_run("a", (0.5, 0.8, 0.7), config=config, data=data, command=command)
     found, _ = won(tmp_path)
     assert found is not None
     assert found.retrain is not None
+    assert found.retrain.startswith("python ../lab/train.py --config-dir "), "the script as it was typed"
     folder = found.retrain.split()[3]
     best = yaml.safe_load((Path(folder) / "experiment" / "best.yaml").read_text())
     assert best["optimizer"]["lr"] == 1e-3

@@ -2,12 +2,16 @@
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
+from lab.errors import RequestError
 from lab.record import RunFolder
+from lab.run import frozen
+from lab.threads import SHARED
 
 SETTINGS = [
     "data.num_rows=200", "data.batch_size=8", "trainer.max_epochs=2", "logger=csv", "callbacks.curves.png=false",
@@ -53,6 +57,38 @@ def test_scores_are_those_of_a_run_without_it(warm: Any, kept: RunFolder, tmp_pa
     about = kept.read()["cache"]
     assert (about["dtype"], about["hits"]) == ("fp32", 0)
     assert 0 < about["entries"] <= 200
+
+
+@pytest.mark.parametrize(("shared", "limit", "used"), [("4", None, 4), ("4", 1, 1), (None, None, 1)])
+def test_states_are_made_on_all_cores_that_the_slots_of_a_sweep_share(
+    monkeypatch: pytest.MonkeyPatch, shared: str | None, limit: int | None, used: int
+) -> None:
+    monkeypatch.delenv(SHARED, raising=False)
+    if shared is not None:
+        monkeypatch.setenv(SHARED, shared)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with frozen._every_core(limit):
+            assert torch.get_num_threads() == used
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_a_disk_without_room_is_a_wrong_request_and_a_limit_that_cannot_hold_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    free = SimpleNamespace(free=2**29)
+    monkeypatch.setattr(frozen.shutil, "disk_usage", lambda _: free)
+    with pytest.raises(RequestError, match=r"cache\.dir: 0\.60 GiB of states .* where 0\.50 GiB are free"):
+        frozen._make_room(tmp_path, 0.6, 20)
+    (tmp_path / "states" / "k-held").mkdir(parents=True)
+    (tmp_path / "states" / "k-held" / "values.bin").write_bytes(bytes(2**20))  # just written: in use
+    frozen._make_room(tmp_path, 0.4, 0.41)
+    assert not caplog.records
+    frozen._make_room(tmp_path, 0.4, 0.4)
+    assert "will take 0.40 GiB, more than cache.max_gib=0.4" in caplog.text
 
 
 def test_runs_that_differ_above_the_cut_share(warm: Any, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import random
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,8 @@ def test_what_a_finder_found_holds_after_a_resume(warm: Any, tmp_path: Path) -> 
     found = run.read()["requested"]
     assert found["data.batch_size"]["asked"] == 8
     assert found["optimizer.lr"]["used"] != found["optimizer.lr"]["asked"]
+    ratio = found["optimizer.lr"]["used"] / found["optimizer.lr"]["asked"]
+    assert found["optimizer.head_lr"] == {"asked": 1e-3, "used": pytest.approx(1e-3 * ratio)}
     assert (run.figures / "lr_finder.png").exists()
     assert warm.run(run.path, [*settings, f"resume={run.path}"]) == 0
     record = run.read()
@@ -79,7 +82,8 @@ def test_what_a_finder_found_holds_after_a_resume(warm: Any, tmp_path: Path) -> 
     assert record["status"] == "completed"
     assert len(record["resumed"]) == 1
     groups = torch.load(run.last, weights_only=True)["optimizer_states"][0]["param_groups"]
-    assert max(group["initial_lr"] for group in groups) == pytest.approx(found["optimizer.lr"]["used"])
+    used = sorted(found[key]["used"] for key in ("optimizer.lr", "optimizer.head_lr"))
+    assert sorted({group["initial_lr"] for group in groups}) == pytest.approx(used)
 
 
 def test_a_refused_resume_leaves_the_folder_as_it_was(warm: Any, tmp_path: Path) -> None:
@@ -107,6 +111,19 @@ def test_a_refused_resume_leaves_the_folder_as_it_was(warm: Any, tmp_path: Path)
 def test_bytes_that_are_no_checkpoint_are_a_wrong_request(straight: RunFolder, tmp_path: Path, words: bytes) -> None:
     (file := tmp_path / "last.ckpt").write_bytes(words)
     with pytest.raises(RequestError, match=r"last\.ckpt is damaged"):
+        refuse_damage(straight, file, "resume")
+
+
+def test_zeros_that_a_power_cut_left_inside_a_checkpoint_are_seen(straight: RunFolder, tmp_path: Path) -> None:
+    """Its directory and its end are whole, and torch would load the zeros as weights."""
+    whole = bytearray(straight.last.read_bytes())
+    with zipfile.ZipFile(straight.last) as archive:
+        largest = max(archive.infolist(), key=lambda one: one.file_size)
+    start = largest.header_offset + 4096
+    assert any(whole[start : start + 4096])
+    whole[start : start + 4096] = bytes(4096)
+    (file := tmp_path / "last.ckpt").write_bytes(whole)
+    with pytest.raises(RequestError, match=r"last\.ckpt is damaged: .* does not hold what was written"):
         refuse_damage(straight, file, "resume")
 
 

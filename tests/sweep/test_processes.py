@@ -13,9 +13,10 @@ from types import SimpleNamespace
 import pytest
 
 from lab.errors import RunError
-from lab.sweep import processes
+from lab.sweep import processes, server
 from lab.sweep.processes import Gone, Pool, Said
 from lab.sweep.slots import num_slots, visible_gpus
+from lab.threads import SHARED
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 
@@ -162,6 +163,21 @@ def test_a_library_that_the_controller_has_loaded_is_told_its_threads(
     pools.append(pool)
     pool.start(0, "go")
     assert ends(pool)[0].result == "go told 3 3"
+
+
+@pytest.mark.parametrize("limited", [False, True])
+def test_jobs_know_the_cores_they_share_unless_a_person_limited_them(
+    pools: list[Pool], monkeypatch: pytest.MonkeyPatch, limited: bool
+) -> None:
+    """What all others wait for may then be made on all of them (`cache.frozen`)."""
+    for name in server._THREAD_LIMITS:
+        monkeypatch.delenv(name, raising=False)
+    if limited:
+        monkeypatch.setenv("MKL_NUM_THREADS", "1")
+    pool = Pool(lambda job, _: os.environ.get(SHARED), 1, threads=1)
+    pools.append(pool)
+    pool.start(0, "go")
+    assert ends(pool)[0].result == (None if limited else str(len(os.sched_getaffinity(0))))
 
 
 def test_what_a_process_said_before_it_was_killed_counts_and_half_a_message_does_not(pools: list[Pool]) -> None:

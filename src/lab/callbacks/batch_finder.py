@@ -99,7 +99,8 @@ def find(
     by_speed = device.type == "cpu"
     table: list[Trial] = []
     with untouched(model):
-        reserved = [torch.empty_like(weight) for weight in model.parameters() if weight.requires_grad for _ in range(2)]
+        training = [weight for weight in model.parameters() if weight.requires_grad]
+        reserved = [torch.ones_like(weight) for weight in training for _ in range(2)]  # written to: else they take none
         size: int | None = None
         while size is None:
             before_gib = peak_rss_gib()

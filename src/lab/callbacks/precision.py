@@ -7,6 +7,7 @@ scheduler must not move on such a step. The scale is compared across each step, 
 
 import logging
 from collections.abc import Callable
+from functools import cache
 from time import perf_counter
 from typing import Any, Literal
 
@@ -61,20 +62,22 @@ def gpu_bf16_speed() -> float:
     return 2.0 if torch.cuda.is_bf16_supported(including_emulation=False) else 0.0
 
 
-def cpu_bf16_speed(repeats: int = 5) -> float:
-    """Speed of a bf16 matrix multiply over that of an fp32 one on this CPU's threads, measured in a fifth of a second.
+@cache
+def cpu_bf16_speed(seconds: float = 0.2) -> float:
+    """Speed of a bf16 matrix multiply over that of an fp32 one on this CPU's threads, measured for about `seconds`.
 
     A capability flag does not tell: some Xeons list AVX-512 BF16 and multiply it at half the speed of fp32, others at
     twice. The two take turns and the quickest of each counts, so that a busy machine does not decide.
     """
-    matrices = [torch.randn(1024, 1024).to(dtype) for dtype in (torch.float32, torch.bfloat16)]
-    seconds: list[list[float]] = [[], []]
-    for _ in range(repeats + 1):
-        for matrix, taken in zip(matrices, seconds, strict=True):
+    matrices = [torch.randn(512, 512).to(dtype) for dtype in (torch.float32, torch.bfloat16)]
+    taken: list[list[float]] = [[], []]
+    began = perf_counter()
+    while len(taken[0]) < 3 or perf_counter() - began < seconds:  # the first of each is not counted
+        for matrix, own in zip(matrices, taken, strict=True):
             started = perf_counter()
             torch.mm(matrix, matrix)
-            taken.append(perf_counter() - started)
-    full, half = (min(taken[1:]) for taken in seconds)
+            own.append(perf_counter() - started)
+    full, half = (min(own[1:]) for own in taken)
     return full / half
 
 

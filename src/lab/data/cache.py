@@ -97,6 +97,11 @@ def mark_used(folder: Path) -> bool:
     return True
 
 
+def taken_gib(cache: Path) -> float:
+    """What all entries take, those that are being written too."""
+    return sum(_size_and_time(entry)[0] for entry in _folders(cache)) / 2**30
+
+
 def prune(cache: Path, max_gib: float) -> int:
     """Remove least recently used entries until all take at most `max_gib`; gives the number removed.
 
@@ -137,8 +142,10 @@ def _size_and_time(entry: Path) -> tuple[int, float]:
 
 
 def _removed(entry: Path, now: float) -> bool:
-    """Whether the entry was removed: not where it is in use or another process was first."""
+    """Whether the entry was removed: not where it is in use, is another user's, or another process was first."""
     aside = _hidden(entry)
+    if not (os.access(entry, os.W_OK) and os.access(entry.parent, os.W_OK)):
+        return False  # what can be moved and not emptied would be lost to its owner and keep its bytes
     if _size_and_time(entry)[1] > now - JUST_USED_S:  # before it is locked: who finds it meanwhile must be able to
         return False
     with alone(entry) as free:
@@ -146,7 +153,7 @@ def _removed(entry: Path, now: float) -> bool:
             return False
         try:
             entry.rename(aside)  # at once, so that nobody opens half of it
-        except FileNotFoundError:
+        except OSError:  # another process was first, or it may not be moved
             return False
     shutil.rmtree(aside, ignore_errors=True)
     return True

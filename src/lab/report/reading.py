@@ -122,7 +122,7 @@ def _read_run(place: _Place, configs: Configs, reading: Reading) -> None:
 
 RAN = {"32-true": 32, "32": 32, "16-mixed": 16, "16": 16, "bf16-mixed": "bf16"}
 """Names of precisions as a person types them."""
-FOUND = ("optimizer.lr", "data.batch_size")
+FOUND = ("optimizer.lr", "optimizer.head_lr", "data.batch_size")
 """Keys whose value a finder may have set: another for each seed of one configuration."""
 
 

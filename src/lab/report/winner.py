@@ -17,6 +17,7 @@ from lab.errors import listed
 from lab.record import RunFolder, write_best
 from lab.report.groups import with_result
 from lab.report.table import Groups, Runs, Sentence, Sweep, Winner
+from lab.request import script
 
 
 class _Chosen(NamedTuple):
@@ -61,7 +62,8 @@ def winner(runs: Runs, configurations: Groups, board: Sequence[int], folder: Pat
         words = f"{row['run']}: {runs.metric} {row['objective']:.4f}"
         try:
             write_best(folder, run, words)
-            retrain = shlex.join(["python", "train.py", "--config-dir", str(folder), "experiment=best"])
+            recipe = shlex.join(["--config-dir", str(folder), "experiment=best"])
+            retrain = f"{script(row['command'] or 'python train.py')} {recipe}"
             options = _options(run, retrain, row)
         except (FileNotFoundError, NotADirectoryError, KeyError, TypeError, AttributeError, yaml.YAMLError):
             said.append(Sentence("winner_without_recipe", {"path": row["path"]}))

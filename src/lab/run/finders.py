@@ -20,7 +20,7 @@ from lab.run.parts import Hardware
 from lab.schema import Config
 
 log = logging.getLogger(__name__)
-BATCH_SIZE, LR = "data.batch_size", "optimizer.lr"
+BATCH_SIZE, LR, HEAD_LR = "data.batch_size", "optimizer.lr", "optimizer.head_lr"
 
 
 def search(config: Config, material: Material, where: Hardware, run: RunFolder) -> dict[str, dict[str, Any]]:
@@ -37,11 +37,13 @@ def search(config: Config, material: Material, where: Hardware, run: RunFolder) 
     if chosen.lr_finder.enabled:
         found[LR] = {"asked": config.optimizer.lr, "used": _rate(config, material, where, run)}
         apply(config, material, found)
+        if config.optimizer.head_lr is not None:
+            found[HEAD_LR] = {"asked": config.optimizer.head_lr, "used": material.model.training_plan.optimizer.head_lr}
     return found
 
 
 def apply(config: Config, material: Material, requested: Mapping[str, Mapping[str, Any]]) -> None:
-    """Let the material use what a finder found."""
+    """Let the material use what a finder found. The heads' own rate stays in its ratio to the encoder's."""
     plan = material.model.training_plan
     if BATCH_SIZE in requested:
         material.data.batch_size = int(requested[BATCH_SIZE]["used"])

@@ -5,8 +5,11 @@ and concurrent trials that agree on frozen weights, layers and precision, whatev
 """
 
 import logging
+import os
+import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -19,10 +22,11 @@ from torch import Tensor
 
 from lab.batches import Ids
 from lab.callbacks.freeze import always_frozen
-from lab.data.cache import prune
+from lab.data.cache import prune, taken_gib
 from lab.data.loader import TokenRows
 from lab.data.series_rows import SeriesRows
-from lab.data.states import Dtype, Form, Make, digest, obtain
+from lab.data.state_files import Dtype, Form
+from lab.data.states import Make, digest, obtain
 from lab.errors import Mistake, RequestError
 from lab.models.frozen import FrozenPrefix
 from lab.models.net import Net
@@ -30,6 +34,7 @@ from lab.models.text_encoder import TextEncoder
 from lab.run.material import Material, frozen_at_start
 from lab.run.parts import Hardware
 from lab.schema import Config
+from lab.threads import SHARED
 
 if TYPE_CHECKING:
     from lab.models.frozen_series import SeriesPrefix
@@ -81,9 +86,10 @@ def take_states(config: Config, material: Material, where: Hardware, splits: Seq
     folder = Path(config.cache.dir).expanduser()
 
     def room(num_bytes: int) -> None:
-        prune(folder, config.cache.max_gib - num_bytes / 2**30)
+        _make_room(folder, num_bytes / 2**30, config.cache.max_gib)
 
-    found = obtain(folder, form, work.digests, work.lengths, work.make, room)
+    with _every_core(config.trainer.threads):
+        found = obtain(folder, form, work.digests, work.lengths, work.make, room)
     prune(folder, config.cache.max_gib)
     ends = list(accumulate(len(part) for part in parts))
     for part, end in zip(parts, ends, strict=True):
@@ -95,6 +101,31 @@ def take_states(config: Config, material: Material, where: Hardware, splits: Seq
     )  # fmt: skip
     about = {"layers": depth, "dtype": dtype, "key": form.key, "entries": found.distinct, "hits": found.hits}
     return about | {"bytes": size, "seconds": seconds}
+
+
+def _make_room(folder: Path, new_gib: float, max_gib: float) -> None:
+    """Raises RequestError where the disk cannot hold what is to be written; says where the limit will not hold."""
+    prune(folder, max_gib - new_gib)
+    free_gib, taken = shutil.disk_usage(folder).free / 2**30, taken_gib(folder)
+    if new_gib > free_gib:
+        problem = f"{new_gib:.2f} GiB of states are to be written to {folder}, where {free_gib:.2f} GiB are free"
+        raise RequestError(Mistake("cache.dir", problem, "cache.dir=A_FOLDER_ON_ANOTHER_DISK, or cache.frozen=false"))
+    if taken + new_gib > max_gib:
+        log.warning(
+            "%s will take %.2f GiB, more than cache.max_gib=%g: what is in use, or another user's, is not removed",
+            folder, taken + new_gib, max_gib,
+        )  # fmt: skip
+
+
+@contextmanager
+def _every_core(limit: int | None) -> Iterator[None]:
+    """In a sweep the trials that lack the same states wait for the one that makes them, which takes their cores."""
+    own = torch.get_num_threads()
+    torch.set_num_threads(own if limit is not None else max(own, int(os.environ.get(SHARED, 1))))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(own)
 
 
 def _refused(problem: str) -> RequestError:

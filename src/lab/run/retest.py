@@ -2,6 +2,7 @@
 
 import logging
 import pickle
+import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -61,8 +62,11 @@ def beside_recorded(metrics: Mapping[str, float], recorded: Mapping[str, float |
 def refuse_damage(run: RunFolder, checkpoint: Path, key: str) -> None:
     """Raises RequestError for a checkpoint or a history that cannot be read, before anything is written."""
     try:
+        with zipfile.ZipFile(checkpoint) as whole:
+            if (torn := whole.testzip()) is not None:  # torch checks no CRC: zeros after a power cut would be weights
+                raise zipfile.BadZipFile(f"{torn} does not hold what was written")
         torch.load(checkpoint, map_location="meta", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError, *GARBLED) as error:
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError, zipfile.BadZipFile, *GARBLED) as error:
         problem = f"{checkpoint.name} is damaged: {' '.join(str(error).split())[:160]}"
         raise RequestError(Mistake(key, problem, "a copy of the file, or a new run", run.path)) from error
     try:

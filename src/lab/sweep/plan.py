@@ -13,10 +13,11 @@ from optuna.samplers import BaseSampler
 
 from lab.config import check
 from lab.errors import Mistake, RequestError, listed, nearest
-from lab.keys import flattened, is_there, nearest_key
+from lab.keys import flattened
 from lab.policies import Goal, Policy
 from lab.policies import parse as parse_policy
 from lab.schema import Config, Confirm, Limits, Sweep
+from lab.sweep import searchable
 from lab.sweep.azure import read_job, unused
 from lab.sweep.files import setting, without_sweep_file
 from lab.sweep.samplers import build
@@ -32,8 +33,6 @@ UNTOLD = (
 (`cache.frozen`, `cache.dtype`) shows in results; where it is kept does not.
 """
 
-UNSEARCHED = ("objective", "sweep", "resume", "test", "hydra")
-"""What trials are compared on, or what makes them trials."""
 _FOLDER, _UNSAFE = re.compile(r"\w[\w .-]*"), re.compile(r"[^\w.-]+")
 Read = TypeVar("Read")
 
@@ -89,7 +88,7 @@ def read(
     study = _collected(mistakes, lambda: _named(node, name))
     sampler, total = None, 0
     if space is not None:
-        mistakes += _strange_keys(space, plain, fixed, loader)
+        mistakes += searchable.mistakes(space, plain, fixed, loader)
         if node.confirm is not None and "seed" in space.hydra_keys():
             problem = "trials that differ in their seed alone would be confirmed as if they were configurations"
             mistakes.append(Mistake("sweep.search_space.seed", problem, "leave out seed, or sweep.confirm=null"))
@@ -226,25 +225,3 @@ def _objective(block: Mapping[str, Any] | None, config: Config, givers: Sequence
     mode = "max" if chosen == "maximize" else "min"
     check({**config.model_dump(mode="json"), "objective": {"metric": metric, "mode": mode}})
     return metric, chosen
-
-
-def _strange_keys(space: Space, plain: Mapping[str, Any], fixed: Sequence[str], loader: ConfigLoader) -> list[Mistake]:
-    """Parameters that are no config keys, and those that were given a value besides. Keys of a group that is itself
-    searched are left to the trials: they follow from the choice."""
-    groups = {key for key in space.hydra_keys() if loader.get_group_options(key)}
-    typed = {override.partition("=")[0].lstrip("+") for override in fixed}
-    mistakes = []
-    for key in space.hydra_keys():
-        if key.split(".")[0] in UNSEARCHED:
-            mistakes.append(
-                Mistake(f"sweep.search_space.{key}", "is one and the same for all trials", f"leave out {key}")
-            )
-            continue
-        if key in typed:
-            problem = "is searched, and was given one value besides"
-            mistakes.append(Mistake(key, problem, f"leave out {key}=..., or '{key}=choice(...)' with the one value"))
-        if key not in groups and not is_there(plain, key) and key.split(".")[0] not in groups:
-            near = nearest_key(key, flattened(plain))
-            problem = "is no config key" + (f"; the nearest is {near}" if near else "")
-            mistakes.append(Mistake(f"sweep.search_space.{key}", problem, f"{near}: ..." if near else ""))
-    return mistakes

@@ -22,6 +22,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from lab.errors import RunError
+from lab.threads import SHARED
 
 PACKET = 65536
 TIMEOUT = signal.SIGUSR1
@@ -57,6 +58,8 @@ def serve(
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         if threads is not None:
+            if not any(name in os.environ for name in _THREAD_LIMITS):
+                os.environ[SHARED] = str(len(os.sched_getaffinity(0)))
             for name in _THREAD_LIMITS:
                 os.environ.setdefault(name, str(threads))
             if torch := sys.modules.get("torch"):  # loaded by the controller: it no longer looks at these

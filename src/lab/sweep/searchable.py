@@ -1,0 +1,64 @@
+"""What a search space may set in a config: keys that are there, once, and values that these keys can hold."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+
+from lab.config import misfits
+from lab.errors import Mistake
+from lab.keys import flattened, is_there, nearest_key
+from lab.sweep.laws import AtU, Choice
+from lab.sweep.space import KEY, Parameter, Space
+
+UNSEARCHED = ("objective", "sweep", "resume", "test", "hydra")
+"""What trials are compared on, or what makes them trials."""
+TRIED = (0.0, 0.382, 1.0)
+"""Of a law with ends: both, and a draw between them, which is no whole number where the law is not of whole numbers."""
+
+
+def mistakes(space: Space, plain: Mapping[str, Any], fixed: Sequence[str], loader: ConfigLoader) -> list[Mistake]:
+    """Parameters that are no config keys, those that were given a value besides, and those that reach values their key
+    cannot have. plain: the config; fixed: overrides of every trial.
+
+    Keys of a group that is itself searched are left to the trials: they follow from the choice.
+    """
+    groups = {key for key in space.hydra_keys() if loader.get_group_options(key)}
+    typed = {override.partition("=")[0].lstrip("+") for override in fixed}
+    found, sound = [], []
+    for key in space.hydra_keys():
+        if key.split(".")[0] in UNSEARCHED:
+            found.append(Mistake(f"{KEY}.{key}", "is one and the same for all trials", f"leave out {key}"))
+            continue
+        if key in typed:
+            problem = "is searched, and was given one value besides"
+            found.append(Mistake(key, problem, f"leave out {key}=..., or '{key}=choice(...)' with the one value"))
+        if key in groups or key.split(".")[0] in groups:
+            continue
+        if is_there(plain, key):
+            sound.append(key)
+            continue
+        near = nearest_key(key, flattened(plain))
+        problem = "is no config key" + (f"; the nearest is {near}" if near else "")
+        found.append(Mistake(f"{KEY}.{key}", problem, f"{near}: ..." if near else ""))
+    return [*found, *_out_of_range(space, plain, sound)]
+
+
+def _out_of_range(space: Space, plain: Mapping[str, Any], keys: Sequence[str]) -> Iterator[Mistake]:
+    """The first wrong value of each key."""
+    told: set[str] = set()
+    values = [*space.choices(), *((one.key, value) for one in space.parameters for value in _ends(one))]
+    for key, value in values:
+        if key not in keys or key in told:
+            continue
+        for mistake in misfits(plain, key, value):
+            told.add(key)
+            yield Mistake(f"{KEY}.{key}", f"reaches {value}: {mistake.problem}", f"values such as {mistake.remedy}")
+
+
+def _ends(parameter: Parameter) -> list[Any]:
+    """Values of a law that has ends. A normal law has none: a trial that draws too far fails and is told."""
+    law = parameter.law
+    if isinstance(law, Choice) or (isinstance(law, AtU) and law.kind != "loguniform"):
+        return []
+    return [law.value(law.at(u)) for u in TRIED]

@@ -1,0 +1,79 @@
+"""Whether the config can hold what a space draws is known before the first trial."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+
+from lab.config import check
+from lab.errors import Mistake
+from lab.sweep import searchable
+from lab.sweep.space import parse_space
+
+CONF = Path(__file__).parents[2] / "conf"
+
+
+def found(block: dict[str, Any], *overrides: str) -> list[Mistake]:
+    with initialize_config_dir(str(CONF), job_name="train"):
+        plain = check(compose("config", ["model=tiny", *overrides])).model_dump(mode="json")
+        loader = GlobalHydra.instance().config_loader()
+        return searchable.mistakes(parse_space(block), plain, overrides, loader)
+
+
+SOUND = {
+    "optimizer.lr": {"type": "loguniform", "min_value": -9, "max_value": -2},
+    "optimizer.head_lr": "tag(log, interval(1e-5, 1e-2))",
+    "model.dropout": {"type": "quniform", "min_value": 0, "max_value": 0.5, "q": 0.1},
+    "callbacks.freeze.layers": "range(0, 3)",
+    "trainer.precision": "choice(32, bf16)",
+    "optimizer.weight_decay": {"type": "normal", "mu": 0.01, "sigma": 0.1},
+    "callbacks.accumulate.schedule": {"type": "choice", "values": [None]},
+    "seed": "choice(1, 2)",
+}
+
+
+def test_what_ships_and_what_people_search_is_left_alone() -> None:
+    assert found(SOUND) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "law", "said", "remedy"),
+    [
+        ("model.dropout", "interval(0, 1.5)", "reaches 1.5: must be less than 1", "values such as model.dropout=0.1"),
+        (
+            "model.dropout",
+            "choice(0.1, 1.5, 2)",
+            "reaches 1.5: must be less than 1",
+            "values such as model.dropout=0.1",
+        ),
+        ("optimizer.lr", {"type": "uniform", "min_value": -0.1, "max_value": 0.1}, "reaches -0.1", "optimizer.lr="),
+        ("callbacks.freeze.layers", "interval(1, 3)", "must be a whole number", "callbacks.freeze.layers=1"),
+        ("data.batch_size", "choice(8, ocho)", "reaches ocho: must be a whole number", "data.batch_size="),
+        ("optimizer.lr", {"type": "choice", "values": [1e-3, float("inf")]}, "reaches inf", "optimizer.lr="),
+        (
+            "model.dropout",
+            {"type": "choice", "values": [{"model.dropout": 1.5}, {"model.dropout": "interval(0, 3)"}]},
+            "reaches 1.5",
+            "model.dropout=",
+        ),
+    ],
+)
+def test_a_law_that_reaches_what_its_key_cannot_hold(key: str, law: Any, said: str, remedy: str) -> None:
+    mistakes = found(SOUND | {key: law})
+    assert [mistake.key for mistake in mistakes] == [f"sweep.search_space.{key}"]
+    assert said in mistakes[0].problem
+    assert remedy in (mistakes[0].remedy or "")
+
+
+def test_keys_of_a_group_that_is_searched_follow_from_the_choice() -> None:
+    assert found({"model": "choice(tiny, ngram)", "model.dropout": "interval(0, 0.9)"}) == []
+
+
+def test_every_key_is_told_with_what_is_wrong_with_it() -> None:
+    block = {"optimizr.lr": "interval(0, 1)", "model.dropout": "interval(0, 1.5)", "objective.mode": "choice(min,max)"}
+    said = "\n".join(map(str, found({**block, "seed": "choice(1, 2)"}, "seed=3")))
+    for text in ("optimizr.lr: is no config key; the nearest is optimizer.lr", "model.dropout: reaches 1.5",
+                 "objective.mode: is one and the same", "seed: is searched, and was given one value"):  # fmt: skip
+        assert text in said
