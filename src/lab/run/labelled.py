@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from lab.batches import Tokenizer
 from lab.callbacks.accumulate import accumulation
 from lab.data.corpus import Corpus, load
 from lab.data.loader import TokenRows
@@ -21,12 +20,12 @@ from lab.models.base import Training
 from lab.models.classifier import predictions
 from lab.models.encoder import TextEncoder
 from lab.models.multitask import MultitaskTextClassifier
-from lab.models.tokenizers import build_tokenizer, load_tokenizer
 from lab.record import RunFolder
 from lab.run.classified import Classified, bayes, classified, majority, metric_names
 from lab.run.encoders import text_encoder
 from lab.run.material import Material, check_metrics, ends_of_epochs
 from lab.run.parts import Hardware, pinned
+from lab.run.vocabularies import tokenizer_of
 from lab.schema import Config, Encoder, Labelled, Ngram
 
 log = logging.getLogger(__name__)
@@ -77,7 +76,9 @@ def prepare_labelled(config: Config, folder: RunFolder, where: Hardware, fresh: 
     corpus = load(config.data, Path(config.cache.dir).expanduser())
     for note in corpus.notes:
         log.info("%s", note)
-    tokenizer = _tokenizer(config.model, corpus, folder, fresh)
+    named, cache = f"{corpus.fingerprint}/train", Path(config.cache.dir).expanduser()
+    texts = corpus.splits["train"].texts
+    tokenizer = tokenizer_of(config.model, lambda: texts.batches(1000), named, cache, folder, fresh)
     steps = config.callbacks.accumulate
     accumulate = partial(accumulation, batches=steps.batches, schedule=steps.schedule)
     pin = pinned(config, where)
@@ -104,9 +105,3 @@ def lengths_line(data: TextData) -> str:
         f"longest {lengths['max']}; max_length {data.spec.max_length} cuts {data.length_facts['truncated_share']:.2%} "
         "of the training texts"
     )
-
-
-def _tokenizer(model: Encoder | Ngram, corpus: Corpus, folder: RunFolder, fresh: bool) -> Tokenizer:
-    if not fresh:
-        return load_tokenizer(folder.tokenizer)
-    return build_tokenizer(model, lambda: corpus.splits["train"].texts.batches(1000))

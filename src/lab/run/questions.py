@@ -11,7 +11,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from lab.batches import PairTokenizer, Tokenizer
+from lab.batches import PairTokenizer
 from lab.callbacks.accumulate import accumulation
 from lab.data.asking import QuestionData
 from lab.data.questions import QuestionCorpus, load_questions
@@ -20,12 +20,12 @@ from lab.models.base import Training
 from lab.models.candidates import ranked
 from lab.models.qa import ExtractiveQA
 from lab.models.text_encoder import TokenEncoder
-from lab.models.tokenizers import build_tokenizer, load_tokenizer
 from lab.record import RunFolder
 from lab.run.answered import Answered, answered, baselines
 from lab.run.encoders import text_encoder
 from lab.run.material import Material, check_metrics, ends_of_epochs
 from lab.run.parts import Hardware, pinned
+from lab.run.vocabularies import tokenizer_of
 from lab.schema import Config, Encoder, Ngram, Questions
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,8 @@ def prepare_questions(config: Config, folder: RunFolder, where: Hardware, fresh:
     corpus = load_questions(config.data, Path(config.cache.dir).expanduser())
     for note in corpus.notes:
         log.info("%s", note)
-    tokenizer = _tokenizer(config.model, corpus, folder, fresh)
+    cache = Path(config.cache.dir).expanduser()
+    tokenizer = _tokenizer(config.model, corpus, cache, folder, fresh)
     steps = config.callbacks.accumulate
     accumulate = partial(accumulation, batches=steps.batches, schedule=steps.schedule)
     data = QuestionData(corpus, tokenizer, config.data, config.cache, accumulate, config.seed, pinned(config, where))
@@ -96,8 +97,10 @@ def windows_line(data: QuestionData) -> str:
     )
 
 
-def _tokenizer(model: Encoder | Ngram, corpus: QuestionCorpus, folder: RunFolder, fresh: bool) -> PairTokenizer:
-    found: Tokenizer = build_tokenizer(model, lambda: _texts(corpus)) if fresh else load_tokenizer(folder.tokenizer)
+def _tokenizer(
+    model: Encoder | Ngram, corpus: QuestionCorpus, cache: Path, folder: RunFolder, fresh: bool
+) -> PairTokenizer:
+    found = tokenizer_of(model, lambda: _texts(corpus), f"{corpus.fingerprint}/asked", cache, folder, fresh)
     if not isinstance(found, PairTokenizer):
         problem = f"{type(found).__name__} does not know where its tokens stand"
         raise RequestError(Mistake("model", problem, "model=tiny", model.name))

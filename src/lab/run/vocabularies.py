@@ -1,0 +1,43 @@
+"""A run's tokenizer: its own again, the one of pretrained weights, or one learned from the training texts.
+
+What was learned is kept in the cache for every run on the same texts (the trials of a sweep, the seeds of a model):
+learning reads all of them twice, half a minute for a million.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import tokenizers
+
+from lab.batches import Tokenizer
+from lab.data.cache import made
+from lab.models.tokenizers import build_tokenizer, load_tokenizer
+from lab.record import RunFolder
+from lab.schema import Encoder, Ngram
+
+FORMAT = 1
+"""To be raised when the same texts and settings would give another vocabulary."""
+
+
+def tokenizer_of(
+    model: Encoder | Ngram,
+    texts: Callable[[], Iterator[list[str]]],
+    named: str,
+    cache: Path,
+    folder: RunFolder,
+    fresh: bool,
+) -> Tokenizer:
+    """texts: streams batches of training texts; named: what changes whenever they do; fresh: no resumed or tested run.
+
+    Raises RequestError as `lab.models.tokenizers` does.
+    """
+    if not fresh:
+        return load_tokenizer(folder.tokenizer)
+    if isinstance(model, Encoder) and model.pretrained:
+        return build_tokenizer(model, texts)
+    about = json.dumps([FORMAT, tokenizers.__version__, named, model.model_dump(mode="json")])
+    kept = cache / "tokens" / f"vocabulary-{hashlib.sha256(about.encode()).hexdigest()[:32]}"
+    made(kept, lambda aside: build_tokenizer(model, texts).save(aside))
+    return load_tokenizer(kept)

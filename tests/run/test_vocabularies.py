@@ -1,0 +1,68 @@
+"""A vocabulary is learned once per texts and settings, whichever run asks."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from lab.batches import Tokenizer
+from lab.config import check
+from lab.models.tokenizers import build_tokenizer
+from lab.record import RunFolder
+from lab.run import vocabularies
+from lab.schema import Encoder, Ngram
+
+CONF = Path(__file__).parents[2] / "conf"
+TEXTS = [f"el motor {number % 7} vibra y la bomba pierde aceite" for number in range(50)]
+
+
+class Stream:
+    """Counts how often the texts are read."""
+
+    def __init__(self, texts: list[str] = TEXTS) -> None:
+        self.texts, self.reads = texts, 0
+
+    def __call__(self) -> Iterator[list[str]]:
+        self.reads += 1
+        yield self.texts
+
+
+def model(*words: str) -> Encoder | Ngram:
+    with initialize_config_dir(str(CONF)):
+        found = check(compose("config", list(words))).model
+    assert isinstance(found, Encoder | Ngram)
+    return found
+
+
+def learned(folder: Path, texts: Stream, *words: str, named: str = "a") -> Tokenizer:
+    return vocabularies.tokenizer_of(model(*words), texts, named, folder, RunFolder(folder / "run"), True)
+
+
+@pytest.mark.parametrize("words", [["model=tiny"], ["model=ngram"]])
+def test_a_second_run_reads_no_text(tmp_path: Path, words: list[str]) -> None:
+    first, again = Stream(), Stream()
+    found = learned(tmp_path, first, *words)
+    assert first.reads > 0
+    same = learned(tmp_path, again, *words)
+    assert again.reads == 0
+    plain = build_tokenizer(model(*words), Stream())
+    assert found.fingerprint() == same.fingerprint() == plain.fingerprint()
+    assert found.encode(TEXTS, 20) == same.encode(TEXTS, 20) == plain.encode(TEXTS, 20)
+
+
+def test_other_texts_and_other_settings_are_learned_anew(tmp_path: Path) -> None:
+    learned(tmp_path, Stream(), "model=tiny")
+    for words, named in ((["model=tiny"], "b"), (["model=tiny", "model.vocabulary_size=60"], "a")):
+        other = Stream()
+        learned(tmp_path, other, *words, named=named)
+        assert other.reads > 0
+
+
+def test_a_damaged_vocabulary_is_learned_again(tmp_path: Path) -> None:
+    found = learned(tmp_path, Stream(), "model=tiny")
+    (kept,) = (tmp_path / "tokens").glob("vocabulary-*")
+    (kept / "tokenizer.json").write_text("{}")
+    again = Stream()
+    assert learned(tmp_path, again, "model=tiny").fingerprint() == found.fingerprint()
+    assert again.reads > 0
