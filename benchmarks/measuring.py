@@ -20,6 +20,7 @@ from statistics import median
 from time import monotonic
 from typing import Any
 
+from lab.callbacks.precision import PAYS, cpu_bf16_speed
 from lab.record import RunFolder
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -134,6 +135,12 @@ def mean_f1(rows: Sequence[Row]) -> dict[str, float]:
     return {head: sum(row["f1_macro"][head] for row in rows) / len(rows) for head in rows[0]["f1_macro"]}
 
 
+def padding_cell(rows: Sequence[Row]) -> str:
+    """Share of padding among the training tokens, percent."""
+    shares = [row["padding_share"] for row in rows if row.get("padding_share") is not None]
+    return f"{100 * sum(shares) / len(shares):.1f}" if shares else ""
+
+
 def f1_cells(rows: Sequence[Row]) -> str:
     return " ".join(f"{value:.3f}" for value in mean_f1(rows).values())
 
@@ -162,6 +169,13 @@ def machine() -> str:
     return f"{model}, {os.cpu_count()} cores, {versions}, load {os.getloadavg()[0]:.1f} at the start"
 
 
+def with_precision(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """--precision, of every contestant. `arguments` puts what it comes to in place of `auto`."""
+    words = "auto: bf16 where this CPU multiplies it faster than fp32, else 32"
+    made.add_argument("--precision", choices=("auto", "bf16", "32"), default="auto", help=words)
+    return made
+
+
 def parser(doc: str | None, repeats: int) -> argparse.ArgumentParser:
     """What every benchmark takes. `--quick` is for tests: seconds, meaningless numbers, no file unless asked."""
     made = argparse.ArgumentParser(description=(doc or "").splitlines()[0])
@@ -182,6 +196,8 @@ def arguments(made: argparse.ArgumentParser) -> argparse.Namespace:
         os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
     if asked.quick:
         asked.repeats = 1
+    if getattr(asked, "precision", None) == "auto":
+        asked.precision = "bf16" if cpu_bf16_speed() >= PAYS else "32"
     return asked
 
 

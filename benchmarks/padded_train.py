@@ -3,7 +3,8 @@
     python benchmarks/padded_train.py data.max_length=256 [OVERRIDE ...]
 
 Padding to the longest row of a batch is not an option of `lab` that could be switched off; here it is undone, so that
-what it saves can be measured. Tensors that are as wide as the batch are widened with zeros, ids with the padding id.
+what it saves can be measured. Tensors that are as wide as the batch are widened with zeros, ids with the padding id;
+frozen layers compute their states at that width, too.
 """
 
 import runpy
@@ -12,11 +13,13 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 from torch.nn.functional import pad
 
 from lab.data import text
 from lab.data.loader import TokenRows
+from lab.models import frozen
 
 TRAIN = Path(__file__).resolve().parents[1] / "train.py"
 
@@ -41,5 +44,6 @@ if __name__ == "__main__":
     (asked,) = [word.split("=")[1] for word in sys.argv[1:] if word.startswith("data.max_length=")]
     PaddedRows.width = int(asked)
     text.TokenRows = PaddedRows
+    frozen._widths = lambda lengths, _: np.full(len(lengths), PaddedRows.width)
     sys.argv[0] = str(TRAIN)
     runpy.run_path(sys.argv[0], run_name="__main__")

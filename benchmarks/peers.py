@@ -1,12 +1,13 @@
 """The peers: the same model, rows, batch, epochs, rates and precision as a run of train.py, trained by others.
 
-    python benchmarks/peers.py {trainer,loop} RESULT.json [--pad-to N] [--still] [OVERRIDE ...]
+    python benchmarks/peers.py {trainer,loop} RESULT.json [--pad-to N] [--still] [--keep-memory] [OVERRIDE ...]
 
 `trainer` is transformers' Trainer, told to group by length, with fused AdamW; `loop` is plain PyTorch with nothing a
 person could leave out: the limit. Both read the config that the overrides compose and take rows, tokens and initial
 weights by the code of this project, so that only the training differs. --pad-to N pads every batch to N tokens. --still
-keeps frozen layers in eval mode: left alone, the Trainer runs their dropout, which costs time for nothing. The loop has
-this project's setting of malloc (freed memory is kept), without which each step gets its memory anew. The best epoch
+keeps frozen layers in eval mode: left alone, the Trainer runs their dropout, which costs time for nothing.
+--keep-memory gives this project's setting of malloc (freed memory is kept), without which each step gets its memory
+anew; the loop always has it. The Trainer sorts a quarter of the batches by length together, at most 50. The best epoch
 by mean validation macro-F1 is tested. Seconds of an epoch are those of its training alone.
 """
 
@@ -15,7 +16,7 @@ import json
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,21 @@ from lab.schema import Config
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 POOL = 50
-"""Batches that the loop sorts by length together, as the Trainer does."""
+"""Batches that the loop sorts by length together."""
 Example = dict[str, Any]
+
+
+@dataclass
+class Padding:
+    """Tokens of the batches made while `counts`, and those of them that are padding."""
+
+    counts: bool = False
+    tokens: int = 0
+    padded: int = 0
+
+    def told(self, mask: Tensor) -> None:
+        if self.counts:
+            self.tokens, self.padded = self.tokens + mask.numel(), self.padded + int((mask == 0).sum())
 
 
 @dataclass(frozen=True)
@@ -50,6 +64,7 @@ class Task:
     heads: dict[str, int]
     pad_id: int
     pad_to: int | None
+    padding: Padding = field(default_factory=Padding)
 
     @property
     def bf16(self) -> bool:
@@ -63,6 +78,7 @@ class Task:
             length = len(example["input_ids"])
             ids[place, :length] = torch.tensor(example["input_ids"])
             mask[place, :length] = 1
+        self.padding.told(mask)
         labels = torch.tensor([example["labels"] for example in examples])
         return {"input_ids": ids, "attention_mask": mask, "labels": labels}
 
@@ -135,20 +151,21 @@ def prepared(overrides: list[str], pad_to: int | None, still: bool) -> tuple[Tas
 class EpochClock(TrainerCallback):
     """Seconds from an epoch's start to its last step."""
 
-    def __init__(self) -> None:
+    def __init__(self, padding: Padding) -> None:
         self.epochs_s: list[float] = []
-        self._started = 0.0
+        self._started, self._padding = 0.0, padding
 
     def on_epoch_begin(self, *_: Any, **__: Any) -> None:
-        self._started = time.perf_counter()
+        self._started, self._padding.counts = time.perf_counter(), True
 
     def on_epoch_end(self, *_: Any, **__: Any) -> None:
+        self._padding.counts = False
         self.epochs_s.append(time.perf_counter() - self._started)
 
 
 def by_trainer(task: Task, model: Classifier) -> dict[str, Any]:
     """transformers' Trainer, as its documentation would have it for this."""
-    config, clock = task.config, EpochClock()
+    config, clock = task.config, EpochClock(task.padding)
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(
             output_dir=folder,
@@ -206,7 +223,7 @@ def by_loop(task: Task, model: Classifier) -> dict[str, Any]:
     began = time.perf_counter()
     for epoch in range(config.trainer.max_epochs):
         model.train()
-        started = time.perf_counter()
+        started, task.padding.counts = time.perf_counter(), True
         for batch in _batches(task, np.random.default_rng((config.seed, epoch))):
             with torch.autocast("cpu", torch.bfloat16, enabled=task.bf16):
                 loss = model(**batch)["loss"]
@@ -216,6 +233,7 @@ def by_loop(task: Task, model: Classifier) -> dict[str, Any]:
             schedule.step()
             optimizer.zero_grad(set_to_none=True)
         epochs_s.append(time.perf_counter() - started)
+        task.padding.counts = False
         score = float(np.mean([*_evaluated(task, model, "val").values()]))
         if score > best:
             best, best_state = score, {name: value.clone() for name, value in model.state_dict().items()}
@@ -251,7 +269,8 @@ def _found(task: Task, fit_s: float, epochs_s: list[float], f1_macro: dict[str, 
     """Samples per second of the epochs after the first, in which kernels and memory find their shapes."""
     steady = epochs_s[1:] or epochs_s
     rate = len(task.splits["train"]) * len(steady) / sum(steady)
-    found = {"train_s": sum(epochs_s), "fit_s": fit_s, "samples_per_s": rate}
+    found: dict[str, Any] = {"train_s": sum(epochs_s), "fit_s": fit_s, "samples_per_s": rate}
+    found["padding_share"] = task.padding.padded / task.padding.tokens
     return found | {"epochs": len(epochs_s), "f1_macro": f1_macro}
 
 
@@ -261,9 +280,10 @@ def main() -> None:
     asked.add_argument("result", type=Path)
     asked.add_argument("--pad-to", type=int)
     asked.add_argument("--still", action="store_true")
+    asked.add_argument("--keep-memory", action="store_true")
     asked.add_argument("overrides", nargs="*")
     given = asked.parse_intermixed_args()
-    if given.kind == "loop":
+    if given.kind == "loop" or given.keep_memory:
         keep_freed_memory()
     task, model = prepared(given.overrides, given.pad_to, given.still)
     found = (by_trainer if given.kind == "trainer" else by_loop)(task, model)

@@ -1,6 +1,6 @@
 """Whether `trainer.compile=true` pays: steps per second once compiled, and what compiling costs at the start.
 
-    python benchmarks/speed_compile.py [--models minilm base] [--repeats 1] [--quick] [OVERRIDE ...]
+    python benchmarks/speed_compile.py [--models minilm base] [--precision auto] [--repeats 1] [--quick] [OVERRIDE ...]
 
 The runs of speed_peers.py, with and without. Rate: the epochs after the first, which compiles. Compiling: wall seconds
 that the run took beyond what its faster steps won. Pays from: rows trained on (rows times epochs) after which the
@@ -17,14 +17,15 @@ NAMES = {"as it comes": "false", "compiled": "true"}
 
 
 def main() -> None:
-    parser = measuring.parser(__doc__, repeats=1)
+    parser = measuring.with_precision(measuring.parser(__doc__, repeats=1))
     parser.add_argument("--models", nargs="+", choices=tuple(speed_peers.MODELS), default=["minilm", "base"])
     parser.add_argument("overrides", nargs="*")
     asked, where = measuring.arguments(parser), measuring.machine()
     lines, found = [], {}
     with TemporaryDirectory() as folder:
         for model in ["quick"] if asked.quick else asked.models:
-            shared = [*speed_peers.SHARED, *speed_peers.MODELS[model], *asked.overrides]
+            shared = [*speed_peers.SHARED, *speed_peers.MODELS[model], f"trainer.precision={asked.precision}",
+                      *asked.overrides]  # fmt: skip
             rows = found[model] = measuring.interleaved(
                 {
                     name: lambda turn, switch=switch, shared=shared: measuring.lab(
@@ -44,7 +45,7 @@ def main() -> None:
             compiling_s = extra_s + (plain_s - compiled_s) * trained
             pays = f"{compiling_s / (plain_s - compiled_s):,.0f} rows" if plain_s > compiled_s else "never here"
             print(f"{model}: compiling took {compiling_s:.0f} s, and pays from {pays}")
-    print(where)
+    print(f"{where}; precision {asked.precision}")
     measuring.table(("run", "samples/s", "faster", "wall s", "faster"), lines)
     measuring.write("speed_compile", asked, where, {"runs": found})
 

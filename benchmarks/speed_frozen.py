@@ -1,14 +1,14 @@
 """Layers 0-9 of 12 frozen, 10 epochs: with the frozen-prefix cache against transformers' Trainer.
 
-    python benchmarks/speed_frozen.py [--rows 200] [--epochs 10] [--repeats 2] [--quick] [OVERRIDE ...]
+    python benchmarks/speed_frozen.py [--rows 200] [--epochs 10] [--precision auto] [--repeats 2] [OVERRIDE ...]
 
-BETO's architecture (random weights: it is about time) on the embedded reports in bf16, batch 16. The first run has an
+BETO's architecture (random weights: it is about time) on the embedded reports, batch 16. The first run has an
 empty cache and its making is in its time, the second finds the cache there. train: the epochs' training alone, on which
 the targets are; fit: with the validation and the checkpoints of each epoch (the Trainer writes one file of all weights,
 lab one to go on from and, when it is the best, another). Every epoch of every contestant is really trained.
 
-Two more show where it comes from: the Trainer with its frozen layers in eval mode, which nobody gets unasked, and lab
-without the cache.
+Three more show where it comes from: the Trainer with its frozen layers in eval mode, which nobody gets unasked, the
+same with this project's setting of malloc, and lab without the cache.
 """
 
 import shutil
@@ -17,8 +17,7 @@ from tempfile import TemporaryDirectory
 
 import measuring
 
-BASE = ["model=beto", "model.pretrained=false", "data.leaks.action=warn", "trainer.precision=bf16",
-        "data.batch_size=16"]  # fmt: skip
+BASE = ["model=beto", "model.pretrained=false", "data.leaks.action=warn", "data.batch_size=16"]  # fmt: skip
 SMALL = ["model.vocabulary_size=500", "model.architecture.vocab_size=500", "model.architecture.hidden_size=24",
          "model.architecture.intermediate_size=24"]  # fmt: skip
 FROZEN = ["callbacks.freeze.layers=10"]
@@ -28,14 +27,15 @@ TARGETS = {("making it", "frozen"): 2.2, ("making it", "all"): 5.0, ("there", "f
 
 
 def main() -> None:
-    parser = measuring.parser(__doc__, repeats=2)
+    parser = measuring.with_precision(measuring.parser(__doc__, repeats=2))
     parser.add_argument("--rows", type=int, default=200, help="training rows")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("overrides", nargs="*")
     asked, where = measuring.arguments(parser), measuring.machine()
     num_rows, epochs = (64, 2) if asked.quick else (asked.rows, asked.epochs)
     sizes = [f"data.rows.train={num_rows}", f"data.num_rows={num_rows * 3}", f"data.rows.val={num_rows // 8}",
-             f"data.rows.test={num_rows // 8}", f"trainer.max_epochs={epochs}"]  # fmt: skip
+             f"data.rows.test={num_rows // 8}", f"trainer.max_epochs={epochs}",
+             f"trainer.precision={asked.precision}"]  # fmt: skip
     shared = [*BASE, *(SMALL if asked.quick else []), *sizes, *asked.overrides]
 
     with TemporaryDirectory() as folder:
@@ -61,6 +61,9 @@ def main() -> None:
                 "trainer, 0-9 frozen and in eval mode": lambda turn: measuring.peer(
                     "trainer", [*shared, *FROZEN, f"seed={turn}"], cache, "--still"
                 ),
+                "trainer, 0-9 frozen, in eval mode, memory kept": lambda turn: measuring.peer(
+                    "trainer", [*shared, *FROZEN, f"seed={turn}"], cache, "--still", "--keep-memory"
+                ),
                 "lab, no cache": lambda turn: measuring.lab([*shared, *FROZEN, f"seed={turn}"], cache),
                 "lab, making the cache": making_it,
                 "lab, cache there": there,
@@ -68,7 +71,7 @@ def main() -> None:
             asked.repeats,
         )
     print(where)
-    print(f"{num_rows} training rows, {epochs} epochs")
+    print(f"{num_rows} training rows, {epochs} epochs, precision {asked.precision}")
     ours = {"making it": "lab, making the cache", "there": "lab, cache there"}
     theirs = {"frozen": "trainer, 0-9 frozen", "all": "trainer, all layers"}
     lines = []

@@ -1,6 +1,6 @@
 """A sweep of 20 trials over head rate and dropout above a frozen prefix, with and without the shared cache.
 
-    python benchmarks/speed_sweep.py [--rows 800] [--epochs 3] [--repeats 1] [--quick] [OVERRIDE ...]
+    python benchmarks/speed_sweep.py [--rows 800] [--epochs 3] [--precision auto] [--repeats 1] [--quick] [OVERRIDE ...]
 
 `python train.py -m` on MiniLM with 5 of 6 layers frozen, as many trials at once as there are cores. Wall seconds of the
 whole command; with the cache, the first trials make it while the others wait or read. Peak RSS: the largest trial.
@@ -14,12 +14,12 @@ from lab.record import RunFolder
 
 RATES = "1e-3,2e-3,3e-3,5e-3,1e-2"
 DROPOUTS = "0.0,0.1,0.2,0.3"
-SWEEP = ["-m", "model=minilm", "callbacks.freeze.layers=5", "trainer.precision=bf16", "logger=csv",
-         "callbacks.curves.png=false", "data.leaks.action=warn"]  # fmt: skip
+SWEEP = ["-m", "model=minilm", "callbacks.freeze.layers=5", "logger=csv", "callbacks.curves.png=false",
+         "data.leaks.action=warn"]  # fmt: skip
 
 
 def main() -> None:
-    parser = measuring.parser(__doc__, repeats=1)
+    parser = measuring.with_precision(measuring.parser(__doc__, repeats=1))
     parser.add_argument("--rows", type=int, default=800, help="training rows")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("overrides", nargs="*")
@@ -29,6 +29,7 @@ def main() -> None:
     share = 16 if asked.quick else 200
     shared = [*SWEEP, f"optimizer.head_lr={rates}", f"model.dropout={dropouts}", f"data.rows.train={num_rows}",
               f"data.rows.val={share}", f"data.rows.test={share}", f"trainer.max_epochs={epochs}",
+              f"trainer.precision={asked.precision}",
               *asked.overrides]  # fmt: skip
     num_trials = len(rates.split(",")) * len(dropouts.split(","))
 
@@ -53,7 +54,7 @@ def main() -> None:
         {"without the cache": lambda _: sweep(False), "with the shared cache": lambda _: sweep(True)}, asked.repeats
     )
     print(where)
-    print(f"{num_trials} trials, {num_rows} training rows, {epochs} epochs")
+    print(f"{num_trials} trials, {num_rows} training rows, {epochs} epochs, precision {asked.precision}")
     lines = []
     for name, turns in rows.items():
         done = sum(status == "completed" for status in turns[0]["statuses"])
