@@ -17,7 +17,7 @@ FLOORS = {
     "policies": 1, "blocks": 1, "typed_sweep": 1, "threads": 1, "unknown_keys": 1,
     "data": 2, "models": 2, "report": 2, "sweep": 2,
     "callbacks": 3, "loggers": 3,
-    "run": 4, "predict": 4, "export": 4,
+    "run": 4,
 }  # fmt: skip
 STAIRS = {
     ("config", "keys"), ("config", "rules"), ("config", "schema"), ("resume", "keys"), ("resume", "request"),

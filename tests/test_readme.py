@@ -18,7 +18,13 @@ from lab.request import parse
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCK = re.search(r"```bash\n(.*?)```", README, re.S)
-COMMANDS = BLOCK[1].splitlines() if BLOCK else []
+COMMANDS = [line.partition(" #")[0].rstrip() for line in BLOCK[1].splitlines()] if BLOCK else []
+OTHERS = [
+    line.partition(" #")[0].rstrip()
+    for block in re.findall(r"```sh\n(.*?)```", README, re.S)
+    for line in block.splitlines()
+    if line.startswith("python train.py") and "--config-dir" not in line  # a folder that a study or a report makes
+]
 FEW = ["data.num_rows=200"]
 SHORT = ["trainer.max_epochs=1", "trainer.threads=1", "logger=csv", "callbacks.curves.png=false"]
 SHRUNK = [
@@ -83,6 +89,11 @@ def test_a_line_runs(line: str, here: Path) -> None:
     assert done.returncode == 0, done.stderr
     if kind(line) == "--cfg":
         assert "optimizer:" in done.stdout
+
+
+@pytest.mark.parametrize("line", OTHERS)
+def test_lines_of_the_other_sections_are_sound_requests(line: str) -> None:
+    assert mistakes(parse(shlex.split(line)[1:]), ROOT / "conf") == []
 
 
 def test_a_finished_run_is_tested_again_and_a_resumed_one_goes_on(here: Path) -> None:

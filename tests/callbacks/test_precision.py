@@ -9,7 +9,7 @@ import torch
 from lightning.pytorch import Callback
 from lightning.pytorch.plugins import MixedPrecision
 
-from lab.callbacks.precision import PAYS, SkippedSteps, cpu_bf16_speed, resolve
+from lab.callbacks.precision import PAYS, SkippedSteps, measured, resolve
 from lab.errors import RequestError
 from lab.models.optim import adamw
 from lab.schema import Optimizer
@@ -86,17 +86,25 @@ def test_the_speed_of_bf16_is_that_of_real_matrices(monkeypatch: Any) -> None:
             whole(one, other)
         return whole(one, other)
 
-    measure = cpu_bf16_speed.__wrapped__  # what a process has measured it keeps
-    plain = measure(0.05)
+    plain = measured(0.05)
     monkeypatch.setattr(torch, "mm", slow_in_half)
-    assert 0 < measure(0.05) < plain / 2
+    assert 0 < measured(0.05) < plain / 2
+
+
+def test_measuring_draws_nothing_from_the_generator_that_weights_are_drawn_from() -> None:
+    """Else the first job of a process, which measures, would start from other weights than the second."""
+    torch.manual_seed(1)
+    measured(0.0)
+    drawn = torch.rand(3)
+    torch.manual_seed(1)
+    assert torch.equal(drawn, torch.rand(3))
 
 
 def test_where_bf16_is_emulated_its_speed_costs_three_multiplies(monkeypatch: Any) -> None:
     """A CPU without bf16 takes over a second for a matrix of 1,024."""
     taken = []
     monkeypatch.setattr(torch, "mm", lambda one, _: taken.append(one.dtype) or time.sleep(0.05))
-    cpu_bf16_speed.__wrapped__(0.05)
+    measured(0.05)
     assert len(taken) == 6
 
 

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import filelock
 import numpy as np
 import pytest
 import torch
@@ -221,9 +220,10 @@ here.state_files.PIECE_BYTES = int(sys.argv[4])
 
 class Slow(here.Maker):
     def __call__(self, rows):
-        for batch in super().__call__(rows):
+        pauses = [float(word) for word in sys.argv[2].split(",")]
+        for number, batch in enumerate(super().__call__(rows)):
             print("batch", flush=True)
-            time.sleep(float(sys.argv[2]))
+            time.sleep(pauses[min(number, len(pauses) - 1)])
             yield batch
 
 make = Slow()
@@ -232,13 +232,13 @@ print("made", len(make.asked), here.right(found), flush=True)
 """
 
 
-def worker(folder: Path, pause_s: float, piece_bytes: int = 2**28) -> subprocess.Popen[str]:
-    words = [sys.executable, "-c", WORKER, str(folder), str(pause_s), str(Path(__file__).parent), str(piece_bytes)]
+def worker(folder: Path, pauses_s: str, piece_bytes: int = 2**28) -> subprocess.Popen[str]:
+    words = [sys.executable, "-c", WORKER, str(folder), pauses_s, str(Path(__file__).parent), str(piece_bytes)]
     return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
 
 
 def test_of_two_processes_one_computes_and_the_other_waits(tmp_path: Path) -> None:
-    first, second = worker(tmp_path, 0.3), worker(tmp_path, 0.3)
+    first, second = worker(tmp_path, "0.3"), worker(tmp_path, "0.3")
     said = [process.communicate(timeout=120)[0].splitlines()[-1] for process in (first, second)]
     assert sorted(said) == ["made 0 True", "made 6 True"]
     assert len(entries(tmp_path)) == 1
@@ -248,7 +248,7 @@ def test_of_two_processes_one_computes_and_the_other_waits(tmp_path: Path) -> No
 def test_a_writer_that_is_killed_leaves_no_lock_and_only_what_it_had_finished(
     tmp_path: Path, piece_bytes: int, kept: int
 ) -> None:
-    process = worker(tmp_path, 0.5, piece_bytes)
+    process = worker(tmp_path, "0,600", piece_bytes)
     assert process.stdout is not None
     assert [process.stdout.readline() for _ in range(2)] == ["batch\n", "batch\n"], "the first is written"
     process.send_signal(signal.SIGKILL)
@@ -274,30 +274,80 @@ def test_numbers_are_checked_once_and_those_just_written_not_at_all(
     assert read == [old / "values.bin"]
 
 
-@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.EACCES])
-def test_without_a_lock_the_states_are_made_all_the_same(
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_without_locks_the_states_are_made_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, number: int
 ) -> None:
-    """On file systems without locks, and beside another user's lock."""
-
-    def refuse(*_: object, **__: object) -> None:
+    def refuse(*_: object) -> None:
         raise OSError(number, os.strerror(number))
 
     other = tmp_path / "states" / ".k-other.part"  # of a process that may be writing
     other.mkdir(parents=True)
-    monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
+    monkeypatch.setattr(holds.fcntl, "flock", refuse)
     assert right(ask(tmp_path, Maker()))
     assert "cannot be locked" in caplog.text
     assert other.exists()
 
 
-def test_what_cannot_be_read_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_being_written_without_the_lock_is_not_swept_away(tmp_path: Path) -> None:
+    writer = state_files.Writer(tmp_path / "states", Form("k", WIDTH, "fp32"))
+    (tmp_path / "states").mkdir()
+    writer.add([DIGESTS[0]], LENGTHS[:1], expected(INPUTS[0]))
+    assert right(ask(tmp_path, Maker()))
+    writer.close()
+    assert all(entry.exists() for entry in writer.finished)
+
+
+def test_finished_pieces_outlast_the_rest_of_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another run makes room while this one still computes, hours after the first piece."""
+    monkeypatch.setattr(state_files, "PIECE_BYTES", 1)
+    maker, removed = Maker(), []
+
+    def make(rows: Any) -> Iterator[Any]:
+        for batch in maker(rows):
+            yield batch
+            for entry in entries(tmp_path):
+                for path in (*entry.iterdir(), entry):
+                    os.utime(path, (time.time() - 7200,) * 2)
+            removed.append(cache.prune(tmp_path, 0))
+
+    assert right(ask(tmp_path, make))
+    assert removed == [0, 0, 0]
+    assert len(maker.asked) == 6
+
+
+@pytest.mark.parametrize("fails", ["mkdir", "open"])
+def test_a_folder_that_cannot_be_made_says_so_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "not yours")
+
+    (tmp_path / "states").mkdir()
+    monkeypatch.setattr(Path, fails, refuse)
+    writer = state_files.Writer(tmp_path / "states", Form("k", WIDTH, "fp32"))
+    with pytest.raises(PermissionError, match="not yours"):
+        writer.add([DIGESTS[0]], LENGTHS[:1], expected(INPUTS[0]))
+    writer.drop()
+
+
+def test_what_cannot_be_read_is_made_again_and_left_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     ask(tmp_path, Maker(), [0, 1])
+    (old,) = entries(tmp_path)
 
     def broken(_: Path) -> int:
-        raise OSError(errno.EIO, "a bad sector")
+        raise OSError(errno.EIO, "a bad sector, or a disk that is away for a moment")
 
     monkeypatch.setattr(state_files, "crc", broken)
     make = Maker()
     assert right(ask(tmp_path, make, [0, 1]), [0, 1])
     assert sorted(make.asked) == [0, 1]
+    assert "cannot be read" in caplog.text
+    assert old.exists()
+
+
+def test_splits_share_the_files_that_are_open(tmp_path: Path) -> None:
+    states = ask(tmp_path, Maker()).states
+    assert states.part(slice(0, 2))._values is states._values

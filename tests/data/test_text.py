@@ -127,7 +127,7 @@ def test_tokens_are_made_once_and_read_from_disk_afterwards(tmp_path: Path, monk
     monkeypatch.setattr(Words, "lengths", lambda self, texts: pytest.fail("measured again"))
     again = made(tmp_path)
     tokens = again.rows["train"].tokens
-    assert isinstance(tokens.values, np.memmap)
+    assert isinstance(tokens.values.base, np.memmap), "memory-mapped, not copied"
     assert len(pickle.dumps(tokens)) < 500, "a loader process opens the file instead of being sent it"
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from lab.data import holds
 from lab.errors import RequestError
 from lab.record import RunFolder
 from lab.run import frozen
@@ -61,16 +62,22 @@ def test_scores_are_those_of_a_run_without_it(warm: Any, kept: RunFolder, tmp_pa
 
 @pytest.mark.parametrize(("shared", "limit", "used"), [("4", None, 4), ("4", 1, 1), (None, None, 1)])
 def test_states_are_made_on_all_cores_that_the_slots_of_a_sweep_share(
-    monkeypatch: pytest.MonkeyPatch, shared: str | None, limit: int | None, used: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared: str | None, limit: int | None, used: int
 ) -> None:
+    (tmp_path / "states").mkdir()
     monkeypatch.delenv(SHARED, raising=False)
     if shared is not None:
         monkeypatch.setenv(SHARED, shared)
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with frozen._every_core(limit):
+        with frozen._every_core(tmp_path, limit):
             assert torch.get_num_threads() == used
+            with frozen._every_core(tmp_path, limit):
+                assert torch.get_num_threads() == used, "no more than there are"
+        torch.set_num_threads(1)
+        with holds.turn(tmp_path / "states" / ".cores.lock"), frozen._every_core(tmp_path, limit):
+            assert torch.get_num_threads() == 1, "one trial at a time"
         assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(before)

@@ -51,6 +51,19 @@ def test_a_second_run_reads_no_text(tmp_path: Path, words: list[str]) -> None:
     assert found.encode(TEXTS, 20) == same.encode(TEXTS, 20) == plain.encode(TEXTS, 20)
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [(["model=tiny"], ["model=tiny", "model.dropout=0.3", "model.pooling=max"]),
+     (["model=ngram"], ["model=ngram", "model.dimension=12", "model.ngram_dropout=0.1"])],
+)  # fmt: skip
+def test_settings_that_do_not_decide_it_share_it(tmp_path: Path, one: list[str], other: list[str]) -> None:
+    """As the trials of a sweep over dropout do."""
+    learned(tmp_path, Stream(), *one)
+    again = Stream()
+    learned(tmp_path, again, *other)
+    assert again.reads == 0
+
+
 def test_other_texts_and_other_settings_are_learned_anew(tmp_path: Path) -> None:
     learned(tmp_path, Stream(), "model=tiny")
     for words, named in ((["model=tiny"], "b"), (["model=tiny", "model.vocabulary_size=60"], "a")):

@@ -269,7 +269,11 @@ def test_every_mistake_is_answered_before_the_first_trial(toy: Any) -> None:
     wrong = """# @package _global_
 defaults: [{override /hydra/sweeper: lab}]
 sweep:
-  search_space: {optimizr.lr: {type: uniform, min_value: 0, max_value: 1}}
+  search_space:
+    optimizr.lr: {type: uniform, min_value: 0, max_value: 1}
+    model.dropout: {type: uniform, min_value: 0, max_value: 1.5}
+    data.batch_size: {type: chioce, values: [8, 16]}
+  sampling_algorithm: {type: randm}
   objective: {primary_metric: test/accuracy, goal: maximize}
   early_termination: {type: bandit, slack_factor: 0.1, slack_amount: 0.1}
 """
@@ -277,8 +281,11 @@ sweep:
     code, out = toy.run("sweep.study=../toy", "sweep.limits.max_total_trials=0", "trainer.max_epochs=-1", "modl=tiny")
     assert code == 2
     for said in (
-        "7 mistakes",
+        "10 mistakes",
         "modl",
+        "sweep.search_space.model.dropout: reaches 1.5: must be less than 1",
+        "sweep.search_space.data.batch_size.type",
+        "randm",
         "trainer.max_epochs=-1: must be greater than 0",
         "sweep.study=../toy",
         "try: sweep.study=toy",

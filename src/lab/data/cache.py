@@ -103,7 +103,7 @@ def taken_gib(cache: Path) -> float:
 
 
 def prune(cache: Path, max_gib: float) -> int:
-    """Remove least recently used entries until all take at most `max_gib`; gives the number removed.
+    """Remove least recently used entries until those that may be removed take at most `max_gib`; gives their number.
 
     What a living process holds, or was used within the minute, stays, whatever the limit. Other processes may make and
     remove entries meanwhile.
@@ -112,7 +112,8 @@ def prune(cache: Path, max_gib: float) -> int:
     for entry in _folders(cache):
         size, used_s = _size_and_time(entry)
         if not entry.name.startswith("."):
-            entries.append((used_s, size, entry))
+            if _removable(entry):
+                entries.append((used_s, size, entry))
         elif now - used_s > ABANDONED_S:
             shutil.rmtree(entry, ignore_errors=True)
     total, removed = sum(size for _, size, _ in entries), 0
@@ -142,10 +143,8 @@ def _size_and_time(entry: Path) -> tuple[int, float]:
 
 
 def _removed(entry: Path, now: float) -> bool:
-    """Whether the entry was removed: not where it is in use, is another user's, or another process was first."""
+    """Whether the entry was removed: not where it is in use or another process was first."""
     aside = _hidden(entry)
-    if not (os.access(entry, os.W_OK) and os.access(entry.parent, os.W_OK)):
-        return False  # what can be moved and not emptied would be lost to its owner and keep its bytes
     if _size_and_time(entry)[1] > now - JUST_USED_S:  # before it is locked: who finds it meanwhile must be able to
         return False
     with alone(entry) as free:
@@ -157,6 +156,11 @@ def _removed(entry: Path, now: float) -> bool:
             return False
     shutil.rmtree(aside, ignore_errors=True)
     return True
+
+
+def _removable(entry: Path) -> bool:
+    """Not another user's: what can be moved and not emptied would be lost to its owner and keep its bytes."""
+    return os.access(entry, os.W_OK) and os.access(entry.parent, os.W_OK)
 
 
 def _hidden(folder: Path) -> Path:

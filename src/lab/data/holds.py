@@ -7,13 +7,16 @@ system that refuses, an entry that others own) nothing is held, and whoever remo
 """
 
 import contextlib
+import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 if sys.platform != "win32":
     import fcntl
+
+log = logging.getLogger(__name__)
 
 NAME = ".held"
 """The file that is locked; empty."""
@@ -91,14 +94,60 @@ def alone(folder: Path) -> Iterator[bool | None]:
         os.close(handle)
 
 
+@contextlib.contextmanager
+def turn(path: Path, waiting: Callable[[], object] | None = None) -> Iterator[bool]:
+    """Whether this process alone has the lock file `path`, for the length of the block.
+
+    Where another has it, `waiting` is called and it is waited for; without `waiting` that is False. False, with a
+    warning, where nothing can be locked.
+    """
+    handle = _taken(path, waiting)
+    try:
+        yield handle is not None
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+def _taken(path: Path, waiting: Callable[[], object] | None) -> int | None:
+    if sys.platform == "win32":
+        return None
+    handle = None
+    try:
+        handle = _writable(path)
+        try:
+            _lock(handle, shared=False)
+        except BlockingIOError:
+            if waiting is None:
+                os.close(handle)
+                return None
+            waiting()
+            fcntl.flock(handle, fcntl.LOCK_EX)
+    except OSError as error:
+        log.warning("%s cannot be locked (%s): another process may do the same work meanwhile", path, error)
+        if handle is not None:
+            os.close(handle)
+        return None
+    except BaseException:  # Ctrl-C while it waits
+        if handle is not None:
+            os.close(handle)
+        raise
+    return handle
+
+
+def _writable(path: Path) -> int:
+    """The open file, made where it is not there; another user's is opened to be read, which is enough for a lock."""
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except PermissionError:
+        return os.open(path, os.O_RDONLY)
+
+
 def _opened(folder: Path) -> int | None:
     """The file to lock, made where it is not there; None where nothing can be locked."""
     if sys.platform == "win32" or not folder.is_dir():
         return None
-    try:
-        return os.open(folder / NAME, os.O_RDWR | os.O_CREAT, 0o666)
-    except PermissionError:
-        return os.open(folder / NAME, os.O_RDONLY)
+    return _writable(folder / NAME)
 
 
 def _lock(handle: int, shared: bool) -> None:

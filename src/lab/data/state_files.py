@@ -3,6 +3,7 @@
 Written aside and renamed, never changed; what is read is checked against its CRC-32 (about 1 s per GiB).
 """
 
+import contextlib
 import json
 import shutil
 import uuid
@@ -18,6 +19,7 @@ import torch
 from torch import Tensor
 
 from lab.data.cache import crc
+from lab.data.holds import hold, release
 
 Ints = npt.NDArray[np.int64]
 Dtype = Literal["bf16", "fp32"]
@@ -43,7 +45,10 @@ class Form:
 
 
 class Writer:
-    """Rows as they are made, in folders of PIECE_BYTES. `close` finishes the last, `drop` takes away what is open."""
+    """Rows as they are made, in folders of PIECE_BYTES, held from the start and once finished.
+
+    `close` finishes the last, `drop` takes away what is open.
+    """
 
     def __init__(self, folder: Path, form: Form) -> None:
         self.folder, self.form = folder, form
@@ -76,28 +81,36 @@ class Writer:
         mark = {"index": [len(table), zlib.crc32(table)], "values": self._crc}
         (self._aside / MARK).write_text(json.dumps(mark), encoding="utf-8")
         self._aside.rename(whole := self.folder / self._name)
+        hold(whole)  # before the other hold goes: what is finished early must outlast the rest of the work
+        release(self._aside)
         self.finished.append(whole)
         self._aside = None
 
     def drop(self) -> None:
-        if self._aside is not None:
+        if self._aside is None:
+            return
+        with contextlib.suppress(OSError):  # a full disk cannot take what was still to be written
             self._file.close()
-            shutil.rmtree(self._aside, ignore_errors=True)
-            self._aside = None
+        release(self._aside)
+        shutil.rmtree(self._aside, ignore_errors=True)
+        self._aside = None
 
     def _open(self) -> None:
         self._name = f"{self.form.key}-{uuid.uuid4().hex[:12]}"
-        self._aside = self.folder / f".{self._name}.part"
-        self._aside.mkdir()
-        self._file = (self._aside / VALUES).open("wb")
+        aside = self.folder / f".{self._name}.part"
+        aside.mkdir()
+        hold(aside)
+        self._file = (aside / VALUES).open("wb")
+        self._aside = aside
         self._rows: list[npt.NDArray[Any]] = []
         self._crc = self._size = 0
 
 
 def checked(entry: Path, form: Form, wanted: Set[bytes], believed: bool) -> dict[bytes, int] | None:
-    """First places of the wanted rows of a finished folder; None where it is not what was written, or cannot be read.
+    """First places of the wanted rows of a finished folder; None where it is not what was written.
 
-    believed: this process has read or written its numbers already and held it since.
+    believed: this process has read or written its numbers already and held it since. Raises OSError where it cannot be
+    read.
     """
     try:
         mark = json.loads((entry / MARK).read_text(encoding="utf-8"))
@@ -114,7 +127,7 @@ def checked(entry: Path, form: Form, wanted: Set[bytes], believed: bool) -> dict
             return None
     except FileNotFoundError:
         return {} if not entry.exists() else None  # removed to make room, or torn
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         return None
     return found
 

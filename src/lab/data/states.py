@@ -2,11 +2,10 @@
 
 A row is (length, width) in bf16 or fp32, without padding, found by the digest of what it was computed from; nothing
 here knows what it means. `states/<key>-<id>/` holds rows that one process computed (`state_files`), written under the
-key's lock. The kernel frees the lock of a process that is killed; the folders that it had finished stay, and the one
+key's lock. The kernel frees the locks of a process that is killed; the folders that it had finished stay, and the one
 that it left half written is swept away by the next. Where nothing can be locked, two processes may compute the same.
 """
 
-import contextlib
 import hashlib
 import logging
 import shutil
@@ -18,11 +17,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from filelock import FileLock, Timeout
 from torch import Tensor
 
 from lab.data.cache import mark_used
-from lab.data.holds import hold, release
+from lab.data.holds import alone, hold, release, turn
 from lab.data.state_files import STORED, Form, Ints, Writer, checked, values
 
 log = logging.getLogger(__name__)
@@ -38,11 +36,22 @@ TURNS = 3
 class States:
     """Numbers of some rows, memory-mapped; pickled by the paths of its files, never by their content."""
 
-    def __init__(self, form: Form, folders: Sequence[Path], parts: Ints, starts: Ints, lengths: Ints) -> None:
-        """parts, starts, lengths: per row its folder, its first place in there and how many places it has."""
+    def __init__(
+        self,
+        form: Form,
+        folders: Sequence[Path],
+        parts: Ints,
+        starts: Ints,
+        lengths: Ints,
+        mapped: Sequence[npt.NDArray[Any]] | None = None,
+    ) -> None:
+        """parts, starts, lengths: per row its folder, its first place in there and how many places it has.
+
+        mapped: the numbers of the folders, where they are open already: each map takes an open file.
+        """
         self.form, self.folders = form, tuple(folders)
         self.parts, self.starts, self.lengths = parts, starts, lengths
-        self._values = [values(folder, form) for folder in self.folders]
+        self._values = [values(folder, form) for folder in self.folders] if mapped is None else mapped
 
     def __reduce__(self) -> tuple[type["States"], tuple[object, ...]]:
         return States, (self.form, self.folders, self.parts, self.starts, self.lengths)
@@ -51,7 +60,7 @@ class States:
         return len(self.lengths)
 
     def part(self, rows: slice) -> "States":
-        return States(self.form, self.folders, self.parts[rows], self.starts[rows], self.lengths[rows])
+        return States(self.form, self.folders, self.parts[rows], self.starts[rows], self.lengths[rows], self._values)
 
     def padded(self, rows: Ints, longest: int) -> Tensor:
         """(rows, longest, width), zeros behind each row."""
@@ -91,12 +100,12 @@ def obtain(
     believed: set[Path] = set()
     shelf = _Shelf(folder, form, first, believed)
     hits = len(first) - len(shelf.missing)
-    for turn in range(TURNS):
+    for attempt in range(TURNS):
         if not shelf.missing:
             break
-        with _locked(folder / f".{form.key}.lock") as locked:
+        with turn(folder / f".{form.key}.lock", _wait) as locked:
             shelf = _Shelf(folder, form, first, believed, sweep=locked)
-            hits = len(first) - len(shelf.missing) if turn == 0 else hits
+            hits = len(first) - len(shelf.missing) if attempt == 0 else hits
             if shelf.missing:
                 rows = np.array([first[name] for name in shelf.missing])
                 room(int(lengths[rows].sum()) * form.place_bytes)
@@ -120,12 +129,16 @@ class _Shelf:
         for entry in sorted(folder.glob(f"{form.key}-*")):
             if not hold(entry):
                 continue
-            found = checked(entry, form, wanted.keys() - self.places.keys(), entry in believed)
+            try:
+                found = checked(entry, form, wanted.keys() - self.places.keys(), entry in believed)
+            except OSError as error:  # for the moment, or not this user's: it is left where it is
+                log.warning("stored states in %s cannot be read (%s) and are made again", entry, error)
+                found = {}
             if not found:
                 release(entry)
                 believed.discard(entry)
             if found is None:
-                log.warning("stored states in %s are damaged or cannot be read, and will be made again", entry)
+                log.warning("stored states in %s are damaged and will be made again", entry)
                 if sweep:
                     shutil.rmtree(entry, ignore_errors=True)
             elif found and mark_used(entry):
@@ -133,8 +146,10 @@ class _Shelf:
                 self.folders.append(entry)
                 believed.add(entry)
         if sweep:
-            for left in folder.glob(f".{form.key}-*.part"):  # nobody else writes under this lock
-                shutil.rmtree(left, ignore_errors=True)
+            for left in folder.glob(f".{form.key}-*.part"):
+                with alone(left) as free:  # who could not have this lock may be writing, and holds it
+                    if free:
+                        shutil.rmtree(left, ignore_errors=True)
         self.missing = [name for name in wanted if name not in self.places]
 
     def states(self, digests: Sequence[bytes], lengths: Ints) -> States:
@@ -151,23 +166,8 @@ def _written(folder: Path, form: Form, digests: Sequence[bytes], lengths: Ints, 
         writer.close()
     finally:
         writer.drop()
-    return {entry for entry in writer.finished if hold(entry)}
+    return set(writer.finished)
 
 
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[bool]:
-    """Whether this process alone writes states of the key: not where a lock cannot be had."""
-    lock = FileLock(path, mode=0o666)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        log.info("another process is computing these states; waiting for it")
-        lock.acquire()
-    except OSError as error:  # another user's lock, or a file system without locks
-        log.warning("%s cannot be locked (%s): another process may compute the same states meanwhile", path, error)
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        lock.release()
+def _wait() -> None:
+    log.info("another process is computing these states; waiting for it")

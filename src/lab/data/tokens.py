@@ -26,7 +26,7 @@ class Tokens:
         self.offsets: npt.NDArray[np.int64] = np.load(folder / "offsets.npy")
         empty = int(self.offsets[-1]) == 0
         values = np.empty(0, np.int32) if empty else np.memmap(folder / "values.bin", dtype=np.int32, mode="r")
-        self.values: Ids = values
+        self.values: Ids = np.asarray(values)  # a plain view of the map: slices of a memmap cost three times as much
 
     def __reduce__(self) -> tuple[type["Tokens"], tuple[Path]]:
         return Tokens, (self.folder,)

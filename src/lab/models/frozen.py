@@ -50,7 +50,8 @@ class FrozenPrefix:
         return [*self.encoder.embeddings, *self.encoder.layers[: self.num_layers]]
 
     def fingerprint(self) -> str:
-        """Hex digest that changes whenever the states of some text would. Cost: about 1 s per GiB of weights."""
+        """Hex digest that changes whenever the states of some text would by more than another chip of the same
+        instructions may round otherwise. Cost: about 1 s per GiB of weights."""
         about = [FORMAT, self.num_layers, transformers.__version__, self.encoder.signature()]
         return fingerprint(self.modules, about, self.autocast)
 

@@ -23,6 +23,7 @@ from torch import Tensor
 from lab.batches import Ids
 from lab.callbacks.freeze import always_frozen
 from lab.data.cache import prune, taken_gib
+from lab.data.holds import turn
 from lab.data.loader import TokenRows
 from lab.data.series_rows import SeriesRows
 from lab.data.state_files import Dtype, Form
@@ -88,8 +89,11 @@ def take_states(config: Config, material: Material, where: Hardware, splits: Seq
     def room(num_bytes: int) -> None:
         _make_room(folder, num_bytes / 2**30, config.cache.max_gib)
 
-    with _every_core(config.trainer.threads):
-        found = obtain(folder, form, work.digests, work.lengths, work.make, room)
+    def make(rows: npt.NDArray[np.int64]) -> Any:
+        with _every_core(folder, config.trainer.threads):
+            yield from work.make(rows)
+
+    found = obtain(folder, form, work.digests, work.lengths, make, room)
     prune(folder, config.cache.max_gib)
     ends = list(accumulate(len(part) for part in parts))
     for part, end in zip(parts, ends, strict=True):
@@ -105,27 +109,35 @@ def take_states(config: Config, material: Material, where: Hardware, splits: Seq
 
 def _make_room(folder: Path, new_gib: float, max_gib: float) -> None:
     """Raises RequestError where the disk cannot hold what is to be written; says where the limit will not hold."""
-    prune(folder, max_gib - new_gib)
-    free_gib, taken = shutil.disk_usage(folder).free / 2**30, taken_gib(folder)
+    if (free_gib := shutil.disk_usage(folder).free / 2**30) + taken_gib(folder) >= new_gib:
+        prune(folder, max_gib - new_gib)
+        free_gib = shutil.disk_usage(folder).free / 2**30
     if new_gib > free_gib:
         problem = f"{new_gib:.2f} GiB of states are to be written to {folder}, where {free_gib:.2f} GiB are free"
         raise RequestError(Mistake("cache.dir", problem, "cache.dir=A_FOLDER_ON_ANOTHER_DISK, or cache.frozen=false"))
-    if taken + new_gib > max_gib:
+    if (whole := taken_gib(folder) + new_gib) > max_gib:
         log.warning(
             "%s will take %.2f GiB, more than cache.max_gib=%g: what is in use, or another user's, is not removed",
-            folder, taken + new_gib, max_gib,
+            folder, whole, max_gib,
         )  # fmt: skip
 
 
 @contextmanager
-def _every_core(limit: int | None) -> Iterator[None]:
-    """In a sweep the trials that lack the same states wait for the one that makes them, which takes their cores."""
-    own = torch.get_num_threads()
-    torch.set_num_threads(own if limit is not None else max(own, int(os.environ.get(SHARED, 1))))
-    try:
+def _every_core(folder: Path, limit: int | None) -> Iterator[None]:
+    """In a sweep the trials that lack the same states wait for the one that makes them, which takes their cores.
+
+    One at a time: of trials that make other states the rest keep to their own.
+    """
+    own, shared = torch.get_num_threads(), int(os.environ.get(SHARED, 1))
+    if limit is not None or shared <= own:
         yield
-    finally:
-        torch.set_num_threads(own)
+        return
+    with turn(folder / "states" / ".cores.lock") as free:
+        torch.set_num_threads(shared if free else own)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(own)
 
 
 def _refused(problem: str) -> RequestError:

@@ -130,7 +130,6 @@ def _reopened(run: RunFolder, config: Config, where: parts.Hardware, command: st
 
     Raises RequestError when the data is no longer what the run was trained on.
     """
-    settle_machine(config)
     record = run.read()
     material = prepare(config, run, where, fresh=False)
     refuse_other_data("resume", record, material, run)

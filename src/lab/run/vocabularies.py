@@ -20,6 +20,12 @@ from lab.schema import Encoder, Ngram
 FORMAT = 1
 """To be raised when the same texts and settings would give another vocabulary."""
 
+READ: dict[type, set[str]] = {
+    Encoder: {"architecture", "path", "package", "vocabulary_size", "lowercase"},
+    Ngram: {"buckets", "word_ngrams", "char_ngrams"},
+}
+"""Of a model's settings those that its vocabulary follows from; the first three of an encoder: how much it can read."""
+
 
 def tokenizer_of(
     model: Encoder | Ngram,
@@ -37,7 +43,8 @@ def tokenizer_of(
         return load_tokenizer(folder.tokenizer)
     if isinstance(model, Encoder) and model.pretrained:
         return build_tokenizer(model, texts)
-    about = json.dumps([FORMAT, tokenizers.__version__, named, model.model_dump(mode="json")])
+    read = model.model_dump(mode="json", include=READ[type(model)])
+    about = json.dumps([FORMAT, tokenizers.__version__, named, model.kind, read])
     kept = cache / "tokens" / f"vocabulary-{hashlib.sha256(about.encode()).hexdigest()[:32]}"
     made(kept, lambda aside: build_tokenizer(model, texts).save(aside))
     return load_tokenizer(kept)

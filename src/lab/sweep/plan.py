@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -87,13 +88,14 @@ def read(
     space = _collected(mistakes, lambda: parse_space(block))
     study = _collected(mistakes, lambda: _named(node, name))
     sampler, total = None, 0
-    if space is not None:
-        mistakes += searchable.mistakes(space, plain, fixed, loader)
-        if node.confirm is not None and "seed" in space.hydra_keys():
+    sound = space or _sound(block)
+    if sound is not None:
+        mistakes += searchable.mistakes(sound, block, plain, fixed, loader)
+        if node.confirm is not None and "seed" in sound.hydra_keys():
             problem = "trials that differ in their seed alone would be confirmed as if they were configurations"
             mistakes.append(Mistake("sweep.search_space.seed", problem, "leave out seed, or sweep.confirm=null"))
-        sampler = _collected(mistakes, lambda: build(node.sampling_algorithm or "random", space, goal))
-        total = _collected(mistakes, lambda: _total(node, space)) or 0
+        sampler = _collected(mistakes, lambda: build(node.sampling_algorithm or "random", sound, goal))
+        total = _collected(mistakes, lambda: _total(node, sound)) or 0
     if mistakes:
         raise RequestError(mistakes)
     assert study is not None
@@ -179,6 +181,17 @@ def _collected(mistakes: list[Mistake], reading: Callable[[], Read]) -> Read | N
     except RequestError as error:
         mistakes += error.mistakes
         return None
+
+
+def _sound(block: Mapping[str, Any]) -> Space | None:
+    """The laws of a block that have no mistake, so that what else is wrong with a sweep is told as well."""
+    good: dict[str, Any] = {}
+    space: Space | None = None
+    for key, law in block.items():
+        with suppress(RequestError):
+            space = parse_space({**good, key: law})
+            good[key] = law
+    return space
 
 
 def _told_apart(arguments: Sequence[str], loader: ConfigLoader) -> tuple[list[str], dict[str, str]]:

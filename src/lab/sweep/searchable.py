@@ -1,6 +1,6 @@
 """What a search space may set in a config: keys that are there, once, and values that these keys can hold."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
@@ -8,22 +8,25 @@ from hydra.core.config_loader import ConfigLoader
 from lab.config import misfits
 from lab.errors import Mistake
 from lab.keys import flattened, is_there, nearest_key
-from lab.sweep.laws import AtU, Choice
+from lab.sweep.laws import EDGE, AtU, Choice
 from lab.sweep.space import KEY, Parameter, Space
 
 UNSEARCHED = ("objective", "sweep", "resume", "test", "hydra")
 """What trials are compared on, or what makes them trials."""
-TRIED = (0.0, 0.382, 1.0)
-"""Of a law with ends: both, and a draw between them, which is no whole number where the law is not of whole numbers."""
+TRIED = (EDGE, 0.382, 1 - EDGE)
+"""Of a law with ends: next to both, and a draw between them, no whole number where the law is not of whole numbers."""
 
 
-def mistakes(space: Space, plain: Mapping[str, Any], fixed: Sequence[str], loader: ConfigLoader) -> list[Mistake]:
+def mistakes(
+    space: Space, named: Iterable[str], plain: Mapping[str, Any], fixed: Sequence[str], loader: ConfigLoader
+) -> list[Mistake]:
     """Parameters that are no config keys, those that were given a value besides, and those that reach values their key
-    cannot have. plain: the config; fixed: overrides of every trial.
+    cannot have. named: all keys of the block, those of unsound laws too; plain: the config; fixed: overrides of every
+    trial.
 
     Keys of a group that is itself searched are left to the trials: they follow from the choice.
     """
-    groups = {key for key in space.hydra_keys() if loader.get_group_options(key)}
+    groups = {key for key in (*space.hydra_keys(), *named) if loader.get_group_options(key)}
     typed = {override.partition("=")[0].lstrip("+") for override in fixed}
     found, sound = [], []
     for key in space.hydra_keys():
@@ -49,11 +52,14 @@ def _out_of_range(space: Space, plain: Mapping[str, Any], keys: Sequence[str]) -
     told: set[str] = set()
     values = [*space.choices(), *((one.key, value) for one in space.parameters for value in _ends(one))]
     for key, value in values:
-        if key not in keys or key in told:
+        if key not in keys or key in told or (isinstance(value, str) and "${" in value):
             continue
         for mistake in misfits(plain, key, value):
             told.add(key)
-            yield Mistake(f"{KEY}.{key}", f"reaches {value}: {mistake.problem}", f"values such as {mistake.remedy}")
+            shown = f"{value:.6g}" if isinstance(value, float) else value
+            sound = mistake.remedy.partition("=")[2].strip("'")
+            remedy = f"'{key}=choice({sound})', or ends inside that" if sound and sound[0] not in "[{" else ""
+            yield Mistake(f"{KEY}.{key}", f"reaches {shown}: {mistake.problem}", remedy)
 
 
 def _ends(parameter: Parameter) -> list[Any]:
