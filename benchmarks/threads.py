@@ -2,7 +2,7 @@
 
     python benchmarks/threads.py [--rows 240] [--epochs 2] [--spins 2000 30000] [--repeats 1] [--quick]
 
-One run of train.py (MiniLM, bf16, all layers) under each way: `asleep` is OMP_WAIT_POLICY=PASSIVE, a number libgomp's
+One run of train.py (MiniLM, all layers, the faster precision) under each way: `asleep` is OMP_WAIT_POLICY=PASSIVE, a number libgomp's
 GOMP_SPINCOUNT (turns of a loop before a thread goes to sleep), 300000 what libgomp does unasked. Ratios are samples per
 second against `asleep`. Busy: as many processes as cores that compute without end.
 """
@@ -20,7 +20,7 @@ import measuring
 
 ASLEEP = "asleep"
 UNASKED = 300_000
-WORK = ["model=minilm", "trainer.precision=bf16", "data.batch_size=32", "data.leaks.action=warn"]
+WORK = ["model=minilm", "trainer.precision=auto", "data.batch_size=32", "data.leaks.action=warn"]
 SMALL = ["model=tiny", "data.batch_size=32", "data.leaks.action=warn"]
 
 

@@ -23,7 +23,7 @@ OTHERS = [
     line.partition(" #")[0].rstrip()
     for block in re.findall(r"```sh\n(.*?)```", README, re.S)
     for line in block.splitlines()
-    if line.startswith("python train.py") and "--config-dir" not in line  # a folder that a study or a report makes
+    if line.startswith("python train.py") and not re.search("--config-dir|=RUN", line)  # folders that others make
 ]
 FEW = ["data.num_rows=200"]
 SHORT = ["trainer.max_epochs=1", "trainer.threads=1", "logger=csv", "callbacks.curves.png=false"]
