@@ -3,14 +3,17 @@
 # make check-slow   the tests that take minutes
 # make check-faults studies killed at random moments, 20 in a row, and every other fault (LAB_FAULT_SEED=... for others)
 # make bench-sweep  what sweeps cost and save: some 20 minutes on two quiet cores, results in benchmarks/results/
-# make bench        the speed benchmarks, on a machine that does nothing else: under an hour on two cores
+# make bench        the speed benchmarks, on a machine that does nothing else: under an hour on two cores with a fast bf16,
+#                   an hour and a half without
+# make bench-more   threads, page faults, compiling, adapters, the cache under a Timer-XL: half an hour
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-BENCHMARKS := startup threads page_faults speed_steps speed_peers speed_frozen speed_recipe techniques speed_sweep speed_memory speed_compile timer_frozen peft_memory peft_speed
+BENCHMARKS := startup speed_steps speed_peers speed_frozen speed_recipe techniques speed_sweep speed_memory
+MORE := threads page_faults speed_compile timer_frozen peft_memory peft_speed
 
-.PHONY: train check check-slow check-faults bench bench-sweep
+.PHONY: train check check-slow check-faults bench bench-more bench-sweep
 
 train: $(INSTALLED)
 	$(BIN)/python train.py
@@ -32,6 +35,9 @@ bench-sweep: $(INSTALLED)
 
 bench: $(INSTALLED)
 	set -e; for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
+
+bench-more: $(INSTALLED)
+	set -e; for name in $(MORE); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "lab needs Python 3.11 or newer; try: make PYTHON=python3.11 ...")'

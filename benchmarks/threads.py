@@ -3,8 +3,8 @@
     python benchmarks/threads.py [--rows 240] [--epochs 2] [--spins 2000 30000] [--repeats 1] [--quick]
 
 One run of train.py (MiniLM, all layers, the faster precision) under each way: `asleep` is OMP_WAIT_POLICY=PASSIVE, a
-number libgomp's GOMP_SPINCOUNT (turns of a loop before a thread goes to sleep), 300000 what libgomp does unasked. Ratios
-are samples per second against `asleep`. Busy: as many processes as cores that compute without end.
+number libgomp's GOMP_SPINCOUNT (turns of a loop before a thread sleeps), 300000 what libgomp does unasked. Ratios are
+samples per second against `asleep`. Busy: as many processes as cores that compute without end.
 """
 
 import os
