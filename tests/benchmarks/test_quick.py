@@ -1,4 +1,4 @@
-"""Every benchmark that `make bench` and `make bench-more` run does run, in its quick form, and writes what it printed."""
+"""Every benchmark that `make bench` and `make bench-more` run does run in its quick form, and writes its numbers."""
 
 import json
 import os

@@ -87,3 +87,16 @@ def test_stops_at_the_maximum_and_before_free_memory_is_gone(monkeypatch: Any) -
     monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
     search = find(model, lambda batch: model(batch).sum(), lambda size: torch.ones(size, 4), start=4, max_size=1024)
     assert (search.size, search.reason) == (8, "twice as many would take most of the memory that is free")
+
+
+def test_an_earlier_peak_does_not_hide_what_a_batch_takes(monkeypatch: Any) -> None:
+    """Reading the data took 60 GiB once, so that the peak says nothing about the search."""
+    model = nn.Linear(4, 2)
+    monkeypatch.setattr("lab.callbacks.batch_finder.SMALLEST_GAIN", -1e9)
+    monkeypatch.setattr("lab.callbacks.batch_finder.peak_rss_gib", lambda: 60.0)
+    held = iter([1.0, 3.0, 42.0])
+    monkeypatch.setattr("lab.callbacks.batch_finder.rss_gib", lambda: next(held))
+    free = type("Memory", (), {"available": 50 * 2**30})
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
+    search = find(model, lambda batch: model(batch).sum(), lambda size: torch.ones(size, 4), start=4, max_size=1024)
+    assert (search.size, search.reason) == (8, "twice as many would take most of the memory that is free")

@@ -5,6 +5,8 @@ too much is killed rather than told: there the search also ends when a doubling 
 second, or would take most of the memory still free. Model, gradients and random numbers are put back.
 """
 
+import ctypes
+import platform
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -81,6 +83,17 @@ def peak_rss_gib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / GIB
 
 
+def rss_gib() -> float:
+    """The memory this process holds now, GiB; with glibc's malloc told to keep what is freed, about its peak since."""
+    return float(psutil.Process().memory_info().rss) / GIB
+
+
+def _give_back() -> None:
+    """Memory that was freed before, as by reading the data, would hide what a batch takes."""
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def find(
     model: nn.Module,
     loss: Callable[[Any], Tensor],
@@ -102,12 +115,14 @@ def find(
         training = [weight for weight in model.parameters() if weight.requires_grad]
         reserved = [torch.ones_like(weight) for weight in training for _ in range(2)]  # written to: else they take none
         size: int | None = None
+        _give_back()
+        start_gib = rss_gib()
         while size is None:
             before_gib = peak_rss_gib()
             table.append(_try(model, loss, make_batch, start << len(table), device))
             size, reason = decide(table, max_size, by_speed)
-            growth_gib = peak_rss_gib() - before_gib
-            if size is None and by_speed and 2 * growth_gib > FREE_SHARE * psutil.virtual_memory().available / GIB:
+            more_gib = max(2 * (peak_rss_gib() - before_gib), rss_gib() - start_gib)  # twice as many rows need, about
+            if size is None and by_speed and more_gib > FREE_SHARE * psutil.virtual_memory().available / GIB:
                 size, reason = table[-1].size, "twice as many would take most of the memory that is free"
         del reserved
     return BatchSearch(size, reason, tuple(table))
