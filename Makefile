@@ -4,7 +4,7 @@
 # make check-faults studies killed at random moments, 20 in a row, and every other fault (LAB_FAULT_SEED=... for others)
 # make bench-sweep  what sweeps cost and save: some 20 minutes on two quiet cores, results in benchmarks/results/
 # make bench        the speed benchmarks, on a machine that does nothing else: under an hour on two cores with a fast bf16,
-#                   an hour and a half without
+#                   some minutes more without
 # make bench-more   threads, page faults, compiling, adapters, the cache under a Timer-XL: half an hour
 PYTHON ?= python3
 VENV ?= .venv

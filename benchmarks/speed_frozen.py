@@ -1,6 +1,6 @@
 """Layers 0-9 of 12 frozen, 10 epochs: with the frozen-prefix cache against transformers' Trainer.
 
-    python benchmarks/speed_frozen.py [--rows 200] [--epochs 10] [--precision auto] [--repeats 2] [OVERRIDE ...]
+    python benchmarks/speed_frozen.py [--rows 200] [--epochs 10] [--precision auto] [--repeats 1] [OVERRIDE ...]
 
 BETO's architecture (random weights: it is about time) on the embedded reports, batch 16. The first run has an
 empty cache and its making is in its time, the second finds the cache there. train: the epochs' training alone, on which
@@ -27,7 +27,7 @@ TARGETS = {("making it", "frozen"): 2.2, ("making it", "all"): 5.0, ("there", "f
 
 
 def main() -> None:
-    parser = measuring.with_precision(measuring.parser(__doc__, repeats=2))
+    parser = measuring.with_precision(measuring.parser(__doc__, repeats=1))
     parser.add_argument("--rows", type=int, default=200, help="training rows")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("overrides", nargs="*")

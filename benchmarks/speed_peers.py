@@ -1,6 +1,6 @@
 """Training speed against transformers' Trainer and a hand-written loop: same model, rows, batch, epochs, precision.
 
-    python benchmarks/speed_peers.py [--models minilm base] [--precision auto] [--repeats 2] [--quick]
+    python benchmarks/speed_peers.py [--models minilm base] [--precision auto] [--repeats 1] [--quick]
 
 Full fine-tuning on the embedded maintenance reports (4 to 60 words): samples per second of training alone, the first
 epoch left out; padding among the tokens trained on; macro-F1 of the heads on 2,000 test rows, mean of the turns (a seed
@@ -41,7 +41,7 @@ def contestants(overrides: list[str], cache: Path) -> dict[str, Callable[[int], 
 
 
 def main() -> None:
-    parser = measuring.with_precision(measuring.parser(__doc__, repeats=2))
+    parser = measuring.with_precision(measuring.parser(__doc__, repeats=1))
     parser.add_argument("--models", nargs="+", choices=tuple(MODELS), default=["minilm", "base"])
     parser.add_argument("overrides", nargs="*")
     asked, where = measuring.arguments(parser), measuring.machine()

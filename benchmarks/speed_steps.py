@@ -1,6 +1,6 @@
 """Step time against text length, batch and model size, and the arithmetic limit of the same cores.
 
-    python benchmarks/speed_steps.py [--lengths 16 32 64 128 256] [--batches 8 32] [--repeats 3] [--quick]
+    python benchmarks/speed_steps.py [--lengths 16 32 64 128] [--batches 8 32] [--repeats 2] [--quick]
 
 One training step (forward, backward, clipping, fused AdamW) of MiniLM's and BETO's architecture in fp32 and bf16; the
 median of the repeats, after one that is not counted. The limit is what a large matrix multiply reaches on the same
@@ -133,8 +133,8 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def main() -> None:
-    parser = measuring.parser(__doc__, repeats=3)
-    parser.add_argument("--lengths", type=int, nargs="+", default=[16, 32, 64, 128, 256])
+    parser = measuring.parser(__doc__, repeats=2)
+    parser.add_argument("--lengths", type=int, nargs="+", default=[16, 32, 64, 128])
     parser.add_argument("--batches", type=int, nargs="+", default=[8, 32])
     parser.add_argument("--longest-s", type=float, default=6.0, help="leave out steps whose limit is beyond")
     asked, where = measuring.arguments(parser), measuring.machine()

@@ -1,6 +1,6 @@
 """A sweep of 20 trials over head rate and dropout above a frozen prefix, with and without the shared cache.
 
-    python benchmarks/speed_sweep.py [--rows 800] [--epochs 3] [--precision auto] [--repeats 1] [--quick] [OVERRIDE ...]
+    python benchmarks/speed_sweep.py [--rows 500] [--epochs 3] [--precision auto] [--repeats 1] [--quick] [OVERRIDE ...]
 
 `python train.py -m` on MiniLM with 5 of 6 layers frozen, as many trials at once as there are cores. Wall seconds of the
 whole command; with the cache, the first trials make it while the others wait or read. Peak RSS: the largest trial.
@@ -20,7 +20,7 @@ SWEEP = ["-m", "model=minilm", "callbacks.freeze.layers=5", "logger=csv", "callb
 
 def main() -> None:
     parser = measuring.with_precision(measuring.parser(__doc__, repeats=1))
-    parser.add_argument("--rows", type=int, default=800, help="training rows")
+    parser.add_argument("--rows", type=int, default=500, help="training rows")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("overrides", nargs="*")
     asked, where = measuring.arguments(parser), measuring.machine()
