@@ -23,7 +23,7 @@ from lab.config import check
 from lab.errors import Mistake, RequestError, listed, nearest, quoted
 from lab.keys import is_there
 from lab.request import Typed, meant, split
-from lab.typed_sweep import misread, strings_of, unsearched, unswept, values_of
+from lab.typed_sweep import SPACE, misread, strings_of, unsearched, unswept, values_of
 from lab.unknown_keys import no_key
 
 Check = Callable[[DictConfig], object]
@@ -93,9 +93,9 @@ def _judge(typed: Typed, name: str, check: Check, also: Also | None) -> list[Mis
 
 
 def _besides(told: Sequence[Mistake], more: Iterable[Mistake]) -> list[Mistake]:
-    """The mistakes told, and those of keys that were not."""
+    """The mistakes told, and those of keys that were not; a law that was typed is told by its key."""
     keys = {mistake.key for mistake in told}
-    return [*told, *(mistake for mistake in more if mistake.key not in keys)]
+    return [*told, *(mistake for mistake in more if mistake.key.removeprefix(f"{SPACE}.") not in keys)]
 
 
 def _read(text: str, typed: Typed, judged: _Judged, name: str, search_path: list[str]) -> None:

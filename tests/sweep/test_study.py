@@ -265,6 +265,13 @@ def test_the_objective_is_not_searched(toy: Any) -> None:
     assert "sweep.search_space.objective.metric: is one and the same for all trials" in out
 
 
+def test_a_law_that_was_typed_is_told_once(toy: Any) -> None:
+    code, out = toy.run("model.dropout=interval(0,1.5)")
+    assert code == 2
+    assert "1 mistake" in out
+    assert "model.dropout=1.5: must be less than 1" in out
+
+
 def test_every_mistake_is_answered_before_the_first_trial(toy: Any) -> None:
     wrong = """# @package _global_
 defaults: [{override /hydra/sweeper: lab}]
