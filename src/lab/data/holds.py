@@ -101,38 +101,28 @@ def turn(path: Path, waiting: Callable[[], object] | None = None) -> Iterator[bo
     Where another has it, `waiting` is called and it is waited for; without `waiting` that is False. False, with a
     warning, where nothing can be locked.
     """
-    handle = _taken(path, waiting)
-    try:
-        yield handle is not None
-    finally:
-        if handle is not None:
-            os.close(handle)
+    with contextlib.ExitStack() as opened:
+        yield _taken(path, waiting, opened)
 
 
-def _taken(path: Path, waiting: Callable[[], object] | None) -> int | None:
+def _taken(path: Path, waiting: Callable[[], object] | None, opened: contextlib.ExitStack) -> bool:
+    """opened: closes the file, and with it frees the lock, whatever ends the block or the waiting."""
     if sys.platform == "win32":
-        return None
-    handle = None
+        return False
     try:
         handle = _writable(path)
+        opened.callback(os.close, handle)
         try:
             _lock(handle, shared=False)
         except BlockingIOError:
             if waiting is None:
-                os.close(handle)
-                return None
+                return False
             waiting()
             fcntl.flock(handle, fcntl.LOCK_EX)
     except OSError as error:
         log.warning("%s cannot be locked (%s): another process may do the same work meanwhile", path, error)
-        if handle is not None:
-            os.close(handle)
-        return None
-    except BaseException:  # Ctrl-C while it waits
-        if handle is not None:
-            os.close(handle)
-        raise
-    return handle
+        return False
+    return True
 
 
 def _writable(path: Path) -> int:

@@ -68,16 +68,7 @@ def refuse_damage(run: RunFolder, checkpoint: Path, key: str) -> None:
             if (torn := whole.testzip()) is not None:  # torch checks no CRC: zeros after a power cut would be weights
                 raise zipfile.BadZipFile(f"{torn} does not hold what was written")
         torch.load(checkpoint, map_location="meta", weights_only=True)
-    except (
-        OSError,
-        RuntimeError,
-        EOFError,
-        ValueError,
-        pickle.UnpicklingError,
-        zipfile.BadZipFile,
-        zlib.error,
-        *GARBLED,
-    ) as error:
+    except (OSError, RuntimeError, EOFError, ValueError, *UNREADABLE, *GARBLED) as error:
         problem = f"{checkpoint.name} is damaged: {' '.join(str(error).split())[:160]}"
         raise RequestError(Mistake(key, problem, "a copy of the file, or a new run", run.path)) from error
     try:
