@@ -20,7 +20,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from lab import composition, request, resume, threads
+from lab import composition, request, resume, terminal, threads
 from lab.config import check
 from lab.errors import (
     EXIT_DONE,
@@ -83,6 +83,7 @@ def sweep_name(folder: Path) -> str:
 
 def main() -> int:
     """The exit code of one command line."""
+    terminal.settle()
     signal.signal(signal.SIGTERM, _interrupt)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors instead of printing them and exiting with 1
     try:
@@ -117,7 +118,7 @@ def _code(error: RequestError | RunError) -> int:
 
 
 def _refused(mistakes: Sequence[Mistake]) -> int:
-    print(in_a_block(mistakes), file=sys.stderr)
+    terminal.complain(in_a_block(mistakes))
     return EXIT_REQUEST
 
 

@@ -5,12 +5,10 @@ import pickle
 import zipfile
 import zlib
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
 import lightning.pytorch as pl
 import torch
-from rich.console import Console
 from torch import nn
 
 from lab.data.holds import letting_go
@@ -24,6 +22,7 @@ from lab.run.merged import merge
 from lab.run.outcome import Tested
 from lab.run.tasks import prepare
 from lab.schema import Config
+from lab.terminal import Screen
 
 log = logging.getLogger(__name__)
 UNREADABLE = (pickle.UnpicklingError, zipfile.BadZipFile, zlib.error)
@@ -94,5 +93,4 @@ def load_weights(model: nn.Module, checkpoint: Path) -> None:
 
 
 def show(result: Tested) -> None:
-    with suppress(BrokenPipeError):  # whoever read along has left; the run is complete all the same
-        Console().print(result.table())
+    Screen().show(result.table)
