@@ -20,7 +20,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from lab import composition, request, resume, terminal, threads
+from lab import composition, request, resume, streams, terminal, threads
 from lab.config import check
 from lab.errors import (
     EXIT_DONE,
@@ -83,7 +83,7 @@ def sweep_name(folder: Path) -> str:
 
 def main() -> int:
     """The exit code of one command line."""
-    terminal.settle()
+    streams.settle()
     signal.signal(signal.SIGTERM, _interrupt)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors instead of printing them and exiting with 1
     try:

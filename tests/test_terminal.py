@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from lab.report.outcome import outcome_table
+from lab.streams import Formatter, escaped
 from lab.sweep.board import Board, end_table
-from lab.terminal import Column, Formatter, Screen, StatusLine, Table, escaped
+from lab.tables import Column, Table
+from lab.terminal import Screen, StatusLine
 
 ROOT = Path(__file__).parent.parent
 ODD = ["kind [/old]", " [/x] ", "[x]", ":smile:", "[bold red]", "año [link=http://h]q", "\\[x", "100 %s {0}"]
@@ -166,8 +168,11 @@ def arguments(file: Path) -> list[str]:
             "trainer.max_epochs=1", "logger=[]", "callbacks.curves.png=false", "trainer.accelerator=cpu"]  # fmt: skip
 
 
-SHELLS = {"closed": "exec 1>&-", "both closed": "exec 1>&- 2>&-", "full": "exec 1>/dev/full", "ascii": "export PYTHONIOENCODING=ascii:strict",
-          "latin": "export PYTHONIOENCODING=latin-1:strict LC_ALL=C"}  # fmt: skip
+SHELLS = {
+    "closed": "exec 1>&-", "both closed": "exec 1>&- 2>&-", "full": "exec 1>/dev/full",
+    "ascii": "export PYTHONIOENCODING=ascii:strict",
+    "latin": "export PYTHONIOENCODING=latin-1:strict LC_ALL=C",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("shell", SHELLS)

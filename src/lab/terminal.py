@@ -1,22 +1,20 @@
 """Everything that is drawn on the terminal: tables, the live table of a sweep, the bar of an epoch. Alone imports rich.
 
-Text of a person's data or config (a column's name, a value of a study) is shown as it is: it is neither markup nor an
-emoji code, and its control characters are escaped, so that a name can neither colour, clear nor move anything. No
-error of a display (a closed pipe, an encoding without the sign, a fault in rich) reaches the work that it shows: it is
-logged once, and that display stays off. rich is imported when something is drawn.
+Text of a person's data or config is shown as it is: neither as markup nor as an emoji code, its control characters
+escaped. No error of a display (a closed pipe, an encoding without the sign, a fault in rich) reaches the work that it
+shows: it is logged once, and that display stays off. rich is imported when something is drawn.
 """
 
-import atexit
-import io
 import logging
 import os
-import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
+
+from lab.streams import escaped
+from lab.tables import Table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,60 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 LEAST_NAME = 16
 """Characters of a line that a column of long names keeps, folded, before another column gives way."""
-_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Control characters, ends of lines, signs that turn the direction of writing, halves of a character."""
-_SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _ASCII = str.maketrans("━╌…", "=-~")
-
-
-def escaped(text: str, keep: str = "") -> str:
-    """`text` without a character that a terminal obeys instead of showing it; those in `keep` stay.
-
-    >>> escaped("kind \\x1b[2J")
-    'kind \\\\x1b[2J'
-    """
-
-    def named(found: re.Match[str]) -> str:
-        sign, code = found[0], ord(found[0])
-        return sign if sign in keep else _SHORT.get(sign) or (f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}")
-
-    return _UNSEEN.sub(named, text)
-
-
-class Formatter(logging.Formatter):
-    """Of every line of the log, on the terminal and in train.log: see `escaped`. Our own ends of lines stay."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return escaped(super().format(record), keep="\n\t")
-
-
-def settle() -> None:
-    """Let no write to standard output or error fail for want of a character, of the stream or of its reader."""
-    for name, number in (("stdout", 1), ("stderr", 2)):
-        stream = getattr(sys, name)
-        if stream is None:  # closed by the shell: what is opened next would take its number
-            _to_nowhere(number)
-            stream = os.fdopen(number, "w", encoding="utf-8", closefd=False)
-            setattr(sys, name, stream)
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-    atexit.register(_let_go)
-
-
-def _let_go() -> None:
-    """A reader that has left (`| head`) makes no failure of a command that is done."""
-    for number, stream in ((1, sys.stdout), (2, sys.stderr)):
-        try:
-            stream.flush()
-        except OSError:
-            _to_nowhere(number)
-
-
-def _to_nowhere(number: int) -> None:
-    opened = os.open(os.devnull, os.O_RDWR)
-    if opened != number:
-        os.dup2(opened, number)
-        os.close(opened)
 
 
 def complain(text: str) -> None:
@@ -87,63 +32,26 @@ def complain(text: str) -> None:
     Screen(error=True).write(escaped(text, keep="\n\t") + "\n")
 
 
-@dataclass(frozen=True)
-class Column:
-    """is_name: text of any length, folded where it has no room; others stand whole or not at all."""
+def fitted(table: Table, width: int) -> tuple[list[int], int]:
+    """Places of the columns that fit into `width` cells, and the room that is left."""
+    between, edges = (2, -2) if table.plain else (3, 1)
+    room, chosen = width - edges, list[int]()
+    titles = [column.title for column in table.columns]
+    for place in range(len(titles)) if table.importance is None else map(titles.index, table.importance):
+        if (wide := _needed(table, place) + between) > room and chosen:
+            break
+        room -= wide
+        chosen.append(place)
+    return sorted(chosen), max(0, room)
 
-    title: str
-    right: bool = False
-    bold: bool = False
-    is_name: bool = False
 
+def _needed(table: Table, place: int) -> int:
+    """Cells of a terminal that a column takes whole, a Chinese character two; one of names at least."""
+    from rich.cells import cell_len
 
-@dataclass
-class Table:
-    """Plain text in columns. importance: titles in the order in which they get room, None for the columns' own.
-
-    more: where the columns are that had no room (`run.json`); plain: a line under the head instead of a frame.
-    """
-
-    columns: list[Column] = field(default_factory=list)
-    rows: list[tuple[str, ...]] = field(default_factory=list)
-    title: str = ""
-    caption: str = ""
-    more: str = ""
-    plain: bool = False
-    importance: Sequence[str] | None = None
-    bold_rows: set[int] = field(default_factory=set)
-    ends_of_sections: set[int] = field(default_factory=set)
-
-    def add_row(self, *cells: str, bold: bool = False, ends_section: bool = False) -> None:
-        assert len(cells) == len(self.columns), f"{len(cells)} cells in {len(self.columns)} columns"
-        self.bold_rows |= {len(self.rows)} if bold else set()
-        self.ends_of_sections |= {len(self.rows)} if ends_section else set()
-        self.rows.append(cells)
-
-    def needed(self, place: int) -> int:
-        """Cells of a terminal that a column takes whole; one of names at least."""
-        column = self.columns[place]
-        widest = max(_cells(line) for text in self._texts(place) for line in escaped(text, keep="\n").split("\n"))
-        return min(widest, LEAST_NAME) if column.is_name else widest
-
-    def fitted(self, width: int) -> tuple[list[int], int]:
-        """Places of the columns that fit into `width`, and the room that is left."""
-        between, edges = (2, 0) if self.plain else (3, 1)
-        room, chosen = width - edges + (2 if self.plain else 0), list[int]()
-        order = range(len(self.columns))
-        if self.importance is not None:
-            titles = [column.title for column in self.columns]
-            order = sorted(order, key=lambda place: list(self.importance or ()).index(titles[place]))  # type: ignore[assignment]
-        for place in order:
-            if (wide := self.needed(place) + between) > room and chosen:
-                break
-            room -= wide
-            chosen.append(place)
-        return sorted(chosen), max(0, room)
-
-    def _texts(self, place: int) -> Iterator[str]:
-        yield self.columns[place].title
-        yield from (row[place] for row in self.rows)
+    texts = (escaped(text, keep="\n") for text in table.texts(place))
+    widest = max(cell_len(line) for text in texts for line in text.split("\n"))
+    return min(widest, LEAST_NAME) if table.columns[place].is_name else widest
 
 
 class Screen:
@@ -286,7 +194,7 @@ def drawn(table: Table, width: int) -> "RichTable":
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    chosen, _ = table.fitted(width)
+    chosen, _ = fitted(table, width)
     rest = [column.title.replace("\n", " ") for place, column in enumerate(table.columns) if place not in chosen]
     lacking = f"no room for {', '.join(rest)}" + (f": see {table.more}" if table.more else "") if rest else ""
     notes = [escaped(note, keep="\n") for note in (table.caption, lacking) if note]
@@ -313,10 +221,3 @@ def drawn(table: Table, width: int) -> "RichTable":
         style = "bold" if number in table.bold_rows else None
         shown.add_row(*cells, style=style, end_section=number in table.ends_of_sections)
     return shown
-
-
-def _cells(text: str) -> int:
-    """Cells that a line takes: a Chinese character two, an accent of its own none."""
-    from rich.cells import cell_len
-
-    return cell_len(text)

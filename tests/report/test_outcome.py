@@ -11,7 +11,8 @@ from sklearn.metrics import classification_report as reference_report
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from lab.report.outcome import ABOUT_REFERENCE, class_scores, classification_report, heads_report, outcome_table
-from lab.terminal import Table, drawn
+from lab.tables import Table
+from lab.terminal import drawn
 
 HEADS = ("modo", "causa")
 METRICS = {

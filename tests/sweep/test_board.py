@@ -12,7 +12,8 @@ from rich.console import Console
 
 from lab.sweep import board as boards
 from lab.sweep.board import MOST_SHOWN, Board, duration, end_table
-from lab.terminal import Screen, Table, drawn
+from lab.tables import Table
+from lab.terminal import Screen, drawn
 
 
 class Terminal(io.StringIO):

@@ -15,7 +15,7 @@ from lab.models.answers import graded, mean_grades
 from lab.models.candidates import Candidate
 from lab.record import RunFolder
 from lab.run.outcome import Tested
-from lab.terminal import Column, Table
+from lab.tables import Column, Table
 
 DRAWS = 20
 """Random spans a question, whose scores are averaged."""

@@ -21,7 +21,7 @@ from lab.record import RunFolder
 from lab.report import figures
 from lab.report.outcome import heads_report, outcome_table
 from lab.run.outcome import Tested
-from lab.terminal import Table
+from lab.tables import Table
 
 Labels = Mapping[str, npt.NDArray[np.int64]]
 Heads = tuple[HeadSpec, ...]

@@ -10,7 +10,7 @@ import pyarrow as pa
 from lab.callbacks.resources import RATES
 from lab.loggers.base import Confusion
 from lab.record import RunFolder
-from lab.terminal import Table
+from lab.tables import Table
 
 LOGGED_ROWS = 10_000
 """As many rows as a table of W&B shows; all are in test_predictions.parquet."""

@@ -14,7 +14,7 @@ from lab.record import RunFolder
 from lab.run.material import Material, check_metrics
 from lab.run.outcome import Tested
 from lab.schema import Config, TimerXL
-from lab.terminal import Column, Table
+from lab.tables import Column, Table
 
 NAMES = ("loss",)
 """What a validation logs: the mean squared error of the next patch."""

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from lab.terminal import Column, LiveTable, Screen, Table
+from lab.tables import Column, Table
+from lab.terminal import LiveTable, Screen, fitted
 
 log = logging.getLogger(__name__)
 REDRAWN_S = 0.25
@@ -120,7 +121,7 @@ class Board:
         }
         table = _of(columns, self._head())
         texts = [row.overrides for _, row in rows]
-        _, room = table.fitted(self.screen.width)
+        _, room = fitted(table, self.screen.width)
         if room >= LEAST_OVERRIDES:
             columns["overrides"] = [_cut(text, room - 3) for text in texts]
             table = _of(columns, self._head())
