@@ -25,12 +25,13 @@ UNENDED = "no end was recorded: the process is still running, or it was killed"
 FIELDS = (
     "schema_version", "status", "reason", "failure", "command", "objective", "metrics", "baselines", "reference",
     "parameters", "data", "timing_s", "throughput", "memory", "versions", "git_commit", "seed", "sweep", "model",
-    "requested", "resumed", "warnings", "process", "cache",
+    "requested", "resumed", "warnings", "process", "cache", "pending",
 )  # fmt: skip
 """Top-level keys of run.json. `warnings` are lines the run gave about itself (overfitting). `cache`: what
 `cache.frozen` found and made, {layers, dtype, key, entries, hits, bytes, seconds}; empty without it.
 
-`requested` holds what was asked for and met by something else (precision 16 on a CPU).
+`requested` holds what was asked for and met by something else (precision 16 on a CPU). `pending`: what was left to do
+when the end was recorded (`figures`, `loggers`, `merged`), empty once it is done.
 """
 
 

@@ -13,12 +13,12 @@ from torch import nn
 
 from lab.data.holds import letting_go
 from lab.errors import GARBLED, Mistake, RequestError, RunError
+from lab.loggers.build import build
 from lab.record import RunFolder
-from lab.run import parts
+from lab.run import parts, pending
 from lab.run.circumstances import interruptible, plain_os_errors, quiet, settle_machine
 from lab.run.frozen import take_states
 from lab.run.material import Material, refuse_other_data
-from lab.run.merged import merge
 from lab.run.outcome import Tested
 from lab.run.tasks import prepare
 from lab.schema import Config
@@ -44,8 +44,12 @@ def retest(config: Config, folder: Path) -> dict[str, float]:
     with quiet():
         trainer = parts.trainer(config, where, folder, parts.Callbacks.for_test(run, config.objective), [])
     result = test(trainer, material, run)
-    merge(config, material, run)
-    recorded = run.read().get("metrics", {}).get("test", {})
+    record = run.read()
+    if record.get("pending"):
+        study = (record.get("sweep") or {}).get("study")
+        pending.tell(run, result, build(config, run, study) if pending.LOGGERS in record["pending"] else [])
+    pending.merged(run, config, material)
+    recorded = record.get("metrics", {}).get("test", {})
     show(result)
     log.info("%s", beside_recorded(result.metrics, recorded))
     return result.metrics
