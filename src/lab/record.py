@@ -7,13 +7,14 @@ run that is killed keeps the record of its start, whose status says that no end 
 import csv
 import json
 import math
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 import yaml
+
+from lab.files import Unreadable, read_json, read_json_lines, read_yaml, write_whole
 
 SCHEMA_VERSION = 1
 Status = Literal["completed", "early_stopped", "terminated", "failed", "interrupted"]
@@ -74,9 +75,12 @@ class RunFolder:
         return self.path / "test_predictions.parquet"
 
     def read(self) -> dict[str, Any]:
-        """run.json. Raises FileNotFoundError where there is none."""
-        record: dict[str, Any] = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
-        return record
+        """run.json. Raises FileNotFoundError where there is none, Unreadable where it is damaged."""
+        return read_json(self.path / "run.json", dict)
+
+    def read_config(self) -> dict[str, Any]:
+        """config.yaml, its interpolations as they are written. Raises as `read`."""
+        return read_yaml(self.config)
 
     def start(self, **fields: object) -> None:
         """Write the first run.json; its status holds until an end is recorded."""
@@ -102,12 +106,18 @@ class RunFolder:
             file.write(json.dumps(plain(row), ensure_ascii=False) + "\n")
 
     def history(self) -> list[dict[str, Any]]:
-        """Rows so far; a last line torn by a kill is left out."""
+        """Rows so far; a last line torn by a kill is left out. Raises Unreadable for a row that is none.
+
+        Of a row `epoch` and `step` are integers, and all else is a number or nothing.
+        """
         path = self.path / "history.jsonl"
         if not path.exists():
             return []
-        text = path.read_text(encoding="utf-8")
-        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+        rows = read_json_lines(path)
+        for number, row in enumerate(rows, 1):
+            if (fault := _fault(row)) is not None:
+                raise Unreadable(path, f"line {number}: {fault}")
+        return rows
 
     def cut_history(self, step: int) -> None:
         """Drop rows after optimizer step `step`: a resumed run writes them again."""
@@ -153,9 +163,9 @@ class StudyFolder:
         return RunFolder(self.path / str(name))
 
     def read_study(self) -> dict[str, Any] | None:
-        """study.yaml, None where the study is new."""
+        """study.yaml, None where the study is new. Raises Unreadable where it is damaged."""
         path = self.path / "study.yaml"
-        return yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
+        return read_yaml(path) if path.exists() else None
 
     def write_study(self, study: Mapping[str, object]) -> None:
         """What the study is: space, goal, policy, limits, and the fingerprints a resume is held to."""
@@ -184,8 +194,8 @@ def write_best(folder: Path, run: RunFolder, words: str) -> Path:
 
     words: one line on why it is the best. What tells runs apart but not models (name, tags, loggers) is left out.
     """
-    config = yaml.safe_load(run.config.read_text(encoding="utf-8"))
-    hydra = yaml.safe_load((run.path / ".hydra" / "hydra.yaml").read_text(encoding="utf-8"))["hydra"]
+    config = run.read_config()
+    hydra = read_yaml(run.path / ".hydra" / "hydra.yaml")["hydra"]
     chosen = {
         group: choice
         for group, choice in hydra["runtime"]["choices"].items()
@@ -201,15 +211,13 @@ def write_best(folder: Path, run: RunFolder, words: str) -> Path:
     return path
 
 
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a file beside `path`, then rename it: readers see the old file or the new one, never half."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        write(aside)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+def _fault(row: Mapping[str, Any]) -> str | None:
+    """What keeps a line of history.jsonl from being a row of it."""
+    for name in ("epoch", "step"):
+        if type(row.get(name)) is not int or row[name] < 0:
+            return f"its {name} is no whole number"
+    odd = next((name for name, value in row.items() if type(value) not in (int, float, type(None))), None)
+    return None if odd is None else f"its {odd} is no number"
 
 
 def plain(value: Any) -> Any:

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import RunError
-from lab.record import RunFolder, write_whole
+from lab.files import write_whole
+from lab.record import RunFolder
 from lab.schema import Config
 from lab.sweep.reporter import Report, connected
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from lab.record import write_whole
+from lab.files import write_whole
 
 
 def agreed(folder: Path, name: str, allowed: Collection[str], measure: Callable[[], str]) -> str:

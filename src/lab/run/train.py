@@ -13,10 +13,11 @@ import lightning.pytorch as pl
 from omegaconf import OmegaConf
 
 from lab.data.holds import letting_go
+from lab.files import write_whole
 from lab.loggers.base import Outcome, RunLogger
 from lab.loggers.build import build
 from lab.models.counts import parameter_counts
-from lab.record import UNENDED, RunFolder, Status, write_whole
+from lab.record import UNENDED, RunFolder, Status
 from lab.run import facts, finders, parts
 from lab.run.circumstances import closing, interruptible, plain_os_errors, quiet, settle_machine
 from lab.run.frozen import take_states
