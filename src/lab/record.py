@@ -9,30 +9,29 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import yaml
 
 from lab.files import Unreadable, read_json, read_json_lines, read_yaml, write_whole
+from lab.record_fields import FIELDS, SCHEMA_VERSION, Status, faults
 
-SCHEMA_VERSION = 1
-Status = Literal["completed", "early_stopped", "terminated", "failed", "interrupted"]
 ROW_COLUMNS = ("row", "text")
 HEAD_SUFFIXES = ("_predicted", "_probability", "_probabilities")
 """Columns of test_predictions.parquet: a row's own, and what follows the name of a head beside its truth."""
 UNENDED = "no end was recorded: the process is still running, or it was killed"
 
-FIELDS = (
-    "schema_version", "status", "reason", "failure", "command", "objective", "metrics", "baselines", "reference",
-    "parameters", "data", "timing_s", "throughput", "memory", "versions", "git_commit", "seed", "sweep", "model",
-    "requested", "resumed", "warnings", "process", "cache",
-)  # fmt: skip
-"""Top-level keys of run.json. `warnings` are lines the run gave about itself (overfitting). `cache`: what
-`cache.frozen` found and made, {layers, dtype, key, entries, hits, bytes, seconds}; empty without it.
+MOST_FAULTS = 3
+"""Of a damaged record, so many are named."""
 
-`requested` holds what was asked for and met by something else (precision 16 on a CPU).
-"""
+
+class OtherVersion(Unreadable):
+    """A record of another version of this contract."""
+
+    def __init__(self, path: Path, version: str) -> None:
+        super().__init__(path, f"has schema version {version}, and this program reads {SCHEMA_VERSION}")
+        self.version = version
 
 
 class RunFolder:
@@ -76,7 +75,16 @@ class RunFolder:
 
     def read(self) -> dict[str, Any]:
         """run.json. Raises FileNotFoundError where there is none, Unreadable where it is damaged."""
-        return read_json(self.path / "run.json", dict)
+        path = self.path / "run.json"
+        record = read_json(path, dict)
+        version = record.get("schema_version", SCHEMA_VERSION)
+        if version != SCHEMA_VERSION:
+            raise OtherVersion(path, str(version)[:40])
+        wrong = list(faults(record))
+        if wrong:
+            left = len(wrong) - MOST_FAULTS
+            raise Unreadable(path, "; ".join(wrong[:MOST_FAULTS]) + (f"; and {left} more" if left > 0 else ""))
+        return record
 
     def read_config(self) -> dict[str, Any]:
         """config.yaml, its interpolations as they are written. Raises as `read`."""

@@ -9,11 +9,13 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from lab.record import SCHEMA_VERSION, RunFolder, Status, StudyFolder
+from lab.files import Unreadable
+from lab.record import OtherVersion, RunFolder, StudyFolder
+from lab.record_fields import SCHEMA_VERSION
 from lab.report.configs import Configs
 from lab.report.sweeps import CONFIRMATION, sweep_of
 from lab.report.table import Exclusion, History, Sentence, Sweep
@@ -149,20 +151,22 @@ def _checked(run: RunFolder) -> dict[str, Any]:
     """run.json, held to what every reader relies on."""
     try:
         record = run.read()
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise _Unfit("excluded_half_written", error=_first_line(error)) from error
+    except Unreadable as error:
+        raise _unfit(error) from error
     except OSError as error:
         raise _Unfit("excluded_unreadable", error=error.strerror or str(error)) from error
-    if not isinstance(record, dict) or "schema_version" not in record:
-        raise _Unfit("excluded_foreign", error="no schema_version")
-    if record["schema_version"] != SCHEMA_VERSION:
-        raise _Unfit("excluded_version", version=record["schema_version"], known=SCHEMA_VERSION)
-    if record.get("status") not in get_args(Status):
-        raise _Unfit("excluded_foreign", error=f"status {record.get('status')!r}")
-    objective = record.get("objective")
-    if not isinstance(objective, dict) or not isinstance(objective.get("metric"), str):
+    if record.get("objective") is None:
         raise _Unfit("excluded_foreign", error="no objective")
     return record
+
+
+def _unfit(error: Unreadable) -> _Unfit:
+    """Why a record cannot be read, as the report says it."""
+    if isinstance(error.__cause__, json.JSONDecodeError | UnicodeDecodeError):
+        return _Unfit("excluded_half_written", error=error.reason)
+    if isinstance(error, OtherVersion):
+        return _Unfit("excluded_version", version=error.version, known=SCHEMA_VERSION)
+    return _Unfit("excluded_foreign", error=error.reason)
 
 
 def flat(record: Mapping[str, Any]) -> dict[str, Any]:
