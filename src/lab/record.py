@@ -15,7 +15,7 @@ import numpy as np
 import yaml
 
 from lab.files import Unreadable, read_json, read_json_lines, read_yaml, write_whole
-from lab.record_fields import FIELDS, SCHEMA_VERSION, Status, faults
+from lab.record_fields import FIELDS, SCHEMA_VERSION, Status, faults, row_faults
 
 ROW_COLUMNS = ("row", "text")
 HEAD_SUFFIXES = ("_predicted", "_probability", "_probabilities")
@@ -114,16 +114,13 @@ class RunFolder:
             file.write(json.dumps(plain(row), ensure_ascii=False) + "\n")
 
     def history(self) -> list[dict[str, Any]]:
-        """Rows so far; a last line torn by a kill is left out. Raises Unreadable for a row that is none.
-
-        Of a row `epoch` and `step` are integers, and all else is a number or nothing.
-        """
+        """Rows so far; a last line torn by a kill is left out. Raises Unreadable for a row that is none."""
         path = self.path / "history.jsonl"
         if not path.exists():
             return []
         rows = read_json_lines(path)
         for number, row in enumerate(rows, 1):
-            if (fault := _fault(row)) is not None:
+            if (fault := next(row_faults(row), None)) is not None:
                 raise Unreadable(path, f"line {number}: {fault}")
         return rows
 
@@ -197,35 +194,33 @@ class StudyFolder:
         write_whole(self.path / "summary.json", lambda aside: aside.write_text(text, encoding="utf-8"))
 
 
-def write_best(folder: Path, run: RunFolder, words: str) -> Path:
-    """experiment/best.yaml in `folder`: the recipe of `run`, for `--config-dir folder experiment=best`.
+def recipe(run: RunFolder, words: str) -> str:
+    """The text of experiment/best.yaml of `run`.
 
     words: one line on why it is the best. What tells runs apart but not models (name, tags, loggers) is left out.
+    Raises Unreadable for a damaged config.yaml or .hydra/hydra.yaml, FileNotFoundError where there is none.
     """
-    config = run.read_config()
-    hydra = read_yaml(run.path / ".hydra" / "hydra.yaml")["hydra"]
+    config, path = run.read_config(), run.path / ".hydra" / "hydra.yaml"
+    hydra = read_yaml(path)
+    try:
+        choices = dict(hydra["hydra"]["runtime"]["choices"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise Unreadable(path, "it holds no hydra.runtime.choices") from error
     chosen = {
         group: choice
-        for group, choice in hydra["runtime"]["choices"].items()
+        for group, choice in choices.items()
         if isinstance(choice, str) and "/" not in group and group not in ("experiment", "sweep", "logger")
     }
-    recipe = {"defaults": [{f"override /{group}": choice} for group, choice in chosen.items()] + ["_self_"]}
-    recipe |= {
-        key: value for key, value in config.items() if key not in ("run_name", "tags", "resume", "test", "logger")
-    }
-    text = f"# @package _global_\n# {words}\n" + yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True)
+    node = {"defaults": [{f"override /{group}": choice} for group, choice in chosen.items()] + ["_self_"]}
+    node |= {key: value for key, value in config.items() if key not in ("run_name", "tags", "resume", "test", "logger")}
+    return f"# @package _global_\n# {words}\n" + yaml.safe_dump(node, sort_keys=False, allow_unicode=True)
+
+
+def write_best(folder: Path, text: str) -> Path:
+    """experiment/best.yaml in `folder` from a `recipe`, for `--config-dir folder experiment=best`."""
     path = folder / "experiment" / "best.yaml"
     write_whole(path, lambda aside: aside.write_text(text, encoding="utf-8"))
     return path
-
-
-def _fault(row: Mapping[str, Any]) -> str | None:
-    """What keeps a line of history.jsonl from being a row of it."""
-    for name in ("epoch", "step"):
-        if type(row.get(name)) is not int or row[name] < 0:
-            return f"its {name} is no whole number"
-    odd = next((name for name, value in row.items() if type(value) not in (int, float, type(None))), None)
-    return None if odd is None else f"its {odd} is no number"
 
 
 def plain(value: Any) -> Any:

@@ -9,6 +9,7 @@ SCHEMA_VERSION = 1
 Status = Literal["completed", "early_stopped", "terminated", "failed", "interrupted"]
 Shape = Callable[[str, Any], Iterator[str]]
 """Of a field's dotted name and its value: every fault as words."""
+PLACE = ("epoch", "step")
 LARGEST = 2**63 - 1
 LARGEST_PID = 2**31 - 1
 
@@ -24,6 +25,13 @@ def faults(record: Mapping[str, Any]) -> Iterator[str]:
         yield from FIELDS[name](name, value) if name in FIELDS else ()
     if "status" not in record:
         yield "it has no status"
+
+
+def row_faults(row: Mapping[str, Any]) -> Iterator[str]:
+    """Of a line of history.jsonl: `epoch` and `step` are whole numbers, and all else a number or nothing."""
+    yield from (f"it has no {name}" for name in PLACE if name not in row)
+    for name, value in row.items():
+        yield from (count if name in PLACE else optional(number))(name, value)
 
 
 def _is(words: str, fits: Callable[[Any], bool]) -> Shape:
