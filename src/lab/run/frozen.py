@@ -23,12 +23,12 @@ from torch import Tensor
 from lab.batches import Ids
 from lab.callbacks.freeze import always_frozen
 from lab.data.cache import prune, taken_gib
-from lab.data.holds import turn
 from lab.data.loader import TokenRows
 from lab.data.series_rows import SeriesRows
 from lab.data.state_files import Dtype, Form
 from lab.data.states import Make, digest, obtain
 from lab.errors import Mistake, RequestError
+from lab.locks import exclusive
 from lab.models.frozen import FrozenPrefix
 from lab.models.net import Net
 from lab.models.text_encoder import TextEncoder
@@ -132,7 +132,7 @@ def _every_core(folder: Path, limit: int | None) -> Iterator[None]:
     if limit is not None or shared <= own:
         yield
         return
-    with turn(folder / "states" / ".cores.lock") as free:
+    with exclusive(folder / "states" / ".cores.lock") as free:
         torch.set_num_threads(shared if free else own)
         try:
             yield

@@ -13,7 +13,7 @@ import torch
 from rich.console import Console
 from torch import nn
 
-from lab.data.holds import letting_go
+from lab.data.entry_locks import unlocking_after
 from lab.errors import GARBLED, Mistake, RequestError, RunError
 from lab.record import RunFolder
 from lab.run import parts
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 UNREADABLE = (pickle.UnpicklingError, zipfile.BadZipFile, zlib.error)
 
 
-@letting_go()
+@unlocking_after()
 def retest(config: Config, folder: Path) -> dict[str, float]:
     """Test the best checkpoint of a finished run again: prints the scores and whether they are the recorded ones."""
     run = RunFolder(folder)

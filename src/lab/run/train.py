@@ -12,7 +12,7 @@ from typing import Any
 import lightning.pytorch as pl
 from omegaconf import OmegaConf
 
-from lab.data.holds import letting_go
+from lab.data.entry_locks import unlocking_after
 from lab.loggers.base import Outcome, RunLogger
 from lab.loggers.build import build
 from lab.models.counts import parameter_counts
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 SPLITS = ("train", "val", "test")
 
 
-@letting_go()
+@unlocking_after()
 def train(
     config: Config, folder: Path, command: str, sweep: dict[str, Any] | None = None, shared: Path | None = None
 ) -> float:
