@@ -86,6 +86,14 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors instead of printing them and exiting with 1
     try:
+        with resume.locked(sys.argv):
+            return _obeyed()
+    except RequestError as error:
+        return _refused(error.mistakes)
+
+
+def _obeyed() -> int:
+    try:
         sys.argv = resume.resumed_argv(sys.argv, CONF)
         rewritten = request.parse(sys.argv)
         also = _sweep_mistakes if rewritten.multirun else None

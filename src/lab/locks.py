@@ -40,8 +40,12 @@ class Taken(Exception):
     """Another process has the lock; the message names that process."""
 
 
+class LockError(OSError):
+    """The path leads to what is no plain file: a link would lead out of the folder, a pipe would wait."""
+
+
 class Lock:
-    """An open file that can be locked. Raises OSError where it can be neither opened nor made.
+    """An open file that can be locked. Raises OSError where it can be neither opened nor made, LockError as it says.
 
     inherited: whether a process that is forked inside `passing_on()` keeps it.
     """
@@ -125,8 +129,8 @@ def sole(
     """Lock `path` for the length of the block and sign it; inside such a block of the same process, nothing more.
 
     Where another process has it for longer than `patience_s`, `waiting` is called with its name and it is waited for.
-    Without `waiting` that raises Taken. Raises OSError where the file cannot be opened for another reason than a file
-    system without locks, which is a warning.
+    Without `waiting` that raises Taken. Raises OSError where the file cannot be opened (LockError, a full disk); a file
+    system without locks is a warning.
     """
     if any(lock.path == path.absolute() and lock.in_place for lock in _open):
         yield
@@ -225,18 +229,20 @@ if sys.platform != "win32":
 
 
 def _opened(path: Path, make: bool) -> int:
-    """A descriptor that programs started later do not get. Another user's file is opened to be read, which is enough.
-
-    Raises OSError for what is no plain file: a link would lead out of the folder, a pipe would wait.
-    """
+    """A descriptor that programs started later do not get; of another user's file one to read, which is enough."""
     flags = os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
         descriptor = os.open(path, flags | os.O_RDWR | (os.O_CREAT if make else 0), 0o666)
-    except (PermissionError, OSError) as error:
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
+            raise LockError(error.errno, "is no plain file", str(path)) from error
         if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise
-        descriptor = os.open(path, flags | os.O_RDONLY)
+        try:
+            descriptor = os.open(path, flags | os.O_RDONLY)
+        except FileNotFoundError:
+            raise error from None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise OSError(errno.EEXIST, "is no plain file", str(path))
+        raise LockError(errno.EEXIST, "is no plain file", str(path))
     return descriptor

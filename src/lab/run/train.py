@@ -17,6 +17,7 @@ from lab.loggers.base import Outcome, RunLogger
 from lab.loggers.build import build
 from lab.models.counts import parameter_counts
 from lab.record import UNENDED, RunFolder, Status, write_whole
+from lab.resume import sole_process
 from lab.run import facts, finders, parts
 from lab.run.circumstances import closing, interruptible, plain_os_errors, quiet, settle_machine
 from lab.run.frozen import take_states
@@ -42,6 +43,13 @@ def train(
     Raises RequestError for a wrong request, RunError for a failure, KeyboardInterrupt when stopped from outside; the
     record says so in each case.
     """
+    key = "hydra.run.dir" if config.resume is None else "resume"
+    folder.mkdir(parents=True, exist_ok=True)
+    with sole_process(RunFolder(folder), key, waits=shared is not None):
+        return _train(config, folder, command, sweep, shared)
+
+
+def _train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | None, shared: Path | None) -> float:
     run, clock = RunFolder(folder), facts.Clock()
     settle_machine(config)  # before precision=auto looks how fast this machine is on so many threads
     loggers: list[RunLogger] = []
