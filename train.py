@@ -33,6 +33,7 @@ from lab.errors import (
     in_a_block,
 )
 from lab.loggers.packages import missing
+from lab.machine_faults import MachineError, machine_error
 from lab.models import packages
 from lab.sweep.reporter import trial_number
 
@@ -68,10 +69,15 @@ def one_run(composed: DictConfig) -> float | None:
         shared = None if alone else Path(job.runtime.cwd) / job.sweep.dir
         place = None if shared is None else {"study": sweep_name(shared), "trial": trial_number(int(job.job.num))}
         return train(config, folder, request.command(TYPED, None if alone else overrides), place, shared)
-    except (RequestError, RunError) as error:
-        log.error("%s", in_a_block(error.mistakes) if isinstance(error, RequestError) else f"The run failed: {error}")
+    except (RequestError, RunError, OSError) as error:
+        fault = machine_error(error)
+        if isinstance(error, OSError) and fault is None:
+            raise
+        log.error("%s", in_a_block(error.mistakes) if isinstance(error, RequestError) else _in_a_line(fault or error))
         if alone:
             raise SystemExit(_code(error)) from error
+        if fault is not None:
+            raise fault from error
         raise
 
 
@@ -90,6 +96,11 @@ def main() -> int:
             return _obeyed()
     except RequestError as error:
         return _refused(error.mistakes)
+    except OSError as error:
+        if (fault := machine_error(error)) is None:
+            raise
+        print(_in_a_line(fault), file=sys.stderr)
+        return EXIT_FAILED
 
 
 def _obeyed() -> int:
@@ -120,7 +131,11 @@ def _sweep_mistakes(*asked: Any) -> list[Mistake]:
     return mistakes(*asked)
 
 
-def _code(error: RequestError | RunError) -> int:
+def _in_a_line(error: Exception) -> str:
+    return f"{'This machine cannot go on' if isinstance(error, MachineError) else 'The run failed'}: {error}"
+
+
+def _code(error: Exception) -> int:
     return EXIT_REQUEST if isinstance(error, RequestError) else EXIT_FAILED
 
 

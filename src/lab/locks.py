@@ -86,12 +86,13 @@ class Lock:
         except OSError:
             return False
 
-    def sign(self) -> None:
-        """Write down which process this is, for the message of another one."""
-        assert self.descriptor is not None
+    def sign(self, name: str) -> None:
+        """Write down who has the lock, for the message of another process."""
+        if self.descriptor is None:  # closed by a fork
+            return
         with suppress(OSError):  # a full disk, or another user's file: the lock holds all the same
             os.ftruncate(self.descriptor, 0)
-            os.pwrite(self.descriptor, f"{os.getpid()} {platform.node()}\n".encode(), 0)
+            os.pwrite(self.descriptor, name.encode(), 0)
 
 
 @contextmanager
@@ -139,7 +140,7 @@ def sole(
     try:
         lock = Lock(path.absolute(), inherited=inherited)
         _wait(lock, waiting, time.monotonic() + patience_s)
-        lock.sign()
+        lock.sign(f"{os.getpid()} {platform.node()}\n")
     except OSError as error:
         if lock is not None:
             lock.close()
@@ -155,6 +156,7 @@ def sole(
         yield
     finally:
         if lock is not None:
+            lock.sign("")
             lock.close()
 
 

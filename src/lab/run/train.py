@@ -19,7 +19,14 @@ from lab.models.counts import parameter_counts
 from lab.record import UNENDED, RunFolder, Status, write_whole
 from lab.resume import sole_process
 from lab.run import facts, finders, parts
-from lab.run.circumstances import closing, interruptible, plain_os_errors, quiet, settle_machine
+from lab.run.circumstances import (
+    closing,
+    interruptible,
+    machine_faults_named,
+    plain_os_errors,
+    quiet,
+    settle_machine,
+)
 from lab.run.frozen import take_states
 from lab.run.material import Material, data_facts, frozen_at_start, refuse_other_data
 from lab.run.merged import merge
@@ -58,7 +65,7 @@ def _train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | N
         material = None if config.resume is None else _reopened(run, config, where, command)
     if material is None:
         _start(run, config, where, command, sweep)
-    with closing(run, clock, loggers):
+    with closing(run, clock, loggers), machine_faults_named(run):
         with clock.part("setup"):
             material = material or _prepared(run, config, where)
             study = (run.read().get("sweep") or {}).get("study")
