@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
@@ -90,6 +91,8 @@ def sweep_name(folder: Path) -> str:
 def main() -> int:
     """The exit code of one command line."""
     signal.signal(signal.SIGTERM, _interrupt)
+    logging.raiseExceptions = False  # a line that a full disk does not take is no traceback
+    threading.excepthook = _thread_failed
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors instead of printing them and exiting with 1
     try:
         with resume.locked(sys.argv):
@@ -142,6 +145,12 @@ def _code(error: Exception) -> int:
 def _refused(mistakes: Sequence[Mistake]) -> int:
     print(in_a_block(mistakes), file=sys.stderr)
     return EXIT_REQUEST
+
+
+def _thread_failed(failed: threading.ExceptHookArgs) -> None:
+    """A library's own thread that meets a fault of the machine (a logger on a full disk) costs no traceback."""
+    if failed.exc_value is None or machine_error(failed.exc_value) is None:
+        threading.__excepthook__(failed)
 
 
 def _interrupt(number: int, _: FrameType | None) -> None:
