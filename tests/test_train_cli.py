@@ -231,6 +231,17 @@ def test_resume_and_test_go_to_the_runs_own_config_and_folder(here: Path) -> Non
     assert json.loads(out) == {"tested": str(here / "a b")}
     assert {path.name: path.read_bytes() for path in (here / "a b").iterdir() if path.is_file()} == before
 
+    command = [sys.executable, "-c", STAND_IN, "wait", str(TRAIN), "resume=a b"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline().startswith("{")
+        for line in ("resume=a b", "test=a b"):
+            code, out, err = run(line, ending="done")
+            assert (code, out) == (2, "")
+            assert f"this run is still going, as process {first.pid}" in err
+        first.kill()
+    assert run("resume=a b", ending="done")[0] == 0
+
     code, _, err = run("resume=nowhere")
     assert code == 2
     assert "there is no such folder" in err

@@ -55,7 +55,7 @@ class RequestError(ValueError):
 
     def __reduce__(self) -> tuple[type["RequestError"], tuple[tuple[Mistake, ...]]]:
         """It travels home from a trial's process with its mistakes; an exception's own way keeps the text alone."""
-        return RequestError, (self.mistakes,)
+        return type(self), (self.mistakes,)
 
 
 class RunError(RuntimeError):

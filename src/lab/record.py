@@ -58,6 +58,11 @@ class RunFolder:
         return self.path / "checkpoints" / "last.ckpt"
 
     @property
+    def lock(self) -> Path:
+        """Locked by the command that works in the folder."""
+        return self.path / ".lock"
+
+    @property
     def config(self) -> Path:
         return self.path / "config.yaml"
 

@@ -3,18 +3,17 @@
 Hydra reads its paths from the command line only, so the line is rewritten before Hydra sees it.
 """
 
-import platform
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import psutil
 import yaml
 from hydra.core.override_parser.types import Quote, QuotedString
 
 from lab.errors import Mistake, RequestError, quoted
 from lab.keys import flattened
+from lab.locks import LockError, Taken, sole
 from lab.record import RunFolder
 from lab.request import parse, split
 
@@ -35,6 +34,52 @@ LATER = {"trainer.compile": "false"}
 """Keys that runs of before do not have, and what they did."""
 DONE = {"resume": "resumed", "test": "tested again"}
 
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def locked(argv: Sequence[str]) -> Iterator[None]:
+    """No other command works in the folder of `resume=RUN` or `test=RUN` for the length of the block.
+
+    Raises RequestError where one does.
+    """
+    typed = parse(argv)
+    asked = _asked(typed.overrides)
+    runs = [(RunFolder(Path(given).expanduser().absolute()), key) for key, given in asked.items()]
+    if not typed.runs or len(runs) != 1 or not _is_run(runs[0][0]):
+        yield  # `resumed_argv` says what is wrong with it
+        return
+    with sole_process(*runs[0]):
+        yield
+
+
+def _is_run(run: RunFolder) -> bool:
+    try:
+        return run.config.is_file()
+    except (OSError, ValueError):  # no path at all: too long, or with a NUL in it
+        return False
+
+
+@contextmanager
+def sole_process(run: RunFolder, key: str, waits: bool = False) -> Iterator[None]:
+    """No other process works in a run's folder for the length of the block.
+
+    key: to blame in the message. waits: a trial waits for one that was given up and works on until its next report.
+    Raises RequestError where another process works in it.
+    """
+
+    def waiting(holder: str) -> None:
+        log.warning("%s still works in %s: waiting for its end", holder, run.path)
+
+    try:
+        with sole(run.lock, waiting if waits else None):
+            yield
+    except Taken as error:
+        problem = f"this run is still going, as {error}"
+        raise RequestError(Mistake(key, problem, "wait for its end, or stop it first", run.path)) from error
+    except LockError as error:
+        raise RequestError(Mistake(key, str(error), f"remove {run.lock.name} from the folder", run.path)) from error
+
 
 def resumed_argv(argv: Sequence[str], conf: Path) -> list[str]:
     """`argv` itself, or with `resume=RUN` or `test=RUN` one that composes from RUN's config.yaml and writes into RUN.
@@ -43,7 +88,7 @@ def resumed_argv(argv: Sequence[str], conf: Path) -> list[str]:
     or tested.
     """
     typed = parse(argv)
-    asked = {key: value for key, value in map(split, typed.overrides) if key in ("resume", "test") and value != "null"}
+    asked = _asked(typed.overrides)
     if not asked:
         return list(argv)
     if len(asked) == 2:
@@ -71,6 +116,10 @@ def resumed_argv(argv: Sequence[str], conf: Path) -> list[str]:
     ]  # fmt: skip
 
 
+def _asked(overrides: Sequence[str]) -> dict[str, str]:
+    return {key: value for key, value in map(split, overrides) if key in ("resume", "test") and value != "null"}
+
+
 def _obstacles(key: str, given: str, run: RunFolder, rest: Sequence[str]) -> list[Mistake]:
     """Why a folder cannot be resumed or tested; empty when it can."""
     if not run.path.is_dir():
@@ -90,9 +139,6 @@ def _obstacles(key: str, given: str, run: RunFolder, rest: Sequence[str]) -> lis
     except (ValueError, yaml.YAMLError) as error:
         problem = f"its config.yaml or run.json cannot be read: {' '.join(str(error).split())}"
         return [Mistake(key, problem, f"{key}=ANOTHER_RUN", given)]
-    if still_running(record.get("process")):
-        problem = f"this run is still going, as process {record['process']['pid']}"
-        return [Mistake(key, problem, "wait for its end, or stop it first", given)]
     fixed = [
         Mistake(name, f"cannot change when a run is {DONE[key]}", f"leave out {name}, or start a new run", value)
         for name, value in map(split, rest)
@@ -132,20 +178,6 @@ def _nothing_left(
         remedy = f"{quoted('resume', given)} callbacks.early_stopping.patience=null, or {quoted('test', given)}"
         return [Mistake("resume", "this run stopped early by its own rule and is complete", remedy, given)]
     return []
-
-
-def still_running(process: Mapping[str, Any] | None) -> bool:
-    """Whether the process of a record (`pid`, `host`, `started` in ISO 8601) lives, as far as this machine can tell.
-
-    A process that began after the record was started only has the number of one that is gone.
-    """
-    if not process or process["host"] != platform.node() or not psutil.pid_exists(process["pid"]):
-        return False
-    try:
-        began = psutil.Process(process["pid"]).create_time()
-    except psutil.NoSuchProcess:
-        return False
-    return began <= datetime.fromisoformat(process["started"]).timestamp() + 1.0
 
 
 def _number(text: object) -> float:

@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 import torch
 
-from lab.data import cache, holds, state_files
+from lab import locks
+from lab.data import cache, entry_locks, state_files
 from lab.data.state_files import Form
 from lab.data.states import Found, digest, obtain
 
@@ -186,7 +187,7 @@ def test_least_recently_used_states_make_room(tmp_path: Path) -> None:
         for path in (*entry.iterdir(), entry):
             os.utime(path, (time.time() - age_s,) * 2)
     size = sum(path.stat().st_size for path in new.iterdir())
-    holds.let_go()
+    entry_locks.unlock_all()
     held = ask(tmp_path, Maker(), [2]).states
     assert cache.prune(tmp_path, (size + 5000) / 2**30) == 1
     assert entries(tmp_path) == [new], "what was just read is in use"
@@ -283,7 +284,7 @@ def test_without_locks_the_states_are_made_all_the_same(
 
     other = tmp_path / "states" / ".k-other.part"  # of a process that may be writing
     other.mkdir(parents=True)
-    monkeypatch.setattr(holds.fcntl, "flock", refuse)
+    monkeypatch.setattr(locks.fcntl, "flock", refuse)
     assert right(ask(tmp_path, Maker()))
     assert "cannot be locked" in caplog.text
     assert other.exists()

@@ -2,8 +2,8 @@
 `states/` (what frozen layers make of texts).
 
 An entry is a folder, made aside under a hidden name and renamed, so nobody reads half of one; of two runs that make the
-same entry the second takes what the first left. Each process marks what it uses by its time and holds it (`holds`): the
-least recently used go first, what a living process uses never.
+same entry the second takes what the first left. Each process marks what it uses by its time and locks it
+(`entry_locks`): the least recently used go first, what a living process uses never.
 """
 
 import contextlib
@@ -18,13 +18,13 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from lab.data.holds import alone, hold
+from lab.data.entry_locks import lock_entry, unused
 
 log = logging.getLogger(__name__)
 PARTS = ("tokens", "files", "states")
 SEAL = "whole.json"
 JUST_USED_S = 60.0
-"""What was used so recently may be about to be held by another process, which made or found it."""
+"""What was used so recently may be about to be locked by another process, which made or found it."""
 IN_USE_S = 3600.0
 """What was used so recently counts as in use where no lock can tell."""
 ABANDONED_S = 86400.0
@@ -80,11 +80,11 @@ def crc(path: Path) -> int:
 
 
 def mark_used(folder: Path) -> bool:
-    """Set the time of an entry to now and hold it; False where there is none.
+    """Set the time of an entry to now and lock it; False where there is none.
 
     One that others made may be read and not marked.
     """
-    if not hold(folder):
+    if not lock_entry(folder):
         return False
     try:
         os.utime(folder)
@@ -105,7 +105,7 @@ def taken_gib(cache: Path) -> float:
 def prune(cache: Path, max_gib: float) -> int:
     """Remove least recently used entries until those that may be removed take at most `max_gib`; gives their number.
 
-    What a living process holds, or was used within the minute, stays, whatever the limit. Other processes may make and
+    What a living process uses, or was used within the minute, stays, whatever the limit. Other processes may make and
     remove entries meanwhile.
     """
     now, entries = time.time(), []
@@ -147,7 +147,7 @@ def _removed(entry: Path, now: float) -> bool:
     aside = _hidden(entry)
     if _size_and_time(entry)[1] > now - JUST_USED_S:  # before it is locked: who finds it meanwhile must be able to
         return False
-    with alone(entry) as free:
+    with unused(entry) as free:
         if free is False or (free is None and _size_and_time(entry)[1] > now - IN_USE_S):
             return False
         try:

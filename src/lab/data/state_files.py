@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from lab.data.cache import crc
-from lab.data.holds import hold, release
+from lab.data.entry_locks import lock_entry, unlock_entry
 
 Ints = npt.NDArray[np.int64]
 Dtype = Literal["bf16", "fp32"]
@@ -45,7 +45,7 @@ class Form:
 
 
 class Writer:
-    """Rows as they are made, in folders of PIECE_BYTES, held from the start and once finished.
+    """Rows as they are made, in folders of PIECE_BYTES, locked from the start and once finished.
 
     `close` finishes the last, `drop` takes away what is open.
     """
@@ -81,8 +81,8 @@ class Writer:
         mark = {"index": [len(table), zlib.crc32(table)], "values": self._crc}
         (self._aside / MARK).write_text(json.dumps(mark), encoding="utf-8")
         self._aside.rename(whole := self.folder / self._name)
-        hold(whole)  # before the other hold goes: what is finished early must outlast the rest of the work
-        release(self._aside)
+        lock_entry(whole)  # before the other lock goes: what is finished early must outlast the rest of the work
+        unlock_entry(self._aside)
         self.finished.append(whole)
         self._aside = None
 
@@ -91,7 +91,7 @@ class Writer:
             return
         with contextlib.suppress(OSError):  # a full disk cannot take what was still to be written
             self._file.close()
-        release(self._aside)
+        unlock_entry(self._aside)
         shutil.rmtree(self._aside, ignore_errors=True)
         self._aside = None
 
@@ -99,7 +99,7 @@ class Writer:
         self._name = f"{self.form.key}-{uuid.uuid4().hex[:12]}"
         aside = self.folder / f".{self._name}.part"
         aside.mkdir()
-        hold(aside)
+        lock_entry(aside)
         self._file = (aside / VALUES).open("wb")
         self._aside = aside
         self._rows: list[npt.NDArray[Any]] = []
@@ -109,8 +109,8 @@ class Writer:
 def checked(entry: Path, form: Form, wanted: Set[bytes], believed: bool) -> dict[bytes, int] | None:
     """First places of the wanted rows of a finished folder; None where it is not what was written.
 
-    believed: this process has read or written its numbers already and held it since. Raises OSError where it cannot be
-    read.
+    believed: this process has read or written its numbers already and locked it since. Raises OSError where it cannot
+    be read.
     """
     try:
         mark = json.loads((entry / MARK).read_text(encoding="utf-8"))

@@ -23,6 +23,7 @@ from lab.callbacks.record import History
 from lab.callbacks.resources import Resources
 from lab.callbacks.terminate import Terminate
 from lab.errors import Mistake, RequestError
+from lab.machine_faults import MachineRefusal
 from lab.record import RunFolder
 from lab.run.agreed import agreed
 from lab.schema import Config, Labelled, Objective, Questions, Trainer, Ucr, Windowed
@@ -75,7 +76,7 @@ def hardware(config: Trainer, record: Mapping[str, Any] | None = None, shared: P
     """
     has_gpu = torch.cuda.is_available()
     if config.accelerator == "gpu" and not has_gpu:
-        raise RequestError(Mistake("trainer.accelerator", "torch sees no GPU", "trainer.accelerator=auto", "gpu"))
+        raise MachineRefusal(Mistake("trainer.accelerator", "torch sees no GPU", "trainer.accelerator=auto", "gpu"))
     accelerator: Literal["cpu", "gpu"] = "gpu" if has_gpu and config.accelerator != "cpu" else "cpu"
     asked = config.precision
     if asked == precision.AUTO and record is not None:

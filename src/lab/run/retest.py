@@ -13,9 +13,10 @@ import torch
 from rich.console import Console
 from torch import nn
 
-from lab.data.holds import letting_go
+from lab.data.entry_locks import unlocking_after
 from lab.errors import GARBLED, Mistake, RequestError, RunError
 from lab.record import RunFolder
+from lab.resume import sole_process
 from lab.run import parts
 from lab.run.circumstances import interruptible, plain_os_errors, quiet, settle_machine
 from lab.run.frozen import take_states
@@ -29,10 +30,15 @@ log = logging.getLogger(__name__)
 UNREADABLE = (pickle.UnpicklingError, zipfile.BadZipFile, zlib.error)
 
 
-@letting_go()
+@unlocking_after()
 def retest(config: Config, folder: Path) -> dict[str, float]:
     """Test the best checkpoint of a finished run again: prints the scores and whether they are the recorded ones."""
     run = RunFolder(folder)
+    with sole_process(run, "test"):
+        return _retest(config, run)
+
+
+def _retest(config: Config, run: RunFolder) -> dict[str, float]:
     settle_machine(config)
     where = parts.hardware(config.trainer, run.read())
     with plain_os_errors():
@@ -43,7 +49,7 @@ def retest(config: Config, folder: Path) -> dict[str, float]:
             load_weights(material.model, run.best)
             take_states(config, material, where, ("test",))
     with quiet():
-        trainer = parts.trainer(config, where, folder, parts.Callbacks.for_test(run, config.objective), [])
+        trainer = parts.trainer(config, where, run.path, parts.Callbacks.for_test(run, config.objective), [])
     result = test(trainer, material, run)
     merge(config, material, run)
     recorded = run.read().get("metrics", {}).get("test", {})

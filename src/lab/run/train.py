@@ -12,13 +12,21 @@ from typing import Any
 import lightning.pytorch as pl
 from omegaconf import OmegaConf
 
-from lab.data.holds import letting_go
+from lab.data.entry_locks import unlocking_after
 from lab.loggers.base import Outcome, RunLogger
 from lab.loggers.build import build
 from lab.models.counts import parameter_counts
 from lab.record import UNENDED, RunFolder, Status, write_whole
+from lab.resume import sole_process
 from lab.run import facts, finders, parts
-from lab.run.circumstances import closing, interruptible, plain_os_errors, quiet, settle_machine
+from lab.run.circumstances import (
+    closing,
+    interruptible,
+    machine_faults_named,
+    plain_os_errors,
+    quiet,
+    settle_machine,
+)
 from lab.run.frozen import take_states
 from lab.run.material import Material, data_facts, frozen_at_start, refuse_other_data
 from lab.run.merged import merge
@@ -31,7 +39,7 @@ log = logging.getLogger(__name__)
 SPLITS = ("train", "val", "test")
 
 
-@letting_go()
+@unlocking_after()
 def train(
     config: Config, folder: Path, command: str, sweep: dict[str, Any] | None = None, shared: Path | None = None
 ) -> float:
@@ -42,6 +50,13 @@ def train(
     Raises RequestError for a wrong request, RunError for a failure, KeyboardInterrupt when stopped from outside; the
     record says so in each case.
     """
+    key = "hydra.run.dir" if config.resume is None else "resume"
+    folder.mkdir(parents=True, exist_ok=True)
+    with sole_process(RunFolder(folder), key, waits=shared is not None):
+        return _train(config, folder, command, sweep, shared)
+
+
+def _train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | None, shared: Path | None) -> float:
     run, clock = RunFolder(folder), facts.Clock()
     settle_machine(config)  # before precision=auto looks how fast this machine is on so many threads
     loggers: list[RunLogger] = []
@@ -50,7 +65,7 @@ def train(
         material = None if config.resume is None else _reopened(run, config, where, command)
     if material is None:
         _start(run, config, where, command, sweep)
-    with closing(run, clock, loggers):
+    with closing(run, clock, loggers), machine_faults_named(run):
         with clock.part("setup"):
             material = material or _prepared(run, config, where)
             study = (run.read().get("sweep") or {}).get("study")

@@ -17,6 +17,7 @@ from optuna.storages import BaseStorage
 from rich.console import Console
 
 from lab.errors import Mistake, RequestError, RunError, in_a_block, listed
+from lab.machine_faults import MachineError, machine_error
 from lab.policies import OptunaPruner
 from lab.record import StudyFolder, write_whole
 from lab.sweep import results
@@ -58,7 +59,12 @@ def sweep(context: HydraContext, task: TaskFunction, config: DictConfig, argumen
     except RequestError as error:
         print(in_a_block(error.mistakes), file=sys.stderr)
         raise
-    except OSError as error:
+    except MachineError as error:
+        log.error("The study stops: %s. No trial is counted as failed; the same command goes on then", error)
+        raise
+    except Exception as error:
+        if not isinstance(error, OSError) and machine_error(error) is None:
+            raise
         log.error("The study cannot be written: %s; what was reported is kept, and the same command goes on", error)
         raise RunError(str(error)) from error
 
