@@ -14,10 +14,11 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from lab.errors import Mistake, RequestError, listed, nearest, quoted
-from lab.keys import at, flattened, is_there, nearest_key
+from lab.keys import at, flattened, is_there
 from lab.rules import contradictions, not_finite
 from lab.schema import Config
 from lab.schema.report import Reported
+from lab.unknown_keys import unknown_value
 
 FILL_IN = {
     "data.text": "'data.text=[descripcion]'",
@@ -120,7 +121,7 @@ def _in_words(errors: list[ErrorDetails], plain: Mapping[str, Any], known: set[s
         if any(error["type"] == "extra_forbidden" for error in group):
             lacking = [name for name, errors in grouped.items() if all(one["type"] == "missing" for one in errors)]
             there = [other for other in keys if other not in grouped]
-            yield _unknown(key, group[0]["input"], [*lacking, *there])
+            yield unknown_value(key, group[0]["input"], [*lacking, *there])
         elif all(error["type"] == "missing" for error in group):
             yield Mistake(key, "is missing; every key that conf/ lists is needed", FILL_IN.get(key, f"{key}=..."))
         else:
@@ -144,13 +145,6 @@ def _dotted(error: ErrorDetails, plain: Mapping[str, Any]) -> str:
     if error["type"].startswith("union_tag"):
         parts.append("kind")
     return ".".join(parts)
-
-
-def _unknown(key: str, value: object, known: list[str]) -> Mistake:
-    near = nearest_key(key, known)
-    shown = value if not isinstance(value, Mapping | list) else None
-    remedy = (f"{near}=..." if shown is None else quoted(near, shown)) if near else f"leave out {key}"
-    return Mistake(key, "no such key" + (f"; the nearest is {near}" if near else ""), remedy, value)
 
 
 def _value(group: list[ErrorDetails], plain: Mapping[str, Any], key: str) -> object:
