@@ -20,7 +20,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from lab import composition, request, resume, threads
+from lab import bare_words, composition, request, resume, threads
 from lab.config import check
 from lab.errors import (
     EXIT_DONE,
@@ -86,7 +86,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors instead of printing them and exiting with 1
     try:
-        sys.argv = resume.resumed_argv(sys.argv, CONF)
+        sys.argv = resume.resumed_argv(bare_words.with_quotes(sys.argv), CONF)
         rewritten = request.parse(sys.argv)
         also = _sweep_mistakes if rewritten.multirun else None
         mistakes = composition.mistakes(rewritten, CONF, also=also) if rewritten.runs else []

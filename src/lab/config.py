@@ -221,6 +221,8 @@ def _instead(key: str, group: list[ErrorDetails]) -> str:
         bound = first["ctx"][_RANGES[first["type"]][1]]
         inside = {"greater_than": bound + 1 if isinstance(bound, int) else bound + 0.001, "less_than": bound / 10}
         return f"{key}={inside.get(first['type'], bound)}"
+    if first["type"] == "tuple_type" and isinstance(first["input"], str | int | float):
+        return quoted(key, [first["input"]])
     example = _EXAMPLES.get(_allowed(first).removeprefix("must be "), "")
     return (
         f"'{key}={example}'" if example[:1] in ("[", "{") else f"{key}={example}" if example else FILL_IN.get(key, "")

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob
 from optuna.samplers import BaseSampler
 
 from lab.config import check
@@ -200,7 +201,9 @@ def _told_apart(arguments: Sequence[str], loader: ConfigLoader) -> tuple[list[st
     searched: dict[str, str] = {}
     for override in OverridesParser.create(config_loader=loader).parse_overrides(list(arguments)):
         assert override.input_line is not None
-        if override.is_sweep_override():
+        if isinstance(override.value(), Glob):  # a group's choices, which only the loader knows
+            searched[override.key_or_group] = f"choice({','.join(map(str, override.sweep_iterator()))})"
+        elif override.is_sweep_override():
             searched[override.key_or_group] = override.input_line.partition("=")[2]
         else:
             fixed.append(override.input_line)
