@@ -21,7 +21,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from lab import composition, request, resume, threads
+from lab import bare_words, composition, request, resume, threads
 from lab.config import check
 from lab.errors import (
     EXIT_DONE,
@@ -94,6 +94,7 @@ def main() -> int:
     logging.raiseExceptions = False  # a line that a full disk does not take is no traceback
     threading.excepthook = _thread_failed
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors instead of printing them and exiting with 1
+    sys.argv = bare_words.with_quotes(sys.argv)
     try:
         with resume.locked(sys.argv):
             return _obeyed()

@@ -84,6 +84,11 @@ def listed(words: Sequence[str], limit: int = 12) -> str:
     return ", ".join(words[:limit]) + (f" and {rest} more" if rest > 0 else "")
 
 
+def leave_out(override: str) -> str:
+    """The remedy that takes an override out of the line; it is named by its key, or as it was typed after a + or ~."""
+    return f"leave out {override if override.startswith(('+', '~')) else override.partition('=')[0]}"
+
+
 def _shown(value: object, limit: int = 80) -> str:
     """A long value by both its ends: a path is told by its last part."""
     text = str(value)
@@ -99,20 +104,20 @@ def quoted(key: str, value: object) -> str:
     """
     if value == "\t":
         return f"$'{key}=\"\\t\"'"
-    return shlex.quote(f"{key}={_for_hydra(value)}")
+    return shlex.quote(f"{key}={for_hydra(value)}")
 
 
-def _for_hydra(value: object) -> str:
+def for_hydra(value: object) -> str:
     """A value in Hydra's grammar, which reads it back as what it is."""
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()
     if isinstance(value, int | float):
         return str(value)
     if isinstance(value, Mapping):
-        pairs = (f"{_SIGNS.sub(_backslashed, str(name))}: {_for_hydra(one)}" for name, one in value.items())
+        pairs = (f"{_SIGNS.sub(_backslashed, str(name))}: {for_hydra(one)}" for name, one in value.items())
         return "{" + ", ".join(pairs) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ",".join(map(_for_hydra, value)) + "]"
+        return "[" + ",".join(map(for_hydra, value)) + "]"
     text = str(value)
     if _BARE.fullmatch(text) and not _OTHERWISE.fullmatch(text):
         return text

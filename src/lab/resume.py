@@ -15,7 +15,8 @@ from lab.errors import Mistake, RequestError, quoted
 from lab.keys import flattened
 from lab.locks import LockError, Taken, sole
 from lab.record import RunFolder
-from lab.request import parse, split
+from lab.request import Typed, parse, split
+from lab.unchanged import changing
 
 CHANGEABLE = (
     "trainer.max_epochs", "trainer.min_epochs", "trainer.threads", "trainer.accelerator", "callbacks.early_stopping",
@@ -103,6 +104,7 @@ def resumed_argv(argv: Sequence[str], conf: Path) -> list[str]:
             Mistake(key, "does not go with -m: one run at a time", f"leave out -m, type {key}=RUN", given)
         )
     run = RunFolder(Path(given).expanduser().absolute())
+    rest = _changes(run, rest, typed, conf)
     obstacles = _obstacles(key, given, run, rest)
     if obstacles:
         raise RequestError(obstacles)
@@ -118,6 +120,15 @@ def resumed_argv(argv: Sequence[str], conf: Path) -> list[str]:
 
 def _asked(overrides: Sequence[str]) -> dict[str, str]:
     return {key: value for key, value in map(split, overrides) if key in ("resume", "test") and value != "null"}
+
+
+def _changes(run: RunFolder, rest: list[str], typed: Typed, conf: Path) -> list[str]:
+    """The overrides that may change the run: what it has saved is no change, so its own line may be typed again."""
+    try:
+        saved = yaml.safe_load(run.config.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return rest  # told as an obstacle
+    return changing(rest, saved, run.path, typed, conf) if isinstance(saved, Mapping) else rest
 
 
 def _obstacles(key: str, given: str, run: RunFolder, rest: Sequence[str]) -> list[Mistake]:
