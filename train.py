@@ -35,7 +35,9 @@ from lab.errors import (
 )
 from lab.loggers.packages import missing
 from lab.machine_faults import MachineError, machine_error
+from lab.masking import mask_files
 from lab.models import packages
+from lab.saved_config import foreign_recipe
 from lab.sweep.reporter import trial_number
 
 threads.settle(os.environ)
@@ -55,6 +57,9 @@ def one_run(composed: DictConfig) -> float | None:
     overrides = list(TYPED.overrides if alone else job.overrides.task)
     folder = Path(job.runtime.output_dir)
     try:
+        mask_files(folder / ".hydra")
+        if not alone:
+            mask_files(Path(job.runtime.cwd) / job.sweep.dir, "multirun.yaml")
         config = check(composed)
         name = config.run_name or request.run_name(config.model.name, overrides)
         config = config.model_copy(update={"run_name": name})
@@ -109,6 +114,8 @@ def main() -> int:
 
 def _obeyed() -> int:
     try:
+        if found := foreign_recipe(request.parse(sys.argv), CONF):
+            raise RequestError(found)
         sys.argv = resume.resumed_argv(sys.argv, CONF)
         rewritten = request.parse(sys.argv)
         also = _sweep_mistakes if rewritten.multirun else None

@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 
 from lab.errors import Mistake, RequestError, listed, nearest, quoted
 from lab.keys import at, flattened, is_there
+from lab.masking import from_environment
 from lab.resolving import resolved, told
 from lab.rules import contradictions, not_finite
 from lab.schema import Config
@@ -40,12 +41,16 @@ def check(composed: DictConfig | Mapping[str, Any]) -> Config:
     try:
         config = Config.model_validate(plain)
     except ValidationError as error:
-        mistakes += _in_words(error.errors(include_url=False), plain, {mistake.key for mistake in mistakes} | {*unresolved})
+        mistakes += _in_words(
+            error.errors(include_url=False), plain, {mistake.key for mistake in mistakes} | {*unresolved}
+        )
     values = typed(plain) if config is None else config.model_dump()
     mistakes += contradictions(values, {mistake.key for mistake in mistakes} | {*unresolved})
     if mistakes:
         raise RequestError(mistakes)
     assert config is not None
+    if isinstance(composed, DictConfig):
+        config._from_environment.update(from_environment(composed))
     return config
 
 

@@ -8,6 +8,7 @@ import csv
 import json
 import math
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -15,7 +16,13 @@ from typing import Any, Literal, get_args
 import numpy as np
 import yaml
 
+from lab.masking import masked
+from lab.seal import is_sealed, sealed
+
 SCHEMA_VERSION = 1
+CHOICES = ("model", "data", "peft", "loss", "optimizer", "scheduler", "callbacks", "trainer", "cache")
+"""Groups of conf/ that make a recipe."""
+_NAME = re.compile(r"\w[\w.-]*")
 Status = Literal["completed", "early_stopped", "terminated", "failed", "interrupted"]
 ROW_COLUMNS = ("row", "text")
 HEAD_SUFFIXES = ("_predicted", "_probability", "_probabilities")
@@ -187,20 +194,21 @@ class StudyFolder:
 def write_best(folder: Path, run: RunFolder, words: str) -> Path:
     """experiment/best.yaml in `folder`: the recipe of `run`, for `--config-dir folder experiment=best`.
 
-    words: one line on why it is the best. What tells runs apart but not models (name, tags, loggers) is left out.
+    words: one line on why it is the best. What names a run and no model (name, tags, loggers) is left out, and so is
+    whatever is no setting and the place of the cache: the run may be anybody's.
     """
-    config = yaml.safe_load(run.config.read_text(encoding="utf-8"))
+    saved = run.config.read_text(encoding="utf-8")
+    config = yaml.safe_load(saved)
     hydra = yaml.safe_load((run.path / ".hydra" / "hydra.yaml").read_text(encoding="utf-8"))["hydra"]
-    chosen = {
-        group: choice
-        for group, choice in hydra["runtime"]["choices"].items()
-        if isinstance(choice, str) and "/" not in group and group not in ("experiment", "sweep", "logger")
-    }
-    recipe = {"defaults": [{f"override /{group}": choice} for group, choice in chosen.items()] + ["_self_"]}
-    recipe |= {
-        key: value for key, value in config.items() if key not in ("run_name", "tags", "resume", "test", "logger")
-    }
-    text = f"# @package _global_\n# {words}\n" + yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True)
+    choices = hydra["runtime"]["choices"]
+    chosen = {group: choices[group] for group in CHOICES if _NAME.fullmatch(str(choices.get(group) or ""))}
+    recipe: dict[str, Any] = {"defaults": [*({f"override /{group}": name} for group, name in chosen.items()), "_self_"]}
+    recipe |= {key: config[key] for key in (*CHOICES, "name", "seed", "objective") if key in config}
+    recipe["cache"] = {key: value for key, value in (config.get("cache") or {}).items() if key != "dir"}
+    said = " ".join(words.split())
+    text = f"# @package _global_\n# {said}\n" + yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True)
+    if is_sealed(saved):
+        text = sealed(text)
     path = folder / "experiment" / "best.yaml"
     write_whole(path, lambda aside: aside.write_text(text, encoding="utf-8"))
     return path
@@ -218,7 +226,8 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def plain(value: Any) -> Any:
-    """`value` as JSON can hold it: numpy and torch scalars as numbers, paths as text, NaN and infinities as null."""
+    """`value` as JSON can hold it: numpy and torch scalars as numbers, paths as text, NaN and infinities as null, URLs
+    without their user information."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set):
@@ -227,4 +236,4 @@ def plain(value: Any) -> Any:
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    return str(value) if isinstance(value, Path) else value
+    return masked(str(value)) if isinstance(value, str | Path) else value

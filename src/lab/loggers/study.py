@@ -18,6 +18,7 @@ from omegaconf import DictConfig
 
 from lab.loggers.identity import recall, remember
 from lab.loggers.wandb_mode import START_LIMIT_S, has_key, resolve_mode
+from lab.masking import masked_arguments
 from lab.record import StudyFolder
 
 log = logging.getLogger(__name__)
@@ -50,23 +51,24 @@ def log_study(folder: Path, settings: Mapping[str, Any], tags: list[str]) -> Non
     mode = resolve_mode(str(settings["mode"]), os.environ, has_key(os.environ))
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     identity = recall(folder, TITLE)
-    run = wandb.init(
-        project=settings["project"],
-        entity=settings["entity"],
-        group=settings["group"] or group_of(folder),
-        job_type="study",
-        name=summary["study"],
-        config=StudyFolder(folder).read_study(),
-        tags=tags,
-        dir=str(folder),
-        id=identity,
-        resume="allow" if identity and mode == "online" else None,
-        mode=mode,
-        reinit="create_new",
-        settings=wandb.Settings(
-            silent=True, console="off", disable_job_creation=True, save_code=False, init_timeout=START_LIMIT_S
-        ),
-    )
+    with masked_arguments():
+        run = wandb.init(
+            project=settings["project"],
+            entity=settings["entity"],
+            group=settings["group"] or group_of(folder),
+            job_type="study",
+            name=summary["study"],
+            config=StudyFolder(folder).read_study(),
+            tags=tags,
+            dir=str(folder),
+            id=identity,
+            resume="allow" if identity and mode == "online" else None,
+            mode=mode,
+            reinit="create_new",
+            settings=wandb.Settings(
+                silent=True, console="off", disable_job_creation=True, save_code=False, init_timeout=START_LIMIT_S
+            ),
+        )
     try:
         remember(folder, TITLE, run.id)
         run.summary.update(flat(summary))

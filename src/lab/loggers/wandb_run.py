@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from lab.loggers.base import ENDED_WELL, Outcome, RunLogger, is_test, is_validation, metrics_of
 from lab.loggers.identity import recall, remember
 from lab.loggers.wandb_mode import START_LIMIT_S, has_key, resolve_mode
+from lab.masking import masked_arguments
 from lab.record import Status
 from lab.schema import Wandb
 
@@ -64,19 +65,20 @@ class WandbLogger(RunLogger):
         import wandb
 
         identity = recall(self.folder, self.title)
-        return wandb.init(
-            project=self.settings.project,
-            entity=self.settings.entity,
-            **described,
-            dir=str(self.folder),
-            id=identity,
-            resume="allow" if identity and self.mode == "online" else None,
-            mode=self.mode,
-            reinit="create_new",
-            settings=wandb.Settings(
-                silent=True, console="off", disable_job_creation=True, save_code=False, init_timeout=START_LIMIT_S
-            ),
-        )
+        with masked_arguments():
+            return wandb.init(
+                project=self.settings.project,
+                entity=self.settings.entity,
+                **described,
+                dir=str(self.folder),
+                id=identity,
+                resume="allow" if identity and self.mode == "online" else None,
+                mode=self.mode,
+                reinit="create_new",
+                settings=wandb.Settings(
+                    silent=True, console="off", disable_job_creation=True, save_code=False, init_timeout=START_LIMIT_S
+                ),
+            )
 
     @property
     def version(self) -> str:

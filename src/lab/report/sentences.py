@@ -208,6 +208,12 @@ CATALOGUE: Mapping[str, tuple[str, str]] = {
         "Its recipe cannot be written: {path} lacks config.yaml or .hydra/.",
         "No se puede escribir su receta: a {path} le falta config.yaml o .hydra/.",
     ),
+    "foreign_command": (
+        "The record in {path}, which was not written by you on this machine, calls this its command (not checked): "
+        "{command}",
+        "El registro en {path}, que no fue escrito por usted en esta máquina, dice que su comando fue este (sin "
+        "comprobar): {command}",
+    ),
     **LABELS,
 }
 

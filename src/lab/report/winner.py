@@ -18,6 +18,7 @@ from lab.record import RunFolder, write_best
 from lab.report.groups import with_result
 from lab.report.table import Groups, Runs, Sentence, Sweep, Winner
 from lab.request import script
+from lab.seal import is_sealed
 
 
 class _Chosen(NamedTuple):
@@ -56,18 +57,30 @@ def winner(runs: Runs, configurations: Groups, board: Sequence[int], folder: Pat
     said.append(
         Sentence("winner_tested", {"score": runs.score, "value": test}) if tested else Sentence("winner_untested")
     )
-    retrain, options = None, {}
+    retrain, options, command = None, {}, row["command"] or ""
+    own = is_lab and _is_own(RunFolder(Path(row["path"])))
+    if command and not own:
+        said.append(Sentence("foreign_command", {"path": row["path"], "command": command}))
+        command = ""
     if is_lab:
         run = RunFolder(Path(row["path"]))
         words = f"{row['run']}: {runs.metric} {row['objective']:.4f}"
         try:
             write_best(folder, run, words)
             recipe = shlex.join(["--config-dir", str(folder), "experiment=best"])
-            retrain = f"{script(row['command'] or 'python train.py')} {recipe}"
+            retrain = f"{script(command or 'python train.py')} {recipe}"
             options = _options(run, retrain, row)
         except (FileNotFoundError, NotADirectoryError, KeyError, TypeError, AttributeError, yaml.YAMLError):
             said.append(Sentence("winner_without_recipe", {"path": row["path"]}))
-    return Winner(found.row, row["command"] or "", retrain, tuple(said), options)
+    return Winner(found.row, command, retrain, tuple(said), options)
+
+
+def _is_own(run: RunFolder) -> bool:
+    """Whether this user's `lab` wrote the run: a command in somebody else's record is no advice of ours."""
+    try:
+        return is_sealed(run.config.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
 
 
 def _chosen(runs: Runs, configurations: Groups, board: Sequence[int]) -> _Chosen | None:

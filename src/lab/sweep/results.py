@@ -17,6 +17,7 @@ from scipy import stats
 
 from lab.record import StudyFolder, write_best
 from lab.request import script
+from lab.seal import is_sealed
 from lab.sweep.plan import Plan
 
 STATES = {
@@ -104,7 +105,8 @@ def write(
 
 def described(folder: StudyFolder, trial: FrozenTrial) -> dict[str, Any]:
     run = folder.trial(trial.number)
-    command = run.read()["command"] if (run.path / "run.json").is_file() else None
+    own = run.config.is_file() and is_sealed(run.config.read_text(encoding="utf-8"))
+    command = run.read()["command"] if own and (run.path / "run.json").is_file() else None
     started = "python train.py" if command is None else script(command)
     told = trial.user_attrs
     return {
