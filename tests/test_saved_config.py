@@ -148,6 +148,7 @@ def test_a_link_inside_the_folder_is_none_of_that(run: Path) -> None:
     write(run, own=True)
     (run / "wandb" / "offline-run-1").mkdir(parents=True)
     (run / "wandb" / "latest-run").symlink_to("offline-run-1")
+    (run / "wandb" / "offline-run-1" / "debug.log").symlink_to("/var/log/of-its-service")
     assert resumed_argv(["train.py", f"resume={run}"], CONF)
 
 
