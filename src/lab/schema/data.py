@@ -99,6 +99,9 @@ class Questions(Data):
     n_best: PositiveInt
     no_answer: bool
     dropped_share: Share
+    ambiguous_answers: Literal["leave_out", "nearest"] = "leave_out"
+    """Answers that do not stand where the file says and whose text stands several times: not trained on, or moved to
+    the nearest place."""
     rows: Rows
     leaks: QuestionLeaks = QuestionLeaks()
     split: "QuestionSplit"
