@@ -93,12 +93,12 @@ def _from_files(data: Files, cache: Path) -> Source:
     asked = {"path": data.path, "train": data.train, "val": data.val, "test": data.test}
     given = {key: (paths,) if isinstance(paths, str) else paths for key, paths in asked.items() if paths}
     mistakes = _wrong_request(data, set(given)) + _without_effect(data, [p for paths in given.values() for p in paths])
-    wanted = _columns(data)
+    wanted, how = _columns(data), files.Format(data.delimiter, data.encoding, data.quoting)
     opened: dict[str, list[Table]] = {key: [] for key in given}
     for key, paths in given.items():
         for path in map(Path, paths):
             try:
-                table = files.open_file(path.expanduser(), f"data.{key}", data.delimiter, data.encoding, cache)
+                table = files.open_file(path.expanduser(), f"data.{key}", how, cache)
             except RequestError as error:
                 mistakes += error.mistakes
                 continue
@@ -186,7 +186,7 @@ def _imdb(data: Imdb, cache: Path) -> Source:
         return Source("imdb", _review_folders(path, data), _columns(data))
     if files.kind_of(path) is not None:
         try:
-            table = files.open_file(path, "data.path", None, "utf-8", cache)
+            table = files.open_file(path, "data.path", files.Format(), cache)
         except RequestError as error:  # an encoding or a delimiter can be named with data=csv alone
             told = [replace(mistake, remedy="a file with other settings: data=csv") for mistake in error.mistakes]
             raise RequestError(told) from error

@@ -80,6 +80,8 @@ class Files(Columned):
     test: str | tuple[str, ...] | None
     delimiter: str | None
     encoding: str
+    quoting: Literal["auto", "double", "backslash", "none"] = "auto"
+    """How quotes within quoted cells are written, of CSV and TSV files."""
 
 
 class QuestionLeaks(Node):
