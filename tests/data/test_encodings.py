@@ -93,6 +93,22 @@ def test_one_letter_of_latin_1_that_looks_like_utf_8_is_no_utf_8(tmp_path: Path)
     assert refused(tmp_path / "a.csv", lines).remedy == "data.encoding=latin-1"
 
 
+def test_bad_bytes_behind_a_row_that_does_not_fit_are_told_too(tmp_path: Path) -> None:
+    lines = rows(40, SPANISH, "latin-1")
+    lines[3] = b"a,b,c,d"
+    assert "is not utf-8" in refused(tmp_path / "a.csv", lines).problem
+
+
+def test_text_of_a_parquet_file_that_is_no_utf_8_is_refused(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    broken = pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(b"\0\0\0\0\2\0\0\0"), pa.py_buffer(b"a\xf1")])
+    pq.write_table(pa.table({"texto": broken}), tmp_path / "a.parquet")
+    with pytest.raises(RequestError, match="cannot be read"):
+        open_file(tmp_path / "a.parquet", "data.path", Format(), tmp_path / "cache")
+
+
 def test_lines_are_counted_by_encoding(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes(b"liso\n" + "año\n".encode() + "año\n".encode("latin-1") + b"fin")

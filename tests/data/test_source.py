@@ -126,6 +126,8 @@ def test_settings_that_no_file_is_read_by(data_request: Request, avisos: Path, t
     assert [mistake.key for mistake in found] == ["data.delimiter", "data.encoding"]
     (mistake,) = _mistakes(data_request("csv", path=lines, **asked), tmp_path)
     assert mistake.key == "data.delimiter"
+    (mistake,) = _mistakes(data_request("csv", path=lines, **asked | {"delimiter": None, "quoting": "none"}), tmp_path)
+    assert (mistake.key, mistake.remedy) == ("data.quoting", "data.quoting=auto")
     both = data_request("csv", path=[parquet, lines], **asked | {"delimiter": None})
     assert len(open_source(both, tmp_path / "cache").tables["all"]) == 4
 

@@ -11,6 +11,7 @@ import errno
 import hashlib
 import itertools
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,10 +28,12 @@ from lab.data.tables import Table, as_text, holds_list, holds_text
 from lab.errors import Mistake, RequestError, nearest, quoted
 
 KINDS = {".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
-ROWS = "rows.arrow"
+ROWS, KINDS_OF_CELLS = "rows.arrow", "kinds.json"
 _LAYOUT = 2
 """Part of a copy's name; one more whenever the same file makes another copy."""
 _HEAD_LINES, _LINES = 1000, 10_000
+_HALF = re.compile(r"[\ud800-\udfff]")
+"""Half of a pair that JSON writes one character with: no text."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,9 @@ def mapped(folder: Path, repeated: tuple[str, ...] = ()) -> Table:
     """The table of a copy, memory-mapped."""
     import datasets
 
-    return Table(datasets.Dataset.from_file(str(folder / ROWS)), repeated=repeated)
+    kinds = folder / KINDS_OF_CELLS
+    json_kinds = json.loads(kinds.read_text(encoding="utf-8")) if kinds.is_file() else {}
+    return Table(datasets.Dataset.from_file(str(folder / ROWS)), repeated=repeated, json_kinds=json_kinds)
 
 
 @contextlib.contextmanager
@@ -145,13 +150,16 @@ def _convert_parquet(path: Path, _encoding: str, target: Path) -> None:
         for some in file.iter_batches(_LINES, columns=schema.names):
             columns = [some.column(name) if holds_list(kind) else as_text(some.column(name))
                        for name, kind in zip(schema.names, schema.types, strict=True)]  # fmt: skip
-            writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
+            rows = pa.RecordBatch.from_arrays(columns, schema=schema)
+            rows.validate(full=True)  # text that is no UTF-8 would fail later, where nobody knows its file
+            writer.write_batch(rows)
 
 
 def _convert_jsonl(path: Path, encoding: str, target: Path) -> None:
     """JSON lines as an Arrow stream of strings. Columns are the keys of the first 1,000 lines; others are left out."""
     with open_text(path, encoding) as file:
-        rows = (_parsed(number, line) for number, line in enumerate(file, 1) if line.strip())
+        kinds: dict[str, dict[str, int]] = {}
+        rows = (_parsed(number, line, kinds) for number, line in enumerate(file, 1) if line.strip())
         head = list(itertools.islice(rows, _HEAD_LINES))
         schema = pa.schema([(name, pa.string()) for name in dict.fromkeys(key for row in head for key in row)])
         with pa.ipc.new_stream(target, schema) as writer:
@@ -159,15 +167,22 @@ def _convert_jsonl(path: Path, encoding: str, target: Path) -> None:
             while some := list(itertools.islice(rest, _LINES)):
                 columns = [pa.array([_cell(row.get(name)) for row in some], pa.string()) for name in schema.names]
                 writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+    target.with_name(KINDS_OF_CELLS).write_text(json.dumps(kinds), encoding="utf-8")
 
 
-def _parsed(number: int, line: str) -> dict[str, Any]:
+def _parsed(number: int, line: str, kinds: dict[str, dict[str, int]]) -> dict[str, Any]:
+    """The object of a line. kinds: of each key the first line with true or false, and with another value."""
     try:
         row = json.loads(line, parse_int=str, parse_float=str, parse_constant=str)
     except json.JSONDecodeError as error:
         raise ValueError(f"line {number} is not JSON ({error.msg}); one object a line is expected") from None
     if not isinstance(row, dict):
         raise ValueError(f"line {number} is not a JSON object; one object a line is expected")
+    for name, value in row.items():
+        if value is not None:
+            kinds.setdefault(name, {}).setdefault("switch" if isinstance(value, bool) else "other", number)
+    if "\\ud" in line.lower() and any(_HALF.search(str(value)) for value in row.values()):
+        raise ValueError(f"line {number} holds half of a character")
     return row
 
 
@@ -196,7 +211,10 @@ def _explained(error: Exception, path: Path, key: str, encoding: str, folder: Pa
             return Mistake("cache.dir", f"cannot hold the Arrow copy of {path.name}: {reason}", "cache.dir=FOLDER")
     reason = " ".join(str(chain[-1]).split()) or type(chain[-1]).__name__
     if file is not None and isinstance(chain[-1], ValueError):  # what pandas' parser raises is one
-        return why_unreadable(file, reason)
+        try:
+            return why_unreadable(file, reason)
+        except UnicodeDecodeError:  # the parser stopped ahead of bytes that are in another encoding
+            return wrong_encoding(path, key, encoding)
     return Mistake(key, f"cannot be read: {reason}", value=path)
 
 

@@ -19,6 +19,7 @@ import pyarrow as pa
 from lab.data import files
 from lab.data.asked_columns import missing_columns, wrong_names
 from lab.data.hub import load_splits
+from lab.data.label_sets import split_tables
 from lab.data.labels import Columns
 from lab.data.maintenance import generate
 from lab.data.tables import Table
@@ -57,7 +58,24 @@ def open_source(data: Labelled, cache: Path) -> Source:
             where = source.name if split == ALL else f"the {split} split of {source.name}"
             mistakes += missing_columns(source.columns, table, where)
     _refuse(mistakes)
-    return source
+    return _with_sets_split(source)
+
+
+def _with_sets_split(source: Source) -> Source:
+    """The source with a column per label in the place of each column of sets. Raises RequestError where names clash."""
+    columns, tables, mistakes = source.columns, source.tables, list[Mistake]()
+    made: dict[str, tuple[str, ...]] = {}
+    for column in columns.sets or ():
+        try:
+            split = split_tables(tables, column, columns.set_separator, columns.missing)
+        except RequestError as error:
+            mistakes += error.mistakes
+            continue
+        made[column] = tuple(name for name, (of, _) in next(iter(split.values())).made.items() if of == column)
+        tables = dict(split)
+    _refuse(mistakes)
+    labels = tuple(name for label in columns.labels for name in made.get(label, (label,)))
+    return replace(source, tables=tables, columns=replace(columns, labels=labels))
 
 
 def _opened(data: Labelled, cache: Path) -> Source:
@@ -72,7 +90,10 @@ def _opened(data: Labelled, cache: Path) -> Source:
 
 
 def _columns(data: Columned) -> Columns:
-    return Columns(data.text, data.labels, data.split.group, data.text_separator, data.missing)
+    return Columns(
+        data.text, data.labels, data.split.group, data.text_separator, data.missing, data.split_labels,
+        data.label_separator,
+    )  # fmt: skip
 
 
 def _refuse(mistakes: Sequence[Mistake]) -> None:
@@ -142,6 +163,9 @@ def _without_effect(data: Files, paths: Sequence[str]) -> list[Mistake]:
     if data.delimiter is not None and "csv" not in kinds:
         problem = "has no effect: no file given is CSV or TSV"
         mistakes.append(Mistake("data.delimiter", problem, "data.delimiter=null", data.delimiter))
+    if data.quoting != "auto" and "csv" not in kinds:
+        problem = "has no effect: no file given is CSV or TSV"
+        mistakes.append(Mistake("data.quoting", problem, "data.quoting=auto", data.quoting))
     if codecs.lookup(data.encoding).name != "utf-8" and kinds == {"parquet"}:
         problem = "has no effect: Parquet files keep their own"
         mistakes.append(Mistake("data.encoding", problem, "data.encoding=utf-8", data.encoding))

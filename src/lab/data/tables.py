@@ -26,11 +26,13 @@ class Table:
 
     data: a `datasets.Dataset` or a `pyarrow.Table`. class_names: names of the classes, per column that holds indices.
     repeated: names that stand in a file's header more than once; the column of that name is the first of them.
+    json_kinds: of columns of JSON lines, the first line with true or false (`switch`) and with another value (`other`).
     """
 
     data: Any
     class_names: Mapping[str, Sequence[str]] = field(default_factory=dict)
     repeated: tuple[str, ...] = ()
+    json_kinds: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return int(self.data.num_rows)

@@ -70,6 +70,10 @@ class Columned(Labelled):
     text_separator: str
     missing: tuple[str, ...]
     """Cell values that mean "not known"."""
+    split_labels: tuple[str, ...] | None = None
+    """Label columns that hold sets of labels: each becomes a column per label. None: refuse columns that look so."""
+    label_separator: Annotated[str, Field(min_length=1)] = "|"
+    """What parts the labels of a set that is text; lists need none."""
 
 
 class Files(Columned):
