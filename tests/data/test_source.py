@@ -149,6 +149,16 @@ def test_imdb_from_its_authors_folder(data_request: Request, tmp_path: Path) -> 
     assert mistake.key == "data.splits.test"
 
 
+def test_reviews_in_another_encoding_are_named(data_request: Request, tmp_path: Path) -> None:
+    for folder in (tmp_path / "aclImdb" / split / label for split in ("train", "test") for label in ("pos", "neg")):
+        folder.mkdir(parents=True)
+        (folder / "0_7.txt").write_text("café", encoding="latin-1" if folder.name == "pos" else "utf-8")
+    found = _mistakes(data_request("imdb", path=str(tmp_path / "aclImdb")), tmp_path)
+    assert [mistake.value for mistake in found] == [
+        tmp_path / "aclImdb" / split / "pos" / "0_7.txt" for split in ("train", "test")
+    ]
+
+
 def test_imdb_from_a_file(data_request: Request, tmp_path: Path) -> None:
     path = tmp_path / "reviews.csv"
     path.write_text("text,label\ngood,pos\nbad,neg\n", encoding="utf-8")

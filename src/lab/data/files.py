@@ -9,31 +9,25 @@ import codecs
 import contextlib
 import errno
 import hashlib
-import itertools
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import pyarrow as pa
 
 from lab.data.cache import made
 from lab.data.csv_file import CsvFile, why_unreadable, write_rows
 from lab.data.encodings import is_utf_8_after_all, wrong_encoding
+from lab.data.json_lines import write_json_lines
 from lab.data.mistaken_files import workbook
+from lab.data.parquet_file import write_parquet
 from lab.data.raw_text import open_text
-from lab.data.tables import Table, as_text, holds_list, holds_text
+from lab.data.tables import Table
 from lab.errors import Mistake, RequestError, nearest, quoted
 
 KINDS = {".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 ROWS, KINDS_OF_CELLS = "rows.arrow", "kinds.json"
 _LAYOUT = 2
 """Part of a copy's name; one more whenever the same file makes another copy."""
-_HEAD_LINES, _LINES = 1000, 10_000
-_HALF = re.compile(r"[\ud800-\udfff]")
-"""Half of a pair that JSON writes one character with: no text."""
 
 
 @dataclass(frozen=True)
@@ -60,20 +54,24 @@ def open_file(path: Path, key: str, how: Format, cache: Path) -> Table:
     """The file's columns. key: config key to blame. Raises RequestError for a file that cannot be read as it should."""
     _check(path, key)
     kind = kind_of(path)
-    if kind != "parquet" and is_utf_8_after_all(path, how.encoding):
-        problem = f"is UTF-8; read as {how.encoding}, each letter beyond ASCII is two wrong ones"
-        raise RequestError(Mistake(key, problem, "data.encoding=utf-8", path))
     folder = cache / "files" / _digest(path, how.delimiter, how.encoding, how.quoting, _LAYOUT)
     file = CsvFile(path, key, how.delimiter, how.encoding, how.quoting) if kind == "csv" else None
-    repeated: tuple[str, ...] = ()
-    try:
+
+    def fill(aside: Path) -> None:
+        if kind == "parquet":
+            write_parquet(path, aside / ROWS)
+            return
+        if is_utf_8_after_all(path, how.encoding):
+            problem = f"is UTF-8; read as {how.encoding}, each letter beyond ASCII is two wrong ones"
+            raise RequestError(Mistake(key, problem, "data.encoding=utf-8", path))
         if file is not None:
-            made(folder, lambda aside: write_rows(file, aside / ROWS))
-            repeated = file.repeated
+            write_rows(file, aside / ROWS)
         else:
-            convert = _convert_parquet if kind == "parquet" else _convert_jsonl
-            made(folder, lambda aside: convert(path, how.encoding, aside / ROWS))
-        table = mapped(folder, repeated)
+            (aside / KINDS_OF_CELLS).write_text(json.dumps(write_json_lines(path, how.encoding, aside / ROWS)))
+
+    try:
+        made(folder, fill)
+        table = mapped(folder, () if file is None else file.repeated)
     except RequestError:
         raise
     except Exception as error:
@@ -137,57 +135,6 @@ def _check(path: Path, key: str) -> None:
         raise RequestError(Mistake(key, f"cannot be read: {reason}", value=path)) from error
     if empty:
         raise RequestError(Mistake(key, "is empty", value=path))
-
-
-def _convert_parquet(path: Path, _encoding: str, target: Path) -> None:
-    """Columns of plain values as text, lists as they are; others are left out."""
-    import pyarrow.parquet
-
-    file = pyarrow.parquet.ParquetFile(path)
-    kept = [field for field in file.schema_arrow if holds_text(field.type) or holds_list(field.type)]
-    schema = pa.schema([(field.name, field.type if holds_list(field.type) else pa.string()) for field in kept])
-    with pa.ipc.new_stream(target, schema) as writer:
-        for some in file.iter_batches(_LINES, columns=schema.names):
-            columns = [some.column(name) if holds_list(kind) else as_text(some.column(name))
-                       for name, kind in zip(schema.names, schema.types, strict=True)]  # fmt: skip
-            rows = pa.RecordBatch.from_arrays(columns, schema=schema)
-            rows.validate(full=True)  # text that is no UTF-8 would fail later, where nobody knows its file
-            writer.write_batch(rows)
-
-
-def _convert_jsonl(path: Path, encoding: str, target: Path) -> None:
-    """JSON lines as an Arrow stream of strings. Columns are the keys of the first 1,000 lines; others are left out."""
-    with open_text(path, encoding) as file:
-        kinds: dict[str, dict[str, int]] = {}
-        rows = (_parsed(number, line, kinds) for number, line in enumerate(file, 1) if line.strip())
-        head = list(itertools.islice(rows, _HEAD_LINES))
-        schema = pa.schema([(name, pa.string()) for name in dict.fromkeys(key for row in head for key in row)])
-        with pa.ipc.new_stream(target, schema) as writer:
-            rest = itertools.chain(head, rows)
-            while some := list(itertools.islice(rest, _LINES)):
-                columns = [pa.array([_cell(row.get(name)) for row in some], pa.string()) for name in schema.names]
-                writer.write_table(pa.Table.from_arrays(columns, schema=schema))
-    target.with_name(KINDS_OF_CELLS).write_text(json.dumps(kinds), encoding="utf-8")
-
-
-def _parsed(number: int, line: str, kinds: dict[str, dict[str, int]]) -> dict[str, Any]:
-    """The object of a line. kinds: of each key the first line with true or false, and with another value."""
-    try:
-        row = json.loads(line, parse_int=str, parse_float=str, parse_constant=str)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"line {number} is not JSON ({error.msg}); one object a line is expected") from None
-    if not isinstance(row, dict):
-        raise ValueError(f"line {number} is not a JSON object; one object a line is expected")
-    for name, value in row.items():
-        if value is not None:
-            kinds.setdefault(name, {}).setdefault("switch" if isinstance(value, bool) else "other", number)
-    if "\\ud" in line.lower() and any(_HALF.search(str(value)) for value in row.values()):
-        raise ValueError(f"line {number} holds half of a character")
-    return row
-
-
-def _cell(value: object) -> str | None:
-    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _digest(path: Path, *parts: object) -> str:

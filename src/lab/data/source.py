@@ -221,7 +221,8 @@ def _imdb(data: Imdb, cache: Path) -> Source:
 def _review_folders(path: Path, data: Imdb) -> dict[str, Table]:
     """aclImdb/{train,test}/{neg,pos}/*.txt as the columns text and label, in the order of label and file number."""
     asked = {"train": data.splits.train, "val": data.splits.val, "test": data.splits.test}
-    tables, mistakes = {}, []
+    read: dict[str, tuple[list[str], list[str]]] = {}
+    mistakes = []
     for split, folder in asked.items():
         if folder is None:
             continue
@@ -230,11 +231,18 @@ def _review_folders(path: Path, data: Imdb) -> dict[str, Table]:
             problem = f"no folder {' and '.join(f'{folder}/{label}' for label in absent)} in {path}"
             mistakes.append(Mistake(f"data.splits.{split}", problem, "", folder))
             continue
-        texts, labels = [], []
+        texts, labels = list[str](), list[str]()
         for label in ("neg", "pos"):
             reviews = sorted((path / folder / label).glob("*.txt"), key=lambda file: (len(file.name), file.name))
-            texts += [review.read_text(encoding="utf-8") for review in reviews]
+            for review in reviews:
+                try:
+                    texts.append(review.read_text(encoding="utf-8"))
+                except UnicodeDecodeError:
+                    mistakes.append(Mistake("data.path", "is not utf-8", "save it as UTF-8", review))
             labels += [label] * len(reviews)
-        tables[split] = Table(pa.table({"text": pa.array(texts, pa.string()), "label": pa.array(labels, pa.string())}))
+        read[split] = (texts, labels)
     _refuse(mistakes)
-    return tables
+    return {
+        split: Table(pa.table({"text": pa.array(texts, pa.string()), "label": pa.array(labels, pa.string())}))
+        for split, (texts, labels) in read.items()
+    }
