@@ -16,9 +16,9 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from lab.loggers.identity import recall, remember
 from lab.loggers.wandb_mode import START_LIMIT_S, has_key, resolve_mode
 from lab.record import StudyFolder
+from lab.tracking import recall, remember
 
 log = logging.getLogger(__name__)
 TITLE = "wandb"

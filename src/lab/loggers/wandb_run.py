@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.loggers.base import ENDED_WELL, Outcome, RunLogger, is_test, is_validation, metrics_of
-from lab.loggers.identity import recall, remember
 from lab.loggers.wandb_mode import START_LIMIT_S, has_key, resolve_mode
 from lab.record import Status
 from lab.schema import Wandb
+from lab.tracking import recall, remember
 
 if TYPE_CHECKING:
     from wandb import Run, Table
