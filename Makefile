@@ -1,7 +1,9 @@
 # make train        make the environment if need be, train the embedded default
 # make check        the same environment, then every check that takes seconds: what CI runs
 # make check-slow   the tests that take minutes
-# make check-faults studies killed at random moments, 20 in a row, and every other fault (LAB_FAULT_SEED=... for others)
+# make check-faults runs killed in every phase, studies killed at random moments, 20 in a row, and every other fault
+#                   (LAB_FAULT_SEED=... for others); prints the table of kills
+# make check-fuzz   2,000 broken data files through the readers: each is read or refused with a message
 # make bench-sweep  what sweeps cost and save: some 20 minutes on two quiet cores, results in benchmarks/results/
 # make bench        the speed benchmarks, on a machine that does nothing else: under an hour on two cores with a fast bf16,
 #                   some minutes more without
@@ -13,7 +15,7 @@ INSTALLED := $(VENV)/.installed
 BENCHMARKS := startup speed_steps speed_peers speed_frozen speed_recipe techniques speed_sweep speed_memory
 MORE := threads page_faults speed_compile timer_frozen peft_memory peft_speed
 
-.PHONY: train check check-slow check-faults bench bench-more bench-sweep
+.PHONY: train check check-slow check-faults check-fuzz bench bench-more bench-sweep
 
 train: $(INSTALLED)
 	$(BIN)/python train.py
@@ -28,7 +30,10 @@ check-slow: $(INSTALLED)
 	$(BIN)/python -m pytest -m slow
 
 check-faults: $(INSTALLED)
-	$(BIN)/python -m pytest tests/sweep/test_faults.py -v
+	$(BIN)/python -m pytest tests/end_to_end/test_kills.py tests/sweep/test_faults.py -v
+
+check-fuzz: $(INSTALLED)
+	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/fuzz_data.py --files 2000
 
 bench-sweep: $(INSTALLED)
 	for name in overhead slots cost bayesian policies; do $(BIN)/python benchmarks/sweep_$$name.py || exit 1; done

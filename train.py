@@ -21,7 +21,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from lab import composition, request, resume, threads
+from lab import bare_words, composition, request, resume, threads
 from lab.config import check
 from lab.errors import (
     EXIT_DONE,
@@ -35,7 +35,9 @@ from lab.errors import (
 )
 from lab.loggers.packages import missing
 from lab.machine_faults import MachineError, machine_error
+from lab.masking import mask_files, masked
 from lab.models import packages
+from lab.saved_config import foreign_recipe
 from lab.sweep.reporter import trial_number
 
 threads.settle(os.environ)
@@ -55,8 +57,11 @@ def one_run(composed: DictConfig) -> float | None:
     overrides = list(TYPED.overrides if alone else job.overrides.task)
     folder = Path(job.runtime.output_dir)
     try:
+        mask_files(folder / ".hydra")
+        if not alone:
+            mask_files(Path(job.runtime.cwd) / job.sweep.dir, "multirun.yaml")
         config = check(composed)
-        name = config.run_name or request.run_name(config.model.name, overrides)
+        name = config.run_name or request.run_name(config.model.name, [masked(word) for word in overrides])
         config = config.model_copy(update={"run_name": name})
         lacking = [*missing(config), *packages.missing(config)]
         if lacking:
@@ -94,6 +99,7 @@ def main() -> int:
     logging.raiseExceptions = False  # a line that a full disk does not take is no traceback
     threading.excepthook = _thread_failed
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors instead of printing them and exiting with 1
+    sys.argv = bare_words.with_quotes(sys.argv)
     try:
         with resume.locked(sys.argv):
             return _obeyed()
@@ -108,6 +114,8 @@ def main() -> int:
 
 def _obeyed() -> int:
     try:
+        if found := foreign_recipe(request.parse(sys.argv), CONF):
+            raise RequestError(found)
         sys.argv = resume.resumed_argv(sys.argv, CONF)
         rewritten = request.parse(sys.argv)
         also = _sweep_mistakes if rewritten.multirun else None

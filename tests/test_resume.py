@@ -29,7 +29,7 @@ def run(tmp_path: Path) -> Path:
 
 
 def record(run: Path, **fields: object) -> None:
-    (run / "run.json").write_text(json.dumps(fields))
+    (run / "run.json").write_text(json.dumps({"schema_version": 1, "status": "interrupted"} | fields))
 
 
 def refusal(*overrides: str) -> str:
@@ -45,7 +45,8 @@ def test_other_lines_stay_as_they_are(argv: list[str]) -> None:
 
 def test_a_resumed_run_composes_from_its_folder_and_writes_into_it(run: Path) -> None:
     argv = resumed_argv(["train.py", f"resume={run}", "trainer.max_epochs=20"], CONF)
-    assert argv[argv.index("--config-path") + 1] == str(run)
+    composed_from = Path(argv[argv.index("--config-path") + 1])
+    assert [path.name for path in composed_from.iterdir()] == ["config.yaml"]
     assert argv[argv.index("--config-dir") + 1] == str(CONF)
     assert {f"hydra.run.dir='{run}'", "hydra.output_subdir=null", f"++resume='{run}'", "++test=null"} <= set(argv)
     assert argv[-1] == "trainer.max_epochs=20"

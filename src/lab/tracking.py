@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from lab.record import write_whole
+from lab.files import write_whole
 
 FILE, LOST = "loggers.json", "lost"
 LONGEST_NAME = 250

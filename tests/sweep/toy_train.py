@@ -19,9 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import Mistake, RunError
+from lab.files import write_whole
 from lab.machine_faults import MachineRefusal, machine_error
-from lab.record import RunFolder, write_whole
+from lab.record import RunFolder
 from lab.schema import Config
+from lab.seal import sealed
 from lab.sweep.reporter import Report, connected
 
 
@@ -88,7 +90,7 @@ def train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | No
     begun = 0 if config.resume is None else int(run.last.read_text()) + 1
     objective = {**config.objective.model_dump(), "value": None, "epoch": None, "step": None}
     run.start(command=command, objective=objective, seed=config.seed, sweep=sweep)
-    run.config.write_text("name: toy\n")
+    run.config.write_text(sealed("name: toy\n"))
     values = [value_of(config.optimizer.lr, epoch) for epoch in range(config.trainer.max_epochs)]
     run.last.parent.mkdir(exist_ok=True)
     status, reason = "completed", "all epochs done"

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab.locks import exclusive
 from lab.loggers.base import ENDED_WELL, Outcome, RunLogger, is_test, metrics_of
-from lab.record import Status
+from lab.record_fields import Status
 from lab.schema import Mlflow
 from lab.tracking import UniqueNames, mlflow_name, recall, remember
 

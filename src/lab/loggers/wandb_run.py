@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from lab.loggers.base import ENDED_WELL, Outcome, RunLogger, is_test, is_validation, metrics_of
 from lab.loggers.wandb_start import segments, start_run, stored_steps
-from lab.record import RunFolder, Status
+from lab.record import RunFolder
+from lab.record_fields import Status
 from lab.schema import Wandb
 
 if TYPE_CHECKING:

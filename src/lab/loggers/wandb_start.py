@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from lab.loggers.wandb_mode import Mode, has_key, resolve_mode
+from lab.masking import masked_arguments
 from lab.tracking import recall, remember
 
 if TYPE_CHECKING:
@@ -47,9 +48,16 @@ def start_run(folder: Path, asked: str, uploads_model: bool = False, **described
 
     def start() -> "Run":
         resume: Literal["allow"] | None = "allow" if identity and mode == "online" else None
-        return wandb.init(
-            **described, dir=str(folder), id=identity, resume=resume, mode=mode, reinit="create_new", settings=limits
-        )
+        with masked_arguments():
+            return wandb.init(
+                **described,
+                dir=str(folder),
+                id=identity,
+                resume=resume,
+                mode=mode,
+                reinit="create_new",
+                settings=limits,
+            )
 
     before = set(_folders(folder))
     try:

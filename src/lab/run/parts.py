@@ -103,10 +103,6 @@ def callbacks(config: Config, folder: RunFolder) -> Callbacks:
     chosen, goal = config.callbacks, config.objective
     stop = chosen.early_stopping
     on_val = isinstance(config.data, Labelled | Questions | Windowed | Ucr) and config.data.split.train_on_val
-    if on_val and stop.patience is not None:
-        problem = "stops by rows that are trained on (data.split.train_on_val=true)"
-        remedy = "callbacks.early_stopping.patience=null"
-        raise RequestError(Mistake("callbacks.early_stopping.patience", problem, remedy, stop.patience))
     best = BestAndLast(folder, goal.metric, goal.mode, chosen.checkpoint.every_n_steps, newest=on_val)
     early = None
     if stop.patience is not None:

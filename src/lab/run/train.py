@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-from omegaconf import OmegaConf
 
 from lab.data.entry_locks import unlocking_after
+from lab.files import write_whole
 from lab.loggers.base import Outcome, RunLogger
 from lab.loggers.build import build
 from lab.models.counts import parameter_counts
-from lab.record import UNENDED, RunFolder, Status, write_whole
+from lab.record import UNENDED, RunFolder
+from lab.record_fields import Status
 from lab.resume import sole_process
 from lab.run import facts, finders, parts
 from lab.run.circumstances import (
@@ -33,7 +34,9 @@ from lab.run.merged import merge
 from lab.run.outcome import Tested, split_metrics
 from lab.run.retest import load_weights, refuse_damage, show, test
 from lab.run.tasks import prepare
+from lab.saved_config import saved_text
 from lab.schema import Config
+from lab.seal import sealed
 
 log = logging.getLogger(__name__)
 SPLITS = ("train", "val", "test")
@@ -118,7 +121,8 @@ def _start(run: RunFolder, config: Config, where: parts.Hardware, command: str, 
 def _write_config(run: RunFolder, config: Config) -> None:
     asked = config.model_copy(update={"resume": None, "test": None}).model_dump(mode="json", exclude={"sweep"})
     asked["logger"] = {name: node for name, node in asked["logger"].items() if node is not None}
-    write_whole(run.config, lambda aside: OmegaConf.save(OmegaConf.create(asked), aside))
+    text = sealed(saved_text(asked, config.from_environment))
+    write_whole(run.config, lambda aside: aside.write_text(text, encoding="utf-8"))
 
 
 def _met_otherwise(config: Config, where: parts.Hardware) -> dict[str, dict[str, Any]]:

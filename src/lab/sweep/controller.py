@@ -17,9 +17,12 @@ from optuna.storages import BaseStorage
 from rich.console import Console
 
 from lab.errors import Mistake, RequestError, RunError, in_a_block, listed
+from lab.files import write_whole
+from lab.links import links_out
 from lab.machine_faults import MachineError, machine_error
+from lab.masking import masked
 from lab.policies import OptunaPruner
-from lab.record import StudyFolder, write_whole
+from lab.record import StudyFolder
 from lab.sweep import results
 from lab.sweep.asked import planned
 from lab.sweep.board import Board, end_table
@@ -77,6 +80,8 @@ def _opened(folder: StudyFolder, plan: Plan) -> Iterator[None]:
     if begun and folder.read_study() is None:
         problem = "exists already and holds no study"
         raise RequestError(Mistake("sweep.study", problem, "sweep.study=ANOTHER", plan.study))
+    if links := links_out(folder.path, "sweep.study"):
+        raise RequestError(links)
     folder.path.mkdir(parents=True, exist_ok=True)
     with sole_controller(folder.lock, plan.study):
         if (saved := folder.read_study()) is not None:
@@ -120,7 +125,8 @@ def _swept(
 ) -> float | None:
     with read_write(config.hydra.sweep), open_dict(config.hydra.sweep):
         config.hydra.sweep.dir = str(plan.folder)
-    write_whole(folder.path / "multirun.yaml", lambda aside: OmegaConf.save(config, aside))
+    text = masked(OmegaConf.to_yaml(config))
+    write_whole(folder.path / "multirun.yaml", lambda aside: aside.write_text(text, encoding="utf-8"))
     with nullcontext() if plan.storage is None else turn_at(plan.storage, ""):  # it may make the tables
         storage = open_storage(plan.storage, folder.journal)
     launcher = Plugins.instance().instantiate_launcher(context, task, config)
