@@ -5,13 +5,15 @@ Also the names that MLflow takes, for whoever writes there.
 """
 
 import json
+import logging
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from lab.files import write_whole
+from lab.files import Unreadable, read_json, write_whole
 
+log = logging.getLogger(__name__)
 FILE, LOST = "loggers.json", "lost"
 LONGEST_NAME = 250
 """Of mlflow.utils.validation."""
@@ -41,9 +43,13 @@ def lost(folder: Path) -> dict[str, str]:
 
 
 def _read(folder: Path) -> dict[str, Any]:
-    path = folder / FILE
-    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return known if isinstance(known, dict) else {}
+    try:
+        return read_json(folder / FILE, dict)
+    except FileNotFoundError:
+        return {}
+    except Unreadable as error:
+        log.warning("%s is passed over: %s", folder / FILE, error.reason)
+        return {}
 
 
 def _write(folder: Path, known: dict[str, Any]) -> None:
