@@ -6,7 +6,6 @@ Only where the trials log to W&B; whatever goes wrong costs one line. Cost: the 
 
 import csv
 import logging
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,12 +15,10 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from lab.files import read_json
-from lab.loggers.identity import recall, remember
-from lab.loggers.wandb_mode import START_LIMIT_S, has_key, resolve_mode
+from lab.loggers.wandb_start import start_run
 from lab.record import RunFolder, StudyFolder
 
 log = logging.getLogger(__name__)
-TITLE = "wandb"
 
 
 class LogStudy(Callback):
@@ -47,10 +44,10 @@ def log_study(folder: Path, settings: Mapping[str, Any], tags: list[str]) -> Non
     """One run of job_type `study`; a study that went on keeps its id. Raises wandb's errors."""
     import wandb
 
-    mode = resolve_mode(str(settings["mode"]), os.environ, has_key(os.environ))
     summary = read_json(folder / "summary.json", dict)
-    identity = recall(folder, TITLE)
-    run = wandb.init(
+    run, _ = start_run(
+        folder,
+        str(settings["mode"]),
         project=settings["project"],
         entity=settings["entity"],
         group=settings["group"] or group_of(folder),
@@ -58,17 +55,8 @@ def log_study(folder: Path, settings: Mapping[str, Any], tags: list[str]) -> Non
         name=summary["study"],
         config=StudyFolder(folder).read_study(),
         tags=tags,
-        dir=str(folder),
-        id=identity,
-        resume="allow" if identity and mode == "online" else None,
-        mode=mode,
-        reinit="create_new",
-        settings=wandb.Settings(
-            silent=True, console="off", disable_job_creation=True, save_code=False, init_timeout=START_LIMIT_S
-        ),
     )
     try:
-        remember(folder, TITLE, run.id)
         run.summary.update(flat(summary))
         with (folder / "trials.csv").open(encoding="utf-8", newline="") as file:
             rows = list(csv.reader(file))
