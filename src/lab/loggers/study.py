@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 
 from lab.files import read_json
 from lab.loggers.wandb_start import start_run
+from lab.masking import masked
 from lab.record import RunFolder, StudyFolder
 
 log = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ class LogStudy(Callback):
         if settings is None or not summary.is_file() or summary.stat().st_mtime_ns < self.began_ns:
             return
         try:
-            log_study(folder, settings, list(config.get("tags") or []))
+            log_study(folder, settings, [masked(str(tag)) for tag in config.get("tags") or []])
         except Exception as error:  # noqa: BLE001 - whatever somebody's package raises, the study is done and recorded
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
             log.warning("logger wandb could not log the study, which is complete in %s (%s)", folder, reason)
