@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
-import yaml
 
-from lab.files import Unreadable, read_json, read_json_lines, read_text, read_yaml, write_whole, yaml_mapping
+from lab.files import Unreadable, read_json, read_json_lines, read_text, read_yaml, write_whole, yaml_mapping, yaml_text
 from lab.masking import masked
 from lab.record_fields import FIELDS, SCHEMA_VERSION, Status, faults, row_faults
 from lab.seal import is_sealed, sealed
@@ -192,7 +191,7 @@ class StudyFolder:
 
     def write_study(self, study: Mapping[str, object]) -> None:
         """What the study is: space, goal, policy, limits, and the fingerprints a resume is held to."""
-        text = yaml.safe_dump(plain(study), sort_keys=False, allow_unicode=True)
+        text = yaml_text(plain(study))
         write_whole(self.path / "study.yaml", lambda aside: aside.write_text(text, encoding="utf-8"))
 
     def write_trials(self, rows: Sequence[Mapping[str, object]]) -> None:
@@ -230,7 +229,7 @@ def recipe(run: RunFolder, words: str) -> str:
     node: dict[str, Any] = {"defaults": [*({f"override /{group}": name} for group, name in chosen.items()), "_self_"]}
     node |= {key: config[key] for key in (*CHOICES, "name", "seed", "objective") if key in config} | {"cache": cache}
     said = " ".join(words.split())
-    text = f"# @package _global_\n# {said}\n" + yaml.safe_dump(node, sort_keys=False, allow_unicode=True)
+    text = f"# @package _global_\n# {said}\n" + yaml_text(node)
     return sealed(text) if is_sealed(saved) else text
 
 

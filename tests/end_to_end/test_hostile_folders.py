@@ -252,7 +252,7 @@ def contents(run: Path) -> dict[str, tuple[int, int]]:
     return {
         path.relative_to(run).as_posix(): (path.lstat().st_size, path.lstat().st_mtime_ns)
         for path in run.rglob("*")
-        if path.name != "train.log"
+        if path.name not in ("train.log", ".lock")
     }
 
 
