@@ -20,7 +20,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from lab import bare_words, composition, request, resume, threads
+from lab import bare_words, composition, places, request, resume, threads
 from lab.config import check
 from lab.errors import (
     EXIT_DONE,
@@ -33,7 +33,7 @@ from lab.errors import (
     in_a_block,
 )
 from lab.loggers.packages import missing
-from lab.models import packages
+from lab.models import packages, weights
 from lab.sweep.reporter import trial_number
 
 threads.settle(os.environ)
@@ -56,7 +56,8 @@ def one_run(composed: DictConfig) -> float | None:
         config = check(composed)
         name = config.run_name or request.run_name(config.model.name, overrides)
         config = config.model_copy(update={"run_name": name})
-        lacking = [*missing(config), *packages.missing(config)]
+        looks = (missing, packages.missing, places.missing, weights.missing)
+        lacking = [mistake for look in looks for mistake in look(config)]
         if lacking:
             raise RequestError(lacking)
         from lab.run.retest import retest

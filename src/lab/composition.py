@@ -18,12 +18,14 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
-from lab.composing import composed
+from lab.bare_words import unreadable
+from lab.composing import composed, wrong_flags
 from lab.config import check
-from lab.errors import Mistake, RequestError, leave_out, listed, nearest, quoted
+from lab.errors import Mistake, RequestError, leave_out, listed, nearest
 from lab.keys import is_there
-from lab.request import Typed, meant, split
+from lab.request import Typed, split
 from lab.schema import Config
+from lab.searched import filled
 from lab.typed_sweep import SPACE, misread, part_matched, strings_of, unsearched, unswept, values_of
 from lab.unknown_keys import no_key
 
@@ -60,12 +62,8 @@ def mistakes(
     """
     folder = Path(typed.config_path) if typed.config_path else conf
     name = (typed.config_name or name).removesuffix(".yaml")
-    if not (folder / f"{name}.yaml").is_file():
-        return [Mistake("", f"there is no {name}.yaml in {folder}", "leave out --config-path and --config-name")]
-    if typed.config_dir is not None and not Path(typed.config_dir).is_dir():
-        return [
-            Mistake("", f"--config-dir {typed.config_dir}: there is no such folder", "a folder laid out like conf/")
-        ]
+    if mistaken := wrong_flags(typed, folder, name):
+        return mistaken
     with initialize_config_dir(str(folder.absolute()), job_name="train"):
         return _judge(typed, name, check, also)
 
@@ -81,6 +79,8 @@ def _judge(typed: Typed, name: str, check: Check, also: Also | None) -> list[Mis
     base, refused = composed(name, [values[0] for values in judged.groups])
     if base is None or refused:
         return [*judged.mistakes, *refused]
+    if typed.multirun:
+        judged.sound += [[override] for override in filled(base)]
     plain = OmegaConf.to_container(base, resolve=False)
     assert isinstance(plain, dict)
     known = {str(key): value for key, value in plain.items()}
@@ -124,7 +124,7 @@ def _read(text: str, typed: Typed, judged: _Judged, name: str, search_path: list
             override.key_or_group, config_name=name, overrides=search_path
         )  # fmt: skip
     except HydraException as error:
-        judged.mistakes.append(_unreadable(text, error))
+        judged.mistakes.append(unreadable(text, error))
         return
     override.config_loader = GlobalHydra.instance().config_loader()
     if override.is_sweep_override() and not typed.multirun:
@@ -153,18 +153,6 @@ def _choices(options: Sequence[str]) -> list[str]:
 
 def _goes_on(typed: Typed) -> bool:
     return any(key in ("resume", "test") and value != "null" for key, value in map(split, typed.overrides))
-
-
-def _unreadable(text: str, error: HydraException) -> Mistake:
-    key, equals, value = text.partition("=")
-    if not equals:
-        return Mistake("", f"{text!r} is not key=value", f"leave out {text}, or type {text}=VALUE")
-    try:
-        OverridesParser.create().parse_override(f"{key or '='}=x")
-    except HydraException:
-        return Mistake(key, "is no key that Hydra can read", f"{LEAVE_OUT}{text}", value)
-    reason = next((line for line in reversed(str(error).splitlines()) if line and "http" not in line), "")
-    return Mistake(key, f"cannot be read: {reason}", quoted(key, meant(value)), value)
 
 
 def _read_group(override: Override, options: list[str], judged: _Judged) -> None:

@@ -17,6 +17,7 @@ from lab.errors import Mistake, RequestError, quoted
 from lab.keys import flattened
 from lab.record import RunFolder
 from lab.request import Typed, parse, split
+from lab.rules.sizes import unusable
 from lab.unchanged import changing
 
 CHANGEABLE = (
@@ -84,6 +85,8 @@ def _changes(run: RunFolder, rest: list[str], typed: Typed, conf: Path) -> list[
 
 def _obstacles(key: str, given: str, run: RunFolder, rest: Sequence[str]) -> list[Mistake]:
     """Why a folder cannot be resumed or tested; empty when it can."""
+    if (reason := unusable(given)) is not None:
+        return [Mistake(key, reason, f"{key}=outputs/<date>/<time>", given)]
     if not run.path.is_dir():
         return [Mistake(key, "there is no such folder", f"{key}=outputs/<date>/<time>", given)]
     if not run.config.is_file():
