@@ -17,6 +17,5 @@ def missing(config: Config) -> list[Mistake]:
         reason = None if os.access(folder, os.W_OK | os.X_OK) else "others may not write there"
     except OSError as error:
         reason = error.strerror
-    return (
-        [Mistake("cache.dir", f"cannot be made and written to: {reason}", REMEDY, config.cache.dir)] if reason else []
-    )
+    problem = f"cannot be made and written to: {reason}"
+    return [] if reason is None else [Mistake("cache.dir", problem, REMEDY, config.cache.dir)]
