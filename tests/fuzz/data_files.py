@@ -114,7 +114,7 @@ def _break_rows(draw: Any, rows: Rows, faults: list[str]) -> Rows:
 
 def _break_bytes(draw: Any, content: bytes, faults: list[str]) -> bytes:
     for _ in range(draw(st.sampled_from((0, 0, 0, 0, 0, 1, 1, 2)))):
-        place = draw(st.integers(0, max(len(content) - 1, 0)))
+        place = len(content) * draw(st.integers(0, 9999)) // 10_000  # a workbook's length changes with the clock
         odd = draw(st.sampled_from(ODD_BYTES))
         kind = draw(st.sampled_from(("insert", "replace", "truncate", "zeros")))
         faults.append(f"{kind} {odd!r} at byte {place}")
