@@ -120,13 +120,13 @@ def _read(text: str, typed: Typed, judged: _Judged, name: str, search_path: list
         if text.startswith("="):
             raise HydraException("no key")
         override = OverridesParser.create().parse_override(text)
-        options = GlobalHydra.instance().config_loader().get_group_options(
-            override.key_or_group, config_name=name, overrides=search_path
-        )  # fmt: skip
+        loader, group = GlobalHydra.instance().config_loader(), override.key_or_group
+        is_key = "." in group  # no group has one, and asking for its choices reads the primary config
+        options = [] if is_key else loader.get_group_options(group, config_name=name, overrides=search_path)
     except HydraException as error:
         judged.mistakes.append(unreadable(text, error))
         return
-    override.config_loader = GlobalHydra.instance().config_loader()
+    override.config_loader = loader
     if override.is_sweep_override() and not typed.multirun:
         problem = "is a list of values to try one after the other, which needs -m"
         judged.mistakes.append(
@@ -203,13 +203,19 @@ def _read_key(override: Override, plain: Mapping[str, Any], judged: _Judged) -> 
         judged.mistakes.append(
             Mistake(f"+{key}", "this key exists already; without the + it is set", shlex.quote(f"{key}={text}"), text)
         )
-    elif there or override.is_add() or override.is_force_add():
+    elif there or ((override.is_add() or override.is_force_add()) and _has_room(key, plain)):
         prefix = override.get_key_element()
         values = [prefix] if override.is_delete() else [f"{prefix}={value}" for value in strings_of(override)]
         judged.sound.extend([values] if values else [])
         judged.kept.append(str(override.input_line))
     elif not any(_under(key, group) for group in judged.unread):
         judged.mistakes.append(no_key(key, text, plain))
+
+
+def _has_room(key: str, plain: Mapping[str, Any]) -> bool:
+    """Whether a key that is added lies below a part of the config, so that its schema can judge it."""
+    root = key.partition(".")[0]
+    return root in plain or root in Config.model_fields
 
 
 def _checked_jobs(name: str, overrides: list[list[str]], check: Check) -> Iterator[Mistake]:
