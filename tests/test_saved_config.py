@@ -9,10 +9,11 @@ import pytest
 import yaml
 
 from lab.errors import Mistake, RequestError, in_a_block
-from lab.record import RunFolder, recipe, write_best
+from lab.recipes import foreign_recipe, recipe, write_best
+from lab.record import RunFolder
 from lab.request import parse
 from lab.resume import resumed_argv
-from lab.saved_config import foreign_recipe, read_saved, saved_text
+from lab.saved_config import read_saved, saved_text
 from lab.seal import sealed
 
 CONF = Path("conf").absolute()

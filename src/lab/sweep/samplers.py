@@ -7,6 +7,7 @@ resume, and its QMCSampler draws the first trial apart.) Sobol: scipy.stats.qmc,
 
 import importlib
 import importlib.util
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -105,6 +106,8 @@ def build(block: Mapping[str, Any] | str, space: Space, goal: Goal) -> BaseSampl
         block = {"type": "random", "rule": "sobol"}
     kind, read = opened(block, KEY, KINDS)
     seed = read.whole("seed", DEFAULT_SEED) if kind != "grid" else DEFAULT_SEED
+    if kind == "random" and read.has("logbase") and _base(read.given["logbase"]) is None:
+        read.wrong("logbase", "must be e, or a number greater than 0 that is not 1", mended={"logbase": 10})
     rule = read.word("rule", ("random", "sobol"), "random") if kind == "random" else "random"
     if kind == "grid":
         read.mistakes += [_no_grid(name) for name in space.continuous()]
@@ -117,6 +120,19 @@ def build(block: Mapping[str, Any] | str, space: Space, goal: Goal) -> BaseSampl
     if kind == "random":
         return Drawn(space, draw)
     return Modelled(space, draw, lambda trial_seed: _optunas(kind, trial_seed), seed)
+
+
+def logbase(block: Mapping[str, Any] | str | None) -> float:
+    """The base of the exponents that log laws draw, which Azure's random sampling names; e where there is none."""
+    given = block.get("logbase") if isinstance(block, Mapping) else None
+    return _base(given) or math.e
+
+
+def _base(given: object) -> float | None:
+    if given == "e":
+        return math.e
+    number = isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given)
+    return float(given) if number and given > 0 and given != 1 else None  # type: ignore[arg-type,operator]
 
 
 def spelt_out(block: Mapping[str, Any] | str | None) -> dict[str, Any]:
