@@ -37,9 +37,7 @@ class _Loader(yaml.SafeLoader):
 _Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?\d+[eE][-+]?\d+$"), list("-+0123456789"))
 
 
-def read_job(
-    path: Path, keys: Mapping[str, str], metric: str | None, instead: Collection[str] = ()
-) -> dict[str, Any]:
+def read_job(path: Path, keys: Mapping[str, str], metric: str | None, instead: Collection[str] = ()) -> dict[str, Any]:
     """The `sweep` node of a job file: study, sampling_algorithm, search_space, objective, early_termination, limits.
 
     keys: the file's parameter names to Hydra keys; names left out are Hydra keys already. metric: the metric we log
