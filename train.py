@@ -35,7 +35,7 @@ from lab.errors import (
 )
 from lab.loggers.packages import missing
 from lab.machine_faults import MachineError, machine_error
-from lab.masking import mask_files
+from lab.masking import mask_files, masked
 from lab.models import packages
 from lab.saved_config import foreign_recipe
 from lab.sweep.reporter import trial_number
@@ -61,7 +61,7 @@ def one_run(composed: DictConfig) -> float | None:
         if not alone:
             mask_files(Path(job.runtime.cwd) / job.sweep.dir, "multirun.yaml")
         config = check(composed)
-        name = config.run_name or request.run_name(config.model.name, overrides)
+        name = config.run_name or request.run_name(config.model.name, [masked(word) for word in overrides])
         config = config.model_copy(update={"run_name": name})
         lacking = [*missing(config), *packages.missing(config)]
         if lacking:

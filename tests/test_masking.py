@@ -22,6 +22,7 @@ from lab.record import RunFolder, plain
         ("two http://a:b@c and http://d:e@f", "two http://***@c and http://***@f"),
         ("postgresql://h/db?user=u&password=PW&x=1", "postgresql://h/db?user=u&password=***&x=1"),
         ("'http://u:pw@h'", "'http://***@h'"),
+        (r"x=postgresql\://u\:PW@h/db", r"x=postgresql\://***@h/db"),
     ],
 )
 def test_user_information_is_masked(text: str, clean: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from lab.errors import Mistake, RequestError, in_a_block
-from lab.record import RunFolder, write_best
+from lab.record import RunFolder, recipe, write_best
 from lab.request import parse
 from lab.resume import resumed_argv
 from lab.saved_config import foreign_recipe, read_saved, saved_text
@@ -30,7 +30,7 @@ def run(tmp_path: Path) -> Path:
     (folder / "checkpoints").mkdir(parents=True)
     for name in ("last", "best"):
         (folder / "checkpoints" / f"{name}.ckpt").touch()
-    (folder / "run.json").write_text(json.dumps({"status": "interrupted"}))
+    (folder / "run.json").write_text(json.dumps({"schema_version": 1, "status": "interrupted"}))
     return folder
 
 
@@ -148,6 +148,7 @@ def test_a_link_inside_the_folder_is_none_of_that(run: Path) -> None:
     write(run, own=True)
     (run / "wandb" / "offline-run-1").mkdir(parents=True)
     (run / "wandb" / "latest-run").symlink_to("offline-run-1")
+    (run / "wandb" / "offline-run-1" / "debug.log").symlink_to("/var/log/of-its-service")
     assert resumed_argv(["train.py", f"resume={run}"], CONF)
 
 
@@ -167,7 +168,7 @@ def test_what_came_from_the_environment_is_saved_as_it_was_written() -> None:
     }
 
 
-def recipe(tmp_path: Path, text: str) -> str:
+def problems(tmp_path: Path, text: str) -> str:
     (tmp_path / "experiment").mkdir(exist_ok=True)
     (tmp_path / "experiment" / "best.yaml").write_text(text)
     typed = parse(["train.py", "--config-dir", str(tmp_path), "experiment=best"])
@@ -182,11 +183,11 @@ def recipe(tmp_path: Path, text: str) -> str:
         ("# @package _global_\ndefaults: [{override /model: ../../evil}]\n", "may choose among"),
         ("# @package hydra\nsweep: {dir: /}\n", "begins with"),
         ("# @package _global_\nname: ${oc.env:TOKEN}\n", "not written by you"),
-        ("# @package _global_\n5\n", "no recipe"),
+        ("# @package _global_\n5\n", "cannot be read"),
     ],
 )
 def test_a_recipe_gives_settings_only(tmp_path: Path, text: str, reason: str) -> None:
-    assert reason in recipe(tmp_path, text)
+    assert reason in problems(tmp_path, text)
 
 
 def test_a_recipe_of_our_own_is_used(tmp_path: Path) -> None:
@@ -196,12 +197,12 @@ def test_a_recipe_of_our_own_is_used(tmp_path: Path) -> None:
     (run.path / ".hydra" / "hydra.yaml").write_text(yaml.safe_dump({"hydra": {"runtime": {"choices": choices}}}))
     evil = {"hydra": {"job": {"env_set": {"LD_PRELOAD": "x"}}}, "unknown": 1}
     run.config.write_text(sealed(yaml.safe_dump(SOUND | {"seed": 3} | evil)))
-    path = write_best(tmp_path, run, "best\nhydra: {}")
+    path = write_best(tmp_path, recipe(run, "best\nhydra: {}"))
     written = yaml.safe_load(path.read_text())
     assert written["defaults"] == [{"override /model": "tiny"}, "_self_"]
     assert set(written) == {"defaults", "trainer", "cache", "name", "seed"}
     assert "dir" not in written["cache"]
-    assert recipe(tmp_path, path.read_text()) == ""
+    assert problems(tmp_path, path.read_text()) == ""
 
 
 def test_other_lines_are_not_looked_at(tmp_path: Path) -> None:
@@ -212,7 +213,7 @@ def test_other_lines_are_not_looked_at(tmp_path: Path) -> None:
 def test_a_saved_config_that_is_no_mapping_is_refused(run: Path) -> None:
     for text in ("5\n", "[1]\n", "", "a: [\n"):
         (run / "config.yaml").write_text(text)
-        assert "config.yaml cannot be read" in refusal(f"resume={run}")
+        assert "cannot be read: config.yaml" in refusal(f"resume={run}")
 
 
 def test_the_seal_covers_the_text(run: Path) -> None:

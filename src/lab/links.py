@@ -9,6 +9,8 @@ from lab.errors import Mistake
 
 MOST = 10_000
 """Entries looked at, so that a folder above many runs costs no minute."""
+WANDB = "wandb"
+"""W&B links the log of its service from each segment, and never writes into a segment again."""
 
 
 def links_out(folder: Path, key: str) -> list[Mistake]:
@@ -42,5 +44,7 @@ def _links(folder: Path) -> Iterator[Path]:
             seen += 1
             if (path := Path(parent) / name).is_symlink():
                 yield path
+        if Path(parent).name == WANDB:
+            folders.clear()
         if seen > MOST:
             return

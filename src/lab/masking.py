@@ -1,7 +1,8 @@
 """Keeps passwords out of files, loggers and messages: URLs lose their user information, the environment is not copied.
 
 A URL is masked as `postgresql://***@host/name`, a query of one as `?password=***`. What stands there as an
-interpolation (`postgresql://${oc.env:DB_LOGIN}@host/name`) holds no secret and stays as it was written.
+interpolation (`postgresql://${oc.env:DB_LOGIN}@host/name`) holds no secret and stays as it was written. Hydra writes
+a colon of an override as `\\:`.
 """
 
 import logging
@@ -19,7 +20,7 @@ MASK = "***"
 ENVIRONMENT = "oc.env"
 _INTERPOLATION = r"\$\{[^{}]*\}"
 _LOGIN = re.compile(
-    rf"\b(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<login>(?:{_INTERPOLATION}|[^:/@?#\s'\"])*(?::(?:{_INTERPOLATION}|[^@\s'\"])*)?)@",
+    rf"\b(?P<scheme>[a-z][a-z0-9+.-]*\\?://)(?P<login>(?:{_INTERPOLATION}|[^:/@?#\s'\"])*(?::(?:{_INTERPOLATION}|[^@\s'\"])*)?)@",
     re.IGNORECASE,
 )
 _QUERY = re.compile(

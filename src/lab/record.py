@@ -7,38 +7,37 @@ run that is killed keeps the record of its start, whose status says that no end 
 import csv
 import json
 import math
-import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import yaml
 
+from lab.files import Unreadable, read_json, read_json_lines, read_text, read_yaml, write_whole, yaml_mapping
 from lab.masking import masked
+from lab.record_fields import FIELDS, SCHEMA_VERSION, Status, faults, row_faults
 from lab.seal import is_sealed, sealed
 
-SCHEMA_VERSION = 1
 CHOICES = ("model", "data", "peft", "loss", "optimizer", "scheduler", "callbacks", "trainer", "cache")
 """Groups of conf/ that make a recipe."""
 _NAME = re.compile(r"\w[\w.-]*")
-Status = Literal["completed", "early_stopped", "terminated", "failed", "interrupted"]
 ROW_COLUMNS = ("row", "text")
 HEAD_SUFFIXES = ("_predicted", "_probability", "_probabilities")
 """Columns of test_predictions.parquet: a row's own, and what follows the name of a head beside its truth."""
 UNENDED = "no end was recorded: the process is still running, or it was killed"
 
-FIELDS = (
-    "schema_version", "status", "reason", "failure", "command", "objective", "metrics", "baselines", "reference",
-    "parameters", "data", "timing_s", "throughput", "memory", "versions", "git_commit", "seed", "sweep", "model",
-    "requested", "resumed", "warnings", "process", "cache",
-)  # fmt: skip
-"""Top-level keys of run.json. `warnings` are lines the run gave about itself (overfitting). `cache`: what
-`cache.frozen` found and made, {layers, dtype, key, entries, hits, bytes, seconds}; empty without it.
+MOST_FAULTS = 3
+"""Of a damaged record, so many are named."""
 
-`requested` holds what was asked for and met by something else (precision 16 on a CPU).
-"""
+
+class OtherVersion(Unreadable):
+    """A record of another version of this contract."""
+
+    def __init__(self, path: Path, version: str) -> None:
+        super().__init__(path, f"has schema version {version}, and this program reads {SCHEMA_VERSION}")
+        self.version = version
 
 
 class RunFolder:
@@ -86,9 +85,28 @@ class RunFolder:
         return self.path / "test_predictions.parquet"
 
     def read(self) -> dict[str, Any]:
-        """run.json. Raises FileNotFoundError where there is none."""
-        record: dict[str, Any] = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
+        """run.json. Raises FileNotFoundError where there is none, Unreadable where it is damaged."""
+        path = self.path / "run.json"
+        record = read_json(path, dict)
+        version = record.get("schema_version", SCHEMA_VERSION)
+        if version != SCHEMA_VERSION:
+            raise OtherVersion(path, str(version)[:40])
+        wrong = list(faults(record))
+        if wrong:
+            left = len(wrong) - MOST_FAULTS
+            raise Unreadable(path, "; ".join(wrong[:MOST_FAULTS]) + (f"; and {left} more" if left > 0 else ""))
         return record
+
+    def read_config(self) -> dict[str, Any]:
+        """config.yaml, its interpolations as they are written. Raises as `read`."""
+        return read_yaml(self.config)
+
+    def is_own(self) -> bool:
+        """Whether this user's `lab` wrote the run's settings: what another's record says is no advice of ours."""
+        try:
+            return is_sealed(read_text(self.config))
+        except (OSError, Unreadable):
+            return False
 
     def start(self, **fields: object) -> None:
         """Write the first run.json; its status holds until an end is recorded."""
@@ -114,12 +132,15 @@ class RunFolder:
             file.write(json.dumps(plain(row), ensure_ascii=False) + "\n")
 
     def history(self) -> list[dict[str, Any]]:
-        """Rows so far; a last line torn by a kill is left out."""
+        """Rows so far; a last line torn by a kill is left out. Raises Unreadable for a row that is none."""
         path = self.path / "history.jsonl"
         if not path.exists():
             return []
-        text = path.read_text(encoding="utf-8")
-        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+        rows = read_json_lines(path)
+        for number, row in enumerate(rows, 1):
+            if (fault := next(row_faults(row), None)) is not None:
+                raise Unreadable(path, f"line {number}: {fault}")
+        return rows
 
     def cut_history(self, step: int) -> None:
         """Drop rows after optimizer step `step`: a resumed run writes them again."""
@@ -165,9 +186,9 @@ class StudyFolder:
         return RunFolder(self.path / str(name))
 
     def read_study(self) -> dict[str, Any] | None:
-        """study.yaml, None where the study is new."""
+        """study.yaml, None where the study is new. Raises Unreadable where it is damaged."""
         path = self.path / "study.yaml"
-        return yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
+        return read_yaml(path) if path.exists() else None
 
     def write_study(self, study: Mapping[str, object]) -> None:
         """What the study is: space, goal, policy, limits, and the fingerprints a resume is held to."""
@@ -191,38 +212,33 @@ class StudyFolder:
         write_whole(self.path / "summary.json", lambda aside: aside.write_text(text, encoding="utf-8"))
 
 
-def write_best(folder: Path, run: RunFolder, words: str) -> Path:
-    """experiment/best.yaml in `folder`: the recipe of `run`, for `--config-dir folder experiment=best`.
+def recipe(run: RunFolder, words: str) -> str:
+    """The text of experiment/best.yaml of `run`.
 
     words: one line on why it is the best. What names a run and no model (name, tags, loggers) is left out, and so is
-    whatever is no setting and the place of the cache: the run may be anybody's.
+    whatever is no setting and the place of the cache: the run may be anybody's. Raises Unreadable for a damaged
+    config.yaml or .hydra/hydra.yaml, FileNotFoundError where there is none.
     """
-    saved = run.config.read_text(encoding="utf-8")
-    config = yaml.safe_load(saved)
-    hydra = yaml.safe_load((run.path / ".hydra" / "hydra.yaml").read_text(encoding="utf-8"))["hydra"]
-    choices = hydra["runtime"]["choices"]
+    saved, path = read_text(run.config), run.path / ".hydra" / "hydra.yaml"
+    config, hydra = yaml_mapping(run.config, saved), read_yaml(path)
+    try:
+        choices = dict(hydra["hydra"]["runtime"]["choices"])
+        cache = {key: value for key, value in dict(config.get("cache") or {}).items() if key != "dir"}
+    except (KeyError, TypeError, ValueError) as error:
+        raise Unreadable(path, "it holds no hydra.runtime.choices") from error
     chosen = {group: choices[group] for group in CHOICES if _NAME.fullmatch(str(choices.get(group) or ""))}
-    recipe: dict[str, Any] = {"defaults": [*({f"override /{group}": name} for group, name in chosen.items()), "_self_"]}
-    recipe |= {key: config[key] for key in (*CHOICES, "name", "seed", "objective") if key in config}
-    recipe["cache"] = {key: value for key, value in (config.get("cache") or {}).items() if key != "dir"}
+    node: dict[str, Any] = {"defaults": [*({f"override /{group}": name} for group, name in chosen.items()), "_self_"]}
+    node |= {key: config[key] for key in (*CHOICES, "name", "seed", "objective") if key in config} | {"cache": cache}
     said = " ".join(words.split())
-    text = f"# @package _global_\n# {said}\n" + yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True)
-    if is_sealed(saved):
-        text = sealed(text)
+    text = f"# @package _global_\n# {said}\n" + yaml.safe_dump(node, sort_keys=False, allow_unicode=True)
+    return sealed(text) if is_sealed(saved) else text
+
+
+def write_best(folder: Path, text: str) -> Path:
+    """experiment/best.yaml in `folder` from a `recipe`, for `--config-dir folder experiment=best`."""
     path = folder / "experiment" / "best.yaml"
     write_whole(path, lambda aside: aside.write_text(text, encoding="utf-8"))
     return path
-
-
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a file beside `path`, then rename it: readers see the old file or the new one, never half."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        write(aside)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def plain(value: Any) -> Any:

@@ -6,17 +6,19 @@ Hydra reads its paths from the command line only, so the line is rewritten befor
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
-import yaml
 from hydra.core.override_parser.types import Quote, QuotedString
 from omegaconf import OmegaConf
 
 from lab.errors import Mistake, RequestError, quoted
+from lab.files import Unreadable, regular
 from lab.keys import flattened
 from lab.links import links_out
 from lab.locks import LockError, Taken, sole
 from lab.record import RunFolder
+from lab.record_fields import REQUESTED
 from lab.request import parse, split
 from lab.resolving import resolved
 from lab.saved_config import SavedConfig, read_saved
@@ -132,14 +134,13 @@ def _saved(key: str, given: str, run: RunFolder) -> SavedConfig:
     found: Mistake
     if not run.path.is_dir():
         found = Mistake(key, "there is no such folder", f"{key}=outputs/<date>/<time>", given)
-    elif not run.config.is_file():
+    elif not run.config.exists():
         found = Mistake(key, "is not a run folder: it holds no config.yaml", f"{key}=outputs/<date>/<time>", given)
     else:
         try:
             return read_saved(run.config)
-        except (OSError, ValueError, yaml.YAMLError) as error:
-            problem = f"its config.yaml cannot be read: {' '.join(str(error).split())}"
-            found = Mistake(key, problem, f"{key}=ANOTHER_RUN", given)
+        except (OSError, Unreadable) as error:
+            found = Mistake(key, f"cannot be read: {error}", f"{key}=ANOTHER_RUN", given)
     raise RequestError(found)
 
 
@@ -149,18 +150,13 @@ def _obstacles(
     """Why a run cannot be resumed or tested; empty when it can. changes: overrides that differ from what it has; typed:
     keys of all overrides."""
     checkpoint = run.last if key == "resume" else run.best
-    if not checkpoint.is_file():
+    if not checkpoint.exists():
         name = checkpoint.relative_to(run.path)
         remedy = "the run's own command (run.json) in a new folder" if key == "resume" else quoted("resume", given)
         return [Mistake(key, f"holds no {name}: it was cut before the first one was written", remedy, given)]
-    try:
-        record = run.read()
-    except FileNotFoundError:
-        return [Mistake(key, "holds no run.json: nothing says what this run was", f"{key}=ANOTHER_RUN", given)]
-    except ValueError as error:
-        problem = f"its run.json cannot be read: {' '.join(str(error).split())}"
-        return [Mistake(key, problem, f"{key}=ANOTHER_RUN", given)]
-    outside = saved.outside(conf)
+    if damage := list(_damage(run, checkpoint)):
+        return [Mistake(key, problem, f"{key}=ANOTHER_RUN", given) for problem in damage]
+    record, outside = run.read(), saved.outside(conf)
     fixed = [
         Mistake(name, f"cannot change when a run is {DONE[key]}", f"leave out {name}, or start a new run", value)
         for name, value in map(split, changes)
@@ -176,6 +172,24 @@ def _obstacles(
     if fixed or key == "test":
         return fixed
     return _nothing_left(given, record.get("status"), flattened(saved.settings), dict(map(split, changes)))
+
+
+def _damage(run: RunFolder, checkpoint: Path) -> Iterator[str]:
+    """What of a run's record and checkpoint cannot be read, all of it."""
+    for read in (partial(_whole_record, run), partial(regular, checkpoint)):
+        try:
+            read()
+        except FileNotFoundError:
+            yield "holds no run.json: nothing says what this run was"
+        except (Unreadable, OSError) as error:
+            yield f"cannot be read: {error}"
+
+
+def _whole_record(run: RunFolder) -> None:
+    """Raises Unreadable for a record without what a run that goes on, or is tested again, relies on."""
+    record = run.read()
+    if wrong := list(REQUESTED("requested", record.get("requested"))):
+        raise Unreadable(run.path / "run.json", "; ".join(wrong))
 
 
 def _later(saved: SavedConfig) -> list[str]:

@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from lab.errors import Mistake, quoted
+from lab.files import Unreadable, read_text, yaml_mapping
 from lab.keys import at, flattened, is_there
 from lab.masking import MASK, is_masked, masked_tree
 from lab.record import CHOICES
@@ -110,12 +111,9 @@ def _escaped(value: Any) -> Any:
 
 
 def read_saved(path: Path) -> SavedConfig:
-    """Raises OSError, ValueError or yaml.YAMLError where the file is no mapping of settings."""
-    text = path.read_text(encoding="utf-8")
-    settings = yaml.safe_load(text)
-    if not isinstance(settings, dict):
-        raise ValueError(f"{path.name} holds no mapping of settings")
-    return SavedConfig(path, {str(key): value for key, value in settings.items()}, is_sealed(text))
+    """Raises Unreadable where the file is no mapping of settings, OSError as `open` does."""
+    text = read_text(path)
+    return SavedConfig(path, yaml_mapping(path, text), is_sealed(text))
 
 
 def foreign_recipe(typed: Typed, conf: Path) -> list[Mistake]:
@@ -129,8 +127,8 @@ def foreign_recipe(typed: Typed, conf: Path) -> list[Mistake]:
     path = Path(typed.config_dir).expanduser() / "experiment" / f"{BEST}.yaml"
     try:
         return list(recipe_mistakes(path, conf, keys)) if path.is_file() else []
-    except (ValueError, yaml.YAMLError) as error:
-        return [Mistake("experiment", f"{path} cannot be read: {' '.join(str(error).split())}", "", BEST)]
+    except (Unreadable, OSError) as error:
+        return [Mistake("experiment", f"{path} cannot be read: {error}", "", BEST)]
 
 
 def recipe_mistakes(path: Path, conf: Path, typed: Collection[str]) -> Iterator[Mistake]:
@@ -138,16 +136,17 @@ def recipe_mistakes(path: Path, conf: Path, typed: Collection[str]) -> Iterator[
 
     conf: the shipped config folder; typed: keys given on the command line.
     """
-    text = path.read_text(encoding="utf-8")
-    recipe = yaml.safe_load(text)
-    if not isinstance(recipe, dict) or not text.startswith(PACKAGE):
+    text = read_text(path)
+    recipe = yaml_mapping(path, text)
+    if not text.startswith(PACKAGE):
         yield Mistake("experiment", f"{path} is no recipe: it begins with {PACKAGE!r} and holds settings", "", "best")
         return
     for key in recipe:
         if key not in SETTINGS | {"defaults"}:
             problem = f"is no setting of a run; {path} may hold settings and nothing that acts"
             yield Mistake(str(key), problem, f"take {key} out of {path}")
-    for entry in recipe.get("defaults") or []:
+    chosen = recipe.get("defaults") or []
+    for entry in chosen if isinstance(chosen, list) else [chosen]:
         if entry != "_self_" and not _is_choice(entry):
             problem = f"{path} may choose among {', '.join(CHOICES)}, and not {entry}"
             yield Mistake("defaults", problem, f"take it out of {path}")

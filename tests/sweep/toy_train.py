@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import Mistake, RunError
+from lab.files import write_whole
 from lab.machine_faults import MachineRefusal, machine_error
-from lab.record import RunFolder, write_whole
+from lab.record import RunFolder
 from lab.schema import Config
 from lab.seal import sealed
 from lab.sweep.reporter import Report, connected

@@ -25,7 +25,7 @@ from lab.data.cache import mark_used
 from lab.data.mistaken_files import other_encoding, workbook
 from lab.data.tables import Table, holds_text
 from lab.errors import Mistake, RequestError, nearest, quoted
-from lab.record import write_whole
+from lab.files import write_whole
 
 KINDS = {".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 _LONG_BYTES = 200_000_000

@@ -6,7 +6,7 @@ A file of its own, not a field of run.json: a logger may learn its id late, or f
 import json
 from pathlib import Path
 
-from lab.record import write_whole
+from lab.files import write_whole
 
 FILE = "loggers.json"
 

@@ -17,7 +17,7 @@ from lab.loggers.base import ENDED_WELL, Outcome, RunLogger, is_test, is_validat
 from lab.loggers.identity import recall, remember
 from lab.loggers.wandb_mode import START_LIMIT_S, has_key, resolve_mode
 from lab.masking import masked_arguments
-from lab.record import Status
+from lab.record_fields import Status
 from lab.schema import Wandb
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from lab.errors import Mistake, RequestError
-from lab.record import write_whole
+from lab.files import write_whole
 from lab.schema import Encoder
 
 IDENTITY_FILE, WEIGHTS_FILE = "base.json", "base.safetensors"

@@ -14,11 +14,11 @@ import tokenizers
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from lab.files import write_whole
 from lab.models.adapters import AdaptedTransformer, adapted
 from lab.models.families import reads_segments
 from lab.models.subwords import CORE
 from lab.models.text_encoder import TOKENIZER_FILE
-from lab.record import write_whole
 
 WEIGHTS, HEADS = "model.safetensors", "heads.safetensors"
 ADAPTER = "default"

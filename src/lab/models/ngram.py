@@ -24,8 +24,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lab.files import write_whole
 from lab.models.text_encoder import TOKENIZER_FILE, BagEncoder
-from lab.record import write_whole
 from lab.schema import Ngram
 
 PAD = 0

@@ -19,9 +19,9 @@ from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
 
 from lab.batches import Window
 from lab.errors import Mistake, RequestError
+from lab.files import write_whole
 from lab.models.hub import locate
 from lab.models.text_encoder import TOKENIZER_FILE
-from lab.record import write_whole
 from lab.schema import Encoder
 
 CORE = "tokenizer.json"

@@ -24,11 +24,11 @@ from transformers.utils import logging as transformers_logging
 
 from lab.batches import Tokenizer
 from lab.errors import Mistake, RequestError, listed
+from lab.files import write_whole
 from lab.models.architecture import known, unlike, with_attention_dropout
 from lab.models.families import FAMILIES, Family, position_limit, reads_segments
 from lab.models.hub import locate
 from lab.models.text_encoder import ARCHITECTURE_FILE, CuttableEncoder
-from lab.record import write_whole
 from lab.schema import Encoder
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import Mistake, RequestError
-from lab.record import write_whole
+from lab.files import write_whole
 from lab.report.compare import told
 from lab.report.groups import column_of, shown
 from lab.report.language import Words

@@ -12,10 +12,12 @@ from typing import Any
 import lightning.pytorch as pl
 
 from lab.data.entry_locks import unlocking_after
+from lab.files import write_whole
 from lab.loggers.base import Outcome, RunLogger
 from lab.loggers.build import build
 from lab.models.counts import parameter_counts
-from lab.record import UNENDED, RunFolder, Status, write_whole
+from lab.record import UNENDED, RunFolder
+from lab.record_fields import Status
 from lab.resume import sole_process
 from lab.run import facts, finders, parts
 from lab.run.circumstances import (

@@ -17,11 +17,12 @@ from optuna.storages import BaseStorage
 from rich.console import Console
 
 from lab.errors import Mistake, RequestError, RunError, in_a_block, listed
+from lab.files import write_whole
 from lab.links import links_out
 from lab.machine_faults import MachineError, machine_error
 from lab.masking import masked
 from lab.policies import OptunaPruner
-from lab.record import StudyFolder, write_whole
+from lab.record import StudyFolder
 from lab.sweep import results
 from lab.sweep.asked import planned
 from lab.sweep.board import Board, end_table
