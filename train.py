@@ -37,7 +37,7 @@ from lab.loggers.packages import missing
 from lab.machine_faults import MachineError, machine_error
 from lab.masking import mask_files, masked
 from lab.models import packages
-from lab.saved_config import foreign_recipe
+from lab.saved_config import foreign_recipe, obeyed_records
 from lab.sweep.reporter import trial_number
 
 threads.settle(os.environ)
@@ -114,7 +114,8 @@ def main() -> int:
 
 def _obeyed() -> int:
     try:
-        if found := foreign_recipe(request.parse(sys.argv), CONF):
+        typed = request.parse(sys.argv)
+        if found := [*obeyed_records(typed), *foreign_recipe(typed, CONF)]:
             raise RequestError(found)
         sys.argv = resume.resumed_argv(sys.argv, CONF)
         rewritten = request.parse(sys.argv)

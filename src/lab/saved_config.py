@@ -33,8 +33,11 @@ ADDRESSES = {
     "logger.wandb.entity": ("logger/wandb.yaml", "wandb.entity"),
 }
 """Settings that say where something is sent or kept, each with the file and key of its shipped default."""
+RECORDS = ("run.json", "study.yaml", "multirun.yaml", ".hydra")
+"""Marks of the folder of a run or a sweep."""
 PACKAGE, BEST = "# @package _global_", "best"
-INTERPOLATION = re.compile(r"(?<!\\)\$\{")
+INTERPOLATION = re.compile(r"(?<!\\)(?:\\\\)*\$\{")
+"""Before `${` each two backslashes are one, and one more makes a text of it."""
 _NAME = re.compile(r"\w[\w.-]*")
 
 
@@ -107,7 +110,7 @@ def _escaped(value: Any) -> Any:
         return {key: _escaped(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_escaped(item) for item in value]
-    return value.replace("${", "\\${") if isinstance(value, str) else value
+    return re.sub(r"(\\*)\$\{", r"\1\1\\${", value) if isinstance(value, str) else value
 
 
 def read_saved(path: Path) -> SavedConfig:
@@ -116,13 +119,28 @@ def read_saved(path: Path) -> SavedConfig:
     return SavedConfig(path, yaml_mapping(path, text), is_sealed(text))
 
 
+def obeyed_records(typed: Typed) -> list[Mistake]:
+    """What of a line would have Hydra obey the files that a run or a sweep left, `hydra:` blocks and overrides and all."""
+    found = []
+    if typed.rerun is not None:
+        problem = f"--experimental-rerun {typed.rerun}: obeys whatever stands in the .hydra/ of a folder"
+        found.append(Mistake("", problem, f"{quoted('resume', typed.rerun)}, or {quoted('test', typed.rerun)}"))
+    if typed.config_path is not None:
+        folder = Path(typed.config_path).expanduser()
+        if folder.name == ".hydra" or any((folder / name).exists() for name in RECORDS):
+            run = folder.parent if folder.name == ".hydra" else folder
+            problem = f"--config-path {folder}: holds what a run or a sweep left, which is data and no config"
+            found.append(Mistake("", problem, f"{quoted('resume', run)}, or {quoted('test', run)}"))
+    return found
+
+
 def foreign_recipe(typed: Typed, conf: Path) -> list[Mistake]:
     """What acts beside settings in the recipe that `--config-dir DIR experiment=best` names.
 
     conf: the shipped config folder.
     """
     keys = dict(map(split, typed.overrides))
-    if typed.config_dir is None or keys.get("experiment") != BEST:
+    if typed.config_dir is None or BEST not in re.split(r"[\[\]\s,'\"]+", keys.get("experiment", "")):
         return []
     path = Path(typed.config_dir).expanduser() / "experiment" / f"{BEST}.yaml"
     try:
@@ -147,19 +165,22 @@ def recipe_mistakes(path: Path, conf: Path, typed: Collection[str]) -> Iterator[
             yield Mistake(str(key), problem, f"take {key} out of {path}")
     chosen = recipe.get("defaults") or []
     for entry in chosen if isinstance(chosen, list) else [chosen]:
-        if entry != "_self_" and not _is_choice(entry):
-            problem = f"{path} may choose among {', '.join(CHOICES)}, and not {entry}"
+        if entry != "_self_" and not _is_choice(entry, conf):
+            problem = f"{path} may choose among {', '.join(CHOICES)} what conf/ has, and not {entry}"
             yield Mistake("defaults", problem, f"take it out of {path}")
     foreign = SavedConfig(path, recipe, is_sealed(text))
     for key in sorted(foreign.outside(conf) - set(typed)):
         yield foreign._foreign(key, at(recipe, key))
 
 
-def _is_choice(entry: object) -> bool:
+def _is_choice(entry: object, conf: Path) -> bool:
+    """Whether an entry of a defaults list chooses a shipped file: one beside the recipe could set what it likes."""
     if not isinstance(entry, dict) or len(entry) != 1:
         return False
     ((group, choice),) = entry.items()
-    return str(group).removeprefix("override /") in CHOICES and is_name(choice)
+    name = str(group).removeprefix("override /")
+    files = choice if isinstance(choice, list) else [] if choice is None else [choice]
+    return name in CHOICES and is_name(choice) and all((conf / name / f"{file}.yaml").is_file() for file in files)
 
 
 def is_name(choice: object) -> bool:
