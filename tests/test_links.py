@@ -29,7 +29,7 @@ def test_a_second_name_of_a_file_that_grows_is_refused_and_the_remedy_works(tmp_
     os.link(tmp_path / "victim", run / name)
     (mistake,) = links_out(run, "test")
     assert f"{name} has a second name" in mistake.problem
-    subprocess.run(mistake.remedy, shell=True, check=True)  # noqa: S602  as one types it
+    subprocess.run(mistake.remedy, shell=True, check=True)  # as one types it
     assert links_out(run, "test") == []
     assert (run / name).read_text() == "kept"
 

@@ -120,7 +120,7 @@ def read_saved(path: Path) -> SavedConfig:
 
 
 def obeyed_records(typed: Typed) -> list[Mistake]:
-    """What of a line would have Hydra obey the files that a run or a sweep left, `hydra:` blocks and overrides and all."""
+    """What of a line would have Hydra obey files that a run or a sweep left, `hydra:` blocks and all."""
     found = []
     if typed.rerun is not None:
         problem = f"--experimental-rerun {typed.rerun}: obeys whatever stands in the .hydra/ of a folder"

@@ -111,16 +111,13 @@ def test_code_in_a_models_folder_is_neither_run_nor_offered(
     folder = published()
     (folder / "evil.py").write_text(f"open({str(folder / 'ran')!r}, 'w')\nclass Evil: pass\n")
     settings = json.loads((folder / file).read_text())
-    settings["auto_map"] = {name: "evil.Evil" for name in ("AutoConfig", "AutoModel")}
+    settings["auto_map"] = dict.fromkeys(("AutoConfig", "AutoModel"), "evil.Evil")
     settings["auto_map"]["AutoTokenizer"] = ["evil.Evil", "evil.Evil"]
     settings["tokenizer_class"] = "Evil"
     (folder / file).write_text(json.dumps(settings))
     asked: list[str] = []
     monkeypatch.setattr("builtins.input", lambda text: asked.append(text) or "y")
     model = shipped("encoder", path=str(folder))
-    try:
-        load_transformer(model, build_tokenizer(model, corpus))
-    except RequestError as error:
-        assert "its tokenizer cannot be read" in str(error)
+    load_transformer(model, build_tokenizer(model, corpus))
     assert not asked
     assert not (folder / "ran").exists()

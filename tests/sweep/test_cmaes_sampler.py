@@ -46,5 +46,5 @@ def test_a_state_that_acts_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("state", ["no hexadecimal", "80", pickle.dumps({"a": print}).hex(), b"garbage".hex()])
 def test_a_state_that_is_none_is_refused(state: str) -> None:
-    with pytest.raises(RequestError, match="sweep.study"):
+    with pytest.raises(RequestError, match=r"sweep\.study"):
         resumed_with(state)

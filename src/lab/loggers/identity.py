@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 def recall(folder: Path, title: str) -> str | None:
-    """The id that logger `title` had in this run folder; None where it had none, or this user's `lab` did not write it."""
+    """The id that logger `title` had in this run folder; None where it had none, or somebody else wrote it."""
     return _read(folder).get(title)
 
 
