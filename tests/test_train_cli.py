@@ -29,6 +29,9 @@ def train(config, folder, command, sweep, shared):
         raise RunError("the loss is not finite", "nan")
     if ending == "bug":
         raise KeyError("oops")
+    if ending == "lost" and config.seed % 2:
+        from lab.tracking import mark_lost
+        mark_lost(folder, "mlflow", "ConnectionError: no route")
     if ending == "wait":
         time.sleep(60)
     return config.optimizer.lr
@@ -197,6 +200,14 @@ def test_the_jobs_of_a_multirun_go_on_when_one_fails(here: Path) -> None:
     assert {path.name for path in (here / "out").iterdir()} == {"0", "1", "2", "multirun.yaml"}
     assert "The run failed" in (here / "out" / "0" / "train.log").read_text()
     assert "Traceback" not in err
+
+
+@pytest.mark.usefixtures("here")
+def test_the_end_of_a_multirun_names_the_jobs_that_a_logger_lost() -> None:
+    code, out, _ = run("-m", "seed=1,2,3", "hydra.sweep.dir=out", ending="lost")
+    assert code == 0
+    lost = "logger mlflow lost 2 of the jobs, which are complete in out: 0, 2 (ConnectionError: no route)"
+    assert out.count(lost) == 1, out
 
 
 def test_a_search_with_optuna_gets_the_objective(here: Path) -> None:

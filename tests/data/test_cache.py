@@ -11,7 +11,7 @@ import pytest
 
 from lab import locks
 from lab.data import cache, entry_locks
-from lab.data.files import open_file
+from lab.data.files import Format, open_file
 
 WORKER = """
 import sys, time
@@ -207,10 +207,10 @@ def test_an_entry_that_cannot_be_made_leaves_nothing(tmp_path: Path) -> None:
 def test_a_file_read_again_is_marked_as_used(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("texto,modo\nuno,A\n")
-    open_file(path, "data.path", None, "utf-8", tmp_path / "cache")
+    open_file(path, "data.path", Format(), tmp_path / "cache")
     (folder,) = (tmp_path / "cache" / "files").iterdir()
     aged(folder, 9000)
-    open_file(path, "data.path", None, "utf-8", tmp_path / "cache")
+    open_file(path, "data.path", Format(), tmp_path / "cache")
     assert cache.prune(tmp_path / "cache", 0) == 0
     aged(folder, 9000)
     assert cache.prune(tmp_path / "cache", 0) == 0

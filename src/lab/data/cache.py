@@ -15,14 +15,17 @@ import shutil
 import time
 import uuid
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
+from lab.data.entry_locks import NAME as LOCK_NAME
 from lab.data.entry_locks import lock_entry, unused
 
 log = logging.getLogger(__name__)
 PARTS = ("tokens", "files", "states")
 SEAL = "whole.json"
+"""Of a finished entry: size and CRC-32 of each of its files."""
+NOTHING: Mapping[str, int] = {}
 JUST_USED_S = 60.0
 """What was used so recently may be about to be locked by another process, which made or found it."""
 IN_USE_S = 3600.0
@@ -34,8 +37,9 @@ ABANDONED_S = 86400.0
 def made(folder: Path, fill: Callable[[Path], object]) -> None:
     """Let `fill` make `folder` unless it is there, whole; mark it used now."""
     if mark_used(folder):
-        if _sound(folder):
-            return
+        with contextlib.suppress(OSError):  # what cannot be read is no better than what is damaged
+            if sound(folder):
+                return
         log.warning("%s is damaged and is made again", folder)
         with contextlib.suppress(FileNotFoundError):
             folder.rename(damaged := _hidden(folder))
@@ -44,7 +48,7 @@ def made(folder: Path, fill: Callable[[Path], object]) -> None:
     aside.mkdir(parents=True)
     try:
         fill(aside)
-        _seal(aside)
+        seal(aside)
         try:
             aside.rename(folder)
         except OSError as error:
@@ -55,18 +59,28 @@ def made(folder: Path, fill: Callable[[Path], object]) -> None:
     mark_used(folder)
 
 
-def _seal(folder: Path) -> None:
-    """Write down what the files of a finished entry hold: a power cut may leave their sizes and not their content."""
-    held = {path.name: [path.stat().st_size, crc(path)] for path in sorted(folder.iterdir())}
-    (folder / SEAL).write_text(json.dumps(held), encoding="utf-8")
+def seal(folder: Path, known: Mapping[str, int] = NOTHING) -> None:
+    """Write down what the files of a finished entry hold: a power cut may leave their sizes and not their content.
+
+    known: CRC-32 of files, by name, where it was computed while they were written.
+    """
+    files = [path for path in sorted(folder.iterdir()) if path.name != LOCK_NAME]
+    content = {
+        path.name: [path.stat().st_size, known[path.name] if path.name in known else crc(path)] for path in files
+    }
+    (folder / SEAL).write_text(json.dumps(content), encoding="utf-8")
 
 
-def _sound(folder: Path) -> bool:
-    """Whether an entry holds what was written. Cost: about 1 s per GiB."""
+def sound(folder: Path, believed: Collection[str] = ()) -> bool:
+    """Whether an entry holds what was written. Cost: about 1 s per GiB. Raises OSError where it cannot be read.
+
+    believed: names of files of which only the size is compared.
+    """
     try:
-        held = json.loads((folder / SEAL).read_text(encoding="utf-8"))
-        return all([(folder / name).stat().st_size, crc(folder / name)] == known for name, known in held.items())
-    except (OSError, ValueError, AttributeError):
+        content = json.loads((folder / SEAL).read_text(encoding="utf-8"))
+        sizes = all((folder / name).stat().st_size == size for name, (size, _) in content.items())
+        return sizes and all(crc(folder / name) == of for name, (_, of) in content.items() if name not in believed)
+    except (FileNotFoundError, ValueError, TypeError, AttributeError):
         return False
 
 

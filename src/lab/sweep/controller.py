@@ -1,9 +1,9 @@
 """A sweep from its config to its summary: plan, claim or resume the study's folder, search, confirm, write down."""
 
 import logging
-import platform
 import re
 import sys
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -134,7 +134,7 @@ def _swept(
     trials = study.get_trials(deepcopy=False)
     refuse_strangers(folder, len(trials))
     refuse_other_parameters(trials, plan.space, plan.study)
-    folder.write_study(_written(plan))
+    folder.write_study(_written(plan, peers))
     pool = (
         launcher.pool(plan.limits.max_concurrent_trials, plan.total, plan.fixed, plan.space.choices())
         if isinstance(launcher, ProcessLauncher)
@@ -163,12 +163,13 @@ def _swept(
     return None if winner is None else float(winner["value"])
 
 
-def _written(plan: Plan) -> dict[str, Any]:
+def _written(plan: Plan, peers: Alone) -> dict[str, Any]:
     """What study.yaml keeps, which a study must be resumed with; searched keys have no value of their own."""
     return {
         "study": plan.study,
         **plan.blocks,
         "storage": _kept_in(plan),
+        "controller": peers.me,
         "total": plan.total,
         "fingerprint": plan.space.fingerprint(),
         "settings": {key: value for key, value in plan.settings.items() if key not in plan.space.hydra_keys()},
@@ -188,7 +189,9 @@ def _study(storage: BaseStorage, plan: Plan, folder: StudyFolder, beats: bool) -
     )
     peers = Alone(study)
     if plan.storage is not None:
-        peers = Peers(study, storage, plan.storage, f"{platform.node()}:{folder.path.absolute()}", beats)
+        me = (folder.read_study() or {}).get("controller") or uuid.uuid4().hex
+        peers = Peers(study, storage, plan.storage, str(me), beats)
+    peers.watch()
     with peers.turn():
         peers.join(plan.space.fingerprint())
         for number in peers.lost():
