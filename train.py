@@ -38,6 +38,7 @@ from lab.machine_faults import MachineError, machine_error
 from lab.masking import mask_files, masked
 from lab.models import packages, weights
 from lab.recipes import foreign_recipe
+from lab.saved_config import obeyed_records
 from lab.sweep.reporter import trial_number
 
 threads.settle(os.environ)
@@ -115,7 +116,8 @@ def main() -> int:
 
 def _obeyed() -> int:
     try:
-        if found := foreign_recipe(request.parse(sys.argv), CONF):
+        typed = request.parse(sys.argv)
+        if found := [*obeyed_records(typed), *foreign_recipe(typed, CONF)]:
             raise RequestError(found)
         sys.argv = resume.resumed_argv(sys.argv, CONF)
         rewritten = request.parse(sys.argv)

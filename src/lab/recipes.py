@@ -1,4 +1,4 @@
-"""experiment/best.yaml: the recipe of a run for `--config-dir DIR experiment=best`, written, and checked when it is read.
+"""experiment/best.yaml: the recipe of a run for `--config-dir DIR experiment=best`, written here and checked when read.
 
 It holds settings and choices among the shipped groups, so that a recipe from anybody's folder starts nothing else.
 """
@@ -59,7 +59,7 @@ def foreign_recipe(typed: Typed, conf: Path) -> list[Mistake]:
     conf: the shipped config folder.
     """
     keys = dict(map(split, typed.overrides))
-    if typed.config_dir is None or keys.get("experiment") != BEST:
+    if typed.config_dir is None or BEST not in re.split(r"[\[\]\s,'\"]+", keys.get("experiment", "")):
         return []
     path = Path(typed.config_dir).expanduser() / "experiment" / f"{BEST}.yaml"
     try:
@@ -84,19 +84,22 @@ def recipe_mistakes(path: Path, conf: Path, typed: Collection[str]) -> Iterator[
             yield Mistake(str(key), problem, f"take {key} out of {path}")
     chosen = recipe.get("defaults") or []
     for entry in chosen if isinstance(chosen, list) else [chosen]:
-        if entry != "_self_" and not _is_choice(entry):
-            problem = f"{path} may choose among {', '.join(CHOICES)}, and not {entry}"
+        if entry != "_self_" and not _is_choice(entry, conf):
+            problem = f"{path} may choose among {', '.join(CHOICES)} what conf/ has, and not {entry}"
             yield Mistake("defaults", problem, f"take it out of {path}")
     foreign = SavedConfig(path, recipe, is_sealed(text))
     for key in sorted(foreign.outside(conf) - set(typed)):
         yield foreign.foreign(key, at(recipe, key))
 
 
-def _is_choice(entry: object) -> bool:
+def _is_choice(entry: object, conf: Path) -> bool:
+    """Whether an entry of a defaults list chooses a shipped file: one beside the recipe could set what it likes."""
     if not isinstance(entry, dict) or len(entry) != 1:
         return False
     ((group, choice),) = entry.items()
-    return str(group).removeprefix("override /") in CHOICES and is_name(choice)
+    name = str(group).removeprefix("override /")
+    files = choice if isinstance(choice, list) else [] if choice is None else [choice]
+    return name in CHOICES and is_name(choice) and all((conf / name / f"{file}.yaml").is_file() for file in files)
 
 
 def is_name(choice: object) -> bool:

@@ -20,6 +20,7 @@ from lab.errors import Mistake, quoted
 from lab.files import read_text, yaml_mapping
 from lab.keys import at, flattened, is_there
 from lab.masking import MASK, is_masked, masked_tree
+from lab.request import Typed
 from lab.schema import Config
 from lab.seal import is_sealed
 
@@ -31,8 +32,10 @@ ADDRESSES = {
     "logger.wandb.entity": ("logger/wandb.yaml", "wandb.entity"),
 }
 """Settings that say where something is sent or kept, each with the file and key of its shipped default."""
-
-INTERPOLATION = re.compile(r"(?<!\\)\$\{")
+RECORDS = ("run.json", "study.yaml", "multirun.yaml", ".hydra")
+"""Marks of the folder of a run or a sweep."""
+INTERPOLATION = re.compile(r"(?<!\\)(?:\\\\)*\$\{")
+"""Before `${` each two backslashes are one, and one more makes a text of it."""
 
 
 @dataclass(frozen=True)
@@ -105,13 +108,28 @@ def _escaped(value: Any) -> Any:
         return {key: _escaped(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_escaped(item) for item in value]
-    return value.replace("${", "\\${") if isinstance(value, str) else value
+    return re.sub(r"(\\*)\$\{", r"\1\1\\${", value) if isinstance(value, str) else value
 
 
 def read_saved(path: Path) -> SavedConfig:
     """Raises Unreadable where the file is no mapping of settings, OSError as `open` does."""
     text = read_text(path)
     return SavedConfig(path, yaml_mapping(path, text), is_sealed(text))
+
+
+def obeyed_records(typed: Typed) -> list[Mistake]:
+    """What of a line would have Hydra obey files that a run or a sweep left, `hydra:` blocks and all."""
+    found = []
+    if typed.rerun is not None:
+        problem = f"--experimental-rerun {typed.rerun}: obeys whatever stands in the .hydra/ of a folder"
+        found.append(Mistake("", problem, f"{quoted('resume', typed.rerun)}, or {quoted('test', typed.rerun)}"))
+    if typed.config_path is not None:
+        folder = Path(typed.config_path).expanduser()
+        if folder.name == ".hydra" or any((folder / name).exists() for name in RECORDS):
+            run = folder.parent if folder.name == ".hydra" else folder
+            problem = f"--config-path {folder}: holds what a run or a sweep left, which is data and no config"
+            found.append(Mistake("", problem, f"{quoted('resume', run)}, or {quoted('test', run)}"))
+    return found
 
 
 def _secret(key: str, value: object) -> Mistake:
