@@ -8,10 +8,8 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from lab.errors import Mistake
-from lab.files import Unreadable, read_text, read_yaml, write_whole, yaml_mapping
+from lab.files import Unreadable, read_text, read_yaml, write_whole, yaml_mapping, yaml_text
 from lab.keys import at
 from lab.record import RunFolder
 from lab.request import Typed, split
@@ -42,7 +40,7 @@ def recipe(run: RunFolder, words: str) -> str:
     node: dict[str, Any] = {"defaults": [*({f"override /{group}": name} for group, name in chosen.items()), "_self_"]}
     node |= {key: config[key] for key in (*CHOICES, "name", "seed", "objective") if key in config} | {"cache": cache}
     said = " ".join(words.split())
-    text = f"# @package _global_\n# {said}\n" + yaml.safe_dump(node, sort_keys=False, allow_unicode=True)
+    text = f"# @package _global_\n# {said}\n" + yaml_text(node)
     return sealed(text) if is_sealed(saved) else text
 
 

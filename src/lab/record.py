@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
-import yaml
 
-from lab.files import Unreadable, read_json, read_json_lines, read_text, read_yaml, write_whole
+from lab.files import Unreadable, read_json, read_json_lines, read_text, read_yaml, write_whole, yaml_text
 from lab.masking import masked
 from lab.record_fields import FIELDS, SCHEMA_VERSION, Status, faults, row_faults
 from lab.seal import is_sealed
@@ -188,7 +187,7 @@ class StudyFolder:
 
     def write_study(self, study: Mapping[str, object]) -> None:
         """What the study is: space, goal, policy, limits, and the fingerprints a resume is held to."""
-        text = yaml.safe_dump(plain(study), sort_keys=False, allow_unicode=True)
+        text = yaml_text(plain(study))
         write_whole(self.path / "study.yaml", lambda aside: aside.write_text(text, encoding="utf-8"))
 
     def write_trials(self, rows: Sequence[Mapping[str, object]]) -> None:

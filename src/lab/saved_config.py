@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from lab.errors import Mistake, quoted
-from lab.files import read_text, yaml_mapping
+from lab.files import read_text, yaml_mapping, yaml_text
 from lab.keys import at, flattened, is_there
 from lab.masking import MASK, is_masked, masked_tree
 from lab.request import Typed
@@ -85,7 +85,7 @@ class SavedConfig:
         folder = Path(tempfile.mkdtemp(prefix="lab-run-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         settings = {key: value for key, value in self.settings.items() if key not in ("resume", "test")}
-        text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
+        text = yaml_text(settings)
         (folder / "config.yaml").write_text(text, encoding="utf-8")
         return folder
 
@@ -99,7 +99,7 @@ def saved_text(settings: Mapping[str, Any], from_environment: Mapping[str, str])
         if is_there(tree, key):
             node = at(tree, parent) if parent else tree
             node[int(name) if isinstance(node, list) else name] = written
-    return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
+    return yaml_text(tree)
 
 
 def _escaped(value: Any) -> Any:

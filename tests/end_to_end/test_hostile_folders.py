@@ -252,7 +252,7 @@ def contents(run: Path) -> dict[str, tuple[int, int]]:
     return {
         path.relative_to(run).as_posix(): (path.lstat().st_size, path.lstat().st_mtime_ns)
         for path in run.rglob("*")
-        if path.name != "train.log"
+        if path.name not in ("train.log", ".lock")
     }
 
 
@@ -293,7 +293,7 @@ def test_a_report_names_each_broken_folder_and_shows_the_others(typed: Typed, tm
         write_run(tmp_path / "runs" / f"sound-{number:02}", seed=number, config={"optimizer.lr": 10.0 ** -(number % 3)})
     for number, (damage, _) in enumerate(RECORDS.values()):
         damage(write_run(tmp_path / "runs" / f"broken-{number}").path)
-    os.mkdir(os.fsencode(tmp_path / "runs") + b"/\xff")
+    Path(os.fsdecode(os.fsencode(tmp_path / "runs") + b"/\xff")).mkdir()
     half_read = {**CONFIGS, **HISTORIES}
     for number, (damage, _) in enumerate(half_read.values()):
         damage(write_run(tmp_path / "runs" / f"half-{number}").path)
@@ -313,7 +313,7 @@ def test_a_report_names_each_broken_folder_and_shows_the_others(typed: Typed, tm
     assert f"half-{len(CONFIGS)}: history.jsonl is damaged" in said
     assert "sweep" in said
     assert "grows to more than" in said
-    assert "\\xff" in said
+    assert "\\udcff" in said
     assert (tmp_path / "report" / "index.html").is_file()
 
 
