@@ -30,9 +30,11 @@ def _label(label: Any, kind: str) -> Found:
         )
 
 
-def _columns(time: str, group: str | None, features: Sequence[str] | None, label: Any) -> Found:
-    names = {"data.time": time, "data.group": group, "data.label": label if isinstance(label, str) else None}
-    for key, name in names.items():
+def _columns(time: str | Sequence[str], group: str | None, features: Sequence[str] | None, label: Any) -> Found:
+    moments = [time] if isinstance(time, str) else list(time)
+    names = [("data.time", name) for name in moments]
+    names += [("data.group", group), ("data.label", label if isinstance(label, str) else None)]  # type: ignore[list-item]
+    for key, name in names:
         if name is not None and name in (features or ()):
             problem = f"{name!r} is also an input" + (
                 ": a model that reads its label learns nothing" if key == "data.label" else ""
@@ -40,7 +42,7 @@ def _columns(time: str, group: str | None, features: Sequence[str] | None, label
             rest = [column for column in features or () if column != name]
             yield Mistake("data.features", problem, quoted("data.features", rest), list(features or ()))
     held: dict[str, str] = {}
-    for key, name in names.items():
+    for key, name in names:
         if name is not None and name in held:
             yield Mistake(
                 key, f"{name!r} is {held[name]} already; a column has one part to play", "another column", name
