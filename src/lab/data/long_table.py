@@ -16,6 +16,7 @@ import pandas as pd
 
 from lab.batches import MISSING
 from lab.data import numerals
+from lab.data.calendar_steps import Calendar, length
 from lab.data.cells import numbered, plain, without_gaps
 from lab.data.labels import class_order
 from lab.data.numerals import Spelling
@@ -24,7 +25,7 @@ from lab.data.sentinels import suspected, without
 from lab.data.table_columns import input_columns
 from lab.data.table_file import TableFile, open_table, unreadable
 from lab.data.time_stamps import in_seconds, read_times, time_names
-from lab.data.time_steps import ordered, resampled, step_mistakes, usual_step
+from lab.data.time_steps import calendar_of, equal_steps, ordered, resampled, step_mistakes, usual_step
 from lab.errors import Mistake, RequestError, listed
 from lab.schema import Ahead, Table
 
@@ -58,10 +59,15 @@ def read_panel(data: Table) -> tuple[str, Panel]:
     starts = np.searchsorted(of_row, np.arange(len(groups) + 1, dtype=of_row.dtype)).astype(np.int64)
     if data.resample is not None:
         times, starts, values, codes = resampled(times, starts, values, codes, data.resample)
-    mistakes = step_mistakes(times, starts, groups) + list(_silent(values, features))
+    equal = data.step == "time" and (data.resample is None or not isinstance(length(data.resample), Calendar))
+    calendar = "" if not equal or equal_steps(times, starts) else calendar_of(times, starts)
+    mistakes = list(step_mistakes(times, starts, groups, equal and not calendar)) + list(_silent(values, features))
     _refuse(mistakes)
+    if calendar:
+        log.info("steps are of the calendar: %s", calendar)
     step = usual_step(times, starts) if len(times) > len(groups) else np.timedelta64(1_000_000, "us")
-    panel = Panel(tuple(features), values, groups, starts, times[starts[:-1]], step, codes, classes)
+    kept = None if equal and not calendar else times
+    panel = Panel(tuple(features), values, groups, starts, times[starts[:-1]], step, codes, classes, kept)
     return path.name.split(".")[0], panel
 
 

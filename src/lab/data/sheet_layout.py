@@ -99,7 +99,7 @@ def _headers_again(frame: Any, header: Sequence[str], time: str) -> "np.ndarray[
     found = _says(frame[time], time)
     if found.any():
         for name, written in zip(frame.columns, header, strict=True):
-            found &= _says(frame[name], written)
+            found = found & _says(frame[name], written)
     return found
 
 

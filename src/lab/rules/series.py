@@ -55,6 +55,12 @@ def _columns(time: str | Sequence[str], group: str | None, features: Sequence[st
         yield Mistake("data.features", f"names {', '.join(twice)} more than once", once, features)
 
 
+def _steps(step: str, resample: str | None) -> Found:
+    if step == "row" and resample is not None:
+        problem = "has no effect: data.resample puts rows on equal steps"
+        yield Mistake("data.step", problem, "data.step=time, or data.resample=null", step)
+
+
 def _one_pass(kind: str, head: str, epochs: int, precision: Any, finder: bool) -> Found:
     """A ridge is solved once, after one look at every row."""
     if kind != "minirocket" or head != "ridge":
@@ -95,6 +101,7 @@ RULES: tuple[Rule, ...] = (
     (("data.split.val_from", "data.split.test_from"), _dates),
     (("data.label", "data.kind"), _label),
     (("data.time", "data.group", "data.features", "data.label"), _columns),
+    (("data.step", "data.resample"), _steps),
     (("model.kind", "model.head", "trainer.max_epochs", "trainer.precision", "callbacks.lr_finder.enabled"), _one_pass),
     (("model.pretrain", "objective.metric"), _pretraining),
     (("model.pretrain", "data.gaps", "resume", "test"), _foretold_gaps),
