@@ -48,7 +48,8 @@ class Panel:
     def times(self, rows: npt.NDArray[np.integer]) -> Times:
         """datetime64[us] of each row."""
         if self.kept is not None:
-            return self.kept[rows]
+            kept: Times = self.kept[rows]
+            return kept
         group = self.group_of(rows)
         found: Times = self.first[group] + (rows - self.starts[group]) * self.step
         return found

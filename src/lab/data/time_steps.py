@@ -130,8 +130,8 @@ def _more(count: int) -> str:
 def resampled(
     times: Moments, starts: Ints, values: Floats, codes: Codes | None, step: str
 ) -> tuple[Moments, Ints, Floats, Codes | None]:
-    """Equal steps in each group, of a length or of the calendar: the mean of what falls into one, the last class; a step
-    without a row is a gap."""
+    """Equal steps in each group, of a length or of the calendar: the mean of what falls into one, the last class; a
+    step without a row is a gap."""
     steps = _bins(times, step)
     bins = steps.number(times)
     _refuse_explosion(times, bins, starts, step)
@@ -209,7 +209,7 @@ def _span(step: np.timedelta64) -> str:
 def _offset(step: np.timedelta64) -> str:
     count = int(step.astype("timedelta64[us]").astype(np.int64))
     units = (("D", 86_400_000_000), ("h", 3_600_000_000), ("min", 60_000_000), ("s", 1_000_000), ("ms", 1000))
-    for unit, length in units:
-        if count % length == 0:
-            return f"{count // length}{unit}"
+    for unit, size in units:
+        if count % size == 0:
+            return f"{count // size}{unit}"
     return f"{count}us"
