@@ -104,8 +104,15 @@ def command(typed: Typed, job_overrides: Sequence[str] | None = None) -> str:
 
 
 def script(command: str) -> str:
-    """The interpreter and the script of a line of `command`: `python ../lab/train.py`, as it was typed."""
-    return shlex.join(shlex.split(command)[:2])
+    """The interpreter and the script of a line of `command`: `python ../lab/train.py`, as it was typed.
+
+    Of a line that no shell could read, as a damaged record may hold one, those of this program.
+    """
+    try:
+        words = shlex.split(command)[:2]
+    except ValueError:
+        words = []
+    return shlex.join(words or ["python", "train.py"])
 
 
 def run_name(model: str, overrides: Sequence[str]) -> str:
@@ -142,7 +149,7 @@ def _rounded(value: str) -> str:
 
 
 def meant(value: str) -> str | list[str]:
-    """The text, or the texts of a list, that was typed without the quotes it needs: `[año,causa raíz]`."""
-    if value.startswith("[") and value.endswith("]"):
-        return [part.strip().strip("\"'") for part in value[1:-1].split(",")]
+    """The text, or the texts of a list, that was typed without the quotes or the bracket it needs: `["año,causa`."""
+    if value.startswith("["):
+        return [part.strip().strip("\"'") for part in value.strip("[]").split(",")]
     return value.strip("\"'")

@@ -17,6 +17,8 @@ _WRITTEN = re.compile(r"([1-9]\d{0,3})?(MS|QS|YS|B)")
 MONTHS = {"MS": 1, "QS": 3, "YS": 12}
 SHORTEST_D, LONGEST_D = {"MS": 27, "QS": 88, "YS": 364, "B": 0.9}, {"MS": 32, "QS": 93, "YS": 367, "B": 3.1}
 """Days between two rows that are one such step apart."""
+WEEKENDS = 0.02
+"""A table with a larger share of rows on Saturdays and Sundays is not of business days."""
 MEANT = {"M": "MS", "ME": "MS", "Q": "QS", "QE": "QS", "Y": "YS", "A": "YS", "AS": "YS", "YE": "YS", "BD": "B",
          "month": "MS", "monthly": "MS", "quarter": "QS", "year": "YS", "yearly": "YS"}  # fmt: skip
 """Other ways to write them."""
@@ -71,6 +73,8 @@ def fitting(times: Times, parts: Sequence[slice]) -> tuple[str, float]:
     for written in ("1B", "1MS", "1QS", "1YS"):
         unit, step = written[1:], calendar_step(written)
         assert step is not None
+        if unit == "B" and float(np.mean(~np.is_busday(times.astype("datetime64[D]")))) > WEEKENDS:
+            continue
         fits = total = 0
         for part in parts:
             moments = times[part]
