@@ -25,7 +25,20 @@ GRAMMAR = ("[a,b]", "[1,2", "{a: 1}", "{a: {b: [1]}}", "{0: 2, 1: x}", "choice(1
            "int(3)", "json_str([1])", "[]", "{}", "[[[[]]]]", "extend_list(1)")  # fmt: skip
 REFERENCES = ("${seed}", "${nope}", "${model.lr}", "${oc.env:HOME}", "${oc.env:NO_SUCH}", "${now:%Y}", "${.a}", "${..b}",
               "${hydra:job.num}", "${", "${}", "${oc.select:x}", "${optimizer}", "${sweep}")  # fmt: skip
-FLAGS = ("-m", "--multirun", "--cfg", "job", "--info", "-h", "--resolve", "--config-name", "--package", "-x", "--", "-r")
+FLAGS = (
+    "-m",
+    "--multirun",
+    "--cfg",
+    "job",
+    "--info",
+    "-h",
+    "--resolve",
+    "--config-name",
+    "--package",
+    "-x",
+    "--",
+    "-r",
+)
 
 
 @cache

@@ -50,16 +50,18 @@ def alternatives(remedy: str) -> Iterator[Line]:
     """The words of each alternative of a remedy that can be typed; `leave out X` as it stands."""
     for alternative in remedy.split(", or "):
         words = tuple(shlex.split(re.sub(r" \([^()']*\)$", "", alternative)))
-        if words[:2] == ("leave", "out") and len(words) == 3:
-            yield words
-        elif words and all(word == "-m" or word.startswith("~") or "=" in word for word in words):
+        if (words[:2] == ("leave", "out") and len(words) == 3) or (
+            words and all(word == "-m" or word.startswith("~") or "=" in word for word in words)
+        ):
             yield words
 
 
 def applied(line: Sequence[str], mistake: Mistake, words: Line) -> Line:
     """The line with a remedy typed in the place of what it is about, at the end of the line."""
     if words[:2] == ("leave", "out"):
-        return tuple(word for word in line if word != words[2] and _key(word) != _key(words[2]) and _flag(word, words[2]))
+        return tuple(
+            word for word in line if word != words[2] and _key(word) != _key(words[2]) and _flag(word, words[2])
+        )
     typed = {_key(word) for word in words}
     kept = [word for word in line if _key(word) != mistake.key.removeprefix("+") and _key(word) not in typed]
     flags = ["-m"] if "-m" in words and "-m" not in line else []

@@ -11,7 +11,11 @@ from lab.errors import Mistake
 
 EVERY = 3
 """One line in so many is a part of the quick tests; all of them are some minutes."""
-TRAIN = [line for text in ("KEYS", "CHOICES", "VALUES", "SWEEPS") for line in wrong_requests.lines(vars(wrong_requests)[text])]
+TRAIN = [
+    line
+    for text in ("KEYS", "CHOICES", "VALUES", "SWEEPS")
+    for line in wrong_requests.lines(vars(wrong_requests)[text])
+]
 REPORT = wrong_requests.lines(wrong_requests.REPORT)
 STEPS = 12
 Judge = Callable[[Line], list[Mistake]]
