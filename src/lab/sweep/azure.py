@@ -88,7 +88,7 @@ def _job(path: Path) -> dict[str, Any]:
     try:
         job = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except FileNotFoundError as error:
-        raise RequestError(Mistake(key, "there is no such file", "sweep.file=job.yaml", path)) from error
+        raise RequestError(Mistake(key, "there is no such file", "leave out sweep.file, or sweep.file=ANOTHER", path)) from error
     except (OSError, UnicodeDecodeError) as error:
         raise RequestError(Mistake(key, f"cannot be read: {error}", value=path)) from error
     except yaml.YAMLError as error:
