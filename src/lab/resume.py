@@ -85,12 +85,13 @@ def _changes(run: RunFolder, rest: list[str], typed: Typed, conf: Path) -> list[
 
 def _obstacles(key: str, given: str, run: RunFolder, rest: Sequence[str]) -> list[Mistake]:
     """Why a folder cannot be resumed or tested; empty when it can."""
+    elsewhere = f"leave out {key}, or {key}=RUN (a folder below outputs/)"
     if (reason := unusable(given)) is not None:
-        return [Mistake(key, reason, f"leave out {key}, or {key}=RUN (a folder below outputs/)", given)]
+        return [Mistake(key, reason, elsewhere, given)]
     if not run.path.is_dir():
-        return [Mistake(key, "there is no such folder", f"leave out {key}, or {key}=RUN (a folder below outputs/)", given)]
+        return [Mistake(key, "there is no such folder", elsewhere, given)]
     if not run.config.is_file():
-        return [Mistake(key, "is not a run folder: it holds no config.yaml", f"leave out {key}, or {key}=RUN (a folder below outputs/)", given)]
+        return [Mistake(key, "is not a run folder: it holds no config.yaml", elsewhere, given)]
     checkpoint = run.last if key == "resume" else run.best
     if not checkpoint.is_file():
         name = checkpoint.relative_to(run.path)
