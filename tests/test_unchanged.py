@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
 from lab import composition, request
 from lab.bare_words import with_quotes
 from lab.config import check
 from lab.errors import RequestError
 from lab.resume import resumed_argv
+from lab.saved_config import saved_text
+from lab.seal import sealed
 
 CONF = Path("conf").absolute()
 LINES = {
@@ -42,10 +43,10 @@ def run(tmp_path: Path):  # type: ignore[no-untyped-def]
         plain = check(composed).model_dump(mode="json", exclude={"sweep"})
         plain["logger"] = {name: node for name, node in plain["logger"].items() if node is not None}
         plain["run_name"] = "x"
-        OmegaConf.save(OmegaConf.create(plain), folder / "config.yaml")
+        (folder / "config.yaml").write_text(sealed(saved_text(plain, {})))
         for name in ("last", "best"):
             (folder / "checkpoints" / f"{name}.ckpt").touch()
-        (folder / "run.json").write_text(json.dumps({"status": "interrupted"}))
+        (folder / "run.json").write_text(json.dumps({"schema_version": 1, "status": "interrupted"}))
         return folder
 
     yield made

@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 
 from lab.errors import Mistake, RequestError, listed, nearest, quoted
 from lab.keys import at, flattened, is_there
+from lab.masking import from_environment
 from lab.resolving import resolved, told
 from lab.rules import contradictions, not_finite
 from lab.schema import Config
@@ -49,6 +50,8 @@ def check(composed: DictConfig | Mapping[str, Any]) -> Config:
     if mistakes:
         raise RequestError(mistakes)
     assert config is not None
+    if isinstance(composed, DictConfig):
+        config._from_environment.update(from_environment(composed))
     return config
 
 

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from lab.masking import masked
+
 EXIT_DONE, EXIT_FAILED, EXIT_REQUEST, EXIT_INTERRUPTED = 0, 1, 2, 130
 GARBLED = (LookupError, TypeError, AttributeError, struct.error)
 """What torch's weights-only reader raises, beside its own errors, for bytes that only look like a pickle."""
@@ -55,7 +57,7 @@ class RequestError(ValueError):
 
     def __reduce__(self) -> tuple[type["RequestError"], tuple[tuple[Mistake, ...]]]:
         """It travels home from a trial's process with its mistakes; an exception's own way keeps the text alone."""
-        return RequestError, (self.mistakes,)
+        return type(self), (self.mistakes,)
 
 
 class RunError(RuntimeError):
@@ -69,7 +71,7 @@ class RunError(RuntimeError):
 def in_a_block(mistakes: Sequence[Mistake]) -> str:
     """All mistakes of a request as one block for the terminal."""
     count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
-    return "\n".join([f"This request has {count}:", *(f"  {mistake}" for mistake in mistakes)])
+    return masked("\n".join([f"This request has {count}:", *(f"  {mistake}" for mistake in mistakes)]))
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str | None:

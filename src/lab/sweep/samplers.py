@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.pruners import BasePruner, HyperbandPruner, SuccessiveHalvingPruner
-from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, TPESampler
+from optuna.samplers import BaseSampler, GPSampler, TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from lab.blocks import opened
 from lab.errors import Mistake
 from lab.policies import Goal, OptunaPruner
+from lab.sweep.cmaes_sampler import SafeCmaEsSampler
 from lab.sweep.space import Space
 
 KEY = "sweep.sampling_algorithm"
@@ -178,7 +179,7 @@ def _optunas(kind: str, seed: int) -> BaseSampler:
     if kind == "gp":
         return GPSampler(seed=seed, warn_independent_sampling=False)
     if kind == "cmaes":
-        return CmaEsSampler(seed=seed, warn_independent_sampling=False)
+        return SafeCmaEsSampler(seed=seed, warn_independent_sampling=False)
     return TPESampler(seed=seed, multivariate=True, constant_liar=True)
 
 
