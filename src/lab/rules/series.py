@@ -16,10 +16,13 @@ def _dates(val_from: str | None, test_from: str | None) -> Found:
         given, other = ("test_from", "val_from") if val_from is None else ("val_from", "test_from")
         problem = f"is given without data.split.{other}: two moments divide the table into three, or shares of it do"
         value = test_from if val_from is None else val_from
-        yield Mistake(f"data.split.{given}", problem, f"data.split.{other}=2015-01-01, or both null", value)
+        side = "after" if other == "test_from" else "before"
+        remedy = f"data.split.{given}=null, or data.split.{other}=DATE (a moment {side} it)"
+        yield Mistake(f"data.split.{given}", problem, remedy, value)
     elif val_from is not None and test_from is not None and str(val_from) >= str(test_from):
         problem = f"is not before data.split.test_from={test_from}"
-        yield Mistake("data.split.val_from", problem, "train, val and test follow in time", val_from)
+        remedy = "data.split.val_from=null data.split.test_from=null, or moments that follow in time"
+        yield Mistake("data.split.val_from", problem, remedy, val_from)
 
 
 def _label(label: Any, kind: str) -> Found:
