@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lab.report.groups import shown
+from lab.report.limits import within
 from lab.report.table import ENDED_WELL, Floats, Report, Runs
 
 LEAST_RUNS = 2
@@ -87,7 +88,7 @@ def ended(runs: Runs) -> npt.NDArray[np.intp]:
 
 
 def numbers(runs: Runs, key: str) -> Floats | None:
-    """A column as float64 (N,), None where it holds a text or a switch."""
+    """A column as float64 (N,), NaN where it is not known or out of range; None where it holds a text or a switch."""
     column = runs.frame[key]
     known = column.dropna()
     if known.map(lambda value: isinstance(value, bool | str)).any():
@@ -96,7 +97,12 @@ def numbers(runs: Runs, key: str) -> Floats | None:
         values: Floats = pd.to_numeric(column).to_numpy(np.float64)
     except (TypeError, ValueError):
         return None
-    return values
+    return within(values)
+
+
+def logarithmic(values: Floats) -> bool:
+    """Whether an axis of these is. values: (N,) finite."""
+    return bool(len(values) and values.min() > 0 and values.max() >= LOG_FROM * values.min())
 
 
 def labels(runs: Runs, rows: Sequence[int]) -> tuple[str, ...]:
@@ -130,9 +136,8 @@ def against(report: Report, candidates: Sequence[str]) -> Against | Absent:
     values = runs.frame["objective"].to_numpy(np.float64)[rows]
     centres = np.unique(x[rows])
     medians = np.array([np.median(values[x[rows] == centre]) for centre in centres])
-    log = bool(centres[0] > 0 and centres[-1] / centres[0] >= LOG_FROM)
     chosen = tuple(rows.tolist())
-    return Against(key, runs.metric, chosen, labels(runs, chosen), x[rows], values, centres, medians, log)
+    return Against(key, runs.metric, chosen, labels(runs, chosen), x[rows], values, centres, medians, logarithmic(centres))
 
 
 def scored(runs: Runs) -> list[str]:
@@ -167,8 +172,7 @@ def front(report: Report) -> Front | Absent:
     chosen = tuple(rows.tolist())
     best = pareto(time_s[rows], runs.sign * values)
     seconds = time_s[rows]
-    log = bool(seconds.min() > 0 and seconds.max() / seconds.min() >= LOG_FROM)
-    return Front(runs.metric, chosen, labels(runs, chosen), seconds, values, best, log)
+    return Front(runs.metric, chosen, labels(runs, chosen), seconds, values, best, logarithmic(seconds))
 
 
 def pareto(cost: Floats, gain: Floats) -> tuple[int, ...]:

@@ -51,15 +51,18 @@ def _boxes(runs: Runs, rows: npt.NDArray[np.intp], key: str) -> Boxes | None:
     for metric in scored(runs):
         values = runs.frame[metric].to_numpy(np.float64)[rows]
         made = (box(level, values[named == level]) for level in levels)
-        by[metric] = tuple(one for one in made if one is not None)
-    return Boxes(key, by)
+        if known := tuple(one for one in made if one is not None):
+            by[metric] = known
+    return Boxes(key, by) if by else None
 
 
 def box(level: str, values: Floats) -> Box | None:
+    """Of the finite values; None where there is none."""
     values = values[np.isfinite(values)]
     if not len(values):
         return None
     q1, median, q3 = np.quantile(values, [0.25, 0.5, 0.75])
     reach = 1.5 * (q3 - q1)
-    inside = values[(values >= q1 - reach) & (values <= q3 + reach)]
-    return Box(level, len(values), float(inside.min()), float(q1), float(median), float(q3), float(inside.max()))
+    # An interpolated quartile can miss equal values by an ulp; a whisker then ends where the box does.
+    low, high = values[values >= q1 - reach].min(initial=q1), values[values <= q3 + reach].max(initial=q3)
+    return Box(level, len(values), float(low), float(q1), float(median), float(q3), float(high))

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lab.report.groups import short_key, shown
-from lab.report.plots import LOG_FROM, MOST_LEVELS, Absent, ended, levels_of, numbers
+from lab.report.plots import MOST_LEVELS, Absent, ended, levels_of, logarithmic, numbers
 from lab.report.table import Floats, Report, Runs
 
 FEW_RUNS = 10
@@ -71,6 +71,8 @@ def correlation(report: Report) -> Correlation | Absent:
         return Absent("absent.correlation", {"found": len(rows)})
     frame = runs.frame.iloc[rows]
     outcomes = tuple(name for name in OUTCOMES if name in frame and frame[name].nunique() > 1)
+    if not outcomes:
+        return Absent("absent.same", {"found": len(rows)})
     columns = [numbers(runs, key) for key in runs.varied]
     methods = tuple("eta" if column is None else "spearman" for column in columns)
     values = np.full((len(runs.varied), len(outcomes)), np.nan)
@@ -99,12 +101,13 @@ def eta(levels: npt.NDArray[Any], y: Floats) -> float:
     """The correlation ratio of y over the levels, 0 to 1; NaN with one level or a flat y."""
     known = np.isfinite(y)
     y, codes = y[known], np.unique(levels[known].astype(str), return_inverse=True)[1]
-    if not len(y) or codes.max() == 0 or np.ptp(y) == 0:
+    around = y - y.mean() if len(y) else y
+    total = float((around**2).sum())
+    if not total or codes.max() == 0 or np.ptp(y) == 0:
         return float("nan")
     counts = np.bincount(codes)
-    means = np.bincount(codes, weights=y) / counts
-    between = float((counts * (means - y.mean()) ** 2).sum())
-    return float(np.sqrt(between / ((y - y.mean()) ** 2).sum()))
+    means = np.bincount(codes, weights=around) / counts
+    return float(np.sqrt((counts * means**2).sum() / total))
 
 
 def importance(report: Report) -> Importance | Absent:
@@ -137,7 +140,7 @@ def _searched(runs: Runs, key: str, rows: npt.NDArray[np.intp]) -> tuple[Any, li
     if not np.isfinite(values).all() or np.ptp(values) == 0:
         return None
     low, high = float(values.min()), float(values.max())
-    return FloatDistribution(low, high, log=low > 0 and high / low >= LOG_FROM), [float(value) for value in values]
+    return FloatDistribution(low, high, log=logarithmic(values)), [float(value) for value in values]
 
 
 def _ped_anova(columns: dict[str, tuple[Any, list[Any]]], values: Floats) -> dict[str, float]:
@@ -172,8 +175,9 @@ def parallel(report: Report) -> Parallel | Absent:
     if len(rows) < 2 or not runs.varied:
         return Absent("absent.parallel", {"found": len(rows)})
     lines = thinned(rows, MOST_LINES)
-    dimensions = tuple(_dimension(runs, name, lines) for name in (*runs.varied, "objective"))
-    return Parallel(dimensions, tuple(lines), len(rows))
+    dimensions = [_dimension(runs, name, lines) for name in (*runs.varied, "objective")]
+    known = tuple(one for one in dimensions if np.isfinite(one.values).any())
+    return Parallel(known, tuple(lines), len(rows))
 
 
 def thinned(rows: Sequence[int], most: int) -> list[int]:
@@ -192,5 +196,5 @@ def _dimension(runs: Runs, name: str, rows: list[int]) -> Dimension:
         return Dimension(short_key(name), np.array([places[one] for one in named], np.float64), tuple(levels), False)
     values = column[rows]
     known = values[np.isfinite(values)]
-    log = bool(len(known) and known.min() > 0 and known.max() / known.min() >= LOG_FROM)
+    log = logarithmic(known)
     return Dimension(short_key(name), np.log10(values) if log else values, (), log)
