@@ -12,7 +12,7 @@ import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "lab"
 FLOORS = {
-    "errors": 0, "batches": 0, "files": 0, "record": 0,
+    "errors": 0, "batches": 0, "files": 0, "record": 0, "record_fields": 0,
     "schema": 1, "keys": 1, "rules": 1, "config": 1, "request": 1, "resume": 1, "composition": 1, "claim": 1,
     "policies": 1, "blocks": 1, "typed_sweep": 1, "threads": 1, "unknown_keys": 1,
     "data": 2, "models": 2, "report": 2, "sweep": 2,
@@ -20,7 +20,8 @@ FLOORS = {
     "run": 4,
 }  # fmt: skip
 STAIRS = {
-    ("record", "files"), ("config", "keys"), ("config", "rules"), ("config", "schema"), ("resume", "keys"),
+    ("record", "files"), ("record", "record_fields"),
+    ("config", "keys"), ("config", "rules"), ("config", "schema"), ("resume", "keys"),
     ("resume", "request"), ("composition", "keys"), ("composition", "schema"), ("composition", "config"),
     ("composition", "request"),
     ("composition", "typed_sweep"), ("composition", "unknown_keys"), ("unknown_keys", "keys"),
@@ -29,7 +30,9 @@ STAIRS = {
 """Inside floor 0: a file, then the record in it. Inside floor 1:
 keys, types and rules, then the check of a config, then of all that was typed."""
 HEAVY = {"lightning", "pytorch_lightning", "transformers", "torch", "torchmetrics"}
-LIGHT_ROOMS = {"report", "sweep", "errors", "files", "record"} | {name for name, floor in FLOORS.items() if floor == 1}
+LIGHT_ROOMS = {"report", "sweep", "errors", "files", "record", "record_fields"} | {
+    name for name, floor in FLOORS.items() if floor == 1
+}
 LONGEST = 250
 
 

@@ -30,7 +30,7 @@ def run(tmp_path: Path) -> Path:
 
 
 def record(run: Path, **fields: object) -> None:
-    (run / "run.json").write_text(json.dumps(fields))
+    (run / "run.json").write_text(json.dumps({"schema_version": 1, "status": "interrupted"} | fields))
 
 
 def refusal(*overrides: str) -> str:

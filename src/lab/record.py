@@ -9,30 +9,29 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import yaml
 
 from lab.files import Unreadable, read_json, read_json_lines, read_yaml, write_whole
+from lab.record_fields import FIELDS, SCHEMA_VERSION, Status, faults, row_faults
 
-SCHEMA_VERSION = 1
-Status = Literal["completed", "early_stopped", "terminated", "failed", "interrupted"]
 ROW_COLUMNS = ("row", "text")
 HEAD_SUFFIXES = ("_predicted", "_probability", "_probabilities")
 """Columns of test_predictions.parquet: a row's own, and what follows the name of a head beside its truth."""
 UNENDED = "no end was recorded: the process is still running, or it was killed"
 
-FIELDS = (
-    "schema_version", "status", "reason", "failure", "command", "objective", "metrics", "baselines", "reference",
-    "parameters", "data", "timing_s", "throughput", "memory", "versions", "git_commit", "seed", "sweep", "model",
-    "requested", "resumed", "warnings", "process", "cache",
-)  # fmt: skip
-"""Top-level keys of run.json. `warnings` are lines the run gave about itself (overfitting). `cache`: what
-`cache.frozen` found and made, {layers, dtype, key, entries, hits, bytes, seconds}; empty without it.
+MOST_FAULTS = 3
+"""Of a damaged record, so many are named."""
 
-`requested` holds what was asked for and met by something else (precision 16 on a CPU).
-"""
+
+class OtherVersion(Unreadable):
+    """A record of another version of this contract."""
+
+    def __init__(self, path: Path, version: str) -> None:
+        super().__init__(path, f"has schema version {version}, and this program reads {SCHEMA_VERSION}")
+        self.version = version
 
 
 class RunFolder:
@@ -76,7 +75,16 @@ class RunFolder:
 
     def read(self) -> dict[str, Any]:
         """run.json. Raises FileNotFoundError where there is none, Unreadable where it is damaged."""
-        return read_json(self.path / "run.json", dict)
+        path = self.path / "run.json"
+        record = read_json(path, dict)
+        version = record.get("schema_version", SCHEMA_VERSION)
+        if version != SCHEMA_VERSION:
+            raise OtherVersion(path, str(version)[:40])
+        wrong = list(faults(record))
+        if wrong:
+            left = len(wrong) - MOST_FAULTS
+            raise Unreadable(path, "; ".join(wrong[:MOST_FAULTS]) + (f"; and {left} more" if left > 0 else ""))
+        return record
 
     def read_config(self) -> dict[str, Any]:
         """config.yaml, its interpolations as they are written. Raises as `read`."""
@@ -106,16 +114,13 @@ class RunFolder:
             file.write(json.dumps(plain(row), ensure_ascii=False) + "\n")
 
     def history(self) -> list[dict[str, Any]]:
-        """Rows so far; a last line torn by a kill is left out. Raises Unreadable for a row that is none.
-
-        Of a row `epoch` and `step` are integers, and all else is a number or nothing.
-        """
+        """Rows so far; a last line torn by a kill is left out. Raises Unreadable for a row that is none."""
         path = self.path / "history.jsonl"
         if not path.exists():
             return []
         rows = read_json_lines(path)
         for number, row in enumerate(rows, 1):
-            if (fault := _fault(row)) is not None:
+            if (fault := next(row_faults(row), None)) is not None:
                 raise Unreadable(path, f"line {number}: {fault}")
         return rows
 
@@ -189,35 +194,33 @@ class StudyFolder:
         write_whole(self.path / "summary.json", lambda aside: aside.write_text(text, encoding="utf-8"))
 
 
-def write_best(folder: Path, run: RunFolder, words: str) -> Path:
-    """experiment/best.yaml in `folder`: the recipe of `run`, for `--config-dir folder experiment=best`.
+def recipe(run: RunFolder, words: str) -> str:
+    """The text of experiment/best.yaml of `run`.
 
     words: one line on why it is the best. What tells runs apart but not models (name, tags, loggers) is left out.
+    Raises Unreadable for a damaged config.yaml or .hydra/hydra.yaml, FileNotFoundError where there is none.
     """
-    config = run.read_config()
-    hydra = read_yaml(run.path / ".hydra" / "hydra.yaml")["hydra"]
+    config, path = run.read_config(), run.path / ".hydra" / "hydra.yaml"
+    hydra = read_yaml(path)
+    try:
+        choices = dict(hydra["hydra"]["runtime"]["choices"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise Unreadable(path, "it holds no hydra.runtime.choices") from error
     chosen = {
         group: choice
-        for group, choice in hydra["runtime"]["choices"].items()
+        for group, choice in choices.items()
         if isinstance(choice, str) and "/" not in group and group not in ("experiment", "sweep", "logger")
     }
-    recipe = {"defaults": [{f"override /{group}": choice} for group, choice in chosen.items()] + ["_self_"]}
-    recipe |= {
-        key: value for key, value in config.items() if key not in ("run_name", "tags", "resume", "test", "logger")
-    }
-    text = f"# @package _global_\n# {words}\n" + yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True)
+    node = {"defaults": [{f"override /{group}": choice} for group, choice in chosen.items()] + ["_self_"]}
+    node |= {key: value for key, value in config.items() if key not in ("run_name", "tags", "resume", "test", "logger")}
+    return f"# @package _global_\n# {words}\n" + yaml.safe_dump(node, sort_keys=False, allow_unicode=True)
+
+
+def write_best(folder: Path, text: str) -> Path:
+    """experiment/best.yaml in `folder` from a `recipe`, for `--config-dir folder experiment=best`."""
     path = folder / "experiment" / "best.yaml"
     write_whole(path, lambda aside: aside.write_text(text, encoding="utf-8"))
     return path
-
-
-def _fault(row: Mapping[str, Any]) -> str | None:
-    """What keeps a line of history.jsonl from being a row of it."""
-    for name in ("epoch", "step"):
-        if type(row.get(name)) is not int or row[name] < 0:
-            return f"its {name} is no whole number"
-    odd = next((name for name, value in row.items() if type(value) not in (int, float, type(None))), None)
-    return None if odd is None else f"its {odd} is no number"
 
 
 def plain(value: Any) -> Any:

@@ -104,8 +104,15 @@ def command(typed: Typed, job_overrides: Sequence[str] | None = None) -> str:
 
 
 def script(command: str) -> str:
-    """The interpreter and the script of a line of `command`: `python ../lab/train.py`, as it was typed."""
-    return shlex.join(shlex.split(command)[:2])
+    """The interpreter and the script of a line of `command`: `python ../lab/train.py`, as it was typed.
+
+    Of a line that no shell could read, as a damaged record may hold one, those of this program.
+    """
+    try:
+        words = shlex.split(command)[:2]
+    except ValueError:
+        words = []
+    return shlex.join(words or ["python", "train.py"])
 
 
 def run_name(model: str, overrides: Sequence[str]) -> str:

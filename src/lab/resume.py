@@ -4,18 +4,20 @@ Hydra reads its paths from the command line only, so the line is rewritten befor
 """
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psutil
-import yaml
 from hydra.core.override_parser.types import Quote, QuotedString
 
 from lab.errors import Mistake, RequestError, quoted
+from lab.files import Unreadable, regular
 from lab.keys import flattened
 from lab.record import RunFolder
+from lab.record_fields import REQUESTED
 from lab.request import parse, split
 
 CHANGEABLE = (
@@ -75,21 +77,16 @@ def _obstacles(key: str, given: str, run: RunFolder, rest: Sequence[str]) -> lis
     """Why a folder cannot be resumed or tested; empty when it can."""
     if not run.path.is_dir():
         return [Mistake(key, "there is no such folder", f"{key}=outputs/<date>/<time>", given)]
-    if not run.config.is_file():
+    if not run.config.exists():
         return [Mistake(key, "is not a run folder: it holds no config.yaml", f"{key}=outputs/<date>/<time>", given)]
     checkpoint = run.last if key == "resume" else run.best
-    if not checkpoint.is_file():
+    if not checkpoint.exists():
         name = checkpoint.relative_to(run.path)
         remedy = "the run's own command (run.json) in a new folder" if key == "resume" else quoted("resume", given)
         return [Mistake(key, f"holds no {name}: it was cut before the first one was written", remedy, given)]
-    try:
-        saved = yaml.safe_load(run.config.read_text(encoding="utf-8"))
-        record = run.read()
-    except FileNotFoundError:
-        return [Mistake(key, "holds no run.json: nothing says what this run was", f"{key}=ANOTHER_RUN", given)]
-    except (ValueError, yaml.YAMLError) as error:
-        problem = f"its config.yaml or run.json cannot be read: {' '.join(str(error).split())}"
-        return [Mistake(key, problem, f"{key}=ANOTHER_RUN", given)]
+    if damage := list(_damage(run, checkpoint)):
+        return [Mistake(key, problem, f"{key}=ANOTHER_RUN", given) for problem in damage]
+    saved, record = run.read_config(), run.read()
     if still_running(record.get("process")):
         problem = f"this run is still going, as process {record['process']['pid']}"
         return [Mistake(key, problem, "wait for its end, or stop it first", given)]
@@ -108,8 +105,26 @@ def _obstacles(key: str, given: str, run: RunFolder, rest: Sequence[str]) -> lis
     return _nothing_left(given, record.get("status"), flattened(saved), dict(map(split, rest)))
 
 
+def _damage(run: RunFolder, checkpoint: Path) -> Iterator[str]:
+    """What of a run's own files cannot be read, all of it."""
+    for read in (run.read_config, partial(_whole_record, run), partial(regular, checkpoint)):
+        try:
+            read()
+        except FileNotFoundError:
+            yield "holds no run.json: nothing says what this run was"
+        except (Unreadable, OSError) as error:
+            yield f"cannot be read: {error}"
+
+
+def _whole_record(run: RunFolder) -> None:
+    """Raises Unreadable for a record without what a run that goes on, or is tested again, relies on."""
+    record = run.read()
+    if wrong := list(REQUESTED("requested", record.get("requested"))):
+        raise Unreadable(run.path / "run.json", "; ".join(wrong))
+
+
 def _later(run: RunFolder) -> list[str]:
-    saved = flattened(yaml.safe_load(run.config.read_text(encoding="utf-8")))
+    saved = flattened(run.read_config())
     return [f"++{key}={value}" for key, value in LATER.items() if key not in saved]
 
 

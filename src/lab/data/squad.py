@@ -50,7 +50,7 @@ def read_ids(path: Path, key: str) -> list[str]:
         if not isinstance(found, list) or not all(isinstance(one, str) and not _HALF.search(one) for one in found):
             raise RequestError(Mistake(key, "is no list of ids", '["id", ...], or one id a line', path))
     else:
-        found = [line.strip() for line in text.splitlines() if line.strip()]
+        found = [line.strip() for line in text.split("\n") if line.strip()]
     if not found:
         raise RequestError(Mistake(key, "holds no id", '["id", ...], or one id a line', path))
     return list(dict.fromkeys(found))

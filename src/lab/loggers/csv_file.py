@@ -13,7 +13,8 @@ from pathlib import Path
 
 from lab.files import write_whole
 from lab.loggers.base import Outcome, RunLogger, is_test
-from lab.record import RunFolder, Status
+from lab.record import RunFolder
+from lab.record_fields import Status
 
 Row = dict[str, str]
 

@@ -13,7 +13,7 @@ from typing import Any
 from lightning_utilities.core.rank_zero import rank_zero_only
 
 from lab.loggers.base import Outcome, RunLogger
-from lab.record import Status
+from lab.record_fields import Status
 
 log = logging.getLogger(__name__)
 

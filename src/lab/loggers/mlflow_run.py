@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab.loggers.base import ENDED_WELL, Outcome, RunLogger, is_test, metrics_of
 from lab.loggers.identity import recall, remember
-from lab.record import Status
+from lab.record_fields import Status
 from lab.schema import Mlflow
 
 if TYPE_CHECKING:

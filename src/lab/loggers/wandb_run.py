@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from lab.loggers.base import ENDED_WELL, Outcome, RunLogger, is_test, is_validation, metrics_of
 from lab.loggers.identity import recall, remember
 from lab.loggers.wandb_mode import START_LIMIT_S, has_key, resolve_mode
-from lab.record import Status
+from lab.record_fields import Status
 from lab.schema import Wandb
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 A study that confirmed its best under new seeds stands by its best confirmed mean, where that is of the metric that runs
 are ranked by; where every configuration has two seeds or more, the best mean wins; else the best run.
-`lab.record.write_best` writes the recipe.
+`lab.record.recipe` gives its recipe.
 """
 
 import shlex
@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import yaml
 
 from lab.errors import listed
-from lab.record import RunFolder, write_best
+from lab.record import RunFolder, recipe, write_best
 from lab.report.groups import with_result
 from lab.report.table import Groups, Runs, Sentence, Sweep, Winner
 from lab.request import script
@@ -60,13 +59,15 @@ def winner(runs: Runs, configurations: Groups, board: Sequence[int], folder: Pat
     if is_lab:
         run = RunFolder(Path(row["path"]))
         words = f"{row['run']}: {runs.metric} {row['objective']:.4f}"
+        again = shlex.join(["--config-dir", str(folder), "experiment=best"])
+        line = f"{script(row['command'] or 'python train.py')} {again}"
         try:
-            write_best(folder, run, words)
-            recipe = shlex.join(["--config-dir", str(folder), "experiment=best"])
-            retrain = f"{script(row['command'] or 'python train.py')} {recipe}"
-            options = _options(run, retrain, row)
-        except (FileNotFoundError, NotADirectoryError, KeyError, TypeError, AttributeError, yaml.YAMLError):
-            said.append(Sentence("winner_without_recipe", {"path": row["path"]}))
+            text, options = recipe(run, words), _options(run, line, row)
+        except (OSError, ValueError) as error:
+            said.append(Sentence("winner_without_recipe", {"path": row["path"], "error": str(error)}))
+        else:
+            write_best(folder, text)
+            retrain = line
     return Winner(found.row, row["command"] or "", retrain, tuple(said), options)
 
 
@@ -129,9 +130,11 @@ def _why(runs: Runs, found: _Chosen) -> Sentence:
 def _options(run: RunFolder, retrain: str, row: Any) -> dict[str, str]:
     """Further lines, each tested once: with the row limits of the search lifted, and on train and val together for the
     best number of epochs, where val was drawn here."""
-    data = yaml.safe_load(run.config.read_text(encoding="utf-8")).get("data") or {}
+    data = run.read_config().get("data")
+    rows = data.get("rows") if isinstance(data, dict) else None
     drawn = ((run.read().get("data") or {}).get("split") or {}).get("drawn") or []
-    limits = [f"data.rows.{name}=null" for name, most in (data.get("rows") or {}).items() if most is not None]
+    named = rows.items() if isinstance(rows, dict) else ()
+    limits = [f"data.rows.{name}=null" for name, most in named if most is not None]
     options = {}
     if limits:
         options["all_rows"] = " ".join([retrain, *limits])

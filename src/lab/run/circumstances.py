@@ -14,7 +14,8 @@ import torch
 from lab.callbacks.batch_finder import is_out_of_memory
 from lab.errors import FailureKind, RequestError, RunError, quoted
 from lab.loggers.base import RunLogger
-from lab.record import RunFolder, Status
+from lab.record import RunFolder
+from lab.record_fields import Status
 from lab.request import script
 from lab.run.facts import Clock
 from lab.schema import Config

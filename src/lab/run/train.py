@@ -17,7 +17,8 @@ from lab.files import write_whole
 from lab.loggers.base import Outcome, RunLogger
 from lab.loggers.build import build
 from lab.models.counts import parameter_counts
-from lab.record import UNENDED, RunFolder, Status
+from lab.record import UNENDED, RunFolder
+from lab.record_fields import Status
 from lab.run import facts, finders, parts
 from lab.run.circumstances import closing, interruptible, plain_os_errors, quiet, settle_machine
 from lab.run.frozen import take_states
