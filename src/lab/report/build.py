@@ -25,8 +25,8 @@ from lab.report.winner import chosen, leaderboard, winner
 from lab.schema.report import Reported
 
 log = logging.getLogger(__name__)
-MARK = "runs.csv"
-"""What every report has: a folder without it is not written into."""
+MARK = ".report"
+"""Written first, so that the next command takes over a report that was cut. A folder without it is not written into."""
 SHOWN_EXCLUSIONS = 10
 
 
@@ -52,6 +52,7 @@ def build(request: Reported, command: str) -> Report:
         registry.refuse_early(request, best)
     try:
         output.mkdir(parents=True, exist_ok=True)
+        (output / MARK).touch()
         report = Report(
             runs=runs,
             leaderboard=board,
