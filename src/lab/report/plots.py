@@ -137,7 +137,8 @@ def against(report: Report, candidates: Sequence[str]) -> Against | Absent:
     centres = np.unique(x[rows])
     medians = np.array([np.median(values[x[rows] == centre]) for centre in centres])
     chosen = tuple(rows.tolist())
-    return Against(key, runs.metric, chosen, labels(runs, chosen), x[rows], values, centres, medians, logarithmic(centres))
+    log = logarithmic(centres)
+    return Against(key, runs.metric, chosen, labels(runs, chosen), x[rows], values, centres, medians, log)
 
 
 def scored(runs: Runs) -> list[str]:
