@@ -150,25 +150,6 @@ def test_a_folder_that_holds_something_else_is_not_written_into(folder: Path, tm
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.tex"]
 
 
-@pytest.mark.parametrize("place", ["winner", "files.write", "page.write"])
-def test_a_report_that_was_cut_is_made_again_by_the_same_line(
-    place: str, folder: Path, tmp_path: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def cut(*_: object) -> None:
-        (tmp_path / "report" / ".runs.csv.1.part").write_text("run,pa")  # a kill leaves what was half written
-        raise KeyboardInterrupt
-
-    request = ask(runs=str(folder), output=str(tmp_path / "report"))
-    with monkeypatch.context() as patch:
-        module, _, name = place.rpartition(".")
-        patch.setattr(getattr(building, module) if module else building, name, cut)
-        with pytest.raises(KeyboardInterrupt):
-            build(request, "")
-    assert not (tmp_path / "report" / "index.html").exists()
-    build(request, "")
-    assert (tmp_path / "report" / "report.md").is_file()
-
-
 @pytest.mark.parametrize("kind", ["empty", "without", "bad", "missing", "file", "none"])
 def test_nothing_to_report_on_is_one_clear_message(kind: str, tmp_path: Path, ask: Ask) -> None:
     (tmp_path / "empty").mkdir()
