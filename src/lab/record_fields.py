@@ -73,6 +73,17 @@ def several(shape: Shape) -> Shape:
     return check
 
 
+def pair(shape: Shape) -> Shape:
+    """A list of two values of one shape."""
+
+    def check(name: str, value: Any) -> Iterator[str]:
+        yield from several(shape)(name, value)
+        if isinstance(value, list) and len(value) != 2:
+            yield f"{name} is not a pair"
+
+    return check
+
+
 def keyed(*needed: str, **shapes: Shape) -> Shape:
     """A mapping with the keys of `needed`, in which each known key that is there has its own shape."""
 
@@ -88,7 +99,8 @@ def keyed(*needed: str, **shapes: Shape) -> Shape:
     return check
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether it is a number that a table can hold: finite, and of an integer what 64 bits hold."""
     if type(value) is int:
         return abs(value) <= LARGEST
     return type(value) is float and math.isfinite(value)
@@ -107,7 +119,7 @@ def _is_moment(value: Any) -> bool:
 
 
 text = _is("text", lambda value: isinstance(value, str))
-number = _is("a finite number", _is_number)
+number = _is("a finite number", is_number)
 count = _is("a whole number from 0 on", lambda value: type(value) is int and 0 <= value <= LARGEST)
 integer = _is("a whole number", lambda value: type(value) is int and abs(value) <= LARGEST)
 pid = _is("the number of a process", lambda value: type(value) is int and 0 < value <= LARGEST_PID)

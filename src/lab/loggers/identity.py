@@ -6,7 +6,7 @@ A file of its own, not a field of run.json: a logger may learn its id late, or f
 import json
 from pathlib import Path
 
-from lab.files import write_whole
+from lab.files import read_json, write_whole
 
 FILE = "loggers.json"
 
@@ -23,5 +23,4 @@ def remember(folder: Path, title: str, identity: str) -> None:
 
 def _read(folder: Path) -> dict[str, str]:
     path = folder / FILE
-    known: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return known
+    return read_json(path, dict) if path.exists() else {}

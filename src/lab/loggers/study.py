@@ -5,7 +5,6 @@ Only where the trials log to W&B; whatever goes wrong costs one line. Cost: the 
 """
 
 import csv
-import json
 import logging
 import os
 import time
@@ -16,9 +15,10 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from lab.files import read_json
 from lab.loggers.identity import recall, remember
 from lab.loggers.wandb_mode import START_LIMIT_S, has_key, resolve_mode
-from lab.record import StudyFolder
+from lab.record import RunFolder, StudyFolder
 
 log = logging.getLogger(__name__)
 TITLE = "wandb"
@@ -48,7 +48,7 @@ def log_study(folder: Path, settings: Mapping[str, Any], tags: list[str]) -> Non
     import wandb
 
     mode = resolve_mode(str(settings["mode"]), os.environ, has_key(os.environ))
-    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    summary = read_json(folder / "summary.json", dict)
     identity = recall(folder, TITLE)
     run = wandb.init(
         project=settings["project"],
@@ -80,7 +80,7 @@ def log_study(folder: Path, settings: Mapping[str, Any], tags: list[str]) -> Non
 def group_of(folder: Path) -> str:
     """The group of the study's trials: as their records call it, or the folder's name where none wrote one."""
     for path in sorted(folder.glob("[0-9]*/run.json")):
-        study = (json.loads(path.read_text(encoding="utf-8")).get("sweep") or {}).get("study")
+        study = (RunFolder(path.parent).read().get("sweep") or {}).get("study")
         if study:
             return str(study)
     return folder.name

@@ -67,17 +67,17 @@ class Configs:
             value = self._values[text]
             if isinstance(value, dict | list):
                 return None
-            flat[known.keys[number]] = _comparable(value)
+            flat[known.keys[number]] = comparable(value)
         return flat
 
 
 def _parsed(path: Path, text: str) -> tuple[dict[str, Any], dict[int, str]]:
     plain = yaml_mapping(path, text)
-    flat = {key: _comparable(value) for key, value in flattened(plain).items()}
+    flat = {key: comparable(value) for key, value in flattened(plain).items()}
     return flat, dict(_lines(yaml.compose(text, Loader), ""))
 
 
-def _comparable(value: Any) -> Any:
+def comparable(value: Any) -> Any:
     """A list as its JSON text; as text, too, what is no value of a config (a date) or too large for a table."""
     if isinstance(value, list):
         return json.dumps(value, default=str)

@@ -11,8 +11,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
 from lab.errors import Mistake, RequestError, RunError
 from lab.keys import flattened
 from lab.record import RunFolder
@@ -44,7 +42,7 @@ def refuse_early(request: Reported, run: RunFolder | None) -> None:
 def register(report: Report, request: Reported, run: RunFolder) -> str:
     """Put the winner there; gives where it is in words. Raises RunError with what the service said."""
     record = run.read()
-    config = yaml.safe_load(run.config.read_text(encoding="utf-8"))
+    config = run.read_config()
     name = request.registry.name or str(config.get("name") or "lab")
     with tempfile.TemporaryDirectory(prefix="lab-model-") as scratch:
         folder = Path(scratch) / "model"

@@ -68,5 +68,6 @@ def objective_of(request: Reported, config: Mapping[str, Any]) -> tuple[str, str
     if not isinstance(metric, str):
         return None
     mode = asked.mode if asked.metric in (None, metric) else None
-    mode = mode or (config.get("objective.mode") if metric == own else None)
+    known = config.get("objective.mode") if metric == own else None
+    mode = mode or (known if known in ("min", "max") else None)
     return metric, mode or ("min" if metric.endswith("loss") else "max")

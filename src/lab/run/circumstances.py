@@ -128,7 +128,7 @@ def going_on(run: RunFolder) -> str:
     """What to type for a run to go on: the script as it was typed last, which need not be in the working folder."""
     try:
         record = run.read()
-        command = [record, *record.get("resumed", [])][-1]["command"]
+        command = [record, *(record.get("resumed") or [])][-1]["command"] or "python train.py"
     except (OSError, ValueError, KeyError):
         command = "python train.py"
     return f"{script(command)} {quoted('resume', run.path)}"

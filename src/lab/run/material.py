@@ -82,7 +82,7 @@ def data_facts(material: Material) -> dict[str, object]:
 
 def refuse_other_data(key: str, record: Mapping[str, Any], material: Material, run: RunFolder) -> None:
     """Raises RequestError unless the data is what the recorded run was trained on."""
-    if record.get("data", {}).get("fingerprint") != material.fingerprint:
+    if (record.get("data") or {}).get("fingerprint") != material.fingerprint:
         problem = "the data has changed since this run, so neither its epochs nor its scores would be of the same rows"
         raise RequestError(Mistake(key, problem, "bring the files back as they were, or start a new run", run.path))
 

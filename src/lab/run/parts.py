@@ -77,9 +77,13 @@ def hardware(config: Trainer, record: Mapping[str, Any] | None = None, shared: P
     if config.accelerator == "gpu" and not has_gpu:
         raise RequestError(Mistake("trainer.accelerator", "torch sees no GPU", "trainer.accelerator=auto", "gpu"))
     accelerator: Literal["cpu", "gpu"] = "gpu" if has_gpu and config.accelerator != "cpu" else "cpu"
-    asked = config.precision
+    asked: Any = config.precision
     if asked == precision.AUTO and record is not None:
-        asked = record["requested"]["trainer.precision"]["used"]
+        used = ((record.get("requested") or {}).get("trainer.precision") or {}).get("used")
+        if used not in precision.ALLOWED.values():
+            problem = "is auto, and run.json does not say what it came to in this run"
+            raise RequestError(Mistake("trainer.precision", problem, "a whole run folder", asked))
+        asked = used
     speed = precision.gpu_bf16_speed if accelerator == "gpu" else precision.cpu_bf16_speed
     if asked == precision.AUTO and shared is not None:
         name, names = f"precision-{accelerator}", precision.ALLOWED.values()

@@ -20,12 +20,13 @@ from lab.models.counts import parameter_counts
 from lab.record import UNENDED, RunFolder
 from lab.record_fields import Status
 from lab.run import facts, finders, parts
+from lab.run.checkpoints import load_weights, refuse_damage, refuse_lost_numbers
 from lab.run.circumstances import closing, interruptible, plain_os_errors, quiet, settle_machine
 from lab.run.frozen import take_states
 from lab.run.material import Material, data_facts, frozen_at_start, refuse_other_data
 from lab.run.merged import merge
 from lab.run.outcome import Tested, split_metrics
-from lab.run.retest import load_weights, refuse_damage, show, test
+from lab.run.retest import show, test
 from lab.run.tasks import prepare
 from lab.schema import Config
 
@@ -133,13 +134,13 @@ def _reopened(run: RunFolder, config: Config, where: parts.Hardware, command: st
     Raises RequestError when the data is no longer what the run was trained on.
     """
     record = run.read()
+    refuse_damage(run, run.last, "resume")
     material = prepare(config, run, where, fresh=False)
     refuse_other_data("resume", record, material, run)
-    refuse_damage(run, run.last, "resume")
-    if config.cache.frozen:
-        load_weights(material.model, run.last)
+    load_weights(material.model, run, run.last, "resume")
+    refuse_lost_numbers(material.model, run, run.last, "resume")
     cache = take_states(config, material, where, SPLITS)
-    finders.apply(config, material, record.get("requested", {}))
+    finders.apply(config, material, record.get("requested") or {})
     again = {"command": command, "at": facts.process()["started"]}
     run.sweep()
     run.update(
@@ -147,8 +148,8 @@ def _reopened(run: RunFolder, config: Config, where: parts.Hardware, command: st
         reason=UNENDED,
         failure=None,
         cache=cache,
-        requested=record.get("requested", {}) | _met_otherwise(config, where),
-        resumed=[*record.get("resumed", []), again],
+        requested=(record.get("requested") or {}) | _met_otherwise(config, where),
+        resumed=[*(record.get("resumed") or []), again],
         process=facts.process(),
     )
     _write_config(run, config)
