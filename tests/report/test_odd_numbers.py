@@ -1,53 +1,55 @@
-"""Every figure, on the page and as a file, of numbers that are equal, nearly equal, tiny, missing or far apart."""
+"""Whatever numbers a table holds, every figure of the report is drawn or said to be absent, without a warning."""
 
-import json
+import math
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from lab.report import figures_files, page_figures
+from lab.report import plots_boxes
+from lab.report.figures_files import drawn
 from lab.report.language import Words
+from lab.report.page_figures import data, figures
 
-ULP = float(np.nextafter(0.6, 1))
-NAN = float("nan")
-ODD = {
-    "an ulp apart": [0.6, ULP, 0.6, ULP],
-    "two ulps apart": [0.6, float(np.nextafter(ULP, 1))] * 2,
-    "the same": [0.5] * 4,
-    "nothing": [0.0] * 4,
-    "subnormal": [5e-324, 0.0, 5e-324, 1e-323],
-    "tiny": [1e-300, 1.0, 1e-300, 2.0],
-    "large": [1e30, -1e30, 1.0, 1e30],
-    "one is missing": [NAN, 0.5, 0.6, 0.7],
-    "one is known": [NAN, NAN, NAN, 0.5],
-    "none is known": [NAN] * 4,
+UP = float(np.nextafter(np.nextafter(0.1, 1), 1))
+SCORES = {
+    "two ulps apart": [0.1, UP, 0.1, UP],
+    "all equal": [0.5] * 4,
+    "all zero": [0.0] * 4,
+    "subnormal": [5e-324, 1e-323, 5e-324, 0.0],
+    "at the largest": [1e30, -1e30, 1e29, 0.0],
+    "one number": [0.5, math.nan, math.nan, math.nan],
+    "no number": [math.nan] * 4,
+    "far apart": [1e-28, 1.0, 1e28, -1.0],
 }
-COLUMNS = {"objective": [0.5, 0.6, 0.7, 0.8], "model.name": ["a", "a", "b", "b"], "optimizer.lr": [1e-3, 1e-4] * 2}
+RATES = {
+    "plain": [1e-3, 1e-2, 1e-3, 1e-2],
+    "subnormal": [5e-324, 1e-3, 5e-324, 1e-2],
+    "largest": [1.7e308, 1e-3, -1.7e308, 1e-2],
+    "infinite": [math.inf, 1e-3, -math.inf, math.nan],
+    "two ulps apart": [0.1, UP, 0.1, UP],
+}
 
 
-@pytest.mark.parametrize("values", ODD.values(), ids=ODD)
-@pytest.mark.parametrize("column", ["objective", "test/f1", "time_s", "optimizer.lr"])
-def test_figures_are_drawn_or_absent(tabled, tmp_path: Path, column: str, values: list[float]) -> None:
-    report = tabled(**(COLUMNS | {column: values}))
-    found, words = page_figures.data(report), Words("en")
-    assert json.dumps(page_figures.figures(found, words), allow_nan=False)
-    written = figures_files.write(report, found, words)
-    assert written or column == "objective"
+PAIRS = [(name, "plain") for name in SCORES] + [("one number", name) for name in RATES if name != "plain"]
 
 
-@pytest.mark.parametrize("values", ODD.values(), ids=ODD)
-@pytest.mark.parametrize("column", ["objective", "optimizer.lr"])
-def test_importance_of_sixteen_runs(tabled, column: str, values: list[float]) -> None:
-    columns = {"objective": np.linspace(0.5, 0.6, 16).tolist(), "model.name": ["a", "b"] * 8}
-    columns["optimizer.lr"] = np.logspace(-5, -2, 16).tolist()
-    found = page_figures.data(tabled(**(columns | {column: values * 4})))
-    assert json.dumps(page_figures.figures(found, Words("en")), allow_nan=False)
+@pytest.mark.parametrize(("scored", "searched"), PAIRS)
+def test_every_figure_is_drawn(tabled: Callable[..., Any], tmp_path: Path, scored: str, searched: str) -> None:
+    scores, rates = SCORES[scored] * 3, RATES[searched] * 3  # enough runs for every figure
+    columns = {"optimizer.lr": rates, "model.name": ["a", "b", "b"] * 4, "test/accuracy": scores, "time_s": scores}
+    report = tabled(objective=scores, **columns)
+    words = Words("en")
+    found = data(report)
+    figures(found, words)
+    for number, (_, figure) in enumerate(drawn(found, words)):
+        figure.savefig(tmp_path / f"{number}.png", dpi=30)
 
 
-def test_a_key_that_no_ended_run_has_is_no_dimension(tabled) -> None:
-    columns = {"status": ["completed"] * 2 + ["failed"] * 2, "optimizer.lr": [NAN, NAN, 0.1, 0.2]}
-    report = tabled(**(COLUMNS | columns))
-    found = page_figures.data(report)
-    assert [one.name for one in found.parallel.dimensions] == ["model", "objective"]
-    assert "parallel" in figures_files.write(report, found, Words("en"))
+@pytest.mark.parametrize("values", [[0.1, UP], [UP, 0.1, UP], [5e-324, 1e-323], [1e30, -1e30], [0.3]])
+def test_whiskers_never_end_inside_the_box(values: list[float]) -> None:
+    box = plots_boxes.box("a", np.array(values))
+    assert box is not None
+    assert min(values) <= box.low <= box.q1 <= box.median <= box.q3 <= box.high <= max(values)

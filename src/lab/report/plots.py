@@ -12,7 +12,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from lab.report.groups import shown
-from lab.report.limits import within
 from lab.report.table import ENDED_WELL, Floats, Report, Runs
 
 LEAST_RUNS = 2
@@ -20,6 +19,8 @@ MOST_LEVELS = 12
 """A number with more values than this is no choice: it is neither grouped by nor drawn as one."""
 LOG_FROM = 8
 """An axis is logarithmic from this ratio of its ends on."""
+SMALLEST = 1e-30
+"""A setting nearer to 0 is 0, and one beyond its inverse is not drawn: an axis of so many decades shows nothing."""
 COMPARED_RUNS = 6
 MOST_BARS = 300
 """More runs are drawn as points."""
@@ -88,7 +89,7 @@ def ended(runs: Runs) -> npt.NDArray[np.intp]:
 
 
 def numbers(runs: Runs, key: str) -> Floats | None:
-    """A column as float64 (N,), NaN where it is not known or out of range; None where it holds a text or a switch."""
+    """A column as float64 (N,), None where it holds a text or a switch."""
     column = runs.frame[key]
     known = column.dropna()
     if known.map(lambda value: isinstance(value, bool | str)).any():
@@ -97,12 +98,7 @@ def numbers(runs: Runs, key: str) -> Floats | None:
         values: Floats = pd.to_numeric(column).to_numpy(np.float64)
     except (TypeError, ValueError):
         return None
-    return within(values)
-
-
-def logarithmic(values: Floats) -> bool:
-    """Whether an axis of these is. values: (N,) finite."""
-    return bool(len(values) and values.min() > 0 and values.max() >= LOG_FROM * values.min())
+    return np.where(np.abs(values) < SMALLEST, 0.0, np.where(np.abs(values) <= 1 / SMALLEST, values, np.nan))
 
 
 def labels(runs: Runs, rows: Sequence[int]) -> tuple[str, ...]:
@@ -136,8 +132,8 @@ def against(report: Report, candidates: Sequence[str]) -> Against | Absent:
     values = runs.frame["objective"].to_numpy(np.float64)[rows]
     centres = np.unique(x[rows])
     medians = np.array([np.median(values[x[rows] == centre]) for centre in centres])
+    log = bool(centres[0] > 0 and centres[-1] / centres[0] >= LOG_FROM)
     chosen = tuple(rows.tolist())
-    log = logarithmic(centres)
     return Against(key, runs.metric, chosen, labels(runs, chosen), x[rows], values, centres, medians, log)
 
 
@@ -173,7 +169,8 @@ def front(report: Report) -> Front | Absent:
     chosen = tuple(rows.tolist())
     best = pareto(time_s[rows], runs.sign * values)
     seconds = time_s[rows]
-    return Front(runs.metric, chosen, labels(runs, chosen), seconds, values, best, logarithmic(seconds))
+    log = bool(seconds.min() > 0 and seconds.max() / seconds.min() >= LOG_FROM)
+    return Front(runs.metric, chosen, labels(runs, chosen), seconds, values, best, log)
 
 
 def pareto(cost: Floats, gain: Floats) -> tuple[int, ...]:

@@ -57,12 +57,11 @@ def _boxes(runs: Runs, rows: npt.NDArray[np.intp], key: str) -> Boxes | None:
 
 
 def box(level: str, values: Floats) -> Box | None:
-    """Of the finite values; None where there is none."""
     values = values[np.isfinite(values)]
     if not len(values):
         return None
-    q1, median, q3 = np.quantile(values, [0.25, 0.5, 0.75])
+    q1, median, q3 = np.clip(np.quantile(values, [0.25, 0.5, 0.75]), values.min(), values.max())
     reach = 1.5 * (q3 - q1)
-    # An interpolated quartile can miss equal values by an ulp; a whisker then ends where the box does.
-    low, high = values[values >= q1 - reach].min(initial=q1), values[values <= q3 + reach].max(initial=q3)
+    inside = values[(values >= q1 - reach) & (values <= q3 + reach)]
+    low, high = inside.min(initial=q1), inside.max(initial=q3)  # quartiles lie between values, which may be far away
     return Box(level, len(values), float(low), float(q1), float(median), float(q3), float(high))

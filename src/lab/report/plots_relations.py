@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lab.report.groups import short_key, shown
-from lab.report.plots import MOST_LEVELS, Absent, ended, levels_of, logarithmic, numbers
+from lab.report.plots import LOG_FROM, MOST_LEVELS, Absent, ended, levels_of, numbers
 from lab.report.table import Floats, Report, Runs
 
 FEW_RUNS = 10
@@ -72,7 +72,7 @@ def correlation(report: Report) -> Correlation | Absent:
     frame = runs.frame.iloc[rows]
     outcomes = tuple(name for name in OUTCOMES if name in frame and frame[name].nunique() > 1)
     if not outcomes:
-        return Absent("absent.same", {"found": len(rows)})
+        return Absent("absent.flat")
     columns = [numbers(runs, key) for key in runs.varied]
     methods = tuple("eta" if column is None else "spearman" for column in columns)
     values = np.full((len(runs.varied), len(outcomes)), np.nan)
@@ -101,13 +101,13 @@ def eta(levels: npt.NDArray[Any], y: Floats) -> float:
     """The correlation ratio of y over the levels, 0 to 1; NaN with one level or a flat y."""
     known = np.isfinite(y)
     y, codes = y[known], np.unique(levels[known].astype(str), return_inverse=True)[1]
-    around = y - y.mean() if len(y) else y
-    total = float((around**2).sum())
-    if not total or codes.max() == 0 or np.ptp(y) == 0:
+    if not len(y) or codes.max() == 0 or np.ptp(y) == 0:
         return float("nan")
     counts = np.bincount(codes)
-    means = np.bincount(codes, weights=around) / counts
-    return float(np.sqrt((counts * means**2).sum() / total))
+    means = np.bincount(codes, weights=y) / counts
+    between = float((counts * (means - y.mean()) ** 2).sum())
+    whole = float(((y - y.mean()) ** 2).sum())  # 0 where the squares are too small to be held
+    return float(np.sqrt(min(1.0, between / whole))) if whole > 0 else float("nan")
 
 
 def importance(report: Report) -> Importance | Absent:
@@ -140,7 +140,7 @@ def _searched(runs: Runs, key: str, rows: npt.NDArray[np.intp]) -> tuple[Any, li
     if not np.isfinite(values).all() or np.ptp(values) == 0:
         return None
     low, high = float(values.min()), float(values.max())
-    return FloatDistribution(low, high, log=logarithmic(values)), [float(value) for value in values]
+    return FloatDistribution(low, high, log=low > 0 and high / low >= LOG_FROM), [float(value) for value in values]
 
 
 def _ped_anova(columns: dict[str, tuple[Any, list[Any]]], values: Floats) -> dict[str, float]:
@@ -196,5 +196,5 @@ def _dimension(runs: Runs, name: str, rows: list[int]) -> Dimension:
         return Dimension(short_key(name), np.array([places[one] for one in named], np.float64), tuple(levels), False)
     values = column[rows]
     known = values[np.isfinite(values)]
-    log = logarithmic(known)
+    log = bool(len(known) and known.min() > 0 and known.max() / known.min() >= LOG_FROM)
     return Dimension(short_key(name), np.log10(values) if log else values, (), log)

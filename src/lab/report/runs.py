@@ -14,7 +14,6 @@ import pandas as pd
 
 from lab.errors import Mistake, RequestError, listed, nearest
 from lab.policies import Goal
-from lab.report.limits import limited
 from lab.report.reading import Read, Reading
 from lab.report.table import COSTS, IDENTITY, OUTCOME, Runs, Sentence
 from lab.schema.report import RankedBy
@@ -35,11 +34,9 @@ def assembled(reading: Reading, ranked_by: RankedBy, together: bool, repeats: Se
     repeats: config keys that tell runs of one configuration apart. Raises RequestError with every mistake.
     """
     fitted = [read.path for read in reading.runs if read.config.get(TRAINED_ON_VAL) is True]
-    bounded = [limited(read) for read in reading.runs]
-    reads = [_without_choice(read) if read.path in fitted else read for read, _ in bounded]
+    reads = [_without_choice(read) if read.path in fitted else read for read in reading.runs]
     metric, goal = _objective(reads, ranked_by)
-    warnings = [*reading.warnings, *(warning for _, found in bounded for warning in found)]
-    warnings += [Sentence("trained_on_val", {"path": path}) for path in fitted]
+    warnings = [*reading.warnings, *(Sentence("trained_on_val", {"path": path}) for path in fitted)]
     warnings += _mixed(reads, ranked_by)
     if not together:
         _refuse_mixed(reads, ranked_by)

@@ -52,10 +52,6 @@ CATALOGUE: Mapping[str, tuple[str, str]] = {
         "{path}: history.jsonl is damaged ({error}); its run has no curve",
         "{path}: history.jsonl está dañado ({error}); su corrida no tiene curva",
     ),
-    "out_of_range": (
-        "{path}: not finite, or larger than {largest:g}, and counted as not known: {names}",
-        "{path}: no es finito o es mayor que {largest:g}, y cuenta como desconocido: {names}",
-    ),
     "mixed_objectives": (
         "Ranked together although they were trained for different objectives: {groups}.",
         "Ordenadas juntas aunque se entrenaron para objetivos distintos: {groups}.",

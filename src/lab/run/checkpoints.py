@@ -43,11 +43,13 @@ def refuse_damage(run: RunFolder, checkpoint: Path, key: str) -> None:
         if lacks:
             mistakes.append(Mistake(key, f"{checkpoint.name} {listed(lacks, SHOWN)}", REMEDY, run.path))
     except Unreadable as error:
-        mistakes.append(Mistake(key, str(error), REMEDY, run.path))
+        mistakes.append(Mistake(key, f"{checkpoint.name} {error.reason}", REMEDY, run.path))
     try:
         run.history()
     except Unreadable as error:
-        mistakes.append(Mistake(key, f"is damaged: {error}", "take that line out of it", run.path))
+        mistakes.append(
+            Mistake(key, f"{error.path.name} is damaged: {error.reason}", "take that line out of it", run.path)
+        )
     if mistakes:
         raise RequestError(mistakes)
 
