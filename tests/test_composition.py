@@ -64,7 +64,7 @@ def test_choices_keys_values_and_additions_are_told_together() -> None:
         ("+seed=3", "+seed", "exists already", "seed=3"),
         ("~sed", "sed", "nearest is seed", "~seed"),
         ("seed=1,2", "seed", "needs -m", "-m seed=1,2"),
-        ("data.text=[a", "data.text", "cannot be read", "quotes"),
+        ("data.text=[a", "data.text", "cannot be read", "'data.text=[a]'"),
         ("loss.head_weights.causa=.5", "loss.head_weights.causa", "set as a whole", "'loss.head_weights={causa: .5}'"),
         ("word", "", "not key=value", "word="),
         ("optimizer.lr=${modl.lr}", "optimizer.lr", "modl.lr", ""),

@@ -12,9 +12,9 @@ import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "lab"
 FLOORS = {
-    "errors": 0, "batches": 0, "files": 0, "record": 0, "record_fields": 0,
+    "errors": 0, "batches": 0, "files": 0, "record": 0, "record_fields": 0, "locks": 0, "masking": 0, "seal": 0,
     "schema": 1, "keys": 1, "rules": 1, "config": 1, "request": 1, "resume": 1, "composition": 1, "claim": 1,
-    "policies": 1, "blocks": 1, "typed_sweep": 1, "threads": 1, "unknown_keys": 1,
+    "policies": 1, "blocks": 1, "typed_sweep": 1, "machine_faults": 1, "tracking": 1, "threads": 1, "unknown_keys": 1,
     "data": 2, "models": 2, "report": 2, "sweep": 2,
     "callbacks": 3, "loggers": 3,
     "run": 4,
@@ -30,7 +30,7 @@ STAIRS = {
 """Inside floor 0: a file, then the record in it. Inside floor 1:
 keys, types and rules, then the check of a config, then of all that was typed."""
 HEAVY = {"lightning", "pytorch_lightning", "transformers", "torch", "torchmetrics"}
-LIGHT_ROOMS = {"report", "sweep", "errors", "files", "record", "record_fields"} | {
+LIGHT_ROOMS = {"report", "sweep", "errors", "files", "locks", "masking", "record", "record_fields", "seal"} | {
     name for name, floor in FLOORS.items() if floor == 1
 }
 LONGEST = 250

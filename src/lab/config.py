@@ -8,16 +8,19 @@ import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import DictConfig
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from lab.errors import Mistake, RequestError, listed, nearest, quoted
-from lab.keys import at, flattened, is_there, nearest_key
+from lab.keys import at, flattened, is_there
+from lab.masking import from_environment
+from lab.resolving import resolved, told
 from lab.rules import contradictions, not_finite
 from lab.schema import Config
 from lab.schema.report import Reported
+from lab.typed_values import typed
+from lab.unknown_keys import unknown_value
 
 FILL_IN = {
     "data.text": "'data.text=[descripcion]'",
@@ -30,19 +33,24 @@ FILL_IN = {
 
 def check(composed: DictConfig | Mapping[str, Any]) -> Config:
     """The typed config. Raises RequestError with every mistake that can be seen without data or weights."""
-    plain = _plain(composed)
-    blanks = list(_blanks(plain))
-    mistakes = [Mistake(key, "has no default and must be given", FILL_IN.get(key, f"{key}=...")) for key in blanks]
+    plain, unresolved = _plain(composed)
+    blanks, mistakes = list(_blanks(plain)), told(unresolved)
+    mistakes += [Mistake(key, "has no default and must be given", FILL_IN.get(key, f"{key}=...")) for key in blanks]
     mistakes += not_finite(plain)
     config: Config | None = None
     try:
         config = Config.model_validate(plain)
     except ValidationError as error:
-        mistakes += _in_words(error.errors(include_url=False), plain, {mistake.key for mistake in mistakes})
-    mistakes += contradictions(plain, {mistake.key for mistake in mistakes})
+        mistakes += _in_words(
+            error.errors(include_url=False), plain, {mistake.key for mistake in mistakes} | {*unresolved}
+        )
+    values = typed(plain) if config is None else config.model_dump()
+    mistakes += contradictions(values, {mistake.key for mistake in mistakes} | {*unresolved})
     if mistakes:
         raise RequestError(mistakes)
     assert config is not None
+    if isinstance(composed, DictConfig):
+        config._from_environment.update(from_environment(composed))
     return config
 
 
@@ -55,7 +63,7 @@ def judged(composed: DictConfig, defaults: DictConfig) -> tuple[Config, list[Mis
     try:
         return check(composed), []
     except RequestError as error:
-        mended, whole = _plain(composed), _plain(defaults)
+        (mended, _), (whole, _) = _plain(composed), _plain(defaults)
         for mistake in error.mistakes:
             parent, _, name = mistake.key.rpartition(".")
             place = at(mended, parent) if parent and is_there(mended, parent) else mended
@@ -85,23 +93,19 @@ def misfits(plain: Mapping[str, Any], key: str, value: Any) -> list[Mistake]:
 
 def check_report(composed: DictConfig | Mapping[str, Any]) -> Reported:
     """The typed config of a report. Raises RequestError with every mistake."""
-    plain = _plain(composed)
+    plain, unresolved = _plain(composed)
+    mistakes = told(unresolved)
     try:
-        return Reported.model_validate(plain)
+        config = Reported.model_validate(plain)
     except ValidationError as error:
-        raise RequestError(_in_words(error.errors(include_url=False), plain, set())) from error
+        mistakes += _in_words(error.errors(include_url=False), plain, {*unresolved})
+    if mistakes:
+        raise RequestError(mistakes)
+    return config
 
 
-def _plain(composed: DictConfig | Mapping[str, Any]) -> dict[str, Any]:
-    if not isinstance(composed, DictConfig):
-        return dict(composed)
-    try:
-        plain = OmegaConf.to_container(composed, resolve=True, throw_on_missing=False)
-    except OmegaConfBaseException as error:
-        first_line = str(error.msg or error).splitlines()[0]
-        raise RequestError(Mistake(error.full_key or "", f"cannot be resolved: {first_line}")) from error
-    assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items()}
+def _plain(composed: DictConfig | Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Mistake]]:
+    return resolved(composed) if isinstance(composed, DictConfig) else (dict(composed), {})
 
 
 def _blanks(plain: Mapping[str, Any]) -> Iterator[str]:
@@ -120,7 +124,7 @@ def _in_words(errors: list[ErrorDetails], plain: Mapping[str, Any], known: set[s
         if any(error["type"] == "extra_forbidden" for error in group):
             lacking = [name for name, errors in grouped.items() if all(one["type"] == "missing" for one in errors)]
             there = [other for other in keys if other not in grouped]
-            yield _unknown(key, group[0]["input"], [*lacking, *there])
+            yield unknown_value(key, group[0]["input"], [*lacking, *there])
         elif all(error["type"] == "missing" for error in group):
             yield Mistake(key, "is missing; every key that conf/ lists is needed", FILL_IN.get(key, f"{key}=..."))
         else:
@@ -144,13 +148,6 @@ def _dotted(error: ErrorDetails, plain: Mapping[str, Any]) -> str:
     if error["type"].startswith("union_tag"):
         parts.append("kind")
     return ".".join(parts)
-
-
-def _unknown(key: str, value: object, known: list[str]) -> Mistake:
-    near = nearest_key(key, known)
-    shown = value if not isinstance(value, Mapping | list) else None
-    remedy = (f"{near}=..." if shown is None else quoted(near, shown)) if near else f"leave out {key}"
-    return Mistake(key, "no such key" + (f"; the nearest is {near}" if near else ""), remedy, value)
 
 
 def _value(group: list[ErrorDetails], plain: Mapping[str, Any], key: str) -> object:
@@ -229,6 +226,8 @@ def _instead(key: str, group: list[ErrorDetails]) -> str:
         bound = first["ctx"][_RANGES[first["type"]][1]]
         inside = {"greater_than": bound + 1 if isinstance(bound, int) else bound + 0.001, "less_than": bound / 10}
         return f"{key}={inside.get(first['type'], bound)}"
+    if first["type"] == "tuple_type" and isinstance(first["input"], str | int | float):
+        return quoted(key, [first["input"]])
     example = _EXAMPLES.get(_allowed(first).removeprefix("must be "), "")
     return (
         f"'{key}={example}'" if example[:1] in ("[", "{") else f"{key}={example}" if example else FILL_IN.get(key, "")

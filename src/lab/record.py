@@ -7,6 +7,7 @@ run that is killed keeps the record of its start, whose status says that no end 
 import csv
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -14,9 +15,14 @@ from typing import Any, get_args
 import numpy as np
 import yaml
 
-from lab.files import Unreadable, read_json, read_json_lines, read_yaml, write_whole
+from lab.files import Unreadable, read_json, read_json_lines, read_text, read_yaml, write_whole, yaml_mapping
+from lab.masking import masked
 from lab.record_fields import FIELDS, SCHEMA_VERSION, Status, faults, row_faults
+from lab.seal import is_sealed, sealed
 
+CHOICES = ("model", "data", "peft", "loss", "optimizer", "scheduler", "callbacks", "trainer", "cache")
+"""Groups of conf/ that make a recipe."""
+_NAME = re.compile(r"\w[\w.-]*")
 ROW_COLUMNS = ("row", "text")
 HEAD_SUFFIXES = ("_predicted", "_probability", "_probabilities")
 """Columns of test_predictions.parquet: a row's own, and what follows the name of a head beside its truth."""
@@ -58,6 +64,11 @@ class RunFolder:
         return self.path / "checkpoints" / "last.ckpt"
 
     @property
+    def lock(self) -> Path:
+        """Locked by the command that works in the folder."""
+        return self.path / ".lock"
+
+    @property
     def config(self) -> Path:
         return self.path / "config.yaml"
 
@@ -89,6 +100,13 @@ class RunFolder:
     def read_config(self) -> dict[str, Any]:
         """config.yaml, its interpolations as they are written. Raises as `read`."""
         return read_yaml(self.config)
+
+    def is_own(self) -> bool:
+        """Whether this user's `lab` wrote the run's settings: what another's record says is no advice of ours."""
+        try:
+            return is_sealed(read_text(self.config))
+        except (OSError, Unreadable):
+            return False
 
     def start(self, **fields: object) -> None:
         """Write the first run.json; its status holds until an end is recorded."""
@@ -197,23 +215,23 @@ class StudyFolder:
 def recipe(run: RunFolder, words: str) -> str:
     """The text of experiment/best.yaml of `run`.
 
-    words: one line on why it is the best. What tells runs apart but not models (name, tags, loggers) is left out.
-    Raises Unreadable for a damaged config.yaml or .hydra/hydra.yaml, FileNotFoundError where there is none.
+    words: one line on why it is the best. What names a run and no model (name, tags, loggers) is left out, and so is
+    whatever is no setting and the place of the cache: the run may be anybody's. Raises Unreadable for a damaged
+    config.yaml or .hydra/hydra.yaml, FileNotFoundError where there is none.
     """
-    config, path = run.read_config(), run.path / ".hydra" / "hydra.yaml"
-    hydra = read_yaml(path)
+    saved, path = read_text(run.config), run.path / ".hydra" / "hydra.yaml"
+    config, hydra = yaml_mapping(run.config, saved), read_yaml(path)
     try:
         choices = dict(hydra["hydra"]["runtime"]["choices"])
+        cache = {key: value for key, value in dict(config.get("cache") or {}).items() if key != "dir"}
     except (KeyError, TypeError, ValueError) as error:
         raise Unreadable(path, "it holds no hydra.runtime.choices") from error
-    chosen = {
-        group: choice
-        for group, choice in choices.items()
-        if isinstance(choice, str) and "/" not in group and group not in ("experiment", "sweep", "logger")
-    }
-    node = {"defaults": [{f"override /{group}": choice} for group, choice in chosen.items()] + ["_self_"]}
-    node |= {key: value for key, value in config.items() if key not in ("run_name", "tags", "resume", "test", "logger")}
-    return f"# @package _global_\n# {words}\n" + yaml.safe_dump(node, sort_keys=False, allow_unicode=True)
+    chosen = {group: choices[group] for group in CHOICES if _NAME.fullmatch(str(choices.get(group) or ""))}
+    node: dict[str, Any] = {"defaults": [*({f"override /{group}": name} for group, name in chosen.items()), "_self_"]}
+    node |= {key: config[key] for key in (*CHOICES, "name", "seed", "objective") if key in config} | {"cache": cache}
+    said = " ".join(words.split())
+    text = f"# @package _global_\n# {said}\n" + yaml.safe_dump(node, sort_keys=False, allow_unicode=True)
+    return sealed(text) if is_sealed(saved) else text
 
 
 def write_best(folder: Path, text: str) -> Path:
@@ -224,7 +242,8 @@ def write_best(folder: Path, text: str) -> Path:
 
 
 def plain(value: Any) -> Any:
-    """`value` as JSON can hold it: numpy and torch scalars as numbers, paths as text, NaN and infinities as null."""
+    """`value` as JSON can hold it: numpy and torch scalars as numbers, paths as text, NaN and infinities as null, URLs
+    without their user information."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set):
@@ -233,4 +252,4 @@ def plain(value: Any) -> Any:
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    return str(value) if isinstance(value, Path) else value
+    return masked(str(value)) if isinstance(value, str | Path) else value

@@ -149,7 +149,7 @@ def _rounded(value: str) -> str:
 
 
 def meant(value: str) -> str | list[str]:
-    """The text, or the texts of a list, that was typed without the quotes it needs: `[año,causa raíz]`."""
-    if value.startswith("[") and value.endswith("]"):
-        return [part.strip().strip("\"'") for part in value[1:-1].split(",")]
+    """The text, or the texts of a list, that was typed without the quotes or the bracket it needs: `["año,causa`."""
+    if value.startswith("["):
+        return [part.strip().strip("\"'") for part in value.strip("[]").split(",")]
     return value.strip("\"'")

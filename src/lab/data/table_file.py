@@ -8,6 +8,7 @@ column of Parquet.
 import codecs
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from typing import Any
 import pandas as pd
 
 from lab.data.cells import GAPS
-from lab.data.mistaken_files import other_encoding, workbook
+from lab.data.encodings import wrong_encoding
+from lab.data.mistaken_files import workbook
 from lab.errors import Mistake, RequestError, listed, nearest, quoted
 from lab.schema import Table
 
@@ -152,10 +154,9 @@ def _opened(path: Path, ending: str, data: Table, words: Collection[str]) -> Tab
             Mistake("data.path", problem, "pip install -e '.[series]', or save it as CSV", path)
         ) from error
     except UnicodeError as error:
-        problem = f"{path.name} is not {data.encoding} ({error})"
-        raise RequestError(
-            Mistake("data.encoding", problem, f"data.encoding={other_encoding(path, data.encoding)}", data.encoding)
-        ) from error
+        wrong = wrong_encoding(path, "data.encoding", data.encoding)
+        problem = f"{path.name} {wrong.problem}"
+        raise RequestError(replace(wrong, problem=problem, value=data.encoding)) from error
     except RequestError:
         raise
     except Exception as error:

@@ -51,6 +51,8 @@ class RunLogger(Logger, ABC):
 
     title: str
     """Name of its config group: `wandb`, `mlflow`, `tensorboard`, `csv`."""
+    failed = False
+    """Whether a call failed: it is only to be closed."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__()

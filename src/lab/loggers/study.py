@@ -6,7 +6,6 @@ Only where the trials log to W&B; whatever goes wrong costs one line. Cost: the 
 
 import csv
 import logging
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,12 +15,11 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from lab.files import read_json
-from lab.loggers.identity import recall, remember
-from lab.loggers.wandb_mode import START_LIMIT_S, has_key, resolve_mode
+from lab.loggers.wandb_start import start_run
+from lab.masking import masked
 from lab.record import RunFolder, StudyFolder
 
 log = logging.getLogger(__name__)
-TITLE = "wandb"
 
 
 class LogStudy(Callback):
@@ -37,7 +35,7 @@ class LogStudy(Callback):
         if settings is None or not summary.is_file() or summary.stat().st_mtime_ns < self.began_ns:
             return
         try:
-            log_study(folder, settings, list(config.get("tags") or []))
+            log_study(folder, settings, [masked(str(tag)) for tag in config.get("tags") or []])
         except Exception as error:  # noqa: BLE001 - whatever somebody's package raises, the study is done and recorded
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
             log.warning("logger wandb could not log the study, which is complete in %s (%s)", folder, reason)
@@ -47,10 +45,10 @@ def log_study(folder: Path, settings: Mapping[str, Any], tags: list[str]) -> Non
     """One run of job_type `study`; a study that went on keeps its id. Raises wandb's errors."""
     import wandb
 
-    mode = resolve_mode(str(settings["mode"]), os.environ, has_key(os.environ))
     summary = read_json(folder / "summary.json", dict)
-    identity = recall(folder, TITLE)
-    run = wandb.init(
+    run, _ = start_run(
+        folder,
+        str(settings["mode"]),
         project=settings["project"],
         entity=settings["entity"],
         group=settings["group"] or group_of(folder),
@@ -58,17 +56,8 @@ def log_study(folder: Path, settings: Mapping[str, Any], tags: list[str]) -> Non
         name=summary["study"],
         config=StudyFolder(folder).read_study(),
         tags=tags,
-        dir=str(folder),
-        id=identity,
-        resume="allow" if identity and mode == "online" else None,
-        mode=mode,
-        reinit="create_new",
-        settings=wandb.Settings(
-            silent=True, console="off", disable_job_creation=True, save_code=False, init_timeout=START_LIMIT_S
-        ),
     )
     try:
-        remember(folder, TITLE, run.id)
         run.summary.update(flat(summary))
         with (folder / "trials.csv").open(encoding="utf-8", newline="") as file:
             rows = list(csv.reader(file))

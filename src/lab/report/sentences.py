@@ -212,6 +212,12 @@ CATALOGUE: Mapping[str, tuple[str, str]] = {
         "Its recipe cannot be written: {path} lacks a sound config.yaml or .hydra/ ({error}).",
         "No se puede escribir su receta: a {path} le falta un config.yaml o .hydra/ sano ({error}).",
     ),
+    "foreign_command": (
+        "The record in {path}, which was not written by you on this machine, calls this its command (not checked): "
+        "{command}",
+        "El registro en {path}, que no fue escrito por usted en esta máquina, dice que su comando fue este (sin "
+        "comprobar): {command}",
+    ),
     **LABELS,
 }
 

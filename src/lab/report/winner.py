@@ -55,12 +55,16 @@ def winner(runs: Runs, configurations: Groups, board: Sequence[int], folder: Pat
     said.append(
         Sentence("winner_tested", {"score": runs.score, "value": test}) if tested else Sentence("winner_untested")
     )
-    retrain, options = None, {}
+    retrain, options, command = None, {}, row["command"] or ""
+    own = is_lab and RunFolder(Path(row["path"])).is_own()
+    if command and not own:
+        said.append(Sentence("foreign_command", {"path": row["path"], "command": command}))
+        command = ""
     if is_lab:
         run = RunFolder(Path(row["path"]))
         words = f"{row['run']}: {runs.metric} {row['objective']:.4f}"
         again = shlex.join(["--config-dir", str(folder), "experiment=best"])
-        line = f"{script(row['command'] or 'python train.py')} {again}"
+        line = f"{script(command or 'python train.py')} {again}"
         try:
             text, options = recipe(run, words), _options(run, line, row)
         except (OSError, ValueError) as error:
@@ -68,7 +72,7 @@ def winner(runs: Runs, configurations: Groups, board: Sequence[int], folder: Pat
         else:
             write_best(folder, text)
             retrain = line
-    return Winner(found.row, row["command"] or "", retrain, tuple(said), options)
+    return Winner(found.row, command, retrain, tuple(said), options)
 
 
 def _chosen(runs: Runs, configurations: Groups, board: Sequence[int]) -> _Chosen | None:

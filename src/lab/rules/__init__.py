@@ -9,13 +9,13 @@ from collections.abc import Mapping, Set
 from typing import Any
 
 from lab.errors import Mistake
-from lab.rules import cache, data, models, nets, peft, questions, series, tasks, training
+from lab.rules import cache, data, metrics, models, nets, peft, questions, series, sizes, tasks, training
 from lab.rules.rule import Found, Rule
 
 _ABSENT = object()
 RULES: tuple[Rule, ...] = (
     *training.RULES, *data.RULES, *models.RULES, *peft.RULES, *cache.RULES, *questions.RULES, *tasks.RULES,
-    *series.RULES, *nets.RULES,
+    *series.RULES, *nets.RULES, *metrics.RULES, *sizes.RULES,
 )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ import torch
 from lab.callbacks.batch_finder import is_out_of_memory
 from lab.errors import FailureKind, RequestError, RunError, quoted
 from lab.loggers.base import RunLogger
+from lab.machine_faults import MachineError, MachineRefusal, machine_error
 from lab.record import RunFolder
 from lab.record_fields import Status
 from lab.request import script
@@ -82,7 +83,26 @@ def plain_os_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise RunError(str(error)) from error
+        raise machine_error(error) or RunError(str(error)) from error
+
+
+@contextmanager
+def machine_faults_named(run: RunFolder) -> Iterator[None]:
+    """A full disk, a lost folder or a missing GPU ends a run as MachineError, whichever library met it."""
+    try:
+        yield
+    except Exception as error:
+        fault = machine_error(error)
+        if fault is None or isinstance(error, MachineError | MachineRefusal):
+            raise
+        raise MachineError(f"{fault}: {going_on(run)}" if _has_checkpoint(run) else str(fault)) from error
+
+
+def _has_checkpoint(run: RunFolder) -> bool:
+    try:
+        return run.last.exists()
+    except OSError:  # its disk is gone
+        return False
 
 
 @contextmanager
@@ -105,6 +125,9 @@ def closing(run: RunFolder, clock: Clock, loggers: list[RunLogger]) -> Iterator[
             log.info("interrupted; to go on: %s", going_on(run))
         else:
             log.info("interrupted before the first checkpoint: there is nothing to go on from in %s", run.path)
+        raise
+    except (MachineError, MachineRefusal) as error:
+        close("interrupted", str(error), None)
         raise
     except RequestError as error:
         close("failed", str(error), "error")

@@ -113,7 +113,7 @@ def check_metrics(config: Config, names: Iterable[str]) -> None:
         ("callbacks.early_stopping.metric", config.callbacks.early_stopping.metric),
     ):
         if metric is not None and not _is_logged(metric, names):
-            remedy = f"{key}={config.data.metric}"
+            remedy = f"{key}=val/{'f1_macro' if 'f1_macro' in names else names[0]}"
             found.append(Mistake(key, f"no such metric; there are {', '.join(names)}", remedy, metric))
     if found:
         raise RequestError(found)

@@ -9,9 +9,10 @@ from pathlib import Path
 import lightning.pytorch as pl
 from rich.console import Console
 
-from lab.data.holds import letting_go
+from lab.data.entry_locks import unlocking_after
 from lab.errors import RunError, listed
 from lab.record import RunFolder
+from lab.resume import sole_process
 from lab.run import parts
 from lab.run.checkpoints import load_weights, refuse_damage, refuse_lost_numbers
 from lab.run.circumstances import interruptible, plain_os_errors, quiet, settle_machine
@@ -25,10 +26,15 @@ from lab.schema import Config
 log = logging.getLogger(__name__)
 
 
-@letting_go()
+@unlocking_after()
 def retest(config: Config, folder: Path) -> dict[str, float]:
     """Test the best checkpoint of a finished run again: prints the scores and whether they are the recorded ones."""
     run = RunFolder(folder)
+    with sole_process(run, "test"):
+        return _retest(config, run)
+
+
+def _retest(config: Config, run: RunFolder) -> dict[str, float]:
     settle_machine(config)
     refuse_damage(run, run.best, "test")
     where = parts.hardware(config.trainer, run.read())
@@ -40,7 +46,7 @@ def retest(config: Config, folder: Path) -> dict[str, float]:
         if config.cache.frozen:
             take_states(config, material, where, ("test",))
     with quiet():
-        trainer = parts.trainer(config, where, folder, parts.Callbacks.for_test(run, config.objective), [])
+        trainer = parts.trainer(config, where, run.path, parts.Callbacks.for_test(run, config.objective), [])
     result = test(trainer, material, run)
     merge(config, material, run)
     recorded = (run.read().get("metrics") or {}).get("test") or {}

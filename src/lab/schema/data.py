@@ -70,6 +70,10 @@ class Columned(Labelled):
     text_separator: str
     missing: tuple[str, ...]
     """Cell values that mean "not known"."""
+    split_labels: tuple[str, ...] | None = None
+    """Label columns that hold sets of labels: each becomes a column per label. None: refuse columns that look so."""
+    label_separator: Annotated[str, Field(min_length=1)] = "|"
+    """What parts the labels of a set that is text; lists need none."""
 
 
 class Files(Columned):
@@ -80,6 +84,8 @@ class Files(Columned):
     test: str | tuple[str, ...] | None
     delimiter: str | None
     encoding: str
+    quoting: Literal["auto", "double", "backslash", "none"] = "auto"
+    """How quotes within quoted cells are written, of CSV and TSV files."""
 
 
 class QuestionLeaks(Node):
@@ -99,6 +105,9 @@ class Questions(Data):
     n_best: PositiveInt
     no_answer: bool
     dropped_share: Share
+    ambiguous_answers: Literal["leave_out", "nearest"] = "leave_out"
+    """Answers that do not stand where the file says and whose text stands several times: not trained on, or moved to
+    the nearest place."""
     rows: Rows
     leaks: QuestionLeaks = QuestionLeaks()
     split: "QuestionSplit"

@@ -1,9 +1,9 @@
 """A sweep from its config to its summary: plan, claim or resume the study's folder, search, confirm, write down."""
 
 import logging
-import platform
 import re
 import sys
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -18,6 +18,9 @@ from rich.console import Console
 
 from lab.errors import Mistake, RequestError, RunError, in_a_block, listed
 from lab.files import write_whole
+from lab.links import links_out
+from lab.machine_faults import MachineError, machine_error
+from lab.masking import masked
 from lab.policies import OptunaPruner
 from lab.record import StudyFolder
 from lab.sweep import results
@@ -59,7 +62,12 @@ def sweep(context: HydraContext, task: TaskFunction, config: DictConfig, argumen
     except RequestError as error:
         print(in_a_block(error.mistakes), file=sys.stderr)
         raise
-    except OSError as error:
+    except MachineError as error:
+        log.error("The study stops: %s. No trial is counted as failed; the same command goes on then", error)
+        raise
+    except Exception as error:
+        if not isinstance(error, OSError) and machine_error(error) is None:
+            raise
         log.error("The study cannot be written: %s; what was reported is kept, and the same command goes on", error)
         raise RunError(str(error)) from error
 
@@ -72,6 +80,8 @@ def _opened(folder: StudyFolder, plan: Plan) -> Iterator[None]:
     if begun and folder.read_study() is None:
         problem = "exists already and holds no study"
         raise RequestError(Mistake("sweep.study", problem, "sweep.study=ANOTHER", plan.study))
+    if links := links_out(folder.path, "sweep.study"):
+        raise RequestError(links)
     folder.path.mkdir(parents=True, exist_ok=True)
     with sole_controller(folder.lock, plan.study):
         if (saved := folder.read_study()) is not None:
@@ -115,13 +125,14 @@ def _swept(
 ) -> float | None:
     with read_write(config.hydra.sweep), open_dict(config.hydra.sweep):
         config.hydra.sweep.dir = str(plan.folder)
-    write_whole(folder.path / "multirun.yaml", lambda aside: OmegaConf.save(config, aside))
+    text = masked(OmegaConf.to_yaml(config))
+    write_whole(folder.path / "multirun.yaml", lambda aside: aside.write_text(text, encoding="utf-8"))
     with nullcontext() if plan.storage is None else turn_at(plan.storage, ""):  # it may make the tables
         storage = open_storage(plan.storage, folder.journal)
     launcher = Plugins.instance().instantiate_launcher(context, task, config)
     study, peers = _study(storage, plan, folder, beats=isinstance(launcher, ProcessLauncher))
     refuse_strangers(folder, len(study.get_trials(deepcopy=False)))
-    folder.write_study(_written(plan))
+    folder.write_study(_written(plan, peers))
     pool = (
         launcher.pool(plan.limits.max_concurrent_trials, plan.total, plan.fixed, plan.space.choices())
         if isinstance(launcher, ProcessLauncher)
@@ -150,12 +161,13 @@ def _swept(
     return None if winner is None else float(winner["value"])
 
 
-def _written(plan: Plan) -> dict[str, Any]:
+def _written(plan: Plan, peers: Alone) -> dict[str, Any]:
     """What study.yaml keeps, which a study must be resumed with; searched keys have no value of their own."""
     return {
         "study": plan.study,
         **plan.blocks,
         "storage": _kept_in(plan),
+        "controller": peers.me,
         "total": plan.total,
         "fingerprint": plan.space.fingerprint(),
         "settings": {key: value for key, value in plan.settings.items() if key not in plan.space.hydra_keys()},
@@ -175,7 +187,9 @@ def _study(storage: BaseStorage, plan: Plan, folder: StudyFolder, beats: bool) -
     )
     peers = Alone(study)
     if plan.storage is not None:
-        peers = Peers(study, storage, plan.storage, f"{platform.node()}:{folder.path.absolute()}", beats)
+        me = (folder.read_study() or {}).get("controller") or uuid.uuid4().hex
+        peers = Peers(study, storage, plan.storage, str(me), beats)
+    peers.watch()
     with peers.turn():
         peers.join(plan.space.fingerprint())
         for number in peers.lost():

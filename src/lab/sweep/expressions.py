@@ -11,12 +11,13 @@ from decimal import Decimal
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, QuotedString, RangeSweep
+from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep
 from hydra.errors import HydraException
 
 from lab.blocks import Block
 from lab.errors import Mistake
 from lab.sweep.laws import AtU, Choice, Law, Rounded, Steps, Uniform, multiples
+from lab.typed_sweep import unquoted
 
 KINDS = (
     "choice", "randint", "uniform", "quniform", "loguniform", "qloguniform",
@@ -61,7 +62,7 @@ def law_of_override(override: Override, key: str, mistakes: list[Mistake]) -> La
     if not isinstance(given, ChoiceSweep):
         mistakes.append(Mistake(key, "glob(...) is read by hydra/sweeper=basic alone", f"{key}: choice(a, b)"))
         return Choice((None,))
-    return Choice(tuple(_plain(value) for value in override.sweep_iterator()))
+    return Choice(tuple(unquoted(value) for value in override.sweep_iterator()))
 
 
 def law_of_block(kind: str, block: Block) -> Law:
@@ -110,14 +111,6 @@ def _range(given: RangeSweep, override: Override, key: str, mistakes: list[Mista
     step = given.step if isinstance(given.step, int) else float(given.step)
     low, high = min(numbers), max(numbers)
     return Steps(low, high, abs(step)) if given.step else Choice(tuple(values))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, QuotedString):
-        return value.text
-    if isinstance(value, list):
-        return [_plain(one) for one in value]
-    return {_plain(name): _plain(one) for name, one in value.items()} if isinstance(value, Mapping) else value
 
 
 def _ends(

@@ -118,7 +118,7 @@ def _write_recipe(folder: StudyFolder, run: RunFolder, words: str) -> None:
 
 def described(folder: StudyFolder, trial: FrozenTrial) -> dict[str, Any]:
     run = folder.trial(trial.number)
-    command = run.read()["command"] if (run.path / "run.json").is_file() else None
+    command = run.read()["command"] if run.is_own() and (run.path / "run.json").is_file() else None
     started = "python train.py" if command is None else script(command)
     told = trial.user_attrs
     return {

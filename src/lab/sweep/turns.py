@@ -1,17 +1,16 @@
 """Turns at a database that several controllers share: to make its tables, to start a trial.
 
 PostgreSQL has a lock for it that goes with its holder's connection; for SQLite it is `flock` on a file beside the
-database. Both are let go when the holder is killed.
+database. Both are freed when their process is killed.
 """
 
-import fcntl
-import os
 import zlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from lab.errors import Mistake, RequestError
+from lab.locks import exclusive
 
 KEY = "sweep.storage"
 
@@ -35,13 +34,13 @@ def told_apart(url: str) -> str:
     return f"{place.get_backend_name()} {Path(place.database or '').name}"
 
 
-def turn_at(url: str, study: str) -> AbstractContextManager[None]:
+def turn_at(url: str, study: str) -> AbstractContextManager[object]:
     """One holder at a time is in, of all that name the same study ("": none) of the same database."""
     from sqlalchemy.engine import make_url
 
     place = make_url(url)
     if place.get_backend_name() == "sqlite":
-        return _beside(Path(f"{place.database}.lock"))
+        return exclusive(Path(f"{place.database}.lock"), waiting=lambda: None)
     return _advisory(url, zlib.crc32(study.encode()))
 
 
@@ -56,13 +55,3 @@ def _advisory(url: str, key: int) -> Iterator[None]:
             yield
     finally:
         engine.dispose()  # the lock goes with the connection
-
-
-@contextmanager
-def _beside(file: Path) -> Iterator[None]:
-    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
