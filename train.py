@@ -21,7 +21,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from lab import bare_words, composition, request, resume, threads
+from lab import bare_words, composition, places, request, resume, threads
 from lab.config import check
 from lab.errors import (
     EXIT_DONE,
@@ -36,8 +36,9 @@ from lab.errors import (
 from lab.loggers.packages import missing
 from lab.machine_faults import MachineError, machine_error
 from lab.masking import mask_files, masked
-from lab.models import packages
-from lab.saved_config import foreign_recipe
+from lab.models import packages, weights
+from lab.recipes import foreign_recipe
+from lab.saved_config import obeyed_records
 from lab.sweep.reporter import trial_number
 
 threads.settle(os.environ)
@@ -63,7 +64,8 @@ def one_run(composed: DictConfig) -> float | None:
         config = check(composed)
         name = config.run_name or request.run_name(config.model.name, [masked(word) for word in overrides])
         config = config.model_copy(update={"run_name": name})
-        lacking = [*missing(config), *packages.missing(config)]
+        looks = (missing, packages.missing, places.missing, weights.missing)
+        lacking = [mistake for look in looks for mistake in look(config)]
         if lacking:
             raise RequestError(lacking)
         from lab.run.retest import retest
@@ -114,7 +116,8 @@ def main() -> int:
 
 def _obeyed() -> int:
     try:
-        if found := foreign_recipe(request.parse(sys.argv), CONF):
+        typed = request.parse(sys.argv)
+        if found := [*obeyed_records(typed), *foreign_recipe(typed, CONF)]:
             raise RequestError(found)
         sys.argv = resume.resumed_argv(sys.argv, CONF)
         rewritten = request.parse(sys.argv)

@@ -53,7 +53,7 @@ def test_values_to_try_stay_values_to_try(word: str, values: list[object]) -> No
     [
         "data.labels=[código",
         "data.text='año",
-        "data.text=[\"año, mes]",
+        'data.text=["año, mes]',
         "ñ=3",
         "data.ñ=ó",
         "word ñ",

@@ -23,7 +23,9 @@ def broad_excepts(text: str) -> Iterator[tuple[str, int]]:
             caught = ast.Tuple(node.args)
         else:
             continue
-        names = {ast.unparse(one) for one in (caught.elts if isinstance(caught, ast.Tuple) else [caught] if caught else [])}
+        names = {
+            ast.unparse(one) for one in (caught.elts if isinstance(caught, ast.Tuple) else [caught] if caught else [])
+        }
         if caught is None or names & BROAD:
             around = [one for one in functions if one.lineno <= node.lineno <= (one.end_lineno or 0)]
             yield (max(around, key=lambda one: one.lineno).name if around else "", node.lineno)
@@ -40,7 +42,10 @@ def test_every_broad_except_is_listed_with_its_reason() -> None:
 
 
 def test_the_scripts_have_none() -> None:
-    assert [list(broad_excepts((ROOT / name).read_text(encoding="utf-8"))) for name in ("train.py", "report.py")] == [[], []]
+    assert [list(broad_excepts((ROOT / name).read_text(encoding="utf-8"))) for name in ("train.py", "report.py")] == [
+        [],
+        [],
+    ]
 
 
 def test_every_form_is_seen() -> None:

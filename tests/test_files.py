@@ -16,6 +16,7 @@ from lab.files import (
     read_yaml,
     regular,
     write_whole,
+    yaml_text,
 )
 
 
@@ -151,6 +152,13 @@ def test_a_torn_last_line_is_left_out(torn: bytes, tmp_path: Path) -> None:
 def test_a_damaged_line_is_named_by_its_number(line: bytes, tmp_path: Path) -> None:
     with pytest.raises(Unreadable, match=r"^file: line 2: "):
         read_json_lines(written(tmp_path, b'{"a": 1}\n' + line + b'\n{"a": 1}\n'))
+
+
+@pytest.mark.parametrize("sign", ["\x85", "\u2028", "\u2029", "\n", "\r", "\x0b", "\x1c", ": ", "#"])
+def test_a_text_with_any_line_end_is_read_back_as_it_was(sign: str, tmp_path: Path) -> None:
+    tree = {f"kind{sign}old": [f"a{sign}b", f"{sign}", f"a{sign}"], "plain": "año"}
+    assert read_yaml(written(tmp_path, yaml_text(tree))) == tree
+    assert "plain: año" in yaml_text(tree)
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_no_scraps(tmp_path: Path) -> None:

@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 import yaml
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 
 from lab.errors import Mistake, RequestError, in_a_block
-from lab.record import RunFolder, recipe, write_best
+from lab.recipes import foreign_recipe, recipe, write_best
+from lab.record import RunFolder
 from lab.request import parse
 from lab.resume import resumed_argv
-from lab.saved_config import foreign_recipe, read_saved, saved_text
+from lab.saved_config import obeyed_records, read_saved, saved_text
 from lab.seal import sealed
 
 CONF = Path("conf").absolute()
@@ -97,6 +100,8 @@ def test_a_sound_folder_from_elsewhere_needs_none_either(run: Path) -> None:
         ({"logger": {"mlflow": {"tracking_uri": "http://theirs:5000"}}}, "logger.mlflow.tracking_uri"),
         ({"logger": {"wandb": {"project": "lab", "entity": "theirs"}}}, "logger.wandb.entity"),
         ({"tags": ["a", "${oc.env:TOKEN}"]}, "tags"),
+        ({"name": "\\\\${oc.env:TOKEN}"}, "name"),
+        ({"tags": ["\\\\\\\\${oc.env:TOKEN}"]}, "tags"),
     ],
 )
 def test_what_reaches_out_of_another_users_folder_is_used_only_when_typed(
@@ -181,6 +186,8 @@ def problems(tmp_path: Path, text: str) -> str:
         ("# @package _global_\nhydra: {job: {env_set: {LD_PRELOAD: evil.so}}}\n", "hydra: is no setting"),
         ("# @package _global_\ndefaults: [{override /hydra/launcher: basic}]\n", "may choose among"),
         ("# @package _global_\ndefaults: [{override /model: ../../evil}]\n", "may choose among"),
+        ("# @package _global_\ndefaults: [{override /model: evil}]\n", "what conf/ has"),
+        ("# @package _global_\ndefaults: [{override /model: [tiny, evil]}]\n", "what conf/ has"),
         ("# @package hydra\nsweep: {dir: /}\n", "begins with"),
         ("# @package _global_\nname: ${oc.env:TOKEN}\n", "not written by you"),
         ("# @package _global_\n5\n", "cannot be read"),
@@ -222,3 +229,49 @@ def test_the_seal_covers_the_text(run: Path) -> None:
     assert read_saved(path).own
     path.write_text(path.read_text().replace("lab", "lob", 1))
     assert not read_saved(path).own
+
+
+def test_a_choice_beside_a_recipe_is_not_composed(tmp_path: Path) -> None:
+    """A file of the recipe's folder could set what it likes; a shipped one of its name comes first."""
+    (tmp_path / "model").mkdir()
+    shipped = (CONF / "model" / "ngram.yaml").read_text()
+    for name in ("evil", "ngram"):
+        (tmp_path / "model" / f"{name}.yaml").write_text("# @package _global_\nname: stranger\n" + shipped)
+    assert "evil" in problems(tmp_path, "# @package _global_\ndefaults: [{override /model: evil}, _self_]\n")
+    assert problems(tmp_path, "# @package _global_\ndefaults: [{override /model: ngram}, _self_]\n") == ""
+    with initialize_config_dir(str(CONF), job_name="train"):
+        config = compose("config", [f"hydra.searchpath=[file://{tmp_path}]", "experiment=best"])
+    assert config.name == "lab"
+
+
+@pytest.mark.parametrize("word", ["experiment=[best]", "experiment=['best']", "+experiment=best", "experiment=best,x"])
+def test_a_recipe_is_looked_at_however_it_is_named(tmp_path: Path, word: str) -> None:
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "best.yaml").write_text("# @package _global_\nhydra: {verbose: true}\n")
+    assert foreign_recipe(parse(["train.py", "--config-dir", str(tmp_path), word]), CONF)
+
+
+@pytest.mark.parametrize("text", ["a${x}", r"a\${x}", r"\\${oc.env:HOME}", "a\\", r"${${x}\${y}}", "$${z}"])
+def test_a_text_is_saved_as_the_text_it_is(text: str) -> None:
+    saved = OmegaConf.create(saved_text({"tags": [text]}, {}))
+    assert OmegaConf.to_container(saved, resolve=True) == {"tags": [text]}
+
+
+@pytest.mark.parametrize(
+    ("mark", "words"),
+    [
+        ("run.json", ["--config-path", "RUN"]),
+        (".hydra/config.yaml", ["--config-path", "RUN/.hydra"]),
+        ("study.yaml", ["--config-path", "RUN", "--config-name", "multirun"]),
+        (".hydra/overrides.yaml", ["--experimental-rerun", "RUN"]),
+    ],
+)
+def test_hydra_is_not_sent_to_what_a_run_left(tmp_path: Path, mark: str, words: list[str]) -> None:
+    path = tmp_path / "a run" / mark
+    path.parent.mkdir(parents=True)
+    path.touch()
+    typed = [word.replace("RUN", str(tmp_path / "a run")) for word in words]
+    (mistake,) = obeyed_records(parse(["train.py", *typed]))
+    first = shlex.split(mistake.remedy.partition(", or ")[0])
+    assert first == [f'resume="{tmp_path / "a run"}"']
+    assert obeyed_records(parse(["train.py", "--config-path", str(CONF)])) == []

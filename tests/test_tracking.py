@@ -49,3 +49,35 @@ def test_unique_names_do_not_depend_on_their_order() -> None:
 )
 def test_a_name_is_no_odd_path(name: str, cleaned: str) -> None:
     assert mlflow_name(name) == cleaned
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"wandb": "yours"}', '{"wandb": "yours", "seal": null}', '{"wandb": "yours", "seal": "00"}'],
+)
+def test_an_id_in_somebody_elses_folder_names_no_run_of_yours(tmp_path: Path, text: str) -> None:
+    (tmp_path / FILE).write_text(text)
+    assert recall(tmp_path, "wandb") is None
+    remember(tmp_path, "mlflow", "b2")
+    assert (recall(tmp_path, "wandb"), recall(tmp_path, "mlflow")) == (None, "b2")
+
+
+def test_a_changed_id_is_not_believed(tmp_path: Path) -> None:
+    remember(tmp_path, "wandb", "a1")
+    path = tmp_path / FILE
+    path.write_text(path.read_text().replace("a1", "z9"))
+    assert recall(tmp_path, "wandb") is None
+
+
+def test_a_lost_logger_is_known_whoever_wrote_it(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_text('{"lost": {"csv": "full"}, "wandb": "yours"}')
+    mark_lost(tmp_path, "mlflow", "no route")
+    assert lost(tmp_path) == {"csv": "full", "mlflow": "no route"}
+    assert recall(tmp_path, "wandb") is None
+
+
+def test_without_a_key_no_id_is_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "file"))
+    remember(tmp_path, "wandb", "a1")
+    assert recall(tmp_path, "wandb") is None

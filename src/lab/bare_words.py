@@ -6,11 +6,13 @@ typed, whatever it means. An open bracket or quote is left alone: that is a slip
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from hydra.core.override_parser.overrides_parser import OverridesParser, create_functions
 from hydra.errors import HydraException
 
-from lab.errors import for_hydra
+from lab.errors import Mistake, for_hydra, quoted
+from lab.request import meant
 
 WITH_VALUE = ("--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd", "--cfg", "-c", "--package", "-p",
               "--experimental-rerun", "--info", "-i")  # fmt: skip
@@ -25,10 +27,23 @@ _PAIRS = {")": "(", "]": "[", "}": "{"}
 def with_quotes(argv: Sequence[str]) -> list[str]:
     """`argv` (program first) with quotes around the bare words of each override that Hydra cannot read without."""
     found = list(argv[:1])
-    for before, word in zip(argv, argv[1:], strict=False):
+    for before, word in pairwise(argv):
         is_override = "=" in word and not word.startswith("-") and before not in WITH_VALUE
         found.append(_readable(word) if is_override and word.partition("=")[0] not in FOLDERS else word)
     return found
+
+
+def unreadable(text: str, error: HydraException) -> Mistake:
+    """The mistake of an override that Hydra cannot read, for the reason it gives."""
+    key, equals, value = text.partition("=")
+    if not equals:
+        return Mistake("", f"{text!r} is not key=value", f"leave out {text}, or type {text}=VALUE")
+    try:
+        OverridesParser.create().parse_override(f"{key or '='}=x")
+    except HydraException:
+        return Mistake(key, "is no key that Hydra can read", f"leave out {text}", value)
+    reason = next((line for line in reversed(str(error).splitlines()) if line and "http" not in line), "")
+    return Mistake(key, f"cannot be read: {reason}", quoted(key, meant(value)), value)
 
 
 def _readable(override: str) -> str:

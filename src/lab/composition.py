@@ -18,12 +18,14 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
-from lab.composing import composed
+from lab.bare_words import unreadable
+from lab.composing import composed, wrong_flags
 from lab.config import check
-from lab.errors import Mistake, RequestError, leave_out, listed, nearest, quoted
+from lab.errors import Mistake, RequestError, leave_out, listed, nearest
 from lab.keys import is_there
-from lab.request import Typed, meant, split
+from lab.request import Typed, split
 from lab.schema import Config
+from lab.searched import filled
 from lab.typed_sweep import SPACE, misread, part_matched, strings_of, unsearched, unswept, values_of
 from lab.unknown_keys import no_key
 
@@ -60,12 +62,8 @@ def mistakes(
     """
     folder = Path(typed.config_path) if typed.config_path else conf
     name = (typed.config_name or name).removesuffix(".yaml")
-    if not (folder / f"{name}.yaml").is_file():
-        return [Mistake("", f"there is no {name}.yaml in {folder}", "leave out --config-path and --config-name")]
-    if typed.config_dir is not None and not Path(typed.config_dir).is_dir():
-        return [
-            Mistake("", f"--config-dir {typed.config_dir}: there is no such folder", "a folder laid out like conf/")
-        ]
+    if mistaken := wrong_flags(typed, folder, name):
+        return mistaken
     with initialize_config_dir(str(folder.absolute()), job_name="train"):
         return _judge(typed, name, check, also)
 
@@ -81,6 +79,8 @@ def _judge(typed: Typed, name: str, check: Check, also: Also | None) -> list[Mis
     base, refused = composed(name, [values[0] for values in judged.groups])
     if base is None or refused:
         return [*judged.mistakes, *refused]
+    if typed.multirun:
+        judged.sound += [[override] for override in filled(base)]
     plain = OmegaConf.to_container(base, resolve=False)
     assert isinstance(plain, dict)
     known = {str(key): value for key, value in plain.items()}
@@ -120,13 +120,13 @@ def _read(text: str, typed: Typed, judged: _Judged, name: str, search_path: list
         if text.startswith("="):
             raise HydraException("no key")
         override = OverridesParser.create().parse_override(text)
-        options = GlobalHydra.instance().config_loader().get_group_options(
-            override.key_or_group, config_name=name, overrides=search_path
-        )  # fmt: skip
+        loader, group = GlobalHydra.instance().config_loader(), override.key_or_group
+        is_key = "." in group  # no group has one, and asking for its choices reads the primary config
+        options = [] if is_key else loader.get_group_options(group, config_name=name, overrides=search_path)
     except HydraException as error:
-        judged.mistakes.append(_unreadable(text, error))
+        judged.mistakes.append(unreadable(text, error))
         return
-    override.config_loader = GlobalHydra.instance().config_loader()
+    override.config_loader = loader
     if override.is_sweep_override() and not typed.multirun:
         problem = "is a list of values to try one after the other, which needs -m"
         judged.mistakes.append(
@@ -153,18 +153,6 @@ def _choices(options: Sequence[str]) -> list[str]:
 
 def _goes_on(typed: Typed) -> bool:
     return any(key in ("resume", "test") and value != "null" for key, value in map(split, typed.overrides))
-
-
-def _unreadable(text: str, error: HydraException) -> Mistake:
-    key, equals, value = text.partition("=")
-    if not equals:
-        return Mistake("", f"{text!r} is not key=value", f"leave out {text}, or type {text}=VALUE")
-    try:
-        OverridesParser.create().parse_override(f"{key or '='}=x")
-    except HydraException:
-        return Mistake(key, "is no key that Hydra can read", f"{LEAVE_OUT}{text}", value)
-    reason = next((line for line in reversed(str(error).splitlines()) if line and "http" not in line), "")
-    return Mistake(key, f"cannot be read: {reason}", quoted(key, meant(value)), value)
 
 
 def _read_group(override: Override, options: list[str], judged: _Judged) -> None:
@@ -215,13 +203,19 @@ def _read_key(override: Override, plain: Mapping[str, Any], judged: _Judged) -> 
         judged.mistakes.append(
             Mistake(f"+{key}", "this key exists already; without the + it is set", shlex.quote(f"{key}={text}"), text)
         )
-    elif there or override.is_add() or override.is_force_add():
+    elif there or ((override.is_add() or override.is_force_add()) and _has_room(key, plain)):
         prefix = override.get_key_element()
         values = [prefix] if override.is_delete() else [f"{prefix}={value}" for value in strings_of(override)]
         judged.sound.extend([values] if values else [])
         judged.kept.append(str(override.input_line))
     elif not any(_under(key, group) for group in judged.unread):
         judged.mistakes.append(no_key(key, text, plain))
+
+
+def _has_room(key: str, plain: Mapping[str, Any]) -> bool:
+    """Whether a key that is added lies below a part of the config, so that its schema can judge it."""
+    root = key.partition(".")[0]
+    return root in plain or root in Config.model_fields
 
 
 def _checked_jobs(name: str, overrides: list[list[str]], check: Check) -> Iterator[Mistake]:

@@ -6,10 +6,11 @@ put in words that name the dotted key, the value, what is allowed and what to ty
 
 import copy
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from omegaconf import DictConfig
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from lab.errors import Mistake, RequestError, listed, nearest, quoted
@@ -19,7 +20,7 @@ from lab.resolving import resolved, told
 from lab.rules import contradictions, not_finite
 from lab.schema import Config
 from lab.schema.report import Reported
-from lab.typed_values import typed
+from lab.typed_values import example, typed
 from lab.unknown_keys import unknown_value
 
 FILL_IN = {
@@ -36,7 +37,9 @@ def check(composed: DictConfig | Mapping[str, Any]) -> Config:
     plain, unresolved = _plain(composed)
     blanks, mistakes = list(_blanks(plain)), told(unresolved)
     mistakes += [Mistake(key, "has no default and must be given", FILL_IN.get(key, f"{key}=...")) for key in blanks]
-    mistakes += not_finite(plain)
+    mistakes += [
+        replace(one, remedy=one.remedy or quoted(one.key, example(plain, one.key))) for one in not_finite(plain)
+    ]
     config: Config | None = None
     try:
         config = Config.model_validate(plain)
@@ -98,7 +101,7 @@ def check_report(composed: DictConfig | Mapping[str, Any]) -> Reported:
     try:
         config = Reported.model_validate(plain)
     except ValidationError as error:
-        mistakes += _in_words(error.errors(include_url=False), plain, {*unresolved})
+        mistakes += _in_words(error.errors(include_url=False), plain, {*unresolved}, Reported)
     if mistakes:
         raise RequestError(mistakes)
     return config
@@ -112,7 +115,9 @@ def _blanks(plain: Mapping[str, Any]) -> Iterator[str]:
     return (key for key, value in flattened(plain).items() if isinstance(value, str) and value == "???")
 
 
-def _in_words(errors: list[ErrorDetails], plain: Mapping[str, Any], known: set[str]) -> Iterator[Mistake]:
+def _in_words(
+    errors: list[ErrorDetails], plain: Mapping[str, Any], known: set[str], schema: type[BaseModel] = Config
+) -> Iterator[Mistake]:
     """One mistake a key: the branches of a union (`a number, or auto`) each have their own error."""
     grouped: dict[str, list[ErrorDetails]] = {}
     for error in errors:
@@ -126,12 +131,17 @@ def _in_words(errors: list[ErrorDetails], plain: Mapping[str, Any], known: set[s
             there = [other for other in keys if other not in grouped]
             yield unknown_value(key, group[0]["input"], [*lacking, *there])
         elif all(error["type"] == "missing" for error in group):
-            yield Mistake(key, "is missing; every key that conf/ lists is needed", FILL_IN.get(key, f"{key}=..."))
+            yield Mistake(
+                key, "is missing; every key that conf/ lists is needed", quoted(f"++{key}", example(plain, key, schema))
+            )
         else:
             allowed = list(dict.fromkeys(_allowed(error) for error in group))
             problem = "must be " + " or ".join(one.removeprefix("must be ") for one in allowed)
             yield Mistake(
-                key, problem if len(allowed) > 1 else allowed[0], _instead(key, group), _value(group, plain, key)
+                key,
+                problem if len(allowed) > 1 else allowed[0],
+                _instead(key, group, plain, schema),
+                _value(group, plain, key),
             )
 
 
@@ -178,16 +188,6 @@ _TYPES = {
     "dict_type": "must be a mapping",
     "model_type": "must be a mapping",
 }
-_EXAMPLES = {
-    "a whole number": "1",
-    "a number": "0.1",
-    "a finite number": "0.001",
-    "a number, not true or false": "1",
-    "true or false": "true",
-    "text": "TEXT",
-    "a list": "[...]",
-    "a mapping": "{...}",
-}
 
 
 def _allowed(error: ErrorDetails) -> str:
@@ -213,10 +213,13 @@ def _choices(error: ErrorDetails) -> list[str]:
     return list(dict.fromkeys(word.strip("'") for word in words))
 
 
-def _instead(key: str, group: list[ErrorDetails]) -> str:
-    """What to type: the nearest choice where there are choices, else a value inside the range."""
-    if isinstance(group[0]["loc"][-1], int):  # a place in a list
-        _, _, value = _instead("", [{**error, "loc": ("",)} for error in group]).partition("=")
+def _instead(key: str, group: list[ErrorDetails], plain: Mapping[str, Any], schema: type[BaseModel]) -> str:
+    """What to type: the nearest choice where there are choices, else a value in the range, else one that will do."""
+    if isinstance(group[0]["loc"][-1], int):  # a place in a list, of one value or of a number of them
+        whole = example(plain, key, schema)
+        if group[0]["type"] not in _RANGES or (isinstance(whole, list) and len(whole) > 1):
+            return quoted(key, whole)
+        _, _, value = _instead("", [{**error, "loc": ("",)} for error in group], plain, schema).partition("=")
         return f"'{key}=[{value}]'"
     choices = [choice for error in group if error["type"] == "literal_error" for choice in _choices(error)]
     if choices:
@@ -228,7 +231,4 @@ def _instead(key: str, group: list[ErrorDetails]) -> str:
         return f"{key}={inside.get(first['type'], bound)}"
     if first["type"] == "tuple_type" and isinstance(first["input"], str | int | float):
         return quoted(key, [first["input"]])
-    example = _EXAMPLES.get(_allowed(first).removeprefix("must be "), "")
-    return (
-        f"'{key}={example}'" if example[:1] in ("[", "{") else f"{key}={example}" if example else FILL_IN.get(key, "")
-    )
+    return FILL_IN.get(key) or quoted(key, example(plain, key, schema))

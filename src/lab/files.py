@@ -119,6 +119,11 @@ def yaml_mapping(path: Path, text: str) -> dict[str, Any]:
     return named
 
 
+def yaml_text(value: Any) -> str:
+    """A tree of plain values as YAML that is read back as it is, whatever line ends Unicode has in its texts."""
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+
+
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a file beside `path`, then rename it: readers see the old file or the new one, never half."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -128,6 +133,17 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes texts in which a reader of YAML would fold a line end: U+0085 would come back as a blank."""
+
+
+def _quoted(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, '"' if set(text) & set("\x85\u2028\u2029") else None)
+
+
+_Dumper.add_representer(str, _quoted)
 
 
 class _Unambiguous(_Loader):  # type: ignore[misc]

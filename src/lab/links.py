@@ -2,20 +2,31 @@
 
 import os
 import shlex
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from lab.errors import Mistake
 
-MOST = 10_000
-"""Entries looked at, so that a folder above many runs costs no minute."""
+APPENDED = ("train.log", "history.jsonl")
+"""Files that grow in place; all others are written beside their name and renamed, which leaves another link as it is.
+"""
 WANDB = "wandb"
 """W&B links the log of its service from each segment, and never writes into a segment again."""
 
 
 def links_out(folder: Path, key: str) -> list[Mistake]:
-    """A mistake for each link below `folder` whose target lies outside. key: the config key to blame."""
+    """A mistake for each symbolic link below `folder` whose target lies outside, and for each file that grows in place
+    and has a second name (a hard link). key: the config key to blame."""
     home = folder.resolve()
+    shared = [file for name in APPENDED for file in (folder / name,) if _has_two_names(file)]
+    return [
+        *(_two_names(file, folder, key) for file in shared),
+        *_symbolic(folder, home, key),
+    ]
+
+
+def _symbolic(folder: Path, home: Path, key: str) -> list[Mistake]:
     return [
         Mistake(
             key,
@@ -28,6 +39,25 @@ def links_out(folder: Path, key: str) -> list[Mistake]:
     ]
 
 
+def _has_two_names(file: Path) -> bool:
+    try:
+        found = file.lstat()
+    except OSError:
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_nlink > 1
+
+
+def _two_names(file: Path, folder: Path, key: str) -> Mistake:
+    copy = file.with_name(f"{file.name}.copy")
+    problem = f"{file.name} has a second name elsewhere (a hard link), and would be written through"
+    return Mistake(
+        key,
+        problem,
+        f"{shlex.join(['cp', str(file), str(copy)])} && {shlex.join(['mv', str(copy), str(file)])}",
+        folder,
+    )
+
+
 def _target(link: Path) -> Path:
     """Where a link leads; one that leads to itself leads nowhere inside."""
     try:
@@ -38,13 +68,9 @@ def _target(link: Path) -> Path:
 
 def _links(folder: Path) -> Iterator[Path]:
     """Every symbolic link below the folder; links to folders are named and not followed."""
-    seen = 0
     for parent, folders, files in os.walk(folder):
         for name in sorted((*folders, *files)):
-            seen += 1
             if (path := Path(parent) / name).is_symlink():
                 yield path
-        if Path(parent).name == WANDB:
+        if Path(parent).name == WANDB and Path(parent) != folder:
             folders.clear()
-        if seen > MOST:
-            return

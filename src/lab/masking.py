@@ -15,16 +15,27 @@ from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from omegaconf.resolvers import oc
 
 MASK = "***"
 ENVIRONMENT = "oc.env"
 _INTERPOLATION = r"\$\{[^{}]*\}"
 _LOGIN = re.compile(
-    rf"\b(?P<scheme>[a-z][a-z0-9+.-]*\\?://)(?P<login>(?:{_INTERPOLATION}|[^:/@?#\s'\"])*(?::(?:{_INTERPOLATION}|[^@\s'\"])*)?)@",
+    rf"\b(?P<scheme>[a-z][a-z0-9+.-]{{0,30}}\\?://)(?P<login>(?:{_INTERPOLATION}|[^:/@?#\s'\"])*+"
+    rf"(?::(?:{_INTERPOLATION}|(?!://)[^@\s])*+)?(?:@[^@/?#\s]*+(?=@))*+)@",
     re.IGNORECASE,
 )
+"""The password ends before the last `@` that a host follows; it may hold quotes."""
+_WHOLE = re.compile(
+    rf"(?P<scheme>['\"]?[a-z][a-z0-9+.-]{{0,30}}\\?://)"
+    rf"(?P<login>[^:/@?#\s'\"]*+:(?:{_INTERPOLATION}|[^@])*+(?:@[^@/?#]*+(?=@))*+)@",
+    re.IGNORECASE,
+)
+"""`key=URL`, or a setting that is one, whose password may hold blanks too."""
+_KEY = re.compile(r"[+~]*[\w./@:-]+=")
 _QUERY = re.compile(
-    r"(?P<name>[?&](?:password|passwd|pwd|token|secret|api_?key|access_?key|sslpassword|sas|sig)=)(?P<value>[^&\s'\"]+)",
+    r"(?P<name>[?&](?:password|passwd|pwd|token|secret|api_?key|access_?key|sslpassword|sas|sig)=)"
+    r"(?P<value>[^&\s]+?)(?=['\"]?(?:[&\s,\])}]|$))",
     re.IGNORECASE,
 )
 _MASKED = re.compile(rf"://{re.escape(MASK)}@|=({re.escape(MASK)})(&|$)")
@@ -34,8 +45,19 @@ def masked(text: str) -> str:
     """`text` without the user information of the URLs in it."""
     if "://" not in text:
         return text
-    text = _LOGIN.sub(lambda url: f"{url['scheme']}{url['login'] if '${' in url['login'] else MASK}@", text)
+    if text.count("://") == 1 and (key := _KEY.match(text)) is not None:
+        text = key[0] + _masked_value(text[key.end() :])
+    text = _LOGIN.sub(_without_login, text)
     return _QUERY.sub(lambda pair: f"{pair['name']}{pair['value'] if '${' in pair['value'] else MASK}", text)
+
+
+def _masked_value(text: str) -> str:
+    """A whole setting without its user information; it is a URL from its beginning, or prose."""
+    return _WHOLE.sub(_without_login, text, count=1) if text.count("://") == 1 and _WHOLE.match(text) else text
+
+
+def _without_login(url: re.Match[str]) -> str:
+    return f"{url['scheme']}{url['login'] if '${' in url['login'] else MASK}@"
 
 
 def is_masked(value: object) -> bool:
@@ -49,7 +71,7 @@ def masked_tree(value: Any) -> Any:
         return {key: masked_tree(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [masked_tree(item) for item in value]
-    return masked(value) if isinstance(value, str) else value
+    return masked(_masked_value(value)) if isinstance(value, str) else value
 
 
 def mask_files(folder: Path, pattern: str = "*.yaml") -> None:
@@ -81,39 +103,34 @@ class MaskingFormatter(logging.Formatter):
 
 
 def from_environment(composed: DictConfig) -> dict[str, str]:
-    """Dotted keys whose values come from the environment, also by way of another key, with the text as written."""
-    found: dict[str, str] = {}
-    _walk(composed, "", found)
-    return found
+    """Dotted keys whose values depend on the environment, by whatever way, with the text as written.
+
+    Each interpolation is read under two environments that differ in every variable.
+    """
+    return dict(_dependent(composed, ""))
 
 
-def _walk(node: DictConfig | ListConfig, key: str, found: dict[str, str]) -> None:
+def _dependent(node: DictConfig | ListConfig, key: str) -> Iterator[tuple[str, str]]:
+    if node._is_none() or node._is_missing():
+        return
     for name in range(len(node)) if isinstance(node, ListConfig) else list(node):
         child = node._get_node(name)
         dotted = f"{key}.{name}" if key else str(name)
-        if isinstance(child, DictConfig | ListConfig) and not child._is_interpolation():
-            if not child._is_none() and not child._is_missing():
-                _walk(child, dotted, found)
-        elif OmegaConf.is_interpolation(node, name) and _reads_environment(node, name):
-            found[dotted] = str(child._value())  # type: ignore[union-attr]
+        if OmegaConf.is_interpolation(node, name):
+            if _under(node, name, "0") != _under(node, name, "1"):
+                yield dotted, str(child._value())  # type: ignore[union-attr]
+        elif isinstance(child, DictConfig | ListConfig):
+            yield from _dependent(child, dotted)
 
 
-def _reads_environment(node: DictConfig | ListConfig, name: Any, depth: int = 0) -> bool:
-    """Whether the interpolation at `name` leads to the environment, followed through the keys it names."""
-    text = str(node._get_node(name)._value())  # type: ignore[union-attr]
-    if f"{ENVIRONMENT}:" in text.replace(" ", ""):
-        return True
-    if depth > 30:
-        return False
-    root = node._get_root()
-    for key in re.findall(r"\$\{([^:{}]+)\}", text):
-        parent, _, last = key.lstrip(".").rpartition(".")
-        try:
-            holder = OmegaConf.select(root, parent) if parent else root
-        except OmegaConfBaseException:
-            continue
-        if isinstance(holder, DictConfig) and last in holder and OmegaConf.is_interpolation(holder, last):
-            found = _reads_environment(holder, last, depth + 1)
-            if found:
-                return True
-    return False
+def _under(node: DictConfig | ListConfig, name: Any, marker: str) -> object:
+    """The value at `name` where every variable of the environment has this value; why there is none, where it cannot
+    be read so."""
+    OmegaConf.register_resolver(ENVIRONMENT, lambda *_: marker, replace=True)
+    try:
+        value = node[name]
+        return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+    except (OmegaConfBaseException, ValueError, TypeError) as error:
+        return f"{type(error).__name__}: {error}"
+    finally:
+        OmegaConf.register_resolver(ENVIRONMENT, oc.env, replace=True)

@@ -7,22 +7,17 @@ run that is killed keeps the record of its start, whose status says that no end 
 import csv
 import json
 import math
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
-import yaml
 
-from lab.files import Unreadable, read_json, read_json_lines, read_text, read_yaml, write_whole, yaml_mapping
+from lab.files import Unreadable, read_json, read_json_lines, read_text, read_yaml, write_whole, yaml_text
 from lab.masking import masked
 from lab.record_fields import FIELDS, SCHEMA_VERSION, Status, faults, row_faults
-from lab.seal import is_sealed, sealed
+from lab.seal import is_sealed
 
-CHOICES = ("model", "data", "peft", "loss", "optimizer", "scheduler", "callbacks", "trainer", "cache")
-"""Groups of conf/ that make a recipe."""
-_NAME = re.compile(r"\w[\w.-]*")
 ROW_COLUMNS = ("row", "text")
 HEAD_SUFFIXES = ("_predicted", "_probability", "_probabilities")
 """Columns of test_predictions.parquet: a row's own, and what follows the name of a head beside its truth."""
@@ -192,7 +187,7 @@ class StudyFolder:
 
     def write_study(self, study: Mapping[str, object]) -> None:
         """What the study is: space, goal, policy, limits, and the fingerprints a resume is held to."""
-        text = yaml.safe_dump(plain(study), sort_keys=False, allow_unicode=True)
+        text = yaml_text(plain(study))
         write_whole(self.path / "study.yaml", lambda aside: aside.write_text(text, encoding="utf-8"))
 
     def write_trials(self, rows: Sequence[Mapping[str, object]]) -> None:
@@ -210,35 +205,6 @@ class StudyFolder:
     def write_summary(self, summary: Mapping[str, object]) -> None:
         text = json.dumps(plain(summary), indent=2, ensure_ascii=False) + "\n"
         write_whole(self.path / "summary.json", lambda aside: aside.write_text(text, encoding="utf-8"))
-
-
-def recipe(run: RunFolder, words: str) -> str:
-    """The text of experiment/best.yaml of `run`.
-
-    words: one line on why it is the best. What names a run and no model (name, tags, loggers) is left out, and so is
-    whatever is no setting and the place of the cache: the run may be anybody's. Raises Unreadable for a damaged
-    config.yaml or .hydra/hydra.yaml, FileNotFoundError where there is none.
-    """
-    saved, path = read_text(run.config), run.path / ".hydra" / "hydra.yaml"
-    config, hydra = yaml_mapping(run.config, saved), read_yaml(path)
-    try:
-        choices = dict(hydra["hydra"]["runtime"]["choices"])
-        cache = {key: value for key, value in dict(config.get("cache") or {}).items() if key != "dir"}
-    except (KeyError, TypeError, ValueError) as error:
-        raise Unreadable(path, "it holds no hydra.runtime.choices") from error
-    chosen = {group: choices[group] for group in CHOICES if _NAME.fullmatch(str(choices.get(group) or ""))}
-    node: dict[str, Any] = {"defaults": [*({f"override /{group}": name} for group, name in chosen.items()), "_self_"]}
-    node |= {key: config[key] for key in (*CHOICES, "name", "seed", "objective") if key in config} | {"cache": cache}
-    said = " ".join(words.split())
-    text = f"# @package _global_\n# {said}\n" + yaml.safe_dump(node, sort_keys=False, allow_unicode=True)
-    return sealed(text) if is_sealed(saved) else text
-
-
-def write_best(folder: Path, text: str) -> Path:
-    """experiment/best.yaml in `folder` from a `recipe`, for `--config-dir folder experiment=best`."""
-    path = folder / "experiment" / "best.yaml"
-    write_whole(path, lambda aside: aside.write_text(text, encoding="utf-8"))
-    return path
 
 
 def plain(value: Any) -> Any:

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.masking import masked
+
 SHORT = {
     "optimizer.lr": "lr", "optimizer.weight_decay": "wd", "optimizer.layer_decay": "ld", "optimizer.head_lr": "headlr",
     "data.batch_size": "bs", "data.max_length": "len", "trainer.max_epochs": "ep", "trainer.precision": "p",
@@ -36,6 +38,8 @@ class Typed:
     config_dir: str | None
     cfg: str | None
     multirun: bool
+    rerun: str | None
+    """The folder of `--experimental-rerun`."""
     runs: bool
     """False where it only shows something (`--help`, `--cfg`, `--info`) or reruns what Hydra saved."""
 
@@ -76,6 +80,7 @@ def parse(argv: Sequence[str]) -> Typed:
         config_dir=seen.config_dir,
         cfg=seen.cfg,
         multirun=seen.multirun,
+        rerun=seen.experimental_rerun,
         runs=not any(shown),
     )
 
@@ -100,7 +105,7 @@ def command(typed: Typed, job_overrides: Sequence[str] | None = None) -> str:
         ("--config-dir", typed.config_dir),
     ]
     words = [word for flag, value in options if value is not None for word in (flag, value)]
-    return shlex.join(["python", typed.program, *words, *kept])
+    return shlex.join(["python", typed.program, *words, *map(masked, kept)])  # before the shell's quotes are added
 
 
 def script(command: str) -> str:

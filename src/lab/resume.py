@@ -21,6 +21,7 @@ from lab.record import RunFolder
 from lab.record_fields import REQUESTED
 from lab.request import parse, split
 from lab.resolving import resolved
+from lab.rules.sizes import unusable
 from lab.saved_config import SavedConfig, read_saved
 from lab.unchanged import changing
 
@@ -132,6 +133,8 @@ def _asked(overrides: Sequence[str]) -> dict[str, str]:
 def _saved(key: str, given: str, run: RunFolder) -> SavedConfig:
     """The run's config.yaml. Raises RequestError for a folder that is no run or lacks its checkpoint."""
     found: Mistake
+    if (reason := unusable(given)) is not None:
+        raise RequestError(Mistake(key, reason, f"{key}=outputs/<date>/<time>", given))
     if not run.path.is_dir():
         found = Mistake(key, "there is no such folder", f"{key}=outputs/<date>/<time>", given)
     elif not run.config.exists():

@@ -9,7 +9,7 @@ import atexit
 import re
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,10 @@ from typing import Any
 import yaml
 
 from lab.errors import Mistake, quoted
-from lab.files import Unreadable, read_text, yaml_mapping
+from lab.files import read_text, yaml_mapping, yaml_text
 from lab.keys import at, flattened, is_there
 from lab.masking import MASK, is_masked, masked_tree
-from lab.record import CHOICES
-from lab.request import Typed, split
+from lab.request import Typed
 from lab.schema import Config
 from lab.seal import is_sealed
 
@@ -33,9 +32,10 @@ ADDRESSES = {
     "logger.wandb.entity": ("logger/wandb.yaml", "wandb.entity"),
 }
 """Settings that say where something is sent or kept, each with the file and key of its shipped default."""
-PACKAGE, BEST = "# @package _global_", "best"
-INTERPOLATION = re.compile(r"(?<!\\)\$\{")
-_NAME = re.compile(r"\w[\w.-]*")
+RECORDS = ("run.json", "study.yaml", "multirun.yaml", ".hydra")
+"""Marks of the folder of a run or a sweep."""
+INTERPOLATION = re.compile(r"(?<!\\)(?:\\\\)*\$\{")
+"""Before `${` each two backslashes are one, and one more makes a text of it."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class SavedConfig:
             if is_masked(value) and (resumed or not key.startswith("logger.")):
                 found.append(_secret(key, value))
             elif key in outside and (resumed or not key.startswith("logger.")):
-                found.append(self._foreign(key, value))
+                found.append(self.foreign(key, value))
         return found
 
     def outside(self, conf: Path) -> set[str]:
@@ -74,7 +74,8 @@ class SavedConfig:
         problem = f"is no setting of a run; {self.path} may hold settings and nothing that acts"
         return Mistake(key, problem, f"take {key} out of {self.path}, or another run")
 
-    def _foreign(self, key: str, value: object) -> Mistake:
+    def foreign(self, key: str, value: object) -> Mistake:
+        """What is said of a setting that reaches out of another user's folder."""
         problem = f"comes from {self.path}, which was not written by you on this machine, and is used only when typed"
         return Mistake(key, problem, quoted(key, value), value)
 
@@ -84,7 +85,7 @@ class SavedConfig:
         folder = Path(tempfile.mkdtemp(prefix="lab-run-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         settings = {key: value for key, value in self.settings.items() if key not in ("resume", "test")}
-        text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
+        text = yaml_text(settings)
         (folder / "config.yaml").write_text(text, encoding="utf-8")
         return folder
 
@@ -98,7 +99,7 @@ def saved_text(settings: Mapping[str, Any], from_environment: Mapping[str, str])
         if is_there(tree, key):
             node = at(tree, parent) if parent else tree
             node[int(name) if isinstance(node, list) else name] = written
-    return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
+    return yaml_text(tree)
 
 
 def _escaped(value: Any) -> Any:
@@ -107,7 +108,7 @@ def _escaped(value: Any) -> Any:
         return {key: _escaped(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_escaped(item) for item in value]
-    return value.replace("${", "\\${") if isinstance(value, str) else value
+    return re.sub(r"(\\*)\$\{", r"\1\1\\${", value) if isinstance(value, str) else value
 
 
 def read_saved(path: Path) -> SavedConfig:
@@ -116,57 +117,19 @@ def read_saved(path: Path) -> SavedConfig:
     return SavedConfig(path, yaml_mapping(path, text), is_sealed(text))
 
 
-def foreign_recipe(typed: Typed, conf: Path) -> list[Mistake]:
-    """What acts beside settings in the recipe that `--config-dir DIR experiment=best` names.
-
-    conf: the shipped config folder.
-    """
-    keys = dict(map(split, typed.overrides))
-    if typed.config_dir is None or keys.get("experiment") != BEST:
-        return []
-    path = Path(typed.config_dir).expanduser() / "experiment" / f"{BEST}.yaml"
-    try:
-        return list(recipe_mistakes(path, conf, keys)) if path.is_file() else []
-    except (Unreadable, OSError) as error:
-        return [Mistake("experiment", f"{path} cannot be read: {error}", "", BEST)]
-
-
-def recipe_mistakes(path: Path, conf: Path, typed: Collection[str]) -> Iterator[Mistake]:
-    """What in an experiment/best.yaml acts beside settings: it is written by `lab`, and may come from anybody.
-
-    conf: the shipped config folder; typed: keys given on the command line.
-    """
-    text = read_text(path)
-    recipe = yaml_mapping(path, text)
-    if not text.startswith(PACKAGE):
-        yield Mistake("experiment", f"{path} is no recipe: it begins with {PACKAGE!r} and holds settings", "", "best")
-        return
-    for key in recipe:
-        if key not in SETTINGS | {"defaults"}:
-            problem = f"is no setting of a run; {path} may hold settings and nothing that acts"
-            yield Mistake(str(key), problem, f"take {key} out of {path}")
-    chosen = recipe.get("defaults") or []
-    for entry in chosen if isinstance(chosen, list) else [chosen]:
-        if entry != "_self_" and not _is_choice(entry):
-            problem = f"{path} may choose among {', '.join(CHOICES)}, and not {entry}"
-            yield Mistake("defaults", problem, f"take it out of {path}")
-    foreign = SavedConfig(path, recipe, is_sealed(text))
-    for key in sorted(foreign.outside(conf) - set(typed)):
-        yield foreign._foreign(key, at(recipe, key))
-
-
-def _is_choice(entry: object) -> bool:
-    if not isinstance(entry, dict) or len(entry) != 1:
-        return False
-    ((group, choice),) = entry.items()
-    return str(group).removeprefix("override /") in CHOICES and is_name(choice)
-
-
-def is_name(choice: object) -> bool:
-    """Whether a group's choice is the name of a file, or a list of such, and no path."""
-    if isinstance(choice, list):
-        return all(map(is_name, choice))
-    return choice is None or (isinstance(choice, str) and _NAME.fullmatch(choice) is not None)
+def obeyed_records(typed: Typed) -> list[Mistake]:
+    """What of a line would have Hydra obey files that a run or a sweep left, `hydra:` blocks and all."""
+    found = []
+    if typed.rerun is not None:
+        problem = f"--experimental-rerun {typed.rerun}: obeys whatever stands in the .hydra/ of a folder"
+        found.append(Mistake("", problem, f"{quoted('resume', typed.rerun)}, or {quoted('test', typed.rerun)}"))
+    if typed.config_path is not None:
+        folder = Path(typed.config_path).expanduser()
+        if folder.name == ".hydra" or any((folder / name).exists() for name in RECORDS):
+            run = folder.parent if folder.name == ".hydra" else folder
+            problem = f"--config-path {folder}: holds what a run or a sweep left, which is data and no config"
+            found.append(Mistake("", problem, f"{quoted('resume', run)}, or {quoted('test', run)}"))
+    return found
 
 
 def _secret(key: str, value: object) -> Mistake:

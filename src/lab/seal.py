@@ -25,6 +25,12 @@ def sealed(text: str) -> str:
     return text if key is None else f"{text}# lab seal: {_code(key, text)}\n"
 
 
+def code(text: str) -> str | None:
+    """The seal of `text`, for a file that cannot have a line more; None where there is no key."""
+    key = _key(make=True)
+    return None if key is None else _code(key, text)
+
+
 def is_sealed(text: str) -> bool:
     """Whether the text ends with the seal that this user's key gives."""
     found = _LINE.search(text)
@@ -40,8 +46,8 @@ def _code(key: bytes, text: str) -> str:
 
 def key_file() -> Path:
     """Where the key lies."""
-    configured = os.environ.get("XDG_CONFIG_HOME")
-    home = Path(configured) if configured else Path("~/.config").expanduser()
+    configured = Path(os.environ.get("XDG_CONFIG_HOME", ""))
+    home = configured if configured.is_absolute() else Path("~/.config").expanduser()  # as the XDG specification says
     return home / "lab" / "key"
 
 

@@ -1,7 +1,8 @@
 """What a run folder keeps of tracking services, in `loggers.json`: its run's id there, and which logger failed and why.
 
 A file of its own, not a field of run.json: a logger may learn its id late, or fail, and the record is not its business.
-Also the names that MLflow takes, for whoever writes there.
+The ids count only under this user's seal: one in somebody else's folder could name any run of yours. Also the names
+that MLflow takes, for whoever writes there.
 """
 
 import json
@@ -12,34 +13,46 @@ from pathlib import Path
 from typing import Any
 
 from lab.files import Unreadable, read_json, write_whole
+from lab.seal import code
 
 log = logging.getLogger(__name__)
-FILE, LOST = "loggers.json", "lost"
+FILE, LOST, SEAL = "loggers.json", "lost", "seal"
 LONGEST_NAME = 250
 """Of mlflow.utils.validation."""
 
 
 def recall(folder: Path, title: str) -> str | None:
-    """The id that logger `title` had in this run folder, None where it had none."""
-    identity = _read(folder).get(title)
+    """The id that logger `title` had in this run folder; None where it had none, or somebody else wrote it."""
+    identity = _own(folder).get(title)
     return identity if isinstance(identity, str) else None
 
 
 def remember(folder: Path, title: str, identity: str) -> None:
     """Keep the id of a logger that has started; it is lost no longer."""
-    known = _read(folder)
+    known = _own(folder)
     _write(folder, known | {title: identity, LOST: {key: why for key, why in lost(folder).items() if key != title}})
 
 
 def mark_lost(folder: Path, title: str, reason: str) -> None:
     """Keep that a logger failed and is off for the rest of the run."""
-    _write(folder, _read(folder) | {LOST: lost(folder) | {title: reason}})
+    _write(folder, _own(folder) | {LOST: lost(folder) | {title: reason}})
 
 
 def lost(folder: Path) -> dict[str, str]:
     """Loggers that failed in this run folder, each with the reason."""
     kept = _read(folder).get(LOST)
     return {str(title): str(why) for title, why in kept.items()} if isinstance(kept, dict) else {}
+
+
+def _own(folder: Path) -> dict[str, Any]:
+    """What the file says as far as it may act: somebody else's names lost loggers alone."""
+    known = _read(folder)
+    seal = known.pop(SEAL, None)
+    return known if seal is not None and seal == code(_text(known)) else {LOST: lost(folder)}
+
+
+def _text(known: dict[str, Any]) -> str:
+    return json.dumps(known, sort_keys=True)
 
 
 def _read(folder: Path) -> dict[str, Any]:
@@ -53,7 +66,8 @@ def _read(folder: Path) -> dict[str, Any]:
 
 
 def _write(folder: Path, known: dict[str, Any]) -> None:
-    text = json.dumps({key: value for key, value in known.items() if value != {}}, indent=2, ensure_ascii=False) + "\n"
+    kept = {key: value for key, value in known.items() if value != {}}
+    text = json.dumps(kept | {SEAL: code(_text(kept))}, indent=2, ensure_ascii=False) + "\n"
     write_whole(folder / FILE, lambda aside: aside.write_text(text, encoding="utf-8"))
 
 

@@ -95,7 +95,9 @@ def part_matched(override: Override) -> Mistake | None:
     pattern = override.value()
     if not isinstance(pattern, Glob):
         return None
-    typed = f"{override.key_or_group}=glob([{','.join(pattern.include)}],exclude=[{','.join([*pattern.exclude, '_*'])}])"
+    typed = (
+        f"{override.key_or_group}=glob([{','.join(pattern.include)}],exclude=[{','.join([*pattern.exclude, '_*'])}])"
+    )
     problem = "matches a file that begins with _, which is a part of others and no choice"
     return Mistake(override.key_or_group, problem, shlex.quote(typed), override.get_value_string())
 

@@ -84,7 +84,7 @@ def _alike(value: Any, other: Any) -> bool:
     """Equal, whether read from YAML or typed: a precision of 16 may be a number or a text."""
     if isinstance(value, list | tuple) and isinstance(other, list | tuple):
         return len(value) == len(other) and all(map(_alike, value, other))
-    nothing = (None, {})
+    nothing: tuple[Any, ...] = (None, {})
     return bool(value == other) or (value in nothing and other in nothing) or str(value) == str(other)
 
 

@@ -267,7 +267,7 @@ def contents(run: Path) -> dict[str, tuple[int, int]]:
     return {
         path.relative_to(run).as_posix(): (path.lstat().st_size, path.lstat().st_mtime_ns)
         for path in run.rglob("*")
-        if path.name not in ("train.log", ".lock")  # each command says what it does, and takes the lock
+        if path.name not in ("train.log", ".lock")
     }
 
 

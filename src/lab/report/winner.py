@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lab.errors import listed
-from lab.record import RunFolder, recipe, write_best
+from lab.recipes import recipe, write_best
+from lab.record import RunFolder
 from lab.report.groups import with_result
 from lab.report.table import Groups, Runs, Sentence, Sweep, Winner
 from lab.request import script

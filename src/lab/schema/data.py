@@ -37,7 +37,7 @@ class Data(Node):
     """Validation metric that runs on such data are compared by; `objective.metric` takes it from here."""
     batch_size: PositiveInt
     eval_batch_size: PositiveInt
-    num_workers: NonNegativeInt
+    num_workers: Annotated[int, Field(ge=0, le=512), Number]
     pin_memory: bool | Literal["auto"]
     persistent_workers: bool
 
@@ -54,7 +54,7 @@ class Labelled(Data):
 
 class Maintenance(Labelled):
     kind: Literal["maintenance"]
-    num_rows: Annotated[int, Field(ge=100), Number]
+    num_rows: Annotated[int, Field(ge=100, le=100_000_000), Number]
     difficulty: Annotated[float, Field(ge=0.0, le=1.0), Number]
     generator_seed: NonNegativeInt
 
@@ -99,7 +99,7 @@ class Questions(Data):
 
     language: Literal["en", "es", "pt"]
     """Whose articles do not count when answers are compared."""
-    max_length: Annotated[int, Field(ge=16), Number]
+    max_length: Annotated[int, Field(ge=16, le=2**31 - 1), Number]
     stride: NonNegativeInt
     max_answer: PositiveInt
     n_best: PositiveInt
@@ -123,7 +123,7 @@ class QuestionSplit(Node):
 
 class QaDemo(Questions):
     kind: Literal["qa_demo"]
-    num_contexts: Annotated[int, Field(ge=20), Number]
+    num_contexts: Annotated[int, Field(ge=20, le=10_000_000), Number]
     generator_seed: NonNegativeInt
 
 

@@ -60,8 +60,8 @@ class Windowed(Series):
 
 class Rainfall(Windowed):
     kind: Literal["rainfall"]
-    stations: PositiveInt
-    hours: Annotated[int, Field(ge=500), Number]
+    stations: Annotated[int, Field(gt=0, le=100_000), Number]
+    hours: Annotated[int, Field(ge=500, le=10_000_000), Number]
     gap_share: Annotated[float, Field(ge=0.0, lt=0.5), Number]
     """Share of values that are missing, most of them in outages of hours."""
     generator_seed: NonNegativeInt

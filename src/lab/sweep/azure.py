@@ -37,9 +37,7 @@ class _Loader(yaml.SafeLoader):
 _Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?\d+[eE][-+]?\d+$"), list("-+0123456789"))
 
 
-def read_job(
-    path: Path, keys: Mapping[str, str], metric: str | None, instead: Collection[str] = ()
-) -> dict[str, Any]:
+def read_job(path: Path, keys: Mapping[str, str], metric: str | None, instead: Collection[str] = ()) -> dict[str, Any]:
     """The `sweep` node of a job file: study, sampling_algorithm, search_space, objective, early_termination, limits.
 
     keys: the file's parameter names to Hydra keys; names left out are Hydra keys already. metric: the metric we log
@@ -49,7 +47,7 @@ def read_job(
     """
     whole = _job(path)
     job = {name: as_azure_reads(value) for name, value in whole.items() if name not in instead}
-    mistakes = [*_unknown(whole), *_missing({**dict.fromkeys(instead, {}), **job})]
+    mistakes = [*_unknown(whole), *_missing(job, instead)]
     node: dict[str, Any] = {}
     if job.get("experiment_name") is not None and "study" not in instead:
         node["study"] = str(job["experiment_name"])
@@ -113,7 +111,7 @@ def _unknown(job: Mapping[str, Any]) -> Iterator[Mistake]:
             yield Mistake(f"sweep.file: {name}", "no such field of a sweep job", remedy)
 
 
-def _missing(job: Mapping[str, Any]) -> Iterator[Mistake]:
+def _missing(job: Mapping[str, Any], instead: Collection[str]) -> Iterator[Mistake]:
     typed = {
         "search_space": "'optimizer.lr=tag(log,interval(1e-4,1e-2))', or search_space in the file",
         "sampling_algorithm": f"sweep.sampling_algorithm=random, or another of {listed(SAMPLERS)}",
@@ -121,7 +119,8 @@ def _missing(job: Mapping[str, Any]) -> Iterator[Mistake]:
         "limits": "sweep.limits.max_total_trials=20",
     }
     for name, remedy in typed.items():
-        if job.get(name) is None and name != "limits" and not (name == "search_space" and LAWS in job):
+        given = name in instead or (name == "search_space" and LAWS in instead)
+        if job.get(name) is None and name != "limits" and not given:
             yield Mistake(f"sweep.file: {name}", "is missing", remedy)
         elif job.get(name) is not None and name != "sampling_algorithm" and not isinstance(job[name], Mapping):
             yield Mistake(f"sweep.file: {name}", "must be a mapping", remedy, job[name])

@@ -28,7 +28,7 @@ from lab.sweep.asked import planned
 from lab.sweep.board import Board, end_table
 from lab.sweep.confirm import confirm
 from lab.sweep.elsewhere import LauncherPool, refuse_one_batch
-from lab.sweep.leftovers import refuse_strangers
+from lab.sweep.leftovers import refuse_other_parameters, refuse_strangers
 from lab.sweep.peers import Alone, Peers
 from lab.sweep.plan import Plan
 from lab.sweep.plugin import ProcessLauncher
@@ -131,7 +131,9 @@ def _swept(
         storage = open_storage(plan.storage, folder.journal)
     launcher = Plugins.instance().instantiate_launcher(context, task, config)
     study, peers = _study(storage, plan, folder, beats=isinstance(launcher, ProcessLauncher))
-    refuse_strangers(folder, len(study.get_trials(deepcopy=False)))
+    trials = study.get_trials(deepcopy=False)
+    refuse_strangers(folder, len(trials))
+    refuse_other_parameters(trials, plan.space, plan.study)
     folder.write_study(_written(plan, peers))
     pool = (
         launcher.pool(plan.limits.max_concurrent_trials, plan.total, plan.fixed, plan.space.choices())
@@ -203,7 +205,7 @@ def _confirmed(search: Search) -> list[results.Confirmed]:
     plan = search.plan
     assert plan.confirm is not None
     best = ranked(search.study, plan)[: plan.confirm.top_k]
-    chosen = [(trial.number, plan.space.overrides(trial.user_attrs["values"])) for trial in best]
+    chosen = [(trial.number, plan.space.overrides(plan.space.values(trial.params))) for trial in best]
     with search.interrupts.counting():
         found = confirm(plan, chosen, search.folder, search.pool, search.board, search.interrupts)
     if (asked := search.interrupts.asked()) is not None:

@@ -47,14 +47,13 @@ def _unknown(block: Mapping[str, Any]) -> list[Mistake]:
 
 def _mistaken(block: Mapping[str, Any], metric: str, goal: str) -> list[Mistake]:
     mistakes = []
-    right = goal if goal in MODES.values() else MODES[sense(metric)]
+    right, ours = goal if goal in MODES.values() else MODES[sense(metric)], f"val/{metric.removeprefix('test/')}"
     if metric.startswith("test/"):
         problem = "a choice made on test rows spoils the test score; trials are compared on validation rows"
-        remedy = typed(f"val/{metric.removeprefix('test/')}", right)
-        mistakes.append(Mistake(f"{KEY}.primary_metric", problem, remedy, metric))
+        mistakes.append(Mistake(f"{KEY}.primary_metric", problem, typed(ours, right), metric))
     if goal not in MODES.values():
-        problem = "must be maximize or minimize"
-        mistakes.append(Mistake(f"{KEY}.goal", problem, typed(metric, right), block["goal"]))
+        sound = ours if metric.startswith("test/") else metric
+        mistakes.append(Mistake(f"{KEY}.goal", "must be maximize or minimize", typed(sound, right), block["goal"]))
     return mistakes
 
 

@@ -22,8 +22,9 @@ from lab.sweep import searchable
 from lab.sweep.azure import LAWS, read_job, taken_as_one, unused
 from lab.sweep.files import setting, without_sweep_file
 from lab.sweep.goal import objective
-from lab.sweep.samplers import build
+from lab.sweep.samplers import build, logbase
 from lab.sweep.space import Space, parse_space
+from lab.sweep.turns import refuse_unusable
 
 log = logging.getLogger(__name__)
 DEFAULT_SAMPLER = "random"
@@ -88,12 +89,15 @@ def read(
     givers = [*typed, *setting("objective", config_name, fixed, loader)]
     metric, goal = _collected(mistakes, lambda: objective(node.objective, config, givers)) or ("", "maximize")
     policy = _collected(mistakes, lambda: parse_policy(node.early_termination))
-    space = _collected(mistakes, lambda: parse_space(block))
+    base = logbase(node.sampling_algorithm)
+    space = _collected(mistakes, lambda: parse_space(block, base))
     study = _collected(mistakes, lambda: _named(node, name))
+    _collected(mistakes, lambda: refuse_unusable(node.storage))
     sampler, total = None, 0
-    sound = space or _sound(block)
+    sound = space or _sound(block, base)
     if sound is not None:
-        mistakes += searchable.mistakes(sound, block, plain, fixed, loader)
+        names = None if node.file is None else node.keys
+        mistakes += searchable.mistakes(sound, block, plain, fixed, loader, names)
         if node.confirm is not None and "seed" in sound.hydra_keys():
             problem = "trials that differ in their seed alone would be confirmed as if they were configurations"
             mistakes.append(Mistake("sweep.search_space.seed", problem, "leave out seed, or sweep.confirm=null"))
@@ -202,13 +206,13 @@ def _collected(mistakes: list[Mistake], reading: Callable[[], Read]) -> Read | N
         return None
 
 
-def _sound(block: Mapping[str, Any]) -> Space | None:
+def _sound(block: Mapping[str, Any], base: float) -> Space | None:
     """The laws of a block that have no mistake, so that what else is wrong with a sweep is told as well."""
     good: dict[str, Any] = {}
     space: Space | None = None
     for key, law in block.items():
         with suppress(RequestError):
-            space = parse_space({**good, key: law})
+            space = parse_space({**good, key: law}, base)
             good[key] = law
     return space
 

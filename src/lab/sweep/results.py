@@ -17,7 +17,8 @@ from optuna.trial import FrozenTrial, TrialState
 from scipy import stats
 
 from lab.files import Unreadable
-from lab.record import RunFolder, StudyFolder, recipe, write_best
+from lab.recipes import recipe, write_best
+from lab.record import RunFolder, StudyFolder
 from lab.request import script
 from lab.sweep.plan import Plan
 

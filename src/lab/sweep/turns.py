@@ -13,6 +13,30 @@ from lab.errors import Mistake, RequestError
 from lab.locks import exclusive
 
 KEY = "sweep.storage"
+REMEDY = f"{KEY}=sqlite:///FILE.db, or {KEY}=postgresql://USER@HOST/DATABASE"
+
+
+def refuse_unusable(url: str | None) -> None:
+    """Raises RequestError for a storage that is no URL, or whose driver is not installed; nothing is connected to."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+    if url is None:
+        return
+    try:
+        place = make_url(url)
+    except (ArgumentError, ValueError):  # a port that is no number is a ValueError
+        problem = "is no URL of a database"
+        raise RequestError(Mistake(KEY, problem, REMEDY)) from None  # it may hold a password
+    shown = place.render_as_string()
+    try:
+        place.get_dialect().import_dbapi()
+    except NoSuchModuleError:
+        raise RequestError(Mistake(KEY, f"SQLAlchemy knows no {place.drivername}", REMEDY, shown)) from None
+    except ImportError as error:
+        name = error.name or place.get_driver_name()
+        problem = f"needs the driver {name}, which is not installed"
+        raise RequestError(Mistake(KEY, problem, f"pip install {name}, or {KEY}=sqlite:///FILE.db", shown)) from None
 
 
 def refuse_others(url: str) -> None:
@@ -22,8 +46,7 @@ def refuse_others(url: str) -> None:
     place = make_url(url)
     if place.get_backend_name() != "postgresql" and not (place.get_backend_name() == "sqlite" and place.database):
         problem = "is no database that controllers can take turns on"
-        remedy = f"{KEY}=postgresql://... or {KEY}=sqlite:///FILE.db"
-        raise RequestError(Mistake(KEY, problem, remedy, place.render_as_string()))
+        raise RequestError(Mistake(KEY, problem, REMEDY, place.render_as_string()))
 
 
 def told_apart(url: str) -> str:
