@@ -46,7 +46,7 @@ def test_a_sound_line_has_no_mistakes(line: list[str]) -> None:
 
 def test_choices_keys_values_and_additions_are_told_together() -> None:
     judged = found("model=betto", "optimizr.lr=1", "trainer.precision=17", "+foo=1")
-    assert list(judged) == ["model", "optimizr.lr", "trainer.precision", "foo"]
+    assert list(judged) == ["model", "optimizr.lr", "foo", "trainer.precision"]
     assert judged["model"].remedy == "model=beto"
     assert judged["optimizr.lr"].remedy == "optimizer.lr=1"
 

@@ -34,7 +34,8 @@ STAIRS = {
     ("searched", "typed_sweep"), ("places", "schema"), ("resume", "unchanged"), ("unchanged", "composing"),
 
     ("resume", "links"), ("resume", "resolving"), ("resume", "saved_config"), ("saved_config", "keys"),
-    ("saved_config", "schema"), ("saved_config", "request"), ("recipes", "keys"), ("recipes", "request"), ("recipes", "saved_config"),
+    ("saved_config", "schema"), ("saved_config", "request"), ("recipes", "keys"), ("recipes", "request"),
+    ("recipes", "saved_config"),
     ("resume", "rules"), ("composing", "rules"), ("composing", "request"),
     ("unchanged", "keys"), ("unchanged", "request"), ("unchanged", "resolving"), ("unchanged", "typed_values"),
 }  # fmt: skip

@@ -26,7 +26,7 @@ from lab.keys import is_there
 from lab.request import Typed, split
 from lab.schema import Config
 from lab.searched import filled
-from lab.typed_sweep import SPACE, misread, part_matched, strings_of, unsearched, unswept, values_of
+from lab.typed_sweep import SPACE, misread, part_matched, remember, strings_of, unsearched, unswept, values_of
 from lab.unknown_keys import no_key
 
 Check = Callable[[DictConfig], object]
@@ -191,7 +191,7 @@ def _no_choice(group: str, value: object, options: list[str]) -> Mistake:
     )
 
 
-def _read_key(override: Override, plain: Mapping[str, Any], judged: _Judged) -> None:
+def _read_key(override: Override, plain: dict[str, Any], judged: _Judged) -> None:
     """Whether the key can be set on the config that the groups make; what `+` adds is left to `lab.config.check`."""
     key, text = override.key_or_group, None if override.is_delete() else override.get_value_string()
     there = is_there(plain, key) or key == "hydra" or key.startswith(("hydra.", "hydra/"))
@@ -207,6 +207,7 @@ def _read_key(override: Override, plain: Mapping[str, Any], judged: _Judged) -> 
         prefix = override.get_key_element()
         values = [prefix] if override.is_delete() else [f"{prefix}={value}" for value in strings_of(override)]
         judged.sound.extend([values] if values else [])
+        remember(plain, override)
         judged.kept.append(str(override.input_line))
     elif not any(_under(key, group) for group in judged.unread):
         judged.mistakes.append(no_key(key, text, plain))

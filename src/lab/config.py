@@ -37,9 +37,7 @@ def check(composed: DictConfig | Mapping[str, Any]) -> Config:
     plain, unresolved = _plain(composed)
     blanks, mistakes = list(_blanks(plain)), told(unresolved)
     mistakes += [Mistake(key, "has no default and must be given", FILL_IN.get(key, f"{key}=...")) for key in blanks]
-    mistakes += [
-        replace(one, remedy=one.remedy or quoted(one.key, example(plain, one.key))) for one in not_finite(plain)
-    ]
+    mistakes += [replace(one, remedy=one.remedy or _finite(one.key, plain)) for one in not_finite(plain)]
     config: Config | None = None
     try:
         config = Config.model_validate(plain)
@@ -109,6 +107,11 @@ def check_report(composed: DictConfig | Mapping[str, Any]) -> Reported:
 
 def _plain(composed: DictConfig | Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Mistake]]:
     return resolved(composed) if isinstance(composed, DictConfig) else (dict(composed), {})
+
+
+def _finite(key: str, plain: Mapping[str, Any]) -> str:
+    value = example(plain, key)
+    return quoted(key, 1 if value == "..." else value)
 
 
 def _blanks(plain: Mapping[str, Any]) -> Iterator[str]:

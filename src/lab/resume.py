@@ -133,12 +133,13 @@ def _asked(overrides: Sequence[str]) -> dict[str, str]:
 def _saved(key: str, given: str, run: RunFolder) -> SavedConfig:
     """The run's config.yaml. Raises RequestError for a folder that is no run or lacks its checkpoint."""
     found: Mistake
+    elsewhere = f"leave out {key}, or {key}=RUN (a folder below outputs/)"
     if (reason := unusable(given)) is not None:
-        raise RequestError(Mistake(key, reason, f"{key}=outputs/<date>/<time>", given))
+        raise RequestError(Mistake(key, reason, elsewhere, given))
     if not run.path.is_dir():
-        found = Mistake(key, "there is no such folder", f"{key}=outputs/<date>/<time>", given)
+        found = Mistake(key, "there is no such folder", elsewhere, given)
     elif not run.config.exists():
-        found = Mistake(key, "is not a run folder: it holds no config.yaml", f"{key}=outputs/<date>/<time>", given)
+        found = Mistake(key, "is not a run folder: it holds no config.yaml", elsewhere, given)
     else:
         try:
             return read_saved(run.config)

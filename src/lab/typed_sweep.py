@@ -73,6 +73,17 @@ def misread(override: Override, plain: Mapping[str, Any], deleted: bool) -> Mist
     return None
 
 
+def remember(plain: dict[str, Any], override: Override) -> None:
+    """Put a mapping that was typed into the config that later overrides are judged by: they may set a key of it."""
+    parent, _, name = override.key_or_group.rpartition(".")
+    value = None if override.is_delete() or override.is_sweep_override() else unquoted(override.value())
+    if isinstance(value, dict) and (not parent or is_there(plain, parent)):
+        node = at(plain, parent) if parent else plain
+        if isinstance(node, dict):
+            old = node.get(name)
+            node[name] = {**old, **value} if isinstance(old, Mapping) else value
+
+
 def strings_of(override: Override) -> list[str]:
     """The values to try, as text that Hydra reads back; the two ends of an interval."""
     if override.is_interval_sweep():

@@ -76,7 +76,7 @@ def main() -> int:
 
 
 def _printed(line: Line, error: BaseException) -> None:
-    print(f"FAULT {shlex.join(line)}\n    {type(error).__name__}: {error}", flush=True)
+    print(ascii(f"FAULT {shlex.join(line)}"), f"    {type(error).__name__}: {str(error)!a}", sep="\n", flush=True)
 
 
 if __name__ == "__main__":

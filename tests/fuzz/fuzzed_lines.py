@@ -1,4 +1,4 @@
-"""Command lines made at random of real keys, groups and values, of Hydra's grammar, and of what people's keyboards give."""
+"""Command lines made at random of real keys, groups and values, of Hydra's grammar, and of what keyboards give."""
 
 from functools import cache
 from pathlib import Path
@@ -19,12 +19,13 @@ BASES = ([], ["data=csv"], ["data=rainfall", "model=patchtst"], ["data=squad"], 
 NUMBERS = ("0", "1", "-1", "0.5", "1e-4", "1e400", "nan", "-inf", "9223372036854775807", "99999999999999999999", "007",
            "1_000", "3.0", "1e3", "0x10", ".5")  # fmt: skip
 WORDS = ("null", "true", "off", "auto", "a", "TextoCódProblem", "Descripción larga", "val/f1_macro", "test/loss", "año",
-         "日本", "x" * 300, "a/b.csv", "~/x", "..", "", " ", "it's", '"q"', "\u0085", "\ud83d\ude00", "a\tb", "#", "%s")  # fmt: skip
+         "日本", "x" * 300, "a/b.csv", "~/x", "..", "", " ", "it's", '"q"', "\u0085", "\U0001f600", "a\tb", "#",
+         "%s", "\udcff")  # fmt: skip
 GRAMMAR = ("[a,b]", "[1,2", "{a: 1}", "{a: {b: [1]}}", "{0: 2, 1: x}", "choice(1,2)", "choice()", "interval(1,2)",
            "tag(log,interval(1e-4,1e-2))", "range(1,4)", "range(4,1)", "glob(*)", "shuffle(1,2)", "sort(2,1)", "1,2",
            "int(3)", "json_str([1])", "[]", "{}", "[[[[]]]]", "extend_list(1)")  # fmt: skip
-REFERENCES = ("${seed}", "${nope}", "${model.lr}", "${oc.env:HOME}", "${oc.env:NO_SUCH}", "${now:%Y}", "${.a}", "${..b}",
-              "${hydra:job.num}", "${", "${}", "${oc.select:x}", "${optimizer}", "${sweep}")  # fmt: skip
+REFERENCES = ("${seed}", "${nope}", "${model.lr}", "${oc.env:HOME}", "${oc.env:NO_SUCH}", "${now:%Y}", "${.a}",
+              "${..b}", "${hydra:job.num}", "${", "${}", "${oc.select:x}", "${optimizer}", "${sweep}")  # fmt: skip
 FLAGS = (
     "-m",
     "--multirun",

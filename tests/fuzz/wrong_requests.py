@@ -185,7 +185,7 @@ model.architecture.hidden_size=abc
 model.architecture.num_attention_heads=7
 model.architecture.num_hidden_layers=9223372036854775807
 model.architecture.hidden_dropout_prob=2
-model.pretrained=true model.vocabulary_size=5
+model=distilbeto model.pretrained=true model.vocabulary_size=5
 model.vocabulary_size=999999999999
 model.pooling=sum
 model=ngram model.buckets=1
@@ -207,7 +207,7 @@ model=inception_time data=rainfall loss.weighting=uncertainty
 model=minirocket data=rainfall model.head=ridge trainer.max_epochs=9
 model=minirocket data=rainfall model.alphas=[-1]
 data=rainfall model=inception_time data.label=5
-data=rainfall model=inception_time data.label={feature: rain}
+data=table data.path=a.csv model=inception_time data.label={feature: rain}
 data=rainfall model=inception_time data.split.val_from=2015-01-01
 data=rainfall model=inception_time data.gap_share=0.9
 data=csv

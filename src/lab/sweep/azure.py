@@ -28,6 +28,7 @@ LAWS = "laws"
 """Stands for parameters that are searched beside the file's, which then needs none."""
 LIMITS = ("max_total_trials", "max_concurrent_trials", "timeout", "trial_timeout")
 GOALS = ("maximize", "minimize")
+OTHER = "leave out sweep.file, or sweep.file=ANOTHER"
 
 
 class _Loader(yaml.SafeLoader):
@@ -88,17 +89,17 @@ def _job(path: Path) -> dict[str, Any]:
     try:
         job = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except FileNotFoundError as error:
-        raise RequestError(Mistake(key, "there is no such file", "sweep.file=job.yaml", path)) from error
+        raise RequestError(Mistake(key, "there is no such file", OTHER, path)) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise RequestError(Mistake(key, f"cannot be read: {error}", value=path)) from error
+        raise RequestError(Mistake(key, f"cannot be read: {error}", OTHER, path)) from error
     except yaml.YAMLError as error:
         problem = " ".join(str(error).split())
-        raise RequestError(Mistake(key, f"is no YAML: {problem}", value=path)) from error
+        raise RequestError(Mistake(key, f"is no YAML: {problem}", OTHER, path)) from error
     if not isinstance(job, Mapping):
-        raise RequestError(Mistake(key, "holds no sweep job: a mapping is needed", value=path))
+        raise RequestError(Mistake(key, "holds no sweep job: a mapping is needed", OTHER, path))
     kind = job.get("type", "sweep")
     if str(kind).lower() != "sweep":
-        raise RequestError(Mistake(key, f"is a job of type {kind}; only type: sweep can be read", value=path))
+        raise RequestError(Mistake(key, f"is a job of type {kind}; only type: sweep can be read", OTHER, path))
     return {str(name): value for name, value in job.items()}
 
 

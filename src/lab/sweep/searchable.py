@@ -1,5 +1,6 @@
 """What a search space may set in a config: keys that are there, once, and values that these keys can hold."""
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -77,8 +78,8 @@ def _out_of_range(space: Space, plain: Mapping[str, Any], keys: Sequence[str]) -
         for mistake in misfits(plain, key, value):
             told.add(key)
             shown = f"{value:.6g}" if isinstance(value, float) else value
-            sound = mistake.remedy.partition("=")[2].strip("'")
-            remedy = f"'{key}=choice({sound})', or ends inside that" if sound and sound[0] not in "[{" else ""
+            sound = shlex.split(mistake.remedy)[0].partition("=")[2]
+            remedy = f"'{key}=choice({sound})', or ends inside that" if sound else f"leave out {key}"
             yield Mistake(f"{KEY}.{key}", f"reaches {shown}: {mistake.problem}", remedy)
 
 
