@@ -37,11 +37,9 @@ def _figure(width_in: float = 7.0, height_in: float = 4.2) -> Figure:
 
 
 def _plain(axes: Any, x: str, y: str) -> None:
-    axes.set_xlabel(plain(x))
-    axes.set_ylabel(plain(y))
+    axes.set(xlabel=plain(x), ylabel=plain(y))
     axes.grid(alpha=0.25)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def bars(info: Bars, words: Words) -> Figure:
@@ -78,9 +76,8 @@ def against(info: Against) -> Figure:
 def front(info: Front, words: Words) -> Figure:
     figure = _figure()
     axes = figure.add_subplot()
-    axes.plot(
-        info.time_s, info.values, "o", color=MUTED, alpha=0.5, markersize=4, rasterized=len(info.rows) > MOST_BARS
-    )
+    many = len(info.rows) > MOST_BARS
+    axes.plot(info.time_s, info.values, "o", color=MUTED, alpha=0.5, markersize=4, rasterized=many)
     best = list(info.front)
     axes.step(info.time_s[best], info.values[best], "-o", where="post", color=ACCENT, label=words("legend.front"))
     if info.log:
@@ -219,8 +216,7 @@ def scatters(info: Parallel) -> Iterator[tuple[str, Figure]]:
         axes = figure.add_subplot(projection="3d" if kind == "3d" else None)
         where = [one.values[order] for one in (*keys, result)][: 3 if kind == "3d" else 2]
         made = axes.scatter(*where, c=result.values[order], cmap="viridis", s=26)  # type: ignore[misc]  # 2 or 3 axes
-        axes.set_xlabel(names[0])
-        axes.set_ylabel(names[1])
+        axes.set(xlabel=names[0], ylabel=names[1])
         figure.colorbar(made, ax=axes, fraction=0.035, label=plain(result.name))
         yield f"scatter_{kind}", figure
 
@@ -248,8 +244,7 @@ def _matrix(axes: Any, one: Confusion) -> None:
     places, names = range(len(one.classes)), [plain(name[:14]) for name in one.classes]
     axes.set_xticks(places, names, rotation=60, ha="right", fontsize=7)
     axes.set_yticks(places, names, fontsize=7)
-    if len(names) <= NAMED_MATRIX:
-        for (row, column), count in np.ndenumerate(one.counts):
-            if count:
-                dark = shares[row, column] > 0.5
-                axes.text(column, row, str(count), ha="center", va="center", fontsize=7, color="white" if dark else INK)
+    for (row, column), count in np.ndenumerate(one.counts) if len(names) <= NAMED_MATRIX else ():
+        if count:
+            dark = shares[row, column] > 0.5
+            axes.text(column, row, str(count), ha="center", va="center", fontsize=7, color="white" if dark else INK)
