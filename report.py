@@ -14,7 +14,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from lab import composition, request, streams, terminal
+from lab import bare_words, composition, request, streams, terminal
 from lab.config import check_report
 from lab.errors import (
     EXIT_DONE,
@@ -54,7 +54,7 @@ def main() -> int:
     """The exit code of one command line."""
     streams.settle()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors instead of printing them and exiting with 1
-    sys.argv = joined(sys.argv)
+    sys.argv = bare_words.with_quotes(joined(sys.argv))
     typed = request.parse(sys.argv)
     mistakes = composition.mistakes(typed, CONF, "report", check_report) if typed.runs else []
     if mistakes:

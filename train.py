@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
@@ -20,7 +21,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from lab import composition, request, resume, streams, terminal, threads
+from lab import bare_words, composition, places, request, resume, streams, terminal, threads
 from lab.config import check
 from lab.errors import (
     EXIT_DONE,
@@ -33,7 +34,11 @@ from lab.errors import (
     in_a_block,
 )
 from lab.loggers.packages import missing
-from lab.models import packages
+from lab.machine_faults import MachineError, machine_error
+from lab.masking import mask_files, masked
+from lab.models import packages, weights
+from lab.recipes import foreign_recipe
+from lab.saved_config import obeyed_records
 from lab.sweep.reporter import trial_number
 
 threads.settle(os.environ)
@@ -53,10 +58,14 @@ def one_run(composed: DictConfig) -> float | None:
     overrides = list(TYPED.overrides if alone else job.overrides.task)
     folder = Path(job.runtime.output_dir)
     try:
+        mask_files(folder / ".hydra")
+        if not alone:
+            mask_files(Path(job.runtime.cwd) / job.sweep.dir, "multirun.yaml")
         config = check(composed)
-        name = config.run_name or request.run_name(config.model.name, overrides)
+        name = config.run_name or request.run_name(config.model.name, [masked(word) for word in overrides])
         config = config.model_copy(update={"run_name": name})
-        lacking = [*missing(config), *packages.missing(config)]
+        looks = (missing, packages.missing, places.missing, weights.missing)
+        lacking = [mistake for look in looks for mistake in look(config)]
         if lacking:
             raise RequestError(lacking)
         from lab.run.retest import retest
@@ -68,10 +77,15 @@ def one_run(composed: DictConfig) -> float | None:
         shared = None if alone else Path(job.runtime.cwd) / job.sweep.dir
         place = None if shared is None else {"study": sweep_name(shared), "trial": trial_number(int(job.job.num))}
         return train(config, folder, request.command(TYPED, None if alone else overrides), place, shared)
-    except (RequestError, RunError) as error:
-        log.error("%s", in_a_block(error.mistakes) if isinstance(error, RequestError) else f"The run failed: {error}")
+    except (RequestError, RunError, OSError) as error:
+        fault = machine_error(error)
+        if isinstance(error, OSError) and fault is None:
+            raise
+        log.error("%s", in_a_block(error.mistakes) if isinstance(error, RequestError) else _in_a_line(fault or error))
         if alone:
             raise SystemExit(_code(error)) from error
+        if fault is not None:
+            raise fault from error
         raise
 
 
@@ -85,8 +99,27 @@ def main() -> int:
     """The exit code of one command line."""
     streams.settle()
     signal.signal(signal.SIGTERM, _interrupt)
+    logging.raiseExceptions = False  # a line that a full disk does not take is no traceback
+    threading.excepthook = _thread_failed
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors instead of printing them and exiting with 1
+    sys.argv = bare_words.with_quotes(sys.argv)
     try:
+        with resume.locked(sys.argv):
+            return _obeyed()
+    except RequestError as error:
+        return _refused(error.mistakes)
+    except OSError as error:
+        if (fault := machine_error(error)) is None:
+            raise
+        terminal.complain(_in_a_line(fault))
+        return EXIT_FAILED
+
+
+def _obeyed() -> int:
+    try:
+        typed = request.parse(sys.argv)
+        if found := [*obeyed_records(typed), *foreign_recipe(typed, CONF)]:
+            raise RequestError(found)
         sys.argv = resume.resumed_argv(sys.argv, CONF)
         rewritten = request.parse(sys.argv)
         also = _sweep_mistakes if rewritten.multirun else None
@@ -113,13 +146,23 @@ def _sweep_mistakes(*asked: Any) -> list[Mistake]:
     return mistakes(*asked)
 
 
-def _code(error: RequestError | RunError) -> int:
+def _in_a_line(error: Exception) -> str:
+    return f"{'This machine cannot go on' if isinstance(error, MachineError) else 'The run failed'}: {error}"
+
+
+def _code(error: Exception) -> int:
     return EXIT_REQUEST if isinstance(error, RequestError) else EXIT_FAILED
 
 
 def _refused(mistakes: Sequence[Mistake]) -> int:
     terminal.complain(in_a_block(mistakes))
     return EXIT_REQUEST
+
+
+def _thread_failed(failed: threading.ExceptHookArgs) -> None:
+    """A library's own thread that meets a fault of the machine (a logger on a full disk) costs no traceback."""
+    if failed.exc_value is None or machine_error(failed.exc_value) is None:
+        threading.__excepthook__(failed)
 
 
 def _interrupt(number: int, _: FrameType | None) -> None:

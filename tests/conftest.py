@@ -24,6 +24,7 @@ os.environ |= {
     "WANDB_ERROR_REPORTING": "false",
     "WANDB_MODE": "offline",
     "WANDB_SILENT": "true",
+    "XDG_CONFIG_HOME": str(Path(_CACHE.name) / "config"),
 }
 os.environ.pop("WANDB_API_KEY", None)
 

@@ -46,7 +46,7 @@ def test_a_sound_line_has_no_mistakes(line: list[str]) -> None:
 
 def test_choices_keys_values_and_additions_are_told_together() -> None:
     judged = found("model=betto", "optimizr.lr=1", "trainer.precision=17", "+foo=1")
-    assert list(judged) == ["model", "optimizr.lr", "trainer.precision", "foo"]
+    assert list(judged) == ["model", "optimizr.lr", "foo", "trainer.precision"]
     assert judged["model"].remedy == "model=beto"
     assert judged["optimizr.lr"].remedy == "optimizer.lr=1"
 
@@ -64,7 +64,7 @@ def test_choices_keys_values_and_additions_are_told_together() -> None:
         ("+seed=3", "+seed", "exists already", "seed=3"),
         ("~sed", "sed", "nearest is seed", "~seed"),
         ("seed=1,2", "seed", "needs -m", "-m seed=1,2"),
-        ("data.text=[a", "data.text", "cannot be read", "quotes"),
+        ("data.text=[a", "data.text", "cannot be read", "'data.text=[a]'"),
         ("loss.head_weights.causa=.5", "loss.head_weights.causa", "set as a whole", "'loss.head_weights={causa: .5}'"),
         ("word", "", "not key=value", "word="),
         ("optimizer.lr=${modl.lr}", "optimizer.lr", "modl.lr", ""),

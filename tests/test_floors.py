@@ -12,22 +12,52 @@ import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "lab"
 FLOORS = {
-    "errors": 0, "batches": 0, "record": 0,
+    "errors": 0, "batches": 0, "files": 0, "record": 0, "record_fields": 0, "locks": 0, "masking": 0, "seal": 0,
+    "streams": 0, "tables": 0, "terminal": 0,
     "schema": 1, "keys": 1, "rules": 1, "config": 1, "request": 1, "resume": 1, "composition": 1, "claim": 1,
-    "policies": 1, "blocks": 1, "typed_sweep": 1, "threads": 1, "unknown_keys": 1,
+    "policies": 1, "blocks": 1, "typed_sweep": 1, "machine_faults": 1, "tracking": 1, "threads": 1, "unknown_keys": 1,
+    "bare_words": 1, "composing": 1, "places": 1, "resolving": 1, "searched": 1, "typed_values": 1, "unchanged": 1,
+    "links": 1, "recipes": 1, "saved_config": 1,
     "data": 2, "models": 2, "report": 2, "sweep": 2,
     "callbacks": 3, "loggers": 3,
     "run": 4,
 }  # fmt: skip
 STAIRS = {
-    ("config", "keys"), ("config", "rules"), ("config", "schema"), ("resume", "keys"), ("resume", "request"),
-    ("composition", "keys"), ("composition", "schema"), ("composition", "config"), ("composition", "request"),
+    ("record", "files"), ("record", "record_fields"), ("record", "masking"), ("record", "seal"), ("errors", "masking"),
+    ("streams", "masking"), ("terminal", "streams"), ("terminal", "tables"),
+    ("config", "keys"), ("config", "rules"), ("config", "schema"), ("resume", "keys"),
+    ("resume", "request"), ("composition", "keys"), ("composition", "schema"), ("composition", "config"),
+    ("composition", "request"),
     ("composition", "typed_sweep"), ("composition", "unknown_keys"), ("unknown_keys", "keys"),
-    ("unknown_keys", "schema"), ("typed_sweep", "keys"), ("policies", "blocks"),
+    ("unknown_keys", "schema"), ("unknown_keys", "rules"), ("typed_sweep", "keys"), ("policies", "blocks"),
+    ("bare_words", "request"), ("composition", "bare_words"), ("config", "resolving"), ("config", "typed_values"),
+    ("config", "unknown_keys"), ("typed_values", "schema"),
+    ("resolving", "keys"), ("resolving", "unknown_keys"), ("composition", "composing"), ("composition", "searched"),
+    ("searched", "typed_sweep"), ("places", "schema"), ("resume", "unchanged"), ("unchanged", "composing"),
+
+    ("resume", "links"), ("resume", "resolving"), ("resume", "saved_config"), ("saved_config", "keys"),
+    ("saved_config", "schema"), ("saved_config", "request"), ("recipes", "keys"), ("recipes", "request"),
+    ("recipes", "saved_config"),
+    ("resume", "rules"), ("composing", "rules"), ("composing", "request"),
+    ("unchanged", "keys"), ("unchanged", "request"), ("unchanged", "resolving"), ("unchanged", "typed_values"),
 }  # fmt: skip
-"""Inside floor 1: keys, types and rules, then the check of a config, then of all that was typed."""
+"""Inside floor 0: a file, then the record in it. Inside floor 1:
+keys, types and rules, then the check of a config, then of all that was typed."""
 HEAVY = {"lightning", "pytorch_lightning", "transformers", "torch", "torchmetrics"}
-LIGHT_ROOMS = {"report", "sweep", "errors", "record"} | {name for name, floor in FLOORS.items() if floor == 1}
+LIGHT_ROOMS = {
+    "report",
+    "sweep",
+    "errors",
+    "files",
+    "locks",
+    "masking",
+    "record",
+    "record_fields",
+    "seal",
+    "streams",
+    "tables",
+    "terminal",
+} | {name for name, floor in FLOORS.items() if floor == 1}
 LONGEST = 250
 
 

@@ -254,7 +254,7 @@ def test_blocks_as_azure_writes_them(block: object, policy: object) -> None:
         (
             {"type": "bandit", "slack_factr": 0.1, "slack_amount": 1},
             ["early_termination.slack_factr"],
-            "try: sweep.early_termination.slack_factor",
+            "try: ~sweep.early_termination '+sweep.early_termination={type: bandit, slack_amount: 1}'",
         ),
         ({"type": "asha", "reduction_factor": 1}, ["early_termination.reduction_factor"], "at least 2"),
         (3, ["early_termination"], "must be a mapping"),

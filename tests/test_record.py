@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
-from lab.record import UNENDED, RunFolder, plain, write_whole
+from lab.files import Unreadable
+from lab.record import UNENDED, RunFolder, plain
 
 
 def started(folder: Path) -> RunFolder:
@@ -50,18 +51,32 @@ def test_history_survives_a_torn_line_and_is_cut_on_resume(tmp_path: Path) -> No
     assert [row["step"] for row in run.history()] == [10, 20, 30]
 
 
-def test_a_write_that_fails_leaves_the_old_file_and_no_scraps(tmp_path: Path) -> None:
-    path = tmp_path / "run.json"
-    path.write_text("old")
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("5", "line 2: holds a number, not a mapping"),
+        ("{}", "line 2: it has no epoch"),
+        ('{"epoch": 1, "step": "x"}', "line 2: step is not a whole number from 0 on"),
+        ('{"epoch": true, "step": 2}', "line 2: epoch is not a whole number from 0 on"),
+        ('{"epoch": 1, "step": -2}', "line 2: step is not a whole number from 0 on"),
+        ('{"epoch": 1, "step": 2, "val/loss": "low"}', "line 2: val/loss is not a finite number"),
+        ('{"epoch": 1, "step": 2, "val/loss": 1e999}', "line 2: val/loss is not a finite number"),
+        ('{"epoch": 1, "step": 2, "val/loss": [1]}', "line 2: val/loss is not a finite number"),
+    ],
+)
+def test_a_line_that_is_no_row_is_named(line: str, reason: str, tmp_path: Path) -> None:
+    (tmp_path / "history.jsonl").write_text(f'{{"epoch": 0, "step": 1}}\n{line}\n{{"epoch": 2, "step": 3}}\n')
+    with pytest.raises(Unreadable, match=reason):
+        RunFolder(tmp_path).history()
 
-    def torn(aside: Path) -> None:
-        aside.write_text("ne")
-        raise OSError(28, "No space left on device")
 
-    with pytest.raises(OSError, match="No space"):
-        write_whole(path, torn)
-    assert path.read_text() == "old"
-    assert [file.name for file in tmp_path.iterdir()] == ["run.json"]
+@pytest.mark.parametrize("name", ["kind\u0085old", "a\u2028b", "a\u2029b", "a\x0bb", "a\x1cb"])
+def test_a_name_with_a_line_end_of_unicode_keeps_the_history(name: str, tmp_path: Path) -> None:
+    run = started(tmp_path)
+    for step in (10, 20):
+        run.append_history({"epoch": step // 10 - 1, "step": step, f"val/{name}/f1_macro": 0.5})
+    run.cut_history(10)
+    assert run.history() == [{"epoch": 0, "step": 10, f"val/{name}/f1_macro": 0.5}]
 
 
 def test_predictions_keep_their_order(tmp_path: Path) -> None:

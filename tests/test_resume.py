@@ -1,19 +1,18 @@
 """`resume=RUN` and `test=RUN`: what they turn into, and every reason to refuse them."""
 
 import json
-import os
 import platform
 import shlex
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+import time
 from pathlib import Path
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from lab.errors import RequestError
-from lab.resume import resumed_argv, still_running
+from lab.resume import locked, resumed_argv
 
 CONF = Path("conf").absolute()
 
@@ -30,7 +29,7 @@ def run(tmp_path: Path) -> Path:
 
 
 def record(run: Path, **fields: object) -> None:
-    (run / "run.json").write_text(json.dumps(fields))
+    (run / "run.json").write_text(json.dumps({"schema_version": 1, "status": "interrupted"} | fields))
 
 
 def refusal(*overrides: str) -> str:
@@ -46,7 +45,8 @@ def test_other_lines_stay_as_they_are(argv: list[str]) -> None:
 
 def test_a_resumed_run_composes_from_its_folder_and_writes_into_it(run: Path) -> None:
     argv = resumed_argv(["train.py", f"resume={run}", "trainer.max_epochs=20"], CONF)
-    assert argv[argv.index("--config-path") + 1] == str(run)
+    composed_from = Path(argv[argv.index("--config-path") + 1])
+    assert [path.name for path in composed_from.iterdir()] == ["config.yaml"]
     assert argv[argv.index("--config-dir") + 1] == str(CONF)
     assert {f"hydra.run.dir='{run}'", "hydra.output_subdir=null", f"++resume='{run}'", "++test=null"} <= set(argv)
     assert argv[-1] == "trainer.max_epochs=20"
@@ -120,22 +120,51 @@ def test_a_run_that_ended_goes_on_only_where_its_limit_moved(
         assert "--config-path" in resumed_argv(["train.py", f"test={run}"], CONF)
 
 
-def test_a_run_that_still_goes_on_is_not_joined(run: Path) -> None:
-    here = {"pid": os.getpid(), "host": platform.node(), "started": datetime.now(UTC).isoformat(timespec="seconds")}
-    record(run, status="interrupted", process=here)
-    assert f"process {os.getpid()}" in refusal(f"resume={run}")
+IN_IT = """
+import sys, time
+from pathlib import Path
+from lab.record import RunFolder
+from lab.resume import sole_process
+with sole_process(RunFolder(Path(sys.argv[1])), "resume"):
+    print("works", flush=True)
+    time.sleep(600)
+"""
 
 
-def test_a_process_that_is_gone_or_another_by_now_does_not_run() -> None:
-    now = datetime.now(UTC)
-    here = {"pid": os.getpid(), "host": platform.node(), "started": now.isoformat(timespec="seconds")}
-    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+@pytest.mark.parametrize("key", ["resume", "test"])
+def test_a_run_that_still_goes_on_is_not_joined(run: Path, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    """Neither a clock that was set forward nor another host name makes it free; a kill does, whatever it forked."""
+    gone = {"pid": 1, "host": "elsewhere", "started": "1970-01-01T00:00:00+00:00"}
+    record(run, status="interrupted", process=gone)
+    with subprocess.Popen([sys.executable, "-c", IN_IT, str(run)], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "works\n"
+        monkeypatch.setattr(platform, "node", lambda: "renamed")
+        monkeypatch.setattr(time, "time", lambda: 4e9)
+        refusal = f"still going, as process {other.pid} on "
+        with pytest.raises(RequestError, match=refusal) as refused, locked(["train.py", f"{key}={run}"]):
+            raise AssertionError("two at once")
+        assert len(refused.value.mistakes) == 1
+        with locked(["train.py", f"{key}={run}", "--cfg", "job"]):
+            pass  # it is only shown
+        other.kill()
+    with locked(["train.py", f"{key}={run}"]):
         pass
-    assert still_running(here)
-    assert not still_running(None)
-    assert not still_running({**here, "pid": gone.pid})
-    assert not still_running({**here, "host": "elsewhere"})
-    assert not still_running({**here, "started": (now - timedelta(days=3650)).isoformat()})
+
+
+def test_a_folder_that_is_no_run_is_not_touched(tmp_path: Path) -> None:
+    for given in (tmp_path, tmp_path / "nope", "x" * 5000):
+        with locked(["train.py", f"resume={given}"]):
+            pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_that_leads_out_of_the_folder_is_refused(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("mine")
+    (run / ".lock").symlink_to(tmp_path / "mine")
+    with pytest.raises(RequestError, match=r"no plain file(.|\n)*try: remove \.lock"), locked(["t.py", f"test={run}"]):
+        raise AssertionError("locked")
+    assert (tmp_path / "mine").read_text() == "mine"
 
 
 @pytest.mark.parametrize("override", ["optimizer.lr=0.5", "data.batch_size=32", "+model.dimension=16", "seed=3"])

@@ -33,6 +33,7 @@ DATES = ("data.split.val_from", "data.split.test_from")
 TABLE = ("data.time", "data.group", "data.features", "data.label")
 RIDGE = ("model.kind", "model.head", "trainer.max_epochs", "trainer.precision", "callbacks.lr_finder.enabled")
 PRETRAIN = ("model.pretrain", "objective.metric", "model.causal", "model.ensemble")
+SETS = ("data.labels", "data.split_labels", "data.label_separator")
 TASK = ("model.name", "model.kind", "data.kind")
 BATCH = ("callbacks.batch_finder.enabled", "callbacks.batch_finder.max_batch_size", "data.batch_size")
 
@@ -115,6 +116,12 @@ BATCH = ("callbacks.batch_finder.enabled", "callbacks.batch_finder.max_batch_siz
         (("data.text", "data.labels"), (["a"], ["b", "b"]), ["data.labels"]),
         (("data.text", "data.labels"), (["a", "a"], ["b"]), ["data.text"]),
         (("data.text", "data.labels"), (["a"], ["a"]), ["data.labels"]),
+        (SETS, (["modo", "temas"], None, "|"), []),
+        (SETS, (["modo", "temas"], ["temas"], ";"), []),
+        (SETS, (["modo", "temas"], [], "|"), []),
+        (SETS, (["modo", "temas"], ["tema"], "|"), ["data.split_labels"]),
+        (SETS, (["modo", "temas"], ["temas", "tema"], "|"), ["data.split_labels"]),
+        (SETS, (["modo", "temas"], None, ";"), ["data.label_separator"]),
         (("model.path", "model.package", "model.architecture"), (None, None, {"model_type": "bert"}), []),
         (("model.path", "model.package", "model.architecture"), (None, None, None), ["model.path"]),
         (VOCABULARY, (True, 100, {"vocab_size": 100}), []),

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
+from lab.seal import sealed
+
 TRAIN = Path(__file__).parent.parent / "train.py"
 
 STAND_IN = '''
@@ -29,6 +31,9 @@ def train(config, folder, command, sweep, shared):
         raise RunError("the loss is not finite", "nan")
     if ending == "bug":
         raise KeyError("oops")
+    if ending == "lost" and config.seed % 2:
+        from lab.tracking import mark_lost
+        mark_lost(folder, "mlflow", "ConnectionError: no route")
     if ending == "wait":
         time.sleep(60)
     return config.optimizer.lr
@@ -199,6 +204,14 @@ def test_the_jobs_of_a_multirun_go_on_when_one_fails(here: Path) -> None:
     assert "Traceback" not in err
 
 
+@pytest.mark.usefixtures("here")
+def test_the_end_of_a_multirun_names_the_jobs_that_a_logger_lost() -> None:
+    code, out, _ = run("-m", "seed=1,2,3", "hydra.sweep.dir=out", ending="lost")
+    assert code == 0
+    lost = "logger mlflow lost 2 of the jobs, which are complete in out: 0, 2 (ConnectionError: no route)"
+    assert out.count(lost) == 1, out
+
+
 def test_a_search_with_optuna_gets_the_objective(here: Path) -> None:
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
     lr = "optimizer.lr=interval(1e-5,1e-3)"
@@ -212,10 +225,11 @@ def test_a_search_with_optuna_gets_the_objective(here: Path) -> None:
 def test_resume_and_test_go_to_the_runs_own_config_and_folder(here: Path) -> None:
     (here / "a b" / "checkpoints").mkdir(parents=True)
     shown = OmegaConf.create(run("--cfg", "job", "seed=5", "trainer.max_epochs=4")[1])
-    OmegaConf.save(shown, here / "a b" / "config.yaml", resolve=True)
+    del shown.sweep  # a run's config.yaml has none
+    (here / "a b" / "config.yaml").write_text(sealed(OmegaConf.to_yaml(shown, resolve=True)))
     for name in ("best", "last"):
         (here / "a b" / "checkpoints" / f"{name}.ckpt").touch()
-    (here / "a b" / "run.json").write_text('{"status": "interrupted"}')
+    (here / "a b" / "run.json").write_text('{"schema_version": 1, "status": "interrupted"}')
 
     code, out, err = run("resume=a b", "trainer.max_epochs=6", ending="done")
     assert code == 0, err
@@ -230,6 +244,17 @@ def test_resume_and_test_go_to_the_runs_own_config_and_folder(here: Path) -> Non
     assert code == 0, err
     assert json.loads(out) == {"tested": str(here / "a b")}
     assert {path.name: path.read_bytes() for path in (here / "a b").iterdir() if path.is_file()} == before
+
+    command = [sys.executable, "-c", STAND_IN, "wait", str(TRAIN), "resume=a b"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline().startswith("{")
+        for line in ("resume=a b", "test=a b"):
+            code, out, err = run(line, ending="done")
+            assert (code, out) == (2, "")
+            assert f"this run is still going, as process {first.pid}" in err
+        first.kill()
+    assert run("resume=a b", ending="done")[0] == 0
 
     code, _, err = run("resume=nowhere")
     assert code == 2

@@ -6,10 +6,13 @@ are read by hand and not by a typed class. A wrong value is put on the list and 
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lab.errors import Mistake, RequestError, listed, nearest
+from lab.errors import Mistake, RequestError, listed, nearest, quoted
+
+SOUND = 0.1
+"""A number that every key of a block takes."""
 
 
 @dataclass
@@ -23,16 +26,19 @@ class Block:
     given: Mapping[str, Any]
     mistakes: list[Mistake]
     read: set[str] = field(default_factory=set)
+    mended: dict[str, Any] = field(default_factory=dict)
+    """What to write for keys that are wrong; None: leave it out."""
 
     def has(self, name: str) -> bool:
         """Whether the key is there with a value; null counts as left out."""
         self.read.add(name)
         return self.given.get(name) is not None
 
-    def wrong(self, name: str, problem: str, remedy: str = "") -> None:
-        """Put a mistake on the list; name "" is the block itself."""
+    def wrong(self, name: str, problem: str, remedy: str = "", mended: Mapping[str, Any] | None = None) -> None:
+        """Put a mistake on the list; name "" is the block itself; mended: what to write instead, key by key."""
         key = f"{self.key}.{name}" if name else self.key
         value = self.given.get(name) if name else None
+        self.mended |= mended or {}
         self.mistakes.append(Mistake(key, problem, remedy, value))
 
     def number(
@@ -41,13 +47,14 @@ class Block:
         """A finite number of at least `least` and greater than `above`; a default of None makes the key needed."""
         if not self.has(name):
             if default is None:
-                self.wrong(name, "is missing and must be a number")
+                self.wrong(name, "is missing and must be a number", mended={name: SOUND})
             return 0.0 if default is None else default
         value = self.given[name]
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            self.wrong(name, "must be a finite number")
+            self.wrong(name, "must be a finite number", mended={name: SOUND})
         elif value < least or value <= above:
-            self.wrong(name, f"must be at least {least:g}" if value < least else f"must be greater than {above:g}")
+            problem = f"must be at least {least:g}" if value < least else f"must be greater than {above:g}"
+            self.wrong(name, problem, mended={name: SOUND})
         else:
             return value
         return 1.0
@@ -56,16 +63,18 @@ class Block:
         """A whole number from `least` to `most`; a default of None makes the key needed."""
         if not self.has(name):
             if default is None:
-                self.wrong(name, "is missing and must be a whole number")
+                self.wrong(
+                    name, "is missing and must be a whole number", mended={name: max(least, min(most or 20, 20))}
+                )
             return least if default is None else default
         value = self.given[name]
         if isinstance(value, int) and not isinstance(value, bool):
             if value >= least and (most is None or value <= most):
                 return value
             bounds = f"at least {least}" if most is None else f"from {least} to {most}"
-            self.wrong(name, f"must be {bounds}", f"{self.key}.{name}={least if value < least else most}")
+            self.wrong(name, f"must be {bounds}", mended={name: least if value < least else most})
         else:
-            self.wrong(name, "must be a whole number", f"{self.key}.{name}={max(least, 1)}")
+            self.wrong(name, "must be a whole number", mended={name: max(least, 1)})
         return least
 
     def switch(self, name: str, default: bool) -> bool:
@@ -73,7 +82,7 @@ class Block:
         if not self.has(name):
             return default
         if not isinstance(self.given[name], bool):
-            self.wrong(name, "must be true or false", f"{self.key}.{name}={str(default).lower()}")
+            self.wrong(name, "must be true or false", mended={name: default})
             return default
         return bool(self.given[name])
 
@@ -84,7 +93,7 @@ class Block:
         word = str(self.given[name]).lower()
         if word not in allowed:
             near = nearest(word, allowed) or allowed[0]
-            self.wrong(name, f"must be one of {listed(allowed)}", f"{self.key}.{name}={near}")
+            self.wrong(name, f"must be one of {listed(allowed)}", mended={name: near})
             return default
         return word
 
@@ -93,14 +102,23 @@ class Block:
         for name in self.given:
             if name not in self.read:
                 near = nearest(str(name), self.read)
-                problem = f"no such key; allowed here: {listed(sorted(self.read))}"
-                self.wrong(str(name), problem, f"{self.key}.{near}" if near else f"leave out {name}")
+                said = f"; the nearest is {near}" if near and near not in self.given else ""
+                problem = f"no such key{said}; allowed here: {listed(sorted(self.read))}"
+                self.wrong(str(name), problem, mended={str(name): None})
+                if near in self.mended and near not in self.given:  # it was missed under its right name
+                    self.mended[near] = self.given[name]
 
     def settle(self) -> None:
-        """Close the block. Raises RequestError with every mistake."""
+        """Close the block. Raises RequestError with every mistake, and with the whole block as it may be typed."""
         self.close()
         if self.mistakes:
-            raise RequestError(self.mistakes)
+            remedy = typed_anew(self.key, {**self.given, **self.mended})
+            raise RequestError(replace(one, remedy=one.remedy or remedy) for one in self.mistakes)
+
+
+def typed_anew(key: str, block: Mapping[str, Any]) -> str:
+    """A whole block as it is typed in the place of any other, into which Hydra would merge it; nulls are left out."""
+    return f"~{key} {quoted(f'+{key}', {name: value for name, value in block.items() if value is not None})}"
 
 
 def opened(given: object, key: str, kinds: Sequence[str], mistakes: list[Mistake] | None = None) -> tuple[str, Block]:
@@ -111,10 +129,12 @@ def opened(given: object, key: str, kinds: Sequence[str], mistakes: list[Mistake
     """
     block = {"type": given} if isinstance(given, str) else given
     if not isinstance(block, Mapping):
-        raise RequestError(Mistake(key, "must be a mapping with a type, or the type alone", f"{key}={kinds[0]}", given))
+        problem, remedy = "must be a mapping with a type, or the type alone", typed_anew(key, {"type": kinds[0]})
+        raise RequestError(Mistake(key, problem, remedy, given))
     kind = str(block.get("type", "")).lower()
     if kind not in kinds:
         problem = f"must be one of {listed(kinds, 16)}" if kind else f"is missing; one of {listed(kinds, 16)}"
         near = nearest(kind, kinds) or kinds[0]
-        raise RequestError(Mistake(f"{key}.type", problem, f"{key}.type={near}", block.get("type")))
+        remedy = typed_anew(key, {**block, "type": near})
+        raise RequestError(Mistake(f"{key}.type", problem, remedy, block.get("type")))
     return kind, Block(key, block, [] if mistakes is None else mistakes, {"type"})

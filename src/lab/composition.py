@@ -6,7 +6,7 @@ one, so that the keys beside it are judged against what was meant. Two compositi
 
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +17,22 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
+from lab.bare_words import unreadable
+from lab.composing import composed, wrong_flags
 from lab.config import check
-from lab.errors import Mistake, RequestError, listed, nearest, quoted
+from lab.errors import Mistake, RequestError, leave_out, listed, nearest
 from lab.keys import is_there
-from lab.request import Typed, meant, split
-from lab.typed_sweep import SPACE, misread, strings_of, unsearched, unswept, values_of
+from lab.request import Typed, split
+from lab.schema import Config
+from lab.searched import filled
+from lab.typed_sweep import SPACE, misread, part_matched, remember, strings_of, unsearched, unswept, values_of
 from lab.unknown_keys import no_key
 
 Check = Callable[[DictConfig], object]
 Also = Callable[[ConfigLoader, str, Sequence[str]], list[Mistake]]  # loader, the primary config's name, sound overrides
+REQUIRED = {name for name, field in Config.model_fields.items() if field.is_required()}
+LEAVE_OUT = "leave out "
 EXTRAS = {"optuna": "optuna", "ray": "ray", "submitit_local": "submitit", "submitit_slurm": "submitit"}
 """Extras that bring a launcher or sweeper of Hydra's."""
 
@@ -57,12 +62,8 @@ def mistakes(
     """
     folder = Path(typed.config_path) if typed.config_path else conf
     name = (typed.config_name or name).removesuffix(".yaml")
-    if not (folder / f"{name}.yaml").is_file():
-        return [Mistake("", f"there is no {name}.yaml in {folder}", "leave out --config-path and --config-name")]
-    if typed.config_dir is not None and not Path(typed.config_dir).is_dir():
-        return [
-            Mistake("", f"--config-dir {typed.config_dir}: there is no such folder", "a folder laid out like conf/")
-        ]
+    if mistaken := wrong_flags(typed, folder, name):
+        return mistaken
     with initialize_config_dir(str(folder.absolute()), job_name="train"):
         return _judge(typed, name, check, also)
 
@@ -75,21 +76,36 @@ def _judge(typed: Typed, name: str, check: Check, also: Also | None) -> list[Mis
     judged.kept += search_path
     for text in typed.overrides:
         _read(text, typed, judged, name, search_path)
-    base = _composed(name, [values[0] for values in judged.groups])
-    if isinstance(base, Mistake):
-        return [*judged.mistakes, base]
+    base, refused = composed(name, [values[0] for values in judged.groups])
+    if base is None or refused:
+        return [*judged.mistakes, *refused]
+    if typed.multirun:
+        judged.sound += [[override] for override in filled(base)]
     plain = OmegaConf.to_container(base, resolve=False)
     assert isinstance(plain, dict)
     known = {str(key): value for key, value in plain.items()}
     for override in judged.keys:
         _read_key(override, known, judged)
     judged.mistakes += unsearched(judged.keys, lambda: _sweeper(name, [values[0] for values in judged.groups]))
-    found = list(_checked_jobs(name, [*judged.groups, *judged.sound], check))
+    found = _of_typed(_checked_jobs(name, [*judged.groups, *judged.sound], check), judged)
     new = {str(mistake): mistake for mistake in found if not any(_under(mistake.key, key) for key in judged.unread)}
     every = _besides(judged.mistakes, new.values())
     if every and also is not None:
         every = _besides(every, also(GlobalHydra.instance().config_loader(), name, judged.kept))
     return every
+
+
+def _of_typed(found: Iterable[Mistake], judged: _Judged) -> Iterator[Mistake]:
+    """The mistakes, with remedies for what was typed: a key that was deleted comes back when that is left out, and of
+    keys that lead to the same dead end a typed one is to blame."""
+    every, typed = list(found), {override.key_or_group for override in judged.keys}
+    blamed = {mistake.problem for mistake in every if mistake.key in typed and mistake.remedy.startswith(LEAVE_OUT)}
+    for mistake in every:
+        gone = next((key for key in judged.deleted if _under(mistake.key, key)), None)
+        if gone is not None:
+            yield replace(mistake, remedy=leave_out(f"~{gone}"))
+        elif mistake.key in typed or mistake.problem not in blamed:
+            yield mistake
 
 
 def _besides(told: Sequence[Mistake], more: Iterable[Mistake]) -> list[Mistake]:
@@ -101,13 +117,16 @@ def _besides(told: Sequence[Mistake], more: Iterable[Mistake]) -> list[Mistake]:
 def _read(text: str, typed: Typed, judged: _Judged, name: str, search_path: list[str]) -> None:
     """Put one override among the groups or the keys, or its mistake on the list."""
     try:
-        override = OverridesParser.create(GlobalHydra.instance().config_loader()).parse_override(text)
-        options = GlobalHydra.instance().config_loader().get_group_options(
-            override.key_or_group, config_name=name, overrides=search_path
-        )  # fmt: skip
+        if text.startswith("="):
+            raise HydraException("no key")
+        override = OverridesParser.create().parse_override(text)
+        loader, group = GlobalHydra.instance().config_loader(), override.key_or_group
+        is_key = "." in group  # no group has one, and asking for its choices reads the primary config
+        options = [] if is_key else loader.get_group_options(group, config_name=name, overrides=search_path)
     except HydraException as error:
-        judged.mistakes.append(_unreadable(text, error))
+        judged.mistakes.append(unreadable(text, error))
         return
+    override.config_loader = loader
     if override.is_sweep_override() and not typed.multirun:
         problem = "is a list of values to try one after the other, which needs -m"
         judged.mistakes.append(
@@ -118,33 +137,35 @@ def _read(text: str, typed: Typed, judged: _Judged, name: str, search_path: list
         judged.mistakes.append(Mistake(override.key_or_group, problem, f"leave out {text}", text.partition("=")[2]))
     elif (mistake := unswept(override, typed.multirun)) is not None:
         judged.mistakes.append(mistake)
+    elif options and override.is_delete() and override.key_or_group in REQUIRED:
+        problem = f"is a part that every run has; one of {listed(_choices(options))}"
+        judged.mistakes.append(Mistake(override.key_or_group, problem, leave_out(text)))
     elif options and not override.is_delete():
-        _read_group(override, [option for option in options if not option.startswith("_")], judged)
+        _read_group(override, _choices(options), judged)
     else:
         judged.keys.append(override)
+
+
+def _choices(options: Sequence[str]) -> list[str]:
+    """Those of a group that may be chosen: files that begin with `_` are parts of others."""
+    return [option for option in options if not option.startswith("_")]
 
 
 def _goes_on(typed: Typed) -> bool:
     return any(key in ("resume", "test") and value != "null" for key, value in map(split, typed.overrides))
 
 
-def _unreadable(text: str, error: HydraException) -> Mistake:
-    key, equals, value = text.partition("=")
-    if not equals:
-        return Mistake("", f"{text!r} is not key=value", f"{text}=..., or --help")
-    reason = next((line for line in reversed(str(error).splitlines()) if line and "http" not in line), "")
-    return Mistake(
-        key, f"cannot be read: {reason}", f"quotes around special characters: {quoted(key, meant(value))}", value
-    )
-
-
 def _read_group(override: Override, options: list[str], judged: _Judged) -> None:
     group, told = override.key_or_group, len(judged.mistakes)
     chosen: list[str] = []
-    for value in values_of(override):
+    values = values_of(override)
+    if not values:
+        judged.mistakes.append(Mistake(group, f"matches none of {listed(options)}", f"{group}={options[0]}",
+                                       override.get_value_string()))  # fmt: skip
+    for value in values:
         names = value if isinstance(value, list) else [value]
         for wrong in [name for name in names if str(name) not in options]:
-            judged.mistakes.append(_no_choice(group, wrong, options))
+            judged.mistakes.append(part_matched(override) or _no_choice(group, wrong, options))
         read = [name if name in options else nearest(str(name), options) for name in map(str, names)]
         if None in read:
             judged.unread.append(group)
@@ -170,7 +191,7 @@ def _no_choice(group: str, value: object, options: list[str]) -> Mistake:
     )
 
 
-def _read_key(override: Override, plain: Mapping[str, Any], judged: _Judged) -> None:
+def _read_key(override: Override, plain: dict[str, Any], judged: _Judged) -> None:
     """Whether the key can be set on the config that the groups make; what `+` adds is left to `lab.config.check`."""
     key, text = override.key_or_group, None if override.is_delete() else override.get_value_string()
     there = is_there(plain, key) or key == "hydra" or key.startswith(("hydra.", "hydra/"))
@@ -182,13 +203,20 @@ def _read_key(override: Override, plain: Mapping[str, Any], judged: _Judged) -> 
         judged.mistakes.append(
             Mistake(f"+{key}", "this key exists already; without the + it is set", shlex.quote(f"{key}={text}"), text)
         )
-    elif there or override.is_add() or override.is_force_add():
+    elif there or ((override.is_add() or override.is_force_add()) and _has_room(key, plain)):
         prefix = override.get_key_element()
         values = [prefix] if override.is_delete() else [f"{prefix}={value}" for value in strings_of(override)]
         judged.sound.extend([values] if values else [])
+        remember(plain, override)
         judged.kept.append(str(override.input_line))
     elif not any(_under(key, group) for group in judged.unread):
         judged.mistakes.append(no_key(key, text, plain))
+
+
+def _has_room(key: str, plain: Mapping[str, Any]) -> bool:
+    """Whether a key that is added lies below a part of the config, so that its schema can judge it."""
+    root = key.partition(".")[0]
+    return root in plain or root in Config.model_fields
 
 
 def _checked_jobs(name: str, overrides: list[list[str]], check: Check) -> Iterator[Mistake]:
@@ -201,25 +229,15 @@ def _checked_jobs(name: str, overrides: list[list[str]], check: Check) -> Iterat
 
 
 def _checked(name: str, overrides: Sequence[str], check: Check) -> list[Mistake]:
-    composed = _composed(name, overrides)
-    if isinstance(composed, Mistake):
-        return [composed]
+    config, mistakes = composed(name, overrides)
+    if config is None:
+        return mistakes
     try:
-        check(composed)
+        check(config)
     except RequestError as error:
-        return list(error.mistakes)
-    return []
-
-
-def _composed(name: str, overrides: Sequence[str]) -> DictConfig | Mistake:
-    try:
-        return compose(name, list(overrides))
-    except (HydraException, OmegaConfBaseException) as error:
-        lines = f"{error}\n{error.__cause__ or ''}".splitlines()
-        said = [
-            line.strip() for line in lines if line.strip() and not line.lstrip().startswith(("full_key", "object_type"))
-        ]
-        return Mistake("", "; ".join(said), "--info defaults shows what is chosen")
+        known = {mistake.key for mistake in mistakes}
+        mistakes += [mistake for mistake in error.mistakes if mistake.key not in known]
+    return mistakes
 
 
 def _sweeper(name: str, overrides: list[str]) -> str:

@@ -6,18 +6,22 @@ put in words that name the dotted key, the value, what is allowed and what to ty
 
 import copy
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from pydantic import ValidationError
+from omegaconf import DictConfig
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from lab.errors import Mistake, RequestError, listed, nearest, quoted
-from lab.keys import at, flattened, is_there, nearest_key
+from lab.keys import at, flattened, is_there
+from lab.masking import from_environment
+from lab.resolving import resolved, told
 from lab.rules import contradictions, not_finite
 from lab.schema import Config
 from lab.schema.report import Reported
+from lab.typed_values import example, typed
+from lab.unknown_keys import unknown_value
 
 FILL_IN = {
     "data.text": "'data.text=[descripcion]'",
@@ -30,19 +34,24 @@ FILL_IN = {
 
 def check(composed: DictConfig | Mapping[str, Any]) -> Config:
     """The typed config. Raises RequestError with every mistake that can be seen without data or weights."""
-    plain = _plain(composed)
-    blanks = list(_blanks(plain))
-    mistakes = [Mistake(key, "has no default and must be given", FILL_IN.get(key, f"{key}=...")) for key in blanks]
-    mistakes += not_finite(plain)
+    plain, unresolved = _plain(composed)
+    blanks, mistakes = list(_blanks(plain)), told(unresolved)
+    mistakes += [Mistake(key, "has no default and must be given", FILL_IN.get(key, f"{key}=...")) for key in blanks]
+    mistakes += [replace(one, remedy=one.remedy or _finite(one.key, plain)) for one in not_finite(plain)]
     config: Config | None = None
     try:
         config = Config.model_validate(plain)
     except ValidationError as error:
-        mistakes += _in_words(error.errors(include_url=False), plain, {mistake.key for mistake in mistakes})
-    mistakes += contradictions(plain, {mistake.key for mistake in mistakes})
+        mistakes += _in_words(
+            error.errors(include_url=False), plain, {mistake.key for mistake in mistakes} | {*unresolved}
+        )
+    values = typed(plain) if config is None else config.model_dump()
+    mistakes += contradictions(values, {mistake.key for mistake in mistakes} | {*unresolved})
     if mistakes:
         raise RequestError(mistakes)
     assert config is not None
+    if isinstance(composed, DictConfig):
+        config._from_environment.update(from_environment(composed))
     return config
 
 
@@ -55,7 +64,7 @@ def judged(composed: DictConfig, defaults: DictConfig) -> tuple[Config, list[Mis
     try:
         return check(composed), []
     except RequestError as error:
-        mended, whole = _plain(composed), _plain(defaults)
+        (mended, _), (whole, _) = _plain(composed), _plain(defaults)
         for mistake in error.mistakes:
             parent, _, name = mistake.key.rpartition(".")
             place = at(mended, parent) if parent and is_there(mended, parent) else mended
@@ -85,30 +94,33 @@ def misfits(plain: Mapping[str, Any], key: str, value: Any) -> list[Mistake]:
 
 def check_report(composed: DictConfig | Mapping[str, Any]) -> Reported:
     """The typed config of a report. Raises RequestError with every mistake."""
-    plain = _plain(composed)
+    plain, unresolved = _plain(composed)
+    mistakes = told(unresolved)
     try:
-        return Reported.model_validate(plain)
+        config = Reported.model_validate(plain)
     except ValidationError as error:
-        raise RequestError(_in_words(error.errors(include_url=False), plain, set())) from error
+        mistakes += _in_words(error.errors(include_url=False), plain, {*unresolved}, Reported)
+    if mistakes:
+        raise RequestError(mistakes)
+    return config
 
 
-def _plain(composed: DictConfig | Mapping[str, Any]) -> dict[str, Any]:
-    if not isinstance(composed, DictConfig):
-        return dict(composed)
-    try:
-        plain = OmegaConf.to_container(composed, resolve=True, throw_on_missing=False)
-    except OmegaConfBaseException as error:
-        first_line = str(error.msg or error).splitlines()[0]
-        raise RequestError(Mistake(error.full_key or "", f"cannot be resolved: {first_line}")) from error
-    assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items()}
+def _plain(composed: DictConfig | Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Mistake]]:
+    return resolved(composed) if isinstance(composed, DictConfig) else (dict(composed), {})
+
+
+def _finite(key: str, plain: Mapping[str, Any]) -> str:
+    value = example(plain, key)
+    return quoted(key, 1 if value == "..." else value)
 
 
 def _blanks(plain: Mapping[str, Any]) -> Iterator[str]:
     return (key for key, value in flattened(plain).items() if isinstance(value, str) and value == "???")
 
 
-def _in_words(errors: list[ErrorDetails], plain: Mapping[str, Any], known: set[str]) -> Iterator[Mistake]:
+def _in_words(
+    errors: list[ErrorDetails], plain: Mapping[str, Any], known: set[str], schema: type[BaseModel] = Config
+) -> Iterator[Mistake]:
     """One mistake a key: the branches of a union (`a number, or auto`) each have their own error."""
     grouped: dict[str, list[ErrorDetails]] = {}
     for error in errors:
@@ -120,14 +132,19 @@ def _in_words(errors: list[ErrorDetails], plain: Mapping[str, Any], known: set[s
         if any(error["type"] == "extra_forbidden" for error in group):
             lacking = [name for name, errors in grouped.items() if all(one["type"] == "missing" for one in errors)]
             there = [other for other in keys if other not in grouped]
-            yield _unknown(key, group[0]["input"], [*lacking, *there])
+            yield unknown_value(key, group[0]["input"], [*lacking, *there])
         elif all(error["type"] == "missing" for error in group):
-            yield Mistake(key, "is missing; every key that conf/ lists is needed", FILL_IN.get(key, f"{key}=..."))
+            yield Mistake(
+                key, "is missing; every key that conf/ lists is needed", quoted(f"++{key}", example(plain, key, schema))
+            )
         else:
             allowed = list(dict.fromkeys(_allowed(error) for error in group))
             problem = "must be " + " or ".join(one.removeprefix("must be ") for one in allowed)
             yield Mistake(
-                key, problem if len(allowed) > 1 else allowed[0], _instead(key, group), _value(group, plain, key)
+                key,
+                problem if len(allowed) > 1 else allowed[0],
+                _instead(key, group, plain, schema),
+                _value(group, plain, key),
             )
 
 
@@ -144,13 +161,6 @@ def _dotted(error: ErrorDetails, plain: Mapping[str, Any]) -> str:
     if error["type"].startswith("union_tag"):
         parts.append("kind")
     return ".".join(parts)
-
-
-def _unknown(key: str, value: object, known: list[str]) -> Mistake:
-    near = nearest_key(key, known)
-    shown = value if not isinstance(value, Mapping | list) else None
-    remedy = (f"{near}=..." if shown is None else quoted(near, shown)) if near else f"leave out {key}"
-    return Mistake(key, "no such key" + (f"; the nearest is {near}" if near else ""), remedy, value)
 
 
 def _value(group: list[ErrorDetails], plain: Mapping[str, Any], key: str) -> object:
@@ -181,16 +191,6 @@ _TYPES = {
     "dict_type": "must be a mapping",
     "model_type": "must be a mapping",
 }
-_EXAMPLES = {
-    "a whole number": "1",
-    "a number": "0.1",
-    "a finite number": "0.001",
-    "a number, not true or false": "1",
-    "true or false": "true",
-    "text": "TEXT",
-    "a list": "[...]",
-    "a mapping": "{...}",
-}
 
 
 def _allowed(error: ErrorDetails) -> str:
@@ -216,10 +216,13 @@ def _choices(error: ErrorDetails) -> list[str]:
     return list(dict.fromkeys(word.strip("'") for word in words))
 
 
-def _instead(key: str, group: list[ErrorDetails]) -> str:
-    """What to type: the nearest choice where there are choices, else a value inside the range."""
-    if isinstance(group[0]["loc"][-1], int):  # a place in a list
-        _, _, value = _instead("", [{**error, "loc": ("",)} for error in group]).partition("=")
+def _instead(key: str, group: list[ErrorDetails], plain: Mapping[str, Any], schema: type[BaseModel]) -> str:
+    """What to type: the nearest choice where there are choices, else a value in the range, else one that will do."""
+    if isinstance(group[0]["loc"][-1], int):  # a place in a list, of one value or of a number of them
+        whole = example(plain, key, schema)
+        if group[0]["type"] not in _RANGES or (isinstance(whole, list) and len(whole) > 1):
+            return quoted(key, whole)
+        _, _, value = _instead("", [{**error, "loc": ("",)} for error in group], plain, schema).partition("=")
         return f"'{key}=[{value}]'"
     choices = [choice for error in group if error["type"] == "literal_error" for choice in _choices(error)]
     if choices:
@@ -229,7 +232,6 @@ def _instead(key: str, group: list[ErrorDetails]) -> str:
         bound = first["ctx"][_RANGES[first["type"]][1]]
         inside = {"greater_than": bound + 1 if isinstance(bound, int) else bound + 0.001, "less_than": bound / 10}
         return f"{key}={inside.get(first['type'], bound)}"
-    example = _EXAMPLES.get(_allowed(first).removeprefix("must be "), "")
-    return (
-        f"'{key}={example}'" if example[:1] in ("[", "{") else f"{key}={example}" if example else FILL_IN.get(key, "")
-    )
+    if first["type"] == "tuple_type" and isinstance(first["input"], str | int | float):
+        return quoted(key, [first["input"]])
+    return FILL_IN.get(key) or quoted(key, example(plain, key, schema))

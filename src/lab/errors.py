@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from lab.masking import masked
+
 EXIT_DONE, EXIT_FAILED, EXIT_REQUEST, EXIT_INTERRUPTED = 0, 1, 2, 130
 GARBLED = (LookupError, TypeError, AttributeError, struct.error)
 """What torch's weights-only reader raises, beside its own errors, for bytes that only look like a pickle."""
@@ -55,7 +57,7 @@ class RequestError(ValueError):
 
     def __reduce__(self) -> tuple[type["RequestError"], tuple[tuple[Mistake, ...]]]:
         """It travels home from a trial's process with its mistakes; an exception's own way keeps the text alone."""
-        return RequestError, (self.mistakes,)
+        return type(self), (self.mistakes,)
 
 
 class RunError(RuntimeError):
@@ -69,7 +71,7 @@ class RunError(RuntimeError):
 def in_a_block(mistakes: Sequence[Mistake]) -> str:
     """All mistakes of a request as one block for the terminal."""
     count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
-    return "\n".join([f"This request has {count}:", *(f"  {mistake}" for mistake in mistakes)])
+    return masked("\n".join([f"This request has {count}:", *(f"  {mistake}" for mistake in mistakes)]))
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str | None:
@@ -82,6 +84,11 @@ def listed(words: Sequence[str], limit: int = 12) -> str:
     """`a, b, c` with a count of what was left out."""
     rest = len(words) - limit
     return ", ".join(words[:limit]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def leave_out(override: str) -> str:
+    """The remedy that takes an override out of the line; it is named by its key, or as it was typed after a + or ~."""
+    return f"leave out {override if override.startswith(('+', '~')) else override.partition('=')[0]}"
 
 
 def _shown(value: object, limit: int = 80) -> str:
@@ -99,20 +106,20 @@ def quoted(key: str, value: object) -> str:
     """
     if value == "\t":
         return f"$'{key}=\"\\t\"'"
-    return shlex.quote(f"{key}={_for_hydra(value)}")
+    return shlex.quote(f"{key}={for_hydra(value)}")
 
 
-def _for_hydra(value: object) -> str:
+def for_hydra(value: object) -> str:
     """A value in Hydra's grammar, which reads it back as what it is."""
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()
     if isinstance(value, int | float):
         return str(value)
     if isinstance(value, Mapping):
-        pairs = (f"{_SIGNS.sub(_backslashed, str(name))}: {_for_hydra(one)}" for name, one in value.items())
+        pairs = (f"{_SIGNS.sub(_backslashed, str(name))}: {for_hydra(one)}" for name, one in value.items())
         return "{" + ", ".join(pairs) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ",".join(map(_for_hydra, value)) + "]"
+        return "[" + ",".join(map(for_hydra, value)) + "]"
     text = str(value)
     if _BARE.fullmatch(text) and not _OTHERWISE.fullmatch(text):
         return text

@@ -205,9 +205,9 @@ def _times(block: Block) -> dict[str, int]:
 def _parse_bandit(block: Block) -> Bandit:
     factor, amount = block.has("slack_factor"), block.has("slack_amount")
     if factor and amount:
-        block.wrong("", "takes slack_factor or slack_amount, not both", f"leave out {KEY}.slack_amount")
+        block.wrong("", "takes slack_factor or slack_amount, not both", mended={"slack_amount": None})
     elif not factor and not amount:
-        block.wrong("", "needs slack_factor or slack_amount", f"{KEY}.slack_factor=0.1")
+        block.wrong("", "needs slack_factor or slack_amount", mended={"slack_factor": 0.1})
     return Bandit(
         block.number("slack_factor", least=0) if factor else None,
         block.number("slack_amount", least=0) if amount else None,

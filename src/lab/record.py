@@ -7,32 +7,32 @@ run that is killed keeps the record of its start, whose status says that no end 
 import csv
 import json
 import math
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
-import yaml
 
-SCHEMA_VERSION = 1
-Status = Literal["completed", "early_stopped", "terminated", "failed", "interrupted"]
+from lab.files import Unreadable, read_json, read_json_lines, read_text, read_yaml, write_whole, yaml_text
+from lab.masking import masked
+from lab.record_fields import FIELDS, SCHEMA_VERSION, Status, faults, row_faults
+from lab.seal import is_sealed
+
 ROW_COLUMNS = ("row", "text")
 HEAD_SUFFIXES = ("_predicted", "_probability", "_probabilities")
 """Columns of test_predictions.parquet: a row's own, and what follows the name of a head beside its truth."""
 UNENDED = "no end was recorded: the process is still running, or it was killed"
 
-FIELDS = (
-    "schema_version", "status", "reason", "failure", "command", "objective", "metrics", "baselines", "reference",
-    "parameters", "data", "timing_s", "throughput", "memory", "versions", "git_commit", "seed", "sweep", "model",
-    "requested", "resumed", "warnings", "process", "cache", "pending",
-)  # fmt: skip
-"""Top-level keys of run.json. `warnings` are lines the run gave about itself (overfitting). `cache`: what
-`cache.frozen` found and made, {layers, dtype, key, entries, hits, bytes, seconds}; empty without it.
+MOST_FAULTS = 3
+"""Of a damaged record, so many are named."""
 
-`requested` holds what was asked for and met by something else (precision 16 on a CPU). `pending`: what was left to do
-when the end was recorded (`figures`, `loggers`, `merged`), empty once it is done.
-"""
+
+class OtherVersion(Unreadable):
+    """A record of another version of this contract."""
+
+    def __init__(self, path: Path, version: str) -> None:
+        super().__init__(path, f"has schema version {version}, and this program reads {SCHEMA_VERSION}")
+        self.version = version
 
 
 class RunFolder:
@@ -59,6 +59,11 @@ class RunFolder:
         return self.path / "checkpoints" / "last.ckpt"
 
     @property
+    def lock(self) -> Path:
+        """Locked by the command that works in the folder."""
+        return self.path / ".lock"
+
+    @property
     def config(self) -> Path:
         return self.path / "config.yaml"
 
@@ -75,9 +80,28 @@ class RunFolder:
         return self.path / "test_predictions.parquet"
 
     def read(self) -> dict[str, Any]:
-        """run.json. Raises FileNotFoundError where there is none."""
-        record: dict[str, Any] = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
+        """run.json. Raises FileNotFoundError where there is none, Unreadable where it is damaged."""
+        path = self.path / "run.json"
+        record = read_json(path, dict)
+        version = record.get("schema_version", SCHEMA_VERSION)
+        if version != SCHEMA_VERSION:
+            raise OtherVersion(path, str(version)[:40])
+        wrong = list(faults(record))
+        if wrong:
+            left = len(wrong) - MOST_FAULTS
+            raise Unreadable(path, "; ".join(wrong[:MOST_FAULTS]) + (f"; and {left} more" if left > 0 else ""))
         return record
+
+    def read_config(self) -> dict[str, Any]:
+        """config.yaml, its interpolations as they are written. Raises as `read`."""
+        return read_yaml(self.config)
+
+    def is_own(self) -> bool:
+        """Whether this user's `lab` wrote the run's settings: what another's record says is no advice of ours."""
+        try:
+            return is_sealed(read_text(self.config))
+        except (OSError, Unreadable):
+            return False
 
     def start(self, **fields: object) -> None:
         """Write the first run.json; its status holds until an end is recorded."""
@@ -103,12 +127,15 @@ class RunFolder:
             file.write(json.dumps(plain(row), ensure_ascii=False) + "\n")
 
     def history(self) -> list[dict[str, Any]]:
-        """Rows so far; a last line torn by a kill is left out."""
+        """Rows so far; a last line torn by a kill is left out. Raises Unreadable for a row that is none."""
         path = self.path / "history.jsonl"
         if not path.exists():
             return []
-        text = path.read_text(encoding="utf-8")
-        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+        rows = read_json_lines(path)
+        for number, row in enumerate(rows, 1):
+            if (fault := next(row_faults(row), None)) is not None:
+                raise Unreadable(path, f"line {number}: {fault}")
+        return rows
 
     def cut_history(self, step: int) -> None:
         """Drop rows after optimizer step `step`: a resumed run writes them again."""
@@ -154,13 +181,13 @@ class StudyFolder:
         return RunFolder(self.path / str(name))
 
     def read_study(self) -> dict[str, Any] | None:
-        """study.yaml, None where the study is new."""
+        """study.yaml, None where the study is new. Raises Unreadable where it is damaged."""
         path = self.path / "study.yaml"
-        return yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
+        return read_yaml(path) if path.exists() else None
 
     def write_study(self, study: Mapping[str, object]) -> None:
         """What the study is: space, goal, policy, limits, and the fingerprints a resume is held to."""
-        text = yaml.safe_dump(plain(study), sort_keys=False, allow_unicode=True)
+        text = yaml_text(plain(study))
         write_whole(self.path / "study.yaml", lambda aside: aside.write_text(text, encoding="utf-8"))
 
     def write_trials(self, rows: Sequence[Mapping[str, object]]) -> None:
@@ -180,41 +207,9 @@ class StudyFolder:
         write_whole(self.path / "summary.json", lambda aside: aside.write_text(text, encoding="utf-8"))
 
 
-def write_best(folder: Path, run: RunFolder, words: str) -> Path:
-    """experiment/best.yaml in `folder`: the recipe of `run`, for `--config-dir folder experiment=best`.
-
-    words: one line on why it is the best. What tells runs apart but not models (name, tags, loggers) is left out.
-    """
-    config = yaml.safe_load(run.config.read_text(encoding="utf-8"))
-    hydra = yaml.safe_load((run.path / ".hydra" / "hydra.yaml").read_text(encoding="utf-8"))["hydra"]
-    chosen = {
-        group: choice
-        for group, choice in hydra["runtime"]["choices"].items()
-        if isinstance(choice, str) and "/" not in group and group not in ("experiment", "sweep", "logger")
-    }
-    recipe = {"defaults": [{f"override /{group}": choice} for group, choice in chosen.items()] + ["_self_"]}
-    recipe |= {
-        key: value for key, value in config.items() if key not in ("run_name", "tags", "resume", "test", "logger")
-    }
-    text = f"# @package _global_\n# {words}\n" + yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True)
-    path = folder / "experiment" / "best.yaml"
-    write_whole(path, lambda aside: aside.write_text(text, encoding="utf-8"))
-    return path
-
-
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a file beside `path`, then rename it: readers see the old file or the new one, never half."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        write(aside)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
-
-
 def plain(value: Any) -> Any:
-    """`value` as JSON can hold it: numpy and torch scalars as numbers, paths as text, NaN and infinities as null."""
+    """`value` as JSON can hold it: numpy and torch scalars as numbers, paths as text, NaN and infinities as null, URLs
+    without their user information."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set):
@@ -223,4 +218,4 @@ def plain(value: Any) -> Any:
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    return str(value) if isinstance(value, Path) else value
+    return masked(str(value)) if isinstance(value, str | Path) else value

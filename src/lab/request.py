@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.masking import masked
+
 SHORT = {
     "optimizer.lr": "lr", "optimizer.weight_decay": "wd", "optimizer.layer_decay": "ld", "optimizer.head_lr": "headlr",
     "data.batch_size": "bs", "data.max_length": "len", "trainer.max_epochs": "ep", "trainer.precision": "p",
@@ -36,6 +38,8 @@ class Typed:
     config_dir: str | None
     cfg: str | None
     multirun: bool
+    rerun: str | None
+    """The folder of `--experimental-rerun`."""
     runs: bool
     """False where it only shows something (`--help`, `--cfg`, `--info`) or reruns what Hydra saved."""
 
@@ -76,6 +80,7 @@ def parse(argv: Sequence[str]) -> Typed:
         config_dir=seen.config_dir,
         cfg=seen.cfg,
         multirun=seen.multirun,
+        rerun=seen.experimental_rerun,
         runs=not any(shown),
     )
 
@@ -100,12 +105,19 @@ def command(typed: Typed, job_overrides: Sequence[str] | None = None) -> str:
         ("--config-dir", typed.config_dir),
     ]
     words = [word for flag, value in options if value is not None for word in (flag, value)]
-    return shlex.join(["python", typed.program, *words, *kept])
+    return shlex.join(["python", typed.program, *words, *map(masked, kept)])  # before the shell's quotes are added
 
 
 def script(command: str) -> str:
-    """The interpreter and the script of a line of `command`: `python ../lab/train.py`, as it was typed."""
-    return shlex.join(shlex.split(command)[:2])
+    """The interpreter and the script of a line of `command`: `python ../lab/train.py`, as it was typed.
+
+    Of a line that no shell could read, as a damaged record may hold one, those of this program.
+    """
+    try:
+        words = shlex.split(command)[:2]
+    except ValueError:
+        words = []
+    return shlex.join(words or ["python", "train.py"])
 
 
 def run_name(model: str, overrides: Sequence[str]) -> str:
@@ -142,7 +154,7 @@ def _rounded(value: str) -> str:
 
 
 def meant(value: str) -> str | list[str]:
-    """The text, or the texts of a list, that was typed without the quotes it needs: `[año,causa raíz]`."""
-    if value.startswith("[") and value.endswith("]"):
-        return [part.strip().strip("\"'") for part in value[1:-1].split(",")]
+    """The text, or the texts of a list, that was typed without the quotes or the bracket it needs: `["año,causa`."""
+    if value.startswith("["):
+        return [part.strip().strip("\"'") for part in value.strip("[]").split(",")]
     return value.strip("\"'")

@@ -3,20 +3,27 @@
 Hydra reads its paths from the command line only, so the line is rewritten before Hydra sees it.
 """
 
-import platform
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import psutil
-import yaml
 from hydra.core.override_parser.types import Quote, QuotedString
+from omegaconf import OmegaConf
 
 from lab.errors import Mistake, RequestError, quoted
+from lab.files import Unreadable, regular
 from lab.keys import flattened
+from lab.links import links_out
+from lab.locks import LockError, Taken, sole
 from lab.record import RunFolder
+from lab.record_fields import REQUESTED
 from lab.request import parse, split
+from lab.resolving import resolved
+from lab.rules.sizes import unusable
+from lab.saved_config import SavedConfig, read_saved
+from lab.unchanged import changing
 
 CHANGEABLE = (
     "trainer.max_epochs", "trainer.min_epochs", "trainer.threads", "trainer.accelerator", "callbacks.early_stopping",
@@ -35,6 +42,52 @@ LATER = {"trainer.compile": "false"}
 """Keys that runs of before do not have, and what they did."""
 DONE = {"resume": "resumed", "test": "tested again"}
 
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def locked(argv: Sequence[str]) -> Iterator[None]:
+    """No other command works in the folder of `resume=RUN` or `test=RUN` for the length of the block.
+
+    Raises RequestError where one does.
+    """
+    typed = parse(argv)
+    asked = _asked(typed.overrides)
+    runs = [(RunFolder(Path(given).expanduser().absolute()), key) for key, given in asked.items()]
+    if not typed.runs or len(runs) != 1 or not _is_run(runs[0][0]):
+        yield  # `resumed_argv` says what is wrong with it
+        return
+    with sole_process(*runs[0]):
+        yield
+
+
+def _is_run(run: RunFolder) -> bool:
+    try:
+        return run.config.is_file()
+    except (OSError, ValueError):  # no path at all: too long, or with a NUL in it
+        return False
+
+
+@contextmanager
+def sole_process(run: RunFolder, key: str, waits: bool = False) -> Iterator[None]:
+    """No other process works in a run's folder for the length of the block.
+
+    key: to blame in the message. waits: a trial waits for one that was given up and works on until its next report.
+    Raises RequestError where another process works in it.
+    """
+
+    def waiting(holder: str) -> None:
+        log.warning("%s still works in %s: waiting for its end", holder, run.path)
+
+    try:
+        with sole(run.lock, waiting if waits else None):
+            yield
+    except Taken as error:
+        problem = f"this run is still going, as {error}"
+        raise RequestError(Mistake(key, problem, "wait for its end, or stop it first", run.path)) from error
+    except LockError as error:
+        raise RequestError(Mistake(key, str(error), f"remove {run.lock.name} from the folder", run.path)) from error
+
 
 def resumed_argv(argv: Sequence[str], conf: Path) -> list[str]:
     """`argv` itself, or with `resume=RUN` or `test=RUN` one that composes from RUN's config.yaml and writes into RUN.
@@ -43,7 +96,7 @@ def resumed_argv(argv: Sequence[str], conf: Path) -> list[str]:
     or tested.
     """
     typed = parse(argv)
-    asked = {key: value for key, value in map(split, typed.overrides) if key in ("resume", "test") and value != "null"}
+    asked = _asked(typed.overrides)
     if not asked:
         return list(argv)
     if len(asked) == 2:
@@ -58,61 +111,96 @@ def resumed_argv(argv: Sequence[str], conf: Path) -> list[str]:
             Mistake(key, "does not go with -m: one run at a time", f"leave out -m, type {key}=RUN", given)
         )
     run = RunFolder(Path(given).expanduser().absolute())
-    obstacles = _obstacles(key, given, run, rest)
-    if obstacles:
+    saved = _saved(key, given, run)
+    changes = changing(rest, resolved(OmegaConf.create(dict(saved.settings)))[0], run.path, typed, conf)
+    if obstacles := _obstacles(key, given, run, saved, changes, [split(word)[0] for word in rest], conf):
         raise RequestError(obstacles)
+    again = [word for word in rest if word not in changes and split(word)[0] in saved.outside(conf)]
     place = QuotedString(str(run.path), Quote.single).with_quotes()
     logging = "lab" if key == "resume" else "terminal"
     shown = [] if typed.cfg is None else ["--cfg", typed.cfg]
     return [
-        argv[0], *shown, "--config-path", str(run.path), "--config-name", "config", "--config-dir", str(conf),
+        argv[0], *shown, "--config-path", str(saved.composable()), "--config-name", "config", "--config-dir", str(conf),
         "hydra/callbacks=claim", f"hydra/job_logging={logging}", f"hydra.run.dir={place}", "hydra.output_subdir=null",
-        f"++{key}={place}", f"++{'test' if key == 'resume' else 'resume'}=null", *_later(run), *rest,
+        f"++{key}={place}", f"++{'test' if key == 'resume' else 'resume'}=null", *_later(saved), *again, *changes,
     ]  # fmt: skip
 
 
-def _obstacles(key: str, given: str, run: RunFolder, rest: Sequence[str]) -> list[Mistake]:
-    """Why a folder cannot be resumed or tested; empty when it can."""
+def _asked(overrides: Sequence[str]) -> dict[str, str]:
+    return {key: value for key, value in map(split, overrides) if key in ("resume", "test") and value != "null"}
+
+
+def _saved(key: str, given: str, run: RunFolder) -> SavedConfig:
+    """The run's config.yaml. Raises RequestError for a folder that is no run or lacks its checkpoint."""
+    found: Mistake
+    elsewhere = f"leave out {key}, or {key}=RUN (a folder below outputs/)"
+    if (reason := unusable(given)) is not None:
+        raise RequestError(Mistake(key, reason, elsewhere, given))
     if not run.path.is_dir():
-        return [Mistake(key, "there is no such folder", f"{key}=outputs/<date>/<time>", given)]
-    if not run.config.is_file():
-        return [Mistake(key, "is not a run folder: it holds no config.yaml", f"{key}=outputs/<date>/<time>", given)]
+        found = Mistake(key, "there is no such folder", elsewhere, given)
+    elif not run.config.exists():
+        found = Mistake(key, "is not a run folder: it holds no config.yaml", elsewhere, given)
+    else:
+        try:
+            return read_saved(run.config)
+        except (OSError, Unreadable) as error:
+            found = Mistake(key, f"cannot be read: {error}", f"{key}=ANOTHER_RUN", given)
+    raise RequestError(found)
+
+
+def _obstacles(
+    key: str, given: str, run: RunFolder, saved: SavedConfig, changes: Sequence[str], typed: Sequence[str], conf: Path
+) -> list[Mistake]:
+    """Why a run cannot be resumed or tested; empty when it can. changes: overrides that differ from what it has; typed:
+    keys of all overrides."""
     checkpoint = run.last if key == "resume" else run.best
-    if not checkpoint.is_file():
+    if not checkpoint.exists():
         name = checkpoint.relative_to(run.path)
         remedy = "the run's own command (run.json) in a new folder" if key == "resume" else quoted("resume", given)
         return [Mistake(key, f"holds no {name}: it was cut before the first one was written", remedy, given)]
-    try:
-        saved = yaml.safe_load(run.config.read_text(encoding="utf-8"))
-        record = run.read()
-    except FileNotFoundError:
-        return [Mistake(key, "holds no run.json: nothing says what this run was", f"{key}=ANOTHER_RUN", given)]
-    except (ValueError, yaml.YAMLError) as error:
-        problem = f"its config.yaml or run.json cannot be read: {' '.join(str(error).split())}"
-        return [Mistake(key, problem, f"{key}=ANOTHER_RUN", given)]
-    if still_running(record.get("process")):
-        problem = f"this run is still going, as process {record['process']['pid']}"
-        return [Mistake(key, problem, "wait for its end, or stop it first", given)]
+    if damage := list(_damage(run, checkpoint)):
+        return [Mistake(key, problem, f"{key}=ANOTHER_RUN", given) for problem in damage]
+    record, outside = run.read(), saved.outside(conf)
     fixed = [
         Mistake(name, f"cannot change when a run is {DONE[key]}", f"leave out {name}, or start a new run", value)
-        for name, value in map(split, rest)
-        if not _may_change(name)
+        for name, value in map(split, changes)
+        if not _may_change(name) and name not in outside
     ]
     fixed += [
         Mistake(name, f"a run is {DONE[key]} in its own folder", f"leave out {name}", value)
-        for name, value in map(split, rest)
+        for name, value in map(split, changes)
         if name.lstrip("+~") in OWN
     ]
+    fixed += links_out(run.path, key)
+    fixed += saved.mistakes(conf, typed, resumed=key == "resume")
     if fixed or key == "test":
         return fixed
     if record.get("pending"):  # the test is made once more, and what was left after it is done
         return []
-    return _nothing_left(given, record.get("status"), flattened(saved), dict(map(split, rest)))
+    return _nothing_left(given, record.get("status"), flattened(saved.settings), dict(map(split, changes)))
 
 
-def _later(run: RunFolder) -> list[str]:
-    saved = flattened(yaml.safe_load(run.config.read_text(encoding="utf-8")))
-    return [f"++{key}={value}" for key, value in LATER.items() if key not in saved]
+def _damage(run: RunFolder, checkpoint: Path) -> Iterator[str]:
+    """What of a run's record and checkpoint cannot be read, all of it."""
+    for read in (partial(_whole_record, run), partial(regular, checkpoint)):
+        try:
+            read()
+        except FileNotFoundError:
+            yield "holds no run.json: nothing says what this run was"
+        except (Unreadable, OSError) as error:
+            yield f"cannot be read: {error}"
+
+
+def _whole_record(run: RunFolder) -> None:
+    """Raises Unreadable for a record without what a run that goes on, or is tested again, relies on."""
+    record = run.read()
+    if wrong := list(REQUESTED("requested", record.get("requested"))):
+        raise Unreadable(run.path / "run.json", "; ".join(wrong))
+
+
+def _later(saved: SavedConfig) -> list[str]:
+    known = flattened(saved.settings)
+    return [f"++{key}={value}" for key, value in LATER.items() if key not in known]
 
 
 def _may_change(name: str) -> bool:
@@ -134,20 +222,6 @@ def _nothing_left(
         remedy = f"{quoted('resume', given)} callbacks.early_stopping.patience=null, or {quoted('test', given)}"
         return [Mistake("resume", "this run stopped early by its own rule and is complete", remedy, given)]
     return []
-
-
-def still_running(process: Mapping[str, Any] | None) -> bool:
-    """Whether the process of a record (`pid`, `host`, `started` in ISO 8601) lives, as far as this machine can tell.
-
-    A process that began after the record was started only has the number of one that is gone.
-    """
-    if not process or process["host"] != platform.node() or not psutil.pid_exists(process["pid"]):
-        return False
-    try:
-        began = psutil.Process(process["pid"]).create_time()
-    except psutil.NoSuchProcess:
-        return False
-    return began <= datetime.fromisoformat(process["started"]).timestamp() + 1.0
 
 
 def _number(text: object) -> float:

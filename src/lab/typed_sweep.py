@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Glob, Override, QuotedString
 
 from lab.errors import Mistake, listed
 from lab.keys import at, is_there
@@ -73,6 +73,17 @@ def misread(override: Override, plain: Mapping[str, Any], deleted: bool) -> Mist
     return None
 
 
+def remember(plain: dict[str, Any], override: Override) -> None:
+    """Put a mapping that was typed into the config that later overrides are judged by: they may set a key of it."""
+    parent, _, name = override.key_or_group.rpartition(".")
+    value = None if override.is_delete() or override.is_sweep_override() else unquoted(override.value())
+    if isinstance(value, dict) and (not parent or is_there(plain, parent)):
+        node = at(plain, parent) if parent else plain
+        if isinstance(node, dict):
+            old = node.get(name)
+            node[name] = {**old, **value} if isinstance(old, Mapping) else value
+
+
 def strings_of(override: Override) -> list[str]:
     """The values to try, as text that Hydra reads back; the two ends of an interval."""
     if override.is_interval_sweep():
@@ -84,6 +95,28 @@ def strings_of(override: Override) -> list[str]:
 
 
 def values_of(override: Override) -> list[Any]:
+    """The values to try, or the one value; texts without the quotes that they were typed in."""
     if override.is_discrete_sweep():
-        return list(override.sweep_iterator())[:MOST_VALUES]
+        return [unquoted(value) for value in list(override.sweep_iterator())[:MOST_VALUES]]
     return [override.value()]
+
+
+def part_matched(override: Override) -> Mistake | None:
+    """A pattern that also matches a file which is no choice, but a part of others."""
+    pattern = override.value()
+    if not isinstance(pattern, Glob):
+        return None
+    typed = (
+        f"{override.key_or_group}=glob([{','.join(pattern.include)}],exclude=[{','.join([*pattern.exclude, '_*'])}])"
+    )
+    problem = "matches a file that begins with _, which is a part of others and no choice"
+    return Mistake(override.key_or_group, problem, shlex.quote(typed), override.get_value_string())
+
+
+def unquoted(value: Any) -> Any:
+    """A value of Hydra's parser as plain values."""
+    if isinstance(value, QuotedString):
+        return value.text
+    if isinstance(value, list):
+        return [unquoted(one) for one in value]
+    return {unquoted(name): unquoted(one) for name, one in value.items()} if isinstance(value, Mapping) else value

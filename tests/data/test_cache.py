@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from lab.data import cache, holds
-from lab.data.files import open_file
+from lab import locks
+from lab.data import cache, entry_locks
+from lab.data.files import Format, open_file
 
 WORKER = """
 import sys, time
 from pathlib import Path
-from lab.data import cache, holds
+from lab import locks
+from lab.data import cache, entry_locks
 
 root, go = Path(sys.argv[1]), Path(sys.argv[2])
 cache.JUST_USED_S = float(sys.argv[3])
@@ -28,7 +30,7 @@ print("ready", flush=True)
 while not go.exists():
     time.sleep(0.001)
 for turn in range(150):
-    holds.let_go()
+    entry_locks.unlock_all()
     cache.made(root / "tokens" / str(turn % 10), fill)
     cache.prune(root, 2000 / 2**30)
 """
@@ -37,7 +39,7 @@ for turn in range(150):
 def entry(folder: Path, num_bytes: int, age_s: float) -> Path:
     folder.mkdir(parents=True)
     (folder / "values.bin").write_bytes(b"x" * num_bytes)
-    (folder / holds.NAME).touch()  # as whatever was used has
+    (folder / entry_locks.NAME).touch()  # as whatever was used has
     aged(folder, age_s)
     return folder
 
@@ -77,8 +79,8 @@ def test_the_limit_binds_within_the_hour_but_for_what_another_process_holds(tmp_
     for number in range(5):
         entry(tmp_path / "states" / f"of trial {number}", 1000, 500 - number)
     reader = (
-        "import sys; from pathlib import Path; from lab.data import holds; "
-        "print(holds.hold(Path(sys.argv[1])), flush=True); input()"
+        "import sys; from pathlib import Path; from lab.data import entry_locks; "
+        "print(entry_locks.lock_entry(Path(sys.argv[1])), flush=True); input()"
     )
     with subprocess.Popen(
         [sys.executable, "-c", reader, str(held)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -96,26 +98,26 @@ def test_what_is_held_by_a_process_outlives_its_time_and_goes_when_it_lets_go(tm
     cache.made(folder, lambda aside: (aside / "values.bin").write_text("kept"))
     aged(folder, 9000)
     assert cache.prune(tmp_path, 0) == 0
-    holds.let_go()
+    entry_locks.unlock_all()
     assert cache.prune(tmp_path, 0) == 1
-    assert not holds.hold(folder)
+    assert not entry_locks.lock_entry(folder)
 
 
 def test_what_is_being_removed_cannot_be_held(tmp_path: Path) -> None:
     folder = entry(tmp_path / "tokens" / "entry", 1000, 9000)
-    with holds.alone(folder) as free:
+    with entry_locks.unused(folder) as free:
         assert free
-        assert not holds.hold(folder)
+        assert not entry_locks.lock_entry(folder)
         assert not cache.mark_used(folder)
 
 
 def test_a_folder_that_was_made_again_is_held_anew(tmp_path: Path) -> None:
     folder = entry(tmp_path / "tokens" / "entry", 1000, 9000)
-    assert holds.hold(folder)
+    assert entry_locks.lock_entry(folder)
     folder.rename(tmp_path / "gone")
-    assert not holds.hold(folder)
+    assert not entry_locks.lock_entry(folder)
     entry(folder, 1000, 9000)
-    assert holds.hold(folder)
+    assert entry_locks.lock_entry(folder)
     assert cache.prune(tmp_path, 0) == 0
 
 
@@ -125,10 +127,10 @@ def test_where_no_lock_can_tell_what_was_used_within_the_hour_stays(
     def refused(*_: object) -> None:
         raise OSError(errno.ENOLCK, "no locks here")
 
-    monkeypatch.setattr(holds.fcntl, "flock", refused)
+    monkeypatch.setattr(locks.fcntl, "flock", refused)
     folder = entry(tmp_path / "tokens" / "entry", 1000, 600)
-    assert holds.hold(folder)
-    assert folder not in holds._HELD, "no open file is left behind"
+    assert entry_locks.lock_entry(folder)
+    assert folder not in entry_locks._locks, "no open file is left behind"
     assert cache.prune(tmp_path, 0) == 0
     aged(folder, 9000)
     assert cache.prune(tmp_path, 0) == 1
@@ -205,14 +207,14 @@ def test_an_entry_that_cannot_be_made_leaves_nothing(tmp_path: Path) -> None:
 def test_a_file_read_again_is_marked_as_used(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("texto,modo\nuno,A\n")
-    open_file(path, "data.path", None, "utf-8", tmp_path / "cache")
+    open_file(path, "data.path", Format(), tmp_path / "cache")
     (folder,) = (tmp_path / "cache" / "files").iterdir()
     aged(folder, 9000)
-    open_file(path, "data.path", None, "utf-8", tmp_path / "cache")
+    open_file(path, "data.path", Format(), tmp_path / "cache")
     assert cache.prune(tmp_path / "cache", 0) == 0
     aged(folder, 9000)
     assert cache.prune(tmp_path / "cache", 0) == 0
-    holds.let_go()
+    entry_locks.unlock_all()
     assert cache.prune(tmp_path / "cache", 0) == 1
 
 

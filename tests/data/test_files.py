@@ -10,19 +10,21 @@ import pyarrow.parquet as pq
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from lab.data.files import kind_of, open_file, stem
+from lab.data.files import Format, kind_of, open_file, stem
 from lab.errors import Mistake, RequestError
 
 
-def _open(path: Path, delimiter: str | None = None, encoding: str = "utf-8") -> dict[str, list[str | None]]:
-    table = open_file(path, "data.path", delimiter, encoding, path.parent / "cache")
+def _open(
+    path: Path, delimiter: str | None = None, encoding: str = "utf-8", quoting: str = "auto"
+) -> dict[str, list[str | None]]:
+    table = open_file(path, "data.path", Format(delimiter, encoding, quoting), path.parent / "cache")
     cells = table.narrow(table.columns).read(slice(0, len(table)))
     return {name: values.to_pylist() for name, values in cells.items()}
 
 
-def _refused(path: Path, delimiter: str | None = None, encoding: str = "utf-8") -> Mistake:
+def _refused(path: Path, delimiter: str | None = None, encoding: str = "utf-8", quoting: str = "auto") -> Mistake:
     with pytest.raises(RequestError) as caught:
-        _open(path, delimiter, encoding)
+        _open(path, delimiter, encoding, quoting)
     (mistake,) = caught.value.mistakes
     return mistake
 
@@ -45,9 +47,9 @@ def test_a_column_that_turns_from_numbers_to_text_late_is_read(tmp_path: Path) -
 
 def test_a_file_is_memory_mapped_not_held(tmp_path: Path) -> None:
     path = _written(tmp_path / "a.csv", "t\n" + "texto largo de prueba\n" * 200_000)
-    open_file(path, "data.path", None, "utf-8", tmp_path / "cache")
+    open_file(path, "data.path", Format(), tmp_path / "cache")
     before = pa.total_allocated_bytes()
-    table = open_file(path, "data.path", None, "utf-8", tmp_path / "cache")
+    table = open_file(path, "data.path", Format(), tmp_path / "cache")
     assert len(table) == 200_000
     assert pa.total_allocated_bytes() - before < path.stat().st_size / 10
     assert table.data.cache_files
@@ -79,16 +81,22 @@ def test_json_lines_keep_numbers_and_dates_as_written(tmp_path: Path, packed: bo
     }
 
 
-def test_parquet_integers_stay_whole_and_lists_are_left_out(tmp_path: Path) -> None:
+def test_parquet_integers_stay_whole_and_lists_are_read_as_json(tmp_path: Path) -> None:
     columns = {
         "n": pa.array([3, None, 4]),
         "f": pa.array([3.0, None, 4.5]),
         "c": pa.array(["a", "b", "a"]).dictionary_encode(),
-        "l": pa.array([[1], [2], [3]]),
+        "l": pa.array([[1], None, [3, 4]]),
+        "s": pa.array([{"a": 1}, None, {"a": 2}]),
     }
     pq.write_table(pa.table(columns), tmp_path / "a.parquet")
     found = _open(tmp_path / "a.parquet")
-    assert found == {"n": ["3", None, "4"], "f": ["3", None, "4.5"], "c": ["a", "b", "a"]}
+    assert found == {
+        "n": ["3", None, "4"],
+        "f": ["3", None, "4.5"],
+        "c": ["a", "b", "a"],
+        "l": ['["1"]', None, '["3", "4"]'],
+    }
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
@@ -181,7 +189,7 @@ def test_a_cache_that_cannot_be_written_is_blamed_itself(tmp_path: Path) -> None
         path = _written(tmp_path / name, body)
         blocked = _written(tmp_path / "blocked", "a file where a folder should be")
         with pytest.raises(RequestError) as caught:
-            open_file(path, "data.path", None, "utf-8", blocked)
+            open_file(path, "data.path", Format(), blocked)
         assert [mistake.key for mistake in caught.value.mistakes] == ["cache.dir"]
 
 

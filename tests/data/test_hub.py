@@ -74,6 +74,34 @@ def test_an_edited_local_data_set_is_read_again(data_request: Request, hub_folde
     assert len(open_source(data, tmp_path / "cache").tables["train"]) == 10
 
 
+def test_a_spoilt_copy_of_a_local_data_set_is_made_again(
+    data_request: Request, hub_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = data_request("hub", path=str(hub_folder), text=["text"], labels=["label"])
+    expected = _column(open_source(data, tmp_path / "cache"), "train", "text")
+    for copy in (tmp_path / "cache" / "files").rglob("*.arrow"):
+        copy.write_bytes(copy.read_bytes().replace(b"train 1", b"spoilt!"))
+    assert _column(open_source(data, tmp_path / "cache"), "train", "text") == expected
+    assert "is damaged and is made again" in caplog.text
+
+
+def test_lists_of_classes_become_columns_of_their_names(data_request: Request, tmp_path: Path) -> None:
+    import datasets
+
+    kind = datasets.Features(
+        {"text": datasets.Value("string"), "topics": datasets.List(datasets.ClassLabel(names=["pump", "seal"]))}
+    )
+    rows = {"text": [f"note {n}" for n in range(40)], "topics": [[[0], [1], [0, 1], []][n % 4] for n in range(40)]}
+    (tmp_path / "notes").mkdir()
+    datasets.Dataset.from_dict(rows, features=kind).to_parquet(str(tmp_path / "notes" / "train.parquet"))
+    asked: dict[str, Any] = {"path": str(tmp_path / "notes"), "text": ["text"], "labels": ["topics"]}
+    (mistake,) = _mistakes(data_request("hub", **asked), tmp_path)
+    assert "label sets are one column per label" in mistake.problem
+    source = open_source(data_request("hub", **asked, split_labels=["topics"]), tmp_path / "cache")
+    assert source.columns.labels == ("topics_pump", "topics_seal")
+    assert _column(source, "train", "topics_seal")[:4] == ["0", "1", "1", "0"]
+
+
 def test_hub_mistakes_name_what_is_there(data_request: Request, hub_folder: Path, tmp_path: Path) -> None:
     base: dict[str, Any] = {"path": str(hub_folder), "text": ["text"], "labels": ["label"]}
     (mistake,) = _mistakes(data_request("hub", **base, splits={"train": "tarin"}), tmp_path)

@@ -14,9 +14,9 @@ import tokenizers
 import yaml
 from tokenizers import models, pre_tokenizers, processors
 
+from lab.data.asked import Asked
 from lab.data.passages import Windows, bare, refuse_long_questions, span, windows
 from lab.data.qa_demo import generate
-from lab.data.questions import Asked
 from lab.data.reading import Answer, Gathered
 from lab.data.squad import read_squad
 from lab.errors import RequestError

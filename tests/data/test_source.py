@@ -126,6 +126,8 @@ def test_settings_that_no_file_is_read_by(data_request: Request, avisos: Path, t
     assert [mistake.key for mistake in found] == ["data.delimiter", "data.encoding"]
     (mistake,) = _mistakes(data_request("csv", path=lines, **asked), tmp_path)
     assert mistake.key == "data.delimiter"
+    (mistake,) = _mistakes(data_request("csv", path=lines, **asked | {"delimiter": None, "quoting": "none"}), tmp_path)
+    assert (mistake.key, mistake.remedy) == ("data.quoting", "data.quoting=auto")
     both = data_request("csv", path=[parquet, lines], **asked | {"delimiter": None})
     assert len(open_source(both, tmp_path / "cache").tables["all"]) == 4
 
@@ -145,6 +147,16 @@ def test_imdb_from_its_authors_folder(data_request: Request, tmp_path: Path) -> 
     wrong = data_request("imdb", path=str(tmp_path / "aclImdb"), splits={"test": "tset"})
     (mistake,) = _mistakes(wrong, tmp_path)
     assert mistake.key == "data.splits.test"
+
+
+def test_reviews_in_another_encoding_are_named(data_request: Request, tmp_path: Path) -> None:
+    for folder in (tmp_path / "aclImdb" / split / label for split in ("train", "test") for label in ("pos", "neg")):
+        folder.mkdir(parents=True)
+        (folder / "0_7.txt").write_text("café", encoding="latin-1" if folder.name == "pos" else "utf-8")
+    found = _mistakes(data_request("imdb", path=str(tmp_path / "aclImdb")), tmp_path)
+    assert [mistake.value for mistake in found] == [
+        tmp_path / "aclImdb" / split / "pos" / "0_7.txt" for split in ("train", "test")
+    ]
 
 
 def test_imdb_from_a_file(data_request: Request, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def validate(folder: Path, steps: range) -> None:
     run, logger = RunFolder(folder), CsvLogger(folder)
     run.cut_history(steps.start - 1)
     for step in steps:
-        metrics = {"lr": 0.5 + step, "val/loss": math.nan if step == 1 else 1 / (step + 1)}
+        metrics = {"epoch": step, "lr": 0.5 + step, "val/loss": math.nan if step == 1 else 1 / (step + 1)}
         logger.log_metrics(metrics, step)
         run.append_history({"step": step, **metrics})
 

@@ -1,10 +1,13 @@
 """MLflow: what its own client and a real server find after a run."""
 
 import json
+import multiprocessing
 import os
 import socket
+import socketserver
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -12,11 +15,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from lab.loggers.base import Outcome
-from lab.loggers.mlflow_run import LONGEST_VALUE, MlflowLogger, flat, metric_name
+from lab.loggers.base import Confusion, Outcome
+from lab.loggers.guarded import Guarded
+from lab.loggers.mlflow_run import ATTEMPTS, LONGEST_VALUE, MlflowLogger, _attempts, flat
 from lab.schema import Mlflow
+from lab.tracking import lost, mlflow_name
 
 mlflow = pytest.importorskip("mlflow")
 
@@ -118,9 +124,9 @@ def test_flat() -> None:
 
 
 def test_names_keep_to_what_mlflow_takes() -> None:
-    assert metric_name("val/causa raíz/f1_macro") == "val/causa raíz/f1_macro"
-    assert metric_name("val/c#1: (x)/f1") == "val/c_1_ _x_/f1"
-    assert len(metric_name("x" * 300)) == 250
+    assert mlflow_name("val/causa raíz/f1_macro") == "val/causa raíz/f1_macro"
+    assert mlflow_name("val/c#1: (x)/f1") == "val/c_1_ _x_/f1"
+    assert len(mlflow_name("x" * 300)) == 250
 
 
 def free_port() -> int:
@@ -182,3 +188,85 @@ def test_plain_mlflow_ui_shows_experiment_parameters_and_metrics(
     metrics = {item["key"]: item["value"] for item in found[0]["data"]["metrics"]}
     assert metrics["test/accuracy"] == 0.75
     assert "<html" in ask(ui)["text"].lower()
+
+
+def beginning(folder: Path, uri: str, ready: Any, said: Any) -> None:
+    ready.wait()
+    try:
+        said.put(start(folder, uri, experiment="raced").run_id)
+    except Exception as error:  # noqa: BLE001  it is what is asked for
+        said.put(error)
+
+
+@pytest.mark.parametrize("uri", ["sqlite:///together.db", "sqlite:///new folder/together.db"])
+def test_runs_that_begin_together_make_one_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uri: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    context = multiprocessing.get_context("fork")
+    said, ready = context.SimpleQueue(), context.Barrier(4)
+    jobs = [context.Process(target=beginning, args=(tmp_path / name, uri, ready, said)) for name in "abcd"]
+    for job in jobs:
+        job.start()
+    ids = [said.get() for _ in jobs]
+    for job in jobs:
+        job.join()
+    assert sorted(run.info.run_id for run in runs(uri, "raced")) == sorted(map(str, ids))
+
+
+class Deaf(socketserver.BaseRequestHandler):
+    """Takes every request and answers none."""
+
+    def handle(self) -> None:
+        self.server.heard.append(time.monotonic())  # type: ignore[attr-defined]
+        time.sleep(60)
+
+
+@pytest.mark.parametrize("answers", ["refused", "never"])
+def test_a_dead_server_is_asked_a_few_times_and_costs_one_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, answers: str
+) -> None:
+    for name in (
+        "MLFLOW_HTTP_REQUEST_TIMEOUT",
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES",
+        "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setitem(ATTEMPTS, "MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Deaf) as server:
+        server.daemon_threads, server.block_on_close = True, False
+        server.heard = []  # type: ignore[attr-defined]
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        port = free_port() if answers == "refused" else server.server_address[1]
+        logger = Guarded("mlflow", tmp_path, lambda: start(tmp_path / "run", f"http://127.0.0.1:{port}"))
+        logger.log_metrics({"val/loss": 1.0}, 1)
+        logger.finish("completed")
+        server.shutdown()
+        heard = len(server.heard)  # type: ignore[attr-defined]
+    assert heard == (2 if answers == "never" else 0)
+    assert [record.name for record in caplog.records] == ["lab.loggers.guarded"]
+    assert "MLFLOW_HTTP_REQUEST_TIMEOUT" not in os.environ
+    assert list(lost(tmp_path)) == ["mlflow"]
+
+
+def test_what_the_environment_says_of_attempts_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "5")
+    with _attempts(ATTEMPTS):
+        assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "5"
+    assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "5"
+
+
+def test_names_that_mlflow_would_take_for_one_stay_two(
+    tmp_path: Path, store: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    logger = start(tmp_path / "run", store, experiment="names")
+    values = {"val/grade@1/f1": 0.1, "val/grade_1/f1": 0.2, "val/grade#1/f1": 0.3, "val/../f1": 0.4}
+    for step in (1, 2):
+        logger.log_metrics(dict(reversed(values.items())) if step == 2 else values, step)
+    matrix = Confusion(np.eye(2, dtype=int), ("a", "b"))
+    logger.log_outcome(Outcome({"metric": "x"}, {}, {"a/b": matrix, "a_b": matrix, "a@b": matrix}))
+    logger.finish("completed")
+    (run,) = runs(store, "names")
+    expected = {"val/grade_1/f1": 0.2, "val/grade_1/f1_2": 0.3, "val/grade_1/f1_3": 0.1, "val/__/f1": 0.4}
+    assert run.data.metrics == expected
+    assert caplog.text.count("mlflow: val/grade@1/f1 is logged as val/grade_1/f1_3") == 1
+    files = mlflow.MlflowClient(store).list_artifacts(run.info.run_id, "confusion")
+    assert len(files) == 3

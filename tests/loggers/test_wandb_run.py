@@ -1,16 +1,31 @@
 """What an offline run of W&B holds, read back from its file."""
 
+import http.server
 import json
+import logging
+import os
+import shutil
+import signal
+import socketserver
+import subprocess
+import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import wandb
 from omegaconf import OmegaConf
 
 from lab.loggers.base import Outcome
 from lab.loggers.wandb_run import WandbLogger
+from lab.loggers.wandb_start import segments
+from lab.record import RunFolder
+from lab.report.wandb_file import read_offline
 from lab.schema import Wandb
+from lab.tracking import recall
 
 CONFIG = {"seed": 42, "optimizer": {"lr": 3e-5, "betas": [0.9, 0.999]}, "data": {"labels": ["causa"]}, "resume": None}
 
@@ -162,10 +177,134 @@ def test_a_key_without_a_network_means_offline_unless_online_was_asked(
     monkeypatch.delenv("WANDB_MODE")
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("WANDB_API_KEY", "0123456789" * 4)
-    monkeypatch.setattr("lab.loggers.wandb_run.START_LIMIT_S", 0.5)
+    monkeypatch.setattr("lab.loggers.wandb_start.START_LIMIT_S", 0.5)
     with pytest.raises(CommError):
         start(tmp_path / "asked", mode="online")
     logger = start(tmp_path / "auto", mode="auto")
     logger.finish("completed")
     assert kind(stored(tmp_path / "auto"), "exit")
     assert "cannot be reached" in caplog.text
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from lab.loggers.wandb_run import WandbLogger
+from lab.record import RunFolder
+from lab.schema import Wandb
+folder = Path(sys.argv[1])
+logger = WandbLogger(Wandb(project="lab", entity=None, group=None, mode="offline", log_checkpoint=False,
+                           prediction_rows=0), folder, {}, "run", None, [])
+for step in (1, 2, 3):
+    logger.log_metrics({"val/loss": 1 / step, "epoch": step}, step)
+    RunFolder(folder).append_history({"epoch": step, "step": step, "val/loss": 1 / step})
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def steps_of(folder: Path) -> list[list[int]]:
+    """Of each part of an offline run."""
+    (identity,) = {path.name.rpartition("-")[2] for path in folder.glob("wandb/offline-run-*")}
+    files = [part / f"run-{identity}.wandb" for part in segments(folder, identity)]
+    return [[int(row["_step"]) for row in read_offline(file).rows] for file in files]
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder whose process was killed before wandb had written its rows."""
+    folder = tmp_path_factory.mktemp("killed")
+    own = {name: value for name, value in os.environ.items() if name != "WANDB_SERVICE"}  # not this process's service
+    done = subprocess.run([sys.executable, "-c", KILLED, str(folder)], env=own, check=False)
+    assert done.returncode == -signal.SIGKILL
+    return folder
+
+
+@pytest.mark.parametrize("validates", [True, False])
+def test_rows_that_a_kill_took_are_logged_by_the_resumed_run(
+    killed: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, outcome: Outcome, read_wandb: Any, validates: bool
+) -> None:
+    """Also where nothing but the test was left to do."""
+    shutil.copytree(killed, tmp_path, dirs_exist_ok=True, symlinks=True)
+    (first,) = steps_of(tmp_path)
+    history = RunFolder(tmp_path)
+    history.append_history({"epoch": 4, "step": 4, "val/loss": float("nan")})
+    time.sleep(1.1)  # a part is named by the second it was begun in
+    logger = start(tmp_path)
+    if validates:
+        history.append_history({"epoch": 5, "step": 5, "val/loss": 0.2})
+        logger.log_metrics({"val/loss": 0.2}, 5)
+    logger.log_outcome(outcome)
+    with caplog.at_level(logging.INFO):
+        logger.finish("completed")
+    read_wandb(Path(logger.run.dir).parent / f"run-{logger.version}.wandb")  # once it is written
+    before, after = steps_of(tmp_path)
+    assert before == first
+    assert sorted(before + after) == [1, 2, 3, 4, *([5] if validates else [])]
+    places = [str(path) for path in segments(tmp_path, logger.version)]
+    assert len(places) == 2
+    assert f"`wandb sync {places[0]} {places[1]}` uploads it" in caplog.text
+    assert places == sorted(places)
+
+
+def test_a_resumed_run_that_is_online_logs_what_the_server_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for step in (10, 20, 30, 40):
+        RunFolder(tmp_path).append_history({"epoch": step // 10, "step": step, "val/loss": 1.0})
+    logger, sent = start(tmp_path), list[int]()
+    monkeypatch.setattr(logger, "mode", "online")
+    monkeypatch.setattr(type(logger.run), "starting_step", 21)
+    monkeypatch.setattr(logger.run, "log", lambda row, step, commit: sent.append(step))
+    for step in (40, 50):
+        logger.log_metrics({"val/loss": 0.5}, step)
+    assert sent == [30, 40, 50]
+    logger.finish("completed")
+
+
+class Deaf(socketserver.BaseRequestHandler):
+    """Takes every request and answers none."""
+
+    def handle(self) -> None:
+        time.sleep(60)
+
+
+class Broken(http.server.BaseHTTPRequestHandler):
+    """Is there, and serves nothing."""
+
+    def do_GET(self) -> None:
+        self.send_error(503)
+
+    do_POST = do_GET
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("handler", [None, Deaf, Broken])
+def test_a_start_that_fell_back_to_offline_leaves_one_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, stored: Any, handler: Any
+) -> None:
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler or Deaf)
+    server.daemon_threads, server.block_on_close = True, False
+    if handler is None:
+        server.server_close()
+    else:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.delenv("WANDB_MODE")
+    monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{server.server_address[1]}")
+    monkeypatch.setenv("WANDB_API_KEY", "0123456789" * 4)
+    monkeypatch.setattr("lab.loggers.wandb_start.START_LIMIT_S", 0.5)
+    monkeypatch.setattr("lab.loggers.wandb_start.PROBE_LIMIT_S", 0.5)
+    wandb.setup().settings.base_url = f"http://127.0.0.1:{server.server_address[1]}"
+    logger = start(tmp_path / "run", mode="auto")
+    logger.log_metrics({"val/loss": 1.0}, 1)
+    logger.finish("completed")
+    if handler is not None:
+        server.shutdown()
+        server.server_close()
+    assert kind(stored(tmp_path / "run"), "exit")
+    places = [path.name for path in (tmp_path / "run" / "wandb").glob("*run-*") if not path.is_symlink()]
+    assert [name.partition("-run-")[0] for name in places] == ["offline"]
+    assert places[0].endswith(logger.version)
+    assert recall(tmp_path / "run", "wandb") == logger.version
+    assert caplog.text.count("kept offline (") == 1

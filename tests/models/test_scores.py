@@ -51,6 +51,15 @@ def test_a_score_without_rows_is_not_a_number() -> None:
     assert math.isnan(auroc(torch.tensor([0.1, 0.2]), torch.tensor([1, 1])))
 
 
+@pytest.mark.parametrize("wrong", [[0], [3], [0, 1, 2, 3]])
+def test_scores_that_are_no_numbers_have_no_area(wrong: list[int]) -> None:
+    probability = torch.tensor([0.1, 0.9, 0.2, 0.8])
+    probability[wrong] = torch.nan
+    with pytest.raises(ValueError, match=f"{len(wrong)} of 4 scores are NaN"):
+        auroc(probability, torch.tensor([0, 1, 0, 1]))
+    assert auroc(torch.tensor([0.1, torch.nan, 0.9]), torch.tensor([0, MISSING, 1])) == 1.0
+
+
 def test_one_head_keeps_its_names_several_are_prefixed_and_averaged() -> None:
     assert mean_over_heads({"label": {"accuracy": 0.5}}) == {"accuracy": 0.5}
     two = mean_over_heads({"modo": {"accuracy": 0.5, "auc": 0.9}, "causa": {"accuracy": 1.0}})

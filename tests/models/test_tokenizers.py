@@ -1,5 +1,6 @@
 """Learned and pretrained subword tokenizers."""
 
+import json
 import pickle
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from lab.batches import Tokenizer
 from lab.errors import RequestError
 from lab.models.tokenizers import build_tokenizer, load_tokenizer
+from lab.models.transformer import load_transformer
 
 SYLLABLES = [f"{a}{b}{c} {c}{a}{b}" for a in ("ba", "ce") for b in ("fo", "gu", "la") for c in ("me", "ni", "po")] * 2
 CORPUS = ["Bomba BOMBA bombeo fuga", "fuga en bomba, fugas", "niño café 日本"] * 4
@@ -100,3 +102,22 @@ def test_a_bare_vocabulary_follows_the_model_on_case(
     (folder / "vocab.txt").write_text("\n".join(words), encoding="utf-8")
     tokenizer = build_tokenizer(shipped("beto", path=str(folder), lowercase=lowercase), lambda: iter(()))
     assert tokenizer.encode(["Bomba"], 9) == [[2, 5 if lowercase else 6, 3]]
+
+
+@pytest.mark.parametrize("file", ["tokenizer_config.json", "config.json"])
+def test_code_in_a_models_folder_is_neither_run_nor_offered(
+    file: str, shipped: Callable[..., Any], published: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = published()
+    (folder / "evil.py").write_text(f"open({str(folder / 'ran')!r}, 'w')\nclass Evil: pass\n")
+    settings = json.loads((folder / file).read_text())
+    settings["auto_map"] = dict.fromkeys(("AutoConfig", "AutoModel"), "evil.Evil")
+    settings["auto_map"]["AutoTokenizer"] = ["evil.Evil", "evil.Evil"]
+    settings["tokenizer_class"] = "Evil"
+    (folder / file).write_text(json.dumps(settings))
+    asked: list[str] = []
+    monkeypatch.setattr("builtins.input", lambda text: asked.append(text) or "y")
+    model = shipped("encoder", path=str(folder))
+    load_transformer(model, build_tokenizer(model, corpus))
+    assert not asked
+    assert not (folder / "ran").exists()

@@ -14,6 +14,7 @@ from lab.config import check_report
 from lab.record import RunFolder
 from lab.report.table import Comparison, Groups, Report, Runs
 from lab.schema.report import Reported
+from lab.seal import sealed
 
 CONF = Path(__file__).parents[2] / "conf"
 MakeRun = Callable[..., RunFolder]
@@ -42,6 +43,7 @@ def write_run(
     metric: str = "val/f1_macro",
     mode: str = "max",
     fingerprint: str | None = "aaaa1111",
+    own: bool = True,
     **fields: Any,
 ) -> RunFolder:
     """A run whose objective took these values; its best epoch and scores follow from them."""
@@ -50,7 +52,8 @@ def write_run(
     settings = {"model.name": "tiny", "optimizer.lr": 1e-3, "trainer.max_epochs": len(val), "seed": seed} | (
         config or {}
     )
-    run.write_text("config.yaml", yaml.safe_dump(nested(settings), sort_keys=False))
+    text = yaml.safe_dump(nested(settings), sort_keys=False)
+    run.write_text("config.yaml", sealed(text) if own else text)
     (path / ".hydra").mkdir()
     hydra = {"hydra": {"runtime": {"choices": {"model": settings["model.name"]}}}}
     (path / ".hydra" / "hydra.yaml").write_text(yaml.safe_dump(hydra))

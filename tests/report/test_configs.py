@@ -54,11 +54,11 @@ def test_read_line_by_line_is_read_whole() -> None:
 def test_a_file_of_a_known_shape_is_not_parsed_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     reader = Configs()
     reader.read(TEXT)
-    monkeypatch.setattr(configs, "_parsed", lambda _: pytest.fail("parsed whole"))
+    monkeypatch.setattr(configs, "_parsed", lambda *_: pytest.fail("parsed whole"))
     assert reader.read(TEXT.replace("lr: 0.001", "lr: 0.5").replace("seed: 1", "seed: 7"))["optimizer.lr"] == 0.5
 
 
 @pytest.mark.parametrize("text", ["a: [1", "- 1\n- 2\n", "", "just words"])
 def test_what_is_no_mapping_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="no "):
+    with pytest.raises(ValueError, match=r"no YAML|not a mapping"):
         Configs().read(text)

@@ -22,6 +22,7 @@ from lab.report.runs import assembled
 from lab.report.source_mlflow import read, spelt
 from lab.report.table import Report
 from lab.schema.report import Reported
+from lab.tracking import remember
 
 from .conftest import MakeRun
 
@@ -142,6 +143,53 @@ def test_a_real_mlflow_server_has_the_model_with_all_that_belongs_to_it(
     assert f"registered: mlflow: avisos version 1 ({server})" in (tmp_path / "LOG.md").read_text()
     with pytest.raises(RunError, match="mlflow could not register"):
         registered(won, tmp_path, ask, "mlflow", tracking__mlflow_uri=server, registry__name="a/b:c")
+
+
+@pytest.mark.parametrize("where", ["same store", "another store", "deleted"])
+def test_a_version_belongs_to_the_training_run_where_it_is_in_the_store(
+    won: RunFolder, tmp_path: Path, ask: Ask, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mlflow = pytest.importorskip("mlflow")
+    monkeypatch.chdir(tmp_path)  # where MLflow keeps the files
+    uri, other = (f"sqlite:///{tmp_path}/{name}.db" for name in ("m", "n"))
+    client = mlflow.MlflowClient(other if where == "another store" else uri)
+    trained = client.create_run(client.create_experiment("training")).info.run_id
+    client.log_metric(trained, "val/f1_macro", 0.8)
+    client.set_terminated(trained)
+    if where == "deleted":
+        client.delete_run(trained)
+    remember(won.path, "mlflow", trained)
+    for _ in range(2):
+        registered(won, tmp_path, ask, "mlflow", tracking__mlflow_uri=uri)
+    client = mlflow.MlflowClient(uri, registry_uri=uri)
+    versions = client.search_model_versions("name='avisos'")
+    assert [one.run_id == trained for one in versions] == [where == "same store"] * 2
+    assert len({one.source for one in versions}) == 2
+    for one in versions:
+        local = Path(
+            mlflow.artifacts.download_artifacts(
+                client.get_model_version_download_uri("avisos", one.version), tracking_uri=uri
+            )
+        )
+        assert (local / "best.ckpt").read_bytes() == b"weights"
+    found = {run.info.run_id for name in ("training", "avisos") if (made := client.get_experiment_by_name(name))
+             for run in client.search_runs([made.experiment_id])}  # fmt: skip
+    assert len(found) == (1 if where == "same store" else 2)
+
+
+def test_odd_names_of_settings_and_scores_do_not_keep_a_model_out(
+    won: RunFolder, tmp_path: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mlflow = pytest.importorskip("mlflow")
+    monkeypatch.chdir(tmp_path)
+    record = won.read()
+    won.update(metrics=record["metrics"] | {"test": {"grade@1/f1": 0.1, "grade_1/f1": 0.2}})
+    uri = f"sqlite:///{tmp_path}/m.db"
+    registered(won, tmp_path, ask, "mlflow", tracking__mlflow_uri=uri)
+    client = mlflow.MlflowClient(uri, registry_uri=uri)
+    (version,) = client.search_model_versions("name='avisos'")
+    scores = client.get_run(version.run_id).data.metrics
+    assert (scores["test/grade_1/f1"], scores["test/grade_1/f1_2"]) == (0.2, 0.1)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from lab.data import holds
+from lab import locks
 from lab.errors import RequestError
 from lab.record import RunFolder
 from lab.run import frozen
@@ -76,7 +76,7 @@ def test_states_are_made_on_all_cores_that_the_slots_of_a_sweep_share(
             with frozen._every_core(tmp_path, limit):
                 assert torch.get_num_threads() == used, "no more than there are"
         torch.set_num_threads(1)
-        with holds.turn(tmp_path / "states" / ".cores.lock"), frozen._every_core(tmp_path, limit):
+        with locks.exclusive(tmp_path / "states" / ".cores.lock"), frozen._every_core(tmp_path, limit):
             assert torch.get_num_threads() == 1, "one trial at a time"
         assert torch.get_num_threads() == 1
     finally:

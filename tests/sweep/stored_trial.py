@@ -66,4 +66,5 @@ if __name__ == "__main__":
 
         peers.SILENT_S = float(os.environ["LAB_SILENT_S"])
         peers.BEAT_S = peers.SILENT_S / 4
+        peers.WATCH_S = 2 * peers.BEAT_S
     one_job()

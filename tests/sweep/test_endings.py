@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from lab.errors import Mistake, RequestError, RunError
+from lab.machine_faults import MachineRefusal
 from lab.sweep.endings import MOST_CUTS, Best, Cuts, Ending, after, best_of, ending, words
 from lab.sweep.jobs import Interrupted, Job, failed
 from lab.sweep.processes import Gone
@@ -30,7 +31,10 @@ def raised(error: BaseException, **said: Any) -> Gone:
         (raised(RunError("interrupted by a bug")), "failed", "error", "interrupted by a bug"),
         (raised(RunError("the loss is not finite", "nan")), "failed", "nan", "the loss is not finite"),
         (raised(MemoryError("17 GiB")), "failed", "oom", "out of memory: 17 GiB"),
-        (raised(OSError(28, "No space left on device")), "failed", "error", "OSError: [Errno 28] No space left"),
+        (raised(OSError(27, "File too large")), "failed", "error", "OSError: [Errno 27] File too large"),
+        (raised(OSError(28, "No space left on device")), "cut", None, "[Errno 28] No space left on device; it can go"),
+        (raised(MachineRefusal(Mistake("a", "torch sees no GPU"))), "cut", None, "a: torch sees no GPU"),
+        (Gone(0, None, "killed by SIGBUS", None), "cut", None, "a disk or a network folder failed it"),
         (raised(RequestError(Mistake("a.b", "is wrong"))), "failed", "error", "its config was refused: a.b: is wrong"),
         (raised(RunError("over", "timeout"), asked="timeout"), "failed", "timeout", "trial_timeout"),
     ],

@@ -162,6 +162,47 @@ def test_lost_are_ones_own_trials_of_before_and_those_of_the_silent(monkeypatch:
     assert Alone(one).lost() == [0, 1, 2, 3]
 
 
+def test_a_clock_that_was_set_forward_takes_nobodys_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, now = study(), time.time
+    mine, living, gone = (Peers(one, one._storage, URL, name, beats=True) for name in "abc")
+    trials = [one.ask(), one.ask()]
+    living.claim(trials[0])
+    gone.claim(trials[1])
+    monkeypatch.setattr(peers.time, "time", lambda: now() + 10 * peers.SILENT_S)
+    monkeypatch.setattr(peers.time, "sleep", lambda _: trials[0].set_user_attr("seen", now()))  # as its own clock says
+    mine.watch()
+    assert mine.lost() == [1]
+
+
+def test_where_nobody_is_silent_nothing_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = study()
+    mine, theirs = (Peers(one, one._storage, URL, name, beats=True) for name in "ab")
+    theirs.claim(one.ask())
+    monkeypatch.setattr(peers.time, "sleep", lambda _: pytest.fail("slept"))
+    mine.watch()
+    monkeypatch.setattr(peers, "SILENT_S", -1.0)
+    assert mine.lost() == [], "it was not watched: its controller may have claimed it since"
+
+
+@pytest.mark.slow
+def test_controllers_of_one_name_in_folders_of_one_name_leave_each_other_alone() -> None:
+    """As in containers: the same host name, the same path. The folders are moved while their controllers work."""
+    first = begin("a", 2, t0="slow")
+    while not list(Path("a").glob("0/checkpoints/last.ckpt")):
+        assert first.poll() is None, first.communicate()[0]
+        time.sleep(0.02)
+    first.send_signal(signal.SIGSTOP)
+    Path("a").rename("b")
+    second = begin("a", 2)
+    out, _ = second.communicate(timeout=120)
+    assert second.returncode == 0, out
+    Path("a").rename("c")
+    Path("b").rename("a")
+    first.send_signal(signal.SIGCONT)
+    assert "another took it over" not in ended(first)
+    assert [one.state.name for one in study().get_trials()] == ["COMPLETE"] * 2
+
+
 def test_a_beat_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
     one = study()
     mine, trial = Peers(one, one._storage, URL, "here:a", beats=True), one.ask()

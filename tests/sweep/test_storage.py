@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import resource
 import signal
 import subprocess
@@ -100,7 +101,7 @@ def test_locks_are_let_go_by_a_kill(holder: subprocess.Popen[str], monkeypatch: 
     lock.acquire()
     assert time.monotonic() - began < 20, "Optuna's own lock file would be waited for 30 s"
     with sole_controller(Path("study.lock"), "toy"):
-        assert Path("study.lock").read_text() == str(os.getpid())
+        assert Path("study.lock").read_text() == f"{os.getpid()} {platform.node()}\n"
 
 
 def test_reports_and_ends_are_flushed_to_the_disk_and_nothing_else(

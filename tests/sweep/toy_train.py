@@ -6,6 +6,7 @@ does its weights, and a line in done.txt.
 """
 
 import ctypes
+import errno
 import json
 import os
 import resource
@@ -17,9 +18,12 @@ import types
 from pathlib import Path
 from typing import Any
 
-from lab.errors import RunError
-from lab.record import RunFolder, write_whole
+from lab.errors import Mistake, RunError
+from lab.files import write_whole
+from lab.machine_faults import MachineRefusal, machine_error
+from lab.record import RunFolder
 from lab.schema import Config
+from lab.seal import sealed
 from lab.sweep.reporter import Report, connected
 
 
@@ -44,6 +48,12 @@ def befall(fault: str | None, run: RunFolder) -> None:
         for number in (signal.SIGTERM, signal.SIGUSR1):
             signal.signal(number, signal.SIG_IGN)
         time.sleep(600)
+    if fault == "quota":
+        raise OSError(errno.EDQUOT, "Disk quota exceeded", str(run.last))
+    if fault == "share":
+        raise OSError(errno.ENOTCONN, "Transport endpoint is not connected", str(run.last))
+    if fault == "gpu":
+        raise MachineRefusal(Mistake("trainer.accelerator", "torch sees no GPU", "trainer.accelerator=auto", "gpu"))
     if fault == "disk":
         fill_the_disk(run)
 
@@ -80,7 +90,7 @@ def train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | No
     begun = 0 if config.resume is None else int(run.last.read_text()) + 1
     objective = {**config.objective.model_dump(), "value": None, "epoch": None, "step": None}
     run.start(command=command, objective=objective, seed=config.seed, sweep=sweep)
-    run.config.write_text("name: toy\n")
+    run.config.write_text(sealed("name: toy\n"))
     values = [value_of(config.optimizer.lr, epoch) for epoch in range(config.trainer.max_epochs)]
     run.last.parent.mkdir(exist_ok=True)
     status, reason = "completed", "all epochs done"
@@ -104,7 +114,7 @@ def train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | No
                     os.kill(os.getpid(), signal.SIGKILL)
                 break
     except BaseException as error:
-        ended = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+        ended = "interrupted" if isinstance(error, KeyboardInterrupt) or machine_error(error) else "failed"
         kind = "oom" if isinstance(error, MemoryError) else getattr(error, "kind", "error")
         run.update(status=ended, reason=str(error), failure=kind if ended == "failed" else None)
         raise

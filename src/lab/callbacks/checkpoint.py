@@ -15,7 +15,8 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Checkpoint
 
 from lab.errors import RunError, listed
-from lab.record import RunFolder, write_whole
+from lab.files import write_whole
+from lab.record import RunFolder
 
 
 class IntoTheFile(TorchCheckpointIO):

@@ -1,7 +1,8 @@
 """Columns that a request names: whether a table has them, and what is wrong with the names alone."""
 
+from lab.data.label_sets import sets_of_labels
 from lab.data.labels import Columns
-from lab.data.tables import Table, holds_text
+from lab.data.tables import Table, holds_list, holds_text
 from lab.errors import Mistake, listed, nearest, quoted
 from lab.record import HEAD_SUFFIXES, ROW_COLUMNS
 
@@ -10,6 +11,7 @@ def missing_columns(columns: Columns, table: Table, name: str, delimiter: str | 
     """One mistake per column that `table` does not have or that does not hold text."""
     mistakes = []
     have = [column for column in table.columns if holds_text(table.kind(column))]
+    lists = [column for column in columns.labels if column in table.columns and holds_list(table.kind(column))]
     roles = [("data.text", columns.text), ("data.labels", columns.labels)]
     for key, wanted in [*roles, ("data.split.group", (columns.group,) if columns.group else ())]:
         for column in wanted:
@@ -17,6 +19,11 @@ def missing_columns(columns: Columns, table: Table, name: str, delimiter: str | 
                 problem = f"is the name of several columns in {name}"
                 mistakes.append(Mistake(key, problem, "give each a name of its own in the file", column))
             if column in have:
+                mistakes += _mixed(column, table, name) if key == "data.labels" else []
+                continue
+            if key == "data.labels" and column in lists:
+                if columns.sets is None:
+                    mistakes.append(sets_of_labels(column, f"lists, in {name}", lists))
                 continue
             close = [name if name in have else nearest(name, have) or name for name in wanted]
             meant = close[0] if key == "data.split.group" else close
@@ -26,6 +33,18 @@ def missing_columns(columns: Columns, table: Table, name: str, delimiter: str | 
             problem = f"no such column of text in {name}; it has {listed(list(map(_visible, have)))}"
             mistakes.append(Mistake(key, problem, remedy, column))
     return mistakes
+
+
+def _mixed(column: str, table: Table, name: str) -> list[Mistake]:
+    """The mistake of a label column of JSON lines in which true and false stand beside other values."""
+    lines = table.json_kinds.get(column, {})
+    if set(lines) != {"switch", "other"}:
+        return []
+    problem = (
+        f"holds true or false (line {lines['switch']} of {name}) as well as other values (line {lines['other']}), "
+        "which would be classes beside each other"
+    )
+    return [Mistake("data.labels", problem, "write all cells of the column in one way", column)]
 
 
 def wrong_names(columns: Columns) -> list[Mistake]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from lab.batches import MISSING, HeadSpec
 from lab.data import leaks
+from lab.data.label_sets import wrong_forms
 from lab.data.labels import Survey
 from lab.data.partition import Partition
 from lab.data.shares import lone_classes
@@ -35,13 +36,18 @@ class Audit:
     facts: dict[str, object] = field(default_factory=dict)
 
 
-def audit_rows(surveys: Mapping[str, Survey]) -> Audit:
-    """Rows that cannot be used, missing cells, label columns that are copies of a text column or have no classes."""
-    audit = Audit()
+def audit_rows(surveys: Mapping[str, Survey], values: Mapping[str, Sequence[str]]) -> Audit:
+    """Rows that cannot be used, missing cells, label columns that are copies of a text column or have no classes.
+
+    values: the different labels of each column that may hold sets of labels or objects instead.
+    """
+    audit = Audit(wrong_forms(values))
     for split, found in surveys.items():
         if not len(found):
             problem = f"no row of {split} has both a text and a label ({found.num_rows} rows read)"
             audit.mistakes.append(Mistake("data", problem, "look at data.text, data.labels and data.missing"))
+        if found.headers:
+            audit.notes.append(f"{split}: {found.headers} rows are the header once more and left out: joined files?")
         if found.no_text:
             audit.notes.append(f"{split}: {found.no_text} rows without text left out")
         if found.no_label:
@@ -49,7 +55,8 @@ def audit_rows(surveys: Mapping[str, Survey]) -> Audit:
         empty = [f"{name} {num} ({num / found.num_rows:.1%})" for name, num in found.missing.items() if num]
         if empty:
             audit.notes.append(f"{split}: missing cells: {listed(empty)}")
-    audit.mistakes += _no_labels(surveys)
+    named = {mistake.value for mistake in audit.mistakes}
+    audit.mistakes += [mistake for mistake in _no_labels(surveys) if mistake.value not in named]
     first = next(iter(surveys.values()))
     for head, text in first.copies:
         num = sum(found.copies[head, text] for found in surveys.values())
@@ -58,6 +65,7 @@ def audit_rows(surveys: Mapping[str, Survey]) -> Audit:
             problem = f"stands verbatim in the text column {text!r}, in all of its {labelled} rows"
             audit.mistakes.append(Mistake("data.text", problem, f"take {text!r} out of data.text", head))
     audit.facts["missing"] = {split: found.missing for split, found in surveys.items()}
+    audit.facts["header_rows"] = {split: found.headers for split, found in surveys.items()}
     audit.facts["dropped"] = {
         split: {"no_text": found.no_text, "no_label": found.no_label} for split, found in surveys.items()
     }

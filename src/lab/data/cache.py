@@ -2,8 +2,8 @@
 `states/` (what frozen layers make of texts).
 
 An entry is a folder, made aside under a hidden name and renamed, so nobody reads half of one; of two runs that make the
-same entry the second takes what the first left. Each process marks what it uses by its time and holds it (`holds`): the
-least recently used go first, what a living process uses never.
+same entry the second takes what the first left. Each process marks what it uses by its time and locks it
+(`entry_locks`): the least recently used go first, what a living process uses never.
 """
 
 import contextlib
@@ -15,16 +15,19 @@ import shutil
 import time
 import uuid
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
-from lab.data.holds import alone, hold
+from lab.data.entry_locks import NAME as LOCK_NAME
+from lab.data.entry_locks import lock_entry, unused
 
 log = logging.getLogger(__name__)
 PARTS = ("tokens", "files", "states")
 SEAL = "whole.json"
+"""Of a finished entry: size and CRC-32 of each of its files."""
+NOTHING: Mapping[str, int] = {}
 JUST_USED_S = 60.0
-"""What was used so recently may be about to be held by another process, which made or found it."""
+"""What was used so recently may be about to be locked by another process, which made or found it."""
 IN_USE_S = 3600.0
 """What was used so recently counts as in use where no lock can tell."""
 ABANDONED_S = 86400.0
@@ -34,8 +37,9 @@ ABANDONED_S = 86400.0
 def made(folder: Path, fill: Callable[[Path], object]) -> None:
     """Let `fill` make `folder` unless it is there, whole; mark it used now."""
     if mark_used(folder):
-        if _sound(folder):
-            return
+        with contextlib.suppress(OSError):  # what cannot be read is no better than what is damaged
+            if sound(folder):
+                return
         log.warning("%s is damaged and is made again", folder)
         with contextlib.suppress(FileNotFoundError):
             folder.rename(damaged := _hidden(folder))
@@ -44,7 +48,7 @@ def made(folder: Path, fill: Callable[[Path], object]) -> None:
     aside.mkdir(parents=True)
     try:
         fill(aside)
-        _seal(aside)
+        seal(aside)
         try:
             aside.rename(folder)
         except OSError as error:
@@ -55,18 +59,28 @@ def made(folder: Path, fill: Callable[[Path], object]) -> None:
     mark_used(folder)
 
 
-def _seal(folder: Path) -> None:
-    """Write down what the files of a finished entry hold: a power cut may leave their sizes and not their content."""
-    held = {path.name: [path.stat().st_size, crc(path)] for path in sorted(folder.iterdir())}
-    (folder / SEAL).write_text(json.dumps(held), encoding="utf-8")
+def seal(folder: Path, known: Mapping[str, int] = NOTHING) -> None:
+    """Write down what the files of a finished entry hold: a power cut may leave their sizes and not their content.
+
+    known: CRC-32 of files, by name, where it was computed while they were written.
+    """
+    files = [path for path in sorted(folder.iterdir()) if path.name != LOCK_NAME]
+    content = {
+        path.name: [path.stat().st_size, known[path.name] if path.name in known else crc(path)] for path in files
+    }
+    (folder / SEAL).write_text(json.dumps(content), encoding="utf-8")
 
 
-def _sound(folder: Path) -> bool:
-    """Whether an entry holds what was written. Cost: about 1 s per GiB."""
+def sound(folder: Path, believed: Collection[str] = ()) -> bool:
+    """Whether an entry holds what was written. Cost: about 1 s per GiB. Raises OSError where it cannot be read.
+
+    believed: names of files of which only the size is compared.
+    """
     try:
-        held = json.loads((folder / SEAL).read_text(encoding="utf-8"))
-        return all([(folder / name).stat().st_size, crc(folder / name)] == known for name, known in held.items())
-    except (OSError, ValueError, AttributeError):
+        content = json.loads((folder / SEAL).read_text(encoding="utf-8"))
+        sizes = all((folder / name).stat().st_size == size for name, (size, _) in content.items())
+        return sizes and all(crc(folder / name) == of for name, (_, of) in content.items() if name not in believed)
+    except (FileNotFoundError, ValueError, TypeError, AttributeError):
         return False
 
 
@@ -80,11 +94,11 @@ def crc(path: Path) -> int:
 
 
 def mark_used(folder: Path) -> bool:
-    """Set the time of an entry to now and hold it; False where there is none.
+    """Set the time of an entry to now and lock it; False where there is none.
 
     One that others made may be read and not marked.
     """
-    if not hold(folder):
+    if not lock_entry(folder):
         return False
     try:
         os.utime(folder)
@@ -105,7 +119,7 @@ def taken_gib(cache: Path) -> float:
 def prune(cache: Path, max_gib: float) -> int:
     """Remove least recently used entries until those that may be removed take at most `max_gib`; gives their number.
 
-    What a living process holds, or was used within the minute, stays, whatever the limit. Other processes may make and
+    What a living process uses, or was used within the minute, stays, whatever the limit. Other processes may make and
     remove entries meanwhile.
     """
     now, entries = time.time(), []
@@ -147,7 +161,7 @@ def _removed(entry: Path, now: float) -> bool:
     aside = _hidden(entry)
     if _size_and_time(entry)[1] > now - JUST_USED_S:  # before it is locked: who finds it meanwhile must be able to
         return False
-    with alone(entry) as free:
+    with unused(entry) as free:
         if free is False or (free is None and _size_and_time(entry)[1] > now - IN_USE_S):
             return False
         try:

@@ -19,7 +19,7 @@ from lab.data.partition import Part, Partition, partition, with_val_in_train
 from lab.data.source import Source, open_source
 from lab.data.texts import ColumnTexts, Texts
 from lab.errors import Mistake, RequestError
-from lab.schema import Labelled
+from lab.schema import Columned, Labelled
 
 __all__ = ["Corpus", "Rows", "Texts", "load"]
 
@@ -66,7 +66,8 @@ def load(data: Labelled, cache: Path) -> Corpus:
     source = open_source(data, cache.expanduser())
     books = {head: Codebook(source.classes.get(head, ())) for head in source.columns.labels}
     surveys = {split: survey(table, source.columns, books) for split, table in source.tables.items()}
-    audits = [audit_rows(surveys)]
+    undecided = source.columns.sets is None and isinstance(data, Columned)
+    audits = [audit_rows(surveys, {head: book.names for head, book in books.items()} if undecided else {})]
     _refuse(audits[0].mistakes)
     split = partition(surveys, data)
     heads, labels = _labelled(source, split, books)

@@ -1,17 +1,21 @@
 """Data sets by name: from the hub, from its cache when it cannot be reached, or a local folder in the hub's layout.
 
 Class indices become their names. What the hub's client, its cache and the builders raise ends in one line that says
-what to do without a network. Cost: what `datasets` takes to download and convert, once.
+what to do without a network. What is made of a local folder lies under the cache's seal. Cost: what `datasets` takes to
+download and convert, once.
 """
 
 import contextlib
 import hashlib
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lab.data.cache import mark_used
-from lab.data.files import quiet
+import pyarrow as pa
+
+from lab.data.cache import made
+from lab.data.files import ROWS, quiet
 from lab.data.tables import Table
 from lab.errors import Mistake, RequestError
 from lab.schema import Hub, Imdb, Squad
@@ -26,8 +30,6 @@ def load_splits(data: Hub | Imdb | Squad, config: str | None, cache: Path) -> di
     assert data.path is not None, "no name to ask the hub for"
     asked = {"train": data.splits.train, "val": data.splits.val, "test": data.splits.test}
     local = Path(data.path).expanduser()
-    copies = cache / "files" / hashlib.sha256(str(local.resolve()).encode()).hexdigest()[:32]
-    options: dict[str, Any] = {"cache_dir": str(copies)} if local.is_dir() else {"revision": data.revision}
     found: dict[str, Table] = {}
     mistakes: list[Mistake] = []
     cut = not local.is_dir() and not _reachable(data.path)
@@ -36,18 +38,40 @@ def load_splits(data: Hub | Imdb | Squad, config: str | None, cache: Path) -> di
             continue
         try:
             with quiet(), _offline(cut):
-                loaded = datasets.load_dataset(
-                    str(local) if local.is_dir() else data.path, config, split=name, **options
+                loaded = (
+                    _of_folder(local, config, name, cache)
+                    if local.is_dir()
+                    else datasets.load_dataset(data.path, config, split=name, revision=data.revision)
                 )
         except Exception as error:  # noqa: BLE001  the client, its cache and the builders raise what they like
             mistakes.append(_explained(error, data, split, name))
             continue
-        names = {column: kind.names for column, kind in loaded.features.items() if hasattr(kind, "names")}
+        kinds = {column: getattr(kind, "feature", kind) for column, kind in loaded.features.items()}  # of lists, too
+        names = {column: kind.names for column, kind in kinds.items() if hasattr(kind, "names")}
         found[split] = Table(loaded, names)
     if mistakes:
         raise RequestError(dict.fromkeys(mistakes))
-    mark_used(copies)
     return found
+
+
+def _of_folder(local: Path, config: str | None, name: str, cache: Path) -> Any:
+    """A split of a local folder, from a copy that is made once for the files as they are."""
+    import datasets
+
+    def fill(aside: Path) -> None:
+        build = aside / "build"
+        loaded = datasets.load_dataset(str(local), config, split=name, cache_dir=str(build))
+        with pa.ipc.new_stream(aside / ROWS, loaded.features.arrow_schema) as writer:
+            for batch in loaded.data.to_batches():
+                writer.write_batch(batch)
+        del loaded
+        shutil.rmtree(build)
+
+    stats = [(path.relative_to(local), path.stat()) for path in sorted(local.rglob("*")) if path.is_file()]
+    files = [(path.as_posix(), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for path, stat in stats]
+    digest = hashlib.sha256(repr((str(local.resolve()), config, name, files)).encode()).hexdigest()[:32]
+    made(cache / "files" / digest, fill)
+    return datasets.Dataset.from_file(str(cache / "files" / digest / ROWS))
 
 
 def _reachable(name: str) -> bool:

@@ -7,7 +7,7 @@ Missing markers are mapped here and counted per column. Cost: about 10 microseco
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,13 +28,18 @@ _DIGITS = re.compile(r"(\d+)")
 
 @dataclass(frozen=True)
 class Columns:
-    """What to read: text columns (joined with `separator`), label columns, group column, markers of missing cells."""
+    """What to read: text columns (joined with `separator`), label columns, group column, markers of missing cells.
+
+    sets: label columns that hold sets of labels, parted by `set_separator`; None where nobody said which do.
+    """
 
     text: tuple[str, ...]
     labels: tuple[str, ...]
     group: str | None = None
     separator: str = " "
     missing: tuple[str, ...] = ()
+    sets: tuple[str, ...] | None = None
+    set_separator: str = "|"
 
     @property
     def all(self) -> tuple[str, ...]:
@@ -83,6 +88,8 @@ class Survey:
     groups: Hashes | None
     no_text: int
     no_label: int
+    headers: int
+    """Rows that are the header once more, as in files joined end to end."""
     missing: dict[str, int]
     copies: dict[tuple[str, str], int]
     """Per (label column, text column): usable rows whose text cell is the label itself."""
@@ -104,21 +111,25 @@ class _Gathered:
 def survey(table: Table, columns: Columns, books: dict[str, Codebook]) -> Survey:
     """Read `table` once; `books` (one per label column) learn the classes they meet.
 
-    A row without any text, or without any label, is left out and counted.
+    A row without any text, or without any label, or that is the header once more, is left out and counted.
     """
     parts = _Gathered(labels={head: [] for head in columns.labels})
-    no_text = no_label = start = 0
+    no_text = no_label = headers = start = 0
     missing = dict.fromkeys(columns.all, 0)
     copies = {(head, text): 0 for head in columns.labels for text in columns.text}
     for batch in table.narrow(columns.all).batches():
+        header = _header_rows(batch, columns.all)
+        headers += int(header.sum())
+        if header.any():
+            batch = {name: pc.if_else(pa.array(header), None, values) for name, values in batch.items()}
         cells = {name: known(values, columns.missing) for name, values in batch.items()}
         for name in missing:
-            missing[name] += cells[name].null_count
+            missing[name] += cells[name].null_count - int(header.sum())
         texts = joined([cells[name] for name in columns.text], columns.separator)
         has_text = _bools(texts.is_valid())
         codes = {head: books[head].encode(cells[head]) for head in columns.labels}
         has_label = np.any([code != MISSING for code in codes.values()], axis=0)
-        no_text += int((~has_text).sum())
+        no_text += int((~has_text & ~header).sum())
         no_label += int((has_text & ~has_label).sum())
         kept = np.flatnonzero(has_text & has_label)
         for head, text in copies:
@@ -139,9 +150,21 @@ def survey(table: Table, columns: Columns, books: dict[str, Codebook]) -> Survey
         groups=parts.hashed("groups") if columns.group else None,
         no_text=no_text,
         no_label=no_label,
+        headers=headers,
         missing=missing,
         copies=copies,
     )
+
+
+def _header_rows(cells: Mapping[str, Any], names: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Rows each of whose cells is the name of its column."""
+    same = np.ones(len(next(iter(cells.values()))), bool)
+    for name in names:
+        equal = pc.equal(pc.utf8_trim_whitespace(cells[name]), name.strip())
+        same &= pc.fill_null(equal, fill_value=False).to_numpy(zero_copy_only=False)
+        if not same.any():
+            break
+    return same
 
 
 def class_order(names: Sequence[str]) -> list[int]:

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.batches import PairTokenizer
+from lab.data.asked import Asked
 from lab.data.cache import made
-from lab.data.questions import Asked
 from lab.data.reading import Answer, Question
 from lab.errors import Mistake, RequestError, listed
 

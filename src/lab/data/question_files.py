@@ -30,7 +30,7 @@ def opened(data: Questions, cache: Path) -> tuple[str, dict[str, Reading], list[
     test_ids: list[str] | None = None
     for key, path in given.items():
         try:
-            readings[ALL if key == "path" else key] = read_squad(path, f"data.{key}")
+            readings[ALL if key == "path" else key] = read_squad(path, f"data.{key}", data.ambiguous_answers)
         except RequestError as error:
             mistakes += error.mistakes
     if data.test_ids is not None:
@@ -53,7 +53,9 @@ def _of_hub(data: Squad, path: str, cache: Path) -> dict[str, Reading]:
     mistakes: list[Mistake] = []
     for split, table in load_splits(data, data.config, cache.expanduser()).items():
         try:
-            readings[split] = read_rows(table, "data.path", f"{path}[{getattr(data.splits, split)}]")
+            readings[split] = read_rows(
+                table, "data.path", f"{path}[{getattr(data.splits, split)}]", data.ambiguous_answers
+            )
         except RequestError as error:
             mistakes += error.mistakes
     if mistakes:

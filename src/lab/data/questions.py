@@ -8,39 +8,17 @@ are called.
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from lab.batches import References
+from lab.data.asked import SPLITS, Asked, capped, joined, narrowed
 from lab.data.documents import blocks, by_block, drawn
+from lab.data.question_facts import question_facts, question_notes
 from lab.data.question_files import ALL, opened
-from lab.data.reading import Question, Reading
+from lab.data.reading import Reading
 from lab.errors import Mistake, RequestError, listed
 from lab.schema import Questions
-
-SPLITS = ("train", "val", "test")
-MOST_LISTED = 20
-"""Dropped answers and questions without any that a run's record names."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One split: its questions in the order of their source, and the contexts these read."""
-
-    contexts: tuple[str, ...]
-    questions: tuple[Question, ...]
-
-    def references(self) -> References:
-        """What a prediction is compared with."""
-        accepted = tuple(question.accepted for question in self.questions)
-        return References(self.contexts, tuple(question.context for question in self.questions), accepted)
-
-    def trainable(self) -> "Asked":
-        """Without the questions none of whose answers stands in its context."""
-        return _narrowed(Asked(self.contexts, tuple(question for question in self.questions if not question.lost)))
 
 
 @dataclass(frozen=True)
@@ -63,19 +41,21 @@ def load_questions(data: Questions, cache: Path) -> QuestionCorpus:
     whole = _split(data, readings, test_ids)
     lost = [question.id for question in whole["train"].questions if question.lost]
     whole["train"] = whole["train"].trainable()
-    splits = {split: _capped(asked, getattr(data.rows, split), data.split.seed) for split, asked in whole.items()}
-    _refuse_unfit(splits)
+    splits = {split: capped(asked, getattr(data.rows, split), data.split.seed) for split, asked in whole.items()}
+    _refuse_unfit(splits, readings)
     leaks = {split: _asked_in_training(splits, split) for split in ("val", "test")}
     if data.leaks.action == "refuse" and (found := list(_leaking(leaks, data.leaks.duplicate_share))):
         raise RequestError(found)
-    notes = _notes(readings, splits, lost)
+    notes = question_notes(readings, splits, lost)
     if data.split.train_on_val:
-        splits["train"] = _joined(splits["train"], splits["val"].trainable())
+        splits["train"] = joined(splits["train"], splits["val"].trainable())
         notes.append("train_on_val: val questions are trained on, their scores mean nothing, the last epoch is kept")
     digest = hashlib.sha256()
     for split in SPLITS:
         digest.update(json.dumps([split, *_plain(splits[split])], ensure_ascii=False).encode())
-    facts = {"name": name, "fingerprint": digest.hexdigest(), "leaks": leaks} | _facts(readings, splits, lost, data)
+    facts = {"name": name, "fingerprint": digest.hexdigest(), "leaks": leaks} | question_facts(
+        readings, splits, lost, data
+    )
     return QuestionCorpus(name, splits, facts, tuple(notes), digest.hexdigest())
 
 
@@ -129,35 +109,18 @@ def _split(data: Questions, readings: Mapping[str, Reading], test_ids: list[str]
     for split in SPLITS:
         if split not in found or split == pool_name:
             found[split] = Asked(pool.contexts, tuple(q for q in pool.questions if split_of[q.id] == split))
-    return {split: _narrowed(found[split]) for split in SPLITS}
+    return {split: narrowed(found[split]) for split in SPLITS}
 
 
-def _narrowed(asked: Asked) -> Asked:
-    """Without the contexts that no question reads."""
-    used = sorted({question.context for question in asked.questions})
-    numbers = {old: new for new, old in enumerate(used)}
-    questions = tuple(replace(question, context=numbers[question.context]) for question in asked.questions)
-    return Asked(tuple(asked.contexts[old] for old in used), questions)
-
-
-def _joined(one: Asked, other: Asked) -> Asked:
-    """The questions of both, those of the first first."""
-    ahead = len(one.contexts)
-    moved = tuple(replace(question, context=question.context + ahead) for question in other.questions)
-    return Asked(one.contexts + other.contexts, one.questions + moved)
-
-
-def _capped(asked: Asked, most: int | None, seed: int) -> Asked:
-    if most is None or len(asked.questions) <= most:
-        return asked
-    kept = sorted(np.random.default_rng(seed).choice(len(asked.questions), most, replace=False).tolist())
-    return _narrowed(Asked(asked.contexts, tuple(asked.questions[place] for place in kept)))
-
-
-def _refuse_unfit(splits: Mapping[str, Asked]) -> None:
+def _refuse_unfit(splits: Mapping[str, Asked], readings: Mapping[str, Reading]) -> None:
     empty = [split for split in SPLITS if not splits[split].questions]
     if empty:
-        raise RequestError(Mistake("data", f"no question is left for {listed(empty)}", "more documents"))
+        ambiguous = sum(len(reading.ambiguous) for reading in readings.values())
+        problem = f"no question is left for {listed(empty)}"
+        if "train" in empty and ambiguous:
+            problem += f": {ambiguous} answers do not stand where the file says, and their texts stand several times"
+            raise RequestError(Mistake("data.ambiguous_answers", problem, "data.ambiguous_answers=nearest"))
+        raise RequestError(Mistake("data", problem, "more documents"))
     if not any(question.answers for question in splits["train"].questions):
         raise RequestError(Mistake("data", "no training question has an answer", "a file with answers"))
 
@@ -186,50 +149,9 @@ def _leaking(leaks: Mapping[str, Mapping[str, float]], limit: float) -> Iterator
 
 def _plain(asked: Asked) -> list[object]:
     return [
-        [q.id, q.text, asked.contexts[q.context], [[answer.text, answer.start] for answer in q.answers], *q.unplaced]
+        [
+            *(q.id, q.text, asked.contexts[q.context], [[answer.text, answer.start] for answer in q.answers]),
+            *(*q.unplaced, *q.ambiguous),
+        ]
         for q in asked.questions
     ]
-
-
-def _facts(
-    readings: Mapping[str, Reading], splits: Mapping[str, Asked], lost: Sequence[str], data: Questions
-) -> dict[str, object]:
-    dropped = [one for reading in readings.values() for one in reading.dropped]
-    return {
-        "rows": {split: len(splits[split].questions) for split in SPLITS},
-        "contexts": {split: len(splits[split].contexts) for split in SPLITS},
-        "unanswered": {split: sum(not q.accepted for q in splits[split].questions) for split in SPLITS},
-        "unplaced": {split: sum(q.lost for q in splits[split].questions) for split in SPLITS},
-        "answers_repaired": sum(reading.repaired for reading in readings.values()),
-        "answers_dropped": len(dropped),
-        "dropped": [{"question": one.question, "text": one.text} for one in dropped[:MOST_LISTED]],
-        "questions_lost": list(lost[:MOST_LISTED]),
-        "val_contexts_in_train": _shared(splits, "val"),
-        "test_contexts_in_train": _shared(splits, "test"),
-        "language": data.language,
-    }
-
-
-def _notes(readings: Mapping[str, Reading], splits: Mapping[str, Asked], lost: Sequence[str]) -> list[str]:
-    counts = ", ".join(f"{split} {len(splits[split].questions)}" for split in SPLITS)
-    notes = [f"questions: {counts}; contexts: {', '.join(str(len(splits[split].contexts)) for split in SPLITS)}"]
-    repaired = sum(reading.repaired for reading in readings.values())
-    if repaired:
-        notes.append(f"{repaired} answers did not stand where the file says and were moved to where they do")
-    for reading in readings.values():
-        notes += [f"accepted, not trained on: {one.text!r} stands nowhere in its context (question {one.question})"
-                  for one in reading.dropped[:MOST_LISTED]]  # fmt: skip
-    if lost:
-        notes.append(f"{len(lost)} questions lost all their answers and are not trained on: {listed(lost, 3)}")
-    graded = sum(question.lost for split in ("val", "test") for question in splits[split].questions)
-    if graded:
-        notes.append(f"{graded} questions of val and test are graded on answers that stand nowhere in their contexts")
-    for split in ("val", "test"):
-        if shared := _shared(splits, split):
-            notes.append(f"{shared} contexts of the {split} split are in train as well: its scores flatter the model")
-    return notes
-
-
-def _shared(splits: Mapping[str, Asked], split: str) -> int:
-    """Contexts that stand, word for word, in this split and in training."""
-    return len(set(splits["train"].contexts) & set(splits[split].contexts))

@@ -19,6 +19,7 @@ import pyarrow as pa
 from lab.data import files
 from lab.data.asked_columns import missing_columns, wrong_names
 from lab.data.hub import load_splits
+from lab.data.label_sets import split_tables
 from lab.data.labels import Columns
 from lab.data.maintenance import generate
 from lab.data.tables import Table
@@ -57,7 +58,24 @@ def open_source(data: Labelled, cache: Path) -> Source:
             where = source.name if split == ALL else f"the {split} split of {source.name}"
             mistakes += missing_columns(source.columns, table, where)
     _refuse(mistakes)
-    return source
+    return _with_sets_split(source)
+
+
+def _with_sets_split(source: Source) -> Source:
+    """The source with a column per label in the place of each column of sets. Raises RequestError where names clash."""
+    columns, tables, mistakes = source.columns, source.tables, list[Mistake]()
+    made: dict[str, tuple[str, ...]] = {}
+    for column in columns.sets or ():
+        try:
+            split = split_tables(tables, column, columns.set_separator, columns.missing)
+        except RequestError as error:
+            mistakes += error.mistakes
+            continue
+        made[column] = tuple(name for name, (of, _) in next(iter(split.values())).made.items() if of == column)
+        tables = dict(split)
+    _refuse(mistakes)
+    labels = tuple(name for label in columns.labels for name in made.get(label, (label,)))
+    return replace(source, tables=tables, columns=replace(columns, labels=labels))
 
 
 def _opened(data: Labelled, cache: Path) -> Source:
@@ -72,7 +90,10 @@ def _opened(data: Labelled, cache: Path) -> Source:
 
 
 def _columns(data: Columned) -> Columns:
-    return Columns(data.text, data.labels, data.split.group, data.text_separator, data.missing)
+    return Columns(
+        data.text, data.labels, data.split.group, data.text_separator, data.missing, data.split_labels,
+        data.label_separator,
+    )  # fmt: skip
 
 
 def _refuse(mistakes: Sequence[Mistake]) -> None:
@@ -93,12 +114,12 @@ def _from_files(data: Files, cache: Path) -> Source:
     asked = {"path": data.path, "train": data.train, "val": data.val, "test": data.test}
     given = {key: (paths,) if isinstance(paths, str) else paths for key, paths in asked.items() if paths}
     mistakes = _wrong_request(data, set(given)) + _without_effect(data, [p for paths in given.values() for p in paths])
-    wanted = _columns(data)
+    wanted, how = _columns(data), files.Format(data.delimiter, data.encoding, data.quoting)
     opened: dict[str, list[Table]] = {key: [] for key in given}
     for key, paths in given.items():
         for path in map(Path, paths):
             try:
-                table = files.open_file(path.expanduser(), f"data.{key}", data.delimiter, data.encoding, cache)
+                table = files.open_file(path.expanduser(), f"data.{key}", how, cache)
             except RequestError as error:
                 mistakes += error.mistakes
                 continue
@@ -142,6 +163,9 @@ def _without_effect(data: Files, paths: Sequence[str]) -> list[Mistake]:
     if data.delimiter is not None and "csv" not in kinds:
         problem = "has no effect: no file given is CSV or TSV"
         mistakes.append(Mistake("data.delimiter", problem, "data.delimiter=null", data.delimiter))
+    if data.quoting != "auto" and "csv" not in kinds:
+        problem = "has no effect: no file given is CSV or TSV"
+        mistakes.append(Mistake("data.quoting", problem, "data.quoting=auto", data.quoting))
     if codecs.lookup(data.encoding).name != "utf-8" and kinds == {"parquet"}:
         problem = "has no effect: Parquet files keep their own"
         mistakes.append(Mistake("data.encoding", problem, "data.encoding=utf-8", data.encoding))
@@ -186,7 +210,7 @@ def _imdb(data: Imdb, cache: Path) -> Source:
         return Source("imdb", _review_folders(path, data), _columns(data))
     if files.kind_of(path) is not None:
         try:
-            table = files.open_file(path, "data.path", None, "utf-8", cache)
+            table = files.open_file(path, "data.path", files.Format(), cache)
         except RequestError as error:  # an encoding or a delimiter can be named with data=csv alone
             told = [replace(mistake, remedy="a file with other settings: data=csv") for mistake in error.mistakes]
             raise RequestError(told) from error
@@ -197,7 +221,8 @@ def _imdb(data: Imdb, cache: Path) -> Source:
 def _review_folders(path: Path, data: Imdb) -> dict[str, Table]:
     """aclImdb/{train,test}/{neg,pos}/*.txt as the columns text and label, in the order of label and file number."""
     asked = {"train": data.splits.train, "val": data.splits.val, "test": data.splits.test}
-    tables, mistakes = {}, []
+    read: dict[str, tuple[list[str], list[str]]] = {}
+    mistakes = []
     for split, folder in asked.items():
         if folder is None:
             continue
@@ -206,11 +231,18 @@ def _review_folders(path: Path, data: Imdb) -> dict[str, Table]:
             problem = f"no folder {' and '.join(f'{folder}/{label}' for label in absent)} in {path}"
             mistakes.append(Mistake(f"data.splits.{split}", problem, "", folder))
             continue
-        texts, labels = [], []
+        texts, labels = list[str](), list[str]()
         for label in ("neg", "pos"):
             reviews = sorted((path / folder / label).glob("*.txt"), key=lambda file: (len(file.name), file.name))
-            texts += [review.read_text(encoding="utf-8") for review in reviews]
+            for review in reviews:
+                try:
+                    texts.append(review.read_text(encoding="utf-8"))
+                except UnicodeDecodeError:
+                    mistakes.append(Mistake("data.path", "is not utf-8", "save it as UTF-8", review))
             labels += [label] * len(reviews)
-        tables[split] = Table(pa.table({"text": pa.array(texts, pa.string()), "label": pa.array(labels, pa.string())}))
+        read[split] = (texts, labels)
     _refuse(mistakes)
-    return tables
+    return {
+        split: Table(pa.table({"text": pa.array(texts, pa.string()), "label": pa.array(labels, pa.string())}))
+        for split, (texts, labels) in read.items()
+    }

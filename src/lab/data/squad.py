@@ -5,12 +5,13 @@ mends it in one go; a file that is no JSON is named with line and column. Cost: 
 """
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lab.data.reading import Gathered, Reading
+from lab.data.reading import Ambiguous, Gathered, Reading
 from lab.data.tables import Table
 from lab.errors import Mistake, RequestError, listed, nearest, quoted
 
@@ -19,24 +20,26 @@ MOST_FAULTS = 10
 _HALF = re.compile(r"[\ud800-\udfff]")
 """Half of a pair that JSON writes one character with: no text, and nothing can be made of it."""
 _KINDS = {str: "text", int: "a whole number", list: "a list", dict: "an object"}
+_WHOLE = re.compile(r"\s*-?\d{1,18}(\.0*)?\s*")
+"""A whole number as text, also as a table program writes it."""
 
 
-def read_squad(path: Path, key: str) -> Reading:
+def read_squad(path: Path, key: str, ambiguous: Ambiguous = "leave_out") -> Reading:
     """The questions of a file. key: config key to blame. Raises RequestError with everything wrong in it."""
-    reader = _Reader()
+    reader = _Reader(ambiguous)
     reader.file(_json(_text(path, key), path, key))
     return reader.reading(key, path, "a file with data[].paragraphs[].qas[]")
 
 
-def read_rows(table: Table, key: str, name: str) -> Reading:
+def read_rows(table: Table, key: str, name: str, ambiguous: Ambiguous = "leave_out") -> Reading:
     """The questions of a table in the hub's layout: id, title, context, question, and answers as {text: [...],
     answer_start: [...]} or a list of {text, answer_start}. Raises RequestError with everything wrong in it."""
-    wanted = ("id", "context", "question", "answers")
+    wanted = ("context", "question", "answers")
     absent = [column for column in wanted if column not in table.columns]
     if absent:
         problem = f"has no column {listed(absent)}; it has {listed(table.columns)}"
         raise RequestError(Mistake(key, problem, "a data set in the layout of rajpurkar/squad", name))
-    reader = _Reader()
+    reader = _Reader(ambiguous)
     for number, row in enumerate(table.data.to_list()):
         reader.row(row, f"row[{number}]")
     return reader.reading(key, name, "a split with rows")
@@ -50,7 +53,7 @@ def read_ids(path: Path, key: str) -> list[str]:
         if not isinstance(found, list) or not all(isinstance(one, str) and not _HALF.search(one) for one in found):
             raise RequestError(Mistake(key, "is no list of ids", '["id", ...], or one id a line', path))
     else:
-        found = [line.strip() for line in text.splitlines() if line.strip()]
+        found = [line.strip() for line in text.split("\n") if line.strip()]
     if not found:
         raise RequestError(Mistake(key, "holds no id", '["id", ...], or one id a line', path))
     return list(dict.fromkeys(found))
@@ -59,7 +62,8 @@ def read_ids(path: Path, key: str) -> list[str]:
 class _Reader:
     """Walks a parsed file or the rows of a table; keeps every fault of its shape."""
 
-    def __init__(self) -> None:
+    def __init__(self, ambiguous: Ambiguous) -> None:
+        self.ambiguous: Ambiguous = ambiguous
         self.gathered = Gathered()
         self.faults: list[str] = []
         self.ids: dict[str, str] = {}
@@ -68,7 +72,7 @@ class _Reader:
 
     def reading(self, key: str, value: object, layout: str) -> Reading:
         """What was walked. Raises RequestError with its faults, or with the layout where it holds no question."""
-        reading = self.gathered.reading()
+        reading = self.gathered.reading(self.ambiguous)
         if 2 * len(self.longer) > len(reading.questions):
             share = f"{len(self.longer)} of {len(reading.questions)} questions are longer than their contexts"
             self.faults.append(f"{share}, the first {self.longer[0]}: are they swapped?")
@@ -100,12 +104,20 @@ class _Reader:
         place = (str(given.get("title") or text), text)
         if place not in self.numbers:
             self.numbers[place] = self.gathered.context(text, place[0])
-        name, answers = given["id"], given["answers"]
-        changed = {
-            "id": str(name) if isinstance(name, int) else name,
-            "answers": self._paired(answers, f"{at}.answers") if isinstance(answers, Mapping) else answers,
-        }
-        self._question({**given, **changed}, at, self.numbers[place])
+        self._question(given, at, self.numbers[place])
+
+    def _answers(self, given: Any, at: str) -> list[Any]:
+        """As a list of {text, answer_start}; in files and rows alike null is none of them, and one may be alone."""
+        answers = given.get("answers", ()) if isinstance(given, Mapping) else ()
+        if answers is None:
+            return []
+        if not isinstance(answers, Mapping):
+            return self._list(given, "answers", at)
+        values = (answers.get("text"), answers.get("answer_start"))
+        if values == (None, None) and len(answers) > 1:
+            return []
+        alone = not any(isinstance(value, list) for value in values)
+        return [answers] if alone else self._paired(answers, f"{at}.answers")
 
     def _paired(self, given: Mapping[str, Any], at: str) -> list[Any]:
         """{text: [...], answer_start: [...]} as a list of {text, answer_start}."""
@@ -124,10 +136,10 @@ class _Reader:
         return text or ""
 
     def _question(self, given: Any, at: str, context: int) -> None:
-        name = self._field(given, "id", str, at)
+        name = self._id(given, at)
         text = self._field(given, "question", str, at)
-        impossible = isinstance(given, dict) and given.get("is_impossible") is True
-        listed_answers = [] if impossible else self._list(given, "answers", at)
+        impossible = isinstance(given, Mapping) and given.get("is_impossible") is True
+        listed_answers = [] if impossible else self._answers(given, at)
         answers = [self._answer(one, f"{at}.answers[{number}]") for number, one in enumerate(listed_answers)]
         if name is None or text is None or any(answer is None for answer in answers):
             return
@@ -141,9 +153,20 @@ class _Reader:
                 self.longer.append(f"{at} (id {name!r})")
         self.ids[name] = at
 
+    def _id(self, given: Any, at: str) -> str | None:
+        """Numbers are taken as text; a question without an id is named by its place, which no other has."""
+        value = given.get("id") if isinstance(given, Mapping) else ""
+        if value is None or (isinstance(value, float) and math.isnan(value)):
+            self.gathered.made_ids += 1
+            return at
+        number = whole(value)
+        return self._field(given, "id", str, at) if isinstance(value, str) or number is None else str(number)
+
     def _answer(self, given: Any, at: str) -> tuple[str, int] | None:
         text = self._field(given, "text", str, at)
-        start = self._field(given, "answer_start", int, at)
+        start = whole(given.get("answer_start")) if isinstance(given, Mapping) else None
+        if start is None:
+            start = self._field(given, "answer_start", int, at)
         return None if text is None or start is None else (text, start)
 
     def _list(self, given: Any, name: str, at: str) -> list[Any]:
@@ -164,6 +187,19 @@ class _Reader:
         close = f"; the nearest is {near}" if near and near != name else ""
         self.faults.append(f"{where} is missing{close}" if name not in given else f"{where} must be {_KINDS[kind]}")
         return None
+
+
+def whole(value: object) -> int | None:
+    """A whole number, however it is written: 15, 15.0, "15"; None for anything else.
+
+    >>> whole("15"), whole(15.0), whole("15.0"), whole(15.5), whole(True)
+    (15, 15, 15, None, None)
+    """
+    if isinstance(value, str) and _WHOLE.fullmatch(value):
+        return int(value.strip().split(".")[0])
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _named(faults: list[str], key: str, value: object) -> list[Mistake]:

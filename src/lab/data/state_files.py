@@ -1,10 +1,9 @@
-"""A folder of stored states: numbers of some rows, the digests that name them, and a mark that says it is whole.
+"""A folder of stored states: numbers of some rows, the digests that name them, and the cache's seal.
 
-Written aside and renamed, never changed; what is read is checked against its CRC-32 (about 1 s per GiB).
+Written aside and renamed, never changed; what is read is checked against its seal (about 1 s per GiB).
 """
 
 import contextlib
-import json
 import shutil
 import uuid
 import zlib
@@ -18,8 +17,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from lab.data.cache import crc
-from lab.data.holds import hold, release
+from lab.data.cache import seal, sound
+from lab.data.entry_locks import lock_entry, unlock_entry
 
 Ints = npt.NDArray[np.int64]
 Dtype = Literal["bf16", "fp32"]
@@ -27,7 +26,7 @@ STORED: dict[str, tuple[Any, torch.dtype]] = {"bf16": (np.uint16, torch.bfloat16
 """How numpy, which has no bf16, and torch see the numbers."""
 PIECE_BYTES = 2**28
 """A folder is finished, and safe from whatever ends the process, once it holds so much."""
-VALUES, INDEX, MARK = "values.bin", "index.bin", "whole.json"
+VALUES, INDEX = "values.bin", "index.bin"
 _ROW = np.dtype([("digest", np.uint8, 16), ("length", "<i8")])
 
 
@@ -45,7 +44,7 @@ class Form:
 
 
 class Writer:
-    """Rows as they are made, in folders of PIECE_BYTES, held from the start and once finished.
+    """Rows as they are made, in folders of PIECE_BYTES, locked from the start and once finished.
 
     `close` finishes the last, `drop` takes away what is open.
     """
@@ -78,11 +77,10 @@ class Writer:
         self._file.close()
         table = np.concatenate(self._rows).tobytes()
         (self._aside / INDEX).write_bytes(table)
-        mark = {"index": [len(table), zlib.crc32(table)], "values": self._crc}
-        (self._aside / MARK).write_text(json.dumps(mark), encoding="utf-8")
+        seal(self._aside, {INDEX: zlib.crc32(table), VALUES: self._crc})
         self._aside.rename(whole := self.folder / self._name)
-        hold(whole)  # before the other hold goes: what is finished early must outlast the rest of the work
-        release(self._aside)
+        lock_entry(whole)  # before the other lock goes: what is finished early must outlast the rest of the work
+        unlock_entry(self._aside)
         self.finished.append(whole)
         self._aside = None
 
@@ -91,7 +89,7 @@ class Writer:
             return
         with contextlib.suppress(OSError):  # a full disk cannot take what was still to be written
             self._file.close()
-        release(self._aside)
+        unlock_entry(self._aside)
         shutil.rmtree(self._aside, ignore_errors=True)
         self._aside = None
 
@@ -99,7 +97,7 @@ class Writer:
         self._name = f"{self.form.key}-{uuid.uuid4().hex[:12]}"
         aside = self.folder / f".{self._name}.part"
         aside.mkdir()
-        hold(aside)
+        lock_entry(aside)
         self._file = (aside / VALUES).open("wb")
         self._aside = aside
         self._rows: list[npt.NDArray[Any]] = []
@@ -109,25 +107,22 @@ class Writer:
 def checked(entry: Path, form: Form, wanted: Set[bytes], believed: bool) -> dict[bytes, int] | None:
     """First places of the wanted rows of a finished folder; None where it is not what was written.
 
-    believed: this process has read or written its numbers already and held it since. Raises OSError where it cannot be
-    read.
+    believed: this process has read or written its numbers already and locked it since. Raises OSError where it cannot
+    be read.
     """
     try:
-        mark = json.loads((entry / MARK).read_text(encoding="utf-8"))
-        index = (entry / INDEX).read_bytes()
-        if mark["index"] != [len(index), zlib.crc32(index)]:
-            return None
-        table = np.frombuffer(index, _ROW)
+        if not sound(entry, (VALUES,)):
+            return {} if not entry.exists() else None  # removed to make room, or torn
+        table = np.frombuffer((entry / INDEX).read_bytes(), _ROW)
         starts = np.cumsum(table["length"]) - table["length"]
         held = (table["digest"][row].tobytes() for row in range(len(table)))
         found = {name: int(start) for name, start in zip(held, starts, strict=True) if name in wanted}
-        size = (entry / VALUES).stat().st_size
         expected = int(table["length"].sum()) * form.place_bytes
-        if size != expected or (found and not believed and crc(entry / VALUES) != mark["values"]):
+        if (entry / VALUES).stat().st_size != expected or (found and not believed and not sound(entry, (INDEX,))):
             return None
     except FileNotFoundError:
-        return {} if not entry.exists() else None  # removed to make room, or torn
-    except (ValueError, KeyError, TypeError):
+        return {} if not entry.exists() else None
+    except ValueError:  # an index of another layout
         return None
     return found
 

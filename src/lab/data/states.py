@@ -20,8 +20,9 @@ import torch
 from torch import Tensor
 
 from lab.data.cache import mark_used
-from lab.data.holds import alone, hold, release, turn
+from lab.data.entry_locks import lock_entry, unlock_entry, unused
 from lab.data.state_files import STORED, Form, Ints, Writer, checked, values
+from lab.locks import exclusive
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +104,7 @@ def obtain(
     for attempt in range(TURNS):
         if not shelf.missing:
             break
-        with turn(folder / f".{form.key}.lock", _wait) as locked:
+        with exclusive(folder / f".{form.key}.lock", _wait) as locked:
             shelf = _Shelf(folder, form, first, believed, sweep=locked)
             hits = len(first) - len(shelf.missing) if attempt == 0 else hits
             if shelf.missing:
@@ -127,7 +128,7 @@ class _Shelf:
         self.folders: list[Path] = []
         self.places: dict[bytes, tuple[int, int]] = {}
         for entry in sorted(folder.glob(f"{form.key}-*")):
-            if not hold(entry):
+            if not lock_entry(entry):
                 continue
             try:
                 found = checked(entry, form, wanted.keys() - self.places.keys(), entry in believed)
@@ -135,7 +136,7 @@ class _Shelf:
                 log.warning("stored states in %s cannot be read (%s) and are made again", entry, error)
                 found = {}
             if not found:
-                release(entry)
+                unlock_entry(entry)
                 believed.discard(entry)
             if found is None:
                 log.warning("stored states in %s are damaged and will be made again", entry)
@@ -147,7 +148,7 @@ class _Shelf:
                 believed.add(entry)
         if sweep:
             for left in folder.glob(f".{form.key}-*.part"):
-                with alone(left) as free:  # who could not have this lock may be writing, and holds it
+                with unused(left) as free:  # who could not have this lock may be writing, and has its own
                     if free:
                         shutil.rmtree(left, ignore_errors=True)
         self.missing = [name for name in wanted if name not in self.places]
@@ -158,7 +159,7 @@ class _Shelf:
 
 
 def _written(folder: Path, form: Form, digests: Sequence[bytes], lengths: Ints, rows: Ints, make: Make) -> set[Path]:
-    """The folders that `make` filled, held since."""
+    """The folders that `make` filled, locked since."""
     writer = Writer(folder, form)
     try:
         for batch, numbers in make(rows):

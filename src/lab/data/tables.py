@@ -5,6 +5,7 @@ as text, whatever its type was: an integer 3 and a float 3.0 are "3", class indi
 about a microsecond a row and column.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,11 +26,13 @@ class Table:
 
     data: a `datasets.Dataset` or a `pyarrow.Table`. class_names: names of the classes, per column that holds indices.
     repeated: names that stand in a file's header more than once; the column of that name is the first of them.
+    json_kinds: of columns of JSON lines, the first line with true or false (`switch`) and with another value (`other`).
     """
 
     data: Any
     class_names: Mapping[str, Sequence[str]] = field(default_factory=dict)
     repeated: tuple[str, ...] = ()
+    json_kinds: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return int(self.data.num_rows)
@@ -71,11 +74,20 @@ def holds_text(kind: Any) -> bool:
     return not (pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
 
 
+def holds_list(kind: Any) -> bool:
+    """Whether a pyarrow type is a list of what `as_text` turns into text."""
+    lists = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    return lists and holds_text(kind.value_type)
+
+
 def as_text(column: Any, class_names: Sequence[str] | None = None) -> Any:
-    """A pyarrow (chunked) array as one string array. Whole floats lose their ".0", NaN and class -1 are null."""
+    """A pyarrow (chunked) array as one string array. Whole floats lose their ".0", NaN and class -1 are null; a
+    list is written as JSON has it, of text."""
     values = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if isinstance(values, pa.ChunkedArray):
         values = pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], type=values.type)
+    if holds_list(values.type):
+        return _lists_as_text(values, class_names)
     if class_names is not None:
         known = pc.if_else(pc.less(values, 0), pa.scalar(None, values.type), values)
         return pc.take(pa.array(list(class_names), pa.string()), known)
@@ -84,3 +96,12 @@ def as_text(column: Any, class_names: Sequence[str] | None = None) -> Any:
     if pa.types.is_floating(values.type):
         values = pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
     return values if pa.types.is_string(values.type) else pc.cast(values, pa.string())
+
+
+def _lists_as_text(values: Any, class_names: Sequence[str] | None) -> Any:
+    cells = [
+        None if cell is None else json.dumps(as_text(pa.array(cell, kind), class_names).to_pylist(), ensure_ascii=False)
+        for kind in (values.type.value_type,)
+        for cell in values.to_pylist()
+    ]
+    return pa.array(cells, pa.string())

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from lightning.pytorch.loggers.logger import Logger
 
-from lab.record import Status
+from lab.record_fields import Status
 
 ENDED_WELL: frozenset[Status] = frozenset({"completed", "early_stopped", "terminated"})
 """Statuses of a run that ended as it was meant to; the others are `failed` and `interrupted`."""
@@ -51,6 +51,8 @@ class RunLogger(Logger, ABC):
 
     title: str
     """Name of its config group: `wandb`, `mlflow`, `tensorboard`, `csv`."""
+    failed = False
+    """Whether a call failed: it is only to be closed."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__()

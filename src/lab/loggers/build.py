@@ -16,6 +16,7 @@ from lab.loggers.mlflow_run import MlflowLogger
 from lab.loggers.packages import missing
 from lab.loggers.tensorboard_files import TensorboardLogger
 from lab.loggers.wandb_run import WandbLogger
+from lab.masking import masked
 from lab.record import RunFolder
 from lab.schema import Config
 
@@ -43,16 +44,16 @@ def _makers(config: Config, folder: RunFolder, study: str | None) -> dict[str, C
     """How to make each chosen logger; its package is imported when it is made, behind the fence."""
     chosen, path = config.logger, folder.path
     name = config.run_name or path.name
-    tree = _described(folder)
+    tree, tags = _described(folder), tuple(map(masked, config.tags))
     makers: dict[str, Callable[[], RunLogger]] = {}
     if chosen.csv is not None:
         makers["csv"] = lambda: CsvLogger(path)
     if chosen.tensorboard is not None:
         makers["tensorboard"] = lambda: TensorboardLogger(path)
     if (wandb := chosen.wandb) is not None:
-        makers["wandb"] = lambda: WandbLogger(wandb, path, tree, name, wandb.group or study, config.tags)
+        makers["wandb"] = lambda: WandbLogger(wandb, path, tree, name, wandb.group or study, tags)
     if (mlflow := chosen.mlflow) is not None:
-        tags = {"folder": str(path), "tags": ",".join(config.tags), "study": study or ""}
-        written = {key: value for key, value in tags.items() if value}
+        described = {"folder": str(path), "tags": ",".join(tags), "study": study or ""}
+        written = {key: value for key, value in described.items() if value}
         makers["mlflow"] = lambda: MlflowLogger(mlflow, path, tree, name, written)
     return makers

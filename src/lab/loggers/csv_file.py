@@ -11,8 +11,10 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
+from lab.files import write_whole
 from lab.loggers.base import Outcome, RunLogger, is_test
-from lab.record import RunFolder, Status, write_whole
+from lab.record import RunFolder
+from lab.record_fields import Status
 
 Row = dict[str, str]
 

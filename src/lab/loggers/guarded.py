@@ -7,13 +7,15 @@ caught; it is not the logger's fault.
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from lightning_utilities.core.rank_zero import rank_zero_only
 
 from lab.loggers.base import Outcome, RunLogger
-from lab.record import Status
+from lab.record_fields import Status
+from lab.tracking import mark_lost
 
 log = logging.getLogger(__name__)
 
@@ -21,13 +23,13 @@ log = logging.getLogger(__name__)
 class Guarded(RunLogger):
     """`make()` and every call of what it returned, fenced. Off from the first exception on, and on ranks above 0.
 
-    `finish` is tried even after a failure, silently, so that no process or file of a broken logger stays open.
+    `finish` is tried even after a failure, silently, so that no process or file of a broken logger stays open. What was
+    lost is kept in the run folder, for the end of a sweep to name.
     """
 
     def __init__(self, title: str, folder: Path, make: Callable[[], RunLogger]) -> None:
         super().__init__(folder)
         self.title = title
-        self.failed = False
         self._inner: RunLogger | None = None
         if getattr(rank_zero_only, "rank", 0) == 0:
             self._try("start", lambda: self._start(make))
@@ -64,13 +66,13 @@ class Guarded(RunLogger):
             call()
         except Exception as error:  # noqa: BLE001 - whatever somebody's package raises, the run matters more
             if not self.failed:
-                log.warning("%s", _warning(self.title, what, error))
+                reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+                told = (
+                    "logger %s could not %s and is off for the rest of this run, which goes on and keeps its own record"
+                )
+                log.warning(f"{told} (%s)", self.title, what, reason)
+                with suppress(OSError):  # the same full disk, perhaps
+                    mark_lost(self.folder, self.title, reason)
             self.failed = True
-
-
-def _warning(title: str, what: str, error: Exception) -> str:
-    reason = " ".join(f"{type(error).__name__}: {error}".split())
-    return (
-        f"logger {title} could not {what} and is off for the rest of this run, which goes on and keeps its own record "
-        f"({reason[:300]})"
-    )
+            if self._inner is not None:
+                self._inner.failed = True

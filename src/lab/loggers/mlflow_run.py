@@ -1,27 +1,43 @@
 """A run in MLflow: flat parameters, metrics over steps, `test/accuracy` to sort by. Plain `mlflow ui` shows it.
 
-The default store is the SQLite file that `mlflow ui` opens by itself in the same folder. An experiment that another
-trial made at the same moment is taken as it is. Limits on names and values: mlflow.utils.validation.
+The default store is the SQLite file that `mlflow ui` opens by itself in the same folder. Runs that start together make
+its tables and their experiment one after another. A server that does not answer costs some 10 s (`MLFLOW_HTTP_*` in the
+environment change that). Limits on names and values: mlflow.utils.validation.
 """
 
 import json
 import logging
 import os
-import re
+import tempfile
 import time
+import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lab.locks import exclusive
 from lab.loggers.base import ENDED_WELL, Outcome, RunLogger, is_test, metrics_of
-from lab.loggers.identity import recall, remember
-from lab.record import Status
+from lab.record_fields import Status
 from lab.schema import Mlflow
+from lab.tracking import UniqueNames, mlflow_name, recall, remember
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-LONGEST_NAME, LONGEST_VALUE, PARAMETERS_A_CALL = 250, 6000, 100
+log = logging.getLogger(__name__)
+LONGEST_VALUE, PARAMETERS_A_CALL = 6000, 100
+ATTEMPTS = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "4", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+}  # fmt: skip
+"""Seconds and counts; MLflow's own are 120, 7 and 2, some four minutes in all."""
+DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
+"""Stores that the client opens itself."""
+UPLOAD = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "60"}
+"""A server may take longer to store a file that it has received."""
+LAST = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "2", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+"""For the end of a run that its server has failed before."""
 
 
 class MlflowLogger(RunLogger):
@@ -34,9 +50,15 @@ class MlflowLogger(RunLogger):
     ) -> None:
         super().__init__(folder)
         self.settings = settings
-        self.client = _client(settings.tracking_uri)
-        self.run_id = self._start(name, tags)
-        remember(folder, self.title, self.run_id)
+        self.metric_names, self.head_names = UniqueNames(say=_say), UniqueNames(_file_name)
+        with _attempts(ATTEMPTS):
+            self._open(config, name, tags)
+
+    def _open(self, config: Mapping[str, Any], name: str, tags: Mapping[str, str]) -> None:
+        with _in_turn(self.settings.tracking_uri):
+            self.client = _client(self.settings.tracking_uri)
+            self.run_id = self._start(name, tags)
+        remember(self.folder, self.title, self.run_id)
         self._log_parameters(flat(config))
 
     @property
@@ -78,15 +100,21 @@ class MlflowLogger(RunLogger):
     def _log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
         from mlflow.entities import Metric
 
-        now_ms = int(time.time() * 1000)
-        values = [Metric(metric_name(name), float(value), now_ms, step) for name, value in metrics.items()]
-        self.client.log_batch(self.run_id, metrics=values)
+        now_ms, names = int(time.time() * 1000), self.metric_names.of(metrics)
+        values = [Metric(names[name], float(value), now_ms, step) for name, value in metrics.items()]
+        with _attempts(ATTEMPTS):
+            self.client.log_batch(self.run_id, metrics=values)
 
     def log_outcome(self, outcome: Outcome) -> None:
         self._log_metrics(metrics_of(outcome), int(outcome.objective.get("step") or 0))
+        with _attempts(ATTEMPTS | UPLOAD):
+            self._log_files(outcome)
+
+    def _log_files(self, outcome: Outcome) -> None:
+        names = self.head_names.of(outcome.confusions)
         for head, confusion in outcome.confusions.items():
             table = {"classes": list(confusion.classes), "rows_of_truth": confusion.matrix.tolist()}
-            self.client.log_dict(self.run_id, table, f"confusion/{metric_name(head).replace('/', '_')}.json")
+            self.client.log_dict(self.run_id, table, f"confusion/{names[head]}.json")
         for path in _files(self.folder):
             place = "figures" if path.suffix == ".png" else None
             self.client.log_artifact(self.run_id, str(path), place)
@@ -94,9 +122,48 @@ class MlflowLogger(RunLogger):
             self.client.log_artifact(self.run_id, str(outcome.best), "checkpoints")
 
     def finish(self, status: Status, reason: str = "") -> None:
-        self.client.set_tag(self.run_id, "status", f"{status}: {reason}" if reason else status)
         ended = "FINISHED" if status in ENDED_WELL else "KILLED" if status == "interrupted" else "FAILED"
-        self.client.set_terminated(self.run_id, ended)
+        with _attempts(LAST if self.failed else ATTEMPTS):
+            self.client.set_tag(self.run_id, "status", f"{status}: {reason}" if reason else status)
+            self.client.set_terminated(self.run_id, ended)
+
+
+@contextmanager
+def _attempts(limits: Mapping[str, str]) -> Iterator[None]:
+    """How long MLflow's client tries a request, but for what the environment says."""
+    ours = {name: value for name, value in limits.items() if name not in os.environ}
+    os.environ |= ours
+    try:
+        yield
+    finally:
+        for name in ours:
+            os.environ.pop(name, None)
+
+
+@contextmanager
+def _in_turn(tracking_uri: str) -> Iterator[None]:
+    """One process at a time opens a database: two that make its tables at once break each other's. A server sees to it
+    itself."""
+    if tracking_uri.partition(":")[0].partition("+")[0] not in DATABASES:
+        yield
+        return
+    from sqlalchemy.engine import make_url
+
+    place = make_url(tracking_uri)
+    file = Path(tempfile.gettempdir()) / f"mlflow-{zlib.crc32(tracking_uri.encode()):08x}.lock"
+    if place.get_backend_name() == "sqlite" and place.database:
+        file = Path(f"{place.database}.lock")
+        file.parent.mkdir(parents=True, exist_ok=True)
+    with exclusive(file, waiting=lambda: None):
+        yield
+
+
+def _say(name: str, became: str) -> None:
+    log.warning("mlflow: %s is logged as %s, since MLflow would take it for another one's name", name, became)
+
+
+def _file_name(head: str) -> str:
+    return mlflow_name(head).replace("/", "_")
 
 
 def _client(tracking_uri: str) -> "MlflowClient":
@@ -105,6 +172,7 @@ def _client(tracking_uri: str) -> "MlflowClient":
 
     for name in ("mlflow", "alembic"):  # after the import, which sets levels of its own
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # a warning for each attempt
     return MlflowClient(tracking_uri)
 
 
@@ -114,19 +182,17 @@ def _files(folder: Path) -> Iterator[Path]:
     yield from sorted((folder / "figures").glob("*.png"))
 
 
-def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+def flat(tree: Mapping[str, Any]) -> dict[str, str]:
     """Dotted keys (`optimizer.lr`) and text values, within MLflow's limits. Lists stay one value, in JSON."""
-    found: dict[str, str] = {}
+    values = dict(_leaves(tree))
+    names = UniqueNames(say=_say).of(values)
+    return {names[key]: text for key, text in values.items()}
+
+
+def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     for key, value in tree.items():
-        name = f"{prefix}{key}"
         if isinstance(value, Mapping) and value:
-            found |= flat(value, f"{name}.")
+            yield from _leaves(value, f"{prefix}{key}.")
         else:
             text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            found[metric_name(name)] = text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 3] + "..."
-    return found
-
-
-def metric_name(name: str) -> str:
-    """A name that MLflow takes: letters of any language, digits, `_-./` and blanks; other signs become `_`."""
-    return re.sub(r"[^\w\-./ ]", "_", name)[:LONGEST_NAME]
+            yield f"{prefix}{key}", text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 3] + "..."

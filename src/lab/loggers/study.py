@@ -5,9 +5,7 @@ Only where the trials log to W&B; whatever goes wrong costs one line. Cost: the 
 """
 
 import csv
-import json
 import logging
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,12 +14,12 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from lab.loggers.identity import recall, remember
-from lab.loggers.wandb_mode import START_LIMIT_S, has_key, resolve_mode
-from lab.record import StudyFolder
+from lab.files import read_json
+from lab.loggers.wandb_start import start_run
+from lab.masking import masked
+from lab.record import RunFolder, StudyFolder
 
 log = logging.getLogger(__name__)
-TITLE = "wandb"
 
 
 class LogStudy(Callback):
@@ -37,7 +35,7 @@ class LogStudy(Callback):
         if settings is None or not summary.is_file() or summary.stat().st_mtime_ns < self.began_ns:
             return
         try:
-            log_study(folder, settings, list(config.get("tags") or []))
+            log_study(folder, settings, [masked(str(tag)) for tag in config.get("tags") or []])
         except Exception as error:  # noqa: BLE001 - whatever somebody's package raises, the study is done and recorded
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
             log.warning("logger wandb could not log the study, which is complete in %s (%s)", folder, reason)
@@ -47,10 +45,10 @@ def log_study(folder: Path, settings: Mapping[str, Any], tags: list[str]) -> Non
     """One run of job_type `study`; a study that went on keeps its id. Raises wandb's errors."""
     import wandb
 
-    mode = resolve_mode(str(settings["mode"]), os.environ, has_key(os.environ))
-    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    identity = recall(folder, TITLE)
-    run = wandb.init(
+    summary = read_json(folder / "summary.json", dict)
+    run, _ = start_run(
+        folder,
+        str(settings["mode"]),
         project=settings["project"],
         entity=settings["entity"],
         group=settings["group"] or group_of(folder),
@@ -58,17 +56,8 @@ def log_study(folder: Path, settings: Mapping[str, Any], tags: list[str]) -> Non
         name=summary["study"],
         config=StudyFolder(folder).read_study(),
         tags=tags,
-        dir=str(folder),
-        id=identity,
-        resume="allow" if identity and mode == "online" else None,
-        mode=mode,
-        reinit="create_new",
-        settings=wandb.Settings(
-            silent=True, console="off", disable_job_creation=True, save_code=False, init_timeout=START_LIMIT_S
-        ),
     )
     try:
-        remember(folder, TITLE, run.id)
         run.summary.update(flat(summary))
         with (folder / "trials.csv").open(encoding="utf-8", newline="") as file:
             rows = list(csv.reader(file))
@@ -80,7 +69,7 @@ def log_study(folder: Path, settings: Mapping[str, Any], tags: list[str]) -> Non
 def group_of(folder: Path) -> str:
     """The group of the study's trials: as their records call it, or the folder's name where none wrote one."""
     for path in sorted(folder.glob("[0-9]*/run.json")):
-        study = (json.loads(path.read_text(encoding="utf-8")).get("sweep") or {}).get("study")
+        study = (RunFolder(path.parent).read().get("sweep") or {}).get("study")
         if study:
             return str(study)
     return folder.name

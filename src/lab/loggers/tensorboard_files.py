@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.loggers.base import Outcome, RunLogger, is_test, metrics_of
-from lab.record import Status
+from lab.record_fields import Status
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard.writer import SummaryWriter

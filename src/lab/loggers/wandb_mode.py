@@ -9,8 +9,6 @@ from urllib.parse import urlsplit
 
 log = logging.getLogger(__name__)
 Mode = Literal["online", "offline", "disabled"]
-START_LIMIT_S = 20.0
-"""How long a server may take to answer the start of a run."""
 
 
 def resolve_mode(asked: str, environment: Mapping[str, str], key: bool) -> Mode:

@@ -1,26 +1,27 @@
 """A run in Weights & Biases: one history row per validation, the resolved config, the outcome. Offline without a key.
 
 A row is handed to wandb's service, closed, as soon as it is logged, so a curve has as many points as history.jsonl has
-rows; tables and figures of the outcome go into the summary. An offline file is written in the service's own rhythm: it
-may lack the last rows of a run that is killed (0.31), which history.jsonl and metrics.csv hold. The run object is its
-own (`reinit="create_new"`), never wandb's global one: runs of one process stay apart. Cost: .8 s for the import
+rows; tables and figures of the outcome go into the summary. The service writes and sends in its own rhythm, so a kill
+takes the last rows (0.31): a run that is resumed logs those that history.jsonl holds and W&B lacks. The run object is
+its own (`reinit="create_new"`), never wandb's global one: runs of one process stay apart. Cost: .8 s for the import
 and .6 s to start (0.31, 2 cores). Nothing is printed but where an offline run lies.
 """
 
 import logging
-import os
+import math
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.loggers.base import ENDED_WELL, Outcome, RunLogger, is_test, is_validation, metrics_of
-from lab.loggers.identity import recall, remember
-from lab.loggers.wandb_mode import START_LIMIT_S, has_key, resolve_mode
-from lab.record import Status
+from lab.loggers.wandb_start import segments, start_run, stored_steps
+from lab.record import RunFolder
+from lab.record_fields import Status
 from lab.schema import Wandb
 
 if TYPE_CHECKING:
-    from wandb import Run, Table
+    from wandb import Table
 
 log = logging.getLogger(__name__)
 INTERRUPTED_EXIT = 130
@@ -42,41 +43,10 @@ class WandbLogger(RunLogger):
     ) -> None:
         super().__init__(folder)
         self.settings = settings
-        self.mode = resolve_mode(settings.mode, os.environ, has_key(os.environ))
         described = {"config": dict(config), "name": name, "group": group, "tags": tuple(tags)}
-        self.run = self._start_or_stay_offline(described)
-        remember(folder, self.title, self.run.id)
-
-    def _start_or_stay_offline(self, described: dict[str, Any]) -> "Run":
-        """`auto` with a key and no network means offline, and says so; `online` was asked for and fails."""
-        from wandb.errors import CommError
-
-        try:
-            return self._start(described)
-        except CommError as error:
-            if self.settings.mode != "auto":
-                raise
-            log.warning("wandb: the server cannot be reached, this run is kept offline (%s)", error)
-            self.mode = "offline"
-            return self._start(described)
-
-    def _start(self, described: dict[str, Any]) -> "Run":
-        import wandb
-
-        identity = recall(self.folder, self.title)
-        return wandb.init(
-            project=self.settings.project,
-            entity=self.settings.entity,
-            **described,
-            dir=str(self.folder),
-            id=identity,
-            resume="allow" if identity and self.mode == "online" else None,
-            mode=self.mode,
-            reinit="create_new",
-            settings=wandb.Settings(
-                silent=True, console="off", disable_job_creation=True, save_code=False, init_timeout=START_LIMIT_S
-            ),
-        )
+        place = {"project": settings.project, "entity": settings.entity}
+        self.run, self.mode = start_run(folder, settings.mode, settings.log_checkpoint, **place, **described)
+        self._whole = False
 
     @property
     def version(self) -> str:
@@ -84,20 +54,39 @@ class WandbLogger(RunLogger):
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         if is_validation(metrics) and not is_test(metrics) and step is not None:
+            self._fill_up(step)
             self.run.log(dict(metrics), step=step, commit=True)
 
+    def _fill_up(self, before: int | None = None) -> None:
+        """Log the rows of earlier processes (before step `before`) that a kill kept from W&B; the first call does."""
+        if self._whole:
+            return
+        self._whole = True
+        rows = [row for row in RunFolder(self.folder).history() if before is None or row["step"] < before]
+        if not rows:
+            return
+        known = stored_steps(self.folder, self.run.id, Path(self.run.dir).parent) if self.mode == "offline" else set()
+        for row in rows:
+            step = int(row.pop("step"))
+            if step >= self.run.starting_step and step not in known:
+                values = {name: math.nan if value is None else value for name, value in row.items()}
+                self.run.log(values, step=step, commit=True)
+
     def log_outcome(self, outcome: Outcome) -> None:
+        self._fill_up()
         self.run.summary.update(metrics_of(outcome) | self._tables(outcome) | self._images())
         if self.settings.log_checkpoint and outcome.best is not None:
             self.run.log_artifact(str(outcome.best), name=f"best-{self.run.id}", type="model", aliases=["best"])
 
     def finish(self, status: Status, reason: str = "") -> None:
+        if not self.failed:
+            self._fill_up()
         self.run.summary.update({"status": status, "reason": reason})
         exit_code = 0 if status in ENDED_WELL else INTERRUPTED_EXIT if status == "interrupted" else 1
         self.run.finish(exit_code=exit_code)
         if self.mode == "offline":
-            kept = Path(self.run.dir).parent
-            log.info("wandb: kept offline; `wandb sync %s` uploads it", kept)
+            parts = shlex.join(map(str, segments(self.folder, self.run.id)))
+            log.info("wandb: kept offline; `wandb sync %s` uploads it", parts)
 
     def _tables(self, outcome: Outcome) -> dict[str, "Table"]:
         import wandb

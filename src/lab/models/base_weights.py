@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from lab.errors import Mistake, RequestError
-from lab.record import write_whole
+from lab.files import Unreadable, read_json, regular, write_whole
 from lab.schema import Encoder
 
 IDENTITY_FILE, WEIGHTS_FILE = "base.json", "base.safetensors"
@@ -48,8 +48,8 @@ def filled(transformer: Any, folder: Path) -> Any:
     """`transformer` with the weights that `folder` keeps. Raises RequestError where they are damaged or gone."""
     path = folder / WEIGHTS_FILE
     try:
-        transformer.load_state_dict(load_file(path))
-    except (OSError, SafetensorError, RuntimeError) as error:
+        transformer.load_state_dict(load_file(regular(path)))
+    except (OSError, Unreadable, SafetensorError, RuntimeError) as error:
         problem = f"{path} holds the base of this run's adapters and cannot be read: {' '.join(str(error).split())}"
         raise RequestError(Mistake("", problem[:400], "a whole run folder")) from error
     return _checked(transformer, folder, str(path))
@@ -57,9 +57,12 @@ def filled(transformer: Any, folder: Path) -> Any:
 
 def _checked(transformer: Any, folder: Path, source: str) -> Any:
     path = folder / IDENTITY_FILE
-    if not path.is_file():
+    if not path.exists():
         raise RequestError(Mistake("", f"{path} is missing: nothing names the adapters' base", "a whole run folder"))
-    expected, found = json.loads(path.read_text(encoding="utf-8"))["sha256"], identity(transformer)
+    try:
+        expected, found = str(read_json(path, dict).get("sha256")), identity(transformer)
+    except (OSError, Unreadable) as error:
+        raise RequestError(Mistake("", f"{path} names no base: {error}", "a whole run folder")) from error
     if found != expected:
         problem = (
             f"the adapters of this run were trained on other base weights: SHA-256 {expected[:12]}, and {source} has "

@@ -63,8 +63,8 @@ class HeadTally(Tally):
         for index, head in enumerate(self.heads):
             values = scores(self.matrices[index].cpu())
             if self.binary[index]:
-                probabilities, labels = zip(*self.binary[index], strict=True)
-                values["auc"] = auroc(torch.cat(probabilities).cpu(), torch.cat(labels).cpu())
+                probabilities, labels = (torch.cat(parts).cpu() for parts in zip(*self.binary[index], strict=True))
+                values["auc"] = torch.nan if diverged[index] else auroc(probabilities, labels)
             values["loss"] = float(means[index])
             per_head[head.name] = dict.fromkeys(values, torch.nan) if diverged[index] else values
         found = mean_over_heads(per_head) | {"loss": float(self.total(means, sums[:, 1] > 0))}

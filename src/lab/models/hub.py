@@ -122,7 +122,7 @@ def _unavailable(model: Encoder, name: str, reason: str) -> RequestError:
     problem = (
         f"the weights are not in the local cache ({constants.HF_HUB_CACHE}), and the hub cannot be asked ({reason})"
     )
-    ways = ["model.path=FOLDER with the model in it", "model=minilm, whose weights come with a Python package"]
+    ways = ["model.path=FOLDER (with the model in it)", "model=minilm (whose weights come with a Python package)"]
     if model.architecture is not None:
-        ways.append("model.pretrained=false, the same architecture with random weights, for timing and smoke tests")
-    return RequestError(Mistake("model.path", problem, "; or ".join(ways), name))
+        ways.append("model.pretrained=false (the same architecture with random weights, for timing and smoke tests)")
+    return RequestError(Mistake("model.path", problem, ", or ".join(ways), name))

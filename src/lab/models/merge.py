@@ -14,11 +14,11 @@ import tokenizers
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from lab.files import read_json, write_whole
 from lab.models.adapters import AdaptedTransformer, adapted
 from lab.models.families import reads_segments
 from lab.models.subwords import CORE
 from lab.models.text_encoder import TOKENIZER_FILE
-from lab.record import write_whole
 
 WEIGHTS, HEADS = "model.safetensors", "heads.safetensors"
 ADAPTER = "default"
@@ -76,7 +76,7 @@ def _described(tokenizer: Path, segments: bool) -> dict[str, Any]:
     told which text of a pair a token is of (unasked, transformers leaves that out, and a context is read as question).
     """
     core = tokenizers.Tokenizer.from_file(str(tokenizer / CORE))
-    known = json.loads((tokenizer / TOKENIZER_FILE).read_text(encoding="utf-8"))
+    known = read_json(tokenizer / TOKENIZER_FILE, dict)
     around = core.encode("").tokens
     bounds = {"cls_token": around[0], "sep_token": around[-1]} if len(around) > 1 else {}
     vocabulary = core.get_vocab(with_added_tokens=True)

@@ -24,8 +24,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lab.files import Unreadable, regular, write_whole
 from lab.models.text_encoder import TOKENIZER_FILE, BagEncoder
-from lab.record import write_whole
+from lab.record_fields import count, keyed, optional, pair
 from lab.schema import Ngram
 
 PAD = 0
@@ -36,6 +37,8 @@ LONGEST = 100_000
 _CACHED_WORDS = 200_000
 _WORD = re.compile(r"\w+")
 _WEIGHTS = "idf.npy"
+DESCRIBED = keyed("buckets", "words", "chars", buckets=count, words=pair(count), chars=optional(pair(count)))
+"""What describes one in its file."""
 
 
 class NgramTokenizer:
@@ -122,9 +125,20 @@ class NgramTokenizer:
 
     @classmethod
     def load(cls, folder: Path, description: dict[str, Any]) -> "NgramTokenizer":
+        """What `save` wrote. Raises Unreadable for anything else, OSError for a file that is not there."""
+        wrong = next(DESCRIBED("it", description), None)
+        if wrong is not None:
+            raise Unreadable(folder / TOKENIZER_FILE, wrong)
         low, high = description["words"]
         chars = tuple(description["chars"]) if description["chars"] else None
-        return cls(description["buckets"], (low, high), chars, np.load(folder / _WEIGHTS, allow_pickle=False))
+        try:
+            idf = np.load(regular(folder / _WEIGHTS), allow_pickle=False)
+        except (ValueError, EOFError) as error:
+            raise Unreadable(folder / _WEIGHTS, f"holds no array: {error}") from error
+        buckets = description["buckets"]
+        if getattr(idf, "shape", None) != (buckets + 1,) or idf.dtype != np.float32:
+            raise Unreadable(folder / _WEIGHTS, f"does not hold {buckets + 1} numbers in single precision")
+        return cls(buckets, (low, high), chars, idf)
 
     def _description(self) -> dict[str, Any]:
         return {"kind": "ngram", "buckets": self.buckets, "words": self._words, "chars": self._chars}

@@ -61,7 +61,7 @@ class SpanTally(Tally):
     def scores(self) -> dict[str, float]:
         answers = self.answers()
         accepted = [self.references.answers[row] for row in answers]
-        grades = mean_grades(list(answers.values()), accepted, self.spec.language)
+        grades = mean_grades(list(answers.values()), accepted, self.spec.language, self.spec.no_answer)
         return grades | {"loss": float(self.sums[0] / self.sums[1])}
 
     def state(self) -> dict[str, Any]:

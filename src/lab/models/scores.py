@@ -56,9 +56,13 @@ def _mcc(hits: Tensor, truth: Tensor, predicted: Tensor, total: Tensor) -> Tenso
 def auroc(probability: Tensor, truth: Tensor) -> float:
     """Area under the ROC curve of the second class (N,): the chance that a positive row ranks above a negative one.
 
-    Ties count half (Mann-Whitney U). NaN when one class is absent.
+    Ties count half (Mann-Whitney U). NaN when one class is absent. Raises ValueError for scores that are no numbers,
+    which no order ranks.
     """
     known = truth != MISSING
+    if probability[known].isnan().any():
+        num = int(probability[known].isnan().sum())
+        raise ValueError(f"{num} of {int(known.sum())} scores are NaN: an area under the curve ranks numbers")
     score, positive = probability[known].double(), truth[known] == 1
     num_positive, num_negative = int(positive.sum()), int((~positive).sum())
     if not num_positive or not num_negative:

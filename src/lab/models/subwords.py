@@ -19,12 +19,15 @@ from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
 
 from lab.batches import Window
 from lab.errors import Mistake, RequestError
+from lab.files import Unreadable, read_text, write_whole
 from lab.models.hub import locate
 from lab.models.text_encoder import TOKENIZER_FILE
-from lab.record import write_whole
+from lab.record_fields import count, keyed
 from lab.schema import Encoder
 
 CORE = "tokenizer.json"
+DESCRIBED = keyed("pad_id", "longest", pad_id=count, longest=count)
+"""What describes one in its file, beside the tokenizer itself."""
 UNKNOWN, PAD, FIRST, LAST = SPECIAL = ("[UNK]", "[PAD]", "[CLS]", "[SEP]")
 """Of a learned vocabulary, by id. Padding is 1, which MPNet takes for granted and RoBERTa has."""
 MIN_FREQUENCY = 2
@@ -87,7 +90,15 @@ class SubwordTokenizer:
 
     @classmethod
     def load(cls, folder: Path, description: dict[str, Any]) -> "SubwordTokenizer":
-        core = tokenizers.Tokenizer.from_file(str(folder / CORE))
+        """What `save` wrote. Raises Unreadable for anything else, OSError for a file that is not there."""
+        wrong = next(DESCRIBED("it", description), None)
+        if wrong is not None:
+            raise Unreadable(folder / TOKENIZER_FILE, wrong)
+        text = read_text(folder / CORE)
+        try:
+            core = tokenizers.Tokenizer.from_str(text)
+        except Exception as error:  # the package raises no narrower one
+            raise Unreadable(folder / CORE, f"is no tokenizer: {error}") from error
         return cls(core, description["pad_id"], description["longest"])
 
 

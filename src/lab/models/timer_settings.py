@@ -6,14 +6,12 @@ may change on purpose, and is told. A run of this project says all of them in it
 rotation is known, and a Hugging Face folder says its number of heads.
 """
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from lab.errors import GARBLED, Mistake
+from lab.files import read_json, read_yaml
 from lab.schema import TimerXL
 
 COMPUTED = ("num_heads", "rope", "normalise")
@@ -28,12 +26,12 @@ def trained_with(layout: str, path: str) -> dict[str, Any]:
     try:
         if layout == "lab":
             folder = place if place.is_dir() else place.parent.parent
-            model = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))["model"]
+            model = read_yaml(folder / "config.yaml")["model"]
             known |= {name: model[name] for name in (*COMPUTED, *SEEN)}
         elif place.is_dir():
-            heads = json.loads((place / "config.json").read_text(encoding="utf-8")).get("num_attention_heads")
+            heads = read_json(place / "config.json", dict).get("num_attention_heads")
             known |= {} if heads is None else {"num_heads": heads}
-    except (OSError, KeyError, TypeError, ValueError, yaml.YAMLError, *GARBLED):
+    except (OSError, ValueError, *GARBLED):
         pass  # a file alone: its shapes are all there is to compare
     return known
 

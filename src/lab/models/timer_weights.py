@@ -20,6 +20,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from lab.errors import GARBLED, Mistake, RequestError
+from lab.files import regular
 from lab.models.timer_settings import differences, trained_with
 from lab.models.timer_xl import TimerEncoder
 
@@ -144,7 +145,7 @@ def _left_out(name: str | None, layout: str, encoder: TimerEncoder) -> bool:
 def read(path: str) -> dict[str, Tensor]:
     """Tensors of a file, of a Hugging Face folder, or of a run folder's best checkpoint."""
     file = _file(path)
-    with file.open("rb") as opened:
+    with regular(file).open("rb") as opened:
         head = opened.read(2)
     if file.suffix != ".safetensors" and head not in (b"PK", *(bytes([0x80, protocol]) for protocol in range(2, 6))):
         problem = "is empty" if not head else "is no file that torch.save has written"

@@ -1,11 +1,11 @@
 """The tokenizer a request asks for, and the one a run folder holds."""
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from lab.batches import Tokenizer
 from lab.errors import Mistake, RequestError
+from lab.files import Unreadable, read_json
 from lab.models.ngram import NgramTokenizer
 from lab.models.subwords import SubwordTokenizer, learned, pretrained
 from lab.models.text_encoder import TOKENIZER_FILE
@@ -21,10 +21,13 @@ def build_tokenizer(model: Encoder | Ngram, texts: Callable[[], Iterator[list[st
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:
-    """What `save` wrote. Raises RequestError where it is missing."""
+    """What `save` wrote. Raises RequestError where it is missing or damaged."""
     path = folder / TOKENIZER_FILE
-    if not path.is_file():
+    if not path.exists():
         raise RequestError(Mistake("", f"{path} is missing: the run's tokenizer is gone", "a whole run folder"))
-    description = json.loads(path.read_text(encoding="utf-8"))
-    kind = NgramTokenizer if description["kind"] == "ngram" else SubwordTokenizer
-    return kind.load(folder, description)
+    try:
+        description = read_json(path, dict)
+        kind = NgramTokenizer if description.get("kind") == "ngram" else SubwordTokenizer
+        return kind.load(folder, description)
+    except (OSError, Unreadable) as error:
+        raise RequestError(Mistake("", f"the tokenizer in {folder}: {error}", "a whole run folder")) from error

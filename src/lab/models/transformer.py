@@ -24,11 +24,11 @@ from transformers.utils import logging as transformers_logging
 
 from lab.batches import Tokenizer
 from lab.errors import Mistake, RequestError, listed
+from lab.files import Unreadable, read_json, write_whole
 from lab.models.architecture import known, unlike, with_attention_dropout
 from lab.models.families import FAMILIES, Family, position_limit, reads_segments
 from lab.models.hub import locate
 from lab.models.text_encoder import ARCHITECTURE_FILE, CuttableEncoder
-from lab.record import write_whole
 from lab.schema import Encoder
 
 log = logging.getLogger(__name__)
@@ -172,17 +172,22 @@ def new_transformer(model: Encoder, tokenizer: Tokenizer) -> PreTrainedModel:
 def rebuild_transformer(folder: Path) -> PreTrainedModel:
     """The architecture that `save_architecture` wrote, for a checkpoint to fill. Raises RequestError if it is gone."""
     path = folder / ARCHITECTURE_FILE
-    if not path.is_file():
+    if not path.exists():
         raise RequestError(Mistake("", f"{path} is missing: the run cannot be built again", "a whole run folder"))
-    return _built(AutoConfig.for_model(**json.loads(path.read_text(encoding="utf-8"))))
+    try:
+        config = AutoConfig.for_model(**read_json(path, dict))
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        problem = f"{path} does not describe an architecture: {' '.join(str(error).split())[:160]}"
+        raise RequestError(Mistake("", problem, "a whole run folder")) from error
+    return _built(config)
 
 
 def read_config(folder: Path) -> PretrainedConfig:
     """config.json of a model's folder. Raises RequestError where it is none of `FAMILIES`."""
     try:
-        values = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise RequestError(Mistake("model.path", f"{folder}/config.json is no JSON: {error}")) from error
+        values = read_json(folder / "config.json", dict)
+    except Unreadable as error:
+        raise RequestError(Mistake("model.path", f"{folder}/{error}")) from error
     return _config(dict(values), "model.path", str(folder))
 
 

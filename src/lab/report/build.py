@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lab.errors import Mistake, RequestError, RunError
+from lab.files import Unreadable
 from lab.record import RunFolder
 from lab.report import experiments_log, files, groups, page, registry
 from lab.report.compare import compared
@@ -25,8 +26,9 @@ from lab.report.winner import chosen, leaderboard, winner
 from lab.schema.report import Reported
 
 log = logging.getLogger(__name__)
-MARK = "runs.csv"
-"""What every report has: a folder without it is not written into."""
+MARK = ".report"
+"""The first file of a report, so that one that was cut is taken over by the next; a folder with anything but this is
+not written into."""
 SHOWN_EXCLUSIONS = 10
 
 
@@ -51,7 +53,7 @@ def build(request: Reported, command: str) -> Report:
     if request.register_in is not None:
         registry.refuse_early(request, best)
     try:
-        output.mkdir(parents=True, exist_ok=True)
+        _claim(output)
         report = Report(
             runs=runs,
             leaderboard=board,
@@ -75,7 +77,7 @@ def build(request: Reported, command: str) -> Report:
             log.info("registered in %s", registered)
         if request.log is not None:
             experiments_log.append(Path(request.log), report, request.aim, registered, request.lang)
-    except OSError as error:
+    except (OSError, Unreadable) as error:
         raise RunError(f"the report cannot be written: {error}") from error
     return report
 
@@ -91,6 +93,14 @@ def _read(request: Reported) -> Reading:
         remedy = "a folder that train.py made: outputs/..., multirun/...; source=wandb, mlflow or hf for others"
         raise RequestError(Mistake("runs", problem, remedy, ", ".join(request.runs)))
     return reading
+
+
+def _claim(output: Path) -> None:
+    """Make the folder a report's, and take away what one that was killed left half written."""
+    output.mkdir(parents=True, exist_ok=True)
+    (output / MARK).touch()
+    for left in output.rglob(".*.part"):
+        left.unlink(missing_ok=True)
 
 
 def _refuse_other_folder(output: Path) -> None:

@@ -30,7 +30,8 @@ def _lines(report: Report, record: Mapping[str, Any], lang: str) -> Iterator[str
     model, data = record.get("model") or {}, record.get("data") or {}
     yield from (f"# {model.get('name', 'model')}", "", "## How it was chosen", "")
     yield from (f"- {say(sentence, lang)}" for sentence in winner.sentences)
-    yield from ("", "```", record.get("command") or "", "```", "", "## Data", "")
+    yield from ("", "```", winner.command, "```") if winner.command else ()
+    yield from ("", "## Data", "")
     yield f"- {data.get('name')}, fingerprint `{data.get('fingerprint')}`"
     rows = data.get("rows") or {}
     yield from (f"- {num:,} {split} rows" for split, num in rows.items())

@@ -6,13 +6,17 @@ anything but `key: value` with another value makes its file be parsed whole as w
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
+from lab.files import yaml_mapping
 from lab.keys import flattened
+from lab.record_fields import LARGEST
 
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+NAME = Path("config.yaml")
 NOT_A_SCALAR = "|>&*!{["
 """First signs of a value that goes on below, or is more than one value."""
 
@@ -32,8 +36,8 @@ class Configs:
         self._known: dict[tuple[str, ...], _Known] = {}
         self._values: dict[str, Any] = {}
 
-    def read(self, text: str) -> dict[str, Any]:
-        """Raises ValueError for what is no YAML mapping."""
+    def read(self, text: str, path: Path = NAME) -> dict[str, Any]:
+        """path: where the text was read from. Raises Unreadable for what is no YAML mapping."""
         lines = text.splitlines()
         shape = tuple([line.partition(": ")[0] for line in lines])
         known = self._known.get(shape)
@@ -41,7 +45,7 @@ class Configs:
             flat = self._patched(known, lines)
             if flat is not None:
                 return flat
-        flat, keys = _parsed(text)
+        flat, keys = _parsed(path, text)
         if known is None:
             self._known[shape] = _Known(lines, keys, flat)
         return dict(flat)
@@ -58,25 +62,27 @@ class Configs:
             if text not in self._values:
                 try:
                     self._values[text] = yaml.load(text, Loader)
-                except yaml.YAMLError:
+                except (yaml.YAMLError, ValueError):
                     return None
             value = self._values[text]
             if isinstance(value, dict | list):
                 return None
-            flat[known.keys[number]] = value
+            flat[known.keys[number]] = comparable(value)
         return flat
 
 
-def _parsed(text: str) -> tuple[dict[str, Any], dict[int, str]]:
-    try:
-        node = yaml.compose(text, Loader)
-        plain = yaml.load(text, Loader)
-    except yaml.YAMLError as error:
-        raise ValueError(f"no YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(plain, dict):
-        raise ValueError("no mapping")
-    flat = {key: json.dumps(value) if isinstance(value, list) else value for key, value in flattened(plain).items()}
-    return flat, dict(_lines(node, ""))
+def _parsed(path: Path, text: str) -> tuple[dict[str, Any], dict[int, str]]:
+    plain = yaml_mapping(path, text)
+    flat = {key: comparable(value) for key, value in flattened(plain).items()}
+    return flat, dict(_lines(yaml.compose(text, Loader), ""))
+
+
+def comparable(value: Any) -> Any:
+    """A list as its JSON text; as text, too, what is no value of a config (a date) or too large for a table."""
+    if isinstance(value, list):
+        return json.dumps(value, default=str)
+    is_small = not isinstance(value, int) or abs(value) <= LARGEST
+    return value if is_small and isinstance(value, str | bool | int | float | dict | None) else str(value)
 
 
 def _lines(node: Any, key: str) -> Iterator[tuple[int, str]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import Mistake, RequestError
-from lab.record import write_whole
+from lab.files import read_text, write_whole
 from lab.report.compare import told
 from lab.report.groups import column_of, shown
 from lab.report.language import Words
@@ -27,7 +27,7 @@ def append(path: Path, report: Report, aim: str | None, registered: str | None, 
     """
     if path.is_dir():
         raise RequestError(Mistake("log", "is a folder", f"log={path}/EXPERIMENTS.md", str(path)))
-    before = path.read_text(encoding="utf-8") if path.is_file() else ""
+    before = read_text(path) if path.exists() else ""
     gap = "" if not before else "\n" if before.endswith("\n") else "\n\n"
     text = before + gap + "\n".join(entry(report, aim, registered, lang)) + "\n"
     write_whole(path, lambda aside: aside.write_text(text, encoding="utf-8"))

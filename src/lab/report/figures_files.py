@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from lab.record import write_whole
+from lab.files import write_whole
 from lab.report import figures_static as draw
 from lab.report.language import Words
 from lab.report.page_figures import Data
@@ -50,7 +50,7 @@ def drawn(found: Data, words: Words) -> Iterator[tuple[str, Figure]]:
         "importance": lambda info: draw.importance(info, words),
         "learning_curves": lambda info: draw.curves(info, words),
         "parallel": draw.parallel,
-        "confusion": draw.confusions,
+        "confusion": lambda info: draw.confusions(info.matrices),
     }
     for name, make in single.items():
         info = getattr(found, name)

@@ -19,6 +19,8 @@ MOST_LEVELS = 12
 """A number with more values than this is no choice: it is neither grouped by nor drawn as one."""
 LOG_FROM = 8
 """An axis is logarithmic from this ratio of its ends on."""
+SMALLEST = 1e-30
+"""A setting nearer to 0 is 0, and one beyond its inverse is not drawn: an axis of so many decades shows nothing."""
 COMPARED_RUNS = 6
 MOST_BARS = 300
 """More runs are drawn as points."""
@@ -96,7 +98,7 @@ def numbers(runs: Runs, key: str) -> Floats | None:
         values: Floats = pd.to_numeric(column).to_numpy(np.float64)
     except (TypeError, ValueError):
         return None
-    return values
+    return np.where(np.abs(values) < SMALLEST, 0.0, np.where(np.abs(values) <= 1 / SMALLEST, values, np.nan))
 
 
 def labels(runs: Runs, rows: Sequence[int]) -> tuple[str, ...]:

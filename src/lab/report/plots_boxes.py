@@ -51,15 +51,17 @@ def _boxes(runs: Runs, rows: npt.NDArray[np.intp], key: str) -> Boxes | None:
     for metric in scored(runs):
         values = runs.frame[metric].to_numpy(np.float64)[rows]
         made = (box(level, values[named == level]) for level in levels)
-        by[metric] = tuple(one for one in made if one is not None)
-    return Boxes(key, by)
+        if known := tuple(one for one in made if one is not None):
+            by[metric] = known
+    return Boxes(key, by) if by else None
 
 
 def box(level: str, values: Floats) -> Box | None:
     values = values[np.isfinite(values)]
     if not len(values):
         return None
-    q1, median, q3 = np.quantile(values, [0.25, 0.5, 0.75])
+    q1, median, q3 = np.clip(np.quantile(values, [0.25, 0.5, 0.75]), values.min(), values.max())
     reach = 1.5 * (q3 - q1)
     inside = values[(values >= q1 - reach) & (values <= q3 + reach)]
-    return Box(level, len(values), float(inside.min()), float(q1), float(median), float(q3), float(inside.max()))
+    low, high = inside.min(initial=q1), inside.max(initial=q3)  # quartiles lie between values, which may be far away
+    return Box(level, len(values), float(low), float(q1), float(median), float(q3), float(high))

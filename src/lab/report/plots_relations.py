@@ -71,6 +71,8 @@ def correlation(report: Report) -> Correlation | Absent:
         return Absent("absent.correlation", {"found": len(rows)})
     frame = runs.frame.iloc[rows]
     outcomes = tuple(name for name in OUTCOMES if name in frame and frame[name].nunique() > 1)
+    if not outcomes:
+        return Absent("absent.flat")
     columns = [numbers(runs, key) for key in runs.varied]
     methods = tuple("eta" if column is None else "spearman" for column in columns)
     values = np.full((len(runs.varied), len(outcomes)), np.nan)
@@ -104,7 +106,8 @@ def eta(levels: npt.NDArray[Any], y: Floats) -> float:
     counts = np.bincount(codes)
     means = np.bincount(codes, weights=y) / counts
     between = float((counts * (means - y.mean()) ** 2).sum())
-    return float(np.sqrt(between / ((y - y.mean()) ** 2).sum()))
+    whole = float(((y - y.mean()) ** 2).sum())  # 0 where the squares are too small to be held
+    return float(np.sqrt(min(1.0, between / whole))) if whole > 0 else float("nan")
 
 
 def importance(report: Report) -> Importance | Absent:
@@ -172,8 +175,9 @@ def parallel(report: Report) -> Parallel | Absent:
     if len(rows) < 2 or not runs.varied:
         return Absent("absent.parallel", {"found": len(rows)})
     lines = thinned(rows, MOST_LINES)
-    dimensions = tuple(_dimension(runs, name, lines) for name in (*runs.varied, "objective"))
-    return Parallel(dimensions, tuple(lines), len(rows))
+    dimensions = [_dimension(runs, name, lines) for name in (*runs.varied, "objective")]
+    known = tuple(one for one in dimensions if np.isfinite(one.values).any())
+    return Parallel(known, tuple(lines), len(rows))
 
 
 def thinned(rows: Sequence[int], most: int) -> list[int]:

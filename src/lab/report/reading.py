@@ -4,17 +4,17 @@ Reads through `lab.record` alone. About 2 ms a run of 50 history rows, most of i
 """
 
 import json
-import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
-import numpy as np
-
-from lab.record import SCHEMA_VERSION, RunFolder, Status, StudyFolder
+from lab.files import MOST_YAML_BYTES, Unreadable, read_text
+from lab.record import OtherVersion, RunFolder, StudyFolder
+from lab.record_fields import SCHEMA_VERSION
 from lab.report.configs import Configs
+from lab.report.record_columns import columns, flat
 from lab.report.sweeps import CONFIRMATION, sweep_of
 from lab.report.table import Exclusion, History, Sentence, Sweep
 
@@ -43,6 +43,15 @@ class Reading:
     exclusions: list[Exclusion] = field(default_factory=list)
     warnings: list[Sentence] = field(default_factory=list)
 
+    def leave_out(self, folder: Path, key: str, error: Exception) -> None:
+        """Name a folder of which nothing is read. key: the sentence, in which the error stands."""
+        path = str(folder).encode("utf-8", "backslashreplace").decode()
+        self.exclusions.append(Exclusion(path, Sentence(key, {"error": _first_line(error)})))
+
+
+MOST_DEPTH = 50
+"""Folders in one another below one that was given."""
+
 
 class _Place(NamedTuple):
     run: RunFolder
@@ -58,14 +67,13 @@ def read(folders: Iterable[Path]) -> Reading:
     return reading
 
 
-def _found(folder: Path, study: str | None, reading: Reading, seen: set[str]) -> Iterator[_Place]:
+def _found(folder: Path, study: str | None, reading: Reading, seen: set[str], depth: int = 0) -> Iterator[_Place]:
     """Runs in the order of their numbers; sweeps go on the list on the way. seen: real paths, which are left out."""
     path = os.path.realpath(folder)
     if path in seen:
         return
     seen.add(path)
-    with os.scandir(folder) as entries:
-        found = list(entries)
+    found = _entries(folder, reading, depth)
     names = {entry.name for entry in found}
     if "run.json" in names:
         yield _Place(RunFolder(folder), study)
@@ -76,14 +84,26 @@ def _found(folder: Path, study: str | None, reading: Reading, seen: set[str]) ->
             sweep = sweep_of(StudyFolder(folder), [name for name in below if name.isdigit()])
             study = sweep.name
             reading.sweeps.append(sweep)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            said = {"error": _first_line(error)}
-            reading.exclusions.append(Exclusion(str(folder), Sentence("excluded_sweep", said)))
+        except (OSError, ValueError) as error:
+            reading.leave_out(folder, "excluded_sweep", error)
     elif ".hydra" in names:
         reading.exclusions.append(Exclusion(str(folder), Sentence("excluded_without_record")))
     for name in below:
         again = name == "confirm" and "study.yaml" in names
-        yield from _found(folder / name, f"{study}{CONFIRMATION}" if again else study, reading, seen)
+        yield from _found(folder / name, f"{study}{CONFIRMATION}" if again else study, reading, seen, depth + 1)
+
+
+def _entries(folder: Path, reading: Reading, depth: int) -> list[os.DirEntry[str]]:
+    """What is in a folder; nothing of one that cannot be read, is too deep or has a name that no file can hold."""
+    try:
+        str(folder).encode("utf-8")
+        if depth > MOST_DEPTH:
+            raise ValueError(f"it lies more than {MOST_DEPTH} folders deep")
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except (OSError, ValueError) as error:
+        reading.leave_out(folder, "excluded_folder", error)
+        return []
 
 
 def _may_hold_runs(entry: os.DirEntry[str]) -> bool:
@@ -102,18 +122,16 @@ def _read_run(place: _Place, configs: Configs, reading: Reading) -> None:
     except _Unfit as unfit:
         reading.exclusions.append(Exclusion(path, unfit.sentence))
         return
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
-        reading.exclusions.append(Exclusion(path, Sentence("excluded_foreign", {"error": _first_line(error)})))
-        return
     config, asked = dict[str, Any](), dict[str, Any]()
     try:
-        config, asked = _as_run(configs.read(place.run.config.read_text(encoding="utf-8")), record.get("requested"))
+        text = read_text(place.run.config, MOST_YAML_BYTES)
+        config, asked = _as_run(configs.read(text, place.run.config), record.get("requested"))
     except (OSError, ValueError) as error:
         reading.warnings.append(Sentence("config_unread", {"path": path, "error": _first_line(error)}))
     history: History = {}
     try:
         history = columns(place.run.history(), values["metric"])
-    except (ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError) as error:
         reading.warnings.append(Sentence("history_unread", {"path": path, "error": _first_line(error)}))
     values |= {"path": path, "epochs": len(history["epoch"]) if history else 0}
     values["study"] = place.study or values["study"]
@@ -149,78 +167,25 @@ def _checked(run: RunFolder) -> dict[str, Any]:
     """run.json, held to what every reader relies on."""
     try:
         record = run.read()
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise _Unfit("excluded_half_written", error=_first_line(error)) from error
+    except Unreadable as error:
+        raise _unfit(error) from error
     except OSError as error:
         raise _Unfit("excluded_unreadable", error=error.strerror or str(error)) from error
-    if not isinstance(record, dict) or "schema_version" not in record:
-        raise _Unfit("excluded_foreign", error="no schema_version")
-    if record["schema_version"] != SCHEMA_VERSION:
-        raise _Unfit("excluded_version", version=record["schema_version"], known=SCHEMA_VERSION)
-    if record.get("status") not in get_args(Status):
-        raise _Unfit("excluded_foreign", error=f"status {record.get('status')!r}")
-    objective = record.get("objective")
-    if not isinstance(objective, dict) or not isinstance(objective.get("metric"), str):
+    if record.get("objective") is None:
         raise _Unfit("excluded_foreign", error="no objective")
     return record
 
 
-def flat(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns that a record fills. Numbers that are null or missing are left out, and NaN in the table."""
-    objective, data, sweep = record["objective"], record.get("data") or {}, record.get("sweep") or {}
-    timing, memory = record.get("timing_s") or {}, record.get("memory") or {}
-    parameters = record.get("parameters") or {}
-    values: dict[str, Any] = {
-        "study": sweep.get("study"),
-        "trial": sweep.get("trial"),
-        "status": record["status"],
-        "reason": record.get("reason"),
-        "failure": record.get("failure"),
-        "command": record.get("command"),
-        "seed": record.get("seed"),
-        "metric": objective["metric"],
-        "mode": objective.get("mode", "max"),
-        "data": data.get("name"),
-        "fingerprint": data.get("fingerprint"),
-    }
-    numbers: dict[str, Any] = {
-        "objective": objective.get("value"),
-        "objective_epoch": objective.get("epoch"),
-        "objective_step": objective.get("step"),
-        "time_s": timing.get("total"),
-        "fit_s": timing.get("fit"),
-        "core_s": timing.get("cpu") if not record.get("resumed") else None,  # a process knows of its own alone
-        "peak_rss_gib": memory.get("peak_rss_gib"),
-        "peak_gpu_gib": memory.get("peak_gpu_gib"),
-        "parameters_total": parameters.get("total"),
-        "parameters_trainable": parameters.get("trainable"),
-        "data/truncated_share": data.get("truncated_share"),
-        "data/leak_share": _leak_share(data.get("leaks") or {}),
-    }
-    for split, metrics in (record.get("metrics") or {}).items():
-        numbers |= {f"{split}/{name}": value for name, value in metrics.items()}
-    for baseline, metrics in (record.get("baselines") or {}).items():
-        numbers |= {f"{baseline}/{name}": value for name, value in metrics.items()}
-    numbers |= {f"bayes/{name}": value for name, value in (record.get("reference") or {}).items()}
-    return values | {name: float(value) for name, value in numbers.items() if value is not None}
-
-
-def _leak_share(leaks: Mapping[str, Mapping[str, float]]) -> float | None:
-    """The largest share of rows of a split whose text is in another. Texts that are the same only when numbers and tags
-    are masked do not count: short notices collide so by nature, and the audit of the data judges them."""
-    return max((one.get("same_share") or 0.0 for one in leaks.values()), default=None)
-
-
-def columns(rows: list[dict[str, Any]], metric: str) -> History:
-    """Rows of history.jsonl as columns: of all heads together, and the objective's; NaN where there is no number."""
-    kept = (metric, f"train/{metric.partition('/')[2]}")
-    names = dict.fromkeys(name for row in (rows[:1] + rows[-1:]) for name in row if name.count("/") < 2 or name in kept)
-    nan = math.nan
-    return {
-        name: np.array([nan if (value := row.get(name)) is None else value for row in rows], np.float64)
-        for name in names
-    }
+def _unfit(error: Unreadable) -> _Unfit:
+    """Why a record cannot be read, as the report says it."""
+    if isinstance(error.__cause__, json.JSONDecodeError | UnicodeDecodeError):
+        return _Unfit("excluded_half_written", error=error.reason)
+    if isinstance(error, OtherVersion):
+        return _Unfit("excluded_version", version=error.version, known=SCHEMA_VERSION)
+    return _Unfit("excluded_foreign", error=error.reason)
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    """Of an error, without what could not be written: a path need not be UTF-8."""
+    first = (str(error).splitlines() or [type(error).__name__])[0]
+    return first.encode("utf-8", "backslashreplace").decode()

@@ -1,6 +1,7 @@
 """The winner's checkpoint in a model registry, with its config, record, data fingerprint, scores and model card.
 
-MLflow: a run with everything as artifacts, and a version of a registered model that points to it. W&B: an artifact of
+MLflow: the training run, where it is in the same store, else a run of its own, with everything as artifacts, and a
+version of a registered model that belongs to it. W&B: an artifact of
 type `model`, offline unless an API key is set. Each registration is a new version; nothing is replaced.
 """
 
@@ -8,10 +9,9 @@ import os
 import shutil
 import tempfile
 from importlib.util import find_spec
+from itertools import chain, count
 from pathlib import Path
-from typing import Any, Literal
-
-import yaml
+from typing import TYPE_CHECKING, Any, Literal
 
 from lab.errors import Mistake, RequestError, RunError
 from lab.keys import flattened
@@ -20,6 +20,10 @@ from lab.report.card import card
 from lab.report.sources import EXTRAS
 from lab.report.table import Report
 from lab.schema.report import Reported
+from lab.tracking import UniqueNames, recall
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 LONGEST_VALUE, PARAMETERS_A_CALL = 6000, 100
 """Limits of mlflow.utils.validation."""
@@ -44,14 +48,14 @@ def refuse_early(request: Reported, run: RunFolder | None) -> None:
 def register(report: Report, request: Reported, run: RunFolder) -> str:
     """Put the winner there; gives where it is in words. Raises RunError with what the service said."""
     record = run.read()
-    config = yaml.safe_load(run.config.read_text(encoding="utf-8"))
+    config = run.read_config()
     name = request.registry.name or str(config.get("name") or "lab")
     with tempfile.TemporaryDirectory(prefix="lab-model-") as scratch:
         folder = Path(scratch) / "model"
         _collect(run, folder, card(report, record, request.lang))
         put = _into_mlflow if request.register_in == "mlflow" else _into_wandb
         try:
-            return put(request, name, folder, record, config)
+            return put(request, name, folder, record, config, recall(run.path, "mlflow"))
         except Exception as error:
             first = (str(error).splitlines() or [""])[0]
             raise RunError(
@@ -87,36 +91,79 @@ def _metrics(record: dict[str, Any]) -> dict[str, float]:
     return found | {record["objective"]["metric"]: record["objective"]["value"]}
 
 
-def _into_mlflow(request: Reported, name: str, folder: Path, record: dict[str, Any], config: dict[str, Any]) -> str:
+def _into_mlflow(
+    request: Reported, name: str, folder: Path, record: dict[str, Any], config: dict[str, Any], trained_as: str | None
+) -> str:
     import mlflow
-    from mlflow.entities import Metric, Param
     from mlflow.exceptions import MlflowException
 
     uri = request.tracking.mlflow_uri
     client = mlflow.MlflowClient(uri, registry_uri=uri)
-    experiment = client.get_experiment_by_name(request.tracking.experiment or name)
-    identity = experiment.experiment_id if experiment else client.create_experiment(request.tracking.experiment or name)
-    run_id = client.create_run(
-        identity, run_name=f"register {config.get('run_name') or name}", tags=_tags(record)
-    ).info.run_id
-    values = [Param(key, str(value)[:LONGEST_VALUE]) for key, value in flattened(config).items()]
-    for start in range(0, len(values), PARAMETERS_A_CALL):
-        client.log_batch(run_id, params=values[start : start + PARAMETERS_A_CALL])
-    client.log_batch(run_id, metrics=[Metric(key, value, 0, 0) for key, value in _metrics(record).items()])
-    client.log_artifacts(run_id, str(folder), "model")
-    client.set_terminated(run_id)
+    if trained_as is not None and _is_there(client, trained_as):
+        run_id = trained_as
+    else:
+        experiment = request.tracking.experiment or name
+        run_id = _another_run(client, experiment, f"register {config.get('run_name') or name}", record, config)
+    place = _free_place(client, run_id)
+    client.log_artifacts(run_id, str(folder), place)
     try:
         client.create_registered_model(name)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
     text = (folder / "README.md").read_text(encoding="utf-8")
-    source = f"{client.get_run(run_id).info.artifact_uri}/model"
+    source = f"{client.get_run(run_id).info.artifact_uri}/{place}"
     version = client.create_model_version(name, source, run_id, tags=_tags(record), description=text)
     return f"mlflow: {name} version {version.version} ({uri})"
 
 
-def _into_wandb(request: Reported, name: str, folder: Path, record: dict[str, Any], config: dict[str, Any]) -> str:
+def _is_there(client: "MlflowClient", run_id: str) -> bool:
+    """Whether a run is in the client's store, and not deleted."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return bool(client.get_run(run_id).info.lifecycle_stage == "active")
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return False
+
+
+def _another_run(
+    client: "MlflowClient", experiment: str, title: str, record: dict[str, Any], config: dict[str, Any]
+) -> str:
+    """A finished run that says what the training run would."""
+    from mlflow.entities import Metric, Param
+
+    found = client.get_experiment_by_name(experiment)
+    identity = found.experiment_id if found else client.create_experiment(experiment)
+    run_id = str(client.create_run(identity, run_name=title, tags=_tags(record)).info.run_id)
+    settings, scores = flattened(config), _metrics(record)
+    names = UniqueNames().of(settings)
+    values = [Param(names[key], str(value)[:LONGEST_VALUE]) for key, value in settings.items()]
+    for start in range(0, len(values), PARAMETERS_A_CALL):
+        client.log_batch(run_id, params=values[start : start + PARAMETERS_A_CALL])
+    names = UniqueNames().of(scores)
+    client.log_batch(run_id, metrics=[Metric(names[key], value, 0, 0) for key, value in scores.items()])
+    client.set_terminated(run_id)
+    return run_id
+
+
+def _free_place(client: "MlflowClient", run_id: str) -> str:
+    """`model`, or with a number behind it: an earlier version keeps its files."""
+    taken = {file.path for file in client.list_artifacts(run_id)}
+    places = chain(["model"], (f"model-{number}" for number in count(2)))
+    return next(place for place in places if place not in taken)
+
+
+def _into_wandb(
+    request: Reported,
+    name: str,
+    folder: Path,
+    record: dict[str, Any],
+    config: dict[str, Any],
+    _trained_as: str | None,
+) -> str:
     import wandb
 
     mode: Literal["online", "offline"] = "online" if os.environ.get("WANDB_API_KEY") else "offline"

@@ -34,6 +34,10 @@ CATALOGUE: Mapping[str, tuple[str, str]] = {
         "the files of this sweep cannot be read ({error}): cells that never started are not counted",
         "los archivos de este barrido no se pueden leer ({error}): no se cuentan las celdas que nunca empezaron",
     ),
+    "excluded_folder": (
+        "the folder cannot be read ({error}): what is in it is not counted",
+        "la carpeta no se puede leer ({error}): no se cuenta lo que hay en ella",
+    ),
     "excluded_source": ("cannot be read ({error})", "no se puede leer ({error})"),
     # warnings
     "trained_on_val": (
@@ -205,8 +209,14 @@ CATALOGUE: Mapping[str, tuple[str, str]] = {
     ),
     "winner_untested": ("It has no test score.", "No tiene puntaje de test."),
     "winner_without_recipe": (
-        "Its recipe cannot be written: {path} lacks config.yaml or .hydra/.",
-        "No se puede escribir su receta: a {path} le falta config.yaml o .hydra/.",
+        "Its recipe cannot be written: {path} lacks a sound config.yaml or .hydra/ ({error}).",
+        "No se puede escribir su receta: a {path} le falta un config.yaml o .hydra/ sano ({error}).",
+    ),
+    "foreign_command": (
+        "The record in {path}, which was not written by you on this machine, calls this its command (not checked): "
+        "{command}",
+        "El registro en {path}, que no fue escrito por usted en esta máquina, dice que su comando fue este (sin "
+        "comprobar): {command}",
     ),
     **LABELS,
 }

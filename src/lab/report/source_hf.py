@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import Mistake, RequestError
+from lab.files import read_json, regular
 from lab.report.folders import opened
 from lab.report.reading import Read, Reading
 from lab.report.sources import objective_of, tracked
@@ -40,7 +41,7 @@ def read(request: Reported) -> Reading:
                 reading.runs.append(_read(found, request))
             except RequestError:
                 raise
-            except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
                 words = {"error": (str(error).splitlines() or [type(error).__name__])[0]}
                 reading.exclusions.append(Exclusion(str(found), Sentence("excluded_source", words)))
     return reading
@@ -64,7 +65,7 @@ def checkpoints(folder: Path) -> dict[int, Path]:
 def _read(folder: Path, request: Reported) -> Read:
     kept = checkpoints(folder)
     states = [path for path in (folder / STATE, *(place / STATE for place in kept.values())) if path.is_file()]
-    state = max((json.loads(path.read_text(encoding="utf-8")) for path in states), key=lambda one: one["global_step"])
+    state = max((read_json(path, dict) for path in states), key=lambda one: one["global_step"])
     scalars, config = _events(folder)
     rows = _rows([*state["log_history"], *scalars])
     objective = _own_objective(state, config, rows) or objective_of(request, config)
@@ -135,7 +136,7 @@ def _events(folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
 
     rows: list[dict[str, Any]] = []
     config: dict[str, Any] = {}
-    for place in dict.fromkeys(path.parent for path in files):
+    for place in dict.fromkeys(regular(path).parent for path in files):
         events = EventAccumulator(str(place), size_guidance={"scalars": 0, "tensors": 0}).Reload()
         tags = events.Tags()
         rows += [{"step": one.step, tag: one.value} for tag in tags["scalars"] for one in events.Scalars(tag)]
@@ -175,7 +176,7 @@ def _test_scores(folder: Path, logs: list[dict[str, Any]]) -> dict[str, float]:
     for name in ("test_results.json", "predict_results.json", "all_results.json"):
         path = folder / name
         if path.is_file():
-            told.append(json.loads(path.read_text(encoding="utf-8")))
+            told.append(read_json(path, dict))
     scores = {name: value for row in told for name, value in row.items() if isinstance(value, int | float)}
     scores = {re.sub(r"^predict_", "test_", name): value for name, value in scores.items()}
     return {_name(name): float(value) for name, value in scores.items() if name.startswith("test_")}

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from lab.errors import Mistake, RequestError, RunError
+from lab.record_fields import is_number
 from lab.report.configs import Loader
 from lab.report.reading import Reading
 from lab.report.sources import objective_of, tracked
@@ -104,9 +105,9 @@ def spelt(text: str) -> Any:
     """The value that a parameter's text spells: a number, true, null; a list stays its JSON."""
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         try:
             value = yaml.load(text, Loader)
-        except yaml.YAMLError:
+        except (yaml.YAMLError, ValueError, RecursionError):
             return text
-    return value if isinstance(value, int | float | bool | None) else text
+    return value if value is None or isinstance(value, bool) or is_number(value) else text

@@ -4,7 +4,6 @@ Nothing goes over the network unless tracking.experiment names a project (`entit
 among its metrics is named and left out.
 """
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,6 +11,8 @@ from typing import Any
 
 from lab.errors import RunError
 from lab.keys import flattened
+from lab.record_fields import is_number
+from lab.report.configs import comparable
 from lab.report.folders import opened
 from lab.report.reading import Reading
 from lab.report.sources import objective_of, tracked
@@ -26,14 +27,14 @@ def read(request: Reported) -> Reading:
     """Raises RequestError for folders that are not there, RunError with what the service said."""
     reading = Reading()
     for path, run in _online(request) if request.tracking.experiment is not None else _offline(request):
-        if isinstance(run, ValueError):
+        if isinstance(run, ValueError | OSError):
             reading.exclusions.append(Exclusion(path, Sentence("excluded_source", {"error": str(run)})))
             continue
         _add(reading, path, run, request)
     return reading
 
 
-def _offline(request: Reported) -> Iterator[tuple[str, OfflineRun | ValueError]]:
+def _offline(request: Reported) -> Iterator[tuple[str, OfflineRun | ValueError | OSError]]:
     for folder in opened(request.runs):
         for place, names, files in os.walk(folder):
             names[:] = sorted(name for name in names if name != "files")
@@ -41,7 +42,7 @@ def _offline(request: Reported) -> Iterator[tuple[str, OfflineRun | ValueError]]
                 if name.startswith("run-") and name.endswith(".wandb"):
                     try:
                         yield place, read_offline(Path(place) / name)
-                    except ValueError as error:
+                    except (OSError, ValueError) as error:
                         yield place, error
 
 
@@ -64,7 +65,7 @@ def _online(request: Reported) -> Iterator[tuple[str, OfflineRun]]:
 
 def _add(reading: Reading, path: str, run: OfflineRun, request: Reported) -> None:
     flat = flattened({key: value for key, value in run.config.items() if key != "_wandb"})
-    config = {key: json.dumps(value) if isinstance(value, list) else value for key, value in flat.items()}
+    config = {key: comparable(value) for key, value in flat.items()}
     objective = objective_of(request, config)
     if objective is None:
         words = {"error": "no objective is known: objective.metric=val/f1_macro"}
@@ -72,10 +73,18 @@ def _add(reading: Reading, path: str, run: OfflineRun, request: Reported) -> Non
         return
     rows = [_row(row) for row in run.rows]
     validations = [row for row in rows if any(name.startswith("val/") for name in row)]
-    values: dict[str, Any] = {"status": _status(run), "reason": run.summary.get("reason"), "study": run.group or None}
+    values: dict[str, Any] = {
+        "status": _status(run),
+        "reason": _text(run.summary.get("reason")),
+        "study": run.group or None,
+    }
     if run.seconds is not None:
         values["time_s"] = float(run.seconds)
     reading.runs.append(tracked(path, values, config, validations, _numbers(run.summary), objective))
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _status(run: OfflineRun) -> str:
@@ -94,8 +103,4 @@ def _row(row: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _numbers(tree: Mapping[str, Any]) -> dict[str, float]:
-    return {
-        name: float(value)
-        for name, value in tree.items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
-    }
+    return {name: float(value) for name, value in tree.items() if is_number(value)}

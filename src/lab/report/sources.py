@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from lab.errors import Mistake, RequestError
-from lab.report.reading import Read, Reading, columns
+from lab.report.reading import Read, Reading
+from lab.report.record_columns import columns
 from lab.schema.report import Reported
 
 READERS = {"wandb": "source_wandb", "mlflow": "source_mlflow", "hf": "source_hf"}
@@ -68,5 +69,6 @@ def objective_of(request: Reported, config: Mapping[str, Any]) -> tuple[str, str
     if not isinstance(metric, str):
         return None
     mode = asked.mode if asked.metric in (None, metric) else None
-    mode = mode or (config.get("objective.mode") if metric == own else None)
+    known = config.get("objective.mode") if metric == own else None
+    mode = mode or (known if known in ("min", "max") else None)
     return metric, mode or ("min" if metric.endswith("loss") else "max")

@@ -4,13 +4,16 @@ Behind a header of 7 bytes come blocks of 32 KiB; a piece of a record has a chec
 2 first, 3 middle, 4 last). A file cut by a kill ends where its last whole record does. Format: LevelDB's log_format.md.
 """
 
-import json
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lab.files import json_value, read_bytes
+from lab.record_fields import is_number
+
+MOST_BYTES = 2 << 30
 HEADER, BLOCK, PIECE = 7, 32768, 7
 WHOLE, FIRST, MIDDLE, LAST = 1, 2, 3, 4
 
@@ -52,38 +55,38 @@ def payloads(data: bytes) -> Iterator[bytes]:
 
 
 def read_offline(path: Path) -> OfflineRun:
-    """Raises ValueError for a file that is no offline run."""
+    """Raises ValueError for a file that is no offline run, OSError as `open` does."""
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # ships no types
     from wandb.proto import wandb_internal_pb2
 
     run = OfflineRun()
     try:
-        for payload in payloads(path.read_bytes()):
-            _add(run, wandb_internal_pb2.Record.FromString(payload))
+        for payload in payloads(read_bytes(path, MOST_BYTES)):
+            _add(run, wandb_internal_pb2.Record.FromString(payload), path)
     except DecodeError as error:
         raise ValueError(f"no record of W&B: {error}") from error
     return run
 
 
-def _add(run: OfflineRun, record: Any) -> None:
+def _add(run: OfflineRun, record: Any, path: Path) -> None:
     kind = record.WhichOneof("record_type")
     if kind == "run":
         run.name, run.group = record.run.display_name, record.run.run_group
-        _update(run.config, record.run.config.update)
+        _update(run.config, record.run.config.update, path)
     elif kind == "config":
-        _update(run.config, record.config.update)
+        _update(run.config, record.config.update, path)
     elif kind == "history":
         row: dict[str, Any] = {}
-        _update(row, record.history.item)
+        _update(row, record.history.item, path)
         run.rows.append(row)
-        run.seconds = row.get("_runtime", run.seconds)
+        run.seconds = row["_runtime"] if is_number(row.get("_runtime")) else run.seconds
     elif kind == "summary":
-        _update(run.summary, record.summary.update)
+        _update(run.summary, record.summary.update, path)
     elif kind == "exit":
         run.exit_code, run.seconds = record.exit.exit_code, record.exit.runtime or run.seconds
 
 
-def _update(tree: dict[str, Any], items: Any) -> None:
+def _update(tree: dict[str, Any], items: Any, path: Path) -> None:
     for item in items:
         key = item.key or ".".join(item.nested_key)
-        tree[key] = json.loads(item.value_json)
+        tree[key] = json_value(path, item.value_json)

@@ -2,7 +2,7 @@
 
 A study that confirmed its best under new seeds stands by its best confirmed mean, where that is of the metric that runs
 are ranked by; where every configuration has two seeds or more, the best mean wins; else the best run.
-`lab.record.write_best` writes the recipe.
+`lab.record.recipe` gives its recipe.
 """
 
 import shlex
@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import yaml
 
 from lab.errors import listed
-from lab.record import RunFolder, write_best
+from lab.recipes import recipe, write_best
+from lab.record import RunFolder
 from lab.report.groups import with_result
 from lab.report.table import Groups, Runs, Sentence, Sweep, Winner
 from lab.request import script
@@ -56,18 +56,24 @@ def winner(runs: Runs, configurations: Groups, board: Sequence[int], folder: Pat
     said.append(
         Sentence("winner_tested", {"score": runs.score, "value": test}) if tested else Sentence("winner_untested")
     )
-    retrain, options = None, {}
+    retrain, options, command = None, {}, row["command"] or ""
+    own = is_lab and RunFolder(Path(row["path"])).is_own()
+    if command and not own:
+        said.append(Sentence("foreign_command", {"path": row["path"], "command": command}))
+        command = ""
     if is_lab:
         run = RunFolder(Path(row["path"]))
         words = f"{row['run']}: {runs.metric} {row['objective']:.4f}"
+        again = shlex.join(["--config-dir", str(folder), "experiment=best"])
+        line = f"{script(command or 'python train.py')} {again}"
         try:
-            write_best(folder, run, words)
-            recipe = shlex.join(["--config-dir", str(folder), "experiment=best"])
-            retrain = f"{script(row['command'] or 'python train.py')} {recipe}"
-            options = _options(run, retrain, row)
-        except (FileNotFoundError, NotADirectoryError, KeyError, TypeError, AttributeError, yaml.YAMLError):
-            said.append(Sentence("winner_without_recipe", {"path": row["path"]}))
-    return Winner(found.row, row["command"] or "", retrain, tuple(said), options)
+            text, options = recipe(run, words), _options(run, line, row)
+        except (OSError, ValueError) as error:
+            said.append(Sentence("winner_without_recipe", {"path": row["path"], "error": str(error)}))
+        else:
+            write_best(folder, text)
+            retrain = line
+    return Winner(found.row, command, retrain, tuple(said), options)
 
 
 def _chosen(runs: Runs, configurations: Groups, board: Sequence[int]) -> _Chosen | None:
@@ -129,9 +135,11 @@ def _why(runs: Runs, found: _Chosen) -> Sentence:
 def _options(run: RunFolder, retrain: str, row: Any) -> dict[str, str]:
     """Further lines, each tested once: with the row limits of the search lifted, and on train and val together for the
     best number of epochs, where val was drawn here."""
-    data = yaml.safe_load(run.config.read_text(encoding="utf-8")).get("data") or {}
+    data = run.read_config().get("data")
+    rows = data.get("rows") if isinstance(data, dict) else None
     drawn = ((run.read().get("data") or {}).get("split") or {}).get("drawn") or []
-    limits = [f"data.rows.{name}=null" for name, most in (data.get("rows") or {}).items() if most is not None]
+    named = rows.items() if isinstance(rows, dict) else ()
+    limits = [f"data.rows.{name}=null" for name, most in named if most is not None]
     options = {}
     if limits:
         options["all_rows"] = " ".join([retrain, *limits])

@@ -9,13 +9,13 @@ from collections.abc import Mapping, Set
 from typing import Any
 
 from lab.errors import Mistake
-from lab.rules import cache, data, models, nets, peft, questions, series, tasks, training
+from lab.rules import cache, data, metrics, models, nets, peft, questions, series, sizes, tasks, training
 from lab.rules.rule import Found, Rule
 
 _ABSENT = object()
 RULES: tuple[Rule, ...] = (
     *training.RULES, *data.RULES, *models.RULES, *peft.RULES, *cache.RULES, *questions.RULES, *tasks.RULES,
-    *series.RULES, *nets.RULES,
+    *series.RULES, *nets.RULES, *metrics.RULES, *sizes.RULES,
 )  # fmt: skip
 
 
@@ -51,7 +51,6 @@ def not_finite(config: Any, key: str = "") -> Found:
         for value in config:
             yield from not_finite(value, key)
     elif isinstance(config, float) and not math.isfinite(config):
-        quoted = (
-            f"""; text goes in quotes: '{key}=["{config}"]'""" if key.endswith(("missing", "text", "labels")) else ""
-        )
-        yield Mistake(key, f"must be a finite number{quoted}", f"{key}=0.001" if not quoted else "", config)
+        text = key.endswith(("missing", "text", "labels"))
+        note = f"; text goes in quotes: '{key}=[\"{config}\"]'" if text else ""
+        yield Mistake(key, f"must be a finite number{note}", f"'{key}=[\"{config}\"]'" if text else "", config)

@@ -43,6 +43,18 @@ def _columns(text: Sequence[str], labels: Sequence[str]) -> Found:
         yield Mistake("data.labels", problem, _assignment("data.text", left or ["OTHER_COLUMN"]), list(labels))
 
 
+def _label_sets(labels: Sequence[str], split_labels: Sequence[str] | None, label_separator: str) -> Found:
+    others = [column for column in split_labels or () if column not in labels]
+    if others:
+        problem = f"{listed(others)} is no label column"
+        kept = [column for column in split_labels or () if column in labels]
+        remedy = _assignment("data.split_labels", kept) if kept else _assignment("data.labels", [*labels, *others])
+        yield Mistake("data.split_labels", problem, remedy, list(split_labels or ()))
+    if label_separator != "|" and not split_labels:
+        problem = "has no effect: no column is named whose cells hold several labels"
+        yield Mistake("data.label_separator", problem, _assignment("data.split_labels", labels), label_separator)
+
+
 def _assignment(key: str, columns: Any) -> str:
     return quoted(key, list(columns))
 
@@ -51,4 +63,5 @@ RULES: tuple[Rule, ...] = (
     (("data.split.val", "data.split.test"), _shares),
     (("data.path", "data.train", "data.val", "data.test", "data.kind"), _files),
     (("data.text", "data.labels"), _columns),
+    (("data.labels", "data.split_labels", "data.label_separator"), _label_sets),
 )

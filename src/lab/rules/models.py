@@ -80,6 +80,12 @@ def _word_ngrams(shortest_longest: Sequence[int]) -> Found:
         yield Mistake("model.word_ngrams", mistake.problem, mistake.remedy.replace("char", "word"), mistake.value)
 
 
+def _halves(buckets: int, characters: Sequence[int] | None) -> Found:
+    if characters is not None and int(buckets) < 2:
+        problem = "leaves no row for characters, which have a half of the table of their own"
+        yield Mistake("model.buckets", problem, "model.buckets=2, or model.char_ngrams=null", buckets)
+
+
 RULES: tuple[Rule, ...] = (
     (("model.path", "model.package", "model.architecture"), _source),
     (("model.pretrained", "model.vocabulary_size", "model.architecture"), _vocabulary),
@@ -87,5 +93,6 @@ RULES: tuple[Rule, ...] = (
     (("model.kind", "callbacks.freeze.layers", "callbacks.unfreeze.schedule"), _layerless),
     (("callbacks.unfreeze.schedule", "trainer.max_epochs"), _thawing),
     (("model.char_ngrams",), _ngrams),
+    (("model.buckets", "model.char_ngrams"), _halves),
     (("model.word_ngrams",), _word_ngrams),
 )

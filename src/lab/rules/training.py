@@ -4,6 +4,7 @@ Pure functions of the values at their keys, as all rules; see `lab.rules`.
 """
 
 from lab.errors import Mistake, quoted
+from lab.rules.metrics import is_known
 from lab.rules.rule import Found, Rule
 
 
@@ -23,12 +24,12 @@ def _objective(metric: str, mode: str) -> Found:
         yield Mistake(key, problem, f"{key}=val/{name or 'f1_macro'}", metric)
     elif split != "val" or not name:
         problem = "must name a validation metric, val/<metric> or val/<head>/<metric>"
-        yield Mistake(key, problem, f"{key}=val/{metric.strip('/') if split != 'val' else 'f1_macro'}", metric)
+        yield Mistake(key, problem, f"{key}=val/{metric.strip('/') if is_known(metric) else 'f1_macro'}", metric)
     yield from _mode("objective.mode", metric, mode)
 
 
 def _mode(key: str, metric: str, mode: str) -> Found:
-    if mode != sense(metric):
+    if mode != sense(metric) and is_known(metric):
         wanted = "smaller" if mode == "max" else "larger"
         yield Mistake(key, f"{metric} is better when {wanted}", f"{key}={sense(metric)}", mode)
 
@@ -45,6 +46,12 @@ def _early_stopping(metric: str | None, mode: str | None) -> Found:
         yield Mistake(key, problem, f"{key}=val/{metric.removeprefix('test/')}", metric)
     if mode is not None:
         yield from _mode("callbacks.early_stopping.mode", metric, mode)
+
+
+def _on_trained_rows(on_val: bool, patience: int | None) -> Found:
+    if on_val and patience is not None:
+        key = "callbacks.early_stopping.patience"
+        yield Mistake(key, "stops by rows that are trained on (data.split.train_on_val=true)", f"{key}=null", patience)
 
 
 def _warmup(ratio: float, steps: int | None) -> Found:
@@ -93,6 +100,7 @@ def _one_source(resume: str | None, test: str | None) -> Found:
 RULES: tuple[Rule, ...] = (
     (("objective.metric", "objective.mode"), _objective),
     (("callbacks.early_stopping.metric", "callbacks.early_stopping.mode"), _early_stopping),
+    (("data.split.train_on_val", "callbacks.early_stopping.patience"), _on_trained_rows),
     (("scheduler.warmup_ratio", "scheduler.warmup_steps"), _warmup),
     (("trainer.min_epochs", "trainer.max_epochs"), _epochs),
     (("callbacks.lr_finder.enabled", "callbacks.lr_finder.min_lr", "callbacks.lr_finder.max_lr"), _range_test),

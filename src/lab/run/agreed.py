@@ -6,9 +6,8 @@ A measurement near its threshold may fall either way, and trials in two precisio
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from filelock import FileLock
-
-from lab.record import write_whole
+from lab.files import write_whole
+from lab.locks import exclusive
 
 
 def agreed(folder: Path, name: str, allowed: Collection[str], measure: Callable[[], str]) -> str:
@@ -17,7 +16,8 @@ def agreed(folder: Path, name: str, allowed: Collection[str], measure: Callable[
     Raises OSError where the folder cannot be written to.
     """
     file = folder / name
-    with FileLock(folder / f".{name}.lock"):
+    folder.mkdir(parents=True, exist_ok=True)
+    with exclusive(folder / f".{name}.lock", lambda: None):
         word = file.read_text(encoding="utf-8").strip() if file.exists() else ""
         if word not in allowed:
             word = measure()

@@ -66,10 +66,11 @@ def answered(
     references: References,
     baselines: dict[str, dict[str, float]],
     language: str,
+    no_answer: bool,
 ) -> Answered:
-    """Put together what is known of the test questions (id, text), in their order."""
+    """Put together what is known of the test questions (id, text), in their order. no_answer: as SQuAD 2.0 grades."""
     texts = [best_text(found) for found in candidates]
-    grades = [graded(text, wanted, language) for text, wanted in zip(texts, references.answers, strict=True)]
+    grades = [graded(text, wanted, language, no_answer) for text, wanted in zip(texts, references.answers, strict=True)]
     columns = {
         "row": np.arange(len(texts)),
         "id": [name for name, _ in questions],
@@ -83,7 +84,7 @@ def answered(
         "em": np.array([em for em, _ in grades]),
         "f1": np.array([f1 for _, f1 in grades]),
     }
-    metrics = mean_grades(texts, references.answers, language) | {"loss": loss}
+    metrics = mean_grades(texts, references.answers, language, no_answer) | {"loss": loss}
     return Answered(metrics, baselines, None, columns, [name for name, _ in questions], candidates)
 
 
@@ -98,11 +99,15 @@ def baselines(
     lengths = [len(wanted[0].split()) for wanted in train.answers if wanted]
     random = np.random.default_rng(seed)
     draws = [[random_span(context, lengths, random) for context in contexts] for _ in range(DRAWS)]
-    scores = [mean_grades(draw, test.answers, language) for draw in draws]
-    silent = {"never_answers": mean_grades([""] * len(contexts), test.answers, language)} if no_answer else {}
+
+    def scored(answers: list[str]) -> dict[str, float]:
+        return mean_grades(answers, test.answers, language, no_answer)
+
+    scores = [scored(draw) for draw in draws]
+    silent = {"never_answers": scored([""] * len(contexts))} if no_answer else {}
     return {
         "random_span": {name: float(np.mean([score[name] for score in scores])) for name in ("em", "f1")},
-        "first_sentence": mean_grades([first_sentence(context) for context in contexts], test.answers, language),
+        "first_sentence": scored([first_sentence(context) for context in contexts]),
     } | silent
 
 

@@ -14,7 +14,9 @@ import torch
 from lab.callbacks.batch_finder import is_out_of_memory
 from lab.errors import FailureKind, RequestError, RunError, quoted
 from lab.loggers.base import RunLogger
-from lab.record import RunFolder, Status
+from lab.machine_faults import MachineError, MachineRefusal, machine_error
+from lab.record import RunFolder
+from lab.record_fields import Status
 from lab.request import script
 from lab.run.facts import Clock
 from lab.schema import Config
@@ -81,7 +83,26 @@ def plain_os_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise RunError(str(error)) from error
+        raise machine_error(error) or RunError(str(error)) from error
+
+
+@contextmanager
+def machine_faults_named(run: RunFolder) -> Iterator[None]:
+    """A full disk, a lost folder or a missing GPU ends a run as MachineError, whichever library met it."""
+    try:
+        yield
+    except Exception as error:
+        fault = machine_error(error)
+        if fault is None or isinstance(error, MachineError | MachineRefusal):
+            raise
+        raise MachineError(f"{fault}: {going_on(run)}" if _has_checkpoint(run) else str(fault)) from error
+
+
+def _has_checkpoint(run: RunFolder) -> bool:
+    try:
+        return run.last.exists()
+    except OSError:  # its disk is gone
+        return False
 
 
 @contextmanager
@@ -105,6 +126,9 @@ def closing(run: RunFolder, clock: Clock, loggers: list[RunLogger]) -> Iterator[
         else:
             log.info("interrupted before the first checkpoint: there is nothing to go on from in %s", run.path)
         raise
+    except (MachineError, MachineRefusal) as error:
+        close("interrupted", str(error), None)
+        raise
     except RequestError as error:
         close("failed", str(error), "error")
         raise
@@ -127,7 +151,7 @@ def going_on(run: RunFolder) -> str:
     """What to type for a run to go on: the script as it was typed last, which need not be in the working folder."""
     try:
         record = run.read()
-        command = [record, *record.get("resumed", [])][-1]["command"]
+        command = [record, *(record.get("resumed") or [])][-1]["command"] or "python train.py"
     except (OSError, ValueError, KeyError):
         command = "python train.py"
     return f"{script(command)} {quoted('resume', run.path)}"

@@ -23,12 +23,13 @@ from torch import Tensor
 from lab.batches import Ids
 from lab.callbacks.freeze import always_frozen
 from lab.data.cache import prune, taken_gib
-from lab.data.holds import turn
 from lab.data.loader import TokenRows
 from lab.data.series_rows import SeriesRows
 from lab.data.state_files import Dtype, Form
 from lab.data.states import Make, digest, obtain
 from lab.errors import Mistake, RequestError
+from lab.locks import exclusive
+from lab.machine_faults import MachineRefusal
 from lab.models.frozen import FrozenPrefix
 from lab.models.net import Net
 from lab.models.text_encoder import TextEncoder
@@ -114,7 +115,7 @@ def _make_room(folder: Path, new_gib: float, max_gib: float) -> None:
         free_gib = shutil.disk_usage(folder).free / 2**30
     if new_gib > free_gib:
         problem = f"{new_gib:.2f} GiB of states are to be written to {folder}, where {free_gib:.2f} GiB are free"
-        raise RequestError(Mistake("cache.dir", problem, "cache.dir=A_FOLDER_ON_ANOTHER_DISK, or cache.frozen=false"))
+        raise MachineRefusal(Mistake("cache.dir", problem, "cache.dir=A_FOLDER_ON_ANOTHER_DISK, or cache.frozen=false"))
     if (whole := taken_gib(folder) + new_gib) > max_gib:
         log.warning(
             "%s will take %.2f GiB, more than cache.max_gib=%g: what is in use, or another user's, is not removed",
@@ -132,7 +133,7 @@ def _every_core(folder: Path, limit: int | None) -> Iterator[None]:
     if limit is not None or shared <= own:
         yield
         return
-    with turn(folder / "states" / ".cores.lock") as free:
+    with exclusive(folder / "states" / ".cores.lock") as free:
         torch.set_num_threads(shared if free else own)
         try:
             yield

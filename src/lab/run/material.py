@@ -82,7 +82,7 @@ def data_facts(material: Material) -> dict[str, object]:
 
 def refuse_other_data(key: str, record: Mapping[str, Any], material: Material, run: RunFolder) -> None:
     """Raises RequestError unless the data is what the recorded run was trained on."""
-    if record.get("data", {}).get("fingerprint") != material.fingerprint:
+    if (record.get("data") or {}).get("fingerprint") != material.fingerprint:
         problem = "the data has changed since this run, so neither its epochs nor its scores would be of the same rows"
         raise RequestError(Mistake(key, problem, "bring the files back as they were, or start a new run", run.path))
 
@@ -113,7 +113,7 @@ def check_metrics(config: Config, names: Iterable[str]) -> None:
         ("callbacks.early_stopping.metric", config.callbacks.early_stopping.metric),
     ):
         if metric is not None and not _is_logged(metric, names):
-            remedy = f"{key}={config.data.metric}"
+            remedy = f"{key}=val/{'f1_macro' if 'f1_macro' in names else names[0]}"
             found.append(Mistake(key, f"no such metric; there are {', '.join(names)}", remedy, metric))
     if found:
         raise RequestError(found)

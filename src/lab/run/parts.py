@@ -23,6 +23,7 @@ from lab.callbacks.record import History
 from lab.callbacks.resources import Resources
 from lab.callbacks.terminate import Terminate
 from lab.errors import Mistake, RequestError
+from lab.machine_faults import MachineRefusal
 from lab.record import RunFolder
 from lab.run.agreed import agreed
 from lab.schema import Config, Labelled, Objective, Questions, Trainer, Ucr, Windowed
@@ -75,11 +76,15 @@ def hardware(config: Trainer, record: Mapping[str, Any] | None = None, shared: P
     """
     has_gpu = torch.cuda.is_available()
     if config.accelerator == "gpu" and not has_gpu:
-        raise RequestError(Mistake("trainer.accelerator", "torch sees no GPU", "trainer.accelerator=auto", "gpu"))
+        raise MachineRefusal(Mistake("trainer.accelerator", "torch sees no GPU", "trainer.accelerator=auto", "gpu"))
     accelerator: Literal["cpu", "gpu"] = "gpu" if has_gpu and config.accelerator != "cpu" else "cpu"
-    asked = config.precision
+    asked: Any = config.precision
     if asked == precision.AUTO and record is not None:
-        asked = record["requested"]["trainer.precision"]["used"]
+        used = ((record.get("requested") or {}).get("trainer.precision") or {}).get("used")
+        if used not in precision.ALLOWED.values():
+            problem = "is auto, and run.json does not say what it came to in this run"
+            raise RequestError(Mistake("trainer.precision", problem, "a whole run folder", asked))
+        asked = used
     speed = precision.gpu_bf16_speed if accelerator == "gpu" else precision.cpu_bf16_speed
     if asked == precision.AUTO and shared is not None:
         name, names = f"precision-{accelerator}", precision.ALLOWED.values()
@@ -102,10 +107,6 @@ def callbacks(config: Config, folder: RunFolder) -> Callbacks:
     chosen, goal = config.callbacks, config.objective
     stop = chosen.early_stopping
     on_val = isinstance(config.data, Labelled | Questions | Windowed | Ucr) and config.data.split.train_on_val
-    if on_val and stop.patience is not None:
-        problem = "stops by rows that are trained on (data.split.train_on_val=true)"
-        remedy = "callbacks.early_stopping.patience=null"
-        raise RequestError(Mistake("callbacks.early_stopping.patience", problem, remedy, stop.patience))
     best = BestAndLast(folder, goal.metric, goal.mode, chosen.checkpoint.every_n_steps, newest=on_val)
     early = None
     if stop.patience is not None:

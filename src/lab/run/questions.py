@@ -57,7 +57,7 @@ class AskedQuestions(Material):
         questions = [(question.id, question.text) for question in asked.questions]
         compared = baselines(train, test, spec.language, 0, spec.no_answer)
         loss = self.model.tallies["test"].scores()["loss"]
-        return answered(loss, candidates, questions, test, compared, spec.language)
+        return answered(loss, candidates, questions, test, compared, spec.language, spec.no_answer)
 
 
 def prepare_questions(config: Config, folder: RunFolder, where: Hardware, fresh: bool) -> AskedQuestions:

@@ -1,21 +1,19 @@
 """The test of a best checkpoint, at the end of a run or of a finished run once more."""
 
 import logging
-import pickle
-import zipfile
-import zlib
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
 import lightning.pytorch as pl
-import torch
-from torch import nn
 
-from lab.data.holds import letting_go
-from lab.errors import GARBLED, Mistake, RequestError, RunError
+from lab.data.entry_locks import unlocking_after
+from lab.errors import RunError, listed
 from lab.loggers.build import build
 from lab.record import RunFolder
+from lab.resume import sole_process
 from lab.run import parts, pending
+from lab.run.checkpoints import load_weights, refuse_damage, refuse_lost_numbers
 from lab.run.circumstances import interruptible, plain_os_errors, quiet, settle_machine
 from lab.run.frozen import take_states
 from lab.run.material import Material, refuse_other_data
@@ -25,60 +23,54 @@ from lab.schema import Config
 from lab.terminal import Screen
 
 log = logging.getLogger(__name__)
-UNREADABLE = (pickle.UnpicklingError, zipfile.BadZipFile, zlib.error)
 
 
-@letting_go()
+@unlocking_after()
 def retest(config: Config, folder: Path) -> dict[str, float]:
     """Test the best checkpoint of a finished run again: prints the scores and whether they are the recorded ones."""
     run = RunFolder(folder)
+    with sole_process(run, "test"):
+        return _retest(config, run)
+
+
+def _retest(config: Config, run: RunFolder) -> dict[str, float]:
     settle_machine(config)
+    refuse_damage(run, run.best, "test")
     where = parts.hardware(config.trainer, run.read())
     with plain_os_errors():
         material = prepare(config, run, where, fresh=False)
         refuse_other_data("test", run.read(), material, run)
+        load_weights(material.model, run, run.best, "test")
+        refuse_lost_numbers(material.model, run, run.best, "test")
         if config.cache.frozen:
-            refuse_damage(run, run.best, "test")
-            load_weights(material.model, run.best)
             take_states(config, material, where, ("test",))
     with quiet():
-        trainer = parts.trainer(config, where, folder, parts.Callbacks.for_test(run, config.objective), [])
+        trainer = parts.trainer(config, where, run.path, parts.Callbacks.for_test(run, config.objective), [])
     result = test(trainer, material, run)
     record = run.read()
     if record.get("pending"):
         study = (record.get("sweep") or {}).get("study")
         pending.tell(run, result, build(config, run, study) if pending.LOGGERS in record["pending"] else [])
     pending.merged(run, config, material)
-    recorded = record.get("metrics", {}).get("test", {})
+    recorded = (record.get("metrics") or {}).get("test") or {}
     show(result)
     log.info("%s", beside_recorded(result.metrics, recorded))
     return result.metrics
 
 
 def beside_recorded(metrics: Mapping[str, float], recorded: Mapping[str, float | None]) -> str:
-    """How far scores are from those of the record, or that it has none: the run ended before its test."""
+    """How far scores are from those of the record, or that it has none: the run ended before its test.
+
+    Raises RunError where a score that was a number is none any more.
+    """
     before = {name: value for name, value in recorded.items() if value is not None and name in metrics}
     if not before:
         return "no test scores are recorded, so there is nothing to compare these with: the run ended before its test"
+    lost = [name for name in before if not math.isfinite(metrics[name])]
+    if lost:
+        raise RunError(f"no number came out for scores that the record has: {listed(lost)}", "nan")
     largest = max(abs(metrics[name] - value) for name, value in before.items())
     return f"largest difference from the recorded test scores: {largest:.1e} over {len(before)} scores"
-
-
-def refuse_damage(run: RunFolder, checkpoint: Path, key: str) -> None:
-    """Raises RequestError for a checkpoint or a history that cannot be read, before anything is written."""
-    try:
-        with zipfile.ZipFile(checkpoint) as whole:
-            if (torn := whole.testzip()) is not None:  # torch checks no CRC: zeros after a power cut would be weights
-                raise zipfile.BadZipFile(f"{torn} does not hold what was written")
-        torch.load(checkpoint, map_location="meta", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, *UNREADABLE, *GARBLED) as error:
-        problem = f"{checkpoint.name} is damaged: {' '.join(str(error).split())[:160]}"
-        raise RequestError(Mistake(key, problem, "a copy of the file, or a new run", run.path)) from error
-    try:
-        run.history()
-    except ValueError as error:
-        problem = f"history.jsonl is damaged: {error}"
-        raise RequestError(Mistake(key, problem, "take the lines that are no JSON out of it", run.path)) from error
 
 
 def test(trainer: pl.Trainer, material: Material, run: RunFolder) -> Tested:
@@ -86,14 +78,10 @@ def test(trainer: pl.Trainer, material: Material, run: RunFolder) -> Tested:
     if not run.best.exists():
         raise RunError("no epoch gave a finite objective, so there is no best checkpoint to test", "nan")
     refuse_damage(run, run.best, "test")
-    load_weights(material.model, run.best)
+    load_weights(material.model, run, run.best, "test")
     with quiet(), interruptible():
         trainer.test(material.model, material.data.test_loader(), verbose=False)
     return material.tested()
-
-
-def load_weights(model: nn.Module, checkpoint: Path) -> None:
-    model.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"])
 
 
 def show(result: Tested) -> None:

@@ -10,27 +10,39 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-from omegaconf import OmegaConf
 
-from lab.data.holds import letting_go
+from lab.data.entry_locks import unlocking_after
+from lab.files import write_whole
 from lab.loggers.base import RunLogger
 from lab.loggers.build import build
 from lab.models.counts import parameter_counts
-from lab.record import UNENDED, RunFolder, Status, write_whole
+from lab.record import UNENDED, RunFolder
+from lab.record_fields import Status
+from lab.resume import sole_process
 from lab.run import facts, finders, parts, pending
-from lab.run.circumstances import closing, interruptible, plain_os_errors, quiet, settle_machine
+from lab.run.checkpoints import load_weights, refuse_damage, refuse_lost_numbers, refuse_other_tally
+from lab.run.circumstances import (
+    closing,
+    interruptible,
+    machine_faults_named,
+    plain_os_errors,
+    quiet,
+    settle_machine,
+)
 from lab.run.frozen import take_states
 from lab.run.material import Material, data_facts, frozen_in, refuse_other_data
 from lab.run.outcome import Tested, split_metrics
-from lab.run.retest import load_weights, refuse_damage, show, test
+from lab.run.retest import show, test
 from lab.run.tasks import prepare
+from lab.saved_config import saved_text
 from lab.schema import Config
+from lab.seal import sealed
 
 log = logging.getLogger(__name__)
 SPLITS = ("train", "val", "test")
 
 
-@letting_go()
+@unlocking_after()
 def train(
     config: Config, folder: Path, command: str, sweep: dict[str, Any] | None = None, shared: Path | None = None
 ) -> float:
@@ -41,6 +53,13 @@ def train(
     Raises RequestError for a wrong request, RunError for a failure, KeyboardInterrupt when stopped from outside; the
     record says so in each case.
     """
+    key = "hydra.run.dir" if config.resume is None else "resume"
+    folder.mkdir(parents=True, exist_ok=True)
+    with sole_process(RunFolder(folder), key, waits=shared is not None):
+        return _train(config, folder, command, sweep, shared)
+
+
+def _train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | None, shared: Path | None) -> float:
     run, clock = RunFolder(folder), facts.Clock()
     settle_machine(config)  # before precision=auto looks how fast this machine is on so many threads
     loggers: list[RunLogger] = []
@@ -49,7 +68,7 @@ def train(
         material = None if config.resume is None else _reopened(run, config, where, command)
     if material is None:
         _start(run, config, where, command, sweep)
-    with closing(run, clock, loggers):
+    with closing(run, clock, loggers), machine_faults_named(run):
         with clock.part("setup"):
             material = material or _prepared(run, config, where)
             study = (run.read().get("sweep") or {}).get("study")
@@ -103,7 +122,8 @@ def _start(run: RunFolder, config: Config, where: parts.Hardware, command: str, 
 def _write_config(run: RunFolder, config: Config) -> None:
     asked = config.model_copy(update={"resume": None, "test": None}).model_dump(mode="json", exclude={"sweep"})
     asked["logger"] = {name: node for name, node in asked["logger"].items() if node is not None}
-    write_whole(run.config, lambda aside: OmegaConf.save(OmegaConf.create(asked), aside))
+    text = sealed(saved_text(asked, config.from_environment))
+    write_whole(run.config, lambda aside: aside.write_text(text, encoding="utf-8"))
 
 
 def _met_otherwise(config: Config, where: parts.Hardware) -> dict[str, dict[str, Any]]:
@@ -131,13 +151,14 @@ def _reopened(run: RunFolder, config: Config, where: parts.Hardware, command: st
     Raises RequestError when the data is no longer what the run was trained on.
     """
     record = run.read()
+    refuse_damage(run, run.last, "resume")
     material = prepare(config, run, where, fresh=False)
     refuse_other_data("resume", record, material, run)
-    refuse_damage(run, run.last, "resume")
-    if config.cache.frozen:
-        load_weights(material.model, run.last)
+    load_weights(material.model, run, run.last, "resume")
+    refuse_lost_numbers(material.model, run, run.last, "resume")
+    refuse_other_tally(material.model, run, run.last, "resume")
     cache = take_states(config, material, where, SPLITS)
-    finders.apply(config, material, record.get("requested", {}))
+    finders.apply(config, material, record.get("requested") or {})
     again = {"command": command, "at": facts.process()["started"]}
     run.sweep()
     run.update(
@@ -146,8 +167,8 @@ def _reopened(run: RunFolder, config: Config, where: parts.Hardware, command: st
         failure=None,
         pending=[],
         cache=cache,
-        requested=record.get("requested", {}) | _met_otherwise(config, where),
-        resumed=[*record.get("resumed", []), again],
+        requested=(record.get("requested") or {}) | _met_otherwise(config, where),
+        resumed=[*(record.get("resumed") or []), again],
         process=facts.process(),
     )
     _write_config(run, config)

@@ -5,7 +5,7 @@ conf/*.yaml holds every default; the classes here hold none, so a value has one 
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from lab.schema.callbacks import (
     Accumulate,
@@ -141,3 +141,10 @@ class Config(Node):
     test: str | None
     sweep: Sweep | None = None
     """Read by the `lab` sweeper; a run of its own does not look at it, and its config.yaml leaves it out."""
+
+    _from_environment: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @property
+    def from_environment(self) -> dict[str, str]:
+        """Dotted keys whose values came from the environment, with the text as written: files keep that text."""
+        return self._from_environment

@@ -53,7 +53,7 @@ class LrFinder(Node):
     enabled: bool
     min_lr: Rate
     max_lr: Rate
-    num_steps: Annotated[int, Field(ge=10), Number]
+    num_steps: Annotated[int, Field(ge=10, le=1_000_000), Number]
 
 
 class BatchFinder(Node):

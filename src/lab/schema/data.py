@@ -37,7 +37,7 @@ class Data(Node):
     """Validation metric that runs on such data are compared by; `objective.metric` takes it from here."""
     batch_size: PositiveInt
     eval_batch_size: PositiveInt
-    num_workers: NonNegativeInt
+    num_workers: Annotated[int, Field(ge=0, le=512), Number]
     pin_memory: bool | Literal["auto"]
     persistent_workers: bool
 
@@ -54,7 +54,7 @@ class Labelled(Data):
 
 class Maintenance(Labelled):
     kind: Literal["maintenance"]
-    num_rows: Annotated[int, Field(ge=100), Number]
+    num_rows: Annotated[int, Field(ge=100, le=100_000_000), Number]
     difficulty: Annotated[float, Field(ge=0.0, le=1.0), Number]
     generator_seed: NonNegativeInt
 
@@ -70,6 +70,10 @@ class Columned(Labelled):
     text_separator: str
     missing: tuple[str, ...]
     """Cell values that mean "not known"."""
+    split_labels: tuple[str, ...] | None = None
+    """Label columns that hold sets of labels: each becomes a column per label. None: refuse columns that look so."""
+    label_separator: Annotated[str, Field(min_length=1)] = "|"
+    """What parts the labels of a set that is text; lists need none."""
 
 
 class Files(Columned):
@@ -80,6 +84,8 @@ class Files(Columned):
     test: str | tuple[str, ...] | None
     delimiter: str | None
     encoding: str
+    quoting: Literal["auto", "double", "backslash", "none"] = "auto"
+    """How quotes within quoted cells are written, of CSV and TSV files."""
 
 
 class QuestionLeaks(Node):
@@ -93,12 +99,15 @@ class Questions(Data):
 
     language: Literal["en", "es", "pt"]
     """Whose articles do not count when answers are compared."""
-    max_length: Annotated[int, Field(ge=16), Number]
+    max_length: Annotated[int, Field(ge=16, le=2**31 - 1), Number]
     stride: NonNegativeInt
     max_answer: PositiveInt
     n_best: PositiveInt
     no_answer: bool
     dropped_share: Share
+    ambiguous_answers: Literal["leave_out", "nearest"] = "leave_out"
+    """Answers that do not stand where the file says and whose text stands several times: not trained on, or moved to
+    the nearest place."""
     rows: Rows
     leaks: QuestionLeaks = QuestionLeaks()
     split: "QuestionSplit"
@@ -114,7 +123,7 @@ class QuestionSplit(Node):
 
 class QaDemo(Questions):
     kind: Literal["qa_demo"]
-    num_contexts: Annotated[int, Field(ge=20), Number]
+    num_contexts: Annotated[int, Field(ge=20, le=10_000_000), Number]
     generator_seed: NonNegativeInt
 
 

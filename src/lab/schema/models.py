@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from lab.schema.node import Node, Number, PositiveInt, Rate, Share
+from lab.schema.node import Node, Number, PositiveInt, Rate, Share, Width
 
 
 class Model(Node):
@@ -33,7 +33,7 @@ class Encoder(Model):
     """false: same architecture, random weights, vocabulary learned from the training texts."""
     architecture: dict[str, Any] | None
     """transformers config (`model_type`, `hidden_size`, ...) used when nothing is loaded."""
-    vocabulary_size: PositiveInt
+    vocabulary_size: Annotated[int, Field(gt=0, le=100_000_000), Number]
     """Size of a vocabulary that is learned."""
     lowercase: bool
     """Whether a learned vocabulary folds case (accents are kept)."""
@@ -45,14 +45,17 @@ class Encoder(Model):
     """Of attention weights; null: as the weights' config says. Above 0 torch's CPU attention is not the fused one."""
 
 
+Length = Annotated[int, Field(gt=0, le=100), Number]
+
+
 class Ngram(Model):
     kind: Literal["ngram"]
     buckets: Annotated[int, Field(gt=0, le=2**31 - 2), Number]
     """Rows of the embedding table; n-grams are hashed into it, words and characters into a half each; 32-bit ids."""
-    dimension: PositiveInt
-    word_ngrams: tuple[PositiveInt, PositiveInt]
+    dimension: Width
+    word_ngrams: tuple[Length, Length]
     """Shortest and longest word n-gram."""
-    char_ngrams: tuple[PositiveInt, PositiveInt] | None
+    char_ngrams: tuple[Length, Length] | None
     """Shortest and longest character n-gram inside word boundaries; null: none."""
     ngram_dropout: Share
     """Share of a text's n-grams left out in training, drawn anew each time."""

@@ -7,14 +7,14 @@ in conf/model/.
 from typing import Literal
 
 from lab.schema.models import Model
-from lab.schema.node import PositiveInt, Share
+from lab.schema.node import Layers, Share, Width
 
 
 class SeriesNet(Model):
     """What all nets have; `dropout` is in front of the heads."""
 
     dropout: Share
-    ensemble: PositiveInt
+    ensemble: Layers
     """Nets trained side by side, each with heads of its own; a prediction is the mean of their probabilities."""
 
 
@@ -22,12 +22,12 @@ class TimerXL(SeriesNet):
     """Timer-XL (arXiv 2410.04803) and Timer, as their authors released them."""
 
     kind: Literal["timer_xl"]
-    patch: PositiveInt
+    patch: Width
     """Time steps of a token."""
-    width: PositiveInt
-    num_heads: PositiveInt
-    num_layers: PositiveInt
-    ffn_width: PositiveInt
+    width: Width
+    num_heads: Layers
+    num_layers: Layers
+    ffn_width: Width
     ffn: Literal["relu", "swiglu"]
     rope: Literal["interleaved_half", "split_full"]
     """Rotary angles on the first half of each head, in neighbouring pairs; or on all of it, in two halves."""
@@ -60,24 +60,24 @@ class InceptionTime(SeriesNet):
     """InceptionTime (arXiv 1909.04939)."""
 
     kind: Literal["inception_time"]
-    depth: PositiveInt
+    depth: Layers
     """Inception modules; every third ends a residual block."""
-    filters: PositiveInt
+    filters: Width
     """Of each branch of a module."""
-    bottleneck: PositiveInt
-    kernels: tuple[PositiveInt, ...]
+    bottleneck: Width
+    kernels: tuple[Width, ...]
 
 
 class PatchTst(SeriesNet):
     """PatchTST as a classifier (arXiv 2211.14730): channels are read apart by one encoder of patches."""
 
     kind: Literal["patchtst"]
-    patch: PositiveInt
-    stride: PositiveInt
-    width: PositiveInt
-    num_heads: PositiveInt
-    num_layers: PositiveInt
-    ffn_width: PositiveInt
+    patch: Width
+    stride: Width
+    width: Width
+    num_heads: Layers
+    num_layers: Layers
+    ffn_width: Width
     normalise: bool
     layer_dropout: Share
     channel_pooling: Literal["mean", "concat"]
@@ -87,8 +87,8 @@ class MiniRocket(SeriesNet):
     """MiniRocket (arXiv 2012.08791): fixed convolutions, one linear head that is solved or trained."""
 
     kind: Literal["minirocket"]
-    num_features: PositiveInt
-    max_dilations: PositiveInt
+    num_features: Width
+    max_dilations: Width
     head: Literal["ridge", "logistic"]
     """Ridge regression on -1/+1 targets in closed form after one pass; or cross-entropy by the optimizer."""
     alphas: tuple[float, ...]

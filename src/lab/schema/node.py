@@ -16,8 +16,11 @@ def _number(value: object) -> object:
 
 
 Number = BeforeValidator(_number)
-PositiveInt = Annotated[int, Field(gt=0), Number]
-NonNegativeInt = Annotated[int, Field(ge=0), Number]
+PositiveInt = Annotated[int, Field(gt=0, le=2**31 - 1), Number]
+NonNegativeInt = Annotated[int, Field(ge=0, le=2**63 - 1), Number]
+Layers = Annotated[int, Field(gt=0, le=1_000), Number]
+"""Of layers, heads or nets: beyond, building a network takes hours and no machine holds it."""
+Width = Annotated[int, Field(gt=0, le=1_000_000), Number]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1), Number]
 """As numpy's global generator takes it; what is made of it by epoch and step then fits torch's 64 bits."""
 PositiveFloat = Annotated[float, Field(gt=0.0, allow_inf_nan=False), Number]

@@ -20,7 +20,7 @@ class Limits(Node):
 
 class Confirm(Node):
     top_k: PositiveInt
-    seeds: Annotated[int, Field(ge=2), Number]
+    seeds: Annotated[int, Field(ge=2, le=1_000), Number]
 
 
 class Sweep(Node):

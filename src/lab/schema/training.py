@@ -42,7 +42,7 @@ class Trainer(Node):
     precision: Literal[32, 16, "32", "16", "bf16", "32-true", "16-mixed", "bf16-mixed", "auto"]
     accelerator: Literal["auto", "cpu", "gpu"]
     gradient_clip: PositiveFloat | None
-    threads: PositiveInt | None
+    threads: Annotated[int, Field(gt=0, le=1_024), Number] | None
     gradient_checkpointing: bool
     compile: bool
 

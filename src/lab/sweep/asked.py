@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -15,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from lab.config import judged
 from lab.errors import Mistake, RequestError
+from lab.searched import filled
 from lab.sweep import plan as plans
 from lab.sweep.plan import Plan
 
@@ -27,7 +29,9 @@ def planned(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) 
     typed = [override for override in config.hydra.overrides.hydra if str(override).startswith("hydra.sweep.dir=")]
     folder = Path(str(config.hydra.sweep.dir)) if typed else None
     choice, name = config.hydra.runtime.choices.get("sweep"), str(config.hydra.job.config_name)
-    checked, mistakes = judged(_own(config), _own(loader.load_configuration(name, [], RunMode.MULTIRUN)))
+    own = _own(config)
+    filled(own, OverridesParser.create(loader).parse_overrides(list(arguments)))
+    checked, mistakes = judged(own, _own(loader.load_configuration(name, [], RunMode.MULTIRUN)))
     plan: Plan | None = None
     try:
         plan = plans.read(checked, choice, folder, arguments, name, loader)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from lab.errors import listed
+from lab.machine_faults import MachineError
 from lab.record import StudyFolder
 from lab.sweep.board import Board
 from lab.sweep.elsewhere import LauncherPool
@@ -44,6 +45,8 @@ def confirm(
 
     What an earlier command has run counts; what was cut goes on, as in the search. A configuration none of whose runs
     gave a value is left out; runs without one are named. `interrupts` stops it as it does the search.
+
+    Raises MachineError where the machine failed a run.
     """
     assert plan.confirm is not None
     seeds = [plan.seed + 1 + place for place in range(plan.confirm.seeds)]
@@ -51,6 +54,7 @@ def confirm(
     waiting = [one for one in every if _value(folder, one) is None]
     running: dict[int, _Run] = {}
     keys = count(1)
+    fault: MachineError | None = None
     board.begin(len(waiting))
     while waiting or running:
         if (asked := interrupts.asked()) is not None:
@@ -73,9 +77,17 @@ def confirm(
                 pool.answer(event.number, None)
                 continue
             del running[event.number]
-            if _ended(event, one, plan, folder, board).status == "cut" and asked is None:
+            ended = _ended(event, one, plan, folder, board)
+            if ended.stops_study:
+                fault = fault or MachineError(f"{one.name}: {ended.reason}")
+                waiting.clear()
+                for key in running:
+                    pool.stop(key, "stop")
+            elif ended.status == "cut" and asked is None and fault is None:
                 waiting.insert(0, one)
         board.tick()
+    if fault is not None:
+        raise fault
     return _found(best, every, folder, board)
 
 
@@ -90,7 +102,7 @@ def _ended(event: Gone, one: _Run, plan: Plan, folder: StudyFolder, board: Board
         ended = of_a_whole_run(None, has_value=True)
     else:
         ended = ending(event, None, False, plan.limits.trial_timeout)
-    if ended.status == "cut" and event.asked is None:
+    if ended.status == "cut" and event.asked is None and not ended.stops_study:
         one.cuts, ended = after(one.cuts, len(run.history()), ended.reason)
     if ended.status == "cut":
         board.cut(event.number, f"{ended.reason} (confirmation of trial {one.trial})")

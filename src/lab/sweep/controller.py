@@ -1,8 +1,8 @@
 """A sweep from its config to its summary: plan, claim or resume the study's folder, search, confirm, write down."""
 
 import logging
-import platform
 import re
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -15,14 +15,18 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from optuna.storages import BaseStorage
 
 from lab.errors import Mistake, RequestError, RunError, in_a_block, listed
+from lab.files import write_whole
+from lab.links import links_out
+from lab.machine_faults import MachineError, machine_error
+from lab.masking import masked
 from lab.policies import OptunaPruner
-from lab.record import StudyFolder, write_whole
+from lab.record import StudyFolder
 from lab.sweep import results
 from lab.sweep.asked import planned
 from lab.sweep.board import Board, end_table
 from lab.sweep.confirm import confirm
 from lab.sweep.elsewhere import LauncherPool, refuse_one_batch
-from lab.sweep.leftovers import refuse_strangers
+from lab.sweep.leftovers import refuse_other_parameters, refuse_strangers
 from lab.sweep.peers import Alone, Peers
 from lab.sweep.plan import Plan
 from lab.sweep.plugin import ProcessLauncher
@@ -57,7 +61,12 @@ def sweep(context: HydraContext, task: TaskFunction, config: DictConfig, argumen
     except RequestError as error:
         complain(in_a_block(error.mistakes))
         raise
-    except OSError as error:
+    except MachineError as error:
+        log.error("The study stops: %s. No trial is counted as failed; the same command goes on then", error)
+        raise
+    except Exception as error:
+        if not isinstance(error, OSError) and machine_error(error) is None:
+            raise
         log.error("The study cannot be written: %s; what was reported is kept, and the same command goes on", error)
         raise RunError(str(error)) from error
 
@@ -70,6 +79,8 @@ def _opened(folder: StudyFolder, plan: Plan) -> Iterator[None]:
     if begun and folder.read_study() is None:
         problem = "exists already and holds no study"
         raise RequestError(Mistake("sweep.study", problem, "sweep.study=ANOTHER", plan.study))
+    if links := links_out(folder.path, "sweep.study"):
+        raise RequestError(links)
     folder.path.mkdir(parents=True, exist_ok=True)
     with sole_controller(folder.lock, plan.study):
         if (saved := folder.read_study()) is not None:
@@ -113,13 +124,16 @@ def _swept(
 ) -> float | None:
     with read_write(config.hydra.sweep), open_dict(config.hydra.sweep):
         config.hydra.sweep.dir = str(plan.folder)
-    write_whole(folder.path / "multirun.yaml", lambda aside: OmegaConf.save(config, aside))
+    text = masked(OmegaConf.to_yaml(config))
+    write_whole(folder.path / "multirun.yaml", lambda aside: aside.write_text(text, encoding="utf-8"))
     with nullcontext() if plan.storage is None else turn_at(plan.storage, ""):  # it may make the tables
         storage = open_storage(plan.storage, folder.journal)
     launcher = Plugins.instance().instantiate_launcher(context, task, config)
     study, peers = _study(storage, plan, folder, beats=isinstance(launcher, ProcessLauncher))
-    refuse_strangers(folder, len(study.get_trials(deepcopy=False)))
-    folder.write_study(_written(plan))
+    trials = study.get_trials(deepcopy=False)
+    refuse_strangers(folder, len(trials))
+    refuse_other_parameters(trials, plan.space, plan.study)
+    folder.write_study(_written(plan, peers))
     pool = (
         launcher.pool(plan.limits.max_concurrent_trials, plan.total, plan.fixed, plan.space.choices())
         if isinstance(launcher, ProcessLauncher)
@@ -148,12 +162,13 @@ def _swept(
     return None if winner is None else float(winner["value"])
 
 
-def _written(plan: Plan) -> dict[str, Any]:
+def _written(plan: Plan, peers: Alone) -> dict[str, Any]:
     """What study.yaml keeps, which a study must be resumed with; searched keys have no value of their own."""
     return {
         "study": plan.study,
         **plan.blocks,
         "storage": _kept_in(plan),
+        "controller": peers.me,
         "total": plan.total,
         "fingerprint": plan.space.fingerprint(),
         "settings": {key: value for key, value in plan.settings.items() if key not in plan.space.hydra_keys()},
@@ -173,7 +188,9 @@ def _study(storage: BaseStorage, plan: Plan, folder: StudyFolder, beats: bool) -
     )
     peers = Alone(study)
     if plan.storage is not None:
-        peers = Peers(study, storage, plan.storage, f"{platform.node()}:{folder.path.absolute()}", beats)
+        me = (folder.read_study() or {}).get("controller") or uuid.uuid4().hex
+        peers = Peers(study, storage, plan.storage, str(me), beats)
+    peers.watch()
     with peers.turn():
         peers.join(plan.space.fingerprint())
         for number in peers.lost():
@@ -187,7 +204,7 @@ def _confirmed(search: Search) -> list[results.Confirmed]:
     plan = search.plan
     assert plan.confirm is not None
     best = ranked(search.study, plan)[: plan.confirm.top_k]
-    chosen = [(trial.number, plan.space.overrides(trial.user_attrs["values"])) for trial in best]
+    chosen = [(trial.number, plan.space.overrides(plan.space.values(trial.params))) for trial in best]
     with search.interrupts.counting():
         found = confirm(plan, chosen, search.folder, search.pool, search.board, search.interrupts)
     if (asked := search.interrupts.asked()) is not None:

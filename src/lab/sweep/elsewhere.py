@@ -19,8 +19,8 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial
 
 from lab.errors import Mistake, RequestError, RunError
+from lab.locks import is_locked
 from lab.record import StudyFolder
-from lab.resume import still_running
 from lab.sweep.elsewhere_trial import Ticket
 from lab.sweep.jobs import Job, failed
 from lab.sweep.leftovers import harvest
@@ -163,13 +163,9 @@ class LauncherPool:
         return made
 
     def _lives(self, job: Job) -> bool:
-        """Whether the trial's process works on, as far as this machine can tell."""
+        """Whether the trial's process works on, on whichever machine."""
         assert job.folder is not None
-        run = self.folder.trial(job.folder)
-        if not (run.path / "run.json").is_file():
-            return False
-        record = run.read()
-        return record["status"] == "interrupted" and self._began(job) and still_running(record.get("process"))
+        return self._began(job) and is_locked(self.folder.trial(job.folder).lock)
 
     def _began(self, job: Job) -> bool:
         if not self._is_trial(job):

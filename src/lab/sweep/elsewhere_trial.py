@@ -18,8 +18,8 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from lab.errors import RunError
+from lab.files import write_whole
 from lab.policies import Goal, OptunaPruner, applies, best_of, decide, holds_back, parse
-from lab.record import write_whole
 from lab.sweep.reporter import TICKET, Report, Reporter, Unlogged
 from lab.sweep.samplers import pruner
 from lab.sweep.storage import open_storage, trial_id

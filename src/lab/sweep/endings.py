@@ -1,8 +1,9 @@
 """How a trial ended: from what its process said, gave back and died of, to a state, a status and a reason in words.
 
-Cut is what came from outside: a SIGKILL, a SIGTERM, a warm server that was killed, the end of the sweep. Such a trial
-goes on from its last checkpoint. What a trial did itself is a recorded failure: an exception, NaN, out of memory (the
-kernel's own kill included), an exit, a crash, its time. Killed `MOST_CUTS` times without a report in between, it fails.
+Cut is what came from outside: a SIGKILL, a SIGTERM, a warm server that was killed, the end of the sweep, a fault of the
+machine (`lab.machine_faults`), which ends the study's command too. Such a trial goes on from its last checkpoint. What
+a trial did itself is a recorded failure: an exception, NaN, out of memory (the kernel's own kill included), an exit, a
+crash, its time. Killed `MOST_CUTS` times without a report in between, it fails.
 """
 
 import math
@@ -13,6 +14,7 @@ from typing import Any, Literal
 from hydra.core.utils import JobReturn, JobStatus
 
 from lab.errors import FailureKind, RequestError, RunError
+from lab.machine_faults import machine_error
 from lab.policies import Goal
 from lab.sweep.jobs import Interrupted, outcome
 from lab.sweep.processes import Gone
@@ -37,6 +39,8 @@ class Ending:
     status: Status
     reason: str
     failure: FailureKind | None = None
+    stops_study: bool = False
+    """Cut by a fault of the machine, which every other trial would meet."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,8 @@ def words(ended: Ending, best: Best | None, metric: str) -> str:
 
 def _died(gone: Gone) -> Ending:
     reason = f"its process was {gone.died}"
+    if gone.died == "killed by SIGBUS":  # a mapped file whose disk is full or gone
+        return Ending("cut", f"{reason}: a disk or a network folder failed it", stops_study=True)
     if gone.by == "memory":
         return Ending("failed", f"{reason}: memory ran out", "oom")
     return Ending("cut", reason) if gone.by == "outside" else Ending("failed", reason, "error")
@@ -108,6 +114,8 @@ def _completed(result: object) -> bool:
 def _failed(error: object) -> Ending:
     if isinstance(error, Interrupted):
         return Ending("cut", "interrupted from outside")
+    if isinstance(error, BaseException) and (fault := machine_error(error)) is not None:
+        return Ending("cut", _first_line(fault), stops_study=True)
     if isinstance(error, RunError):
         return Ending("failed", _first_line(error), error.kind)
     if isinstance(error, MemoryError):

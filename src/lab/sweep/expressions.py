@@ -11,17 +11,19 @@ from decimal import Decimal
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, QuotedString, RangeSweep
+from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep
 from hydra.errors import HydraException
 
 from lab.blocks import Block
-from lab.errors import Mistake
+from lab.errors import Mistake, for_hydra
 from lab.sweep.laws import AtU, Choice, Law, Rounded, Steps, Uniform, multiples
+from lab.typed_sweep import unquoted
 
 KINDS = (
     "choice", "randint", "uniform", "quniform", "loguniform", "qloguniform",
     "normal", "qnormal", "lognormal", "qlognormal",
 )  # fmt: skip
+EXAMPLE = "tag(log,interval(1e-4,1e-2))"
 HIGHEST_EXPONENT = 30.0
 """e^30 is 10^13: an end above it is taken for a value in natural units."""
 LOWEST_EXPONENT = 0.1
@@ -61,12 +63,12 @@ def law_of_override(override: Override, key: str, mistakes: list[Mistake]) -> La
     if not isinstance(given, ChoiceSweep):
         mistakes.append(Mistake(key, "glob(...) is read by hydra/sweeper=basic alone", f"{key}: choice(a, b)"))
         return Choice((None,))
-    return Choice(tuple(_plain(value) for value in override.sweep_iterator()))
+    return Choice(tuple(unquoted(value) for value in override.sweep_iterator()))
 
 
-def law_of_block(kind: str, block: Block) -> Law:
-    """The law of an Azure expression, all but choice, which may hold further expressions."""
-    return _PARSERS[kind](block)
+def law_of_block(kind: str, block: Block, base: float = math.e) -> Law:
+    """The law of an Azure expression, all but choice, which may hold further expressions. base: of its exponents."""
+    return _LOG_PARSERS[kind](block, base) if kind in _LOG_PARSERS else _PARSERS[kind](block)
 
 
 def values_of(block: Block) -> list[Any]:
@@ -80,6 +82,27 @@ def values_of(block: Block) -> list[Any]:
         block.wrong("values", "must be a list of at least one value, or range(...)", "values: [8, 16, 32]")
         return [None]
     return list(given)
+
+
+def sound_law(given: Any) -> str:
+    """A sound law in Hydra's grammar, as near to a wrong one as can be told."""
+    if isinstance(given, list | tuple) and given:
+        return f"choice({','.join(map(for_hydra, given))})"
+    if not isinstance(given, Mapping):
+        override = sweep_of(str(given))
+        interval = override.value() if override is not None else None
+        if not isinstance(interval, IntervalSweep):
+            return f"choice({for_hydra(given)})" if override is None and unreadable(str(given)) is None else EXAMPLE
+        given = {"type": "log" if "log" in interval.tags else "", "low": interval.start, "high": interval.end}
+    kind = str(given.get("type", "")).lower()
+    ends = [given.get(one) for one in (("low", "high") if "low" in given else ("min_value", "max_value"))]
+    numbers = sorted(float(one) for one in ends if isinstance(one, int | float) and not isinstance(one, bool))
+    if "choice" in kind or "values" in given:
+        return "choice(8,16,32)"
+    if len(numbers) < 2 or numbers[0] == numbers[1] or ("log" in kind and numbers[0] <= 0):
+        return EXAMPLE
+    law = f"interval({numbers[0]:g},{numbers[1]:g})"
+    return f"tag(log,{law})" if "log" in kind else law
 
 
 def _interval(given: IntervalSweep, key: str, mistakes: list[Mistake]) -> Law:
@@ -112,14 +135,6 @@ def _range(given: RangeSweep, override: Override, key: str, mistakes: list[Mista
     return Steps(low, high, abs(step)) if given.step else Choice(tuple(values))
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, QuotedString):
-        return value.text
-    if isinstance(value, list):
-        return [_plain(one) for one in value]
-    return {_plain(name): _plain(one) for name, one in value.items()} if isinstance(value, Mapping) else value
-
-
 def _ends(
     block: Block, low: str = "min_value", high: str = "max_value", above: float = -math.inf
 ) -> tuple[float, float]:
@@ -133,8 +148,8 @@ def _blamed(block: Block, *names: str) -> bool:
     return any(mistake.key in [f"{block.key}.{name}" for name in names] for mistake in block.mistakes)
 
 
-def _log_ends(block: Block) -> tuple[float, float]:
-    """Ends in natural units, from `low` and `high` or from exponents."""
+def _log_ends(block: Block, base: float) -> tuple[float, float]:
+    """Ends in natural units, from `low` and `high` or from exponents of `base`."""
     natural = [block.has("low"), block.has("high")]
     exponents = [block.has("min_value"), block.has("max_value")]
     if any(natural) and any(exponents):
@@ -145,8 +160,9 @@ def _log_ends(block: Block) -> tuple[float, float]:
     if _blamed(block, "min_value", "max_value"):
         return 1.0, 2.0
     inside = first >= 0 and last <= 1 and (first, last) != (0, 1)
-    if inside or 0 < first < LOWEST_EXPONENT or last > HIGHEST_EXPONENT:
-        drawn = f"{_exp(first)} to {_exp(last)}"
+    scale = math.log(base)
+    if inside or 0 < first < LOWEST_EXPONENT or max(first * scale, last * scale) > HIGHEST_EXPONENT:
+        drawn = f"{_exp(first * scale)} to {_exp(last * scale)}"
         kind, q = block.given["type"], f", q: {block.given['q']}" if block.has("q") else ""
         block.wrong(
             "",
@@ -155,7 +171,8 @@ def _log_ends(block: Block) -> tuple[float, float]:
             f"{{type: {str(kind).lower()}, low: {first:g}, high: {last:g}{q}}}",
         )
         return 1.0, 2.0
-    return math.exp(first), math.exp(last)
+    low, high = sorted((math.exp(first * scale), math.exp(last * scale)))
+    return low, high
 
 
 def _exp(exponent: float) -> str:
@@ -181,42 +198,49 @@ def _quniform(block: Block) -> Law:
     return Rounded(low, high, _q(block, low, high))
 
 
-def _loguniform(block: Block) -> Law:
-    low, high = _log_ends(block)
+def _loguniform(block: Block, base: float) -> Law:
+    low, high = _log_ends(block, base)
     return Uniform(low, high, log=True)
 
 
-def _qloguniform(block: Block) -> Law:
-    low, high = _log_ends(block)
+def _qloguniform(block: Block, base: float) -> Law:
+    low, high = _log_ends(block, base)
     return AtU("loguniform", low, high, _q(block, low, high))
 
 
 def _normal(block: Block) -> Law:
-    return AtU("normal", float(block.number("mu")), float(block.number("sigma", above=0.0)))
+    return AtU("normal", *_moments(block))
 
 
 def _qnormal(block: Block) -> Law:
-    return AtU("normal", float(block.number("mu")), float(block.number("sigma", above=0.0)), block.number("q", above=0))
+    return AtU("normal", *_moments(block), block.number("q", above=0))
 
 
-def _lognormal(block: Block) -> Law:
-    return AtU("lognormal", float(block.number("mu")), float(block.number("sigma", above=0.0)))
+def _lognormal(block: Block, base: float) -> Law:
+    mu, sigma = _moments(block)
+    return AtU("lognormal", mu * math.log(base), sigma * abs(math.log(base)))
 
 
-def _qlognormal(block: Block) -> Law:
-    return AtU(
-        "lognormal", float(block.number("mu")), float(block.number("sigma", above=0.0)), block.number("q", above=0)
-    )
+def _qlognormal(block: Block, base: float) -> Law:
+    mu, sigma = _moments(block)
+    return AtU("lognormal", mu * math.log(base), sigma * abs(math.log(base)), block.number("q", above=0))
+
+
+def _moments(block: Block) -> tuple[float, float]:
+    return float(block.number("mu")), float(block.number("sigma", above=0.0))
 
 
 _PARSERS: dict[str, Callable[[Block], Law]] = {
     "randint": lambda block: Steps(0, block.whole("upper", least=1) - 1),
     "uniform": _uniform,
     "quniform": _quniform,
-    "loguniform": _loguniform,
-    "qloguniform": _qloguniform,
     "normal": _normal,
     "qnormal": _qnormal,
+}
+_LOG_PARSERS: dict[str, Callable[[Block, float], Law]] = {
+    "loguniform": _loguniform,
+    "qloguniform": _qloguniform,
     "lognormal": _lognormal,
     "qlognormal": _qlognormal,
 }
+"""Laws that draw an exponent."""

@@ -16,6 +16,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
 from lab.errors import RunError
+from lab.machine_faults import machine_error
 from lab.sweep import reporter
 from lab.sweep.compose import composed
 
@@ -56,13 +57,13 @@ class HydraWork:
     def __call__(self, job: Job, connection: Connection) -> JobReturn:
         reporter.connect(connection)
         try:
-            return _sendable(self._run(job))
+            return _sendable(_with_fault(self._run(job)))
         except KeyboardInterrupt as error:
             return failed(job, Interrupted(f"interrupted {error}".strip()))
         except SystemExit as error:  # it would end whoever asks for the outcome
             return failed(job, RunError(f"it ended by sys.exit({error.code!r})"))
         except Exception as error:  # noqa: BLE001  it is the job's outcome, and travels home
-            return failed(job, error)
+            return failed(job, machine_error(error) or error)
 
     def _run(self, job: Job) -> JobReturn:
         config = composed(self.context.config_loader, self.config, self.base, self.fixed, job.overrides)
@@ -97,6 +98,14 @@ def outcome(done: JobReturn) -> object:
             return done.return_value
         except Exception as error:  # noqa: BLE001  it is the value
             return error
+
+
+def _with_fault(done: JobReturn) -> JobReturn:
+    """`done`, with a fault of the machine named as one: what an error came of does not leave the process with it."""
+    error = outcome(done)
+    if isinstance(error, BaseException) and (fault := machine_error(error)) is not None:
+        done.return_value = fault
+    return done
 
 
 def _sendable(done: JobReturn) -> JobReturn:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from hydra.core.utils import JobReturn, JobStatus
 
 from lab.errors import RunError
-from lab.sweep.jobs import Job, failed
+from lab.machine_faults import MachineError
+from lab.sweep.jobs import Job, failed, outcome
 from lab.sweep.processes import Gone, Pool, Said
 
 log = logging.getLogger(__name__)
@@ -16,7 +17,10 @@ log = logging.getLogger(__name__)
 def run_all(
     pool: Pool, jobs: Sequence[Job], timeout_s: float | None, shown: Callable[[Job], str]
 ) -> Sequence[JobReturn]:
-    """The jobs' returns in their order; the pool is closed, whatever happens."""
+    """The jobs' returns in their order; the pool is closed, whatever happens.
+
+    After a fault of the machine none is started any more: each would meet the same.
+    """
     waiting, returns = list(jobs), dict[int, JobReturn]()
     by_number, began = {job.number: job for job in jobs}, dict[int, float]()
     try:
@@ -33,6 +37,10 @@ def run_all(
                     returns[job.number] = returned(event, job)
                     seconds = time.monotonic() - began[job.number]
                     log.info("#%d %s  %.0f s  %s", job.number, _end(returns[job.number]), seconds, shown(job))
+                    if isinstance(fault := outcome(returns[job.number]), MachineError) and waiting:
+                        log.error("%d jobs are not started: %s", len(waiting), fault)
+                        returns |= {one.number: failed(one, fault) for one in waiting}
+                        waiting.clear()
     finally:
         pool.close()
     return [returns[job.number] for job in jobs]

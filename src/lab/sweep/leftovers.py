@@ -1,10 +1,14 @@
 """What a killed trial or controller left in a trial's folder: an end not told, a record without one, a start."""
 
+from collections.abc import Iterable
+
 from hydra.core.override_parser.types import Quote, QuotedString
+from optuna.trial import FrozenTrial
 
 from lab.errors import Mistake, RequestError, listed
 from lab.record import RunFolder, StudyFolder
 from lab.sweep.endings import Ending
+from lab.sweep.space import Space
 
 ENDED_WELL = ("completed", "early_stopped", "terminated")
 
@@ -37,6 +41,16 @@ def refuse_strangers(folder: StudyFolder, num_known: int) -> None:
         )
         remedy = "put the journal or the database back, or sweep.study=ANOTHER"
         raise RequestError(Mistake("sweep.study", problem, remedy, folder.path.name))
+
+
+def refuse_other_parameters(trials: Iterable[FrozenTrial], space: Space, study: str) -> None:
+    """Raises RequestError for trials whose parameters were drawn from other laws: their values become overrides, and a
+    journal may be anybody's."""
+    laws = space.distributions()
+    strange = [trial.number for trial in trials if trial.distributions and trial.distributions != laws]
+    if strange:
+        problem = f"its storage holds {listed([f'trial {number}' for number in strange])} of another search space"
+        raise RequestError(Mistake("sweep.study", problem, "sweep.study=ANOTHER", study))
 
 
 def record_failure(run: RunFolder, ended: Ending) -> None:

@@ -1,11 +1,13 @@
 """A study that several controllers share through one database, each on a machine of its own, in a folder of its own.
 
 They take turns at starting trials, so that the total is exact. Each marks its running trials with the time, and those
-of a controller that has been silent for `SILENT_S` are run again by whoever comes next; so clocks may differ by a
-minute. One that wakes after that (a laptop that slept) lets go of them. Policies compare with what the others' trials
-have reported up to a second ago.
+of a controller that has been silent for `SILENT_S` are run again by whoever comes next, once it has seen for `WATCH_S`
+that the marks stay as they are: a clock that was set forward takes nobody's trials. A controller that wakes after that
+(a laptop that slept) gives them up. Controllers are known by an id in their study's folder; machines may share a name.
+Policies compare with what the others' trials have reported up to a second ago.
 """
 
+import logging
 import time
 import uuid
 from collections.abc import Collection, Iterator, Sequence
@@ -15,16 +17,20 @@ import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import Trial, TrialState
 
-from lab.errors import Mistake, RequestError
+from lab.errors import Mistake, RequestError, listed
 from lab.sweep.standings import Standings
 from lab.sweep.storage import trial_id
 from lab.sweep.turns import turn_at
 
+log = logging.getLogger(__name__)
 BEAT_S, SILENT_S, NEWS_S = 15.0, 120.0, 1.0
+WATCH_S = 2 * BEAT_S + 5.0
 
 
 class Alone:
     """No other controller: the study's folder is locked, and what is counted once stays true."""
+
+    me: str | None = None
 
     def __init__(self, study: optuna.Study) -> None:
         self.study = study
@@ -51,6 +57,9 @@ class Alone:
     def join(self, fingerprint: str) -> None:
         """Raises RequestError where the study that others began has another space."""
 
+    def watch(self) -> None:
+        """Before `lost`: look whether the trials of silent controllers go on after all."""
+
     def disown(self, number: int) -> None:
         """A lost trial is nobody's until it is claimed again."""
 
@@ -64,7 +73,7 @@ class Alone:
 
 
 class Peers(Alone):
-    """One of several controllers. url: where all find `storage`; me: its machine and folder.
+    """One of several controllers. url: where all find `storage`; me: its id, kept in its folder.
 
     beats: whether it can mark its trials while they run.
     """
@@ -74,6 +83,7 @@ class Peers(Alone):
         self.storage, self.url, self.me, self.beats = storage, url, me, beats
         self._beaten = self._told = 0.0
         self._claims: dict[int, str] = {}
+        self._watched: dict[int, float] | None = None
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -125,14 +135,27 @@ class Peers(Alone):
     def disown(self, number: int) -> None:
         self.storage.set_trial_user_attr(trial_id(self.storage, self.study.study_name, number), "claim", None)
 
+    def watch(self) -> None:
+        self._watched = self._silent()
+        if self._watched:
+            numbers = listed([str(number) for number in self._watched])
+            log.info("the controller of trials %s is silent: watching for %.0f s whether they go on", numbers, WATCH_S)
+            time.sleep(WATCH_S)
+
     def lost(self) -> list[int]:
-        found = []
-        for one in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            told = one.user_attrs
-            silent = told.get("seen") is not None and time.time() - told["seen"] > SILENT_S
-            if told.get("controller") in (None, self.me) or silent:
-                found.append(one.number)
-        return found
+        running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        silent = self._silent()
+        if self._watched is not None:
+            silent = {number: mark for number, mark in silent.items() if self._watched.get(number) == mark}
+        ours = {one.number for one in running if one.user_attrs.get("controller") in (None, self.me)}
+        return sorted(ours | silent.keys())
+
+    def _silent(self) -> dict[int, float]:
+        """The last marks of others' running trials whose controllers seem to be gone, by this machine's clock."""
+        running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        marks = {one.number: one.user_attrs["seen"] for one in running if one.user_attrs.get("controller") != self.me
+                 and one.user_attrs.get("seen") is not None}  # fmt: skip
+        return {number: mark for number, mark in marks.items() if time.time() - mark > SILENT_S}
 
     def busy(self) -> bool:
         return any(not one.state.is_finished() for one in self.study.get_trials(deepcopy=False))

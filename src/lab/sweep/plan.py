@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,22 +10,26 @@ from typing import Any, TypeVar
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob
 from optuna.samplers import BaseSampler
 
-from lab.config import check
-from lab.errors import Mistake, RequestError, listed, nearest
+from lab.errors import Mistake, RequestError
 from lab.keys import flattened
 from lab.policies import Goal, Policy
 from lab.policies import parse as parse_policy
 from lab.schema import Config, Confirm, Limits, Sweep
 from lab.sweep import searchable
-from lab.sweep.azure import read_job, unused
+from lab.sweep.azure import LAWS, read_job, taken_as_one, unused
 from lab.sweep.files import setting, without_sweep_file
-from lab.sweep.samplers import build
+from lab.sweep.goal import objective
+from lab.sweep.samplers import build, logbase
 from lab.sweep.space import Space, parse_space
+from lab.sweep.turns import refuse_unusable
 
 log = logging.getLogger(__name__)
-MODES: dict[str, Goal] = {"max": "maximize", "min": "minimize"}
+DEFAULT_SAMPLER = "random"
+"""Of conf/config.yaml: it stands where nobody named one."""
+BLOCKS = {"study", "objective", "early_termination", "sampling_algorithm"}
 UNTOLD = (
     "sweep", "objective", "resume", "test", "run_name", "tags", "logger", "cache.dir", "cache.max_gib",
     "callbacks.progress", "callbacks.curves",
@@ -77,20 +81,23 @@ def read(
     arguments: task overrides as typed; config_name: of the primary config. Raises RequestError with every mistake.
     """
     assert config.sweep is not None
-    node, plain = with_job(config.sweep), config.model_dump(mode="json")
-    mistakes: list[Mistake] = []
     fixed, searched = _told_apart(arguments, loader)
+    node, plain = with_job(config.sweep, _typed_blocks(fixed, searched)), config.model_dump(mode="json")
+    mistakes: list[Mistake] = []
     block = {**node.search_space, **searched}
     typed = [override for override in fixed if override.startswith(("objective.", "objective="))]
     givers = [*typed, *setting("objective", config_name, fixed, loader)]
-    metric, goal = _collected(mistakes, lambda: _objective(node.objective, config, givers)) or ("", "maximize")
+    metric, goal = _collected(mistakes, lambda: objective(node.objective, config, givers)) or ("", "maximize")
     policy = _collected(mistakes, lambda: parse_policy(node.early_termination))
-    space = _collected(mistakes, lambda: parse_space(block))
+    base = logbase(node.sampling_algorithm)
+    space = _collected(mistakes, lambda: parse_space(block, base))
     study = _collected(mistakes, lambda: _named(node, name))
+    _collected(mistakes, lambda: refuse_unusable(node.storage))
     sampler, total = None, 0
-    sound = space or _sound(block)
+    sound = space or _sound(block, base)
     if sound is not None:
-        mistakes += searchable.mistakes(sound, block, plain, fixed, loader)
+        names = None if node.file is None else node.keys
+        mistakes += searchable.mistakes(sound, block, plain, fixed, loader, names)
         if node.confirm is not None and "seed" in sound.hydra_keys():
             problem = "trials that differ in their seed alone would be confirmed as if they were configurations"
             mistakes.append(Mistake("sweep.search_space.seed", problem, "leave out seed, or sweep.confirm=null"))
@@ -155,24 +162,40 @@ def told(plain: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def with_job(node: Sweep) -> Sweep:
+def with_job(node: Sweep, typed: Collection[str] = ()) -> Sweep:
     """The node with what its Azure job file says (`sweep.file`), if it names one; a line says what has no use here.
 
+    typed: keys below `sweep` that were typed. What was typed, or stands in a file of ours, wins over the job's.
     Raises RequestError with every mistake of the file, and for `sweep.keys` or `sweep.metric` without one.
     """
     if node.file is None:
         alone = [key for key, value in (("keys", node.keys), ("metric", node.metric)) if value]
         if alone:
             raise RequestError(
-                Mistake(f"sweep.{key}", "maps names of a job file", "sweep.file=job.yaml") for key in alone
+                Mistake(f"sweep.{key}", "maps names of a job file", f"leave out sweep.{key}, or sweep.file=job.yaml")
+                for key in alone
             )
         return node
-    path = Path(node.file).expanduser()
-    job = read_job(path, node.keys, node.metric)
+    path, own = Path(node.file).expanduser(), _own_blocks(node, typed)
+    job = read_job(path, node.keys, node.metric, own)
     if left_out := unused(path):
         log.info("%s: not used here: %s", path.name, ", ".join(left_out))
-    job["limits"] = node.limits.model_dump() | job.get("limits", {})
+    if "early_termination" not in own and taken_as_one(path):
+        log.info("%s: an evaluation_interval of 0 is taken as 1: the policy is applied at every report", path.name)
+    ours = {name: value for name, value in node.limits if value is not None or f"limits.{name}" in typed}
+    job["limits"] = node.limits.model_dump() | job.get("limits", {}) | ours
+    job["search_space"] = job.get("search_space", {}) | node.search_space
     return Sweep.model_validate(node.model_dump() | job)
+
+
+def _own_blocks(node: Sweep, typed: Collection[str]) -> set[str]:
+    """Blocks of the node that stand in the place of the job file's: those that were typed, and those of our files."""
+    given = {name for name in ("study", "objective", "early_termination") if getattr(node, name) is not None}
+    if node.sampling_algorithm != DEFAULT_SAMPLER:
+        given.add("sampling_algorithm")
+    if node.search_space or LAWS in typed:
+        given.add(LAWS)
+    return given | ({key.partition(".")[0] for key in typed} & BLOCKS)
 
 
 def _collected(mistakes: list[Mistake], reading: Callable[[], Read]) -> Read | None:
@@ -183,13 +206,13 @@ def _collected(mistakes: list[Mistake], reading: Callable[[], Read]) -> Read | N
         return None
 
 
-def _sound(block: Mapping[str, Any]) -> Space | None:
+def _sound(block: Mapping[str, Any], base: float) -> Space | None:
     """The laws of a block that have no mistake, so that what else is wrong with a sweep is told as well."""
     good: dict[str, Any] = {}
     space: Space | None = None
     for key, law in block.items():
         with suppress(RequestError):
-            space = parse_space({**good, key: law})
+            space = parse_space({**good, key: law}, base)
             good[key] = law
     return space
 
@@ -200,41 +223,16 @@ def _told_apart(arguments: Sequence[str], loader: ConfigLoader) -> tuple[list[st
     searched: dict[str, str] = {}
     for override in OverridesParser.create(config_loader=loader).parse_overrides(list(arguments)):
         assert override.input_line is not None
-        if override.is_sweep_override():
+        if isinstance(override.value(), Glob):  # a group's choices, which only the loader knows
+            searched[override.key_or_group] = f"choice({','.join(map(str, override.sweep_iterator()))})"
+        elif override.is_sweep_override():
             searched[override.key_or_group] = override.input_line.partition("=")[2]
         else:
             fixed.append(override.input_line)
     return fixed, searched
 
 
-def _objective(block: Mapping[str, Any] | None, config: Config, givers: Sequence[str]) -> tuple[str, Goal]:
-    """Metric and goal: the sweep's block, else the config's objective; two that were given and differ are an error.
-
-    givers: overrides and files that gave the config's; without any it is the default, which a sweep's block replaces.
-    """
-    own = (config.objective.metric, MODES[config.objective.mode])
-    if block is None:
-        return own
-    key, mistakes = "sweep.objective", []
-    for name in block:
-        if name not in ("primary_metric", "goal"):
-            near = nearest(str(name), ("primary_metric", "goal")) or "primary_metric"
-            mistakes.append(Mistake(f"{key}.{name}", "no such key", f"{key}.{near}=...", block[name]))
-    metric, goal = str(block.get("primary_metric") or own[0]), str(block.get("goal") or own[1]).lower()
-    if metric.startswith("test/"):
-        problem = "a choice made on test rows spoils the test score; trials are compared on validation rows"
-        remedy = f"{key}.primary_metric=val/{metric.removeprefix('test/')}"
-        mistakes.append(Mistake(f"{key}.primary_metric", problem, remedy, metric))
-    if goal not in MODES.values():
-        near = nearest(goal, MODES.values()) or "maximize"
-        mistakes.append(Mistake(f"{key}.goal", "must be maximize or minimize", f"{key}.goal={near}", block["goal"]))
-    if givers and (metric, goal) != own and not mistakes:
-        said = f"{{metric: {own[0]}, mode: {config.objective.mode}}}"
-        problem = f"differs from objective={said}, which comes from {listed(givers)}"
-        mistakes.append(Mistake(key, problem, "give one of the two", dict(block)))
-    if mistakes:
-        raise RequestError(mistakes)
-    chosen: Goal = "maximize" if goal == "maximize" else "minimize"
-    mode = "max" if chosen == "maximize" else "min"
-    check({**config.model_dump(mode="json"), "objective": {"metric": metric, "mode": mode}})
-    return metric, chosen
+def _typed_blocks(fixed: Sequence[str], searched: Mapping[str, str]) -> set[str]:
+    """Keys below `sweep` that were typed; laws are a part of its search space."""
+    keys = {override.partition("=")[0].lstrip("+~") for override in fixed}
+    return {key.removeprefix("sweep.") for key in keys if key.startswith("sweep.")} | ({LAWS} if searched else set())

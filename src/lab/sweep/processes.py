@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, Literal
 
 from lab.errors import RunError
+from lab.locks import passing_on
 from lab.sweep import server
 from lab.sweep.memory import oom_kills
 
@@ -156,7 +157,9 @@ class Pool:
 
     def _begin(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        controller, self._pid = os.getpid(), os.fork()
+        controller = os.getpid()
+        with passing_on():  # the study is locked until its trials are gone too
+            self._pid = os.fork()
         if self._pid == 0:
             ours.close()
             server.serve(theirs, self.work, self.preload, self.threads, controller, self.prepare)

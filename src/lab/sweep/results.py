@@ -4,6 +4,7 @@ The winner is the trial with the best value it ever reported, whether it came to
 Optuna's own `best_trial` would pass the latter over.
 """
 
+import logging
 import math
 import shlex
 from collections import Counter
@@ -15,9 +16,13 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 from scipy import stats
 
-from lab.record import StudyFolder, write_best
+from lab.files import Unreadable
+from lab.recipes import recipe, write_best
+from lab.record import RunFolder, StudyFolder
 from lab.request import script
 from lab.sweep.plan import Plan
+
+log = logging.getLogger(__name__)
 
 STATES = {
     TrialState.COMPLETE: "completed",
@@ -98,13 +103,23 @@ def write(
     if winner is not None and folder.trial(winner.number).config.is_file():
         value = winner.user_attrs["best_value"]
         words = f"{plan.study}, trial {winner.number}: {plan.metric} {value:.4f}"
-        write_best(folder.path, folder.trial(winner.number), words)
+        _write_recipe(folder, folder.trial(winner.number), words)
     return summary
+
+
+def _write_recipe(folder: StudyFolder, run: RunFolder, words: str) -> None:
+    """best.yaml, or a line on why there is none: the study is done all the same."""
+    try:
+        text = recipe(run, words)
+    except (FileNotFoundError, Unreadable) as error:
+        log.warning("experiment/best.yaml is not written, the winner's own files cannot be read: %s", error)
+        return
+    write_best(folder.path, text)
 
 
 def described(folder: StudyFolder, trial: FrozenTrial) -> dict[str, Any]:
     run = folder.trial(trial.number)
-    command = run.read()["command"] if (run.path / "run.json").is_file() else None
+    command = run.read()["command"] if run.is_own() and (run.path / "run.json").is_file() else None
     started = "python train.py" if command is None else script(command)
     told = trial.user_attrs
     return {

@@ -7,6 +7,7 @@ resume, and its QMCSampler draws the first trial apart.) Sobol: scipy.stats.qmc,
 
 import importlib
 import importlib.util
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -14,13 +15,14 @@ from typing import Any
 import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.pruners import BasePruner, HyperbandPruner, SuccessiveHalvingPruner
-from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, TPESampler
+from optuna.samplers import BaseSampler, GPSampler, TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from lab.blocks import opened
 from lab.errors import Mistake
 from lab.policies import Goal, OptunaPruner
+from lab.sweep.cmaes_sampler import SafeCmaEsSampler
 from lab.sweep.space import Space
 
 KEY = "sweep.sampling_algorithm"
@@ -105,6 +107,8 @@ def build(block: Mapping[str, Any] | str, space: Space, goal: Goal) -> BaseSampl
         block = {"type": "random", "rule": "sobol"}
     kind, read = opened(block, KEY, KINDS)
     seed = read.whole("seed", DEFAULT_SEED) if kind != "grid" else DEFAULT_SEED
+    if kind == "random" and read.has("logbase") and _base(read.given["logbase"]) is None:
+        read.wrong("logbase", "must be e, or a number greater than 0 that is not 1", mended={"logbase": 10})
     rule = read.word("rule", ("random", "sobol"), "random") if kind == "random" else "random"
     if kind == "grid":
         read.mistakes += [_no_grid(name) for name in space.continuous()]
@@ -117,6 +121,19 @@ def build(block: Mapping[str, Any] | str, space: Space, goal: Goal) -> BaseSampl
     if kind == "random":
         return Drawn(space, draw)
     return Modelled(space, draw, lambda trial_seed: _optunas(kind, trial_seed), seed)
+
+
+def logbase(block: Mapping[str, Any] | str | None) -> float:
+    """The base of the exponents that log laws draw, which Azure's random sampling names; e where there is none."""
+    given = block.get("logbase") if isinstance(block, Mapping) else None
+    return _base(given) or math.e
+
+
+def _base(given: object) -> float | None:
+    if given == "e":
+        return math.e
+    number = isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given)
+    return float(given) if number and given > 0 and given != 1 else None  # type: ignore[arg-type,operator]
 
 
 def spelt_out(block: Mapping[str, Any] | str | None) -> dict[str, Any]:
@@ -162,7 +179,7 @@ def _optunas(kind: str, seed: int) -> BaseSampler:
     if kind == "gp":
         return GPSampler(seed=seed, warn_independent_sampling=False)
     if kind == "cmaes":
-        return CmaEsSampler(seed=seed, warn_independent_sampling=False)
+        return SafeCmaEsSampler(seed=seed, warn_independent_sampling=False)
     return TPESampler(seed=seed, multivariate=True, constant_liar=True)
 
 

@@ -1,15 +1,17 @@
 """What a search space may set in a config: keys that are there, once, and values that these keys can hold."""
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 
 from lab.config import misfits
-from lab.errors import Mistake
-from lab.keys import flattened, is_there, nearest_key
+from lab.errors import Mistake, quoted
+from lab.keys import flattened, is_there
 from lab.sweep.laws import EDGE, AtU, Choice
 from lab.sweep.space import KEY, Parameter, Space
+from lab.unknown_keys import unknown
 
 UNSEARCHED = ("objective", "sweep", "resume", "test", "hydra")
 """What trials are compared on, or what makes them trials."""
@@ -18,33 +20,52 @@ TRIED = (EDGE, 0.382, 1 - EDGE)
 
 
 def mistakes(
-    space: Space, named: Iterable[str], plain: Mapping[str, Any], fixed: Sequence[str], loader: ConfigLoader
+    space: Space,
+    named: Iterable[str],
+    plain: Mapping[str, Any],
+    fixed: Sequence[str],
+    loader: ConfigLoader,
+    names: Mapping[str, str] | None = None,
 ) -> list[Mistake]:
     """Parameters that are no config keys, those that were given a value besides, and those that reach values their key
     cannot have. named: all keys of the block, those of unsound laws too; plain: the config; fixed: overrides of every
-    trial.
+    trial; names: of a job file's parameters, as `sweep.keys` has them, or None where there is no such file.
 
     Keys of a group that is itself searched are left to the trials: they follow from the choice.
     """
     groups = {key for key in (*space.hydra_keys(), *named) if loader.get_group_options(key)}
     typed = {override.partition("=")[0].lstrip("+") for override in fixed}
-    found, sound = [], []
+    found, sound, strangers = [], [], []
     for key in space.hydra_keys():
         if key.split(".")[0] in UNSEARCHED:
             found.append(Mistake(f"{KEY}.{key}", "is one and the same for all trials", f"leave out {key}"))
             continue
         if key in typed:
             problem = "is searched, and was given one value besides"
-            found.append(Mistake(key, problem, f"leave out {key}=..., or '{key}=choice(...)' with the one value"))
+            found.append(Mistake(key, problem, f"leave out {key}, or type its one value as '{key}=choice(...)'"))
         if key in groups or key.split(".")[0] in groups:
             continue
         if is_there(plain, key):
             sound.append(key)
             continue
-        near = nearest_key(key, flattened(plain))
-        problem = "is no config key" + (f"; the nearest is {near}" if near else "")
-        found.append(Mistake(f"{KEY}.{key}", problem, f"{near}: ..." if near else ""))
-    return [*found, *_out_of_range(space, plain, sound)]
+        strangers.append(key)
+    return [*found, *_strangers(strangers, plain, names), *_out_of_range(space, plain, sound)]
+
+
+def _strangers(keys: Sequence[str], plain: Mapping[str, Any], names: Mapping[str, str] | None) -> Iterator[Mistake]:
+    """Parameters that are no config keys. Those of a job file may stand for some, all told in one remedy."""
+    near = {key: unknown(key, flattened(plain))[1] for key in keys}
+    own = {key: name for name, key in (names or {}).items()}
+    mapped = {own.get(key, key): meant for key, meant in near.items() if meant is not None}
+    for key, meant in near.items():
+        problem = "is no config key" + (f"; the nearest is {meant}" if meant else "")
+        if names is None:
+            remedy = f"{meant}: ... in the file" if meant else f"leave out {key} in the file"
+        elif meant is None:
+            remedy = f"leave out {own.get(key, key)} in the file"
+        else:
+            remedy = quoted("sweep.keys", {**names, **mapped})
+        yield Mistake(f"{KEY}.{key}", problem, remedy)
 
 
 def _out_of_range(space: Space, plain: Mapping[str, Any], keys: Sequence[str]) -> Iterator[Mistake]:
@@ -57,8 +78,8 @@ def _out_of_range(space: Space, plain: Mapping[str, Any], keys: Sequence[str]) -
         for mistake in misfits(plain, key, value):
             told.add(key)
             shown = f"{value:.6g}" if isinstance(value, float) else value
-            sound = mistake.remedy.partition("=")[2].strip("'")
-            remedy = f"'{key}=choice({sound})', or ends inside that" if sound and sound[0] not in "[{" else ""
+            sound = shlex.split(mistake.remedy)[0].partition("=")[2]
+            remedy = f"'{key}=choice({sound})', or ends inside that" if sound else f"leave out {key}"
             yield Mistake(f"{KEY}.{key}", f"reaches {shown}: {mistake.problem}", remedy)
 
 

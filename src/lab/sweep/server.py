@@ -22,6 +22,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from lab.errors import RunError
+from lab.locks import passing_on
 from lab.threads import SHARED
 
 PACKET = 65536
@@ -110,7 +111,9 @@ class _Server:
 
     def _obey(self, message: Mapping[str, Any], descriptors: list[int]) -> None:
         if "start" in message:
-            server, pid = os.getpid(), os.fork()
+            server = os.getpid()
+            with passing_on():
+                pid = os.fork()
             if pid == 0:
                 self.link.close()
                 _be_a_trial(descriptors[0], self.work, message["env"], server, (self.woken, self.waker))

@@ -6,9 +6,11 @@ parameters are always drawn, under names like `model[0].optimizer.lr`, and only 
 """
 
 import hashlib
+import math
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hydra.core.override_parser.types import Quote, QuotedString
@@ -16,11 +18,11 @@ from optuna.distributions import BaseDistribution
 
 from lab.blocks import Block
 from lab.errors import Mistake, RequestError, listed, nearest
-from lab.sweep.expressions import KINDS, law_of_block, law_of_override, sweep_of, unreadable, values_of
+from lab.sweep.expressions import KINDS, law_of_block, law_of_override, sound_law, sweep_of, unreadable, values_of
 from lab.sweep.laws import AtU, Choice, Law, Uniform
 
 KEY = "sweep.search_space"
-EXAMPLE = "'optimizer.lr=tag(log,interval(1e-4,1e-2))'; an Azure job's: sweep.file=job.yaml"
+EXAMPLE = "'optimizer.lr=tag(log,interval(1e-4,1e-2))', or sweep.file=job.yaml for a job of Azure's"
 _SAFE = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
 _WORDS = ("null", "true", "false", "nan", "inf")
 
@@ -139,24 +141,36 @@ class Space:
             self._set(asked, self._below(one)[branch], rest)
 
 
-def parse_space(block: Mapping[str, Any]) -> Space:
+def parse_space(block: Mapping[str, Any], base: float = math.e) -> Space:
     """The space of a `search_space` block: Azure's expressions, or strings of Hydra's grammar.
 
-    Raises RequestError with every mistake in it.
+    base: of the exponents of Azure's log laws (`logbase` of its sampling algorithm). Raises RequestError with every
+    mistake in it.
     """
     mistakes: list[Mistake] = []
     if not isinstance(block, Mapping) or not block:
         raise RequestError(Mistake(KEY, "must name at least one parameter", EXAMPLE, block or None))
-    parameters = [one for key, given in block.items() for one in _parameters(str(key), str(key), given, None, mistakes)]
+    parameters = [
+        one for key, given in block.items() for one in _parameters(str(key), str(key), given, None, mistakes, base)
+    ]
     space = Space(tuple(sorted(parameters, key=lambda one: one.name)))
     mistakes += _set_twice(space)
     if mistakes:
-        raise RequestError(mistakes)
+        raise RequestError(replace(one, remedy=_typed(one, block)) for one in mistakes)
     return space
 
 
+def _typed(mistake: Mistake, block: Mapping[str, Any]) -> str:
+    """The law as it is typed, which wins over any file's; parts of a conditional space stand in the file alone."""
+    key = next((key for key in map(str, block) if f"{mistake.key}.".startswith(f"{KEY}.{key}.")), None)
+    if key is None or "[" in mistake.key or mistake.remedy.startswith("leave out"):
+        return mistake.remedy
+    written = f", or {mistake.remedy} in the file" if mistake.remedy else ""
+    return shlex.quote(f"{key}={sound_law(block[key])}") + written
+
+
 def _parameters(
-    name: str, key: str, given: Any, when: tuple[str, int] | None, mistakes: list[Mistake]
+    name: str, key: str, given: Any, when: tuple[str, int] | None, mistakes: list[Mistake], base: float
 ) -> Iterator[Parameter]:
     place = f"{KEY}.{name}"
     if isinstance(given, str) and (override := sweep_of(given)) is not None:
@@ -177,14 +191,14 @@ def _parameters(
         return
     read = Block(place, given, [], {"type"})
     if kind == "choice":
-        yield from _choice(name, key, read, when)
+        yield from _choice(name, key, read, when, base)
     else:
-        yield Parameter(name, key, law_of_block(kind, read), when)
+        yield Parameter(name, key, law_of_block(kind, read, base), when)
     read.close()
     mistakes += read.mistakes
 
 
-def _choice(name: str, key: str, block: Block, when: tuple[str, int] | None) -> Iterator[Parameter]:
+def _choice(name: str, key: str, block: Block, when: tuple[str, int] | None, base: float) -> Iterator[Parameter]:
     values: list[Any] = []
     for number, value in enumerate(values_of(block)):
         if not isinstance(value, Mapping):
@@ -195,7 +209,7 @@ def _choice(name: str, key: str, block: Block, when: tuple[str, int] | None) -> 
         for inner, given in branch.items():
             if isinstance(given, Mapping) or (isinstance(given, str) and sweep_of(given) is not None):
                 below = f"{name}[{number}].{inner}"
-                yield from _parameters(below, str(inner), given, (name, number), block.mistakes)
+                yield from _parameters(below, str(inner), given, (name, number), block.mistakes, base)
             else:
                 fixed.append((str(inner), tuple(given) if isinstance(given, list) else given))
         values.append(Branch(tuple(fixed)))

@@ -1,13 +1,11 @@
 """Optuna's storage of a study: a journal file under a kernel lock, or a database by its URL.
 
-Optuna's own lock file outlives a `kill -9` and stalls the next writer for 30 s; `flock` is let go by the kernel. A last
+Optuna's own lock file outlives a `kill -9` and stalls the next writer for 30 s; `flock` is freed by the kernel. A last
 line torn by a kill breaks the next reader, so the file is cut back to its last newline before it is opened.
 """
 
-import fcntl
 import json
 import os
-import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +18,7 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import TrialState
 
 from lab.errors import Mistake, RequestError
+from lab.locks import Lock, Taken, sole, warn
 
 PATIENCE_S = 5.0
 """How long the trials of a controller that was killed may take to be gone."""
@@ -33,14 +32,17 @@ class FlockLock(JournalFileOpenLock):
 
     def __init__(self, path: Path) -> None:
         super().__init__(str(path))
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._lock = Lock(path)
 
     def acquire(self) -> bool:
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-        return True
+        try:
+            return self._lock.acquire(blocking=True)
+        except OSError as error:
+            warn(self._lock.path, error)
+            return True
 
     def release(self) -> None:
-        fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+        self._lock.release()
 
 
 class Journal(JournalFileBackend):
@@ -115,28 +117,12 @@ def requeue(storage: BaseStorage, study: str, number: int) -> None:
 
 @contextmanager
 def sole_controller(lock: Path, study: str) -> Iterator[None]:
-    """Hold the study's lock. Raises RequestError while another controller, or one of its trials, holds it."""
-    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    patience = time.monotonic() + PATIENCE_S
-    while not _locked(descriptor):
-        if time.monotonic() > patience:
-            holder = os.read(descriptor, 64).decode() or "another process"
-            os.close(descriptor)
-            problem = f"this study is being run already, by process {holder}"
-            raise RequestError(Mistake("sweep.study", problem, "wait for its end, or sweep.study=ANOTHER", study))
-        time.sleep(0.05)
+    """Lock the study. Raises RequestError while another controller, or one of its trials, has the lock."""
     try:
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, str(os.getpid()).encode())
-        yield
-    finally:
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
-        os.close(descriptor)
-
-
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        with sole(lock, patience_s=PATIENCE_S, inherited=True):
+            yield
+    except Taken as error:
+        problem = f"this study is being run already, by {error}"
+        raise RequestError(
+            Mistake("sweep.study", problem, "wait for its end, or sweep.study=ANOTHER", study)
+        ) from error

@@ -14,6 +14,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
 from lab.errors import Mistake, RequestError, listed, nearest
+from lab.machine_faults import MachineError
 from lab.record import StudyFolder
 from lab.sweep.attributes import write_end, write_values
 from lab.sweep.board import Board
@@ -47,7 +48,7 @@ class Search:
     num_failed: int = 0
     ending: str | None = None
     """Why no further trial is started; None while there are some to start."""
-    refusal: RequestError | None = None
+    refusal: RequestError | MachineError | None = None
 
     def __post_init__(self) -> None:
         self.interrupts = Interrupts(self.plan.limits.timeout)
@@ -68,7 +69,8 @@ class Search:
         self.num_waiting = self.num_trials - len(ended)
 
     def run(self) -> None:
-        """Until the total is reached or something ends it. Raises RequestError for a metric that nobody logs."""
+        """Until the total is reached or something ends it. Raises RequestError for a metric that nobody logs,
+        MachineError where the machine failed a trial."""
         try:
             with self.interrupts.counting():
                 if self._has_more():
@@ -182,12 +184,19 @@ class Search:
             return
         has_value = best_of(one.reports, one.epochs, self.plan.goal) is not None
         ended = ending(event, one.told, has_value, self.plan.limits.trial_timeout)
-        if ended.status == "cut" and event.asked is None:
+        if ended.stops_study:
+            self._machine_failed(event.number, ended)
+        elif ended.status == "cut" and event.asked is None:
             cuts, ended = after(Cuts(**one.trial.user_attrs.get("cuts", {})), len(one.reports), ended.reason)
             one.trial.set_user_attr("cuts", asdict(cuts))
         if ended.status == "failed":
             record_failure(self.folder.trial(event.number), ended)
         self._conclude(event.number, ended)
+
+    def _machine_failed(self, number: int, ended: Ending) -> None:
+        """Every other trial would meet the same: all go back to the queue."""
+        self._end(ended.reason, now=True)
+        self.refusal = self.refusal or MachineError(f"trial {number}: {ended.reason}")
 
     def _conclude(self, number: int, ended: Ending) -> None:
         """Tell Optuna and the board; a cut trial goes back to the queue."""

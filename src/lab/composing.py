@@ -1,0 +1,66 @@
+"""Hydra's composition of a line, and which of its overrides Hydra cannot take: Hydra names the first and stops."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra import compose
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from lab.errors import Mistake, leave_out
+from lab.request import Typed
+from lab.rules.sizes import unusable
+
+REFUSED = (HydraException, OmegaConfBaseException)
+"""What Hydra and OmegaConf raise for overrides that cannot be."""
+
+
+def composed(name: str, overrides: Sequence[str]) -> tuple[DictConfig | None, list[Mistake]]:
+    """The config, and a mistake for each override that Hydra refuses: the config is then one without these.
+
+    name: of the primary config. Costs some 50 ms; where an override is refused, as much for each of them. None where
+    the config cannot be composed even without overrides.
+    """
+    try:
+        return compose(name, list(overrides)), []
+    except REFUSED as error:
+        return _without_refused(name, overrides, error)
+
+
+def wrong_flags(typed: Typed, folder: Path, name: str) -> list[Mistake]:
+    """What is wrong with the flags that name config files; folder and name: of the primary config."""
+    flags = {"--config-path": typed.config_path, "--config-name": name, "--config-dir": typed.config_dir}
+    for flag, given in flags.items():
+        if given is not None and (reason := unusable(given)) is not None:
+            return [Mistake("", f"{flag} {reason}", f"leave out {flag}")]
+    if not (folder / f"{name}.yaml").is_file():
+        return [Mistake("", f"there is no {name}.yaml in {folder}", "leave out --config-path and --config-name")]
+    if typed.config_dir is not None and not Path(typed.config_dir).is_dir():
+        problem = f"--config-dir {typed.config_dir}: there is no such folder"
+        return [Mistake("", problem, "leave out --config-dir, or give a folder laid out like conf/")]
+    return []
+
+
+def _without_refused(name: str, overrides: Sequence[str], error: Exception) -> tuple[DictConfig | None, list[Mistake]]:
+    config: DictConfig | None = None
+    kept: list[str] = []
+    mistakes: list[Mistake] = []
+    for override in (None, *overrides):
+        try:
+            config = compose(name, [*kept, *([] if override is None else [override])])
+            kept += [] if override is None else [override]
+        except REFUSED as refused:
+            if override is None:
+                return None, [Mistake("", _reason(error), "--info defaults shows what is chosen")]
+            key, _, value = override.partition("=")
+            mistakes.append(Mistake(key.lstrip("+~"), _reason(refused), leave_out(override), value or None))
+    return config, mistakes
+
+
+def _reason(error: Exception) -> str:
+    lines = f"{error}\n{error.__cause__ or ''}".splitlines()
+    shown = [
+        line.strip() for line in lines if line.strip() and not line.lstrip().startswith(("full_key", "object_type"))
+    ]
+    return "; ".join(dict.fromkeys(shown))

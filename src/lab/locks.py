@@ -1,0 +1,250 @@
+"""Locks between processes: `flock(2)` on a file, which the kernel frees when its process ends, however it ends.
+
+Neither clocks nor host names nor process numbers decide who has a lock; what a lock file holds is only shown. A forked
+process shares its parent's locks, so a loader worker that outlives a killed run would keep the run locked. Therefore a
+forked process closes them, except `inherited` ones inside `passing_on()`: trials keep the lock of their controller.
+Where a file system has no locks (Windows, some network folders) one warning says so, and nothing is locked.
+"""
+
+import errno
+import logging
+import os
+import platform
+import re
+import stat
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+if sys.platform != "win32":
+    import fcntl
+
+log = logging.getLogger(__name__)
+
+PATIENCE_S = 1.0
+"""How long a process that was killed may take to be gone."""
+LOOK_S = 0.05
+NO_LOCKS = {
+    errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EBADF, errno.EROFS, errno.EACCES, errno.EPERM,
+}  # fmt: skip
+"""Error numbers of a file system without locks, and of a folder that may only be read."""
+_HOLDER = re.compile(r"(\d{1,10}) ([\w.-]{1,64})\n")
+_open: set["Lock"] = set()
+_passing_on = False
+_warned: set[Path] = set()
+
+
+class Taken(Exception):
+    """Another process has the lock; the message names that process."""
+
+
+class LockError(OSError):
+    """The path leads to what is no plain file: a link would lead out of the folder, a pipe would wait."""
+
+
+class Lock:
+    """An open file that can be locked. Raises OSError where it can be neither opened nor made, LockError as it says.
+
+    inherited: whether a process that is forked inside `passing_on()` keeps it.
+    """
+
+    def __init__(self, path: Path, *, inherited: bool = False, make: bool = True) -> None:
+        self.path, self.inherited = path, inherited
+        self.descriptor: int | None = _opened(path, make)
+        _open.add(self)
+
+    def acquire(self, *, shared: bool = False, blocking: bool = False) -> bool:
+        """False where another process has it. Raises OSError where there are no locks."""
+        if sys.platform == "win32":
+            raise OSError(errno.ENOSYS, "no locks on Windows", str(self.path))
+        assert self.descriptor is not None
+        how = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+        try:
+            fcntl.flock(self.descriptor, how if blocking else how | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def release(self) -> None:
+        """Unlock, for whoever shares the lock too; the file stays open."""
+        if sys.platform != "win32" and self.descriptor is not None:
+            fcntl.flock(self.descriptor, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        _open.discard(self)
+        descriptor, self.descriptor = self.descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+    @property
+    def in_place(self) -> bool:
+        """Whether the file is open, and its path still leads to it."""
+        try:
+            return self.descriptor is not None and os.path.samestat(self.path.stat(), os.fstat(self.descriptor))
+        except OSError:
+            return False
+
+    def sign(self, name: str) -> None:
+        """Write down who has the lock, for the message of another process."""
+        if self.descriptor is None:  # closed by a fork
+            return
+        with suppress(OSError):  # a full disk, or another user's file: the lock holds all the same
+            os.ftruncate(self.descriptor, 0)
+            os.pwrite(self.descriptor, name.encode(), 0)
+
+
+@contextmanager
+def exclusive(path: Path, waiting: Callable[[], object] | None = None) -> Iterator[bool]:
+    """Whether this process alone has the lock file `path`, for the length of the block.
+
+    Where another has it, `waiting` is called and the lock is waited for; without `waiting` that is False. False, with a
+    warning, where nothing can be locked.
+    """
+    lock = None
+    try:
+        try:
+            lock = Lock(path)
+            locked = lock.acquire()
+            if not locked and waiting is not None:
+                waiting()
+                locked = lock.acquire(blocking=True)
+        except OSError as error:
+            warn(path, error)
+            locked = False
+        yield locked
+    finally:
+        if lock is not None:
+            lock.close()
+
+
+@contextmanager
+def sole(
+    path: Path,
+    waiting: Callable[[str], object] | None = None,
+    *,
+    patience_s: float = PATIENCE_S,
+    inherited: bool = False,
+) -> Iterator[None]:
+    """Lock `path` for the length of the block and sign it; inside such a block of the same process, nothing more.
+
+    Where another process has it for longer than `patience_s`, `waiting` is called with its name and it is waited for.
+    Without `waiting` that raises Taken. Raises OSError where the file cannot be opened (LockError, a full disk); a file
+    system without locks is a warning.
+    """
+    if any(lock.path == path.absolute() and lock.in_place for lock in _open):
+        yield
+        return
+    lock = None
+    try:
+        lock = Lock(path.absolute(), inherited=inherited)
+        _wait(lock, waiting, time.monotonic() + patience_s)
+        lock.sign(f"{os.getpid()} {platform.node()}\n")
+    except OSError as error:
+        if lock is not None:
+            lock.close()
+            lock = None
+        if error.errno not in NO_LOCKS:
+            raise
+        warn(path, error)
+    except BaseException:
+        if lock is not None:
+            lock.close()
+        raise
+    try:
+        yield
+    finally:
+        if lock is not None:
+            lock.sign("")
+            lock.close()
+
+
+def _wait(lock: Lock, waiting: Callable[[str], object] | None, until: float) -> None:
+    while not lock.acquire():
+        if time.monotonic() < until:
+            time.sleep(LOOK_S)
+        elif waiting is None:
+            raise Taken(holder(lock.path))
+        else:
+            waiting(holder(lock.path))
+            lock.acquire(blocking=True)
+            return
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a living process has the lock, on any machine that shares the file system; False where none can tell."""
+    try:
+        lock = Lock(path, make=False)
+    except OSError:
+        return False
+    try:
+        return not lock.acquire(shared=True)
+    except OSError:
+        return False
+    finally:
+        lock.close()
+
+
+def holder(path: Path) -> str:
+    """The process that signed a lock file last, in words."""
+    try:
+        with path.open(encoding="ascii", errors="replace") as file:
+            signed = _HOLDER.fullmatch(file.read(128))
+    except OSError:
+        signed = None
+    if signed is None:
+        return "another process"
+    return f"process {signed[1]}" + ("" if signed[2] == platform.node() else f" on {signed[2]}")
+
+
+def warn(path: Path, error: OSError) -> None:
+    """Say once a process that a file cannot be locked."""
+    if path not in _warned:
+        _warned.add(path)
+        log.warning(
+            "%s cannot be locked (%s): another process may do the same work meanwhile", path, error.strerror or error
+        )
+
+
+@contextmanager
+def passing_on() -> Iterator[None]:
+    """A process that is forked in the block keeps the `inherited` locks: they are free when both have ended."""
+    global _passing_on
+    _passing_on = True
+    try:
+        yield
+    finally:
+        _passing_on = False
+
+
+def _close_in_child() -> None:
+    """Closing a descriptor that was shared by a fork does not unlock the parent's."""
+    for lock in list(_open):
+        if not (_passing_on and lock.inherited):
+            with suppress(OSError):
+                lock.close()
+
+
+if sys.platform != "win32":
+    os.register_at_fork(after_in_child=_close_in_child)
+
+
+def _opened(path: Path, make: bool) -> int:
+    """A descriptor that programs started later do not get; of another user's file one to read, which is enough."""
+    flags = os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        descriptor = os.open(path, flags | os.O_RDWR | (os.O_CREAT if make else 0), 0o666)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
+            raise LockError(error.errno, "is no plain file", str(path)) from error
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        try:
+            descriptor = os.open(path, flags | os.O_RDONLY)
+        except FileNotFoundError:
+            raise error from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise LockError(errno.EEXIST, "is no plain file", str(path))
+    return descriptor

@@ -1,0 +1,107 @@
+"""experiment/best.yaml: the recipe of a run for `--config-dir DIR experiment=best`, written here and checked when read.
+
+It holds settings and choices among the shipped groups, so that a recipe from anybody's folder starts nothing else.
+"""
+
+import re
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+from lab.errors import Mistake
+from lab.files import Unreadable, read_text, read_yaml, write_whole, yaml_mapping, yaml_text
+from lab.keys import at
+from lab.record import RunFolder
+from lab.request import Typed, split
+from lab.saved_config import SETTINGS, SavedConfig
+from lab.seal import is_sealed, sealed
+
+CHOICES = ("model", "data", "peft", "loss", "optimizer", "scheduler", "callbacks", "trainer", "cache")
+"""Groups of conf/ that make a recipe."""
+PACKAGE, BEST = "# @package _global_", "best"
+_NAME = re.compile(r"\w[\w.-]*")
+
+
+def recipe(run: RunFolder, words: str) -> str:
+    """The text of experiment/best.yaml of `run`.
+
+    words: one line on why it is the best. What names a run and no model (name, tags, loggers) is left out, and so is
+    whatever is no setting and the place of the cache: the run may be anybody's. Raises Unreadable for a damaged
+    config.yaml or .hydra/hydra.yaml, FileNotFoundError where there is none.
+    """
+    saved, path = read_text(run.config), run.path / ".hydra" / "hydra.yaml"
+    config, hydra = yaml_mapping(run.config, saved), read_yaml(path)
+    try:
+        choices = dict(hydra["hydra"]["runtime"]["choices"])
+        cache = {key: value for key, value in dict(config.get("cache") or {}).items() if key != "dir"}
+    except (KeyError, TypeError, ValueError) as error:
+        raise Unreadable(path, "it holds no hydra.runtime.choices") from error
+    chosen = {group: choices[group] for group in CHOICES if _NAME.fullmatch(str(choices.get(group) or ""))}
+    node: dict[str, Any] = {"defaults": [*({f"override /{group}": name} for group, name in chosen.items()), "_self_"]}
+    node |= {key: config[key] for key in (*CHOICES, "name", "seed", "objective") if key in config} | {"cache": cache}
+    said = " ".join(words.split())
+    text = f"# @package _global_\n# {said}\n" + yaml_text(node)
+    return sealed(text) if is_sealed(saved) else text
+
+
+def write_best(folder: Path, text: str) -> Path:
+    """experiment/best.yaml in `folder` from a `recipe`, for `--config-dir folder experiment=best`."""
+    path = folder / "experiment" / "best.yaml"
+    write_whole(path, lambda aside: aside.write_text(text, encoding="utf-8"))
+    return path
+
+
+def foreign_recipe(typed: Typed, conf: Path) -> list[Mistake]:
+    """What acts beside settings in the recipe that `--config-dir DIR experiment=best` names.
+
+    conf: the shipped config folder.
+    """
+    keys = dict(map(split, typed.overrides))
+    if typed.config_dir is None or BEST not in re.split(r"[\[\]\s,'\"]+", keys.get("experiment", "")):
+        return []
+    path = Path(typed.config_dir).expanduser() / "experiment" / f"{BEST}.yaml"
+    try:
+        return list(recipe_mistakes(path, conf, keys)) if path.is_file() else []
+    except (Unreadable, OSError) as error:
+        return [Mistake("experiment", f"{path} cannot be read: {error}", "", BEST)]
+
+
+def recipe_mistakes(path: Path, conf: Path, typed: Collection[str]) -> Iterator[Mistake]:
+    """What in an experiment/best.yaml acts beside settings: it is written by `lab`, and may come from anybody.
+
+    conf: the shipped config folder; typed: keys given on the command line.
+    """
+    text = read_text(path)
+    recipe = yaml_mapping(path, text)
+    if not text.startswith(PACKAGE):
+        yield Mistake("experiment", f"{path} is no recipe: it begins with {PACKAGE!r} and holds settings", "", "best")
+        return
+    for key in recipe:
+        if key not in SETTINGS | {"defaults"}:
+            problem = f"is no setting of a run; {path} may hold settings and nothing that acts"
+            yield Mistake(str(key), problem, f"take {key} out of {path}")
+    chosen = recipe.get("defaults") or []
+    for entry in chosen if isinstance(chosen, list) else [chosen]:
+        if entry != "_self_" and not _is_choice(entry, conf):
+            problem = f"{path} may choose among {', '.join(CHOICES)} what conf/ has, and not {entry}"
+            yield Mistake("defaults", problem, f"take it out of {path}")
+    foreign = SavedConfig(path, recipe, is_sealed(text))
+    for key in sorted(foreign.outside(conf) - set(typed)):
+        yield foreign.foreign(key, at(recipe, key))
+
+
+def _is_choice(entry: object, conf: Path) -> bool:
+    """Whether an entry of a defaults list chooses a shipped file: one beside the recipe could set what it likes."""
+    if not isinstance(entry, dict) or len(entry) != 1:
+        return False
+    ((group, choice),) = entry.items()
+    name = str(group).removeprefix("override /")
+    files = choice if isinstance(choice, list) else [] if choice is None else [choice]
+    return name in CHOICES and is_name(choice) and all((conf / name / f"{file}.yaml").is_file() for file in files)
+
+
+def is_name(choice: object) -> bool:
+    """Whether a group's choice is the name of a file, or a list of such, and no path."""
+    if isinstance(choice, list):
+        return all(map(is_name, choice))
+    return choice is None or (isinstance(choice, str) and _NAME.fullmatch(choice) is not None)

@@ -1,0 +1,184 @@
+"""The fields of run.json and what each may hold. Checked when a record is read: it may be damaged, or a stranger's."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, Literal, get_args
+
+SCHEMA_VERSION = 1
+Status = Literal["completed", "early_stopped", "terminated", "failed", "interrupted"]
+Shape = Callable[[str, Any], Iterator[str]]
+"""Of a field's dotted name and its value: every fault as words."""
+PENDING = ("figures", "loggers", "merged")
+PLACE = ("epoch", "step")
+LARGEST = 2**63 - 1
+LARGEST_PID = 2**31 - 1
+
+
+def faults(record: Mapping[str, Any]) -> Iterator[str]:
+    """Every field that does not hold what it must, with its dotted name."""
+    if "schema_version" not in record:
+        yield "it has no schema_version"
+        return
+    unknown = [name for name in record if name not in FIELDS]
+    yield from (f"it has a field {name[:40]!r}, which no record has" for name in unknown)
+    for name, value in record.items():
+        yield from FIELDS[name](name, value) if name in FIELDS else ()
+    if "status" not in record:
+        yield "it has no status"
+
+
+def row_faults(row: Mapping[str, Any]) -> Iterator[str]:
+    """Of a line of history.jsonl: `epoch` and `step` are whole numbers, and all else a number or nothing."""
+    yield from (f"it has no {name}" for name in PLACE if name not in row)
+    for name, value in row.items():
+        yield from (count if name in PLACE else optional(number))(name, value)
+
+
+def _is(words: str, fits: Callable[[Any], bool]) -> Shape:
+    def check(name: str, value: Any) -> Iterator[str]:
+        if not fits(value):
+            yield f"{name} is not {words}"
+
+    return check
+
+
+def optional(shape: Shape) -> Shape:
+    """Nothing, or a value of the shape."""
+    return lambda name, value: iter(()) if value is None else shape(name, value)
+
+
+def each(shape: Shape) -> Shape:
+    """A mapping of text to values of one shape."""
+
+    def check(name: str, value: Any) -> Iterator[str]:
+        if not isinstance(value, Mapping):
+            yield f"{name} is not a mapping"
+            return
+        for key, item in value.items():
+            yield from shape(f"{name}.{key}", item)
+
+    return check
+
+
+def several(shape: Shape) -> Shape:
+    """A list of values of one shape."""
+
+    def check(name: str, value: Any) -> Iterator[str]:
+        if not isinstance(value, list):
+            yield f"{name} is not a list"
+            return
+        for place, item in enumerate(value):
+            yield from shape(f"{name}[{place}]", item)
+
+    return check
+
+
+def pair(shape: Shape) -> Shape:
+    """A list of two values of one shape."""
+
+    def check(name: str, value: Any) -> Iterator[str]:
+        yield from several(shape)(name, value)
+        if isinstance(value, list) and len(value) != 2:
+            yield f"{name} is not a pair"
+
+    return check
+
+
+def keyed(*needed: str, **shapes: Shape) -> Shape:
+    """A mapping with the keys of `needed`, in which each known key that is there has its own shape."""
+
+    def check(name: str, value: Any) -> Iterator[str]:
+        if not isinstance(value, Mapping):
+            yield f"{name} is not a mapping"
+            return
+        yield from (f"{name} has no {key}" for key in needed if key not in value)
+        for key, shape in shapes.items():
+            if key in value:
+                yield from shape(f"{name}.{key}", value[key])
+
+    return check
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a number that a table can hold: finite, and of an integer what 64 bits hold."""
+    if type(value) is int:
+        return abs(value) <= LARGEST
+    return type(value) is float and math.isfinite(value)
+
+
+def _is_name(value: Any) -> bool:
+    return type(value) in (int, str)
+
+
+def _is_moment(value: Any) -> bool:
+    try:
+        datetime.fromisoformat(value).timestamp()
+    except (TypeError, ValueError, OverflowError, OSError):
+        return False
+    return True
+
+
+text = _is("text", lambda value: isinstance(value, str))
+number = _is("a finite number", is_number)
+count = _is("a whole number from 0 on", lambda value: type(value) is int and 0 <= value <= LARGEST)
+integer = _is("a whole number", lambda value: type(value) is int and abs(value) <= LARGEST)
+pid = _is("the number of a process", lambda value: type(value) is int and 0 < value <= LARGEST_PID)
+moment = _is("a date and time in ISO 8601", _is_moment)
+mapping = _is("a mapping", lambda value: isinstance(value, Mapping))
+REQUESTED = optional(each(keyed("asked", "used")))
+"""Of `requested` what a run that goes on relies on; a report takes what it can of it."""
+scores = optional(each(optional(number)))
+
+FIELDS: Mapping[str, Shape] = {
+    "schema_version": count,
+    "status": _is(f"one of {', '.join(get_args(Status))}", lambda value: value in get_args(Status)),
+    "reason": optional(text),
+    "failure": optional(text),
+    "command": optional(text),
+    "objective": optional(
+        keyed(
+            "metric",
+            metric=text,
+            mode=_is("min or max", lambda value: value in ("min", "max")),
+            value=optional(number),
+            epoch=optional(count),
+            step=optional(count),
+        )
+    ),
+    "metrics": optional(each(scores)),
+    "baselines": optional(each(scores)),
+    "reference": scores,
+    "parameters": scores,
+    "data": optional(
+        keyed(
+            name=optional(text),
+            fingerprint=optional(text),
+            truncated_share=optional(number),
+            leaks=optional(each(keyed(same_share=optional(number)))),
+            split=optional(keyed(drawn=optional(several(text)))),
+        )
+    ),
+    "timing_s": optional(
+        keyed(total=number, cpu=number, setup=number, fit=number, test=number, per_epoch=several(number))
+    ),
+    "throughput": scores,
+    "memory": scores,
+    "versions": optional(each(text)),
+    "git_commit": optional(text),
+    "seed": optional(integer),
+    "sweep": optional(
+        keyed(study=optional(text), trial=optional(_is("a number or text", lambda value: type(value) in (int, str))))
+    ),
+    "model": optional(keyed(name=optional(text), kind=optional(text))),
+    "requested": _is("", lambda _: True),
+    "resumed": optional(several(keyed("command", "at", command=text, at=text))),
+    "warnings": optional(several(text)),
+    "process": optional(keyed("pid", "host", "started", pid=pid, host=text, started=moment)),
+    "cache": optional(mapping),
+    "pending": optional(several(_is(f"one of {', '.join(PENDING)}", lambda value: value in PENDING))),
+}
+"""`warnings` are lines the run gave about itself (overfitting). `cache`: what `cache.frozen` found and made, {layers,
+dtype, key, entries, hits, bytes, seconds}; empty without it. `requested` holds what was asked for and met by something
+else (precision 16 on a CPU). `pending`: what was left to do when the end was recorded, empty once it is done.
+"""

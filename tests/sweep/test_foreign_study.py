@@ -1,0 +1,58 @@
+"""A study's files are data: what its journal says sets no other key than the space, and no value outside of it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CONFIRM = "sweep.confirm={top_k: 1, seeds: 2}"
+FEW = "sweep.limits.max_total_trials=2"
+
+
+def rewrite(journal: Path, change: Any) -> None:
+    lines = [json.loads(line) for line in journal.read_text().splitlines()]
+    journal.write_text("".join(json.dumps(change(line)) + "\n" for line in lines))
+
+
+def overrides_of(folder: Path) -> str:
+    return "".join(path.read_text() for path in folder.glob("confirm/*/.hydra/overrides.yaml"))
+
+
+@pytest.mark.parametrize("key", ["name", "hydra.job.env_set.LD_PRELOAD", "+hydra.callbacks.x._target_"])
+def test_values_that_a_journal_claims_are_no_overrides(toy: Any, key: str) -> None:
+    assert toy.run(FEW)[0] == 0
+
+    def claimed(line: dict[str, Any]) -> dict[str, Any]:
+        if "values" in line.get("user_attr", {}):
+            line["user_attr"]["values"][key] = "stranger"
+        return line
+
+    rewrite(toy.folder / "journal.log", claimed)
+    code, out = toy.run(FEW, CONFIRM)
+    assert code == 0, out
+    assert "optimizer.lr" in overrides_of(toy.folder)
+    assert "stranger" not in overrides_of(toy.folder)
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        {"name": "CategoricalDistribution", "attributes": {"choices": ["${oc.env:HOME}", "b"]}},
+        {"name": "FloatDistribution", "attributes": {"low": 0.0, "high": 9.0, "log": False, "step": None}},
+    ],
+)
+def test_parameters_outside_the_space_are_refused(toy: Any, law: dict[str, Any]) -> None:
+    assert toy.run(FEW)[0] == 0
+
+    def other_law(line: dict[str, Any]) -> dict[str, Any]:
+        if line.get("param_name") == "optimizer.lr" and "distribution" in line:
+            line |= {"distribution": json.dumps(law), "param_value_internal": 0}
+        return line
+
+    rewrite(toy.folder / "journal.log", other_law)
+    code, out = toy.run(FEW, CONFIRM)
+    assert code == 2, out
+    assert "trial 0 and trial 1" in out or "trial 0, trial 1" in out
+    assert "sweep.study=ANOTHER" in out
+    assert "Traceback" not in out

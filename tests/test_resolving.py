@@ -1,0 +1,39 @@
+"""An interpolation that leads nowhere is one mistake among others."""
+
+from pathlib import Path
+
+import pytest
+
+from lab.composition import mistakes
+from lab.errors import Mistake
+from lab.request import parse
+
+CONF = Path("conf").absolute()
+
+
+def found(*line: str) -> dict[str, Mistake]:
+    return {mistake.key: mistake for mistake in mistakes(parse(["train.py", *line]), CONF)}
+
+
+@pytest.mark.parametrize(
+    ("override", "key", "remedy"),
+    [
+        ("optimizer.lr=${modl.lr}", "optimizer.lr", "'optimizer.lr=${model.lr}'"),
+        ("tags=[${foo}]", "tags", "leave out tags"),
+        ("name=${oc.env:LAB_NO_SUCH_VARIABLE}", "name", "leave out name"),
+        ("name=${eval:1}", "name", "leave out name"),
+        ("name=${name}", "name", "leave out name"),
+        ("model.lr=${optimizer.lr}", "model.lr", "leave out model.lr"),
+        ("model.architecture=${model}", "model.architecture", "leave out model.architecture"),
+        ("data.metric=${foo.bar}", "data.metric", "leave out data.metric"),
+    ],
+)
+def test_all_other_mistakes_are_told_too(override: str, key: str, remedy: str) -> None:
+    judged = found(override, "trainer.max_epochs=0", "seed=x")
+    assert {*judged} == {key, "trainer.max_epochs", "seed"}
+    assert "cannot be resolved" in judged[key].problem
+    assert judged[key].remedy == remedy
+
+
+def test_two_of_them_are_two_mistakes() -> None:
+    assert {*found("name=${foo}", "seed=${bar}")} == {"name", "seed"}

@@ -1,0 +1,277 @@
+"""A folder from elsewhere does not act: only settings are read, and what reaches out of the folder is typed again."""
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from lab.errors import Mistake, RequestError, in_a_block
+from lab.recipes import foreign_recipe, recipe, write_best
+from lab.record import RunFolder
+from lab.request import parse
+from lab.resume import resumed_argv
+from lab.saved_config import obeyed_records, read_saved, saved_text
+from lab.seal import sealed
+
+CONF = Path("conf").absolute()
+SOUND: dict[str, Any] = {
+    "trainer": {"max_epochs": 12},
+    "cache": {"dir": "${oc.env:LAB_CACHE,'~/.cache/lab'}"},
+    "logger": {"mlflow": {"tracking_uri": "sqlite:///mlflow.db", "experiment": "lab"}},
+    "name": "lab",
+}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    folder = tmp_path / "run"
+    (folder / "checkpoints").mkdir(parents=True)
+    for name in ("last", "best"):
+        (folder / "checkpoints" / f"{name}.ckpt").touch()
+    (folder / "run.json").write_text(json.dumps({"schema_version": 1, "status": "interrupted"}))
+    return folder
+
+
+def write(run: Path, own: bool = False, **changes: Any) -> None:
+    text = yaml.safe_dump(SOUND | changes, sort_keys=False)
+    (run / "config.yaml").write_text(sealed(text) if own else text)
+
+
+def refusal(*overrides: str) -> str:
+    with pytest.raises(RequestError) as caught:
+        resumed_argv(["train.py", *overrides], CONF)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("own", [True, False])
+@pytest.mark.parametrize("key", ["resume", "test"])
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"hydra": {"job_logging": {"handlers": {"file": {"class": "logging.FileHandler", "mode": "w"}}}}},
+        {"hydra": {"job": {"env_set": {"LD_PRELOAD": "evil.so"}}}},
+        {"defaults": [{"override hydra/job_logging": "none"}]},
+        {"hydra/launcher": "basic"},
+        {"sweep": {"storage": "sqlite:///elsewhere.db"}},
+        {"_target_": "os.system"},
+    ],
+)
+def test_what_is_no_setting_is_refused_by_its_key(run: Path, own: bool, key: str, extra: dict[str, Any]) -> None:
+    write(run, own, **extra)
+    assert f"{next(iter(extra))}: is no setting of a run" in refusal(f"{key}={run}")
+
+
+def test_hydra_reads_the_settings_alone(run: Path) -> None:
+    """A comment of the saved file may name a package, under which the same keys mean something else."""
+    write(run)
+    path = run / "config.yaml"
+    path.write_text("# @package hydra\n" + path.read_text())
+    argv = resumed_argv(["train.py", f"resume={run}"], CONF)
+    composed_from = Path(argv[argv.index("--config-path") + 1])
+    assert composed_from != run
+    assert (composed_from / "config.yaml").read_text().startswith("trainer:")
+
+
+def test_ones_own_folder_needs_no_other_argument_also_where_it_was_moved(run: Path, tmp_path: Path) -> None:
+    changes = {"cache": {"dir": "/data/cache"}, "logger": {"mlflow": {"tracking_uri": "http://tracking:5000"}}}
+    write(run, own=True, **changes, name="${oc.env:USER,nobody}")
+    moved = run.rename(tmp_path / "moved")
+    for key in ("resume", "test"):
+        assert resumed_argv(["train.py", f"{key}={moved}"], CONF)
+
+
+def test_a_sound_folder_from_elsewhere_needs_none_either(run: Path) -> None:
+    write(run)
+    assert resumed_argv(["train.py", f"resume={run}"], CONF)
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"name": "${oc.env:AWS_SECRET_ACCESS_KEY}"}, "name"),
+        ({"name": "${oc.decode:${oc.env:HOME}}"}, "name"),
+        ({"cache": {"dir": "/mnt/theirs"}}, "cache.dir"),
+        ({"cache": {"dir": "${oc.env:HOME}/x"}}, "cache.dir"),
+        ({"logger": {"mlflow": {"tracking_uri": "http://theirs:5000"}}}, "logger.mlflow.tracking_uri"),
+        ({"logger": {"wandb": {"project": "lab", "entity": "theirs"}}}, "logger.wandb.entity"),
+        ({"tags": ["a", "${oc.env:TOKEN}"]}, "tags"),
+        ({"name": "\\\\${oc.env:TOKEN}"}, "name"),
+        ({"tags": ["\\\\\\\\${oc.env:TOKEN}"]}, "tags"),
+    ],
+)
+def test_what_reaches_out_of_another_users_folder_is_used_only_when_typed(
+    run: Path, changes: dict[str, Any], key: str
+) -> None:
+    write(run, **changes)
+    said = refusal(f"resume={run}")
+    assert f"{key}=" in said
+    assert "not written by you" in said
+    remedy = next(line.partition("try: ")[2] for line in said.splitlines() if "try: " in line)
+    typed = shlex.split(remedy)
+    assert [word.partition("=")[0] for word in typed] == [key]
+    argv = resumed_argv(["train.py", f"resume={run}", *typed], CONF)
+    assert typed[0] in argv
+
+
+def test_a_test_starts_no_logger_and_asks_for_no_address(run: Path) -> None:
+    write(run, logger={"mlflow": {"tracking_uri": "http://theirs:5000"}})
+    assert resumed_argv(["train.py", f"test={run}"], CONF)
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_password_that_is_not_on_disk_is_typed_again(run: Path, own: bool) -> None:
+    write(run, own, logger={"mlflow": {"tracking_uri": "http://***@tracking:5000"}})
+    said = refusal(f"resume={run}")
+    assert "'logger.mlflow.tracking_uri=\"http://${oc.env:LOGIN}@tracking:5000\"'" in in_a_block([Mistake("", said)])
+    assert resumed_argv(["train.py", f"test={run}"], CONF)
+    assert resumed_argv(["train.py", f"resume={run}", "logger.mlflow.tracking_uri=http://u:PW@tracking:5000"], CONF)
+
+
+@pytest.mark.parametrize(
+    "place", ["train.log", "history.jsonl", "checkpoints/best.ckpt", "figures", "wandb/run.wandb", "loop"]
+)
+@pytest.mark.parametrize("key", ["resume", "test"])
+def test_a_link_out_of_the_folder_is_refused(run: Path, tmp_path: Path, key: str, place: str) -> None:
+    write(run, own=True)
+    link = run / place
+    link.parent.mkdir(exist_ok=True)
+    link.unlink(missing_ok=True)
+    link.symlink_to(link if place == "loop" else tmp_path / "elsewhere")
+    (tmp_path / "elsewhere").write_text("")
+    said = refusal(f"{key}={run}")
+    assert f"{place} is a symbolic link to" in said
+    remedy = said.partition("try: ")[2]
+    assert shlex.split(remedy) == ["rm", str(link)]
+
+
+def test_a_link_inside_the_folder_is_none_of_that(run: Path) -> None:
+    write(run, own=True)
+    (run / "wandb" / "offline-run-1").mkdir(parents=True)
+    (run / "wandb" / "latest-run").symlink_to("offline-run-1")
+    (run / "wandb" / "offline-run-1" / "debug.log").symlink_to("/var/log/of-its-service")
+    assert resumed_argv(["train.py", f"resume={run}"], CONF)
+
+
+def test_what_came_from_the_environment_is_saved_as_it_was_written() -> None:
+    settings = {
+        "name": "s3cret",
+        "data": {"path": "${x}.csv"},
+        "tags": ["a", "s3cret"],
+        "logger": {"uri": "http://u:p@h"},
+    }
+    saved = yaml.safe_load(saved_text(settings, {"name": "${oc.env:S}", "tags.1": "${oc.env:S}"}))
+    assert saved == {
+        "name": "${oc.env:S}",
+        "data": {"path": "\\${x}.csv"},
+        "tags": ["a", "${oc.env:S}"],
+        "logger": {"uri": "http://***@h"},
+    }
+
+
+def problems(tmp_path: Path, text: str) -> str:
+    (tmp_path / "experiment").mkdir(exist_ok=True)
+    (tmp_path / "experiment" / "best.yaml").write_text(text)
+    typed = parse(["train.py", "--config-dir", str(tmp_path), "experiment=best"])
+    return "\n".join(map(str, foreign_recipe(typed, CONF)))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("# @package _global_\nhydra: {job: {env_set: {LD_PRELOAD: evil.so}}}\n", "hydra: is no setting"),
+        ("# @package _global_\ndefaults: [{override /hydra/launcher: basic}]\n", "may choose among"),
+        ("# @package _global_\ndefaults: [{override /model: ../../evil}]\n", "may choose among"),
+        ("# @package _global_\ndefaults: [{override /model: evil}]\n", "what conf/ has"),
+        ("# @package _global_\ndefaults: [{override /model: [tiny, evil]}]\n", "what conf/ has"),
+        ("# @package hydra\nsweep: {dir: /}\n", "begins with"),
+        ("# @package _global_\nname: ${oc.env:TOKEN}\n", "not written by you"),
+        ("# @package _global_\n5\n", "cannot be read"),
+    ],
+)
+def test_a_recipe_gives_settings_only(tmp_path: Path, text: str, reason: str) -> None:
+    assert reason in problems(tmp_path, text)
+
+
+def test_a_recipe_of_our_own_is_used(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    (run.path / ".hydra").mkdir(parents=True)
+    choices = {"model": "tiny", "data": "../evil", "hydra/launcher": "basic", "experiment": "x", "logger": "csv"}
+    (run.path / ".hydra" / "hydra.yaml").write_text(yaml.safe_dump({"hydra": {"runtime": {"choices": choices}}}))
+    evil = {"hydra": {"job": {"env_set": {"LD_PRELOAD": "x"}}}, "unknown": 1}
+    run.config.write_text(sealed(yaml.safe_dump(SOUND | {"seed": 3} | evil)))
+    path = write_best(tmp_path, recipe(run, "best\nhydra: {}"))
+    written = yaml.safe_load(path.read_text())
+    assert written["defaults"] == [{"override /model": "tiny"}, "_self_"]
+    assert set(written) == {"defaults", "trainer", "cache", "name", "seed"}
+    assert "dir" not in written["cache"]
+    assert problems(tmp_path, path.read_text()) == ""
+
+
+def test_other_lines_are_not_looked_at(tmp_path: Path) -> None:
+    assert foreign_recipe(parse(["train.py", "experiment=best"]), CONF) == []
+    assert foreign_recipe(parse(["train.py", "--config-dir", str(tmp_path), "experiment=best"]), CONF) == []
+
+
+def test_a_saved_config_that_is_no_mapping_is_refused(run: Path) -> None:
+    for text in ("5\n", "[1]\n", "", "a: [\n"):
+        (run / "config.yaml").write_text(text)
+        assert "cannot be read: config.yaml" in refusal(f"resume={run}")
+
+
+def test_the_seal_covers_the_text(run: Path) -> None:
+    write(run, own=True)
+    path = run / "config.yaml"
+    assert read_saved(path).own
+    path.write_text(path.read_text().replace("lab", "lob", 1))
+    assert not read_saved(path).own
+
+
+def test_a_choice_beside_a_recipe_is_not_composed(tmp_path: Path) -> None:
+    """A file of the recipe's folder could set what it likes; a shipped one of its name comes first."""
+    (tmp_path / "model").mkdir()
+    shipped = (CONF / "model" / "ngram.yaml").read_text()
+    for name in ("evil", "ngram"):
+        (tmp_path / "model" / f"{name}.yaml").write_text("# @package _global_\nname: stranger\n" + shipped)
+    assert "evil" in problems(tmp_path, "# @package _global_\ndefaults: [{override /model: evil}, _self_]\n")
+    assert problems(tmp_path, "# @package _global_\ndefaults: [{override /model: ngram}, _self_]\n") == ""
+    with initialize_config_dir(str(CONF), job_name="train"):
+        config = compose("config", [f"hydra.searchpath=[file://{tmp_path}]", "experiment=best"])
+    assert config.name == "lab"
+
+
+@pytest.mark.parametrize("word", ["experiment=[best]", "experiment=['best']", "+experiment=best", "experiment=best,x"])
+def test_a_recipe_is_looked_at_however_it_is_named(tmp_path: Path, word: str) -> None:
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "best.yaml").write_text("# @package _global_\nhydra: {verbose: true}\n")
+    assert foreign_recipe(parse(["train.py", "--config-dir", str(tmp_path), word]), CONF)
+
+
+@pytest.mark.parametrize("text", ["a${x}", r"a\${x}", r"\\${oc.env:HOME}", "a\\", r"${${x}\${y}}", "$${z}"])
+def test_a_text_is_saved_as_the_text_it_is(text: str) -> None:
+    saved = OmegaConf.create(saved_text({"tags": [text]}, {}))
+    assert OmegaConf.to_container(saved, resolve=True) == {"tags": [text]}
+
+
+@pytest.mark.parametrize(
+    ("mark", "words"),
+    [
+        ("run.json", ["--config-path", "RUN"]),
+        (".hydra/config.yaml", ["--config-path", "RUN/.hydra"]),
+        ("study.yaml", ["--config-path", "RUN", "--config-name", "multirun"]),
+        (".hydra/overrides.yaml", ["--experimental-rerun", "RUN"]),
+    ],
+)
+def test_hydra_is_not_sent_to_what_a_run_left(tmp_path: Path, mark: str, words: list[str]) -> None:
+    path = tmp_path / "a run" / mark
+    path.parent.mkdir(parents=True)
+    path.touch()
+    typed = [word.replace("RUN", str(tmp_path / "a run")) for word in words]
+    (mistake,) = obeyed_records(parse(["train.py", *typed]))
+    first = shlex.split(mistake.remedy.partition(", or ")[0])
+    assert first == [f'resume="{tmp_path / "a run"}"']
+    assert obeyed_records(parse(["train.py", "--config-path", str(CONF)])) == []
