@@ -61,3 +61,26 @@ def test_many_epochs_cost_next_to_nothing() -> None:
     start = time.process_time()
     assert epoch_ends(10, 1_000_000, 3, {5: 2, 100: 1})[-1] == 5 * 4 + 95 * 5 + 999_900 * 10
     assert time.process_time() - start < 1.0
+
+
+@pytest.mark.parametrize(
+    ("schedule", "said"),
+    [
+        ({0: 2}, ["2 micro-batches per optimizer step"]),
+        ({0: 100}, ["4 micro-batches per optimizer step, all of an epoch (100 were requested)"]),
+        (
+            {0: 4, 1: 5, 2: 1},
+            [
+                "4 micro-batches per optimizer step",
+                "4 micro-batches per optimizer step, all of an epoch (5 were requested)",
+                "1 micro-batch per optimizer step",
+            ],
+        ),
+    ],
+)
+def test_what_is_said_is_what_is_done(
+    tiny: Any, fit: Any, caplog: Any, schedule: dict[int, int], said: list[str]
+) -> None:
+    with caplog.at_level("INFO", "lab.callbacks.accumulate"):
+        fit(tiny(), Accumulate(1, schedule))
+    assert [record.message for record in caplog.records if record.name == "lab.callbacks.accumulate"] == said

@@ -24,6 +24,11 @@ class Spoil(Callback):
             pl_module.layers[1][0].bias.data[3] = torch.nan
 
 
+def stand_in(*optimizers: Any) -> SimpleNamespace:
+    """What the guard asks of a trainer."""
+    return SimpleNamespace(current_epoch=0, optimizers=optimizers, gradient_clip_val=None, precision="32-true")
+
+
 def test_names_epoch_batch_and_parameter(tiny: Any, fit: Any) -> None:
     with pytest.raises(
         RunError, match=r"epoch 2, batch 3: parameter layers\.1\.0\.bias .*\n.*optimizer\.lr="
@@ -76,7 +81,7 @@ def test_names_the_column_of_the_input_and_the_rows() -> None:
     model = nn.Linear(4, 1)
     assert diagnose(model, series()) == "input values is not finite in column 2 of 4 (counted from 0)"
     assert [name for name, _ in named_tensors(series())] == ["values", "labels.y", "rows"]
-    guard, trainer = NanGuard(), SimpleNamespace(current_epoch=0, optimizers=[])
+    guard, trainer = NanGuard(), stand_in()
     guard.on_train_batch_start(trainer, model, series(), 0)  # type: ignore[arg-type]
     with pytest.raises(RunError, match=r"training rows 17, 4"):
         guard.on_before_backward(trainer, model, torch.tensor(torch.nan))  # type: ignore[arg-type]
@@ -90,7 +95,7 @@ def test_names_the_gradient_when_nothing_else_is_wrong() -> None:
 
 def test_a_flag_still_on_its_way_is_read_before_a_save() -> None:
     """The GPU's order of events: the loss is looked at later, but never after the weights were written."""
-    guard, trainer = NanGuard(), SimpleNamespace(current_epoch=0, optimizers=[])
+    guard, trainer = NanGuard(), stand_in()
     guard.on_train_batch_start(trainer, nn.Linear(4, 1), series(), 6)  # type: ignore[arg-type]
     guard.on_before_backward(trainer, nn.Linear(4, 1), torch.tensor(1.0))  # type: ignore[arg-type]
     assert guard._pending is None
@@ -107,7 +112,7 @@ def test_a_flag_still_on_its_way_is_read_before_a_save() -> None:
 def test_the_quoted_rate_is_the_highest_of_the_groups() -> None:
     """Layer-wise decay gives the lowest layers a fraction of optimizer.lr, and their group may come first."""
     groups = [{"lr": 1e-5}, {"lr": 2e-4}, {"lr": 5e-5}]
-    guard, trainer = NanGuard(), SimpleNamespace(current_epoch=0, optimizers=[SimpleNamespace(param_groups=groups)])
+    guard, trainer = NanGuard(), stand_in(SimpleNamespace(param_groups=groups))
     guard.on_train_batch_start(trainer, nn.Linear(4, 1), series(bad=False), 0)  # type: ignore[arg-type]
     with pytest.raises(RunError, match=r"optimizer\.lr=2\.0e-05 \(it was 2\.0e-04 in this step\)"):
         guard.on_before_backward(trainer, nn.Linear(4, 1), torch.tensor(torch.nan))  # type: ignore[arg-type]
@@ -118,7 +123,7 @@ def test_a_loss_read_after_its_own_step_blames_that_step_too() -> None:
 
     model = nn.Linear(4, 1)
     model.weight.data[0, 1] = torch.nan
-    guard, trainer = NanGuard(), SimpleNamespace(current_epoch=0, optimizers=[])
+    guard, trainer = NanGuard(), stand_in()
     event: Any = SimpleNamespace(synchronize=lambda: None)
     guard._pending = _Pending(torch.tensor(False), event, series(bad=False), 6, 0)
     with pytest.raises(RunError, match="this step or an earlier one spoilt them"):
@@ -150,3 +155,21 @@ def test_large_weights_whose_norm_overflows_are_no_fault(tiny: Any) -> None:
     module = tiny()
     module.head.weight.data.fill_(3e38)
     NanGuard().on_save_checkpoint(SimpleNamespace(optimizers=[], current_epoch=0), module, {})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("options", "named", "unnamed"),
+    [
+        ({}, ["trainer.gradient_clip=1.0"], ["precision"]),
+        ({"gradient_clip_val": 1.0}, ["optimizer.lr="], ["precision", "gradient_clip"]),
+        ({"gradient_clip_val": 5.0, "precision": "bf16-mixed"}, ["gradient_clip=1.0", "precision=32"], []),
+    ],
+)
+def test_a_remedy_is_something_else_than_the_run_has(
+    tiny: Any, fit: Any, options: dict[str, Any], named: list[str], unnamed: list[str]
+) -> None:
+    with pytest.raises(RunError) as raised:
+        fit(tiny(lr=1e30), NanGuard(), **options)
+    remedy = str(raised.value).partition("try: ")[2]
+    assert all(words in remedy for words in named), remedy
+    assert not any(words in remedy for words in unnamed), remedy

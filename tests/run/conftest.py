@@ -33,13 +33,21 @@ class Warm:
         kill_at: int | None = None,
         limit: int | None = None,
         number: int = signal.SIGKILL,
+        dies_in: str | None = None,
     ) -> int:
         """Wait status of one run into `folder`. kill_at: signal `number` in that micro-batch; limit: bytes a file may
-        have."""
+        have; dies_in: a function in whose place it is killed."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         folder.mkdir(exist_ok=True)
-        job = {"overrides": overrides, "folder": str(folder), "kill_at": kill_at, "limit": limit, "number": int(number)}
+        job = {
+            "overrides": overrides,
+            "folder": str(folder),
+            "kill_at": kill_at,
+            "limit": limit,
+            "number": int(number),
+            "dies_in": dies_in,
+        }
         self.process.stdin.write(json.dumps(job) + "\n")
         self.process.stdin.flush()
         return int(json.loads(self.process.stdout.readline())["status"])

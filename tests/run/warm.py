@@ -1,8 +1,9 @@
 """Run jobs of `lab.run.train` in processes forked from one that has the imports done, and kill them for real.
 
-Reads one JSON job a line from standard input: {"overrides", "folder", "kill_at", "limit", "number"}: `kill_at` is the
-n-th micro-batch this process trains, in whose middle it sends itself signal `number`; `limit` is the most bytes a file
-may have, the nearest thing to a full disk that needs no disk. Answers each with the wait status.
+Reads one JSON job a line from standard input: {"overrides", "folder", "kill_at", "limit", "number", "dies_in"}:
+`kill_at` is the n-th micro-batch this process trains, in whose middle it sends itself signal `number`; `limit` is the
+most bytes a file may have, the nearest thing to a full disk that needs no disk; `dies_in` is a function that it kills
+itself instead of calling. Answers each with the wait status.
 """
 
 import json
@@ -16,14 +17,18 @@ from pathlib import Path
 import torch
 
 from lab.config import check
+from lab.loggers.tensorboard_files import TensorboardLogger
 from lab.models.base import Task
+from lab.run import pending
 from lab.run.retest import retest
 from lab.run.train import train
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 
 
-def job(overrides: list[str], folder: str, kill_at: int | None, limit: int | None, number: int) -> None:
+def job(
+    overrides: list[str], folder: str, kill_at: int | None, limit: int | None, number: int, dies_in: str | None
+) -> None:
     from hydra import compose, initialize_config_dir
 
     if limit is not None:
@@ -43,6 +48,9 @@ def job(overrides: list[str], folder: str, kill_at: int | None, limit: int | Non
             whole(self, loss)
 
         Task.on_before_backward = mortal  # type: ignore[method-assign]
+    for owner in (pending, TensorboardLogger, Task):
+        if dies_in is not None and hasattr(owner, dies_in):
+            setattr(owner, dies_in, lambda *_, **__: os.kill(os.getpid(), 9))
     if config.test is not None:
         retest(config, Path(folder))
     else:

@@ -30,6 +30,14 @@ def epoch_ends(num_batches: int, num_epochs: int, batches: int, schedule: Mappin
     return tuple(accumulate(chain.from_iterable(stretches)))
 
 
+def per_step(number: int, num_batches: int) -> str:
+    """How many micro-batches a step has where `number` are requested and an epoch has `num_batches`."""
+    plural = "" if min(number, num_batches) == 1 else "es"
+    if number <= num_batches:
+        return f"{number} micro-batch{plural} per optimizer step"
+    return f"{num_batches} micro-batch{plural} per optimizer step, all of an epoch ({number} were requested)"
+
+
 class Accumulate(Callback):
     """Sets `trainer.accumulate_grad_batches` at every epoch start and after a resume; a line at each change."""
 
@@ -48,4 +56,4 @@ class Accumulate(Callback):
         number = accumulation(trainer.current_epoch, self.batches, self.schedule)
         if number != trainer.accumulate_grad_batches:
             trainer.accumulate_grad_batches = number
-            log.info("%d micro-batches per optimizer step", number)
+            log.info("%s", per_step(number, int(trainer.num_training_batches)))

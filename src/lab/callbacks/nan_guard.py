@@ -96,7 +96,8 @@ def diagnose(model: nn.Module, batch: Any, stepped: bool = False) -> str:
     gradients = [(name, parameter.grad) for name, parameter in model.named_parameters() if parameter.grad is not None]
     wrong = [name for name, gradient in gradients if not torch.isfinite(gradient).all()]
     if wrong:
-        return f"the gradient of {wrong[0]} is not finite, nor are {len(wrong) - 1} others"
+        others = f", nor are {len(wrong) - 1} others" if len(wrong) > 1 else ""
+        return f"the gradient of {wrong[0]} is not finite{others}"
     return "inputs and parameters are finite, so the forward pass overflowed"
 
 
@@ -135,8 +136,14 @@ def _rows(batch: Any) -> str:
 
 
 def _remedy(trainer: Trainer) -> str:
+    """What changes something: neither a clipping nor a precision that the run has already."""
     # Layer-wise decay gives lower layers less than optimizer.lr, which is the highest rate of the groups.
     rates = [group["lr"] for optimizer in trainer.optimizers for group in optimizer.param_groups]
     rate = max(rates, default=None)
     lower = f"optimizer.lr={rate / 10:.1e} (it was {rate:.1e} in this step)" if rate else "a lower optimizer.lr"
-    return f"{lower}; trainer.gradient_clip=1.0; trainer.precision=32"
+    clip = trainer.gradient_clip_val
+    others = [
+        "trainer.gradient_clip=1.0" if clip is None or clip > 1.0 else "",
+        "trainer.precision=32" if trainer.precision != "32-true" else "",
+    ]
+    return "; ".join([lower, *filter(None, others)])

@@ -225,7 +225,10 @@ def _show(run: RunFolder, result: Tested, ending: Ending) -> None:
     """What a person sees at the end."""
     show(result)
     goal, epoch = ending.objective["metric"], ending.objective["epoch"] + 1
-    log.info("%s; best %s %.4f at epoch %d", ending.reason, goal, ending.value, epoch)
+    # Why it stopped early was said when it did, with the best value in it.
+    early = f"stopped early after epoch {run.history()[-1]['epoch'] + 1}"
+    reason = early if ending.status == "early_stopped" else ending.reason
+    log.info("%s; best %s %.4f at epoch %d", reason, goal, ending.value, epoch)
     log.info("run folder: %s", run.path)
 
 

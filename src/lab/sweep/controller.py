@@ -144,7 +144,7 @@ def _swept(
     confirmations: list[results.Confirmed] = []
     ended = len(search.standings.finished)
     told = "study %s: %d of %d trials ended, %d at a time, in %s"
-    log.info(told, plan.study, ended, plan.total, pool.slots, folder.path)
+    log.info(told, plan.study, ended, plan.total, min(pool.slots, max(1, plan.total - ended)), folder.path)
     try:
         with board:
             search.run()

@@ -21,7 +21,7 @@ from lab.locks import passing_on
 from lab.sweep import server
 from lab.sweep.memory import oom_kills
 
-GRACE_S = 10.0
+GRACE_S = 20.0
 """How long a trial that was asked to end may take to write its record before it is killed."""
 
 How = Literal["stop", "timeout", "kill"]
