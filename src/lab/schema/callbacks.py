@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from lab.schema.node import Mode, Node, NonNegativeInt, NullIsEmpty, Number, PositiveInt, Rate
+from lab.schema.node import Mode, Node, NonNegativeInt, NullIsEmpty, Number, PositiveFloat, PositiveInt, Rate
 
 
 class EarlyStopping(Node):
@@ -30,6 +30,7 @@ class Accumulate(Node):
 
 class Checkpoint(Node):
     every_n_steps: PositiveInt | None
+    every_n_minutes: PositiveFloat | None = 10.0
 
 
 class Switch(Node):
@@ -47,6 +48,7 @@ class Curves(Node):
 
 class Progress(Node):
     refresh: NonNegativeInt
+    line_every_s: PositiveFloat | None = 30.0
 
 
 class LrFinder(Node):
