@@ -27,7 +27,7 @@ STAIRS = {
     ("resume", "request"), ("composition", "keys"), ("composition", "schema"), ("composition", "config"),
     ("composition", "request"),
     ("composition", "typed_sweep"), ("composition", "unknown_keys"), ("unknown_keys", "keys"),
-    ("unknown_keys", "schema"), ("unknown_keys", "rules"), ("typed_sweep", "keys"), ("policies", "blocks"),
+    ("unknown_keys", "schema"), ("unknown_keys", "rules"), ("typed_sweep", "rules"), ("typed_sweep", "keys"), ("policies", "blocks"),
     ("bare_words", "request"), ("composition", "bare_words"), ("config", "resolving"), ("config", "typed_values"),
     ("config", "unknown_keys"), ("typed_values", "schema"),
     ("resolving", "keys"), ("resolving", "unknown_keys"), ("composition", "composing"), ("composition", "searched"),
