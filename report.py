@@ -14,7 +14,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from lab import bare_words, composition, request
+from lab import bare_words, composition, request, streams, terminal
 from lab.config import check_report
 from lab.errors import (
     EXIT_DONE,
@@ -44,7 +44,7 @@ def one_report(composed: DictConfig) -> None:
     except RequestError as error:
         raise SystemExit(_refused(error.mistakes)) from error
     except RunError as error:
-        print(f"The report failed: {error}", file=sys.stderr)
+        terminal.complain(f"The report failed: {error}")
         raise SystemExit(EXIT_FAILED) from error
     for line in summary(report, str(composed.lang)):
         log.info("%s", line)
@@ -52,6 +52,7 @@ def one_report(composed: DictConfig) -> None:
 
 def main() -> int:
     """The exit code of one command line."""
+    streams.settle()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors instead of printing them and exiting with 1
     sys.argv = bare_words.with_quotes(joined(sys.argv))
     typed = request.parse(sys.argv)
@@ -68,7 +69,7 @@ def main() -> int:
 
 
 def _refused(mistakes: Sequence[Mistake]) -> int:
-    print(in_a_block(mistakes), file=sys.stderr)
+    terminal.complain(in_a_block(mistakes))
     return EXIT_REQUEST
 
 

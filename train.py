@@ -21,7 +21,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from lab import bare_words, composition, places, request, resume, threads
+from lab import bare_words, composition, places, request, resume, streams, terminal, threads
 from lab.config import check
 from lab.errors import (
     EXIT_DONE,
@@ -97,6 +97,7 @@ def sweep_name(folder: Path) -> str:
 
 def main() -> int:
     """The exit code of one command line."""
+    streams.settle()
     signal.signal(signal.SIGTERM, _interrupt)
     logging.raiseExceptions = False  # a line that a full disk does not take is no traceback
     threading.excepthook = _thread_failed
@@ -110,7 +111,7 @@ def main() -> int:
     except OSError as error:
         if (fault := machine_error(error)) is None:
             raise
-        print(_in_a_line(fault), file=sys.stderr)
+        terminal.complain(_in_a_line(fault))
         return EXIT_FAILED
 
 
@@ -154,7 +155,7 @@ def _code(error: Exception) -> int:
 
 
 def _refused(mistakes: Sequence[Mistake]) -> int:
-    print(in_a_block(mistakes), file=sys.stderr)
+    terminal.complain(in_a_block(mistakes))
     return EXIT_REQUEST
 
 

@@ -13,6 +13,7 @@ import pytest
 SOURCE = Path(__file__).parent.parent / "src" / "lab"
 FLOORS = {
     "errors": 0, "batches": 0, "files": 0, "record": 0, "record_fields": 0, "locks": 0, "masking": 0, "seal": 0,
+    "streams": 0, "tables": 0, "terminal": 0,
     "schema": 1, "keys": 1, "rules": 1, "config": 1, "request": 1, "resume": 1, "composition": 1, "claim": 1,
     "policies": 1, "blocks": 1, "typed_sweep": 1, "machine_faults": 1, "tracking": 1, "threads": 1, "unknown_keys": 1,
     "bare_words": 1, "composing": 1, "places": 1, "resolving": 1, "searched": 1, "typed_values": 1, "unchanged": 1,
@@ -23,6 +24,7 @@ FLOORS = {
 }  # fmt: skip
 STAIRS = {
     ("record", "files"), ("record", "record_fields"), ("record", "masking"), ("record", "seal"), ("errors", "masking"),
+    ("streams", "masking"), ("terminal", "streams"), ("terminal", "tables"),
     ("config", "keys"), ("config", "rules"), ("config", "schema"), ("resume", "keys"),
     ("resume", "request"), ("composition", "keys"), ("composition", "schema"), ("composition", "config"),
     ("composition", "request"),
@@ -43,9 +45,20 @@ STAIRS = {
 """Inside floor 0: a file, then the record in it. Inside floor 1:
 keys, types and rules, then the check of a config, then of all that was typed."""
 HEAVY = {"lightning", "pytorch_lightning", "transformers", "torch", "torchmetrics"}
-LIGHT_ROOMS = {"report", "sweep", "errors", "files", "locks", "masking", "record", "record_fields", "seal"} | {
-    name for name, floor in FLOORS.items() if floor == 1
-}
+LIGHT_ROOMS = {
+    "report",
+    "sweep",
+    "errors",
+    "files",
+    "locks",
+    "masking",
+    "record",
+    "record_fields",
+    "seal",
+    "streams",
+    "tables",
+    "terminal",
+} | {name for name, floor in FLOORS.items() if floor == 1}
 LONGEST = 250
 
 

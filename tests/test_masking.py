@@ -9,9 +9,10 @@ import pytest
 from omegaconf import OmegaConf
 
 from lab.errors import Mistake, in_a_block
-from lab.masking import MaskingFormatter, from_environment, is_masked, mask_files, masked, masked_arguments, masked_tree
+from lab.masking import from_environment, is_masked, mask_files, masked, masked_arguments, masked_tree
 from lab.record import RunFolder, plain
 from lab.request import command, parse
+from lab.streams import Formatter
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,7 @@ def test_records_messages_logs_and_files_are_masked(tmp_path: Path) -> None:
     assert "PW" not in str(plain({"command": f"python train.py x={secret}", "path": [secret]}))
     assert "PW" not in in_a_block([Mistake("sweep.storage", "wrong", f"sweep.storage={secret}", secret)])
     record = logging.LogRecord("lab", logging.INFO, "", 0, "to %s", (secret,), None)
-    assert MaskingFormatter("%(message)s").format(record) == "to http://***@h"
+    assert Formatter("%(message)s").format(record) == "to http://***@h"
     (tmp_path / "overrides.yaml").write_text(f"- logger.mlflow.tracking_uri={secret}\n")
     mask_files(tmp_path)
     assert (tmp_path / "overrides.yaml").read_text() == "- logger.mlflow.tracking_uri=http://***@h\n"

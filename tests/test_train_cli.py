@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
+from lab.seal import sealed
+
 TRAIN = Path(__file__).parent.parent / "train.py"
 
 STAND_IN = '''
@@ -223,10 +225,11 @@ def test_a_search_with_optuna_gets_the_objective(here: Path) -> None:
 def test_resume_and_test_go_to_the_runs_own_config_and_folder(here: Path) -> None:
     (here / "a b" / "checkpoints").mkdir(parents=True)
     shown = OmegaConf.create(run("--cfg", "job", "seed=5", "trainer.max_epochs=4")[1])
-    OmegaConf.save(shown, here / "a b" / "config.yaml", resolve=True)
+    del shown.sweep  # a run's config.yaml has none
+    (here / "a b" / "config.yaml").write_text(sealed(OmegaConf.to_yaml(shown, resolve=True)))
     for name in ("best", "last"):
         (here / "a b" / "checkpoints" / f"{name}.ckpt").touch()
-    (here / "a b" / "run.json").write_text('{"status": "interrupted"}')
+    (here / "a b" / "run.json").write_text('{"schema_version": 1, "status": "interrupted"}')
 
     code, out, err = run("resume=a b", "trainer.max_epochs=6", ending="done")
     assert code == 0, err

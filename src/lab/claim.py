@@ -5,7 +5,6 @@ name made from the clock gets a number behind it when it is taken, a name that w
 exceptions of callbacks into warnings, hence SystemExit.
 """
 
-import sys
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, read_write
 
 from lab.errors import EXIT_FAILED, EXIT_REQUEST, Mistake, RequestError, in_a_block
+from lab.terminal import complain
 
 JOB_MARKS = ("hydra.job.num", "hydra.job.id", "hydra:job.num", "hydra:job.id")
 """What keeps the folders of a multirun's jobs apart, besides the overrides themselves."""
@@ -117,8 +117,8 @@ def _exit_when_refused() -> Iterator[None]:
     try:
         yield
     except RequestError as error:
-        print(in_a_block(error.mistakes), file=sys.stderr)
+        complain(in_a_block(error.mistakes))
         raise SystemExit(EXIT_REQUEST) from error
     except Exception as error:  # Hydra would turn it into a warning and go on
-        traceback.print_exc()
+        complain(traceback.format_exc())
         raise SystemExit(EXIT_FAILED) from error

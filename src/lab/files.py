@@ -179,9 +179,9 @@ def _refuse_growth(path: Path, events: Iterator[Any]) -> None:
         if isinstance(event, yaml.AliasEvent):
             if event.anchor not in known:
                 raise Unreadable(path, f"the alias *{event.anchor} stands for nothing before it, or for itself")
-            grown = known[event.anchor]
+            anchor, grown = None, known[event.anchor]
         elif isinstance(event, yaml.ScalarEvent):
-            grown = _named(known, event.anchor, _Grown(1, 0))
+            anchor, grown = event.anchor, _Grown(1, 0)
         elif isinstance(event, yaml.CollectionStartEvent):
             opened.append((event.anchor, []))
             if len(opened) > MOST_DEPTH:
@@ -190,7 +190,7 @@ def _refuse_growth(path: Path, events: Iterator[Any]) -> None:
         elif isinstance(event, yaml.CollectionEndEvent):
             anchor, below = opened.pop()
             nodes = 1 + sum(one.nodes for one in below)
-            grown = _named(known, anchor, _Grown(nodes, 1 + max((one.depth for one in below), default=0)))
+            grown = _Grown(nodes, 1 + max((one.depth for one in below), default=0))
         else:
             continue
         if grown.nodes > MOST_NODES:
@@ -198,12 +198,8 @@ def _refuse_growth(path: Path, events: Iterator[Any]) -> None:
         if grown.depth + len(opened) > MOST_DEPTH:
             raise _too_deep(path)
         opened[-1][1].append(grown)
-
-
-def _named(known: dict[str, _Grown], anchor: str | None, grown: _Grown) -> _Grown:
-    if anchor is not None:
-        known[anchor] = grown
-    return grown
+        if anchor is not None:
+            known[anchor] = grown
 
 
 def _refuse_kind(path: Path, mode: int) -> None:

@@ -5,7 +5,6 @@ interpolation (`postgresql://${oc.env:DB_LOGIN}@host/name`) holds no secret and 
 a colon of an override as `\\:`.
 """
 
-import logging
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -93,13 +92,6 @@ def masked_arguments() -> Iterator[None]:
         yield
     finally:
         sys.argv = typed
-
-
-class MaskingFormatter(logging.Formatter):
-    """A formatter of log lines that masks what it writes; chosen in conf/hydra/job_logging."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return masked(super().format(record))
 
 
 def from_environment(composed: DictConfig) -> dict[str, str]:

@@ -1,13 +1,19 @@
 """Requests as the shipped YAML makes them, so that tests run on the defaults people have."""
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
+from hydra import compose, initialize_config_dir
 
-from lab.schema import Data, Files, Hub, Imdb, Maintenance, QaDemo, Squad
+from lab.config import check
+from lab.data.long_table import read_panel
+from lab.errors import RequestError
+from lab.schema import Data, Files, Hub, Imdb, Maintenance, QaDemo, Squad, Table
 
 CONF = Path(__file__).parents[2] / "conf" / "data"
 KINDS = {"csv": Files, "hub": Hub, "imdb": Imdb, "maintenance": Maintenance, "qa_demo": QaDemo, "squad": Squad}
@@ -32,3 +38,38 @@ def data_request() -> Request:
 def _read(group: str) -> dict[str, Any]:
     values: dict[str, Any] = yaml.safe_load((CONF / f"{group}.yaml").read_text(encoding="utf-8"))
     return values
+
+
+@pytest.fixture
+def typed(tmp_path: Path) -> Callable[..., Any]:
+    """Reads a table as a command line does: `typed("meteo.csv", content, "data.decimal=any")`, content being text,
+    bytes, a frame, or None for what the file holds already. Returns its panel."""
+
+    def act(name: str, content: Any, *words: str) -> Any:
+        path = tmp_path / name
+        if isinstance(content, pd.DataFrame):
+            kinds = {"xlsx": content.to_excel, "parquet": content.to_parquet, "csv": content.to_csv}
+            kinds[name.rsplit(".", 1)[1]](path, index=False)
+        elif content is not None:
+            path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        rule = "data.label={feature: rain, horizon: 1, threshold: 1.0}"
+        given = ["data=table", "model=inception_time", f"data.path={path}", "data.time=date", rule, *words]
+        with initialize_config_dir(str(CONF.parent)):
+            data = check(compose("config", given)).data
+        assert isinstance(data, Table)
+        return read_panel(data)[1]
+
+    return act
+
+
+@pytest.fixture
+def refused(typed: Callable[..., Any]) -> Callable[..., Any]:
+    """The error of a request that is refused, and the words of a shell for each way out that its remedies name."""
+
+    def act(name: str, content: Any, *words: str) -> tuple[RequestError, list[list[str]]]:
+        with pytest.raises(RequestError) as caught:
+            typed(name, content, *words)
+        ways = [way for mistake in caught.value.mistakes for way in mistake.remedy.split(", or ")]
+        return caught.value, [[word for word in shlex.split(way) if word.startswith("data.")] for way in ways]
+
+    return act

@@ -42,3 +42,11 @@ def test_cases_of_unequal_lengths_with_two_dimensions(tmp_path: Path) -> None:
 def test_a_wrong_line_is_named(tmp_path: Path, body: str, head: str, words: str) -> None:
     with pytest.raises(RequestError, match=words):
         read_ts(write(tmp_path, body, head), "data.path")
+
+
+def test_a_byte_order_mark_and_odd_line_signs_are_no_part_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "A_TRAIN.ts"
+    path.write_text(
+        "\ufeff@problemName A\r\n@classLabel true a b\r\n@data\r\n1,2:a\x85c\r\n3,4:b\r\n", "utf-8", newline=""
+    )
+    assert read_ts(path, "data.path").labels == ["a\x85c", "b"]

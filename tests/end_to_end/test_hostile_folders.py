@@ -215,6 +215,8 @@ def checkpoints(name: str) -> dict[str, tuple[Damage, str]]:
         f"{name} without weights": (saved(name, without("state_dict")), "has no state_dict"),
         f"{name} of an empty state": (saved(name, weights(lambda _: {})), "holds no weights"),
         f"{name} with a text as weight": (saved(name, weights(lambda state: state | {"x": "y"})), "something else"),
+        f"{name} with a number for a name": (
+            saved(name, weights(lambda state: state | {5: torch.ones(1)})), "something else"),
         f"{name} of another shape": (saved(name, first(lambda value: value[:1])), "size mismatch"),
         f"{name} with one weight less": (
             saved(name, weights(lambda state: dict(list(state.items())[1:]))), "Missing key"),
@@ -233,6 +235,19 @@ LAST: dict[str, tuple[Damage, str]] = {
     "last.ckpt with an empty optimizer": (saved("last.ckpt", with_("optimizer_states", [])), "holds no optimizer"),
     "last.ckpt without a version": (saved("last.ckpt", without(VERSION)), f"has no {VERSION}"),
     "last.ckpt with no version": (saved("last.ckpt", with_(VERSION, "x")), "that is none"),
+    "last.ckpt with a number for an optimizer": (
+        saved("last.ckpt", with_("optimizer_states", [5])),
+        "optimizer_states",
+    ),
+    "last.ckpt with an optimizer of nothing": (saved("last.ckpt", with_("optimizer_states", [{}])), "optimizer_states"),
+    "last.ckpt with a number for a schedule": (saved("last.ckpt", with_("lr_schedulers", [5])), "lr_schedulers"),
+    "last.ckpt with empty loops": (saved("last.ckpt", with_("loops", {})), "loops"),
+    "last.ckpt with a number for a callback": (
+        saved("last.ckpt", with_("callbacks", {"EarlyStopping": 5})),
+        "callbacks",
+    ),
+    "last.ckpt with negative steps": (saved("last.ckpt", with_("global_step", -5)), "global_step"),
+    "last.ckpt with an empty tally": (saved("last.ckpt", with_("train_tally", {})), "train_tally"),
     "last.ckpt without callbacks": (saved("last.ckpt", without("callbacks", "loops")), "no loops, has no callbacks"),
 }
 BOTH = RECORDS | CONFIGS | HISTORIES | TOKENIZERS

@@ -37,6 +37,12 @@ def test_curves_of_one_head_and_of_little() -> None:
     assert figures.learning_curves([{"epoch": 0, "step": 1}], "val/f1_macro").axes == []
 
 
+def test_a_head_with_dollars_is_no_formula(tmp_path: Path) -> None:
+    rows = [{"epoch": 0, "val/a $ {b $/f1_macro": 0.5, "val/f1_macro": 0.5}]
+    figures.save_png(figures.learning_curves(rows, "val/f1_macro"), tmp_path / "curves.png")
+    figures.save_png(figures.learning_curves(rows, "val/a $ {b $/f1_macro"), tmp_path / "curves.png")
+
+
 def test_a_frame_shows_the_first_rows_on_the_axes_of_all() -> None:
     first, last = figures.learning_curves(ROWS, "val/f1_macro", 1), figures.learning_curves(ROWS, "val/f1_macro")
     assert len(first.axes[0].lines[-1].get_xdata()) == 1

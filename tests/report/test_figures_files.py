@@ -3,7 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lab.report import figures_files, figures_static, page_figures, plots, plots_boxes
+from lab.record import RunFolder
+from lab.report import figures_files, figures_static, page_figures, plots, plots_boxes, plots_relations
+from lab.report.figures import plain
 from lab.report.language import Words
 
 
@@ -17,6 +19,39 @@ def test_only_what_can_be_drawn_is_written(tabled, tmp_path: Path) -> None:
     assert files == {f"{name}.{kind}" for name in names for kind in ("png", "svg")}
     svg = (tmp_path / "report" / "figures" / "bars.svg").read_text()
     assert ">val/f1_macro</text>" in svg, "texts stay texts"
+
+
+DOLLARS = "a $ {b $"
+"""Between two `$` Matplotlib reads a formula, and this is none."""
+
+
+def test_names_from_data_and_configs_are_no_formulas(tabled, tmp_path: Path) -> None:
+    rows = range(4)
+    columns = {
+        f"model.{DOLLARS}": [DOLLARS, "b"] * 2,
+        f"x.{DOLLARS}": [1.0, 2.0, 3.0, 4.0],
+        "optimizer.lr": [1.0, 5.0, 2.0, 9.0],
+    }
+    report = tabled(
+        objective=[0.5, 0.6, 0.7, 0.8],
+        run=[DOLLARS + str(row) for row in rows],
+        **columns,
+        **{f"test/{DOLLARS}": [0.1] * 4},
+    )
+    for row in rows:
+        (tmp_path / str(row)).mkdir()
+        head = {DOLLARS: [DOLLARS, "y"], f"{DOLLARS}_predicted": ["y", "y"], f"{DOLLARS}_probability": [0.9, 0.8]}
+        RunFolder(tmp_path / str(row)).write_predictions(head)
+    found = page_figures.data(report)
+    names = figures_files.write(report, found, Words("en"))
+    assert {"confusion", "parallel", "correlation_heatmap", "metrics_comparison", "scatter_3d"} <= set(names)
+
+
+def test_importance_of_a_key_with_dollars() -> None:
+    info = plots_relations.Importance((DOLLARS, "b"), np.array([0.7, 0.3]), 12)
+    figure = figures_static.importance(info, Words("en"))
+    figure.canvas.draw()
+    assert figure.axes[0].get_yticklabels()[0].get_text() == plain(DOLLARS)
 
 
 def test_the_language_changes_the_axes(tabled) -> None:

@@ -7,11 +7,12 @@ import re
 import numpy as np
 import pytest
 from rich.console import Console
-from rich.table import Table
 from sklearn.metrics import classification_report as reference_report
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from lab.report.outcome import ABOUT_REFERENCE, class_scores, classification_report, heads_report, outcome_table
+from lab.tables import Table
+from lab.terminal import drawn
 
 HEADS = ("modo", "causa")
 METRICS = {
@@ -25,7 +26,7 @@ BAYES = {"accuracy": 0.8, "f1_macro": 0.78, "modo/accuracy": 0.95, "modo/f1_macr
 
 def shown(table: Table, width: int = 80) -> str:
     console = Console(width=width, record=True, file=io.StringIO())
-    console.print(table)
+    console.print(drawn(table, width))
     return console.export_text()
 
 

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from matplotlib.cbook import boxplot_stats
 
 from lab.report import plots_boxes
@@ -31,3 +32,24 @@ def test_a_key_with_too_many_values_is_no_group(tabled) -> None:
     many = plots_boxes.MOST_LEVELS + 1
     report = tabled(objective=[0.5] * many, **{"optimizer.lr": np.linspace(1, 2, many).tolist()})
     assert plots_boxes.boxes(report) == Absent("absent.no_groups", {"most": plots_boxes.MOST_LEVELS})
+
+
+TWO_ULPS = [0.6, float(np.nextafter(np.nextafter(0.6, 1), 1))]
+
+
+@pytest.mark.parametrize("values", [TWO_ULPS, TWO_ULPS * 2, [*TWO_ULPS, 0.9], [5e-324, 0.0], [0.7], [0.0] * 4])
+def test_a_box_of_nearly_equal_values_has_whiskers(values: list[float]) -> None:
+    """Quartiles interpolated between two neighbouring floats can be equal and lie outside both."""
+    box = plots_boxes.box("a", np.array(values))
+    (expected,) = boxplot_stats(np.array(values))
+    assert (box.low, box.high) == (expected["whislo"], expected["whishi"])
+    assert box.low <= box.q1 <= box.median <= box.q3 <= box.high
+
+
+def test_a_metric_that_no_ended_run_has_is_not_drawn(tabled) -> None:
+    report = tabled(
+        objective=[0.1, 0.2, None], status=["completed", "completed", "failed"], time_s=[None, None, 3.0],
+        **{"model.name": ["a", "b", "a"], "test/f1": [None, None, 0.5], "val/f1": [0.1, 0.2, None]},
+    )  # fmt: skip
+    (info,) = plots_boxes.boxes(report)
+    assert list(info.by) == ["val/f1"]

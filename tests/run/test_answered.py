@@ -37,7 +37,7 @@ def test_files_hold_every_question_in_input_order(tmp_path: Path) -> None:
     assert "answers" not in tested.columns
     assert tested.columns["text"] == [text for _, text in questions]
     assert tested.confusions == {}
-    assert tested.table().row_count == 2
+    assert len(tested.table().rows) == 2
 
 
 def test_baselines_by_hand() -> None:

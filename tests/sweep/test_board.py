@@ -9,10 +9,11 @@ from collections.abc import Callable
 
 import pytest
 from rich.console import Console
-from rich.table import Table
 
 from lab.sweep import board as boards
 from lab.sweep.board import MOST_SHOWN, Board, duration, end_table
+from lab.tables import Table
+from lab.terminal import Screen, drawn
 
 
 class Terminal(io.StringIO):
@@ -34,13 +35,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 def shown(table: Table, width: int) -> list[str]:
     console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
     with console.capture() as captured:
-        console.print(table)
+        console.print(drawn(table, width))
     return [line.rstrip() for line in captured.get().splitlines()]
 
 
 def busy(width: int, clock: Callable[[float], None]) -> Board:
     """Two of nine trials ended before; one runs in its fifth of ten epochs, one is told to end, one has just begun."""
-    board = Board(9, Console(file=io.StringIO(), width=width, force_terminal=True))
+    board = Board(9, Screen(io.StringIO(), width=width, terminal=True))
     board.begin(9, ["completed", "failed"])
     board.goal_best = (1, 0.8125)
     for number in (2, 3, 4):
@@ -102,7 +103,7 @@ def test_it_is_drawn_live_in_place_without_a_thread_and_the_log_stands_above(
     monkeypatch.setattr(root, "handlers", [handler])
     caplog.set_level(logging.INFO)
     threads = threading.active_count()
-    with Board(2, Console(file=terminal, width=80, force_terminal=True)) as board:
+    with Board(2, Screen(terminal, width=80, terminal=True)) as board:
         board.started(0, "seed=1")
         clock(1)
         board.reported(0, 1, 0.5, 0.25)
@@ -125,7 +126,7 @@ def test_it_is_drawn_live_in_place_without_a_thread_and_the_log_stands_above(
 
 def test_without_a_terminal_there_are_lines_alone(caplog: pytest.LogCaptureFixture) -> None:
     out = io.StringIO()
-    with caplog.at_level(logging.INFO), Board(1, Console(file=out)) as board:
+    with caplog.at_level(logging.INFO), Board(1, Screen(out)) as board:
         board.started(0, "seed=1")
         board.tick()
         board.ended_with(0, "terminated", "terminated: bandit at interval 2")
@@ -142,10 +143,10 @@ ROWS = [
 
 
 def test_the_last_table_counts_epochs_from_1_and_fits() -> None:
-    lines = shown(end_table(ROWS, 120, "val/f1"), 120)
+    lines = shown(end_table(ROWS, "val/f1"), 120)
     assert re.search(r"1 +. completed . 0.8125 . 3 +. 4 +. 0.00012346 +. 16", lines[4])
     assert "see trials.csv" not in " ".join(lines)
-    lines = shown(end_table(ROWS, 60, "val/f1"), 60)
+    lines = shown(end_table(ROWS, "val/f1"), 60)
     assert max(map(len, lines)) <= 60
     header = lines[2]
     assert "val/f1" in header
@@ -156,10 +157,10 @@ def test_the_last_table_counts_epochs_from_1_and_fits() -> None:
 
 def test_the_last_table_of_a_large_study_shows_its_head_and_counts_the_rest() -> None:
     many = [ROWS[0] | {"trial": number} for number in range(5_000)]
-    lines = shown(end_table(many, 120, "val/f1"), 120)
+    lines = shown(end_table(many, "val/f1"), 120)
     assert len(lines) < 2 * MOST_SHOWN
     assert f"and {5_000 - MOST_SHOWN} more in trials.csv" in " ".join(lines)
-    lines = shown(end_table(many, 60, "val/f1"), 60)
+    lines = shown(end_table(many, "val/f1"), 60)
     assert "more in trials.csv" in " ".join(lines)
     assert "no room for epoch, intervals" in " ".join(lines)
 

@@ -7,13 +7,13 @@ from the share of it that this process has done: a resumed run does not count wh
 
 import logging
 import math
-import shutil
-import sys
 import time
 from typing import Any, TextIO
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar
+
+from lab.terminal import StatusLine
 
 log = logging.getLogger(__name__)
 
@@ -62,9 +62,8 @@ class Progress(ProgressBar):
     def __init__(self, metric: str, refresh: int = 10, stream: TextIO | None = None) -> None:
         super().__init__()
         self.metric, self.refresh = metric, refresh
-        self._stream = stream or sys.stdout
+        self._line = StatusLine(stream)
         self._enabled = True
-        self._drawn = False
         self._fit_began = self._epoch_began = 0.0
         self._share_before = 0.0
 
@@ -91,7 +90,7 @@ class Progress(ProgressBar):
             return
         loss = float(outputs["loss"]) if isinstance(outputs, dict) and "loss" in outputs else math.nan
         left = self._left_s(trainer, done)
-        self._draw(bar_line(trainer.current_epoch, trainer.max_epochs or 1, done, total, loss, left))
+        self._line.draw(bar_line(trainer.current_epoch, trainer.max_epochs or 1, done, total, loss, left))
 
     def on_validation_batch_end(
         self,
@@ -103,10 +102,10 @@ class Progress(ProgressBar):
         dataloader_idx: int = 0,
     ) -> None:
         if trainer.state.fn == "fit" and self._shows_bar() and (batch_idx + 1) % self.refresh == 0:
-            self._draw(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs} validation, batch {batch_idx + 1}")
+            self._line.draw(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs} validation, batch {batch_idx + 1}")
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._wipe()
+        self._line.wipe()
         if trainer.sanity_checking or trainer.state.fn != "fit" or not self._enabled:
             return
         names = dict.fromkeys(("train/loss", "val/loss", self.metric))
@@ -116,10 +115,10 @@ class Progress(ProgressBar):
         log.info("%s", epoch_line(trainer.current_epoch, trainer.max_epochs or 1, scores, seconds, left))
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        self._wipe()
+        self._line.wipe()
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        self._wipe()
+        self._line.wipe()
 
     def _share(self, trainer: Trainer, batches_done: int) -> float:
         """Share of the whole fit that is done."""
@@ -131,16 +130,4 @@ class Progress(ProgressBar):
         return time_left_s(elapsed_s, self._share_before, self._share(trainer, batches_done))
 
     def _shows_bar(self) -> bool:
-        return self._enabled and self.refresh > 0 and self._stream.isatty()
-
-    def _draw(self, text: str) -> None:
-        width = shutil.get_terminal_size().columns - 1
-        self._stream.write("\r" + text[:width].ljust(width))
-        self._stream.flush()
-        self._drawn = True
-
-    def _wipe(self) -> None:
-        if self._drawn:
-            self._stream.write("\r" + " " * (shutil.get_terminal_size().columns - 1) + "\r")
-            self._stream.flush()
-            self._drawn = False
+        return self._enabled and self.refresh > 0 and self._line.is_terminal

@@ -6,8 +6,7 @@ rows in order, `data.resample` puts them on equal steps. Shapes: N rows, C colum
 """
 
 import logging
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,95 +15,60 @@ import numpy.typing as npt
 import pandas as pd
 
 from lab.batches import MISSING
+from lab.data import numerals
+from lab.data.calendar_steps import Calendar, length
 from lab.data.cells import numbered, plain, without_gaps
 from lab.data.labels import class_order
+from lab.data.numerals import Spelling
 from lab.data.panel import Codes, Floats, Panel
+from lab.data.sentinels import suspected, without
+from lab.data.table_columns import input_columns
 from lab.data.table_file import TableFile, open_table, unreadable
-from lab.data.time_steps import ROUNDED, ZERO, ordered, resampled, step_mistakes, usual_step
-from lab.errors import Mistake, RequestError, listed, nearest, quoted
+from lab.data.time_stamps import in_seconds, read_times, time_names
+from lab.data.time_steps import calendar_of, equal_steps, ordered, resampled, step_mistakes, usual_step
+from lab.errors import Mistake, RequestError, listed
 from lab.schema import Ahead, Table
 
 log = logging.getLogger(__name__)
-Moments = npt.NDArray[np.datetime64]
 MOST_MEASURED = 20
 """Classes may be called 0.5 or 1.5; more values with decimals than this are measurements."""
-COUNTERS = re.compile(r"Unnamed: \d+|__index_level_\d+__|")
-"""Names of a row counter that pandas writes unasked: no input unless somebody names it."""
 
 
 def read_panel(data: Table) -> tuple[str, Panel]:
     """The file's name without ending, and its rows by group and time. Raises RequestError with every mistake."""
     names = [data.group, None if isinstance(data.label, Ahead) else data.label]
     file = open_table(data, [name for name in names if name is not None])
-    features = _features(file, data)
+    features = input_columns(file, data)
     mistakes: list[Mistake] = []
     path = Path(data.path)
     try:
-        times = _times(file.take(data.time), data, mistakes)
+        times = read_times([file.take(name) for name in time_names(data)], data, mistakes)
         groups, of_row = _groups(file, data, len(times))
         codes, classes = _classes(file, data)
-        values = _values(file, features, len(times), mistakes)
+        values = _values(file, features, len(times), data, mistakes)
     except OSError as error:  # a column of a Parquet file is read when it is taken
         raise unreadable(path, error) from error
     _refuse(mistakes)  # what follows needs numbers and times
+    for line in suspected(values, features, data.missing):
+        log.warning("%s", line)
     order = ordered(times, of_row, data.sort, groups)
     if order is not None:
         times, of_row, values = times[order], of_row[order], values[order]
         codes = None if codes is None else codes[order]
-    times = _in_seconds(times, of_row)
+    times = in_seconds(times, of_row)
     starts = np.searchsorted(of_row, np.arange(len(groups) + 1, dtype=of_row.dtype)).astype(np.int64)
     if data.resample is not None:
         times, starts, values, codes = resampled(times, starts, values, codes, data.resample)
-    mistakes = step_mistakes(times, starts, groups) + list(_silent(values, features))
+    equal = data.step == "time" and (data.resample is None or not isinstance(length(data.resample), Calendar))
+    calendar = "" if not equal or equal_steps(times, starts) else calendar_of(times, starts)
+    mistakes = list(step_mistakes(times, starts, groups, equal and not calendar)) + list(_silent(values, features))
     _refuse(mistakes)
+    if calendar:
+        log.info("steps are of the calendar: %s", calendar)
     step = usual_step(times, starts) if len(times) > len(groups) else np.timedelta64(1_000_000, "us")
-    panel = Panel(tuple(features), values, groups, starts, times[starts[:-1]], step, codes, classes)
+    kept = None if equal and not calendar else times
+    panel = Panel(tuple(features), values, groups, starts, times[starts[:-1]], step, codes, classes, kept)
     return path.name.split(".")[0], panel
-
-
-def _features(file: TableFile, data: Table) -> list[str]:
-    """Columns of the input. Raises RequestError naming every column that is asked for and not there."""
-    rule = data.label if isinstance(data.label, Ahead) else None
-    label = None if rule is not None else str(data.label)
-    own = {data.time, data.group, label}
-    counted = [name for name in file.numbers if name not in own and not COUNTERS.fullmatch(name)]
-    chosen = list(data.features) if data.features is not None else counted
-    asked: dict[str, Sequence[str | None]] = {
-        "data.time": [data.time], "data.group": [data.group], "data.features": chosen, "data.log1p": data.log1p,
-        "data.label": [label], "data.label.feature": [rule.feature if rule else None],
-    }  # fmt: skip
-    mistakes = []
-    for key, names in asked.items():
-        for name in names:
-            if name is not None and name not in file.names:
-                close = nearest(name, file.names)
-                problem = f"no column of this name; there are {listed(file.names)}"
-                mistakes.append(Mistake(key, problem, quoted(key, close) if close else "", name))
-            elif name is not None and name not in chosen and key in ("data.log1p", "data.label.feature"):
-                mistakes.append(Mistake(key, f"is not among the input columns {listed(chosen)}",
-                                        quoted("data.features", [*chosen, name]), name))  # fmt: skip
-    if data.features is None:
-        mistakes += _spoilt(file, own, chosen)
-    if not chosen:
-        mistakes.append(Mistake("data.features", "there is no column of numbers to learn from", value=data.path))
-    if label is not None and label in chosen:
-        problem = f"{label!r} is also an input: a model that reads its label learns nothing"
-        mistakes.append(Mistake("data.features", problem, "leave it out of data.features", label))
-    _refuse(mistakes)
-    return chosen
-
-
-def _spoilt(file: TableFile, own: set[str | None], chosen: Sequence[str]) -> list[Mistake]:
-    """Columns that would be inputs but for a few cells; what holds text is no input, and is told."""
-    cells = file.nearly_numbers(own)
-    left = [name for name in file.names if name not in own and name not in file.numbers and name not in cells]
-    if left:
-        log.info("no inputs, since they do not hold numbers: %s", listed(left))
-    return [
-        Mistake("data.features", f"column {name!r} holds {word!r} in row {row} and is a column of numbers otherwise",
-                f"mend the file, or type 'data.features=[{','.join(chosen)}]' to do without it", name)
-        for name, (row, word) in cells.items()
-    ]  # fmt: skip
 
 
 def _groups(file: TableFile, data: Table, num_rows: int) -> tuple[tuple[str, ...], npt.NDArray[np.int32]]:
@@ -116,7 +80,7 @@ def _groups(file: TableFile, data: Table, num_rows: int) -> tuple[tuple[str, ...
     if len(empty):
         problem = f"column {data.group!r} is empty in rows {_some(empty)}"
         raise RequestError(Mistake("data.group", problem, "give each row its group", data.group))
-    met, names = pd.factorize(column)
+    met, names = pd.factorize(_stripped(column, data.group))
     texts = [str(name) for name in names]
     order = class_order(texts)
     place = np.empty(len(order), np.int32)
@@ -124,45 +88,15 @@ def _groups(file: TableFile, data: Table, num_rows: int) -> tuple[tuple[str, ...
     return tuple(texts[at] for at in order), place[met]
 
 
-def _times(column: Any, data: Table, mistakes: list[Mistake]) -> Moments:
-    name = data.time
-    if column.dtype.kind in "iuf":
-        problem = f"column {name!r} holds numbers, not time stamps"
-        mistakes.append(Mistake("data.time", problem, "a column of dates: 2024-01-31, 2024-01-31 13:00", name))
-        return np.zeros(len(column), "datetime64[us]")
-    form = None if column.dtype.kind == "M" else data.time_format or "ISO8601"
-    try:
-        parsed = pd.to_datetime(column, errors="coerce", format=form)
-    except ValueError:  # offsets that change with the season
-        parsed = pd.to_datetime(column, errors="coerce", format=form, utc=True)
-    bad = np.flatnonzero(parsed.isna().to_numpy())
-    if len(bad):
-        of = "of ISO 8601" if data.time_format is None else f"written {data.time_format}"
-        problem = f"column {name!r} has no date {of} in rows {_some(bad)}: {column.iloc[int(bad[0])]!r}"
-        remedy = "write them as 2024-01-31 or 2024-01-31 13:00:00, or type how: data.time_format=%d/%m/%Y"
-        mistakes.append(Mistake("data.time", problem, remedy, name))
-    if getattr(parsed.dtype, "tz", None) is not None:
-        parsed = parsed.dt.tz_convert("UTC").dt.tz_localize(None)
-    found: Moments = parsed.to_numpy().astype("datetime64[us]", copy=False)
-    return found
-
-
-def _in_seconds(times: Moments, of_row: npt.NDArray[np.integer]) -> Moments:
-    """Whole seconds where steps are of a second or more and not equal as they stand: a logger that writes down its own
-    delay keeps its step. Cut off, or to the nearest where that alone makes them equal."""
-    some, second, half = slice(0, 1_000_000), "datetime64[s]", np.timedelta64(500_000, "us")
-    inside = np.diff(of_row[some]) == 0
-
-    def equal(moments: Moments) -> bool:
-        steps = np.diff(moments[some].astype("datetime64[us]"))[inside]
-        return not len(steps) or bool((np.abs(steps - steps[0]) <= ROUNDED).all())
-
-    forward = np.diff(times[some])[inside]
-    forward = forward[forward > ZERO]
-    if not len(forward) or np.median(forward) < 2 * half or equal(times):
-        return times
-    nearest_second = equal((times[some] + half).astype(second)) and not equal(times[some].astype(second))
-    return (times + half if nearest_second else times).astype(second).astype("datetime64[us]")
+def _stripped(column: Any, name: str) -> Any:
+    """Names of groups without the blanks around them, which nobody sees; those that become one are said."""
+    if column.dtype.kind in "iufbM":
+        return column
+    texts = column.astype("string").str.strip()
+    changed = sorted({str(cell) for cell in column[(texts != column).to_numpy(dtype=bool)].unique()})
+    if changed:
+        log.warning("column %r: blanks around names of groups are not read: %s", name, listed(list(map(repr, changed))))
+    return texts
 
 
 def _classes(file: TableFile, data: Table) -> tuple[Codes | None, tuple[str, ...]]:
@@ -170,6 +104,7 @@ def _classes(file: TableFile, data: Table) -> tuple[Codes | None, tuple[str, ...
     if isinstance(data.label, Ahead):
         return None, ()
     column = without_gaps(plain(file.take(data.label), "data.label", data.label), data.label)
+    column = column.where(~_says_missing(column, data))
     known = ~column.isna().to_numpy()
     whole = column.dtype.kind == "f" and bool((column[known] % 1 == 0).all())
     names = column[known].astype(np.int64 if whole else object).astype(str).str.strip()
@@ -191,26 +126,55 @@ def _classes(file: TableFile, data: Table) -> tuple[Codes | None, tuple[str, ...
     return codes, tuple(str(met[at]) for at in order)
 
 
-def _values(file: TableFile, features: Sequence[str], num_rows: int, mistakes: list[Mistake]) -> Floats:
+def _says_missing(column: Any, data: Table) -> npt.NDArray[np.bool_]:
+    """(N,) cells of a label column that `data.missing` names, numbers by their value."""
+    if column.dtype.kind not in "iuf":
+        return np.asarray(column.astype("string").str.strip().isin(data.missing).fillna(value=False), np.bool_)
+    return np.asarray(column.isin(_missing_numbers(data)), np.bool_)
+
+
+def _missing_numbers(data: Table) -> list[float]:
+    """The numbers of `data.missing`."""
+    found = [Spelling().number(text) for text in data.missing]
+    return [one for one in found if one is not None and np.isfinite(one)]
+
+
+def _values(file: TableFile, features: Sequence[str], num_rows: int, data: Table, mistakes: list[Mistake]) -> Floats:
     """(N, C) float32, a piece of a column at a time; infinities are a mistake."""
     values = np.empty((num_rows, len(features)), np.float32)
+    spelling, missing = Spelling.of(data), _missing_numbers(data)
+    words: dict[str, list[Any]] = {}
+    rows: dict[str, list[int]] = {}
     for place, name in enumerate(features):
-        start, words, endless, first = 0, [np.empty(0, np.int64)], [np.empty(0, np.int64)], None
+        start, endless = 0, [np.empty(0, np.int64)]
         for column in file.parts(name):
-            numbers = column if column.dtype.kind in "iuf" else pd.to_numeric(column, errors="coerce")
-            wrong = np.flatnonzero((numbers.isna() & ~column.isna()).to_numpy())
-            first = column.iloc[int(wrong[0])] if len(wrong) and first is None else first
             part = values[start : start + len(column), place]
-            part[:] = numbers.to_numpy(dtype=np.float32, na_value=np.nan, copy=False)
-            words.append(wrong + start)
+            if column.dtype.kind in "iufb":
+                part[:] = column.to_numpy(dtype=np.float32, na_value=np.nan, copy=False)
+            else:
+                part[:], wrong = numerals.numbers(column, spelling)
+                if len(wrong):
+                    words.setdefault(name, []).append(column)
+                    rows.setdefault(name, []).extend((wrong + start).tolist())
+            without(part, missing)
             endless.append(np.flatnonzero(np.isinf(part)) + start)
             start += len(column)
-        if len(rows := np.concatenate(words)):
-            problem = f"column {name!r} holds {first!r} in rows {_some(rows)}, which is no number"
-            mistakes.append(Mistake("data.features", problem, "leave it out of data.features, or mend the file", name))
-        if len(rows := np.concatenate(endless)):
-            mistakes.append(Mistake("data.features", f"column {name!r} is infinite in rows {_some(rows)}", value=name))
+        if len(found := np.concatenate(endless)):
+            mistakes.append(Mistake("data.features", f"column {name!r} is infinite in rows {_some(found)}", value=name))
+    mistakes += _words({name: pd.concat(parts) for name, parts in words.items()}, rows, spelling, file.fractions)
     return values
+
+
+def _words(
+    columns: dict[str, Any], rows: dict[str, list[int]], spelling: Spelling, fractions: bool
+) -> Iterator[Mistake]:
+    """Requested columns with cells that are no numbers, each with what reads it."""
+    remedies = {one.name: one.remedy for one in numerals.spoilt(columns, spelling, fractions)}
+    for name, column in columns.items():
+        first = column.iloc[int(numerals.numbers(column, spelling)[1][0])]
+        problem = f"column {name!r} holds {first!r} in rows {_some(rows[name])}, which is no number"
+        remedy = remedies.get(name) or "leave it out of data.features, or mend the file"
+        yield Mistake("data.features", problem, remedy, name)
 
 
 def _silent(values: Floats, features: Sequence[str]) -> "list[Mistake]":
@@ -240,9 +204,9 @@ def _silent(values: Floats, features: Sequence[str]) -> "list[Mistake]":
     ]  # fmt: skip
 
 
-def _some(rows: npt.NDArray[np.integer]) -> str:
+def _some(rows: "npt.NDArray[np.integer] | list[int]") -> str:
     """`3, 17 and 5 more`, counted from 0 without the header."""
-    return listed([str(row) for row in rows.tolist()[:4000]], 3)
+    return listed([str(int(row)) for row in rows[:4000]], 3)
 
 
 def _refuse(mistakes: Sequence[Mistake]) -> None:

@@ -1,7 +1,8 @@
 """Series in memory: the rows of all groups one after another, each group in the order of time, at equal steps.
 
 One float32 array holds every value once; a window is two numbers, where it ends and how long it is, and its values are
-a view of the array. Times are not kept but counted from each group's first. Shapes: N rows, C columns, G groups.
+a view of the array. Times are counted from each group's first, and kept only where steps are of the calendar or just
+rows. Shapes: N rows, C columns, G groups.
 """
 
 from collections.abc import Iterator
@@ -20,7 +21,8 @@ Times = npt.NDArray[np.datetime64]
 class Panel:
     """values: (N, C), NaN where missing. starts: (G + 1,) rows where groups start, the last one N.
 
-    first: (G,) datetime64[us] of each group's first row, step: timedelta64[us] between rows. codes: (N,) class of each
+    first: (G,) datetime64[us] of each group's first row, step: timedelta64[us] between rows, the commonest where kept
+    says the moment of each row: (N,) datetime64[us], rising in each group. codes: (N,) class of each
     row, `MISSING` where unknown, where labels are a column; classes: their names.
     """
 
@@ -32,6 +34,7 @@ class Panel:
     step: np.timedelta64
     codes: Codes | None = None
     classes: tuple[str, ...] = ()
+    kept: Times | None = None
 
     def parts(self) -> Iterator[tuple[str, slice]]:
         """Each group's name and rows."""
@@ -44,17 +47,25 @@ class Panel:
 
     def times(self, rows: npt.NDArray[np.integer]) -> Times:
         """datetime64[us] of each row."""
+        if self.kept is not None:
+            kept: Times = self.kept[rows]
+            return kept
         group = self.group_of(rows)
         found: Times = self.first[group] + (rows - self.starts[group]) * self.step
         return found
 
     def row_from(self, group: int, moment: np.datetime64) -> int:
         """First row of a group at or after a moment, at most the row behind its last."""
+        if self.kept is not None:
+            start, stop = int(self.starts[group]), int(self.starts[group + 1])
+            return start + int(np.searchsorted(self.kept[start:stop], moment))
         steps = -int((self.first[group] - moment) // self.step)
         return int(np.clip(self.starts[group] + steps, self.starts[group], self.starts[group + 1]))
 
     def span(self) -> tuple[np.datetime64, np.datetime64]:
         """First and last moment of all groups."""
+        if self.kept is not None:
+            return self.first.min(), self.kept[self.starts[1:] - 1].max()
         lengths = np.diff(self.starts)
         return self.first.min(), (self.first + (lengths - 1) * self.step).max()
 

@@ -233,6 +233,8 @@ def _fingerprint(panel: Panel, splits: dict[str, Cut], head: HeadSpec, filling: 
     digest.update(repr((panel.columns, panel.groups if len(panel.groups) < 10_000 else None, head.classes)).encode())
     step = float(panel.step / np.timedelta64(1, "s"))
     digest.update(repr((panel.first[:1].tolist(), int(step) if step.is_integer() else step, filling)).encode())
+    if panel.kept is not None:
+        digest.update(np.ascontiguousarray(panel.kept.astype(np.int64)).data)
     digest.update(np.ascontiguousarray(panel.values).data)
     for name, cut in splits.items():
         digest.update(name.encode())

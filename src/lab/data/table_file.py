@@ -7,29 +7,28 @@ column of Parquet.
 
 import codecs
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from lab.data.cells import GAPS
+from lab.data import numerals
 from lab.data.encodings import wrong_encoding
 from lab.data.mistaken_files import workbook
+from lab.data.numerals import Spelling
+from lab.data.table_frame import read_frame
+from lab.data.time_stamps import time_names
 from lab.errors import Mistake, RequestError, listed, nearest, quoted
 from lab.schema import Table
 
-COMMA, POINT, HEAD = r"[-+]?\d*,\d+", r"[-+]?\d*\.\d+", 100
-"""Numbers with decimals; cells of a column that are looked at."""
-MOST_WORDS = 0.1
-"""A column with a larger share of cells that are no numbers is one of text."""
 KINDS = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet", ".xlsx")
 
-UNREAD: dict[str, dict[str, str | None]] = {
+UNREAD: dict[str, dict[str, str | int | None]] = {
     ".xlsx": {"delimiter": None, "encoding": "utf-8"},
-    ".parquet": {"delimiter": None, "encoding": "utf-8", "decimal": "."},
+    ".parquet": {"delimiter": None, "encoding": "utf-8", "skip_rows": 0},
 }
 """Settings that say nothing of such a file, and what they are unless somebody types them."""
 
@@ -51,17 +50,18 @@ class TableFile(ABC):
         """A column in pieces that follow one another, once."""
         yield self.take(name)
 
-    def of_other_decimals(self, form: str) -> list[str]:  # noqa: ARG002  files of text read by it
-        """Columns of text that looks like numbers of a form."""
-        return []
-
-    def nearly_numbers(self, others: Collection[str | None]) -> dict[str, tuple[int, str]]:  # noqa: ARG002  as above
-        """Columns but `others` of text that is numbers but for a few cells: row and text of the first such cell."""
+    def texts(self) -> dict[str, Any]:
+        """Columns of text, or the first piece of each, which `take` still gives."""
         return {}
+
+    fractions: bool = False
+    """Whether some column of numbers has decimals that are read by data.decimal."""
+    spelt: bool = True
+    """Whether some column has numbers that are text."""
 
 
 class _Parquet(TableFile):
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, spelling: Spelling, words: Collection[str]) -> None:
         import pyarrow.parquet
         import pyarrow.types
 
@@ -74,6 +74,20 @@ class _Parquet(TableFile):
             if kinds.is_floating(field.type) or kinds.is_integer(field.type) or kinds.is_decimal(field.type)
             or kinds.is_boolean(field.type)
         ]  # fmt: skip
+        strings = [field.name for field in schema if kinds.is_string(field.type) or kinds.is_large_string(field.type)]
+        self._texts = {name: self._first(name) for name in strings if name not in words}
+        written = [name for name, head in self._texts.items() if _all_numbers(head, spelling)]
+        self.numbers = [name for name in self.names if name in self.numbers or name in written]
+        self.spelt = any(numerals.numeric(head.value_counts(), spelling) for head in self._texts.values())
+
+    def texts(self) -> dict[str, Any]:
+        return {name: head for name, head in self._texts.items() if name not in self.numbers}
+
+    def _first(self, name: str) -> Any:
+        """The first row group of a column."""
+        if not self._file.num_row_groups:
+            return pd.Series([], dtype="str")
+        return self._file.read_row_group(0, columns=[name], use_threads=False).column(0).to_pandas()
 
     def take(self, name: str) -> Any:
         import pyarrow
@@ -91,31 +105,30 @@ class _Parquet(TableFile):
 
 
 class _Frame(TableFile):
-    def __init__(self, frame: Any, header: list[str]) -> None:
+    def __init__(self, frame: Any, header: list[str], spelling: Spelling, words: Collection[str], typed: bool) -> None:
+        """typed: the file has numbers that are no text."""
         self._frame, self.header = frame, header
-        self.names = [str(name) for name in frame.columns]
-        frame.columns = self.names
+        self.names = list(frame.columns)
+        self._texts = {name for name in self.names if frame[name].dtype.kind not in "iufbM" and name not in words}
+        for name in sorted(self._texts):
+            values, wrong = numerals.numbers(frame[name], spelling)
+            if not len(wrong) and not np.isnan(values).all():
+                frame[name] = values
+                self._texts.remove(name)
         self.numbers = [name for name in self.names if frame[name].dtype.kind in "iufb"]
+        floats = [frame[name] for name in self.numbers if frame[name].dtype.kind == "f"]
+        self.fractions = not typed and any(bool((column.dropna() % 1 != 0).any()) for column in floats)
 
     def take(self, name: str) -> Any:
         return self._frame.pop(name)
 
-    def of_other_decimals(self, form: str) -> list[str]:
-        words = [name for name in self.names if self._frame[name].dtype.kind not in "iufbM"]
-        heads = {name: self._frame[name].dropna().head(HEAD).astype(str) for name in words}
-        return [name for name, head in heads.items() if len(head) and head.str.fullmatch(form).all()]
+    def texts(self) -> dict[str, Any]:
+        return {name: self._frame[name] for name in self.names if name in self._texts}
 
-    def nearly_numbers(self, others: Collection[str | None]) -> dict[str, tuple[int, str]]:
-        found = {}
-        for name in [name for name in self.names if name not in others]:
-            column = self._frame[name]
-            if column.dtype.kind not in "iufbM":
-                known = column[~column.isna()]
-                words = pd.to_numeric(known, errors="coerce").isna()
-                if 0 < words.sum() <= MOST_WORDS * len(known):
-                    at = known.index[words][0]
-                    found[name] = (int(at), str(known[at]))
-        return found
+
+def _all_numbers(column: Any, spelling: Spelling) -> bool:
+    values, wrong = numerals.numbers(column, spelling)
+    return not len(wrong) and not bool(np.isnan(values).all())
 
 
 def open_table(data: Table, words: Collection[str] = ()) -> TableFile:
@@ -136,18 +149,34 @@ def open_table(data: Table, words: Collection[str] = ()) -> TableFile:
     if ending != ".xlsx" and workbook(path, key):
         remedy = f"rename it, then {quoted(key, path.with_suffix('.xlsx'))}"
         raise RequestError(Mistake(key, f"is a workbook of a spreadsheet, and its name says {ending}", remedy, path))
-    if mistakes := list(_misplaced(data, ending)):
+    mistakes = list(_misplaced(data, ending))
+    if ending == ".parquet" and (data.decimal, data.thousands) != (".", None):
+        mistakes += _without_texts(_opened(path, ending, data, words), data)
+    if mistakes:
         raise RequestError(mistakes)
     found = _opened(path, ending, data, words)
-    if mistakes := list(_strange(found, data, path)):
+    if mistakes := list(_strange(found, path)):
         raise RequestError(mistakes)
     return found
+
+
+def _without_texts(file: TableFile, data: Table) -> list[Mistake]:
+    """The spelling of numbers where no column has numbers that are text."""
+    if file.spelt:
+        return []
+    given = {"decimal": (data.decimal, "."), "thousands": (data.thousands, "null")}
+    problem = "is of numbers that are text, and no column of this .parquet has them"
+    return [Mistake(f"data.{name}", problem, f"data.{name}={default}", value)
+            for name, (value, default) in given.items() if value not in (default, None)]  # fmt: skip
 
 
 def _opened(path: Path, ending: str, data: Table, words: Collection[str]) -> TableFile:
     """Raises RequestError in place of what pandas and its readers raise."""
     try:
-        return _Parquet(path) if ending == ".parquet" else _Frame(*_frame(path, ending, data, words))
+        names, spelling = {*words, *time_names(data)}, Spelling.of(data)
+        if ending == ".parquet":
+            return _Parquet(path, spelling, names)
+        return _Frame(*read_frame(path, ending, data, words), spelling, names, ending == ".xlsx")
     except ImportError as error:
         problem = "an XLSX file needs the package 'openpyxl', which is not installed"
         raise RequestError(
@@ -178,49 +207,17 @@ def _misplaced(data: Table, ending: str) -> Iterator[Mistake]:
         codecs.lookup(data.encoding)
     except LookupError:
         yield Mistake("data.encoding", "is no encoding Python knows", "data.encoding=latin-1", data.encoding)
+    if data.thousands is not None and (data.decimal in ("any", data.thousands)):
+        problem = "is a mark of decimals as well: data.decimal says so"
+        yield Mistake("data.thousands", problem, "data.thousands=null", data.thousands)
     for name, value in UNREAD.get(ending, {}).items():
         if (given := getattr(data, name)) != value:
             remedy = f"data.{name}={'null' if value is None else value}"
             yield Mistake(f"data.{name}", f"is of files of text, and this one is {ending}", remedy, given)
 
 
-def _strange(found: TableFile, data: Table, path: Path) -> Iterator[Mistake]:
-    """Columns that show that the file was read otherwise than it was written."""
+def _strange(found: TableFile, path: Path) -> Iterator[Mistake]:
+    """Columns of one name."""
     twice = sorted({name for name in found.header if name and found.header.count(name) > 1})
     if twice:
         yield Mistake("data.path", f"has several columns of the name {listed(twice)}", "rename them", path)
-    point = data.decimal == "."
-    if others := found.of_other_decimals(COMMA if point else POINT):
-        problem = f"{path.name} writes the numbers of {listed(others)} with a {'comma' if point else 'point'}"
-        remedy = quoted("data.decimal", ",") if point else "data.decimal=."
-        yield Mistake("data.decimal", problem, remedy, data.decimal)
-
-
-def _frame(path: Path, ending: str, data: Table, words: Collection[str]) -> tuple[Any, list[str]]:
-    """The table, and its header as it is written: pandas gives columns of one name a number each."""
-    if ending != ".xlsx":
-        how = {"sep": data.delimiter or ("\t" if ".tsv" in ending else ","), "encoding": data.encoding,
-               "low_memory": False}  # fmt: skip  # else a kind is guessed for each piece
-        return _read(partial(pd.read_csv, path, **how), data, words)
-    with pd.ExcelFile(path) as book:  # once: to open it takes most of the time
-        sheets = [str(name) for name in book.sheet_names]
-        if data.sheet not in (None, *sheets):
-            remedy = quoted("data.sheet", nearest(str(data.sheet), sheets) or sheets[0])
-            problem = f"no sheet of this name; there are {listed(sheets)}"
-            raise RequestError(Mistake("data.sheet", problem, remedy, data.sheet))
-        sheet = 0 if data.sheet is None else data.sheet
-        return _read(partial(pd.read_excel, book, sheet_name=sheet), data, words)
-
-
-def _read(read: Callable[..., Any], data: Table, words: Collection[str]) -> tuple[Any, list[str]]:
-    names = [str(name) for name in read(nrows=0).columns]
-    marks = [mark for mark in ";\t|," if len(names) == 1 and mark in names[0]]
-    if marks:
-        problem = f"the file has one column, {names[0][:60]!r}"
-        raise RequestError(Mistake("data.delimiter", problem, quoted("data.delimiter", marks[0]), data.delimiter))
-    gaps = {name: ("",) if name in words else GAPS for name in names}
-    frame = read(keep_default_na=False, na_values=gaps, decimal=data.decimal)
-    if not isinstance(frame.index, pd.RangeIndex):
-        raise ValueError("rows have more fields than the header")
-    header = read(nrows=1, header=None, dtype=str, keep_default_na=False)
-    return frame, [str(name) for row in header.to_numpy().tolist() for name in row]

@@ -5,7 +5,8 @@ G groups; `starts` (G + 1,) as in `Panel`.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lab.batches import MISSING
+from lab.data.calendar_steps import Calendar, fitting, length, meant
 from lab.data.panel import Codes, Floats, Ints, written
 from lab.errors import Mistake, RequestError
 
@@ -22,6 +24,8 @@ ROUNDED = np.timedelta64(1, "us")
 """What a step of no whole microseconds (1/30 s) may differ by."""
 MOST_STEPS, MOST_FILLED = 10_000_000, 100
 """More steps than this, and than so many for each row, are taken for a mistake."""
+MOSTLY = 0.6
+"""Share of steps of the calendar from which a table is taken for one of such steps."""
 SHOWN = 5
 """Places of one kind that are told."""
 
@@ -47,9 +51,9 @@ def ordered(times: Moments, of_row: npt.NDArray[np.integer], sort: bool, groups:
     raise RequestError(Mistake("data.time", f"goes back in time: {'; '.join(told)}{more}", remedy))
 
 
-def step_mistakes(times: Moments, starts: Ints, groups: Sequence[str]) -> list[Mistake]:
-    """Time stamps that come twice in a group, and steps that differ from the commonest."""
-    parts = [slice(int(start), int(stop)) for start, stop in pairwise(starts)]
+def step_mistakes(times: Moments, starts: Ints, groups: Sequence[str], equal: bool) -> Iterator[Mistake]:
+    """Time stamps that come twice in a group and, where they are to be equal, steps that differ from the commonest."""
+    parts = _parts(starts)
     usual = _usual(times, parts)
     twice: list[int] = []
     odd: list[int] = []
@@ -61,23 +65,47 @@ def step_mistakes(times: Moments, starts: Ints, groups: Sequence[str]) -> list[M
     def group(row: int) -> str:
         return _named(groups, int(np.searchsorted(starts, row, side="right")) - 1)
 
-    mistakes = []
     if twice:
         told = [f"{group(at)}{_shown(times[at])} (row {at})" for at in twice[:SHOWN]]
         problem = f"{len(twice)} time stamps come twice: {'; '.join(told)}{_more(len(twice))}"
         remedy = f"{_apart(groups)}take one row of each out, or data.resample=STEP for their mean"
-        mistakes.append(Mistake("data.time", problem, remedy))
-    if odd:
+        yield Mistake("data.time", problem, remedy)
+    if odd and equal:
         told = [f"{group(at)}{_span(times[at] - times[at - 1])} before {_shown(times[at])} (row {at})"
                 for at in odd[:SHOWN]]  # fmt: skip
         problem = f"steps are {_span(usual)} but for {len(odd)}: {'; '.join(told)}{_more(len(odd))}"
-        mistakes.append(Mistake("data.time", problem, f"data.resample={_offset(usual)}, which makes gaps of them"))
-    return mistakes
+        yield Mistake("data.time", problem, _regular(times, parts, usual))
+
+
+def _regular(times: Moments, parts: Sequence[slice], usual: np.timedelta64) -> str:
+    """What to type for steps that are not equal."""
+    written, share = fitting(times, parts)
+    rows = "data.step=row (each row is one step, whatever time lies between)"
+    if written == "1B" and share > MOSTLY:
+        return f"{rows}, or data.resample=1B (which makes gaps of holidays)"
+    return f"data.resample={written if share > MOSTLY else _offset(usual)} (which makes gaps of them), or {rows}"
+
+
+def equal_steps(times: Moments, starts: Ints) -> bool:
+    """Whether all steps inside groups have the same length."""
+    parts = _parts(starts)
+    usual = _usual(times, parts)
+    return all(bool((np.abs(np.diff(times[part]) - usual) <= ROUNDED).all()) for part in parts)
+
+
+def calendar_of(times: Moments, starts: Ints) -> str:
+    """The step of the calendar that every step is, else nothing."""
+    written, share = fitting(times, _parts(starts))
+    return written if share == 1 else ""
+
+
+def _parts(starts: Ints) -> list[slice]:
+    return [slice(int(start), int(stop)) for start, stop in pairwise(starts)]
 
 
 def usual_step(times: Moments, starts: Ints) -> np.timedelta64:
     """The commonest step forward inside groups."""
-    return _usual(times, [slice(int(start), int(stop)) for start, stop in pairwise(starts)])
+    return _usual(times, _parts(starts))
 
 
 def _usual(times: Moments, parts: Sequence[slice]) -> np.timedelta64:
@@ -102,15 +130,10 @@ def _more(count: int) -> str:
 def resampled(
     times: Moments, starts: Ints, values: Floats, codes: Codes | None, step: str
 ) -> tuple[Moments, Ints, Floats, Codes | None]:
-    """Equal steps in each group: the mean of what falls into one, the last class; a step without a row is a gap."""
-    try:
-        length = pd.Timedelta(step).to_timedelta64().astype("timedelta64[us]")
-        if not length > ZERO:  # nor "not a time"
-            raise ValueError
-    except (ValueError, TypeError) as error:
-        remedy = "data.resample=1D, 1h, 15min or 20ms"
-        raise RequestError(Mistake("data.resample", "is no length of time", remedy, step)) from error
-    bins = (times - times.min().astype("datetime64[D]")) // length
+    """Equal steps in each group, of a length or of the calendar: the mean of what falls into one, the last class; a
+    step without a row is a gap."""
+    steps = _bins(times, step)
+    bins = steps.number(times)
     _refuse_explosion(times, bins, starts, step)
     parts, new_times, new_codes, new_starts = [], [], [], [0]
     for start, stop in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
@@ -123,8 +146,7 @@ def resampled(
             number = np.bincount(place[known], minlength=count)
             np.divide(total, number, out=part[:, column], where=number > 0, casting="unsafe")
         parts.append(part)
-        first = times.min().astype("datetime64[D]") + bins[start] * length
-        new_times.append(first.astype("datetime64[us]") + np.arange(count) * length)
+        new_times.append(steps.start(bins[start] + np.arange(count)))
         if codes is not None:
             code = np.full(count, MISSING, np.int16)
             code[place] = codes[start:stop]
@@ -132,6 +154,33 @@ def resampled(
         new_starts.append(new_starts[-1] + count)
     joined = np.concatenate(new_codes) if codes is not None else None
     return np.concatenate(new_times), np.array(new_starts, np.int64), np.concatenate(parts), joined
+
+
+@dataclass(frozen=True)
+class _Lengths:
+    """Steps of one length, counted from the day of the first row."""
+
+    first: np.datetime64
+    length: np.timedelta64
+
+    def number(self, times: Moments) -> Ints:
+        found: Ints = (times - self.first) // self.length
+        return found
+
+    def start(self, numbers: Ints) -> Moments:
+        found: Moments = (self.first + numbers * self.length).astype("datetime64[us]")
+        return found
+
+
+def _bins(times: Moments, step: str) -> "_Lengths | Calendar":
+    try:
+        found = length(step)
+    except (ValueError, TypeError) as error:
+        other = meant(step)
+        remedy = f"data.resample={other}" if other else "data.resample=1D, 1h, 15min, 20ms, 1MS, 1QS, 1YS or 1B"
+        problem = "is no length of time, nor a step of the calendar"
+        raise RequestError(Mistake("data.resample", problem, remedy, step)) from error
+    return found if isinstance(found, Calendar) else _Lengths(times.min().astype("datetime64[D]"), found)
 
 
 def _refuse_explosion(times: Moments, bins: Ints, starts: Ints, step: str) -> None:
@@ -160,7 +209,7 @@ def _span(step: np.timedelta64) -> str:
 def _offset(step: np.timedelta64) -> str:
     count = int(step.astype("timedelta64[us]").astype(np.int64))
     units = (("D", 86_400_000_000), ("h", 3_600_000_000), ("min", 60_000_000), ("s", 1_000_000), ("ms", 1000))
-    for unit, length in units:
-        if count % length == 0:
-            return f"{count // length}{unit}"
+    for unit, size in units:
+        if count % size == 0:
+            return f"{count // size}{unit}"
     return f"{count}us"

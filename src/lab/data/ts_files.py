@@ -26,7 +26,7 @@ def read_ts(path: Path, key: str) -> Cases:
     values: list[Floats] = []
     labels: list[str] = []
     in_data = False
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").split("\n"), 1):
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig", errors="replace").split("\n"), 1):
         line = line.strip()
         if not line or line.startswith(("#", "%")):
             continue

@@ -71,7 +71,7 @@ def _classified(path: Path) -> bool:
     train = path.with_name(f"{path.parent.name}_TRAIN.ts")
     if path.name != f"{path.parent.name}_TEST.ts" or not train.is_file():
         return False
-    with train.open(encoding="utf-8", errors="replace") as file:
+    with train.open(encoding="utf-8-sig", errors="replace") as file:
         for line in file:
             if line.lower().startswith("@classlabel"):
                 return "true" in line.lower()

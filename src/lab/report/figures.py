@@ -44,7 +44,7 @@ def _panel(axes: Any, rows: Sequence[Mapping[str, Any]], name: str, shown: int) 
     for column, label, style in _lines(rows, name):
         values = [_number(row.get(column)) for row in rows]
         axes.plot(epochs, values, alpha=0.0)  # sets the axes by all rows
-        axes.plot(epochs[:shown], values[:shown], label=label, **style)
+        axes.plot(epochs[:shown], values[:shown], label=plain(label), **style)
     axes.set_title("learning rate" if name == "lr" else plain(name))
     axes.set_xlabel("epochs")
     axes.grid(alpha=0.25)

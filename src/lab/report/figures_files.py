@@ -50,7 +50,7 @@ def drawn(found: Data, words: Words) -> Iterator[tuple[str, Figure]]:
         "importance": lambda info: draw.importance(info, words),
         "learning_curves": lambda info: draw.curves(info, words),
         "parallel": draw.parallel,
-        "confusion": draw.confusions,
+        "confusion": lambda info: draw.confusions(info.matrices),
     }
     for name, make in single.items():
         info = getattr(found, name)

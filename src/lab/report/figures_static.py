@@ -37,11 +37,9 @@ def _figure(width_in: float = 7.0, height_in: float = 4.2) -> Figure:
 
 
 def _plain(axes: Any, x: str, y: str) -> None:
-    axes.set_xlabel(plain(x))
-    axes.set_ylabel(plain(y))
+    axes.set(xlabel=plain(x), ylabel=plain(y))
     axes.grid(alpha=0.25)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def bars(info: Bars, words: Words) -> Figure:
@@ -78,9 +76,8 @@ def against(info: Against) -> Figure:
 def front(info: Front, words: Words) -> Figure:
     figure = _figure()
     axes = figure.add_subplot()
-    axes.plot(
-        info.time_s, info.values, "o", color=MUTED, alpha=0.5, markersize=4, rasterized=len(info.rows) > MOST_BARS
-    )
+    many = len(info.rows) > MOST_BARS
+    axes.plot(info.time_s, info.values, "o", color=MUTED, alpha=0.5, markersize=4, rasterized=many)
     best = list(info.front)
     axes.step(info.time_s[best], info.values[best], "-o", where="post", color=ACCENT, label=words("legend.front"))
     if info.log:
@@ -96,7 +93,9 @@ def metrics(info: Metrics) -> Figure:
     places, width = np.arange(len(info.metrics)), 0.85 / len(info.series)
     for at, (name, values) in enumerate(zip(info.series, info.values, strict=True)):
         axes.bar(places + (at + 0.5) * width - 0.425, values, width, label=plain(name), color=SERIES[at % len(SERIES)])
-    axes.set_xticks(places, [name.removeprefix("test/") for name in info.metrics], rotation=20, ha="right", fontsize=9)
+    axes.set_xticks(
+        places, [plain(name.removeprefix("test/")) for name in info.metrics], rotation=20, ha="right", fontsize=9
+    )
     _plain(axes, "", "test")
     axes.legend(frameon=False, fontsize=8, ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     return figure
@@ -106,8 +105,8 @@ def correlation(info: Correlation) -> Figure:
     figure = _figure(3.4 + 0.75 * len(info.outcomes), 1.8 + 0.42 * len(info.keys))
     axes = figure.add_subplot()
     image = axes.imshow(info.values, cmap="RdBu", vmin=-1, vmax=1, aspect="auto")
-    axes.set_xticks(range(len(info.outcomes)), info.outcomes, rotation=35, ha="right", fontsize=8)
-    names = [f"{key} ({method})" for key, method in zip(info.keys, info.methods, strict=True)]
+    axes.set_xticks(range(len(info.outcomes)), [*map(plain, info.outcomes)], rotation=35, ha="right", fontsize=8)
+    names = [plain(f"{key} ({method})") for key, method in zip(info.keys, info.methods, strict=True)]
     axes.set_yticks(range(len(names)), names, fontsize=8)
     for (row, column), value in np.ndenumerate(info.values):
         if np.isfinite(value):
@@ -121,7 +120,7 @@ def importance(info: Importance, words: Words) -> Figure:
     figure = _figure(7.0, 1.2 + 0.34 * len(info.keys))
     axes = figure.add_subplot()
     axes.barh(range(len(info.keys)), info.shares, color=ACCENT)
-    axes.set_yticks(range(len(info.keys)), info.keys, fontsize=9)
+    axes.set_yticks(range(len(info.keys)), [*map(plain, info.keys)], fontsize=9)
     axes.invert_yaxis()
     axes.xaxis.set_major_formatter("{x:.0%}")
     _plain(axes, words("axis.share"), "")
@@ -153,7 +152,14 @@ def boxes(info: Boxes) -> Figure:
     figure = _figure(3.4 * columns, 2.9 * num_rows)
     for axes, name in zip(np.ravel(figure.subplots(num_rows, columns, squeeze=False)), shown, strict=False):
         drawn_boxes = [
-            {"label": box.level, "whislo": box.low, "q1": box.q1, "med": box.median, "q3": box.q3, "whishi": box.high}
+            {
+                "label": plain(box.level),
+                "whislo": box.low,
+                "q1": box.q1,
+                "med": box.median,
+                "q3": box.q3,
+                "whishi": box.high,
+            }
             for box in info.by[name]
         ]
         axes.bxp(drawn_boxes, showfliers=False, widths=0.55, medianprops={"color": ORANGE, "linewidth": 1.6})
@@ -179,10 +185,10 @@ def parallel(info: Parallel) -> Figure:
     for place, one in zip(places, info.dimensions, strict=True):
         low, high = np.nanmin(one.values), np.nanmax(one.values)
         ends = [one.levels[int(end)] if one.levels else f"{10**end if one.log else end:.4g}" for end in (low, high)]
-        axes.text(place, -0.04, ends[0], ha="center", va="top", fontsize=7)
-        axes.text(place, 1.03, ends[1], ha="center", va="bottom", fontsize=7)
+        axes.text(place, -0.04, plain(ends[0]), ha="center", va="top", fontsize=7)
+        axes.text(place, 1.03, plain(ends[1]), ha="center", va="bottom", fontsize=7)
         axes.axvline(place, color=MUTED, linewidth=0.6)
-    axes.set_xticks(places, [one.name for one in info.dimensions], rotation=20, ha="right", fontsize=8)
+    axes.set_xticks(places, [plain(one.name) for one in info.dimensions], rotation=20, ha="right", fontsize=8)
     axes.set_yticks([])
     axes.tick_params(axis="x", pad=12, length=0)
     axes.set_ylim(-0.02, 1.02)
@@ -204,15 +210,14 @@ def scatters(info: Parallel) -> Iterator[tuple[str, Figure]]:
         return
     result = info.dimensions[-1]
     order = np.argsort(result.values)  # the best on top
-    names = [f"log10 {one.name}" if one.log else one.name for one in keys]
+    names = [plain(f"log10 {one.name}" if one.log else one.name) for one in keys]
     for kind in ("2d", "3d"):
         figure = _figure(6.5, 5.0)
         axes = figure.add_subplot(projection="3d" if kind == "3d" else None)
         where = [one.values[order] for one in (*keys, result)][: 3 if kind == "3d" else 2]
         made = axes.scatter(*where, c=result.values[order], cmap="viridis", s=26)  # type: ignore[misc]  # 2 or 3 axes
-        axes.set_xlabel(names[0])
-        axes.set_ylabel(names[1])
-        figure.colorbar(made, ax=axes, fraction=0.035, label=result.name)
+        axes.set(xlabel=names[0], ylabel=names[1])
+        figure.colorbar(made, ax=axes, fraction=0.035, label=plain(result.name))
         yield f"scatter_{kind}", figure
 
 
@@ -235,12 +240,11 @@ def _matrix(axes: Any, one: Confusion) -> None:
     totals = one.counts.sum(axis=1, keepdims=True)
     shares = np.divide(one.counts, totals, out=np.full(one.counts.shape, np.nan), where=totals > 0)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    axes.set_title(f"{one.label} · {one.head}", fontsize=9)
-    places, names = range(len(one.classes)), [name[:14] for name in one.classes]
+    axes.set_title(plain(f"{one.label} · {one.head}"), fontsize=9)
+    places, names = range(len(one.classes)), [plain(name[:14]) for name in one.classes]
     axes.set_xticks(places, names, rotation=60, ha="right", fontsize=7)
     axes.set_yticks(places, names, fontsize=7)
-    if len(names) <= NAMED_MATRIX:
-        for (row, column), count in np.ndenumerate(one.counts):
-            if count:
-                dark = shares[row, column] > 0.5
-                axes.text(column, row, str(count), ha="center", va="center", fontsize=7, color="white" if dark else INK)
+    for (row, column), count in np.ndenumerate(one.counts) if len(names) <= NAMED_MATRIX else ():
+        if count:
+            dark = shares[row, column] > 0.5
+            axes.text(column, row, str(count), ha="center", va="center", fontsize=7, color="white" if dark else INK)

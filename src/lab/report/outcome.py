@@ -1,7 +1,7 @@
 """What a person sees after the test: a table beside what the scores should be compared with, and scores per class.
 
 Definitions are scikit-learn's: precision, recall and F1 of a class without any predicted or true row are 0; macro
-averages run over the classes that occur as truth or as prediction. Needs numpy and rich, no torch.
+averages run over the classes that occur as truth or as prediction. Needs numpy, no torch.
 """
 
 import math
@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from rich import box
-from rich.table import Table
+
+from lab.tables import Column, Table
 
 Counts = npt.NDArray[np.integer]
 Scores = Mapping[str, float]
@@ -35,21 +35,23 @@ def outcome_table(
     """
     compared = dict(baselines) | ({"Bayes": reference} if reference is not None else {})
     notes = [ABOUT_MACRO] + ([ABOUT_REFERENCE] if reference is not None else [])
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
-    table.caption, table.caption_justify = " ".join(notes), "left"
-    table.add_column("head", overflow="fold")
-    for title in COLUMNS.values():
-        table.add_column(title, justify="right", style="bold")
-    for name in compared:
-        for title in COMPARED.values():
-            table.add_column(f"{name}\n{title}", justify="right")
-    for label, prefix in _rows(heads):
-        if label == MEAN:
-            table.add_section()
+    columns = [Column("head", is_name=True)]
+    columns += [Column(title, right=True, bold=True) for title in COLUMNS.values()]
+    columns += [Column(f"{name}\n{title}", right=True) for name in compared for title in COMPARED.values()]
+    table = Table(columns, caption=" ".join(notes), more="run.json", plain=True, importance=_importance(columns))
+    rows = _rows(heads)
+    for number, (label, prefix) in enumerate(rows):
         cells = [_cell(metrics, prefix + name) for name in COLUMNS]
         cells += [_cell(scores, prefix + name) for scores in compared.values() for name in COMPARED]
-        table.add_row(label, *cells)
+        table.add_row(label, *cells, ends_section=number == len(rows) - 2)
     return table
+
+
+def _importance(columns: Sequence[Column]) -> list[str]:
+    """Accuracy and F1, then what they are compared with, then what F1 is made of."""
+    titles = [column.title for column in columns]
+    late = [COLUMNS["precision_macro"], COLUMNS["recall_macro"]]
+    return [title for title in titles if title not in late] + late
 
 
 def _rows(heads: Sequence[str]) -> list[tuple[str, str]]:

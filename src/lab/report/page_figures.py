@@ -28,7 +28,7 @@ class Data(NamedTuple):
     importance: plots_relations.Importance | Absent
     learning_curves: plots_curves.Curves | Absent
     parallel: plots_relations.Parallel | Absent
-    confusion: tuple[plots_curves.Confusion, ...] | Absent
+    confusion: plots_curves.Confusions | Absent
 
 
 def data(report: Report) -> Data:
@@ -76,7 +76,7 @@ def figures(found: Data, words: Words) -> list[dict[str, Any]]:
             "caption": words("caption.parallel", count=len(info.rows), total=f"{info.num_runs:,}"),
         },
         "confusion": lambda info: {
-            "panels": [draw.confusion(one, words) for one in info], "caption": words("caption.confusion"),
+            "panels": [draw.confusion(one, words) for one in info.matrices], "caption": _said_of(info, words),
         },
     }  # fmt: skip
     listed = [_figure(name, getattr(found, name), make, words) for name, make in makers.items()]
@@ -93,6 +93,11 @@ def _against(info: Against, words: Words) -> dict[str, Any]:
     best = info.medians.argmax()
     said = words("caption.against", count=f"{len(info.rows):,}", best=info.medians[best], at=info.centres[best])
     return {"panels": [draw.against(info, words)], "caption": said}
+
+
+def _said_of(info: plots_curves.Confusions, words: Words) -> str:
+    unread = [words("absent.unread", runs="; ".join(info.unread))] if info.unread else []
+    return " ".join([words("caption.confusion"), *unread])
 
 
 def _correlation(info: Correlation, words: Words) -> dict[str, Any]:

@@ -51,8 +51,9 @@ def _boxes(runs: Runs, rows: npt.NDArray[np.intp], key: str) -> Boxes | None:
     for metric in scored(runs):
         values = runs.frame[metric].to_numpy(np.float64)[rows]
         made = (box(level, values[named == level]) for level in levels)
-        by[metric] = tuple(one for one in made if one is not None)
-    return Boxes(key, by)
+        if known := tuple(one for one in made if one is not None):
+            by[metric] = known
+    return Boxes(key, by) if by else None
 
 
 def box(level: str, values: Floats) -> Box | None:

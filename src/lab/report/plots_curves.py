@@ -4,12 +4,15 @@ Curves are thinned to a few dozen, the best and an even choice of the others, te
 counted from test_predictions.parquet, so they hold the rows that the test scores are of.
 """
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from lab.files import Unreadable, regular
 from lab.record import RunFolder
 from lab.report.plots import Absent, ended
 from lab.report.plots_relations import thinned
@@ -18,6 +21,9 @@ from lab.report.table import Floats, Report
 BEST_CURVES, OTHER_CURVES = 12, 28
 MOST_POINTS = 120
 MOST_MATRICES = 4
+MOST_CLASSES = 1_000
+"""A matrix of more is larger than a page, and no one could read it."""
+MOST_ROWS = 20_000_000
 
 
 class Curve(NamedTuple):
@@ -48,6 +54,13 @@ class Confusion(NamedTuple):
     counts: npt.NDArray[np.int64]
 
 
+class Confusions(NamedTuple):
+    """unread: runs whose test predictions cannot be read, each with the reason."""
+
+    matrices: tuple[Confusion, ...]
+    unread: tuple[str, ...]
+
+
 def curves(report: Report) -> Curves | Absent:
     runs = report.runs
     rows = [
@@ -73,37 +86,58 @@ def _curve(report: Report, row: int) -> Curve:
     )
 
 
-def confusions(report: Report) -> tuple[Confusion, ...] | Absent:
+def confusions(report: Report) -> Confusions | Absent:
     """Of the best runs whose predictions are there, one of a configuration; the matrices of a head stand together."""
     good, found, seen = set(ended(report.runs).tolist()), list[Confusion](), set[object]()
+    unread: list[str] = []
     for row in report.leaderboard:
         run = report.runs.frame.iloc[row]
         folder = RunFolder(Path(run["path"] or ""))
         if row not in good or run["configuration"] in seen or not folder.predictions.is_file():
             continue
-        found += _matrices(folder, str(run["run"]))
-        seen.add(run["configuration"])
-        if len(seen) == MOST_MATRICES:
+        try:
+            found += _matrices(folder, str(run["run"]))
+            seen.add(run["configuration"])
+        except (OSError, Unreadable) as error:
+            unread.append(f"{run['run']} ({error})")
+        if MOST_MATRICES in (len(seen), len(unread)):
             break
     heads = list(dict.fromkeys(one.head for one in found))
     found.sort(key=lambda one: heads.index(one.head))  # stable: the best run first in each head
-    return tuple(found) or Absent("absent.predictions")
+    if not found:
+        return Absent("absent.unread", {"runs": "; ".join(unread)}) if unread else Absent("absent.predictions")
+    return Confusions(tuple(found), tuple(unread))
 
 
 def _matrices(folder: RunFolder, label: str) -> list[Confusion]:
+    """One a head. Raises Unreadable for predictions that are damaged or too many, OSError as `open` does."""
+    import pyarrow
     import pyarrow.parquet
 
-    names = pyarrow.parquet.read_schema(folder.predictions).names
-    heads = [name.removesuffix("_predicted") for name in names if name.endswith("_predicted")]
-    heads = [head for head in heads if head in names and f"{head}_probability" in names]
-    made = []
-    for head in heads:
-        columns = pyarrow.parquet.read_table(folder.predictions, columns=[head, f"{head}_predicted"]).to_pydict()
-        pairs = [pair for pair in zip(*columns.values(), strict=True) if None not in pair]
-        classes = sorted({str(name) for pair in pairs for name in pair})
-        place = {name: at for at, name in enumerate(classes)}
-        counts = np.zeros((len(classes), len(classes)), np.int64)
-        for truth, predicted in pairs:
-            counts[place[str(truth)], place[str(predicted)]] += 1
-        made.append(Confusion(label, head, tuple(classes), counts))
-    return made
+    path = regular(folder.predictions)
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            if file.metadata.num_rows > MOST_ROWS:
+                raise Unreadable(path, f"holds more than {MOST_ROWS:,} rows")
+            names = Counter(file.schema_arrow.names)
+            heads = [name.removesuffix("_predicted") for name in names if name.endswith("_predicted")]
+            heads = [
+                head for head in heads if names[head] == names[f"{head}_predicted"] == names[f"{head}_probability"] == 1
+            ]
+            tables = {head: file.read(columns=[head, f"{head}_predicted"]).to_pydict() for head in heads}
+    except (pyarrow.ArrowException, UnicodeDecodeError) as error:
+        raise Unreadable(path, f"no table of predictions: {error}") from error
+    return [_matrix(path, label, head, tables[head]) for head in heads]
+
+
+def _matrix(path: Path, label: str, head: str, columns: Mapping[str, Sequence[object]]) -> Confusion:
+    pairs = [(str(truth), str(predicted)) for truth, predicted in zip(*columns.values(), strict=True)
+             if truth is not None and predicted is not None]  # fmt: skip
+    classes = sorted({name for pair in pairs for name in pair})
+    if len(classes) > MOST_CLASSES:
+        raise Unreadable(path, f"{head} has more than {MOST_CLASSES:,} classes")
+    place = {name: at for at, name in enumerate(classes)}
+    counts = np.zeros((len(classes), len(classes)), np.int64)
+    for truth, predicted in pairs:
+        counts[place[truth], place[predicted]] += 1
+    return Confusion(label, head, tuple(classes), counts)

@@ -33,9 +33,11 @@ def _label(label: Any, kind: str) -> Found:
         )
 
 
-def _columns(time: str, group: str | None, features: Sequence[str] | None, label: Any) -> Found:
-    names = {"data.time": time, "data.group": group, "data.label": label if isinstance(label, str) else None}
-    for key, name in names.items():
+def _columns(time: str | Sequence[str], group: str | None, features: Sequence[str] | None, label: Any) -> Found:
+    moments = [time] if isinstance(time, str) else list(time)
+    names = [("data.time", name) for name in moments]
+    names += [("data.group", group), ("data.label", label if isinstance(label, str) else None)]  # type: ignore[list-item]
+    for key, name in names:
         if name is not None and name in (features or ()):
             problem = f"{name!r} is also an input" + (
                 ": a model that reads its label learns nothing" if key == "data.label" else ""
@@ -43,7 +45,7 @@ def _columns(time: str, group: str | None, features: Sequence[str] | None, label
             rest = [column for column in features or () if column != name]
             yield Mistake("data.features", problem, quoted("data.features", rest), list(features or ()))
     held: dict[str, str] = {}
-    for key, name in names.items():
+    for key, name in names:
         if name is not None and name in held:
             yield Mistake(
                 key, f"{name!r} is {held[name]} already; a column has one part to play", "another column", name
@@ -54,6 +56,12 @@ def _columns(time: str, group: str | None, features: Sequence[str] | None, label
     if twice:
         once = quoted("data.features", list(dict.fromkeys(features or ())))
         yield Mistake("data.features", f"names {', '.join(twice)} more than once", once, features)
+
+
+def _steps(step: str, resample: str | None) -> Found:
+    if step == "row" and resample is not None:
+        problem = "has no effect: data.resample puts rows on equal steps"
+        yield Mistake("data.step", problem, "data.step=time, or data.resample=null", step)
 
 
 def _one_pass(kind: str, head: str, epochs: int, precision: Any, finder: bool) -> Found:
@@ -96,6 +104,7 @@ RULES: tuple[Rule, ...] = (
     (("data.split.val_from", "data.split.test_from"), _dates),
     (("data.label", "data.kind"), _label),
     (("data.time", "data.group", "data.features", "data.label"), _columns),
+    (("data.step", "data.resample"), _steps),
     (("model.kind", "model.head", "trainer.max_epochs", "trainer.precision", "callbacks.lr_finder.enabled"), _one_pass),
     (("model.pretrain", "objective.metric"), _pretraining),
     (("model.pretrain", "data.gaps", "resume", "test"), _foretold_gaps),

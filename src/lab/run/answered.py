@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from rich import box
-from rich.table import Table
 
 from lab.batches import References
 from lab.models.answers import graded, mean_grades
 from lab.models.candidates import Candidate
 from lab.record import RunFolder
 from lab.run.outcome import Tested
+from lab.tables import Column, Table
 
 DRAWS = 20
 """Random spans a question, whose scores are averaged."""
@@ -47,14 +46,12 @@ class Answered(Tested):
         folder.write_text("nbest_predictions.json", json.dumps(several, ensure_ascii=False) + "\n")
 
     def table(self) -> Table:
-        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
-        table.caption = f"F1 and exact match of {len(self.names)} questions; random spans: the mean of {DRAWS} draws."
-        table.caption_justify = "left"
-        for title in ("answers of", "F1", "exact match"):
-            table.add_column(title, justify="left" if title == "answers of" else "right")
+        caption = f"F1 and exact match of {len(self.names)} questions; random spans: the mean of {DRAWS} draws."
+        columns = [Column("answers of", is_name=True), Column("F1", right=True), Column("exact match", right=True)]
+        table = Table(columns, caption=caption, more="run.json", plain=True)
         for name, scores in {"model": self.metrics, **self.baselines}.items():
-            style = "bold" if name == "model" else None
-            table.add_row(name.replace("_", " "), f"{scores['f1']:.3f}", f"{scores['em']:.3f}", style=style)
+            cells = (name.replace("_", " "), f"{scores['f1']:.3f}", f"{scores['em']:.3f}")
+            table.add_row(*cells, bold=name == "model")
         return table
 
 

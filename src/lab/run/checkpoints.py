@@ -17,7 +17,9 @@ from torch import Tensor, nn
 
 from lab.errors import GARBLED, Mistake, RequestError, listed
 from lab.files import Unreadable, regular
+from lab.models.base import Task
 from lab.record import RunFolder
+from lab.record_fields import Shape, count, each, keyed, mapping, several
 
 UNREADABLE = (pickle.UnpicklingError, zipfile.BadZipFile, zlib.error)
 WEIGHTS = "state_dict"
@@ -28,8 +30,26 @@ NEEDED: Mapping[str, Mapping[str, type]] = {
                "optimizer_states": list, "lr_schedulers": list, "train_tally": dict},
 }  # fmt: skip
 """By what is asked of a run: what its checkpoint must hold."""
+_PROGRESS = keyed("total", "current", total=each(count), current=each(count))
+_LOOP: Mapping[str, Shape] = {
+    "state_dict": mapping, "epoch_loop.state_dict": mapping, "epoch_loop.batch_progress": _PROGRESS,
+    "epoch_loop.scheduler_progress": _PROGRESS, "epoch_loop.automatic_optimization.state_dict": mapping,
+    "epoch_loop.automatic_optimization.optim_progress": mapping, "epoch_loop.val_loop.batch_progress": _PROGRESS,
+    "epoch_progress": _PROGRESS,
+}  # fmt: skip
+STATES: Mapping[str, Shape] = {
+    "epoch": count,
+    "global_step": count,
+    "loops": keyed("fit_loop", fit_loop=keyed(*_LOOP, **_LOOP)),
+    "callbacks": each(mapping),
+    "optimizer_states": several(keyed("state", "param_groups", state=mapping, param_groups=several(mapping))),
+    "lr_schedulers": several(mapping),
+}
+"""What Lightning 2.6 restores a run that goes on from."""
 REMEDY = "a copy of the file, or a new run"
 SHOWN = 3
+LATER = ("diverged",)
+"""Parts of a tally that runs of older versions did not keep."""
 
 
 def refuse_damage(run: RunFolder, checkpoint: Path, key: str) -> None:
@@ -62,6 +82,21 @@ def load_weights(model: nn.Module, run: RunFolder, checkpoint: Path, key: str) -
         faults = [line.strip() for line in str(error).splitlines() if line.strip()]
         problem = f"{checkpoint.name} does not hold the weights of this model: {listed(faults[1:] or faults, SHOWN)}"
         raise RequestError(Mistake(key, problem, REMEDY, run.path)) from error
+
+
+def refuse_other_tally(model: Task, run: RunFolder, checkpoint: Path, key: str) -> None:
+    """Raises RequestError for a running train score that is not of this model: other names, or no tensors."""
+    fresh, saved = model.tallies["train"].state(), _read(checkpoint, "meta")["train_tally"]
+    wrong = [name for name, value in fresh.items() if name not in LATER and not _is_like(value, saved.get(name))]
+    if wrong:
+        problem = f"{checkpoint.name} is damaged: its train_tally has no {listed(wrong, SHOWN)} of this model"
+        raise RequestError(Mistake(key, problem, REMEDY, run.path))
+
+
+def _is_like(value: object, saved: object) -> bool:
+    if isinstance(value, list) and isinstance(saved, list):
+        return len(value) == len(saved) and all(map(_is_like, value, saved))
+    return isinstance(saved, Tensor) if isinstance(value, Tensor) else type(saved) is type(value)
 
 
 def refuse_lost_numbers(model: nn.Module, run: RunFolder, checkpoint: Path, key: str) -> None:
@@ -97,11 +132,13 @@ def _lacks(saved: Any, needed: Mapping[str, type]) -> Iterator[str]:
     for name, kind in needed.items():
         if not isinstance(saved.get(name), kind):
             yield f"has no {name}"
+        elif name in STATES:
+            yield from (f"is damaged: {fault}" for fault in STATES[name](name, saved[name]))
     weights = saved.get(WEIGHTS)
     if isinstance(weights, dict):
         if not weights:
             yield "holds no weights"
-        if not all(isinstance(value, Tensor) for value in weights.values()):
+        if not all(isinstance(name, str) and isinstance(value, Tensor) for name, value in weights.items()):
             yield "holds something else among its weights"
     if "optimizer_states" in needed and saved.get("optimizer_states") == []:
         yield "holds no optimizer"

@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import torch
-from rich.table import Table
 
 from lab.batches import MISSING, HeadSpec
 from lab.loggers.base import Confusion
@@ -22,6 +21,7 @@ from lab.record import RunFolder
 from lab.report import figures
 from lab.report.outcome import heads_report, outcome_table
 from lab.run.outcome import Tested
+from lab.tables import Table
 
 Labels = Mapping[str, npt.NDArray[np.int64]]
 Heads = tuple[HeadSpec, ...]

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-from rich.console import RenderableType
 
 from lab.callbacks.resources import RATES
 from lab.loggers.base import Confusion
 from lab.record import RunFolder
+from lab.tables import Table
 
 LOGGED_ROWS = 10_000
 """As many rows as a table of W&B shows; all are in test_predictions.parquet."""
@@ -48,7 +48,7 @@ class Tested(ABC):
         """Figures into the run folder."""
 
     @abstractmethod
-    def table(self) -> RenderableType:
+    def table(self) -> Table:
         """What a person sees at the end."""
 
 

@@ -6,8 +6,6 @@ Its checkpoint is what `model.checkpoint=` of a classifier begins with.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rich.table import Table
-
 from lab.data.series import SeriesSet
 from lab.data.series_rows import SeriesData
 from lab.models.base import Training
@@ -16,6 +14,7 @@ from lab.record import RunFolder
 from lab.run.material import Material, check_metrics
 from lab.run.outcome import Tested
 from lab.schema import Config, TimerXL
+from lab.tables import Column, Table
 
 NAMES = ("loss",)
 """What a validation logs: the mean squared error of the next patch."""
@@ -29,11 +28,8 @@ class Foretold(Tested):
         """Nothing but what the record holds."""
 
     def table(self) -> Table:
-        shown = Table()
-        for name in self.metrics:
-            shown.add_column(name, justify="right")
-        shown.add_row(*(f"{value:.4f}" for value in self.metrics.values()))
-        return shown
+        cells = tuple(f"{value:.4f}" for value in self.metrics.values())
+        return Table([Column(name, right=True) for name in self.metrics], [cells], more="run.json")
 
 
 @dataclass

@@ -3,11 +3,9 @@
 import logging
 import math
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
 import lightning.pytorch as pl
-from rich.console import Console
 
 from lab.data.entry_locks import unlocking_after
 from lab.errors import RunError, listed
@@ -22,6 +20,7 @@ from lab.run.merged import merge
 from lab.run.outcome import Tested
 from lab.run.tasks import prepare
 from lab.schema import Config
+from lab.terminal import Screen
 
 log = logging.getLogger(__name__)
 
@@ -82,5 +81,4 @@ def test(trainer: pl.Trainer, material: Material, run: RunFolder) -> Tested:
 
 
 def show(result: Tested) -> None:
-    with suppress(BrokenPipeError):  # whoever read along has left; the run is complete all the same
-        Console().print(result.table())
+    Screen().show(result.table)

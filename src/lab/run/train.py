@@ -20,7 +20,7 @@ from lab.record import UNENDED, RunFolder
 from lab.record_fields import Status
 from lab.resume import sole_process
 from lab.run import facts, finders, parts
-from lab.run.checkpoints import load_weights, refuse_damage, refuse_lost_numbers
+from lab.run.checkpoints import load_weights, refuse_damage, refuse_lost_numbers, refuse_other_tally
 from lab.run.circumstances import (
     closing,
     interruptible,
@@ -156,6 +156,7 @@ def _reopened(run: RunFolder, config: Config, where: parts.Hardware, command: st
     refuse_other_data("resume", record, material, run)
     load_weights(material.model, run, run.last, "resume")
     refuse_lost_numbers(material.model, run, run.last, "resume")
+    refuse_other_tally(material.model, run, run.last, "resume")
     cache = take_states(config, material, where, SPLITS)
     finders.apply(config, material, record.get("requested") or {})
     again = {"command": command, "at": facts.process()["started"]}

@@ -70,7 +70,8 @@ class Rainfall(Windowed):
 class Table(Windowed):
     kind: Literal["table"]
     path: str
-    time: str
+    time: str | Annotated[tuple[str, ...], Field(min_length=1)]
+    """Column of time stamps; several (date and hour) are joined by a space."""
     group: str | None
     """Column that tells series apart (station, region); null: the table is one series."""
     features: tuple[str, ...] | None
@@ -78,17 +79,26 @@ class Table(Windowed):
     sort: bool
     """Put rows of a group in the order of time, instead of refusing a table that is not."""
     resample: str | None
-    """Mean of each column over steps of this length (1D, 1h, 15min); steps without a row become gaps."""
+    """Mean of each column over steps of this length (1D, 1h, 15min) or of the calendar (1MS, 1QS, 1YS, 1B: months,
+    quarters, years, business days); steps without a row become gaps."""
     sheet: str | None
     """Of an XLSX file; null: the first."""
     delimiter: str | None = None
     """Of a CSV file; null: a comma, in a TSV file a tab."""
-    decimal: Literal[".", ","] = "."
-    """Mark of decimals in a CSV file."""
+    decimal: Literal[".", ",", "any"] = "."
+    """Mark of decimals in text; any: a cell may have either."""
     encoding: str = "utf-8"
     """Of a CSV file."""
     time_format: str | None = None
-    """How time stamps that are text are written, in `strptime`'s signs; null: ISO 8601."""
+    """How time stamps are written: in `strptime`'s signs, or epoch_s, epoch_ms, epoch_us, epoch_ns; null: ISO 8601."""
+    thousands: Literal[",", ".", " ", "'"] | None = None
+    """Mark between thousands in text: 1,234.5."""
+    missing: tuple[str, ...] = ()
+    """Cells of inputs and labels that mean "no value", beside empty ones and words such as NA; numbers by value."""
+    skip_rows: NonNegativeInt = 0
+    """Rows of a CSV or XLSX file before the header."""
+    step: Literal["time", "row"] = "time"
+    """time: rows of a group stand at equal steps, of a length or of the calendar; row: each row is one step."""
 
 
 class CaseSplit(Node):

@@ -1,20 +1,18 @@
 """What a person sees of a sweep: a line per ended trial, and on a terminal a live table of those that run.
 
-The table is drawn when `tick` is called, without rich's thread: trials are forked from this process, and a fork beside
-a thread may inherit a held lock. Columns are given up by importance where the terminal is narrow.
+The table is drawn when `tick` is called, without a thread: trials are forked from this process, and a fork beside a
+thread may inherit a held lock. Columns are given up by importance where the terminal is narrow.
 """
 
 import logging
-import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from rich.console import Console
-from rich.live import Live
-from rich.table import Table
+from lab.tables import Column, Table
+from lab.terminal import LiveTable, Screen, fitted
 
 log = logging.getLogger(__name__)
 REDRAWN_S = 0.25
@@ -51,12 +49,12 @@ class Row:
 class Board:
     """Told of what happens; draws only on a terminal. `goal_best` is the best (trial, value) of the whole study."""
 
-    def __init__(self, total: int, console: Console | None = None) -> None:
-        self.console = console or Console(stderr=True)
+    def __init__(self, total: int, screen: Screen | None = None) -> None:
+        self.screen = screen or Screen(error=True)
         self.goal_best: tuple[int, float] | None = None
         self._open, self._drawn = ExitStack(), 0.0
+        self._live: LiveTable | None = None
         self.begin(total)
-        self._live = Live(console=self.console, auto_refresh=False, transient=True, get_renderable=self.table)
 
     def begin(self, total: int, ended: Sequence[str] = ()) -> None:
         """A part of the sweep. ended: the statuses of its trials that ended before."""
@@ -68,9 +66,7 @@ class Board:
         return self.states.total()
 
     def __enter__(self) -> "Board":
-        if self.console.is_terminal:
-            self._open.enter_context(self._live)
-            self._open.enter_context(_logging_above_it())
+        self._live = self._open.enter_context(self.screen.live(self.table))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -78,7 +74,7 @@ class Board:
 
     def tick(self) -> None:
         """Draw the table anew where it is due; called some times a second."""
-        if self._live.is_started and time.monotonic() - self._drawn > REDRAWN_S:
+        if self._live is not None and time.monotonic() - self._drawn > REDRAWN_S:
             self._drawn = time.monotonic()
             self._live.refresh()
 
@@ -123,12 +119,12 @@ class Board:
             "best so far": ["" if row.best is None else f"{row.best:.4f}" for _, row in rows],
             "time left": ["" if (left := row.left_s()) is None else duration(left) for _, row in rows],
         }
-        table, room = _fitted(self._head(), columns, list(columns), self.console.width)
+        table = _of(columns, self._head())
+        texts = [row.overrides for _, row in rows]
+        _, room = fitted(table, self.screen.width)
         if room >= LEAST_OVERRIDES:
-            texts = [row.overrides for _, row in rows]
-            table = _fitted(self._head(), {**columns, "overrides": [_cut(text, room - 3) for text in texts]}, [], None)[
-                0
-            ]
+            columns["overrides"] = [_cut(text, room - 3) for text in texts]
+            table = _of(columns, self._head())
         return table
 
     def _head(self) -> str:
@@ -140,7 +136,7 @@ class Board:
         return head if left is None else f"{head}, about {duration(left)} left"
 
 
-def end_table(rows: Sequence[Mapping[str, object]], width: int, metric: str) -> Table:
+def end_table(rows: Sequence[Mapping[str, object]], metric: str) -> Table:
     """The first MOST_SHOWN trials as in trials.csv; epochs count from 1. What has no room is named below."""
     more, rows = len(rows) - MOST_SHOWN, rows[:MOST_SHOWN]
     filled = dict.fromkeys(name for row in rows for name, value in row.items() if value is not None)
@@ -149,9 +145,9 @@ def end_table(rows: Sequence[Mapping[str, object]], width: int, metric: str) -> 
     first = [name for name in ("trial", metric, "state") if name in columns]
     last = [name for name in ("failure", "epoch", "intervals") if name in columns]
     searched = [name for name in names if name not in {*first, *last}]
-    table = _fitted("trials", columns, [*first, *searched, *last], width)[0]
-    if more > 0:
-        table.caption = "\n".join(filter(None, [f"and {more} more in trials.csv", str(table.caption or "")]))
+    table = _of(columns, "trials")
+    table.importance = [*first, *searched, *last]
+    table.caption = f"and {more} more in trials.csv" if more > 0 else ""
     return table
 
 
@@ -163,26 +159,9 @@ def duration(seconds: float) -> str:
     return f"{whole // 60} min {whole % 60:02} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60:02} min"
 
 
-def _fitted(
-    title: str, columns: Mapping[str, Sequence[str]], importance: Sequence[str], width: int | None
-) -> tuple[Table, int]:
-    """A table of the most important columns that fit into `width`, in their own order, and the room that is left."""
-    room, chosen = (width or 10**6) - 1, set[str]()
-    for name in importance or columns:
-        wide = max(map(len, [name, *columns[name]])) + 3  # a border and a space on either side
-        if wide > room:
-            break
-        room -= wide
-        chosen.add(name)
-    missing = [name for name in columns if name not in chosen]
-    caption = f"no room for {', '.join(missing)}: see trials.csv" if missing else None
-    table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
-    for name in columns:
-        if name in chosen:
-            table.add_column(name, no_wrap=True)
-    for cells in zip(*(texts for name, texts in columns.items() if name in chosen), strict=True):
-        table.add_row(*cells)
-    return table, room
+def _of(columns: Mapping[str, Sequence[str]], title: str) -> Table:
+    rows = list(zip(*columns.values(), strict=True))
+    return Table([Column(name) for name in columns], rows, title, more="trials.csv")
 
 
 def _shown(name: str, value: object) -> str:
@@ -195,21 +174,3 @@ def _shown(name: str, value: object) -> str:
 
 def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 1] + "…"
-
-
-@contextmanager
-def _logging_above_it() -> Iterator[None]:
-    """Lines of the log go above the table: their handlers write to the streams that rich put in place of the old."""
-    handlers = [
-        one for one in logging.getLogger().handlers if type(one) is logging.StreamHandler and _is_tty(one.stream)
-    ]
-    before = {handler: handler.setStream(sys.stderr) for handler in handlers}
-    try:
-        yield
-    finally:
-        for handler, stream in before.items():
-            handler.setStream(stream or sys.stderr)
-
-
-def _is_tty(stream: object) -> bool:
-    return bool(getattr(stream, "isatty", lambda: False)())

@@ -2,7 +2,6 @@
 
 import logging
 import re
-import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -14,7 +13,6 @@ from hydra.core.utils import configure_log
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from optuna.storages import BaseStorage
-from rich.console import Console
 
 from lab.errors import Mistake, RequestError, RunError, in_a_block, listed
 from lab.files import write_whole
@@ -37,6 +35,7 @@ from lab.sweep.samplers import pruner, spelt_out
 from lab.sweep.storage import open_storage, requeue, sole_controller
 from lab.sweep.study import Search
 from lab.sweep.turns import refuse_others, told_apart, turn_at
+from lab.terminal import Screen, complain
 
 log = logging.getLogger(__name__)
 _OURS = re.compile(r"\.lock|multirun\.yaml|\..*\.part")
@@ -60,7 +59,7 @@ def sweep(context: HydraContext, task: TaskFunction, config: DictConfig, argumen
         with _opened(folder, plan):
             return _swept(folder, plan, context, task, config)
     except RequestError as error:
-        print(in_a_block(error.mistakes), file=sys.stderr)
+        complain(in_a_block(error.mistakes))
         raise
     except MachineError as error:
         log.error("The study stops: %s. No trial is counted as failed; the same command goes on then", error)
@@ -217,8 +216,7 @@ def _show(study: optuna.Study, plan: Plan, summary: dict[str, Any]) -> None:
     order = ranked(study, plan)
     placed = {trial.number for trial in order}
     rest = [trial for trial in study.get_trials(deepcopy=False) if trial.number not in placed]
-    console = Console(stderr=True)
     rows = [results.row(trial, plan.metric) for trial in [*order, *rest]]
-    console.print(end_table(rows, console.width, plan.metric))
+    Screen(error=True).show(lambda: end_table(rows, plan.metric))
     for line in results.says(summary):
         log.info("%s", line)
