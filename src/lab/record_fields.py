@@ -9,6 +9,7 @@ SCHEMA_VERSION = 1
 Status = Literal["completed", "early_stopped", "terminated", "failed", "interrupted"]
 Shape = Callable[[str, Any], Iterator[str]]
 """Of a field's dotted name and its value: every fault as words."""
+PENDING = ("figures", "loggers", "merged")
 PLACE = ("epoch", "step")
 LARGEST = 2**63 - 1
 LARGEST_PID = 2**31 - 1
@@ -175,8 +176,9 @@ FIELDS: Mapping[str, Shape] = {
     "warnings": optional(several(text)),
     "process": optional(keyed("pid", "host", "started", pid=pid, host=text, started=moment)),
     "cache": optional(mapping),
+    "pending": optional(several(_is(f"one of {', '.join(PENDING)}", lambda value: value in PENDING))),
 }
 """`warnings` are lines the run gave about itself (overfitting). `cache`: what `cache.frozen` found and made, {layers,
 dtype, key, entries, hits, bytes, seconds}; empty without it. `requested` holds what was asked for and met by something
-else (precision 16 on a CPU).
+else (precision 16 on a CPU). `pending`: what was left to do when the end was recorded, empty once it is done.
 """

@@ -33,7 +33,7 @@ class TensorboardLogger(RunLogger):
     def log_outcome(self, outcome: Outcome) -> None:
         step = int(outcome.objective.get("step") or 0)
         for name, value in metrics_of(outcome).items():
-            self._opened(step).add_scalar(name, value, step)
+            self._opened().add_scalar(name, value, step)
 
     def save(self) -> None:
         if self._writer is not None:
@@ -45,7 +45,8 @@ class TensorboardLogger(RunLogger):
             self._writer.close()
             self._writer = None
 
-    def _opened(self, step: int) -> "SummaryWriter":
+    def _opened(self, step: int | None = None) -> "SummaryWriter":
+        """step: from which on what is there is written again; None for what comes after the last one."""
         if self._writer is None:
             from torch.utils.tensorboard.writer import SummaryWriter
 

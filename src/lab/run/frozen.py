@@ -33,7 +33,7 @@ from lab.machine_faults import MachineRefusal
 from lab.models.frozen import FrozenPrefix
 from lab.models.net import Net
 from lab.models.text_encoder import TextEncoder
-from lab.run.material import Material, frozen_at_start
+from lab.run.material import Material, frozen_in
 from lab.run.parts import Hardware
 from lab.schema import Config
 from lab.threads import SHARED
@@ -74,7 +74,7 @@ def take_states(config: Config, material: Material, where: Hardware, splits: Seq
     if material.cuttable is None:
         raise _refused(f"is not there for data of kind {config.data.kind}")
     encoder, rows = material.cuttable
-    frozen_at_start(config, material.model.to(where.device))
+    frozen_in(config, material.model.to(where.device))
     started = time.monotonic()
     depth = always_frozen(config.callbacks.freeze.layers, config.callbacks.unfreeze.schedule)
     parts = [rows[split] for split in splits]

@@ -87,15 +87,15 @@ def refuse_other_data(key: str, record: Mapping[str, Any], material: Material, r
         raise RequestError(Mistake(key, problem, "bring the files back as they were, or start a new run", run.path))
 
 
-def frozen_at_start(config: Config, model: Task) -> Task:
-    """The model with its first epoch's freezing applied. Raises RequestError when it has fewer layers."""
+def frozen_in(config: Config, model: Task, epoch: int = 0) -> Task:
+    """The model with the freezing of `epoch` (0-based) applied. Raises RequestError when it has fewer layers."""
     chosen = config.callbacks
     embeddings, layers = model.freezable()
     settings = (chosen.freeze.embeddings, chosen.freeze.layers, chosen.unfreeze.schedule)
     found = freeze.mistakes(len(embeddings), len(layers), *settings)
     if found:
         raise RequestError(found)
-    freeze.apply(model, *freeze.frozen_layers(0, *settings))
+    freeze.apply(model, *freeze.frozen_layers(epoch, *settings))
     return model
 
 

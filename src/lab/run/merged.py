@@ -13,12 +13,16 @@ log = logging.getLogger(__name__)
 FOLDER = "merged"
 
 
+def is_merged(config: Config) -> bool:
+    return isinstance(config.peft, Adapters) and config.peft.merge
+
+
 def merge(config: Config, material: Material, run: RunFolder) -> Path | None:
     """Where the model, as it now stands in `material`, was written; None where that was not asked for.
 
     Raises RunError where the folder cannot be written, as on a full disk.
     """
-    if not isinstance(config.peft, Adapters) or not config.peft.merge:
+    if not is_merged(config):
         return None
     from lab.models.adapters import AdaptedTransformer
     from lab.models.merge import write_merged

@@ -9,14 +9,14 @@ import lightning.pytorch as pl
 
 from lab.data.entry_locks import unlocking_after
 from lab.errors import RunError, listed
+from lab.loggers.build import build
 from lab.record import RunFolder
 from lab.resume import sole_process
-from lab.run import parts
+from lab.run import parts, pending
 from lab.run.checkpoints import load_weights, refuse_damage, refuse_lost_numbers
 from lab.run.circumstances import interruptible, plain_os_errors, quiet, settle_machine
 from lab.run.frozen import take_states
 from lab.run.material import Material, refuse_other_data
-from lab.run.merged import merge
 from lab.run.outcome import Tested
 from lab.run.tasks import prepare
 from lab.schema import Config
@@ -47,8 +47,12 @@ def _retest(config: Config, run: RunFolder) -> dict[str, float]:
     with quiet():
         trainer = parts.trainer(config, where, run.path, parts.Callbacks.for_test(run, config.objective), [])
     result = test(trainer, material, run)
-    merge(config, material, run)
-    recorded = (run.read().get("metrics") or {}).get("test") or {}
+    record = run.read()
+    if record.get("pending"):
+        study = (record.get("sweep") or {}).get("study")
+        pending.tell(run, result, build(config, run, study) if pending.LOGGERS in record["pending"] else [])
+    pending.merged(run, config, material)
+    recorded = (record.get("metrics") or {}).get("test") or {}
     show(result)
     log.info("%s", beside_recorded(result.metrics, recorded))
     return result.metrics

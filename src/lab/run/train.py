@@ -13,13 +13,13 @@ import lightning.pytorch as pl
 
 from lab.data.entry_locks import unlocking_after
 from lab.files import write_whole
-from lab.loggers.base import Outcome, RunLogger
+from lab.loggers.base import RunLogger
 from lab.loggers.build import build
 from lab.models.counts import parameter_counts
 from lab.record import UNENDED, RunFolder
 from lab.record_fields import Status
 from lab.resume import sole_process
-from lab.run import facts, finders, parts
+from lab.run import facts, finders, parts, pending
 from lab.run.checkpoints import load_weights, refuse_damage, refuse_lost_numbers, refuse_other_tally
 from lab.run.circumstances import (
     closing,
@@ -30,8 +30,7 @@ from lab.run.circumstances import (
     settle_machine,
 )
 from lab.run.frozen import take_states
-from lab.run.material import Material, data_facts, frozen_at_start, refuse_other_data
-from lab.run.merged import merge
+from lab.run.material import Material, data_facts, frozen_in, refuse_other_data
 from lab.run.outcome import Tested, split_metrics
 from lab.run.retest import show, test
 from lab.run.tasks import prepare
@@ -83,8 +82,9 @@ def _train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | N
             result = test(trainer, material, run)
         ending = _conclude(run, config, material, chosen, result, clock)
     # The run is over and recorded; what follows only tells others, and cannot make it any less complete.
-    _tell(run, result, ending, loggers)
-    merge(config, material, run)
+    pending.tell(run, result, loggers)
+    _show(run, result, ending)
+    pending.merged(run, config, material)
     return ending.value
 
 
@@ -137,7 +137,7 @@ def _met_otherwise(config: Config, where: parts.Hardware) -> dict[str, dict[str,
 def _prepared(run: RunFolder, config: Config, where: parts.Hardware) -> Material:
     """Data and model of a new run, with what the finders found."""
     material = prepare(config, run, where, fresh=True)
-    run.update(data=data_facts(material), parameters=parameter_counts(frozen_at_start(config, material.model)))
+    run.update(data=data_facts(material), parameters=parameter_counts(frozen_in(config, material.model)))
     run.update(cache=take_states(config, material, where, SPLITS))
     requested = run.read()["requested"]
     run.update(requested=requested | finders.search(config, material, where, run))
@@ -165,6 +165,7 @@ def _reopened(run: RunFolder, config: Config, where: parts.Hardware, command: st
         status="interrupted",
         reason=UNENDED,
         failure=None,
+        pending=[],
         cache=cache,
         requested=(record.get("requested") or {}) | _met_otherwise(config, where),
         resumed=[*(record.get("resumed") or []), again],
@@ -202,14 +203,16 @@ def _conclude(
     ending = Ending(status, terminated or stopped or f"all {config.trainer.max_epochs} epochs done", objective)
     result.write(run)
     summary = chosen.resources.summary() if chosen.resources is not None else {}
+    history = run.history()
     run.update(
         status=ending.status,
         reason=ending.reason,
         objective=objective,
-        metrics=split_metrics(run.history(), best.epoch) | {"test": result.metrics},
+        pending=pending.at_the_end(config),
+        metrics=split_metrics(history, best.epoch) | {"test": result.metrics},
         baselines=result.baselines,
         reference=result.reference,
-        parameters=parameter_counts(material.model),
+        parameters=parameter_counts(frozen_in(config, material.model, history[-1]["epoch"])),
         throughput=summary.get("throughput", {}),
         memory=summary.get("memory", {}),
         timing_s=_timing(clock, summary.get("per_epoch")),
@@ -218,15 +221,8 @@ def _conclude(
     return ending
 
 
-def _tell(run: RunFolder, result: Tested, ending: Ending, loggers: list[RunLogger]) -> None:
-    """Figures, loggers and terminal."""
-    try:
-        result.draw(run)
-    except Exception as error:  # noqa: BLE001 (whatever it was, a picture less is no failed run)
-        log.warning("the figures of the test could not be drawn: %s: %s", type(error).__name__, error)
-    for logger in loggers:
-        logger.log_outcome(Outcome(ending.objective, result.metrics, result.confusions, result.columns, run.best))
-        logger.finish(ending.status, ending.reason)
+def _show(run: RunFolder, result: Tested, ending: Ending) -> None:
+    """What a person sees at the end."""
     show(result)
     goal, epoch = ending.objective["metric"], ending.objective["epoch"] + 1
     log.info("%s; best %s %.4f at epoch %d", ending.reason, goal, ending.value, epoch)

@@ -14,7 +14,13 @@ ENDED_WELL = ("completed", "early_stopped", "terminated")
 
 
 def harvest(run: RunFolder) -> Ending | None:
-    """How a run ended whose end was recorded but not told before the controller was killed; None where it was cut."""
+    """How a run ended whose end was recorded but not told before the controller was killed; None where it was cut, or
+    something is still to be done after its end."""
+    record = run.read() if (run.path / "run.json").is_file() else {}
+    return None if record.get("pending") else _ended(run)
+
+
+def _ended(run: RunFolder) -> Ending | None:
     if not (run.path / "run.json").is_file():
         return None
     record = run.read()
@@ -28,7 +34,7 @@ def harvest(run: RunFolder) -> Ending | None:
 def refuse_strangers(folder: StudyFolder, num_known: int) -> None:
     """Raises RequestError for finished runs of trials unknown to the study's storage, which has `num_known`."""
     names = (int(one.name) for one in folder.path.iterdir() if one.name.isdecimal())
-    strange = [number for number in sorted(names) if number >= num_known and harvest(folder.trial(number)) is not None]
+    strange = [number for number in sorted(names) if number >= num_known and _ended(folder.trial(number)) is not None]
     if strange:
         problem = (
             f"its storage knows nothing of {listed([f'trial {number}' for number in strange])}, which have finished"
