@@ -78,19 +78,3 @@ def test_a_stop_in_the_middle_of_a_file_is_no_failure(tmp_path: Path, monkeypatc
     weights = {str(place): torch.zeros(20_000) for place in range(20)}
     with pytest.raises(KeyboardInterrupt):
         IntoTheFile().save_checkpoint(weights, tmp_path / "a.ckpt")
-
-
-@pytest.mark.parametrize(("minutes", "written"), [(0.001, 4), (5.0, 1), (None, 1)])
-def test_the_last_one_is_also_written_by_time(
-    tiny: Any, fit: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, minutes: Any, written: int
-) -> None:
-    """Each step of the clock is a second, so that after each of an epoch's 4 batches a thousandth minute is over."""
-    ticks = iter(range(10_000))
-    monkeypatch.setattr("lab.callbacks.checkpoint.time.monotonic", lambda: float(next(ticks)))
-    saved: list[int] = []
-    kept = BestAndLast(RunFolder(tmp_path), "val/f1", "max", None, every_n_minutes=minutes)
-    monkeypatch.setattr(
-        kept, "_save", lambda trainer, which: saved.append(trainer.global_step) if which == "last" else 0
-    )
-    fit(tiny({"val/f1": [0.5]}), kept, enable_checkpointing=True, max_epochs=1)
-    assert len(saved) == written

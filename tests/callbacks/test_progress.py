@@ -80,21 +80,3 @@ def test_a_resumed_run_starts_its_share_where_it_was_cut(tiny: Any, fit: Any, tm
     progress = Progress("val/loss", stream=io.StringIO())
     fit(tiny(), progress, max_epochs=4, ckpt_path=tmp_path / "1.ckpt", enable_progress_bar=True)
     assert progress._share_before == 0.5
-
-
-@pytest.mark.parametrize(("terminal", "every_s", "num"), [(False, 0.001, 4), (False, None, 0), (True, 0.001, 0)])
-def test_a_long_epoch_says_where_it_is_without_a_terminal(
-    tiny: Any, fit: Any, caplog: Any, monkeypatch: pytest.MonkeyPatch, terminal: bool, every_s: Any, num: int
-) -> None:
-    ticks = iter(range(10_000))
-    monkeypatch.setattr("lab.callbacks.progress.time.perf_counter", lambda: float(next(ticks)))
-    stream = Terminal() if terminal else io.StringIO()
-    progress = Progress("val/loss", refresh=0, line_every_s=every_s, stream=stream)
-    with caplog.at_level(logging.INFO, "lab.callbacks.progress"):
-        fit(tiny(), progress, max_epochs=1, enable_progress_bar=True)
-    inside = [line for line in lines(caplog) if "batches/s" in line]
-    assert sum("validation" not in line for line in inside) == num
-    assert any("validation, batch 1" in line for line in inside) == bool(num)
-    if num:
-        assert inside[0].startswith("epoch 1/1  batch 1/4  loss ")
-        assert " left" in inside[0]

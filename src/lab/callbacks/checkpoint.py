@@ -1,12 +1,11 @@
 """best.ckpt (weights, by the objective) and last.ckpt (everything, to go on from), each written aside and renamed.
 
-last.ckpt is written at the end of each epoch, every n optimizer steps, every n minutes and before a stop from outside:
-only where an accumulation window ends (the gradients of half a window are in no checkpoint), and never on an epoch's
-last batch, where a resume would lose that epoch's validation. A full disk leaves the older file whole.
+last.ckpt is written at the end of each epoch and, when asked, every n optimizer steps: only where an accumulation
+window ends (the gradients of half a window are in no checkpoint), and never on an epoch's last batch, where a resume
+would lose that epoch's validation. A full disk leaves the older file whole.
 """
 
 import math
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Checkpoint
 
-from lab.callbacks.stop_signals import StopSignals
 from lab.errors import RunError, listed
 from lab.files import write_whole
 from lab.record import RunFolder
@@ -53,41 +51,18 @@ def _cause(error: BaseException) -> BaseException | None:
 class BestAndLast(Checkpoint):
     """Keeps the best value of the objective with its epoch and step; ties keep the earlier.
 
-    metric: as logged, `val/f1_macro`; mode: min or max; every_n_steps, every_n_minutes: how often last.ckpt is written
-    inside an epoch, None for never; newest: keep the latest epoch instead of the best, where the objective was trained
-    on and cannot choose. Raises RunError when the metric is never logged.
+    metric: as logged, `val/f1_macro`; mode: min or max; newest: keep the latest epoch instead of the best, where the
+    objective was trained on and cannot choose. Raises RunError when the metric is never logged.
     """
 
     def __init__(
-        self,
-        folder: RunFolder,
-        metric: str,
-        mode: str,
-        every_n_steps: int | None,
-        every_n_minutes: float | None = None,
-        newest: bool = False,
+        self, folder: RunFolder, metric: str, mode: str, every_n_steps: int | None, newest: bool = False
     ) -> None:
-        self.folder, self.metric, self.newest = folder, metric, newest
-        self.every_n_steps, self.every_n_minutes = every_n_steps, every_n_minutes
-        self.signals = StopSignals()
-        self._saved_at = 0.0
+        self.folder, self.metric, self.every_n_steps, self.newest = folder, metric, every_n_steps, newest
         self.sign = 1.0 if mode == "max" else -1.0
         self.value: float | None = None
         self.epoch: int | None = None
         self.step: int | None = None
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._saved_at = time.monotonic()
-        self.signals.install()
-
-    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.signals.wait_for_step(True)
-
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.signals.uninstall()
-
-    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        self.signals.uninstall()
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.sanity_checking or trainer.state.fn != "fit":
@@ -104,19 +79,10 @@ class BestAndLast(Checkpoint):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
+        window_ends = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
         inside = batch_idx + 1 < trainer.num_training_batches
-        if not inside:
-            self.signals.wait_for_step(False)
-        elif (batch_idx + 1) % trainer.accumulate_grad_batches == 0:
-            if self._is_due(trainer.global_step):
-                self._save(trainer, "last")
-            self.signals.act()
-
-    def _is_due(self, step: int) -> bool:
-        """Whether last.ckpt is written after optimizer step `step`."""
-        by_steps = self.every_n_steps is not None and step % self.every_n_steps == 0
-        by_time = self.every_n_minutes is not None and time.monotonic() - self._saved_at >= 60 * self.every_n_minutes
-        return by_steps or by_time or self.signals.requested is not None
+        if self.every_n_steps and window_ends and inside and trainer.global_step % self.every_n_steps == 0:
+            self._save(trainer, "last")
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._save(trainer, "last")
@@ -124,8 +90,6 @@ class BestAndLast(Checkpoint):
     def _save(self, trainer: pl.Trainer, which: str) -> None:
         path = self.folder.best if which == "best" else self.folder.last
         write_whole(path, lambda aside: trainer.save_checkpoint(aside, weights_only=which == "best"))
-        if which == "last":
-            self._saved_at = time.monotonic()
 
     def state_dict(self) -> dict[str, Any]:
         return {"value": self.value, "epoch": self.epoch, "step": self.step}

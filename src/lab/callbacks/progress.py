@@ -1,8 +1,8 @@
 """Progress: a line per epoch with its losses, the objective, its seconds and the time left; on terminals a bar as well.
 
-The bar is one line, drawn over itself and wiped before anything else is printed, so messages and bar never mix. Where
-the output is no terminal (a file, a batch system) a line is written every 30 s inside long epochs. Time left is for the
-whole fit, from the share of it that this process has done: a resumed run does not count what went before.
+The bar is one line, drawn over itself and wiped before anything else is printed, so messages and bar never mix; where
+the output is no terminal (a file, a batch system) only the epochs' lines are written. Time left is for the whole fit,
+from the share of it that this process has done: a resumed run does not count what went before.
 """
 
 import logging
@@ -49,36 +49,23 @@ def bar_line(epoch: int, num_epochs: int, batch: int, num_batches: int, loss: fl
     return f"epoch {epoch + 1}/{num_epochs} {bar} {batch}/{num_batches}  loss {_short(loss)}{left}"
 
 
-def step_line(
-    epoch: int, num_epochs: int, batch: int, num_batches: int, loss: float, per_s: float, left_s: float | None
-) -> str:
-    """`epoch 1/3  batch 120/400  loss 0.512  4.1 batches/s, about 3 min left`; `batch` counts those done."""
-    left = "" if left_s is None else f", about {duration(left_s)} left"
-    place = f"epoch {epoch + 1}/{num_epochs}  batch {batch}/{num_batches}"
-    return f"{place}  loss {_short(loss)}  {per_s:.3g} batches/s{left}"
-
-
 def _short(value: float) -> str:
     return f"{value:.3f}" if value == 0 or 0.001 <= abs(value) < 1000 else f"{value:.2e}"
 
 
 class Progress(ProgressBar):
-    """metric: the objective, shown at each epoch; refresh: batches between two drawings of the bar, 0 for lines only;
-    line_every_s: seconds between two lines inside an epoch where there is no terminal, None for no such lines.
+    """metric: the objective, shown at each epoch; refresh: batches between two drawings of the bar, 0 for lines only.
 
     Stands first among the callbacks, so that the bar is gone before others speak.
     """
 
-    def __init__(
-        self, metric: str, refresh: int = 10, line_every_s: float | None = 30.0, stream: TextIO | None = None
-    ) -> None:
+    def __init__(self, metric: str, refresh: int = 10, stream: TextIO | None = None) -> None:
         super().__init__()
-        self.metric, self.refresh, self.line_every_s = metric, refresh, line_every_s
+        self.metric, self.refresh = metric, refresh
         self._line = StatusLine(stream)
         self._enabled = True
         self._fit_began = self._epoch_began = 0.0
         self._share_before = 0.0
-        self._last_line, self._batches_since = 0.0, 0
 
     def disable(self) -> None:
         self._enabled = False
@@ -87,7 +74,7 @@ class Progress(ProgressBar):
         self._enabled = True
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._fit_began = self._epoch_began = self._last_line = time.perf_counter()
+        self._fit_began = self._epoch_began = time.perf_counter()
         done = trainer.fit_loop.epoch_loop.batch_progress.current.completed
         # After a resume from an epoch's end the counter still stands at that end.
         self._share_before = self._share(trainer, done if done < trainer.num_training_batches else 0)
@@ -99,18 +86,11 @@ class Progress(ProgressBar):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         done, total = batch_idx + 1, int(trainer.num_training_batches)
-        self._batches_since += 1
-        draws = self._shows_bar() and (done % self.refresh == 0 or done == total)
-        per_s = self._rate_if_due()
-        if not draws and per_s is None:
+        if not (self._shows_bar() and (done % self.refresh == 0 or done == total)):
             return
         loss = float(outputs["loss"]) if isinstance(outputs, dict) and "loss" in outputs else math.nan
-        place = (trainer.current_epoch, trainer.max_epochs or 1, done, total, loss)
         left = self._left_s(trainer, done)
-        if draws:
-            self._line.draw(bar_line(*place, left))
-        if per_s is not None:
-            log.info("%s", step_line(*place, per_s, left))
+        self._line.draw(bar_line(trainer.current_epoch, trainer.max_epochs or 1, done, total, loss, left))
 
     def on_validation_batch_end(
         self,
@@ -121,12 +101,8 @@ class Progress(ProgressBar):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        self._batches_since += 1
-        text = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs} validation, batch {batch_idx + 1}"
         if trainer.state.fn == "fit" and self._shows_bar() and (batch_idx + 1) % self.refresh == 0:
-            self._line.draw(text)
-        if trainer.state.fn == "fit" and (per_s := self._rate_if_due()) is not None:
-            log.info("%s  %.3g batches/s", text, per_s)
+            self._line.draw(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs} validation, batch {batch_idx + 1}")
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._line.wipe()
@@ -152,17 +128,6 @@ class Progress(ProgressBar):
     def _left_s(self, trainer: Trainer, batches_done: int) -> float | None:
         elapsed_s = time.perf_counter() - self._fit_began
         return time_left_s(elapsed_s, self._share_before, self._share(trainer, batches_done))
-
-    def _rate_if_due(self) -> float | None:
-        """Batches a second since the last line, where another is due."""
-        if self.line_every_s is None or not self._enabled or self._line.is_terminal:
-            return None
-        seconds = time.perf_counter() - self._last_line
-        if seconds < self.line_every_s:
-            return None
-        rate = self._batches_since / seconds
-        self._last_line, self._batches_since = time.perf_counter(), 0
-        return rate
 
     def _shows_bar(self) -> bool:
         return self._enabled and self.refresh > 0 and self._line.is_terminal

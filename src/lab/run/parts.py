@@ -107,8 +107,7 @@ def callbacks(config: Config, folder: RunFolder) -> Callbacks:
     chosen, goal = config.callbacks, config.objective
     stop = chosen.early_stopping
     on_val = isinstance(config.data, Labelled | Questions | Windowed | Ucr) and config.data.split.train_on_val
-    often = chosen.checkpoint
-    best = BestAndLast(folder, goal.metric, goal.mode, often.every_n_steps, often.every_n_minutes, newest=on_val)
+    best = BestAndLast(folder, goal.metric, goal.mode, chosen.checkpoint.every_n_steps, newest=on_val)
     early = None
     if stop.patience is not None:
         mode = stop.mode or (goal.mode if stop.metric is None else None)
@@ -121,7 +120,7 @@ def callbacks(config: Config, folder: RunFolder) -> Callbacks:
     terminate = Terminate(reporter, goal.metric) if reporter is not None else None
     freeze, accumulate = chosen.freeze, chosen.accumulate
     every = [
-        Progress(goal.metric, chosen.progress.refresh, chosen.progress.line_every_s),
+        Progress(goal.metric, chosen.progress.refresh),
         Freeze(freeze.embeddings, freeze.layers, chosen.unfreeze.schedule),
         Accumulate(accumulate.batches, accumulate.schedule),
         precision.SkippedSteps(),

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from lab.schema.node import Mode, Node, NonNegativeInt, NullIsEmpty, Number, PositiveFloat, PositiveInt, Rate
+from lab.schema.node import Mode, Node, NonNegativeInt, NullIsEmpty, Number, PositiveInt, Rate
 
 
 class EarlyStopping(Node):
@@ -30,7 +30,6 @@ class Accumulate(Node):
 
 class Checkpoint(Node):
     every_n_steps: PositiveInt | None
-    every_n_minutes: PositiveFloat | None = 10.0
 
 
 class Switch(Node):
@@ -48,7 +47,6 @@ class Curves(Node):
 
 class Progress(Node):
     refresh: NonNegativeInt
-    line_every_s: PositiveFloat | None = 30.0
 
 
 class LrFinder(Node):
