@@ -1,6 +1,7 @@
 """Runs in processes of their own, started from one that has the imports done."""
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -25,12 +26,20 @@ class Warm:
             [sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
-    def run(self, folder: Path, overrides: list[str], kill_at: int | None = None, limit: int | None = None) -> int:
-        """Wait status of one run into `folder`. kill_at: SIGKILL in that micro-batch; limit: bytes a file may have."""
+    def run(
+        self,
+        folder: Path,
+        overrides: list[str],
+        kill_at: int | None = None,
+        limit: int | None = None,
+        number: int = signal.SIGKILL,
+    ) -> int:
+        """Wait status of one run into `folder`. kill_at: signal `number` in that micro-batch; limit: bytes a file may
+        have."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         folder.mkdir(exist_ok=True)
-        job = {"overrides": overrides, "folder": str(folder), "kill_at": kill_at, "limit": limit}
+        job = {"overrides": overrides, "folder": str(folder), "kill_at": kill_at, "limit": limit, "number": int(number)}
         self.process.stdin.write(json.dumps(job) + "\n")
         self.process.stdin.flush()
         return int(json.loads(self.process.stdout.readline())["status"])

@@ -3,6 +3,7 @@
 import json
 import random
 import shutil
+import signal
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,20 @@ def test_killed_and_resumed_equals_straight(
     warm: Any, equal_runs: Any, straight: RunFolder, tmp_path: Path, kill_at: list[int]
 ) -> None:
     equal_runs(straight, killed_and_resumed(warm, tmp_path / "run", kill_at))
+
+
+# in the middle of a window, in an epoch's last window
+@pytest.mark.parametrize(("at", "step"), [(5, 2), (78, 20)])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_loses_no_step_and_the_resumed_run_equals_the_straight_one(
+    warm: Any, equal_runs: Any, straight: RunFolder, tmp_path: Path, at: int, step: int, number: signal.Signals
+) -> None:
+    run = RunFolder(tmp_path / "run")
+    assert warm.run(run.path, SETTINGS, kill_at=at, number=number) != 0
+    assert run.read()["status"] == "interrupted"
+    assert torch.load(run.last, weights_only=True)["global_step"] == step
+    assert warm.run(run.path, [*SETTINGS, f"resume={run.path}"]) == 0
+    equal_runs(straight, run)
 
 
 @pytest.mark.slow

@@ -1,14 +1,13 @@
 """Run jobs of `lab.run.train` in processes forked from one that has the imports done, and kill them for real.
 
-Reads one JSON job a line from standard input: {"overrides", "folder", "kill_at", "limit"}: `kill_at` is the n-th
-micro-batch this process trains, in whose middle it sends itself SIGKILL; `limit` is the most bytes a file may have, the
-nearest thing to a full disk that needs no disk. Answers each with the wait status.
+Reads one JSON job a line from standard input: {"overrides", "folder", "kill_at", "limit", "number"}: `kill_at` is the
+n-th micro-batch this process trains, in whose middle it sends itself signal `number`; `limit` is the most bytes a file
+may have, the nearest thing to a full disk that needs no disk. Answers each with the wait status.
 """
 
 import json
 import os
 import resource
-import signal
 import sys
 import traceback
 import warnings
@@ -24,7 +23,7 @@ from lab.run.train import train
 CONF = Path(__file__).resolve().parents[2] / "conf"
 
 
-def job(overrides: list[str], folder: str, kill_at: int | None, limit: int | None) -> None:
+def job(overrides: list[str], folder: str, kill_at: int | None, limit: int | None, number: int) -> None:
     from hydra import compose, initialize_config_dir
 
     if limit is not None:
@@ -40,7 +39,7 @@ def job(overrides: list[str], folder: str, kill_at: int | None, limit: int | Non
             nonlocal seen
             seen += 1
             if seen == kill_at:
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(os.getpid(), number)
             whole(self, loss)
 
         Task.on_before_backward = mortal  # type: ignore[method-assign]

@@ -1,11 +1,12 @@
 """best.ckpt (weights, by the objective) and last.ckpt (everything, to go on from), each written aside and renamed.
 
-last.ckpt is written at the end of each epoch and, when asked, every n optimizer steps: only where an accumulation
-window ends (the gradients of half a window are in no checkpoint), and never on an epoch's last batch, where a resume
-would lose that epoch's validation. A full disk leaves the older file whole.
+last.ckpt is written at the end of each epoch, every n optimizer steps, after some minutes, and before a stop from
+outside: only where an accumulation window ends (the gradients of half a window are in no checkpoint), and never on an
+epoch's last batch, where a resume would lose that epoch's validation. A full disk leaves the older file whole.
 """
 
 import math
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Checkpoint
 
+from lab.callbacks.interruption import Interruption
 from lab.errors import RunError, listed
 from lab.files import write_whole
 from lab.record import RunFolder
@@ -52,17 +54,30 @@ class BestAndLast(Checkpoint):
     """Keeps the best value of the objective with its epoch and step; ties keep the earlier.
 
     metric: as logged, `val/f1_macro`; mode: min or max; newest: keep the latest epoch instead of the best, where the
-    objective was trained on and cannot choose. Raises RunError when the metric is never logged.
+    objective was trained on and cannot choose; every_minutes: since last.ckpt was written; interruption: which of its
+    stops waits for a checkpoint. Raises RunError when the metric is never logged.
     """
 
     def __init__(
-        self, folder: RunFolder, metric: str, mode: str, every_n_steps: int | None, newest: bool = False
+        self,
+        folder: RunFolder,
+        metric: str,
+        mode: str,
+        every_n_steps: int | None,
+        newest: bool = False,
+        every_minutes: float | None = None,
+        interruption: Interruption | None = None,
     ) -> None:
         self.folder, self.metric, self.every_n_steps, self.newest = folder, metric, every_n_steps, newest
+        self.every_minutes, self.interruption = every_minutes, interruption or Interruption()
+        self._saved_at = math.inf
         self.sign = 1.0 if mode == "max" else -1.0
         self.value: float | None = None
         self.epoch: int | None = None
         self.step: int | None = None
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._saved_at = time.monotonic()
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.sanity_checking or trainer.state.fn != "fit":
@@ -81,11 +96,25 @@ class BestAndLast(Checkpoint):
     ) -> None:
         window_ends = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
         inside = batch_idx + 1 < trainer.num_training_batches
-        if self.every_n_steps and window_ends and inside and trainer.global_step % self.every_n_steps == 0:
-            self._save(trainer, "last")
+        if window_ends and inside and (self._is_due(trainer.global_step) or self.interruption.is_requested):
+            self._save_last(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._save_last(trainer)
+
+    def _is_due(self, step: int) -> bool:
+        by_steps = bool(self.every_n_steps) and step % (self.every_n_steps or 1) == 0
+        return by_steps or (bool(self.every_minutes) and self._minutes() >= (self.every_minutes or 0.0))
+
+    def _minutes(self) -> float:
+        """Since last.ckpt was written, or the fit began."""
+        return (time.monotonic() - self._saved_at) / 60
+
+    def _save_last(self, trainer: pl.Trainer) -> None:
+        self.interruption.hold()
         self._save(trainer, "last")
+        self._saved_at = time.monotonic()
+        self.interruption.leave()
 
     def _save(self, trainer: pl.Trainer, which: str) -> None:
         path = self.folder.best if which == "best" else self.folder.last

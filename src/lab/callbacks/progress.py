@@ -1,13 +1,14 @@
 """Progress: a line per epoch with its losses, the objective, its seconds and the time left; on terminals a bar as well.
 
 The bar is one line, drawn over itself and wiped before anything else is printed, so messages and bar never mix; where
-the output is no terminal (a file, a batch system) only the epochs' lines are written. Time left is for the whole fit,
-from the share of it that this process has done: a resumed run does not count what went before.
+there is none (a file, a batch system) a long epoch, validation or test has a line every half minute. Time left is for
+the whole fit, from the share of it that this process has done: a resumed run does not count what went before.
 """
 
 import logging
 import math
 import time
+from collections.abc import Sequence
 from typing import Any, TextIO
 
 from lightning.pytorch import LightningModule, Trainer
@@ -49,23 +50,40 @@ def bar_line(epoch: int, num_epochs: int, batch: int, num_batches: int, loss: fl
     return f"epoch {epoch + 1}/{num_epochs} {bar} {batch}/{num_batches}  loss {_short(loss)}{left}"
 
 
+def batch_line(what: str, batch: int, num_batches: int, per_s: float, left_s: float | None, more: str = "") -> str:
+    """`epoch 2/5  batch 130/400, step 530, loss 0.410  3.2 batches/s, about 3 min left`; `batch` counts those done."""
+    left = "" if left_s is None else f", about {duration(left_s)} left"
+    return f"{what}  batch {batch}/{num_batches}{more}  {per_s:.3g} batches/s{left}"
+
+
+def batch_loss(part: float, batch: int, num_batches: int, accumulation: int) -> float:
+    """The loss of the batch of which `part` is its share in the sum over its accumulation window; the epoch's last
+    window may be shorter. `batch` counts those done."""
+    begun = (batch - 1) // accumulation * accumulation
+    return part * min(accumulation, num_batches - begun)
+
+
 def _short(value: float) -> str:
     return f"{value:.3f}" if value == 0 or 0.001 <= abs(value) < 1000 else f"{value:.2e}"
 
 
 class Progress(ProgressBar):
-    """metric: the objective, shown at each epoch; refresh: batches between two drawings of the bar, 0 for lines only.
+    """metric: the objective, shown at each epoch; refresh: batches between two drawings of the bar, 0 for lines only;
+    interval_s: between two lines where there is no bar, None or 0 for none inside an epoch.
 
     Stands first among the callbacks, so that the bar is gone before others speak.
     """
 
-    def __init__(self, metric: str, refresh: int = 10, stream: TextIO | None = None) -> None:
+    def __init__(
+        self, metric: str, refresh: int = 10, interval_s: float | None = None, stream: TextIO | None = None
+    ) -> None:
         super().__init__()
-        self.metric, self.refresh = metric, refresh
+        self.metric, self.refresh, self.interval_s = metric, refresh, interval_s
         self._line = StatusLine(stream)
         self._enabled = True
         self._fit_began = self._epoch_began = 0.0
         self._share_before = 0.0
+        self._said_at, self._said_batch = 0.0, 0
 
     def disable(self) -> None:
         self._enabled = False
@@ -74,23 +92,38 @@ class Progress(ProgressBar):
         self._enabled = True
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._fit_began = self._epoch_began = time.perf_counter()
+        self._fit_began = self._epoch_began = time.monotonic()
         done = trainer.fit_loop.epoch_loop.batch_progress.current.completed
         # After a resume from an epoch's end the counter still stands at that end.
         self._share_before = self._share(trainer, done if done < trainer.num_training_batches else 0)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._epoch_began = time.perf_counter()
+        self._epoch_began = time.monotonic()
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        if self._said_at == 0.0 or batch_idx == 0:
+            self._count_from(batch_idx)
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._count_from(0)
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._count_from(0)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         done, total = batch_idx + 1, int(trainer.num_training_batches)
-        if not (self._shows_bar() and (done % self.refresh == 0 or done == total)):
+        is_drawn = self._shows_bar() and (done % self.refresh == 0 or done == total)
+        if not (is_drawn or self._is_due()):
             return
-        loss = float(outputs["loss"]) if isinstance(outputs, dict) and "loss" in outputs else math.nan
-        left = self._left_s(trainer, done)
-        self._line.draw(bar_line(trainer.current_epoch, trainer.max_epochs or 1, done, total, loss, left))
+        part = float(outputs["loss"]) if isinstance(outputs, dict) and "loss" in outputs else math.nan
+        loss, left = batch_loss(part, done, total, trainer.accumulate_grad_batches), self._left_s(trainer, done)
+        if is_drawn:
+            self._line.draw(bar_line(trainer.current_epoch, trainer.max_epochs or 1, done, total, loss, left))
+        else:
+            more = f", step {trainer.global_step}, loss {_short(loss)}"
+            self._say(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}", done, total, left, more)
 
     def on_validation_batch_end(
         self,
@@ -101,8 +134,25 @@ class Progress(ProgressBar):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        if trainer.state.fn == "fit" and self._shows_bar() and (batch_idx + 1) % self.refresh == 0:
-            self._line.draw(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs} validation, batch {batch_idx + 1}")
+        if trainer.state.fn != "fit":
+            return
+        what = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs} validation"
+        if self._shows_bar() and (batch_idx + 1) % self.refresh == 0:
+            self._line.draw(f"{what}, batch {batch_idx + 1}")
+        elif self._is_due():
+            self._say_part(what, batch_idx + 1, trainer.num_val_batches)
+
+    def on_test_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        if self._is_due():
+            self._say_part("test", batch_idx + 1, trainer.num_test_batches)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._line.wipe()
@@ -110,7 +160,7 @@ class Progress(ProgressBar):
             return
         names = dict.fromkeys(("train/loss", "val/loss", self.metric))
         scores = {name: float(trainer.callback_metrics[name]) for name in names if name in trainer.callback_metrics}
-        seconds = time.perf_counter() - self._epoch_began
+        seconds = time.monotonic() - self._epoch_began
         left = self._left_s(trainer, int(trainer.num_training_batches))
         log.info("%s", epoch_line(trainer.current_epoch, trainer.max_epochs or 1, scores, seconds, left))
 
@@ -126,8 +176,29 @@ class Progress(ProgressBar):
         return min(1.0, epochs / (trainer.max_epochs or 1))
 
     def _left_s(self, trainer: Trainer, batches_done: int) -> float | None:
-        elapsed_s = time.perf_counter() - self._fit_began
+        elapsed_s = time.monotonic() - self._fit_began
         return time_left_s(elapsed_s, self._share_before, self._share(trainer, batches_done))
+
+    def _count_from(self, batch: int) -> None:
+        self._said_at, self._said_batch = time.monotonic(), batch
+
+    def _is_due(self) -> bool:
+        """Whether a line is due; a bar says it all."""
+        wanted = self._enabled and bool(self.interval_s) and not self._shows_bar()
+        return wanted and time.monotonic() - self._said_at >= (self.interval_s or 0.0)
+
+    def _say_part(self, what: str, done: int, totals: Sequence[int | float]) -> None:
+        """A line of a validation or a test: its own time left, at the pace since the last line."""
+        total = int(totals[0])
+        self._say(what, done, total, (total - done) / self._per_s(done) if done < total else None)
+
+    def _say(self, what: str, done: int, total: int, left_s: float | None, more: str = "") -> None:
+        log.info("%s", batch_line(what, done, total, self._per_s(done), left_s, more))
+        self._count_from(done)
+
+    def _per_s(self, done: int) -> float:
+        """Batches a second since the last line."""
+        return (done - self._said_batch) / max(1e-9, time.monotonic() - self._said_at)
 
     def _shows_bar(self) -> bool:
         return self._enabled and self.refresh > 0 and self._line.is_terminal

@@ -17,6 +17,7 @@ from lab.batches import PairTokenizer
 from lab.data.asked import Asked
 from lab.data.cache import made
 from lab.data.reading import Answer, Question
+from lab.data.ticker import ticker
 from lab.errors import Mistake, RequestError, listed
 
 SPARE = 16
@@ -143,6 +144,7 @@ def bare(places: Ints, context: str) -> Ints:
 def _fill(aside: Path, asked: Asked, tokenizer: PairTokenizer, max_length: int, stride: int) -> None:
     lengths, question_of, spans = [0], list[int](), list[tuple[int, int]]()
     number = 0
+    tick = ticker("cutting contexts into windows", len(asked.questions), "questions")
     with (aside / "values.bin").open("wb") as file:
         for some in _chunks(asked.questions):
             contexts = [asked.contexts[question.context] for question in some]
@@ -156,6 +158,7 @@ def _fill(aside: Path, asked: Asked, tokenizer: PairTokenizer, max_length: int, 
                     question_of.append(number)
                     spans.append(span(places, question.answers))
                 number += 1
+            tick(len(some))
     np.save(aside / "offsets.npy", np.cumsum(np.array(lengths, np.int64)))
     np.save(aside / "question_of.npy", np.array(question_of, np.int64))
     np.save(aside / "spans.npy", np.array(spans, np.int64).reshape(-1, 2))

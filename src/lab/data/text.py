@@ -4,7 +4,6 @@ Order matters and goes one way: corpus -> tokenizer (learned from training texts
 -> `max_length` -> tokens -> loaders.
 """
 
-import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,11 +15,10 @@ from lab.data.buckets import Draw, EvalDraws, TrainDraws
 from lab.data.cache import prune
 from lab.data.corpus import Corpus
 from lab.data.loader import Loader, TokenRows
+from lab.data.ticker import ticker
 from lab.data.tokens import full_lengths, tokenise
 from lab.errors import Mistake, RequestError
 from lab.schema import Cache, Labelled
-
-log = logging.getLogger(__name__)
 
 
 class TextData:
@@ -44,9 +42,9 @@ class TextData:
         self.pin_memory = pin_memory
         self.batch_size = config.batch_size
         folder = Path(cache.dir).expanduser()
-        lengths = full_lengths(
-            corpus.splits["train"].texts, tokenizer, folder, f"{corpus.fingerprint}/train", _ticker("measuring", corpus)
-        )
+        texts = corpus.splits["train"].texts
+        key = f"{corpus.fingerprint}/train"
+        lengths = full_lengths(texts, tokenizer, folder, key, ticker("measuring train", len(texts)))
         max_length = resolve_max_length(config.max_length, lengths, tokenizer)
         if config.max_tokens is not None and config.max_tokens < max_length:
             problem = f"does not hold one text of data.max_length={max_length} {tokenizer.unit}"
@@ -54,10 +52,16 @@ class TextData:
                 Mistake("data.max_tokens", problem, f"data.max_tokens={16 * max_length}", config.max_tokens)
             )
         self.length_facts = length_facts(lengths, max_length, tokenizer.unit)
-        ticks = _ticker("tokenising", corpus)
         self.rows = {
             split: TokenRows(
-                tokenise(rows.texts, tokenizer, max_length, folder, f"{corpus.fingerprint}/{split}", ticks),
+                tokenise(
+                    rows.texts,
+                    tokenizer,
+                    max_length,
+                    folder,
+                    f"{corpus.fingerprint}/{split}",
+                    ticker(f"tokenising {split}", len(rows.texts)),
+                ),
                 rows.labels,
                 corpus.heads,
                 tokenizer.pad_id,
@@ -120,17 +124,3 @@ def length_facts(lengths: npt.NDArray[np.int32], max_length: int, unit: str) -> 
         "truncated_share": float(np.mean(lengths > max_length)),
         "lengths": {"p50": p50, "p95": p95, "p99": p99, "max": int(lengths.max()), "unit": unit},
     }
-
-
-def _ticker(what: str, corpus: Corpus) -> Callable[[int], None]:
-    """A line now and then on long work."""
-    total = sum(len(rows.texts) for rows in corpus.splits.values())
-    done = 0
-
-    def tick(rows: int) -> None:
-        nonlocal done
-        before, done = done, done + rows
-        if total >= 100_000 and before * 10 // total != done * 10 // total:
-            log.info("%s: %d of %d texts", what, done, total)
-
-    return tick

@@ -16,6 +16,7 @@ from lab.callbacks.checkpoint import BestAndLast, IntoTheFile
 from lab.callbacks.curves import Curves
 from lab.callbacks.early_stopping import EarlyStopping
 from lab.callbacks.freeze import Freeze
+from lab.callbacks.interruption import Interruption
 from lab.callbacks.nan_guard import NanGuard
 from lab.callbacks.overfit import OverfitMonitor
 from lab.callbacks.progress import Progress
@@ -27,6 +28,7 @@ from lab.machine_faults import MachineRefusal
 from lab.record import RunFolder
 from lab.run.agreed import agreed
 from lab.schema import Config, Labelled, Objective, Questions, Trainer, Ucr, Windowed
+from lab.schema import callbacks as schema
 from lab.sweep.reporter import connected
 
 log = logging.getLogger(__name__)
@@ -44,10 +46,10 @@ class Callbacks:
     every: list[pl.Callback]
 
     @classmethod
-    def for_test(cls, folder: RunFolder, goal: Objective) -> "Callbacks":
-        """None but the checkpoint callback, which does nothing in a test and keeps Lightning from adding its own."""
+    def for_test(cls, folder: RunFolder, goal: Objective, progress: schema.Progress) -> "Callbacks":
+        """Lines of a long test, and the checkpoint callback, which only keeps Lightning from adding its own."""
         best = BestAndLast(folder, goal.metric, goal.mode, None)
-        return cls(best, None, None, None, None, [best])
+        return cls(best, None, None, None, None, [Progress(goal.metric, 0, progress.interval_s), best])
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,17 @@ def callbacks(config: Config, folder: RunFolder) -> Callbacks:
     chosen, goal = config.callbacks, config.objective
     stop = chosen.early_stopping
     on_val = isinstance(config.data, Labelled | Questions | Windowed | Ucr) and config.data.split.train_on_val
-    best = BestAndLast(folder, goal.metric, goal.mode, chosen.checkpoint.every_n_steps, newest=on_val)
+    interruption = Interruption()
+    interruption = Interruption()
+    best = BestAndLast(
+        folder,
+        goal.metric,
+        goal.mode,
+        chosen.checkpoint.every_n_steps,
+        on_val,
+        chosen.checkpoint.every_minutes,
+        interruption,
+    )
     early = None
     if stop.patience is not None:
         mode = stop.mode or (goal.mode if stop.metric is None else None)
@@ -120,7 +132,8 @@ def callbacks(config: Config, folder: RunFolder) -> Callbacks:
     terminate = Terminate(reporter, goal.metric) if reporter is not None else None
     freeze, accumulate = chosen.freeze, chosen.accumulate
     every = [
-        Progress(goal.metric, chosen.progress.refresh),
+        Progress(goal.metric, chosen.progress.refresh, chosen.progress.interval_s),
+        interruption,
         Freeze(freeze.embeddings, freeze.layers, chosen.unfreeze.schedule),
         Accumulate(accumulate.batches, accumulate.schedule),
         precision.SkippedSteps(),

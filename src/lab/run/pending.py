@@ -27,7 +27,7 @@ def at_the_end(config: Config) -> list[str]:
 def tell(run: RunFolder, result: Tested, loggers: Sequence[RunLogger]) -> None:
     """Figures and loggers, where they are pending. loggers: just built; they are closed here."""
     record = run.read()
-    if FIGURES in record.get("pending", []) and _draw(run, result):
+    if FIGURES in (record.get("pending") or []) and _draw(run, result):
         done(run, FIGURES)
     for logger in loggers:
         logger.log_outcome(Outcome(record["objective"], result.metrics, result.confusions, result.columns, run.best))
@@ -44,8 +44,8 @@ def merged(run: RunFolder, config: Config, material: Material) -> None:
 def done(run: RunFolder, what: str) -> None:
     """A disk that is full by now makes a finished run no failure: what stays pending is done once more."""
     record: dict[str, Any] = run.read()
-    left = [other for other in record.get("pending", []) if other != what]
-    if left == record.get("pending", []):
+    left = [other for other in (record.get("pending") or []) if other != what]
+    if left == (record.get("pending") or []):
         return
     try:
         run.update(pending=left)

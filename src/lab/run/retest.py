@@ -44,8 +44,9 @@ def _retest(config: Config, run: RunFolder) -> dict[str, float]:
         refuse_lost_numbers(material.model, run, run.best, "test")
         if config.cache.frozen:
             take_states(config, material, where, ("test",))
+    chosen = parts.Callbacks.for_test(run, config.objective, config.callbacks.progress)
     with quiet():
-        trainer = parts.trainer(config, where, run.path, parts.Callbacks.for_test(run, config.objective), [])
+        trainer = parts.trainer(config, where, run.path, chosen, [])
     result = test(trainer, material, run)
     record = run.read()
     if record.get("pending"):

@@ -4,7 +4,17 @@ from typing import Annotated
 
 from pydantic import Field
 
-from lab.schema.node import Mode, Node, NonNegativeInt, NullIsEmpty, Number, PositiveInt, Rate
+from lab.schema.node import (
+    Mode,
+    Node,
+    NonNegativeFloat,
+    NonNegativeInt,
+    NullIsEmpty,
+    Number,
+    PositiveFloat,
+    PositiveInt,
+    Rate,
+)
 
 
 class EarlyStopping(Node):
@@ -30,6 +40,7 @@ class Accumulate(Node):
 
 class Checkpoint(Node):
     every_n_steps: PositiveInt | None
+    every_minutes: PositiveFloat | None = 10.0
 
 
 class Switch(Node):
@@ -47,6 +58,7 @@ class Curves(Node):
 
 class Progress(Node):
     refresh: NonNegativeInt
+    interval_s: NonNegativeFloat | None = 30.0
 
 
 class LrFinder(Node):

@@ -23,6 +23,7 @@ Layers = Annotated[int, Field(gt=0, le=1_000), Number]
 Width = Annotated[int, Field(gt=0, le=1_000_000), Number]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1), Number]
 """As numpy's global generator takes it; what is made of it by epoch and step then fits torch's 64 bits."""
+NonNegativeFloat = Annotated[float, Field(ge=0.0, allow_inf_nan=False), Number]
 PositiveFloat = Annotated[float, Field(gt=0.0, allow_inf_nan=False), Number]
 Share = Annotated[float, Field(ge=0.0, lt=1.0), Number]
 Rate = Annotated[float, Field(gt=0.0, allow_inf_nan=False), Number]
