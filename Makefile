@@ -3,7 +3,8 @@
 # make check-slow   the tests that take minutes
 # make check-faults runs killed in every phase, studies killed at random moments, 20 in a row, and every other fault
 #                   (LAB_FAULT_SEED=... for others); prints the table of kills
-# make check-fuzz   2,000 broken data files through the readers: each is read or refused with a message
+# make check-fuzz   2,000 broken data files through the readers, 10,000 command lines through the checks: each is sound or
+#                   refused with a message (an hour on a quiet core)
 # make bench-sweep  what sweeps cost and save: some 20 minutes on two quiet cores, results in benchmarks/results/
 # make bench        the speed benchmarks, on a machine that does nothing else: under an hour on two cores with a fast bf16,
 #                   some minutes more without
@@ -34,6 +35,7 @@ check-faults: $(INSTALLED)
 
 check-fuzz: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/fuzz_data.py --files 2000
+	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/fuzz_requests.py --lines 10000
 
 bench-sweep: $(INSTALLED)
 	for name in overhead slots cost bayesian policies; do $(BIN)/python benchmarks/sweep_$$name.py || exit 1; done

@@ -7,7 +7,29 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 BROAD = {"Exception", "BaseException"}
 REASONS = {
+    ("callbacks/curves.py", "_draw"): "a picture less ends no run; said in the log",
     ("claim.py", "_exit_when_refused"): "Hydra turns exceptions of callbacks into warnings; exits with the traceback",
+    ("data/hub.py", "_reachable"): "no network shows in many types; counts as no answer",
+    ("data/hub.py", "load_splits"): "client, cache and builders raise what they like; a mistake with the reason",
+    ("data/table_file.py", "_opened"): "a broken workbook makes openpyxl raise anything; a mistake with the reason",
+    ("locks.py", "sole"): "frees the lock and raises it again",
+    ("loggers/guarded.py", "_try"): "the run matters more than a logger; said once, and marked as lost",
+    ("loggers/study.py", "on_multirun_end"): "the study is done and recorded by then; said in the log",
+    ("models/hub.py", "_downloaded"): "no network shows in many types; a mistake with the reason",
+    ("models/subwords.py", "load"): "tokenizers raises plain Exception; Unreadable with the reason",
+    ("report/registry.py", "register"): "whatever a service raises; RunError with its first line",
+    ("run/circumstances.py", "closing"): "writes the end down and raises it again",
+    ("run/circumstances.py", "machine_faults_named"): "raises again what is no fault of the machine",
+    ("run/pending.py", "_draw"): "a picture less ends no run; it stays pending",
+    ("sweep/controller.py", "sweep"): "raises again what is no fault of the machine",
+    ("sweep/elsewhere.py", "wait"): "a launcher lost its batch; raised again where nothing had begun",
+    ("sweep/jobs.py", "__call__"): "it is the job's outcome, and travels home",
+    ("sweep/jobs.py", "_sendable"): "pickling calls whatever a value brings along; its text is sent instead",
+    ("sweep/jobs.py", "outcome"): "it is the job's outcome",
+    ("sweep/server.py", "_be_a_trial"): "a forked trial must never run its server's code; printed, exit 1",
+    ("sweep/server.py", "serve"): "a forked server must never run its controller's code; sent and printed",
+    ("sweep/storage.py", "_whole_or_nothing"): "cuts half a line off and raises it again",
+    ("terminal.py", "attempt"): "no display changes a result; said once in the log",
 }
 """(file below src/lab, function): what becomes of the exception."""
 

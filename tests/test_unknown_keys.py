@@ -38,7 +38,7 @@ def test_what_is_not_there_yet_is_said_plainly(key: str) -> None:
     ("key", "remedy"),
     [
         ("trainer.stratified", "leave out trainer.stratified"),
-        ("prediction", "leave out prediction"),
+        ("presage", "leave out presage"),
         ("trainer.termination", "leave out trainer.termination"),
         ("scheduler.type", "scheduler=1"),
         ("optimizer.name", "optimizer=1"),

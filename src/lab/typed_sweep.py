@@ -10,8 +10,9 @@ from typing import Any
 
 from hydra.core.override_parser.types import Glob, Override, QuotedString
 
-from lab.errors import Mistake, listed
+from lab.errors import Mistake, listed, quoted
 from lab.keys import at, is_there
+from lab.rules.training import sense
 
 MOST_VALUES = 20
 """Values of one sweep that are judged before it starts; each job is checked again when it starts."""
@@ -21,7 +22,14 @@ SPACE = "sweep.search_space"
 
 
 def unswept(override: Override, multirun: bool) -> Mistake | None:
-    """A sweep that one run would take no notice of."""
+    """A sweep that one run would take no notice of, or jobs that nothing could compare."""
+    if override.key_or_group == "objective.metric" and multirun and override.is_discrete_sweep():
+        metrics = [str(value) for value in values_of(override)]
+        if len({sense(metric) for metric in metrics}) > 1:
+            problem = "names metrics that are better when small beside others that are better when large"
+            return Mistake(
+                "objective.metric", problem, quoted("objective.metric", metrics[0]), override.get_value_string()
+            )
     value = override.value()
     if override.key_or_group != "sweep" or value is None or multirun or override.is_delete():
         return None

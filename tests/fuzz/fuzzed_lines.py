@@ -23,7 +23,7 @@ WORDS = ("null", "true", "off", "auto", "a", "TextoCódProblem", "Descripción l
          "%s", "\udcff")  # fmt: skip
 GRAMMAR = ("[a,b]", "[1,2", "{a: 1}", "{a: {b: [1]}}", "{0: 2, 1: x}", "choice(1,2)", "choice()", "interval(1,2)",
            "tag(log,interval(1e-4,1e-2))", "range(1,4)", "range(4,1)", "glob(*)", "shuffle(1,2)", "sort(2,1)", "1,2",
-           "int(3)", "json_str([1])", "[]", "{}", "[[[[]]]]", "extend_list(1)")  # fmt: skip
+           "int(3)", "json_str([1])", "[]", "{}", "[[[[]]]]")  # fmt: skip
 REFERENCES = ("${seed}", "${nope}", "${model.lr}", "${oc.env:HOME}", "${oc.env:NO_SUCH}", "${now:%Y}", "${.a}",
               "${..b}", "${hydra:job.num}", "${", "${}", "${oc.select:x}", "${optimizer}", "${sweep}")  # fmt: skip
 FLAGS = (

@@ -322,10 +322,10 @@ source=nope
 objective.metric=5 objective.mode=up
 together=maybe
 statistics.confidence=2
-statistics.repeats=seed
+statistics.most_groups=0.5
 diagnosis.overfit_gap=wide
 what_if=bandit
-what_if=[{type: bandit}]
+diagnosis.unstable_runs=-1
 register=hub
 outputs=x
 baselin=ngram

@@ -35,8 +35,8 @@ class Interruption(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # Lightning's own handler is in place by now, which would end the fit at the next batch, window or not.
-        if threading.current_thread() is not threading.main_thread():
-            return
+        if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
+            return  # Windows has no such timer: a signal stops at once there
         self._process = os.getpid()
         handlers = {signal.SIGINT: self._heard, signal.SIGTERM: self._heard, signal.SIGALRM: _stop}
         self._before = {number: signal.signal(number, handler) for number, handler in handlers.items()}

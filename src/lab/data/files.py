@@ -10,9 +10,12 @@ import contextlib
 import errno
 import hashlib
 import json
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import pyarrow as pa
 
 from lab.data.cache import made
 from lab.data.csv_file import CsvFile, why_unreadable, write_rows
@@ -26,6 +29,8 @@ from lab.errors import Mistake, RequestError, nearest, quoted
 
 KINDS = {".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 ROWS, KINDS_OF_CELLS = "rows.arrow", "kinds.json"
+READING = (OSError, EOFError, ValueError, zlib.error, pa.ArrowException)
+"""What Python's, pandas' and Arrow's readers raise for a file that is not of its kind, or is cut."""
 _LAYOUT = 2
 """Part of a copy's name; one more whenever the same file makes another copy."""
 
@@ -74,7 +79,7 @@ def open_file(path: Path, key: str, how: Format, cache: Path) -> Table:
         table = mapped(folder, () if file is None else file.repeated)
     except RequestError:
         raise
-    except Exception as error:
+    except READING as error:
         raise RequestError(_explained(error, path, key, how.encoding, folder, file)) from error
     if not len(table):
         raise RequestError(Mistake(key, "has a header and no rows", value=path))

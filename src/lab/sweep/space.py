@@ -22,7 +22,7 @@ from lab.sweep.expressions import KINDS, law_of_block, law_of_override, sound_la
 from lab.sweep.laws import AtU, Choice, Law, Uniform
 
 KEY = "sweep.search_space"
-EXAMPLE = "'optimizer.lr=tag(log,interval(1e-4,1e-2))', or sweep.file=job.yaml for a job of Azure's"
+EXAMPLE = "'optimizer.lr=tag(log,interval(1e-4,1e-2))', or sweep.file=job.yaml (an Azure job)"
 _SAFE = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
 _WORDS = ("null", "true", "false", "nan", "inf")
 
