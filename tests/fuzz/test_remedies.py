@@ -9,7 +9,7 @@ from request_lines import Line, alternatives, applied, judged, judged_report
 
 from lab.errors import Mistake
 
-EVERY = 3
+EVERY = 10
 """One line in so many is a part of the quick tests; all of them are some minutes."""
 TRAIN = [
     line
