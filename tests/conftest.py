@@ -27,6 +27,7 @@ os.environ |= {
     "XDG_CONFIG_HOME": str(Path(_CACHE.name) / "config"),
 }
 os.environ.pop("WANDB_API_KEY", None)
+os.environ.pop("COLUMNS", None)  # set in workers of pytest-xdist: the width of a terminal that is none
 
 
 @pytest.hookimpl
