@@ -34,7 +34,7 @@ COMMAND = request.command(request.parse(sys.argv))
 log = logging.getLogger("report")
 
 
-@hydra.main(config_path="conf", config_name="report")
+@hydra.main(config_path="conf", config_name="report", execution_whitelist=["lab.*"])
 def one_report(composed: DictConfig) -> None:
     """Build the report and say where it is. Ends by SystemExit: Hydra adds lines of its own to other exceptions."""
     from lab.report.build import build, summary
