@@ -108,9 +108,8 @@ def test_a_kill_frees_the_lock_although_children_live_on(begin: Begin, tmp_path:
     with pytest.raises(Taken, match=f"{one.name}$"), sole(tmp_path / "lock", patience_s=0):
         raise AssertionError("two at once")
     one.kill()
-    assert not is_locked(tmp_path / "lock")
-    assert lives(one.child)
-    with sole(tmp_path / "lock", patience_s=0):
+    with sole(tmp_path / "lock", patience_s=20):  # a child that was just forked closes it with its first instructions
+        assert lives(one.child)
         assert holder(tmp_path / "lock") == f"process {os.getpid()}"
 
 
