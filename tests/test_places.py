@@ -1,4 +1,4 @@
-"""What this machine has not is told before data is read: places to write, weights, drivers of a database."""
+"""What this machine lacks is reported before data is read: places to write, weights, drivers of a database."""
 
 import sys
 from pathlib import Path

@@ -1,7 +1,7 @@
 """Words that only lack quotes: Hydra's grammar has no accents, so `data.labels=[Código]` is no list to it.
 
 What Hydra cannot read is given the quotes that it needs before Hydra sees the line; what Hydra can read stays as it was
-typed, whatever it means. An open bracket or quote is left alone: that is a slip, and is told as one.
+typed, whatever it means. An open bracket or quote is left alone: that is a mistake, and is reported as one.
 """
 
 import re

@@ -117,7 +117,7 @@ class Block:
 
 
 def typed_anew(key: str, block: Mapping[str, Any]) -> str:
-    """A whole block as it is typed in the place of any other, into which Hydra would merge it; nulls are left out."""
+    """A whole block as it is typed to replace any other, into which Hydra would merge it; nulls are left out."""
     return f"~{key} {quoted(f'+{key}', {name: value for name, value in block.items() if value is not None})}"
 
 

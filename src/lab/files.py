@@ -1,6 +1,6 @@
 """Single files: the one reader of those that may come from elsewhere, and the one way to write one whole.
 
-A folder that was copied, damaged or made by a stranger holds what it likes: a pipe in the place of a record (reading it
+A folder that was copied, damaged or made by a stranger holds what it likes: a pipe instead of a record (reading it
 would wait for ever), 100,000 brackets, a YAML file whose aliases expand to gigabytes. Every such file ends in
 `Unreadable`, one line with the path and the reason. Imports no torch.
 """
@@ -50,8 +50,8 @@ def read_bytes(path: Path, limit: int = MOST_BYTES) -> bytes:
     regular(path)  # before it is opened: to open a device can be an act of its own
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     with os.fdopen(descriptor, "rb") as file:
-        _refuse_kind(path, os.fstat(descriptor).st_mode)
-        data = file.read(limit + 1)
+        _refuse_kind(path, (status := os.fstat(descriptor)).st_mode)
+        data = file.read(min(status.st_size, limit) + 1)  # for `limit` Python would make room first, whatever is there
     if len(data) > limit:
         raise Unreadable(path, f"holds more than {limit >> 20} MiB")
     return data

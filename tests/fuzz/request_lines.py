@@ -57,7 +57,7 @@ def alternatives(remedy: str) -> Iterator[Line]:
 
 
 def applied(line: Sequence[str], mistake: Mistake, words: Line) -> Line:
-    """The line with a remedy typed in the place of what it is about, at the end of the line."""
+    """The line with a remedy typed instead of what it is about, at the end of the line."""
     if words[:2] == ("leave", "out"):
         return tuple(
             word for word in line if word != words[2] and _key(word) != _key(words[2]) and _flag(word, words[2])

@@ -1,4 +1,4 @@
-"""Metrics that no task logs are told from the config alone; the lists are those that are logged."""
+"""Metrics that no task logs are refused from the config alone; the lists are those that are logged."""
 
 import pytest
 

@@ -126,7 +126,7 @@ def _wrong_signs(file: CsvFile) -> Iterator[Mistake]:
         return
     if found.lone_returns and file.quoting != "none" and (line := _broken_line(file)):
         problem = f"line {line} holds a carriage return amid a cell without quotes, which would break the row in two"
-        yield Mistake(file.key, problem, "put the cell in quotes, or a space in the place of the sign", file.path)
+        yield Mistake(file.key, problem, "put the cell in quotes, or replace the sign by a space", file.path)
     if found.escaped_quotes and file.quoting in ("auto", "double"):
         line = csv_quotes.misfit(file.lines(), file.delimiter, file.width(file.quoting))
         if line and file.fits("backslash"):

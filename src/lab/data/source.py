@@ -62,7 +62,7 @@ def open_source(data: Labelled, cache: Path) -> Source:
 
 
 def _with_sets_split(source: Source) -> Source:
-    """The source with a column per label in the place of each column of sets. Raises RequestError where names clash."""
+    """The source with a column per label instead of each column of sets. Raises RequestError where names clash."""
     columns, tables, mistakes = source.columns, source.tables, list[Mistake]()
     made: dict[str, tuple[str, ...]] = {}
     for column in columns.sets or ():

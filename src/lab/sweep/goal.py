@@ -34,7 +34,7 @@ def objective(block: Mapping[str, Any] | None, config: Config, givers: Sequence[
 
 
 def typed(metric: str, goal: str) -> str:
-    """How a whole block is typed: it stands in the place of any other, a job file's, too."""
+    """How a whole block is typed: it replaces any other, a job file's, too."""
     return quoted(KEY, {"primary_metric": metric, "goal": goal})
 
 

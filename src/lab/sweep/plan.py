@@ -189,7 +189,7 @@ def with_job(node: Sweep, typed: Collection[str] = ()) -> Sweep:
 
 
 def _own_blocks(node: Sweep, typed: Collection[str]) -> set[str]:
-    """Blocks of the node that stand in the place of the job file's: those that were typed, and those of our files."""
+    """Blocks of the node that replace the job file's: those that were typed, and those of our files."""
     given = {name for name in ("study", "objective", "early_termination") if getattr(node, name) is not None}
     if node.sampling_algorithm != DEFAULT_SAMPLER:
         given.add("sampling_algorithm")
