@@ -39,7 +39,7 @@ from lab.masking import mask_files, masked
 from lab.models import packages, weights
 from lab.recipes import foreign_recipe
 from lab.saved_config import obeyed_records
-from lab.sweep.reporter import trial_number
+from lab.sweep.own_reporter import trial_number
 
 threads.settle(os.environ)
 CONF = Path(__file__).resolve().parent / "conf"

@@ -30,10 +30,10 @@ from transformers import Trainer, TrainerCallback, TrainingArguments, get_linear
 from lab.config import check
 from lab.data.corpus import Rows, load
 from lab.data.text import resolve_max_length
-from lab.models.encoder import build_encoder
 from lab.models.pooling import TokenPooling
-from lab.models.tokenizers import build_tokenizer
 from lab.run.circumstances import keep_freed_memory
+from lab.run.encoders import build_encoder
+from lab.run.vocabularies import build_tokenizer
 from lab.schema import Config
 
 CONF = Path(__file__).resolve().parents[1] / "conf"

@@ -14,9 +14,9 @@ from torch import nn
 
 from lab.batches import Tokenizer
 from lab.config import check
-from lab.models.encoder import build_encoder
-from lab.models.tokenizers import build_tokenizer
 from lab.models.transformer import TransformerEncoder
+from lab.run.encoders import build_encoder
+from lab.run.vocabularies import build_tokenizer
 from lab.schema import Encoder
 
 CONF = Path(__file__).resolve().parents[1] / "conf"

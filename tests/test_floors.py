@@ -140,7 +140,7 @@ HEADER = '"""Header."""\n'
     [
         (
             "data/split.py",
-            "from lab.models.encoder import TextEncoder",
+            "from lab.models.text_encoder import TextEncoder",
             "2: data (floor 2) imports lab.models (floor 2)",
         ),
         ("models/base.py", "import lab.callbacks.freeze", "2: models (floor 2) imports lab.callbacks (floor 3)"),

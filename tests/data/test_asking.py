@@ -14,7 +14,7 @@ from lab.data.asking import QuestionData
 from lab.data.buckets import Draw
 from lab.data.questions import load_questions
 from lab.errors import RequestError
-from lab.models.tokenizers import build_tokenizer
+from lab.run.vocabularies import build_tokenizer
 from lab.schema import Cache, Encoder
 
 MODEL = Path(__file__).parents[2] / "conf" / "model" / "tiny.yaml"

@@ -21,7 +21,7 @@ from lab.data.reading import Answer, Gathered
 from lab.data.squad import read_squad
 from lab.errors import RequestError
 from lab.models.subwords import SubwordTokenizer
-from lab.models.tokenizers import build_tokenizer
+from lab.run.vocabularies import build_tokenizer
 from lab.schema import Encoder
 
 FAQUAD = os.environ.get("LAB_FAQUAD")

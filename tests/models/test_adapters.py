@@ -19,10 +19,10 @@ from lab.callbacks.freeze import apply, trainable
 from lab.errors import RequestError
 from lab.models.adapters import AdaptedTransformer, adapted
 from lab.models.counts import parameter_counts
-from lab.models.encoder import build_encoder
 from lab.models.frozen import refusal
 from lab.models.text_encoder import is_adapter
-from lab.models.tokenizers import build_tokenizer
+from lab.run.encoders import build_encoder
+from lab.run.vocabularies import build_tokenizer
 from lab.schema import Adapters
 
 METHODS = ("lora", "dora", "qlora", "qdora")

@@ -11,8 +11,8 @@ pytest.importorskip("peft")
 from lab import schema
 from lab.errors import RequestError
 from lab.models.base_weights import IDENTITY_FILE, WEIGHTS_FILE, identity
-from lab.models.encoder import build_encoder
-from lab.models.tokenizers import build_tokenizer
+from lab.run.encoders import build_encoder
+from lab.run.vocabularies import build_tokenizer
 
 
 def lora() -> schema.Adapters:

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import torch
 
-from lab.models.encoder import TextEncoder, build_encoder
 from lab.models.pooling import pool
-from lab.models.text_encoder import BagEncoder
-from lab.models.tokenizers import build_tokenizer, load_tokenizer
+from lab.models.text_encoder import BagEncoder, TextEncoder
+from lab.run.encoders import build_encoder
+from lab.run.vocabularies import build_tokenizer, load_tokenizer
 
 FAMILIES = (
     "albert", "bert", "camembert", "deberta-v2", "distilbert", "electra", "modernbert", "mpnet", "roberta",

@@ -10,11 +10,11 @@ import torch
 
 from lab.callbacks.freeze import apply
 from lab.models import frozen
-from lab.models.encoder import build_encoder
 from lab.models.families import FAMILIES
 from lab.models.frozen import FrozenPrefix, refusal
 from lab.models.text_encoder import TextEncoder
-from lab.models.tokenizers import build_tokenizer
+from lab.run.encoders import build_encoder
+from lab.run.vocabularies import build_tokenizer
 
 CUT = [name for name, family in FAMILIES.items() if family.whole is None]
 TEXTS = ["fuga por el sello de la bomba", "ruido", "alta temperatura en el rodamiento del motor, se ajusta"]

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from lab.errors import RequestError
-from lab.models.encoder import build_encoder
 from lab.models.hub import locate
 from lab.models.pooling import pool
-from lab.models.tokenizers import build_tokenizer
+from lab.run.encoders import build_encoder
+from lab.run.vocabularies import build_tokenizer
 
 BETO = "dccuchile/bert-base-spanish-wwm-cased"
 NO_TEXTS: Callable[[], Any] = lambda: iter(())  # noqa: E731

@@ -13,10 +13,10 @@ pytest.importorskip("bitsandbytes")
 from safetensors.torch import load_file
 from transformers import AutoModel, AutoTokenizer
 
-from lab.models.encoder import build_encoder
 from lab.models.merge import HEADS, write_merged
 from lab.models.quantised import QuantisedLinear
-from lab.models.tokenizers import build_tokenizer
+from lab.run.encoders import build_encoder
+from lab.run.vocabularies import build_tokenizer
 from lab.schema import Adapters
 
 FAMILIES = ("albert", "bert", "deberta-v2", "distilbert", "electra", "modernbert", "mpnet", "roberta")

@@ -7,7 +7,7 @@ import torch
 from lab.batches import SeriesBatch, SeriesSpec
 from lab.errors import RequestError
 from lab.models.pretrain import NextPatch, build_pretraining
-from lab.models.series import build_net
+from lab.run.nets import build_net
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:.*does not have many workers.*", "ignore:.*smaller than the logging interval.*"

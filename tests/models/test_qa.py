@@ -11,11 +11,11 @@ from lab import schema
 from lab.batches import QuestionBatch, QuestionSpec, References
 from lab.models.base import Training
 from lab.models.candidates import ranked
-from lab.models.encoder import build_encoder
 from lab.models.qa import ExtractiveQA, Outputs, SpanTally
 from lab.models.spans import Candidates
 from lab.models.text_encoder import TokenEncoder
-from lab.models.tokenizers import build_tokenizer
+from lab.run.encoders import build_encoder
+from lab.run.vocabularies import build_tokenizer
 
 CONTEXT = "la bomba vibra y el motor no"
 TEST = References((CONTEXT, "el eje gira"), (0, 0, 1), (("bomba",), ("motor",), ()))

@@ -11,7 +11,8 @@ from lab.batches import SeriesBatch
 from lab.callbacks.freeze import apply
 from lab.models.classifier import predictions
 from lab.models.net import Net
-from lab.models.series import build_net, joined
+from lab.models.series import joined
+from lab.run.nets import build_net
 
 NETS = ("inception_time", "patchtst", "timer_xl")
 Windows = Callable[..., SeriesBatch]

@@ -8,9 +8,9 @@ from hydra import compose, initialize_config_dir
 
 from lab.batches import Tokenizer
 from lab.config import check
-from lab.models.tokenizers import build_tokenizer
 from lab.record import RunFolder
 from lab.run import vocabularies
+from lab.run.vocabularies import build_tokenizer
 from lab.schema import Encoder, Ngram
 
 CONF = Path(__file__).parents[2] / "conf"

@@ -22,7 +22,8 @@ CONF = str(Path(__file__).resolve().parents[2] / "conf")
 def one_job(config: DictConfig) -> float:
     from lab.errors import RunError
     from lab.record import RunFolder
-    from lab.sweep.reporter import Report, connected, trial_number
+    from lab.sweep.own_reporter import connected, trial_number
+    from lab.sweep.reporter import Report
 
     job = HydraConfig.get()
     run, number, reporter = RunFolder(Path(job.runtime.output_dir)), trial_number(int(job.job.num)), connected()

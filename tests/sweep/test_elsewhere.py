@@ -9,7 +9,8 @@ from optuna.trial import TrialState
 
 from lab.errors import RunError
 from lab.sweep.elsewhere_trial import StorageReporter, Ticket, ticket
-from lab.sweep.reporter import TICKET, Report, connected, trial_number
+from lab.sweep.own_reporter import connected, trial_number
+from lab.sweep.reporter import TICKET, Report
 from lab.sweep.storage import open_storage
 
 BANDIT = {"type": "bandit", "slack_amount": 0.1}

@@ -14,8 +14,8 @@ from hydra.plugins.launcher import Launcher
 from hydra.test_utils.launcher_common_tests import BatchedSweeperTestSuite, IntegrationTestSuite, LauncherTestSuite
 from omegaconf import OmegaConf
 
-from lab.sweep import plugin
-from lab.sweep.plugin import ProcessLauncher
+from lab.sweep import process_launcher
+from lab.sweep.process_launcher import ProcessLauncher
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 
@@ -26,7 +26,8 @@ def test_hydra_finds_the_launcher() -> None:
 
 def test_the_plugin_is_light() -> None:
     code = (
-        "import sys, lab.sweep.plugin; print([m for m in ('torch','optuna','lightning','numpy') if m in sys.modules])"
+        "import sys, lab.sweep.plugin, lab.sweep.process_launcher; "
+        "print([m for m in ('torch','optuna','lightning','numpy') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -34,12 +35,12 @@ def test_the_plugin_is_light() -> None:
 
 def test_what_is_imported_besides_follows_from_the_config(monkeypatch: pytest.MonkeyPatch) -> None:
     by = {"data.kind": {"squad": ["lab.run.questions"]}, "peft.kind": {"qlora": ["peft", "no_such_package.of_ours"]}}
-    monkeypatch.setattr(plugin, "find_spec", lambda name: None if name == "no_such_package" else object())
-    assert plugin.wanted(by, [("data.kind", "squad"), ("peft", "qlora"), ("peft", "qlora")]) == [
+    monkeypatch.setattr(process_launcher, "find_spec", lambda name: None if name == "no_such_package" else object())
+    assert process_launcher.wanted(by, [("data.kind", "squad"), ("peft", "qlora"), ("peft", "qlora")]) == [
         "lab.run.questions",
         "peft",
     ]
-    assert plugin.wanted(by, [("data.kind", "maintenance"), ("seed", 1)]) == []
+    assert process_launcher.wanted(by, [("data.kind", "maintenance"), ("seed", 1)]) == []
 
 
 def test_every_module_that_is_imported_ahead_is_there() -> None:

@@ -24,7 +24,8 @@ from lab.machine_faults import MachineRefusal, machine_error
 from lab.record import RunFolder
 from lab.schema import Config
 from lab.seal import sealed
-from lab.sweep.reporter import Report, connected
+from lab.sweep.own_reporter import connected
+from lab.sweep.reporter import Report
 
 
 def value_of(lr: float, epoch: int) -> float:

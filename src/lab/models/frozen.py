@@ -7,8 +7,6 @@ length decides: width from a grid, always as many rows, always a mask. Which oth
 order, then changes nothing.
 """
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
@@ -19,6 +17,7 @@ import transformers
 from torch import Tensor, nn
 
 from lab.batches import Ids
+from lab.models.fingerprint import fingerprint
 from lab.models.text_encoder import CuttableEncoder, TextEncoder, is_adapter
 
 TOKENS_AT_ONCE, ROWS_AT_ONCE = 1024, 8
@@ -99,24 +98,6 @@ def refusal(encoder: TextEncoder, num_layers: int) -> str | None:
         parameter.numel() for module in frozen for parameter in module.parameters() if parameter.requires_grad
     )
     return f"{training:,} parameters below layer {num_layers} train" if training else None
-
-
-def fingerprint(
-    modules: list[nn.Module], about: list[object], autocast: Callable[[], AbstractContextManager[object]]
-) -> str:
-    """Hex digest of weights, of the arithmetic they run in, and of whatever else decides what they compute."""
-    device = next(parameter.device for module in modules for parameter in module.parameters())
-    probe = torch.ones(1, device=device)
-    with autocast():
-        arithmetic = str((probe[None] @ probe[:, None]).dtype)
-    chip = torch.backends.cpu.get_cpu_capability() if device.type == "cpu" else torch.cuda.get_device_name(device)
-    settings = [arithmetic, chip, torch.get_float32_matmul_precision(), torch.__version__]
-    found = hashlib.sha256(json.dumps([*settings, *about]).encode())
-    for number, module in enumerate(modules):
-        for name, tensor in sorted(module.state_dict().items()):
-            found.update(f"{number} {name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-            found.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
-    return found.hexdigest()[:32]
 
 
 def _batches(

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from lab.models.frozen import fingerprint
+from lab.models.fingerprint import fingerprint
 from lab.models.net import CuttableNet, Net
 
 PLACES_AT_ONCE = 1024

@@ -14,7 +14,7 @@ from lab.batches import SeriesBatch, SeriesSpec
 from lab.models.base import Training
 from lab.models.classifier import Classifier, LabelledBatch
 from lab.models.net import CuttableNet, Net
-from lab.schema import InceptionTime, Loss, MiniRocket, PatchTst, SeriesNet, TimerXL
+from lab.schema import Loss
 
 Sample = Callable[[int], SeriesBatch]
 """n -> n training windows as one batch, all of them where there are fewer; equal for equal seeds."""
@@ -89,47 +89,3 @@ def joined(each: list[list[Tensor]]) -> list[Tensor]:
     per_head = zip(*each, strict=True)
     logs = (torch.stack([logits.float().log_softmax(-1) for logits in nets]) for nets in per_head)
     return [stacked.logsumexp(0) - torch.log(torch.tensor(len(each))) for stacked in logs]
-
-
-def build_series_classifier(
-    model: SeriesNet, loss: Loss, spec: SeriesSpec, training: Training, sample: Sample | None
-) -> Classifier:
-    """In training mode, fp32, on the CPU.
-
-    sample: training windows for what is fitted to data; None: a checkpoint will fill the model, so nothing is fitted
-    and no pretrained weights are read. Raises RequestError where the net and the data do not fit.
-    """
-    if isinstance(model, MiniRocket):
-        from lab.models.minirocket import MiniRocketNet
-        from lab.models.ridge import RidgeClassifier
-
-        seeds = range(training.seed, training.seed + model.ensemble)
-        rockets: list[Net] = [MiniRocketNet.fitted(model, spec, seed, sample) for seed in seeds]
-        if model.head == "ridge":
-            return RidgeClassifier(spec, rockets, loss, model.alphas, training)
-        return TimeSeriesClassifier(spec, rockets, loss, model.dropout, training)
-    nets = [build_net(model, spec, sample is not None) for _ in range(model.ensemble)]
-    return TimeSeriesClassifier(spec, nets, loss, model.dropout, training)
-
-
-def build_net(model: SeriesNet, spec: SeriesSpec, load_weights: bool) -> Net:
-    """A net with random weights, or with those of `model.checkpoint`."""
-    if isinstance(model, InceptionTime):
-        from lab.models.inception_time import InceptionTimeNet
-
-        return InceptionTimeNet(model, len(spec.channels))
-    if isinstance(model, PatchTst):
-        from lab.models.patchtst import PatchTstNet
-
-        return PatchTstNet(model, len(spec.channels), spec.length)
-    assert isinstance(model, TimerXL), f"no net of kind {type(model).__name__}"
-    from lab.models.timer_net import TimerNet
-    from lab.models.timer_weights import load_checkpoint
-
-    net = TimerNet(model, len(spec.channels), spec.length)
-    if load_weights and model.checkpoint is not None:
-        load_checkpoint(net.encoder, model.checkpoint, model.partial)
-    return net
-
-
-__all__ = ["Sample", "TimeSeriesClassifier", "build_net", "build_series_classifier", "joined"]

@@ -1,10 +1,13 @@
-"""The encoder of any task over texts, as asked: weights, adapters, gradient checkpointing, compilation."""
+"""The encoder of a run over texts: its weights, adapters, gradient checkpointing and compilation."""
+
+from pathlib import Path
 
 from lab.batches import Tokenizer
 from lab.errors import Mistake, RequestError
-from lab.models.encoder import TextEncoder, build_encoder
+from lab.models.ngram import NgramEncoder, NgramTokenizer
+from lab.models.text_encoder import TextEncoder
 from lab.record import RunFolder
-from lab.schema import Config, Encoder, Ngram
+from lab.schema import Adapters, Config, Encoder, Ngram, Peft
 
 
 def text_encoder(config: Config, tokenizer: Tokenizer, folder: RunFolder, fresh: bool) -> TextEncoder:
@@ -23,3 +26,32 @@ def text_encoder(config: Config, tokenizer: Tokenizer, folder: RunFolder, fresh:
         for layer in encoder.layers:  # alike, so that one compilation serves them all; batches differ in length
             layer.compile(dynamic=True)
     return encoder
+
+
+def build_encoder(
+    model: Encoder | Ngram, tokenizer: Tokenizer, folder: Path, load_weights: bool = True, peft: Peft | None = None
+) -> TextEncoder:
+    """An encoder in training mode, fp32, on the CPU; with adapters its base may be in 4 bits.
+
+    load_weights=False: rebuilt from what `save_architecture(folder)` wrote, neither hub nor weights needed; the caller
+    loads a checkpoint into it. Of an adapted encoder only the adapters are in a checkpoint: its base is loaded either
+    way, from where the run found it. Raises RequestError for weights that are not there, do not fit their config or the
+    tokenizer, or are another base than the adapters', and for kinds of model that do not encode text.
+    """
+    if isinstance(model, Ngram):
+        assert isinstance(tokenizer, NgramTokenizer), f"model=ngram with a {type(tokenizer).__name__}"
+        return NgramEncoder(model.dimension, tokenizer, model.ngram_dropout)
+    # transformers takes seconds to import, which model=ngram need not pay
+    from lab.models.transformer import TransformerEncoder, load_transformer, new_transformer, rebuild_transformer
+
+    if isinstance(peft, Adapters):
+        from lab.models.adapters import build_adapted
+
+        return build_adapted(model, tokenizer, folder, peft, fresh=load_weights)
+    if not load_weights:
+        transformer = rebuild_transformer(folder)
+    elif model.pretrained:
+        transformer = load_transformer(model, tokenizer)
+    else:
+        transformer = new_transformer(model, tokenizer)
+    return TransformerEncoder(transformer)

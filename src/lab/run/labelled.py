@@ -18,8 +18,8 @@ from lab.data.loader import TokenRows
 from lab.data.text import TextData
 from lab.models.base import Training
 from lab.models.classifier import predictions
-from lab.models.encoder import TextEncoder
 from lab.models.multitask import MultitaskTextClassifier
+from lab.models.text_encoder import TextEncoder
 from lab.record import RunFolder
 from lab.run.classified import Classified, bayes, classified, majority, metric_names
 from lab.run.encoders import text_encoder

@@ -29,7 +29,7 @@ from lab.record import RunFolder
 from lab.run.agreed import agreed
 from lab.schema import Config, Labelled, Objective, Questions, Trainer, Ucr, Windowed
 from lab.schema import callbacks as schema
-from lab.sweep.reporter import connected
+from lab.sweep.own_reporter import connected
 
 log = logging.getLogger(__name__)
 

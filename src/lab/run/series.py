@@ -23,9 +23,10 @@ from lab.models.base import Training
 from lab.models.classifier import Classifier, predictions
 from lab.models.net import Net
 from lab.models.scores import auroc
-from lab.models.series import TimeSeriesClassifier, build_series_classifier
+from lab.models.series import TimeSeriesClassifier
 from lab.run.classified import Classified, classified, majority, metric_names, score_labels
 from lab.run.material import Material, check_metrics, ends_of_epochs
+from lab.run.nets import build_series_classifier
 from lab.run.parts import Hardware, pinned
 from lab.schema import Config, Series, SeriesNet
 

@@ -13,7 +13,11 @@ import tokenizers
 
 from lab.batches import Tokenizer
 from lab.data.cache import made
-from lab.models.tokenizers import build_tokenizer, load_tokenizer
+from lab.errors import Mistake, RequestError
+from lab.files import Unreadable, read_json
+from lab.models.ngram import NgramTokenizer
+from lab.models.subwords import SubwordTokenizer, learned, pretrained
+from lab.models.text_encoder import TOKENIZER_FILE
 from lab.record import RunFolder
 from lab.schema import Encoder, Ngram
 
@@ -37,7 +41,7 @@ def tokenizer_of(
 ) -> Tokenizer:
     """texts: streams batches of training texts; named: what changes whenever they do; fresh: no resumed or tested run.
 
-    Raises RequestError as `lab.models.tokenizers` does.
+    Raises RequestError as `build_tokenizer` and `load_tokenizer` do.
     """
     if not fresh:
         return load_tokenizer(folder.tokenizer)
@@ -48,3 +52,24 @@ def tokenizer_of(
     kept = cache / "tokens" / f"vocabulary-{hashlib.sha256(about.encode()).hexdigest()[:32]}"
     made(kept, lambda aside: build_tokenizer(model, texts).save(aside))
     return load_tokenizer(kept)
+
+
+def build_tokenizer(model: Encoder | Ngram, texts: Callable[[], Iterator[list[str]]]) -> Tokenizer:
+    """texts: streams batches of training texts; read only where a vocabulary or weights are learned from them, up to
+    twice. Raises RequestError as `lab.models.hub.locate` does, before any text is read."""
+    if isinstance(model, Ngram):
+        return NgramTokenizer.fitted(model, texts())
+    return pretrained(model) if model.pretrained else learned(model, texts)
+
+
+def load_tokenizer(folder: Path) -> Tokenizer:
+    """What `save` wrote. Raises RequestError where it is missing or damaged."""
+    path = folder / TOKENIZER_FILE
+    if not path.exists():
+        raise RequestError(Mistake("", f"{path} is missing: the run's tokenizer is gone", "a whole run folder"))
+    try:
+        description = read_json(path, dict)
+        kind = NgramTokenizer if description.get("kind") == "ngram" else SubwordTokenizer
+        return kind.load(folder, description)
+    except (OSError, Unreadable) as error:
+        raise RequestError(Mistake("", f"the tokenizer in {folder}: {error}", "a whole run folder")) from error

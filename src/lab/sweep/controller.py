@@ -29,7 +29,7 @@ from lab.sweep.elsewhere import LauncherPool, refuse_one_batch
 from lab.sweep.leftovers import refuse_other_parameters, refuse_strangers
 from lab.sweep.peers import Alone, Peers
 from lab.sweep.plan import Plan
-from lab.sweep.plugin import ProcessLauncher
+from lab.sweep.process_launcher import ProcessLauncher
 from lab.sweep.results import ranked
 from lab.sweep.samplers import pruner, spelt_out
 from lab.sweep.storage import open_storage, requeue, sole_controller

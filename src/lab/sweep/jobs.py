@@ -17,7 +17,7 @@ from omegaconf import DictConfig, open_dict
 
 from lab.errors import RunError
 from lab.machine_faults import machine_error
-from lab.sweep import reporter
+from lab.sweep import own_reporter
 from lab.sweep.compose import composed
 
 OUTPUT = "output.log"
@@ -55,7 +55,7 @@ class HydraWork:
         self.base = self.context.config_loader.load_sweep_config(self.config, list(self.fixed))
 
     def __call__(self, job: Job, connection: Connection) -> JobReturn:
-        reporter.connect(connection)
+        own_reporter.connect(connection)
         try:
             return _sendable(_with_fault(self._run(job)))
         except KeyboardInterrupt as error:

@@ -4,7 +4,6 @@ A report is one message through the trial's own pipe, so its cost does not grow 
 controller started has no reporter.
 """
 
-import os
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
@@ -67,31 +66,3 @@ class Reporter:
         except (EOFError, OSError) as error:
             raise KeyboardInterrupt("the sweep's controller is gone") from error
         return answer
-
-
-_current: Reporter | None = None
-
-
-def connect(connection: Connection) -> None:
-    """Called once in a trial's process, before its work."""
-    global _current
-    _current = Reporter(connection)
-
-
-def connected() -> Reporter | None:
-    """The reporter of this process, None where no controller listens."""
-    if TICKET not in os.environ:
-        return _current
-    from lab.sweep.elsewhere_trial import StorageReporter, ticket
-
-    mine = ticket()
-    return StorageReporter(mine) if mine.study is not None else None
-
-
-def trial_number(job: int) -> int:
-    """The number of this process's trial, where another launcher counts its jobs anew in each batch; else the job's."""
-    if TICKET not in os.environ:
-        return job
-    from lab.sweep.elsewhere_trial import ticket
-
-    return ticket().number
