@@ -14,9 +14,9 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from lab import bare_words, composition, request, streams, terminal
+from lab import bare_words, composition, request
 from lab.config import check_report
-from lab.errors import (
+from lab.core.errors import (
     EXIT_DONE,
     EXIT_FAILED,
     EXIT_INTERRUPTED,
@@ -26,6 +26,7 @@ from lab.errors import (
     RunError,
     in_a_block,
 )
+from lab.core.terminal import display, streams
 from lab.report.folders import joined
 
 CONF = Path(__file__).resolve().parent / "conf"
@@ -44,7 +45,7 @@ def one_report(composed: DictConfig) -> None:
     except RequestError as error:
         raise SystemExit(_refused(error.mistakes)) from error
     except RunError as error:
-        terminal.complain(f"The report failed: {error}")
+        display.complain(f"The report failed: {error}")
         raise SystemExit(EXIT_FAILED) from error
     for line in summary(report, str(composed.lang)):
         log.info("%s", line)
@@ -69,7 +70,7 @@ def main() -> int:
 
 
 def _refused(mistakes: Sequence[Mistake]) -> int:
-    terminal.complain(in_a_block(mistakes))
+    display.complain(in_a_block(mistakes))
     return EXIT_REQUEST
 
 

@@ -21,9 +21,10 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from lab import bare_words, composition, places, request, resume, streams, terminal, threads
+from lab import bare_words, composition, places, request, resume
 from lab.config import check
-from lab.errors import (
+from lab.core import openmp
+from lab.core.errors import (
     EXIT_DONE,
     EXIT_FAILED,
     EXIT_INTERRUPTED,
@@ -33,15 +34,16 @@ from lab.errors import (
     RunError,
     in_a_block,
 )
+from lab.core.machine_faults import MachineError, machine_error
+from lab.core.masking import mask_files, masked
+from lab.core.terminal import display, streams
 from lab.loggers.packages import missing
-from lab.machine_faults import MachineError, machine_error
-from lab.masking import mask_files, masked
 from lab.models import packages, weights
 from lab.recipes import foreign_recipe
 from lab.saved_config import obeyed_records
 from lab.sweep.own_reporter import trial_number
 
-threads.settle(os.environ)
+openmp.settle(os.environ)
 CONF = Path(__file__).resolve().parent / "conf"
 TYPED = request.parse(sys.argv)
 TRUSTED = ["lab.*", "hydra.*", "hydra_plugins.*", "optuna.*"]
@@ -111,7 +113,7 @@ def main() -> int:
     except OSError as error:
         if (fault := machine_error(error)) is None:
             raise
-        terminal.complain(_in_a_line(fault))
+        display.complain(_in_a_line(fault))
         return EXIT_FAILED
 
 
@@ -155,7 +157,7 @@ def _code(error: Exception) -> int:
 
 
 def _refused(mistakes: Sequence[Mistake]) -> int:
-    terminal.complain(in_a_block(mistakes))
+    display.complain(in_a_block(mistakes))
     return EXIT_REQUEST
 
 

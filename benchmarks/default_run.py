@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from lab.record import RunFolder
+from lab.core.record.run_folder import RunFolder
 
 ROOT = Path(__file__).resolve().parents[1]
 HEADS = ("modo", "causa", "prioridad")

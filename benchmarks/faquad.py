@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from lab.record import RunFolder
+from lab.core.record.run_folder import RunFolder
 from table import RESULTS, finish
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -21,7 +21,7 @@ from time import monotonic
 from typing import Any
 
 from lab.callbacks.precision import PAYS, cpu_bf16_speed
-from lab.record import RunFolder
+from lab.core.record.run_folder import RunFolder
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"

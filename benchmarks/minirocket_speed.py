@@ -37,7 +37,7 @@ def main() -> None:
     from aeon.datasets import load_classification
     from aeon.transformations.collection.convolution_based import MiniRocket as Theirs
 
-    from lab.batches import HeadSpec, SeriesBatch, SeriesSpec
+    from lab.core.batches import HeadSpec, SeriesBatch, SeriesSpec
     from lab.models.minirocket import MiniRocketNet
     from lab.schema import MiniRocket
 

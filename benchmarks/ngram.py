@@ -27,11 +27,11 @@ from sklearn.metrics import f1_score
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.svm import LinearSVC
 
-from lab.batches import MISSING
 from lab.config import check
+from lab.core.batches import MISSING
+from lab.core.record.run_folder import RunFolder
 from lab.data.corpus import Corpus, load
 from lab.data.maintenance import generate
-from lab.record import RunFolder
 
 ROOT = Path(__file__).resolve().parents[1]
 MARGIN = 0.02

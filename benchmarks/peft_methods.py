@@ -12,8 +12,8 @@ import torch
 from hydra import compose, initialize_config_dir
 from torch import nn
 
-from lab.batches import Tokenizer
 from lab.config import check
+from lab.core.batches import Tokenizer
 from lab.models.transformer import TransformerEncoder
 from lab.run.encoders import build_encoder
 from lab.run.vocabularies import build_tokenizer

@@ -2,8 +2,9 @@
 
     python benchmarks/rainfall_table.py multirun/rainfall [--results FOLDER]
 
-Reads run folders through `lab.record` alone; rows are the runs of one network and batch size, scores mean and range of
-the test. Unfinished and failed runs are counted, not dropped. Writes benchmarks/results/rainfall.json.
+Reads run folders through `lab.core.record.run_folder` alone; rows are the runs of one network and batch size, scores
+mean and range of the test. Unfinished and failed runs are counted, not dropped. Writes
+benchmarks/results/rainfall.json.
 """
 
 import argparse
@@ -15,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from lab.record import RunFolder
+from lab.core.record.run_folder import RunFolder
 from table import RESULTS, finish
 
 SCORES = ("f1_macro", "mcc", "auc")

@@ -2,10 +2,10 @@
 
     python benchmarks/report_runs.py FOLDER [--runs 60] [--rows 50] [--seeds 3] [--seed 0]
 
-Written through `lab.record` with every field a real run has: a study of one text head with ten varied keys, several
-seeds a configuration, trials ended by a policy, failures, a few trials that never started. Scores come from a response
-surface (rate, batch, encoder, frozen layers) with noise: made up, and said so in each folder's `data.name`. Predictions
-are written for the best runs alone. About 1.5 ms a run.
+Written through `lab.core.record.run_folder` with every field a real run has: a study of one text head with ten varied
+keys, several seeds a configuration, trials ended by a policy, failures, a few trials that never started. Scores come
+from a response surface (rate, batch, encoder, frozen layers) with noise: made up, and said so in each folder's
+`data.name`. Predictions are written for the best runs alone. About 1.5 ms a run.
 """
 
 import argparse
@@ -22,7 +22,7 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from lab.record import RunFolder, StudyFolder
+from lab.core.record.run_folder import RunFolder, StudyFolder
 
 ROOT = Path(__file__).resolve().parents[1]
 CLASSES = ("desgaste", "fuga", "lubricacion", "montaje", "sobrecarga")

@@ -17,11 +17,11 @@ import pyarrow.parquet
 from matplotlib import pyplot
 from omegaconf import OmegaConf
 
-from lab.batches import MISSING
 from lab.config import check
+from lab.core.batches import MISSING
+from lab.core.record.run_folder import RunFolder
 from lab.data.panel import Cut, Panel
 from lab.data.series import load
-from lab.record import RunFolder
 from lab.schema import Windowed
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import measuring
-from lab.record import RunFolder
+from lab.core.record.run_folder import RunFolder
 
 RATES = "1e-3,2e-3,3e-3,5e-3,1e-2"
 DROPOUTS = "0.0,0.1,0.2,0.3"

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lab.record import RunFolder
+from lab.core.record.run_folder import RunFolder
 from table import RESULTS, finish
 
 ROOT = Path(__file__).resolve().parents[1]

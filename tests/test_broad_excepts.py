@@ -12,7 +12,7 @@ REASONS = {
     ("data/hub.py", "_reachable"): "no network shows in many types; counts as no answer",
     ("data/hub.py", "load_splits"): "client, cache and builders raise what they like; a mistake with the reason",
     ("data/table_file.py", "_opened"): "a broken workbook makes openpyxl raise anything; a mistake with the reason",
-    ("locks.py", "sole"): "frees the lock and raises it again",
+    ("core/locks.py", "sole"): "frees the lock and raises it again",
     ("loggers/guarded.py", "_try"): "the run matters more than a logger; said once, and marked as lost",
     ("loggers/study.py", "on_multirun_end"): "the study is done and recorded by then; said in the log",
     ("models/hub.py", "_downloaded"): "no network shows in many types; a mistake with the reason",
@@ -29,7 +29,7 @@ REASONS = {
     ("sweep/server.py", "_be_a_trial"): "a forked trial must never run its server's code; printed, exit 1",
     ("sweep/server.py", "serve"): "a forked server must never run its controller's code; sent and printed",
     ("sweep/storage.py", "_whole_or_nothing"): "cuts half a line off and raises it again",
-    ("terminal.py", "attempt"): "no display changes a result; said once in the log",
+    ("core/terminal/display.py", "attempt"): "no display changes a result; said once in the log",
 }
 """(file below src/lab, function): what becomes of the exception."""
 

@@ -9,7 +9,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
 from lab.claim import ClaimFolder, claimed
-from lab.errors import RequestError
+from lab.core.errors import RequestError
 
 CONF = Path(__file__).parent.parent / "conf"
 

@@ -8,7 +8,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from lab.composition import mistakes
-from lab.errors import Mistake
+from lab.core.errors import Mistake
 from lab.request import parse
 
 CONF = Path(__file__).parent.parent / "conf"

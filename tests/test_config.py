@@ -10,7 +10,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from lab.config import check
-from lab.errors import Mistake, RequestError
+from lab.core.errors import Mistake, RequestError
 
 CONF = Path(__file__).parent.parent / "conf"
 CSV = ("data=csv", "data.path=a.csv", "data.text=[texto]", "data.labels=[modo,causa]")

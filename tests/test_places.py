@@ -8,7 +8,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from lab.config import check
-from lab.errors import RequestError
+from lab.core.errors import RequestError
 from lab.models import weights
 from lab.places import missing
 from lab.schema import Config

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.errors import RequestError
+from lab.core.errors import RequestError
 from lab.policies import (
     Bandit,
     Goal,

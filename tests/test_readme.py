@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lab.composition import mistakes
-from lab.record import RunFolder
+from lab.core.record.run_folder import RunFolder
 from lab.request import parse
 
 ROOT = Path(__file__).parent.parent

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lab.composition import mistakes
-from lab.errors import Mistake
+from lab.core.errors import Mistake
 from lab.request import parse
 
 CONF = Path("conf").absolute()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from lab.errors import RequestError
+from lab.core.errors import RequestError
 from lab.resume import locked, resumed_argv
 
 CONF = Path("conf").absolute()
@@ -123,7 +123,7 @@ def test_a_run_that_ended_goes_on_only_where_its_limit_moved(
 IN_IT = """
 import sys, time
 from pathlib import Path
-from lab.record import RunFolder
+from lab.core.record.run_folder import RunFolder
 from lab.resume import sole_process
 with sole_process(RunFolder(Path(sys.argv[1])), "resume"):
     print("works", flush=True)

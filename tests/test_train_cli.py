@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from lab.seal import sealed
+from lab.core.record.seal import sealed
 
 TRAIN = Path(__file__).parent.parent / "train.py"
 
 STAND_IN = '''
 """train.py with another lab.run: it says what it was asked and ends as its first argument says."""
 import json, runpy, sys, time, types
-from lab.errors import Mistake, RequestError, RunError
+from lab.core.errors import Mistake, RequestError, RunError
 
 def train(config, folder, command, sweep, shared):
     asked = {"folder": str(folder), "command": command, "name": config.run_name, "seed": config.seed,
@@ -32,7 +32,7 @@ def train(config, folder, command, sweep, shared):
     if ending == "bug":
         raise KeyError("oops")
     if ending == "lost" and config.seed % 2:
-        from lab.tracking import mark_lost
+        from lab.core.record.tracking_ids import mark_lost
         mark_lost(folder, "mlflow", "ConnectionError: no route")
     if ending == "wait":
         time.sleep(60)

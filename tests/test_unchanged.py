@@ -10,10 +10,10 @@ from hydra import compose, initialize_config_dir
 from lab import composition, request
 from lab.bare_words import with_quotes
 from lab.config import check
-from lab.errors import RequestError
+from lab.core.errors import RequestError
+from lab.core.record.seal import sealed
 from lab.resume import resumed_argv
 from lab.saved_config import saved_text
-from lab.seal import sealed
 
 CONF = Path("conf").absolute()
 LINES = {

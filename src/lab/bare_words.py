@@ -11,7 +11,7 @@ from itertools import pairwise
 from hydra.core.override_parser.overrides_parser import OverridesParser, create_functions
 from hydra.errors import HydraException
 
-from lab.errors import Mistake, for_hydra, quoted
+from lab.core.errors import Mistake, for_hydra, quoted
 from lab.request import meant
 
 WITH_VALUE = ("--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd", "--cfg", "-c", "--package", "-p",

@@ -15,8 +15,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, read_write
 
-from lab.errors import EXIT_FAILED, EXIT_REQUEST, Mistake, RequestError, in_a_block
-from lab.terminal import complain
+from lab.core.errors import EXIT_FAILED, EXIT_REQUEST, Mistake, RequestError, in_a_block
+from lab.core.terminal.display import complain
 
 JOB_MARKS = ("hydra.job.num", "hydra.job.id", "hydra:job.num", "hydra:job.id")
 """What keeps the folders of a multirun's jobs apart, besides the overrides themselves."""

@@ -8,7 +8,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from lab.errors import Mistake, leave_out
+from lab.core.errors import Mistake, leave_out
 from lab.request import Typed
 from lab.rules.sizes import unusable
 

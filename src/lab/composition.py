@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from lab.bare_words import unreadable
 from lab.composing import composed, wrong_flags
 from lab.config import check
-from lab.errors import Mistake, RequestError, leave_out, listed, nearest
+from lab.core.errors import Mistake, RequestError, leave_out, listed, nearest
 from lab.keys import is_there
 from lab.request import Typed, split
 from lab.schema import Config

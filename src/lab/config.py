@@ -13,9 +13,9 @@ from omegaconf import DictConfig
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from lab.errors import Mistake, RequestError, listed, nearest, quoted
+from lab.core.errors import Mistake, RequestError, listed, nearest, quoted
+from lab.core.masking import from_environment
 from lab.keys import at, flattened, is_there
-from lab.masking import from_environment
 from lab.resolving import resolved, told
 from lab.rules import contradictions, not_finite
 from lab.schema import Config

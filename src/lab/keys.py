@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from difflib import SequenceMatcher
 from typing import Any
 
-from lab.errors import nearest
+from lab.core.errors import nearest
 
 SAME_GROUP, ELSEWHERE = 0.6, 0.8
 """How alike (0 to 1) two words must be for one to be proposed for the other: `stratify` is .75 like `strategy`."""

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from lab.errors import Mistake
+from lab.core.errors import Mistake
 from lab.schema import Config
 
 REMEDY = "cache.dir=FOLDER_WITH_ROOM"

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.masking import masked
+from lab.core.masking import masked
 
 SHORT = {
     "optimizer.lr": "lr", "optimizer.weight_decay": "wd", "optimizer.layer_decay": "ld", "optimizer.head_lr": "headlr",

@@ -11,7 +11,7 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from lab.errors import Mistake
+from lab.core.errors import Mistake
 from lab.keys import flattened
 from lab.unknown_keys import unknown
 

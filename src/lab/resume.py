@@ -12,13 +12,13 @@ from pathlib import Path
 from hydra.core.override_parser.types import Quote, QuotedString
 from omegaconf import OmegaConf
 
-from lab.errors import Mistake, RequestError, quoted
-from lab.files import Unreadable, regular
+from lab.core.errors import Mistake, RequestError, quoted
+from lab.core.files import Unreadable, regular
+from lab.core.locks import LockError, Taken, sole
+from lab.core.record.fields import REQUESTED
+from lab.core.record.run_folder import RunFolder
+from lab.core.symlinks import links_out
 from lab.keys import flattened
-from lab.links import links_out
-from lab.locks import LockError, Taken, sole
-from lab.record import RunFolder
-from lab.record_fields import REQUESTED
 from lab.request import parse, split
 from lab.resolving import resolved
 from lab.rules.sizes import unusable

@@ -1,8 +1,8 @@
 """What a run folder says about its own settings is data: which of it may act when the run is resumed or tested.
 
 A config.yaml gives settings of the schema and nothing else, so no `hydra:` block or defaults list of somebody's folder
-is obeyed. In a file that this user's own `lab` has not sealed (`lab.seal`), settings that reach outside the folder
-(interpolations, addresses of loggers, the cache) count only where the person types them again.
+is obeyed. In a file that this user's own `lab` has not sealed (`lab.core.record.seal`), settings that reach outside the
+folder (interpolations, addresses of loggers, the cache) count only where the person types them again.
 """
 
 import atexit
@@ -16,13 +16,13 @@ from typing import Any
 
 import yaml
 
-from lab.errors import Mistake, quoted
-from lab.files import read_text, yaml_mapping, yaml_text
+from lab.core.errors import Mistake, quoted
+from lab.core.files import read_text, yaml_mapping, yaml_text
+from lab.core.masking import MASK, is_masked, masked_tree
+from lab.core.record.seal import is_sealed
 from lab.keys import at, flattened, is_there
-from lab.masking import MASK, is_masked, masked_tree
 from lab.request import Typed
 from lab.schema import Config
-from lab.seal import is_sealed
 
 SETTINGS = frozenset(Config.model_fields) - {"sweep"}
 """Top-level keys that a saved config may have."""

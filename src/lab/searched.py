@@ -11,7 +11,7 @@ from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
-from lab.errors import for_hydra
+from lab.core.errors import for_hydra
 from lab.typed_sweep import values_of
 
 ENDS = ("low", "min_value", "mu")

@@ -10,7 +10,7 @@ from typing import Any
 
 from hydra.core.override_parser.types import Glob, Override, QuotedString
 
-from lab.errors import Mistake, listed, quoted
+from lab.core.errors import Mistake, listed, quoted
 from lab.keys import at, is_there
 from lab.rules.training import sense
 

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
-from lab.errors import Mistake, listed, quoted
+from lab.core.errors import Mistake, listed, quoted
 from lab.keys import at, flattened, is_there, nearest_key
 from lab.rules.tasks import GIVES
 from lab.schema import Config

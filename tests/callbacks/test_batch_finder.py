@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from lab.callbacks.batch_finder import Trial, decide, find, is_out_of_memory
-from lab.errors import RunError
+from lab.core.errors import RunError
 
 
 def trials(*pairs: tuple[int, float | None]) -> list[Trial]:

@@ -10,8 +10,8 @@ from hydra import compose, initialize_config_dir
 
 from lab.callbacks.checkpoint import BestAndLast, IntoTheFile
 from lab.config import check
-from lab.errors import RequestError
-from lab.record import RunFolder
+from lab.core.errors import RequestError
+from lab.core.record.run_folder import RunFolder
 from lab.run import parts
 
 CONF = Path(__file__).parents[2] / "conf"

@@ -9,7 +9,7 @@ from lightning.pytorch import Callback
 from PIL import Image
 
 from lab.callbacks.curves import Curves
-from lab.record import RunFolder
+from lab.core.record.run_folder import RunFolder
 
 METRIC = "val/f1_macro"
 

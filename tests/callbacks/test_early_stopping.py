@@ -16,7 +16,7 @@ from lab.callbacks.early_stopping import (
     observe,
     should_stop,
 )
-from lab.errors import RequestError
+from lab.core.errors import RequestError
 
 METRIC = "val/causa/f1_macro"
 NAN = math.nan

@@ -10,7 +10,7 @@ from lightning.pytorch import Callback
 from torch import nn
 
 from lab.callbacks.freeze import Freeze, apply, frozen_layers, trainable
-from lab.errors import RequestError
+from lab.core.errors import RequestError
 
 
 @pytest.mark.parametrize(

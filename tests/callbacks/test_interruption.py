@@ -13,7 +13,7 @@ from lightning.pytorch import Callback
 
 from lab.callbacks.checkpoint import BestAndLast
 from lab.callbacks.interruption import Interruption
-from lab.record import RunFolder
+from lab.core.record.run_folder import RunFolder
 
 ACCUMULATED = {"accumulate_grad_batches": 2, "enable_checkpointing": True}
 

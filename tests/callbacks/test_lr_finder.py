@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from lab.callbacks.lr_finder import LrCurve, find, smooth, suggest
-from lab.errors import RunError
+from lab.core.errors import RunError
 
 RATES = np.geomspace(1e-6, 1.0, 100).tolist()
 

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from lab.callbacks.checkpoint import BestAndLast
 from lab.callbacks.nan_guard import NanGuard, diagnose, named_tensors
-from lab.errors import RunError
-from lab.record import RunFolder
+from lab.core.errors import RunError
+from lab.core.record.run_folder import RunFolder
 
 
 class Spoil(Callback):

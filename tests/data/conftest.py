@@ -11,8 +11,8 @@ import yaml
 from hydra import compose, initialize_config_dir
 
 from lab.config import check
+from lab.core.errors import RequestError
 from lab.data.long_table import read_panel
-from lab.errors import RequestError
 from lab.schema import Data, Files, Hub, Imdb, Maintenance, QaDemo, Squad, Table
 
 CONF = Path(__file__).parents[2] / "conf" / "data"

@@ -6,11 +6,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from lab.core.errors import RequestError
 from lab.data.asked_columns import missing_columns
 from lab.data.labels import Columns
 from lab.data.source import open_source
 from lab.data.tables import Table
-from lab.errors import RequestError
 
 
 def _table(*names: str, repeated: tuple[str, ...] = ()) -> Table:

@@ -9,11 +9,11 @@ import pytest
 import torch
 import yaml
 
-from lab.batches import QuestionBatch
+from lab.core.batches import QuestionBatch
+from lab.core.errors import RequestError
 from lab.data.asking import QuestionData
 from lab.data.buckets import Draw
 from lab.data.questions import load_questions
-from lab.errors import RequestError
 from lab.run.vocabularies import build_tokenizer
 from lab.schema import Cache, Encoder
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import locks
+from lab.core import locks
 from lab.data import cache, entry_locks
 from lab.data.files import Format, open_file
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lab.batches import MISSING
+from lab.core.batches import MISSING
+from lab.core.errors import RequestError
 from lab.data.corpus import Corpus, load
-from lab.errors import RequestError
 
 Request = Callable[..., Any]
 Load = Callable[..., Corpus]

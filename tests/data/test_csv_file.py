@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from lab.core.errors import Mistake, RequestError
 from lab.data.csv_quotes import rows_within, swallowed
 from lab.data.files import Format, open_file
-from lab.errors import Mistake, RequestError
 
 Cells = dict[str, list[str | None]]
 

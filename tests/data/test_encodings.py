@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from lab.core.errors import Mistake, RequestError
 from lab.data.encodings import by_encoding, is_utf_8_after_all, single_byte
 from lab.data.files import Format, open_file
-from lab.errors import Mistake, RequestError
 
 SPANISH = "avería de la válvula en el año 2024"
 

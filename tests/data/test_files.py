@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from lab.core.errors import Mistake, RequestError
 from lab.data.files import Format, kind_of, open_file, stem
-from lab.errors import Mistake, RequestError
 
 
 def _open(

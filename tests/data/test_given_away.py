@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from lab.batches import MISSING
+from lab.core.batches import MISSING
 from lab.data.given_away import FEWEST_ROWS, GivenAway, given_away
 
 CODES = np.tile(np.array([0, 2, 1, MISSING], np.int16), 10)

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from lab.core.errors import Mistake, RequestError
 from lab.data.source import open_source
-from lab.errors import Mistake, RequestError
 
 Request = Callable[..., Any]
 

@@ -11,11 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from lab.core.errors import Mistake, RequestError
 from lab.data.corpus import Corpus, load
 from lab.data.label_sets import as_list, labels_in, separator_of
 from lab.data.labels import Codebook, Columns, survey
 from lab.data.tables import Table
-from lab.errors import Mistake, RequestError
 
 Request = Callable[..., Any]
 SETS = (["a"], ["a", "b"], ["b", "c"], [], ["c", "a"], None)

@@ -1,7 +1,7 @@
 import numpy as np
 import pyarrow as pa
 
-from lab.batches import MISSING
+from lab.core.batches import MISSING
 from lab.data.labels import Codebook, Columns, class_order, hashed, masked_text, plain_text, survey
 from lab.data.tables import Table
 

@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lab.batches import MISSING
+from lab.core.batches import MISSING
 from lab.data.leaks import Overlap, contradictions, judge, overlaps, repeated, shared_groups
 from lab.schema import Leaks
 

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from hydra import compose, initialize_config_dir
 
-from lab.batches import MISSING
 from lab.config import check
+from lab.core.batches import MISSING
+from lab.core.errors import RequestError
 from lab.data.long_table import read_panel
-from lab.errors import RequestError
 from lab.schema import Table
 
 CONF = Path(__file__).parents[2] / "conf"

@@ -6,8 +6,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from lab.core.errors import RequestError
 from lab.data.maintenance import CHUNK, Reports, generate
-from lab.errors import RequestError
 
 HEADS = ("modo", "causa", "prioridad")
 

@@ -14,12 +14,12 @@ import tokenizers
 import yaml
 from tokenizers import models, pre_tokenizers, processors
 
+from lab.core.errors import RequestError
 from lab.data.asked import Asked
 from lab.data.passages import Windows, bare, refuse_long_questions, span, windows
 from lab.data.qa_demo import generate
 from lab.data.reading import Answer, Gathered
 from lab.data.squad import read_squad
-from lab.errors import RequestError
 from lab.models.subwords import SubwordTokenizer
 from lab.run.vocabularies import build_tokenizer
 from lab.schema import Encoder

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from lab.core.errors import Mistake, RequestError
 from lab.data.questions import load_questions
-from lab.errors import Mistake, RequestError
 
 Request = Callable[..., Any]
 

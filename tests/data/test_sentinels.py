@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lab.batches import MISSING
+from lab.core.batches import MISSING
 from lab.data.sentinels import sentinels, text
 
 RANDOM = np.random.default_rng(0)

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 from hydra import compose, initialize_config_dir
 
-from lab.batches import MISSING
 from lab.config import check
+from lab.core.batches import MISSING
+from lab.core.errors import RequestError
 from lab.data.panel import Panel
 from lab.data.rainfall import generate
 from lab.data.series import _windowed, load, scale
-from lab.errors import RequestError
 
 CONF = Path(__file__).parents[2] / "conf"
 SMALL = ["data=rainfall", "model=inception_time", "data.hours=1500", "data.stations=2", "data.window=48"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from lab.batches import HeadSpec
+from lab.core.batches import HeadSpec
 from lab.data.buckets import Draw
 from lab.data.panel import Cut
 from lab.data.series_rows import SeriesRows

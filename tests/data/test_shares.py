@@ -1,6 +1,6 @@
 import numpy as np
 
-from lab.batches import MISSING
+from lab.core.batches import MISSING
 from lab.data.shares import lone_classes, missed_shares
 
 SHARES = {"test": 0.1, "val": 0.1}

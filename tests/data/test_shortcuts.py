@@ -2,7 +2,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from lab.batches import MISSING, HeadSpec
+from lab.core.batches import MISSING, HeadSpec
 from lab.data import shortcuts as module
 from lab.data.shortcuts import Shortcut, shortcuts
 from lab.data.tables import Table

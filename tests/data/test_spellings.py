@@ -1,4 +1,4 @@
-from lab.batches import HeadSpec
+from lab.core.batches import HeadSpec
 from lab.data.audit import audit_heads
 from lab.data.spellings import alike
 

@@ -3,7 +3,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from lab.batches import MISSING
+from lab.core.batches import MISSING
 from lab.data.split import capped, components, draw, text_units
 
 SHARES = {"test": 0.1, "val": 0.1}

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from lab.core.errors import Mistake, RequestError
 from lab.data.squad import MOST_FAULTS, read_ids, read_rows, read_squad
 from lab.data.tables import Table
-from lab.errors import Mistake, RequestError
 
 FAQUAD = os.environ.get("LAB_FAQUAD")
 CONTEXT = "La bomba P-101 vibra desde el martes."

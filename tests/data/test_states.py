@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 
-from lab import locks
+from lab.core import locks
 from lab.data import cache, entry_locks, state_files
 from lab.data.state_files import Form
 from lab.data.states import Found, digest, obtain

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lab.core.errors import RequestError
 from lab.data.ts_files import read_ts
-from lab.errors import RequestError
 
 HEAD = "# a comment\n@problemName x\n@classLabel true a b\n@data\n"
 

@@ -8,9 +8,9 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from lab.config import check
+from lab.core.errors import RequestError
 from lab.data.series import load
 from lab.data.ucr import cases
-from lab.errors import RequestError
 from lab.schema import Ucr
 
 CONF = Path(__file__).parents[2] / "conf"

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lab.batches import MISSING
+from lab.core.batches import MISSING
+from lab.core.errors import RequestError
 from lab.data.panel import Panel
 from lab.data.windows import cut, moments, rule_codes
-from lab.errors import RequestError
 from lab.schema import Ahead, Rows, TimeSplit, Windowed
 
 RULE = Ahead(feature="rain", horizon=2, threshold=1.0)

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 
-from lab.record import RunFolder
+from lab.core.record.run_folder import RunFolder
 
 from ..report.conftest import write_run
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import torch
 
-from lab.record import RunFolder
+from lab.core.record.run_folder import RunFolder
 
 TRAIN = Path(__file__).parents[2] / "train.py"
 RUNNER = Path(__file__).with_name("killed_at.py")

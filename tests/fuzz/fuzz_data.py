@@ -27,8 +27,8 @@ def outcome(fuzzed: Fuzzed, folder: Path) -> str:
     from hydra import compose, initialize_config_dir
 
     from lab.config import check
-    from lab.errors import RequestError, RunError
-    from lab.record import RunFolder
+    from lab.core.errors import RequestError, RunError
+    from lab.core.record.run_folder import RunFolder
     from lab.run.parts import hardware
     from lab.run.tasks import prepare
 

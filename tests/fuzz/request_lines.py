@@ -11,7 +11,7 @@ from hydra.core.global_hydra import GlobalHydra
 
 from lab import bare_words, composition, request, resume
 from lab.config import check_report
-from lab.errors import Mistake, RequestError
+from lab.core.errors import Mistake, RequestError
 from lab.sweep.asked import mistakes as sweep_mistakes
 
 CONF = Path(__file__).resolve().parents[2] / "conf"

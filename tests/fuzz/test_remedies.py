@@ -7,7 +7,7 @@ import wrong_requests
 from _pytest.mark import ParameterSet
 from request_lines import Line, alternatives, applied, judged, judged_report
 
-from lab.errors import Mistake
+from lab.core.errors import Mistake
 
 EVERY = 10
 """One line in so many is a part of the quick tests; all of them are some minutes."""

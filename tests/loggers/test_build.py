@@ -11,11 +11,11 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from lab.config import check
-from lab.errors import RequestError
+from lab.core.errors import RequestError
+from lab.core.record.run_folder import RunFolder
 from lab.loggers.base import Outcome
 from lab.loggers.build import build
 from lab.loggers.guarded import Guarded
-from lab.record import RunFolder
 from lab.schema import Config
 
 CONF = Path(__file__).parents[2] / "conf"

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from lightning_utilities.core.rank_zero import rank_zero_only
 
+from lab.core.record.fields import Status
 from lab.loggers.base import Outcome, RunLogger
 from lab.loggers.guarded import Guarded
-from lab.record_fields import Status
 
 CALLS = ["log_metrics", "save", "finalize", "log_outcome", "finish"]
 

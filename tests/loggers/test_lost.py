@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from lab.core.record.tracking_ids import mark_lost, remember
 from lab.loggers.lost import lines
-from lab.tracking import mark_lost, remember
 
 
 def test_each_logger_has_a_line_with_its_jobs(tmp_path: Path) -> None:

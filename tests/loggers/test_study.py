@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
+from lab.core.record.run_folder import StudyFolder
 from lab.loggers import study as studies
 from lab.loggers.study import LogStudy, flat, group_of, log_study
-from lab.record import StudyFolder
 
 SETTINGS = {"project": "lab", "entity": None, "group": None, "mode": "offline"}
 SUMMARY = {

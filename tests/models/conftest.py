@@ -10,7 +10,7 @@ import torch
 from omegaconf import OmegaConf
 
 from lab import schema
-from lab.batches import HeadSpec, SeriesBatch, SeriesSpec
+from lab.core.batches import HeadSpec, SeriesBatch, SeriesSpec
 from lab.models.base import Task, Training
 
 CONF = Path(__file__).resolve().parents[2] / "conf" / "model"

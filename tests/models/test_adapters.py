@@ -16,7 +16,7 @@ from peft.tuners.lora.dora import DoraLinearLayer
 from transformers import AutoModel, BertConfig
 
 from lab.callbacks.freeze import apply, trainable
-from lab.errors import RequestError
+from lab.core.errors import RequestError
 from lab.models.adapters import AdaptedTransformer, adapted
 from lab.models.counts import parameter_counts
 from lab.models.frozen import refusal

@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("peft")
 
 from lab import schema
-from lab.errors import RequestError
+from lab.core.errors import RequestError
 from lab.models.base_weights import IDENTITY_FILE, WEIGHTS_FILE, identity
 from lab.run.encoders import build_encoder
 from lab.run.vocabularies import build_tokenizer

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from lab.errors import RequestError
+from lab.core.errors import RequestError
 from lab.models.hub import locate
 from lab.models.pooling import pool
 from lab.run.encoders import build_encoder

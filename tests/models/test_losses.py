@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from lab.batches import MISSING, HeadSpec
-from lab.errors import RequestError
+from lab.core.batches import MISSING, HeadSpec
+from lab.core.errors import RequestError
 from lab.models.losses import HeadLosses, class_weights, head_loss
 from lab.schema import Loss
 

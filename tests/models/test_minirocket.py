@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from lab.batches import HeadSpec, SeriesBatch, SeriesSpec
-from lab.errors import RequestError
+from lab.core.batches import HeadSpec, SeriesBatch, SeriesSpec
+from lab.core.errors import RequestError
 from lab.models.minirocket import MiniRocketNet
 
 LENGTH = 40

@@ -12,8 +12,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lab.batches import MISSING, HeadSpec, TextSpec
 from lab.callbacks.accumulate import Accumulate, accumulation, epoch_ends
+from lab.core.batches import MISSING, HeadSpec, TextSpec
 from lab.data.buckets import EvalDraws, TrainDraws
 from lab.data.loader import Loader, TokenRows
 from lab.models.base import Training

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 import torch
 
-from lab.batches import SeriesBatch, SeriesSpec
-from lab.errors import RequestError
+from lab.core.batches import SeriesBatch, SeriesSpec
+from lab.core.errors import RequestError
 from lab.models.pretrain import NextPatch, build_pretraining
 from lab.run.nets import build_net
 

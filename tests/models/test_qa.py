@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lab import schema
-from lab.batches import QuestionBatch, QuestionSpec, References
+from lab.core.batches import QuestionBatch, QuestionSpec, References
 from lab.models.base import Training
 from lab.models.candidates import ranked
 from lab.models.qa import ExtractiveQA, Outputs, SpanTally

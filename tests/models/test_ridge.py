@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import torch
 
-from lab.batches import MISSING
-from lab.errors import RequestError
+from lab.core.batches import MISSING
+from lab.core.errors import RequestError
 from lab.models import ridge as module
 from lab.models.ridge import RidgeClassifier, ridge
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn import metrics
 
-from lab.batches import MISSING
+from lab.core.batches import MISSING
 from lab.models.scores import NAMES, auroc, confusion, mean_over_heads, scores
 
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from lab.batches import SeriesBatch
 from lab.callbacks.freeze import apply
+from lab.core.batches import SeriesBatch
 from lab.models.classifier import predictions
 from lab.models.net import Net
 from lab.models.series import joined

@@ -11,7 +11,7 @@ import yaml
 from safetensors.torch import save_file
 from torch import Tensor
 
-from lab.errors import RequestError
+from lab.core.errors import RequestError
 from lab.models.timer_settings import trained_with
 from lab.models.timer_weights import load_checkpoint, match, read
 from lab.models.timer_xl import TimerEncoder

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from lab.batches import Tokenizer
-from lab.errors import RequestError
+from lab.core.batches import Tokenizer
+from lab.core.errors import RequestError
 from lab.models.transformer import load_transformer
 from lab.run.vocabularies import build_tokenizer, load_tokenizer
 

@@ -10,7 +10,7 @@ import pytest
 import scipy.stats
 import yaml
 
-from lab.errors import RequestError, RunError
+from lab.core.errors import RequestError, RunError
 from lab.report import build as building
 from lab.report.build import build, summary
 from lab.report.table import Report

@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 from statsmodels.stats.multitest import multipletests
 
-from lab.errors import RequestError
+from lab.core.errors import RequestError
 from lab.report.compare import compared, told
 from lab.report.groups import configurations, grouped
 from lab.report.reading import read

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lab.record import RunFolder
+from lab.core.record.run_folder import RunFolder
 from lab.report import figures_files, figures_static, page_figures, plots, plots_boxes, plots_relations
 from lab.report.figures import plain
 from lab.report.language import Words

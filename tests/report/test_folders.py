@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.errors import RequestError
+from lab.core.errors import RequestError
 from lab.report.folders import joined, opened
 
 

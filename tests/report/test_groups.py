@@ -5,8 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lab.errors import RequestError
-from lab.record import StudyFolder
+from lab.core.errors import RequestError
+from lab.core.record.run_folder import StudyFolder
 from lab.report.groups import binned, by_keys, configurations, grouped, labelled
 from lab.report.reading import read
 from lab.report.runs import assembled

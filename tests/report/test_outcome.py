@@ -10,9 +10,9 @@ from rich.console import Console
 from sklearn.metrics import classification_report as reference_report
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
+from lab.core.terminal.display import drawn
+from lab.core.terminal.tables import Table
 from lab.report.outcome import ABOUT_REFERENCE, class_scores, classification_report, heads_report, outcome_table
-from lab.tables import Table
-from lab.terminal import drawn
 
 HEADS = ("modo", "causa")
 METRICS = {

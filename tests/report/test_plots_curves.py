@@ -6,7 +6,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from lab.record import RunFolder
+from lab.core.record.run_folder import RunFolder
 from lab.report import plots_curves
 from lab.report.plots import Absent
 

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lab.record import StudyFolder
-from lab.record_fields import SCHEMA_VERSION
+from lab.core.record.fields import SCHEMA_VERSION
+from lab.core.record.run_folder import StudyFolder
 from lab.report.reading import Reading, read
 from lab.report.table import Exclusion
 

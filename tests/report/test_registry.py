@@ -14,15 +14,15 @@ from typing import Any
 
 import pytest
 
-from lab.errors import RequestError, RunError
-from lab.record import RunFolder
+from lab.core.errors import RequestError, RunError
+from lab.core.record.run_folder import RunFolder
+from lab.core.record.tracking_ids import remember
 from lab.report.build import build
 from lab.report.registry import refuse_early
 from lab.report.runs import assembled
 from lab.report.source_mlflow import read, spelt
 from lab.report.table import Report
 from lab.schema.report import Reported
-from lab.tracking import remember
 
 from .conftest import MakeRun
 

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lab.errors import RequestError
+from lab.core.errors import RequestError
 from lab.report.groups import with_result
 from lab.report.reading import read
 from lab.report.runs import assembled

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lab.errors import RequestError
+from lab.core.errors import RequestError
 from lab.report import source_hf
 from lab.report.build import build
 from lab.report.runs import assembled

@@ -1,7 +1,7 @@
 from pathlib import Path
 from typing import Any
 
-from lab.record import StudyFolder
+from lab.core.record.run_folder import StudyFolder
 from lab.report.sweeps import sweep_of
 from lab.report.table import Confirmed
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.errors import RequestError
+from lab.core.errors import RequestError
+from lab.core.record.run_folder import StudyFolder
 from lab.policies import Bandit, MedianStopping, Rule, TruncationSelection, decide
-from lab.record import StudyFolder
 from lab.report.reading import read
 from lab.report.runs import assembled
 from lab.report.sentences import say

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lab.record import StudyFolder
+from lab.core.record.run_folder import StudyFolder
 from lab.report.groups import configurations
 from lab.report.reading import read
 from lab.report.runs import assembled

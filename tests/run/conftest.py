@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from lab.record import RunFolder
+from lab.core.record.run_folder import RunFolder
 
 COSTS = ("_per_s", "_gib")
 """What may differ between two runs of the same: how fast it went and what it took."""

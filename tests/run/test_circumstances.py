@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.errors import RunError, quoted
-from lab.record import RunFolder
+from lab.core.errors import RunError, quoted
+from lab.core.record.run_folder import RunFolder
 from lab.run.circumstances import closing, going_on
 from lab.run.facts import Clock
 

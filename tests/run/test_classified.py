@@ -7,8 +7,8 @@ import pyarrow.parquet
 import pytest
 import torch
 
-from lab.batches import MISSING, HeadSpec
-from lab.record import HEAD_SUFFIXES, ROW_COLUMNS, RunFolder
+from lab.core.batches import MISSING, HeadSpec
+from lab.core.record.run_folder import HEAD_SUFFIXES, ROW_COLUMNS, RunFolder
 from lab.run import outcome
 from lab.run.classified import Classified, classified, figure_names, majority
 

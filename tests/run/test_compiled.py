@@ -9,7 +9,7 @@ import torch
 from hydra import compose, initialize_config_dir
 
 from lab.config import check
-from lab.record import RunFolder
+from lab.core.record.run_folder import RunFolder
 from lab.run import encoders
 
 CONF = Path(__file__).parents[2] / "conf"

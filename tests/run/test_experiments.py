@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lab.record import RunFolder
+from lab.core.record.run_folder import RunFolder
 
 RECIPES = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "experiment").glob("*.yaml"))
 SHORT = ["trainer.max_epochs=1", "trainer.threads=1", "logger=csv", "callbacks.curves.png=false", "data.num_workers=0"]

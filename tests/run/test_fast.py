@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lab.record import RunFolder
+from lab.core.record.run_folder import RunFolder
 
 ROWS = ["data.rows.train=320", "data.rows.val=100", "data.rows.test=600", "data.leaks.action=warn",
         "trainer.max_epochs=4", "trainer.threads=2", "logger=csv", "callbacks.curves.png=false"]  # fmt: skip

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import torch
 
-from lab import locks
-from lab.errors import RequestError
-from lab.record import RunFolder
+from lab.core import locks
+from lab.core.errors import RequestError
+from lab.core.openmp import SHARED
+from lab.core.record.run_folder import RunFolder
 from lab.run import frozen
-from lab.threads import SHARED
 
 SETTINGS = [
     "data.num_rows=200", "data.batch_size=8", "trainer.max_epochs=2", "logger=csv", "callbacks.curves.png=false",

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lab.record import RunFolder
+from lab.core.record.run_folder import RunFolder
 
 SETTINGS = [
     "data=rainfall", "data.stations=2", "data.hours=500", "data.window=40", "model=timer_xl", "model.patch=8",

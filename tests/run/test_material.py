@@ -6,7 +6,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from lab.config import check
-from lab.errors import RequestError
+from lab.core.errors import RequestError
 from lab.run.material import check_metrics
 from lab.schema import Config
 

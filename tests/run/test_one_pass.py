@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from lab.record import RunFolder
+from lab.core.record.run_folder import RunFolder
 
 SETTINGS = [
     "data=rainfall", "data.stations=2", "data.hours=500", "data.window=24", "data.batch_size=8", "model=minirocket",

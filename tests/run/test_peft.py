@@ -13,7 +13,7 @@ pytest.importorskip("bitsandbytes")
 
 from safetensors.torch import load_file, save_file
 
-from lab.record import RunFolder
+from lab.core.record.run_folder import RunFolder
 
 SETTINGS = [
     "data.num_rows=200", "data.batch_size=8", "trainer.max_epochs=2", "logger=csv", "callbacks.curves.png=false",

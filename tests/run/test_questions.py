@@ -14,7 +14,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from lab.config import check
-from lab.record import RunFolder
+from lab.core.record.run_folder import RunFolder
 from lab.run.retest import retest
 
 ROOT = Path(__file__).parents[2]

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import torch
 
-from lab.errors import RequestError
-from lab.record import RunFolder
+from lab.core.errors import RequestError
+from lab.core.record.run_folder import RunFolder
 from lab.run.retest import refuse_damage
 
 SETTINGS = [

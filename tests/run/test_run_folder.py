@@ -11,7 +11,7 @@ import pyarrow.parquet
 import pytest
 from omegaconf import OmegaConf
 
-from lab.record import RunFolder
+from lab.core.record.run_folder import RunFolder
 
 SMALL = [
     "trainer.max_epochs=2", "trainer.threads=1", "logger=[wandb,csv]", "data.batch_size=16",

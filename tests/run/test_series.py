@@ -8,9 +8,9 @@ import pyarrow.parquet
 import pytest
 import torch
 
-from lab.batches import MISSING, HeadSpec
+from lab.core.batches import MISSING, HeadSpec
+from lab.core.record.run_folder import RunFolder
 from lab.data.panel import Cut
-from lab.record import RunFolder
 from lab.run.series import persistence
 
 QUICK = ["logger=csv", "trainer.threads=1", "callbacks.curves.png=false", "callbacks.checkpoint.every_n_steps=2"]

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
-from lab.batches import Tokenizer
 from lab.config import check
-from lab.record import RunFolder
+from lab.core.batches import Tokenizer
+from lab.core.record.run_folder import RunFolder
 from lab.run import vocabularies
 from lab.run.vocabularies import build_tokenizer
 from lab.schema import Encoder, Ngram

@@ -20,8 +20,8 @@ CONF = str(Path(__file__).resolve().parents[2] / "conf")
 
 @hydra.main(config_path=CONF, config_name="config")
 def one_job(config: DictConfig) -> float:
-    from lab.errors import RunError
-    from lab.record import RunFolder
+    from lab.core.errors import RunError
+    from lab.core.record.run_folder import RunFolder
     from lab.sweep.own_reporter import connected, trial_number
     from lab.sweep.reporter import Report
 

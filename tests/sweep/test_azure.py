@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.errors import RequestError
+from lab.core.errors import RequestError
 from lab.policies import Bandit, parse
 from lab.sweep.azure import read_job, unused
 from lab.sweep.samplers import build

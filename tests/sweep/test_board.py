@@ -10,10 +10,10 @@ from collections.abc import Callable
 import pytest
 from rich.console import Console
 
+from lab.core.terminal.display import Screen, drawn
+from lab.core.terminal.tables import Table
 from lab.sweep import board as boards
 from lab.sweep.board import MOST_SHOWN, Board, duration, end_table
-from lab.tables import Table
-from lab.terminal import Screen, drawn
 
 
 class Terminal(io.StringIO):

@@ -8,7 +8,7 @@ from typing import Any
 import optuna
 import pytest
 
-from lab.errors import RequestError
+from lab.core.errors import RequestError
 from lab.sweep.samplers import build
 from lab.sweep.space import parse_space
 

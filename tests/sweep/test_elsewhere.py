@@ -7,7 +7,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from lab.errors import RunError
+from lab.core.errors import RunError
 from lab.sweep.elsewhere_trial import StorageReporter, Ticket, ticket
 from lab.sweep.own_reporter import connected, trial_number
 from lab.sweep.reporter import TICKET, Report

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from lab.errors import Mistake, RequestError, RunError
-from lab.machine_faults import MachineRefusal
+from lab.core.errors import Mistake, RequestError, RunError
+from lab.core.machine_faults import MachineRefusal
 from lab.sweep.endings import MOST_CUTS, Best, Cuts, Ending, after, best_of, ending, words
 from lab.sweep.jobs import Interrupted, Job, failed
 from lab.sweep.processes import Gone

@@ -11,7 +11,7 @@ from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
-from lab.errors import RequestError
+from lab.core.errors import RequestError
 from lab.policies import Bandit, MedianStopping, NoPolicy, TruncationSelection
 from lab.sweep.asked import planned
 from lab.sweep.laws import AtU, Choice, Rounded, Steps, Uniform

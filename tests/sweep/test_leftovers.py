@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.record import RunFolder, StudyFolder
+from lab.core.record.run_folder import RunFolder, StudyFolder
 from lab.sweep.endings import Ending
 from lab.sweep.leftovers import harvest, record_failure, resumed
 

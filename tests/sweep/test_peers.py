@@ -15,7 +15,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from lab.errors import RequestError
+from lab.core.errors import RequestError
 from lab.policies import MedianStopping
 from lab.sweep import peers
 from lab.sweep.board import Board

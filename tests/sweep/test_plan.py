@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lab.errors import RequestError
+from lab.core.errors import RequestError
 from lab.schema import Sweep
 from lab.sweep.plan import told, with_job
 

@@ -12,11 +12,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from lab.errors import RunError
+from lab.core.errors import RunError
+from lab.core.openmp import SHARED
 from lab.sweep import processes, server
 from lab.sweep.processes import Gone, Pool, Said
 from lab.sweep.slots import num_slots, visible_gpus
-from lab.threads import SHARED
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 

@@ -12,7 +12,7 @@ from optuna.pruners import HyperbandPruner, SuccessiveHalvingPruner
 from optuna.trial import TrialState
 from scipy.stats.qmc import Sobol
 
-from lab.errors import RequestError
+from lab.core.errors import RequestError
 from lab.policies import OptunaPruner, parse
 from lab.sweep import samplers
 from lab.sweep.samplers import build, pruner, uniforms

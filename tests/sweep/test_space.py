@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from scipy import stats
 
-from lab.errors import RequestError
+from lab.core.errors import RequestError
 from lab.sweep.samplers import uniforms
 from lab.sweep.space import Space, parse_space
 

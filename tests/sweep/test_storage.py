@@ -15,7 +15,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from lab.errors import RequestError
+from lab.core.errors import RequestError
 from lab.sweep import storage as storages
 from lab.sweep.storage import FlockLock, Journal, mend, open_storage, requeue, sole_controller
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from lab.callbacks.lr_finder import untouched
 from lab.callbacks.resources import GIB
-from lab.errors import RunError
+from lab.core.errors import RunError
 
 SMALLEST_GAIN = 0.05
 FREE_SHARE = 0.8

@@ -16,9 +16,9 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Checkpoint
 
 from lab.callbacks.interruption import Interruption
-from lab.errors import RunError, listed
-from lab.files import write_whole
-from lab.record import RunFolder
+from lab.core.errors import RunError, listed
+from lab.core.files import write_whole
+from lab.core.record.run_folder import RunFolder
 
 
 class IntoTheFile(TorchCheckpointIO):

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from lab.record import RunFolder
+from lab.core.record.run_folder import RunFolder
 from lab.report import figures
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from lab.errors import Mistake, RequestError, listed, nearest
+from lab.core.errors import Mistake, RequestError, listed, nearest
 
 log = logging.getLogger(__name__)
 Mode = Literal["min", "max"]

@@ -12,7 +12,7 @@ from typing import Any, Protocol, cast, runtime_checkable
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import nn
 
-from lab.errors import Mistake, RequestError
+from lab.core.errors import Mistake, RequestError
 from lab.models.counts import parameter_counts
 
 log = logging.getLogger(__name__)

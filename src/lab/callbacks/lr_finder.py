@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lab.errors import RunError
+from lab.core.errors import RunError
 from lab.report import figures
 
 DIVERGED = 4.0

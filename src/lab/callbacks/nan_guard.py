@@ -14,7 +14,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 
-from lab.errors import RunError, listed
+from lab.core.errors import RunError, listed
 
 
 @dataclasses.dataclass

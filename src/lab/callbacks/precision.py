@@ -14,7 +14,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch.optim import Optimizer
 
-from lab.errors import Mistake, RequestError
+from lab.core.errors import Mistake, RequestError
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar
 
-from lab.terminal import StatusLine
+from lab.core.terminal.display import StatusLine
 
 log = logging.getLogger(__name__)
 

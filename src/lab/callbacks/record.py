@@ -2,7 +2,7 @@
 
 import lightning.pytorch as pl
 
-from lab.record import RunFolder
+from lab.core.record.run_folder import RunFolder
 
 
 class History(pl.Callback):

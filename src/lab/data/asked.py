@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lab.batches import References
+from lab.core.batches import References
 from lab.data.reading import Question
 
 SPLITS = ("train", "val", "test")

@@ -1,10 +1,10 @@
 """Columns that a request names: whether a table has them, and what is wrong with the names alone."""
 
+from lab.core.errors import Mistake, listed, nearest, quoted
+from lab.core.record.run_folder import HEAD_SUFFIXES, ROW_COLUMNS
 from lab.data.label_sets import sets_of_labels
 from lab.data.labels import Columns
 from lab.data.tables import Table, holds_list, holds_text
-from lab.errors import Mistake, listed, nearest, quoted
-from lab.record import HEAD_SUFFIXES, ROW_COLUMNS
 
 
 def missing_columns(columns: Columns, table: Table, name: str, delimiter: str | None = None) -> list[Mistake]:

@@ -12,14 +12,14 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from lab.batches import PairTokenizer, QuestionBatch, QuestionSpec
+from lab.core.batches import PairTokenizer, QuestionBatch, QuestionSpec
+from lab.core.errors import Mistake, RequestError
 from lab.data.asked import Asked
 from lab.data.buckets import Draw, EvalDraws, TrainDraws
 from lab.data.cache import prune
 from lab.data.loader import Loader
 from lab.data.passages import Windows, refuse_long_questions, windows
 from lab.data.questions import QuestionCorpus
-from lab.errors import Mistake, RequestError
 from lab.schema import Cache, Questions
 
 

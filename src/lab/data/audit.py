@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from lab.batches import MISSING, HeadSpec
+from lab.core.batches import MISSING, HeadSpec
+from lab.core.errors import Mistake, listed, quoted
 from lab.data import leaks
 from lab.data.label_sets import wrong_forms
 from lab.data.labels import Survey
@@ -18,7 +19,6 @@ from lab.data.shares import lone_classes
 from lab.data.shortcuts import Shortcut, shortcuts
 from lab.data.spellings import alike
 from lab.data.texts import ColumnTexts
-from lab.errors import Mistake, listed, quoted
 from lab.schema import Leaks
 
 _MOST_LONE = 0.5

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from lab.batches import MISSING, HeadSpec
+from lab.core.batches import MISSING, HeadSpec
+from lab.core.errors import Mistake, RequestError
 from lab.data.audit import audit_heads, audit_leaks, audit_rows
 from lab.data.labels import Codebook, class_order, survey
 from lab.data.partition import Part, Partition, partition, with_val_in_train
 from lab.data.source import Source, open_source
 from lab.data.texts import ColumnTexts, Texts
-from lab.errors import Mistake, RequestError
 from lab.schema import Columned, Labelled
 
 __all__ = ["Corpus", "Rows", "Texts", "load"]

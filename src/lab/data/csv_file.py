@@ -15,10 +15,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lab.core.errors import Mistake, RequestError, listed, quoted
 from lab.data import csv_quotes
 from lab.data.csv_quotes import STYLES, Record, records
 from lab.data.raw_text import hinted_delimiter, read_lines, signs, wide_encoding
-from lab.errors import Mistake, RequestError, listed, quoted
 
 log = logging.getLogger(__name__)
 _ROWS = 10_000

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.core.errors import Mistake, listed
 from lab.data.raw_text import open_text, wide_encoding
-from lab.errors import Mistake, listed
 
 _WESTERN = frozenset(
     "áéíóúàèìòùâêîôûäëïöüãõñçåæœøßýÿðþšžÁÉÍÓÚÀÈÌÒÙÂÊÎÔÛÄËÏÖÜÃÕÑÇÅÆŒØÝŸÐÞŠŽ¿¡ªº°«»“”‘’‚„–—…•·´¨€£¢§©®™±²³µ½¼¾×\u00a0"

@@ -2,15 +2,15 @@
 
 An entry is locked from its being found until `unlock_all` or the end of the process, so nothing is removed that it, or
 a loader process of it, may still open by its path. The lock is on a file, not on the folder: on NFS a file's lock is
-known to all machines, a folder's to one. Where nothing can be locked (`lab.locks`, or an entry that others own) whoever
-removes goes by the time of last use.
+known to all machines, a folder's to one. Where nothing can be locked (`lab.core.locks`, or an entry that others own)
+whoever removes goes by the time of last use.
 """
 
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from lab.locks import Lock
+from lab.core.locks import Lock
 
 NAME = ".lock"
 """The file that is locked; empty."""

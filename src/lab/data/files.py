@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from lab.core.errors import Mistake, RequestError, nearest, quoted
 from lab.data.cache import made
 from lab.data.csv_file import CsvFile, why_unreadable, write_rows
 from lab.data.encodings import is_utf_8_after_all, wrong_encoding
@@ -25,7 +26,6 @@ from lab.data.mistaken_files import workbook
 from lab.data.parquet_file import write_parquet
 from lab.data.raw_text import open_text
 from lab.data.tables import Table
-from lab.errors import Mistake, RequestError, nearest, quoted
 
 KINDS = {".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 ROWS, KINDS_OF_CELLS = "rows.arrow", "kinds.json"

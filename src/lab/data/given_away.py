@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lab.batches import MISSING
+from lab.core.batches import MISSING
 
 FEWEST_ROWS = 20
 """Labelled rows below which an ordering of the classes may well be chance."""

@@ -14,10 +14,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from lab.core.errors import Mistake, RequestError
 from lab.data.cache import made
 from lab.data.files import ROWS, quiet
 from lab.data.tables import Table
-from lab.errors import Mistake, RequestError
 from lab.schema import Hub, Imdb, Squad
 
 _PROBE_S = 5

@@ -15,10 +15,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lab.core.errors import Mistake, RequestError, listed, quoted
 from lab.data.labels import class_order
 from lab.data.tables import Rows, Table
 from lab.data.texts import known
-from lab.errors import Mistake, RequestError, listed, quoted
 
 log = logging.getLogger(__name__)
 SUPPORT = 3

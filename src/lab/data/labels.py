@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lab.batches import MISSING
+from lab.core.batches import MISSING
 from lab.data.tables import Table
 from lab.data.texts import joined, known
 

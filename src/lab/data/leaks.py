@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lab.batches import MISSING
-from lab.errors import Mistake
+from lab.core.batches import MISSING
+from lab.core.errors import Mistake
 from lab.schema import Leaks
 
 Ints = npt.NDArray[np.int64]

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from lab.batches import MISSING, HeadSpec, TextBatch
+from lab.core.batches import MISSING, HeadSpec, TextBatch
 from lab.data.buckets import Draw, EvalDraws, TrainDraws
 from lab.data.states import States
 from lab.data.tokens import Tokens

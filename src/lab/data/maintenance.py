@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from lab.core.errors import Mistake, RequestError
 from lab.data import causes
 from lab.data import vocabulary as words
 from lab.data.wording import Draw, Ints, pick, render
-from lab.errors import Mistake, RequestError
 
 CHUNK = 4096
 

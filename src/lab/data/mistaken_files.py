@@ -3,7 +3,7 @@
 import zipfile
 from pathlib import Path
 
-from lab.errors import Mistake, quoted
+from lab.core.errors import Mistake, quoted
 
 _WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods")
 _OLD_WORKBOOK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"

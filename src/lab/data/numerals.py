@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from lab.core.errors import quoted
 from lab.data.cells import GAPS
-from lab.errors import quoted
 from lab.schema import Table
 
 _PLAIN = re.compile(r"[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|inf|infinity)", re.IGNORECASE | re.ASCII)

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lab.core.errors import Mistake, RequestError
 from lab.data.labels import Survey
 from lab.data.shares import missed_shares
 from lab.data.source import ALL
 from lab.data.split import capped, components, draw, text_units
-from lab.errors import Mistake, RequestError
 from lab.schema import Labelled
 
 Ints = npt.NDArray[np.int64]

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from lab.batches import PairTokenizer
+from lab.core.batches import PairTokenizer
+from lab.core.errors import Mistake, RequestError, listed
 from lab.data.asked import Asked
 from lab.data.cache import made
 from lab.data.reading import Answer, Question
 from lab.data.ticker import ticker
-from lab.errors import Mistake, RequestError, listed
 
 SPARE = 16
 """Tokens of context that a proposed `data.max_length` leaves beside what neighbours share."""

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from lab.core.errors import listed
 from lab.data.asked import SPLITS, Asked
 from lab.data.offsets import CHARACTERS
 from lab.data.question_files import ALL
 from lab.data.reading import Dropped, Reading
-from lab.errors import listed
 from lab.schema import Questions
 
 MOST_LISTED = 20

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from lab.core.errors import Mistake, RequestError
 from lab.data.hub import load_splits
 from lab.data.qa_demo import generate
 from lab.data.reading import Reading
 from lab.data.squad import read_ids, read_rows, read_squad
-from lab.errors import Mistake, RequestError
 from lab.schema import QaDemo, Questions, Squad
 
 ALL = "all"

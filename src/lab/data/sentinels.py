@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from lab.core.errors import quoted
 from lab.data.panel import Floats
-from lab.errors import quoted
 
 LEAST_SHARE, LEAST_REPEATS = 0.005, 3
 """Of the known cells of a column, and their number, that hold a sentinel."""

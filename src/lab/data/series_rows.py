@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset
 
-from lab.batches import HeadSpec, SeriesBatch, SeriesSpec
+from lab.core.batches import HeadSpec, SeriesBatch, SeriesSpec
 from lab.data.buckets import Draw, EvalDraws, TrainDraws
 from lab.data.gaps import interpolated
 from lab.data.loader import Loader

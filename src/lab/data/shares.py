@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from lab.batches import MISSING
+from lab.core.batches import MISSING
 
 Ints = npt.NDArray[np.int64]
 _FAR = 0.25

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lab.errors import listed
+from lab.core.errors import listed
 
 log = logging.getLogger(__name__)
 LOOKED_AT = 40

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lab.batches import MISSING, HeadSpec
+from lab.core.batches import MISSING, HeadSpec
 from lab.data.texts import ColumnTexts
 
 Ints = npt.NDArray[np.int64]

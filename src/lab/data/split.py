@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from lab.batches import MISSING
+from lab.core.batches import MISSING
 
 Ints = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lab.core.errors import Mistake, RequestError, listed, nearest, quoted
 from lab.data.reading import Ambiguous, Gathered, Reading
 from lab.data.tables import Table
-from lab.errors import Mistake, RequestError, listed, nearest, quoted
 
 MOST_FAULTS = 10
 """Faults of a file that are written out; the rest is counted."""

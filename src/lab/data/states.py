@@ -19,10 +19,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from lab.core.locks import exclusive
 from lab.data.cache import mark_used
 from lab.data.entry_locks import lock_entry, unlock_entry, unused
 from lab.data.state_files import STORED, Form, Ints, Writer, checked, values
-from lab.locks import exclusive
 
 log = logging.getLogger(__name__)
 

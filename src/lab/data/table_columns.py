@@ -5,10 +5,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from lab.core.errors import Mistake, RequestError, listed, nearest, quoted
 from lab.data.numerals import Spelling, Spoilt, spoilt
 from lab.data.table_file import TableFile
 from lab.data.time_stamps import time_names
-from lab.errors import Mistake, RequestError, listed, nearest, quoted
 from lab.schema import Ahead, Table
 
 log = logging.getLogger(__name__)

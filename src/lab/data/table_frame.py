@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas as pd
 
+from lab.core.errors import Mistake, RequestError, listed, nearest, quoted
 from lab.data import sheet_layout
 from lab.data.cells import GAPS
 from lab.data.time_stamps import digits_kept, time_names
-from lab.errors import Mistake, RequestError, listed, nearest, quoted
 from lab.schema import Table
 
 log = logging.getLogger(__name__)

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from lab.batches import TextBatch, TextSpec, Tokenizer
+from lab.core.batches import TextBatch, TextSpec, Tokenizer
+from lab.core.errors import Mistake, RequestError
 from lab.data.buckets import Draw, EvalDraws, TrainDraws
 from lab.data.cache import prune
 from lab.data.corpus import Corpus
 from lab.data.loader import Loader, TokenRows
 from lab.data.ticker import ticker
 from lab.data.tokens import full_lengths, tokenise
-from lab.errors import Mistake, RequestError
 from lab.schema import Cache, Labelled
 
 

@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lab.batches import MISSING
+from lab.core.batches import MISSING
+from lab.core.errors import Mistake, RequestError
 from lab.data.calendar_steps import Calendar, fitting, length, meant
 from lab.data.panel import Codes, Floats, Ints, written
-from lab.errors import Mistake, RequestError
 
 Moments = npt.NDArray[np.datetime64]
 ZERO = np.timedelta64(0, "us")

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from lab.batches import Ids, Tokenizer
+from lab.core.batches import Ids, Tokenizer
 from lab.data.cache import made
 from lab.data.corpus import Texts
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from lab.core.errors import Mistake, RequestError
 from lab.data.panel import Floats
-from lab.errors import Mistake, RequestError
 
 
 @dataclass(frozen=True)

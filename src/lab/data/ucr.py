@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from lab.core.errors import Mistake, RequestError, listed, nearest
 from lab.data.labels import class_order
 from lab.data.panel import Cut, Panel
 from lab.data.split import draw
 from lab.data.ts_files import Cases, read_ts
-from lab.errors import Mistake, RequestError, listed, nearest
 from lab.schema import Ucr
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from lightning.pytorch.loggers.logger import Logger
 
-from lab.record_fields import Status
+from lab.core.record.fields import Status
 
 ENDED_WELL: frozenset[Status] = frozenset({"completed", "early_stopped", "terminated"})
 """Statuses of a run that ended as it was meant to; the others are `failed` and `interrupted`."""

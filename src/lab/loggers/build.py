@@ -8,7 +8,9 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from lab.errors import RequestError
+from lab.core.errors import RequestError
+from lab.core.masking import masked
+from lab.core.record.run_folder import RunFolder
 from lab.loggers.base import RunLogger
 from lab.loggers.csv_file import CsvLogger
 from lab.loggers.guarded import Guarded
@@ -16,8 +18,6 @@ from lab.loggers.mlflow_run import MlflowLogger
 from lab.loggers.packages import missing
 from lab.loggers.tensorboard_files import TensorboardLogger
 from lab.loggers.wandb_run import WandbLogger
-from lab.masking import masked
-from lab.record import RunFolder
 from lab.schema import Config
 
 

@@ -11,10 +11,10 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
-from lab.files import write_whole
+from lab.core.files import write_whole
+from lab.core.record.fields import Status
+from lab.core.record.run_folder import RunFolder
 from lab.loggers.base import Outcome, RunLogger, is_test
-from lab.record import RunFolder
-from lab.record_fields import Status
 
 Row = dict[str, str]
 

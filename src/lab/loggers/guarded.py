@@ -13,9 +13,9 @@ from typing import Any
 
 from lightning_utilities.core.rank_zero import rank_zero_only
 
+from lab.core.record.fields import Status
+from lab.core.record.tracking_ids import mark_lost
 from lab.loggers.base import Outcome, RunLogger
-from lab.record_fields import Status
-from lab.tracking import mark_lost
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from lab.errors import listed
-from lab.tracking import FILE, lost
+from lab.core.errors import listed
+from lab.core.record.tracking_ids import FILE, lost
 
 log = logging.getLogger(__name__)
 

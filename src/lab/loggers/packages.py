@@ -5,7 +5,7 @@ The module imports neither lightning nor a logger, so that an entrance may call 
 
 import importlib.util
 
-from lab.errors import Mistake
+from lab.core.errors import Mistake
 from lab.schema import Config
 
 EXTRAS = {"wandb": "", "mlflow": "mlflow", "tensorboard": "tensorboard"}

@@ -14,10 +14,10 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from lab.files import read_json
+from lab.core.files import read_json
+from lab.core.masking import masked
+from lab.core.record.run_folder import RunFolder, StudyFolder
 from lab.loggers.wandb_start import start_run
-from lab.masking import masked
-from lab.record import RunFolder, StudyFolder
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lab.core.record.fields import Status
 from lab.loggers.base import Outcome, RunLogger, is_test, metrics_of
-from lab.record_fields import Status
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard.writer import SummaryWriter

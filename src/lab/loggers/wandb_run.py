@@ -14,10 +14,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lab.core.record.fields import Status
+from lab.core.record.run_folder import RunFolder
 from lab.loggers.base import ENDED_WELL, Outcome, RunLogger, is_test, is_validation, metrics_of
 from lab.loggers.wandb_start import segments, start_run, stored_steps
-from lab.record import RunFolder
-from lab.record_fields import Status
 from lab.schema import Wandb
 
 if TYPE_CHECKING:

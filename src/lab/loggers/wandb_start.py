@@ -13,9 +13,9 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from lab.core.masking import masked_arguments
+from lab.core.record.tracking_ids import recall, remember
 from lab.loggers.wandb_mode import Mode, has_key, resolve_mode
-from lab.masking import masked_arguments
-from lab.tracking import recall, remember
 
 if TYPE_CHECKING:
     from wandb import Run
@@ -99,7 +99,7 @@ def stored_steps(folder: Path, identity: str, but: Path) -> set[int]:
 
     wandb's service writes in its own rhythm, so that a kill takes the last ones.
     """
-    from lab.report.wandb_file import read_offline
+    from lab.core.wandb_file import read_offline
 
     steps: set[int] = set()
     for place in _folders(folder, identity):

@@ -14,8 +14,8 @@ from typing import Any
 
 from torch import nn
 
-from lab.batches import Tokenizer
-from lab.errors import Mistake, RequestError, listed
+from lab.core.batches import Tokenizer
+from lab.core.errors import Mistake, RequestError, listed
 from lab.models import base_weights
 from lab.models.families import FAMILIES
 from lab.models.text_encoder import is_adapter

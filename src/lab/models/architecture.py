@@ -8,7 +8,7 @@ from typing import Any
 
 from transformers import CONFIG_MAPPING, PretrainedConfig
 
-from lab.errors import Mistake, RequestError, nearest
+from lab.core.errors import Mistake, RequestError, nearest
 
 
 def known(architecture: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from lab.errors import Mistake, RequestError
-from lab.files import Unreadable, read_json, regular, write_whole
+from lab.core.errors import Mistake, RequestError
+from lab.core.files import Unreadable, read_json, regular, write_whole
 from lab.schema import Encoder
 
 IDENTITY_FILE, WEIGHTS_FILE = "base.json", "base.safetensors"

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from lab.batches import References
+from lab.core.batches import References
 from lab.models.qa import Outputs
 
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from lab.batches import HeadSpec
+from lab.core.batches import HeadSpec
 from lab.models.base import Tally, Task, Training
 from lab.models.losses import HeadLosses
 from lab.models.scores import auroc, confusion, mean_over_heads, scores
@@ -17,7 +17,7 @@ from lab.schema import Loss
 
 
 class LabelledBatch(Protocol):
-    """labels: per head (B,) int64; rows: (B,) int64; window_counts: per head (K,) int64, as in `lab.batches`."""
+    """labels: per head (B,) int64; rows: (B,) int64; window_counts: per head (K,) int64, as in `lab.core.batches`."""
 
     labels: dict[str, Tensor]
     rows: Tensor

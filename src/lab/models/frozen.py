@@ -16,7 +16,7 @@ import torch
 import transformers
 from torch import Tensor, nn
 
-from lab.batches import Ids
+from lab.core.batches import Ids
 from lab.models.fingerprint import fingerprint
 from lab.models.text_encoder import CuttableEncoder, TextEncoder, is_adapter
 

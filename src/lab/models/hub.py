@@ -10,7 +10,7 @@ import importlib.util
 import re
 from pathlib import Path
 
-from lab.errors import Mistake, RequestError
+from lab.core.errors import Mistake, RequestError
 from lab.schema import Encoder
 
 CONFIG = "config.json"

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lab.batches import MISSING, HeadSpec
-from lab.errors import Mistake, RequestError, listed, nearest, quoted
+from lab.core.batches import MISSING, HeadSpec
+from lab.core.errors import Mistake, RequestError, listed, nearest, quoted
 from lab.schema import Loss
 
 

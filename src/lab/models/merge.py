@@ -14,7 +14,7 @@ import tokenizers
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from lab.files import read_json, write_whole
+from lab.core.files import read_json, write_whole
 from lab.models.adapters import AdaptedTransformer, adapted
 from lab.models.families import reads_segments
 from lab.models.subwords import CORE

@@ -13,8 +13,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from lab.batches import SeriesSpec
-from lab.errors import Mistake, RequestError
+from lab.core.batches import SeriesSpec
+from lab.core.errors import Mistake, RequestError
 from lab.models import minirocket_kernels as kernels
 from lab.models.minirocket_kernels import NUM_KERNELS, Bools, Floats
 from lab.models.net import Net

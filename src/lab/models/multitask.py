@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from lab.batches import TextBatch, TextSpec
+from lab.core.batches import TextBatch, TextSpec
 from lab.models.base import TextTask, Training
 from lab.models.classifier import Classifier
 from lab.models.pooling import Pooling, TokenPooling

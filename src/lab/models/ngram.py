@@ -24,9 +24,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lab.files import Unreadable, regular, write_whole
+from lab.core.files import Unreadable, regular, write_whole
+from lab.core.record.fields import count, keyed, optional, pair
 from lab.models.text_encoder import TOKENIZER_FILE, BagEncoder
-from lab.record_fields import count, keyed, optional, pair
 from lab.schema import Ngram
 
 PAD = 0
@@ -42,7 +42,7 @@ DESCRIBED = keyed("buckets", "words", "chars", buckets=count, words=pair(count),
 
 
 class NgramTokenizer:
-    """Text to ids of hashed n-grams, 1 to buckets; 0 is padding (`lab.batches.Tokenizer`).
+    """Text to ids of hashed n-grams, 1 to buckets; 0 is padding (`lab.core.batches.Tokenizer`).
 
     Case and accents are folded. Ids up to `num_word_ids` are words and runs of them, those above are characters. idf
     (buckets + 1,) float32: weight of each id, zero where no training text has it.

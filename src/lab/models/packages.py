@@ -6,7 +6,7 @@ import importlib.util
 import os
 import shutil
 
-from lab.errors import Mistake
+from lab.core.errors import Mistake
 from lab.schema import Adapters, Config
 
 INSTALL = "pip install -e '.[peft]'"

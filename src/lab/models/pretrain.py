@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lab.batches import SeriesBatch, SeriesSpec
-from lab.errors import Mistake, RequestError
+from lab.core.batches import SeriesBatch, SeriesSpec
+from lab.core.errors import Mistake, RequestError
 from lab.models.base import Tally, Task, Training
 from lab.models.net import normalised, padded_left
 from lab.models.timer_xl import TimerEncoder, patched, places_run_on, whole_patches

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from lab.batches import QuestionBatch, QuestionSpec, References
+from lab.core.batches import QuestionBatch, QuestionSpec, References
 from lab.models.answers import mean_grades
 from lab.models.base import Tally, TextTask, Training
 from lab.models.spans import Candidates, best_spans, log_probabilities, span_loss

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lab.batches import MISSING, SeriesBatch, SeriesSpec
-from lab.errors import Mistake, RequestError
+from lab.core.batches import MISSING, SeriesBatch, SeriesSpec
+from lab.core.errors import Mistake, RequestError
 from lab.models.base import Training
 from lab.models.net import Net
 from lab.models.series import TimeSeriesClassifier, joined

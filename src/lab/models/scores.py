@@ -9,7 +9,7 @@ truth. MCC: Gorodkin 2004, the K-class form. A score without any row is NaN.
 import torch
 from torch import Tensor
 
-from lab.batches import MISSING
+from lab.core.batches import MISSING
 
 NAMES = ("accuracy", "balanced_accuracy", "precision_macro", "recall_macro", "f1_macro", "f1_weighted", "mcc")
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from lab.batches import SeriesBatch, SeriesSpec
+from lab.core.batches import SeriesBatch, SeriesSpec
 from lab.models.base import Training
 from lab.models.classifier import Classifier, LabelledBatch
 from lab.models.net import CuttableNet, Net

@@ -17,12 +17,12 @@ from typing import Any
 import tokenizers
 from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
 
-from lab.batches import Window
-from lab.errors import Mistake, RequestError
-from lab.files import Unreadable, read_text, write_whole
+from lab.core.batches import Window
+from lab.core.errors import Mistake, RequestError
+from lab.core.files import Unreadable, read_text, write_whole
+from lab.core.record.fields import count, keyed
 from lab.models.hub import locate
 from lab.models.text_encoder import TOKENIZER_FILE
-from lab.record_fields import count, keyed
 from lab.schema import Encoder
 
 CORE = "tokenizer.json"
@@ -37,7 +37,7 @@ a word and inside one)."""
 
 
 class SubwordTokenizer:
-    """A `tokenizers.Tokenizer` as the rest of the project sees one (`lab.batches.Tokenizer`)."""
+    """A `tokenizers.Tokenizer` as the rest of the project sees one (`lab.core.batches.Tokenizer`)."""
 
     unit = "tokens"
 

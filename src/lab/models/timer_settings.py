@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lab.errors import GARBLED, Mistake
-from lab.files import read_json, read_yaml
+from lab.core.errors import GARBLED, Mistake
+from lab.core.files import read_json, read_yaml
 from lab.schema import TimerXL
 
 COMPUTED = ("num_heads", "rope", "normalise")

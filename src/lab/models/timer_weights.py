@@ -19,8 +19,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from lab.errors import GARBLED, Mistake, RequestError
-from lab.files import regular
+from lab.core.errors import GARBLED, Mistake, RequestError
+from lab.core.files import regular
 from lab.models.timer_settings import differences, trained_with
 from lab.models.timer_xl import TimerEncoder
 

@@ -22,9 +22,9 @@ from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedMode
 from transformers.masking_utils import create_bidirectional_mask
 from transformers.utils import logging as transformers_logging
 
-from lab.batches import Tokenizer
-from lab.errors import Mistake, RequestError, listed
-from lab.files import Unreadable, read_json, write_whole
+from lab.core.batches import Tokenizer
+from lab.core.errors import Mistake, RequestError, listed
+from lab.core.files import Unreadable, read_json, write_whole
 from lab.models.architecture import known, unlike, with_attention_dropout
 from lab.models.families import FAMILIES, Family, position_limit, reads_segments
 from lab.models.hub import locate

@@ -5,7 +5,7 @@ The module imports no torch. Weights of the hub are brought here now; what loads
 
 from pathlib import Path
 
-from lab.errors import Mistake, RequestError
+from lab.core.errors import Mistake, RequestError
 from lab.models.hub import locate
 from lab.schema import Config, Encoder, TimerXL
 

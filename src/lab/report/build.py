@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lab.errors import Mistake, RequestError, RunError
-from lab.files import Unreadable
-from lab.record import RunFolder
+from lab.core.errors import Mistake, RequestError, RunError
+from lab.core.files import Unreadable
+from lab.core.record.run_folder import RunFolder
 from lab.report import experiments_log, files, groups, page, registry
 from lab.report.compare import compared
 from lab.report.diagnosis import diagnosed

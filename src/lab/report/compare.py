@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lab.errors import Mistake, RequestError, listed, nearest
+from lab.core.errors import Mistake, RequestError, listed, nearest
 from lab.report.stats import holm, intervals, paired
 from lab.report.table import Comparison, Floats, Group, Groups, Interval, Pair, Runs, Sentence
 from lab.schema.report import Statistics

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lab.errors import Mistake, RequestError
-from lab.files import read_text, write_whole
+from lab.core.errors import Mistake, RequestError
+from lab.core.files import read_text, write_whole
 from lab.report.compare import told
 from lab.report.groups import column_of, shown
 from lab.report.language import Words

@@ -15,7 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
-from lab.files import write_whole
+from lab.core.files import write_whole
 
 TRAIN, VAL, GREY = "#4477aa", "#cc6633", "#888888"
 """Blue and orange stay apart for colour-blind readers and in grey print."""

@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from lab.files import write_whole
+from lab.core.files import write_whole
 from lab.report import figures_static as draw
 from lab.report.language import Words
 from lab.report.page_figures import Data

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lab.files import write_whole
+from lab.core.files import write_whole
 from lab.report.compare import told
 from lab.report.language import Words
 from lab.report.sentences import say

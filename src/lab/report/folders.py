@@ -4,7 +4,7 @@ import glob
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab.errors import Mistake, RequestError
+from lab.core.errors import Mistake, RequestError
 
 KEY = "runs="
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lab.errors import Mistake, RequestError
+from lab.core.errors import Mistake, RequestError
 from lab.keys import nearest_key
 from lab.report.stats import described
 from lab.report.sweeps import CONFIRMATION

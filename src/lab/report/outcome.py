@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from lab.tables import Column, Table
+from lab.core.terminal.tables import Column, Table
 
 Counts = npt.NDArray[np.integer]
 Scores = Mapping[str, float]

@@ -9,8 +9,8 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
-from lab.files import write_whole
-from lab.record import plain
+from lab.core.files import write_whole
+from lab.core.record.run_folder import plain
 from lab.report import figures_files, page_groups, page_sections
 from lab.report.language import Words
 from lab.report.page_figures import Data, data, figures

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lab.files import Unreadable, regular
-from lab.record import RunFolder
+from lab.core.files import Unreadable, regular
+from lab.core.record.run_folder import RunFolder
 from lab.report.plots import Absent, ended
 from lab.report.plots_relations import thinned
 from lab.report.table import Floats, Report

@@ -1,6 +1,6 @@
 """Run folders become `Read` records: found, held to the contract, flattened. What cannot be read is named, not dropped.
 
-Reads through `lab.record` alone. About 2 ms a run of 50 history rows, most of it JSON.
+Reads through `lab.core.record.run_folder` alone. About 2 ms a run of 50 history rows, most of it JSON.
 """
 
 import json
@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lab.files import MOST_YAML_BYTES, Unreadable, read_text
-from lab.record import OtherVersion, RunFolder, StudyFolder
-from lab.record_fields import SCHEMA_VERSION
+from lab.core.files import MOST_YAML_BYTES, Unreadable, read_text
+from lab.core.record.fields import SCHEMA_VERSION
+from lab.core.record.run_folder import OtherVersion, RunFolder, StudyFolder
 from lab.report.configs import Configs
 from lab.report.record_columns import columns, flat
 from lab.report.sweeps import CONFIRMATION, sweep_of

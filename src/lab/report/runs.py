@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lab.errors import Mistake, RequestError, listed, nearest
+from lab.core.errors import Mistake, RequestError, listed, nearest
 from lab.policies import Goal
 from lab.report.reading import Read, Reading
 from lab.report.table import COSTS, IDENTITY, OUTCOME, Runs, Sentence

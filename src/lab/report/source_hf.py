@@ -13,8 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from lab.errors import Mistake, RequestError
-from lab.files import read_json, regular
+from lab.core.errors import Mistake, RequestError
+from lab.core.files import read_json, regular
 from lab.report.folders import opened
 from lab.report.reading import Read, Reading
 from lab.report.sources import objective_of, tracked

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from lab.errors import Mistake, RequestError, RunError
-from lab.record_fields import is_number
+from lab.core.errors import Mistake, RequestError, RunError
+from lab.core.record.fields import is_number
 from lab.report.configs import Loader
 from lab.report.reading import Reading
 from lab.report.sources import objective_of, tracked

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lab.errors import Mistake, RequestError
+from lab.core.errors import Mistake, RequestError
 from lab.report.reading import Read, Reading
 from lab.report.record_columns import columns
 from lab.schema.report import Reported

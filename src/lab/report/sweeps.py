@@ -12,9 +12,9 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
-from lab.files import Unreadable, read_json, read_yaml
-from lab.record import RunFolder, StudyFolder
-from lab.record_fields import Shape, count, keyed, number, optional, several, text
+from lab.core.files import Unreadable, read_json, read_yaml
+from lab.core.record.fields import Shape, count, keyed, number, optional, several, text
+from lab.core.record.run_folder import RunFolder, StudyFolder
 from lab.report.table import Confirmed, Sweep
 
 CONFIRMATION = ", confirmed"

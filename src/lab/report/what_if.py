@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lab.errors import Mistake, RequestError
+from lab.core.errors import Mistake, RequestError
 from lab.policies import (
     Bandit,
     Goal,

@@ -2,7 +2,7 @@
 
 A study that confirmed its best under new seeds stands by its best confirmed mean, where that is of the metric that runs
 are ranked by; where every configuration has two seeds or more, the best mean wins; else the best run.
-`lab.record.recipe` gives its recipe.
+`lab.core.record.run_folder.recipe` gives its recipe.
 """
 
 import shlex
@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lab.errors import listed
+from lab.core.errors import listed
+from lab.core.record.run_folder import RunFolder
 from lab.recipes import recipe, write_best
-from lab.record import RunFolder
 from lab.report.groups import with_result
 from lab.report.table import Groups, Runs, Sentence, Sweep, Winner
 from lab.request import script

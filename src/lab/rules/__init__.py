@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Set
 from typing import Any
 
-from lab.errors import Mistake
+from lab.core.errors import Mistake
 from lab.rules import cache, data, metrics, models, nets, peft, questions, series, sizes, tasks, training
 from lab.rules.rule import Found, Rule
 

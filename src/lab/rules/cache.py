@@ -7,7 +7,7 @@ Pure functions of the values at their keys, as all rules; see `lab.rules`. What 
 from collections.abc import Mapping
 from typing import Any
 
-from lab.errors import Mistake
+from lab.core.errors import Mistake
 from lab.rules.rule import Found, Rule
 from lab.rules.tasks import GIVES, LABELLED, SERIES
 

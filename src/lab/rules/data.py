@@ -6,7 +6,7 @@ Pure functions of the values at their keys, as all rules; see `lab.rules`.
 from collections.abc import Sequence
 from typing import Any
 
-from lab.errors import Mistake, listed, quoted
+from lab.core.errors import Mistake, listed, quoted
 from lab.rules.rule import Found, Rule
 
 

@@ -6,7 +6,7 @@ classes alone, which only the data tell.
 
 from collections.abc import Sequence
 
-from lab.errors import Mistake, listed
+from lab.core.errors import Mistake, listed
 from lab.rules.rule import Found, Rule
 from lab.rules.tasks import ASKED, GIVES, LABELLED, SERIES
 

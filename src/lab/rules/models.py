@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from lab.errors import Mistake, listed
+from lab.core.errors import Mistake, listed
 from lab.rules.rule import Found, Rule
 
 LAYER_KEYS = ("num_hidden_groups", "num_hidden_layers", "n_layers")

@@ -5,7 +5,7 @@ Pure functions of the values at their keys, as all rules; see `lab.rules`.
 
 from collections.abc import Sequence
 
-from lab.errors import Mistake, listed
+from lab.core.errors import Mistake, listed
 from lab.rules.rule import Found, Rule
 
 

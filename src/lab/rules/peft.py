@@ -7,7 +7,7 @@ weights are judged where these are loaded.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lab.errors import Mistake, listed
+from lab.core.errors import Mistake, listed
 from lab.rules.models import LAYER_KEYS
 from lab.rules.rule import Found, Rule
 

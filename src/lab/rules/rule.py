@@ -6,7 +6,7 @@ already known to be wrong.
 
 from collections.abc import Callable, Iterator
 
-from lab.errors import Mistake
+from lab.core.errors import Mistake
 
 Found = Iterator[Mistake]
 Rule = tuple[tuple[str, ...], Callable[..., Found]]

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from lab.errors import Mistake, quoted
+from lab.core.errors import Mistake, quoted
 from lab.rules.rule import Found, Rule
 
 KEY = "model.architecture"

@@ -3,7 +3,7 @@
 Pure functions of the values at their keys, as all rules; see `lab.rules`.
 """
 
-from lab.errors import Mistake, listed
+from lab.core.errors import Mistake, listed
 from lab.rules.rule import Found, Rule
 
 LABELLED, ASKED, SERIES = "labelled texts", "questions", "time series"

@@ -3,7 +3,7 @@
 Pure functions of the values at their keys, as all rules; see `lab.rules`.
 """
 
-from lab.errors import Mistake, quoted
+from lab.core.errors import Mistake, quoted
 from lab.rules.metrics import is_known
 from lab.rules.rule import Found, Rule
 

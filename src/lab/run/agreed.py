@@ -6,8 +6,8 @@ A measurement near its threshold may fall either way, and trials in two precisio
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from lab.files import write_whole
-from lab.locks import exclusive
+from lab.core.files import write_whole
+from lab.core.locks import exclusive
 
 
 def agreed(folder: Path, name: str, allowed: Collection[str], measure: Callable[[], str]) -> str:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lab.batches import References
+from lab.core.batches import References
+from lab.core.record.run_folder import RunFolder
+from lab.core.terminal.tables import Column, Table
 from lab.models.answers import graded, mean_grades
 from lab.models.candidates import Candidate
-from lab.record import RunFolder
 from lab.run.outcome import Tested
-from lab.tables import Column, Table
 
 DRAWS = 20
 """Random spans a question, whose scores are averaged."""

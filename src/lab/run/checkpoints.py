@@ -15,11 +15,11 @@ import torch
 from packaging.version import InvalidVersion, Version
 from torch import Tensor, nn
 
-from lab.errors import GARBLED, Mistake, RequestError, listed
-from lab.files import Unreadable, regular
+from lab.core.errors import GARBLED, Mistake, RequestError, listed
+from lab.core.files import Unreadable, regular
+from lab.core.record.fields import Shape, count, each, keyed, mapping, several
+from lab.core.record.run_folder import RunFolder
 from lab.models.base import Task
-from lab.record import RunFolder
-from lab.record_fields import Shape, count, each, keyed, mapping, several
 
 UNREADABLE = (pickle.UnpicklingError, zipfile.BadZipFile, zlib.error)
 WEIGHTS = "state_dict"

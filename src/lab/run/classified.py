@@ -14,14 +14,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import torch
 
-from lab.batches import MISSING, HeadSpec
+from lab.core.batches import MISSING, HeadSpec
+from lab.core.record.run_folder import RunFolder
+from lab.core.terminal.tables import Table
 from lab.loggers.base import Confusion
 from lab.models.scores import NAMES, confusion, mean_over_heads, scores
-from lab.record import RunFolder
 from lab.report import figures
 from lab.report.outcome import heads_report, outcome_table
 from lab.run.outcome import Tested
-from lab.tables import Table
 
 Labels = Mapping[str, npt.NDArray[np.int64]]
 Heads = tuple[HeadSpec, ...]

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from lab.batches import Tokenizer
-from lab.errors import Mistake, RequestError
+from lab.core.batches import Tokenizer
+from lab.core.errors import Mistake, RequestError
+from lab.core.record.run_folder import RunFolder
 from lab.models.ngram import NgramEncoder, NgramTokenizer
 from lab.models.text_encoder import TextEncoder
-from lab.record import RunFolder
 from lab.schema import Adapters, Config, Encoder, Ngram, Peft
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lab.batches import Batch
 from lab.callbacks import batch_finder, lr_finder
-from lab.record import RunFolder
+from lab.core.batches import Batch
+from lab.core.record.run_folder import RunFolder
 from lab.run.material import Material, ends_of_epochs
 from lab.run.parts import Hardware
 from lab.schema import Config

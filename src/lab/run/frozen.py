@@ -20,23 +20,23 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from lab.batches import Ids
 from lab.callbacks.freeze import always_frozen
+from lab.core.batches import Ids
+from lab.core.errors import Mistake, RequestError
+from lab.core.locks import exclusive
+from lab.core.machine_faults import MachineRefusal
+from lab.core.openmp import SHARED
 from lab.data.cache import prune, taken_gib
 from lab.data.loader import TokenRows
 from lab.data.series_rows import SeriesRows
 from lab.data.state_files import Dtype, Form
 from lab.data.states import Make, digest, obtain
-from lab.errors import Mistake, RequestError
-from lab.locks import exclusive
-from lab.machine_faults import MachineRefusal
 from lab.models.frozen import FrozenPrefix
 from lab.models.net import Net
 from lab.models.text_encoder import TextEncoder
 from lab.run.material import Material, frozen_in
 from lab.run.parts import Hardware
 from lab.schema import Config
-from lab.threads import SHARED
 
 if TYPE_CHECKING:
     from lab.models.frozen_series import SeriesPrefix

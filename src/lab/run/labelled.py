@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from lab.callbacks.accumulate import accumulation
+from lab.core.record.run_folder import RunFolder
 from lab.data.corpus import Corpus, load
 from lab.data.loader import TokenRows
 from lab.data.text import TextData
@@ -20,7 +21,6 @@ from lab.models.base import Training
 from lab.models.classifier import predictions
 from lab.models.multitask import MultitaskTextClassifier
 from lab.models.text_encoder import TextEncoder
-from lab.record import RunFolder
 from lab.run.classified import Classified, bayes, classified, majority, metric_names
 from lab.run.encoders import text_encoder
 from lab.run.material import Material, check_metrics, ends_of_epochs

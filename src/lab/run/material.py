@@ -9,16 +9,16 @@ from typing import Any, Protocol
 
 from torch.utils.data import DataLoader
 
-from lab.batches import Batch
 from lab.callbacks import freeze
 from lab.callbacks.accumulate import epoch_ends
+from lab.core.batches import Batch
+from lab.core.errors import Mistake, RequestError
+from lab.core.record.run_folder import RunFolder
 from lab.data.loader import TokenRows
 from lab.data.series_rows import SeriesRows
-from lab.errors import Mistake, RequestError
 from lab.models.base import Task
 from lab.models.net import Net
 from lab.models.text_encoder import TextEncoder
-from lab.record import RunFolder
 from lab.run.outcome import Tested
 from lab.schema import Config
 

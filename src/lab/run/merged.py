@@ -3,9 +3,9 @@
 import logging
 from pathlib import Path
 
-from lab.errors import RunError
+from lab.core.errors import RunError
+from lab.core.record.run_folder import RunFolder
 from lab.models.base import TextTask
-from lab.record import RunFolder
 from lab.run.material import Material
 from lab.schema import Adapters, Config
 

@@ -1,6 +1,6 @@
 """The classifier of a run over time series: its net or ensemble of nets, fitted features, pretrained weights."""
 
-from lab.batches import SeriesSpec
+from lab.core.batches import SeriesSpec
 from lab.models.base import Training
 from lab.models.classifier import Classifier
 from lab.models.net import Net

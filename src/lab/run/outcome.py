@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow as pa
 
 from lab.callbacks.resources import RATES
+from lab.core.record.run_folder import RunFolder
+from lab.core.terminal.tables import Table
 from lab.loggers.base import Confusion
-from lab.record import RunFolder
-from lab.tables import Table
 
 LOGGED_ROWS = 10_000
 """As many rows as a table of W&B shows; all are in test_predictions.parquet."""

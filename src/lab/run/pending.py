@@ -7,8 +7,8 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+from lab.core.record.run_folder import RunFolder
 from lab.loggers.base import Outcome, RunLogger
-from lab.record import RunFolder
 from lab.run.material import Material
 from lab.run.merged import is_merged, merge
 from lab.run.outcome import Tested

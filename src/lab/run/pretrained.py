@@ -6,15 +6,15 @@ Its checkpoint is what `model.checkpoint=` of a classifier begins with.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lab.core.record.run_folder import RunFolder
+from lab.core.terminal.tables import Column, Table
 from lab.data.series import SeriesSet
 from lab.data.series_rows import SeriesData
 from lab.models.base import Training
 from lab.models.pretrain import NextPatch, build_pretraining
-from lab.record import RunFolder
 from lab.run.material import Material, check_metrics
 from lab.run.outcome import Tested
 from lab.schema import Config, TimerXL
-from lab.tables import Column, Table
 
 NAMES = ("loss",)
 """What a validation logs: the mean squared error of the next patch."""

@@ -11,16 +11,16 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from lab.batches import PairTokenizer
 from lab.callbacks.accumulate import accumulation
+from lab.core.batches import PairTokenizer
+from lab.core.errors import Mistake, RequestError
+from lab.core.record.run_folder import RunFolder
 from lab.data.asking import QuestionData
 from lab.data.questions import QuestionCorpus, load_questions
-from lab.errors import Mistake, RequestError
 from lab.models.base import Training
 from lab.models.candidates import ranked
 from lab.models.qa import ExtractiveQA
 from lab.models.text_encoder import TokenEncoder
-from lab.record import RunFolder
 from lab.run.answered import Answered, answered, baselines
 from lab.run.encoders import text_encoder
 from lab.run.material import Material, check_metrics, ends_of_epochs

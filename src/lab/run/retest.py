@@ -7,10 +7,11 @@ from pathlib import Path
 
 import lightning.pytorch as pl
 
+from lab.core.errors import RunError, listed
+from lab.core.record.run_folder import RunFolder
+from lab.core.terminal.display import Screen
 from lab.data.entry_locks import unlocking_after
-from lab.errors import RunError, listed
 from lab.loggers.build import build
-from lab.record import RunFolder
 from lab.resume import sole_process
 from lab.run import parts, pending
 from lab.run.checkpoints import load_weights, refuse_damage, refuse_lost_numbers
@@ -20,7 +21,6 @@ from lab.run.material import Material, refuse_other_data
 from lab.run.outcome import Tested
 from lab.run.tasks import prepare
 from lab.schema import Config
-from lab.terminal import Screen
 
 log = logging.getLogger(__name__)
 

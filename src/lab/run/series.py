@@ -13,12 +13,12 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from lab.batches import MISSING, HeadSpec
 from lab.callbacks.accumulate import accumulation
+from lab.core.batches import MISSING, HeadSpec
+from lab.core.errors import listed
 from lab.data.panel import Cut
 from lab.data.series import SeriesSet, load
 from lab.data.series_rows import SeriesData, SeriesRows
-from lab.errors import listed
 from lab.models.base import Training
 from lab.models.classifier import Classifier, predictions
 from lab.models.net import Net

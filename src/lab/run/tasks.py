@@ -3,7 +3,7 @@
 A task's libraries are imported when it is asked for, so that a run pays for its own task only.
 """
 
-from lab.record import RunFolder
+from lab.core.record.run_folder import RunFolder
 from lab.run.material import Material
 from lab.run.parts import Hardware
 from lab.schema import Config, Questions, Series

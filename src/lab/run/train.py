@@ -11,13 +11,14 @@ from typing import Any
 
 import lightning.pytorch as pl
 
+from lab.core.files import write_whole
+from lab.core.record.fields import Status
+from lab.core.record.run_folder import UNENDED, RunFolder
+from lab.core.record.seal import sealed
 from lab.data.entry_locks import unlocking_after
-from lab.files import write_whole
 from lab.loggers.base import RunLogger
 from lab.loggers.build import build
 from lab.models.counts import parameter_counts
-from lab.record import UNENDED, RunFolder
-from lab.record_fields import Status
 from lab.resume import sole_process
 from lab.run import facts, finders, parts, pending
 from lab.run.checkpoints import load_weights, refuse_damage, refuse_lost_numbers, refuse_other_tally
@@ -36,7 +37,6 @@ from lab.run.retest import show, test
 from lab.run.tasks import prepare
 from lab.saved_config import saved_text
 from lab.schema import Config
-from lab.seal import sealed
 
 log = logging.getLogger(__name__)
 SPLITS = ("train", "val", "test")

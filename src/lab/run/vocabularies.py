@@ -11,14 +11,14 @@ from pathlib import Path
 
 import tokenizers
 
-from lab.batches import Tokenizer
+from lab.core.batches import Tokenizer
+from lab.core.errors import Mistake, RequestError
+from lab.core.files import Unreadable, read_json
+from lab.core.record.run_folder import RunFolder
 from lab.data.cache import made
-from lab.errors import Mistake, RequestError
-from lab.files import Unreadable, read_json
 from lab.models.ngram import NgramTokenizer
 from lab.models.subwords import SubwordTokenizer, learned, pretrained
 from lab.models.text_encoder import TOKENIZER_FILE
-from lab.record import RunFolder
 from lab.schema import Encoder, Ngram
 
 FORMAT = 1

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lab.config import judged
-from lab.errors import Mistake, RequestError
+from lab.core.errors import Mistake, RequestError
 from lab.searched import filled
 from lab.sweep import plan as plans
 from lab.sweep.plan import Plan

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from lab.errors import Mistake, RequestError, listed, nearest, quoted
+from lab.core.errors import Mistake, RequestError, listed, nearest, quoted
 from lab.policies import parse
 from lab.rules.training import sense
 from lab.sweep.azure_values import as_azure_reads, seconds

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from lab.tables import Column, Table
-from lab.terminal import LiveTable, Screen, fitted
+from lab.core.terminal.display import LiveTable, Screen, fitted
+from lab.core.terminal.tables import Column, Table
 
 log = logging.getLogger(__name__)
 REDRAWN_S = 0.25

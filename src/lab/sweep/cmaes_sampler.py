@@ -11,7 +11,7 @@ from typing import Any
 from optuna.samplers import CmaEsSampler
 from optuna.trial import FrozenTrial
 
-from lab.errors import GARBLED, Mistake, RequestError
+from lab.core.errors import GARBLED, Mistake, RequestError
 
 MAY_NAME = {
     ("cmaes._cma", "CMA"),

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-from lab.errors import listed
-from lab.machine_faults import MachineError
-from lab.record import StudyFolder
+from lab.core.errors import listed
+from lab.core.machine_faults import MachineError
+from lab.core.record.run_folder import StudyFolder
 from lab.sweep.board import Board
 from lab.sweep.elsewhere import LauncherPool
 from lab.sweep.endings import Cuts, Ending, after, ending, of_a_whole_run

@@ -14,13 +14,14 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from optuna.storages import BaseStorage
 
-from lab.errors import Mistake, RequestError, RunError, in_a_block, listed
-from lab.files import write_whole
-from lab.links import links_out
-from lab.machine_faults import MachineError, machine_error
-from lab.masking import masked
+from lab.core.errors import Mistake, RequestError, RunError, in_a_block, listed
+from lab.core.files import write_whole
+from lab.core.machine_faults import MachineError, machine_error
+from lab.core.masking import masked
+from lab.core.record.run_folder import StudyFolder
+from lab.core.symlinks import links_out
+from lab.core.terminal.display import Screen, complain
 from lab.policies import OptunaPruner
-from lab.record import StudyFolder
 from lab.sweep import results
 from lab.sweep.asked import planned
 from lab.sweep.board import Board, end_table
@@ -35,7 +36,6 @@ from lab.sweep.samplers import pruner, spelt_out
 from lab.sweep.storage import open_storage, requeue, sole_controller
 from lab.sweep.study import Search
 from lab.sweep.turns import refuse_others, told_apart, turn_at
-from lab.terminal import Screen, complain
 
 log = logging.getLogger(__name__)
 _OURS = re.compile(r"\.lock|multirun\.yaml|\..*\.part")

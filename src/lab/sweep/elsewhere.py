@@ -18,9 +18,9 @@ from hydra.plugins.launcher import Launcher
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial
 
-from lab.errors import Mistake, RequestError, RunError
-from lab.locks import is_locked
-from lab.record import StudyFolder
+from lab.core.errors import Mistake, RequestError, RunError
+from lab.core.locks import is_locked
+from lab.core.record.run_folder import StudyFolder
 from lab.sweep.elsewhere_trial import Ticket
 from lab.sweep.jobs import Job, failed
 from lab.sweep.leftovers import harvest

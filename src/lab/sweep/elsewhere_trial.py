@@ -17,8 +17,8 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial
 
-from lab.errors import RunError
-from lab.files import write_whole
+from lab.core.errors import RunError
+from lab.core.files import write_whole
 from lab.policies import Goal, OptunaPruner, applies, best_of, decide, holds_back, parse
 from lab.sweep.reporter import TICKET, Report, Reporter, Unlogged
 from lab.sweep.samplers import pruner

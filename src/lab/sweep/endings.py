@@ -1,9 +1,9 @@
 """How a trial ended: from what its process said, gave back and died of, to a state, a status and a reason in words.
 
 Cut is what came from outside: a SIGKILL, a SIGTERM, a warm server that was killed, the end of the sweep, a fault of the
-machine (`lab.machine_faults`), which ends the study's command too. Such a trial goes on from its last checkpoint. What
-a trial did itself is a recorded failure: an exception, NaN, out of memory (the kernel's own kill included), an exit, a
-crash, its time. Killed `MOST_CUTS` times without a report in between, it fails.
+machine (`lab.core.machine_faults`), which ends the study's command too. Such a trial goes on from its last checkpoint.
+What a trial did itself is a recorded failure: an exception, NaN, out of memory (the kernel's own kill included), an
+exit, a crash, its time. Killed `MOST_CUTS` times without a report in between, it fails.
 """
 
 import math
@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 from hydra.core.utils import JobReturn, JobStatus
 
-from lab.errors import FailureKind, RequestError, RunError
-from lab.machine_faults import machine_error
+from lab.core.errors import FailureKind, RequestError, RunError
+from lab.core.machine_faults import machine_error
 from lab.policies import Goal
 from lab.sweep.jobs import Interrupted, outcome
 from lab.sweep.processes import Gone

@@ -15,7 +15,7 @@ from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Overrid
 from hydra.errors import HydraException
 
 from lab.blocks import Block
-from lab.errors import Mistake, for_hydra
+from lab.core.errors import Mistake, for_hydra
 from lab.sweep.laws import AtU, Choice, Law, Rounded, Steps, Uniform, multiples
 from lab.typed_sweep import unquoted
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lab.config import check
-from lab.errors import Mistake, RequestError, listed, nearest, quoted
+from lab.core.errors import Mistake, RequestError, listed, nearest, quoted
 from lab.policies import Goal
 from lab.rules.training import sense
 from lab.schema import Config

@@ -15,8 +15,8 @@ from hydra.core.utils import JobReturn, JobStatus, run_job
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
-from lab.errors import RunError
-from lab.machine_faults import machine_error
+from lab.core.errors import RunError
+from lab.core.machine_faults import machine_error
 from lab.sweep import own_reporter
 from lab.sweep.compose import composed
 

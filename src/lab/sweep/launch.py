@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 from hydra.core.utils import JobReturn, JobStatus
 
-from lab.errors import RunError
-from lab.machine_faults import MachineError
+from lab.core.errors import RunError
+from lab.core.machine_faults import MachineError
 from lab.sweep.jobs import Job, failed, outcome
 from lab.sweep.processes import Gone, Pool, Said
 

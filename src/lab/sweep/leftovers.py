@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from hydra.core.override_parser.types import Quote, QuotedString
 from optuna.trial import FrozenTrial
 
-from lab.errors import Mistake, RequestError, listed
-from lab.record import RunFolder, StudyFolder
+from lab.core.errors import Mistake, RequestError, listed
+from lab.core.record.run_folder import RunFolder, StudyFolder
 from lab.sweep.endings import Ending
 from lab.sweep.space import Space
 

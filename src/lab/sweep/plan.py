@@ -13,7 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob
 from optuna.samplers import BaseSampler
 
-from lab.errors import Mistake, RequestError
+from lab.core.errors import Mistake, RequestError
 from lab.keys import flattened
 from lab.policies import Goal, Policy
 from lab.policies import parse as parse_policy

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Any, Literal
 
-from lab.errors import RunError
-from lab.locks import passing_on
+from lab.core.errors import RunError
+from lab.core.locks import passing_on
 from lab.sweep import server
 from lab.sweep.memory import oom_kills
 

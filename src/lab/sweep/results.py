@@ -16,9 +16,9 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 from scipy import stats
 
-from lab.files import Unreadable
+from lab.core.files import Unreadable
+from lab.core.record.run_folder import RunFolder, StudyFolder
 from lab.recipes import recipe, write_best
-from lab.record import RunFolder, StudyFolder
 from lab.request import script
 from lab.sweep.plan import Plan
 

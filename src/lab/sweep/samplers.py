@@ -20,7 +20,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from lab.blocks import opened
-from lab.errors import Mistake
+from lab.core.errors import Mistake
 from lab.policies import Goal, OptunaPruner
 from lab.sweep.cmaes_sampler import SafeCmaEsSampler
 from lab.sweep.space import Space

@@ -7,7 +7,7 @@ from typing import Any
 from hydra.core.config_loader import ConfigLoader
 
 from lab.config import misfits
-from lab.errors import Mistake, quoted
+from lab.core.errors import Mistake, quoted
 from lab.keys import flattened, is_there
 from lab.sweep.laws import EDGE, AtU, Choice
 from lab.sweep.space import KEY, Parameter, Space

@@ -21,9 +21,9 @@ from multiprocessing.connection import Connection
 from types import FrameType
 from typing import Any, NoReturn
 
-from lab.errors import RunError
-from lab.locks import passing_on
-from lab.threads import SHARED
+from lab.core.errors import RunError
+from lab.core.locks import passing_on
+from lab.core.openmp import SHARED
 
 PACKET = 65536
 TIMEOUT = signal.SIGUSR1

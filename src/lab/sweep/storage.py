@@ -17,8 +17,8 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import TrialState
 
-from lab.errors import Mistake, RequestError
-from lab.locks import Lock, Taken, sole, warn
+from lab.core.errors import Mistake, RequestError
+from lab.core.locks import Lock, Taken, sole, warn
 
 PATIENCE_S = 5.0
 """How long the trials of a controller that was killed may take to be gone."""

@@ -13,9 +13,9 @@ import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
-from lab.errors import Mistake, RequestError, listed, nearest
-from lab.machine_faults import MachineError
-from lab.record import StudyFolder
+from lab.core.errors import Mistake, RequestError, listed, nearest
+from lab.core.machine_faults import MachineError
+from lab.core.record.run_folder import StudyFolder
 from lab.sweep.attributes import write_end, write_values
 from lab.sweep.board import Board
 from lab.sweep.elsewhere import LauncherPool

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from lab.errors import Mistake, RequestError
-from lab.locks import exclusive
+from lab.core.errors import Mistake, RequestError
+from lab.core.locks import exclusive
 
 KEY = "sweep.storage"
 REMEDY = f"{KEY}=sqlite:///FILE.db, or {KEY}=postgresql://USER@HOST/DATABASE"

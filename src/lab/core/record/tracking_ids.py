@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from lab.files import Unreadable, read_json, write_whole
-from lab.seal import code
+from lab.core.files import Unreadable, read_json, write_whole
+from lab.core.record.seal import code
 
 log = logging.getLogger(__name__)
 FILE, LOST, SEAL = "loggers.json", "lost", "seal"

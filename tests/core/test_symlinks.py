@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.links import links_out
+from lab.core.symlinks import links_out
 
 
 @pytest.mark.parametrize("name", ["run", "wandb"])

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from lab.errors import Mistake, RequestError, RunError
-from lab.machine_faults import FOLDER, GPU, ROOM, MachineError, MachineRefusal, machine_error
+from lab.core.errors import Mistake, RequestError, RunError
+from lab.core.machine_faults import FOLDER, GPU, ROOM, MachineError, MachineRefusal, machine_error
 
 
 def raised(act: Callable[[], object]) -> BaseException:

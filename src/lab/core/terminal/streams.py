@@ -7,7 +7,7 @@ import os
 import re
 import sys
 
-from lab.masking import masked
+from lab.core.masking import masked
 
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters, ends of lines, signs that turn the direction of writing, halves of a character."""
@@ -29,8 +29,8 @@ def escaped(text: str, keep: str = "") -> str:
 
 
 class Formatter(logging.Formatter):
-    """Of every line of the log, on the terminal and in train.log: no password of a URL (`lab.masking`), no character
-    that a terminal obeys (`escaped`). Our own ends of lines stay."""
+    """Of every line of the log, on the terminal and in train.log: no password of a URL (`lab.core.masking`), no
+    character that a terminal obeys (`escaped`). Our own ends of lines stay."""
 
     def format(self, record: logging.LogRecord) -> str:
         return escaped(masked(super().format(record)), keep="\n\t")

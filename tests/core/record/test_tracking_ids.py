@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.tracking import FILE, UniqueNames, lost, mark_lost, mlflow_name, recall, remember
+from lab.core.record.tracking_ids import FILE, UniqueNames, lost, mark_lost, mlflow_name, recall, remember
 
 
 def test_each_logger_keeps_its_own_id(tmp_path: Path) -> None:

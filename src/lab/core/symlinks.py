@@ -6,7 +6,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from lab.errors import Mistake
+from lab.core.errors import Mistake
 
 APPENDED = ("train.log", "history.jsonl")
 """Files that grow in place; all others are written beside their name and renamed, which leaves another link as it is.

@@ -13,10 +13,10 @@ from typing import Any, get_args
 
 import numpy as np
 
-from lab.files import Unreadable, read_json, read_json_lines, read_text, read_yaml, write_whole, yaml_text
-from lab.masking import masked
-from lab.record_fields import FIELDS, SCHEMA_VERSION, Status, faults, row_faults
-from lab.seal import is_sealed
+from lab.core.files import Unreadable, read_json, read_json_lines, read_text, read_yaml, write_whole, yaml_text
+from lab.core.masking import masked
+from lab.core.record.fields import FIELDS, SCHEMA_VERSION, Status, faults, row_faults
+from lab.core.record.seal import is_sealed
 
 ROW_COLUMNS = ("row", "text")
 HEAD_SUFFIXES = ("_predicted", "_probability", "_probabilities")

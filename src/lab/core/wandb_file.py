@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lab.files import json_value, read_bytes
-from lab.record_fields import is_number
+from lab.core.files import json_value, read_bytes
+from lab.core.record.fields import is_number
 
 MOST_BYTES = 2 << 30
 HEADER, BLOCK, PIECE = 7, 32768, 7

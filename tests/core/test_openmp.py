@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import threads
+from lab.core import openmp
 
 
 @pytest.mark.parametrize(
@@ -14,31 +14,31 @@ from lab import threads
     [(0, 2, 2, True), (1, 2, 2, False), (1, 1, 2, True), (40, 4, 64, True), (61, 4, 64, False)],
 )
 def test_quiet_is_a_core_for_every_thread(others: int, own: int, cpus: int, expected: bool) -> None:
-    assert threads.quiet(others, own, cpus) is expected
+    assert openmp.quiet(others, own, cpus) is expected
 
 
 @pytest.mark.parametrize("given", [{"OMP_WAIT_POLICY": "ACTIVE"}, {"GOMP_SPINCOUNT": "7"}])
 def test_the_environment_has_the_word(given: dict[str, str]) -> None:
     found = dict(given)
-    threads.settle(found)
+    openmp.settle(found)
     assert found == given
 
 
 @pytest.mark.parametrize(
-    ("others", "expected"), [(0, {"GOMP_SPINCOUNT": threads.SPINS}), (10_000, {"OMP_WAIT_POLICY": "PASSIVE"})]
+    ("others", "expected"), [(0, {"GOMP_SPINCOUNT": openmp.SPINS}), (10_000, {"OMP_WAIT_POLICY": "PASSIVE"})]
 )
 def test_what_runs_decides(others: int, expected: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setattr(threads, "others_running", lambda: others)
+    monkeypatch.setattr(openmp, "others_running", lambda: others)
     found: dict[str, str] = {}
-    threads.settle(found)
+    openmp.settle(found)
     assert found == expected
 
 
 def test_elsewhere_they_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     found: dict[str, str] = {}
-    threads.settle(found)
+    openmp.settle(found)
     assert found == {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
@@ -49,15 +49,15 @@ def test_the_least_of_a_few_looks_counts_without_our_own(tmp_path: Path, monkeyp
         stat = tmp_path / "self" / "task" / str(number) / "stat"
         stat.parent.mkdir(parents=True)
         stat.write_text(f"{number} (python (of R)) {state} 1 2 3")
-    monkeypatch.setattr(threads.time, "sleep", lambda _seconds: file.write_text(next(lines)))
-    assert threads.others_running(tmp_path) == 1
+    monkeypatch.setattr(openmp.time, "sleep", lambda _seconds: file.write_text(next(lines)))
+    assert openmp.others_running(tmp_path) == 1
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
 def test_a_busy_process_is_seen() -> None:
     busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(3)]
     try:
-        assert any(threads.others_running() >= 1 for _ in range(100))
+        assert any(openmp.others_running() >= 1 for _ in range(100))
     finally:
         for one in busy:
             one.kill()

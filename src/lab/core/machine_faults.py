@@ -9,7 +9,7 @@ import errno
 import re
 from collections.abc import Iterator
 
-from lab.errors import RequestError, RunError
+from lab.core.errors import RequestError, RunError
 
 ROOM, FOLDER, GPU = "there is room again", "the folder can be reached again", "the GPU is there again"
 NUMBERS = {

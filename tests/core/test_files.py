@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.files import (
+from lab.core.files import (
     MOST_DEPTH,
     Unreadable,
     read_bytes,

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
-from lab.streams import escaped
-from lab.tables import Table
+from lab.core.terminal.streams import escaped
+from lab.core.terminal.tables import Table
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -1,4 +1,4 @@
-"""What a table says, without how it is drawn: see `lab.terminal`."""
+"""What a table says, without how it is drawn: see `lab.core.terminal.display`."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field

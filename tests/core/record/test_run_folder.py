@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
-from lab.files import Unreadable
-from lab.record import UNENDED, RunFolder, plain
+from lab.core.files import Unreadable
+from lab.core.record.run_folder import UNENDED, RunFolder, plain
 
 
 def started(folder: Path) -> RunFolder:

@@ -16,13 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from lab import locks
-from lab.locks import Lock, Taken, exclusive, holder, is_locked, passing_on, sole
+from lab.core import locks
+from lab.core.locks import Lock, Taken, exclusive, holder, is_locked, passing_on, sole
 
 HOLDER = """
 import os, sys, time
 from pathlib import Path
-from lab.locks import passing_on, sole
+from lab.core.locks import passing_on, sole
 with sole(Path(sys.argv[1]), inherited=sys.argv[2] == "inherited"):
     if sys.argv[2] == "inherited":
         with passing_on():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import seal
+from lab.core.record import seal
 
 
 @pytest.fixture(autouse=True)

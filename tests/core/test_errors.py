@@ -5,7 +5,7 @@ import shlex
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from lab.errors import Mistake, quoted
+from lab.core.errors import Mistake, quoted
 
 
 def test_a_long_value_is_told_by_both_its_ends() -> None:
