@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from lab import bare_words, composition, request
-from lab.config import check_report
+from lab.config.check import check_report
 from lab.core.errors import (
     EXIT_DONE,
     EXIT_FAILED,

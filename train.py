@@ -21,8 +21,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from lab import bare_words, composition, places, request, resume
-from lab.config import check
+from lab import bare_words, composition, request, resume
+from lab.config import places
+from lab.config.check import check
 from lab.core import openmp
 from lab.core.errors import (
     EXIT_DONE,

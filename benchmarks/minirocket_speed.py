@@ -37,9 +37,9 @@ def main() -> None:
     from aeon.datasets import load_classification
     from aeon.transformations.collection.convolution_based import MiniRocket as Theirs
 
+    from lab.config.schema import MiniRocket
     from lab.core.batches import HeadSpec, SeriesBatch, SeriesSpec
     from lab.models.minirocket import MiniRocketNet
-    from lab.schema import MiniRocket
 
     torch.set_num_threads(asked.threads)
     rows = 10 if asked.quick else None

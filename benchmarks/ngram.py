@@ -27,7 +27,7 @@ from sklearn.metrics import f1_score
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.svm import LinearSVC
 
-from lab.config import check
+from lab.config.check import check
 from lab.core.batches import MISSING
 from lab.core.record.run_folder import RunFolder
 from lab.data.corpus import Corpus, load

@@ -27,14 +27,14 @@ from sklearn.metrics import f1_score
 from torch import Tensor, nn
 from transformers import Trainer, TrainerCallback, TrainingArguments, get_linear_schedule_with_warmup
 
-from lab.config import check
+from lab.config.check import check
+from lab.config.schema import Config
 from lab.data.corpus import Rows, load
 from lab.data.text import resolve_max_length
 from lab.models.pooling import TokenPooling
 from lab.run.circumstances import keep_freed_memory
 from lab.run.encoders import build_encoder
 from lab.run.vocabularies import build_tokenizer
-from lab.schema import Config
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 POOL = 50

@@ -12,12 +12,12 @@ import torch
 from hydra import compose, initialize_config_dir
 from torch import nn
 
-from lab.config import check
+from lab.config.check import check
+from lab.config.schema import Encoder
 from lab.core.batches import Tokenizer
 from lab.models.transformer import TransformerEncoder
 from lab.run.encoders import build_encoder
 from lab.run.vocabularies import build_tokenizer
-from lab.schema import Encoder
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 MODELS = {"minilm": "MiniLM (6 layers, 384)", "bert": "BERT-base (12 layers, 768)"}

@@ -27,12 +27,12 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import matthews_corrcoef, roc_auc_score
 
-from lab.config import check
+from lab.config.check import check
+from lab.config.schema import Series
 from lab.core.record.run_folder import RunFolder
 from lab.data.series import load
 from lab.data.series_rows import SeriesRows
 from lab.run.series import persistence
-from lab.schema import Series
 from table import RESULTS, finish
 
 ROOT = Path(__file__).resolve().parents[1]

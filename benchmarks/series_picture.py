@@ -17,12 +17,12 @@ import pyarrow.parquet
 from matplotlib import pyplot
 from omegaconf import OmegaConf
 
-from lab.config import check
+from lab.config.check import check
+from lab.config.schema import Windowed
 from lab.core.batches import MISSING
 from lab.core.record.run_folder import RunFolder
 from lab.data.panel import Cut, Panel
 from lab.data.series import load
-from lab.schema import Windowed
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -25,9 +25,9 @@ from typing import Any
 import optuna
 from hydra.core.utils import JobReturn, JobStatus
 
+from lab.config.schema import Limits
 from lab.core.record.run_folder import StudyFolder
 from lab.policies import parse as parse_policy
-from lab.schema import Limits
 from lab.sweep.board import Board
 from lab.sweep.peers import Alone
 from lab.sweep.plan import Plan

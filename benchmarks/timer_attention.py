@@ -21,8 +21,8 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 import table
+from lab.config.schema import TimerXL
 from lab.models.timer_xl import TimerEncoder, patched
-from lab.schema import TimerXL
 
 ROOT = Path(__file__).resolve().parents[1]
 FIGURE = ROOT / "docs" / "img" / "timer_cost.png"

@@ -48,7 +48,7 @@ def load_and_draw(path: Path) -> dict[str, float]:
     import psutil
     from hydra import compose, initialize_config_dir
 
-    from lab.config import check
+    from lab.config.check import check
     from lab.data.buckets import Draw
     from lab.data.series import load
     from lab.data.series_rows import SeriesData

@@ -9,7 +9,7 @@ from hydra import compose, initialize_config_dir
 
 from lab import composition, request
 from lab.bare_words import with_quotes
-from lab.config import check
+from lab.config.check import check
 from lab.core.errors import RequestError
 from lab.core.record.seal import sealed
 from lab.resume import resumed_argv

@@ -8,9 +8,9 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from lab.config.rules.sizes import unusable
 from lab.core.errors import Mistake, leave_out
 from lab.request import Typed
-from lab.rules.sizes import unusable
 
 REFUSED = (HydraException, OmegaConfBaseException)
 """What Hydra and OmegaConf raise for overrides that cannot be."""

@@ -20,14 +20,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from lab.bare_words import unreadable
 from lab.composing import composed, wrong_flags
-from lab.config import check
+from lab.config.check import check
+from lab.config.dotted_keys import is_there
+from lab.config.schema import Config
+from lab.config.unknown_keys import no_key
 from lab.core.errors import Mistake, RequestError, leave_out, listed, nearest
-from lab.keys import is_there
 from lab.request import Typed, split
-from lab.schema import Config
 from lab.searched import filled
 from lab.typed_sweep import SPACE, misread, part_matched, remember, strings_of, unsearched, unswept, values_of
-from lab.unknown_keys import no_key
 
 Check = Callable[[DictConfig], object]
 Also = Callable[[ConfigLoader, str, Sequence[str]], list[Mistake]]  # loader, the primary config's name, sound overrides
@@ -192,7 +192,7 @@ def _no_choice(group: str, value: object, options: list[str]) -> Mistake:
 
 
 def _read_key(override: Override, plain: dict[str, Any], judged: _Judged) -> None:
-    """Whether the key can be set on the config that the groups make; what `+` adds is left to `lab.config.check`."""
+    """Whether the key can be set on the config that the groups make; what `+` adds is left to `lab.config.check.check`."""
     key, text = override.key_or_group, None if override.is_delete() else override.get_value_string()
     there = is_there(plain, key) or key == "hydra" or key.startswith(("hydra.", "hydra/"))
     deleted = key in judged.deleted

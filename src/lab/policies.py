@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, Literal
 
-from lab.blocks import Block, opened
+from lab.config.typed_block import Block, opened
 
 Goal = Literal["maximize", "minimize"]
 Histories = Mapping[int, Sequence[float]]

@@ -12,16 +12,16 @@ from pathlib import Path
 from hydra.core.override_parser.types import Quote, QuotedString
 from omegaconf import OmegaConf
 
+from lab.config.dotted_keys import flattened
+from lab.config.interpolations import resolved
+from lab.config.rules.sizes import unusable
 from lab.core.errors import Mistake, RequestError, quoted
 from lab.core.files import Unreadable, regular
 from lab.core.locks import LockError, Taken, sole
 from lab.core.record.fields import REQUESTED
 from lab.core.record.run_folder import RunFolder
 from lab.core.symlinks import links_out
-from lab.keys import flattened
 from lab.request import parse, split
-from lab.resolving import resolved
-from lab.rules.sizes import unusable
 from lab.saved_config import SavedConfig, read_saved
 from lab.unchanged import changing
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from hydra.core.override_parser.types import Glob, Override, QuotedString
 
+from lab.config.dotted_keys import at, is_there
+from lab.config.rules.training import sense
 from lab.core.errors import Mistake, listed, quoted
-from lab.keys import at, is_there
-from lab.rules.training import sense
 
 MOST_VALUES = 20
 """Values of one sweep that are judged before it starts; each job is checked again when it starts."""

@@ -15,10 +15,10 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
 from lab.composing import composed
-from lab.keys import flattened
+from lab.config.dotted_keys import flattened
+from lab.config.interpolations import resolved
+from lab.config.typed_values import typed as typed_values
 from lab.request import Typed, split
-from lab.resolving import resolved
-from lab.typed_values import typed as typed_values
 
 PLACE = "hydra.run.dir"
 

@@ -9,7 +9,7 @@ import torch
 from hydra import compose, initialize_config_dir
 
 from lab.callbacks.checkpoint import BestAndLast, IntoTheFile
-from lab.config import check
+from lab.config.check import check
 from lab.core.errors import RequestError
 from lab.core.record.run_folder import RunFolder
 from lab.run import parts

@@ -10,9 +10,9 @@ from lightning.pytorch import Callback
 from lightning.pytorch.plugins import MixedPrecision
 
 from lab.callbacks.precision import PAYS, SkippedSteps, measured, resolve
+from lab.config.schema import Optimizer
 from lab.core.errors import RequestError
 from lab.models.optim import adamw
-from lab.schema import Optimizer
 
 
 def faster() -> float:

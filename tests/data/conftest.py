@@ -10,10 +10,10 @@ import pytest
 import yaml
 from hydra import compose, initialize_config_dir
 
-from lab.config import check
+from lab.config.check import check
+from lab.config.schema import Data, Files, Hub, Imdb, Maintenance, QaDemo, Squad, Table
 from lab.core.errors import RequestError
 from lab.data.long_table import read_panel
-from lab.schema import Data, Files, Hub, Imdb, Maintenance, QaDemo, Squad, Table
 
 CONF = Path(__file__).parents[2] / "conf" / "data"
 KINDS = {"csv": Files, "hub": Hub, "imdb": Imdb, "maintenance": Maintenance, "qa_demo": QaDemo, "squad": Squad}

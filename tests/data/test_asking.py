@@ -9,13 +9,13 @@ import pytest
 import torch
 import yaml
 
+from lab.config.schema import Cache, Encoder
 from lab.core.batches import QuestionBatch
 from lab.core.errors import RequestError
 from lab.data.asking import QuestionData
 from lab.data.buckets import Draw
 from lab.data.questions import load_questions
 from lab.run.vocabularies import build_tokenizer
-from lab.schema import Cache, Encoder
 
 MODEL = Path(__file__).parents[2] / "conf" / "model" / "tiny.yaml"
 Make = Callable[..., QuestionData]

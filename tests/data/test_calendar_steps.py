@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from hydra import compose, initialize_config_dir
 
-from lab.config import check
+from lab.config.check import check
 from lab.data import series
 from lab.data.calendar_steps import Calendar, calendar_step, meant
 

@@ -3,9 +3,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lab.config.schema import Leaks
 from lab.core.batches import MISSING
 from lab.data.leaks import Overlap, contradictions, judge, overlaps, repeated, shared_groups
-from lab.schema import Leaks
 
 
 def _config(**changes: Any) -> Leaks:

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 from hydra import compose, initialize_config_dir
 
-from lab.config import check
+from lab.config.check import check
+from lab.config.schema import Table
 from lab.core.batches import MISSING
 from lab.core.errors import RequestError
 from lab.data.long_table import read_panel
-from lab.schema import Table
 
 CONF = Path(__file__).parents[2] / "conf"
 RULE = {"feature": "rain", "horizon": 1, "threshold": 1.0}

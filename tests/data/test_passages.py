@@ -14,6 +14,7 @@ import tokenizers
 import yaml
 from tokenizers import models, pre_tokenizers, processors
 
+from lab.config.schema import Encoder
 from lab.core.errors import RequestError
 from lab.data.asked import Asked
 from lab.data.passages import Windows, bare, refuse_long_questions, span, windows
@@ -22,7 +23,6 @@ from lab.data.reading import Answer, Gathered
 from lab.data.squad import read_squad
 from lab.models.subwords import SubwordTokenizer
 from lab.run.vocabularies import build_tokenizer
-from lab.schema import Encoder
 
 FAQUAD = os.environ.get("LAB_FAQUAD")
 MODELS = Path(__file__).parents[2] / "conf" / "model"

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from hydra import compose, initialize_config_dir
 
-from lab.config import check
+from lab.config.check import check
 from lab.core.batches import MISSING
 from lab.core.errors import RequestError
 from lab.data.panel import Panel

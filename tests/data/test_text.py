@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
+from lab.config.schema import Cache, Maintenance
 from lab.core.batches import MISSING, HeadSpec
 from lab.core.errors import RequestError
 from lab.data.corpus import Corpus, Rows
 from lab.data.state_files import Form
 from lab.data.states import digest, obtain
 from lab.data.text import TextData, length_facts, resolve_max_length
-from lab.schema import Cache, Maintenance
 
 
 class Words:

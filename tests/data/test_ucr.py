@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
 
-from lab.config import check
+from lab.config.check import check
+from lab.config.schema import Ucr
 from lab.core.errors import RequestError
 from lab.data.series import load
 from lab.data.ucr import cases
-from lab.schema import Ucr
 
 CONF = Path(__file__).parents[2] / "conf"
 

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lab.config.schema import Ahead, Rows, TimeSplit, Windowed
 from lab.core.batches import MISSING
 from lab.core.errors import RequestError
 from lab.data.panel import Panel
 from lab.data.windows import cut, moments, rule_codes
-from lab.schema import Ahead, Rows, TimeSplit, Windowed
 
 RULE = Ahead(feature="rain", horizon=2, threshold=1.0)
 HOUR = np.timedelta64(3600, "s")

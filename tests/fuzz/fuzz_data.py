@@ -26,7 +26,7 @@ def outcome(fuzzed: Fuzzed, folder: Path) -> str:
     """`sound`, or `refused`: read in `folder`. Raises whatever else the reading raises."""
     from hydra import compose, initialize_config_dir
 
-    from lab.config import check
+    from lab.config.check import check
     from lab.core.errors import RequestError, RunError
     from lab.core.record.run_folder import RunFolder
     from lab.run.parts import hardware

@@ -7,7 +7,7 @@ from hydra import compose, initialize_config_dir
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from lab.keys import flattened
+from lab.config.dotted_keys import flattened
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 GROUPS = {

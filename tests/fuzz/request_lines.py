@@ -10,7 +10,7 @@ from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from lab import bare_words, composition, request, resume
-from lab.config import check_report
+from lab.config.check import check_report
 from lab.core.errors import Mistake, RequestError
 from lab.sweep.asked import mistakes as sweep_mistakes
 

@@ -10,13 +10,13 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from lab.config import check
+from lab.config.check import check
+from lab.config.schema import Config
 from lab.core.errors import RequestError
 from lab.core.record.run_folder import RunFolder
 from lab.loggers.base import Outcome
 from lab.loggers.build import build
 from lab.loggers.guarded import Guarded
-from lab.schema import Config
 
 CONF = Path(__file__).parents[2] / "conf"
 

@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lab.config.schema import Mlflow
 from lab.core.record.tracking_ids import lost, mlflow_name
 from lab.loggers.base import Confusion, Outcome
 from lab.loggers.guarded import Guarded
 from lab.loggers.mlflow_run import ATTEMPTS, LONGEST_VALUE, MlflowLogger, _attempts, flat
-from lab.schema import Mlflow
 
 mlflow = pytest.importorskip("mlflow")
 

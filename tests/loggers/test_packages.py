@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from lab.config.schema import Config, Empty, Loggers
 from lab.loggers.packages import missing
-from lab.schema import Config, Empty, Loggers
 
 
 def config(**chosen: Any) -> Config:

@@ -19,13 +19,13 @@ import pytest
 import wandb
 from omegaconf import OmegaConf
 
+from lab.config.schema import Wandb
 from lab.core.record.run_folder import RunFolder
 from lab.core.record.tracking_ids import recall
 from lab.core.wandb_file import read_offline
 from lab.loggers.base import Outcome
 from lab.loggers.wandb_run import WandbLogger
 from lab.loggers.wandb_start import segments
-from lab.schema import Wandb
 
 CONFIG = {"seed": 42, "optimizer": {"lr": 3e-5, "betas": [0.9, 0.999]}, "data": {"labels": ["causa"]}, "resume": None}
 
@@ -191,7 +191,7 @@ import os, signal, sys
 from pathlib import Path
 from lab.loggers.wandb_run import WandbLogger
 from lab.core.record.run_folder import RunFolder
-from lab.schema import Wandb
+from lab.config.schema import Wandb
 folder = Path(sys.argv[1])
 logger = WandbLogger(Wandb(project="lab", entity=None, group=None, mode="offline", log_checkpoint=False,
                            prediction_rows=0), folder, {}, "run", None, [])

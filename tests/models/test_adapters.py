@@ -16,6 +16,7 @@ from peft.tuners.lora.dora import DoraLinearLayer
 from transformers import AutoModel, BertConfig
 
 from lab.callbacks.freeze import apply, trainable
+from lab.config.schema import Adapters
 from lab.core.errors import RequestError
 from lab.models.adapters import AdaptedTransformer, adapted
 from lab.models.counts import parameter_counts
@@ -23,7 +24,6 @@ from lab.models.frozen import refusal
 from lab.models.text_encoder import is_adapter
 from lab.run.encoders import build_encoder
 from lab.run.vocabularies import build_tokenizer
-from lab.schema import Adapters
 
 METHODS = ("lora", "dora", "qlora", "qdora")
 # matrices adapted by default of the 2 small layers, and those that `attention` and `all` give

@@ -2,10 +2,10 @@ import pytest
 import torch
 from torch.nn import functional
 
+from lab.config.schema import Loss
 from lab.core.batches import MISSING, HeadSpec
 from lab.core.errors import RequestError
 from lab.models.losses import HeadLosses, class_weights, head_loss
-from lab.schema import Loss
 
 HEADS = (HeadSpec("modo", ("a", "b", "c"), (8, 2, 0)), HeadSpec("causa", ("x", "y"), (5, 5)))
 

@@ -13,11 +13,11 @@ pytest.importorskip("bitsandbytes")
 from safetensors.torch import load_file
 from transformers import AutoModel, AutoTokenizer
 
+from lab.config.schema import Adapters
 from lab.models.merge import HEADS, write_merged
 from lab.models.quantised import QuantisedLinear
 from lab.run.encoders import build_encoder
 from lab.run.vocabularies import build_tokenizer
-from lab.schema import Adapters
 
 FAMILIES = ("albert", "bert", "deberta-v2", "distilbert", "electra", "modernbert", "mpnet", "roberta")
 TEXTS = ["fuga por el sello de la bomba", "ruido", "alta temperatura en el rodamiento del motor, se ajusta"]

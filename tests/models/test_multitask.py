@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from lab.callbacks.accumulate import Accumulate, accumulation, epoch_ends
+from lab.config.schema import Loss, Optimizer, Scheduler
 from lab.core.batches import MISSING, HeadSpec, TextSpec
 from lab.data.buckets import EvalDraws, TrainDraws
 from lab.data.loader import Loader, TokenRows
@@ -20,7 +21,6 @@ from lab.models.base import Training
 from lab.models.classifier import predictions
 from lab.models.multitask import MultitaskTextClassifier
 from lab.models.text_encoder import BagEncoder
-from lab.schema import Loss, Optimizer, Scheduler
 
 HEADS = (HeadSpec("modo", ("a", "b", "c"), (20, 10, 5)), HeadSpec("causa", ("x", "y"), (10, 5)))
 NUM_ROWS = 37

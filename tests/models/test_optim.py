@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
+from lab.config.schema import Optimizer, Scheduler
 from lab.models.optim import adamw, multiplier, parameter_groups, schedule, warmup_steps
-from lab.schema import Optimizer, Scheduler
 
 
 def optimizer_config(**changes: object) -> Optimizer:

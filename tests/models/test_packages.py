@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from lab.config.schema import Adapters, Config, Trainer, Whole
 from lab.models.packages import missing
-from lab.schema import Adapters, Config, Trainer, Whole
 
 
 def config(kind: str, compiled: bool = False) -> Config:

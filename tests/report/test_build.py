@@ -10,11 +10,11 @@ import pytest
 import scipy.stats
 import yaml
 
+from lab.config.schema.report import Reported
 from lab.core.errors import RequestError, RunError
 from lab.report import build as building
 from lab.report.build import build, summary
 from lab.report.table import Report
-from lab.schema.report import Reported
 
 from .conftest import MakeRun
 from .test_reading import write_grid

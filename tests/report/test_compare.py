@@ -7,6 +7,7 @@ import pytest
 import scipy.stats
 from statsmodels.stats.multitest import multipletests
 
+from lab.config.schema.report import RankedBy, Reported
 from lab.core.errors import RequestError
 from lab.report.compare import compared, told
 from lab.report.groups import configurations, grouped
@@ -14,7 +15,6 @@ from lab.report.reading import read
 from lab.report.runs import assembled
 from lab.report.sentences import say
 from lab.report.table import Comparison, Runs
-from lab.schema.report import RankedBy, Reported
 
 from .conftest import MakeRun
 

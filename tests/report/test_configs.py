@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lab.keys import flattened
+from lab.config.dotted_keys import flattened
 from lab.report import configs
 from lab.report.configs import Configs
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lab.config.schema.report import RankedBy, Reported
 from lab.report.diagnosis import RULES, Patient, diagnosed
 from lab.report.groups import configurations
 from lab.report.reading import read
 from lab.report.runs import assembled
 from lab.report.sentences import say
-from lab.schema.report import RankedBy, Reported
 
 from .conftest import MakeRun
 

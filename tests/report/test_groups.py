@@ -5,13 +5,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lab.config.schema.report import RankedBy, Reported
 from lab.core.errors import RequestError
 from lab.core.record.run_folder import StudyFolder
 from lab.report.groups import binned, by_keys, configurations, grouped, labelled
 from lab.report.reading import read
 from lab.report.runs import assembled
 from lab.report.table import Runs
-from lab.schema.report import RankedBy, Reported
 
 from .conftest import MakeRun, write_run
 

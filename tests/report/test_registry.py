@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from lab.config.schema.report import Reported
 from lab.core.errors import RequestError, RunError
 from lab.core.record.run_folder import RunFolder
 from lab.core.record.tracking_ids import remember
@@ -22,7 +23,6 @@ from lab.report.registry import refuse_early
 from lab.report.runs import assembled
 from lab.report.source_mlflow import read, spelt
 from lab.report.table import Report
-from lab.schema.report import Reported
 
 from .conftest import MakeRun
 

@@ -5,12 +5,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lab.config.schema.report import RankedBy, Reported
 from lab.core.errors import RequestError
 from lab.report.groups import with_result
 from lab.report.reading import read
 from lab.report.runs import assembled
 from lab.report.table import COSTS, IDENTITY, OUTCOME, Runs
-from lab.schema.report import RankedBy, Reported
 
 from .conftest import MakeRun
 

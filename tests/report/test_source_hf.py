@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from lab.config.schema.report import Reported
 from lab.core.errors import RequestError
 from lab.report import source_hf
 from lab.report.build import build
 from lab.report.runs import assembled
 from lab.report.source_hf import checkpoints, read
 from lab.report.table import Runs
-from lab.schema.report import Reported
 
 Ask = Callable[..., Reported]
 

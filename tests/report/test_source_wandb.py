@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from lab.config.schema.report import Reported
 from lab.core.errors import RequestError, RunError
 from lab.core.wandb_file import payloads
 from lab.report.reading import Reading
 from lab.report.runs import assembled
 from lab.report.source_wandb import read
 from lab.report.sources import objective_of, tracked
-from lab.schema.report import Reported
 
 Ask = Callable[..., Reported]
 CONFIG = {

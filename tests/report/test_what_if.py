@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lab.config.schema.report import RankedBy, Reported
 from lab.core.errors import RequestError
 from lab.core.record.run_folder import StudyFolder
 from lab.policies import Bandit, MedianStopping, Rule, TruncationSelection, decide
@@ -14,7 +15,6 @@ from lab.report.reading import read
 from lab.report.runs import assembled
 from lab.report.sentences import say
 from lab.report.what_if import replay, replayed
-from lab.schema.report import RankedBy, Reported
 
 from .conftest import MakeRun, write_run
 

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from lab.config.schema.report import RankedBy, Reported
 from lab.core.record.run_folder import StudyFolder
 from lab.report.groups import configurations
 from lab.report.reading import read
@@ -11,7 +12,6 @@ from lab.report.runs import assembled
 from lab.report.sentences import say
 from lab.report.table import Runs, Winner
 from lab.report.winner import leaderboard, winner
-from lab.schema.report import RankedBy, Reported
 from lab.sweep.results import confirmed as of_seeds
 
 from .conftest import MakeRun, write_run

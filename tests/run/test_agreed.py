@@ -9,10 +9,10 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from lab.callbacks import precision
-from lab.config import check
+from lab.config.check import check
+from lab.config.schema import Trainer
 from lab.run import parts
 from lab.run.agreed import agreed
-from lab.schema import Trainer
 
 CONF = Path(__file__).parents[2] / "conf"
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
-from lab.config import check
+from lab.config.check import check
 from lab.core.record.run_folder import RunFolder
 from lab.run import encoders
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
-from lab.config import check
+from lab.config.check import check
+from lab.config.schema import Config
 from lab.core.errors import RequestError
 from lab.run.material import check_metrics
-from lab.schema import Config
 
 CONF = Path(__file__).parents[2] / "conf"
 NAMES = ["auc", "causa/auc", "causa/f1_macro", "f1_macro", "loss"]

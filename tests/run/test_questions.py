@@ -13,7 +13,7 @@ import pyarrow.parquet
 import pytest
 from hydra import compose, initialize_config_dir
 
-from lab.config import check
+from lab.config.check import check
 from lab.core.record.run_folder import RunFolder
 from lab.run.retest import retest
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
-from lab.config import check
+from lab.config.check import check
+from lab.config.schema import Encoder, Ngram
 from lab.core.batches import Tokenizer
 from lab.core.record.run_folder import RunFolder
 from lab.run import vocabularies
 from lab.run.vocabularies import build_tokenizer
-from lab.schema import Encoder, Ngram
 
 CONF = Path(__file__).parents[2] / "conf"
 TEXTS = [f"el motor {number % 7} vibra y la bomba pierde aceite" for number in range(50)]

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from lab.config import check
+from lab.config.check import check
 from lab.loggers.tensorboard_files import TensorboardLogger
 from lab.models.base import Task
 from lab.run import pending

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from lab.config.schema import Sweep
 from lab.core.errors import RequestError
-from lab.schema import Sweep
 from lab.sweep.plan import told, with_job
 
 JOB = """

@@ -8,7 +8,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
-from lab.config import check
+from lab.config.check import check
 from lab.core.errors import Mistake
 from lab.sweep import searchable
 from lab.sweep.space import parse_space

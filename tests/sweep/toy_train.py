@@ -18,12 +18,12 @@ import types
 from pathlib import Path
 from typing import Any
 
+from lab.config.schema import Config
 from lab.core.errors import Mistake, RunError
 from lab.core.files import write_whole
 from lab.core.machine_faults import MachineRefusal, machine_error
 from lab.core.record.run_folder import RunFolder
 from lab.core.record.seal import sealed
-from lab.schema import Config
 from lab.sweep.own_reporter import connected
 from lab.sweep.reporter import Report
 

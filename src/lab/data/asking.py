@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from lab.config.schema import Cache, Questions
 from lab.core.batches import PairTokenizer, QuestionBatch, QuestionSpec
 from lab.core.errors import Mistake, RequestError
 from lab.data.asked import Asked
@@ -20,7 +21,6 @@ from lab.data.cache import prune
 from lab.data.loader import Loader
 from lab.data.passages import Windows, refuse_long_questions, windows
 from lab.data.questions import QuestionCorpus
-from lab.schema import Cache, Questions
 
 
 class WindowRows(Dataset[QuestionBatch]):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from lab.config.schema import Leaks
 from lab.core.batches import MISSING, HeadSpec
 from lab.core.errors import Mistake, listed, quoted
 from lab.data import leaks
@@ -19,7 +20,6 @@ from lab.data.shares import lone_classes
 from lab.data.shortcuts import Shortcut, shortcuts
 from lab.data.spellings import alike
 from lab.data.texts import ColumnTexts
-from lab.schema import Leaks
 
 _MOST_LONE = 0.5
 """A label column with a larger share of rows that are the only one of their class is none."""

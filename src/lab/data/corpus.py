@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from lab.config.schema import Columned, Labelled
 from lab.core.batches import MISSING, HeadSpec
 from lab.core.errors import Mistake, RequestError
 from lab.data.audit import audit_heads, audit_leaks, audit_rows
@@ -19,7 +20,6 @@ from lab.data.labels import Codebook, class_order, survey
 from lab.data.partition import Part, Partition, partition, with_val_in_train
 from lab.data.source import Source, open_source
 from lab.data.texts import ColumnTexts, Texts
-from lab.schema import Columned, Labelled
 
 __all__ = ["Corpus", "Rows", "Texts", "load"]
 

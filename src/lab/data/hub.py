@@ -14,11 +14,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from lab.config.schema import Hub, Imdb, Squad
 from lab.core.errors import Mistake, RequestError
 from lab.data.cache import made
 from lab.data.files import ROWS, quiet
 from lab.data.tables import Table
-from lab.schema import Hub, Imdb, Squad
 
 _PROBE_S = 5
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from lab.config.schema import Leaks
 from lab.core.batches import MISSING
 from lab.core.errors import Mistake
-from lab.schema import Leaks
 
 Ints = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]

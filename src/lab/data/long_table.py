@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from lab.config.schema import Ahead, Table
 from lab.core.batches import MISSING
 from lab.core.errors import Mistake, RequestError, listed
 from lab.data import numerals
@@ -27,7 +28,6 @@ from lab.data.table_columns import input_columns
 from lab.data.table_file import TableFile, open_table, unreadable
 from lab.data.time_stamps import in_seconds, read_times, time_names
 from lab.data.time_steps import calendar_of, equal_steps, ordered, resampled, step_mistakes, usual_step
-from lab.schema import Ahead, Table
 
 log = logging.getLogger(__name__)
 MOST_MEASURED = 20

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lab.config.schema import Labelled
 from lab.core.errors import Mistake, RequestError
 from lab.data.labels import Survey
 from lab.data.shares import missed_shares
 from lab.data.source import ALL
 from lab.data.split import capped, components, draw, text_units
-from lab.schema import Labelled
 
 Ints = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]

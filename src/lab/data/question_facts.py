@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from lab.config.schema import Questions
 from lab.core.errors import listed
 from lab.data.asked import SPLITS, Asked
 from lab.data.offsets import CHARACTERS
 from lab.data.question_files import ALL
 from lab.data.reading import Dropped, Reading
-from lab.schema import Questions
 
 MOST_LISTED = 20
 """Dropped answers and questions without any that a run's record names."""

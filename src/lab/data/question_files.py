@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
+from lab.config.schema import QaDemo, Questions, Squad
 from lab.core.errors import Mistake, RequestError
 from lab.data.hub import load_splits
 from lab.data.qa_demo import generate
 from lab.data.reading import Reading
 from lab.data.squad import read_ids, read_rows, read_squad
-from lab.schema import QaDemo, Questions, Squad
 
 ALL = "all"
 """The reading of a source that is yet to be split."""

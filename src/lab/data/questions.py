@@ -12,13 +12,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.config.schema import Questions
 from lab.core.errors import Mistake, RequestError, listed
 from lab.data.asked import SPLITS, Asked, capped, joined, narrowed
 from lab.data.documents import blocks, by_block, drawn
 from lab.data.question_facts import question_facts, question_notes
 from lab.data.question_files import ALL, opened
 from lab.data.reading import Reading
-from lab.schema import Questions
 
 
 @dataclass(frozen=True)

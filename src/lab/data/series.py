@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from lab.config.schema import Ahead, Rainfall, Series, Table, Ucr, Windowed
 from lab.core.batches import HeadSpec
 from lab.core.errors import Mistake, RequestError, listed, nearest, quoted
 from lab.data import gaps, windows
 from lab.data.given_away import given_away
 from lab.data.panel import Cut, Panel, joined
 from lab.data.split import capped
-from lab.schema import Ahead, Rainfall, Series, Table, Ucr, Windowed
 
 _UNLABELLED = "any"
 """The one class of windows whose classes are not looked at."""

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset
 
+from lab.config.schema import Series
 from lab.core.batches import HeadSpec, SeriesBatch, SeriesSpec
 from lab.data.buckets import Draw, EvalDraws, TrainDraws
 from lab.data.gaps import interpolated
@@ -18,7 +19,6 @@ from lab.data.loader import Loader
 from lab.data.panel import Cut, Floats
 from lab.data.series import SeriesSet
 from lab.data.states import States
-from lab.schema import Series
 
 
 class SeriesRows(Dataset[SeriesBatch]):

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from lab.config.schema import Columned, Files, Hub, Imdb, Labelled, Maintenance
 from lab.core.errors import Mistake, RequestError, listed, nearest, quoted
 from lab.data import files
 from lab.data.asked_columns import missing_columns, wrong_names
@@ -24,7 +25,6 @@ from lab.data.label_sets import split_tables
 from lab.data.labels import Columns
 from lab.data.maintenance import generate
 from lab.data.tables import Table
-from lab.schema import Columned, Files, Hub, Imdb, Labelled, Maintenance
 
 log = logging.getLogger(__name__)
 ALL = "all"

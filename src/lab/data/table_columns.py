@@ -5,11 +5,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from lab.config.schema import Ahead, Table
 from lab.core.errors import Mistake, RequestError, listed, nearest, quoted
 from lab.data.numerals import Spelling, Spoilt, spoilt
 from lab.data.table_file import TableFile
 from lab.data.time_stamps import time_names
-from lab.schema import Ahead, Table
 
 log = logging.getLogger(__name__)
 COUNTERS = re.compile(r"Unnamed: \d+|__index_level_\d+__|")

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lab.config.schema import Table
 from lab.core.errors import Mistake, RequestError, listed, nearest, quoted
 from lab.data import numerals
 from lab.data.encodings import wrong_encoding
@@ -22,7 +23,6 @@ from lab.data.mistaken_files import workbook
 from lab.data.numerals import Spelling
 from lab.data.table_frame import read_frame
 from lab.data.time_stamps import time_names
-from lab.schema import Table
 
 KINDS = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet", ".xlsx")
 

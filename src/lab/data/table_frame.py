@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+from lab.config.schema import Table
 from lab.core.errors import Mistake, RequestError, listed, nearest, quoted
 from lab.data import sheet_layout
 from lab.data.cells import GAPS
 from lab.data.time_stamps import digits_kept, time_names
-from lab.schema import Table
 
 log = logging.getLogger(__name__)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from lab.config.schema import Cache, Labelled
 from lab.core.batches import TextBatch, TextSpec, Tokenizer
 from lab.core.errors import Mistake, RequestError
 from lab.data.buckets import Draw, EvalDraws, TrainDraws
@@ -18,7 +19,6 @@ from lab.data.corpus import Corpus
 from lab.data.loader import Loader, TokenRows
 from lab.data.ticker import ticker
 from lab.data.tokens import full_lengths, tokenise
-from lab.schema import Cache, Labelled
 
 
 class TextData:

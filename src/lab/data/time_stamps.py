@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from lab.config.schema import Table
 from lab.core.errors import Mistake, listed, quoted
 from lab.data.time_formats import EPOCHS, epoch, joined, padded, reading, since_1970, whole
 from lab.data.time_steps import ROUNDED, ZERO
-from lab.schema import Table
 
 Moments = npt.NDArray[np.datetime64]
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from lab.config.schema import Ucr
 from lab.core.errors import Mistake, RequestError, listed, nearest
 from lab.data.labels import class_order
 from lab.data.panel import Cut, Panel
 from lab.data.split import draw
 from lab.data.ts_files import Cases, read_ts
-from lab.schema import Ucr
 
 
 def cases(data: Ucr) -> tuple[Panel, dict[str, Cut], list[str]]:

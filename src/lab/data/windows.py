@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from lab.config.schema import Ahead, Windowed
 from lab.core.batches import MISSING
 from lab.core.errors import Mistake, RequestError, listed
 from lab.data import gaps
 from lab.data.panel import Cut, Panel, written
-from lab.schema import Ahead, Windowed
 
 Codes = npt.NDArray[np.int16]
 SPLITS = ("train", "val", "test")

@@ -8,6 +8,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from lab.config.schema import Config
 from lab.core.errors import RequestError
 from lab.core.masking import masked
 from lab.core.record.run_folder import RunFolder
@@ -18,7 +19,6 @@ from lab.loggers.mlflow_run import MlflowLogger
 from lab.loggers.packages import missing
 from lab.loggers.tensorboard_files import TensorboardLogger
 from lab.loggers.wandb_run import WandbLogger
-from lab.schema import Config
 
 
 def build(config: Config, folder: RunFolder, study: str | None = None) -> list[RunLogger]:

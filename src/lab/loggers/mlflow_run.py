@@ -16,11 +16,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lab.config.schema import Mlflow
 from lab.core.locks import exclusive
 from lab.core.record.fields import Status
 from lab.core.record.tracking_ids import UniqueNames, mlflow_name, recall, remember
 from lab.loggers.base import ENDED_WELL, Outcome, RunLogger, is_test, metrics_of
-from lab.schema import Mlflow
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -5,8 +5,8 @@ The module imports neither lightning nor a logger, so that an entrance may call 
 
 import importlib.util
 
+from lab.config.schema import Config
 from lab.core.errors import Mistake
-from lab.schema import Config
 
 EXTRAS = {"wandb": "", "mlflow": "mlflow", "tensorboard": "tensorboard"}
 """Package of a logger, and the extra of lab that installs it; wandb comes with lab itself."""

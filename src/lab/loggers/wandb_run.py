@@ -14,11 +14,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lab.config.schema import Wandb
 from lab.core.record.fields import Status
 from lab.core.record.run_folder import RunFolder
 from lab.loggers.base import ENDED_WELL, Outcome, RunLogger, is_test, is_validation, metrics_of
 from lab.loggers.wandb_start import segments, start_run, stored_steps
-from lab.schema import Wandb
 
 if TYPE_CHECKING:
     from wandb import Table

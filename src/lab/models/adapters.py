@@ -14,13 +14,13 @@ from typing import Any
 
 from torch import nn
 
+from lab.config.schema import Adapters, Encoder
 from lab.core.batches import Tokenizer
 from lab.core.errors import Mistake, RequestError, listed
 from lab.models import base_weights
 from lab.models.families import FAMILIES
 from lab.models.text_encoder import is_adapter
 from lab.models.transformer import TransformerEncoder, load_transformer, new_transformer, rebuild_transformer
-from lab.schema import Adapters, Encoder
 
 TRANSFORMER = "transformer."
 """Under which name an encoder holds its model: how keys of its state dict begin."""

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from lab.config.schema import Optimizer as OptimizerConfig
+from lab.config.schema import Scheduler
 from lab.models.optim import adamw, multiplier, parameter_groups, schedule
 from lab.models.text_encoder import TextEncoder
-from lab.schema import Optimizer as OptimizerConfig
-from lab.schema import Scheduler
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from lab.config.schema import Encoder
 from lab.core.errors import Mistake, RequestError
 from lab.core.files import Unreadable, read_json, regular, write_whole
-from lab.schema import Encoder
 
 IDENTITY_FILE, WEIGHTS_FILE = "base.json", "base.safetensors"
 

@@ -9,11 +9,11 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from lab.config.schema import Loss
 from lab.core.batches import HeadSpec
 from lab.models.base import Tally, Task, Training
 from lab.models.losses import HeadLosses
 from lab.models.scores import auroc, confusion, mean_over_heads, scores
-from lab.schema import Loss
 
 
 class LabelledBatch(Protocol):

@@ -10,8 +10,8 @@ import importlib.util
 import re
 from pathlib import Path
 
+from lab.config.schema import Encoder
 from lab.core.errors import Mistake, RequestError
-from lab.schema import Encoder
 
 CONFIG = "config.json"
 SAFETENSORS = ("model.safetensors", "model.safetensors.index.json")

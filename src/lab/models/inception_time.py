@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lab.config.schema import InceptionTime
 from lab.models.net import MaskedBatchNorm, Net, weighed_mean
-from lab.schema import InceptionTime
 
 MODULES_A_BLOCK = 3
 

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lab.config.schema import Loss
 from lab.core.batches import MISSING, HeadSpec
 from lab.core.errors import Mistake, RequestError, listed, nearest, quoted
-from lab.schema import Loss
 
 
 def class_weights(counts: Sequence[int], kind: str) -> Tensor:

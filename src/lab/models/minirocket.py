@@ -13,13 +13,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from lab.config.schema import MiniRocket
 from lab.core.batches import SeriesSpec
 from lab.core.errors import Mistake, RequestError
 from lab.models import minirocket_kernels as kernels
 from lab.models.minirocket_kernels import NUM_KERNELS, Bools, Floats
 from lab.models.net import Net
 from lab.models.series import Sample
-from lab.schema import MiniRocket
 
 SAMPLED = 2048
 """Training windows that biases are drawn from, at most."""

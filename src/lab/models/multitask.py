@@ -2,12 +2,12 @@
 
 from torch import Tensor, nn
 
+from lab.config.schema import Loss
 from lab.core.batches import TextBatch, TextSpec
 from lab.models.base import TextTask, Training
 from lab.models.classifier import Classifier
 from lab.models.pooling import Pooling, TokenPooling
 from lab.models.text_encoder import BagEncoder, CuttableEncoder, TextEncoder
-from lab.schema import Loss
 
 
 class MultitaskTextClassifier(TextTask, Classifier):

@@ -24,10 +24,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lab.config.schema import Ngram
 from lab.core.files import Unreadable, regular, write_whole
 from lab.core.record.fields import count, keyed, optional, pair
 from lab.models.text_encoder import TOKENIZER_FILE, BagEncoder
-from lab.schema import Ngram
 
 PAD = 0
 INITIAL_STD = 0.02

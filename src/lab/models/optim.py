@@ -14,7 +14,7 @@ from torch import nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
-from lab.schema import Optimizer, Scheduler
+from lab.config.schema import Optimizer, Scheduler
 
 
 def parameter_groups(

@@ -6,8 +6,8 @@ import importlib.util
 import os
 import shutil
 
+from lab.config.schema import Adapters, Config
 from lab.core.errors import Mistake
-from lab.schema import Adapters, Config
 
 INSTALL = "pip install -e '.[peft]'"
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lab.config.schema import PatchTst
 from lab.models.net import MaskedBatchNorm, Net, normalised, padded_left, weighed_mean
-from lab.schema import PatchTst
 
 
 class PatchLayer(nn.Module):

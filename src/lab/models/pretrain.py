@@ -12,12 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lab.config.schema import TimerXL
 from lab.core.batches import SeriesBatch, SeriesSpec
 from lab.core.errors import Mistake, RequestError
 from lab.models.base import Tally, Task, Training
 from lab.models.net import normalised, padded_left
 from lab.models.timer_xl import TimerEncoder, patched, places_run_on, whole_patches
-from lab.schema import TimerXL
 
 
 class ErrorTally(Tally):

@@ -13,12 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lab.config.schema import Loss
 from lab.core.batches import MISSING, SeriesBatch, SeriesSpec
 from lab.core.errors import Mistake, RequestError
 from lab.models.base import Training
 from lab.models.net import Net
 from lab.models.series import TimeSeriesClassifier, joined
-from lab.schema import Loss
 
 MAX_GIB = 2.0
 """Features of all training rows are held at once, up to this size. To solve for the heads takes some five times that

@@ -10,11 +10,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from lab.config.schema import Loss
 from lab.core.batches import SeriesBatch, SeriesSpec
 from lab.models.base import Training
 from lab.models.classifier import Classifier, LabelledBatch
 from lab.models.net import CuttableNet, Net
-from lab.schema import Loss
 
 Sample = Callable[[int], SeriesBatch]
 """n -> n training windows as one batch, all of them where there are fewer; equal for equal seeds."""

@@ -17,13 +17,13 @@ from typing import Any
 import tokenizers
 from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
 
+from lab.config.schema import Encoder
 from lab.core.batches import Window
 from lab.core.errors import Mistake, RequestError
 from lab.core.files import Unreadable, read_text, write_whole
 from lab.core.record.fields import count, keyed
 from lab.models.hub import locate
 from lab.models.text_encoder import TOKENIZER_FILE
-from lab.schema import Encoder
 
 CORE = "tokenizer.json"
 DESCRIBED = keyed("pad_id", "longest", pad_id=count, longest=count)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lab.schema import TimerXL
+from lab.config.schema import TimerXL
 
 BASE = 10000.0
 OTHER, OWN = 0, 1

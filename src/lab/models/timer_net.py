@@ -8,10 +8,10 @@ its deviation, all through a LayerNorm. Shapes: B rows, T time steps, C channels
 import torch
 from torch import Tensor, nn
 
+from lab.config.schema import TimerXL
 from lab.models.net import CuttableNet, normalised, padded_left, weighed_mean
 from lab.models.pooling import AttentionPooling
 from lab.models.timer_xl import TimerEncoder, patched, places_run_on, whole_patches
-from lab.schema import TimerXL
 
 BELOW = {
     "patch", "width", "num_heads", "num_layers", "ffn_width", "ffn", "rope", "rope_position", "biases", "variate_bias",

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from lab.config.schema import TimerXL
 from lab.core.errors import GARBLED, Mistake
 from lab.core.files import read_json, read_yaml
-from lab.schema import TimerXL
 
 COMPUTED = ("num_heads", "rope", "normalise")
 SEEN = ("causal", "mixing", "covariate", "rope_position")

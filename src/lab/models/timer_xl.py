@@ -10,8 +10,8 @@ Shapes: B rows, C channels, N patches of P steps, S = C N tokens, D width.
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lab.config.schema import TimerXL
 from lab.models.timer_attention import Layout, VariateAttention, layout
-from lab.schema import TimerXL
 
 
 class Relu(nn.Module):

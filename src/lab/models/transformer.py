@@ -22,6 +22,7 @@ from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedMode
 from transformers.masking_utils import create_bidirectional_mask
 from transformers.utils import logging as transformers_logging
 
+from lab.config.schema import Encoder
 from lab.core.batches import Tokenizer
 from lab.core.errors import Mistake, RequestError, listed
 from lab.core.files import Unreadable, read_json, write_whole
@@ -29,7 +30,6 @@ from lab.models.architecture import known, unlike, with_attention_dropout
 from lab.models.families import FAMILIES, Family, position_limit, reads_segments
 from lab.models.hub import locate
 from lab.models.text_encoder import ARCHITECTURE_FILE, CuttableEncoder
-from lab.schema import Encoder
 
 log = logging.getLogger(__name__)
 

@@ -5,9 +5,9 @@ The module imports no torch. Weights of the hub are brought here now; what loads
 
 from pathlib import Path
 
+from lab.config.schema import Config, Encoder, TimerXL
 from lab.core.errors import Mistake, RequestError
 from lab.models.hub import locate
-from lab.schema import Config, Encoder, TimerXL
 
 
 def missing(config: Config) -> list[Mistake]:

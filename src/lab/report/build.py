@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from lab.config.schema.report import Reported
 from lab.core.errors import Mistake, RequestError, RunError
 from lab.core.files import Unreadable
 from lab.core.record.run_folder import RunFolder
@@ -23,7 +24,6 @@ from lab.report.sources import read_from
 from lab.report.table import Groups, Report, Runs, Sentence
 from lab.report.what_if import replayed
 from lab.report.winner import chosen, leaderboard, winner
-from lab.schema.report import Reported
 
 log = logging.getLogger(__name__)
 MARK = ".report"

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lab.config.schema.report import Statistics
 from lab.core.errors import Mistake, RequestError, listed, nearest
 from lab.report.stats import holm, intervals, paired
 from lab.report.table import Comparison, Floats, Group, Groups, Interval, Pair, Runs, Sentence
-from lab.schema.report import Statistics
 
 Codes = np.ndarray[Any, Any]
 """(runs,) a number for each different value."""

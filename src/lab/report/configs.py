@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from lab.config.dotted_keys import flattened
 from lab.core.files import yaml_mapping
 from lab.core.record.fields import LARGEST
-from lab.keys import flattened
 
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 NAME = Path("config.yaml")

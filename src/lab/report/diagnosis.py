@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lab.config.schema.report import Thresholds
 from lab.report.groups import with_result
 from lab.report.table import Finding, Floats, Group, Groups, History, Runs, Sentence
-from lab.schema.report import Thresholds
 
 LINEAR = ("ngram", "linear", "logistic")
 """Names of a linear model: a baseline of a record, or runs of that model among those of the report."""

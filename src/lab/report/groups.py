@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lab.config.dotted_keys import nearest_key
+from lab.config.schema.report import Statistics
 from lab.core.errors import Mistake, RequestError
-from lab.keys import nearest_key
 from lab.report.stats import described
 from lab.report.sweeps import CONFIRMATION
 from lab.report.table import COSTS, ENDED_WELL, Floats, Group, Groups, Runs
-from lab.schema.report import Statistics
 
 OTHER_KEYS = ("study", "data", "seed", "status")
 """Columns to group by that are no config keys."""

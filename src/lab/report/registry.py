@@ -13,14 +13,14 @@ from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from lab.config.dotted_keys import flattened
+from lab.config.schema.report import Reported
 from lab.core.errors import Mistake, RequestError, RunError
 from lab.core.record.run_folder import RunFolder
 from lab.core.record.tracking_ids import UniqueNames, recall
-from lab.keys import flattened
 from lab.report.card import card
 from lab.report.sources import EXTRAS
 from lab.report.table import Report
-from lab.schema.report import Reported
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lab.config.schema.report import RankedBy
 from lab.core.errors import Mistake, RequestError, listed, nearest
 from lab.policies import Goal
 from lab.report.reading import Read, Reading
 from lab.report.table import COSTS, IDENTITY, OUTCOME, Runs, Sentence
-from lab.schema.report import RankedBy
 
 UNTOLD = ("name", "run_name", "tags", "resume", "test", "logger", "cache", "objective", "sweep", "callbacks.progress",
           "callbacks.curves", "callbacks.checkpoint", "trainer.threads", "trainer.accelerator", "data.num_workers",

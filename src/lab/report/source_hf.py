@@ -13,13 +13,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from lab.config.schema.report import Reported
 from lab.core.errors import Mistake, RequestError
 from lab.core.files import read_json, regular
 from lab.report.folders import opened
 from lab.report.reading import Read, Reading
 from lab.report.sources import objective_of, tracked
 from lab.report.table import Exclusion, Sentence
-from lab.schema.report import Reported
 
 STATE = "trainer_state.json"
 CHECKPOINT = re.compile(r"checkpoint-(\d+)")

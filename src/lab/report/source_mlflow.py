@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from lab.config.schema.report import Reported
 from lab.core.errors import Mistake, RequestError, RunError
 from lab.core.record.fields import is_number
 from lab.report.configs import Loader
 from lab.report.reading import Reading
 from lab.report.sources import objective_of, tracked
 from lab.report.table import Exclusion, Sentence
-from lab.schema.report import Reported
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -9,16 +9,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from lab.config.dotted_keys import flattened
+from lab.config.schema.report import Reported
 from lab.core.errors import RunError
 from lab.core.record.fields import is_number
 from lab.core.wandb_file import OfflineRun, read_offline
-from lab.keys import flattened
 from lab.report.configs import comparable
 from lab.report.folders import opened
 from lab.report.reading import Reading
 from lab.report.sources import objective_of, tracked
 from lab.report.table import Exclusion, Sentence
-from lab.schema.report import Reported
 
 INTERRUPTED_EXIT = 130
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from lab.config.schema.report import Reported
 from lab.core.errors import Mistake, RequestError
 from lab.report.reading import Read, Reading
 from lab.report.record_columns import columns
-from lab.schema.report import Reported
 
 READERS = {"wandb": "source_wandb", "mlflow": "source_mlflow", "hf": "source_hf"}
 PACKAGES = {"wandb": "wandb", "mlflow": "mlflow"}

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from lab.callbacks.batch_finder import is_out_of_memory
+from lab.config.schema import Config
 from lab.core.errors import FailureKind, RequestError, RunError, quoted
 from lab.core.machine_faults import MachineError, MachineRefusal, machine_error
 from lab.core.record.fields import Status
@@ -19,7 +20,6 @@ from lab.core.record.run_folder import RunFolder
 from lab.loggers.base import RunLogger
 from lab.request import script
 from lab.run.facts import Clock
-from lab.schema import Config
 
 log = logging.getLogger(__name__)
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
+from lab.config.schema import Adapters, Config, Encoder, Ngram, Peft
 from lab.core.batches import Tokenizer
 from lab.core.errors import Mistake, RequestError
 from lab.core.record.run_folder import RunFolder
 from lab.models.ngram import NgramEncoder, NgramTokenizer
 from lab.models.text_encoder import TextEncoder
-from lab.schema import Adapters, Config, Encoder, Ngram, Peft
 
 
 def text_encoder(config: Config, tokenizer: Tokenizer, folder: RunFolder, fresh: bool) -> TextEncoder:

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 from lab.callbacks import batch_finder, lr_finder
+from lab.config.schema import Config
 from lab.core.batches import Batch
 from lab.core.record.run_folder import RunFolder
 from lab.run.material import Material, ends_of_epochs
 from lab.run.parts import Hardware
-from lab.schema import Config
 
 log = logging.getLogger(__name__)
 BATCH_SIZE, LR, HEAD_LR = "data.batch_size", "optimizer.lr", "optimizer.head_lr"

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from lab.callbacks.freeze import always_frozen
+from lab.config.schema import Config
 from lab.core.batches import Ids
 from lab.core.errors import Mistake, RequestError
 from lab.core.locks import exclusive
@@ -36,7 +37,6 @@ from lab.models.net import Net
 from lab.models.text_encoder import TextEncoder
 from lab.run.material import Material, frozen_in
 from lab.run.parts import Hardware
-from lab.schema import Config
 
 if TYPE_CHECKING:
     from lab.models.frozen_series import SeriesPrefix

@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from lab.callbacks.accumulate import accumulation
+from lab.config.schema import Config, Encoder, Labelled, Ngram
 from lab.core.record.run_folder import RunFolder
 from lab.data.corpus import Corpus, load
 from lab.data.loader import TokenRows
@@ -26,7 +27,6 @@ from lab.run.encoders import text_encoder
 from lab.run.material import Material, check_metrics, ends_of_epochs
 from lab.run.parts import Hardware, pinned
 from lab.run.vocabularies import tokenizer_of
-from lab.schema import Config, Encoder, Labelled, Ngram
 
 log = logging.getLogger(__name__)
 

@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 
 from lab.callbacks import freeze
 from lab.callbacks.accumulate import epoch_ends
+from lab.config.schema import Config
 from lab.core.batches import Batch
 from lab.core.errors import Mistake, RequestError
 from lab.core.record.run_folder import RunFolder
@@ -20,7 +21,6 @@ from lab.models.base import Task
 from lab.models.net import Net
 from lab.models.text_encoder import TextEncoder
 from lab.run.outcome import Tested
-from lab.schema import Config
 
 
 class Loaders(Protocol):

@@ -3,11 +3,11 @@
 import logging
 from pathlib import Path
 
+from lab.config.schema import Adapters, Config
 from lab.core.errors import RunError
 from lab.core.record.run_folder import RunFolder
 from lab.models.base import TextTask
 from lab.run.material import Material
-from lab.schema import Adapters, Config
 
 log = logging.getLogger(__name__)
 FOLDER = "merged"

@@ -1,11 +1,11 @@
 """The classifier of a run over time series: its net or ensemble of nets, fitted features, pretrained weights."""
 
+from lab.config.schema import InceptionTime, Loss, MiniRocket, PatchTst, SeriesNet, TimerXL
 from lab.core.batches import SeriesSpec
 from lab.models.base import Training
 from lab.models.classifier import Classifier
 from lab.models.net import Net
 from lab.models.series import Sample, TimeSeriesClassifier
-from lab.schema import InceptionTime, Loss, MiniRocket, PatchTst, SeriesNet, TimerXL
 
 
 def build_series_classifier(

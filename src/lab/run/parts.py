@@ -23,12 +23,12 @@ from lab.callbacks.progress import Progress
 from lab.callbacks.record import History
 from lab.callbacks.resources import Resources
 from lab.callbacks.terminate import Terminate
+from lab.config.schema import Config, Labelled, Objective, Questions, Trainer, Ucr, Windowed
+from lab.config.schema import callbacks as schema
 from lab.core.errors import Mistake, RequestError
 from lab.core.machine_faults import MachineRefusal
 from lab.core.record.run_folder import RunFolder
 from lab.run.agreed import agreed
-from lab.schema import Config, Labelled, Objective, Questions, Trainer, Ucr, Windowed
-from lab.schema import callbacks as schema
 from lab.sweep.own_reporter import connected
 
 log = logging.getLogger(__name__)

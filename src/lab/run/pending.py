@@ -7,12 +7,12 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+from lab.config.schema import Config
 from lab.core.record.run_folder import RunFolder
 from lab.loggers.base import Outcome, RunLogger
 from lab.run.material import Material
 from lab.run.merged import is_merged, merge
 from lab.run.outcome import Tested
-from lab.schema import Config
 
 log = logging.getLogger(__name__)
 FIGURES, LOGGERS, MERGED = "figures", "loggers", "merged"

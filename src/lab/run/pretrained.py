@@ -6,6 +6,7 @@ Its checkpoint is what `model.checkpoint=` of a classifier begins with.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lab.config.schema import Config, TimerXL
 from lab.core.record.run_folder import RunFolder
 from lab.core.terminal.tables import Column, Table
 from lab.data.series import SeriesSet
@@ -14,7 +15,6 @@ from lab.models.base import Training
 from lab.models.pretrain import NextPatch, build_pretraining
 from lab.run.material import Material, check_metrics
 from lab.run.outcome import Tested
-from lab.schema import Config, TimerXL
 
 NAMES = ("loss",)
 """What a validation logs: the mean squared error of the next patch."""

@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from lab.callbacks.accumulate import accumulation
+from lab.config.schema import Config, Encoder, Ngram, Questions
 from lab.core.batches import PairTokenizer
 from lab.core.errors import Mistake, RequestError
 from lab.core.record.run_folder import RunFolder
@@ -26,7 +27,6 @@ from lab.run.encoders import text_encoder
 from lab.run.material import Material, check_metrics, ends_of_epochs
 from lab.run.parts import Hardware, pinned
 from lab.run.vocabularies import tokenizer_of
-from lab.schema import Config, Encoder, Ngram, Questions
 
 log = logging.getLogger(__name__)
 METRICS = ("f1", "em", "loss")

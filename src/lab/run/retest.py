@@ -7,6 +7,7 @@ from pathlib import Path
 
 import lightning.pytorch as pl
 
+from lab.config.schema import Config
 from lab.core.errors import RunError, listed
 from lab.core.record.run_folder import RunFolder
 from lab.core.terminal.display import Screen
@@ -20,7 +21,6 @@ from lab.run.frozen import take_states
 from lab.run.material import Material, refuse_other_data
 from lab.run.outcome import Tested
 from lab.run.tasks import prepare
-from lab.schema import Config
 
 log = logging.getLogger(__name__)
 

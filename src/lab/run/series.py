@@ -14,6 +14,7 @@ import pyarrow as pa
 import torch
 
 from lab.callbacks.accumulate import accumulation
+from lab.config.schema import Config, Series, SeriesNet
 from lab.core.batches import MISSING, HeadSpec
 from lab.core.errors import listed
 from lab.data.panel import Cut
@@ -28,7 +29,6 @@ from lab.run.classified import Classified, classified, majority, metric_names, s
 from lab.run.material import Material, check_metrics, ends_of_epochs
 from lab.run.nets import build_series_classifier
 from lab.run.parts import Hardware, pinned
-from lab.schema import Config, Series, SeriesNet
 
 log = logging.getLogger(__name__)
 

@@ -3,10 +3,10 @@
 A task's libraries are imported when it is asked for, so that a run pays for its own task only.
 """
 
+from lab.config.schema import Config, Questions, Series
 from lab.core.record.run_folder import RunFolder
 from lab.run.material import Material
 from lab.run.parts import Hardware
-from lab.schema import Config, Questions, Series
 
 
 def prepare(config: Config, folder: RunFolder, where: Hardware, fresh: bool) -> Material:

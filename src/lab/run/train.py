@@ -11,6 +11,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 
+from lab.config.schema import Config
 from lab.core.files import write_whole
 from lab.core.record.fields import Status
 from lab.core.record.run_folder import UNENDED, RunFolder
@@ -36,7 +37,6 @@ from lab.run.outcome import Tested, split_metrics
 from lab.run.retest import show, test
 from lab.run.tasks import prepare
 from lab.saved_config import saved_text
-from lab.schema import Config
 
 log = logging.getLogger(__name__)
 SPLITS = ("train", "val", "test")

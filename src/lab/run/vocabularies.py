@@ -11,6 +11,7 @@ from pathlib import Path
 
 import tokenizers
 
+from lab.config.schema import Encoder, Ngram
 from lab.core.batches import Tokenizer
 from lab.core.errors import Mistake, RequestError
 from lab.core.files import Unreadable, read_json
@@ -19,7 +20,6 @@ from lab.data.cache import made
 from lab.models.ngram import NgramTokenizer
 from lab.models.subwords import SubwordTokenizer, learned, pretrained
 from lab.models.text_encoder import TOKENIZER_FILE
-from lab.schema import Encoder, Ngram
 
 FORMAT = 1
 """To be raised when the same texts and settings would give another vocabulary."""

@@ -14,7 +14,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from lab.config import judged
+from lab.config.check import judged
 from lab.core.errors import Mistake, RequestError
 from lab.searched import filled
 from lab.sweep import plan as plans

@@ -13,9 +13,9 @@ from typing import Any
 
 import yaml
 
+from lab.config.rules.training import sense
 from lab.core.errors import Mistake, RequestError, listed, nearest, quoted
 from lab.policies import parse
-from lab.rules.training import sense
 from lab.sweep.azure_values import as_azure_reads, seconds
 from lab.sweep.samplers import KINDS as SAMPLERS
 

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lab.config import check
+from lab.config.check import check
+from lab.config.rules.training import sense
+from lab.config.schema import Config
 from lab.core.errors import Mistake, RequestError, listed, nearest, quoted
 from lab.policies import Goal
-from lab.rules.training import sense
-from lab.schema import Config
 
 KEY = "sweep.objective"
 MODES: dict[str, Goal] = {"max": "maximize", "min": "minimize"}

@@ -13,11 +13,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob
 from optuna.samplers import BaseSampler
 
+from lab.config.dotted_keys import flattened
+from lab.config.schema import Config, Confirm, Limits, Sweep
 from lab.core.errors import Mistake, RequestError
-from lab.keys import flattened
 from lab.policies import Goal, Policy
 from lab.policies import parse as parse_policy
-from lab.schema import Config, Confirm, Limits, Sweep
 from lab.sweep import searchable
 from lab.sweep.azure import LAWS, read_job, taken_as_one, unused
 from lab.sweep.files import setting, without_sweep_file

@@ -19,7 +19,7 @@ from optuna.samplers import BaseSampler, GPSampler, TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from lab.blocks import opened
+from lab.config.typed_block import opened
 from lab.core.errors import Mistake
 from lab.policies import Goal, OptunaPruner
 from lab.sweep.cmaes_sampler import SafeCmaEsSampler

@@ -6,12 +6,12 @@ from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 
-from lab.config import misfits
+from lab.config.check import misfits
+from lab.config.dotted_keys import flattened, is_there
+from lab.config.unknown_keys import unknown
 from lab.core.errors import Mistake, quoted
-from lab.keys import flattened, is_there
 from lab.sweep.laws import EDGE, AtU, Choice
 from lab.sweep.space import KEY, Parameter, Space
-from lab.unknown_keys import unknown
 
 UNSEARCHED = ("objective", "sweep", "resume", "test", "hydra")
 """What trials are compared on, or what makes them trials."""

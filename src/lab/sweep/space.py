@@ -16,7 +16,7 @@ from typing import Any
 from hydra.core.override_parser.types import Quote, QuotedString
 from optuna.distributions import BaseDistribution
 
-from lab.blocks import Block
+from lab.config.typed_block import Block
 from lab.core.errors import Mistake, RequestError, listed, nearest
 from lab.sweep.expressions import KINDS, law_of_block, law_of_override, sound_law, sweep_of, unreadable, values_of
 from lab.sweep.laws import AtU, Choice, Law, Uniform

@@ -1,0 +1,237 @@
+"""From a composed config to a typed one, or to every mistake in it at once. Needs no data, no weights and no torch.
+
+pydantic finds wrong types, ranges, choices and keys; `lab.config.rules` finds what contradicts itself across keys. Both
+are put in words that name the dotted key, the value, what is allowed and what to type.
+"""
+
+import copy
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from omegaconf import DictConfig
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from lab.config.dotted_keys import at, flattened, is_there
+from lab.config.interpolations import resolved, told
+from lab.config.rules import contradictions, not_finite
+from lab.config.schema import Config
+from lab.config.schema.report import Reported
+from lab.config.typed_values import example, typed
+from lab.config.unknown_keys import unknown_value
+from lab.core.errors import Mistake, RequestError, listed, nearest, quoted
+from lab.core.masking import from_environment
+
+FILL_IN = {
+    "data.text": "'data.text=[descripcion]'",
+    "data.labels": "'data.labels=[modo,causa]'",
+    "data.path": "data.path=stanfordnlp/imdb",
+    "model.path": "model.path=FOLDER_OR_HUB_NAME",
+}
+"""What to type for keys that have no default."""
+
+
+def check(composed: DictConfig | Mapping[str, Any]) -> Config:
+    """The typed config. Raises RequestError with every mistake that can be seen without data or weights."""
+    plain, unresolved = _plain(composed)
+    blanks, mistakes = list(_blanks(plain)), told(unresolved)
+    mistakes += [Mistake(key, "has no default and must be given", FILL_IN.get(key, f"{key}=...")) for key in blanks]
+    mistakes += [replace(one, remedy=one.remedy or _finite(one.key, plain)) for one in not_finite(plain)]
+    config: Config | None = None
+    try:
+        config = Config.model_validate(plain)
+    except ValidationError as error:
+        mistakes += _in_words(
+            error.errors(include_url=False), plain, {mistake.key for mistake in mistakes} | {*unresolved}
+        )
+    values = typed(plain) if config is None else config.model_dump()
+    mistakes += contradictions(values, {mistake.key for mistake in mistakes} | {*unresolved})
+    if mistakes:
+        raise RequestError(mistakes)
+    assert config is not None
+    if isinstance(composed, DictConfig):
+        config._from_environment.update(from_environment(composed))
+    return config
+
+
+def judged(composed: DictConfig, defaults: DictConfig) -> tuple[Config, list[Mistake]]:
+    """The typed config with every mistake in it. What is judged after it, as the blocks of a sweep, is then told in the
+    same breath: the config has the default in the place of each wrong value.
+
+    Raises RequestError with the mistakes where that makes no sound config of it.
+    """
+    try:
+        return check(composed), []
+    except RequestError as error:
+        (mended, _), (whole, _) = _plain(composed), _plain(defaults)
+        for mistake in error.mistakes:
+            parent, _, name = mistake.key.rpartition(".")
+            place = at(mended, parent) if parent and is_there(mended, parent) else mended
+            if is_there(whole, mistake.key):
+                place[name] = at(whole, mistake.key)
+            else:
+                place.pop(name, None)
+        try:
+            return check(mended), list(error.mistakes)
+        except RequestError:
+            raise error from None
+
+
+def misfits(plain: Mapping[str, Any], key: str, value: Any) -> list[Mistake]:
+    """Why `key` can never have this value, whatever the other keys have; empty where it can. plain: a sound config."""
+    changed: dict[str, Any] = copy.deepcopy(dict(plain))
+    parent, _, name = key.rpartition(".")
+    node: Any = at(changed, parent) if parent else changed
+    node[int(name) if isinstance(node, list) else name] = list(value) if isinstance(value, tuple) else value
+    try:
+        Config.model_validate(changed)
+    except ValidationError as error:
+        found = _in_words(error.errors(include_url=False), changed, set())
+        return [mistake for mistake in found if mistake.key == key or mistake.key.startswith(f"{key}.")]
+    return [mistake for mistake in not_finite(changed) if mistake.key == key]
+
+
+def check_report(composed: DictConfig | Mapping[str, Any]) -> Reported:
+    """The typed config of a report. Raises RequestError with every mistake."""
+    plain, unresolved = _plain(composed)
+    mistakes = told(unresolved)
+    try:
+        config = Reported.model_validate(plain)
+    except ValidationError as error:
+        mistakes += _in_words(error.errors(include_url=False), plain, {*unresolved}, Reported)
+    if mistakes:
+        raise RequestError(mistakes)
+    return config
+
+
+def _plain(composed: DictConfig | Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Mistake]]:
+    return resolved(composed) if isinstance(composed, DictConfig) else (dict(composed), {})
+
+
+def _finite(key: str, plain: Mapping[str, Any]) -> str:
+    value = example(plain, key)
+    return quoted(key, 1 if value == "..." else value)
+
+
+def _blanks(plain: Mapping[str, Any]) -> Iterator[str]:
+    return (key for key, value in flattened(plain).items() if isinstance(value, str) and value == "???")
+
+
+def _in_words(
+    errors: list[ErrorDetails], plain: Mapping[str, Any], known: set[str], schema: type[BaseModel] = Config
+) -> Iterator[Mistake]:
+    """One mistake a key: the branches of a union (`a number, or auto`) each have their own error."""
+    grouped: dict[str, list[ErrorDetails]] = {}
+    for error in errors:
+        grouped.setdefault(_dotted(error, plain), []).append(error)
+    keys = flattened(plain)
+    for key, group in grouped.items():
+        if key in known or any(other.startswith(f"{key}.") for other in grouped):
+            continue  # told already, or told where it lies: another branch of the union looked further in
+        if any(error["type"] == "extra_forbidden" for error in group):
+            lacking = [name for name, errors in grouped.items() if all(one["type"] == "missing" for one in errors)]
+            there = [other for other in keys if other not in grouped]
+            yield unknown_value(key, group[0]["input"], [*lacking, *there])
+        elif all(error["type"] == "missing" for error in group):
+            yield Mistake(
+                key, "is missing; every key that conf/ lists is needed", quoted(f"++{key}", example(plain, key, schema))
+            )
+        else:
+            allowed = list(dict.fromkeys(_allowed(error) for error in group))
+            problem = "must be " + " or ".join(one.removeprefix("must be ") for one in allowed)
+            yield Mistake(
+                key,
+                problem if len(allowed) > 1 else allowed[0],
+                _instead(key, group, plain, schema),
+                _value(group, plain, key),
+            )
+
+
+def _dotted(error: ErrorDetails, plain: Mapping[str, Any]) -> str:
+    """The dotted key an error is about: its location without the names of union branches and list positions."""
+    node: Any = plain
+    parts: list[str] = []
+    for part in error["loc"]:
+        if isinstance(node, Mapping) and part in node:
+            node = node[part]
+            parts.append(str(part))
+        elif isinstance(node, Mapping) and error["type"] == "missing" and part == error["loc"][-1]:
+            parts.append(str(part))
+    if error["type"].startswith("union_tag"):
+        parts.append("kind")
+    return ".".join(parts)
+
+
+def _value(group: list[ErrorDetails], plain: Mapping[str, Any], key: str) -> object:
+    node: Any = plain
+    for part in key.split("."):
+        node = node.get(part) if isinstance(node, Mapping) else None
+    return "null" if node is None else group[0]["input"] if isinstance(node, Mapping) else node
+
+
+_RANGES = {
+    "greater_than": ("must be greater than {gt}", "gt"),
+    "greater_than_equal": ("must be at least {ge}", "ge"),
+    "less_than": ("must be less than {lt}", "lt"),
+    "less_than_equal": ("must be at most {le}", "le"),
+}
+_TYPES = {
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a finite number",
+    "not_a_switch": "must be a number, not true or false",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "string_type": "must be text",
+    "tuple_type": "must be a list",
+    "dict_type": "must be a mapping",
+    "model_type": "must be a mapping",
+}
+
+
+def _allowed(error: ErrorDetails) -> str:
+    kind, ctx = error["type"], error.get("ctx", {})
+    if kind in _RANGES:
+        return _RANGES[kind][0].format(
+            **{name: str(bound) if isinstance(bound, int) else f"{bound:g}" for name, bound in ctx.items()}
+        )
+    if kind == "literal_error":
+        choices = _choices(error)
+        return f"must be {'one of ' if len(choices) > 1 else ''}{listed(choices)}"
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        return f"must be one of {str(ctx.get('expected_tags', 'the kinds in conf/')).replace(chr(39), '')}"
+    if kind in ("too_short", "too_long"):
+        bound = ctx["min_length"] if kind == "too_short" else ctx["max_length"]
+        return f"must name at {'least' if kind == 'too_short' else 'most'} {bound}"
+    return _TYPES.get(kind, error["msg"][0].lower() + error["msg"][1:])
+
+
+def _choices(error: ErrorDetails) -> list[str]:
+    """pydantic lists them as `'a', 16 or 'c'`; 16 and '16' are the same to a person who types."""
+    words = str(error["ctx"]["expected"]).replace(" or ", ", ").split(", ")
+    return list(dict.fromkeys(word.strip("'") for word in words))
+
+
+def _instead(key: str, group: list[ErrorDetails], plain: Mapping[str, Any], schema: type[BaseModel]) -> str:
+    """What to type: the nearest choice where there are choices, else a value in the range, else one that will do."""
+    if isinstance(group[0]["loc"][-1], int):  # a place in a list, of one value or of a number of them
+        whole = example(plain, key, schema)
+        if group[0]["type"] not in _RANGES or (isinstance(whole, list) and len(whole) > 1):
+            return quoted(key, whole)
+        _, _, value = _instead("", [{**error, "loc": ("",)} for error in group], plain, schema).partition("=")
+        return f"'{key}=[{value}]'"
+    choices = [choice for error in group if error["type"] == "literal_error" for choice in _choices(error)]
+    if choices:
+        return f"{key}={nearest(str(group[0]['input']), choices) or choices[0]}"
+    first = group[0]
+    if first["type"] in _RANGES:
+        bound = first["ctx"][_RANGES[first["type"]][1]]
+        inside = {"greater_than": bound + 1 if isinstance(bound, int) else bound + 0.001, "less_than": bound / 10}
+        return f"{key}={inside.get(first['type'], bound)}"
+    if first["type"] == "tuple_type" and isinstance(first["input"], str | int | float):
+        return quoted(key, [first["input"]])
+    return FILL_IN.get(key) or quoted(key, example(plain, key, schema))

@@ -1,0 +1,98 @@
+"""What contradicts itself about a model and the layers of it to freeze.
+
+Pure functions of the values at their keys, as all rules; see `lab.config.rules`.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from lab.config.rules.rule import Found, Rule
+from lab.core.errors import Mistake, listed
+
+LAYER_KEYS = ("num_hidden_groups", "num_hidden_layers", "n_layers")
+"""What transformers configs call the number of blocks (DistilBERT: n_layers); ALBERT's groups of weights come first."""
+
+
+def _source(path: str | None, package: str | None, architecture: Mapping[str, Any] | None) -> Found:
+    if path is None and package is None and architecture is None:
+        problem = "there is nothing to load and no architecture to build"
+        yield Mistake("model.path", problem, "model.path=FOLDER_OR_HUB_NAME", None)
+
+
+def _vocabulary(pretrained: bool, size: int, architecture: Mapping[str, Any] | None) -> Found:
+    published = (architecture or {}).get("vocab_size")
+    if pretrained and published is not None and int(size) != int(published):
+        key = "model.vocabulary_size"
+        problem = f"has no effect with pretrained weights, which bring their vocabulary ({published} tokens)"
+        yield Mistake(key, problem, f"{key}={published}, or model.pretrained=false to learn one", size)
+
+
+def _frozen(
+    pretrained: bool, architecture: Mapping[str, Any] | None, layers: int, schedule: Mapping[Any, int] | None
+) -> Found:
+    if pretrained:  # the weights say how many layers they have: the freeze callback asks them before training
+        return
+    known = [int(architecture[key]) for key in LAYER_KEYS if key in (architecture or {})] if architecture else []
+    if not known:
+        return
+    num_layers = known[0]
+    if int(layers) > num_layers:
+        problem = f"the encoder has {num_layers} layers"
+        yield Mistake("callbacks.freeze.layers", problem, f"callbacks.freeze.layers={num_layers}", layers)
+    deep = {epoch: frozen for epoch, frozen in (schedule or {}).items() if int(frozen) > num_layers}
+    if deep:
+        problem = f"epochs {listed([str(epoch) for epoch in deep])} freeze more than the encoder's {num_layers} layers"
+        remedy = f"'callbacks.unfreeze.schedule={{0: {num_layers}}}'"
+        yield Mistake("callbacks.unfreeze.schedule", problem, remedy, schedule)
+
+
+def _layerless(kind: str, layers: int, schedule: Mapping[Any, int] | None) -> Found:
+    if kind != "ngram":
+        return
+    if int(layers) > 0:
+        yield Mistake("callbacks.freeze.layers", "model=ngram has no layers", "callbacks.freeze.layers=0", layers)
+    if schedule:
+        remedy = "callbacks.unfreeze.schedule=null"
+        yield Mistake("callbacks.unfreeze.schedule", "model=ngram has no layers", remedy, schedule)
+
+
+def _thawing(schedule: Mapping[Any, int] | None, num_epochs: int) -> Found:
+    key, steps = "callbacks.unfreeze.schedule", sorted((int(epoch), n) for epoch, n in (schedule or {}).items())
+    if any(later > earlier for (_, earlier), (_, later) in pairwise(steps)):
+        yield Mistake(key, "freezes more layers as epochs pass; layers still frozen can only become fewer",
+                      f"'{key}={{0: 12, 1: 8, 2: 0}}'", schedule)  # fmt: skip
+    if any(epoch >= num_epochs for epoch, _ in steps):
+        yield Mistake(key, f"names an epoch that never comes: they are counted from 0, to {num_epochs - 1}",
+                      f"trainer.max_epochs={max(epoch for epoch, _ in steps) + 1}", schedule)  # fmt: skip
+
+
+def _ngrams(shortest_longest: Sequence[int] | None) -> Found:
+    if shortest_longest is not None and int(shortest_longest[0]) > int(shortest_longest[1]):
+        low, high = shortest_longest
+        yield Mistake(
+            "model.char_ngrams", "the shortest comes first", f"'model.char_ngrams=[{high},{low}]'", [low, high]
+        )
+
+
+def _word_ngrams(shortest_longest: Sequence[int]) -> Found:
+    for mistake in _ngrams(shortest_longest):
+        yield Mistake("model.word_ngrams", mistake.problem, mistake.remedy.replace("char", "word"), mistake.value)
+
+
+def _halves(buckets: int, characters: Sequence[int] | None) -> Found:
+    if characters is not None and int(buckets) < 2:
+        problem = "leaves no row for characters, which have a half of the table of their own"
+        yield Mistake("model.buckets", problem, "model.buckets=2, or model.char_ngrams=null", buckets)
+
+
+RULES: tuple[Rule, ...] = (
+    (("model.path", "model.package", "model.architecture"), _source),
+    (("model.pretrained", "model.vocabulary_size", "model.architecture"), _vocabulary),
+    (("model.pretrained", "model.architecture", "callbacks.freeze.layers", "callbacks.unfreeze.schedule"), _frozen),
+    (("model.kind", "callbacks.freeze.layers", "callbacks.unfreeze.schedule"), _layerless),
+    (("callbacks.unfreeze.schedule", "trainer.max_epochs"), _thawing),
+    (("model.char_ngrams",), _ngrams),
+    (("model.buckets", "model.char_ngrams"), _halves),
+    (("model.word_ngrams",), _word_ngrams),
+)

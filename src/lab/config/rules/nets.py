@@ -1,0 +1,88 @@
+"""What contradicts itself about the sizes and switches of nets for series.
+
+Pure functions of the values at their keys, as all rules; see `lab.config.rules`.
+"""
+
+from collections.abc import Sequence
+
+from lab.config.rules.rule import Found, Rule
+from lab.core.errors import Mistake, listed
+
+
+def _heads(width: int, num_heads: int) -> Found:
+    if int(width) % int(num_heads):
+        fitting = next(number for number in range(int(num_heads), 0, -1) if int(width) % number == 0)
+        problem = f"does not divide model.width={width}, and every head has an equal part of it"
+        yield Mistake("model.num_heads", problem, f"model.num_heads={fitting}", num_heads)
+
+
+def _rotary(width: int, num_heads: int, rope: str) -> Found:
+    part, needed = int(width) // max(1, int(num_heads)), {"interleaved_half": 4, "split_full": 2}.get(rope)
+    if needed is None or int(width) % int(num_heads) or part % needed == 0:
+        return
+    problem = f"gives heads of {part} numbers; model.rope={rope} turns pairs, so they must be a multiple of {needed}"
+    yield Mistake("model.width", problem, f"model.width={(part // needed + 1) * needed * int(num_heads)}", width)
+
+
+def _covariate(covariate: bool, mixing: bool) -> Found:
+    if covariate and not mixing:
+        problem = "lets the last channel see the others, and model.mixing=false keeps all apart"
+        yield Mistake("model.covariate", problem, "model.mixing=true, or model.covariate=false", True)
+
+
+def _partial(partial: bool, checkpoint: str | None) -> Found:
+    if partial and checkpoint is None:
+        yield Mistake("model.partial", "there is no checkpoint to load", "model.checkpoint=FILE_OR_RUN", True)
+
+
+def _pretraining(pretrain: bool, causal: bool, ensemble: int) -> Found:
+    if pretrain and not causal:
+        problem = "a net that sees the whole window would copy the patch it is to predict"
+        yield Mistake("model.causal", problem, "model.causal=true", False)
+    if pretrain and int(ensemble) > 1:
+        yield Mistake("model.ensemble", "pretraining makes one net", "model.ensemble=1", ensemble)
+
+
+def _overlap(patch: int, stride: int) -> Found:
+    if int(stride) > int(patch):
+        problem = f"skips samples between patches of {patch} steps"
+        yield Mistake("model.stride", problem, f"model.stride={patch}", stride)
+
+
+def _odd(kernels: Sequence[int]) -> Found:
+    even = [str(kernel) for kernel in kernels if int(kernel) % 2 == 0]
+    if even:
+        problem = f"{listed(even)}: an even kernel has no middle, so its output would be half a step off"
+        odd = ",".join(str(int(kernel) - 1 + int(kernel) % 2) for kernel in kernels)
+        yield Mistake("model.kernels", problem, f"'model.kernels=[{odd}]'", list(kernels))
+    if not kernels:
+        yield Mistake("model.kernels", "is empty", "'model.kernels=[39,19,9]'", [])
+
+
+def _solved(head: str, loss: str, smoothing: float) -> Found:
+    """Ridge has a loss of its own: squares of -1/+1 targets."""
+    if head != "ridge":
+        return
+    for key, value, plain in (("loss.kind", loss, "cross_entropy"), ("loss.label_smoothing", smoothing, 0.0)):
+        if value != plain:
+            problem = "has no effect on model.head=ridge, which is solved by least squares"
+            yield Mistake(key, problem, f"{key}={plain}, or model.head=logistic", value)
+
+
+def _alphas(alphas: Sequence[float]) -> Found:
+    if not alphas or any(float(alpha) <= 0 for alpha in alphas):
+        problem = "must be penalties greater than 0, one at least"
+        yield Mistake("model.alphas", problem, "'model.alphas=[0.1,1.0,10.0]'", list(alphas))
+
+
+RULES: tuple[Rule, ...] = (
+    (("model.width", "model.num_heads"), _heads),
+    (("model.width", "model.num_heads", "model.rope"), _rotary),
+    (("model.covariate", "model.mixing"), _covariate),
+    (("model.partial", "model.checkpoint"), _partial),
+    (("model.pretrain", "model.causal", "model.ensemble"), _pretraining),
+    (("model.patch", "model.stride"), _overlap),
+    (("model.kernels",), _odd),
+    (("model.head", "loss.kind", "loss.label_smoothing"), _solved),
+    (("model.alphas",), _alphas),
+)

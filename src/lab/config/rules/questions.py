@@ -1,0 +1,49 @@
+"""What contradicts itself about questions: windows, answers, files, and settings that only label columns have.
+
+Pure functions of the values at their keys, as all rules; see `lab.config.rules`.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from lab.config.rules.rule import Found, Rule
+from lab.config.rules.tasks import ASKED, GIVES
+from lab.core.errors import Mistake
+
+
+def _stride(max_length: int, stride: int) -> Found:
+    if int(stride) >= int(max_length):
+        problem = f"neighbouring windows of data.max_length={max_length} tokens would share all they have"
+        yield Mistake("data.stride", problem, f"data.stride={int(max_length) // 3}", stride)
+
+
+def _longest_answer(max_length: int, longest: int) -> Found:
+    if int(longest) >= int(max_length):
+        problem = f"no window of data.max_length={max_length} tokens holds such an answer beside its question"
+        yield Mistake("data.max_answer", problem, f"data.max_answer={max(1, int(max_length) // 8)}", longest)
+
+
+def _test_ids(path: str | None, test_ids: str | None) -> Found:
+    if test_ids is not None and path is None:
+        problem = "names questions of data.path, which is not given"
+        yield Mistake("data.test_ids", problem, "data.path=FILE, or data.test=FILE instead of the ids", test_ids)
+
+
+def _heads(kind: str, weights: Mapping[str, float] | None, classes: Any, weighting: str) -> Found:
+    if GIVES[kind] != ASKED:
+        return
+    problem = "has no effect: questions have no label columns"
+    if weights:
+        yield Mistake("loss.head_weights", problem, "loss.head_weights=null", weights)
+    if classes != "none":
+        yield Mistake("loss.class_weights", problem, "loss.class_weights=none", classes)
+    if weighting != "fixed":
+        yield Mistake("loss.weighting", problem, "loss.weighting=fixed", weighting)
+
+
+RULES: tuple[Rule, ...] = (
+    (("data.max_length", "data.stride"), _stride),
+    (("data.max_length", "data.max_answer"), _longest_answer),
+    (("data.path", "data.test_ids"), _test_ids),
+    (("data.kind", "loss.head_weights", "loss.class_weights", "loss.weighting"), _heads),
+)

@@ -1,0 +1,29 @@
+"""Which models read what which data give. A task follows from the data; a model that cannot do it is refused here.
+
+Pure functions of the values at their keys, as all rules; see `lab.config.rules`.
+"""
+
+from lab.config.rules.rule import Found, Rule
+from lab.core.errors import Mistake, listed
+
+LABELLED, ASKED, SERIES = "labelled texts", "questions", "time series"
+GIVES = {"maintenance": LABELLED, "files": LABELLED, "hub": LABELLED, "imdb": LABELLED,
+         "squad": ASKED, "qa_demo": ASKED,
+         "rainfall": SERIES, "table": SERIES, "ucr": SERIES}  # fmt: skip
+"""By `data.kind`."""
+READS = {"encoder": (LABELLED, ASKED), "ngram": (LABELLED,),
+         **dict.fromkeys(("timer_xl", "inception_time", "patchtst", "minirocket"), (SERIES,))}  # fmt: skip
+"""By `model.kind`."""
+DATA = {LABELLED: "maintenance", ASKED: "qa_demo", SERIES: "rainfall"}
+MODEL = {LABELLED: "tiny", ASKED: "tiny", SERIES: "inception_time"}
+"""What to type for each."""
+
+
+def _task(model: str, model_kind: str, data_kind: str) -> Found:
+    given, read = GIVES[data_kind], READS[model_kind]
+    if given not in read:
+        remedy = f"{' or '.join(f'data={DATA[task]}' for task in read)}, or model={MODEL[given]}"
+        yield Mistake("model", f"reads {listed(read)}, but data of kind {data_kind} are {given}", remedy, model)
+
+
+RULES: tuple[Rule, ...] = ((("model.name", "model.kind", "data.kind"), _task),)

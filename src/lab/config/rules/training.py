@@ -1,0 +1,110 @@
+"""What contradicts itself about how a run is trained: objective, early stopping, schedule, finders, resume.
+
+Pure functions of the values at their keys, as all rules; see `lab.config.rules`.
+"""
+
+from lab.config.rules.metrics import is_known
+from lab.config.rules.rule import Found, Rule
+from lab.core.errors import Mistake, quoted
+
+
+def sense(metric: str) -> str:
+    """Whether a metric is to be small or large: losses are minimised, all else is maximised."""
+    return "min" if metric.rsplit("/", 1)[-1] == "loss" else "max"
+
+
+def _objective(metric: str, mode: str) -> Found:
+    key = "objective.metric"
+    split, _, name = metric.partition("/")
+    if split == "test":
+        problem = "a choice made on test rows spoils the test score; runs are compared on validation rows"
+        yield Mistake(key, problem, f"{key}=val/{name or 'f1_macro'}", metric)
+    elif split == "train":
+        problem = "a training score does not show what a model does on rows it has not seen"
+        yield Mistake(key, problem, f"{key}=val/{name or 'f1_macro'}", metric)
+    elif split != "val" or not name:
+        problem = "must name a validation metric, val/<metric> or val/<head>/<metric>"
+        yield Mistake(key, problem, f"{key}=val/{metric.strip('/') if is_known(metric) else 'f1_macro'}", metric)
+    yield from _mode("objective.mode", metric, mode)
+
+
+def _mode(key: str, metric: str, mode: str) -> Found:
+    if mode != sense(metric) and is_known(metric):
+        wanted = "smaller" if mode == "max" else "larger"
+        yield Mistake(key, f"{metric} is better when {wanted}", f"{key}={sense(metric)}", mode)
+
+
+def _early_stopping(metric: str | None, mode: str | None) -> Found:
+    key = "callbacks.early_stopping.metric"
+    if metric is None:
+        if mode is not None:
+            problem = "has no effect without callbacks.early_stopping.metric; the objective brings its own mode"
+            yield Mistake("callbacks.early_stopping.mode", problem, "callbacks.early_stopping.mode=null", mode)
+        return
+    if metric.startswith("test/"):
+        problem = "stopping on test rows spoils the test score"
+        yield Mistake(key, problem, f"{key}=val/{metric.removeprefix('test/')}", metric)
+    if mode is not None:
+        yield from _mode("callbacks.early_stopping.mode", metric, mode)
+
+
+def _on_trained_rows(on_val: bool, patience: int | None) -> Found:
+    if on_val and patience is not None:
+        key = "callbacks.early_stopping.patience"
+        yield Mistake(key, "stops by rows that are trained on (data.split.train_on_val=true)", f"{key}=null", patience)
+
+
+def _warmup(ratio: float, steps: int | None) -> Found:
+    if steps is not None and float(ratio) > 0:
+        problem = f"scheduler.warmup_ratio={ratio} also sets the warm-up; give one of the two"
+        yield Mistake(
+            "scheduler.warmup_steps", problem, f"scheduler.warmup_steps={steps} scheduler.warmup_ratio=0", steps
+        )
+
+
+def _epochs(least: int, most: int) -> Found:
+    if int(least) > int(most):
+        yield Mistake(
+            "trainer.min_epochs", f"is more than trainer.max_epochs={most}", f"trainer.max_epochs={least}", least
+        )
+
+
+def _range_test(enabled: bool, low: float, high: float) -> Found:
+    if enabled and float(low) >= float(high):
+        remedy = "callbacks.lr_finder.min_lr=1e-7 callbacks.lr_finder.max_lr=1"
+        yield Mistake("callbacks.lr_finder.min_lr", f"must be below callbacks.lr_finder.max_lr={high}", remedy, low)
+
+
+def _batch_search(enabled: bool, largest: int, start: int) -> Found:
+    if enabled and int(start) > int(largest):
+        key = "callbacks.batch_finder.max_batch_size"
+        yield Mistake(key, f"is below data.batch_size={start}, where the search starts", f"{key}={start}", largest)
+
+
+def _one_bound(enabled: bool, max_tokens: int | None) -> Found:
+    if enabled and max_tokens is not None:
+        problem = "looks for the most rows that fit at the longest length, which data.max_tokens bounds already"
+        yield Mistake("callbacks.batch_finder.enabled", problem, "data.max_tokens=null, or no batch finder", True)
+
+
+def _one_source(resume: str | None, test: str | None) -> Found:
+    if resume is not None and test is not None:
+        yield Mistake(
+            "test",
+            "a run is either resumed or tested",
+            f"{quoted('resume', resume)}, then {quoted('test', test)}",
+            test,
+        )
+
+
+RULES: tuple[Rule, ...] = (
+    (("objective.metric", "objective.mode"), _objective),
+    (("callbacks.early_stopping.metric", "callbacks.early_stopping.mode"), _early_stopping),
+    (("data.split.train_on_val", "callbacks.early_stopping.patience"), _on_trained_rows),
+    (("scheduler.warmup_ratio", "scheduler.warmup_steps"), _warmup),
+    (("trainer.min_epochs", "trainer.max_epochs"), _epochs),
+    (("callbacks.lr_finder.enabled", "callbacks.lr_finder.min_lr", "callbacks.lr_finder.max_lr"), _range_test),
+    (("callbacks.batch_finder.enabled", "callbacks.batch_finder.max_batch_size", "data.batch_size"), _batch_search),
+    (("callbacks.batch_finder.enabled", "data.max_tokens"), _one_bound),
+    (("resume", "test"), _one_source),
+)

@@ -1,0 +1,75 @@
+"""The config of a report: conf/report.yaml, typed. It has no default here."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from lab.config.schema.node import Mode, Node, Number, PositiveInt
+
+Unit = Annotated[float, Field(ge=0.0, le=1.0), Number]
+Amount = Annotated[float, Field(ge=0.0, allow_inf_nan=False), Number]
+Words = Annotated[tuple[str, ...], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
+
+
+class RankedBy(Node):
+    metric: str | None
+    mode: Mode | None
+
+
+class Statistics(Node):
+    confidence: Annotated[float, Field(gt=0.0, lt=1.0), Number]
+    repeats: Words
+    most_groups: PositiveInt
+
+
+class Thresholds(Node):
+    """When each rule of the diagnosis speaks; conf/report.yaml says what each means."""
+
+    chance_margin: Unit
+    chance_after: Unit
+    overfit_train: Unit
+    overfit_gap: Unit
+    rate_jump: Amount
+    rate_zero: Unit
+    rate_share: Unit
+    improving: Unit
+    baseline_margin: Unit
+    ceiling_margin: Unit
+    truncated_share: Unit
+    leak_share: Unit
+    leak_score: Unit
+    unstable_sd: Amount
+    unstable_runs: Annotated[int, Field(ge=2), Number]
+
+
+class Registry(Node):
+    name: str | None
+    project: str
+
+
+class Tracking(Node):
+    mlflow_uri: str
+    experiment: str | None
+
+
+class Reported(Node):
+    """A whole request for a report, checked."""
+
+    runs: Words
+    output: str
+    lang: Literal["en", "es"]
+    source: Literal["lab", "wandb", "mlflow", "hf"]
+    objective: RankedBy
+    together: bool
+    top_k: PositiveInt
+    by: Words
+    baseline: str | None
+    statistics: Statistics
+    diagnosis: Thresholds
+    what_if: tuple[dict[str, Any] | str, ...]
+    log: str | None
+    aim: str | None
+    register_in: Annotated[Literal["mlflow", "wandb"] | None, Field(alias="register")]
+    """`register` itself is a method of every class."""
+    registry: Registry
+    tracking: Tracking

@@ -1,0 +1,117 @@
+"""Time series: long tables cut into windows, the rainfall generator, and problems of the UCR/UEA archive."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from lab.config.schema.node import Node, NonNegativeInt, Number, PositiveInt
+from lab.config.schema.text_data import Data, Rows
+
+Part = Annotated[float, Field(gt=0.0, lt=1.0), Number]
+
+
+class Series(Data):
+    """Series, or windows of them, with a class each."""
+
+    scale: Literal["standard", "none"]
+    """standard: each column by its mean and standard deviation over the training rows."""
+    rows: Rows
+    """At most so many windows of each split, drawn by split.seed."""
+
+
+class TimeSplit(Node):
+    val: Part
+    """Share of the time span; without effect where the dates below are given."""
+    test: Part
+    val_from: str | None
+    """First day or hour of validation; ISO 8601."""
+    test_from: str | None
+    purge: PositiveInt | Literal["auto"]
+    """Steps between the newest samples of two splits; auto: window + horizon, the least that shares no sample."""
+    seed: NonNegativeInt
+    """Draws the rows that `rows` keeps."""
+    train_on_val: bool
+
+
+class Ahead(Node):
+    """A class for each window: whether `feature`, `horizon` steps after its newest sample, is at least `threshold`."""
+
+    feature: str
+    horizon: PositiveInt
+    threshold: Annotated[float, Field(allow_inf_nan=False), Number]
+
+
+class Windowed(Series):
+    """Windows of a long table: one row per time step and group."""
+
+    window: PositiveInt
+    """Time steps of an input."""
+    stride: PositiveInt
+    """Time steps between the newest samples of two windows of a group."""
+    label: str | Ahead
+    """A column, read at the newest sample of a window, or a rule about what comes after it."""
+    gaps: Literal["drop", "ffill", "interpolate", "mask"]
+    calendar: tuple[Literal["day", "year"], ...]
+    """Sine and cosine of the time of day, or of year, as two more columns each."""
+    log1p: tuple[str, ...]
+    """Columns that are read as log(1 + value)."""
+    split: TimeSplit
+
+
+class Rainfall(Windowed):
+    kind: Literal["rainfall"]
+    stations: Annotated[int, Field(gt=0, le=100_000), Number]
+    hours: Annotated[int, Field(ge=500, le=10_000_000), Number]
+    gap_share: Annotated[float, Field(ge=0.0, lt=0.5), Number]
+    """Share of values that are missing, most of them in outages of hours."""
+    generator_seed: NonNegativeInt
+
+
+class Table(Windowed):
+    kind: Literal["table"]
+    path: str
+    time: str | Annotated[tuple[str, ...], Field(min_length=1)]
+    """Column of time stamps; several (date and hour) are joined by a space."""
+    group: str | None
+    """Column that tells series apart (station, region); null: the table is one series."""
+    features: tuple[str, ...] | None
+    """null: every column of numbers that is neither time, group nor label."""
+    sort: bool
+    """Put rows of a group in the order of time, instead of refusing a table that is not."""
+    resample: str | None
+    """Mean of each column over steps of this length (1D, 1h, 15min) or of the calendar (1MS, 1QS, 1YS, 1B: months,
+    quarters, years, business days); steps without a row become gaps."""
+    sheet: str | None
+    """Of an XLSX file; null: the first."""
+    delimiter: str | None = None
+    """Of a CSV file; null: a comma, in a TSV file a tab."""
+    decimal: Literal[".", ",", "any"] = "."
+    """Mark of decimals in text; any: a cell may have either."""
+    encoding: str = "utf-8"
+    """Of a CSV file."""
+    time_format: str | None = None
+    """How time stamps are written: in `strptime`'s signs, or epoch_s, epoch_ms, epoch_us, epoch_ns; null: ISO 8601."""
+    thousands: Literal[",", ".", " ", "'"] | None = None
+    """Mark between thousands in text: 1,234.5."""
+    missing: tuple[str, ...] = ()
+    """Cells of inputs and labels that mean "no value", beside empty ones and words such as NA; numbers by value."""
+    skip_rows: NonNegativeInt = 0
+    """Rows of a CSV or XLSX file before the header."""
+    step: Literal["time", "row"] = "time"
+    """time: rows of a group stand at equal steps, of a length or of the calendar; row: each row is one step."""
+
+
+class CaseSplit(Node):
+    val: Part
+    """Share of the training cases, drawn by class."""
+    seed: NonNegativeInt
+    train_on_val: bool
+
+
+class Ucr(Series):
+    kind: Literal["ucr"]
+    name: str
+    """Problem: its files are NAME_TRAIN.ts and NAME_TEST.ts."""
+    path: str | None
+    """Folder of the two files; null: the sets that the package aeon ships."""
+    split: CaseSplit

@@ -1,0 +1,37 @@
+"""The `sweep` node: Azure ML's blocks, whose insides `lab.sweep` and `lab.policies` read and judge."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from lab.config.schema.node import Node, NonNegativeInt, NullIsEmpty, Number, PositiveInt
+
+Seconds = Annotated[float, Field(gt=0.0, allow_inf_nan=False), Number]
+Block = dict[str, Any] | str | None
+
+
+class Limits(Node):
+    max_total_trials: PositiveInt | None
+    max_concurrent_trials: PositiveInt | None
+    timeout: Seconds | None
+    trial_timeout: Seconds | None
+    max_failed_trials: NonNegativeInt | None
+
+
+class Confirm(Node):
+    top_k: PositiveInt
+    seeds: Annotated[int, Field(ge=2, le=1_000), Number]
+
+
+class Sweep(Node):
+    study: str | None
+    sampling_algorithm: Block
+    search_space: Annotated[dict[str, Any], NullIsEmpty]
+    objective: dict[str, Any] | None
+    early_termination: Block
+    limits: Limits
+    confirm: Confirm | None
+    storage: str | None
+    file: str | None
+    keys: Annotated[dict[str, str], NullIsEmpty]
+    metric: str | None

@@ -1,0 +1,103 @@
+"""A key that is none: the one that was meant, the choice of its group that has it, or that there is no such thing yet.
+
+Names of other frameworks' settings are read as ours where we have them.
+"""
+
+import shlex
+from collections.abc import Iterable, Mapping
+from typing import Any, get_args
+
+from lab.config.dotted_keys import at, flattened, is_there, nearest_key
+from lab.config.rules.tasks import GIVES
+from lab.config.schema import Config
+from lab.core.errors import Mistake, listed, quoted
+
+CHOICES = {"files": "csv", "encoder": "tiny"}
+"""A choice of the group for a kind of data or model; all other kinds have a choice of their own name."""
+GROUPS = ("model", "data", "peft", "loss", "optimizer", "scheduler")
+"""Groups that people name by a key: `scheduler.type=cosine` for `scheduler=cosine`."""
+MEANT = {
+    **dict.fromkeys(("epochs", "num_epochs", "n_epochs", "num_train_epochs"), "trainer.max_epochs"),
+    **dict.fromkeys(("learning_rate", "rate"), "optimizer.lr"),
+    **dict.fromkeys(("train_batch_size", "per_device_train_batch_size"), "data.batch_size"),
+    **dict.fromkeys(("val_batch_size", "per_device_eval_batch_size"), "data.eval_batch_size"),
+    **dict.fromkeys(("gradient_clip_val", "max_grad_norm", "grad_clip"), "trainer.gradient_clip"),
+    **dict.fromkeys(("accumulate_grad_batches", "gradient_accumulation_steps"), "callbacks.accumulate.batches"),
+    **dict.fromkeys(("max_len", "max_seq_length", "max_seq_len"), "data.max_length"),
+    **dict.fromkeys(("early_stopping_patience", "patience"), "callbacks.early_stopping.patience"),
+    "metric_for_best_model": "objective.metric",
+    "workers": "data.num_workers",
+    "dataloader_num_workers": "data.num_workers",
+    "label_smoothing_factor": "loss.label_smoothing",
+    "wd": "optimizer.weight_decay",
+}
+"""The last part of a key of Lightning's Trainer or transformers' TrainingArguments to our key."""
+_LATER = "is not supported yet"
+NOT_YET = {
+    **dict.fromkeys(("predict", "export", "serve"), f"{_LATER}; resume=RUN and test=RUN are what a run folder is for"),
+    **dict.fromkeys(("devices", "num_nodes", "strategy", "sync_batchnorm"), f"{_LATER}: a run trains on one device"),
+    "_target_": f"{_LATER}: parts are chosen by their groups, as model=beto or scheduler=cosine",
+    **dict.fromkeys(
+        ("deterministic", "benchmark", "profiler", "detect_anomaly", "fast_dev_run", "overfit_batches", "max_steps",
+         "max_time", "val_check_interval", "check_val_every_n_epoch", "limit_train_batches", "limit_val_batches",
+         "limit_test_batches", "enable_progress_bar"), _LATER),
+}  # fmt: skip
+"""What people type by its usual name and what is not there so far, by a key's last part."""
+
+
+def no_key(key: str, text: str | None, plain: Mapping[str, Any]) -> Mistake:
+    """The mistake of a key that `plain`, the config of the chosen groups, does not have; text: its value as typed."""
+    parent, _, leaf = key.rpartition(".")
+    if parent and is_there(plain, parent) and not isinstance(at(plain, parent), Mapping):
+        return Mistake(key, f"no such key; {parent} is set as a whole", _whole(parent, leaf, text, plain), text)
+    if leaf not in NOT_YET and (homes := _homes(key, plain)):
+        group = key.partition(".")[0]
+        problem = f"no such key here; it belongs to {listed([f'{group}={home}' for home in homes])}"
+        return Mistake(key, problem, f"{group}={homes[0]} {shlex.quote(f'{key}={text}')}", text)
+    problem, near = unknown(key, [*flattened(plain), *map(str, plain)])
+    if near is None:
+        listing = "" if leaf in NOT_YET else "; --cfg job lists every key"
+        return Mistake(key, problem + listing, f"leave out {key}", text)
+    return Mistake(key, problem, shlex.quote(f"{near}={text}") if text is not None else f"~{near}", text)
+
+
+def unknown(key: str, known: Iterable[str]) -> tuple[str, str | None]:
+    """What is wrong with a key that is not among the known dotted keys, and the one that was meant, if any."""
+    there, (group, _, rest), leaf = set(known), key.partition("."), key.rpartition(".")[2]
+    if leaf in NOT_YET:
+        return NOT_YET[leaf], None
+    if group in GROUPS and rest in ("name", "type", "kind") and group in there:
+        near: str | None = group
+    elif MEANT.get(leaf) in there:
+        near = MEANT[leaf]
+    else:
+        near = nearest_key(key, there)
+    return (f"no such key; the nearest is {near}" if near else "no such key"), near
+
+
+def unknown_value(key: str, value: object, known: Iterable[str]) -> Mistake:
+    """The mistake of a key that a config has and the schema has not."""
+    problem, near = unknown(key, known)
+    if near is None:
+        return Mistake(key, problem, f"leave out {key}", value)
+    shown = value if not isinstance(value, Mapping | list) else None
+    return Mistake(key, problem, f"{near}=..." if shown is None else quoted(near, shown), value)
+
+
+def _whole(parent: str, leaf: str, text: str | None, plain: Mapping[str, Any]) -> str:
+    """How a key is typed that stands for more than one value, or that has no parts at all."""
+    old, value = at(plain, parent), text or "null"
+    typed = f"{{{leaf}: {value}}}" if old is None else f"[{value}]" if isinstance(old, list) else value
+    return shlex.quote(f"{parent}={typed}")
+
+
+def _homes(key: str, plain: Mapping[str, Any]) -> list[str]:
+    """Choices of a group that do have this key, where the one that was made has not; of its task first."""
+    group, _, rest = key.partition(".")
+    if group not in ("data", "model", "peft"):
+        return []
+    kinds = get_args(Config.model_fields[group].annotation)
+    names = [get_args(kind.model_fields["kind"].annotation)[0] for kind in kinds if rest in kind.model_fields]
+    chosen = plain.get(group, {}).get("kind") if isinstance(plain.get(group), Mapping) else None
+    names.sort(key=lambda name: GIVES.get(name) != GIVES.get(str(chosen)))
+    return list(dict.fromkeys(CHOICES.get(name, name) for name in names))

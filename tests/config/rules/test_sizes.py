@@ -1,0 +1,59 @@
+"""Sizes and names that nothing can have are refused from the config alone."""
+
+from typing import Any
+
+import pytest
+
+from lab.config.rules import contradictions
+from lab.config.rules.sizes import unusable
+
+
+@pytest.mark.parametrize(
+    ("architecture", "blamed"),
+    [
+        ({"hidden_size": 128, "num_attention_heads": 2, "num_hidden_layers": 2}, []),
+        ({"hidden_size": 0}, ["hidden_size"]),
+        ({"hidden_size": "abc"}, ["hidden_size"]),
+        ({"hidden_size": 128, "num_attention_heads": 7}, ["num_attention_heads"]),
+        ({"dim": 64, "n_heads": 5, "n_layers": 2**63 - 1}, ["n_layers", "n_heads"]),
+        ({"num_hidden_layers": True}, ["num_hidden_layers"]),
+        ({"num_hidden_layers": None, "intermediate_size": -1}, ["num_hidden_layers", "intermediate_size"]),
+        ({"hidden_dropout_prob": 1.5, "attention_dropout": "x", "classifier_dropout": None},
+         ["hidden_dropout_prob", "attention_dropout"]),
+        (None, []),
+    ],
+)  # fmt: skip
+def test_an_architecture(architecture: dict[str, Any] | None, blamed: list[str]) -> None:
+    found = list(contradictions({"model": {"architecture": architecture}}, set()))
+    assert [one.key for one in found] == [f"model.architecture.{name}" for name in blamed]
+    for one in found:
+        key, _, value = one.remedy.rpartition("=")
+        mended = {**(architecture or {}), key.rpartition(".")[2]: float(value) if "." in value else int(value)}
+        assert one.key not in [left.key for left in contradictions({"model": {"architecture": mended}}, set())]
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [("a/b.csv", None), ("x" * 255, None), ("x" * 256, "256 bytes"), ("ñ" * 128, "256 bytes"),
+     ("/".join(["y" * 200] * 30), "at most 4095"), ("a\0b", "NUL")],
+)  # fmt: skip
+def test_a_name_that_no_file_can_have(path: str, words: str | None) -> None:
+    assert words in unusable(path) if words else unusable(path) is None  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("key", ["data.path", "cache.dir", "model.path", "sweep.file", "run_name"])
+def test_every_key_that_is_a_path_is_judged(key: str) -> None:
+    group, _, name = key.partition(".")
+    config: dict[str, Any] = {group: {name: "z" * 5000}} if name else {key: "z" * 5000}
+    assert [one.key for one in contradictions(config, set())] == [key]
+
+
+def test_rows_that_are_trained_on_stop_no_run() -> None:
+    config = {"data": {"split": {"train_on_val": True}}, "callbacks": {"early_stopping": {"patience": 3}}}
+    (mistake,) = contradictions(config, set())
+    assert mistake.remedy == "callbacks.early_stopping.patience=null"
+
+
+@pytest.mark.parametrize(("buckets", "chars", "wrong"), [(1, [3, 5], True), (2, [3, 5], False), (1, None, False)])
+def test_a_table_of_ngrams_has_a_row_for_each_half(buckets: int, chars: list[int] | None, wrong: bool) -> None:
+    assert bool(list(contradictions({"model": {"buckets": buckets, "char_ngrams": chars}}, set()))) == wrong

@@ -1,0 +1,73 @@
+"""What this machine lacks is reported before data is read: places to write, weights, drivers of a database."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from lab.config.check import check
+from lab.config.places import missing
+from lab.config.schema import Config
+from lab.core.errors import RequestError
+from lab.models import weights
+from lab.sweep.turns import refuse_unusable
+
+CONF = Path("conf").absolute()
+
+
+def config(*line: str) -> Config:
+    with initialize_config_dir(str(CONF)):
+        return check(compose("config", list(line)))
+
+
+@pytest.mark.parametrize("folder", ["/dev/null", "/dev/null/x", "FILE", "FILE/x", "/proc/nope"])
+def test_a_cache_that_cannot_be(folder: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (mistake,) = missing(config(f"cache.dir={folder.replace('FILE', str(tmp_path / 'file'))}"))
+    assert mistake.key == "cache.dir"
+    assert "cannot be made and written to" in mistake.problem
+
+
+def test_a_cache_that_can_be(tmp_path: Path) -> None:
+    assert missing(config(f"cache.dir={tmp_path}/a/b")) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        (["model=beto"], "model.path"),
+        (["model=encoder", "model.path=/no/such/model"], "model.path"),
+        (["data=rainfall", "model=timer_xl", "model.checkpoint=/no/such/file"], "model.checkpoint"),
+        (["model=beto", "model.pretrained=false"], None),
+        (["model=tiny"], None),
+        (["model=beto", "resume=RUN"], None),
+    ],
+)
+def test_weights_are_looked_for_first(line: list[str], key: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lab.models.hub._cached", lambda _: None)
+    assert [mistake.key for mistake in weights.missing(config(*line))] == ([] if key is None else [key])
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        (None, None),
+        ("sqlite:///a.db", None),
+        ("nonsense", "no URL"),
+        ("postgresql://u:p@h:port/d", "no URL"),
+        ("nope://u:secret@h/d", "knows no nope"),
+        ("mysql+nope://u:secret@h/d", "knows no mysql+nope"),
+        ("oracle+oracledb://u:secret@h/d", "driver"),
+    ],
+)
+def test_a_storage_without_its_driver(url: str | None, words: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "oracledb", None)
+    told: Any = ""
+    try:
+        refuse_unusable(url)
+    except RequestError as error:
+        told = str(error)
+    assert words in told if words else told == ""
+    assert "secret" not in told

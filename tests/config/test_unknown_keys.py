@@ -1,0 +1,81 @@
+"""Keys that are none: the one that was meant, or that it is not there yet; nothing far-fetched."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from lab.config.dotted_keys import flattened
+from lab.config.schema import Config
+from lab.config.unknown_keys import MEANT, NOT_YET, no_key
+
+CONF = Path("conf").absolute()
+
+
+@cache
+def plain(*line: str) -> dict[str, Any]:
+    with initialize_config_dir(str(CONF)):
+        found = OmegaConf.to_container(compose("config", list(line)), resolve=False)
+    assert isinstance(found, dict)
+    return {str(key): value for key, value in found.items()}
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["predict", "export", "devices", "strategy", "trainer.strategy", "trainer.devices", "model._target_", "_target_",
+     "callbacks._target_", "trainer.deterministic", "trainer.max_steps"],
+)  # fmt: skip
+def test_what_is_not_there_yet_is_said_plainly(key: str) -> None:
+    mistake = no_key(key, "x", plain())
+    assert mistake.problem.startswith("is not supported yet")
+    assert mistake.remedy == f"leave out {key}"
+
+
+@pytest.mark.parametrize(
+    ("key", "remedy"),
+    [
+        ("trainer.stratified", "leave out trainer.stratified"),
+        ("presage", "leave out presage"),
+        ("trainer.termination", "leave out trainer.termination"),
+        ("scheduler.type", "scheduler=1"),
+        ("optimizer.name", "optimizer=1"),
+        ("loss.typ", "leave out loss.typ"),
+        ("epochs", "trainer.max_epochs=1"),
+        ("trainer.gradient_clip_val", "trainer.gradient_clip=1"),
+        ("per_device_train_batch_size", "data.batch_size=1"),
+        ("trainer.treads", "trainer.threads=1"),
+        ("callbacks.nan_gaurd.enabled", "callbacks.nan_guard.enabled=1"),
+        ("trainr.max_epochs", "trainer.max_epochs=1"),
+    ],
+)
+def test_the_same_group_first_and_nothing_far_away(key: str, remedy: str) -> None:
+    assert no_key(key, "1", plain()).remedy == remedy
+
+
+def test_a_key_of_another_choice_names_one_of_the_same_task_first() -> None:
+    assert no_key("data.path", "a.csv", plain("data=rainfall", "model=patchtst")).remedy.startswith("data=table ")
+    assert no_key("data.path", "a.csv", plain()).remedy.startswith("data=csv ")
+
+
+@pytest.mark.parametrize(
+    ("key", "remedy"),
+    [
+        ("loss.head_weights.causa", "'loss.head_weights={causa: 1}'"),
+        ("trainer.max_epochs.x", "trainer.max_epochs=1"),
+        ("tags.x", "'tags=[1]'"),
+    ],
+)
+def test_what_is_set_as_a_whole_is_typed_as_what_it_is(key: str, remedy: str) -> None:
+    assert no_key(key, "1", plain()).remedy == remedy
+
+
+def test_other_names_lead_to_keys_that_are_there_and_none_is_both() -> None:
+    there = {*flattened(plain())}
+    assert set(MEANT.values()) <= there
+    assert not {*MEANT} & {*NOT_YET}
+    leaves = {key.rpartition(".")[2] for key in there}
+    assert not {*NOT_YET} & leaves, "what is there by now is no longer `not yet`"
+    assert not {*NOT_YET} & {*Config.model_fields}
