@@ -14,7 +14,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from lab import bare_words, composition, request
+from lab.cli import command_line, missing_quotes, validate_overrides
 from lab.config.check import check_report
 from lab.core.errors import (
     EXIT_DONE,
@@ -30,7 +30,7 @@ from lab.core.terminal import display, streams
 from lab.report.folders import joined
 
 CONF = Path(__file__).resolve().parent / "conf"
-COMMAND = request.command(request.parse(sys.argv))
+COMMAND = command_line.command(command_line.parse(sys.argv))
 
 log = logging.getLogger("report")
 
@@ -55,9 +55,9 @@ def main() -> int:
     """The exit code of one command line."""
     streams.settle()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors instead of printing them and exiting with 1
-    sys.argv = bare_words.with_quotes(joined(sys.argv))
-    typed = request.parse(sys.argv)
-    mistakes = composition.mistakes(typed, CONF, "report", check_report) if typed.runs else []
+    sys.argv = missing_quotes.with_quotes(joined(sys.argv))
+    typed = command_line.parse(sys.argv)
+    mistakes = validate_overrides.mistakes(typed, CONF, "report", check_report) if typed.runs else []
     if mistakes:
         return _refused(mistakes)
     try:

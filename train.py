@@ -21,7 +21,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from lab import bare_words, composition, request, resume
+from lab.cli import command_line, missing_quotes, resume, validate_overrides
+from lab.cli.recipes import foreign_recipe
+from lab.cli.saved_config import obeyed_records
 from lab.config import places
 from lab.config.check import check
 from lab.core import openmp
@@ -40,13 +42,11 @@ from lab.core.masking import mask_files, masked
 from lab.core.terminal import display, streams
 from lab.loggers.packages import missing
 from lab.models import packages, weights
-from lab.recipes import foreign_recipe
-from lab.saved_config import obeyed_records
 from lab.sweep.own_reporter import trial_number
 
 openmp.settle(os.environ)
 CONF = Path(__file__).resolve().parent / "conf"
-TYPED = request.parse(sys.argv)
+TYPED = command_line.parse(sys.argv)
 TRUSTED = ["lab.*", "hydra.*", "hydra_plugins.*", "optuna.*"]
 """What Hydra may build from a config: our callback, its own launchers and sweepers, and their samplers."""
 
@@ -65,7 +65,7 @@ def one_run(composed: DictConfig) -> float | None:
         if not alone:
             mask_files(Path(job.runtime.cwd) / job.sweep.dir, "multirun.yaml")
         config = check(composed)
-        name = config.run_name or request.run_name(config.model.name, [masked(word) for word in overrides])
+        name = config.run_name or command_line.run_name(config.model.name, [masked(word) for word in overrides])
         config = config.model_copy(update={"run_name": name})
         looks = (missing, packages.missing, places.missing, weights.missing)
         lacking = [mistake for look in looks for mistake in look(config)]
@@ -79,7 +79,7 @@ def one_run(composed: DictConfig) -> float | None:
             return None
         shared = None if alone else Path(job.runtime.cwd) / job.sweep.dir
         place = None if shared is None else {"study": sweep_name(shared), "trial": trial_number(int(job.job.num))}
-        return train(config, folder, request.command(TYPED, None if alone else overrides), place, shared)
+        return train(config, folder, command_line.command(TYPED, None if alone else overrides), place, shared)
     except (RequestError, RunError, OSError) as error:
         fault = machine_error(error)
         if isinstance(error, OSError) and fault is None:
@@ -105,7 +105,7 @@ def main() -> int:
     logging.raiseExceptions = False  # a line that a full disk does not take is no traceback
     threading.excepthook = _thread_failed
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors instead of printing them and exiting with 1
-    sys.argv = bare_words.with_quotes(sys.argv)
+    sys.argv = missing_quotes.with_quotes(sys.argv)
     try:
         with resume.locked(sys.argv):
             return _obeyed()
@@ -120,13 +120,13 @@ def main() -> int:
 
 def _obeyed() -> int:
     try:
-        typed = request.parse(sys.argv)
+        typed = command_line.parse(sys.argv)
         if found := [*obeyed_records(typed), *foreign_recipe(typed, CONF)]:
             raise RequestError(found)
         sys.argv = resume.resumed_argv(sys.argv, CONF)
-        rewritten = request.parse(sys.argv)
+        rewritten = command_line.parse(sys.argv)
         also = _sweep_mistakes if rewritten.multirun else None
-        mistakes = composition.mistakes(rewritten, CONF, also=also) if rewritten.runs else []
+        mistakes = validate_overrides.mistakes(rewritten, CONF, also=also) if rewritten.runs else []
         if mistakes:
             raise RequestError(mistakes)
     except RequestError as error:
@@ -136,7 +136,7 @@ def _obeyed() -> int:
     except (RequestError, RunError) as error:
         return _code(error)
     except (HydraException, OmegaConfBaseException) as error:
-        found = composition.mistakes(rewritten, CONF)
+        found = validate_overrides.mistakes(rewritten, CONF)
         return _refused(found or [Mistake("", " ".join(f"{error} {error.__cause__ or ''}".split()))])
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED

@@ -8,7 +8,10 @@ ROOT = Path(__file__).parent.parent
 BROAD = {"Exception", "BaseException"}
 REASONS = {
     ("callbacks/curves.py", "_draw"): "a picture less ends no run; said in the log",
-    ("claim.py", "_exit_when_refused"): "Hydra turns exceptions of callbacks into warnings; exits with the traceback",
+    (
+        "cli/run_directory.py",
+        "_exit_when_refused",
+    ): "Hydra turns exceptions of callbacks into warnings; exits with the traceback",
     ("data/hub.py", "_reachable"): "no network shows in many types; counts as no answer",
     ("data/hub.py", "load_splits"): "client, cache and builders raise what they like; a mistake with the reason",
     ("data/table_file.py", "_opened"): "a broken workbook makes openpyxl raise anything; a mistake with the reason",

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.composition import mistakes
+from lab.cli.command_line import parse
+from lab.cli.validate_overrides import mistakes
 from lab.core.record.run_folder import RunFolder
-from lab.request import parse
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.composition import mistakes
+from lab.cli.command_line import parse
+from lab.cli.validate_overrides import mistakes
 from lab.core.errors import Mistake
-from lab.request import parse
 
 CONF = Path("conf").absolute()
 

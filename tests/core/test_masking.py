@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
+from lab.cli.command_line import command, parse
 from lab.core.errors import Mistake, in_a_block
 from lab.core.masking import from_environment, is_masked, mask_files, masked, masked_arguments, masked_tree
 from lab.core.record.run_folder import RunFolder, plain
 from lab.core.terminal.streams import Formatter
-from lab.request import command, parse
 
 
 @pytest.mark.parametrize(

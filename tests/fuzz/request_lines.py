@@ -9,7 +9,7 @@ from pathlib import Path
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
-from lab import bare_words, composition, request, resume
+from lab.cli import command_line, missing_quotes, resume, validate_overrides
 from lab.config.check import check_report
 from lab.core.errors import Mistake, RequestError
 from lab.sweep.asked import mistakes as sweep_mistakes
@@ -22,9 +22,9 @@ Line = tuple[str, ...]
 def judged(line: Line) -> list[Mistake]:
     """Every mistake that needs neither data nor weights, of the words behind `train.py`."""
     try:
-        argv = resume.resumed_argv(bare_words.with_quotes(["train.py", *line]), CONF)
-        typed = request.parse(argv)
-        found = composition.mistakes(typed, CONF, also=sweep_mistakes if typed.multirun else None)
+        argv = resume.resumed_argv(missing_quotes.with_quotes(["train.py", *line]), CONF)
+        typed = command_line.parse(argv)
+        found = validate_overrides.mistakes(typed, CONF, also=sweep_mistakes if typed.multirun else None)
         if typed.multirun and not found:
             found = _of_the_sweep(typed)
     except RequestError as error:
@@ -35,11 +35,11 @@ def judged(line: Line) -> list[Mistake]:
 @cache
 def judged_report(line: Line) -> list[Mistake]:
     """The same of the words behind `report.py`."""
-    typed = request.parse(bare_words.with_quotes(["report.py", *line]))
-    return composition.mistakes(typed, CONF, "report", check_report)
+    typed = command_line.parse(missing_quotes.with_quotes(["report.py", *line]))
+    return validate_overrides.mistakes(typed, CONF, "report", check_report)
 
 
-def _of_the_sweep(typed: request.Typed) -> list[Mistake]:
+def _of_the_sweep(typed: command_line.Typed) -> list[Mistake]:
     """What a sweep of a sound line is refused for when it starts."""
     own = [f"hydra.searchpath=[file://{Path(typed.config_dir).absolute()}]"] if typed.config_dir else []
     with initialize_config_dir(str(CONF)):

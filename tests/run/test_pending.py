@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from lab.cli.resume import resumed_argv
 from lab.core.record.run_folder import RunFolder
-from lab.resume import resumed_argv
 from lab.run import pending
 from lab.sweep.leftovers import harvest
 

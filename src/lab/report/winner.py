@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lab.cli.command_line import script
+from lab.cli.recipes import recipe, write_best
 from lab.core.errors import listed
 from lab.core.record.run_folder import RunFolder
-from lab.recipes import recipe, write_best
 from lab.report.groups import with_result
 from lab.report.table import Groups, Runs, Sentence, Sweep, Winner
-from lab.request import script
 
 
 class _Chosen(NamedTuple):

@@ -12,13 +12,13 @@ import numpy as np
 import torch
 
 from lab.callbacks.batch_finder import is_out_of_memory
+from lab.cli.command_line import script
 from lab.config.schema import Config
 from lab.core.errors import FailureKind, RequestError, RunError, quoted
 from lab.core.machine_faults import MachineError, MachineRefusal, machine_error
 from lab.core.record.fields import Status
 from lab.core.record.run_folder import RunFolder
 from lab.loggers.base import RunLogger
-from lab.request import script
 from lab.run.facts import Clock
 
 log = logging.getLogger(__name__)

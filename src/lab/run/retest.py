@@ -7,13 +7,13 @@ from pathlib import Path
 
 import lightning.pytorch as pl
 
+from lab.cli.resume import sole_process
 from lab.config.schema import Config
 from lab.core.errors import RunError, listed
 from lab.core.record.run_folder import RunFolder
 from lab.core.terminal.display import Screen
 from lab.data.entry_locks import unlocking_after
 from lab.loggers.build import build
-from lab.resume import sole_process
 from lab.run import parts, pending
 from lab.run.checkpoints import load_weights, refuse_damage, refuse_lost_numbers
 from lab.run.circumstances import interruptible, plain_os_errors, quiet, settle_machine

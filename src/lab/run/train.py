@@ -11,6 +11,8 @@ from typing import Any
 
 import lightning.pytorch as pl
 
+from lab.cli.resume import sole_process
+from lab.cli.saved_config import saved_text
 from lab.config.schema import Config
 from lab.core.files import write_whole
 from lab.core.record.fields import Status
@@ -20,7 +22,6 @@ from lab.data.entry_locks import unlocking_after
 from lab.loggers.base import RunLogger
 from lab.loggers.build import build
 from lab.models.counts import parameter_counts
-from lab.resume import sole_process
 from lab.run import facts, finders, parts, pending
 from lab.run.checkpoints import load_weights, refuse_damage, refuse_lost_numbers, refuse_other_tally
 from lab.run.circumstances import (
@@ -36,7 +37,6 @@ from lab.run.material import Material, data_facts, frozen_in, refuse_other_data
 from lab.run.outcome import Tested, split_metrics
 from lab.run.retest import show, test
 from lab.run.tasks import prepare
-from lab.saved_config import saved_text
 
 log = logging.getLogger(__name__)
 SPLITS = ("train", "val", "test")

@@ -14,9 +14,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from lab.cli.searched_keys import filled
 from lab.config.check import judged
 from lab.core.errors import Mistake, RequestError
-from lab.searched import filled
 from lab.sweep import plan as plans
 from lab.sweep.plan import Plan
 

@@ -14,10 +14,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep
 from hydra.errors import HydraException
 
+from lab.cli.sweep_overrides import unquoted
 from lab.config.typed_block import Block
 from lab.core.errors import Mistake, for_hydra
 from lab.sweep.laws import AtU, Choice, Law, Rounded, Steps, Uniform, multiples
-from lab.typed_sweep import unquoted
 
 KINDS = (
     "choice", "randint", "uniform", "quniform", "loguniform", "qloguniform",

@@ -16,10 +16,10 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 from scipy import stats
 
+from lab.cli.command_line import script
+from lab.cli.recipes import recipe, write_best
 from lab.core.files import Unreadable
 from lab.core.record.run_folder import RunFolder, StudyFolder
-from lab.recipes import recipe, write_best
-from lab.request import script
 from lab.sweep.plan import Plan
 
 log = logging.getLogger(__name__)

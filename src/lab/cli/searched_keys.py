@@ -11,8 +11,8 @@ from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
+from lab.cli.sweep_overrides import values_of
 from lab.core.errors import for_hydra
-from lab.typed_sweep import values_of
 
 ENDS = ("low", "min_value", "mu")
 """Where a law of numbers begins."""

@@ -8,13 +8,13 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
+from lab.cli.command_line import Typed, split
+from lab.cli.saved_config import SETTINGS, SavedConfig
 from lab.config.dotted_keys import at
 from lab.core.errors import Mistake
 from lab.core.files import Unreadable, read_text, read_yaml, write_whole, yaml_mapping, yaml_text
 from lab.core.record.run_folder import RunFolder
 from lab.core.record.seal import is_sealed, sealed
-from lab.request import Typed, split
-from lab.saved_config import SETTINGS, SavedConfig
 
 CHOICES = ("model", "data", "peft", "loss", "optimizer", "scheduler", "callbacks", "trainer", "cache")
 """Groups of conf/ that make a recipe."""

@@ -8,9 +8,9 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from lab.cli.command_line import Typed
 from lab.config.rules.sizes import unusable
 from lab.core.errors import Mistake, leave_out
-from lab.request import Typed
 
 REFUSED = (HydraException, OmegaConfBaseException)
 """What Hydra and OmegaConf raise for overrides that cannot be."""

@@ -14,11 +14,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
-from lab.composing import composed
+from lab.cli.command_line import Typed, split
+from lab.cli.compose import composed
 from lab.config.dotted_keys import flattened
 from lab.config.interpolations import resolved
 from lab.config.typed_values import typed as typed_values
-from lab.request import Typed, split
 
 PLACE = "hydra.run.dir"
 

@@ -5,8 +5,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.bare_words import with_quotes
-from lab.typed_sweep import values_of
+from lab.cli.missing_quotes import with_quotes
+from lab.cli.sweep_overrides import values_of
 
 
 def read(word: str) -> object:

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
-from lab import composition, request
-from lab.bare_words import with_quotes
+from lab.cli import command_line, validate_overrides
+from lab.cli.missing_quotes import with_quotes
+from lab.cli.resume import resumed_argv
+from lab.cli.saved_config import saved_text
 from lab.config.check import check
 from lab.core.errors import RequestError
 from lab.core.record.seal import sealed
-from lab.resume import resumed_argv
-from lab.saved_config import saved_text
 
 CONF = Path("conf").absolute()
 LINES = {
@@ -59,7 +59,7 @@ def test_the_line_as_first_typed_resumes(run, line: list[str], key: str) -> None
     folder = run(line)
     argv = resumed_argv(with_quotes(["train.py", *line, f"{key}={folder}", f"hydra.run.dir={folder}"]), CONF)
     assert not any(word.startswith(("model=", "seed=", "experiment=", "data.label")) for word in argv)
-    assert composition.mistakes(request.parse(argv), CONF) == []
+    assert validate_overrides.mistakes(command_line.parse(argv), CONF) == []
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_real_change_is_refused_alone(run, line: str, change: str, blamed: set
 def judged(line: list[str]) -> set[str]:
     """Keys of the mistakes of a whole line."""
     try:
-        found = composition.mistakes(request.parse(resumed_argv(line, CONF)), CONF)
+        found = validate_overrides.mistakes(command_line.parse(resumed_argv(line, CONF)), CONF)
     except RequestError as error:
         found = list(error.mistakes)
     return {mistake.key for mistake in found}

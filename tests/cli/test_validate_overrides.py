@@ -7,11 +7,11 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from lab.composition import mistakes
+from lab.cli.command_line import parse
+from lab.cli.validate_overrides import mistakes
 from lab.core.errors import Mistake
-from lab.request import parse
 
-CONF = Path(__file__).parent.parent / "conf"
+CONF = Path(__file__).parents[2] / "conf"
 
 
 def found(*line: str) -> dict[str, Mistake]:
@@ -99,7 +99,7 @@ def test_contradictions_of_one_job_are_seen() -> None:
 
 
 def test_a_launcher_that_is_not_installed_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lab.composition.EXTRAS", {"nowhere": "ray"})
+    monkeypatch.setattr("lab.cli.validate_overrides.EXTRAS", {"nowhere": "ray"})
     assert found("-m", "hydra/launcher=nowhere", "seed=1,2")["hydra/launcher"].remedy == "pip install -e '.[ray]'"
 
 

@@ -8,10 +8,10 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from lab.claim import ClaimFolder, claimed
+from lab.cli.run_directory import ClaimFolder, claimed
 from lab.core.errors import RequestError
 
-CONF = Path(__file__).parent.parent / "conf"
+CONF = Path(__file__).parents[2] / "conf"
 
 
 def hydra(tmp_path: Path, *overrides: str) -> DictConfig:

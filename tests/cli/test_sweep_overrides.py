@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from lab.composition import mistakes
+from lab.cli.command_line import parse
+from lab.cli.validate_overrides import mistakes
 from lab.core.errors import Mistake
-from lab.request import parse
 
-CONF = Path(__file__).parent.parent / "conf"
+CONF = Path(__file__).parents[2] / "conf"
 TRUNCATION = "{type: truncation_selection, truncation_percentage: 20}"
 
 

@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 
-from lab.request import command, parse, run_name, script, split
+from lab.cli.command_line import command, parse, run_name, script, split
 
 
 def test_options_and_overrides_are_told_apart() -> None:

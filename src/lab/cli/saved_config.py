@@ -16,13 +16,13 @@ from typing import Any
 
 import yaml
 
+from lab.cli.command_line import Typed
 from lab.config.dotted_keys import at, flattened, is_there
 from lab.config.schema import Config
 from lab.core.errors import Mistake, quoted
 from lab.core.files import read_text, yaml_mapping, yaml_text
 from lab.core.masking import MASK, is_masked, masked_tree
 from lab.core.record.seal import is_sealed
-from lab.request import Typed
 
 SETTINGS = frozenset(Config.model_fields) - {"sweep"}
 """Top-level keys that a saved config may have."""

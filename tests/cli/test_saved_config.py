@@ -10,13 +10,13 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from lab.cli.command_line import parse
+from lab.cli.recipes import foreign_recipe, recipe, write_best
+from lab.cli.resume import resumed_argv
+from lab.cli.saved_config import obeyed_records, read_saved, saved_text
 from lab.core.errors import Mistake, RequestError, in_a_block
 from lab.core.record.run_folder import RunFolder
 from lab.core.record.seal import sealed
-from lab.recipes import foreign_recipe, recipe, write_best
-from lab.request import parse
-from lab.resume import resumed_argv
-from lab.saved_config import obeyed_records, read_saved, saved_text
 
 CONF = Path("conf").absolute()
 SOUND: dict[str, Any] = {

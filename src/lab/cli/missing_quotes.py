@@ -11,8 +11,8 @@ from itertools import pairwise
 from hydra.core.override_parser.overrides_parser import OverridesParser, create_functions
 from hydra.errors import HydraException
 
+from lab.cli.command_line import meant
 from lab.core.errors import Mistake, for_hydra, quoted
-from lab.request import meant
 
 WITH_VALUE = ("--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd", "--cfg", "-c", "--package", "-p",
               "--experimental-rerun", "--info", "-i")  # fmt: skip

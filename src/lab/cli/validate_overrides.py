@@ -18,16 +18,16 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
-from lab.bare_words import unreadable
-from lab.composing import composed, wrong_flags
+from lab.cli.command_line import Typed, split
+from lab.cli.compose import composed, wrong_flags
+from lab.cli.missing_quotes import unreadable
+from lab.cli.searched_keys import filled
+from lab.cli.sweep_overrides import SPACE, misread, part_matched, remember, strings_of, unsearched, unswept, values_of
 from lab.config.check import check
 from lab.config.dotted_keys import is_there
 from lab.config.schema import Config
 from lab.config.unknown_keys import no_key
 from lab.core.errors import Mistake, RequestError, leave_out, listed, nearest
-from lab.request import Typed, split
-from lab.searched import filled
-from lab.typed_sweep import SPACE, misread, part_matched, remember, strings_of, unsearched, unswept, values_of
 
 Check = Callable[[DictConfig], object]
 Also = Callable[[ConfigLoader, str, Sequence[str]], list[Mistake]]  # loader, the primary config's name, sound overrides

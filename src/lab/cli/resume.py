@@ -12,6 +12,9 @@ from pathlib import Path
 from hydra.core.override_parser.types import Quote, QuotedString
 from omegaconf import OmegaConf
 
+from lab.cli.command_line import parse, split
+from lab.cli.resume_changes import changing
+from lab.cli.saved_config import SavedConfig, read_saved
 from lab.config.dotted_keys import flattened
 from lab.config.interpolations import resolved
 from lab.config.rules.sizes import unusable
@@ -21,9 +24,6 @@ from lab.core.locks import LockError, Taken, sole
 from lab.core.record.fields import REQUESTED
 from lab.core.record.run_folder import RunFolder
 from lab.core.symlinks import links_out
-from lab.request import parse, split
-from lab.saved_config import SavedConfig, read_saved
-from lab.unchanged import changing
 
 CHANGEABLE = (
     "trainer.max_epochs", "trainer.min_epochs", "trainer.threads", "trainer.accelerator", "callbacks.early_stopping",

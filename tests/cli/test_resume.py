@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from lab.cli.resume import locked, resumed_argv
 from lab.core.errors import RequestError
-from lab.resume import locked, resumed_argv
 
 CONF = Path("conf").absolute()
 
@@ -124,7 +124,7 @@ IN_IT = """
 import sys, time
 from pathlib import Path
 from lab.core.record.run_folder import RunFolder
-from lab.resume import sole_process
+from lab.cli.resume import sole_process
 with sole_process(RunFolder(Path(sys.argv[1])), "resume"):
     print("works", flush=True)
     time.sleep(600)
