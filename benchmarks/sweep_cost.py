@@ -27,7 +27,7 @@ from hydra.core.utils import JobReturn, JobStatus
 
 from lab.config.schema import Limits
 from lab.core.record.run_folder import StudyFolder
-from lab.policies import parse as parse_policy
+from lab.early_termination.policies import parse as parse_policy
 from lab.sweep.board import Board
 from lab.sweep.peers import Alone
 from lab.sweep.plan import Plan

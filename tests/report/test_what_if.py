@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from lab.config.schema.report import RankedBy, Reported
 from lab.core.errors import RequestError
 from lab.core.record.run_folder import StudyFolder
-from lab.policies import Bandit, MedianStopping, Rule, TruncationSelection, decide
+from lab.early_termination.policies import Bandit, MedianStopping, Rule, TruncationSelection, decide
 from lab.report.reading import read
 from lab.report.runs import assembled
 from lab.report.sentences import say

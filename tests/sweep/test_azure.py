@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lab.core.errors import RequestError
-from lab.policies import Bandit, parse
+from lab.early_termination.policies import Bandit, parse
 from lab.sweep.azure import read_job, unused
 from lab.sweep.samplers import build
 from lab.sweep.space import parse_space

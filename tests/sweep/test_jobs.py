@@ -12,7 +12,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
 from lab.core.errors import RequestError
-from lab.policies import Bandit, MedianStopping, NoPolicy, TruncationSelection
+from lab.early_termination.policies import Bandit, MedianStopping, NoPolicy, TruncationSelection
 from lab.sweep.asked import planned
 from lab.sweep.laws import AtU, Choice, Rounded, Steps, Uniform
 from lab.sweep.plan import Plan

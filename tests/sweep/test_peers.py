@@ -16,11 +16,11 @@ import pytest
 from optuna.trial import TrialState
 
 from lab.core.errors import RequestError
-from lab.policies import MedianStopping
+from lab.early_termination.incremental import Standings
+from lab.early_termination.policies import MedianStopping
 from lab.sweep import peers
 from lab.sweep.board import Board
 from lab.sweep.peers import Alone, Peers
-from lab.sweep.standings import Standings
 from lab.sweep.storage import requeue
 from lab.sweep.study import Search
 from lab.sweep.turns import refuse_others

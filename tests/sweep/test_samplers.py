@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 from scipy.stats.qmc import Sobol
 
 from lab.core.errors import RequestError
-from lab.policies import OptunaPruner, parse
+from lab.early_termination.policies import OptunaPruner, parse
 from lab.sweep import samplers
 from lab.sweep.samplers import build, pruner, uniforms
 from lab.sweep.space import Space, parse_space

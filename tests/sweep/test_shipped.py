@@ -11,7 +11,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from lab.config.check import check
-from lab.policies import Bandit, MedianStopping, TruncationSelection, parse
+from lab.early_termination.policies import Bandit, MedianStopping, TruncationSelection, parse
 from lab.sweep.samplers import build, uniforms
 from lab.sweep.space import Space, parse_space
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from lab.config.schema.report import RankedBy
 from lab.core.errors import Mistake, RequestError, listed, nearest
-from lab.policies import Goal
+from lab.early_termination.policies import Goal
 from lab.report.reading import Read, Reading
 from lab.report.table import COSTS, IDENTITY, OUTCOME, Runs, Sentence
 

@@ -1,8 +1,8 @@
 """What each early-termination policy would have done with trials that are over: which, when, why, saved, lost.
 
 All trials of a sweep are replayed in step: at interval n all that still run report, then the policy decides on each,
-as `lab.policies.decide` does. An interval is a recorded validation; a trial that was ended keeps its reports so far.
-Arrays instead of one pass per decision: 10,000 trials of 50 intervals in about a second a policy.
+as `lab.early_termination.policies.decide` does. An interval is a recorded validation; a trial that was ended keeps its
+reports so far. Arrays instead of one pass per decision: 10,000 trials of 50 intervals in about a second a policy.
 """
 
 import math
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lab.core.errors import Mistake, RequestError
-from lab.policies import (
+from lab.early_termination.policies import (
     Bandit,
     Goal,
     MedianStopping,

@@ -21,7 +21,7 @@ from lab.core.masking import masked
 from lab.core.record.run_folder import StudyFolder
 from lab.core.symlinks import links_out
 from lab.core.terminal.display import Screen, complain
-from lab.policies import OptunaPruner
+from lab.early_termination.policies import OptunaPruner
 from lab.sweep import results
 from lab.sweep.asked import planned
 from lab.sweep.board import Board, end_table

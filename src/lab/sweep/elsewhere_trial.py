@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial
 
 from lab.core.errors import RunError
 from lab.core.files import write_whole
-from lab.policies import Goal, OptunaPruner, applies, best_of, decide, holds_back, parse
+from lab.early_termination.policies import Goal, OptunaPruner, applies, best_of, decide, holds_back, parse
 from lab.sweep.reporter import TICKET, Report, Reporter, Unlogged
 from lab.sweep.samplers import pruner
 from lab.sweep.storage import open_storage, trial_id

@@ -15,7 +15,7 @@ from hydra.core.utils import JobReturn, JobStatus
 
 from lab.core.errors import FailureKind, RequestError, RunError
 from lab.core.machine_faults import machine_error
-from lab.policies import Goal
+from lab.early_termination.policies import Goal
 from lab.sweep.jobs import Interrupted, outcome
 from lab.sweep.processes import Gone
 

@@ -18,7 +18,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import Trial, TrialState
 
 from lab.core.errors import Mistake, RequestError, listed
-from lab.sweep.standings import Standings
+from lab.early_termination.incremental import Standings
 from lab.sweep.storage import trial_id
 from lab.sweep.turns import turn_at
 

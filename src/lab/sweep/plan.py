@@ -16,8 +16,8 @@ from optuna.samplers import BaseSampler
 from lab.config.dotted_keys import flattened
 from lab.config.schema import Config, Confirm, Limits, Sweep
 from lab.core.errors import Mistake, RequestError
-from lab.policies import Goal, Policy
-from lab.policies import parse as parse_policy
+from lab.early_termination.policies import Goal, Policy
+from lab.early_termination.policies import parse as parse_policy
 from lab.sweep import searchable
 from lab.sweep.azure import LAWS, read_job, taken_as_one, unused
 from lab.sweep.files import setting, without_sweep_file

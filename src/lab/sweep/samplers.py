@@ -21,7 +21,7 @@ from optuna.trial import FrozenTrial
 
 from lab.config.typed_block import opened
 from lab.core.errors import Mistake
-from lab.policies import Goal, OptunaPruner
+from lab.early_termination.policies import Goal, OptunaPruner
 from lab.sweep.cmaes_sampler import SafeCmaEsSampler
 from lab.sweep.space import Space
 

@@ -16,6 +16,7 @@ from optuna.trial import TrialState
 from lab.core.errors import Mistake, RequestError, listed, nearest
 from lab.core.machine_faults import MachineError
 from lab.core.record.run_folder import StudyFolder
+from lab.early_termination.incremental import Standings
 from lab.sweep.attributes import write_end, write_values
 from lab.sweep.board import Board
 from lab.sweep.elsewhere import LauncherPool
@@ -28,7 +29,6 @@ from lab.sweep.plan import Plan
 from lab.sweep.processes import Gone, Pool, Said
 from lab.sweep.reporter import Report, Stored, Unlogged
 from lab.sweep.results import STATES
-from lab.sweep.standings import Standings
 from lab.sweep.storage import requeue
 from lab.sweep.verdicts import Live, Verdicts
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 
 from optuna.trial import Trial
 
-from lab.policies import OptunaPruner
+from lab.early_termination.incremental import Standings
+from lab.early_termination.policies import OptunaPruner
 from lab.sweep.board import Board
 from lab.sweep.endings import best_of
 from lab.sweep.peers import Alone
 from lab.sweep.plan import Plan
 from lab.sweep.reporter import Report
-from lab.sweep.standings import Standings
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""The `sweep` node: Azure ML's blocks, whose insides `lab.sweep` and `lab.policies` read and judge."""
+"""The `sweep` node: Azure ML's blocks, whose insides `lab.sweep` and `lab.early_termination.policies` read and judge."""
 
 from typing import Annotated, Any
 

@@ -8,10 +8,19 @@ from unittest.mock import MagicMock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.policies import Bandit, Goal, MedianStopping, NoPolicy, Rule, TruncationSelection, decide, holds_back
+from lab.early_termination.incremental import Standings
+from lab.early_termination.policies import (
+    Bandit,
+    Goal,
+    MedianStopping,
+    NoPolicy,
+    Rule,
+    TruncationSelection,
+    decide,
+    holds_back,
+)
 from lab.sweep.peers import Alone
 from lab.sweep.reporter import Report
-from lab.sweep.standings import Standings
 from lab.sweep.verdicts import Live, Verdicts
 
 TIMES: dict[str, Any] = {"evaluation_interval": st.integers(1, 2), "delay_evaluation": st.integers(0, 2)}

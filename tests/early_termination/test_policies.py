@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.core.errors import RequestError
-from lab.policies import (
+from lab.early_termination.policies import (
     Bandit,
     Goal,
     MedianStopping,

@@ -1,5 +1,6 @@
 """What a policy compares a trial with, kept up to date at each report, so that a decision costs the same at trial 5,000
-as at trial 5. Says exactly what `lab.policies.decide` says of the same histories, which looks at every trial anew.
+as at trial 5. Says exactly what `lab.early_termination.policies.decide` says of the same histories, which looks at
+every trial anew.
 
 Per interval n: the best report so far (bandit), the running averages sorted (median), the best values of trials that
 reached n sorted (truncation). A report costs a few binary searches per interval, some 20 microseconds.
@@ -9,7 +10,7 @@ import math
 from bisect import bisect_left, insort
 from typing import Any
 
-from lab.policies import (
+from lab.early_termination.policies import (
     Bandit,
     Goal,
     MedianStopping,
