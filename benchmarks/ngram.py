@@ -30,8 +30,8 @@ from sklearn.svm import LinearSVC
 from lab.config.check import check
 from lab.core.batches import MISSING
 from lab.core.record.run_folder import RunFolder
-from lab.data.corpus import Corpus, load
-from lab.data.maintenance import generate
+from lab.data.text.corpus import Corpus, load
+from lab.data.text.maintenance.generator import generate
 
 ROOT = Path(__file__).resolve().parents[1]
 MARGIN = 0.02

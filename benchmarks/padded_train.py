@@ -17,8 +17,8 @@ import numpy as np
 from torch import Tensor
 from torch.nn.functional import pad
 
-from lab.data import text
-from lab.data.loader import TokenRows
+from lab.data.dataloader import TokenRows
+from lab.data.text import datamodule
 from lab.models import frozen
 
 TRAIN = Path(__file__).resolve().parents[1] / "train.py"
@@ -43,7 +43,7 @@ class PaddedRows(TokenRows):
 if __name__ == "__main__":
     (asked,) = [word.split("=")[1] for word in sys.argv[1:] if word.startswith("data.max_length=")]
     PaddedRows.width = int(asked)
-    text.TokenRows = PaddedRows
+    datamodule.TokenRows = PaddedRows
     frozen._widths = lambda lengths, _: np.full(len(lengths), PaddedRows.width)
     sys.argv[0] = str(TRAIN)
     runpy.run_path(sys.argv[0], run_name="__main__")

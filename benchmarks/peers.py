@@ -29,8 +29,8 @@ from transformers import Trainer, TrainerCallback, TrainingArguments, get_linear
 
 from lab.config.check import check
 from lab.config.schema import Config
-from lab.data.corpus import Rows, load
-from lab.data.text import resolve_max_length
+from lab.data.text.corpus import Rows, load
+from lab.data.text.datamodule import resolve_max_length
 from lab.models.pooling import TokenPooling
 from lab.run.circumstances import keep_freed_memory
 from lab.run.encoders import build_encoder

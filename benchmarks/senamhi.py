@@ -30,8 +30,8 @@ from sklearn.metrics import matthews_corrcoef, roc_auc_score
 from lab.config.check import check
 from lab.config.schema import Series
 from lab.core.record.run_folder import RunFolder
-from lab.data.series import load
-from lab.data.series_rows import SeriesRows
+from lab.data.series.datamodule import SeriesRows
+from lab.data.series.dataset import load
 from lab.run.series import persistence
 from table import RESULTS, finish
 

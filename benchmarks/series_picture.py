@@ -21,8 +21,8 @@ from lab.config.check import check
 from lab.config.schema import Windowed
 from lab.core.batches import MISSING
 from lab.core.record.run_folder import RunFolder
-from lab.data.panel import Cut, Panel
-from lab.data.series import load
+from lab.data.series.dataset import load
+from lab.data.series.panel import Cut, Panel
 
 ROOT = Path(__file__).resolve().parents[1]
 

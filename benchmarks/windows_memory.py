@@ -49,18 +49,18 @@ def load_and_draw(path: Path) -> dict[str, float]:
     from hydra import compose, initialize_config_dir
 
     from lab.config.check import check
-    from lab.data.buckets import Draw
-    from lab.data.series import load
-    from lab.data.series_rows import SeriesData
+    from lab.data.batch_sampler import Draw
+    from lab.data.series.datamodule import SeriesData
+    from lab.data.series.dataset import load
 
     with initialize_config_dir(str(ROOT / "conf")):
         config = check(compose("config", [
             "data=table", "model=inception_time", f"data.path={path}", "data.time=time", "data.group=group",
             "data.window=96", "data.label={feature: c0, horizon: 1, threshold: 0.5}", "data.num_workers=0",
         ]))  # fmt: skip
-    import lab.data.long_table  # its pandas is not the table's memory
+    import lab.data.series.long_table  # its pandas is not the table's memory
 
-    assert lab.data.long_table.read_panel is not None
+    assert lab.data.series.long_table.read_panel is not None
     process, peak, done = psutil.Process(), [0], threading.Event()
     start = process.memory_info().rss
 

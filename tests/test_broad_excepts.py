@@ -12,9 +12,15 @@ REASONS = {
         "cli/run_directory.py",
         "_exit_when_refused",
     ): "Hydra turns exceptions of callbacks into warnings; exits with the traceback",
-    ("data/hub.py", "_reachable"): "no network shows in many types; counts as no answer",
-    ("data/hub.py", "load_splits"): "client, cache and builders raise what they like; a mistake with the reason",
-    ("data/table_file.py", "_opened"): "a broken workbook makes openpyxl raise anything; a mistake with the reason",
+    ("data/readers/hub.py", "_reachable"): "no network shows in many types; counts as no answer",
+    (
+        "data/readers/hub.py",
+        "load_splits",
+    ): "client, cache and builders raise what they like; a mistake with the reason",
+    (
+        "data/readers/numeric/numeric_files.py",
+        "_opened",
+    ): "a broken workbook makes openpyxl raise anything; a mistake with the reason",
     ("core/locks.py", "sole"): "frees the lock and raises it again",
     ("loggers/guarded.py", "_try"): "the run matters more than a logger; said once, and marked as lost",
     ("loggers/study.py", "on_multirun_end"): "the study is done and recorded by then; said in the log",

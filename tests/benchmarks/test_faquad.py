@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import faquad
-from lab.data.qa_demo import generate
+from lab.data.qa.demo import generate
 
 ROOT = Path(__file__).parents[2]
 

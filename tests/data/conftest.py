@@ -13,7 +13,7 @@ from hydra import compose, initialize_config_dir
 from lab.config.check import check
 from lab.config.schema import Data, Files, Hub, Imdb, Maintenance, QaDemo, Squad, Table
 from lab.core.errors import RequestError
-from lab.data.long_table import read_panel
+from lab.data.series.long_table import read_panel
 
 CONF = Path(__file__).parents[2] / "conf" / "data"
 KINDS = {"csv": Files, "hub": Hub, "imdb": Imdb, "maintenance": Maintenance, "qa_demo": QaDemo, "squad": Squad}

@@ -13,7 +13,7 @@ import tempfile
 import traceback
 from pathlib import Path
 
-import lab.data.text
+import lab.data.text.datamodule
 import lab.report.build
 import lab.run.labelled
 import lab.run.retest

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from lab.callbacks.accumulate import Accumulate, accumulation, epoch_ends
 from lab.config.schema import Loss, Optimizer, Scheduler
 from lab.core.batches import MISSING, HeadSpec, TextSpec
-from lab.data.buckets import EvalDraws, TrainDraws
-from lab.data.loader import Loader, TokenRows
+from lab.data.batch_sampler import EvalDraws, TrainDraws
+from lab.data.dataloader import Loader, TokenRows
 from lab.models.base import Training
 from lab.models.classifier import predictions
 from lab.models.multitask import MultitaskTextClassifier

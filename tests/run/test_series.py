@@ -10,7 +10,7 @@ import torch
 
 from lab.core.batches import MISSING, HeadSpec
 from lab.core.record.run_folder import RunFolder
-from lab.data.panel import Cut
+from lab.data.series.panel import Cut
 from lab.run.series import persistence
 
 QUICK = ["logger=csv", "trainer.threads=1", "callbacks.curves.png=false", "callbacks.checkpoint.every_n_steps=2"]

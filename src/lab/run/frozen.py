@@ -27,11 +27,11 @@ from lab.core.errors import Mistake, RequestError
 from lab.core.locks import exclusive
 from lab.core.machine_faults import MachineRefusal
 from lab.core.openmp import SHARED
-from lab.data.cache import prune, taken_gib
-from lab.data.loader import TokenRows
-from lab.data.series_rows import SeriesRows
-from lab.data.state_files import Dtype, Form
-from lab.data.states import Make, digest, obtain
+from lab.data.cache.hidden_state_files import Dtype, Form
+from lab.data.cache.hidden_states import Make, digest, obtain
+from lab.data.cache.store import prune, taken_gib
+from lab.data.dataloader import TokenRows
+from lab.data.series.datamodule import SeriesRows
 from lab.models.frozen import FrozenPrefix
 from lab.models.net import Net
 from lab.models.text_encoder import TextEncoder

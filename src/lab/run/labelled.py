@@ -15,9 +15,9 @@ import pyarrow as pa
 from lab.callbacks.accumulate import accumulation
 from lab.config.schema import Config, Encoder, Labelled, Ngram
 from lab.core.record.run_folder import RunFolder
-from lab.data.corpus import Corpus, load
-from lab.data.loader import TokenRows
-from lab.data.text import TextData
+from lab.data.dataloader import TokenRows
+from lab.data.text.corpus import Corpus, load
+from lab.data.text.datamodule import TextData
 from lab.models.base import Training
 from lab.models.classifier import predictions
 from lab.models.multitask import MultitaskTextClassifier

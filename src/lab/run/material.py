@@ -15,8 +15,8 @@ from lab.config.schema import Config
 from lab.core.batches import Batch
 from lab.core.errors import Mistake, RequestError
 from lab.core.record.run_folder import RunFolder
-from lab.data.loader import TokenRows
-from lab.data.series_rows import SeriesRows
+from lab.data.dataloader import TokenRows
+from lab.data.series.datamodule import SeriesRows
 from lab.models.base import Task
 from lab.models.net import Net
 from lab.models.text_encoder import TextEncoder
@@ -24,7 +24,7 @@ from lab.run.outcome import Tested
 
 
 class Loaders(Protocol):
-    """The three splits as batches. A loader resumes in the middle of an epoch (`lab.data.loader.Loader`)."""
+    """The three splits as batches. A loader resumes in the middle of an epoch (`lab.data.dataloader.Loader`)."""
 
     batch_size: int
     """Rows of a training micro-batch; the batch finder sets it before the loaders are made."""

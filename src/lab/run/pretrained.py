@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from lab.config.schema import Config, TimerXL
 from lab.core.record.run_folder import RunFolder
 from lab.core.terminal.tables import Column, Table
-from lab.data.series import SeriesSet
-from lab.data.series_rows import SeriesData
+from lab.data.series.datamodule import SeriesData
+from lab.data.series.dataset import SeriesSet
 from lab.models.base import Training
 from lab.models.pretrain import NextPatch, build_pretraining
 from lab.run.material import Material, check_metrics

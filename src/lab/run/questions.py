@@ -16,8 +16,8 @@ from lab.config.schema import Config, Encoder, Ngram, Questions
 from lab.core.batches import PairTokenizer
 from lab.core.errors import Mistake, RequestError
 from lab.core.record.run_folder import RunFolder
-from lab.data.asking import QuestionData
-from lab.data.questions import QuestionCorpus, load_questions
+from lab.data.qa.corpus import QuestionCorpus, load_questions
+from lab.data.qa.datamodule import QuestionData
 from lab.models.base import Training
 from lab.models.candidates import ranked
 from lab.models.qa import ExtractiveQA

@@ -12,7 +12,7 @@ from lab.config.schema import Config
 from lab.core.errors import RunError, listed
 from lab.core.record.run_folder import RunFolder
 from lab.core.terminal.display import Screen
-from lab.data.entry_locks import unlocking_after
+from lab.data.cache.entry_locks import unlocking_after
 from lab.loggers.build import build
 from lab.run import parts, pending
 from lab.run.checkpoints import load_weights, refuse_damage, refuse_lost_numbers

@@ -17,9 +17,9 @@ from lab.callbacks.accumulate import accumulation
 from lab.config.schema import Config, Series, SeriesNet
 from lab.core.batches import MISSING, HeadSpec
 from lab.core.errors import listed
-from lab.data.panel import Cut
-from lab.data.series import SeriesSet, load
-from lab.data.series_rows import SeriesData, SeriesRows
+from lab.data.series.datamodule import SeriesData, SeriesRows
+from lab.data.series.dataset import SeriesSet, load
+from lab.data.series.panel import Cut
 from lab.models.base import Training
 from lab.models.classifier import Classifier, predictions
 from lab.models.net import Net

@@ -18,7 +18,7 @@ from lab.core.files import write_whole
 from lab.core.record.fields import Status
 from lab.core.record.run_folder import UNENDED, RunFolder
 from lab.core.record.seal import sealed
-from lab.data.entry_locks import unlocking_after
+from lab.data.cache.entry_locks import unlocking_after
 from lab.loggers.base import RunLogger
 from lab.loggers.build import build
 from lab.models.counts import parameter_counts

@@ -16,7 +16,7 @@ from lab.core.batches import Tokenizer
 from lab.core.errors import Mistake, RequestError
 from lab.core.files import Unreadable, read_json
 from lab.core.record.run_folder import RunFolder
-from lab.data.cache import made
+from lab.data.cache.store import made
 from lab.models.ngram import NgramTokenizer
 from lab.models.subwords import SubwordTokenizer, learned, pretrained
 from lab.models.text_encoder import TOKENIZER_FILE

@@ -1,4 +1,4 @@
-"""The `sweep` node: Azure ML's blocks, whose insides `lab.sweep` and `lab.early_termination.policies` read and judge."""
+"""The `sweep` node: blocks as Azure ML has them, whose insides `lab.sweep` and `lab.early_termination` read and judge."""
 
 from typing import Annotated, Any
 

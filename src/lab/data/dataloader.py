@@ -1,0 +1,99 @@
+"""From tokens to batches: a data set that takes whole draws, and a loader that can go on in the middle of an epoch.
+
+The loader counts what it yields; Lightning stores that count in every checkpoint (`state_dict`). Because the order of
+rows is a pure function of (seed, epoch), skipping ahead costs no data work. Shapes: B rows, L tokens, K classes.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from lab.core.batches import MISSING, HeadSpec, TextBatch
+from lab.data.batch_sampler import Draw, EvalDraws, TrainDraws
+from lab.data.cache.hidden_states import States
+from lab.data.text.token_cache import Tokens
+
+
+class TokenRows(Dataset[TextBatch]):
+    """Tokens and labels of one split; indexed by a draw, gives its batch padded to its longest row."""
+
+    def __init__(
+        self, tokens: Tokens, labels: dict[str, npt.NDArray[np.int64]], heads: tuple[HeadSpec, ...], pad_id: int
+    ) -> None:
+        self.tokens, self.labels, self.heads, self.pad_id = tokens, labels, heads, pad_id
+        self.states: States | None = None
+        """What the frozen layers make of each row, where a batch is to bring it along."""
+        self.depth = 0
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def __getitem__(self, draw: Draw) -> TextBatch:
+        rows = [self.tokens[row] for row in draw.rows]
+        lengths = np.array([len(row) for row in rows])
+        width = max(1, int(lengths.max()))
+        mask = np.arange(width) < lengths[:, None]
+        ids = np.full((len(rows), width), self.pad_id, dtype=np.int64)
+        ids[mask] = np.concatenate(rows)
+        return TextBatch(
+            ids=torch.from_numpy(ids),
+            mask=torch.from_numpy(mask),
+            labels={head.name: torch.from_numpy(self.labels[head.name][draw.rows]) for head in self.heads},
+            rows=torch.from_numpy(draw.rows.astype(np.int64)),
+            window_counts={head.name: self._counts(head, draw.window) for head in self.heads},
+            states=None if self.states is None else self.states.padded(draw.rows, width),
+            depth=self.depth,
+        )
+
+    def _counts(self, head: HeadSpec, window: npt.NDArray[np.int64]) -> torch.Tensor:
+        labels = self.labels[head.name][window]
+        return torch.from_numpy(np.bincount(labels[labels != MISSING], minlength=head.num_classes))
+
+
+class Loader(DataLoader[Any]):
+    """A DataLoader of draws that resumes: `state_dict` says how many batches of which epoch were handed out."""
+
+    def __init__(
+        self, rows: Dataset[Any], draws: TrainDraws | EvalDraws, num_workers: int, pin_memory: bool, persistent: bool
+    ) -> None:
+        super().__init__(
+            rows,
+            sampler=draws,
+            batch_size=None,
+            num_workers=num_workers,
+            pin_memory=pin_memory,
+            persistent_workers=persistent and num_workers > 0,
+            collate_fn=_same,
+        )
+        self.draws = draws
+        self._handed_out: dict[str, int] = {"epoch": 0, "batches": 0}
+        self._skip: dict[str, int] | None = None
+
+    @property
+    def epoch(self) -> int:
+        return getattr(self.draws, "epoch", 0)
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        # A generator: nothing runs before the first `next`, when Lightning has told the sampler its epoch.
+        skip, self._skip = self._skip, None
+        start = skip["batches"] if skip and skip["epoch"] == self.epoch else 0
+        if isinstance(self.draws, TrainDraws):
+            self.draws.start = start
+        self._handed_out = {"epoch": self.epoch, "batches": start}
+        for batch in super().__iter__():
+            self._handed_out["batches"] += 1
+            yield batch
+
+    def state_dict(self) -> dict[str, int]:
+        return dict(self._handed_out)
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        self._skip = dict(state)
+
+
+def _same(batch: Any) -> Any:
+    return batch

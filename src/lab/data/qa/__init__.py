@@ -1,0 +1,1 @@
+"""Questions about contexts: SQuAD files, a generator, windows of tokens, splits by document."""

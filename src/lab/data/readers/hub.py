@@ -1,0 +1,114 @@
+"""Data sets by name: from the hub, from its cache when it cannot be reached, or a local folder in the hub's layout.
+
+Class indices become their names. What the hub's client, its cache and the builders raise ends in one line that says
+what to do without a network. What is made of a local folder lies under the cache's seal. Cost: what `datasets` takes to
+download and convert, once.
+"""
+
+import contextlib
+import hashlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from lab.config.schema import Hub, Imdb, Squad
+from lab.core.errors import Mistake, RequestError
+from lab.data.cache.store import made
+from lab.data.readers.text_files import ROWS, quiet
+from lab.data.readers.text_table import Table
+
+_PROBE_S = 5
+
+
+def load_splits(data: Hub | Imdb | Squad, config: str | None, cache: Path) -> dict[str, Table]:
+    """Tables of the splits `data.splits` names. Raises RequestError with every split that cannot be had."""
+    import datasets
+
+    assert data.path is not None, "no name to ask the hub for"
+    asked = {"train": data.splits.train, "val": data.splits.val, "test": data.splits.test}
+    local = Path(data.path).expanduser()
+    found: dict[str, Table] = {}
+    mistakes: list[Mistake] = []
+    cut = not local.is_dir() and not _reachable(data.path)
+    for split, name in asked.items():
+        if name is None:
+            continue
+        try:
+            with quiet(), _offline(cut):
+                loaded = (
+                    _of_folder(local, config, name, cache)
+                    if local.is_dir()
+                    else datasets.load_dataset(data.path, config, split=name, revision=data.revision)
+                )
+        except Exception as error:  # noqa: BLE001  the client, its cache and the builders raise what they like
+            mistakes.append(_explained(error, data, split, name))
+            continue
+        kinds = {column: getattr(kind, "feature", kind) for column, kind in loaded.features.items()}  # of lists, too
+        names = {column: kind.names for column, kind in kinds.items() if hasattr(kind, "names")}
+        found[split] = Table(loaded, names)
+    if mistakes:
+        raise RequestError(dict.fromkeys(mistakes))
+    return found
+
+
+def _of_folder(local: Path, config: str | None, name: str, cache: Path) -> Any:
+    """A split of a local folder, from a copy that is made once for the files as they are."""
+    import datasets
+
+    def fill(aside: Path) -> None:
+        build = aside / "build"
+        loaded = datasets.load_dataset(str(local), config, split=name, cache_dir=str(build))
+        with pa.ipc.new_stream(aside / ROWS, loaded.features.arrow_schema) as writer:
+            for batch in loaded.data.to_batches():
+                writer.write_batch(batch)
+        del loaded
+        shutil.rmtree(build)
+
+    stats = [(path.relative_to(local), path.stat()) for path in sorted(local.rglob("*")) if path.is_file()]
+    files = [(path.as_posix(), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for path, stat in stats]
+    digest = hashlib.sha256(repr((str(local.resolve()), config, name, files)).encode()).hexdigest()[:32]
+    made(cache / "files" / digest, fill)
+    return datasets.Dataset.from_file(str(cache / "files" / digest / ROWS))
+
+
+def _reachable(name: str) -> bool:
+    """Whether the hub answers at all. Asked once and briefly, because `datasets` tries for 20 s to reach one."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        HfApi().dataset_info(name, timeout=_PROBE_S)
+    except HfHubHTTPError:
+        return True
+    except Exception:  # noqa: BLE001  no network shows in many types, some of the hub's own HTTP library
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _offline(cut: bool) -> Iterator[None]:
+    """Let `datasets` look into its cache only while `cut`, as with HF_HUB_OFFLINE=1."""
+    import datasets
+    from huggingface_hub import constants
+
+    before = datasets.config.HF_HUB_OFFLINE, constants.HF_HUB_OFFLINE
+    if cut:
+        datasets.config.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        datasets.config.HF_HUB_OFFLINE, constants.HF_HUB_OFFLINE = before
+
+
+def _explained(error: Exception, data: Hub | Imdb | Squad, split: str, name: str) -> Mistake:
+    reason = " ".join(str(error).split())
+    if isinstance(error, ValueError) and "split" in reason.lower():
+        return Mistake(f"data.splits.{split}", reason, f"data.splits.{split}=NAME", name)
+    if isinstance(error, ValueError) and "config" in reason.lower():
+        return Mistake("data.config", reason, "data.config=NAME")
+    remedy = "data.path=FOLDER of a local copy, or data=csv data.path=FILE for a file of your own"
+    problem = "is neither in the local cache nor can it be had from the hub"
+    return Mistake("data.path", f"{problem} ({type(error).__name__}: {reason[:200]})", remedy, data.path)

@@ -1,0 +1,1 @@
+"""Time stamps as they are written: formats, epochs, steps of the calendar."""

@@ -1,0 +1,244 @@
+"""A set of time series, checked: values, windows or cases of each split, classes, and what the record says of them.
+
+Order: read, count what is missing, labels (from values as they stand), log1p, forward fill, windows, scale by the
+training rows, calendar. Same content and same settings give the same set and fingerprint, whatever files are called.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lab.config.schema import Ahead, Rainfall, Series, Table, Ucr, Windowed
+from lab.core.batches import HeadSpec
+from lab.core.errors import Mistake, RequestError, listed, nearest, quoted
+from lab.data.series import missing_values as gaps
+from lab.data.series import windows
+from lab.data.series.panel import Cut, Panel, joined
+from lab.data.stratified_split import capped
+from lab.data.target_leakage import given_away
+
+_UNLABELLED = "any"
+"""The one class of windows whose classes are not looked at."""
+_HEAD = "class"
+"""Name of the head where cases have a class and no column says how it is called."""
+
+
+@dataclass(frozen=True)
+class SeriesSet:
+    """channels: names of an input's columns, those that mark gaps included. gaps: how `SeriesRows` treats what is
+    missing, None: not observed. timed: whether rows have a time and a group that mean something. measured: how many of
+    the panel's columns are data, before those of the calendar."""
+
+    name: str
+    panel: Panel
+    splits: dict[str, Cut]
+    head: HeadSpec
+    gaps: str | None
+    channels: tuple[str, ...]
+    facts: dict[str, object]
+    notes: tuple[str, ...]
+    fingerprint: str
+    timed: bool
+    measured: int
+
+
+def load(data: Series, labelled: bool = True) -> SeriesSet:
+    """Read, check, cut and scale what `data` asks for. Raises RequestError with every mistake found together.
+
+    labelled=False: classes are not looked at: rows without one make windows as others do.
+    """
+    if isinstance(data, Ucr):
+        from lab.data.series.ucr import cases
+
+        panel, splits, notes = cases(data)
+        return _finished(data.name, data, panel, splits, _cases(splits["train"]), _HEAD, {}, notes, labelled)
+    assert isinstance(data, Windowed)
+    if isinstance(data, Rainfall):
+        from lab.data.series.rainfall import generate
+
+        name, panel = "rainfall", generate(data.stations, data.hours, data.gap_share, data.generator_seed)
+    else:
+        from lab.data.series.long_table import read_panel
+
+        assert isinstance(data, Table)
+        name, panel = read_panel(data)
+    return _windowed(name, data, panel, labelled)
+
+
+def _windowed(name: str, data: Windowed, panel: Panel, labelled: bool) -> SeriesSet:
+    if mistakes := list(_strange_names(panel, data)):
+        raise RequestError(mistakes)
+    if isinstance(data.label, Ahead):
+        labels, now = windows.rule_codes(panel, data.label)
+        head, horizon = data.label.feature, data.label.horizon
+        panel.classes = (f"< {data.label.threshold:g}", f">= {data.label.threshold:g}")
+    else:
+        assert panel.codes is not None
+        labels, now, head, horizon = panel.codes, None, data.label, 0
+    if not labelled:
+        labels, now, horizon, panel.classes = np.zeros(len(panel.values), np.int16), None, 0, (_UNLABELLED,)
+    notes = list(_given_away(panel, head)) if labelled and panel.codes is not None else []
+    missing = gaps.counts(panel)
+    _log1p(panel, data)
+    if data.gaps == "ffill":
+        gaps.fill_forward(panel)
+    found = windows.cut(panel, data, labels, now, horizon)
+    facts = {
+        "table_rows": len(panel.values), "groups": len(panel.groups), "columns": list(panel.columns),
+        "step_s": float(panel.step / np.timedelta64(1, "s")), "window": data.window, "horizon": horizon,
+        "missing": missing, "left_out": found.counts, "split": found.bounds,
+    }  # fmt: skip
+    told = [f"{column} {count} ({count / len(panel.values):.1%})" for column, count in missing.items() if count]
+    notes += [f"missing values: {listed(told)}; gaps={data.gaps}"] if told else []
+    notes += [f"windows left out: {', '.join(f'{count} {why}' for why, count in found.counts.items())}"]
+    return _finished(name, data, panel, found.splits, found.train_rows, head, facts, notes, labelled)
+
+
+def _finished(
+    name: str, data: Series, panel: Panel, splits: dict[str, Cut], train_rows: list[slice], head_name: str,
+    facts: dict[str, object], notes: list[str], labelled: bool,
+) -> SeriesSet:  # fmt: skip
+    """Cap, join, check and scale. data has `split.seed` and `split.train_on_val` whatever its kind."""
+    split = data.split  # type: ignore[attr-defined]
+    for part, cut in splits.items():
+        most = getattr(data.rows, part)
+        if most is not None:
+            order = [cut.labels.astype(np.int64)] if part == "train" else []
+            splits[part] = cut.at(capped(np.arange(len(cut)), most, split.seed, order))
+    mistakes = list(_one_class(splits, panel.classes, data)) if labelled else []
+    if mistakes:
+        raise RequestError(mistakes)
+    if split.train_on_val:
+        splits = splits | {"train": joined(splits["train"], splits["val"])}
+        notes = [*notes, "train_on_val: val rows are trained on, their scores mean nothing, the last epoch is kept"]
+    counts = np.bincount(splits["train"].labels, minlength=len(panel.classes))
+    head = HeadSpec(head_name, panel.classes, tuple(counts.tolist()))
+    if data.scale == "standard":
+        scale(panel, train_rows)
+    timed, measured = isinstance(data, Windowed), panel.columns
+    if isinstance(data, Windowed) and data.calendar:
+        panel = _with_calendar(panel, data)
+    filling = data.gaps if isinstance(data, Windowed) else None
+    channels = panel.columns + (tuple(f"{column} missing" for column in measured) if filling == "mask" else ())
+    facts = {
+        "rows": {part: len(cut) for part, cut in splits.items()},
+        "classes": {head.name: head.num_classes},
+        "heads": {head.name: list(head.classes)},
+        "labels": {part: np.bincount(cut.labels, minlength=head.num_classes).tolist() for part, cut in splits.items()},
+        "channels": list(channels), **facts,
+    }  # fmt: skip
+    key = _fingerprint(panel, splits, head, filling)
+    return SeriesSet(name, panel, splits, head, filling, channels, facts, tuple(notes), key, timed, len(measured))
+
+
+def scale(panel: Panel, train_rows: list[slice]) -> None:
+    """Each column minus its mean and by its standard deviation over the training rows, in place, a column at a time.
+
+    A column that does not vary there keeps its unit. Missing values count nowhere and stay missing.
+    """
+    for place in range(panel.values.shape[1]):
+        known = [column[~np.isnan(column)] for column in (panel.values[rows, place] for rows in train_rows)]
+        count = sum(len(one) for one in known)
+        mean = sum(float(one.sum(dtype=np.float64)) for one in known) / max(count, 1)
+        spread = sum(float(np.square(one - mean, dtype=np.float64).sum()) for one in known) / max(count, 1)
+        largest = max((float(np.abs(one).max()) for one in known if len(one)), default=0.0)
+        panel.values[:, place] -= np.float32(mean)
+        panel.values[:, place] /= np.float32(np.sqrt(spread) if spread > (1e-6 * largest) ** 2 else 1.0)
+
+
+def _cases(train: Cut) -> list[slice]:
+    """The rows of each training case; cases of validation stand between them."""
+    starts = train.ends.astype(np.int64) - train.lengths + 1
+    return [slice(start, end + 1) for start, end in zip(starts.tolist(), train.ends.tolist(), strict=True)]
+
+
+def _strange_names(panel: Panel, data: Windowed) -> Iterator[Mistake]:
+    """Settings that name a column the panel does not have, or have one twice read as a logarithm."""
+    asked = {"data.log1p": list(data.log1p)}
+    if isinstance(data.label, Ahead):
+        asked["data.label.feature"] = [data.label.feature]
+    for key, names in asked.items():
+        for name in names:
+            if name not in panel.columns:
+                near = nearest(name, panel.columns)
+                problem = f"no column of this name; there are {listed(panel.columns)}"
+                meant = near if key == "data.label.feature" else [near]
+                yield Mistake(key, problem, quoted(key, meant) if near else "", name)
+    twice = sorted({name for name in data.log1p if data.log1p.count(name) > 1})
+    if twice:
+        once = quoted("data.log1p", list(dict.fromkeys(data.log1p)))
+        yield Mistake("data.log1p", f"names {listed(twice)} more than once", once, list(data.log1p))
+
+
+def _given_away(panel: Panel, label: str) -> Iterator[str]:
+    """Notes on columns that the label may have been made from. Raises RequestError for copies of it."""
+    assert panel.codes is not None
+    found = list(given_away(panel.values, panel.columns, panel.codes))
+    copies = [one.column for one in found if one.copy]
+    if copies:
+        rest = [name for name in panel.columns if name not in copies]
+        problem = f"{listed(copies)}: another name of the label {label!r}, one value for each class in all rows"
+        raise RequestError(Mistake("data.features", problem, quoted("data.features", rest) if rest else ""))
+    for one in found:
+        about = f"{one.column} alone tells {label!r} in every row"
+        yield f"{about}: if the label was made from it, take it out of data.features"
+
+
+def _log1p(panel: Panel, data: Windowed) -> None:
+    for name in data.log1p:
+        column = panel.values[:, panel.columns.index(name)]
+        if np.nanmin(column) < 0:
+            problem = f"column {name!r} has values below 0, down to {np.nanmin(column):g}"
+            raise RequestError(Mistake("data.log1p", problem, "leave it out of data.log1p", list(data.log1p)))
+        np.log1p(column, out=column)
+
+
+def _with_calendar(panel: Panel, data: Windowed) -> Panel:
+    """Two more columns for each period: its sine and cosine at each row. The panel is there twice meanwhile."""
+    length = {"day": 86_400e6, "year": 365.2425 * 86_400e6}
+    names = tuple(f"{one} {wave}" for one in data.calendar for wave in ("sine", "cosine"))
+    num_rows, measured = panel.values.shape
+    values = np.empty((num_rows, measured + len(names)), np.float32)
+    for start in range(0, num_rows, 1_000_000):
+        rows = np.arange(start, min(start + 1_000_000, num_rows))
+        values[rows, :measured] = panel.values[rows]
+        moments = panel.times(rows).astype("datetime64[us]").astype(np.int64)
+        for place, one in enumerate(data.calendar):
+            turn = 2 * np.pi * (moments % length[one]) / length[one]
+            values[rows, measured + 2 * place] = np.sin(turn)
+            values[rows, measured + 2 * place + 1] = np.cos(turn)
+    return replace(panel, values=values, columns=panel.columns + names)
+
+
+def _one_class(splits: dict[str, Cut], classes: tuple[str, ...], data: Series) -> Iterator[Mistake]:
+    """Splits that tell nothing apart; validation may, where its rows are trained on."""
+    for split, cut in splits.items():
+        seen = np.unique(cut.labels)
+        if len(seen) > 1 or (split == "val" and data.split.train_on_val):  # type: ignore[attr-defined]
+            continue
+        problem = f"{split} has one class alone, {classes[int(seen[0])]!r} in all of its {len(cut)} rows"
+        if isinstance(data, Windowed):
+            yield Mistake("data.label", problem, "another threshold or column, or other moments of the split")
+        elif split == "val":
+            share = data.split.val  # type: ignore[attr-defined]
+            remedy = f"data.split.val={min(0.5, 2 * share):g}, or data.split.train_on_val=true for the last epoch"
+            yield Mistake("data.split.val", problem, remedy, share)
+        else:
+            yield Mistake("data.name", problem, "a problem with two classes or more in both files", data.name)  # type: ignore[attr-defined]
+
+
+def _fingerprint(panel: Panel, splits: dict[str, Cut], head: HeadSpec, filling: str | None) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(repr((panel.columns, panel.groups if len(panel.groups) < 10_000 else None, head.classes)).encode())
+    step = float(panel.step / np.timedelta64(1, "s"))
+    digest.update(repr((panel.first[:1].tolist(), int(step) if step.is_integer() else step, filling)).encode())
+    if panel.kept is not None:
+        digest.update(np.ascontiguousarray(panel.kept.astype(np.int64)).data)
+    digest.update(np.ascontiguousarray(panel.values).data)
+    for name, cut in splits.items():
+        digest.update(name.encode())
+        for part in (cut.ends, cut.lengths, cut.labels):
+            digest.update(np.ascontiguousarray(part).data)
+    return digest.hexdigest()

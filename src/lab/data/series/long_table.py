@@ -1,0 +1,214 @@
+"""A long table (one row per time step and group) as a panel, or everything that is wrong with it, at once.
+
+Checked: columns that are there and hold numbers, readable time stamps, their order, repeats and equal steps in each
+group, columns that say nothing (constant, empty) or the same as another. Nothing is repaired unasked: `data.sort` puts
+rows in order, `data.resample` puts them on equal steps. Shapes: N rows, C columns, G groups.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from lab.config.schema import Ahead, Table
+from lab.core.batches import MISSING
+from lab.core.errors import Mistake, RequestError, listed
+from lab.data.readers.cell_values import numbered, plain, without_gaps
+from lab.data.readers.numeric import number_formats
+from lab.data.readers.numeric.number_formats import Spelling
+from lab.data.readers.numeric.numeric_files import TableFile, open_table, unreadable
+from lab.data.readers.timestamps.calendar_steps import Calendar, length
+from lab.data.readers.timestamps.parsing import in_seconds, read_times, time_names
+from lab.data.series.input_columns import input_columns
+from lab.data.series.panel import Codes, Floats, Panel
+from lab.data.series.sentinels import suspected, without
+from lab.data.series.time_steps import calendar_of, equal_steps, ordered, resampled, step_mistakes, usual_step
+from lab.data.text.label_survey import class_order
+
+log = logging.getLogger(__name__)
+MOST_MEASURED = 20
+"""Classes may be called 0.5 or 1.5; more values with decimals than this are measurements."""
+
+
+def read_panel(data: Table) -> tuple[str, Panel]:
+    """The file's name without ending, and its rows by group and time. Raises RequestError with every mistake."""
+    names = [data.group, None if isinstance(data.label, Ahead) else data.label]
+    file = open_table(data, [name for name in names if name is not None])
+    features = input_columns(file, data)
+    mistakes: list[Mistake] = []
+    path = Path(data.path)
+    try:
+        times = read_times([file.take(name) for name in time_names(data)], data, mistakes)
+        groups, of_row = _groups(file, data, len(times))
+        codes, classes = _classes(file, data)
+        values = _values(file, features, len(times), data, mistakes)
+    except OSError as error:  # a column of a Parquet file is read when it is taken
+        raise unreadable(path, error) from error
+    _refuse(mistakes)  # what follows needs numbers and times
+    for line in suspected(values, features, data.missing):
+        log.warning("%s", line)
+    order = ordered(times, of_row, data.sort, groups)
+    if order is not None:
+        times, of_row, values = times[order], of_row[order], values[order]
+        codes = None if codes is None else codes[order]
+    times = in_seconds(times, of_row)
+    starts = np.searchsorted(of_row, np.arange(len(groups) + 1, dtype=of_row.dtype)).astype(np.int64)
+    if data.resample is not None:
+        times, starts, values, codes = resampled(times, starts, values, codes, data.resample)
+    equal = data.step == "time" and (data.resample is None or not isinstance(length(data.resample), Calendar))
+    calendar = "" if not equal or equal_steps(times, starts) else calendar_of(times, starts)
+    mistakes = list(step_mistakes(times, starts, groups, equal and not calendar)) + list(_silent(values, features))
+    _refuse(mistakes)
+    if calendar:
+        log.info("steps are of the calendar: %s", calendar)
+    step = usual_step(times, starts) if len(times) > len(groups) else np.timedelta64(1_000_000, "us")
+    kept = None if equal and not calendar else times
+    panel = Panel(tuple(features), values, groups, starts, times[starts[:-1]], step, codes, classes, kept)
+    return path.name.split(".")[0], panel
+
+
+def _groups(file: TableFile, data: Table, num_rows: int) -> tuple[tuple[str, ...], npt.NDArray[np.int32]]:
+    """Names in order, and each row's number among them."""
+    if data.group is None:
+        return ("",), np.zeros(num_rows, np.int32)
+    column = numbered(plain(file.take(data.group), "data.group", data.group))
+    empty = np.flatnonzero(column.isna().to_numpy())
+    if len(empty):
+        problem = f"column {data.group!r} is empty in rows {_some(empty)}"
+        raise RequestError(Mistake("data.group", problem, "give each row its group", data.group))
+    met, names = pd.factorize(_stripped(column, data.group))
+    texts = [str(name) for name in names]
+    order = class_order(texts)
+    place = np.empty(len(order), np.int32)
+    place[order] = np.arange(len(order), dtype=np.int32)
+    return tuple(texts[at] for at in order), place[met]
+
+
+def _stripped(column: Any, name: str) -> Any:
+    """Names of groups without the blanks around them, which nobody sees; those that become one are said."""
+    if column.dtype.kind in "iufbM":
+        return column
+    texts = column.astype("string").str.strip()
+    changed = sorted({str(cell) for cell in column[(texts != column).to_numpy(dtype=bool)].unique()})
+    if changed:
+        log.warning("column %r: blanks around names of groups are not read: %s", name, listed(list(map(repr, changed))))
+    return texts
+
+
+def _classes(file: TableFile, data: Table) -> tuple[Codes | None, tuple[str, ...]]:
+    """Class of each row where labels are a column; names in their order."""
+    if isinstance(data.label, Ahead):
+        return None, ()
+    column = without_gaps(plain(file.take(data.label), "data.label", data.label), data.label)
+    column = column.where(~_says_missing(column, data))
+    known = ~column.isna().to_numpy()
+    whole = column.dtype.kind == "f" and bool((column[known] % 1 == 0).all())
+    names = column[known].astype(np.int64 if whole else object).astype(str).str.strip()
+    codes = np.full(len(column), MISSING, np.int16)
+    found, met = pd.factorize(names)
+    if column.dtype.kind == "f" and not whole and len(met) > MOST_MEASURED:
+        problem = f"holds measurements, not classes: {len(met)} values such as {names.iloc[0]}"
+        rule = f"'data.label={{feature: {data.label}, horizon: 1, threshold: {float(column.median()):g}}}'"
+        raise RequestError(Mistake("data.label", problem, rule, data.label))
+    if len(met) > 1000:
+        problem = f"has {len(met)} different values, too many for classes"
+        raise RequestError(
+            Mistake("data.label", problem, "a rule: '{feature: rain, horizon: 1, threshold: 1.0}'", data.label)
+        )
+    order = class_order([str(name) for name in met])
+    place = np.empty(len(met), np.int16)
+    place[order] = np.arange(len(met))
+    codes[known] = place[found]
+    return codes, tuple(str(met[at]) for at in order)
+
+
+def _says_missing(column: Any, data: Table) -> npt.NDArray[np.bool_]:
+    """(N,) cells of a label column that `data.missing` names, numbers by their value."""
+    if column.dtype.kind not in "iuf":
+        return np.asarray(column.astype("string").str.strip().isin(data.missing).fillna(value=False), np.bool_)
+    return np.asarray(column.isin(_missing_numbers(data)), np.bool_)
+
+
+def _missing_numbers(data: Table) -> list[float]:
+    """The numbers of `data.missing`."""
+    found = [Spelling().number(text) for text in data.missing]
+    return [one for one in found if one is not None and np.isfinite(one)]
+
+
+def _values(file: TableFile, features: Sequence[str], num_rows: int, data: Table, mistakes: list[Mistake]) -> Floats:
+    """(N, C) float32, a piece of a column at a time; infinities are a mistake."""
+    values = np.empty((num_rows, len(features)), np.float32)
+    spelling, missing = Spelling.of(data), _missing_numbers(data)
+    words: dict[str, list[Any]] = {}
+    rows: dict[str, list[int]] = {}
+    for place, name in enumerate(features):
+        start, endless = 0, [np.empty(0, np.int64)]
+        for column in file.parts(name):
+            part = values[start : start + len(column), place]
+            if column.dtype.kind in "iufb":
+                part[:] = column.to_numpy(dtype=np.float32, na_value=np.nan, copy=False)
+            else:
+                part[:], wrong = number_formats.numbers(column, spelling)
+                if len(wrong):
+                    words.setdefault(name, []).append(column)
+                    rows.setdefault(name, []).extend((wrong + start).tolist())
+            without(part, missing)
+            endless.append(np.flatnonzero(np.isinf(part)) + start)
+            start += len(column)
+        if len(found := np.concatenate(endless)):
+            mistakes.append(Mistake("data.features", f"column {name!r} is infinite in rows {_some(found)}", value=name))
+    mistakes += _words({name: pd.concat(parts) for name, parts in words.items()}, rows, spelling, file.fractions)
+    return values
+
+
+def _words(
+    columns: dict[str, Any], rows: dict[str, list[int]], spelling: Spelling, fractions: bool
+) -> Iterator[Mistake]:
+    """Requested columns with cells that are no numbers, each with what reads it."""
+    remedies = {one.name: one.remedy for one in number_formats.spoilt(columns, spelling, fractions)}
+    for name, column in columns.items():
+        first = column.iloc[int(number_formats.numbers(column, spelling)[1][0])]
+        problem = f"column {name!r} holds {first!r} in rows {_some(rows[name])}, which is no number"
+        remedy = remedies.get(name) or "leave it out of data.features, or mend the file"
+        yield Mistake("data.features", problem, remedy, name)
+
+
+def _silent(values: Floats, features: Sequence[str]) -> "list[Mistake]":
+    """Columns without a value, with one value, or equal to another."""
+    empty: list[str] = []
+    constant: list[str] = []
+    copies: list[str] = []
+    seen: dict[tuple[float, float, float], int] = {}
+    for place, name in enumerate(features):
+        column = values[:, place]
+        low, high = (np.nan, np.nan) if np.isnan(column).all() else (np.nanmin(column), np.nanmax(column))
+        if np.isnan(low):
+            empty.append(name)
+        elif low == high:
+            constant.append(name)
+        else:
+            twin = seen.setdefault((float(low), float(high), float(np.nansum(column[:1000], dtype=np.float64))), place)
+            if twin != place and np.array_equal(values[:, twin], column, equal_nan=True):
+                copies.append(f"{name} (of {features[twin]})")
+    kinds = {"holds no value at all": empty, "has one value in all rows": constant, "is a copy": copies}
+    gone = {*empty, *constant, *(one.split(" (of ")[0] for one in copies)}
+    rest = ",".join(name for name in features if name not in gone)
+    return [
+        Mistake("data.features", f"column {listed(names)} {what}",
+                f"'data.features=[{rest}]'" if rest else "a table with more to tell, or a shorter data.resample")
+        for what, names in kinds.items() if names
+    ]  # fmt: skip
+
+
+def _some(rows: "npt.NDArray[np.integer] | list[int]") -> str:
+    """`3, 17 and 5 more`, counted from 0 without the header."""
+    return listed([str(int(row)) for row in rows[:4000]], 3)
+
+
+def _refuse(mistakes: Sequence[Mistake]) -> None:
+    if mistakes:
+        raise RequestError(mistakes)

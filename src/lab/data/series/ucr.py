@@ -1,0 +1,105 @@
+"""Problems of the UCR/UEA archive: training and test cases as the archive has them, validation drawn from training.
+
+Cases may differ in length and in where values are missing; nothing is cut or stretched. The package aeon ships a few
+problems: their files are read where they lie, without importing it.
+"""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+
+from lab.config.schema import Ucr
+from lab.core.errors import Mistake, RequestError, listed, nearest
+from lab.data.series.panel import Cut, Panel
+from lab.data.series.ts_format import Cases, read_ts
+from lab.data.stratified_split import draw
+from lab.data.text.label_survey import class_order
+
+
+def cases(data: Ucr) -> tuple[Panel, dict[str, Cut], list[str]]:
+    """All cases as a panel, each a group of its own; the splits; lines for the terminal."""
+    folder, key = (
+        (shipped(data.name), "data.name") if data.path is None else (Path(data.path).expanduser(), "data.path")
+    )
+    files = {split: folder / f"{data.name}_{split.upper()}.ts" for split in ("train", "test")}
+    gone = [str(path) for path in files.values() if not path.is_file()]
+    if gone:
+        there = sorted(path.name.removesuffix("_TRAIN.ts") for path in folder.glob("*_TRAIN.ts"))
+        remedy = f"data.name={nearest(data.name, there) or there[0]}" if there else "the folder of NAME_TRAIN.ts"
+        raise RequestError(Mistake(key, f"no such file: {listed(gone)}", remedy, data.path or data.name))
+    read = {split: read_ts(path, key) for split, path in files.items()}
+    _refuse_unlike(read, key, files)
+    names = sorted({*read["train"].labels, *read["test"].labels})
+    classes = tuple(names[place] for place in class_order(names))
+    values = [one for found in read.values() for one in found.values]
+    ends = np.cumsum([len(one) for one in values]) - 1
+    lengths = np.array([len(one) for one in values], np.int32)
+    codes = {name: code for code, name in enumerate(classes)}
+    labels = np.array([codes[label] for found in read.values() for label in found.labels], np.int16)
+    every = Cut(ends.astype(np.int32), lengths, labels)
+    columns = tuple(f"dimension {place + 1}" for place in range(values[0].shape[1]))
+    panel = Panel(columns, np.concatenate(values), ("",) * len(values), np.append(0, ends + 1),
+                  np.zeros(len(values), "datetime64[s]"), np.timedelta64(1, "s"), None, classes)  # fmt: skip
+    num_train = len(read["train"].labels)
+    if num_train < 2:
+        problem = "has one training case, and validation is drawn from training"
+        raise RequestError(Mistake(key, problem, "a problem with two training cases or more", files["train"]))
+    part, notes = _with_val(labels[:num_train], data, classes)
+    test = np.arange(num_train, len(labels))
+    return panel, {name: every.at(rows) for name, rows in {**part, "test": test}.items()}, notes
+
+
+def shipped(name: str) -> Path:
+    """Folder of a problem that the package aeon ships. Raises RequestError, naming those there are."""
+    found = importlib.util.find_spec("aeon")
+    if found is None or not found.submodule_search_locations:
+        problem = "the package 'aeon', which ships a few problems, is not installed"
+        raise RequestError(Mistake("data.name", problem, "pip install -e '.[series]', or data.path=FOLDER", name))
+    folder = Path(found.submodule_search_locations[0]) / "datasets" / "data"
+    there = sorted(path.parent.name for path in folder.glob("*/*_TEST.ts") if _classified(path))
+    if name not in there:
+        remedy = f"data.name={nearest(name, there) or 'GunPoint'}, or data.path=FOLDER of {name}_TRAIN.ts"
+        raise RequestError(
+            Mistake("data.name", f"is not shipped; there are {listed(sorted(set(there)))}", remedy, name)
+        )
+    return folder / name
+
+
+def _classified(path: Path) -> bool:
+    """Whether a problem has both files and classes."""
+    train = path.with_name(f"{path.parent.name}_TRAIN.ts")
+    if path.name != f"{path.parent.name}_TEST.ts" or not train.is_file():
+        return False
+    with train.open(encoding="utf-8-sig", errors="replace") as file:
+        for line in file:
+            if line.lower().startswith("@classlabel"):
+                return "true" in line.lower()
+            if line.lower().startswith("@data"):
+                return False
+    return False
+
+
+def _refuse_unlike(read: dict[str, Cases], key: str, files: dict[str, Path]) -> None:
+    widths = {split: found.values[0].shape[1] for split, found in read.items()}
+    unknown = sorted(set(read["test"].labels) - set(read["train"].labels))
+    mistakes = []
+    if len(set(widths.values())) > 1:
+        mistakes.append(
+            Mistake(key, f"{widths['train']} dimensions in training, {widths['test']} in test", value=files["test"])
+        )
+    if unknown:
+        mistakes.append(Mistake(key, f"classes {listed(unknown)} of test are not in training", value=files["test"]))
+    if mistakes:
+        raise RequestError(mistakes)
+
+
+def _with_val(
+    labels: "np.ndarray[tuple[int], np.dtype[np.int16]]", data: Ucr, classes: tuple[str, ...]
+) -> tuple[dict[str, "np.ndarray"], list[str]]:
+    """Rows of train and val, stratified; what there is to say where a class is too small to be in both."""
+    found = draw([labels.astype(np.int64)], np.arange(len(labels)), {"val": data.split.val}, data.split.seed)
+    seen = np.bincount(labels[found["val"]], minlength=len(classes))
+    absent = [classes[code] for code in np.flatnonzero(seen == 0)]
+    note = f"classes {listed(absent)} have too few cases for validation, and are in training alone"
+    return found, [note] if absent else []

@@ -1,0 +1,1 @@
+"""Texts with label columns: from a source to tokenised splits."""

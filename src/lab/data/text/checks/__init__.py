@@ -1,0 +1,1 @@
+"""What only the rows can show: leaks between splits, labels in the text, shortcuts, classes in several spellings."""

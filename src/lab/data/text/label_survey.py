@@ -1,0 +1,227 @@
+"""One pass over a table: which rows can be used, their labels as numbers, and 64-bit hashes of their texts and groups.
+
+Why: everything that later decides (split, leaks, counts) works on these arrays, so texts are read once and never held.
+Missing markers are mapped here and counted per column. Cost: about 10 microseconds and 60 bytes a row.
+"""
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lab.core.batches import MISSING
+from lab.data.readers.text_table import Table
+from lab.data.text.text_columns import joined, known
+
+Ints = npt.NDArray[np.int64]
+Hashes = npt.NDArray[np.uint64]
+_TAG = r"\b[a-z]{1,5}[-_/]?\d+[a-z]?\b"
+_DIGITS = re.compile(r"(\d+)")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What to read: text columns (joined with `separator`), label columns, group column, markers of missing cells.
+
+    sets: label columns that hold sets of labels, parted by `set_separator`; None where nobody said which do.
+    """
+
+    text: tuple[str, ...]
+    labels: tuple[str, ...]
+    group: str | None = None
+    separator: str = " "
+    missing: tuple[str, ...] = ()
+    sets: tuple[str, ...] | None = None
+    set_separator: str = "|"
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Every column once, in the order text, labels, group."""
+        return tuple(dict.fromkeys((*self.text, *self.labels, *([self.group] if self.group else []))))
+
+
+class Codebook:
+    """Class names of one head in the order they were met, shared by all splits. Labels are trimmed and put in Unicode's
+    composed form (NFC), so that one word is one class however its accents are stored; case is kept."""
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        self.names: list[str] = list(names)
+        self._codes = {name: code for code, name in enumerate(self.names)}
+
+    def encode(self, cells: Any) -> Ints:
+        """Codes of a string array; `MISSING` where it is null. (rows,) int64."""
+        coded = pc.dictionary_encode(pc.utf8_trim_whitespace(cells))
+        codes = [self._code(unicodedata.normalize("NFC", name)) for name in coded.dictionary.to_pylist()]
+        places = coded.indices.fill_null(len(codes)).to_numpy(zero_copy_only=False)
+        found: Ints = np.array([*codes, MISSING], np.int64)[places]
+        return found
+
+    def _code(self, name: str) -> int:
+        if name not in self._codes:
+            self._codes[name] = len(self.names)
+            self.names.append(name)
+        return self._codes[name]
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What one pass found. Arrays hold one entry per usable row, in the table's order.
+
+    rows: places in the table; labels: per head codes of the code books; exact, plain, masked: hashes of the text as it
+    is, with case, accents and spaces evened out, and with tags and digits masked as well; groups: hashes of the group
+    (a row without a group is a group of its own). Counts are over all `num_rows` rows of the table.
+    """
+
+    num_rows: int
+    rows: Ints
+    labels: dict[str, Ints]
+    exact: Hashes
+    plain: Hashes
+    masked: Hashes
+    groups: Hashes | None
+    no_text: int
+    no_label: int
+    headers: int
+    """Rows that are the header once more, as in files joined end to end."""
+    missing: dict[str, int]
+    copies: dict[tuple[str, str], int]
+    """Per (label column, text column): usable rows whose text cell is the label itself."""
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass
+class _Gathered:
+    rows: list[Ints] = field(default_factory=list)
+    labels: dict[str, list[Ints]] = field(default_factory=dict)
+    hashes: dict[str, list[Hashes]] = field(default_factory=dict)
+
+    def hashed(self, name: str) -> Hashes:
+        return np.concatenate(self.hashes.get(name, [np.zeros(0, np.uint64)]))
+
+
+def survey(table: Table, columns: Columns, books: dict[str, Codebook]) -> Survey:
+    """Read `table` once; `books` (one per label column) learn the classes they meet.
+
+    A row without any text, or without any label, or that is the header once more, is left out and counted.
+    """
+    parts = _Gathered(labels={head: [] for head in columns.labels})
+    no_text = no_label = headers = start = 0
+    missing = dict.fromkeys(columns.all, 0)
+    copies = {(head, text): 0 for head in columns.labels for text in columns.text}
+    for batch in table.narrow(columns.all).batches():
+        header = _header_rows(batch, columns.all)
+        headers += int(header.sum())
+        if header.any():
+            batch = {name: pc.if_else(pa.array(header), None, values) for name, values in batch.items()}
+        cells = {name: known(values, columns.missing) for name, values in batch.items()}
+        for name in missing:
+            missing[name] += cells[name].null_count - int(header.sum())
+        texts = joined([cells[name] for name in columns.text], columns.separator)
+        has_text = _bools(texts.is_valid())
+        codes = {head: books[head].encode(cells[head]) for head in columns.labels}
+        has_label = np.any([code != MISSING for code in codes.values()], axis=0)
+        no_text += int((~has_text & ~header).sum())
+        no_label += int((has_text & ~has_label).sum())
+        kept = np.flatnonzero(has_text & has_label)
+        for head, text in copies:
+            copies[head, text] += _equal(cells[head], cells[text], kept)
+        parts.rows.append(kept + start)
+        for head, code in codes.items():
+            parts.labels[head].append(code[kept])
+        for name, found in _hashes(texts, cells, columns, kept, start).items():
+            parts.hashes.setdefault(name, []).append(found)
+        start += len(texts)
+    return Survey(
+        num_rows=start,
+        rows=_concatenated(parts.rows),
+        labels={head: _concatenated(found) for head, found in parts.labels.items()},
+        exact=parts.hashed("exact"),
+        plain=parts.hashed("plain"),
+        masked=parts.hashed("masked"),
+        groups=parts.hashed("groups") if columns.group else None,
+        no_text=no_text,
+        no_label=no_label,
+        headers=headers,
+        missing=missing,
+        copies=copies,
+    )
+
+
+def _header_rows(cells: Mapping[str, Any], names: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Rows each of whose cells is the name of its column."""
+    same = np.ones(len(next(iter(cells.values()))), bool)
+    for name in names:
+        equal = pc.equal(pc.utf8_trim_whitespace(cells[name]), name.strip())
+        same &= pc.fill_null(equal, fill_value=False).to_numpy(zero_copy_only=False)
+        if not same.any():
+            break
+    return same
+
+
+def class_order(names: Sequence[str]) -> list[int]:
+    """Places of `names` in the order of the classes: as numbers when all are, else by words and the numbers in them."""
+    try:
+        numbers = [float(name) for name in names]
+    except ValueError:
+        keys = [tuple(_DIGITS.split(name.casefold())) for name in names]
+        natural = [tuple(int(part) if odd % 2 else part for odd, part in enumerate(key)) for key in keys]
+        return sorted(range(len(names)), key=lambda place: (natural[place], names[place]))
+    return sorted(range(len(names)), key=lambda place: (numbers[place], names[place]))
+
+
+def plain_text(texts: Any) -> Any:
+    """A string array without differences of case, accents and spaces."""
+    folded = pc.replace_substring_regex(pc.utf8_normalize(texts, form="NFKD"), r"\p{Mn}+", "")
+    return pc.utf8_trim_whitespace(pc.replace_substring_regex(pc.utf8_lower(folded), r"\s+", " "))
+
+
+def masked_text(plain: Any) -> Any:
+    """`plain_text` with tags (P-101A) and numbers as "#"."""
+    return pc.replace_substring_regex(pc.replace_substring_regex(plain, _TAG, "#"), r"\d+", "#")
+
+
+def hashed(texts: Any) -> Hashes:
+    """64-bit BLAKE2b of each text of a string array without nulls. A million texts collide with probability 3e-8."""
+    digests = b"".join(hashlib.blake2b(text.encode(), digest_size=8).digest() for text in texts.to_pylist())
+    return np.frombuffer(digests, np.dtype("<u8")).astype(np.uint64)
+
+
+def _hashes(texts: Any, cells: dict[str, Any], columns: Columns, kept: Ints, start: int) -> dict[str, Hashes]:
+    used = texts.take(pa.array(kept))
+    plain = plain_text(used)
+    found = {"exact": hashed(used), "plain": hashed(plain), "masked": hashed(masked_text(plain))}
+    if columns.group:
+        groups = _composed(cells[columns.group].take(pa.array(kept)))
+        alone = pa.array([f"\0row {row + start}" for row in kept.tolist()], pa.string())
+        found["groups"] = hashed(pc.coalesce(groups, alone))
+    return found
+
+
+def _composed(cells: Any) -> Any:
+    """A string array trimmed and in NFC. Python's own, once per value: what Arrow 25 calls NFC leaves accents apart."""
+    coded = pc.dictionary_encode(pc.utf8_trim_whitespace(cells))
+    names = [unicodedata.normalize("NFC", name) for name in coded.dictionary.to_pylist()]
+    return pa.array(names, pa.string()).take(coded.indices)
+
+
+def _equal(labels: Any, texts: Any, kept: Ints) -> int:
+    same = pc.equal(plain_text(labels), plain_text(texts)).take(pa.array(kept))
+    return int(pc.sum(same.cast(pa.int64())).as_py() or 0)
+
+
+def _bools(values: Any) -> npt.NDArray[np.bool_]:
+    found: npt.NDArray[np.bool_] = values.to_numpy(zero_copy_only=False)
+    return found
+
+
+def _concatenated(parts: Sequence[Ints]) -> Ints:
+    return np.concatenate(parts) if parts else np.zeros(0, np.int64)

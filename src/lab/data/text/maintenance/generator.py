@@ -1,0 +1,113 @@
+"""Seeded generator of Spanish maintenance reports that knows each label's probability: the embedded default data set.
+
+A row is a plan (latent slots, all said in the text), label probabilities that are exact functions of the plan, labels
+drawn from them, and a text rendered from the plan. So argmax P(label | plan) is the Bayes rule and its scores are known
+per row. Draws are vectorised in chunks of fixed size with a stream each: the first rows do not depend on how many
+follow. Cost: about 10 microseconds and 500 bytes a row.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lab.core.errors import Mistake, RequestError
+from lab.data.text.maintenance import label_probabilities
+from lab.data.text.maintenance import phrases as words
+from lab.data.text.maintenance.rendering import Draw, Ints, pick, render
+
+CHUNK = 4096
+
+
+@dataclass(frozen=True)
+class Reports:
+    """Texts with labels and the probabilities the labels were drawn from.
+
+    texts: `rows` reports of 4 to 60 words. classes: per head (modo, causa, prioridad) its class names. labels: per head
+    (rows,) indices into `classes`. probabilities: per head (rows, classes), P(label | the text's plan), rows sum to 1.
+    """
+
+    texts: list[str]
+    classes: dict[str, tuple[str, ...]]
+    labels: dict[str, npt.NDArray[np.int64]]
+    probabilities: dict[str, npt.NDArray[np.float32]]
+
+
+def generate(rows: int, seed: int, difficulty: float = 0.5) -> Reports:
+    """`rows` reports; the same arguments give the same reports, and more rows keep the first ones.
+
+    difficulty in [0, 1] sets how often labels leave their likeliest class and how noisy the spelling is.
+    Raises RequestError for rows < 1, a negative seed or a difficulty outside [0, 1].
+    """
+    mistakes = _mistakes(rows, seed, difficulty)
+    if mistakes:
+        raise RequestError(mistakes)
+    tables = {
+        "modo": label_probabilities.mode_table(difficulty),
+        "causa": label_probabilities.cause_table(difficulty),
+        "prioridad": label_probabilities.priority_table(difficulty),
+    }
+    texts: list[str] = []
+    labels: dict[str, list[Ints]] = {head: [] for head in tables}
+    probabilities: dict[str, list[npt.NDArray[np.float32]]] = {head: [] for head in tables}
+    for start in range(0, rows, CHUNK):
+        draw = _stream(seed, start // CHUNK, min(CHUNK, rows - start))
+        plan = _draw_plan(draw)
+        cells = {
+            "modo": (plan["symptom"], plan["group"]),
+            "causa": (plan["symptom"], plan["context"]),
+            "prioridad": (plan["effect"], plan["spare"], plan["recurrence"]),
+        }
+        for head, table in tables.items():
+            chances = table[cells[head]]
+            labels[head].append(pick(chances, draw()))
+            probabilities[head].append(chances.astype(np.float32))
+        texts.extend(render(plan, draw, difficulty))
+    return Reports(
+        texts,
+        {
+            "modo": tuple(f"{code} {name}" for code, name in label_probabilities.MODES.items()),
+            "causa": tuple(f"{code} {name}" for code, name in label_probabilities.CAUSES.items()),
+            "prioridad": label_probabilities.PRIORITIES,
+        },
+        {head: np.concatenate(parts) for head, parts in labels.items()},
+        {head: np.concatenate(parts) for head, parts in probabilities.items()},
+    )
+
+
+def _mistakes(rows: int, seed: int, difficulty: float) -> list[Mistake]:
+    found = []
+    if rows < 1:
+        found.append(Mistake("data.rows", "must be at least 1", "data.rows=12000", rows))
+    if seed < 0:
+        found.append(Mistake("data.seed", "must not be negative", "data.seed=0", seed))
+    if not 0 <= difficulty <= 1:
+        found.append(Mistake("data.difficulty", "must be between 0 and 1", "data.difficulty=0.5", difficulty))
+    return found
+
+
+def _stream(seed: int, chunk: int, num: int) -> Draw:
+    """Draws of a chunk: always CHUNK numbers taken from the generator, the first `num` kept."""
+    rng = np.random.default_rng([seed, chunk])
+    return lambda: rng.random(CHUNK)[:num]
+
+
+def _draw_plan(draw: Draw) -> dict[str, Ints]:
+    """What a report is about: an index a row for every slot."""
+    family = pick([family.weight for family in words.FAMILIES], draw())
+    kind = np.array([family.kind for family in words.FAMILIES])[family]
+    symptom = pick(np.array(words.SYMPTOM_WEIGHTS)[kind], draw())
+    group = np.array([words.COMPONENT_GROUPS.index(part.group) for part in words.COMPONENTS])
+    in_kind = np.array([part.weights for part in words.COMPONENTS]).T
+    with_symptom = np.array([words.SYMPTOM_GROUP_WEIGHTS[name] for name in words.SYMPTOMS])[:, group]
+    component = pick(in_kind[kind] * with_symptom[symptom], draw())
+    return {
+        "family": family,
+        "symptom": symptom,
+        "component": component,
+        "group": group[component],
+        "context": pick(np.array(words.CONTEXT_WEIGHTS)[kind], draw()),
+        "effect": pick(words.EFFECT_WEIGHTS, draw()),
+        "spare": pick(words.SPARE_WEIGHTS, draw()),
+        "recurrence": pick(words.RECURRENCE_WEIGHTS, draw()),
+    }

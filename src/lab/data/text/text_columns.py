@@ -1,0 +1,80 @@
+"""The text of each row, read when asked for: columns joined, missing ones skipped.
+
+Why: texts are most of a corpus and are read few times (lengths, tokens, predictions), so they stay on disk. A text is
+its columns' cells in the order asked for; a cell is missing when it is null or, trimmed, one of the missing markers.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lab.data.readers.text_table import Table
+
+
+class Texts(Protocol):
+    """Texts of one split, in row order. Reads lazily; picklable for loader workers."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> str: ...
+
+    def batches(self, size: int) -> Iterator[list[str]]:
+        """All texts in row order, at most `size` at a time."""
+        ...
+
+
+class ColumnTexts:
+    """`Texts` over the rows `rows` of a table, each of which must have a text cell that is not missing."""
+
+    def __init__(
+        self,
+        table: Table,
+        columns: Sequence[str],
+        separator: str,
+        missing: Sequence[str],
+        rows: npt.NDArray[np.int64],
+    ) -> None:
+        self._table, self._columns = table.narrow(columns), tuple(columns)
+        self._separator, self._missing, self._rows = separator, tuple(missing), rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> str:
+        place = range(len(self))[index]
+        return self._read(self._rows[place : place + 1])[0]
+
+    def batches(self, size: int) -> Iterator[list[str]]:
+        for start in range(0, len(self), size):
+            yield self._read(self._rows[start : start + size])
+
+    def at(self, places: npt.NDArray[np.int64]) -> "ColumnTexts":
+        """The texts at `places` only, in that order."""
+        return ColumnTexts(self._table, self._columns, self._separator, self._missing, self._rows[places])
+
+    def _read(self, rows: npt.NDArray[np.int64]) -> list[str]:
+        cells = self._table.read(rows)
+        texts = joined([known(cells[name], self._missing) for name in self._columns], self._separator)
+        found: list[str] = texts.to_pylist()
+        return found
+
+
+def known(cells: Any, missing: Sequence[str]) -> Any:
+    """A string array with null where the cell, trimmed, is one of the markers `missing`."""
+    absent = pc.is_in(pc.utf8_trim_whitespace(cells), value_set=pa.array(list(missing), pa.string()))
+    return pc.if_else(absent, pa.scalar(None, pa.string()), cells)
+
+
+def joined(cells: Sequence[Any], separator: str) -> Any:
+    """String arrays joined row by row, nulls skipped; null where all are null."""
+    if len(cells) == 1:
+        return cells[0]
+    texts = pc.binary_join_element_wise(*cells, separator, null_handling="skip")
+    absent = cells[0].is_null()
+    for column in cells[1:]:
+        absent = pc.and_(absent, column.is_null())
+    return pc.if_else(absent, pa.scalar(None, pa.string()), texts)

@@ -1,0 +1,82 @@
+"""Tokenised texts on disk: made once per (texts, tokenizer, length), memory-mapped, shared by runs and loader workers.
+
+A split is two flat files: the ids of all rows behind one another, and where each row starts.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from lab.core.batches import Ids, Tokenizer
+from lab.data.cache.store import made
+from lab.data.text.corpus import Texts
+
+CHUNK = 1000
+"""Texts tokenised at a time."""
+
+
+class Tokens:
+    """Token ids of a split. Row i is `values[offsets[i]:offsets[i + 1]]`; pickled by its path, never by its content."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.offsets: npt.NDArray[np.int64] = np.load(folder / "offsets.npy")
+        empty = int(self.offsets[-1]) == 0
+        values = np.empty(0, np.int32) if empty else np.memmap(folder / "values.bin", dtype=np.int32, mode="r")
+        self.values: Ids = np.asarray(values)  # a plain view of the map: slices of a memmap cost three times as much
+
+    def __reduce__(self) -> tuple[type["Tokens"], tuple[Path]]:
+        return Tokens, (self.folder,)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, row: int) -> Ids:
+        return self.values[self.offsets[row] : self.offsets[row + 1]]
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int32]:
+        return np.diff(self.offsets).astype(np.int32)
+
+
+def tokenise(
+    texts: Texts, tokenizer: Tokenizer, max_length: int, cache: Path, key: str, ticks: Callable[[int], object]
+) -> Tokens:
+    """Ids of each text cut to `max_length`. `key` identifies the texts; `ticks` is told the rows done."""
+    folder = cache / "tokens" / _digest(key, tokenizer.fingerprint(), f"ids-{max_length}")
+
+    def fill(aside: Path) -> None:
+        counts: list[npt.NDArray[np.int64]] = [np.zeros(1, np.int64)]
+        with (aside / "values.bin").open("wb") as file:
+            for batch in texts.batches(CHUNK):
+                rows = tokenizer.encode(batch, max_length)
+                counts.append(np.fromiter((len(row) for row in rows), np.int64, len(rows)))
+                file.write(np.concatenate([np.asarray(row, np.int32) for row in rows]).tobytes())
+                ticks(len(rows))
+        np.save(aside / "offsets.npy", np.cumsum(np.concatenate(counts)))
+
+    made(folder, fill)
+    return Tokens(folder)
+
+
+def full_lengths(
+    texts: Texts, tokenizer: Tokenizer, cache: Path, key: str, ticks: Callable[[int], object]
+) -> npt.NDArray[np.int32]:
+    """Length of each text before any cut, in the tokenizer's unit."""
+    folder = cache / "tokens" / _digest(key, tokenizer.fingerprint(), "lengths")
+
+    def counted() -> Iterator[int]:
+        for batch in texts.batches(CHUNK):
+            yield from tokenizer.lengths(batch)
+            ticks(len(batch))
+
+    made(folder, lambda aside: np.save(aside / "lengths.npy", np.fromiter(counted(), np.int32)))
+    lengths: npt.NDArray[np.int32] = np.load(folder / "lengths.npy")
+    return lengths
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]

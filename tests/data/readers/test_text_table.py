@@ -1,0 +1,41 @@
+import math
+
+import pyarrow as pa
+import pytest
+
+from lab.data.readers import text_table
+from lab.data.readers.text_table import Table, as_text, holds_text
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        (pa.array([3, None]), ["3", None]),
+        (pa.array([3.0, 3.5, math.nan, None]), ["3", "3.5", None, None]),
+        (pa.array([True, False]), ["true", "false"]),
+        (pa.array(["a", None, "a"]).dictionary_encode(), ["a", None, "a"]),
+        (pa.array(["a"], pa.large_string()), ["a"]),
+        (pa.array([None, None]), [None, None]),
+        (pa.chunked_array([["a"], ["b"]]), ["a", "b"]),
+        (pa.chunked_array([], pa.int64()), []),
+    ],
+)
+def test_every_type_leaves_as_text(values: object, text: list[str | None]) -> None:
+    found = as_text(values)
+    assert found.type == pa.string()
+    assert found.to_pylist() == text
+
+
+def test_class_indices_leave_as_names_and_minus_one_as_missing() -> None:
+    assert as_text(pa.array([1, 0, -1, None]), ["neg", "pos"]).to_pylist() == ["pos", "neg", None, None]
+
+
+def test_lists_are_no_text() -> None:
+    assert not holds_text(pa.list_(pa.int64()))
+    assert holds_text(pa.float64())
+
+
+def test_batches_cover_every_row_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_table, "BATCH", 3)
+    table = Table(pa.table({"n": list(range(7)), "m": list(range(7))})).narrow(["n"])
+    assert [batch["n"].to_pylist() for batch in table.batches()] == [["0", "1", "2"], ["3", "4", "5"], ["6"]]

@@ -1,0 +1,120 @@
+"""Windows stay inside their group and their split; the purge leaves no sample and no label in two of them."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lab.config.schema import Ahead, Rows, TimeSplit, Windowed
+from lab.core.batches import MISSING
+from lab.core.errors import RequestError
+from lab.data.series.panel import Panel
+from lab.data.series.windows import cut, moments, rule_codes
+
+RULE = Ahead(feature="rain", horizon=2, threshold=1.0)
+HOUR = np.timedelta64(3600, "s")
+
+
+def config(**changes: Any) -> Windowed:
+    split = {"val": 0.2, "test": 0.2, "val_from": None, "test_from": None, "purge": "auto", "seed": 0}
+    split |= {"train_on_val": False} | changes.pop("split", {})
+    return Windowed(
+        metric="val/f1_macro", batch_size=4, eval_batch_size=4, num_workers=0, pin_memory=False,
+        persistent_workers=False, scale="none", rows=Rows(train=None, val=None, test=None),
+        **{"window": 5, "stride": 1, "label": RULE, "gaps": "mask", "calendar": (), "log1p": ()} | changes,
+        split=TimeSplit(**split),
+    )  # fmt: skip
+
+
+def panel(lengths: tuple[int, ...] = (60, 40)) -> Panel:
+    """Two groups whose clocks differ: the second begins 20 hours later."""
+    rain = np.random.default_rng(0).exponential(1.0, sum(lengths)).astype(np.float32)
+    values = np.stack([rain, np.arange(sum(lengths), dtype=np.float32)], 1)
+    first = np.datetime64("2020-01-01", "s") + np.array([20 * number for number in range(len(lengths))]) * HOUR
+    names = tuple(f"E{number}" for number in range(len(lengths)))
+    return Panel(("rain", "wind"), values, names, np.cumsum((0, *lengths)), first, HOUR)
+
+
+def test_a_rule_looks_ahead_inside_a_group_only() -> None:
+    rows = panel((6, 4))
+    rows.values[:, 0] = [0, 2, 0, np.nan, 2, 0, 2, 2, 0, 0]
+    ahead, now = rule_codes(rows, RULE)
+    assert now.tolist() == [0, 1, 0, MISSING, 1, 0, 1, 1, 0, 0]
+    assert ahead.tolist() == [0, MISSING, 1, 0, MISSING, MISSING, 0, 0, MISSING, MISSING]
+
+
+@pytest.mark.parametrize("purge", ["auto", 7, 9])
+@pytest.mark.parametrize("stride", [1, 3])
+def test_no_window_leaves_its_group_or_its_side_of_the_split(purge: Any, stride: int) -> None:
+    rows, asked = panel(), config(stride=stride, split={"purge": purge})
+    labels, now = rule_codes(rows, RULE)
+    found = cut(rows, asked, labels, now, 2)
+    val_from, test_from = moments(rows, asked)
+    gap = 7 if purge == "auto" else purge
+    bounds = {"train": (None, val_from), "val": (val_from, test_from), "test": (test_from, None)}
+    for split, windows in found.splits.items():
+        assert len(windows)
+        assert (rows.group_of(windows.ends) == rows.group_of(windows.ends - 4)).all()
+        assert (rows.group_of(windows.ends) == rows.group_of(windows.ends + 2)).all()
+        assert windows.labels.tolist() == (rows.values[windows.ends + 2, 0] >= 1.0).astype(int).tolist()
+        assert windows.now is not None
+        assert windows.now.tolist() == (rows.values[windows.ends, 0] >= 1.0).astype(int).tolist()
+        low, high = bounds[split]
+        times = rows.times(windows.ends)
+        assert low is None or (times >= low).all()
+        assert high is None or (times + gap * HOUR <= high + HOUR).all()
+    for one, other in (("train", "val"), ("val", "test")):
+        for group in range(2):
+            here, there = (found.splits[name].ends for name in (one, other))
+            here, there = here[rows.group_of(here) == group], there[rows.group_of(there) == group]
+            if len(here) and len(there):
+                assert there.min() - here.max() >= gap >= asked.window + 2
+    whole = sum(len(windows) for windows in found.splits.values()) + sum(found.counts.values())
+    if stride == 1:
+        assert whole == sum(length - 4 for length in (60, 40))
+
+
+def test_the_rows_tested_are_the_same_for_every_window() -> None:
+    rows = panel()
+    labels, now = rule_codes(rows, RULE)
+    tested = [cut(rows, config(window=window), labels, now, 2).splits["test"].ends.tolist() for window in (3, 8)]
+    assert tested[0] == tested[1]
+
+
+def test_drop_leaves_out_windows_with_a_gap() -> None:
+    rows = panel()
+    rows.values[10, 1] = np.nan
+    labels, now = rule_codes(rows, RULE)
+    every, whole = (cut(rows, config(gaps=gaps), labels, now, 2) for gaps in ("mask", "drop"))
+    lost = set(every.splits["train"].ends.tolist()) - set(whole.splits["train"].ends.tolist())
+    assert lost == {10, 11, 12, 13, 14}
+    assert whole.counts["gaps"] == 5
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"window": 39}, ["data.window=39", "E1 (40 rows)"]),
+        ({"split": {"purge": 3}}, ["data.split.purge=3", "7 steps"]),
+        ({"split": {"val_from": "1999-01-01", "test_from": "2020-01-03"}}, ["data.split.val_from", "outside"]),
+        ({"split": {"val_from": "2020-01-02", "test_from": "next week"}}, ["data.split.test_from", "ISO 8601"]),
+        ({"window": 20}, ["leaves val without a window"]),
+    ],
+)
+def test_what_cannot_be_cut_is_told(changes: dict[str, Any], words: list[str]) -> None:
+    rows = panel()
+    labels, now = rule_codes(rows, RULE)
+    with pytest.raises(RequestError) as error:
+        cut(rows, config(**changes), labels, now, 2)
+    assert all(word in str(error.value) for word in words), str(error.value)
+
+
+def test_what_filling_leaves_is_named_with_column_group_and_rows() -> None:
+    rows = panel()
+    rows.values[60:64, 1] = np.nan
+    labels, now = rule_codes(rows, RULE)
+    with pytest.raises(RequestError, match=r"column 'wind', group 'E1': no value before rows 60 to 63"):
+        cut(rows, config(gaps="ffill"), labels, now, 2)
+    rows.values[64, 1] = np.nan
+    with pytest.raises(RequestError, match=r"column 'wind', group 'E1': no value in the window of rows 60 to 64"):
+        cut(rows, config(gaps="interpolate"), labels, now, 2)

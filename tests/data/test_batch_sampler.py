@@ -1,0 +1,135 @@
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lab.data.batch_sampler import POOL, EvalDraws, TrainDraws, budgeted, rounded, windows
+from lab.data.text.corpus import load
+
+LENGTHS = np.random.default_rng(0).integers(4, 60, size=1003).astype(np.int32)
+
+
+@pytest.mark.parametrize("size", [1, 16, 64, 1003, 5000])
+def test_every_row_comes_once_and_only_the_last_window_is_short(size: int) -> None:
+    drawn = list(windows(LENGTHS, size, seed=1, epoch=0))
+    assert sorted(np.concatenate(drawn).tolist()) == list(range(len(LENGTHS)))
+    assert {len(window) for window in drawn[:-1]} <= {size}
+    assert 0 < len(drawn[-1]) <= size
+
+
+def test_same_seed_and_epoch_same_windows_another_epoch_others() -> None:
+    first, again, other = (list(windows(LENGTHS, 16, seed=1, epoch=epoch)) for epoch in (3, 3, 4))
+    assert all((a == b).all() for a, b in zip(first, again, strict=True))
+    assert any((a != b).any() for a, b in zip(first, other, strict=True) if len(a) == len(b))
+
+
+def test_an_epoch_of_a_long_table_keeps_four_bytes_a_row() -> None:
+    num_rows = 2_000_000
+    lengths = np.broadcast_to(np.int32(96), num_rows)
+    tracemalloc.start()
+    try:
+        for _ in windows(lengths, 4096, seed=0, epoch=0):
+            pass
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    pool = POOL * 4096
+    assert peak < 4 * num_rows + 64 * pool
+
+
+def test_rows_of_like_length_share_a_batch() -> None:
+    def padding(batches: list[np.ndarray]) -> float:
+        cells = sum(len(batch) * LENGTHS[batch].max() for batch in batches)
+        return 1 - LENGTHS.sum() / cells
+
+    random = np.random.default_rng(0).permutation(len(LENGTHS))
+    unsorted = [random[start : start + 16] for start in range(0, len(random), 16)]
+    assert padding(list(windows(LENGTHS, 16, seed=0, epoch=0))) < padding(unsorted) / 3
+
+
+def test_four_by_four_draws_the_rows_of_one_batch_of_sixteen() -> None:
+    whole = list(TrainDraws(LENGTHS, 16, lambda epoch: 1, seed=5))
+    parts = list(TrainDraws(LENGTHS, 4, lambda epoch: 4, seed=5))
+    for index, one in enumerate(whole):
+        quarter = parts[4 * index : 4 * index + 4]
+        assert np.concatenate([part.rows for part in quarter]).tolist() == one.rows.tolist()
+        assert all(part.window.tolist() == one.rows.tolist() for part in quarter)
+    assert len(parts) == len(TrainDraws(LENGTHS, 4, lambda epoch: 4, seed=5))
+
+
+def test_accumulation_follows_the_epoch() -> None:
+    draws = TrainDraws(LENGTHS, 8, lambda epoch: 8 if epoch == 0 else 2, seed=0)
+    assert len(next(iter(draws)).window) == 64
+    draws.set_epoch(1)
+    assert len(next(iter(draws)).window) == 16
+
+
+def test_evaluation_takes_the_longest_first_and_every_row_once() -> None:
+    batches = [draw.rows for draw in EvalDraws(LENGTHS, 100)]
+    tops = [LENGTHS[batch].max() for batch in batches]
+    assert tops == sorted(tops, reverse=True)
+    assert sorted(np.concatenate(batches).tolist()) == list(range(len(LENGTHS)))
+
+
+@pytest.mark.parametrize("max_tokens", [60, 100, 512, 100_000])
+def test_a_budget_of_tokens_holds_in_every_epoch_with_as_many_batches(max_tokens: int) -> None:
+    draws = TrainDraws(LENGTHS, 16, lambda epoch: 1, seed=0, max_tokens=max_tokens)
+    seen = []
+    for epoch in (0, 1):
+        draws.set_epoch(epoch)
+        batches = [draw.rows for draw in draws]
+        assert len(batches) == len(draws)
+        assert all(len(rows) * LENGTHS[rows].max() <= max_tokens and len(rows) <= 16 for rows in batches)
+        assert sorted(np.concatenate(batches).tolist()) == list(range(len(LENGTHS)))
+        seen.append({frozenset(rows.tolist()) for rows in batches if len(rows) > 2})
+    assert len(seen[0] & seen[1]) < len(seen[0]) / 10, "who meets whom changes from epoch to epoch"
+
+
+def test_a_budget_wastes_little() -> None:
+    draws = TrainDraws(LENGTHS, 64, lambda epoch: 1, seed=0, max_tokens=512)
+    cells = sum(len(draw.rows) * int(LENGTHS[draw.rows].max()) for draw in draws)
+    assert 1 - LENGTHS.sum() / cells < 0.05
+    assert cells / len(draws) > 0.8 * 512, "batches are filled"
+
+
+def test_under_a_budget_a_window_is_its_micro_batches() -> None:
+    draws = list(TrainDraws(LENGTHS, 16, lambda epoch: 3, seed=0, max_tokens=300))
+    for first in range(0, len(draws), 3):
+        group = draws[first : first + 3]
+        together = np.concatenate([draw.rows for draw in group]).tolist()
+        assert all(draw.window.tolist() == together for draw in group)
+
+
+def test_rounding_never_shortens_and_adds_little() -> None:
+    lengths = np.arange(1, 513).astype(np.int32)
+    assert (rounded(lengths) >= lengths).all()
+    assert (rounded(lengths) / lengths).max() < 1 + 1 / 16
+    assert budgeted(np.array([700], np.int32), 4, 512).tolist() == [0, 1], "alone, where it does not fit"
+
+
+@pytest.mark.parametrize("max_tokens", [None, 300])
+@pytest.mark.parametrize("num_ranks", [2, 3])
+def test_processes_split_each_batch_between_them(max_tokens: int | None, num_ranks: int) -> None:
+    def draws(rank: int, of: int) -> list[Any]:
+        return list(TrainDraws(LENGTHS, 16, lambda epoch: 2, 0, max_tokens, rank, of))
+
+    shares = [draws(rank, num_ranks) for rank in range(num_ranks)]
+    for whole, *parts in zip(draws(0, 1), *shares, strict=True):
+        assert sorted(np.concatenate([part.rows for part in parts]).tolist()) == sorted(whole.rows.tolist())
+        assert all(part.window.tolist() == whole.window.tolist() for part in parts), "losses are parts of one step"
+        sizes = [len(part.rows) for part in parts]
+        assert max(sizes) - min(sizes) <= 1
+
+
+@pytest.mark.parametrize("max_tokens", [None, 1024])
+def test_default_data_are_padded_by_less_than_a_twentieth(
+    max_tokens: int | None, data_request: Callable[..., Any], tmp_path: Path
+) -> None:
+    rows = load(data_request("maintenance", num_rows=3000), tmp_path).splits["train"]
+    lengths = np.array([len(text.split()) for batch in rows.texts.batches(500) for text in batch], np.int32)
+    draws = TrainDraws(lengths, 32, lambda epoch: 1, seed=42, max_tokens=max_tokens)
+    cells = sum(len(draw.rows) * int(lengths[draw.rows].max()) for draw in draws)
+    assert 1 - lengths.sum() / cells < 0.05

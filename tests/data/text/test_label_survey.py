@@ -1,0 +1,90 @@
+import numpy as np
+import pyarrow as pa
+
+from lab.core.batches import MISSING
+from lab.data.readers.text_table import Table
+from lab.data.text.label_survey import Codebook, Columns, class_order, hashed, masked_text, plain_text, survey
+
+MARKERS = ("", "nan", "NA")
+
+
+def _survey(table: dict[str, list[str | None]], **columns: object):  # type: ignore[no-untyped-def]
+    wanted = Columns(**({"text": ("texto",), "labels": ("modo",), "missing": MARKERS} | columns))  # type: ignore[arg-type]
+    books = {head: Codebook() for head in wanted.labels}
+    return survey(Table(pa.table({k: pa.array(v, pa.string()) for k, v in table.items()})), wanted, books), books
+
+
+def test_classes_are_ordered_by_the_numbers_in_them() -> None:
+    def ordered(names: list[str]) -> list[str]:
+        return [names[place] for place in class_order(names)]
+
+    assert ordered(["10", "9", "-1", "2.5"]) == ["-1", "2.5", "9", "10"]
+    assert ordered(["causa 10", "causa 9", "Causa 1", "x"]) == ["Causa 1", "causa 9", "causa 10", "x"]
+    assert ordered(["b", "3", "a"]) == ["3", "a", "b"]
+
+
+def test_code_books_trim_keep_case_and_are_shared() -> None:
+    book = Codebook(["B"])
+    assert book.encode(pa.array([" A", "A ", "a", None, "B"])).tolist() == [1, 1, 2, MISSING, 0]
+    assert book.encode(pa.array(["a", "C"])).tolist() == [2, 3]
+    assert book.names == ["B", "A", "a", "C"]
+
+
+def test_one_word_is_one_class_however_its_accents_are_stored() -> None:
+    book = Codebook()
+    composed, decomposed = "el\u00e9ctrico", "ele\u0301ctrico"
+    assert book.encode(pa.array([composed, decomposed, None])).tolist() == [0, 0, MISSING]
+    assert book.names == [composed]
+
+
+def test_one_group_is_one_group_however_its_accents_are_stored() -> None:
+    groups: list[str | None] = ["v\u00e1lvula", "va\u0301lvula"]
+    found, _ = _survey({"texto": ["a", "b"], "modo": ["A", "B"], "equipo": groups}, group="equipo")
+    assert found.groups[0] == found.groups[1]
+
+
+def test_markers_are_counted_and_useless_rows_left_out() -> None:
+    table = {
+        "texto": ["uno", " nan ", "tres", None, "cinco"],
+        "modo": ["A", "A", "NA", "B", "B"],
+        "causa": ["x", "x", "", "nan", None],
+    }
+    found, _ = _survey(table, labels=("modo", "causa"))
+    assert found.rows.tolist() == [0, 4]
+    assert found.missing == {"texto": 2, "modo": 1, "causa": 3}
+    assert (found.no_text, found.no_label, found.num_rows) == (2, 1, 5)
+    assert found.labels["causa"].tolist() == [0, MISSING]
+
+
+def test_a_word_that_is_a_marker_elsewhere_stays_when_it_is_none_here() -> None:
+    found, books = _survey({"texto": ["a", "b"], "modo": ["None", "nan"]}, missing=("",))
+    assert books["modo"].names == ["None", "nan"]
+    assert len(found) == 2
+
+
+def test_plain_and_masked_texts() -> None:
+    plain = plain_text(pa.array(["  Fuga  en ÁREA\tP-101A ñandú 12,5", "motor 3 V12"]))
+    assert plain.to_pylist() == ["fuga en area p-101a nandu 12,5", "motor 3 v12"]
+    assert masked_text(plain).to_pylist() == ["fuga en area # nandu #,#", "motor # #"]
+
+
+def test_hashes_tell_texts_apart_and_survive_batches() -> None:
+    texts = [f"texto {i}" for i in range(9000)]
+    found, _ = _survey({"texto": texts, "modo": ["A"] * 9000})
+    assert np.array_equal(found.exact, hashed(pa.array(texts)))
+    assert len(np.unique(found.exact)) == 9000
+    assert len(np.unique(found.masked)) == 1
+    assert found.rows.tolist() == list(range(9000))
+
+
+def test_rows_without_a_group_are_groups_of_their_own() -> None:
+    table = {"texto": ["a", "b", "c", "d"], "modo": ["A"] * 4, "equipo": ["P1", " P1", None, ""]}
+    found, _ = _survey(table, group="equipo")
+    assert found.groups[0] == found.groups[1]
+    assert len(np.unique(found.groups)) == 3
+
+
+def test_copies_of_a_label_in_a_text_column_are_counted() -> None:
+    table = {"texto": ["a", "b", "c"], "clase": ["alta", "BAJA ", "x"], "modo": ["Alta", "baja", "media"]}
+    found, _ = _survey(table, text=("texto", "clase"))
+    assert found.copies == {("modo", "texto"): 0, ("modo", "clase"): 2}

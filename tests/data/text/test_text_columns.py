@@ -1,0 +1,46 @@
+import pickle
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from lab.data.readers.text_table import Table
+from lab.data.text.text_columns import ColumnTexts
+
+
+def _texts(rows: list[int], columns: tuple[str, ...] = ("a", "b")) -> ColumnTexts:
+    table = Table(pa.table({"a": ["uno", "dos", None, "cuatro"], "b": ["x", "nan", "y", "z"], "c": list("1234")}))
+    return ColumnTexts(table, columns, " | ", ("", "nan"), np.array(rows))
+
+
+def test_columns_are_joined_in_the_order_asked_for_and_missing_ones_skipped() -> None:
+    assert list(_texts([0, 1, 2]).batches(2)) == [["uno | x", "dos"], ["y"]]
+    assert _texts([0], ("b", "a"))[0] == "x | uno"
+
+
+def test_rows_are_read_by_place() -> None:
+    texts = _texts([1, 3])
+    assert len(texts) == 2
+    assert texts[-1] == "cuatro | z"
+    assert texts.at(np.array([1]))[0] == "cuatro | z"
+    with pytest.raises(IndexError):
+        texts[2]
+
+
+def test_texts_are_read_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: list[int] = []
+    read = Table.read
+
+    def counting(self: Table, rows: np.ndarray) -> object:
+        reads.append(len(rows))
+        return read(self, rows)
+
+    monkeypatch.setattr(Table, "read", counting)
+    batches = _texts([0, 1, 3]).batches(1)
+    assert reads == []
+    next(batches)
+    assert reads == [1]
+
+
+def test_texts_can_be_sent_to_loader_workers() -> None:
+    assert pickle.loads(pickle.dumps(_texts([0, 3])))[1] == "cuatro | z"
