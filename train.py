@@ -41,7 +41,7 @@ from lab.core.machine_faults import MachineError, machine_error
 from lab.core.masking import mask_files, masked
 from lab.core.terminal import display, streams
 from lab.loggers.packages import missing
-from lab.models import packages, weights
+from lab.models import packages, weight_checks
 from lab.sweep.own_reporter import trial_number
 
 openmp.settle(os.environ)
@@ -67,7 +67,7 @@ def one_run(composed: DictConfig) -> float | None:
         config = check(composed)
         name = config.run_name or command_line.run_name(config.model.name, [masked(word) for word in overrides])
         config = config.model_copy(update={"run_name": name})
-        looks = (missing, packages.missing, places.missing, weights.missing)
+        looks = (missing, packages.missing, places.missing, weight_checks.missing)
         lacking = [mistake for look in looks for mistake in look(config)]
         if lacking:
             raise RequestError(lacking)

@@ -39,7 +39,7 @@ def main() -> None:
 
     from lab.config.schema import MiniRocket
     from lab.core.batches import HeadSpec, SeriesBatch, SeriesSpec
-    from lab.models.minirocket import MiniRocketNet
+    from lab.models.series.minirocket import MiniRocketNet
 
     torch.set_num_threads(asked.threads)
     rows = 10 if asked.quick else None

@@ -19,7 +19,7 @@ from torch.nn.functional import pad
 
 from lab.data.dataloader import TokenRows
 from lab.data.text import datamodule
-from lab.models import frozen
+from lab.models.text import frozen_prefix
 
 TRAIN = Path(__file__).resolve().parents[1] / "train.py"
 
@@ -44,6 +44,6 @@ if __name__ == "__main__":
     (asked,) = [word.split("=")[1] for word in sys.argv[1:] if word.startswith("data.max_length=")]
     PaddedRows.width = int(asked)
     datamodule.TokenRows = PaddedRows
-    frozen._widths = lambda lengths, _: np.full(len(lengths), PaddedRows.width)
+    frozen_prefix._widths = lambda lengths, _: np.full(len(lengths), PaddedRows.width)
     sys.argv[0] = str(TRAIN)
     runpy.run_path(sys.argv[0], run_name="__main__")

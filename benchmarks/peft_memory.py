@@ -24,8 +24,8 @@ import psutil
 from torch import Tensor, nn
 
 import measuring
-from lab.models.counts import parameter_counts
-from lab.models.text_encoder import is_adapter
+from lab.models.parameter_counts import parameter_counts
+from lab.models.text.interfaces import is_adapter
 from peft_methods import METHODS, MODELS, encoder_of, stepper
 
 LIMITS = {"minilm": 0.65, "bert": 0.35}

@@ -15,7 +15,7 @@ from torch import nn
 from lab.config.check import check
 from lab.config.schema import Encoder
 from lab.core.batches import Tokenizer
-from lab.models.transformer import TransformerEncoder
+from lab.models.text.transformer import TransformerEncoder
 from lab.run.encoders import build_encoder
 from lab.run.vocabularies import build_tokenizer
 

@@ -22,7 +22,7 @@ from omegaconf import OmegaConf
 
 import table
 from lab.config.schema import TimerXL
-from lab.models.timer_xl import TimerEncoder, patched
+from lab.models.series.timer_xl.encoder import TimerEncoder, patched
 
 ROOT = Path(__file__).resolve().parents[1]
 FIGURE = ROOT / "docs" / "img" / "timer_cost.png"

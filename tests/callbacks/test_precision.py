@@ -12,7 +12,7 @@ from lightning.pytorch.plugins import MixedPrecision
 from lab.callbacks.precision import PAYS, SkippedSteps, measured, resolve
 from lab.config.schema import Optimizer
 from lab.core.errors import RequestError
-from lab.models.optim import adamw
+from lab.models.optimizer import adamw
 
 
 def faster() -> float:

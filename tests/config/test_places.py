@@ -11,7 +11,7 @@ from lab.config.check import check
 from lab.config.places import missing
 from lab.config.schema import Config
 from lab.core.errors import RequestError
-from lab.models import weights
+from lab.models import weight_checks
 from lab.sweep.turns import refuse_unusable
 
 CONF = Path("conf").absolute()
@@ -46,8 +46,8 @@ def test_a_cache_that_can_be(tmp_path: Path) -> None:
     ],
 )
 def test_weights_are_looked_for_first(line: list[str], key: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lab.models.hub._cached", lambda _: None)
-    assert [mistake.key for mistake in weights.missing(config(*line))] == ([] if key is None else [key])
+    monkeypatch.setattr("lab.models.text.weights._cached", lambda _: None)
+    assert [mistake.key for mistake in weight_checks.missing(config(*line))] == ([] if key is None else [key])
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from lab import schema
 from lab.core.batches import HeadSpec, SeriesBatch, SeriesSpec
-from lab.models.base import Task, Training
+from lab.models.task_module import Task, Training
 
 CONF = Path(__file__).resolve().parents[2] / "conf" / "model"
 TEXTS = [

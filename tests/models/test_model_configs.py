@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from lab import schema
-from lab.models.families import FAMILIES, position_limit
-from lab.models.transformer import TransformerEncoder, new_config
+from lab.models.text.families import FAMILIES, position_limit
+from lab.models.text.transformer import TransformerEncoder, new_config
 
 NAMES = sorted(path.stem for path in (Path(__file__).resolve().parents[2] / "conf" / "model").glob("*.yaml"))
 PUBLISHED_MILLIONS = {

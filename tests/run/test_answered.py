@@ -9,7 +9,7 @@ import pytest
 
 from lab.core.batches import References
 from lab.core.record.run_folder import RunFolder
-from lab.models.candidates import Candidate
+from lab.models.qa.n_best import Candidate
 from lab.run.answered import answered, baselines, best_text, first_sentence, random_span
 
 CONTEXT = "La bomba vibra. Se cambió el sello."

@@ -18,7 +18,7 @@ import torch
 
 from lab.config.check import check
 from lab.loggers.tensorboard_files import TensorboardLogger
-from lab.models.base import Task
+from lab.models.task_module import Task
 from lab.run import pending
 from lab.run.retest import retest
 from lab.run.train import train

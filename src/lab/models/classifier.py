@@ -11,9 +11,9 @@ from torch import Tensor
 
 from lab.config.schema import Loss
 from lab.core.batches import HeadSpec
-from lab.models.base import Tally, Task, Training
 from lab.models.losses import HeadLosses
-from lab.models.scores import auroc, confusion, mean_over_heads, scores
+from lab.models.metrics import auroc, confusion, mean_over_heads, scores
+from lab.models.task_module import Tally, Task, Training
 
 
 class LabelledBatch(Protocol):

@@ -13,8 +13,8 @@ import numpy as np
 from lab.core.batches import References
 from lab.core.record.run_folder import RunFolder
 from lab.core.terminal.tables import Column, Table
-from lab.models.answers import graded, mean_grades
-from lab.models.candidates import Candidate
+from lab.models.qa.n_best import Candidate
+from lab.models.qa.squad_metrics import graded, mean_grades
 from lab.run.outcome import Tested
 
 DRAWS = 20

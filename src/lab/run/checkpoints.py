@@ -19,7 +19,7 @@ from lab.core.errors import GARBLED, Mistake, RequestError, listed
 from lab.core.files import Unreadable, regular
 from lab.core.record.fields import Shape, count, each, keyed, mapping, several
 from lab.core.record.run_folder import RunFolder
-from lab.models.base import Task
+from lab.models.task_module import Task
 
 UNREADABLE = (pickle.UnpicklingError, zipfile.BadZipFile, zlib.error)
 WEIGHTS = "state_dict"

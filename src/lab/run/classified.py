@@ -18,7 +18,7 @@ from lab.core.batches import MISSING, HeadSpec
 from lab.core.record.run_folder import RunFolder
 from lab.core.terminal.tables import Table
 from lab.loggers.base import Confusion
-from lab.models.scores import NAMES, confusion, mean_over_heads, scores
+from lab.models.metrics import NAMES, confusion, mean_over_heads, scores
 from lab.report import figures
 from lab.report.outcome import heads_report, outcome_table
 from lab.run.outcome import Tested

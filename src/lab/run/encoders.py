@@ -6,8 +6,8 @@ from lab.config.schema import Adapters, Config, Encoder, Ngram, Peft
 from lab.core.batches import Tokenizer
 from lab.core.errors import Mistake, RequestError
 from lab.core.record.run_folder import RunFolder
-from lab.models.ngram import NgramEncoder, NgramTokenizer
-from lab.models.text_encoder import TextEncoder
+from lab.models.text.interfaces import TextEncoder
+from lab.models.text.ngram import NgramEncoder, NgramTokenizer
 
 
 def text_encoder(config: Config, tokenizer: Tokenizer, folder: RunFolder, fresh: bool) -> TextEncoder:
@@ -42,10 +42,10 @@ def build_encoder(
         assert isinstance(tokenizer, NgramTokenizer), f"model=ngram with a {type(tokenizer).__name__}"
         return NgramEncoder(model.dimension, tokenizer, model.ngram_dropout)
     # transformers takes seconds to import, which model=ngram need not pay
-    from lab.models.transformer import TransformerEncoder, load_transformer, new_transformer, rebuild_transformer
+    from lab.models.text.transformer import TransformerEncoder, load_transformer, new_transformer, rebuild_transformer
 
     if isinstance(peft, Adapters):
-        from lab.models.adapters import build_adapted
+        from lab.models.peft.adapters import build_adapted
 
         return build_adapted(model, tokenizer, folder, peft, fresh=load_weights)
     if not load_weights:

@@ -32,14 +32,14 @@ from lab.data.cache.hidden_states import Make, digest, obtain
 from lab.data.cache.store import prune, taken_gib
 from lab.data.dataloader import TokenRows
 from lab.data.series.datamodule import SeriesRows
-from lab.models.frozen import FrozenPrefix
-from lab.models.net import Net
-from lab.models.text_encoder import TextEncoder
+from lab.models.series.interfaces import Net
+from lab.models.text.frozen_prefix import FrozenPrefix
+from lab.models.text.interfaces import TextEncoder
 from lab.run.material import Material, frozen_in
 from lab.run.parts import Hardware
 
 if TYPE_CHECKING:
-    from lab.models.frozen_series import SeriesPrefix
+    from lab.models.series.frozen_prefix import SeriesPrefix
 
 log = logging.getLogger(__name__)
 
@@ -164,7 +164,7 @@ def _refuse_excess(work: Work, form: Form, max_gib: float) -> int:
 def _work(encoder: TextEncoder | Net, parts: Sequence[Any], depth: int, where: Hardware) -> Work:
     """Raises ValueError where the states would not be a fixed function of a row."""
     if isinstance(encoder, Net):
-        from lab.models.frozen_series import SeriesPrefix
+        from lab.models.series.frozen_prefix import SeriesPrefix
 
         prefix = SeriesPrefix(encoder, depth, where.autocast)
         return _of_windows(prefix, parts)

@@ -18,10 +18,10 @@ from lab.core.record.run_folder import RunFolder
 from lab.data.dataloader import TokenRows
 from lab.data.text.corpus import Corpus, load
 from lab.data.text.datamodule import TextData
-from lab.models.base import Training
 from lab.models.classifier import predictions
-from lab.models.multitask import MultitaskTextClassifier
-from lab.models.text_encoder import TextEncoder
+from lab.models.task_module import Training
+from lab.models.text.interfaces import TextEncoder
+from lab.models.text.multitask_classifier import MultitaskTextClassifier
 from lab.run.classified import Classified, bayes, classified, majority, metric_names
 from lab.run.encoders import text_encoder
 from lab.run.material import Material, check_metrics, ends_of_epochs

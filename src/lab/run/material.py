@@ -17,9 +17,9 @@ from lab.core.errors import Mistake, RequestError
 from lab.core.record.run_folder import RunFolder
 from lab.data.dataloader import TokenRows
 from lab.data.series.datamodule import SeriesRows
-from lab.models.base import Task
-from lab.models.net import Net
-from lab.models.text_encoder import TextEncoder
+from lab.models.series.interfaces import Net
+from lab.models.task_module import Task
+from lab.models.text.interfaces import TextEncoder
 from lab.run.outcome import Tested
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from lab.config.schema import Adapters, Config
 from lab.core.errors import RunError
 from lab.core.record.run_folder import RunFolder
-from lab.models.base import TextTask
+from lab.models.task_module import TextTask
 from lab.run.material import Material
 
 log = logging.getLogger(__name__)
@@ -24,8 +24,8 @@ def merge(config: Config, material: Material, run: RunFolder) -> Path | None:
     """
     if not is_merged(config):
         return None
-    from lab.models.adapters import AdaptedTransformer
-    from lab.models.merge import write_merged
+    from lab.models.peft.adapters import AdaptedTransformer
+    from lab.models.peft.merge import write_merged
 
     model = material.model
     assert isinstance(model, TextTask), f"adapters in a {type(model).__name__}"

@@ -2,10 +2,10 @@
 
 from lab.config.schema import InceptionTime, Loss, MiniRocket, PatchTst, SeriesNet, TimerXL
 from lab.core.batches import SeriesSpec
-from lab.models.base import Training
 from lab.models.classifier import Classifier
-from lab.models.net import Net
-from lab.models.series import Sample, TimeSeriesClassifier
+from lab.models.series.interfaces import Net
+from lab.models.series.series_classifier import Sample, TimeSeriesClassifier
+from lab.models.task_module import Training
 
 
 def build_series_classifier(
@@ -17,8 +17,8 @@ def build_series_classifier(
     and no pretrained weights are read. Raises RequestError where the net and the data do not fit.
     """
     if isinstance(model, MiniRocket):
-        from lab.models.minirocket import MiniRocketNet
-        from lab.models.ridge import RidgeClassifier
+        from lab.models.series.minirocket import MiniRocketNet
+        from lab.models.series.ridge import RidgeClassifier
 
         seeds = range(training.seed, training.seed + model.ensemble)
         rockets: list[Net] = [MiniRocketNet.fitted(model, spec, seed, sample) for seed in seeds]
@@ -32,16 +32,16 @@ def build_series_classifier(
 def build_net(model: SeriesNet, spec: SeriesSpec, load_weights: bool) -> Net:
     """A net with random weights, or with those of `model.checkpoint`."""
     if isinstance(model, InceptionTime):
-        from lab.models.inception_time import InceptionTimeNet
+        from lab.models.series.inception_time import InceptionTimeNet
 
         return InceptionTimeNet(model, len(spec.channels))
     if isinstance(model, PatchTst):
-        from lab.models.patchtst import PatchTstNet
+        from lab.models.series.patchtst import PatchTstNet
 
         return PatchTstNet(model, len(spec.channels), spec.length)
     assert isinstance(model, TimerXL), f"no net of kind {type(model).__name__}"
-    from lab.models.timer_net import TimerNet
-    from lab.models.timer_weights import load_checkpoint
+    from lab.models.series.timer_xl.checkpoint import load_checkpoint
+    from lab.models.series.timer_xl.classifier_net import TimerNet
 
     net = TimerNet(model, len(spec.channels), spec.length)
     if load_weights and model.checkpoint is not None:

@@ -11,8 +11,8 @@ from lab.core.record.run_folder import RunFolder
 from lab.core.terminal.tables import Column, Table
 from lab.data.series.datamodule import SeriesData
 from lab.data.series.dataset import SeriesSet
-from lab.models.base import Training
-from lab.models.pretrain import NextPatch, build_pretraining
+from lab.models.series.timer_xl.pretraining import NextPatch, build_pretraining
+from lab.models.task_module import Training
 from lab.run.material import Material, check_metrics
 from lab.run.outcome import Tested
 

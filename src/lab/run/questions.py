@@ -18,10 +18,10 @@ from lab.core.errors import Mistake, RequestError
 from lab.core.record.run_folder import RunFolder
 from lab.data.qa.corpus import QuestionCorpus, load_questions
 from lab.data.qa.datamodule import QuestionData
-from lab.models.base import Training
-from lab.models.candidates import ranked
-from lab.models.qa import ExtractiveQA
-from lab.models.text_encoder import TokenEncoder
+from lab.models.qa.extractive_qa import ExtractiveQA
+from lab.models.qa.n_best import ranked
+from lab.models.task_module import Training
+from lab.models.text.interfaces import TokenEncoder
 from lab.run.answered import Answered, answered, baselines
 from lab.run.encoders import text_encoder
 from lab.run.material import Material, check_metrics, ends_of_epochs

@@ -20,11 +20,11 @@ from lab.core.errors import listed
 from lab.data.series.datamodule import SeriesData, SeriesRows
 from lab.data.series.dataset import SeriesSet, load
 from lab.data.series.panel import Cut
-from lab.models.base import Training
 from lab.models.classifier import Classifier, predictions
-from lab.models.net import Net
-from lab.models.scores import auroc
-from lab.models.series import TimeSeriesClassifier
+from lab.models.metrics import auroc
+from lab.models.series.interfaces import Net
+from lab.models.series.series_classifier import TimeSeriesClassifier
+from lab.models.task_module import Training
 from lab.run.classified import Classified, classified, majority, metric_names, score_labels
 from lab.run.material import Material, check_metrics, ends_of_epochs
 from lab.run.nets import build_series_classifier

@@ -21,7 +21,7 @@ from lab.core.record.seal import sealed
 from lab.data.cache.entry_locks import unlocking_after
 from lab.loggers.base import RunLogger
 from lab.loggers.build import build
-from lab.models.counts import parameter_counts
+from lab.models.parameter_counts import parameter_counts
 from lab.run import facts, finders, parts, pending
 from lab.run.checkpoints import load_weights, refuse_damage, refuse_lost_numbers, refuse_other_tally
 from lab.run.circumstances import (

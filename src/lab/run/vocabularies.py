@@ -17,9 +17,9 @@ from lab.core.errors import Mistake, RequestError
 from lab.core.files import Unreadable, read_json
 from lab.core.record.run_folder import RunFolder
 from lab.data.cache.store import made
-from lab.models.ngram import NgramTokenizer
-from lab.models.subwords import SubwordTokenizer, learned, pretrained
-from lab.models.text_encoder import TOKENIZER_FILE
+from lab.models.text.interfaces import TOKENIZER_FILE
+from lab.models.text.ngram import NgramTokenizer
+from lab.models.text.subword_tokenizer import SubwordTokenizer, learned, pretrained
 
 FORMAT = 1
 """To be raised when the same texts and settings would give another vocabulary."""
@@ -56,7 +56,7 @@ def tokenizer_of(
 
 def build_tokenizer(model: Encoder | Ngram, texts: Callable[[], Iterator[list[str]]]) -> Tokenizer:
     """texts: streams batches of training texts; read only where a vocabulary or weights are learned from them, up to
-    twice. Raises RequestError as `lab.models.hub.locate` does, before any text is read."""
+    twice. Raises RequestError as `lab.models.text.weights.locate` does, before any text is read."""
     if isinstance(model, Ngram):
         return NgramTokenizer.fitted(model, texts())
     return pretrained(model) if model.pretrained else learned(model, texts)

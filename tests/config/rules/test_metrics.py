@@ -5,7 +5,7 @@ import pytest
 from lab.config.rules import contradictions
 from lab.config.rules.metrics import NAMES, is_known
 from lab.config.rules.tasks import ASKED, LABELLED, SERIES
-from lab.models.scores import NAMES as CLASS_SCORES
+from lab.models.metrics import NAMES as CLASS_SCORES
 from lab.run.questions import METRICS
 
 

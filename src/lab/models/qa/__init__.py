@@ -1,0 +1,1 @@
+"""Extractive question answering: spans, the best answers, the metrics of SQuAD."""

@@ -1,0 +1,1 @@
+"""Nets for time series and the classifiers over them."""

@@ -1,0 +1,111 @@
+"""PatchTST as a classifier (arXiv 2211.14730): one transformer reads each channel's patches, apart from the others.
+
+As in the paper: each channel of a window normalised, overlapping patches, linear embedding with a learned position,
+post-norm layers with batch norm and GELU. Padding is on the left, where the oldest samples are; patches are pooled by
+their mean, then the channels stand side by side or are averaged. Positions count from the newest patch, so windows
+of unequal length agree on them; patches without any sample are no keys and count in no mean or norm.
+Shapes: B rows, T time steps, C channels, N patches, D width.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lab.config.schema import PatchTst
+from lab.models.series.interfaces import MaskedBatchNorm, Net, normalised, padded_left, weighed_mean
+
+
+class PatchLayer(nn.Module):
+    """tokens (B, N, D), kept (B, N) bool or None for all -> (B, N, D). Norms count what is kept, and nothing else."""
+
+    def __init__(self, config: PatchTst) -> None:
+        super().__init__()
+        self.num_heads = config.num_heads
+        self.attend = nn.Linear(config.width, 3 * config.width)
+        self.out = nn.Linear(config.width, config.width)
+        self.up = nn.Linear(config.width, config.ffn_width)
+        self.down = nn.Linear(config.ffn_width, config.width)
+        self.norm1, self.norm2 = MaskedBatchNorm(config.width), MaskedBatchNorm(config.width)
+        self.dropout = nn.Dropout(config.layer_dropout)
+
+    def forward(self, tokens: Tensor, kept: Tensor | None) -> Tensor:
+        heads = self.attend(tokens).reshape(*tokens.shape[:2], 3, self.num_heads, -1)
+        query, key, value = heads.permute(2, 0, 3, 1, 4)
+        allowed = None if kept is None else (kept | ~kept.any(1, keepdim=True))[:, None, None]  # a softmax needs a key
+        mixed = functional.scaled_dot_product_attention(query, key, value, allowed)
+        tokens = _normed(self.norm1, tokens + self.dropout(self.out(mixed.transpose(1, 2).flatten(2))), kept)
+        inner = self.down(self.dropout(functional.gelu(self.up(tokens))))
+        return _normed(self.norm2, tokens + self.dropout(inner), kept)
+
+
+class PatchTstNet(Net):
+    """values, observed (B, T, C) -> (B, D + 2 C), or (B, C (D + 2)) with `channel_pooling: concat`.
+
+    Mean and log-deviation of each channel, which the normalisation takes out, stand beside what the encoder makes.
+    """
+
+    def __init__(self, model: PatchTst, channels: int, length: int) -> None:
+        super().__init__()
+        self.config = model
+        self.num_patches = patches_of(length, model)
+        self.embedding = nn.Linear(model.patch, model.width)
+        self.position = nn.Parameter(torch.empty(self.num_patches, model.width).uniform_(-0.02, 0.02))
+        self.dropout = nn.Dropout(model.layer_dropout)
+        self.blocks = nn.ModuleList(PatchLayer(model) for _ in range(model.num_layers))
+        wide = model.channel_pooling == "concat"
+        self.dimension = model.width * (channels if wide else 1) + (2 * channels if model.normalise else 0)
+
+    @property
+    def embeddings(self) -> list[nn.Module]:
+        return [self.embedding]
+
+    @property
+    def layers(self) -> list[nn.Module]:
+        return list(self.blocks)
+
+    def forward(self, values: Tensor, observed: Tensor) -> Tensor:
+        model = self.config
+        there = observed.any(1)
+        mean, spread = values.new_zeros(len(values), 1, values.shape[2]), torch.ones((), device=values.device)
+        if model.normalise:
+            values, mean, spread = normalised(values, observed)
+        num_patches = patches_of(values.shape[1], model)
+        whole = (num_patches - 1) * model.stride + model.patch
+        values, observed = padded_left(values, observed, whole)
+        patches = values.transpose(1, 2).unfold(-1, model.patch, model.stride).flatten(0, 1)
+        kept = _kept(observed.transpose(1, 2).unfold(-1, model.patch, model.stride), model.stride).flatten(0, 1)
+        pooled = self._encoded(patches, kept).reshape(*there.shape, -1)
+        pooled = pooled * there[..., None]
+        together = pooled.flatten(1) if model.channel_pooling == "concat" else weighed_mean(pooled, there, dim=1)
+        if not model.normalise:
+            return together
+        return torch.cat([together, mean[:, 0] * there, spread[:, 0].log() * there], -1)
+
+    def _encoded(self, patches: Tensor, kept: Tensor) -> Tensor:
+        """(B C, N, P) -> (B C, D). What comes of a row without any sample means nothing: the caller leaves it out."""
+        masked = None if bool(kept.all()) else kept
+        tokens = self.dropout(self.embedding(patches) + self.position[self.num_patches - patches.shape[1] :])
+        for block in self.blocks:
+            tokens = block(tokens, masked)
+        return weighed_mean(tokens, kept, dim=1)
+
+
+def patches_of(length: int, config: PatchTst) -> int:
+    """How many patches hold `length` time steps, the first one padded on the left."""
+    return 1 + -(-max(0, length - config.patch) // config.stride)
+
+
+def _kept(observed: Tensor, stride: int) -> Tensor:
+    """Which patches count, (B, C, N) of (B, C, N, P): those whose oldest `stride` steps hold a sample, and the newest.
+
+    Every sample is in one of these; a patch that only overlaps a window's first samples would not be there were the
+    window alone in its batch.
+    """
+    kept = observed[..., :stride].any(-1)
+    kept[..., -1] |= observed[..., -1, :].any(-1)
+    return kept
+
+
+def _normed(norm: MaskedBatchNorm, tokens: Tensor, kept: Tensor | None) -> Tensor:
+    found: Tensor = norm(tokens.transpose(1, 2), kept).transpose(1, 2)
+    return found

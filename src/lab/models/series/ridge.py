@@ -1,0 +1,133 @@
+"""Linear heads solved in closed form: ridge regression on -1/+1 targets, the penalty chosen by leave-one-out error.
+
+One pass over the training rows gathers features; before the first validation the heads are solved, and from then on the
+model is a classifier like any other. Features are divided by their deviation; rows weigh as `loss.class_weights` says.
+Leave-one-out residuals come from one eigendecomposition, (y - f) / (1 - h) with the hat matrix's diagonal h
+(arXiv 2012.08791 uses the same classifier, scikit-learn's RidgeClassifierCV). The scores go through a softmax as logits
+would: their order is that of the regression, as probabilities they are too even. Shapes: N rows, D features, K classes.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lab.config.schema import Loss
+from lab.core.batches import MISSING, SeriesBatch, SeriesSpec
+from lab.core.errors import Mistake, RequestError
+from lab.models.series.interfaces import Net
+from lab.models.series.series_classifier import TimeSeriesClassifier, joined
+from lab.models.task_module import Training
+
+MAX_GIB = 2.0
+"""Features of all training rows are held at once, up to this size. To solve for the heads takes some five times that
+for a moment: they are sorted, and then worked on in double precision."""
+
+
+class RidgeClassifier(TimeSeriesClassifier):
+    """Nets without anything to train, with heads solved at the end of the first epoch."""
+
+    def __init__(
+        self, spec: SeriesSpec, nets: list[Net], loss: Loss, alphas: Sequence[float], training: Training
+    ) -> None:
+        super().__init__(spec, nets, loss, 0.0, training)
+        self.alphas = tuple(alphas)
+        self._gathered: list[dict[str, Tensor]] = []
+        self._gathered_bytes = 0
+
+    def training_step(self, batch: SeriesBatch, batch_idx: int) -> Tensor:  # type: ignore[override]
+        features = torch.stack([net(batch.values, batch.observed) for net in self._members], 1)
+        labels = {f"label {name}": labels.cpu() for name, labels in batch.labels.items()}
+        self._gathered.append({"rows": batch.rows.cpu(), "features": features.cpu(), **labels})
+        self._gathered_bytes += self._gathered[-1]["features"].nbytes
+        if self._gathered_bytes > MAX_GIB * 2**30:
+            problem = f"holds the features of all training windows at once, and these take more than {MAX_GIB:g} GiB"
+            raise RequestError(Mistake("model.head", problem, "model.head=logistic, or fewer data rows", "ridge"))
+        return torch.zeros((), device=batch.values.device)
+
+    def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
+        """Nothing has a gradient, so the optimizer leaves everything as it is."""
+
+    def on_validation_epoch_start(self) -> None:
+        super().on_validation_epoch_start()
+        if self._gathered and not self.trainer.sanity_checking:
+            self._solve()
+
+    @torch.no_grad()
+    def _solve(self) -> None:
+        rows = torch.cat([part["rows"] for part in self._gathered])
+        order = rows.argsort()
+        whole = {key: torch.cat([part[key] for part in self._gathered])[order] for key in self._gathered[0]}
+        self._gathered, self._gathered_bytes = [], 0
+        features = whole.pop("features")
+        logits: list[list[Tensor]] = []
+        for place, heads in enumerate(self.heads):
+            assert isinstance(heads, nn.ModuleList)
+            logits.append([])
+            for index, spec in enumerate(self.head_specs):
+                labels, head = whole[f"label {spec.name}"], heads[index]
+                assert isinstance(head, nn.Linear)
+                weights = self.losses.of_class(index).cpu()
+                weight, bias = ridge(features[:, place], labels, spec.num_classes, weights, self.alphas)
+                head.weight.copy_(weight)
+                head.bias.copy_(bias)
+                logits[-1].append(features[:, place] @ weight.T + bias)
+        for index, spec in enumerate(self.head_specs):
+            labels, found = whole[f"label {spec.name}"].to(self.device), joined(logits)[index].to(self.device)
+            self._tally("train").add(index, found, labels, *self.losses.of_head(index, found, labels))
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_save_checkpoint(checkpoint)
+        checkpoint["gathered"] = self._gathered
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_load_checkpoint(checkpoint)
+        self._gathered = list(checkpoint["gathered"])
+        self._gathered_bytes = sum(part["features"].nbytes for part in self._gathered)
+
+
+def ridge(
+    features: Tensor, labels: Tensor, num_classes: int, class_weights: Tensor, alphas: Sequence[float]
+) -> tuple[Tensor, Tensor]:
+    """Weights (K, D) and biases (K,) for features (N, D) as they are; labels (N,), `MISSING` rows left out.
+
+    The alpha with the least squared leave-one-out error over all targets is taken, the first of equal ones.
+    """
+    known = labels != MISSING
+    features = (features if bool(known.all()) else features[known]).to(torch.double, copy=True)  # scaled in place below
+    labels = labels[known]
+    row_weights = class_weights.double()[labels]
+    targets = -torch.ones(len(labels), num_classes, dtype=torch.double)
+    targets[torch.arange(len(labels)), labels] = 1.0
+    spread = features.std(0, correction=0)
+    spread = torch.where(spread > 0, spread, 1.0)
+    share = row_weights / row_weights.sum()
+    centre, mean = share @ features, share @ targets
+    root = row_weights.sqrt()[:, None]
+    scaled = features.sub_(centre).div_(spread).mul_(root)
+    wanted = root * (targets - mean)
+    basis, values = _left(scaled)
+    along = basis.T @ wanted
+    best, chosen = torch.inf, alphas[0]
+    for alpha in alphas:
+        kept = values / (values + alpha)
+        hat = share + basis.square() @ kept
+        error = ((wanted - basis @ (kept[:, None] * along)) / (1 - hat).clamp(min=1e-12)[:, None]).square().mean()
+        if float(error) < best:
+            best, chosen = float(error), alpha
+    weights = (scaled.T @ (basis @ (along / (values + chosen)[:, None]))).T / spread
+    return weights.float(), (mean - weights @ centre).float()
+
+
+def _left(scaled: Tensor) -> tuple[Tensor, Tensor]:
+    """Left singular vectors (N, R) and squared singular values (R,) by the smaller of both Gram matrices."""
+    num_rows, num_features = scaled.shape
+    tiny = torch.finfo(torch.double).eps * max(scaled.shape)
+    if num_rows <= num_features:
+        values, vectors = torch.linalg.eigh(scaled @ scaled.T)
+        kept = values > tiny * values[-1].clamp(min=1e-300)
+        return vectors[:, kept], values[kept]
+    values, vectors = torch.linalg.eigh(scaled.T @ scaled)
+    kept = values > tiny * values[-1].clamp(min=1e-300)
+    return scaled @ vectors[:, kept] / values[kept].sqrt(), values[kept]

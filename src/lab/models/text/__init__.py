@@ -1,0 +1,1 @@
+"""Encoders of texts and their tokenizers, and the classifier over them."""

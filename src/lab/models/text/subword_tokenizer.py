@@ -1,0 +1,194 @@
+"""Subword tokenizers: a pretrained model's own, or a WordPiece vocabulary learned from the training texts.
+
+Works on the Rust tokenizer itself (`tokenizers`), which pickles, needs no transformers in a worker and takes some
+20 microseconds a text. Learned vocabularies are WordPiece for every family, RoBERTa included: with random weights the
+algorithm is immaterial. The same texts give the same vocabulary: the library's trainer numbers continuing characters
+in the order of a hash map, new in every process, and breaks ties by number; handing it the whole alphabet, sorted, as
+if special, settles that.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import tokenizers
+from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
+
+from lab.config.schema import Encoder
+from lab.core.batches import Window
+from lab.core.errors import Mistake, RequestError
+from lab.core.files import Unreadable, read_text, write_whole
+from lab.core.record.fields import count, keyed
+from lab.models.text.interfaces import TOKENIZER_FILE
+from lab.models.text.weights import locate
+
+CORE = "tokenizer.json"
+DESCRIBED = keyed("pad_id", "longest", pad_id=count, longest=count)
+"""What describes one in its file, beside the tokenizer itself."""
+UNKNOWN, PAD, FIRST, LAST = SPECIAL = ("[UNK]", "[PAD]", "[CLS]", "[SEP]")
+"""Of a learned vocabulary, by id. Padding is 1, which MPNet takes for granted and RoBERTa has."""
+MIN_FREQUENCY = 2
+ALPHABET_SHARE = 0.5
+"""At most this share of a learned vocabulary goes to single characters, the most frequent ones (twice: as the start of
+a word and inside one)."""
+
+
+class SubwordTokenizer:
+    """A `tokenizers.Tokenizer` as the rest of the project sees one (`lab.core.batches.Tokenizer`)."""
+
+    unit = "tokens"
+
+    def __init__(self, core: tokenizers.Tokenizer, pad_id: int, longest: int) -> None:
+        core.no_padding()  # published files may pad to a fixed length (MiniLM: 128)
+        core.no_truncation()
+        self._core = core
+        self.pad_id = pad_id
+        self.longest = longest
+        self.vocabulary_size = max(core.get_vocab(with_added_tokens=True).values()) + 1
+
+    def lengths(self, texts: Sequence[str]) -> list[int]:
+        self._core.no_truncation()
+        return [len(encoding.ids) for encoding in self._core.encode_batch_fast(list(texts))]
+
+    def encode(self, texts: Sequence[str], max_length: int) -> list[list[int]]:
+        """Raises RequestError for a `max_length` that leaves no room beside the special tokens."""
+        specials = self._core.num_special_tokens_to_add(False)
+        if max_length <= specials:
+            problem = f"leaves no room for text: {specials} tokens are special"
+            raise RequestError(Mistake("data.max_length", problem, "data.max_length=auto", max_length))
+        self._core.enable_truncation(max_length)
+        return [encoding.ids for encoding in self._core.encode_batch_fast(list(texts))]
+
+    def room(self, questions: Sequence[str], max_length: int) -> list[int]:
+        specials = self._core.num_special_tokens_to_add(True)
+        self._core.no_truncation()
+        encoded = self._core.encode_batch_fast(list(questions), add_special_tokens=False)
+        return [max_length - specials - len(encoding.ids) for encoding in encoded]
+
+    def windows(
+        self, questions: Sequence[str], contexts: Sequence[str], max_length: int, stride: int
+    ) -> list[list[Window]]:
+        if min(self.room(questions, max_length), default=stride + 1) <= stride:
+            raise ValueError(f"a question leaves no more than stride={stride} tokens of context in {max_length}")
+        self._core.enable_truncation(max_length, stride=stride, strategy="only_second")
+        encoded = self._core.encode_batch(list(zip(questions, contexts, strict=True)))
+        return [[_window(piece) for piece in (first, *first.overflowing)] for first in encoded]
+
+    def fingerprint(self) -> str:
+        self._core.no_truncation()
+        return hashlib.sha256(f"{self.pad_id} {self._core.to_str()}".encode()).hexdigest()
+
+    def save(self, folder: Path) -> None:
+        self._core.no_truncation()
+        text = self._core.to_str()
+        write_whole(folder / CORE, lambda aside: aside.write_text(text, encoding="utf-8"))
+        description = json.dumps({"kind": "subwords", "pad_id": self.pad_id, "longest": self.longest})
+        write_whole(folder / TOKENIZER_FILE, lambda aside: aside.write_text(description, encoding="utf-8"))
+
+    @classmethod
+    def load(cls, folder: Path, description: dict[str, Any]) -> "SubwordTokenizer":
+        """What `save` wrote. Raises Unreadable for anything else, OSError for a file that is not there."""
+        wrong = next(DESCRIBED("it", description), None)
+        if wrong is not None:
+            raise Unreadable(folder / TOKENIZER_FILE, wrong)
+        text = read_text(folder / CORE)
+        try:
+            core = tokenizers.Tokenizer.from_str(text)
+        except Exception as error:  # the package raises no narrower one
+            raise Unreadable(folder / CORE, f"is no tokenizer: {error}") from error
+        return cls(core, description["pad_id"], description["longest"])
+
+
+def _window(encoding: tokenizers.Encoding) -> Window:
+    of_context = [number == 1 for number in encoding.sequence_ids]
+    places = [place if known else (-1, -1) for place, known in zip(encoding.offsets, of_context, strict=True)]
+    return Window(encoding.ids, encoding.type_ids, places)
+
+
+def pretrained(model: Encoder) -> SubwordTokenizer:
+    """The tokenizer that belongs to the weights. Raises RequestError as `locate` does, and for one that has no fast
+    version or no padding token."""
+    from transformers import AutoTokenizer
+
+    from lab.models.text.families import position_limit
+    from lab.models.text.transformer import read_config
+
+    folder = locate(model)
+    config = read_config(folder)
+    # bare vocab.txt (BETO's first release) says nothing about case, and the library would fold it
+    described = any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer_config.json"))
+    settings = {} if described else {"do_lower_case": model.lowercase}
+    try:
+        whole = AutoTokenizer.from_pretrained(folder, config=config, local_files_only=True, **settings)
+    except (OSError, ValueError, ImportError) as error:
+        raise _unusable(model, f"its tokenizer cannot be read: {str(error).strip().splitlines()[0]}") from error
+    core = getattr(whole, "backend_tokenizer", None)
+    if core is None:
+        raise _unusable(model, f"its tokenizer {type(whole).__name__} has no fast version (tokenizer.json)")
+    if whole.pad_token_id is None:
+        raise _unusable(model, "its tokenizer has no padding token")
+    return SubwordTokenizer(core, int(whole.pad_token_id), position_limit(config, int(whole.pad_token_id)))
+
+
+def learned(model: Encoder, texts: Callable[[], Iterator[list[str]]]) -> SubwordTokenizer:
+    """A WordPiece vocabulary of at most `model.vocabulary_size`, of pieces seen at least twice."""
+    from lab.models.text.families import position_limit
+    from lab.models.text.transformer import new_config
+
+    longest = position_limit(new_config(model), SPECIAL.index(PAD))
+    vocabulary = _vocabulary(texts, model.lowercase, model.vocabulary_size)
+    core = _wordpiece(vocabulary, model.lowercase)
+    core.add_special_tokens(list(SPECIAL))
+    ends = [(FIRST, vocabulary[FIRST]), (LAST, vocabulary[LAST])]
+    core.post_processor = processors.TemplateProcessing(
+        single=f"{FIRST} $A {LAST}", pair=f"{FIRST} $A {LAST} $B:1 {LAST}:1", special_tokens=ends
+    )
+    return SubwordTokenizer(core, vocabulary[PAD], longest)
+
+
+def _vocabulary(texts: Callable[[], Iterator[list[str]]], lowercase: bool, size: int) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for batch in texts():
+        for text in batch:
+            counts.update(text)
+    kept, rare = _alphabet(counts, _normalizer(lowercase), max(1, int(size * ALPHABET_SHARE / 2)))
+    specials = [*SPECIAL, *kept, *(f"##{char}" for char in kept)]
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=max(size, len(specials)), min_frequency=MIN_FREQUENCY, special_tokens=specials, show_progress=False
+    )
+    core = _wordpiece({UNKNOWN: 0}, lowercase)
+    core.train_from_iterator(([text.translate(rare) for text in batch] for batch in texts()), trainer)
+    return dict(core.get_vocab(with_added_tokens=True))
+
+
+def _alphabet(
+    counts: Counter[str], normalizer: normalizers.Normalizer, limit: int
+) -> tuple[list[str], dict[int, None]]:
+    """The most frequent normalised characters, sorted, and a `str.translate` table that drops texts' other ones."""
+    normalised = {char: normalizer.normalize_str(char).split() for char in counts}  # it works character by character
+    totals: Counter[str] = Counter()
+    for char, parts in normalised.items():
+        for part in "".join(parts):
+            totals[part] += counts[char]
+    kept = set(sorted(totals, key=lambda char: (-totals[char], char))[:limit])
+    rare = {ord(char): None for char, parts in normalised.items() if not kept.issuperset("".join(parts))}
+    return sorted(kept), rare
+
+
+def _wordpiece(vocabulary: dict[str, int], lowercase: bool) -> tokenizers.Tokenizer:
+    core = tokenizers.Tokenizer(models.WordPiece(vocabulary, unk_token=UNKNOWN))
+    core.normalizer = _normalizer(lowercase)
+    core.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    return core
+
+
+def _normalizer(lowercase: bool) -> normalizers.Normalizer:
+    return normalizers.BertNormalizer(lowercase=lowercase, strip_accents=False)
+
+
+def _unusable(model: Encoder, problem: str) -> RequestError:
+    remedy = "a model whose folder holds tokenizer.json"
+    return RequestError(Mistake("model.path", problem, remedy, model.path or model.package))

@@ -1,0 +1,166 @@
+"""Answers over windows: the best of a question's windows counts, silence only where every window is silent."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from lab import schema
+from lab.core.batches import QuestionBatch, QuestionSpec, References
+from lab.models.qa.extractive_qa import ExtractiveQA, Outputs, SpanTally
+from lab.models.qa.n_best import ranked
+from lab.models.qa.spans import Candidates
+from lab.models.task_module import Training
+from lab.models.text.interfaces import TokenEncoder
+from lab.run.encoders import build_encoder
+from lab.run.vocabularies import build_tokenizer
+
+CONTEXT = "la bomba vibra y el motor no"
+TEST = References((CONTEXT, "el eje gira"), (0, 0, 1), (("bomba",), ("motor",), ()))
+
+
+def spec(no_answer: bool = False, vocabulary: int = 300) -> QuestionSpec:
+    references = dict.fromkeys(("train", "val", "test"), TEST)
+    return QuestionSpec(vocabulary, 1, 64, "es", 10, 4, no_answer, references)
+
+
+def window_batch(rows: list[int], length: int = 8) -> QuestionBatch:
+    """Windows whose tokens 4 to L - 2 stand for words of the context, three characters apart."""
+    num = len(rows)
+    places = torch.full((num, length, 2), -1)
+    places[:, 4 : length - 1, 0] = torch.arange(0, 3 * (length - 5), 3)
+    places[:, 4 : length - 1, 1] = places[:, 4 : length - 1, 0] + 2
+    ids = torch.arange(num * length).reshape(num, length) % 50 + 4
+    segments = (torch.arange(length) >= 4).long().repeat(num, 1)
+    spans = torch.tensor([[4 + row % 2, 5] for row in rows])
+    mask = torch.ones(num, length, dtype=torch.bool)
+    return QuestionBatch(ids, mask, segments, places, spans, torch.tensor(rows), torch.tensor(num))
+
+
+def found(scores: list[float], tokens: list[int], none: list[float]) -> Candidates:
+    first = torch.tensor(tokens)[:, None]
+    return Candidates(torch.tensor(scores)[:, None], first, first, torch.tensor(none))
+
+
+@pytest.fixture
+def model(shipped: Callable[..., Any], tmp_path: Any) -> Callable[..., ExtractiveQA]:
+    def built(smoothing: float = 0.0) -> ExtractiveQA:
+        sizes = {"model_type": "bert", "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
+                 "intermediate_size": 64, "max_position_embeddings": 64}  # fmt: skip
+        asked = shipped("tiny", architecture=sizes, vocabulary_size=100)
+        words = build_tokenizer(asked, lambda: iter([[CONTEXT] * 5]))
+        torch.manual_seed(0)
+        encoder = build_encoder(asked, words, tmp_path)
+        encoder.transformer.resize_token_embeddings(100, mean_resizing=False)  # type: ignore[attr-defined]
+        assert isinstance(encoder, TokenEncoder)
+        plan = Training(
+            schema.Optimizer(lr=1e-3, weight_decay=0, betas=(0.9, 0.999), eps=1e-8, layer_decay=1, head_lr=None,
+                             fused="auto"),
+            schema.Scheduler(kind="constant", warmup_ratio=0, warmup_steps=None, step_epochs=1, gamma=1), (10,), 0,
+        )  # fmt: skip
+        return ExtractiveQA(spec(), encoder, smoothing, 0.0, plan)
+
+    return built
+
+
+def test_the_best_window_of_a_question_answers_it() -> None:
+    tally = SpanTally(TEST, spec())
+    losses = torch.tensor([1.0, 3.0])
+    tally.add(window_batch([0, 0]), losses, found([-2.0, -1.0], [4, 5], [0.0, 0.0]))
+    assert tally.answers() == {0: CONTEXT[3:5]}
+    tally.add(window_batch([0]), torch.tensor([2.0]), found([-9.0], [4], [0.0]))
+    assert tally.answers() == {0: CONTEXT[3:5]}, "a later, worse window changes nothing"
+    assert tally.scores()["loss"] == pytest.approx(2.0)
+
+
+def test_silence_wins_only_where_it_is_likelier_in_every_window() -> None:
+    tally = SpanTally(TEST, spec(no_answer=True))
+    tally.add(window_batch([2, 2]), torch.zeros(2), found([-2.0, -3.0], [4, 4], [-0.1, -5.0]))
+    assert tally.answers() == {2: TEST.contexts[1][0:2]}
+    tally.reset()
+    tally.add(window_batch([2, 2]), torch.zeros(2), found([-2.0, -3.0], [4, 4], [-0.1, -0.2]))
+    assert tally.answers() == {2: ""}
+    assert tally.scores()["em"] == 1.0
+
+
+def test_a_tally_goes_on_where_it_was_stored() -> None:
+    one, other = SpanTally(TEST, spec()), SpanTally(TEST, spec())
+    one.add(window_batch([0]), torch.tensor([1.0]), found([-2.0], [4], [0.0]))
+    other.restore(one.state())
+    for tally in (one, other):
+        tally.add(window_batch([1]), torch.tensor([2.0]), found([-1.0], [5], [0.0]))
+    assert one.scores() == other.scores()
+    assert other.answers() == {0: CONTEXT[0:2], 1: CONTEXT[3:5]}
+
+
+def test_candidates_of_overlapping_windows_are_one() -> None:
+    def outputs(
+        rows: list[int], scores: list[list[float]], places: list[list[list[int]]], none: list[float]
+    ) -> Outputs:
+        return Outputs(torch.tensor(rows), torch.tensor(scores), torch.tensor(places), torch.tensor(none))
+
+    batches = [
+        outputs([1, 0], [[-1.0, -2.0], [-3.0, -torch.inf]], [[[0, 2], [3, 8]], [[3, 8], [-1, -1]]], [-9.0, -9.0]),
+        outputs([1], [[-0.5, -4.0]], [[[3, 8], [9, 14]]], [-1.5]),
+    ]
+    answers = ranked(batches, TEST, 2, no_answer=False)
+    assert [candidate.text for candidate in answers[1]] == ["bomba", "la"]
+    assert [candidate.score for candidate in answers[1]] == [-0.5, -1.0]
+    assert sum(candidate.probability for candidate in answers[1]) == pytest.approx(1)
+    assert [candidate.text for candidate in answers[0]] == ["bomba"]
+    assert answers[2] == ()
+    silent = ranked(batches, TEST, 3, no_answer=True)[1]
+    assert [(one.text, one.score) for one in silent] == [("bomba", -0.5), ("la", -1.0), ("vibra", -4.0)]
+    assert ranked(batches, TEST, 4, no_answer=True)[1][-1].score == -9.0, "the surest window that holds it"
+
+
+def test_four_batches_of_an_accumulation_window_are_one_large_batch(model: Callable[..., ExtractiveQA]) -> None:
+    task = model().eval()
+    whole = window_batch([0, 1, 2, 0])
+    parts = [QuestionBatch(*(t[i : i + 1] if t.ndim else t for t in vars(whole).values())) for i in range(4)]
+    with torch.no_grad():
+        assert float(sum(task.loss(part) for part in parts)) == pytest.approx(float(task.loss(whole)), rel=1e-5)
+
+
+def test_padding_changes_no_answer(model: Callable[..., ExtractiveQA]) -> None:
+    task = model().eval()
+    batch = window_batch([0, 1])
+    logs = task(batch)
+
+    def padded(tensor: Tensor, value: int) -> Tensor:
+        shape = (tensor.shape[0], 3, *tensor.shape[2:])
+        return torch.cat([tensor, torch.full(shape, value, dtype=tensor.dtype)], 1)
+
+    longer = QuestionBatch(padded(batch.ids, 1), padded(batch.mask, 0), padded(batch.segments, 0),
+                           padded(batch.places, -1), batch.spans, batch.rows, batch.window_rows)  # fmt: skip
+    assert torch.allclose(task(longer)[:, :8][logs > -100], logs[logs > -100], atol=1e-5)
+    assert torch.allclose(task.losses(longer, task(longer)), task.losses(batch, logs), atol=1e-5)
+
+
+def test_the_encoder_is_told_which_text_a_token_is_of(model: Callable[..., ExtractiveQA]) -> None:
+    task = model().eval()
+    batch = window_batch([0])
+    before = task(batch)
+    batch.segments.zero_()
+    assert not torch.allclose(task(batch), before)
+
+
+def test_training_learns_two_answers_by_heart(model: Callable[..., ExtractiveQA]) -> None:
+    task = model().train()
+    optimizer, batch = task.make_optimizer(), window_batch([0, 1])
+    for _ in range(60):
+        optimizer.zero_grad()
+        loss = task.loss(batch)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    assert float(loss.detach()) < 0.1
+    assert any(torch.equal(parameter, task.span.weight) for group in optimizer.param_groups
+               for parameter in group["params"])  # fmt: skip
+
+
+def test_smoothing_acts(model: Callable[..., ExtractiveQA]) -> None:
+    batch = window_batch([0])
+    with torch.no_grad():
+        assert float(model(0.2).eval().loss(batch)) != float(model(0.0).eval().loss(batch))

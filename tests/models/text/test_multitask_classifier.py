@@ -1,0 +1,323 @@
+"""The classifier in real Trainer runs, on an encoder of a few numbers."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from lab.callbacks.accumulate import Accumulate, accumulation, epoch_ends
+from lab.config.schema import Loss, Optimizer, Scheduler
+from lab.core.batches import MISSING, HeadSpec, TextSpec
+from lab.data.batch_sampler import EvalDraws, TrainDraws
+from lab.data.dataloader import Loader, TokenRows
+from lab.models.classifier import predictions
+from lab.models.task_module import Training
+from lab.models.text.interfaces import BagEncoder
+from lab.models.text.multitask_classifier import MultitaskTextClassifier
+
+HEADS = (HeadSpec("modo", ("a", "b", "c"), (20, 10, 5)), HeadSpec("causa", ("x", "y"), (10, 5)))
+NUM_ROWS = 37
+
+
+class MeanEmbedding(BagEncoder):
+    """Mean of word vectors through a layer with dropout."""
+
+    def __init__(self, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.dimension = 8
+        self.words = nn.Embedding(20, 8)
+        self.layer = nn.Sequential(nn.Linear(8, 8), nn.Tanh(), nn.Dropout(dropout))
+
+    @property
+    def embeddings(self) -> list[nn.Module]:
+        return [self.words]
+
+    @property
+    def layers(self) -> list[nn.Module]:
+        return [self.layer]
+
+    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+        share = mask.float() / mask.sum(1, keepdim=True)
+        pooled: Tensor = self.layer((self.words(ids) * share[..., None]).sum(1))
+        return pooled
+
+    def save_architecture(self, folder: Path) -> None:
+        raise AssertionError("not saved here")
+
+
+class Held:
+    """Tokens in memory."""
+
+    def __init__(self) -> None:
+        random = np.random.default_rng(0)
+        self.rows = [random.integers(1, 20, random.integers(2, 9)).astype(np.int32) for _ in range(NUM_ROWS)]
+        self.lengths = np.array([len(row) for row in self.rows], dtype=np.int32)
+
+    def __len__(self) -> int:
+        return NUM_ROWS
+
+    def __getitem__(self, row: int) -> Any:
+        return self.rows[row]
+
+
+def token_rows() -> TokenRows:
+    random = np.random.default_rng(1)
+    labels = {"modo": random.integers(0, 3, NUM_ROWS), "causa": random.integers(0, 2, NUM_ROWS)}
+    labels["causa"][random.random(NUM_ROWS) < 0.7] = MISSING
+    return TokenRows(Held(), labels, HEADS, pad_id=0)  # type: ignore[arg-type]
+
+
+def loss_config(**changes: object) -> Loss:
+    plain = {"head_weights": {"causa": 0.5}, "label_smoothing": 0.1, "class_weights": "balanced", "weighting": "fixed",
+             "kind": "cross_entropy", "gamma": 2.0}  # fmt: skip
+    return Loss.model_validate(plain | changes)
+
+
+def classifier(ends: tuple[int, ...], loss: Loss | None = None, dropout: float = 0.0) -> MultitaskTextClassifier:
+    torch.manual_seed(0)
+    optimizer = Optimizer(lr=0.05, weight_decay=0.01, betas=(0.9, 0.999), eps=1e-8, layer_decay=1.0,
+                                 head_lr=None, fused="auto")  # fmt: skip
+    scheduler = Scheduler(kind="linear", warmup_ratio=0.1, warmup_steps=None, step_epochs=1, gamma=0.1)
+    training = Training(optimizer, scheduler, ends, seed=3)
+    return MultitaskTextClassifier(
+        TextSpec(HEADS, 20, 0, 9), MeanEmbedding(dropout), None, loss or loss_config(), dropout, training
+    )
+
+
+def fitted(batch_size: int, batches: int, loss: Loss, schedule: dict[int, int] | None = None) -> Any:
+    def at(epoch: int) -> int:
+        return accumulation(epoch, batches, schedule or {})
+
+    rows = token_rows()
+    draws = TrainDraws(rows.tokens.lengths, batch_size, at, seed=7)
+    model = classifier(epoch_ends(len(draws), 3, batches, schedule or {}), loss)
+    trainer = pl.Trainer(max_epochs=3, logger=False, enable_checkpointing=False, enable_progress_bar=False,
+                         enable_model_summary=False, num_sanity_val_steps=0, gradient_clip_val=1.0, accelerator="cpu",
+                         use_distributed_sampler=False, callbacks=[Accumulate(batches, schedule)])  # fmt: skip
+    trainer.fit(
+        model, Loader(rows, draws, 0, False, False), Loader(rows, EvalDraws(rows.tokens.lengths, 16), 0, False, False)
+    )
+    return model, trainer
+
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*have no `val_dataloader`.*",
+    "ignore:.*does not have many workers.*",
+    "ignore:.*smaller than the logging interval.*",
+)
+
+
+@pytest.mark.parametrize("weighting", ["fixed", "uncertainty"])
+def test_four_by_four_accumulated_equals_a_batch_of_sixteen(weighting: str) -> None:
+    # 37 rows: two windows of 16 and a tail of 5, in one micro-batch of 4 and one of 1; 70 % of the causes are missing
+    loss = loss_config(weighting=weighting)
+    (whole, whole_trainer), (parts, parts_trainer) = fitted(16, 1, loss), fitted(4, 4, loss)
+    assert whole_trainer.global_step == parts_trainer.global_step == 9
+    for name, value in whole.state_dict().items():
+        assert torch.allclose(value, parts.state_dict()[name], atol=1e-5), name
+    for name, value in whole_trainer.callback_metrics.items():
+        assert float(value) == pytest.approx(float(parts_trainer.callback_metrics[name]), abs=1e-5), name
+
+
+def test_an_accumulation_schedule_changes_the_steps_and_the_outcome() -> None:
+    plain, plain_trainer = fitted(4, 4, loss_config())
+    scheduled, scheduled_trainer = fitted(4, 4, loss_config(), {1: 2})
+    assert plain_trainer.global_step == 9
+    assert scheduled_trainer.global_step == 3 + 5 + 5
+    assert not torch.allclose(plain.heads[0].weight, scheduled.heads[0].weight)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"label_smoothing": 0.0},
+        {"class_weights": "none"},
+        {"head_weights": {}},
+        {"class_weights": {"causa": "balanced"}},
+    ],
+)
+def test_every_switch_of_the_loss_acts(change: dict[str, object]) -> None:
+    (plain, _), (changed, _) = fitted(16, 1, loss_config()), fitted(16, 1, loss_config(**change))
+    assert not torch.allclose(plain.encoder.words.weight, changed.encoder.words.weight)
+
+
+def test_missing_labels_cost_nothing_and_count_nowhere() -> None:
+    rows = token_rows()
+    model = classifier((10,))
+    batch = next(iter(Loader(rows, EvalDraws(rows.tokens.lengths, NUM_ROWS), 0, False, False)))
+    before = model.loss(batch)
+    known = batch.labels["causa"] != MISSING
+    batch.ids = torch.where(known[:, None] | (batch.labels["modo"][:, None] >= 0), batch.ids, 1)
+    batch.labels["modo"] = torch.full_like(batch.labels["modo"], MISSING)
+    batch.window_counts["modo"] = torch.zeros(3, dtype=torch.long)
+    loss = model.loss(batch)
+    assert torch.isfinite(loss)
+    assert loss < before
+    loss.backward()
+    assert torch.equal(model.heads[0].weight.grad, torch.zeros_like(model.heads[0].weight))
+
+
+def test_evaluation_does_not_depend_on_the_batch_size() -> None:
+    def validated(batch_size: int) -> dict[str, float]:
+        rows, model = token_rows(), classifier((10,))
+        trainer = pl.Trainer(logger=False, enable_progress_bar=False, enable_checkpointing=False, accelerator="cpu")
+        found = trainer.validate(
+            model, Loader(rows, EvalDraws(rows.tokens.lengths, batch_size), 0, False, False), verbose=False
+        )
+        return dict(found[0])
+
+    assert validated(5) == pytest.approx(validated(37), abs=1e-6)
+    assert {"val/loss", "val/f1_macro", "val/causa/auc", "val/modo/mcc"} <= validated(5).keys()
+
+
+def test_the_rate_that_is_logged_is_the_top_layers_in_the_epochs_last_step() -> None:
+    rows, seen = token_rows(), []
+    model = classifier((5, 10))
+    rates = {"layer_decay": 0.5, "head_lr": 0.3}
+    plan = model.training_plan
+    model.training_plan = replace(plan, optimizer=plan.optimizer.model_copy(update=rates))
+
+    class Watch(pl.Callback):
+        def on_before_optimizer_step(self, trainer: Any, module: Any, optimizer: torch.optim.Optimizer) -> None:
+            layer = model.encoder.layers[0].get_parameter("0.weight")
+            (used,) = (group["lr"] for group in optimizer.param_groups for one in group["params"] if one is layer)
+            seen.append(used / 0.5)  # one below the heads
+
+        def on_validation_end(self, trainer: Any, module: Any) -> None:
+            assert float(trainer.callback_metrics["lr"]) == pytest.approx(seen[-1])
+
+    trainer = pl.Trainer(max_epochs=2, logger=False, enable_progress_bar=False, enable_checkpointing=False,
+                         enable_model_summary=False, num_sanity_val_steps=0, accelerator="cpu",
+                         callbacks=[Watch()])  # fmt: skip
+    trainer.fit(
+        model,
+        Loader(rows, TrainDraws(rows.tokens.lengths, 8, lambda epoch: 1, seed=7), 0, False, False),
+        Loader(rows, EvalDraws(rows.tokens.lengths, 16), 0, False, False),
+    )
+    assert seen == pytest.approx([0.025, *(0.05 * (1 - done / 9) for done in range(9))])
+
+
+@pytest.mark.parametrize(("device", "waits"), [("cuda", False), ("cpu", True)])
+def test_a_batch_moves_to_a_gpu_without_waiting_for_the_copy(device: str, waits: bool) -> None:
+    asked = []
+
+    class Pinned:
+        def to(self, device: torch.device, non_blocking: bool = False) -> "Pinned":
+            asked.append((device.type, non_blocking))
+            return self
+
+    batch = Pinned()
+    assert classifier((10,))._apply_batch_transfer_handler(batch, device=torch.device(device)) is batch
+    assert asked == [(device, not waits)]
+
+
+@pytest.mark.parametrize("weighting", ["fixed", "uncertainty"])
+def test_the_loss_of_an_epoch_is_weighed_on_the_models_device(weighting: str) -> None:
+    # "meta" stands for a GPU: a tensor left on the CPU cannot be mixed with its own
+    model = classifier((10,), loss_config(weighting=weighting)).to("meta")
+    known = torch.tensor([True, False])
+    assert model.tallies["val"].total(torch.tensor([0.5, math.nan]), known).device.type == "meta"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("weighting", ["fixed", "uncertainty"])
+def test_a_batch_is_tallied_without_waiting_for_the_device(weighting: str) -> None:
+    # a "meta" tensor has no values: copying it, counting its true entries or reading it fails, all that a GPU waits for
+    rows = token_rows()
+    batch = next(iter(Loader(rows, EvalDraws(rows.tokens.lengths, NUM_ROWS), 0, False, False)))
+    model = classifier((10,), loss_config(weighting=weighting)).to("meta")
+    there = batch.to(torch.device("meta"))
+    tally = model.tallies["val"]
+    for _ in range(2):
+        assert model.loss_of(there, model(there), tally).device.type == "meta"
+    assert tally.matrices[0].device.type == tally.sums.device.type == tally.binary[1][0][0].device.type == "meta"
+
+
+def test_a_tally_goes_on_from_its_state_as_if_never_stopped() -> None:
+    rows, model = token_rows(), classifier((10,))
+    batch = next(iter(Loader(rows, EvalDraws(rows.tokens.lengths, NUM_ROWS), 0, False, False)))
+    tally = model.tallies["train"]
+    model.loss_of(batch, model(batch), tally)
+    state = tally.state()
+    once = tally.scores()
+    model.loss_of(batch, model(batch), tally)
+    twice = tally.scores()
+    tally.restore(state)
+    assert tally.scores() == once
+    model.loss_of(batch, model(batch), tally)
+    assert tally.scores() == twice
+    tally.restore(state)
+    assert tally.scores() == once, "a state is not added to"
+
+
+def test_predictions_leave_in_input_order() -> None:
+    rows, model = token_rows(), classifier((10,))
+    trainer = pl.Trainer(logger=False, enable_progress_bar=False, enable_checkpointing=False, accelerator="cpu")
+    trainer.test(model, Loader(rows, EvalDraws(rows.tokens.lengths, 5), 0, False, False), verbose=False)
+    order, (modo, causa) = predictions(model.test_outputs)
+    assert order.tolist() == list(range(NUM_ROWS))
+    assert (modo.shape, causa.shape) == ((NUM_ROWS, 3), (NUM_ROWS, 2))
+    alone = next(iter(Loader(rows, EvalDraws(rows.tokens.lengths, NUM_ROWS), 0, False, False)))
+    expected = model(alone)[0].softmax(-1)[alone.rows.argsort()]
+    assert torch.allclose(modo, expected, atol=1e-6)
+
+
+def test_dropout_is_a_function_of_seed_epoch_and_batch() -> None:
+    def losses(disturb: Callable[[], object]) -> list[float]:
+        rows = token_rows()
+        model = classifier((30,), dropout=0.5)
+        trainer = pl.Trainer(max_epochs=1, logger=False, enable_progress_bar=False, enable_checkpointing=False,
+                             enable_model_summary=False, accelerator="cpu")  # fmt: skip
+        seen: list[float] = []
+
+        class Watch(pl.Callback):
+            def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, index: int) -> None:
+                seen.append(float(outputs["loss"]))
+                disturb()
+
+        trainer.callbacks.append(Watch())
+        trainer.fit(model, Loader(rows, TrainDraws(rows.tokens.lengths, 8, lambda epoch: 1, seed=7), 0, False, False))
+        return seen
+
+    assert losses(lambda: None) == losses(lambda: torch.rand(3))
+
+
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf])
+def test_a_diverged_model_has_no_scores_and_no_loss(bad: float) -> None:
+    """The largest of NaN names the first class, and a loss of NaN looked like a head without labels, which counts 0."""
+    model = classifier((10,))
+    tally = model.tallies["val"]
+    for index, head in enumerate(HEADS):
+        logits = torch.zeros(6, head.num_classes)
+        labels = torch.arange(6) % head.num_classes
+        if index == 1:
+            logits[2, 0] = bad
+        tally.add(index, logits, labels, *model.losses.of_head(index, logits, labels))
+    found = tally.scores()
+    sound, broken = (head.name for head in HEADS)
+    assert math.isfinite(found[f"{sound}/f1_macro"])
+    assert math.isfinite(found[f"{sound}/loss"])
+    wrong = [name for name in found if not name.startswith(f"{sound}/")]
+    assert {"loss", "f1_macro", f"{broken}/f1_macro", f"{broken}/auc", f"{broken}/loss"} <= set(wrong)
+    assert all(math.isnan(found[name]) for name in wrong)
+    again = classifier((10,)).tallies["val"]
+    again.restore(tally.state())
+    assert math.isnan(again.scores()["loss"])
+    tally.reset()
+    assert not tally.diverged.any()
+
+
+def test_a_head_without_labels_is_left_out_of_the_loss() -> None:
+    model = classifier((10,))
+    tally = model.tallies["val"]
+    logits, labels = torch.zeros(4, HEADS[0].num_classes), torch.arange(4) % HEADS[0].num_classes
+    tally.add(0, logits, labels, *model.losses.of_head(0, logits, labels))
+    found = tally.scores()
+    assert found["loss"] == pytest.approx(found[f"{HEADS[0].name}/loss"])
+    assert math.isnan(found[f"{HEADS[1].name}/loss"])
