@@ -71,8 +71,8 @@ def one_run(composed: DictConfig) -> float | None:
         lacking = [mistake for look in looks for mistake in look(config)]
         if lacking:
             raise RequestError(lacking)
-        from lab.run.retest import retest
-        from lab.run.train import train
+        from lab.training.evaluate import retest
+        from lab.training.train import train
 
         if config.test is not None:
             retest(config, folder)

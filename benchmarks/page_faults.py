@@ -24,7 +24,7 @@ def steps(kept: bool, model: str, num_steps: int, quick: bool) -> dict[str, floa
     """In this process. faults: minor page faults of a step."""
     import torch
 
-    from lab.run.circumstances import keep_freed_memory
+    from lab.training.session import keep_freed_memory
     from speed_steps import architecture, training_step
 
     if kept:

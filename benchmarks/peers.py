@@ -32,9 +32,9 @@ from lab.config.schema import Config
 from lab.data.text.corpus import Rows, load
 from lab.data.text.datamodule import resolve_max_length
 from lab.models.pooling import TokenPooling
-from lab.run.circumstances import keep_freed_memory
-from lab.run.encoders import build_encoder
-from lab.run.vocabularies import build_tokenizer
+from lab.training.build.text_encoder import build_encoder
+from lab.training.build.tokenizer import build_tokenizer
+from lab.training.session import keep_freed_memory
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 POOL = 50

@@ -16,8 +16,8 @@ from lab.config.check import check
 from lab.config.schema import Encoder
 from lab.core.batches import Tokenizer
 from lab.models.text.transformer import TransformerEncoder
-from lab.run.encoders import build_encoder
-from lab.run.vocabularies import build_tokenizer
+from lab.training.build.text_encoder import build_encoder
+from lab.training.build.tokenizer import build_tokenizer
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 MODELS = {"minilm": "MiniLM (6 layers, 384)", "bert": "BERT-base (12 layers, 768)"}

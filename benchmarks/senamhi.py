@@ -32,7 +32,7 @@ from lab.config.schema import Series
 from lab.core.record.run_folder import RunFolder
 from lab.data.series.datamodule import SeriesRows
 from lab.data.series.dataset import load
-from lab.run.series import persistence
+from lab.training.tasks.series_classification import persistence
 from table import RESULTS, finish
 
 ROOT = Path(__file__).resolve().parents[1]

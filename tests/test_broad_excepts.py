@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 BROAD = {"Exception", "BaseException"}
 REASONS = {
-    ("callbacks/curves.py", "_draw"): "a picture less ends no run; said in the log",
+    ("callbacks/learning_curves.py", "_draw"): "a picture less ends no run; said in the log",
     (
         "cli/run_directory.py",
         "_exit_when_refused",
@@ -27,9 +27,9 @@ REASONS = {
     ("models/text/weights.py", "_downloaded"): "no network shows in many types; a mistake with the reason",
     ("models/text/subword_tokenizer.py", "load"): "tokenizers raises plain Exception; Unreadable with the reason",
     ("report/registry.py", "register"): "whatever a service raises; RunError with its first line",
-    ("run/circumstances.py", "closing"): "writes the end down and raises it again",
-    ("run/circumstances.py", "machine_faults_named"): "raises again what is no fault of the machine",
-    ("run/pending.py", "_draw"): "a picture less ends no run; it stays pending",
+    ("training/session.py", "closing"): "writes the end down and raises it again",
+    ("training/session.py", "machine_faults_named"): "raises again what is no fault of the machine",
+    ("training/pending.py", "_draw"): "a picture less ends no run; it stays pending",
     ("sweep/controller.py", "sweep"): "raises again what is no fault of the machine",
     ("sweep/elsewhere.py", "wait"): "a launcher lost its batch; raised again where nothing had begun",
     ("sweep/jobs.py", "__call__"): "it is the job's outcome, and travels home",

@@ -17,7 +17,7 @@ from lab.core.record.seal import sealed
 TRAIN = Path(__file__).parent.parent / "train.py"
 
 STAND_IN = '''
-"""train.py with another lab.run: it says what it was asked and ends as its first argument says."""
+"""train.py with another lab.training: it says what it was asked and ends as its first argument says."""
 import json, runpy, sys, time, types
 from lab.core.errors import Mistake, RequestError, RunError
 
@@ -43,14 +43,14 @@ def retest(config, folder):
 
 ending = sys.argv[1]
 sys.argv = sys.argv[2:]
-package = types.ModuleType("lab.run")
-package.__path__ = []
-sys.modules["lab.run"] = package
-for call in (train, retest):
-    stand_in = sys.modules[f"lab.run.{call.__name__}"] = types.ModuleType(f"lab.run.{call.__name__}")
+for name in ("", ".tasks", ".evaluation"):
+    package = sys.modules[f"lab.training{name}"] = types.ModuleType(f"lab.training{name}")
+    package.__path__ = []
+for name, call in {"train": train, "evaluate": retest}.items():
+    stand_in = sys.modules[f"lab.training.{name}"] = types.ModuleType(f"lab.training.{name}")
     setattr(stand_in, call.__name__, call)
-for imported_early in ("labelled", "classified"):
-    sys.modules[f"lab.run.{imported_early}"] = types.ModuleType(f"lab.run.{imported_early}")
+for imported_early in ("tasks.text_classification", "evaluation.classification"):
+    sys.modules[f"lab.training.{imported_early}"] = types.ModuleType(f"lab.training.{imported_early}")
 runpy.run_path(sys.argv[0], run_name="__main__")
 '''
 

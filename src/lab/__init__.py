@@ -1,5 +1,3 @@
-"""`lab`: train, sweep and compare encoders on honest terms. Import the rooms themselves (`lab.run`,
-`lab.core.record.run_folder`).
-"""
+"""`lab`: train, sweep and compare encoders. Import the rooms themselves (`lab.training`, `lab.core`)."""
 
 __version__ = "0.1.0"

@@ -12,7 +12,7 @@ from lab.callbacks.checkpoint import BestAndLast, IntoTheFile
 from lab.config.check import check
 from lab.core.errors import RequestError
 from lab.core.record.run_folder import RunFolder
-from lab.run import parts
+from lab.training.build import trainer
 
 CONF = Path(__file__).parents[2] / "conf"
 
@@ -50,14 +50,14 @@ def test_a_run_writes_its_checkpoints_that_way(tmp_path: Path) -> None:
     with initialize_config_dir(str(CONF)):
         config = check(compose("config", ["model=ngram", "trainer.accelerator=cpu"]))
     run = RunFolder(tmp_path)
-    built = parts.trainer(config, parts.hardware(config.trainer), tmp_path, parts.callbacks(config, run), [])
+    built = trainer.trainer(config, trainer.hardware(config.trainer), tmp_path, trainer.callbacks(config, run), [])
     assert isinstance(built.strategy.checkpoint_io, IntoTheFile)
 
 
 def test_stopping_early_by_rows_that_are_trained_on_is_refused(tmp_path: Path) -> None:
-    def callbacks(*overrides: str) -> parts.Callbacks:
+    def callbacks(*overrides: str) -> trainer.Callbacks:
         with initialize_config_dir(str(CONF)):
-            return parts.callbacks(check(compose("config", ["model=ngram", *overrides])), RunFolder(tmp_path))
+            return trainer.callbacks(check(compose("config", ["model=ngram", *overrides])), RunFolder(tmp_path))
 
     assert callbacks("data.split.train_on_val=true").best.newest
     assert not callbacks().best.newest

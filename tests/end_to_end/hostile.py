@@ -15,9 +15,9 @@ from pathlib import Path
 
 import lab.data.text.datamodule
 import lab.report.build
-import lab.run.labelled
-import lab.run.retest
-import lab.run.train  # noqa: F401
+import lab.training.evaluate
+import lab.training.tasks.text_classification
+import lab.training.train  # noqa: F401
 
 ROOT = Path(__file__).resolve().parents[2]
 

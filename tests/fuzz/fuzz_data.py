@@ -29,8 +29,8 @@ def outcome(fuzzed: Fuzzed, folder: Path) -> str:
     from lab.config.check import check
     from lab.core.errors import RequestError, RunError
     from lab.core.record.run_folder import RunFolder
-    from lab.run.parts import hardware
-    from lab.run.tasks import prepare
+    from lab.training.build.trainer import hardware
+    from lab.training.tasks.select import prepare
 
     path = folder / fuzzed.name
     path.write_bytes(fuzzed.content)

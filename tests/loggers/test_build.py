@@ -27,7 +27,7 @@ def config(*overrides: str) -> Config:
 
 
 def written(path: Path, asked: Config) -> RunFolder:
-    """A run folder as `lab.run` leaves it before the loggers start."""
+    """A run folder as `lab.training` leaves it before the loggers start."""
     OmegaConf.save(OmegaConf.create(asked.model_dump(mode="json", exclude_none=True)), path / "config.yaml")
     return RunFolder(path)
 

@@ -121,7 +121,7 @@ def published(small: Callable[..., Any], texts: Any, tmp_path: Path) -> Callable
     def write(folder: Path | None = None, pickled: bool = False) -> Path:
         from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
 
-        from lab.run.vocabularies import build_tokenizer
+        from lab.training.build.tokenizer import build_tokenizer
 
         target = folder or tmp_path / "published"
         target.mkdir(parents=True, exist_ok=True)
@@ -208,7 +208,7 @@ def classifier_of(small_net: Any, training: Any) -> Callable[..., Any]:
     """classifier_of(name, lr=..., **model settings): a small one for windows as `windows` gives them."""
 
     def build(name: str, lr: float = 0.01, **changes: Any) -> Any:
-        from lab.run.nets import build_series_classifier
+        from lab.training.build.series_model import build_series_classifier
 
         return build_series_classifier(small_net(name, **changes), LOSS, SPEC, training(lr=lr), lambda n: bumps())
 

@@ -56,7 +56,7 @@ class Toy:
             f"sweep={choice}",
         ]
         preloads = any(word.startswith("hydra.launcher.preload=") for word in words)
-        light = [] if preloads else ["hydra.launcher.preload=[lab.run.train, lab.run.retest]"]
+        light = [] if preloads else ["hydra.launcher.preload=[lab.training.train, lab.training.evaluate]"]
         environment = {**os.environ, "LAB_TOY": json.dumps(toy), "COLUMNS": "200"}
         return subprocess.Popen(
             [*command, *light, "trainer.max_epochs=4", "logger=csv", *words],

@@ -34,10 +34,13 @@ def test_the_plugin_is_light() -> None:
 
 
 def test_what_is_imported_besides_follows_from_the_config(monkeypatch: pytest.MonkeyPatch) -> None:
-    by = {"data.kind": {"squad": ["lab.run.questions"]}, "peft.kind": {"qlora": ["peft", "no_such_package.of_ours"]}}
+    by = {
+        "data.kind": {"squad": ["lab.training.tasks.question_answering"]},
+        "peft.kind": {"qlora": ["peft", "no_such_package.of_ours"]},
+    }
     monkeypatch.setattr(process_launcher, "find_spec", lambda name: None if name == "no_such_package" else object())
     assert process_launcher.wanted(by, [("data.kind", "squad"), ("peft", "qlora"), ("peft", "qlora")]) == [
-        "lab.run.questions",
+        "lab.training.tasks.question_answering",
         "peft",
     ]
     assert process_launcher.wanted(by, [("data.kind", "maintenance"), ("seed", 1)]) == []

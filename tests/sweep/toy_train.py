@@ -1,4 +1,4 @@
-"""train.py with a stand-in for `lab.run` that trains nothing: real processes and folders, trials of some milliseconds.
+"""train.py with a stand-in for `lab.training` that trains nothing: real processes and folders, trials of some milliseconds.
 
 The value of epoch e is a function of the learning rate and e. LAB_TOY (JSON) says how long an epoch takes and what
 befalls which trial: {"epoch_s": .05, "faults": {"2": "nan"}}. An epoch leaves its number in last.ckpt, as a real one
@@ -127,10 +127,10 @@ def train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | No
 
 if __name__ == "__main__":
     sys.argv = sys.argv[1:]
-    package = types.ModuleType("lab.run")
+    package = types.ModuleType("lab.training")
     package.__path__ = []
-    sys.modules["lab.run"] = package
-    for name in ("train", "retest"):
-        stand_in = sys.modules[f"lab.run.{name}"] = types.ModuleType(f"lab.run.{name}")
-        setattr(stand_in, name, train)
+    sys.modules["lab.training"] = package
+    for name, function in {"train": "train", "evaluate": "retest"}.items():
+        stand_in = sys.modules[f"lab.training.{name}"] = types.ModuleType(f"lab.training.{name}")
+        setattr(stand_in, function, train)
     runpy.run_path(sys.argv[0], run_name="__main__")

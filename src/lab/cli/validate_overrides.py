@@ -192,7 +192,7 @@ def _no_choice(group: str, value: object, options: list[str]) -> Mistake:
 
 
 def _read_key(override: Override, plain: dict[str, Any], judged: _Judged) -> None:
-    """Whether the key can be set on the config that the groups make; what `+` adds is left to the check of the config."""
+    """Whether the key can be set on the config that the groups make. The check of the config judges what `+` adds."""
     key, text = override.key_or_group, None if override.is_delete() else override.get_value_string()
     there = is_there(plain, key) or key == "hydra" or key.startswith(("hydra.", "hydra/"))
     deleted = key in judged.deleted

@@ -6,7 +6,7 @@ from lab.config.rules import contradictions
 from lab.config.rules.metrics import NAMES, is_known
 from lab.config.rules.tasks import ASKED, LABELLED, SERIES
 from lab.models.metrics import NAMES as CLASS_SCORES
-from lab.run.questions import METRICS
+from lab.training.tasks.question_answering import METRICS
 
 
 def test_the_names_are_those_that_are_logged() -> None:

@@ -16,8 +16,8 @@ import pytest
 from lab.core.terminal.display import Screen, StatusLine
 from lab.core.terminal.streams import Formatter, escaped
 from lab.core.terminal.tables import Column, Table
-from lab.report.outcome import outcome_table
 from lab.sweep.board import Board, end_table
+from lab.training.evaluation.result_table import outcome_table
 
 ROOT = Path(__file__).parents[3]
 ODD = ["kind [/old]", " [/x] ", "[x]", ":smile:", "[bold red]", "año [link=http://h]q", "\\[x", "100 %s {0}"]

@@ -15,7 +15,7 @@ from lab.core.errors import RequestError
 from lab.data.batch_sampler import Draw
 from lab.data.qa.corpus import load_questions
 from lab.data.qa.datamodule import QuestionData
-from lab.run.vocabularies import build_tokenizer
+from lab.training.build.tokenizer import build_tokenizer
 
 MODEL = Path(__file__).parents[3] / "conf" / "model" / "tiny.yaml"
 Make = Callable[..., QuestionData]

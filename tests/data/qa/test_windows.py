@@ -22,7 +22,7 @@ from lab.data.qa.question_rows import Answer, Gathered
 from lab.data.qa.squad import read_squad
 from lab.data.qa.windows import Windows, bare, refuse_long_questions, span, windows
 from lab.models.text.subword_tokenizer import SubwordTokenizer
-from lab.run.vocabularies import build_tokenizer
+from lab.training.build.tokenizer import build_tokenizer
 
 FAQUAD = os.environ.get("LAB_FAQUAD")
 MODELS = Path(__file__).parents[3] / "conf" / "model"

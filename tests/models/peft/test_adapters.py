@@ -22,8 +22,8 @@ from lab.models.parameter_counts import parameter_counts
 from lab.models.peft.adapters import AdaptedTransformer, adapted
 from lab.models.text.frozen_prefix import refusal
 from lab.models.text.interfaces import is_adapter
-from lab.run.encoders import build_encoder
-from lab.run.vocabularies import build_tokenizer
+from lab.training.build.text_encoder import build_encoder
+from lab.training.build.tokenizer import build_tokenizer
 
 METHODS = ("lora", "dora", "qlora", "qdora")
 # matrices adapted by default of the 2 small layers, and those that `attention` and `all` give

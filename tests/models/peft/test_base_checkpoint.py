@@ -11,8 +11,8 @@ pytest.importorskip("peft")
 from lab import schema
 from lab.core.errors import RequestError
 from lab.models.peft.base_checkpoint import IDENTITY_FILE, WEIGHTS_FILE, identity
-from lab.run.encoders import build_encoder
-from lab.run.vocabularies import build_tokenizer
+from lab.training.build.text_encoder import build_encoder
+from lab.training.build.tokenizer import build_tokenizer
 
 
 def lora() -> schema.Adapters:

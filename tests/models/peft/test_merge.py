@@ -16,8 +16,8 @@ from transformers import AutoModel, AutoTokenizer
 from lab.config.schema import Adapters
 from lab.models.peft.merge import HEADS, write_merged
 from lab.models.peft.quantization import QuantisedLinear
-from lab.run.encoders import build_encoder
-from lab.run.vocabularies import build_tokenizer
+from lab.training.build.text_encoder import build_encoder
+from lab.training.build.tokenizer import build_tokenizer
 
 FAMILIES = ("albert", "bert", "deberta-v2", "distilbert", "electra", "modernbert", "mpnet", "roberta")
 TEXTS = ["fuga por el sello de la bomba", "ruido", "alta temperatura en el rodamiento del motor, se ajusta"]

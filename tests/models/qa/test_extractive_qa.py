@@ -14,8 +14,8 @@ from lab.models.qa.n_best import ranked
 from lab.models.qa.spans import Candidates
 from lab.models.task_module import Training
 from lab.models.text.interfaces import TokenEncoder
-from lab.run.encoders import build_encoder
-from lab.run.vocabularies import build_tokenizer
+from lab.training.build.text_encoder import build_encoder
+from lab.training.build.tokenizer import build_tokenizer
 
 CONTEXT = "la bomba vibra y el motor no"
 TEST = References((CONTEXT, "el eje gira"), (0, 0, 1), (("bomba",), ("motor",), ()))

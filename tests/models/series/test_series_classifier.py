@@ -12,7 +12,7 @@ from lab.core.batches import SeriesBatch
 from lab.models.classifier import predictions
 from lab.models.series.interfaces import Net
 from lab.models.series.series_classifier import joined
-from lab.run.nets import build_net
+from lab.training.build.series_model import build_net
 
 NETS = ("inception_time", "patchtst", "timer_xl")
 Windows = Callable[..., SeriesBatch]

@@ -9,8 +9,8 @@ import torch
 
 from lab.models.pooling import pool
 from lab.models.text.interfaces import BagEncoder, TextEncoder
-from lab.run.encoders import build_encoder
-from lab.run.vocabularies import build_tokenizer, load_tokenizer
+from lab.training.build.text_encoder import build_encoder
+from lab.training.build.tokenizer import build_tokenizer, load_tokenizer
 
 FAMILIES = (
     "albert", "bert", "camembert", "deberta-v2", "distilbert", "electra", "modernbert", "mpnet", "roberta",

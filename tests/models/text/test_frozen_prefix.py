@@ -13,8 +13,8 @@ from lab.models.text import frozen_prefix
 from lab.models.text.families import FAMILIES
 from lab.models.text.frozen_prefix import FrozenPrefix, refusal
 from lab.models.text.interfaces import TextEncoder
-from lab.run.encoders import build_encoder
-from lab.run.vocabularies import build_tokenizer
+from lab.training.build.text_encoder import build_encoder
+from lab.training.build.tokenizer import build_tokenizer
 
 CUT = [name for name, family in FAMILIES.items() if family.whole is None]
 TEXTS = ["fuga por el sello de la bomba", "ruido", "alta temperatura en el rodamiento del motor, se ajusta"]

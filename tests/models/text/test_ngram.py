@@ -56,7 +56,7 @@ def test_weights_are_inverse_document_frequencies_and_zero_for_the_unseen(fitted
 
 
 def test_saved_and_pickled_it_is_the_same(fitted: Any, tmp_path: Path) -> None:
-    from lab.run.vocabularies import load_tokenizer
+    from lab.training.build.tokenizer import load_tokenizer
 
     tokenizer = fitted()
     ids = tokenizer.encode(["bomba rota"], 9)

@@ -11,7 +11,7 @@ import pytest
 from lab.core.batches import Tokenizer
 from lab.core.errors import RequestError
 from lab.models.text.transformer import load_transformer
-from lab.run.vocabularies import build_tokenizer, load_tokenizer
+from lab.training.build.tokenizer import build_tokenizer, load_tokenizer
 
 SYLLABLES = [f"{a}{b}{c} {c}{a}{b}" for a in ("ba", "ce") for b in ("fo", "gu", "la") for c in ("me", "ni", "po")] * 2
 CORPUS = ["Bomba BOMBA bombeo fuga", "fuga en bomba, fugas", "niño café 日本"] * 4

@@ -12,8 +12,8 @@ import torch
 from lab.core.errors import RequestError
 from lab.models.pooling import pool
 from lab.models.text.weights import locate
-from lab.run.encoders import build_encoder
-from lab.run.vocabularies import build_tokenizer
+from lab.training.build.text_encoder import build_encoder
+from lab.training.build.tokenizer import build_tokenizer
 
 BETO = "dccuchile/bert-base-spanish-wwm-cased"
 NO_TEXTS: Callable[[], Any] = lambda: iter(())  # noqa: E731

@@ -1,4 +1,4 @@
-"""The `sweep` node: blocks as Azure ML has them, whose insides `lab.sweep` and `lab.early_termination` read and judge."""
+"""The `sweep` node: blocks as Azure ML has them; `lab.sweep` and `lab.early_termination` read their insides."""
 
 from typing import Annotated, Any
 

@@ -25,7 +25,7 @@ SPLITS = ("train", "val", "test")
 
 @dataclass(frozen=True)
 class Part:
-    """Rows of one split: where they stand and what the survey knows of them (see `lab.data.text.label_survey.Survey`)."""
+    """Rows of one split: where they stand, and what the survey found out about them."""
 
     table: str
     rows: Ints

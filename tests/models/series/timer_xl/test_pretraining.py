@@ -7,7 +7,7 @@ import torch
 from lab.core.batches import SeriesBatch, SeriesSpec
 from lab.core.errors import RequestError
 from lab.models.series.timer_xl.pretraining import NextPatch, build_pretraining
-from lab.run.nets import build_net
+from lab.training.build.series_model import build_net
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:.*does not have many workers.*", "ignore:.*smaller than the logging interval.*"

@@ -1,1 +1,0 @@
-"""The pieces put together: a checked config becomes a run folder."""

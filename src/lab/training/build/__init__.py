@@ -1,0 +1,1 @@
+"""From the config to objects: hardware, Trainer, encoders, tokenizers, nets."""

@@ -1,0 +1,130 @@
+"""A test of classifying heads: scores beside the majority baseline and the Bayes rule, matrices, figures, report.
+
+Tables, matrices and baselines are computed from the predictions in input order, the scores from counts that the same
+test pass kept: they are of the same rows.
+Shapes: N test rows, K classes.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import torch
+
+from lab.core.batches import MISSING, HeadSpec
+from lab.core.record.run_folder import RunFolder
+from lab.core.terminal.tables import Table
+from lab.loggers.base import Confusion
+from lab.models.metrics import NAMES, confusion, mean_over_heads, scores
+from lab.report import figures
+from lab.training.evaluation.base import Tested
+from lab.training.evaluation.result_table import heads_report, outcome_table
+
+Labels = Mapping[str, npt.NDArray[np.int64]]
+Heads = tuple[HeadSpec, ...]
+
+
+@dataclass(frozen=True)
+class Classified(Tested):
+    """matrices: per head (K, K) counts, rows are the truth; classes: per head K names."""
+
+    matrices: dict[str, npt.NDArray[np.int64]]
+    classes: dict[str, tuple[str, ...]]
+
+    @property
+    def confusions(self) -> dict[str, Confusion]:
+        return {name: Confusion(matrix, self.classes[name]) for name, matrix in self.matrices.items()}
+
+    def write(self, folder: RunFolder) -> None:
+        """test_predictions.parquet and classification_report.txt."""
+        folder.write_predictions(self.predictions)
+        folder.write_text("classification_report.txt", heads_report(self.matrices, self.classes))
+
+    def draw(self, folder: RunFolder) -> None:
+        """One confusion matrix per head."""
+        for (head, matrix), name in zip(self.matrices.items(), figure_names(list(self.matrices)), strict=True):
+            figures.save_png(figures.confusion_matrix(matrix, self.classes[head], head), folder.figures / f"{name}.png")
+
+    def table(self) -> Table:
+        table = outcome_table(self.metrics, self.baselines, self.reference, list(self.matrices))
+        num = len(next(iter(self.predictions.values()), ()))
+        table.caption = f"Of {num:,} test row{'' if num == 1 else 's'}. {table.caption}"  # what the scores are worth
+        return table
+
+
+def classified(
+    metrics: dict[str, float],
+    probabilities: list[torch.Tensor],
+    labels: Labels,
+    heads: Heads,
+    identity: Mapping[str, Any],
+    baselines: dict[str, dict[str, float]],
+    reference: dict[str, float] | None = None,
+) -> Classified:
+    """Put together what is known of the test rows.
+
+    probabilities: per head (N, K) in the split's order; identity: columns that say which row is which.
+    """
+    predicted = {head.name: table.argmax(1).numpy() for head, table in zip(heads, probabilities, strict=True)}
+    columns: dict[str, Any] = dict(identity)
+    for head, table in zip(heads, probabilities, strict=True):
+        columns[head.name] = _names(labels[head.name], head)
+        columns[f"{head.name}_predicted"] = _names(predicted[head.name], head)
+        columns[f"{head.name}_probability"] = table.max(1).values.numpy()
+        columns[f"{head.name}_probabilities"] = table.numpy()
+    matrices = {head.name: _matrix(predicted, labels, head).numpy() for head in heads}
+    return Classified(metrics, baselines, reference, columns, matrices, {head.name: head.classes for head in heads})
+
+
+def score_labels(predicted: Labels, truth: Labels, heads: Heads) -> dict[str, float]:
+    """Scores of given predictions per head (N,), in the names of the record."""
+    return mean_over_heads({head.name: scores(_matrix(predicted, truth, head)) for head in heads})
+
+
+def majority(truth: Labels, heads: Heads) -> dict[str, float]:
+    """Scores of always answering each head's most frequent training class."""
+    guesses = {head.name: np.full(len(truth[head.name]), int(np.argmax(head.counts))) for head in heads}
+    return score_labels(guesses, truth, heads)
+
+
+def bayes(probabilities: Mapping[str, npt.NDArray[np.floating[Any]]], truth: Labels, heads: Heads) -> dict[str, float]:
+    """Scores of the Bayes rule, from true P(label | row) per head (N, K); no rule has a higher expected accuracy."""
+    best = {name: values.argmax(1).astype(np.int64) for name, values in probabilities.items()}
+    return score_labels(best, truth, heads)
+
+
+def metric_names(heads: tuple[HeadSpec, ...]) -> Iterator[str]:
+    """Names that the validation of these heads logs, without the split."""
+    binary = {head.name for head in heads if head.num_classes == 2}
+    yield from (*NAMES, "loss")
+    if len(binary) == len(heads):
+        yield "auc"
+    if len(heads) > 1:
+        for head in heads:
+            yield from (f"{head.name}/{name}" for name in (*NAMES, "loss"))
+            if head.name in binary:
+                yield f"{head.name}/auc"
+
+
+def figure_names(heads: Sequence[str]) -> list[str]:
+    """File names without ending, told apart by a number where only signs or case differ ("causa 1", "Causa_1")."""
+    names: list[str] = []
+    taken: set[str] = set()
+    for head in heads:
+        name = "confusion_" + "".join(sign if sign.isalnum() else "_" for sign in head)
+        numbered = (name, *(f"{name}_{number}" for number in range(2, len(heads) + 2)))
+        names.append(next(free for free in numbered if free.casefold() not in taken))
+        taken.add(names[-1].casefold())
+    return names
+
+
+def _matrix(predicted: Labels, truth: Labels, head: HeadSpec) -> torch.Tensor:
+    return confusion(torch.from_numpy(predicted[head.name]), torch.from_numpy(truth[head.name]), head.num_classes)
+
+
+def _names(labels: npt.NDArray[np.int64], head: HeadSpec) -> "pa.StringArray":
+    """Class names of (N,) class indices; null for a missing label."""
+    return pa.array(head.classes, pa.string()).take(pa.array(labels, mask=labels == MISSING))

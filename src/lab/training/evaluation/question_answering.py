@@ -1,0 +1,127 @@
+"""A test of answers: scores beside those that take no model, predictions as SQuAD's evaluation reads them.
+
+Everything is computed from the predictions in input order, so that files and scores are of the same rows. Q questions.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lab.core.batches import References
+from lab.core.record.run_folder import RunFolder
+from lab.core.terminal.tables import Column, Table
+from lab.models.qa.n_best import Candidate
+from lab.models.qa.squad_metrics import graded, mean_grades
+from lab.training.evaluation.base import Tested
+
+DRAWS = 20
+"""Random spans a question, whose scores are averaged."""
+_SENTENCE_END = re.compile(r"(?<=[.!?…])\s|\n")
+
+
+@dataclass(frozen=True)
+class Answered(Tested):
+    """names: the questions' ids; candidates: of each question, best first."""
+
+    names: Sequence[str]
+    candidates: Sequence[Sequence[Candidate]]
+
+    @property
+    def columns(self) -> dict[str, list[object]]:
+        """Without the lists of accepted answers, which loggers cannot show."""
+        return {name: values for name, values in super().columns.items() if name != "answers"}
+
+    def write(self, folder: RunFolder) -> None:
+        """test_predictions.parquet, predictions.json (id: text, SQuAD's format) and nbest_predictions.json."""
+        folder.write_predictions(self.predictions)
+        best = dict(zip(self.names, map(best_text, self.candidates), strict=True))
+        folder.write_text("predictions.json", json.dumps(best, ensure_ascii=False, indent=1) + "\n")
+        several = {
+            name: [vars(candidate) for candidate in found]
+            for name, found in zip(self.names, self.candidates, strict=True)
+        }
+        folder.write_text("nbest_predictions.json", json.dumps(several, ensure_ascii=False) + "\n")
+
+    def table(self) -> Table:
+        caption = f"F1 and exact match of {len(self.names)} questions; random spans: the mean of {DRAWS} draws."
+        columns = [Column("answers of", is_name=True), Column("F1", right=True), Column("exact match", right=True)]
+        table = Table(columns, caption=caption, more="run.json", plain=True)
+        for name, scores in {"model": self.metrics, **self.baselines}.items():
+            cells = (name.replace("_", " "), f"{scores['f1']:.3f}", f"{scores['em']:.3f}")
+            table.add_row(*cells, bold=name == "model")
+        return table
+
+
+def best_text(candidates: Sequence[Candidate]) -> str:
+    return candidates[0].text if candidates else ""
+
+
+def answered(
+    loss: float,
+    candidates: Sequence[Sequence[Candidate]],
+    questions: Sequence[tuple[str, str]],
+    references: References,
+    baselines: dict[str, dict[str, float]],
+    language: str,
+    no_answer: bool,
+) -> Answered:
+    """Put together what is known of the test questions (id, text), in their order. no_answer: as SQuAD 2.0 grades."""
+    texts = [best_text(found) for found in candidates]
+    grades = [graded(text, wanted, language, no_answer) for text, wanted in zip(texts, references.answers, strict=True)]
+    columns = {
+        "row": np.arange(len(texts)),
+        "id": [name for name, _ in questions],
+        "text": [text for _, text in questions],
+        "answer": [wanted[0] if wanted else "" for wanted in references.answers],
+        "answers": [list(wanted) for wanted in references.answers],
+        "answer_predicted": texts,
+        "start_predicted": [found[0].start if found else -1 for found in candidates],
+        "end_predicted": [found[0].end if found else -1 for found in candidates],
+        "answer_probability": np.array([found[0].probability if found else 0.0 for found in candidates]),
+        "em": np.array([em for em, _ in grades]),
+        "f1": np.array([f1 for _, f1 in grades]),
+    }
+    metrics = mean_grades(texts, references.answers, language, no_answer) | {"loss": loss}
+    return Answered(metrics, baselines, None, columns, [name for name, _ in questions], candidates)
+
+
+def baselines(
+    train: References, test: References, language: str, seed: int, no_answer: bool
+) -> dict[str, dict[str, float]]:
+    """What takes no model: stretches of words as long as training answers, the context's first sentence, and silence.
+
+    no_answer: whether silence may be right. It scores the share of questions without an answer: half, in SQuAD v2's.
+    """
+    contexts = [test.contexts[place] for place in test.context_of]
+    lengths = [len(wanted[0].split()) for wanted in train.answers if wanted]
+    random = np.random.default_rng(seed)
+    draws = [[random_span(context, lengths, random) for context in contexts] for _ in range(DRAWS)]
+
+    def scored(answers: list[str]) -> dict[str, float]:
+        return mean_grades(answers, test.answers, language, no_answer)
+
+    scores = [scored(draw) for draw in draws]
+    silent = {"never_answers": scored([""] * len(contexts))} if no_answer else {}
+    return {
+        "random_span": {name: float(np.mean([score[name] for score in scores])) for name in ("em", "f1")},
+        "first_sentence": scored([first_sentence(context) for context in contexts]),
+    } | silent
+
+
+def random_span(context: str, lengths: Sequence[int], random: np.random.Generator) -> str:
+    """Words of a context from anywhere, as many as one of `lengths`, drawn."""
+    words = context.split()
+    num = min(len(words), max(1, lengths[int(random.integers(len(lengths)))]))
+    start = int(random.integers(len(words) - num + 1))
+    return " ".join(words[start : start + num])
+
+
+def first_sentence(context: str) -> str:
+    """
+    >>> first_sentence("La bomba vibra. Se cambió el sello.")
+    'La bomba vibra.'
+    """
+    return _SENTENCE_END.split(context.strip(), maxsplit=1)[0]

@@ -1,0 +1,1 @@
+"""One file a task: which data, model and evaluation belong together."""

@@ -1,0 +1,83 @@
+"""What is written after a test: predictions without a Python object per number, one figure a head."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+import torch
+
+from lab.core.batches import MISSING, HeadSpec
+from lab.core.record.run_folder import HEAD_SUFFIXES, ROW_COLUMNS, RunFolder
+from lab.training.evaluation import base
+from lab.training.evaluation.classification import Classified, classified, figure_names, majority
+
+HEADS = (HeadSpec("causa 1", ("a", "b"), (3, 2)), HeadSpec("causa_1", ("x", "y", "z"), (3, 1, 1)))
+
+
+def result(num_rows: int = 5) -> Classified:
+    random = np.random.default_rng(0)
+    labels = {head.name: random.integers(0, head.num_classes, num_rows) for head in HEADS}
+    labels["causa 1"][1] = MISSING
+    identity = {"row": np.arange(num_rows) * 2, "text": [f"texto {row}" for row in range(num_rows)]}
+    probabilities = [torch.softmax(torch.randn(num_rows, head.num_classes), 1) for head in HEADS]
+    baselines = {"majority": majority(labels, HEADS)}
+    return classified({"f1_macro": 0.5}, probabilities, labels, HEADS, identity, baselines)
+
+
+def test_predictions_read_back_as_they_were(tmp_path: Path) -> None:
+    tested = result()
+    folder = RunFolder(tmp_path)
+    folder.write_predictions(tested.predictions)
+    table = pyarrow.parquet.read_table(folder.predictions)
+    read = table.to_pydict()
+    assert [*read] == [*ROW_COLUMNS, *(head.name + suffix for head in HEADS for suffix in ("", *HEAD_SUFFIXES))]
+    assert read["row"] == [0, 2, 4, 6, 8]
+    assert read["text"] == [f"texto {row}" for row in range(5)]
+    assert read["causa 1"][1] is None
+    assert set(read["causa 1"]) <= {"a", "b", None}
+    shares = np.array(read["causa_1_probabilities"], dtype=np.float32)
+    assert shares.shape == (5, 3)
+    assert np.array_equal(shares, tested.predictions["causa_1_probabilities"])
+    assert np.array_equal(shares.max(1), np.array(read["causa_1_probability"], dtype=np.float32))
+    assert read["causa_1_predicted"] == ["xyz"[place] for place in shares.argmax(1)]
+    assert table.schema.field("causa_1_probabilities").type.value_type == pyarrow.float32()
+
+
+def test_the_table_says_of_how_many_rows_it_is() -> None:
+    assert str(result(5).table().caption).startswith("Of 5 test rows. ")
+    assert str(result(2000).table().caption).startswith("Of 2,000 test rows. ")
+
+
+def test_loggers_get_the_first_rows_of_the_columns_they_can_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "LOGGED_ROWS", 3)
+    columns = result().columns
+    assert {name.removeprefix("causa 1") for name in columns if name.startswith("causa 1")} == {
+        "",
+        "_predicted",
+        "_probability",
+    }
+    assert columns["text"] == ["texto 0", "texto 1", "texto 2"]
+    assert columns["row"] == [0, 2, 4]
+    assert {type(value) for value in columns["causa 1_probability"]} == {float}
+    assert columns["causa 1"][1] is None
+
+
+def test_heads_whose_names_differ_in_a_sign_have_a_figure_each(tmp_path: Path) -> None:
+    assert figure_names(["causa 1", "causa_1", "Causa.1", "modo"]) == [
+        "confusion_causa_1",
+        "confusion_causa_1_2",
+        "confusion_Causa_1_3",
+        "confusion_modo",
+    ]
+    assert len(set(figure_names(["a b", "a_b", "a_b_2", "a.b"]))) == 4
+    result().write(RunFolder(tmp_path))
+    assert not (tmp_path / "figures").exists(), "the record comes first"
+    result().draw(RunFolder(tmp_path))
+    assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == [
+        "confusion_causa_1.png",
+        "confusion_causa_1_2.png",
+    ]
+    report = (tmp_path / "classification_report.txt").read_text()
+    assert report.startswith("causa 1\n")
+    assert report.count("macro avg") == 2

@@ -1,0 +1,155 @@
+"""Whole runs with `cache.frozen`: the scores of runs without it, sharing, resuming, testing again, refusals."""
+
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from lab.core import locks
+from lab.core.errors import RequestError
+from lab.core.openmp import SHARED
+from lab.core.record.run_folder import RunFolder
+from lab.training import hidden_state_cache
+
+SETTINGS = [
+    "data.num_rows=200", "data.batch_size=8", "trainer.max_epochs=2", "logger=csv", "callbacks.curves.png=false",
+    "trainer.threads=1", "model.architecture.hidden_size=32", "model.architecture.intermediate_size=64",
+    "model.architecture.num_hidden_layers=3", "model.vocabulary_size=400", "callbacks.freeze.layers=2",
+    "callbacks.checkpoint.every_n_steps=7",
+]  # fmt: skip
+KEPT = "cache.frozen=true"
+CHANGES = {"frozen": [], "thawing": ["callbacks.unfreeze.schedule={0:2,1:1}", "callbacks.accumulate.batches=2"]}
+
+
+def trained(warm: Any, folder: Path, *changes: str, kill_at: int | None = None) -> RunFolder:
+    """A run whose cache stands beside its folder."""
+    status = warm.run(folder, [*SETTINGS, f"cache.dir={folder.parent / 'cache'}", *changes], kill_at=kill_at)
+    assert status == (0 if kill_at is None else 9)
+    return RunFolder(folder)
+
+
+@pytest.fixture(scope="module", params=CHANGES)
+def kept(warm: Any, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> RunFolder:
+    return trained(warm, tmp_path_factory.mktemp(request.param) / "kept", KEPT, *CHANGES[request.param])
+
+
+def changes_of(run: RunFolder) -> list[str]:
+    return CHANGES["thawing" if run.read()["cache"]["layers"] == 1 else "frozen"]
+
+
+def val_scores(run: RunFolder) -> list[dict[str, float]]:
+    return [{name: row[name] for name in row if name.startswith("val/")} for row in run.history()]
+
+
+def apart(one: RunFolder, other: RunFolder) -> float:
+    pairs = zip(val_scores(one), val_scores(other), strict=True)
+    return max(abs(a[name] - b[name]) for a, b in pairs for name in a)
+
+
+def test_scores_are_those_of_a_run_without_it(warm: Any, kept: RunFolder, tmp_path: Path) -> None:
+    plain = trained(warm, tmp_path / "plain", *changes_of(kept))
+    assert apart(plain, kept) < 1e-5
+    scores = [run.read()["metrics"]["test"] for run in (plain, kept)]
+    assert scores[0] == pytest.approx(scores[1], abs=1e-5)
+    assert plain.read()["cache"] == {}
+    about = kept.read()["cache"]
+    assert (about["dtype"], about["hits"]) == ("fp32", 0)
+    assert 0 < about["entries"] <= 200
+
+
+@pytest.mark.parametrize(("shared", "limit", "used"), [("4", None, 4), ("4", 1, 1), (None, None, 1)])
+def test_states_are_made_on_all_cores_that_the_slots_of_a_sweep_share(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared: str | None, limit: int | None, used: int
+) -> None:
+    (tmp_path / "states").mkdir()
+    monkeypatch.delenv(SHARED, raising=False)
+    if shared is not None:
+        monkeypatch.setenv(SHARED, shared)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with hidden_state_cache._every_core(tmp_path, limit):
+            assert torch.get_num_threads() == used
+            with hidden_state_cache._every_core(tmp_path, limit):
+                assert torch.get_num_threads() == used, "no more than there are"
+        torch.set_num_threads(1)
+        with locks.exclusive(tmp_path / "states" / ".cores.lock"), hidden_state_cache._every_core(tmp_path, limit):
+            assert torch.get_num_threads() == 1, "one trial at a time"
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_a_disk_without_room_is_a_wrong_request_and_a_limit_that_cannot_hold_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    free = SimpleNamespace(free=2**29)
+    monkeypatch.setattr(hidden_state_cache.shutil, "disk_usage", lambda _: free)
+    with pytest.raises(RequestError, match=r"cache\.dir: 0\.60 GiB of states .* where 0\.50 GiB are free"):
+        hidden_state_cache._make_room(tmp_path, 0.6, 20)
+    (tmp_path / "states" / "k-held").mkdir(parents=True)
+    (tmp_path / "states" / "k-held" / "values.bin").write_bytes(bytes(2**20))  # just written: in use
+    hidden_state_cache._make_room(tmp_path, 0.4, 0.41)
+    assert not caplog.records
+    hidden_state_cache._make_room(tmp_path, 0.4, 0.4)
+    assert "will take 0.40 GiB, more than cache.max_gib=0.4" in caplog.text
+
+
+def test_runs_that_differ_above_the_cut_share(warm: Any, tmp_path: Path) -> None:
+    once = [KEPT, "trainer.max_epochs=1"]
+    first = trained(warm, tmp_path / "first", *once, "data.rows.val=9").read()["cache"]
+    values = sum(path.stat().st_size for path in (tmp_path / "cache" / "states").rglob("values.bin"))
+    assert first["bytes"] == values > 0
+    heads = ["optimizer.head_lr=0.01", "model.dropout=0.3", "data.batch_size=16"]
+    second = trained(warm, tmp_path / "second", *once, *heads).read()["cache"]
+    assert first["entries"] == second["hits"] < second["entries"]
+
+
+def test_in_bf16_scores_stay_close_and_nothing_is_shared_with_fp32(warm: Any, kept: RunFolder, tmp_path: Path) -> None:
+    half = [*changes_of(kept), "trainer.precision=bf16"]
+    plain = trained(warm, tmp_path / "plain", *half)
+    other = trained(warm, kept.path.with_name("half"), KEPT, *half)
+    assert (other.read()["cache"]["dtype"], other.read()["cache"]["hits"]) == ("bf16", 0)
+    losses = [[row["val/loss"] for row in val_scores(run)] for run in (plain, other)]
+    assert losses[0] == pytest.approx(losses[1], abs=0.01)
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["cache there", "cache lost"])
+def test_killed_and_resumed_equals_straight(warm: Any, kept: RunFolder, tmp_path: Path, lost: bool) -> None:
+    asked = [KEPT, *changes_of(kept)]
+    trained(warm, tmp_path / "cut", *asked, kill_at=31)
+    if lost:
+        shutil.rmtree(tmp_path / "cache" / "states")
+    cut = trained(warm, tmp_path / "cut", *asked, f"resume={tmp_path / 'cut'}")
+    assert val_scores(cut) == val_scores(kept)
+    a, b = (torch.load(run.last, weights_only=True)["state_dict"] for run in (kept, cut))
+    assert all(torch.equal(a[name], b[name]) for name in a)
+    assert cut.read()["metrics"]["test"] == kept.read()["metrics"]["test"]
+    record = cut.read()["cache"]
+    assert record["hits"] == (0 if lost else record["entries"])
+
+
+def test_a_test_once_more_works_where_the_cache_is_gone(warm: Any, kept: RunFolder, tmp_path: Path) -> None:
+    run = RunFolder(shutil.copytree(kept.path, tmp_path / "run"))
+    before = {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
+    trained(warm, run.path, KEPT, *changes_of(kept), f"test={run.path}")
+    assert (tmp_path / "cache" / "states").is_dir(), "made again, beside the run"
+    assert {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()} == before
+
+
+def test_a_cache_that_is_too_small_is_refused_before_anything_is_computed(warm: Any, tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    assert warm.run(run.path, [*SETTINGS, f"cache.dir={tmp_path / 'cache'}", KEPT, "cache.max_gib=0.0001"]) != 0
+    assert run.read()["status"] == "failed"
+    assert "cache.max_gib=1" in run.read()["reason"]
+    assert not list((tmp_path / "cache").glob("states/*"))
+
+
+def test_a_family_that_cannot_be_cut_is_refused_before_training(warm: Any, tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    assert warm.run(run.path, [*SETTINGS, KEPT, "model.architecture.model_type=mpnet"]) != 0
+    assert "position bias" in run.read()["reason"]
+    assert not run.last.exists()

@@ -1,0 +1,62 @@
+"""What is settled before a run, seen from outside: page faults of large allocations; and what is said at its end."""
+
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lab.core.errors import RunError, quoted
+from lab.core.record.run_folder import RunFolder
+from lab.training.provenance import Clock
+from lab.training.session import closing, going_on
+
+FAULTS = """
+import ctypes, resource, sys
+from lab.training.session import keep_freed_memory
+
+if sys.argv[1] == "kept":
+    assert keep_freed_memory()
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.free.argtypes, size = ctypes.c_void_p, [ctypes.c_void_p], 64 * 2**20
+
+def step():
+    block = libc.malloc(ctypes.c_size_t(size))
+    ctypes.memset(block, 1, size)
+    libc.free(block)
+
+step()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(5):
+    step()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt is glibc's")
+def test_memory_that_was_freed_is_used_again_without_page_faults() -> None:
+    def faults(how: str) -> int:
+        return int(
+            subprocess.run([sys.executable, "-c", FAULTS, how], capture_output=True, text=True, check=True).stdout
+        )
+
+    assert faults("kept") * 10 < faults("given back")
+
+
+@pytest.mark.parametrize(("part", "remedy"), [("setup", "a smaller model"), ("fit", "a smaller data.batch_size")])
+def test_memory_that_is_too_small_for_the_model_is_no_matter_of_batches(tmp_path: Path, part: str, remedy: str) -> None:
+    run, clock = RunFolder(tmp_path), Clock()
+    run.start(command="python train.py")
+    with pytest.raises(RunError, match=remedy) as error, closing(run, clock, []), clock.part(part):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes")
+    assert error.value.kind == "oom"
+
+
+def test_the_line_to_go_on_names_the_script_as_it_was_typed_last(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "r r")
+    run.path.mkdir()
+    run.start(command="python '/opt/my lab/train.py' seed=1")
+    assert going_on(run) == f"python '/opt/my lab/train.py' {quoted('resume', run.path)}"
+    run.update(resumed=[{"command": "python ../train.py resume=x", "at": "now"}])
+    assert going_on(run) == f"python ../train.py {quoted('resume', run.path)}"

@@ -1,0 +1,72 @@
+"""Run jobs of `lab.training.train` in processes forked from one that has the imports done, and kill them for real.
+
+Reads one JSON job a line from standard input: {"overrides", "folder", "kill_at", "limit", "number", "dies_in"}:
+`kill_at` is the n-th micro-batch this process trains, in whose middle it sends itself signal `number`; `limit` is the
+most bytes a file may have, the nearest thing to a full disk that needs no disk; `dies_in` is a function that it kills
+itself instead of calling. Answers each with the wait status.
+"""
+
+import json
+import os
+import resource
+import sys
+import traceback
+import warnings
+from pathlib import Path
+
+import torch
+
+from lab.config.check import check
+from lab.loggers.tensorboard_files import TensorboardLogger
+from lab.models.task_module import Task
+from lab.training import pending
+from lab.training.evaluate import retest
+from lab.training.train import train
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+
+
+def job(
+    overrides: list[str], folder: str, kill_at: int | None, limit: int | None, number: int, dies_in: str | None
+) -> None:
+    from hydra import compose, initialize_config_dir
+
+    if limit is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    with initialize_config_dir(str(CONF), version_base=None):
+        config = check(compose("config", overrides))
+    if kill_at is not None:
+        whole, seen = Task.on_before_backward, 0
+
+        def mortal(self: Task, loss: torch.Tensor) -> None:
+            nonlocal seen
+            seen += 1
+            if seen == kill_at:
+                os.kill(os.getpid(), number)
+            whole(self, loss)
+
+        Task.on_before_backward = mortal  # type: ignore[method-assign]
+    for owner in (pending, TensorboardLogger, Task):
+        if dies_in is not None and hasattr(owner, dies_in):
+            setattr(owner, dies_in, lambda *_, **__: os.kill(os.getpid(), 9))
+    if config.test is not None:
+        retest(config, Path(folder))
+    else:
+        train(config, Path(folder), "python train.py")
+
+
+for line in sys.stdin:
+    asked = json.loads(line)
+    child = os.fork()
+    if child == 0:
+        try:
+            os.dup2(2, 1)
+            job(**asked)
+            os._exit(0)
+        finally:
+            traceback.print_exc()
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    print(json.dumps({"status": status}), flush=True)
