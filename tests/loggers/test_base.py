@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from lab.loggers.base import Outcome, is_test, is_validation, metrics_of
-from lab.loggers.csv_file import CsvLogger
+from lab.loggers.csv import CsvLogger
 
 
 def test_numbers_of_an_outcome(outcome: Outcome) -> None:

@@ -16,7 +16,7 @@ from lab.core.errors import RequestError
 from lab.core.record.run_folder import RunFolder
 from lab.loggers.base import Outcome
 from lab.loggers.build import build
-from lab.loggers.guarded import Guarded
+from lab.loggers.failsafe import Guarded
 
 CONF = Path(__file__).parents[2] / "conf"
 

@@ -1,4 +1,5 @@
-"""train.py with a stand-in for `lab.training` that trains nothing: real processes and folders, trials of some milliseconds.
+"""train.py with a stand-in for `lab.training` that trains nothing: real processes and folders, trials of some
+milliseconds.
 
 The value of epoch e is a function of the learning rate and e. LAB_TOY (JSON) says how long an epoch takes and what
 befalls which trial: {"epoch_s": .05, "faults": {"2": "nan"}}. An epoch leaves its number in last.ckpt, as a real one

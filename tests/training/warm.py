@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 from lab.config.check import check
-from lab.loggers.tensorboard_files import TensorboardLogger
+from lab.loggers.tensorboard import TensorboardLogger
 from lab.models.task_module import Task
 from lab.training import pending
 from lab.training.evaluate import retest

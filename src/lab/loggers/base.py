@@ -1,8 +1,8 @@
 """What every logger of a run is: metrics while it trains, the outcome once, one end.
 
 Lightning calls `finalize` after fit and again after test, so nothing may be closed there; a run ends with `finish`,
-which `lab.training` calls exactly once, after exceptions too. Hyperparameters are handed to the constructors, never taken
-from the module: a run is described by its resolved config alone.
+which `lab.training` calls exactly once, after exceptions too. Hyperparameters are handed to the constructors, never
+taken from the module: a run is described by its resolved config alone.
 """
 
 from abc import ABC, abstractmethod

@@ -13,12 +13,12 @@ from lab.core.errors import RequestError
 from lab.core.masking import masked
 from lab.core.record.run_folder import RunFolder
 from lab.loggers.base import RunLogger
-from lab.loggers.csv_file import CsvLogger
-from lab.loggers.guarded import Guarded
-from lab.loggers.mlflow_run import MlflowLogger
+from lab.loggers.csv import CsvLogger
+from lab.loggers.failsafe import Guarded
+from lab.loggers.mlflow import MlflowLogger
 from lab.loggers.packages import missing
-from lab.loggers.tensorboard_files import TensorboardLogger
-from lab.loggers.wandb_run import WandbLogger
+from lab.loggers.tensorboard import TensorboardLogger
+from lab.loggers.wandb import WandbLogger
 
 
 def build(config: Config, folder: RunFolder, study: str | None = None) -> list[RunLogger]:

@@ -21,8 +21,8 @@ import pytest
 from lab.config.schema import Mlflow
 from lab.core.record.tracking_ids import lost, mlflow_name
 from lab.loggers.base import Confusion, Outcome
-from lab.loggers.guarded import Guarded
-from lab.loggers.mlflow_run import ATTEMPTS, LONGEST_VALUE, MlflowLogger, _attempts, flat
+from lab.loggers.failsafe import Guarded
+from lab.loggers.mlflow import ATTEMPTS, LONGEST_VALUE, MlflowLogger, _attempts, flat
 
 mlflow = pytest.importorskip("mlflow")
 
@@ -242,7 +242,7 @@ def test_a_dead_server_is_asked_a_few_times_and_costs_one_line(
         server.shutdown()
         heard = len(server.heard)  # type: ignore[attr-defined]
     assert heard == (2 if answers == "never" else 0)
-    assert [record.name for record in caplog.records] == ["lab.loggers.guarded"]
+    assert [record.name for record in caplog.records] == ["lab.loggers.failsafe"]
     assert "MLFLOW_HTTP_REQUEST_TIMEOUT" not in os.environ
     assert list(lost(tmp_path)) == ["mlflow"]
 

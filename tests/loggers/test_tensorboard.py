@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lab.loggers.base import Outcome
-from lab.loggers.tensorboard_files import TensorboardLogger
+from lab.loggers.tensorboard import TensorboardLogger
 
 accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lab.core.record.run_folder import RunFolder
-from lab.loggers.csv_file import CsvLogger
+from lab.loggers.csv import CsvLogger
 
 
 def rows(folder: Path) -> list[dict[str, str]]:

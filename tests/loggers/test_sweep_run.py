@@ -11,8 +11,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from lab.core.record.run_folder import StudyFolder
-from lab.loggers import study as studies
-from lab.loggers.study import LogStudy, flat, group_of, log_study
+from lab.loggers import sweep_run as studies
+from lab.loggers.sweep_run import LogStudy, flat, group_of, log_study
 
 SETTINGS = {"project": "lab", "entity": None, "group": None, "mode": "offline"}
 SUMMARY = {

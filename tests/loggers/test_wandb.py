@@ -24,7 +24,7 @@ from lab.core.record.run_folder import RunFolder
 from lab.core.record.tracking_ids import recall
 from lab.core.wandb_file import read_offline
 from lab.loggers.base import Outcome
-from lab.loggers.wandb_run import WandbLogger
+from lab.loggers.wandb import WandbLogger
 from lab.loggers.wandb_start import segments
 
 CONFIG = {"seed": 42, "optimizer": {"lr": 3e-5, "betas": [0.9, 0.999]}, "data": {"labels": ["causa"]}, "resume": None}
@@ -189,7 +189,7 @@ def test_a_key_without_a_network_means_offline_unless_online_was_asked(
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from lab.loggers.wandb_run import WandbLogger
+from lab.loggers.wandb import WandbLogger
 from lab.core.record.run_folder import RunFolder
 from lab.config.schema import Wandb
 folder = Path(sys.argv[1])

@@ -9,7 +9,7 @@ from lightning_utilities.core.rank_zero import rank_zero_only
 
 from lab.core.record.fields import Status
 from lab.loggers.base import Outcome, RunLogger
-from lab.loggers.guarded import Guarded
+from lab.loggers.failsafe import Guarded
 
 CALLS = ["log_metrics", "save", "finalize", "log_outcome", "finish"]
 
@@ -58,7 +58,7 @@ def test_a_failing_logger_costs_one_warning_and_nothing_else(
     for logger in loggers:
         logger.log_outcome(outcome)
         logger.finish("completed")
-    warnings = [record.getMessage() for record in caplog.records if record.name == "lab.loggers.guarded"]
+    warnings = [record.getMessage() for record in caplog.records if record.name == "lab.loggers.failsafe"]
     assert len(warnings) == 1
     assert "fragile" in warnings[0]
     assert "No space left on device" in warnings[0]
