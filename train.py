@@ -42,7 +42,7 @@ from lab.core.masking import mask_files, masked
 from lab.core.terminal import display, streams
 from lab.loggers.packages import missing
 from lab.models import packages, weight_checks
-from lab.sweep.own_reporter import trial_number
+from lab.sweep.reporting.process_reporter import trial_number
 
 openmp.settle(os.environ)
 CONF = Path(__file__).resolve().parent / "conf"
@@ -144,7 +144,7 @@ def _obeyed() -> int:
 
 
 def _sweep_mistakes(*asked: Any) -> list[Mistake]:
-    from lab.sweep.asked import mistakes  # Optuna with it, only where a sweep is wrong
+    from lab.sweep.definition.load import mistakes  # Optuna with it, only where a sweep is wrong
 
     return mistakes(*asked)
 

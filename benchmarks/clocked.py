@@ -34,8 +34,8 @@ def one_job(config: DictConfig) -> float | None:
 
 
 def sleep(seconds: float, config: DictConfig) -> float:
-    from lab.sweep.own_reporter import connected
-    from lab.sweep.reporter import Report
+    from lab.sweep.reporting.process_reporter import connected
+    from lab.sweep.reporting.reporter import Report
 
     reporter, value = connected(), float(config.loss.label_smoothing)
     for interval in range(1, REPORTS + 1):

@@ -16,8 +16,8 @@ from typing import Any
 import optuna
 from scipy.stats import mannwhitneyu
 
-from lab.sweep.samplers import build
-from lab.sweep.space import parse_space
+from lab.sweep.search_space.samplers import build
+from lab.sweep.search_space.space import parse_space
 from table import RESULTS, finish, shown, spread
 
 SPACE = parse_space(

@@ -28,15 +28,15 @@ from hydra.core.utils import JobReturn, JobStatus
 from lab.config.schema import Limits
 from lab.core.record.run_folder import StudyFolder
 from lab.early_termination.policies import parse as parse_policy
-from lab.sweep.board import Board
-from lab.sweep.peers import Alone
-from lab.sweep.plan import Plan
-from lab.sweep.processes import Gone, Said
-from lab.sweep.reporter import Report
-from lab.sweep.samplers import build
-from lab.sweep.space import parse_space
-from lab.sweep.storage import open_storage
-from lab.sweep.study import Search
+from lab.sweep.definition.plan import Plan
+from lab.sweep.execution.process_pool import Gone, Said
+from lab.sweep.reporting.reporter import Report
+from lab.sweep.search_space.samplers import build
+from lab.sweep.search_space.space import parse_space
+from lab.sweep.storage.controllers import Alone
+from lab.sweep.storage.optuna_storage import open_storage
+from lab.sweep.study.loop import Search
+from lab.sweep.study.progress_table import Board
 from table import RESULTS, finish, shown, spread
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -30,14 +30,23 @@ REASONS = {
     ("training/session.py", "closing"): "writes the end down and raises it again",
     ("training/session.py", "machine_faults_named"): "raises again what is no fault of the machine",
     ("training/pending.py", "_draw"): "a picture less ends no run; it stays pending",
-    ("sweep/controller.py", "sweep"): "raises again what is no fault of the machine",
-    ("sweep/elsewhere.py", "wait"): "a launcher lost its batch; raised again where nothing had begun",
-    ("sweep/jobs.py", "__call__"): "it is the job's outcome, and travels home",
-    ("sweep/jobs.py", "_sendable"): "pickling calls whatever a value brings along; its text is sent instead",
-    ("sweep/jobs.py", "outcome"): "it is the job's outcome",
-    ("sweep/server.py", "_be_a_trial"): "a forked trial must never run its server's code; printed, exit 1",
-    ("sweep/server.py", "serve"): "a forked server must never run its controller's code; sent and printed",
-    ("sweep/storage.py", "_whole_or_nothing"): "cuts half a line off and raises it again",
+    ("sweep/study/controller.py", "sweep"): "raises again what is no fault of the machine",
+    (
+        "sweep/execution/hydra_launcher_pool.py",
+        "wait",
+    ): "a launcher lost its batch; raised again where nothing had begun",
+    ("sweep/execution/job.py", "__call__"): "it is the job's outcome, and travels home",
+    ("sweep/execution/job.py", "_sendable"): "pickling calls whatever a value brings along; its text is sent instead",
+    ("sweep/execution/job.py", "outcome"): "it is the job's outcome",
+    (
+        "sweep/execution/fork_server.py",
+        "_be_a_trial",
+    ): "a forked trial must never run its server's code; printed, exit 1",
+    (
+        "sweep/execution/fork_server.py",
+        "serve",
+    ): "a forked server must never run its controller's code; sent and printed",
+    ("sweep/storage/optuna_storage.py", "_whole_or_nothing"): "cuts half a line off and raises it again",
     ("core/terminal/display.py", "attempt"): "no display changes a result; said once in the log",
 }
 """(file below src/lab, function): what becomes of the exception."""

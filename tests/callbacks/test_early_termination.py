@@ -4,7 +4,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from lab.callbacks.early_termination import Terminate
-from lab.sweep.reporter import Report
+from lab.sweep.reporting.reporter import Report
 
 
 class Listener:

@@ -12,7 +12,7 @@ from lab.config.places import missing
 from lab.config.schema import Config
 from lab.core.errors import RequestError
 from lab.models import weight_checks
-from lab.sweep.turns import refuse_unusable
+from lab.sweep.storage.database_lock import refuse_unusable
 
 CONF = Path("conf").absolute()
 

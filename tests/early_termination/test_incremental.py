@@ -19,9 +19,9 @@ from lab.early_termination.policies import (
     decide,
     holds_back,
 )
-from lab.sweep.peers import Alone
-from lab.sweep.reporter import Report
-from lab.sweep.verdicts import Live, Verdicts
+from lab.sweep.reporting.reporter import Report
+from lab.sweep.storage.controllers import Alone
+from lab.sweep.study.report_handler import Live, Verdicts
 
 TIMES: dict[str, Any] = {"evaluation_interval": st.integers(1, 2), "delay_evaluation": st.integers(0, 2)}
 SLACK = st.integers(0, 8).map(lambda number: number / 8)

@@ -12,7 +12,7 @@ from hydra.core.global_hydra import GlobalHydra
 from lab.cli import command_line, missing_quotes, resume, validate_overrides
 from lab.config.check import check_report
 from lab.core.errors import Mistake, RequestError
-from lab.sweep.asked import mistakes as sweep_mistakes
+from lab.sweep.definition.load import mistakes as sweep_mistakes
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 Line = tuple[str, ...]

@@ -12,7 +12,7 @@ from lab.report.runs import assembled
 from lab.report.sentences import say
 from lab.report.table import Runs, Winner
 from lab.report.winner import leaderboard, winner
-from lab.sweep.results import confirmed as of_seeds
+from lab.sweep.study.results import confirmed as of_seeds
 
 from .conftest import MakeRun, write_run
 

@@ -13,7 +13,7 @@ import optuna
 import pytest
 from hydra.extra.pytest_plugin import hydra_restore_singletons, hydra_sweep_runner
 
-from lab.sweep.storage import open_storage
+from lab.sweep.storage.optuna_storage import open_storage
 
 __all__ = ["hydra_restore_singletons", "hydra_sweep_runner", "toy"]
 

@@ -22,8 +22,8 @@ CONF = str(Path(__file__).resolve().parents[2] / "conf")
 def one_job(config: DictConfig) -> float:
     from lab.core.errors import RunError
     from lab.core.record.run_folder import RunFolder
-    from lab.sweep.own_reporter import connected, trial_number
-    from lab.sweep.reporter import Report
+    from lab.sweep.reporting.process_reporter import connected, trial_number
+    from lab.sweep.reporting.reporter import Report
 
     job = HydraConfig.get()
     run, number, reporter = RunFolder(Path(job.runtime.output_dir)), trial_number(int(job.job.num)), connected()
@@ -63,9 +63,9 @@ def one_job(config: DictConfig) -> float:
 
 if __name__ == "__main__":
     if "LAB_SILENT_S" in os.environ:
-        from lab.sweep import peers
+        from lab.sweep.storage import controllers
 
-        peers.SILENT_S = float(os.environ["LAB_SILENT_S"])
-        peers.BEAT_S = peers.SILENT_S / 4
-        peers.WATCH_S = 2 * peers.BEAT_S
+        controllers.SILENT_S = float(os.environ["LAB_SILENT_S"])
+        controllers.BEAT_S = controllers.SILENT_S / 4
+        controllers.WATCH_S = 2 * controllers.BEAT_S
     one_job()

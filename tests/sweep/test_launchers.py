@@ -10,7 +10,7 @@ from typing import Any
 import optuna
 import pytest
 
-from lab.sweep.storage import open_storage
+from lab.sweep.storage.optuna_storage import open_storage
 
 TRIAL = Path(__file__).with_name("stored_trial.py")
 SPACE = "{optimizer.lr: {type: uniform, min_value: 1e-4, max_value: 1e-3}}"

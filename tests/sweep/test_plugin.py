@@ -14,8 +14,8 @@ from hydra.plugins.launcher import Launcher
 from hydra.test_utils.launcher_common_tests import BatchedSweeperTestSuite, IntegrationTestSuite, LauncherTestSuite
 from omegaconf import OmegaConf
 
-from lab.sweep import process_launcher
-from lab.sweep.process_launcher import ProcessLauncher
+from lab.sweep.execution import process_launcher
+from lab.sweep.execution.process_launcher import ProcessLauncher
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 
@@ -26,7 +26,7 @@ def test_hydra_finds_the_launcher() -> None:
 
 def test_the_plugin_is_light() -> None:
     code = (
-        "import sys, lab.sweep.plugin, lab.sweep.process_launcher; "
+        "import sys, lab.sweep.plugin, lab.sweep.execution.process_launcher; "
         "print([m for m in ('torch','optuna','lightning','numpy') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -12,8 +12,8 @@ from omegaconf import OmegaConf
 
 from lab.config.check import check
 from lab.early_termination.policies import Bandit, MedianStopping, TruncationSelection, parse
-from lab.sweep.samplers import build, uniforms
-from lab.sweep.space import Space, parse_space
+from lab.sweep.search_space.samplers import build, uniforms
+from lab.sweep.search_space.space import Space, parse_space
 
 CONF = Path(__file__).parent.parent.parent / "conf"
 WITHOUT_SPACE = {"azure", "basic", "optuna"}

@@ -17,8 +17,8 @@ import optuna
 import psutil
 import pytest
 
-from lab.sweep.server import TIMEOUT
-from lab.sweep.storage import open_storage
+from lab.sweep.execution.fork_server import TIMEOUT
+from lab.sweep.storage.optuna_storage import open_storage
 
 TRAIN = Path(__file__).parents[2] / "train.py"
 SMALL = (

@@ -25,8 +25,8 @@ from lab.core.files import write_whole
 from lab.core.machine_faults import MachineRefusal, machine_error
 from lab.core.record.run_folder import RunFolder
 from lab.core.record.seal import sealed
-from lab.sweep.own_reporter import connected
-from lab.sweep.reporter import Report
+from lab.sweep.reporting.process_reporter import connected
+from lab.sweep.reporting.reporter import Report
 
 
 def value_of(lr: float, epoch: int) -> float:

@@ -9,7 +9,7 @@ import pytest
 
 from lab.cli.resume import resumed_argv
 from lab.core.record.run_folder import RunFolder
-from lab.sweep.leftovers import harvest
+from lab.sweep.execution.recovery import harvest
 from lab.training import pending
 
 CONF = Path(__file__).parents[2] / "conf"

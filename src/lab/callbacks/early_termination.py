@@ -8,7 +8,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from lab.sweep.reporter import Report, Reporter
+from lab.sweep.reporting.reporter import Report, Reporter
 
 
 class Terminate(Callback):

@@ -29,7 +29,7 @@ class LabSweeper(Sweeper):
         self.hydra_context, self.task, self.config = hydra_context, task_function, config
 
     def sweep(self, arguments: list[str]) -> Any:
-        from lab.sweep.controller import sweep
+        from lab.sweep.study.controller import sweep
 
         assert self.config is not None
         assert self.hydra_context is not None

@@ -16,7 +16,7 @@ import pytest
 from lab.core.terminal.display import Screen, StatusLine
 from lab.core.terminal.streams import Formatter, escaped
 from lab.core.terminal.tables import Column, Table
-from lab.sweep.board import Board, end_table
+from lab.sweep.study.progress_table import Board, end_table
 from lab.training.evaluation.result_table import outcome_table
 
 ROOT = Path(__file__).parents[3]

@@ -28,7 +28,7 @@ from lab.config.schema import callbacks as schema
 from lab.core.errors import Mistake, RequestError
 from lab.core.machine_faults import MachineRefusal
 from lab.core.record.run_folder import RunFolder
-from lab.sweep.own_reporter import connected
+from lab.sweep.reporting.process_reporter import connected
 from lab.training.agreed import agreed
 
 log = logging.getLogger(__name__)

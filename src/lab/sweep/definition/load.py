@@ -1,0 +1,64 @@
+"""The plan of a composed multirun, or every mistake of its config and of the sweep's own blocks in one list.
+
+A wrong value of the config must not hide a wrong search space: what is judged after it has the default in its place.
+Imports Optuna; called when a sweep starts, or when a command line with a sweep is known to be wrong.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from lab.cli.searched_keys import filled
+from lab.config.check import judged
+from lab.core.errors import Mistake, RequestError
+from lab.sweep.definition import plan as plans
+from lab.sweep.definition.plan import Plan
+
+
+def planned(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) -> Plan:
+    """config: of the multirun, with its `hydra` node; arguments: task overrides as typed.
+
+    Raises RequestError with every mistake.
+    """
+    typed = [override for override in config.hydra.overrides.hydra if str(override).startswith("hydra.sweep.dir=")]
+    folder = Path(str(config.hydra.sweep.dir)) if typed else None
+    choice, name = config.hydra.runtime.choices.get("sweep"), str(config.hydra.job.config_name)
+    own = _own(config)
+    filled(own, OverridesParser.create(loader).parse_overrides(list(arguments)))
+    checked, mistakes = judged(own, _own(loader.load_configuration(name, [], RunMode.MULTIRUN)))
+    plan: Plan | None = None
+    try:
+        plan = plans.read(checked, choice, folder, arguments, name, loader)
+    except RequestError as error:
+        known = {mistake.key for mistake in mistakes}
+        mistakes += [mistake for mistake in error.mistakes if mistake.key not in known]
+    if mistakes:
+        raise RequestError(mistakes)
+    assert plan is not None
+    return plan
+
+
+def _own(config: DictConfig) -> DictConfig:
+    """The config without Hydra's part, some of which has a value only in a job."""
+    return OmegaConf.create({key: value for key, value in config.items() if key != "hydra"})
+
+
+def mistakes(loader: ConfigLoader, name: str, overrides: Sequence[str]) -> list[Mistake]:
+    """What is wrong with a study that is asked for beside other mistakes, which were taken out of `overrides`."""
+    try:
+        config = loader.load_configuration(name, list(overrides), RunMode.MULTIRUN)
+        if config.hydra.runtime.choices["hydra/sweeper"] != "lab":
+            return []
+        elsewhere = [override for override in overrides if override.startswith("hydra.searchpath=")]
+        planned(loader, config, [*elsewhere, *config.hydra.overrides.task])
+    except RequestError as error:
+        return list(error.mistakes)
+    except (HydraException, OmegaConfBaseException):  # told already by whoever composed it
+        return []
+    return []

@@ -1,0 +1,183 @@
+"""Trials through any of Hydra's other launchers (joblib, submitit, ray), by the one call they all have: `launch`.
+
+It takes a batch and comes back when the whole batch is over, so there is a barrier after each: batches are
+`max_concurrent_trials` long, or hold all that remains, which leaves it to the launcher how many run at once. Trials
+report into the study's storage (`elsewhere_trial`). Where a launcher gives up on a batch because one job died, each
+trial's own record says how far it came.
+"""
+
+import logging
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from hydra.core.override_parser.types import Quote, QuotedString
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial
+
+from lab.core.errors import Mistake, RequestError, RunError
+from lab.core.locks import is_locked
+from lab.core.record.run_folder import StudyFolder
+from lab.sweep.definition.plan import Plan
+from lab.sweep.execution.job import Job, failed
+from lab.sweep.execution.process_pool import Gone, How, Said
+from lab.sweep.execution.recovery import harvest
+from lab.sweep.reporting.reporter import TICKET, Stored, Unlogged
+from lab.sweep.reporting.storage_reporter import Ticket
+from lab.sweep.search_space.samplers import Modelled
+from lab.sweep.storage.optuna_storage import trial_id
+
+log = logging.getLogger(__name__)
+LOOK_S = 0.5
+"""How often a trial is looked at whose launcher has given it up while its process lives."""
+
+
+def refuse_one_batch(launcher: str, plan: Plan) -> None:
+    """Raises RequestError where trials that are drawn from what others reported would all be drawn at once."""
+    if isinstance(plan.sampler, Modelled) and plan.limits.max_concurrent_trials is None:
+        problem = f"{launcher} runs trials in batches, and a model of the trials needs to know how long one is"
+        raise RequestError(
+            Mistake("sweep.limits.max_concurrent_trials", problem, "sweep.limits.max_concurrent_trials=4")
+        )
+
+
+@dataclass
+class LauncherPool:
+    """In place of a `Pool` of processes: what is started waits for the others of its batch."""
+
+    launcher: Launcher
+    plan: Plan
+    folder: StudyFolder
+    storage: BaseStorage
+    running: dict[int, Job] = field(default_factory=dict)
+    left_behind: dict[int, Job] = field(default_factory=dict)
+    """Trials whose launcher gave them up while their process lives."""
+    waited_for: bool = True
+    """Whether those are; not once the sweep is to stop."""
+
+    def __post_init__(self) -> None:
+        limits = self.plan.limits
+        self.slots = min(limits.max_concurrent_trials or self.plan.total, self.plan.total)
+        self.until = None if limits.timeout is None else time.time() + limits.timeout
+
+    def open(self) -> None:
+        """The launcher starts what it needs itself."""
+
+    def free(self) -> int:
+        return 0 if self.left_behind else self.slots - len(self.running)
+
+    def start(self, number: int, job: Job, timeout_s: float | None = None) -> None:  # noqa: ARG002  the plan has it
+        self.running[number] = job
+
+    def wait(self) -> list[Said | Gone]:
+        """How all that was started has ended. Raises RunError when the launcher can start nothing."""
+        if self.left_behind:
+            return self._looked_after()
+        jobs, problem = dict(self.running), "its launcher lost it"
+        returns: Sequence[JobReturn | None] = [None] * len(jobs)
+        try:
+            returns = self.launcher.launch([self._overrides(job) for job in jobs.values()], 0)
+        except (Exception, KeyboardInterrupt) as error:
+            problem = f"lost by its launcher: {type(error).__name__} {error}".strip()
+            log.warning("the launcher gave up on a batch: %s", problem)
+            if isinstance(error, Exception) and not any(self._began(job) for job in jobs.values()):
+                raise RunError(f"no trial could be started: {error}") from error
+        events: list[Said | Gone] = []
+        for (number, job), done in zip(jobs.items(), returns, strict=True):
+            if done is None and self._lives(job):
+                self.left_behind[number] = job
+            else:
+                del self.running[number]
+                events += self._ended(number, job, done, problem)
+        return events
+
+    def answer(self, number: int, reply: object) -> None:
+        """Nobody waits for one."""
+
+    def stop(self, number: int, how: How) -> None:  # noqa: ARG002
+        """A launcher cannot be asked to; a trial that it has given up is no longer waited for."""
+        if number in self.left_behind:
+            self.waited_for = False
+            log.warning("trial %d is left to itself; it stops at its next report once the study goes on", number)
+
+    def close(self) -> None:
+        """Nothing is held between batches."""
+
+    def _looked_after(self) -> list[Said | Gone]:
+        time.sleep(LOOK_S)
+        over = [number for number, job in self.left_behind.items() if not (self.waited_for and self._lives(job))]
+        events: list[Said | Gone] = []
+        for number in over:
+            del self.left_behind[number]
+            events += self._ended(number, self.running.pop(number), None, "lost by its launcher")
+        return events
+
+    def _overrides(self, job: Job) -> list[str]:
+        """The job's, its folder, and its ticket."""
+        assert job.folder is not None
+        attempt, limits = uuid.uuid4().hex, self.plan.limits
+        ticket = Ticket(job.number)
+        if self._is_trial(job):
+            journal = str(self.folder.journal.absolute())
+            block = self.plan.blocks["early_termination"]
+            ticket = Ticket(
+                job.number, self.plan.study, self.plan.storage, journal, self.plan.goal, block, attempt,
+                limits.trial_timeout, self.until,
+            )  # fmt: skip
+            self.storage.set_trial_user_attr(self._id(job.number), "attempt", attempt)
+        own = {"hydra.sweep.dir": str(self.plan.folder), "hydra.sweep.subdir": job.folder}
+        file = self.folder.path / ".tickets" / f"{job.folder.replace('/', '-')}.json"
+        ticket.write(file)
+        own[f"++hydra.job.env_set.{TICKET}"] = str(file.absolute())
+        return [
+            *job.overrides,
+            *(f"{key}={QuotedString(text, Quote.single).with_quotes()}" for key, text in own.items()),
+        ]
+
+    def _ended(self, number: int, job: Job, done: JobReturn | None, problem: str) -> list[Said | Gone]:
+        if not self._is_trial(job):
+            return [Gone(number, done, problem, None, "outside")]
+        trial = self._trial(number)
+        told = trial.user_attrs
+        events: list[Said | Gone] = []
+        if "unlogged" in told:
+            events.append(Said(number, Unlogged(told["unlogged"]["metric"], tuple(told["unlogged"]["logged"]))))
+        epochs = {int(interval): epoch for interval, epoch in told.get("epochs", {}).items()}
+        events.append(Said(number, Stored(dict(trial.intermediate_values), epochs, told.get("told"))))
+        result = done or self._recorded(job)
+        asked: How | None = "stop" if result is None and not self._began(job) else None
+        return [*events, Gone(number, result, problem, asked, "outside")]
+
+    def _recorded(self, job: Job) -> JobReturn | None:
+        """The end that the trial has recorded itself, None where it recorded none."""
+        ended = harvest(self.folder.trial(job.number))
+        if ended is None:
+            return None
+        if ended.status == "failed":
+            return failed(job, RunError(ended.reason, ended.failure or "error"))
+        made = JobReturn(overrides=list(job.overrides), status=JobStatus.COMPLETED)
+        made.return_value = None
+        return made
+
+    def _lives(self, job: Job) -> bool:
+        """Whether the trial's process works on, on whichever machine."""
+        assert job.folder is not None
+        return self._began(job) and is_locked(self.folder.trial(job.folder).lock)
+
+    def _began(self, job: Job) -> bool:
+        if not self._is_trial(job):
+            return (self.folder.path / str(job.folder)).exists()
+        told = self._trial(job.number).user_attrs
+        return "attempt" in told and told.get("began") == told["attempt"]
+
+    def _is_trial(self, job: Job) -> bool:
+        return job.folder == str(job.number)
+
+    def _id(self, number: int) -> int:
+        return trial_id(self.storage, self.plan.study, number)
+
+    def _trial(self, number: int) -> FrozenTrial:
+        return self.storage.get_trial(self._id(number))

@@ -1,0 +1,100 @@
+"""`hydra/launcher=process`: Hydra's view of jobs that run in processes of their own, registered by an entry point.
+
+Thin glue, and light: Hydra imports this module at every start, so the pool is imported when jobs begin.
+"""
+
+import logging
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.config_store import ConfigStore
+from hydra.core.utils import JobReturn, configure_log, filter_overrides, setup_globals
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
+
+if TYPE_CHECKING:
+    from lab.sweep.execution.process_pool import Pool
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class ProcessConf:
+    """conf/hydra/launcher/process.yaml says what each is for."""
+
+    _target_: str = "lab.sweep.execution.process_launcher.ProcessLauncher"
+    slots: int | None = None
+    timeout_s: float | None = None
+    preload: list[str] = field(default_factory=list)
+    preload_by: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+
+
+ConfigStore.instance().store(group="hydra/launcher", name="process", node=ProcessConf, provider="lab")
+
+
+class ProcessLauncher(Launcher):
+    """Each job in a process of its own, several at once; one that dies takes no other with it."""
+
+    def __init__(
+        self,
+        slots: int | None,
+        timeout_s: float | None,
+        preload: Sequence[str],
+        preload_by: Mapping[str, Mapping[str, Sequence[str]]],
+    ) -> None:
+        super().__init__()
+        self.slots, self.timeout_s, self.preload, self.preload_by = slots, timeout_s, tuple(preload), preload_by
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self.context, self.task, self.config = hydra_context, task_function, config
+
+    def pool(
+        self, slots: int | None, most: int, fixed: Sequence[str] = (), choices: Iterable[tuple[str, Any]] = ()
+    ) -> "Pool":
+        """The processes to run jobs in, `slots` at once or as configured, at most `most`. Nothing is started yet.
+
+        fixed: overrides that every job begins with; choices: keys with values that some jobs will set.
+        """
+        from lab.sweep.execution.job import HydraWork
+        from lab.sweep.execution.process_pool import Pool
+        from lab.sweep.execution.resources import num_slots, visible_gpus
+
+        gpus, cpus = visible_gpus(os.environ), len(os.sched_getaffinity(0))
+        slots = min(num_slots(slots or self.slots, len(gpus), cpus), most)
+        work = HydraWork(self.context, self.task, self.config, fixed)
+        settings = [*((key, OmegaConf.select(self.config, key)) for key in self.preload_by), *choices]
+        preload = [*self.preload, *wanted(self.preload_by, settings)]
+        return Pool(work, slots, preload, gpus, max(1, cpus // slots), work.prepare if fixed else None)
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        from lab.sweep.execution.job import Job
+        from lab.sweep.execution.run_jobs import run_all
+
+        setup_globals()
+        configure_log(
+            self.config.hydra.hydra_logging,
+            self.config.hydra.verbose,
+            execution_whitelist=self.context.execution_whitelist,
+        )
+        folder = Path(str(self.config.hydra.sweep.dir))
+        folder.mkdir(parents=True, exist_ok=True)
+        jobs = [Job(number, list(one)) for number, one in enumerate(job_overrides, initial_job_idx)]
+        pool = self.pool(None, len(jobs))
+        log.info("%d jobs, %d at a time, below %s", len(jobs), pool.slots, folder)
+        return run_all(pool, jobs, self.timeout_s, lambda job: " ".join(filter_overrides(job.overrides)))
+
+
+def wanted(by: Mapping[str, Mapping[str, Sequence[str]]], settings: Iterable[tuple[str, Any]]) -> list[str]:
+    """Modules named for the values that keys have, or may come to have. A group (`peft=lora`) stands for the kind it
+    sets. A package that is not installed is left to the jobs, whose check says what to install."""
+    found: dict[str, None] = {}
+    for key, value in settings:
+        for name in by.get(key, by.get(f"{key}.kind", {})).get(str(value), ()):
+            if find_spec(name.partition(".")[0]) is not None:
+                found[name] = None
+    return list(found)

@@ -1,0 +1,202 @@
+"""How a study draws its trials: grid, random, scrambled Sobol, or Bayesian by Optuna's TPE, GP or CMA-ES.
+
+Every draw is a function of (seed, trial number) and, for the Bayesian ones, of the trials told so far: nothing is kept
+between trials, so a resumed study draws what an uninterrupted one would. (Optuna's RandomSampler repeats itself after a
+resume, and its QMCSampler draws the first trial apart.) Sobol: scipy.stats.qmc, all dimensions by inverse CDFs.
+"""
+
+import importlib
+import importlib.util
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import numpy as np
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.pruners import BasePruner, HyperbandPruner, SuccessiveHalvingPruner
+from optuna.samplers import BaseSampler, GPSampler, TPESampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial
+
+from lab.config.typed_block import opened
+from lab.core.errors import Mistake
+from lab.early_termination.policies import Goal, OptunaPruner
+from lab.sweep.search_space.cmaes_sampler import SafeCmaEsSampler
+from lab.sweep.search_space.space import Space
+
+KEY = "sweep.sampling_algorithm"
+KINDS = ("grid", "random", "bayesian", "tpe", "gp", "cmaes")
+DEFAULT_SEED = 0
+Draw = Callable[[int], Mapping[str, Any]]
+"""Trial number to what Optuna stores, by parameter name."""
+
+
+class Drawn(BaseSampler):
+    """Trials that are known from their number alone."""
+
+    def __init__(self, space: Space, draw: Draw) -> None:
+        self._distributions = space.distributions()
+        self._draw = draw
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:  # noqa: ARG002
+        return self._distributions
+
+    def sample_relative(
+        self,
+        study: Study,  # noqa: ARG002
+        trial: FrozenTrial,
+        search_space: dict[str, BaseDistribution],
+    ) -> dict[str, Any]:
+        draw = self._draw(trial.number)
+        return {name: draw[name] for name in search_space}
+
+    def sample_independent(
+        self,
+        study: Study,  # noqa: ARG002
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,  # noqa: ARG002
+    ) -> Any:
+        return self._draw(trial.number)[param_name]
+
+
+class Modelled(Drawn):
+    """A sampler of Optuna's, made anew for each trial from the seed and the trial's number.
+
+    Until Optuna's sampler has seen enough trials for its model (it then returns nothing), trials are random ones.
+    """
+
+    def __init__(self, space: Space, draw: Draw, make: Callable[[int], BaseSampler], seed: int) -> None:
+        super().__init__(space, draw)
+        self._make, self._seed = make, seed
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:  # noqa: ARG002
+        return {name: law for name, law in self._distributions.items() if not law.single()}
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        seed = int(np.random.SeedSequence((self._seed, trial.number)).generate_state(1)[0])
+        sampler = self._make(seed)
+        with _one_thread() if isinstance(sampler, GPSampler) else nullcontext():
+            return sampler.sample_relative(study, trial, search_space)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Optuna's GP brings torch along, whose threads, once begun, do not survive the fork of a trials' server."""
+    torch = importlib.import_module("torch")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def build(block: Mapping[str, Any] | str, space: Space, goal: Goal) -> BaseSampler:  # noqa: ARG001
+    """The sampler of a `sampling_algorithm` block: `type` grid, random (with `rule` random or sobol) or bayesian.
+
+    `bayesian` is `tpe`, multivariate with constant liar; `gp` and `cmaes` are types of their own. Unlike Azure's it
+    takes every law. seed: the same seed gives the same trials; 0 if none is given. goal: the study's, which Optuna's
+    samplers read from the study.
+    Raises RequestError with every mistake: a grid over a continuous law, CMA-ES over a choice.
+    """
+    if isinstance(block, str) and block.lower() == "sobol":
+        block = {"type": "random", "rule": "sobol"}
+    kind, read = opened(block, KEY, KINDS)
+    seed = read.whole("seed", DEFAULT_SEED) if kind != "grid" else DEFAULT_SEED
+    if kind == "random" and read.has("logbase") and _base(read.given["logbase"]) is None:
+        read.wrong("logbase", "must be e, or a number greater than 0 that is not 1", mended={"logbase": 10})
+    rule = read.word("rule", ("random", "sobol"), "random") if kind == "random" else "random"
+    if kind == "grid":
+        read.mistakes += [_no_grid(name) for name in space.continuous()]
+    if kind == "cmaes":
+        read.mistakes += _no_cmaes(space)
+    read.settle()
+    if kind == "grid":
+        return Drawn(space, space.point)
+    draw = _sobol(space, seed) if rule == "sobol" else _random(space, seed)
+    if kind == "random":
+        return Drawn(space, draw)
+    return Modelled(space, draw, lambda trial_seed: _optunas(kind, trial_seed), seed)
+
+
+def logbase(block: Mapping[str, Any] | str | None) -> float:
+    """The base of the exponents that log laws draw, which Azure's random sampling names; e where there is none."""
+    given = block.get("logbase") if isinstance(block, Mapping) else None
+    return _base(given) or math.e
+
+
+def _base(given: object) -> float | None:
+    if given == "e":
+        return math.e
+    number = isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given)
+    return float(given) if number and given > 0 and given != 1 else None  # type: ignore[arg-type,operator]
+
+
+def spelt_out(block: Mapping[str, Any] | str | None) -> dict[str, Any]:
+    """A valid block with all that decides the draws: two that draw alike are equal, however they are written."""
+    given = dict(block) if isinstance(block, Mapping) and block else {"type": block or "random"}
+    kind, rule = str(given["type"]).lower(), str(given.get("rule") or "random").lower()
+    if kind == "sobol":
+        kind, rule = "random", "sobol"
+    if kind == "grid":
+        return {"type": "grid"}
+    seed = given.get("seed")
+    drawn = {"type": "tpe" if kind == "bayesian" else kind, "seed": DEFAULT_SEED if seed is None else seed}
+    return {**drawn, "rule": rule} if kind == "random" else drawn
+
+
+def uniforms(rule: str, seed: int, number: int, dimensions: int) -> list[float]:
+    """Point `number` of the sequence: `dimensions` values in [0, 1). rule: random or sobol (scrambled by `seed`)."""
+    if rule == "random":
+        return [float(u) for u in np.random.default_rng((seed, number)).random(dimensions)]
+    from scipy.stats.qmc import Sobol
+
+    engine = Sobol(dimensions, scramble=True, rng=seed)
+    if number:
+        engine.fast_forward(number)
+    return [float(u) for u in engine.random(1)[0]]
+
+
+def pruner(policy: OptunaPruner) -> BasePruner:
+    """Optuna's pruner of that name: asha is its SuccessiveHalvingPruner."""
+    make = {"asha": SuccessiveHalvingPruner, "hyperband": HyperbandPruner}[policy.name]
+    return make(**policy.params)
+
+
+def _random(space: Space, seed: int) -> Draw:
+    return lambda number: space.at(uniforms("random", seed, number, len(space.parameters)))
+
+
+def _sobol(space: Space, seed: int) -> Draw:
+    return lambda number: space.at(uniforms("sobol", seed, number, len(space.parameters)))
+
+
+def _optunas(kind: str, seed: int) -> BaseSampler:
+    if kind == "gp":
+        return GPSampler(seed=seed, warn_independent_sampling=False)
+    if kind == "cmaes":
+        return SafeCmaEsSampler(seed=seed, warn_independent_sampling=False)
+    return TPESampler(seed=seed, multivariate=True, constant_liar=True)
+
+
+def _no_grid(name: str) -> Mistake:
+    problem = "has no grid: grid takes choice, randint, quniform and range(...) only"
+    return Mistake(f"sweep.search_space.{name}", problem, f"{KEY}=random, or {{type: choice, values: [...]}}")
+
+
+def _no_cmaes(space: Space) -> list[Mistake]:
+    found = []
+    if importlib.util.find_spec("cmaes") is None:
+        found.append(Mistake(KEY, "cmaes needs a package that is not installed", "pip install cmaes", "cmaes"))
+    distributions = space.distributions()
+    for name, law in distributions.items():
+        if isinstance(law, CategoricalDistribution):
+            problem = "is a choice, which has no order; cmaes searches numbers only"
+            found.append(Mistake(f"sweep.search_space.{name}", problem, f"{KEY}=tpe"))
+    if len(distributions) < 2:
+        found.append(Mistake("sweep.search_space", "cmaes needs at least two parameters", f"{KEY}=tpe"))
+    return found

@@ -1,0 +1,1 @@
+"""The storage of a study, and several controllers that share one."""

@@ -1,0 +1,222 @@
+"""A sweep from its config to its summary: plan, claim or resume the study's folder, search, confirm, write down."""
+
+import logging
+import re
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import optuna
+from hydra.core.plugins import Plugins
+from hydra.core.utils import configure_log
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from optuna.storages import BaseStorage
+
+from lab.core.errors import Mistake, RequestError, RunError, in_a_block, listed
+from lab.core.files import write_whole
+from lab.core.machine_faults import MachineError, machine_error
+from lab.core.masking import masked
+from lab.core.record.run_folder import StudyFolder
+from lab.core.symlinks import links_out
+from lab.core.terminal.display import Screen, complain
+from lab.early_termination.policies import OptunaPruner
+from lab.sweep.definition.load import planned
+from lab.sweep.definition.plan import Plan
+from lab.sweep.execution.hydra_launcher_pool import LauncherPool, refuse_one_batch
+from lab.sweep.execution.process_launcher import ProcessLauncher
+from lab.sweep.execution.recovery import refuse_other_parameters, refuse_strangers
+from lab.sweep.search_space.samplers import pruner, spelt_out
+from lab.sweep.storage.controllers import Alone, Peers
+from lab.sweep.storage.database_lock import refuse_others, told_apart, turn_at
+from lab.sweep.storage.optuna_storage import open_storage, requeue, sole_controller
+from lab.sweep.study import results
+from lab.sweep.study.confirmation import confirm
+from lab.sweep.study.loop import Search
+from lab.sweep.study.progress_table import Board, end_table
+from lab.sweep.study.results import ranked
+
+log = logging.getLogger(__name__)
+_OURS = re.compile(r"\.lock|multirun\.yaml|\..*\.part")
+"""What a command writes into the folder before the study is there."""
+
+
+def sweep(context: HydraContext, task: TaskFunction, config: DictConfig, arguments: list[str]) -> float | None:
+    """Run or resume a study; gives the winner's value.
+
+    Raises RequestError, RunError where trials failed and none has a value, KeyboardInterrupt when it was stopped.
+    """
+    configure_log(config.hydra.hydra_logging, config.hydra.verbose, execution_whitelist=context.execution_whitelist)
+    try:
+        plan = planned(context.config_loader, config, arguments)
+        launcher = str(config.hydra.runtime.choices["hydra/launcher"])
+        if launcher != "process":
+            refuse_one_batch(launcher, plan)
+        if plan.storage is not None:
+            refuse_others(plan.storage)
+        folder = StudyFolder(plan.folder)
+        with _opened(folder, plan):
+            return _swept(folder, plan, context, task, config)
+    except RequestError as error:
+        complain(in_a_block(error.mistakes))
+        raise
+    except MachineError as error:
+        log.error("The study stops: %s. No trial is counted as failed; the same command goes on then", error)
+        raise
+    except Exception as error:
+        if not isinstance(error, OSError) and machine_error(error) is None:
+            raise
+        log.error("The study cannot be written: %s; what was reported is kept, and the same command goes on", error)
+        raise RunError(str(error)) from error
+
+
+@contextmanager
+def _opened(folder: StudyFolder, plan: Plan) -> Iterator[None]:
+    """Make the study's folder or see that it holds this very study, and hold its lock. Raises RequestError where it
+    holds another, or what is none; what is left of a command that was killed before study.yaml is none of that."""
+    begun = folder.path.exists() and any(_OURS.fullmatch(one.name) is None for one in folder.path.iterdir())
+    if begun and folder.read_study() is None:
+        problem = "exists already and holds no study"
+        raise RequestError(Mistake("sweep.study", problem, "sweep.study=ANOTHER", plan.study))
+    if links := links_out(folder.path, "sweep.study"):
+        raise RequestError(links)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    with sole_controller(folder.lock, plan.study):
+        if (saved := folder.read_study()) is not None:
+            _same(saved, plan)
+        yield
+
+
+def _same(saved: dict[str, Any], plan: Plan) -> None:
+    """A study goes on with the space, goal and settings it was begun with."""
+    mistakes, remedy = [], "sweep.study=ANOTHER for a new study, or the command as it was"
+    if saved["fingerprint"] != plan.space.fingerprint():
+        mistakes.append(Mistake("sweep.search_space", "differs from that of the study that is resumed", remedy))
+    if saved["objective"] != plan.blocks["objective"]:
+        was = f"{saved['objective']['primary_metric']}, {saved['objective']['goal']}"
+        mistakes.append(Mistake("sweep.objective", f"differs from the study's: {was}", remedy))
+    if (drawn := spelt_out(saved["sampling_algorithm"])) != spelt_out(plan.blocks["sampling_algorithm"]):
+        mistakes.append(Mistake("sweep.sampling_algorithm", f"differs from the study's: {drawn}", remedy))
+    if saved.get("storage", _kept_in(plan)) != _kept_in(plan):
+        problem = f"differs from the study's, which knows its trials: {saved['storage'] or 'the journal in its folder'}"
+        mistakes.append(Mistake("sweep.storage", problem, remedy))
+    settings, searched = saved["settings"], set(plan.space.hydra_keys())
+    changed = [
+        f"{key}={plan.settings.get(key)} (was {settings.get(key)})"
+        for key in sorted({*settings, *plan.settings})
+        if settings.get(key) != plan.settings.get(key) and key not in searched
+    ]
+    if changed:
+        problem = f"other settings than the study was begun with: {listed(changed)}"
+        mistakes.append(Mistake("", problem, remedy))
+    if mistakes:
+        raise RequestError(mistakes)
+
+
+def _kept_in(plan: Plan) -> str | None:
+    """Which database the study is kept in; None in its own folder."""
+    return None if plan.storage is None else told_apart(plan.storage)
+
+
+def _swept(
+    folder: StudyFolder, plan: Plan, context: HydraContext, task: TaskFunction, config: DictConfig
+) -> float | None:
+    with read_write(config.hydra.sweep), open_dict(config.hydra.sweep):
+        config.hydra.sweep.dir = str(plan.folder)
+    text = masked(OmegaConf.to_yaml(config))
+    write_whole(folder.path / "multirun.yaml", lambda aside: aside.write_text(text, encoding="utf-8"))
+    with nullcontext() if plan.storage is None else turn_at(plan.storage, ""):  # it may make the tables
+        storage = open_storage(plan.storage, folder.journal)
+    launcher = Plugins.instance().instantiate_launcher(context, task, config)
+    study, peers = _study(storage, plan, folder, beats=isinstance(launcher, ProcessLauncher))
+    trials = study.get_trials(deepcopy=False)
+    refuse_strangers(folder, len(trials))
+    refuse_other_parameters(trials, plan.space, plan.study)
+    folder.write_study(_written(plan, peers))
+    pool = (
+        launcher.pool(plan.limits.max_concurrent_trials, plan.total, plan.fixed, plan.space.choices())
+        if isinstance(launcher, ProcessLauncher)
+        else LauncherPool(launcher, plan, folder, storage)
+    )
+    board = Board(plan.total)
+    search = Search(plan, study, storage, pool, board, folder, peers)
+    confirmations: list[results.Confirmed] = []
+    ended = len(search.standings.finished)
+    told = "study %s: %d of %d trials ended, %d at a time, in %s"
+    log.info(told, plan.study, ended, plan.total, min(pool.slots, max(1, plan.total - ended)), folder.path)
+    try:
+        with board:
+            search.run()
+            if plan.confirm is not None and search.ending is None and not peers.busy():
+                confirmations = _confirmed(search)
+    finally:
+        pool.close()
+        summary = results.write(folder, study, plan, search.ending, confirmations)
+    _show(study, plan, summary)
+    if search.interrupts.count:
+        raise KeyboardInterrupt
+    winner = summary["winner"]
+    if winner is None and summary["trials"].get("failed"):
+        raise RunError(f"no trial of {plan.study} has a value")  # told above, with each trial's reason
+    return None if winner is None else float(winner["value"])
+
+
+def _written(plan: Plan, peers: Alone) -> dict[str, Any]:
+    """What study.yaml keeps, which a study must be resumed with; searched keys have no value of their own."""
+    return {
+        "study": plan.study,
+        **plan.blocks,
+        "storage": _kept_in(plan),
+        "controller": peers.me,
+        "total": plan.total,
+        "fingerprint": plan.space.fingerprint(),
+        "settings": {key: value for key, value in plan.settings.items() if key not in plan.space.hydra_keys()},
+    }
+
+
+def _study(storage: BaseStorage, plan: Plan, folder: StudyFolder, beats: bool) -> tuple[optuna.Study, Alone]:
+    """Optuna's study, and the controllers it is shared with. What one that is gone left RUNNING is queued again."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(
+        storage=storage,
+        sampler=plan.sampler,
+        pruner=pruner(plan.policy) if isinstance(plan.policy, OptunaPruner) else optuna.pruners.NopPruner(),
+        study_name=plan.study,
+        direction=plan.goal,
+        load_if_exists=True,
+    )
+    peers = Alone(study)
+    if plan.storage is not None:
+        me = (folder.read_study() or {}).get("controller") or uuid.uuid4().hex
+        peers = Peers(study, storage, plan.storage, str(me), beats)
+    peers.watch()
+    with peers.turn():
+        peers.join(plan.space.fingerprint())
+        for number in peers.lost():
+            requeue(storage, plan.study, number)
+            peers.disown(number)
+            log.info("trial %d was cut and goes on", number)
+    return study, peers
+
+
+def _confirmed(search: Search) -> list[results.Confirmed]:
+    plan = search.plan
+    assert plan.confirm is not None
+    best = ranked(search.study, plan)[: plan.confirm.top_k]
+    chosen = [(trial.number, plan.space.overrides(plan.space.values(trial.params))) for trial in best]
+    with search.interrupts.counting():
+        found = confirm(plan, chosen, search.folder, search.pool, search.board, search.interrupts)
+    if (asked := search.interrupts.asked()) is not None:
+        search.ending = f"{asked[0]} before all was confirmed"
+    return found
+
+
+def _show(study: optuna.Study, plan: Plan, summary: dict[str, Any]) -> None:
+    order = ranked(study, plan)
+    placed = {trial.number for trial in order}
+    rest = [trial for trial in study.get_trials(deepcopy=False) if trial.number not in placed]
+    rows = [results.row(trial, plan.metric) for trial in [*order, *rest]]
+    Screen(error=True).show(lambda: end_table(rows, plan.metric))
+    for line in results.says(summary):
+        log.info("%s", line)

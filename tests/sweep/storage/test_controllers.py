@@ -1,0 +1,263 @@
+"""Controllers that share a study through a database: who starts what, whose trials are lost, what policies hear."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import MagicMock
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from lab.core.errors import RequestError
+from lab.early_termination.incremental import Standings
+from lab.early_termination.policies import MedianStopping
+from lab.sweep.storage import controllers
+from lab.sweep.storage.controllers import Alone, Peers
+from lab.sweep.storage.database_lock import refuse_others
+from lab.sweep.storage.optuna_storage import requeue
+from lab.sweep.study.loop import Search
+from lab.sweep.study.progress_table import Board
+
+TRIAL = Path(__file__).with_name("stored_trial.py")
+URL = "sqlite:///study.db"
+POSTGRES = "LAB_TEST_POSTGRES"
+WITH_POSTGRES = pytest.mark.skipif(POSTGRES not in os.environ, reason=f"{POSTGRES} names no empty PostgreSQL database")
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def study() -> optuna.Study:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna.create_study(study_name="toy", storage=URL, load_if_exists=True, direction="maximize")
+
+
+def begin(
+    folder: str, total: int, url: str = URL, *, silent_s: float | None = None, **faults: str
+) -> subprocess.Popen[str]:
+    """One controller with one slot, in a folder of its own. faults: what befalls trial `tN`."""
+    command = [sys.executable, str(TRIAL), "-m", "hydra/sweeper=lab", "sweep.study=toy", f"sweep.storage={url}",
+               f"hydra.sweep.dir={folder}", "trainer.max_epochs=3", "hydra.launcher.preload=[]",
+               "sweep.search_space={optimizer.lr: {type: uniform, min_value: 1e-4, max_value: 1e-3}}",
+               f"sweep.limits={{max_total_trials: {total}, max_concurrent_trials: 1}}"]  # fmt: skip
+    environment = {**os.environ, "LAB_FAULTS": json.dumps({key[1:]: what for key, what in faults.items()})}
+    if silent_s is not None:
+        environment["LAB_SILENT_S"] = str(silent_s)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return subprocess.Popen(command, env=environment, **pipes)  # type: ignore[call-overload,no-any-return]
+
+
+def ended(process: subprocess.Popen[str]) -> str:
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, out
+    return out
+
+
+@pytest.mark.parametrize("url", [URL, pytest.param(os.environ.get(POSTGRES), marks=WITH_POSTGRES)])
+def test_two_controllers_run_each_trial_once_and_the_total_is_exact(url: str) -> None:
+    both = [begin(folder, 6, url, t0="together") for folder in "ab"]
+    for process in both:
+        ended(process)
+    storage = optuna.storages.RDBStorage(url)
+    told = optuna.load_study(study_name="toy", storage=storage).get_trials()
+    storage.engine.dispose()
+    assert [(one.number, one.state.name, len(one.intermediate_values)) for one in told] == [
+        (number, "COMPLETE", 3) for number in range(6)
+    ]
+    ran = {folder: sorted(int(file.parent.name) for file in Path(folder).glob("*/starts.txt")) for folder in "ab"}
+    assert sorted(ran["a"] + ran["b"]) == list(range(6))
+    assert ran["a"]
+    assert ran["b"]
+    assert all(len(file.read_text().splitlines()) == 1 for file in Path().glob("[ab]/*/starts.txt"))
+    best = max(told, key=lambda one: one.params["optimizer.lr"]).number
+    assert best in [json.loads(Path(f"{folder}/summary.json").read_text())["winner"]["trial"] for folder in "ab"]
+
+
+@pytest.mark.slow
+def test_a_killed_controller_takes_its_own_trial_up_again_and_another_leaves_it_alone() -> None:
+    first = begin("a", 3, t0="slow")
+    while not list(Path("a").glob("0/checkpoints/last.ckpt")):
+        assert first.poll() is None, first.communicate()[0]
+        time.sleep(0.02)
+    first.kill()
+    first.communicate()
+    ended(begin("b", 3))
+    assert [one.state.name for one in study().get_trials()] == ["RUNNING", "COMPLETE", "COMPLETE"]
+    ended(begin("a", 3))
+    told = study().get_trials()
+    assert [(one.state.name, sorted(one.intermediate_values)) for one in told] == [("COMPLETE", [1, 2, 3])] * 3
+
+
+def test_a_controller_that_slept_lets_go_of_a_trial_that_was_taken_over() -> None:
+    first = begin("a", 3, silent_s=2, t0="slow")
+    while not list(Path("a").glob("0/checkpoints/last.ckpt")):
+        assert first.poll() is None, first.communicate()[0]
+        time.sleep(0.02)
+    first.send_signal(signal.SIGSTOP)
+    time.sleep(2.5)
+    ended(begin("b", 3, silent_s=2))
+    told = study().get_trials()
+    first.send_signal(signal.SIGCONT)
+    assert "another took it over" in ended(first)
+    assert [(one.state.name, sorted(one.intermediate_values)) for one in told] == [("COMPLETE", [1, 2, 3])] * 3
+    assert [one.values for one in study().get_trials()] == [one.values for one in told]
+
+
+def test_a_trial_that_another_controller_put_back_is_let_go_though_nobody_runs_it_yet(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one = study()
+    mine, theirs = (Peers(one, one._storage, URL, name, beats=True) for name in "ab")
+    trial = one.ask()
+    mine.claim(trial)
+    monkeypatch.setattr(controllers, "BEAT_S", -1.0)
+    assert mine.beat([trial]) == []
+    requeue(one._storage, "toy", 0)
+    theirs.disown(0)
+    assert mine.beat([trial]) == [0]
+
+
+def test_a_trial_that_was_taken_over_counts_with_what_it_had_reported() -> None:
+    one = study()
+    one.add_trial(optuna.trial.create_trial(state=TrialState.RUNNING, intermediate_values={1: 0.5, 2: 0.7}))
+    plan = SimpleNamespace(
+        policy=MedianStopping(),
+        goal="maximize",
+        total=2,
+        limits=SimpleNamespace(timeout=None, trial_timeout=None),
+        space=MagicMock(),
+    )
+    plan.space.distributions.return_value = {}
+    plan.fixed = ()
+    search = Search(plan, one, one._storage, MagicMock(), Board(2), MagicMock(), Alone(one))  # type: ignore[arg-type]
+    search.standings.histories.clear()  # as when another controller began and reported it after this one looked
+    requeue(one._storage, "toy", 0)
+    search.num_waiting = 1
+    search._start()
+    assert search.standings.histories == {0: [0.5, 0.7]}
+
+
+def test_lost_are_ones_own_trials_of_before_and_those_of_the_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = study()
+    mine, theirs = (Peers(one, one._storage, URL, name, beats=True) for name in ("here:a", "there:b"))
+    batches = Peers(one, one._storage, URL, "there:c", beats=False)
+    for who in (mine, theirs, batches):
+        who.claim(one.ask())
+    one.ask()
+    assert mine.lost() == [0, 3]
+    assert theirs.lost() == [1, 3]
+    monkeypatch.setattr(controllers, "SILENT_S", -1.0)
+    assert mine.lost() == [0, 1, 3]
+    assert mine.counts(0, 0) == (4, 0)
+    assert mine.busy()
+    assert Alone(one).lost() == [0, 1, 2, 3]
+
+
+def test_a_clock_that_was_set_forward_takes_nobodys_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, now = study(), time.time
+    mine, living, gone = (Peers(one, one._storage, URL, name, beats=True) for name in "abc")
+    trials = [one.ask(), one.ask()]
+    living.claim(trials[0])
+    gone.claim(trials[1])
+    monkeypatch.setattr(controllers.time, "time", lambda: now() + 10 * controllers.SILENT_S)
+    monkeypatch.setattr(
+        controllers.time, "sleep", lambda _: trials[0].set_user_attr("seen", now())
+    )  # as its own clock says
+    mine.watch()
+    assert mine.lost() == [1]
+
+
+def test_where_nobody_is_silent_nothing_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = study()
+    mine, theirs = (Peers(one, one._storage, URL, name, beats=True) for name in "ab")
+    theirs.claim(one.ask())
+    monkeypatch.setattr(controllers.time, "sleep", lambda _: pytest.fail("slept"))
+    mine.watch()
+    monkeypatch.setattr(controllers, "SILENT_S", -1.0)
+    assert mine.lost() == [], "it was not watched: its controller may have claimed it since"
+
+
+@pytest.mark.slow
+def test_controllers_of_one_name_in_folders_of_one_name_leave_each_other_alone() -> None:
+    """As in containers: the same host name, the same path. The folders are moved while their controllers work."""
+    first = begin("a", 2, t0="slow")
+    while not list(Path("a").glob("0/checkpoints/last.ckpt")):
+        assert first.poll() is None, first.communicate()[0]
+        time.sleep(0.02)
+    first.send_signal(signal.SIGSTOP)
+    Path("a").rename("b")
+    second = begin("a", 2)
+    out, _ = second.communicate(timeout=120)
+    assert second.returncode == 0, out
+    Path("a").rename("c")
+    Path("b").rename("a")
+    first.send_signal(signal.SIGCONT)
+    assert "another took it over" not in ended(first)
+    assert [one.state.name for one in study().get_trials()] == ["COMPLETE"] * 2
+
+
+def test_a_beat_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = study()
+    mine, trial = Peers(one, one._storage, URL, "here:a", beats=True), one.ask()
+    mine.claim(trial)
+    claimed = one.get_trials()[0].user_attrs["seen"]
+    monkeypatch.setattr(controllers, "BEAT_S", -1.0)
+    mine.beat([trial])
+    assert one.get_trials()[0].user_attrs["seen"] > claimed
+
+
+def test_policies_hear_what_others_report_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(controllers, "NEWS_S", -1.0)
+    one, standings = study(), Standings(MedianStopping(), "maximize")
+    mine = Peers(one, one._storage, URL, "here:a", beats=True)
+    own, other = one.ask(), one.ask()
+    own.report(0.1, 1)
+    for interval, value in enumerate((0.5, 0.7), 1):
+        other.report(value, interval)
+        mine.news(standings, own={0})
+    mine.news(standings, own={0})
+    assert standings.histories == {1: [0.5, 0.7]}
+    one.tell(other, 0.7)
+    mine.news(standings, own={0})
+    assert standings.finished == {1}
+
+
+def test_a_turn_is_one_controllers_alone() -> None:
+    one, order = study(), list[str]()
+    first, second = (Peers(one, one._storage, URL, name, beats=True) for name in "ab")
+
+    def wait_for_it() -> None:
+        with second.turn():
+            order.append("second")
+
+    thread = threading.Thread(target=wait_for_it)
+    with first.turn():
+        thread.start()
+        time.sleep(0.1)
+        order.append("first")
+    thread.join()
+    assert order == ["first", "second"]
+
+
+def test_another_space_or_a_database_without_turns_is_refused() -> None:
+    one = study()
+    Peers(one, one._storage, URL, "a", beats=True).join("abc")
+    Peers(one, one._storage, URL, "b", beats=True).join("abc")
+    with pytest.raises(RequestError, match="differs"):
+        Peers(one, one._storage, URL, "b", beats=True).join("xyz")
+    refuse_others(URL)
+    refuse_others("postgresql://me:secret@host/db")
+    with pytest.raises(RequestError, match="take turns") as refused:
+        refuse_others("mysql://me:secret@host/db")
+    assert "secret" not in str(refused.value)
+    with pytest.raises(RequestError, match="take turns"):
+        refuse_others("sqlite://")

@@ -1,0 +1,142 @@
+"""The journal of a study: mended where a kill tore it, locked by the kernel, held by one controller."""
+
+import json
+import os
+import platform
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from lab.core.errors import RequestError
+from lab.sweep.storage import optuna_storage as storages
+from lab.sweep.storage.optuna_storage import FlockLock, Journal, mend, open_storage, requeue, sole_controller
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from lab.sweep.storage.optuna_storage import FlockLock, sole_controller
+lock = FlockLock(Path("journal.lock"))
+lock.acquire()
+with sole_controller(Path("study.lock"), "toy"):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> None:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+@pytest.fixture
+def holder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> subprocess.Popen[str]:
+    """Another process that holds both locks."""
+    monkeypatch.chdir(tmp_path)
+    process = subprocess.Popen([sys.executable, "-c", HOLDER], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def study(journal: Path, url: str | None = None) -> tuple[optuna.Study, optuna.storages.BaseStorage]:
+    storage = open_storage(url, journal)
+    return optuna.create_study(storage=storage, study_name="toy", load_if_exists=True), storage
+
+
+@pytest.mark.parametrize("torn", ["", '{"op_code": 4', "\x00" * 7, '{"half": "línea'])
+def test_a_torn_last_line_goes_and_all_before_it_stays(tmp_path: Path, torn: str) -> None:
+    journal = tmp_path / "journal.log"
+    one, _ = study(journal)
+    one.tell(one.ask({"x": optuna.distributions.FloatDistribution(0, 1)}), 0.5)
+    whole = journal.read_bytes()
+    with journal.open("ab") as file:
+        file.write(torn.encode()[:-1] if "í" in torn else torn.encode())
+    again, _ = study(journal)
+    assert journal.read_bytes().startswith(whole)
+    assert [json.loads(line)["op_code"] for line in journal.read_bytes()[len(whole) :].splitlines()] == [0]  # opened
+    assert [trial.value for trial in again.trials] == [0.5]
+    again.tell(again.ask(), 0.25)
+    assert [trial.value for trial in study(journal)[0].trials] == [0.5, 0.25]
+
+
+def test_mending_says_how_much_went(tmp_path: Path) -> None:
+    journal, lock = tmp_path / "journal.log", FlockLock(tmp_path / "lock")
+    assert mend(journal, lock) == 0
+    journal.write_text("one\ntwo\nthr")
+    assert mend(journal, lock) == 3
+    assert journal.read_text() == "one\ntwo\n"
+    assert mend(journal, lock) == 0
+
+
+@pytest.mark.parametrize("url", [None, "sqlite:///{folder}/study.db"])
+def test_a_cut_trial_is_the_next_to_be_asked_for_with_all_it_had(tmp_path: Path, url: str | None) -> None:
+    one, storage = study(tmp_path / "journal.log", url and url.format(folder=tmp_path))
+    law = {"x": optuna.distributions.FloatDistribution(0, 1)}
+    trials = [one.ask(law) for _ in range(3)]
+    trials[1].report(0.5, 1)
+    requeue(storage, "toy", 1)
+    assert [trial.state for trial in one.trials] == [TrialState.RUNNING, TrialState.WAITING, TrialState.RUNNING]
+    again = one.ask(law)
+    assert (again.number, again.params) == (1, trials[1].params)
+    assert one.trials[1].intermediate_values == {1: 0.5}
+    assert one.ask(law).number == 3
+
+
+def test_locks_are_let_go_by_a_kill(holder: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storages, "PATIENCE_S", 0.1)
+    refused = f"run already, by process {holder.pid}"
+    with pytest.raises(RequestError, match=refused), sole_controller(Path("study.lock"), "toy"):
+        raise AssertionError("two controllers")
+    os.kill(holder.pid, signal.SIGKILL)
+    holder.communicate()
+    lock, began = FlockLock(Path("journal.lock")), time.monotonic()
+    lock.acquire()
+    assert time.monotonic() - began < 20, "Optuna's own lock file would be waited for 30 s"
+    with sole_controller(Path("study.lock"), "toy"):
+        assert Path("study.lock").read_text() == f"{os.getpid()} {platform.node()}\n"
+
+
+def test_reports_and_ends_are_flushed_to_the_disk_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, storage = study(tmp_path / "journal.log")
+    flushes: list[int] = []
+    monkeypatch.setattr(storages.os, "fsync", flushes.append)
+
+    def flushed(act: Callable[[], object]) -> int:
+        before = len(flushes)
+        act()
+        return len(flushes) - before
+
+    law = {"x": optuna.distributions.FloatDistribution(0, 1)}
+    trial = one.ask(law)
+    assert flushed(lambda: trial.set_user_attr("a", 1)) == 0
+    assert flushed(lambda: trial.report(0.5, 1)) == 1
+    assert flushed(lambda: one.tell(trial, 0.5)) == 1
+    assert flushed(lambda: requeue(storage, "toy", one.ask(law).number)) == 1
+    assert [other.user_attrs for other in study(tmp_path / "journal.log")[0].trials] == [{"a": 1}, {}]
+
+
+def test_a_line_that_does_not_fit_on_the_disk_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "journal.log"
+    journal = Journal(path, FlockLock(tmp_path / "lock"))
+    journal.append_logs([{"op_code": 6, "number": 1}])
+    before = path.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 10, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            journal.append_logs([{"op_code": 6, "number": 2, "text": "x" * 100}])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == before
+    journal.append_logs([{"op_code": 6, "number": 3}])
+    assert [json.loads(line)["number"] for line in path.read_text().splitlines()] == [1, 3]

@@ -1,0 +1,79 @@
+"""The winner is the best value that was ever reported; means of confirmation come with Student's interval."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import optuna
+import pytest
+from optuna.trial import TrialState, create_trial
+from scipy import stats
+
+from lab.sweep.study.results import _winner, confirmed, ranked, row, says
+
+
+def trial(state: TrialState, **attributes: object) -> optuna.trial.FrozenTrial:
+    value = 0.0 if state is TrialState.COMPLETE else None
+    return create_trial(state=state, value=value, user_attrs=attributes)
+
+
+@pytest.mark.parametrize(("sign", "order"), [(1.0, [1, 0, 2]), (-1.0, [2, 0, 1])])
+def test_pruned_trials_may_win_and_failed_ones_do_not(sign: float, order: list[int]) -> None:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study()
+    for one in (
+        trial(TrialState.COMPLETE, best_value=0.5),
+        trial(TrialState.PRUNED, best_value=0.75),
+        trial(TrialState.COMPLETE, best_value=0.25),
+        trial(TrialState.FAIL, best_value=9.0),
+        trial(TrialState.PRUNED),
+    ):
+        study.add_trial(one)
+    plan = SimpleNamespace(sign=sign)
+    assert [one.number for one in ranked(study, plan)] == order  # type: ignore[arg-type]
+
+
+def test_the_interval_of_a_mean_is_students() -> None:
+    values = [0.5, 0.75, 1.0]
+    found = confirmed(4, [1, 2, 3], values)
+    low, high = stats.t.interval(0.95, 2, loc=0.75, scale=stats.sem(values))
+    assert found.mean == 0.75
+    assert found.ci95 == pytest.approx((high - low) / 2)
+    assert confirmed(4, [1], [0.5]).ci95 is None
+    with pytest.raises(ValueError, match="no confirmed value"):
+        confirmed(4, [], [])
+
+
+def test_a_row_and_the_last_lines() -> None:
+    told = row(trial(TrialState.FAIL, values={"lr": 0.1}, failure="nan", reason="not finite"), "val/f1")
+    assert (told["state"], told["lr"], told["failure"], told["val/f1"]) == ("failed", 0.1, "nan", None)
+    summary = {
+        "study": "toy", "trials": {"total": 3, "completed": 1, "failed": 1}, "ended": "stopped by Ctrl-C",
+        "confirmed": [], "winner": None, "objective": {"metric": "val/f1"},
+    }  # fmt: skip
+    assert says(summary) == [
+        "study toy: 1 completed, 1 failed of 3",
+        "ended early: stopped by Ctrl-C; the same command goes on",
+        "no trial has a value",
+    ]
+
+
+def test_a_configuration_under_fewer_seeds_does_not_win_by_a_lucky_one() -> None:
+    order: Any = [SimpleNamespace(number=number) for number in (3, 7, 9)]
+    plan: Any = SimpleNamespace(sign=1.0, confirm=SimpleNamespace(seeds=3))
+    lucky, whole = confirmed(3, [43], [0.91]), confirmed(7, [43, 44, 45], [0.89, 0.88, 0.90])
+    assert _winner(order, plan, [lucky, whole]).number == 7  # type: ignore[union-attr]
+    better = confirmed(9, [43, 44, 45], [0.90, 0.90, 0.90])
+    assert _winner(order, plan, [lucky, whole, better]).number == 9  # type: ignore[union-attr]
+    assert _winner(order, plan, [lucky]).number == 3, "none under all seeds: the search's own"  # type: ignore[union-attr]
+
+
+def test_what_does_not_compete_is_told() -> None:
+    few = vars(confirmed(3, [43], [0.91])) | {"whole": False}
+    summary = {
+        "study": "toy", "trials": {"total": 3, "completed": 3}, "ended": None, "confirmed": [few], "winner": None,
+        "objective": {"metric": "val/f1"},
+    }  # fmt: skip
+    assert says(summary)[1:3] == [
+        "confirmed trial 3: mean 0.9100 over 1 seed alone, so it does not compete",
+        "no configuration is confirmed under every seed: the winner is the search's",
+    ]
