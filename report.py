@@ -27,7 +27,7 @@ from lab.core.errors import (
     in_a_block,
 )
 from lab.core.terminal import display, streams
-from lab.report.folders import joined
+from lab.report.sources.folders import joined
 
 CONF = Path(__file__).resolve().parent / "conf"
 COMMAND = command_line.command(command_line.parse(sys.argv))

@@ -26,7 +26,7 @@ REASONS = {
     ("loggers/sweep_run.py", "on_multirun_end"): "the study is done and recorded by then; said in the log",
     ("models/text/weights.py", "_downloaded"): "no network shows in many types; a mistake with the reason",
     ("models/text/subword_tokenizer.py", "load"): "tokenizers raises plain Exception; Unreadable with the reason",
-    ("report/registry.py", "register"): "whatever a service raises; RunError with its first line",
+    ("report/output/model_registry.py", "register"): "whatever a service raises; RunError with its first line",
     ("training/session.py", "closing"): "writes the end down and raises it again",
     ("training/session.py", "machine_faults_named"): "raises again what is no fault of the machine",
     ("training/pending.py", "_draw"): "a picture less ends no run; it stays pending",

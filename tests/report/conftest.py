@@ -14,7 +14,7 @@ from lab.config.check import check_report
 from lab.config.schema.report import Reported
 from lab.core.record.run_folder import RunFolder
 from lab.core.record.seal import sealed
-from lab.report.table import Comparison, Groups, Report, Runs
+from lab.report.findings import Comparison, Groups, Report, Runs
 
 CONF = Path(__file__).parents[2] / "conf"
 MakeRun = Callable[..., RunFolder]

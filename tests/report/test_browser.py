@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lab.report import page as write_page
-from lab.report.language import Words
+from lab.report.html import page as write_page
+from lab.report.text.language import Words
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -14,7 +14,7 @@ from lab.config.schema.report import Reported
 from lab.core.errors import RequestError, RunError
 from lab.report import build as building
 from lab.report.build import build, summary
-from lab.report.table import Report
+from lab.report.findings import Report
 
 from .conftest import MakeRun
 from .test_reading import write_grid

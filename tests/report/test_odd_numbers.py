@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lab.report import plots_boxes
-from lab.report.figures_files import drawn
-from lab.report.language import Words
-from lab.report.page_figures import data, figures
+from lab.report.figures import boxes
+from lab.report.html.image_files import drawn
+from lab.report.html.page_figures import data, figures
+from lab.report.text.language import Words
 
 UP = float(np.nextafter(np.nextafter(0.1, 1), 1))
 SCORES = {
@@ -50,6 +50,6 @@ def test_every_figure_is_drawn(tabled: Callable[..., Any], tmp_path: Path, score
 
 @pytest.mark.parametrize("values", [[0.1, UP], [UP, 0.1, UP], [5e-324, 1e-323], [1e30, -1e30], [0.3]])
 def test_whiskers_never_end_inside_the_box(values: list[float]) -> None:
-    box = plots_boxes.box("a", np.array(values))
+    box = boxes.box("a", np.array(values))
     assert box is not None
     assert min(values) <= box.low <= box.q1 <= box.median <= box.q3 <= box.high <= max(values)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from lab.core.record.run_folder import RunFolder
-from lab.report import figures
+from lab.report.figures import run_figures
 
 log = logging.getLogger(__name__)
 SHARE = 0.05
@@ -61,10 +61,10 @@ class Curves(Callback):
             if not rows:
                 return
             if gif:
-                frames = [figures.learning_curves(rows, self.metric, shown + 1) for shown in range(len(rows))]
-                figures.save_gif(frames, self.folder.figures / "curves.gif")
+                frames = [run_figures.learning_curves(rows, self.metric, shown + 1) for shown in range(len(rows))]
+                run_figures.save_gif(frames, self.folder.figures / "curves.gif")
             else:
-                figures.save_png(figures.learning_curves(rows, self.metric), self.folder.figures / "curves.png")
+                run_figures.save_png(run_figures.learning_curves(rows, self.metric), self.folder.figures / "curves.png")
         except Exception as error:  # noqa: BLE001  a figure must not end a run
             if not self._failed:
                 log.warning("the learning curves could not be drawn (%s: %s)", type(error).__name__, error)

@@ -12,18 +12,20 @@ from lab.config.schema.report import Reported
 from lab.core.errors import Mistake, RequestError, RunError
 from lab.core.files import Unreadable
 from lab.core.record.run_folder import RunFolder
-from lab.report import experiments_log, files, groups, page, registry
-from lab.report.compare import compared
-from lab.report.diagnosis import diagnosed
-from lab.report.folders import opened
-from lab.report.language import Words
-from lab.report.reading import Reading, read
-from lab.report.runs import assembled
-from lab.report.sentences import say
-from lab.report.sources import read_from
-from lab.report.table import Groups, Report, Runs, Sentence
-from lab.report.what_if import replayed
-from lab.report.winner import chosen, leaderboard, winner
+from lab.report.analysis import groups
+from lab.report.analysis.comparison import compared
+from lab.report.analysis.diagnosis import diagnosed
+from lab.report.analysis.run_table import assembled
+from lab.report.analysis.what_if import replayed
+from lab.report.analysis.winner import chosen, leaderboard, winner
+from lab.report.findings import Groups, Report, Runs, Sentence
+from lab.report.html import page
+from lab.report.output import experiments_log, files, model_registry
+from lab.report.sources.folders import opened
+from lab.report.sources.run_folders import Reading, read
+from lab.report.sources.select import read_from
+from lab.report.text.language import Words
+from lab.report.text.sentences import say
 
 log = logging.getLogger(__name__)
 MARK = ".report"
@@ -51,7 +53,7 @@ def build(request: Reported, command: str) -> Report:
     won = chosen(runs, configurations, board)
     best = RunFolder(Path(runs.frame["path"].iloc[won])) if won is not None else None
     if request.register_in is not None:
-        registry.refuse_early(request, best)
+        model_registry.refuse_early(request, best)
     try:
         _claim(output)
         report = Report(
@@ -73,7 +75,7 @@ def build(request: Reported, command: str) -> Report:
         page.write(report, request.lang)
         registered = None
         if request.register_in is not None and best is not None:
-            registered = registry.register(report, request, best)
+            registered = model_registry.register(report, request, best)
             log.info("registered in %s", registered)
         if request.log is not None:
             experiments_log.append(Path(request.log), report, request.aim, registered, request.lang)

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lab.core.errors import RunError
-from lab.report import figures
+from lab.report.figures import run_figures
 
 DIVERGED = 4.0
 """The test ends when the smoothed loss exceeds this multiple of its lowest (fastai's constant)."""
@@ -49,7 +49,7 @@ class LrCurve:
     def draw(self, path: Path) -> None:
         """Write the curve as a PNG file."""
         smoothed = smooth(self.losses[: _num_finite(self.losses)])
-        figures.save_png(figures.lr_curve(self.rates, self.losses, smoothed, self.suggestion), path)
+        run_figures.save_png(run_figures.lr_curve(self.rates, self.losses, smoothed, self.suggestion), path)
 
 
 def smooth(losses: Sequence[float]) -> list[float]:

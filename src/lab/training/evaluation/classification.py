@@ -19,7 +19,7 @@ from lab.core.record.run_folder import RunFolder
 from lab.core.terminal.tables import Table
 from lab.loggers.base import Confusion
 from lab.models.metrics import NAMES, confusion, mean_over_heads, scores
-from lab.report import figures
+from lab.report.figures import run_figures
 from lab.training.evaluation.base import Tested
 from lab.training.evaluation.result_table import heads_report, outcome_table
 
@@ -46,7 +46,9 @@ class Classified(Tested):
     def draw(self, folder: RunFolder) -> None:
         """One confusion matrix per head."""
         for (head, matrix), name in zip(self.matrices.items(), figure_names(list(self.matrices)), strict=True):
-            figures.save_png(figures.confusion_matrix(matrix, self.classes[head], head), folder.figures / f"{name}.png")
+            run_figures.save_png(
+                run_figures.confusion_matrix(matrix, self.classes[head], head), folder.figures / f"{name}.png"
+            )
 
     def table(self) -> Table:
         table = outcome_table(self.metrics, self.baselines, self.reference, list(self.matrices))

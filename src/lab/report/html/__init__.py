@@ -1,0 +1,1 @@
+"""index.html: the page, its sections, and the figures on it."""

@@ -1,0 +1,66 @@
+"""index.html: one file that opens anywhere, with no network, and the figures as files beside it.
+
+Plotly's script (4.8 MB), style, script and data stand in the page; its content security policy forbids loading anything
+else. What is read is HTML already; the script draws the table of runs and the figures when they come into view.
+"""
+
+import json
+from importlib.resources import files
+from string import Template
+from typing import Any
+
+from lab.core.files import write_whole
+from lab.core.record.run_folder import plain
+from lab.report.findings import Report
+from lab.report.html import image_files, page_groups, page_sections
+from lab.report.html.page_figures import Data, data, figures
+from lab.report.html.page_table import table
+from lab.report.text.language import Words
+
+SCRIPT_WORDS = ("table.", "copied", "copy", "status.", "details.", "choose.", "absent.webgl", "unit.")
+SECTIONS = ("winner", "leaderboard", "groups", "comparison", "diagnosis", "figures", "what_if", "exclusions", "method")
+
+
+def write(report: Report, lang: str) -> None:
+    """index.html and figures/*.png, *.svg in the report's folder. Raises ValueError for an unknown language."""
+    found, words = data(report), Words(lang)
+    text = page(report, found, words)
+    write_whole(report.folder / "index.html", lambda aside: aside.write_text(text, encoding="utf-8"))
+    image_files.write(report, found, words)
+
+
+def page(report: Report, found: Data, words: Words) -> str:
+    """The whole file. Its size is Plotly's 4.8 MB and about .7 kB a run."""
+    parts = {
+        "winner": page_sections.winner(report, words),
+        "groups": page_groups.groups(report, words),
+        "comparison": page_groups.comparison(report, words),
+        "diagnosis": page_sections.diagnosis(report, words),
+        "what_if": page_sections.what_if(report, words),
+        "exclusions": page_sections.exclusions(report, words),
+        "method": page_sections.method(report, words),
+    }
+    block = {"table": table(report), "figures": figures(found, words), "words": words.under(*SCRIPT_WORDS)}
+    block |= {"metric": report.runs.metric, "lang": words.lang}
+    named = {f"title_{name}": words(f"section.{name}") for name in SECTIONS}
+    links = "".join(f'<li><a href="#{name}">{words(f"section.{name}")}</a></li>' for name in SECTIONS)
+    return Template(_file("page.html")).substitute(
+        parts, **named, lang=words.lang, title=words("title"), skip=words("skip"), nav=words("nav"), links=links,
+        summary=page_sections.summary(report, words), needs_script=words("table.script"),
+        made=words("made", made=report.made), command=page_sections.code(report.command, words),
+        style=_file("page.css"), script=_file("page.js"), figures_script=_file("figures.js"),
+        plotly=_plotly(), data=_json(block),
+    )  # fmt: skip
+
+
+def _json(block: Any) -> str:
+    """JSON that cannot end the script element it stands in."""
+    return json.dumps(plain(block), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _file(name: str) -> str:
+    return files("lab.report.html").joinpath(name).read_text(encoding="utf-8")
+
+
+def _plotly() -> str:
+    return files("plotly").joinpath("package_data", "plotly.min.js").read_text(encoding="utf-8")

@@ -1,0 +1,214 @@
+"""The parts of the page that are read: summary, winner, diagnosis, what-if, exclusions, method. HTML without a script.
+
+Every number stands in a `<data value="...">` with all its digits, shown with four. Texts from records and configs are
+escaped.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import Any
+
+import pandas as pd
+
+from lab.report.analysis.groups import shown
+from lab.report.figures.plots import baselines
+from lab.report.findings import Finding, Report, WhatIf
+from lab.report.text.language import Words
+from lab.report.text.sentences import say
+
+SHOWN_FINDINGS = 8
+SHOWN_EXCLUSIONS = 100
+SHOWN_ENDED = 20
+
+
+def number(value: Any, digits: str = ".4f") -> str:
+    """A number that keeps its exact value; a dash where it is not known."""
+    if value is None or pd.isna(value):
+        return "–"
+    return f'<data value="{float(value)!r}">{float(value):{digits}}</data>'
+
+
+def duration(seconds: Any, words: Words) -> str:
+    if seconds is None or pd.isna(seconds):
+        return "–"
+    return f'<data value="{float(seconds)!r}">{escape(words.duration(float(seconds)))}</data>'
+
+
+def code(text: str, words: Words, label: str = "") -> str:
+    """A line to copy, with its button."""
+    head = f'<span class="code-label">{escape(label)}</span>' if label else ""
+    button = f'<button type="button" class="copy" data-copy="{escape(text)}">{escape(words("copy"))}</button>'
+    return f'<div class="code">{head}<code tabindex="0">{escape(text)}</code>{button}</div>'
+
+
+def rows_of(cells: Iterable[Iterable[str]]) -> str:
+    return "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in cells)
+
+
+def table(head: Sequence[str], body: str, caption: str = "") -> str:
+    """A table in a frame that scrolls by itself and can be reached by keyboard."""
+    names = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
+    title = f"<caption>{escape(caption)}</caption>" if caption else ""
+    label = escape(caption or head[0])
+    return (
+        f'<div class="scroll" role="region" tabindex="0" aria-label="{label}">'
+        f"<table>{title}<thead><tr>{names}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def summary(report: Report, words: Words) -> str:
+    """Counts by status as one bar, and the winner's sentences."""
+    lang = words.lang
+    said = "".join(f"<p>{escape(say(one, lang))}</p>" for one in (report.winner.sentences if report.winner else ()))
+    said = said or f"<p>{escape(words('summary.no_winner'))}</p>"
+    warned = "".join(f'<p class="warning">{escape(say(one, lang))}</p>' for one in report.runs.warnings)
+    return warned + _tiles(report, words) + _statuses(report, words) + f'<div class="lead">{said}</div>'
+
+
+def _tiles(report: Report, words: Words) -> str:
+    runs, tiles = report.runs, []
+    frame = runs.frame
+    if report.winner is not None:
+        row = frame.iloc[report.winner.row]
+        tiles.append((number(row["objective"]), words("tile.val", metric=runs.metric)))
+        test = f"test/{runs.score}"
+        if test in frame:
+            tiles.append((number(row[test]), words("tile.test")))
+        for name in baselines(runs):
+            if f"{name}/{runs.score}" in frame:
+                known = name in ("bayes", "majority")
+                label = words(f"tile.{name}") if known else words("tile.baseline", name=name)
+                tiles.append((number(row[f"{name}/{runs.score}"]), label))
+    configurations = int(frame["configuration"].nunique())
+    tiles.append((f'<data value="{configurations}">{configurations:,}</data>', words("tile.configurations")))
+    tiles.append((duration(frame["time_s"].sum(), words), words("tile.time")))
+    return (
+        '<ul class="tiles">'
+        + "".join(f"<li><b>{big}</b><span>{escape(small)}</span></li>" for big, small in tiles)
+        + "</ul>"
+    )
+
+
+def _statuses(report: Report, words: Words) -> str:
+    names = ("completed", "early_stopped", "terminated", "failed", "interrupted", "not_started")
+    counts = {name: report.counts.get(name, 0) for name in names if report.counts.get(name, 0)}
+    parts = "".join(f'<i class="bg-{name}" style="flex-grow:{count}"></i>' for name, count in counts.items())
+    legend = "".join(
+        f'<li><i class="dot bg-{name}"></i><data value="{count}">{count:,}</data> '
+        f"{escape(words(f'statuses.{name}'))}</li>"
+        for name, count in counts.items()
+    )
+    expected = report.counts.get("expected", len(report.runs.frame))
+    said = words("summary.runs", shown=f"{len(report.runs.frame):,}", expected=f"{expected:,}")
+    return (
+        f'<div class="statuses"><strong>{escape(said)}</strong>'
+        f'<div class="strip" aria-hidden="true">{parts}</div><ul>{legend}</ul></div>'
+    )
+
+
+def winner(report: Report, words: Words) -> str:
+    """Lines to copy; how it was chosen."""
+    best = report.winner
+    if best is None:
+        return f"<p>{escape(words('summary.no_winner'))}</p>"
+    lines = [code(best.command, words, words("winner.command"))] if best.command else []
+    if best.retrain:
+        lines.append(code(best.retrain, words, words("winner.retrain")))
+    for name, line in best.options.items():
+        label = words(f"winner.{name}") if name in ("train_val", "all_rows", "best_epochs") else name
+        lines.append(code(line, words, label))
+    row = report.runs.frame.iloc[best.row]
+    keys = [(key, shown(row[key])) for key in report.runs.varied]
+    chips = "".join(f"<li><span>{escape(key)}</span> <b>{escape(value)}</b></li>" for key, value in keys)
+    name, role = escape(words("winner.run", run=row["run"])), escape(words("winner.role"))
+    head = f'<p class="run-name">{name}</p><ul class="chips">{chips}</ul>'
+    return head + "".join(lines) + f'<p class="note">{role}</p>'
+
+
+def diagnosis(report: Report, words: Words) -> str:
+    """By rule, the most frequent first; in a rule the best runs first."""
+    place = {row: at for at, row in enumerate(report.leaderboard)}
+    by_rule: dict[str, list[Finding]] = defaultdict(list)
+    for finding in sorted(report.findings, key=lambda one: place[one.row]):
+        by_rule[finding.rule].append(finding)
+    parts: list[str] = []
+    for rule, found in sorted(by_rule.items(), key=lambda item: -len(item[1])):
+        count = len({one.row for one in found})
+        said = words("diagnosis.run") if count == 1 else words("diagnosis.runs", count=count)
+        items = "".join(_finding(report, one, words) for one in found[:SHOWN_FINDINGS])
+        left = len(found) - SHOWN_FINDINGS
+        more = f"<p class='note'>{escape(words('diagnosis.more', count=left))}</p>" if left > 0 else ""
+        opened = " open" if len(parts) < 2 else ""
+        title = escape(words(f"rule.{rule}"))
+        parts.append(
+            f'<details class="card"{opened}><summary>{title}<span class="badge">{said}</span></summary>'
+            f"<ul class='findings'>{items}</ul>{more}</details>"
+        )
+    return "".join(parts) or f"<p>{escape(words('diagnosis.none'))}</p>"
+
+
+def _finding(report: Report, finding: Finding, words: Words) -> str:
+    run = escape(str(report.runs.frame["run"].iloc[finding.row]))
+    advice = code(finding.override, words, words("diagnosis.try")) if finding.override else ""
+    return f"<li><b>{run}</b> {escape(say(finding.sentence, words.lang))}{advice}</li>"
+
+
+def what_if(report: Report, words: Words) -> str:
+    if not report.what_if:
+        return f"<p>{escape(words('what_if.none'))}</p>"
+    head = [words(f"what_if.{name}") for name in ("policy", "study", "ended", "saved", "share", "regret")]
+    body = rows_of(
+        (
+            escape(one.policy), escape(one.study), f"{len(one.ended)} / {one.num_trials}", f"{one.epochs_saved:,}",
+            number(one.share_saved, ".0%"), number(one.regret),
+        )
+        for one in report.what_if
+    )  # fmt: skip
+    lists = "".join(_ended(report, one, words) for one in report.what_if if one.ended)
+    about = escape(words("what_if.about"))
+    return f"<p class='note'>{about}</p>" + table(head, body, words("section.what_if")) + lists
+
+
+def _ended(report: Report, one: WhatIf, words: Words) -> str:
+    names = report.runs.frame["run"].to_numpy()
+    items = "".join(
+        f"<li><b>{escape(str(names[end.row]))}</b> {escape(words('what_if.interval', interval=end.interval))}: "
+        f"{escape(say(end.reason, words.lang))}</li>"
+        for end in one.ended[:SHOWN_ENDED]
+    )
+    left = len(one.ended) - SHOWN_ENDED
+    more = f"<p class='note'>{escape(words('diagnosis.more', count=left))}</p>" if left > 0 else ""
+    title = f"{escape(one.policy)} · {escape(one.study)}: {escape(words('what_if.which'))}"
+    return f'<details class="card"><summary>{title}</summary><ul class="findings">{items}</ul>{more}</details>'
+
+
+def exclusions(report: Report, words: Words) -> str:
+    found = report.runs.exclusions
+    if not found:
+        return f"<p>{escape(words('exclusions.none'))}</p>"
+    reasons = Counter(say(one.reason, words.lang) for one in found)
+    body = rows_of(
+        (f"<code>{escape(one.path)}</code>", escape(say(one.reason, words.lang))) for one in found[:SHOWN_EXCLUSIONS]
+    )
+    head = [words("exclusions.path"), words("exclusions.reason")]
+    left = len(found) - SHOWN_EXCLUSIONS
+    counted = "".join(f"<li>{count} × {escape(reason)}</li>" for reason, count in reasons.most_common(10))
+    more = f"<p class='note'>{escape(words('diagnosis.more', count=left))}</p><ul>{counted}</ul>" if left > 0 else ""
+    return table(head, body, words("section.exclusions")) + more
+
+
+def method(report: Report, words: Words) -> str:
+    lines = [
+        words("method.records"), words("method.rank", metric=report.runs.metric), words("method.interval"),
+        words("method.cost"), words("method.precision"),
+    ]  # fmt: skip
+    said = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    constant = report.runs.constant
+    items = "".join(
+        f"<tr><th scope='row'><code>{escape(key)}</code></th><td><code>{escape(str(value))}</code></td></tr>"
+        for key, value in sorted(constant.items())
+    )
+    title = escape(words("method.constant", count=len(constant)))
+    same = f'<details class="card"><summary>{title}</summary><table class="plain">{items}</table></details>'
+    return f"<ul>{said}</ul>" + (same if constant else "")

@@ -1,0 +1,95 @@
+"""An entry of the experiment log: aim, what varied, results, conclusion, and a checklist with its open boxes.
+
+Appended, never rewritten: the log is a person's file, and earlier entries stay as they are.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from lab.core.errors import Mistake, RequestError
+from lab.core.files import read_text, write_whole
+from lab.report.analysis.comparison import told
+from lab.report.analysis.groups import column_of, shown
+from lab.report.findings import Report, Runs, Sentence
+from lab.report.text.language import Words
+from lab.report.text.sentences import say
+
+MOST_VALUES = 8
+"""Values of one key that are written out."""
+ENCODER_KEYS = ("model.name", "model.path", "model.kind")
+
+
+def append(path: Path, report: Report, aim: str | None, registered: str | None, lang: str) -> None:
+    """Add the entry to the file, which is made where there is none. registered: where the model was put.
+
+    Raises RequestError where the path is a folder, OSError where it cannot be written.
+    """
+    if path.is_dir():
+        raise RequestError(Mistake("log", "is a folder", f"log={path}/EXPERIMENTS.md", str(path)))
+    before = read_text(path) if path.exists() else ""
+    gap = "" if not before else "\n" if before.endswith("\n") else "\n\n"
+    text = before + gap + "\n".join(entry(report, aim, registered, lang)) + "\n"
+    write_whole(path, lambda aside: aside.write_text(text, encoding="utf-8"))
+
+
+def entry(report: Report, aim: str | None, registered: str | None, lang: str) -> Iterator[str]:
+    """The entry, line by line, in Markdown."""
+
+    def words(key: str, **values: Any) -> str:
+        return say(Sentence(key, values), lang)
+
+    runs = report.runs
+    yield from (f"## {report.made[:10]}: {aim or report.folder.name}", "")
+    yield f"**{words('log_aim')}**: {aim or words('log_unsaid')}"
+    varied = "; ".join(_values(runs, key) for key in runs.varied)
+    yield f"\n**{words('log_varied')}**: {varied or words('log_nothing')}"
+    counts = Words(lang).statuses(report.counts)
+    shown_runs = words("md_runs", shown=len(runs.frame), expected=report.counts["expected"], counts=counts)
+    yield f"\n**{words('log_results')}**: {shown_runs}."
+    won = [] if report.winner is None else [say(one, lang) for one in report.winner.sentences]
+    yield from (f"- {line}" for line in won or [words("md_no_winner")])
+    if report.winner is not None and report.winner.command:
+        yield f"- `{report.winner.command}`"
+    yield f"\n**{words('log_conclusion')}**:"
+    yield from (f"- {say(one, lang)}" for one in told(report.comparison)[: report.top_k])
+    yield f"\n**{words('log_open')}**:"
+    for key, done in checklist(report, registered).items():
+        note = f": {registered}" if key == "check_registered" and registered else ""
+        yield f"- [{'x' if done else ' '}] {words(key)}{note}"
+
+
+def _values(runs: Runs, key: str) -> str:
+    values = sorted(dict.fromkeys(shown(value) for value in column_of(runs, key)))
+    more = f", ... ({len(values)})" if len(values) > MOST_VALUES else ""
+    return f"{key} = {', '.join(values[:MOST_VALUES])}{more}"
+
+
+def checklist(report: Report, registered: str | None) -> dict[str, bool]:
+    """Which boxes are ticked, each from what the table says.
+
+    A baseline is another model's result on the test rows, in the record (majority) or among the runs (a linear model).
+    """
+    runs, frame, winner = report.runs, report.runs.frame, report.winner
+    row = winner.row if winner is not None else None
+    own = frame.iloc[row] if row is not None else None
+    majority, test = f"majority/{runs.score}", f"test/{runs.score}"
+    has_baseline = own is not None and majority in frame and bool(own[[majority]].notna().all())
+    overfits = any(one.row == row and one.rule == "overfitting" for one in report.findings)
+    tested = own is not None and test in frame and bool(own[[test]].notna().all())
+    leaks = any(one.row == row and one.rule == "leak_suspected" for one in report.findings)
+    encoders = max((_num_values(runs, key) for key in ENCODER_KEYS), default=0)
+    return {
+        "check_baseline": has_baseline,
+        "check_rates": _num_values(runs, "optimizer.lr") >= 3,
+        "check_overfitting": own is not None and not overfits,
+        "check_encoders": encoders >= 2,
+        "check_test": tested and not leaks,
+        "check_registered": registered is not None,
+    }
+
+
+def _num_values(runs: Runs, key: str) -> int:
+    if key in runs.frame:
+        return int(runs.frame[key].nunique())
+    return 1 if key in runs.constant else 0

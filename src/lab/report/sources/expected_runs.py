@@ -1,0 +1,108 @@
+"""How many runs a sweep was to have: from multirun.yaml (a grid) or study.yaml; cells that never started count too.
+
+A study that confirmed its best under new seeds has means of them, too.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+
+from lab.core.files import Unreadable, read_json, read_yaml
+from lab.core.record.fields import Shape, count, keyed, number, optional, several, text
+from lab.core.record.run_folder import RunFolder, StudyFolder
+from lab.report.findings import Confirmed, Sweep
+
+CONFIRMATION = ", confirmed"
+"""Follows a study's name for the runs that repeat its best under new seeds: no trials of its search."""
+
+
+MOST_FAULTS = 3
+MOST_VALUES = 100_000
+"""Of one swept key that are counted: `range(0,1e12)` is typed in a moment."""
+STUDY = keyed("study", "total", study=text, total=count,
+              objective=optional(keyed(primary_metric=optional(text), goal=optional(text))))  # fmt: skip
+HYDRA = keyed("hydra", hydra=keyed("sweeper", "overrides", sweeper=keyed(n_trials=count),
+                                   overrides=keyed("task", task=several(text))))  # fmt: skip
+CONFIRMED = keyed("trial", "mean", "ci95", "values", trial=count, mean=number, ci95=optional(number),
+                  values=several(number))  # fmt: skip
+SUMMARY = keyed(confirmed=optional(several(CONFIRMED)))
+
+
+def sweep_of(folder: StudyFolder, numbered: Sequence[str]) -> Sweep:
+    """The sweep in a folder. numbered: its folders with a number for a name.
+
+    Raises Unreadable for files that are not what a sweep leaves, OSError for those that cannot be read.
+    """
+    started = sum((RunFolder(folder.path / name).path / "run.json").is_file() for name in numbered)
+    study = folder.read_study()
+    if study is None:
+        hydra = _held(folder.path / "multirun.yaml", read_yaml(folder.path / "multirun.yaml"), HYDRA)["hydra"]
+        return Sweep(str(folder.path), folder.path.name, "grid", max(_expected(folder, hydra), started), started)
+    _held(folder.path / "study.yaml", study, STUDY)
+    objective = study.get("objective") or {}
+    metric, goal = objective.get("primary_metric"), objective.get("goal")
+    return Sweep(str(folder.path), study["study"], "study", study["total"], started, _confirmed(folder), metric, goal)
+
+
+def _held(path: Path, tree: dict[str, Any], shape: Shape) -> dict[str, Any]:
+    """The tree, which has the shape. Raises Unreadable with what of it has not."""
+    wrong = list(shape("it", tree))
+    if wrong:
+        raise Unreadable(path, "; ".join(wrong[:MOST_FAULTS]))
+    return tree
+
+
+def _confirmed(folder: StudyFolder) -> Mapping[int, Confirmed]:
+    """By trial, of those that the study lets compete: with a value under every seed, so that no lucky one decides.
+
+    A study of before says nothing of it: the configurations with the most seeds.
+    """
+    path = folder.path / "summary.json"
+    if not path.exists():
+        return {}
+    several_seeds = _held(path, read_json(path, dict), SUMMARY).get("confirmed") or []
+    most = max((len(one["values"]) for one in several_seeds), default=0)
+    return {
+        one["trial"]: Confirmed(float(one["mean"]), one["ci95"], len(one["values"]))
+        for one in several_seeds
+        if one.get("whole", len(one["values"]) == most)
+    }
+
+
+def told_apart(sweeps: Sequence[Sweep]) -> dict[str, str]:
+    """By path: a sweep's name; of those with one name as much of the end of their paths as tells them apart."""
+    named: dict[str, list[str]] = {}
+    for sweep in sweeps:
+        named.setdefault(sweep.name, []).append(sweep.path)
+    return {path: told for name, paths in named.items() for path, told in _with_ends(name, paths).items()}
+
+
+def _with_ends(name: str, paths: Sequence[str]) -> dict[str, str]:
+    if len(paths) == 1:
+        return {paths[0]: name}
+    parts = [Path(path).resolve().parts for path in paths]
+    ends = ["/".join(one) for one in parts]
+    for depth in range(1, max(map(len, parts))):
+        short = ["/".join(one[-depth:]) for one in parts]
+        if len(set(short)) == len(short):
+            ends = short
+            break
+    return {path: f"{name} ({end})" for path, end in zip(paths, ends, strict=True)}
+
+
+def _expected(folder: StudyFolder, hydra: Mapping[str, Any]) -> int:
+    """Jobs of a multirun: of a sampler its number of trials, of a grid the product of its lists."""
+    if "n_trials" in hydra["sweeper"]:
+        return int(hydra["sweeper"]["n_trials"])
+    try:
+        overrides = OverridesParser.create().parse_overrides(hydra["overrides"]["task"])
+    except (HydraException, RecursionError) as error:
+        path = folder.path / "multirun.yaml"
+        raise Unreadable(path, f"an override that Hydra cannot read: {str(error) or 'it nests too deep'}") from error
+    swept = [one for one in overrides if one.is_discrete_sweep()]
+    return math.prod(sum(1 for _ in islice(one.sweep_iterator(), MOST_VALUES)) for one in swept)

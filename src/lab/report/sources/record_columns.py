@@ -1,0 +1,75 @@
+"""The columns that a record and a history fill in the table of runs: numbers, or NaN where there is none."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from lab.report.findings import History
+
+LARGEST_NUMBER = 1e30
+
+
+def flat(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns that a record fills. Numbers that are null or missing are left out, and NaN in the table."""
+    objective, data, sweep = record["objective"], record.get("data") or {}, record.get("sweep") or {}
+    timing, memory = record.get("timing_s") or {}, record.get("memory") or {}
+    parameters = record.get("parameters") or {}
+    values: dict[str, Any] = {
+        "study": sweep.get("study"),
+        "trial": sweep.get("trial"),
+        "status": record["status"],
+        "reason": record.get("reason"),
+        "failure": record.get("failure"),
+        "command": record.get("command"),
+        "seed": record.get("seed"),
+        "metric": objective["metric"],
+        "mode": objective.get("mode", "max"),
+        "data": data.get("name"),
+        "fingerprint": data.get("fingerprint"),
+    }
+    numbers: dict[str, Any] = {
+        "objective": objective.get("value"),
+        "objective_epoch": objective.get("epoch"),
+        "objective_step": objective.get("step"),
+        "time_s": timing.get("total"),
+        "fit_s": timing.get("fit"),
+        "core_s": timing.get("cpu") if not record.get("resumed") else None,  # a process knows of its own alone
+        "peak_rss_gib": memory.get("peak_rss_gib"),
+        "peak_gpu_gib": memory.get("peak_gpu_gib"),
+        "parameters_total": parameters.get("total"),
+        "parameters_trainable": parameters.get("trainable"),
+        "data/truncated_share": data.get("truncated_share"),
+        "data/leak_share": _leak_share(data.get("leaks") or {}),
+    }
+    for split, metrics in (record.get("metrics") or {}).items():
+        numbers |= {f"{split}/{name}": value for name, value in metrics.items()}
+    for baseline, metrics in (record.get("baselines") or {}).items():
+        numbers |= {f"{baseline}/{name}": value for name, value in metrics.items()}
+    numbers |= {f"bayes/{name}": value for name, value in (record.get("reference") or {}).items()}
+    return values | {name: comparable_number(value) for name, value in numbers.items() if value is not None}
+
+
+def comparable_number(value: float) -> float:
+    """NaN beyond 1e30, which single precision hardly holds: no score and no cost that means anything is there."""
+    return float(value) if abs(value) <= LARGEST_NUMBER else math.nan
+
+
+def _leak_share(leaks: Mapping[str, Mapping[str, float]]) -> float | None:
+    """The largest share of rows of a split whose text is in another. Texts that are the same only when numbers and tags
+    are masked do not count: short notices collide so by nature, and the audit of the data judges them."""
+    return max((one.get("same_share") or 0.0 for one in leaks.values()), default=None)
+
+
+def columns(rows: list[dict[str, Any]], metric: str) -> History:
+    """Rows of history.jsonl as columns: of all heads together, and the objective's; NaN where there is no number."""
+    kept = (metric, f"train/{metric.partition('/')[2]}")
+    names = dict.fromkeys(name for row in (rows[:1] + rows[-1:]) for name in row if name.count("/") < 2 or name in kept)
+    nan = math.nan
+    return {
+        name: np.array(
+            [nan if (value := row.get(name)) is None else comparable_number(value) for row in rows], np.float64
+        )
+        for name in names
+    }

@@ -1,0 +1,1 @@
+"""Every word of the report, in English and Spanish."""
