@@ -150,7 +150,8 @@ HEADER = '"""Header."""\n'
 @pytest.mark.parametrize(
     ("module", "line", "fault"),
     [
-        ("data/a.py", "from lab.models.b import c", "2: data imports lab.models, which stands beside it or to its right"),
+        ("data/a.py", "from lab.models.b import c",
+         "2: data imports lab.models, which stands beside it or to its right"),
         ("models/a.py", "import lab.callbacks.freeze",
          "2: models imports lab.callbacks, which stands beside it or to its right"),
         ("data/a.py", "def f():\n    from lab.training import train",

@@ -9,7 +9,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from lab import schema
+from lab.config import schema
 from lab.core.batches import HeadSpec, SeriesBatch, SeriesSpec
 from lab.models.task_module import Task, Training
 

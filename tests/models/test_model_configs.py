@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from lab import schema
+from lab.config import schema
 from lab.models.text.families import FAMILIES, position_limit
 from lab.models.text.transformer import TransformerEncoder, new_config
 

@@ -17,7 +17,7 @@ from lab.report.build import build, summary
 from lab.report.findings import Report
 
 from .conftest import MakeRun
-from .test_reading import write_grid
+from .sources.test_run_folders import write_grid
 
 Ask = Callable[..., Reported]
 

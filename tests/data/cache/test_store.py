@@ -16,11 +16,11 @@ from lab.data.readers.text_files import Format, open_file
 WORKER = """
 import sys, time
 from pathlib import Path
-from lab import locks
-from lab.data import cache, entry_locks
+from lab.core import locks
+from lab.data.cache import entry_locks, store
 
 root, go = Path(sys.argv[1]), Path(sys.argv[2])
-cache.JUST_USED_S = float(sys.argv[3])
+store.JUST_USED_S = float(sys.argv[3])
 
 def fill(aside):
     for number in range(3):
@@ -31,8 +31,8 @@ while not go.exists():
     time.sleep(0.001)
 for turn in range(150):
     entry_locks.unlock_all()
-    cache.made(root / "tokens" / str(turn % 10), fill)
-    cache.prune(root, 2000 / 2**30)
+    store.made(root / "tokens" / str(turn % 10), fill)
+    store.prune(root, 2000 / 2**30)
 """
 
 
@@ -79,7 +79,7 @@ def test_the_limit_binds_within_the_hour_but_for_what_another_process_holds(tmp_
     for number in range(5):
         entry(tmp_path / "states" / f"of trial {number}", 1000, 500 - number)
     reader = (
-        "import sys; from pathlib import Path; from lab.data import entry_locks; "
+        "import sys; from pathlib import Path; from lab.data.cache import entry_locks; "
         "print(entry_locks.lock_entry(Path(sys.argv[1])), flush=True); input()"
     )
     with subprocess.Popen(

@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("peft")
 
-from lab import schema
+from lab.config import schema
 from lab.core.errors import RequestError
 from lab.models.peft.base_checkpoint import IDENTITY_FILE, WEIGHTS_FILE, identity
 from lab.training.build.text_encoder import build_encoder

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lab import schema
+from lab.config import schema
 from lab.core.batches import QuestionBatch, QuestionSpec, References
 from lab.models.qa.extractive_qa import ExtractiveQA, Outputs, SpanTally
 from lab.models.qa.n_best import ranked

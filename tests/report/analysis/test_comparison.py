@@ -16,7 +16,7 @@ from lab.report.findings import Comparison, Runs
 from lab.report.sources.run_folders import read
 from lab.report.text.sentences import say
 
-from .conftest import MakeRun
+from ..conftest import MakeRun
 
 SCORES = {
     "tiny": [0.81, 0.84, 0.79, 0.86],

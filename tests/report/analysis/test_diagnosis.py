@@ -15,7 +15,7 @@ from lab.report.analysis.run_table import assembled
 from lab.report.sources.run_folders import read
 from lab.report.text.sentences import say
 
-from .conftest import MakeRun
+from ..conftest import MakeRun
 
 METRIC = "val/f1_macro"
 

@@ -13,7 +13,7 @@ from lab.report.analysis.run_table import assembled
 from lab.report.findings import Runs
 from lab.report.sources.run_folders import read
 
-from .conftest import MakeRun, write_run
+from ..conftest import MakeRun, write_run
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from lab.report.analysis.run_table import assembled
 from lab.report.findings import COSTS, IDENTITY, OUTCOME, Runs
 from lab.report.sources.run_folders import read
 
-from .conftest import MakeRun
+from ..conftest import MakeRun
 
 OWN = RankedBy(metric=None, mode=None)
 

@@ -16,7 +16,7 @@ from lab.report.analysis.what_if import replay, replayed
 from lab.report.sources.run_folders import read
 from lab.report.text.sentences import say
 
-from .conftest import MakeRun, write_run
+from ..conftest import MakeRun, write_run
 
 ACCURACY = {
     "A": [0.5, 0.6, 0.8],

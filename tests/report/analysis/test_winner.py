@@ -14,7 +14,7 @@ from lab.report.sources.run_folders import read
 from lab.report.text.sentences import say
 from lab.sweep.study.results import confirmed as of_seeds
 
-from .conftest import MakeRun, write_run
+from ..conftest import MakeRun, write_run
 
 Won = Callable[[Path], tuple[Winner | None, Runs]]
 

@@ -24,7 +24,7 @@ from lab.report.findings import Report
 from lab.report.output.model_registry import refuse_early
 from lab.report.sources.mlflow import read, spelt
 
-from .conftest import MakeRun
+from ..conftest import MakeRun
 
 Ask = Callable[..., Reported]
 

@@ -9,7 +9,7 @@ from lab.core.record.run_folder import StudyFolder
 from lab.report.findings import Exclusion
 from lab.report.sources.run_folders import Reading, read
 
-from .conftest import MakeRun, write_run
+from ..conftest import MakeRun, write_run
 
 
 def reasons(reading: Reading) -> dict[str, str]:

@@ -12,7 +12,7 @@ import pytest
 
 from lab.sweep.storage.optuna_storage import open_storage
 
-TRIAL = Path(__file__).with_name("stored_trial.py")
+TRIAL = Path(__file__).parents[1] / "storage" / "stored_trial.py"
 SPACE = "{optimizer.lr: {type: uniform, min_value: 1e-4, max_value: 1e-3}}"
 LAUNCHERS = {
     "joblib": ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
