@@ -39,7 +39,7 @@ SHARED = [
 ]  # fmt: skip
 QUICK = ["model.pretrained=false", "model.architecture.hidden_size=32", "model.architecture.intermediate_size=64",
          "model.architecture.num_attention_heads=4", "model.architecture.num_hidden_layers=2",
-         "model.vocabulary_size=1000", "trainer.max_epochs=1", "data.rows.train=40"]  # fmt: skip
+         "model.vocabulary_size=1000", "trainer.max_epochs=1", "data.max_rows.train=40"]  # fmt: skip
 MARGIN = 0.05
 
 

@@ -176,7 +176,7 @@ def by_trainer(task: Task, model: Classifier) -> dict[str, Any]:
             weight_decay=config.optimizer.weight_decay,
             warmup_steps=config.scheduler.warmup_ratio,
             lr_scheduler_type="linear",
-            max_grad_norm=config.trainer.gradient_clip,
+            max_grad_norm=config.trainer.gradient_clip_val,
             optim="adamw_torch" if config.optimizer.fused is False else "adamw_torch_fused",
             bf16=task.bf16,
             train_sampling_strategy="random" if task.pad_to else "group_by_length",
@@ -228,7 +228,7 @@ def by_loop(task: Task, model: Classifier) -> dict[str, Any]:
             with torch.autocast("cpu", torch.bfloat16, enabled=task.bf16):
                 loss = model(**batch)["loss"]
             loss.backward()
-            nn.utils.clip_grad_norm_(training, config.trainer.gradient_clip)
+            nn.utils.clip_grad_norm_(training, config.trainer.gradient_clip_val)
             optimizer.step()
             schedule.step()
             optimizer.zero_grad(set_to_none=True)

@@ -106,7 +106,7 @@ def net_rows(name: str, overrides: Sequence[str], asked: argparse.Namespace, fol
     runs, chances, truth = [], [], None
     for seed in asked.seeds:
         run = RunFolder(folder / f"{list(NETS).index(name)}-{seed}")
-        quick = [] if not asked.quick else ["trainer.max_epochs=1", "data.rows.train=200"]
+        quick = [] if not asked.quick else ["trainer.max_epochs=1", "data.max_rows.train=200"]
         if not ended(run):
             subprocess.run(
                 [sys.executable, "train.py", "experiment=senamhi", f"data.path={asked.path}",

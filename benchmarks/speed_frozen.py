@@ -21,7 +21,7 @@ BASE = ["model=beto", "model.pretrained=false", "data.leaks.action=warn", "data.
 SMALL = ["model.vocabulary_size=500", "model.architecture.vocab_size=500", "model.architecture.hidden_size=24",
          "model.architecture.intermediate_size=24"]  # fmt: skip
 FROZEN = ["callbacks.freeze.layers=10"]
-CACHED = [*FROZEN, "cache.frozen=true"]
+CACHED = [*FROZEN, "cache.hidden_states=true"]
 TARGETS = {("making it", "frozen"): 2.2, ("making it", "all"): 5.0, ("there", "frozen"): 2.6, ("there", "all"): 6.0}
 """(cache, what the Trainer trains): times faster than it."""
 
@@ -33,8 +33,8 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*")
     asked, where = measuring.arguments(parser), measuring.machine()
     num_rows, epochs = (64, 2) if asked.quick else (asked.rows, asked.epochs)
-    sizes = [f"data.rows.train={num_rows}", f"data.num_rows={num_rows * 3}", f"data.rows.val={num_rows // 8}",
-             f"data.rows.test={num_rows // 8}", f"trainer.max_epochs={epochs}",
+    sizes = [f"data.max_rows.train={num_rows}", f"data.num_rows={num_rows * 3}", f"data.max_rows.val={num_rows // 8}",
+             f"data.max_rows.test={num_rows // 8}", f"trainer.max_epochs={epochs}",
              f"trainer.precision={asked.precision}"]  # fmt: skip
     shared = [*BASE, *(SMALL if asked.quick else []), *sizes, *asked.overrides]
 

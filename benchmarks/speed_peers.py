@@ -17,8 +17,8 @@ import measuring
 
 SHARED = ["data.leaks.action=warn", "objective.metric=val/f1_macro"]
 MODELS = {
-    "minilm": ["model=minilm", "data.num_rows=6000", "data.rows.train=960", "data.rows.val=120", "data.rows.test=2000",
-               "data.split.test=0.4", "data.batch_size=32", "trainer.max_epochs=3"],
+    "minilm": ["model=minilm", "data.num_rows=6000", "data.max_rows.train=960", "data.max_rows.val=120",
+               "data.max_rows.test=2000", "data.split.test=0.4", "data.batch_size=32", "trainer.max_epochs=3"],
     "base": ["model=beto", "model.pretrained=false", "data.num_rows=250", "data.split.val=0.2", "data.split.test=0.2",
              "data.batch_size=16", "trainer.max_epochs=3"],
     "quick": ["model=tiny", "data.num_rows=200", "data.batch_size=32", "trainer.max_epochs=2"],

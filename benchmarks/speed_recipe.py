@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*")
     asked, where = measuring.arguments(parser), measuring.machine()
     num_rows, epochs, share, width = (32, 1, 8, 24) if asked.quick else (asked.rows, asked.epochs, 150, 256)
-    shared = [f"data.rows.train={num_rows}", f"data.rows.val={share}", f"data.rows.test={share * 10}",
+    shared = [f"data.max_rows.train={num_rows}", f"data.max_rows.val={share}", f"data.max_rows.test={share * 10}",
               f"trainer.max_epochs={epochs}", "data.leaks.action=warn"]  # fmt: skip
     recipe = [*RECIPE, *shared, f"data.max_length={width}", f"optimizer.lr={asked.recipe_lr}"]
     with TemporaryDirectory() as folder:

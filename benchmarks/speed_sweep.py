@@ -27,8 +27,8 @@ def main() -> None:
     num_rows, epochs = (32, 1) if asked.quick else (asked.rows, asked.epochs)
     rates, dropouts = ("1e-3,3e-3", "0.1") if asked.quick else (RATES, DROPOUTS)
     share = 16 if asked.quick else 200
-    shared = [*SWEEP, f"optimizer.head_lr={rates}", f"model.dropout={dropouts}", f"data.rows.train={num_rows}",
-              f"data.rows.val={share}", f"data.rows.test={share}", f"trainer.max_epochs={epochs}",
+    shared = [*SWEEP, f"optimizer.head_lr={rates}", f"model.dropout={dropouts}", f"data.max_rows.train={num_rows}",
+              f"data.max_rows.val={share}", f"data.max_rows.test={share}", f"trainer.max_epochs={epochs}",
               f"trainer.precision={asked.precision}",
               *asked.overrides]  # fmt: skip
     num_trials = len(rates.split(",")) * len(dropouts.split(","))
@@ -39,7 +39,7 @@ def main() -> None:
             command = [
                 *measuring.LAB,
                 *shared,
-                f"cache.frozen={str(cached).lower()}",
+                f"cache.hidden_states={str(cached).lower()}",
                 f"hydra.sweep.dir={folder}/sweep",
             ]
             row = measuring.process(command, folder / "cache", folder / "said.txt")

@@ -24,7 +24,7 @@ TECHNIQUES = {
     "max_length 128": ["data.max_length=128"],
     "dynamic padding": [],
     "5 of 6 layers frozen": FROZEN,
-    "frozen, with the cache": [*FROZEN, "cache.frozen=true"],
+    "frozen, with the cache": [*FROZEN, "cache.hidden_states=true"],
     "batch 4 x 4 accumulated": ["data.batch_size=4", "callbacks.accumulate.batches=4"],
     "smaller encoder (tiny)": ["model=tiny"],
     "early stopping, patience 1": ["callbacks.early_stopping.patience=1"],
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", metavar="NAME", choices=[*TECHNIQUES, ALL], help="besides the start")
     asked, where = measuring.arguments(parser), measuring.machine()
     num_rows, epochs, share = (32, 1, 8) if asked.quick else (asked.rows, asked.epochs, 48)
-    sizes = [f"data.rows.train={num_rows}", f"data.rows.val={share}", f"data.rows.test={4 * share}"]
+    sizes = [f"data.max_rows.train={num_rows}", f"data.max_rows.val={share}", f"data.max_rows.test={4 * share}"]
     start = [word.replace("=256", "=24") if asked.quick else word for word in START]
     names = [name for name in [*TECHNIQUES, ALL] if not asked.only or name in ("start", *asked.only)]
     if (speed := cpu_bf16_speed()) < EMULATED:

@@ -57,7 +57,7 @@ def main() -> None:
     num_rows, epochs = (32, 1) if asked.quick else (asked.rows, asked.epochs)
     work = SMALL if asked.quick else WORK
     ways = [ASLEEP, *map(str, [*asked.spins, UNASKED])][: 2 if asked.quick else None]
-    shared = [*work, f"data.rows.train={num_rows}", "data.rows.val=32", "data.rows.test=32",
+    shared = [*work, f"data.max_rows.train={num_rows}", "data.max_rows.val=32", "data.max_rows.test=32",
               f"data.num_rows={max(400, num_rows * 2)}", f"trainer.max_epochs={epochs}"]  # fmt: skip
     found, lines = {}, []
     with TemporaryDirectory() as folder:

@@ -42,7 +42,7 @@ def main() -> None:
             if name == "making the cache":
                 shutil.rmtree(cache, ignore_errors=True)
             cached = str(name != NAMES[0]).lower()
-            row = measuring.lab([*shared, f"cache.frozen={cached}", "cache.dtype=fp32", f"seed={turn}"], cache)
+            row = measuring.lab([*shared, f"cache.hidden_states={cached}", "cache.dtype=fp32", f"seed={turn}"], cache)
             if name == NAMES[2]:
                 assert row["cache"]["hits"] == row["cache"]["entries"], "the cache was not there"
             return row

@@ -27,7 +27,7 @@ NET = ["data=rainfall", "model=timer_xl", "model.patch=12", "model.width=64", "m
        "callbacks.curves.png=false"]  # fmt: skip
 PRETRAIN = [
     "model.pretrain=true",
-    "data.gaps=ffill",
+    "data.missing_values=ffill",
     "objective.metric=val/loss",
     "objective.mode=min",
     "trainer.max_epochs=20",
@@ -54,7 +54,7 @@ def compared(folder: Path, seeds: Sequence[int], quick: bool) -> list[dict[str, 
         scores: dict[str, list[dict[str, float]]] = {"from scratch": [], "from the checkpoint": []}
         for seed in seeds:
             for start, found in scores.items():
-                extra = [f"seed={seed}", f"data.rows.train={'null' if windows is None else windows}"]
+                extra = [f"seed={seed}", f"data.max_rows.train={'null' if windows is None else windows}"]
                 extra += [f"data.split.seed={seed}"]  # which 200 windows
                 extra += [f"model.checkpoint={pretrained}"] if start == "from the checkpoint" else []
                 name = f"{windows}-{seed}-{start.split()[-1]}"

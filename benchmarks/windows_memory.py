@@ -2,9 +2,10 @@
 
     python benchmarks/windows_memory.py [--rows 10000000] [--quick]
 
-A Parquet file of eight float32 columns, 20 groups, is written, then a process of its own loads it as `data=table` with
-windows of 96 steps and draws batches of each split. The table: its float32 values, a datetime64 and a group number a
-row in memory. Ratio of what the process grew by over that; target at most 1.5. Were windows copied, it would be 96.
+A Parquet file of eight float32 columns, 20 groups, is written, then a process of its own loads it as
+`data=series_table` with windows of 96 steps and draws batches of each split. The table: its float32 values, a
+datetime64 and a group number a row in memory. Ratio of what the process grew by over that; target at most 1.5. Were
+windows copied, it would be 96.
 """
 
 import argparse
@@ -55,7 +56,7 @@ def load_and_draw(path: Path) -> dict[str, float]:
 
     with initialize_config_dir(str(ROOT / "conf")):
         config = check(compose("config", [
-            "data=table", "model=inception_time", f"data.path={path}", "data.time=time", "data.group=group",
+            "data=series_table", "model=inception_time", f"data.path={path}", "data.time=time", "data.group=group",
             "data.window=96", "data.label={feature: c0, horizon: 1, threshold: 0.5}", "data.num_workers=0",
         ]))  # fmt: skip
     import lab.data.series.long_table  # its pandas is not the table's memory
