@@ -160,7 +160,7 @@ def test_rows_without_a_label_are_pretrained_on() -> None:
     panel = generate(2, 600, 0.0, 1)
     panel.codes, panel.classes = np.full(len(panel.values), MISSING, np.int16), ("dry", "wet")
     panel.codes[::40] = 0
-    table = data.model_copy(update={"label": "kind", "gaps": "ffill"})
+    table = data.model_copy(update={"label": "kind", "missing_values": "ffill"})
     every = _windowed("a", table, panel, labelled=False)  # type: ignore[arg-type]
     assert every.facts["left_out"]["no_label"] == 0  # type: ignore[index]
     assert len(every.splits["train"]) > 100

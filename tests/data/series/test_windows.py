@@ -20,8 +20,8 @@ def config(**changes: Any) -> Windowed:
     split |= {"train_on_val": False} | changes.pop("split", {})
     return Windowed(
         metric="val/f1_macro", batch_size=4, eval_batch_size=4, num_workers=0, pin_memory=False,
-        persistent_workers=False, scale="none", rows=Rows(train=None, val=None, test=None),
-        **{"window": 5, "stride": 1, "label": RULE, "gaps": "mask", "calendar": (), "log1p": ()} | changes,
+        persistent_workers=False, scale="none", max_rows=Rows(train=None, val=None, test=None),
+        **{"window": 5, "stride": 1, "label": RULE, "missing_values": "mask", "calendar": (), "log1p": ()} | changes,
         split=TimeSplit(**split),
     )  # fmt: skip
 
