@@ -4,7 +4,7 @@ Pure functions of the values at their keys, as all rules; see `lab.config.rules`
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lab.config.rules.rule import Found, Rule
@@ -42,6 +42,13 @@ def _architecture(given: Mapping[str, Any] | None) -> Found:
             fitting = next(number for number in range(sound[heads], 0, -1) if sound[width] % number == 0)
             problem = f"does not divide {KEY}.{width}={sound[width]}, and every head has an equal part of it"
             yield Mistake(f"{KEY}.{heads}", problem, f"{KEY}.{heads}={fitting}", sound[heads])
+
+
+def stated_sizes(architecture: Mapping[str, Any] | None, names: Iterable[str]) -> list[int]:
+    """The sizes that an architecture states under these names, in their order. Values that are no size are left out:
+    the rule of this module names them."""
+    stated = [architecture[name] for name in names if name in architecture] if architecture else []
+    return [value for value in stated if _is_whole(value)]
 
 
 def _is_whole(value: object) -> bool:
