@@ -229,9 +229,9 @@ class Winner:
     options: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Report:
-    """Everything a page is drawn from."""
+    """Everything a page is drawn from. Compared and hashed by identity, so that results per report can be cached."""
 
     runs: Runs
     leaderboard: tuple[int, ...]

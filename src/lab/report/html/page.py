@@ -5,15 +5,16 @@ else. What is read is HTML already; the script draws the table of runs and the f
 """
 
 import json
+from collections.abc import Mapping
 from importlib.resources import files
 from string import Template
 from typing import Any
 
 from lab.core.files import write_whole
 from lab.core.record.run_folder import plain
+from lab.report.figures.gallery import FIGURES, compute_all
 from lab.report.findings import Report
 from lab.report.html import image_files, page_groups, page_sections
-from lab.report.html.page_figures import Data, data, figures
 from lab.report.html.page_table import table
 from lab.report.text.language import Words
 
@@ -23,13 +24,13 @@ SECTIONS = ("winner", "leaderboard", "groups", "comparison", "diagnosis", "figur
 
 def write(report: Report, lang: str) -> None:
     """index.html and figures/*.png, *.svg in the report's folder. Raises ValueError for an unknown language."""
-    found, words = data(report), Words(lang)
-    text = page(report, found, words)
+    data, words = compute_all(report), Words(lang)
+    text = page(report, data, words)
     write_whole(report.folder / "index.html", lambda aside: aside.write_text(text, encoding="utf-8"))
-    image_files.write(report, found, words)
+    image_files.write(report.folder / "figures", data, words)
 
 
-def page(report: Report, found: Data, words: Words) -> str:
+def page(report: Report, data: Mapping[str, Any], words: Words) -> str:
     """The whole file. Its size is Plotly's 4.8 MB and about .7 kB a run."""
     parts = {
         "winner": page_sections.winner(report, words),
@@ -40,8 +41,13 @@ def page(report: Report, found: Data, words: Words) -> str:
         "exclusions": page_sections.exclusions(report, words),
         "method": page_sections.method(report, words),
     }
-    block = {"table": table(report), "figures": figures(found, words), "words": words.under(*SCRIPT_WORDS)}
-    block |= {"metric": report.runs.metric, "lang": words.lang}
+    block = {
+        "table": table(report),
+        "figures": [figure.page_entry(data[figure.name], words) for figure in FIGURES],
+        "words": words.under(*SCRIPT_WORDS),
+        "metric": report.runs.metric,
+        "lang": words.lang,
+    }
     named = {f"title_{name}": words(f"section.{name}") for name in SECTIONS}
     links = "".join(f'<li><a href="#{name}">{words(f"section.{name}")}</a></li>' for name in SECTIONS)
     return Template(_file("page.html")).substitute(

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from lab.report.analysis.groups import shown
-from lab.report.figures.plots import baselines
+from lab.report.figures.run_columns import baselines
 from lab.report.findings import Finding, Report, WhatIf
 from lab.report.text.language import Words
 from lab.report.text.sentences import say

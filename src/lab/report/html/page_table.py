@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from lab.report.analysis.groups import shown
-from lab.report.figures.plotly_drawing import typed
-from lab.report.figures.plots import LR_KEYS
+from lab.report.figures.drawing import typed
+from lab.report.figures.run_columns import LR_KEYS
 from lab.report.findings import COSTS, OUTCOME, Floats, Report, Runs
 
 MOST_KEYS = 6
