@@ -320,7 +320,7 @@ top_k=0
 top_k=many
 source=nope
 objective.metric=5 objective.mode=up
-together=maybe
+allow_mixed=maybe
 statistics.confidence=2
 statistics.most_groups=0.5
 diagnosis.overfit_gap=wide

@@ -177,13 +177,13 @@ def test_a_full_disk_is_one_message(folder: Path, tmp_path: Path, ask: Ask, monk
 
 def test_a_wrong_key_leaves_nothing_behind(folder: Path, tmp_path: Path, ask: Ask) -> None:
     with pytest.raises(RequestError, match="no run has this config key"):
-        build(ask(runs=str(folder), output=str(tmp_path / "report"), by="optimizer.lrr"), "")
+        build(ask(runs=str(folder), output=str(tmp_path / "report"), group_by="optimizer.lrr"), "")
     assert not (tmp_path / "report").exists()
 
 
 def test_switches_of_the_request_act(folder: Path, tmp_path: Path, ask: Ask) -> None:
     one = build(
-        ask(runs=str(folder), output=str(tmp_path / "one"), top_k=2, by="optimizer.lr", baseline="lr=0.001"), ""
+        ask(runs=str(folder), output=str(tmp_path / "one"), top_k=2, group_by="optimizer.lr", baseline="lr=0.001"), ""
     )
     assert one.comparison.baseline == "lr=0.001"
     assert [groups.by for groups in one.groups] == [("optimizer.lr",)]

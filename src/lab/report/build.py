@@ -42,10 +42,10 @@ def build(request: Reported, command: str) -> Report:
     output = Path(request.output)
     _refuse_other_folder(output)
     reading = _read(request)
-    runs = assembled(reading, request.objective, request.together, request.statistics.repeats)
+    runs = assembled(reading, request.objective, request.allow_mixed, request.statistics.repeats)
     configurations = groups.configurations(runs, request.statistics)
-    by_keys = groups.by_keys(runs, request.by, request.statistics)
-    asked: Groups = by_keys[0] if request.by else configurations
+    by_keys = groups.by_keys(runs, request.group_by, request.statistics)
+    asked: Groups = by_keys[0] if request.group_by else configurations
     comparison = compared(runs, asked, request.baseline, request.statistics)
     board = leaderboard(runs)
     findings = diagnosed(runs, configurations, request.diagnosis)

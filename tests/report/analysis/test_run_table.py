@@ -18,9 +18,9 @@ OWN = RankedBy(metric=None, mode=None)
 
 
 def table(
-    folder: Path, ranked_by: RankedBy = OWN, together: bool = False, repeats: tuple[str, ...] = ("seed",)
+    folder: Path, ranked_by: RankedBy = OWN, allow_mixed: bool = False, repeats: tuple[str, ...] = ("seed",)
 ) -> Runs:
-    return assembled(read([folder]), ranked_by, together, repeats)
+    return assembled(read([folder]), ranked_by, allow_mixed, repeats)
 
 
 def test_a_row_a_run_and_what_varied(make_run: MakeRun, tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_different_objectives_and_data_are_not_ranked_together(make_run: MakeRun
     assert len(problems) == 2
     assert "val/f1_macro (max): 3, val/accuracy (max): 1" in problems[0]
     assert "maintenance aaaa1111: 2, maintenance bbbb2222: 1" in problems[1]
-    runs = table(tmp_path, together=True)
+    runs = table(tmp_path, allow_mixed=True)
     assert len(runs.frame) == 4
     assert [warning.key for warning in runs.warnings] == ["mixed_objectives", "mixed_data"]
     assert runs.metric == "val/f1_macro"

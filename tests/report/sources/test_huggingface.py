@@ -43,7 +43,7 @@ def write_trainer(folder: Path, f1: list[float], per_epoch: int = 5485, **state:
 
 
 def table(folder: Path, request: Reported) -> Runs:
-    return assembled(read(request), request.objective, request.together, request.statistics.repeats)
+    return assembled(read(request), request.objective, request.allow_mixed, request.statistics.repeats)
 
 
 def test_checkpoints_by_step_number_and_best_by_metric(tmp_path: Path, ask: Ask) -> None:

@@ -60,9 +60,9 @@ class Reported(Node):
     lang: Literal["en", "es"]
     source: Literal["lab", "wandb", "mlflow", "hf"]
     objective: RankedBy
-    together: bool
+    allow_mixed: bool
     top_k: PositiveInt
-    by: Words
+    group_by: Words
     baseline: str | None
     statistics: Statistics
     diagnosis: Thresholds

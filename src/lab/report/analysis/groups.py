@@ -46,7 +46,7 @@ def resolved(runs: Runs, asked: Sequence[str]) -> list[str]:
         if found is None:
             near = nearest_key(key, [name for name in known if "/" not in name])
             problem = "no run has this config key" + (f"; the nearest is {near}" if near else "")
-            mistakes.append(Mistake("by", problem, f"by=[{near}]" if near else "", key))
+            mistakes.append(Mistake("group_by", problem, f"group_by=[{near}]" if near else "", key))
         else:
             keys.append(found)
     if mistakes:

@@ -27,10 +27,10 @@ TRAINED_ON_VAL = "data.split.train_on_val"
 GOALS: dict[str, Goal] = {"max": "maximize", "min": "minimize"}
 
 
-def assembled(reading: Reading, ranked_by: RankedBy, together: bool, repeats: Sequence[str]) -> Runs:
+def assembled(reading: Reading, ranked_by: RankedBy, allow_mixed: bool, repeats: Sequence[str]) -> Runs:
     """The table of all that was read.
 
-    ranked_by: another metric than the runs' own; together: rank runs of different objectives or data all the same;
+    ranked_by: another metric than the runs' own; allow_mixed: rank runs of different objectives or data all the same;
     repeats: config keys that tell runs of one configuration apart. Raises RequestError with every mistake.
     """
     fitted = [read.path for read in reading.runs if read.config.get(TRAINED_ON_VAL) is True]
@@ -38,7 +38,7 @@ def assembled(reading: Reading, ranked_by: RankedBy, together: bool, repeats: Se
     metric, goal = _objective(reads, ranked_by)
     warnings = [*reading.warnings, *(Sentence("trained_on_val", {"path": path}) for path in fitted)]
     warnings += _mixed(reads, ranked_by)
-    if not together:
+    if not allow_mixed:
         _refuse_mixed(reads, ranked_by)
     rows = [_ranked(read, metric) for read in reads]
     keys, constant = _told_apart([read.config for read in reads], repeats)
@@ -120,10 +120,10 @@ def _refuse_mixed(reads: Sequence[Read], ranked_by: RankedBy) -> None:
     mistakes = []
     if objectives is not None:
         problem = f"these runs were trained for different objectives ({objectives}) and are not ranked together"
-        mistakes.append(Mistake("runs", problem, "fewer folders, objective.metric=val/f1_macro, or together=true"))
+        mistakes.append(Mistake("runs", problem, "fewer folders, objective.metric=val/f1_macro, or allow_mixed=true"))
     if data is not None:
         problem = f"these runs read different data or split it otherwise ({data}) and are not ranked together"
-        mistakes.append(Mistake("runs", problem, "fewer folders, or together=true"))
+        mistakes.append(Mistake("runs", problem, "fewer folders, or allow_mixed=true"))
     if mistakes:
         raise RequestError(mistakes)
 
