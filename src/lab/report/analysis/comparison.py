@@ -14,7 +14,7 @@ import pandas as pd
 
 from lab.config.schema.report import Statistics
 from lab.core.errors import Mistake, RequestError, listed, nearest
-from lab.report.analysis.statistics import holm, intervals, paired
+from lab.report.analysis.statistics import holm, intervals, paired_t_test
 from lab.report.findings import Comparison, Floats, Group, Groups, Interval, Pair, Runs, Sentence
 
 Codes = np.ndarray[Any, Any]
@@ -117,7 +117,7 @@ def _pair(group: str, baseline: str, found: Floats, settings: Statistics) -> Pai
     mean = float(found.mean()) if len(found) else nan
     if len(found) < 2:
         return Pair(group, baseline, len(found), mean, None, nan, nan, nan, False, empty)
-    p, effect = paired(found)
+    p, effect = paired_t_test(found)
     between: Interval | None = None if math.isnan(p) else intervals(found[:, None], settings.confidence)[0]
     return Pair(group, baseline, len(found), mean, between, p, p, effect, False, empty)
 

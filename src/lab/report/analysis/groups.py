@@ -15,7 +15,7 @@ import pandas as pd
 from lab.config.dotted_keys import nearest_key
 from lab.config.schema.report import Statistics
 from lab.core.errors import Mistake, RequestError
-from lab.report.analysis.statistics import described
+from lab.report.analysis.statistics import column_stats
 from lab.report.findings import COSTS, ENDED_WELL, Floats, Group, Groups, Runs
 from lab.report.sources.expected_runs import CONFIRMATION
 
@@ -171,7 +171,7 @@ def _group(
     table: Floats,
     settings: Statistics,
 ) -> Group:
-    stats = dict(zip(names, described(table[good], settings.confidence), strict=True))
+    stats = dict(zip(names, column_stats(table[good], settings.confidence), strict=True))
     objective = runs.sign * table[good, 0]
     best = int(good[int(np.argmax(objective))]) if len(good) else None
     return Group("", values, tuple(good.tolist()), tuple(failed.tolist()), stats, best)
