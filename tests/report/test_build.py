@@ -25,7 +25,7 @@ Ask = Callable[..., Reported]
 @pytest.fixture(autouse=True)
 def no_page(monkeypatch: pytest.MonkeyPatch) -> None:
     """The page has tests of its own, and takes seconds."""
-    monkeypatch.setattr(building.page, "write", lambda report, lang: None)
+    monkeypatch.setattr(building.page, "write", lambda report, words: None)
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ def test_a_full_disk_is_one_message(folder: Path, tmp_path: Path, ask: Ask, monk
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(building.files, "write", full)
+    monkeypatch.setattr(building.csv_tables, "write", full)
     with pytest.raises(RunError, match="No space left on device"):
         build(ask(runs=str(folder), output=str(tmp_path / "report")), "")
 

@@ -10,7 +10,7 @@ import pytest
 
 from lab.report.figures.gallery import FIGURES
 from lab.report.figures.scores import box_plots
-from lab.report.text.language import Words
+from lab.report.text.translate import Translator
 
 UP = float(np.nextafter(np.nextafter(0.1, 1), 1))
 SCORES = {
@@ -40,7 +40,7 @@ def test_every_figure_is_drawn(tabled: Callable[..., Any], tmp_path: Path, score
     scores, rates = SCORES[scored] * 3, RATES[searched] * 3  # enough runs for every figure
     columns = {"optimizer.lr": rates, "model.name": ["a", "b", "b"] * 4, "test/accuracy": scores, "time_s": scores}
     report = tabled(objective=scores, **columns)
-    words = Words("en")
+    words = Translator("en")
     for figure in FIGURES:
         data = figure.compute(report)
         figure.page_entry(data, words)

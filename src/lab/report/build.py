@@ -18,14 +18,13 @@ from lab.report.analysis.diagnosis import diagnosed
 from lab.report.analysis.run_table import assembled
 from lab.report.analysis.what_if import replayed
 from lab.report.analysis.winner import chosen, leaderboard, winner
-from lab.report.findings import Groups, Report, Runs, Sentence
+from lab.report.findings import Groups, Report, Runs
 from lab.report.html import page
-from lab.report.output import experiments_log, files, model_registry
+from lab.report.output import csv_tables, experiments_log, markdown, model_registry
 from lab.report.sources.folders import opened
 from lab.report.sources.run_folders import Reading, read
 from lab.report.sources.select import read_from
-from lab.report.text.language import Words
-from lab.report.text.sentences import say
+from lab.report.text.translate import Translator, translate
 
 log = logging.getLogger(__name__)
 MARK = ".report"
@@ -39,7 +38,7 @@ def build(request: Reported, command: str) -> Report:
 
     Raises RequestError for a request that cannot be met, RunError where it cannot be written or registered.
     """
-    output = Path(request.output)
+    output, words = Path(request.output), Translator(request.lang)
     _refuse_other_folder(output)
     reading = _read(request)
     runs = assembled(reading, request.objective, request.allow_mixed, request.statistics.repeats)
@@ -71,14 +70,15 @@ def build(request: Reported, command: str) -> Report:
             made=datetime.now(UTC).isoformat(timespec="seconds"),
             folder=output,
         )
-        files.write(report, request.lang)
-        page.write(report, request.lang)
+        csv_tables.write(report)
+        markdown.write(report, words)
+        page.write(report, words)
         registered = None
         if request.register_in is not None and best is not None:
             registered = model_registry.register(report, request, best)
             log.info("registered in %s", registered)
         if request.log is not None:
-            experiments_log.append(Path(request.log), report, request.aim, registered, request.lang)
+            experiments_log.append(Path(request.log), report, request.aim, registered, words)
     except (OSError, Unreadable) as error:
         raise RunError(f"the report cannot be written: {error}") from error
     return report
@@ -88,7 +88,7 @@ def _read(request: Reported) -> Reading:
     """Raises RequestError where nothing is found that a report could be made of."""
     reading = read(opened(request.runs)) if request.source == "lab" else read_from(request)
     if not reading.runs:
-        reasons = [f"{one.path}: {say(one.reason, request.lang)}" for one in reading.exclusions]
+        reasons = [f"{exclusion.path}: {translate(exclusion.reason, request.lang)}" for exclusion in reading.exclusions]
         left = len(reasons) - SHOWN_EXCLUSIONS
         lines = reasons[:SHOWN_EXCLUSIONS] + ([f"and {left} more"] if left > 0 else [])
         problem = "no run is in there" + "".join(f"\n      {line}" for line in lines)
@@ -127,15 +127,12 @@ def counted(runs: Runs) -> Mapping[str, int]:
 
 def summary(report: Report, lang: str) -> Iterator[str]:
     """What the terminal says at the end."""
-
-    def words(key: str, **values: object) -> str:
-        return say(Sentence(key, values), lang)
-
-    counts = Words(lang).statuses(report.counts)
+    words = Translator(lang)
+    counts = words.statuses(report.counts)
     yield words("md_runs", shown=len(report.runs.frame), expected=report.counts["expected"], counts=counts)
-    yield from (say(warning, lang) for warning in report.runs.warnings)
+    yield from (words.say(warning) for warning in report.runs.warnings)
     yield from (
-        [words("md_no_winner")] if report.winner is None else [say(one, lang) for one in report.winner.sentences]
+        [words("md_no_winner")] if report.winner is None else [words.say(one) for one in report.winner.sentences]
     )
     if report.winner is not None:
         yield from (f"  {line}" for line in (report.winner.command, report.winner.retrain) if line)

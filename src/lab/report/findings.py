@@ -38,9 +38,7 @@ that were validated. Every score of a row is of that checkpoint."""
 
 
 class Sentence(NamedTuple):
-    """A key of the catalogue in `lab.report.text.sentences` and what stands in it; `say(sentence, lang)` gives the
-    text.
-    """
+    """A key of the catalogue and its values; `lab.report.text.translate` returns the text."""
 
     key: str
     values: Mapping[str, Any] = {}

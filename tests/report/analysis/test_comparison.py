@@ -14,7 +14,7 @@ from lab.report.analysis.groups import configurations, grouped
 from lab.report.analysis.run_table import assembled
 from lab.report.findings import Comparison, Runs
 from lab.report.sources.run_folders import read
-from lab.report.text.sentences import say
+from lab.report.text.translate import translate
 
 from ..conftest import MakeRun
 
@@ -62,9 +62,9 @@ def test_pairs_by_seed_are_scipys_and_corrected_as_statsmodels_does(runs: Runs, 
 
 def test_it_is_said_plainly_in_both_languages(runs: Runs, ask: Callable[..., Reported]) -> None:
     pairs = {pair.group: pair for pair in against(runs, "tiny", ask()).pairs}
-    assert say(pairs["beto"].sentence, "en").startswith("beto is better than tiny by +0.0975 val/f1_macro")
-    assert say(pairs["ngram"].sentence, "en").startswith("These data cannot tell ngram from tiny")
-    assert say(pairs["ngram"].sentence, "es").startswith("Estos datos no distinguen ngram de tiny")
+    assert translate(pairs["beto"].sentence, "en").startswith("beto is better than tiny by +0.0975 val/f1_macro")
+    assert translate(pairs["ngram"].sentence, "en").startswith("These data cannot tell ngram from tiny")
+    assert translate(pairs["ngram"].sentence, "es").startswith("Estos datos no distinguen ngram de tiny")
 
 
 def test_without_a_choice_the_best_is_the_baseline_and_that_is_said(runs: Runs, ask: Callable[..., Reported]) -> None:
@@ -136,7 +136,7 @@ def test_a_key_that_follows_from_the_group_does_not_keep_its_runs_apart(
     assert found.pairs[0].num_pairs == 2
     assert found.pairs[0].difference == pytest.approx(0.1)
     assert found.averaged is not None
-    assert "optimizer.lr" in say(found.averaged, "en")
+    assert "optimizer.lr" in translate(found.averaged, "en")
     assert told(found)[0] == found.averaged
 
 
@@ -167,5 +167,5 @@ def test_differences_without_a_spread_prove_nothing(
     assert math.isnan(pair.p)
     assert math.isnan(pair.p_holm)
     (said,) = told(found)
-    assert "no spread between seeds" in say(said, "en")
-    assert "sin dispersión entre semillas" in say(said, "es")
+    assert "no spread between seeds" in translate(said, "en")
+    assert "sin dispersión entre semillas" in translate(said, "es")

@@ -13,7 +13,7 @@ from lab.report.analysis.diagnosis import RULES, Patient, diagnosed
 from lab.report.analysis.groups import configurations
 from lab.report.analysis.run_table import assembled
 from lab.report.sources.run_folders import read
-from lab.report.text.sentences import say
+from lab.report.text.translate import translate
 
 from ..conftest import MakeRun
 
@@ -97,7 +97,7 @@ def test_a_rule_speaks_and_says_what_to_try(
     said = RULES[rule](one, ask().diagnosis)
     assert said is not None
     assert said[1] == override
-    assert all(say(said[0], lang) for lang in ("en", "es"))
+    assert all(translate(said[0], lang) for lang in ("en", "es"))
 
 
 @pytest.mark.parametrize(("rule", "one"), NEAR_MISSES)

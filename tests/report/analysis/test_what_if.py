@@ -14,7 +14,7 @@ from lab.early_termination.policies import Bandit, MedianStopping, Rule, Truncat
 from lab.report.analysis.run_table import assembled
 from lab.report.analysis.what_if import replay, replayed
 from lab.report.sources.run_folders import read
-from lab.report.text.sentences import say
+from lab.report.text.translate import translate
 
 from ..conftest import MakeRun, write_run
 
@@ -84,7 +84,7 @@ def test_a_replay_decides_as_the_policies_do(policy: Rule, goal: Any, reports: l
     }
     for place, (_, reason) in found.items():
         assert reason.key.removeprefix("ended_") == expected[place][1].split(" ")[0]
-        assert all(say(reason, lang) for lang in ("en", "es"))
+        assert all(translate(reason, lang) for lang in ("en", "es"))
 
 
 def test_epochs_saved_and_regret(make_run: MakeRun, tmp_path: Path, ask: Callable[..., Reported]) -> None:

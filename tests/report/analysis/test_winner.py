@@ -11,7 +11,7 @@ from lab.report.analysis.run_table import assembled
 from lab.report.analysis.winner import leaderboard, winner
 from lab.report.findings import Runs, Winner
 from lab.report.sources.run_folders import read
-from lab.report.text.sentences import say
+from lab.report.text.translate import translate
 from lab.sweep.study.results import confirmed as of_seeds
 
 from ..conftest import MakeRun, write_run
@@ -48,7 +48,7 @@ def test_the_best_on_validation_wins_whatever_the_test_says(make_run: MakeRun, t
     assert found is not None
     assert found.row == 0
     assert [runs.frame["run"].iloc[row] for row in leaderboard(runs)] == ["a", "ended", "b", "failed"]
-    said = [say(sentence, "en") for sentence in found.sentences]
+    said = [translate(sentence, "en") for sentence in found.sentences]
     assert said[0] == "Chosen on validation: a, val/f1_macro 0.8000 at epoch 2."
     assert said[-1] == "Reported on test, which took no part in the choice: f1_macro 0.1000."
     assert found.command == "python train.py optimizer.lr=1.0 seed=1"
@@ -88,7 +88,7 @@ def test_where_all_have_seeds_the_best_mean_wins_over_a_lucky_seed(make_run: Mak
     found, runs = won(tmp_path)
     assert found is not None
     assert runs.frame["run"].iloc[found.row] == "2.0-1"
-    assert say(found.sentences[0], "en").startswith(
+    assert translate(found.sentences[0], "en").startswith(
         "Chosen on validation by its mean over 2 seeds: val/f1_macro 0.7250 ±"
     )
     make_run("3.0", (0.8,), config={"optimizer.lr": 3.0})
@@ -105,7 +105,7 @@ def test_a_study_that_confirmed_its_best_has_the_confirmed_winner(tmp_path: Path
     found, runs = won(tmp_path)
     assert found is not None
     assert runs.frame["run"].iloc[found.row] == "1"
-    assert "over 2 seeds: val/f1_macro 0.6500 ± 0.1271" in say(found.sentences[0], "en")
+    assert "over 2 seeds: val/f1_macro 0.6500 ± 0.1271" in translate(found.sentences[0], "en")
     write_run(tmp_path / "weak", (0.64,), config={"optimizer.lr": 3.0})
     found, runs = won(tmp_path)
     assert found is not None
@@ -140,7 +140,7 @@ def test_confirmed_means_of_another_metric_choose_nothing(
     found = winner(runs, groups, leaderboard(runs), tmp_path_factory.mktemp("report"), True)
     assert found is not None
     assert runs.frame["run"].iloc[found.row] == "0"
-    said = [say(sentence, "en") for sentence in found.sentences]
+    said = [translate(sentence, "en") for sentence in found.sentences]
     assert said[0] == "Chosen on validation: 0, val/loss 0.5000 at epoch 1."
     assert "another metric or goal (lr: val/f1_macro (maximize)) and took no part" in said[1]
 

@@ -3,9 +3,9 @@
 import numpy as np
 
 from lab.report.figures.gallery import FIGURES, compute_all
-from lab.report.text.language import Words
+from lab.report.text.translate import Translator
 
-WORDS = Words("en")
+WORDS = Translator("en")
 
 
 def entries(report) -> dict[str, dict]:

@@ -3,12 +3,12 @@ from pathlib import Path
 from lab.core.record.run_folder import RunFolder
 from lab.report.figures.gallery import compute_all
 from lab.report.html import image_files
-from lab.report.text.language import Words
+from lab.report.text.translate import Translator
 
 
 def test_only_what_can_be_drawn_is_written(tabled, tmp_path: Path) -> None:
     report = tabled(objective=[0.5, 0.6, 0.7], **{"data.batch_size": [8, 16, 32]})
-    names = image_files.write(tmp_path / "figures", compute_all(report), Words("en"))
+    names = image_files.write(tmp_path / "figures", compute_all(report), Translator("en"))
     assert set(names) == {
         "bars", "accuracy_vs_batch", "front", "correlation_heatmap", "parallel", "boxes_data_batch_size",
     }  # fmt: skip
@@ -39,5 +39,5 @@ def test_names_from_data_and_configs_are_no_formulas(tabled, tmp_path: Path) -> 
         (tmp_path / str(row)).mkdir()
         head = {DOLLARS: [DOLLARS, "y"], f"{DOLLARS}_predicted": ["y", "y"], f"{DOLLARS}_probability": [0.9, 0.8]}
         RunFolder(tmp_path / str(row)).write_predictions(head)
-    names = image_files.write(tmp_path / "figures", compute_all(report), Words("en"))
+    names = image_files.write(tmp_path / "figures", compute_all(report), Translator("en"))
     assert {"confusion", "parallel", "correlation_heatmap", "metrics_comparison", "scatter_3d"} <= set(names)

@@ -5,9 +5,9 @@ import pytest
 
 from lab.report.findings import Comparison, Group, Groups, Interval, Pair, Sentence, Stat
 from lab.report.html import page_groups
-from lab.report.text.language import Words
+from lab.report.text.translate import Translator
 
-WORDS = Words("en")
+WORDS = Translator("en")
 
 
 def group(label: str, mean: float, interval: Interval | None) -> Group:

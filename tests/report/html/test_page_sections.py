@@ -6,9 +6,9 @@ import pytest
 from lab.report.analysis.diagnosis import RULES
 from lab.report.findings import Ended, Exclusion, Finding, Sentence, WhatIf
 from lab.report.html import page_sections
-from lab.report.text.language import Words
+from lab.report.text.translate import Translator
 
-WORDS = Words("en")
+WORDS = Translator("en")
 
 
 @pytest.mark.parametrize(("value", "text"), [(0.123456789, '<data value="0.123456789">0.1235</data>'), (None, "–"),
@@ -40,7 +40,7 @@ def test_a_policy_says_whom_it_would_have_ended(tabled) -> None:
     assert "1 / 2" in html
     assert '<data value="0.35">35%</data>' in html
     assert "interval 3: best 0.5 is worse than 0.6, the median of" in html
-    assert "intervalo 3: la mejor 0.5 es peor que 0.6, la mediana" in page_sections.what_if(report, Words("es"))
+    assert "intervalo 3: la mejor 0.5 es peor que 0.6, la mediana" in page_sections.what_if(report, Translator("es"))
     assert "policy" not in page_sections.what_if(tabled(objective=[0.5]), WORDS)
 
 
@@ -63,4 +63,4 @@ def test_statuses_are_counted(tabled) -> None:
 
 def test_every_rule_has_a_title_in_both_languages() -> None:
     for rule in (*RULES, "unstable"):
-        assert Words("es")(f"rule.{rule}") != Words("en")(f"rule.{rule}")
+        assert Translator("es")(f"rule.{rule}") != Translator("en")(f"rule.{rule}")

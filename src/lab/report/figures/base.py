@@ -11,7 +11,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from matplotlib.figure import Figure
 
 from lab.report.findings import Report
-from lab.report.text.language import Words
+from lab.report.text.translate import Translator
 
 Data = TypeVar("Data")
 Spec = dict[str, Any]
@@ -39,18 +39,18 @@ class ReportFigure(Generic[Data]):
 
     name: str
     compute: Callable[[Report], Data | Absent]
-    draw_plotly: Callable[[Data, Words], Spec]
-    draw_matplotlib: Callable[[Data, Words], Iterator[tuple[str, Figure]]]
-    caption: Callable[[Data, Words], str]
+    draw_plotly: Callable[[Data, Translator], Spec]
+    draw_matplotlib: Callable[[Data, Translator], Iterator[tuple[str, Figure]]]
+    caption: Callable[[Data, Translator], str]
 
-    def page_entry(self, data: Data | Absent, words: Words) -> Spec:
+    def page_entry(self, data: Data | Absent, words: Translator) -> Spec:
         """Return the figure as the page's script reads it: id and title, then `absent`, or caption and drawing."""
         entry: Spec = {"id": self.name, "title": words(f"figure.{self.name}")}
         if isinstance(data, Absent):
             return entry | {"absent": words(data.reason, **data.values)}
         return entry | {"caption": self.caption(data, words)} | self.draw_plotly(data, words)
 
-    def images(self, data: Data | Absent, words: Words) -> Iterator[tuple[str, Figure]]:
+    def images(self, data: Data | Absent, words: Translator) -> Iterator[tuple[str, Figure]]:
         """Yield the name and drawing of each file, one at a time; nothing for an absent figure."""
         if not isinstance(data, Absent):
             yield from ((self.name + suffix, figure) for suffix, figure in self.draw_matplotlib(data, words))

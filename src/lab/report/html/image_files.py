@@ -12,12 +12,12 @@ from matplotlib.figure import Figure
 
 from lab.core.files import write_whole
 from lab.report.figures.gallery import FIGURES
-from lab.report.text.language import Words
+from lab.report.text.translate import Translator
 
 DPI = 110
 
 
-def write(folder: Path, data: Mapping[str, Any], words: Words) -> list[str]:
+def write(folder: Path, data: Mapping[str, Any], words: Translator) -> list[str]:
     """Write NAME.png and NAME.svg into `folder` and return the names. Texts in the SVG stay texts, not outlines.
 
     data: of each figure by its name.

@@ -16,21 +16,21 @@ from lab.report.figures.gallery import FIGURES, compute_all
 from lab.report.findings import Report
 from lab.report.html import image_files, page_groups, page_sections
 from lab.report.html.page_table import table
-from lab.report.text.language import Words
+from lab.report.text.translate import Translator
 
 SCRIPT_WORDS = ("table.", "copied", "copy", "status.", "details.", "choose.", "absent.webgl", "unit.")
 SECTIONS = ("winner", "leaderboard", "groups", "comparison", "diagnosis", "figures", "what_if", "exclusions", "method")
 
 
-def write(report: Report, lang: str) -> None:
-    """index.html and figures/*.png, *.svg in the report's folder. Raises ValueError for an unknown language."""
-    data, words = compute_all(report), Words(lang)
+def write(report: Report, words: Translator) -> None:
+    """Write index.html and figures/*.png, *.svg into the report's folder. Raises OSError if that fails."""
+    data = compute_all(report)
     text = page(report, data, words)
     write_whole(report.folder / "index.html", lambda aside: aside.write_text(text, encoding="utf-8"))
     image_files.write(report.folder / "figures", data, words)
 
 
-def page(report: Report, data: Mapping[str, Any], words: Words) -> str:
+def page(report: Report, data: Mapping[str, Any], words: Translator) -> str:
     """The whole file. Its size is Plotly's 4.8 MB and about .7 kB a run."""
     parts = {
         "winner": page_sections.winner(report, words),
@@ -44,7 +44,7 @@ def page(report: Report, data: Mapping[str, Any], words: Words) -> str:
     block = {
         "table": table(report),
         "figures": [figure.page_entry(data[figure.name], words) for figure in FIGURES],
-        "words": words.under(*SCRIPT_WORDS),
+        "words": words.with_prefixes(*SCRIPT_WORDS),
         "metric": report.runs.metric,
         "lang": words.lang,
     }

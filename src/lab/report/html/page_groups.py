@@ -9,8 +9,7 @@ import numpy as np
 
 from lab.report.findings import Comparison, Group, Groups, Interval, Report, Stat
 from lab.report.html.page_sections import duration, number, rows_of, table
-from lab.report.text.language import Words
-from lab.report.text.sentences import say
+from lab.report.text.translate import Translator
 
 SHOWN_GROUPS = 15
 SAID_PAIRS, SHOWN_PAIRS = 5, 30
@@ -19,7 +18,7 @@ WIDTH = 180
 LONG_LABEL = 40
 
 
-def groups(report: Report, words: Words) -> str:
+def groups(report: Report, words: Translator) -> str:
     """Seeds of one configuration first, then each key."""
     parts = [_groups(report.configurations, words("groups.configurations"), report, words, opened=True)]
     for at, one in enumerate(report.groups):
@@ -28,7 +27,7 @@ def groups(report: Report, words: Words) -> str:
     return "".join(parts) if report.groups else "".join(parts) + f"<p>{escape(words('groups.none'))}</p>"
 
 
-def _groups(found: Groups, title: str, report: Report, words: Words, opened: bool) -> str:
+def _groups(found: Groups, title: str, report: Report, words: Translator, opened: bool) -> str:
     shown = found.groups[:SHOWN_GROUPS]
     test = f"test/{report.runs.score}"
     scale = _scale([group.stats["objective"] for group in shown if "objective" in group.stats])
@@ -44,7 +43,7 @@ def _groups(found: Groups, title: str, report: Report, words: Words, opened: boo
     )
 
 
-def _row(group: Group, scale: tuple[float, float], test: str, words: Words) -> list[str]:
+def _row(group: Group, scale: tuple[float, float], test: str, words: Translator) -> list[str]:
     stat, tested, time = (group.stats.get(name) for name in ("objective", test, "time_s"))
     failed = f"<small>{escape(words('groups.failed', count=len(group.failed)))}</small>" if group.failed else ""
     label = f"{_label(group.label)} {failed}"
@@ -75,7 +74,7 @@ def _scale(stats: list[Stat]) -> tuple[float, float]:
     return (low, high) if high > low else (low - 0.5, low + 0.5)
 
 
-def _picture(stat: Stat, scale: tuple[float, float], words: Words) -> str:
+def _picture(stat: Stat, scale: tuple[float, float], words: Translator) -> str:
     """Extremes as a thin line, the interval as a thick one, the mean as a dot."""
 
     def at(value: float) -> float:
@@ -94,17 +93,17 @@ def _picture(stat: Stat, scale: tuple[float, float], words: Words) -> str:
     )
 
 
-def comparison(report: Report, words: Words) -> str:
+def comparison(report: Report, words: Translator) -> str:
     """Sentences first, numbers below."""
     found = report.comparison
     if found.baseline is None or not found.pairs:
-        reason = say(found.reason, words.lang) if found.reason is not None else words("comparison.none")
+        reason = words.say(found.reason) if found.reason is not None else words("comparison.none")
         return f"<p>{escape(reason)}</p>"
     about = escape(words("comparison.against", baseline=found.baseline, metric=found.metric))
     if found.averaged is not None:
-        about += f" {escape(say(found.averaged, words.lang))}"
+        about += f" {escape(words.say(found.averaged))}"
     said = [
-        f'<li class="{"apart" if pair.apart else "same"}">{escape(say(pair.sentence, words.lang))}</li>'
+        f'<li class="{"apart" if pair.apart else "same"}">{escape(words.say(pair.sentence))}</li>'
         for pair in found.pairs[:SHOWN_PAIRS]
     ]
     first, rest = (f'<ul class="verdicts">{"".join(some)}</ul>' for some in (said[:SAID_PAIRS], said[SAID_PAIRS:]))
@@ -115,7 +114,7 @@ def comparison(report: Report, words: Words) -> str:
     return f'<p class="note">{about}</p>{first}{folded}{_pairs(found, words)}{more}'
 
 
-def _pairs(found: Comparison, words: Words) -> str:
+def _pairs(found: Comparison, words: Translator) -> str:
     head = [words("groups.group"), *(words(f"comparison.{name}") for name in ("pairs", "difference")),
             words("groups.interval"), words("comparison.p"), words("comparison.effect"), ""]  # fmt: skip
     body = rows_of(

@@ -14,8 +14,7 @@ import pandas as pd
 from lab.report.analysis.groups import shown
 from lab.report.figures.run_columns import baselines
 from lab.report.findings import Finding, Report, WhatIf
-from lab.report.text.language import Words
-from lab.report.text.sentences import say
+from lab.report.text.translate import Translator
 
 SHOWN_FINDINGS = 8
 SHOWN_EXCLUSIONS = 100
@@ -29,13 +28,13 @@ def number(value: Any, digits: str = ".4f") -> str:
     return f'<data value="{float(value)!r}">{float(value):{digits}}</data>'
 
 
-def duration(seconds: Any, words: Words) -> str:
+def duration(seconds: Any, words: Translator) -> str:
     if seconds is None or pd.isna(seconds):
         return "–"
     return f'<data value="{float(seconds)!r}">{escape(words.duration(float(seconds)))}</data>'
 
 
-def code(text: str, words: Words, label: str = "") -> str:
+def code(text: str, words: Translator, label: str = "") -> str:
     """A line to copy, with its button."""
     head = f'<span class="code-label">{escape(label)}</span>' if label else ""
     button = f'<button type="button" class="copy" data-copy="{escape(text)}">{escape(words("copy"))}</button>'
@@ -57,16 +56,15 @@ def table(head: Sequence[str], body: str, caption: str = "") -> str:
     )
 
 
-def summary(report: Report, words: Words) -> str:
+def summary(report: Report, words: Translator) -> str:
     """Counts by status as one bar, and the winner's sentences."""
-    lang = words.lang
-    said = "".join(f"<p>{escape(say(one, lang))}</p>" for one in (report.winner.sentences if report.winner else ()))
+    said = "".join(f"<p>{escape(words.say(one))}</p>" for one in (report.winner.sentences if report.winner else ()))
     said = said or f"<p>{escape(words('summary.no_winner'))}</p>"
-    warned = "".join(f'<p class="warning">{escape(say(one, lang))}</p>' for one in report.runs.warnings)
+    warned = "".join(f'<p class="warning">{escape(words.say(one))}</p>' for one in report.runs.warnings)
     return warned + _tiles(report, words) + _statuses(report, words) + f'<div class="lead">{said}</div>'
 
 
-def _tiles(report: Report, words: Words) -> str:
+def _tiles(report: Report, words: Translator) -> str:
     runs, tiles = report.runs, []
     frame = runs.frame
     if report.winner is not None:
@@ -90,7 +88,7 @@ def _tiles(report: Report, words: Words) -> str:
     )
 
 
-def _statuses(report: Report, words: Words) -> str:
+def _statuses(report: Report, words: Translator) -> str:
     names = ("completed", "early_stopped", "terminated", "failed", "interrupted", "not_started")
     counts = {name: report.counts.get(name, 0) for name in names if report.counts.get(name, 0)}
     parts = "".join(f'<i class="bg-{name}" style="flex-grow:{count}"></i>' for name, count in counts.items())
@@ -107,7 +105,7 @@ def _statuses(report: Report, words: Words) -> str:
     )
 
 
-def winner(report: Report, words: Words) -> str:
+def winner(report: Report, words: Translator) -> str:
     """Lines to copy; how it was chosen."""
     best = report.winner
     if best is None:
@@ -126,7 +124,7 @@ def winner(report: Report, words: Words) -> str:
     return head + "".join(lines) + f'<p class="note">{role}</p>'
 
 
-def diagnosis(report: Report, words: Words) -> str:
+def diagnosis(report: Report, words: Translator) -> str:
     """By rule, the most frequent first; in a rule the best runs first."""
     place = {row: at for at, row in enumerate(report.leaderboard)}
     by_rule: dict[str, list[Finding]] = defaultdict(list)
@@ -148,13 +146,13 @@ def diagnosis(report: Report, words: Words) -> str:
     return "".join(parts) or f"<p>{escape(words('diagnosis.none'))}</p>"
 
 
-def _finding(report: Report, finding: Finding, words: Words) -> str:
+def _finding(report: Report, finding: Finding, words: Translator) -> str:
     run = escape(str(report.runs.frame["run"].iloc[finding.row]))
     advice = code(finding.override, words, words("diagnosis.try")) if finding.override else ""
-    return f"<li><b>{run}</b> {escape(say(finding.sentence, words.lang))}{advice}</li>"
+    return f"<li><b>{run}</b> {escape(words.say(finding.sentence))}{advice}</li>"
 
 
-def what_if(report: Report, words: Words) -> str:
+def what_if(report: Report, words: Translator) -> str:
     if not report.what_if:
         return f"<p>{escape(words('what_if.none'))}</p>"
     head = [words(f"what_if.{name}") for name in ("policy", "study", "ended", "saved", "share", "regret")]
@@ -170,11 +168,11 @@ def what_if(report: Report, words: Words) -> str:
     return f"<p class='note'>{about}</p>" + table(head, body, words("section.what_if")) + lists
 
 
-def _ended(report: Report, one: WhatIf, words: Words) -> str:
+def _ended(report: Report, one: WhatIf, words: Translator) -> str:
     names = report.runs.frame["run"].to_numpy()
     items = "".join(
         f"<li><b>{escape(str(names[end.row]))}</b> {escape(words('what_if.interval', interval=end.interval))}: "
-        f"{escape(say(end.reason, words.lang))}</li>"
+        f"{escape(words.say(end.reason))}</li>"
         for end in one.ended[:SHOWN_ENDED]
     )
     left = len(one.ended) - SHOWN_ENDED
@@ -183,13 +181,13 @@ def _ended(report: Report, one: WhatIf, words: Words) -> str:
     return f'<details class="card"><summary>{title}</summary><ul class="findings">{items}</ul>{more}</details>'
 
 
-def exclusions(report: Report, words: Words) -> str:
+def exclusions(report: Report, words: Translator) -> str:
     found = report.runs.exclusions
     if not found:
         return f"<p>{escape(words('exclusions.none'))}</p>"
-    reasons = Counter(say(one.reason, words.lang) for one in found)
+    reasons = Counter(words.say(one.reason) for one in found)
     body = rows_of(
-        (f"<code>{escape(one.path)}</code>", escape(say(one.reason, words.lang))) for one in found[:SHOWN_EXCLUSIONS]
+        (f"<code>{escape(one.path)}</code>", escape(words.say(one.reason))) for one in found[:SHOWN_EXCLUSIONS]
     )
     head = [words("exclusions.path"), words("exclusions.reason")]
     left = len(found) - SHOWN_EXCLUSIONS
@@ -198,7 +196,7 @@ def exclusions(report: Report, words: Words) -> str:
     return table(head, body, words("section.exclusions")) + more
 
 
-def method(report: Report, words: Words) -> str:
+def method(report: Report, words: Translator) -> str:
     lines = [
         words("method.records"), words("method.rank", metric=report.runs.metric), words("method.interval"),
         words("method.cost"), words("method.precision"),

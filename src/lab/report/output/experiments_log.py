@@ -5,22 +5,20 @@ Appended, never rewritten: the log is a person's file, and earlier entries stay 
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from lab.core.errors import Mistake, RequestError
 from lab.core.files import read_text, write_whole
 from lab.report.analysis.comparison import told
 from lab.report.analysis.groups import column_of, shown
-from lab.report.findings import Report, Runs, Sentence
-from lab.report.text.language import Words
-from lab.report.text.sentences import say
+from lab.report.findings import Report, Runs
+from lab.report.text.translate import Translator
 
 MOST_VALUES = 8
 """Values of one key that are written out."""
 ENCODER_KEYS = ("model.name", "model.path", "model.kind")
 
 
-def append(path: Path, report: Report, aim: str | None, registered: str | None, lang: str) -> None:
+def append(path: Path, report: Report, aim: str | None, registered: str | None, words: Translator) -> None:
     """Add the entry to the file, which is made where there is none. registered: where the model was put.
 
     Raises RequestError where the path is a folder, OSError where it cannot be written.
@@ -29,30 +27,26 @@ def append(path: Path, report: Report, aim: str | None, registered: str | None, 
         raise RequestError(Mistake("log", "is a folder", f"log={path}/EXPERIMENTS.md", str(path)))
     before = read_text(path) if path.exists() else ""
     gap = "" if not before else "\n" if before.endswith("\n") else "\n\n"
-    text = before + gap + "\n".join(entry(report, aim, registered, lang)) + "\n"
+    text = before + gap + "\n".join(entry(report, aim, registered, words)) + "\n"
     write_whole(path, lambda aside: aside.write_text(text, encoding="utf-8"))
 
 
-def entry(report: Report, aim: str | None, registered: str | None, lang: str) -> Iterator[str]:
+def entry(report: Report, aim: str | None, registered: str | None, words: Translator) -> Iterator[str]:
     """The entry, line by line, in Markdown."""
-
-    def words(key: str, **values: Any) -> str:
-        return say(Sentence(key, values), lang)
-
     runs = report.runs
     yield from (f"## {report.made[:10]}: {aim or report.folder.name}", "")
     yield f"**{words('log_aim')}**: {aim or words('log_unsaid')}"
     varied = "; ".join(_values(runs, key) for key in runs.varied)
     yield f"\n**{words('log_varied')}**: {varied or words('log_nothing')}"
-    counts = Words(lang).statuses(report.counts)
+    counts = words.statuses(report.counts)
     shown_runs = words("md_runs", shown=len(runs.frame), expected=report.counts["expected"], counts=counts)
     yield f"\n**{words('log_results')}**: {shown_runs}."
-    won = [] if report.winner is None else [say(one, lang) for one in report.winner.sentences]
+    won = [] if report.winner is None else [words.say(one) for one in report.winner.sentences]
     yield from (f"- {line}" for line in won or [words("md_no_winner")])
     if report.winner is not None and report.winner.command:
         yield f"- `{report.winner.command}`"
     yield f"\n**{words('log_conclusion')}**:"
-    yield from (f"- {say(one, lang)}" for one in told(report.comparison)[: report.top_k])
+    yield from (f"- {words.say(one)}" for one in told(report.comparison)[: report.top_k])
     yield f"\n**{words('log_open')}**:"
     for key, done in checklist(report, registered).items():
         note = f": {registered}" if key == "check_registered" and registered else ""

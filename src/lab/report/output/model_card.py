@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lab.report.findings import Report
-from lab.report.text.sentences import say
+from lab.report.text.translate import translate
 
 SHOWN = (
     "accuracy",
@@ -29,7 +29,7 @@ def _lines(report: Report, record: Mapping[str, Any], lang: str) -> Iterator[str
     assert winner is not None, "a card is written for a winner"
     model, data = record.get("model") or {}, record.get("data") or {}
     yield from (f"# {model.get('name', 'model')}", "", "## How it was chosen", "")
-    yield from (f"- {say(sentence, lang)}" for sentence in winner.sentences)
+    yield from (f"- {translate(sentence, lang)}" for sentence in winner.sentences)
     yield from ("", "```", winner.command, "```") if winner.command else ()
     yield from ("", "## Data", "")
     yield f"- {data.get('name')}, fingerprint `{data.get('fingerprint')}`"
@@ -47,7 +47,7 @@ def _lines(report: Report, record: Mapping[str, Any], lang: str) -> Iterator[str
         if name.rpartition("/")[2] in SHOWN:
             cells = [scores.get(name) for scores in compared.values()]
             yield f"| {name} | " + " | ".join("" if cell is None else f"{cell:.4f}" for cell in cells) + " |"
-    found = [say(one.sentence, lang) for one in report.findings if one.row == winner.row]
+    found = [translate(one.sentence, lang) for one in report.findings if one.row == winner.row]
     yield from ("", "## What to know", "", *(f"- {line}" for line in found or ["No rule of the diagnosis spoke."]))
     versions = ", ".join(f"{name} {version}" for name, version in (record.get("versions") or {}).items())
     yield from ("", "## Made with", "", f"{versions}; commit {record.get('git_commit')}; seed {record.get('seed')}")

@@ -4,9 +4,9 @@ import pytest
 from lab.report.figures.base import Absent
 from lab.report.figures.drawing import MANY_POINTS, MOST_BARS
 from lab.report.figures.scores import bars
-from lab.report.text.language import Words
+from lab.report.text.translate import Translator
 
-WORDS = Words("en")
+WORDS = Translator("en")
 STATUSES = ["completed", "early_stopped", "terminated", "completed", "completed", "failed"]
 
 
@@ -33,7 +33,7 @@ def test_many_bars_become_points_and_many_points_webgl(tabled, num: int, kinds: 
 def test_the_language_changes_the_axes(tabled) -> None:
     data = bars.compute(tabled(objective=[0.5, 0.6]))
     for lang, label in (("en", "rank"), ("es", "puesto")):
-        ((_, figure),) = bars.draw_matplotlib(data, Words(lang))
+        ((_, figure),) = bars.draw_matplotlib(data, Translator(lang))
         assert figure.axes[0].get_xlabel() == label
 
 

@@ -6,7 +6,7 @@ from lab.report.figures.base import Absent
 from lab.report.figures.run_columns import MOST_LEVELS
 from lab.report.figures.scores import box_plots
 from lab.report.figures.settings import importance
-from lab.report.text.language import Words
+from lab.report.text.translate import Translator
 
 VALUES = np.array([0.1, 0.5, 0.52, 0.55, 0.6, 0.61, 0.7, 1.4, np.nan])
 
@@ -62,7 +62,7 @@ def test_boxes_in_the_file_are_those_of_the_data(tabled) -> None:
     report = tabled(
         objective=[0.1, 0.2, 0.3, 0.4], **{"model.name": ["a", "b", "a", "b"], "test/f1": [1.0, 2.0, 3.0, 5.0]}
     )
-    ((suffix, figure),) = box_plots.draw_matplotlib(box_plots.compute(report), Words("en"))
+    ((suffix, figure),) = box_plots.draw_matplotlib(box_plots.compute(report), Translator("en"))
     assert suffix == "_model_name"
     axes = next(axes for axes in figure.axes if axes.get_title() == "test/f1")
     medians = [
@@ -79,6 +79,6 @@ def test_the_most_important_keys_have_files(tabled) -> None:
     report = tabled(objective=(level + np.linspace(0, 0.01, num)).tolist(), **keys, **{"model.best": level.tolist()})
     data = box_plots.compute(report)
     assert data.plots[-1].key == data.by_importance[0] == importance.compute(report).keys[0] == "model.best"
-    files = [suffix for suffix, _ in box_plots.draw_matplotlib(data, Words("en"))]
+    files = [suffix for suffix, _ in box_plots.draw_matplotlib(data, Translator("en"))]
     assert len(files) == box_plots.MOST_FILES
     assert files[0] == "_model_best"

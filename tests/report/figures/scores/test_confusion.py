@@ -8,7 +8,7 @@ import pytest
 from lab.core.record.run_folder import RunFolder
 from lab.report.figures.base import Absent
 from lab.report.figures.scores import confusion
-from lab.report.text.language import Words
+from lab.report.text.translate import Translator
 
 from ..test_drawing import decoded
 
@@ -75,7 +75,7 @@ def test_a_column_that_stands_twice_is_no_head(tabled, tmp_path: Path) -> None:
 def test_a_matrix_is_coloured_by_share_and_counts_what_is_right() -> None:
     counts = np.array([[3, 1], [0, 0]])
     data = confusion.Confusions((confusion.Confusion("7", "causa", ("x", "y"), counts),), ())
-    (panel,) = confusion.draw_plotly(data, Words("en"))["panels"]
+    (panel,) = confusion.draw_plotly(data, Translator("en"))["panels"]
     assert panel["layout"]["title"]["text"] == "7 · causa: 3 / 4"
     shares = decoded(panel["data"][0]["z"])
     assert shares[:2].tolist() == [0.75, 0.25]

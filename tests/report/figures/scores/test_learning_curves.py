@@ -5,7 +5,7 @@ import numpy as np
 from lab.report.figures.base import Absent
 from lab.report.figures.scores import learning_curves
 from lab.report.figures.scores.learning_curves import Curve, LearningCurves
-from lab.report.text.language import Words
+from lab.report.text.translate import Translator
 
 
 def with_histories(report, lengths):
@@ -40,7 +40,7 @@ def test_a_cross_marks_where_a_policy_terminated_a_trial() -> None:
 
     def traces(*drawn: Curve) -> list[dict]:
         data = LearningCurves("val/f1_macro", drawn, len(drawn))
-        return learning_curves.draw_plotly(data, Words("en"))["panels"][0]["data"]
+        return learning_curves.draw_plotly(data, Translator("en"))["panels"][0]["data"]
 
     cross = traces(*curves)[-1]
     assert (cross["x"], cross["y"], cross["text"]) == ([2.0], [0.2], ["b"])

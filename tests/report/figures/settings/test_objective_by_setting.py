@@ -4,7 +4,7 @@ import pytest
 from lab.report.figures.base import Absent
 from lab.report.figures.settings import objective_by_setting
 from lab.report.figures.settings.objective_by_setting import BATCH_SIZE, LEARNING_RATE
-from lab.report.text.language import Words
+from lab.report.text.translate import Translator
 
 RATES = [1e-5, 1e-4, 1e-3, 1e-5, 1e-4, 1e-3]
 SCORES = [0.5, 0.8, 0.6, 0.4, 0.7, np.nan]
@@ -36,6 +36,6 @@ def test_a_rate_that_cannot_be_drawn_says_why(tabled, columns, reason: str) -> N
 def test_a_logarithmic_axis_has_ticks_at_the_values(tabled) -> None:
     rates = [1e-5, 1e-4, 1e-3]
     data = LEARNING_RATE.compute(tabled(objective=[0.5, 0.6, 0.7], **{"optimizer.lr": rates}))
-    ((_, figure),) = objective_by_setting.draw_matplotlib(data, Words("en"))
+    ((_, figure),) = objective_by_setting.draw_matplotlib(data, Translator("en"))
     assert figure.axes[0].get_xscale() == "log"
     assert figure.axes[0].get_xticks().tolist() == rates

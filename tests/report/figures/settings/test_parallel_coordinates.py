@@ -3,7 +3,7 @@ import pytest
 
 from lab.report.figures.run_columns import thinned
 from lab.report.figures.settings import parallel_coordinates
-from lab.report.text.language import Words
+from lab.report.text.translate import Translator
 
 
 def test_parallel_coordinates_code_choices_and_take_logarithms(some) -> None:
@@ -19,7 +19,7 @@ def test_parallel_coordinates_code_choices_and_take_logarithms(some) -> None:
 def test_parallel_axes_have_ticks_where_few_values_are(tabled) -> None:
     def ticks(rates: list[float]) -> list[str]:
         report = tabled(objective=np.linspace(0, 1, len(rates)).tolist(), **{"optimizer.lr": rates})
-        spec = parallel_coordinates.draw_plotly(parallel_coordinates.compute(report), Words("en"))
+        spec = parallel_coordinates.draw_plotly(parallel_coordinates.compute(report), Translator("en"))
         return spec["panels"][0]["data"][0]["dimensions"][0].get("ticktext", [])
 
     assert ticks([2e-5, 1e-3, 5e-3]) == ["2e-05", "0.001", "0.005"]

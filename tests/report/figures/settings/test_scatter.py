@@ -1,11 +1,11 @@
 import numpy as np
 
 from lab.report.figures.settings import scatter
-from lab.report.text.language import Words
+from lab.report.text.translate import Translator
 
 
 def suffixes(report) -> list[str]:
-    return [suffix for suffix, _ in scatter.draw_matplotlib(scatter.compute(report), Words("en"))]
+    return [suffix for suffix, _ in scatter.draw_matplotlib(scatter.compute(report), Translator("en"))]
 
 
 def test_files_need_two_numeric_keys(tabled) -> None:

@@ -20,7 +20,7 @@ from lab.report.figures.drawing import (
 )
 from lab.report.figures.run_columns import LEAST_RUNS, ranked_rows
 from lab.report.findings import Floats, Report
-from lab.report.text.language import Words
+from lab.report.text.translate import Translator
 
 
 class Bars(NamedTuple):
@@ -44,7 +44,7 @@ def compute(report: Report) -> Bars | Absent:
     return Bars(rows, values, statuses, runs.metric, len(runs.frame) - len(rows))
 
 
-def draw_plotly(data: Bars, words: Words) -> Spec:
+def draw_plotly(data: Bars, words: Translator) -> Spec:
     """Return one trace per status; many runs are drawn as points."""
     traces = []
     ranks = np.arange(1, len(data.rows) + 1)
@@ -63,7 +63,7 @@ def draw_plotly(data: Bars, words: Words) -> Spec:
     return {"panels": [drawing]}
 
 
-def draw_matplotlib(data: Bars, words: Words) -> Iterator[tuple[str, Figure]]:
+def draw_matplotlib(data: Bars, words: Translator) -> Iterator[tuple[str, Figure]]:
     """Yield one figure whose bars start at zero, so that their lengths can be compared."""
     figure = new_figure(9.0)
     axes = figure.add_subplot()
@@ -81,7 +81,7 @@ def draw_matplotlib(data: Bars, words: Words) -> Iterator[tuple[str, Figure]]:
     yield "", figure
 
 
-def caption(data: Bars, words: Words) -> str:
+def caption(data: Bars, words: Translator) -> str:
     """Return the number of runs with and without a result."""
     return words("caption.bars", count=f"{len(data.rows):,}", without=f"{data.num_without:,}")
 

@@ -17,7 +17,7 @@ from lab.report.figures.run_columns import MOST_LEVELS, level_names, rows_with_r
 from lab.report.figures.run_figures import plain
 from lab.report.figures.settings import importance
 from lab.report.findings import Floats, Report, Runs
-from lab.report.text.language import Words
+from lab.report.text.translate import Translator
 
 MOST_FILES = 3
 """At most this many keys have a file, the most important ones; the page has all keys."""
@@ -90,7 +90,7 @@ def box(level: str, values: Floats) -> Box | None:
     return Box(level, len(values), float(low), float(q1), float(median), float(q3), float(high))
 
 
-def draw_plotly(data: KeyedBoxPlots, _: Words) -> Spec:
+def draw_plotly(data: KeyedBoxPlots, _: Translator) -> Spec:
     """Return every box of every key and metric; the reader chooses on the page."""
     chooser = {
         one.key: {
@@ -102,7 +102,7 @@ def draw_plotly(data: KeyedBoxPlots, _: Words) -> Spec:
     return {"chooser": chooser}
 
 
-def draw_matplotlib(data: KeyedBoxPlots, _: Words) -> Iterator[tuple[str, Figure]]:
+def draw_matplotlib(data: KeyedBoxPlots, _: Translator) -> Iterator[tuple[str, Figure]]:
     """Yield one figure for each of the most important keys."""
     plots = {one.key: one for one in data.plots}
     for key in data.by_importance[:MOST_FILES]:
@@ -133,7 +133,7 @@ def draw_key(data: BoxPlots) -> Figure:
     return figure
 
 
-def caption(_: KeyedBoxPlots, words: Words) -> str:
+def caption(_: KeyedBoxPlots, words: Translator) -> str:
     """Return what boxes and whiskers mean."""
     return words("caption.boxes")
 

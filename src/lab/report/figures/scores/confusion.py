@@ -19,7 +19,7 @@ from lab.report.figures.drawing import HEX, axis, new_figure, panel, typed
 from lab.report.figures.run_columns import ranked_rows
 from lab.report.figures.run_figures import plain
 from lab.report.findings import Floats, Report
-from lab.report.text.language import Words
+from lab.report.text.translate import Translator
 
 MOST_RUNS = 4
 MOST_CLASSES = 1_000
@@ -109,12 +109,12 @@ def _matrix(path: Path, label: str, head: str, columns: Mapping[str, Sequence[ob
     return Confusion(label, head, tuple(classes), counts)
 
 
-def draw_plotly(data: Confusions, words: Words) -> Spec:
+def draw_plotly(data: Confusions, words: Translator) -> Spec:
     """Return one panel per matrix; colours are shares of the true class, numbers are counts."""
     return {"panels": [_plotly_matrix(one, words) for one in data.matrices]}
 
 
-def _plotly_matrix(matrix: Confusion, words: Words) -> Spec:
+def _plotly_matrix(matrix: Confusion, words: Translator) -> Spec:
     names = [name if len(name) <= 22 else name[:21] + "…" for name in matrix.classes]
     counts = [["" if not cell else str(cell) for cell in row] for row in matrix.counts.tolist()]
     trace = {"type": "heatmap", "x": names, "y": names, "z": typed(matrix.shares), "text": counts, "zmin": 0,
@@ -127,7 +127,7 @@ def _plotly_matrix(matrix: Confusion, words: Words) -> Spec:
     return panel(trace, title=title, xaxis=xaxis, yaxis=axis(words("axis.true"), autorange="reversed"), height=420)
 
 
-def draw_matplotlib(data: Confusions, _: Words) -> Iterator[tuple[str, Figure]]:
+def draw_matplotlib(data: Confusions, _: Translator) -> Iterator[tuple[str, Figure]]:
     """Yield one figure with all matrices side by side, one row of matrices per head."""
     heads = list(dict.fromkeys(one.head for one in data.matrices))
     num_columns = max(sum(one.head == head for one in data.matrices) for head in heads)
@@ -155,7 +155,7 @@ def _draw_matrix(axes: Any, matrix: Confusion) -> None:
             axes.text(column, row, str(count), ha="center", va="center", fontsize=7, color=colour)
 
 
-def caption(data: Confusions, words: Words) -> str:
+def caption(data: Confusions, words: Translator) -> str:
     """Return how to read a matrix, and which runs' predictions cannot be read."""
     unread = [words("absent.unread", runs="; ".join(data.unread))] if data.unread else []
     return " ".join([words("caption.confusion"), *unread])

@@ -14,7 +14,7 @@ from lab.report.figures.drawing import HEX, STATUS_COLOURS, axis, label_axes, ne
 from lab.report.figures.run_columns import thinned
 from lab.report.figures.run_figures import plain
 from lab.report.findings import Floats, Report
-from lab.report.text.language import Words
+from lab.report.text.translate import Translator
 
 BEST_CURVES, OTHER_CURVES = 12, 28
 MOST_POINTS = 120
@@ -60,7 +60,7 @@ def _curve(report: Report, row: int) -> Curve:
     return Curve(str(run["run"]), str(run["status"]), history["epoch"][kept] + 1, history[runs.metric][kept])
 
 
-def draw_plotly(data: LearningCurves, words: Words) -> Spec:
+def draw_plotly(data: LearningCurves, words: Translator) -> Spec:
     """Return a line per run, the best one bold, and a cross where a policy terminated a trial."""
     traces: list[Spec] = []
     for place, curve in enumerate(data.curves):
@@ -81,7 +81,7 @@ def draw_plotly(data: LearningCurves, words: Words) -> Spec:
     return {"panels": [panel(*traces, xaxis=axis(words("axis.epoch")), yaxis=axis(data.metric))]}
 
 
-def draw_matplotlib(data: LearningCurves, words: Words) -> Iterator[tuple[str, Figure]]:
+def draw_matplotlib(data: LearningCurves, words: Translator) -> Iterator[tuple[str, Figure]]:
     """Yield one figure."""
     figure = new_figure(8.0)
     axes = figure.add_subplot()
@@ -99,7 +99,7 @@ def draw_matplotlib(data: LearningCurves, words: Words) -> Iterator[tuple[str, F
     yield "", figure
 
 
-def caption(data: LearningCurves, words: Words) -> str:
+def caption(data: LearningCurves, words: Translator) -> str:
     """Return how many curves are drawn, and what bold lines and crosses mean."""
     return words("caption.curves", count=len(data.curves), total=f"{data.num_runs:,}")
 

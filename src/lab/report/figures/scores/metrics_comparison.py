@@ -11,7 +11,7 @@ from lab.report.figures.drawing import HEX, SERIES, axis, label_axes, new_figure
 from lab.report.figures.run_columns import baselines, ranked_rows, run_names, scored
 from lab.report.figures.run_figures import plain
 from lab.report.findings import Floats, Report
-from lab.report.text.language import Words
+from lab.report.text.translate import Translator
 
 COMPARED_RUNS = 6
 
@@ -42,7 +42,7 @@ def compute(report: Report) -> MetricsComparison | Absent:
     return MetricsComparison(names, tuple(series), np.array(values, np.float64))
 
 
-def draw_plotly(data: MetricsComparison, _: Words) -> Spec:
+def draw_plotly(data: MetricsComparison, _: Translator) -> Spec:
     """Return grouped bars, one colour per run or baseline."""
     short = [name.removeprefix("test/") for name in data.metrics]
     traces = [
@@ -54,7 +54,7 @@ def draw_plotly(data: MetricsComparison, _: Words) -> Spec:
     return {"panels": [panel(*traces, barmode="group", yaxis=axis("test"), xaxis=axis(""), showlegend=True)]}
 
 
-def draw_matplotlib(data: MetricsComparison, _: Words) -> Iterator[tuple[str, Figure]]:
+def draw_matplotlib(data: MetricsComparison, _: Translator) -> Iterator[tuple[str, Figure]]:
     """Yield one figure."""
     figure = new_figure(max(7.0, 1.3 * len(data.metrics)))
     axes = figure.add_subplot()
@@ -69,7 +69,7 @@ def draw_matplotlib(data: MetricsComparison, _: Words) -> Iterator[tuple[str, Fi
     yield "", figure
 
 
-def caption(_: MetricsComparison, words: Words) -> str:
+def caption(_: MetricsComparison, words: Translator) -> str:
     """Return which runs are compared."""
     return words("caption.metrics")
 

@@ -10,7 +10,7 @@ from lab.report.figures.base import Absent, ReportFigure, Spec
 from lab.report.figures.drawing import HEX, MOST_BARS, axis, label_axes, marker, new_figure, panel, points
 from lab.report.figures.run_columns import LEAST_RUNS, needs_log_axis, rows_with_result
 from lab.report.findings import Floats, Report
-from lab.report.text.language import Words
+from lab.report.text.translate import Translator
 
 
 class Front(NamedTuple):
@@ -45,7 +45,7 @@ def pareto(cost: Floats, gain: Floats) -> tuple[int, ...]:
     return tuple(int(at) for at in order[gain[order] > best_before])
 
 
-def draw_plotly(data: Front, words: Words) -> Spec:
+def draw_plotly(data: Front, words: Translator) -> Spec:
     """Return all runs as points and the front as a step line."""
     cloud = points(data.time_s, data.values, data.rows, name=words("legend.runs"),
                    marker=marker("@muted", len(data.rows)))  # fmt: skip
@@ -57,7 +57,7 @@ def draw_plotly(data: Front, words: Words) -> Spec:
     return {"panels": [panel(cloud, line, xaxis=xaxis, yaxis=yaxis, showlegend=True)]}
 
 
-def draw_matplotlib(data: Front, words: Words) -> Iterator[tuple[str, Figure]]:
+def draw_matplotlib(data: Front, words: Translator) -> Iterator[tuple[str, Figure]]:
     """Yield one figure."""
     figure = new_figure()
     axes = figure.add_subplot()
@@ -73,7 +73,7 @@ def draw_matplotlib(data: Front, words: Words) -> Iterator[tuple[str, Figure]]:
     yield "", figure
 
 
-def caption(data: Front, words: Words) -> str:
+def caption(data: Front, words: Translator) -> str:
     """Return how many runs are on the front."""
     return words("caption.front", count=len(data.front), total=f"{len(data.rows):,}")
 

@@ -18,7 +18,7 @@ from lab.report.figures.drawing import HEX, axis, new_figure, panel, typed
 from lab.report.figures.run_columns import numbers, rows_with_result
 from lab.report.figures.run_figures import plain
 from lab.report.findings import Floats, Report
-from lab.report.text.language import Words
+from lab.report.text.translate import Translator
 
 FEW_RUNS = 10
 OUTCOMES = ("objective", "test/accuracy", "test/f1_macro", "test/f1", "test/em", "test/mcc", "test/loss", "time_s",
@@ -90,7 +90,7 @@ def eta(levels: npt.NDArray[Any], y: Floats) -> float:
     return float(np.sqrt(min(1.0, between / total))) if total > 0 else float("nan")
 
 
-def draw_plotly(data: Correlation, words: Words) -> Spec:
+def draw_plotly(data: Correlation, words: Translator) -> Spec:
     """Return a heat map with its numbers, and a warning for few runs."""
     names = [f"{key} ({words(f'method.{method}')})" for key, method in zip(data.keys, data.methods, strict=True)]
     text = [["" if np.isnan(cell) else f"{cell:.2f}" for cell in row] for row in data.values]
@@ -104,7 +104,7 @@ def draw_plotly(data: Correlation, words: Words) -> Spec:
     return spec
 
 
-def draw_matplotlib(data: Correlation, _: Words) -> Iterator[tuple[str, Figure]]:
+def draw_matplotlib(data: Correlation, _: Translator) -> Iterator[tuple[str, Figure]]:
     """Yield one figure."""
     figure = new_figure(3.4 + 0.75 * len(data.outcomes), 1.8 + 0.42 * len(data.keys))
     axes = figure.add_subplot()
@@ -120,7 +120,7 @@ def draw_matplotlib(data: Correlation, _: Words) -> Iterator[tuple[str, Figure]]
     yield "", figure
 
 
-def caption(data: Correlation, words: Words) -> str:
+def caption(data: Correlation, words: Translator) -> str:
     """Return the number of runs and the two methods."""
     return words("caption.correlation", count=f"{data.num_runs:,}")
 

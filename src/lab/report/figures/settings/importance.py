@@ -18,7 +18,7 @@ from lab.report.figures.drawing import HEX, axis, label_axes, new_figure, panel,
 from lab.report.figures.run_columns import MOST_LEVELS, needs_log_axis, numbers, rows_with_result
 from lab.report.figures.run_figures import plain
 from lab.report.findings import Floats, Report, Runs
-from lab.report.text.language import Words
+from lab.report.text.translate import Translator
 
 LEAST_RUNS = 10
 GOOD_SHARE = 0.2
@@ -93,7 +93,7 @@ def _ped_anova(columns: dict[str, tuple[Any, list[Any]]], values: Floats) -> dic
         optuna.logging.set_verbosity(verbosity)
 
 
-def draw_plotly(data: Importance, words: Words) -> Spec:
+def draw_plotly(data: Importance, words: Translator) -> Spec:
     """Return horizontal bars, the largest on top."""
     trace = {"type": "bar", "orientation": "h", "x": typed(data.shares), "y": list(data.keys),
              "marker": {"color": "@accent"}, "hovertemplate": "%{y}: %{x:.1%}<extra></extra>"}  # fmt: skip
@@ -101,7 +101,7 @@ def draw_plotly(data: Importance, words: Words) -> Spec:
     return {"panels": [panel(trace, xaxis=xaxis, yaxis=yaxis, height=150 + 30 * len(data.keys))]}
 
 
-def draw_matplotlib(data: Importance, words: Words) -> Iterator[tuple[str, Figure]]:
+def draw_matplotlib(data: Importance, words: Translator) -> Iterator[tuple[str, Figure]]:
     """Yield one figure."""
     figure = new_figure(7.0, 1.2 + 0.34 * len(data.keys))
     axes = figure.add_subplot()
@@ -113,7 +113,7 @@ def draw_matplotlib(data: Importance, words: Words) -> Iterator[tuple[str, Figur
     yield "", figure
 
 
-def caption(data: Importance, words: Words) -> str:
+def caption(data: Importance, words: Translator) -> str:
     """Return the method and the number of runs."""
     return words("caption.importance", count=f"{data.num_runs:,}")
 

@@ -18,7 +18,7 @@ from lab.report.figures.run_columns import (
     rows_with_result,
 )
 from lab.report.findings import Floats, Report
-from lab.report.text.language import Words
+from lab.report.text.translate import Translator
 
 MOST_TICKS = 12
 """Up to this many values of a setting each have a tick of their own."""
@@ -56,7 +56,7 @@ def compute(candidates: Sequence[str], report: Report) -> ObjectiveBySetting | A
     return ObjectiveBySetting(key, runs.metric, chosen, x[rows], values, centres, medians, log)
 
 
-def draw_plotly(data: ObjectiveBySetting, words: Words) -> Spec:
+def draw_plotly(data: ObjectiveBySetting, words: Translator) -> Spec:
     """Return all runs as points and a line through the medians."""
     cloud = points(data.x, data.y, data.rows, name=words("legend.runs"), marker=marker("@accent", len(data.rows)))
     line = {"type": "scatter", "mode": "lines+markers", "x": typed(data.centres), "y": typed(data.medians),
@@ -69,7 +69,7 @@ def draw_plotly(data: ObjectiveBySetting, words: Words) -> Spec:
     return {"panels": [panel(cloud, line, xaxis=xaxis, yaxis=yaxis, showlegend=True)]}
 
 
-def draw_matplotlib(data: ObjectiveBySetting, _: Words) -> Iterator[tuple[str, Figure]]:
+def draw_matplotlib(data: ObjectiveBySetting, _: Translator) -> Iterator[tuple[str, Figure]]:
     """Yield one figure."""
     figure = new_figure()
     axes = figure.add_subplot()
@@ -84,7 +84,7 @@ def draw_matplotlib(data: ObjectiveBySetting, _: Words) -> Iterator[tuple[str, F
     yield "", figure
 
 
-def caption(data: ObjectiveBySetting, words: Words) -> str:
+def caption(data: ObjectiveBySetting, words: Translator) -> str:
     """Return the highest median and the setting that gives it."""
     best = data.medians.argmax()
     count = f"{len(data.rows):,}"

@@ -16,7 +16,7 @@ from lab.report.figures.drawing import HEX, new_figure, panel, typed
 from lab.report.figures.run_columns import MOST_LEVELS, level_names, needs_log_axis, numbers, ranked_rows, thinned
 from lab.report.figures.run_figures import plain
 from lab.report.findings import Floats, Report, Runs
-from lab.report.text.language import Words
+from lab.report.text.translate import Translator
 
 MOST_LINES = 400
 
@@ -62,7 +62,7 @@ def _dimension(runs: Runs, name: str, rows: list[int]) -> Dimension:
     return Dimension(short_key(name), np.log10(values) if log else values, (), log)
 
 
-def draw_plotly(data: ParallelCoordinates, _: Words) -> Spec:
+def draw_plotly(data: ParallelCoordinates, _: Translator) -> Spec:
     """Return Plotly's parallel coordinates, coloured by the objective."""
     line = {"color": typed(data.dimensions[-1].values), "colorscale": "@sequential", "showscale": True,
             "colorbar": {"thickness": 10}}  # fmt: skip
@@ -85,7 +85,7 @@ def _plotly_dimension(dimension: Dimension) -> Spec:
     return spec | {"tickvals": [float(tick) for tick in ticks], "ticktext": texts}
 
 
-def draw_matplotlib(data: ParallelCoordinates, _: Words) -> Iterator[tuple[str, Figure]]:
+def draw_matplotlib(data: ParallelCoordinates, _: Translator) -> Iterator[tuple[str, Figure]]:
     """Yield one figure; the best lines are drawn on top."""
     figure = new_figure(max(7.0, 1.25 * len(data.dimensions)))
     axes = figure.add_subplot()
@@ -115,7 +115,7 @@ def _scaled(values: Any) -> Any:
     return (values - low) / (high - low) if high > low else np.full(len(values), 0.5)
 
 
-def caption(data: ParallelCoordinates, words: Words) -> str:
+def caption(data: ParallelCoordinates, words: Translator) -> str:
     """Return how many runs are drawn."""
     return words("caption.parallel", count=len(data.rows), total=f"{data.num_runs:,}")
 

@@ -15,7 +15,7 @@ from lab.report.figures.run_figures import plain
 from lab.report.figures.settings import parallel_coordinates
 from lab.report.figures.settings.parallel_coordinates import Dimension
 from lab.report.findings import Report
-from lab.report.text.language import Words
+from lab.report.text.translate import Translator
 
 
 class Scatter(NamedTuple):
@@ -34,12 +34,12 @@ def compute(report: Report) -> Scatter:
     return Scatter((*keys, lines.dimensions[-1]) if len(keys) == 2 else ())
 
 
-def draw_plotly(_: Scatter, __: Words) -> Spec:
+def draw_plotly(_: Scatter, __: Translator) -> Spec:
     """Return an empty chooser: the page's script draws from the table of runs."""
     return {"chooser": {}}
 
 
-def draw_matplotlib(data: Scatter, _: Words) -> Iterator[tuple[str, Figure]]:
+def draw_matplotlib(data: Scatter, _: Translator) -> Iterator[tuple[str, Figure]]:
     """Yield a figure in two dimensions and one in three, with the best runs on top."""
     if not data.dimensions:
         return
@@ -56,7 +56,7 @@ def draw_matplotlib(data: Scatter, _: Words) -> Iterator[tuple[str, Figure]]:
         yield f"_{kind}", figure
 
 
-def caption(_: Scatter, words: Words) -> str:
+def caption(_: Scatter, words: Translator) -> str:
     """Return what the reader can choose."""
     return words("caption.scatter")
 
