@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from lab.config.check import check_report
-from lab.config.schema.report import Reported
+from lab.config.schema.report import ReportRequest
 from lab.core.record.run_folder import RunFolder
 from lab.core.record.seal import sealed
 from lab.report.findings import Comparison, Groups, Report, Runs
@@ -94,7 +94,7 @@ def make_run(tmp_path: Path) -> MakeRun:
     return make
 
 
-def request_for(**changes: Any) -> Reported:
+def request_for(**changes: Any) -> ReportRequest:
     """conf/report.yaml with changes, by dotted key."""
     plain = yaml.safe_load((CONF / "report.yaml").read_text(encoding="utf-8"))
     for key in ("defaults", "hydra"):
@@ -109,7 +109,7 @@ def request_for(**changes: Any) -> Reported:
 
 
 @pytest.fixture
-def ask() -> Callable[..., Reported]:
+def ask() -> Callable[..., ReportRequest]:
     return request_for
 
 

@@ -10,7 +10,7 @@ import pytest
 import scipy.stats
 import yaml
 
-from lab.config.schema.report import Reported
+from lab.config.schema.report import ReportRequest
 from lab.core.errors import RequestError, RunError
 from lab.report import build as building
 from lab.report.build import build, summary
@@ -19,7 +19,7 @@ from lab.report.findings import Report
 from .conftest import MakeRun
 from .sources.test_run_folders import write_grid
 
-Ask = Callable[..., Reported]
+Ask = Callable[..., ReportRequest]
 
 
 @pytest.fixture(autouse=True)

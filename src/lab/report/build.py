@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lab.config.schema.report import Reported
+from lab.config.schema.report import ReportRequest
 from lab.core.errors import Mistake, RequestError, RunError
 from lab.core.files import Unreadable
 from lab.core.record.run_folder import RunFolder
@@ -33,7 +33,7 @@ not written into."""
 SHOWN_EXCLUSIONS = 10
 
 
-def build(request: Reported, command: str) -> Report:
+def build(request: ReportRequest, command: str) -> Report:
     """Write the report and give what it says. command: as typed.
 
     Raises RequestError for a request that cannot be met, RunError where it cannot be written or registered.
@@ -84,7 +84,7 @@ def build(request: Reported, command: str) -> Report:
     return report
 
 
-def _read(request: Reported) -> Reading:
+def _read(request: ReportRequest) -> Reading:
     """Raises RequestError where nothing is found that a report could be made of."""
     reading = read(opened(request.runs)) if request.source == "lab" else read_from(request)
     if not reading.runs:

@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 from statsmodels.stats.multitest import multipletests
 
-from lab.config.schema.report import RankedBy, Reported
+from lab.config.schema.report import RankingObjective, ReportRequest
 from lab.core.errors import RequestError
 from lab.report.analysis.comparison import compared, told
 from lab.report.analysis.groups import configurations, grouped
@@ -34,14 +34,16 @@ def runs(make_run: MakeRun, tmp_path: Path) -> Runs:
 
 
 def table(folder: Path) -> Runs:
-    return assembled(read([folder]), RankedBy(metric=None, mode=None), False, ("seed",))
+    return assembled(read([folder]), RankingObjective(metric=None, mode=None), False, ("seed",))
 
 
-def against(runs: Runs, baseline: str | None, request: Reported) -> Comparison:
+def against(runs: Runs, baseline: str | None, request: ReportRequest) -> Comparison:
     return compared(runs, configurations(runs, request.statistics), baseline, request.statistics)
 
 
-def test_pairs_by_seed_are_scipys_and_corrected_as_statsmodels_does(runs: Runs, ask: Callable[..., Reported]) -> None:
+def test_pairs_by_seed_are_scipys_and_corrected_as_statsmodels_does(
+    runs: Runs, ask: Callable[..., ReportRequest]
+) -> None:
     found = against(runs, "tiny", ask())
     pairs = {pair.group: pair for pair in found.pairs}
     assert found.baseline == "tiny"
@@ -60,14 +62,16 @@ def test_pairs_by_seed_are_scipys_and_corrected_as_statsmodels_does(runs: Runs, 
     assert [pairs["beto"].apart, pairs["ngram"].apart] == [True, False]
 
 
-def test_it_is_said_plainly_in_both_languages(runs: Runs, ask: Callable[..., Reported]) -> None:
+def test_it_is_said_plainly_in_both_languages(runs: Runs, ask: Callable[..., ReportRequest]) -> None:
     pairs = {pair.group: pair for pair in against(runs, "tiny", ask()).pairs}
     assert translate(pairs["beto"].sentence, "en").startswith("beto is better than tiny by +0.0975 val/f1_macro")
     assert translate(pairs["ngram"].sentence, "en").startswith("These data cannot tell ngram from tiny")
     assert translate(pairs["ngram"].sentence, "es").startswith("Estos datos no distinguen ngram de tiny")
 
 
-def test_without_a_choice_the_best_is_the_baseline_and_that_is_said(runs: Runs, ask: Callable[..., Reported]) -> None:
+def test_without_a_choice_the_best_is_the_baseline_and_that_is_said(
+    runs: Runs, ask: Callable[..., ReportRequest]
+) -> None:
     found = against(runs, None, ask())
     assert found.baseline == "beto"
     assert found.reason is not None
@@ -75,7 +79,7 @@ def test_without_a_choice_the_best_is_the_baseline_and_that_is_said(runs: Runs, 
 
 
 def test_one_seed_more_or_less_is_not_paired(
-    make_run: MakeRun, runs: Runs, tmp_path: Path, ask: Callable[..., Reported]
+    make_run: MakeRun, runs: Runs, tmp_path: Path, ask: Callable[..., ReportRequest]
 ) -> None:
     make_run("tiny-9", (0.1,), seed=9, config={"model.name": "tiny"})
     pairs = {pair.group: pair for pair in against(table(tmp_path), "tiny", ask()).pairs}
@@ -83,7 +87,9 @@ def test_one_seed_more_or_less_is_not_paired(
     assert pairs["beto"].difference == pytest.approx(0.0975)
 
 
-def test_many_cells_do_not_pass_for_many_seeds(make_run: MakeRun, tmp_path: Path, ask: Callable[..., Reported]) -> None:
+def test_many_cells_do_not_pass_for_many_seeds(
+    make_run: MakeRun, tmp_path: Path, ask: Callable[..., ReportRequest]
+) -> None:
     for model, height in (("tiny", 0.5), ("beto", 0.6)):
         for rate in (1e-3, 1e-2, 1e-1):
             for seed in (1, 2):
@@ -98,7 +104,7 @@ def test_many_cells_do_not_pass_for_many_seeds(make_run: MakeRun, tmp_path: Path
     assert found.pairs[0].difference == pytest.approx(0.1)
 
 
-def test_one_shared_seed_says_nothing(make_run: MakeRun, tmp_path: Path, ask: Callable[..., Reported]) -> None:
+def test_one_shared_seed_says_nothing(make_run: MakeRun, tmp_path: Path, ask: Callable[..., ReportRequest]) -> None:
     for seed, model in ((1, "tiny"), (2, "tiny"), (1, "beto")):
         make_run(f"{model}{seed}", (0.5 + seed / 10,), seed=seed, config={"model.name": model})
     (pair,) = against(table(tmp_path), "tiny", ask()).pairs
@@ -107,7 +113,7 @@ def test_one_shared_seed_says_nothing(make_run: MakeRun, tmp_path: Path, ask: Ca
     assert [one.key for one in told(against(table(tmp_path), "tiny", ask()))] == ["too_few_pairs_of"]
 
 
-def test_nothing_to_compare_says_why(make_run: MakeRun, tmp_path: Path, ask: Callable[..., Reported]) -> None:
+def test_nothing_to_compare_says_why(make_run: MakeRun, tmp_path: Path, ask: Callable[..., ReportRequest]) -> None:
     make_run("a")
     one = against(table(tmp_path), None, ask())
     assert one.reason is not None
@@ -118,13 +124,13 @@ def test_nothing_to_compare_says_why(make_run: MakeRun, tmp_path: Path, ask: Cal
     assert single.reason.key == "no_repeats"
 
 
-def test_a_baseline_that_is_no_group_is_refused(runs: Runs, ask: Callable[..., Reported]) -> None:
+def test_a_baseline_that_is_no_group_is_refused(runs: Runs, ask: Callable[..., ReportRequest]) -> None:
     with pytest.raises(RequestError, match="baseline='beto'"):
         against(runs, "betto", ask())
 
 
 def test_a_key_that_follows_from_the_group_does_not_keep_its_runs_apart(
-    make_run: MakeRun, tmp_path: Path, ask: Callable[..., Reported]
+    make_run: MakeRun, tmp_path: Path, ask: Callable[..., ReportRequest]
 ) -> None:
     """A method's own rate is another varied key, and no two methods shared a cell: "0 shared seeds" was not true."""
     for method, rate, height in (("none", 1e-4, 0.5), ("lora", 1e-3, 0.6)):
@@ -141,7 +147,7 @@ def test_a_key_that_follows_from_the_group_does_not_keep_its_runs_apart(
 
 
 def test_methods_with_rates_of_their_own_are_not_compared_at_the_one_they_share(
-    make_run: MakeRun, tmp_path: Path, ask: Callable[..., Reported]
+    make_run: MakeRun, tmp_path: Path, ask: Callable[..., ReportRequest]
 ) -> None:
     """It is the highest of one and the lowest of the other."""
     scores = {"none": {1: 0.8, 2: 0.7, 3: 0.1}, "lora": {3: 0.4, 4: 0.7, 5: 0.8}}
@@ -156,7 +162,7 @@ def test_methods_with_rates_of_their_own_are_not_compared_at_the_one_they_share(
 
 
 def test_differences_without_a_spread_prove_nothing(
-    make_run: MakeRun, tmp_path: Path, ask: Callable[..., Reported]
+    make_run: MakeRun, tmp_path: Path, ask: Callable[..., ReportRequest]
 ) -> None:
     for model, value in (("tiny", 0.5), ("beto", 0.75)):
         for seed in (1, 2):

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lab.config.schema.report import RankedBy, Reported
+from lab.config.schema.report import RankingObjective, ReportRequest
 from lab.core.errors import RequestError
 from lab.report.analysis.groups import with_result
 from lab.report.analysis.run_table import assembled
@@ -14,11 +14,11 @@ from lab.report.sources.run_folders import read
 
 from ..conftest import MakeRun
 
-OWN = RankedBy(metric=None, mode=None)
+OWN = RankingObjective(metric=None, mode=None)
 
 
 def table(
-    folder: Path, ranked_by: RankedBy = OWN, allow_mixed: bool = False, repeats: tuple[str, ...] = ("seed",)
+    folder: Path, ranked_by: RankingObjective = OWN, allow_mixed: bool = False, repeats: tuple[str, ...] = ("seed",)
 ) -> Runs:
     return assembled(read([folder]), ranked_by, allow_mixed, repeats)
 
@@ -136,13 +136,13 @@ def test_another_objective_is_taken_at_the_checkpoint_that_was_tested(make_run: 
     run.cut_history(0)
     for epoch, (f1, loss) in enumerate([(0.5, 0.3), (0.7, 0.4), (0.6, 0.2)]):
         run.append_history({"epoch": epoch, "step": epoch, "val/f1_macro": f1, "val/loss": loss})
-    runs = table(tmp_path, RankedBy(metric="val/loss", mode=None))
+    runs = table(tmp_path, RankingObjective(metric="val/loss", mode=None))
     assert (runs.metric, runs.goal) == ("val/loss", "minimize")
     assert runs.frame[["objective", "objective_epoch", "val/loss"]].iloc[0].tolist() == [0.4, 1, 0.4]
     with pytest.raises(
         RequestError, match=r"objective\.metric=val/lose: no run has a value.*val/f1_macro, val/loss"
     ) as told:
-        table(tmp_path, RankedBy(metric="val/lose", mode=None))
+        table(tmp_path, RankingObjective(metric="val/lose", mode=None))
     assert "try: objective.metric=val/loss" in str(told.value)
     assert table(tmp_path).frame["objective"].tolist() == [0.7]
 
@@ -150,7 +150,7 @@ def test_another_objective_is_taken_at_the_checkpoint_that_was_tested(make_run: 
 def test_a_test_metric_does_not_rank(make_run: MakeRun, tmp_path: Path) -> None:
     make_run("a")
     with pytest.raises(RequestError, match="spoils the test score"):
-        table(tmp_path, RankedBy(metric="test/f1_macro", mode=None))
+        table(tmp_path, RankingObjective(metric="test/f1_macro", mode=None))
 
 
 def test_columns_agree_with_an_independent_reading(make_run: MakeRun, tmp_path: Path) -> None:
@@ -169,5 +169,5 @@ def test_columns_agree_with_an_independent_reading(make_run: MakeRun, tmp_path: 
         assert frame[column].tolist() == records[name].tolist()
 
 
-def test_the_request_of_the_shipped_config_is_sound(ask: Callable[..., Reported]) -> None:
+def test_the_request_of_the_shipped_config_is_sound(ask: Callable[..., ReportRequest]) -> None:
     assert ask().statistics.repeats == ("seed",)

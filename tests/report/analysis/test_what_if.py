@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.config.schema.report import RankedBy, Reported
+from lab.config.schema.report import RankingObjective, ReportRequest
 from lab.core.errors import RequestError
 from lab.core.record.run_folder import StudyFolder
 from lab.early_termination.policies import Bandit, MedianStopping, Rule, TruncationSelection, decide
@@ -87,12 +87,12 @@ def test_a_replay_decides_as_the_policies_do(policy: Rule, goal: Any, reports: l
         assert all(translate(reason, lang) for lang in ("en", "es"))
 
 
-def test_epochs_saved_and_regret(make_run: MakeRun, tmp_path: Path, ask: Callable[..., Reported]) -> None:
+def test_epochs_saved_and_regret(make_run: MakeRun, tmp_path: Path, ask: Callable[..., ReportRequest]) -> None:
     """The slow starter that wins in the end is ended at its second report: 2 epochs saved, regret .2."""
     make_run("study/0", (0.5, 0.6, 0.6, 0.6), sweep={"study": "s", "trial": 0})
     make_run("study/1", (0.1, 0.2, 0.3, 0.8), sweep={"study": "s", "trial": 1})
     make_run("study/2", (0.5,), status="failed", sweep={"study": "s", "trial": 2})
-    runs = assembled(read([tmp_path]), RankedBy(metric=None, mode=None), False, ("seed",))
+    runs = assembled(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
     block = {"type": "bandit", "slack_factor": 0.2, "delay_evaluation": 2}
     found, never = replayed(runs, ask(what_if=[block, "none"]).what_if)
     assert (found.study, found.num_trials, found.policy) == ("s", 2, "bandit slack_factor=0.2 delay_evaluation=2")
@@ -103,42 +103,44 @@ def test_epochs_saved_and_regret(make_run: MakeRun, tmp_path: Path, ask: Callabl
     assert (never.ended, never.regret) == ((), 0.0)
 
 
-def test_confirmation_runs_are_no_trials(tmp_path: Path, ask: Callable[..., Reported]) -> None:
+def test_confirmation_runs_are_no_trials(tmp_path: Path, ask: Callable[..., ReportRequest]) -> None:
     folder = StudyFolder(tmp_path / "lr")
     folder.path.mkdir()
     folder.write_study({"study": "lr", "total": 2})
     for name in ("0", "1", "confirm/0-43", "confirm/0-44"):
         write_run(folder.path / name)
-    runs = assembled(read([tmp_path]), RankedBy(metric=None, mode=None), False, ("seed",))
+    runs = assembled(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
     found = replayed(runs, ask(what_if=["none"]).what_if)
     assert [(one.study, one.num_trials) for one in found] == [("lr", 2)]
 
 
-def test_studies_of_one_name_are_replayed_apart(tmp_path: Path, ask: Callable[..., Reported]) -> None:
+def test_studies_of_one_name_are_replayed_apart(tmp_path: Path, ask: Callable[..., ReportRequest]) -> None:
     for folder, name in (("01", "lr"), ("02", "lr"), ("02", "depth")):
         study = StudyFolder(tmp_path / folder / name)
         study.path.mkdir(parents=True)
         study.write_study({"study": name, "total": 2})
         for trial in ("0", "1"):
             write_run(study.path / trial)
-    runs = assembled(read([tmp_path]), RankedBy(metric=None, mode=None), False, ("seed",))
+    runs = assembled(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
     found = replayed(runs, ask(what_if=["none"]).what_if)
     assert sorted((one.study, one.num_trials) for one in found) == [("depth", 2), ("lr (01/lr)", 2), ("lr (02/lr)", 2)]
 
 
 def test_an_end_at_the_last_report_saves_nothing(
-    make_run: MakeRun, tmp_path: Path, ask: Callable[..., Reported]
+    make_run: MakeRun, tmp_path: Path, ask: Callable[..., ReportRequest]
 ) -> None:
     make_run("0", (0.5, 0.6))
     make_run("1", (0.5, 0.1))
-    runs = assembled(read([tmp_path]), RankedBy(metric=None, mode=None), False, ("seed",))
+    runs = assembled(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
     (found,) = replayed(runs, ask(what_if=[{"type": "median_stopping"}]).what_if)
     assert (found.ended, found.epochs_saved) == ((), 0)
 
 
-def test_every_wrong_block_is_told_at_once(make_run: MakeRun, tmp_path: Path, ask: Callable[..., Reported]) -> None:
+def test_every_wrong_block_is_told_at_once(
+    make_run: MakeRun, tmp_path: Path, ask: Callable[..., ReportRequest]
+) -> None:
     make_run("0")
-    runs = assembled(read([tmp_path]), RankedBy(metric=None, mode=None), False, ("seed",))
+    runs = assembled(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
     with pytest.raises(RequestError) as caught:
         replayed(runs, ask(what_if=["asha", {"type": "bandit"}, "median"]).what_if)
     assert len(caught.value.mistakes) == 3

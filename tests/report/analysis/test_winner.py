@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lab.config.schema.report import RankedBy, Reported
+from lab.config.schema.report import RankingObjective, ReportRequest
 from lab.core.record.run_folder import StudyFolder
 from lab.report.analysis.groups import configurations
 from lab.report.analysis.run_table import assembled
@@ -20,9 +20,9 @@ Won = Callable[[Path], tuple[Winner | None, Runs]]
 
 
 @pytest.fixture
-def won(tmp_path_factory: pytest.TempPathFactory, ask: Callable[..., Reported]) -> Won:
+def won(tmp_path_factory: pytest.TempPathFactory, ask: Callable[..., ReportRequest]) -> Won:
     def judge(folder: Path) -> tuple[Winner | None, Runs]:
-        runs = assembled(read([folder]), RankedBy(metric=None, mode=None), False, ("seed",))
+        runs = assembled(read([folder]), RankingObjective(metric=None, mode=None), False, ("seed",))
         groups = configurations(runs, ask().statistics)
         return winner(runs, groups, leaderboard(runs), tmp_path_factory.mktemp("report"), True), runs
 
@@ -127,7 +127,7 @@ def test_a_configuration_confirmed_under_fewer_seeds_does_not_win_by_a_lucky_one
 
 
 def test_confirmed_means_of_another_metric_choose_nothing(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, ask: Callable[..., Reported]
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, ask: Callable[..., ReportRequest]
 ) -> None:
     """By a loss that is minimised the lowest of the means of F1 would be the winner."""
     folder = StudyFolder(tmp_path / "lr")
@@ -135,7 +135,7 @@ def test_confirmed_means_of_another_metric_choose_nothing(
     for trial, loss in enumerate((0.5, 1.5)):
         scores = {"val": {"f1_macro": 0.8, "loss": loss}, "test": {"loss": loss}}
         write_run(folder.path / str(trial), (0.8,), config={"optimizer.lr": float(trial)}, metrics=scores)
-    runs = assembled(read([tmp_path]), RankedBy(metric="val/loss", mode=None), False, ("seed",))
+    runs = assembled(read([tmp_path]), RankingObjective(metric="val/loss", mode=None), False, ("seed",))
     groups = configurations(runs, ask().statistics)
     found = winner(runs, groups, leaderboard(runs), tmp_path_factory.mktemp("report"), True)
     assert found is not None

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from lab.config.schema.report import Reported
+from lab.config.schema.report import ReportRequest
 from lab.core.errors import RequestError, RunError
 from lab.core.record.run_folder import RunFolder
 from lab.core.record.tracking_ids import remember
@@ -26,7 +26,7 @@ from lab.report.sources.mlflow import read, spelt
 
 from ..conftest import MakeRun
 
-Ask = Callable[..., Reported]
+Ask = Callable[..., ReportRequest]
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lab.config.schema.report import Reported
+from lab.config.schema.report import ReportRequest
 from lab.core.errors import RequestError
 from lab.report.analysis.run_table import assembled
 from lab.report.build import build
@@ -16,7 +16,7 @@ from lab.report.findings import Runs
 from lab.report.sources import huggingface
 from lab.report.sources.huggingface import checkpoints, read
 
-Ask = Callable[..., Reported]
+Ask = Callable[..., ReportRequest]
 
 
 def log(step: int, per_epoch: int, **values: float) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def write_trainer(folder: Path, f1: list[float], per_epoch: int = 5485, **state:
         (place / "trainer_state.json").write_text(json.dumps(told))
 
 
-def table(folder: Path, request: Reported) -> Runs:
+def table(folder: Path, request: ReportRequest) -> Runs:
     return assembled(read(request), request.objective, request.allow_mixed, request.statistics.repeats)
 
 

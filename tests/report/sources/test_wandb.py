@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lab.config.schema.report import Reported
+from lab.config.schema.report import ReportRequest
 from lab.core.errors import RequestError, RunError
 from lab.core.wandb_file import payloads
 from lab.report.analysis.run_table import assembled
@@ -15,7 +15,7 @@ from lab.report.sources.run_folders import Reading
 from lab.report.sources.select import objective_of, tracked
 from lab.report.sources.wandb import read
 
-Ask = Callable[..., Reported]
+Ask = Callable[..., ReportRequest]
 CONFIG = {
     "objective": {"metric": "val/f1_macro", "mode": "max"},
     "optimizer": {"lr": 3e-5, "betas": [0.9, 0.99]},

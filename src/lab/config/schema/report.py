@@ -8,17 +8,17 @@ from lab.config.schema.node import Mode, Node, Number, PositiveInt
 
 Unit = Annotated[float, Field(ge=0.0, le=1.0), Number]
 Amount = Annotated[float, Field(ge=0.0, allow_inf_nan=False), Number]
-Words = Annotated[tuple[str, ...], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
 
 
-class RankedBy(Node):
+class RankingObjective(Node):
     metric: str | None
     mode: Mode | None
 
 
 class Statistics(Node):
     confidence: Annotated[float, Field(gt=0.0, lt=1.0), Number]
-    repeats: Words
+    repeats: Texts
     most_groups: PositiveInt
 
 
@@ -52,17 +52,17 @@ class Tracking(Node):
     experiment: str | None
 
 
-class Reported(Node):
+class ReportRequest(Node):
     """A whole request for a report, checked."""
 
-    runs: Words
+    runs: Texts
     output: str
     lang: Literal["en", "es"]
     source: Literal["lab", "wandb", "mlflow", "hf"]
-    objective: RankedBy
+    objective: RankingObjective
     allow_mixed: bool
     top_k: PositiveInt
-    group_by: Words
+    group_by: Texts
     baseline: str | None
     statistics: Statistics
     diagnosis: Thresholds

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lab.config.schema.report import RankedBy
+from lab.config.schema.report import RankingObjective
 from lab.core.errors import Mistake, RequestError, listed, nearest
 from lab.early_termination.policies import Goal
 from lab.report.findings import COSTS, IDENTITY, OUTCOME, Runs, Sentence
@@ -27,7 +27,7 @@ TRAINED_ON_VAL = "data.split.train_on_val"
 GOALS: dict[str, Goal] = {"max": "maximize", "min": "minimize"}
 
 
-def assembled(reading: Reading, ranked_by: RankedBy, allow_mixed: bool, repeats: Sequence[str]) -> Runs:
+def assembled(reading: Reading, ranked_by: RankingObjective, allow_mixed: bool, repeats: Sequence[str]) -> Runs:
     """The table of all that was read.
 
     ranked_by: another metric than the runs' own; allow_mixed: rank runs of different objectives or data all the same;
@@ -77,7 +77,7 @@ def _without_choice(read: Read) -> Read:
     return read._replace(values=kept, history={})
 
 
-def _objective(reads: Sequence[Read], ranked_by: RankedBy) -> tuple[str, Goal]:
+def _objective(reads: Sequence[Read], ranked_by: RankingObjective) -> tuple[str, Goal]:
     """What runs are ranked by: what was asked for, else the objective of most of them."""
     (own, mode), _ = Counter((read.values["metric"], read.values["mode"]) for read in reads).most_common(1)[0]
     metric = ranked_by.metric or own
@@ -104,7 +104,7 @@ def _groups(values: Sequence[str]) -> str:
     return listed([f"{value}: {num}" for value, num in Counter(values).most_common()])
 
 
-def _several(reads: Sequence[Read], ranked_by: RankedBy) -> tuple[str | None, str | None]:
+def _several(reads: Sequence[Read], ranked_by: RankingObjective) -> tuple[str | None, str | None]:
     """The objectives and the data of the runs in words, None for what is one and the same."""
     objectives = [f"{read.values['metric']} ({read.values['mode']})" for read in reads]
     known = [read for read in reads if read.values["fingerprint"]]
@@ -114,7 +114,7 @@ def _several(reads: Sequence[Read], ranked_by: RankedBy) -> tuple[str | None, st
     return _groups(objectives) if differ else None, _groups(data) if len(names) > 1 else None
 
 
-def _refuse_mixed(reads: Sequence[Read], ranked_by: RankedBy) -> None:
+def _refuse_mixed(reads: Sequence[Read], ranked_by: RankingObjective) -> None:
     """Raises RequestError where a ranking would compare what cannot be compared."""
     objectives, data = _several(reads, ranked_by)
     mistakes = []
@@ -128,7 +128,7 @@ def _refuse_mixed(reads: Sequence[Read], ranked_by: RankedBy) -> None:
         raise RequestError(mistakes)
 
 
-def _mixed(reads: Sequence[Read], ranked_by: RankedBy) -> list[Sentence]:
+def _mixed(reads: Sequence[Read], ranked_by: RankingObjective) -> list[Sentence]:
     objectives, data = _several(reads, ranked_by)
     found = [("mixed_objectives", objectives), ("mixed_data", data)]
     return [Sentence(key, {"groups": words}) for key, words in found if words is not None]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from lab.config.dotted_keys import flattened
-from lab.config.schema.report import Reported
+from lab.config.schema.report import ReportRequest
 from lab.core.errors import Mistake, RequestError, RunError
 from lab.core.record.run_folder import RunFolder
 from lab.core.record.tracking_ids import UniqueNames, recall
@@ -29,7 +29,7 @@ LONGEST_VALUE, PARAMETERS_A_CALL = 6000, 100
 """Limits of mlflow.utils.validation."""
 
 
-def refuse_early(request: Reported, run: RunFolder | None) -> None:
+def refuse_early(request: ReportRequest, run: RunFolder | None) -> None:
     """Raises RequestError where the winner `run` cannot be registered; None: there is no winner."""
     where, mistakes = str(request.register_in), []
     if find_spec(where) is None:
@@ -45,7 +45,7 @@ def refuse_early(request: Reported, run: RunFolder | None) -> None:
         raise RequestError(mistakes)
 
 
-def register(report: Report, request: Reported, run: RunFolder) -> str:
+def register(report: Report, request: ReportRequest, run: RunFolder) -> str:
     """Put the winner there; gives where it is in words. Raises RunError with what the service said."""
     record = run.read()
     config = run.read_config()
@@ -92,7 +92,12 @@ def _metrics(record: dict[str, Any]) -> dict[str, float]:
 
 
 def _into_mlflow(
-    request: Reported, name: str, folder: Path, record: dict[str, Any], config: dict[str, Any], trained_as: str | None
+    request: ReportRequest,
+    name: str,
+    folder: Path,
+    record: dict[str, Any],
+    config: dict[str, Any],
+    trained_as: str | None,
 ) -> str:
     import mlflow
     from mlflow.exceptions import MlflowException
@@ -157,7 +162,7 @@ def _free_place(client: "MlflowClient", run_id: str) -> str:
 
 
 def _into_wandb(
-    request: Reported,
+    request: ReportRequest,
     name: str,
     folder: Path,
     record: dict[str, Any],

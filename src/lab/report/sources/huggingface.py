@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from lab.config.schema.report import Reported
+from lab.config.schema.report import ReportRequest
 from lab.core.errors import Mistake, RequestError
 from lab.core.files import read_json, regular
 from lab.report.findings import Exclusion, Sentence
@@ -32,7 +32,7 @@ ARGUMENTS = {
 """What the Trainer's arguments are called here."""
 
 
-def read(request: Reported) -> Reading:
+def read(request: ReportRequest) -> Reading:
     """Every folder that holds a trainer_state.json, or checkpoints that do, as one run."""
     reading = Reading()
     for folder in opened(request.runs):
@@ -62,7 +62,7 @@ def checkpoints(folder: Path) -> dict[int, Path]:
     return dict(sorted(found.items()))
 
 
-def _read(folder: Path, request: Reported) -> Read:
+def _read(folder: Path, request: ReportRequest) -> Read:
     kept = checkpoints(folder)
     states = [path for path in (folder / STATE, *(place / STATE for place in kept.values())) if path.is_file()]
     state = max((read_json(path, dict) for path in states), key=lambda one: one["global_step"])

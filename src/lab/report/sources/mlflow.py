@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from lab.config.schema.report import Reported
+from lab.config.schema.report import ReportRequest
 from lab.core.errors import Mistake, RequestError, RunError
 from lab.core.record.fields import is_number
 from lab.report.findings import Exclusion, Sentence
@@ -28,7 +28,7 @@ STATES = {"FINISHED": "completed", "FAILED": "failed", "KILLED": "interrupted"}
 PAGE = 1000
 
 
-def read(request: Reported) -> Reading:
+def read(request: ReportRequest) -> Reading:
     """Raises RequestError for a store or experiment that is not there, RunError with what the service said."""
     uri = request.tracking.mlflow_uri
     if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).is_file():
@@ -49,7 +49,7 @@ def read(request: Reported) -> Reading:
     return reading
 
 
-def _runs(client: "MlflowClient", request: Reported) -> Iterator[Any]:
+def _runs(client: "MlflowClient", request: ReportRequest) -> Iterator[Any]:
     experiments = list(client.search_experiments())
     asked = request.tracking.experiment
     if asked is not None:
@@ -70,7 +70,7 @@ def _runs(client: "MlflowClient", request: Reported) -> Iterator[Any]:
             return
 
 
-def _add(reading: Reading, client: "MlflowClient", run: Any, request: Reported) -> None:
+def _add(reading: Reading, client: "MlflowClient", run: Any, request: ReportRequest) -> None:
     config = {key: spelt(value) for key, value in run.data.params.items()}
     path = f"{run.info.experiment_id}/{run.info.run_id}"
     objective = objective_of(request, config)

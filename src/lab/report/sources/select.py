@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lab.config.schema.report import Reported
+from lab.config.schema.report import ReportRequest
 from lab.core.errors import Mistake, RequestError
 from lab.report.sources.record_columns import columns
 from lab.report.sources.run_folders import Read, Reading
@@ -21,7 +21,7 @@ EXTRAS = {"mlflow": "mlflow"}
 """Extras that bring a package which not everybody has."""
 
 
-def read_from(request: Reported) -> Reading:
+def read_from(request: ReportRequest) -> Reading:
     """All runs of a source. Raises RequestError where its package is missing or its folders hold none."""
     needed = PACKAGES.get(request.source)
     if needed is not None and find_spec(needed) is None:
@@ -62,7 +62,7 @@ def tracked(
     return Read(path, identity | own | dict(values), dict(config), history)
 
 
-def objective_of(request: Reported, config: Mapping[str, Any]) -> tuple[str, str] | None:
+def objective_of(request: ReportRequest, config: Mapping[str, Any]) -> tuple[str, str] | None:
     """What a run was trained for: as its config says, else as asked; None where neither does."""
     asked, own = request.objective, config.get("objective.metric")
     metric = own if isinstance(own, str) else asked.metric

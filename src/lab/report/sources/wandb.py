@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.config.dotted_keys import flattened
-from lab.config.schema.report import Reported
+from lab.config.schema.report import ReportRequest
 from lab.core.errors import RunError
 from lab.core.record.fields import is_number
 from lab.core.wandb_file import OfflineRun, read_offline
@@ -23,7 +23,7 @@ from lab.report.sources.select import objective_of, tracked
 INTERRUPTED_EXIT = 130
 
 
-def read(request: Reported) -> Reading:
+def read(request: ReportRequest) -> Reading:
     """Raises RequestError for folders that are not there, RunError with what the service said."""
     reading = Reading()
     for path, run in _online(request) if request.tracking.experiment is not None else _offline(request):
@@ -34,7 +34,7 @@ def read(request: Reported) -> Reading:
     return reading
 
 
-def _offline(request: Reported) -> Iterator[tuple[str, OfflineRun | ValueError | OSError]]:
+def _offline(request: ReportRequest) -> Iterator[tuple[str, OfflineRun | ValueError | OSError]]:
     for folder in opened(request.runs):
         for place, names, files in os.walk(folder):
             names[:] = sorted(name for name in names if name != "files")
@@ -46,7 +46,7 @@ def _offline(request: Reported) -> Iterator[tuple[str, OfflineRun | ValueError |
                         yield place, error
 
 
-def _online(request: Reported) -> Iterator[tuple[str, OfflineRun]]:
+def _online(request: ReportRequest) -> Iterator[tuple[str, OfflineRun]]:
     import wandb
 
     try:
@@ -63,7 +63,7 @@ def _online(request: Reported) -> Iterator[tuple[str, OfflineRun]]:
         raise RunError(f"W&B could not be read: {error}") from error
 
 
-def _add(reading: Reading, path: str, run: OfflineRun, request: Reported) -> None:
+def _add(reading: Reading, path: str, run: OfflineRun, request: ReportRequest) -> None:
     flat = flattened({key: value for key, value in run.config.items() if key != "_wandb"})
     config = {key: comparable(value) for key, value in flat.items()}
     objective = objective_of(request, config)
