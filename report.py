@@ -27,7 +27,7 @@ from lab.core.errors import (
     in_a_block,
 )
 from lab.core.terminal import display, streams
-from lab.report.sources.folders import joined
+from lab.report.sources.folders import join_folders
 
 CONF = Path(__file__).resolve().parent / "conf"
 COMMAND = command_line.command(command_line.parse(sys.argv))
@@ -55,7 +55,7 @@ def main() -> int:
     """The exit code of one command line."""
     streams.settle()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors instead of printing them and exiting with 1
-    sys.argv = missing_quotes.with_quotes(joined(sys.argv))
+    sys.argv = missing_quotes.with_quotes(join_folders(sys.argv))
     typed = command_line.parse(sys.argv)
     mistakes = validate_overrides.mistakes(typed, CONF, "report", check_report) if typed.runs else []
     if mistakes:

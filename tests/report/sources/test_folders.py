@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from lab.core.errors import RequestError
-from lab.report.sources.folders import joined, opened
+from lab.report.sources.folders import join_folders, opened
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from lab.report.sources.folders import joined, opened
     ],
 )  # fmt: skip
 def test_folders_as_a_shell_hands_them_over(typed: list[str], expected: list[str]) -> None:
-    assert joined(["report.py", *typed]) == ["report.py", *expected]
+    assert join_folders(["report.py", *typed]) == ["report.py", *expected]
 
 
 def test_patterns_are_opened_and_a_record_stands_for_its_folder(tmp_path: Path) -> None:

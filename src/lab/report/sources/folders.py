@@ -9,7 +9,7 @@ from lab.core.errors import Mistake, RequestError
 KEY = "runs="
 
 
-def joined(argv: Sequence[str]) -> list[str]:
+def join_folders(argv: Sequence[str]) -> list[str]:
     """`runs=A B C`, `runs=A,B` and several `runs=` as the one list that Hydra takes; quotes are put around paths.
 
     A word after `runs=` that is no flag and no `key=value` is one more folder. A list that was typed as one is kept.
