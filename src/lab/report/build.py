@@ -13,17 +13,17 @@ from lab.core.errors import Mistake, RequestError, RunError
 from lab.core.files import Unreadable
 from lab.core.record.run_folder import RunFolder
 from lab.report.analysis import groups
-from lab.report.analysis.comparison import compared
-from lab.report.analysis.diagnosis import diagnosed
-from lab.report.analysis.run_table import assembled
-from lab.report.analysis.what_if import replayed
-from lab.report.analysis.winner import chosen, leaderboard, winner
+from lab.report.analysis.comparison import compare
+from lab.report.analysis.diagnosis import diagnose
+from lab.report.analysis.run_table import build_run_table
+from lab.report.analysis.what_if import replay_policies
+from lab.report.analysis.winner import choose_winner, describe_winner, leaderboard
 from lab.report.findings import Groups, Report, Runs
 from lab.report.html import page
 from lab.report.output import csv_tables, experiments_log, markdown, model_registry
-from lab.report.sources.folders import opened
-from lab.report.sources.run_folders import Reading, read
-from lab.report.sources.select import read_from
+from lab.report.sources.folders import find_folders
+from lab.report.sources.run_folders import SourceRuns, read
+from lab.report.sources.select import read_source
 from lab.report.text.translate import Translator, translate
 
 log = logging.getLogger(__name__)
@@ -41,15 +41,15 @@ def build(request: ReportRequest, command: str) -> Report:
     output, words = Path(request.output), Translator(request.lang)
     _refuse_other_folder(output)
     reading = _read(request)
-    runs = assembled(reading, request.objective, request.allow_mixed, request.statistics.repeats)
+    runs = build_run_table(reading, request.objective, request.allow_mixed, request.statistics.repeats)
     configurations = groups.configurations(runs, request.statistics)
-    by_keys = groups.by_keys(runs, request.group_by, request.statistics)
+    by_keys = groups.groups_by_keys(runs, request.group_by, request.statistics)
     asked: Groups = by_keys[0] if request.group_by else configurations
-    comparison = compared(runs, asked, request.baseline, request.statistics)
+    comparison = compare(runs, asked, request.baseline, request.statistics)
     board = leaderboard(runs)
-    findings = diagnosed(runs, configurations, request.diagnosis)
-    what_if = replayed(runs, request.what_if)
-    won = chosen(runs, configurations, board)
+    findings = diagnose(runs, configurations, request.diagnosis)
+    what_if = replay_policies(runs, request.what_if)
+    won = choose_winner(runs, configurations, board)
     best = RunFolder(Path(runs.frame["path"].iloc[won])) if won is not None else None
     if request.register_in is not None:
         model_registry.refuse_early(request, best)
@@ -64,8 +64,8 @@ def build(request: ReportRequest, command: str) -> Report:
             comparison=comparison,
             findings=findings,
             what_if=what_if,
-            winner=winner(runs, configurations, board, output, request.source == "lab"),
-            counts=counted(runs),
+            winner=describe_winner(runs, configurations, board, output, request.source == "lab"),
+            counts=count_by_status(runs),
             command=command,
             made=datetime.now(UTC).isoformat(timespec="seconds"),
             folder=output,
@@ -84,9 +84,9 @@ def build(request: ReportRequest, command: str) -> Report:
     return report
 
 
-def _read(request: ReportRequest) -> Reading:
+def _read(request: ReportRequest) -> SourceRuns:
     """Raises RequestError where nothing is found that a report could be made of."""
-    reading = read(opened(request.runs)) if request.source == "lab" else read_from(request)
+    reading = read(find_folders(request.runs)) if request.source == "lab" else read_source(request)
     if not reading.runs:
         reasons = [f"{exclusion.path}: {translate(exclusion.reason, request.lang)}" for exclusion in reading.exclusions]
         left = len(reasons) - SHOWN_EXCLUSIONS
@@ -116,7 +116,7 @@ def _refuse_other_folder(output: Path) -> None:
 HAS_RECORD = ("excluded_half_written", "excluded_unreadable", "excluded_foreign", "excluded_version")
 
 
-def counted(runs: Runs) -> Mapping[str, int]:
+def count_by_status(runs: Runs) -> Mapping[str, int]:
     """Runs by status; `excluded` with a record that cannot be read; `not_started` cells of sweeps; all: `expected`."""
     counts = {str(status): int(num) for status, num in runs.frame["status"].value_counts().items()}
     excluded = sum(one.reason.key in HAS_RECORD for one in runs.exclusions)

@@ -51,7 +51,7 @@ class Exclusion(NamedTuple):
     reason: Sentence
 
 
-class Confirmed(NamedTuple):
+class ConfirmedMean(NamedTuple):
     """Of a configuration under new seeds. half: of the 95 % interval of the mean, None for one seed."""
 
     mean: float
@@ -59,7 +59,7 @@ class Confirmed(NamedTuple):
     num: int
 
 
-class Sweep(NamedTuple):
+class SweepSummary(NamedTuple):
     """A grid or a study: how many runs it was to have, how many left a folder, and its winner by its own account.
 
     confirmed: by trial, of a study's `confirm` runs; metric, goal: of a study, what these values are of.
@@ -70,7 +70,7 @@ class Sweep(NamedTuple):
     kind: Literal["grid", "study"]
     expected: int
     started: int
-    confirmed: Mapping[int, Confirmed] = {}
+    confirmed: Mapping[int, ConfirmedMean] = {}
     metric: str | None = None
     goal: Goal | None = None
 
@@ -92,7 +92,7 @@ class Runs:
     constant: Mapping[str, Any]
     metric: str
     goal: Goal
-    sweeps: tuple[Sweep, ...] = ()
+    sweeps: tuple[SweepSummary, ...] = ()
     exclusions: tuple[Exclusion, ...] = ()
     warnings: tuple[Sentence, ...] = ()
     """Shown on top: ranked together although the data differ, and the like."""
@@ -189,7 +189,7 @@ class Finding(NamedTuple):
     override: str
 
 
-class Ended(NamedTuple):
+class TerminatedTrial(NamedTuple):
     """A trial that a policy would have ended."""
 
     row: int
@@ -206,7 +206,7 @@ class WhatIf(NamedTuple):
     block: Mapping[str, Any]
     study: str
     num_trials: int
-    ended: tuple[Ended, ...]
+    ended: tuple[TerminatedTrial, ...]
     epochs_saved: int
     share_saved: float
     regret: float

@@ -9,9 +9,9 @@ from statsmodels.stats.multitest import multipletests
 
 from lab.config.schema.report import RankingObjective, ReportRequest
 from lab.core.errors import RequestError
-from lab.report.analysis.comparison import compared, told
-from lab.report.analysis.groups import configurations, grouped
-from lab.report.analysis.run_table import assembled
+from lab.report.analysis.comparison import compare, conclusions
+from lab.report.analysis.groups import configurations, group_by_keys
+from lab.report.analysis.run_table import build_run_table
 from lab.report.findings import Comparison, Runs
 from lab.report.sources.run_folders import read
 from lab.report.text.translate import translate
@@ -34,11 +34,11 @@ def runs(make_run: MakeRun, tmp_path: Path) -> Runs:
 
 
 def table(folder: Path) -> Runs:
-    return assembled(read([folder]), RankingObjective(metric=None, mode=None), False, ("seed",))
+    return build_run_table(read([folder]), RankingObjective(metric=None, mode=None), False, ("seed",))
 
 
 def against(runs: Runs, baseline: str | None, request: ReportRequest) -> Comparison:
-    return compared(runs, configurations(runs, request.statistics), baseline, request.statistics)
+    return compare(runs, configurations(runs, request.statistics), baseline, request.statistics)
 
 
 def test_pairs_by_seed_are_scipys_and_corrected_as_statsmodels_does(
@@ -99,7 +99,7 @@ def test_many_cells_do_not_pass_for_many_seeds(
                 )
     make_run("beto-alone", (0.99,), seed=1, config={"model.name": "beto", "optimizer.lr": 5.0})
     runs = table(tmp_path)
-    found = compared(runs, grouped(runs, ["model.name"], ask().statistics), "tiny", ask().statistics)
+    found = compare(runs, group_by_keys(runs, ["model.name"], ask().statistics), "tiny", ask().statistics)
     assert found.pairs[0].num_pairs == 2
     assert found.pairs[0].difference == pytest.approx(0.1)
 
@@ -110,7 +110,7 @@ def test_one_shared_seed_says_nothing(make_run: MakeRun, tmp_path: Path, ask: Ca
     (pair,) = against(table(tmp_path), "tiny", ask()).pairs
     assert (pair.num_pairs, pair.apart, pair.sentence.key) == (1, False, "too_few_pairs")
     assert math.isnan(pair.p_holm)
-    assert [one.key for one in told(against(table(tmp_path), "tiny", ask()))] == ["too_few_pairs_of"]
+    assert [one.key for one in conclusions(against(table(tmp_path), "tiny", ask()))] == ["too_few_pairs_of"]
 
 
 def test_nothing_to_compare_says_why(make_run: MakeRun, tmp_path: Path, ask: Callable[..., ReportRequest]) -> None:
@@ -138,12 +138,12 @@ def test_a_key_that_follows_from_the_group_does_not_keep_its_runs_apart(
             config = {"peft": method, "optimizer.lr": rate}
             make_run(f"{method}{seed}", (height + seed / 100,), seed=seed, config=config)
     runs = table(tmp_path)
-    found = compared(runs, grouped(runs, ["peft"], ask().statistics), "none", ask().statistics)
+    found = compare(runs, group_by_keys(runs, ["peft"], ask().statistics), "none", ask().statistics)
     assert found.pairs[0].num_pairs == 2
     assert found.pairs[0].difference == pytest.approx(0.1)
     assert found.averaged is not None
     assert "optimizer.lr" in translate(found.averaged, "en")
-    assert told(found)[0] == found.averaged
+    assert conclusions(found)[0] == found.averaged
 
 
 def test_methods_with_rates_of_their_own_are_not_compared_at_the_one_they_share(
@@ -157,7 +157,7 @@ def test_methods_with_rates_of_their_own_are_not_compared_at_the_one_they_share(
                 config = {"peft": method, "optimizer.lr": float(rate)}
                 make_run(f"{method}{rate}{seed}", (score + seed / 100,), seed=seed, config=config)
     runs = table(tmp_path)
-    found = compared(runs, grouped(runs, ["peft"], ask().statistics), "none", ask().statistics)
+    found = compare(runs, group_by_keys(runs, ["peft"], ask().statistics), "none", ask().statistics)
     assert found.pairs[0].difference == pytest.approx(1.9 / 3 - 1.6 / 3)
 
 
@@ -172,6 +172,6 @@ def test_differences_without_a_spread_prove_nothing(
     assert (pair.num_pairs, pair.difference, pair.interval, pair.apart) == (2, 0.25, None, False)
     assert math.isnan(pair.p)
     assert math.isnan(pair.p_holm)
-    (said,) = told(found)
+    (said,) = conclusions(found)
     assert "no spread between seeds" in translate(said, "en")
     assert "sin dispersión entre semillas" in translate(said, "es")

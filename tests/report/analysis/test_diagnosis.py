@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from lab.config.schema.report import RankingObjective, ReportRequest
-from lab.report.analysis.diagnosis import RULES, Patient, diagnosed
+from lab.report.analysis.diagnosis import RULES, RunView, diagnose
 from lab.report.analysis.groups import configurations
-from lab.report.analysis.run_table import assembled
+from lab.report.analysis.run_table import build_run_table
 from lab.report.sources.run_folders import read
 from lab.report.text.translate import translate
 
@@ -27,14 +27,14 @@ def patient(
     goal: str = "maximize",
     config: dict[str, Any] | None = None,
     **curves: Sequence[float],
-) -> Patient:
+) -> RunView:
     names = {"lr": "lr", "loss": "train/loss"}
     history = {names[name]: np.array(numbers, float) for name, numbers in curves.items()}
     if len(curve):
         history[METRIC] = np.array(curve, float)
     settings: dict[str, Any] = {"optimizer.lr": 0.01, "optimizer.weight_decay": 0.01, "trainer.max_epochs": 10}
     settings |= {"data.leaks.action": "refuse"} | (config or {})
-    return Patient({"status": "completed"} | (values or {}), settings, history, METRIC, goal, linear)
+    return RunView({"status": "completed"} | (values or {}), settings, history, METRIC, goal, linear)
 
 
 def scores(**splits: float) -> dict[str, Any]:
@@ -92,7 +92,7 @@ NEAR_MISSES = [
 
 @pytest.mark.parametrize(("rule", "one", "override"), CASES)
 def test_a_rule_speaks_and_says_what_to_try(
-    rule: str, one: Patient, override: str, ask: Callable[..., ReportRequest]
+    rule: str, one: RunView, override: str, ask: Callable[..., ReportRequest]
 ) -> None:
     said = RULES[rule](one, ask().diagnosis)
     assert said is not None
@@ -101,7 +101,7 @@ def test_a_rule_speaks_and_says_what_to_try(
 
 
 @pytest.mark.parametrize(("rule", "one"), NEAR_MISSES)
-def test_a_near_miss_is_silent(rule: str, one: Patient, ask: Callable[..., ReportRequest]) -> None:
+def test_a_near_miss_is_silent(rule: str, one: RunView, ask: Callable[..., ReportRequest]) -> None:
     assert RULES[rule](one, ask().diagnosis) is None
 
 
@@ -133,7 +133,7 @@ def test_every_threshold_acts(
 
 
 def test_a_run_of_which_nothing_is_known_has_no_finding(ask: Callable[..., ReportRequest]) -> None:
-    one = Patient({"status": "interrupted"}, {}, {}, METRIC, "maximize")
+    one = RunView({"status": "interrupted"}, {}, {}, METRIC, "maximize")
     assert [rule for rule, judge in RULES.items() if judge(one, ask().diagnosis) is not None] == []
 
 
@@ -152,9 +152,9 @@ def test_unstable_over_seeds(
 ) -> None:  # fmt: skip
     for seed, value in enumerate(values):
         make_run(str(seed), (value,), seed=seed)
-    runs = assembled(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
+    runs = build_run_table(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
     request = ask(diagnosis__unstable_sd=unstable_sd, diagnosis__unstable_runs=unstable_runs)
-    found = diagnosed(runs, configurations(runs, request.statistics), request.diagnosis)
+    found = diagnose(runs, configurations(runs, request.statistics), request.diagnosis)
     assert [one.rule for one in found] == expected
 
 
@@ -163,8 +163,8 @@ def test_the_whole_table_is_diagnosed_with_its_linear_runs(
 ) -> None:
     make_run("a", (0.6, 0.6), test=0.6, config={"model.kind": "encoder"})
     make_run("b", (0.7, 0.7), test=0.7, config={"model.kind": "ngram"})
-    runs = assembled(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
-    found = diagnosed(runs, configurations(runs, ask().statistics), ask().diagnosis)
+    runs = build_run_table(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
+    found = diagnose(runs, configurations(runs, ask().statistics), ask().diagnosis)
     assert [(one.row, one.rule, one.sentence.key) for one in found] == [(0, "below_baseline", "below_linear")]
 
 
@@ -176,6 +176,6 @@ def test_a_linear_run_is_a_baseline_of_its_own_data_by_its_validation_score(
     make_run("best_on_val", (0.8, 0.8), test=0.65, config={"model.kind": "ngram"})
     make_run("best_on_test", (0.7, 0.7), test=0.9, config={"model.kind": "ngram", "optimizer.lr": 1.0})
     make_run("other_data", (0.9, 0.9), test=0.95, config={"model.kind": "ngram"}, fingerprint="b" * 8)
-    runs = assembled(read([tmp_path]), RankingObjective(metric=None, mode=None), True, ("seed",))
-    found = diagnosed(runs, configurations(runs, ask().statistics), ask().diagnosis)
+    runs = build_run_table(read([tmp_path]), RankingObjective(metric=None, mode=None), True, ("seed",))
+    found = diagnose(runs, configurations(runs, ask().statistics), ask().diagnosis)
     assert [one.sentence.key for one in found if one.rule == "below_baseline"] == []

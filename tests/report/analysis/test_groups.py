@@ -8,8 +8,8 @@ import pytest
 from lab.config.schema.report import RankingObjective, ReportRequest
 from lab.core.errors import RequestError
 from lab.core.record.run_folder import StudyFolder
-from lab.report.analysis.groups import binned, by_keys, configurations, grouped, labelled
-from lab.report.analysis.run_table import assembled
+from lab.report.analysis.groups import binned, configurations, group_by_keys, group_label, groups_by_keys
+from lab.report.analysis.run_table import build_run_table
 from lab.report.findings import Runs
 from lab.report.sources.run_folders import read
 
@@ -28,11 +28,11 @@ def runs(make_run: MakeRun, tmp_path: Path) -> Runs:
                     f"{model}-{rate}-{seed}", (0.1, value), seed=seed, test=value - 0.05,
                     config={"model.name": model, "optimizer.lr": rate}, status="failed" if failed else "completed",
                 )  # fmt: skip
-    return assembled(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
+    return build_run_table(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
 
 
 def test_groups_by_each_key_are_what_pandas_says(runs: Runs, ask: Callable[..., ReportRequest]) -> None:
-    found = by_keys(runs, (), ask().statistics)
+    found = groups_by_keys(runs, (), ask().statistics)
     assert [groups.by for groups in found] == [("model.name",), ("optimizer.lr",)]
     good = runs.frame[runs.frame["status"] == "completed"]
     for groups in found:
@@ -59,16 +59,16 @@ def test_seeds_of_one_configuration_are_one_row(runs: Runs, ask: Callable[..., R
 def test_keys_asked_for_together_and_alone_and_by_their_short_name(
     runs: Runs, ask: Callable[..., ReportRequest]
 ) -> None:
-    found = by_keys(runs, ("model", "optimizer.lr"), ask().statistics)
+    found = groups_by_keys(runs, ("model", "optimizer.lr"), ask().statistics)
     assert [groups.by for groups in found] == [("model.name", "optimizer.lr"), ("model.name",), ("optimizer.lr",)]
     assert len(found[0].groups) == 4
-    (constant,) = by_keys(runs, ("trainer.max_epochs",), ask().statistics)
+    (constant,) = groups_by_keys(runs, ("trainer.max_epochs",), ask().statistics)
     assert [(group.label, len(group.rows)) for group in constant.groups] == [("max_epochs=2", 11)]
 
 
 def test_a_key_that_no_run_has_is_refused_with_the_nearest(runs: Runs, ask: Callable[..., ReportRequest]) -> None:
     with pytest.raises(RequestError, match=r"the nearest is optimizer\.lr"):
-        by_keys(runs, ("optimiser.lr",), ask().statistics)
+        groups_by_keys(runs, ("optimiser.lr",), ask().statistics)
 
 
 def test_a_minimised_objective_sorts_and_picks_the_lowest(
@@ -76,8 +76,8 @@ def test_a_minimised_objective_sorts_and_picks_the_lowest(
 ) -> None:
     for number, value in enumerate((0.5, 0.3, 0.4)):
         make_run(str(number), (value,), metric="val/loss", mode="min", config={"optimizer.lr": 0.1 * number})
-    runs = assembled(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
-    groups = grouped(runs, ["optimizer.lr"], ask().statistics).groups
+    runs = build_run_table(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
+    groups = group_by_keys(runs, ["optimizer.lr"], ask().statistics).groups
     assert [group.stats["objective"].mean for group in groups] == [0.3, 0.4, 0.5]
     assert groups[0].best == 1
 
@@ -87,8 +87,8 @@ def test_a_group_without_a_result_comes_last(
 ) -> None:
     make_run("a", config={"optimizer.lr": 1.0}, status="failed")
     make_run("b", config={"optimizer.lr": 2.0})
-    runs = assembled(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
-    first, last = grouped(runs, ["optimizer.lr"], ask().statistics).groups
+    runs = build_run_table(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
+    first, last = group_by_keys(runs, ["optimizer.lr"], ask().statistics).groups
     assert (first.rows, last.rows, last.failed, last.best) == ((1,), (), (0,), None)
     assert last.stats["objective"].num == 0
 
@@ -118,8 +118,8 @@ def test_confirmation_runs_stand_for_their_configuration_and_in_no_other_group(
         write_run(study.path / "confirm" / f"0-{seed}", (value,), seed=seed, config=config)
     write_run(study.path / "confirm" / "3-43", (0.1,), seed=43, config={"model.name": "ngram", "optimizer.lr": 2.0},
               status="failed")  # fmt: skip
-    runs = assembled(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
-    tiny, ngram = grouped(runs, ["model.name"], ask().statistics).groups
+    runs = build_run_table(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
+    tiny, ngram = group_by_keys(runs, ["model.name"], ask().statistics).groups
     assert (tiny.label, tiny.stats["objective"].num, tiny.stats["objective"].mean) == ("tiny", 2, 0.75)
     assert (ngram.label, ngram.stats["objective"].num, len(ngram.failed)) == ("ngram", 1, 1)
     found = {one.label: one.stats["objective"] for one in configurations(runs, ask().statistics).groups}
@@ -133,7 +133,7 @@ def test_a_rate_that_is_found_anew_under_each_seed_makes_no_configuration(
 ) -> None:
     for seed, rate in ((1, 0.08), (2, 0.09)):
         make_run(str(seed), seed=seed, requested={"optimizer.lr": {"asked": 1e-3, "used": rate}})
-    runs = assembled(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
+    runs = build_run_table(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
     assert runs.frame["optimizer.lr"].tolist() == [0.08, 0.09]
     (group,) = configurations(runs, ask().statistics).groups
     assert (group.label, group.stats["objective"].num) == ("0.08..0.09", 2)
@@ -144,8 +144,8 @@ def test_groups_of_near_numbers_have_labels_of_their_own(
 ) -> None:
     for number, rate in enumerate((0.00010001, 0.00010004, 0.3)):
         make_run(str(number), config={"optimizer.lr": rate})
-    runs = assembled(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
-    groups = grouped(runs, ["optimizer.lr"], ask().statistics).groups
+    runs = build_run_table(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
+    groups = group_by_keys(runs, ["optimizer.lr"], ask().statistics).groups
     assert [group.label for group in groups] == ["lr=0.00010001", "lr=0.00010004", "lr=0.3"]
 
 
@@ -158,7 +158,7 @@ def test_quarters_of_a_narrow_range_are_apart() -> None:
 
 
 def test_labels() -> None:
-    assert labelled({"model.name": "beto"}) == "beto"
-    assert labelled({"optimizer.lr": 3e-05}) == "lr=3e-05"
-    assert labelled({"model.name": None, "callbacks.freeze.embeddings": True}) == "model=- embeddings=true"
-    assert labelled({}) == "-"
+    assert group_label({"model.name": "beto"}) == "beto"
+    assert group_label({"optimizer.lr": 3e-05}) == "lr=3e-05"
+    assert group_label({"model.name": None, "callbacks.freeze.embeddings": True}) == "model=- embeddings=true"
+    assert group_label({}) == "-"

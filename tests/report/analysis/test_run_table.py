@@ -7,8 +7,8 @@ import pytest
 
 from lab.config.schema.report import RankingObjective, ReportRequest
 from lab.core.errors import RequestError
-from lab.report.analysis.groups import with_result
-from lab.report.analysis.run_table import assembled
+from lab.report.analysis.groups import has_result
+from lab.report.analysis.run_table import build_run_table
 from lab.report.findings import COSTS, IDENTITY, OUTCOME, Runs
 from lab.report.sources.run_folders import read
 
@@ -20,7 +20,7 @@ OWN = RankingObjective(metric=None, mode=None)
 def table(
     folder: Path, ranked_by: RankingObjective = OWN, allow_mixed: bool = False, repeats: tuple[str, ...] = ("seed",)
 ) -> Runs:
-    return assembled(read([folder]), ranked_by, allow_mixed, repeats)
+    return build_run_table(read([folder]), ranked_by, allow_mixed, repeats)
 
 
 def test_a_row_a_run_and_what_varied(make_run: MakeRun, tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_absolute_and_relative_folders_are_read_together(
     for name in ("a", "b"):
         make_run(name)
     monkeypatch.chdir(tmp_path)
-    runs = assembled(read([Path("a"), tmp_path / "b"]), OWN, False, ("seed",))
+    runs = build_run_table(read([Path("a"), tmp_path / "b"]), OWN, False, ("seed",))
     assert runs.frame["run"].tolist() == ["a", "b"]
 
 
@@ -126,7 +126,7 @@ def test_scores_on_rows_that_were_trained_on_choose_nothing(make_run: MakeRun, t
     assert np.isnan(by_name.loc["fitted", "objective"])
     assert np.isnan(by_name.loc["fitted", "val/f1_macro"])
     assert by_name.loc["fitted", "test/f1_macro"] == 0.6
-    assert with_result(runs).tolist() == [name == "honest" for name in runs.frame["run"]]
+    assert has_result(runs).tolist() == [name == "honest" for name in runs.frame["run"]]
     assert [warning.key for warning in runs.warnings] == ["trained_on_val"]
 
 

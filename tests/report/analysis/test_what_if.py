@@ -11,8 +11,8 @@ from lab.config.schema.report import RankingObjective, ReportRequest
 from lab.core.errors import RequestError
 from lab.core.record.run_folder import StudyFolder
 from lab.early_termination.policies import Bandit, MedianStopping, Rule, TruncationSelection, decide
-from lab.report.analysis.run_table import assembled
-from lab.report.analysis.what_if import replay, replayed
+from lab.report.analysis.run_table import build_run_table
+from lab.report.analysis.what_if import replay, replay_policies
 from lab.report.sources.run_folders import read
 from lab.report.text.translate import translate
 
@@ -92,9 +92,9 @@ def test_epochs_saved_and_regret(make_run: MakeRun, tmp_path: Path, ask: Callabl
     make_run("study/0", (0.5, 0.6, 0.6, 0.6), sweep={"study": "s", "trial": 0})
     make_run("study/1", (0.1, 0.2, 0.3, 0.8), sweep={"study": "s", "trial": 1})
     make_run("study/2", (0.5,), status="failed", sweep={"study": "s", "trial": 2})
-    runs = assembled(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
+    runs = build_run_table(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
     block = {"type": "bandit", "slack_factor": 0.2, "delay_evaluation": 2}
-    found, never = replayed(runs, ask(what_if=[block, "none"]).what_if)
+    found, never = replay_policies(runs, ask(what_if=[block, "none"]).what_if)
     assert (found.study, found.num_trials, found.policy) == ("s", 2, "bandit slack_factor=0.2 delay_evaluation=2")
     assert [(one.row, one.interval, one.epochs_saved) for one in found.ended] == [(1, 2, 2)]
     assert found.ended[0].reason.values == {"own": 0.2, "top": 0.6, "num": 2, "slack": "slack_factor 0.2"}
@@ -109,8 +109,8 @@ def test_confirmation_runs_are_no_trials(tmp_path: Path, ask: Callable[..., Repo
     folder.write_study({"study": "lr", "total": 2})
     for name in ("0", "1", "confirm/0-43", "confirm/0-44"):
         write_run(folder.path / name)
-    runs = assembled(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
-    found = replayed(runs, ask(what_if=["none"]).what_if)
+    runs = build_run_table(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
+    found = replay_policies(runs, ask(what_if=["none"]).what_if)
     assert [(one.study, one.num_trials) for one in found] == [("lr", 2)]
 
 
@@ -121,8 +121,8 @@ def test_studies_of_one_name_are_replayed_apart(tmp_path: Path, ask: Callable[..
         study.write_study({"study": name, "total": 2})
         for trial in ("0", "1"):
             write_run(study.path / trial)
-    runs = assembled(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
-    found = replayed(runs, ask(what_if=["none"]).what_if)
+    runs = build_run_table(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
+    found = replay_policies(runs, ask(what_if=["none"]).what_if)
     assert sorted((one.study, one.num_trials) for one in found) == [("depth", 2), ("lr (01/lr)", 2), ("lr (02/lr)", 2)]
 
 
@@ -131,8 +131,8 @@ def test_an_end_at_the_last_report_saves_nothing(
 ) -> None:
     make_run("0", (0.5, 0.6))
     make_run("1", (0.5, 0.1))
-    runs = assembled(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
-    (found,) = replayed(runs, ask(what_if=[{"type": "median_stopping"}]).what_if)
+    runs = build_run_table(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
+    (found,) = replay_policies(runs, ask(what_if=[{"type": "median_stopping"}]).what_if)
     assert (found.ended, found.epochs_saved) == ((), 0)
 
 
@@ -140,7 +140,7 @@ def test_every_wrong_block_is_told_at_once(
     make_run: MakeRun, tmp_path: Path, ask: Callable[..., ReportRequest]
 ) -> None:
     make_run("0")
-    runs = assembled(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
+    runs = build_run_table(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
     with pytest.raises(RequestError) as caught:
-        replayed(runs, ask(what_if=["asha", {"type": "bandit"}, "median"]).what_if)
+        replay_policies(runs, ask(what_if=["asha", {"type": "bandit"}, "median"]).what_if)
     assert len(caught.value.mistakes) == 3

@@ -7,8 +7,8 @@ import yaml
 from lab.config.schema.report import RankingObjective, ReportRequest
 from lab.core.record.run_folder import StudyFolder
 from lab.report.analysis.groups import configurations
-from lab.report.analysis.run_table import assembled
-from lab.report.analysis.winner import leaderboard, winner
+from lab.report.analysis.run_table import build_run_table
+from lab.report.analysis.winner import describe_winner, leaderboard
 from lab.report.findings import Runs, Winner
 from lab.report.sources.run_folders import read
 from lab.report.text.translate import translate
@@ -22,9 +22,9 @@ Won = Callable[[Path], tuple[Winner | None, Runs]]
 @pytest.fixture
 def won(tmp_path_factory: pytest.TempPathFactory, ask: Callable[..., ReportRequest]) -> Won:
     def judge(folder: Path) -> tuple[Winner | None, Runs]:
-        runs = assembled(read([folder]), RankingObjective(metric=None, mode=None), False, ("seed",))
+        runs = build_run_table(read([folder]), RankingObjective(metric=None, mode=None), False, ("seed",))
         groups = configurations(runs, ask().statistics)
-        return winner(runs, groups, leaderboard(runs), tmp_path_factory.mktemp("report"), True), runs
+        return describe_winner(runs, groups, leaderboard(runs), tmp_path_factory.mktemp("report"), True), runs
 
     return judge
 
@@ -135,9 +135,9 @@ def test_confirmed_means_of_another_metric_choose_nothing(
     for trial, loss in enumerate((0.5, 1.5)):
         scores = {"val": {"f1_macro": 0.8, "loss": loss}, "test": {"loss": loss}}
         write_run(folder.path / str(trial), (0.8,), config={"optimizer.lr": float(trial)}, metrics=scores)
-    runs = assembled(read([tmp_path]), RankingObjective(metric="val/loss", mode=None), False, ("seed",))
+    runs = build_run_table(read([tmp_path]), RankingObjective(metric="val/loss", mode=None), False, ("seed",))
     groups = configurations(runs, ask().statistics)
-    found = winner(runs, groups, leaderboard(runs), tmp_path_factory.mktemp("report"), True)
+    found = describe_winner(runs, groups, leaderboard(runs), tmp_path_factory.mktemp("report"), True)
     assert found is not None
     assert runs.frame["run"].iloc[found.row] == "0"
     said = [translate(sentence, "en") for sentence in found.sentences]

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from lab.report.analysis.diagnosis import RULES
-from lab.report.findings import Ended, Exclusion, Finding, Sentence, WhatIf
+from lab.report.findings import Exclusion, Finding, Sentence, TerminatedTrial, WhatIf
 from lab.report.html import page_sections
 from lab.report.text.translate import Translator
 
@@ -34,7 +34,7 @@ def test_findings_stand_by_rule_best_runs_first_and_the_rest_is_counted(tabled) 
 
 def test_a_policy_says_whom_it_would_have_ended(tabled) -> None:
     report = tabled(objective=[0.5, 0.6])
-    ended = (Ended(1, 3, 7, Sentence("ended_median_stopping", {"own": 0.5, "bar": 0.6, "num": 2})),)
+    ended = (TerminatedTrial(1, 3, 7, Sentence("ended_median_stopping", {"own": 0.5, "bar": 0.6, "num": 2})),)
     report = replace(report, what_if=(WhatIf("bandit", {}, "s", 2, ended, 7, 0.35, 0.0125),))
     html = page_sections.what_if(report, WORDS)
     assert "1 / 2" in html

@@ -18,7 +18,7 @@ from lab.config.schema.report import ReportRequest
 from lab.core.errors import RequestError, RunError
 from lab.core.record.run_folder import RunFolder
 from lab.core.record.tracking_ids import remember
-from lab.report.analysis.run_table import assembled
+from lab.report.analysis.run_table import build_run_table
 from lab.report.build import build
 from lab.report.findings import Report
 from lab.report.output.model_registry import refuse_early
@@ -218,7 +218,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_runs_of_mlflow_become_the_same_table(store: str, ask: Ask) -> None:
-    runs = assembled(read(ask(source="mlflow", tracking__mlflow_uri=store)), ask().objective, False, ("seed",))
+    runs = build_run_table(read(ask(source="mlflow", tracking__mlflow_uri=store)), ask().objective, False, ("seed",))
     assert sorted(runs.frame["objective"]) == [0.75, 0.85, 0.95]
     first = runs.frame.set_index("seed").loc[0]
     assert first[["objective_epoch", "objective_step", "test/f1_macro"]].tolist() == [1, 20, 0.5]

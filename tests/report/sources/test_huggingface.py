@@ -10,7 +10,7 @@ import pytest
 
 from lab.config.schema.report import ReportRequest
 from lab.core.errors import RequestError
-from lab.report.analysis.run_table import assembled
+from lab.report.analysis.run_table import build_run_table
 from lab.report.build import build
 from lab.report.findings import Runs
 from lab.report.sources import huggingface
@@ -43,7 +43,7 @@ def write_trainer(folder: Path, f1: list[float], per_epoch: int = 5485, **state:
 
 
 def table(folder: Path, request: ReportRequest) -> Runs:
-    return assembled(read(request), request.objective, request.allow_mixed, request.statistics.repeats)
+    return build_run_table(read(request), request.objective, request.allow_mixed, request.statistics.repeats)
 
 
 def test_checkpoints_by_step_number_and_best_by_metric(tmp_path: Path, ask: Ask) -> None:

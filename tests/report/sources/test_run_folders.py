@@ -7,12 +7,12 @@ import yaml
 from lab.core.record.fields import SCHEMA_VERSION
 from lab.core.record.run_folder import StudyFolder
 from lab.report.findings import Exclusion
-from lab.report.sources.run_folders import Reading, read
+from lab.report.sources.run_folders import SourceRuns, read
 
 from ..conftest import MakeRun, write_run
 
 
-def reasons(reading: Reading) -> dict[str, str]:
+def reasons(reading: SourceRuns) -> dict[str, str]:
     return {Path(one.path).name: one.reason.key for one in reading.exclusions}
 
 

@@ -10,9 +10,9 @@ import pytest
 from lab.config.schema.report import ReportRequest
 from lab.core.errors import RequestError, RunError
 from lab.core.wandb_file import payloads
-from lab.report.analysis.run_table import assembled
-from lab.report.sources.run_folders import Reading
-from lab.report.sources.select import objective_of, tracked
+from lab.report.analysis.run_table import build_run_table
+from lab.report.sources.run_folders import SourceRuns
+from lab.report.sources.select import objective_of, tracked_run
 from lab.report.sources.wandb import read
 
 Ask = Callable[..., ReportRequest]
@@ -52,7 +52,7 @@ def offline(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_offline_folders_become_the_same_table(offline: Path, ask: Ask) -> None:
     found = read(ask(runs=str(offline), source="wandb"))
-    runs = assembled(found, ask().objective, False, ("seed",))
+    runs = build_run_table(found, ask().objective, False, ("seed",))
     good = runs.frame[runs.frame["status"] == "completed"].iloc[0]
     assert good[["objective", "objective_epoch", "objective_step", "seed"]].tolist() == [0.75, 1, 20, 3]
     assert good["test/f1_macro"] == 0.6
@@ -77,7 +77,7 @@ def test_a_metric_that_no_run_logged_is_refused_with_those_that_are_there(offlin
     with pytest.raises(
         RequestError, match=r"objective\.metric=val/mcc: no run has a value of this name; there are val/f1"
     ):
-        assembled(read(request), request.objective, False, ("seed",))
+        build_run_table(read(request), request.objective, False, ("seed",))
 
 
 def test_another_objective_is_taken_at_the_epoch_of_the_runs_own(ask: Ask) -> None:
@@ -85,17 +85,17 @@ def test_another_objective_is_taken_at_the_epoch_of_the_runs_own(ask: Ask) -> No
     objective = objective_of(request, {"objective.metric": "val/f1", "objective.mode": "max"})
     assert objective == ("val/f1", "max")
     rows = [{"epoch": at, "val/f1": f1, "val/loss": loss} for at, (f1, loss) in enumerate([(0.9, 0.4), (0.5, 0.2)])]
-    found = tracked("a", {"status": "completed"}, {}, rows, {"test/f1": 0.8}, objective)
-    frame = assembled(Reading([found]), request.objective, False, ("seed",)).frame
+    found = tracked_run("a", {"status": "completed"}, {}, rows, {"test/f1": 0.8}, objective)
+    frame = build_run_table(SourceRuns([found]), request.objective, False, ("seed",)).frame
     assert frame[["objective", "objective_epoch", "test/f1"]].iloc[0].tolist() == [0.4, 0, 0.8]
 
 
 def test_a_tracked_run_that_was_trained_on_its_validation_rows_is_not_ranked(ask: Ask) -> None:
     rows = [{"epoch": 0, "val/f1": 0.9}]
-    fitted = tracked(
+    fitted = tracked_run(
         "a", {"status": "completed"}, {"data.split.train_on_val": True}, rows, {"test/f1": 0.8}, ("val/f1", "max")
     )
-    runs = assembled(Reading([fitted]), ask().objective, False, ("seed",))
+    runs = build_run_table(SourceRuns([fitted]), ask().objective, False, ("seed",))
     assert runs.frame["objective"].isna().all()
     assert runs.frame["test/f1"].tolist() == [0.8]
     assert [warning.key for warning in runs.warnings] == ["trained_on_val"]

@@ -23,7 +23,7 @@ Cells = Mapping[str, Mapping[int, float]]
 """By seed: by cell of the other keys: the mean objective."""
 
 
-def compared(runs: Runs, groups: Groups, baseline: str | None, settings: Statistics) -> Comparison:
+def compare(runs: Runs, groups: Groups, baseline: str | None, settings: Statistics) -> Comparison:
     """Every group against the baseline, by label; None: the best of those with two seeds or more.
 
     Raises RequestError where no group is called so.
@@ -51,7 +51,7 @@ def compared(runs: Runs, groups: Groups, baseline: str | None, settings: Statist
     return Comparison(groups.by, chosen.label, runs.metric, tuple(said), reason, note)
 
 
-def told(comparison: Comparison) -> list[Sentence]:
+def conclusions(comparison: Comparison) -> list[Sentence]:
     """What a comparison says: why it was made so, each pair that can be judged, and how many cannot."""
     judged = [pair.sentence for pair in comparison.pairs if pair.num_pairs >= 2]
     left = len(comparison.pairs) - len(judged)

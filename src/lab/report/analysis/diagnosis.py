@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lab.config.schema.report import Thresholds
-from lab.report.analysis.groups import with_result
+from lab.report.analysis.groups import has_result
 from lab.report.findings import Finding, Floats, Group, Groups, History, Runs, Sentence
 
 LINEAR = ("ngram", "linear", "logistic")
 """Names of a linear model: a baseline of a record, or runs of that model among those of the report."""
 
 
-class Patient(NamedTuple):
+class RunView(NamedTuple):
     """What the rules see of one run.
 
     values: by column of the table; config: its keys; history: as recorded; score: the objective without its split;
@@ -48,11 +48,11 @@ class Patient(NamedTuple):
         return self.history.get(name, np.empty(0))
 
 
-Said = tuple[Sentence, str] | None
-Rule = Callable[[Patient, Thresholds], Said]
+Diagnosis = tuple[Sentence, str] | None
+Rule = Callable[[RunView, Thresholds], Diagnosis]
 
 
-def at_chance(one: Patient, limits: Thresholds) -> Said:
+def at_chance(one: RunView, limits: Thresholds) -> Diagnosis:
     """After enough epochs the best validation score is still about that of always answering the largest class."""
     curve, chance = one.curve(one.metric), one.number(f"majority/{one.score}")
     planned = one.setting("trainer.max_epochs")
@@ -68,7 +68,7 @@ def at_chance(one: Patient, limits: Thresholds) -> Said:
     return Sentence("not_learning", said), _another_rate(one, limits)
 
 
-def overfitting(one: Patient, limits: Thresholds) -> Said:
+def overfitting(one: RunView, limits: Thresholds) -> Diagnosis:
     """Fits the training rows and not the others."""
     train = one.number(f"train/{one.score}")
     others = {split: one.number(f"{split}/{one.score}") for split in ("val", "test")}
@@ -82,7 +82,7 @@ def overfitting(one: Patient, limits: Thresholds) -> Said:
     return Sentence("overfitting", said), _scaled(one, "optimizer.weight_decay", 10, least=0.01)
 
 
-def rate_too_high(one: Patient, limits: Thresholds) -> Said:
+def rate_too_high(one: RunView, limits: Thresholds) -> Diagnosis:
     """The loss went up and stayed up, or was no number any more."""
     override = _scaled(one, "optimizer.lr", 0.1)
     if one.values.get("failure") == "nan":
@@ -97,7 +97,7 @@ def rate_too_high(one: Patient, limits: Thresholds) -> Said:
     return Sentence("rate_too_high", {"first": float(loss[0]), "last": last}), override
 
 
-def rate_decayed(one: Patient, limits: Thresholds) -> Said:
+def rate_decayed(one: RunView, limits: Thresholds) -> Diagnosis:
     """The rate was about 0 for the last part of the epochs, and nothing improved there.
 
     A rate is recorded at an epoch's end: an epoch that began with one was not without, as the last of a linear decay.
@@ -116,7 +116,7 @@ def rate_decayed(one: Patient, limits: Thresholds) -> Said:
     return Sentence("rate_decayed", said), "scheduler=constant"
 
 
-def best_is_last(one: Patient, limits: Thresholds) -> Said:
+def best_is_last(one: RunView, limits: Thresholds) -> Diagnosis:
     """Still improving when the epochs ran out."""
     curve = one.curve(one.metric)
     if one.values.get("status") != "completed" or len(curve) < 2 or np.isnan(curve[-1]) or np.isnan(curve[-2]):
@@ -129,7 +129,7 @@ def best_is_last(one: Patient, limits: Thresholds) -> Said:
     return Sentence("best_is_last", {"epochs": len(curve), "gain": gain, "metric": one.metric}), override
 
 
-def below_baseline(one: Patient, limits: Thresholds) -> Said:
+def below_baseline(one: RunView, limits: Thresholds) -> Diagnosis:
     """A test score below that of the majority class, or of a linear model on the same rows."""
     own = one.number(f"test/{one.score}")
     if one.goal != "maximize" or math.isnan(own):
@@ -146,7 +146,7 @@ def below_baseline(one: Patient, limits: Thresholds) -> Said:
     return None
 
 
-def at_ceiling(one: Patient, limits: Thresholds) -> Said:
+def at_ceiling(one: RunView, limits: Thresholds) -> Diagnosis:
     """As good as the Bayes rule of the data: no model is expected to do better."""
     own, bound = one.number("test/accuracy"), one.number("bayes/accuracy")
     if math.isnan(own) or math.isnan(bound) or own < bound - limits.ceiling_margin:
@@ -154,7 +154,7 @@ def at_ceiling(one: Patient, limits: Thresholds) -> Said:
     return Sentence("at_ceiling", {"own": own, "bound": bound}), ""
 
 
-def truncated(one: Patient, limits: Thresholds) -> Said:
+def truncated(one: RunView, limits: Thresholds) -> Diagnosis:
     """Many texts are cut."""
     share = one.number("data/truncated_share")
     if math.isnan(share) or share <= limits.truncated_share:
@@ -164,7 +164,7 @@ def truncated(one: Patient, limits: Thresholds) -> Said:
     return Sentence("truncated", {"share": 100 * share}), override
 
 
-def leak_suspected(one: Patient, limits: Thresholds) -> Said:
+def leak_suspected(one: RunView, limits: Thresholds) -> Diagnosis:
     """Rows of one split stand in another, or the test score is too good to be believed unseen."""
     share, own, bound = one.number("data/leak_share"), one.number(f"test/{one.score}"), one.number("bayes/accuracy")
     if not math.isnan(share) and share > limits.leak_share:
@@ -179,7 +179,7 @@ def leak_suspected(one: Patient, limits: Thresholds) -> Said:
     return None
 
 
-def _refused(one: Patient, share: float) -> str:
+def _refused(one: RunView, share: float) -> str:
     """The override that refuses rows which stand in another split above this share; empty where none are looked for."""
     action, limit = one.config.get("data.leaks.action"), f"data.leaks.duplicate_share={share:g}"
     return "" if action is None else limit if action == "refuse" else f"{limit} data.leaks.action=refuse"
@@ -198,7 +198,7 @@ RULES: Mapping[str, Rule] = {
 }
 
 
-def diagnosed(runs: Runs, configurations: Groups, limits: Thresholds) -> tuple[Finding, ...]:
+def diagnose(runs: Runs, configurations: Groups, limits: Thresholds) -> tuple[Finding, ...]:
     """What every rule finds at every run, in the order of the table; what seeds show, at a configuration's best run."""
     linear = _linear(runs)
     keys = [key for key in runs.frame.columns if key in runs.varied or "." in key]
@@ -206,7 +206,7 @@ def diagnosed(runs: Runs, configurations: Groups, limits: Thresholds) -> tuple[F
     for row, values in enumerate(runs.frame.to_dict("records")):
         config = {**runs.constant, **{key: values[key] for key in keys}}
         known = linear.get(str(values["fingerprint"]), math.nan)
-        patient = Patient(values, config, runs.histories[row], runs.metric, runs.goal, known)
+        patient = RunView(values, config, runs.histories[row], runs.metric, runs.goal, known)
         for name, rule in RULES.items():
             said = rule(patient, limits)
             if said is not None:
@@ -233,17 +233,17 @@ def _linear(runs: Runs) -> dict[str, float]:
     name = f"test/{runs.score}"
     if name not in frame or kind is None or isinstance(kind, str):
         return {}
-    linear = frame[kind.isin(LINEAR).to_numpy() & with_result(runs)]
+    linear = frame[kind.isin(LINEAR).to_numpy() & has_result(runs)]
     ranked = linear.assign(rank=runs.sign * linear["objective"]).sort_values("rank", kind="stable")
     return dict(zip(ranked["fingerprint"].astype(str), ranked[name].astype(float), strict=True))  # the best comes last
 
 
-def _another_rate(one: Patient, limits: Thresholds) -> str:
+def _another_rate(one: RunView, limits: Thresholds) -> str:
     """Lower where the loss rose, higher where it did not: what learns nothing without trembling is too slow."""
     return _scaled(one, "optimizer.lr", 10 if rate_too_high(one, limits) is None else 0.1)
 
 
-def _scaled(one: Patient, key: str, factor: float, least: float = 0.0) -> str:
+def _scaled(one: RunView, key: str, factor: float, least: float = 0.0) -> str:
     """The override that sets a key to `factor` times what it was; empty where it is not known."""
     value = one.setting(key)
     return "" if math.isnan(value) else f"{key}={max(value * factor, least):.3g}"

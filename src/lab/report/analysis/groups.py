@@ -25,19 +25,19 @@ OUTSIDE = -1
 """The code of runs that are in no group."""
 
 
-def by_keys(runs: Runs, asked: Sequence[str], settings: Statistics) -> tuple[Groups, ...]:
+def groups_by_keys(runs: Runs, asked: Sequence[str], settings: Statistics) -> tuple[Groups, ...]:
     """Groups by the keys that were asked for, together first and then each alone; by each varied key where none was.
 
     Raises RequestError with every key that no run has.
     """
-    keys = resolved(runs, asked)
+    keys = resolve_keys(runs, asked)
     if not keys:
-        return tuple(grouped(runs, [key], settings) for key in runs.varied)
-    alone = [grouped(runs, [key], settings) for key in keys]
-    return (grouped(runs, keys, settings), *alone) if len(keys) > 1 else tuple(alone)
+        return tuple(group_by_keys(runs, [key], settings) for key in runs.varied)
+    alone = [group_by_keys(runs, [key], settings) for key in keys]
+    return (group_by_keys(runs, keys, settings), *alone) if len(keys) > 1 else tuple(alone)
 
 
-def resolved(runs: Runs, asked: Sequence[str]) -> list[str]:
+def resolve_keys(runs: Runs, asked: Sequence[str]) -> list[str]:
     """Dotted keys: `model` is `model.name` where that is a key. Raises RequestError with every unknown one."""
     known = [*runs.frame.columns[list(runs.frame.columns).index("epochs") + 1 :], *runs.constant, *OTHER_KEYS]
     keys, mistakes = [], []
@@ -61,11 +61,11 @@ def configurations(runs: Runs, settings: Statistics) -> Groups:
     """
     codes = runs.frame["configuration"].to_numpy()
     again = _confirming(runs)
-    chosen_by = ~again & np.isin(codes, codes[again & with_result(runs)])
+    chosen_by = ~again & np.isin(codes, codes[again & has_result(runs)])
     return _described(runs, runs.varied, np.where(chosen_by, OUTSIDE, codes), settings)
 
 
-def grouped(runs: Runs, keys: Sequence[str], settings: Statistics) -> Groups:
+def group_by_keys(runs: Runs, keys: Sequence[str], settings: Statistics) -> Groups:
     """Runs by the values of the keys together; without confirmation runs, which repeat the best cells alone."""
     columns = [binned(column_of(runs, key), settings.most_groups) for key in keys]
     codes = pd.factorize(pd.MultiIndex.from_arrays(columns))[0] if columns else np.zeros(len(runs.frame), np.int64)
@@ -103,13 +103,13 @@ def _apart(edges: Floats) -> list[str]:
     return next(some for some in texts if len(set(some)) == len(edges))
 
 
-def measured(runs: Runs) -> list[str]:
+def measured_columns(runs: Runs) -> list[str]:
     """Columns that groups are described by: the objective, scores of the run's own splits, costs."""
     own = [name for name in runs.frame.columns if name.startswith(("val/", "test/", "train/"))]
     return ["objective", *own, *COSTS, "epochs"]
 
 
-def with_result(runs: Runs) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def has_result(runs: Runs) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """(runs,) whether it ended well with a value of the objective."""
     frame = runs.frame
     found: np.ndarray[Any, np.dtype[np.bool_]] = (
@@ -125,9 +125,9 @@ def _described(
     settings: Statistics,
     columns: Sequence[pd.Series] | None = None,
 ) -> Groups:
-    names = measured(runs)
+    names = measured_columns(runs)
     table = runs.frame[names].to_numpy(dtype=np.float64)
-    good = with_result(runs)
+    good = has_result(runs)
     shown = [column_of(runs, key) for key in keys] if columns is None else columns
     groups = []
     for rows in _split(codes):
@@ -141,13 +141,14 @@ def _described(
 
 def _labels(groups: Sequence[Mapping[str, Any]]) -> list[str]:
     """A label each, with more digits for those that four would name alike."""
-    labels = [labelled(values) for values in groups]
+    labels = [group_label(values) for values in groups]
     for digits in range(5, 13):
         twice = {label for label, num in Counter(labels).items() if num > 1}
         if not twice:
             break
         labels = [
-            labelled(values, digits) if label in twice else label for values, label in zip(groups, labels, strict=True)
+            group_label(values, digits) if label in twice else label
+            for values, label in zip(groups, labels, strict=True)
         ]
     return labels
 
@@ -177,11 +178,11 @@ def _group(
     return Group("", values, tuple(good.tolist()), tuple(failed.tolist()), stats, best)
 
 
-def labelled(values: Mapping[str, Any], digits: int = 4) -> str:
+def group_label(values: Mapping[str, Any], digits: int = 4) -> str:
     """What a group is called: `lr=3e-05 model=tiny` by the last parts; of one key the value alone where it is text."""
     if len(values) == 1 and isinstance(only := next(iter(values.values())), str):
         return only
-    return " ".join(f"{short_key(key)}={shown(value, digits)}" for key, value in values.items()) or "-"
+    return " ".join(f"{short_key(key)}={value_text(value, digits)}" for key, value in values.items()) or "-"
 
 
 def short_key(key: str) -> str:
@@ -190,7 +191,7 @@ def short_key(key: str) -> str:
     return parts[-2] if parts[-1] in ("name", "kind") and len(parts) > 1 else parts[-1]
 
 
-def shown(value: Any, digits: int = 4) -> str:
+def value_text(value: Any, digits: int = 4) -> str:
     """A config value as text; fractions to four digits, or as many as asked for."""
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return "-"
@@ -204,7 +205,7 @@ def _common(values: pd.Series) -> Any:
     first = _plain(values.iloc[0])
     if len(values) == 1 or values.nunique(dropna=False) == 1 or not pd.api.types.is_numeric_dtype(values):
         return first
-    return f"{shown(_plain(values.min()))}..{shown(_plain(values.max()))}"
+    return f"{value_text(_plain(values.min()))}..{value_text(_plain(values.max()))}"
 
 
 def _plain(value: Any) -> Any:

@@ -16,7 +16,7 @@ from lab.config.schema.report import RankingObjective
 from lab.core.errors import Mistake, RequestError, listed, nearest
 from lab.early_termination.policies import Goal
 from lab.report.findings import COSTS, IDENTITY, OUTCOME, Runs, Sentence
-from lab.report.sources.run_folders import Read, Reading
+from lab.report.sources.run_folders import SourceRun, SourceRuns
 
 UNTOLD = ("name", "run_name", "tags", "resume", "test", "logger", "cache", "objective", "sweep", "callbacks.progress",
           "callbacks.curves", "callbacks.checkpoint", "trainer.threads", "trainer.accelerator", "data.num_workers",
@@ -27,7 +27,9 @@ TRAINED_ON_VAL = "data.split.train_on_val"
 GOALS: dict[str, Goal] = {"max": "maximize", "min": "minimize"}
 
 
-def assembled(reading: Reading, ranked_by: RankingObjective, allow_mixed: bool, repeats: Sequence[str]) -> Runs:
+def build_run_table(
+    reading: SourceRuns, ranked_by: RankingObjective, allow_mixed: bool, repeats: Sequence[str]
+) -> Runs:
     """The table of all that was read.
 
     ranked_by: another metric than the runs' own; allow_mixed: rank runs of different objectives or data all the same;
@@ -71,13 +73,13 @@ def assembled(reading: Reading, ranked_by: RankingObjective, allow_mixed: bool, 
     )
 
 
-def _without_choice(read: Read) -> Read:
+def _without_choice(read: SourceRun) -> SourceRun:
     """A run without what it scored on rows that it was trained on, whoever kept its record."""
     kept = {name: one for name, one in read.values.items() if name != "objective" and not name.startswith("val/")}
     return read._replace(values=kept, history={})
 
 
-def _objective(reads: Sequence[Read], ranked_by: RankingObjective) -> tuple[str, Goal]:
+def _objective(reads: Sequence[SourceRun], ranked_by: RankingObjective) -> tuple[str, Goal]:
     """What runs are ranked by: what was asked for, else the objective of most of them."""
     (own, mode), _ = Counter((read.values["metric"], read.values["mode"]) for read in reads).most_common(1)[0]
     metric = ranked_by.metric or own
@@ -104,7 +106,7 @@ def _groups(values: Sequence[str]) -> str:
     return listed([f"{value}: {num}" for value, num in Counter(values).most_common()])
 
 
-def _several(reads: Sequence[Read], ranked_by: RankingObjective) -> tuple[str | None, str | None]:
+def _several(reads: Sequence[SourceRun], ranked_by: RankingObjective) -> tuple[str | None, str | None]:
     """The objectives and the data of the runs in words, None for what is one and the same."""
     objectives = [f"{read.values['metric']} ({read.values['mode']})" for read in reads]
     known = [read for read in reads if read.values["fingerprint"]]
@@ -114,7 +116,7 @@ def _several(reads: Sequence[Read], ranked_by: RankingObjective) -> tuple[str | 
     return _groups(objectives) if differ else None, _groups(data) if len(names) > 1 else None
 
 
-def _refuse_mixed(reads: Sequence[Read], ranked_by: RankingObjective) -> None:
+def _refuse_mixed(reads: Sequence[SourceRun], ranked_by: RankingObjective) -> None:
     """Raises RequestError where a ranking would compare what cannot be compared."""
     objectives, data = _several(reads, ranked_by)
     mistakes = []
@@ -128,13 +130,13 @@ def _refuse_mixed(reads: Sequence[Read], ranked_by: RankingObjective) -> None:
         raise RequestError(mistakes)
 
 
-def _mixed(reads: Sequence[Read], ranked_by: RankingObjective) -> list[Sentence]:
+def _mixed(reads: Sequence[SourceRun], ranked_by: RankingObjective) -> list[Sentence]:
     objectives, data = _several(reads, ranked_by)
     found = [("mixed_objectives", objectives), ("mixed_data", data)]
     return [Sentence(key, {"groups": words}) for key, words in found if words is not None]
 
 
-def _ranked(read: Read, metric: str) -> dict[str, Any]:
+def _ranked(read: SourceRun, metric: str) -> dict[str, Any]:
     """A run's values with the objective that all are ranked by, which may not be its own.
 
     Another metric than its own is taken at the checkpoint that the run kept, as its other scores are: the epoch that is
@@ -163,7 +165,7 @@ def _told_apart(configs: Sequence[Mapping[str, Any]], repeats: Sequence[str]) ->
     return varied, constant
 
 
-def _asked(reads: Sequence[Read], told: pd.DataFrame, key: str) -> pd.Series:
+def _asked(reads: Sequence[SourceRun], told: pd.DataFrame, key: str) -> pd.Series:
     """The values that tell configurations apart: of a rate that was found, what was asked for."""
     if not any(key in read.asked for read in reads):
         return told[key]
@@ -175,12 +177,12 @@ def _renamed(told: pd.DataFrame, taken: Sequence[str]) -> pd.DataFrame:
     return told.rename(columns={key: f"config.{key}" for key in told.columns if key in taken and key != "seed"})
 
 
-def _repeats(reads: Sequence[Read], repeats: Sequence[str]) -> list[str]:
+def _repeats(reads: Sequence[SourceRun], repeats: Sequence[str]) -> list[str]:
     """What tells runs of one configuration apart, as text: their seed."""
     return ["/".join(str(read.config.get(key, read.values.get(key))) for key in repeats) for read in reads]
 
 
-def _kind(reads: Sequence[Read], key: str) -> str:
+def _kind(reads: Sequence[SourceRun], key: str) -> str:
     """Numbers stay numbers; a mix with text, or with true and false, is compared as it is."""
     values = [read.config.get(key) for read in reads]
     numbers = all(value is None or (isinstance(value, int | float) and not isinstance(value, bool)) for value in values)

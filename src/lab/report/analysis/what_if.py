@@ -28,12 +28,12 @@ from lab.early_termination.policies import (
     parse,
     rank,
 )
-from lab.report.analysis.groups import with_result
-from lab.report.findings import Ended, Floats, Runs, Sentence, WhatIf
-from lab.report.sources.expected_runs import CONFIRMATION, told_apart
+from lab.report.analysis.groups import has_result
+from lab.report.findings import Floats, Runs, Sentence, TerminatedTrial, WhatIf
+from lab.report.sources.expected_runs import CONFIRMATION, unique_names
 
 
-def rules(blocks: Sequence[Mapping[str, Any] | str]) -> list[tuple[str, Mapping[str, Any], Rule]]:
+def parse_policies(blocks: Sequence[Mapping[str, Any] | str]) -> list[tuple[str, Mapping[str, Any], Rule]]:
     """Policies to replay, each with its name and block. Raises RequestError with every mistake.
 
     Optuna's pruners are refused: what they do depends on the order in which trials came in.
@@ -62,11 +62,11 @@ def _name(block: Mapping[str, Any]) -> str:
     return f"{block['type']} {settings}".strip()
 
 
-def replayed(runs: Runs, blocks: Sequence[Mapping[str, Any] | str]) -> tuple[WhatIf, ...]:
+def replay_policies(runs: Runs, blocks: Sequence[Mapping[str, Any] | str]) -> tuple[WhatIf, ...]:
     """Every policy on the runs of every sweep, and on those of none together, where there are two or more."""
-    policies = rules(blocks)
-    good = with_result(runs) & np.array([runs.metric in history for history in runs.histories], bool)
-    names, by_sweep = told_apart(runs.sweeps), dict[str, list[int]]()
+    policies = parse_policies(blocks)
+    good = has_result(runs) & np.array([runs.metric in history for history in runs.histories], bool)
+    names, by_sweep = unique_names(runs.sweeps), dict[str, list[int]]()
     for row in np.flatnonzero(good).tolist():
         if not str(runs.frame["study"].iloc[row]).endswith(CONFIRMATION):
             by_sweep.setdefault(_sweep(runs, row), []).append(row)
@@ -76,7 +76,7 @@ def replayed(runs: Runs, blocks: Sequence[Mapping[str, Any] | str]) -> tuple[Wha
             continue
         reports = [runs.histories[row][runs.metric] for row in rows]
         for name, block, policy in policies:
-            found.append(_judged(name, block, names.get(sweep, sweep), rows, reports, policy, runs.goal))
+            found.append(_replay_on_sweep(name, block, names.get(sweep, sweep), rows, reports, policy, runs.goal))
     return tuple(found)
 
 
@@ -88,7 +88,7 @@ def _sweep(runs: Runs, row: int) -> str:
     return above if above is not None else study if isinstance(study, str) else ""
 
 
-def _judged(
+def _replay_on_sweep(
     name: str,
     block: Mapping[str, Any],
     study: str,
@@ -101,7 +101,7 @@ def _judged(
     sign = 1.0 if goal == "maximize" else -1.0
     total = sum(len(values) for values in reports)
     ended = tuple(
-        Ended(rows[place], interval, len(reports[place]) - interval, reason)
+        TerminatedTrial(rows[place], interval, len(reports[place]) - interval, reason)
         for place, (interval, reason) in sorted(ends.items())
         if interval < len(reports[place])
     )
@@ -115,7 +115,7 @@ def _any(values: Floats) -> bool:
     return bool(len(values)) and not bool(np.isnan(values).all())
 
 
-class _Standing(NamedTuple):
+class _Interval(NamedTuple):
     """All trials after interval n. best: (trials,) of 1..n; reached: who has n reports and runs so far."""
 
     n: int
@@ -149,13 +149,13 @@ def replay(policy: Rule, goal: Goal, reports: Sequence[Floats]) -> dict[int, tup
             continue
         known = np.where(heard > 0, sign * best, np.nan)
         means = np.divide(total, heard, out=np.full(len(total), np.nan), where=heard > 0)
-        decided = _decided(policy, goal, _Standing(n, known, means, reached))
+        decided = _terminated_now(policy, goal, _Interval(n, known, means, reached))
         for place, reason in decided.items():
             ended[place], running[place] = (n, reason), False
     return ended
 
 
-def _decided(policy: Rule, goal: Goal, now: _Standing) -> dict[int, Sentence]:
+def _terminated_now(policy: Rule, goal: Goal, now: _Interval) -> dict[int, Sentence]:
     """The running trials that end after interval n, with the reason."""
     asked = np.flatnonzero(now.reached & ~np.isnan(now.best))
     known = now.best[~np.isnan(now.best)]
@@ -186,7 +186,7 @@ def _slack(policy: Bandit) -> str:
 
 
 def _truncated(
-    policy: TruncationSelection, goal: Goal, now: _Standing, asked: np.ndarray[Any, Any]
+    policy: TruncationSelection, goal: Goal, now: _Interval, asked: np.ndarray[Any, Any]
 ) -> dict[int, Sentence]:
     order = sorted(asked.tolist(), key=lambda place: rank(goal, float(now.best[place]), place))
     top = float(now.best[order[-1]])

@@ -16,11 +16,11 @@ from lab.cli.command_line import script
 from lab.cli.recipes import recipe, write_best
 from lab.core.errors import listed
 from lab.core.record.run_folder import RunFolder
-from lab.report.analysis.groups import with_result
-from lab.report.findings import Groups, Runs, Sentence, Sweep, Winner
+from lab.report.analysis.groups import has_result
+from lab.report.findings import Groups, Runs, Sentence, SweepSummary, Winner
 
 
-class _Chosen(NamedTuple):
+class _Choice(NamedTuple):
     """A row, and the mean over seeds it was chosen by: (mean, half of the interval, number of seeds)."""
 
     row: int
@@ -29,27 +29,29 @@ class _Chosen(NamedTuple):
 
 def leaderboard(runs: Runs) -> tuple[int, ...]:
     """All rows: those with a result, the best objective first (of equals the earlier), then the others."""
-    good = with_result(runs)
+    good = has_result(runs)
     ranked = np.where(good, -runs.sign * runs.frame["objective"].to_numpy(dtype=np.float64), np.inf)
     return tuple(int(row) for row in np.argsort(ranked, kind="stable"))
 
 
-def chosen(runs: Runs, configurations: Groups, board: Sequence[int]) -> int | None:
+def choose_winner(runs: Runs, configurations: Groups, board: Sequence[int]) -> int | None:
     """The winner's row, None where no run has a result."""
-    found = _chosen(runs, configurations, board)
+    found = _choose(runs, configurations, board)
     return None if found is None else found.row
 
 
-def winner(runs: Runs, configurations: Groups, board: Sequence[int], folder: Path, is_lab: bool) -> Winner | None:
+def describe_winner(
+    runs: Runs, configurations: Groups, board: Sequence[int], folder: Path, is_lab: bool
+) -> Winner | None:
     """The winner with its commands; writes experiment/best.yaml into `folder`. None where no run has a result.
 
     is_lab: whether rows are run folders, which alone have a recipe.
     """
-    found = _chosen(runs, configurations, board)
+    found = _choose(runs, configurations, board)
     if found is None:
         return None
     row = runs.frame.iloc[found.row]
-    said, num = [_why(runs, found), *_otherwise(runs)], int(with_result(runs).sum())
+    said, num = [_why(runs, found), *_otherwise(runs)], int(has_result(runs).sum())
     said += [Sentence("optimism", {"num": num})] if num > 1 else []
     test = row.get(f"test/{runs.score}")
     tested = test is not None and not np.isnan(test)
@@ -76,8 +78,8 @@ def winner(runs: Runs, configurations: Groups, board: Sequence[int], folder: Pat
     return Winner(found.row, command, retrain, tuple(said), options)
 
 
-def _chosen(runs: Runs, configurations: Groups, board: Sequence[int]) -> _Chosen | None:
-    good = with_result(runs)
+def _choose(runs: Runs, configurations: Groups, board: Sequence[int]) -> _Choice | None:
+    good = has_result(runs)
     if not good.any():
         return None
     confirmed = [
@@ -91,19 +93,19 @@ def _chosen(runs: Runs, configurations: Groups, board: Sequence[int]) -> _Chosen
         value, row, mean = max(confirmed, key=lambda item: (item[0], -item[1]))
         rival = _outside(runs, board[: int(good.sum())])
         if rival is None or runs.sign * runs.frame["objective"].iloc[rival] <= value:
-            return _Chosen(int(row), mean)
-        return _Chosen(rival, None)
+            return _Choice(int(row), mean)
+        return _Choice(rival, None)
     groups = [group for group in configurations.groups if group.rows]
     repeats = runs.frame["repeat"]
     if all(repeats.iloc[list(group.rows)].nunique() > 1 for group in groups):
         top, stat = groups[0], groups[0].stats["objective"]
         half = (stat.interval.high - stat.interval.low) / 2 if stat.interval is not None else None
         assert top.best is not None
-        return _Chosen(top.best, (stat.mean, half, stat.num))
-    return _Chosen(board[0], None)
+        return _Choice(top.best, (stat.mean, half, stat.num))
+    return _Choice(board[0], None)
 
 
-def _of_the_same(runs: Runs, sweep: Sweep) -> bool:
+def _of_the_same(runs: Runs, sweep: SweepSummary) -> bool:
     """Whether a study's confirmed values are of what runs are ranked by."""
     return (sweep.metric, sweep.goal) == (runs.metric, runs.goal)
 
@@ -122,7 +124,7 @@ def _outside(runs: Runs, ranked: Sequence[int]) -> int | None:
     return next((row for row in ranked if not any(Path(paths.iloc[row]).is_relative_to(one) for one in studies)), None)
 
 
-def _why(runs: Runs, found: _Chosen) -> Sentence:
+def _why(runs: Runs, found: _Choice) -> Sentence:
     row = runs.frame.iloc[found.row]
     values: dict[str, Any] = {"run": row["run"], "metric": runs.metric, "value": row["objective"]}
     if found.mean is None:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lab.report.analysis.groups import shown, with_result
+from lab.report.analysis.groups import has_result, value_text
 from lab.report.findings import Floats, Runs
 
 LEAST_RUNS = 2
@@ -27,7 +27,7 @@ RATES = ("samples_per_s", "tokens_per_s", "padding_share")
 
 def rows_with_result(runs: Runs) -> npt.NDArray[np.intp]:
     """Return the rows that ended well and have an objective, ascending."""
-    return np.flatnonzero(with_result(runs))
+    return np.flatnonzero(has_result(runs))
 
 
 def ranked_rows(runs: Runs, leaderboard: Sequence[int]) -> list[int]:
@@ -78,7 +78,7 @@ def level_names(column: Any) -> list[str]:
         values.sort()
     except TypeError:
         values.sort(key=str)
-    return list(dict.fromkeys(shown(value) for value in values))
+    return list(dict.fromkeys(value_text(value) for value in values))
 
 
 def baselines(runs: Runs) -> list[str]:

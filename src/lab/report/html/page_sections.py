@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from lab.report.analysis.groups import shown
+from lab.report.analysis.groups import value_text
 from lab.report.figures.run_columns import baselines
 from lab.report.findings import Finding, Report, WhatIf
 from lab.report.text.translate import Translator
@@ -117,7 +117,7 @@ def winner(report: Report, words: Translator) -> str:
         label = words(f"winner.{name}") if name in ("train_val", "all_rows", "best_epochs") else name
         lines.append(code(line, words, label))
     row = report.runs.frame.iloc[best.row]
-    keys = [(key, shown(row[key])) for key in report.runs.varied]
+    keys = [(key, value_text(row[key])) for key in report.runs.varied]
     chips = "".join(f"<li><span>{escape(key)}</span> <b>{escape(value)}</b></li>" for key, value in keys)
     name, role = escape(words("winner.run", run=row["run"])), escape(words("winner.role"))
     head = f'<p class="run-name">{name}</p><ul class="chips">{chips}</ul>'

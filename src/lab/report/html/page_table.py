@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lab.report.analysis.groups import shown
+from lab.report.analysis.groups import value_text
 from lab.report.figures.drawing import typed
 from lab.report.figures.run_columns import LR_KEYS
 from lab.report.findings import COSTS, OUTCOME, Floats, Report, Runs
@@ -45,7 +45,7 @@ def _column(runs: Runs, name: str) -> dict[str, Any] | None:
     values = column.tolist()
     if name in runs.varied and all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
         return described | {"kind": "number"} | _numbers(np.array(values, np.float64))
-    texts = [None if value is None or value is pd.NA or value != value else shown(value) for value in values]
+    texts = [None if value is None or value is pd.NA or value != value else value_text(value) for value in values]
     return described | {"kind": "text"} | (_phrases(texts) if name == "command" else _texts(texts))
 
 

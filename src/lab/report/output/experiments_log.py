@@ -8,8 +8,8 @@ from pathlib import Path
 
 from lab.core.errors import Mistake, RequestError
 from lab.core.files import read_text, write_whole
-from lab.report.analysis.comparison import told
-from lab.report.analysis.groups import column_of, shown
+from lab.report.analysis.comparison import conclusions
+from lab.report.analysis.groups import column_of, value_text
 from lab.report.findings import Report, Runs
 from lab.report.text.translate import Translator
 
@@ -46,7 +46,7 @@ def entry(report: Report, aim: str | None, registered: str | None, words: Transl
     if report.winner is not None and report.winner.command:
         yield f"- `{report.winner.command}`"
     yield f"\n**{words('log_conclusion')}**:"
-    yield from (f"- {words.say(one)}" for one in told(report.comparison)[: report.top_k])
+    yield from (f"- {words.say(one)}" for one in conclusions(report.comparison)[: report.top_k])
     yield f"\n**{words('log_open')}**:"
     for key, done in checklist(report, registered).items():
         note = f": {registered}" if key == "check_registered" and registered else ""
@@ -54,7 +54,7 @@ def entry(report: Report, aim: str | None, registered: str | None, words: Transl
 
 
 def _values(runs: Runs, key: str) -> str:
-    values = sorted(dict.fromkeys(shown(value) for value in column_of(runs, key)))
+    values = sorted(dict.fromkeys(value_text(value) for value in column_of(runs, key)))
     more = f", ... ({len(values)})" if len(values) > MOST_VALUES else ""
     return f"{key} = {', '.join(values[:MOST_VALUES])}{more}"
 

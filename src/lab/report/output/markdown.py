@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from lab.core.files import write_whole
-from lab.report.analysis.comparison import told
+from lab.report.analysis.comparison import conclusions
 from lab.report.findings import COSTS, Group, Groups, Report
 from lab.report.text.translate import Translator
 
@@ -31,7 +31,7 @@ def lines(report: Report, words: Translator) -> Iterator[str]:
     for groups in report.groups:
         title = words("md_groups", keys=", ".join(groups.by))
         yield from ("", f"## {title}", "", *_groups(groups, report.top_k, words))
-    yield from _list([words.say(sentence) for sentence in told(report.comparison)], "md_comparison", words)
+    yield from _list([words.say(sentence) for sentence in conclusions(report.comparison)], "md_comparison", words)
     names = frame["run"].tolist()
     findings = [
         f"{names[finding.row]}: {words.say(finding.sentence)}"

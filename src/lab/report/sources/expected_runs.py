@@ -15,7 +15,7 @@ from hydra.errors import HydraException
 from lab.core.files import Unreadable, read_json, read_yaml
 from lab.core.record.fields import Shape, count, keyed, number, optional, several, text
 from lab.core.record.run_folder import RunFolder, StudyFolder
-from lab.report.findings import Confirmed, Sweep
+from lab.report.findings import ConfirmedMean, SweepSummary
 
 CONFIRMATION = ", confirmed"
 """Follows a study's name for the runs that repeat its best under new seeds: no trials of its search."""
@@ -33,7 +33,7 @@ CONFIRMED = keyed("trial", "mean", "ci95", "values", trial=count, mean=number, c
 SUMMARY = keyed(confirmed=optional(several(CONFIRMED)))
 
 
-def sweep_of(folder: StudyFolder, numbered: Sequence[str]) -> Sweep:
+def sweep_of(folder: StudyFolder, numbered: Sequence[str]) -> SweepSummary:
     """The sweep in a folder. numbered: its folders with a number for a name.
 
     Raises Unreadable for files that are not what a sweep leaves, OSError for those that cannot be read.
@@ -42,11 +42,13 @@ def sweep_of(folder: StudyFolder, numbered: Sequence[str]) -> Sweep:
     study = folder.read_study()
     if study is None:
         hydra = _held(folder.path / "multirun.yaml", read_yaml(folder.path / "multirun.yaml"), HYDRA)["hydra"]
-        return Sweep(str(folder.path), folder.path.name, "grid", max(_expected(folder, hydra), started), started)
+        return SweepSummary(str(folder.path), folder.path.name, "grid", max(_expected(folder, hydra), started), started)
     _held(folder.path / "study.yaml", study, STUDY)
     objective = study.get("objective") or {}
     metric, goal = objective.get("primary_metric"), objective.get("goal")
-    return Sweep(str(folder.path), study["study"], "study", study["total"], started, _confirmed(folder), metric, goal)
+    return SweepSummary(
+        str(folder.path), study["study"], "study", study["total"], started, _confirmed(folder), metric, goal
+    )
 
 
 def _held(path: Path, tree: dict[str, Any], shape: Shape) -> dict[str, Any]:
@@ -57,7 +59,7 @@ def _held(path: Path, tree: dict[str, Any], shape: Shape) -> dict[str, Any]:
     return tree
 
 
-def _confirmed(folder: StudyFolder) -> Mapping[int, Confirmed]:
+def _confirmed(folder: StudyFolder) -> Mapping[int, ConfirmedMean]:
     """By trial, of those that the study lets compete: with a value under every seed, so that no lucky one decides.
 
     A study of before says nothing of it: the configurations with the most seeds.
@@ -68,13 +70,13 @@ def _confirmed(folder: StudyFolder) -> Mapping[int, Confirmed]:
     several_seeds = _held(path, read_json(path, dict), SUMMARY).get("confirmed") or []
     most = max((len(one["values"]) for one in several_seeds), default=0)
     return {
-        one["trial"]: Confirmed(float(one["mean"]), one["ci95"], len(one["values"]))
+        one["trial"]: ConfirmedMean(float(one["mean"]), one["ci95"], len(one["values"]))
         for one in several_seeds
         if one.get("whole", len(one["values"]) == most)
     }
 
 
-def told_apart(sweeps: Sequence[Sweep]) -> dict[str, str]:
+def unique_names(sweeps: Sequence[SweepSummary]) -> dict[str, str]:
     """By path: a sweep's name; of those with one name as much of the end of their paths as tells them apart."""
     named: dict[str, list[str]] = {}
     for sweep in sweeps:

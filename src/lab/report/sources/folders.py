@@ -33,7 +33,7 @@ def join_folders(argv: Sequence[str]) -> list[str]:
     return [*others[:place], f"{KEY}[{','.join(quoted)}]", *others[place:]]
 
 
-def opened(given: Sequence[str]) -> list[Path]:
+def find_folders(given: Sequence[str]) -> list[Path]:
     """The folders that are meant; patterns are opened. Raises RequestError with every one that is not there."""
     if not given:
         raise RequestError(Mistake("runs", "names no folder", "runs=multirun/my_study, or runs=outputs"))

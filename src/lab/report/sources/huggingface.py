@@ -17,9 +17,9 @@ from lab.config.schema.report import ReportRequest
 from lab.core.errors import Mistake, RequestError
 from lab.core.files import read_json, regular
 from lab.report.findings import Exclusion, Sentence
-from lab.report.sources.folders import opened
-from lab.report.sources.run_folders import Read, Reading
-from lab.report.sources.select import objective_of, tracked
+from lab.report.sources.folders import find_folders
+from lab.report.sources.run_folders import SourceRun, SourceRuns
+from lab.report.sources.select import objective_of, tracked_run
 
 STATE = "trainer_state.json"
 CHECKPOINT = re.compile(r"checkpoint-(\d+)")
@@ -32,10 +32,10 @@ ARGUMENTS = {
 """What the Trainer's arguments are called here."""
 
 
-def read(request: ReportRequest) -> Reading:
+def read(request: ReportRequest) -> SourceRuns:
     """Every folder that holds a trainer_state.json, or checkpoints that do, as one run."""
-    reading = Reading()
-    for folder in opened(request.runs):
+    reading = SourceRuns()
+    for folder in find_folders(request.runs):
         for found in sorted(_runs(folder)):
             try:
                 reading.runs.append(_read(found, request))
@@ -62,7 +62,7 @@ def checkpoints(folder: Path) -> dict[int, Path]:
     return dict(sorted(found.items()))
 
 
-def _read(folder: Path, request: ReportRequest) -> Read:
+def _read(folder: Path, request: ReportRequest) -> SourceRun:
     kept = checkpoints(folder)
     states = [path for path in (folder / STATE, *(place / STATE for place in kept.values())) if path.is_file()]
     state = max((read_json(path, dict) for path in states), key=lambda one: one["global_step"])
@@ -83,7 +83,7 @@ def _read(folder: Path, request: ReportRequest) -> Read:
         values |= {"time_s": float(times[-1]), "fit_s": float(times[-1])}
     summary = _test_scores(folder, state["log_history"])
     validations = [row for row in rows if any(name.startswith("val/") for name in row)]
-    run = tracked(str(folder), values, config, validations, summary, objective)
+    run = tracked_run(str(folder), values, config, validations, summary, objective)
     step = run.values.get("objective_step")
     if step is not None and int(step) in kept:
         run.values["reason"] += f"; best checkpoint {kept[int(step)].name}"

@@ -18,8 +18,8 @@ from lab.core.errors import Mistake, RequestError, RunError
 from lab.core.record.fields import is_number
 from lab.report.findings import Exclusion, Sentence
 from lab.report.sources.configs import Loader
-from lab.report.sources.run_folders import Reading
-from lab.report.sources.select import objective_of, tracked
+from lab.report.sources.run_folders import SourceRuns
+from lab.report.sources.select import objective_of, tracked_run
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -28,7 +28,7 @@ STATES = {"FINISHED": "completed", "FAILED": "failed", "KILLED": "interrupted"}
 PAGE = 1000
 
 
-def read(request: ReportRequest) -> Reading:
+def read(request: ReportRequest) -> SourceRuns:
     """Raises RequestError for a store or experiment that is not there, RunError with what the service said."""
     uri = request.tracking.mlflow_uri
     if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).is_file():
@@ -39,7 +39,7 @@ def read(request: ReportRequest) -> Reading:
 
     for name in ("mlflow", "alembic"):  # after the import, which sets levels of its own
         logging.getLogger(name).setLevel(logging.WARNING)
-    reading = Reading()
+    reading = SourceRuns()
     try:
         client = MlflowClient(uri)
         for run in _runs(client, request):
@@ -70,7 +70,7 @@ def _runs(client: "MlflowClient", request: ReportRequest) -> Iterator[Any]:
             return
 
 
-def _add(reading: Reading, client: "MlflowClient", run: Any, request: ReportRequest) -> None:
+def _add(reading: SourceRuns, client: "MlflowClient", run: Any, request: ReportRequest) -> None:
     config = {key: spelt(value) for key, value in run.data.params.items()}
     path = f"{run.info.experiment_id}/{run.info.run_id}"
     objective = objective_of(request, config)
@@ -86,7 +86,7 @@ def _add(reading: Reading, client: "MlflowClient", run: Any, request: ReportRequ
     if run.info.end_time is not None:
         values["time_s"] = (run.info.end_time - run.info.start_time) / 1000
     rows = _rows(client, run, objective[0])
-    reading.runs.append(tracked(path, values, config, rows, run.data.metrics, objective))
+    reading.runs.append(tracked_run(path, values, config, rows, run.data.metrics, objective))
 
 
 def _rows(client: "MlflowClient", run: Any, metric: str) -> list[dict[str, float]]:

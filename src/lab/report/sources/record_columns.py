@@ -11,7 +11,7 @@ from lab.report.findings import History
 LARGEST_NUMBER = 1e30
 
 
-def flat(record: Mapping[str, Any]) -> dict[str, Any]:
+def record_values(record: Mapping[str, Any]) -> dict[str, Any]:
     """The columns that a record fills. Numbers that are null or missing are left out, and NaN in the table."""
     objective, data, sweep = record["objective"], record.get("data") or {}, record.get("sweep") or {}
     timing, memory = record.get("timing_s") or {}, record.get("memory") or {}
@@ -62,7 +62,7 @@ def _leak_share(leaks: Mapping[str, Mapping[str, float]]) -> float | None:
     return max((one.get("same_share") or 0.0 for one in leaks.values()), default=None)
 
 
-def columns(rows: list[dict[str, Any]], metric: str) -> History:
+def history_columns(rows: list[dict[str, Any]], metric: str) -> History:
     """Rows of history.jsonl as columns: of all heads together, and the objective's; NaN where there is no number."""
     kept = (metric, f"train/{metric.partition('/')[2]}")
     names = dict.fromkeys(name for row in (rows[:1] + rows[-1:]) for name in row if name.count("/") < 2 or name in kept)

@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 from lab.core.files import MOST_YAML_BYTES, Unreadable, read_text
 from lab.core.record.fields import SCHEMA_VERSION
 from lab.core.record.run_folder import OtherVersion, RunFolder, StudyFolder
-from lab.report.findings import Exclusion, History, Sentence, Sweep
+from lab.report.findings import Exclusion, History, Sentence, SweepSummary
 from lab.report.sources.configs import Configs
 from lab.report.sources.expected_runs import CONFIRMATION, sweep_of
-from lab.report.sources.record_columns import columns, flat
+from lab.report.sources.record_columns import history_columns, record_values
 
 
-class Read(NamedTuple):
+class SourceRun(NamedTuple):
     """One run as any source gives it.
 
     values: by column of `Runs.frame` (IDENTITY but `run` and `configuration`, OUTCOME, COSTS, metrics, `data/...`);
@@ -35,11 +35,11 @@ class Read(NamedTuple):
 
 
 @dataclass
-class Reading:
+class SourceRuns:
     """All that was found."""
 
-    runs: list[Read] = field(default_factory=list)
-    sweeps: list[Sweep] = field(default_factory=list)
+    runs: list[SourceRun] = field(default_factory=list)
+    sweeps: list[SweepSummary] = field(default_factory=list)
     exclusions: list[Exclusion] = field(default_factory=list)
     warnings: list[Sentence] = field(default_factory=list)
 
@@ -58,16 +58,16 @@ class _Place(NamedTuple):
     study: str | None
 
 
-def read(folders: Iterable[Path]) -> Reading:
+def read(folders: Iterable[Path]) -> SourceRuns:
     """Every run in and below the folders, each once."""
-    reading, configs, seen = Reading(), Configs(), set[str]()
+    reading, configs, seen = SourceRuns(), Configs(), set[str]()
     for folder in folders:
         for place in _found(folder, None, reading, seen):
             _read_run(place, configs, reading)
     return reading
 
 
-def _found(folder: Path, study: str | None, reading: Reading, seen: set[str], depth: int = 0) -> Iterator[_Place]:
+def _found(folder: Path, study: str | None, reading: SourceRuns, seen: set[str], depth: int = 0) -> Iterator[_Place]:
     """Runs in the order of their numbers; sweeps go on the list on the way. seen: real paths, which are left out."""
     path = os.path.realpath(folder)
     if path in seen:
@@ -93,7 +93,7 @@ def _found(folder: Path, study: str | None, reading: Reading, seen: set[str], de
         yield from _found(folder / name, f"{study}{CONFIRMATION}" if again else study, reading, seen, depth + 1)
 
 
-def _entries(folder: Path, reading: Reading, depth: int) -> list[os.DirEntry[str]]:
+def _entries(folder: Path, reading: SourceRuns, depth: int) -> list[os.DirEntry[str]]:
     """What is in a folder; nothing of one that cannot be read, is too deep or has a name that no file can hold."""
     try:
         str(folder).encode("utf-8")
@@ -114,11 +114,11 @@ def _in_order(name: str) -> tuple[int, str]:
     return (int(name), "") if name.isdecimal() else (1 << 62, name)
 
 
-def _read_run(place: _Place, configs: Configs, reading: Reading) -> None:
+def _read_run(place: _Place, configs: Configs, reading: SourceRuns) -> None:
     path = str(place.run.path)
     try:
         record = _checked(place.run)
-        values = flat(record)
+        values = record_values(record)
     except _Unfit as unfit:
         reading.exclusions.append(Exclusion(path, unfit.sentence))
         return
@@ -130,12 +130,12 @@ def _read_run(place: _Place, configs: Configs, reading: Reading) -> None:
         reading.warnings.append(Sentence("config_unread", {"path": path, "error": _first_line(error)}))
     history: History = {}
     try:
-        history = columns(place.run.history(), values["metric"])
+        history = history_columns(place.run.history(), values["metric"])
     except (OSError, ValueError) as error:
         reading.warnings.append(Sentence("history_unread", {"path": path, "error": _first_line(error)}))
     values |= {"path": path, "epochs": len(history["epoch"]) if history else 0}
     values["study"] = place.study or values["study"]
-    reading.runs.append(Read(path, values, config, history, asked))
+    reading.runs.append(SourceRun(path, values, config, history, asked))
 
 
 RAN = {"32-true": 32, "32": 32, "16-mixed": 16, "16": 16, "bf16-mixed": "bf16"}

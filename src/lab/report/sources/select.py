@@ -12,8 +12,8 @@ import numpy as np
 
 from lab.config.schema.report import ReportRequest
 from lab.core.errors import Mistake, RequestError
-from lab.report.sources.record_columns import columns
-from lab.report.sources.run_folders import Read, Reading
+from lab.report.sources.record_columns import history_columns
+from lab.report.sources.run_folders import SourceRun, SourceRuns
 
 READERS = {"wandb": "wandb", "mlflow": "mlflow", "hf": "huggingface"}
 PACKAGES = {"wandb": "wandb", "mlflow": "mlflow"}
@@ -21,24 +21,24 @@ EXTRAS = {"mlflow": "mlflow"}
 """Extras that bring a package which not everybody has."""
 
 
-def read_from(request: ReportRequest) -> Reading:
+def read_source(request: ReportRequest) -> SourceRuns:
     """All runs of a source. Raises RequestError where its package is missing or its folders hold none."""
     needed = PACKAGES.get(request.source)
     if needed is not None and find_spec(needed) is None:
         problem = f"needs the package {needed}, which is not installed"
         raise RequestError(Mistake("source", problem, f"pip install -e '.[{EXTRAS.get(needed, needed)}]'", needed))
-    reading: Reading = import_module(f"lab.report.sources.{READERS[request.source]}").read(request)
+    reading: SourceRuns = import_module(f"lab.report.sources.{READERS[request.source]}").read(request)
     return reading
 
 
-def tracked(
+def tracked_run(
     path: str,
     values: Mapping[str, Any],
     config: Mapping[str, Any],
     rows: Sequence[Mapping[str, Any]],
     summary: Mapping[str, float],
     objective: tuple[str, str],
-) -> Read:
+) -> SourceRun:
     """A run as a tracking service knows it.
 
     values: identity and costs; rows: validations in order, with `step`, `epoch` (0-based) and names with their split;
@@ -46,7 +46,7 @@ def tracked(
     train and validation scores.
     """
     metric, mode = objective
-    history = columns([dict(row) for row in rows], metric)
+    history = history_columns([dict(row) for row in rows], metric)
     numbers = history.get(metric, np.empty(0))
     own: dict[str, Any] = {"metric": metric, "mode": mode, "epochs": len(rows), "path": path}
     own |= {name: value for name, value in summary.items() if name.startswith("test/")}
@@ -59,7 +59,7 @@ def tracked(
         own |= {"objective": float(summary[f"best/{metric}"])}
     unknown = dict.fromkeys(("study", "trial", "reason", "failure", "command", "fingerprint"))
     identity = unknown | {"seed": config.get("seed"), "data": config.get("data.kind")}
-    return Read(path, identity | own | dict(values), dict(config), history)
+    return SourceRun(path, identity | own | dict(values), dict(config), history)
 
 
 def objective_of(request: ReportRequest, config: Mapping[str, Any]) -> tuple[str, str] | None:

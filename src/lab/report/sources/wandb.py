@@ -16,16 +16,16 @@ from lab.core.record.fields import is_number
 from lab.core.wandb_file import OfflineRun, read_offline
 from lab.report.findings import Exclusion, Sentence
 from lab.report.sources.configs import comparable
-from lab.report.sources.folders import opened
-from lab.report.sources.run_folders import Reading
-from lab.report.sources.select import objective_of, tracked
+from lab.report.sources.folders import find_folders
+from lab.report.sources.run_folders import SourceRuns
+from lab.report.sources.select import objective_of, tracked_run
 
 INTERRUPTED_EXIT = 130
 
 
-def read(request: ReportRequest) -> Reading:
+def read(request: ReportRequest) -> SourceRuns:
     """Raises RequestError for folders that are not there, RunError with what the service said."""
-    reading = Reading()
+    reading = SourceRuns()
     for path, run in _online(request) if request.tracking.experiment is not None else _offline(request):
         if isinstance(run, ValueError | OSError):
             reading.exclusions.append(Exclusion(path, Sentence("excluded_source", {"error": str(run)})))
@@ -35,7 +35,7 @@ def read(request: ReportRequest) -> Reading:
 
 
 def _offline(request: ReportRequest) -> Iterator[tuple[str, OfflineRun | ValueError | OSError]]:
-    for folder in opened(request.runs):
+    for folder in find_folders(request.runs):
         for place, names, files in os.walk(folder):
             names[:] = sorted(name for name in names if name != "files")
             for name in sorted(files):
@@ -63,7 +63,7 @@ def _online(request: ReportRequest) -> Iterator[tuple[str, OfflineRun]]:
         raise RunError(f"W&B could not be read: {error}") from error
 
 
-def _add(reading: Reading, path: str, run: OfflineRun, request: ReportRequest) -> None:
+def _add(reading: SourceRuns, path: str, run: OfflineRun, request: ReportRequest) -> None:
     flat = flattened({key: value for key, value in run.config.items() if key != "_wandb"})
     config = {key: comparable(value) for key, value in flat.items()}
     objective = objective_of(request, config)
@@ -80,7 +80,7 @@ def _add(reading: Reading, path: str, run: OfflineRun, request: ReportRequest) -
     }
     if run.seconds is not None:
         values["time_s"] = float(run.seconds)
-    reading.runs.append(tracked(path, values, config, validations, _numbers(run.summary), objective))
+    reading.runs.append(tracked_run(path, values, config, validations, _numbers(run.summary), objective))
 
 
 def _text(value: object) -> str | None:

@@ -74,7 +74,7 @@ def test_a_column_that_stands_twice_is_no_head(tabled, tmp_path: Path) -> None:
 
 def test_a_matrix_is_coloured_by_share_and_counts_what_is_right() -> None:
     counts = np.array([[3, 1], [0, 0]])
-    data = confusion.Confusions((confusion.Confusion("7", "causa", ("x", "y"), counts),), ())
+    data = confusion.ConfusionMatrices((confusion.ConfusionMatrix("7", "causa", ("x", "y"), counts),), ())
     (panel,) = confusion.draw_plotly(data, Translator("en"))["panels"]
     assert panel["layout"]["title"]["text"] == "7 · causa: 3 / 4"
     shares = decoded(panel["data"][0]["z"])

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from lab.report.analysis.groups import shown
+from lab.report.analysis.groups import value_text
 from lab.report.figures.base import Absent, ReportFigure, Spec
 from lab.report.figures.drawing import HEX, label_axes, new_figure
 from lab.report.figures.run_columns import MOST_LEVELS, level_names, rows_with_result, scored
@@ -68,7 +68,7 @@ def _box_plots(runs: Runs, rows: npt.NDArray[np.intp], key: str) -> BoxPlots | N
     levels = level_names(runs.frame[key].iloc[rows])
     if not 2 <= len(levels) <= MOST_LEVELS:
         return None
-    level_of_row = runs.frame[key].iloc[rows].map(shown).to_numpy()
+    level_of_row = runs.frame[key].iloc[rows].map(value_text).to_numpy()
     by = {}
     for metric in scored(runs):
         values = runs.frame[metric].to_numpy(np.float64)[rows]

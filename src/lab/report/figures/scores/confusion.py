@@ -29,7 +29,7 @@ MOST_COUNTED_CLASSES = 15
 """Up to this many classes each cell shows its count."""
 
 
-class Confusion(NamedTuple):
+class ConfusionMatrix(NamedTuple):
     """One matrix. counts: (K, K) test rows with a label, true classes by predicted classes."""
 
     label: str
@@ -46,16 +46,16 @@ class Confusion(NamedTuple):
         return out
 
 
-class Confusions(NamedTuple):
+class ConfusionMatrices(NamedTuple):
     """Matrices by head, the best run first in each. unread: runs with unreadable predictions, each with the reason."""
 
-    matrices: tuple[Confusion, ...]
+    matrices: tuple[ConfusionMatrix, ...]
     unread: tuple[str, ...]
 
 
-def compute(report: Report) -> Confusions | Absent:
+def compute(report: Report) -> ConfusionMatrices | Absent:
     """Return the matrices of the best runs that have predictions, one run per configuration."""
-    matrices, seen, unread = list[Confusion](), set[object](), list[str]()
+    matrices, seen, unread = list[ConfusionMatrix](), set[object](), list[str]()
     for row in ranked_rows(report.runs, report.leaderboard):
         run = report.runs.frame.iloc[row]
         folder = RunFolder(Path(run["path"] or ""))
@@ -72,10 +72,10 @@ def compute(report: Report) -> Confusions | Absent:
     matrices.sort(key=lambda one: heads.index(one.head))  # stable: the best run stays first in each head
     if not matrices:
         return Absent("absent.unread", {"runs": "; ".join(unread)}) if unread else Absent("absent.predictions")
-    return Confusions(tuple(matrices), tuple(unread))
+    return ConfusionMatrices(tuple(matrices), tuple(unread))
 
 
-def _matrices(folder: RunFolder, label: str) -> list[Confusion]:
+def _matrices(folder: RunFolder, label: str) -> list[ConfusionMatrix]:
     """Return one matrix per head. Raises Unreadable for damaged or too many predictions, OSError as `open` does."""
     import pyarrow
     import pyarrow.parquet
@@ -96,7 +96,7 @@ def _matrices(folder: RunFolder, label: str) -> list[Confusion]:
     return [_matrix(path, label, head, tables[head]) for head in heads]
 
 
-def _matrix(path: Path, label: str, head: str, columns: Mapping[str, Sequence[object]]) -> Confusion:
+def _matrix(path: Path, label: str, head: str, columns: Mapping[str, Sequence[object]]) -> ConfusionMatrix:
     pairs = [(str(truth), str(predicted)) for truth, predicted in zip(*columns.values(), strict=True)
              if truth is not None and predicted is not None]  # fmt: skip
     classes = sorted({name for pair in pairs for name in pair})
@@ -106,15 +106,15 @@ def _matrix(path: Path, label: str, head: str, columns: Mapping[str, Sequence[ob
     counts = np.zeros((len(classes), len(classes)), np.int64)
     for truth, predicted in pairs:
         counts[place[truth], place[predicted]] += 1
-    return Confusion(label, head, tuple(classes), counts)
+    return ConfusionMatrix(label, head, tuple(classes), counts)
 
 
-def draw_plotly(data: Confusions, words: Translator) -> Spec:
+def draw_plotly(data: ConfusionMatrices, words: Translator) -> Spec:
     """Return one panel per matrix; colours are shares of the true class, numbers are counts."""
     return {"panels": [_plotly_matrix(one, words) for one in data.matrices]}
 
 
-def _plotly_matrix(matrix: Confusion, words: Translator) -> Spec:
+def _plotly_matrix(matrix: ConfusionMatrix, words: Translator) -> Spec:
     names = [name if len(name) <= 22 else name[:21] + "…" for name in matrix.classes]
     counts = [["" if not cell else str(cell) for cell in row] for row in matrix.counts.tolist()]
     trace = {"type": "heatmap", "x": names, "y": names, "z": typed(matrix.shares), "text": counts, "zmin": 0,
@@ -127,7 +127,7 @@ def _plotly_matrix(matrix: Confusion, words: Translator) -> Spec:
     return panel(trace, title=title, xaxis=xaxis, yaxis=axis(words("axis.true"), autorange="reversed"), height=420)
 
 
-def draw_matplotlib(data: Confusions, _: Translator) -> Iterator[tuple[str, Figure]]:
+def draw_matplotlib(data: ConfusionMatrices, _: Translator) -> Iterator[tuple[str, Figure]]:
     """Yield one figure with all matrices side by side, one row of matrices per head."""
     heads = list(dict.fromkeys(one.head for one in data.matrices))
     num_columns = max(sum(one.head == head for one in data.matrices) for head in heads)
@@ -142,7 +142,7 @@ def draw_matplotlib(data: Confusions, _: Translator) -> Iterator[tuple[str, Figu
     yield "", figure
 
 
-def _draw_matrix(axes: Any, matrix: Confusion) -> None:
+def _draw_matrix(axes: Any, matrix: ConfusionMatrix) -> None:
     shares = matrix.shares
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.set_title(plain(f"{matrix.label} · {matrix.head}"), fontsize=9)
@@ -155,7 +155,7 @@ def _draw_matrix(axes: Any, matrix: Confusion) -> None:
             axes.text(column, row, str(count), ha="center", va="center", fontsize=7, color=colour)
 
 
-def caption(data: Confusions, words: Translator) -> str:
+def caption(data: ConfusionMatrices, words: Translator) -> str:
     """Return how to read a matrix, and which runs' predictions cannot be read."""
     unread = [words("absent.unread", runs="; ".join(data.unread))] if data.unread else []
     return " ".join([words("caption.confusion"), *unread])

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lab.report.analysis.groups import shown
+from lab.report.analysis.groups import value_text
 from lab.report.figures.base import Absent, ReportFigure, Spec
 from lab.report.figures.drawing import HEX, axis, new_figure, panel, typed
 from lab.report.figures.run_columns import numbers, rows_with_result
@@ -57,7 +57,7 @@ def compute(report: Report) -> Correlation | Absent:
     for at, (key, column) in enumerate(zip(runs.varied, columns, strict=True)):
         for to, result in enumerate(results):
             if column is None:
-                values[at, to] = eta(frame[key].map(shown).to_numpy(), result)
+                values[at, to] = eta(frame[key].map(value_text).to_numpy(), result)
             else:
                 values[at, to] = spearman(column[rows], result)
     return Correlation(runs.varied, outcomes, methods, values, len(rows))

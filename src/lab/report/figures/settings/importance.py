@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from lab.report.analysis.groups import shown
+from lab.report.analysis.groups import value_text
 from lab.report.figures.base import Absent, ReportFigure, Spec
 from lab.report.figures.drawing import HEX, axis, label_axes, new_figure, panel, typed
 from lab.report.figures.run_columns import MOST_LEVELS, needs_log_axis, numbers, rows_with_result
@@ -58,7 +58,7 @@ def _parameter(runs: Runs, key: str, rows: npt.NDArray[np.intp]) -> tuple[Any, l
 
     column = numbers(runs, key)
     if column is None or len(np.unique(column[rows])) <= MOST_LEVELS:
-        texts = runs.frame[key].iloc[rows].map(shown).tolist()
+        texts = runs.frame[key].iloc[rows].map(value_text).tolist()
         levels = list(dict.fromkeys(texts))
         return (CategoricalDistribution(levels), texts) if len(levels) > 1 else None
     values = column[rows]

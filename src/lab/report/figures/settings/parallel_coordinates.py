@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from lab.report.analysis.groups import short_key, shown
+from lab.report.analysis.groups import short_key, value_text
 from lab.report.figures.base import Absent, ReportFigure, Spec
 from lab.report.figures.drawing import HEX, new_figure, panel, typed
 from lab.report.figures.run_columns import MOST_LEVELS, level_names, needs_log_axis, numbers, ranked_rows, thinned
@@ -55,7 +55,7 @@ def _dimension(runs: Runs, name: str, rows: list[int]) -> Dimension:
     if column is None:
         levels = level_names(runs.frame[name])
         places = {level: place for place, level in enumerate(levels)}
-        texts = runs.frame[name].iloc[rows].map(shown)
+        texts = runs.frame[name].iloc[rows].map(value_text)
         return Dimension(short_key(name), np.array([places[text] for text in texts], np.float64), tuple(levels), False)
     values = column[rows]
     log = needs_log_axis(values)
