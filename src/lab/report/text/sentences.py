@@ -188,6 +188,7 @@ CATALOGUE: Mapping[str, tuple[str, str]] = {
         "la mejor {own:.6g} es la número {place} desde la peor de {num} pruebas, de las que terminan {count} "
         "({percentage} %)",
     ),
+    "ended_by_policy": ("{reason}", "{reason}"),
     # winner
     "winner_chosen": (
         "Chosen on validation: {run}, {metric} {value:.4f} at epoch {epoch}.",
