@@ -10,7 +10,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
 
 from lab.config.typed_block import Block
 
@@ -49,7 +49,7 @@ class Reason:
     text: str
 
 
-class Summary(Protocol):
+class Summary(ABC):
     """What a policy compares trials with, kept up to date at each report, so that a decision does not read all reports
     again. It must give the same reasons as `Policy.compare`."""
 
@@ -61,7 +61,7 @@ class Summary(Protocol):
     def compare(self, candidate: Candidate) -> Reason | None:
         """Return the reason to end the candidate, or None to keep it."""
 
-    def finish(self, trial: int, best: Sequence[float | None]) -> None:
+    def finish(self, trial: int, best: Sequence[float | None]) -> None:  # noqa: B027
         """Take in that a trial has finished; best: as in `add`."""
 
     def obstacle(self, interval: int) -> str | None:  # noqa: ARG002
