@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lab.early_termination.policies import Goal
+from lab.early_termination.policies.base import Goal
 
 Floats = npt.NDArray[np.float64]
 History = Mapping[str, Floats]

@@ -14,7 +14,7 @@ import pandas as pd
 
 from lab.config.schema.report import RankingObjective
 from lab.core.errors import Mistake, RequestError, listed, nearest
-from lab.early_termination.policies import Goal
+from lab.early_termination.policies.base import Goal
 from lab.report.findings import COSTS, IDENTITY, OUTCOME, Runs, Sentence
 from lab.report.sources.run_folders import SourceRun, SourceRuns
 

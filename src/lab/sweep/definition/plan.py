@@ -16,8 +16,8 @@ from optuna.samplers import BaseSampler
 from lab.config.dotted_keys import flattened
 from lab.config.schema import Config, Confirm, Limits, Sweep
 from lab.core.errors import Mistake, RequestError
-from lab.early_termination.policies import Goal, Policy
-from lab.early_termination.policies import parse as parse_policy
+from lab.early_termination.parsing import parse as parse_policy
+from lab.early_termination.policies.base import Goal, Policy
 from lab.sweep.definition.azure_job import LAWS, read_job, taken_as_one, unused
 from lab.sweep.definition.config_sources import setting, without_sweep_file
 from lab.sweep.definition.objective import objective

@@ -14,14 +14,13 @@ from typing import Any
 
 import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution
-from optuna.pruners import BasePruner, HyperbandPruner, SuccessiveHalvingPruner
 from optuna.samplers import BaseSampler, GPSampler, TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from lab.config.typed_block import opened
 from lab.core.errors import Mistake
-from lab.early_termination.policies import Goal, OptunaPruner
+from lab.early_termination.policies.base import Goal
 from lab.sweep.search_space.cmaes_sampler import SafeCmaEsSampler
 from lab.sweep.search_space.space import Space
 
@@ -159,12 +158,6 @@ def uniforms(rule: str, seed: int, number: int, dimensions: int) -> list[float]:
     if number:
         engine.fast_forward(number)
     return [float(u) for u in engine.random(1)[0]]
-
-
-def pruner(policy: OptunaPruner) -> BasePruner:
-    """Optuna's pruner of that name: asha is its SuccessiveHalvingPruner."""
-    make = {"asha": SuccessiveHalvingPruner, "hyperband": HyperbandPruner}[policy.name]
-    return make(**policy.params)
 
 
 def _random(space: Space, seed: int) -> Draw:
