@@ -16,7 +16,7 @@ from lab.core.errors import RequestError
 from lab.core.record.run_folder import RunFolder
 from lab.loggers.base import Outcome
 from lab.loggers.build import build
-from lab.loggers.failsafe import Guarded
+from lab.loggers.failsafe import FailsafeLogger
 
 CONF = Path(__file__).parents[2] / "conf"
 
@@ -46,7 +46,7 @@ def test_several_at_once_all_log_into_the_run_folder(
     folder.mkdir()
     asked = config("logger=[wandb,csv,tensorboard]", "name=avisos", "run_name=tiny-lr1e-3", "tags=[demo]")
     loggers = build(asked, written(folder, asked), study="grid")
-    assert all(isinstance(logger, Guarded) for logger in loggers)
+    assert all(isinstance(logger, FailsafeLogger) for logger in loggers)
     fit(loggers, epochs=2)
     for logger in loggers:
         logger.log_outcome(outcome)

@@ -21,8 +21,8 @@ import pytest
 from lab.config.schema import Mlflow
 from lab.core.record.tracking_ids import lost, mlflow_name
 from lab.loggers.base import Confusion, Outcome
-from lab.loggers.failsafe import Guarded
-from lab.loggers.mlflow import ATTEMPTS, LONGEST_VALUE, MlflowLogger, _attempts, flat
+from lab.loggers.failsafe import FailsafeLogger
+from lab.loggers.mlflow import ATTEMPTS, LONGEST_VALUE, MlflowLogger, _attempts, flat_parameters
 
 mlflow = pytest.importorskip("mlflow")
 
@@ -120,7 +120,14 @@ def test_a_resumed_run_goes_on_in_the_same_run(tmp_path: Path, store: str) -> No
 
 def test_flat() -> None:
     tree = {"a": {"b": {"c": 1}, "d": True}, "e": None, "f": "text", "g": {}, "h": {"ñandú (x)": 0.5}}
-    assert flat(tree) == {"a.b.c": "1", "a.d": "true", "e": "null", "f": "text", "g": "{}", "h.ñandú _x_": "0.5"}
+    assert flat_parameters(tree) == {
+        "a.b.c": "1",
+        "a.d": "true",
+        "e": "null",
+        "f": "text",
+        "g": "{}",
+        "h.ñandú _x_": "0.5",
+    }
 
 
 def test_names_keep_to_what_mlflow_takes() -> None:
@@ -236,7 +243,7 @@ def test_a_dead_server_is_asked_a_few_times_and_costs_one_line(
         server.heard = []  # type: ignore[attr-defined]
         threading.Thread(target=server.serve_forever, daemon=True).start()
         port = free_port() if answers == "refused" else server.server_address[1]
-        logger = Guarded("mlflow", tmp_path, lambda: start(tmp_path / "run", f"http://127.0.0.1:{port}"))
+        logger = FailsafeLogger("mlflow", tmp_path, lambda: start(tmp_path / "run", f"http://127.0.0.1:{port}"))
         logger.log_metrics({"val/loss": 1.0}, 1)
         logger.finish("completed")
         server.shutdown()

@@ -1,6 +1,6 @@
-"""Which chosen loggers lack their package, asked without importing any: the check of a request runs before torch.
+"""Checks that the packages of the chosen loggers are installed, without importing any of them.
 
-The module imports neither lightning nor a logger, so that an entrance may call it first.
+This module imports neither lightning nor a logger, so that a command can check a request before its slow imports.
 """
 
 import importlib.util
@@ -9,11 +9,11 @@ from lab.config.schema import Config
 from lab.core.errors import Mistake
 
 EXTRAS = {"wandb": "", "mlflow": "mlflow", "tensorboard": "tensorboard"}
-"""Package of a logger, and the extra of lab that installs it; wandb comes with lab itself."""
+"""The package of each logger and the extra of lab that installs it; wandb is installed with lab."""
 
 
 def missing(config: Config) -> list[Mistake]:
-    """A mistake for every chosen logger whose package is not installed."""
+    """Return a mistake for every chosen logger whose package is not installed."""
     wanted = [name for name in EXTRAS if getattr(config.logger, name) is not None]
     return [_mistake(name) for name in wanted if importlib.util.find_spec(name) is None]
 
