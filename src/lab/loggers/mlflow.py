@@ -1,8 +1,8 @@
 """A run in MLflow: flat parameters, metrics over steps, `test/accuracy` to sort by. `mlflow ui` shows it as it is.
 
 The default store is the SQLite file that `mlflow ui` opens by default in the same folder. Runs that start together
-create its tables and their experiment one after another. A server that does not answer costs about 10 s (`MLFLOW_HTTP_*`
-in the environment change that). Limits on names and values: mlflow.utils.validation.
+create its tables and their experiment one after another. A server that does not answer costs about 10 s, or what
+`MLFLOW_HTTP_*` in the environment say. Limits on names and values: mlflow.utils.validation.
 """
 
 import json

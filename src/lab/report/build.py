@@ -1,6 +1,6 @@
-"""A report from its request: read, rank, group, compare, diagnose, replay, choose; then files, page, log and registry.
+"""Builds a report: read, rank, group, compare, diagnose, replay, choose; then files, page, log and registry.
 
-Everything is judged before anything is written, so that a wrong request leaves no half of a report.
+All analysis happens before anything is written, so that a wrong request leaves no partial report.
 """
 
 import logging
@@ -28,29 +28,29 @@ from lab.report.text.translate import Translator, translate
 
 log = logging.getLogger(__name__)
 MARK = ".report"
-"""The first file of a report, so that one that was cut is taken over by the next; a folder with anything but this is
-not written into."""
+"""The first file of a report. A folder with this file may be written into again, after an interruption too; other
+folders that are not empty are refused."""
 SHOWN_EXCLUSIONS = 10
 
 
 def build(request: ReportRequest, command: str) -> Report:
-    """Write the report and give what it says. command: as typed.
+    """Write the report and return its contents. command: the command line as typed.
 
-    Raises RequestError for a request that cannot be met, RunError where it cannot be written or registered.
+    Raises RequestError for a wrong request, RunError if the report cannot be written or registered.
     """
     output, words = Path(request.output), Translator(request.lang)
     _refuse_other_folder(output)
-    reading = _read(request)
-    runs = build_run_table(reading, request.objective, request.allow_mixed, request.statistics.repeats)
+    source = _read(request)
+    runs = build_run_table(source, request.objective, request.allow_mixed, request.statistics.repeats)
     configurations = groups.configurations(runs, request.statistics)
-    by_keys = groups.groups_by_keys(runs, request.group_by, request.statistics)
-    asked: Groups = by_keys[0] if request.group_by else configurations
-    comparison = compare(runs, asked, request.baseline, request.statistics)
+    groups_by_key = groups.groups_by_keys(runs, request.group_by, request.statistics)
+    compared: Groups = groups_by_key[0] if request.group_by else configurations
+    comparison = compare(runs, compared, request.baseline, request.statistics)
     board = leaderboard(runs)
     findings = diagnose(runs, configurations, request.diagnosis)
     what_if = replay_policies(runs, request.what_if)
-    won = choose_winner(runs, configurations, board)
-    best = RunFolder(Path(runs.frame["path"].iloc[won])) if won is not None else None
+    winner_row = choose_winner(runs, configurations, board)
+    best = RunFolder(Path(runs.frame["path"].iloc[winner_row])) if winner_row is not None else None
     if request.register_in is not None:
         model_registry.refuse_early(request, best)
     try:
@@ -60,7 +60,7 @@ def build(request: ReportRequest, command: str) -> Report:
             leaderboard=board,
             top_k=request.top_k,
             configurations=configurations,
-            groups=by_keys,
+            groups=groups_by_key,
             comparison=comparison,
             findings=findings,
             what_if=what_if,
@@ -85,29 +85,29 @@ def build(request: ReportRequest, command: str) -> Report:
 
 
 def _read(request: ReportRequest) -> SourceRuns:
-    """Raises RequestError where nothing is found that a report could be made of."""
-    reading = read(find_folders(request.runs)) if request.source == "lab" else read_source(request)
-    if not reading.runs:
-        reasons = [f"{exclusion.path}: {translate(exclusion.reason, request.lang)}" for exclusion in reading.exclusions]
+    """Return the runs of the requested folders or service. Raises RequestError if there is none."""
+    source = read(find_folders(request.runs)) if request.source == "lab" else read_source(request)
+    if not source.runs:
+        reasons = [f"{exclusion.path}: {translate(exclusion.reason, request.lang)}" for exclusion in source.exclusions]
         left = len(reasons) - SHOWN_EXCLUSIONS
         lines = reasons[:SHOWN_EXCLUSIONS] + ([f"and {left} more"] if left > 0 else [])
         problem = "no run is in there" + "".join(f"\n      {line}" for line in lines)
         remedy = "a folder that train.py made: outputs/..., multirun/...; source=wandb, mlflow or hf for others"
         raise RequestError(Mistake("runs", problem, remedy, ", ".join(request.runs)))
-    return reading
+    return source
 
 
 def _claim(output: Path) -> None:
-    """Make the folder a report's, and take away what one that was killed left half written."""
+    """Mark the folder as a report's and remove partial files of an interrupted report."""
     output.mkdir(parents=True, exist_ok=True)
     (output / MARK).touch()
-    for left in output.rglob(".*.part"):
-        left.unlink(missing_ok=True)
+    for partial in output.rglob(".*.part"):
+        partial.unlink(missing_ok=True)
 
 
 def _refuse_other_folder(output: Path) -> None:
     if output.is_dir() and any(output.iterdir()) and not (output / MARK).is_file():
-        problem = "exists, holds something and is no report; nothing is written into it"
+        problem = "is not empty and is no report: nothing is written into it"
         raise RequestError(Mistake("output", problem, f"output={output}/report", str(output)))
     if output.exists() and not output.is_dir():
         raise RequestError(Mistake("output", "is a file", "output=report", str(output)))
@@ -117,16 +117,16 @@ HAS_RECORD = ("excluded_half_written", "excluded_unreadable", "excluded_foreign"
 
 
 def count_by_status(runs: Runs) -> Mapping[str, int]:
-    """Runs by status; `excluded` with a record that cannot be read; `not_started` cells of sweeps; all: `expected`."""
+    """Return the number of runs by status, of `excluded` records, of `not_started` cells, and the sum, `expected`."""
     counts = {str(status): int(num) for status, num in runs.frame["status"].value_counts().items()}
-    excluded = sum(one.reason.key in HAS_RECORD for one in runs.exclusions)
+    excluded = sum(exclusion.reason.key in HAS_RECORD for exclusion in runs.exclusions)
     not_started = sum(max(0, sweep.expected - sweep.started) for sweep in runs.sweeps)
     counts |= {"excluded": excluded, "not_started": not_started}
     return counts | {"expected": len(runs.frame) + excluded + not_started}
 
 
 def summary(report: Report, lang: str) -> Iterator[str]:
-    """What the terminal says at the end."""
+    """Yield the lines that the terminal shows at the end."""
     words = Translator(lang)
     counts = words.statuses(report.counts)
     yield words("md_runs", shown=len(report.runs.frame), expected=report.counts["expected"], counts=counts)

@@ -22,7 +22,7 @@ from lab.report.analysis.run_table import build_run_table
 from lab.report.build import build
 from lab.report.findings import Report
 from lab.report.output.model_registry import refuse_early
-from lab.report.sources.mlflow import read, spelt
+from lab.report.sources.mlflow import parameter_value, read
 
 from ..conftest import MakeRun
 
@@ -232,7 +232,7 @@ def test_a_store_or_experiment_that_is_not_there_is_refused(store: str, tmp_path
     with pytest.raises(RequestError, match="there is no such file"):
         read(ask(source="mlflow", tracking__mlflow_uri=f"sqlite:///{tmp_path}/no.db"))
     assert not (tmp_path / "no.db").exists()
-    with pytest.raises(RequestError, match="no experiment is called so"):
+    with pytest.raises(RequestError, match="no experiment has this name"):
         read(ask(source="mlflow", tracking__mlflow_uri=store, tracking__experiment="c"))
 
 
@@ -244,5 +244,5 @@ def test_a_store_or_experiment_that_is_not_there_is_refused(store: str, tmp_path
     ],
 )  # fmt: skip
 def test_parameters_are_the_values_they_spell(text: str, value: object) -> None:
-    assert spelt(text) == value
-    assert type(spelt(text)) is type(value)
+    assert parameter_value(text) == value
+    assert type(parameter_value(text)) is type(value)

@@ -214,4 +214,4 @@ def test_rates_and_batches_that_were_found_are_those_of_the_run(make_run: MakeRu
     (run,) = read([tmp_path]).runs
     assert (run.config["optimizer.lr"], run.config["data.batch_size"]) == (0.08, 256)
     assert run.config["optimizer.head_lr"] == 0.8
-    assert run.asked == {"optimizer.lr": 1e-3, "optimizer.head_lr": 1e-2, "data.batch_size": 32}
+    assert run.requested == {"optimizer.lr": 1e-3, "optimizer.head_lr": 1e-2, "data.batch_size": 32}

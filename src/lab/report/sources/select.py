@@ -1,6 +1,6 @@
-"""The same comparison of runs that others keep: W&B, MLflow, the Hugging Face Trainer. Each becomes the same table.
+"""Selects the reader of W&B, MLflow or Hugging Face Trainer runs, and holds what these readers share.
 
-Their packages are imported when they are asked for. What a service does not know (parameters, baselines) is not shown.
+Their packages are imported only when needed. What a service does not record (parameters, baselines) stays unknown.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,17 +18,17 @@ from lab.report.sources.run_folders import SourceRun, SourceRuns
 READERS = {"wandb": "wandb", "mlflow": "mlflow", "hf": "huggingface"}
 PACKAGES = {"wandb": "wandb", "mlflow": "mlflow"}
 EXTRAS = {"mlflow": "mlflow"}
-"""Extras that bring a package which not everybody has."""
+"""The extra of lab that installs an optional package."""
 
 
 def read_source(request: ReportRequest) -> SourceRuns:
-    """All runs of a source. Raises RequestError where its package is missing or its folders hold none."""
+    """Return all runs of the requested source. Raises RequestError if its package or its folders are missing."""
     needed = PACKAGES.get(request.source)
     if needed is not None and find_spec(needed) is None:
         problem = f"needs the package {needed}, which is not installed"
         raise RequestError(Mistake("source", problem, f"pip install -e '.[{EXTRAS.get(needed, needed)}]'", needed))
-    reading: SourceRuns = import_module(f"lab.report.sources.{READERS[request.source]}").read(request)
-    return reading
+    source: SourceRuns = import_module(f"lab.report.sources.{READERS[request.source]}").read(request)
+    return source
 
 
 def tracked_run(
@@ -39,11 +39,11 @@ def tracked_run(
     summary: Mapping[str, float],
     objective: tuple[str, str],
 ) -> SourceRun:
-    """A run as a tracking service knows it.
+    """Return a run from the data of a tracking service.
 
     values: identity and costs; rows: validations in order, with `step`, `epoch` (0-based) and names with their split;
-    summary: final values, of which those of the test split count; objective: metric and mode, whose best row gives the
-    train and validation scores.
+    summary: final values, of which only test scores are used; objective: metric and mode. The row with the best
+    objective gives the train and validation scores.
     """
     metric, mode = objective
     history = history_columns([dict(row) for row in rows], metric)
@@ -54,7 +54,7 @@ def tracked_run(
         best = int(np.nanargmax(numbers if mode == "max" else -numbers))
         own |= {"objective": float(numbers[best])}
         own |= {f"objective_{name}": float(history[name][best]) for name in ("epoch", "step") if name in history}
-        own |= {name: found for name, found in rows[best].items() if name.startswith(("train/", "val/"))}
+        own |= {name: value for name, value in rows[best].items() if name.startswith(("train/", "val/"))}
     elif summary.get(f"best/{metric}") is not None:
         own |= {"objective": float(summary[f"best/{metric}"])}
     unknown = dict.fromkeys(("study", "trial", "reason", "failure", "command", "fingerprint"))
@@ -63,12 +63,12 @@ def tracked_run(
 
 
 def objective_of(request: ReportRequest, config: Mapping[str, Any]) -> tuple[str, str] | None:
-    """What a run was trained for: as its config says, else as asked; None where neither does."""
-    asked, own = request.objective, config.get("objective.metric")
-    metric = own if isinstance(own, str) else asked.metric
+    """Return a run's metric and mode from its config, else from the request; None if neither has them."""
+    requested, own = request.objective, config.get("objective.metric")
+    metric = own if isinstance(own, str) else requested.metric
     if not isinstance(metric, str):
         return None
-    mode = asked.mode if asked.metric in (None, metric) else None
+    mode = requested.mode if requested.metric in (None, metric) else None
     known = config.get("objective.mode") if metric == own else None
     mode = mode or (known if known in ("min", "max") else None)
     return metric, mode or ("min" if metric.endswith("loss") else "max")
