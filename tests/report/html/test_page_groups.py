@@ -54,7 +54,7 @@ def pair(number: int, apart: bool) -> Pair:
 
 def test_comparisons_fold_after_the_first(tabled) -> None:
     report = tabled(objective=[0.5, 0.6])
-    pairs = tuple(pair(number, number == 0) for number in range(page_groups.SAID_PAIRS + 3))
+    pairs = tuple(pair(number, number == 0) for number in range(page_groups.FIRST_SENTENCES + 3))
     report = replace(report, comparison=Comparison(("model.name",), "base", "val/f1_macro", pairs))
     html = page_groups.comparison(report, WORDS)
     assert "3 more comparisons in words" in html

@@ -1,7 +1,7 @@
-"""index.html: one file that opens anywhere, with no network, and the figures as files beside it.
+"""index.html: one file that opens anywhere without a network, and the figures as files beside it.
 
-Plotly's script (4.8 MB), style, script and data stand in the page; its content security policy forbids loading anything
-else. What is read is HTML already; the script draws the table of runs and the figures when they come into view.
+The page contains Plotly's script (4.8 MB), its style, script and data; its content security policy forbids loading
+anything else. Texts are HTML; the script draws the table of runs, and the figures when they come into view.
 """
 
 import json
@@ -31,7 +31,7 @@ def write(report: Report, words: Translator) -> None:
 
 
 def page(report: Report, data: Mapping[str, Any], words: Translator) -> str:
-    """The whole file. Its size is Plotly's 4.8 MB and about .7 kB a run."""
+    """Return the file's text: Plotly's 4.8 MB and about .7 kB per run. data: of each figure by its name."""
     parts = {
         "winner": page_sections.winner(report, words),
         "groups": page_groups.groups(report, words),
@@ -60,7 +60,7 @@ def page(report: Report, data: Mapping[str, Any], words: Translator) -> str:
 
 
 def _json(block: Any) -> str:
-    """JSON that cannot end the script element it stands in."""
+    """Return JSON that cannot end the script element around it."""
     return json.dumps(plain(block), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
 

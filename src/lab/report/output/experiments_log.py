@@ -1,6 +1,6 @@
-"""An entry of the experiment log: aim, what varied, results, conclusion, and a checklist with its open boxes.
+"""Appends an entry to the experiment log: aim, varied keys, results, conclusion, and a checklist.
 
-Appended, never rewritten: the log is a person's file, and earlier entries stay as they are.
+Earlier entries stay unchanged: people edit this file.
 """
 
 from collections.abc import Iterator
@@ -14,14 +14,14 @@ from lab.report.findings import Report, Runs
 from lab.report.text.translate import Translator
 
 MOST_VALUES = 8
-"""Values of one key that are written out."""
+"""At most this many values of a key are listed."""
 ENCODER_KEYS = ("model.name", "model.path", "model.kind")
 
 
 def append(path: Path, report: Report, aim: str | None, registered: str | None, words: Translator) -> None:
-    """Add the entry to the file, which is made where there is none. registered: where the model was put.
+    """Append the entry to the file and create it if it is missing. registered: where the model was registered.
 
-    Raises RequestError where the path is a folder, OSError where it cannot be written.
+    Raises RequestError if the path is a folder, OSError if it cannot be written.
     """
     if path.is_dir():
         raise RequestError(Mistake("log", "is a folder", f"log={path}/EXPERIMENTS.md", str(path)))
@@ -32,7 +32,7 @@ def append(path: Path, report: Report, aim: str | None, registered: str | None, 
 
 
 def entry(report: Report, aim: str | None, registered: str | None, words: Translator) -> Iterator[str]:
-    """The entry, line by line, in Markdown."""
+    """Yield the entry line by line, in Markdown."""
     runs = report.runs
     yield from (f"## {report.made[:10]}: {aim or report.folder.name}", "")
     yield f"**{words('log_aim')}**: {aim or words('log_unsaid')}"
@@ -41,8 +41,8 @@ def entry(report: Report, aim: str | None, registered: str | None, words: Transl
     counts = words.statuses(report.counts)
     shown_runs = words("md_runs", shown=len(runs.frame), expected=report.counts["expected"], counts=counts)
     yield f"\n**{words('log_results')}**: {shown_runs}."
-    won = [] if report.winner is None else [words.say(one) for one in report.winner.sentences]
-    yield from (f"- {line}" for line in won or [words("md_no_winner")])
+    winner = [] if report.winner is None else [words.say(one) for one in report.winner.sentences]
+    yield from (f"- {line}" for line in winner or [words("md_no_winner")])
     if report.winner is not None and report.winner.command:
         yield f"- `{report.winner.command}`"
     yield f"\n**{words('log_conclusion')}**:"
@@ -60,9 +60,9 @@ def _values(runs: Runs, key: str) -> str:
 
 
 def checklist(report: Report, registered: str | None) -> dict[str, bool]:
-    """Which boxes are ticked, each from what the table says.
+    """Return which boxes of the checklist are ticked, each derived from the table.
 
-    A baseline is another model's result on the test rows, in the record (majority) or among the runs (a linear model).
+    A baseline is the result of another model on the test rows: the majority class in the winner's record.
     """
     runs, frame, winner = report.runs, report.runs.frame, report.winner
     row = winner.row if winner is not None else None
