@@ -112,7 +112,7 @@ def test_cells_that_never_started_are_counted_and_exclusions_shown(report: Repor
     assert report.counts == {"completed": 15, "failed": 1, "excluded": 1, "not_started": 3, "expected": 20}
     text = (tmp_path / "report" / "report.md").read_text()
     assert "16 of 20 runs: 15 completed, 1 failed, 1 left out, 3 never started." in text
-    assert "grid/16: run.json is cut short" in text
+    assert "grid/16: run.json is incomplete" in text
     assert "| 4 | failed |" not in text
     assert report.leaderboard[-1] == 4
 
@@ -162,7 +162,7 @@ def test_nothing_to_report_on_is_one_clear_message(kind: str, tmp_path: Path, as
         build(ask(runs=given, output=str(tmp_path / "report")), "")
     assert len(caught.value.mistakes) == 1
     assert caught.value.mistakes[0].key == "runs"
-    assert ("run.json is cut short" in str(caught.value)) == (kind == "bad")
+    assert ("run.json is incomplete" in str(caught.value)) == (kind == "bad")
     assert not (tmp_path / "report").exists()
 
 

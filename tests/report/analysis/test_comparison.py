@@ -65,7 +65,7 @@ def test_pairs_by_seed_are_scipys_and_corrected_as_statsmodels_does(
 def test_it_is_said_plainly_in_both_languages(runs: Runs, ask: Callable[..., ReportRequest]) -> None:
     pairs = {pair.group: pair for pair in against(runs, "tiny", ask()).pairs}
     assert translate(pairs["beto"].sentence, "en").startswith("beto is better than tiny by +0.0975 val/f1_macro")
-    assert translate(pairs["ngram"].sentence, "en").startswith("These data cannot tell ngram from tiny")
+    assert translate(pairs["ngram"].sentence, "en").startswith("These data do not distinguish ngram from tiny")
     assert translate(pairs["ngram"].sentence, "es").startswith("Estos datos no distinguen ngram de tiny")
 
 
@@ -173,5 +173,5 @@ def test_differences_without_a_spread_prove_nothing(
     assert math.isnan(pair.p)
     assert math.isnan(pair.p_holm)
     (said,) = conclusions(found)
-    assert "no spread between seeds" in translate(said, "en")
+    assert "Without a spread between seeds" in translate(said, "en")
     assert "sin dispersión entre semillas" in translate(said, "es")

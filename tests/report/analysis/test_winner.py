@@ -50,7 +50,7 @@ def test_the_best_on_validation_wins_whatever_the_test_says(make_run: MakeRun, t
     assert [runs.frame["run"].iloc[row] for row in leaderboard(runs)] == ["a", "ended", "b", "failed"]
     said = [translate(sentence, "en") for sentence in found.sentences]
     assert said[0] == "Chosen on validation: a, val/f1_macro 0.8000 at epoch 2."
-    assert said[-1] == "Reported on test, which took no part in the choice: f1_macro 0.1000."
+    assert said[-1] == "Reported on test, which did not influence the choice: f1_macro 0.1000."
     assert found.command == "python train.py optimizer.lr=1.0 seed=1"
 
 
@@ -142,7 +142,7 @@ def test_confirmed_means_of_another_metric_choose_nothing(
     assert runs.frame["run"].iloc[found.row] == "0"
     said = [translate(sentence, "en") for sentence in found.sentences]
     assert said[0] == "Chosen on validation: 0, val/loss 0.5000 at epoch 1."
-    assert "another metric or goal (lr: val/f1_macro (maximize)) and took no part" in said[1]
+    assert "another metric or goal (lr: val/f1_macro (maximize)) and did not influence" in said[1]
 
 
 def test_no_result_no_winner(make_run: MakeRun, tmp_path: Path, won: Won) -> None:

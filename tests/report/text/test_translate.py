@@ -73,7 +73,7 @@ def test_a_missing_key_and_an_unknown_language_are_errors() -> None:
 
 
 def test_the_language_changes_the_words() -> None:
-    assert Translator("es")("section.winner") == "Ganador"
+    assert Translator("es")("section.winner") == "Ganadora"
     counts = {"completed": 5, "failed": 0, "not_started": 2, "excluded": 1, "expected": 8}
     assert Translator("es").statuses(counts) == "5 completadas, 2 nunca empezaron, 1 excluidas"
     assert Translator("en").statuses(counts) == "5 completed, 2 never started, 1 left out"
