@@ -174,4 +174,4 @@ def test_differences_without_a_spread_prove_nothing(
     assert math.isnan(pair.p_holm)
     (said,) = conclusions(found)
     assert "Without a spread between seeds" in translate(said, "en")
-    assert "sin dispersión entre semillas" in translate(said, "es")
+    assert "Sin dispersión entre semillas" in translate(said, "es")
