@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lab.report.figures.gallery import compute_all
 from lab.report.html import page as write_page
 from lab.report.text.translate import Translator
 
@@ -253,7 +254,7 @@ def test_on_a_phone_nothing_runs_out_of_the_page(open_page, artifacts: Path) -> 
 def test_a_report_without_a_result_opens_too(open_page, tabled, tmp_path: Path) -> None:
     report = tabled(objective=[np.nan, np.nan], status=["failed", "interrupted"], time_s=[1.0, 2.0])
     file = tmp_path / "index.html"
-    file.write_text(write_page.page(report, write_page.data(report), Translator("en")), encoding="utf-8")
+    file.write_text(write_page.page(report, compute_all(report), Translator("en")), encoding="utf-8")
     page = open_page(file=file)
     assert names(page) == ["0", "1"]
     draw_all(page)
