@@ -50,7 +50,7 @@ class Outcome:
 
 
 class RunLogger(Logger, ABC):
-    """A Lightning logger that also receives the outcome and is told when its run ends."""
+    """A Lightning logger that also receives the outcome and the end of its run."""
 
     title: str
     """Name of its config group: `wandb`, `mlflow`, `tensorboard`, `csv`."""

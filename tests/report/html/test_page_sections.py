@@ -40,7 +40,8 @@ def test_a_policy_says_whom_it_would_have_ended(tabled) -> None:
     assert "1 / 2" in html
     assert '<data value="0.35">35%</data>' in html
     assert "interval 3: its best value 0.5 is worse than 0.6, the median of" in html
-    assert "intervalo 3: su mejor valor 0.5 es peor que 0.6, la mediana" in page_sections.what_if(report, Translator("es"))
+    spanish = page_sections.what_if(report, Translator("es"))
+    assert "intervalo 3: su mejor valor 0.5 es peor que 0.6, la mediana" in spanish
     assert "policy" not in page_sections.what_if(tabled(objective=[0.5]), WORDS)
 
 

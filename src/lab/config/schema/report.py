@@ -1,4 +1,4 @@
-"""The config of a report: conf/report.yaml, typed. It has no default here."""
+"""The typed config of a report. All defaults are in conf/report.yaml."""
 
 from typing import Annotated, Any, Literal
 
@@ -23,7 +23,7 @@ class Statistics(Node):
 
 
 class Thresholds(Node):
-    """When each rule of the diagnosis speaks; conf/report.yaml says what each means."""
+    """Thresholds of the diagnosis' rules; conf/report.yaml explains each."""
 
     chance_margin: Unit
     chance_after: Unit
@@ -53,7 +53,7 @@ class Tracking(Node):
 
 
 class ReportRequest(Node):
-    """A whole request for a report, checked."""
+    """A checked request for a report."""
 
     runs: Texts
     output: str
@@ -70,6 +70,6 @@ class ReportRequest(Node):
     log: str | None
     aim: str | None
     register_in: Annotated[Literal["mlflow", "wandb"] | None, Field(alias="register")]
-    """`register` itself is a method of every class."""
+    """Named so because `register` is a method of every class."""
     registry: Registry
     tracking: Tracking

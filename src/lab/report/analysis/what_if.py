@@ -1,4 +1,4 @@
-"""What if: which trials each early-termination policy would have ended, when, why, what it saves and what it loses.
+"""Replays early-termination policies: which trials each would have ended, when and why, what it saves and loses.
 
 `lab.early_termination.replay` decides on trials that are over; an interval is a recorded validation.
 """

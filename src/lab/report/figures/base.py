@@ -1,4 +1,4 @@
-"""What a figure of the report is: its data, computed once, and two drawings of that data.
+"""The interface of a figure of the report: its data, computed once, and two drawings of that data.
 
 Each figure is one module that exports a `ReportFigure`. The page takes its Plotly drawing, the files take its
 Matplotlib drawing, and both show the same numbers.

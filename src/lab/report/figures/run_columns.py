@@ -1,4 +1,4 @@
-"""What the figures read from the table of runs: rows, numbers, names, and which columns are scores.
+"""Reads the columns of the table of runs for the figures: rows, numbers, names, and which columns are scores.
 
 Large tables are thinned by rank, so that a figure stays readable and small.
 """
