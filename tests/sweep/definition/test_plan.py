@@ -43,7 +43,7 @@ def test_without_a_file_the_node_stays_and_its_keys_are_refused() -> None:
 
 
 def test_a_study_remembers_what_changes_results_and_forgets_where_things_are_kept() -> None:
-    cache = {"dir": "~/.cache/lab", "max_gib": 20, "frozen": True, "dtype": "bf16"}
+    cache = {"dir": "~/.cache/lab", "max_gib": 20, "hidden_states": True, "dtype": "bf16"}
     callbacks = {"progress": {"refresh": 5}, "freeze": {"layers": 2}}
     plain = {"cache": cache, "logger": {"csv": {}}, "sweep": {"study": "a"}, "callbacks": callbacks, "run_name": "x"}
-    assert told(plain) == {"cache.frozen": True, "cache.dtype": "bf16", "callbacks.freeze.layers": 2}
+    assert told(plain) == {"cache.hidden_states": True, "cache.dtype": "bf16", "callbacks.freeze.layers": 2}

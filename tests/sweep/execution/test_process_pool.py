@@ -170,7 +170,7 @@ def test_a_library_that_the_controller_has_loaded_is_told_its_threads(
 def test_jobs_know_the_cores_they_share_unless_a_person_limited_them(
     pools: list[Pool], monkeypatch: pytest.MonkeyPatch, limited: bool
 ) -> None:
-    """What all others wait for may then be made on all of them (`cache.frozen`)."""
+    """What all others wait for may then be made on all of them (`cache.hidden_states`)."""
     for name in server._THREAD_LIMITS:
         monkeypatch.delenv(name, raising=False)
     if limited:

@@ -48,7 +48,7 @@ def register(report: Report, request: ReportRequest, run: RunFolder) -> str:
     """Register the winner and return in words where. Raises RunError with the service's error."""
     record = run.read()
     config = run.read_config()
-    name = request.registry.name or str(config.get("name") or "lab")
+    name = request.registry.name or str(config.get("experiment_name") or "lab")
     with tempfile.TemporaryDirectory(prefix="lab-model-") as scratch:
         folder = Path(scratch) / "model"
         _collect(run, folder, card(report, record, request.lang))
