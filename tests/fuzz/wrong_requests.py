@@ -321,6 +321,8 @@ top_k=many
 source=nope
 objective.metric=5 objective.mode=up
 allow_mixed=maybe
+by=[model]
+together=true
 statistics.confidence=2
 statistics.most_groups=0.5
 diagnosis.overfit_gap=wide

@@ -37,8 +37,9 @@ def no_page(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def won(make_run: MakeRun, tmp_path: Path) -> RunFolder:
     """The better of two runs, with a checkpoint and a tokenizer."""
-    make_run("runs/worse", (0.1,), config={"optimizer.lr": 0.5, "name": "avisos"})
-    run = make_run("runs/better", (0.2, 0.8), config={"name": "avisos"}, model={"name": "tiny", "kind": "encoder"})
+    make_run("runs/worse", (0.1,), config={"optimizer.lr": 0.5, "experiment_name": "avisos"})
+    model = {"name": "tiny", "kind": "encoder"}
+    run = make_run("runs/better", (0.2, 0.8), config={"experiment_name": "avisos"}, model=model)
     run.best.parent.mkdir()
     run.best.write_bytes(b"weights")
     run.tokenizer.mkdir()

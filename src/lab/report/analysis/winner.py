@@ -137,7 +137,7 @@ def _options(run: RunFolder, retrain: str, row: Any) -> dict[str, str]:
     """Return further command lines: without the row limits of the search, and, if val was split off here, on train and
     val together for the best number of epochs."""
     data = run.read_config().get("data")
-    rows = data.get("rows") if isinstance(data, dict) else None
+    rows = data.get("max_rows") if isinstance(data, dict) else None
     drawn = ((run.read().get("data") or {}).get("split") or {}).get("drawn") or []
     named = rows.items() if isinstance(rows, dict) else ()
     limits = [f"data.max_rows.{name}=null" for name, most in named if most is not None]
