@@ -12,17 +12,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lab.config.key_roles import has_role
+from lab.config.schema import Role
 from lab.config.schema.report import RankedBy
 from lab.core.errors import Mistake, RequestError, listed, nearest
 from lab.early_termination.policies import Goal
 from lab.report.findings import COSTS, IDENTITY, OUTCOME, Runs, Sentence
 from lab.report.sources.run_folders import Read, Reading
 
-UNTOLD = ("experiment_name", "run_name", "tags", "resume", "test", "logger", "cache", "objective", "sweep",
-          "callbacks.progress", "callbacks.curves", "callbacks.checkpoint", "trainer.threads", "trainer.accelerator",
-          "data.num_workers",
-          "data.pin_memory", "data.persistent_workers")  # fmt: skip
-"""Keys, and what is below them, that do not tell two models apart."""
 TRAINED_ON_VAL = "data.split.train_on_val"
 """Where it is true, scores on validation rows are of rows that were trained on, and choose nothing."""
 GOALS: dict[str, Goal] = {"max": "maximize", "min": "minimize"}
@@ -150,11 +147,10 @@ def _ranked(read: Read, metric: str) -> dict[str, Any]:
 def _told_apart(configs: Sequence[Mapping[str, Any]], repeats: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
     """Config keys with more than one value, and the others with theirs. A run without a config has no say."""
     configs = [config for config in configs if config]
-    left_out = (*UNTOLD, *repeats)
     keys = dict.fromkeys(key for config in configs for key in config)
     varied, constant = [], {}
     for key in keys:
-        if any(key == name or key.startswith(f"{name}.") for name in left_out):
+        if has_role(key, Role.NOT_COMPARED, repeats):
             continue
         first = configs[0].get(key)
         if any(config.get(key) != first for config in configs):
