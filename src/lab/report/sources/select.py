@@ -5,28 +5,23 @@ Their packages are imported when they are asked for. What a service does not kno
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
+from lab.cli.optional_packages import missing_packages, not_installed
 from lab.config.schema.report import Reported
-from lab.core.errors import Mistake, RequestError
+from lab.core.errors import RequestError
 from lab.report.sources.record_columns import columns
 from lab.report.sources.run_folders import Read, Reading
 
 READERS = {"wandb": "wandb", "mlflow": "mlflow", "hf": "huggingface"}
-PACKAGES = {"wandb": "wandb", "mlflow": "mlflow"}
-EXTRAS = {"mlflow": "mlflow"}
-"""Extras that bring a package which not everybody has."""
 
 
 def read_from(request: Reported) -> Reading:
     """All runs of a source. Raises RequestError where its package is missing or its folders hold none."""
-    needed = PACKAGES.get(request.source)
-    if needed is not None and find_spec(needed) is None:
-        problem = f"needs the package {needed}, which is not installed"
-        raise RequestError(Mistake("source", problem, f"pip install -e '.[{EXTRAS.get(needed, needed)}]'", needed))
+    if missing := missing_packages(f"source={request.source}"):
+        raise RequestError([not_installed("source", name, value=name) for name in missing])
     reading: Reading = import_module(f"lab.report.sources.{READERS[request.source]}").read(request)
     return reading
 
