@@ -111,7 +111,7 @@ def test_event_files_give_arguments_and_curves(tmp_path: Path, ask: Ask) -> None
 def test_event_files_without_tensorboard_are_refused(tmp_path: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     write_trainer(tmp_path / "a", [0.55])
     (tmp_path / "a" / "events.out.tfevents.1").write_bytes(b"")
-    monkeypatch.setattr(huggingface, "find_spec", lambda _: None)
+    monkeypatch.setattr(huggingface, "is_installed", lambda _: False)
     with pytest.raises(RequestError, match=r"pip install -e '\.\[tensorboard\]'"):
         read(ask(runs=str(tmp_path), source="hf"))
 

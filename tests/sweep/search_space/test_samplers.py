@@ -196,7 +196,7 @@ def test_every_mistake_is_named(block: Any, found: dict[str, str]) -> None:
 
 
 def test_cmaes_says_what_it_cannot_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(samplers.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(samplers, "is_installed", lambda name: False)
     with pytest.raises(RequestError) as caught:
         build("cmaes", parse_space({"seed": "1,2"}), "maximize")
     words = ["pip install cmaes", "seed: is a choice", "at least two"]

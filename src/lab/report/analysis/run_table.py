@@ -12,17 +12,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lab.config.key_roles import has_role
+from lab.config.schema import Role
 from lab.config.schema.report import RankingObjective
 from lab.core.errors import Mistake, RequestError, listed, nearest
 from lab.early_termination.policies.base import Goal
 from lab.report.findings import COSTS, IDENTITY, OUTCOME, Runs, Sentence
 from lab.report.sources.run_folders import SourceRun, SourceRuns
 
-UNTOLD = ("experiment_name", "run_name", "tags", "resume", "test", "logger", "cache", "objective", "sweep",
-          "callbacks.progress", "callbacks.curves", "callbacks.checkpoint", "trainer.threads", "trainer.accelerator",
-          "data.num_workers",
-          "data.pin_memory", "data.persistent_workers")  # fmt: skip
-"""Keys, and all keys below them, that do not distinguish two models."""
 TRAINED_ON_VAL = "data.split.train_on_val"
 """If true, the validation rows were trained on: their scores cannot select a run."""
 GOALS: dict[str, Goal] = {"max": "maximize", "min": "minimize"}
@@ -152,11 +149,10 @@ def _varied_and_constant(
 ) -> tuple[list[str], dict[str, Any]]:
     """Return the config keys with several values, and the others with their value. Runs without config are ignored."""
     configs = [config for config in configs if config]
-    left_out = (*UNTOLD, *repeats)
     keys = dict.fromkeys(key for config in configs for key in config)
     varied, constant = [], {}
     for key in keys:
-        if any(key == name or key.startswith(f"{name}.") for name in left_out):
+        if has_role(key, Role.NOT_COMPARED, repeats):
             continue
         first = configs[0].get(key)
         if any(config.get(key) != first for config in configs):

@@ -7,11 +7,11 @@ its own. W&B: an artifact of type `model`, offline unless an API key is set. Not
 import os
 import shutil
 import tempfile
-from importlib.util import find_spec
 from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from lab.cli.optional_packages import missing_packages, not_installed
 from lab.config.dotted_keys import flattened
 from lab.config.schema.report import ReportRequest
 from lab.core.errors import Mistake, RequestError, RunError
@@ -19,7 +19,6 @@ from lab.core.record.run_folder import RunFolder
 from lab.core.record.tracking_ids import UniqueNames, recall
 from lab.report.findings import Report
 from lab.report.output.model_card import card
-from lab.report.sources.select import EXTRAS
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -31,9 +30,7 @@ LONGEST_VALUE, PARAMETERS_PER_CALL = 6000, 100
 def refuse_early(request: ReportRequest, run: RunFolder | None) -> None:
     """Raises RequestError if the winner `run` cannot be registered; None: there is no winner."""
     where, mistakes = str(request.register_in), []
-    if find_spec(where) is None:
-        problem = f"needs the package {where}, which is not installed"
-        mistakes.append(Mistake("register", problem, f"pip install -e '.[{EXTRAS.get(where, where)}]'", where))
+    mistakes += [not_installed("register", name, value=where) for name in missing_packages(f"register={where}")]
     if request.source != "lab" or run is None:
         problem = "needs a winner that is a run folder" if request.source == "lab" else "needs run folders"
         mistakes.append(Mistake("register", problem, "source=lab, and a run that ended well", where))

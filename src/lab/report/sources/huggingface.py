@@ -8,12 +8,12 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from lab.cli.optional_packages import is_installed, not_installed
 from lab.config.schema.report import ReportRequest
-from lab.core.errors import Mistake, RequestError
+from lab.core.errors import RequestError
 from lab.core.files import read_json, regular
 from lab.report.findings import Exclusion, Sentence
 from lab.report.sources.folders import find_folders
@@ -126,9 +126,9 @@ def _events(folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     files = sorted(folder.rglob("events.out.tfevents.*"))
     if not files:
         return [], {}
-    if find_spec("tensorboard") is None:
-        problem = f"{files[0]} needs the package tensorboard, which is not installed"
-        raise RequestError(Mistake("source", problem, "pip install -e '.[tensorboard]'", "hf"))
+    if not is_installed("tensorboard"):
+        problem = f"{files[0]} needs the package 'tensorboard', which is not installed"
+        raise RequestError(not_installed("source", "tensorboard", value="hf", problem=problem))
     from tensorboard.backend.event_processing.event_accumulator import (  # type: ignore[import-untyped]  # ships no types
         EventAccumulator,
     )

@@ -5,28 +5,23 @@ Their packages are imported only when needed. What a service does not record (pa
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
+from lab.cli.optional_packages import missing_packages, not_installed
 from lab.config.schema.report import ReportRequest
-from lab.core.errors import Mistake, RequestError
+from lab.core.errors import RequestError
 from lab.report.sources.record_columns import history_columns
 from lab.report.sources.run_folders import SourceRun, SourceRuns
 
 READERS = {"wandb": "wandb", "mlflow": "mlflow", "hf": "huggingface"}
-PACKAGES = {"wandb": "wandb", "mlflow": "mlflow"}
-EXTRAS = {"mlflow": "mlflow"}
-"""The extra of lab that installs an optional package."""
 
 
 def read_source(request: ReportRequest) -> SourceRuns:
     """Return all runs of the requested source. Raises RequestError if its package or its folders are missing."""
-    needed = PACKAGES.get(request.source)
-    if needed is not None and find_spec(needed) is None:
-        problem = f"needs the package {needed}, which is not installed"
-        raise RequestError(Mistake("source", problem, f"pip install -e '.[{EXTRAS.get(needed, needed)}]'", needed))
+    if missing := missing_packages(f"source={request.source}"):
+        raise RequestError([not_installed("source", name, value=name) for name in missing])
     source: SourceRuns = import_module(f"lab.report.sources.{READERS[request.source]}").read(request)
     return source
 

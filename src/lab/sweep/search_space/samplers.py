@@ -6,7 +6,6 @@ resume, and its QMCSampler draws the first trial apart.) Sobol: scipy.stats.qmc,
 """
 
 import importlib
-import importlib.util
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -18,6 +17,7 @@ from optuna.samplers import BaseSampler, GPSampler, TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
+from lab.cli.optional_packages import is_installed, not_installed
 from lab.config.typed_block import opened
 from lab.core.errors import Mistake
 from lab.early_termination.policies.base import Goal
@@ -183,8 +183,9 @@ def _no_grid(name: str) -> Mistake:
 
 def _no_cmaes(space: Space) -> list[Mistake]:
     found = []
-    if importlib.util.find_spec("cmaes") is None:
-        found.append(Mistake(KEY, "cmaes needs a package that is not installed", "pip install cmaes", "cmaes"))
+    if not is_installed("cmaes"):
+        problem = "cmaes needs a package that is not installed"
+        found.append(not_installed(KEY, "cmaes", value="cmaes", problem=problem))
     distributions = space.distributions()
     for name, law in distributions.items():
         if isinstance(law, CategoricalDistribution):
