@@ -15,7 +15,7 @@ CALLS = ["log_metrics", "save", "finalize", "log_outcome", "finish"]
 
 
 class Fragile(RunLogger):
-    """Notes every call and fails at the one it is told to."""
+    """Notes every call and fails at the call named `breaks_at`."""
 
     title = "fragile"
 

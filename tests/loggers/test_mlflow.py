@@ -197,23 +197,23 @@ def test_plain_mlflow_ui_shows_experiment_parameters_and_metrics(
     assert "<html" in ask(ui)["text"].lower()
 
 
-def beginning(folder: Path, uri: str, ready: Any, said: Any) -> None:
+def beginning(folder: Path, uri: str, ready: Any, results: Any) -> None:
     ready.wait()
     try:
-        said.put(start(folder, uri, experiment="raced").run_id)
-    except Exception as error:  # noqa: BLE001  it is what is asked for
-        said.put(error)
+        results.put(start(folder, uri, experiment="raced").run_id)
+    except Exception as error:  # noqa: BLE001  the test expects it
+        results.put(error)
 
 
 @pytest.mark.parametrize("uri", ["sqlite:///together.db", "sqlite:///new folder/together.db"])
 def test_runs_that_begin_together_make_one_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uri: str) -> None:
     monkeypatch.chdir(tmp_path)
     context = multiprocessing.get_context("fork")
-    said, ready = context.SimpleQueue(), context.Barrier(4)
-    jobs = [context.Process(target=beginning, args=(tmp_path / name, uri, ready, said)) for name in "abcd"]
+    results, ready = context.SimpleQueue(), context.Barrier(4)
+    jobs = [context.Process(target=beginning, args=(tmp_path / name, uri, ready, results)) for name in "abcd"]
     for job in jobs:
         job.start()
-    ids = [said.get() for _ in jobs]
+    ids = [results.get() for _ in jobs]
     for job in jobs:
         job.join()
     assert sorted(run.info.run_id for run in runs(uri, "raced")) == sorted(map(str, ids))

@@ -135,13 +135,15 @@ def test_outcome_goes_into_the_summary_and_adds_no_row(
     assert tables["causa"]["data"][1] == ["desgaste", "fuga", 1]
 
 
-@pytest.mark.parametrize("asked", [True, False])
-def test_best_checkpoint_is_an_artifact_when_asked(tmp_path: Path, outcome: Outcome, stored: Any, asked: bool) -> None:
-    logger = start(tmp_path / "run", log_checkpoint=asked)
+@pytest.mark.parametrize("uploads", [True, False])
+def test_best_checkpoint_is_an_artifact_when_requested(
+    tmp_path: Path, outcome: Outcome, stored: Any, uploads: bool
+) -> None:
+    logger = start(tmp_path / "run", log_checkpoint=uploads)
     logger.log_outcome(outcome)
     logger.finish("completed")
     artifacts = kind(stored(tmp_path / "run"), "artifact")
-    assert [item.name for item in artifacts if item.type == "model"] == ([f"best-{logger.version}"] if asked else [])
+    assert [item.name for item in artifacts if item.type == "model"] == ([f"best-{logger.version}"] if uploads else [])
 
 
 def test_figures_are_shown(tmp_path: Path, outcome: Outcome, stored: Any) -> None:

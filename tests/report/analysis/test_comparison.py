@@ -44,9 +44,9 @@ def against(runs: Runs, baseline: str | None, request: ReportRequest) -> Compari
 def test_pairs_by_seed_are_scipys_and_corrected_as_statsmodels_does(
     runs: Runs, ask: Callable[..., ReportRequest]
 ) -> None:
-    found = against(runs, "tiny", ask())
-    pairs = {pair.group: pair for pair in found.pairs}
-    assert found.baseline == "tiny"
+    comparison = against(runs, "tiny", ask())
+    pairs = {pair.group: pair for pair in comparison.pairs}
+    assert comparison.baseline == "tiny"
     p_values = {}
     for model in ("beto", "ngram"):
         own, base = np.array(SCORES[model]), np.array(SCORES["tiny"])
@@ -72,10 +72,10 @@ def test_it_is_said_plainly_in_both_languages(runs: Runs, ask: Callable[..., Rep
 def test_without_a_choice_the_best_is_the_baseline_and_that_is_said(
     runs: Runs, ask: Callable[..., ReportRequest]
 ) -> None:
-    found = against(runs, None, ask())
-    assert found.baseline == "beto"
-    assert found.reason is not None
-    assert found.reason.key == "baseline_is_best"
+    comparison = against(runs, None, ask())
+    assert comparison.baseline == "beto"
+    assert comparison.reason is not None
+    assert comparison.reason.key == "baseline_is_best"
 
 
 def test_one_seed_more_or_less_is_not_paired(
@@ -99,9 +99,9 @@ def test_many_cells_do_not_pass_for_many_seeds(
                 )
     make_run("beto-alone", (0.99,), seed=1, config={"model.name": "beto", "optimizer.lr": 5.0})
     runs = table(tmp_path)
-    found = compare(runs, group_by_keys(runs, ["model.name"], ask().statistics), "tiny", ask().statistics)
-    assert found.pairs[0].num_pairs == 2
-    assert found.pairs[0].difference == pytest.approx(0.1)
+    comparison = compare(runs, group_by_keys(runs, ["model.name"], ask().statistics), "tiny", ask().statistics)
+    assert comparison.pairs[0].num_pairs == 2
+    assert comparison.pairs[0].difference == pytest.approx(0.1)
 
 
 def test_one_shared_seed_says_nothing(make_run: MakeRun, tmp_path: Path, ask: Callable[..., ReportRequest]) -> None:
@@ -138,12 +138,12 @@ def test_a_key_that_follows_from_the_group_does_not_keep_its_runs_apart(
             config = {"peft": method, "optimizer.lr": rate}
             make_run(f"{method}{seed}", (height + seed / 100,), seed=seed, config=config)
     runs = table(tmp_path)
-    found = compare(runs, group_by_keys(runs, ["peft"], ask().statistics), "none", ask().statistics)
-    assert found.pairs[0].num_pairs == 2
-    assert found.pairs[0].difference == pytest.approx(0.1)
-    assert found.averaged is not None
-    assert "optimizer.lr" in translate(found.averaged, "en")
-    assert conclusions(found)[0] == found.averaged
+    comparison = compare(runs, group_by_keys(runs, ["peft"], ask().statistics), "none", ask().statistics)
+    assert comparison.pairs[0].num_pairs == 2
+    assert comparison.pairs[0].difference == pytest.approx(0.1)
+    assert comparison.averaged is not None
+    assert "optimizer.lr" in translate(comparison.averaged, "en")
+    assert conclusions(comparison)[0] == comparison.averaged
 
 
 def test_methods_with_rates_of_their_own_are_not_compared_at_the_one_they_share(
@@ -157,8 +157,8 @@ def test_methods_with_rates_of_their_own_are_not_compared_at_the_one_they_share(
                 config = {"peft": method, "optimizer.lr": float(rate)}
                 make_run(f"{method}{rate}{seed}", (score + seed / 100,), seed=seed, config=config)
     runs = table(tmp_path)
-    found = compare(runs, group_by_keys(runs, ["peft"], ask().statistics), "none", ask().statistics)
-    assert found.pairs[0].difference == pytest.approx(1.9 / 3 - 1.6 / 3)
+    comparison = compare(runs, group_by_keys(runs, ["peft"], ask().statistics), "none", ask().statistics)
+    assert comparison.pairs[0].difference == pytest.approx(1.9 / 3 - 1.6 / 3)
 
 
 def test_differences_without_a_spread_prove_nothing(
@@ -167,11 +167,11 @@ def test_differences_without_a_spread_prove_nothing(
     for model, value in (("tiny", 0.5), ("beto", 0.75)):
         for seed in (1, 2):
             make_run(f"{model}-{seed}", (value,), seed=seed, config={"model.name": model})
-    found = against(table(tmp_path), "tiny", ask())
-    (pair,) = found.pairs
+    comparison = against(table(tmp_path), "tiny", ask())
+    (pair,) = comparison.pairs
     assert (pair.num_pairs, pair.difference, pair.interval, pair.apart) == (2, 0.25, None, False)
     assert math.isnan(pair.p)
     assert math.isnan(pair.p_holm)
-    (said,) = conclusions(found)
-    assert "Without a spread between seeds" in translate(said, "en")
-    assert "Sin dispersión entre semillas" in translate(said, "es")
+    (sentence,) = conclusions(comparison)
+    assert "Without a spread between seeds" in translate(sentence, "en")
+    assert "Sin dispersión entre semillas" in translate(sentence, "es")

@@ -94,10 +94,10 @@ NEAR_MISSES = [
 def test_a_rule_speaks_and_says_what_to_try(
     rule: str, one: RunView, override: str, ask: Callable[..., ReportRequest]
 ) -> None:
-    said = RULES[rule](one, ask().diagnosis)
-    assert said is not None
-    assert said[1] == override
-    assert all(translate(said[0], lang) for lang in ("en", "es"))
+    diagnosis = RULES[rule](one, ask().diagnosis)
+    assert diagnosis is not None
+    assert diagnosis[1] == override
+    assert all(translate(diagnosis[0], lang) for lang in ("en", "es"))
 
 
 @pytest.mark.parametrize(("rule", "one"), NEAR_MISSES)
@@ -154,8 +154,8 @@ def test_unstable_over_seeds(
         make_run(str(seed), (value,), seed=seed)
     runs = build_run_table(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
     request = ask(diagnosis__unstable_sd=unstable_sd, diagnosis__unstable_runs=unstable_runs)
-    found = diagnose(runs, configurations(runs, request.statistics), request.diagnosis)
-    assert [one.rule for one in found] == expected
+    findings = diagnose(runs, configurations(runs, request.statistics), request.diagnosis)
+    assert [one.rule for one in findings] == expected
 
 
 def test_the_whole_table_is_diagnosed_with_its_linear_runs(
@@ -164,8 +164,8 @@ def test_the_whole_table_is_diagnosed_with_its_linear_runs(
     make_run("a", (0.6, 0.6), test=0.6, config={"model.kind": "encoder"})
     make_run("b", (0.7, 0.7), test=0.7, config={"model.kind": "ngram"})
     runs = build_run_table(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
-    found = diagnose(runs, configurations(runs, ask().statistics), ask().diagnosis)
-    assert [(one.row, one.rule, one.sentence.key) for one in found] == [(0, "below_baseline", "below_linear")]
+    findings = diagnose(runs, configurations(runs, ask().statistics), ask().diagnosis)
+    assert [(one.row, one.rule, one.sentence.key) for one in findings] == [(0, "below_baseline", "below_linear")]
 
 
 def test_a_linear_run_is_a_baseline_of_its_own_data_by_its_validation_score(
@@ -177,5 +177,5 @@ def test_a_linear_run_is_a_baseline_of_its_own_data_by_its_validation_score(
     make_run("best_on_test", (0.7, 0.7), test=0.9, config={"model.kind": "ngram", "optimizer.lr": 1.0})
     make_run("other_data", (0.9, 0.9), test=0.95, config={"model.kind": "ngram"}, fingerprint="b" * 8)
     runs = build_run_table(read([tmp_path]), RankingObjective(metric=None, mode=None), True, ("seed",))
-    found = diagnose(runs, configurations(runs, ask().statistics), ask().diagnosis)
-    assert [one.sentence.key for one in found if one.rule == "below_baseline"] == []
+    findings = diagnose(runs, configurations(runs, ask().statistics), ask().diagnosis)
+    assert [one.sentence.key for one in findings if one.rule == "below_baseline"] == []

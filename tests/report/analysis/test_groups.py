@@ -32,10 +32,10 @@ def runs(make_run: MakeRun, tmp_path: Path) -> Runs:
 
 
 def test_groups_by_each_key_are_what_pandas_says(runs: Runs, ask: Callable[..., ReportRequest]) -> None:
-    found = groups_by_keys(runs, (), ask().statistics)
-    assert [groups.by for groups in found] == [("model.name",), ("optimizer.lr",)]
+    result = groups_by_keys(runs, (), ask().statistics)
+    assert [groups.by for groups in result] == [("model.name",), ("optimizer.lr",)]
     good = runs.frame[runs.frame["status"] == "completed"]
-    for groups in found:
+    for groups in result:
         theirs = good.groupby(groups.by[0])
         for column in ("objective", "test/f1_macro", "time_s"):
             expected = theirs[column].agg(["count", "mean", "std", "min", "max"])
@@ -43,8 +43,8 @@ def test_groups_by_each_key_are_what_pandas_says(runs: Runs, ask: Callable[..., 
                 stat = group.stats[column]
                 own = [stat.num, stat.mean, stat.sd, stat.low, stat.high]
                 assert own == pytest.approx(expected.loc[group.keys[groups.by[0]]].tolist())
-    assert [group.label for group in found[0].groups] == ["tiny", "ngram"]
-    assert [len(group.failed) for group in found[0].groups] == [0, 1]
+    assert [group.label for group in result[0].groups] == ["tiny", "ngram"]
+    assert [len(group.failed) for group in result[0].groups] == [0, 1]
 
 
 def test_seeds_of_one_configuration_are_one_row(runs: Runs, ask: Callable[..., ReportRequest]) -> None:
@@ -59,9 +59,9 @@ def test_seeds_of_one_configuration_are_one_row(runs: Runs, ask: Callable[..., R
 def test_keys_asked_for_together_and_alone_and_by_their_short_name(
     runs: Runs, ask: Callable[..., ReportRequest]
 ) -> None:
-    found = groups_by_keys(runs, ("model", "optimizer.lr"), ask().statistics)
-    assert [groups.by for groups in found] == [("model.name", "optimizer.lr"), ("model.name",), ("optimizer.lr",)]
-    assert len(found[0].groups) == 4
+    result = groups_by_keys(runs, ("model", "optimizer.lr"), ask().statistics)
+    assert [groups.by for groups in result] == [("model.name", "optimizer.lr"), ("model.name",), ("optimizer.lr",)]
+    assert len(result[0].groups) == 4
     (constant,) = groups_by_keys(runs, ("trainer.max_epochs",), ask().statistics)
     assert [(group.label, len(group.rows)) for group in constant.groups] == [("max_epochs=2", 11)]
 
@@ -122,10 +122,10 @@ def test_confirmation_runs_stand_for_their_configuration_and_in_no_other_group(
     tiny, ngram = group_by_keys(runs, ["model.name"], ask().statistics).groups
     assert (tiny.label, tiny.stats["objective"].num, tiny.stats["objective"].mean) == ("tiny", 2, 0.75)
     assert (ngram.label, ngram.stats["objective"].num, len(ngram.failed)) == ("ngram", 1, 1)
-    found = {one.label: one.stats["objective"] for one in configurations(runs, ask().statistics).groups}
-    best = found["model=tiny lr=1"]
+    result = {one.label: one.stats["objective"] for one in configurations(runs, ask().statistics).groups}
+    best = result["model=tiny lr=1"]
     assert (best.num, best.mean, best.high) == (2, 0.75, 0.8), "the run it was chosen by is not among them"
-    assert found["model=ngram lr=2"].mean == 0.7, "where confirmation failed, the run itself is all there is"
+    assert result["model=ngram lr=2"].mean == 0.7, "where confirmation failed, the run itself is all there is"
 
 
 def test_a_rate_that_is_found_anew_under_each_seed_makes_no_configuration(

@@ -141,9 +141,9 @@ def test_another_objective_is_taken_at_the_checkpoint_that_was_tested(make_run: 
     assert runs.frame[["objective", "objective_epoch", "val/loss"]].iloc[0].tolist() == [0.4, 1, 0.4]
     with pytest.raises(
         RequestError, match=r"objective\.metric=val/lose: no run has a value.*val/f1_macro, val/loss"
-    ) as told:
+    ) as caught:
         table(tmp_path, RankingObjective(metric="val/lose", mode=None))
-    assert "try: objective.metric=val/loss" in str(told.value)
+    assert "try: objective.metric=val/loss" in str(caught.value)
     assert table(tmp_path).frame["objective"].tolist() == [0.7]
 
 

@@ -30,16 +30,16 @@ def test_one_run_has_no_spread() -> None:
 
 @pytest.mark.parametrize("confidence", [0.9, 0.95])
 def test_the_interval_is_students_t(confidence: float) -> None:
-    (found,) = intervals(SCORES[:, None], confidence)
-    assert found is not None
+    (result,) = intervals(SCORES[:, None], confidence)
+    assert result is not None
     expected = scipy.stats.t.interval(confidence, 4, SCORES.mean(), scipy.stats.sem(SCORES))
-    assert (found.low, found.high) == pytest.approx(expected, rel=1e-12)
+    assert (result.low, result.high) == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("num", [3, 10, 30])
 def test_the_interval_covers_the_mean_as_often_as_it_says(num: int) -> None:
-    found = intervals(np.random.default_rng(num).normal(size=(num, 2000)), 0.95)
-    assert 0.93 < np.mean([one is not None and one.low < 0 < one.high for one in found]) < 0.97
+    result = intervals(np.random.default_rng(num).normal(size=(num, 2000)), 0.95)
+    assert 0.93 < np.mean([one is not None and one.low < 0 < one.high for one in result]) < 0.97
 
 
 def test_the_paired_test_is_scipys() -> None:

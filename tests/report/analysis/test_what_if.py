@@ -21,12 +21,12 @@ def test_epochs_saved_and_regret(make_run: MakeRun, tmp_path: Path, ask: Callabl
     make_run("study/2", (0.5,), status="failed", sweep={"study": "s", "trial": 2})
     runs = build_run_table(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
     block = {"type": "bandit", "slack_factor": 0.2, "delay_evaluation": 2}
-    found, never = replay_policies(runs, ask(what_if=[block, "none"]).what_if)
-    assert (found.study, found.num_trials, found.policy) == ("s", 2, "bandit slack_factor=0.2 delay_evaluation=2")
-    assert [(one.row, one.interval, one.epochs_saved) for one in found.ended] == [(1, 2, 2)]
-    assert found.ended[0].reason.values == {"own": 0.2, "top": 0.6, "num": 2, "slack": "slack_factor 0.2"}
-    assert (found.epochs_saved, found.share_saved) == (2, 0.25)
-    assert found.regret == pytest.approx(0.2)
+    result, never = replay_policies(runs, ask(what_if=[block, "none"]).what_if)
+    assert (result.study, result.num_trials, result.policy) == ("s", 2, "bandit slack_factor=0.2 delay_evaluation=2")
+    assert [(one.row, one.interval, one.epochs_saved) for one in result.ended] == [(1, 2, 2)]
+    assert result.ended[0].reason.values == {"own": 0.2, "top": 0.6, "num": 2, "slack": "slack_factor 0.2"}
+    assert (result.epochs_saved, result.share_saved) == (2, 0.25)
+    assert result.regret == pytest.approx(0.2)
     assert (never.ended, never.regret) == ((), 0.0)
 
 
@@ -37,8 +37,8 @@ def test_confirmation_runs_are_no_trials(tmp_path: Path, ask: Callable[..., Repo
     for name in ("0", "1", "confirm/0-43", "confirm/0-44"):
         write_run(folder.path / name)
     runs = build_run_table(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
-    found = replay_policies(runs, ask(what_if=["none"]).what_if)
-    assert [(one.study, one.num_trials) for one in found] == [("lr", 2)]
+    result = replay_policies(runs, ask(what_if=["none"]).what_if)
+    assert [(one.study, one.num_trials) for one in result] == [("lr", 2)]
 
 
 def test_studies_of_one_name_are_replayed_apart(tmp_path: Path, ask: Callable[..., ReportRequest]) -> None:
@@ -49,8 +49,8 @@ def test_studies_of_one_name_are_replayed_apart(tmp_path: Path, ask: Callable[..
         for trial in ("0", "1"):
             write_run(study.path / trial)
     runs = build_run_table(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
-    found = replay_policies(runs, ask(what_if=["none"]).what_if)
-    assert sorted((one.study, one.num_trials) for one in found) == [("depth", 2), ("lr (01/lr)", 2), ("lr (02/lr)", 2)]
+    result = replay_policies(runs, ask(what_if=["none"]).what_if)
+    assert sorted((one.study, one.num_trials) for one in result) == [("depth", 2), ("lr (01/lr)", 2), ("lr (02/lr)", 2)]
 
 
 def test_an_end_at_the_last_report_saves_nothing(
@@ -59,8 +59,8 @@ def test_an_end_at_the_last_report_saves_nothing(
     make_run("0", (0.5, 0.6))
     make_run("1", (0.5, 0.1))
     runs = build_run_table(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
-    (found,) = replay_policies(runs, ask(what_if=[{"type": "median_stopping"}]).what_if)
-    assert (found.ended, found.epochs_saved) == ((), 0)
+    (result,) = replay_policies(runs, ask(what_if=[{"type": "median_stopping"}]).what_if)
+    assert (result.ended, result.epochs_saved) == ((), 0)
 
 
 def test_every_wrong_block_is_told_at_once(

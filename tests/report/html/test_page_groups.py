@@ -48,8 +48,8 @@ def test_labels_are_escaped(tabled) -> None:
 
 
 def pair(number: int, apart: bool) -> Pair:
-    said = Sentence("nothing_to_compare")
-    return Pair(f"g{number}", "base", 3, -0.01, Interval(-0.02, 0.01), 0.2, 0.4, -0.5, apart, said)
+    sentence = Sentence("nothing_to_compare")
+    return Pair(f"g{number}", "base", 3, -0.01, Interval(-0.02, 0.01), 0.2, 0.4, -0.5, apart, sentence)
 
 
 def test_comparisons_fold_after_the_first(tabled) -> None:

@@ -173,9 +173,9 @@ def test_a_version_belongs_to_the_training_run_where_it_is_in_the_store(
             )
         )
         assert (local / "best.ckpt").read_bytes() == b"weights"
-    found = {run.info.run_id for name in ("training", "avisos") if (made := client.get_experiment_by_name(name))
+    existing = {run.info.run_id for name in ("training", "avisos") if (made := client.get_experiment_by_name(name))
              for run in client.search_runs([made.experiment_id])}  # fmt: skip
-    assert len(found) == (1 if where == "same store" else 2)
+    assert len(existing) == (1 if where == "same store" else 2)
 
 
 def test_odd_names_of_settings_and_scores_do_not_keep_a_model_out(
@@ -200,8 +200,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
     uri = f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
     client = mlflow.MlflowClient(uri)
     for number, (experiment, status) in enumerate([("a", "FINISHED"), ("a", "KILLED"), ("b", "FINISHED")]):
-        found = client.get_experiment_by_name(experiment)
-        identity = found.experiment_id if found else client.create_experiment(experiment)
+        existing = client.get_experiment_by_name(experiment)
+        identity = existing.experiment_id if existing else client.create_experiment(experiment)
         run = client.create_run(identity, run_name=str(number)).info.run_id
         for key, value in {
             "objective.metric": "val/f1_macro",

@@ -27,8 +27,8 @@ def test_patterns_are_opened_and_a_record_stands_for_its_folder(tmp_path: Path) 
     for name in ("a1", "a2", "b"):
         (tmp_path / name).mkdir()
     (tmp_path / "b" / "run.json").write_text("{}")
-    found = find_folders([str(tmp_path / "a*"), str(tmp_path / "b" / "run.json")])
-    assert [path.name for path in found] == ["a1", "a2", "b"]
+    folders = find_folders([str(tmp_path / "a*"), str(tmp_path / "b" / "run.json")])
+    assert [path.name for path in folders] == ["a1", "a2", "b"]
 
 
 def test_every_folder_that_is_not_there_is_told(tmp_path: Path) -> None:

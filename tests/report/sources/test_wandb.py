@@ -51,8 +51,8 @@ def offline(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_offline_folders_become_the_same_table(offline: Path, ask: Ask) -> None:
-    found = read(ask(runs=str(offline), source="wandb"))
-    runs = build_run_table(found, ask().objective, False, ("seed",))
+    result = read(ask(runs=str(offline), source="wandb"))
+    runs = build_run_table(result, ask().objective, False, ("seed",))
     good = runs.frame[runs.frame["status"] == "completed"].iloc[0]
     assert good[["objective", "objective_epoch", "objective_step", "seed"]].tolist() == [0.75, 1, 20, 3]
     assert good["test/f1_macro"] == 0.6
@@ -61,7 +61,7 @@ def test_offline_folders_become_the_same_table(offline: Path, ask: Ask) -> None:
     assert good["time_s"] >= 0
     assert runs.constant["optimizer.lr"] == 3e-5
     assert sorted(runs.frame["status"]) == ["completed", "failed"]
-    assert [Path(one.path).name for one in found.exclusions] == ["other"]
+    assert [Path(one.path).name for one in result.exclusions] == ["other"]
 
 
 def test_a_file_cut_by_a_kill_keeps_its_whole_records(offline: Path) -> None:
@@ -85,8 +85,8 @@ def test_another_objective_is_taken_at_the_epoch_of_the_runs_own(ask: Ask) -> No
     objective = objective_of(request, {"objective.metric": "val/f1", "objective.mode": "max"})
     assert objective == ("val/f1", "max")
     rows = [{"epoch": at, "val/f1": f1, "val/loss": loss} for at, (f1, loss) in enumerate([(0.9, 0.4), (0.5, 0.2)])]
-    found = tracked_run("a", {"status": "completed"}, {}, rows, {"test/f1": 0.8}, objective)
-    frame = build_run_table(SourceRuns([found]), request.objective, False, ("seed",)).frame
+    result = tracked_run("a", {"status": "completed"}, {}, rows, {"test/f1": 0.8}, objective)
+    frame = build_run_table(SourceRuns([result]), request.objective, False, ("seed",)).frame
     assert frame[["objective", "objective_epoch", "test/f1"]].iloc[0].tolist() == [0.4, 0, 0.8]
 
 
@@ -105,19 +105,19 @@ def test_a_project_is_read_through_the_api(monkeypatch: pytest.MonkeyPatch, ask:
     import wandb
 
     rows = [{"_step": 10 * step, "val/f1_macro": step / 10, "epoch": step} for step in range(3)]
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "path": ["me", "p", "abc"],
         "name": "x",
         "group": None,
         "config": CONFIG,
         "state": "finished",
     }
-    run = SimpleNamespace(**told, summary={"test/f1_macro": 0.4, "_runtime": 7.0}, scan_history=lambda: iter(rows))
+    run = SimpleNamespace(**fields, summary={"test/f1_macro": 0.4, "_runtime": 7.0}, scan_history=lambda: iter(rows))
     api = SimpleNamespace(runs=lambda project: [run] if project == "me/p" else [])
     monkeypatch.setattr(wandb, "Api", lambda: api)
-    (found,) = read(ask(source="wandb", tracking__experiment="me/p")).runs
-    assert (found.path, found.values["objective"], found.values["time_s"]) == ("me/p/abc", 0.2, 7.0)
-    assert found.values["test/f1_macro"] == 0.4
+    (result,) = read(ask(source="wandb", tracking__experiment="me/p")).runs
+    assert (result.path, result.values["objective"], result.values["time_s"]) == ("me/p/abc", 0.2, 7.0)
+    assert result.values["test/f1_macro"] == 0.4
 
     def refused(_: str) -> Iterator[Any]:
         raise ValueError("Could not find project")
