@@ -23,7 +23,7 @@ REASONS = {
     ): "a broken workbook makes openpyxl raise anything; a mistake with the reason",
     ("core/locks.py", "sole"): "frees the lock and raises it again",
     ("loggers/failsafe.py", "_try"): "the run matters more than a logger; said once, and marked as lost",
-    ("loggers/sweep_run.py", "on_multirun_end"): "the study is done and recorded by then; said in the log",
+    ("loggers/sweep_callbacks.py", "on_multirun_end"): "the study is done and recorded by then; said in the log",
     ("models/text/weights.py", "_downloaded"): "no network shows in many types; a mistake with the reason",
     ("models/text/subword_tokenizer.py", "load"): "tokenizers raises plain Exception; Unreadable with the reason",
     ("report/output/model_registry.py", "register"): "whatever a service raises; RunError with its first line",

@@ -28,7 +28,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from benchmarks.harness.table import RESULTS, finish, shown, spread
 from lab.config.schema import Limits
 from lab.core.record.run_folder import StudyFolder
-from lab.early_termination.policies import parse as parse_policy
+from lab.early_termination.parsing import parse as parse_policy
 from lab.sweep.definition.plan import Plan
 from lab.sweep.execution.process_pool import Gone, Said
 from lab.sweep.reporting.reporter import Report

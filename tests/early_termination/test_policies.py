@@ -6,28 +6,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.core.errors import RequestError
-from lab.early_termination.policies import (
-    Bandit,
-    Goal,
-    MedianStopping,
-    NoPolicy,
-    OptunaPruner,
-    Rule,
-    TruncationSelection,
-    applies,
-    decide,
-    holds_back,
-    parse,
-)
+from lab.early_termination.policies.bandit import Bandit
+from lab.early_termination.policies.base import Goal, Histories, NoPolicy, Policy
+from lab.early_termination.policies.median_stopping import MedianStopping
+from lab.early_termination.policies.truncation_selection import TruncationSelection
 
 A, B, C, D, E = range(5)
 ACCURACY = {A: [0.5, 0.6, 0.8], B: [0.4, 0.5, 0.66], C: [0.4, 0.5, 0.67], D: [0.1, 0.2, 0.3], E: [0.45, 0.55, 0.62]}
 LOSS = {A: [1.0, 0.8, 0.5], B: [1.2, 1.0, 0.61], C: [1.2, 0.9, 0.59], D: [2.0, 1.9, 1.8], E: [1.1, 1.0, 0.62]}
 
 
+def decide(rule: Policy, goal: Goal, histories: Histories, trial: int, finished: frozenset[int]) -> str | None:
+    reason = rule.decide(goal, histories, trial, finished)
+    return None if reason is None else reason.text
+
+
 def ended(
-    rule: Rule, goal: Goal, histories: dict[int, list[float]], finished: frozenset[int] = frozenset()
+    rule: Policy, goal: Goal, histories: dict[int, list[float]], finished: frozenset[int] = frozenset()
 ) -> set[int]:
     return {trial for trial in histories if decide(rule, goal, histories, trial, finished)}
 
@@ -42,7 +37,7 @@ def ended(
         (NoPolicy(), set(), set()),
     ],
 )
-def test_the_check_set(rule: Rule, accuracy: set[int], loss: set[int]) -> None:
+def test_the_check_set(rule: Policy, accuracy: set[int], loss: set[int]) -> None:
     assert ended(rule, "maximize", ACCURACY) == accuracy
     assert ended(rule, "minimize", LOSS) == loss
 
@@ -58,7 +53,7 @@ def test_the_check_set(rule: Rule, accuracy: set[int], loss: set[int]) -> None:
         (TruncationSelection(20), "minimize", ["1.8 is number 1 from the worst of 5", "1 end", "20 %"]),
     ],
 )
-def test_the_reason_has_the_numbers(rule: Rule, goal: Goal, numbers: list[str]) -> None:
+def test_the_reason_has_the_numbers(rule: Policy, goal: Goal, numbers: list[str]) -> None:
     reason = decide(rule, goal, ACCURACY if goal == "maximize" else LOSS, D, frozenset())
     assert reason is not None
     assert [number for number in numbers if number not in reason] == []
@@ -80,7 +75,7 @@ def test_a_policy_is_applied_at_these_reports(interval: int, delay: int, expecte
         MedianStopping(interval, delay),
         TruncationSelection(50, False, interval, delay),
     ):
-        assert [n for n in range(11) if applies(rule, n)] == expected
+        assert [n for n in range(11) if rule.applies(n)] == expected
         histories = {0: [1.0] * 10, 1: [1.0] * 10}
         reports = {n: histories | {2: [0.5] * n} for n in range(1, 11)}
         assert [n for n, all_of in reports.items() if decide(rule, "maximize", all_of, 2, frozenset())] == expected
@@ -141,11 +136,11 @@ def test_a_ratio_of_what_is_not_positive_ends_nobody_and_says_so(goal: Goal) -> 
     histories = {0: [-1.0], 1: [-2.0], 2: [-30.0]}
     rule = Bandit(slack_factor=0.1)
     assert ended(rule, goal, histories) == set()
-    assert "slack_amount" in str(holds_back(rule, goal, histories, 1))
+    assert "slack_amount" in str(rule.obstacle(goal, histories, 1))
     assert ended(Bandit(slack_amount=0.1), goal, histories) != set()
-    assert holds_back(Bandit(slack_amount=0.1), goal, histories, 1) is None
-    assert holds_back(rule, goal, {0: [1.0]}, 1) is None
-    assert holds_back(Bandit(0.1, delay_evaluation=2), goal, histories, 1) is None
+    assert Bandit(slack_amount=0.1).obstacle(goal, histories, 1) is None
+    assert rule.obstacle(goal, {0: [1.0]}, 1) is None
+    assert Bandit(0.1, delay_evaluation=2).obstacle(goal, histories, 1) is None
 
 
 def test_reports_that_are_no_number_count_for_nothing() -> None:
@@ -166,13 +161,13 @@ GOALS = st.sampled_from(["maximize", "minimize"])
 
 
 @given(AMOUNTS | MEDIANS | TRUNCATIONS, HISTORIES, st.frozensets(st.integers(0, 30)))
-def test_the_goals_mirror_each_other(rule: Rule, histories: dict[int, list[float]], finished: frozenset[int]) -> None:
+def test_the_goals_mirror_each_other(rule: Policy, histories: dict[int, list[float]], finished: frozenset[int]) -> None:
     mirrored = {trial: [-value for value in reports] for trial, reports in histories.items()}
     assert ended(rule, "maximize", histories, finished) == ended(rule, "minimize", mirrored, finished)
 
 
 @given(FACTORS, st.dictionaries(st.integers(0, 30), st.lists(st.integers(1, 400), min_size=1, max_size=5), min_size=1))
-def test_the_ratio_mirrors_by_reciprocals(rule: Rule, histories: dict[int, list[int]]) -> None:
+def test_the_ratio_mirrors_by_reciprocals(rule: Policy, histories: dict[int, list[int]]) -> None:
     plain = {trial: [float(value) for value in reports] for trial, reports in histories.items()}
     inverse = {trial: [1 / value for value in reports] for trial, reports in histories.items()}
     assert ended(rule, "maximize", plain) == ended(rule, "minimize", inverse)
@@ -181,7 +176,7 @@ def test_the_ratio_mirrors_by_reciprocals(rule: Rule, histories: dict[int, list[
 @given(AMOUNTS | FACTORS | MEDIANS | TRUNCATIONS, GOALS, HISTORIES, st.frozensets(st.integers(0, 30)))
 @settings(max_examples=300)
 def test_the_incumbent_goes_on(
-    rule: Rule, goal: Goal, histories: dict[int, list[float]], finished: frozenset[int]
+    rule: Policy, goal: Goal, histories: dict[int, list[float]], finished: frozenset[int]
 ) -> None:
     best = max if goal == "maximize" else min
     for trial in ended(rule, goal, histories, finished):
@@ -192,76 +187,10 @@ def test_the_incumbent_goes_on(
 
 @given(AMOUNTS | FACTORS | MEDIANS | TRUNCATIONS, GOALS, HISTORIES, st.randoms())
 def test_the_order_in_which_trials_stand_does_not_matter(
-    rule: Rule, goal: Goal, histories: dict[int, list[float]], order: object
+    rule: Policy, goal: Goal, histories: dict[int, list[float]], order: object
 ) -> None:
     shuffled = list(histories)
     order.shuffle(shuffled)  # type: ignore[attr-defined]
     again = {trial: histories[trial] for trial in shuffled}
     for trial in histories:
         assert decide(rule, goal, histories, trial, frozenset()) == decide(rule, goal, again, trial, frozenset())
-
-
-@pytest.mark.parametrize(
-    ("block", "policy"),
-    [
-        (None, NoPolicy()),
-        ({}, NoPolicy()),
-        ("none", NoPolicy()),
-        ("Median_Stopping", MedianStopping()),
-        ({"type": "bandit", "slack_factor": 0.1, "slack_amount": None}, Bandit(0.1)),
-        (
-            {"type": "Bandit", "slack_amount": 1, "evaluation_interval": 2, "delay_evaluation": 5},
-            Bandit(None, 1, 2, 5),
-        ),
-        ({"type": "median_stopping", "delay_evaluation": 5}, MedianStopping(1, 5)),
-        (
-            {"type": "truncation_selection", "truncation_percentage": 20, "exclude_finished_jobs": True},
-            TruncationSelection(20, True),
-        ),
-        ("asha", OptunaPruner("asha", {"min_resource": 1, "reduction_factor": 4, "min_early_stopping_rate": 0})),
-        (
-            {"type": "hyperband", "max_resource": 9},
-            OptunaPruner("hyperband", {"min_resource": 1, "max_resource": 9, "reduction_factor": 3}),
-        ),
-    ],
-)
-def test_blocks_as_azure_writes_them(block: object, policy: object) -> None:
-    assert parse(block) == policy  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("block", "keys", "words"),
-    [
-        ("bandit", ["early_termination"], "needs slack_factor or slack_amount"),
-        ({"type": "bandit", "slack_factor": 0.1, "slack_amount": 0.1}, ["early_termination"], "not both"),
-        ({"type": "bandit", "slack_factor": -1}, ["early_termination.slack_factor"], "at least 0"),
-        ({"type": "bandit", "slack_factor": "lots"}, ["early_termination.slack_factor"], "finite number"),
-        (
-            {"type": "median_stopping", "evaluation_interval": 0, "delay_evaluation": -1},
-            ["early_termination.evaluation_interval", "early_termination.delay_evaluation"],
-            "must be at least 1",
-        ),
-        ({"type": "median_stopping", "evaluation_interval": 1.5}, ["early_termination.evaluation_interval"], "whole"),
-        (
-            {"type": "truncation_selection", "truncation_percentage": 100, "exclude_finished_jobs": "no"},
-            ["early_termination.truncation_percentage", "early_termination.exclude_finished_jobs"],
-            "from 1 to 99",
-        ),
-        ("truncation_selection", ["early_termination.truncation_percentage"], "is missing"),
-        ({"type": "truncation_selection", "truncation_percentage": 0}, ["early_termination.truncation_percentage"], ""),
-        ({"type": "median_stoping"}, ["early_termination.type"], "median_stopping"),
-        ({"slack_factor": 0.1}, ["early_termination.type"], "is missing"),
-        (
-            {"type": "bandit", "slack_factr": 0.1, "slack_amount": 1},
-            ["early_termination.slack_factr"],
-            "try: ~sweep.early_termination '+sweep.early_termination={type: bandit, slack_amount: 1}'",
-        ),
-        ({"type": "asha", "reduction_factor": 1}, ["early_termination.reduction_factor"], "at least 2"),
-        (3, ["early_termination"], "must be a mapping"),
-    ],
-)
-def test_a_wrong_block_names_every_mistake(block: object, keys: list[str], words: str) -> None:
-    with pytest.raises(RequestError) as caught:
-        parse(block)  # type: ignore[arg-type]
-    assert [mistake.key for mistake in caught.value.mistakes] == [f"sweep.{key}" for key in keys]
-    assert words in str(caught.value)

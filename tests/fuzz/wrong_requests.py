@@ -320,7 +320,9 @@ top_k=0
 top_k=many
 source=nope
 objective.metric=5 objective.mode=up
-together=maybe
+allow_mixed=maybe
+by=[model]
+together=true
 statistics.confidence=2
 statistics.most_groups=0.5
 diagnosis.overfit_gap=wide

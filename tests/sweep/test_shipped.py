@@ -11,7 +11,10 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from lab.config.check import check
-from lab.early_termination.policies import Bandit, MedianStopping, TruncationSelection, parse
+from lab.early_termination.parsing import parse
+from lab.early_termination.policies.bandit import Bandit
+from lab.early_termination.policies.median_stopping import MedianStopping
+from lab.early_termination.policies.truncation_selection import TruncationSelection
 from lab.sweep.search_space.samplers import build, uniforms
 from lab.sweep.search_space.space import Space, parse_space
 

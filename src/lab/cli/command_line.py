@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.config.key_roles import has_role
+from lab.config.schema import Role
 from lab.core.masking import masked
 
 SHORT = {
@@ -20,11 +22,6 @@ SHORT = {
     "model.dropout": "drop",
 }  # fmt: skip
 """How keys appear in a run's name; others appear by their last part."""
-
-UNNAMED = ("sweep", "experiment_name", "run_name", "tags", "resume", "test", "logger", "cache", "objective",
-           "trainer.accelerator", "trainer.threads", "data.num_workers", "data.path", "data.train", "data.val",
-           "data.test", "data.text", "data.labels", "callbacks.progress", "callbacks.curves")  # fmt: skip
-"""Keys, and what is below them, that do not tell two models apart."""
 
 
 @dataclass(frozen=True)
@@ -127,11 +124,7 @@ def run_name(model: str, overrides: Sequence[str]) -> str:
     """
     parts = [model]
     for key, value in map(split, overrides):
-        if (
-            key == "model"
-            or key.startswith("hydra")
-            or any(key == name or key.startswith(f"{name}.") for name in UNNAMED)
-        ):
+        if key == "model" or key.startswith("hydra") or has_role(key, Role.UNNAMED):
             continue
         groups = ("data", "experiment", "optimizer", "scheduler", "loss", "trainer", "callbacks", "peft")
         parts.append(value if key in groups else f"{SHORT.get(key, key.rsplit('.', 1)[-1])}{_rounded(value)}")

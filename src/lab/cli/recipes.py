@@ -11,12 +11,14 @@ from typing import Any
 from lab.cli.command_line import Typed, split
 from lab.cli.saved_config import SETTINGS, SavedConfig
 from lab.config.dotted_keys import at
+from lab.config.key_roles import has_role, keys
+from lab.config.schema import Role
 from lab.core.errors import Mistake
 from lab.core.files import Unreadable, read_text, read_yaml, write_whole, yaml_mapping, yaml_text
 from lab.core.record.run_folder import RunFolder
 from lab.core.record.seal import is_sealed, sealed
 
-CHOICES = ("model", "data", "peft", "loss", "optimizer", "scheduler", "callbacks", "trainer", "cache")
+CHOICES = keys(Role.RECIPE_GROUP)
 """Groups of conf/ that make a recipe."""
 PACKAGE, BEST = "# @package _global_", "best"
 _NAME = re.compile(r"\w[\w.-]*")
@@ -33,17 +35,21 @@ def recipe(run: RunFolder, words: str) -> str:
     config, hydra = yaml_mapping(run.config, saved), read_yaml(path)
     try:
         choices = dict(hydra["hydra"]["runtime"]["choices"])
-        cache = {key: value for key, value in dict(config.get("cache") or {}).items() if key != "dir"}
     except (KeyError, TypeError, ValueError) as error:
         raise Unreadable(path, "it holds no hydra.runtime.choices") from error
     chosen = {group: choices[group] for group in CHOICES if _NAME.fullmatch(str(choices.get(group) or ""))}
     node: dict[str, Any] = {"defaults": [*({f"override /{group}": name} for group, name in chosen.items()), "_self_"]}
-    node |= {key: config[key] for key in (*CHOICES, "experiment_name", "seed", "objective") if key in config} | {
-        "cache": cache
-    }
+    node |= {key: _shared(key, config[key]) for key in (*CHOICES, *keys(Role.RECIPE)) if key in config}
     said = " ".join(words.split())
     text = f"# @package _global_\n# {said}\n" + yaml_text(node)
     return sealed(text) if is_sealed(saved) else text
+
+
+def _shared(key: str, value: Any) -> Any:
+    """The value of a top-level key without the settings that hold on one machine only."""
+    if not isinstance(value, dict):
+        return value
+    return {name: below for name, below in value.items() if not has_role(f"{key}.{name}", Role.LOCAL)}
 
 
 def write_best(folder: Path, text: str) -> Path:

@@ -17,7 +17,9 @@ from lab.cli.resume_changes import changing
 from lab.cli.saved_config import SavedConfig, read_saved
 from lab.config.dotted_keys import flattened
 from lab.config.interpolations import resolved
+from lab.config.key_roles import has_role
 from lab.config.rules.sizes import unusable
+from lab.config.schema import Role
 from lab.core.errors import Mistake, RequestError, quoted
 from lab.core.files import Unreadable, regular
 from lab.core.locks import LockError, Taken, sole
@@ -25,17 +27,6 @@ from lab.core.record.fields import REQUESTED
 from lab.core.record.run_folder import RunFolder
 from lab.core.symlinks import links_out
 
-CHANGEABLE = (
-    "trainer.max_epochs", "trainer.min_epochs", "trainer.threads", "trainer.accelerator", "callbacks.early_stopping",
-    "callbacks.checkpoint", "callbacks.progress", "callbacks.curves", "callbacks.overfit", "callbacks.nan_guard",
-    "data.num_workers", "data.pin_memory", "data.persistent_workers", "data.eval_batch_size", "data.path", "data.train",
-    "data.val", "data.test", "peft.merge", "logger", "cache.dir", "cache.max_gib", "hydra", "tags",
-)  # fmt: skip
-"""Keys, and what is below them, that may be given anew for a run that goes on or is tested again.
-
-All others made it what it is: a checkpoint restores them, or the rows left in a cut epoch depend on them. The paths of
-the data may change, its content may not.
-"""
 OWN = ("hydra.run.dir", "hydra.output_subdir")
 """Where it writes: into its own folder."""
 LATER = {"trainer.compile": "false"}
@@ -164,7 +155,7 @@ def _obstacles(
     fixed = [
         Mistake(name, f"cannot change when a run is {DONE[key]}", f"leave out {name}, or start a new run", value)
         for name, value in map(split, changes)
-        if not _may_change(name) and name not in outside
+        if not has_role(name.lstrip("+~"), Role.CHANGEABLE) and name not in outside
     ]
     fixed += [
         Mistake(name, f"a run is {DONE[key]} in its own folder", f"leave out {name}", value)
@@ -201,11 +192,6 @@ def _whole_record(run: RunFolder) -> None:
 def _later(saved: SavedConfig) -> list[str]:
     known = flattened(saved.settings)
     return [f"++{key}={value}" for key, value in LATER.items() if key not in known]
-
-
-def _may_change(name: str) -> bool:
-    bare = name.lstrip("+~")
-    return any(bare == key or bare.startswith(f"{key}.") for key in CHANGEABLE)
 
 
 def _nothing_left(

@@ -21,6 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from lab.cli.command_line import Typed, split
 from lab.cli.compose import composed, wrong_flags
 from lab.cli.missing_quotes import unreadable
+from lab.cli.optional_packages import not_installed, packages_of
 from lab.cli.searched_keys import filled
 from lab.cli.sweep_overrides import SPACE, misread, part_matched, remember, strings_of, unsearched, unswept, values_of
 from lab.config.check import check
@@ -33,8 +34,6 @@ Check = Callable[[DictConfig], object]
 Also = Callable[[ConfigLoader, str, Sequence[str]], list[Mistake]]  # loader, the primary config's name, sound overrides
 REQUIRED = {name for name, field in Config.model_fields.items() if field.is_required()}
 LEAVE_OUT = "leave out "
-EXTRAS = {"optuna": "optuna", "ray": "ray", "submitit_local": "submitit", "submitit_slurm": "submitit"}
-"""Extras that bring a launcher or sweeper of Hydra's."""
 
 
 @dataclass
@@ -182,10 +181,8 @@ def _read_group(override: Override, options: list[str], judged: _Judged) -> None
 def _no_choice(group: str, value: object, options: list[str]) -> Mistake:
     if value is None:
         return Mistake(group, f"takes one of {listed(options)}", f"leave out {group}", "null")
-    if group.startswith("hydra/") and str(value) in EXTRAS:
-        return Mistake(
-            group, "needs a package that is not installed", f"pip install -e '.[{EXTRAS[str(value)]}]'", value
-        )
+    if needed := packages_of(f"{group}={value}"):
+        return not_installed(group, needed[0], value=value, problem="needs a package that is not installed")
     new = RENAMED_CHOICES.get(group, {}).get(str(value))
     problem = f"is called {new}" if new else f"is none of {listed(options)}"
     return Mistake(group, problem, f"{group}={new or nearest(str(value), options) or options[0]}", value)

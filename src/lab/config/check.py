@@ -17,7 +17,7 @@ from lab.config.dotted_keys import at, flattened, is_there
 from lab.config.interpolations import resolved, told
 from lab.config.rules import contradictions, not_finite
 from lab.config.schema import Config
-from lab.config.schema.report import Reported
+from lab.config.schema.report import ReportRequest
 from lab.config.typed_values import example, typed
 from lab.config.unknown_keys import unknown_value
 from lab.core.errors import Mistake, RequestError, listed, nearest, quoted
@@ -92,14 +92,14 @@ def misfits(plain: Mapping[str, Any], key: str, value: Any) -> list[Mistake]:
     return [mistake for mistake in not_finite(changed) if mistake.key == key]
 
 
-def check_report(composed: DictConfig | Mapping[str, Any]) -> Reported:
+def check_report(composed: DictConfig | Mapping[str, Any]) -> ReportRequest:
     """The typed config of a report. Raises RequestError with every mistake."""
     plain, unresolved = _plain(composed)
     mistakes = told(unresolved)
     try:
-        config = Reported.model_validate(plain)
+        config = ReportRequest.model_validate(plain)
     except ValidationError as error:
-        mistakes += _in_words(error.errors(include_url=False), plain, {*unresolved}, Reported)
+        mistakes += _in_words(error.errors(include_url=False), plain, {*unresolved}, ReportRequest)
     if mistakes:
         raise RequestError(mistakes)
     return config

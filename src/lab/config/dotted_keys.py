@@ -38,6 +38,11 @@ def is_there(plain: Mapping[str, Any], key: str) -> bool:
     return True
 
 
+def is_below(key: str, parents: Iterable[str]) -> bool:
+    """Return whether `key` is one of `parents`, or lies below one of them."""
+    return any(key == parent or key.startswith(f"{parent}.") for parent in parents)
+
+
 def nearest_key(key: str, known: Iterable[str]) -> str | None:
     """The known dotted key that was meant, or None: spelt much alike in the same group, or nearly alike elsewhere, or
     with the same last part (`lr`: `optimizer.lr`). What is only a little like it in another group is not proposed."""

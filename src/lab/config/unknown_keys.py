@@ -42,6 +42,8 @@ RENAMED = {
     "callbacks.unfreeze": "callbacks.freeze",
     "trainer.gradient_clip": "trainer.gradient_clip_val",
     "name": "experiment_name",
+    "by": "group_by",
+    "together": "allow_mixed",
 }
 """Keys of earlier versions, with all below them, and what they are called."""
 RENAMED_CHOICES = {

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from lab.core.errors import RequestError
-from lab.early_termination.policies import Bandit, parse
+from lab.early_termination.parsing import parse
+from lab.early_termination.policies.bandit import Bandit
 from lab.sweep.definition.azure_job import read_job, unused
 from lab.sweep.search_space.samplers import build
 from lab.sweep.search_space.space import parse_space

@@ -12,7 +12,10 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
 from lab.core.errors import RequestError
-from lab.early_termination.policies import Bandit, MedianStopping, NoPolicy, TruncationSelection
+from lab.early_termination.policies.bandit import Bandit
+from lab.early_termination.policies.base import NoPolicy
+from lab.early_termination.policies.median_stopping import MedianStopping
+from lab.early_termination.policies.truncation_selection import TruncationSelection
 from lab.sweep.definition.load import planned
 from lab.sweep.definition.plan import Plan
 from lab.sweep.search_space.distributions import AtU, Choice, Rounded, Steps, Uniform

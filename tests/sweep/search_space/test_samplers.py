@@ -8,14 +8,12 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
-from optuna.pruners import HyperbandPruner, SuccessiveHalvingPruner
 from optuna.trial import TrialState
 from scipy.stats.qmc import Sobol
 
 from lab.core.errors import RequestError
-from lab.early_termination.policies import OptunaPruner, parse
 from lab.sweep.search_space import samplers
-from lab.sweep.search_space.samplers import build, pruner, uniforms
+from lab.sweep.search_space.samplers import build, uniforms
 from lab.sweep.search_space.space import Space, parse_space
 
 BLOCK = {
@@ -198,33 +196,8 @@ def test_every_mistake_is_named(block: Any, found: dict[str, str]) -> None:
 
 
 def test_cmaes_says_what_it_cannot_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(samplers.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(samplers, "is_installed", lambda name: False)
     with pytest.raises(RequestError) as caught:
         build("cmaes", parse_space({"seed": "1,2"}), "maximize")
     words = ["pip install cmaes", "seed: is a choice", "at least two"]
     assert [word for word in words if word not in str(caught.value)] == []
-
-
-@pytest.mark.parametrize(
-    ("block", "kind"), [("asha", SuccessiveHalvingPruner), ({"type": "hyperband", "max_resource": 9}, HyperbandPruner)]
-)
-def test_optunas_pruners(block: Any, kind: type) -> None:
-    policy = parse(block)
-    assert isinstance(policy, OptunaPruner)
-    assert isinstance(pruner(policy), kind)
-
-
-@pytest.mark.parametrize("block", [{"type": "asha", "reduction_factor": 2}, {"type": "hyperband", "max_resource": 8}])
-def test_a_pruner_of_optunas_ends_a_bad_trial_and_no_good_one(block: Any) -> None:
-    policy = parse(block)
-    assert isinstance(policy, OptunaPruner)
-    study = optuna.create_study(study_name="toy", direction="minimize", pruner=pruner(policy))
-    good, *others = [study.ask() for _ in range(8)]  # hyperband deals trials out to its brackets
-    ended = set()
-    for step in range(1, 9):
-        for one in (good, *others):
-            one.report(1.0 if one is good else 2.0 + one.number, step)
-            if one.should_prune():
-                ended.add(one.number)
-    assert ended
-    assert good.number not in ended

@@ -16,8 +16,8 @@ import pytest
 from optuna.trial import TrialState
 
 from lab.core.errors import RequestError
-from lab.early_termination.incremental import Standings
-from lab.early_termination.policies import MedianStopping
+from lab.early_termination.incremental import IncrementalState
+from lab.early_termination.policies.median_stopping import MedianStopping
 from lab.sweep.storage import controllers
 from lab.sweep.storage.controllers import Alone, Peers
 from lab.sweep.storage.database_lock import refuse_others
@@ -217,7 +217,7 @@ def test_a_beat_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_policies_hear_what_others_report_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(controllers, "NEWS_S", -1.0)
-    one, standings = study(), Standings(MedianStopping(), "maximize")
+    one, standings = study(), IncrementalState(MedianStopping(), "maximize")
     mine = Peers(one, one._storage, URL, "here:a", beats=True)
     own, other = one.ask(), one.ask()
     own.report(0.1, 1)

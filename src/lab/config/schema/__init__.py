@@ -22,7 +22,7 @@ from lab.config.schema.callbacks import (
     Switch,
 )
 from lab.config.schema.loggers import Empty, Loggers, Mlflow, Wandb
-from lab.config.schema.node import Mode, Node, Seed
+from lab.config.schema.node import Mode, Node, Role, Seed
 from lab.config.schema.peft import Adapters, Peft, Whole
 from lab.config.schema.series_data import Ahead, CaseSplit, Rainfall, Series, Table, TimeSplit, Ucr, Windowed
 from lab.config.schema.series_models import InceptionTime, MiniRocket, PatchTst, SeriesNet, TimerXL
@@ -90,6 +90,7 @@ __all__ = [
     "QaDemo",
     "Questions",
     "Rainfall",
+    "Role",
     "Rows",
     "Scheduler",
     "Series",
@@ -119,26 +120,36 @@ class Objective(Node):
 class Config(Node):
     """A whole request, checked."""
 
-    model: Annotated[Encoder | Ngram | TimerXL | InceptionTime | PatchTst | MiniRocket, Field(discriminator="kind")]
-    data: Annotated[
-        Maintenance | Files | Hub | Imdb | Squad | QaDemo | Rainfall | Table | Ucr, Field(discriminator="kind")
+    model: Annotated[
+        Encoder | Ngram | TimerXL | InceptionTime | PatchTst | MiniRocket,
+        Field(discriminator="kind"),
+        Role.RECIPE_GROUP,
     ]
-    peft: Annotated[Whole | Adapters, Field(discriminator="kind")]
-    loss: Loss
-    optimizer: Optimizer
-    scheduler: Scheduler
-    callbacks: Callbacks
-    trainer: Trainer
-    cache: Cache
-    logger: Loggers = Loggers()
-    experiment_name: str
-    run_name: str | None
-    tags: tuple[str, ...]
-    seed: Seed
-    objective: Objective
-    resume: str | None
-    test: str | None
-    sweep: Sweep | None = None
+    data: Annotated[
+        Maintenance | Files | Hub | Imdb | Squad | QaDemo | Rainfall | Table | Ucr,
+        Field(discriminator="kind"),
+        Role.RECIPE_GROUP,
+    ]
+    peft: Annotated[Whole | Adapters, Field(discriminator="kind"), Role.RECIPE_GROUP]
+    loss: Annotated[Loss, Role.RECIPE_GROUP]
+    optimizer: Annotated[Optimizer, Role.RECIPE_GROUP]
+    scheduler: Annotated[Scheduler, Role.RECIPE_GROUP]
+    callbacks: Annotated[Callbacks, Role.RECIPE_GROUP]
+    trainer: Annotated[Trainer, Role.RECIPE_GROUP]
+    cache: Annotated[Cache, Role.UNNAMED | Role.NOT_COMPARED | Role.RECIPE_GROUP]
+    logger: Annotated[Loggers, Role.UNNAMED | Role.CHANGEABLE | Role.CHANGEABLE_IN_STUDY | Role.NOT_COMPARED] = (
+        Loggers()
+    )
+    experiment_name: Annotated[str, Role.UNNAMED | Role.NOT_COMPARED | Role.RECIPE]
+    run_name: Annotated[str | None, Role.UNNAMED | Role.CHANGEABLE_IN_STUDY | Role.NOT_COMPARED]
+    tags: Annotated[tuple[str, ...], Role.UNNAMED | Role.CHANGEABLE | Role.CHANGEABLE_IN_STUDY | Role.NOT_COMPARED]
+    seed: Annotated[Seed, Role.RECIPE]
+    objective: Annotated[
+        Objective, Role.UNNAMED | Role.CHANGEABLE_IN_STUDY | Role.NOT_COMPARED | Role.UNSEARCHED | Role.RECIPE
+    ]
+    resume: Annotated[str | None, Role.UNNAMED | Role.CHANGEABLE_IN_STUDY | Role.NOT_COMPARED | Role.UNSEARCHED]
+    test: Annotated[str | None, Role.UNNAMED | Role.CHANGEABLE_IN_STUDY | Role.NOT_COMPARED | Role.UNSEARCHED]
+    sweep: Annotated[Sweep | None, Role.UNNAMED | Role.CHANGEABLE_IN_STUDY | Role.NOT_COMPARED | Role.UNSEARCHED] = None
     """Read by the `lab` sweeper; a run of its own does not look at it, and its config.yaml leaves it out."""
 
     _from_environment: dict[str, str] = PrivateAttr(default_factory=dict)

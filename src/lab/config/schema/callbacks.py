@@ -14,6 +14,7 @@ from lab.config.schema.node import (
     PositiveFloat,
     PositiveInt,
     Rate,
+    Role,
 )
 
 
@@ -71,14 +72,14 @@ class BatchFinder(Node):
 
 
 class Callbacks(Node):
-    early_stopping: EarlyStopping
+    early_stopping: Annotated[EarlyStopping, Role.CHANGEABLE]
     freeze: Freeze
     accumulate: Accumulate
-    checkpoint: Checkpoint
-    nan_guard: Switch
-    overfit: Overfit
+    checkpoint: Annotated[Checkpoint, Role.CHANGEABLE | Role.NOT_COMPARED]
+    nan_guard: Annotated[Switch, Role.CHANGEABLE]
+    overfit: Annotated[Overfit, Role.CHANGEABLE]
     resources: Switch
-    curves: Curves
-    progress: Progress
+    curves: Annotated[Curves, Role.UNNAMED | Role.CHANGEABLE | Role.CHANGEABLE_IN_STUDY | Role.NOT_COMPARED]
+    progress: Annotated[Progress, Role.UNNAMED | Role.CHANGEABLE | Role.CHANGEABLE_IN_STUDY | Role.NOT_COMPARED]
     lr_finder: LrFinder
     batch_finder: BatchFinder

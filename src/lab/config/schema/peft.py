@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lab.config.schema.node import Node, NonNegativeInt, PositiveFloat, PositiveInt, Rate, Share
+from lab.config.schema.node import Node, NonNegativeInt, PositiveFloat, PositiveInt, Rate, Role, Share
 
 Names = Annotated[tuple[str, ...], Field(min_length=1)]
 
@@ -32,7 +32,7 @@ class Adapters(Peft):
     """Which matrices of a layer get one: by what they do, or by the last parts of their names."""
     layers: Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)] | None
     """Which layers have adapters, from 0 at the input up; null: all."""
-    merge: bool
+    merge: Annotated[bool, Role.CHANGEABLE]
     """Whether the run ends by writing encoder and adapters as one."""
 
     @property

@@ -1,4 +1,4 @@
-"""The config of a report: conf/report.yaml, typed. It has no default here."""
+"""The typed config of a report. All defaults are in conf/report.yaml."""
 
 from typing import Annotated, Any, Literal
 
@@ -8,22 +8,22 @@ from lab.config.schema.node import Mode, Node, Number, PositiveInt
 
 Unit = Annotated[float, Field(ge=0.0, le=1.0), Number]
 Amount = Annotated[float, Field(ge=0.0, allow_inf_nan=False), Number]
-Words = Annotated[tuple[str, ...], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
 
 
-class RankedBy(Node):
+class RankingObjective(Node):
     metric: str | None
     mode: Mode | None
 
 
 class Statistics(Node):
     confidence: Annotated[float, Field(gt=0.0, lt=1.0), Number]
-    repeats: Words
+    repeats: Texts
     most_groups: PositiveInt
 
 
 class Thresholds(Node):
-    """When each rule of the diagnosis speaks; conf/report.yaml says what each means."""
+    """Thresholds of the diagnosis' rules; conf/report.yaml explains each."""
 
     chance_margin: Unit
     chance_after: Unit
@@ -52,17 +52,17 @@ class Tracking(Node):
     experiment: str | None
 
 
-class Reported(Node):
-    """A whole request for a report, checked."""
+class ReportRequest(Node):
+    """A checked request for a report."""
 
-    runs: Words
+    runs: Texts
     output: str
     lang: Literal["en", "es"]
     source: Literal["lab", "wandb", "mlflow", "hf"]
-    objective: RankedBy
-    together: bool
+    objective: RankingObjective
+    allow_mixed: bool
     top_k: PositiveInt
-    by: Words
+    group_by: Texts
     baseline: str | None
     statistics: Statistics
     diagnosis: Thresholds
@@ -70,6 +70,6 @@ class Reported(Node):
     log: str | None
     aim: str | None
     register_in: Annotated[Literal["mlflow", "wandb"] | None, Field(alias="register")]
-    """`register` itself is a method of every class."""
+    """Named so because `register` is a method of every class."""
     registry: Registry
     tracking: Tracking

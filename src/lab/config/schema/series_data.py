@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lab.config.schema.node import Node, NonNegativeInt, Number, PositiveInt
+from lab.config.schema.node import Node, NonNegativeInt, Number, PositiveInt, Role
 from lab.config.schema.text_data import Data, Rows
 
 Part = Annotated[float, Field(gt=0.0, lt=1.0), Number]
@@ -69,7 +69,7 @@ class Rainfall(Windowed):
 
 class Table(Windowed):
     kind: Literal["series_table"]
-    path: str
+    path: Annotated[str, Role.UNNAMED | Role.CHANGEABLE]
     time: str | Annotated[tuple[str, ...], Field(min_length=1)]
     """Column of time stamps; several (date and hour) are joined by a space."""
     group: str | None
@@ -112,6 +112,6 @@ class Ucr(Series):
     kind: Literal["ucr"]
     name: str
     """Problem: its files are NAME_TRAIN.ts and NAME_TEST.ts."""
-    path: str | None
+    path: Annotated[str | None, Role.UNNAMED | Role.CHANGEABLE]
     """Folder of the two files; null: the sets that the package aeon ships."""
     split: CaseSplit

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lab.config.schema.node import Node, NonNegativeInt, Number, PositiveInt, Share
+from lab.config.schema.node import Node, NonNegativeInt, Number, PositiveInt, Role, Share
 
 
 class Rows(Node):
@@ -36,10 +36,10 @@ class Data(Node):
     metric: str
     """Validation metric that runs on such data are compared by; `objective.metric` takes it from here."""
     batch_size: PositiveInt
-    eval_batch_size: PositiveInt
-    num_workers: Annotated[int, Field(ge=0, le=512), Number]
-    pin_memory: bool | Literal["auto"]
-    persistent_workers: bool
+    eval_batch_size: Annotated[PositiveInt, Role.CHANGEABLE]
+    num_workers: Annotated[int, Field(ge=0, le=512), Number, Role.UNNAMED | Role.CHANGEABLE | Role.NOT_COMPARED]
+    pin_memory: Annotated[bool | Literal["auto"], Role.CHANGEABLE | Role.NOT_COMPARED]
+    persistent_workers: Annotated[bool, Role.CHANGEABLE | Role.NOT_COMPARED]
 
 
 class Labelled(Data):
@@ -65,8 +65,8 @@ Columns = Annotated[tuple[str, ...], Field(min_length=1)]
 class Columned(Labelled):
     """Data with columns of its own."""
 
-    text: Columns
-    labels: Columns
+    text: Annotated[Columns, Role.UNNAMED]
+    labels: Annotated[Columns, Role.UNNAMED]
     text_separator: str
     missing_markers: tuple[str, ...]
     """Cell values that mean "not known"."""
@@ -78,10 +78,10 @@ class Columned(Labelled):
 
 class Files(Columned):
     kind: Literal["files"]
-    path: str | tuple[str, ...] | None
-    train: str | tuple[str, ...] | None
-    val: str | tuple[str, ...] | None
-    test: str | tuple[str, ...] | None
+    path: Annotated[str | tuple[str, ...] | None, Role.UNNAMED | Role.CHANGEABLE]
+    train: Annotated[str | tuple[str, ...] | None, Role.UNNAMED | Role.CHANGEABLE]
+    val: Annotated[str | tuple[str, ...] | None, Role.UNNAMED | Role.CHANGEABLE]
+    test: Annotated[str | tuple[str, ...] | None, Role.UNNAMED | Role.CHANGEABLE]
     delimiter: str | None
     encoding: str
     quoting: Literal["auto", "double", "backslash", "none"] = "auto"
@@ -135,7 +135,7 @@ class Splits(Node):
 
 class Hub(Columned):
     kind: Literal["hub"]
-    path: str
+    path: Annotated[str, Role.UNNAMED | Role.CHANGEABLE]
     config: str | None
     revision: str | None
     splits: Splits
@@ -143,7 +143,7 @@ class Hub(Columned):
 
 class Imdb(Columned):
     kind: Literal["imdb"]
-    path: str
+    path: Annotated[str, Role.UNNAMED | Role.CHANGEABLE]
     """Hub name, aclImdb folder, or a file."""
     revision: str | None
     splits: Splits
@@ -151,11 +151,11 @@ class Imdb(Columned):
 
 class Squad(Questions):
     kind: Literal["squad"]
-    path: str | None
+    path: Annotated[str | None, Role.UNNAMED | Role.CHANGEABLE]
     """A SQuAD file to be split here, or a hub name."""
-    train: str | None
-    val: str | None
-    test: str | None
+    train: Annotated[str | None, Role.UNNAMED | Role.CHANGEABLE]
+    val: Annotated[str | None, Role.UNNAMED | Role.CHANGEABLE]
+    test: Annotated[str | None, Role.UNNAMED | Role.CHANGEABLE]
     test_ids: str | None
     """With a path: a file with the ids of the test questions."""
     config: str | None

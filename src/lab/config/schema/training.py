@@ -4,7 +4,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lab.config.schema.node import Node, NonNegativeInt, NullIsEmpty, Number, PositiveFloat, PositiveInt, Rate, Share
+from lab.config.schema.node import (
+    Node,
+    NonNegativeInt,
+    NullIsEmpty,
+    Number,
+    PositiveFloat,
+    PositiveInt,
+    Rate,
+    Role,
+    Share,
+)
 
 
 class Loss(Node):
@@ -36,19 +46,21 @@ class Scheduler(Node):
 
 
 class Trainer(Node):
-    max_epochs: Annotated[int, Field(gt=0, le=1_000_000), Number]
+    max_epochs: Annotated[int, Field(gt=0, le=1_000_000), Number, Role.CHANGEABLE]
     """Bounded, because the step at which each of them ends is held for the schedules."""
-    min_epochs: NonNegativeInt
+    min_epochs: Annotated[NonNegativeInt, Role.CHANGEABLE]
     precision: Literal[32, 16, "32", "16", "bf16", "32-true", "16-mixed", "bf16-mixed", "auto"]
-    accelerator: Literal["auto", "cpu", "gpu"]
+    accelerator: Annotated[Literal["auto", "cpu", "gpu"], Role.UNNAMED | Role.CHANGEABLE | Role.NOT_COMPARED]
     gradient_clip_val: PositiveFloat | None
-    threads: Annotated[int, Field(gt=0, le=1_024), Number] | None
+    threads: Annotated[
+        Annotated[int, Field(gt=0, le=1_024), Number] | None, Role.UNNAMED | Role.CHANGEABLE | Role.NOT_COMPARED
+    ]
     gradient_checkpointing: bool
     compile: bool
 
 
 class Cache(Node):
-    dir: str
-    max_gib: PositiveFloat
+    dir: Annotated[str, Role.CHANGEABLE | Role.CHANGEABLE_IN_STUDY | Role.LOCAL]
+    max_gib: Annotated[PositiveFloat, Role.CHANGEABLE | Role.CHANGEABLE_IN_STUDY]
     hidden_states: bool
     dtype: Literal["auto", "bf16", "fp32"]

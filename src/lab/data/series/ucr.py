@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lab.cli.optional_packages import not_installed
 from lab.config.schema import Ucr
 from lab.core.errors import Mistake, RequestError, listed, nearest
 from lab.data.series.panel import Cut, Panel
@@ -55,7 +56,7 @@ def shipped(name: str) -> Path:
     found = importlib.util.find_spec("aeon")
     if found is None or not found.submodule_search_locations:
         problem = "the package 'aeon', which ships a few problems, is not installed"
-        raise RequestError(Mistake("data.name", problem, "pip install -e '.[series]', or data.path=FOLDER", name))
+        raise RequestError(not_installed("data.name", "aeon", "data.path=FOLDER", name, problem))
     folder = Path(found.submodule_search_locations[0]) / "datasets" / "data"
     there = sorted(path.parent.name for path in folder.glob("*/*_TEST.ts") if _classified(path))
     if name not in there:

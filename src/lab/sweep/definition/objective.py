@@ -7,7 +7,7 @@ from lab.config.check import check
 from lab.config.rules.training import sense
 from lab.config.schema import Config
 from lab.core.errors import Mistake, RequestError, listed, nearest, quoted
-from lab.early_termination.policies import Goal
+from lab.early_termination.policies.base import Goal
 
 KEY = "sweep.objective"
 MODES: dict[str, Goal] = {"max": "maximize", "min": "minimize"}

@@ -14,10 +14,11 @@ from hydra.core.override_parser.types import Glob
 from optuna.samplers import BaseSampler
 
 from lab.config.dotted_keys import flattened
-from lab.config.schema import Config, Confirm, Limits, Sweep
+from lab.config.key_roles import has_role
+from lab.config.schema import Config, Confirm, Limits, Role, Sweep
 from lab.core.errors import Mistake, RequestError
-from lab.early_termination.policies import Goal, Policy
-from lab.early_termination.policies import parse as parse_policy
+from lab.early_termination.parsing import parse as parse_policy
+from lab.early_termination.policies.base import Goal, Policy
 from lab.sweep.definition.azure_job import LAWS, read_job, taken_as_one, unused
 from lab.sweep.definition.config_sources import setting, without_sweep_file
 from lab.sweep.definition.objective import objective
@@ -30,14 +31,6 @@ log = logging.getLogger(__name__)
 DEFAULT_SAMPLER = "random"
 """Of conf/config.yaml: it stands where nobody named one."""
 BLOCKS = {"study", "objective", "early_termination", "sampling_algorithm"}
-UNTOLD = (
-    "sweep", "objective", "resume", "test", "run_name", "tags", "logger", "cache.dir", "cache.max_gib",
-    "callbacks.progress", "callbacks.curves",
-)  # fmt: skip
-"""Keys that may differ when a study is resumed, with all below them, or that are held to apart. What a cache keeps
-(`cache.hidden_states`, `cache.dtype`) shows in results; where it is kept does not.
-"""
-
 _FOLDER, _UNSAFE = re.compile(r"\w[\w .-]*"), re.compile(r"[^\w.-]+")
 Read = TypeVar("Read")
 
@@ -154,12 +147,8 @@ def _total(node: Sweep, space: Space) -> int:
 
 
 def told(plain: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings, by dotted key, that a study must be resumed with: all but UNTOLD."""
-    return {
-        key: value
-        for key, value in flattened(plain).items()
-        if not any(key == left or key.startswith(f"{left}.") for left in UNTOLD)
-    }
+    """The settings, by dotted key, that a study must be resumed with."""
+    return {key: value for key, value in flattened(plain).items() if not has_role(key, Role.CHANGEABLE_IN_STUDY)}
 
 
 def with_job(node: Sweep, typed: Collection[str] = ()) -> Sweep:

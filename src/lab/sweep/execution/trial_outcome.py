@@ -15,7 +15,7 @@ from hydra.core.utils import JobReturn, JobStatus
 
 from lab.core.errors import FailureKind, RequestError, RunError
 from lab.core.machine_faults import machine_error
-from lab.early_termination.policies import Goal
+from lab.early_termination.policies.base import Goal
 from lab.sweep.execution.job import Interrupted, outcome
 from lab.sweep.execution.process_pool import Gone
 

@@ -19,9 +19,9 @@ from optuna.trial import FrozenTrial
 
 from lab.core.errors import RunError
 from lab.core.files import write_whole
-from lab.early_termination.policies import Goal, OptunaPruner, applies, best_of, decide, holds_back, parse
+from lab.early_termination.parsing import parse
+from lab.early_termination.policies.base import Goal, best_of
 from lab.sweep.reporting.reporter import TICKET, Report, Reporter, Unlogged
-from lab.sweep.search_space.samplers import pruner
 from lab.sweep.storage.optuna_storage import open_storage, trial_id
 
 log = logging.getLogger(__name__)
@@ -62,8 +62,8 @@ class StorageReporter(Reporter):
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.mine, self.policy, self.began = mine, parse(mine.policy), time.monotonic()
         self.storage = open_storage(mine.url, Path(mine.journal))
-        chosen = pruner(self.policy) if isinstance(self.policy, OptunaPruner) else None
-        self.study = optuna.load_study(study_name=mine.study, storage=self.storage, pruner=chosen)
+        self.pruner = self.policy.pruner()
+        self.study = optuna.load_study(study_name=mine.study, storage=self.storage, pruner=self.pruner)
         self.trial_id = trial_id(self.storage, mine.study, mine.number)
         self.said = False
         self._note("began", mine.attempt)
@@ -99,20 +99,21 @@ class StorageReporter(Reporter):
 
     def _decided(self, trials: list[FrozenTrial], reports: list[float]) -> str | None:
         n = len(reports)
-        if isinstance(self.policy, OptunaPruner):
+        if self.pruner is not None:
             own = self.study.get_trials(deepcopy=False)[self.mine.number]
-            return f"{self.policy.name} at interval {n}" if self.study.pruner.prune(self.study, own) else None
-        if not applies(self.policy, n):
+            return f"{self.policy.kind} at interval {n}" if self.pruner.prune(self.study, own) else None
+        if not self.policy.applies(n):
             return None
         histories = {
             one.number: [one.intermediate_values[i] for i in sorted(one.intermediate_values)] for one in trials
         }
         histories[self.mine.number] = reports
-        if not self.said and (why := holds_back(self.policy, self.mine.goal, histories, n)):
+        if not self.said and (why := self.policy.obstacle(self.mine.goal, histories, n)):
             self.said = True
             log.info("%s", why)
         finished = frozenset(one.number for one in trials if one.state.is_finished())
-        return decide(self.policy, self.mine.goal, histories, self.mine.number, finished)
+        reason = self.policy.decide(self.mine.goal, histories, self.mine.number, finished)
+        return None if reason is None else reason.text
 
     def _look_at_the_clock(self) -> None:
         if self.mine.timeout_s is not None and time.monotonic() - self.began > self.mine.timeout_s:

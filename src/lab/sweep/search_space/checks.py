@@ -8,13 +8,13 @@ from hydra.core.config_loader import ConfigLoader
 
 from lab.config.check import misfits
 from lab.config.dotted_keys import flattened, is_there
+from lab.config.key_roles import has_role
+from lab.config.schema import Role
 from lab.config.unknown_keys import unknown
 from lab.core.errors import Mistake, quoted
 from lab.sweep.search_space.distributions import EDGE, AtU, Choice
 from lab.sweep.search_space.space import KEY, Parameter, Space
 
-UNSEARCHED = ("objective", "sweep", "resume", "test", "hydra")
-"""What trials are compared on, or what makes them trials."""
 TRIED = (EDGE, 0.382, 1 - EDGE)
 """Of a law with ends: next to both, and a draw between them, no whole number where the law is not of whole numbers."""
 
@@ -37,7 +37,7 @@ def mistakes(
     typed = {override.partition("=")[0].lstrip("+") for override in fixed}
     found, sound, strangers = [], [], []
     for key in space.hydra_keys():
-        if key.split(".")[0] in UNSEARCHED:
+        if has_role(key, Role.UNSEARCHED):
             found.append(Mistake(f"{KEY}.{key}", "is one and the same for all trials", f"leave out {key}"))
             continue
         if key in typed:

@@ -6,7 +6,6 @@ resume, and its QMCSampler draws the first trial apart.) Sobol: scipy.stats.qmc,
 """
 
 import importlib
-import importlib.util
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -14,14 +13,14 @@ from typing import Any
 
 import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution
-from optuna.pruners import BasePruner, HyperbandPruner, SuccessiveHalvingPruner
 from optuna.samplers import BaseSampler, GPSampler, TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
+from lab.cli.optional_packages import is_installed, not_installed
 from lab.config.typed_block import opened
 from lab.core.errors import Mistake
-from lab.early_termination.policies import Goal, OptunaPruner
+from lab.early_termination.policies.base import Goal
 from lab.sweep.search_space.cmaes_sampler import SafeCmaEsSampler
 from lab.sweep.search_space.space import Space
 
@@ -161,12 +160,6 @@ def uniforms(rule: str, seed: int, number: int, dimensions: int) -> list[float]:
     return [float(u) for u in engine.random(1)[0]]
 
 
-def pruner(policy: OptunaPruner) -> BasePruner:
-    """Optuna's pruner of that name: asha is its SuccessiveHalvingPruner."""
-    make = {"asha": SuccessiveHalvingPruner, "hyperband": HyperbandPruner}[policy.name]
-    return make(**policy.params)
-
-
 def _random(space: Space, seed: int) -> Draw:
     return lambda number: space.at(uniforms("random", seed, number, len(space.parameters)))
 
@@ -190,8 +183,9 @@ def _no_grid(name: str) -> Mistake:
 
 def _no_cmaes(space: Space) -> list[Mistake]:
     found = []
-    if importlib.util.find_spec("cmaes") is None:
-        found.append(Mistake(KEY, "cmaes needs a package that is not installed", "pip install cmaes", "cmaes"))
+    if not is_installed("cmaes"):
+        problem = "cmaes needs a package that is not installed"
+        found.append(not_installed(KEY, "cmaes", value="cmaes", problem=problem))
     distributions = space.distributions()
     for name, law in distributions.items():
         if isinstance(law, CategoricalDistribution):

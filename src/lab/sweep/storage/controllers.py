@@ -18,7 +18,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import Trial, TrialState
 
 from lab.core.errors import Mistake, RequestError, listed
-from lab.early_termination.incremental import Standings
+from lab.early_termination.incremental import IncrementalState
 from lab.sweep.storage.database_lock import turn_at
 from lab.sweep.storage.optuna_storage import trial_id
 
@@ -51,7 +51,7 @@ class Alone:
         """Show that they run; to be called often, and acts now and then. Gives those that others have taken over."""
         return []
 
-    def news(self, standings: Standings, own: Collection[int]) -> None:
+    def news(self, standings: IncrementalState, own: Collection[int]) -> None:
         """Put down what trials of others have reported; own: numbers of those that run here."""
 
     def join(self, fingerprint: str) -> None:
@@ -112,7 +112,7 @@ class Peers(Alone):
                 lost.append(trial.number)
         return lost
 
-    def news(self, standings: Standings, own: Collection[int]) -> None:
+    def news(self, standings: IncrementalState, own: Collection[int]) -> None:
         if time.monotonic() - self._told < NEWS_S:
             return
         self._told = time.monotonic()

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+from lab.cli.optional_packages import not_installed
 from lab.core.errors import Mistake, RequestError
 from lab.core.locks import exclusive
 
@@ -36,7 +37,7 @@ def refuse_unusable(url: str | None) -> None:
     except ImportError as error:
         name = error.name or place.get_driver_name()
         problem = f"needs the driver {name}, which is not installed"
-        raise RequestError(Mistake(KEY, problem, f"pip install {name}, or {KEY}=sqlite:///FILE.db", shown)) from None
+        raise RequestError(not_installed(KEY, name, f"{KEY}=sqlite:///FILE.db", shown, problem)) from None
 
 
 def refuse_others(url: str) -> None:

@@ -21,13 +21,12 @@ from lab.core.masking import masked
 from lab.core.record.run_folder import StudyFolder
 from lab.core.symlinks import links_out
 from lab.core.terminal.display import Screen, complain
-from lab.early_termination.policies import OptunaPruner
 from lab.sweep.definition.load import planned
 from lab.sweep.definition.plan import Plan
 from lab.sweep.execution.hydra_launcher_pool import LauncherPool, refuse_one_batch
 from lab.sweep.execution.process_launcher import ProcessLauncher
 from lab.sweep.execution.recovery import refuse_other_parameters, refuse_strangers
-from lab.sweep.search_space.samplers import pruner, spelt_out
+from lab.sweep.search_space.samplers import spelt_out
 from lab.sweep.storage.controllers import Alone, Peers
 from lab.sweep.storage.database_lock import refuse_others, told_apart, turn_at
 from lab.sweep.storage.optuna_storage import open_storage, requeue, sole_controller
@@ -181,7 +180,7 @@ def _study(storage: BaseStorage, plan: Plan, folder: StudyFolder, beats: bool) -
     study = optuna.create_study(
         storage=storage,
         sampler=plan.sampler,
-        pruner=pruner(plan.policy) if isinstance(plan.policy, OptunaPruner) else optuna.pruners.NopPruner(),
+        pruner=plan.policy.pruner() or optuna.pruners.NopPruner(),
         study_name=plan.study,
         direction=plan.goal,
         load_if_exists=True,

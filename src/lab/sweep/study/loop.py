@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 from lab.core.errors import Mistake, RequestError, listed, nearest
 from lab.core.machine_faults import MachineError
 from lab.core.record.run_folder import StudyFolder
-from lab.early_termination.incremental import Standings
+from lab.early_termination.incremental import IncrementalState
 from lab.sweep.definition.plan import Plan
 from lab.sweep.execution.hydra_launcher_pool import LauncherPool
 from lab.sweep.execution.job import Job
@@ -52,7 +52,7 @@ class Search:
 
     def __post_init__(self) -> None:
         self.interrupts = Interrupts(self.plan.limits.timeout)
-        self.standings = Standings(self.plan.policy, self.plan.goal)
+        self.standings = IncrementalState(self.plan.policy, self.plan.goal)
         self.verdicts = Verdicts(self.plan, self.standings, self.peers, self.board, self.live)
         self.num_trials, ended = 0, list[str]()
         for trial in self.study.get_trials(deepcopy=False):

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 
 from optuna.trial import Trial
 
-from lab.early_termination.incremental import Standings
-from lab.early_termination.policies import OptunaPruner
+from lab.early_termination.incremental import IncrementalState
 from lab.sweep.definition.plan import Plan
 from lab.sweep.execution.trial_outcome import best_of
 from lab.sweep.reporting.reporter import Report
@@ -32,11 +31,14 @@ class Verdicts:
     """own: numbers of the trials that run here."""
 
     plan: Plan
-    standings: Standings
+    standings: IncrementalState
     peers: Alone
     board: Board
     own: Collection[int]
     held_back: bool = False
+
+    def __post_init__(self) -> None:
+        self.has_pruner = self.plan.policy.pruner() is not None
 
     def on(self, number: int, one: Live, report: Report) -> str | None:
         """Keep a report; None to keep the trial, else why it ends."""
@@ -52,14 +54,15 @@ class Verdicts:
             one.trial.set_user_attr("best_value", best.value)
             one.trial.set_user_attr("best_epoch", best.epoch)
         self.board.reported(number, report.interval, report.share, best.value if best is not None else None)
-        if isinstance(plan.policy, OptunaPruner):
-            pruned = f"{plan.policy.name} at interval {report.interval}" if one.trial.should_prune() else None
+        if self.has_pruner:
+            pruned = f"{plan.policy.kind} at interval {report.interval}" if one.trial.should_prune() else None
             return self._ends(one, pruned)
-        if not self.held_back and (why := self.standings.holds_back(report.interval)):
+        if not self.held_back and (why := self.standings.obstacle(report.interval)):
             self.held_back = True
             self.board.say(why)
         self.peers.news(self.standings, self.own)
-        return self._ends(one, self.standings.decide(number, report.interval))
+        reason = self.standings.decide(number, report.interval)
+        return self._ends(one, None if reason is None else reason.text)
 
     def _ends(self, one: Live, told: str | None) -> str | None:
         """Keep what a trial is told, if it is to end: it may be killed first."""

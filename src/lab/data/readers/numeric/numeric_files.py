@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lab.cli.optional_packages import not_installed
 from lab.config.schema import Table
 from lab.core.errors import Mistake, RequestError, listed, nearest, quoted
 from lab.data.readers.encodings import wrong_encoding
@@ -179,9 +180,7 @@ def _opened(path: Path, ending: str, data: Table, words: Collection[str]) -> Tab
         return _Frame(*read_frame(path, ending, data, words), spelling, names, ending == ".xlsx")
     except ImportError as error:
         problem = "an XLSX file needs the package 'openpyxl', which is not installed"
-        raise RequestError(
-            Mistake("data.path", problem, "pip install -e '.[series]', or save it as CSV", path)
-        ) from error
+        raise RequestError(not_installed("data.path", "openpyxl", "save it as CSV", path, problem)) from error
     except UnicodeError as error:
         wrong = wrong_encoding(path, "data.encoding", data.encoding)
         problem = f"{path.name} {wrong.problem}"
