@@ -95,18 +95,20 @@ early_termination: {type: bandit, slack_amount: 1e-1, evaluation_interval: 1, de
 @pytest.mark.parametrize(
     ("change", "found"),
     [
-        (("type: sweep", "type: command"), {"sweep.file": "type command"}),
-        (("goal: Maximize", "goal: up"), {"sweep.file: objective.goal": "maximize, minimize"}),
-        (("timeout", "time_out"), {"sweep.file: limits.time_out": "timeout"}),
-        (("compute:", "computer:"), {"sweep.file: computer": "no such field"}),
-        (("search_space:\n", "searchspace:\n"), {"sweep.file: searchspace": "", "sweep.file: search_space": "missing"}),
-        (("reg_rate:\n", "regrate:\n"), {"sweep.keys.reg_rate": "it has regrate"}),
+        (("type: sweep", "type: command"), {"sweep.azure.file": "type command"}),
+        (("goal: Maximize", "goal: up"), {"sweep.azure.file: objective.goal": "maximize, minimize"}),
+        (("timeout", "time_out"), {"sweep.azure.file: limits.time_out": "timeout"}),
+        (("compute:", "computer:"), {"sweep.azure.file: computer": "no such field"}),
+        (("search_space:\n", "searchspace:\n"),
+         {"sweep.azure.file: searchspace": "", "sweep.azure.file: search_space": "missing"}),
+        (("reg_rate:\n", "regrate:\n"), {"sweep.azure.parameters.reg_rate": "it has regrate"}),
         (("experiment_name", "early_termination: {type: bandit}\nexperiment_name"), {"sweep.early_termination": ""}),
-        (("sampling_algorithm: grid", "x: [1"), {"sweep.file": "is no YAML"}),
-        ((STANDARD, "[1, 2]"), {"sweep.file": "mapping"}),
-        ((STANDARD, "objective: 3\nlimits: 4"), {"sweep.file: objective": "must be a mapping", "sweep.file: limits": "",
-            "sweep.file: search_space": "missing", "sweep.file: sampling_algorithm": "missing"}),
-        (("primary_metric:", "metric: a\n  primary_metric:"), {"sweep.file: objective.metric": "no such"}),
+        (("sampling_algorithm: grid", "x: [1"), {"sweep.azure.file": "is no YAML"}),
+        ((STANDARD, "[1, 2]"), {"sweep.azure.file": "mapping"}),
+        ((STANDARD, "objective: 3\nlimits: 4"),
+         {"sweep.azure.file: objective": "must be a mapping", "sweep.azure.file: limits": "",
+          "sweep.azure.file: search_space": "missing", "sweep.azure.file: sampling_algorithm": "missing"}),
+        (("primary_metric:", "metric: a\n  primary_metric:"), {"sweep.azure.file: objective.metric": "no such"}),
     ],
 )  # fmt: skip
 def test_every_mistake_is_named(job, change: tuple[str, str], found: dict[str, str]) -> None:  # type: ignore[no-untyped-def]
@@ -118,7 +120,7 @@ def test_every_mistake_is_named(job, change: tuple[str, str], found: dict[str, s
 
 
 def test_a_metric_that_is_not_ours_asks_for_its_name_here(job) -> None:  # type: ignore[no-untyped-def]
-    with pytest.raises(RequestError, match=r"try: sweep\.metric=val/accuracy"):
+    with pytest.raises(RequestError, match=r"try: sweep\.azure\.metric=val/accuracy"):
         read_job(job(STANDARD), {}, None)
 
 
@@ -130,4 +132,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_a_test_metric_is_refused_beside_the_rest(job) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(RequestError) as caught:
         read_job(job(STANDARD), {"regrate": "optimizer.weight_decay"}, "test/accuracy")
-    assert {mistake.key for mistake in caught.value.mistakes} == {"sweep.keys.regrate", "sweep.metric"}
+    assert {mistake.key for mistake in caught.value.mistakes} == {
+        "sweep.azure.parameters.regrate",
+        "sweep.azure.metric",
+    }

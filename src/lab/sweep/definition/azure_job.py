@@ -28,7 +28,7 @@ LAWS = "laws"
 """Stands for parameters that are searched beside the file's, which then needs none."""
 LIMITS = ("max_total_trials", "max_concurrent_trials", "timeout", "trial_timeout")
 GOALS = ("maximize", "minimize")
-OTHER = "leave out sweep.file, or sweep.file=ANOTHER"
+OTHER = "leave out sweep.azure.file, or sweep.azure.file=ANOTHER"
 
 
 class _Loader(yaml.SafeLoader):
@@ -85,7 +85,7 @@ def taken_as_one(path: Path) -> bool:
 
 
 def _job(path: Path) -> dict[str, Any]:
-    key = "sweep.file"
+    key = "sweep.azure.file"
     try:
         job = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except FileNotFoundError as error:
@@ -109,7 +109,7 @@ def _unknown(job: Mapping[str, Any]) -> Iterator[Mistake]:
         if name not in known:
             near = nearest(name, known)
             remedy = f"{near}: in the file" if near else f"leave out {name} in the file"
-            yield Mistake(f"sweep.file: {name}", "no such field of a sweep job", remedy)
+            yield Mistake(f"sweep.azure.file: {name}", "no such field of a sweep job", remedy)
 
 
 def _missing(job: Mapping[str, Any], instead: Collection[str]) -> Iterator[Mistake]:
@@ -122,9 +122,9 @@ def _missing(job: Mapping[str, Any], instead: Collection[str]) -> Iterator[Mista
     for name, remedy in typed.items():
         given = name in instead or (name == "search_space" and LAWS in instead)
         if job.get(name) is None and name != "limits" and not given:
-            yield Mistake(f"sweep.file: {name}", "is missing", remedy)
+            yield Mistake(f"sweep.azure.file: {name}", "is missing", remedy)
         elif job.get(name) is not None and name != "sampling_algorithm" and not isinstance(job[name], Mapping):
-            yield Mistake(f"sweep.file: {name}", "must be a mapping", remedy, job[name])
+            yield Mistake(f"sweep.azure.file: {name}", "must be a mapping", remedy, job[name])
 
 
 def _renamed(given: Any, keys: Mapping[str, str]) -> Any:
@@ -155,14 +155,14 @@ def _unmatched(keys: Mapping[str, str], names: set[str]) -> Iterator[Mistake]:
             problem = f"the file has no parameter {name}; it has {listed(sorted(names))}"
             rest = {other: key for other, key in keys.items() if other in names}
             right = rest | ({near: keys[name]} if near is not None else {})
-            yield Mistake(f"sweep.keys.{name}", problem, quoted("sweep.keys", right or None))
+            yield Mistake(f"sweep.azure.parameters.{name}", problem, quoted("sweep.azure.parameters", right or None))
 
 
 def _objective(given: Mapping[str, Any], metric: str | None, mistakes: list[Mistake]) -> dict[str, str]:
     for name in given:
         if name not in ("goal", "primary_metric"):
             remedy = f"leave out {name} in the file"
-            mistakes.append(Mistake(f"sweep.file: objective.{name}", "no such field", remedy))
+            mistakes.append(Mistake(f"sweep.azure.file: objective.{name}", "no such field", remedy))
     primary = str(given.get("primary_metric", ""))
     ours = metric or (primary if "/" in primary else f"val/{primary.lower() or 'f1_macro'}")
     goal = str(given.get("goal", "")).lower()
@@ -170,15 +170,15 @@ def _objective(given: Mapping[str, Any], metric: str | None, mistakes: list[Mist
         problem = f"must be one of {listed(GOALS)}"
         typed = {"primary_metric": ours, "goal": "minimize" if sense(ours) == "min" else "maximize"}
         remedy = f"{quoted('sweep.objective', typed)}, or goal: maximize in the file"
-        mistakes.append(Mistake("sweep.file: objective.goal", problem, remedy, given.get("goal")))
+        mistakes.append(Mistake("sweep.azure.file: objective.goal", problem, remedy, given.get("goal")))
     if metric is None and "/" not in primary:
-        problem = (
-            f"the file's primary metric {primary!r} is not one that is logged here; sweep.metric names which it is"
-        )
-        mistakes.append(Mistake("sweep.metric", problem, quoted("sweep.metric", ours)))
+        problem = f"the file's primary metric {primary!r} is not logged here; sweep.azure.metric names one that is"
+        mistakes.append(Mistake("sweep.azure.metric", problem, quoted("sweep.azure.metric", ours)))
     if metric is not None and metric.startswith("test/"):
         problem = "a choice made on test rows spoils the test score; trials are compared on validation rows"
-        mistakes.append(Mistake("sweep.metric", problem, f"sweep.metric=val/{metric.removeprefix('test/')}", metric))
+        mistakes.append(
+            Mistake("sweep.azure.metric", problem, f"sweep.azure.metric=val/{metric.removeprefix('test/')}", metric)
+        )
     return {"primary_metric": metric or primary, "goal": goal}
 
 
@@ -188,7 +188,7 @@ def _limits(given: Mapping[str, Any], mistakes: list[Mistake]) -> dict[str, Any]
             near = nearest(str(name), LIMITS)
             problem = f"no such field; allowed here: {listed(LIMITS)}"
             remedy = f"{near}: in the file" if near else f"leave out {name} in the file"
-            mistakes.append(Mistake(f"sweep.file: limits.{name}", problem, remedy))
+            mistakes.append(Mistake(f"sweep.azure.file: limits.{name}", problem, remedy))
     found = {}
     for name, value in given.items():
         read = seconds(value) if str(name).endswith("timeout") else value
@@ -196,7 +196,9 @@ def _limits(given: Mapping[str, Any], mistakes: list[Mistake]) -> dict[str, Any]
             if read is not None:
                 problem = "must be a number greater than 0" + ("; seconds" if str(name).endswith("timeout") else "")
                 example = 3600 if str(name).endswith("timeout") else 4
-                mistakes.append(Mistake(f"sweep.file: limits.{name}", problem, f"sweep.limits.{name}={example}", value))
+                mistakes.append(
+                    Mistake(f"sweep.azure.file: limits.{name}", problem, f"sweep.limits.{name}={example}", value)
+                )
         elif name in LIMITS:
             found[str(name)] = read
     return found

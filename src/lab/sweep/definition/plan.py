@@ -96,7 +96,7 @@ def read(
     sampler, total = None, 0
     sound = space or _sound(block, base)
     if sound is not None:
-        names = None if node.file is None else node.keys
+        names = None if node.azure.file is None else node.azure.parameters
         mistakes += checks.mistakes(sound, block, plain, fixed, loader, names)
         if node.confirm is not None and "seed" in sound.hydra_keys():
             problem = "trials that differ in their seed alone would be confirmed as if they were configurations"
@@ -163,21 +163,28 @@ def told(plain: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def with_job(node: Sweep, typed: Collection[str] = ()) -> Sweep:
-    """The node with what its Azure job file says (`sweep.file`), if it names one; a line says what has no use here.
+    """Return the node with the blocks of its Azure job file (`sweep.azure.file`), if it names one; fields without a use
+    here are logged.
 
     typed: keys below `sweep` that were typed. What was typed, or stands in a file of ours, wins over the job's.
-    Raises RequestError with every mistake of the file, and for `sweep.keys` or `sweep.metric` without one.
+    Raises RequestError with every mistake of the file, and for names of a job (`sweep.azure.parameters`,
+    `sweep.azure.metric`) without a file.
     """
-    if node.file is None:
-        alone = [key for key, value in (("keys", node.keys), ("metric", node.metric)) if value]
+    azure = node.azure
+    if azure.file is None:
+        alone = [key for key, value in (("parameters", azure.parameters), ("metric", azure.metric)) if value]
         if alone:
             raise RequestError(
-                Mistake(f"sweep.{key}", "maps names of a job file", f"leave out sweep.{key}, or sweep.file=job.yaml")
+                Mistake(
+                    f"sweep.azure.{key}",
+                    "maps names of a job file",
+                    f"leave out sweep.azure.{key}, or sweep.azure.file=job.yaml",
+                )
                 for key in alone
             )
         return node
-    path, own = Path(node.file).expanduser(), _own_blocks(node, typed)
-    job = read_job(path, node.keys, node.metric, own)
+    path, own = Path(azure.file).expanduser(), _own_blocks(node, typed)
+    job = read_job(path, azure.parameters, azure.metric, own)
     if left_out := unused(path):
         log.info("%s: not used here: %s", path.name, ", ".join(left_out))
     if "early_termination" not in own and taken_as_one(path):

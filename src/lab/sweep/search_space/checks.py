@@ -29,7 +29,7 @@ def mistakes(
 ) -> list[Mistake]:
     """Parameters that are no config keys, those that were given a value besides, and those that reach values their key
     cannot have. named: all keys of the block, those of unsound laws too; plain: the config; fixed: overrides of every
-    trial; names: of a job file's parameters, as `sweep.keys` has them, or None where there is no such file.
+    trial; names: of a job file's parameters, as `sweep.azure.parameters` has them, or None where there is no such file.
 
     Keys of a group that is itself searched are left to the trials: they follow from the choice.
     """
@@ -64,7 +64,7 @@ def _strangers(keys: Sequence[str], plain: Mapping[str, Any], names: Mapping[str
         elif meant is None:
             remedy = f"leave out {own.get(key, key)} in the file"
         else:
-            remedy = quoted("sweep.keys", {**names, **mapped})
+            remedy = quoted("sweep.azure.parameters", {**names, **mapped})
         yield Mistake(f"{KEY}.{key}", problem, remedy)
 
 

@@ -30,7 +30,7 @@ from lab.sweep.search_space.parsing import (
 )
 
 KEY = "sweep.search_space"
-EXAMPLE = "'optimizer.lr=tag(log,interval(1e-4,1e-2))', or sweep.file=job.yaml (an Azure job)"
+EXAMPLE = "'optimizer.lr=tag(log,interval(1e-4,1e-2))', or sweep.azure.file=job.yaml (an Azure job)"
 _SAFE = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
 _WORDS = ("null", "true", "false", "nan", "inf")
 
