@@ -8,7 +8,7 @@ from hydra import initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 
-from lab.sweep.definition.config_sources import setting, without_sweep_file
+from lab.sweep.definition.config_sources import setting, trial_overrides
 
 FILES = {
     "config": "defaults: [data: small, _self_, experiment: null, sweep: null]\nobjective: {metric: val/f1}\nlr: 1",
@@ -43,11 +43,11 @@ def test_who_sets_a_key(loader: ConfigLoader) -> None:
 
 
 def test_a_trial_needs_no_sweep_file_but_what_it_chooses(loader: ConfigLoader) -> None:
-    assert without_sweep_file(["sweep=search", "sweep.limits.timeout=3", "lr=5"], loader) == [
+    assert trial_overrides(["sweep=search", "sweep.limits.timeout=3", "lr=5"], loader) == [
         "hydra/sweeper=basic",
         "lr=5",
     ]
-    assert without_sweep_file(["sweep=recipe", "lr=5"], loader) == ["experiment=plain", "lr=5"]
-    assert without_sweep_file(["sweep=recipe", "experiment=judged"], loader) == ["experiment=judged"]
-    assert without_sweep_file(["sweep=more", "lr=5"], loader) == ["sweep=more", "lr=5"]
-    assert without_sweep_file(["lr=5"], loader) == ["lr=5"]
+    assert trial_overrides(["sweep=recipe", "lr=5"], loader) == ["experiment=plain", "lr=5"]
+    assert trial_overrides(["sweep=recipe", "experiment=judged"], loader) == ["experiment=judged"]
+    assert trial_overrides(["sweep=more", "lr=5"], loader) == ["sweep=more", "lr=5"]
+    assert trial_overrides(["lr=5"], loader) == ["lr=5"]

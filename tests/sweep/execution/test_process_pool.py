@@ -16,7 +16,8 @@ from lab.core.errors import RunError
 from lab.core.openmp import SHARED
 from lab.sweep.execution import fork_server as server
 from lab.sweep.execution import process_pool
-from lab.sweep.execution.process_pool import Gone, Pool, Said
+from lab.sweep.execution.messages import TrialExit, TrialMessage
+from lab.sweep.execution.process_pool import Pool
 from lab.sweep.execution.resources import num_slots, visible_gpus
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
@@ -52,21 +53,21 @@ def pools() -> Iterator[list[Pool]]:
         pool.close()
 
 
-def ends(pool: Pool) -> dict[int, Gone]:
+def ends(pool: Pool) -> dict[int, TrialExit]:
     gone = {}
     while pool.running:
         for event in pool.wait():
-            if isinstance(event, Gone):
+            if isinstance(event, TrialExit):
                 gone[event.number] = event
             else:
                 pool.answer(event.number, None)
     return gone
 
 
-def said(pool: Pool) -> Said:
+def said(pool: Pool) -> TrialMessage:
     while True:
         for event in pool.wait():
-            assert isinstance(event, Said)
+            assert isinstance(event, TrialMessage)
             return event
 
 
@@ -145,7 +146,7 @@ def test_a_lost_servers_trials_can_be_stopped_and_answered_while_their_ends_are_
         pool.start(number, "wait")
         said(pool)
     os.kill(pool._pid, signal.SIGKILL)
-    events: list[Said | Gone] = []
+    events: list[TrialMessage | TrialExit] = []
     while not events:
         events = pool.wait()
     assert sorted(event.number for event in events) == [0, 1]
@@ -187,12 +188,12 @@ def test_what_a_process_said_before_it_was_killed_counts_and_half_a_message_does
     pool.start(0, "last words")
     pool.start(1, "torn")
     time.sleep(0.5)  # both ends and what was said before stand ready at once
-    events: list[Said | Gone] = []
+    events: list[TrialMessage | TrialExit] = []
     while pool.running:
         events += pool.wait()
-    assert [event.message for event in events if isinstance(event, Said)] == ["last words"]
-    assert isinstance(next(event for event in events if event.number == 0), Said)
-    assert sorted(event.died for event in events if isinstance(event, Gone)) == ["killed by SIGKILL"] * 2  # type: ignore[type-var]
+    assert [event.message for event in events if isinstance(event, TrialMessage)] == ["last words"]
+    assert isinstance(next(event for event in events if event.number == 0), TrialMessage)
+    assert sorted(event.died for event in events if isinstance(event, TrialExit)) == ["killed by SIGKILL"] * 2  # type: ignore[type-var]
 
 
 @pytest.mark.parametrize("how", ["timeout", "stop"])
@@ -207,7 +208,7 @@ def test_a_deaf_process_is_killed_after_its_grace(pools: list[Pool], monkeypatch
     else:
         pool.running[0].deadline = time.monotonic()
     (gone,) = ends(pool).values()
-    assert (gone.died, gone.asked) == ("killed by SIGKILL", how)
+    assert (gone.died, gone.requested) == ("killed by SIGKILL", how)
 
 
 def test_a_server_that_cannot_import_says_what(pools: list[Pool]) -> None:

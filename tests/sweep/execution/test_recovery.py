@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from lab.core.record.run_folder import RunFolder, StudyFolder
-from lab.sweep.execution.recovery import harvest, record_failure, resumed
-from lab.sweep.execution.trial_outcome import Ending
+from lab.sweep.execution.recovery import record_failure, recorded_outcome, resumed
+from lab.sweep.execution.trial_outcome import TrialOutcome
 
 
 @pytest.fixture
@@ -17,25 +17,25 @@ def run(tmp_path: Path) -> RunFolder:
 
 
 def test_an_end_that_was_recorded_and_not_told_is_harvested(run: RunFolder) -> None:
-    assert harvest(run) is None
+    assert recorded_outcome(run) is None
     run.start()
-    assert harvest(run) is None
+    assert recorded_outcome(run) is None
     for status, ended in (("completed", "completed"), ("early_stopped", "completed"), ("terminated", "terminated")):
         run.update(status=status, reason="so it was")
-        assert harvest(run) == Ending(ended, "so it was")  # type: ignore[arg-type]
+        assert recorded_outcome(run) == TrialOutcome(ended, "so it was")  # type: ignore[arg-type]
     run.update(status="failed", reason="not finite", failure="nan")
-    assert harvest(run) == Ending("failed", "not finite", "nan")
+    assert recorded_outcome(run) == TrialOutcome("failed", "not finite", "nan")
     run.update(status="interrupted", reason="stopped from outside", failure=None)
-    assert harvest(run) is None
+    assert recorded_outcome(run) is None
 
 
 def test_a_record_without_an_end_gets_the_one_that_was_seen(run: RunFolder) -> None:
-    record_failure(run, Ending("failed", "its process was killed", "oom"))
+    record_failure(run, TrialOutcome("failed", "its process was killed", "oom"))
     assert not (run.path / "run.json").exists()
     run.start()
-    record_failure(run, Ending("failed", "its process was killed", "oom"))
+    record_failure(run, TrialOutcome("failed", "its process was killed", "oom"))
     assert [run.read()[key] for key in ("status", "reason", "failure")] == ["failed", "its process was killed", "oom"]
-    record_failure(run, Ending("failed", "another", "error"))
+    record_failure(run, TrialOutcome("failed", "another", "error"))
     assert run.read()["reason"] == "its process was killed"
 
 

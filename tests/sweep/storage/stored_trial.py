@@ -66,6 +66,6 @@ if __name__ == "__main__":
         from lab.sweep.storage import controllers
 
         controllers.SILENT_S = float(os.environ["LAB_SILENT_S"])
-        controllers.BEAT_S = controllers.SILENT_S / 4
-        controllers.WATCH_S = 2 * controllers.BEAT_S
+        controllers.HEARTBEAT_S = controllers.SILENT_S / 4
+        controllers.WATCH_S = 2 * controllers.HEARTBEAT_S
     one_job()

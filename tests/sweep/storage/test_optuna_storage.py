@@ -17,15 +17,15 @@ from optuna.trial import TrialState
 
 from lab.core.errors import RequestError
 from lab.sweep.storage import optuna_storage as storages
-from lab.sweep.storage.optuna_storage import FlockLock, Journal, mend, open_storage, requeue, sole_controller
+from lab.sweep.storage.optuna_storage import FlockLock, Journal, mend, open_storage, requeue, study_lock
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from lab.sweep.storage.optuna_storage import FlockLock, sole_controller
+from lab.sweep.storage.optuna_storage import FlockLock, study_lock
 lock = FlockLock(Path("journal.lock"))
 lock.acquire()
-with sole_controller(Path("study.lock"), "toy"):
+with study_lock(Path("study.lock"), "toy"):
     print("held", flush=True)
     time.sleep(600)
 """
@@ -93,14 +93,14 @@ def test_a_cut_trial_is_the_next_to_be_asked_for_with_all_it_had(tmp_path: Path,
 def test_locks_are_let_go_by_a_kill(holder: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storages, "PATIENCE_S", 0.1)
     refused = f"run already, by process {holder.pid}"
-    with pytest.raises(RequestError, match=refused), sole_controller(Path("study.lock"), "toy"):
+    with pytest.raises(RequestError, match=refused), study_lock(Path("study.lock"), "toy"):
         raise AssertionError("two controllers")
     os.kill(holder.pid, signal.SIGKILL)
     holder.communicate()
     lock, began = FlockLock(Path("journal.lock")), time.monotonic()
     lock.acquire()
     assert time.monotonic() - began < 20, "Optuna's own lock file would be waited for 30 s"
-    with sole_controller(Path("study.lock"), "toy"):
+    with study_lock(Path("study.lock"), "toy"):
         assert Path("study.lock").read_text() == f"{os.getpid()} {platform.node()}\n"
 
 

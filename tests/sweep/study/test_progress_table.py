@@ -13,7 +13,7 @@ from rich.console import Console
 from lab.core.terminal.display import Screen, drawn
 from lab.core.terminal.tables import Table
 from lab.sweep.study import progress_table as boards
-from lab.sweep.study.progress_table import MOST_SHOWN, Board, duration, end_table
+from lab.sweep.study.progress_table import MOST_SHOWN, ProgressTable, duration, end_table
 
 
 class Terminal(io.StringIO):
@@ -39,9 +39,9 @@ def shown(table: Table, width: int) -> list[str]:
     return [line.rstrip() for line in captured.get().splitlines()]
 
 
-def busy(width: int, clock: Callable[[float], None]) -> Board:
+def busy(width: int, clock: Callable[[float], None]) -> ProgressTable:
     """Two of nine trials ended before; one runs in its fifth of ten epochs, one is told to end, one has just begun."""
-    board = Board(9, Screen(io.StringIO(), width=width, terminal=True))
+    board = ProgressTable(9, Screen(io.StringIO(), width=width, terminal=True))
     board.begin(9, ["completed", "failed"])
     board.goal_best = (1, 0.8125)
     for number in (2, 3, 4):
@@ -49,7 +49,7 @@ def busy(width: int, clock: Callable[[float], None]) -> Board:
     clock(50)
     board.reported(2, 5, 0.5, 0.75)
     board.reported(3, 2, 0.2, 0.5)
-    board.told(3)
+    board.mark_ending(3)
     return board
 
 
@@ -81,7 +81,7 @@ def test_a_narrow_terminal_loses_the_least_important_columns(clock: Callable[[fl
 
 
 def test_time_left_goes_by_what_this_command_has_done(clock: Callable[[float], None]) -> None:
-    board = Board(4)
+    board = ProgressTable(4)
     board.started(0, "")
     clock(10)
     board.reported(0, 5, 0.5, None)  # resumed: four of its ten epochs were done before
@@ -90,7 +90,7 @@ def test_time_left_goes_by_what_this_command_has_done(clock: Callable[[float], N
     assert board.rows[0].left_s() == pytest.approx(45)
     clock(-5)
     assert board.left_s() == pytest.approx(10 / 0.1 * 3.5)
-    board.ended_with(0, "completed", "completed")
+    board.finished(0, "completed", "completed")
     assert board.left_s() == pytest.approx(30)
 
 
@@ -103,7 +103,7 @@ def test_it_is_drawn_live_in_place_without_a_thread_and_the_log_stands_above(
     monkeypatch.setattr(root, "handlers", [handler])
     caplog.set_level(logging.INFO)
     threads = threading.active_count()
-    with Board(2, Screen(terminal, width=80, terminal=True)) as board:
+    with ProgressTable(2, Screen(terminal, width=80, terminal=True)) as board:
         board.started(0, "seed=1")
         clock(1)
         board.reported(0, 1, 0.5, 0.25)
@@ -118,7 +118,7 @@ def test_it_is_drawn_live_in_place_without_a_thread_and_the_log_stands_above(
         assert terminal.getvalue().count("running") == drawn + 1
         assert "\x1b[1A" in terminal.getvalue()  # the cursor goes up: the old table is written over
         before = len(terminal.getvalue())
-        board.ended_with(0, "completed", "completed  best val/f1 0.5000 at interval 2")
+        board.finished(0, "completed", "completed  best val/f1 0.5000 at interval 2")
         after = terminal.getvalue()[before:]
         assert after.index("trial 0 completed  best val/f1 0.5000 at interval 2  2 s  seed=1") < after.index("state")
     assert handler.stream is terminal
@@ -126,10 +126,10 @@ def test_it_is_drawn_live_in_place_without_a_thread_and_the_log_stands_above(
 
 def test_without_a_terminal_there_are_lines_alone(caplog: pytest.LogCaptureFixture) -> None:
     out = io.StringIO()
-    with caplog.at_level(logging.INFO), Board(1, Screen(out)) as board:
+    with caplog.at_level(logging.INFO), ProgressTable(1, Screen(out)) as board:
         board.started(0, "seed=1")
         board.tick()
-        board.ended_with(0, "terminated", "terminated: bandit at interval 2")
+        board.finished(0, "terminated", "terminated: bandit at interval 2")
     assert out.getvalue() == ""
     assert caplog.messages == ["trial 0 terminated: bandit at interval 2  0 s  seed=1"]
 

@@ -16,7 +16,7 @@ import yaml
 from lab.config.rules.training import sense
 from lab.core.errors import Mistake, RequestError, listed, nearest, quoted
 from lab.early_termination.parsing import parse
-from lab.sweep.definition.azure_values import as_azure_reads, seconds
+from lab.sweep.definition.azure_values import normalized, seconds
 from lab.sweep.search_space.samplers import KINDS as SAMPLERS
 
 READ = ("experiment_name", "sampling_algorithm", "search_space", "objective", "early_termination", "limits")
@@ -47,7 +47,7 @@ def read_job(path: Path, keys: Mapping[str, str], metric: str | None, instead: C
     Raises RequestError with every mistake.
     """
     whole = _job(path)
-    job = {name: as_azure_reads(value) for name, value in whole.items() if name not in instead}
+    job = {name: normalized(value) for name, value in whole.items() if name not in instead}
     mistakes = [*_unknown(whole), *_missing(job, instead)]
     node: dict[str, Any] = {}
     if job.get("experiment_name") is not None and "study" not in instead:
@@ -78,7 +78,7 @@ def unused(path: Path) -> tuple[str, ...]:
     return tuple(str(name) for name in _job(path) if name in UNUSED)
 
 
-def taken_as_one(path: Path) -> bool:
+def has_interval_of_zero(path: Path) -> bool:
     """Whether the file's policy has an interval of 0, which Azure's client writes where none was given."""
     policy = _job(path).get("early_termination")
     return isinstance(policy, Mapping) and str(policy.get("evaluation_interval")) == "0"

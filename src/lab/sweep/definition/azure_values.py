@@ -18,10 +18,10 @@ _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?
 _WHOLE = re.compile(r"[-+]?\d+")
 
 
-def as_azure_reads(value: Any) -> Any:
+def normalized(value: Any) -> Any:
     """A block of a job with its numbers and names as the client takes them."""
     if isinstance(value, list):
-        return [as_azure_reads(one) for one in value]
+        return [normalized(one) for one in value]
     if not isinstance(value, Mapping):
         return value
     return {str(name): _field(str(name), one) for name, one in value.items()}
@@ -34,7 +34,7 @@ def _field(name: str, value: Any) -> Any:
         return _number(value)
     if name in NAMES and isinstance(value, str):
         return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", value).lower()
-    return as_azure_reads(value)
+    return normalized(value)
 
 
 def _number(text: str) -> int | float | str:

@@ -24,7 +24,7 @@ def setting(key: str, config_name: str, overrides: Sequence[str], loader: Config
     return found
 
 
-def without_sweep_file(overrides: Sequence[str], loader: ConfigLoader) -> list[str]:
+def trial_overrides(overrides: Sequence[str], loader: ConfigLoader) -> list[str]:
     """Overrides of a trial, which needs no `sweep=FILE`: what the file chooses besides its search is written out.
 
     That is Hydra's sweeper too: Hydra refuses a job in which it differs from the multirun's. A file that also sets

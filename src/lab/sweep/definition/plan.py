@@ -18,8 +18,8 @@ from lab.config.schema import Config, Confirm, Limits, Sweep
 from lab.core.errors import Mistake, RequestError
 from lab.early_termination.parsing import parse as parse_policy
 from lab.early_termination.policies.base import Goal, Policy
-from lab.sweep.definition.azure_job import LAWS, read_job, taken_as_one, unused
-from lab.sweep.definition.config_sources import setting, without_sweep_file
+from lab.sweep.definition.azure_job import LAWS, has_interval_of_zero, read_job, unused
+from lab.sweep.definition.config_sources import setting, trial_overrides
 from lab.sweep.definition.objective import objective
 from lab.sweep.search_space import checks
 from lab.sweep.search_space.samplers import build, logbase
@@ -122,7 +122,7 @@ def read(
         limits=node.limits,
         confirm=node.confirm,
         storage=node.storage,
-        fixed=(*without_sweep_file(fixed, loader), f"objective.metric={metric}", f"objective.mode={goal[:3]}"),
+        fixed=(*trial_overrides(fixed, loader), f"objective.metric={metric}", f"objective.mode={goal[:3]}"),
         settings=told(plain),
         blocks=asked | node.model_dump(include={"sampling_algorithm", "early_termination", "limits"}),
         seed=config.seed,
@@ -187,7 +187,7 @@ def with_job(node: Sweep, typed: Collection[str] = ()) -> Sweep:
     job = read_job(path, azure.parameters, azure.metric, own)
     if left_out := unused(path):
         log.info("%s: not used here: %s", path.name, ", ".join(left_out))
-    if "early_termination" not in own and taken_as_one(path):
+    if "early_termination" not in own and has_interval_of_zero(path):
         log.info("%s: an evaluation_interval of 0 is taken as 1: the policy is applied at every report", path.name)
     ours = {name: value for name, value in node.limits if value is not None or f"limits.{name}" in typed}
     job["limits"] = node.limits.model_dump() | job.get("limits", {}) | ours

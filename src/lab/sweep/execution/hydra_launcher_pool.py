@@ -23,21 +23,21 @@ from lab.core.locks import is_locked
 from lab.core.record.run_folder import StudyFolder
 from lab.sweep.definition.plan import Plan
 from lab.sweep.execution.job import Job, failed
-from lab.sweep.execution.process_pool import Gone, How, Said
-from lab.sweep.execution.recovery import harvest
-from lab.sweep.reporting.reporter import TICKET, Stored, Unlogged
+from lab.sweep.execution.messages import StopRequest, TrialExit, TrialMessage
+from lab.sweep.execution.recovery import recorded_outcome
+from lab.sweep.reporting.reporter import TICKET, StoredReports, UnloggedMetric
 from lab.sweep.reporting.storage_reporter import Ticket
-from lab.sweep.search_space.samplers import Modelled
+from lab.sweep.search_space.samplers import ModelSampler
 from lab.sweep.storage.optuna_storage import trial_id
 
 log = logging.getLogger(__name__)
 LOOK_S = 0.5
-"""How often a trial is looked at whose launcher has given it up while its process lives."""
+"""StopRequest often a trial is looked at whose launcher has given it up while its process lives."""
 
 
-def refuse_one_batch(launcher: str, plan: Plan) -> None:
+def refuse_single_batch(launcher: str, plan: Plan) -> None:
     """Raises RequestError where trials that are drawn from what others reported would all be drawn at once."""
-    if isinstance(plan.sampler, Modelled) and plan.limits.max_concurrent_trials is None:
+    if isinstance(plan.sampler, ModelSampler) and plan.limits.max_concurrent_trials is None:
         problem = f"{launcher} runs trials in batches, and a model of the trials needs to know how long one is"
         raise RequestError(
             Mistake("sweep.limits.max_concurrent_trials", problem, "sweep.limits.max_concurrent_trials=4")
@@ -72,8 +72,8 @@ class LauncherPool:
     def start(self, number: int, job: Job, timeout_s: float | None = None) -> None:  # noqa: ARG002  the plan has it
         self.running[number] = job
 
-    def wait(self) -> list[Said | Gone]:
-        """How all that was started has ended. Raises RunError when the launcher can start nothing."""
+    def wait(self) -> list[TrialMessage | TrialExit]:
+        """StopRequest all that was started has ended. Raises RunError when the launcher can start nothing."""
         if self.left_behind:
             return self._looked_after()
         jobs, problem = dict(self.running), "its launcher lost it"
@@ -85,7 +85,7 @@ class LauncherPool:
             log.warning("the launcher gave up on a batch: %s", problem)
             if isinstance(error, Exception) and not any(self._began(job) for job in jobs.values()):
                 raise RunError(f"no trial could be started: {error}") from error
-        events: list[Said | Gone] = []
+        events: list[TrialMessage | TrialExit] = []
         for (number, job), done in zip(jobs.items(), returns, strict=True):
             if done is None and self._lives(job):
                 self.left_behind[number] = job
@@ -97,7 +97,7 @@ class LauncherPool:
     def answer(self, number: int, reply: object) -> None:
         """Nobody waits for one."""
 
-    def stop(self, number: int, how: How) -> None:  # noqa: ARG002
+    def stop(self, number: int, how: StopRequest) -> None:  # noqa: ARG002
         """A launcher cannot be asked to; a trial that it has given up is no longer waited for."""
         if number in self.left_behind:
             self.waited_for = False
@@ -106,10 +106,10 @@ class LauncherPool:
     def close(self) -> None:
         """Nothing is held between batches."""
 
-    def _looked_after(self) -> list[Said | Gone]:
+    def _looked_after(self) -> list[TrialMessage | TrialExit]:
         time.sleep(LOOK_S)
         over = [number for number, job in self.left_behind.items() if not (self.waited_for and self._lives(job))]
-        events: list[Said | Gone] = []
+        events: list[TrialMessage | TrialExit] = []
         for number in over:
             del self.left_behind[number]
             events += self._ended(number, self.running.pop(number), None, "lost by its launcher")
@@ -137,23 +137,25 @@ class LauncherPool:
             *(f"{key}={QuotedString(text, Quote.single).with_quotes()}" for key, text in own.items()),
         ]
 
-    def _ended(self, number: int, job: Job, done: JobReturn | None, problem: str) -> list[Said | Gone]:
+    def _ended(self, number: int, job: Job, done: JobReturn | None, problem: str) -> list[TrialMessage | TrialExit]:
         if not self._is_trial(job):
-            return [Gone(number, done, problem, None, "outside")]
+            return [TrialExit(number, done, problem, None, "outside")]
         trial = self._trial(number)
         told = trial.user_attrs
-        events: list[Said | Gone] = []
+        events: list[TrialMessage | TrialExit] = []
         if "unlogged" in told:
-            events.append(Said(number, Unlogged(told["unlogged"]["metric"], tuple(told["unlogged"]["logged"]))))
+            events.append(
+                TrialMessage(number, UnloggedMetric(told["unlogged"]["metric"], tuple(told["unlogged"]["logged"])))
+            )
         epochs = {int(interval): epoch for interval, epoch in told.get("epochs", {}).items()}
-        events.append(Said(number, Stored(dict(trial.intermediate_values), epochs, told.get("told"))))
+        events.append(TrialMessage(number, StoredReports(dict(trial.intermediate_values), epochs, told.get("told"))))
         result = done or self._recorded(job)
-        asked: How | None = "stop" if result is None and not self._began(job) else None
-        return [*events, Gone(number, result, problem, asked, "outside")]
+        asked: StopRequest | None = "stop" if result is None and not self._began(job) else None
+        return [*events, TrialExit(number, result, problem, asked, "outside")]
 
     def _recorded(self, job: Job) -> JobReturn | None:
         """The end that the trial has recorded itself, None where it recorded none."""
-        ended = harvest(self.folder.trial(job.number))
+        ended = recorded_outcome(self.folder.trial(job.number))
         if ended is None:
             return None
         if ended.status == "failed":

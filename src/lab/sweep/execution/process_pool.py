@@ -14,41 +14,19 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
-from typing import Any, Literal
+from typing import Any
 
 from lab.core.errors import RunError
 from lab.core.locks import passing_on
 from lab.sweep.execution import fork_server
+from lab.sweep.execution.messages import KilledBy, StopRequest, TrialExit, TrialMessage
 from lab.sweep.execution.oom_kills import oom_kills
 
 GRACE_S = 20.0
-"""How long a trial that was asked to end may take to write its record before it is killed."""
+"""StopRequest long a trial that was asked to end may take to write its record before it is killed."""
 
-How = Literal["stop", "timeout", "kill"]
-By = Literal["itself", "outside", "memory"]
 _GONE = (BrokenPipeError, ConnectionResetError)
 _SIGNALS = {"stop": signal.SIGTERM, "timeout": fork_server.TIMEOUT, "kill": signal.SIGKILL}
-
-
-@dataclass(frozen=True)
-class Said:
-    """A message of a running trial, which waits for `Pool.answer`."""
-
-    number: int
-    message: Any
-
-
-@dataclass(frozen=True)
-class Gone:
-    """The end of a trial's process. result: what its work gave back, None when it died before; died: how, in words."""
-
-    number: int
-    result: Any
-    died: str | None
-    asked: How | None
-    """Whether it had been asked to end: `timeout` for its own limit."""
-    by: By = "itself"
-    """Who is to blame where it died: its own code, somebody's SIGKILL, or the kernel when memory ran out."""
 
 
 @dataclass
@@ -58,7 +36,7 @@ class _Running:
     deadline: float
     oom_kills: int
     kill_at: float = float("inf")
-    asked: How | None = None
+    requested: StopRequest | None = None
     result: Any = None
     has_result: bool = False
     open: bool = True
@@ -107,11 +85,11 @@ class Pool:
             theirs.close()
             connection.send(job)
 
-    def wait(self, timeout_s: float = 0.5) -> list[Said | Gone]:
+    def wait(self, timeout_s: float = 0.5) -> list[TrialMessage | TrialExit]:
         """What happened, after at most `timeout_s`; deadlines are kept here, so call it at least once a second."""
         assert self._server is not None
         self._keep_deadlines()
-        events: list[Said | Gone] = []
+        events: list[TrialMessage | TrialExit] = []
         open_ones = {one.connection: number for number, one in self.running.items() if one.open}
         for ready in wait([self._server, *open_ones], timeout_s):
             if ready is self._server:
@@ -132,13 +110,13 @@ class Pool:
         except _GONE:
             one.open = False
 
-    def stop(self, number: int, how: How) -> None:
+    def stop(self, number: int, how: StopRequest) -> None:
         """Ask a trial to end; one that does not is killed after `GRACE_S`."""
         one = self.running.get(number)
         if one is None:  # its end is being told: the server was lost, and others with it
             return
-        if one.asked is None or how == "kill":
-            one.asked = one.asked or how
+        if one.requested is None or how == "kill":
+            one.requested = one.requested or how
             one.kill_at = min(one.kill_at, time.monotonic() + GRACE_S) if how != "kill" else float("inf")
             one.deadline = float("inf")
             self._tell({"signal": number, "which": int(_SIGNALS[how])})
@@ -151,7 +129,7 @@ class Pool:
             self.stop(number, "stop")
         while self.running:
             for event in self.wait(0.5):
-                if isinstance(event, Said):
+                if isinstance(event, TrialMessage):
                     self.answer(event.number, None)
         self._end_server()
 
@@ -185,7 +163,7 @@ class Pool:
             elif now >= one.deadline:
                 self.stop(number, "timeout")
 
-    def _heard(self, number: int) -> list[Said | Gone]:
+    def _heard(self, number: int) -> list[TrialMessage | TrialExit]:
         """One message of a trial. Its result is kept until its process has ended."""
         one = self.running[number]
         try:
@@ -196,9 +174,9 @@ class Pool:
         if kind == "result":
             one.result, one.has_result = message, True
             return []
-        return [Said(number, message)]
+        return [TrialMessage(number, message)]
 
-    def _ended(self) -> list[Said | Gone]:
+    def _ended(self) -> list[TrialMessage | TrialExit]:
         assert self._server is not None
         try:
             packet = self._server.recv(fork_server.PACKET)
@@ -212,7 +190,7 @@ class Pool:
         status, number = int(message["status"]), int(message["ended"])
         return self._gone(number, _how_it_died(status), self._who(number, status))
 
-    def _who(self, number: int, status: int) -> By:
+    def _who(self, number: int, status: int) -> KilledBy:
         """Who ended a trial with this wait status. A kill for want of memory is put down to one trial only."""
         if not os.WIFSIGNALED(status) or os.WTERMSIG(status) != signal.SIGKILL:
             return "itself"
@@ -223,17 +201,17 @@ class Pool:
             one.oom_kills = now
         return "memory"
 
-    def _gone(self, number: int, died: str | None, by: By) -> list[Said | Gone]:
+    def _gone(self, number: int, died: str | None, by: KilledBy) -> list[TrialMessage | TrialExit]:
         one = self.running[number]
-        events: list[Said | Gone] = []
+        events: list[TrialMessage | TrialExit] = []
         while one.open and not one.has_result and one.connection.poll():
             events += self._heard(number)  # what it said last counts
         one.connection.close()
         del self.running[number]
         died = None if one.has_result else died or "ended without a result"
-        return [*events, Gone(number, one.result, died, one.asked, by)]
+        return [*events, TrialExit(number, one.result, died, one.requested, by)]
 
-    def _server_lost(self) -> list[Said | Gone]:
+    def _server_lost(self) -> list[TrialMessage | TrialExit]:
         """The server was killed and its children with it; the next start makes a new one."""
         self._end_server()
         died = "killed with its server"

@@ -7,31 +7,31 @@ from optuna.trial import FrozenTrial
 
 from lab.core.errors import Mistake, RequestError, listed
 from lab.core.record.run_folder import RunFolder, StudyFolder
-from lab.sweep.execution.trial_outcome import Ending
+from lab.sweep.execution.trial_outcome import TrialOutcome
 from lab.sweep.search_space.space import Space
 
 ENDED_WELL = ("completed", "early_stopped", "terminated")
 
 
-def harvest(run: RunFolder) -> Ending | None:
+def recorded_outcome(run: RunFolder) -> TrialOutcome | None:
     """How a run ended whose end was recorded but not told before the controller was killed; None where it was cut, or
     something is still to be done after its end."""
     record = run.read() if (run.path / "run.json").is_file() else {}
     return None if record.get("pending") else _ended(run)
 
 
-def _ended(run: RunFolder) -> Ending | None:
+def _ended(run: RunFolder) -> TrialOutcome | None:
     if not (run.path / "run.json").is_file():
         return None
     record = run.read()
     if record["status"] in ENDED_WELL:
-        return Ending("terminated" if record["status"] == "terminated" else "completed", record["reason"])
+        return TrialOutcome("terminated" if record["status"] == "terminated" else "completed", record["reason"])
     if record["status"] == "failed":
-        return Ending("failed", record["reason"], record["failure"])
+        return TrialOutcome("failed", record["reason"], record["failure"])
     return None
 
 
-def refuse_strangers(folder: StudyFolder, num_known: int) -> None:
+def refuse_unknown_runs(folder: StudyFolder, num_known: int) -> None:
     """Raises RequestError for finished runs of trials unknown to the study's storage, which has `num_known`."""
     names = (int(one.name) for one in folder.path.iterdir() if one.name.isdecimal())
     strange = [number for number in sorted(names) if number >= num_known and _ended(folder.trial(number)) is not None]
@@ -53,7 +53,7 @@ def refuse_other_parameters(trials: Iterable[FrozenTrial], space: Space, study: 
         raise RequestError(Mistake("sweep.study", problem, "sweep.study=ANOTHER", study))
 
 
-def record_failure(run: RunFolder, ended: Ending) -> None:
+def record_failure(run: RunFolder, ended: TrialOutcome) -> None:
     """A process that died could not write down why; its record is completed for it."""
     if (run.path / "run.json").is_file() and run.read()["status"] == "interrupted":
         run.update(status="failed", reason=ended.reason, failure=ended.failure)

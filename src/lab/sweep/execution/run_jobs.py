@@ -9,7 +9,8 @@ from hydra.core.utils import JobReturn, JobStatus
 from lab.core.errors import RunError
 from lab.core.machine_faults import MachineError
 from lab.sweep.execution.job import Job, failed, outcome
-from lab.sweep.execution.process_pool import Gone, Pool, Said
+from lab.sweep.execution.messages import TrialExit, TrialMessage
+from lab.sweep.execution.process_pool import Pool
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ def run_all(
                 began[job.number] = time.monotonic()
                 pool.start(job.number, job, timeout_s)
             for event in pool.wait():
-                if isinstance(event, Said):
+                if isinstance(event, TrialMessage):
                     pool.answer(event.number, None)
                 else:
                     job = by_number[event.number]
@@ -46,7 +47,7 @@ def run_all(
     return [returns[job.number] for job in jobs]
 
 
-def returned(event: Gone, job: Job) -> JobReturn:
+def returned(event: TrialExit, job: Job) -> JobReturn:
     """What Hydra is given for a job whose process has ended, however it did."""
     if isinstance(event.result, JobReturn):
         return event.result

@@ -3,7 +3,7 @@
 Cut is what came from outside: a SIGKILL, a SIGTERM, a warm server that was killed, the end of the sweep, a fault of the
 machine (`lab.core.machine_faults`), which ends the study's command too. Such a trial goes on from its last checkpoint.
 What a trial did itself is a recorded failure: an exception, NaN, out of memory (the kernel's own kill included), an
-exit, a crash, its time. Killed `MOST_CUTS` times without a report in between, it fails.
+exit, a crash, its time. Killed `MAX_INTERRUPTIONS` times without a report in between, it fails.
 """
 
 import math
@@ -17,9 +17,9 @@ from lab.core.errors import FailureKind, RequestError, RunError
 from lab.core.machine_faults import machine_error
 from lab.early_termination.policies.base import Goal
 from lab.sweep.execution.job import Interrupted, outcome
-from lab.sweep.execution.process_pool import Gone
+from lab.sweep.execution.messages import TrialExit
 
-MOST_CUTS = 3
+MAX_INTERRUPTIONS = 3
 Status = Literal["completed", "terminated", "failed", "cut"]
 
 
@@ -33,7 +33,7 @@ class Best:
 
 
 @dataclass(frozen=True)
-class Ending:
+class TrialOutcome:
     """status `cut`: it is to be run again, from its last checkpoint."""
 
     status: Status
@@ -44,7 +44,7 @@ class Ending:
 
 
 @dataclass(frozen=True)
-class Cuts:
+class Interruptions:
     """How often a trial was cut in a row, each time with `num_reports` reports."""
 
     times: int = 0
@@ -61,36 +61,36 @@ def best_of(reports: Mapping[int, float], epochs: Mapping[int, int], goal: Goal)
     return Best(sign * value, -interval, epochs.get(-interval))
 
 
-def ending(gone: Gone, told: str | None, has_value: bool, timeout_s: float | None) -> Ending:
+def ending(gone: TrialExit, told: str | None, has_value: bool, timeout_s: float | None) -> TrialOutcome:
     """told: why a policy ended it, None where none did; has_value: whether it has a finite value."""
-    if gone.asked == "stop" and not _completed(gone.result):
-        return Ending("cut", "stopped with the sweep")
-    if gone.asked == "timeout" and not _completed(gone.result):
-        return Ending("failed", f"took longer than {timeout_s:g} s (trial_timeout)", "timeout")
+    if gone.requested == "stop" and not _completed(gone.result):
+        return TrialOutcome("cut", "stopped with the sweep")
+    if gone.requested == "timeout" and not _completed(gone.result):
+        return TrialOutcome("failed", f"took longer than {timeout_s:g} s (trial_timeout)", "timeout")
     if not isinstance(gone.result, JobReturn):
         return _died(gone)
     if gone.result.status is JobStatus.FAILED:
         return _failed(outcome(gone.result))
-    return of_a_whole_run(told, has_value)
+    return outcome_of_finished_run(told, has_value)
 
 
-def of_a_whole_run(told: str | None, has_value: bool) -> Ending:
+def outcome_of_finished_run(told: str | None, has_value: bool) -> TrialOutcome:
     """Of a run that has done all that it was to do, as `ending` has it."""
     if not has_value:
-        return Ending("failed", "no epoch gave a finite value of the objective", "nan")
-    return Ending("terminated", told) if told is not None else Ending("completed", "came to its own end")
+        return TrialOutcome("failed", "no epoch gave a finite value of the objective", "nan")
+    return TrialOutcome("terminated", told) if told is not None else TrialOutcome("completed", "came to its own end")
 
 
-def after(cuts: Cuts, num_reports: int, reason: str) -> tuple[Cuts, Ending]:
+def after(cuts: Interruptions, num_reports: int, reason: str) -> tuple[Interruptions, TrialOutcome]:
     """What a cut makes of a trial that has reported `num_reports` times: it is run again, or has failed."""
     times = cuts.times + 1 if cuts.num_reports == num_reports else 1
-    now = Cuts(times, num_reports)
-    if times < MOST_CUTS:
-        return now, Ending("cut", reason)
-    return now, Ending("failed", f"{reason}, {times} times without a report in between", "error")
+    now = Interruptions(times, num_reports)
+    if times < MAX_INTERRUPTIONS:
+        return now, TrialOutcome("cut", reason)
+    return now, TrialOutcome("failed", f"{reason}, {times} times without a report in between", "error")
 
 
-def words(ended: Ending, best: Best | None, metric: str) -> str:
+def words(ended: TrialOutcome, best: Best | None, metric: str) -> str:
     """The line of an ended trial."""
     value = "" if best is None else f"  best {metric} {best.value:.4f} at interval {best.interval}"
     kind = f" ({ended.failure})" if ended.failure else ""
@@ -98,31 +98,31 @@ def words(ended: Ending, best: Best | None, metric: str) -> str:
     return f"{ended.status}{kind}{reason}{value}"
 
 
-def _died(gone: Gone) -> Ending:
+def _died(gone: TrialExit) -> TrialOutcome:
     reason = f"its process was {gone.died}"
     if gone.died == "killed by SIGBUS":  # a mapped file whose disk is full or gone
-        return Ending("cut", f"{reason}: a disk or a network folder failed it", stops_study=True)
+        return TrialOutcome("cut", f"{reason}: a disk or a network folder failed it", stops_study=True)
     if gone.by == "memory":
-        return Ending("failed", f"{reason}: memory ran out", "oom")
-    return Ending("cut", reason) if gone.by == "outside" else Ending("failed", reason, "error")
+        return TrialOutcome("failed", f"{reason}: memory ran out", "oom")
+    return TrialOutcome("cut", reason) if gone.by == "outside" else TrialOutcome("failed", reason, "error")
 
 
 def _completed(result: object) -> bool:
     return isinstance(result, JobReturn) and result.status is JobStatus.COMPLETED
 
 
-def _failed(error: object) -> Ending:
+def _failed(error: object) -> TrialOutcome:
     if isinstance(error, Interrupted):
-        return Ending("cut", "interrupted from outside")
+        return TrialOutcome("cut", "interrupted from outside")
     if isinstance(error, BaseException) and (fault := machine_error(error)) is not None:
-        return Ending("cut", _first_line(fault), stops_study=True)
+        return TrialOutcome("cut", _first_line(fault), stops_study=True)
     if isinstance(error, RunError):
-        return Ending("failed", _first_line(error), error.kind)
+        return TrialOutcome("failed", _first_line(error), error.kind)
     if isinstance(error, MemoryError):
-        return Ending("failed", f"out of memory: {_first_line(error)}", "oom")
+        return TrialOutcome("failed", f"out of memory: {_first_line(error)}", "oom")
     if isinstance(error, RequestError):
-        return Ending("failed", f"its config was refused: {'; '.join(str(error).splitlines())}", "error")
-    return Ending("failed", f"{type(error).__name__}: {_first_line(error)}", "error")
+        return TrialOutcome("failed", f"its config was refused: {'; '.join(str(error).splitlines())}", "error")
+    return TrialOutcome("failed", f"{type(error).__name__}: {_first_line(error)}", "error")
 
 
 def _first_line(error: Any) -> str:

@@ -27,7 +27,7 @@ class Report:
 
 
 @dataclass(frozen=True)
-class Unlogged:
+class UnloggedMetric:
     """The objective is not among the metrics of a validation: no trial of this sweep can go on."""
 
     metric: str
@@ -35,7 +35,7 @@ class Unlogged:
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredReports:
     """What a trial that runs elsewhere has put into the study's storage: values and epochs by interval, and why it
     ended early, if it did."""
 
@@ -57,7 +57,7 @@ class Reporter:
         return str(answer) if answer is not None else None
 
     def unlogged(self, metric: str, logged: tuple[str, ...]) -> None:
-        self._ask(Unlogged(metric, logged))
+        self._ask(UnloggedMetric(metric, logged))
 
     def _ask(self, message: object) -> object:
         try:

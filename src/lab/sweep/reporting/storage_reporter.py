@@ -1,8 +1,8 @@
 """A trial that one of Hydra's other launchers runs, perhaps on another machine: it reports into the study's storage.
 
 What the trial has to know stands on a ticket in the study's folder, which both see; its environment names the file, set
-by Hydra's `hydra.job.env_set`. Nobody answers it: it reads what its peers have reported and decides about itself, by
-the same policy. Each report costs one reading of the study, some 5 ms at 5,000 trials besides what the storage takes,
+by Hydra's `hydra.job.env_set`. Nobody answers it: it reads what the other trials have reported and decides about itself,
+by the same policy. Each report costs one reading of the study, some 5 ms at 5,000 trials besides what the storage takes,
 and the first one its loading.
 """
 
@@ -21,7 +21,7 @@ from lab.core.errors import RunError
 from lab.core.files import write_whole
 from lab.early_termination.parsing import parse
 from lab.early_termination.policies.base import Goal, best_of
-from lab.sweep.reporting.reporter import TICKET, Report, Reporter, Unlogged
+from lab.sweep.reporting.reporter import TICKET, Report, Reporter, UnloggedMetric
 from lab.sweep.storage.optuna_storage import open_storage, trial_id
 
 log = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ class StorageReporter(Reporter):
         Raises RunError when the trial's time is over, KeyboardInterrupt when the sweep's is or another process has
         this trial now: it was cut, and goes on with the study.
         """
-        if isinstance(message, Unlogged):
+        if isinstance(message, UnloggedMetric):
             self._note("unlogged", asdict(message))
             raise RunError(f"{message.metric} is not logged")
         assert isinstance(message, Report)

@@ -31,7 +31,7 @@ Draw = Callable[[int], Mapping[str, Any]]
 """Trial number to what Optuna stores, by parameter name."""
 
 
-class Drawn(BaseSampler):
+class NumberedSampler(BaseSampler):
     """Trials that are known from their number alone."""
 
     def __init__(self, space: Space, draw: Draw) -> None:
@@ -60,7 +60,7 @@ class Drawn(BaseSampler):
         return self._draw(trial.number)[param_name]
 
 
-class Modelled(Drawn):
+class ModelSampler(NumberedSampler):
     """A sampler of Optuna's, made anew for each trial from the seed and the trial's number.
 
     Until Optuna's sampler has seen enough trials for its model (it then returns nothing), trials are random ones.
@@ -115,11 +115,11 @@ def build(block: Mapping[str, Any] | str, space: Space, goal: Goal) -> BaseSampl
         read.mistakes += _no_cmaes(space)
     read.settle()
     if kind == "grid":
-        return Drawn(space, space.point)
+        return NumberedSampler(space, space.point)
     draw = _sobol(space, seed) if rule == "sobol" else _random(space, seed)
     if kind == "random":
-        return Drawn(space, draw)
-    return Modelled(space, draw, lambda trial_seed: _optunas(kind, trial_seed), seed)
+        return NumberedSampler(space, draw)
+    return ModelSampler(space, draw, lambda trial_seed: _optunas(kind, trial_seed), seed)
 
 
 def logbase(block: Mapping[str, Any] | str | None) -> float:
@@ -135,7 +135,7 @@ def _base(given: object) -> float | None:
     return float(given) if number and given > 0 and given != 1 else None  # type: ignore[arg-type,operator]
 
 
-def spelt_out(block: Mapping[str, Any] | str | None) -> dict[str, Any]:
+def normalized_block(block: Mapping[str, Any] | str | None) -> dict[str, Any]:
     """A valid block with all that decides the draws: two that draw alike are equal, however they are written."""
     given = dict(block) if isinstance(block, Mapping) and block else {"type": block or "random"}
     kind, rule = str(given["type"]).lower(), str(given.get("rule") or "random").lower()

@@ -19,15 +19,15 @@ from optuna.trial import Trial, TrialState
 
 from lab.core.errors import Mistake, RequestError, listed
 from lab.early_termination.incremental import IncrementalState
-from lab.sweep.storage.database_lock import turn_at
+from lab.sweep.storage.database_lock import database_lock
 from lab.sweep.storage.optuna_storage import trial_id
 
 log = logging.getLogger(__name__)
-BEAT_S, SILENT_S, NEWS_S = 15.0, 120.0, 1.0
-WATCH_S = 2 * BEAT_S + 5.0
+HEARTBEAT_S, SILENT_S, REFRESH_S = 15.0, 120.0, 1.0
+WATCH_S = 2 * HEARTBEAT_S + 5.0
 
 
-class Alone:
+class SoleController:
     """No other controller: the study's folder is locked, and what is counted once stays true."""
 
     me: str | None = None
@@ -36,22 +36,22 @@ class Alone:
         self.study = study
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def lock(self) -> Iterator[None]:
         """Within it no other controller starts a trial."""
         yield
 
-    def counts(self, num_trials: int, num_waiting: int) -> tuple[int, int]:
+    def count_trials(self, num_trials: int, num_waiting: int) -> tuple[int, int]:
         """Trials there are, and those of them that wait, given what was known."""
         return num_trials, num_waiting
 
     def claim(self, trial: Trial) -> None:
         """Mark a trial as this controller's."""
 
-    def beat(self, trials: Sequence[Trial]) -> list[int]:  # noqa: ARG002  Peers needs them
+    def heartbeat(self, trials: Sequence[Trial]) -> list[int]:  # noqa: ARG002  SharedController needs them
         """Show that they run; to be called often, and acts now and then. Gives those that others have taken over."""
         return []
 
-    def news(self, standings: IncrementalState, own: Collection[int]) -> None:
+    def refresh(self, state: IncrementalState, own: Collection[int]) -> None:
         """Put down what trials of others have reported; own: numbers of those that run here."""
 
     def join(self, fingerprint: str) -> None:
@@ -60,37 +60,37 @@ class Alone:
     def watch(self) -> None:
         """Before `lost`: look whether the trials of silent controllers go on after all."""
 
-    def disown(self, number: int) -> None:
+    def release(self, number: int) -> None:
         """A lost trial is nobody's until it is claimed again."""
 
-    def lost(self) -> list[int]:
+    def abandoned(self) -> list[int]:
         """Trials left RUNNING that nobody runs."""
         return [one.number for one in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))]
 
-    def busy(self) -> bool:
+    def has_unfinished_trials(self) -> bool:
         """Whether others still run trials or have to."""
         return False
 
 
-class Peers(Alone):
+class SharedController(SoleController):
     """One of several controllers. url: where all find `storage`; me: its id, kept in its folder.
 
-    beats: whether it can mark its trials while they run.
+    has_heartbeat: whether it can mark its trials while they run.
     """
 
-    def __init__(self, study: optuna.Study, storage: BaseStorage, url: str, me: str, beats: bool) -> None:
+    def __init__(self, study: optuna.Study, storage: BaseStorage, url: str, me: str, has_heartbeat: bool) -> None:
         super().__init__(study)
-        self.storage, self.url, self.me, self.beats = storage, url, me, beats
-        self._beaten = self._told = 0.0
+        self.storage, self.url, self.me, self.has_heartbeat = storage, url, me, has_heartbeat
+        self._last_heartbeat = self._last_refresh = 0.0
         self._claims: dict[int, str] = {}
         self._watched: dict[int, float] | None = None
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        with turn_at(self.url, self.study.study_name):
+    def lock(self) -> Iterator[None]:
+        with database_lock(self.url, self.study.study_name):
             yield
 
-    def counts(self, num_trials: int, num_waiting: int) -> tuple[int, int]:  # noqa: ARG002  others change them
+    def count_trials(self, num_trials: int, num_waiting: int) -> tuple[int, int]:  # noqa: ARG002  others change them
         trials = self.study.get_trials(deepcopy=False)
         return len(trials), sum(one.state is TrialState.WAITING for one in trials)
 
@@ -98,13 +98,13 @@ class Peers(Alone):
         self._claims[trial.number] = uuid.uuid4().hex
         trial.set_user_attr("claim", self._claims[trial.number])
         trial.set_user_attr("controller", self.me)
-        trial.set_user_attr("seen", time.time() if self.beats else None)
+        trial.set_user_attr("seen", time.time() if self.has_heartbeat else None)
 
-    def beat(self, trials: Sequence[Trial]) -> list[int]:
-        since = time.time() - self._beaten  # also while the machine slept, which time.monotonic leaves out
-        if not self.beats or 0 <= since <= BEAT_S:
+    def heartbeat(self, trials: Sequence[Trial]) -> list[int]:
+        since = time.time() - self._last_heartbeat  # also while the machine slept, which time.monotonic leaves out
+        if not self.has_heartbeat or 0 <= since <= HEARTBEAT_S:
             return []
-        self._beaten, lost = time.time(), []
+        self._last_heartbeat, lost = time.time(), []
         for trial in trials:
             if self.study.get_trials(deepcopy=False)[trial.number].user_attrs["claim"] == self._claims[trial.number]:
                 trial.set_user_attr("seen", time.time())
@@ -112,18 +112,18 @@ class Peers(Alone):
                 lost.append(trial.number)
         return lost
 
-    def news(self, standings: IncrementalState, own: Collection[int]) -> None:
-        if time.monotonic() - self._told < NEWS_S:
+    def refresh(self, state: IncrementalState, own: Collection[int]) -> None:
+        if time.monotonic() - self._last_refresh < REFRESH_S:
             return
-        self._told = time.monotonic()
+        self._last_refresh = time.monotonic()
         for one in self.study.get_trials(deepcopy=False):
-            if one.number in own or one.number in standings.finished:
+            if one.number in own or one.number in state.finished:
                 continue
-            known = len(standings.histories.get(one.number, []))
+            known = len(state.histories.get(one.number, []))
             for _, value in sorted(one.intermediate_values.items())[known:]:
-                standings.report(one.number, value)
+                state.report(one.number, value)
             if one.state.is_finished():
-                standings.finish(one.number)
+                state.finish(one.number)
 
     def join(self, fingerprint: str) -> None:
         known = self.study.user_attrs.get("fingerprint")
@@ -132,7 +132,7 @@ class Peers(Alone):
             raise RequestError(Mistake("sweep.search_space", problem, "sweep.study=ANOTHER, or the space as it was"))
         self.study.set_user_attr("fingerprint", fingerprint)
 
-    def disown(self, number: int) -> None:
+    def release(self, number: int) -> None:
         self.storage.set_trial_user_attr(trial_id(self.storage, self.study.study_name, number), "claim", None)
 
     def watch(self) -> None:
@@ -142,7 +142,7 @@ class Peers(Alone):
             log.info("the controller of trials %s is silent: watching for %.0f s whether they go on", numbers, WATCH_S)
             time.sleep(WATCH_S)
 
-    def lost(self) -> list[int]:
+    def abandoned(self) -> list[int]:
         running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         silent = self._silent()
         if self._watched is not None:
@@ -157,5 +157,5 @@ class Peers(Alone):
                  and one.user_attrs.get("seen") is not None}  # fmt: skip
         return {number: mark for number, mark in marks.items() if time.time() - mark > SILENT_S}
 
-    def busy(self) -> bool:
+    def has_unfinished_trials(self) -> bool:
         return any(not one.state.is_finished() for one in self.study.get_trials(deepcopy=False))

@@ -39,7 +39,7 @@ def refuse_unusable(url: str | None) -> None:
         raise RequestError(Mistake(KEY, problem, f"pip install {name}, or {KEY}=sqlite:///FILE.db", shown)) from None
 
 
-def refuse_others(url: str) -> None:
+def refuse_unlockable(url: str) -> None:
     """Raises RequestError for a database that controllers cannot take turns on."""
     from sqlalchemy.engine import make_url
 
@@ -57,7 +57,7 @@ def told_apart(url: str) -> str:
     return f"{place.get_backend_name()} {Path(place.database or '').name}"
 
 
-def turn_at(url: str, study: str) -> AbstractContextManager[object]:
+def database_lock(url: str, study: str) -> AbstractContextManager[object]:
     """One holder at a time is in, of all that name the same study ("": none) of the same database."""
     from sqlalchemy.engine import make_url
 

@@ -116,7 +116,7 @@ def requeue(storage: BaseStorage, study: str, number: int) -> None:
 
 
 @contextmanager
-def sole_controller(lock: Path, study: str) -> Iterator[None]:
+def study_lock(lock: Path, study: str) -> Iterator[None]:
     """Lock the study. Raises RequestError while another controller, or one of its trials, has the lock."""
     try:
         with sole(lock, patience_s=PATIENCE_S, inherited=True):

@@ -10,13 +10,14 @@ from lab.core.record.run_folder import StudyFolder
 from lab.sweep.definition.plan import Plan
 from lab.sweep.execution.hydra_launcher_pool import LauncherPool
 from lab.sweep.execution.job import Job
-from lab.sweep.execution.process_pool import Gone, Pool, Said
+from lab.sweep.execution.messages import TrialExit, TrialMessage
+from lab.sweep.execution.process_pool import Pool
 from lab.sweep.execution.recovery import ENDED_WELL, record_failure, resumed
-from lab.sweep.execution.trial_outcome import Cuts, Ending, after, ending, of_a_whole_run
+from lab.sweep.execution.trial_outcome import Interruptions, TrialOutcome, after, ending, outcome_of_finished_run
 from lab.sweep.reporting.reporter import Report
 from lab.sweep.study.interrupts import Interrupts
-from lab.sweep.study.progress_table import Board
-from lab.sweep.study.results import Confirmed, confirmed
+from lab.sweep.study.progress_table import ProgressTable
+from lab.sweep.study.results import ConfirmedTrial, confirmed
 
 
 @dataclass
@@ -26,7 +27,7 @@ class _Run:
     trial: int
     overrides: Sequence[str]
     seed: int
-    cuts: Cuts = field(default_factory=Cuts)
+    cuts: Interruptions = field(default_factory=Interruptions)
 
     @property
     def name(self) -> str:
@@ -38,9 +39,9 @@ def confirm(
     best: list[tuple[int, list[str]]],
     folder: StudyFolder,
     pool: Pool | LauncherPool,
-    board: Board,
+    board: ProgressTable,
     interrupts: Interrupts,
-) -> list[Confirmed]:
+) -> list[ConfirmedTrial]:
     """Run the configurations `best` (trial number, overrides) under `plan.confirm.seeds` new seeds each.
 
     What an earlier command has run counts; what was cut goes on, as in the search. A configuration none of whose runs
@@ -71,7 +72,7 @@ def confirm(
             break
         for event in pool.wait():
             one = running[event.number]
-            if isinstance(event, Said):
+            if isinstance(event, TrialMessage):
                 if isinstance(event.message, Report):
                     board.reported(event.number, event.message.interval, event.message.share, None)
                 pool.answer(event.number, None)
@@ -95,28 +96,28 @@ def _job(one: _Run, words: Sequence[str], plan: Plan, folder: StudyFolder) -> Jo
     return Job(one.trial, [*plan.fixed, *words, *resumed(folder, one.name)], one.name)
 
 
-def _ended(event: Gone, one: _Run, plan: Plan, folder: StudyFolder, board: Board) -> Ending:
+def _ended(event: TrialExit, one: _Run, plan: Plan, folder: StudyFolder, board: ProgressTable) -> TrialOutcome:
     """How a run ended, told to the board and, where its process could not, to its record."""
     run = folder.trial(one.name)
     if _value(folder, one) is not None:  # also where its process or its launcher was lost after the run was over
-        ended = of_a_whole_run(None, has_value=True)
+        ended = outcome_of_finished_run(None, has_value=True)
     else:
         ended = ending(event, None, False, plan.limits.trial_timeout)
-    if ended.status == "cut" and event.asked is None and not ended.stops_study:
+    if ended.status == "cut" and event.requested is None and not ended.stops_study:
         one.cuts, ended = after(one.cuts, len(run.history()), ended.reason)
     if ended.status == "cut":
-        board.cut(event.number, f"{ended.reason} (confirmation of trial {one.trial})")
+        board.interrupted(event.number, f"{ended.reason} (confirmation of trial {one.trial})")
         return ended
     if ended.status == "failed":
         record_failure(run, ended)
     reason = f": {ended.reason}" if ended.status == "failed" else ""
-    board.ended_with(event.number, ended.status, f"(confirmation of trial {one.trial}) {ended.status}{reason}")
+    board.finished(event.number, ended.status, f"(confirmation of trial {one.trial}) {ended.status}{reason}")
     return ended
 
 
 def _found(
-    best: list[tuple[int, list[str]]], every: Sequence[_Run], folder: StudyFolder, board: Board
-) -> list[Confirmed]:
+    best: list[tuple[int, list[str]]], every: Sequence[_Run], folder: StudyFolder, board: ProgressTable
+) -> list[ConfirmedTrial]:
     found = []
     for number, _ in best:
         values = {one.seed: _value(folder, one) for one in every if one.trial == number}
@@ -124,7 +125,7 @@ def _found(
         if known:
             found.append(confirmed(number, list(known), list(known.values())))
         if missing := [str(seed) for seed in values if seed not in known]:
-            board.say(f"trial {number} is not confirmed under {len(missing)} of {len(values)} seeds: {listed(missing)}")
+            board.log(f"trial {number} is not confirmed under {len(missing)} of {len(values)} seeds: {listed(missing)}")
     return found
 
 

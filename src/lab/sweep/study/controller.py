@@ -23,17 +23,17 @@ from lab.core.symlinks import links_out
 from lab.core.terminal.display import Screen, complain
 from lab.sweep.definition.load import planned
 from lab.sweep.definition.plan import Plan
-from lab.sweep.execution.hydra_launcher_pool import LauncherPool, refuse_one_batch
+from lab.sweep.execution.hydra_launcher_pool import LauncherPool, refuse_single_batch
 from lab.sweep.execution.process_launcher import ProcessLauncher
-from lab.sweep.execution.recovery import refuse_other_parameters, refuse_strangers
-from lab.sweep.search_space.samplers import spelt_out
-from lab.sweep.storage.controllers import Alone, Peers
-from lab.sweep.storage.database_lock import refuse_others, told_apart, turn_at
-from lab.sweep.storage.optuna_storage import open_storage, requeue, sole_controller
+from lab.sweep.execution.recovery import refuse_other_parameters, refuse_unknown_runs
+from lab.sweep.search_space.samplers import normalized_block
+from lab.sweep.storage.controllers import SharedController, SoleController
+from lab.sweep.storage.database_lock import database_lock, refuse_unlockable, told_apart
+from lab.sweep.storage.optuna_storage import open_storage, requeue, study_lock
 from lab.sweep.study import results
 from lab.sweep.study.confirmation import confirm
 from lab.sweep.study.loop import Search
-from lab.sweep.study.progress_table import Board, end_table
+from lab.sweep.study.progress_table import ProgressTable, end_table
 from lab.sweep.study.results import ranked
 
 log = logging.getLogger(__name__)
@@ -51,9 +51,9 @@ def sweep(context: HydraContext, task: TaskFunction, config: DictConfig, argumen
         plan = planned(context.config_loader, config, arguments)
         launcher = str(config.hydra.runtime.choices["hydra/launcher"])
         if launcher != "process":
-            refuse_one_batch(launcher, plan)
+            refuse_single_batch(launcher, plan)
         if plan.storage is not None:
-            refuse_others(plan.storage)
+            refuse_unlockable(plan.storage)
         folder = StudyFolder(plan.folder)
         with _opened(folder, plan):
             return _swept(folder, plan, context, task, config)
@@ -81,7 +81,7 @@ def _opened(folder: StudyFolder, plan: Plan) -> Iterator[None]:
     if links := links_out(folder.path, "sweep.study"):
         raise RequestError(links)
     folder.path.mkdir(parents=True, exist_ok=True)
-    with sole_controller(folder.lock, plan.study):
+    with study_lock(folder.lock, plan.study):
         if (saved := folder.read_study()) is not None:
             _same(saved, plan)
         yield
@@ -95,7 +95,7 @@ def _same(saved: dict[str, Any], plan: Plan) -> None:
     if saved["objective"] != plan.blocks["objective"]:
         was = f"{saved['objective']['primary_metric']}, {saved['objective']['goal']}"
         mistakes.append(Mistake("sweep.objective", f"differs from the study's: {was}", remedy))
-    if (drawn := spelt_out(saved["sampling_algorithm"])) != spelt_out(plan.blocks["sampling_algorithm"]):
+    if (drawn := normalized_block(saved["sampling_algorithm"])) != normalized_block(plan.blocks["sampling_algorithm"]):
         mistakes.append(Mistake("sweep.sampling_algorithm", f"differs from the study's: {drawn}", remedy))
     if saved.get("storage", _kept_in(plan)) != _kept_in(plan):
         problem = f"differs from the study's, which knows its trials: {saved['storage'] or 'the journal in its folder'}"
@@ -125,29 +125,29 @@ def _swept(
         config.hydra.sweep.dir = str(plan.folder)
     text = masked(OmegaConf.to_yaml(config))
     write_whole(folder.path / "multirun.yaml", lambda aside: aside.write_text(text, encoding="utf-8"))
-    with nullcontext() if plan.storage is None else turn_at(plan.storage, ""):  # it may make the tables
+    with nullcontext() if plan.storage is None else database_lock(plan.storage, ""):  # it may make the tables
         storage = open_storage(plan.storage, folder.journal)
     launcher = Plugins.instance().instantiate_launcher(context, task, config)
-    study, peers = _study(storage, plan, folder, beats=isinstance(launcher, ProcessLauncher))
+    study, controllers = _study(storage, plan, folder, has_heartbeat=isinstance(launcher, ProcessLauncher))
     trials = study.get_trials(deepcopy=False)
-    refuse_strangers(folder, len(trials))
+    refuse_unknown_runs(folder, len(trials))
     refuse_other_parameters(trials, plan.space, plan.study)
-    folder.write_study(_written(plan, peers))
+    folder.write_study(_written(plan, controllers))
     pool = (
         launcher.pool(plan.limits.max_concurrent_trials, plan.total, plan.fixed, plan.space.choices())
         if isinstance(launcher, ProcessLauncher)
         else LauncherPool(launcher, plan, folder, storage)
     )
-    board = Board(plan.total)
-    search = Search(plan, study, storage, pool, board, folder, peers)
-    confirmations: list[results.Confirmed] = []
-    ended = len(search.standings.finished)
+    board = ProgressTable(plan.total)
+    search = Search(plan, study, storage, pool, board, folder, controllers)
+    confirmations: list[results.ConfirmedTrial] = []
+    ended = len(search.state.finished)
     told = "study %s: %d of %d trials ended, %d at a time, in %s"
     log.info(told, plan.study, ended, plan.total, min(pool.slots, max(1, plan.total - ended)), folder.path)
     try:
         with board:
             search.run()
-            if plan.confirm is not None and search.ending is None and not peers.busy():
+            if plan.confirm is not None and search.ending is None and not controllers.has_unfinished_trials():
                 confirmations = _confirmed(search)
     finally:
         pool.close()
@@ -161,20 +161,22 @@ def _swept(
     return None if winner is None else float(winner["value"])
 
 
-def _written(plan: Plan, peers: Alone) -> dict[str, Any]:
+def _written(plan: Plan, controllers: SoleController) -> dict[str, Any]:
     """What study.yaml keeps, which a study must be resumed with; searched keys have no value of their own."""
     return {
         "study": plan.study,
         **plan.blocks,
         "storage": _kept_in(plan),
-        "controller": peers.me,
+        "controller": controllers.me,
         "total": plan.total,
         "fingerprint": plan.space.fingerprint(),
         "settings": {key: value for key, value in plan.settings.items() if key not in plan.space.hydra_keys()},
     }
 
 
-def _study(storage: BaseStorage, plan: Plan, folder: StudyFolder, beats: bool) -> tuple[optuna.Study, Alone]:
+def _study(
+    storage: BaseStorage, plan: Plan, folder: StudyFolder, has_heartbeat: bool
+) -> tuple[optuna.Study, SoleController]:
     """Optuna's study, and the controllers it is shared with. What one that is gone left RUNNING is queued again."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
@@ -185,21 +187,21 @@ def _study(storage: BaseStorage, plan: Plan, folder: StudyFolder, beats: bool) -
         direction=plan.goal,
         load_if_exists=True,
     )
-    peers = Alone(study)
+    controllers = SoleController(study)
     if plan.storage is not None:
         me = (folder.read_study() or {}).get("controller") or uuid.uuid4().hex
-        peers = Peers(study, storage, plan.storage, str(me), beats)
-    peers.watch()
-    with peers.turn():
-        peers.join(plan.space.fingerprint())
-        for number in peers.lost():
+        controllers = SharedController(study, storage, plan.storage, str(me), has_heartbeat)
+    controllers.watch()
+    with controllers.lock():
+        controllers.join(plan.space.fingerprint())
+        for number in controllers.abandoned():
             requeue(storage, plan.study, number)
-            peers.disown(number)
+            controllers.release(number)
             log.info("trial %d was cut and goes on", number)
-    return study, peers
+    return study, controllers
 
 
-def _confirmed(search: Search) -> list[results.Confirmed]:
+def _confirmed(search: Search) -> list[results.ConfirmedTrial]:
     plan = search.plan
     assert plan.confirm is not None
     best = ranked(search.study, plan)[: plan.confirm.top_k]

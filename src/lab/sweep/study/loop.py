@@ -20,15 +20,24 @@ from lab.early_termination.incremental import IncrementalState
 from lab.sweep.definition.plan import Plan
 from lab.sweep.execution.hydra_launcher_pool import LauncherPool
 from lab.sweep.execution.job import Job
-from lab.sweep.execution.process_pool import Gone, Pool, Said
-from lab.sweep.execution.recovery import harvest, record_failure, resumed
-from lab.sweep.execution.trial_outcome import Cuts, Ending, after, best_of, ending, of_a_whole_run, words
-from lab.sweep.reporting.reporter import Report, Stored, Unlogged
-from lab.sweep.storage.controllers import Alone
+from lab.sweep.execution.messages import TrialExit, TrialMessage
+from lab.sweep.execution.process_pool import Pool
+from lab.sweep.execution.recovery import record_failure, recorded_outcome, resumed
+from lab.sweep.execution.trial_outcome import (
+    Interruptions,
+    TrialOutcome,
+    after,
+    best_of,
+    ending,
+    outcome_of_finished_run,
+    words,
+)
+from lab.sweep.reporting.reporter import Report, StoredReports, UnloggedMetric
+from lab.sweep.storage.controllers import SoleController
 from lab.sweep.storage.optuna_storage import requeue
 from lab.sweep.study.interrupts import Interrupts
-from lab.sweep.study.progress_table import Board
-from lab.sweep.study.report_handler import Live, Verdicts
+from lab.sweep.study.progress_table import ProgressTable
+from lab.sweep.study.report_handler import ReportHandler, RunningTrial
 from lab.sweep.study.results import STATES
 from lab.sweep.study.trial_attributes import write_end, write_values
 
@@ -41,10 +50,10 @@ class Search:
     study: optuna.Study
     storage: BaseStorage
     pool: Pool | LauncherPool
-    board: Board
+    board: ProgressTable
     folder: StudyFolder
-    peers: Alone
-    live: dict[int, Live] = field(default_factory=dict)
+    controllers: SoleController
+    running: dict[int, RunningTrial] = field(default_factory=dict)
     num_failed: int = 0
     ending: str | None = None
     """Why no further trial is started; None while there are some to start."""
@@ -52,15 +61,15 @@ class Search:
 
     def __post_init__(self) -> None:
         self.interrupts = Interrupts(self.plan.limits.timeout)
-        self.standings = IncrementalState(self.plan.policy, self.plan.goal)
-        self.verdicts = Verdicts(self.plan, self.standings, self.peers, self.board, self.live)
+        self.state = IncrementalState(self.plan.policy, self.plan.goal)
+        self.report_handler = ReportHandler(self.plan, self.state, self.controllers, self.board, self.running)
         self.num_trials, ended = 0, list[str]()
         for trial in self.study.get_trials(deepcopy=False):
             self.num_trials += 1
             for step in sorted(trial.intermediate_values):
-                self.standings.report(trial.number, trial.intermediate_values[step])
+                self.state.report(trial.number, trial.intermediate_values[step])
             if trial.state.is_finished():
-                self.standings.finish(trial.number)
+                self.state.finish(trial.number)
                 told = trial.user_attrs
                 if "best_value" in told and trial.state is not TrialState.FAIL:
                     self._compare(trial.number, told["best_value"])
@@ -79,24 +88,26 @@ class Search:
                     self._stop_if_asked()
                     while self.ending is None and self.pool.free() and self._has_more():
                         self._start()
-                    if not self.live:
+                    if not self.running:
                         break
                     events = self.pool.wait()
-                    self._let_go(self.peers.beat([one.trial for one in self.live.values() if one.is_ours]))
+                    self._let_go(
+                        self.controllers.heartbeat([one.trial for one in self.running.values() if one.is_ours])
+                    )
                     for event in events:
-                        self._heard(event) if isinstance(event, Said) else self._gone(event)
+                        self._heard(event) if isinstance(event, TrialMessage) else self._gone(event)
                     self.board.tick()
         finally:
-            for number, one in self.live.items():
+            for number, one in self.running.items():
                 if one.is_ours:
                     requeue(self.storage, self.plan.study, number)
         if self.refusal is not None:
             raise self.refusal
 
     def _has_more(self) -> bool:
-        if any(not one.is_ours for one in self.live.values()):  # its process is to be gone before it may come back
+        if any(not one.is_ours for one in self.running.values()):  # its process is to be gone before it may come back
             return False
-        self.num_trials, self.num_waiting = self.peers.counts(self.num_trials, self.num_waiting)
+        self.num_trials, self.num_waiting = self.controllers.count_trials(self.num_trials, self.num_waiting)
         return self.num_waiting > 0 or self.num_trials < self.plan.total
 
     def _stop_if_asked(self) -> None:
@@ -105,66 +116,66 @@ class Search:
             return
         why, now = asked
         if not now and self.ending is None:
-            num = len(self.live)
+            num = len(self.running)
             running = "1 running trial goes on to its end" if num == 1 else f"{num} running trials go on to their end"
-            self.board.say(f"Ctrl-C: {running}, no other starts; once more stops it all now")
+            self.board.log(f"Ctrl-C: {running}, no other starts; once more stops it all now")
         self._end(why, now)
 
     def _end(self, why: str, now: bool) -> None:
         self.ending = self.ending or why
         if now:
-            for number in self.live:
+            for number in self.running:
                 self.pool.stop(number, "stop")
 
     def _start(self) -> None:
-        with self.peers.turn():
+        with self.controllers.lock():
             if not self._has_more():
                 return
             trial = self.study.ask(self.plan.space.distributions())
-            self.peers.claim(trial)
-        self.peers.news(self.standings, self.live)
+            self.controllers.claim(trial)
+        self.controllers.refresh(self.state, self.running)
         waited = trial.number < self.num_trials
         self.num_waiting -= waited
         self.num_trials += not waited
         known = dict(self.study.get_trials(deepcopy=False)[trial.number].intermediate_values) if waited else {}
-        for interval in sorted(known)[len(self.standings.histories.get(trial.number, [])) :]:  # to another controller
-            self.standings.report(trial.number, known[interval])
+        for interval in sorted(known)[len(self.state.histories.get(trial.number, [])) :]:  # to another controller
+            self.state.report(trial.number, known[interval])
         values = self.plan.space.values(trial.params)
         overrides = self.plan.space.overrides(values)
         write_values(trial, values)
-        self.live[trial.number] = Live(trial, known, told=trial.user_attrs.get("told"))
+        self.running[trial.number] = RunningTrial(trial, known, told=trial.user_attrs.get("told"))
         self.board.started(trial.number, " ".join(overrides))
         run = self.folder.trial(trial.number)
-        if (ended := harvest(run)) is not None:
+        if (ended := recorded_outcome(run)) is not None:
             self._harvested(trial.number, ended)
             return
         again = resumed(self.folder, str(trial.number))
         job = Job(trial.number, [*self.plan.fixed, *overrides, *again], str(trial.number))
         self.pool.start(trial.number, job, self.plan.limits.trial_timeout)
 
-    def _harvested(self, number: int, ended: Ending) -> None:
+    def _harvested(self, number: int, ended: TrialOutcome) -> None:
         """An end that was recorded, and not told before the controller was killed."""
-        one = self.live[number]
+        one = self.running[number]
         if ended.status == "completed":
-            ended = of_a_whole_run(one.told, best_of(one.reports, one.epochs, self.plan.goal) is not None)
+            ended = outcome_of_finished_run(one.told, best_of(one.reports, one.epochs, self.plan.goal) is not None)
         self._conclude(number, ended)
 
     def _let_go(self, numbers: Collection[int]) -> None:
         """Trials that another controller has taken over meanwhile: theirs are the reports that count."""
         for number in numbers:
-            self.live[number].is_ours = False
+            self.running[number].is_ours = False
             self.pool.stop(number, "kill")
-            self.board.cut(number, "this controller was silent, and another took it over")
+            self.board.interrupted(number, "this controller was silent, and another took it over")
 
-    def _heard(self, event: Said) -> None:
-        one, message = self.live[event.number], event.message
+    def _heard(self, event: TrialMessage) -> None:
+        one, message = self.running[event.number], event.message
         if not one.is_ours:
             self.pool.answer(event.number, "another controller has this trial")
-        elif isinstance(message, Stored):
+        elif isinstance(message, StoredReports):
             one.told = message.told
             one.reports |= message.reports
             one.epochs |= message.epochs
-        elif isinstance(message, Unlogged):
+        elif isinstance(message, UnloggedMetric):
             near = nearest(message.metric, message.logged)
             problem = f"no validation metric has this name; logged are {listed(message.logged)}"
             remedy = f"sweep.objective.primary_metric={near}" if near else ""
@@ -172,44 +183,44 @@ class Search:
             self.pool.answer(event.number, None)
             self._end("the objective is not logged", now=True)
         else:
-            told = self.verdicts.on(event.number, one, message) if isinstance(message, Report) else None
+            told = self.report_handler.handle(event.number, one, message) if isinstance(message, Report) else None
             self.pool.answer(event.number, told)
             if told is not None:
-                self.board.told(event.number)
+                self.board.mark_ending(event.number)
 
-    def _gone(self, event: Gone) -> None:
-        one = self.live[event.number]
+    def _gone(self, event: TrialExit) -> None:
+        one = self.running[event.number]
         if not one.is_ours:
-            del self.live[event.number]
+            del self.running[event.number]
             return
         has_value = best_of(one.reports, one.epochs, self.plan.goal) is not None
         ended = ending(event, one.told, has_value, self.plan.limits.trial_timeout)
         if ended.stops_study:
             self._machine_failed(event.number, ended)
-        elif ended.status == "cut" and event.asked is None:
-            cuts, ended = after(Cuts(**one.trial.user_attrs.get("cuts", {})), len(one.reports), ended.reason)
+        elif ended.status == "cut" and event.requested is None:
+            cuts, ended = after(Interruptions(**one.trial.user_attrs.get("cuts", {})), len(one.reports), ended.reason)
             one.trial.set_user_attr("cuts", asdict(cuts))
         if ended.status == "failed":
             record_failure(self.folder.trial(event.number), ended)
         self._conclude(event.number, ended)
 
-    def _machine_failed(self, number: int, ended: Ending) -> None:
+    def _machine_failed(self, number: int, ended: TrialOutcome) -> None:
         """Every other trial would meet the same: all go back to the queue."""
         self._end(ended.reason, now=True)
         self.refusal = self.refusal or MachineError(f"trial {number}: {ended.reason}")
 
-    def _conclude(self, number: int, ended: Ending) -> None:
+    def _conclude(self, number: int, ended: TrialOutcome) -> None:
         """Tell Optuna and the board; a cut trial goes back to the queue."""
-        one = self.live.pop(number)
+        one = self.running.pop(number)
         if ended.status == "cut":
             requeue(self.storage, self.plan.study, number)
             self.num_waiting += 1
             goes_on = "it goes on" if self.ending is None else "the same command goes on with it"
-            self.board.cut(number, f"{ended.reason}; {goes_on}")
+            self.board.interrupted(number, f"{ended.reason}; {goes_on}")
             return
         best = best_of(one.reports, one.epochs, self.plan.goal)
         write_end(one.trial, ended, best, self.folder.trial(number).best)
-        self.standings.finish(number)
+        self.state.finish(number)
         if ended.status == "completed" and best is not None:
             self.study.tell(one.trial, best.value)
         else:
@@ -218,7 +229,7 @@ class Search:
             self._count_failure()
         elif best is not None:
             self._compare(number, best.value)
-        self.board.ended_with(number, ended.status, words(ended, best, self.plan.metric))
+        self.board.finished(number, ended.status, words(ended, best, self.plan.metric))
 
     def _count_failure(self) -> None:
         self.num_failed += 1

@@ -46,7 +46,7 @@ class Row:
         return max(0.0, left - (time.monotonic() - self.heard))
 
 
-class Board:
+class ProgressTable:
     """Told of what happens; draws only on a terminal. `goal_best` is the best (trial, value) of the whole study."""
 
     def __init__(self, total: int, screen: Screen | None = None) -> None:
@@ -65,7 +65,7 @@ class Board:
     def ended(self) -> int:
         return self.states.total()
 
-    def __enter__(self) -> "Board":
+    def __enter__(self) -> "ProgressTable":
         self._live = self._open.enter_context(self.screen.live(self.table))
         return self
 
@@ -87,21 +87,21 @@ class Board:
             row.state, row.before = "running", share * (interval - 1) / interval
         row.heard, row.interval, row.share, row.best = time.monotonic(), interval, share, best
 
-    def told(self, number: int) -> None:
+    def mark_ending(self, number: int) -> None:
         """A policy ends the trial, which now tests and closes."""
         self.rows[number].state = "ending"
 
-    def cut(self, number: int, words: str) -> None:
+    def interrupted(self, number: int, words: str) -> None:
         self.rows.pop(number, None)
-        self.say(f"trial {number} was cut: {words}")
+        self.log(f"trial {number} was cut: {words}")
 
-    def ended_with(self, number: int, status: str, words: str) -> None:
+    def finished(self, number: int, status: str, words: str) -> None:
         """One line, with the trial's overrides and how long it took."""
         row = self.rows.pop(number, Row(""))
         self.states[status] += 1
-        self.say(f"trial {number} {words}  {duration(time.monotonic() - row.began)}  {row.overrides}")
+        self.log(f"trial {number} {words}  {duration(time.monotonic() - row.began)}  {row.overrides}")
 
-    def say(self, words: str) -> None:
+    def log(self, words: str) -> None:
         log.info("%s", words)
 
     def left_s(self) -> float | None:

@@ -9,12 +9,12 @@ from lab.early_termination.incremental import IncrementalState
 from lab.sweep.definition.plan import Plan
 from lab.sweep.execution.trial_outcome import best_of
 from lab.sweep.reporting.reporter import Report
-from lab.sweep.storage.controllers import Alone
-from lab.sweep.study.progress_table import Board
+from lab.sweep.storage.controllers import SoleController
+from lab.sweep.study.progress_table import ProgressTable
 
 
 @dataclass
-class Live:
+class RunningTrial:
     """A trial that runs."""
 
     trial: Trial
@@ -27,27 +27,27 @@ class Live:
 
 
 @dataclass
-class Verdicts:
+class ReportHandler:
     """own: numbers of the trials that run here."""
 
     plan: Plan
-    standings: IncrementalState
-    peers: Alone
-    board: Board
+    state: IncrementalState
+    controllers: SoleController
+    board: ProgressTable
     own: Collection[int]
     held_back: bool = False
 
     def __post_init__(self) -> None:
         self.has_pruner = self.plan.policy.pruner() is not None
 
-    def on(self, number: int, one: Live, report: Report) -> str | None:
+    def handle(self, number: int, one: RunningTrial, report: Report) -> str | None:
         """Keep a report; None to keep the trial, else why it ends."""
         plan = self.plan
         if one.told is not None and report.interval >= max(one.reports, default=0):  # it was cut before it ended
             return one.told
         if report.interval not in one.reports:
             one.trial.report(report.value, report.interval)
-            self.standings.report(number, report.value)
+            self.state.report(number, report.value)
         one.reports[report.interval], one.epochs[report.interval] = report.value, report.epoch
         best = best_of(one.reports, one.epochs, plan.goal)
         if best is not None and best.interval == report.interval:
@@ -57,14 +57,14 @@ class Verdicts:
         if self.has_pruner:
             pruned = f"{plan.policy.kind} at interval {report.interval}" if one.trial.should_prune() else None
             return self._ends(one, pruned)
-        if not self.held_back and (why := self.standings.obstacle(report.interval)):
+        if not self.held_back and (why := self.state.obstacle(report.interval)):
             self.held_back = True
-            self.board.say(why)
-        self.peers.news(self.standings, self.own)
-        reason = self.standings.decide(number, report.interval)
+            self.board.log(why)
+        self.controllers.refresh(self.state, self.own)
+        reason = self.state.decide(number, report.interval)
         return self._ends(one, None if reason is None else reason.text)
 
-    def _ends(self, one: Live, told: str | None) -> str | None:
+    def _ends(self, one: RunningTrial, told: str | None) -> str | None:
         """Keep what a trial is told, if it is to end: it may be killed first."""
         if told is not None:
             one.told = told

@@ -34,7 +34,7 @@ STATES = {
 
 
 @dataclass(frozen=True)
-class Confirmed:
+class ConfirmedTrial:
     """One configuration under new seeds. ci95: half the width of the 95 % interval of the mean (Student's t)."""
 
     trial: int
@@ -44,7 +44,7 @@ class Confirmed:
     ci95: float | None
 
 
-def confirmed(trial: int, seeds: Sequence[int], values: Sequence[float]) -> Confirmed:
+def confirmed(trial: int, seeds: Sequence[int], values: Sequence[float]) -> ConfirmedTrial:
     """Raises ValueError without a value."""
     num = len(values)
     if not num:
@@ -54,7 +54,7 @@ def confirmed(trial: int, seeds: Sequence[int], values: Sequence[float]) -> Conf
     if num > 1:
         deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (num - 1))
         half = float(stats.t.ppf(0.975, num - 1)) * deviation / math.sqrt(num)
-    return Confirmed(trial, tuple(seeds), tuple(values), mean, half)
+    return ConfirmedTrial(trial, tuple(seeds), tuple(values), mean, half)
 
 
 def ranked(study: optuna.Study, plan: Plan) -> list[FrozenTrial]:
@@ -84,7 +84,7 @@ def row(trial: FrozenTrial, metric: str) -> dict[str, Any]:
 
 
 def write(
-    folder: StudyFolder, study: optuna.Study, plan: Plan, ended: str | None, confirmations: Sequence[Confirmed]
+    folder: StudyFolder, study: optuna.Study, plan: Plan, ended: str | None, confirmations: Sequence[ConfirmedTrial]
 ) -> dict[str, Any]:
     """trials.csv, summary.json and best.yaml; gives the summary."""
     trials = study.get_trials(deepcopy=False)
@@ -133,7 +133,7 @@ def described(folder: StudyFolder, trial: FrozenTrial) -> dict[str, Any]:
     }
 
 
-def _winner(order: Sequence[FrozenTrial], plan: Plan, confirmations: Sequence[Confirmed]) -> FrozenTrial | None:
+def _winner(order: Sequence[FrozenTrial], plan: Plan, confirmations: Sequence[ConfirmedTrial]) -> FrozenTrial | None:
     if not order:
         return None
     whole = [one for one in confirmations if _is_whole(one, plan)]
@@ -143,7 +143,7 @@ def _winner(order: Sequence[FrozenTrial], plan: Plan, confirmations: Sequence[Co
     return next(trial for trial in order if trial.number == best.trial)
 
 
-def _is_whole(one: Confirmed, plan: Plan) -> bool:
+def _is_whole(one: ConfirmedTrial, plan: Plan) -> bool:
     """Whether it has a value under every seed: means over other seeds are not compared, one of them may be lucky."""
     return plan.confirm is not None and len(one.values) == plan.confirm.seeds
 

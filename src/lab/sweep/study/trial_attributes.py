@@ -10,7 +10,7 @@ from typing import Any
 
 from optuna.trial import Trial
 
-from lab.sweep.execution.trial_outcome import Best, Ending
+from lab.sweep.execution.trial_outcome import Best, TrialOutcome
 
 
 def write_values(trial: Trial, values: Mapping[str, Any]) -> None:
@@ -22,7 +22,7 @@ def write_values(trial: Trial, values: Mapping[str, Any]) -> None:
         trial.set_user_attr("values", dict(values))
 
 
-def write_end(trial: Trial, ended: Ending, best: Best | None, checkpoint: Path) -> None:
+def write_end(trial: Trial, ended: TrialOutcome, best: Best | None, checkpoint: Path) -> None:
     """How a trial ended; checkpoint: where that of its best epoch stands, if it is there."""
     attributes: dict[str, Any] = {"status": ended.status, "reason": ended.reason, "failure": ended.failure}
     if best is not None:
