@@ -16,7 +16,7 @@ from typing import Any
 import optuna
 from scipy.stats import mannwhitneyu
 
-from lab.sweep.search_space.samplers import build
+from lab.sweep.search_space.samplers import build_sampler
 from lab.sweep.search_space.space import parse_space
 from table import RESULTS, finish, shown, spread
 
@@ -40,7 +40,7 @@ def loss(values: Mapping[str, Any]) -> float:
 
 
 def best(kind: str, seed: int, num_trials: int) -> float:
-    study = optuna.create_study(direction="minimize", sampler=build({"type": kind, "seed": seed}, SPACE, "minimize"))
+    study = optuna.create_study(direction="minimize", sampler=build_sampler({"type": kind, "seed": seed}, SPACE))
     for _ in range(num_trials):
         trial = study.ask(SPACE.distributions())
         study.tell(trial, loss(SPACE.values(trial.params)))

@@ -31,7 +31,7 @@ from lab.early_termination.parsing import parse as parse_policy
 from lab.sweep.definition.plan import Plan
 from lab.sweep.execution.messages import TrialExit, TrialMessage
 from lab.sweep.reporting.reporter import Report
-from lab.sweep.search_space.samplers import build
+from lab.sweep.search_space.samplers import build_sampler
 from lab.sweep.search_space.space import parse_space
 from lab.sweep.storage.controllers import SoleController
 from lab.sweep.storage.optuna_storage import open_storage
@@ -108,7 +108,7 @@ def planned(folder: Path, total: int, policy: str) -> Plan:
     )
     blocks: dict[str, Any] = {}
     return Plan(
-        study=NAME, folder=folder, space=space, sampler=build("random", space, "maximize"), metric="val/f1_macro",
+        study=NAME, folder=folder, space=space, sampler=build_sampler("random", space), metric="val/f1_macro",
         goal="maximize", policy=parse_policy(policy), total=total, limits=limits, confirm=None, storage=None, fixed=(),
         settings={}, blocks=blocks, seed=0,
     )  # fmt: skip
@@ -135,7 +135,7 @@ def costs_ms(plan: Plan, num_reports: int) -> list[float]:
 
 def tpe_ms(plan: Plan, asks: int = 5) -> dict[str, float]:
     """To draw a trial by TPE's model from what the study knows. The trials are left running, and nobody looks again."""
-    sampler = build("bayesian", plan.space, plan.goal)
+    sampler = build_sampler("bayesian", plan.space)
     storage = open_storage(None, StudyFolder(plan.folder).journal)
     study, times = optuna.load_study(study_name=NAME, storage=storage, sampler=sampler), []
     for _ in range(asks):

@@ -78,7 +78,7 @@ def test_a_verdict_outlives_reports_of_before_it() -> None:
     values = {1: 0.5, 2: 0.6, 3: 0.1}
     for value in values.values():
         state.report(0, value)
-    one = RunningTrial(trial, dict(values), told="median at interval 3")
+    one = RunningTrial(trial, dict(values), reason="median at interval 3")
     told = [
         report_handler.handle(0, one, Report(interval, value, interval - 1, 5)) for interval, value in values.items()
     ]

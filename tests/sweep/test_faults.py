@@ -135,7 +135,7 @@ def test_a_trial_that_is_killed_goes_on_at_once_while_the_controller_lives(toy: 
     assert [trial.state.name for trial in toy.trials()] == ["COMPLETE"] * 3 + ["FAIL", "COMPLETE"]
     done = Path("multirun/toy/1/done.txt").read_text()
     assert [line.split()[0] for line in done.splitlines()] == ["0", "1", "2", "3"]
-    assert "trial 1 was cut: its process was killed by SIGKILL; it goes on" in out
+    assert "trial 1 was interrupted: its process was killed by SIGKILL; it will resume" in out
     assert "SIGKILL, 3 times without a report in between" in toy.trials()[3].user_attrs["reason"]
     assert sorted(toy.trials()[3].intermediate_values) == [1]
 
@@ -167,7 +167,7 @@ def test_a_trial_that_a_policy_ended_and_that_is_killed_then_stays_ended_by_it(t
     assert code == 0, out
     states = [trial.state.name for trial in toy.trials()]
     assert states == [trial.state.name for trial in toy.trials(Path("whole"))]
-    assert states.count("PRUNED") == out.count("was cut") > 1
+    assert states.count("PRUNED") == out.count("was interrupted") > 1
 
 
 def test_a_confirmation_that_is_killed_goes_on_and_one_without_a_value_is_named(toy: Any) -> None:
@@ -179,7 +179,7 @@ def test_a_confirmation_that_is_killed_goes_on_and_one_without_a_value_is_named(
     Path("multirun/toy/confirm").rename("multirun/old")
     code, out = toy.run(*words, faults={"0": "killed when over"}, epoch_s=0)
     assert code == 0, out
-    assert "was cut" not in out
+    assert "was interrupted" not in out
     assert [len(one["values"]) for one in toy.summary()["confirmed"]] == [2, 2]
     Path("multirun/toy/confirm").rename("multirun/older")
     code, out = toy.run(*words, faults={"1": "nan"}, epoch_s=0)

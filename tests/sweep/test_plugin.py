@@ -39,11 +39,11 @@ def test_what_is_imported_besides_follows_from_the_config(monkeypatch: pytest.Mo
         "peft.kind": {"qlora": ["peft", "no_such_package.of_ours"]},
     }
     monkeypatch.setattr(process_launcher, "find_spec", lambda name: None if name == "no_such_package" else object())
-    assert process_launcher.wanted(by, [("data.kind", "squad"), ("peft", "qlora"), ("peft", "qlora")]) == [
+    assert process_launcher.modules_to_preload(by, [("data.kind", "squad"), ("peft", "qlora"), ("peft", "qlora")]) == [
         "lab.training.tasks.question_answering",
         "peft",
     ]
-    assert process_launcher.wanted(by, [("data.kind", "maintenance"), ("seed", 1)]) == []
+    assert process_launcher.modules_to_preload(by, [("data.kind", "maintenance"), ("seed", 1)]) == []
 
 
 def test_every_module_that_is_imported_ahead_is_there() -> None:

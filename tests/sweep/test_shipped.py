@@ -15,7 +15,7 @@ from lab.early_termination.parsing import parse
 from lab.early_termination.policies.bandit import Bandit
 from lab.early_termination.policies.median_stopping import MedianStopping
 from lab.early_termination.policies.truncation_selection import TruncationSelection
-from lab.sweep.search_space.samplers import build, uniforms
+from lab.sweep.search_space.samplers import build_sampler, uniforms
 from lab.sweep.search_space.space import Space, parse_space
 
 CONF = Path(__file__).parent.parent.parent / "conf"
@@ -51,7 +51,7 @@ def test_the_files_are_there() -> None:
 def test_its_trials_pass_the_check(name: str) -> None:
     sweep = node(name)
     space = parse_space(sweep["search_space"])
-    build(sweep["sampling_algorithm"], space, "maximize")
+    build_sampler(sweep["sampling_algorithm"], space)
     parse(sweep["early_termination"])
     with initialize_config_dir(str(CONF), job_name="train"):
         for values in first_trials(space):

@@ -12,7 +12,7 @@ from lab.report.analysis.winner import leaderboard, winner
 from lab.report.findings import Runs, Winner
 from lab.report.sources.run_folders import read
 from lab.report.text.sentences import say
-from lab.sweep.study.results import confirmed as of_seeds
+from lab.sweep.study.results import confirmed_trial as of_seeds
 
 from ..conftest import MakeRun, write_run
 

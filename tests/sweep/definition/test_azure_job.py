@@ -8,7 +8,7 @@ from lab.core.errors import RequestError
 from lab.early_termination.parsing import parse
 from lab.early_termination.policies.bandit import Bandit
 from lab.sweep.definition.azure_job import read_job, unused
-from lab.sweep.search_space.samplers import build
+from lab.sweep.search_space.samplers import build_sampler
 from lab.sweep.search_space.space import parse_space
 
 STANDARD = """
@@ -60,7 +60,7 @@ def test_the_standard_example(job) -> None:  # type: ignore[no-untyped-def]
     }
     assert unused(path) == ("$schema", "type", "trial", "inputs", "compute", "description")
     space = parse_space(node["search_space"])
-    build(node["sampling_algorithm"], space, "maximize")
+    build_sampler(node["sampling_algorithm"], space)
     assert space.size() == 3
     typed = [space.overrides(space.values(space.point(number))) for number in range(3)]
     assert typed == [[f"optimizer.weight_decay={value}"] for value in ("0.01", "0.1", "1")]
@@ -85,7 +85,7 @@ early_termination: {type: bandit, slack_amount: 1e-1, evaluation_interval: 1, de
     assert node["search_space"]["optimizer.lr"] == {"type": "uniform", "min_value": 1e-5, "max_value": 1e-3}
     space = parse_space(node["search_space"])
     assert set(space.hydra_keys()) == {"optimizer.lr", "model", "optimizer.weight_decay", "kind"}
-    assert space.parameters[2].law.size() == 2
+    assert space.parameters[2].distribution.size() == 2
     inner = node["search_space"]["kind"]["values"][0]["optimizer.weight_decay"]
     assert inner["values"] == [0.01, "1e-3"]
     assert parse(node["early_termination"]) == Bandit(None, 0.1, 1, 5)

@@ -8,7 +8,7 @@ from hydra import initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 
-from lab.sweep.definition.config_sources import setting, trial_overrides
+from lab.sweep.definition.config_sources import files_setting, trial_overrides
 
 FILES = {
     "config": "defaults: [data: small, _self_, experiment: null, sweep: null]\nobjective: {metric: val/f1}\nlr: 1",
@@ -34,12 +34,12 @@ def loader(tmp_path: Path) -> Iterator[ConfigLoader]:
 
 def test_who_sets_a_key(loader: ConfigLoader) -> None:
     def givers(*overrides: str) -> list[str]:
-        return setting("objective", "config", overrides, loader)
+        return files_setting("objective", "config", overrides, loader)
 
     assert givers() == givers("experiment=plain", "lr=5") == []
     assert givers("experiment=judged", "sweep=search") == ["experiment/judged"]
     assert givers("experiment=nested") == ["experiment/judged"]
-    assert setting("data", "config", [], loader) == ["data/small"]
+    assert files_setting("data", "config", [], loader) == ["data/small"]
 
 
 def test_a_trial_needs_no_sweep_file_but_what_it_chooses(loader: ConfigLoader) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from lab.config.schema import Sweep
 from lab.core.errors import RequestError
-from lab.sweep.definition.plan import told, with_job
+from lab.sweep.definition.plan import fixed_settings, with_job
 
 JOB = """
 type: sweep
@@ -48,4 +48,4 @@ def test_a_study_remembers_what_changes_results_and_forgets_where_things_are_kep
     cache = {"dir": "~/.cache/lab", "max_gib": 20, "frozen": True, "dtype": "bf16"}
     callbacks = {"progress": {"refresh": 5}, "freeze": {"layers": 2}}
     plain = {"cache": cache, "logger": {"csv": {}}, "sweep": {"study": "a"}, "callbacks": callbacks, "run_name": "x"}
-    assert told(plain) == {"cache.frozen": True, "cache.dtype": "bf16", "callbacks.freeze.layers": 2}
+    assert fixed_settings(plain) == {"cache.frozen": True, "cache.dtype": "bf16", "callbacks.freeze.layers": 2}

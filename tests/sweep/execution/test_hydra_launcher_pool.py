@@ -45,7 +45,7 @@ def test_a_trial_keeps_its_reports_and_ends_itself_by_the_policy(tmp_path: Path,
     assert trial.intermediate_values == {1: 0.45, 2: 0.6}
     assert trial.user_attrs["epochs"] == {"1": 0, "2": 1}
     assert (trial.user_attrs["best_value"], trial.user_attrs["best_epoch"]) == (0.6, 1)
-    assert trial.user_attrs["told"] == told
+    assert trial.user_attrs["termination_reason"] == told
 
 
 def test_a_resumed_trial_repeats_a_report_without_a_trace(tmp_path: Path, study: optuna.Study) -> None:

@@ -18,7 +18,7 @@ from lab.early_termination.policies.median_stopping import MedianStopping
 from lab.early_termination.policies.truncation_selection import TruncationSelection
 from lab.sweep.definition.load import planned
 from lab.sweep.definition.plan import Plan
-from lab.sweep.search_space.distributions import AtU, Choice, Rounded, Steps, Uniform
+from lab.sweep.search_space.distributions import Choice, QuantileDistribution, Rounded, Steps, Uniform
 
 CONF, JOBS = Path("conf").absolute(), Path(__file__).parent / "jobs"
 LR = "'sweep.azure.parameters={lr: optimizer.lr}'"
@@ -41,17 +41,17 @@ READ: dict[str, tuple[str, dict[str, Any]]] = {
     "logbase_ten": (
         "'sweep.azure.parameters={lr: optimizer.lr, decay: optimizer.weight_decay}'",
         {"laws": {"optimizer.lr": Uniform(1e-5, 1e-2, log=True),
-                  "optimizer.weight_decay": AtU("loguniform", 1e-3, 0.1, 0.001)}},
+                  "optimizer.weight_decay": QuantileDistribution("loguniform", 1e-3, 0.1, 0.001)}},
     ),
     "logbase_e": (
         "'sweep.azure.parameters={lr: optimizer.lr, decay: optimizer.weight_decay}'",
         {"laws": {"optimizer.lr": Uniform(math.exp(-9), math.exp(-5), log=True),
-                  "optimizer.weight_decay": AtU("lognormal", -5.0, 1.0)}},
+                  "optimizer.weight_decay": QuantileDistribution("lognormal", -5.0, 1.0)}},
     ),
     "normal_laws": (
         "'sweep.azure.parameters={decay: optimizer.weight_decay}'",
-        {"laws": {"optimizer.weight_decay": AtU("lognormal", -4.0, 0.5, 0.001),
-                  "seed": AtU("normal", 1000.0, 10.0, 1)}},
+        {"laws": {"optimizer.weight_decay": QuantileDistribution("lognormal", -4.0, 0.5, 0.001),
+                  "seed": QuantileDistribution("normal", 1000.0, 10.0, 1)}},
     ),
     "conditional": (
         "'sweep.azure.parameters={lr: optimizer.lr, dropout: model.dropout}'",
@@ -84,7 +84,7 @@ def seen(plan: Plan) -> dict[str, Any]:
         "study": plan.study,
         "timeout": plan.limits.timeout,
         "trial_timeout": plan.limits.trial_timeout,
-        "laws": {one.key: one.law for one in plan.space.parameters},
+        "laws": {one.key: one.distribution for one in plan.space.parameters},
     }
 
 
@@ -136,7 +136,7 @@ def test_what_is_typed_wins_over_the_file() -> None:
     assert plan.policy == MedianStopping()
     assert plan.study == "mine"
     assert plan.blocks["sampling_algorithm"] == "random"
-    assert {one.key: one.law for one in plan.space.parameters}["optimizer.lr"] == Uniform(1e-4, 1e-3)
+    assert {one.key: one.distribution for one in plan.space.parameters}["optimizer.lr"] == Uniform(1e-4, 1e-3)
 
 
 def test_a_policy_is_typed_away_and_an_objective_in_its_place() -> None:
@@ -149,11 +149,11 @@ def test_a_policy_is_typed_away_and_an_objective_in_its_place() -> None:
 def test_an_interval_of_zero_is_said(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO", "lab.sweep.definition.plan"):
         plan_of(f"sweep.azure.file={JOBS}/client_defaults.yaml", *shlex.split(LR))
-    assert "evaluation_interval of 0 is taken as 1" in caplog.text
+    assert "evaluation_interval of 0 is read as 1" in caplog.text
     caplog.clear()
     with caplog.at_level("INFO", "lab.sweep.definition.plan"):
         plan_of(f"sweep.azure.file={JOBS}/quoted_numbers.yaml", *shlex.split(LR))
-    assert "is taken as 1" not in caplog.text
+    assert "is read as 1" not in caplog.text
 
 
 def test_there_are_jobs_enough() -> None:

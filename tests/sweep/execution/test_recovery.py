@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lab.core.record.run_folder import RunFolder, StudyFolder
-from lab.sweep.execution.recovery import record_failure, recorded_outcome, resumed
+from lab.sweep.execution.recovery import record_failure, recorded_outcome, resume_override
 from lab.sweep.execution.trial_outcome import TrialOutcome
 
 
@@ -43,7 +43,7 @@ def test_what_never_reached_a_checkpoint_is_set_aside_each_time(run: RunFolder, 
     for time in (1, 2):
         run.path.mkdir(exist_ok=True)
         (run.path / "train.log").write_text(f"{time}")
-        assert resumed(StudyFolder(tmp_path), "3") == []
+        assert resume_override(StudyFolder(tmp_path), "3") == []
         assert not run.path.exists()
     assert [(tmp_path / ".cut" / f"3-{time}" / "train.log").read_text() for time in (1, 2)] == ["1", "2"]
 
@@ -51,10 +51,10 @@ def test_what_never_reached_a_checkpoint_is_set_aside_each_time(run: RunFolder, 
 @pytest.mark.parametrize("name", ["3", "confirm/3-43"])
 def test_a_run_goes_on_from_its_checkpoint(tmp_path: Path, name: str) -> None:
     folder = StudyFolder(tmp_path / "a, b")
-    assert resumed(folder, name) == []
+    assert resume_override(folder, name) == []
     folder.trial(name).last.parent.mkdir(parents=True)
     folder.trial(name).last.touch()
-    assert resumed(folder, name) == [f"resume='{folder.trial(name).path}'"]
+    assert resume_override(folder, name) == [f"resume='{folder.trial(name).path}'"]
     folder.trial(name).last.unlink()
-    assert resumed(folder, name) == []
+    assert resume_override(folder, name) == []
     assert [path.name for path in (folder.path / ".cut").iterdir()] == [f"{name.replace('/', '-')}-1"]

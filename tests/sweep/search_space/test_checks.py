@@ -97,5 +97,5 @@ def test_every_key_is_told_with_what_is_wrong_with_it() -> None:
     block = {"optimizr.lr": "interval(0, 1)", "model.dropout": "interval(0, 1.5)", "objective.mode": "choice(min,max)"}
     said = "\n".join(map(str, found({**block, "seed": "choice(1, 2)"}, "seed=3")))
     for text in ("optimizr.lr: is no config key; the nearest is optimizer.lr", "model.dropout: reaches 1.5",
-                 "objective.mode: is one and the same", "seed: is searched, and was given one value"):  # fmt: skip
+                 "objective.mode: must be the same", "seed: is searched, and was also given one value"):  # fmt: skip
         assert text in said

@@ -9,7 +9,7 @@ import optuna
 import pytest
 
 from lab.core.errors import RequestError
-from lab.sweep.search_space.samplers import build
+from lab.sweep.search_space.samplers import build_sampler
 from lab.sweep.search_space.space import parse_space
 
 pytest.importorskip("cmaes")
@@ -28,7 +28,7 @@ class Acting:
 
 def resumed_with(state: str) -> None:
     """Ask for one more trial of a study whose last trial has this state."""
-    study = optuna.create_study(sampler=build("cmaes", SPACE, "minimize"))
+    study = optuna.create_study(sampler=build_sampler("cmaes", SPACE))
     for number in range(2):
         trial = study.ask(SPACE.distributions())
         study._storage.set_trial_system_attr(trial._trial_id, "cma:generation", 0)

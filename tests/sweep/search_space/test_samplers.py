@@ -13,7 +13,7 @@ from scipy.stats.qmc import Sobol
 
 from lab.core.errors import RequestError
 from lab.sweep.search_space import samplers
-from lab.sweep.search_space.samplers import build, uniforms
+from lab.sweep.search_space.samplers import build_sampler, uniforms
 from lab.sweep.search_space.space import Space, parse_space
 
 BLOCK = {
@@ -40,7 +40,7 @@ def search(
 ) -> list[dict[str, Any]]:
     """Ask and tell up to `num_trials` in all, every fifth trial pruned; a new sampler, as after a resume."""
     study = study or optuna.create_study(direction="minimize")
-    study.sampler = build(block, space, "minimize")
+    study.sampler = build_sampler(block, space)
     for number in range(len(study.trials), num_trials):
         trial = study.ask(space.distributions())
         value = loss(space.values(trial.params))
@@ -81,11 +81,11 @@ def test_a_resumed_cmaes_too() -> None:
 def test_another_process_draws_the_same_trial(block: Any) -> None:
     code = (
         "import optuna\n"
-        "from lab.sweep.search_space.samplers import build\n"
+        "from lab.sweep.search_space.samplers import build_sampler\n"
         "from lab.sweep.search_space.space import parse_space\n"
         f"space = parse_space({BLOCK!r})\n"
         "study = optuna.create_study()\n"
-        f"study.sampler = build({block!r}, space, 'minimize')\n"
+        f"study.sampler = build_sampler({block!r}, space)\n"
         "for _ in range(5): study.add_trial(optuna.create_trial(state=optuna.trial.TrialState.FAIL))\n"
         "print(space.values(study.ask(space.distributions()).params))\n"
     )
@@ -150,7 +150,7 @@ def test_a_model_finds_better_values_than_chance(block: Any) -> None:
 
     def best(block: Any) -> float:
         study = optuna.create_study(direction="minimize")
-        study.sampler = build(block, space, "minimize")
+        study.sampler = build_sampler(block, space)
         for _ in range(35):
             trial = study.ask(space.distributions())
             study.tell(trial, sum(value**2 for value in space.values(trial.params).values()))
@@ -189,7 +189,7 @@ def test_a_seed_left_out_is_one_and_the_same() -> None:
 def test_every_mistake_is_named(block: Any, found: dict[str, str]) -> None:
     space = parse_space({"optimizer.lr": "interval(0,1)", "model.dropout_rate": "interval(0,1)", "seed": "1,2"})
     with pytest.raises(RequestError) as caught:
-        build(block, space, "maximize")
+        build_sampler(block, space)
     problems = {mistake.key.removeprefix("sweep."): mistake.problem for mistake in caught.value.mistakes}
     assert set(problems) == set(found)
     assert [key for key, words in found.items() if words not in problems[key]] == []
@@ -198,6 +198,6 @@ def test_every_mistake_is_named(block: Any, found: dict[str, str]) -> None:
 def test_cmaes_says_what_it_cannot_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(samplers.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(RequestError) as caught:
-        build("cmaes", parse_space({"seed": "1,2"}), "maximize")
+        build_sampler("cmaes", parse_space({"seed": "1,2"}))
     words = ["pip install cmaes", "seed: is a choice", "at least two"]
     assert [word for word in words if word not in str(caught.value)] == []

@@ -240,9 +240,9 @@ def test_the_fingerprint_knows_what_matters() -> None:
     ("block", "found"),
     [
         ({}, {"": "at least one parameter"}),
-        ({"x": 3}, {".x": "is no law"}),
-        ({"x": [8, 16]}, {".x": "is no law"}),
-        ({"x": "beto"}, {".x": "is no law"}),
+        ({"x": 3}, {".x": "is no distribution"}),
+        ({"x": [8, 16]}, {".x": "is no distribution"}),
+        ({"x": "beto"}, {".x": "is no distribution"}),
         ({"x": "choice(a,"}, {".x": "cannot be read"}),
         ({"x": "glob(*)"}, {".x": "glob"}),
         ({"x": "shuffle(1,2)"}, {".x": "shuffle"}),

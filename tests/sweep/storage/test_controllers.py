@@ -258,8 +258,8 @@ def test_another_space_or_a_database_without_turns_is_refused() -> None:
         SharedController(one, one._storage, URL, "b", has_heartbeat=True).join("xyz")
     refuse_unlockable(URL)
     refuse_unlockable("postgresql://me:secret@host/db")
-    with pytest.raises(RequestError, match="take turns") as refused:
+    with pytest.raises(RequestError, match="can lock") as refused:
         refuse_unlockable("mysql://me:secret@host/db")
     assert "secret" not in str(refused.value)
-    with pytest.raises(RequestError, match="take turns"):
+    with pytest.raises(RequestError, match="can lock"):
         refuse_unlockable("sqlite://")

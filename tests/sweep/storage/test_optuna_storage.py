@@ -17,7 +17,7 @@ from optuna.trial import TrialState
 
 from lab.core.errors import RequestError
 from lab.sweep.storage import optuna_storage as storages
-from lab.sweep.storage.optuna_storage import FlockLock, Journal, mend, open_storage, requeue, study_lock
+from lab.sweep.storage.optuna_storage import FlockLock, Journal, open_storage, repair, requeue, study_lock
 
 HOLDER = """
 import sys, time
@@ -69,11 +69,11 @@ def test_a_torn_last_line_goes_and_all_before_it_stays(tmp_path: Path, torn: str
 
 def test_mending_says_how_much_went(tmp_path: Path) -> None:
     journal, lock = tmp_path / "journal.log", FlockLock(tmp_path / "lock")
-    assert mend(journal, lock) == 0
+    assert repair(journal, lock) == 0
     journal.write_text("one\ntwo\nthr")
-    assert mend(journal, lock) == 3
+    assert repair(journal, lock) == 3
     assert journal.read_text() == "one\ntwo\n"
-    assert mend(journal, lock) == 0
+    assert repair(journal, lock) == 0
 
 
 @pytest.mark.parametrize("url", [None, "sqlite:///{folder}/study.db"])
@@ -92,7 +92,7 @@ def test_a_cut_trial_is_the_next_to_be_asked_for_with_all_it_had(tmp_path: Path,
 
 def test_locks_are_let_go_by_a_kill(holder: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storages, "PATIENCE_S", 0.1)
-    refused = f"run already, by process {holder.pid}"
+    refused = f"already running, by process {holder.pid}"
     with pytest.raises(RequestError, match=refused), study_lock(Path("study.lock"), "toy"):
         raise AssertionError("two controllers")
     os.kill(holder.pid, signal.SIGKILL)

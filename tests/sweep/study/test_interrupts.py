@@ -36,11 +36,11 @@ def test_outside_the_main_thread_nothing_is_counted() -> None:
 
 def test_what_stops_a_sweep_and_what_stops_its_trials_too() -> None:
     interrupts = Interrupts(1000)
-    assert interrupts.asked() is None
+    assert interrupts.requested() is None
     interrupts.count = 1
-    assert interrupts.asked() == ("stopped by Ctrl-C", False)
+    assert interrupts.requested() == ("stopped by Ctrl-C", False)
     interrupts.count = 2
-    assert interrupts.asked() == ("stopped by a second Ctrl-C or SIGTERM", True)
+    assert interrupts.requested() == ("stopped by a second Ctrl-C or SIGTERM", True)
     interrupts.deadline = 0.0
-    assert interrupts.asked() == ("its time of 1000 s is over", True)
-    assert Interrupts().asked() is None
+    assert interrupts.requested() == ("its time of 1000 s is over", True)
+    assert Interrupts().requested() is None

@@ -112,7 +112,7 @@ def test_a_second_controller_is_refused_and_disturbs_nothing(toy: Any) -> None:
     journal = Path("multirun/toy/journal.log").read_bytes()
     code, out = toy.run()
     assert code == 2, out
-    assert f"run already, by process {process.pid}" in out
+    assert f"already running, by process {process.pid}" in out
     assert Path("multirun/toy/journal.log").read_bytes() == journal
     assert process.poll() is None
     process.send_signal(signal.SIGTERM)
@@ -262,7 +262,7 @@ def test_two_objectives_that_differ_are_refused_however_they_are_said(toy: Any, 
 def test_the_objective_is_not_searched(toy: Any) -> None:
     code, out = toy.run("objective.metric=choice(val/f1_macro,val/accuracy)")
     assert code == 2
-    assert "sweep.search_space.objective.metric: is one and the same for all trials" in out
+    assert "sweep.search_space.objective.metric: must be the same for all trials" in out
 
 
 def test_a_law_that_was_typed_is_told_once(toy: Any) -> None:

@@ -43,7 +43,7 @@ def busy(width: int, clock: Callable[[float], None]) -> ProgressTable:
     """Two of nine trials ended before; one runs in its fifth of ten epochs, one is told to end, one has just begun."""
     board = ProgressTable(9, Screen(io.StringIO(), width=width, terminal=True))
     board.begin(9, ["completed", "failed"])
-    board.goal_best = (1, 0.8125)
+    board.best_trial = (1, 0.8125)
     for number in (2, 3, 4):
         board.started(number, f"optimizer.lr=0.0001234 data.batch_size=32 model.dropout=0.{number}")
     clock(50)

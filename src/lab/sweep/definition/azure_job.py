@@ -1,9 +1,9 @@
-"""A whole Azure ML sweep job (CLI v2 YAML), read into our `sweep` node: only names are mapped.
+"""An Azure ML sweep job (CLI v2 YAML), read into our `sweep` node: only names are mapped.
 
-Parameters are mapped to Hydra keys and the primary metric to a logged one. Fields about Azure's own machines (`trial`,
-`compute`, ...) have no meaning here and are named by `unused`; a field that Azure does not have is a mistake. Read as
-plain YAML, since `${{...}}` is no interpolation of ours, with 1e-5 a number. What is typed besides stands in the place
-of the file's, so every mistake names what to type. Source: Azure's sweepJob schema and its Python client.
+Parameters are mapped to Hydra keys and the primary metric to a logged metric. Fields about Azure's machines (`trial`,
+`compute`, ...) have no meaning here and are returned by `unused`; a field that Azure does not have is a mistake. The
+file is plain YAML, because `${{...}}` is no interpolation of Hydra, and 1e-5 is read as a number. Typed values replace
+those of the file, so every mistake names what to type. Source: Azure's sweepJob schema and its Python client.
 """
 
 import re
@@ -23,27 +23,28 @@ READ = ("experiment_name", "sampling_algorithm", "search_space", "objective", "e
 UNUSED = ("$schema", "type", "name", "display_name", "description", "tags", "properties", "trial", "inputs", "outputs",
           "compute", "identity", "resources", "queue_settings", "services", "creation_context", "id", "status",
           "log_files", "resourceGroup")  # fmt: skip
-"""The last five are what Azure's client adds to a job that it writes down."""
-LAWS = "laws"
-"""Stands for parameters that are searched beside the file's, which then needs none."""
+"""Azure's client adds the last five to a job that it writes."""
+SEARCHED = "searched"
+"""Stands for parameters that are searched besides those of the file, which then needs none."""
 LIMITS = ("max_total_trials", "max_concurrent_trials", "timeout", "trial_timeout")
 GOALS = ("maximize", "minimize")
 OTHER = "leave out sweep.azure.file, or sweep.azure.file=ANOTHER"
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.1 takes 1e-5 for a text, since it has no point; here it is a number."""
+    """YAML 1.1 reads 1e-5 as a text, because it has no point; here it is a number."""
 
 
 _Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?\d+[eE][-+]?\d+$"), list("-+0123456789"))
 
 
 def read_job(path: Path, keys: Mapping[str, str], metric: str | None, instead: Collection[str] = ()) -> dict[str, Any]:
-    """The `sweep` node of a job file: study, sampling_algorithm, search_space, objective, early_termination, limits.
+    """Return the `sweep` node of a job file: study, sampling_algorithm, search_space, objective, early_termination,
+    limits.
 
-    keys: the file's parameter names to Hydra keys; names left out are Hydra keys already. metric: the metric we log
-    that stands for the file's primary metric, needed unless that is one of ours (`val/...`). instead: blocks that were
-    given beside the file, whose own are then neither read nor missed. What the file leaves out is left out of the node.
+    keys: the file's parameter names to Hydra keys; other names are Hydra keys already. metric: the logged metric that
+    stands for the file's primary metric; needed unless that is a logged one (`val/...`). instead: blocks that were
+    typed and replace those of the file, which need not exist. Blocks that the file leaves out are left out of the node.
     Raises RequestError with every mistake.
     """
     whole = _job(path)
@@ -74,12 +75,12 @@ def read_job(path: Path, keys: Mapping[str, str], metric: str | None, instead: C
 
 
 def unused(path: Path) -> tuple[str, ...]:
-    """Fields of the file that mean something to Azure and nothing here, in the order of the file."""
+    """Return the fields of the file that have a meaning for Azure only, in the order of the file."""
     return tuple(str(name) for name in _job(path) if name in UNUSED)
 
 
 def has_interval_of_zero(path: Path) -> bool:
-    """Whether the file's policy has an interval of 0, which Azure's client writes where none was given."""
+    """Whether the file's policy has an interval of 0, which Azure's client writes where no interval was given."""
     policy = _job(path).get("early_termination")
     return isinstance(policy, Mapping) and str(policy.get("evaluation_interval")) == "0"
 
@@ -96,7 +97,7 @@ def _job(path: Path) -> dict[str, Any]:
         problem = " ".join(str(error).split())
         raise RequestError(Mistake(key, f"is no YAML: {problem}", OTHER, path)) from error
     if not isinstance(job, Mapping):
-        raise RequestError(Mistake(key, "holds no sweep job: a mapping is needed", OTHER, path))
+        raise RequestError(Mistake(key, "is no sweep job: it must be a mapping", OTHER, path))
     kind = job.get("type", "sweep")
     if str(kind).lower() != "sweep":
         raise RequestError(Mistake(key, f"is a job of type {kind}; only type: sweep can be read", OTHER, path))
@@ -120,7 +121,7 @@ def _missing(job: Mapping[str, Any], instead: Collection[str]) -> Iterator[Mista
         "limits": "sweep.limits.max_total_trials=20",
     }
     for name, remedy in typed.items():
-        given = name in instead or (name == "search_space" and LAWS in instead)
+        given = name in instead or (name == "search_space" and SEARCHED in instead)
         if job.get(name) is None and name != "limits" and not given:
             yield Mistake(f"sweep.azure.file: {name}", "is missing", remedy)
         elif job.get(name) is not None and name != "sampling_algorithm" and not isinstance(job[name], Mapping):
@@ -128,7 +129,7 @@ def _missing(job: Mapping[str, Any], instead: Collection[str]) -> Iterator[Mista
 
 
 def _renamed(given: Any, keys: Mapping[str, str]) -> Any:
-    """Parameter names to Hydra keys, also inside the values of a choice."""
+    """Rename parameters to Hydra keys, also inside the values of a choice."""
     return {keys.get(str(name), str(name)): _inner(law, keys) for name, law in given.items()}
 
 
@@ -189,7 +190,7 @@ def _limits(given: Mapping[str, Any], mistakes: list[Mistake]) -> dict[str, Any]
             problem = f"no such field; allowed here: {listed(LIMITS)}"
             remedy = f"{near}: in the file" if near else f"leave out {name} in the file"
             mistakes.append(Mistake(f"sweep.azure.file: limits.{name}", problem, remedy))
-    found = {}
+    result = {}
     for name, value in given.items():
         read = seconds(value) if str(name).endswith("timeout") else value
         if name in LIMITS and (isinstance(read, bool) or not isinstance(read, int | float) or read <= 0):
@@ -200,5 +201,5 @@ def _limits(given: Mapping[str, Any], mistakes: list[Mistake]) -> dict[str, Any]
                     Mistake(f"sweep.azure.file: limits.{name}", problem, f"sweep.limits.{name}={example}", value)
                 )
         elif name in LIMITS:
-            found[str(name)] = read
-    return found
+            result[str(name)] = read
+    return result
