@@ -1,9 +1,7 @@
 """The state kept at each report gives exactly the reasons of the pure decision, in whatever order trials report."""
 
 import math
-from types import SimpleNamespace
 from typing import Any
-from unittest.mock import MagicMock
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,9 +12,6 @@ from lab.early_termination.policies.bandit import Bandit
 from lab.early_termination.policies.base import Candidate, Goal, Histories, NoPolicy, Policy, Reason
 from lab.early_termination.policies.median_stopping import MedianStopping
 from lab.early_termination.policies.truncation_selection import TruncationSelection
-from lab.sweep.reporting.reporter import Report
-from lab.sweep.storage.controllers import SoleController
-from lab.sweep.study.report_handler import ReportHandler, RunningTrial
 
 TIMES: dict[str, Any] = {"evaluation_interval": st.integers(1, 2), "delay_evaluation": st.integers(0, 2)}
 SLACK = st.integers(0, 8).map(lambda number: number / 8)
@@ -67,19 +62,3 @@ def test_state_say_what_the_pure_decision_says(rule: Policy, goal: Goal, events:
         for earlier in range(1, n):
             cut = state.histories | {trial: state.histories[trial][:earlier]}
             assert state.decide(trial, earlier) == rule.decide(goal, cut, trial, frozenset(state.finished))
-
-
-def test_a_verdict_outlives_reports_of_before_it() -> None:
-    """A trial that a policy ended at interval 3 and that starts again in another process reports 1 and 2 once more."""
-    trial, board = MagicMock(), MagicMock()
-    state = IncrementalState(MedianStopping(), "maximize")
-    plan = SimpleNamespace(policy=MedianStopping(), goal="maximize")
-    report_handler = ReportHandler(plan, state, SoleController(MagicMock()), board, {})  # type: ignore[arg-type]
-    values = {1: 0.5, 2: 0.6, 3: 0.1}
-    for value in values.values():
-        state.report(0, value)
-    one = RunningTrial(trial, dict(values), reason="median at interval 3")
-    told = [
-        report_handler.handle(0, one, Report(interval, value, interval - 1, 5)) for interval, value in values.items()
-    ]
-    assert told == [None, None, "median at interval 3"]

@@ -25,7 +25,7 @@ UNUSED = ("$schema", "type", "name", "display_name", "description", "tags", "pro
           "log_files", "resourceGroup")  # fmt: skip
 """Azure's client adds the last five to a job that it writes."""
 SEARCHED = "searched"
-"""Stands for parameters that are searched besides those of the file, which then needs none."""
+"""Stands for typed parameters; with them the file needs no search space of its own."""
 LIMITS = ("max_total_trials", "max_concurrent_trials", "timeout", "trial_timeout")
 GOALS = ("maximize", "minimize")
 OTHER = "leave out sweep.azure.file, or sweep.azure.file=ANOTHER"
@@ -130,21 +130,21 @@ def _missing(job: Mapping[str, Any], instead: Collection[str]) -> Iterator[Mista
 
 def _renamed(given: Any, keys: Mapping[str, str]) -> Any:
     """Rename parameters to Hydra keys, also inside the values of a choice."""
-    return {keys.get(str(name), str(name)): _inner(law, keys) for name, law in given.items()}
+    return {keys.get(str(name), str(name)): _inner(expression, keys) for name, expression in given.items()}
 
 
-def _inner(law: Any, keys: Mapping[str, str]) -> Any:
-    if not isinstance(law, Mapping) or not isinstance(law.get("values"), list):
-        return law
-    values = [_renamed(v, keys) if isinstance(v, Mapping) and "type" not in v else v for v in law["values"]]
-    return {**law, "values": values}
+def _inner(expression: Any, keys: Mapping[str, str]) -> Any:
+    if not isinstance(expression, Mapping) or not isinstance(expression.get("values"), list):
+        return expression
+    values = [_renamed(v, keys) if isinstance(v, Mapping) and "type" not in v else v for v in expression["values"]]
+    return {**expression, "values": values}
 
 
 def _names(space: Mapping[str, Any]) -> Iterator[str]:
-    for name, law in space.items():
+    for name, expression in space.items():
         yield str(name)
-        if isinstance(law, Mapping) and isinstance(law.get("values"), list):
-            for value in law["values"]:
+        if isinstance(expression, Mapping) and isinstance(expression.get("values"), list):
+            for value in expression["values"]:
                 if isinstance(value, Mapping) and "type" not in value:
                     yield from _names(value)
 

@@ -62,7 +62,7 @@ def record_failure(run: RunFolder, ended: TrialOutcome) -> None:
 def resume_override(folder: StudyFolder, name: str) -> list[str]:
     """Return the override that resumes a run from its last checkpoint.
 
-    A run that was interrupted before its first checkpoint starts anew; its folder is moved to `.cut/`, so that nothing
+    A run that was interrupted before its first checkpoint starts again; its folder is moved to `.cut/`, so that nothing
     is overwritten.
     """
     run = folder.trial(name)

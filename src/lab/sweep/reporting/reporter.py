@@ -64,8 +64,8 @@ class Reporter:
 
     def _exchange(self, message: object) -> object:
         try:
-            self.connection.send(("said", message))
+            self.connection.send(("message", message))
             answer: object = self.connection.recv()
         except (EOFError, OSError) as error:
-            raise KeyboardInterrupt("the sweep's controller is gone") from error
+            raise KeyboardInterrupt("the sweep's controller has ended") from error
         return answer

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Ticket:
-    """What a trial has to know.
+    """The facts that a trial needs.
 
     number: of the trial; study: its name, None for a confirmation, which does not report; url, journal: the study's
     storage; policy: an `early_termination` block; attempt: an id of this start of the trial; timeout_s: of the trial;

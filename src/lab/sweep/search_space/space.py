@@ -84,14 +84,14 @@ class Space:
 
     def hydra_keys(self) -> tuple[str, ...]:
         """Return every Hydra key that some trial may set."""
-        found: dict[str, None] = {}
+        keys: dict[str, None] = {}
         for parameter in self.parameters:
             values = parameter.distribution.values if isinstance(parameter.distribution, Choice) else (None,)
             for value in values:
-                found.update(
+                keys.update(
                     dict.fromkeys([key for key, _ in value.fixed] if isinstance(value, Branch) else [parameter.key])
                 )
-        return tuple(found)
+        return tuple(keys)
 
     def choices(self) -> Iterator[tuple[str, Any]]:
         """Yield Hydra keys with each value that a choice may give them."""

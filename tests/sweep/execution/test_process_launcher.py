@@ -47,7 +47,7 @@ def test_what_is_imported_besides_follows_from_the_config(monkeypatch: pytest.Mo
 
 
 def test_every_module_that_is_imported_ahead_is_there() -> None:
-    conf = OmegaConf.load(Path(__file__).parents[2] / "conf/hydra/launcher/process.yaml")
+    conf = OmegaConf.load(Path(__file__).parents[3] / "conf/hydra/launcher/process.yaml")
     named = {name for modules in conf.preload_by.values() for names in modules.values() for name in names}
     ours = [name for name in [*conf.preload, *named] if name.startswith("lab.")]
     assert [name for name in ours if find_spec(name) is None] == []
