@@ -1,4 +1,4 @@
-"""What the tests of all policies share: decisions as texts, and which trials end."""
+"""Helpers of all policies' tests: decisions as texts, and the set of ended trials."""
 
 from lab.early_termination.policies.base import Goal, Histories, Policy
 

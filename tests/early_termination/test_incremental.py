@@ -18,7 +18,7 @@ SLACK = st.integers(0, 8).map(lambda number: number / 8)
 
 
 class Threshold(Policy):
-    """A new policy with what a policy must define and nothing else: ends a trial whose best value is below 1."""
+    """A new policy with the required methods only: ends a trial whose best value is below 1."""
 
     kind = "threshold"
 
@@ -46,7 +46,9 @@ EVENTS = st.lists(st.tuples(st.integers(0, 6), st.just("end") | VALUES), max_siz
 
 @given(RULES, st.sampled_from(["maximize", "minimize"]), EVENTS)
 @settings(max_examples=400)
-def test_state_say_what_the_pure_decision_says(rule: Policy, goal: Goal, events: list[tuple[int, Any]]) -> None:
+def test_the_state_gives_the_reasons_of_the_pure_decision(
+    rule: Policy, goal: Goal, events: list[tuple[int, Any]]
+) -> None:
     state = IncrementalState(rule, goal)
     for trial, event in events:
         if trial in state.finished:
@@ -60,5 +62,5 @@ def test_state_say_what_the_pure_decision_says(rule: Policy, goal: Goal, events:
         assert state.decide(trial) == expected
         assert state.obstacle(n) == rule.obstacle(goal, state.histories, n)
         for earlier in range(1, n):
-            cut = state.histories | {trial: state.histories[trial][:earlier]}
-            assert state.decide(trial, earlier) == rule.decide(goal, cut, trial, frozenset(state.finished))
+            shortened = state.histories | {trial: state.histories[trial][:earlier]}
+            assert state.decide(trial, earlier) == rule.decide(goal, shortened, trial, frozenset(state.finished))

@@ -1,4 +1,4 @@
-"""Every file of conf/sweep/ is sound as a whole: its blocks can be read, its first trials pass the check."""
+"""Every file of conf/sweep/ is valid: its blocks can be read, and its first trials pass the check."""
 
 import json
 from itertools import islice
@@ -90,7 +90,7 @@ def test_methods_are_compared_fairly() -> None:
     trials = [space.values(space.point(number)) for number in range(space.size() or 0)]
     assert len(trials) == 5 * 3 * 2 * 3
     rates = {method: {trial["optimizer.lr"] for trial in trials if trial["peft"] == method} for method in METHODS}
-    assert all(len(found) >= 3 for found in rates.values())
+    assert all(len(values) >= 3 for values in rates.values())
     assert max(rates["none"]) <= min(rates["lora"]), "training everything wants lower rates"
     for method in METHODS:
         assert {(t["trainer.max_epochs"], t["seed"]) for t in trials if t["peft"] == method} == {

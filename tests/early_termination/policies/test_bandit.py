@@ -33,7 +33,7 @@ def test_the_best_of_all_reports_up_to_the_interval_counts() -> None:
 
 
 @pytest.mark.parametrize("goal", ["maximize", "minimize"])
-def test_a_ratio_of_what_is_not_positive_ends_nobody_and_says_so(goal: Goal) -> None:
+def test_a_ratio_of_a_value_that_is_not_positive_ends_no_trial_and_is_reported(goal: Goal) -> None:
     histories = {0: [-1.0], 1: [-2.0], 2: [-30.0]}
     rule = Bandit(slack_factor=0.1)
     assert ended(rule, goal, histories) == set()

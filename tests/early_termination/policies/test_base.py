@@ -72,14 +72,14 @@ def test_a_policy_is_applied_at_these_reports(interval: int, delay: int, expecte
         assert [n for n, all_of in reports.items() if decide(rule, "maximize", all_of, 2, frozenset())] == expected
 
 
-def test_a_lone_trial_goes_on() -> None:
+def test_a_single_trial_continues() -> None:
     for rule in (Bandit(0.0), Bandit(None, 0.0), MedianStopping(), TruncationSelection(99)):
         for reports in ([0.9, 0.1], [0.1, 0.9], [-1.0, -2.0], [0.0]):
             for goal in ("maximize", "minimize"):
                 assert decide(rule, goal, {0: reports}, 0, frozenset()) is None
 
 
-def test_reports_that_are_no_number_count_for_nothing() -> None:
+def test_nan_reports_are_ignored() -> None:
     assert decide(Bandit(0.1), "maximize", {0: [math.nan, 0.5], 1: [0.4, 0.2], 2: [math.nan]}, 1, frozenset())
     assert decide(Bandit(0.1), "maximize", {0: [0.5], 1: [math.nan]}, 1, frozenset()) is None
     assert decide(MedianStopping(), "maximize", {0: [math.nan, 0.5], 1: [0.4, 0.4], 2: [0.6]}, 1, frozenset())
@@ -104,7 +104,7 @@ def test_the_goals_mirror_each_other(rule: Policy, histories: dict[int, list[flo
 
 @given(AMOUNTS | FACTORS | MEDIANS | TRUNCATIONS, GOALS, HISTORIES, st.frozensets(st.integers(0, 30)))
 @settings(max_examples=300)
-def test_the_incumbent_goes_on(
+def test_the_best_trial_continues(
     rule: Policy, goal: Goal, histories: dict[int, list[float]], finished: frozenset[int]
 ) -> None:
     best = max if goal == "maximize" else min
@@ -115,7 +115,7 @@ def test_the_incumbent_goes_on(
 
 
 @given(AMOUNTS | FACTORS | MEDIANS | TRUNCATIONS, GOALS, HISTORIES, st.randoms())
-def test_the_order_in_which_trials_stand_does_not_matter(
+def test_the_order_of_trials_does_not_matter(
     rule: Policy, goal: Goal, histories: dict[int, list[float]], order: object
 ) -> None:
     shuffled = list(histories)

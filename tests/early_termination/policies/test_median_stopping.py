@@ -20,7 +20,7 @@ from ..conftest import decide, ended
         ([math.inf, -math.inf], None),
     ],
 )
-def test_the_mean_leaves_out_what_is_no_number(values: list[float], mean: float | None) -> None:
+def test_the_mean_leaves_out_nan(values: list[float], mean: float | None) -> None:
     assert mean_of(values) == mean
 
 

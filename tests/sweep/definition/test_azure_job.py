@@ -1,4 +1,4 @@
-"""A sweep job as Azure's documents write it becomes our `sweep` node; what cannot be read is named."""
+"""A sweep job as in Azure's documents becomes our `sweep` node; mistakes are named."""
 
 from pathlib import Path
 
@@ -93,7 +93,7 @@ early_termination: {type: bandit, slack_amount: 1e-1, evaluation_interval: 1, de
 
 
 @pytest.mark.parametrize(
-    ("change", "found"),
+    ("change", "expected"),
     [
         (("type: sweep", "type: command"), {"sweep.azure.file": "type command"}),
         (("goal: Maximize", "goal: up"), {"sweep.azure.file: objective.goal": "maximize, minimize"}),
@@ -111,25 +111,25 @@ early_termination: {type: bandit, slack_amount: 1e-1, evaluation_interval: 1, de
         (("primary_metric:", "metric: a\n  primary_metric:"), {"sweep.azure.file: objective.metric": "no such"}),
     ],
 )  # fmt: skip
-def test_every_mistake_is_named(job, change: tuple[str, str], found: dict[str, str]) -> None:  # type: ignore[no-untyped-def]
+def test_every_mistake_is_named(job, change: tuple[str, str], expected: dict[str, str]) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(RequestError) as caught:
         read_job(job(STANDARD.replace(*change)), {"reg_rate": "optimizer.weight_decay"}, "val/accuracy")
     shown = {mistake.key: str(mistake) for mistake in caught.value.mistakes}
-    assert set(shown) == set(found)
-    assert [key for key, words in found.items() if words not in shown[key]] == []
+    assert set(shown) == set(expected)
+    assert [key for key, words in expected.items() if words not in shown[key]] == []
 
 
-def test_a_metric_that_is_not_ours_asks_for_its_name_here(job) -> None:  # type: ignore[no-untyped-def]
+def test_a_metric_that_is_not_logged_needs_a_mapping(job) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(RequestError, match=r"try: sweep\.azure\.metric=val/accuracy"):
         read_job(job(STANDARD), {}, None)
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="there is no such file"):
         read_job(tmp_path / "none.yaml", {}, None)
 
 
-def test_a_test_metric_is_refused_beside_the_rest(job) -> None:  # type: ignore[no-untyped-def]
+def test_a_test_metric_is_refused_together_with_other_mistakes(job) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(RequestError) as caught:
         read_job(job(STANDARD), {"regrate": "optimizer.weight_decay"}, "test/accuracy")
     assert {mistake.key for mistake in caught.value.mistakes} == {

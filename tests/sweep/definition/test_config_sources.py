@@ -1,4 +1,4 @@
-"""What single YAML files say: who sets a key, and which overrides stand for a sweep file in a trial."""
+"""Single YAML files: which of them set a key, and which overrides replace a sweep file in a trial."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,7 +32,7 @@ def loader(tmp_path: Path) -> Iterator[ConfigLoader]:
         yield GlobalHydra.instance().config_loader()
 
 
-def test_who_sets_a_key(loader: ConfigLoader) -> None:
+def test_files_that_set_a_key(loader: ConfigLoader) -> None:
     def givers(*overrides: str) -> list[str]:
         return files_setting("objective", "config", overrides, loader)
 
@@ -42,7 +42,7 @@ def test_who_sets_a_key(loader: ConfigLoader) -> None:
     assert files_setting("data", "config", [], loader) == ["data/small"]
 
 
-def test_a_trial_needs_no_sweep_file_but_what_it_chooses(loader: ConfigLoader) -> None:
+def test_a_trial_needs_the_groups_of_a_sweep_file_only(loader: ConfigLoader) -> None:
     assert trial_overrides(["sweep=search", "sweep.limits.timeout=3", "lr=5"], loader) == [
         "hydra/sweeper=basic",
         "lr=5",

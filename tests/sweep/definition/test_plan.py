@@ -1,4 +1,4 @@
-"""An Azure job file becomes the sweep node of a plan; its keys alone say that the file is missing."""
+"""An Azure job file becomes the sweep node of a plan; its keys without a file are refused."""
 
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ def test_without_a_file_the_node_stays_and_its_keys_are_refused() -> None:
         with_job(node(metric="val/accuracy"))
 
 
-def test_a_study_remembers_what_changes_results_and_forgets_where_things_are_kept() -> None:
+def test_settings_that_change_results_are_compared_and_paths_are_not() -> None:
     cache = {"dir": "~/.cache/lab", "max_gib": 20, "frozen": True, "dtype": "bf16"}
     callbacks = {"progress": {"refresh": 5}, "freeze": {"layers": 2}}
     plain = {"cache": cache, "logger": {"csv": {}}, "sweep": {"study": "a"}, "callbacks": callbacks, "run_name": "x"}

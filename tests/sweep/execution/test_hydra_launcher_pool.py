@@ -1,4 +1,4 @@
-"""Studies through Hydra's other launchers, for real: reports through storage, early ends, exact totals, resumes."""
+"""Real studies through Hydra's other launchers: reports through storage, early termination, exact totals, resumes."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def run(
     launcher: str, *words: str, total: int = 4, batch: int | None = 2, space: str = SPACE, faults: str = "{}"
 ) -> tuple[int, str]:
-    """Exit code, and all that was printed. faults: JSON, what befalls which trial."""
+    """Return the exit code and the output. faults: JSON, which fault happens to which trial."""
     if launcher in PACKAGES:
         pytest.importorskip(PACKAGES[launcher])
     limits = f"{{max_total_trials: {total}, max_concurrent_trials: {'null' if batch is None else batch}}}"
@@ -57,29 +57,29 @@ def starts(number: int) -> int:
 
 
 @pytest.mark.parametrize("launcher", ["joblib", pytest.param("submitit_local", marks=pytest.mark.slow), "ray"])
-def test_trials_report_through_the_storage_and_the_same_line_goes_on(launcher: str) -> None:
+def test_trials_report_through_the_storage_and_the_same_command_resumes(launcher: str) -> None:
     policy = "sweep.early_termination={type: bandit, slack_amount: 0.02}"
     code, out = run(launcher, policy, total=4)
     assert code == 0, out
     code, out = run(launcher, policy, total=5)
     assert code == 0, out
-    told = trials()
-    assert [trial.number for trial in told] == [0, 1, 2, 3, 4]
-    assert [starts(trial.number) for trial in told] == [1] * 5
-    assert [record(trial.number)["sweep"]["trial"] for trial in told] == [0, 1, 2, 3, 4]
-    best = max(told, key=lambda trial: trial.params["optimizer.lr"])
+    stored = trials()
+    assert [trial.number for trial in stored] == [0, 1, 2, 3, 4]
+    assert [starts(trial.number) for trial in stored] == [1] * 5
+    assert [record(trial.number)["sweep"]["trial"] for trial in stored] == [0, 1, 2, 3, 4]
+    best = max(stored, key=lambda trial: trial.params["optimizer.lr"])
     assert best.state.name == "COMPLETE"
     assert best.intermediate_values == pytest.approx(
         {n: 100 * best.params["optimizer.lr"] + n / 100 for n in (1, 2, 3, 4)}
     )
     assert best.user_attrs["best_epoch"] == 3
-    ended = [trial for trial in told if trial.state.name == "PRUNED"]
+    ended = [trial for trial in stored if trial.state.name == "PRUNED"]
     assert {trial.user_attrs["reason"] for trial in ended} == {record(trial.number)["reason"] for trial in ended}
     assert all("slack_amount" in trial.user_attrs["reason"] for trial in ended)
     assert json.loads(Path("multirun/toy/summary.json").read_text())["winner"]["trial"] == best.number
 
 
-def test_a_policy_ends_what_the_batch_before_has_beaten() -> None:
+def test_a_policy_compares_with_the_batch_before() -> None:
     two = "{optimizer.lr: {type: choice, values: [1e-3, 1e-4]}}"
     grid = ["sweep.sampling_algorithm=grid", "sweep.early_termination={type: bandit, slack_amount: 0.02}"]
     code, out = run("basic", *grid, total=2, batch=1, space=two)
@@ -89,32 +89,32 @@ def test_a_policy_ends_what_the_batch_before_has_beaten() -> None:
     assert "1 completed, 1 terminated of 2" in out
 
 
-def test_a_database_holds_reports_too_and_no_limit_is_one_batch() -> None:
+def test_reports_in_a_database_and_one_batch_without_a_limit() -> None:
     url = "sqlite:///study.db"
     code, out = run("basic", f"sweep.storage={url}", total=3, batch=None)
     assert code == 0, out
     assert [(one.state.name, len(one.intermediate_values)) for one in trials(url)] == [("COMPLETE", 4)] * 3
 
 
-def test_what_befalls_one_trial_is_recorded_and_the_others_go_on() -> None:
+def test_a_fault_of_one_trial_is_recorded_and_the_others_continue() -> None:
     code, out = run("basic", "sweep.limits.trial_timeout=0.5", total=4, batch=2, faults='{"0": "nan", "1": "slow"}')
     assert code == 0, out
-    told = [(one.state.name, one.user_attrs.get("failure")) for one in trials()]
-    assert told == [("FAIL", "nan"), ("FAIL", "timeout"), ("COMPLETE", None), ("COMPLETE", None)]
+    states = [(one.state.name, one.user_attrs.get("failure")) for one in trials()]
+    assert states == [("FAIL", "nan"), ("FAIL", "timeout"), ("COMPLETE", None), ("COMPLETE", None)]
 
 
 @pytest.mark.slow
-def test_a_worker_that_is_killed_takes_its_batch_along_and_the_study_ends_whole() -> None:
-    """joblib gives up on every job of a batch when one worker dies. All are run again, the killer three times."""
+def test_a_killed_worker_ends_its_batch_and_the_study_still_completes() -> None:
+    """joblib gives up on every job of a batch when one worker dies. All run again, the killer three times."""
     code, out = run("joblib", total=4, batch=2, faults='{"1": "kill"}')
     assert code == 0, out
-    told = trials()
-    assert [one.state.name for one in told] == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
-    assert "3 times without a report" in told[1].user_attrs["reason"]
-    assert [len(one.intermediate_values) for one in told] == [4, 1, 4, 4]
+    stored = trials()
+    assert [one.state.name for one in stored] == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
+    assert "3 times without a report" in stored[1].user_attrs["reason"]
+    assert [len(one.intermediate_values) for one in stored] == [4, 1, 4, 4]
 
 
-def test_the_time_of_the_sweep_ends_its_trials_and_the_same_line_goes_on_with_them() -> None:
+def test_the_sweeps_time_ends_its_trials_and_the_same_command_resumes_them() -> None:
     code, out = run("basic", "sweep.limits.timeout=0.1", total=2, batch=1, faults='{"0": "slow"}')
     assert code == 0, out
     assert [one.state.name for one in trials()] == ["WAITING"]
@@ -123,7 +123,7 @@ def test_the_time_of_the_sweep_ends_its_trials_and_the_same_line_goes_on_with_th
     assert [(one.state.name, sorted(one.intermediate_values)) for one in trials()] == [("COMPLETE", [1, 2, 3, 4])] * 2
 
 
-def test_a_metric_that_nobody_logs_ends_the_sweep() -> None:
+def test_a_metric_that_is_not_logged_ends_the_sweep() -> None:
     code, out = run("basic", total=3, batch=1, faults='{"0": "unlogged"}')
     assert code == 1, out
     assert "logged are val/f1_macro, val/loss" in out

@@ -1,4 +1,4 @@
-"""What a killed command left in a trial's folder is read for what it is, completed, or set aside; nothing is lost."""
+"""What a killed command left in a trial's folder is read, completed, or moved aside; nothing is lost."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def run(tmp_path: Path) -> RunFolder:
     return folder
 
 
-def test_an_end_that_was_recorded_and_not_told_is_harvested(run: RunFolder) -> None:
+def test_a_recorded_end_is_read(run: RunFolder) -> None:
     assert recorded_outcome(run) is None
     run.start()
     assert recorded_outcome(run) is None
@@ -29,7 +29,7 @@ def test_an_end_that_was_recorded_and_not_told_is_harvested(run: RunFolder) -> N
     assert recorded_outcome(run) is None
 
 
-def test_a_record_without_an_end_gets_the_one_that_was_seen(run: RunFolder) -> None:
+def test_a_record_without_an_end_is_completed(run: RunFolder) -> None:
     record_failure(run, TrialOutcome("failed", "its process was killed", "oom"))
     assert not (run.path / "run.json").exists()
     run.start()
@@ -39,7 +39,7 @@ def test_a_record_without_an_end_gets_the_one_that_was_seen(run: RunFolder) -> N
     assert run.read()["reason"] == "its process was killed"
 
 
-def test_what_never_reached_a_checkpoint_is_set_aside_each_time(run: RunFolder, tmp_path: Path) -> None:
+def test_a_run_without_a_checkpoint_is_moved_aside_each_time(run: RunFolder, tmp_path: Path) -> None:
     for time in (1, 2):
         run.path.mkdir(exist_ok=True)
         (run.path / "train.log").write_text(f"{time}")
@@ -49,7 +49,7 @@ def test_what_never_reached_a_checkpoint_is_set_aside_each_time(run: RunFolder, 
 
 
 @pytest.mark.parametrize("name", ["3", "confirm/3-43"])
-def test_a_run_goes_on_from_its_checkpoint(tmp_path: Path, name: str) -> None:
+def test_a_run_resumes_from_its_checkpoint(tmp_path: Path, name: str) -> None:
     folder = StudyFolder(tmp_path / "a, b")
     assert resume_override(folder, name) == []
     folder.trial(name).last.parent.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""What a trial's end is called: cut from outside and run again, or failed by itself and recorded."""
+"""The outcome of a trial: interrupted from outside and run again, or failed by itself and recorded."""
 
 import pickle
 from typing import Any
@@ -21,9 +21,9 @@ from lab.sweep.execution.trial_outcome import (
 )
 
 
-def raised(error: BaseException, **said: Any) -> TrialExit:
+def raised(error: BaseException, **event: Any) -> TrialExit:
     travelled = pickle.loads(pickle.dumps(failed_return(Job(0, []), error)))
-    return TrialExit(0, travelled, None, said.get("asked"))
+    return TrialExit(0, travelled, None, event.get("requested"))
 
 
 @pytest.mark.parametrize(
@@ -55,10 +55,10 @@ def raised(error: BaseException, **said: Any) -> TrialExit:
         (raised(MachineRefusal(Mistake("a", "torch sees no GPU"))), "interrupted", None, "a: torch sees no GPU"),
         (TrialExit(0, None, "killed by SIGBUS", None), "interrupted", None, "a disk or a network folder failed it"),
         (raised(RequestError(Mistake("a.b", "is wrong"))), "failed", "error", "its config was refused: a.b: is wrong"),
-        (raised(RunError("over", "timeout"), asked="timeout"), "failed", "timeout", "trial_timeout"),
+        (raised(RunError("over", "timeout"), requested="timeout"), "failed", "timeout", "trial_timeout"),
     ],
 )
-def test_what_happened_has_a_name(
+def test_the_outcome_of_every_exit(
     gone: TrialExit, status: str, failure: str | None, says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ended = outcome_of_exit(gone, None, True, 9)
@@ -67,7 +67,7 @@ def test_what_happened_has_a_name(
     assert capsys.readouterr().err == ""
 
 
-def test_kills_without_a_report_in_between_are_a_failure_in_the_end() -> None:
+def test_repeated_kills_without_a_report_are_a_failure() -> None:
     cuts, ends = Interruptions(), []
     for _ in range(MAX_INTERRUPTIONS):
         cuts, ended = after_interruption(cuts, 2, "its process was killed by SIGKILL")
@@ -76,7 +76,7 @@ def test_kills_without_a_report_in_between_are_a_failure_in_the_end() -> None:
     assert f"killed by SIGKILL, {MAX_INTERRUPTIONS} times without a report" in ended.reason
 
 
-def test_a_trial_that_gets_on_may_be_cut_any_number_of_times() -> None:
+def test_a_trial_that_progresses_may_be_interrupted_any_number_of_times() -> None:
     cuts = Interruptions()
     for num_reports in range(20):
         cuts, ended = after_interruption(cuts, num_reports, "killed")

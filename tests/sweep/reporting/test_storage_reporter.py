@@ -1,4 +1,4 @@
-"""A trial that reports into a storage: it decides as the controller would, once, and stops when it is not the one."""
+"""A trial that reports into a storage decides as the controller would, and stops when another process has it."""
 
 import time
 from pathlib import Path
@@ -35,26 +35,26 @@ def reporter(tmp_path: Path, **changes: object) -> StorageReporter:
     return StorageReporter(Ticket(**{**known, **changes}))  # type: ignore[arg-type]
 
 
-def test_a_trial_keeps_its_reports_and_ends_itself_by_the_policy(tmp_path: Path, study: optuna.Study) -> None:
+def test_a_trial_stores_its_reports_and_applies_the_policy_to_itself(tmp_path: Path, study: optuna.Study) -> None:
     mine = reporter(tmp_path)
     assert mine.report(Report(1, 0.45, 0, 4)) is None
-    told = mine.report(Report(2, 0.6, 1, 4))
-    assert told is not None
-    assert "slack_amount 0.1" in told
+    reason = mine.report(Report(2, 0.6, 1, 4))
+    assert reason is not None
+    assert "slack_amount 0.1" in reason
     trial = study.get_trials()[1]
     assert trial.intermediate_values == {1: 0.45, 2: 0.6}
     assert trial.user_attrs["epochs"] == {"1": 0, "2": 1}
     assert (trial.user_attrs["best_value"], trial.user_attrs["best_epoch"]) == (0.6, 1)
-    assert trial.user_attrs["termination_reason"] == told
+    assert trial.user_attrs["termination_reason"] == reason
 
 
-def test_a_resumed_trial_repeats_a_report_without_a_trace(tmp_path: Path, study: optuna.Study) -> None:
+def test_a_repeated_report_changes_nothing(tmp_path: Path, study: optuna.Study) -> None:
     reporter(tmp_path, policy=None).report(Report(1, 0.45, 0, 4))
     reporter(tmp_path, policy=None).report(Report(1, 0.99, 0, 4))
     assert study.get_trials()[1].intermediate_values == {1: 0.45}
 
 
-def test_goal_and_policy_are_those_of_the_ticket(tmp_path: Path, study: optuna.Study) -> None:
+def test_goal_and_policy_come_from_the_ticket(tmp_path: Path, study: optuna.Study) -> None:
     assert reporter(tmp_path, goal="minimize").report(Report(1, 0.2, 0, 4)) is None
     assert reporter(tmp_path, policy="none").report(Report(2, 0.2, 1, 4)) is None
     assert reporter(tmp_path).report(Report(2, 0.2, 1, 4)) is not None
@@ -67,7 +67,7 @@ def test_a_pruner_of_optuna_decides_by_its_own_rules(tmp_path: Path, study: optu
     assert reporter(tmp_path, policy=asha).report(Report(1, 0.1, 0, 4)) == "asha at interval 1"
 
 
-def test_a_trial_that_was_started_anew_stops_the_old_process(tmp_path: Path, study: optuna.Study) -> None:
+def test_a_new_start_of_a_trial_stops_the_old_process(tmp_path: Path, study: optuna.Study) -> None:
     old = reporter(tmp_path)
     trial = study.get_trials()[1]
     old.storage.set_trial_user_attr(old.trial_id, "attempt", "b")
@@ -77,7 +77,7 @@ def test_a_trial_that_was_started_anew_stops_the_old_process(tmp_path: Path, stu
     assert study.get_trials()[1].intermediate_values == {}
 
 
-def test_time_that_is_over_fails_a_trial_and_cuts_it_with_the_sweep(
+def test_a_trial_fails_at_its_own_limit_and_is_interrupted_at_the_sweeps(
     tmp_path: Path,
     study: optuna.Study,
 ) -> None:
@@ -88,9 +88,7 @@ def test_time_that_is_over_fails_a_trial_and_cuts_it_with_the_sweep(
         reporter(tmp_path, until=time.time() - 1).report(Report(1, 0.7, 0, 4))
 
 
-def test_a_ticket_makes_a_trial_of_a_job_and_without_a_study_a_silent_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_ticket_without_a_study_has_no_reporter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (connected(), trial_number(3)) == (None, 3)
     Ticket(7).write(tmp_path / "7.json")
     monkeypatch.setenv(TICKET, str(tmp_path / "7.json"))

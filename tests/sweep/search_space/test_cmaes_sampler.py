@@ -1,4 +1,4 @@
-"""CMA-ES's state comes from the study's storage, and must not act."""
+"""CMA-ES's state comes from the study's storage, and must not run code."""
 
 import os
 import pickle
@@ -17,7 +17,7 @@ SPACE = parse_space({"optimizer.lr": "interval(0.1,0.9)", "model.dropout": "inte
 
 
 class Acting:
-    """Makes a folder when it is unpickled."""
+    """Creates a folder when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = str(path)
@@ -38,13 +38,13 @@ def resumed_with(state: str) -> None:
     study.ask(SPACE.distributions())
 
 
-def test_a_state_that_acts_is_refused(tmp_path: Path) -> None:
+def test_a_state_that_runs_code_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match=r"trial 1 .* names (posix|nt)\.mkdir"):
         resumed_with(pickle.dumps(Acting(tmp_path / "made")).hex())
     assert not (tmp_path / "made").exists()
 
 
 @pytest.mark.parametrize("state", ["no hexadecimal", "80", pickle.dumps({"a": print}).hex(), b"garbage".hex()])
-def test_a_state_that_is_none_is_refused(state: str) -> None:
+def test_a_garbled_state_is_refused(state: str) -> None:
     with pytest.raises(RequestError, match=r"sweep\.study"):
         resumed_with(state)

@@ -40,7 +40,7 @@ CONTINUOUS: list[tuple[Any, Callable[[Any], Any]]] = [
 
 @pytest.mark.parametrize("rule", ["random", "sobol"])
 @pytest.mark.parametrize(("law", "cdf"), CONTINUOUS, ids=lambda one: "cdf" if callable(one) else str(one))
-def test_continuous_laws(law: Any, cdf: Callable[[Any], Any], rule: str) -> None:
+def test_continuous_distributions(law: Any, cdf: Callable[[Any], Any], rule: str) -> None:
     values = drawn(law, rule)
     assert all(isinstance(value, float) for value in values)
     assert stats.kstest(values, cdf).pvalue > 0.01
@@ -49,7 +49,7 @@ def test_continuous_laws(law: Any, cdf: Callable[[Any], Any], rule: str) -> None
 def cells(
     cdf: Callable[[float], float], first: int, last: int, q: float, low: float, high: float
 ) -> dict[float, float]:
-    """Probability of each multiple of q: what rounds to it, and at the ends all that is clipped."""
+    """Return the probability of each multiple of q: of what is rounded to it, and at the ends of what is clipped."""
     edges = [cdf(low), *[cdf((k + 0.5) * q) for k in range(first, last)], cdf(high)]
     return {round(k * q, 10): edges[k - first + 1] - edges[k - first] for k in range(first, last + 1)}
 
@@ -85,7 +85,7 @@ DISCRETE: list[tuple[Any, dict[Any, float]]] = [
 
 @pytest.mark.parametrize("rule", ["random", "sobol"])
 @pytest.mark.parametrize(("law", "shares"), DISCRETE, ids=str)
-def test_discrete_laws(law: Any, shares: dict[Any, float], rule: str) -> None:
+def test_discrete_distributions(law: Any, shares: dict[Any, float], rule: str) -> None:
     counts = Counter(drawn(law, rule))
     assert set(counts) <= set(shares)
     seen = {value: share for value, share in shares.items() if share * DRAWS >= 5}
@@ -115,12 +115,12 @@ def test_discrete_laws(law: Any, shares: dict[Any, float], rule: str) -> None:
         ("tag(log,int(interval(1,64)))", IntDistribution(1, 64, log=True)),
     ],
 )
-def test_what_optuna_is_asked(law: Any, distribution: object) -> None:
+def test_what_optuna_samples(law: Any, distribution: object) -> None:
     assert parse_space({"x": law}).distributions() == {"x": distribution}
 
 
 @pytest.mark.parametrize("law", [law for law, _ in CONTINUOUS + DISCRETE], ids=str)
-def test_optuna_stores_every_draw_to_the_very_ends(law: Any) -> None:
+def test_optuna_stores_every_sample_up_to_the_ends(law: Any) -> None:
     space = parse_space({"x": law})
     distribution = space.distributions()["x"]
     for u in (0.0, 1e-12, 0.5, 1 - 2**-53):

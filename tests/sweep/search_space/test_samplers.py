@@ -38,7 +38,7 @@ def loss(values: dict[str, Any]) -> float:
 def search(
     block: Any, num_trials: int, study: optuna.Study | None = None, space: Space = SPACE
 ) -> list[dict[str, Any]]:
-    """Ask and tell up to `num_trials` in all, every fifth trial pruned; a new sampler, as after a resume."""
+    """Ask and tell up to `num_trials` in total, every fifth trial pruned; with a new sampler, as after a resume."""
     study = study or optuna.create_study(direction="minimize")
     study.sampler = build_sampler(block, space)
     for number in range(len(study.trials), num_trials):
@@ -54,7 +54,7 @@ ALL = [RANDOM, SOBOL, {"type": "bayesian", "seed": 7}, {"type": "tpe", "seed": 7
 
 
 @pytest.mark.parametrize("block", [*ALL, {"type": "gp", "seed": 7}], ids=str)
-def test_a_resumed_study_draws_what_an_uninterrupted_one_would(block: Any) -> None:
+def test_a_resumed_study_samples_the_same_as_an_uninterrupted_one(block: Any) -> None:
     whole = search(block, 16)
     study = optuna.create_study(direction="minimize")
     for reached in (1, 9, 13, 16):
@@ -68,7 +68,7 @@ def test_no_trial_is_drawn_twice(block: Any) -> None:
     assert len({str(values) for values in search(block, 16)}) == 16
 
 
-def test_a_resumed_cmaes_too() -> None:
+def test_a_resumed_cmaes_samples_the_same() -> None:
     pytest.importorskip("cmaes")
     whole = search({"type": "cmaes", "seed": 7}, 20, space=NUMBERS)
     study = optuna.create_study(direction="minimize")
@@ -78,7 +78,7 @@ def test_a_resumed_cmaes_too() -> None:
 
 
 @pytest.mark.parametrize("block", [RANDOM, SOBOL], ids=str)
-def test_another_process_draws_the_same_trial(block: Any) -> None:
+def test_another_process_samples_the_same_trial(block: Any) -> None:
     code = (
         "import optuna\n"
         "from lab.sweep.search_space.samplers import build_sampler\n"
@@ -132,7 +132,7 @@ def test_a_grid_goes_through_every_point_once_also_across_a_resume() -> None:
     assert search("Grid", 6, study, space) == [{"a": a, "b": b} for a, b in product(range(3), (8, 16))]
 
 
-def test_trials_before_the_model_follow_the_laws() -> None:
+def test_trials_before_the_model_follow_the_distributions() -> None:
     assert search({"type": "bayesian", "seed": 7}, 10) == search(RANDOM, 10)
     assert search({"type": "bayesian", "seed": 7}, 16)[12:] != search(RANDOM, 16)[12:]
 
@@ -140,8 +140,8 @@ def test_trials_before_the_model_follow_the_laws() -> None:
 def test_parallel_trials_of_tpe_differ() -> None:
     study = optuna.create_study(direction="minimize")
     search({"type": "bayesian", "seed": 7}, 20, study)
-    asked = [study.ask(SPACE.distributions()).params for _ in range(4)]
-    assert len({str(params) for params in asked}) == 4
+    sampled = [study.ask(SPACE.distributions()).params for _ in range(4)]
+    assert len({str(params) for params in sampled}) == 4
 
 
 @pytest.mark.parametrize("block", [{"type": "bayesian", "seed": 1}, {"type": "gp", "seed": 1}], ids=str)
@@ -159,7 +159,7 @@ def test_a_model_finds_better_values_than_chance(block: Any) -> None:
     assert best(block) < best({"type": "random", "seed": 1})
 
 
-def test_a_seed_left_out_is_one_and_the_same() -> None:
+def test_the_default_seed_is_always_the_same() -> None:
     assert search("random", 3) == search({"type": "random", "seed": 0}, 3) == search({"type": "random"}, 3)
     assert search("sobol", 3) == search({"type": "random", "rule": "sobol"}, 3)
 

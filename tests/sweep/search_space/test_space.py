@@ -65,7 +65,7 @@ def test_the_grid_holds_every_point_once() -> None:
 PRESETS_GRID = {"type": "choice", "values": [{"x": 1}, {"x": 2, "y": {"type": "choice", "values": [1, 2]}}]}
 
 
-def test_a_continuous_law_has_no_grid() -> None:
+def test_a_continuous_distribution_has_no_grid() -> None:
     space = parse_space({"a": "8,16", "b": "interval(0,1)", "c": {"type": "qnormal", "mu": 0, "sigma": 1, "q": 1}})
     assert space.size() is None
     assert space.continuous() == ("b", "c")

@@ -11,16 +11,16 @@ from lab.sweep.study.report_handler import ReportHandler, RunningTrial
 
 
 def test_a_reason_outlives_earlier_reports() -> None:
-    """A trial that a policy ended at interval 3 and that starts again in another process reports 1 and 2 once more."""
-    trial, board = MagicMock(), MagicMock()
+    """A trial that a policy ended at interval 3 and that starts again in another process reports 1 and 2 again."""
+    trial, progress = MagicMock(), MagicMock()
     state = IncrementalState(MedianStopping(), "maximize")
     plan = SimpleNamespace(policy=MedianStopping(), goal="maximize")
-    report_handler = ReportHandler(plan, state, SoleController(MagicMock()), board, {})  # type: ignore[arg-type]
+    report_handler = ReportHandler(plan, state, SoleController(MagicMock()), progress, {})  # type: ignore[arg-type]
     values = {1: 0.5, 2: 0.6, 3: 0.1}
     for value in values.values():
         state.report(0, value)
     one = RunningTrial(trial, dict(values), reason="median at interval 3")
-    told = [
+    reasons = [
         report_handler.handle(0, one, Report(interval, value, interval - 1, 5)) for interval, value in values.items()
     ]
-    assert told == [None, None, "median at interval 3"]
+    assert reasons == [None, None, "median at interval 3"]
