@@ -50,8 +50,8 @@ class Reason:
 
 
 class Summary(ABC):
-    """The values that a policy compares trials with, kept up to date at each report, so that a decision does not read all reports
-    again. It must give the same reasons as `Policy.compare`."""
+    """The values that a policy compares trials with, kept up to date at each report, so that a decision does not read
+    all reports again. It must give the same reasons as `Policy.compare`."""
 
     @abstractmethod
     def add(self, trial: int, reports: Sequence[float], best: Sequence[float | None]) -> None:

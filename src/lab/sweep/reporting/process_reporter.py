@@ -25,7 +25,7 @@ def connected() -> Reporter | None:
 
 
 def trial_number(job: int) -> int:
-    """Return the number of this process's trial. job: the job's number, which other launchers count from 0 in each batch."""
+    """Return the number of this process's trial. job: the job's number, which other launchers restart in each batch."""
     if TICKET not in os.environ:
         return job
     from lab.sweep.reporting.storage_reporter import ticket
