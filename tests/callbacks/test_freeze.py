@@ -153,7 +153,7 @@ def test_too_many_layers_are_refused_together(tiny: Any, fit: Any) -> None:
         fit(tiny(), Freeze(layers=4, schedule={0: 5}))
     assert [mistake.key for mistake in caught.value.mistakes] == [
         "callbacks.freeze.layers",
-        "callbacks.unfreeze.schedule",
+        "callbacks.freeze.schedule",
     ]
     assert "has 3 layers" in str(caught.value)
     assert "callbacks.freeze.layers=3" in str(caught.value)

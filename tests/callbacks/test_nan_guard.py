@@ -160,9 +160,9 @@ def test_large_weights_whose_norm_overflows_are_no_fault(tiny: Any) -> None:
 @pytest.mark.parametrize(
     ("options", "named", "unnamed"),
     [
-        ({}, ["trainer.gradient_clip=1.0"], ["precision"]),
+        ({}, ["trainer.gradient_clip_val=1.0"], ["precision"]),
         ({"gradient_clip_val": 1.0}, ["optimizer.lr="], ["precision", "gradient_clip"]),
-        ({"gradient_clip_val": 5.0, "precision": "bf16-mixed"}, ["gradient_clip=1.0", "precision=32"], []),
+        ({"gradient_clip_val": 5.0, "precision": "bf16-mixed"}, ["gradient_clip_val=1.0", "precision=32"], []),
     ],
 )
 def test_a_remedy_is_something_else_than_the_run_has(

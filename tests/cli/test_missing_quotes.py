@@ -29,7 +29,7 @@ def read(word: str) -> object:
         ("loss.class_weights={causa: ñandú}", {"causa": "ñandú"}),
         ("data.time=日付", "日付"),
         ("data.path=${oc.env:HOME}/año", "${oc.env:HOME}/año"),
-        ("data.missing=[#N/D,n/d,—]", ["#N/D", "n/d", "—"]),
+        ("data.missing_markers=[#N/D,n/d,—]", ["#N/D", "n/d", "—"]),
         ("data.encoding=utf–8", "utf–8"),
         ('name=Ñ "x"', 'Ñ "x"'),
         ("++name=ñ", "ñ"),

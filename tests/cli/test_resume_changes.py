@@ -18,13 +18,13 @@ from lab.core.record.seal import sealed
 CONF = Path("conf").absolute()
 LINES = {
     "groups": ["model=distilbeto", "peft=lora", "trainer.precision=16", "optimizer.lr=2e-4", "seed=3"],
-    "experiment": ["experiment=ocensa_fast", "data.batch_size=8"],
+    "experiment": ["experiment=reports_beto_fast", "data.batch_size=8"],
     "csv": ["data=csv", "data.path=a.csv", "data.text=[Descripción]", 'data.labels=["código"]', "logger=[csv]"],
     "series": ["data=rainfall", "model=patchtst", "data.label={feature: rain, horizon: 3, threshold: 0.1}"],
     "deleted": [
         "logger=[]",
         "tags=[a]",
-        "++name=x",
+        "++experiment_name=x",
         "~data.pin_memory",
         "+data.pin_memory=auto",
         "loss.head_weights={causa: 2}",

@@ -23,7 +23,7 @@ SOUND: dict[str, Any] = {
     "trainer": {"max_epochs": 12},
     "cache": {"dir": "${oc.env:LAB_CACHE,'~/.cache/lab'}"},
     "logger": {"mlflow": {"tracking_uri": "sqlite:///mlflow.db", "experiment": "lab"}},
-    "name": "lab",
+    "experiment_name": "lab",
 }
 
 
@@ -79,7 +79,7 @@ def test_hydra_reads_the_settings_alone(run: Path) -> None:
 
 def test_ones_own_folder_needs_no_other_argument_also_where_it_was_moved(run: Path, tmp_path: Path) -> None:
     changes = {"cache": {"dir": "/data/cache"}, "logger": {"mlflow": {"tracking_uri": "http://tracking:5000"}}}
-    write(run, own=True, **changes, name="${oc.env:USER,nobody}")
+    write(run, own=True, **changes, experiment_name="${oc.env:USER,nobody}")
     moved = run.rename(tmp_path / "moved")
     for key in ("resume", "test"):
         assert resumed_argv(["train.py", f"{key}={moved}"], CONF)
@@ -93,14 +93,14 @@ def test_a_sound_folder_from_elsewhere_needs_none_either(run: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "key"),
     [
-        ({"name": "${oc.env:AWS_SECRET_ACCESS_KEY}"}, "name"),
-        ({"name": "${oc.decode:${oc.env:HOME}}"}, "name"),
+        ({"experiment_name": "${oc.env:AWS_SECRET_ACCESS_KEY}"}, "experiment_name"),
+        ({"experiment_name": "${oc.decode:${oc.env:HOME}}"}, "experiment_name"),
         ({"cache": {"dir": "/mnt/theirs"}}, "cache.dir"),
         ({"cache": {"dir": "${oc.env:HOME}/x"}}, "cache.dir"),
         ({"logger": {"mlflow": {"tracking_uri": "http://theirs:5000"}}}, "logger.mlflow.tracking_uri"),
         ({"logger": {"wandb": {"project": "lab", "entity": "theirs"}}}, "logger.wandb.entity"),
         ({"tags": ["a", "${oc.env:TOKEN}"]}, "tags"),
-        ({"name": "\\\\${oc.env:TOKEN}"}, "name"),
+        ({"experiment_name": "\\\\${oc.env:TOKEN}"}, "experiment_name"),
         ({"tags": ["\\\\\\\\${oc.env:TOKEN}"]}, "tags"),
     ],
 )
@@ -159,14 +159,14 @@ def test_a_link_inside_the_folder_is_none_of_that(run: Path) -> None:
 
 def test_what_came_from_the_environment_is_saved_as_it_was_written() -> None:
     settings = {
-        "name": "s3cret",
+        "experiment_name": "s3cret",
         "data": {"path": "${x}.csv"},
         "tags": ["a", "s3cret"],
         "logger": {"uri": "http://u:p@h"},
     }
-    saved = yaml.safe_load(saved_text(settings, {"name": "${oc.env:S}", "tags.1": "${oc.env:S}"}))
+    saved = yaml.safe_load(saved_text(settings, {"experiment_name": "${oc.env:S}", "tags.1": "${oc.env:S}"}))
     assert saved == {
-        "name": "${oc.env:S}",
+        "experiment_name": "${oc.env:S}",
         "data": {"path": "\\${x}.csv"},
         "tags": ["a", "${oc.env:S}"],
         "logger": {"uri": "http://***@h"},
@@ -189,7 +189,7 @@ def problems(tmp_path: Path, text: str) -> str:
         ("# @package _global_\ndefaults: [{override /model: evil}]\n", "what conf/ has"),
         ("# @package _global_\ndefaults: [{override /model: [tiny, evil]}]\n", "what conf/ has"),
         ("# @package hydra\nsweep: {dir: /}\n", "begins with"),
-        ("# @package _global_\nname: ${oc.env:TOKEN}\n", "not written by you"),
+        ("# @package _global_\nexperiment_name: ${oc.env:TOKEN}\n", "not written by you"),
         ("# @package _global_\n5\n", "cannot be read"),
     ],
 )
@@ -207,7 +207,7 @@ def test_a_recipe_of_our_own_is_used(tmp_path: Path) -> None:
     path = write_best(tmp_path, recipe(run, "best\nhydra: {}"))
     written = yaml.safe_load(path.read_text())
     assert written["defaults"] == [{"override /model": "tiny"}, "_self_"]
-    assert set(written) == {"defaults", "trainer", "cache", "name", "seed"}
+    assert set(written) == {"defaults", "trainer", "cache", "experiment_name", "seed"}
     assert "dir" not in written["cache"]
     assert problems(tmp_path, path.read_text()) == ""
 
@@ -236,12 +236,12 @@ def test_a_choice_beside_a_recipe_is_not_composed(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     shipped = (CONF / "model" / "ngram.yaml").read_text()
     for name in ("evil", "ngram"):
-        (tmp_path / "model" / f"{name}.yaml").write_text("# @package _global_\nname: stranger\n" + shipped)
+        (tmp_path / "model" / f"{name}.yaml").write_text("# @package _global_\nexperiment_name: stranger\n" + shipped)
     assert "evil" in problems(tmp_path, "# @package _global_\ndefaults: [{override /model: evil}, _self_]\n")
     assert problems(tmp_path, "# @package _global_\ndefaults: [{override /model: ngram}, _self_]\n") == ""
     with initialize_config_dir(str(CONF), job_name="train"):
         config = compose("config", [f"hydra.searchpath=[file://{tmp_path}]", "experiment=best"])
-    assert config.name == "lab"
+    assert config.experiment_name == "lab"
 
 
 @pytest.mark.parametrize("word", ["experiment=[best]", "experiment=['best']", "+experiment=best", "experiment=best,x"])
@@ -275,3 +275,17 @@ def test_hydra_is_not_sent_to_what_a_run_left(tmp_path: Path, mark: str, words: 
     first = shlex.split(mistake.remedy.partition(", or ")[0])
     assert first == [f'resume="{tmp_path / "a run"}"']
     assert obeyed_records(parse(["train.py", "--config-path", str(CONF)])) == []
+
+
+def test_settings_of_an_earlier_version_are_read_under_their_present_names(run: Path) -> None:
+    old = {"name": "avisos", "data": {"kind": "table", "gaps": "mask", "rows": {"train": 5}},
+           "callbacks": {"freeze": {"layers": 1}, "unfreeze": {"schedule": {0: 2}}},
+           "trainer": {"gradient_clip": 1.0}}  # fmt: skip
+    (run / "config.yaml").write_text(yaml.safe_dump(old))
+    settings = read_saved(run / "config.yaml").settings
+    assert settings == {
+        "experiment_name": "avisos",
+        "data": {"kind": "series_table", "missing_values": "mask", "max_rows": {"train": 5}},
+        "callbacks": {"freeze": {"layers": 1, "schedule": {0: 2}}},
+        "trainer": {"gradient_clip_val": 1.0},
+    }

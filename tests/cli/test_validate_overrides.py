@@ -24,7 +24,7 @@ def found(*line: str) -> dict[str, Mistake]:
         [],
         ["seed=3", "model=ngram", "logger=[]"],
         ["logger=csv"],
-        ["loss.head_weights={causa: .5}", "callbacks.unfreeze.schedule={0: 2, 3: 0}"],
+        ["loss.head_weights={causa: .5}", "callbacks.freeze.schedule={0: 2, 3: 0}"],
         ["loss.class_weights={causa: balanced}"],
         ["++seed=4", "data.max_length=auto"],
         ["data=csv", "data.path=a.csv", "data.text=[a]", "data.labels=[b]"],
@@ -37,7 +37,7 @@ def found(*line: str) -> dict[str, Mistake]:
             "trainer.max_epochs=range(1,4)",
         ],
         ["hydra.run.dir=x", "hydra/job_logging=terminal", "hydra.job.chdir=false"],
-        ["experiment=ocensa_fast", "optimizer.lr=1e-5"],
+        ["experiment=reports_beto_fast", "optimizer.lr=1e-5"],
     ],
 )
 def test_a_sound_line_has_no_mistakes(line: list[str]) -> None:
@@ -127,7 +127,7 @@ def test_a_resumed_run_keeps_its_parts(tmp_path: Path) -> None:
     ("key", "line"),
     [
         ("data.encodng", ["data=csv", "data.encodng=a b"]),
-        ("+name", ["+name=a b"]),
+        ("+experiment_name", ["+experiment_name=a b"]),
         ("trainer.max_epochs.x", ["trainer.max_epochs.x=a b"]),
     ],
 )

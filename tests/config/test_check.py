@@ -46,11 +46,11 @@ def test_the_default_config_is_sound_and_typed() -> None:
     config = check(changed({}))
     assert config.model.name == "tiny"
     assert config.trainer.max_epochs > 0
-    assert config.callbacks.unfreeze.schedule == {}
+    assert config.callbacks.freeze.schedule == {}
 
 
 def test_a_resolved_config_reads_back_as_itself() -> None:
-    config = check(changed({"callbacks.unfreeze.schedule": {0: 2, 3: 0}}))
+    config = check(changed({"callbacks.freeze.schedule": {0: 2, 3: 0}}))
     assert check(config.model_dump(mode="json")) == config
 
 

@@ -32,7 +32,7 @@ def test_a_key_that_is_not_there(key: str) -> None:
         ("sed", "seed"),
         ("data.batchsize", "data.batch_size"),
         ("trainer.batch_size", "data.batch_size"),
-        ("data.missing", None),
+        ("data.missing_markers", None),
         ("zzz", None),
     ],
 )

@@ -20,9 +20,9 @@ def found(*line: str) -> dict[str, Mistake]:
     [
         ("optimizer.lr=${modl.lr}", "optimizer.lr", "'optimizer.lr=${model.lr}'"),
         ("tags=[${foo}]", "tags", "leave out tags"),
-        ("name=${oc.env:LAB_NO_SUCH_VARIABLE}", "name", "leave out name"),
-        ("name=${eval:1}", "name", "leave out name"),
-        ("name=${name}", "name", "leave out name"),
+        ("experiment_name=${oc.env:LAB_NO_SUCH_VARIABLE}", "experiment_name", "leave out experiment_name"),
+        ("experiment_name=${eval:1}", "experiment_name", "leave out experiment_name"),
+        ("experiment_name=${experiment_name}", "experiment_name", "leave out experiment_name"),
         ("model.lr=${optimizer.lr}", "model.lr", "leave out model.lr"),
         ("model.architecture=${model}", "model.architecture", "leave out model.architecture"),
         ("data.metric=${foo.bar}", "data.metric", "leave out data.metric"),
@@ -36,4 +36,4 @@ def test_all_other_mistakes_are_told_too(override: str, key: str, remedy: str) -
 
 
 def test_two_of_them_are_two_mistakes() -> None:
-    assert {*found("name=${foo}", "seed=${bar}")} == {"name", "seed"}
+    assert {*found("experiment_name=${foo}", "seed=${bar}")} == {"experiment_name", "seed"}

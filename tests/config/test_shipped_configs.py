@@ -15,7 +15,7 @@ NEEDED = {
     "data=hub": ["data.path=some/name", "data.text=[text]", "data.labels=[label]"],
     "data=rainfall": ["model=inception_time"],
     "data=ucr": ["model=inception_time"],
-    "data=table": ["model=inception_time", "data.path=a.csv", "data.time=date", "data.label=wet"],
+    "data=series_table": ["model=inception_time", "data.path=a.csv", "data.time=date", "data.label=wet"],
     "experiment=senamhi": ["data.path=a.xlsx"],
     "model=encoder": ["model.path=some/name"],
     **{f"model={net}": ["data=rainfall"] for net in ("inception_time", "minirocket", "patchtst")},
@@ -31,7 +31,7 @@ CHOICES = sorted(
 
 
 def test_the_choices_are_found() -> None:
-    assert {"model=tiny", "model=beto", "data=csv", "experiment=ocensa_phase3", "logger=wandb"} <= set(CHOICES)
+    assert {"model=tiny", "model=beto", "data=csv", "experiment=reports_beto", "logger=wandb"} <= set(CHOICES)
 
 
 @pytest.mark.parametrize("choice", CHOICES)
@@ -58,7 +58,7 @@ def test_file_says_what_it_is_for(path: Path) -> None:
 
 def test_the_phase_three_recipe_is_the_one_that_was_reported() -> None:
     with initialize_config_dir(str(CONF)):
-        config = check(compose("config", ["experiment=ocensa_phase3"]))
+        config = check(compose("config", ["experiment=reports_beto"]))
     assert config.model.name == "beto"
     assert (config.data.max_length, config.data.batch_size, config.optimizer.lr) == (256, 16, 3e-5)
     assert config.loss.head_weights == {"modo": 0.1, "causa": 0.6, "prioridad": 0.3}
@@ -68,7 +68,7 @@ def test_the_phase_three_recipe_is_the_one_that_was_reported() -> None:
 
 def test_a_recipe_gives_way_to_what_is_typed() -> None:
     with initialize_config_dir(str(CONF)):
-        config = check(compose("config", ["experiment=ocensa_phase3", "model=minilm", "optimizer.lr=1e-4"]))
+        config = check(compose("config", ["experiment=reports_beto", "model=minilm", "optimizer.lr=1e-4"]))
     assert (config.model.name, config.optimizer.lr) == ("minilm", 1e-4)
 
 
@@ -76,5 +76,5 @@ def test_the_quick_imdb_recipe_is_the_baseline_on_few_rows() -> None:
     with initialize_config_dir(str(CONF)):
         config = check(compose("config", ["experiment=imdb_quick"]))
     assert config.model.name == "distilbert"
-    assert config.data.rows.model_dump() == {"train": 500, "val": 100, "test": 50}
+    assert config.data.max_rows.model_dump() == {"train": 500, "val": 100, "test": 50}
     assert (config.data.max_length, config.trainer.max_epochs, config.optimizer.lr) == (128, 1, 5e-5)

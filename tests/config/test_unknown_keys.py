@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from lab.config.dotted_keys import flattened
 from lab.config.schema import Config
-from lab.config.unknown_keys import MEANT, NOT_YET, no_key
+from lab.config.unknown_keys import MEANT, NOT_YET, RENAMED, RENAMED_CHOICES, no_key, unknown
 
 CONF = Path("conf").absolute()
 
@@ -44,7 +44,7 @@ def test_what_is_not_there_yet_is_said_plainly(key: str) -> None:
         ("optimizer.name", "optimizer=1"),
         ("loss.typ", "leave out loss.typ"),
         ("epochs", "trainer.max_epochs=1"),
-        ("trainer.gradient_clip_val", "trainer.gradient_clip=1"),
+        ("trainer.gradient_clip_val", "trainer.gradient_clip_val=1"),
         ("per_device_train_batch_size", "data.batch_size=1"),
         ("trainer.treads", "trainer.threads=1"),
         ("callbacks.nan_gaurd.enabled", "callbacks.nan_guard.enabled=1"),
@@ -56,7 +56,9 @@ def test_the_same_group_first_and_nothing_far_away(key: str, remedy: str) -> Non
 
 
 def test_a_key_of_another_choice_names_one_of_the_same_task_first() -> None:
-    assert no_key("data.path", "a.csv", plain("data=rainfall", "model=patchtst")).remedy.startswith("data=table ")
+    assert no_key("data.path", "a.csv", plain("data=rainfall", "model=patchtst")).remedy.startswith(
+        "data=series_table "
+    )
     assert no_key("data.path", "a.csv", plain()).remedy.startswith("data=csv ")
 
 
@@ -79,3 +81,34 @@ def test_other_names_lead_to_keys_that_are_there_and_none_is_both() -> None:
     leaves = {key.rpartition(".")[2] for key in there}
     assert not {*NOT_YET} & leaves, "what is there by now is no longer `not yet`"
     assert not {*NOT_YET} & {*Config.model_fields}
+
+
+@pytest.mark.parametrize(
+    ("line", "key", "value", "remedy"),
+    [
+        ((), "data.rows.train", "100", "data.max_rows.train=100"),
+        ((), "peft.rate", "1e-4", "peft.lr=1e-4"),
+        ((), "callbacks.unfreeze.schedule", "{0: 2}", "'callbacks.freeze.schedule={0: 2}'"),
+        ((), "name", "avisos", "experiment_name=avisos"),
+        (("data=series_table", "model=patchtst"), "data.gaps", "mask", "data.missing_values=mask"),
+    ],
+)
+def test_a_key_of_an_earlier_version_is_answered_with_its_name(
+    line: tuple[str, ...], key: str, value: str, remedy: str
+) -> None:
+    mistake = no_key(key, value, plain(*line))
+    assert mistake.problem.startswith("is called ")
+    assert mistake.remedy == remedy
+
+
+def test_each_new_name_is_a_key_and_no_old_one_is() -> None:
+    report = OmegaConf.load(CONF / "report.yaml")
+    lines = ((), ("data=csv",), ("data=series_table", "model=patchtst"))
+    known = {key for line in lines for key in flattened(plain(*line))} | {*map(str, report)}
+    for old, new in RENAMED.items():
+        assert not any(key == old or key.startswith(f"{old}.") for key in known), old
+        assert unknown(old, known)[1] == new, old
+    for group, choices in RENAMED_CHOICES.items():
+        for old, new in choices.items():
+            assert (CONF / group / f"{new}.yaml").exists()
+            assert not (CONF / group / f"{old}.yaml").exists()

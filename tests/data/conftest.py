@@ -53,7 +53,7 @@ def typed(tmp_path: Path) -> Callable[..., Any]:
         elif content is not None:
             path.write_bytes(content if isinstance(content, bytes) else content.encode())
         rule = "data.label={feature: rain, horizon: 1, threshold: 1.0}"
-        given = ["data=table", "model=inception_time", f"data.path={path}", "data.time=date", rule, *words]
+        given = ["data=series_table", "model=inception_time", f"data.path={path}", "data.time=date", rule, *words]
         with initialize_config_dir(str(CONF.parent)):
             data = check(compose("config", given)).data
         assert isinstance(data, Table)

@@ -33,7 +33,13 @@ def files_with(folder: Path, secret: str) -> list[str]:
 
 def test_a_run_leaves_neither_on_the_disk_and_is_resumed_and_tested_without_another_word(tmp_path: Path) -> None:
     login = f"sqlite://user:{PASSWORD}@/mlflow.db"
-    words = (*WORDS, "hydra.run.dir=run", "name=${oc.env:LAB_SECRET}", f"tags=['{login}']", "logger=[wandb,csv]")
+    words = (
+        *WORDS,
+        "hydra.run.dir=run",
+        "experiment_name=${oc.env:LAB_SECRET}",
+        f"tags=['{login}']",
+        "logger=[wandb,csv]",
+    )
     code, out = typed(tmp_path, *words)
     assert code == 0, out
     assert PASSWORD not in out

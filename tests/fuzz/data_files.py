@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 TEXT = ("data=csv", "model=ngram", "model.buckets=256", "model.dimension=4", "data.text=[text]", "data.labels=[cause]")
 QUESTIONS = ("data=squad", "model=tiny", "data.max_length=64", "data.stride=16", "data.batch_size=4")
 WINDOWS = (
-    "data=table", "model=minirocket", "model.num_features=84", "data.time=time", "data.window=10", "data.batch_size=8",
-    "data.label={feature: rain, horizon: 1, threshold: 1.0}", "data.group=station",
+    "data=series_table", "model=minirocket", "model.num_features=84", "data.time=time", "data.window=10",
+    "data.batch_size=8", "data.label={feature: rain, horizon: 1, threshold: 1.0}", "data.group=station",
 )  # fmt: skip
 CASES = ("data=ucr", "data.name=Toy", "model=minirocket", "model.num_features=84", "data.batch_size=8")
 ODD_CELLS = (
@@ -236,7 +236,7 @@ def tables(draw: Any) -> Fuzzed:
     faults: list[str] = []
     rows = _break_rows(draw, series_rows(320), faults)
     gaps = draw(st.sampled_from(("interpolate", "ffill", "drop", "mask")))
-    words = (*WINDOWS, f"data.gaps={gaps}", f"data.sort={str(draw(st.booleans())).lower()}")
+    words = (*WINDOWS, f"data.missing_values={gaps}", f"data.sort={str(draw(st.booleans())).lower()}")
     if draw(st.integers(0, 5)) == 0:
         return Fuzzed("weather.xlsx", _break_bytes(draw, as_xlsx(rows), faults), words, tuple(faults))
     content = _encoded(draw, _as_csv(draw, rows, ","), faults)

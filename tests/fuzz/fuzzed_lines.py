@@ -15,7 +15,7 @@ GROUPS = {
     for path in CONF.glob("*/*.yaml")
 }
 BASES = ([], ["data=csv"], ["data=rainfall", "model=patchtst"], ["data=squad"], ["model=ngram"], ["peft=lora"],
-         ["data=table", "model=timer_xl"], ["model=minirocket", "data=ucr"])  # fmt: skip
+         ["data=series_table", "model=timer_xl"], ["model=minirocket", "data=ucr"])  # fmt: skip
 NUMBERS = ("0", "1", "-1", "0.5", "1e-4", "1e400", "nan", "-inf", "9223372036854775807", "99999999999999999999", "007",
            "1_000", "3.0", "1e3", "0x10", ".5")  # fmt: skip
 WORDS = ("null", "true", "off", "auto", "a", "TextoCódProblem", "Descripción larga", "val/f1_macro", "test/loss", "año",

@@ -43,7 +43,7 @@ tags.0.x=1
 ~model
 ~data
 ~trainer.max_epochs
-~data.rows
+~data.max_rows
 ~model.architecture
 ~logger
 word
@@ -83,7 +83,7 @@ seed=1e400
 seed=nan
 seed=true
 seed=null
-name=null
+experiment_name=null
 tags=a
 tags={a:1}
 tags={a:
@@ -99,7 +99,7 @@ trainer.precision=bf17
 trainer.accelerator=tpu
 trainer.threads=100000
 trainer.threads=0
-trainer.gradient_clip=-1
+trainer.gradient_clip_val=-1
 trainer.compile=maybe
 trainer=5
 optimizer.lr=-1
@@ -120,13 +120,13 @@ loss.gamma=-1
 loss.head_weights={causa: -1}
 loss.head_weights={causa: nan}
 loss.class_weights={causa: balance}
-loss.weighting=none
+loss.head_weighting=none
 data.batch_size=0
 data.batch_size=99999999999999999999
 data.num_workers=100000
 data.max_length=long
-data.rows=5
-data.rows.train=-1
+data.max_rows=5
+data.max_rows.train=-1
 data.split.val=1.5
 data.split.val=0.6 data.split.test=0.6
 data.num_rows=5
@@ -150,9 +150,9 @@ callbacks.early_stopping.metric=val/foo
 data.split.train_on_val=true callbacks.early_stopping.patience=3
 callbacks.freeze.layers=99
 callbacks.freeze.layers=-1
-callbacks.unfreeze.schedule={0: 1, 1: 2}
-callbacks.unfreeze.schedule={999: 0} callbacks.freeze.layers=1
-callbacks.unfreeze.schedule=[1]
+callbacks.freeze.schedule={0: 1, 1: 2}
+callbacks.freeze.schedule={999: 0} callbacks.freeze.layers=1
+callbacks.freeze.schedule=[1]
 callbacks.accumulate.batches=0
 callbacks.checkpoint.every_n_steps=0
 callbacks.lr_finder.enabled=true callbacks.lr_finder.min_lr=5
@@ -164,7 +164,7 @@ callbacks.progress.refresh=x
 logger.wandb.mode=onlin
 logger.wandb.project=null
 cache.max_gib=0
-cache.frozen=true
+cache.hidden_states=true
 cache.dtype=fp64
 cache.dir=[a]
 peft=lora model=ngram
@@ -176,7 +176,7 @@ peft=lora peft.targets=[]
 peft=lora callbacks.freeze.layers=1
 trainer.gradient_checkpointing=true model=ngram
 trainer.compile=true model=ngram
-trainer.compile=true cache.frozen=true callbacks.freeze.layers=1
+trainer.compile=true cache.hidden_states=true callbacks.freeze.layers=1
 model.path=5 model.architecture=null model.pretrained=maybe
 model.architecture=null
 model.architecture=[]
@@ -203,11 +203,11 @@ model=timer_xl data=rainfall model.pretrain=true
 model=timer_xl data=rainfall model.width=6 model.num_heads=2
 model=inception_time data=rainfall model.kernels=[40,20]
 model=inception_time data=rainfall model.kernels=[]
-model=inception_time data=rainfall loss.weighting=uncertainty
+model=inception_time data=rainfall loss.head_weighting=uncertainty
 model=minirocket data=rainfall model.head=ridge trainer.max_epochs=9
 model=minirocket data=rainfall model.alphas=[-1]
 data=rainfall model=inception_time data.label=5
-data=table data.path=a.csv model=inception_time data.label={feature: rain}
+data=series_table data.path=a.csv model=inception_time data.label={feature: rain}
 data=rainfall model=inception_time data.split.val_from=2015-01-01
 data=rainfall model=inception_time data.gap_share=0.9
 data=csv
@@ -217,7 +217,7 @@ data=csv data.path=a.csv data.text=a data.labels=b
 data=csv data.path=a.csv data.text=[a,a] data.labels=[a]
 data=csv data.path=a.csv data.train=b.csv data.text=[a] data.labels=[b]
 data=csv data.path=a.csv data.text=[a] data.labels=[b] objective.metric=val/c/f1_macro
-data=table model=inception_time
+data=series_table model=inception_time
 data=squad data.path=a.json data.stride=999
 data=squad data.path=a.json data.max_answer=999
 data=squad data.path=a.json objective.metric=val/accuracy

@@ -44,7 +44,7 @@ def test_several_at_once_all_log_into_the_run_folder(
 ) -> None:
     folder = tmp_path / "10-00-00"
     folder.mkdir()
-    asked = config("logger=[wandb,csv,tensorboard]", "name=avisos", "run_name=tiny-lr1e-3", "tags=[demo]")
+    asked = config("logger=[wandb,csv,tensorboard]", "experiment_name=avisos", "run_name=tiny-lr1e-3", "tags=[demo]")
     loggers = build(asked, written(folder, asked), study="grid")
     assert all(isinstance(logger, Guarded) for logger in loggers)
     fit(loggers, epochs=2)

@@ -145,7 +145,7 @@ def published(small: Callable[..., Any], texts: Any, tmp_path: Path) -> Callable
 HEAD = HeadSpec("class", ("up", "down"), (10, 10))
 SPEC = SeriesSpec((HEAD,), ("x", "y"), 40)
 LOSS = schema.Loss(
-    kind="cross_entropy", gamma=2.0, head_weights={}, label_smoothing=0.0, class_weights="none", weighting="fixed"
+    kind="cross_entropy", gamma=2.0, head_weights={}, label_smoothing=0.0, class_weights="none", head_weighting="fixed"
 )
 
 

@@ -44,7 +44,7 @@ def test_head_weights_weigh_the_sum() -> None:
 
 
 def test_uncertainty_weighting_learns_the_variance_of_each_head() -> None:
-    losses = HeadLosses(HEADS, config(weighting="uncertainty"))
+    losses = HeadLosses(HEADS, config(head_weighting="uncertainty"))
     optimizer = torch.optim.SGD(losses.parameters(), lr=0.1)
     for _ in range(500):
         optimizer.zero_grad()
@@ -57,7 +57,7 @@ def test_uncertainty_weighting_learns_the_variance_of_each_head() -> None:
 
 def test_a_checkpoint_holds_what_was_learned_and_not_what_the_config_says() -> None:
     assert list(HeadLosses(HEADS, config()).state_dict()) == []
-    assert list(HeadLosses(HEADS, config(weighting="uncertainty")).state_dict()) == ["log_variance"]
+    assert list(HeadLosses(HEADS, config(head_weighting="uncertainty")).state_dict()) == ["log_variance"]
 
 
 def test_unknown_heads_are_all_named() -> None:

@@ -146,7 +146,7 @@ def made_up_report(tmp_path_factory: pytest.TempPathFactory) -> Report:
     """A report on 48 runs that no training wrote, with every kind of end; they stand in `runs` beside its folder."""
     from lab.report.build import build
 
-    path = Path(__file__).parents[2] / "benchmarks" / "report_runs.py"
+    path = Path(__file__).parents[2] / "benchmarks" / "report" / "runs.py"
     spec = importlib.util.spec_from_file_location("report_runs", path)
     assert spec is not None
     assert spec.loader is not None

@@ -8,7 +8,7 @@ import pytest
 
 from lab.core.record.run_folder import RunFolder
 
-ROWS = ["data.rows.train=320", "data.rows.val=100", "data.rows.test=600", "data.leaks.action=warn",
+ROWS = ["data.max_rows.train=320", "data.max_rows.val=100", "data.max_rows.test=600", "data.leaks.action=warn",
         "trainer.max_epochs=4", "trainer.threads=2", "logger=csv", "callbacks.curves.png=false"]  # fmt: skip
 EVERYTHING = ["model=minilm", "trainer.precision=auto", "data.batch_size=16", "optimizer.lr=1e-4"]
 

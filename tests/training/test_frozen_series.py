@@ -1,4 +1,4 @@
-"""Whole runs of a Timer-XL with `cache.frozen`: the scores of a run without it, and sharing."""
+"""Whole runs of a Timer-XL with `cache.hidden_states`: the scores of a run without it, and sharing."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ SETTINGS = [
     "model.width=32", "model.num_heads=4", "model.num_layers=3", "model.ffn_width=64", "trainer.max_epochs=1",
     "logger=csv", "callbacks.curves.png=false", "trainer.threads=1", "callbacks.freeze.layers=2",
 ]  # fmt: skip
-KEPT = "cache.frozen=true"
+KEPT = "cache.hidden_states=true"
 
 
 def trained(warm: Any, folder: Path, *changes: str) -> RunFolder:

@@ -1,4 +1,4 @@
-"""Whole runs with `cache.frozen`: the scores of runs without it, sharing, resuming, testing again, refusals."""
+"""Whole runs with `cache.hidden_states`: the scores of runs without it, sharing, resuming, testing again, refusals."""
 
 import shutil
 from pathlib import Path
@@ -20,8 +20,8 @@ SETTINGS = [
     "model.architecture.num_hidden_layers=3", "model.vocabulary_size=400", "callbacks.freeze.layers=2",
     "callbacks.checkpoint.every_n_steps=7",
 ]  # fmt: skip
-KEPT = "cache.frozen=true"
-CHANGES = {"frozen": [], "thawing": ["callbacks.unfreeze.schedule={0:2,1:1}", "callbacks.accumulate.batches=2"]}
+KEPT = "cache.hidden_states=true"
+CHANGES = {"frozen": [], "thawing": ["callbacks.freeze.schedule={0:2,1:1}", "callbacks.accumulate.batches=2"]}
 
 
 def trained(warm: Any, folder: Path, *changes: str, kill_at: int | None = None) -> RunFolder:
@@ -100,7 +100,7 @@ def test_a_disk_without_room_is_a_wrong_request_and_a_limit_that_cannot_hold_is_
 
 def test_runs_that_differ_above_the_cut_share(warm: Any, tmp_path: Path) -> None:
     once = [KEPT, "trainer.max_epochs=1"]
-    first = trained(warm, tmp_path / "first", *once, "data.rows.val=9").read()["cache"]
+    first = trained(warm, tmp_path / "first", *once, "data.max_rows.val=9").read()["cache"]
     values = sum(path.stat().st_size for path in (tmp_path / "cache" / "states").rglob("values.bin"))
     assert first["bytes"] == values > 0
     heads = ["optimizer.head_lr=0.01", "model.dropout=0.3", "data.batch_size=16"]

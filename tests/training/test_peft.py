@@ -21,7 +21,7 @@ SETTINGS = [
     "model.architecture.hidden_size=32", "model.architecture.intermediate_size=64", "model.vocabulary_size=500",
 ]  # fmt: skip
 METHODS = {
-    "lora": ["peft=lora", "callbacks.unfreeze.schedule={0:1,1:0}", "loss.weighting=uncertainty"],
+    "lora": ["peft=lora", "callbacks.freeze.schedule={0:1,1:0}", "loss.head_weighting=uncertainty"],
     "qdora": ["peft=qdora", "trainer.gradient_checkpointing=true", "trainer.precision=bf16", "peft.targets=all"],
 }
 
@@ -66,7 +66,7 @@ def test_tested_again_and_merged(warm: Any, straight: Any, tmp_path: Path) -> No
     assert not [name for name in load_file(merged / "model.safetensors") if "lora" in name]
     assert any(name.startswith("heads.") for name in load_file(merged / "heads.safetensors"))
     again = RunFolder(tmp_path / "again")
-    plain = [setting for setting in settings if not setting.startswith(("peft", "model", "callbacks.unfreeze"))]
+    plain = [setting for setting in settings if not setting.startswith(("peft", "model", "callbacks.freeze"))]
     assert warm.run(again.path, [*plain, "model=encoder", f"model.path={merged}", "trainer.max_epochs=1"]) == 0
 
 
@@ -88,7 +88,7 @@ def test_adapters_above_cached_layers_learn_as_without_the_cache(warm: Any, tmp_
     above = [*SETTINGS, "peft=lora", "peft.layers=[1]", "callbacks.freeze.layers=1", "trainer.max_epochs=1"]
     runs = {frozen: RunFolder(tmp_path / frozen) for frozen in ("false", "true")}
     for frozen, run in runs.items():
-        cache = [f"cache.frozen={frozen}", "cache.dtype=fp32", f"cache.dir={tmp_path}/cache"]
+        cache = [f"cache.hidden_states={frozen}", "cache.dtype=fp32", f"cache.dir={tmp_path}/cache"]
         assert warm.run(run.path, [*above, *cache]) == 0
     assert runs["true"].read()["cache"]["layers"] == 1
     plain, cached = (run.read()["metrics"]["val"] for run in runs.values())

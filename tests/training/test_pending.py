@@ -16,7 +16,7 @@ CONF = Path(__file__).parents[2] / "conf"
 SETTINGS = ["data.num_rows=200", "data.batch_size=16", "trainer.max_epochs=3", "logger=[csv,tensorboard]",
             "trainer.threads=1", "callbacks.curves.png=false", "model.architecture.hidden_size=32",
             "model.architecture.intermediate_size=64", "model.vocabulary_size=500", "optimizer.lr=1e-9",
-            "callbacks.early_stopping.patience=1", "callbacks.unfreeze.schedule={0:2,1:1,2:0}"]  # fmt: skip
+            "callbacks.early_stopping.patience=1", "callbacks.freeze.schedule={0:2,1:1,2:0}"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """Freezing and gradual unfreezing: which embeddings and encoder layers stay as they are, decided from the epoch alone.
 
-One callback serves `callbacks.freeze` and `callbacks.unfreeze`: both are the same decision, taken anew at every epoch
+One callback serves `callbacks.freeze` and `callbacks.freeze`: both are the same decision, taken anew at every epoch
 start and after a resume, so there is no state to save. Frozen modules ask for no gradient and are in eval mode (no
 dropout). They stay in the optimizer, without a gradient: a gradient of zeros would let weight decay move them.
 """
@@ -53,7 +53,7 @@ def mistakes(
     if layers > num_layers:
         found.append(Mistake("callbacks.freeze.layers", has, f"callbacks.freeze.layers={num_layers}", layers))
     if any(frozen > num_layers for frozen in schedule.values()):
-        found.append(Mistake("callbacks.unfreeze.schedule", has, remedy, dict(schedule)))
+        found.append(Mistake("callbacks.freeze.schedule", has, remedy, dict(schedule)))
     if embeddings and not num_embeddings:
         problem = "the model names no embeddings to freeze"
         found.append(Mistake("callbacks.freeze.embeddings", problem, "callbacks.freeze.embeddings=false", True))

@@ -143,7 +143,7 @@ def _remedy(trainer: Trainer) -> str:
     lower = f"optimizer.lr={rate / 10:.1e} (it was {rate:.1e} in this step)" if rate else "a lower optimizer.lr"
     clip = trainer.gradient_clip_val
     others = [
-        "trainer.gradient_clip=1.0" if clip is None or clip > 1.0 else "",
+        "trainer.gradient_clip_val=1.0" if clip is None or clip > 1.0 else "",
         "trainer.precision=32" if trainer.precision != "32-true" else "",
     ]
     return "; ".join([lower, *filter(None, others)])

@@ -21,8 +21,8 @@ SHORT = {
 }  # fmt: skip
 """How keys appear in a run's name; others appear by their last part."""
 
-UNNAMED = ("sweep", "name", "run_name", "tags", "resume", "test", "logger", "cache", "objective", "trainer.accelerator",
-           "trainer.threads", "data.num_workers", "data.path", "data.train", "data.val",
+UNNAMED = ("sweep", "experiment_name", "run_name", "tags", "resume", "test", "logger", "cache", "objective",
+           "trainer.accelerator", "trainer.threads", "data.num_workers", "data.path", "data.train", "data.val",
            "data.test", "data.text", "data.labels", "callbacks.progress", "callbacks.curves")  # fmt: skip
 """Keys, and what is below them, that do not tell two models apart."""
 

@@ -38,7 +38,9 @@ def recipe(run: RunFolder, words: str) -> str:
         raise Unreadable(path, "it holds no hydra.runtime.choices") from error
     chosen = {group: choices[group] for group in CHOICES if _NAME.fullmatch(str(choices.get(group) or ""))}
     node: dict[str, Any] = {"defaults": [*({f"override /{group}": name} for group, name in chosen.items()), "_self_"]}
-    node |= {key: config[key] for key in (*CHOICES, "name", "seed", "objective") if key in config} | {"cache": cache}
+    node |= {key: config[key] for key in (*CHOICES, "experiment_name", "seed", "objective") if key in config} | {
+        "cache": cache
+    }
     said = " ".join(words.split())
     text = f"# @package _global_\n# {said}\n" + yaml_text(node)
     return sealed(text) if is_sealed(saved) else text

@@ -6,6 +6,7 @@ folder (interpolations, addresses of loggers, the cache) count only where the pe
 """
 
 import atexit
+import copy
 import re
 import shutil
 import tempfile
@@ -19,6 +20,7 @@ import yaml
 from lab.cli.command_line import Typed
 from lab.config.dotted_keys import at, flattened, is_there
 from lab.config.schema import Config
+from lab.config.unknown_keys import RENAMED, RENAMED_CHOICES
 from lab.core.errors import Mistake, quoted
 from lab.core.files import read_text, yaml_mapping, yaml_text
 from lab.core.masking import MASK, is_masked, masked_tree
@@ -112,9 +114,28 @@ def _escaped(value: Any) -> Any:
 
 
 def read_saved(path: Path) -> SavedConfig:
-    """Raises Unreadable where the file is no mapping of settings, OSError as `open` does."""
+    """Keys and kinds of earlier versions are read under their present names. Raises Unreadable where the file is no
+    mapping of settings, OSError as `open` does."""
     text = read_text(path)
-    return SavedConfig(path, yaml_mapping(path, text), is_sealed(text))
+    return SavedConfig(path, _with_present_names(yaml_mapping(path, text)), is_sealed(text))
+
+
+def _with_present_names(settings: Mapping[str, Any]) -> dict[str, Any]:
+    tree = copy.deepcopy(dict(settings))
+    for old, new in RENAMED.items():
+        (parent, _, name), (home, _, present) = old.rpartition("."), new.rpartition(".")
+        node, target = (at(tree, key) if key and is_there(tree, key) else tree for key in (parent, home))
+        if not isinstance(node, dict) or name not in node or (bool(parent) is (node is tree)):
+            continue
+        value = node.pop(name)
+        if isinstance(value, dict) and isinstance(target.get(present), dict):
+            target[present] |= value
+        else:
+            target.setdefault(present, value)
+    data = tree.get("data")
+    if isinstance(data, dict) and isinstance(data.get("kind"), str):
+        data["kind"] = RENAMED_CHOICES["data"].get(data["kind"], data["kind"])
+    return tree
 
 
 def obeyed_records(typed: Typed) -> list[Mistake]:

@@ -26,7 +26,7 @@ from lab.cli.sweep_overrides import SPACE, misread, part_matched, remember, stri
 from lab.config.check import check
 from lab.config.dotted_keys import is_there
 from lab.config.schema import Config
-from lab.config.unknown_keys import no_key
+from lab.config.unknown_keys import RENAMED_CHOICES, no_key
 from lab.core.errors import Mistake, RequestError, leave_out, listed, nearest
 
 Check = Callable[[DictConfig], object]
@@ -186,9 +186,9 @@ def _no_choice(group: str, value: object, options: list[str]) -> Mistake:
         return Mistake(
             group, "needs a package that is not installed", f"pip install -e '.[{EXTRAS[str(value)]}]'", value
         )
-    return Mistake(
-        group, f"is none of {listed(options)}", f"{group}={nearest(str(value), options) or options[0]}", value
-    )
+    new = RENAMED_CHOICES.get(group, {}).get(str(value))
+    problem = f"is called {new}" if new else f"is none of {listed(options)}"
+    return Mistake(group, problem, f"{group}={new or nearest(str(value), options) or options[0]}", value)
 
 
 def _read_key(override: Override, plain: dict[str, Any], judged: _Judged) -> None:

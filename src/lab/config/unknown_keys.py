@@ -21,7 +21,7 @@ MEANT = {
     **dict.fromkeys(("learning_rate", "rate"), "optimizer.lr"),
     **dict.fromkeys(("train_batch_size", "per_device_train_batch_size"), "data.batch_size"),
     **dict.fromkeys(("val_batch_size", "per_device_eval_batch_size"), "data.eval_batch_size"),
-    **dict.fromkeys(("gradient_clip_val", "max_grad_norm", "grad_clip"), "trainer.gradient_clip"),
+    **dict.fromkeys(("gradient_clip_val", "max_grad_norm", "grad_clip"), "trainer.gradient_clip_val"),
     **dict.fromkeys(("accumulate_grad_batches", "gradient_accumulation_steps"), "callbacks.accumulate.batches"),
     **dict.fromkeys(("max_len", "max_seq_length", "max_seq_len"), "data.max_length"),
     **dict.fromkeys(("early_stopping_patience", "patience"), "callbacks.early_stopping.patience"),
@@ -32,6 +32,23 @@ MEANT = {
     "wd": "optimizer.weight_decay",
 }
 """The last part of a key of Lightning's Trainer or transformers' TrainingArguments to our key."""
+RENAMED = {
+    "peft.rate": "peft.lr",
+    "loss.weighting": "loss.head_weighting",
+    "data.missing": "data.missing_markers",
+    "data.gaps": "data.missing_values",
+    "data.rows": "data.max_rows",
+    "cache.frozen": "cache.hidden_states",
+    "callbacks.unfreeze": "callbacks.freeze",
+    "trainer.gradient_clip": "trainer.gradient_clip_val",
+    "name": "experiment_name",
+}
+"""Keys of earlier versions, with all below them, and what they are called."""
+RENAMED_CHOICES = {
+    "data": {"table": "series_table"},
+    "experiment": {"ocensa_phase3": "reports_beto", "ocensa_fast": "reports_beto_fast"},
+}
+"""Choices of groups in earlier versions, and what they are called."""
 _LATER = "is not supported yet"
 NOT_YET = {
     **dict.fromkeys(("predict", "export", "serve"), f"{_LATER}; resume=RUN and test=RUN are what a run folder is for"),
@@ -64,15 +81,29 @@ def no_key(key: str, text: str | None, plain: Mapping[str, Any]) -> Mistake:
 def unknown(key: str, known: Iterable[str]) -> tuple[str, str | None]:
     """What is wrong with a key that is not among the known dotted keys, and the one that was meant, if any."""
     there, (group, _, rest), leaf = set(known), key.partition("."), key.rpartition(".")[2]
+    if (new := renamed(key)) != key and any(name == new or name.startswith(f"{new}.") for name in there):
+        return f"is called {new}", new
     if leaf in NOT_YET:
         return NOT_YET[leaf], None
     if group in GROUPS and rest in ("name", "type", "kind") and group in there:
         near: str | None = group
-    elif MEANT.get(leaf) in there:
-        near = MEANT[leaf]
+    elif (meant := "optimizer.lr" if key == "lr" else MEANT.get(leaf)) in there:
+        near = meant
     else:
         near = nearest_key(key, there)
     return (f"no such key; the nearest is {near}" if near else "no such key"), near
+
+
+def renamed(key: str) -> str:
+    """The present name of a dotted key; the key itself where it has not changed.
+
+    >>> renamed("data.rows.train")
+    'data.max_rows.train'
+    """
+    for old, new in RENAMED.items():
+        if key == old or key.startswith(f"{old}."):
+            return new + key.removeprefix(old)
+    return key
 
 
 def unknown_value(key: str, value: object, known: Iterable[str]) -> Mistake:

@@ -2,7 +2,7 @@
 
 Spinning as libgomp does unasked starves itself as soon as anything else runs: an epoch of 4 s took 78 s beside two busy
 processes. Asleep, a quiet machine loses a tenth. 2,000 turns of the loop lose next to nothing where it is quiet, and a
-third where it turns busy later (`benchmarks/threads.py`). To be called before torch is imported.
+third where it turns busy later (`benchmarks/speed/threads.py`). To be called before torch is imported.
 """
 
 import os

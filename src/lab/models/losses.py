@@ -68,7 +68,7 @@ class HeadLosses(nn.Module):
             self.register_buffer(f"class_weights_{index}", class_weights(head.counts, kind), persistent=False)
         weights = [config.head_weights.get(head.name, 1.0) for head in heads]
         self.register_buffer("head_weights", torch.tensor(weights), persistent=False)
-        self.log_variance = nn.Parameter(torch.zeros(len(heads))) if config.weighting == "uncertainty" else None
+        self.log_variance = nn.Parameter(torch.zeros(len(heads))) if config.head_weighting == "uncertainty" else None
 
     def of_head(self, index: int, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """`head_loss` with this head's class weights, smoothing and gamma."""

@@ -43,7 +43,7 @@ def _retest(config: Config, run: RunFolder) -> dict[str, float]:
         refuse_other_data("test", run.read(), material, run)
         load_weights(material.model, run, run.best, "test")
         refuse_lost_numbers(material.model, run, run.best, "test")
-        if config.cache.frozen:
+        if config.cache.hidden_states:
             take_states(config, material, where, ("test",))
     chosen = parts.Callbacks.for_test(run, config.objective, config.callbacks.progress)
     with quiet():

@@ -1,4 +1,4 @@
-"""With `cache.frozen`, what the frozen layers make of each text or window is taken from disk or computed once.
+"""With `cache.hidden_states`, what the frozen layers make of each text or window is taken from disk or computed once.
 
 The batches then bring those hidden states along, and only the layers above are run. Shared by epochs, evaluations, runs
 and concurrent trials that agree on frozen weights, layers and precision, whatever else tells them apart.
@@ -66,17 +66,17 @@ class Work:
 def take_states(config: Config, material: Material, where: Hardware, splits: Sequence[str]) -> dict[str, Any]:
     """Give the rows of `splits` their states, where asked; the model must hold the weights that it will train with.
 
-    Gives the record's `cache`, empty without `cache.frozen`. Raises RequestError where the states would not be a fixed
-    function of the texts, or would take more than `cache.max_gib`.
+    Gives the record's `cache`, empty without `cache.hidden_states`. Raises RequestError where the states would not be a
+    fixed function of the texts, or would take more than `cache.max_gib`.
     """
-    if not config.cache.frozen:
+    if not config.cache.hidden_states:
         return {}
     if material.cuttable is None:
         raise _refused(f"is not there for data of kind {config.data.kind}")
     encoder, rows = material.cuttable
     frozen_in(config, material.model.to(where.device))
     started = time.monotonic()
-    depth = always_frozen(config.callbacks.freeze.layers, config.callbacks.unfreeze.schedule)
+    depth = always_frozen(config.callbacks.freeze.layers, config.callbacks.freeze.schedule)
     parts = [rows[split] for split in splits]
     try:
         work = _work(encoder, parts, depth, where)
@@ -115,7 +115,9 @@ def _make_room(folder: Path, new_gib: float, max_gib: float) -> None:
         free_gib = shutil.disk_usage(folder).free / 2**30
     if new_gib > free_gib:
         problem = f"{new_gib:.2f} GiB of states are to be written to {folder}, where {free_gib:.2f} GiB are free"
-        raise MachineRefusal(Mistake("cache.dir", problem, "cache.dir=A_FOLDER_ON_ANOTHER_DISK, or cache.frozen=false"))
+        raise MachineRefusal(
+            Mistake("cache.dir", problem, "cache.dir=A_FOLDER_ON_ANOTHER_DISK, or cache.hidden_states=false")
+        )
     if (whole := taken_gib(folder) + new_gib) > max_gib:
         log.warning(
             "%s will take %.2f GiB, more than cache.max_gib=%g: what is in use, or another user's, is not removed",
@@ -142,7 +144,7 @@ def _every_core(folder: Path, limit: int | None) -> Iterator[None]:
 
 
 def _refused(problem: str) -> RequestError:
-    return RequestError(Mistake("cache.frozen", problem, "cache.frozen=false", True))
+    return RequestError(Mistake("cache.hidden_states", problem, "cache.hidden_states=false", True))
 
 
 def _dtype(asked: str, precision: str) -> Dtype:
@@ -156,7 +158,7 @@ def _refuse_excess(work: Work, form: Form, max_gib: float) -> int:
         needed = size / 2**30
         problem = f"the states of these {work.unit} take {needed:.1f} GiB, and cache.max_gib={max_gib:g}"
         raise RequestError(
-            Mistake("cache.frozen", problem, f"cache.max_gib={int(needed) + 1}, {work.shorter}, or false", True)
+            Mistake("cache.hidden_states", problem, f"cache.max_gib={int(needed) + 1}, {work.shorter}, or false", True)
         )
     return size
 

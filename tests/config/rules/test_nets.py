@@ -7,12 +7,12 @@ from lab.config.rules import contradictions
 HEADS = ("model.width", "model.num_heads")
 ROPE = (*HEADS, "model.rope")
 PRETRAIN = ("model.pretrain", "model.causal", "model.ensemble")
-CACHED = ("cache.frozen", "data.kind", "model.kind")
-KEPT = ("cache.frozen", "model.ensemble", "model.pretrain")
+CACHED = ("cache.hidden_states", "data.kind", "model.kind")
+KEPT = ("cache.hidden_states", "model.ensemble", "model.pretrain")
 SOLVED = ("model.head", "loss.kind", "loss.label_smoothing")
 
 
-FORETOLD = ("model.pretrain", "data.gaps", "resume", "test")
+FORETOLD = ("model.pretrain", "data.missing_values", "resume", "test")
 PARTS = ("data.time", "data.group", "data.features", "data.label")
 
 
@@ -33,7 +33,7 @@ PARTS = ("data.time", "data.group", "data.features", "data.label")
         (PRETRAIN, (True, True, 1), []),
         (PRETRAIN, (False, False, 5), []),
         (PRETRAIN, (True, False, 5), ["model.causal", "model.ensemble"]),
-        (FORETOLD, (True, "interpolate", None, None), ["data.gaps"]),
+        (FORETOLD, (True, "interpolate", None, None), ["data.missing_values"]),
         (FORETOLD, (True, "interpolate", None, "RUN"), []),
         (FORETOLD, (True, "ffill", None, None), []),
         (FORETOLD, (False, "interpolate", None, None), []),
@@ -48,10 +48,10 @@ PARTS = ("data.time", "data.group", "data.features", "data.label")
         (SOLVED, ("logistic", "focal", 0.1), []),
         (SOLVED, ("ridge", "focal", 0.1), ["loss.kind", "loss.label_smoothing"]),
         (CACHED, (True, "rainfall", "timer_xl"), []),
-        (CACHED, (True, "rainfall", "inception_time"), ["cache.frozen"]),
-        (CACHED, (True, "maintenance", "ngram"), ["cache.frozen"]),
+        (CACHED, (True, "rainfall", "inception_time"), ["cache.hidden_states"]),
+        (CACHED, (True, "maintenance", "ngram"), ["cache.hidden_states"]),
         (KEPT, (True, 1, False), []),
-        (KEPT, (True, 5, True), ["cache.frozen", "cache.frozen"]),
+        (KEPT, (True, 5, True), ["cache.hidden_states", "cache.hidden_states"]),
         (("model.alphas",), ([1.0],), []),
         (("model.alphas",), ([],), ["model.alphas"]),
         (("model.alphas",), ([0.0, 1.0],), ["model.alphas"]),

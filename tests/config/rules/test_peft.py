@@ -6,7 +6,7 @@ import pytest
 
 from lab.config.rules.peft import CHECKPOINTING, COMPILE, FREEZE, LAYERS, RULES
 
-THAW = "callbacks.unfreeze.schedule"
+THAW = "callbacks.freeze.schedule"
 BERT = {"num_hidden_layers": 12}
 COMPILED = (COMPILE, "model.name", "model.kind", "peft.kind", CHECKPOINTING)
 
@@ -27,8 +27,8 @@ def blamed(keys: tuple[str, ...], *values: Any) -> list[str]:
         (COMPILED, (True, "ngram", "ngram", "none", False), [COMPILE]),
         (COMPILED, (True, "beto", "encoder", "qlora", False), [COMPILE]),
         (COMPILED, (True, "beto", "encoder", "none", True), [COMPILE]),
-        ((COMPILE, "cache.frozen"), (True, True), [COMPILE]),
-        ((COMPILE, "cache.frozen"), (True, False), []),
+        ((COMPILE, "cache.hidden_states"), (True, True), [COMPILE]),
+        ((COMPILE, "cache.hidden_states"), (True, False), []),
         (COMPILED, (False, "ngram", "ngram", "qlora", True), []),
         ((LAYERS, "model.pretrained", "model.architecture"), (None, False, BERT), []),
         ((LAYERS, "model.pretrained", "model.architecture"), ([0, 11], False, BERT), []),

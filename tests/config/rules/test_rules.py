@@ -20,15 +20,15 @@ def found(config: dict[str, object], wrong: frozenset[str] = frozenset()) -> lis
 
 OBJECTIVE = ("objective.metric", "objective.mode")
 FILES = ("data.path", "data.train", "data.val", "data.test", "data.kind")
-FROZEN = ("model.pretrained", "model.architecture", "callbacks.freeze.layers", "callbacks.unfreeze.schedule")
+FROZEN = ("model.pretrained", "model.architecture", "callbacks.freeze.layers", "callbacks.freeze.schedule")
 VOCABULARY = ("model.pretrained", "model.vocabulary_size", "model.architecture")
-KIND = ("model.kind", "callbacks.freeze.layers", "callbacks.unfreeze.schedule")
+KIND = ("model.kind", "callbacks.freeze.layers", "callbacks.freeze.schedule")
 STOPPING = ("callbacks.early_stopping.metric", "callbacks.early_stopping.mode")
 FINDER = ("callbacks.lr_finder.enabled", "callbacks.lr_finder.min_lr", "callbacks.lr_finder.max_lr")
-THAWING = ("callbacks.unfreeze.schedule", "trainer.max_epochs")
-CACHED = ("cache.frozen", "callbacks.freeze.layers", "callbacks.unfreeze.schedule")
-CACHED_BY = ("cache.frozen", "data.kind", "model.kind")
-CACHED_FAMILY = ("cache.frozen", "model.architecture")
+THAWING = ("callbacks.freeze.schedule", "trainer.max_epochs")
+CACHED = ("cache.hidden_states", "callbacks.freeze.layers", "callbacks.freeze.schedule")
+CACHED_BY = ("cache.hidden_states", "data.kind", "model.kind")
+CACHED_FAMILY = ("cache.hidden_states", "model.architecture")
 DATES = ("data.split.val_from", "data.split.test_from")
 TABLE = ("data.time", "data.group", "data.features", "data.label")
 RIDGE = ("model.kind", "model.head", "trainer.max_epochs", "trainer.precision", "callbacks.lr_finder.enabled")
@@ -47,7 +47,7 @@ BATCH = ("callbacks.batch_finder.enabled", "callbacks.batch_finder.max_batch_siz
         (DATES, ("2015-01-01", None), ["data.split.val_from"]),
         (DATES, (None, "2015-01-01"), ["data.split.test_from"]),
         (DATES, ("2019-01-01", "2015-01-01"), ["data.split.val_from"]),
-        (("data.label", "data.kind"), ("wet", "table"), []),
+        (("data.label", "data.kind"), ("wet", "series_table"), []),
         (("data.label", "data.kind"), ("wet", "rainfall"), ["data.label"]),
         (TABLE, ("date", "station", ["rain"], {"feature": "rain"}), []),
         (TABLE, ("date", None, None, "wet"), []),
@@ -63,9 +63,9 @@ BATCH = ("callbacks.batch_finder.enabled", "callbacks.batch_finder.max_batch_siz
         (PRETRAIN, (False, "val/f1_macro", False, 3), []),
         (PRETRAIN, (True, "val/loss", True, 1), []),
         (PRETRAIN, (True, "val/f1_macro", False, 2), ["objective.metric", "model.causal", "model.ensemble"]),
-        (("data.kind", "loss.weighting"), ("maintenance", "uncertainty"), []),
-        (("data.kind", "loss.weighting"), ("ucr", "uncertainty"), ["loss.weighting"]),
-        (TASK, ("patchtst", "patchtst", "table"), []),
+        (("data.kind", "loss.head_weighting"), ("maintenance", "uncertainty"), []),
+        (("data.kind", "loss.head_weighting"), ("ucr", "uncertainty"), ["loss.head_weighting"]),
+        (TASK, ("patchtst", "patchtst", "series_table"), []),
         (TASK, ("patchtst", "patchtst", "files"), ["model"]),
         (TASK, ("beto", "encoder", "ucr"), ["model"]),
         (THAWING, ({0: 12, 2: 4, 3: 0}, 4), []),
@@ -76,17 +76,17 @@ BATCH = ("callbacks.batch_finder.enabled", "callbacks.batch_finder.max_batch_siz
         (CACHED, (True, 10, None), []),
         (CACHED, (True, 0, {0: 12, 2: 8}), []),
         (CACHED, (False, 0, None), []),
-        (CACHED, (True, 0, None), ["cache.frozen"]),
-        (CACHED, (True, 10, {3: 0}), ["cache.frozen"]),
-        (CACHED, (True, 0, {1: 8}), ["cache.frozen"]),
+        (CACHED, (True, 0, None), ["cache.hidden_states"]),
+        (CACHED, (True, 10, {3: 0}), ["cache.hidden_states"]),
+        (CACHED, (True, 0, {1: 8}), ["cache.hidden_states"]),
         (CACHED_BY, (True, "maintenance", "encoder"), []),
-        (CACHED_BY, (True, "maintenance", "ngram"), ["cache.frozen"]),
+        (CACHED_BY, (True, "maintenance", "ngram"), ["cache.hidden_states"]),
         (CACHED_BY, (False, "maintenance", "ngram"), []),
         (CACHED_FAMILY, (True, {"model_type": "bert"}), []),
-        (CACHED_FAMILY, (True, {"model_type": "albert"}), ["cache.frozen"]),
+        (CACHED_FAMILY, (True, {"model_type": "albert"}), ["cache.hidden_states"]),
         (CACHED_FAMILY, (False, {"model_type": "albert"}), []),
-        (THAWING, ({0: 0, 1: 2}, 4), ["callbacks.unfreeze.schedule"]),
-        (THAWING, ({9: 0}, 4), ["callbacks.unfreeze.schedule"]),
+        (THAWING, ({0: 0, 1: 2}, 4), ["callbacks.freeze.schedule"]),
+        (THAWING, ({9: 0}, 4), ["callbacks.freeze.schedule"]),
         (OBJECTIVE, ("val/causa/f1_macro", "max"), []),
         (OBJECTIVE, ("val/loss", "min"), []),
         (OBJECTIVE, ("val/loss", "max"), ["objective.mode"]),
@@ -130,12 +130,12 @@ BATCH = ("callbacks.batch_finder.enabled", "callbacks.batch_finder.max_batch_siz
         (VOCABULARY, (True, 90, None), []),
         (FROZEN, (False, {"num_hidden_layers": 12}, 12, {0: 12}), []),
         (FROZEN, (False, {"n_layers": 6}, 7, None), ["callbacks.freeze.layers"]),
-        (FROZEN, (False, {"num_hidden_layers": 2}, 0, {0: 3, 1: 0}), ["callbacks.unfreeze.schedule"]),
+        (FROZEN, (False, {"num_hidden_layers": 2}, 0, {0: 3, 1: 0}), ["callbacks.freeze.schedule"]),
         (FROZEN, (False, {"num_hidden_layers": 12, "num_hidden_groups": 1}, 10, None), ["callbacks.freeze.layers"]),
         (FROZEN, (False, None, 40, None), []),
         (FROZEN, (True, {"num_hidden_layers": 12}, 24, {0: 24}), []),
         (KIND, ("ngram", 0, None), []),
-        (KIND, ("ngram", 1, {0: 1}), ["callbacks.freeze.layers", "callbacks.unfreeze.schedule"]),
+        (KIND, ("ngram", 1, {0: 1}), ["callbacks.freeze.layers", "callbacks.freeze.schedule"]),
         (FINDER, (False, 1.0, 1e-3), []),
         (FINDER, (True, 1e-7, 1.0), []),
         (FINDER, (True, 1.0, 1.0), ["callbacks.lr_finder.min_lr"]),

@@ -32,7 +32,7 @@ class Terminal(io.StringIO):
 def test_one_module_alone_draws_and_prints() -> None:
     """rich reads markup in every string it is given, and `print` fails where the reader has left."""
     for path in [*(ROOT / "src").rglob("*.py"), ROOT / "train.py", ROOT / "report.py"]:
-        if path.name == "core/terminal/display.py":
+        if path.as_posix().endswith("core/terminal/display.py"):
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []

@@ -216,8 +216,8 @@ WORKER = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
-import test_states as here
-here.state_files.PIECE_BYTES = int(sys.argv[4])
+import test_hidden_states as here
+here.hidden_state_files.PIECE_BYTES = int(sys.argv[4])
 
 class Slow(here.Maker):
     def __call__(self, rows):

@@ -94,7 +94,7 @@ def test_validation_contexts_that_are_trained_on_are_told(data_request: Request,
 
 
 def test_caps_hold_and_their_contexts_go(data_request: Request, tmp_path: Path) -> None:
-    data = data_request("squad", path=file(tmp_path, "a"), rows={"train": 5, "val": None, "test": 1})
+    data = data_request("squad", path=file(tmp_path, "a"), max_rows={"train": 5, "val": None, "test": 1})
     corpus = load_questions(data, tmp_path)
     assert [len(corpus.splits[split].questions) for split in ("train", "test")] == [5, 1]
     assert len(corpus.splits["test"].contexts) == 1

@@ -29,7 +29,7 @@ def made(data_request: Callable[..., Any], tmp_path: Path) -> Make:
         corpus = load_questions(config, tmp_path)
         model = Encoder.model_validate(yaml.safe_load(MODEL.read_text(encoding="utf-8")))
         words = build_tokenizer(model, lambda: iter([list(corpus.splits["train"].contexts)]))
-        cache = Cache(dir=str(tmp_path), max_gib=1, frozen=False, dtype="auto")
+        cache = Cache(dir=str(tmp_path), max_gib=1, hidden_states=False, dtype="auto")
         return QuestionData(corpus, words, config, cache, lambda _: 2, 0, False)  # type: ignore[arg-type]
 
     return make

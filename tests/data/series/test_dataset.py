@@ -27,7 +27,13 @@ def rainfall(*typed: str) -> Any:
 def test_same_request_same_set() -> None:
     one, again = rainfall(), rainfall()
     assert one.fingerprint == again.fingerprint
-    others = ["data.generator_seed=1", "data.window=49", "data.gaps=mask", "data.label.horizon=4", "data.scale=none"]
+    others = [
+        "data.generator_seed=1",
+        "data.window=49",
+        "data.missing_values=mask",
+        "data.label.horizon=4",
+        "data.scale=none",
+    ]
     assert len({one.fingerprint, *(rainfall(other).fingerprint for other in others)}) == 6
 
 
@@ -60,7 +66,7 @@ def test_later_rows_do_not_move_earlier_ones() -> None:
 
 
 def test_mask_adds_a_channel_a_column_and_the_calendar_none() -> None:
-    found = rainfall("data.gaps=mask", "data.calendar=[day,year]")
+    found = rainfall("data.missing_values=mask", "data.calendar=[day,year]")
     assert len(found.channels) == 5 + 4 + 5
     assert found.channels[5:10] == ("day sine", "day cosine", "year sine", "year cosine", "rain missing")
     hours = found.panel.values[:24, 5:7]
@@ -68,10 +74,10 @@ def test_mask_adds_a_channel_a_column_and_the_calendar_none() -> None:
 
 
 def test_caps_draw_windows_of_both_classes() -> None:
-    found = rainfall("data.rows.train=20", "data.rows.val=7")
+    found = rainfall("data.max_rows.train=20", "data.max_rows.val=7")
     assert [len(found.splits[name]) for name in ("train", "val")] == [20, 7]
     assert set(found.splits["train"].labels) == {0, 1}
-    other = rainfall("data.rows.train=20", "data.rows.val=7", "data.split.seed=1")
+    other = rainfall("data.max_rows.train=20", "data.max_rows.val=7", "data.split.seed=1")
     assert found.splits["train"].ends.tolist() != other.splits["train"].ends.tolist()
 
 
@@ -154,7 +160,7 @@ def test_rows_without_a_label_are_pretrained_on() -> None:
     panel = generate(2, 600, 0.0, 1)
     panel.codes, panel.classes = np.full(len(panel.values), MISSING, np.int16), ("dry", "wet")
     panel.codes[::40] = 0
-    table = data.model_copy(update={"label": "kind", "gaps": "ffill"})
+    table = data.model_copy(update={"label": "kind", "missing_values": "ffill"})
     every = _windowed("a", table, panel, labelled=False)  # type: ignore[arg-type]
     assert every.facts["left_out"]["no_label"] == 0  # type: ignore[index]
     assert len(every.splits["train"]) > 100
@@ -166,7 +172,7 @@ def test_an_input_that_is_the_label_is_refused_and_one_it_may_come_from_is_told(
     table["risk"] = np.where(table["rain"] > 0.6, "high", "low")
     table["alarm"] = (table["risk"] == "high") * 5
     table.to_csv(tmp_path / "a.csv", index=False)
-    typed = ["data=table", f"data.path={tmp_path}/a.csv", "data.time=t", "data.label=risk", "data.window=8",
+    typed = ["data=series_table", f"data.path={tmp_path}/a.csv", "data.time=t", "data.label=risk", "data.window=8",
              "model=inception_time"]  # fmt: skip
     with initialize_config_dir(str(CONF)):
         asked, mended = (check(compose("config", [*typed, *more])).data for more in ([], ["data.features=[rain,wind]"]))

@@ -32,7 +32,7 @@ def frame(days: int = 12) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def base() -> Table:
     with initialize_config_dir(str(CONF)):
-        typed = ["data=table", "model=inception_time", "data.path=a", "data.time=date", "data.group=station",
+        typed = ["data=series_table", "model=inception_time", "data.path=a", "data.time=date", "data.group=station",
                  "data.label={feature: rain, horizon: 1, threshold: 1.0}", "data.features=[rain,wind]"]  # fmt: skip
         data = check(compose("config", typed)).data
     assert isinstance(data, Table)

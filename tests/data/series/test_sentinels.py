@@ -85,7 +85,7 @@ def test_the_setting_named_takes_them_out(
 def test_numbers_and_words_of_data_missing_are_missing_in_inputs_and_labels(typed: Callable[..., Any]) -> None:
     table = weather(RAIN[:60]).assign(kind=["wet", "dry", "s/d"] * 20, code=[1.0, 2.0, -9.0] * 20)
     table["wind"] = [*map(str, TEMPERATURE[:58]), "s/d", "-9.00"]
-    settings = ('data.missing=["s/d",-9]', "data.features=[rain,wind]")
+    settings = ('data.missing_markers=["s/d",-9]', "data.features=[rain,wind]")
     panel = typed("a.csv", table, "data.label=kind", *settings)
     assert panel.classes == ("dry", "wet")
     assert (panel.codes == MISSING).sum() == 20

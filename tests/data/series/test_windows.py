@@ -20,8 +20,8 @@ def config(**changes: Any) -> Windowed:
     split |= {"train_on_val": False} | changes.pop("split", {})
     return Windowed(
         metric="val/f1_macro", batch_size=4, eval_batch_size=4, num_workers=0, pin_memory=False,
-        persistent_workers=False, scale="none", rows=Rows(train=None, val=None, test=None),
-        **{"window": 5, "stride": 1, "label": RULE, "gaps": "mask", "calendar": (), "log1p": ()} | changes,
+        persistent_workers=False, scale="none", max_rows=Rows(train=None, val=None, test=None),
+        **{"window": 5, "stride": 1, "label": RULE, "missing_values": "mask", "calendar": (), "log1p": ()} | changes,
         split=TimeSplit(**split),
     )  # fmt: skip
 
@@ -85,7 +85,7 @@ def test_drop_leaves_out_windows_with_a_gap() -> None:
     rows = panel()
     rows.values[10, 1] = np.nan
     labels, now = rule_codes(rows, RULE)
-    every, whole = (cut(rows, config(gaps=gaps), labels, now, 2) for gaps in ("mask", "drop"))
+    every, whole = (cut(rows, config(missing_values=gaps), labels, now, 2) for gaps in ("mask", "drop"))
     lost = set(every.splits["train"].ends.tolist()) - set(whole.splits["train"].ends.tolist())
     assert lost == {10, 11, 12, 13, 14}
     assert whole.counts["gaps"] == 5
@@ -114,7 +114,7 @@ def test_what_filling_leaves_is_named_with_column_group_and_rows() -> None:
     rows.values[60:64, 1] = np.nan
     labels, now = rule_codes(rows, RULE)
     with pytest.raises(RequestError, match=r"column 'wind', group 'E1': no value before rows 60 to 63"):
-        cut(rows, config(gaps="ffill"), labels, now, 2)
+        cut(rows, config(missing_values="ffill"), labels, now, 2)
     rows.values[64, 1] = np.nan
     with pytest.raises(RequestError, match=r"column 'wind', group 'E1': no value in the window of rows 60 to 64"):
-        cut(rows, config(gaps="interpolate"), labels, now, 2)
+        cut(rows, config(missing_values="interpolate"), labels, now, 2)

@@ -161,7 +161,7 @@ def test_given_files_are_taken_as_they_are_and_val_is_drawn_from_train(loaded: L
 
 def test_caps_are_drawn_by_the_split_seed_in_order(loaded: Load, tmp_path: Path) -> None:
     path = _write(tmp_path / "a.csv", [[text, "AB"[place % 2]] for place, text in enumerate(_sentences(200))])
-    asked: dict[str, Any] = {"path": path, "text": ["texto"], "labels": ["modo"], "rows": {"train": 50, "test": 5}}
+    asked: dict[str, Any] = {"path": path, "text": ["texto"], "labels": ["modo"], "max_rows": {"train": 50, "test": 5}}
     corpus = loaded("csv", **asked)
     assert corpus.facts["rows"] == {"train": 50, "val": 20, "test": 5}
     assert sum(corpus.heads[0].counts) == 50
@@ -175,7 +175,7 @@ def test_a_cap_leaves_rare_classes_in_train(loaded: Load, tmp_path: Path) -> Non
     path = _write(tmp_path / "a.csv", rows)
     for seed in range(4):
         asked: dict[str, Any] = {"path": path, "text": ["texto"], "labels": ["modo"], "split": {"seed": seed}}
-        corpus = loaded("csv", **asked, rows={"train": 20})
+        corpus = loaded("csv", **asked, max_rows={"train": 20})
         assert dict(zip(corpus.heads[0].classes, corpus.heads[0].counts, strict=True))["RARA"] == 1
         assert corpus.facts["rows"]["train"] == 20  # type: ignore[index]
 
@@ -237,7 +237,7 @@ def test_a_validation_file_that_is_the_test_file_is_refused(loaded: Load, tmp_pa
     with pytest.raises(RequestError, match=r"held\.csv: is data.val as well"):
         loaded("csv", **asked)
     with pytest.raises(RequestError, match=r"held\.csv: is data.val as well"):
-        loaded("csv", **asked, rows={"val": 5, "test": 5})  # the caps leave hardly a row that both have
+        loaded("csv", **asked, max_rows={"val": 5, "test": 5})  # the caps leave hardly a row that both have
     told = loaded("csv", **asked, leaks={"action": "warn"})
     assert "test: 100 of 100 rows have a text of val (100.0%)" in "\n".join(told.notes)
     copy = _write(tmp_path / "copy.csv", rows[100:])

@@ -61,7 +61,7 @@ def made(cache: Path, accumulation: int = 1, **changes: object) -> TextData:
         "kind": "maintenance", "num_rows": 100, "difficulty": 0.5, "generator_seed": 0,
         "metric": "val/f1_macro", "batch_size": 4, "eval_batch_size": 4,
         "max_length": "auto", "max_tokens": None, "num_workers": 0, "pin_memory": False, "persistent_workers": True,
-        "rows": {"train": None, "val": None, "test": None},
+        "max_rows": {"train": None, "val": None, "test": None},
         "split": {"val": 0.1, "test": 0.1, "seed": 0, "stratify": True, "group": None, "train_on_val": False},
         "leaks": {"action": "refuse", "duplicate_share": None, "token_share": 0.9, "token_support": 20},
     }  # fmt: skip
@@ -70,7 +70,7 @@ def made(cache: Path, accumulation: int = 1, **changes: object) -> TextData:
         CORPUS,
         Words(),
         config,
-        Cache(dir=str(cache), max_gib=1, frozen=False, dtype="auto"),
+        Cache(dir=str(cache), max_gib=1, hidden_states=False, dtype="auto"),
         lambda epoch: accumulation,
         0,
         False,

@@ -117,7 +117,7 @@ pytestmark = pytest.mark.filterwarnings(
 @pytest.mark.parametrize("weighting", ["fixed", "uncertainty"])
 def test_four_by_four_accumulated_equals_a_batch_of_sixteen(weighting: str) -> None:
     # 37 rows: two windows of 16 and a tail of 5, in one micro-batch of 4 and one of 1; 70 % of the causes are missing
-    loss = loss_config(weighting=weighting)
+    loss = loss_config(head_weighting=weighting)
     (whole, whole_trainer), (parts, parts_trainer) = fitted(16, 1, loss), fitted(4, 4, loss)
     assert whole_trainer.global_step == parts_trainer.global_step == 9
     for name, value in whole.state_dict().items():
@@ -221,7 +221,7 @@ def test_a_batch_moves_to_a_gpu_without_waiting_for_the_copy(device: str, waits:
 @pytest.mark.parametrize("weighting", ["fixed", "uncertainty"])
 def test_the_loss_of_an_epoch_is_weighed_on_the_models_device(weighting: str) -> None:
     # "meta" stands for a GPU: a tensor left on the CPU cannot be mixed with its own
-    model = classifier((10,), loss_config(weighting=weighting)).to("meta")
+    model = classifier((10,), loss_config(head_weighting=weighting)).to("meta")
     known = torch.tensor([True, False])
     assert model.tallies["val"].total(torch.tensor([0.5, math.nan]), known).device.type == "meta"  # type: ignore[attr-defined]
 
@@ -231,7 +231,7 @@ def test_a_batch_is_tallied_without_waiting_for_the_device(weighting: str) -> No
     # a "meta" tensor has no values: copying it, counting its true entries or reading it fails, all that a GPU waits for
     rows = token_rows()
     batch = next(iter(Loader(rows, EvalDraws(rows.tokens.lengths, NUM_ROWS), 0, False, False)))
-    model = classifier((10,), loss_config(weighting=weighting)).to("meta")
+    model = classifier((10,), loss_config(head_weighting=weighting)).to("meta")
     there = batch.to(torch.device("meta"))
     tally = model.tallies["val"]
     for _ in range(2):

@@ -56,7 +56,7 @@ def test_the_best_on_validation_wins_whatever_the_test_says(make_run: MakeRun, t
 
 def test_the_recipe_is_written_and_its_options_are_named(make_run: MakeRun, tmp_path: Path, won: Won) -> None:
     data = {"name": "m", "fingerprint": "f", "split": {"drawn": ["val", "test"]}}
-    config, command = {"data.rows.train": 500, "data.rows.val": None}, "python ../lab/train.py seed=1"
+    config, command = {"data.max_rows.train": 500, "data.max_rows.val": None}, "python ../lab/train.py seed=1"
     make_run("a", (0.5, 0.8, 0.7), config=config, data=data, command=command)
     found, _ = won(tmp_path)
     assert found is not None
@@ -66,9 +66,9 @@ def test_the_recipe_is_written_and_its_options_are_named(make_run: MakeRun, tmp_
     best = yaml.safe_load((Path(folder) / "experiment" / "best.yaml").read_text())
     assert best["optimizer"]["lr"] == 1e-3
     assert found.options == {
-        "all_rows": f"{found.retrain} data.rows.train=null",
+        "all_rows": f"{found.retrain} data.max_rows.train=null",
         "train_val": f"{found.retrain} trainer.max_epochs=2 data.split.train_on_val=true "
-        "callbacks.early_stopping.patience=null data.rows.train=null",
+        "callbacks.early_stopping.patience=null data.max_rows.train=null",
     }
 
 

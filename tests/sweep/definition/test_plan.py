@@ -45,7 +45,7 @@ def test_without_a_file_the_node_stays_and_its_keys_are_refused() -> None:
 
 
 def test_settings_that_change_results_are_compared_and_paths_are_not() -> None:
-    cache = {"dir": "~/.cache/lab", "max_gib": 20, "frozen": True, "dtype": "bf16"}
+    cache = {"dir": "~/.cache/lab", "max_gib": 20, "hidden_states": True, "dtype": "bf16"}
     callbacks = {"progress": {"refresh": 5}, "freeze": {"layers": 2}}
     plain = {"cache": cache, "logger": {"csv": {}}, "sweep": {"study": "a"}, "callbacks": callbacks, "run_name": "x"}
-    assert fixed_settings(plain) == {"cache.frozen": True, "cache.dtype": "bf16", "callbacks.freeze.layers": 2}
+    assert fixed_settings(plain) == {"cache.hidden_states": True, "cache.dtype": "bf16", "callbacks.freeze.layers": 2}

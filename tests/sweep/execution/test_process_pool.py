@@ -173,7 +173,7 @@ def test_a_library_that_the_controller_has_loaded_gets_its_number_of_threads(
 def test_jobs_know_the_cores_they_share_unless_a_person_limited_them(
     pools: list[Pool], monkeypatch: pytest.MonkeyPatch, limited: bool
 ) -> None:
-    """A cache that all other jobs wait for may be built on all cores (`cache.frozen`)."""
+    """A cache that all other jobs wait for may be built on all cores (`cache.hidden_states`)."""
     for name in server._THREAD_LIMITS:
         monkeypatch.delenv(name, raising=False)
     if limited:

@@ -34,7 +34,7 @@ SOUND = {
     "seed": "choice(1, 2)",
     "loss.label_smoothing": "interval(0, 1)",
     "optimizer.eps": "interval(0, 1e-6)",
-    "name": "choice('${model.name}', other)",
+    "experiment_name": "choice('${model.name}', other)",
 }
 
 

@@ -51,6 +51,6 @@ def not_finite(config: Any, key: str = "") -> Found:
         for value in config:
             yield from not_finite(value, key)
     elif isinstance(config, float) and not math.isfinite(config):
-        text = key.endswith(("missing", "text", "labels"))
+        text = key.endswith(("missing_markers", "text", "labels"))
         note = f"; text goes in quotes: '{key}=[\"{config}\"]'" if text else ""
         yield Mistake(key, f"must be a finite number{note}", f"'{key}=[\"{config}\"]'" if text else "", config)

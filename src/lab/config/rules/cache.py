@@ -11,7 +11,7 @@ from lab.config.rules.rule import Found, Rule
 from lab.config.rules.tasks import GIVES, LABELLED, SERIES
 from lab.core.errors import Mistake
 
-KEY, OFF = "cache.frozen", "cache.frozen=false"
+KEY, OFF = "cache.hidden_states", "cache.hidden_states=false"
 CUTTABLE = ("encoder", "timer_xl")
 
 
@@ -39,7 +39,7 @@ def _frozen(wanted: bool, layers: int, schedule: Mapping[Any, int] | None) -> Fo
         return
     thawed = {int(epoch): int(frozen) for epoch, frozen in (schedule or {}).items()}
     if thawed and min(thawed.values()) == 0:
-        problem = f"callbacks.unfreeze.schedule={thawed} thaws every layer, so no state of a text stays what it is"
+        problem = f"callbacks.freeze.schedule={thawed} thaws every layer, so no state of a text stays what it is"
         yield Mistake(KEY, problem, f"{OFF}, or a schedule that keeps some layers frozen", True)
     elif int(layers) == 0 and 0 not in thawed:
         yield Mistake(KEY, "no layer is frozen from the first epoch on", "callbacks.freeze.layers=10", True)
@@ -49,5 +49,5 @@ RULES: tuple[Rule, ...] = (
     ((KEY, "data.kind", "model.kind"), _possible),
     ((KEY, "model.ensemble", "model.pretrain"), _of_one_net),
     ((KEY, "model.architecture"), _cuttable),
-    ((KEY, "callbacks.freeze.layers", "callbacks.unfreeze.schedule"), _frozen),
+    ((KEY, "callbacks.freeze.layers", "callbacks.freeze.schedule"), _frozen),
 )

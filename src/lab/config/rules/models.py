@@ -43,8 +43,8 @@ def _frozen(
     deep = {epoch: frozen for epoch, frozen in (schedule or {}).items() if int(frozen) > num_layers}
     if deep:
         problem = f"epochs {listed([str(epoch) for epoch in deep])} freeze more than the encoder's {num_layers} layers"
-        remedy = f"'callbacks.unfreeze.schedule={{0: {num_layers}}}'"
-        yield Mistake("callbacks.unfreeze.schedule", problem, remedy, schedule)
+        remedy = f"'callbacks.freeze.schedule={{0: {num_layers}}}'"
+        yield Mistake("callbacks.freeze.schedule", problem, remedy, schedule)
 
 
 def _layerless(kind: str, layers: int, schedule: Mapping[Any, int] | None) -> Found:
@@ -53,12 +53,12 @@ def _layerless(kind: str, layers: int, schedule: Mapping[Any, int] | None) -> Fo
     if int(layers) > 0:
         yield Mistake("callbacks.freeze.layers", "model=ngram has no layers", "callbacks.freeze.layers=0", layers)
     if schedule:
-        remedy = "callbacks.unfreeze.schedule=null"
-        yield Mistake("callbacks.unfreeze.schedule", "model=ngram has no layers", remedy, schedule)
+        remedy = "callbacks.freeze.schedule=null"
+        yield Mistake("callbacks.freeze.schedule", "model=ngram has no layers", remedy, schedule)
 
 
 def _thawing(schedule: Mapping[Any, int] | None, num_epochs: int) -> Found:
-    key, steps = "callbacks.unfreeze.schedule", sorted((int(epoch), n) for epoch, n in (schedule or {}).items())
+    key, steps = "callbacks.freeze.schedule", sorted((int(epoch), n) for epoch, n in (schedule or {}).items())
     if any(later > earlier for (_, earlier), (_, later) in pairwise(steps)):
         yield Mistake(key, "freezes more layers as epochs pass; layers still frozen can only become fewer",
                       f"'{key}={{0: 12, 1: 8, 2: 0}}'", schedule)  # fmt: skip
@@ -89,9 +89,9 @@ def _halves(buckets: int, characters: Sequence[int] | None) -> Found:
 RULES: tuple[Rule, ...] = (
     (("model.path", "model.package", "model.architecture"), _source),
     (("model.pretrained", "model.vocabulary_size", "model.architecture"), _vocabulary),
-    (("model.pretrained", "model.architecture", "callbacks.freeze.layers", "callbacks.unfreeze.schedule"), _frozen),
-    (("model.kind", "callbacks.freeze.layers", "callbacks.unfreeze.schedule"), _layerless),
-    (("callbacks.unfreeze.schedule", "trainer.max_epochs"), _thawing),
+    (("model.pretrained", "model.architecture", "callbacks.freeze.layers", "callbacks.freeze.schedule"), _frozen),
+    (("model.kind", "callbacks.freeze.layers", "callbacks.freeze.schedule"), _layerless),
+    (("callbacks.freeze.schedule", "trainer.max_epochs"), _thawing),
     (("model.char_ngrams",), _ngrams),
     (("model.buckets", "model.char_ngrams"), _halves),
     (("model.word_ngrams",), _word_ngrams),

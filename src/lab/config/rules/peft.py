@@ -42,8 +42,8 @@ def _compiled(wanted: bool, model: str, model_kind: str, peft_kind: str, recompu
 
 def _cached(wanted: bool, cached: bool) -> Found:
     if wanted and cached:
-        problem = "compiled layers round otherwise, and the states that cache.frozen keeps are shared with runs without"
-        yield Mistake(COMPILE, problem, f"{COMPILE}=false, or cache.frozen=false", True)
+        problem = "compiled layers round otherwise, and cache.hidden_states shares its states with runs without"
+        yield Mistake(COMPILE, problem, f"{COMPILE}=false, or cache.hidden_states=false", True)
 
 
 def _there(layers: Sequence[int] | None, pretrained: bool, architecture: Mapping[str, Any] | None) -> Found:
@@ -66,7 +66,7 @@ def _training(layers: Sequence[int] | None, num_frozen: int, schedule: Mapping[A
     always = min([*thawed.values(), *([] if 0 in thawed else [int(num_frozen)])])
     if always and (layers is None or any(int(layer) < always for layer in layers)):
         problem = f"adapters below layer {always} would never train; the encoder itself is frozen with adapters anyway"
-        key, none = (FREEZE, 0) if not schedule else ("callbacks.unfreeze.schedule", "null")
+        key, none = (FREEZE, 0) if not schedule else ("callbacks.freeze.schedule", "null")
         remedy = f"{key}={none}, or {LAYERS} with layers from {always} on alone, where the encoder has so many"
         yield Mistake(key, problem, remedy, schedule or num_frozen)
 
@@ -75,7 +75,7 @@ RULES: tuple[Rule, ...] = (
     (("peft.kind", "model.name", "model.kind"), _adaptable),
     ((CHECKPOINTING, "model.name", "model.kind"), _recomputed),
     ((COMPILE, "model.name", "model.kind", "peft.kind", CHECKPOINTING), _compiled),
-    ((COMPILE, "cache.frozen"), _cached),
+    ((COMPILE, "cache.hidden_states"), _cached),
     ((LAYERS, "model.pretrained", "model.architecture"), _there),
-    ((LAYERS, FREEZE, "callbacks.unfreeze.schedule"), _training),
+    ((LAYERS, FREEZE, "callbacks.freeze.schedule"), _training),
 )

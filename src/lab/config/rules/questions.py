@@ -38,12 +38,12 @@ def _heads(kind: str, weights: Mapping[str, float] | None, classes: Any, weighti
     if classes != "none":
         yield Mistake("loss.class_weights", problem, "loss.class_weights=none", classes)
     if weighting != "fixed":
-        yield Mistake("loss.weighting", problem, "loss.weighting=fixed", weighting)
+        yield Mistake("loss.head_weighting", problem, "loss.head_weighting=fixed", weighting)
 
 
 RULES: tuple[Rule, ...] = (
     (("data.max_length", "data.stride"), _stride),
     (("data.max_length", "data.max_answer"), _longest_answer),
     (("data.path", "data.test_ids"), _test_ids),
-    (("data.kind", "loss.head_weights", "loss.class_weights", "loss.weighting"), _heads),
+    (("data.kind", "loss.head_weights", "loss.class_weights", "loss.head_weighting"), _heads),
 )

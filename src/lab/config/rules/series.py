@@ -91,13 +91,13 @@ def _foretold_gaps(pretrain: bool, gaps: str, resume: str | None, test: str | No
         problem = (
             "draws lines through gaps, and a line knows its far end, which is what next-patch prediction foretells"
         )
-        yield Mistake("data.gaps", problem, "data.gaps=ffill, or mask or drop", gaps)
+        yield Mistake("data.missing_values", problem, "data.missing_values=ffill, or mask or drop", gaps)
 
 
 def _text_only(kind: str, weighting: str) -> Found:
     if GIVES[kind] == SERIES and weighting == "uncertainty":
         problem = "weighs several heads against each other; series have one"
-        yield Mistake("loss.weighting", problem, "loss.weighting=fixed", weighting)
+        yield Mistake("loss.head_weighting", problem, "loss.head_weighting=fixed", weighting)
 
 
 RULES: tuple[Rule, ...] = (
@@ -107,6 +107,6 @@ RULES: tuple[Rule, ...] = (
     (("data.step", "data.resample"), _steps),
     (("model.kind", "model.head", "trainer.max_epochs", "trainer.precision", "callbacks.lr_finder.enabled"), _one_pass),
     (("model.pretrain", "objective.metric"), _pretraining),
-    (("model.pretrain", "data.gaps", "resume", "test"), _foretold_gaps),
-    (("data.kind", "loss.weighting"), _text_only),
+    (("model.pretrain", "data.missing_values", "resume", "test"), _foretold_gaps),
+    (("data.kind", "loss.head_weighting"), _text_only),
 )

@@ -9,7 +9,7 @@ from lab.core.errors import Mistake, listed
 LABELLED, ASKED, SERIES = "labelled texts", "questions", "time series"
 GIVES = {"maintenance": LABELLED, "files": LABELLED, "hub": LABELLED, "imdb": LABELLED,
          "squad": ASKED, "qa_demo": ASKED,
-         "rainfall": SERIES, "table": SERIES, "ucr": SERIES}  # fmt: skip
+         "rainfall": SERIES, "series_table": SERIES, "ucr": SERIES}  # fmt: skip
 """By `data.kind`."""
 READS = {"encoder": (LABELLED, ASKED), "ngram": (LABELLED,),
          **dict.fromkeys(("timer_xl", "inception_time", "patchtst", "minirocket"), (SERIES,))}  # fmt: skip

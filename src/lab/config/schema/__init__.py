@@ -20,7 +20,6 @@ from lab.config.schema.callbacks import (
     Overfit,
     Progress,
     Switch,
-    Unfreeze,
 )
 from lab.config.schema.loggers import Empty, Loggers, Mlflow, Wandb
 from lab.config.schema.node import Mode, Node, Seed
@@ -105,7 +104,6 @@ __all__ = [
     "TimerXL",
     "Trainer",
     "Ucr",
-    "Unfreeze",
     "Wandb",
     "Whole",
     "Windowed",
@@ -133,7 +131,7 @@ class Config(Node):
     trainer: Trainer
     cache: Cache
     logger: Loggers = Loggers()
-    name: str
+    experiment_name: str
     run_name: str | None
     tags: tuple[str, ...]
     seed: Seed

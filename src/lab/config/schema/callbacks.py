@@ -27,9 +27,6 @@ class EarlyStopping(Node):
 class Freeze(Node):
     embeddings: bool
     layers: NonNegativeInt
-
-
-class Unfreeze(Node):
     schedule: Annotated[dict[NonNegativeInt, NonNegativeInt], NullIsEmpty]
 
 
@@ -76,7 +73,6 @@ class BatchFinder(Node):
 class Callbacks(Node):
     early_stopping: EarlyStopping
     freeze: Freeze
-    unfreeze: Unfreeze
     accumulate: Accumulate
     checkpoint: Checkpoint
     nan_guard: Switch

@@ -10,7 +10,7 @@ Names = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 class Peft(Node):
-    rate: Rate
+    lr: Rate
     """Learning rate this method trains well at; `optimizer.lr` takes it from here."""
 
 

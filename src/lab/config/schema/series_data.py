@@ -15,7 +15,7 @@ class Series(Data):
 
     scale: Literal["standard", "none"]
     """standard: each column by its mean and standard deviation over the training rows."""
-    rows: Rows
+    max_rows: Rows
     """At most so many windows of each split, drawn by split.seed."""
 
 
@@ -29,7 +29,7 @@ class TimeSplit(Node):
     purge: PositiveInt | Literal["auto"]
     """Steps between the newest samples of two splits; auto: window + horizon, the least that shares no sample."""
     seed: NonNegativeInt
-    """Draws the rows that `rows` keeps."""
+    """Draws the rows that `max_rows` keeps."""
     train_on_val: bool
 
 
@@ -50,7 +50,7 @@ class Windowed(Series):
     """Time steps between the newest samples of two windows of a group."""
     label: str | Ahead
     """A column, read at the newest sample of a window, or a rule about what comes after it."""
-    gaps: Literal["drop", "ffill", "interpolate", "mask"]
+    missing_values: Literal["drop", "ffill", "interpolate", "mask"]
     calendar: tuple[Literal["day", "year"], ...]
     """Sine and cosine of the time of day, or of year, as two more columns each."""
     log1p: tuple[str, ...]
@@ -68,7 +68,7 @@ class Rainfall(Windowed):
 
 
 class Table(Windowed):
-    kind: Literal["table"]
+    kind: Literal["series_table"]
     path: str
     time: str | Annotated[tuple[str, ...], Field(min_length=1)]
     """Column of time stamps; several (date and hour) are joined by a space."""
@@ -93,7 +93,7 @@ class Table(Windowed):
     """How time stamps are written: in `strptime`'s signs, or epoch_s, epoch_ms, epoch_us, epoch_ns; null: ISO 8601."""
     thousands: Literal[",", ".", " ", "'"] | None = None
     """Mark between thousands in text: 1,234.5."""
-    missing: tuple[str, ...] = ()
+    missing_markers: tuple[str, ...] = ()
     """Cells of inputs and labels that mean "no value", beside empty ones and words such as NA; numbers by value."""
     skip_rows: NonNegativeInt = 0
     """Rows of a CSV or XLSX file before the header."""

@@ -47,7 +47,7 @@ class Labelled(Data):
 
     max_length: PositiveInt | Literal["auto"]
     max_tokens: PositiveInt | None
-    rows: Rows
+    max_rows: Rows
     split: Split
     leaks: Leaks
 
@@ -68,7 +68,7 @@ class Columned(Labelled):
     text: Columns
     labels: Columns
     text_separator: str
-    missing: tuple[str, ...]
+    missing_markers: tuple[str, ...]
     """Cell values that mean "not known"."""
     split_labels: tuple[str, ...] | None = None
     """Label columns that hold sets of labels: each becomes a column per label. None: refuse columns that look so."""
@@ -108,7 +108,7 @@ class Questions(Data):
     ambiguous_answers: Literal["leave_out", "nearest"] = "leave_out"
     """Answers that do not stand where the file says and whose text stands several times: not trained on, or moved to
     the nearest place."""
-    rows: Rows
+    max_rows: Rows
     leaks: QuestionLeaks = QuestionLeaks()
     split: "QuestionSplit"
 

@@ -14,7 +14,7 @@ class Loss(Node):
     head_weights: Annotated[dict[str, PositiveFloat], NullIsEmpty]
     label_smoothing: Share
     class_weights: Literal["none", "balanced"] | dict[str, Literal["none", "balanced"]]
-    weighting: Literal["fixed", "uncertainty"]
+    head_weighting: Literal["fixed", "uncertainty"]
 
 
 class Optimizer(Node):
@@ -41,7 +41,7 @@ class Trainer(Node):
     min_epochs: NonNegativeInt
     precision: Literal[32, 16, "32", "16", "bf16", "32-true", "16-mixed", "bf16-mixed", "auto"]
     accelerator: Literal["auto", "cpu", "gpu"]
-    gradient_clip: PositiveFloat | None
+    gradient_clip_val: PositiveFloat | None
     threads: Annotated[int, Field(gt=0, le=1_024), Number] | None
     gradient_checkpointing: bool
     compile: bool
@@ -50,5 +50,5 @@ class Trainer(Node):
 class Cache(Node):
     dir: str
     max_gib: PositiveFloat
-    frozen: bool
+    hidden_states: bool
     dtype: Literal["auto", "bf16", "fp32"]

@@ -178,7 +178,7 @@ FIELDS: Mapping[str, Shape] = {
     "cache": optional(mapping),
     "pending": optional(several(_is(f"one of {', '.join(PENDING)}", lambda value: value in PENDING))),
 }
-"""`warnings` are lines the run gave about itself (overfitting). `cache`: what `cache.frozen` found and made, {layers,
-dtype, key, entries, hits, bytes, seconds}; empty without it. `requested` holds what was asked for and met by something
-else (precision 16 on a CPU). `pending`: what was left to do when the end was recorded, empty once it is done.
+"""`warnings` are lines the run gave about itself (overfitting). `cache`: what `cache.hidden_states` found and made,
+{layers, dtype, key, entries, hits, bytes, seconds}; empty without it. `requested` holds what was asked for and met by
+something else (precision 16 on a CPU). `pending`: what was left to do when the end was recorded, empty once it is done.
 """

@@ -41,7 +41,7 @@ def load_questions(data: Questions, cache: Path) -> QuestionCorpus:
     whole = _split(data, readings, test_ids)
     lost = [question.id for question in whole["train"].questions if question.lost]
     whole["train"] = whole["train"].trainable()
-    splits = {split: capped(asked, getattr(data.rows, split), data.split.seed) for split, asked in whole.items()}
+    splits = {split: capped(asked, getattr(data.max_rows, split), data.split.seed) for split, asked in whole.items()}
     _refuse_unfit(splits, readings)
     leaks = {split: _asked_in_training(splits, split) for split in ("val", "test")}
     if data.leaks.action == "refuse" and (found := list(_leaking(leaks, data.leaks.duplicate_share))):

@@ -1,7 +1,7 @@
 """Windows as batches: values are gathered from the panel when a batch is asked for, so that no window is ever copied
 before. Rows shorter than the longest of a batch are padded on the left. Shapes: B rows, T steps, C columns.
 
-Cost: a gather of B * T * C floats a batch, and with `gaps=interpolate` some ten passes over them.
+Cost: a gather of B * T * C floats a batch, and with `missing_values=interpolate` some ten passes over them.
 """
 
 from collections.abc import Callable

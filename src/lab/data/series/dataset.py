@@ -82,7 +82,7 @@ def _windowed(name: str, data: Windowed, panel: Panel, labelled: bool) -> Series
     notes = list(_given_away(panel, head)) if labelled and panel.codes is not None else []
     missing = gaps.counts(panel)
     _log1p(panel, data)
-    if data.gaps == "ffill":
+    if data.missing_values == "ffill":
         gaps.fill_forward(panel)
     found = windows.cut(panel, data, labels, now, horizon)
     facts = {
@@ -91,7 +91,7 @@ def _windowed(name: str, data: Windowed, panel: Panel, labelled: bool) -> Series
         "missing": missing, "left_out": found.counts, "split": found.bounds,
     }  # fmt: skip
     told = [f"{column} {count} ({count / len(panel.values):.1%})" for column, count in missing.items() if count]
-    notes += [f"missing values: {listed(told)}; gaps={data.gaps}"] if told else []
+    notes += [f"missing values: {listed(told)}; missing_values={data.missing_values}"] if told else []
     notes += [f"windows left out: {', '.join(f'{count} {why}' for why, count in found.counts.items())}"]
     return _finished(name, data, panel, found.splits, found.train_rows, head, facts, notes, labelled)
 
@@ -103,7 +103,7 @@ def _finished(
     """Cap, join, check and scale. data has `split.seed` and `split.train_on_val` whatever its kind."""
     split = data.split  # type: ignore[attr-defined]
     for part, cut in splits.items():
-        most = getattr(data.rows, part)
+        most = getattr(data.max_rows, part)
         if most is not None:
             order = [cut.labels.astype(np.int64)] if part == "train" else []
             splits[part] = cut.at(capped(np.arange(len(cut)), most, split.seed, order))
@@ -120,7 +120,7 @@ def _finished(
     timed, measured = isinstance(data, Windowed), panel.columns
     if isinstance(data, Windowed) and data.calendar:
         panel = _with_calendar(panel, data)
-    filling = data.gaps if isinstance(data, Windowed) else None
+    filling = data.missing_values if isinstance(data, Windowed) else None
     channels = panel.columns + (tuple(f"{column} missing" for column in measured) if filling == "mask" else ())
     facts = {
         "rows": {part: len(cut) for part, cut in splits.items()},

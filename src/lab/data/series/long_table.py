@@ -49,7 +49,7 @@ def read_panel(data: Table) -> tuple[str, Panel]:
     except OSError as error:  # a column of a Parquet file is read when it is taken
         raise unreadable(path, error) from error
     _refuse(mistakes)  # what follows needs numbers and times
-    for line in suspected(values, features, data.missing):
+    for line in suspected(values, features, data.missing_markers):
         log.warning("%s", line)
     order = ordered(times, of_row, data.sort, groups)
     if order is not None:
@@ -127,15 +127,15 @@ def _classes(file: TableFile, data: Table) -> tuple[Codes | None, tuple[str, ...
 
 
 def _says_missing(column: Any, data: Table) -> npt.NDArray[np.bool_]:
-    """(N,) cells of a label column that `data.missing` names, numbers by their value."""
+    """(N,) cells of a label column that `data.missing_markers` names, numbers by their value."""
     if column.dtype.kind not in "iuf":
-        return np.asarray(column.astype("string").str.strip().isin(data.missing).fillna(value=False), np.bool_)
+        return np.asarray(column.astype("string").str.strip().isin(data.missing_markers).fillna(value=False), np.bool_)
     return np.asarray(column.isin(_missing_numbers(data)), np.bool_)
 
 
 def _missing_numbers(data: Table) -> list[float]:
-    """The numbers of `data.missing`."""
-    found = [Spelling().number(text) for text in data.missing]
+    """The numbers of `data.missing_markers`."""
+    found = [Spelling().number(text) for text in data.missing_markers]
     return [one for one in found if one is not None and np.isfinite(one)]
 
 

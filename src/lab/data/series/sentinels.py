@@ -73,7 +73,7 @@ def suspected(values: Floats, names: Sequence[str], missing: Sequence[str]) -> l
     """A line for each column of values (N, C) with a sentinel, with what to type, which takes all of them out."""
     found = {name: sentinels(values[:, place]) for place, name in enumerate(names)}
     every = list(dict.fromkeys(text(value) for column in found.values() for value in column))
-    remedy = quoted("data.missing", [*missing, *every])
+    remedy = quoted("data.missing_markers", [*missing, *every])
     return [
         f"column {name!r}: {_repeats(values[:, list(names).index(name)], column)}, far from all other values; "
         f"if this stands for a missing value: {remedy}"

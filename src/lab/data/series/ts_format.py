@@ -52,7 +52,7 @@ def _header(line: str, path: Path, key: str, number: int) -> bool:
     if not word.startswith("@"):
         raise RequestError(Mistake(key, f"line {number} stands before @data and begins with no @", value=path))
     if word == "@timestamps" and rest[:1] == ["true"]:
-        raise RequestError(Mistake(key, "has time stamps in its values, which are not read", "data=table", path))
+        raise RequestError(Mistake(key, "has time stamps in its values, which are not read", "data=series_table", path))
     if word == "@targetlabel" or (word == "@classlabel" and rest[:1] == ["false"]):
         raise RequestError(Mistake(key, "has no classes (regression or clustering)", "a classification problem", path))
     return word == "@data"

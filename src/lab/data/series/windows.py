@@ -73,7 +73,7 @@ def moments(panel: Panel, config: Windowed) -> tuple[np.datetime64, np.datetime6
 
 
 def cut(panel: Panel, config: Windowed, labels: Codes, now: Codes | None, horizon: int) -> Cuts:
-    """Every window of each split. The panel's gaps are those that `data.gaps` has left.
+    """Every window of each split. The panel's gaps are those that `data.missing_values` has left.
 
     Raises RequestError for groups that are shorter than a window, for gaps that no filling closed, for a purge that is
     too small and for splits without windows.
@@ -112,12 +112,12 @@ def cut(panel: Panel, config: Windowed, labels: Codes, now: Codes | None, horizo
 def _usable(panel: Panel, part: slice, config: Windowed, left: list[Mistake]) -> npt.NDArray[np.bool_]:
     """Windows of one group that may be used; what filling left over is put on the list."""
     values, length = panel.values[part], config.window
-    if config.gaps == "drop":
+    if config.missing_values == "drop":
         return missing_values.whole(values, length)
     every = np.ones(len(values) - length + 1, np.bool_)
-    if config.gaps == "mask":
+    if config.missing_values == "mask":
         return every
-    if config.gaps == "interpolate":
+    if config.missing_values == "interpolate":
         none, column = missing_values.blank(values, length)
         if none.any():
             rows = np.flatnonzero(none)
@@ -133,8 +133,8 @@ def _usable(panel: Panel, part: slice, config: Windowed, left: list[Mistake]) ->
 def _left(panel: Panel, part: slice, column: int, problem: str) -> Mistake:
     group = panel.groups[int(panel.group_of(np.array([part.start]))[0])]
     named = f"column {panel.columns[column]!r}" + (f", group {group!r}" if group else "")
-    return Mistake("data.gaps", f"{named}: {problem} (rows from 0, in the order of group and time)",
-                   "data.gaps=mask or data.gaps=drop")  # fmt: skip
+    return Mistake("data.missing_values", f"{named}: {problem} (rows from 0, in the order of group and time)",
+                   "data.missing_values=mask or data.missing_values=drop")  # fmt: skip
 
 
 def _shorter(panel: Panel, starts: tuple[np.datetime64, np.datetime64], horizon: int) -> str:
@@ -164,7 +164,9 @@ def _empty(cuts: Cuts, config: Windowed, shorter: str) -> Iterator[Mistake]:
         if not len(found):
             told = ", ".join(f"{count} {reason}" for reason, count in cuts.counts.items())
             problem = f"leaves {split} without a window (left out: {told})"
-            gaps_remedy = f"; or another data.gaps than {config.gaps}" if cuts.counts["gaps"] else ""
+            gaps_remedy = (
+                f"; or another data.missing_values than {config.missing_values}" if cuts.counts["gaps"] else ""
+            )
             yield Mistake("data.window", problem, f"{shorter}{gaps_remedy}", config.window)
 
 

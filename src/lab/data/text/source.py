@@ -91,7 +91,7 @@ def _opened(data: Labelled, cache: Path) -> Source:
 
 def _columns(data: Columned) -> Columns:
     return Columns(
-        data.text, data.labels, data.split.group, data.text_separator, data.missing, data.split_labels,
+        data.text, data.labels, data.split.group, data.text_separator, data.missing_markers, data.split_labels,
         data.label_separator,
     )  # fmt: skip
 

@@ -68,7 +68,7 @@ def partition(surveys: Mapping[str, Survey], data: Labelled) -> Partition:
     for split in SPLITS:
         found = surveys[tables[split]]
         labels = list(found.labels.values()) if split == "train" else []  # held-out rows stay a fair sample
-        kept = capped(at[split], getattr(data.rows, split), data.split.seed, labels)
+        kept = capped(at[split], getattr(data.max_rows, split), data.split.seed, labels)
         parts[split] = _part(tables[split], found, kept)
     return Partition(parts, drawn if pool != ALL else SPLITS, together, notes)
 

@@ -18,8 +18,9 @@ from lab.early_termination.policies.base import Goal
 from lab.report.findings import COSTS, IDENTITY, OUTCOME, Runs, Sentence
 from lab.report.sources.run_folders import Read, Reading
 
-UNTOLD = ("name", "run_name", "tags", "resume", "test", "logger", "cache", "objective", "sweep", "callbacks.progress",
-          "callbacks.curves", "callbacks.checkpoint", "trainer.threads", "trainer.accelerator", "data.num_workers",
+UNTOLD = ("experiment_name", "run_name", "tags", "resume", "test", "logger", "cache", "objective", "sweep",
+          "callbacks.progress", "callbacks.curves", "callbacks.checkpoint", "trainer.threads", "trainer.accelerator",
+          "data.num_workers",
           "data.pin_memory", "data.persistent_workers")  # fmt: skip
 """Keys, and what is below them, that do not tell two models apart."""
 TRAINED_ON_VAL = "data.split.train_on_val"

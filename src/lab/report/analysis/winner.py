@@ -139,7 +139,7 @@ def _options(run: RunFolder, retrain: str, row: Any) -> dict[str, str]:
     rows = data.get("rows") if isinstance(data, dict) else None
     drawn = ((run.read().get("data") or {}).get("split") or {}).get("drawn") or []
     named = rows.items() if isinstance(rows, dict) else ()
-    limits = [f"data.rows.{name}=null" for name, most in named if most is not None]
+    limits = [f"data.max_rows.{name}=null" for name, most in named if most is not None]
     options = {}
     if limits:
         options["all_rows"] = " ".join([retrain, *limits])

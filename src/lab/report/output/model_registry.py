@@ -49,7 +49,7 @@ def register(report: Report, request: Reported, run: RunFolder) -> str:
     """Put the winner there; gives where it is in words. Raises RunError with what the service said."""
     record = run.read()
     config = run.read_config()
-    name = request.registry.name or str(config.get("name") or "lab")
+    name = request.registry.name or str(config.get("experiment_name") or "lab")
     with tempfile.TemporaryDirectory(prefix="lab-model-") as scratch:
         folder = Path(scratch) / "model"
         _collect(run, folder, card(report, record, request.lang))

@@ -35,7 +35,7 @@ UNTOLD = (
     "callbacks.progress", "callbacks.curves",
 )  # fmt: skip
 """Keys that may differ when a study is resumed, with all below them, or that are compared separately. What a cache
-keeps (`cache.frozen`, `cache.dtype`) shows in results; where it is kept does not.
+keeps (`cache.hidden_states`, `cache.dtype`) shows in results; where it is kept does not.
 """
 
 _FOLDER, _UNSAFE = re.compile(r"\w[\w .-]*"), re.compile(r"[^\w.-]+")

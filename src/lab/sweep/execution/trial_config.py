@@ -1,7 +1,7 @@
 """A trial's config from one that was composed before the trial was forked; the result is that of Hydra's composition.
 
 Hydra composes a config in .10 to .20 s (25 files, each copied several times), which is more than a trial's whole
-overhead (.05 to .08 s, benchmarks/sweep_overhead.py); setting the trial's values on a composed config takes .002 s.
+overhead (.05 to .08 s, benchmarks/sweep/overhead.py); setting the trial's values on a composed config takes .002 s.
 Overrides that may change which files are composed, or that are wrong, are left to Hydra.
 """
 

@@ -134,7 +134,7 @@ def callbacks(config: Config, folder: RunFolder) -> Callbacks:
     every = [
         Progress(goal.metric, chosen.progress.refresh, chosen.progress.interval_s),
         interruption,
-        Freeze(freeze.embeddings, freeze.layers, chosen.unfreeze.schedule),
+        Freeze(freeze.embeddings, freeze.layers, chosen.freeze.schedule),
         Accumulate(accumulate.batches, accumulate.schedule),
         precision.SkippedSteps(),
         NanGuard() if chosen.nan_guard.enabled else None,
@@ -162,7 +162,7 @@ def trainer(config: Config, where: Hardware, folder: Path, parts: Callbacks, log
         precision=where.precision,  # type: ignore[arg-type]  # one of the names that `precision.resolve` gives
         max_epochs=chosen.max_epochs,
         min_epochs=chosen.min_epochs,
-        gradient_clip_val=chosen.gradient_clip,
+        gradient_clip_val=chosen.gradient_clip_val,
         log_every_n_steps=1,  # nothing is logged per step; Lightning warns where its 50 exceed an epoch
         num_sanity_val_steps=0,
         use_distributed_sampler=False,

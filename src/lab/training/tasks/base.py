@@ -72,7 +72,9 @@ class Material(ABC):
 
     @property
     def cuttable(self) -> tuple[TextEncoder | Net, Mapping[str, TokenRows] | Mapping[str, SeriesRows]] | None:
-        """Encoder or net, and the rows of each split that `cache.frozen` may serve; None where a task has no such."""
+        """Encoder or net, and the rows of each split that `cache.hidden_states` may serve; None where a task has no
+        such.
+        """
         return None
 
 
@@ -92,7 +94,7 @@ def frozen_in(config: Config, model: Task, epoch: int = 0) -> Task:
     """The model with the freezing of `epoch` (0-based) applied. Raises RequestError when it has fewer layers."""
     chosen = config.callbacks
     embeddings, layers = model.freezable()
-    settings = (chosen.freeze.embeddings, chosen.freeze.layers, chosen.unfreeze.schedule)
+    settings = (chosen.freeze.embeddings, chosen.freeze.layers, chosen.freeze.schedule)
     found = freeze.mistakes(len(embeddings), len(layers), *settings)
     if found:
         raise RequestError(found)

@@ -62,11 +62,11 @@ COLUMNS = {
     "thousands in Swiss": (grouped("'", "."), AMOUNTS, ["data.thousands=\"'\""]),
     "question marks": (
         [f"{value}" if place % 3 else "?" for place, value in enumerate(RAIN)],
-        np.where(np.arange(40) % 3, RAIN, np.nan), ['data.missing=["?"]'],
+        np.where(np.arange(40) % 3, RAIN, np.nan), ['data.missing_markers=["?"]'],
     ),
     "commas and words": (
         [f"{value}".replace(".", ",") if place % 3 else "s/d" for place, value in enumerate(RAIN)],
-        np.where(np.arange(40) % 3, RAIN, np.nan), ['data.decimal=","', "data.missing=[s/d]"],
+        np.where(np.arange(40) % 3, RAIN, np.nan), ['data.decimal=","', "data.missing_markers=[s/d]"],
     ),
 }  # fmt: skip
 

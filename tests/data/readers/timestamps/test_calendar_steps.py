@@ -119,7 +119,7 @@ def test_windows_purge_horizon_and_persistence_are_counted_in_rows(
     frame = table(moments, 2)
     frame.to_csv(tmp_path / "a.csv", index=False)
     begin = [f"data.split.val_from={moments[180]:%Y-%m-%d}", f"data.split.test_from={moments[240]:%Y-%m-%d}"]
-    given = ["data=table", "model=inception_time", f"data.path={tmp_path / 'a.csv'}", "data.time=date",
+    given = ["data=series_table", "model=inception_time", f"data.path={tmp_path / 'a.csv'}", "data.time=date",
              "data.group=station", "data.label={feature: rain, horizon: 2, threshold: 0.7}", "data.window=12",
              "data.scale=none", *begin, *words]  # fmt: skip
     with initialize_config_dir(str(CONF)):
@@ -144,7 +144,7 @@ def test_the_moments_of_rows_belong_to_the_fingerprint(tmp_path: Path) -> None:
         table(moments.delete([20 + shift, 50])).assign(wind=np.arange(198) % 7, rain=np.arange(198) % 5).to_csv(
             tmp_path / "a.csv", index=False
         )
-        given = ["data=table", "model=inception_time", f"data.path={tmp_path / 'a.csv'}", "data.time=date",
+        given = ["data=series_table", "model=inception_time", f"data.path={tmp_path / 'a.csv'}", "data.time=date",
                  "data.label={feature: rain, horizon: 1, threshold: 1.0}", "data.window=5", "data.step=row",
                  "data.split.val_from=2020-06-01", "data.split.test_from=2020-08-03"]  # fmt: skip
         with initialize_config_dir(str(CONF)):

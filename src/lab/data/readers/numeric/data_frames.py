@@ -87,7 +87,8 @@ def _read(read: Callable[..., Any], data: Table, words: Collection[str]) -> tupl
     if marks:
         problem = f"the file has one column, {names[0][:60]!r}"
         raise RequestError(Mistake("data.delimiter", problem, quoted("data.delimiter", marks[0]), data.delimiter))
-    gaps = {name: ("", *data.missing) if name == data.label else ("",) if name in words else (*GAPS, *data.missing)
+    markers = data.missing_markers
+    gaps = {name: ("", *markers) if name == data.label else ("",) if name in words else (*GAPS, *markers)
             for name in names}  # fmt: skip
     decimal = "." if data.decimal == "any" else data.decimal
     frame = read(keep_default_na=False, na_values=gaps, decimal=decimal, dtype=dict.fromkeys(digits_kept(data), str))

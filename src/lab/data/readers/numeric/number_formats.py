@@ -36,7 +36,7 @@ class Spelling:
 
     @classmethod
     def of(cls, data: Table) -> "Spelling":
-        return cls(data.decimal, data.thousands, data.missing)
+        return cls(data.decimal, data.thousands, data.missing_markers)
 
     def number(self, cell: object) -> float | None:
         """What a cell says, NaN where it is missing, None where it is no number."""
@@ -129,7 +129,7 @@ def _typed(old: Spelling, new: Spelling, words: Sequence[str]) -> Iterator[str]:
         if getattr(old, key) != getattr(new, key):
             yield quoted(f"data.{key}", getattr(new, key))
     if words:
-        yield quoted("data.missing", [*old.missing, *(word.strip() for word in words)])
+        yield quoted("data.missing_markers", [*old.missing, *(word.strip() for word in words)])
 
 
 def numeric(found: Any, spelling: Spelling) -> bool:

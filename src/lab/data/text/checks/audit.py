@@ -45,7 +45,7 @@ def audit_rows(surveys: Mapping[str, Survey], values: Mapping[str, Sequence[str]
     for split, found in surveys.items():
         if not len(found):
             problem = f"no row of {split} has both a text and a label ({found.num_rows} rows read)"
-            audit.mistakes.append(Mistake("data", problem, "look at data.text, data.labels and data.missing"))
+            audit.mistakes.append(Mistake("data", problem, "look at data.text, data.labels and data.missing_markers"))
         if found.headers:
             audit.notes.append(f"{split}: {found.headers} rows are the header once more and left out: joined files?")
         if found.no_text:

@@ -78,7 +78,7 @@ def generate(rows: int, seed: int, difficulty: float = 0.5) -> Reports:
 def _mistakes(rows: int, seed: int, difficulty: float) -> list[Mistake]:
     found = []
     if rows < 1:
-        found.append(Mistake("data.rows", "must be at least 1", "data.rows=12000", rows))
+        found.append(Mistake("data.max_rows", "must be at least 1", "data.max_rows=12000", rows))
     if seed < 0:
         found.append(Mistake("data.seed", "must not be negative", "data.seed=0", seed))
     if not 0 <= difficulty <= 1:
