@@ -28,25 +28,25 @@ REASONS = {
     ("models/text/subword_tokenizer.py", "load"): "tokenizers raises plain Exception; Unreadable with the reason",
     ("report/output/model_registry.py", "register"): "whatever a service raises; RunError with its first line",
     ("training/session.py", "closing"): "writes the end down and raises it again",
-    ("training/session.py", "machine_faults_named"): "raises again what is no fault of the machine",
+    ("training/session.py", "machine_faults_named"): "raises again errors that are no fault of the machine",
     ("training/pending.py", "_draw"): "a picture less ends no run; it stays pending",
-    ("sweep/study/controller.py", "sweep"): "raises again what is no fault of the machine",
+    ("sweep/study/controller.py", "sweep"): "raises again errors that are no fault of the machine",
     (
         "sweep/execution/hydra_launcher_pool.py",
         "wait",
     ): "a launcher lost its batch; raised again where nothing had begun",
-    ("sweep/execution/job.py", "__call__"): "it is the job's outcome, and travels home",
-    ("sweep/execution/job.py", "_sendable"): "pickling calls whatever a value brings along; its text is sent instead",
-    ("sweep/execution/job.py", "outcome"): "it is the job's outcome",
+    ("sweep/execution/job.py", "__call__"): "it is the job's result, and is sent to the controller",
+    ("sweep/execution/job.py", "_sendable"): "pickling runs code of the value's class; its text is sent instead",
+    ("sweep/execution/job.py", "return_value"): "it is the job's value",
     (
         "sweep/execution/fork_server.py",
-        "_be_a_trial",
+        "_run_trial",
     ): "a forked trial must never run its server's code; printed, exit 1",
     (
         "sweep/execution/fork_server.py",
         "serve",
     ): "a forked server must never run its controller's code; sent and printed",
-    ("sweep/storage/optuna_storage.py", "_whole_or_nothing"): "cuts half a line off and raises it again",
+    ("sweep/storage/optuna_storage.py", "_truncate_on_error"): "removes half a line and raises the error again",
     ("core/terminal/display.py", "attempt"): "no display changes a result; said once in the log",
 }
 """(file below src/lab, function): what becomes of the exception."""

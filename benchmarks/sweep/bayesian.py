@@ -17,7 +17,7 @@ import optuna
 from scipy.stats import mannwhitneyu
 
 from benchmarks.harness.table import RESULTS, finish, shown, spread
-from lab.sweep.search_space.samplers import build
+from lab.sweep.search_space.samplers import build_sampler
 from lab.sweep.search_space.space import parse_space
 
 SPACE = parse_space(
@@ -40,7 +40,7 @@ def loss(values: Mapping[str, Any]) -> float:
 
 
 def best(kind: str, seed: int, num_trials: int) -> float:
-    study = optuna.create_study(direction="minimize", sampler=build({"type": kind, "seed": seed}, SPACE, "minimize"))
+    study = optuna.create_study(direction="minimize", sampler=build_sampler({"type": kind, "seed": seed}, SPACE))
     for _ in range(num_trials):
         trial = study.ask(SPACE.distributions())
         study.tell(trial, loss(SPACE.values(trial.params)))

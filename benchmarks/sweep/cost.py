@@ -30,14 +30,14 @@ from lab.config.schema import Limits
 from lab.core.record.run_folder import StudyFolder
 from lab.early_termination.parsing import parse as parse_policy
 from lab.sweep.definition.plan import Plan
-from lab.sweep.execution.process_pool import Gone, Said
+from lab.sweep.execution.messages import TrialExit, TrialMessage
 from lab.sweep.reporting.reporter import Report
-from lab.sweep.search_space.samplers import build
+from lab.sweep.search_space.samplers import build_sampler
 from lab.sweep.search_space.space import parse_space
-from lab.sweep.storage.controllers import Alone
+from lab.sweep.storage.controllers import SoleController
 from lab.sweep.storage.optuna_storage import open_storage
 from lab.sweep.study.loop import Search
-from lab.sweep.study.progress_table import Board
+from lab.sweep.study.progress_table import ProgressTable
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME, SLOTS, BLOCK = "cost", 2, 12
@@ -68,16 +68,16 @@ class Instant:
         self.starts.append(time.perf_counter())
         self.running[number] = 0
 
-    def wait(self) -> list[Said | Gone]:
+    def wait(self) -> list[TrialMessage | TrialExit]:
         number = min(self.running)
         if self.running[number] == self.num_reports:
             del self.running[number]
             ended = JobReturn(status=JobStatus.COMPLETED)
             ended.return_value = 0.0
-            return [Gone(number, ended, None, None)]
+            return [TrialExit(number, ended, None, None)]
         interval = self.running[number] = self.running[number] + 1
         value = 0.5 + 0.01 * (number * 7919 % 101) / 101 + 0.01 * interval
-        return [Said(number, Report(interval, value, interval - 1, self.num_reports))]
+        return [TrialMessage(number, Report(interval, value, interval - 1, self.num_reports))]
 
     def answer(self, number: int, reply: object) -> None: ...
 
@@ -108,7 +108,7 @@ def planned(folder: Path, total: int, policy: str) -> Plan:
     )
     blocks: dict[str, Any] = {}
     return Plan(
-        study=NAME, folder=folder, space=space, sampler=build("random", space, "maximize"), metric="val/f1_macro",
+        study=NAME, folder=folder, space=space, sampler=build_sampler("random", space), metric="val/f1_macro",
         goal="maximize", policy=parse_policy(policy), total=total, limits=limits, confirm=None, storage=None, fixed=(),
         settings={}, blocks=blocks, seed=0,
     )  # fmt: skip
@@ -121,7 +121,7 @@ def fill(plan: Plan, num_reports: int) -> tuple[list[float], float]:
     storage = open_storage(None, folder.journal)
     study = optuna.load_study(study_name=NAME, storage=storage, sampler=plan.sampler)
     pool = Instant(num_reports)
-    search = Search(plan, study, storage, pool, Board(plan.total), folder, Alone(study))  # type: ignore[arg-type]  # a stand-in
+    search = Search(plan, study, storage, pool, ProgressTable(plan.total), folder, SoleController(study))  # type: ignore[arg-type]  # a stand-in
     opened = time.perf_counter() - began
     search.run()
     return pool.starts, opened
@@ -135,7 +135,7 @@ def costs_ms(plan: Plan, num_reports: int) -> list[float]:
 
 def tpe_ms(plan: Plan, asks: int = 5) -> dict[str, float]:
     """To draw a trial by TPE's model from what the study knows. The trials are left running, and nobody looks again."""
-    sampler = build("bayesian", plan.space, plan.goal)
+    sampler = build_sampler("bayesian", plan.space)
     storage = open_storage(None, StudyFolder(plan.folder).journal)
     study, times = optuna.load_study(study_name=NAME, storage=storage, sampler=sampler), []
     for _ in range(asks):

@@ -1,9 +1,7 @@
 """The state kept at each report gives exactly the reasons of the pure decision, in whatever order trials report."""
 
 import math
-from types import SimpleNamespace
 from typing import Any
-from unittest.mock import MagicMock
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,16 +12,13 @@ from lab.early_termination.policies.bandit import Bandit
 from lab.early_termination.policies.base import Candidate, Goal, Histories, NoPolicy, Policy, Reason
 from lab.early_termination.policies.median_stopping import MedianStopping
 from lab.early_termination.policies.truncation_selection import TruncationSelection
-from lab.sweep.reporting.reporter import Report
-from lab.sweep.storage.controllers import Alone
-from lab.sweep.study.report_handler import Live, Verdicts
 
 TIMES: dict[str, Any] = {"evaluation_interval": st.integers(1, 2), "delay_evaluation": st.integers(0, 2)}
 SLACK = st.integers(0, 8).map(lambda number: number / 8)
 
 
 class Threshold(Policy):
-    """A new policy with what a policy must define and nothing else: ends a trial whose best value is below 1."""
+    """A new policy with the required methods only: ends a trial whose best value is below 1."""
 
     kind = "threshold"
 
@@ -51,7 +46,9 @@ EVENTS = st.lists(st.tuples(st.integers(0, 6), st.just("end") | VALUES), max_siz
 
 @given(RULES, st.sampled_from(["maximize", "minimize"]), EVENTS)
 @settings(max_examples=400)
-def test_state_say_what_the_pure_decision_says(rule: Policy, goal: Goal, events: list[tuple[int, Any]]) -> None:
+def test_the_state_gives_the_reasons_of_the_pure_decision(
+    rule: Policy, goal: Goal, events: list[tuple[int, Any]]
+) -> None:
     state = IncrementalState(rule, goal)
     for trial, event in events:
         if trial in state.finished:
@@ -65,19 +62,5 @@ def test_state_say_what_the_pure_decision_says(rule: Policy, goal: Goal, events:
         assert state.decide(trial) == expected
         assert state.obstacle(n) == rule.obstacle(goal, state.histories, n)
         for earlier in range(1, n):
-            cut = state.histories | {trial: state.histories[trial][:earlier]}
-            assert state.decide(trial, earlier) == rule.decide(goal, cut, trial, frozenset(state.finished))
-
-
-def test_a_verdict_outlives_reports_of_before_it() -> None:
-    """A trial told to end at interval 3 that begins again elsewhere reports 1 and 2 once more."""
-    trial, board = MagicMock(), MagicMock()
-    state = IncrementalState(MedianStopping(), "maximize")
-    plan = SimpleNamespace(policy=MedianStopping(), goal="maximize")
-    verdicts = Verdicts(plan, state, Alone(MagicMock()), board, {})  # type: ignore[arg-type]
-    values = {1: 0.5, 2: 0.6, 3: 0.1}
-    for value in values.values():
-        state.report(0, value)
-    one = Live(trial, dict(values), told="median at interval 3")
-    told = [verdicts.on(0, one, Report(interval, value, interval - 1, 5)) for interval, value in values.items()]
-    assert told == [None, None, "median at interval 3"]
+            shortened = state.histories | {trial: state.histories[trial][:earlier]}
+            assert state.decide(trial, earlier) == rule.decide(goal, shortened, trial, frozenset(state.finished))

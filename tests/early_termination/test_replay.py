@@ -32,15 +32,15 @@ LOSS = {"A": [1.0, 0.8, 0.5], "B": [1.2, 1.0, 0.61], "C": [1.2, 0.9, 0.59], "D":
         (TruncationSelection(20, delay_evaluation=4), "", ""),
     ],
 )
-def test_the_policies_end_whom_azure_would(policy: Policy, accuracy: str, loss: str) -> None:
+def test_replayed_policies_end_the_trials_that_azure_would(policy: Policy, accuracy: str, loss: str) -> None:
     for goal, histories, expected in (("maximize", ACCURACY, accuracy), ("minimize", LOSS, loss)):
-        found = replay(policy, goal, list(histories.values()))  # type: ignore[arg-type]
-        assert "".join("ABCDE"[place] for place in sorted(found)) == expected
-        assert {interval for interval, _ in found.values()} <= {3}
+        result = replay(policy, goal, list(histories.values()))  # type: ignore[arg-type]
+        assert "".join("ABCDE"[place] for place in sorted(result)) == expected
+        assert {interval for interval, _ in result.values()} <= {3}
 
 
 def one_by_one(policy: Policy, goal: Any, reports: list[list[float]]) -> dict[int, tuple[int, Reason]]:
-    """The same replay, each decision left to `decide` over all histories."""
+    """The same replay with `decide` over all histories."""
     reported: dict[int, list[float]] = {place: [] for place in range(len(reports))}
     ended: dict[int, tuple[int, Reason]] = {}
     for n in range(1, max(map(len, reports)) + 1):
@@ -71,6 +71,6 @@ POLICIES = st.one_of(
     st.lists(st.lists(VALUES, min_size=1, max_size=5), min_size=1, max_size=7),
 )
 def test_a_replay_decides_as_the_policies_do(policy: Policy, goal: Any, reports: list[list[float]]) -> None:
-    found = replay(policy, goal, reports)
+    result = replay(policy, goal, reports)
     expected = one_by_one(policy, goal, reports)
-    assert found == expected
+    assert result == expected

@@ -301,11 +301,11 @@ optimizer.lr=interval(1e-5,1e-3)
 -m sweep=text sweep.storage=foo
 -m sweep=text sweep.storage=nope://a/b
 -m sweep=text sweep.storage=oracle+oracledb://u@h/d
--m sweep=text sweep.metric=val/f1_macro
+-m sweep=text sweep.azure.metric=val/f1_macro
 -m sweep=text trainer.max_epochs=0 sweep.early_termination=bandit
 -m sweep=azure
--m sweep=azure sweep.file=/no/such/job.yaml
--m sweep=azure sweep.file=LONG
+-m sweep=azure sweep.azure.file=/no/such/job.yaml
+-m sweep=azure sweep.azure.file=LONG
 -m hydra/sweeper=lab
 -m hydra/sweeper=lab optimizer.lr=interval(1e-5,1e-3)
 -m resume=/no/such/run

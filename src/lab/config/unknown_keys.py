@@ -42,6 +42,9 @@ RENAMED = {
     "callbacks.unfreeze": "callbacks.freeze",
     "trainer.gradient_clip": "trainer.gradient_clip_val",
     "name": "experiment_name",
+    "sweep.file": "sweep.azure.file",
+    "sweep.keys": "sweep.azure.parameters",
+    "sweep.metric": "sweep.azure.metric",
     "by": "group_by",
     "together": "allow_mixed",
 }

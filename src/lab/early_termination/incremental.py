@@ -1,6 +1,6 @@
 """All trials' reports under one policy, kept so that a decision costs the same at trial 5,000 as at trial 5.
 
-The reasons are those of `Policy.decide`, which reads all reports anew. A report costs a few binary searches per
+The reasons are those of `Policy.decide`, which reads all reports. A report costs a few binary searches per
 interval, some 20 microseconds, where the policy has a summary.
 """
 

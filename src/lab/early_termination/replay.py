@@ -1,4 +1,4 @@
-"""What a policy would have done with trials that are over.
+"""Replay: the trials that a policy would have ended, applied to finished trials.
 
 The trials are replayed in step: at interval n all that still run report, then the policy decides on each of them. A
 trial that was ended keeps its reports so far. The decision is the one of a live sweep: 10,000 trials of 50 intervals

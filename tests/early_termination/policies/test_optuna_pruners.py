@@ -1,4 +1,4 @@
-"""The pruners that Optuna brings: which class a block makes, and that it ends a bad trial only."""
+"""Optuna's pruners: the class of a block, and that it ends bad trials only."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def test_optunas_pruners(block: Any, kind: type) -> None:
 
 
 @pytest.mark.parametrize("block", [{"type": "asha", "reduction_factor": 2}, {"type": "hyperband", "max_resource": 8}])
-def test_a_pruner_of_optunas_ends_a_bad_trial_and_no_good_one(block: Any) -> None:
+def test_optunas_pruners_end_bad_trials_only(block: Any) -> None:
     policy = parse(block)
     study = optuna.create_study(study_name="toy", direction="minimize", pruner=policy.pruner())
     good, *others = [study.ask() for _ in range(8)]  # hyperband deals trials out to its brackets

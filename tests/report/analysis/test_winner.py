@@ -12,7 +12,7 @@ from lab.report.analysis.winner import describe_winner, leaderboard
 from lab.report.findings import Runs, Winner
 from lab.report.sources.run_folders import read
 from lab.report.text.translate import translate
-from lab.sweep.study.results import confirmed as of_seeds
+from lab.sweep.study.results import confirmed_trial as of_seeds
 
 from ..conftest import MakeRun, write_run
 

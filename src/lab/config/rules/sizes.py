@@ -24,7 +24,7 @@ WIDTHS = (("hidden_size", "num_attention_heads"), ("dim", "n_heads"))
 LONGEST_NAME, LONGEST_PATH = 255, 4095
 """Bytes, on Linux's file systems."""
 PATHS = ("data.path", "data.train", "data.val", "data.test", "data.test_ids", "model.path", "model.checkpoint",
-         "cache.dir", "resume", "test", "sweep.file", "sweep.study", "run_name")  # fmt: skip
+         "cache.dir", "resume", "test", "sweep.azure.file", "sweep.study", "run_name")  # fmt: skip
 
 
 def _architecture(given: Mapping[str, Any] | None) -> Found:

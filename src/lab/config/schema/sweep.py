@@ -23,6 +23,15 @@ class Confirm(Node):
     seeds: Annotated[int, Field(ge=2, le=1_000), Number]
 
 
+class AzureJob(Node):
+    file: str | None
+    """An Azure ML sweep job (YAML) that fills the blocks of the sweep node."""
+    parameters: Annotated[dict[str, str], NullIsEmpty]
+    """The job's parameter names and the config keys that they stand for."""
+    metric: str | None
+    """The logged metric that stands for the job's primary metric."""
+
+
 class Sweep(Node):
     study: str | None
     sampling_algorithm: Block
@@ -32,6 +41,4 @@ class Sweep(Node):
     limits: Limits
     confirm: Confirm | None
     storage: str | None
-    file: str | None
-    keys: Annotated[dict[str, str], NullIsEmpty]
-    metric: str | None
+    azure: AzureJob

@@ -1,4 +1,4 @@
-"""What an early-termination policy is: when it is applied, what it compares a trial with, and the reason it gives.
+"""The interface of an early-termination policy: when it is applied, its comparison, and the reason it gives.
 
 Policies are pure functions of the reports: no clock, no storage. An interval is one report of the primary metric by a
 trial, counted from 1. A policy is applied at report n if n is a multiple of `evaluation_interval` and n >=
@@ -50,8 +50,8 @@ class Reason:
 
 
 class Summary(ABC):
-    """What a policy compares trials with, kept up to date at each report, so that a decision does not read all reports
-    again. It must give the same reasons as `Policy.compare`."""
+    """The values that a policy compares trials with, kept up to date at each report, so that a decision does not read
+    all reports again. It must give the same reasons as `Policy.compare`."""
 
     @abstractmethod
     def add(self, trial: int, reports: Sequence[float], best: Sequence[float | None]) -> None:

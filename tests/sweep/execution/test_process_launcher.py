@@ -1,4 +1,4 @@
-"""The launcher in Hydra's own suites, no case skipped, and what it promises besides: light imports.
+"""The launcher in Hydra's own suites, without a skipped case, and its light imports.
 
 The suites drive applications with configs of their own, which have no `sweep` node: they do not apply to the sweeper.
 """
@@ -33,21 +33,21 @@ def test_the_plugin_is_light() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_what_is_imported_besides_follows_from_the_config(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_further_imports_follow_from_the_config(monkeypatch: pytest.MonkeyPatch) -> None:
     by = {
         "data.kind": {"squad": ["lab.training.tasks.question_answering"]},
         "peft.kind": {"qlora": ["peft", "no_such_package.of_ours"]},
     }
     monkeypatch.setattr(process_launcher, "find_spec", lambda name: None if name == "no_such_package" else object())
-    assert process_launcher.wanted(by, [("data.kind", "squad"), ("peft", "qlora"), ("peft", "qlora")]) == [
+    assert process_launcher.modules_to_preload(by, [("data.kind", "squad"), ("peft", "qlora"), ("peft", "qlora")]) == [
         "lab.training.tasks.question_answering",
         "peft",
     ]
-    assert process_launcher.wanted(by, [("data.kind", "maintenance"), ("seed", 1)]) == []
+    assert process_launcher.modules_to_preload(by, [("data.kind", "maintenance"), ("seed", 1)]) == []
 
 
-def test_every_module_that_is_imported_ahead_is_there() -> None:
-    conf = OmegaConf.load(Path(__file__).parents[2] / "conf/hydra/launcher/process.yaml")
+def test_every_preloaded_module_exists() -> None:
+    conf = OmegaConf.load(Path(__file__).parents[3] / "conf/hydra/launcher/process.yaml")
     named = {name for modules in conf.preload_by.values() for names in modules.values() for name in names}
     ours = [name for name in [*conf.preload, *named] if name.startswith("lab.")]
     assert [name for name in ours if find_spec(name) is None] == []
@@ -68,4 +68,4 @@ class TestProcessLauncherInBatches(BatchedSweeperTestSuite):
     [({}, ["-m", "hydra/launcher=process"])],
 )
 class TestProcessLauncherIntegration(IntegrationTestSuite):
-    """Hydra's cases with applications of their own."""
+    """Hydra's cases with separate applications."""

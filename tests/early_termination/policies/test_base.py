@@ -1,4 +1,4 @@
-"""Early termination: the check set for both goals, when a policy applies, and what holds for any histories."""
+"""All policies: Azure's check set for both goals, when a policy applies, and properties of any histories."""
 
 import math
 
@@ -7,24 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.early_termination.policies.bandit import Bandit
-from lab.early_termination.policies.base import Goal, Histories, NoPolicy, Policy
+from lab.early_termination.policies.base import Goal, NoPolicy, Policy
 from lab.early_termination.policies.median_stopping import MedianStopping
 from lab.early_termination.policies.truncation_selection import TruncationSelection
+
+from ..conftest import decide, ended
 
 A, B, C, D, E = range(5)
 ACCURACY = {A: [0.5, 0.6, 0.8], B: [0.4, 0.5, 0.66], C: [0.4, 0.5, 0.67], D: [0.1, 0.2, 0.3], E: [0.45, 0.55, 0.62]}
 LOSS = {A: [1.0, 0.8, 0.5], B: [1.2, 1.0, 0.61], C: [1.2, 0.9, 0.59], D: [2.0, 1.9, 1.8], E: [1.1, 1.0, 0.62]}
-
-
-def decide(rule: Policy, goal: Goal, histories: Histories, trial: int, finished: frozenset[int]) -> str | None:
-    reason = rule.decide(goal, histories, trial, finished)
-    return None if reason is None else reason.text
-
-
-def ended(
-    rule: Policy, goal: Goal, histories: dict[int, list[float]], finished: frozenset[int] = frozenset()
-) -> set[int]:
-    return {trial for trial in histories if decide(rule, goal, histories, trial, finished)}
 
 
 @pytest.mark.parametrize(
@@ -81,69 +72,14 @@ def test_a_policy_is_applied_at_these_reports(interval: int, delay: int, expecte
         assert [n for n, all_of in reports.items() if decide(rule, "maximize", all_of, 2, frozenset())] == expected
 
 
-def test_an_amount_after_a_delay() -> None:
-    rule = Bandit(slack_amount=0.2, delay_evaluation=5)
-    best = {0: [0.5, 0.6, 0.7, 0.8, 0.9]}
-    assert decide(rule, "maximize", best | {1: [0.1] * 4}, 1, frozenset()) is None
-    assert decide(rule, "maximize", best | {1: [0.1] * 4 + [0.69]}, 1, frozenset())
-    assert decide(rule, "maximize", best | {1: [0.1] * 4 + [0.7]}, 1, frozenset()) is None  # .9 - .2 > .7 in binary
-    assert decide(rule, "maximize", best | {1: [0.7] + [0.1] * 4}, 1, frozenset()) is None
-
-
-def test_truncation_after_a_delay() -> None:
-    rule = TruncationSelection(20, delay_evaluation=4)
-    assert ended(rule, "maximize", {trial: [0.1 * trial] * 3 for trial in range(5)}) == set()
-    assert ended(rule, "maximize", {trial: [0.1 * trial] * 4 for trial in range(5)}) == {0}
-    assert ended(rule, "maximize", {trial: [0.1 * trial] * 4 for trial in range(4)}) == set()
-
-
-def test_truncation_compares_with_trials_that_reached_the_interval() -> None:
-    histories = {0: [0.1], 1: [0.1, 0.3], 2: [0.2, 0.5], 3: [0.2, 0.6]}
-    assert decide(TruncationSelection(34), "maximize", histories, 1, frozenset())
-    assert decide(TruncationSelection(33), "maximize", histories, 1, frozenset()) is None  # .99 of three trials
-
-
-def test_truncation_can_leave_finished_trials_out() -> None:
-    histories = {0: [0.1, 0.1], 1: [0.3, 0.3], 2: [0.5, 0.5], 3: [0.6, 0.6]}
-    finished = frozenset({0})
-    assert decide(TruncationSelection(34), "maximize", histories, 1, finished) is None
-    assert decide(TruncationSelection(34, exclude_finished_jobs=True), "maximize", histories, 1, finished)
-
-
-def test_of_equal_values_the_younger_trial_ends_and_the_best_never() -> None:
-    assert ended(TruncationSelection(25), "maximize", {0: [0.1], 1: [0.1], 2: [0.5], 3: [0.6]}) == {1}
-    assert ended(TruncationSelection(75), "maximize", {0: [0.6], 1: [0.6], 2: [0.6], 3: [0.5]}) == {3}
-
-
-def test_a_lone_trial_goes_on() -> None:
+def test_a_single_trial_continues() -> None:
     for rule in (Bandit(0.0), Bandit(None, 0.0), MedianStopping(), TruncationSelection(99)):
         for reports in ([0.9, 0.1], [0.1, 0.9], [-1.0, -2.0], [0.0]):
             for goal in ("maximize", "minimize"):
                 assert decide(rule, goal, {0: reports}, 0, frozenset()) is None
 
 
-def test_the_best_of_all_reports_up_to_the_interval_counts() -> None:
-    stopped_early = {0: [0.5, 0.9], 1: [0.4, 0.5, 0.6]}
-    assert decide(Bandit(0.2), "maximize", stopped_early, 1, frozenset({0}))
-    ahead = {0: [0.5, 0.5, 0.9], 1: [0.45, 0.45]}
-    assert decide(Bandit(0.2), "maximize", ahead, 1, frozenset()) is None
-    fell_since = {0: [0.9, 0.1], 1: [0.5, 0.5]}
-    assert decide(Bandit(0.2), "maximize", fell_since, 0, frozenset()) is None
-
-
-@pytest.mark.parametrize("goal", ["maximize", "minimize"])
-def test_a_ratio_of_what_is_not_positive_ends_nobody_and_says_so(goal: Goal) -> None:
-    histories = {0: [-1.0], 1: [-2.0], 2: [-30.0]}
-    rule = Bandit(slack_factor=0.1)
-    assert ended(rule, goal, histories) == set()
-    assert "slack_amount" in str(rule.obstacle(goal, histories, 1))
-    assert ended(Bandit(slack_amount=0.1), goal, histories) != set()
-    assert Bandit(slack_amount=0.1).obstacle(goal, histories, 1) is None
-    assert rule.obstacle(goal, {0: [1.0]}, 1) is None
-    assert Bandit(0.1, delay_evaluation=2).obstacle(goal, histories, 1) is None
-
-
-def test_reports_that_are_no_number_count_for_nothing() -> None:
+def test_nan_reports_are_ignored() -> None:
     assert decide(Bandit(0.1), "maximize", {0: [math.nan, 0.5], 1: [0.4, 0.2], 2: [math.nan]}, 1, frozenset())
     assert decide(Bandit(0.1), "maximize", {0: [0.5], 1: [math.nan]}, 1, frozenset()) is None
     assert decide(MedianStopping(), "maximize", {0: [math.nan, 0.5], 1: [0.4, 0.4], 2: [0.6]}, 1, frozenset())
@@ -166,16 +102,9 @@ def test_the_goals_mirror_each_other(rule: Policy, histories: dict[int, list[flo
     assert ended(rule, "maximize", histories, finished) == ended(rule, "minimize", mirrored, finished)
 
 
-@given(FACTORS, st.dictionaries(st.integers(0, 30), st.lists(st.integers(1, 400), min_size=1, max_size=5), min_size=1))
-def test_the_ratio_mirrors_by_reciprocals(rule: Policy, histories: dict[int, list[int]]) -> None:
-    plain = {trial: [float(value) for value in reports] for trial, reports in histories.items()}
-    inverse = {trial: [1 / value for value in reports] for trial, reports in histories.items()}
-    assert ended(rule, "maximize", plain) == ended(rule, "minimize", inverse)
-
-
 @given(AMOUNTS | FACTORS | MEDIANS | TRUNCATIONS, GOALS, HISTORIES, st.frozensets(st.integers(0, 30)))
 @settings(max_examples=300)
-def test_the_incumbent_goes_on(
+def test_the_best_trial_continues(
     rule: Policy, goal: Goal, histories: dict[int, list[float]], finished: frozenset[int]
 ) -> None:
     best = max if goal == "maximize" else min
@@ -186,7 +115,7 @@ def test_the_incumbent_goes_on(
 
 
 @given(AMOUNTS | FACTORS | MEDIANS | TRUNCATIONS, GOALS, HISTORIES, st.randoms())
-def test_the_order_in_which_trials_stand_does_not_matter(
+def test_the_order_of_trials_does_not_matter(
     rule: Policy, goal: Goal, histories: dict[int, list[float]], order: object
 ) -> None:
     shuffled = list(histories)
