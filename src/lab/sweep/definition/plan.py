@@ -77,7 +77,8 @@ def read(
     fixed, searched = _split_overrides(arguments, loader)
     node, plain = with_job(config.sweep, _typed_blocks(fixed, searched)), config.model_dump(mode="json")
     mistakes: list[Mistake] = []
-    block = {**node.search_space, **searched}
+    keys = node.azure.parameters  # a parameter of the job may also be typed under its name there
+    block = {**node.search_space, **{keys.get(key, key): typed for key, typed in searched.items()}}
     typed = [override for override in fixed if override.startswith(("objective.", "objective="))]
     givers = [*typed, *files_setting("objective", config_name, fixed, loader)]
     metric, goal = _collected(mistakes, lambda: objective(node.objective, config, givers)) or ("", "maximize")
