@@ -212,7 +212,7 @@ def test_a_group_may_be_called_na_and_a_class_is_missing_and_told(
     panel = read(table, name, label="kind")
     assert panel.groups == ("NA", "Sur")
     assert panel.classes == ("dry",)
-    assert "cells say None: missing; rename it where it is a class" in caplog.text
+    assert "cells hold None, read as missing; rename it where it is a class" in caplog.text
     assert int(np.isnan(panel.values).sum()) == 1
 
 

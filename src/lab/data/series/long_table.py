@@ -17,7 +17,7 @@ import pandas as pd
 from lab.config.schema import Ahead, Table
 from lab.core.batches import MISSING
 from lab.core.errors import Mistake, RequestError, listed
-from lab.data.readers.cell_values import numbered, plain, without_gaps
+from lab.data.readers.cell_values import as_numbers_if_all_are, require_plain_values, without_missing_words
 from lab.data.readers.numeric import number_formats
 from lab.data.readers.numeric.number_formats import Spelling
 from lab.data.readers.numeric.numeric_files import TableFile, open_table, unreadable
@@ -75,7 +75,7 @@ def _groups(file: TableFile, data: Table, num_rows: int) -> tuple[tuple[str, ...
     """Names in order, and each row's number among them."""
     if data.group is None:
         return ("",), np.zeros(num_rows, np.int32)
-    column = numbered(plain(file.take(data.group), "data.group", data.group))
+    column = as_numbers_if_all_are(require_plain_values(file.take(data.group), "data.group", data.group))
     empty = np.flatnonzero(column.isna().to_numpy())
     if len(empty):
         problem = f"column {data.group!r} is empty in rows {_some(empty)}"
@@ -103,7 +103,8 @@ def _classes(file: TableFile, data: Table) -> tuple[Codes | None, tuple[str, ...
     """Class of each row where labels are a column; names in their order."""
     if isinstance(data.label, Ahead):
         return None, ()
-    column = without_gaps(plain(file.take(data.label), "data.label", data.label), data.label)
+    column = require_plain_values(file.take(data.label), "data.label", data.label)
+    column = without_missing_words(column, data.label)
     column = column.where(~_says_missing(column, data))
     known = ~column.isna().to_numpy()
     whole = column.dtype.kind == "f" and bool((column[known] % 1 == 0).all())

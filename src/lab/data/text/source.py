@@ -20,6 +20,7 @@ from lab.config.schema import Columned, Files, Hub, Imdb, Labelled, Maintenance
 from lab.core.errors import Mistake, RequestError, listed, nearest, quoted
 from lab.data.readers import text_files
 from lab.data.readers.hub import load_splits
+from lab.data.readers.row_file import FileSettings
 from lab.data.readers.text_table import Table
 from lab.data.text.column_checks import missing_columns, wrong_names
 from lab.data.text.label_sets import split_tables
@@ -114,7 +115,7 @@ def _from_files(data: Files, cache: Path) -> Source:
     asked = {"path": data.path, "train": data.train, "val": data.val, "test": data.test}
     given = {key: (paths,) if isinstance(paths, str) else paths for key, paths in asked.items() if paths}
     mistakes = _wrong_request(data, set(given)) + _without_effect(data, [p for paths in given.values() for p in paths])
-    wanted, how = _columns(data), text_files.Format(data.delimiter, data.encoding, data.quoting)
+    wanted, how = _columns(data), FileSettings(data.delimiter, data.encoding, data.quoting)
     opened: dict[str, list[Table]] = {key: [] for key in given}
     for key, paths in given.items():
         for path in map(Path, paths):
@@ -156,20 +157,16 @@ def _wrong_request(data: Files, given: set[str]) -> list[Mistake]:
 
 def _without_effect(data: Files, paths: Sequence[str]) -> list[Mistake]:
     """Settings of text files where no file given is read by them."""
-    kinds = {text_files.kind_of(Path(path)) for path in paths}
-    if not kinds or None in kinds:
+    formats = [text_files.format_of(Path(path)) for path in paths]
+    read = {name for format in formats if format is not None for name in format.read_settings}
+    if not formats or None in formats:
         return []
-    mistakes = []
-    if data.delimiter is not None and "csv" not in kinds:
-        problem = "has no effect: no file given is CSV or TSV"
-        mistakes.append(Mistake("data.delimiter", problem, "data.delimiter=null", data.delimiter))
-    if data.quoting != "auto" and "csv" not in kinds:
-        problem = "has no effect: no file given is CSV or TSV"
-        mistakes.append(Mistake("data.quoting", problem, "data.quoting=auto", data.quoting))
-    if codecs.lookup(data.encoding).name != "utf-8" and kinds == {"parquet"}:
-        problem = "has no effect: Parquet files keep their own"
-        mistakes.append(Mistake("data.encoding", problem, "data.encoding=utf-8", data.encoding))
-    return mistakes
+    defaults = {"delimiter": "null", "quoting": "auto", "encoding": "utf-8"}
+    changed = {"delimiter": data.delimiter, "quoting": data.quoting if data.quoting != "auto" else None,
+               "encoding": data.encoding if codecs.lookup(data.encoding).name != "utf-8" else None}  # fmt: skip
+    problem = "has no effect: the format of the files does not use it"
+    return [Mistake(f"data.{name}", problem, f"data.{name}={defaults[name]}", value)
+            for name, value in changed.items() if value is not None and name not in read]  # fmt: skip
 
 
 def _stacked(tables: Sequence[Table], columns: Columns) -> Table:
@@ -208,9 +205,9 @@ def _imdb(data: Imdb, cache: Path) -> Source:
     path = Path(data.path).expanduser()
     if (path / "train" / "pos").is_dir():
         return Source("imdb", _review_folders(path, data), _columns(data))
-    if text_files.kind_of(path) is not None:
+    if text_files.format_of(path) is not None:
         try:
-            table = text_files.open_file(path, "data.path", text_files.Format(), cache)
+            table = text_files.open_file(path, "data.path", FileSettings(), cache)
         except RequestError as error:  # an encoding or a delimiter can be named with data=csv alone
             told = [replace(mistake, remedy="a file with other settings: data=csv") for mistake in error.mistakes]
             raise RequestError(told) from error

@@ -10,7 +10,8 @@ import pandas as pd
 
 from lab.config.schema import Table
 from lab.core.errors import Mistake, RequestError, listed, nearest, quoted
-from lab.data.readers.cell_values import GAPS
+from lab.data.readers.cell_values import MISSING_WORDS
+from lab.data.readers.file_bytes import sep_line_delimiter
 from lab.data.readers.numeric import sheet_layout
 from lab.data.readers.timestamps.parsing import digits_kept, time_names
 
@@ -32,7 +33,7 @@ def read_frame(path: Path, ending: str, data: Table, words: Collection[str]) -> 
 def _layout(path: Path, data: Table, delimiter: str) -> tuple[str, int]:
     """The delimiter and the rows before the header of a text file. Raises RequestError for another header."""
     lines = sheet_layout.first_lines(path, data.encoding)
-    mark = sheet_layout.separator(lines)
+    mark = sep_line_delimiter(lines[0]) if lines else None
     delimiter = mark if mark is not None and data.delimiter is None else delimiter
     skipped = max(data.skip_rows, int(mark is not None))
     found = sheet_layout.header_in_text(lines, time_names(data), delimiter, skipped)
@@ -77,7 +78,7 @@ def _sheet(book: Any, data: Table) -> str:
 
 
 def _head(book: Any, sheet: str) -> list[list[object]]:
-    rows: list[list[object]] = book.parse(sheet, header=None, nrows=sheet_layout.LOOKED_AT).to_numpy().tolist()
+    rows: list[list[object]] = book.parse(sheet, header=None, nrows=sheet_layout.HEAD_ROWS).to_numpy().tolist()
     return rows
 
 
@@ -88,7 +89,7 @@ def _read(read: Callable[..., Any], data: Table, words: Collection[str]) -> tupl
         problem = f"the file has one column, {names[0][:60]!r}"
         raise RequestError(Mistake("data.delimiter", problem, quoted("data.delimiter", marks[0]), data.delimiter))
     markers = data.missing_markers
-    gaps = {name: ("", *markers) if name == data.label else ("",) if name in words else (*GAPS, *markers)
+    gaps = {name: ("", *markers) if name == data.label else ("",) if name in words else (*MISSING_WORDS, *markers)
             for name in names}  # fmt: skip
     decimal = "." if data.decimal == "any" else data.decimal
     frame = read(keep_default_na=False, na_values=gaps, decimal=decimal, dtype=dict.fromkeys(digits_kept(data), str))

@@ -17,7 +17,7 @@ import pandas as pd
 
 from lab.config.schema import Table
 from lab.core.errors import quoted
-from lab.data.readers.cell_values import GAPS
+from lab.data.readers.cell_values import MISSING_WORDS
 
 _PLAIN = re.compile(r"[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|inf|infinity)", re.IGNORECASE | re.ASCII)
 _BLANKS = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2019": "'"})
@@ -43,7 +43,7 @@ class Spelling:
         if isinstance(cell, bool | int | float | Decimal | np.number | np.bool_):
             return float(cell)
         text = str(cell).translate(_BLANKS).strip()
-        if text in GAPS or text in self.missing:
+        if text in MISSING_WORDS or text in self.missing:
             return np.nan
         if self.thousands is not None:
             text = self._joined(text)

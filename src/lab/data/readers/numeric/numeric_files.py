@@ -18,7 +18,7 @@ import pandas as pd
 from lab.config.schema import Table
 from lab.core.errors import Mistake, RequestError, listed, nearest, quoted
 from lab.data.readers.encodings import wrong_encoding
-from lab.data.readers.file_checks import workbook
+from lab.data.readers.file_bytes import workbook_mistake
 from lab.data.readers.numeric import number_formats
 from lab.data.readers.numeric.data_frames import read_frame
 from lab.data.readers.numeric.number_formats import Spelling
@@ -146,7 +146,7 @@ def open_table(data: Table, words: Collection[str] = ()) -> TableFile:
         raise RequestError(
             Mistake(key, f"the ending is none of {', '.join(KINDS)}", "rename or convert the file", path)
         )
-    if ending != ".xlsx" and workbook(path, key):
+    if ending != ".xlsx" and workbook_mistake(path, key):
         remedy = f"rename it, then {quoted(key, path.with_suffix('.xlsx'))}"
         raise RequestError(Mistake(key, f"is a workbook of a spreadsheet, and its name says {ending}", remedy, path))
     mistakes = list(_misplaced(data, ending))

@@ -4,10 +4,7 @@ Titles are named with the setting that skips them, since only a person knows the
 without anything and notes below the table are left out, and said. Shapes: N rows.
 """
 
-import codecs
 import csv
-import gzip
-import io
 import logging
 import re
 from collections.abc import Iterable, Sequence
@@ -19,28 +16,20 @@ import numpy as np
 import pandas as pd
 
 from lab.core.errors import listed
+from lab.data.readers.file_bytes import open_text
 
 log = logging.getLogger(__name__)
-LOOKED_AT = 40
+HEAD_ROWS = 40
 """First rows of a sheet in which its header is looked for."""
 MARKS = (",", ";", "\t", "|")
-_SEP = re.compile(r"\ufeff?\"?sep=(.)\"?\s*", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]{3,}")
 """A word of three letters: a note has two, and no date has."""
 
 
 def first_lines(path: Path, encoding: str) -> list[str]:
-    """The first lines of a text file, packed or not. Raises UnicodeError and OSError."""
-    name = codecs.lookup(encoding).name
-    opener = gzip.open if path.name.lower().endswith(".gz") else open
-    with opener(path, "rb") as file, io.TextIOWrapper(file, "utf-8-sig" if name == "utf-8" else name) as text:
-        return [line[:100_000] for line in islice(text, LOOKED_AT)]
-
-
-def separator(lines: Sequence[str]) -> str | None:
-    """The delimiter that a spreadsheet wrote into a first line of its own: `sep=;`."""
-    found = _SEP.fullmatch(lines[0]) if lines else None
-    return found[1] if found else None
+    """Return the first lines of a text file, gzipped or not. Raises UnicodeError and OSError."""
+    with open_text(path, encoding) as file:
+        return [line[:100_000] for line in islice(file, HEAD_ROWS)]
 
 
 def header_at(rows: Iterable[Sequence[object]], wanted: Sequence[str], expected: int) -> int | None:
@@ -129,7 +118,7 @@ def _empty(column: Any) -> "np.ndarray[Any, np.dtype[np.bool_]]":
 def _notes(frame: Any, left: Any, last: int) -> "np.ndarray[Any, np.dtype[np.bool_]]":
     """Rows at the end in which one cell alone says something, in words."""
     found = np.zeros(len(frame), np.bool_)
-    for row in range(last - 1, max(-1, last - LOOKED_AT), -1):
+    for row in range(last - 1, max(-1, last - HEAD_ROWS), -1):
         if left[row]:
             continue
         cells = [str(cell) for cell in frame.iloc[row] if not pd.isna(cell) and str(cell).strip()]
