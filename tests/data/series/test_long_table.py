@@ -156,7 +156,7 @@ def put(column: str, rows: Any, value: Any) -> Callable[[pd.DataFrame], object]:
         (lambda table: None, {"features": ("rian", "wind", "snow")}, ["data.features=rian", "data.features=snow"]),
         (lambda table: None, {"features": ("wind",)}, ["data.label.feature=rain: is not among the input columns"]),
         (lambda table: None, {"label": "wind"}, ["a model that reads its label learns nothing"]),
-        (lambda table: None, {"resample": "often"}, ["data.resample=often: is no length of time"]),
+        (lambda table: None, {"resample": "often"}, ["data.resample=often: is neither a length of time nor"]),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named(read: Any, change: Any, settings: dict[str, Any], words: list[str]) -> None:
@@ -365,7 +365,7 @@ def test_a_column_of_numbers_with_a_few_words_is_not_left_out_in_silence(
     table.assign(wind=1.5 * np.arange(24)).to_csv(path, index=False)
     with caplog.at_level("INFO"):
         assert read_panel(asked)[1].columns == ("rain", "wind", "code", "open")
-    assert "no inputs, since they do not hold numbers: kind" in caplog.text
+    assert "not inputs, since they do not hold numbers: kind" in caplog.text
 
 
 def test_measurements_are_no_classes(read: Any) -> None:
@@ -374,7 +374,7 @@ def test_measurements_are_no_classes(read: Any) -> None:
 
 
 def test_a_sheet_that_is_not_there_is_named_beside_those_that_are(read: Any) -> None:
-    with pytest.raises(RequestError, match=r"data\.sheet=Hoja1: no sheet of this name; there are Sheet1"):
+    with pytest.raises(RequestError, match=r"data\.sheet=Hoja1: no sheet of this name; the workbook has Sheet1"):
         read(frame(), "a.xlsx", sheet="Hoja1")
     assert read(frame(), "a.xlsx", sheet="Sheet1").values.shape == (24, 2)
 

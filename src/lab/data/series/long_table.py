@@ -19,14 +19,22 @@ from lab.core.batches import MISSING
 from lab.core.errors import Mistake, RequestError, listed
 from lab.data.readers.cell_values import as_numbers_if_all_are, require_plain_values, without_missing_words
 from lab.data.readers.numeric import number_formats
-from lab.data.readers.numeric.number_formats import Spelling
+from lab.data.readers.numeric.number_formats import NumberFormat
 from lab.data.readers.numeric.numeric_files import TableFile, open_table, unreadable
-from lab.data.readers.timestamps.calendar_steps import Calendar, length
-from lab.data.readers.timestamps.parsing import in_seconds, read_times, time_names
+from lab.data.readers.timestamps.calendar_steps import CalendarStep, parse_step
+from lab.data.readers.timestamps.parsing import read_times, time_names
 from lab.data.series.input_columns import input_columns
 from lab.data.series.panel import Codes, Floats, Panel
 from lab.data.series.sentinels import suspected, without
-from lab.data.series.time_steps import calendar_of, equal_steps, ordered, resampled, step_mistakes, usual_step
+from lab.data.series.time_steps import (
+    calendar_of,
+    equal_steps,
+    resampled,
+    row_order,
+    step_mistakes,
+    usual_step,
+    whole_seconds,
+)
 from lab.data.text.label_survey import class_order
 
 log = logging.getLogger(__name__)
@@ -51,15 +59,15 @@ def read_panel(data: Table) -> tuple[str, Panel]:
     _refuse(mistakes)  # what follows needs numbers and times
     for line in suspected(values, features, data.missing_markers):
         log.warning("%s", line)
-    order = ordered(times, of_row, data.sort, groups)
+    order = row_order(times, of_row, data.sort, groups)
     if order is not None:
         times, of_row, values = times[order], of_row[order], values[order]
         codes = None if codes is None else codes[order]
-    times = in_seconds(times, of_row)
+    times = whole_seconds(times, of_row)
     starts = np.searchsorted(of_row, np.arange(len(groups) + 1, dtype=of_row.dtype)).astype(np.int64)
     if data.resample is not None:
         times, starts, values, codes = resampled(times, starts, values, codes, data.resample)
-    equal = data.step == "time" and (data.resample is None or not isinstance(length(data.resample), Calendar))
+    equal = data.step == "time" and (data.resample is None or not isinstance(parse_step(data.resample), CalendarStep))
     calendar = "" if not equal or equal_steps(times, starts) else calendar_of(times, starts)
     mistakes = list(step_mistakes(times, starts, groups, equal and not calendar)) + list(_silent(values, features))
     _refuse(mistakes)
@@ -136,14 +144,14 @@ def _says_missing(column: Any, data: Table) -> npt.NDArray[np.bool_]:
 
 def _missing_numbers(data: Table) -> list[float]:
     """The numbers of `data.missing_markers`."""
-    found = [Spelling().number(text) for text in data.missing_markers]
-    return [one for one in found if one is not None and np.isfinite(one)]
+    numbers = [NumberFormat().number(text) for text in data.missing_markers]
+    return [number for number in numbers if number is not None and np.isfinite(number)]
 
 
 def _values(file: TableFile, features: Sequence[str], num_rows: int, data: Table, mistakes: list[Mistake]) -> Floats:
     """(N, C) float32, a piece of a column at a time; infinities are a mistake."""
     values = np.empty((num_rows, len(features)), np.float32)
-    spelling, missing = Spelling.of(data), _missing_numbers(data)
+    number_format, missing = NumberFormat.of(data), _missing_numbers(data)
     words: dict[str, list[Any]] = {}
     rows: dict[str, list[int]] = {}
     for place, name in enumerate(features):
@@ -153,7 +161,7 @@ def _values(file: TableFile, features: Sequence[str], num_rows: int, data: Table
             if column.dtype.kind in "iufb":
                 part[:] = column.to_numpy(dtype=np.float32, na_value=np.nan, copy=False)
             else:
-                part[:], wrong = number_formats.numbers(column, spelling)
+                part[:], wrong = number_formats.numbers(column, number_format)
                 if len(wrong):
                     words.setdefault(name, []).append(column)
                     rows.setdefault(name, []).extend((wrong + start).tolist())
@@ -162,19 +170,22 @@ def _values(file: TableFile, features: Sequence[str], num_rows: int, data: Table
             start += len(column)
         if len(found := np.concatenate(endless)):
             mistakes.append(Mistake("data.features", f"column {name!r} is infinite in rows {_some(found)}", value=name))
-    mistakes += _words({name: pd.concat(parts) for name, parts in words.items()}, rows, spelling, file.fractions)
+    mistakes += _words(
+        {name: pd.concat(parts) for name, parts in words.items()}, rows, number_format, file.has_fractions
+    )
     return values
 
 
 def _words(
-    columns: dict[str, Any], rows: dict[str, list[int]], spelling: Spelling, fractions: bool
+    columns: dict[str, Any], rows: dict[str, list[int]], number_format: NumberFormat, has_fractions: bool
 ) -> Iterator[Mistake]:
-    """Requested columns with cells that are no numbers, each with what reads it."""
-    remedies = {one.name: one.remedy for one in number_formats.spoilt(columns, spelling, fractions)}
+    """Requested columns with cells that are not numbers, each with the setting that reads it."""
+    unread = number_formats.unread_numbers(columns, number_format, has_fractions)
+    remedies = {column.name: column.remedy for column in unread}
     for name, column in columns.items():
-        first = column.iloc[int(number_formats.numbers(column, spelling)[1][0])]
-        problem = f"column {name!r} holds {first!r} in rows {_some(rows[name])}, which is no number"
-        remedy = remedies.get(name) or "leave it out of data.features, or mend the file"
+        first = column.iloc[int(number_formats.numbers(column, number_format)[1][0])]
+        problem = f"column {name!r} holds {first!r} in rows {_some(rows[name])}, which is not a number"
+        remedy = remedies.get(name) or "leave it out of data.features, or correct the file"
         yield Mistake("data.features", problem, remedy, name)
 
 
