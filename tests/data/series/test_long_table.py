@@ -142,7 +142,7 @@ def put(column: str, rows: Any, value: Any) -> Callable[[pd.DataFrame], object]:
     [
         (put("date", 4, "2024-01-02"), {}, ["time stamps come twice", "group 'Norte', 2024-01-02"]),
         (put("date", 4, "2023-01-02"), {}, ["goes back", "row 4 (2023-01-02 after 2024-01-02)", "data.sort=true"]),
-        (put("date", 22, "2024-01-15"), {}, ["1 days but for 1", "4 days before 2024-01-15", "data.resample=1D"]),
+        (put("date", 22, "2024-01-15"), {}, ["1 days except 1", "4 days before 2024-01-15", "data.resample=1D"]),
         (put("date", 4, "soon"), {}, ["no date of ISO 8601 in rows 4: 'soon'"]),
         (put("station", 4, None), {}, ["'station' is empty in rows 4"]),
         (put("wind", [4, 5], "calm"), {}, ["column 'wind' holds 'calm' in rows 4, 5"]),

@@ -200,13 +200,13 @@ def test_mistakes_of_the_rows_are_told_together(loaded: Load, tmp_path: Path) ->
         loaded("csv", path=path, text=["texto"], labels=["modo", "causa", "otra"])
     found = [(mistake.key, mistake.value) for mistake in caught.value.mistakes]
     assert found == [("data.labels", "modo"), ("data.labels", "causa")]
-    assert "one class only ('A')" in caught.value.mistakes[0].problem
+    assert "only one class ('A')" in caught.value.mistakes[0].problem
 
 
 def test_a_label_copied_into_a_text_column_is_refused(loaded: Load, tmp_path: Path) -> None:
     rows = [[text, label := "AB"[place % 2], f" {label.lower()}"] for place, text in enumerate(_sentences(60))]
     path = _write(tmp_path / "a.csv", rows, "texto,modo,clase")
-    with pytest.raises(RequestError, match="stands verbatim in the text column 'clase'"):
+    with pytest.raises(RequestError, match="is repeated verbatim in the text column 'clase'"):
         loaded("csv", path=path, text=["texto", "clase"], labels=["modo"])
 
 

@@ -12,8 +12,8 @@ from typing import TypeVar
 
 import numpy as np
 
+from lab.data.maintenance_phrases import COMPONENTS, FAMILIES, SYMPTOMS, UNITS
 from lab.data.qa.question_rows import Gathered, Reading
-from lab.data.text.maintenance.phrases import COMPONENTS, FAMILIES, SYMPTOMS, UNITS
 
 _Choice = TypeVar("_Choice")
 QUESTIONS_A_REPORT = 3

@@ -82,7 +82,7 @@ def _absent(
 
 
 def _left_out(unread: Mapping[str, UnreadNumbers], data: Table, chosen: Sequence[str]) -> Iterator[Mistake]:
-    """Columns that the request does not name: a mistake where a few cells keep them from being inputs, else a warning."""
+    """Columns that the request does not name: a mistake if a few cells keep one from being an input, else a warning."""
     reported = {*data.log1p, data.label.feature if isinstance(data.label, Ahead) else None}
     for name, column in unread.items():
         if name in reported or (column.decimal and column.share == 1):

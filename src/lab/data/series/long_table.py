@@ -17,6 +17,7 @@ import pandas as pd
 from lab.config.schema import Ahead, Table
 from lab.core.batches import MISSING
 from lab.core.errors import Mistake, RequestError, listed
+from lab.data.label_encoder import class_order
 from lab.data.readers.cell_values import as_numbers_if_all_are, require_plain_values, without_missing_words
 from lab.data.readers.numeric import number_formats
 from lab.data.readers.numeric.number_formats import NumberFormat
@@ -35,7 +36,6 @@ from lab.data.series.time_steps import (
     usual_step,
     whole_seconds,
 )
-from lab.data.text.label_survey import class_order
 
 log = logging.getLogger(__name__)
 MOST_MEASURED = 20

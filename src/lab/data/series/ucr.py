@@ -11,10 +11,10 @@ import numpy as np
 
 from lab.config.schema import Ucr
 from lab.core.errors import Mistake, RequestError, listed, nearest
+from lab.data.label_encoder import class_order
 from lab.data.series.panel import Cut, Panel
 from lab.data.series.ts_format import Cases, read_ts
 from lab.data.stratified_split import draw
-from lab.data.text.label_survey import class_order
 
 
 def cases(data: Ucr) -> tuple[Panel, dict[str, Cut], list[str]]:

@@ -19,8 +19,10 @@ SHORTEST_D, LONGEST_D = {"MS": 27, "QS": 88, "YS": 364, "B": 0.9}, {"MS": 32, "Q
 """Days between two rows that are one such step apart."""
 MAX_WEEKEND_SHARE = 0.02
 """A table with a larger share of rows on Saturdays and Sundays does not have business days."""
-OTHER_SPELLINGS = {"M": "MS", "ME": "MS", "Q": "QS", "QE": "QS", "Y": "YS", "A": "YS", "AS": "YS", "YE": "YS",
-                   "BD": "B", "month": "MS", "monthly": "MS", "quarter": "QS", "year": "YS", "yearly": "YS"}  # fmt: skip
+OTHER_SPELLINGS = {
+    "M": "MS", "ME": "MS", "Q": "QS", "QE": "QS", "Y": "YS", "A": "YS", "AS": "YS", "YE": "YS", "BD": "B",
+    "month": "MS", "monthly": "MS", "quarter": "QS", "year": "YS", "yearly": "YS",
+}  # fmt: skip
 """Other ways to write the steps."""
 
 

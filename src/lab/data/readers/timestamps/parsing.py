@@ -1,5 +1,5 @@
-"""Parsing of a long table's time stamps: dates, numbers in a given format, seconds since 1970, and a date and an hour in
-separate columns. Shapes: N rows.
+"""Parsing of a long table's time stamps: dates, numbers in a given format, counts since 1970, a date and an hour in two
+columns. Shapes: N rows.
 """
 
 from collections.abc import Sequence
