@@ -84,7 +84,7 @@ def test_caps_draw_windows_of_both_classes() -> None:
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
-        (["data.label.threshold=1000"], ["train has one class alone, '< 1000'", "val has one", "test has one"]),
+        (["data.label.threshold=1000"], ["train has only one class, '< 1000'", "val has only one", "test has only one"]),
         (["data.window=1499"], ["data.window=1499", "E01 (1500 rows)"]),
     ],
 )
@@ -176,7 +176,7 @@ def test_an_input_that_is_the_label_is_refused_and_one_it_may_come_from_is_told(
              "model=inception_time"]  # fmt: skip
     with initialize_config_dir(str(CONF)):
         asked, mended = (check(compose("config", [*typed, *more])).data for more in ([], ["data.features=[rain,wind]"]))
-    with pytest.raises(RequestError, match=r"alarm: another name of the label 'risk'") as error:
+    with pytest.raises(RequestError, match=r"alarm: a copy of the label 'risk'") as error:
         load(asked)
     assert "'data.features=[rain,wind]'" in str(error.value)
-    assert any("rain alone tells 'risk' in every row" in note for note in load(mended).notes)
+    assert any("rain alone decides 'risk' in every row" in note for note in load(mended).notes)

@@ -115,4 +115,4 @@ def test_blanks_around_a_name_make_no_other_group(typed: Callable[..., Any], cap
     for name in ("a.csv", "a.parquet"):
         panel = typed(name, FRAME.assign(station=["Norte"] * 20 + [odd] * 10), "data.group=station")
         assert panel.groups == ("Norte",)
-        assert f"blanks around names of groups are not read: {odd!r}" in caplog.text
+        assert f"spaces around names of groups are ignored: {odd!r}" in caplog.text

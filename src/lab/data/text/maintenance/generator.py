@@ -24,7 +24,7 @@ class Reports:
     """Texts with labels and the probabilities from which the labels were drawn.
 
     texts: `rows` reports of 4 to 60 words. classes: class names of each head (modo, causa, prioridad). labels: (rows,)
-    indices into `classes` per head. probabilities: (rows, classes) per head, P(label | plan of the text), rows sum to 1.
+    indices into `classes` per head. probabilities: (rows, classes) per head, P(label | plan), each row sums to 1.
     """
 
     texts: list[str]

@@ -101,7 +101,7 @@ def cause_table(difficulty: float) -> Table:
 
 
 def priority_table(difficulty: float) -> Table:
-    """Return P(prioridad | effect, spare, recurrence), shape (effects, spares, recurrences, 4): a discretised bell curve."""
+    """Return P(prioridad | effect, spare, recurrence), shape (effects, spares, recurrences, 4): discrete bells."""
     assert all(len(row) == len(SPARES) for row in _URGENCY.values())
     urgency = np.array([_URGENCY[effect] for effect in EFFECTS])
     shift = np.array([_RECURRENCE_SHIFT[recurrence] for recurrence in RECURRENCES])
