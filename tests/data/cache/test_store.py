@@ -11,7 +11,8 @@ import pytest
 
 from lab.core import locks
 from lab.data.cache import entry_locks, store
-from lab.data.readers.text_files import Format, open_file
+from lab.data.readers.row_file import FileSettings
+from lab.data.readers.text_files import open_file
 
 WORKER = """
 import sys, time
@@ -207,10 +208,10 @@ def test_an_entry_that_cannot_be_made_leaves_nothing(tmp_path: Path) -> None:
 def test_a_file_read_again_is_marked_as_used(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("texto,modo\nuno,A\n")
-    open_file(path, "data.path", Format(), tmp_path / "cache")
+    open_file(path, "data.path", FileSettings(), tmp_path / "cache")
     (folder,) = (tmp_path / "cache" / "files").iterdir()
     aged(folder, 9000)
-    open_file(path, "data.path", Format(), tmp_path / "cache")
+    open_file(path, "data.path", FileSettings(), tmp_path / "cache")
     assert store.prune(tmp_path / "cache", 0) == 0
     aged(folder, 9000)
     assert store.prune(tmp_path / "cache", 0) == 0

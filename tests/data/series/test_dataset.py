@@ -84,7 +84,7 @@ def test_caps_draw_windows_of_both_classes() -> None:
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
-        (["data.label.threshold=1000"], ["train has only one class, '< 1000'", "val has only one", "test has only one"]),
+        (["data.label.threshold=1000"], ["train has only one class, '< 1000'", "val has only", "test has only"]),
         (["data.window=1499"], ["data.window=1499", "E01 (1500 rows)"]),
     ],
 )
