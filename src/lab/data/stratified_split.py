@@ -65,9 +65,8 @@ def _line(labels: Sequence[Ints], sizes: Ints, random: np.random.Generator) -> I
 def _deal(sizes: list[int], shares: list[float]) -> list[int]:
     """Split of each unit along the line: the split furthest behind its share takes a unit if that brings it nearer."""
     taken, passed, sides = [0.0] * len(shares), 0, []
-    lags = [
-        0.5 + place / (2 * len(shares)) for place in range(len(shares))
-    ]  # different, so that splits do not take adjacent units
+    # different lags, so that two splits do not take adjacent units
+    lags = [0.5 + place / (2 * len(shares)) for place in range(len(shares))]
     for size in sizes:
         passed += size
         best, side = -1e-9, 0
@@ -84,9 +83,9 @@ def _deal(sizes: list[int], shares: list[float]) -> list[int]:
 def _keep_classes_in_train(
     sides: Ints, unit_of: Ints, sizes: Ints, labels: Sequence[Ints], random: np.random.Generator
 ) -> None:
-    """Move one unit of each class that is absent from train to train, and move another one back if train then keeps all
-    classes: one of the same size, or any if a split would be empty. If none fits, that split gets a unit of another
-    split, or the class stays absent."""
+    """Move one unit of each class that is absent from train to train, and move another unit back if train then keeps
+    all classes: one of the same size, or any if its split would be empty. If none fits, the empty split gets a unit of
+    another split, or the class stays absent."""
     codes = [np.unique(head, return_inverse=True)[1].reshape(-1) for head in labels]
     names = [np.unique(head) for head in labels]
     in_train = [
