@@ -1,4 +1,4 @@
-"""Columns that are the label under another name, or what it was made from."""
+"""Columns that are copies of the label, or from which it was made."""
 
 import numpy as np
 import numpy.typing as npt

@@ -94,7 +94,7 @@ def test_the_limit_binds_within_the_hour_but_for_what_another_process_holds(tmp_
     assert store.prune(tmp_path, 0) == 2
 
 
-def test_what_is_held_by_a_process_outlives_its_time_and_goes_when_it_lets_go(tmp_path: Path) -> None:
+def test_an_entry_that_a_process_locks_is_kept_until_it_is_unlocked(tmp_path: Path) -> None:
     folder = tmp_path / "tokens" / "entry"
     store.made(folder, lambda aside: (aside / "values.bin").write_text("kept"))
     aged(folder, 9000)
@@ -104,7 +104,7 @@ def test_what_is_held_by_a_process_outlives_its_time_and_goes_when_it_lets_go(tm
     assert not entry_locks.lock_entry(folder)
 
 
-def test_what_is_being_removed_cannot_be_held(tmp_path: Path) -> None:
+def test_an_entry_that_is_being_removed_cannot_be_locked(tmp_path: Path) -> None:
     folder = entry(tmp_path / "tokens" / "entry", 1000, 9000)
     with entry_locks.unused(folder) as free:
         assert free
@@ -112,7 +112,7 @@ def test_what_is_being_removed_cannot_be_held(tmp_path: Path) -> None:
         assert not store.mark_used(folder)
 
 
-def test_a_folder_that_was_made_again_is_held_anew(tmp_path: Path) -> None:
+def test_a_folder_that_was_made_again_is_locked_again(tmp_path: Path) -> None:
     folder = entry(tmp_path / "tokens" / "entry", 1000, 9000)
     assert entry_locks.lock_entry(folder)
     folder.rename(tmp_path / "gone")

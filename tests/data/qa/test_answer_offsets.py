@@ -82,7 +82,7 @@ def test_a_file_in_characters_stays_so_though_some_of_its_offsets_miss() -> None
     assert found.ambiguous
 
 
-def test_offsets_that_are_all_0_place_only_what_stands_once() -> None:
+def test_offsets_that_are_all_0_place_only_texts_that_occur_once() -> None:
     found, true = reading(passages(20), lambda _text, _place: 0)
     assert found.counting == CHARACTERS
     for question, place in zip(found.questions, true, strict=True):

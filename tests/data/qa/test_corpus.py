@@ -84,7 +84,7 @@ def test_given_splits_stay_and_missing_ones_are_drawn_from_train(data_request: R
     assert any("of the test split are also in train" in note for note in same.notes)
 
 
-def test_validation_contexts_that_are_trained_on_are_told(data_request: Request, tmp_path: Path) -> None:
+def test_validation_contexts_that_are_trained_on_are_noted(data_request: Request, tmp_path: Path) -> None:
     """They choose the checkpoint."""
     train, test = file(tmp_path, "a"), file(tmp_path, "b", 3, start=100)
     data = data_request("squad", train=train, val=train, test=test, leaks={"action": "warn"})
@@ -100,7 +100,7 @@ def test_caps_hold_and_their_contexts_go(data_request: Request, tmp_path: Path) 
     assert len(corpus.splits["test"].contexts) == 1
 
 
-def test_answers_that_stand_nowhere_are_dropped_up_to_a_share(data_request: Request, tmp_path: Path) -> None:
+def test_unplaced_answers_are_dropped_up_to_a_share(data_request: Request, tmp_path: Path) -> None:
     path = Path(file(tmp_path, "a"))
     content = json.loads(path.read_text())
     content["data"][0]["paragraphs"][0]["qas"][0]["answers"] = [{"text": "motor", "answer_start": 0}]
@@ -184,7 +184,7 @@ def test_blank_answers_are_none(data_request: Request, tmp_path: Path) -> None:
     assert corpus.facts["answers_dropped"] == 0
 
 
-def test_questions_without_an_answer_must_be_asked_for(data_request: Request, tmp_path: Path) -> None:
+def test_questions_without_an_answer_must_be_requested(data_request: Request, tmp_path: Path) -> None:
     path = file(tmp_path, "a", answers=[], is_impossible=True)
     found = mistakes(data_request("squad", path=path), tmp_path)
     assert found[0].remedy == "data.no_answer=true"
@@ -271,9 +271,7 @@ def shifted(folder: Path, start: int, num_documents: int = 12) -> str:
 
 
 @pytest.mark.parametrize("start", [0, 500])
-def test_answers_that_may_stand_at_several_places_are_not_trained_on(
-    data_request: Request, tmp_path: Path, start: int
-) -> None:
+def test_ambiguous_answers_are_not_trained_on(data_request: Request, tmp_path: Path, start: int) -> None:
     sound, path = file(tmp_path, "b", start=100), shifted(tmp_path, start, 2)
     content = json.loads(Path(sound).read_text(encoding="utf-8"))
     content["data"] += json.loads(Path(path).read_text(encoding="utf-8"))["data"]
@@ -300,7 +298,7 @@ def test_where_no_answer_has_a_known_place_the_remedy_is_named_and_works(data_re
     assert corpus.splits["train"].questions
 
 
-def test_what_a_file_counts_and_lacks_is_said(data_request: Request, tmp_path: Path) -> None:
+def test_unit_of_offsets_and_missing_ids_are_noted(data_request: Request, tmp_path: Path) -> None:
     path = Path(file(tmp_path, "a"))
     content = json.loads(path.read_text(encoding="utf-8"))
     for paragraph in (one for document in content["data"] for one in document["paragraphs"]):

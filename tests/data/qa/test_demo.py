@@ -12,7 +12,7 @@ def test_the_same_arguments_give_the_same_reports_and_more_keep_the_first() -> N
     assert generate(20, 4).contexts != few.contexts
 
 
-def test_answers_stand_once_in_their_report_and_nothing_had_to_be_moved() -> None:
+def test_answers_occur_once_in_their_report_and_none_is_moved() -> None:
     reading = generate(300, 0)
     assert reading.repaired == 0
     assert not reading.dropped

@@ -27,7 +27,7 @@ CONTEXT = "la bomba P-101 vibra; la bomba P-102 no"
         ("Bomba", 3, None, False),
     ],
 )
-def test_an_answer_goes_where_its_text_stands(text: str, start: int, found: Answer | None, moved: bool) -> None:
+def test_an_answer_moves_to_the_place_of_its_text(text: str, start: int, found: Answer | None, moved: bool) -> None:
     place = start if 0 <= start < len(CONTEXT) else None
     known = placed(CONTEXT, FileAnswer(text, start), place, "leave_out")
     assert (known.answer, known.moved) == (found, moved)
@@ -36,7 +36,7 @@ def test_an_answer_goes_where_its_text_stands(text: str, start: int, found: Answ
 
 
 @pytest.mark.parametrize(("start", "found"), [(4, 3), (20, 25), (-30, 3), (999, 25)])
-def test_an_answer_that_stands_several_times_is_moved_to_the_nearest_place_on_request(start: int, found: int) -> None:
+def test_an_ambiguous_answer_is_moved_to_the_nearest_place_on_request(start: int, found: int) -> None:
     given, place = FileAnswer("bomba", start), start if 0 <= start < len(CONTEXT) else None
     assert placed(CONTEXT, given, place, "leave_out").num == 2
     assert placed(CONTEXT, given, place, "nearest").answer == Answer("bomba", found)
@@ -47,7 +47,7 @@ def test_of_two_places_as_near_the_first_is_taken() -> None:
     assert occurrences("aaa", "aa") == [0, 1]
 
 
-def test_what_stands_several_times_is_named_and_stays_accepted() -> None:
+def test_ambiguous_answers_are_named_and_accepted() -> None:
     builder = ReadingBuilder()
     context = builder.context(CONTEXT, "turno")
     builder.ask("a", "¿qué vibra?", context, [("bomba", 9), ("P-101", 0)])
@@ -61,7 +61,7 @@ def test_what_stands_several_times_is_named_and_stays_accepted() -> None:
     assert [question.answers for question in builder.reading("nearest").questions][1] == (Answer("bomba", 3),)
 
 
-def test_what_stands_nowhere_is_named_and_stays_accepted() -> None:
+def test_unplaced_answers_are_named_and_accepted() -> None:
     builder = ReadingBuilder()
     context = builder.context(CONTEXT, "turno")
     builder.ask("a", "¿qué vibra?", context, [("motor ", 0), ("bomba P-101", 3), ("bomba P-101", 2), ("motor", 9)])
@@ -103,7 +103,7 @@ def test_a_blank_answer_is_none() -> None:
 
 
 @pytest.mark.parametrize(("context", "answer"), [("NFD", "NFC"), ("NFC", "NFD")])
-def test_accents_of_unicodes_other_form_are_found(context: str, answer: str) -> None:
+def test_accents_of_unicodes_other_form_match(context: str, answer: str) -> None:
     text = unicodedata.normalize(context, "Se averió la válvula número 2.")
     known = placed(text, FileAnswer(unicodedata.normalize(answer, "válvula número"), 13), 13, "leave_out")
     found = known.answer

@@ -139,7 +139,7 @@ def test_questions_longer_than_their_contexts_are_a_fault_where_most_are(tmp_pat
     ]
 
 
-def test_half_a_character_is_named_wherever_it_stands(tmp_path: Path) -> None:
+def test_half_a_character_is_named_wherever_it_is(tmp_path: Path) -> None:
     path = written(
         tmp_path,
         document(question("a\udfff"), question("b", answers=[{"text": "\ud800", "answer_start": 0}])),
@@ -283,7 +283,7 @@ def test_columns_of_answers_that_do_not_fit_are_named(answers: Any, problem: str
     assert [mistake.problem for mistake in caught.value.mistakes] == [problem]
 
 
-def test_rows_are_held_to_what_files_are() -> None:
+def test_rows_have_the_same_rules_as_files() -> None:
     with pytest.raises(RequestError, match=r"1 of 1 questions are longer than their contexts, the first row\[0\]"):
         read_rows(table(row(question="x" * 99)), "data.path", "n")
     with pytest.raises(RequestError, match="holds no question"):

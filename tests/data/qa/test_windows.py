@@ -65,7 +65,7 @@ def test_every_window_that_holds_the_answer_gives_its_text(demo: Callable[..., t
         assert text_of(found, asked, window) == asked.questions[found.question_of[window]].answers[0].text
 
 
-def test_windows_cover_the_context_and_share_what_was_asked(demo: Callable[..., tuple[Asked, Windows]]) -> None:
+def test_windows_cover_the_context_and_overlap_as_requested(demo: Callable[..., tuple[Asked, Windows]]) -> None:
     asked, found = demo()
     for number, question in enumerate(asked.questions):
         context = asked.contexts[question.context]
@@ -80,7 +80,7 @@ def test_windows_cover_the_context_and_share_what_was_asked(demo: Callable[..., 
             assert len({tuple(place) for place in one} & {tuple(place) for place in other}) == 8
 
 
-def test_question_tokens_and_special_ones_stand_for_no_character(demo: Callable[..., tuple[Asked, Windows]]) -> None:
+def test_question_tokens_and_special_tokens_have_no_characters(demo: Callable[..., tuple[Asked, Windows]]) -> None:
     _asked, found = demo()
     for window in range(len(found)):
         values = found[window]
@@ -185,7 +185,7 @@ def test_no_remedy_for_long_questions_fails(lengths: list[int], stride: int, lon
         refuse_long_questions({"train": left}, words, **settings)  # type: ignore[arg-type]
 
 
-def test_a_question_whose_answer_stands_nowhere_has_windows_that_hold_none(tmp_path: Path) -> None:
+def test_a_question_with_an_unplaced_answer_has_windows_without_one(tmp_path: Path) -> None:
     builder = ReadingBuilder()
     context = builder.context("la bomba vibra " * 40, "t")
     builder.ask("a", "¿qué?", context, [("motor", 3)])

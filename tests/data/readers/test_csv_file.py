@@ -1,4 +1,4 @@
-"""A CSV file is read as it was written, or refused with the line that shows that it would not be."""
+"""A CSV file is read as it was written, or refused with the line that would be read wrongly."""
 
 import csv
 import gzip
@@ -114,7 +114,7 @@ def test_texts_of_several_lines_are_left_alone(tmp_path: Path, name: str) -> Non
     assert [list(row) for row in zip(found["texto"], found["modo"], strict=True)] == PLAUSIBLE[name]
 
 
-def test_a_cell_that_looks_like_rows_is_read_where_quotes_are_said_to_be_right(tmp_path: Path) -> None:
+def test_a_cell_that_looks_like_rows_is_read_if_quoting_is_double(tmp_path: Path) -> None:
     text = 'texto,modo\nuno,A\n"dos,A\ntres,B\ncuatro",B\n'
     assert "lines 3 to 5" in refused(tmp_path / "a.csv", text).problem
     assert read(tmp_path / "a.csv", text, FileSettings(quoting="double"))["texto"] == ["uno", "dos,A\ntres,B\ncuatro"]

@@ -85,7 +85,7 @@ def test_a_file_in_utf_8_is_not_read_by_the_byte(tmp_path: Path, encoding: str) 
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "utf-16"])
-def test_another_encoding_that_was_asked_for_gives_way_to_utf_8(tmp_path: Path, encoding: str) -> None:
+def test_another_requested_encoding_of_a_utf_8_file_is_refused(tmp_path: Path, encoding: str) -> None:
     assert refused(tmp_path / "a.csv", rows(20, SPANISH, "utf-8"), encoding).remedy == "data.encoding=utf-8"
 
 
@@ -95,7 +95,7 @@ def test_one_letter_of_latin_1_that_looks_like_utf_8_is_no_utf_8(tmp_path: Path)
     assert refused(tmp_path / "a.csv", lines).remedy == "data.encoding=latin-1"
 
 
-def test_bad_bytes_behind_a_row_that_does_not_fit_are_told_too(tmp_path: Path) -> None:
+def test_bad_bytes_after_a_row_that_does_not_fit_are_reported_too(tmp_path: Path) -> None:
     lines = rows(40, SPANISH, "latin-1")
     lines[3] = b"a,b,c,d"
     assert "is not utf-8" in refused(tmp_path / "a.csv", lines).problem

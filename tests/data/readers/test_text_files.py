@@ -37,7 +37,7 @@ def _written(path: Path, text: str, encoding: str = "utf-8") -> Path:
     return path
 
 
-def test_csv_cells_stay_what_stands_in_the_file(tmp_path: Path) -> None:
+def test_csv_cells_stay_as_written(tmp_path: Path) -> None:
     body = 'texto,n\r\n"a, ""b""\nc",007\r\nnan,1.50\r\n,NA\r\n" x",1e5\r\n'
     found = _open(_written(tmp_path / "a.csv", body, "utf-8-sig"))
     assert found == {"texto": ['a, "b"\nc', "nan", "", " x"], "n": ["007", "1.50", "NA", "1e5"]}
@@ -48,7 +48,7 @@ def test_a_column_that_turns_from_numbers_to_text_late_is_read(tmp_path: Path) -
     assert _open(_written(tmp_path / "a.csv", body))["n"][-1] == "tarde"
 
 
-def test_a_file_is_memory_mapped_not_held(tmp_path: Path) -> None:
+def test_a_file_is_memory_mapped_not_kept_in_memory(tmp_path: Path) -> None:
     path = _written(tmp_path / "a.csv", "t\n" + "texto largo de prueba\n" * 200_000)
     open_file(path, "data.path", FileSettings(), tmp_path / "cache")
     before = pa.total_allocated_bytes()

@@ -115,7 +115,7 @@ def test_a_column_in_small_units_is_scaled_like_any_other() -> None:
     assert np.std(found.values[:1000, 1]) == pytest.approx(1.0, abs=1e-3)
 
 
-def test_cases_of_validation_that_stand_between_those_of_training_do_not_scale() -> None:
+def test_validation_cases_between_training_cases_do_not_scale() -> None:
     pytest.importorskip("aeon")
     with initialize_config_dir(str(CONF)):
         found = load(
@@ -166,7 +166,7 @@ def test_rows_without_a_label_are_pretrained_on() -> None:
     assert len(every.splits["train"]) > 100
 
 
-def test_an_input_that_is_the_label_is_refused_and_one_it_may_come_from_is_told(tmp_path: Path) -> None:
+def test_a_copy_of_the_label_is_refused_and_a_column_that_decides_it_is_noted(tmp_path: Path) -> None:
     table = pd.DataFrame({"t": pd.date_range("2024-01-01", periods=400), "rain": np.random.default_rng(0).random(400)})
     table["wind"] = np.random.default_rng(1).random(400)
     table["risk"] = np.where(table["rain"] > 0.6, "high", "low")

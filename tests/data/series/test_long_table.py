@@ -1,4 +1,4 @@
-"""A long table becomes a panel, or everything that is wrong with it is told at once."""
+"""A long table becomes a panel, or all of its mistakes are reported at once."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -165,7 +165,7 @@ def test_what_is_wrong_is_named(read: Any, change: Any, settings: dict[str, Any]
     assert all(word in str(error.value) for word in words), str(error.value)
 
 
-def test_several_mistakes_are_told_at_once(read: Any) -> None:
+def test_several_mistakes_are_reported_at_once(read: Any) -> None:
     def change(table: pd.DataFrame) -> None:
         put("wind", slice(None), 3.0)(table)
         put("date", 22, "2024-01-15")(table)
@@ -185,7 +185,7 @@ def test_a_file_that_cannot_be_read_is_named(base: Table, tmp_path: Path, name: 
         read_panel(base.model_copy(update={"path": str(tmp_path / name)}))
 
 
-def test_rows_are_sorted_where_asked(read: Any) -> None:
+def test_rows_are_sorted_on_request(read: Any) -> None:
     table = frame()
     mixed = table.sample(frac=1.0, random_state=1)
     assert np.array_equal(read(mixed, sort=True).values[:12, 0], read(table).values[:12, 0])
@@ -203,7 +203,7 @@ def test_resampling_takes_means_and_leaves_gaps(read: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["meteo.csv", "meteo.xlsx"])
-def test_a_group_may_be_called_na_and_a_class_is_missing_and_told(
+def test_a_group_may_be_called_na_and_a_missing_class_is_logged(
     read: Any, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     table = frame().replace({"station": {"Norte": "NA"}, "kind": {"wet": "None"}})
@@ -387,7 +387,7 @@ def test_several_series_without_a_group_are_taken_for_what_they_are(read: Any) -
         read(table, group=None)
 
 
-def test_text_with_decimal_commas_in_a_sheet_is_read_as_it_is_told_to_be(read: Any) -> None:
+def test_text_with_decimal_commas_in_a_sheet_is_read_by_the_setting(read: Any) -> None:
     """What the refusal says to type was itself refused for XLSX."""
     table = frame()
     table["wind"] = [f"{value:.3f}".replace(".", ",") for value in table["wind"]]

@@ -119,7 +119,7 @@ def test_columns_that_clash_are_refused(data_request: Request, tmp_path: Path) -
         ([], None),
     ],
 )
-def test_sets_are_told_from_names_with_the_sign(names: list[str], separator: str | None) -> None:
+def test_sets_are_distinguished_from_names_with_the_separator(names: list[str], separator: str | None) -> None:
     assert separator_of(names) == separator
 
 

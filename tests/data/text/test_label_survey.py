@@ -34,7 +34,7 @@ def test_markers_are_counted_and_useless_rows_left_out() -> None:
     assert found.labels["causa"].tolist() == [0, MISSING]
 
 
-def test_a_word_that_is_a_marker_elsewhere_stays_when_it_is_none_here() -> None:
+def test_a_word_that_is_not_a_marker_of_the_request_stays() -> None:
     found, encoders = _survey({"texto": ["a", "b"], "modo": ["None", "nan"]}, missing=("",))
     assert encoders["modo"].names == ["None", "nan"]
     assert len(found) == 2

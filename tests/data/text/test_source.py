@@ -48,7 +48,7 @@ def test_several_files_follow_one_another_whatever_their_kind(
     assert _column(source, "train", "texto") == ["a", "b", "c", "d"]
 
 
-def test_all_mistakes_are_told_together(data_request: Request, avisos: Path, tmp_path: Path) -> None:
+def test_all_mistakes_are_reported_together(data_request: Request, avisos: Path, tmp_path: Path) -> None:
     data = data_request(
         "csv",
         train=str(avisos),

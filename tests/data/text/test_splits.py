@@ -21,7 +21,7 @@ def test_classes_of_one_row_are_the_reason_where_there_are_such() -> None:
     )
 
 
-def test_rows_that_move_as_a_whole_are_the_reason_elsewhere() -> None:
+def test_rows_that_stay_together_are_the_reason_otherwise() -> None:
     units = np.repeat([0, 1, 2], 100)
     (short, over) = missed_shares({"test": 10, "val": 100}, SHARES, {"modo": np.arange(300) % 3}, units, "group")
     assert short.startswith("test: 10 rows of 300, ")

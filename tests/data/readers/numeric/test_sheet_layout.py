@@ -79,7 +79,7 @@ def test_titles_and_several_sheets_of_a_workbook(typed: Any, refused: Any, tmp_p
     assert "sheet 'First' is read; Second also has a column date and is not read: data.sheet=Second" in caplog.text
 
 
-def test_blank_rows_and_notes_below_are_left_out_and_said(typed: Any, tmp_path: Path, caplog: Any) -> None:
+def test_blank_rows_and_notes_below_are_left_out_and_logged(typed: Any, tmp_path: Path, caplog: Any) -> None:
     below = [[None] * 4, [None, " ", None, None], ["Source: weather service, daily values"], [None] * 4]
     sheets(tmp_path / "a.xlsx", Data=[*CELLS[:4], [None] * 4, *CELLS[4:], *below])
     assert same(typed("a.xlsx", None, "data.group=station"))

@@ -31,7 +31,7 @@ def holidays(moments: pd.DatetimeIndex) -> pd.DatetimeIndex:
 
 
 @pytest.mark.parametrize("rule", ["MS", "ME", "QS", "QE", "YS", "YE", "B"])
-def test_a_table_of_calendar_steps_is_read_as_it_stands(typed: Callable[..., Any], rule: str) -> None:
+def test_a_table_of_calendar_steps_is_read_unchanged(typed: Callable[..., Any], rule: str) -> None:
     moments = pd.date_range("1990-01-01", periods=120, freq=rule)
     frame = table(moments, 2)
     panel = typed("a.csv", frame, "data.group=station")
