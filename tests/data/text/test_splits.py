@@ -1,7 +1,7 @@
 import numpy as np
 
 from lab.core.batches import MISSING
-from lab.data.text.split_shares import lone_classes, missed_shares
+from lab.data.text.splits import lone_classes, missed_shares
 
 SHARES = {"test": 0.1, "val": 0.1}
 
@@ -21,11 +21,11 @@ def test_classes_of_one_row_are_the_reason_where_there_are_such() -> None:
     )
 
 
-def test_rows_that_move_as_a_whole_are_the_reason_elsewhere() -> None:
+def test_rows_that_stay_together_are_the_reason_otherwise() -> None:
     units = np.repeat([0, 1, 2], 100)
     (short, over) = missed_shares({"test": 10, "val": 100}, SHARES, {"modo": np.arange(300) % 3}, units, "group")
     assert short.startswith("test: 10 rows of 300, ")
-    assert short.endswith("rows of one group move as a whole (the largest has 100)")
+    assert short.endswith("rows of one group stay together (the largest has 100)")
     assert over.startswith("val: 100 rows of 300, ")
 
 

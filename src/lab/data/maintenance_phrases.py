@@ -1,9 +1,9 @@
-"""Word lists of the maintenance reports: what each latent slot can say, and in which words.
+"""Phrases of the generated maintenance reports, for texts and questions: the values of each slot and their wordings.
 
 Every slot is a tuple of values, every value a tuple of paraphrases that name this value and no other, so that a reader
-can recover the plan behind a text. Spanish is the data here: plant shorthand without articles, as operators write it.
-Weights are relative; a weight of 0 keeps a combination out (no oil change on a heat exchanger). Nothing here is drawn
-from real notices.
+can recover the plan of a text. The Spanish words are data: plant shorthand without articles, as operators write it.
+Weights are relative; a weight of 0 excludes a combination (no oil change on a heat exchanger). Nothing is taken from
+real notices.
 """
 
 from typing import NamedTuple
@@ -85,13 +85,13 @@ SYMPTOMS: dict[str, Phrases] = {
     "reading": ("lectura errática", "señal intermitente", "lectura dudosa"),
     "stuck": ("atascamiento", "agarrotamiento"),
 }
-SYMPTOM_WEIGHTS: tuple[tuple[float, ...], ...] = (  # one row a kind, one column a symptom
+SYMPTOM_WEIGHTS: tuple[tuple[float, ...], ...] = (  # one row per kind, one column per symptom
     (17, 11, 12, 13, 11, 9, 6, 8, 6, 5, 7),
     (13, 10, 15, 3, 6, 0, 13, 13, 15, 7, 5),
     (5, 6, 12, 24, 17, 15, 3, 6, 0, 12, 3),
     (4, 6, 3, 19, 10, 12, 9, 7, 3, 12, 17),
 )
-SYMPTOM_GROUP_WEIGHTS: dict[str, tuple[int, ...]] = {  # one column a component group: where a symptom shows
+SYMPTOM_GROUP_WEIGHTS: dict[str, tuple[int, ...]] = {  # one column per component group: where a symptom occurs
     "vibration": (1, 3, 0, 1, 1, 3),
     "noise": (0, 3, 1, 0, 1, 3),
     "heat": (2, 3, 3, 1, 2, 1),
@@ -123,14 +123,14 @@ CONTEXTS: dict[str, Phrases] = {
     "overdue": ("con preventivo vencido", "con muchas horas de uso"),
     "oil": ("tras cambio de aceite", "con lubricante nuevo"),
 }
-CONTEXT_WEIGHTS: tuple[tuple[float, ...], ...] = (  # one row a kind, one column a context
+CONTEXT_WEIGHTS: tuple[tuple[float, ...], ...] = (  # one row per kind, one column per context
     (14, 9, 11, 9, 7, 11, 9, 7, 13, 10),
     (13, 9, 13, 8, 12, 9, 0, 15, 12, 9),
     (15, 11, 12, 9, 8, 16, 13, 3, 13, 0),
     (15, 10, 10, 10, 9, 13, 12, 8, 13, 0),
 )
 
-# What decides the priority. "" is a value that is not said; the plan then holds "not said".
+# Slots that decide the priority. "" is a value that the text leaves out.
 EFFECTS: dict[str, Phrases] = {
     "none": ("sin afectar el proceso", "operación normal"),
     "reduced": ("producción reducida", "opera a media capacidad"),
@@ -153,7 +153,7 @@ RECURRENCES: dict[str, Phrases] = {
 }
 RECURRENCE_WEIGHTS: tuple[float, ...] = (22, 22, 56)
 
-# Said, but deciding nothing.
+# Phrases that decide no label.
 ACTIONS: Phrases = (
     "se deja en observación",
     "se programa intervención",
