@@ -32,8 +32,8 @@ RUNS = {
     "questions": ["data=qa_demo", "data.num_contexts=30", "data.max_length=64", "data.stride=16", *TINY],
     "series with fitted features": [*WINDOWS, "model=minirocket", "model.num_features=168"],
     "series without labels": [*WINDOWS, "model=timer_xl", "model.pretrain=true", "model.patch=4", "model.width=16",
-                              "model.num_heads=2", "model.num_layers=1", "model.ffn_width=16",
-                              "objective.metric=val/loss", "objective.mode=min"],
+                              "model.num_heads=2", "model.num_layers=1", "model.ffn_width=16", "model.causal=true",
+                              "data.missing_values=drop", "objective.metric=val/loss", "objective.mode=min"],
 }  # fmt: skip
 
 
@@ -61,7 +61,7 @@ def _trained(settings: list[str], place: Path) -> tuple[Path, Any, Any]:
     file, kept = place / "texts.csv", list[Material]()
     write_texts(file)
     words = [*(word.replace("FILE", str(file)) for word in settings), *QUICK, f"cache.dir={place / 'cache'}"]
-    with initialize_config_dir(str(CONF), version_base=None):
+    with initialize_config_dir(str(CONF)):
         config = check(compose("config", words))
 
     def prepare(*args: Any, **options: Any) -> Material:
@@ -75,7 +75,7 @@ def _trained(settings: list[str], place: Path) -> tuple[Path, Any, Any]:
     batch = next(iter(kept[0].data.test_dataloader()))
     outputs = _outputs(kept[0].model.eval(), batch)
     file.unlink()
-    shutil.rmtree(place / "cache")
+    shutil.rmtree(place / "cache", ignore_errors=True)
     return place / "run", batch, outputs
 
 

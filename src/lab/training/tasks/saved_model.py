@@ -1,6 +1,6 @@
 """The model of a run folder, loaded without its data: for prediction, export and serving.
 
-`config.yaml`, `spec.json`, `tokenizer/` and a checkpoint are enough; adapters on pretrained weights also need that base.
+`config.yaml`, `spec.json`, `tokenizer/` and a checkpoint are enough; adapters on a pretrained base also need the base.
 Settings in another user's folder that read the environment are refused. Cost: the checkpoint is read twice.
 """
 
