@@ -189,22 +189,3 @@ def test_kept_states_come_with_their_rows(tmp_path: Path) -> None:
         assert batch.depth == 3
         assert batch.states.shape == (*batch.ids.shape, 2)
         assert torch.equal(batch.states[..., 0].float(), batch.mask * batch.rows[:, None].float())
-
-
-def test_the_state_restores_the_batch_size_and_refuses_other_data(tmp_path: Path) -> None:
-    data, other = made(tmp_path, batch_size=8), made(tmp_path)
-    other.load_state_dict(data.state_dict())
-    assert other.num_batches() == data.num_batches() < made(tmp_path).num_batches()
-    with pytest.raises(RequestError, match="other data"):
-        other.load_state_dict({"fingerprint": "x", "batch_size": 8})
-
-
-def test_a_stage_makes_the_rows_of_its_splits_once(tmp_path: Path) -> None:
-    whole = made(tmp_path)
-    data = TextDataModule(CORPUS, Words(), whole.loading, whole.cache, lambda _: 1, 0, False)  # type: ignore[arg-type]
-    data.setup("test")
-    assert list(data.rows) == ["test"]
-    data.setup("fit")
-    first = data.rows["train"]
-    data.setup("fit")
-    assert data.rows["train"] is first
