@@ -72,6 +72,11 @@ class RunFolder:
         return self.path / "config.yaml"
 
     @property
+    def spec(self) -> Path:
+        """The data that the model was built for."""
+        return self.path / "spec.json"
+
+    @property
     def tokenizer(self) -> Path:
         """Folder of the vocabulary and the architecture."""
         return self.path / "tokenizer"
@@ -101,14 +106,13 @@ class RunFolder:
 
         Raises as `read`.
         """
-        path = self.path / "spec.json"
-        fields = read_json(path, dict)
-        _refuse(path, list(spec_faults(fields)))
+        fields = read_json(self.spec, dict)
+        _refuse(self.spec, list(spec_faults(fields)))
         return fields
 
     def write_spec(self, fields: Mapping[str, object]) -> None:
         """Write spec.json."""
-        self.write_text("spec.json", json.dumps(plain(fields), indent=2, ensure_ascii=False) + "\n")
+        self.write_text(self.spec.name, json.dumps(plain(fields), indent=2, ensure_ascii=False) + "\n")
 
     def read_config(self) -> dict[str, Any]:
         """config.yaml with its interpolations unresolved. Raises as `read`."""

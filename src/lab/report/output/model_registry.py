@@ -66,7 +66,7 @@ def register(report: Report, request: Reported, run: RunFolder) -> str:
 def _collect(run: RunFolder, folder: Path, text: str) -> None:
     """Everything a checkpoint needs to be used again, side by side."""
     folder.mkdir()
-    for path in (run.best, run.config, run.path / "run.json", run.path / "classification_report.txt"):
+    for path in (run.best, run.config, run.spec, run.path / "run.json", run.path / "classification_report.txt"):
         if path.is_file():
             shutil.copy2(path, folder / path.name)
     if run.tokenizer.is_dir():
