@@ -51,7 +51,7 @@ def load_and_draw(path: Path) -> dict[str, float]:
 
     from lab.config.check import check
     from lab.data.batch_sampler import Draw
-    from lab.data.series.datamodule import SeriesData
+    from lab.data.series.datamodule import SeriesDataModule
     from lab.data.series.dataset import load
 
     with initialize_config_dir(str(ROOT / "conf")):
@@ -74,8 +74,9 @@ def load_and_draw(path: Path) -> dict[str, float]:
     began = time.monotonic()
     found = load(config.data)  # type: ignore[arg-type]
     loaded_s = time.monotonic() - began
-    data = SeriesData(found, config.data, lambda _: 1, 0, False)  # type: ignore[arg-type]
-    for number, _ in enumerate(data.train_loader()):
+    data = SeriesDataModule(found, config.data, lambda _: 1, 0, False)  # type: ignore[arg-type]
+    data.setup("fit")
+    for number, _ in enumerate(data.train_dataloader()):
         if number == 200:
             break
     data.rows["val"][Draw(np.arange(1000), np.arange(1000))]

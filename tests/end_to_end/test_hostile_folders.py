@@ -295,12 +295,13 @@ def test_a_damaged_folder_does_not_go_on(typed: Typed, sound: Path, tmp_path: Pa
     refused(typed, run, (f"resume={run}", "trainer.max_epochs=3"), said)
 
 
-def test_the_sound_folder_is_tested_and_goes_on(typed: Typed, sound: Path, tmp_path: Path) -> None:
-    run = copy(sound, lambda _: None, tmp_path / "run")
+def test_a_folder_that_lacks_only_its_spec_is_tested_and_goes_on(typed: Typed, sound: Path, tmp_path: Path) -> None:
+    run = copy(sound, lambda run: (run / "spec.json").unlink(), tmp_path / "run")
     code, output = typed("train.py", f"test={run}")
     assert (code, "largest difference from the recorded test scores: 0.0e+00" in output) == (0, True), output
     code, output = typed("train.py", f"resume={run}", "trainer.max_epochs=3")
     assert (code, len(RunFolder(run).history())) == (0, 3), output
+    assert (run / "spec.json").read_bytes() == (sound / "spec.json").read_bytes()
 
 
 def test_a_report_of_300_folders_names_each_broken_one_and_shows_the_others(typed: Typed, tmp_path: Path) -> None:
@@ -377,3 +378,4 @@ def test_a_label_column_with_a_line_end_in_its_name_keeps_its_training(typed: Ty
     assert len(RunFolder(run).history()) == 2
     code, output = typed("train.py", f"resume={run}", "trainer.max_epochs=3")
     assert (code, len(RunFolder(run).history())) == (0, 3), output
+    assert (run / "spec.json").read_bytes() == (sound / "spec.json").read_bytes()

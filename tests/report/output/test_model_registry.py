@@ -43,6 +43,7 @@ def won(make_run: MakeRun, tmp_path: Path) -> RunFolder:
     run.best.parent.mkdir()
     run.best.write_bytes(b"weights")
     run.tokenizer.mkdir()
+    run.spec.write_text("{}")
     (run.tokenizer / "tokenizer.json").write_text("{}")
     return run
 
@@ -82,7 +83,7 @@ def test_a_wandb_artifact_is_kept_offline(
     assert artifact.type == "model"
     assert json.loads(artifact.metadata)["data_fingerprint"] == "aaaa1111"
     assert {entry.path for entry in artifact.manifest.contents} == {
-        "best.ckpt", "config.yaml", "run.json", "README.md", "tokenizer/tokenizer.json",
+        "best.ckpt", "config.yaml", "run.json", "spec.json", "README.md", "tokenizer/tokenizer.json",
     }  # fmt: skip
     assert "- [x] registered: wandb: artifact priority" in (tmp_path / "LOG.md").read_text()
 

@@ -62,7 +62,7 @@ def register(report: Report, request: ReportRequest, run: RunFolder) -> str:
 def _collect(run: RunFolder, folder: Path, text: str) -> None:
     """Copy everything that is necessary to use a checkpoint into one folder."""
     folder.mkdir()
-    for path in (run.best, run.config, run.path / "run.json", run.path / "classification_report.txt"):
+    for path in (run.best, run.config, run.spec, run.path / "run.json", run.path / "classification_report.txt"):
         if path.is_file():
             shutil.copy2(path, folder / path.name)
     if run.tokenizer.is_dir():
