@@ -2,10 +2,6 @@
 
 Exit codes: 0 done, 2 the request was wrong, 1 it failed while running, 130 interrupted (Ctrl-C, or the SIGTERM that a
 cluster sends). torch is imported by the command's function only, once the request is known to be sound.
-
-Hydra composes the config again after the request has been judged, which costs some 50 ms of a start of seconds: its
-public interface runs a job only from a command line, and a config that is passed to the entry gets no run folder and
-no log.
 """
 
 import logging

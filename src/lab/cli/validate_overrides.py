@@ -1,7 +1,8 @@
 """Every mistake in a request at once, before Hydra runs it: Hydra itself stops at the first.
 
 Group choices are judged first, because which keys exist follows from them; a misspelt choice is read as its nearest
-one, so that the keys beside it are judged against what was meant. Two compositions, some 50 ms each.
+one, so that the keys beside it are judged against what was meant. One composition of some 50 ms for the groups, one
+more where single keys are set, and Hydra's own, which its public interface gives nothing to begin with.
 """
 
 import shlex
@@ -86,7 +87,8 @@ def _judge(typed: Typed, name: str, check: Check, also: Also | None) -> list[Mis
     for override in judged.keys:
         _read_key(override, known, judged)
     judged.mistakes += unsearched(judged.keys, lambda: _sweeper(name, [values[0] for values in judged.groups]))
-    found = _of_typed(_checked_jobs(name, [*judged.groups, *judged.sound], check), judged)
+    jobs = _checked_jobs(name, [*judged.groups, *judged.sound], check, None if judged.sound else base)
+    found = _of_typed(jobs, judged)
     new = {str(mistake): mistake for mistake in found if not any(_under(mistake.key, key) for key in judged.unread)}
     every = _besides(judged.mistakes, new.values())
     if every and also is not None:
@@ -216,17 +218,22 @@ def _has_room(key: str, plain: Mapping[str, Any]) -> bool:
     return root in plain or root in Config.model_fields
 
 
-def _checked_jobs(name: str, overrides: list[list[str]], check: Check) -> Iterator[Mistake]:
-    """Mistakes of the first value of all, then of each further value of each sweep beside the first of the rest."""
-    yield from _checked(name, [values[0] for values in overrides], check)
+def _checked_jobs(name: str, overrides: list[list[str]], check: Check, first: DictConfig | None) -> Iterator[Mistake]:
+    """Mistakes of the first value of all, then of each further value of each sweep beside the first of the rest.
+
+    first: the config of the first value of all, where it is composed already.
+    """
+    yield from _checked(name, [values[0] for values in overrides], check, first)
     for place, values in enumerate(overrides):
         for value in values[1:]:
             job = [value if other == place else rest[0] for other, rest in enumerate(overrides)]
             yield from _checked(name, job, check)
 
 
-def _checked(name: str, overrides: Sequence[str], check: Check) -> list[Mistake]:
-    config, mistakes = composed(name, overrides)
+def _checked(name: str, overrides: Sequence[str], check: Check, config: DictConfig | None = None) -> list[Mistake]:
+    mistakes: list[Mistake] = []
+    if config is None:
+        config, mistakes = composed(name, overrides)
     if config is None:
         return mistakes
     try:
