@@ -18,13 +18,14 @@ from types import FrameType
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lab.cli import command_line, missing_quotes, resume, validate_overrides
 from lab.cli.command_line import Typed
 from lab.cli.recipes import foreign_recipe
 from lab.cli.saved_config import obeyed_records
+from lab.config import reference
 from lab.config.check import check
 from lab.config.schema import Config
 from lab.core.errors import (
@@ -80,6 +81,7 @@ def main(command: Command) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     logging.raiseExceptions = False  # a line that a full disk does not take is no traceback
     threading.excepthook = _thread_failed
+    OmegaConf.register_resolver("lab.keys", reference.summary, replace=True)  # of conf/hydra/help
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors instead of printing them and exiting with 1
     sys.argv = missing_quotes.with_quotes(command.arguments(sys.argv))
     try:

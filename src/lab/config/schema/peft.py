@@ -16,12 +16,14 @@ class Peft(Node):
 
 class Whole(Peft):
     kind: Literal["none"]
+    """Everything is trained."""
 
 
 class Adapters(Peft):
     """LoRA or DoRA, beside a base in full precision or in 4 bits."""
 
     kind: Literal["lora", "dora", "qlora", "qdora"]
+    """Method: LoRA or DoRA, with the encoder in full precision or (q) in 4 bits."""
     r: PositiveInt
     """Rank."""
     alpha: PositiveFloat
