@@ -20,8 +20,9 @@ from lab.config.interpolations import resolved
 from lab.config.key_roles import has_role
 from lab.config.rules.sizes import unusable
 from lab.config.schema import Role
-from lab.core.errors import Mistake, RequestError, quoted
+from lab.core.errors import Mistake, RequestError
 from lab.core.files import Unreadable, regular
+from lab.core.hydra_quoting import quoted
 from lab.core.locks import LockError, Taken, sole
 from lab.core.record.fields import REQUESTED
 from lab.core.record.run_folder import RunFolder

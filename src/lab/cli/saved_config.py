@@ -21,8 +21,9 @@ from lab.cli.command_line import Typed
 from lab.config.dotted_keys import at, flattened, is_there
 from lab.config.schema import Config
 from lab.config.unknown_keys import RENAMED, RENAMED_CHOICES
-from lab.core.errors import Mistake, quoted
+from lab.core.errors import Mistake
 from lab.core.files import read_text, yaml_mapping, yaml_text
+from lab.core.hydra_quoting import quoted
 from lab.core.masking import MASK, is_masked, masked_tree
 from lab.core.record.seal import is_sealed
 

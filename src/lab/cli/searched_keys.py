@@ -12,7 +12,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from lab.cli.sweep_overrides import values_of
-from lab.core.errors import for_hydra
+from lab.core.hydra_quoting import for_hydra
 
 ENDS = ("low", "min_value", "mu")
 """Where a law of numbers begins."""

@@ -12,7 +12,8 @@ from hydra.core.override_parser.types import Glob, Override, QuotedString
 
 from lab.config.dotted_keys import at, is_there
 from lab.config.rules.training import sense
-from lab.core.errors import Mistake, listed, quoted
+from lab.core.errors import Mistake, listed
+from lab.core.hydra_quoting import quoted
 
 MOST_VALUES = 20
 """Values of one sweep that are judged before it starts; each job is checked again when it starts."""

@@ -20,7 +20,8 @@ from lab.config.schema import Config
 from lab.config.schema.report import Reported
 from lab.config.typed_values import example, typed
 from lab.config.unknown_keys import unknown_value
-from lab.core.errors import Mistake, RequestError, listed, nearest, quoted
+from lab.core.errors import Mistake, RequestError, listed, nearest
+from lab.core.hydra_quoting import quoted
 from lab.core.masking import from_environment
 
 FILL_IN = {

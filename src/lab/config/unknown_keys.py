@@ -10,7 +10,8 @@ from typing import Any, get_args
 from lab.config.dotted_keys import at, flattened, is_there, nearest_key
 from lab.config.rules.tasks import GIVES
 from lab.config.schema import Config
-from lab.core.errors import Mistake, listed, quoted
+from lab.core.errors import Mistake, listed
+from lab.core.hydra_quoting import quoted
 
 CHOICES = {"files": "csv", "encoder": "tiny"}
 """A choice of the group for a kind of data or model; all other kinds have a choice of their own name."""

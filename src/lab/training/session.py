@@ -13,7 +13,8 @@ import torch
 
 from lab.cli.command_line import script
 from lab.config.schema import Config
-from lab.core.errors import FailureKind, RequestError, RunError, quoted
+from lab.core.errors import FailureKind, RequestError, RunError
+from lab.core.hydra_quoting import quoted
 from lab.core.machine_faults import MachineError, MachineRefusal, machine_error
 from lab.core.record.fields import Status
 from lab.core.record.run_folder import RunFolder

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from lab.config.rules.rule import Found, Rule
-from lab.core.errors import Mistake, listed, quoted
+from lab.core.errors import Mistake, listed
+from lab.core.hydra_quoting import quoted
 
 
 def _shares(val: float, test: float) -> Found:

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from lab.config.rules.rule import Found, Rule
-from lab.core.errors import Mistake, quoted
+from lab.core.errors import Mistake
+from lab.core.hydra_quoting import quoted
 
 KEY = "model.architecture"
 MOST = {

@@ -5,7 +5,8 @@ Pure functions of the values at their keys, as all rules; see `lab.config.rules`
 
 from lab.config.rules.metrics import is_known
 from lab.config.rules.rule import Found, Rule
-from lab.core.errors import Mistake, quoted
+from lab.core.errors import Mistake
+from lab.core.hydra_quoting import quoted
 
 
 def sense(metric: str) -> str:

@@ -3,7 +3,8 @@
 import zipfile
 from pathlib import Path
 
-from lab.core.errors import Mistake, quoted
+from lab.core.errors import Mistake
+from lab.core.hydra_quoting import quoted
 
 _WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods")
 _OLD_WORKBOOK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from lab.core.errors import Mistake, RequestError, nearest, quoted
+from lab.core.errors import Mistake, RequestError, nearest
+from lab.core.hydra_quoting import quoted
 from lab.data.cache.store import made
 from lab.data.readers.csv_file import CsvFile, why_unreadable, write_rows
 from lab.data.readers.encodings import is_utf_8_after_all, wrong_encoding

@@ -1,6 +1,7 @@
 """Columns that a request names: whether a table has them, and what is wrong with the names alone."""
 
-from lab.core.errors import Mistake, listed, nearest, quoted
+from lab.core.errors import Mistake, listed, nearest
+from lab.core.hydra_quoting import quoted
 from lab.core.record.run_folder import HEAD_SUFFIXES, ROW_COLUMNS
 from lab.data.readers.text_table import Table, holds_list, holds_text
 from lab.data.text.label_sets import sets_of_labels

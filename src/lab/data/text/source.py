@@ -17,7 +17,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from lab.config.schema import Columned, Files, Hub, Imdb, Labelled, Maintenance
-from lab.core.errors import Mistake, RequestError, listed, nearest, quoted
+from lab.core.errors import Mistake, RequestError, listed, nearest
+from lab.core.hydra_quoting import quoted
 from lab.data.readers import text_files
 from lab.data.readers.hub import load_splits
 from lab.data.readers.text_table import Table

@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 
 from lab.config.schema import Table
-from lab.core.errors import Mistake, RequestError, listed, nearest, quoted
+from lab.core.errors import Mistake, RequestError, listed, nearest
+from lab.core.hydra_quoting import quoted
 from lab.data.readers.cell_values import GAPS
 from lab.data.readers.numeric import sheet_layout
 from lab.data.readers.timestamps.parsing import digits_kept, time_names
