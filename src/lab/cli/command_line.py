@@ -17,7 +17,7 @@ from lab.core.masking import masked
 SHORT = {
     "optimizer.lr": "lr", "optimizer.weight_decay": "wd", "optimizer.layer_decay": "ld", "optimizer.head_lr": "headlr",
     "data.batch_size": "bs", "data.max_length": "len", "trainer.max_epochs": "ep", "trainer.precision": "p",
-    "callbacks.freeze.layers": "frozen", "callbacks.accumulate.batches": "acc",
+    "callbacks.freeze.layers": "frozen", "trainer.accumulate_grad_batches": "acc",
     "callbacks.early_stopping.patience": "patience", "loss.label_smoothing": "ls", "scheduler.warmup_ratio": "warmup",
     "model.dropout": "drop",
 }  # fmt: skip

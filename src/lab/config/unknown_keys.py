@@ -23,7 +23,7 @@ MEANT = {
     **dict.fromkeys(("train_batch_size", "per_device_train_batch_size"), "data.batch_size"),
     **dict.fromkeys(("val_batch_size", "per_device_eval_batch_size"), "data.eval_batch_size"),
     **dict.fromkeys(("gradient_clip_val", "max_grad_norm", "grad_clip"), "trainer.gradient_clip_val"),
-    **dict.fromkeys(("accumulate_grad_batches", "gradient_accumulation_steps"), "callbacks.accumulate.batches"),
+    **dict.fromkeys(("accumulate_grad_batches", "gradient_accumulation_steps"), "trainer.accumulate_grad_batches"),
     **dict.fromkeys(("max_len", "max_seq_length", "max_seq_len"), "data.max_length"),
     **dict.fromkeys(("early_stopping_patience", "patience"), "callbacks.early_stopping.patience"),
     "metric_for_best_model": "objective.metric",
@@ -41,6 +41,7 @@ RENAMED = {
     "data.rows": "data.max_rows",
     "cache.frozen": "cache.hidden_states",
     "callbacks.unfreeze": "callbacks.freeze",
+    "callbacks.accumulate.batches": "trainer.accumulate_grad_batches",
     "trainer.gradient_clip": "trainer.gradient_clip_val",
     "name": "experiment_name",
 }

@@ -161,5 +161,5 @@ def going_on(run: RunFolder) -> str:
 def _smaller(trained: bool) -> str:
     """What needs less memory; trained: whether the first step had been taken, so that the model and the data fit."""
     if trained:
-        return "a smaller data.batch_size with more callbacks.accumulate.batches"
+        return "a smaller data.batch_size with more trainer.accumulate_grad_batches"
     return "a smaller model (fewer or narrower layers, model.buckets, model.vocabulary_size), or fewer rows of data"

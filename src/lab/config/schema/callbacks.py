@@ -39,10 +39,8 @@ class Freeze(Node):
 
 
 class Accumulate(Node):
-    batches: PositiveInt
-    """Micro-batches per optimizer step."""
     schedule: Annotated[dict[NonNegativeInt, PositiveInt], NullIsEmpty]
-    """Epoch (from 0) to the micro-batches per optimizer step from it on."""
+    """Epoch (from 0) to the micro-batches per optimizer step from it on; null: `trainer.accumulate_grad_batches`."""
 
 
 class Checkpoint(Node):

@@ -71,6 +71,8 @@ class Trainer(Node):
     """Number format of the forward pass; `auto`: the fastest one here, as measured. On a CPU 16 runs as bf16."""
     accelerator: Annotated[Literal["auto", "cpu", "gpu"], Role.UNNAMED | Role.CHANGEABLE | Role.NOT_COMPARED]
     """Device: `cpu`, `gpu`, or `auto` for a GPU where there is one."""
+    accumulate_grad_batches: PositiveInt = 1
+    """Micro-batches per optimizer step, in every epoch; `callbacks.accumulate.schedule` is by epoch."""
     gradient_clip_val: PositiveFloat | None
     """Largest norm of the gradient; null: no clipping."""
     threads: Annotated[

@@ -104,8 +104,8 @@ def frozen_in(config: Config, model: Task, epoch: int = 0) -> Task:
 
 def ends_of_epochs(config: Config, num_batches: int) -> tuple[int, ...]:
     """The optimizer step at which each epoch of `num_batches` micro-batches ends."""
-    steps = config.callbacks.accumulate
-    return epoch_ends(num_batches, config.trainer.max_epochs, steps.batches, steps.schedule)
+    trainer, schedule = config.trainer, config.callbacks.accumulate.schedule
+    return epoch_ends(num_batches, trainer.max_epochs, trainer.accumulate_grad_batches, schedule)
 
 
 def check_metrics(config: Config, names: Iterable[str]) -> None:

@@ -70,8 +70,8 @@ def prepare_questions(config: Config, folder: RunFolder, where: Hardware, fresh:
         log.info("%s", note)
     cache = Path(config.cache.dir).expanduser()
     tokenizer = _tokenizer(config.model, corpus, cache, folder, fresh)
-    steps = config.callbacks.accumulate
-    accumulate = partial(accumulation, batches=steps.batches, schedule=steps.schedule)
+    schedule = config.callbacks.accumulate.schedule
+    accumulate = partial(accumulation, batches=config.trainer.accumulate_grad_batches, schedule=schedule)
     data = QuestionData(corpus, tokenizer, config.data, config.cache, accumulate, config.seed, pinned(config, where))
     log.info("%s", windows_line(data))
     encoder = text_encoder(config, tokenizer, folder, fresh)

@@ -82,8 +82,8 @@ def prepare_series(config: Config, where: Hardware, fresh: bool) -> Material:
     for note in found.notes:
         log.info("%s", note)
     log.info("%s", sizes_line(found))
-    steps = config.callbacks.accumulate
-    accumulate = partial(accumulation, batches=steps.batches, schedule=steps.schedule)
+    schedule = config.callbacks.accumulate.schedule
+    accumulate = partial(accumulation, batches=config.trainer.accumulate_grad_batches, schedule=schedule)
     data = SeriesData(found, config.data, accumulate, config.seed, pinned(config, where))
     training = Training(config.optimizer, config.scheduler, ends_of_epochs(config, data.num_batches()), config.seed)
     if pretrain:

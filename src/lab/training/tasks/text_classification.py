@@ -79,8 +79,8 @@ def prepare_labelled(config: Config, folder: RunFolder, where: Hardware, fresh: 
     named, cache = f"{corpus.fingerprint}/train", Path(config.cache.dir).expanduser()
     texts = corpus.splits["train"].texts
     tokenizer = tokenizer_of(config.model, lambda: texts.batches(1000), named, cache, folder, fresh)
-    steps = config.callbacks.accumulate
-    accumulate = partial(accumulation, batches=steps.batches, schedule=steps.schedule)
+    schedule = config.callbacks.accumulate.schedule
+    accumulate = partial(accumulation, batches=config.trainer.accumulate_grad_batches, schedule=schedule)
     pin = pinned(config, where)
     data = TextData(corpus, tokenizer, config.data, config.cache, accumulate, config.seed, pin)
     log.info("%s", lengths_line(data))
