@@ -1,4 +1,4 @@
-"""What a person typed: read as Hydra reads it, turned into a run's name or into the line to type again.
+"""A command line, read as Hydra reads it and turned into a run's name or into the line to type again.
 
 Hydra keeps its own parser private, so its flags are listed here; what they do is left to Hydra.
 """

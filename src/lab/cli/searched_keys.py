@@ -57,7 +57,7 @@ def _first_of_text(law: str) -> Any:
     try:
         return _first(OverridesParser.create().parse_override(f"key={law}"))
     except HydraException:
-        return law  # told where laws are judged
+        return law  # reported where distributions are judged
 
 
 def _first(override: Override) -> Any:

@@ -1,4 +1,4 @@
-"""What is typed of a sweep and means something else to Hydra: told before Hydra takes it at its word.
+"""Detects sweep overrides that Hydra would read differently from what the person means.
 
 Hydra merges a mapping into the one of the sweep file and adds no keys, and it reads the dots of a parameter's name as a
 path. Without `-m` it takes no notice of a sweep at all.

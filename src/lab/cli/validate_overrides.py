@@ -57,8 +57,8 @@ def mistakes(
 ) -> list[Mistake]:
     """Everything wrong with a command line that neither data nor weights are needed for; empty when it is sound.
 
-    conf: the config folder where no `--config-path` was typed; name: its file; check: judges what composes; also: asked
-    where something is wrong, so that all of it is told at once.
+    conf: the config folder where no `--config-path` was typed; name: its file; check: judges what composes; also:
+    called where something is wrong, so that all of it is reported at once.
     """
     folder = Path(typed.config_path) if typed.config_path else conf
     name = (typed.config_name or name).removesuffix(".yaml")
@@ -109,10 +109,10 @@ def _of_typed(found: Iterable[Mistake], judged: _Judged) -> Iterator[Mistake]:
             yield mistake
 
 
-def _besides(told: Sequence[Mistake], more: Iterable[Mistake]) -> list[Mistake]:
-    """The mistakes told, and those of keys that were not; a law that was typed is told by its key."""
-    keys = {mistake.key for mistake in told}
-    return [*told, *(mistake for mistake in more if mistake.key.removeprefix(f"{SPACE}.") not in keys)]
+def _besides(known: Sequence[Mistake], more: Iterable[Mistake]) -> list[Mistake]:
+    """The known mistakes, and those of further keys; a distribution that was typed is named by its key."""
+    keys = {mistake.key for mistake in known}
+    return [*known, *(mistake for mistake in more if mistake.key.removeprefix(f"{SPACE}.") not in keys)]
 
 
 def _read(text: str, typed: Typed, judged: _Judged, name: str, search_path: list[str]) -> None:
@@ -133,7 +133,7 @@ def _read(text: str, typed: Typed, judged: _Judged, name: str, search_path: list
         judged.mistakes.append(
             Mistake(override.key_or_group, problem, f"-m {shlex.quote(text)}", text.partition("=")[2])
         )
-    elif options and not override.is_hydra_override() and _goes_on(typed):
+    elif options and not override.is_hydra_override() and _is_resumed(typed):
         problem = "a run that exists keeps its parts; only single keys of it can change"
         judged.mistakes.append(Mistake(override.key_or_group, problem, f"leave out {text}", text.partition("=")[2]))
     elif (mistake := unswept(override, typed.multirun)) is not None:
@@ -152,12 +152,12 @@ def _choices(options: Sequence[str]) -> list[str]:
     return [option for option in options if not option.startswith("_")]
 
 
-def _goes_on(typed: Typed) -> bool:
+def _is_resumed(typed: Typed) -> bool:
     return any(key in ("resume", "test") and value != "null" for key, value in map(split, typed.overrides))
 
 
 def _read_group(override: Override, options: list[str], judged: _Judged) -> None:
-    group, told = override.key_or_group, len(judged.mistakes)
+    group, num_before = override.key_or_group, len(judged.mistakes)
     chosen: list[str] = []
     values = values_of(override)
     if not values:
@@ -177,7 +177,7 @@ def _read_group(override: Override, options: list[str], judged: _Judged) -> None
             )
     if chosen:
         judged.groups.append(chosen)
-        judged.kept.append(chosen[0] if told < len(judged.mistakes) else str(override.input_line))
+        judged.kept.append(chosen[0] if num_before < len(judged.mistakes) else str(override.input_line))
 
 
 def _no_choice(group: str, value: object, options: list[str]) -> Mistake:
@@ -191,7 +191,7 @@ def _no_choice(group: str, value: object, options: list[str]) -> Mistake:
 
 
 def _read_key(override: Override, plain: dict[str, Any], judged: _Judged) -> None:
-    """Whether the key can be set on the config that the groups make. The check of the config judges what `+` adds."""
+    """Judge whether the key can be set on the config that the groups make; the config's check judges what `+` adds."""
     key, text = override.key_or_group, None if override.is_delete() else override.get_value_string()
     there = is_there(plain, key) or key == "hydra" or key.startswith(("hydra.", "hydra/"))
     deleted = key in judged.deleted
@@ -213,7 +213,7 @@ def _read_key(override: Override, plain: dict[str, Any], judged: _Judged) -> Non
 
 
 def _has_room(key: str, plain: Mapping[str, Any]) -> bool:
-    """Whether a key that is added lies below a part of the config, so that its schema can judge it."""
+    """Return whether a key that is added lies below a part of the config, so that its schema can judge it."""
     root = key.partition(".")[0]
     return root in plain or root in Config.model_fields
 

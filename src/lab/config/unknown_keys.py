@@ -81,7 +81,7 @@ def no_key(key: str, text: str | None, plain: Mapping[str, Any]) -> Mistake:
 
 
 def unknown(key: str, known: Iterable[str]) -> tuple[str, str | None]:
-    """What is wrong with a key that is not among the known dotted keys, and the one that was meant, if any."""
+    """The problem of a key that is not among the known dotted keys, and the one that was meant, if any."""
     there, (group, _, rest), leaf = set(known), key.partition("."), key.rpartition(".")[2]
     if (new := renamed(key)) != key and any(name == new or name.startswith(f"{new}.") for name in there):
         return f"is called {new}", new

@@ -83,7 +83,7 @@ def leave_out(override: str) -> str:
 
 
 def _shown(value: object, limit: int = 80) -> str:
-    """A long value by both its ends: a path is told by its last part."""
+    """A long value by both its ends: the last part of a path identifies it."""
     text = str(value)
     half = (limit - 3) // 2
     return text if len(text) <= limit else f"{text[:half]}...{text[-half:]}"

@@ -1,4 +1,4 @@
-"""What contradicts itself about the data: shares of a split, files, columns.
+"""Contradictions about the data: shares of a split, files, columns.
 
 Pure functions of the values at their keys, as all rules; see `lab.config.rules`.
 """

@@ -1,4 +1,4 @@
-"""What contradicts itself about time series: splits by time, labels, and nets that are not trained by steps.
+"""Contradictions about time series: splits by time, labels, and nets that are not trained by steps.
 
 Pure functions of the values at their keys, as all rules; see `lab.config.rules`.
 """

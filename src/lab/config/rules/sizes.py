@@ -63,7 +63,7 @@ def _path_of(key: str) -> Rule:
 
 
 def unusable(path: str) -> str | None:
-    """Why no file can have this name, or None."""
+    """The reason why no file can have this name, or None."""
     if "\0" in path:
         return "holds a NUL byte, which no file's name may"
     lengths = [len(os.fsencode(part)) for part in path.split("/")]

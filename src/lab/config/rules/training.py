@@ -1,4 +1,4 @@
-"""What contradicts itself about how a run is trained: objective, early stopping, schedule, finders, resume.
+"""Contradictions about how a run is trained: objective, early stopping, schedule, finders, resume.
 
 Pure functions of the values at their keys, as all rules; see `lab.config.rules`.
 """
@@ -12,7 +12,7 @@ from lab.core.hydra_quoting import quoted
 
 
 def sense(metric: str) -> str:
-    """Whether a metric is to be small or large: losses are minimised, all else is maximised."""
+    """Return `min` or `max` as a metric is better: losses are minimised, all else is maximised."""
     return "min" if metric.rsplit("/", 1)[-1] == "loss" else "max"
 
 

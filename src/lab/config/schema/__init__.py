@@ -112,6 +112,8 @@ __all__ = [
 
 
 class Objective(Node):
+    """The metric that runs are compared by, on validation rows."""
+
     metric: str
     """A validation metric, `val/f1_macro` or `val/<head>/f1_macro`."""
     mode: Mode

@@ -19,6 +19,8 @@ from lab.config.schema.node import (
 
 
 class EarlyStopping(Node):
+    """Early stopping on a validation metric."""
+
     patience: PositiveInt | None
     """Validations without an improvement after which a run stops; null: off."""
     metric: str | None
@@ -30,6 +32,8 @@ class EarlyStopping(Node):
 
 
 class Freeze(Node):
+    """Encoder layers that are not trained."""
+
     embeddings: bool
     """Keep the embeddings as they are; implied by `layers` above 0."""
     layers: NonNegativeInt
@@ -39,11 +43,15 @@ class Freeze(Node):
 
 
 class Accumulate(Node):
+    """Gradient accumulation by epoch."""
+
     schedule: Annotated[dict[NonNegativeInt, PositiveInt], NullIsEmpty]
     """Epoch (from 0) to the micro-batches per optimizer step from it on; null: `trainer.accumulate_grad_batches`."""
 
 
 class Checkpoint(Node):
+    """When last.ckpt is written inside an epoch."""
+
     every_n_steps: PositiveInt | None
     """Optimizer steps between two writes of last.ckpt inside an epoch; null: off."""
     every_minutes: PositiveFloat | None = 10.0
@@ -51,16 +59,22 @@ class Checkpoint(Node):
 
 
 class Switch(Node):
+    """A callback that has no setting of its own."""
+
     enabled: bool
     """Turn the callback on."""
 
 
 class Overfit(Node):
+    """Warning of a gap between train and validation."""
+
     gap: Annotated[float, Field(gt=0.0), Number] | None
     """Difference of the objective between train and validation above which a warning is printed; null: off."""
 
 
 class Curves(Node):
+    """Figures of the metrics over the epochs."""
+
     png: bool
     """Draw figures/curves.png after each epoch."""
     gif: bool
@@ -68,6 +82,8 @@ class Curves(Node):
 
 
 class Progress(Node):
+    """Progress bar and progress lines."""
+
     refresh: NonNegativeInt
     """Batches between two drawings of the progress bar; 0: no bar."""
     interval_s: NonNegativeFloat | None = 30.0
@@ -75,6 +91,8 @@ class Progress(Node):
 
 
 class LrFinder(Node):
+    """Learning-rate range test."""
+
     enabled: bool
     """Run a learning-rate range test before training, which sets `optimizer.lr`."""
     min_lr: Rate
@@ -86,6 +104,8 @@ class LrFinder(Node):
 
 
 class BatchFinder(Node):
+    """Search for the largest batch size."""
+
     enabled: bool
     """Find the largest batch size that fits into memory, by doubling, before training."""
     max_batch_size: PositiveInt
@@ -93,6 +113,8 @@ class BatchFinder(Node):
 
 
 class Callbacks(Node):
+    """All callbacks."""
+
     early_stopping: Annotated[EarlyStopping, Role.CHANGEABLE]
     """Stops a run whose metric no longer improves."""
     freeze: Freeze

@@ -6,6 +6,8 @@ from lab.config.schema.node import Node, NonNegativeInt
 
 
 class Wandb(Node):
+    """Weights & Biases."""
+
     project: str
     """W&B project."""
     entity: str | None
@@ -21,6 +23,8 @@ class Wandb(Node):
 
 
 class Mlflow(Node):
+    """MLflow."""
+
     experiment: str
     """MLflow experiment."""
     tracking_uri: str
@@ -30,7 +34,7 @@ class Mlflow(Node):
 
 
 class Empty(Node):
-    pass
+    """A logger without settings."""
 
 
 class Loggers(Node):

@@ -12,6 +12,8 @@ Words = Annotated[tuple[str, ...], BeforeValidator(lambda value: [value] if isin
 
 
 class RankedBy(Node):
+    """The metric of a ranking."""
+
     metric: str | None
     """Validation metric that runs are ranked by; null: each run's own objective."""
     mode: Mode | None
@@ -19,6 +21,8 @@ class RankedBy(Node):
 
 
 class Statistics(Node):
+    """How intervals and groups are made."""
+
     confidence: Annotated[float, Field(gt=0.0, lt=1.0), Number]
     """Confidence level of every interval, between 0 and 1."""
     repeats: Words
@@ -63,6 +67,8 @@ class Thresholds(Node):
 
 
 class Registry(Node):
+    """A model registry."""
+
     name: str | None
     """Name of the registered model; null: the experiment's."""
     project: str
@@ -70,6 +76,8 @@ class Registry(Node):
 
 
 class Tracking(Node):
+    """Tracking services."""
+
     mlflow_uri: str
     """Address of the MLflow store."""
     experiment: str | None

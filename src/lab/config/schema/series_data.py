@@ -20,6 +20,8 @@ class Series(Data):
 
 
 class TimeSplit(Node):
+    """Splits that follow one another in time."""
+
     val: Part
     """Share of the time span; without effect where the dates below are given."""
     test: Part
@@ -68,6 +70,8 @@ class Windowed(Series):
 
 
 class Rainfall(Windowed):
+    """Generated hourly weather at several stations."""
+
     kind: Literal["rainfall"]
     """The generator of hourly weather."""
     stations: Annotated[int, Field(gt=0, le=100_000), Number]
@@ -81,6 +85,8 @@ class Rainfall(Windowed):
 
 
 class Table(Windowed):
+    """A long table of one's own: one row per time step and group."""
+
     kind: Literal["series_table"]
     """A long table."""
     path: Annotated[str, Role.UNNAMED | Role.CHANGEABLE]
@@ -117,6 +123,8 @@ class Table(Windowed):
 
 
 class CaseSplit(Node):
+    """Validation cases, drawn from the training cases."""
+
     val: Part
     """Share of the training cases, drawn by class."""
     seed: NonNegativeInt
@@ -126,6 +134,8 @@ class CaseSplit(Node):
 
 
 class Ucr(Series):
+    """A problem of the UCR/UEA archive."""
+
     kind: Literal["ucr"]
     """A problem of the UCR/UEA archive."""
     name: str

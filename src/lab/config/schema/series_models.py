@@ -1,6 +1,6 @@
 """Nets that read series: Timer-XL, InceptionTime, PatchTST and MiniRocket features.
 
-Every one takes windows (B, T, C); which settings belong together is told by `kind`. Sizes of published networks stand
+Every one takes windows (B, T, C); `kind` says which settings belong together. Sizes of published networks stand
 in conf/model/.
 """
 

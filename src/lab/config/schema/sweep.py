@@ -11,6 +11,8 @@ Block = dict[str, Any] | str | None
 
 
 class Limits(Node):
+    """Bounds of a sweep."""
+
     max_total_trials: PositiveInt | None
     """Trials over all resumes; null: the size of a grid."""
     max_concurrent_trials: PositiveInt | None
@@ -24,6 +26,8 @@ class Limits(Node):
 
 
 class Confirm(Node):
+    """The best configurations again, under new seeds."""
+
     top_k: PositiveInt
     """Number of best configurations that are trained again."""
     seeds: Annotated[int, Field(ge=2, le=1_000), Number]
@@ -31,6 +35,8 @@ class Confirm(Node):
 
 
 class Sweep(Node):
+    """A sweep of the `lab` sweeper."""
+
     study: str | None
     """Folder of the study below multirun/; null: the name of the file in conf/sweep/."""
     sampling_algorithm: Block

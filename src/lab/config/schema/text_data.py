@@ -8,6 +8,8 @@ from lab.config.schema.node import Node, NonNegativeInt, Number, PositiveInt, Ro
 
 
 class Rows(Node):
+    """Largest number of rows of each split."""
+
     train: PositiveInt | None
     """Largest number of training rows; null: all."""
     val: PositiveInt | None
@@ -17,6 +19,8 @@ class Rows(Node):
 
 
 class Split(Node):
+    """How rows are split."""
+
     val: Annotated[float, Field(gt=0.0, lt=1.0), Number]
     """Share of the rows for validation where no validation split is given."""
     test: Annotated[float, Field(gt=0.0, lt=1.0), Number]
@@ -32,6 +36,8 @@ class Split(Node):
 
 
 class Leaks(Node):
+    """Checks for leakage."""
+
     action: Literal["refuse", "warn", "off"]
     """What leakage between splits does: end the run, warn, or nothing."""
     duplicate_share: Share | None
@@ -75,6 +81,8 @@ class Labelled(Data):
 
 
 class Maintenance(Labelled):
+    """Generated Spanish maintenance reports."""
+
     kind: Literal["maintenance"]
     """The generator of Spanish maintenance reports."""
     num_rows: Annotated[int, Field(ge=100, le=100_000_000), Number]
@@ -106,6 +114,8 @@ class Columned(Labelled):
 
 
 class Files(Columned):
+    """Files of one's own."""
+
     kind: Literal["files"]
     """Files: CSV, TSV, Parquet or JSON lines."""
     path: Annotated[str | tuple[str, ...] | None, Role.UNNAMED | Role.CHANGEABLE]
@@ -125,6 +135,8 @@ class Files(Columned):
 
 
 class QuestionLeaks(Node):
+    """Check for questions that stand in two splits."""
+
     action: Literal["refuse", "warn"] = "refuse"
     """What leakage between splits does: end the run, or warn."""
     duplicate_share: Share = 0.1
@@ -160,6 +172,8 @@ class Questions(Data):
 
 
 class QuestionSplit(Node):
+    """How documents are split; all questions of a document stay in one split."""
+
     val: Annotated[float, Field(gt=0.0, lt=1.0), Number]
     """Share of the documents for validation where no validation split is given."""
     test: Annotated[float, Field(gt=0.0, lt=1.0), Number]
@@ -171,6 +185,8 @@ class QuestionSplit(Node):
 
 
 class QaDemo(Questions):
+    """Generated reports with questions."""
+
     kind: Literal["qa_demo"]
     """The generator of reports with questions."""
     num_contexts: Annotated[int, Field(ge=20, le=10_000_000), Number]
@@ -180,6 +196,8 @@ class QaDemo(Questions):
 
 
 class Splits(Node):
+    """Names of the splits of a data set of the hub."""
+
     train: str
     """Name of the split of the hub to train on."""
     val: str | None
@@ -189,6 +207,8 @@ class Splits(Node):
 
 
 class Hub(Columned):
+    """A labelled data set of the Hugging Face hub."""
+
     kind: Literal["hub"]
     """A data set of the Hugging Face hub."""
     path: Annotated[str, Role.UNNAMED | Role.CHANGEABLE]
@@ -202,6 +222,8 @@ class Hub(Columned):
 
 
 class Imdb(Columned):
+    """The IMDb reviews."""
+
     kind: Literal["imdb"]
     """The IMDb reviews."""
     path: Annotated[str, Role.UNNAMED | Role.CHANGEABLE]
@@ -213,6 +235,8 @@ class Imdb(Columned):
 
 
 class Squad(Questions):
+    """Questions in the format of SQuAD."""
+
     kind: Literal["squad"]
     """Questions in the format of SQuAD."""
     path: Annotated[str | None, Role.UNNAMED | Role.CHANGEABLE]

@@ -8,6 +8,8 @@ from lab.config.schema.node import Node, Number, PositiveInt, Rate, Share, Width
 
 
 class Model(Node):
+    """What all models have."""
+
     kind: str
     """Kind of the model; the keys that it has follow from it."""
     name: str
@@ -23,6 +25,8 @@ class Model(Node):
 
 
 class Encoder(Model):
+    """An encoder of the transformers library."""
+
     kind: Literal["encoder"]
     """An encoder of the transformers library."""
     path: str | None
@@ -51,6 +55,8 @@ Length = Annotated[int, Field(gt=0, le=100), Number]
 
 
 class Ngram(Model):
+    """Hashed word and character n-grams."""
+
     kind: Literal["ngram"]
     """Hashed n-grams."""
     buckets: Annotated[int, Field(gt=0, le=2**31 - 2), Number]

@@ -18,6 +18,8 @@ from lab.config.schema.node import (
 
 
 class Loss(Node):
+    """The loss of all heads."""
+
     kind: Literal["cross_entropy", "focal"]
     """Loss of each head: `cross_entropy`, or `focal` (arXiv 1708.02002)."""
     gamma: Annotated[float, Field(ge=0.0, allow_inf_nan=False), Number]
@@ -33,6 +35,8 @@ class Loss(Node):
 
 
 class Optimizer(Node):
+    """AdamW."""
+
     lr: Rate
     """Peak learning rate of AdamW."""
     weight_decay: Annotated[float, Field(ge=0.0, allow_inf_nan=False), Number]
@@ -50,6 +54,8 @@ class Optimizer(Node):
 
 
 class Scheduler(Node):
+    """Learning-rate schedule with warm-up."""
+
     kind: Literal["linear", "cosine", "constant", "step"]
     """Course of the learning rate after the warm-up."""
     warmup_ratio: Share
@@ -63,6 +69,8 @@ class Scheduler(Node):
 
 
 class Trainer(Node):
+    """Length, precision and device of training."""
+
     max_epochs: Annotated[int, Field(gt=0, le=1_000_000), Number, Role.CHANGEABLE]
     """Bounded, because the step at which each of them ends is held for the schedules."""
     min_epochs: Annotated[NonNegativeInt, Role.CHANGEABLE]
@@ -87,6 +95,8 @@ class Trainer(Node):
 
 
 class Cache(Node):
+    """The folder of what runs share."""
+
     dir: Annotated[str, Role.CHANGEABLE | Role.CHANGEABLE_IN_STUDY | Role.LOCAL]
     """Folder of what runs share: tokens, Arrow copies of files, hidden states of frozen layers."""
     max_gib: Annotated[PositiveFloat, Role.CHANGEABLE | Role.CHANGEABLE_IN_STUDY]
