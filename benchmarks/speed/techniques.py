@@ -25,7 +25,7 @@ TECHNIQUES = {
     "dynamic padding": [],
     "5 of 6 layers frozen": FROZEN,
     "frozen, with the cache": [*FROZEN, "cache.hidden_states=true"],
-    "batch 4 x 4 accumulated": ["data.batch_size=4", "callbacks.accumulate.batches=4"],
+    "batch 4 x 4 accumulated": ["data.batch_size=4", "trainer.accumulate_grad_batches=4"],
     "smaller encoder (tiny)": ["model=tiny"],
     "early stopping, patience 1": ["callbacks.early_stopping.patience=1"],
     "a third of the epochs": [],

@@ -19,7 +19,9 @@ lr=1e-4
 batch_size=16
 trainer.batch_size=16
 trainer.gradient_clip_val=1
-trainer.accumulate_grad_batches=4
+accumulate_grad_batches=4
+callbacks.accumulate.batches=4
+gradient_accumulation_steps=4
 optimizr.lr=1e-4
 data.batchsize=16
 patience=3
@@ -153,7 +155,8 @@ callbacks.freeze.layers=-1
 callbacks.freeze.schedule={0: 1, 1: 2}
 callbacks.freeze.schedule={999: 0} callbacks.freeze.layers=1
 callbacks.freeze.schedule=[1]
-callbacks.accumulate.batches=0
+trainer.accumulate_grad_batches=0
+trainer.accumulate_grad_batches=4 callbacks.accumulate.schedule={0: 8, 4: 4}
 callbacks.checkpoint.every_n_steps=0
 callbacks.lr_finder.enabled=true callbacks.lr_finder.min_lr=5
 callbacks.lr_finder.num_steps=1

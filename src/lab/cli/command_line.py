@@ -1,4 +1,4 @@
-"""What a person typed: read as Hydra reads it, turned into a run's name or into the line to type again.
+"""A command line, read as Hydra reads it and turned into a run's name or into the line to type again.
 
 Hydra keeps its own parser private, so its flags are listed here; what they do is left to Hydra.
 """
@@ -17,7 +17,7 @@ from lab.core.masking import masked
 SHORT = {
     "optimizer.lr": "lr", "optimizer.weight_decay": "wd", "optimizer.layer_decay": "ld", "optimizer.head_lr": "headlr",
     "data.batch_size": "bs", "data.max_length": "len", "trainer.max_epochs": "ep", "trainer.precision": "p",
-    "callbacks.freeze.layers": "frozen", "callbacks.accumulate.batches": "acc",
+    "callbacks.freeze.layers": "frozen", "trainer.accumulate_grad_batches": "acc",
     "callbacks.early_stopping.patience": "patience", "loss.label_smoothing": "ls", "scheduler.warmup_ratio": "warmup",
     "model.dropout": "drop",
 }  # fmt: skip

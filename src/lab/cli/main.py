@@ -2,10 +2,6 @@
 
 Exit codes: 0 done, 2 the request was wrong, 1 it failed while running, 130 interrupted (Ctrl-C, or the SIGTERM that a
 cluster sends). torch is imported by the command's function only, once the request is known to be sound.
-
-Hydra composes the config again after the request has been judged, which costs some 50 ms of a start of seconds: its
-public interface runs a job only from a command line, and a config that is passed to the entry gets no run folder and
-no log.
 """
 
 import logging
@@ -22,13 +18,14 @@ from types import FrameType
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lab.cli import command_line, missing_quotes, resume, validate_overrides
 from lab.cli.command_line import Typed
 from lab.cli.recipes import foreign_recipe
 from lab.cli.saved_config import obeyed_records
+from lab.config import reference
 from lab.config.check import check
 from lab.config.schema import Config
 from lab.core.errors import (
@@ -84,6 +81,7 @@ def main(command: Command) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     logging.raiseExceptions = False  # a line that a full disk does not take is no traceback
     threading.excepthook = _thread_failed
+    OmegaConf.register_resolver("lab.keys", reference.summary, replace=True)  # of conf/hydra/help
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors instead of printing them and exiting with 1
     sys.argv = missing_quotes.with_quotes(command.arguments(sys.argv))
     try:

@@ -60,7 +60,7 @@ def write_best(folder: Path, text: str) -> Path:
 
 
 def foreign_recipe(typed: Typed, conf: Path) -> list[Mistake]:
-    """What acts beside settings in the recipe that `--config-dir DIR experiment=best` names.
+    """The mistakes of what acts beside settings in the recipe that `--config-dir DIR experiment=best` names.
 
     conf: the shipped config folder.
     """
@@ -75,7 +75,7 @@ def foreign_recipe(typed: Typed, conf: Path) -> list[Mistake]:
 
 
 def recipe_mistakes(path: Path, conf: Path, typed: Collection[str]) -> Iterator[Mistake]:
-    """What in an experiment/best.yaml acts beside settings: it is written by `lab`, and may come from anybody.
+    """The mistakes of what acts beside settings in an experiment/best.yaml, which may come from anybody.
 
     conf: the shipped config folder; typed: keys given on the command line.
     """
@@ -99,7 +99,7 @@ def recipe_mistakes(path: Path, conf: Path, typed: Collection[str]) -> Iterator[
 
 
 def _is_choice(entry: object, conf: Path) -> bool:
-    """Whether an entry of a defaults list chooses a shipped file: one beside the recipe could set what it likes."""
+    """Return whether an entry of a defaults list chooses a shipped file: one beside the recipe could set anything."""
     if not isinstance(entry, dict) or len(entry) != 1:
         return False
     ((group, choice),) = entry.items()
@@ -109,7 +109,7 @@ def _is_choice(entry: object, conf: Path) -> bool:
 
 
 def is_name(choice: object) -> bool:
-    """Whether a group's choice is the name of a file, or a list of such, and no path."""
+    """Return whether a group's choice is the name of a file, or a list of such, and no path."""
     if isinstance(choice, list):
         return all(map(is_name, choice))
     return choice is None or (isinstance(choice, str) and _NAME.fullmatch(choice) is not None)

@@ -30,7 +30,7 @@ def at(plain: Any, key: str) -> Any:
 
 
 def is_there(plain: Mapping[str, Any], key: str) -> bool:
-    """Whether `at` finds a value."""
+    """Return whether `at` gives a value."""
     try:
         at(plain, key)
     except (KeyError, IndexError, ValueError, TypeError):

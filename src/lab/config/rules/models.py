@@ -1,4 +1,4 @@
-"""What contradicts itself about a model and the layers of it to freeze.
+"""Contradictions about a model and the layers of it to freeze.
 
 Pure functions of the values at their keys, as all rules; see `lab.config.rules`.
 """

@@ -1,4 +1,4 @@
-"""What contradicts itself about adapters and layers: models without any, layers whose adapters would never train.
+"""Contradictions about adapters and layers: models without any, layers whose adapters would never train.
 
 Pure functions of the values at their keys, as all rules; see `lab.config.rules`. Names of modules and layers of
 pretrained weights are judged where these are loaded.

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lab.config.rules.rule import Found, Rule
-from lab.core.errors import Mistake, quoted
+from lab.core.errors import Mistake
+from lab.core.hydra_quoting import quoted
 
 KEY = "model.architecture"
 MOST = {
@@ -69,7 +70,7 @@ def _path_of(key: str) -> Rule:
 
 
 def unusable(path: str) -> str | None:
-    """Why no file can have this name, or None."""
+    """The reason why no file can have this name, or None."""
     if "\0" in path:
         return "holds a NUL byte, which no file's name may"
     lengths = [len(os.fsencode(part)) for part in path.split("/")]

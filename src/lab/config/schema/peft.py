@@ -10,18 +10,24 @@ Names = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 class Peft(Node):
+    """What all methods of fine-tuning have."""
+
     lr: Rate
     """Learning rate this method trains well at; `optimizer.lr` takes it from here."""
 
 
 class Whole(Peft):
+    """All of the encoder is trained, as far as `callbacks.freeze` lets it."""
+
     kind: Literal["none"]
+    """Everything is trained."""
 
 
 class Adapters(Peft):
     """LoRA or DoRA, beside a base in full precision or in 4 bits."""
 
     kind: Literal["lora", "dora", "qlora", "qdora"]
+    """Method: LoRA or DoRA, with the encoder in full precision or (q) in 4 bits."""
     r: PositiveInt
     """Rank."""
     alpha: PositiveFloat
@@ -37,8 +43,10 @@ class Adapters(Peft):
 
     @property
     def quantised(self) -> bool:
+        """Return whether the base is kept in 4 bits."""
         return self.kind in ("qlora", "qdora")
 
     @property
     def dora(self) -> bool:
+        """Return whether the method is DoRA."""
         return self.kind in ("dora", "qdora")

@@ -101,7 +101,7 @@ def keyed(*needed: str, **shapes: Shape) -> Shape:
 
 
 def is_number(value: Any) -> bool:
-    """Whether it is a number that a table can hold: finite, and of an integer what 64 bits hold."""
+    """Return whether it is a number that a table can hold: finite, and of an integer what 64 bits hold."""
     if type(value) is int:
         return abs(value) <= LARGEST
     return type(value) is float and math.isfinite(value)
@@ -128,7 +128,7 @@ moment = _is("a date and time in ISO 8601", _is_moment)
 switch = _is("true or false", lambda value: isinstance(value, bool))
 mapping = _is("a mapping", lambda value: isinstance(value, Mapping))
 REQUESTED = optional(each(keyed("asked", "used")))
-"""Of `requested` what a run that goes on relies on; a report takes what it can of it."""
+"""Of `requested` what a resumed run relies on; a report takes what it can of it."""
 scores = optional(each(optional(number)))
 
 FIELDS: Mapping[str, Shape] = {

@@ -14,7 +14,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lab.core.errors import Mistake, RequestError, listed, quoted
+from lab.core.errors import Mistake, RequestError, listed
+from lab.core.hydra_quoting import quoted
 from lab.data.readers import csv_quotes
 from lab.data.readers.csv_quotes import STYLES, Record, records
 from lab.data.readers.file_bytes import open_text, read_lines, scan_bytes, sep_line_delimiter, utf_16_variant

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from lab.core.errors import Mistake, RequestError, nearest, quoted
+from lab.core.errors import Mistake, RequestError, nearest
+from lab.core.hydra_quoting import quoted
 from lab.data.cache.store import made
 from lab.data.readers.csv_file import CsvFile
 from lab.data.readers.encodings import is_really_utf_8, wrong_encoding

@@ -12,7 +12,8 @@ import numpy as np
 
 from lab.config.schema import Ahead, Rainfall, Series, Table, Ucr, Windowed
 from lab.core.batches import HeadSpec
-from lab.core.errors import Mistake, RequestError, listed, nearest, quoted
+from lab.core.errors import Mistake, RequestError, listed, nearest
+from lab.core.hydra_quoting import quoted
 from lab.data.series import missing_values as gaps
 from lab.data.series import windows
 from lab.data.series.panel import Cut, Panel, joined

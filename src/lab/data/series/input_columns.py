@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lab.config.schema import Ahead, Table
-from lab.core.errors import Mistake, RequestError, listed, nearest, quoted
+from lab.core.errors import Mistake, RequestError, listed, nearest
+from lab.core.hydra_quoting import quoted
 from lab.data.readers.numeric.number_formats import NumberFormat, UnreadNumbers, unread_numbers
 from lab.data.readers.numeric.numeric_files import TableFile
 from lab.data.readers.timestamps.parsing import time_names

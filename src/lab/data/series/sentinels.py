@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from lab.core.errors import quoted
+from lab.core.hydra_quoting import quoted
 from lab.data.series.panel import Floats
 
 MIN_SHARE, MIN_REPEATS = 0.005, 3

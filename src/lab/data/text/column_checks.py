@@ -1,6 +1,7 @@
 """Checks of the columns that a request names: columns that a table does not have, and names that cannot be right."""
 
-from lab.core.errors import Mistake, listed, nearest, quoted
+from lab.core.errors import Mistake, listed, nearest
+from lab.core.hydra_quoting import quoted
 from lab.core.record.run_folder import HEAD_SUFFIXES, ROW_COLUMNS
 from lab.data.readers.text_table import Table, holds_list, holds_text
 from lab.data.text.label_sets import label_set_mistake

@@ -15,7 +15,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lab.core.errors import Mistake, RequestError, listed, quoted
+from lab.core.errors import Mistake, RequestError, listed
+from lab.core.hydra_quoting import quoted
 from lab.data.label_encoder import class_order
 from lab.data.readers.text_table import Rows, Table
 from lab.data.text.text_columns import without_markers

@@ -14,7 +14,8 @@ from typing import Any
 import yaml
 
 from lab.config.rules.training import sense
-from lab.core.errors import Mistake, RequestError, listed, nearest, quoted
+from lab.core.errors import Mistake, RequestError, listed, nearest
+from lab.core.hydra_quoting import quoted
 from lab.early_termination.parsing import parse
 from lab.sweep.definition.azure_values import normalized, seconds
 from lab.sweep.search_space.samplers import KINDS as SAMPLERS

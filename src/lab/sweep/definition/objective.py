@@ -6,7 +6,8 @@ from typing import Any
 from lab.config.check import check
 from lab.config.rules.training import sense
 from lab.config.schema import Config
-from lab.core.errors import Mistake, RequestError, listed, nearest, quoted
+from lab.core.errors import Mistake, RequestError, listed, nearest
+from lab.core.hydra_quoting import quoted
 from lab.early_termination.policies.base import Goal
 
 KEY = "sweep.objective"

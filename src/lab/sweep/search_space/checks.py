@@ -11,7 +11,8 @@ from lab.config.dotted_keys import flattened, is_there
 from lab.config.key_roles import has_role
 from lab.config.schema import Role
 from lab.config.unknown_keys import unknown
-from lab.core.errors import Mistake, quoted
+from lab.core.errors import Mistake
+from lab.core.hydra_quoting import quoted
 from lab.sweep.search_space.distributions import EDGE, Choice, QuantileDistribution
 from lab.sweep.search_space.space import KEY, Parameter, Space
 

@@ -16,7 +16,8 @@ from hydra.errors import HydraException
 
 from lab.cli.sweep_overrides import unquoted
 from lab.config.typed_block import Block
-from lab.core.errors import Mistake, for_hydra
+from lab.core.errors import Mistake
+from lab.core.hydra_quoting import for_hydra
 from lab.sweep.search_space.distributions import (
     Choice,
     Distribution,

@@ -112,14 +112,14 @@ def frozen_in(config: Config, model: Task, epoch: int = 0) -> Task:
 
 def accumulation_of(config: Config) -> Callable[[int], int]:
     """epoch -> micro-batches per optimizer step."""
-    steps = config.callbacks.accumulate
-    return partial(accumulation, batches=steps.batches, schedule=steps.schedule)
+    schedule = config.callbacks.accumulate.schedule
+    return partial(accumulation, batches=config.trainer.accumulate_grad_batches, schedule=schedule)
 
 
 def ends_of_epochs(config: Config, num_batches: int) -> tuple[int, ...]:
     """The optimizer step at which each epoch of `num_batches` micro-batches ends."""
-    steps = config.callbacks.accumulate
-    return epoch_ends(num_batches, config.trainer.max_epochs, steps.batches, steps.schedule)
+    trainer, schedule = config.trainer, config.callbacks.accumulate.schedule
+    return epoch_ends(num_batches, trainer.max_epochs, trainer.accumulate_grad_batches, schedule)
 
 
 def untimed_plan(config: Config) -> Training:

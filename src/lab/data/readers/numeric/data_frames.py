@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 
 from lab.config.schema import Table
-from lab.core.errors import Mistake, RequestError, listed, nearest, quoted
+from lab.core.errors import Mistake, RequestError, listed, nearest
+from lab.core.hydra_quoting import quoted
 from lab.data.readers.cell_values import MISSING_WORDS
 from lab.data.readers.file_bytes import sep_line_delimiter
 from lab.data.readers.numeric import sheet_layout

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lab.config.schema import Table
-from lab.core.errors import quoted
+from lab.core.hydra_quoting import quoted
 from lab.data.readers.cell_values import MISSING_WORDS
 
 _NUMBER = re.compile(r"[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|inf|infinity)", re.IGNORECASE | re.ASCII)

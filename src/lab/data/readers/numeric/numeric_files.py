@@ -17,7 +17,8 @@ import pandas as pd
 
 from lab.cli.optional_packages import not_installed
 from lab.config.schema import Table
-from lab.core.errors import Mistake, RequestError, listed, nearest, quoted
+from lab.core.errors import Mistake, RequestError, listed, nearest
+from lab.core.hydra_quoting import quoted
 from lab.data.readers.encodings import wrong_encoding
 from lab.data.readers.file_bytes import workbook_mistake
 from lab.data.readers.numeric import number_formats

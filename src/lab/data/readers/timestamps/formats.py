@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lab.core.errors import quoted
+from lab.core.hydra_quoting import quoted
 
 EPOCHS = {"epoch_s": 1_000_000.0, "epoch_ms": 1000.0, "epoch_us": 1.0, "epoch_ns": 0.001}
 """Microseconds of each unit of a count since 1970-01-01 UTC."""

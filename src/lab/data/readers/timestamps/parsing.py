@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from lab.config.schema import Table
-from lab.core.errors import Mistake, listed, quoted
+from lab.core.errors import Mistake, listed
+from lab.core.hydra_quoting import quoted
 from lab.data.readers.timestamps.formats import (
     EPOCHS,
     epoch_microseconds,

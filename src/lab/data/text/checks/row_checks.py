@@ -11,7 +11,8 @@ import numpy as np
 
 from lab.config.schema import Leaks
 from lab.core.batches import MISSING, HeadSpec
-from lab.core.errors import Mistake, listed, quoted
+from lab.core.errors import Mistake, listed
+from lab.core.hydra_quoting import quoted
 from lab.data.text.checks import leakage
 from lab.data.text.checks.shortcuts import Shortcut, shortcuts
 from lab.data.text.label_sets import wrong_forms

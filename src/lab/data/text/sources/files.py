@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lab.config.schema import Files
-from lab.core.errors import Mistake, RequestError, listed, nearest, quoted
+from lab.core.errors import Mistake, RequestError, listed, nearest
+from lab.core.hydra_quoting import quoted
 from lab.data.readers import text_files
 from lab.data.readers.row_file import FileSettings
 from lab.data.readers.text_table import Table
