@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from lab.config import schema
 from lab.core.batches import HeadSpec, SeriesBatch, SeriesSpec
-from lab.models.task_module import Task, Training
+from lab.models.task_module import TaskModule, Training
 
 CONF = Path(__file__).resolve().parents[2] / "conf" / "model"
 TEXTS = [
@@ -172,7 +172,7 @@ def loader(*batches: SeriesBatch) -> Any:
     return torch.utils.data.DataLoader(Batches(*batches), batch_size=None)
 
 
-def fitted(model: Task, epochs: int, *batches: SeriesBatch) -> pl.Trainer:
+def fitted(model: TaskModule, epochs: int, *batches: SeriesBatch) -> pl.Trainer:
     trainer = pl.Trainer(max_epochs=epochs, logger=False, enable_checkpointing=False, enable_progress_bar=False,
                          enable_model_summary=False, num_sanity_val_steps=0, accelerator="cpu", gradient_clip_val=1.0,
                          use_distributed_sampler=False)  # fmt: skip

@@ -13,7 +13,7 @@ from lab.config.schema import Loss
 from lab.core.batches import HeadSpec
 from lab.models.losses import HeadLosses
 from lab.models.metrics import auroc, confusion, mean_over_heads, scores
-from lab.models.task_module import Tally, Task, Training
+from lab.models.task_module import Tally, TaskModule, Training
 
 
 class LabelledBatch(Protocol):
@@ -99,7 +99,7 @@ class HeadTally(Tally):
             self.sums, self.diverged = self.sums.to(device), self.diverged.to(device)
 
 
-class Classifier(Task):
+class Classifier(TaskModule):
     """A task whose `forward(batch)` gives logits (B, K) of each head."""
 
     def __init__(self, heads: tuple[HeadSpec, ...], loss: Loss, training: Training) -> None:

@@ -50,7 +50,7 @@ class Tally(ABC):
     def restore(self, state: dict[str, Any]) -> None: ...
 
 
-class Task(pl.LightningModule, ABC):
+class TaskModule(pl.LightningModule, ABC):
     """Abstract task. Subclasses give `tallies` (train, val, test), `freezable`, and the three steps."""
 
     tallies: dict[str, Tally]
@@ -129,7 +129,7 @@ class Task(pl.LightningModule, ABC):
         self.tallies["train"].restore(checkpoint["train_tally"])
 
 
-class TextTask(Task):
+class TextTaskModule(TaskModule):
     """A task over an encoder of texts, whatever it makes of them: what freezing and adapters act on is the encoder."""
 
     encoder: TextEncoder

@@ -6,11 +6,11 @@ from lab.config.schema import Loss
 from lab.core.batches import TextBatch, TextSpec
 from lab.models.classifier import Classifier
 from lab.models.pooling import Pooling, TokenPooling
-from lab.models.task_module import TextTask, Training
+from lab.models.task_module import TextTaskModule, Training
 from lab.models.text.interfaces import BagEncoder, CuttableEncoder, TextEncoder
 
 
-class MultitaskTextClassifier(TextTask, Classifier):
+class MultitaskTextClassifier(TextTaskModule, Classifier):
     """Fine-tunes an encoder with one head per label column of the data's spec.
 
     pooling: of what gives a vector a token; None for a `BagEncoder`.

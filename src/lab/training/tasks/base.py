@@ -19,7 +19,7 @@ from lab.core.record.run_folder import RunFolder
 from lab.data.dataloader import TokenRows
 from lab.data.series.datamodule import SeriesRows
 from lab.models.series.interfaces import Net
-from lab.models.task_module import Task
+from lab.models.task_module import TaskModule
 from lab.models.text.interfaces import TextEncoder
 from lab.training.evaluation.base import Tested
 
@@ -53,7 +53,7 @@ class Material(ABC):
     """Everything but the Trainer. name and fingerprint are the data's: equal content gives equal fingerprints."""
 
     data: Loaders
-    model: Task
+    model: TaskModule
     name: str
     fingerprint: str
 
@@ -90,7 +90,7 @@ def refuse_other_data(key: str, record: Mapping[str, Any], material: Material, r
         raise RequestError(Mistake(key, problem, "bring the files back as they were, or start a new run", run.path))
 
 
-def frozen_in(config: Config, model: Task, epoch: int = 0) -> Task:
+def frozen_in(config: Config, model: TaskModule, epoch: int = 0) -> TaskModule:
     """The model with the freezing of `epoch` (0-based) applied. Raises RequestError when it has fewer layers."""
     chosen = config.callbacks
     embeddings, layers = model.freezable()
