@@ -79,7 +79,7 @@ def _features(net: Net, batch: SeriesBatch) -> Tensor:
         features: Tensor = net(batch.values, batch.observed)
         return features
     assert isinstance(net, CuttableNet), f"states for a {type(net).__name__}"
-    return net.upper(batch.states, batch.values, batch.observed, batch.depth)
+    return net.forward_above(batch.states, batch.values, batch.observed, batch.depth)
 
 
 def joined(each: list[list[Tensor]]) -> list[Tensor]:

@@ -40,7 +40,7 @@ class MultitaskTextClassifier(TextTaskModule, Classifier):
             hidden: Tensor = self.encoder(batch.ids, batch.mask)
         else:
             assert isinstance(self.encoder, CuttableEncoder), f"states for a {type(self.encoder).__name__}"
-            hidden = self.encoder.upper(batch.states, batch.mask, batch.depth)
+            hidden = self.encoder.forward_above(batch.states, batch.mask, batch.depth)
         if self.pooling is None:
             return hidden.unsqueeze(1)
         found: Tensor = self.pooling(hidden, batch.mask)

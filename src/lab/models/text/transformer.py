@@ -72,13 +72,13 @@ class TransformerEncoder(CuttableEncoder):
         values = {key: value for key, value in config.to_dict().items() if key not in _IDLE and not key.startswith("_")}
         return json.dumps(values | {"attention": config._attn_implementation}, sort_keys=True, default=str)
 
-    def lower(self, ids: Tensor, mask: Tensor, num_layers: int) -> Tensor:
+    def forward_below(self, ids: Tensor, mask: Tensor, num_layers: int) -> Tensor:
         states = self.transformer.get_submodule("embeddings")(ids)
         if hasattr(self.transformer, "embeddings_project"):  # ELECTRA's small ones
             states = self.transformer.embeddings_project(states)
         return self._through(states, mask, self.layers[:num_layers])
 
-    def upper(self, states: Tensor, mask: Tensor, num_layers: int) -> Tensor:
+    def forward_above(self, states: Tensor, mask: Tensor, num_layers: int) -> Tensor:
         # fp32 as between layers under autocast, too: what is added up there keeps its small terms
         return self._through(states.float(), mask, self.layers[num_layers:])
 
