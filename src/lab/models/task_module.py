@@ -63,7 +63,7 @@ class TaskModule(pl.LightningModule, ABC):
     def freezable(self) -> tuple[list[nn.Module], list[nn.Module]]:
         """Embedding modules, and the encoder's layers from the input up."""
 
-    def held(self) -> list[nn.Parameter]:
+    def frozen_base_parameters(self) -> list[nn.Parameter]:
         """Parameters that never train, whatever is frozen or thawed."""
         return []
 
@@ -74,7 +74,7 @@ class TaskModule(pl.LightningModule, ABC):
     def make_optimizer(self) -> Optimizer:
         embeddings, layers = self.freezable()
         plan = self.training_plan
-        held = {id(parameter) for parameter in self.held()}
+        held = {id(parameter) for parameter in self.frozen_base_parameters()}
         parameters = [parameter for parameter in self.parameters() if id(parameter) not in held]
         return adamw(parameter_groups(parameters, embeddings, layers, plan.optimizer), plan.optimizer, self.device)
 
@@ -137,5 +137,5 @@ class TextTaskModule(TaskModule):
     def freezable(self) -> tuple[list[nn.Module], list[nn.Module]]:
         return self.encoder.embeddings, self.encoder.layers
 
-    def held(self) -> list[nn.Parameter]:
-        return self.encoder.held()
+    def frozen_base_parameters(self) -> list[nn.Parameter]:
+        return self.encoder.frozen_base_parameters()

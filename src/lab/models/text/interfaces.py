@@ -44,7 +44,7 @@ class TextEncoder(nn.Module, ABC):
         is possible."""
         return False
 
-    def held(self) -> list[nn.Parameter]:
+    def frozen_base_parameters(self) -> list[nn.Parameter]:
         """Parameters that never train, whatever is frozen or thawed: those below adapters."""
         return []
 
