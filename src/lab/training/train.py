@@ -161,7 +161,7 @@ def _reopened(run: RunFolder, config: Config, where: parts.Hardware, command: st
     cache = take_states(config, material, where, SPLITS)
     tune.apply(config, material, record.get("requested") or {})
     again = {"command": command, "at": provenance.process()["started"]}
-    run.sweep()
+    run.remove_partial_files()
     run.update(
         status="interrupted",
         reason=UNENDED,

@@ -45,7 +45,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def sweep(self) -> None:
+    def remove_partial_files(self) -> None:
         """Take away what a process of this run that was killed left half written."""
         for left in self.path.rglob(".*.part"):
             left.unlink(missing_ok=True)
