@@ -14,7 +14,7 @@ from lab.callbacks import precision
 from lab.callbacks.accumulate import Accumulate
 from lab.callbacks.checkpoint import BestAndLast, IntoTheFile
 from lab.callbacks.early_stopping import EarlyStopping
-from lab.callbacks.early_termination import Terminate
+from lab.callbacks.early_termination import EarlyTermination
 from lab.callbacks.freeze import Freeze
 from lab.callbacks.history import History
 from lab.callbacks.interruption import Interruption
@@ -42,7 +42,7 @@ class Callbacks:
     early_stopping: EarlyStopping | None
     overfit: OverfitMonitor | None
     resources: Resources | None
-    terminate: Terminate | None
+    terminate: EarlyTermination | None
     every: list[pl.Callback]
 
     @classmethod
@@ -129,7 +129,7 @@ def callbacks(config: Config, folder: RunFolder) -> Callbacks:
     overfit = OverfitMonitor(goal.metric, chosen.overfit.gap, goal.mode) if chosen.overfit.gap is not None else None
     resources = Resources() if chosen.resources.enabled else None
     reporter = connected()
-    terminate = Terminate(reporter, goal.metric) if reporter is not None else None
+    terminate = EarlyTermination(reporter, goal.metric) if reporter is not None else None
     freeze, accumulate = chosen.freeze, chosen.accumulate
     every = [
         Progress(goal.metric, chosen.progress.refresh, chosen.progress.interval_s),
