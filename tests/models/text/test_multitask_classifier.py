@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lab.callbacks.accumulate import Accumulate, accumulation, epoch_ends
+from lab.callbacks.gradient_accumulation import GradientAccumulation, accumulation, epoch_ends
 from lab.config.schema import Loss, Optimizer, Scheduler
 from lab.core.batches import MISSING, HeadSpec, TextSpec
 from lab.data.batch_sampler import EvalDraws, TrainDraws
@@ -100,7 +100,7 @@ def fitted(batch_size: int, batches: int, loss: Loss, schedule: dict[int, int] |
     model = classifier(epoch_ends(len(draws), 3, batches, schedule or {}), loss)
     trainer = pl.Trainer(max_epochs=3, logger=False, enable_checkpointing=False, enable_progress_bar=False,
                          enable_model_summary=False, num_sanity_val_steps=0, gradient_clip_val=1.0, accelerator="cpu",
-                         use_distributed_sampler=False, callbacks=[Accumulate(batches, schedule)])  # fmt: skip
+                         use_distributed_sampler=False, callbacks=[GradientAccumulation(batches, schedule)])  # fmt: skip
     trainer.fit(
         model, Loader(rows, draws, 0, False, False), Loader(rows, EvalDraws(rows.tokens.lengths, 16), 0, False, False)
     )

@@ -11,16 +11,16 @@ import torch
 from lightning.pytorch.loggers import Logger
 
 from lab.callbacks import precision
-from lab.callbacks.accumulate import Accumulate
 from lab.callbacks.checkpoint import BestAndLast, IntoTheFile
 from lab.callbacks.early_stopping import EarlyStopping
 from lab.callbacks.early_termination import EarlyTermination
 from lab.callbacks.freeze import Freeze
+from lab.callbacks.gradient_accumulation import GradientAccumulation
 from lab.callbacks.history import History
 from lab.callbacks.interruption import Interruption
 from lab.callbacks.learning_curves import Curves
 from lab.callbacks.nan_guard import NanGuard
-from lab.callbacks.overfit import OverfitMonitor
+from lab.callbacks.overfitting import OverfittingMonitor
 from lab.callbacks.progress import Progress
 from lab.callbacks.resources import Resources
 from lab.config.schema import Config, Labelled, Objective, Questions, Trainer, Ucr, Windowed
@@ -40,7 +40,7 @@ class Callbacks:
 
     best: BestAndLast
     early_stopping: EarlyStopping | None
-    overfit: OverfitMonitor | None
+    overfit: OverfittingMonitor | None
     resources: Resources | None
     terminate: EarlyTermination | None
     every: list[pl.Callback]
@@ -126,7 +126,7 @@ def callbacks(config: Config, folder: RunFolder) -> Callbacks:
         early = EarlyStopping(
             stop.metric or goal.metric, stop.patience, mode, stop.min_delta, config.trainer.min_epochs
         )
-    overfit = OverfitMonitor(goal.metric, chosen.overfit.gap, goal.mode) if chosen.overfit.gap is not None else None
+    overfit = OverfittingMonitor(goal.metric, chosen.overfit.gap, goal.mode) if chosen.overfit.gap is not None else None
     resources = Resources() if chosen.resources.enabled else None
     reporter = connected()
     terminate = EarlyTermination(reporter, goal.metric) if reporter is not None else None
@@ -135,7 +135,7 @@ def callbacks(config: Config, folder: RunFolder) -> Callbacks:
         Progress(goal.metric, chosen.progress.refresh, chosen.progress.interval_s),
         interruption,
         Freeze(freeze.embeddings, freeze.layers, chosen.freeze.schedule),
-        Accumulate(accumulate.batches, accumulate.schedule),
+        GradientAccumulation(accumulate.batches, accumulate.schedule),
         precision.SkippedSteps(),
         NanGuard() if chosen.nan_guard.enabled else None,
         resources,

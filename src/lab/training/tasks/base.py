@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from torch.utils.data import DataLoader
 
 from lab.callbacks import freeze
-from lab.callbacks.accumulate import epoch_ends
+from lab.callbacks.gradient_accumulation import epoch_ends
 from lab.config.schema import Config
 from lab.core.batches import Batch
 from lab.core.errors import Mistake, RequestError

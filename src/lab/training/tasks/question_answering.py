@@ -11,7 +11,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from lab.callbacks.accumulate import accumulation
+from lab.callbacks.gradient_accumulation import accumulation
 from lab.config.schema import Config, Encoder, Ngram, Questions
 from lab.core.batches import PairTokenizer
 from lab.core.errors import Mistake, RequestError

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from lab.callbacks.accumulate import accumulation
+from lab.callbacks.gradient_accumulation import accumulation
 from lab.config.schema import Config, Series, SeriesNet
 from lab.core.batches import MISSING, HeadSpec
 from lab.core.errors import listed

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from lab.callbacks.accumulate import accumulation
+from lab.callbacks.gradient_accumulation import accumulation
 from lab.config.schema import Config, Encoder, Labelled, Ngram
 from lab.core.record.run_folder import RunFolder
 from lab.data.dataloader import TokenRows
