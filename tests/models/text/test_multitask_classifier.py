@@ -100,7 +100,8 @@ def fitted(batch_size: int, batches: int, loss: Loss, schedule: dict[int, int] |
     model = classifier(epoch_ends(len(draws), 3, batches, schedule or {}), loss)
     trainer = pl.Trainer(max_epochs=3, logger=False, enable_checkpointing=False, enable_progress_bar=False,
                          enable_model_summary=False, num_sanity_val_steps=0, gradient_clip_val=1.0, accelerator="cpu",
-                         use_distributed_sampler=False, callbacks=[GradientAccumulation(batches, schedule)])  # fmt: skip
+                         use_distributed_sampler=False,
+                         callbacks=[GradientAccumulation(batches, schedule)])  # fmt: skip
     trainer.fit(
         model, Loader(rows, draws, 0, False, False), Loader(rows, EvalDraws(rows.tokens.lengths, 16), 0, False, False)
     )
