@@ -93,8 +93,10 @@ def training() -> Callable[..., Training]:
     def plan(num_steps: int = 10, **changes: Any) -> Training:
         plain = {"lr": 0.01, "weight_decay": 0.0, "betas": (0.9, 0.999), "eps": 1e-8, "layer_decay": 1.0,
                  "head_lr": None, "fused": "auto"}  # fmt: skip
-        scheduler = schema.Scheduler(kind="constant", warmup_ratio=0.0, warmup_steps=None, step_epochs=1, gamma=0.1)
-        return Training(schema.Optimizer.model_validate(plain | changes), scheduler, (num_steps,), seed=3)
+        scheduler = schema.SchedulerConfig(
+            kind="constant", warmup_ratio=0.0, warmup_steps=None, step_epochs=1, gamma=0.1
+        )
+        return Training(schema.OptimizerConfig.model_validate(plain | changes), scheduler, (num_steps,), seed=3)
 
     return plan
 
@@ -144,7 +146,7 @@ def published(small: Callable[..., Any], texts: Any, tmp_path: Path) -> Callable
 
 HEAD = HeadSpec("class", ("up", "down"), (10, 10))
 SPEC = SeriesSpec((HEAD,), ("x", "y"), 40)
-LOSS = schema.Loss(
+LOSS = schema.LossConfig(
     kind="cross_entropy", gamma=2.0, head_weights={}, label_smoothing=0.0, class_weights="none", head_weighting="fixed"
 )
 

@@ -13,8 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lab.config.schema import Optimizer as OptimizerConfig
-from lab.config.schema import Scheduler
+from lab.config.schema import OptimizerConfig, SchedulerConfig
 from lab.models.optimizer import adamw, multiplier, parameter_groups, schedule
 from lab.models.text.interfaces import TextEncoder
 
@@ -27,7 +26,7 @@ class Training:
     """
 
     optimizer: OptimizerConfig
-    scheduler: Scheduler
+    scheduler: SchedulerConfig
     epoch_ends: tuple[int, ...]
     seed: int
 

@@ -9,16 +9,16 @@ from typing import Annotated
 from pydantic import Field, PrivateAttr
 
 from lab.config.schema.callbacks import (
-    Accumulate,
-    BatchFinder,
-    Callbacks,
-    Checkpoint,
-    Curves,
-    EarlyStopping,
-    Freeze,
-    LrFinder,
-    Overfit,
-    Progress,
+    AccumulateConfig,
+    BatchFinderConfig,
+    CallbacksConfig,
+    CheckpointConfig,
+    CurvesConfig,
+    EarlyStoppingConfig,
+    FreezeConfig,
+    LrFinderConfig,
+    OverfitConfig,
+    ProgressConfig,
     Switch,
 )
 from lab.config.schema.loggers import Empty, Loggers, Mlflow, Wandb
@@ -44,27 +44,27 @@ from lab.config.schema.text_data import (
     Squad,
 )
 from lab.config.schema.text_models import Encoder, Model, Ngram
-from lab.config.schema.training import Cache, Loss, Optimizer, Scheduler, Trainer
+from lab.config.schema.training import Cache, LossConfig, OptimizerConfig, SchedulerConfig, TrainerConfig
 
 __all__ = [
-    "Accumulate",
+    "AccumulateConfig",
     "Adapters",
     "Ahead",
-    "BatchFinder",
+    "BatchFinderConfig",
     "Cache",
-    "Callbacks",
+    "CallbacksConfig",
     "CaseSplit",
-    "Checkpoint",
+    "CheckpointConfig",
     "Columned",
     "Config",
     "Confirm",
-    "Curves",
+    "CurvesConfig",
     "Data",
-    "EarlyStopping",
+    "EarlyStoppingConfig",
     "Empty",
     "Encoder",
     "Files",
-    "Freeze",
+    "FreezeConfig",
     "Hub",
     "Imdb",
     "InceptionTime",
@@ -72,8 +72,8 @@ __all__ = [
     "Leaks",
     "Limits",
     "Loggers",
-    "Loss",
-    "LrFinder",
+    "LossConfig",
+    "LrFinderConfig",
     "Maintenance",
     "MiniRocket",
     "Mlflow",
@@ -82,16 +82,16 @@ __all__ = [
     "Ngram",
     "Node",
     "Objective",
-    "Optimizer",
-    "Overfit",
+    "OptimizerConfig",
+    "OverfitConfig",
     "PatchTst",
     "Peft",
-    "Progress",
+    "ProgressConfig",
     "QaDemo",
     "Questions",
     "Rainfall",
     "Rows",
-    "Scheduler",
+    "SchedulerConfig",
     "Series",
     "SeriesNet",
     "Split",
@@ -102,7 +102,7 @@ __all__ = [
     "Table",
     "TimeSplit",
     "TimerXL",
-    "Trainer",
+    "TrainerConfig",
     "Ucr",
     "Wandb",
     "Whole",
@@ -124,11 +124,11 @@ class Config(Node):
         Maintenance | Files | Hub | Imdb | Squad | QaDemo | Rainfall | Table | Ucr, Field(discriminator="kind")
     ]
     peft: Annotated[Whole | Adapters, Field(discriminator="kind")]
-    loss: Loss
-    optimizer: Optimizer
-    scheduler: Scheduler
-    callbacks: Callbacks
-    trainer: Trainer
+    loss: LossConfig
+    optimizer: OptimizerConfig
+    scheduler: SchedulerConfig
+    callbacks: CallbacksConfig
+    trainer: TrainerConfig
     cache: Cache
     logger: Loggers = Loggers()
     experiment_name: str

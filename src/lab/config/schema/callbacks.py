@@ -17,25 +17,25 @@ from lab.config.schema.node import (
 )
 
 
-class EarlyStopping(Node):
+class EarlyStoppingConfig(Node):
     patience: PositiveInt | None
     metric: str | None
     mode: Mode | None
     min_delta: Annotated[float, Field(ge=0.0, allow_inf_nan=False), Number]
 
 
-class Freeze(Node):
+class FreezeConfig(Node):
     embeddings: bool
     layers: NonNegativeInt
     schedule: Annotated[dict[NonNegativeInt, NonNegativeInt], NullIsEmpty]
 
 
-class Accumulate(Node):
+class AccumulateConfig(Node):
     batches: PositiveInt
     schedule: Annotated[dict[NonNegativeInt, PositiveInt], NullIsEmpty]
 
 
-class Checkpoint(Node):
+class CheckpointConfig(Node):
     every_n_steps: PositiveInt | None
     every_minutes: PositiveFloat | None = 10.0
 
@@ -44,41 +44,41 @@ class Switch(Node):
     enabled: bool
 
 
-class Overfit(Node):
+class OverfitConfig(Node):
     gap: Annotated[float, Field(gt=0.0), Number] | None
 
 
-class Curves(Node):
+class CurvesConfig(Node):
     png: bool
     gif: bool
 
 
-class Progress(Node):
+class ProgressConfig(Node):
     refresh: NonNegativeInt
     interval_s: NonNegativeFloat | None = 30.0
 
 
-class LrFinder(Node):
+class LrFinderConfig(Node):
     enabled: bool
     min_lr: Rate
     max_lr: Rate
     num_steps: Annotated[int, Field(ge=10, le=1_000_000), Number]
 
 
-class BatchFinder(Node):
+class BatchFinderConfig(Node):
     enabled: bool
     max_batch_size: PositiveInt
 
 
-class Callbacks(Node):
-    early_stopping: EarlyStopping
-    freeze: Freeze
-    accumulate: Accumulate
-    checkpoint: Checkpoint
+class CallbacksConfig(Node):
+    early_stopping: EarlyStoppingConfig
+    freeze: FreezeConfig
+    accumulate: AccumulateConfig
+    checkpoint: CheckpointConfig
     nan_guard: Switch
-    overfit: Overfit
+    overfit: OverfitConfig
     resources: Switch
-    curves: Curves
-    progress: Progress
-    lr_finder: LrFinder
-    batch_finder: BatchFinder
+    curves: CurvesConfig
+    progress: ProgressConfig
+    lr_finder: LrFinderConfig
+    batch_finder: BatchFinderConfig

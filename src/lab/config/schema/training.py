@@ -7,7 +7,7 @@ from pydantic import Field
 from lab.config.schema.node import Node, NonNegativeInt, NullIsEmpty, Number, PositiveFloat, PositiveInt, Rate, Share
 
 
-class Loss(Node):
+class LossConfig(Node):
     kind: Literal["cross_entropy", "focal"]
     gamma: Annotated[float, Field(ge=0.0, allow_inf_nan=False), Number]
     """How far focal loss turns from rows that are already right; 0: cross-entropy."""
@@ -17,7 +17,7 @@ class Loss(Node):
     head_weighting: Literal["fixed", "uncertainty"]
 
 
-class Optimizer(Node):
+class OptimizerConfig(Node):
     lr: Rate
     weight_decay: Annotated[float, Field(ge=0.0, allow_inf_nan=False), Number]
     betas: tuple[Share, Share]
@@ -27,7 +27,7 @@ class Optimizer(Node):
     fused: bool | Literal["auto"]
 
 
-class Scheduler(Node):
+class SchedulerConfig(Node):
     kind: Literal["linear", "cosine", "constant", "step"]
     warmup_ratio: Share
     warmup_steps: NonNegativeInt | None
@@ -35,7 +35,7 @@ class Scheduler(Node):
     gamma: Annotated[float, Field(gt=0.0, le=1.0), Number]
 
 
-class Trainer(Node):
+class TrainerConfig(Node):
     max_epochs: Annotated[int, Field(gt=0, le=1_000_000), Number]
     """Bounded, because the step at which each of them ends is held for the schedules."""
     min_epochs: NonNegativeInt

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from lab.config.schema import Loss
+from lab.config.schema import LossConfig
 from lab.core.batches import TextBatch, TextSpec
 from lab.models.classifier import Classifier
 from lab.models.pooling import Pooling, TokenPooling
@@ -17,7 +17,7 @@ class MultitaskTextClassifier(TextTaskModule, Classifier):
     """
 
     def __init__(
-        self, spec: TextSpec, encoder: TextEncoder, pooling: Pooling | None, loss: Loss, dropout: float,
+        self, spec: TextSpec, encoder: TextEncoder, pooling: Pooling | None, loss: LossConfig, dropout: float,
         training: Training,
     ) -> None:  # fmt: skip
         super().__init__(spec.heads, loss, training)
