@@ -27,7 +27,7 @@ from lab.core.batches import Tokenizer
 from lab.core.errors import Mistake, RequestError, listed
 from lab.core.files import Unreadable, read_json, write_whole
 from lab.models.text.architectures import known, unlike, with_attention_dropout
-from lab.models.text.families import FAMILIES, Family, position_limit, reads_segments
+from lab.models.text.families import FAMILIES, EncoderFamily, position_limit, reads_segments
 from lab.models.text.interfaces import ARCHITECTURE_FILE, CuttableEncoder
 from lab.models.text.weights import locate
 
@@ -99,7 +99,7 @@ class TransformerEncoder(CuttableEncoder):
         return list(self.transformer.get_submodule(self._family.layers).children())
 
     @property
-    def _family(self) -> Family:
+    def _family(self) -> EncoderFamily:
         return FAMILIES[self.transformer.config.model_type]
 
     def checkpoint_gradients(self) -> bool:
