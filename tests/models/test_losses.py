@@ -11,7 +11,7 @@ HEADS = (HeadSpec("modo", ("a", "b", "c"), (8, 2, 0)), HeadSpec("causa", ("x", "
 
 
 def config(**changes: object) -> LossConfig:
-    plain = {"head_weights": {}, "label_smoothing": 0.0, "class_weights": "none", "weighting": "fixed",
+    plain = {"head_weights": {}, "label_smoothing": 0.0, "class_weights": "none", "head_weighting": "fixed",
              "kind": "cross_entropy", "gamma": 2.0}  # fmt: skip
     return LossConfig.model_validate(plain | changes)
 

@@ -75,7 +75,8 @@ def token_rows() -> TokenRows:
 
 
 def loss_config(**changes: object) -> LossConfig:
-    plain = {"head_weights": {"causa": 0.5}, "label_smoothing": 0.1, "class_weights": "balanced", "weighting": "fixed",
+    plain = {"head_weights": {"causa": 0.5}, "label_smoothing": 0.1, "class_weights": "balanced",
+             "head_weighting": "fixed",
              "kind": "cross_entropy", "gamma": 2.0}  # fmt: skip
     return LossConfig.model_validate(plain | changes)
 
