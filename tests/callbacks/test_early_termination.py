@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 from typing import Any
 
-from lab.callbacks.early_termination import Terminate
+from lab.callbacks.early_termination import EarlyTermination
 from lab.sweep.reporting.reporter import Report
 
 
@@ -33,7 +33,7 @@ def trainer(epoch: int, sanity: bool = False) -> Any:
 
 def test_intervals_count_from_one_without_the_sanity_check_and_a_reason_stops_the_fit() -> None:
     listener = Listener()
-    callback = Terminate(listener, "val/f1_macro")  # type: ignore[arg-type]
+    callback = EarlyTermination(listener, "val/f1_macro")  # type: ignore[arg-type]
     callback.on_validation_end(trainer(0, sanity=True), None)  # type: ignore[arg-type]
     first, second = trainer(0), trainer(1)
     callback.on_validation_end(first, None)  # type: ignore[arg-type]
@@ -43,7 +43,7 @@ def test_intervals_count_from_one_without_the_sanity_check_and_a_reason_stops_th
     assert listener.heard == [Report(1, 0.0, 0, 4), Report(2, 0.1, 1, 4)]
     assert callback.reason == "bandit at interval 2"
 
-    resumed, again = Terminate(listener, "val/f1_macro"), trainer(2)  # type: ignore[arg-type]
+    resumed, again = EarlyTermination(listener, "val/f1_macro"), trainer(2)  # type: ignore[arg-type]
     resumed.load_state_dict(callback.state_dict())
     resumed.on_train_start(again, None)  # type: ignore[arg-type]
     assert (resumed.interval, again.should_stop) == (2, True)
@@ -51,7 +51,7 @@ def test_intervals_count_from_one_without_the_sanity_check_and_a_reason_stops_th
 
 def test_a_metric_that_is_not_logged_is_told_with_those_that_are() -> None:
     listener = Listener()
-    callback = Terminate(listener, "val/f1")  # type: ignore[arg-type]
+    callback = EarlyTermination(listener, "val/f1")  # type: ignore[arg-type]
     callback.on_validation_end(trainer(0), None)  # type: ignore[arg-type]
     assert listener.missed == ("val/f1_macro",)
     assert callback.interval == 0

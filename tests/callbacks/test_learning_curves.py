@@ -8,7 +8,7 @@ import pytest
 from lightning.pytorch import Callback
 from PIL import Image
 
-from lab.callbacks.learning_curves import Curves
+from lab.callbacks.learning_curves import LearningCurves
 from lab.core.record.run_folder import RunFolder
 
 METRIC = "val/f1_macro"
@@ -31,7 +31,7 @@ class History(Callback):
 def test_a_new_picture_each_epoch_and_a_frame_an_epoch(tiny: Any, fit: Any, tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     history = History(folder)
-    fit(tiny(), history, Curves(folder, METRIC, png=True, gif=True, clock=lambda: 0.0))
+    fit(tiny(), history, LearningCurves(folder, METRIC, png=True, gif=True, clock=lambda: 0.0))
     assert history.sizes[0] == 0
     assert 0 < history.sizes[1] < history.sizes[2]
     with Image.open(folder.figures / "curves.gif") as gif:
@@ -53,7 +53,7 @@ class Ticks:
 def test_short_epochs_share_a_picture_and_the_last_is_always_drawn(tiny: Any, fit: Any, tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     history = History(folder)
-    fit(tiny(), history, Curves(folder, METRIC, clock=Ticks()))
+    fit(tiny(), history, LearningCurves(folder, METRIC, clock=Ticks()))
     assert history.sizes[0] == 0
     assert 0 < history.sizes[1] == history.sizes[2]
     assert (folder.figures / "curves.png").stat().st_mtime_ns > history.sizes[2]
@@ -69,13 +69,13 @@ def test_a_fit_that_is_stopped_shows_its_epochs(tiny: Any, fit: Any, tmp_path: P
     folder = RunFolder(tmp_path)
     history = History(folder)
     with pytest.raises((KeyboardInterrupt, SystemExit)):
-        fit(tiny(), history, Curves(folder, METRIC, clock=Ticks()), Stop())
+        fit(tiny(), history, LearningCurves(folder, METRIC, clock=Ticks()), Stop())
     assert (folder.figures / "curves.png").stat().st_mtime_ns > history.sizes[1] > 0
 
 
 def test_off_means_no_file(tiny: Any, fit: Any, tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    fit(tiny(), History(folder), Curves(folder, METRIC, png=False, gif=False))
+    fit(tiny(), History(folder), LearningCurves(folder, METRIC, png=False, gif=False))
     assert not folder.figures.exists()
 
 
@@ -83,7 +83,7 @@ def test_a_failure_is_said_once_and_ends_nothing(tiny: Any, fit: Any, tmp_path: 
     folder = RunFolder(tmp_path)
     folder.figures.write_text("a file where the folder should be")
     with caplog.at_level(logging.WARNING, "lab.callbacks.learning_curves"):
-        trainer = fit(tiny(), History(folder), Curves(folder, METRIC, gif=True))
+        trainer = fit(tiny(), History(folder), LearningCurves(folder, METRIC, gif=True))
     assert trainer.current_epoch == 3
     lines = [record.message for record in caplog.records if record.name.startswith("lab")]
     assert len(lines) == 1

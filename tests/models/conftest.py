@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from lab.config import schema
 from lab.core.batches import HeadSpec, SeriesBatch, SeriesSpec
-from lab.models.task_module import Task, Training
+from lab.models.task_module import TaskModule, Training
 
 CONF = Path(__file__).resolve().parents[2] / "conf" / "model"
 TEXTS = [
@@ -93,8 +93,10 @@ def training() -> Callable[..., Training]:
     def plan(num_steps: int = 10, **changes: Any) -> Training:
         plain = {"lr": 0.01, "weight_decay": 0.0, "betas": (0.9, 0.999), "eps": 1e-8, "layer_decay": 1.0,
                  "head_lr": None, "fused": "auto"}  # fmt: skip
-        scheduler = schema.Scheduler(kind="constant", warmup_ratio=0.0, warmup_steps=None, step_epochs=1, gamma=0.1)
-        return Training(schema.Optimizer.model_validate(plain | changes), scheduler, (num_steps,), seed=3)
+        scheduler = schema.SchedulerConfig(
+            kind="constant", warmup_ratio=0.0, warmup_steps=None, step_epochs=1, gamma=0.1
+        )
+        return Training(schema.OptimizerConfig.model_validate(plain | changes), scheduler, (num_steps,), seed=3)
 
     return plan
 
@@ -144,7 +146,7 @@ def published(small: Callable[..., Any], texts: Any, tmp_path: Path) -> Callable
 
 HEAD = HeadSpec("class", ("up", "down"), (10, 10))
 SPEC = SeriesSpec((HEAD,), ("x", "y"), 40)
-LOSS = schema.Loss(
+LOSS = schema.LossConfig(
     kind="cross_entropy", gamma=2.0, head_weights={}, label_smoothing=0.0, class_weights="none", head_weighting="fixed"
 )
 
@@ -172,7 +174,7 @@ def loader(*batches: SeriesBatch) -> Any:
     return torch.utils.data.DataLoader(Batches(*batches), batch_size=None)
 
 
-def fitted(model: Task, epochs: int, *batches: SeriesBatch) -> pl.Trainer:
+def fitted(model: TaskModule, epochs: int, *batches: SeriesBatch) -> pl.Trainer:
     trainer = pl.Trainer(max_epochs=epochs, logger=False, enable_checkpointing=False, enable_progress_bar=False,
                          enable_model_summary=False, num_sanity_val_steps=0, accelerator="cpu", gradient_clip_val=1.0,
                          use_distributed_sampler=False)  # fmt: skip

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from lab.config.schema import Loss
+from lab.config.schema import LossConfig
 from lab.core.batches import MISSING, HeadSpec
 from lab.core.errors import RequestError
 from lab.models.losses import HeadLosses, class_weights, head_loss
@@ -10,10 +10,10 @@ from lab.models.losses import HeadLosses, class_weights, head_loss
 HEADS = (HeadSpec("modo", ("a", "b", "c"), (8, 2, 0)), HeadSpec("causa", ("x", "y"), (5, 5)))
 
 
-def config(**changes: object) -> Loss:
-    plain = {"head_weights": {}, "label_smoothing": 0.0, "class_weights": "none", "weighting": "fixed",
+def config(**changes: object) -> LossConfig:
+    plain = {"head_weights": {}, "label_smoothing": 0.0, "class_weights": "none", "head_weighting": "fixed",
              "kind": "cross_entropy", "gamma": 2.0}  # fmt: skip
-    return Loss.model_validate(plain | changes)
+    return LossConfig.model_validate(plain | changes)
 
 
 def test_balanced_weights_give_every_seen_class_the_same_total() -> None:

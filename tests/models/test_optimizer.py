@@ -2,19 +2,19 @@ import pytest
 import torch
 from torch import nn
 
-from lab.config.schema import Optimizer, Scheduler
+from lab.config.schema import OptimizerConfig, SchedulerConfig
 from lab.models.optimizer import adamw, multiplier, parameter_groups, schedule, warmup_steps
 
 
-def optimizer_config(**changes: object) -> Optimizer:
+def optimizer_config(**changes: object) -> OptimizerConfig:
     plain = {"lr": 1.0, "weight_decay": 0.1, "betas": [0.9, 0.999], "eps": 1e-8, "layer_decay": 1.0, "head_lr": None,
              "fused": "auto"}  # fmt: skip
-    return Optimizer.model_validate(plain | changes)
+    return OptimizerConfig.model_validate(plain | changes)
 
 
-def scheduler_config(kind: str, **changes: object) -> Scheduler:
+def scheduler_config(kind: str, **changes: object) -> SchedulerConfig:
     plain = {"kind": kind, "warmup_ratio": 0.0, "warmup_steps": None, "step_epochs": 1, "gamma": 0.1}
-    return Scheduler.model_validate(plain | changes)
+    return SchedulerConfig.model_validate(plain | changes)
 
 
 class Stack(nn.Module):
@@ -24,7 +24,7 @@ class Stack(nn.Module):
         self.layers = nn.ModuleList(nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4)) for _ in range(2))
         self.head = nn.Linear(4, 3)
 
-    def groups(self, config: Optimizer) -> dict[int, tuple[float, float]]:
+    def groups(self, config: OptimizerConfig) -> dict[int, tuple[float, float]]:
         groups = parameter_groups(self.parameters(), [self.embedding], list(self.layers), config)
         return {id(p): (g["lr"], g["weight_decay"]) for g in groups for p in g["params"]}  # type: ignore[union-attr, misc]
 

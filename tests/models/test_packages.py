@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from lab.config.schema import Adapters, Config, Trainer, Whole
+from lab.config.schema import Adapters, Config, TrainerConfig, Whole
 from lab.models.packages import missing
 
 
 def config(kind: str, compiled: bool = False) -> Config:
     method: Any = Whole.model_construct(kind="none") if kind == "none" else Adapters.model_construct(kind=kind)
-    return Config.model_construct(peft=method, trainer=Trainer.model_construct(compile=compiled))
+    return Config.model_construct(peft=method, trainer=TrainerConfig.model_construct(compile=compiled))
 
 
 @pytest.mark.parametrize(

@@ -10,19 +10,19 @@ from hydra import compose, initialize_config_dir
 
 from lab.callbacks import precision
 from lab.config.check import check
-from lab.config.schema import Trainer
+from lab.config.schema import TrainerConfig
 from lab.training.agreed import agreed
 from lab.training.build import trainer as parts
 
 CONF = Path(__file__).parents[2] / "conf"
 
 
-def trainer_of(override: str) -> Trainer:
+def trainer_of(override: str) -> TrainerConfig:
     with initialize_config_dir(str(CONF)):
         return check(compose("config", ["model=ngram", "trainer.accelerator=cpu", override])).trainer
 
 
-def auto(trainer: Trainer, monkeypatch: pytest.MonkeyPatch, speed: float, folder: Path | None) -> parts.Hardware:
+def auto(trainer: TrainerConfig, monkeypatch: pytest.MonkeyPatch, speed: float, folder: Path | None) -> parts.Hardware:
     monkeypatch.setattr(precision, "cpu_bf16_speed", lambda: speed)
     return parts.hardware(trainer, shared=folder)
 

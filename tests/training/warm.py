@@ -18,7 +18,7 @@ import torch
 
 from lab.config.check import check
 from lab.loggers.tensorboard import TensorboardLogger
-from lab.models.task_module import Task
+from lab.models.task_module import TaskModule
 from lab.training import pending
 from lab.training.evaluate import retest
 from lab.training.train import train
@@ -38,17 +38,17 @@ def job(
     with initialize_config_dir(str(CONF), version_base=None):
         config = check(compose("config", overrides))
     if kill_at is not None:
-        whole, seen = Task.on_before_backward, 0
+        whole, seen = TaskModule.on_before_backward, 0
 
-        def mortal(self: Task, loss: torch.Tensor) -> None:
+        def mortal(self: TaskModule, loss: torch.Tensor) -> None:
             nonlocal seen
             seen += 1
             if seen == kill_at:
                 os.kill(os.getpid(), number)
             whole(self, loss)
 
-        Task.on_before_backward = mortal  # type: ignore[method-assign]
-    for owner in (pending, TensorboardLogger, Task):
+        TaskModule.on_before_backward = mortal  # type: ignore[method-assign]
+    for owner in (pending, TensorboardLogger, TaskModule):
         if dies_in is not None and hasattr(owner, dies_in):
             setattr(owner, dies_in, lambda *_, **__: os.kill(os.getpid(), 9))
     if config.test is not None:

@@ -11,7 +11,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lab.sweep.reporting.reporter import Report, Reporter
 
 
-class Terminate(Callback):
+class EarlyTermination(Callback):
     """metric: the objective as logged, `val/f1_macro`. After the fit, `reason` is None or why the run was ended."""
 
     def __init__(self, reporter: Reporter, metric: str) -> None:

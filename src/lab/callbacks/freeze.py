@@ -61,10 +61,10 @@ def mistakes(
 
 
 @runtime_checkable
-class Holding(Protocol):
+class HasFrozenBase(Protocol):
     """A module with parameters that no thawing may let train."""
 
-    def held(self) -> list[nn.Parameter]:
+    def frozen_base_parameters(self) -> list[nn.Parameter]:
         """Such as the base below adapters: to freeze a layer is to freeze its adapters, to thaw it thaws them alone."""
         ...
 
@@ -122,8 +122,8 @@ def apply(model: nn.Module, embeddings: bool, num_layers: int) -> list[nn.Module
     embedding_modules, layer_modules = _parts(model)
     frozen = (embedding_modules if embeddings else []) + layer_modules[:num_layers]
     still = {id(parameter) for module in frozen for parameter in module.parameters()}
-    if isinstance(model, Holding):
-        still |= {id(parameter) for parameter in model.held()}
+    if isinstance(model, HasFrozenBase):
+        still |= {id(parameter) for parameter in model.frozen_base_parameters()}
     for module in embedding_modules + layer_modules:
         for parameter in module.parameters():
             parameter.requires_grad_(id(parameter) not in still)

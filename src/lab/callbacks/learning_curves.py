@@ -19,7 +19,7 @@ SHARE = 0.05
 """Of the time, drawing may take so much."""
 
 
-class Curves(Callback):
+class LearningCurves(Callback):
     """metric: the objective, `val/f1_macro`. Stands after the callback that writes the history."""
 
     def __init__(

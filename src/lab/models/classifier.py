@@ -9,11 +9,11 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from lab.config.schema import Loss
+from lab.config.schema import LossConfig
 from lab.core.batches import HeadSpec
 from lab.models.losses import HeadLosses
 from lab.models.metrics import auroc, confusion, mean_over_heads, scores
-from lab.models.task_module import Tally, Task, Training
+from lab.models.task_module import Tally, TaskModule, Training
 
 
 class LabelledBatch(Protocol):
@@ -99,10 +99,10 @@ class HeadTally(Tally):
             self.sums, self.diverged = self.sums.to(device), self.diverged.to(device)
 
 
-class Classifier(Task):
+class Classifier(TaskModule):
     """A task whose `forward(batch)` gives logits (B, K) of each head."""
 
-    def __init__(self, heads: tuple[HeadSpec, ...], loss: Loss, training: Training) -> None:
+    def __init__(self, heads: tuple[HeadSpec, ...], loss: LossConfig, training: Training) -> None:
         super().__init__(training)
         self.head_specs = heads
         self.losses = HeadLosses(heads, loss)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lab.config.schema import Loss
+from lab.config.schema import LossConfig
 from lab.core.batches import MISSING, HeadSpec
 from lab.core.errors import Mistake, RequestError, listed, nearest
 from lab.core.hydra_quoting import quoted
@@ -57,7 +57,7 @@ class HeadLosses(nn.Module):
     config and data stay out of checkpoints, which must not overrule either.
     """
 
-    def __init__(self, heads: tuple[HeadSpec, ...], config: Loss) -> None:
+    def __init__(self, heads: tuple[HeadSpec, ...], config: LossConfig) -> None:
         super().__init__()
         _check_names(heads, config)
         self.smoothing = config.label_smoothing
@@ -92,7 +92,7 @@ class HeadLosses(nn.Module):
         return weights
 
 
-def _check_names(heads: tuple[HeadSpec, ...], config: Loss) -> None:
+def _check_names(heads: tuple[HeadSpec, ...], config: LossConfig) -> None:
     names = [head.name for head in heads]
     asked: dict[str, Mapping[str, object]] = {"loss.head_weights": config.head_weights}
     if not isinstance(config.class_weights, str):

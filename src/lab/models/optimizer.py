@@ -14,11 +14,14 @@ from torch import nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
-from lab.config.schema import Optimizer, Scheduler
+from lab.config.schema import OptimizerConfig, SchedulerConfig
 
 
 def parameter_groups(
-    parameters: Iterable[nn.Parameter], embeddings: Iterable[nn.Module], layers: list[nn.Module], config: Optimizer
+    parameters: Iterable[nn.Parameter],
+    embeddings: Iterable[nn.Module],
+    layers: list[nn.Module],
+    config: OptimizerConfig,
 ) -> list[dict[str, object]]:
     """Groups of equal rate and decay. Depth 0 is the embeddings, then the layers; all the rest (heads) is the top."""
     top = len(layers) + 1
@@ -36,7 +39,7 @@ def parameter_groups(
     return [{"params": params, "lr": rate, "weight_decay": decay} for (rate, decay), params in groups.items()]
 
 
-def adamw(groups: list[dict[str, object]], config: Optimizer, device: torch.device) -> AdamW:
+def adamw(groups: list[dict[str, object]], config: OptimizerConfig, device: torch.device) -> AdamW:
     """AdamW (arXiv 1711.05101); fused where asked, or where torch has it for the device."""
     fused = device.type in {"cpu", "cuda"} if config.fused == "auto" else config.fused
     optimizer = AdamW(groups, lr=config.lr, betas=config.betas, eps=config.eps, fused=fused)
@@ -46,12 +49,12 @@ def adamw(groups: list[dict[str, object]], config: Optimizer, device: torch.devi
     return optimizer
 
 
-def warmup_steps(config: Scheduler, num_steps: int) -> int:
+def warmup_steps(config: SchedulerConfig, num_steps: int) -> int:
     """Optimizer steps of warm-up."""
     return config.warmup_steps if config.warmup_steps is not None else round(config.warmup_ratio * num_steps)
 
 
-def multiplier(step: int, config: Scheduler, num_steps: int, epoch_ends: tuple[int, ...]) -> float:
+def multiplier(step: int, config: SchedulerConfig, num_steps: int, epoch_ends: tuple[int, ...]) -> float:
     """Factor of the rate at an optimizer step (0-based) of a run of `num_steps`.
 
     Rises linearly over the warm-up, so that its first step already trains, then falls to 0 along a line or half a
@@ -70,7 +73,7 @@ def multiplier(step: int, config: Scheduler, num_steps: int, epoch_ends: tuple[i
     return 1.0 - done if config.kind == "linear" else 0.5 * (1.0 + math.cos(math.pi * done))
 
 
-def schedule(optimizer: AdamW, config: Scheduler, epoch_ends: tuple[int, ...]) -> LambdaLR:
+def schedule(optimizer: AdamW, config: SchedulerConfig, epoch_ends: tuple[int, ...]) -> LambdaLR:
     """A LambdaLR to be stepped once per optimizer step."""
     num_steps = epoch_ends[-1]
     return LambdaLR(optimizer, lambda step: multiplier(step, config, num_steps, epoch_ends))

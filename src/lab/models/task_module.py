@@ -13,8 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lab.config.schema import Optimizer as OptimizerConfig
-from lab.config.schema import Scheduler
+from lab.config.schema import OptimizerConfig, SchedulerConfig
 from lab.models.optimizer import adamw, multiplier, parameter_groups, schedule
 from lab.models.text.interfaces import TextEncoder
 
@@ -27,7 +26,7 @@ class Training:
     """
 
     optimizer: OptimizerConfig
-    scheduler: Scheduler
+    scheduler: SchedulerConfig
     epoch_ends: tuple[int, ...]
     seed: int
 
@@ -50,7 +49,7 @@ class Tally(ABC):
     def restore(self, state: dict[str, Any]) -> None: ...
 
 
-class Task(pl.LightningModule, ABC):
+class TaskModule(pl.LightningModule, ABC):
     """Abstract task. Subclasses give `tallies` (train, val, test), `freezable`, and the three steps."""
 
     tallies: dict[str, Tally]
@@ -63,7 +62,7 @@ class Task(pl.LightningModule, ABC):
     def freezable(self) -> tuple[list[nn.Module], list[nn.Module]]:
         """Embedding modules, and the encoder's layers from the input up."""
 
-    def held(self) -> list[nn.Parameter]:
+    def frozen_base_parameters(self) -> list[nn.Parameter]:
         """Parameters that never train, whatever is frozen or thawed."""
         return []
 
@@ -74,7 +73,7 @@ class Task(pl.LightningModule, ABC):
     def make_optimizer(self) -> Optimizer:
         embeddings, layers = self.freezable()
         plan = self.training_plan
-        held = {id(parameter) for parameter in self.held()}
+        held = {id(parameter) for parameter in self.frozen_base_parameters()}
         parameters = [parameter for parameter in self.parameters() if id(parameter) not in held]
         return adamw(parameter_groups(parameters, embeddings, layers, plan.optimizer), plan.optimizer, self.device)
 
@@ -129,7 +128,7 @@ class Task(pl.LightningModule, ABC):
         self.tallies["train"].restore(checkpoint["train_tally"])
 
 
-class TextTask(Task):
+class TextTaskModule(TaskModule):
     """A task over an encoder of texts, whatever it makes of them: what freezing and adapters act on is the encoder."""
 
     encoder: TextEncoder
@@ -137,5 +136,5 @@ class TextTask(Task):
     def freezable(self) -> tuple[list[nn.Module], list[nn.Module]]:
         return self.encoder.embeddings, self.encoder.layers
 
-    def held(self) -> list[nn.Parameter]:
-        return self.encoder.held()
+    def frozen_base_parameters(self) -> list[nn.Parameter]:
+        return self.encoder.frozen_base_parameters()

@@ -19,7 +19,7 @@ from lab.core.errors import GARBLED, Mistake, RequestError, listed
 from lab.core.files import Unreadable, regular
 from lab.core.record.fields import Shape, count, each, keyed, mapping, several
 from lab.core.record.run_folder import RunFolder
-from lab.models.task_module import Task
+from lab.models.task_module import TaskModule
 
 UNREADABLE = (pickle.UnpicklingError, zipfile.BadZipFile, zlib.error)
 WEIGHTS = "state_dict"
@@ -84,7 +84,7 @@ def load_weights(model: nn.Module, run: RunFolder, checkpoint: Path, key: str) -
         raise RequestError(Mistake(key, problem, REMEDY, run.path)) from error
 
 
-def refuse_other_tally(model: Task, run: RunFolder, checkpoint: Path, key: str) -> None:
+def refuse_other_tally(model: TaskModule, run: RunFolder, checkpoint: Path, key: str) -> None:
     """Raises RequestError for a running train score that is not of this model: other names, or no tensors."""
     fresh, saved = model.tallies["train"].state(), _read(checkpoint, "meta")["train_tally"]
     wrong = [name for name, value in fresh.items() if name not in LATER and not _is_like(value, saved.get(name))]

@@ -6,7 +6,7 @@ from pathlib import Path
 from lab.config.schema import Adapters, Config
 from lab.core.errors import RunError
 from lab.core.record.run_folder import RunFolder
-from lab.models.task_module import TextTask
+from lab.models.task_module import TextTaskModule
 from lab.training.tasks.base import Material
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ def merge(config: Config, material: Material, run: RunFolder) -> Path | None:
     from lab.models.peft.merge import write_merged
 
     model = material.model
-    assert isinstance(model, TextTask), f"adapters in a {type(model).__name__}"
+    assert isinstance(model, TextTaskModule), f"adapters in a {type(model).__name__}"
     encoder = model.encoder
     assert isinstance(encoder, AdaptedTransformer), f"adapters in a {type(encoder).__name__}"
     heads = {

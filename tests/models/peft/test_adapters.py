@@ -64,8 +64,8 @@ class Task(nn.Module):
     def freezable(self) -> tuple[list[nn.Module], list[nn.Module]]:
         return self.encoder.embeddings, self.encoder.layers
 
-    def held(self) -> list[nn.Parameter]:
-        return self.encoder.held()
+    def frozen_base_parameters(self) -> list[nn.Parameter]:
+        return self.encoder.frozen_base_parameters()
 
 
 @pytest.mark.parametrize("family", TARGETS)
@@ -91,7 +91,9 @@ def test_only_adapters_learn_and_nothing_else_is_saved(family: str, kind: str, b
     names = [name for name, parameter in encoder.named_parameters() if parameter.requires_grad]
     assert all(is_adapter(name) for name in names)
     assert set(encoder.state_dict()) == set(names)
-    assert {id(p) for p in encoder.held()} == {id(p) for p in encoder.parameters() if not p.requires_grad}
+    assert {id(p) for p in encoder.frozen_base_parameters()} == {
+        id(p) for p in encoder.parameters() if not p.requires_grad
+    }
 
 
 @pytest.mark.parametrize("kind", METHODS)

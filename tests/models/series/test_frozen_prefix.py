@@ -27,7 +27,7 @@ def test_upper_of_lower_is_the_whole(depth: int, position: str, classifier_of: A
     given = windows(5)
     given.observed[1, :17] = False
     given.values = given.values * given.observed
-    states = net.lower(given.values, given.observed, depth)
+    states = net.forward_below(given.values, given.observed, depth)
     assert states.shape == (5, net.places, net.width)
     whole = model(given)[0]
     given.states, given.depth = states, depth
@@ -54,7 +54,7 @@ def test_all_rows_leave_in_batches_and_are_those_of_the_net(
     for rows, states in prefix.states(lambda rows: (given.values[rows], given.observed[rows]), torch.arange(7).numpy()):
         for row, state in zip(rows.tolist(), states.view(len(rows), prefix.places, prefix.width), strict=True):
             found[row] = state
-    expected = net.eval().lower(given.values, given.observed, 1)
+    expected = net.eval().forward_below(given.values, given.observed, 1)
     torch.testing.assert_close(torch.stack([found[row] for row in range(7)]), expected, atol=1e-5, rtol=1e-5)
 
 

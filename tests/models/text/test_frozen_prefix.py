@@ -63,11 +63,11 @@ def test_lower_and_upper_part_make_the_whole(name: str, num_layers: int, built: 
     ids, mask = batch(tokenizer.encode(TEXTS, 64), tokenizer.pad_id)
     with torch.no_grad():
         whole = encoder(ids, mask)
-        states = encoder.lower(ids, mask, num_layers)
+        states = encoder.forward_below(ids, mask, num_layers)
         assert states.shape == (*ids.shape, encoder.dimension)
-        torch.testing.assert_close(encoder.upper(states, mask, num_layers), whole, rtol=0, atol=0)
+        torch.testing.assert_close(encoder.forward_above(states, mask, num_layers), whole, rtol=0, atol=0)
         with bf16():  # ELECTRA keeps bf16 between layers where it projects its embeddings
-            cut = encoder.upper(encoder.lower(ids, mask, num_layers), mask, num_layers)
+            cut = encoder.forward_above(encoder.forward_below(ids, mask, num_layers), mask, num_layers)
             atol = 0.05 if name == "electra" else 0
             torch.testing.assert_close(cut.float(), encoder(ids, mask).float(), rtol=0, atol=atol)
 
@@ -76,8 +76,8 @@ def test_other_layers_make_another_outcome(built: Any, batch: Any) -> None:
     tokenizer, encoder = built("bert")
     encoder.eval()
     ids, mask = batch(tokenizer.encode(TEXTS, 64), tokenizer.pad_id)
-    states = encoder.lower(ids, mask, 1)
-    assert not torch.allclose(encoder.upper(states, mask, 2), encoder.upper(states, mask, 1), atol=1e-3)
+    states = encoder.forward_below(ids, mask, 1)
+    assert not torch.allclose(encoder.forward_above(states, mask, 2), encoder.forward_above(states, mask, 1), atol=1e-3)
 
 
 @pytest.mark.parametrize("tokens_at_once", [1, 25, 4096])
@@ -97,7 +97,7 @@ def test_states_of_rows_however_they_are_batched(
     encoder.eval()
     for row, states in found.items():
         ids, mask = batch([rows[row].tolist()], tokenizer.pad_id)
-        torch.testing.assert_close(states, encoder.lower(ids, mask, 1)[0], rtol=0, atol=1e-6)
+        torch.testing.assert_close(states, encoder.forward_below(ids, mask, 1)[0], rtol=0, atol=1e-6)
 
 
 def test_dropout_is_off_below_the_cut_while_the_rest_trains(built: Any) -> None:

@@ -12,8 +12,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lab.callbacks.accumulate import Accumulate, accumulation, epoch_ends
-from lab.config.schema import Loss, Optimizer, Scheduler
+from lab.callbacks.gradient_accumulation import GradientAccumulation, accumulation, epoch_ends
+from lab.config.schema import LossConfig, OptimizerConfig, SchedulerConfig
 from lab.core.batches import MISSING, HeadSpec, TextSpec
 from lab.data.batch_sampler import EvalDraws, TrainDraws
 from lab.data.dataloader import Loader, TokenRows
@@ -74,24 +74,25 @@ def token_rows() -> TokenRows:
     return TokenRows(Held(), labels, HEADS, pad_id=0)  # type: ignore[arg-type]
 
 
-def loss_config(**changes: object) -> Loss:
-    plain = {"head_weights": {"causa": 0.5}, "label_smoothing": 0.1, "class_weights": "balanced", "weighting": "fixed",
+def loss_config(**changes: object) -> LossConfig:
+    plain = {"head_weights": {"causa": 0.5}, "label_smoothing": 0.1, "class_weights": "balanced",
+             "head_weighting": "fixed",
              "kind": "cross_entropy", "gamma": 2.0}  # fmt: skip
-    return Loss.model_validate(plain | changes)
+    return LossConfig.model_validate(plain | changes)
 
 
-def classifier(ends: tuple[int, ...], loss: Loss | None = None, dropout: float = 0.0) -> MultitaskTextClassifier:
+def classifier(ends: tuple[int, ...], loss: LossConfig | None = None, dropout: float = 0.0) -> MultitaskTextClassifier:
     torch.manual_seed(0)
-    optimizer = Optimizer(lr=0.05, weight_decay=0.01, betas=(0.9, 0.999), eps=1e-8, layer_decay=1.0,
+    optimizer = OptimizerConfig(lr=0.05, weight_decay=0.01, betas=(0.9, 0.999), eps=1e-8, layer_decay=1.0,
                                  head_lr=None, fused="auto")  # fmt: skip
-    scheduler = Scheduler(kind="linear", warmup_ratio=0.1, warmup_steps=None, step_epochs=1, gamma=0.1)
+    scheduler = SchedulerConfig(kind="linear", warmup_ratio=0.1, warmup_steps=None, step_epochs=1, gamma=0.1)
     training = Training(optimizer, scheduler, ends, seed=3)
     return MultitaskTextClassifier(
         TextSpec(HEADS, 20, 0, 9), MeanEmbedding(dropout), None, loss or loss_config(), dropout, training
     )
 
 
-def fitted(batch_size: int, batches: int, loss: Loss, schedule: dict[int, int] | None = None) -> Any:
+def fitted(batch_size: int, batches: int, loss: LossConfig, schedule: dict[int, int] | None = None) -> Any:
     def at(epoch: int) -> int:
         return accumulation(epoch, batches, schedule or {})
 
@@ -100,7 +101,8 @@ def fitted(batch_size: int, batches: int, loss: Loss, schedule: dict[int, int] |
     model = classifier(epoch_ends(len(draws), 3, batches, schedule or {}), loss)
     trainer = pl.Trainer(max_epochs=3, logger=False, enable_checkpointing=False, enable_progress_bar=False,
                          enable_model_summary=False, num_sanity_val_steps=0, gradient_clip_val=1.0, accelerator="cpu",
-                         use_distributed_sampler=False, callbacks=[Accumulate(batches, schedule)])  # fmt: skip
+                         use_distributed_sampler=False,
+                         callbacks=[GradientAccumulation(batches, schedule)])  # fmt: skip
     trainer.fit(
         model, Loader(rows, draws, 0, False, False), Loader(rows, EvalDraws(rows.tokens.lengths, 16), 0, False, False)
     )

@@ -53,7 +53,7 @@ class AdaptedTransformer(TransformerEncoder):
         self.register_state_dict_post_hook(_without_base)  # type: ignore[no-untyped-call]
         self.register_load_state_dict_post_hook(_base_stays)  # type: ignore[no-untyped-call]
 
-    def held(self) -> list[nn.Parameter]:
+    def frozen_base_parameters(self) -> list[nn.Parameter]:
         return [parameter for name, parameter in self.named_parameters() if not is_adapter(name)]
 
 

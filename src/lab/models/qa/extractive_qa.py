@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from lab.core.batches import QuestionBatch, QuestionSpec, References
 from lab.models.qa.spans import Candidates, best_spans, log_probabilities, span_loss
 from lab.models.qa.squad_metrics import mean_grades
-from lab.models.task_module import Tally, TextTask, Training
+from lab.models.task_module import Tally, TextTaskModule, Training
 from lab.models.text.interfaces import TokenEncoder
 
 NO_REFERENCES = References((), (), ())
@@ -84,7 +84,7 @@ class Outputs(NamedTuple):
     none: Tensor
 
 
-class ExtractiveQA(TextTask):
+class ExtractiveQA(TextTaskModule):
     """A `TokenEncoder` with one linear layer that points at the first and the last token of the answer."""
 
     encoder: TokenEncoder

@@ -59,7 +59,7 @@ class SeriesPrefix:
             batch = rows[start : start + size]
             values, observed = _filled(*windows(batch), size + 1)
             with self.autocast():
-                found = self.net.lower(values.to(device), observed.to(device), self.num_layers)
+                found = self.net.forward_below(values.to(device), observed.to(device), self.num_layers)
             yield batch, found[: len(batch)].float().cpu().flatten(0, 1)
 
 

@@ -34,7 +34,7 @@ class Net(nn.Module, ABC):
 
 
 class CuttableNet(Net):
-    """A net that can be cut above any layer: `upper(lower(v, o, n), v, o, n)` is `forward(v, o)`.
+    """A net that can be cut above any layer: `forward_above(forward_below(v, o, n), v, o, n)` is `forward(v, o)`.
 
     States have the same number of places for windows of any length.
     """
@@ -48,11 +48,11 @@ class CuttableNet(Net):
         """What decides, besides the weights, what the layers compute."""
 
     @abstractmethod
-    def lower(self, values: Tensor, observed: Tensor, num_layers: int) -> Tensor:
+    def forward_below(self, values: Tensor, observed: Tensor, num_layers: int) -> Tensor:
         """States (B, places, width) above the first `num_layers` layers."""
 
     @abstractmethod
-    def upper(self, states: Tensor, values: Tensor, observed: Tensor, num_layers: int) -> Tensor:
+    def forward_above(self, states: Tensor, values: Tensor, observed: Tensor, num_layers: int) -> Tensor:
         """What `forward` makes of states that have been through `num_layers` layers."""
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from lab.config.schema import Loss
+from lab.config.schema import LossConfig
 from lab.core.batches import SeriesBatch, SeriesSpec
 from lab.models.classifier import Classifier, LabelledBatch
 from lab.models.series.interfaces import CuttableNet, Net
@@ -23,7 +23,7 @@ Sample = Callable[[int], SeriesBatch]
 class TimeSeriesClassifier(Classifier):
     """Nets (values, observed) -> (B, D) with a linear head for each label of the data's spec."""
 
-    def __init__(self, spec: SeriesSpec, nets: list[Net], loss: Loss, dropout: float, training: Training) -> None:
+    def __init__(self, spec: SeriesSpec, nets: list[Net], loss: LossConfig, dropout: float, training: Training) -> None:
         super().__init__(spec.heads, loss, training)
         self.spec = spec
         self.nets = nn.ModuleList(nets)
@@ -79,7 +79,7 @@ def _features(net: Net, batch: SeriesBatch) -> Tensor:
         features: Tensor = net(batch.values, batch.observed)
         return features
     assert isinstance(net, CuttableNet), f"states for a {type(net).__name__}"
-    return net.upper(batch.states, batch.values, batch.observed, batch.depth)
+    return net.forward_above(batch.states, batch.values, batch.observed, batch.depth)
 
 
 def joined(each: list[list[Tensor]]) -> list[Tensor]:

@@ -10,7 +10,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Family:
+class EncoderFamily:
     """Where a family keeps its parts. shared: modules beside the layers that every layer uses, where there are any."""
 
     layers: str = "encoder.layer"
@@ -24,36 +24,36 @@ class Family:
 
 
 FAMILIES = {
-    "albert": Family(
+    "albert": EncoderFamily(
         "encoder.albert_layer_groups",
         ("encoder.embedding_hidden_mapping_in",),
         attention=("attention.query", "attention.key", "attention.value", "attention.dense"),
         whole="all its layers share their weights",
     ),
-    "bert": Family(),
-    "camembert": Family(positions_after_padding=True),
-    "deberta-v2": Family(
+    "bert": EncoderFamily(),
+    "camembert": EncoderFamily(positions_after_padding=True),
+    "deberta-v2": EncoderFamily(
         shared=("encoder.rel_embeddings", "encoder.LayerNorm"),
         attention=("self.query_proj", "self.key_proj", "self.value_proj", "attention.output.dense"),
         whole="its layers also read relative positions",
     ),
-    "distilbert": Family(
+    "distilbert": EncoderFamily(
         "transformer.layer", attention=("attention.q_lin", "attention.k_lin", "attention.v_lin", "attention.out_lin")
     ),
-    "electra": Family(shared=("embeddings_project",)),
-    "modernbert": Family(
+    "electra": EncoderFamily(shared=("embeddings_project",)),
+    "modernbert": EncoderFamily(
         "layers",
         attention=("attn.Wqkv", "attn.Wqkv", "attn.Wqkv", "attn.Wo"),
         whole="its layers also read rotary positions",
     ),
-    "mpnet": Family(
+    "mpnet": EncoderFamily(
         shared=("encoder.relative_attention_bias",),
         positions_after_padding=True,
         attention=("attn.q", "attn.k", "attn.v", "attn.o"),
         whole="its layers also read a position bias",
     ),
-    "roberta": Family(positions_after_padding=True),
-    "xlm-roberta": Family(positions_after_padding=True),
+    "roberta": EncoderFamily(positions_after_padding=True),
+    "xlm-roberta": EncoderFamily(positions_after_padding=True),
 }
 """By `model_type`. ALBERT uses one group of weights in all its layers: it counts as one layer here."""
 

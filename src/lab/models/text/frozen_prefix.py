@@ -74,7 +74,7 @@ class FrozenPrefix:
                 padded[place, : lengths[row]] = torch.from_numpy(ids(row).astype(np.int64))
                 mask[place, : lengths[row]] = True
             with self.autocast():
-                found = self.encoder.lower(padded.to(self._device), mask.to(self._device), self.num_layers)
+                found = self.encoder.forward_below(padded.to(self._device), mask.to(self._device), self.num_layers)
             yield batch, found.float().cpu()[: len(batch)][mask[: len(batch)]]
 
     @property

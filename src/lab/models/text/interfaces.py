@@ -44,7 +44,7 @@ class TextEncoder(nn.Module, ABC):
         is possible."""
         return False
 
-    def held(self) -> list[nn.Parameter]:
+    def frozen_base_parameters(self) -> list[nn.Parameter]:
         """Parameters that never train, whatever is frozen or thawed: those below adapters."""
         return []
 
@@ -66,7 +66,10 @@ class TokenEncoder(TextEncoder):
 
 
 class CuttableEncoder(TokenEncoder):
-    """An encoder that can be cut above any layer: `upper(lower(ids, mask, n), mask, n)` is `forward(ids, mask)`."""
+    """An encoder that can be cut above any layer.
+
+    `forward_above(forward_below(ids, mask, n), mask, n)` is `forward(ids, mask)`.
+    """
 
     whole: str | None
     """Why this one cannot be cut after all; None where it can."""
@@ -80,9 +83,9 @@ class CuttableEncoder(TokenEncoder):
         """What decides, besides the weights, what the layers compute."""
 
     @abstractmethod
-    def lower(self, ids: Tensor, mask: Tensor, num_layers: int) -> Tensor:
+    def forward_below(self, ids: Tensor, mask: Tensor, num_layers: int) -> Tensor:
         """Hidden states (B, L, dimension) above the first `num_layers` layers."""
 
     @abstractmethod
-    def upper(self, states: Tensor, mask: Tensor, num_layers: int) -> Tensor:
+    def forward_above(self, states: Tensor, mask: Tensor, num_layers: int) -> Tensor:
         """What `forward` makes of hidden states (B, L, dimension) that have been through `num_layers` layers."""

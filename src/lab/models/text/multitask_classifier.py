@@ -2,22 +2,22 @@
 
 from torch import Tensor, nn
 
-from lab.config.schema import Loss
+from lab.config.schema import LossConfig
 from lab.core.batches import TextBatch, TextSpec
 from lab.models.classifier import Classifier
 from lab.models.pooling import Pooling, TokenPooling
-from lab.models.task_module import TextTask, Training
+from lab.models.task_module import TextTaskModule, Training
 from lab.models.text.interfaces import BagEncoder, CuttableEncoder, TextEncoder
 
 
-class MultitaskTextClassifier(TextTask, Classifier):
+class MultitaskTextClassifier(TextTaskModule, Classifier):
     """Fine-tunes an encoder with one head per label column of the data's spec.
 
     pooling: of what gives a vector a token; None for a `BagEncoder`.
     """
 
     def __init__(
-        self, spec: TextSpec, encoder: TextEncoder, pooling: Pooling | None, loss: Loss, dropout: float,
+        self, spec: TextSpec, encoder: TextEncoder, pooling: Pooling | None, loss: LossConfig, dropout: float,
         training: Training,
     ) -> None:  # fmt: skip
         super().__init__(spec.heads, loss, training)
@@ -40,7 +40,7 @@ class MultitaskTextClassifier(TextTask, Classifier):
             hidden: Tensor = self.encoder(batch.ids, batch.mask)
         else:
             assert isinstance(self.encoder, CuttableEncoder), f"states for a {type(self.encoder).__name__}"
-            hidden = self.encoder.upper(batch.states, batch.mask, batch.depth)
+            hidden = self.encoder.forward_above(batch.states, batch.mask, batch.depth)
         if self.pooling is None:
             return hidden.unsqueeze(1)
         found: Tensor = self.pooling(hidden, batch.mask)

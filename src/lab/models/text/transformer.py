@@ -27,7 +27,7 @@ from lab.core.batches import Tokenizer
 from lab.core.errors import Mistake, RequestError, listed
 from lab.core.files import Unreadable, read_json, write_whole
 from lab.models.text.architectures import known, unlike, with_attention_dropout
-from lab.models.text.families import FAMILIES, Family, position_limit, reads_segments
+from lab.models.text.families import FAMILIES, EncoderFamily, position_limit, reads_segments
 from lab.models.text.interfaces import ARCHITECTURE_FILE, CuttableEncoder
 from lab.models.text.weights import locate
 
@@ -72,13 +72,13 @@ class TransformerEncoder(CuttableEncoder):
         values = {key: value for key, value in config.to_dict().items() if key not in _IDLE and not key.startswith("_")}
         return json.dumps(values | {"attention": config._attn_implementation}, sort_keys=True, default=str)
 
-    def lower(self, ids: Tensor, mask: Tensor, num_layers: int) -> Tensor:
+    def forward_below(self, ids: Tensor, mask: Tensor, num_layers: int) -> Tensor:
         states = self.transformer.get_submodule("embeddings")(ids)
         if hasattr(self.transformer, "embeddings_project"):  # ELECTRA's small ones
             states = self.transformer.embeddings_project(states)
         return self._through(states, mask, self.layers[:num_layers])
 
-    def upper(self, states: Tensor, mask: Tensor, num_layers: int) -> Tensor:
+    def forward_above(self, states: Tensor, mask: Tensor, num_layers: int) -> Tensor:
         # fp32 as between layers under autocast, too: what is added up there keeps its small terms
         return self._through(states.float(), mask, self.layers[num_layers:])
 
@@ -99,7 +99,7 @@ class TransformerEncoder(CuttableEncoder):
         return list(self.transformer.get_submodule(self._family.layers).children())
 
     @property
-    def _family(self) -> Family:
+    def _family(self) -> EncoderFamily:
         return FAMILIES[self.transformer.config.model_type]
 
     def checkpoint_gradients(self) -> bool:

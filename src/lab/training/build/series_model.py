@@ -1,6 +1,6 @@
 """The classifier of a run over time series: its net or ensemble of nets, fitted features, pretrained weights."""
 
-from lab.config.schema import InceptionTime, Loss, MiniRocket, PatchTst, SeriesNet, TimerXL
+from lab.config.schema import InceptionTime, LossConfig, MiniRocket, PatchTst, SeriesNet, TimerXL
 from lab.core.batches import SeriesSpec
 from lab.models.classifier import Classifier
 from lab.models.series.interfaces import Net
@@ -9,7 +9,7 @@ from lab.models.task_module import Training
 
 
 def build_series_classifier(
-    model: SeriesNet, loss: Loss, spec: SeriesSpec, training: Training, sample: Sample | None
+    model: SeriesNet, loss: LossConfig, spec: SeriesSpec, training: Training, sample: Sample | None
 ) -> Classifier:
     """In training mode, fp32, on the CPU.
 

@@ -11,19 +11,19 @@ import torch
 from lightning.pytorch.loggers import Logger
 
 from lab.callbacks import precision
-from lab.callbacks.accumulate import Accumulate
 from lab.callbacks.checkpoint import BestAndLast, IntoTheFile
 from lab.callbacks.early_stopping import EarlyStopping
-from lab.callbacks.early_termination import Terminate
+from lab.callbacks.early_termination import EarlyTermination
 from lab.callbacks.freeze import Freeze
+from lab.callbacks.gradient_accumulation import GradientAccumulation
 from lab.callbacks.history import History
 from lab.callbacks.interruption import Interruption
-from lab.callbacks.learning_curves import Curves
+from lab.callbacks.learning_curves import LearningCurves
 from lab.callbacks.nan_guard import NanGuard
-from lab.callbacks.overfit import OverfitMonitor
+from lab.callbacks.overfitting import OverfittingMonitor
 from lab.callbacks.progress import Progress
 from lab.callbacks.resources import Resources
-from lab.config.schema import Config, Labelled, Objective, Questions, Trainer, Ucr, Windowed
+from lab.config.schema import Config, Labelled, Objective, Questions, TrainerConfig, Ucr, Windowed
 from lab.config.schema import callbacks as schema
 from lab.core.errors import Mistake, RequestError
 from lab.core.machine_faults import MachineRefusal
@@ -40,13 +40,13 @@ class Callbacks:
 
     best: BestAndLast
     early_stopping: EarlyStopping | None
-    overfit: OverfitMonitor | None
+    overfit: OverfittingMonitor | None
     resources: Resources | None
-    terminate: Terminate | None
+    terminate: EarlyTermination | None
     every: list[pl.Callback]
 
     @classmethod
-    def for_test(cls, folder: RunFolder, goal: Objective, progress: schema.Progress) -> "Callbacks":
+    def for_test(cls, folder: RunFolder, goal: Objective, progress: schema.ProgressConfig) -> "Callbacks":
         """Lines of a long test, and the checkpoint callback, which only keeps Lightning from adding its own."""
         best = BestAndLast(folder, goal.metric, goal.mode, None)
         return cls(best, None, None, None, None, [Progress(goal.metric, 0, progress.interval_s), best])
@@ -70,7 +70,7 @@ class Hardware:
         return torch.autocast(self.device.type, dtype=half, enabled=half is not None)
 
 
-def hardware(config: Trainer, record: Mapping[str, Any] | None = None, shared: Path | None = None) -> Hardware:
+def hardware(config: TrainerConfig, record: Mapping[str, Any] | None = None, shared: Path | None = None) -> Hardware:
     """record: of the run that goes on or is tested again, which stays with what `precision=auto` came to there.
 
     shared: folder of the multirun, whose jobs agree on it. Raises RequestError when a GPU is asked for and there is
@@ -126,7 +126,7 @@ def callbacks(config: Config, folder: RunFolder) -> Callbacks:
         early = EarlyStopping(
             stop.metric or goal.metric, stop.patience, mode, stop.min_delta, config.trainer.min_epochs
         )
-    overfit = OverfitMonitor(goal.metric, chosen.overfit.gap, goal.mode) if chosen.overfit.gap is not None else None
+    overfit = OverfittingMonitor(goal.metric, chosen.overfit.gap, goal.mode) if chosen.overfit.gap is not None else None
     resources = Resources() if chosen.resources.enabled else None
     reporter = connected()
     terminate = Terminate(reporter, goal.metric) if reporter is not None else None
@@ -143,7 +143,7 @@ def callbacks(config: Config, folder: RunFolder) -> Callbacks:
         terminate,
         overfit,
         History(folder),
-        Curves(folder, goal.metric, chosen.curves.png, chosen.curves.gif)
+        LearningCurves(folder, goal.metric, chosen.curves.png, chosen.curves.gif)
         if chosen.curves.png or chosen.curves.gif
         else None,
         best,

@@ -59,13 +59,13 @@ class TimerNet(CuttableNet):
     def signature(self) -> str:
         return self.config.model_dump_json(include=BELOW)
 
-    def lower(self, values: Tensor, observed: Tensor, num_layers: int) -> Tensor:
+    def forward_below(self, values: Tensor, observed: Tensor, num_layers: int) -> Tensor:
         values, observed = padded_left(values, observed, self.whole_length)
         patches, kept, _ = prepared(values, observed, self.config)
         states = self.encoder.embedding(patches)
         return self.encoder.through(states, None if bool(kept.all()) else kept, 0, num_layers).flatten(1, 2)
 
-    def upper(self, states: Tensor, values: Tensor, observed: Tensor, num_layers: int) -> Tensor:
+    def forward_above(self, states: Tensor, values: Tensor, observed: Tensor, num_layers: int) -> Tensor:
         values, observed = padded_left(values, observed, self.whole_length)
         _, kept, taken = prepared(values, observed, self.config)
         found = states.float().reshape(*kept.shape, self.width)

@@ -17,7 +17,7 @@ from lab.core.batches import SeriesBatch, SeriesSpec
 from lab.core.errors import Mistake, RequestError
 from lab.models.series.interfaces import normalised, padded_left
 from lab.models.series.timer_xl.encoder import TimerEncoder, patched, places_run_on, whole_patches
-from lab.models.task_module import Tally, Task, Training
+from lab.models.task_module import Tally, TaskModule, Training
 
 
 class ErrorTally(Tally):
@@ -45,7 +45,7 @@ class ErrorTally(Tally):
         self.sums = state["sums"].clone()
 
 
-class NextPatch(Task):
+class NextPatch(TaskModule):
     """Trains a `TimerEncoder` with its forecasting head."""
 
     def __init__(self, spec: SeriesSpec, encoder: TimerEncoder, training: Training) -> None:

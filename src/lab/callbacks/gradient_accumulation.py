@@ -38,7 +38,7 @@ def per_step(number: int, num_batches: int) -> str:
     return f"{num_batches} micro-batch{plural} per optimizer step, all of an epoch ({number} were requested)"
 
 
-class Accumulate(Callback):
+class GradientAccumulation(Callback):
     """Sets `trainer.accumulate_grad_batches` at every epoch start and after a resume; a line at each change."""
 
     def __init__(self, batches: int = 1, schedule: Mapping[int, int] | None = None) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lab.callbacks.overfit import OverfitMonitor, parting, widened
+from lab.callbacks.overfitting import OverfittingMonitor, parting, widened
 
 
 @pytest.mark.parametrize(
@@ -32,8 +32,8 @@ def test_parting(train: list[float], val: list[float], expected: bool) -> None:
 
 def test_warns_once_per_worsening_of_the_gap(tiny: Any, fit: Any, caplog: Any) -> None:
     script = {"train/f1_macro": [0.5, 0.9, 0.9, 0.9, 0.9], "val/f1_macro": [0.5, 0.6, 0.6, 0.4, 0.8]}
-    monitor = OverfitMonitor("val/f1_macro", gap=0.2)
-    with caplog.at_level(logging.WARNING, "lab.callbacks.overfit"):
+    monitor = OverfittingMonitor("val/f1_macro", gap=0.2)
+    with caplog.at_level(logging.WARNING, "lab.callbacks.overfitting"):
         fit(tiny(script), monitor, max_epochs=5)
     assert monitor.warnings == [
         "overfitting after epoch 2: f1_macro is 0.900 on train and 0.600 on val",
@@ -46,7 +46,7 @@ def test_warns_once_per_worsening_of_the_gap(tiny: Any, fit: Any, caplog: Any) -
 
 def test_a_wider_limit_is_silent(tiny: Any, fit: Any) -> None:
     script = {"train/f1_macro": [0.9] * 3, "val/f1_macro": [0.6] * 3}
-    monitor = OverfitMonitor("val/f1_macro", gap=0.4)
+    monitor = OverfittingMonitor("val/f1_macro", gap=0.4)
     fit(tiny(script), monitor)
     assert monitor.warnings == []
 
@@ -57,14 +57,14 @@ def test_losses_that_part_and_a_resume(tiny: Any, fit: Any) -> None:
             pass
 
     script = {"train/loss": [5.0, 4.0, 3.0, 2.0, 1.0], "val/loss": [1.0, 2.0, 3.0, 4.0, 5.0]}
-    straight = OverfitMonitor("val/f1_macro", gap=0.2)
+    straight = OverfittingMonitor("val/f1_macro", gap=0.2)
     fit(Scripted(script), straight, max_epochs=5)
     line = "overfitting after epoch 4: val/loss rose 3 epochs in a row (1.000 to 4.000) while train/loss fell"
     assert straight.warnings == [line]
 
-    cut = OverfitMonitor("val/f1_macro", gap=0.2)
+    cut = OverfittingMonitor("val/f1_macro", gap=0.2)
     fit(Scripted(script), cut, max_epochs=3)
-    resumed = OverfitMonitor("val/f1_macro", gap=0.2)
+    resumed = OverfittingMonitor("val/f1_macro", gap=0.2)
     resumed.load_state_dict(cut.state_dict())
     later = {name: values[3:] for name, values in script.items()}
     fit(Scripted(later), resumed, max_epochs=2)
@@ -77,6 +77,6 @@ def test_a_loss_as_objective_has_its_gap_the_other_way(tiny: Any, fit: Any) -> N
         def validation_step(self, batch: Any, batch_idx: int) -> None:
             pass
 
-    monitor = OverfitMonitor("val/loss", gap=0.2, mode="min")
+    monitor = OverfittingMonitor("val/loss", gap=0.2, mode="min")
     fit(Scripted({"train/loss": [0.1] * 3, "val/loss": [0.5] * 3}), monitor)
     assert len(monitor.warnings) == 1

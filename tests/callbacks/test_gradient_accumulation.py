@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from lightning.pytorch import Callback
 
-from lab.callbacks.accumulate import Accumulate, accumulation, epoch_ends
+from lab.callbacks.gradient_accumulation import GradientAccumulation, accumulation, epoch_ends
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ class Steps(Callback):
 def test_steps_are_as_promised_tail_included(tiny: Any, fit: Any) -> None:
     steps = Steps()
     schedule = {1: 3, 2: 4, 3: 9}
-    fit(tiny(), Accumulate(1, schedule), steps, max_epochs=4)
+    fit(tiny(), GradientAccumulation(1, schedule), steps, max_epochs=4)
     assert steps.ends == [4, 6, 7, 8]
     assert epoch_ends(4, 4, 1, schedule) == (4, 6, 7, 8)
 
@@ -43,8 +43,8 @@ def test_a_run_resumed_in_mid_epoch_accumulates_as_before(tiny: Any, fit: Any, t
                 raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        fit(tiny(), Accumulate(1, {1: 2}), Cut())
-    trainer = fit(tiny(), Accumulate(1, {1: 2}), ckpt_path=tmp_path / "cut.ckpt", limit_train_batches=4)
+        fit(tiny(), GradientAccumulation(1, {1: 2}), Cut())
+    trainer = fit(tiny(), GradientAccumulation(1, {1: 2}), ckpt_path=tmp_path / "cut.ckpt", limit_train_batches=4)
     assert trainer.global_step == epoch_ends(4, 3, 1, {1: 2})[-1]
 
 
@@ -81,6 +81,6 @@ def test_many_epochs_cost_next_to_nothing() -> None:
 def test_what_is_said_is_what_is_done(
     tiny: Any, fit: Any, caplog: Any, schedule: dict[int, int], said: list[str]
 ) -> None:
-    with caplog.at_level("INFO", "lab.callbacks.accumulate"):
-        fit(tiny(), Accumulate(1, schedule))
-    assert [record.message for record in caplog.records if record.name == "lab.callbacks.accumulate"] == said
+    with caplog.at_level("INFO", "lab.callbacks.gradient_accumulation"):
+        fit(tiny(), GradientAccumulation(1, schedule))
+    assert [record.message for record in caplog.records if record.name == "lab.callbacks.gradient_accumulation"] == said

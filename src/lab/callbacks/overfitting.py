@@ -34,7 +34,7 @@ def parting(train_losses: Sequence[float], val_losses: Sequence[float], epochs: 
     return rose and fell
 
 
-class OverfitMonitor(Callback):
+class OverfittingMonitor(Callback):
     """Warns once per worsening; `warnings` holds every line, for the record.
 
     metric: the objective, `val/f1_macro`; gap: train minus val from which it warns (val minus train for a loss).
