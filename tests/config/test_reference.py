@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from lab.config.reference import entries, markdown, meanings, summary
 from lab.config.schema import Config
 from lab.config.schema.node import nodes_of
-from lab.config.schema.report import Reported
+from lab.config.schema.report import ReportRequest
 
 
 def classes(kind: type[BaseModel]) -> Iterator[type[BaseModel]]:
@@ -18,7 +18,7 @@ def classes(kind: type[BaseModel]) -> Iterator[type[BaseModel]]:
             yield from classes(node)
 
 
-@pytest.mark.parametrize("kind", dict.fromkeys([*classes(Config), *classes(Reported)]))
+@pytest.mark.parametrize("kind", dict.fromkeys([*classes(Config), *classes(ReportRequest)]))
 def test_every_field_has_a_docstring(kind: type[BaseModel]) -> None:
     assert set(meanings(kind)) == set(kind.model_fields)
 

@@ -137,15 +137,15 @@ class Config(Node):
     """The data."""
     peft: Annotated[Whole | Adapters, Field(discriminator="kind"), Role.RECIPE_GROUP]
     """How much of an encoder is trained."""
-    loss: Annotated[Loss, Role.RECIPE_GROUP]
+    loss: Annotated[LossConfig, Role.RECIPE_GROUP]
     """The loss."""
-    optimizer: Annotated[Optimizer, Role.RECIPE_GROUP]
+    optimizer: Annotated[OptimizerConfig, Role.RECIPE_GROUP]
     """The optimizer, AdamW."""
-    scheduler: Annotated[Scheduler, Role.RECIPE_GROUP]
+    scheduler: Annotated[SchedulerConfig, Role.RECIPE_GROUP]
     """The learning-rate schedule."""
-    callbacks: Annotated[Callbacks, Role.RECIPE_GROUP]
+    callbacks: Annotated[CallbacksConfig, Role.RECIPE_GROUP]
     """What watches and steers training."""
-    trainer: Annotated[Trainer, Role.RECIPE_GROUP]
+    trainer: Annotated[TrainerConfig, Role.RECIPE_GROUP]
     """Length, precision and device of training."""
     cache: Annotated[Cache, Role.UNNAMED | Role.NOT_COMPARED | Role.RECIPE_GROUP]
     """What runs share on disk."""

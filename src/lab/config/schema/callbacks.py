@@ -18,7 +18,7 @@ from lab.config.schema.node import (
 )
 
 
-class EarlyStopping(Node):
+class EarlyStoppingConfig(Node):
     """Early stopping on a validation metric."""
 
     patience: PositiveInt | None
@@ -31,7 +31,7 @@ class EarlyStopping(Node):
     """Smallest change of the metric that counts as an improvement."""
 
 
-class Freeze(Node):
+class FreezeConfig(Node):
     """Encoder layers that are not trained."""
 
     embeddings: bool
@@ -42,14 +42,14 @@ class Freeze(Node):
     """Gradual unfreezing: epoch (from 0) to the number of layers that are still frozen from it on."""
 
 
-class Accumulate(Node):
+class AccumulateConfig(Node):
     """Gradient accumulation by epoch."""
 
     schedule: Annotated[dict[NonNegativeInt, PositiveInt], NullIsEmpty]
     """Epoch (from 0) to the micro-batches per optimizer step from it on; null: `trainer.accumulate_grad_batches`."""
 
 
-class Checkpoint(Node):
+class CheckpointConfig(Node):
     """When last.ckpt is written inside an epoch."""
 
     every_n_steps: PositiveInt | None
@@ -65,14 +65,14 @@ class Switch(Node):
     """Turn the callback on."""
 
 
-class Overfit(Node):
+class OverfitConfig(Node):
     """Warning of a gap between train and validation."""
 
     gap: Annotated[float, Field(gt=0.0), Number] | None
     """Difference of the objective between train and validation above which a warning is printed; null: off."""
 
 
-class Curves(Node):
+class CurvesConfig(Node):
     """Figures of the metrics over the epochs."""
 
     png: bool
@@ -81,7 +81,7 @@ class Curves(Node):
     """Draw figures/curves.gif with one frame per epoch."""
 
 
-class Progress(Node):
+class ProgressConfig(Node):
     """Progress bar and progress lines."""
 
     refresh: NonNegativeInt
@@ -90,7 +90,7 @@ class Progress(Node):
     """Seconds between two lines inside an epoch where there is no bar; 0 or null: none."""
 
 
-class LrFinder(Node):
+class LrFinderConfig(Node):
     """Learning-rate range test."""
 
     enabled: bool
@@ -103,7 +103,7 @@ class LrFinder(Node):
     """Optimizer steps of the test."""
 
 
-class BatchFinder(Node):
+class BatchFinderConfig(Node):
     """Search for the largest batch size."""
 
     enabled: bool
@@ -112,28 +112,28 @@ class BatchFinder(Node):
     """Largest batch size, in rows, that is tried."""
 
 
-class Callbacks(Node):
+class CallbacksConfig(Node):
     """All callbacks."""
 
-    early_stopping: Annotated[EarlyStopping, Role.CHANGEABLE]
+    early_stopping: Annotated[EarlyStoppingConfig, Role.CHANGEABLE]
     """Stops a run whose metric no longer improves."""
-    freeze: Freeze
+    freeze: FreezeConfig
     """Encoder layers that are not trained."""
-    accumulate: Accumulate
+    accumulate: AccumulateConfig
     """Micro-batches per optimizer step, by epoch."""
-    checkpoint: Annotated[Checkpoint, Role.CHANGEABLE | Role.NOT_COMPARED]
+    checkpoint: Annotated[CheckpointConfig, Role.CHANGEABLE | Role.NOT_COMPARED]
     """When last.ckpt is written, besides the end of each epoch."""
     nan_guard: Annotated[Switch, Role.CHANGEABLE]
     """Ends a run whose loss is not finite."""
-    overfit: Annotated[Overfit, Role.CHANGEABLE]
+    overfit: Annotated[OverfitConfig, Role.CHANGEABLE]
     """Warns of a gap between train and validation."""
     resources: Switch
     """Logs samples and tokens per second, the share of padding and the peak memory."""
-    curves: Annotated[Curves, Role.UNNAMED | Role.CHANGEABLE | Role.CHANGEABLE_IN_STUDY | Role.NOT_COMPARED]
+    curves: Annotated[CurvesConfig, Role.UNNAMED | Role.CHANGEABLE | Role.CHANGEABLE_IN_STUDY | Role.NOT_COMPARED]
     """Figures of the metrics over the epochs."""
-    progress: Annotated[Progress, Role.UNNAMED | Role.CHANGEABLE | Role.CHANGEABLE_IN_STUDY | Role.NOT_COMPARED]
+    progress: Annotated[ProgressConfig, Role.UNNAMED | Role.CHANGEABLE | Role.CHANGEABLE_IN_STUDY | Role.NOT_COMPARED]
     """Progress bar, or lines where there is no terminal."""
-    lr_finder: LrFinder
+    lr_finder: LrFinderConfig
     """Learning-rate range test before training."""
-    batch_finder: BatchFinder
+    batch_finder: BatchFinderConfig
     """Search for the largest batch size before training."""

@@ -17,7 +17,7 @@ from lab.config.schema.node import (
 )
 
 
-class Loss(Node):
+class LossConfig(Node):
     """The loss of all heads."""
 
     kind: Literal["cross_entropy", "focal"]
@@ -34,7 +34,7 @@ class Loss(Node):
     """How the heads' losses are summed: `fixed` weights, or weights learned from `uncertainty` (arXiv 1705.07115)."""
 
 
-class Optimizer(Node):
+class OptimizerConfig(Node):
     """AdamW."""
 
     lr: Rate
@@ -53,7 +53,7 @@ class Optimizer(Node):
     """AdamW as one kernel per step; `auto`: where the device has it."""
 
 
-class Scheduler(Node):
+class SchedulerConfig(Node):
     """Learning-rate schedule with warm-up."""
 
     kind: Literal["linear", "cosine", "constant", "step"]
@@ -68,7 +68,7 @@ class Scheduler(Node):
     """Factor of each drop of kind `step`."""
 
 
-class Trainer(Node):
+class TrainerConfig(Node):
     """Length, precision and device of training."""
 
     max_epochs: Annotated[int, Field(gt=0, le=1_000_000), Number, Role.CHANGEABLE]

@@ -129,13 +129,13 @@ def callbacks(config: Config, folder: RunFolder) -> Callbacks:
     overfit = OverfittingMonitor(goal.metric, chosen.overfit.gap, goal.mode) if chosen.overfit.gap is not None else None
     resources = Resources() if chosen.resources.enabled else None
     reporter = connected()
-    terminate = Terminate(reporter, goal.metric) if reporter is not None else None
+    terminate = EarlyTermination(reporter, goal.metric) if reporter is not None else None
     freeze = chosen.freeze
     every = [
         Progress(goal.metric, chosen.progress.refresh, chosen.progress.interval_s),
         interruption,
         Freeze(freeze.embeddings, freeze.layers, chosen.freeze.schedule),
-        Accumulate(config.trainer.accumulate_grad_batches, chosen.accumulate.schedule),
+        GradientAccumulation(config.trainer.accumulate_grad_batches, chosen.accumulate.schedule),
         precision.SkippedSteps(),
         NanGuard() if chosen.nan_guard.enabled else None,
         resources,

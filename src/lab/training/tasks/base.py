@@ -11,14 +11,14 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 from lab.callbacks import freeze
-from lab.callbacks.accumulate import accumulation, epoch_ends
+from lab.callbacks.gradient_accumulation import accumulation, epoch_ends
 from lab.config.schema import Config
 from lab.core.batches import Spec
 from lab.core.errors import Mistake, RequestError
 from lab.core.record.run_folder import RunFolder
 from lab.data.datamodule import DataModule
 from lab.models.series.interfaces import Net
-from lab.models.task_module import Task, Training
+from lab.models.task_module import TaskModule, Training
 from lab.models.text.interfaces import TextEncoder
 from lab.training.evaluation.base import Tested
 
@@ -26,7 +26,7 @@ Sample = Callable[[int], Any]
 """n -> n training rows as one batch, all of them if there are fewer; equal for equal seeds."""
 SpecT = TypeVar("SpecT", bound=Spec)
 DataT = TypeVar("DataT", bound=DataModule[Any])
-ModelT = TypeVar("ModelT", bound=Task)
+ModelT = TypeVar("ModelT", bound=TaskModule)
 
 
 class TaskDefinition(ABC, Generic[SpecT, DataT, ModelT]):
@@ -72,7 +72,7 @@ class Material:
 
     task: TaskDefinition[Any, Any, Any]
     data: DataModule[Any]
-    model: Task
+    model: TaskModule
 
     @property
     def cuttable(self) -> tuple[TextEncoder | Net, Mapping[str, Any]] | None:
@@ -98,7 +98,7 @@ def refuse_other_data(key: str, record: Mapping[str, Any], material: Material, r
         raise RequestError(Mistake(key, problem, "bring the files back as they were, or start a new run", run.path))
 
 
-def frozen_in(config: Config, model: Task, epoch: int = 0) -> Task:
+def frozen_in(config: Config, model: TaskModule, epoch: int = 0) -> TaskModule:
     """The model with the freezing of `epoch` (0-based) applied. Raises RequestError if it has fewer layers."""
     chosen = config.callbacks
     embeddings, layers = model.freezable()

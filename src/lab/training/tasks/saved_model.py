@@ -20,14 +20,14 @@ from lab.core.errors import Mistake, RequestError
 from lab.core.files import Unreadable
 from lab.core.record.run_folder import RunFolder
 from lab.models import packages
-from lab.models.task_module import Task
+from lab.models.task_module import TaskModule
 from lab.training.checkpoints import load_weights, refuse_damage, refuse_lost_numbers
 from lab.training.tasks.select import build_model, task_of
 
 WHOLE = "a whole run folder"
 
 
-def load_model(folder: Path, checkpoint: Literal["best", "last"] = "best") -> Task:
+def load_model(folder: Path, checkpoint: Literal["best", "last"] = "best") -> TaskModule:
     """The model of a run with the weights of a checkpoint, in evaluation mode, fp32, on the CPU. It reads no data.
 
     folder: of a run that has written the checkpoint. Raises RequestError for every file that is missing, damaged, or of

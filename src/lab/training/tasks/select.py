@@ -9,7 +9,7 @@ from lab.config.schema import Config, Questions, Series, TimerXL
 from lab.core.batches import Spec
 from lab.core.record.run_folder import RunFolder
 from lab.data.datamodule import DataModule
-from lab.models.task_module import Task
+from lab.models.task_module import TaskModule
 from lab.training.build.trainer import Hardware, pinned
 from lab.training.tasks.base import Material, Sample, TaskDefinition, timed
 
@@ -39,9 +39,9 @@ def load_data(config: Config, folder: RunFolder, pin_memory: bool, fresh: bool) 
     return data
 
 
-def build_model(config: Config, spec: Spec, folder: RunFolder, fresh: bool, sample: Sample | None = None) -> Task:
+def build_model(config: Config, spec: Spec, folder: RunFolder, fresh: bool, sample: Sample | None = None) -> TaskModule:
     """The model of a run, built without its data; see `TaskDefinition.build_model`."""
-    model: Task = task_of(config).build_model(config, spec, folder, fresh, sample)
+    model: TaskModule = task_of(config).build_model(config, spec, folder, fresh, sample)
     return model
 
 
