@@ -56,7 +56,7 @@ class AskedQuestions(Material):
         candidates = ranked(self.model.test_outputs, test, spec.n_best, spec.no_answer)
         questions = [(question.id, question.text) for question in asked.questions]
         compared = baselines(train, test, spec.language, 0, spec.no_answer)
-        loss = self.model.tallies["test"].scores()["loss"]
+        loss = self.model.metrics["test"].compute()["loss"]
         return answered(loss, candidates, questions, test, compared, spec.language, spec.no_answer)
 
 

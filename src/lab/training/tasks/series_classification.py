@@ -64,7 +64,7 @@ class LabelledSeries(Material):
         _, probabilities = predictions(self.model.test_outputs)
         labels = {heads[0].name: cut.labels.astype(np.int64)}
         return classified(
-            self.model.tallies["test"].scores(),
+            self.model.metrics["test"].compute(),
             probabilities,
             labels,
             heads,

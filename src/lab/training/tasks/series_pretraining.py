@@ -51,7 +51,7 @@ class UnlabelledSeries(Material):
         return iter(NAMES)
 
     def tested(self) -> Foretold:
-        return Foretold(self.model.tallies["test"].scores(), {}, None, {})
+        return Foretold(self.model.metrics["test"].compute(), {}, None, {})
 
 
 def prepare_pretraining(

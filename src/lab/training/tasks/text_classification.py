@@ -59,7 +59,7 @@ class LabelledTexts(Material):
         _, probabilities = predictions(self.model.test_outputs)
         texts = pa.chunked_array([pa.array(batch, pa.string()) for batch in rows.texts.batches(1000)], pa.string())
         return classified(
-            self.model.tallies["test"].scores(),
+            self.model.metrics["test"].compute(),
             probabilities,
             rows.labels,
             heads,
