@@ -13,8 +13,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-BENCHMARKS := startup speed_steps speed_peers speed_frozen speed_recipe techniques speed_sweep speed_memory
-MORE := threads page_faults speed_compile timer_frozen peft_memory peft_speed
+BENCHMARKS := speed.startup speed.steps speed.peers speed.frozen speed.recipe speed.techniques speed.sweep speed.memory
+MORE := speed.threads speed.page_faults speed.compile series.timer_frozen peft.memory peft.speed
 
 .PHONY: train check check-slow check-faults check-fuzz bench bench-more bench-sweep
 
@@ -38,13 +38,13 @@ check-fuzz: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/fuzz_requests.py --lines 10000
 
 bench-sweep: $(INSTALLED)
-	for name in overhead slots cost bayesian policies; do $(BIN)/python benchmarks/sweep_$$name.py || exit 1; done
+	for name in overhead slots cost bayesian policies; do $(BIN)/python -m benchmarks.sweep.$$name || exit 1; done
 
 bench: $(INSTALLED)
-	set -e; for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
+	set -e; for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name; done
 
 bench-more: $(INSTALLED)
-	set -e; for name in $(MORE); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
+	set -e; for name in $(MORE); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name; done
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "lab needs Python 3.11 or newer; try: make PYTHON=python3.11 ...")'

@@ -208,7 +208,7 @@ def test_the_jobs_of_a_multirun_go_on_when_one_fails(here: Path) -> None:
 def test_the_end_of_a_multirun_names_the_jobs_that_a_logger_lost() -> None:
     code, out, _ = run("-m", "seed=1,2,3", "hydra.sweep.dir=out", ending="lost")
     assert code == 0
-    lost = "logger mlflow lost 2 of the jobs, which are complete in out: 0, 2 (ConnectionError: no route)"
+    lost = "logger mlflow failed in 2 of the jobs, which are complete in out: 0, 2 (ConnectionError: no route)"
     assert out.count(lost) == 1, out
 
 

@@ -1,6 +1,6 @@
-"""The benchmarks are programs beside one another, not a package: their folder is put where imports look."""
+"""Benchmarks are run as modules from the root of the repository, which is put where imports look."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+sys.path.insert(0, str(Path(__file__).parents[2]))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-import faquad
+from benchmarks.qa import faquad
 from lab.data.qa.demo import generate
 
 ROOT = Path(__file__).parents[2]
@@ -66,7 +66,7 @@ def test_it_runs_and_adds_to_what_is_there(tmp_path: Path) -> None:
     ]  # fmt: skip
     (tmp_path / "dataset.json").write_text(json.dumps({"data": data}), encoding="utf-8")
     (tmp_path / "dev_ids.json").write_text(json.dumps([one.id for one in reading.questions[:12]]), encoding="utf-8")
-    command = [sys.executable, "benchmarks/faquad.py", "--faquad", str(tmp_path), "--results", str(tmp_path),
+    command = [sys.executable, "-m", "benchmarks.qa.faquad", "--faquad", str(tmp_path), "--results", str(tmp_path),
                "--quick", "--method", "full", "lora", "--seeds", "1"]  # fmt: skip
     done = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, check=False,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-import measuring
+from benchmarks.harness import measuring
 
 
 def test_a_ratio_is_taken_inside_each_turn() -> None:

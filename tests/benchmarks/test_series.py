@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "benchmarks"))
 
 
 def test_windows_of_a_long_table_are_views() -> None:
     done = subprocess.run(
-        [sys.executable, "benchmarks/windows_memory.py", "--quick"], cwd=ROOT, capture_output=True, text=True,
+        [sys.executable, "-m", "benchmarks.series.windows_memory", "--quick"], cwd=ROOT, capture_output=True, text=True,
         check=False, env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -20,7 +19,7 @@ def test_windows_of_a_long_table_are_views() -> None:
 
 
 def test_networks_of_the_rainfall_sweep_are_rows_and_unfinished_runs_are_counted() -> None:
-    import rainfall_table
+    from benchmarks.series import rainfall_table
 
     def run(name: str, status: str, score: float) -> tuple[dict[str, Any], dict[str, Any]]:
         config = {"model": {"name": name, "num_layers": 4, "width": 512, "checkpoint": None},

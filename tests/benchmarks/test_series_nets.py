@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import ucr
+from benchmarks.series import ucr
 
 ROOT = Path(__file__).parents[2]
 
@@ -50,7 +50,7 @@ def test_it_runs(name: str, options: list[str], tmp_path: Path) -> None:
     if name != "timer_attention" and find_spec("aeon") is None:
         pytest.skip("aeon, which ships the sets, is not installed")
     done = subprocess.run(
-        [sys.executable, f"benchmarks/{name}.py", "--quick", "--results", str(tmp_path), *options], cwd=ROOT,
+        [sys.executable, "-m", f"benchmarks.series.{name}", "--quick", "--results", str(tmp_path), *options], cwd=ROOT,
         capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

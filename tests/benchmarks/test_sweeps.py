@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+ROOT = Path(__file__).parents[2]
 SMALL = {
-    "sweep_overhead": "--trials 3 --repeats 2 --sleep 0.05 --trained 0 --launchers lab",
-    "sweep_slots": "--trials 3 --repeats 1 --sleep 0.05 --launchers lab",
-    "sweep_cost": "--trials 40 --early 20 --reports 3 --blocks 1",
-    "sweep_bayesian": "--trials 12 --seeds 3",
-    "sweep_policies": "--trials 2 --policies none bandit -- trainer.max_epochs=2 data.num_rows=200",
+    "overhead": "--trials 3 --repeats 2 --sleep 0.05 --trained 0 --launchers lab",
+    "slots": "--trials 3 --repeats 1 --sleep 0.05 --launchers lab",
+    "cost": "--trials 40 --early 20 --reports 3 --blocks 1",
+    "bayesian": "--trials 12 --seeds 3",
+    "policies": "--trials 2 --policies none bandit -- trainer.max_epochs=2 data.num_rows=200",
 }
 
 
@@ -38,10 +38,10 @@ QUICK = ("sweep_overhead", "sweep_bayesian")
 )
 def test_a_benchmark_prints_its_table_and_writes_its_numbers(name: str, tmp_path: Path) -> None:
     file = tmp_path / "results" / f"{name}.json"
-    command = [sys.executable, str(BENCHMARKS / f"{name}.py"), "--results", str(file), *SMALL[name].split()]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=280)
+    command = [sys.executable, "-m", f"benchmarks.sweep.{name}", "--results", str(file), *SMALL[name].split()]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=280)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f"{name}: ")
+    assert done.stdout.startswith(f"sweep_{name}: ")
     told = json.loads(file.read_text())
     assert told.pop("machine")["cores"] >= 1
     assert len(list(numbers(told))) > 5

@@ -8,6 +8,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from lab.cli.command_line import parse
+from lab.cli.optional_packages import PACKAGES, OptionalPackage
 from lab.cli.validate_overrides import mistakes
 from lab.core.errors import Mistake
 
@@ -99,7 +100,7 @@ def test_contradictions_of_one_job_are_seen() -> None:
 
 
 def test_a_launcher_that_is_not_installed_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lab.cli.validate_overrides.EXTRAS", {"nowhere": "ray"})
+    monkeypatch.setitem(PACKAGES, "nowhere", OptionalPackage("ray", ("hydra/launcher=nowhere",)))
     assert found("-m", "hydra/launcher=nowhere", "seed=1,2")["hydra/launcher"].remedy == "pip install -e '.[ray]'"
 
 

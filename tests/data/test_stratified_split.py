@@ -71,7 +71,7 @@ def test_missing_labels_are_no_class() -> None:
     assert abs((labels[test] == MISSING).sum() - 13) <= 1
 
 
-def test_no_unit_stands_on_two_sides() -> None:
+def test_no_unit_is_in_two_splits() -> None:
     random = np.random.default_rng(2)
     for seed in range(40):
         units = random.integers(0, random.integers(5, 60), 400)

@@ -1,28 +1,28 @@
-"""Columns that are the label under another name, or what it was made from."""
+"""Columns that are copies of the label, or from which it was made."""
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 from lab.core.batches import MISSING
-from lab.data.target_leakage import FEWEST_ROWS, GivenAway, given_away
+from lab.data.target_leakage import MIN_ROWS, LeakingColumn, leaking_columns
 
 CODES = np.tile(np.array([0, 2, 1, MISSING], np.int16), 10)
 RAIN = np.where(CODES == MISSING, np.nan, CODES * 10 + np.random.default_rng(0).random(40)).astype(np.float32)
 
 
-def found(column: npt.NDArray[np.floating], codes: npt.NDArray[np.int16] = CODES) -> list[GivenAway]:
-    return list(given_away(column.astype(np.float32)[:, None], ("x",), codes))
+def found(column: npt.NDArray[np.floating], codes: npt.NDArray[np.int16] = CODES) -> list[LeakingColumn]:
+    return list(leaking_columns(column.astype(np.float32)[:, None], ("x",), codes))
 
 
 @pytest.mark.parametrize("coded", [CODES, -CODES * 7.5, np.where(CODES == MISSING, 3, CODES + 1)])
 def test_the_label_in_other_numbers_is_a_copy(coded: npt.NDArray[np.floating]) -> None:
-    assert found(coded) == [GivenAway("x", copy=True)]
+    assert found(coded) == [LeakingColumn("x", copy=True)]
 
 
 @pytest.mark.parametrize("column", [RAIN, -RAIN, np.where(np.arange(40) == 4, np.nan, RAIN)])
 def test_ranges_that_no_two_classes_share_give_the_label_away(column: npt.NDArray[np.floating]) -> None:
-    assert found(column) == [GivenAway("x", copy=False)]
+    assert found(column) == [LeakingColumn("x", copy=False)]
 
 
 def test_a_shared_value_or_range_does_not() -> None:
@@ -37,7 +37,7 @@ def test_a_column_that_is_missing_where_a_class_is_tells_nothing() -> None:
 
 
 def test_few_rows_and_one_class_tell_nothing() -> None:
-    few = FEWEST_ROWS - 1
+    few = MIN_ROWS - 1
     assert found(np.arange(few), (np.arange(few) > few // 2).astype(np.int16)) == []
     assert found(np.arange(40), np.zeros(40, np.int16)) == []
     assert found(np.arange(40), np.full(40, MISSING, np.int16)) == []
@@ -45,4 +45,4 @@ def test_few_rows_and_one_class_tell_nothing() -> None:
 
 def test_each_column_is_looked_at_by_itself() -> None:
     table = np.stack([np.random.default_rng(1).random(40), CODES, RAIN], 1).astype(np.float32)
-    assert list(given_away(table, ("a", "b", "c"), CODES)) == [GivenAway("b", True), GivenAway("c", False)]
+    assert list(leaking_columns(table, ("a", "b", "c"), CODES)) == [LeakingColumn("b", True), LeakingColumn("c", False)]

@@ -50,7 +50,8 @@ def outcome(fuzzed: Fuzzed, folder: Path) -> str:
         with initialize_config_dir(str(CONF)):
             config = check(compose("config", words))
         material = prepare(config, run, hardware(config.trainer), fresh=True)
-        for loader in (material.data.train_loader(), material.data.val_loader(), material.data.test_loader()):
+        data = material.data
+        for loader in (data.train_dataloader(), data.val_dataloader(), data.test_dataloader()):
             next(iter(loader), None)
     except RequestError as error:
         _refuse_empty(mistake.problem for mistake in error.mistakes)

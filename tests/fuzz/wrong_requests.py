@@ -19,7 +19,9 @@ lr=1e-4
 batch_size=16
 trainer.batch_size=16
 trainer.gradient_clip_val=1
-trainer.accumulate_grad_batches=4
+accumulate_grad_batches=4
+callbacks.accumulate.batches=4
+gradient_accumulation_steps=4
 optimizr.lr=1e-4
 data.batchsize=16
 patience=3
@@ -153,7 +155,8 @@ callbacks.freeze.layers=-1
 callbacks.freeze.schedule={0: 1, 1: 2}
 callbacks.freeze.schedule={999: 0} callbacks.freeze.layers=1
 callbacks.freeze.schedule=[1]
-callbacks.accumulate.batches=0
+trainer.accumulate_grad_batches=0
+trainer.accumulate_grad_batches=4 callbacks.accumulate.schedule={0: 8, 4: 4}
 callbacks.checkpoint.every_n_steps=0
 callbacks.lr_finder.enabled=true callbacks.lr_finder.min_lr=5
 callbacks.lr_finder.num_steps=1
@@ -301,11 +304,11 @@ optimizer.lr=interval(1e-5,1e-3)
 -m sweep=text sweep.storage=foo
 -m sweep=text sweep.storage=nope://a/b
 -m sweep=text sweep.storage=oracle+oracledb://u@h/d
--m sweep=text sweep.metric=val/f1_macro
+-m sweep=text sweep.azure.metric=val/f1_macro
 -m sweep=text trainer.max_epochs=0 sweep.early_termination=bandit
 -m sweep=azure
--m sweep=azure sweep.file=/no/such/job.yaml
--m sweep=azure sweep.file=LONG
+-m sweep=azure sweep.azure.file=/no/such/job.yaml
+-m sweep=azure sweep.azure.file=LONG
 -m hydra/sweeper=lab
 -m hydra/sweeper=lab optimizer.lr=interval(1e-5,1e-3)
 -m resume=/no/such/run
@@ -320,7 +323,9 @@ top_k=0
 top_k=many
 source=nope
 objective.metric=5 objective.mode=up
-together=maybe
+allow_mixed=maybe
+by=[model]
+together=true
 statistics.confidence=2
 statistics.most_groups=0.5
 diagnosis.overfit_gap=wide

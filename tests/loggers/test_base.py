@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from lab.loggers.base import Outcome, is_test, is_validation, metrics_of
+from lab.loggers.base import Outcome, is_test, is_validation, outcome_metrics
 from lab.loggers.csv import CsvLogger
 
 
 def test_numbers_of_an_outcome(outcome: Outcome) -> None:
-    assert metrics_of(outcome) == {
+    assert outcome_metrics(outcome) == {
         "test/accuracy": 0.5,
         "test/causa/f1_macro": 0.625,
         "best/val/f1_macro": 0.75,
@@ -18,7 +18,7 @@ def test_numbers_of_an_outcome(outcome: Outcome) -> None:
 
 def test_an_objective_without_a_value_gives_none() -> None:
     objective = {"metric": "val/f1_macro", "mode": "max", "value": None, "epoch": None, "step": None}
-    assert metrics_of(Outcome(objective=objective, test={})) == {}
+    assert outcome_metrics(Outcome(objective=objective, test={})) == {}
 
 
 def test_splits_are_told_apart() -> None:

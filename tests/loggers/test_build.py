@@ -16,7 +16,7 @@ from lab.core.errors import RequestError
 from lab.core.record.run_folder import RunFolder
 from lab.loggers.base import Outcome
 from lab.loggers.build import build
-from lab.loggers.failsafe import Guarded
+from lab.loggers.failsafe import FailsafeLogger
 
 CONF = Path(__file__).parents[2] / "conf"
 
@@ -26,15 +26,15 @@ def config(*overrides: str) -> Config:
         return check(compose("config", list(overrides)))
 
 
-def written(path: Path, asked: Config) -> RunFolder:
+def written(path: Path, chosen: Config) -> RunFolder:
     """A run folder as `lab.training` leaves it before the loggers start."""
-    OmegaConf.save(OmegaConf.create(asked.model_dump(mode="json", exclude_none=True)), path / "config.yaml")
+    OmegaConf.save(OmegaConf.create(chosen.model_dump(mode="json", exclude_none=True)), path / "config.yaml")
     return RunFolder(path)
 
 
 def test_without_a_logger_a_run_goes_on(tmp_path: Path, fit: Callable[..., None]) -> None:
-    asked = config("logger=[]")
-    loggers = build(asked, written(tmp_path, asked))
+    chosen = config("logger=[]")
+    loggers = build(chosen, written(tmp_path, chosen))
     assert loggers == []
     fit(loggers, epochs=1)
 
@@ -44,9 +44,9 @@ def test_several_at_once_all_log_into_the_run_folder(
 ) -> None:
     folder = tmp_path / "10-00-00"
     folder.mkdir()
-    asked = config("logger=[wandb,csv,tensorboard]", "experiment_name=avisos", "run_name=tiny-lr1e-3", "tags=[demo]")
-    loggers = build(asked, written(folder, asked), study="grid")
-    assert all(isinstance(logger, Guarded) for logger in loggers)
+    chosen = config("logger=[wandb,csv,tensorboard]", "experiment_name=avisos", "run_name=tiny-lr1e-3", "tags=[demo]")
+    loggers = build(chosen, written(folder, chosen), study="grid")
+    assert all(isinstance(logger, FailsafeLogger) for logger in loggers)
     fit(loggers, epochs=2)
     for logger in loggers:
         logger.log_outcome(outcome)
@@ -61,8 +61,8 @@ def test_several_at_once_all_log_into_the_run_folder(
 
 
 def test_the_configs_group_comes_before_the_study(tmp_path: Path, read_wandb: Any) -> None:
-    asked = config("logger=[wandb]", "logger.wandb.group=mine")
-    (logger,) = build(asked, written(tmp_path, asked), study="grid")
+    chosen = config("logger=[wandb]", "logger.wandb.group=mine")
+    (logger,) = build(chosen, written(tmp_path, chosen), study="grid")
     logger.finish("completed")
     (file,) = tmp_path.glob("wandb/offline-run-*/run-*.wandb")
     groups = [record.run.run_group for record in read_wandb(file) if record.WhichOneof("record_type") == "run"]
@@ -70,19 +70,19 @@ def test_the_configs_group_comes_before_the_study(tmp_path: Path, read_wandb: An
 
 
 def test_a_missing_package_is_a_wrong_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = config("logger=[csv,mlflow,tensorboard]")
+    chosen = config("logger=[csv,mlflow,tensorboard]")
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
     with pytest.raises(RequestError) as caught:
-        build(asked, RunFolder(tmp_path))
+        build(chosen, RunFolder(tmp_path))
     assert [mistake.value for mistake in caught.value.mistakes] == ["mlflow", "tensorboard"]
 
 
 def test_a_logger_that_cannot_start_is_off_and_the_others_log(
     tmp_path: Path, fit: Callable[..., None], caplog: pytest.LogCaptureFixture
 ) -> None:
-    asked = config("logger=[csv,mlflow]", f"logger.mlflow.tracking_uri=sqlite:///{tmp_path}/none/there/mlflow.db")
+    chosen = config("logger=[csv,mlflow]", f"logger.mlflow.tracking_uri=sqlite:///{tmp_path}/none/there/mlflow.db")
     (tmp_path / "none").write_text("a file where a folder should be")
-    loggers = build(asked, written(tmp_path, asked))
+    loggers = build(chosen, written(tmp_path, chosen))
     fit(loggers, epochs=1)
     for logger in loggers:
         logger.finish("completed")

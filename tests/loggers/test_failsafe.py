@@ -9,13 +9,13 @@ from lightning_utilities.core.rank_zero import rank_zero_only
 
 from lab.core.record.fields import Status
 from lab.loggers.base import Outcome, RunLogger
-from lab.loggers.failsafe import Guarded
+from lab.loggers.failsafe import FailsafeLogger
 
 CALLS = ["log_metrics", "save", "finalize", "log_outcome", "finish"]
 
 
 class Fragile(RunLogger):
-    """Notes every call and fails at the one it is told to."""
+    """Notes every call and fails at the call named `breaks_at`."""
 
     title = "fragile"
 
@@ -53,7 +53,7 @@ def test_a_failing_logger_costs_one_warning_and_nothing_else(
     tmp_path: Path, fit: Callable[..., None], outcome: Outcome, caplog: pytest.LogCaptureFixture, breaks_at: str
 ) -> None:
     broken, sound = Fragile(tmp_path, breaks_at), Fragile(tmp_path, None)
-    loggers = [Guarded("fragile", tmp_path, lambda: broken), Guarded("sound", tmp_path, lambda: sound)]
+    loggers = [FailsafeLogger("fragile", tmp_path, lambda: broken), FailsafeLogger("sound", tmp_path, lambda: sound)]
     fit(loggers, epochs=2)
     for logger in loggers:
         logger.log_outcome(outcome)
@@ -75,7 +75,7 @@ def test_a_logger_that_cannot_start_is_off(
     def make() -> RunLogger:
         raise ConnectionError("no route\nto host")
 
-    logger = Guarded("mlflow", tmp_path, make)
+    logger = FailsafeLogger("mlflow", tmp_path, make)
     fit([logger], epochs=1)
     logger.finish("completed")
     (warning,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
@@ -85,7 +85,7 @@ def test_a_logger_that_cannot_start_is_off(
 
 def test_finish_is_called_once(tmp_path: Path) -> None:
     inner = Fragile(tmp_path, None)
-    logger = Guarded("fragile", tmp_path, lambda: inner)
+    logger = FailsafeLogger("fragile", tmp_path, lambda: inner)
     logger.finish("failed")
     logger.finish("completed")
     assert inner.calls == ["finish"]
@@ -93,14 +93,14 @@ def test_finish_is_called_once(tmp_path: Path) -> None:
 
 def test_steps_are_counted_as_in_the_record(tmp_path: Path) -> None:
     inner = Fragile(tmp_path, None)
-    logger = Guarded("fragile", tmp_path, lambda: inner)
+    logger = FailsafeLogger("fragile", tmp_path, lambda: inner)
     logger.log_metrics({"val/loss": 1.0}, 4)
     logger.log_metrics({"val/loss": 1.0}, None)
     assert inner.steps == [5, None]
 
 
 def test_an_interrupt_passes_through(tmp_path: Path) -> None:
-    logger = Guarded("fragile", tmp_path, lambda: Fragile(tmp_path, "log_metrics", KeyboardInterrupt()))
+    logger = FailsafeLogger("fragile", tmp_path, lambda: Fragile(tmp_path, "log_metrics", KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
         logger.log_metrics({"val/loss": 1.0}, 1)
 
@@ -108,7 +108,7 @@ def test_an_interrupt_passes_through(tmp_path: Path) -> None:
 def test_only_the_main_process_logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inner = Fragile(tmp_path, None)
     monkeypatch.setattr(rank_zero_only, "rank", 1)
-    logger = Guarded("fragile", tmp_path, lambda: inner)
+    logger = FailsafeLogger("fragile", tmp_path, lambda: inner)
     logger.log_metrics({"val/loss": 1.0}, 1)
     logger.finish("completed")
     assert inner.calls == []

@@ -21,8 +21,8 @@ import pytest
 from lab.config.schema import Mlflow
 from lab.core.record.tracking_ids import lost, mlflow_name
 from lab.loggers.base import Confusion, Outcome
-from lab.loggers.failsafe import Guarded
-from lab.loggers.mlflow import ATTEMPTS, LONGEST_VALUE, MlflowLogger, _attempts, flat
+from lab.loggers.failsafe import FailsafeLogger
+from lab.loggers.mlflow import ATTEMPTS, LONGEST_VALUE, MlflowLogger, _attempts, flat_parameters
 
 mlflow = pytest.importorskip("mlflow")
 
@@ -120,7 +120,14 @@ def test_a_resumed_run_goes_on_in_the_same_run(tmp_path: Path, store: str) -> No
 
 def test_flat() -> None:
     tree = {"a": {"b": {"c": 1}, "d": True}, "e": None, "f": "text", "g": {}, "h": {"ñandú (x)": 0.5}}
-    assert flat(tree) == {"a.b.c": "1", "a.d": "true", "e": "null", "f": "text", "g": "{}", "h.ñandú _x_": "0.5"}
+    assert flat_parameters(tree) == {
+        "a.b.c": "1",
+        "a.d": "true",
+        "e": "null",
+        "f": "text",
+        "g": "{}",
+        "h.ñandú _x_": "0.5",
+    }
 
 
 def test_names_keep_to_what_mlflow_takes() -> None:
@@ -190,23 +197,23 @@ def test_plain_mlflow_ui_shows_experiment_parameters_and_metrics(
     assert "<html" in ask(ui)["text"].lower()
 
 
-def beginning(folder: Path, uri: str, ready: Any, said: Any) -> None:
+def beginning(folder: Path, uri: str, ready: Any, results: Any) -> None:
     ready.wait()
     try:
-        said.put(start(folder, uri, experiment="raced").run_id)
-    except Exception as error:  # noqa: BLE001  it is what is asked for
-        said.put(error)
+        results.put(start(folder, uri, experiment="raced").run_id)
+    except Exception as error:  # noqa: BLE001  the test expects it
+        results.put(error)
 
 
 @pytest.mark.parametrize("uri", ["sqlite:///together.db", "sqlite:///new folder/together.db"])
 def test_runs_that_begin_together_make_one_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uri: str) -> None:
     monkeypatch.chdir(tmp_path)
     context = multiprocessing.get_context("fork")
-    said, ready = context.SimpleQueue(), context.Barrier(4)
-    jobs = [context.Process(target=beginning, args=(tmp_path / name, uri, ready, said)) for name in "abcd"]
+    results, ready = context.SimpleQueue(), context.Barrier(4)
+    jobs = [context.Process(target=beginning, args=(tmp_path / name, uri, ready, results)) for name in "abcd"]
     for job in jobs:
         job.start()
-    ids = [said.get() for _ in jobs]
+    ids = [results.get() for _ in jobs]
     for job in jobs:
         job.join()
     assert sorted(run.info.run_id for run in runs(uri, "raced")) == sorted(map(str, ids))
@@ -236,7 +243,7 @@ def test_a_dead_server_is_asked_a_few_times_and_costs_one_line(
         server.heard = []  # type: ignore[attr-defined]
         threading.Thread(target=server.serve_forever, daemon=True).start()
         port = free_port() if answers == "refused" else server.server_address[1]
-        logger = Guarded("mlflow", tmp_path, lambda: start(tmp_path / "run", f"http://127.0.0.1:{port}"))
+        logger = FailsafeLogger("mlflow", tmp_path, lambda: start(tmp_path / "run", f"http://127.0.0.1:{port}"))
         logger.log_metrics({"val/loss": 1.0}, 1)
         logger.finish("completed")
         server.shutdown()

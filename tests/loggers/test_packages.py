@@ -1,4 +1,4 @@
-"""A missing package is told before anything is imported."""
+"""A missing package is reported before anything is imported."""
 
 import importlib.util
 import subprocess

@@ -25,7 +25,7 @@ from lab.core.record.tracking_ids import recall
 from lab.core.wandb_file import read_offline
 from lab.loggers.base import Outcome
 from lab.loggers.wandb import WandbLogger
-from lab.loggers.wandb_start import segments
+from lab.loggers.wandb_run import segments
 
 CONFIG = {"seed": 42, "optimizer": {"lr": 3e-5, "betas": [0.9, 0.999]}, "data": {"labels": ["causa"]}, "resume": None}
 
@@ -135,13 +135,15 @@ def test_outcome_goes_into_the_summary_and_adds_no_row(
     assert tables["causa"]["data"][1] == ["desgaste", "fuga", 1]
 
 
-@pytest.mark.parametrize("asked", [True, False])
-def test_best_checkpoint_is_an_artifact_when_asked(tmp_path: Path, outcome: Outcome, stored: Any, asked: bool) -> None:
-    logger = start(tmp_path / "run", log_checkpoint=asked)
+@pytest.mark.parametrize("uploads", [True, False])
+def test_best_checkpoint_is_an_artifact_when_requested(
+    tmp_path: Path, outcome: Outcome, stored: Any, uploads: bool
+) -> None:
+    logger = start(tmp_path / "run", log_checkpoint=uploads)
     logger.log_outcome(outcome)
     logger.finish("completed")
     artifacts = kind(stored(tmp_path / "run"), "artifact")
-    assert [item.name for item in artifacts if item.type == "model"] == ([f"best-{logger.version}"] if asked else [])
+    assert [item.name for item in artifacts if item.type == "model"] == ([f"best-{logger.version}"] if uploads else [])
 
 
 def test_figures_are_shown(tmp_path: Path, outcome: Outcome, stored: Any) -> None:
@@ -177,7 +179,7 @@ def test_a_key_without_a_network_means_offline_unless_online_was_asked(
     monkeypatch.delenv("WANDB_MODE")
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("WANDB_API_KEY", "0123456789" * 4)
-    monkeypatch.setattr("lab.loggers.wandb_start.START_LIMIT_S", 0.5)
+    monkeypatch.setattr("lab.loggers.wandb_run.START_LIMIT_S", 0.5)
     with pytest.raises(CommError):
         start(tmp_path / "asked", mode="online")
     logger = start(tmp_path / "auto", mode="auto")
@@ -293,8 +295,8 @@ def test_a_start_that_fell_back_to_offline_leaves_one_run(
     monkeypatch.delenv("WANDB_MODE")
     monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{server.server_address[1]}")
     monkeypatch.setenv("WANDB_API_KEY", "0123456789" * 4)
-    monkeypatch.setattr("lab.loggers.wandb_start.START_LIMIT_S", 0.5)
-    monkeypatch.setattr("lab.loggers.wandb_start.PROBE_LIMIT_S", 0.5)
+    monkeypatch.setattr("lab.loggers.wandb_run.START_LIMIT_S", 0.5)
+    monkeypatch.setattr("lab.loggers.wandb_run.PROBE_LIMIT_S", 0.5)
     wandb.setup().settings.base_url = f"http://127.0.0.1:{server.server_address[1]}"
     logger = start(tmp_path / "run", mode="auto")
     logger.log_metrics({"val/loss": 1.0}, 1)

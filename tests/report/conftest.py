@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from lab.config.check import check_report
-from lab.config.schema.report import Reported
+from lab.config.schema.report import ReportRequest
 from lab.core.record.run_folder import RunFolder
 from lab.core.record.seal import sealed
 from lab.report.findings import Comparison, Groups, Report, Runs
@@ -68,7 +68,7 @@ def write_run(
         objective |= {"value": val[best], "epoch": best, "step": 10 * (best + 1)}
         own = {"train": {score: train[best]}} if train else {}
         metrics = own | {"val": {score: val[best]}, "test": {score: test} if test is not None else {}}
-    told: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "command": f"python train.py optimizer.lr={settings['optimizer.lr']} seed={seed}",
         "data": {"name": "maintenance", "fingerprint": fingerprint, "truncated_share": 0.01},
         "parameters": {"total": 1000, "trainable": 900},
@@ -79,7 +79,7 @@ def write_run(
         "sweep": None,
     }
     run.start(
-        **(told | {"objective": objective, "metrics": metrics, "status": status, "reason": f"{status}."} | fields)
+        **(defaults | {"objective": objective, "metrics": metrics, "status": status, "reason": f"{status}."} | fields)
     )
     for row in rows:
         run.append_history(row)
@@ -94,7 +94,7 @@ def make_run(tmp_path: Path) -> MakeRun:
     return make
 
 
-def request_for(**changes: Any) -> Reported:
+def request_for(**changes: Any) -> ReportRequest:
     """conf/report.yaml with changes, by dotted key."""
     plain = yaml.safe_load((CONF / "report.yaml").read_text(encoding="utf-8"))
     for key in ("defaults", "hydra"):
@@ -109,19 +109,19 @@ def request_for(**changes: Any) -> Reported:
 
 
 @pytest.fixture
-def ask() -> Callable[..., Reported]:
+def ask() -> Callable[..., ReportRequest]:
     return request_for
 
 
 def report_of(folder: Path, output: Path, **columns: Sequence[Any]) -> Report:
     """A report on a table made of columns, `optimizer.lr` among them; what is not given is the same for all runs."""
     num = len(next(iter(columns.values())))
-    told: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "run": [str(row) for row in range(num)], "path": [str(folder / str(row)) for row in range(num)],
         "status": ["completed"] * num, "reason": ["done"] * num, "command": ["python train.py"] * num,
         "seed": [1] * num, "configuration": list(range(num)), "time_s": [10.0] * num,
     } | columns  # fmt: skip
-    frame = pd.DataFrame(told)
+    frame = pd.DataFrame(defaults)
     varied = tuple(name for name in frame.columns if "." in name and frame[name].nunique(dropna=False) > 1)
     histories: tuple[Any, ...] = ({},) * num
     runs = Runs(frame, histories, varied, {}, "val/f1_macro", "maximize")
@@ -146,7 +146,7 @@ def made_up_report(tmp_path_factory: pytest.TempPathFactory) -> Report:
     """A report on 48 runs that no training wrote, with every kind of end; they stand in `runs` beside its folder."""
     from lab.report.build import build
 
-    path = Path(__file__).parents[2] / "benchmarks" / "report_runs.py"
+    path = Path(__file__).parents[2] / "benchmarks" / "report" / "runs.py"
     spec = importlib.util.spec_from_file_location("report_runs", path)
     assert spec is not None
     assert spec.loader is not None

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lab.report.figures.gallery import compute_all
 from lab.report.html import page as write_page
-from lab.report.text.language import Words
+from lab.report.text.translate import Translator
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -32,17 +33,18 @@ def browser() -> Iterator:
 @pytest.fixture
 def open_page(browser, made_up: Path) -> Iterator:
     """Opens the report offline; at the end no error may have been printed and nothing asked of a network."""
-    said: list[str] = []
+    problems: list[str] = []
     contexts = []
 
     def opened(width: int = 1280, height: int = 900, file: Path = made_up / "report" / "index.html", **options):
         context = browser.new_context(viewport={"width": width, "height": height}, offline=True, **options)
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: problems.append(str(error)))
         page.on(
-            "request", lambda sent: None if sent.url.startswith(("file:", "data:", "blob:")) else said.append(sent.url)
+            "request",
+            lambda sent: None if sent.url.startswith(("file:", "data:", "blob:")) else problems.append(sent.url),
         )
         page.goto(file.as_uri())
         return page
@@ -50,7 +52,7 @@ def open_page(browser, made_up: Path) -> Iterator:
     yield opened
     for context in contexts:
         context.close()
-    assert said == []
+    assert problems == []
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +62,8 @@ def runs(made_up: Path) -> pd.DataFrame:
 
 @pytest.fixture(scope="session")
 def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    asked = os.environ.get("LAB_ARTIFACTS")
-    folder = Path(asked) / "report" if asked else tmp_path_factory.mktemp("report_pictures")
+    artifacts = os.environ.get("LAB_ARTIFACTS")
+    folder = Path(artifacts) / "report" if artifacts else tmp_path_factory.mktemp("report_pictures")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -188,8 +190,8 @@ def test_axes_can_be_chosen(open_page, runs: pd.DataFrame) -> None:
     assert sorted(figure.evaluate(read.format("y"))) == sorted(known["test/accuracy"])
     page.select_option("#scatter-z", "objective")
     kinds = figure.evaluate("figure => figure.querySelector('.plot').data?.map((trace) => trace.type)")
-    said = figure.locator(".absent").count() == 1
-    assert said or set(kinds) == {"scatter3d"}, "without WebGL the page says so"
+    is_absent = figure.locator(".absent").count() == 1
+    assert is_absent or set(kinds) == {"scatter3d"}, "without WebGL the page says so"
 
 
 def test_box_plots_of_another_key_and_metric(open_page) -> None:
@@ -253,7 +255,7 @@ def test_on_a_phone_nothing_runs_out_of_the_page(open_page, artifacts: Path) -> 
 def test_a_report_without_a_result_opens_too(open_page, tabled, tmp_path: Path) -> None:
     report = tabled(objective=[np.nan, np.nan], status=["failed", "interrupted"], time_s=[1.0, 2.0])
     file = tmp_path / "index.html"
-    file.write_text(write_page.page(report, write_page.data(report), Words("en")), encoding="utf-8")
+    file.write_text(write_page.page(report, compute_all(report), Translator("en")), encoding="utf-8")
     page = open_page(file=file)
     assert names(page) == ["0", "1"]
     draw_all(page)

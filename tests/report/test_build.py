@@ -10,7 +10,7 @@ import pytest
 import scipy.stats
 import yaml
 
-from lab.config.schema.report import Reported
+from lab.config.schema.report import ReportRequest
 from lab.core.errors import RequestError, RunError
 from lab.report import build as building
 from lab.report.build import build, summary
@@ -19,13 +19,13 @@ from lab.report.findings import Report
 from .conftest import MakeRun
 from .sources.test_run_folders import write_grid
 
-Ask = Callable[..., Reported]
+Ask = Callable[..., ReportRequest]
 
 
 @pytest.fixture(autouse=True)
 def no_page(monkeypatch: pytest.MonkeyPatch) -> None:
     """The page has tests of its own, and takes seconds."""
-    monkeypatch.setattr(building.page, "write", lambda report, lang: None)
+    monkeypatch.setattr(building.page, "write", lambda report, words: None)
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_cells_that_never_started_are_counted_and_exclusions_shown(report: Repor
     assert report.counts == {"completed": 15, "failed": 1, "excluded": 1, "not_started": 3, "expected": 20}
     text = (tmp_path / "report" / "report.md").read_text()
     assert "16 of 20 runs: 15 completed, 1 failed, 1 left out, 3 never started." in text
-    assert "grid/16: run.json is cut short" in text
+    assert "grid/16: run.json is incomplete" in text
     assert "| 4 | failed |" not in text
     assert report.leaderboard[-1] == 4
 
@@ -162,7 +162,7 @@ def test_nothing_to_report_on_is_one_clear_message(kind: str, tmp_path: Path, as
         build(ask(runs=given, output=str(tmp_path / "report")), "")
     assert len(caught.value.mistakes) == 1
     assert caught.value.mistakes[0].key == "runs"
-    assert ("run.json is cut short" in str(caught.value)) == (kind == "bad")
+    assert ("run.json is incomplete" in str(caught.value)) == (kind == "bad")
     assert not (tmp_path / "report").exists()
 
 
@@ -170,20 +170,20 @@ def test_a_full_disk_is_one_message(folder: Path, tmp_path: Path, ask: Ask, monk
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(building.files, "write", full)
+    monkeypatch.setattr(building.csv_tables, "write", full)
     with pytest.raises(RunError, match="No space left on device"):
         build(ask(runs=str(folder), output=str(tmp_path / "report")), "")
 
 
 def test_a_wrong_key_leaves_nothing_behind(folder: Path, tmp_path: Path, ask: Ask) -> None:
     with pytest.raises(RequestError, match="no run has this config key"):
-        build(ask(runs=str(folder), output=str(tmp_path / "report"), by="optimizer.lrr"), "")
+        build(ask(runs=str(folder), output=str(tmp_path / "report"), group_by="optimizer.lrr"), "")
     assert not (tmp_path / "report").exists()
 
 
 def test_switches_of_the_request_act(folder: Path, tmp_path: Path, ask: Ask) -> None:
     one = build(
-        ask(runs=str(folder), output=str(tmp_path / "one"), top_k=2, by="optimizer.lr", baseline="lr=0.001"), ""
+        ask(runs=str(folder), output=str(tmp_path / "one"), top_k=2, group_by="optimizer.lr", baseline="lr=0.001"), ""
     )
     assert one.comparison.baseline == "lr=0.001"
     assert [groups.by for groups in one.groups] == [("optimizer.lr",)]

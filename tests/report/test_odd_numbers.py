@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lab.report.figures import boxes
-from lab.report.html.image_files import drawn
-from lab.report.html.page_figures import data, figures
-from lab.report.text.language import Words
+from lab.report.figures.gallery import FIGURES
+from lab.report.figures.scores import box_plots
+from lab.report.text.translate import Translator
 
 UP = float(np.nextafter(np.nextafter(0.1, 1), 1))
 SCORES = {
@@ -41,15 +40,16 @@ def test_every_figure_is_drawn(tabled: Callable[..., Any], tmp_path: Path, score
     scores, rates = SCORES[scored] * 3, RATES[searched] * 3  # enough runs for every figure
     columns = {"optimizer.lr": rates, "model.name": ["a", "b", "b"] * 4, "test/accuracy": scores, "time_s": scores}
     report = tabled(objective=scores, **columns)
-    words = Words("en")
-    found = data(report)
-    figures(found, words)
-    for number, (_, figure) in enumerate(drawn(found, words)):
-        figure.savefig(tmp_path / f"{number}.png", dpi=30)
+    words = Translator("en")
+    for figure in FIGURES:
+        data = figure.compute(report)
+        figure.page_entry(data, words)
+        for name, drawing in figure.images(data, words):
+            drawing.savefig(tmp_path / f"{name}.png", dpi=30)
 
 
 @pytest.mark.parametrize("values", [[0.1, UP], [UP, 0.1, UP], [5e-324, 1e-323], [1e30, -1e30], [0.3]])
 def test_whiskers_never_end_inside_the_box(values: list[float]) -> None:
-    box = boxes.box("a", np.array(values))
+    box = box_plots.box("a", np.array(values))
     assert box is not None
     assert min(values) <= box.low <= box.q1 <= box.median <= box.q3 <= box.high <= max(values)

@@ -68,7 +68,7 @@ class Toy:
         )
 
     def run(self, *words: str, **toy: Any) -> tuple[int, str]:
-        """Exit code, and all that was printed."""
+        """Return the exit code and the output."""
         process = self.begin(*words, **toy)
         out, _ = process.communicate(timeout=100)
         return process.returncode, out

@@ -1,4 +1,4 @@
-"""optuna-dashboard on a study's storage: its server is asked over HTTP and has the trials with their real values."""
+"""optuna-dashboard on a study's storage: its server, read over HTTP, shows the trials with their real values."""
 
 import json
 import threading
@@ -29,7 +29,7 @@ WORDS = ("status", "reason", "checkpoint", "controller", "claim")
 
 class Quiet(WSGIRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
-        """Requests are not worth a line."""
+        """Requests are not logged."""
 
 
 @contextmanager
@@ -69,10 +69,12 @@ def test_it_lists_the_trials_with_their_real_values(toy: Any, kind: str) -> None
         number = trial["number"]
         command = toy.record(number)["command"].split()
         params = {one["name"]: one["param_external_value"] for one in trial["params"]}
-        told = {one["key"]: json.loads(one["value"]) for one in trial["user_attrs"] if one["key"] not in WORDS}
+        attributes = {one["key"]: json.loads(one["value"]) for one in trial["user_attrs"] if one["key"] not in WORDS}
         assert f"optimizer.lr={params['optimizer.lr']}" in command
-        assert f"optimizer.weight_decay={told['optimizer.weight_decay']}" in command
-        assert 0 < float(params["optimizer.weight_decay"]) < 1, "Optuna itself holds the law's u"
-        assert told["data.batch_size"] == {"0": 8, "1": 16}[params["preset"]]
-        assert told["best_epoch"] == 2
-        assert [one["value"] for one in trial["intermediate_values"]][told["best_interval"] - 1] == told["best_value"]
+        assert f"optimizer.weight_decay={attributes['optimizer.weight_decay']}" in command
+        assert 0 < float(params["optimizer.weight_decay"]) < 1, "Optuna stores u"
+        assert attributes["data.batch_size"] == {"0": 8, "1": 16}[params["preset"]]
+        assert attributes["best_epoch"] == 2
+        assert [one["value"] for one in trial["intermediate_values"]][attributes["best_interval"] - 1] == attributes[
+            "best_value"
+        ]

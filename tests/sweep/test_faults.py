@@ -1,4 +1,4 @@
-"""Faults that really happen to real studies: kills at random moments, trials that fail in every way, a torn journal.
+"""Real faults of real studies: kills at random moments, trials that fail in every way, an incomplete journal.
 
 Whatever was killed, the same command ends with the uninterrupted study: its trials, parameters and reports. Moments of
 kills are drawn from a seed, which is printed; LAB_FAULT_SEED gives another.
@@ -22,23 +22,23 @@ VICTIMS = ("trial", "server", "controller", "all")
 
 @pytest.fixture(scope="module")
 def whole() -> dict[tuple[str, ...], dict[int, Any]]:
-    """Parameters and reports of the uninterrupted study's trials, by what was typed besides. The first use fills it."""
+    """Parameters and reports of the uninterrupted study's trials, by further overrides; filled at the first use."""
     return {}
 
 
 def uninterrupted(toy: Any, whole: dict[Any, Any], *words: str) -> dict[int, Any]:
     if words not in whole:
         assert toy.run(*words, "hydra.sweep.dir=whole", epoch_s=0)[0] == 0
-        whole[words] = told(toy, Path("whole"))
+        whole[words] = stored_results(toy, Path("whole"))
     return whole[words]  # type: ignore[no-any-return]
 
 
-def told(toy: Any, folder: Path) -> dict[int, Any]:
+def stored_results(toy: Any, folder: Path) -> dict[int, Any]:
     return {trial.number: (trial.params, trial.intermediate_values) for trial in toy.trials(folder)}
 
 
 def family(process: subprocess.Popen[str]) -> dict[str, list[int]]:
-    """Process ids of the study's controller, its server and its trials, those that are there."""
+    """Return the process ids of the study's controller, its server and its trials."""
     try:
         servers = psutil.Process(process.pid).children()
         trials = [trial for server in servers for trial in server.children()]
@@ -48,7 +48,7 @@ def family(process: subprocess.Popen[str]) -> dict[str, list[int]]:
 
 
 def strike(process: subprocess.Popen[str], victim: str, order: random.Random) -> None:
-    """kill -9, of all in any order."""
+    """kill -9; of all victims in any order."""
     found = family(process)
     doomed = [pid for pids in found.values() for pid in pids] if victim == "all" else found[victim]
     order.shuffle(doomed)
@@ -64,19 +64,19 @@ def epochs_done() -> dict[Path, str]:
 
 
 def lost(before: dict[Path, str]) -> list[str]:
-    """What a trial had written and no folder holds any more: each file goes on where it stands, or was set aside."""
+    """Return the files that a trial wrote and that no folder has: each stays in place, or was moved aside."""
     now = list(epochs_done().values())
     return [text for text in before.values() if not any(other.startswith(text) for other in now)]
 
 
 def wait_for_progress(toy: Any, process: subprocess.Popen[str]) -> None:
-    """Until a trial has done one more epoch, or the study is over."""
+    """Wait until a trial has done one more epoch, or the study has ended."""
     before = len("".join(epochs_done().values()))
     toy.until(lambda: process.poll() is not None or len("".join(epochs_done().values())) > before)
 
 
 def killed_again_and_again(toy: Any, victims: list[str], order: random.Random, *words: str) -> None:
-    """Strike once for each victim. A trial gets on in between; the command is given again where it was killed."""
+    """Kill once for each victim. A trial progresses in between; a killed command is started again."""
     process = toy.begin(*words, epoch_s=0.1)
     for victim in victims:
         if victim != "controller" or order.random() < 0.5:  # it is also struck while it starts
@@ -94,12 +94,12 @@ def killed_again_and_again(toy: Any, victims: list[str], order: random.Random, *
 
 
 def holds_as_if_nothing_had_happened(toy: Any, expected: dict[int, Any], *words: str) -> None:
-    reported = told(toy, toy.folder)
+    reported = stored_results(toy, toy.folder)
     before = epochs_done()
     code, out = toy.run(*words, epoch_s=0)
     assert code == 0, out
     assert lost(before) == []
-    assert told(toy, toy.folder) == expected
+    assert stored_results(toy, toy.folder) == expected
     assert [trial.state.name for trial in toy.trials()] == ["COMPLETE"] * len(expected)
     for number, (_, reports) in reported.items():
         assert reports.items() <= expected[number][1].items()
@@ -120,7 +120,7 @@ def test_kills_at_random_moments_change_nothing(toy: Any, whole: dict[Any, Any],
 @pytest.mark.slow
 @pytest.mark.parametrize("round_", range(20))
 def test_twenty_times_in_a_row(toy: Any, whole: dict[Any, Any], round_: int) -> None:
-    """Any victim at each strike; every other study is Bayesian, whose draws depend on what was told."""
+    """Any victim at each kill; every other study is Bayesian, whose samples depend on the reports."""
     print(f"LAB_FAULT_SEED={SEED} round {round_}")
     order = random.Random(f"{SEED}-{round_}")
     words = [*BAYESIAN, "sweep.limits.max_total_trials=14"] if round_ % 2 else []
@@ -129,25 +129,25 @@ def test_twenty_times_in_a_row(toy: Any, whole: dict[Any, Any], round_: int) -> 
     holds_as_if_nothing_had_happened(toy, expected, *words)
 
 
-def test_a_trial_that_is_killed_goes_on_at_once_while_the_controller_lives(toy: Any) -> None:
+def test_a_killed_trial_resumes_at_once_while_the_controller_lives(toy: Any) -> None:
     code, out = toy.run(faults={"1": "killed once", "3": "kill"})
     assert code == 0, out
     assert [trial.state.name for trial in toy.trials()] == ["COMPLETE"] * 3 + ["FAIL", "COMPLETE"]
     done = Path("multirun/toy/1/done.txt").read_text()
     assert [line.split()[0] for line in done.splitlines()] == ["0", "1", "2", "3"]
-    assert "trial 1 was cut: its process was killed by SIGKILL; it goes on" in out
+    assert "trial 1 was interrupted: its process was killed by SIGKILL; it will resume" in out
     assert "SIGKILL, 3 times without a report in between" in toy.trials()[3].user_attrs["reason"]
     assert sorted(toy.trials()[3].intermediate_values) == [1]
 
 
-def test_what_a_trial_does_to_itself_is_recorded_and_the_sweep_goes_on(toy: Any) -> None:
+def test_a_trials_own_failure_is_recorded_and_the_sweep_continues(toy: Any) -> None:
     faults = {"0": "nan", "1": "memory", "2": "exit", "3": "hang", "5": "sys.exit"}
     limits = ["sweep.limits.max_total_trials=6", "sweep.limits.trial_timeout=6", "sweep.limits.max_concurrent_trials=2"]
     code, out = toy.run(*limits, faults=faults)
     assert code == 0, out
-    told = [(trial.state.name, trial.user_attrs.get("failure")) for trial in toy.trials()]
+    states = [(trial.state.name, trial.user_attrs.get("failure")) for trial in toy.trials()]
     kinds = ["nan", "oom", "error", "timeout"]
-    assert told == [*(("FAIL", kind) for kind in kinds), ("COMPLETE", None), ("FAIL", "error")]
+    assert states == [*(("FAIL", kind) for kind in kinds), ("COMPLETE", None), ("FAIL", "error")]
     reasons = [trial.user_attrs.get("reason", "") for trial in toy.trials()]
     for reason, words in zip(reasons, ("not finite", "17 GiB", "exit code 7", "longer than 6 s"), strict=False):
         assert words in reason
@@ -157,8 +157,8 @@ def test_what_a_trial_does_to_itself_is_recorded_and_the_sweep_goes_on(toy: Any)
     assert all(trial.intermediate_values[1] for trial in toy.trials())
 
 
-def test_a_trial_that_a_policy_ended_and_that_is_killed_then_stays_ended_by_it(toy: Any) -> None:
-    """Its process dies after the verdict, before its end is recorded, and so does the one that goes on with it."""
+def test_a_terminated_trial_that_is_killed_stays_terminated(toy: Any) -> None:
+    """Its process dies after the decision, before its end is recorded, and so does the process that resumes it."""
     policy = "sweep.early_termination={type: bandit, slack_amount: 0.02}"
     expected = toy.run(policy, "sweep.limits.max_total_trials=8", "hydra.sweep.dir=whole", epoch_s=0)
     assert expected[0] == 0, expected[1]
@@ -167,10 +167,10 @@ def test_a_trial_that_a_policy_ended_and_that_is_killed_then_stays_ended_by_it(t
     assert code == 0, out
     states = [trial.state.name for trial in toy.trials()]
     assert states == [trial.state.name for trial in toy.trials(Path("whole"))]
-    assert states.count("PRUNED") == out.count("was cut") > 1
+    assert states.count("PRUNED") == out.count("was interrupted") > 1
 
 
-def test_a_confirmation_that_is_killed_goes_on_and_one_without_a_value_is_named(toy: Any) -> None:
+def test_a_killed_confirmation_resumes_and_one_without_a_value_is_named(toy: Any) -> None:
     words = ["sweep.confirm={top_k: 2, seeds: 2}", "sweep.limits.max_total_trials=2"]
     code, out = toy.run(*words, faults={"0": "killed once"}, epoch_s=0)
     assert code == 0, out
@@ -179,7 +179,7 @@ def test_a_confirmation_that_is_killed_goes_on_and_one_without_a_value_is_named(
     Path("multirun/toy/confirm").rename("multirun/old")
     code, out = toy.run(*words, faults={"0": "killed when over"}, epoch_s=0)
     assert code == 0, out
-    assert "was cut" not in out
+    assert "was interrupted" not in out
     assert [len(one["values"]) for one in toy.summary()["confirmed"]] == [2, 2]
     Path("multirun/toy/confirm").rename("multirun/older")
     code, out = toy.run(*words, faults={"1": "nan"}, epoch_s=0)
@@ -190,20 +190,20 @@ def test_a_confirmation_that_is_killed_goes_on_and_one_without_a_value_is_named(
 
 
 @pytest.mark.slow
-def test_a_trial_deaf_to_its_timeout_is_killed_and_the_sweep_goes_on(toy: Any) -> None:
+def test_a_trial_that_ignores_its_timeout_is_killed_and_the_sweep_continues(toy: Any) -> None:
     limits = ["sweep.limits.max_total_trials=2", "sweep.limits.trial_timeout=6"]
     began = time.monotonic()
     code, out = toy.run(*limits, faults={"0": "deaf"})
     assert code == 0, out
     assert time.monotonic() - began < 60
-    told = [(trial.state.name, trial.user_attrs.get("failure")) for trial in toy.trials()]
-    assert told == [("FAIL", "timeout"), ("COMPLETE", None)]
+    states = [(trial.state.name, trial.user_attrs.get("failure")) for trial in toy.trials()]
+    assert states == [("FAIL", "timeout"), ("COMPLETE", None)]
     assert toy.record(0)["failure"] == "timeout"
 
 
 @pytest.mark.slow
-def test_a_study_whose_model_is_drawn_by_torch_goes_on(toy: Any) -> None:
-    """Torch works in the controller before its first trial, and before the fork that follows a server's death."""
+def test_a_study_with_a_torch_sampler_continues(toy: Any) -> None:
+    """Torch runs in the controller before its first trial, and before the fork that follows a server's death."""
     words = ["~sweep.sampling_algorithm", "+sweep.sampling_algorithm={type: gp, seed: 3}"]
     assert toy.run(*words, "sweep.limits.max_total_trials=12", epoch_s=0)[0] == 0
     process = toy.begin(*words, "sweep.limits.max_total_trials=15", epoch_s=0.5)
@@ -214,7 +214,7 @@ def test_a_study_whose_model_is_drawn_by_torch_goes_on(toy: Any) -> None:
     assert [trial.state.name for trial in toy.trials()] == ["COMPLETE"] * 15
 
 
-def test_a_torn_last_line_of_the_journal_is_mended(toy: Any, whole: dict[Any, Any]) -> None:
+def test_an_incomplete_last_line_of_the_journal_is_removed(toy: Any, whole: dict[Any, Any]) -> None:
     expected = uninterrupted(toy, whole)
     assert toy.run("sweep.limits.max_total_trials=2", epoch_s=0)[0] == 0
     journal = toy.folder / "journal.log"
@@ -222,7 +222,7 @@ def test_a_torn_last_line_of_the_journal_is_mended(toy: Any, whole: dict[Any, An
         file.write('{"op_code": 5, "trial_i')
     code, out = toy.run(epoch_s=0)
     assert code == 0, out
-    assert told(toy, toy.folder) == expected
+    assert stored_results(toy, toy.folder) == expected
 
 
 def test_a_server_that_dies_at_every_start_ends_in_failures(toy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,7 +243,9 @@ def test_a_server_that_dies_at_every_start_ends_in_failures(toy: Any, monkeypatc
         ("gpu", "torch sees no GPU"),
     ],
 )
-def test_what_the_machine_lacks_ends_the_command_and_fails_no_trial(toy: Any, fault: str, words: str) -> None:
+def test_a_missing_resource_of_the_machine_ends_the_command_and_fails_no_trial(
+    toy: Any, fault: str, words: str
+) -> None:
     limits = ["sweep.limits.max_concurrent_trials=2"]
     code, out = toy.run(*limits, faults={"1": fault})
     if fault == "disk" and "a limit of" in Path("multirun/toy/1/output.log").read_text():

@@ -1,4 +1,4 @@
-"""A study's files are data: what its journal says sets no other key than the space, and no value outside of it."""
+"""A study's files are data: a journal cannot set keys outside the space, or values outside its distributions."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ def overrides_of(folder: Path) -> str:
 
 
 @pytest.mark.parametrize("key", ["name", "hydra.job.env_set.LD_PRELOAD", "+hydra.callbacks.x._target_"])
-def test_values_that_a_journal_claims_are_no_overrides(toy: Any, key: str) -> None:
+def test_values_in_a_journal_do_not_become_overrides(toy: Any, key: str) -> None:
     assert toy.run(FEW)[0] == 0
 
     def claimed(line: dict[str, Any]) -> dict[str, Any]:
@@ -36,18 +36,18 @@ def test_values_that_a_journal_claims_are_no_overrides(toy: Any, key: str) -> No
 
 
 @pytest.mark.parametrize(
-    "law",
+    "distribution",
     [
         {"name": "CategoricalDistribution", "attributes": {"choices": ["${oc.env:HOME}", "b"]}},
         {"name": "FloatDistribution", "attributes": {"low": 0.0, "high": 9.0, "log": False, "step": None}},
     ],
 )
-def test_parameters_outside_the_space_are_refused(toy: Any, law: dict[str, Any]) -> None:
+def test_parameters_outside_the_space_are_refused(toy: Any, distribution: dict[str, Any]) -> None:
     assert toy.run(FEW)[0] == 0
 
     def other_law(line: dict[str, Any]) -> dict[str, Any]:
         if line.get("param_name") == "optimizer.lr" and "distribution" in line:
-            line |= {"distribution": json.dumps(law), "param_value_internal": 0}
+            line |= {"distribution": json.dumps(distribution), "param_value_internal": 0}
         return line
 
     rewrite(toy.folder / "journal.log", other_law)

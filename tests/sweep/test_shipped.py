@@ -1,4 +1,4 @@
-"""Every file of conf/sweep/ is sound as a whole: its blocks can be read, its first trials pass the check."""
+"""Every file of conf/sweep/ is valid: its blocks can be read, and its first trials pass the check."""
 
 import json
 from itertools import islice
@@ -11,8 +11,11 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from lab.config.check import check
-from lab.early_termination.policies import Bandit, MedianStopping, TruncationSelection, parse
-from lab.sweep.search_space.samplers import build, uniforms
+from lab.early_termination.parsing import parse
+from lab.early_termination.policies.bandit import Bandit
+from lab.early_termination.policies.median_stopping import MedianStopping
+from lab.early_termination.policies.truncation_selection import TruncationSelection
+from lab.sweep.search_space.samplers import build_sampler, uniforms
 from lab.sweep.search_space.space import Space, parse_space
 
 CONF = Path(__file__).parent.parent.parent / "conf"
@@ -48,7 +51,7 @@ def test_the_files_are_there() -> None:
 def test_its_trials_pass_the_check(name: str) -> None:
     sweep = node(name)
     space = parse_space(sweep["search_space"])
-    build(sweep["sampling_algorithm"], space, "maximize")
+    build_sampler(sweep["sampling_algorithm"], space)
     parse(sweep["early_termination"])
     with initialize_config_dir(str(CONF), job_name="train"):
         for values in first_trials(space):
@@ -87,7 +90,7 @@ def test_methods_are_compared_fairly() -> None:
     trials = [space.values(space.point(number)) for number in range(space.size() or 0)]
     assert len(trials) == 5 * 3 * 2 * 3
     rates = {method: {trial["optimizer.lr"] for trial in trials if trial["peft"] == method} for method in METHODS}
-    assert all(len(found) >= 3 for found in rates.values())
+    assert all(len(values) >= 3 for values in rates.values())
     assert max(rates["none"]) <= min(rates["lora"]), "training everything wants lower rates"
     for method in METHODS:
         assert {(t["trainer.max_epochs"], t["seed"]) for t in trials if t["peft"] == method} == {

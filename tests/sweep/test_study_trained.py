@@ -44,7 +44,7 @@ def begin(folder: str, *words: str) -> subprocess.Popen[str]:
     )
 
 
-def told(folder: str) -> list[optuna.trial.FrozenTrial]:
+def trials_of(folder: str) -> list[optuna.trial.FrozenTrial]:
     return optuna.load_study(study_name="toy", storage=open_storage(None, Path(folder) / "journal.log")).get_trials()
 
 
@@ -72,7 +72,7 @@ def wait_for_a_checkpoint(folder: Path) -> None:
 
 
 def wandb_run(folder: Path, read_wandb: Callable[[Path], list[Any]]) -> dict[str, Any]:
-    """Of the last run of W&B in a folder: group, job type, exit code, number of rows."""
+    """Return, of the last run of W&B in a folder: group, job type, exit code, number of rows."""
     *_, path = sorted(folder.glob("wandb/offline-run-*/run-*.wandb"), key=lambda path: path.stat().st_mtime_ns)
     records = read_wandb(path)
     kinds = [record.WhichOneof("record_type") for record in records]
@@ -100,10 +100,10 @@ def test_a_killed_study_reports_what_an_uninterrupted_one_does(read_wandb: Calla
     wait_for_a_checkpoint(Path("cut/1"))
     cut.kill()
     cut.communicate(timeout=60)
-    assert [trial.state.name for trial in told("cut")] == ["COMPLETE", "RUNNING"]
+    assert [trial.state.name for trial in trials_of("cut")] == ["COMPLETE", "RUNNING"]
     finished(begin("cut", "logger=csv"))
 
-    for one, other in zip(told("whole"), told("cut"), strict=True):
+    for one, other in zip(trials_of("whole"), trials_of("cut"), strict=True):
         assert one.state is other.state is optuna.trial.TrialState.COMPLETE
         assert one.params == other.params
         assert one.intermediate_values == other.intermediate_values
@@ -133,7 +133,7 @@ def test_out_of_time_a_trial_ends_in_order(
     failure: str | None,
     exits: tuple[int, int],
 ) -> None:
-    """The signal a limit sends comes once there is a checkpoint, however slow the machine; limits: test_faults.py."""
+    """The signal of a time limit, sent once there is a checkpoint, on any machine; the limits: test_faults.py."""
     words = ("sweep.limits.max_total_trials=1", "trainer.max_epochs=100000", "logger=[wandb,csv]")
     process = begin("late", *words)
     wait_for_a_checkpoint(Path("late/0"))
@@ -144,13 +144,13 @@ def test_out_of_time_a_trial_ends_in_order(
         process.send_signal(signal.SIGTERM)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == exits[0], out
-    (told_of,) = told("late")
-    assert (told_of.state.name, told_of.user_attrs.get("failure")) == (state, failure)
-    assert len(told_of.intermediate_values) >= 1
+    (trial,) = trials_of("late")
+    assert (trial.state.name, trial.user_attrs.get("failure")) == (state, failure)
+    assert len(trial.intermediate_values) >= 1
     record = json.loads(Path("late/0/run.json").read_text())
     assert (record["status"], record["failure"]) == (status, failure)
     assert Path("late/0/checkpoints/best.ckpt").stat().st_size > 0
     run = wandb_run(Path("late/0"), read_wandb)
     assert (run["exit"], run["group"]) == (exits[1], "late")
     with Path("late/0/metrics.csv").open() as file:
-        assert len(list(csv.DictReader(file))) >= len(told_of.intermediate_values)
+        assert len(list(csv.DictReader(file))) >= len(trial.intermediate_values)

@@ -97,21 +97,21 @@ def train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | No
     run.last.parent.mkdir(exist_ok=True)
     status, reason = "completed", "all epochs done"
     try:
-        for epoch in range(begun, 0 if (folder / "told").exists() else len(values)):
+        for epoch in range(begun, 0 if (folder / "ending").exists() else len(values)):
             time.sleep(toy.get("epoch_s", 0.02))
             if epoch == 1:
                 befall(fault, run)
             assert reporter is not None
             if fault == "unlogged":
                 reporter.unlogged("val/f1", ("val/f1_macro", "val/loss"))
-            told = reporter.report(Report(epoch + 1, values[epoch], epoch, len(values)))
+            ended_for = reporter.report(Report(epoch + 1, values[epoch], epoch, len(values)))
             with (folder / "done.txt").open("a") as file:
                 file.write(f"{epoch} {values[epoch]} {os.environ.get('CUDA_VISIBLE_DEVICES')}\n")
             for checkpoint in (run.best, run.last):
                 write_whole(checkpoint, lambda aside, epoch=epoch: aside.write_text(str(epoch)))  # as real ones are
-            if told is not None:
-                status, reason = "terminated", told
-                (folder / "told").touch()  # a real one's checkpoint says so
+            if ended_for is not None:
+                status, reason = "terminated", ended_for
+                (folder / "ending").touch()  # a real trial stores this in its checkpoint
                 if fault == "killed in its test":
                     os.kill(os.getpid(), signal.SIGKILL)
                 break

@@ -21,7 +21,7 @@ SETTINGS = [
     "callbacks.checkpoint.every_n_steps=7",
 ]  # fmt: skip
 KEPT = "cache.hidden_states=true"
-CHANGES = {"frozen": [], "thawing": ["callbacks.freeze.schedule={0:2,1:1}", "callbacks.accumulate.batches=2"]}
+CHANGES = {"frozen": [], "thawing": ["callbacks.freeze.schedule={0:2,1:1}", "trainer.accumulate_grad_batches=2"]}
 
 
 def trained(warm: Any, folder: Path, *changes: str, kill_at: int | None = None) -> RunFolder:

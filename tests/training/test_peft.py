@@ -17,7 +17,7 @@ from lab.core.record.run_folder import RunFolder
 
 SETTINGS = [
     "data.num_rows=200", "data.batch_size=8", "trainer.max_epochs=2", "logger=csv", "callbacks.curves.png=false",
-    "callbacks.checkpoint.every_n_steps=3", "trainer.threads=1", "callbacks.accumulate.batches=2", "peft.r=4",
+    "callbacks.checkpoint.every_n_steps=3", "trainer.threads=1", "trainer.accumulate_grad_batches=2", "peft.r=4",
     "model.architecture.hidden_size=32", "model.architecture.intermediate_size=64", "model.vocabulary_size=500",
 ]  # fmt: skip
 METHODS = {

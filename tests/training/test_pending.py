@@ -9,7 +9,7 @@ import pytest
 
 from lab.cli.resume import resumed_argv
 from lab.core.record.run_folder import RunFolder
-from lab.sweep.execution.recovery import harvest
+from lab.sweep.execution.recovery import recorded_outcome
 from lab.training import pending
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -42,7 +42,7 @@ def left(folder: RunFolder) -> set[str]:
 def test_nothing_is_pending_in_the_end(whole: RunFolder) -> None:
     assert whole.read()["pending"] == []
     assert whole.read()["status"] == "early_stopped"
-    assert harvest(whole) is not None
+    assert recorded_outcome(whole) is not None
 
 
 @pytest.mark.parametrize("dies_in", ["_draw", "log_outcome", "finish"])
@@ -56,7 +56,7 @@ def test_what_a_kill_left_is_done_by_the_next_command(
     assert record["status"] == "early_stopped"
     assert "loggers" in record["pending"]
     assert ("figures" in record["pending"]) == (dies_in == "_draw")
-    assert harvest(run) is None, "a sweep goes on with such a trial"
+    assert recorded_outcome(run) is None, "a sweep goes on with such a trial"
     resumed_argv(["train.py", f"{key}={run.path}"], CONF)  # is not refused
     assert warm.run(run.path, [*SETTINGS, f"{key}={run.path}"]) == 0
     assert run.read()["pending"] == []

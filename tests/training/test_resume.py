@@ -18,7 +18,7 @@ from lab.training.evaluate import refuse_damage
 SETTINGS = [
     "data.num_rows=400", "data.batch_size=8", "trainer.max_epochs=4", "loss.class_weights=balanced", "logger=csv",
     "loss.head_weighting=uncertainty", "callbacks.freeze.layers=2", "callbacks.freeze.schedule={0:2,1:1,3:0}",
-    "callbacks.accumulate.batches=4", "callbacks.accumulate.schedule={2:3}", "callbacks.checkpoint.every_n_steps=3",
+    "callbacks.accumulate.schedule={0:4,2:3}", "callbacks.checkpoint.every_n_steps=3",
     "callbacks.early_stopping.patience=3", "scheduler=cosine", "callbacks.curves.png=false", "trainer.threads=1",
     "model.architecture.hidden_size=32", "model.architecture.intermediate_size=64", "model.vocabulary_size=500",
 ]  # fmt: skip

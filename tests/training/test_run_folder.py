@@ -52,7 +52,7 @@ def test_the_record_holds_what_the_contract_names(run: RunFolder) -> None:
 def test_every_file_is_there_and_nothing_half_written(run: RunFolder) -> None:
     files = {str(path.relative_to(run.path)) for path in run.path.rglob("*") if path.is_file()}
     assert {
-        "config.yaml", "run.json", "history.jsonl", "checkpoints/best.ckpt", "checkpoints/last.ckpt",
+        "config.yaml", "run.json", "spec.json", "history.jsonl", "checkpoints/best.ckpt", "checkpoints/last.ckpt",
         "test_predictions.parquet", "classification_report.txt", "figures/curves.png", "figures/curves.gif",
         "figures/confusion_modo.png", "figures/confusion_causa.png", "figures/confusion_prioridad.png", "metrics.csv",
     } <= files  # fmt: skip

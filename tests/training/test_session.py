@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.core.errors import RunError, quoted
+from lab.core.errors import RunError
+from lab.core.hydra_quoting import quoted
 from lab.core.record.run_folder import RunFolder
 from lab.training.provenance import Clock
 from lab.training.session import closing, going_on

@@ -1,4 +1,4 @@
-"""What a person typed: read as Hydra reads it, turned into a run's name or into the line to type again.
+"""A command line, read as Hydra reads it and turned into a run's name or into the line to type again.
 
 Hydra keeps its own parser private, so its flags are listed here; what they do is left to Hydra.
 """
@@ -10,21 +10,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.config.key_roles import has_role
+from lab.config.schema import Role
 from lab.core.masking import masked
 
 SHORT = {
     "optimizer.lr": "lr", "optimizer.weight_decay": "wd", "optimizer.layer_decay": "ld", "optimizer.head_lr": "headlr",
     "data.batch_size": "bs", "data.max_length": "len", "trainer.max_epochs": "ep", "trainer.precision": "p",
-    "callbacks.freeze.layers": "frozen", "callbacks.accumulate.batches": "acc",
+    "callbacks.freeze.layers": "frozen", "trainer.accumulate_grad_batches": "acc",
     "callbacks.early_stopping.patience": "patience", "loss.label_smoothing": "ls", "scheduler.warmup_ratio": "warmup",
     "model.dropout": "drop",
 }  # fmt: skip
 """How keys appear in a run's name; others appear by their last part."""
-
-UNNAMED = ("sweep", "experiment_name", "run_name", "tags", "resume", "test", "logger", "cache", "objective",
-           "trainer.accelerator", "trainer.threads", "data.num_workers", "data.path", "data.train", "data.val",
-           "data.test", "data.text", "data.labels", "callbacks.progress", "callbacks.curves")  # fmt: skip
-"""Keys, and what is below them, that do not tell two models apart."""
 
 
 @dataclass(frozen=True)
@@ -127,11 +124,7 @@ def run_name(model: str, overrides: Sequence[str]) -> str:
     """
     parts = [model]
     for key, value in map(split, overrides):
-        if (
-            key == "model"
-            or key.startswith("hydra")
-            or any(key == name or key.startswith(f"{name}.") for name in UNNAMED)
-        ):
+        if key == "model" or key.startswith("hydra") or has_role(key, Role.UNNAMED):
             continue
         groups = ("data", "experiment", "optimizer", "scheduler", "loss", "trainer", "callbacks", "peft")
         parts.append(value if key in groups else f"{SHORT.get(key, key.rsplit('.', 1)[-1])}{_rounded(value)}")

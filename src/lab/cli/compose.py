@@ -29,7 +29,7 @@ def composed(name: str, overrides: Sequence[str]) -> tuple[DictConfig | None, li
 
 
 def wrong_flags(typed: Typed, folder: Path, name: str) -> list[Mistake]:
-    """What is wrong with the flags that name config files; folder and name: of the primary config."""
+    """The mistakes of the flags that name config files; folder and name: of the primary config."""
     flags = {"--config-path": typed.config_path, "--config-name": name, "--config-dir": typed.config_dir}
     for flag, given in flags.items():
         if given is not None and (reason := unusable(given)) is not None:

@@ -12,7 +12,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser, create_
 from hydra.errors import HydraException
 
 from lab.cli.command_line import meant
-from lab.core.errors import Mistake, for_hydra, quoted
+from lab.core.errors import Mistake
+from lab.core.hydra_quoting import for_hydra, quoted
 
 WITH_VALUE = ("--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd", "--cfg", "-c", "--package", "-p",
               "--experimental-rerun", "--info", "-i")  # fmt: skip

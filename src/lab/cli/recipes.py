@@ -11,12 +11,14 @@ from typing import Any
 from lab.cli.command_line import Typed, split
 from lab.cli.saved_config import SETTINGS, SavedConfig
 from lab.config.dotted_keys import at
+from lab.config.key_roles import has_role, keys
+from lab.config.schema import Role
 from lab.core.errors import Mistake
 from lab.core.files import Unreadable, read_text, read_yaml, write_whole, yaml_mapping, yaml_text
 from lab.core.record.run_folder import RunFolder
 from lab.core.record.seal import is_sealed, sealed
 
-CHOICES = ("model", "data", "peft", "loss", "optimizer", "scheduler", "callbacks", "trainer", "cache")
+CHOICES = keys(Role.RECIPE_GROUP)
 """Groups of conf/ that make a recipe."""
 PACKAGE, BEST = "# @package _global_", "best"
 _NAME = re.compile(r"\w[\w.-]*")
@@ -33,17 +35,21 @@ def recipe(run: RunFolder, words: str) -> str:
     config, hydra = yaml_mapping(run.config, saved), read_yaml(path)
     try:
         choices = dict(hydra["hydra"]["runtime"]["choices"])
-        cache = {key: value for key, value in dict(config.get("cache") or {}).items() if key != "dir"}
     except (KeyError, TypeError, ValueError) as error:
         raise Unreadable(path, "it holds no hydra.runtime.choices") from error
     chosen = {group: choices[group] for group in CHOICES if _NAME.fullmatch(str(choices.get(group) or ""))}
     node: dict[str, Any] = {"defaults": [*({f"override /{group}": name} for group, name in chosen.items()), "_self_"]}
-    node |= {key: config[key] for key in (*CHOICES, "experiment_name", "seed", "objective") if key in config} | {
-        "cache": cache
-    }
+    node |= {key: _shared(key, config[key]) for key in (*CHOICES, *keys(Role.RECIPE)) if key in config}
     said = " ".join(words.split())
     text = f"# @package _global_\n# {said}\n" + yaml_text(node)
     return sealed(text) if is_sealed(saved) else text
+
+
+def _shared(key: str, value: Any) -> Any:
+    """The value of a top-level key without the settings that hold on one machine only."""
+    if not isinstance(value, dict):
+        return value
+    return {name: below for name, below in value.items() if not has_role(f"{key}.{name}", Role.LOCAL)}
 
 
 def write_best(folder: Path, text: str) -> Path:
@@ -54,7 +60,7 @@ def write_best(folder: Path, text: str) -> Path:
 
 
 def foreign_recipe(typed: Typed, conf: Path) -> list[Mistake]:
-    """What acts beside settings in the recipe that `--config-dir DIR experiment=best` names.
+    """The mistakes of what acts beside settings in the recipe that `--config-dir DIR experiment=best` names.
 
     conf: the shipped config folder.
     """
@@ -69,7 +75,7 @@ def foreign_recipe(typed: Typed, conf: Path) -> list[Mistake]:
 
 
 def recipe_mistakes(path: Path, conf: Path, typed: Collection[str]) -> Iterator[Mistake]:
-    """What in an experiment/best.yaml acts beside settings: it is written by `lab`, and may come from anybody.
+    """The mistakes of what acts beside settings in an experiment/best.yaml, which may come from anybody.
 
     conf: the shipped config folder; typed: keys given on the command line.
     """
@@ -93,7 +99,7 @@ def recipe_mistakes(path: Path, conf: Path, typed: Collection[str]) -> Iterator[
 
 
 def _is_choice(entry: object, conf: Path) -> bool:
-    """Whether an entry of a defaults list chooses a shipped file: one beside the recipe could set what it likes."""
+    """Return whether an entry of a defaults list chooses a shipped file: one beside the recipe could set anything."""
     if not isinstance(entry, dict) or len(entry) != 1:
         return False
     ((group, choice),) = entry.items()
@@ -103,7 +109,7 @@ def _is_choice(entry: object, conf: Path) -> bool:
 
 
 def is_name(choice: object) -> bool:
-    """Whether a group's choice is the name of a file, or a list of such, and no path."""
+    """Return whether a group's choice is the name of a file, or a list of such, and no path."""
     if isinstance(choice, list):
         return all(map(is_name, choice))
     return choice is None or (isinstance(choice, str) and _NAME.fullmatch(choice) is not None)

@@ -17,25 +17,17 @@ from lab.cli.resume_changes import changing
 from lab.cli.saved_config import SavedConfig, read_saved
 from lab.config.dotted_keys import flattened
 from lab.config.interpolations import resolved
+from lab.config.key_roles import has_role
 from lab.config.rules.sizes import unusable
-from lab.core.errors import Mistake, RequestError, quoted
+from lab.config.schema import Role
+from lab.core.errors import Mistake, RequestError
 from lab.core.files import Unreadable, regular
+from lab.core.hydra_quoting import quoted
 from lab.core.locks import LockError, Taken, sole
 from lab.core.record.fields import REQUESTED
 from lab.core.record.run_folder import RunFolder
 from lab.core.symlinks import links_out
 
-CHANGEABLE = (
-    "trainer.max_epochs", "trainer.min_epochs", "trainer.threads", "trainer.accelerator", "callbacks.early_stopping",
-    "callbacks.checkpoint", "callbacks.progress", "callbacks.curves", "callbacks.overfit", "callbacks.nan_guard",
-    "data.num_workers", "data.pin_memory", "data.persistent_workers", "data.eval_batch_size", "data.path", "data.train",
-    "data.val", "data.test", "peft.merge", "logger", "cache.dir", "cache.max_gib", "hydra", "tags",
-)  # fmt: skip
-"""Keys, and what is below them, that may be given anew for a run that goes on or is tested again.
-
-All others made it what it is: a checkpoint restores them, or the rows left in a cut epoch depend on them. The paths of
-the data may change, its content may not.
-"""
 OWN = ("hydra.run.dir", "hydra.output_subdir")
 """Where it writes: into its own folder."""
 LATER = {"trainer.compile": "false"}
@@ -52,8 +44,8 @@ def locked(argv: Sequence[str]) -> Iterator[None]:
     Raises RequestError where one does.
     """
     typed = parse(argv)
-    asked = _asked(typed.overrides)
-    runs = [(RunFolder(Path(given).expanduser().absolute()), key) for key, given in asked.items()]
+    requested = _requested(typed.overrides)
+    runs = [(RunFolder(Path(given).expanduser().absolute()), key) for key, given in requested.items()]
     if not typed.runs or len(runs) != 1 or not _is_run(runs[0][0]):
         yield  # `resumed_argv` says what is wrong with it
         return
@@ -96,15 +88,15 @@ def resumed_argv(argv: Sequence[str], conf: Path) -> list[str]:
     or tested.
     """
     typed = parse(argv)
-    asked = _asked(typed.overrides)
-    if not asked:
+    requested = _requested(typed.overrides)
+    if not requested:
         return list(argv)
-    if len(asked) == 2:
-        remedy = f"{quoted('resume', asked['resume'])} first, then {quoted('test', asked['test'])}"
+    if len(requested) == 2:
+        remedy = f"{quoted('resume', requested['resume'])} first, then {quoted('test', requested['test'])}"
         raise RequestError(
-            Mistake("test", "a run is either resumed or tested, not both at once", remedy, asked["test"])
+            Mistake("test", "a run is either resumed or tested, not both at once", remedy, requested["test"])
         )
-    ((key, given),) = asked.items()
+    ((key, given),) = requested.items()
     rest = [override for override in typed.overrides if split(override)[0] not in ("resume", "test")]
     if typed.multirun:
         raise RequestError(
@@ -126,7 +118,7 @@ def resumed_argv(argv: Sequence[str], conf: Path) -> list[str]:
     ]  # fmt: skip
 
 
-def _asked(overrides: Sequence[str]) -> dict[str, str]:
+def _requested(overrides: Sequence[str]) -> dict[str, str]:
     return {key: value for key, value in map(split, overrides) if key in ("resume", "test") and value != "null"}
 
 
@@ -151,8 +143,10 @@ def _saved(key: str, given: str, run: RunFolder) -> SavedConfig:
 def _obstacles(
     key: str, given: str, run: RunFolder, saved: SavedConfig, changes: Sequence[str], typed: Sequence[str], conf: Path
 ) -> list[Mistake]:
-    """Why a run cannot be resumed or tested; empty when it can. changes: overrides that differ from what it has; typed:
-    keys of all overrides."""
+    """The reasons why a run cannot be resumed or tested; empty when it can.
+
+    changes: overrides that differ from what it has; typed: keys of all overrides.
+    """
     checkpoint = run.last if key == "resume" else run.best
     if not checkpoint.exists():
         name = checkpoint.relative_to(run.path)
@@ -164,7 +158,7 @@ def _obstacles(
     fixed = [
         Mistake(name, f"cannot change when a run is {DONE[key]}", f"leave out {name}, or start a new run", value)
         for name, value in map(split, changes)
-        if not _may_change(name) and name not in outside
+        if not has_role(name.lstrip("+~"), Role.CHANGEABLE) and name not in outside
     ]
     fixed += [
         Mistake(name, f"a run is {DONE[key]} in its own folder", f"leave out {name}", value)
@@ -181,7 +175,7 @@ def _obstacles(
 
 
 def _damage(run: RunFolder, checkpoint: Path) -> Iterator[str]:
-    """What of a run's record and checkpoint cannot be read, all of it."""
+    """Every problem of reading a run's record and checkpoint."""
     for read in (partial(_whole_record, run), partial(regular, checkpoint)):
         try:
             read()
@@ -192,7 +186,7 @@ def _damage(run: RunFolder, checkpoint: Path) -> Iterator[str]:
 
 
 def _whole_record(run: RunFolder) -> None:
-    """Raises Unreadable for a record without what a run that goes on, or is tested again, relies on."""
+    """Raises Unreadable for a record without what resuming or testing a run needs."""
     record = run.read()
     if wrong := list(REQUESTED("requested", record.get("requested"))):
         raise Unreadable(run.path / "run.json", "; ".join(wrong))
@@ -203,15 +197,10 @@ def _later(saved: SavedConfig) -> list[str]:
     return [f"++{key}={value}" for key, value in LATER.items() if key not in known]
 
 
-def _may_change(name: str) -> bool:
-    bare = name.lstrip("+~")
-    return any(bare == key or bare.startswith(f"{key}.") for key in CHANGEABLE)
-
-
 def _nothing_left(
     given: str, status: str | None, saved: Mapping[str, object], typed: Mapping[str, str]
 ) -> list[Mistake]:
-    """A run that came to its end goes on only where what ended it was changed."""
+    """The mistake of a completed run, which is resumed only where what ended it was changed."""
     limit = "trainer.max_epochs"
     more = limit in typed and _number(typed[limit]) > _number(saved.get(limit))
     if status == "completed" and not more:

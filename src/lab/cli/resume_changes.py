@@ -1,4 +1,4 @@
-"""Which overrides of a line change a run that goes on: the line that began it may be typed again with `resume=RUN`.
+"""Which overrides of a line change a run that is resumed: the line that began it may be typed again with `resume=RUN`.
 
 The rest of the line is composed as it was the first time, and what comes of an override is compared with what the run
 has saved. One composition, and one more for each choice of a group.

@@ -19,10 +19,10 @@ from lab.core.errors import EXIT_FAILED, EXIT_REQUEST, Mistake, RequestError, in
 from lab.core.terminal.display import complain
 
 JOB_MARKS = ("hydra.job.num", "hydra.job.id", "hydra:job.num", "hydra:job.id")
-"""What keeps the folders of a multirun's jobs apart, besides the overrides themselves."""
+"""What distinguishes the folders of a multirun's jobs, besides the overrides themselves."""
 
 STUDIES = "lab.sweep.plugin.LabSweeper"
-"""The sweeper that goes on in a folder that exists, and sees to it itself that nothing is overwritten."""
+"""The sweeper that resumes in a folder that exists; it ensures itself that nothing is overwritten."""
 
 
 class ClaimFolder(Callback):
@@ -47,7 +47,7 @@ class ClaimFolder(Callback):
 
 
 def tells_jobs_apart(template: str, excluded: Iterable[str]) -> bool:
-    """Whether a job's folder, as written, is another for each job: by its number, or by all of its overrides.
+    """Return whether a job's folder, as written, is another for each job: by its number, or by all of its overrides.
 
     excluded: keys that `hydra.job.override_dirname` leaves out, which the template must then name itself.
     """
@@ -100,7 +100,7 @@ def _raw(node: DictConfig, name: str) -> str:
 
 
 def _probe(folder: Path) -> None:
-    """Whether a file can be written: a full disk makes folders gladly."""
+    """Return whether a file can be written: a full disk makes folders gladly."""
     file = folder / ".probe"
     try:
         file.write_bytes(b"\0" * 4096)
@@ -113,7 +113,7 @@ def _probe(folder: Path) -> None:
 
 @contextmanager
 def _exit_when_refused() -> Iterator[None]:
-    """Nothing may pass as a warning here: a run that goes on without its folder may overwrite another's."""
+    """Nothing may pass as a warning here: a run that continues without its folder may overwrite another's."""
     try:
         yield
     except RequestError as error:

@@ -21,8 +21,9 @@ from lab.cli.command_line import Typed
 from lab.config.dotted_keys import at, flattened, is_there
 from lab.config.schema import Config
 from lab.config.unknown_keys import RENAMED, RENAMED_CHOICES
-from lab.core.errors import Mistake, quoted
+from lab.core.errors import Mistake
 from lab.core.files import read_text, yaml_mapping, yaml_text
+from lab.core.hydra_quoting import quoted
 from lab.core.masking import MASK, is_masked, masked_tree
 from lab.core.record.seal import is_sealed
 
@@ -49,8 +50,11 @@ class SavedConfig:
     own: bool
 
     def mistakes(self, conf: Path, typed: Collection[str], resumed: bool) -> list[Mistake]:
-        """What keeps the file from being used. conf: the shipped config folder; typed: keys given again on the command
-        line; resumed: False for a test, which starts no logger."""
+        """The mistakes that keep the file from being used.
+
+        conf: the shipped config folder; typed: keys given again on the command line; resumed: False for a test, which
+        starts no logger.
+        """
         found = [self._no_setting(key) for key in self.settings if key not in SETTINGS]
         outside = self.outside(conf)
         for key, value in self._flat().items():
@@ -77,7 +81,7 @@ class SavedConfig:
         return Mistake(key, problem, f"take {key} out of {self.path}, or another run")
 
     def foreign(self, key: str, value: object) -> Mistake:
-        """What is said of a setting that reaches out of another user's folder."""
+        """The mistake of a setting that reaches out of another user's folder."""
         problem = f"comes from {self.path}, which was not written by you on this machine, and is used only when typed"
         return Mistake(key, problem, quoted(key, value), value)
 
@@ -139,7 +143,7 @@ def _with_present_names(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def obeyed_records(typed: Typed) -> list[Mistake]:
-    """What of a line would have Hydra obey files that a run or a sweep left, `hydra:` blocks and all."""
+    """The mistakes of a line that would make Hydra obey files that a run or a sweep left, `hydra:` blocks and all."""
     found = []
     if typed.rerun is not None:
         problem = f"--experimental-rerun {typed.rerun}: obeys whatever stands in the .hydra/ of a folder"
@@ -160,7 +164,7 @@ def _secret(key: str, value: object) -> Mistake:
 
 
 def _reaches_out(key: str, value: object) -> bool:
-    """Whether a setting reads the environment or another setting, or says where something is sent or kept."""
+    """Return whether a setting reads the environment or another setting, or says where something is sent or kept."""
     if isinstance(value, list):
         return any(_reaches_out(key, item) for item in value)
     if isinstance(value, Mapping):

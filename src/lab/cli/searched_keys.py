@@ -12,7 +12,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from lab.cli.sweep_overrides import values_of
-from lab.core.errors import for_hydra
+from lab.core.hydra_quoting import for_hydra
 
 ENDS = ("low", "min_value", "mu")
 """Where a law of numbers begins."""
@@ -57,7 +57,7 @@ def _first_of_text(law: str) -> Any:
     try:
         return _first(OverridesParser.create().parse_override(f"key={law}"))
     except HydraException:
-        return law  # told where laws are judged
+        return law  # reported where distributions are judged
 
 
 def _first(override: Override) -> Any:

@@ -1,4 +1,4 @@
-"""What is typed of a sweep and means something else to Hydra: told before Hydra takes it at its word.
+"""Detects sweep overrides that Hydra would read differently from what the person means.
 
 Hydra merges a mapping into the one of the sweep file and adds no keys, and it reads the dots of a parameter's name as a
 path. Without `-m` it takes no notice of a sweep at all.
@@ -12,7 +12,8 @@ from hydra.core.override_parser.types import Glob, Override, QuotedString
 
 from lab.config.dotted_keys import at, is_there
 from lab.config.rules.training import sense
-from lab.core.errors import Mistake, listed, quoted
+from lab.core.errors import Mistake, listed
+from lab.core.hydra_quoting import quoted
 
 MOST_VALUES = 20
 """Values of one sweep that are judged before it starts; each job is checked again when it starts."""

@@ -1,7 +1,8 @@
 """Every mistake in a request at once, before Hydra runs it: Hydra itself stops at the first.
 
 Group choices are judged first, because which keys exist follows from them; a misspelt choice is read as its nearest
-one, so that the keys beside it are judged against what was meant. Two compositions, some 50 ms each.
+one, so that the keys beside it are judged against what was meant. One composition of some 50 ms for the groups, one
+more where single keys are set, and Hydra's own, which its public interface gives nothing to begin with.
 """
 
 import shlex
@@ -21,6 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 from lab.cli.command_line import Typed, split
 from lab.cli.compose import composed, wrong_flags
 from lab.cli.missing_quotes import unreadable
+from lab.cli.optional_packages import not_installed, packages_of
 from lab.cli.searched_keys import filled
 from lab.cli.sweep_overrides import SPACE, misread, part_matched, remember, strings_of, unsearched, unswept, values_of
 from lab.config.check import check
@@ -33,8 +35,6 @@ Check = Callable[[DictConfig], object]
 Also = Callable[[ConfigLoader, str, Sequence[str]], list[Mistake]]  # loader, the primary config's name, sound overrides
 REQUIRED = {name for name, field in Config.model_fields.items() if field.is_required()}
 LEAVE_OUT = "leave out "
-EXTRAS = {"optuna": "optuna", "ray": "ray", "submitit_local": "submitit", "submitit_slurm": "submitit"}
-"""Extras that bring a launcher or sweeper of Hydra's."""
 
 
 @dataclass
@@ -57,8 +57,8 @@ def mistakes(
 ) -> list[Mistake]:
     """Everything wrong with a command line that neither data nor weights are needed for; empty when it is sound.
 
-    conf: the config folder where no `--config-path` was typed; name: its file; check: judges what composes; also: asked
-    where something is wrong, so that all of it is told at once.
+    conf: the config folder where no `--config-path` was typed; name: its file; check: judges what composes; also:
+    called where something is wrong, so that all of it is reported at once.
     """
     folder = Path(typed.config_path) if typed.config_path else conf
     name = (typed.config_name or name).removesuffix(".yaml")
@@ -87,7 +87,8 @@ def _judge(typed: Typed, name: str, check: Check, also: Also | None) -> list[Mis
     for override in judged.keys:
         _read_key(override, known, judged)
     judged.mistakes += unsearched(judged.keys, lambda: _sweeper(name, [values[0] for values in judged.groups]))
-    found = _of_typed(_checked_jobs(name, [*judged.groups, *judged.sound], check), judged)
+    jobs = _checked_jobs(name, [*judged.groups, *judged.sound], check, None if judged.sound else base)
+    found = _of_typed(jobs, judged)
     new = {str(mistake): mistake for mistake in found if not any(_under(mistake.key, key) for key in judged.unread)}
     every = _besides(judged.mistakes, new.values())
     if every and also is not None:
@@ -108,10 +109,10 @@ def _of_typed(found: Iterable[Mistake], judged: _Judged) -> Iterator[Mistake]:
             yield mistake
 
 
-def _besides(told: Sequence[Mistake], more: Iterable[Mistake]) -> list[Mistake]:
-    """The mistakes told, and those of keys that were not; a law that was typed is told by its key."""
-    keys = {mistake.key for mistake in told}
-    return [*told, *(mistake for mistake in more if mistake.key.removeprefix(f"{SPACE}.") not in keys)]
+def _besides(known: Sequence[Mistake], more: Iterable[Mistake]) -> list[Mistake]:
+    """The known mistakes, and those of further keys; a distribution that was typed is named by its key."""
+    keys = {mistake.key for mistake in known}
+    return [*known, *(mistake for mistake in more if mistake.key.removeprefix(f"{SPACE}.") not in keys)]
 
 
 def _read(text: str, typed: Typed, judged: _Judged, name: str, search_path: list[str]) -> None:
@@ -132,7 +133,7 @@ def _read(text: str, typed: Typed, judged: _Judged, name: str, search_path: list
         judged.mistakes.append(
             Mistake(override.key_or_group, problem, f"-m {shlex.quote(text)}", text.partition("=")[2])
         )
-    elif options and not override.is_hydra_override() and _goes_on(typed):
+    elif options and not override.is_hydra_override() and _is_resumed(typed):
         problem = "a run that exists keeps its parts; only single keys of it can change"
         judged.mistakes.append(Mistake(override.key_or_group, problem, f"leave out {text}", text.partition("=")[2]))
     elif (mistake := unswept(override, typed.multirun)) is not None:
@@ -151,12 +152,12 @@ def _choices(options: Sequence[str]) -> list[str]:
     return [option for option in options if not option.startswith("_")]
 
 
-def _goes_on(typed: Typed) -> bool:
+def _is_resumed(typed: Typed) -> bool:
     return any(key in ("resume", "test") and value != "null" for key, value in map(split, typed.overrides))
 
 
 def _read_group(override: Override, options: list[str], judged: _Judged) -> None:
-    group, told = override.key_or_group, len(judged.mistakes)
+    group, num_before = override.key_or_group, len(judged.mistakes)
     chosen: list[str] = []
     values = values_of(override)
     if not values:
@@ -176,23 +177,21 @@ def _read_group(override: Override, options: list[str], judged: _Judged) -> None
             )
     if chosen:
         judged.groups.append(chosen)
-        judged.kept.append(chosen[0] if told < len(judged.mistakes) else str(override.input_line))
+        judged.kept.append(chosen[0] if num_before < len(judged.mistakes) else str(override.input_line))
 
 
 def _no_choice(group: str, value: object, options: list[str]) -> Mistake:
     if value is None:
         return Mistake(group, f"takes one of {listed(options)}", f"leave out {group}", "null")
-    if group.startswith("hydra/") and str(value) in EXTRAS:
-        return Mistake(
-            group, "needs a package that is not installed", f"pip install -e '.[{EXTRAS[str(value)]}]'", value
-        )
+    if needed := packages_of(f"{group}={value}"):
+        return not_installed(group, needed[0], value=value, problem="needs a package that is not installed")
     new = RENAMED_CHOICES.get(group, {}).get(str(value))
     problem = f"is called {new}" if new else f"is none of {listed(options)}"
     return Mistake(group, problem, f"{group}={new or nearest(str(value), options) or options[0]}", value)
 
 
 def _read_key(override: Override, plain: dict[str, Any], judged: _Judged) -> None:
-    """Whether the key can be set on the config that the groups make. The check of the config judges what `+` adds."""
+    """Judge whether the key can be set on the config that the groups make; the config's check judges what `+` adds."""
     key, text = override.key_or_group, None if override.is_delete() else override.get_value_string()
     there = is_there(plain, key) or key == "hydra" or key.startswith(("hydra.", "hydra/"))
     deleted = key in judged.deleted
@@ -214,22 +213,27 @@ def _read_key(override: Override, plain: dict[str, Any], judged: _Judged) -> Non
 
 
 def _has_room(key: str, plain: Mapping[str, Any]) -> bool:
-    """Whether a key that is added lies below a part of the config, so that its schema can judge it."""
+    """Return whether a key that is added lies below a part of the config, so that its schema can judge it."""
     root = key.partition(".")[0]
     return root in plain or root in Config.model_fields
 
 
-def _checked_jobs(name: str, overrides: list[list[str]], check: Check) -> Iterator[Mistake]:
-    """Mistakes of the first value of all, then of each further value of each sweep beside the first of the rest."""
-    yield from _checked(name, [values[0] for values in overrides], check)
+def _checked_jobs(name: str, overrides: list[list[str]], check: Check, first: DictConfig | None) -> Iterator[Mistake]:
+    """Mistakes of the first value of all, then of each further value of each sweep beside the first of the rest.
+
+    first: the config of the first value of all, where it is composed already.
+    """
+    yield from _checked(name, [values[0] for values in overrides], check, first)
     for place, values in enumerate(overrides):
         for value in values[1:]:
             job = [value if other == place else rest[0] for other, rest in enumerate(overrides)]
             yield from _checked(name, job, check)
 
 
-def _checked(name: str, overrides: Sequence[str], check: Check) -> list[Mistake]:
-    config, mistakes = composed(name, overrides)
+def _checked(name: str, overrides: Sequence[str], check: Check, config: DictConfig | None = None) -> list[Mistake]:
+    mistakes: list[Mistake] = []
+    if config is None:
+        config, mistakes = composed(name, overrides)
     if config is None:
         return mistakes
     try:

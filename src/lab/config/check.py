@@ -14,13 +14,14 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from lab.config.dotted_keys import at, flattened, is_there
-from lab.config.interpolations import resolved, told
+from lab.config.interpolations import resolved, without_repeats
 from lab.config.rules import contradictions, not_finite
 from lab.config.schema import Config
-from lab.config.schema.report import Reported
+from lab.config.schema.report import ReportRequest
 from lab.config.typed_values import example, typed
 from lab.config.unknown_keys import unknown_value
-from lab.core.errors import Mistake, RequestError, listed, nearest, quoted
+from lab.core.errors import Mistake, RequestError, listed, nearest
+from lab.core.hydra_quoting import quoted
 from lab.core.masking import from_environment
 
 FILL_IN = {
@@ -35,9 +36,9 @@ FILL_IN = {
 def check(composed: DictConfig | Mapping[str, Any]) -> Config:
     """The typed config. Raises RequestError with every mistake that can be seen without data or weights."""
     plain, unresolved = _plain(composed)
-    blanks, mistakes = list(_blanks(plain)), told(unresolved)
+    blanks, mistakes = list(_blanks(plain)), without_repeats(unresolved)
     mistakes += [Mistake(key, "has no default and must be given", FILL_IN.get(key, f"{key}=...")) for key in blanks]
-    mistakes += [replace(one, remedy=one.remedy or _finite(one.key, plain)) for one in not_finite(plain)]
+    mistakes += [replace(each, remedy=each.remedy or _finite(each.key, plain)) for each in not_finite(plain)]
     config: Config | None = None
     try:
         config = Config.model_validate(plain)
@@ -56,8 +57,10 @@ def check(composed: DictConfig | Mapping[str, Any]) -> Config:
 
 
 def judged(composed: DictConfig, defaults: DictConfig) -> tuple[Config, list[Mistake]]:
-    """The typed config with every mistake in it. What is judged after it, as the blocks of a sweep, is then told in the
-    same breath: the config has the default in the place of each wrong value.
+    """The typed config with every mistake in it.
+
+    The config has the default in place of each wrong value, so that what is judged after it (the blocks of a sweep) can
+    be judged too, and all mistakes are reported together.
 
     Raises RequestError with the mistakes where that makes no sound config of it.
     """
@@ -79,7 +82,9 @@ def judged(composed: DictConfig, defaults: DictConfig) -> tuple[Config, list[Mis
 
 
 def misfits(plain: Mapping[str, Any], key: str, value: Any) -> list[Mistake]:
-    """Why `key` can never have this value, whatever the other keys have; empty where it can. plain: a sound config."""
+    """The reasons why `key` can never have this value, whatever the other keys are; empty where it can.
+
+    plain: a sound config."""
     changed: dict[str, Any] = copy.deepcopy(dict(plain))
     parent, _, name = key.rpartition(".")
     node: Any = at(changed, parent) if parent else changed
@@ -87,19 +92,19 @@ def misfits(plain: Mapping[str, Any], key: str, value: Any) -> list[Mistake]:
     try:
         Config.model_validate(changed)
     except ValidationError as error:
-        found = _in_words(error.errors(include_url=False), changed, set())
-        return [mistake for mistake in found if mistake.key == key or mistake.key.startswith(f"{key}.")]
+        mistakes = _in_words(error.errors(include_url=False), changed, set())
+        return [mistake for mistake in mistakes if mistake.key == key or mistake.key.startswith(f"{key}.")]
     return [mistake for mistake in not_finite(changed) if mistake.key == key]
 
 
-def check_report(composed: DictConfig | Mapping[str, Any]) -> Reported:
+def check_report(composed: DictConfig | Mapping[str, Any]) -> ReportRequest:
     """The typed config of a report. Raises RequestError with every mistake."""
     plain, unresolved = _plain(composed)
-    mistakes = told(unresolved)
+    mistakes = without_repeats(unresolved)
     try:
-        config = Reported.model_validate(plain)
+        config = ReportRequest.model_validate(plain)
     except ValidationError as error:
-        mistakes += _in_words(error.errors(include_url=False), plain, {*unresolved}, Reported)
+        mistakes += _in_words(error.errors(include_url=False), plain, {*unresolved}, ReportRequest)
     if mistakes:
         raise RequestError(mistakes)
     return config
@@ -128,7 +133,7 @@ def _in_words(
     keys = flattened(plain)
     for key, group in grouped.items():
         if key in known or any(other.startswith(f"{key}.") for other in grouped):
-            continue  # told already, or told where it lies: another branch of the union looked further in
+            continue  # reported already, or reported for the key below it by another branch of the union
         if any(error["type"] == "extra_forbidden" for error in group):
             lacking = [name for name, errors in grouped.items() if all(one["type"] == "missing" for one in errors)]
             there = [other for other in keys if other not in grouped]

@@ -30,12 +30,17 @@ def at(plain: Any, key: str) -> Any:
 
 
 def is_there(plain: Mapping[str, Any], key: str) -> bool:
-    """Whether `at` finds a value."""
+    """Return whether `at` gives a value."""
     try:
         at(plain, key)
     except (KeyError, IndexError, ValueError, TypeError):
         return False
     return True
+
+
+def is_below(key: str, parents: Iterable[str]) -> bool:
+    """Return whether `key` is one of `parents`, or lies below one of them."""
+    return any(key == parent or key.startswith(f"{parent}.") for parent in parents)
 
 
 def nearest_key(key: str, known: Iterable[str]) -> str | None:

@@ -73,7 +73,7 @@ def _mistakes(failures: Mapping[str, tuple[str, str]], plain: Mapping[str, Any])
     return found
 
 
-def told(mistakes: Mapping[str, Mistake]) -> list[Mistake]:
+def without_repeats(mistakes: Mapping[str, Mistake]) -> list[Mistake]:
     """Of several keys that lead to the same dead end, those that name it: what only refers to them is left out."""
     dead_ends = [missing[1] for one in mistakes.values() if (missing := _NO_KEY.search(one.problem))]
 

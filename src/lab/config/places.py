@@ -1,4 +1,4 @@
-"""Places that a request names and that it cannot use on this machine, asked before anything is read or made."""
+"""Places that a request names and that it cannot use on this machine, checked before anything is read or made."""
 
 import os
 from pathlib import Path

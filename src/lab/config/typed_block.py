@@ -1,7 +1,7 @@
 """Reading one block of a sweep's config (`early_termination`, `sampling_algorithm`, a law): every mistake is kept.
 
 Such blocks have other keys for each `type`, may be pasted from Azure ML and may be one word (`bandit`, `Grid`), so they
-are read by hand and not by a typed class. A wrong value is put on the list and reading goes on with a stand-in.
+are read by hand and not by a typed class. A wrong value is put on the list and reading continues with a stand-in.
 """
 
 import math
@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lab.core.errors import Mistake, RequestError, listed, nearest, quoted
+from lab.core.errors import Mistake, RequestError, listed, nearest
+from lab.core.hydra_quoting import quoted
 
 SOUND = 0.1
 """A number that every key of a block takes."""
@@ -30,7 +31,7 @@ class Block:
     """What to write for keys that are wrong; None: leave it out."""
 
     def has(self, name: str) -> bool:
-        """Whether the key is there with a value; null counts as left out."""
+        """Return whether the key is there with a value; null counts as left out."""
         self.read.add(name)
         return self.given.get(name) is not None
 
@@ -98,7 +99,7 @@ class Block:
         return word
 
     def close(self) -> None:
-        """Every key that was not asked for is a mistake, named with its nearest."""
+        """Add a mistake for every key that no reader requested, with the nearest key."""
         for name in self.given:
             if name not in self.read:
                 near = nearest(str(name), self.read)

@@ -12,7 +12,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError, create_model
 
 from lab.config.schema import Config
-from lab.config.schema.node import Node
+from lab.config.schema.node import Node, nodes_of
 
 EXAMPLES: tuple[Any, ...] = (True, 1, 0.1, 2, 16, 100, 500, "TEXT", ["TEXT"], [1], [0.9, 0.99], [1, 2], {}, None)
 
@@ -32,7 +32,7 @@ def example(plain: Mapping[str, Any], key: str, schema: type[BaseModel] = Config
     *parents, name = key.split(".")
     for part in parents:
         node = node.get(part) if isinstance(node, Mapping) else None
-        nodes = _nodes(kind.model_fields[part].annotation) if part in kind.model_fields else []
+        nodes = nodes_of(kind.model_fields[part].annotation) if part in kind.model_fields else []
         fitting = [one for one in nodes if _is_kind(one, node.get("kind"))] if isinstance(node, Mapping) else []
         if not nodes:
             return "..."
@@ -45,7 +45,7 @@ def _example(kind: type[BaseModel], name: str, candidates: Sequence[Any]) -> Any
         with suppress(ValidationError):
             _alone(kind, name)(value=value)
             return value
-    nodes = _nodes(kind.model_fields[name].annotation)
+    nodes = nodes_of(kind.model_fields[name].annotation)
     if not nodes:
         return "..."
     return {one: _example(nodes[0], one, (None, *EXAMPLES)) for one in nodes[0].model_fields}
@@ -60,7 +60,7 @@ def _node(kind: type[BaseModel], plain: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _value(kind: type[BaseModel], name: str, value: Any) -> Any:
-    nodes = _nodes(kind.model_fields[name].annotation)
+    nodes = nodes_of(kind.model_fields[name].annotation)
     if nodes and isinstance(value, Mapping):
         fitting = nodes if len(nodes) == 1 else [node for node in nodes if _is_kind(node, value.get("kind"))]
         return _node(fitting[0], value) if fitting else value
@@ -68,13 +68,6 @@ def _value(kind: type[BaseModel], name: str, value: Any) -> Any:
         return getattr(_alone(kind, name)(value=value), "value")  # noqa: B009 (a model made at run time)
     except ValidationError:
         return value
-
-
-def _nodes(annotation: Any) -> list[type[Node]]:
-    """The nodes of the schema that a key may hold."""
-    if isinstance(annotation, type) and issubclass(annotation, Node):
-        return [annotation]
-    return [node for argument in get_args(annotation) for node in _nodes(argument)]
 
 
 def _is_kind(node: type[Node], kind: object) -> bool:

@@ -10,7 +10,8 @@ from typing import Any, get_args
 from lab.config.dotted_keys import at, flattened, is_there, nearest_key
 from lab.config.rules.tasks import GIVES
 from lab.config.schema import Config
-from lab.core.errors import Mistake, listed, quoted
+from lab.core.errors import Mistake, listed
+from lab.core.hydra_quoting import quoted
 
 CHOICES = {"files": "csv", "encoder": "tiny"}
 """A choice of the group for a kind of data or model; all other kinds have a choice of their own name."""
@@ -22,7 +23,7 @@ MEANT = {
     **dict.fromkeys(("train_batch_size", "per_device_train_batch_size"), "data.batch_size"),
     **dict.fromkeys(("val_batch_size", "per_device_eval_batch_size"), "data.eval_batch_size"),
     **dict.fromkeys(("gradient_clip_val", "max_grad_norm", "grad_clip"), "trainer.gradient_clip_val"),
-    **dict.fromkeys(("accumulate_grad_batches", "gradient_accumulation_steps"), "callbacks.accumulate.batches"),
+    **dict.fromkeys(("accumulate_grad_batches", "gradient_accumulation_steps"), "trainer.accumulate_grad_batches"),
     **dict.fromkeys(("max_len", "max_seq_length", "max_seq_len"), "data.max_length"),
     **dict.fromkeys(("early_stopping_patience", "patience"), "callbacks.early_stopping.patience"),
     "metric_for_best_model": "objective.metric",
@@ -40,8 +41,14 @@ RENAMED = {
     "data.rows": "data.max_rows",
     "cache.frozen": "cache.hidden_states",
     "callbacks.unfreeze": "callbacks.freeze",
+    "callbacks.accumulate.batches": "trainer.accumulate_grad_batches",
     "trainer.gradient_clip": "trainer.gradient_clip_val",
     "name": "experiment_name",
+    "sweep.file": "sweep.azure.file",
+    "sweep.keys": "sweep.azure.parameters",
+    "sweep.metric": "sweep.azure.metric",
+    "by": "group_by",
+    "together": "allow_mixed",
 }
 """Keys of earlier versions, with all below them, and what they are called."""
 RENAMED_CHOICES = {
@@ -79,7 +86,7 @@ def no_key(key: str, text: str | None, plain: Mapping[str, Any]) -> Mistake:
 
 
 def unknown(key: str, known: Iterable[str]) -> tuple[str, str | None]:
-    """What is wrong with a key that is not among the known dotted keys, and the one that was meant, if any."""
+    """The problem of a key that is not among the known dotted keys, and the one that was meant, if any."""
     there, (group, _, rest), leaf = set(known), key.partition("."), key.rpartition(".")[2]
     if (new := renamed(key)) != key and any(name == new or name.startswith(f"{new}.") for name in there):
         return f"is called {new}", new

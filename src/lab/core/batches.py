@@ -1,13 +1,13 @@
-"""Words that data and models share: what a batch holds and what the data tells the model. Shapes: B rows, L tokens.
+"""The vocabulary of data and models: specs, batches and tokenizers. Shapes: B rows, L tokens.
 
-The only thing that flows "up" from data to a model is a frozen spec; the only thing that flows down the other way
-is a `Tokenizer`, because a vocabulary may have to be learned from the training texts.
+A model is built from a frozen spec of the data alone. The run folder keeps the spec (`spec.json`), so that a saved
+model is rebuilt without its data. Data depend on a model only by its `Tokenizer`, which may be learned from its texts.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -15,14 +15,14 @@ import torch
 from torch import Tensor
 
 MISSING = -100
-"""Label index of a row whose label is not known: costs nothing, counts nowhere (torch's `ignore_index`)."""
+"""Label index of a row whose label is unknown: it has no loss and no score (torch's `ignore_index`)."""
 
 Ids = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
 class HeadSpec:
-    """One classification head: a label column, its classes and how often training rows carry each."""
+    """One classification head: a label column, its classes, and how many training rows have each."""
 
     name: str
     classes: tuple[str, ...]
@@ -40,7 +40,7 @@ class HeadSpec:
 
 @dataclass(frozen=True)
 class TextSpec:
-    """What the data tells a text model: its heads, the vocabulary size, the padding id and the longest input."""
+    """The data for a model of labelled texts: heads, vocabulary size, padding id, and longest input in tokens."""
 
     heads: tuple[HeadSpec, ...]
     vocabulary_size: int
@@ -53,10 +53,10 @@ class TextBatch:
     """One micro-batch of tokenised texts.
 
     ids, mask: (B, L) int64 and bool, padded to the longest row of the batch. labels: per head (B,) int64, `MISSING`
-    where unknown. rows: (B,) int64, each row's place in its split (predictions leave in input order by it).
-    window_counts: per head (K,) int64, how many labels of each class the whole accumulation window holds: dividing by
-    it makes 4 x 4 accumulated equal batch 16, missing labels and the last, shorter window included. states: where they
-    are kept, hidden states (B, L, D) that have been through the encoder's first `depth` layers, zeros behind each text.
+    if unknown. rows: (B,) int64, each row's position in its split, which restores the input order of predictions.
+    window_counts: per head (K,) int64, labels of each class in the whole accumulation window: dividing by it makes
+    4 x 4 accumulated equal batch 16, even with missing labels and in the last, shorter window. states: with a cache of
+    hidden states, those (B, L, D) above the encoder's first `depth` layers, zeros behind each text.
     """
 
     ids: Tensor
@@ -85,9 +85,9 @@ class TextBatch:
 
 @dataclass(frozen=True)
 class SeriesSpec:
-    """What the data tells a series model: its heads, the channels of an input and its longest window, in time steps.
+    """The data for a model of series: heads, channels of an input, and its longest window in time steps.
 
-    channels: names (C), those that say where a value was missing included. patch-wise nets pad to their own multiple.
+    channels: names (C), including those that mark missing values. Nets that read patches pad to their own multiple.
     """
 
     heads: tuple[HeadSpec, ...]
@@ -99,10 +99,10 @@ class SeriesSpec:
 class SeriesBatch:
     """One micro-batch of windows. Shapes: B rows, T time steps, C channels.
 
-    values: (B, T, C) float32, 0 where nothing was observed. observed: (B, T, C) bool, False for a missing value and for
-    padding. Rows shorter than the longest of the batch are padded on the left: the newest sample is always the last.
-    labels, rows, window_counts: as in `TextBatch`. states: where they are kept, hidden states (B, S, D) of the net's S
-    places that have been through its first `depth` layers.
+    values: (B, T, C) float32, 0 if not observed. observed: (B, T, C) bool, False for a missing value and for padding.
+    Rows shorter than the longest of the batch are padded on the left: the newest sample is always the last. labels,
+    rows, window_counts: as in `TextBatch`. states: with a cache of hidden states, those (B, S, D) of the net's S
+    positions above its first `depth` layers.
     """
 
     values: Tensor
@@ -131,9 +131,9 @@ class SeriesBatch:
 
 @dataclass(frozen=True)
 class References:
-    """What the questions of one split ask about and expect. Question i reads `contexts[context_of[i]]`.
+    """Contexts and accepted answers of the questions of one split. Question i reads `contexts[context_of[i]]`.
 
-    answers: per question every accepted text; empty where the context holds none (SQuAD v2).
+    answers: per question every accepted text; empty if the context does not hold the answer (SQuAD v2).
     """
 
     contexts: tuple[str, ...]
@@ -143,7 +143,7 @@ class References:
 
 @dataclass(frozen=True)
 class QuestionSpec:
-    """What the data tells a model that answers questions. max_answer: tokens; no_answer: whether it may say "none"."""
+    """The data for a model that answers questions. max_answer: tokens; no_answer: whether "no answer" is allowed."""
 
     vocabulary_size: int
     pad_id: int
@@ -152,17 +152,37 @@ class QuestionSpec:
     max_answer: int
     n_best: int
     no_answer: bool
-    references: Mapping[str, References]
+
+
+Spec = TextSpec | SeriesSpec | QuestionSpec
+SPEC_KINDS: Mapping[str, type[Spec]] = {"text": TextSpec, "series": SeriesSpec, "questions": QuestionSpec}
+
+
+def spec_fields(spec: Spec) -> dict[str, Any]:
+    """A spec as plain values, with its kind: the content of `spec.json`."""
+    kind = next(kind for kind, spec_type in SPEC_KINDS.items() if isinstance(spec, spec_type))
+    return {"kind": kind, **asdict(spec)}
+
+
+def spec_from_fields(fields: Mapping[str, Any]) -> Spec:
+    """The spec that `spec_fields` wrote; fields: sound (`lab.core.record.spec_fields`)."""
+    values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()}
+    spec_type: Any = SPEC_KINDS[values.pop("kind")]
+    if "heads" in values:
+        heads = values["heads"]
+        values["heads"] = tuple(HeadSpec(head["name"], tuple(head["classes"]), tuple(head["counts"])) for head in heads)
+    spec: Spec = spec_type(**values)
+    return spec
 
 
 @dataclass
 class QuestionBatch:
-    """One micro-batch of windows: a question and a stretch of its context each. Shapes: B windows, L tokens.
+    """One micro-batch of windows: each is a question and a part of its context. Shapes: B windows, L tokens.
 
-    ids, mask: as in `TextBatch`. segments: (B, L) int64, the tokenizer's own numbers for the texts of a pair. places:
-    (B, L, 2) int64, the characters [start, end) of the context that a token stands for; -1 where it stands for none
+    ids, mask: as in `TextBatch`. segments: (B, L) int64, the tokenizer's own numbers for the two texts. places:
+    (B, L, 2) int64, the characters [start, end) of the context that a token stands for; -1 for all other tokens
     (question, special tokens, padding). spans: (B, 2) int64, the first and last token of the answer; 0 and 0, the first
-    token, where the window does not hold it. rows: (B,) int64, each window's question in its split. window_rows: scalar
+    token, if the window does not hold it. rows: (B,) int64, each window's question in its split. window_rows: scalar
     int64, windows in the whole accumulation window: dividing by it makes 4 x 4 accumulated equal batch 16.
     """
 
@@ -185,7 +205,7 @@ class QuestionBatch:
 
 
 class Batch(Protocol):
-    """One micro-batch of any task; `len` counts its rows."""
+    """One micro-batch of any task; its `len` is the number of rows."""
 
     def to(self, device: torch.device, non_blocking: bool = False) -> "Batch": ...
 
@@ -196,32 +216,34 @@ class Batch(Protocol):
 
 @runtime_checkable
 class Tokenizer(Protocol):
-    """Text to ids. Picklable (loader workers, spawn) and savable (a run folder must be able to test itself again)."""
+    """Text to ids. It can be pickled, for loader workers, and saved, so that a run folder can be tested again."""
 
     pad_id: int
     vocabulary_size: int
     longest: int
-    """The longest input the model takes, in the unit of `lengths`."""
+    """The longest input of the model, in the unit of `lengths`."""
     unit: str
-    """What `lengths` counts: "tokens" (special tokens included) or "words"."""
+    """The unit of `lengths`: "tokens" (including special tokens) or "words"."""
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
         """Untruncated length of each text."""
         ...
 
     def encode(self, texts: Sequence[str], max_length: int) -> list[list[int]]:
-        """Ids of each text, cut to `max_length`, special tokens included, without padding."""
+        """Ids of each text, truncated to `max_length` with its special tokens, without padding."""
         ...
 
-    def save(self, folder: Path) -> None: ...
+    def save(self, folder: Path) -> None:
+        """Write the files that restore this tokenizer."""
+        ...
 
     def fingerprint(self) -> str:
-        """Hex digest that changes whenever `encode` would."""
+        """Hex digest that changes whenever the output of `encode` does."""
         ...
 
 
 class Window(NamedTuple):
-    """A question with a stretch of its context, as one input. places: as in `QuestionBatch`, a pair a token."""
+    """A question with a part of its context, as one input. places: as in `QuestionBatch`, one pair per token."""
 
     ids: list[int]
     segments: list[int]
@@ -230,17 +252,17 @@ class Window(NamedTuple):
 
 @runtime_checkable
 class PairTokenizer(Tokenizer, Protocol):
-    """A tokenizer that also joins two texts and knows where each token stands."""
+    """A tokenizer that also joins two texts and gives the characters of each token."""
 
     def windows(
         self, questions: Sequence[str], contexts: Sequence[str], max_length: int, stride: int
     ) -> list[list[Window]]:
-        """Each pair as inputs of at most `max_length`: the question whole, the context in pieces that share `stride`
-        tokens with the next. Raises ValueError for a question that leaves no more than `stride` tokens of room."""
+        """Each pair as inputs of at most `max_length`: the whole question, and a part of the context that shares
+        `stride` tokens with the next. Raises ValueError if a question leaves room for at most `stride` tokens."""
         ...
 
     def room(self, questions: Sequence[str], max_length: int) -> list[int]:
-        """Tokens of context that fit beside each question."""
+        """Tokens of context that fit in addition to each question."""
         ...
 
 

@@ -5,10 +5,8 @@ once. A `RunError` means a sound request failed while running: exit 1, with the 
 """
 
 import difflib
-import re
-import shlex
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,13 +15,6 @@ from lab.core.masking import masked
 EXIT_DONE, EXIT_FAILED, EXIT_REQUEST, EXIT_INTERRUPTED = 0, 1, 2, 130
 GARBLED = (LookupError, TypeError, AttributeError, struct.error)
 """What torch's weights-only reader raises, beside its own errors, for bytes that only look like a pickle."""
-
-_BARE = re.compile(r"[\w./:+-]*[\w./+-]", re.ASCII)
-"""Text that needs no quotes in Hydra."""
-_OTHERWISE = re.compile(r"null|true|false|[-+]?(nan|inf|(\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(e[-+]?\d+)?)", re.IGNORECASE)
-"""Text that Hydra reads as a number, a switch or nothing unless it stands in quotes."""
-_SIGNS = re.compile(r"[\\()\[\]{}:=, \t]")
-"""What stands in the name of a mapping after a backslash."""
 
 FailureKind = Literal["oom", "nan", "timeout", "error"]
 
@@ -92,40 +83,7 @@ def leave_out(override: str) -> str:
 
 
 def _shown(value: object, limit: int = 80) -> str:
-    """A long value by both its ends: a path is told by its last part."""
+    """A long value by both its ends: the last part of a path identifies it."""
     text = str(value)
     half = (limit - 3) // 2
     return text if len(text) <= limit else f"{text[:half]}...{text[-half:]}"
-
-
-def quoted(key: str, value: object) -> str:
-    """`key=value` as one types it: in quotes where Hydra, then where the shell, reads a character as its own.
-
-    value: text, a path, number, switch, None, or lists and mappings of such. Names of a mapping that are not ASCII
-    cannot be typed at all: Hydra's grammar has no quotes there.
-    """
-    if value == "\t":
-        return f"$'{key}=\"\\t\"'"
-    return shlex.quote(f"{key}={for_hydra(value)}")
-
-
-def for_hydra(value: object) -> str:
-    """A value in Hydra's grammar, which reads it back as what it is."""
-    if value is None or isinstance(value, bool):
-        return "null" if value is None else str(value).lower()
-    if isinstance(value, int | float):
-        return str(value)
-    if isinstance(value, Mapping):
-        pairs = (f"{_SIGNS.sub(_backslashed, str(name))}: {for_hydra(one)}" for name, one in value.items())
-        return "{" + ", ".join(pairs) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ",".join(map(for_hydra, value)) + "]"
-    text = str(value)
-    if _BARE.fullmatch(text) and not _OTHERWISE.fullmatch(text):
-        return text
-    doubled = re.sub(r'\\+(?="|$)', lambda found: 2 * found[0], text).replace('"', r"\"")
-    return f'"{doubled}"'
-
-
-def _backslashed(found: re.Match[str]) -> str:
-    return "\\" + found[0]

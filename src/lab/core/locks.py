@@ -73,6 +73,7 @@ class Lock:
             fcntl.flock(self.descriptor, fcntl.LOCK_UN)
 
     def close(self) -> None:
+        """Close the file, which unlocks it."""
         _open.discard(self)
         descriptor, self.descriptor = self.descriptor, None
         if descriptor is not None:
@@ -80,7 +81,7 @@ class Lock:
 
     @property
     def in_place(self) -> bool:
-        """Whether the file is open, and its path still leads to it."""
+        """Return whether the file is open, and its path still leads to it."""
         try:
             return self.descriptor is not None and os.path.samestat(self.path.stat(), os.fstat(self.descriptor))
         except OSError:
@@ -97,7 +98,7 @@ class Lock:
 
 @contextmanager
 def exclusive(path: Path, waiting: Callable[[], object] | None = None) -> Iterator[bool]:
-    """Whether this process alone has the lock file `path`, for the length of the block.
+    """Yield whether this process alone has the lock file `path`, for the length of the block.
 
     Where another has it, `waiting` is called and the lock is waited for; without `waiting` that is False. False, with a
     warning, where nothing can be locked.
@@ -173,7 +174,7 @@ def _wait(lock: Lock, waiting: Callable[[str], object] | None, until: float) -> 
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a living process has the lock, on any machine that shares the file system; False where none can tell."""
+    """Return whether a living process has the lock, on any machine that shares the file system; False if unknown."""
     try:
         lock = Lock(path, make=False)
     except OSError:

@@ -60,7 +60,7 @@ def _without_login(url: re.Match[str]) -> str:
 
 
 def is_masked(value: object) -> bool:
-    """Whether a saved value lacks what was masked in it."""
+    """Return whether a saved value lacks what was masked in it."""
     return isinstance(value, str) and _MASKED.search(value) is not None
 
 

@@ -1,8 +1,8 @@
 """How torch's threads wait for each other: they spin for a moment on a quiet machine and sleep on a busy one.
 
-Spinning as libgomp does unasked starves itself as soon as anything else runs: an epoch of 4 s took 78 s beside two busy
+Spinning, libgomp's default, starves itself as soon as anything else runs: an epoch of 4 s took 78 s beside two busy
 processes. Asleep, a quiet machine loses a tenth. 2,000 turns of the loop lose next to nothing where it is quiet, and a
-third where it turns busy later (`benchmarks/threads.py`). To be called before torch is imported.
+third where it turns busy later (`benchmarks/speed/threads.py`). To be called before torch is imported.
 """
 
 import os
@@ -16,7 +16,7 @@ SPINS = "2000"
 NAMES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
 LOOKS, APART_S = 3, 0.005
 SHARED = "LAB_SHARED_CORES"
-"""Variable in the jobs of a sweep: the cores its slots share, where each job was given its part of them unasked."""
+"""Variable in the jobs of a sweep: the cores its slots share, where each job got its part of them by default."""
 
 
 def settle(environment: MutableMapping[str, str]) -> None:
@@ -30,7 +30,7 @@ def settle(environment: MutableMapping[str, str]) -> None:
 
 
 def quiet(others: int, own: int, cpus: int) -> bool:
-    """Whether every thread has a core to itself.
+    """Return whether every thread has a core to itself.
 
     others: threads of other processes that run now; own: those this one will have; cpus: cores of the machine.
     """

@@ -1,8 +1,8 @@
-"""Which rows stand together in a batch: a pure function of (seed, epoch), so that a run can be cut and go on anywhere.
+"""The rows of each batch: a pure function of (seed, epoch), so that a run can be interrupted and resumed anywhere.
 
-Rows of like length share a batch, which removes most padding. The unit drawn is the accumulation window, the rows of
-one optimizer step: 4 micro-batches of 4 hold just the rows that one batch of 16 would hold. Under a token budget the
-unit is the batch, and a window is several. Cost: one permutation and one sort per epoch, about .2 s for a million rows.
+Rows of similar length share a batch, which removes most padding. The unit that is drawn is the accumulation window, the
+rows of one optimizer step: 4 micro-batches of 4 have the same rows as one batch of 16. Under a token budget the unit is
+the batch, and a window is several batches. Cost: a permutation and a sort per epoch, about 0.2 s for a million rows.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ from torch.utils.data import Sampler
 
 Rows = npt.NDArray[np.int64]
 POOL = 50
-"""Windows that are sorted by length together: more means less padding and less chance in who meets whom."""
+"""Number of windows that are sorted by length together: more means less padding and less random batches."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ class Draw:
 
 
 def windows(lengths: npt.NDArray[np.int32], size: int, seed: int, epoch: int) -> Iterator[Rows]:
-    """Rows of each optimizer step of an epoch, in order; inside a window from short to long.
+    """Yield the rows of each optimizer step of an epoch, in order; inside a window from short to long.
 
-    Every row comes once. The last window holds the rest and is drawn at random like the others. In memory stands one
-    number a row, of four bytes where that is enough: with ten million rows the order weighs as much as a column.
+    Every row occurs once. The last window has the remaining rows, drawn at random like the others. Memory: one number
+    per row, of four bytes if possible, since with ten million rows the order is as large as a column.
     """
     random = np.random.default_rng((seed, epoch))
     order = np.arange(len(lengths), dtype=np.int32 if len(lengths) < 2**31 else np.int64)
@@ -47,7 +47,7 @@ def windows(lengths: npt.NDArray[np.int32], size: int, seed: int, epoch: int) ->
 
 
 def rounded(lengths: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
-    """Each length up to the next of a grid that has 16 steps between powers of two: 3 % more on average at most."""
+    """Return each length rounded up on a grid with 16 steps between powers of two: at most 3 % more on average."""
     wide = np.maximum(lengths.astype(np.int64), 1)
     step = 2 ** np.maximum(np.floor(np.log2(wide)).astype(np.int64) - 4, 0)
     top: npt.NDArray[np.int64] = -(-wide // step) * step
@@ -55,10 +55,11 @@ def rounded(lengths: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
 
 
 def budgeted(lengths: npt.NDArray[np.int32], max_rows: int, max_tokens: int) -> npt.NDArray[np.int64]:
-    """Where batches end in rows sorted by rounded length, each of at most `max_tokens` padded tokens and `max_rows`.
+    """Return the ends of batches in rows sorted by rounded length, with at most `max_tokens` padded tokens and
+    `max_rows` rows per batch.
 
-    The same for every order of rows that are equal in rounded length, so an epoch has as many batches as any other. A
-    row longer than `max_tokens` is a batch of its own.
+    The result does not depend on the order of rows of equal rounded length, so every epoch has the same number of
+    batches. A row longer than `max_tokens` is a batch by itself.
     """
     tops, ends, start = np.sort(rounded(lengths)), [0], 0
     counts = np.arange(1, max_rows + 1)
@@ -72,9 +73,9 @@ def budgeted(lengths: npt.NDArray[np.int32], max_rows: int, max_tokens: int) -> 
 class TrainDraws(Sampler[Draw]):
     """Micro-batches of an epoch.
 
-    accumulation: epoch -> micro-batches per step. max_tokens: padded tokens in a batch of up to `batch_size` rows; the
-    batches drawn are then the same in number and size in each epoch, and a window is as many of them. rank: of
-    `num_ranks` processes that split each batch between them. `len` is the same for all epochs.
+    accumulation: epoch -> micro-batches per step. max_tokens: padded tokens in a batch of up to `batch_size` rows; all
+    epochs then have batches of the same number and sizes. rank: number of this process among `num_ranks` processes that
+    share each batch. `len` is the same for all epochs.
     """
 
     def __init__(
@@ -92,7 +93,7 @@ class TrainDraws(Sampler[Draw]):
         self._ends = None if max_tokens is None else budgeted(lengths, batch_size, max_tokens)
         self.epoch = 0
         self.start = 0
-        """Micro-batches to leave out at the head of a pass: where a cut epoch goes on. Set anew for each pass."""
+        """Number of micro-batches to skip at the start of the pass, to resume an epoch. Set for each pass."""
 
     def set_epoch(self, epoch: int) -> None:
         """Called by Lightning at the start of every epoch."""
@@ -119,13 +120,13 @@ class TrainDraws(Sampler[Draw]):
         drawn = random.permutation(len(ends) - 1)
         size = self.accumulation(self.epoch)
         for first in range(0, len(drawn), size):
-            batches = [order[ends[one] : ends[one + 1]] for one in drawn[first : first + size]]
+            batches = [order[ends[number] : ends[number + 1]] for number in drawn[first : first + size]]
             window = np.concatenate(batches)
             yield from (Draw(rows, window) for rows in batches)
 
 
 class EvalDraws(Sampler[Draw]):
-    """Batches from the longest row to the shortest, so that memory peaks at once; predictions go back by row number."""
+    """Batches from the longest row to the shortest, so that memory peaks first; predictions are reordered later."""
 
     def __init__(self, lengths: npt.NDArray[np.int32], batch_size: int) -> None:
         self.order = np.argsort(-lengths.astype(np.int64), kind="stable")

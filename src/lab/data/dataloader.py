@@ -1,7 +1,7 @@
-"""From tokens to batches: a data set that takes whole draws, and a loader that can go on in the middle of an epoch.
+"""From tokens to batches: a data set that is indexed by draws, and a loader that can resume in the middle of an epoch.
 
-The loader counts what it yields; Lightning stores that count in every checkpoint (`state_dict`). Because the order of
-rows is a pure function of (seed, epoch), skipping ahead costs no data work. Shapes: B rows, L tokens, K classes.
+The loader counts its batches, and Lightning stores the count in every checkpoint (`state_dict`). Because the order of
+rows is a pure function of (seed, epoch), skipping batches needs no data work. Shapes: B rows, L tokens, K classes.
 """
 
 from collections.abc import Iterator
@@ -19,14 +19,14 @@ from lab.data.text.token_cache import Tokens
 
 
 class TokenRows(Dataset[TextBatch]):
-    """Tokens and labels of one split; indexed by a draw, gives its batch padded to its longest row."""
+    """Tokens and labels of one split. Indexed by a draw, it returns its batch, padded to the longest row."""
 
     def __init__(
         self, tokens: Tokens, labels: dict[str, npt.NDArray[np.int64]], heads: tuple[HeadSpec, ...], pad_id: int
     ) -> None:
         self.tokens, self.labels, self.heads, self.pad_id = tokens, labels, heads, pad_id
         self.states: States | None = None
-        """What the frozen layers make of each row, where a batch is to bring it along."""
+        """Outputs of the frozen layers for each row, if batches contain them."""
         self.depth = 0
 
     def __len__(self) -> int:
@@ -55,7 +55,7 @@ class TokenRows(Dataset[TextBatch]):
 
 
 class Loader(DataLoader[Any]):
-    """A DataLoader of draws that resumes: `state_dict` says how many batches of which epoch were handed out."""
+    """A DataLoader of draws that can resume: `state_dict` has the epoch and the number of batches yielded in it."""
 
     def __init__(
         self, rows: Dataset[Any], draws: TrainDraws | EvalDraws, num_workers: int, pin_memory: bool, persistent: bool
@@ -75,10 +75,11 @@ class Loader(DataLoader[Any]):
 
     @property
     def epoch(self) -> int:
+        """The epoch of the draws."""
         return getattr(self.draws, "epoch", 0)
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
-        # A generator: nothing runs before the first `next`, when Lightning has told the sampler its epoch.
+        # A generator: nothing runs before the first `next`, when Lightning has already set the sampler's epoch.
         skip, self._skip = self._skip, None
         start = skip["batches"] if skip and skip["epoch"] == self.epoch else 0
         if isinstance(self.draws, TrainDraws):
@@ -89,9 +90,11 @@ class Loader(DataLoader[Any]):
             yield batch
 
     def state_dict(self) -> dict[str, int]:
+        """Return the position for a checkpoint."""
         return dict(self._handed_out)
 
     def load_state_dict(self, state: dict[str, int]) -> None:
+        """Continue from a position at the next pass."""
         self._skip = dict(state)
 
 

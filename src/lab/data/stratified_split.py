@@ -1,9 +1,9 @@
-"""Which row goes to train, val or test: a pure function of labels, units that stay whole, shares and a seed.
+"""Stratified splits into train, val and test: a pure function of labels, units that stay together, shares and a seed.
 
-Rows are laid in a line, sorted by their combination of labels (the head with most classes first), in random order
-inside, and each split takes its share along the line. So every common combination is shared out to within a row, and
-rare ones pool with their neighbours, which share the finest label: no special case for classes of two rows. A unit (the
-rows of a group, or of one text) moves as a whole. Cost: about a second for a million rows.
+Rows are sorted by their combination of labels (the head with most classes first), in random order inside a combination,
+and each split takes its share along this line. So every common combination is divided to within a row, and rare ones
+are divided together with their neighbours, which share the finest label. A unit (the rows of a group, or of one text)
+stays together. Cost: about a second for a million rows.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,8 +17,9 @@ Ints = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
 TRAIN = "train"
 _LARGE_SHARE = 0.005
-"""Units beyond this share of all rows are placed first, while there is room to make up for their size."""
-_TRIES = 200
+"""Units larger than this share of all rows are placed first, while other units can still balance their size."""
+_MAX_SWAPS = 200
+"""Number of units that are tried in exchange for a unit moved to train."""
 
 
 def draw(
@@ -28,12 +29,12 @@ def draw(
     seed: int,
     stratify: bool = True,
 ) -> dict[str, Ints]:
-    """Rows of each split, ascending, `train` first.
+    """Return the rows of each split, ascending, `train` first.
 
-    labels: per head (rows,); units: (rows,), rows of equal value stay together; shares: of all rows, per drawn split,
-    summing below 1. No split is empty. Every class has a row in train, a class of one row too, unless a split would
-    stay empty for it. Counts are within a row of their shares where units are single rows, but for what these two
-    rules move. Raises ValueError with fewer units than splits.
+    labels: (rows,) per head; units: (rows,), rows of equal value stay together; shares: of all rows, per drawn split,
+    with a sum below 1. No split is empty. Every class has a row in train, also a class of one row, unless a split would
+    be empty otherwise. If units are single rows, counts are within a row of their shares, except for rows moved by
+    these two rules. Raises ValueError for fewer units than splits.
     """
     first, unit_of, sizes = np.unique(units, return_index=True, return_inverse=True, return_counts=True)[1:]
     unit_of = unit_of.reshape(-1)
@@ -41,8 +42,8 @@ def draw(
         raise ValueError(f"{len(sizes)} units cannot fill {len(shares) + 1} splits")
     random = np.random.default_rng(seed)
     order = _line([head[first] for head in labels] if stratify else [], sizes, random)
-    sides = np.zeros(len(sizes), np.int64)
-    sides[order] = _dealt(sizes[order].tolist(), list(shares.values()))
+    sides = np.zeros(len(sizes), np.int64)  # the split of each unit: 0 is train
+    sides[order] = _deal(sizes[order].tolist(), list(shares.values()))
     _fill_empty(sides, sizes, len(shares))
     _keep_classes_in_train(sides, unit_of, sizes, labels, random)
     of_rows: Ints = sides[unit_of]
@@ -50,7 +51,7 @@ def draw(
 
 
 def _line(labels: Sequence[Ints], sizes: Ints, random: np.random.Generator) -> Ints:
-    """Order of the units: large ones first, then by label combination, classes in random order, random inside."""
+    """Order of the units: large ones first, then by combination of labels, with classes and units in random order."""
     keys = []
     for head in sorted(labels, key=lambda head: -len(np.unique(head))):
         codes = np.unique(head, return_inverse=True)[1].reshape(-1)
@@ -61,10 +62,11 @@ def _line(labels: Sequence[Ints], sizes: Ints, random: np.random.Generator) -> I
     return order
 
 
-def _dealt(sizes: list[int], shares: list[float]) -> list[int]:
-    """Side of each unit along the line: the split furthest behind its share takes a unit when that brings it nearer."""
+def _deal(sizes: list[int], shares: list[float]) -> list[int]:
+    """Split of each unit along the line: the split furthest behind its share takes a unit if that brings it nearer."""
     taken, passed, sides = [0.0] * len(shares), 0, []
-    lags = [0.5 + place / (2 * len(shares)) for place in range(len(shares))]  # apart, so that not all take neighbours
+    # different lags, so that two splits do not take adjacent units
+    lags = [0.5 + place / (2 * len(shares)) for place in range(len(shares))]
     for size in sizes:
         passed += size
         best, side = -1e-9, 0
@@ -81,8 +83,9 @@ def _dealt(sizes: list[int], shares: list[float]) -> list[int]:
 def _keep_classes_in_train(
     sides: Ints, unit_of: Ints, sizes: Ints, labels: Sequence[Ints], random: np.random.Generator
 ) -> None:
-    """Bring one unit of each class that train would not show to train, and give one back where that costs no class: of
-    the same size, or where a split would be left empty of any, or of another split. Else the class is given up."""
+    """Move one unit of each class that is absent from train to train, and move another unit back if train then keeps
+    all classes: one of the same size, or any if its split would be empty. If none fits, the empty split gets a unit of
+    another split, or the class stays absent."""
     codes = [np.unique(head, return_inverse=True)[1].reshape(-1) for head in labels]
     names = [np.unique(head) for head in labels]
     in_train = [
@@ -101,10 +104,10 @@ def _keep_classes_in_train(
             np.add.at(count, code[rows(unit)], sign)
 
     def spare(unit: int) -> bool:
-        held = (np.unique(code[rows(unit)], return_counts=True) for code in codes)
+        of_unit = (np.unique(code[rows(unit)], return_counts=True) for code in codes)
         return all(
             ((count[classes] > num) | (name[classes] < 0)).all()
-            for count, name, (classes, num) in zip(in_train, names, held, strict=True)
+            for count, name, (classes, num) in zip(in_train, names, of_unit, strict=True)
         )
 
     for head, (code, name) in enumerate(zip(codes, names, strict=True)):
@@ -115,7 +118,7 @@ def _keep_classes_in_train(
             unit = int(of_class[np.argmin(sizes[of_class])])
             side = int(sides[unit])
             in_train_before = sides == 0
-            alike = random.permutation(np.flatnonzero(in_train_before & (sizes == sizes[unit])))[:_TRIES].tolist()
+            alike = random.permutation(np.flatnonzero(in_train_before & (sizes == sizes[unit])))[:_MAX_SWAPS].tolist()
             move(unit, 0)
             emptied = not (sides == side).any()
             if emptied:
@@ -129,7 +132,7 @@ def _keep_classes_in_train(
 
 
 def _fill_empty(sides: Ints, sizes: Ints, num_drawn: int) -> None:
-    """Give each empty split the smallest unit of the split that has most units."""
+    """Give each empty split the smallest unit of the split with the most units."""
     for side in range(num_drawn + 1):
         if not (sides == side).any():
             richest = np.bincount(sides, minlength=num_drawn + 1).argmax()
@@ -138,16 +141,16 @@ def _fill_empty(sides: Ints, sizes: Ints, num_drawn: int) -> None:
 
 
 def capped(at: Ints, most: int | None, seed: int, labels: Sequence[Ints] = ()) -> Ints:
-    """At most `most` of the rows `at`, ascending, drawn by `seed`; every class keeps a row where `most` allows it.
+    """Return at most `most` of the rows `at`, ascending, drawn by `seed`; every class keeps a row if `most` allows it.
 
-    labels: per head (rows of the table,). A class that the draw lost gets one of its rows in exchange for a row whose
-    classes all have others.
+    labels: (rows of the table,) per head. A class without a drawn row gets one in exchange for a row whose classes all
+    have other rows.
     """
     if most is None or len(at) <= most:
         return at
     random = np.random.default_rng(seed)
     places = random.choice(len(at), most, replace=False)
-    # 0 is MISSING, classes follow: no label is below it
+    # code 0 is MISSING, the smallest label; classes follow
     codes = [np.unique(np.append(MISSING, head[at]), return_inverse=True)[1].reshape(-1)[1:] for head in labels]
     counts = [np.bincount(code[places], minlength=int(code.max()) + 1) for code in codes]
     kept = np.zeros(len(at), dtype=bool)
@@ -163,28 +166,29 @@ def capped(at: Ints, most: int | None, seed: int, labels: Sequence[Ints] = ()) -
             shown = int(random.choice(np.flatnonzero(code == lost)))
             for row, sign in ((spare, -1), (shown, 1)):
                 kept[row] = sign > 0
-                for each, held in zip(codes, counts, strict=True):
-                    held[each[row]] += sign
+                for head_codes, head_counts in zip(codes, counts, strict=True):
+                    head_counts[head_codes[row]] += sign
     rows: Ints = at[kept]
     return rows
 
 
 def _is_spare(row: int, codes: Sequence[Ints], counts: Sequence[Ints]) -> bool:
-    """Whether each class of a row (0: no label) has another row."""
+    """Return whether each class of a row (0: no label) has another row."""
     return all(code[row] == 0 or count[code[row]] > 1 for code, count in zip(codes, counts, strict=True))
 
 
 def text_units(plain: Hashes, masked: Hashes, limit: int) -> Hashes:
-    """Units of equal text: equal when masked, unless that makes a unit of more than `limit` rows; then equal as it is.
+    """Return units of equal text, (rows,): equal when masked, or equal in `plain` if the unit would have more than
+    `limit` rows.
 
-    Short notices ("revision de bomba #") mask to a few templates; those must not move as one block.
+    Masked short notices ("revision de bomba #") have a few templates, which must not stay together as one block.
     """
     place, count = np.unique(masked, return_inverse=True, return_counts=True)[1:]
     return np.where(count[place.reshape(-1)] <= limit, masked, plain)
 
 
 def components(first: npt.NDArray[np.generic], second: npt.NDArray[np.generic]) -> Ints:
-    """Units that keep together rows equal in `first` and rows equal in `second`, chains included. (rows,) int64."""
+    """Return units in which rows equal in `first` or in `second` stay together, also through chains. (rows,) int64."""
     codes = [np.unique(values, return_inverse=True)[1].reshape(-1) for values in (first, second)]
     unit = np.arange(len(first), dtype=np.int64)
     while True:

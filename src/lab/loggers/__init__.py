@@ -1,1 +1,4 @@
-"""Loggers: where a run is followed while it trains; one a file, and one that fails never ends the run."""
+"""Loggers of runs (W&B, MLflow, TensorBoard, CSV): Lightning loggers, each behind a guard that keeps the run going.
+
+`base` defines what a logger is, `build` starts those of a config, `sweep_callbacks` logs whole sweeps.
+"""

@@ -1,8 +1,8 @@
-"""What every logger of a run is: metrics while it trains, the outcome once, one end.
+"""The base class of a run's loggers: metrics during training, the outcome once, and one end.
 
-Lightning calls `finalize` after fit and again after test, so nothing may be closed there; a run ends with `finish`,
-which `lab.training` calls exactly once, after exceptions too. Hyperparameters are handed to the constructors, never
-taken from the module: a run is described by its resolved config alone.
+Lightning calls `finalize` after fit and again after test, so nothing may be closed there. A run ends with `finish`,
+which `lab.training` calls exactly once, also after an exception. The hyperparameters are the resolved config, which the
+constructors receive; they are never taken from the module.
 """
 
 from abc import ABC, abstractmethod
@@ -19,12 +19,15 @@ from lightning.pytorch.loggers.logger import Logger
 from lab.core.record.fields import Status
 
 ENDED_WELL: frozenset[Status] = frozenset({"completed", "early_stopped", "terminated"})
-"""Statuses of a run that ended as it was meant to; the others are `failed` and `interrupted`."""
+"""Statuses of a run that has a result; the others are `failed` and `interrupted`."""
 
 
 @dataclass(frozen=True)
 class Confusion:
-    """One head's test rows. matrix: (K, K) counts, rows are the truth; classes: K names."""
+    """The confusion matrix of one head on the test rows.
+
+    matrix: (K, K) counts, true classes by predicted classes; classes: K names.
+    """
 
     matrix: npt.NDArray[np.integer[Any]]
     classes: tuple[str, ...]
@@ -32,11 +35,11 @@ class Confusion:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a tested run came to.
+    """The results of a tested run.
 
     objective: as in run.json, {metric, mode, value, epoch, step}; test: metric names without the split prefix
-    (`f1_macro`, `causa/f1_macro`); confusions: per head; predictions: columns of the test rows, the first ones at
-    least; best: checkpoint of the best epoch, None where none was written.
+    (`f1_macro`, `causa/f1_macro`); confusions: by head; predictions: columns of the test rows, at least of the first
+    rows; best: the checkpoint of the best epoch, None if none was written.
     """
 
     objective: Mapping[str, Any]
@@ -47,12 +50,12 @@ class Outcome:
 
 
 class RunLogger(Logger, ABC):
-    """A Lightning logger that also takes the outcome and knows when its run is over."""
+    """A Lightning logger that also receives the outcome and the end of its run."""
 
     title: str
     """Name of its config group: `wandb`, `mlflow`, `tensorboard`, `csv`."""
     failed = False
-    """Whether a call failed: it is only to be closed."""
+    """True after a call has failed: from then on the logger is only closed."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
@@ -68,27 +71,27 @@ class RunLogger(Logger, ABC):
 
     @property
     def save_dir(self) -> str:
-        """The run folder. Where Lightning writes what is given no place."""
+        """The run folder, where Lightning writes files without a folder of their own."""
         return str(self.folder)
 
     @abstractmethod
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Values with their split prefix (`train/loss`) after `step` steps of the optimizer."""
+        """Log values with their split prefix (`train/loss`) after `step` optimizer steps."""
 
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
-        """Nothing: see the header."""
+        """Do nothing: the constructor has logged the config."""
 
     @abstractmethod
     def log_outcome(self, outcome: Outcome) -> None:
-        """After the test: best objective, test metrics and what can be looked at."""
+        """Log the results after the test: best objective, test metrics, tables and figures."""
 
     @abstractmethod
     def finish(self, status: Status, reason: str = "") -> None:
-        """Write what is left and close. Nothing may be logged afterwards."""
+        """Write what remains and close. Nothing may be logged afterwards."""
 
 
-def metrics_of(outcome: Outcome) -> dict[str, float]:
-    """Flat numbers of an outcome: `test/accuracy`, `best/val/f1_macro`, `best/epoch`, `best/step`."""
+def outcome_metrics(outcome: Outcome) -> dict[str, float]:
+    """Return an outcome as flat numbers: `test/accuracy`, `best/val/f1_macro`, `best/epoch`, `best/step`."""
     best = {name: outcome.objective[name] for name in ("epoch", "step") if outcome.objective.get(name) is not None}
     if outcome.objective.get("value") is not None:
         best[str(outcome.objective["metric"])] = outcome.objective["value"]
@@ -98,8 +101,10 @@ def metrics_of(outcome: Outcome) -> dict[str, float]:
 
 
 def is_validation(metrics: Mapping[str, float]) -> bool:
+    """Return True if any metric is of the validation split."""
     return any(name.startswith("val/") for name in metrics)
 
 
 def is_test(metrics: Mapping[str, float]) -> bool:
+    """Return True if any metric is of the test split."""
     return any(name.startswith("test/") for name in metrics)

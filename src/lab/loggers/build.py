@@ -1,6 +1,6 @@
-"""The loggers that a config asks for, each behind its fence. None chosen gives an empty list, which Lightning takes.
+"""Starts the loggers that a config chooses, each behind a guard that turns its errors into one warning.
 
-A fence turns whatever goes wrong with one into a warning; only a package that is not installed stops the run, at once.
+Only a missing package stops the run, before it starts.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from lab.core.masking import masked
 from lab.core.record.run_folder import RunFolder
 from lab.loggers.base import RunLogger
 from lab.loggers.csv import CsvLogger
-from lab.loggers.failsafe import Guarded
+from lab.loggers.failsafe import FailsafeLogger
 from lab.loggers.mlflow import MlflowLogger
 from lab.loggers.packages import missing
 from lab.loggers.tensorboard import TensorboardLogger
@@ -22,29 +22,29 @@ from lab.loggers.wandb import WandbLogger
 
 
 def build(config: Config, folder: RunFolder, study: str | None = None) -> list[RunLogger]:
-    """Start the loggers of one run, whose folder holds its config.yaml by now.
+    """Start the loggers of one run whose folder contains its config.yaml; an empty list if none is chosen.
 
-    study: name of the sweep it belongs to, W&B's group unless the config names one.
+    study: name of the run's sweep, which is W&B's group unless the config names one.
 
-    Raises RequestError when a chosen logger's package is not installed; whatever goes wrong later is a warning.
+    Raises RequestError if the package of a chosen logger is not installed. Any later error is a warning.
     """
     mistakes = missing(config)
     if mistakes:
         raise RequestError(mistakes)
-    return [Guarded(title, folder.path, make) for title, make in _makers(config, folder, study).items()]
+    return [FailsafeLogger(title, folder.path, make) for title, make in _makers(config, folder, study).items()]
 
 
-def _described(folder: RunFolder) -> dict[str, Any]:
-    """config.yaml as a tree: what a tracking service shows is what the folder says, to the key."""
+def _config_tree(folder: RunFolder) -> dict[str, Any]:
+    """Return config.yaml as a tree, so that a tracking service shows exactly what the folder says."""
     tree: dict[str, Any] = OmegaConf.to_container(OmegaConf.load(folder.config))  # type: ignore[assignment]
     return tree
 
 
 def _makers(config: Config, folder: RunFolder, study: str | None) -> dict[str, Callable[[], RunLogger]]:
-    """How to make each chosen logger; its package is imported when it is made, behind the fence."""
+    """Return a function for each chosen logger that makes it; its package is imported then, behind the guard."""
     chosen, path = config.logger, folder.path
     name = config.run_name or path.name
-    tree, tags = _described(folder), tuple(map(masked, config.tags))
+    tree, tags = _config_tree(folder), tuple(map(masked, config.tags))
     makers: dict[str, Callable[[], RunLogger]] = {}
     if chosen.csv is not None:
         makers["csv"] = lambda: CsvLogger(path)
@@ -53,7 +53,7 @@ def _makers(config: Config, folder: RunFolder, study: str | None) -> dict[str, C
     if (wandb := chosen.wandb) is not None:
         makers["wandb"] = lambda: WandbLogger(wandb, path, tree, name, wandb.group or study, tags)
     if (mlflow := chosen.mlflow) is not None:
-        described = {"folder": str(path), "tags": ",".join(tags), "study": study or ""}
-        written = {key: value for key, value in described.items() if value}
-        makers["mlflow"] = lambda: MlflowLogger(mlflow, path, tree, name, written)
+        possible = {"folder": str(path), "tags": ",".join(tags), "study": study or ""}
+        run_tags = {key: value for key, value in possible.items() if value}
+        makers["mlflow"] = lambda: MlflowLogger(mlflow, path, tree, name, run_tags)
     return makers

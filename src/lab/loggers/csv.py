@@ -1,9 +1,8 @@
-"""metrics.csv in the run folder: a row a validation, a column a metric, for a spreadsheet or `pandas.read_csv`.
+"""metrics.csv in the run folder: one row per validation, one column per metric, for a spreadsheet or pandas.
 
-A row is on disk as soon as it is logged; a column that turns up late, or values for the last row's step, make the file
-be written anew. A resumed run first writes it anew from history.jsonl, so that it has that file's rows whatever a kill
-took; a test on its own leaves it alone (its scores stand in run.json). Eight digits: what float32 holds. A value that
-is not finite is an empty cell, as history.jsonl says null.
+A row is on disk as soon as it is logged. A new column, or new values for the last step, rewrite the file. A resumed run
+first rewrites it from history.jsonl, so that both have the same rows after a kill; a test alone leaves it unchanged,
+since its scores are in run.json. Values have the eight digits of float32; one that is not finite is an empty cell.
 """
 
 import csv
@@ -20,7 +19,7 @@ Row = dict[str, str]
 
 
 class CsvLogger(RunLogger):
-    """Rows to `metrics.csv`. Raises OSError when the disk is full; the fence around it turns that into a warning."""
+    """Writes rows to `metrics.csv`. Raises OSError if the disk is full; the guard turns that into a warning."""
 
     title = "csv"
 
@@ -35,26 +34,26 @@ class CsvLogger(RunLogger):
             return
         rows = self._rows_before(step)
         row = {"step": str(step)} | _cells(metrics)
-        again = bool(rows) and rows[-1]["step"] == str(step)
-        if again:
+        same_step = bool(rows) and rows[-1]["step"] == str(step)
+        if same_step:
             row = rows.pop() | row
         rows.append(row)
-        late = [name for name in row if name not in self._columns]
-        self._columns += late
-        if late or again:
+        new_columns = [name for name in row if name not in self._columns]
+        self._columns += new_columns
+        if new_columns or same_step:
             self._rewrite(rows)
             return
         with self.path.open("a", encoding="utf-8", newline="") as file:
             csv.DictWriter(file, self._columns).writerow(row)
 
     def log_outcome(self, outcome: Outcome) -> None:
-        """Nothing: run.json and the classification report hold it."""
+        """Do nothing: run.json and the classification report contain the outcome."""
 
     def finish(self, status: Status, reason: str = "") -> None:
-        """Nothing: every row is written by now."""
+        """Do nothing: every row is on disk already."""
 
     def _rows_before(self, step: int) -> list[Row]:
-        """The rows so far; at the first call those of earlier processes, which are written at once."""
+        """Return the rows so far. The first call reads those of earlier processes and writes them at once."""
         if self._rows is None:
             history = [row for row in RunFolder(self.folder).history() if row["step"] < step]
             self._rows = [{"step": str(row.pop("step"))} | _cells(row) for row in history]

@@ -1,8 +1,7 @@
-"""A fence around one logger: when it fails, one warning is given, it is switched off, and the run goes on.
+"""A guard around one logger: if it fails, it is switched off with one warning, and the run continues.
 
-A lost connection, a full disk or a fault in somebody's package must not cost hours of training. Not even making the
-logger may: it is made here, from a function, and on the main process of a distributed run only. An interrupt is not
-caught; it is not the logger's fault.
+A lost connection, a full disk or a fault in a package must not cost hours of training. The guard also makes the logger,
+since making it may fail, and only on the main process of a distributed run. An interrupt is not caught.
 """
 
 import logging
@@ -20,11 +19,11 @@ from lab.loggers.base import Outcome, RunLogger
 log = logging.getLogger(__name__)
 
 
-class Guarded(RunLogger):
-    """`make()` and every call of what it returned, fenced. Off from the first exception on, and on ranks above 0.
+class FailsafeLogger(RunLogger):
+    """Guards `make()` and every call of the logger it returns. Off after the first exception, and on ranks above 0.
 
-    `finish` is tried even after a failure, silently, so that no process or file of a broken logger stays open. What was
-    lost is kept in the run folder, for the end of a sweep to name.
+    `finish` is tried even after a failure, silently, so that no process or file of a broken logger stays open. The run
+    folder keeps the name of a failed logger, so that the end of a sweep can name it.
     """
 
     def __init__(self, title: str, folder: Path, make: Callable[[], RunLogger]) -> None:
@@ -35,9 +34,9 @@ class Guarded(RunLogger):
             self._try("start", lambda: self._start(make))
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Lightning names a step by its index; records, and therefore loggers, by how many steps are done."""
-        done = None if step is None else step + 1
-        self._call("log metrics", lambda inner: inner.log_metrics(metrics, done))
+        """Log with the number of finished steps, as records count; Lightning passes the index of the last step."""
+        finished = None if step is None else step + 1
+        self._call("log metrics", lambda inner: inner.log_metrics(metrics, finished))
 
     def save(self) -> None:
         self._call("save", lambda inner: inner.save())
@@ -56,21 +55,21 @@ class Guarded(RunLogger):
     def _start(self, make: Callable[[], RunLogger]) -> None:
         self._inner = make()
 
-    def _call(self, what: str, call: Callable[[RunLogger], Any]) -> None:
+    def _call(self, action: str, call: Callable[[RunLogger], Any]) -> None:
         inner = self._inner
         if inner is not None and not self.failed:
-            self._try(what, lambda: call(inner))
+            self._try(action, lambda: call(inner))
 
-    def _try(self, what: str, call: Callable[[], Any]) -> None:
+    def _try(self, action: str, call: Callable[[], Any]) -> None:
         try:
             call()
-        except Exception as error:  # noqa: BLE001 - whatever somebody's package raises, the run matters more
+        except Exception as error:  # noqa: BLE001 - a package may raise anything, and the run matters more
             if not self.failed:
                 reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-                told = (
-                    "logger %s could not %s and is off for the rest of this run, which goes on and keeps its own record"
-                )
-                log.warning(f"{told} (%s)", self.title, what, reason)
+                log.warning(
+                    "logger %s could not %s and is off for the rest of this run, which continues and keeps its own "
+                    "record (%s)", self.title, action, reason,
+                )  # fmt: skip
                 with suppress(OSError):  # the same full disk, perhaps
                     mark_lost(self.folder, self.title, reason)
             self.failed = True

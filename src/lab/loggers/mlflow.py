@@ -1,8 +1,8 @@
-"""A run in MLflow: flat parameters, metrics over steps, `test/accuracy` to sort by. Plain `mlflow ui` shows it.
+"""A run in MLflow: flat parameters, metrics over steps, `test/accuracy` to sort by. `mlflow ui` shows it as it is.
 
-The default store is the SQLite file that `mlflow ui` opens by itself in the same folder. Runs that start together make
-its tables and their experiment one after another. A server that does not answer costs some 10 s (`MLFLOW_HTTP_*` in the
-environment change that). Limits on names and values: mlflow.utils.validation.
+The default store is the SQLite file that `mlflow ui` opens by default in the same folder. Runs that start together
+create its tables and their experiment one after another. A server that does not answer costs about 10 s, or what
+`MLFLOW_HTTP_*` in the environment say. Limits on names and values: mlflow.utils.validation.
 """
 
 import json
@@ -20,28 +20,28 @@ from lab.config.schema import Mlflow
 from lab.core.locks import exclusive
 from lab.core.record.fields import Status
 from lab.core.record.tracking_ids import UniqueNames, mlflow_name, recall, remember
-from lab.loggers.base import ENDED_WELL, Outcome, RunLogger, is_test, metrics_of
+from lab.loggers.base import ENDED_WELL, Outcome, RunLogger, is_test, outcome_metrics
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 log = logging.getLogger(__name__)
-LONGEST_VALUE, PARAMETERS_A_CALL = 6000, 100
+LONGEST_VALUE, PARAMETERS_PER_CALL = 6000, 100
 ATTEMPTS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "4", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
 }  # fmt: skip
-"""Seconds and counts; MLflow's own are 120, 7 and 2, some four minutes in all."""
+"""Seconds and counts; MLflow's defaults are 120, 7 and 2, about four minutes in total."""
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
-"""Stores that the client opens itself."""
+"""Stores that the client opens without a server."""
 UPLOAD = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "60"}
-"""A server may take longer to store a file that it has received."""
+"""A server may need longer to store a file that it has received."""
 LAST = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "2", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
-"""For the end of a run that its server has failed before."""
+"""For the end of a run whose server has failed before."""
 
 
 class MlflowLogger(RunLogger):
-    """One run in experiment `settings.experiment`. Raises MLflow's errors; the fence around it makes them a warning."""
+    """One run in experiment `settings.experiment`. Raises MLflow's errors; the guard turns them into a warning."""
 
     title = "mlflow"
 
@@ -50,16 +50,16 @@ class MlflowLogger(RunLogger):
     ) -> None:
         super().__init__(folder)
         self.settings = settings
-        self.metric_names, self.head_names = UniqueNames(say=_say), UniqueNames(_file_name)
+        self.metric_names, self.head_names = UniqueNames(say=_warn_of_name), UniqueNames(_file_name)
         with _attempts(ATTEMPTS):
             self._open(config, name, tags)
 
     def _open(self, config: Mapping[str, Any], name: str, tags: Mapping[str, str]) -> None:
-        with _in_turn(self.settings.tracking_uri):
+        with _one_at_a_time(self.settings.tracking_uri):
             self.client = _client(self.settings.tracking_uri)
             self.run_id = self._start(name, tags)
         remember(self.folder, self.title, self.run_id)
-        self._log_parameters(flat(config))
+        self._log_parameters(flat_parameters(config))
 
     @property
     def version(self) -> str:
@@ -68,10 +68,10 @@ class MlflowLogger(RunLogger):
     def _start(self, name: str, tags: Mapping[str, str]) -> str:
         from mlflow.exceptions import MlflowException
 
-        earlier = recall(self.folder, self.title)
-        if earlier:
-            self.client.update_run(earlier, status="RUNNING")
-            return earlier
+        earlier_id = recall(self.folder, self.title)
+        if earlier_id:
+            self.client.update_run(earlier_id, status="RUNNING")
+            return earlier_id
         experiment = self.client.get_experiment_by_name(self.settings.experiment)
         if experiment is None:
             try:
@@ -85,13 +85,13 @@ class MlflowLogger(RunLogger):
         return str(self.client.create_run(identity, run_name=name, tags=dict(tags)).info.run_id)
 
     def _log_parameters(self, parameters: Mapping[str, str]) -> None:
-        """What is not there yet: a resumed run keeps the parameters it began with (MLflow refuses to change them)."""
+        """Log new parameters; a resumed run keeps its first ones, since MLflow refuses to change them."""
         from mlflow.entities import Param
 
         known = self.client.get_run(self.run_id).data.params
         new = [Param(key, value) for key, value in parameters.items() if key not in known]
-        for start in range(0, len(new), PARAMETERS_A_CALL):
-            self.client.log_batch(self.run_id, params=new[start : start + PARAMETERS_A_CALL])
+        for start in range(0, len(new), PARAMETERS_PER_CALL):
+            self.client.log_batch(self.run_id, params=new[start : start + PARAMETERS_PER_CALL])
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         if not is_test(metrics):
@@ -106,7 +106,7 @@ class MlflowLogger(RunLogger):
             self.client.log_batch(self.run_id, metrics=values)
 
     def log_outcome(self, outcome: Outcome) -> None:
-        self._log_metrics(metrics_of(outcome), int(outcome.objective.get("step") or 0))
+        self._log_metrics(outcome_metrics(outcome), int(outcome.objective.get("step") or 0))
         with _attempts(ATTEMPTS | UPLOAD):
             self._log_files(outcome)
 
@@ -122,15 +122,15 @@ class MlflowLogger(RunLogger):
             self.client.log_artifact(self.run_id, str(outcome.best), "checkpoints")
 
     def finish(self, status: Status, reason: str = "") -> None:
-        ended = "FINISHED" if status in ENDED_WELL else "KILLED" if status == "interrupted" else "FAILED"
+        mlflow_status = "FINISHED" if status in ENDED_WELL else "KILLED" if status == "interrupted" else "FAILED"
         with _attempts(LAST if self.failed else ATTEMPTS):
             self.client.set_tag(self.run_id, "status", f"{status}: {reason}" if reason else status)
-            self.client.set_terminated(self.run_id, ended)
+            self.client.set_terminated(self.run_id, mlflow_status)
 
 
 @contextmanager
 def _attempts(limits: Mapping[str, str]) -> Iterator[None]:
-    """How long MLflow's client tries a request, but for what the environment says."""
+    """Limit how long MLflow's client tries a request, unless the environment sets the limits."""
     ours = {name: value for name, value in limits.items() if name not in os.environ}
     os.environ |= ours
     try:
@@ -141,9 +141,8 @@ def _attempts(limits: Mapping[str, str]) -> Iterator[None]:
 
 
 @contextmanager
-def _in_turn(tracking_uri: str) -> Iterator[None]:
-    """One process at a time opens a database: two that make its tables at once break each other's. A server sees to it
-    itself."""
+def _one_at_a_time(tracking_uri: str) -> Iterator[None]:
+    """Let one process at a time open a database: two that create its tables at once fail. A server needs no lock."""
     if tracking_uri.partition(":")[0].partition("+")[0] not in DATABASES:
         yield
         return
@@ -158,8 +157,8 @@ def _in_turn(tracking_uri: str) -> Iterator[None]:
         yield
 
 
-def _say(name: str, became: str) -> None:
-    log.warning("mlflow: %s is logged as %s, since MLflow would take it for another one's name", name, became)
+def _warn_of_name(name: str, logged_as: str) -> None:
+    log.warning("mlflow: %s is logged as %s, since MLflow would confuse it with another name", name, logged_as)
 
 
 def _file_name(head: str) -> str:
@@ -177,15 +176,15 @@ def _client(tracking_uri: str) -> "MlflowClient":
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """What is worth looking at beside the numbers, where it is there."""
+    """Yield the existing files that complement the numbers."""
     yield from (path for path in (folder / "config.yaml", folder / "classification_report.txt") if path.exists())
     yield from sorted((folder / "figures").glob("*.png"))
 
 
-def flat(tree: Mapping[str, Any]) -> dict[str, str]:
-    """Dotted keys (`optimizer.lr`) and text values, within MLflow's limits. Lists stay one value, in JSON."""
+def flat_parameters(tree: Mapping[str, Any]) -> dict[str, str]:
+    """Return dotted keys (`optimizer.lr`) with text values, within MLflow's limits. A list is one value, as JSON."""
     values = dict(_leaves(tree))
-    names = UniqueNames(say=_say).of(values)
+    names = UniqueNames(say=_warn_of_name).of(values)
     return {names[key]: text for key, text in values.items()}
 
 

@@ -1,7 +1,7 @@
-"""Event files in the run folder: `tensorboard --logdir outputs` then shows runs by date and time.
+"""TensorBoard event files in the run folder: `tensorboard --logdir outputs` shows runs by date and time.
 
-All metrics of each validation, the learning rate included, at its optimizer step. A resumed run marks the steps that it
-writes again, so that TensorBoard drops the first copy.
+They contain all metrics of each validation and the learning rate, at the optimizer step. A resumed run marks the steps
+that it writes again, so that TensorBoard drops the first copy.
 """
 
 from collections.abc import Mapping
@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.core.record.fields import Status
-from lab.loggers.base import Outcome, RunLogger, is_test, metrics_of
+from lab.loggers.base import Outcome, RunLogger, is_test, outcome_metrics
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard.writer import SummaryWriter
 
 
 class TensorboardLogger(RunLogger):
-    """Event files `events.out.tfevents.*`. Needs the package tensorboard."""
+    """Writes event files `events.out.tfevents.*`. Needs the package tensorboard."""
 
     title = "tensorboard"
 
@@ -28,12 +28,12 @@ class TensorboardLogger(RunLogger):
         if is_test(metrics) or step is None:
             return
         for name, value in metrics.items():
-            self._opened(step).add_scalar(name, value, step)
+            self._open(step).add_scalar(name, value, step)
 
     def log_outcome(self, outcome: Outcome) -> None:
         step = int(outcome.objective.get("step") or 0)
-        for name, value in metrics_of(outcome).items():
-            self._opened().add_scalar(name, value, step)
+        for name, value in outcome_metrics(outcome).items():
+            self._open().add_scalar(name, value, step)
 
     def save(self) -> None:
         if self._writer is not None:
@@ -45,8 +45,8 @@ class TensorboardLogger(RunLogger):
             self._writer.close()
             self._writer = None
 
-    def _opened(self, step: int | None = None) -> "SummaryWriter":
-        """step: from which on what is there is written again; None for what comes after the last one."""
+    def _open(self, step: int | None = None) -> "SummaryWriter":
+        """Return the writer. step: existing values from this step on are written again; None: nothing is."""
         if self._writer is None:
             from torch.utils.tensorboard.writer import SummaryWriter
 

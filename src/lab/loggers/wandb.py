@@ -1,10 +1,10 @@
 """A run in Weights & Biases: one history row per validation, the resolved config, the outcome. Offline without a key.
 
-A row is handed to wandb's service, closed, as soon as it is logged, so a curve has as many points as history.jsonl has
-rows; tables and figures of the outcome go into the summary. The service writes and sends in its own rhythm, so a kill
-takes the last rows (0.31): a run that is resumed logs those that history.jsonl holds and W&B lacks. The run object is
-its own (`reinit="create_new"`), never wandb's global one: runs of one process stay apart. Cost: .8 s for the import
-and .6 s to start (0.31, 2 cores). Nothing is printed but where an offline run lies.
+Each row is committed as soon as it is logged, so a curve has as many points as history.jsonl has rows; tables and
+figures of the outcome go into the summary. wandb's service (0.31) writes at its own pace, so a kill loses the last
+rows: a resumed run logs the rows of history.jsonl that W&B lacks. Each run has its own run object
+(`reinit="create_new"`), so that runs of one process stay separate. Cost: .8 s for the import, .6 s to start (2 cores).
+Only the folder of an offline run is printed.
 """
 
 import logging
@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from lab.config.schema import Wandb
 from lab.core.record.fields import Status
 from lab.core.record.run_folder import RunFolder
-from lab.loggers.base import ENDED_WELL, Outcome, RunLogger, is_test, is_validation, metrics_of
-from lab.loggers.wandb_start import segments, start_run, stored_steps
+from lab.loggers.base import ENDED_WELL, Outcome, RunLogger, is_test, is_validation, outcome_metrics
+from lab.loggers.wandb_run import segments, start_run, stored_steps
 
 if TYPE_CHECKING:
     from wandb import Table
@@ -28,7 +28,7 @@ INTERRUPTED_EXIT = 130
 
 
 class WandbLogger(RunLogger):
-    """One run in project `settings.project`. Raises wandb's errors; the fence around it turns them into a warning."""
+    """One run in project `settings.project`. Raises wandb's errors; the guard turns them into a warning."""
 
     title = "wandb"
 
@@ -43,10 +43,10 @@ class WandbLogger(RunLogger):
     ) -> None:
         super().__init__(folder)
         self.settings = settings
-        described = {"config": dict(config), "name": name, "group": group, "tags": tuple(tags)}
+        description = {"config": dict(config), "name": name, "group": group, "tags": tuple(tags)}
         place = {"project": settings.project, "entity": settings.entity}
-        self.run, self.mode = start_run(folder, settings.mode, settings.log_checkpoint, **place, **described)
-        self._whole = False
+        self.run, self.mode = start_run(folder, settings.mode, settings.log_checkpoint, **place, **description)
+        self._has_earlier_rows = False
 
     @property
     def version(self) -> str:
@@ -54,14 +54,14 @@ class WandbLogger(RunLogger):
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         if is_validation(metrics) and not is_test(metrics) and step is not None:
-            self._fill_up(step)
+            self._log_earlier_rows(step)
             self.run.log(dict(metrics), step=step, commit=True)
 
-    def _fill_up(self, before: int | None = None) -> None:
-        """Log the rows of earlier processes (before step `before`) that a kill kept from W&B; the first call does."""
-        if self._whole:
+    def _log_earlier_rows(self, before: int | None = None) -> None:
+        """Log the rows of earlier processes (before step `before`) that W&B lost in a kill; only on the first call."""
+        if self._has_earlier_rows:
             return
-        self._whole = True
+        self._has_earlier_rows = True
         rows = [row for row in RunFolder(self.folder).history() if before is None or row["step"] < before]
         if not rows:
             return
@@ -73,14 +73,14 @@ class WandbLogger(RunLogger):
                 self.run.log(values, step=step, commit=True)
 
     def log_outcome(self, outcome: Outcome) -> None:
-        self._fill_up()
-        self.run.summary.update(metrics_of(outcome) | self._tables(outcome) | self._images())
+        self._log_earlier_rows()
+        self.run.summary.update(outcome_metrics(outcome) | self._tables(outcome) | self._images())
         if self.settings.log_checkpoint and outcome.best is not None:
             self.run.log_artifact(str(outcome.best), name=f"best-{self.run.id}", type="model", aliases=["best"])
 
     def finish(self, status: Status, reason: str = "") -> None:
         if not self.failed:
-            self._fill_up()
+            self._log_earlier_rows()
         self.run.summary.update({"status": status, "reason": reason})
         exit_code = 0 if status in ENDED_WELL else INTERRUPTED_EXIT if status == "interrupted" else 1
         self.run.finish(exit_code=exit_code)
@@ -115,5 +115,5 @@ class WandbLogger(RunLogger):
 
 
 def is_flat(values: Sequence[object]) -> bool:
-    """Whether a column holds one value a row; all classes' probabilities stay in test_predictions.parquet."""
+    """Return True if a column holds one value per row, not lists: those stay in test_predictions.parquet."""
     return not any(isinstance(value, list | tuple) for value in values[:1])

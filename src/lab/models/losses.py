@@ -12,7 +12,8 @@ from torch.nn import functional
 
 from lab.config.schema import LossConfig
 from lab.core.batches import MISSING, HeadSpec
-from lab.core.errors import Mistake, RequestError, listed, nearest, quoted
+from lab.core.errors import Mistake, RequestError, listed, nearest
+from lab.core.hydra_quoting import quoted
 
 
 def class_weights(counts: Sequence[int], kind: str) -> Tensor:

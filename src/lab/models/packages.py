@@ -2,15 +2,12 @@
 compiler that `trainer.compile` needs. A request is checked before torch is imported.
 """
 
-import importlib.util
 import os
 import shutil
 
+from lab.cli.optional_packages import missing_packages, not_installed
 from lab.config.schema import Adapters, Config
 from lab.core.errors import Mistake
-
-INSTALL = "pip install -e '.[peft]'"
-
 
 COMPILERS = ("g++", "clang++", "c++", "cl")
 """What torch.compile builds its kernels with, unless CXX names another."""
@@ -33,9 +30,5 @@ def _packages(config: Config) -> list[Mistake]:
     if not isinstance(config.peft, Adapters):
         return []
     kind = config.peft.kind
-    instead = {"peft": "none"} | ({"bitsandbytes": kind.removeprefix("q")} if config.peft.quantised else {})
-    return [
-        Mistake("peft", f"needs the package {name!r}, which is not installed", f"{INSTALL}, or peft={other}", kind)
-        for name, other in instead.items()
-        if importlib.util.find_spec(name) is None
-    ]
+    instead = {"peft": "none", "bitsandbytes": kind.removeprefix("q")}
+    return [not_installed("peft", name, f"peft={instead[name]}", kind) for name in missing_packages(f"peft={kind}")]

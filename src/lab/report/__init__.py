@@ -1,1 +1,4 @@
-"""Tables and figures drawn from numbers alone: no lightning, no transformers."""
+"""Reports on runs: `sources` read them, `analysis` compares them, `figures`, `html` and `output` show the results.
+
+`build` does it all in order, `findings` defines what passes between the rooms, `text` has both languages.
+"""

@@ -1,6 +1,6 @@
-"""A report from its request: read, rank, group, compare, diagnose, replay, choose; then files, page, log and registry.
+"""Builds a report: read, rank, group, compare, diagnose, replay, choose; then files, page, log and registry.
 
-Everything is judged before anything is written, so that a wrong request leaves no half of a report.
+All analysis happens before anything is written, so that a wrong request leaves no partial report.
 """
 
 import logging
@@ -8,50 +8,49 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lab.config.schema.report import Reported
+from lab.config.schema.report import ReportRequest
 from lab.core.errors import Mistake, RequestError, RunError
 from lab.core.files import Unreadable
 from lab.core.record.run_folder import RunFolder
 from lab.report.analysis import groups
-from lab.report.analysis.comparison import compared
-from lab.report.analysis.diagnosis import diagnosed
-from lab.report.analysis.run_table import assembled
-from lab.report.analysis.what_if import replayed
-from lab.report.analysis.winner import chosen, leaderboard, winner
-from lab.report.findings import Groups, Report, Runs, Sentence
+from lab.report.analysis.comparison import compare
+from lab.report.analysis.diagnosis import diagnose
+from lab.report.analysis.run_table import build_run_table
+from lab.report.analysis.what_if import replay_policies
+from lab.report.analysis.winner import choose_winner, describe_winner, leaderboard
+from lab.report.findings import Groups, Report, Runs
 from lab.report.html import page
-from lab.report.output import experiments_log, files, model_registry
-from lab.report.sources.folders import opened
-from lab.report.sources.run_folders import Reading, read
-from lab.report.sources.select import read_from
-from lab.report.text.language import Words
-from lab.report.text.sentences import say
+from lab.report.output import csv_tables, experiments_log, markdown, model_registry
+from lab.report.sources.folders import find_folders
+from lab.report.sources.run_folders import SourceRuns, read
+from lab.report.sources.select import read_source
+from lab.report.text.translate import Translator, translate
 
 log = logging.getLogger(__name__)
 MARK = ".report"
-"""The first file of a report, so that one that was cut is taken over by the next; a folder with anything but this is
-not written into."""
+"""The first file of a report. A folder with this file may be written into again, after an interruption too; other
+folders that are not empty are refused."""
 SHOWN_EXCLUSIONS = 10
 
 
-def build(request: Reported, command: str) -> Report:
-    """Write the report and give what it says. command: as typed.
+def build(request: ReportRequest, command: str) -> Report:
+    """Write the report and return its contents. command: the command line as typed.
 
-    Raises RequestError for a request that cannot be met, RunError where it cannot be written or registered.
+    Raises RequestError for a wrong request, RunError if the report cannot be written or registered.
     """
-    output = Path(request.output)
+    output, words = Path(request.output), Translator(request.lang)
     _refuse_other_folder(output)
-    reading = _read(request)
-    runs = assembled(reading, request.objective, request.together, request.statistics.repeats)
+    source = _read(request)
+    runs = build_run_table(source, request.objective, request.allow_mixed, request.statistics.repeats)
     configurations = groups.configurations(runs, request.statistics)
-    by_keys = groups.by_keys(runs, request.by, request.statistics)
-    asked: Groups = by_keys[0] if request.by else configurations
-    comparison = compared(runs, asked, request.baseline, request.statistics)
+    groups_by_key = groups.groups_by_keys(runs, request.group_by, request.statistics)
+    compared: Groups = groups_by_key[0] if request.group_by else configurations
+    comparison = compare(runs, compared, request.baseline, request.statistics)
     board = leaderboard(runs)
-    findings = diagnosed(runs, configurations, request.diagnosis)
-    what_if = replayed(runs, request.what_if)
-    won = chosen(runs, configurations, board)
-    best = RunFolder(Path(runs.frame["path"].iloc[won])) if won is not None else None
+    findings = diagnose(runs, configurations, request.diagnosis)
+    what_if = replay_policies(runs, request.what_if)
+    winner_row = choose_winner(runs, configurations, board)
+    best = RunFolder(Path(runs.frame["path"].iloc[winner_row])) if winner_row is not None else None
     if request.register_in is not None:
         model_registry.refuse_early(request, best)
     try:
@@ -61,53 +60,54 @@ def build(request: Reported, command: str) -> Report:
             leaderboard=board,
             top_k=request.top_k,
             configurations=configurations,
-            groups=by_keys,
+            groups=groups_by_key,
             comparison=comparison,
             findings=findings,
             what_if=what_if,
-            winner=winner(runs, configurations, board, output, request.source == "lab"),
-            counts=counted(runs),
+            winner=describe_winner(runs, configurations, board, output, request.source == "lab"),
+            counts=count_by_status(runs),
             command=command,
             made=datetime.now(UTC).isoformat(timespec="seconds"),
             folder=output,
         )
-        files.write(report, request.lang)
-        page.write(report, request.lang)
+        csv_tables.write(report)
+        markdown.write(report, words)
+        page.write(report, words)
         registered = None
         if request.register_in is not None and best is not None:
             registered = model_registry.register(report, request, best)
             log.info("registered in %s", registered)
         if request.log is not None:
-            experiments_log.append(Path(request.log), report, request.aim, registered, request.lang)
+            experiments_log.append(Path(request.log), report, request.aim, registered, words)
     except (OSError, Unreadable) as error:
         raise RunError(f"the report cannot be written: {error}") from error
     return report
 
 
-def _read(request: Reported) -> Reading:
-    """Raises RequestError where nothing is found that a report could be made of."""
-    reading = read(opened(request.runs)) if request.source == "lab" else read_from(request)
-    if not reading.runs:
-        reasons = [f"{one.path}: {say(one.reason, request.lang)}" for one in reading.exclusions]
+def _read(request: ReportRequest) -> SourceRuns:
+    """Return the runs of the requested folders or service. Raises RequestError if there is none."""
+    source = read(find_folders(request.runs)) if request.source == "lab" else read_source(request)
+    if not source.runs:
+        reasons = [f"{exclusion.path}: {translate(exclusion.reason, request.lang)}" for exclusion in source.exclusions]
         left = len(reasons) - SHOWN_EXCLUSIONS
         lines = reasons[:SHOWN_EXCLUSIONS] + ([f"and {left} more"] if left > 0 else [])
         problem = "no run is in there" + "".join(f"\n      {line}" for line in lines)
         remedy = "a folder that train.py made: outputs/..., multirun/...; source=wandb, mlflow or hf for others"
         raise RequestError(Mistake("runs", problem, remedy, ", ".join(request.runs)))
-    return reading
+    return source
 
 
 def _claim(output: Path) -> None:
-    """Make the folder a report's, and take away what one that was killed left half written."""
+    """Mark the folder as a report's and remove partial files of an interrupted report."""
     output.mkdir(parents=True, exist_ok=True)
     (output / MARK).touch()
-    for left in output.rglob(".*.part"):
-        left.unlink(missing_ok=True)
+    for partial in output.rglob(".*.part"):
+        partial.unlink(missing_ok=True)
 
 
 def _refuse_other_folder(output: Path) -> None:
     if output.is_dir() and any(output.iterdir()) and not (output / MARK).is_file():
-        problem = "exists, holds something and is no report; nothing is written into it"
+        problem = "is not empty and is no report: nothing is written into it"
         raise RequestError(Mistake("output", problem, f"output={output}/report", str(output)))
     if output.exists() and not output.is_dir():
         raise RequestError(Mistake("output", "is a file", "output=report", str(output)))
@@ -116,26 +116,23 @@ def _refuse_other_folder(output: Path) -> None:
 HAS_RECORD = ("excluded_half_written", "excluded_unreadable", "excluded_foreign", "excluded_version")
 
 
-def counted(runs: Runs) -> Mapping[str, int]:
-    """Runs by status; `excluded` with a record that cannot be read; `not_started` cells of sweeps; all: `expected`."""
+def count_by_status(runs: Runs) -> Mapping[str, int]:
+    """Return the number of runs by status, of `excluded` records, of `not_started` cells, and the sum, `expected`."""
     counts = {str(status): int(num) for status, num in runs.frame["status"].value_counts().items()}
-    excluded = sum(one.reason.key in HAS_RECORD for one in runs.exclusions)
+    excluded = sum(exclusion.reason.key in HAS_RECORD for exclusion in runs.exclusions)
     not_started = sum(max(0, sweep.expected - sweep.started) for sweep in runs.sweeps)
     counts |= {"excluded": excluded, "not_started": not_started}
     return counts | {"expected": len(runs.frame) + excluded + not_started}
 
 
 def summary(report: Report, lang: str) -> Iterator[str]:
-    """What the terminal says at the end."""
-
-    def words(key: str, **values: object) -> str:
-        return say(Sentence(key, values), lang)
-
-    counts = Words(lang).statuses(report.counts)
+    """Yield the lines that the terminal shows at the end."""
+    words = Translator(lang)
+    counts = words.statuses(report.counts)
     yield words("md_runs", shown=len(report.runs.frame), expected=report.counts["expected"], counts=counts)
-    yield from (say(warning, lang) for warning in report.runs.warnings)
+    yield from (words.say(warning) for warning in report.runs.warnings)
     yield from (
-        [words("md_no_winner")] if report.winner is None else [say(one, lang) for one in report.winner.sentences]
+        [words("md_no_winner")] if report.winner is None else [words.say(one) for one in report.winner.sentences]
     )
     if report.winner is not None:
         yield from (f"  {line}" for line in (report.winner.command, report.winner.retrain) if line)

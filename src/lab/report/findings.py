@@ -1,8 +1,7 @@
-"""What a report holds: the table of runs and what is concluded from it. Numbers here, words in `sentences`.
+"""The contents of a report: the table of runs and the conclusions from it, as numbers; `text` has the words.
 
-One frozen class a question. Readers (`lab.report.sources.select`) make `Runs`, judges make the rest, page and figures
-draw. A row number is a run everywhere: `runs.frame.iloc[row]`, `runs.histories[row]`. Costs: one float64 array a
-column.
+One frozen class per question. `sources` read runs, `analysis` makes the rest, page, figures and files show it. A row
+number identifies a run everywhere: `runs.frame.iloc[row]`, `runs.histories[row]`.
 """
 
 from collections.abc import Mapping
@@ -14,57 +13,55 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lab.early_termination.policies import Goal
+from lab.early_termination.policies.base import Goal
 
 Floats = npt.NDArray[np.float64]
 History = Mapping[str, Floats]
 """Validations of one run in order: `epoch` (0-based), `step`, then metrics with their split, (rows,) each; NaN where a
-row has no value. Empty where nothing was recorded."""
+row has no value. Empty if nothing was recorded."""
 
 ENDED_WELL = ("completed", "early_stopped", "terminated")
-"""Statuses of runs that have a result; the others are `failed` and `interrupted` (stopped, killed or still running)."""
+"""Statuses with a result; the others are `failed` and `interrupted` (stopped, killed or still running)."""
 
 IDENTITY = ("run", "path", "study", "trial", "status", "reason", "failure", "command", "seed", "repeat",
             "configuration", "metric", "mode", "data", "fingerprint")  # fmt: skip
-"""Columns that say what a run is. `run`: a short name, unlike any other's; `configuration`: a number shared by the runs
-that differ in their seed alone, which `repeat` holds as text; `data`, `fingerprint`: of the rows it was trained on."""
+"""Columns that identify a run. `run`: short and unique; `configuration`: a number shared by runs that differ only in
+their seed, which `repeat` holds as text; `data`, `fingerprint`: of the training data."""
 
 COSTS = ("time_s", "fit_s", "core_s", "peak_rss_gib", "peak_gpu_gib", "parameters_total", "parameters_trainable")
-"""core_s, the energy proxy: CPU seconds of all cores. time_s: from start to end."""
+"""core_s: CPU seconds of all cores, a proxy of energy; time_s: wall-clock time from launch to end."""
 
 OUTCOME = ("objective", "objective_epoch", "objective_step", "epochs")
-"""The objective at the checkpoint that the run kept, its epoch (0-based) and optimizer step, and the number of epochs
-that were validated. Every score of a row is of that checkpoint."""
+"""The objective at the run's kept checkpoint, its epoch (0-based) and optimizer step, and the number of validated
+epochs. Every score of a row belongs to that checkpoint."""
 
 
 class Sentence(NamedTuple):
-    """A key of the catalogue in `lab.report.text.sentences` and what stands in it; `say(sentence, lang)` gives the
-    text.
-    """
+    """A key of the catalogue and its values; `lab.report.text.translate` returns the text."""
 
     key: str
     values: Mapping[str, Any] = {}
 
 
 class Exclusion(NamedTuple):
-    """A folder that was found and is in no table, and why."""
+    """A folder that is not in the table, and the reason."""
 
     path: str
     reason: Sentence
 
 
-class Confirmed(NamedTuple):
-    """Of a configuration under new seeds. half: of the 95 % interval of the mean, None for one seed."""
+class ConfirmedMean(NamedTuple):
+    """Mean of a configuration under new seeds. half: half width of its 95 % interval, None for one seed."""
 
     mean: float
     half: float | None
     num: int
 
 
-class Sweep(NamedTuple):
-    """A grid or a study: how many runs it was to have, how many left a folder, and its winner by its own account.
+class SweepSummary(NamedTuple):
+    """A grid or a study: how many runs it planned, and how many left a folder.
 
-    confirmed: by trial, of a study's `confirm` runs; metric, goal: of a study, what these values are of.
+    confirmed: means by trial of a study's `confirm` runs; metric, goal: of a study, what these means measure.
     """
 
     path: str
@@ -72,20 +69,20 @@ class Sweep(NamedTuple):
     kind: Literal["grid", "study"]
     expected: int
     started: int
-    confirmed: Mapping[int, Confirmed] = {}
+    confirmed: Mapping[int, ConfirmedMean] = {}
     metric: str | None = None
     goal: Goal | None = None
 
 
 @dataclass(frozen=True)
 class Runs:
-    """One row a run, failed and unfinished ones too.
+    """The table of runs, one row per run, with failed and unfinished ones.
 
-    frame: IDENTITY, OUTCOME and COSTS, then `train/...`, `val/...`, `test/...` (at the checkpoint), on the test
-    rows `majority/...` (any baseline by its name) and `bayes/...`, then `data/...` (`data/truncated_share`), then one
-    column per config key in `varied`. A number is NaN and a text None where it is not known.
-    varied: dotted config keys with more than one value, the seed left out. constant: all others, with their value.
-    metric: the objective they are ranked by, `val/f1_macro`.
+    frame: IDENTITY, OUTCOME and COSTS, then `train/...`, `val/...`, `test/...` (at the checkpoint), baselines on the
+    test rows (`majority/...`, `bayes/...`), `data/...` (`data/truncated_share`), and one column per config key in
+    `varied`. An unknown number is NaN, an unknown text None.
+    varied: dotted config keys with more than one value, without the seed. constant: all other keys with their value.
+    metric: the objective by which runs are ranked, `val/f1_macro`.
     """
 
     frame: pd.DataFrame
@@ -94,10 +91,10 @@ class Runs:
     constant: Mapping[str, Any]
     metric: str
     goal: Goal
-    sweeps: tuple[Sweep, ...] = ()
+    sweeps: tuple[SweepSummary, ...] = ()
     exclusions: tuple[Exclusion, ...] = ()
     warnings: tuple[Sentence, ...] = ()
-    """Shown on top: ranked together although the data differ, and the like."""
+    """Shown at the top, for example that runs on different data are ranked together."""
 
     @property
     def score(self) -> str:
@@ -106,19 +103,19 @@ class Runs:
 
     @property
     def sign(self) -> float:
-        """1 where more is better."""
+        """1 if larger is better, else -1."""
         return 1.0 if self.goal == "maximize" else -1.0
 
 
 class Interval(NamedTuple):
-    """95 % (or as the config says) interval of a mean."""
+    """Confidence interval of a mean, at the confidence of the config (95 % by default)."""
 
     low: float
     high: float
 
 
 class Stat(NamedTuple):
-    """One number over the runs of a group: sd with n - 1 (NaN for one run); interval None below two runs."""
+    """Statistics of one number over the runs of a group: sd with n - 1, NaN for one run; low, high: extremes."""
 
     num: int
     mean: float
@@ -129,7 +126,7 @@ class Stat(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Runs that share the values of the keys. rows: of the table, those that ended well. failed: rows that did not."""
+    """Runs that share the values of `keys`. rows: table rows with a result; failed: rows without one."""
 
     label: str
     keys: Mapping[str, Any]
@@ -138,23 +135,23 @@ class Group(NamedTuple):
     stats: Mapping[str, Stat]
     """By column: `objective`, `test/f1_macro`, `time_s` ..."""
     best: int | None
-    """Row of the best objective."""
+    """The row with the best objective."""
 
 
 @dataclass(frozen=True)
 class Groups:
-    """Groups by `by`, the best mean of the objective first; groups without a result last."""
+    """Groups by the keys `by`, the best mean objective first; groups without a result last."""
 
     by: tuple[str, ...]
     groups: tuple[Group, ...]
 
 
 class Pair(NamedTuple):
-    """A group against the baseline, on the objective, paired by seed.
+    """A group compared with the baseline on the objective, paired by seed.
 
-    num_pairs: seeds that both have. difference: mean of (group - baseline); p: paired t test, two-sided; p_holm:
-    corrected for all comparisons made; effect: Cohen's d of the differences (d_z). apart: whether the data tell the two
-    apart. p, p_holm and effect are NaN, interval is None below two pairs and where the differences are all the same.
+    num_pairs: seeds that both have; difference: mean of (group - baseline); p: paired t test, two-sided; p_holm:
+    corrected for all comparisons; effect: Cohen's d of the differences (d_z); apart: the two are distinguishable. For
+    fewer than two pairs and for equal differences, p, p_holm and effect are NaN and interval is None.
     """
 
     group: str
@@ -171,7 +168,7 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True)
 class Comparison:
-    """Every group against one. baseline None: nothing to compare, and `reason` says why."""
+    """Every group compared with the baseline. baseline None: there is nothing to compare, for the `reason`."""
 
     by: tuple[str, ...]
     baseline: str | None
@@ -179,11 +176,11 @@ class Comparison:
     pairs: tuple[Pair, ...] = ()
     reason: Sentence | None = None
     averaged: Sentence | None = None
-    """Which keys each group has values of its own of, and that these were averaged over."""
+    """The keys whose values differ between the groups, over which the comparison averages."""
 
 
 class Finding(NamedTuple):
-    """What a rule found at a run. override: what to try, as it is typed; empty where there is nothing to type."""
+    """A rule's diagnosis of a run. override: the override to try as it is typed, empty if there is none."""
 
     row: int
     rule: str
@@ -191,8 +188,8 @@ class Finding(NamedTuple):
     override: str
 
 
-class Ended(NamedTuple):
-    """A trial that a policy would have ended."""
+class TerminatedTrial(NamedTuple):
+    """A trial that a policy would have terminated, at which interval and why."""
 
     row: int
     interval: int
@@ -201,14 +198,16 @@ class Ended(NamedTuple):
 
 
 class WhatIf(NamedTuple):
-    """One policy on the trials of one sweep (or on all runs). regret: how much worse the best that is left would be, at
-    least 0. share_saved: of all epochs."""
+    """The effect of one policy on the trials of one sweep (or on all runs).
+
+    share_saved: of all epochs; regret: how much worse the best remaining result would be, at least 0.
+    """
 
     policy: str
     block: Mapping[str, Any]
     study: str
     num_trials: int
-    ended: tuple[Ended, ...]
+    ended: tuple[TerminatedTrial, ...]
     epochs_saved: int
     share_saved: float
     regret: float
@@ -216,10 +215,10 @@ class WhatIf(NamedTuple):
 
 @dataclass(frozen=True)
 class Winner:
-    """Best validation objective (of a study with confirm runs: best confirmed mean), reported on test.
+    """The run with the best validation objective (of a study with confirm runs: the best confirmed mean).
 
-    command: what to type for the same run; retrain: for its recipe from experiment/best.yaml, None where none could be
-    written; options: further lines by name (`train_val`, `all_rows`).
+    command: the command line of the run; retrain: the command line that trains its recipe from experiment/best.yaml
+    again, None without a recipe; options: further command lines by name (`train_val`, `all_rows`).
     """
 
     row: int
@@ -229,25 +228,25 @@ class Winner:
     options: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Report:
-    """Everything a page is drawn from."""
+    """All contents of a report. Compared and hashed by identity, so that results per report can be cached."""
 
     runs: Runs
     leaderboard: tuple[int, ...]
-    """All rows: those with a result, the best objective first, then the others."""
+    """All rows: first those with a result, the best objective first, then the others."""
     top_k: int
     configurations: Groups
-    """Seeds of one configuration as one row."""
+    """Groups of runs that differ only in their seed."""
     groups: tuple[Groups, ...]
-    """By each key asked for; by each varied key where none was."""
+    """Groups by each requested key, or by each varied key if none was requested."""
     comparison: Comparison
     findings: tuple[Finding, ...]
     what_if: tuple[WhatIf, ...]
     winner: Winner | None
     counts: Mapping[str, int]
-    """By status, and `expected`: runs that were to be, those that never started included; `not_started`."""
+    """Number of runs by status, and `not_started`, `excluded`, `expected` (planned runs)."""
     command: str
     made: str
-    """When, ISO 8601."""
+    """Time of the report, ISO 8601."""
     folder: Path

@@ -1,1 +1,1 @@
-"""Sweeps: many runs of one request, each in its own process and folder, steered by Optuna."""
+"""Sweeps: many runs of one request, each in its own process and folder, controlled by Optuna."""

@@ -39,7 +39,7 @@ def _retest(config: Config, run: RunFolder) -> dict[str, float]:
     refuse_damage(run, run.best, "test")
     where = parts.hardware(config.trainer, run.read())
     with plain_os_errors():
-        material = prepare(config, run, where, fresh=False)
+        material = prepare(config, run, where, fresh=False, trains=False)
         refuse_other_data("test", run.read(), material, run)
         load_weights(material.model, run, run.best, "test")
         refuse_lost_numbers(material.model, run, run.best, "test")
@@ -82,8 +82,8 @@ def test(trainer: pl.Trainer, material: Material, run: RunFolder) -> Tested:
     refuse_damage(run, run.best, "test")
     load_weights(material.model, run, run.best, "test")
     with quiet(), interruptible():
-        trainer.test(material.model, material.data.test_loader(), verbose=False)
-    return material.tested()
+        trainer.test(material.model, datamodule=material.data, verbose=False)
+    return material.evaluate()
 
 
 def show(result: Tested) -> None:

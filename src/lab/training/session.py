@@ -13,7 +13,8 @@ import torch
 
 from lab.cli.command_line import script
 from lab.config.schema import Config
-from lab.core.errors import FailureKind, RequestError, RunError, quoted
+from lab.core.errors import FailureKind, RequestError, RunError
+from lab.core.hydra_quoting import quoted
 from lab.core.machine_faults import MachineError, MachineRefusal, machine_error
 from lab.core.record.fields import Status
 from lab.core.record.run_folder import RunFolder
@@ -160,5 +161,5 @@ def going_on(run: RunFolder) -> str:
 def _smaller(trained: bool) -> str:
     """What needs less memory; trained: whether the first step had been taken, so that the model and the data fit."""
     if trained:
-        return "a smaller data.batch_size with more callbacks.accumulate.batches"
+        return "a smaller data.batch_size with more trainer.accumulate_grad_batches"
     return "a smaller model (fewer or narrower layers, model.buckets, model.vocabulary_size), or fewer rows of data"

@@ -14,6 +14,7 @@ import lightning.pytorch as pl
 from lab.cli.resume import sole_process
 from lab.cli.saved_config import saved_text
 from lab.config.schema import Config
+from lab.core.batches import spec_fields
 from lab.core.files import write_whole
 from lab.core.record.fields import Status
 from lab.core.record.run_folder import UNENDED, RunFolder
@@ -138,6 +139,7 @@ def _met_otherwise(config: Config, where: parts.Hardware) -> dict[str, dict[str,
 def _prepared(run: RunFolder, config: Config, where: parts.Hardware) -> Material:
     """Data and model of a new run, with what the finders found."""
     material = prepare(config, run, where, fresh=True)
+    run.write_spec(spec_fields(material.data.spec))
     run.update(data=data_facts(material), parameters=parameter_counts(frozen_in(config, material.model)))
     run.update(cache=take_states(config, material, where, SPLITS))
     requested = run.read()["requested"]
@@ -162,6 +164,7 @@ def _reopened(run: RunFolder, config: Config, where: parts.Hardware, command: st
     tune.apply(config, material, record.get("requested") or {})
     again = {"command": command, "at": provenance.process()["started"]}
     run.remove_partial_files()
+    run.write_spec(spec_fields(material.data.spec))
     run.update(
         status="interrupted",
         reason=UNENDED,
@@ -180,8 +183,7 @@ def _fit(trainer: pl.Trainer, material: Material, run: RunFolder, resumed: bool)
     with quiet(), interruptible():
         trainer.fit(
             material.model,
-            material.data.train_loader(),
-            material.data.val_loader(),
+            datamodule=material.data,
             ckpt_path=run.last if resumed else None,
             weights_only=True,
         )

@@ -35,6 +35,7 @@ RIDGE = ("model.kind", "model.head", "trainer.max_epochs", "trainer.precision", 
 PRETRAIN = ("model.pretrain", "objective.metric", "model.causal", "model.ensemble")
 SETS = ("data.labels", "data.split_labels", "data.label_separator")
 TASK = ("model.name", "model.kind", "data.kind")
+STEPS = ("trainer.accumulate_grad_batches", "callbacks.accumulate.schedule")
 BATCH = ("callbacks.batch_finder.enabled", "callbacks.batch_finder.max_batch_size", "data.batch_size")
 
 
@@ -42,6 +43,9 @@ BATCH = ("callbacks.batch_finder.enabled", "callbacks.batch_finder.max_batch_siz
     ("keys", "values", "blamed"),
     [
         (OBJECTIVE, ("val/f1_macro", "max"), []),
+        (STEPS, (4, None), []),
+        (STEPS, (1, {0: 8, 4: 4}), []),
+        (STEPS, (4, {0: 8}), ["trainer.accumulate_grad_batches"]),
         (DATES, (None, None), []),
         (DATES, ("2015-01-01", "2019-01-01"), []),
         (DATES, ("2015-01-01", None), ["data.split.val_from"]),

@@ -32,6 +32,21 @@ def test_an_architecture(architecture: dict[str, Any] | None, blamed: list[str])
         assert one.key not in [left.key for left in contradictions({"model": {"architecture": mended}}, set())]
 
 
+@pytest.mark.parametrize("value", ["x", "~/x", None, [1], {"a": 1}, 1.5, True, 10**30])
+@pytest.mark.parametrize("pretrained", [False, True])
+@pytest.mark.parametrize("name", ["num_hidden_layers", "vocab_size", "model_type"])
+def test_no_other_rule_stumbles_over_a_value_that_is_no_size(name: str, pretrained: bool, value: object) -> None:
+    config = {
+        "model": {"kind": "encoder", "name": "tiny", "pretrained": pretrained, "vocabulary_size": 8000,
+                  "architecture": {name: value}, "path": None, "package": None},
+        "callbacks": {"freeze": {"layers": 1, "schedule": {0: 2}}},
+        "peft": {"kind": "lora", "layers": [0, 1]},
+        "cache": {"hidden_states": True},
+    }  # fmt: skip
+    blamed = {mistake.key for mistake in contradictions(config, set())}
+    assert (f"model.architecture.{name}" in blamed) is (name != "model_type")
+
+
 @pytest.mark.parametrize(
     ("path", "words"),
     [("a/b.csv", None), ("x" * 255, None), ("x" * 256, "256 bytes"), ("ñ" * 128, "256 bytes"),
@@ -41,10 +56,11 @@ def test_a_name_that_no_file_can_have(path: str, words: str | None) -> None:
     assert words in unusable(path) if words else unusable(path) is None  # type: ignore[operator]
 
 
-@pytest.mark.parametrize("key", ["data.path", "cache.dir", "model.path", "sweep.file", "run_name"])
+@pytest.mark.parametrize("key", ["data.path", "cache.dir", "model.path", "sweep.azure.file", "run_name"])
 def test_every_key_that_is_a_path_is_judged(key: str) -> None:
-    group, _, name = key.partition(".")
-    config: dict[str, Any] = {group: {name: "z" * 5000}} if name else {key: "z" * 5000}
+    config: Any = "z" * 5000
+    for name in reversed(key.split(".")):
+        config = {name: config}
     assert [one.key for one in contradictions(config, set())] == [key]
 
 

@@ -16,7 +16,7 @@ import pytest
 from lab.core.terminal.display import Screen, StatusLine
 from lab.core.terminal.streams import Formatter, escaped
 from lab.core.terminal.tables import Column, Table
-from lab.sweep.study.progress_table import Board, end_table
+from lab.sweep.study.progress_table import ProgressTable, end_table
 from lab.training.evaluation.result_table import outcome_table
 
 ROOT = Path(__file__).parents[3]
@@ -59,7 +59,7 @@ def test_a_name_is_shown_as_it_is(name: str) -> None:
 @pytest.mark.parametrize("name", ODD)
 def test_the_live_table_shows_a_value_as_it_is(name: str) -> None:
     stream = Terminal()
-    with Board(1, Screen(stream, width=200, terminal=True)) as board:
+    with ProgressTable(1, Screen(stream, width=200, terminal=True)) as board:
         board.started(0, name)
         board.tick()
     assert name in stream.getvalue()
@@ -124,12 +124,12 @@ ERRORS = [BrokenPipeError(32, "Broken pipe"), UnicodeEncodeError("ascii", "ñ", 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 def test_a_display_that_fails_is_noted_once_and_stays_off(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
     stream, ended = Broken(error), []
-    with Board(2, Screen(stream, width=80, terminal=True)) as board:
+    with ProgressTable(2, Screen(stream, width=80, terminal=True)) as board:
         for number in range(2):
             board.started(number, "seed=1")
             board._drawn = 0.0
             board.tick()
-            board.ended_with(number, "completed", "completed")
+            board.finished(number, "completed", "completed")
             ended.append(number)
     assert ended == [0, 1]
     assert sum("the work goes on" in message for message in caplog.messages) == 1

@@ -20,7 +20,7 @@ import torch
 from lab.core import locks
 from lab.data.cache import entry_locks, hidden_state_files, store
 from lab.data.cache.hidden_state_files import Form
-from lab.data.cache.hidden_states import Found, digest, obtain
+from lab.data.cache.hidden_states import Obtained, digest, obtain
 
 WIDTH = 4
 LENGTHS = np.array([3, 1, 5, 2, 4, 3])
@@ -45,7 +45,7 @@ def expected(values: Any) -> torch.Tensor:
     return torch.from_numpy(values)[:, None] * torch.arange(1.0, WIDTH + 1)
 
 
-def ask(folder: Path, make: Any, rows: list[int] | None = None, key: str = "k", dtype: Any = "fp32") -> Found:
+def ask(folder: Path, make: Any, rows: list[int] | None = None, key: str = "k", dtype: Any = "fp32") -> Obtained:
     """The states of some of the inputs, as if they were all there are."""
     chosen = list(range(len(INPUTS))) if rows is None else rows
     form = Form(key, WIDTH, dtype)
@@ -60,7 +60,7 @@ def relative(make: Any, chosen: list[int], rows: Any) -> Iterator[tuple[Any, tor
         yield np.array([place[row] for row in batch.tolist()]), numbers
 
 
-def right(found: Found, rows: list[int] | None = None) -> bool:
+def right(found: Obtained, rows: list[int] | None = None) -> bool:
     chosen = list(range(len(INPUTS))) if rows is None else rows
     padded = found.states.padded(np.arange(len(chosen)), 6).float()
     return all(

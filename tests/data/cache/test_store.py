@@ -11,7 +11,8 @@ import pytest
 
 from lab.core import locks
 from lab.data.cache import entry_locks, store
-from lab.data.readers.text_files import Format, open_file
+from lab.data.readers.row_file import FileSettings
+from lab.data.readers.text_files import open_file
 
 WORKER = """
 import sys, time
@@ -93,7 +94,7 @@ def test_the_limit_binds_within_the_hour_but_for_what_another_process_holds(tmp_
     assert store.prune(tmp_path, 0) == 2
 
 
-def test_what_is_held_by_a_process_outlives_its_time_and_goes_when_it_lets_go(tmp_path: Path) -> None:
+def test_an_entry_that_a_process_locks_is_kept_until_it_is_unlocked(tmp_path: Path) -> None:
     folder = tmp_path / "tokens" / "entry"
     store.made(folder, lambda aside: (aside / "values.bin").write_text("kept"))
     aged(folder, 9000)
@@ -103,7 +104,7 @@ def test_what_is_held_by_a_process_outlives_its_time_and_goes_when_it_lets_go(tm
     assert not entry_locks.lock_entry(folder)
 
 
-def test_what_is_being_removed_cannot_be_held(tmp_path: Path) -> None:
+def test_an_entry_that_is_being_removed_cannot_be_locked(tmp_path: Path) -> None:
     folder = entry(tmp_path / "tokens" / "entry", 1000, 9000)
     with entry_locks.unused(folder) as free:
         assert free
@@ -111,7 +112,7 @@ def test_what_is_being_removed_cannot_be_held(tmp_path: Path) -> None:
         assert not store.mark_used(folder)
 
 
-def test_a_folder_that_was_made_again_is_held_anew(tmp_path: Path) -> None:
+def test_a_folder_that_was_made_again_is_locked_again(tmp_path: Path) -> None:
     folder = entry(tmp_path / "tokens" / "entry", 1000, 9000)
     assert entry_locks.lock_entry(folder)
     folder.rename(tmp_path / "gone")
@@ -207,10 +208,10 @@ def test_an_entry_that_cannot_be_made_leaves_nothing(tmp_path: Path) -> None:
 def test_a_file_read_again_is_marked_as_used(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("texto,modo\nuno,A\n")
-    open_file(path, "data.path", Format(), tmp_path / "cache")
+    open_file(path, "data.path", FileSettings(), tmp_path / "cache")
     (folder,) = (tmp_path / "cache" / "files").iterdir()
     aged(folder, 9000)
-    open_file(path, "data.path", Format(), tmp_path / "cache")
+    open_file(path, "data.path", FileSettings(), tmp_path / "cache")
     assert store.prune(tmp_path / "cache", 0) == 0
     aged(folder, 9000)
     assert store.prune(tmp_path / "cache", 0) == 0

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from lab.data.qa.answer_offsets import CHARACTERS, COUNTINGS, Counting, Given, counting_of, standing
-from lab.data.qa.question_rows import Gathered, Reading
+from lab.data.qa.answer_offsets import CHARACTERS, COUNTINGS, Counting, FileAnswer, counting_of, match_at
+from lab.data.qa.question_rows import Reading, ReadingBuilder
 
 WORDS = ("la", "bomba", "avería", "señal", "😀", "válvula", "bomba", "el", "año", "P-101", "🛠️", "niño")
 
@@ -23,16 +23,16 @@ def passages(num: int, breaks: str = "\n") -> list[str]:
 
 def reading(contexts: Sequence[str], offset: Callable[[str, int], int], seed: int = 1) -> tuple[Reading, list[int]]:
     """Twelve answers of each context, their offsets as `offset(context, characters)` counts; and their true places."""
-    drawn, gathered, true = random.Random(seed), Gathered(), []
+    drawn, builder, true = random.Random(seed), ReadingBuilder(), []
     for number, text in enumerate(contexts):
-        context = gathered.context(text, f"d{number}")
+        context = builder.context(text, f"d{number}")
         for order in range(12):
             word = drawn.choice(text.split())
             places = [place for place in range(len(text)) if text.startswith(word, place)]
             place = drawn.choice(places)
             true.append(place)
-            gathered.ask(f"{number}-{order}", "¿?", context, [(word, offset(text, place))])
-    return gathered.reading(), true
+            builder.ask(f"{number}-{order}", "¿?", context, [(word, offset(text, place))])
+    return builder.reading(), true
 
 
 OTHERS: dict[str, Callable[[str, int], int]] = {
@@ -82,7 +82,7 @@ def test_a_file_in_characters_stays_so_though_some_of_its_offsets_miss() -> None
     assert found.ambiguous
 
 
-def test_offsets_that_are_all_0_place_only_what_stands_once() -> None:
+def test_offsets_that_are_all_0_place_only_texts_that_occur_once() -> None:
     found, true = reading(passages(20), lambda _text, _place: 0)
     assert found.counting == CHARACTERS
     for question, place in zip(found.questions, true, strict=True):
@@ -102,9 +102,9 @@ def test_an_offset_outside_of_its_context_falls_nowhere(start: int) -> None:
 
 def test_bytes_inside_of_a_character_fall_nowhere() -> None:
     assert Counting("UTF-8 bytes").places("😀a", [0, 1, 2, 3, 4]) == [0, None, None, None, 1]
-    assert standing("😀a", "a", None) is None
+    assert match_at("😀a", "a", None) is None
 
 
 def test_another_counting_must_fit_more_than_characters_do() -> None:
-    given = [[Given("a", 0), Given("b", 2)], [Given("ñ", 0), Given("x", 9)]]
+    given = [[FileAnswer("a", 0), FileAnswer("b", 2)], [FileAnswer("ñ", 0), FileAnswer("x", 9)]]
     assert counting_of(["a b", "ñ x"], given) == CHARACTERS

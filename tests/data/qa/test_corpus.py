@@ -65,7 +65,7 @@ def test_ids_name_the_test_questions(data_request: Request, tmp_path: Path) -> N
     assert len(trained) == 45
     assert not trained & {"0", "5", "47"}
     (tmp_path / "ids.txt").write_text("0\nnone\n")
-    assert "1 of 2 ids are of no question: none" in mistakes(data, tmp_path)[0].problem
+    assert "1 of 2 ids belong to no question: none" in mistakes(data, tmp_path)[0].problem
 
 
 def test_given_splits_stay_and_missing_ones_are_drawn_from_train(data_request: Request, tmp_path: Path) -> None:
@@ -78,19 +78,19 @@ def test_given_splits_stay_and_missing_ones_are_drawn_from_train(data_request: R
     assert same.facts["leaks"]["test"]["same_share"] == pytest.approx(44 / 48)  # type: ignore[index]
     assert same.facts["leaks"]["val"]["same_share"] == 0.0  # type: ignore[index]
     (mistake,) = mistakes(data_request("squad", train=train, test=train), tmp_path)
-    assert "44 of 48 questions of test are asked in train as well" in mistake.problem
+    assert "44 of 48 questions of test are also in train" in mistake.problem
     assert same.facts["test_contexts_in_train"] != 0
     assert same.facts["val_contexts_in_train"] == 0
-    assert any("of the test split are in train as well" in note for note in same.notes)
+    assert any("of the test split are also in train" in note for note in same.notes)
 
 
-def test_validation_contexts_that_are_trained_on_are_told(data_request: Request, tmp_path: Path) -> None:
+def test_validation_contexts_that_are_trained_on_are_noted(data_request: Request, tmp_path: Path) -> None:
     """They choose the checkpoint."""
     train, test = file(tmp_path, "a"), file(tmp_path, "b", 3, start=100)
     data = data_request("squad", train=train, val=train, test=test, leaks={"action": "warn"})
     corpus = load_questions(data, tmp_path)
     assert corpus.facts["val_contexts_in_train"] == len(corpus.splits["val"].contexts)
-    assert any("of the val split are in train as well" in note for note in corpus.notes)
+    assert any("of the val split are also in train" in note for note in corpus.notes)
 
 
 def test_caps_hold_and_their_contexts_go(data_request: Request, tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_caps_hold_and_their_contexts_go(data_request: Request, tmp_path: Path) 
     assert len(corpus.splits["test"].contexts) == 1
 
 
-def test_answers_that_stand_nowhere_are_dropped_up_to_a_share(data_request: Request, tmp_path: Path) -> None:
+def test_unplaced_answers_are_dropped_up_to_a_share(data_request: Request, tmp_path: Path) -> None:
     path = Path(file(tmp_path, "a"))
     content = json.loads(path.read_text())
     content["data"][0]["paragraphs"][0]["qas"][0]["answers"] = [{"text": "motor", "answer_start": 0}]
@@ -112,10 +112,10 @@ def test_answers_that_stand_nowhere_are_dropped_up_to_a_share(data_request: Requ
     assert corpus.facts["questions_lost"] == ["0"]
     assert corpus.facts["unplaced"] == {"train": 0, "val": 0, "test": 0}
     assert "0" not in {question.id for asked in corpus.splits.values() for question in asked.questions}
-    assert any("'motor' stands nowhere" in note for note in corpus.notes)
+    assert any("'motor' does not occur" in note for note in corpus.notes)
     assert "1 questions lost all their answers and are not trained on: 0" in corpus.notes
     found = mistakes(data_request("squad", path=str(path), dropped_share=0.0), tmp_path)
-    assert "1 of 48 answers stand nowhere in their contexts: 'motor' (question 0)" in found[0].problem
+    assert "1 of 48 answers do not occur in their contexts: 'motor' (question 0)" in found[0].problem
 
 
 def misplaced(path: str, *ids: str, text: str = "motor") -> str:
@@ -184,7 +184,7 @@ def test_blank_answers_are_none(data_request: Request, tmp_path: Path) -> None:
     assert corpus.facts["answers_dropped"] == 0
 
 
-def test_questions_without_an_answer_must_be_asked_for(data_request: Request, tmp_path: Path) -> None:
+def test_questions_without_an_answer_must_be_requested(data_request: Request, tmp_path: Path) -> None:
     path = file(tmp_path, "a", answers=[], is_impossible=True)
     found = mistakes(data_request("squad", path=path), tmp_path)
     assert found[0].remedy == "data.no_answer=true"
@@ -229,7 +229,7 @@ def test_ids_of_a_data_set_without_files_are_refused(data_request: Request, tmp_
         data = data_request("squad", path=str(path), test_ids=str(tmp_path / "ids.txt"))
         (found,) = mistakes(data, tmp_path / "cache")
         assert (found.key, found.remedy) == ("data.test_ids", "data.test_ids=null, or data.path=FILE.json")
-        assert f"data.path={path} is none" in found.problem
+        assert f"data.path={path} is not a file" in found.problem
 
 
 def test_rows_that_cannot_be_read_are_named_with_their_split(data_request: Request, tmp_path: Path) -> None:
@@ -271,9 +271,7 @@ def shifted(folder: Path, start: int, num_documents: int = 12) -> str:
 
 
 @pytest.mark.parametrize("start", [0, 500])
-def test_answers_that_may_stand_at_several_places_are_not_trained_on(
-    data_request: Request, tmp_path: Path, start: int
-) -> None:
+def test_ambiguous_answers_are_not_trained_on(data_request: Request, tmp_path: Path, start: int) -> None:
     sound, path = file(tmp_path, "b", start=100), shifted(tmp_path, start, 2)
     content = json.loads(Path(sound).read_text(encoding="utf-8"))
     content["data"] += json.loads(Path(path).read_text(encoding="utf-8"))["data"]
@@ -283,8 +281,8 @@ def test_answers_that_may_stand_at_several_places_are_not_trained_on(
     assert corpus.facts["ambiguous"][0] == {"question": "0", "text": "a-0-0"}  # type: ignore[index]
     assert corpus.facts["offsets"] == {"all": "characters"}
     assert all(question.answers for question in corpus.splits["train"].questions)
-    (note,) = (note for note in corpus.notes if "stand several times" in note)
-    assert note.startswith("8 answers do not stand where the file says")
+    (note,) = (note for note in corpus.notes if "occur several times" in note)
+    assert note.startswith("8 answers are not where the file says")
     assert "'a-0-0' (question 0)" in note
     moved = load_questions(data_request("squad", path=path, ambiguous_answers="nearest"), tmp_path)
     assert moved.facts["answers_ambiguous"] == 0
@@ -300,7 +298,7 @@ def test_where_no_answer_has_a_known_place_the_remedy_is_named_and_works(data_re
     assert corpus.splits["train"].questions
 
 
-def test_what_a_file_counts_and_lacks_is_said(data_request: Request, tmp_path: Path) -> None:
+def test_unit_of_offsets_and_missing_ids_are_noted(data_request: Request, tmp_path: Path) -> None:
     path = Path(file(tmp_path, "a"))
     content = json.loads(path.read_text(encoding="utf-8"))
     for paragraph in (one for document in content["data"] for one in document["paragraphs"]):
@@ -312,5 +310,5 @@ def test_what_a_file_counts_and_lacks_is_said(data_request: Request, tmp_path: P
     corpus = load_questions(data_request("squad", path=str(path)), tmp_path)
     assert corpus.facts["offsets"] == {"all": "UTF-8 bytes"}
     assert corpus.facts["answers_repaired"] == 0
-    assert "data.path: answer_start counts UTF-8 bytes, not characters: it is read so" in corpus.notes
+    assert "data.path: answer_start counts UTF-8 bytes, not characters, and is read accordingly" in corpus.notes
     assert "data.path: 48 of 48 questions have no id and are named by their place in the file" in corpus.notes

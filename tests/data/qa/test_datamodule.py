@@ -14,23 +14,26 @@ from lab.core.batches import QuestionBatch
 from lab.core.errors import RequestError
 from lab.data.batch_sampler import Draw
 from lab.data.qa.corpus import load_questions
-from lab.data.qa.datamodule import QuestionData
+from lab.data.qa.datamodule import QuestionDataModule
 from lab.training.build.tokenizer import build_tokenizer
 
 MODEL = Path(__file__).parents[3] / "conf" / "model" / "tiny.yaml"
-Make = Callable[..., QuestionData]
+Make = Callable[..., QuestionDataModule]
 
 
 @pytest.fixture
 def made(data_request: Callable[..., Any], tmp_path: Path) -> Make:
-    def make(**changes: Any) -> QuestionData:
+    def make(**changes: Any) -> QuestionDataModule:
         settings = {"num_contexts": 40, "max_length": 64, "stride": 16, "batch_size": 8} | changes
         config = data_request("qa_demo", **settings)
         corpus = load_questions(config, tmp_path)
         model = Encoder.model_validate(yaml.safe_load(MODEL.read_text(encoding="utf-8")))
         words = build_tokenizer(model, lambda: iter([list(corpus.splits["train"].contexts)]))
         cache = Cache(dir=str(tmp_path), max_gib=1, hidden_states=False, dtype="auto")
-        return QuestionData(corpus, words, config, cache, lambda _: 2, 0, False)  # type: ignore[arg-type]
+        data = QuestionDataModule(corpus, words, config, cache, lambda _: 2, 0, False)  # type: ignore[arg-type]
+        data.setup("fit")
+        data.setup("test")
+        return data
 
     return make
 
@@ -54,19 +57,21 @@ def test_a_batch_is_padded_to_its_longest_window(made: Make) -> None:
 
 def test_every_window_comes_once_an_epoch_in_windows_of_two_batches(made: Make) -> None:
     data = made()
-    batches: list[QuestionBatch] = list(data.train_loader())
+    batches: list[QuestionBatch] = list(data.train_dataloader())
     assert len(batches) == data.num_batches()
     assert sum(len(batch) for batch in batches) == len(data.rows["train"])
     steps = [int(batch.window_rows) for batch in batches[:-1]]
     assert set(steps[:-1]) == {16}
-    for loader, split in ((data.val_loader(), "val"), (data.test_loader(), "test")):
+    for loader, split in ((data.val_dataloader(), "val"), (data.test_dataloader(), "test")):
         found = torch.cat([batch.rows for batch in loader])
-        assert sorted(set(found.tolist())) == list(range(len(data.spec.references[split].answers)))
+        assert sorted(set(found.tolist())) == list(range(len(data.references[split].answers)))
 
 
 def test_the_longest_batch_and_whole_windows_serve_the_finders(made: Make) -> None:
     data = made()
-    assert data.longest(500).ids.shape == (500, 64)
+    longest = data.longest(500)
+    assert isinstance(longest, QuestionBatch)
+    assert longest.ids.shape == (500, 64)
     assert all(int(batch.window_rows) == len(batch) for batch in data.whole_windows())
 
 

@@ -1,6 +1,6 @@
 """The generator: same arguments, same reports; every answer stands where it says and in one place only."""
 
-from lab.data.qa.demo import ASKED, TELLINGS, generate
+from lab.data.qa.demo import QUESTIONS, SENTENCES, generate
 from lab.data.qa.question_rows import occurrences
 
 
@@ -12,7 +12,7 @@ def test_the_same_arguments_give_the_same_reports_and_more_keep_the_first() -> N
     assert generate(20, 4).contexts != few.contexts
 
 
-def test_answers_stand_once_in_their_report_and_nothing_had_to_be_moved() -> None:
+def test_answers_occur_once_in_their_report_and_none_is_moved() -> None:
     reading = generate(300, 0)
     assert reading.repaired == 0
     assert not reading.dropped
@@ -24,8 +24,8 @@ def test_answers_stand_once_in_their_report_and_nothing_had_to_be_moved() -> Non
 
 
 def test_every_telling_says_every_fact_once() -> None:
-    for telling in TELLINGS:
-        assert all(telling.count(f"{{{name}}}") == 1 for name in ("equipment", *ASKED))
+    for telling in SENTENCES:
+        assert all(telling.count(f"{{{name}}}") == 1 for name in ("equipment", *QUESTIONS))
 
 
 def test_a_question_names_one_machine_of_those_in_its_report() -> None:

@@ -4,8 +4,8 @@ import unicodedata
 
 import pytest
 
-from lab.data.qa.answer_offsets import Given
-from lab.data.qa.question_rows import Answer, Dropped, Gathered, occurrences, placed
+from lab.data.qa.answer_offsets import FileAnswer
+from lab.data.qa.question_rows import Answer, Dropped, ReadingBuilder, occurrences, placed
 
 CONTEXT = "la bomba P-101 vibra; la bomba P-102 no"
 
@@ -27,47 +27,47 @@ CONTEXT = "la bomba P-101 vibra; la bomba P-102 no"
         ("Bomba", 3, None, False),
     ],
 )
-def test_an_answer_goes_where_its_text_stands(text: str, start: int, found: Answer | None, moved: bool) -> None:
+def test_an_answer_moves_to_the_place_of_its_text(text: str, start: int, found: Answer | None, moved: bool) -> None:
     place = start if 0 <= start < len(CONTEXT) else None
-    known = placed(CONTEXT, Given(text, start), place, "leave_out")
+    known = placed(CONTEXT, FileAnswer(text, start), place, "leave_out")
     assert (known.answer, known.moved) == (found, moved)
     if found is not None:
         assert CONTEXT[found.start : found.end] == found.text
 
 
 @pytest.mark.parametrize(("start", "found"), [(4, 3), (20, 25), (-30, 3), (999, 25)])
-def test_an_answer_that_stands_several_times_is_moved_to_the_nearest_place_on_request(start: int, found: int) -> None:
-    given, place = Given("bomba", start), start if 0 <= start < len(CONTEXT) else None
+def test_an_ambiguous_answer_is_moved_to_the_nearest_place_on_request(start: int, found: int) -> None:
+    given, place = FileAnswer("bomba", start), start if 0 <= start < len(CONTEXT) else None
     assert placed(CONTEXT, given, place, "leave_out").num == 2
     assert placed(CONTEXT, given, place, "nearest").answer == Answer("bomba", found)
 
 
 def test_of_two_places_as_near_the_first_is_taken() -> None:
-    assert placed("ab ab", Given("ab", 1), 1, "nearest").answer == Answer("ab", 0)
+    assert placed("ab ab", FileAnswer("ab", 1), 1, "nearest").answer == Answer("ab", 0)
     assert occurrences("aaa", "aa") == [0, 1]
 
 
-def test_what_stands_several_times_is_named_and_stays_accepted() -> None:
-    gathered = Gathered()
-    context = gathered.context(CONTEXT, "turno")
-    gathered.ask("a", "¿qué vibra?", context, [("bomba", 9), ("P-101", 0)])
-    gathered.ask("b", "¿y qué no?", context, [("bomba", 9)])
-    reading = gathered.reading()
+def test_ambiguous_answers_are_named_and_accepted() -> None:
+    builder = ReadingBuilder()
+    context = builder.context(CONTEXT, "turno")
+    builder.ask("a", "¿qué vibra?", context, [("bomba", 9), ("P-101", 0)])
+    builder.ask("b", "¿y qué no?", context, [("bomba", 9)])
+    reading = builder.reading()
     assert [question.answers for question in reading.questions] == [(Answer("P-101", 9),), ()]
     assert [question.accepted for question in reading.questions] == [("P-101", "bomba"), ("bomba",)]
     assert [question.lost for question in reading.questions] == [False, True]
     assert reading.ambiguous == (Dropped("a", "bomba"), Dropped("b", "bomba"))
     assert (reading.dropped, reading.repaired, reading.num_answers) == ((), 1, 3)
-    assert [question.answers for question in gathered.reading("nearest").questions][1] == (Answer("bomba", 3),)
+    assert [question.answers for question in builder.reading("nearest").questions][1] == (Answer("bomba", 3),)
 
 
-def test_what_stands_nowhere_is_named_and_stays_accepted() -> None:
-    gathered = Gathered()
-    context = gathered.context(CONTEXT, "turno")
-    gathered.ask("a", "¿qué vibra?", context, [("motor ", 0), ("bomba P-101", 3), ("bomba P-101", 2), ("motor", 9)])
-    gathered.ask("b", "¿y el motor?", context, [("motor", 0)])
-    gathered.ask("c", "¿y la turbina?", context, [])
-    reading = gathered.reading()
+def test_unplaced_answers_are_named_and_accepted() -> None:
+    builder = ReadingBuilder()
+    context = builder.context(CONTEXT, "turno")
+    builder.ask("a", "¿qué vibra?", context, [("motor ", 0), ("bomba P-101", 3), ("bomba P-101", 2), ("motor", 9)])
+    builder.ask("b", "¿y el motor?", context, [("motor", 0)])
+    builder.ask("c", "¿y la turbina?", context, [])
+    reading = builder.reading()
     assert [question.id for question in reading.questions] == ["a", "b", "c"]
     assert [question.answers for question in reading.questions] == [(Answer("bomba P-101", 3),), (), ()]
     assert [question.accepted for question in reading.questions] == [("bomba P-101", "motor"), ("motor",), ()]
@@ -78,34 +78,34 @@ def test_what_stands_nowhere_is_named_and_stays_accepted() -> None:
 
 
 def test_a_text_that_is_accepted_at_two_places_is_accepted_once() -> None:
-    gathered = Gathered()
-    gathered.ask("a", "¿qué?", gathered.context(CONTEXT, "turno"), [("bomba", 3), ("bomba", 25)])
-    (question,) = gathered.reading().questions
+    builder = ReadingBuilder()
+    builder.ask("a", "¿qué?", builder.context(CONTEXT, "turno"), [("bomba", 3), ("bomba", 25)])
+    (question,) = builder.reading().questions
     assert question.answers == (Answer("bomba", 3), Answer("bomba", 25))
     assert question.accepted == ("bomba",)
 
 
 def test_questions_lose_the_white_space_around_them() -> None:
-    gathered = Gathered()
-    gathered.ask("a", "\n   ¿qué vibra? ", gathered.context(CONTEXT, "turno"), [])
-    assert gathered.reading().questions[0].text == "¿qué vibra?"
+    builder = ReadingBuilder()
+    builder.ask("a", "\n   ¿qué vibra? ", builder.context(CONTEXT, "turno"), [])
+    assert builder.reading().questions[0].text == "¿qué vibra?"
 
 
 def test_a_blank_answer_is_none() -> None:
-    gathered = Gathered()
-    context = gathered.context(CONTEXT, "turno")
-    gathered.ask("a", "¿qué?", context, [("", -1), ("  ", 0)])
-    gathered.ask("b", "¿qué?", context, [("", -1), ("bomba", 3)])
-    reading = gathered.reading()
+    builder = ReadingBuilder()
+    context = builder.context(CONTEXT, "turno")
+    builder.ask("a", "¿qué?", context, [("", -1), ("  ", 0)])
+    builder.ask("b", "¿qué?", context, [("", -1), ("bomba", 3)])
+    reading = builder.reading()
     assert [question.accepted for question in reading.questions] == [(), ("bomba",)]
     assert not any(question.lost for question in reading.questions)
     assert (reading.num_answers, reading.dropped) == (1, ())
 
 
 @pytest.mark.parametrize(("context", "answer"), [("NFD", "NFC"), ("NFC", "NFD")])
-def test_accents_of_unicodes_other_form_are_found(context: str, answer: str) -> None:
+def test_accents_of_unicodes_other_form_match(context: str, answer: str) -> None:
     text = unicodedata.normalize(context, "Se averió la válvula número 2.")
-    known = placed(text, Given(unicodedata.normalize(answer, "válvula número"), 13), 13, "leave_out")
+    known = placed(text, FileAnswer(unicodedata.normalize(answer, "válvula número"), 13), 13, "leave_out")
     found = known.answer
     assert found is not None
     assert text[found.start : found.end] == found.text == unicodedata.normalize(context, "válvula número")

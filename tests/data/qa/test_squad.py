@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lab.core.errors import Mistake, RequestError
-from lab.data.qa.squad import MOST_FAULTS, read_ids, read_rows, read_squad
+from lab.data.qa.squad import MAX_FAULTS, read_ids, read_rows, read_squad
 from lab.data.readers.text_table import Table
 
 FAQUAD = os.environ.get("LAB_FAQUAD")
@@ -112,7 +112,7 @@ def test_every_fault_of_shape_is_named_by_its_place(tmp_path: Path) -> None:
         "data[0].paragraphs[0].qas[1].answers[0].answer_start is missing",
         "data[0].paragraphs[0].qas[2].answers must be a list",
         "data[1].paragraphs[0].context is missing; the nearest is contexto",
-        "data[1].paragraphs[1] is no object",
+        "data[1].paragraphs[1] is not an object",
         "data[2].paragraphs[0].qas[1].id is the same as data[2].paragraphs[0].qas[0].id: 'd'",
         "data[2].paragraphs[0].qas[2].question is empty (id 'e')",
         "data[2].paragraphs[0].qas[3].question holds '\\ud800', half of a character",
@@ -121,7 +121,7 @@ def test_every_fault_of_shape_is_named_by_its_place(tmp_path: Path) -> None:
         "and 1 more such faults",
     ]
     assert {(mistake.key, mistake.value) for mistake in found} == {("data.path", path)}
-    assert len(found) == MOST_FAULTS + 1
+    assert len(found) == MAX_FAULTS + 1
 
 
 def test_questions_longer_than_their_contexts_are_a_fault_where_most_are(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_questions_longer_than_their_contexts_are_a_fault_where_most_are(tmp_pat
     ]
 
 
-def test_half_a_character_is_named_wherever_it_stands(tmp_path: Path) -> None:
+def test_half_a_character_is_named_wherever_it_is(tmp_path: Path) -> None:
     path = written(
         tmp_path,
         document(question("a\udfff"), question("b", answers=[{"text": "\ud800", "answer_start": 0}])),
@@ -153,7 +153,7 @@ def test_half_a_character_is_named_wherever_it_stands(tmp_path: Path) -> None:
     whole = read_squad(written(tmp_path, document(question("a", question="¿Qué \U0001f600?"))), "k")
     assert whole.questions[0].text == "¿Qué \U0001f600?"
     (tmp_path / "ids.json").write_text('["a", "\\ud800"]')
-    with pytest.raises(RequestError, match="is no list of ids"):
+    with pytest.raises(RequestError, match="is not a list of ids"):
         read_ids(tmp_path / "ids.json", "k")
 
 
@@ -170,7 +170,7 @@ def test_a_file_that_no_parser_gets_through_is_refused(tmp_path: Path) -> None:
 def test_broken_json_is_named_by_line_and_column(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text('{"data": [\n  {"title": "x",\n   "paragraphs": [}\n')
-    assert faults(path)[0].problem == "is no JSON: Expecting value at line 3, column 19"
+    assert faults(path)[0].problem == "is not JSON: Expecting value at line 3, column 19"
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_broken_json_is_named_by_line_and_column(tmp_path: Path) -> None:
         ("[1, 2]", "has no list `data`"),
         ('{"data": []}', "holds no question"),
         ('{"data": 3}', "data must be a list"),
-        ("", "is no JSON"),
+        ("", "is not JSON"),
     ],
 )
 def test_another_kind_of_file_is_refused(tmp_path: Path, text: str, problem: str) -> None:
@@ -267,7 +267,10 @@ def test_every_fault_of_rows_is_named_by_its_place() -> None:
 @pytest.mark.parametrize(
     ("answers", "problem"),
     [
-        ({"text": ["vibra", "P-101"], "answer_start": [15]}, "row[0].answers has 2 of text and 1 of answer_start"),
+        (
+            {"text": ["vibra", "P-101"], "answer_start": [15]},
+            "row[0].answers has 2 items in text and 1 in answer_start",
+        ),
         ({"text": None, "answer_start": [15]}, "row[0].answers.text must be a list"),
         ({"text": ["vibra"]}, "row[0].answers.answer_start is missing"),
         ({"text": ["vibra"], "answer_start": [None]}, "row[0].answers[0].answer_start must be a whole number"),
@@ -280,7 +283,7 @@ def test_columns_of_answers_that_do_not_fit_are_named(answers: Any, problem: str
     assert [mistake.problem for mistake in caught.value.mistakes] == [problem]
 
 
-def test_rows_are_held_to_what_files_are() -> None:
+def test_rows_have_the_same_rules_as_files() -> None:
     with pytest.raises(RequestError, match=r"1 of 1 questions are longer than their contexts, the first row\[0\]"):
         read_rows(table(row(question="x" * 99)), "data.path", "n")
     with pytest.raises(RequestError, match="holds no question"):

@@ -18,7 +18,7 @@ from lab.config.schema import Encoder
 from lab.core.errors import RequestError
 from lab.data.qa.demo import generate
 from lab.data.qa.examples import Asked
-from lab.data.qa.question_rows import Answer, Gathered
+from lab.data.qa.question_rows import Answer, ReadingBuilder
 from lab.data.qa.squad import read_squad
 from lab.data.qa.windows import Windows, bare, refuse_long_questions, span, windows
 from lab.models.text.subword_tokenizer import SubwordTokenizer
@@ -65,7 +65,7 @@ def test_every_window_that_holds_the_answer_gives_its_text(demo: Callable[..., t
         assert text_of(found, asked, window) == asked.questions[found.question_of[window]].answers[0].text
 
 
-def test_windows_cover_the_context_and_share_what_was_asked(demo: Callable[..., tuple[Asked, Windows]]) -> None:
+def test_windows_cover_the_context_and_overlap_as_requested(demo: Callable[..., tuple[Asked, Windows]]) -> None:
     asked, found = demo()
     for number, question in enumerate(asked.questions):
         context = asked.contexts[question.context]
@@ -80,7 +80,7 @@ def test_windows_cover_the_context_and_share_what_was_asked(demo: Callable[..., 
             assert len({tuple(place) for place in one} & {tuple(place) for place in other}) == 8
 
 
-def test_question_tokens_and_special_ones_stand_for_no_character(demo: Callable[..., tuple[Asked, Windows]]) -> None:
+def test_question_tokens_and_special_tokens_have_no_characters(demo: Callable[..., tuple[Asked, Windows]]) -> None:
     _asked, found = demo()
     for window in range(len(found)):
         values = found[window]
@@ -127,11 +127,11 @@ def test_a_window_without_context_has_no_span() -> None:
 
 
 def test_questions_that_leave_no_room_are_named(tmp_path: Path) -> None:
-    gathered = Gathered()
-    context = gathered.context("la bomba vibra " * 40, "t")
-    gathered.ask("short", "¿qué?", context, [("bomba", 3)])
-    gathered.ask("long", "la bomba vibra " * 20, context, [("bomba", 3)])
-    asked = asked_of(gathered.reading())
+    builder = ReadingBuilder()
+    context = builder.context("la bomba vibra " * 40, "t")
+    builder.ask("short", "¿qué?", context, [("bomba", 3)])
+    builder.ask("long", "la bomba vibra " * 20, context, [("bomba", 3)])
+    asked = asked_of(builder.reading())
     words = tokenizer("tiny", list(asked.contexts))
     with pytest.raises(RequestError) as caught:
         refuse_long_questions({"train": asked}, words, 48, 8)
@@ -168,11 +168,11 @@ class Reads:
     ],
 )
 def test_no_remedy_for_long_questions_fails(lengths: list[int], stride: int, longest: int, remedy: str) -> None:
-    gathered = Gathered()
-    context = gathered.context("la bomba vibra " * 40, "t")
+    builder = ReadingBuilder()
+    context = builder.context("la bomba vibra " * 40, "t")
     for number, length in enumerate(lengths):
-        gathered.ask(f"q{number}", "qué " * length, context, [("bomba", 3)])
-    asked, words = asked_of(gathered.reading()), Reads(longest)
+        builder.ask(f"q{number}", "qué " * length, context, [("bomba", 3)])
+    asked, words = asked_of(builder.reading()), Reads(longest)
     with pytest.raises(RequestError) as caught:
         refuse_long_questions({"train": asked}, words, 48, stride)  # type: ignore[arg-type]
     assert caught.value.mistakes[0].remedy == remedy
@@ -185,12 +185,12 @@ def test_no_remedy_for_long_questions_fails(lengths: list[int], stride: int, lon
         refuse_long_questions({"train": left}, words, **settings)  # type: ignore[arg-type]
 
 
-def test_a_question_whose_answer_stands_nowhere_has_windows_that_hold_none(tmp_path: Path) -> None:
-    gathered = Gathered()
-    context = gathered.context("la bomba vibra " * 40, "t")
-    gathered.ask("a", "¿qué?", context, [("motor", 3)])
-    gathered.ask("b", "¿qué?", context, [])
-    asked = asked_of(gathered.reading())
+def test_a_question_with_an_unplaced_answer_has_windows_without_one(tmp_path: Path) -> None:
+    builder = ReadingBuilder()
+    context = builder.context("la bomba vibra " * 40, "t")
+    builder.ask("a", "¿qué?", context, [("motor", 3)])
+    builder.ask("b", "¿qué?", context, [])
+    asked = asked_of(builder.reading())
     found = windows(asked, tokenizer("tiny", list(asked.contexts)), 48, 8, tmp_path, "lost")
     assert set(found.question_of.tolist()) == {0, 1}
     assert not found.spans.any()
@@ -216,11 +216,11 @@ def test_no_answer_begins_or_ends_with_white_space(kind: str, tmp_path: Path) ->
     core = spaced(kind, text)
     (pieces,) = core.windows(["¿Qué?"], [text], 64, 0)
     assert any(text[start] == " " for start, end in pieces[0].places if start >= 0), "or there is nothing to test"
-    gathered = Gathered()
-    context = gathered.context(text, "t")
+    builder = ReadingBuilder()
+    context = builder.context(text, "t")
     for name, answer in {"a": "bomba", "b": "martes", "c": "vibra desde"}.items():
-        gathered.ask(name, "¿Qué?", context, [(answer, text.index(answer))])
-    asked = asked_of(gathered.reading())
+        builder.ask(name, "¿Qué?", context, [(answer, text.index(answer))])
+    asked = asked_of(builder.reading())
     found = windows(asked, core, 64, 0, tmp_path, kind)
     for window in range(len(found)):
         for _, _, start, end in found[window][found[window][:, 2] >= 0]:

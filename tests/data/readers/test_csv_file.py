@@ -1,4 +1,4 @@
-"""A CSV file is read as it was written, or refused with the line that shows that it would not be."""
+"""A CSV file is read as it was written, or refused with the line that would be read wrongly."""
 
 import csv
 import gzip
@@ -8,24 +8,25 @@ from pathlib import Path
 import pytest
 
 from lab.core.errors import Mistake, RequestError
-from lab.data.readers.csv_quotes import rows_within, swallowed
-from lab.data.readers.text_files import Format, open_file
+from lab.data.readers.csv_quotes import count_known, rows_within
+from lab.data.readers.row_file import FileSettings
+from lab.data.readers.text_files import open_file
 
 Cells = dict[str, list[str | None]]
 
 
-def opened(path: Path, how: Format) -> Cells:
+def opened(path: Path, how: FileSettings) -> Cells:
     table = open_file(path, "data.path", how, path.parent / "cache")
     cells = table.narrow(table.columns).read(slice(0, len(table)))
     return {name: values.to_pylist() for name, values in cells.items()}
 
 
-def read(path: Path, text: str, how: Format = Format()) -> Cells:  # noqa: B008  frozen
+def read(path: Path, text: str, how: FileSettings = FileSettings()) -> Cells:  # noqa: B008  frozen
     path.write_text(text, encoding=how.encoding, newline="")
     return opened(path, how)
 
 
-def refused(path: Path, text: str, how: Format = Format()) -> Mistake:  # noqa: B008
+def refused(path: Path, text: str, how: FileSettings = FileSettings()) -> Mistake:  # noqa: B008
     with pytest.raises(RequestError) as caught:
         read(path, text, how)
     (mistake,) = caught.value.mistakes
@@ -53,7 +54,7 @@ def test_rows_that_a_stray_quote_swallows_are_named(tmp_path: Path, ending: str,
     assert "lines 101 to 301" in mistake.problem
     assert "200 rows" in mistake.problem
     assert mistake.remedy.startswith("data.quoting=none")
-    found = read(tmp_path / "a.csv", text, Format(quoting="none"))
+    found = read(tmp_path / "a.csv", text, FileSettings(quoting="none"))
     assert [len(cells) for cells in found.values()] == [600] * width
     assert list(found.values())[column][99].startswith('"')  # type: ignore[union-attr]
 
@@ -76,7 +77,7 @@ def test_a_quote_that_is_never_closed_is_named_by_its_line(tmp_path: Path) -> No
     mistake = refused(tmp_path / "a.csv", notices(600, (100,)))
     assert "a quote at line 101 opens a cell that never ends" in mistake.problem
     assert mistake.remedy == "data.quoting=none"
-    assert len(read(tmp_path / "a.csv", notices(600, (100,)), Format(quoting="none"))["texto"]) == 600
+    assert len(read(tmp_path / "a.csv", notices(600, (100,)), FileSettings(quoting="none"))["texto"]) == 600
 
 
 def test_a_row_that_a_stray_quote_makes_too_long_gets_the_remedy_that_reads_it(tmp_path: Path) -> None:
@@ -109,14 +110,14 @@ def test_texts_of_several_lines_are_left_alone(tmp_path: Path, name: str) -> Non
     path = tmp_path / "a.csv"
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([["texto", "modo"], *PLAUSIBLE[name]])
-    found = opened(path, Format())
+    found = opened(path, FileSettings())
     assert [list(row) for row in zip(found["texto"], found["modo"], strict=True)] == PLAUSIBLE[name]
 
 
-def test_a_cell_that_looks_like_rows_is_read_where_quotes_are_said_to_be_right(tmp_path: Path) -> None:
+def test_a_cell_that_looks_like_rows_is_read_if_quoting_is_double(tmp_path: Path) -> None:
     text = 'texto,modo\nuno,A\n"dos,A\ntres,B\ncuatro",B\n'
     assert "lines 3 to 5" in refused(tmp_path / "a.csv", text).problem
-    assert read(tmp_path / "a.csv", text, Format(quoting="double"))["texto"] == ["uno", "dos,A\ntres,B\ncuatro"]
+    assert read(tmp_path / "a.csv", text, FileSettings(quoting="double"))["texto"] == ["uno", "dos,A\ntres,B\ncuatro"]
 
 
 @pytest.mark.parametrize(
@@ -136,9 +137,9 @@ def test_lines_as_rows(cell: str, column: int, width: int, others: list[tuple[in
 
 def test_rows_are_believed_where_one_column_knows_all_their_cells() -> None:
     known = {0: frozenset({"7"}), 2: frozenset({"A", "B"})}
-    assert swallowed([(0, "1"), (2, "A"), (0, "2"), (2, "B")], lambda column: known[column]) == 2
-    assert swallowed([(0, "1"), (2, "A"), (0, "2"), (2, "C")], lambda column: known[column]) == 0
-    assert swallowed([], lambda column: known[column]) == 0
+    assert count_known([(0, "1"), (2, "A"), (0, "2"), (2, "B")], lambda column: known[column]) == 2
+    assert count_known([(0, "1"), (2, "A"), (0, "2"), (2, "C")], lambda column: known[column]) == 0
+    assert count_known([], lambda column: known[column]) == 0
 
 
 def test_a_nul_is_named_by_its_line(tmp_path: Path) -> None:
@@ -147,13 +148,13 @@ def test_a_nul_is_named_by_its_line(tmp_path: Path) -> None:
     path = tmp_path / "b.csv.gz"
     path.write_bytes(gzip.compress(b"texto,modo\nuno,A\n\0,B\n"))
     with pytest.raises(RequestError, match="line 3 holds a NUL"):
-        opened(path, Format())
+        opened(path, FileSettings())
     path = tmp_path / "c.csv"
     path.write_bytes("texto,modo\nuno,A\ndos,B\n".encode("utf-16-le"))
     with pytest.raises(RequestError) as caught:
-        opened(path, Format())
+        opened(path, FileSettings())
     assert caught.value.mistakes[0].remedy == "data.encoding=utf-16-le"
-    assert opened(path, Format(encoding="utf-16-le")) == {"texto": ["uno", "dos"], "modo": ["A", "B"]}
+    assert opened(path, FileSettings(encoding="utf-16-le")) == {"texto": ["uno", "dos"], "modo": ["A", "B"]}
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
@@ -168,9 +169,9 @@ def test_a_lone_carriage_return_does_not_break_a_row(tmp_path: Path, ending: str
 def test_quotes_behind_a_backslash_are_read_on_request(tmp_path: Path) -> None:
     text = 'texto,modo\n"dijo \\"hola\\", y se fue",A\n"nada",B\n'
     mistake = refused(tmp_path / "a.csv", text)
-    assert "line 2 holds a quote behind a backslash" in mistake.problem
+    assert "line 2 holds a quote after a backslash" in mistake.problem
     assert mistake.remedy == "data.quoting=backslash"
-    found = read(tmp_path / "a.csv", text, Format(quoting="backslash"))
+    found = read(tmp_path / "a.csv", text, FileSettings(quoting="backslash"))
     assert found == {"texto": ['dijo "hola", y se fue', "nada"], "modo": ["A", "B"]}
     silent = 'texto,modo\n"dijo \\"hola\\" y se fue",A\n"nada",B\n'  # as many cells either way
     assert refused(tmp_path / "b.csv", silent).remedy == "data.quoting=backslash"
@@ -184,7 +185,7 @@ def test_a_path_that_ends_with_a_backslash_is_no_escape(tmp_path: Path) -> None:
 @pytest.mark.parametrize("hint", ["sep=;\n", "sep=;\r\n", '"sep=;"\n', "\ufeffSEP=;\n"])
 def test_a_spreadsheets_line_about_the_delimiter_is_no_header(tmp_path: Path, hint: str) -> None:
     assert read(tmp_path / "a.csv", f"{hint}texto;modo\nuno, dos;A\n") == {"texto": ["uno, dos"], "modo": ["A"]}
-    typed = read(tmp_path / "a.csv", f"{hint}texto,modo\nuno;dos,A\n", Format(delimiter=","))
+    typed = read(tmp_path / "a.csv", f"{hint}texto,modo\nuno;dos,A\n", FileSettings(delimiter=","))
     assert typed == {"texto": ["uno;dos"], "modo": ["A"]}
     lines = notices(40, (10, 20)).replace(",", ";")
     assert "lines 12 to 22" in refused(tmp_path / "b.csv", hint + lines).problem
@@ -203,7 +204,7 @@ def test_a_copy_is_read_only_where_its_bytes_are_those_that_were_written(
         expected = read(path, text)
         for copy in (tmp_path / "cache" / "files").glob("*/*.arrow"):
             copy.write_bytes(copy.read_bytes().replace(b"uno", b"dos"))
-        assert opened(path, Format()) == expected
+        assert opened(path, FileSettings()) == expected
         assert "is damaged and is made again" in caplog.text
         caplog.clear()
 
@@ -211,5 +212,5 @@ def test_a_copy_is_read_only_where_its_bytes_are_those_that_were_written(
 def test_another_way_of_quoting_makes_another_copy(tmp_path: Path) -> None:
     text = 'texto,modo\n"uno",A\n'
     assert read(tmp_path / "a.csv", text)["texto"] == ["uno"]
-    assert opened(tmp_path / "a.csv", Format(quoting="none"))["texto"] == ['"uno"']
-    assert opened(tmp_path / "a.csv", Format())["texto"] == ["uno"]
+    assert opened(tmp_path / "a.csv", FileSettings(quoting="none"))["texto"] == ['"uno"']
+    assert opened(tmp_path / "a.csv", FileSettings())["texto"] == ["uno"]

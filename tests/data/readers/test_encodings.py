@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from lab.core.errors import Mistake, RequestError
-from lab.data.readers.encodings import by_encoding, is_utf_8_after_all, single_byte
-from lab.data.readers.text_files import Format, open_file
+from lab.data.readers.encodings import is_really_utf_8, single_byte_encoding, try_encoding
+from lab.data.readers.row_file import FileSettings
+from lab.data.readers.text_files import open_file
 
 SPANISH = "avería de la válvula en el año 2024"
 
@@ -14,7 +15,7 @@ SPANISH = "avería de la válvula en el año 2024"
 def refused(path: Path, lines: list[bytes], encoding: str = "utf-8") -> Mistake:
     path.write_bytes(b"\n".join([b"texto,modo", *lines]) + b"\n")
     with pytest.raises(RequestError) as caught:
-        open_file(path, "data.path", Format(encoding=encoding), path.parent / "cache")
+        open_file(path, "data.path", FileSettings(encoding=encoding), path.parent / "cache")
     (mistake,) = caught.value.mistakes
     return mistake
 
@@ -35,11 +36,11 @@ def test_bad_lines_among_utf_8_are_named_and_no_encoding_spoils_the_others(tmp_p
         body[50] = body[50].decode().encode("latin-1")
         (tmp_path / name).write_bytes(b"\n".join(body) + b"\n")
         with pytest.raises(RequestError) as caught:
-            open_file(tmp_path / name, "data.path", Format(), tmp_path / "cache")
+            open_file(tmp_path / name, "data.path", FileSettings(), tmp_path / "cache")
         (mistake,) = caught.value.mistakes
         assert "1 of 600 lines are not: line 51" in mistake.problem
     assert "data.encoding" not in mistake.remedy
-    assert "mend the lines named" in mistake.remedy
+    assert "correct these lines" in mistake.remedy
     assert "latin-1" in mistake.remedy
 
 
@@ -61,13 +62,14 @@ def test_an_encoding_is_proposed_where_it_makes_sensible_text(
     path = tmp_path / "a.csv"
     path.write_bytes(("texto,modo\n" + "".join(f"{text} {row},A\n" for row in range(200))).encode(encoding))
     with pytest.raises(RequestError) as caught:
-        open_file(path, "data.path", Format(), tmp_path / "cache")
+        open_file(path, "data.path", FileSettings(), tmp_path / "cache")
     (mistake,) = caught.value.mistakes
     if proposed is None:
         assert mistake.remedy.startswith("data.encoding=NAME")
     else:
         assert mistake.remedy == f"data.encoding={proposed}"
-    table = open_file(path, "data.path", Format(encoding=proposed or encoding), tmp_path / "cache").narrow(["texto"])
+    settings = FileSettings(encoding=proposed or encoding)
+    table = open_file(path, "data.path", settings, tmp_path / "cache").narrow(["texto"])
     assert table.read(slice(0, 1))["texto"].to_pylist() == [f"{text} 0"]
 
 
@@ -78,12 +80,12 @@ def test_a_file_in_utf_8_is_not_read_by_the_byte(tmp_path: Path, encoding: str) 
     assert "is UTF-8" in mistake.problem
     plain = tmp_path / "b.csv"
     plain.write_text("texto,modo\nliso,A\n")
-    assert len(open_file(plain, "data.path", Format(encoding=encoding), tmp_path / "cache")) == 1
-    assert not is_utf_8_after_all(plain, encoding)
+    assert len(open_file(plain, "data.path", FileSettings(encoding=encoding), tmp_path / "cache")) == 1
+    assert not is_really_utf_8(plain, encoding)
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "utf-16"])
-def test_another_encoding_that_was_asked_for_gives_way_to_utf_8(tmp_path: Path, encoding: str) -> None:
+def test_another_requested_encoding_of_a_utf_8_file_is_refused(tmp_path: Path, encoding: str) -> None:
     assert refused(tmp_path / "a.csv", rows(20, SPANISH, "utf-8"), encoding).remedy == "data.encoding=utf-8"
 
 
@@ -93,7 +95,7 @@ def test_one_letter_of_latin_1_that_looks_like_utf_8_is_no_utf_8(tmp_path: Path)
     assert refused(tmp_path / "a.csv", lines).remedy == "data.encoding=latin-1"
 
 
-def test_bad_bytes_behind_a_row_that_does_not_fit_are_told_too(tmp_path: Path) -> None:
+def test_bad_bytes_after_a_row_that_does_not_fit_are_reported_too(tmp_path: Path) -> None:
     lines = rows(40, SPANISH, "latin-1")
     lines[3] = b"a,b,c,d"
     assert "is not utf-8" in refused(tmp_path / "a.csv", lines).problem
@@ -106,12 +108,12 @@ def test_text_of_a_parquet_file_that_is_no_utf_8_is_refused(tmp_path: Path) -> N
     broken = pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(b"\0\0\0\0\2\0\0\0"), pa.py_buffer(b"a\xf1")])
     pq.write_table(pa.table({"texto": broken}), tmp_path / "a.parquet")
     with pytest.raises(RequestError, match="cannot be read"):
-        open_file(tmp_path / "a.parquet", "data.path", Format(), tmp_path / "cache")
+        open_file(tmp_path / "a.parquet", "data.path", FileSettings(), tmp_path / "cache")
 
 
 def test_lines_are_counted_by_encoding(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes(b"liso\n" + "año\n".encode() + "año\n".encode("latin-1") + b"fin")
-    found = by_encoding(path, "utf-8")
+    found = try_encoding(path, "utf-8")
     assert (found.num, list(found.wrong), list(found.samples), found.num_beyond_ascii) == (4, [3], [b"a\xf1o\n"], 1)
-    assert single_byte([b"liso"]) is None
+    assert single_byte_encoding([b"liso"]) is None

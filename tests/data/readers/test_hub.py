@@ -96,7 +96,7 @@ def test_lists_of_classes_become_columns_of_their_names(data_request: Request, t
     datasets.Dataset.from_dict(rows, features=kind).to_parquet(str(tmp_path / "notes" / "train.parquet"))
     asked: dict[str, Any] = {"path": str(tmp_path / "notes"), "text": ["text"], "labels": ["topics"]}
     (mistake,) = _mistakes(data_request("hub", **asked), tmp_path)
-    assert "label sets are one column per label" in mistake.problem
+    assert "label sets need a column per label" in mistake.problem
     source = open_source(data_request("hub", **asked, split_labels=["topics"]), tmp_path / "cache")
     assert source.columns.labels == ("topics_pump", "topics_seal")
     assert _column(source, "train", "topics_seal")[:4] == ["0", "1", "1", "0"]

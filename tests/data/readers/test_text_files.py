@@ -11,13 +11,16 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from lab.core.errors import Mistake, RequestError
-from lab.data.readers.text_files import Format, kind_of, open_file, stem
+from lab.data.readers.csv_file import CsvFile
+from lab.data.readers.json_lines import JsonLinesFile
+from lab.data.readers.row_file import FileSettings
+from lab.data.readers.text_files import format_of, open_file, stem
 
 
 def _open(
     path: Path, delimiter: str | None = None, encoding: str = "utf-8", quoting: str = "auto"
 ) -> dict[str, list[str | None]]:
-    table = open_file(path, "data.path", Format(delimiter, encoding, quoting), path.parent / "cache")
+    table = open_file(path, "data.path", FileSettings(delimiter, encoding, quoting), path.parent / "cache")
     cells = table.narrow(table.columns).read(slice(0, len(table)))
     return {name: values.to_pylist() for name, values in cells.items()}
 
@@ -34,7 +37,7 @@ def _written(path: Path, text: str, encoding: str = "utf-8") -> Path:
     return path
 
 
-def test_csv_cells_stay_what_stands_in_the_file(tmp_path: Path) -> None:
+def test_csv_cells_stay_as_written(tmp_path: Path) -> None:
     body = 'texto,n\r\n"a, ""b""\nc",007\r\nnan,1.50\r\n,NA\r\n" x",1e5\r\n'
     found = _open(_written(tmp_path / "a.csv", body, "utf-8-sig"))
     assert found == {"texto": ['a, "b"\nc', "nan", "", " x"], "n": ["007", "1.50", "NA", "1e5"]}
@@ -45,11 +48,11 @@ def test_a_column_that_turns_from_numbers_to_text_late_is_read(tmp_path: Path) -
     assert _open(_written(tmp_path / "a.csv", body))["n"][-1] == "tarde"
 
 
-def test_a_file_is_memory_mapped_not_held(tmp_path: Path) -> None:
+def test_a_file_is_memory_mapped_not_kept_in_memory(tmp_path: Path) -> None:
     path = _written(tmp_path / "a.csv", "t\n" + "texto largo de prueba\n" * 200_000)
-    open_file(path, "data.path", Format(), tmp_path / "cache")
+    open_file(path, "data.path", FileSettings(), tmp_path / "cache")
     before = pa.total_allocated_bytes()
-    table = open_file(path, "data.path", Format(), tmp_path / "cache")
+    table = open_file(path, "data.path", FileSettings(), tmp_path / "cache")
     assert len(table) == 200_000
     assert pa.total_allocated_bytes() - before < path.stat().st_size / 10
     assert table.data.cache_files
@@ -189,7 +192,7 @@ def test_a_cache_that_cannot_be_written_is_blamed_itself(tmp_path: Path) -> None
         path = _written(tmp_path / name, body)
         blocked = _written(tmp_path / "blocked", "a file where a folder should be")
         with pytest.raises(RequestError) as caught:
-            open_file(path, "data.path", Format(), blocked)
+            open_file(path, "data.path", FileSettings(), blocked)
         assert [mistake.key for mistake in caught.value.mistakes] == ["cache.dir"]
 
 
@@ -200,10 +203,6 @@ def test_nothing_is_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -
 
 
 def test_names() -> None:
-    assert [kind_of(Path(name)) for name in ("A.CSV", "a.ndjson", "a.json.gz", "a.txt")] == [
-        "csv",
-        "jsonl",
-        "jsonl",
-        None,
-    ]
+    names = ("A.CSV", "a.ndjson", "a.json.gz", "a.txt")
+    assert [format_of(Path(name)) for name in names] == [CsvFile, JsonLinesFile, JsonLinesFile, None]
     assert stem(Path("x/avisos.csv.gz")) == "avisos"

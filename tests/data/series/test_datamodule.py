@@ -50,7 +50,7 @@ def test_gaps_are_unobserved_or_filled_or_flagged() -> None:
     assert flagged.observed[..., 2].tolist() == [[True] * 4, [False, False, True, True]]
 
 
-def test_values_are_gathered_when_asked_for_and_never_changed() -> None:
+def test_values_are_gathered_on_demand_and_never_changed() -> None:
     values = VALUES.copy()
     values[7, 0] = np.nan
     rows = SeriesRows(values, CUT, HEAD, "interpolate", 2)

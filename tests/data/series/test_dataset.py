@@ -84,7 +84,7 @@ def test_caps_draw_windows_of_both_classes() -> None:
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
-        (["data.label.threshold=1000"], ["train has one class alone, '< 1000'", "val has one", "test has one"]),
+        (["data.label.threshold=1000"], ["train has only one class, '< 1000'", "val has only", "test has only"]),
         (["data.window=1499"], ["data.window=1499", "E01 (1500 rows)"]),
     ],
 )
@@ -115,7 +115,7 @@ def test_a_column_in_small_units_is_scaled_like_any_other() -> None:
     assert np.std(found.values[:1000, 1]) == pytest.approx(1.0, abs=1e-3)
 
 
-def test_cases_of_validation_that_stand_between_those_of_training_do_not_scale() -> None:
+def test_validation_cases_between_training_cases_do_not_scale() -> None:
     pytest.importorskip("aeon")
     with initialize_config_dir(str(CONF)):
         found = load(
@@ -166,7 +166,7 @@ def test_rows_without_a_label_are_pretrained_on() -> None:
     assert len(every.splits["train"]) > 100
 
 
-def test_an_input_that_is_the_label_is_refused_and_one_it_may_come_from_is_told(tmp_path: Path) -> None:
+def test_a_copy_of_the_label_is_refused_and_a_column_that_decides_it_is_noted(tmp_path: Path) -> None:
     table = pd.DataFrame({"t": pd.date_range("2024-01-01", periods=400), "rain": np.random.default_rng(0).random(400)})
     table["wind"] = np.random.default_rng(1).random(400)
     table["risk"] = np.where(table["rain"] > 0.6, "high", "low")
@@ -176,7 +176,7 @@ def test_an_input_that_is_the_label_is_refused_and_one_it_may_come_from_is_told(
              "model=inception_time"]  # fmt: skip
     with initialize_config_dir(str(CONF)):
         asked, mended = (check(compose("config", [*typed, *more])).data for more in ([], ["data.features=[rain,wind]"]))
-    with pytest.raises(RequestError, match=r"alarm: another name of the label 'risk'") as error:
+    with pytest.raises(RequestError, match=r"alarm: a copy of the label 'risk'") as error:
         load(asked)
     assert "'data.features=[rain,wind]'" in str(error.value)
-    assert any("rain alone tells 'risk' in every row" in note for note in load(mended).notes)
+    assert any("rain alone decides 'risk' in every row" in note for note in load(mended).notes)

@@ -1,4 +1,4 @@
-"""A long table becomes a panel, or everything that is wrong with it is told at once."""
+"""A long table becomes a panel, or all of its mistakes are reported at once."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -142,7 +142,7 @@ def put(column: str, rows: Any, value: Any) -> Callable[[pd.DataFrame], object]:
     [
         (put("date", 4, "2024-01-02"), {}, ["time stamps come twice", "group 'Norte', 2024-01-02"]),
         (put("date", 4, "2023-01-02"), {}, ["goes back", "row 4 (2023-01-02 after 2024-01-02)", "data.sort=true"]),
-        (put("date", 22, "2024-01-15"), {}, ["1 days but for 1", "4 days before 2024-01-15", "data.resample=1D"]),
+        (put("date", 22, "2024-01-15"), {}, ["1 days except 1", "4 days before 2024-01-15", "data.resample=1D"]),
         (put("date", 4, "soon"), {}, ["no date of ISO 8601 in rows 4: 'soon'"]),
         (put("station", 4, None), {}, ["'station' is empty in rows 4"]),
         (put("wind", [4, 5], "calm"), {}, ["column 'wind' holds 'calm' in rows 4, 5"]),
@@ -156,7 +156,7 @@ def put(column: str, rows: Any, value: Any) -> Callable[[pd.DataFrame], object]:
         (lambda table: None, {"features": ("rian", "wind", "snow")}, ["data.features=rian", "data.features=snow"]),
         (lambda table: None, {"features": ("wind",)}, ["data.label.feature=rain: is not among the input columns"]),
         (lambda table: None, {"label": "wind"}, ["a model that reads its label learns nothing"]),
-        (lambda table: None, {"resample": "often"}, ["data.resample=often: is no length of time"]),
+        (lambda table: None, {"resample": "often"}, ["data.resample=often: is neither a length of time nor"]),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named(read: Any, change: Any, settings: dict[str, Any], words: list[str]) -> None:
@@ -165,7 +165,7 @@ def test_what_is_wrong_is_named(read: Any, change: Any, settings: dict[str, Any]
     assert all(word in str(error.value) for word in words), str(error.value)
 
 
-def test_several_mistakes_are_told_at_once(read: Any) -> None:
+def test_several_mistakes_are_reported_at_once(read: Any) -> None:
     def change(table: pd.DataFrame) -> None:
         put("wind", slice(None), 3.0)(table)
         put("date", 22, "2024-01-15")(table)
@@ -185,7 +185,7 @@ def test_a_file_that_cannot_be_read_is_named(base: Table, tmp_path: Path, name: 
         read_panel(base.model_copy(update={"path": str(tmp_path / name)}))
 
 
-def test_rows_are_sorted_where_asked(read: Any) -> None:
+def test_rows_are_sorted_on_request(read: Any) -> None:
     table = frame()
     mixed = table.sample(frac=1.0, random_state=1)
     assert np.array_equal(read(mixed, sort=True).values[:12, 0], read(table).values[:12, 0])
@@ -203,7 +203,7 @@ def test_resampling_takes_means_and_leaves_gaps(read: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["meteo.csv", "meteo.xlsx"])
-def test_a_group_may_be_called_na_and_a_class_is_missing_and_told(
+def test_a_group_may_be_called_na_and_a_missing_class_is_logged(
     read: Any, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     table = frame().replace({"station": {"Norte": "NA"}, "kind": {"wet": "None"}})
@@ -212,7 +212,7 @@ def test_a_group_may_be_called_na_and_a_class_is_missing_and_told(
     panel = read(table, name, label="kind")
     assert panel.groups == ("NA", "Sur")
     assert panel.classes == ("dry",)
-    assert "cells say None: missing; rename it where it is a class" in caplog.text
+    assert "cells hold None, read as missing; rename it where it is a class" in caplog.text
     assert int(np.isnan(panel.values).sum()) == 1
 
 
@@ -365,7 +365,7 @@ def test_a_column_of_numbers_with_a_few_words_is_not_left_out_in_silence(
     table.assign(wind=1.5 * np.arange(24)).to_csv(path, index=False)
     with caplog.at_level("INFO"):
         assert read_panel(asked)[1].columns == ("rain", "wind", "code", "open")
-    assert "no inputs, since they do not hold numbers: kind" in caplog.text
+    assert "not inputs, since they do not hold numbers: kind" in caplog.text
 
 
 def test_measurements_are_no_classes(read: Any) -> None:
@@ -374,7 +374,7 @@ def test_measurements_are_no_classes(read: Any) -> None:
 
 
 def test_a_sheet_that_is_not_there_is_named_beside_those_that_are(read: Any) -> None:
-    with pytest.raises(RequestError, match=r"data\.sheet=Hoja1: no sheet of this name; there are Sheet1"):
+    with pytest.raises(RequestError, match=r"data\.sheet=Hoja1: no sheet of this name; the workbook has Sheet1"):
         read(frame(), "a.xlsx", sheet="Hoja1")
     assert read(frame(), "a.xlsx", sheet="Sheet1").values.shape == (24, 2)
 
@@ -387,7 +387,7 @@ def test_several_series_without_a_group_are_taken_for_what_they_are(read: Any) -
         read(table, group=None)
 
 
-def test_text_with_decimal_commas_in_a_sheet_is_read_as_it_is_told_to_be(read: Any) -> None:
+def test_text_with_decimal_commas_in_a_sheet_is_read_by_the_setting(read: Any) -> None:
     """What the refusal says to type was itself refused for XLSX."""
     table = frame()
     table["wind"] = [f"{value:.3f}".replace(".", ",") for value in table["wind"]]

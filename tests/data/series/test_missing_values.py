@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from lab.data.series.missing_values import blank, counts, fill_forward, interpolated, whole
+from lab.data.series.missing_values import (
+    complete_windows,
+    counts,
+    fill_forward,
+    interpolated,
+    windows_with_empty_column,
+)
 from lab.data.series.panel import Panel
 
 NAN = np.nan
@@ -27,11 +33,11 @@ def test_forward_fill_stays_inside_a_group() -> None:
 
 def test_windows_without_a_gap_and_windows_with_an_empty_column() -> None:
     values = np.array([[1, 1], [NAN, 2], [NAN, 3], [4, 4], [5, 5]], np.float32)
-    assert whole(values, 2).tolist() == [False, False, False, True]
-    found, column = blank(values, 2)
+    assert complete_windows(values, 2).tolist() == [False, False, False, True]
+    found, column = windows_with_empty_column(values, 2)
     assert found.tolist() == [False, True, False, False]
     assert column == 0
-    assert blank(values, 3)[1] == -1
+    assert windows_with_empty_column(values, 3)[1] == -1
 
 
 def test_a_line_is_drawn_between_observed_values_and_goes_on_level_at_both_ends() -> None:

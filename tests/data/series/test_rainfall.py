@@ -13,7 +13,7 @@ def test_equal_arguments_give_equal_weather_and_more_stations_keep_the_first() -
     assert more.groups == ("E01", "E02", "E03")
 
 
-def test_about_the_share_asked_for_is_missing_in_runs() -> None:
+def test_about_the_requested_share_is_missing_in_runs() -> None:
     gap = np.isnan(generate(4, 5000, 0.05, 0).values)
     assert 0.03 < gap.mean() < 0.07
     assert gap[1:][gap[:-1]].mean() > 0.6, "an hour without a value is followed by another"

@@ -1,4 +1,4 @@
-"""Numbers that stand for "no value" are named with what to type; what only looks like them is not."""
+"""Numbers that stand for "no value" are reported with a setting; similar numbers are not."""
 
 from collections.abc import Callable
 from typing import Any
@@ -35,7 +35,7 @@ def spread(values: Any, sentinel: float, share: float = 0.02) -> Any:
         (np.append(RANDOM.normal(0, 1, 60), [99.99] * 4), ["99.99"]),
     ],
 )
-def test_what_stands_for_a_missing_value_is_found(values: Any, found: list[str]) -> None:
+def test_sentinels_of_missing_values_are_detected(values: Any, found: list[str]) -> None:
     assert [text(value) for value in sentinels(np.asarray(values, np.float32))] == found
 
 

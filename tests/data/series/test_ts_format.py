@@ -34,7 +34,7 @@ def test_cases_of_unequal_lengths_with_two_dimensions(tmp_path: Path) -> None:
         ("1,2,3\n", HEAD, "no ':'"),
         ("1,2: \n", HEAD, "the class is empty"),
         ("", HEAD, "no case"),
-        ("1:a\n", "garbage\n@data\n", "line 1 stands before @data"),
+        ("1:a\n", "garbage\n@data\n", "line 1 is before @data"),
         ("(1,2):a\n", "@timeStamps true\n@data\n", "time stamps"),
         ("1,2:0.5\n", "@targetLabel true\n@data\n", "no classes"),
     ],

@@ -36,7 +36,7 @@ def test_own_files_of_unequal_lengths(tmp_path: Path) -> None:
     assert panel.classes == ("a", "b", "rare")
     assert [len(splits[name]) for name in ("train", "val", "test")] == [17, 4, 2]
     assert sorted(np.concatenate([splits["train"].ends, splits["val"].ends])) == (panel.starts[1:22] - 1).tolist()
-    assert notes == ["classes rare have too few cases for validation, and are in training alone"]
+    assert notes == ["classes rare have too few cases for validation and are only in training"]
     assert 2 in splits["train"].labels
     assert splits["test"].lengths.tolist() == [2, 3]
     found = load(data)
@@ -97,11 +97,11 @@ def test_every_shipped_problem(name: str, rows: Any, classes: int, channels: int
 def test_one_class_in_validation_is_put_down_to_its_share_and_one_in_training_to_the_problem(tmp_path: Path) -> None:
     own = ["data.name=Own", f"data.path={tmp_path}"]
     write(tmp_path, [f"{n},1:{'ab'[n % 2]}" for n in range(8)], ["1,2:a", "2,1:b"])
-    with pytest.raises(RequestError, match=r"data\.split\.val=0\.1: val has one class alone"):
+    with pytest.raises(RequestError, match=r"data\.split\.val=0\.1: val has only one class"):
         load(ucr(*own, "data.split.val=0.1"))
     assert len(load(ucr(*own, "data.split.val=0.1", "data.split.train_on_val=true")).splits["train"]) == 8
     write(tmp_path, ["1,2:a", "2,2:a", "3,2:a"], ["1,2:a", "2,1:a"])
-    with pytest.raises(RequestError, match=r"data\.name=Own: train has one class alone"):
+    with pytest.raises(RequestError, match=r"data\.name=Own: train has only one class"):
         load(ucr(*own))
     write(tmp_path, ["1,2:a"], ["1,2:a", "2,1:a"])
     with pytest.raises(RequestError, match="has one training case"):

@@ -101,7 +101,7 @@ def test_drop_leaves_out_windows_with_a_gap() -> None:
         ({"window": 20}, ["leaves val without a window"]),
     ],
 )
-def test_what_cannot_be_cut_is_told(changes: dict[str, Any], words: list[str]) -> None:
+def test_splits_that_cannot_be_cut_are_refused(changes: dict[str, Any], words: list[str]) -> None:
     rows = panel()
     labels, now = rule_codes(rows, RULE)
     with pytest.raises(RequestError) as error:

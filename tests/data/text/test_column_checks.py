@@ -32,7 +32,7 @@ def test_names_with_commas_are_typed_in_quotes() -> None:
     assert mistake.remedy == '\'data.labels=["Modo de falla","prioridad, x"]\''
 
 
-def test_a_column_whose_name_stands_twice_is_refused_where_it_is_used(
+def test_a_column_with_a_repeated_name_is_refused_where_it_is_used(
     data_request: Callable[..., Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "a.csv"

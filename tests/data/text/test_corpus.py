@@ -193,27 +193,25 @@ def test_classes_that_train_never_shows_stay_classes(loaded: Load, tmp_path: Pat
     assert corpus.splits["test"].labels["modo"].tolist()[:4] == [0, 0, 0, 2]
 
 
-def test_mistakes_of_the_rows_are_told_together(loaded: Load, tmp_path: Path) -> None:
+def test_mistakes_of_the_rows_are_reported_together(loaded: Load, tmp_path: Path) -> None:
     rows = [[text, "A", "nan", "BC"[place % 2]] for place, text in enumerate(_sentences(60))]
     path = _write(tmp_path / "a.csv", rows, "texto,modo,causa,otra")
     with pytest.raises(RequestError) as caught:
         loaded("csv", path=path, text=["texto"], labels=["modo", "causa", "otra"])
     found = [(mistake.key, mistake.value) for mistake in caught.value.mistakes]
     assert found == [("data.labels", "modo"), ("data.labels", "causa")]
-    assert "one class only ('A')" in caught.value.mistakes[0].problem
+    assert "only one class ('A')" in caught.value.mistakes[0].problem
 
 
 def test_a_label_copied_into_a_text_column_is_refused(loaded: Load, tmp_path: Path) -> None:
     rows = [[text, label := "AB"[place % 2], f" {label.lower()}"] for place, text in enumerate(_sentences(60))]
     path = _write(tmp_path / "a.csv", rows, "texto,modo,clase")
-    with pytest.raises(RequestError, match="stands verbatim in the text column 'clase'"):
+    with pytest.raises(RequestError, match="is repeated verbatim in the text column 'clase'"):
         loaded("csv", path=path, text=["texto", "clase"], labels=["modo"])
 
 
 @pytest.mark.parametrize("split", ["val", "test"])
-def test_duplicates_between_given_files_are_refused_told_or_left_alone(
-    loaded: Load, tmp_path: Path, split: str
-) -> None:
+def test_duplicates_between_given_files_are_refused_noted_or_ignored(loaded: Load, tmp_path: Path, split: str) -> None:
     rows = [[text, "AB"[place % 2]] for place, text in enumerate(_sentences(200))]
     held = rows[100:150] + [[row[0].upper(), row[1]] for row in rows[:10]]
     paths = {"train": _write(tmp_path / "train.csv", rows[:100]), split: _write(tmp_path / "held.csv", held)}
@@ -306,7 +304,7 @@ def test_maintenance_keeps_class_order_and_probabilities(loaded: Load) -> None:
     assert test.texts[4] == reports.texts[test.source_rows[4]]
 
 
-def test_val_rows_are_trained_on_when_asked_and_test_rows_never(loaded: Load, tmp_path: Path) -> None:
+def test_val_rows_are_trained_on_by_request_and_test_rows_never(loaded: Load, tmp_path: Path) -> None:
     path = _write(tmp_path / "a.csv", [[text, "ab"[place % 2]] for place, text in enumerate(_sentences(100))])
     asked = {"path": path, "text": ["texto"], "labels": ["modo"]}
     apart = loaded("csv", **asked).splits
@@ -338,7 +336,7 @@ def test_a_column_of_values_that_hardly_repeat_is_no_label(loaded: Load, tmp_pat
     assert "'data.labels=[\"causa raíz\"]'" in mistake.remedy
 
 
-def test_a_split_that_misses_its_share_is_told(loaded: Load, tmp_path: Path) -> None:
+def test_a_split_that_misses_its_share_is_noted(loaded: Load, tmp_path: Path) -> None:
     rows = [[text, "AB"[place % 2], f"e{place % 5}"] for place, text in enumerate(_sentences(300))]
     path = _write(tmp_path / "a.csv", rows, "texto,modo,equipo")
     corpus = loaded("csv", path=path, text=["texto"], labels=["modo"], split={"group": "equipo"})

@@ -13,7 +13,7 @@ from lab.core.errors import RequestError
 from lab.data.cache.hidden_state_files import Form
 from lab.data.cache.hidden_states import digest, obtain
 from lab.data.text.corpus import Corpus, Rows
-from lab.data.text.datamodule import TextData, length_facts, resolve_max_length
+from lab.data.text.datamodule import TextDataModule, length_facts, resolve_max_length
 
 
 class Words:
@@ -56,7 +56,7 @@ def rows(num_rows: int, seed: int) -> Rows:
 CORPUS = Corpus("words", {"train": rows(61, 0), "val": rows(10, 1), "test": rows(11, 2)}, HEADS, {}, (), "abc")
 
 
-def made(cache: Path, accumulation: int = 1, **changes: object) -> TextData:
+def made(cache: Path, accumulation: int = 1, **changes: object) -> TextDataModule:
     plain: dict[str, object] = {
         "kind": "maintenance", "num_rows": 100, "difficulty": 0.5, "generator_seed": 0,
         "metric": "val/f1_macro", "batch_size": 4, "eval_batch_size": 4,
@@ -66,7 +66,7 @@ def made(cache: Path, accumulation: int = 1, **changes: object) -> TextData:
         "leaks": {"action": "refuse", "duplicate_share": None, "token_share": 0.9, "token_support": 20},
     }  # fmt: skip
     config = Maintenance.model_validate(plain | changes)
-    return TextData(
+    data = TextDataModule(
         CORPUS,
         Words(),
         config,
@@ -75,11 +75,14 @@ def made(cache: Path, accumulation: int = 1, **changes: object) -> TextData:
         0,
         False,
     )
+    data.setup("fit")
+    data.setup("test")
+    return data
 
 
 def test_a_batch_holds_its_rows_padded_to_its_longest(tmp_path: Path) -> None:
     data = made(tmp_path)
-    for batch in data.train_loader():
+    for batch in data.train_dataloader():
         assert batch.mask.any(0).all(), "no column of padding alone"
         for place, row in enumerate(batch.rows.tolist()):
             expected = Words().encode([CORPUS.splits["train"].texts[row]], data.spec.max_length)[0]
@@ -89,7 +92,7 @@ def test_a_batch_holds_its_rows_padded_to_its_longest(tmp_path: Path) -> None:
 
 
 def test_window_counts_are_those_of_all_its_micro_batches(tmp_path: Path) -> None:
-    batches = list(made(tmp_path, accumulation=4).train_loader())
+    batches = list(made(tmp_path, accumulation=4).train_dataloader())
     for start in range(0, len(batches), 4):
         window = batches[start : start + 4]
         labels = torch.cat([batch.labels["causa"] for batch in window])
@@ -100,14 +103,14 @@ def test_window_counts_are_those_of_all_its_micro_batches(tmp_path: Path) -> Non
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_loader_goes_on_where_its_state_was_taken(tmp_path: Path, workers: int) -> None:
     data = made(tmp_path, num_workers=workers)
-    whole = data.train_loader()
+    whole = data.train_dataloader()
     whole.draws.set_epoch(3)  # type: ignore[union-attr]
     expected, state = [], {}
     for number, batch in enumerate(whole):
         expected.append(batch.rows.tolist())
         if number == 4:
             state = whole.state_dict()
-    resumed = data.train_loader()
+    resumed = data.train_dataloader()
     resumed.load_state_dict(state)
     resumed.draws.set_epoch(3)  # type: ignore[union-attr]
     assert [batch.rows.tolist() for batch in resumed] == expected[5:]
@@ -117,7 +120,7 @@ def test_a_loader_goes_on_where_its_state_was_taken(tmp_path: Path, workers: int
 
 
 def test_evaluation_sees_every_row_once(tmp_path: Path) -> None:
-    seen = torch.cat([batch.rows for batch in made(tmp_path).test_loader()])
+    seen = torch.cat([batch.rows for batch in made(tmp_path).test_dataloader()])
     assert sorted(seen.tolist()) == list(range(11))
 
 
@@ -147,7 +150,7 @@ def test_a_max_length_beyond_the_model_is_refused() -> None:
 
 def test_a_budget_of_tokens_bounds_every_batch_and_resumes(tmp_path: Path) -> None:
     data = made(tmp_path, accumulation=2, batch_size=8, max_tokens=60)
-    loader = data.train_loader()
+    loader = data.train_dataloader()
     sizes, expected = [], []
     for number, batch in enumerate(loader):
         sizes.append(batch.mask.numel())
@@ -157,7 +160,7 @@ def test_a_budget_of_tokens_bounds_every_batch_and_resumes(tmp_path: Path) -> No
     assert max(sizes) <= 60
     assert len({len(rows) for rows in expected}) > 1, "short texts stand in larger batches"
     assert len(expected) == data.num_batches() > 61 / 8
-    resumed = data.train_loader()
+    resumed = data.train_dataloader()
     resumed.load_state_dict(state)
     assert [batch.rows.tolist() for batch in resumed] == expected[5:]
 
@@ -182,7 +185,7 @@ def test_kept_states_come_with_their_rows(tmp_path: Path) -> None:
         make,
     )
     part.states, part.depth = found.states, 3
-    for batch in data.train_loader():
+    for batch in data.train_dataloader():
         assert batch.depth == 3
         assert batch.states.shape == (*batch.ids.shape, 2)
         assert torch.equal(batch.states[..., 0].float(), batch.mask * batch.rows[:, None].float())

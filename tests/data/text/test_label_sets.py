@@ -12,10 +12,11 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from lab.core.errors import Mistake, RequestError
+from lab.data.label_encoder import LabelEncoder
 from lab.data.readers.text_table import Table
 from lab.data.text.corpus import Corpus, load
 from lab.data.text.label_sets import as_list, labels_in, separator_of
-from lab.data.text.label_survey import Codebook, Columns, survey
+from lab.data.text.label_survey import Columns, survey
 
 Request = Callable[..., Any]
 SETS = (["a"], ["a", "b"], ["b", "c"], [], ["c", "a"], None)
@@ -61,7 +62,7 @@ def test_sets_of_labels_are_refused_and_the_remedy_makes_a_column_of_each_label(
     path = written(tmp_path, kind)
     (mistake,) = refused(data_request, path)
     assert (mistake.key, mistake.value) == ("data.labels", "temas")
-    assert "label sets are one column per label" in mistake.problem
+    assert "label sets need a column per label" in mistake.problem
     typed = mistake.remedy.partition(", which")[0]
     overrides = OverridesParser.create().parse_overrides(shlex.split(typed))
     changes = {str(one.key_or_group).removeprefix("data."): one.value() for one in overrides}
@@ -91,7 +92,7 @@ def test_rare_labels_become_no_column_and_are_named(
         file.write("otra cosa,a|rara\ny otra más,rara\n")
     corpus = loaded(data_request, path, split_labels=["temas"])
     assert [head.name for head in corpus.heads] == ["temas_a", "temas_b", "temas_c"]
-    assert "temas: 1 labels in fewer than 3 rows become no column: rara" in caplog.text
+    assert "temas: 1 labels in fewer than 3 rows do not become columns: rara" in caplog.text
 
 
 def test_columns_that_clash_are_refused(data_request: Request, tmp_path: Path) -> None:
@@ -100,7 +101,7 @@ def test_columns_that_clash_are_refused(data_request: Request, tmp_path: Path) -
     path.write_text(f"texto,temas,temas_a\n{rows}", encoding="utf-8")
     (mistake,) = refused(data_request, path, split_labels=["temas"])
     assert (mistake.key, mistake.value) == ("data.split_labels", "temas")
-    assert "there already: temas_a" in mistake.problem
+    assert "already exist: temas_a" in mistake.problem
 
 
 @pytest.mark.parametrize(
@@ -118,7 +119,7 @@ def test_columns_that_clash_are_refused(data_request: Request, tmp_path: Path) -
         ([], None),
     ],
 )
-def test_sets_are_told_from_names_with_the_sign(names: list[str], separator: str | None) -> None:
+def test_sets_are_distinguished_from_names_with_the_separator(names: list[str], separator: str | None) -> None:
     assert separator_of(names) == separator
 
 
@@ -174,7 +175,7 @@ def test_header_rows_of_joined_files_are_left_out_and_counted(
     corpus = loaded(data_request, path, labels=["modo"])
     assert corpus.heads[0].classes == ("A", "B")
     assert sum(len(rows.texts) for rows in corpus.splits.values()) == 60
-    assert "all: 2 rows are the header once more and left out: joined files?" in corpus.notes
+    assert "all: 2 rows repeat the header and are left out: joined files?" in corpus.notes
     assert corpus.facts["header_rows"] == {"all": 2}
     assert corpus.facts["dropped"] == {"all": {"no_text": 2, "no_label": 0}}
     places = sorted(row for rows in corpus.splits.values() for row in rows.source_rows.tolist())
@@ -183,12 +184,12 @@ def test_header_rows_of_joined_files_are_left_out_and_counted(
 
 def test_a_text_that_is_its_columns_name_is_no_header() -> None:
     table = Table(pa.table({"texto": ["texto", "uno"], "modo": ["A", "B"]}))
-    found = survey(table, Columns(("texto",), ("modo",)), {"modo": Codebook()})
+    found = survey(table, Columns(("texto",), ("modo",)), {"modo": LabelEncoder()})
     assert (found.headers, len(found)) == (0, 2)
 
 
 def test_groups_that_differ_in_blanks_alone_are_one() -> None:
     table = Table(pa.table({"texto": ["a", "b", "c"], "modo": ["A", "B", "A"], "sitio": ["Lima", "Lima ", "\tLima"]}))
-    found = survey(table, Columns(("texto",), ("modo",), "sitio"), {"modo": Codebook()})
+    found = survey(table, Columns(("texto",), ("modo",), "sitio"), {"modo": LabelEncoder()})
     assert found.groups is not None
     assert len(set(found.groups.tolist())) == 1

@@ -2,39 +2,17 @@ import numpy as np
 import pyarrow as pa
 
 from lab.core.batches import MISSING
+from lab.data.label_encoder import LabelEncoder
 from lab.data.readers.text_table import Table
-from lab.data.text.label_survey import Codebook, Columns, class_order, hashed, masked_text, plain_text, survey
+from lab.data.text.label_survey import Columns, hashed, masked_text, plain_text, survey
 
 MARKERS = ("", "nan", "NA")
 
 
 def _survey(table: dict[str, list[str | None]], **columns: object):  # type: ignore[no-untyped-def]
     wanted = Columns(**({"text": ("texto",), "labels": ("modo",), "missing": MARKERS} | columns))  # type: ignore[arg-type]
-    books = {head: Codebook() for head in wanted.labels}
-    return survey(Table(pa.table({k: pa.array(v, pa.string()) for k, v in table.items()})), wanted, books), books
-
-
-def test_classes_are_ordered_by_the_numbers_in_them() -> None:
-    def ordered(names: list[str]) -> list[str]:
-        return [names[place] for place in class_order(names)]
-
-    assert ordered(["10", "9", "-1", "2.5"]) == ["-1", "2.5", "9", "10"]
-    assert ordered(["causa 10", "causa 9", "Causa 1", "x"]) == ["Causa 1", "causa 9", "causa 10", "x"]
-    assert ordered(["b", "3", "a"]) == ["3", "a", "b"]
-
-
-def test_code_books_trim_keep_case_and_are_shared() -> None:
-    book = Codebook(["B"])
-    assert book.encode(pa.array([" A", "A ", "a", None, "B"])).tolist() == [1, 1, 2, MISSING, 0]
-    assert book.encode(pa.array(["a", "C"])).tolist() == [2, 3]
-    assert book.names == ["B", "A", "a", "C"]
-
-
-def test_one_word_is_one_class_however_its_accents_are_stored() -> None:
-    book = Codebook()
-    composed, decomposed = "el\u00e9ctrico", "ele\u0301ctrico"
-    assert book.encode(pa.array([composed, decomposed, None])).tolist() == [0, 0, MISSING]
-    assert book.names == [composed]
+    encoders = {head: LabelEncoder() for head in wanted.labels}
+    return survey(Table(pa.table({k: pa.array(v, pa.string()) for k, v in table.items()})), wanted, encoders), encoders
 
 
 def test_one_group_is_one_group_however_its_accents_are_stored() -> None:
@@ -56,9 +34,9 @@ def test_markers_are_counted_and_useless_rows_left_out() -> None:
     assert found.labels["causa"].tolist() == [0, MISSING]
 
 
-def test_a_word_that_is_a_marker_elsewhere_stays_when_it_is_none_here() -> None:
-    found, books = _survey({"texto": ["a", "b"], "modo": ["None", "nan"]}, missing=("",))
-    assert books["modo"].names == ["None", "nan"]
+def test_a_word_that_is_not_a_marker_of_the_request_stays() -> None:
+    found, encoders = _survey({"texto": ["a", "b"], "modo": ["None", "nan"]}, missing=("",))
+    assert encoders["modo"].names == ["None", "nan"]
     assert len(found) == 2
 
 

@@ -48,7 +48,7 @@ def test_several_files_follow_one_another_whatever_their_kind(
     assert _column(source, "train", "texto") == ["a", "b", "c", "d"]
 
 
-def test_all_mistakes_are_told_together(data_request: Request, avisos: Path, tmp_path: Path) -> None:
+def test_all_mistakes_are_reported_together(data_request: Request, avisos: Path, tmp_path: Path) -> None:
     data = data_request(
         "csv",
         train=str(avisos),
@@ -102,7 +102,7 @@ def test_wrong_requests(data_request: Request, tmp_path: Path, changes: dict[str
 def test_columns_named_twice_or_on_both_sides(data_request: Request, avisos: Path, tmp_path: Path) -> None:
     data = data_request("csv", path=str(avisos), text=["texto", "modo", "texto"], labels=["modo"])
     problems = [mistake.problem for mistake in _mistakes(data, tmp_path)]
-    assert problems == ["is a text column as well: the label would stand in the text", "is named twice"]
+    assert problems == ["is also a text column: the label would be part of the text", "is named twice"]
 
 
 @pytest.mark.parametrize("taken", [["text"], ["row"], ["modo", "modo_predicted"], ["modo_probabilities", "modo"]])

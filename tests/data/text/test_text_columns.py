@@ -13,7 +13,7 @@ def _texts(rows: list[int], columns: tuple[str, ...] = ("a", "b")) -> ColumnText
     return ColumnTexts(table, columns, " | ", ("", "nan"), np.array(rows))
 
 
-def test_columns_are_joined_in_the_order_asked_for_and_missing_ones_skipped() -> None:
+def test_columns_are_joined_in_the_requested_order_without_missing_cells() -> None:
     assert list(_texts([0, 1, 2]).batches(2)) == [["uno | x", "dos"], ["y"]]
     assert _texts([0], ("b", "a"))[0] == "x | uno"
 
@@ -27,7 +27,7 @@ def test_rows_are_read_by_place() -> None:
         texts[2]
 
 
-def test_texts_are_read_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_texts_are_read_on_demand(monkeypatch: pytest.MonkeyPatch) -> None:
     reads: list[int] = []
     read = Table.read
 

@@ -22,8 +22,7 @@ TEST = References((CONTEXT, "el eje gira"), (0, 0, 1), (("bomba",), ("motor",), 
 
 
 def spec(no_answer: bool = False, vocabulary: int = 300) -> QuestionSpec:
-    references = dict.fromkeys(("train", "val", "test"), TEST)
-    return QuestionSpec(vocabulary, 1, 64, "es", 10, 4, no_answer, references)
+    return QuestionSpec(vocabulary, 1, 64, "es", 10, 4, no_answer)
 
 
 def window_batch(rows: list[int], length: int = 8) -> QuestionBatch:
@@ -61,7 +60,9 @@ def model(shipped: Callable[..., Any], tmp_path: Any) -> Callable[..., Extractiv
             schema.SchedulerConfig(kind="constant", warmup_ratio=0, warmup_steps=None, step_epochs=1, gamma=1),
             (10,), 0,
         )  # fmt: skip
-        return ExtractiveQA(spec(), encoder, smoothing, 0.0, plan)
+        model = ExtractiveQA(spec(), encoder, smoothing, 0.0, plan)
+        model.grade_against(dict.fromkeys(("train", "val", "test"), TEST))
+        return model
 
     return built
 

@@ -7,14 +7,14 @@ import pytest
 import scipy.stats
 from statsmodels.stats.multitest import multipletests
 
-from lab.config.schema.report import RankedBy, Reported
+from lab.config.schema.report import RankingObjective, ReportRequest
 from lab.core.errors import RequestError
-from lab.report.analysis.comparison import compared, told
-from lab.report.analysis.groups import configurations, grouped
-from lab.report.analysis.run_table import assembled
+from lab.report.analysis.comparison import compare, conclusions
+from lab.report.analysis.groups import configurations, group_by_keys
+from lab.report.analysis.run_table import build_run_table
 from lab.report.findings import Comparison, Runs
 from lab.report.sources.run_folders import read
-from lab.report.text.sentences import say
+from lab.report.text.translate import translate
 
 from ..conftest import MakeRun
 
@@ -34,17 +34,19 @@ def runs(make_run: MakeRun, tmp_path: Path) -> Runs:
 
 
 def table(folder: Path) -> Runs:
-    return assembled(read([folder]), RankedBy(metric=None, mode=None), False, ("seed",))
+    return build_run_table(read([folder]), RankingObjective(metric=None, mode=None), False, ("seed",))
 
 
-def against(runs: Runs, baseline: str | None, request: Reported) -> Comparison:
-    return compared(runs, configurations(runs, request.statistics), baseline, request.statistics)
+def against(runs: Runs, baseline: str | None, request: ReportRequest) -> Comparison:
+    return compare(runs, configurations(runs, request.statistics), baseline, request.statistics)
 
 
-def test_pairs_by_seed_are_scipys_and_corrected_as_statsmodels_does(runs: Runs, ask: Callable[..., Reported]) -> None:
-    found = against(runs, "tiny", ask())
-    pairs = {pair.group: pair for pair in found.pairs}
-    assert found.baseline == "tiny"
+def test_pairs_by_seed_are_scipys_and_corrected_as_statsmodels_does(
+    runs: Runs, ask: Callable[..., ReportRequest]
+) -> None:
+    comparison = against(runs, "tiny", ask())
+    pairs = {pair.group: pair for pair in comparison.pairs}
+    assert comparison.baseline == "tiny"
     p_values = {}
     for model in ("beto", "ngram"):
         own, base = np.array(SCORES[model]), np.array(SCORES["tiny"])
@@ -60,22 +62,24 @@ def test_pairs_by_seed_are_scipys_and_corrected_as_statsmodels_does(runs: Runs, 
     assert [pairs["beto"].apart, pairs["ngram"].apart] == [True, False]
 
 
-def test_it_is_said_plainly_in_both_languages(runs: Runs, ask: Callable[..., Reported]) -> None:
+def test_it_is_said_plainly_in_both_languages(runs: Runs, ask: Callable[..., ReportRequest]) -> None:
     pairs = {pair.group: pair for pair in against(runs, "tiny", ask()).pairs}
-    assert say(pairs["beto"].sentence, "en").startswith("beto is better than tiny by +0.0975 val/f1_macro")
-    assert say(pairs["ngram"].sentence, "en").startswith("These data cannot tell ngram from tiny")
-    assert say(pairs["ngram"].sentence, "es").startswith("Estos datos no distinguen ngram de tiny")
+    assert translate(pairs["beto"].sentence, "en").startswith("beto is better than tiny by +0.0975 val/f1_macro")
+    assert translate(pairs["ngram"].sentence, "en").startswith("These data do not distinguish ngram from tiny")
+    assert translate(pairs["ngram"].sentence, "es").startswith("Estos datos no distinguen ngram de tiny")
 
 
-def test_without_a_choice_the_best_is_the_baseline_and_that_is_said(runs: Runs, ask: Callable[..., Reported]) -> None:
-    found = against(runs, None, ask())
-    assert found.baseline == "beto"
-    assert found.reason is not None
-    assert found.reason.key == "baseline_is_best"
+def test_without_a_choice_the_best_is_the_baseline_and_that_is_said(
+    runs: Runs, ask: Callable[..., ReportRequest]
+) -> None:
+    comparison = against(runs, None, ask())
+    assert comparison.baseline == "beto"
+    assert comparison.reason is not None
+    assert comparison.reason.key == "baseline_is_best"
 
 
 def test_one_seed_more_or_less_is_not_paired(
-    make_run: MakeRun, runs: Runs, tmp_path: Path, ask: Callable[..., Reported]
+    make_run: MakeRun, runs: Runs, tmp_path: Path, ask: Callable[..., ReportRequest]
 ) -> None:
     make_run("tiny-9", (0.1,), seed=9, config={"model.name": "tiny"})
     pairs = {pair.group: pair for pair in against(table(tmp_path), "tiny", ask()).pairs}
@@ -83,7 +87,9 @@ def test_one_seed_more_or_less_is_not_paired(
     assert pairs["beto"].difference == pytest.approx(0.0975)
 
 
-def test_many_cells_do_not_pass_for_many_seeds(make_run: MakeRun, tmp_path: Path, ask: Callable[..., Reported]) -> None:
+def test_many_cells_do_not_pass_for_many_seeds(
+    make_run: MakeRun, tmp_path: Path, ask: Callable[..., ReportRequest]
+) -> None:
     for model, height in (("tiny", 0.5), ("beto", 0.6)):
         for rate in (1e-3, 1e-2, 1e-1):
             for seed in (1, 2):
@@ -93,21 +99,21 @@ def test_many_cells_do_not_pass_for_many_seeds(make_run: MakeRun, tmp_path: Path
                 )
     make_run("beto-alone", (0.99,), seed=1, config={"model.name": "beto", "optimizer.lr": 5.0})
     runs = table(tmp_path)
-    found = compared(runs, grouped(runs, ["model.name"], ask().statistics), "tiny", ask().statistics)
-    assert found.pairs[0].num_pairs == 2
-    assert found.pairs[0].difference == pytest.approx(0.1)
+    comparison = compare(runs, group_by_keys(runs, ["model.name"], ask().statistics), "tiny", ask().statistics)
+    assert comparison.pairs[0].num_pairs == 2
+    assert comparison.pairs[0].difference == pytest.approx(0.1)
 
 
-def test_one_shared_seed_says_nothing(make_run: MakeRun, tmp_path: Path, ask: Callable[..., Reported]) -> None:
+def test_one_shared_seed_says_nothing(make_run: MakeRun, tmp_path: Path, ask: Callable[..., ReportRequest]) -> None:
     for seed, model in ((1, "tiny"), (2, "tiny"), (1, "beto")):
         make_run(f"{model}{seed}", (0.5 + seed / 10,), seed=seed, config={"model.name": model})
     (pair,) = against(table(tmp_path), "tiny", ask()).pairs
     assert (pair.num_pairs, pair.apart, pair.sentence.key) == (1, False, "too_few_pairs")
     assert math.isnan(pair.p_holm)
-    assert [one.key for one in told(against(table(tmp_path), "tiny", ask()))] == ["too_few_pairs_of"]
+    assert [one.key for one in conclusions(against(table(tmp_path), "tiny", ask()))] == ["too_few_pairs_of"]
 
 
-def test_nothing_to_compare_says_why(make_run: MakeRun, tmp_path: Path, ask: Callable[..., Reported]) -> None:
+def test_nothing_to_compare_says_why(make_run: MakeRun, tmp_path: Path, ask: Callable[..., ReportRequest]) -> None:
     make_run("a")
     one = against(table(tmp_path), None, ask())
     assert one.reason is not None
@@ -118,13 +124,13 @@ def test_nothing_to_compare_says_why(make_run: MakeRun, tmp_path: Path, ask: Cal
     assert single.reason.key == "no_repeats"
 
 
-def test_a_baseline_that_is_no_group_is_refused(runs: Runs, ask: Callable[..., Reported]) -> None:
+def test_a_baseline_that_is_no_group_is_refused(runs: Runs, ask: Callable[..., ReportRequest]) -> None:
     with pytest.raises(RequestError, match="baseline='beto'"):
         against(runs, "betto", ask())
 
 
 def test_a_key_that_follows_from_the_group_does_not_keep_its_runs_apart(
-    make_run: MakeRun, tmp_path: Path, ask: Callable[..., Reported]
+    make_run: MakeRun, tmp_path: Path, ask: Callable[..., ReportRequest]
 ) -> None:
     """A method's own rate is another varied key, and no two methods shared a cell: "0 shared seeds" was not true."""
     for method, rate, height in (("none", 1e-4, 0.5), ("lora", 1e-3, 0.6)):
@@ -132,16 +138,16 @@ def test_a_key_that_follows_from_the_group_does_not_keep_its_runs_apart(
             config = {"peft": method, "optimizer.lr": rate}
             make_run(f"{method}{seed}", (height + seed / 100,), seed=seed, config=config)
     runs = table(tmp_path)
-    found = compared(runs, grouped(runs, ["peft"], ask().statistics), "none", ask().statistics)
-    assert found.pairs[0].num_pairs == 2
-    assert found.pairs[0].difference == pytest.approx(0.1)
-    assert found.averaged is not None
-    assert "optimizer.lr" in say(found.averaged, "en")
-    assert told(found)[0] == found.averaged
+    comparison = compare(runs, group_by_keys(runs, ["peft"], ask().statistics), "none", ask().statistics)
+    assert comparison.pairs[0].num_pairs == 2
+    assert comparison.pairs[0].difference == pytest.approx(0.1)
+    assert comparison.averaged is not None
+    assert "optimizer.lr" in translate(comparison.averaged, "en")
+    assert conclusions(comparison)[0] == comparison.averaged
 
 
 def test_methods_with_rates_of_their_own_are_not_compared_at_the_one_they_share(
-    make_run: MakeRun, tmp_path: Path, ask: Callable[..., Reported]
+    make_run: MakeRun, tmp_path: Path, ask: Callable[..., ReportRequest]
 ) -> None:
     """It is the highest of one and the lowest of the other."""
     scores = {"none": {1: 0.8, 2: 0.7, 3: 0.1}, "lora": {3: 0.4, 4: 0.7, 5: 0.8}}
@@ -151,21 +157,21 @@ def test_methods_with_rates_of_their_own_are_not_compared_at_the_one_they_share(
                 config = {"peft": method, "optimizer.lr": float(rate)}
                 make_run(f"{method}{rate}{seed}", (score + seed / 100,), seed=seed, config=config)
     runs = table(tmp_path)
-    found = compared(runs, grouped(runs, ["peft"], ask().statistics), "none", ask().statistics)
-    assert found.pairs[0].difference == pytest.approx(1.9 / 3 - 1.6 / 3)
+    comparison = compare(runs, group_by_keys(runs, ["peft"], ask().statistics), "none", ask().statistics)
+    assert comparison.pairs[0].difference == pytest.approx(1.9 / 3 - 1.6 / 3)
 
 
 def test_differences_without_a_spread_prove_nothing(
-    make_run: MakeRun, tmp_path: Path, ask: Callable[..., Reported]
+    make_run: MakeRun, tmp_path: Path, ask: Callable[..., ReportRequest]
 ) -> None:
     for model, value in (("tiny", 0.5), ("beto", 0.75)):
         for seed in (1, 2):
             make_run(f"{model}-{seed}", (value,), seed=seed, config={"model.name": model})
-    found = against(table(tmp_path), "tiny", ask())
-    (pair,) = found.pairs
+    comparison = against(table(tmp_path), "tiny", ask())
+    (pair,) = comparison.pairs
     assert (pair.num_pairs, pair.difference, pair.interval, pair.apart) == (2, 0.25, None, False)
     assert math.isnan(pair.p)
     assert math.isnan(pair.p_holm)
-    (said,) = told(found)
-    assert "no spread between seeds" in say(said, "en")
-    assert "sin dispersión entre semillas" in say(said, "es")
+    (sentence,) = conclusions(comparison)
+    assert "Without a spread between seeds" in translate(sentence, "en")
+    assert "Sin dispersión entre semillas" in translate(sentence, "es")

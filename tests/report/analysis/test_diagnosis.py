@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lab.config.schema.report import RankedBy, Reported
-from lab.report.analysis.diagnosis import RULES, Patient, diagnosed
+from lab.config.schema.report import RankingObjective, ReportRequest
+from lab.report.analysis.diagnosis import RULES, RunView, diagnose
 from lab.report.analysis.groups import configurations
-from lab.report.analysis.run_table import assembled
+from lab.report.analysis.run_table import build_run_table
 from lab.report.sources.run_folders import read
-from lab.report.text.sentences import say
+from lab.report.text.translate import translate
 
 from ..conftest import MakeRun
 
@@ -27,14 +27,14 @@ def patient(
     goal: str = "maximize",
     config: dict[str, Any] | None = None,
     **curves: Sequence[float],
-) -> Patient:
+) -> RunView:
     names = {"lr": "lr", "loss": "train/loss"}
     history = {names[name]: np.array(numbers, float) for name, numbers in curves.items()}
     if len(curve):
         history[METRIC] = np.array(curve, float)
     settings: dict[str, Any] = {"optimizer.lr": 0.01, "optimizer.weight_decay": 0.01, "trainer.max_epochs": 10}
     settings |= {"data.leaks.action": "refuse"} | (config or {})
-    return Patient({"status": "completed"} | (values or {}), settings, history, METRIC, goal, linear)
+    return RunView({"status": "completed"} | (values or {}), settings, history, METRIC, goal, linear)
 
 
 def scores(**splits: float) -> dict[str, Any]:
@@ -92,16 +92,16 @@ NEAR_MISSES = [
 
 @pytest.mark.parametrize(("rule", "one", "override"), CASES)
 def test_a_rule_speaks_and_says_what_to_try(
-    rule: str, one: Patient, override: str, ask: Callable[..., Reported]
+    rule: str, one: RunView, override: str, ask: Callable[..., ReportRequest]
 ) -> None:
-    said = RULES[rule](one, ask().diagnosis)
-    assert said is not None
-    assert said[1] == override
-    assert all(say(said[0], lang) for lang in ("en", "es"))
+    diagnosis = RULES[rule](one, ask().diagnosis)
+    assert diagnosis is not None
+    assert diagnosis[1] == override
+    assert all(translate(diagnosis[0], lang) for lang in ("en", "es"))
 
 
 @pytest.mark.parametrize(("rule", "one"), NEAR_MISSES)
-def test_a_near_miss_is_silent(rule: str, one: Patient, ask: Callable[..., Reported]) -> None:
+def test_a_near_miss_is_silent(rule: str, one: RunView, ask: Callable[..., ReportRequest]) -> None:
     assert RULES[rule](one, ask().diagnosis) is None
 
 
@@ -123,15 +123,17 @@ THRESHOLDS = [
 
 
 @pytest.mark.parametrize(("rule", "case", "threshold", "value"), THRESHOLDS)
-def test_every_threshold_acts(rule: str, case: int, threshold: str, value: float, ask: Callable[..., Reported]) -> None:
+def test_every_threshold_acts(
+    rule: str, case: int, threshold: str, value: float, ask: Callable[..., ReportRequest]
+) -> None:
     assert CASES[case][0] == rule
     one = CASES[case][1]
     assert RULES[rule](one, ask().diagnosis) is not None
     assert RULES[rule](one, ask(**{f"diagnosis__{threshold}": value}).diagnosis) is None
 
 
-def test_a_run_of_which_nothing_is_known_has_no_finding(ask: Callable[..., Reported]) -> None:
-    one = Patient({"status": "interrupted"}, {}, {}, METRIC, "maximize")
+def test_a_run_of_which_nothing_is_known_has_no_finding(ask: Callable[..., ReportRequest]) -> None:
+    one = RunView({"status": "interrupted"}, {}, {}, METRIC, "maximize")
     assert [rule for rule, judge in RULES.items() if judge(one, ask().diagnosis) is not None] == []
 
 
@@ -145,35 +147,35 @@ def test_a_run_of_which_nothing_is_known_has_no_finding(ask: Callable[..., Repor
     ],
 )
 def test_unstable_over_seeds(
-    make_run: MakeRun, tmp_path: Path, ask: Callable[..., Reported], values: tuple[float, ...], unstable_sd: float,
+    make_run: MakeRun, tmp_path: Path, ask: Callable[..., ReportRequest], values: tuple[float, ...], unstable_sd: float,
     unstable_runs: int, expected: list[str],
 ) -> None:  # fmt: skip
     for seed, value in enumerate(values):
         make_run(str(seed), (value,), seed=seed)
-    runs = assembled(read([tmp_path]), RankedBy(metric=None, mode=None), False, ("seed",))
+    runs = build_run_table(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
     request = ask(diagnosis__unstable_sd=unstable_sd, diagnosis__unstable_runs=unstable_runs)
-    found = diagnosed(runs, configurations(runs, request.statistics), request.diagnosis)
-    assert [one.rule for one in found] == expected
+    findings = diagnose(runs, configurations(runs, request.statistics), request.diagnosis)
+    assert [one.rule for one in findings] == expected
 
 
 def test_the_whole_table_is_diagnosed_with_its_linear_runs(
-    make_run: MakeRun, tmp_path: Path, ask: Callable[..., Reported]
+    make_run: MakeRun, tmp_path: Path, ask: Callable[..., ReportRequest]
 ) -> None:
     make_run("a", (0.6, 0.6), test=0.6, config={"model.kind": "encoder"})
     make_run("b", (0.7, 0.7), test=0.7, config={"model.kind": "ngram"})
-    runs = assembled(read([tmp_path]), RankedBy(metric=None, mode=None), False, ("seed",))
-    found = diagnosed(runs, configurations(runs, ask().statistics), ask().diagnosis)
-    assert [(one.row, one.rule, one.sentence.key) for one in found] == [(0, "below_baseline", "below_linear")]
+    runs = build_run_table(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
+    findings = diagnose(runs, configurations(runs, ask().statistics), ask().diagnosis)
+    assert [(one.row, one.rule, one.sentence.key) for one in findings] == [(0, "below_baseline", "below_linear")]
 
 
 def test_a_linear_run_is_a_baseline_of_its_own_data_by_its_validation_score(
-    make_run: MakeRun, tmp_path: Path, ask: Callable[..., Reported]
+    make_run: MakeRun, tmp_path: Path, ask: Callable[..., ReportRequest]
 ) -> None:
     """Neither the linear score of other data nor the best of several on test is what a run should have beaten."""
     make_run("encoder", (0.6, 0.6), test=0.7, config={"model.kind": "encoder"})
     make_run("best_on_val", (0.8, 0.8), test=0.65, config={"model.kind": "ngram"})
     make_run("best_on_test", (0.7, 0.7), test=0.9, config={"model.kind": "ngram", "optimizer.lr": 1.0})
     make_run("other_data", (0.9, 0.9), test=0.95, config={"model.kind": "ngram"}, fingerprint="b" * 8)
-    runs = assembled(read([tmp_path]), RankedBy(metric=None, mode=None), True, ("seed",))
-    found = diagnosed(runs, configurations(runs, ask().statistics), ask().diagnosis)
-    assert [one.sentence.key for one in found if one.rule == "below_baseline"] == []
+    runs = build_run_table(read([tmp_path]), RankingObjective(metric=None, mode=None), True, ("seed",))
+    findings = diagnose(runs, configurations(runs, ask().statistics), ask().diagnosis)
+    assert [one.sentence.key for one in findings if one.rule == "below_baseline"] == []

@@ -5,11 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lab.config.schema.report import RankedBy, Reported
+from lab.config.schema.report import RankingObjective, ReportRequest
 from lab.core.errors import RequestError
 from lab.core.record.run_folder import StudyFolder
-from lab.report.analysis.groups import binned, by_keys, configurations, grouped, labelled
-from lab.report.analysis.run_table import assembled
+from lab.report.analysis.groups import binned, configurations, group_by_keys, group_label, groups_by_keys
+from lab.report.analysis.run_table import build_run_table
 from lab.report.findings import Runs
 from lab.report.sources.run_folders import read
 
@@ -28,14 +28,14 @@ def runs(make_run: MakeRun, tmp_path: Path) -> Runs:
                     f"{model}-{rate}-{seed}", (0.1, value), seed=seed, test=value - 0.05,
                     config={"model.name": model, "optimizer.lr": rate}, status="failed" if failed else "completed",
                 )  # fmt: skip
-    return assembled(read([tmp_path]), RankedBy(metric=None, mode=None), False, ("seed",))
+    return build_run_table(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
 
 
-def test_groups_by_each_key_are_what_pandas_says(runs: Runs, ask: Callable[..., Reported]) -> None:
-    found = by_keys(runs, (), ask().statistics)
-    assert [groups.by for groups in found] == [("model.name",), ("optimizer.lr",)]
+def test_groups_by_each_key_are_what_pandas_says(runs: Runs, ask: Callable[..., ReportRequest]) -> None:
+    result = groups_by_keys(runs, (), ask().statistics)
+    assert [groups.by for groups in result] == [("model.name",), ("optimizer.lr",)]
     good = runs.frame[runs.frame["status"] == "completed"]
-    for groups in found:
+    for groups in result:
         theirs = good.groupby(groups.by[0])
         for column in ("objective", "test/f1_macro", "time_s"):
             expected = theirs[column].agg(["count", "mean", "std", "min", "max"])
@@ -43,11 +43,11 @@ def test_groups_by_each_key_are_what_pandas_says(runs: Runs, ask: Callable[..., 
                 stat = group.stats[column]
                 own = [stat.num, stat.mean, stat.sd, stat.low, stat.high]
                 assert own == pytest.approx(expected.loc[group.keys[groups.by[0]]].tolist())
-    assert [group.label for group in found[0].groups] == ["tiny", "ngram"]
-    assert [len(group.failed) for group in found[0].groups] == [0, 1]
+    assert [group.label for group in result[0].groups] == ["tiny", "ngram"]
+    assert [len(group.failed) for group in result[0].groups] == [0, 1]
 
 
-def test_seeds_of_one_configuration_are_one_row(runs: Runs, ask: Callable[..., Reported]) -> None:
+def test_seeds_of_one_configuration_are_one_row(runs: Runs, ask: Callable[..., ReportRequest]) -> None:
     groups = configurations(runs, ask().statistics).groups
     assert [group.label for group in groups] == [
         "model=tiny lr=0.01", "model=tiny lr=0.001", "model=ngram lr=0.01", "model=ngram lr=0.001",
@@ -56,35 +56,39 @@ def test_seeds_of_one_configuration_are_one_row(runs: Runs, ask: Callable[..., R
     assert groups[0].best == runs.frame["objective"].idxmax()
 
 
-def test_keys_asked_for_together_and_alone_and_by_their_short_name(runs: Runs, ask: Callable[..., Reported]) -> None:
-    found = by_keys(runs, ("model", "optimizer.lr"), ask().statistics)
-    assert [groups.by for groups in found] == [("model.name", "optimizer.lr"), ("model.name",), ("optimizer.lr",)]
-    assert len(found[0].groups) == 4
-    (constant,) = by_keys(runs, ("trainer.max_epochs",), ask().statistics)
+def test_keys_asked_for_together_and_alone_and_by_their_short_name(
+    runs: Runs, ask: Callable[..., ReportRequest]
+) -> None:
+    result = groups_by_keys(runs, ("model", "optimizer.lr"), ask().statistics)
+    assert [groups.by for groups in result] == [("model.name", "optimizer.lr"), ("model.name",), ("optimizer.lr",)]
+    assert len(result[0].groups) == 4
+    (constant,) = groups_by_keys(runs, ("trainer.max_epochs",), ask().statistics)
     assert [(group.label, len(group.rows)) for group in constant.groups] == [("max_epochs=2", 11)]
 
 
-def test_a_key_that_no_run_has_is_refused_with_the_nearest(runs: Runs, ask: Callable[..., Reported]) -> None:
+def test_a_key_that_no_run_has_is_refused_with_the_nearest(runs: Runs, ask: Callable[..., ReportRequest]) -> None:
     with pytest.raises(RequestError, match=r"the nearest is optimizer\.lr"):
-        by_keys(runs, ("optimiser.lr",), ask().statistics)
+        groups_by_keys(runs, ("optimiser.lr",), ask().statistics)
 
 
 def test_a_minimised_objective_sorts_and_picks_the_lowest(
-    make_run: MakeRun, tmp_path: Path, ask: Callable[..., Reported]
+    make_run: MakeRun, tmp_path: Path, ask: Callable[..., ReportRequest]
 ) -> None:
     for number, value in enumerate((0.5, 0.3, 0.4)):
         make_run(str(number), (value,), metric="val/loss", mode="min", config={"optimizer.lr": 0.1 * number})
-    runs = assembled(read([tmp_path]), RankedBy(metric=None, mode=None), False, ("seed",))
-    groups = grouped(runs, ["optimizer.lr"], ask().statistics).groups
+    runs = build_run_table(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
+    groups = group_by_keys(runs, ["optimizer.lr"], ask().statistics).groups
     assert [group.stats["objective"].mean for group in groups] == [0.3, 0.4, 0.5]
     assert groups[0].best == 1
 
 
-def test_a_group_without_a_result_comes_last(make_run: MakeRun, tmp_path: Path, ask: Callable[..., Reported]) -> None:
+def test_a_group_without_a_result_comes_last(
+    make_run: MakeRun, tmp_path: Path, ask: Callable[..., ReportRequest]
+) -> None:
     make_run("a", config={"optimizer.lr": 1.0}, status="failed")
     make_run("b", config={"optimizer.lr": 2.0})
-    runs = assembled(read([tmp_path]), RankedBy(metric=None, mode=None), False, ("seed",))
-    first, last = grouped(runs, ["optimizer.lr"], ask().statistics).groups
+    runs = build_run_table(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
+    first, last = group_by_keys(runs, ["optimizer.lr"], ask().statistics).groups
     assert (first.rows, last.rows, last.failed, last.best) == ((1,), (), (0,), None)
     assert last.stats["objective"].num == 0
 
@@ -100,7 +104,7 @@ def test_a_number_with_many_values_is_cut_into_quarters() -> None:
 
 
 def test_confirmation_runs_stand_for_their_configuration_and_in_no_other_group(
-    tmp_path: Path, ask: Callable[..., Reported]
+    tmp_path: Path, ask: Callable[..., ReportRequest]
 ) -> None:
     """They repeat the best cell alone: in a group by model they would count it six times."""
     study = StudyFolder(tmp_path / "lr")
@@ -114,34 +118,34 @@ def test_confirmation_runs_stand_for_their_configuration_and_in_no_other_group(
         write_run(study.path / "confirm" / f"0-{seed}", (value,), seed=seed, config=config)
     write_run(study.path / "confirm" / "3-43", (0.1,), seed=43, config={"model.name": "ngram", "optimizer.lr": 2.0},
               status="failed")  # fmt: skip
-    runs = assembled(read([tmp_path]), RankedBy(metric=None, mode=None), False, ("seed",))
-    tiny, ngram = grouped(runs, ["model.name"], ask().statistics).groups
+    runs = build_run_table(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
+    tiny, ngram = group_by_keys(runs, ["model.name"], ask().statistics).groups
     assert (tiny.label, tiny.stats["objective"].num, tiny.stats["objective"].mean) == ("tiny", 2, 0.75)
     assert (ngram.label, ngram.stats["objective"].num, len(ngram.failed)) == ("ngram", 1, 1)
-    found = {one.label: one.stats["objective"] for one in configurations(runs, ask().statistics).groups}
-    best = found["model=tiny lr=1"]
+    result = {one.label: one.stats["objective"] for one in configurations(runs, ask().statistics).groups}
+    best = result["model=tiny lr=1"]
     assert (best.num, best.mean, best.high) == (2, 0.75, 0.8), "the run it was chosen by is not among them"
-    assert found["model=ngram lr=2"].mean == 0.7, "where confirmation failed, the run itself is all there is"
+    assert result["model=ngram lr=2"].mean == 0.7, "where confirmation failed, the run itself is all there is"
 
 
 def test_a_rate_that_is_found_anew_under_each_seed_makes_no_configuration(
-    make_run: MakeRun, tmp_path: Path, ask: Callable[..., Reported]
+    make_run: MakeRun, tmp_path: Path, ask: Callable[..., ReportRequest]
 ) -> None:
     for seed, rate in ((1, 0.08), (2, 0.09)):
         make_run(str(seed), seed=seed, requested={"optimizer.lr": {"asked": 1e-3, "used": rate}})
-    runs = assembled(read([tmp_path]), RankedBy(metric=None, mode=None), False, ("seed",))
+    runs = build_run_table(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
     assert runs.frame["optimizer.lr"].tolist() == [0.08, 0.09]
     (group,) = configurations(runs, ask().statistics).groups
     assert (group.label, group.stats["objective"].num) == ("0.08..0.09", 2)
 
 
 def test_groups_of_near_numbers_have_labels_of_their_own(
-    make_run: MakeRun, tmp_path: Path, ask: Callable[..., Reported]
+    make_run: MakeRun, tmp_path: Path, ask: Callable[..., ReportRequest]
 ) -> None:
     for number, rate in enumerate((0.00010001, 0.00010004, 0.3)):
         make_run(str(number), config={"optimizer.lr": rate})
-    runs = assembled(read([tmp_path]), RankedBy(metric=None, mode=None), False, ("seed",))
-    groups = grouped(runs, ["optimizer.lr"], ask().statistics).groups
+    runs = build_run_table(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
+    groups = group_by_keys(runs, ["optimizer.lr"], ask().statistics).groups
     assert [group.label for group in groups] == ["lr=0.00010001", "lr=0.00010004", "lr=0.3"]
 
 
@@ -154,7 +158,7 @@ def test_quarters_of_a_narrow_range_are_apart() -> None:
 
 
 def test_labels() -> None:
-    assert labelled({"model.name": "beto"}) == "beto"
-    assert labelled({"optimizer.lr": 3e-05}) == "lr=3e-05"
-    assert labelled({"model.name": None, "callbacks.freeze.embeddings": True}) == "model=- embeddings=true"
-    assert labelled({}) == "-"
+    assert group_label({"model.name": "beto"}) == "beto"
+    assert group_label({"optimizer.lr": 3e-05}) == "lr=3e-05"
+    assert group_label({"model.name": None, "callbacks.freeze.embeddings": True}) == "model=- embeddings=true"
+    assert group_label({}) == "-"

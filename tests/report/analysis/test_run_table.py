@@ -5,22 +5,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lab.config.schema.report import RankedBy, Reported
+from lab.config.schema.report import RankingObjective, ReportRequest
 from lab.core.errors import RequestError
-from lab.report.analysis.groups import with_result
-from lab.report.analysis.run_table import assembled
+from lab.report.analysis.groups import has_result
+from lab.report.analysis.run_table import build_run_table
 from lab.report.findings import COSTS, IDENTITY, OUTCOME, Runs
 from lab.report.sources.run_folders import read
 
 from ..conftest import MakeRun
 
-OWN = RankedBy(metric=None, mode=None)
+OWN = RankingObjective(metric=None, mode=None)
 
 
 def table(
-    folder: Path, ranked_by: RankedBy = OWN, together: bool = False, repeats: tuple[str, ...] = ("seed",)
+    folder: Path, ranked_by: RankingObjective = OWN, allow_mixed: bool = False, repeats: tuple[str, ...] = ("seed",)
 ) -> Runs:
-    return assembled(read([folder]), ranked_by, together, repeats)
+    return build_run_table(read([folder]), ranked_by, allow_mixed, repeats)
 
 
 def test_a_row_a_run_and_what_varied(make_run: MakeRun, tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_absolute_and_relative_folders_are_read_together(
     for name in ("a", "b"):
         make_run(name)
     monkeypatch.chdir(tmp_path)
-    runs = assembled(read([Path("a"), tmp_path / "b"]), OWN, False, ("seed",))
+    runs = build_run_table(read([Path("a"), tmp_path / "b"]), OWN, False, ("seed",))
     assert runs.frame["run"].tolist() == ["a", "b"]
 
 
@@ -106,7 +106,7 @@ def test_different_objectives_and_data_are_not_ranked_together(make_run: MakeRun
     assert len(problems) == 2
     assert "val/f1_macro (max): 3, val/accuracy (max): 1" in problems[0]
     assert "maintenance aaaa1111: 2, maintenance bbbb2222: 1" in problems[1]
-    runs = table(tmp_path, together=True)
+    runs = table(tmp_path, allow_mixed=True)
     assert len(runs.frame) == 4
     assert [warning.key for warning in runs.warnings] == ["mixed_objectives", "mixed_data"]
     assert runs.metric == "val/f1_macro"
@@ -126,7 +126,7 @@ def test_scores_on_rows_that_were_trained_on_choose_nothing(make_run: MakeRun, t
     assert np.isnan(by_name.loc["fitted", "objective"])
     assert np.isnan(by_name.loc["fitted", "val/f1_macro"])
     assert by_name.loc["fitted", "test/f1_macro"] == 0.6
-    assert with_result(runs).tolist() == [name == "honest" for name in runs.frame["run"]]
+    assert has_result(runs).tolist() == [name == "honest" for name in runs.frame["run"]]
     assert [warning.key for warning in runs.warnings] == ["trained_on_val"]
 
 
@@ -136,21 +136,21 @@ def test_another_objective_is_taken_at_the_checkpoint_that_was_tested(make_run: 
     run.cut_history(0)
     for epoch, (f1, loss) in enumerate([(0.5, 0.3), (0.7, 0.4), (0.6, 0.2)]):
         run.append_history({"epoch": epoch, "step": epoch, "val/f1_macro": f1, "val/loss": loss})
-    runs = table(tmp_path, RankedBy(metric="val/loss", mode=None))
+    runs = table(tmp_path, RankingObjective(metric="val/loss", mode=None))
     assert (runs.metric, runs.goal) == ("val/loss", "minimize")
     assert runs.frame[["objective", "objective_epoch", "val/loss"]].iloc[0].tolist() == [0.4, 1, 0.4]
     with pytest.raises(
         RequestError, match=r"objective\.metric=val/lose: no run has a value.*val/f1_macro, val/loss"
-    ) as told:
-        table(tmp_path, RankedBy(metric="val/lose", mode=None))
-    assert "try: objective.metric=val/loss" in str(told.value)
+    ) as caught:
+        table(tmp_path, RankingObjective(metric="val/lose", mode=None))
+    assert "try: objective.metric=val/loss" in str(caught.value)
     assert table(tmp_path).frame["objective"].tolist() == [0.7]
 
 
 def test_a_test_metric_does_not_rank(make_run: MakeRun, tmp_path: Path) -> None:
     make_run("a")
     with pytest.raises(RequestError, match="spoils the test score"):
-        table(tmp_path, RankedBy(metric="test/f1_macro", mode=None))
+        table(tmp_path, RankingObjective(metric="test/f1_macro", mode=None))
 
 
 def test_columns_agree_with_an_independent_reading(make_run: MakeRun, tmp_path: Path) -> None:
@@ -169,5 +169,5 @@ def test_columns_agree_with_an_independent_reading(make_run: MakeRun, tmp_path: 
         assert frame[column].tolist() == records[name].tolist()
 
 
-def test_the_request_of_the_shipped_config_is_sound(ask: Callable[..., Reported]) -> None:
+def test_the_request_of_the_shipped_config_is_sound(ask: Callable[..., ReportRequest]) -> None:
     assert ask().statistics.repeats == ("seed",)

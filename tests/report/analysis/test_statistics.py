@@ -5,7 +5,7 @@ import pytest
 import scipy.stats
 from statsmodels.stats.multitest import multipletests
 
-from lab.report.analysis.statistics import described, holm, intervals, paired
+from lab.report.analysis.statistics import column_stats, holm, intervals, paired_t_test
 
 SCORES = np.array([0.81, 0.84, 0.79, 0.86, 0.83])
 BASE = np.array([0.80, 0.80, 0.78, 0.84, 0.84])
@@ -13,7 +13,7 @@ BASE = np.array([0.80, 0.80, 0.78, 0.84, 0.84])
 
 def test_mean_spread_and_extremes_are_numpys() -> None:
     values = np.array([[1.0, np.nan, 5.0], [2.0, np.nan, np.nan], [4.0, np.nan, 7.0]])
-    first, none, last = described(values, 0.95)
+    first, none, last = column_stats(values, 0.95)
     assert (first.num, first.mean, first.low, first.high) == (3, 7 / 3, 1.0, 4.0)
     assert first.sd == pytest.approx(np.std([1, 2, 4], ddof=1), rel=1e-12)
     assert none.num == 0
@@ -23,27 +23,27 @@ def test_mean_spread_and_extremes_are_numpys() -> None:
 
 
 def test_one_run_has_no_spread() -> None:
-    (stat,) = described(np.array([[0.5]]), 0.95)
+    (stat,) = column_stats(np.array([[0.5]]), 0.95)
     assert (stat.num, stat.mean, stat.interval) == (1, 0.5, None)
     assert math.isnan(stat.sd)
 
 
 @pytest.mark.parametrize("confidence", [0.9, 0.95])
 def test_the_interval_is_students_t(confidence: float) -> None:
-    (found,) = intervals(SCORES[:, None], confidence)
-    assert found is not None
+    (result,) = intervals(SCORES[:, None], confidence)
+    assert result is not None
     expected = scipy.stats.t.interval(confidence, 4, SCORES.mean(), scipy.stats.sem(SCORES))
-    assert (found.low, found.high) == pytest.approx(expected, rel=1e-12)
+    assert (result.low, result.high) == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("num", [3, 10, 30])
 def test_the_interval_covers_the_mean_as_often_as_it_says(num: int) -> None:
-    found = intervals(np.random.default_rng(num).normal(size=(num, 2000)), 0.95)
-    assert 0.93 < np.mean([one is not None and one.low < 0 < one.high for one in found]) < 0.97
+    result = intervals(np.random.default_rng(num).normal(size=(num, 2000)), 0.95)
+    assert 0.93 < np.mean([one is not None and one.low < 0 < one.high for one in result]) < 0.97
 
 
 def test_the_paired_test_is_scipys() -> None:
-    p, effect = paired(SCORES - BASE)
+    p, effect = paired_t_test(SCORES - BASE)
     assert p == pytest.approx(scipy.stats.ttest_rel(SCORES, BASE).pvalue, rel=1e-10)
     assert effect == pytest.approx((SCORES - BASE).mean() / (SCORES - BASE).std(ddof=1), rel=1e-12)
 
@@ -51,7 +51,7 @@ def test_the_paired_test_is_scipys() -> None:
 def test_differences_without_a_spread() -> None:
     """Two seeds with one and the same difference are no proof."""
     for differences in (np.zeros(3), np.full(3, -0.1), np.full(2, 0.05)):
-        assert all(math.isnan(value) for value in paired(differences))
+        assert all(math.isnan(value) for value in paired_t_test(differences))
 
 
 @pytest.mark.parametrize("p_values", [[0.01, 0.04, 0.03, 0.2], [0.5], [0.02, 0.02, 0.9, 0.9], [], [1e-9, 0.049, 0.05]])

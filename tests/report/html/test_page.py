@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lab.report.figures.gallery import compute_all
 from lab.report.html import page, page_table
-from lab.report.text.language import Words, catalogue
+from lab.report.text.translate import Translator, catalogue
 
 DTYPES = {"f8": np.float64, "f4": np.float32, "i4": np.int32, "u1": np.uint8, "u2": np.uint16}
 
@@ -182,16 +183,16 @@ def test_a_folder_that_was_left_out_is_named(text: str) -> None:
 
 
 def test_the_language_changes_the_page(made_up_report) -> None:
-    spanish = Parts(page.page(made_up_report, page.data(made_up_report), Words("es")))
-    assert [catalogue()[f"section.{name}"]["es"] for name in ("winner", "leaderboard")] == spanish.headings[:2]
-    english = (catalogue()[key]["en"] for key in catalogue() if key.startswith("caption."))
+    spanish = Parts(page.page(made_up_report, compute_all(made_up_report), Translator("es")))
+    assert [catalogue("es")[f"section.{name}"] for name in ("winner", "leaderboard")] == spanish.headings[:2]
+    english = (text for key, text in catalogue("en").items() if key.startswith("caption."))
     assert not [text for text in english if "{" not in text and text in spanish.block]
 
 
 def test_texts_cannot_break_out_of_the_page(tabled, tmp_path: Path) -> None:
     bad = "</script><script>alert(1)</script><img src=x onerror=alert(1)>"
     report = tabled(objective=[0.5, 0.4], run=[bad, "b"], command=[bad, bad], **{"model.name": [bad, "tiny"]})
-    made = page.page(report, page.data(report), Words("en"))
+    made = page.page(report, compute_all(report), Translator("en"))
     assert bad not in made
     assert columns_of(json.loads(Parts(made).block))["run"][0] == bad
 

@@ -5,9 +5,9 @@ import pytest
 
 from lab.report.findings import Comparison, Group, Groups, Interval, Pair, Sentence, Stat
 from lab.report.html import page_groups
-from lab.report.text.language import Words
+from lab.report.text.translate import Translator
 
-WORDS = Words("en")
+WORDS = Translator("en")
 
 
 def group(label: str, mean: float, interval: Interval | None) -> Group:
@@ -48,13 +48,13 @@ def test_labels_are_escaped(tabled) -> None:
 
 
 def pair(number: int, apart: bool) -> Pair:
-    said = Sentence("nothing_to_compare")
-    return Pair(f"g{number}", "base", 3, -0.01, Interval(-0.02, 0.01), 0.2, 0.4, -0.5, apart, said)
+    sentence = Sentence("nothing_to_compare")
+    return Pair(f"g{number}", "base", 3, -0.01, Interval(-0.02, 0.01), 0.2, 0.4, -0.5, apart, sentence)
 
 
 def test_comparisons_fold_after_the_first(tabled) -> None:
     report = tabled(objective=[0.5, 0.6])
-    pairs = tuple(pair(number, number == 0) for number in range(page_groups.SAID_PAIRS + 3))
+    pairs = tuple(pair(number, number == 0) for number in range(page_groups.FIRST_SENTENCES + 3))
     report = replace(report, comparison=Comparison(("model.name",), "base", "val/f1_macro", pairs))
     html = page_groups.comparison(report, WORDS)
     assert "3 more comparisons in words" in html

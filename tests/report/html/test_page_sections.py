@@ -4,11 +4,11 @@ from dataclasses import replace
 import pytest
 
 from lab.report.analysis.diagnosis import RULES
-from lab.report.findings import Ended, Exclusion, Finding, Sentence, WhatIf
+from lab.report.findings import Exclusion, Finding, Sentence, TerminatedTrial, WhatIf
 from lab.report.html import page_sections
-from lab.report.text.language import Words
+from lab.report.text.translate import Translator
 
-WORDS = Words("en")
+WORDS = Translator("en")
 
 
 @pytest.mark.parametrize(("value", "text"), [(0.123456789, '<data value="0.123456789">0.1235</data>'), (None, "–"),
@@ -34,13 +34,14 @@ def test_findings_stand_by_rule_best_runs_first_and_the_rest_is_counted(tabled) 
 
 def test_a_policy_says_whom_it_would_have_ended(tabled) -> None:
     report = tabled(objective=[0.5, 0.6])
-    ended = (Ended(1, 3, 7, Sentence("ended_median_stopping", {"own": 0.5, "bar": 0.6, "num": 2})),)
+    ended = (TerminatedTrial(1, 3, 7, Sentence("ended_median_stopping", {"own": 0.5, "bar": 0.6, "num": 2})),)
     report = replace(report, what_if=(WhatIf("bandit", {}, "s", 2, ended, 7, 0.35, 0.0125),))
     html = page_sections.what_if(report, WORDS)
     assert "1 / 2" in html
     assert '<data value="0.35">35%</data>' in html
-    assert "interval 3: best 0.5 is worse than 0.6, the median of" in html
-    assert "intervalo 3: la mejor 0.5 es peor que 0.6, la mediana" in page_sections.what_if(report, Words("es"))
+    assert "interval 3: its best value 0.5 is worse than 0.6, the median of" in html
+    spanish = page_sections.what_if(report, Translator("es"))
+    assert "intervalo 3: su mejor valor 0.5 es peor que 0.6, la mediana" in spanish
     assert "policy" not in page_sections.what_if(tabled(objective=[0.5]), WORDS)
 
 
@@ -63,4 +64,4 @@ def test_statuses_are_counted(tabled) -> None:
 
 def test_every_rule_has_a_title_in_both_languages() -> None:
     for rule in (*RULES, "unstable"):
-        assert Words("es")(f"rule.{rule}") != Words("en")(f"rule.{rule}")
+        assert Translator("es")(f"rule.{rule}") != Translator("en")(f"rule.{rule}")

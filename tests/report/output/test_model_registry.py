@@ -14,19 +14,19 @@ from typing import Any
 
 import pytest
 
-from lab.config.schema.report import Reported
+from lab.config.schema.report import ReportRequest
 from lab.core.errors import RequestError, RunError
 from lab.core.record.run_folder import RunFolder
 from lab.core.record.tracking_ids import remember
-from lab.report.analysis.run_table import assembled
+from lab.report.analysis.run_table import build_run_table
 from lab.report.build import build
 from lab.report.findings import Report
 from lab.report.output.model_registry import refuse_early
-from lab.report.sources.mlflow import read, spelt
+from lab.report.sources.mlflow import parameter_value, read
 
 from ..conftest import MakeRun
 
-Ask = Callable[..., Reported]
+Ask = Callable[..., ReportRequest]
 
 
 @pytest.fixture(autouse=True)
@@ -37,11 +37,13 @@ def no_page(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def won(make_run: MakeRun, tmp_path: Path) -> RunFolder:
     """The better of two runs, with a checkpoint and a tokenizer."""
-    make_run("runs/worse", (0.1,), config={"optimizer.lr": 0.5, "name": "avisos"})
-    run = make_run("runs/better", (0.2, 0.8), config={"name": "avisos"}, model={"name": "tiny", "kind": "encoder"})
+    make_run("runs/worse", (0.1,), config={"optimizer.lr": 0.5, "experiment_name": "avisos"})
+    model = {"name": "tiny", "kind": "encoder"}
+    run = make_run("runs/better", (0.2, 0.8), config={"experiment_name": "avisos"}, model=model)
     run.best.parent.mkdir()
     run.best.write_bytes(b"weights")
     run.tokenizer.mkdir()
+    run.spec.write_text("{}")
     (run.tokenizer / "tokenizer.json").write_text("{}")
     return run
 
@@ -81,7 +83,7 @@ def test_a_wandb_artifact_is_kept_offline(
     assert artifact.type == "model"
     assert json.loads(artifact.metadata)["data_fingerprint"] == "aaaa1111"
     assert {entry.path for entry in artifact.manifest.contents} == {
-        "best.ckpt", "config.yaml", "run.json", "README.md", "tokenizer/tokenizer.json",
+        "best.ckpt", "config.yaml", "run.json", "spec.json", "README.md", "tokenizer/tokenizer.json",
     }  # fmt: skip
     assert "- [x] registered: wandb: artifact priority" in (tmp_path / "LOG.md").read_text()
 
@@ -172,9 +174,9 @@ def test_a_version_belongs_to_the_training_run_where_it_is_in_the_store(
             )
         )
         assert (local / "best.ckpt").read_bytes() == b"weights"
-    found = {run.info.run_id for name in ("training", "avisos") if (made := client.get_experiment_by_name(name))
+    existing = {run.info.run_id for name in ("training", "avisos") if (made := client.get_experiment_by_name(name))
              for run in client.search_runs([made.experiment_id])}  # fmt: skip
-    assert len(found) == (1 if where == "same store" else 2)
+    assert len(existing) == (1 if where == "same store" else 2)
 
 
 def test_odd_names_of_settings_and_scores_do_not_keep_a_model_out(
@@ -199,8 +201,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
     uri = f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
     client = mlflow.MlflowClient(uri)
     for number, (experiment, status) in enumerate([("a", "FINISHED"), ("a", "KILLED"), ("b", "FINISHED")]):
-        found = client.get_experiment_by_name(experiment)
-        identity = found.experiment_id if found else client.create_experiment(experiment)
+        existing = client.get_experiment_by_name(experiment)
+        identity = existing.experiment_id if existing else client.create_experiment(experiment)
         run = client.create_run(identity, run_name=str(number)).info.run_id
         for key, value in {
             "objective.metric": "val/f1_macro",
@@ -218,7 +220,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_runs_of_mlflow_become_the_same_table(store: str, ask: Ask) -> None:
-    runs = assembled(read(ask(source="mlflow", tracking__mlflow_uri=store)), ask().objective, False, ("seed",))
+    runs = build_run_table(read(ask(source="mlflow", tracking__mlflow_uri=store)), ask().objective, False, ("seed",))
     assert sorted(runs.frame["objective"]) == [0.75, 0.85, 0.95]
     first = runs.frame.set_index("seed").loc[0]
     assert first[["objective_epoch", "objective_step", "test/f1_macro"]].tolist() == [1, 20, 0.5]
@@ -232,7 +234,7 @@ def test_a_store_or_experiment_that_is_not_there_is_refused(store: str, tmp_path
     with pytest.raises(RequestError, match="there is no such file"):
         read(ask(source="mlflow", tracking__mlflow_uri=f"sqlite:///{tmp_path}/no.db"))
     assert not (tmp_path / "no.db").exists()
-    with pytest.raises(RequestError, match="no experiment is called so"):
+    with pytest.raises(RequestError, match="no experiment has this name"):
         read(ask(source="mlflow", tracking__mlflow_uri=store, tracking__experiment="c"))
 
 
@@ -244,5 +246,5 @@ def test_a_store_or_experiment_that_is_not_there_is_refused(store: str, tmp_path
     ],
 )  # fmt: skip
 def test_parameters_are_the_values_they_spell(text: str, value: object) -> None:
-    assert spelt(text) == value
-    assert type(spelt(text)) is type(value)
+    assert parameter_value(text) == value
+    assert type(parameter_value(text)) is type(value)

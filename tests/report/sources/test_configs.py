@@ -6,7 +6,7 @@ import yaml
 
 from lab.config.dotted_keys import flattened
 from lab.report.sources import configs
-from lab.report.sources.configs import Configs
+from lab.report.sources.configs import ConfigReader
 
 TEXT = """model:
   name: tiny
@@ -44,7 +44,7 @@ def whole(text: str) -> dict[str, Any]:
 
 
 def test_read_line_by_line_is_read_whole() -> None:
-    reader = Configs()
+    reader = ConfigReader()
     texts = [TEXT, *(TEXT.replace(old, new) for old, new in CHANGES), TEXT]
     assert len(set(texts)) == len(CHANGES) + 1
     for text in texts:
@@ -52,7 +52,7 @@ def test_read_line_by_line_is_read_whole() -> None:
 
 
 def test_a_file_of_a_known_shape_is_not_parsed_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    reader = Configs()
+    reader = ConfigReader()
     reader.read(TEXT)
     monkeypatch.setattr(configs, "_parsed", lambda *_: pytest.fail("parsed whole"))
     assert reader.read(TEXT.replace("lr: 0.001", "lr: 0.5").replace("seed: 1", "seed: 7"))["optimizer.lr"] == 0.5
@@ -61,4 +61,4 @@ def test_a_file_of_a_known_shape_is_not_parsed_whole(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("text", ["a: [1", "- 1\n- 2\n", "", "just words"])
 def test_what_is_no_mapping_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"no YAML|not a mapping"):
-        Configs().read(text)
+        ConfigReader().read(text)

@@ -2,14 +2,14 @@ from pathlib import Path
 from typing import Any
 
 from lab.core.record.run_folder import StudyFolder
-from lab.report.findings import Confirmed
+from lab.report.findings import ConfirmedMean
 from lab.report.sources.expected_runs import sweep_of
 
 
-def confirmed(path: Path, *told: dict[str, Any]) -> dict[int, Confirmed]:
+def confirmed(path: Path, *confirmations: dict[str, Any]) -> dict[int, ConfirmedMean]:
     folder = StudyFolder(path)
     folder.write_study({"study": "s", "total": 4, "objective": {"primary_metric": "val/f1", "goal": "maximize"}})
-    folder.write_summary({"confirmed": list(told)})
+    folder.write_summary({"confirmed": list(confirmations)})
     return dict(sweep_of(folder, []).confirmed)
 
 
@@ -19,8 +19,8 @@ def one(trial: int, *values: float, **more: bool) -> dict[str, Any]:
 
 
 def test_the_report_lets_those_compete_that_the_study_does(tmp_path: Path) -> None:
-    found = confirmed(tmp_path, one(0, 0.5, 0.75, whole=True), one(1, 0.99, 0.99, whole=False))
-    assert found == {0: Confirmed(0.625, None, 2)}
+    means = confirmed(tmp_path, one(0, 0.5, 0.75, whole=True), one(1, 0.99, 0.99, whole=False))
+    assert means == {0: ConfirmedMean(0.625, None, 2)}
     assert confirmed(tmp_path, one(0, 0.5, whole=False)) == {}, "none has all seeds: the search's winner stands"
 
 

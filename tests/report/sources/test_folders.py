@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from lab.core.errors import RequestError
-from lab.report.sources.folders import joined, opened
+from lab.report.sources.folders import find_folders, join_folders
 
 
 @pytest.mark.parametrize(
@@ -20,21 +20,21 @@ from lab.report.sources.folders import joined, opened
     ],
 )  # fmt: skip
 def test_folders_as_a_shell_hands_them_over(typed: list[str], expected: list[str]) -> None:
-    assert joined(["report.py", *typed]) == ["report.py", *expected]
+    assert join_folders(["report.py", *typed]) == ["report.py", *expected]
 
 
 def test_patterns_are_opened_and_a_record_stands_for_its_folder(tmp_path: Path) -> None:
     for name in ("a1", "a2", "b"):
         (tmp_path / name).mkdir()
     (tmp_path / "b" / "run.json").write_text("{}")
-    found = opened([str(tmp_path / "a*"), str(tmp_path / "b" / "run.json")])
-    assert [path.name for path in found] == ["a1", "a2", "b"]
+    folders = find_folders([str(tmp_path / "a*"), str(tmp_path / "b" / "run.json")])
+    assert [path.name for path in folders] == ["a1", "a2", "b"]
 
 
 def test_every_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RequestError) as caught:
-        opened([str(tmp_path / "x"), str(tmp_path), str(tmp_path / "y*"), str(tmp_path / "file")])
+        find_folders([str(tmp_path / "x"), str(tmp_path), str(tmp_path / "y*"), str(tmp_path / "file")])
     assert [mistake.problem for mistake in caught.value.mistakes] == [
         "there is no such folder", "there is no such folder", "is a file, not a folder",
     ]  # fmt: skip

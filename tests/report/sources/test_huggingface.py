@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from lab.config.schema.report import Reported
+from lab.config.schema.report import ReportRequest
 from lab.core.errors import RequestError
-from lab.report.analysis.run_table import assembled
+from lab.report.analysis.run_table import build_run_table
 from lab.report.build import build
 from lab.report.findings import Runs
 from lab.report.sources import huggingface
 from lab.report.sources.huggingface import checkpoints, read
 
-Ask = Callable[..., Reported]
+Ask = Callable[..., ReportRequest]
 
 
 def log(step: int, per_epoch: int, **values: float) -> dict[str, Any]:
@@ -32,18 +32,18 @@ def write_trainer(folder: Path, f1: list[float], per_epoch: int = 5485, **state:
         history += [log(step, per_epoch, eval_f1=value, eval_loss=1 - value, eval_runtime=2.0)]
         place = folder / f"checkpoint-{step}"
         place.mkdir(parents=True)
-        told = {
+        trainer_state = {
             "global_step": step,
             "epoch": float(epoch),
             "num_train_epochs": len(f1),
             "max_steps": len(f1) * per_epoch,
         }
-        told |= {"best_metric": max(f1[:epoch]), "log_history": history} | state
-        (place / "trainer_state.json").write_text(json.dumps(told))
+        trainer_state |= {"best_metric": max(f1[:epoch]), "log_history": history} | state
+        (place / "trainer_state.json").write_text(json.dumps(trainer_state))
 
 
-def table(folder: Path, request: Reported) -> Runs:
-    return assembled(read(request), request.objective, request.together, request.statistics.repeats)
+def table(folder: Path, request: ReportRequest) -> Runs:
+    return build_run_table(read(request), request.objective, request.allow_mixed, request.statistics.repeats)
 
 
 def test_checkpoints_by_step_number_and_best_by_metric(tmp_path: Path, ask: Ask) -> None:
@@ -76,9 +76,9 @@ def test_an_unfinished_run_is_shown_as_such_and_a_damaged_one_named(tmp_path: Pa
     write_trainer(tmp_path / "bad", [0.55])
     (tmp_path / "bad" / "checkpoint-5485" / "trainer_state.json").write_text("{")
     write_trainer(tmp_path / "unknown", [0.55], best_metric=None)
-    found = read(ask(runs=str(tmp_path), source="hf"))
-    assert [run.values["status"] for run in found.runs] == ["interrupted"]
-    assert sorted(Path(one.path).name for one in found.exclusions) == ["bad", "unknown"]
+    result = read(ask(runs=str(tmp_path), source="hf"))
+    assert [run.values["status"] for run in result.runs] == ["interrupted"]
+    assert sorted(Path(one.path).name for one in result.exclusions) == ["bad", "unknown"]
 
 
 def test_test_scores_are_read_and_validation_is_no_test(tmp_path: Path, ask: Ask) -> None:
@@ -98,8 +98,8 @@ def test_event_files_give_arguments_and_curves(tmp_path: Path, ask: Ask) -> None
     for step in (10, 20):
         writer.add_scalar("eval/accuracy", step / 100, step)
     writer.close()
-    found = read(ask(runs=str(tmp_path), source="hf"))
-    (run,) = found.runs
+    result = read(ask(runs=str(tmp_path), source="hf"))
+    (run,) = result.runs
     assert run.config["optimizer.lr"] == 3e-5
     assert run.config["model.name"] == "bert-base-uncased"
     assert run.values["seed"] == 7
@@ -111,7 +111,7 @@ def test_event_files_give_arguments_and_curves(tmp_path: Path, ask: Ask) -> None
 def test_event_files_without_tensorboard_are_refused(tmp_path: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     write_trainer(tmp_path / "a", [0.55])
     (tmp_path / "a" / "events.out.tfevents.1").write_bytes(b"")
-    monkeypatch.setattr(huggingface, "find_spec", lambda _: None)
+    monkeypatch.setattr(huggingface, "is_installed", lambda _: False)
     with pytest.raises(RequestError, match=r"pip install -e '\.\[tensorboard\]'"):
         read(ask(runs=str(tmp_path), source="hf"))
 

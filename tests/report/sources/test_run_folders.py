@@ -7,12 +7,12 @@ import yaml
 from lab.core.record.fields import SCHEMA_VERSION
 from lab.core.record.run_folder import StudyFolder
 from lab.report.findings import Exclusion
-from lab.report.sources.run_folders import Reading, read
+from lab.report.sources.run_folders import SourceRuns, read
 
 from ..conftest import MakeRun, write_run
 
 
-def reasons(reading: Reading) -> dict[str, str]:
+def reasons(reading: SourceRuns) -> dict[str, str]:
     return {Path(one.path).name: one.reason.key for one in reading.exclusions}
 
 
@@ -28,17 +28,17 @@ def test_every_status_is_read(make_run: MakeRun, tmp_path: Path) -> None:
 
 def test_values_are_those_of_the_record(make_run: MakeRun, tmp_path: Path) -> None:
     run = make_run("one", (0.5, 0.7, None), train=(0.6, 0.8, 0.9))
-    (found,) = read([tmp_path]).runs
+    (result,) = read([tmp_path]).runs
     record = json.loads((run.path / "run.json").read_text())
-    assert found.values["objective"] == record["objective"]["value"] == 0.7
-    assert found.values["test/f1_macro"] == 0.65
-    assert found.values["majority/f1_macro"] == 0.2
-    assert found.values["core_s"] == 19.5
-    assert found.values["epochs"] == 3
-    assert "peak_gpu_gib" not in found.values
-    assert found.config["optimizer.lr"] == 1e-3
-    assert found.history["val/f1_macro"].tolist()[:2] == [0.5, 0.7]
-    assert found.history["val/f1_macro"][2] != found.history["val/f1_macro"][2]
+    assert result.values["objective"] == record["objective"]["value"] == 0.7
+    assert result.values["test/f1_macro"] == 0.65
+    assert result.values["majority/f1_macro"] == 0.2
+    assert result.values["core_s"] == 19.5
+    assert result.values["epochs"] == 3
+    assert "peak_gpu_gib" not in result.values
+    assert result.config["optimizer.lr"] == 1e-3
+    assert result.history["val/f1_macro"].tolist()[:2] == [0.5, 0.7]
+    assert result.history["val/f1_macro"][2] != result.history["val/f1_macro"][2]
 
 
 def test_core_seconds_of_a_resumed_run_are_not_known(make_run: MakeRun, tmp_path: Path) -> None:
@@ -76,9 +76,9 @@ def test_what_cannot_be_read_is_named(make_run: MakeRun, tmp_path: Path) -> None
     (tmp_path / "latin").mkdir()
     (tmp_path / "latin" / "run.json").write_bytes(b'{"reason": "\xe1"}')
     (tmp_path / "refused" / ".hydra").mkdir(parents=True)
-    found = read([tmp_path])
-    assert [Path(run.path).name for run in found.runs] == ["good"]
-    assert reasons(found) == {
+    result = read([tmp_path])
+    assert [Path(run.path).name for run in result.runs] == ["good"]
+    assert reasons(result) == {
         "half": "excluded_half_written",
         "empty": "excluded_half_written",
         "latin": "excluded_half_written",
@@ -96,10 +96,10 @@ def test_a_damaged_history_or_config_keeps_its_run(make_run: MakeRun, tmp_path: 
     run = make_run("one")
     (run.path / "history.jsonl").write_text('{"epoch": 0}\nrubbish\n')
     run.config.write_text("a: [1")
-    found = read([tmp_path])
-    assert len(found.runs) == 1
-    assert found.runs[0].values["epochs"] == 0
-    assert [one.key for one in found.warnings] == ["config_unread", "history_unread"]
+    result = read([tmp_path])
+    assert len(result.runs) == 1
+    assert result.runs[0].values["epochs"] == 0
+    assert [one.key for one in result.warnings] == ["config_unread", "history_unread"]
 
 
 def test_texts_that_are_the_same_only_when_masked_are_no_leak(make_run: MakeRun, tmp_path: Path) -> None:
@@ -120,8 +120,8 @@ def test_a_sweep_that_is_named_twice_counts_once(tmp_path: Path) -> None:
     write_run(tmp_path / "grid" / "0")
     (tmp_path / "grid" / "1" / ".hydra").mkdir(parents=True)
     (tmp_path / "link").symlink_to(tmp_path / "grid")
-    found = read([tmp_path / "grid", tmp_path / "grid", tmp_path / "link", tmp_path / "grid" / ".." / "grid"])
-    assert (len(found.runs), len(found.sweeps), len(found.exclusions)) == (1, 1, 1)
+    result = read([tmp_path / "grid", tmp_path / "grid", tmp_path / "link", tmp_path / "grid" / ".." / "grid"])
+    assert (len(result.runs), len(result.sweeps), len(result.exclusions)) == (1, 1, 1)
 
 
 def write_grid(folder: Path, overrides: list[str], sweeper: dict[str, object] | None = None) -> None:
@@ -145,11 +145,11 @@ def test_cells_of_a_grid_that_never_started_are_counted(
     for number in range(3):
         write_run(tmp_path / "grid" / str(number))
     (tmp_path / "grid" / "3" / ".hydra").mkdir(parents=True)
-    found = read([tmp_path])
-    (sweep,) = found.sweeps
+    result = read([tmp_path])
+    (sweep,) = result.sweeps
     assert (sweep.kind, sweep.name, sweep.expected, sweep.started) == ("grid", "grid", expected, 3)
-    assert [run.values["study"] for run in found.runs] == ["grid"] * 3
-    assert reasons(found) == {"3": "excluded_without_record"}
+    assert [run.values["study"] for run in result.runs] == ["grid"] * 3
+    assert reasons(result) == {"3": "excluded_without_record"}
 
 
 def test_a_study_has_its_total_and_what_it_confirmed(tmp_path: Path) -> None:
@@ -162,12 +162,12 @@ def test_a_study_has_its_total_and_what_it_confirmed(tmp_path: Path) -> None:
     for name in ("0", "1", "confirm/1-43"):
         write_run(folder.path / name, sweep={"study": "x", "trial": 1})
     write_run(folder.path / ".cut" / "2-1")
-    found = read([tmp_path])
-    (sweep,) = found.sweeps
+    result = read([tmp_path])
+    (sweep,) = result.sweeps
     assert (sweep.kind, sweep.expected, sweep.started) == ("study", 6, 2)
     assert (sweep.confirmed, sweep.metric, sweep.goal) == ({1: (0.6, 1.27, 2)}, "val/loss", "minimize")
-    assert [run.values["study"] for run in found.runs] == ["lr", "lr", "lr, confirmed"]
-    assert len(found.runs) == 3
+    assert [run.values["study"] for run in result.runs] == ["lr", "lr", "lr, confirmed"]
+    assert len(result.runs) == 3
 
 
 @pytest.mark.parametrize(
@@ -176,10 +176,10 @@ def test_a_study_has_its_total_and_what_it_confirmed(tmp_path: Path) -> None:
 def test_a_sweep_that_cannot_be_read_is_named(tmp_path: Path, text: str) -> None:
     write_run(tmp_path / "grid" / "0")
     (tmp_path / "grid" / "multirun.yaml").write_text(text)
-    found = read([tmp_path])
-    assert len(found.runs) == 1
-    assert isinstance(found.exclusions[0], Exclusion)
-    assert found.exclusions[0].reason.key == "excluded_sweep"
+    result = read([tmp_path])
+    assert len(result.runs) == 1
+    assert isinstance(result.exclusions[0], Exclusion)
+    assert result.exclusions[0].reason.key == "excluded_sweep"
 
 
 @pytest.mark.parametrize(
@@ -208,10 +208,10 @@ def test_one_precision_has_one_name(make_run: MakeRun, tmp_path: Path) -> None:
 
 
 def test_rates_and_batches_that_were_found_are_those_of_the_run(make_run: MakeRun, tmp_path: Path) -> None:
-    found = {"optimizer.lr": {"asked": 1e-3, "used": 0.08}, "optimizer.head_lr": {"asked": 1e-2, "used": 0.8}}
-    found["data.batch_size"] = {"asked": 32, "used": 256}
-    make_run("one", config={"data.batch_size": 32, "optimizer.head_lr": 1e-2}, requested=found)
+    requested = {"optimizer.lr": {"asked": 1e-3, "used": 0.08}, "optimizer.head_lr": {"asked": 1e-2, "used": 0.8}}
+    requested["data.batch_size"] = {"asked": 32, "used": 256}
+    make_run("one", config={"data.batch_size": 32, "optimizer.head_lr": 1e-2}, requested=requested)
     (run,) = read([tmp_path]).runs
     assert (run.config["optimizer.lr"], run.config["data.batch_size"]) == (0.08, 256)
     assert run.config["optimizer.head_lr"] == 0.8
-    assert run.asked == {"optimizer.lr": 1e-3, "optimizer.head_lr": 1e-2, "data.batch_size": 32}
+    assert run.requested == {"optimizer.lr": 1e-3, "optimizer.head_lr": 1e-2, "data.batch_size": 32}

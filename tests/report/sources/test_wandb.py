@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from lab.config.schema.report import Reported
+from lab.config.schema.report import ReportRequest
 from lab.core.errors import RequestError, RunError
 from lab.core.wandb_file import payloads
-from lab.report.analysis.run_table import assembled
-from lab.report.sources.run_folders import Reading
-from lab.report.sources.select import objective_of, tracked
+from lab.report.analysis.run_table import build_run_table
+from lab.report.sources.run_folders import SourceRuns
+from lab.report.sources.select import objective_of, tracked_run
 from lab.report.sources.wandb import read
 
-Ask = Callable[..., Reported]
+Ask = Callable[..., ReportRequest]
 CONFIG = {
     "objective": {"metric": "val/f1_macro", "mode": "max"},
     "optimizer": {"lr": 3e-5, "betas": [0.9, 0.99]},
@@ -51,8 +51,8 @@ def offline(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_offline_folders_become_the_same_table(offline: Path, ask: Ask) -> None:
-    found = read(ask(runs=str(offline), source="wandb"))
-    runs = assembled(found, ask().objective, False, ("seed",))
+    result = read(ask(runs=str(offline), source="wandb"))
+    runs = build_run_table(result, ask().objective, False, ("seed",))
     good = runs.frame[runs.frame["status"] == "completed"].iloc[0]
     assert good[["objective", "objective_epoch", "objective_step", "seed"]].tolist() == [0.75, 1, 20, 3]
     assert good["test/f1_macro"] == 0.6
@@ -61,7 +61,7 @@ def test_offline_folders_become_the_same_table(offline: Path, ask: Ask) -> None:
     assert good["time_s"] >= 0
     assert runs.constant["optimizer.lr"] == 3e-5
     assert sorted(runs.frame["status"]) == ["completed", "failed"]
-    assert [Path(one.path).name for one in found.exclusions] == ["other"]
+    assert [Path(one.path).name for one in result.exclusions] == ["other"]
 
 
 def test_a_file_cut_by_a_kill_keeps_its_whole_records(offline: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_metric_that_no_run_logged_is_refused_with_those_that_are_there(offlin
     with pytest.raises(
         RequestError, match=r"objective\.metric=val/mcc: no run has a value of this name; there are val/f1"
     ):
-        assembled(read(request), request.objective, False, ("seed",))
+        build_run_table(read(request), request.objective, False, ("seed",))
 
 
 def test_another_objective_is_taken_at_the_epoch_of_the_runs_own(ask: Ask) -> None:
@@ -85,17 +85,17 @@ def test_another_objective_is_taken_at_the_epoch_of_the_runs_own(ask: Ask) -> No
     objective = objective_of(request, {"objective.metric": "val/f1", "objective.mode": "max"})
     assert objective == ("val/f1", "max")
     rows = [{"epoch": at, "val/f1": f1, "val/loss": loss} for at, (f1, loss) in enumerate([(0.9, 0.4), (0.5, 0.2)])]
-    found = tracked("a", {"status": "completed"}, {}, rows, {"test/f1": 0.8}, objective)
-    frame = assembled(Reading([found]), request.objective, False, ("seed",)).frame
+    result = tracked_run("a", {"status": "completed"}, {}, rows, {"test/f1": 0.8}, objective)
+    frame = build_run_table(SourceRuns([result]), request.objective, False, ("seed",)).frame
     assert frame[["objective", "objective_epoch", "test/f1"]].iloc[0].tolist() == [0.4, 0, 0.8]
 
 
 def test_a_tracked_run_that_was_trained_on_its_validation_rows_is_not_ranked(ask: Ask) -> None:
     rows = [{"epoch": 0, "val/f1": 0.9}]
-    fitted = tracked(
+    fitted = tracked_run(
         "a", {"status": "completed"}, {"data.split.train_on_val": True}, rows, {"test/f1": 0.8}, ("val/f1", "max")
     )
-    runs = assembled(Reading([fitted]), ask().objective, False, ("seed",))
+    runs = build_run_table(SourceRuns([fitted]), ask().objective, False, ("seed",))
     assert runs.frame["objective"].isna().all()
     assert runs.frame["test/f1"].tolist() == [0.8]
     assert [warning.key for warning in runs.warnings] == ["trained_on_val"]
@@ -105,19 +105,19 @@ def test_a_project_is_read_through_the_api(monkeypatch: pytest.MonkeyPatch, ask:
     import wandb
 
     rows = [{"_step": 10 * step, "val/f1_macro": step / 10, "epoch": step} for step in range(3)]
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "path": ["me", "p", "abc"],
         "name": "x",
         "group": None,
         "config": CONFIG,
         "state": "finished",
     }
-    run = SimpleNamespace(**told, summary={"test/f1_macro": 0.4, "_runtime": 7.0}, scan_history=lambda: iter(rows))
+    run = SimpleNamespace(**fields, summary={"test/f1_macro": 0.4, "_runtime": 7.0}, scan_history=lambda: iter(rows))
     api = SimpleNamespace(runs=lambda project: [run] if project == "me/p" else [])
     monkeypatch.setattr(wandb, "Api", lambda: api)
-    (found,) = read(ask(source="wandb", tracking__experiment="me/p")).runs
-    assert (found.path, found.values["objective"], found.values["time_s"]) == ("me/p/abc", 0.2, 7.0)
-    assert found.values["test/f1_macro"] == 0.4
+    (result,) = read(ask(source="wandb", tracking__experiment="me/p")).runs
+    assert (result.path, result.values["objective"], result.values["time_s"]) == ("me/p/abc", 0.2, 7.0)
+    assert result.values["test/f1_macro"] == 0.4
 
     def refused(_: str) -> Iterator[Any]:
         raise ValueError("Could not find project")

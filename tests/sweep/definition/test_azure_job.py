@@ -1,13 +1,14 @@
-"""A sweep job as Azure's documents write it becomes our `sweep` node; what cannot be read is named."""
+"""A sweep job as in Azure's documents becomes our `sweep` node; mistakes are named."""
 
 from pathlib import Path
 
 import pytest
 
 from lab.core.errors import RequestError
-from lab.early_termination.policies import Bandit, parse
+from lab.early_termination.parsing import parse
+from lab.early_termination.policies.bandit import Bandit
 from lab.sweep.definition.azure_job import read_job, unused
-from lab.sweep.search_space.samplers import build
+from lab.sweep.search_space.samplers import build_sampler
 from lab.sweep.search_space.space import parse_space
 
 STANDARD = """
@@ -59,7 +60,7 @@ def test_the_standard_example(job) -> None:  # type: ignore[no-untyped-def]
     }
     assert unused(path) == ("$schema", "type", "trial", "inputs", "compute", "description")
     space = parse_space(node["search_space"])
-    build(node["sampling_algorithm"], space, "maximize")
+    build_sampler(node["sampling_algorithm"], space)
     assert space.size() == 3
     typed = [space.overrides(space.values(space.point(number))) for number in range(3)]
     assert typed == [[f"optimizer.weight_decay={value}"] for value in ("0.01", "0.1", "1")]
@@ -84,7 +85,7 @@ early_termination: {type: bandit, slack_amount: 1e-1, evaluation_interval: 1, de
     assert node["search_space"]["optimizer.lr"] == {"type": "uniform", "min_value": 1e-5, "max_value": 1e-3}
     space = parse_space(node["search_space"])
     assert set(space.hydra_keys()) == {"optimizer.lr", "model", "optimizer.weight_decay", "kind"}
-    assert space.parameters[2].law.size() == 2
+    assert space.parameters[2].distribution.size() == 2
     inner = node["search_space"]["kind"]["values"][0]["optimizer.weight_decay"]
     assert inner["values"] == [0.01, "1e-3"]
     assert parse(node["early_termination"]) == Bandit(None, 0.1, 1, 5)
@@ -92,41 +93,46 @@ early_termination: {type: bandit, slack_amount: 1e-1, evaluation_interval: 1, de
 
 
 @pytest.mark.parametrize(
-    ("change", "found"),
+    ("change", "expected"),
     [
-        (("type: sweep", "type: command"), {"sweep.file": "type command"}),
-        (("goal: Maximize", "goal: up"), {"sweep.file: objective.goal": "maximize, minimize"}),
-        (("timeout", "time_out"), {"sweep.file: limits.time_out": "timeout"}),
-        (("compute:", "computer:"), {"sweep.file: computer": "no such field"}),
-        (("search_space:\n", "searchspace:\n"), {"sweep.file: searchspace": "", "sweep.file: search_space": "missing"}),
-        (("reg_rate:\n", "regrate:\n"), {"sweep.keys.reg_rate": "it has regrate"}),
+        (("type: sweep", "type: command"), {"sweep.azure.file": "type command"}),
+        (("goal: Maximize", "goal: up"), {"sweep.azure.file: objective.goal": "maximize, minimize"}),
+        (("timeout", "time_out"), {"sweep.azure.file: limits.time_out": "timeout"}),
+        (("compute:", "computer:"), {"sweep.azure.file: computer": "no such field"}),
+        (("search_space:\n", "searchspace:\n"),
+         {"sweep.azure.file: searchspace": "", "sweep.azure.file: search_space": "missing"}),
+        (("reg_rate:\n", "regrate:\n"), {"sweep.azure.parameters.reg_rate": "it has regrate"}),
         (("experiment_name", "early_termination: {type: bandit}\nexperiment_name"), {"sweep.early_termination": ""}),
-        (("sampling_algorithm: grid", "x: [1"), {"sweep.file": "is no YAML"}),
-        ((STANDARD, "[1, 2]"), {"sweep.file": "mapping"}),
-        ((STANDARD, "objective: 3\nlimits: 4"), {"sweep.file: objective": "must be a mapping", "sweep.file: limits": "",
-            "sweep.file: search_space": "missing", "sweep.file: sampling_algorithm": "missing"}),
-        (("primary_metric:", "metric: a\n  primary_metric:"), {"sweep.file: objective.metric": "no such"}),
+        (("sampling_algorithm: grid", "x: [1"), {"sweep.azure.file": "is no YAML"}),
+        ((STANDARD, "[1, 2]"), {"sweep.azure.file": "mapping"}),
+        ((STANDARD, "objective: 3\nlimits: 4"),
+         {"sweep.azure.file: objective": "must be a mapping", "sweep.azure.file: limits": "",
+          "sweep.azure.file: search_space": "missing", "sweep.azure.file: sampling_algorithm": "missing"}),
+        (("primary_metric:", "metric: a\n  primary_metric:"), {"sweep.azure.file: objective.metric": "no such"}),
     ],
 )  # fmt: skip
-def test_every_mistake_is_named(job, change: tuple[str, str], found: dict[str, str]) -> None:  # type: ignore[no-untyped-def]
+def test_every_mistake_is_named(job, change: tuple[str, str], expected: dict[str, str]) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(RequestError) as caught:
         read_job(job(STANDARD.replace(*change)), {"reg_rate": "optimizer.weight_decay"}, "val/accuracy")
     shown = {mistake.key: str(mistake) for mistake in caught.value.mistakes}
-    assert set(shown) == set(found)
-    assert [key for key, words in found.items() if words not in shown[key]] == []
+    assert set(shown) == set(expected)
+    assert [key for key, words in expected.items() if words not in shown[key]] == []
 
 
-def test_a_metric_that_is_not_ours_asks_for_its_name_here(job) -> None:  # type: ignore[no-untyped-def]
-    with pytest.raises(RequestError, match=r"try: sweep\.metric=val/accuracy"):
+def test_a_metric_that_is_not_logged_needs_a_mapping(job) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(RequestError, match=r"try: sweep\.azure\.metric=val/accuracy"):
         read_job(job(STANDARD), {}, None)
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="there is no such file"):
         read_job(tmp_path / "none.yaml", {}, None)
 
 
-def test_a_test_metric_is_refused_beside_the_rest(job) -> None:  # type: ignore[no-untyped-def]
+def test_a_test_metric_is_refused_together_with_other_mistakes(job) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(RequestError) as caught:
         read_job(job(STANDARD), {"regrate": "optimizer.weight_decay"}, "test/accuracy")
-    assert {mistake.key for mistake in caught.value.mistakes} == {"sweep.keys.regrate", "sweep.metric"}
+    assert {mistake.key for mistake in caught.value.mistakes} == {
+        "sweep.azure.parameters.regrate",
+        "sweep.azure.metric",
+    }

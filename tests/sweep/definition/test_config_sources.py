@@ -1,4 +1,4 @@
-"""What single YAML files say: who sets a key, and which overrides stand for a sweep file in a trial."""
+"""Single YAML files: which of them set a key, and which overrides replace a sweep file in a trial."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ from hydra import initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 
-from lab.sweep.definition.config_sources import setting, without_sweep_file
+from lab.sweep.definition.config_sources import files_setting, trial_overrides
 
 FILES = {
     "config": "defaults: [data: small, _self_, experiment: null, sweep: null]\nobjective: {metric: val/f1}\nlr: 1",
@@ -32,22 +32,22 @@ def loader(tmp_path: Path) -> Iterator[ConfigLoader]:
         yield GlobalHydra.instance().config_loader()
 
 
-def test_who_sets_a_key(loader: ConfigLoader) -> None:
+def test_files_that_set_a_key(loader: ConfigLoader) -> None:
     def givers(*overrides: str) -> list[str]:
-        return setting("objective", "config", overrides, loader)
+        return files_setting("objective", "config", overrides, loader)
 
     assert givers() == givers("experiment=plain", "lr=5") == []
     assert givers("experiment=judged", "sweep=search") == ["experiment/judged"]
     assert givers("experiment=nested") == ["experiment/judged"]
-    assert setting("data", "config", [], loader) == ["data/small"]
+    assert files_setting("data", "config", [], loader) == ["data/small"]
 
 
-def test_a_trial_needs_no_sweep_file_but_what_it_chooses(loader: ConfigLoader) -> None:
-    assert without_sweep_file(["sweep=search", "sweep.limits.timeout=3", "lr=5"], loader) == [
+def test_a_trial_needs_the_groups_of_a_sweep_file_only(loader: ConfigLoader) -> None:
+    assert trial_overrides(["sweep=search", "sweep.limits.timeout=3", "lr=5"], loader) == [
         "hydra/sweeper=basic",
         "lr=5",
     ]
-    assert without_sweep_file(["sweep=recipe", "lr=5"], loader) == ["experiment=plain", "lr=5"]
-    assert without_sweep_file(["sweep=recipe", "experiment=judged"], loader) == ["experiment=judged"]
-    assert without_sweep_file(["sweep=more", "lr=5"], loader) == ["sweep=more", "lr=5"]
-    assert without_sweep_file(["lr=5"], loader) == ["lr=5"]
+    assert trial_overrides(["sweep=recipe", "lr=5"], loader) == ["experiment=plain", "lr=5"]
+    assert trial_overrides(["sweep=recipe", "experiment=judged"], loader) == ["experiment=judged"]
+    assert trial_overrides(["sweep=more", "lr=5"], loader) == ["sweep=more", "lr=5"]
+    assert trial_overrides(["lr=5"], loader) == ["lr=5"]

@@ -1,98 +1,144 @@
-"""A trial that reports into a storage: it decides as the controller would, once, and stops when it is not the one."""
+"""Real studies through Hydra's other launchers: reports through storage, early termination, exact totals, resumes."""
 
-import time
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
-from optuna.trial import TrialState
 
-from lab.core.errors import RunError
-from lab.sweep.reporting.process_reporter import connected, trial_number
-from lab.sweep.reporting.reporter import TICKET, Report
-from lab.sweep.reporting.storage_reporter import StorageReporter, Ticket, ticket
 from lab.sweep.storage.optuna_storage import open_storage
 
-BANDIT = {"type": "bandit", "slack_amount": 0.1}
+TRIAL = Path(__file__).parents[1] / "storage" / "stored_trial.py"
+SPACE = "{optimizer.lr: {type: uniform, min_value: 1e-4, max_value: 1e-3}}"
+LAUNCHERS = {
+    "joblib": ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
+    "submitit_local": ["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5"],
+    "ray": ["hydra/launcher=ray"],
+    "basic": ["hydra/launcher=basic"],
+}
+PACKAGES = {"joblib": "hydra_plugins.hydra_joblib_launcher", "submitit_local": "hydra_plugins.hydra_submitit_launcher",
+            "ray": "hydra_plugins.hydra_ray_launcher"}  # fmt: skip
 
 
-@pytest.fixture
-def study(tmp_path: Path) -> optuna.Study:
-    """Trial 0 has ended with .5 .8; trial 1 runs."""
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    storage = open_storage(None, tmp_path / "journal.log")
-    made = optuna.create_study(study_name="toy", storage=storage, direction="maximize")
-    first, second = made.ask(), made.ask()
-    for interval, value in enumerate((0.5, 0.8), 1):
-        first.report(value, interval)
-    made.tell(first, 0.8)
-    second.set_user_attr("attempt", "a")
-    return made
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
 
 
-def reporter(tmp_path: Path, **changes: object) -> StorageReporter:
-    known = {"number": 1, "study": "toy", "journal": str(tmp_path / "journal.log"), "policy": BANDIT, "attempt": "a"}
-    return StorageReporter(Ticket(**{**known, **changes}))  # type: ignore[arg-type]
+def run(
+    launcher: str, *words: str, total: int = 4, batch: int | None = 2, space: str = SPACE, faults: str = "{}"
+) -> tuple[int, str]:
+    """Return the exit code and the output. faults: JSON, which fault happens to which trial."""
+    if launcher in PACKAGES:
+        pytest.importorskip(PACKAGES[launcher])
+    limits = f"{{max_total_trials: {total}, max_concurrent_trials: {'null' if batch is None else batch}}}"
+    command = [sys.executable, str(TRIAL), "-m", "hydra/sweeper=lab", "sweep.study=toy", "trainer.max_epochs=4"]
+    command += [f"sweep.search_space={space}", f"sweep.limits={limits}", *LAUNCHERS[launcher], *words]
+    environment = {**os.environ, "LAB_FAULTS": faults, "COLUMNS": "200"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200, env=environment)
+    return done.returncode, done.stdout + done.stderr
 
 
-def test_a_trial_keeps_its_reports_and_ends_itself_by_the_policy(tmp_path: Path, study: optuna.Study) -> None:
-    mine = reporter(tmp_path)
-    assert mine.report(Report(1, 0.45, 0, 4)) is None
-    told = mine.report(Report(2, 0.6, 1, 4))
-    assert told is not None
-    assert "slack_amount 0.1" in told
-    trial = study.get_trials()[1]
-    assert trial.intermediate_values == {1: 0.45, 2: 0.6}
-    assert trial.user_attrs["epochs"] == {"1": 0, "2": 1}
-    assert (trial.user_attrs["best_value"], trial.user_attrs["best_epoch"]) == (0.6, 1)
-    assert trial.user_attrs["told"] == told
+def trials(url: str | None = None) -> list[optuna.trial.FrozenTrial]:
+    storage = open_storage(url, Path("multirun/toy/journal.log"))
+    return optuna.load_study(study_name="toy", storage=storage).get_trials()
 
 
-def test_a_resumed_trial_repeats_a_report_without_a_trace(tmp_path: Path, study: optuna.Study) -> None:
-    reporter(tmp_path, policy=None).report(Report(1, 0.45, 0, 4))
-    reporter(tmp_path, policy=None).report(Report(1, 0.99, 0, 4))
-    assert study.get_trials()[1].intermediate_values == {1: 0.45}
+def record(number: int) -> dict[str, Any]:
+    return json.loads(Path(f"multirun/toy/{number}/run.json").read_text())  # type: ignore[no-any-return]
 
 
-def test_goal_and_policy_are_those_of_the_ticket(tmp_path: Path, study: optuna.Study) -> None:
-    assert reporter(tmp_path, goal="minimize").report(Report(1, 0.2, 0, 4)) is None
-    assert reporter(tmp_path, policy="none").report(Report(2, 0.2, 1, 4)) is None
-    assert reporter(tmp_path).report(Report(2, 0.2, 1, 4)) is not None
+def starts(number: int) -> int:
+    return len(Path(f"multirun/toy/{number}/starts.txt").read_text().splitlines())
 
 
-def test_a_pruner_of_optuna_decides_by_its_own_rules(tmp_path: Path, study: optuna.Study) -> None:
-    study.ask().set_user_attr("attempt", "a")
-    asha = {"type": "asha", "min_resource": 1, "reduction_factor": 2}
-    assert reporter(tmp_path, policy=asha, number=2).report(Report(1, 0.6, 0, 4)) is None
-    assert reporter(tmp_path, policy=asha).report(Report(1, 0.1, 0, 4)) == "asha at interval 1"
+@pytest.mark.parametrize("launcher", ["joblib", pytest.param("submitit_local", marks=pytest.mark.slow), "ray"])
+def test_trials_report_through_the_storage_and_the_same_command_resumes(launcher: str) -> None:
+    policy = "sweep.early_termination={type: bandit, slack_amount: 0.02}"
+    code, out = run(launcher, policy, total=4)
+    assert code == 0, out
+    code, out = run(launcher, policy, total=5)
+    assert code == 0, out
+    stored = trials()
+    assert [trial.number for trial in stored] == [0, 1, 2, 3, 4]
+    assert [starts(trial.number) for trial in stored] == [1] * 5
+    assert [record(trial.number)["sweep"]["trial"] for trial in stored] == [0, 1, 2, 3, 4]
+    best = max(stored, key=lambda trial: trial.params["optimizer.lr"])
+    assert best.state.name == "COMPLETE"
+    assert best.intermediate_values == pytest.approx(
+        {n: 100 * best.params["optimizer.lr"] + n / 100 for n in (1, 2, 3, 4)}
+    )
+    assert best.user_attrs["best_epoch"] == 3
+    ended = [trial for trial in stored if trial.state.name == "PRUNED"]
+    assert {trial.user_attrs["reason"] for trial in ended} == {record(trial.number)["reason"] for trial in ended}
+    assert all("slack_amount" in trial.user_attrs["reason"] for trial in ended)
+    assert json.loads(Path("multirun/toy/summary.json").read_text())["winner"]["trial"] == best.number
 
 
-def test_a_trial_that_was_started_anew_stops_the_old_process(tmp_path: Path, study: optuna.Study) -> None:
-    old = reporter(tmp_path)
-    trial = study.get_trials()[1]
-    old.storage.set_trial_user_attr(old.trial_id, "attempt", "b")
-    with pytest.raises(KeyboardInterrupt, match="started anew"):
-        old.report(Report(1, 0.7, 0, 4))
-    assert trial.state is TrialState.RUNNING
-    assert study.get_trials()[1].intermediate_values == {}
+def test_a_policy_compares_with_the_batch_before() -> None:
+    two = "{optimizer.lr: {type: choice, values: [1e-3, 1e-4]}}"
+    grid = ["sweep.sampling_algorithm=grid", "sweep.early_termination={type: bandit, slack_amount: 0.02}"]
+    code, out = run("basic", *grid, total=2, batch=1, space=two)
+    assert code == 0, out
+    assert [(one.state.name, len(one.intermediate_values)) for one in trials()] == [("COMPLETE", 4), ("PRUNED", 1)]
+    assert record(1)["status"] == "terminated"
+    assert "1 completed, 1 terminated of 2" in out
 
 
-def test_time_that_is_over_fails_a_trial_and_cuts_it_with_the_sweep(
-    tmp_path: Path,
-    study: optuna.Study,
-) -> None:
-    with pytest.raises(RunError, match="trial_timeout") as failed:
-        reporter(tmp_path, timeout_s=-1.0).report(Report(1, 0.7, 0, 4))
-    assert failed.value.kind == "timeout"
-    with pytest.raises(KeyboardInterrupt, match="sweep's time"):
-        reporter(tmp_path, until=time.time() - 1).report(Report(1, 0.7, 0, 4))
+def test_reports_in_a_database_and_one_batch_without_a_limit() -> None:
+    url = "sqlite:///study.db"
+    code, out = run("basic", f"sweep.storage={url}", total=3, batch=None)
+    assert code == 0, out
+    assert [(one.state.name, len(one.intermediate_values)) for one in trials(url)] == [("COMPLETE", 4)] * 3
 
 
-def test_a_ticket_makes_a_trial_of_a_job_and_without_a_study_a_silent_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert (connected(), trial_number(3)) == (None, 3)
-    Ticket(7).write(tmp_path / "7.json")
-    monkeypatch.setenv(TICKET, str(tmp_path / "7.json"))
-    assert ticket() == Ticket(7)
-    assert (connected(), trial_number(3)) == (None, 7)
+def test_a_fault_of_one_trial_is_recorded_and_the_others_continue() -> None:
+    code, out = run("basic", "sweep.limits.trial_timeout=0.5", total=4, batch=2, faults='{"0": "nan", "1": "slow"}')
+    assert code == 0, out
+    states = [(one.state.name, one.user_attrs.get("failure")) for one in trials()]
+    assert states == [("FAIL", "nan"), ("FAIL", "timeout"), ("COMPLETE", None), ("COMPLETE", None)]
+
+
+@pytest.mark.slow
+def test_a_killed_worker_ends_its_batch_and_the_study_still_completes() -> None:
+    """joblib gives up on every job of a batch when one worker dies. All run again, the killer three times."""
+    code, out = run("joblib", total=4, batch=2, faults='{"1": "kill"}')
+    assert code == 0, out
+    stored = trials()
+    assert [one.state.name for one in stored] == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
+    assert "3 times without a report" in stored[1].user_attrs["reason"]
+    assert [len(one.intermediate_values) for one in stored] == [4, 1, 4, 4]
+
+
+def test_the_sweeps_time_ends_its_trials_and_the_same_command_resumes_them() -> None:
+    code, out = run("basic", "sweep.limits.timeout=0.1", total=2, batch=1, faults='{"0": "slow"}')
+    assert code == 0, out
+    assert [one.state.name for one in trials()] == ["WAITING"]
+    code, out = run("basic", total=2, batch=1)
+    assert code == 0, out
+    assert [(one.state.name, sorted(one.intermediate_values)) for one in trials()] == [("COMPLETE", [1, 2, 3, 4])] * 2
+
+
+def test_a_metric_that_is_not_logged_ends_the_sweep() -> None:
+    code, out = run("basic", total=3, batch=1, faults='{"0": "unlogged"}')
+    assert code == 1, out
+    assert "logged are val/f1_macro, val/loss" in out
+
+
+def test_the_best_are_confirmed_through_the_launcher() -> None:
+    code, out = run("basic", "sweep.confirm={top_k: 1, seeds: 2}", total=2, batch=2)
+    assert code == 0, out
+    summary = json.loads(Path("multirun/toy/summary.json").read_text())
+    assert summary["confirmed"][0]["seeds"] == [43, 44]
+    assert len(trials()) == 2
+
+
+def test_a_model_of_the_trials_needs_batches() -> None:
+    code, out = run("basic", "sweep.sampling_algorithm=bayesian", batch=None)
+    assert code == 1, out
+    assert "sweep.limits.max_concurrent_trials=4" in out
+    assert not Path("multirun").exists()

@@ -16,7 +16,8 @@ from lab.core.errors import RunError
 from lab.core.openmp import SHARED
 from lab.sweep.execution import fork_server as server
 from lab.sweep.execution import process_pool
-from lab.sweep.execution.process_pool import Gone, Pool, Said
+from lab.sweep.execution.messages import TrialExit, TrialMessage
+from lab.sweep.execution.process_pool import Pool
 from lab.sweep.execution.resources import num_slots, visible_gpus
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
@@ -30,16 +31,16 @@ def work(job: str, connection: Connection) -> str:
     if job == "deaf":
         for number in (signal.SIGTERM, signal.SIGUSR1):
             signal.signal(number, signal.SIG_IGN)
-        connection.send(("said", "deaf from here on"))
+        connection.send(("message", "deaf from here on"))
         time.sleep(600)
     if job == "torn":
         os.write(connection.fileno(), struct.pack("!i", 100) + b"half a message")
         os.kill(os.getpid(), signal.SIGKILL)
     if job == "last words":
-        connection.send(("said", "last words"))
+        connection.send(("message", "last words"))
         os.kill(os.getpid(), signal.SIGKILL)
     if job == "wait":
-        connection.send(("said", os.getpid()))
+        connection.send(("message", os.getpid()))
         connection.recv()
     return f"{job} {os.environ.get('CUDA_VISIBLE_DEVICES')} {os.environ.get('OMP_NUM_THREADS')}"
 
@@ -52,31 +53,31 @@ def pools() -> Iterator[list[Pool]]:
         pool.close()
 
 
-def ends(pool: Pool) -> dict[int, Gone]:
+def ends(pool: Pool) -> dict[int, TrialExit]:
     gone = {}
     while pool.running:
         for event in pool.wait():
-            if isinstance(event, Gone):
+            if isinstance(event, TrialExit):
                 gone[event.number] = event
             else:
                 pool.answer(event.number, None)
     return gone
 
 
-def said(pool: Pool) -> Said:
+def message_of(pool: Pool) -> TrialMessage:
     while True:
         for event in pool.wait():
-            assert isinstance(event, Said)
+            assert isinstance(event, TrialMessage)
             return event
 
 
-def test_each_slot_has_a_gpu_of_its_own_and_hands_it_on(pools: list[Pool]) -> None:
+def test_each_slot_has_a_gpu_of_its_own(pools: list[Pool]) -> None:
     pool = Pool(work, 2, gpus=("3", "5"))
     pools.append(pool)
     pool.start(0, "wait")
-    first = said(pool)
+    first = message_of(pool)
     pool.start(1, "wait")
-    said(pool)
+    message_of(pool)
     assert pool.free() == 0
     pool.answer(first.number, None)
     while not pool.free():
@@ -110,7 +111,9 @@ def test_how_a_process_died_and_by_whom(pools: list[Pool], monkeypatch: pytest.M
         assert (gone.died, gone.by, gone.result) == (died, by, None)
 
 
-def test_a_kill_for_want_of_memory_is_told_from_one_by_hand(pools: list[Pool], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kill_for_lack_of_memory_is_distinguished_from_one_by_hand(
+    pools: list[Pool], monkeypatch: pytest.MonkeyPatch
+) -> None:
     kills = iter([4, 4, 5, 5])  # at the start of either trial, at the death of either
     monkeypatch.setattr(process_pool, "oom_kills", lambda: next(kills))
     pool = Pool(work, 2)
@@ -120,11 +123,11 @@ def test_a_kill_for_want_of_memory_is_told_from_one_by_hand(pools: list[Pool], m
     assert sorted(gone.by for gone in ends(pool).values()) == ["memory", "outside"]
 
 
-def test_a_killed_server_takes_its_trials_along_and_the_next_start_has_a_new_one(pools: list[Pool]) -> None:
+def test_a_killed_server_ends_its_trials_and_the_next_start_forks_a_new_one(pools: list[Pool]) -> None:
     pool = Pool(work, 2)
     pools.append(pool)
     pool.start(0, "wait")
-    trial = said(pool).message
+    trial = message_of(pool).message
     server = int(Path(f"/proc/{trial}/stat").read_text().rsplit(")", 1)[1].split()[1])
     os.kill(server, signal.SIGKILL)
     pool.start(1, "late")  # not noticed yet
@@ -138,14 +141,14 @@ def test_a_killed_server_takes_its_trials_along_and_the_next_start_has_a_new_one
         time.sleep(0.01)
 
 
-def test_a_lost_servers_trials_can_be_stopped_and_answered_while_their_ends_are_told(pools: list[Pool]) -> None:
+def test_trials_of_a_lost_server_can_be_stopped_and_answered_until_their_exits_are_handled(pools: list[Pool]) -> None:
     pool = Pool(work, 2)
     pools.append(pool)
     for number in range(2):
         pool.start(number, "wait")
-        said(pool)
+        message_of(pool)
     os.kill(pool._pid, signal.SIGKILL)
-    events: list[Said | Gone] = []
+    events: list[TrialMessage | TrialExit] = []
     while not events:
         events = pool.wait()
     assert sorted(event.number for event in events) == [0, 1]
@@ -153,13 +156,13 @@ def test_a_lost_servers_trials_can_be_stopped_and_answered_while_their_ends_are_
     pool.answer(1, None)
 
 
-def test_a_library_that_the_controller_has_loaded_is_told_its_threads(
+def test_a_library_that_the_controller_has_loaded_gets_its_number_of_threads(
     pools: list[Pool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As after a study's model of its trials has drawn by torch on one thread."""
+    """As after a sampler used torch on one thread."""
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    told = SimpleNamespace(set_num_threads=lambda threads: os.environ.update(CUDA_VISIBLE_DEVICES=f"told {threads}"))
-    monkeypatch.setitem(sys.modules, "torch", told)
+    torch = SimpleNamespace(set_num_threads=lambda threads: os.environ.update(CUDA_VISIBLE_DEVICES=f"told {threads}"))
+    monkeypatch.setitem(sys.modules, "torch", torch)
     pool = Pool(work, 1, threads=3)
     pools.append(pool)
     pool.start(0, "go")
@@ -170,7 +173,7 @@ def test_a_library_that_the_controller_has_loaded_is_told_its_threads(
 def test_jobs_know_the_cores_they_share_unless_a_person_limited_them(
     pools: list[Pool], monkeypatch: pytest.MonkeyPatch, limited: bool
 ) -> None:
-    """What all others wait for may then be made on all of them (`cache.hidden_states`)."""
+    """A cache that all other jobs wait for may be built on all cores (`cache.hidden_states`)."""
     for name in server._THREAD_LIMITS:
         monkeypatch.delenv(name, raising=False)
     if limited:
@@ -181,36 +184,36 @@ def test_jobs_know_the_cores_they_share_unless_a_person_limited_them(
     assert ends(pool)[0].result == (None if limited else str(len(os.sched_getaffinity(0))))
 
 
-def test_what_a_process_said_before_it_was_killed_counts_and_half_a_message_does_not(pools: list[Pool]) -> None:
+def test_whole_messages_before_a_kill_count_and_half_a_message_does_not(pools: list[Pool]) -> None:
     pool = Pool(work, 2)
     pools.append(pool)
     pool.start(0, "last words")
     pool.start(1, "torn")
-    time.sleep(0.5)  # both ends and what was said before stand ready at once
-    events: list[Said | Gone] = []
+    time.sleep(0.5)  # both exits and the messages before them are ready at once
+    events: list[TrialMessage | TrialExit] = []
     while pool.running:
         events += pool.wait()
-    assert [event.message for event in events if isinstance(event, Said)] == ["last words"]
-    assert isinstance(next(event for event in events if event.number == 0), Said)
-    assert sorted(event.died for event in events if isinstance(event, Gone)) == ["killed by SIGKILL"] * 2  # type: ignore[type-var]
+    assert [event.message for event in events if isinstance(event, TrialMessage)] == ["last words"]
+    assert isinstance(next(event for event in events if event.number == 0), TrialMessage)
+    assert sorted(event.died for event in events if isinstance(event, TrialExit)) == ["killed by SIGKILL"] * 2  # type: ignore[type-var]
 
 
 @pytest.mark.parametrize("how", ["timeout", "stop"])
-def test_a_deaf_process_is_killed_after_its_grace(pools: list[Pool], monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+def test_a_process_that_ignores_a_stop_is_killed(pools: list[Pool], monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     monkeypatch.setattr(process_pool, "GRACE_S", 0.3)
     pool = Pool(work, 1)
     pools.append(pool)
     pool.start(0, "deaf", 600)
-    said(pool)
+    message_of(pool)
     if how == "stop":
         pool.stop(0, "stop")
     else:
         pool.running[0].deadline = time.monotonic()
     (gone,) = ends(pool).values()
-    assert (gone.died, gone.asked) == ("killed by SIGKILL", how)
+    assert (gone.died, gone.requested) == ("killed by SIGKILL", how)
 
 
-def test_a_server_that_cannot_import_says_what(pools: list[Pool]) -> None:
+def test_a_server_names_the_import_that_failed(pools: list[Pool]) -> None:
     pool = Pool(work, 1, preload=("lab.no_such_module",))
     pools.append(pool)
     pool.start(0, "go")

@@ -1,12 +1,12 @@
-"""What a killed command left in a trial's folder is read for what it is, completed, or set aside; nothing is lost."""
+"""What a killed command left in a trial's folder is read, completed, or moved aside; nothing is lost."""
 
 from pathlib import Path
 
 import pytest
 
 from lab.core.record.run_folder import RunFolder, StudyFolder
-from lab.sweep.execution.recovery import harvest, record_failure, resumed
-from lab.sweep.execution.trial_outcome import Ending
+from lab.sweep.execution.recovery import record_failure, recorded_outcome, resume_override
+from lab.sweep.execution.trial_outcome import TrialOutcome
 
 
 @pytest.fixture
@@ -16,45 +16,45 @@ def run(tmp_path: Path) -> RunFolder:
     return folder
 
 
-def test_an_end_that_was_recorded_and_not_told_is_harvested(run: RunFolder) -> None:
-    assert harvest(run) is None
+def test_a_recorded_end_is_read(run: RunFolder) -> None:
+    assert recorded_outcome(run) is None
     run.start()
-    assert harvest(run) is None
+    assert recorded_outcome(run) is None
     for status, ended in (("completed", "completed"), ("early_stopped", "completed"), ("terminated", "terminated")):
         run.update(status=status, reason="so it was")
-        assert harvest(run) == Ending(ended, "so it was")  # type: ignore[arg-type]
+        assert recorded_outcome(run) == TrialOutcome(ended, "so it was")  # type: ignore[arg-type]
     run.update(status="failed", reason="not finite", failure="nan")
-    assert harvest(run) == Ending("failed", "not finite", "nan")
+    assert recorded_outcome(run) == TrialOutcome("failed", "not finite", "nan")
     run.update(status="interrupted", reason="stopped from outside", failure=None)
-    assert harvest(run) is None
+    assert recorded_outcome(run) is None
 
 
-def test_a_record_without_an_end_gets_the_one_that_was_seen(run: RunFolder) -> None:
-    record_failure(run, Ending("failed", "its process was killed", "oom"))
+def test_a_record_without_an_end_is_completed(run: RunFolder) -> None:
+    record_failure(run, TrialOutcome("failed", "its process was killed", "oom"))
     assert not (run.path / "run.json").exists()
     run.start()
-    record_failure(run, Ending("failed", "its process was killed", "oom"))
+    record_failure(run, TrialOutcome("failed", "its process was killed", "oom"))
     assert [run.read()[key] for key in ("status", "reason", "failure")] == ["failed", "its process was killed", "oom"]
-    record_failure(run, Ending("failed", "another", "error"))
+    record_failure(run, TrialOutcome("failed", "another", "error"))
     assert run.read()["reason"] == "its process was killed"
 
 
-def test_what_never_reached_a_checkpoint_is_set_aside_each_time(run: RunFolder, tmp_path: Path) -> None:
+def test_a_run_without_a_checkpoint_is_moved_aside_each_time(run: RunFolder, tmp_path: Path) -> None:
     for time in (1, 2):
         run.path.mkdir(exist_ok=True)
         (run.path / "train.log").write_text(f"{time}")
-        assert resumed(StudyFolder(tmp_path), "3") == []
+        assert resume_override(StudyFolder(tmp_path), "3") == []
         assert not run.path.exists()
     assert [(tmp_path / ".cut" / f"3-{time}" / "train.log").read_text() for time in (1, 2)] == ["1", "2"]
 
 
 @pytest.mark.parametrize("name", ["3", "confirm/3-43"])
-def test_a_run_goes_on_from_its_checkpoint(tmp_path: Path, name: str) -> None:
+def test_a_run_resumes_from_its_checkpoint(tmp_path: Path, name: str) -> None:
     folder = StudyFolder(tmp_path / "a, b")
-    assert resumed(folder, name) == []
+    assert resume_override(folder, name) == []
     folder.trial(name).last.parent.mkdir(parents=True)
     folder.trial(name).last.touch()
-    assert resumed(folder, name) == [f"resume='{folder.trial(name).path}'"]
+    assert resume_override(folder, name) == [f"resume='{folder.trial(name).path}'"]
     folder.trial(name).last.unlink()
-    assert resumed(folder, name) == []
+    assert resume_override(folder, name) == []
     assert [path.name for path in (folder.path / ".cut").iterdir()] == [f"{name.replace('/', '-')}-1"]

@@ -1,4 +1,4 @@
-"""The short way to a trial's config gives what Hydra's own composition gives; what it cannot do it leaves to Hydra."""
+"""A trial's config equals Hydra's composition; overrides that may change the files are left to Hydra."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,13 +43,13 @@ def base_of(loader: ConfigLoader, master: DictConfig) -> DictConfig:
 )
 def test_plain_values_are_set_without_composing_again(loader: ConfigLoader, master: DictConfig, own: list[str]) -> None:
     base = base_of(loader, master)
-    found = composed(loader, master, base, FIXED, [*FIXED, *own])
+    result = composed(loader, master, base, FIXED, [*FIXED, *own])
     whole = loader.load_sweep_config(master, [*FIXED, *own])
-    assert found is base
-    assert OmegaConf.to_container(found) == OmegaConf.to_container(whole)
-    assert list(found.hydra.overrides.task) == [*FIXED, *own]
-    assert found.hydra.sweep.dir == "there"
-    assert OmegaConf.is_struct(found) == OmegaConf.is_struct(whole)
+    assert result is base
+    assert OmegaConf.to_container(result) == OmegaConf.to_container(whole)
+    assert list(result.hydra.overrides.task) == [*FIXED, *own]
+    assert result.hydra.sweep.dir == "there"
+    assert OmegaConf.is_struct(result) == OmegaConf.is_struct(whole)
 
 
 @pytest.mark.parametrize(
@@ -63,13 +63,13 @@ def test_plain_values_are_set_without_composing_again(loader: ConfigLoader, mast
         ["model=ngram", "optimizer.lr=1e-4"],
     ],
 )
-def test_what_may_change_the_files_is_composed_by_hydra(
+def test_overrides_that_may_change_the_files_are_composed_by_hydra(
     loader: ConfigLoader, master: DictConfig, overrides: list[str]
 ) -> None:
     base = base_of(loader, master)
-    found = composed(loader, master, base, FIXED, overrides)
-    assert found is not base
-    assert OmegaConf.to_container(found) == OmegaConf.to_container(loader.load_sweep_config(master, overrides))
+    result = composed(loader, master, base, FIXED, overrides)
+    assert result is not base
+    assert OmegaConf.to_container(result) == OmegaConf.to_container(loader.load_sweep_config(master, overrides))
 
 
 def test_without_a_base_hydra_composes(loader: ConfigLoader, master: DictConfig) -> None:
@@ -77,6 +77,6 @@ def test_without_a_base_hydra_composes(loader: ConfigLoader, master: DictConfig)
 
 
 @pytest.mark.parametrize("wrong", ["optimizer.lrr=1", "optimizer.lr=choice(1,2)"])
-def test_what_is_wrong_is_refused_as_hydra_does(loader: ConfigLoader, master: DictConfig, wrong: str) -> None:
+def test_wrong_overrides_raise_hydras_errors(loader: ConfigLoader, master: DictConfig, wrong: str) -> None:
     with pytest.raises(HydraException):
         composed(loader, master, base_of(loader, master), FIXED, [*FIXED, wrong])

@@ -1,4 +1,4 @@
-"""Whether the config can hold what a space draws is known before the first trial."""
+"""Values of a space that the config cannot have are refused before the first trial."""
 
 import shlex
 from pathlib import Path
@@ -16,7 +16,7 @@ from lab.sweep.search_space.space import parse_space
 CONF = Path(__file__).parents[3] / "conf"
 
 
-def found(block: dict[str, Any], *overrides: str) -> list[Mistake]:
+def mistakes_of(block: dict[str, Any], *overrides: str) -> list[Mistake]:
     with initialize_config_dir(str(CONF), job_name="train"):
         plain = check(compose("config", ["model=tiny", *overrides])).model_dump(mode="json")
         loader = GlobalHydra.instance().config_loader()
@@ -34,16 +34,16 @@ SOUND = {
     "seed": "choice(1, 2)",
     "loss.label_smoothing": "interval(0, 1)",
     "optimizer.eps": "interval(0, 1e-6)",
-    "name": "choice('${model.name}', other)",
+    "experiment_name": "choice('${model.name}', other)",
 }
 
 
-def test_what_ships_and_what_people_search_is_left_alone() -> None:
-    assert found(SOUND) == []
+def test_usual_spaces_are_accepted() -> None:
+    assert mistakes_of(SOUND) == []
 
 
 @pytest.mark.parametrize(
-    ("key", "law", "said", "remedy"),
+    ("key", "given", "problem", "remedy"),
     [
         (
             "model.dropout",
@@ -74,28 +74,28 @@ def test_what_ships_and_what_people_search_is_left_alone() -> None:
         ),
     ],
 )
-def test_a_law_that_reaches_what_its_key_cannot_hold(key: str, law: Any, said: str, remedy: str) -> None:
-    mistakes = found(SOUND | {key: law})
+def test_values_that_a_key_cannot_have_are_refused(key: str, given: Any, problem: str, remedy: str) -> None:
+    mistakes = mistakes_of(SOUND | {key: given})
     assert [mistake.key for mistake in mistakes] == [f"sweep.search_space.{key}"]
-    assert said in mistakes[0].problem
+    assert problem in mistakes[0].problem
     assert remedy in (mistakes[0].remedy or "")
 
 
 def test_a_remedy_can_be_typed() -> None:
-    (mistake,) = found({"model.dropout": "interval(0, 1.5)"})
+    (mistake,) = mistakes_of({"model.dropout": "interval(0, 1.5)"})
     typed = shlex.split(mistake.remedy.partition(", or")[0])[0]
-    assert found(dict([typed.split("=", 1)])) == []
-    (mistake,) = found({"model.word_ngrams": {"type": "choice", "values": [[1, 2, 3]]}}, "model=ngram")
+    assert mistakes_of(dict([typed.split("=", 1)])) == []
+    (mistake,) = mistakes_of({"model.word_ngrams": {"type": "choice", "values": [[1, 2, 3]]}}, "model=ngram")
     assert mistake.remedy.startswith("'model.word_ngrams=choice([1,2])'")
 
 
 def test_keys_of_a_group_that_is_searched_follow_from_the_choice() -> None:
-    assert found({"model": "choice(tiny, ngram)", "model.dropout": "interval(0, 0.9)"}) == []
+    assert mistakes_of({"model": "choice(tiny, ngram)", "model.dropout": "interval(0, 0.9)"}) == []
 
 
-def test_every_key_is_told_with_what_is_wrong_with_it() -> None:
+def test_every_mistake_names_its_key() -> None:
     block = {"optimizr.lr": "interval(0, 1)", "model.dropout": "interval(0, 1.5)", "objective.mode": "choice(min,max)"}
-    said = "\n".join(map(str, found({**block, "seed": "choice(1, 2)"}, "seed=3")))
+    shown = "\n".join(map(str, mistakes_of({**block, "seed": "choice(1, 2)"}, "seed=3")))
     for text in ("optimizr.lr: is no config key; the nearest is optimizer.lr", "model.dropout: reaches 1.5",
-                 "objective.mode: is one and the same", "seed: is searched, and was given one value"):  # fmt: skip
-        assert text in said
+                 "objective.mode: must be the same", "seed: is searched, and was also given one value"):  # fmt: skip
+        assert text in shown

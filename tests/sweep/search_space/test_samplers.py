@@ -8,14 +8,12 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
-from optuna.pruners import HyperbandPruner, SuccessiveHalvingPruner
 from optuna.trial import TrialState
 from scipy.stats.qmc import Sobol
 
 from lab.core.errors import RequestError
-from lab.early_termination.policies import OptunaPruner, parse
 from lab.sweep.search_space import samplers
-from lab.sweep.search_space.samplers import build, pruner, uniforms
+from lab.sweep.search_space.samplers import build_sampler, uniforms
 from lab.sweep.search_space.space import Space, parse_space
 
 BLOCK = {
@@ -40,9 +38,9 @@ def loss(values: dict[str, Any]) -> float:
 def search(
     block: Any, num_trials: int, study: optuna.Study | None = None, space: Space = SPACE
 ) -> list[dict[str, Any]]:
-    """Ask and tell up to `num_trials` in all, every fifth trial pruned; a new sampler, as after a resume."""
+    """Ask and tell up to `num_trials` in total, every fifth trial pruned; with a new sampler, as after a resume."""
     study = study or optuna.create_study(direction="minimize")
-    study.sampler = build(block, space, "minimize")
+    study.sampler = build_sampler(block, space)
     for number in range(len(study.trials), num_trials):
         trial = study.ask(space.distributions())
         value = loss(space.values(trial.params))
@@ -56,7 +54,7 @@ ALL = [RANDOM, SOBOL, {"type": "bayesian", "seed": 7}, {"type": "tpe", "seed": 7
 
 
 @pytest.mark.parametrize("block", [*ALL, {"type": "gp", "seed": 7}], ids=str)
-def test_a_resumed_study_draws_what_an_uninterrupted_one_would(block: Any) -> None:
+def test_a_resumed_study_samples_the_same_as_an_uninterrupted_one(block: Any) -> None:
     whole = search(block, 16)
     study = optuna.create_study(direction="minimize")
     for reached in (1, 9, 13, 16):
@@ -70,7 +68,7 @@ def test_no_trial_is_drawn_twice(block: Any) -> None:
     assert len({str(values) for values in search(block, 16)}) == 16
 
 
-def test_a_resumed_cmaes_too() -> None:
+def test_a_resumed_cmaes_samples_the_same() -> None:
     pytest.importorskip("cmaes")
     whole = search({"type": "cmaes", "seed": 7}, 20, space=NUMBERS)
     study = optuna.create_study(direction="minimize")
@@ -80,14 +78,14 @@ def test_a_resumed_cmaes_too() -> None:
 
 
 @pytest.mark.parametrize("block", [RANDOM, SOBOL], ids=str)
-def test_another_process_draws_the_same_trial(block: Any) -> None:
+def test_another_process_samples_the_same_trial(block: Any) -> None:
     code = (
         "import optuna\n"
-        "from lab.sweep.search_space.samplers import build\n"
+        "from lab.sweep.search_space.samplers import build_sampler\n"
         "from lab.sweep.search_space.space import parse_space\n"
         f"space = parse_space({BLOCK!r})\n"
         "study = optuna.create_study()\n"
-        f"study.sampler = build({block!r}, space, 'minimize')\n"
+        f"study.sampler = build_sampler({block!r}, space)\n"
         "for _ in range(5): study.add_trial(optuna.create_trial(state=optuna.trial.TrialState.FAIL))\n"
         "print(space.values(study.ask(space.distributions()).params))\n"
     )
@@ -134,7 +132,7 @@ def test_a_grid_goes_through_every_point_once_also_across_a_resume() -> None:
     assert search("Grid", 6, study, space) == [{"a": a, "b": b} for a, b in product(range(3), (8, 16))]
 
 
-def test_trials_before_the_model_follow_the_laws() -> None:
+def test_trials_before_the_model_follow_the_distributions() -> None:
     assert search({"type": "bayesian", "seed": 7}, 10) == search(RANDOM, 10)
     assert search({"type": "bayesian", "seed": 7}, 16)[12:] != search(RANDOM, 16)[12:]
 
@@ -142,8 +140,8 @@ def test_trials_before_the_model_follow_the_laws() -> None:
 def test_parallel_trials_of_tpe_differ() -> None:
     study = optuna.create_study(direction="minimize")
     search({"type": "bayesian", "seed": 7}, 20, study)
-    asked = [study.ask(SPACE.distributions()).params for _ in range(4)]
-    assert len({str(params) for params in asked}) == 4
+    sampled = [study.ask(SPACE.distributions()).params for _ in range(4)]
+    assert len({str(params) for params in sampled}) == 4
 
 
 @pytest.mark.parametrize("block", [{"type": "bayesian", "seed": 1}, {"type": "gp", "seed": 1}], ids=str)
@@ -152,7 +150,7 @@ def test_a_model_finds_better_values_than_chance(block: Any) -> None:
 
     def best(block: Any) -> float:
         study = optuna.create_study(direction="minimize")
-        study.sampler = build(block, space, "minimize")
+        study.sampler = build_sampler(block, space)
         for _ in range(35):
             trial = study.ask(space.distributions())
             study.tell(trial, sum(value**2 for value in space.values(trial.params).values()))
@@ -161,7 +159,7 @@ def test_a_model_finds_better_values_than_chance(block: Any) -> None:
     assert best(block) < best({"type": "random", "seed": 1})
 
 
-def test_a_seed_left_out_is_one_and_the_same() -> None:
+def test_the_default_seed_is_always_the_same() -> None:
     assert search("random", 3) == search({"type": "random", "seed": 0}, 3) == search({"type": "random"}, 3)
     assert search("sobol", 3) == search({"type": "random", "rule": "sobol"}, 3)
 
@@ -191,40 +189,15 @@ def test_a_seed_left_out_is_one_and_the_same() -> None:
 def test_every_mistake_is_named(block: Any, found: dict[str, str]) -> None:
     space = parse_space({"optimizer.lr": "interval(0,1)", "model.dropout_rate": "interval(0,1)", "seed": "1,2"})
     with pytest.raises(RequestError) as caught:
-        build(block, space, "maximize")
+        build_sampler(block, space)
     problems = {mistake.key.removeprefix("sweep."): mistake.problem for mistake in caught.value.mistakes}
     assert set(problems) == set(found)
     assert [key for key, words in found.items() if words not in problems[key]] == []
 
 
 def test_cmaes_says_what_it_cannot_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(samplers.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(samplers, "is_installed", lambda name: False)
     with pytest.raises(RequestError) as caught:
-        build("cmaes", parse_space({"seed": "1,2"}), "maximize")
+        build_sampler("cmaes", parse_space({"seed": "1,2"}))
     words = ["pip install cmaes", "seed: is a choice", "at least two"]
     assert [word for word in words if word not in str(caught.value)] == []
-
-
-@pytest.mark.parametrize(
-    ("block", "kind"), [("asha", SuccessiveHalvingPruner), ({"type": "hyperband", "max_resource": 9}, HyperbandPruner)]
-)
-def test_optunas_pruners(block: Any, kind: type) -> None:
-    policy = parse(block)
-    assert isinstance(policy, OptunaPruner)
-    assert isinstance(pruner(policy), kind)
-
-
-@pytest.mark.parametrize("block", [{"type": "asha", "reduction_factor": 2}, {"type": "hyperband", "max_resource": 8}])
-def test_a_pruner_of_optunas_ends_a_bad_trial_and_no_good_one(block: Any) -> None:
-    policy = parse(block)
-    assert isinstance(policy, OptunaPruner)
-    study = optuna.create_study(study_name="toy", direction="minimize", pruner=pruner(policy))
-    good, *others = [study.ask() for _ in range(8)]  # hyperband deals trials out to its brackets
-    ended = set()
-    for step in range(1, 9):
-        for one in (good, *others):
-            one.report(1.0 if one is good else 2.0 + one.number, step)
-            if one.should_prune():
-                ended.add(one.number)
-    assert ended
-    assert good.number not in ended

@@ -2,7 +2,7 @@
 
 Report n is 100 times the learning rate plus n/100. LAB_FAULTS ({"1": "kill"}) says what befalls which trial;
 `together` waits until studies in the folders a and b have both begun a trial. The number of epochs done is kept as
-last.ckpt, so a trial that was cut goes on after them.
+last.ckpt, so an interrupted trial resumes after them.
 """
 
 import json
@@ -44,9 +44,9 @@ def one_job(config: DictConfig) -> float:
             if reporter is not None:
                 if fault == "unlogged":
                     reporter.unlogged("val/f1", ("val/f1_macro", "val/loss"))
-                told = reporter.report(Report(epoch + 1, value, epoch, config.trainer.max_epochs))
-                if told is not None:
-                    status, reason = "terminated", told
+                ended_for = reporter.report(Report(epoch + 1, value, epoch, config.trainer.max_epochs))
+                if ended_for is not None:
+                    status, reason = "terminated", ended_for
                     break
             if fault == "nan":
                 raise RunError("the loss is not finite", "nan")
@@ -66,6 +66,6 @@ if __name__ == "__main__":
         from lab.sweep.storage import controllers
 
         controllers.SILENT_S = float(os.environ["LAB_SILENT_S"])
-        controllers.BEAT_S = controllers.SILENT_S / 4
-        controllers.WATCH_S = 2 * controllers.BEAT_S
+        controllers.HEARTBEAT_S = controllers.SILENT_S / 4
+        controllers.WATCH_S = 2 * controllers.HEARTBEAT_S
     one_job()

@@ -1,4 +1,4 @@
-"""Controllers that share a study through a database: who starts what, whose trials are lost, what policies hear."""
+"""Controllers that share a study through a database: starts, abandoned trials, and the reports that policies see."""
 
 import json
 import os
@@ -16,14 +16,14 @@ import pytest
 from optuna.trial import TrialState
 
 from lab.core.errors import RequestError
-from lab.early_termination.incremental import Standings
-from lab.early_termination.policies import MedianStopping
+from lab.early_termination.incremental import IncrementalState
+from lab.early_termination.policies.median_stopping import MedianStopping
 from lab.sweep.storage import controllers
-from lab.sweep.storage.controllers import Alone, Peers
-from lab.sweep.storage.database_lock import refuse_others
+from lab.sweep.storage.controllers import SharedController, SoleController
+from lab.sweep.storage.database_lock import refuse_unlockable
 from lab.sweep.storage.optuna_storage import requeue
 from lab.sweep.study.loop import Search
-from lab.sweep.study.progress_table import Board
+from lab.sweep.study.progress_table import ProgressTable
 
 TRIAL = Path(__file__).with_name("stored_trial.py")
 URL = "sqlite:///study.db"
@@ -44,7 +44,7 @@ def study() -> optuna.Study:
 def begin(
     folder: str, total: int, url: str = URL, *, silent_s: float | None = None, **faults: str
 ) -> subprocess.Popen[str]:
-    """One controller with one slot, in a folder of its own. faults: what befalls trial `tN`."""
+    """One controller with one slot, in a folder of its own. faults: the fault of trial `tN`."""
     command = [sys.executable, str(TRIAL), "-m", "hydra/sweeper=lab", "sweep.study=toy", f"sweep.storage={url}",
                f"hydra.sweep.dir={folder}", "trainer.max_epochs=3", "hydra.launcher.preload=[]",
                "sweep.search_space={optimizer.lr: {type: uniform, min_value: 1e-4, max_value: 1e-3}}",
@@ -68,9 +68,9 @@ def test_two_controllers_run_each_trial_once_and_the_total_is_exact(url: str) ->
     for process in both:
         ended(process)
     storage = optuna.storages.RDBStorage(url)
-    told = optuna.load_study(study_name="toy", storage=storage).get_trials()
+    stored = optuna.load_study(study_name="toy", storage=storage).get_trials()
     storage.engine.dispose()
-    assert [(one.number, one.state.name, len(one.intermediate_values)) for one in told] == [
+    assert [(one.number, one.state.name, len(one.intermediate_values)) for one in stored] == [
         (number, "COMPLETE", 3) for number in range(6)
     ]
     ran = {folder: sorted(int(file.parent.name) for file in Path(folder).glob("*/starts.txt")) for folder in "ab"}
@@ -78,12 +78,12 @@ def test_two_controllers_run_each_trial_once_and_the_total_is_exact(url: str) ->
     assert ran["a"]
     assert ran["b"]
     assert all(len(file.read_text().splitlines()) == 1 for file in Path().glob("[ab]/*/starts.txt"))
-    best = max(told, key=lambda one: one.params["optimizer.lr"]).number
+    best = max(stored, key=lambda one: one.params["optimizer.lr"]).number
     assert best in [json.loads(Path(f"{folder}/summary.json").read_text())["winner"]["trial"] for folder in "ab"]
 
 
 @pytest.mark.slow
-def test_a_killed_controller_takes_its_own_trial_up_again_and_another_leaves_it_alone() -> None:
+def test_a_killed_controller_resumes_its_own_trial_and_others_leave_it_alone() -> None:
     first = begin("a", 3, t0="slow")
     while not list(Path("a").glob("0/checkpoints/last.ckpt")):
         assert first.poll() is None, first.communicate()[0]
@@ -93,11 +93,11 @@ def test_a_killed_controller_takes_its_own_trial_up_again_and_another_leaves_it_
     ended(begin("b", 3))
     assert [one.state.name for one in study().get_trials()] == ["RUNNING", "COMPLETE", "COMPLETE"]
     ended(begin("a", 3))
-    told = study().get_trials()
-    assert [(one.state.name, sorted(one.intermediate_values)) for one in told] == [("COMPLETE", [1, 2, 3])] * 3
+    stored = study().get_trials()
+    assert [(one.state.name, sorted(one.intermediate_values)) for one in stored] == [("COMPLETE", [1, 2, 3])] * 3
 
 
-def test_a_controller_that_slept_lets_go_of_a_trial_that_was_taken_over() -> None:
+def test_a_controller_that_slept_gives_up_a_trial_that_was_taken_over() -> None:
     first = begin("a", 3, silent_s=2, t0="slow")
     while not list(Path("a").glob("0/checkpoints/last.ckpt")):
         assert first.poll() is None, first.communicate()[0]
@@ -105,25 +105,25 @@ def test_a_controller_that_slept_lets_go_of_a_trial_that_was_taken_over() -> Non
     first.send_signal(signal.SIGSTOP)
     time.sleep(2.5)
     ended(begin("b", 3, silent_s=2))
-    told = study().get_trials()
+    stored = study().get_trials()
     first.send_signal(signal.SIGCONT)
     assert "another took it over" in ended(first)
-    assert [(one.state.name, sorted(one.intermediate_values)) for one in told] == [("COMPLETE", [1, 2, 3])] * 3
-    assert [one.values for one in study().get_trials()] == [one.values for one in told]
+    assert [(one.state.name, sorted(one.intermediate_values)) for one in stored] == [("COMPLETE", [1, 2, 3])] * 3
+    assert [one.values for one in study().get_trials()] == [one.values for one in stored]
 
 
-def test_a_trial_that_another_controller_put_back_is_let_go_though_nobody_runs_it_yet(
+def test_a_trial_that_another_controller_requeued_is_given_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     one = study()
-    mine, theirs = (Peers(one, one._storage, URL, name, beats=True) for name in "ab")
+    mine, theirs = (SharedController(one, one._storage, URL, name, has_heartbeat=True) for name in "ab")
     trial = one.ask()
     mine.claim(trial)
-    monkeypatch.setattr(controllers, "BEAT_S", -1.0)
-    assert mine.beat([trial]) == []
+    monkeypatch.setattr(controllers, "HEARTBEAT_S", -1.0)
+    assert mine.heartbeat([trial]) == []
     requeue(one._storage, "toy", 0)
-    theirs.disown(0)
-    assert mine.beat([trial]) == [0]
+    theirs.release(0)
+    assert mine.heartbeat([trial]) == [0]
 
 
 def test_a_trial_that_was_taken_over_counts_with_what_it_had_reported() -> None:
@@ -138,33 +138,37 @@ def test_a_trial_that_was_taken_over_counts_with_what_it_had_reported() -> None:
     )
     plan.space.distributions.return_value = {}
     plan.fixed = ()
-    search = Search(plan, one, one._storage, MagicMock(), Board(2), MagicMock(), Alone(one))  # type: ignore[arg-type]
-    search.standings.histories.clear()  # as when another controller began and reported it after this one looked
+    search = Search(plan, one, one._storage, MagicMock(), ProgressTable(2), MagicMock(), SoleController(one))  # type: ignore[arg-type]
+    search.state = IncrementalState(plan.policy, "maximize")  # another controller reported it after this one looked
     requeue(one._storage, "toy", 0)
     search.num_waiting = 1
     search._start()
-    assert search.standings.histories == {0: [0.5, 0.7]}
+    assert search.state.histories == {0: [0.5, 0.7]}
 
 
-def test_lost_are_ones_own_trials_of_before_and_those_of_the_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_abandoned_trials_are_ones_own_earlier_ones_and_those_of_silent_controllers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     one = study()
-    mine, theirs = (Peers(one, one._storage, URL, name, beats=True) for name in ("here:a", "there:b"))
-    batches = Peers(one, one._storage, URL, "there:c", beats=False)
+    mine, theirs = (
+        SharedController(one, one._storage, URL, name, has_heartbeat=True) for name in ("here:a", "there:b")
+    )
+    batches = SharedController(one, one._storage, URL, "there:c", has_heartbeat=False)
     for who in (mine, theirs, batches):
         who.claim(one.ask())
     one.ask()
-    assert mine.lost() == [0, 3]
-    assert theirs.lost() == [1, 3]
+    assert mine.abandoned() == [0, 3]
+    assert theirs.abandoned() == [1, 3]
     monkeypatch.setattr(controllers, "SILENT_S", -1.0)
-    assert mine.lost() == [0, 1, 3]
-    assert mine.counts(0, 0) == (4, 0)
-    assert mine.busy()
-    assert Alone(one).lost() == [0, 1, 2, 3]
+    assert mine.abandoned() == [0, 1, 3]
+    assert mine.count_trials(0, 0) == (4, 0)
+    assert mine.has_unfinished_trials()
+    assert SoleController(one).abandoned() == [0, 1, 2, 3]
 
 
-def test_a_clock_that_was_set_forward_takes_nobodys_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clock_that_was_set_forward_takes_no_trials_away(monkeypatch: pytest.MonkeyPatch) -> None:
     one, now = study(), time.time
-    mine, living, gone = (Peers(one, one._storage, URL, name, beats=True) for name in "abc")
+    mine, living, gone = (SharedController(one, one._storage, URL, name, has_heartbeat=True) for name in "abc")
     trials = [one.ask(), one.ask()]
     living.claim(trials[0])
     gone.claim(trials[1])
@@ -173,22 +177,22 @@ def test_a_clock_that_was_set_forward_takes_nobodys_trials(monkeypatch: pytest.M
         controllers.time, "sleep", lambda _: trials[0].set_user_attr("seen", now())
     )  # as its own clock says
     mine.watch()
-    assert mine.lost() == [1]
+    assert mine.abandoned() == [1]
 
 
-def test_where_nobody_is_silent_nothing_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_silent_controllers_nothing_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
     one = study()
-    mine, theirs = (Peers(one, one._storage, URL, name, beats=True) for name in "ab")
+    mine, theirs = (SharedController(one, one._storage, URL, name, has_heartbeat=True) for name in "ab")
     theirs.claim(one.ask())
     monkeypatch.setattr(controllers.time, "sleep", lambda _: pytest.fail("slept"))
     mine.watch()
     monkeypatch.setattr(controllers, "SILENT_S", -1.0)
-    assert mine.lost() == [], "it was not watched: its controller may have claimed it since"
+    assert mine.abandoned() == [], "it was not watched: its controller may have claimed it since"
 
 
 @pytest.mark.slow
 def test_controllers_of_one_name_in_folders_of_one_name_leave_each_other_alone() -> None:
-    """As in containers: the same host name, the same path. The folders are moved while their controllers work."""
+    """As in containers: the same host name, the same path. The folders are moved while their controllers run."""
     first = begin("a", 2, t0="slow")
     while not list(Path("a").glob("0/checkpoints/last.ckpt")):
         assert first.poll() is None, first.communicate()[0]
@@ -205,42 +209,42 @@ def test_controllers_of_one_name_in_folders_of_one_name_leave_each_other_alone()
     assert [one.state.name for one in study().get_trials()] == ["COMPLETE"] * 2
 
 
-def test_a_beat_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_heartbeat_marks_running_trials(monkeypatch: pytest.MonkeyPatch) -> None:
     one = study()
-    mine, trial = Peers(one, one._storage, URL, "here:a", beats=True), one.ask()
+    mine, trial = SharedController(one, one._storage, URL, "here:a", has_heartbeat=True), one.ask()
     mine.claim(trial)
     claimed = one.get_trials()[0].user_attrs["seen"]
-    monkeypatch.setattr(controllers, "BEAT_S", -1.0)
-    mine.beat([trial])
+    monkeypatch.setattr(controllers, "HEARTBEAT_S", -1.0)
+    mine.heartbeat([trial])
     assert one.get_trials()[0].user_attrs["seen"] > claimed
 
 
-def test_policies_hear_what_others_report_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(controllers, "NEWS_S", -1.0)
-    one, standings = study(), Standings(MedianStopping(), "maximize")
-    mine = Peers(one, one._storage, URL, "here:a", beats=True)
+def test_reports_of_other_controllers_are_added_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(controllers, "REFRESH_S", -1.0)
+    one, state = study(), IncrementalState(MedianStopping(), "maximize")
+    mine = SharedController(one, one._storage, URL, "here:a", has_heartbeat=True)
     own, other = one.ask(), one.ask()
     own.report(0.1, 1)
     for interval, value in enumerate((0.5, 0.7), 1):
         other.report(value, interval)
-        mine.news(standings, own={0})
-    mine.news(standings, own={0})
-    assert standings.histories == {1: [0.5, 0.7]}
+        mine.refresh(state, own={0})
+    mine.refresh(state, own={0})
+    assert state.histories == {1: [0.5, 0.7]}
     one.tell(other, 0.7)
-    mine.news(standings, own={0})
-    assert standings.finished == {1}
+    mine.refresh(state, own={0})
+    assert state.finished == {1}
 
 
-def test_a_turn_is_one_controllers_alone() -> None:
+def test_only_one_controller_has_the_lock() -> None:
     one, order = study(), list[str]()
-    first, second = (Peers(one, one._storage, URL, name, beats=True) for name in "ab")
+    first, second = (SharedController(one, one._storage, URL, name, has_heartbeat=True) for name in "ab")
 
     def wait_for_it() -> None:
-        with second.turn():
+        with second.lock():
             order.append("second")
 
     thread = threading.Thread(target=wait_for_it)
-    with first.turn():
+    with first.lock():
         thread.start()
         time.sleep(0.1)
         order.append("first")
@@ -248,16 +252,16 @@ def test_a_turn_is_one_controllers_alone() -> None:
     assert order == ["first", "second"]
 
 
-def test_another_space_or_a_database_without_turns_is_refused() -> None:
+def test_another_space_or_a_database_without_locks_is_refused() -> None:
     one = study()
-    Peers(one, one._storage, URL, "a", beats=True).join("abc")
-    Peers(one, one._storage, URL, "b", beats=True).join("abc")
+    SharedController(one, one._storage, URL, "a", has_heartbeat=True).join("abc")
+    SharedController(one, one._storage, URL, "b", has_heartbeat=True).join("abc")
     with pytest.raises(RequestError, match="differs"):
-        Peers(one, one._storage, URL, "b", beats=True).join("xyz")
-    refuse_others(URL)
-    refuse_others("postgresql://me:secret@host/db")
-    with pytest.raises(RequestError, match="take turns") as refused:
-        refuse_others("mysql://me:secret@host/db")
+        SharedController(one, one._storage, URL, "b", has_heartbeat=True).join("xyz")
+    refuse_unlockable(URL)
+    refuse_unlockable("postgresql://me:secret@host/db")
+    with pytest.raises(RequestError, match="can lock") as refused:
+        refuse_unlockable("mysql://me:secret@host/db")
     assert "secret" not in str(refused.value)
-    with pytest.raises(RequestError, match="take turns"):
-        refuse_others("sqlite://")
+    with pytest.raises(RequestError, match="can lock"):
+        refuse_unlockable("sqlite://")

@@ -1,4 +1,4 @@
-"""The journal of a study: mended where a kill tore it, locked by the kernel, held by one controller."""
+"""The journal of a study: repaired after a kill, locked by the kernel, used by one controller."""
 
 import json
 import os
@@ -17,15 +17,15 @@ from optuna.trial import TrialState
 
 from lab.core.errors import RequestError
 from lab.sweep.storage import optuna_storage as storages
-from lab.sweep.storage.optuna_storage import FlockLock, Journal, mend, open_storage, requeue, sole_controller
+from lab.sweep.storage.optuna_storage import FlockLock, Journal, open_storage, repair, requeue, study_lock
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from lab.sweep.storage.optuna_storage import FlockLock, sole_controller
+from lab.sweep.storage.optuna_storage import FlockLock, study_lock
 lock = FlockLock(Path("journal.lock"))
 lock.acquire()
-with sole_controller(Path("study.lock"), "toy"):
+with study_lock(Path("study.lock"), "toy"):
     print("held", flush=True)
     time.sleep(600)
 """
@@ -38,7 +38,7 @@ def quiet() -> None:
 
 @pytest.fixture
 def holder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> subprocess.Popen[str]:
-    """Another process that holds both locks."""
+    """A second process that holds both locks."""
     monkeypatch.chdir(tmp_path)
     process = subprocess.Popen([sys.executable, "-c", HOLDER], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -52,7 +52,7 @@ def study(journal: Path, url: str | None = None) -> tuple[optuna.Study, optuna.s
 
 
 @pytest.mark.parametrize("torn", ["", '{"op_code": 4', "\x00" * 7, '{"half": "línea'])
-def test_a_torn_last_line_goes_and_all_before_it_stays(tmp_path: Path, torn: str) -> None:
+def test_only_an_incomplete_last_line_is_removed(tmp_path: Path, torn: str) -> None:
     journal = tmp_path / "journal.log"
     one, _ = study(journal)
     one.tell(one.ask({"x": optuna.distributions.FloatDistribution(0, 1)}), 0.5)
@@ -67,40 +67,40 @@ def test_a_torn_last_line_goes_and_all_before_it_stays(tmp_path: Path, torn: str
     assert [trial.value for trial in study(journal)[0].trials] == [0.5, 0.25]
 
 
-def test_mending_says_how_much_went(tmp_path: Path) -> None:
+def test_repair_returns_the_number_of_removed_bytes(tmp_path: Path) -> None:
     journal, lock = tmp_path / "journal.log", FlockLock(tmp_path / "lock")
-    assert mend(journal, lock) == 0
+    assert repair(journal, lock) == 0
     journal.write_text("one\ntwo\nthr")
-    assert mend(journal, lock) == 3
+    assert repair(journal, lock) == 3
     assert journal.read_text() == "one\ntwo\n"
-    assert mend(journal, lock) == 0
+    assert repair(journal, lock) == 0
 
 
 @pytest.mark.parametrize("url", [None, "sqlite:///{folder}/study.db"])
-def test_a_cut_trial_is_the_next_to_be_asked_for_with_all_it_had(tmp_path: Path, url: str | None) -> None:
+def test_an_interrupted_trial_is_the_next_with_its_reports(tmp_path: Path, url: str | None) -> None:
     one, storage = study(tmp_path / "journal.log", url and url.format(folder=tmp_path))
-    law = {"x": optuna.distributions.FloatDistribution(0, 1)}
-    trials = [one.ask(law) for _ in range(3)]
+    distributions = {"x": optuna.distributions.FloatDistribution(0, 1)}
+    trials = [one.ask(distributions) for _ in range(3)]
     trials[1].report(0.5, 1)
     requeue(storage, "toy", 1)
     assert [trial.state for trial in one.trials] == [TrialState.RUNNING, TrialState.WAITING, TrialState.RUNNING]
-    again = one.ask(law)
+    again = one.ask(distributions)
     assert (again.number, again.params) == (1, trials[1].params)
     assert one.trials[1].intermediate_values == {1: 0.5}
-    assert one.ask(law).number == 3
+    assert one.ask(distributions).number == 3
 
 
-def test_locks_are_let_go_by_a_kill(holder: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kill_frees_the_locks(holder: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storages, "PATIENCE_S", 0.1)
-    refused = f"run already, by process {holder.pid}"
-    with pytest.raises(RequestError, match=refused), sole_controller(Path("study.lock"), "toy"):
+    refused = f"already running, by process {holder.pid}"
+    with pytest.raises(RequestError, match=refused), study_lock(Path("study.lock"), "toy"):
         raise AssertionError("two controllers")
     os.kill(holder.pid, signal.SIGKILL)
     holder.communicate()
     lock, began = FlockLock(Path("journal.lock")), time.monotonic()
     lock.acquire()
     assert time.monotonic() - began < 20, "Optuna's own lock file would be waited for 30 s"
-    with sole_controller(Path("study.lock"), "toy"):
+    with study_lock(Path("study.lock"), "toy"):
         assert Path("study.lock").read_text() == f"{os.getpid()} {platform.node()}\n"
 
 
@@ -116,12 +116,12 @@ def test_reports_and_ends_are_flushed_to_the_disk_and_nothing_else(
         act()
         return len(flushes) - before
 
-    law = {"x": optuna.distributions.FloatDistribution(0, 1)}
-    trial = one.ask(law)
+    distributions = {"x": optuna.distributions.FloatDistribution(0, 1)}
+    trial = one.ask(distributions)
     assert flushed(lambda: trial.set_user_attr("a", 1)) == 0
     assert flushed(lambda: trial.report(0.5, 1)) == 1
     assert flushed(lambda: one.tell(trial, 0.5)) == 1
-    assert flushed(lambda: requeue(storage, "toy", one.ask(law).number)) == 1
+    assert flushed(lambda: requeue(storage, "toy", one.ask(distributions).number)) == 1
     assert [other.user_attrs for other in study(tmp_path / "journal.log")[0].trials] == [{"a": 1}, {}]
 
 

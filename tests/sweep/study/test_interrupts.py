@@ -1,4 +1,4 @@
-"""Signals are counted while the controller looks after its trials, and raise again afterwards."""
+"""Signals are counted while the controller runs its trials, and raise again afterwards."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ import pytest
 from lab.sweep.study.interrupts import Interrupts
 
 
-def test_ctrl_c_counts_one_and_a_clusters_stop_two() -> None:
+def test_ctrl_c_counts_one_and_sigterm_two() -> None:
     interrupts, before = Interrupts(), signal.getsignal(signal.SIGTERM)
     with interrupts.counting():
         os.kill(os.getpid(), signal.SIGINT)
@@ -34,13 +34,13 @@ def test_outside_the_main_thread_nothing_is_counted() -> None:
     assert counted == [1]
 
 
-def test_what_stops_a_sweep_and_what_stops_its_trials_too() -> None:
+def test_requests_that_stop_a_sweep_and_those_that_stop_its_trials() -> None:
     interrupts = Interrupts(1000)
-    assert interrupts.asked() is None
+    assert interrupts.requested() is None
     interrupts.count = 1
-    assert interrupts.asked() == ("stopped by Ctrl-C", False)
+    assert interrupts.requested() == ("stopped by Ctrl-C", False)
     interrupts.count = 2
-    assert interrupts.asked() == ("stopped by a second Ctrl-C or SIGTERM", True)
+    assert interrupts.requested() == ("stopped by a second Ctrl-C or SIGTERM", True)
     interrupts.deadline = 0.0
-    assert interrupts.asked() == ("its time of 1000 s is over", True)
-    assert Interrupts().asked() is None
+    assert interrupts.requested() == ("its time of 1000 s is over", True)
+    assert Interrupts().requested() is None

@@ -1,4 +1,4 @@
-"""Studies in real processes: what they leave, interrupts, limits, refusals. Nothing trains."""
+"""Studies in real processes: results, interrupts, limits, refusals. No model is trained."""
 
 import csv
 import signal
@@ -13,10 +13,10 @@ import yaml
 def test_a_study_leaves_its_trials_its_winner_and_the_lines_to_type(toy: Any) -> None:
     code, out = toy.run()
     assert code == 0, out
-    told = toy.trials()
-    assert [trial.number for trial in told] == [0, 1, 2, 3, 4]
-    assert all(trial.state.name == "COMPLETE" for trial in told)
-    winner = max(told, key=lambda trial: trial.params["optimizer.lr"])
+    stored = toy.trials()
+    assert [trial.number for trial in stored] == [0, 1, 2, 3, 4]
+    assert all(trial.state.name == "COMPLETE" for trial in stored)
+    winner = max(stored, key=lambda trial: trial.params["optimizer.lr"])
     assert winner.user_attrs["best_epoch"] == 2
     assert winner.user_attrs["checkpoint"] == f"multirun/toy/{winner.number}/checkpoints/best.ckpt"
     assert winner.value == winner.user_attrs["best_value"] > winner.intermediate_values[4]
@@ -37,7 +37,7 @@ def test_a_study_leaves_its_trials_its_winner_and_the_lines_to_type(toy: Any) ->
     assert Path("multirun/toy/journal.log").read_bytes().startswith(before)
 
 
-def test_a_cut_trial_goes_on_from_its_checkpoint_in_its_folder(toy: Any) -> None:
+def test_an_interrupted_trial_resumes_from_its_checkpoint_in_its_folder(toy: Any) -> None:
     process = toy.begin(epoch_s=0.3)
     done = Path("multirun/toy/0/done.txt")
     toy.until(lambda: done.exists() and len(done.read_text().splitlines()) == 2)
@@ -67,7 +67,7 @@ def test_ctrl_c_once_lets_the_running_trial_end(toy: Any) -> None:
     assert len(toy.trials()) == 5
 
 
-def test_ctrl_c_twice_stops_now_and_the_trial_goes_on_later(toy: Any) -> None:
+def test_ctrl_c_twice_stops_now_and_the_trial_resumes_later(toy: Any) -> None:
     process = toy.begin(epoch_s=1)
     toy.until(lambda: Path("multirun/toy/0/done.txt").exists())
     process.send_signal(signal.SIGINT)
@@ -82,7 +82,7 @@ def test_ctrl_c_twice_stops_now_and_the_trial_goes_on_later(toy: Any) -> None:
 
 
 @pytest.mark.slow
-def test_a_confirmation_that_was_stopped_goes_on_with_the_same_command(toy: Any) -> None:
+def test_a_stopped_confirmation_resumes_with_the_same_command(toy: Any) -> None:
     words = ["sweep.confirm={top_k: 1, seeds: 3}", "sweep.limits.max_total_trials=2"]
     process = toy.begin(*words, epoch_s=0.3)
     toy.until(lambda: any(Path("multirun/toy/confirm").glob("*/done.txt")))
@@ -106,13 +106,13 @@ def test_the_sweeps_time_ends_it_and_its_trials(toy: Any) -> None:
     assert toy.record(0)["status"] == "interrupted"
 
 
-def test_a_second_controller_is_refused_and_disturbs_nothing(toy: Any) -> None:
+def test_a_second_controller_is_refused_and_changes_nothing(toy: Any) -> None:
     process = toy.begin(epoch_s=600)
     toy.until(lambda: Path("multirun/toy/0/run.json").exists())
     journal = Path("multirun/toy/journal.log").read_bytes()
     code, out = toy.run()
     assert code == 2, out
-    assert f"run already, by process {process.pid}" in out
+    assert f"already running, by process {process.pid}" in out
     assert Path("multirun/toy/journal.log").read_bytes() == journal
     assert process.poll() is None
     process.send_signal(signal.SIGTERM)
@@ -181,7 +181,7 @@ sweep:
     assert kinds == {"linear", "constant"}
 
 
-def test_an_objective_that_nobody_logs_ends_the_sweep(toy: Any) -> None:
+def test_an_objective_that_is_not_logged_ends_the_sweep(toy: Any) -> None:
     code, out = toy.run(faults={"0": "unlogged"})
     assert code == 2, out
     assert "logged are val/f1_macro, val/loss" in out
@@ -196,14 +196,14 @@ def test_another_space_goal_or_setting_is_refused(toy: Any) -> None:
     where = ["sweep.storage=sqlite:///other.db", "sweep.sampling_algorithm.seed=2"]
     code, out = toy.run(*other, *where, "data.batch_size=8", "cache.dtype=fp32")
     assert code == 2, out
-    for said in (
+    for line in (
         "sweep.search_space: differs",
         "sweep.objective: differs",
         "sweep.storage: differs from the study's, which knows its trials: the journal in its folder",
         "sweep.sampling_algorithm: differs from the study's: {'type': 'random', 'seed': 1, 'rule': 'random'}",
         "data.batch_size=8 (was 64)",
     ):
-        assert said in out, out
+        assert line in out, out
     assert "cache.dtype=fp32 (was auto)" in out
     assert len(toy.trials()) == 1
     code, out = toy.run("cache.max_gib=1", "callbacks.progress.refresh=5", "sweep.limits.max_total_trials=2", epoch_s=0)
@@ -211,7 +211,7 @@ def test_another_space_goal_or_setting_is_refused(toy: Any) -> None:
     assert len(toy.trials()) == 2
 
 
-def test_what_a_command_left_that_was_killed_before_it_had_a_study_is_in_nobodys_way(toy: Any) -> None:
+def test_files_of_a_command_killed_before_its_study_are_allowed(toy: Any) -> None:
     toy.folder.mkdir(parents=True)
     for name in (".lock", "multirun.yaml", ".study.yaml.17.part"):
         (toy.folder / name).touch()
@@ -225,7 +225,7 @@ def test_what_a_command_left_that_was_killed_before_it_had_a_study_is_in_nobodys
     assert [path.name for path in Path("multirun/own").iterdir()] == ["notes.txt"]
 
 
-def test_a_mistyped_storage_can_be_put_right(toy: Any) -> None:
+def test_a_mistyped_storage_can_be_corrected(toy: Any) -> None:
     code, _ = toy.run("sweep.storage=sqlite:////no/such/folder/study.db", "sweep.limits.max_total_trials=1")
     assert code != 0
     code, out = toy.run("sweep.storage=sqlite:///study.db", "sweep.limits.max_total_trials=1", epoch_s=0)
@@ -235,7 +235,7 @@ def test_a_mistyped_storage_can_be_put_right(toy: Any) -> None:
     assert toy.summary()["trials"] == {"total": 2, "completed": 2}
 
 
-def test_runs_whose_journal_is_gone_are_not_taken_for_new_ones(toy: Any) -> None:
+def test_runs_without_their_journal_are_refused(toy: Any) -> None:
     assert toy.run("sweep.limits.max_total_trials=2", epoch_s=0)[0] == 0
     (toy.folder / "journal.log").unlink()
     code, out = toy.run(epoch_s=0)
@@ -245,7 +245,7 @@ def test_runs_whose_journal_is_gone_are_not_taken_for_new_ones(toy: Any) -> None
 
 
 @pytest.mark.parametrize("by", ["typed", "file"])
-def test_two_objectives_that_differ_are_refused_however_they_are_said(toy: Any, by: str) -> None:
+def test_two_different_objectives_are_refused_from_any_source(toy: Any, by: str) -> None:
     Path("conf/experiment").mkdir()
     Path("conf/experiment/own.yaml").write_text("# @package _global_\nobjective: {metric: val/loss, mode: min}\n")
     words = ["experiment=own"] if by == "file" else ["objective={metric: val/loss, mode: min}"]
@@ -262,17 +262,17 @@ def test_two_objectives_that_differ_are_refused_however_they_are_said(toy: Any, 
 def test_the_objective_is_not_searched(toy: Any) -> None:
     code, out = toy.run("objective.metric=choice(val/f1_macro,val/accuracy)")
     assert code == 2
-    assert "sweep.search_space.objective.metric: is one and the same for all trials" in out
+    assert "sweep.search_space.objective.metric: must be the same for all trials" in out
 
 
-def test_a_law_that_was_typed_is_told_once(toy: Any) -> None:
+def test_a_mistake_in_a_typed_distribution_is_shown_once(toy: Any) -> None:
     code, out = toy.run("model.dropout=interval(0,1.5)")
     assert code == 2
     assert "1 mistake" in out
     assert "model.dropout=1.5: must be less than 1" in out
 
 
-def test_every_mistake_is_answered_before_the_first_trial(toy: Any) -> None:
+def test_every_mistake_is_shown_before_the_first_trial(toy: Any) -> None:
     wrong = """# @package _global_
 defaults: [{override /hydra/sweeper: lab}]
 sweep:
@@ -287,7 +287,7 @@ sweep:
     toy.write(wrong)
     code, out = toy.run("sweep.study=../toy", "sweep.limits.max_total_trials=0", "trainer.max_epochs=-1", "modl=tiny")
     assert code == 2
-    for said in (
+    for line in (
         "10 mistakes",
         "modl",
         "sweep.search_space.model.dropout: reaches 1.5: must be less than 1",
@@ -301,6 +301,6 @@ sweep:
         "slack",
         "sweep.limits.max_total_trials=0: must be greater than 0",
     ):
-        assert said in out, out
+        assert line in out, out
     assert not Path("multirun").exists()
     assert "Traceback" not in out

@@ -1,4 +1,4 @@
-"""The live table and the last one, on terminals of several widths, as a recorded console shows them."""
+"""The live table and the final table on terminals of several widths."""
 
 import io
 import logging
@@ -13,7 +13,7 @@ from rich.console import Console
 from lab.core.terminal.display import Screen, drawn
 from lab.core.terminal.tables import Table
 from lab.sweep.study import progress_table as boards
-from lab.sweep.study.progress_table import MOST_SHOWN, Board, duration, end_table
+from lab.sweep.study.progress_table import MOST_SHOWN, ProgressTable, duration, end_table
 
 
 class Terminal(io.StringIO):
@@ -39,24 +39,24 @@ def shown(table: Table, width: int) -> list[str]:
     return [line.rstrip() for line in captured.get().splitlines()]
 
 
-def busy(width: int, clock: Callable[[float], None]) -> Board:
-    """Two of nine trials ended before; one runs in its fifth of ten epochs, one is told to end, one has just begun."""
-    board = Board(9, Screen(io.StringIO(), width=width, terminal=True))
-    board.begin(9, ["completed", "failed"])
-    board.goal_best = (1, 0.8125)
+def busy(width: int, clock: Callable[[float], None]) -> ProgressTable:
+    """Two of nine trials ended before; one runs in its fifth of ten epochs, one is ending, one has just begun."""
+    table = ProgressTable(9, Screen(io.StringIO(), width=width, terminal=True))
+    table.begin(9, ["completed", "failed"])
+    table.best_trial = (1, 0.8125)
     for number in (2, 3, 4):
-        board.started(number, f"optimizer.lr=0.0001234 data.batch_size=32 model.dropout=0.{number}")
+        table.started(number, f"optimizer.lr=0.0001234 data.batch_size=32 model.dropout=0.{number}")
     clock(50)
-    board.reported(2, 5, 0.5, 0.75)
-    board.reported(3, 2, 0.2, 0.5)
-    board.told(3)
-    return board
+    table.reported(2, 5, 0.5, 0.75)
+    table.reported(3, 2, 0.2, 0.5)
+    table.mark_ending(3)
+    return table
 
 
 def test_a_row_says_trial_state_interval_best_and_time_left(clock: Callable[[float], None]) -> None:
-    board = busy(120, clock)
-    board.rows[2].before = 0.0
-    lines = shown(board.table(), 120)
+    table = busy(120, clock)
+    table.rows[2].before = 0.0
+    lines = shown(table.table(), 120)
     assert re.search(r"trial . state +. interval . best so far . time left +. overrides", lines[2])
     assert re.search(r"2 +. running +. 5 +. 0.7500 +. 50 s +. optimizer.lr=0.0001234 data", lines[4])
     assert re.search(r"3 +. ending +. 2 +. 0.5000 ", lines[5])
@@ -67,8 +67,8 @@ def test_a_row_says_trial_state_interval_best_and_time_left(clock: Callable[[flo
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100])
 def test_a_narrow_terminal_loses_the_least_important_columns(clock: Callable[[float], None], width: int) -> None:
-    board = busy(width, clock)
-    lines = shown(board.table(), width)
+    table = busy(width, clock)
+    lines = shown(table.table(), width)
     assert max(map(len, lines)) <= width
     header = next(line for line in lines if "trial" in line and "state" in line)
     assert ("interval" in header, "time left" in header, "overrides" in header) == {
@@ -81,20 +81,20 @@ def test_a_narrow_terminal_loses_the_least_important_columns(clock: Callable[[fl
 
 
 def test_time_left_goes_by_what_this_command_has_done(clock: Callable[[float], None]) -> None:
-    board = Board(4)
-    board.started(0, "")
+    table = ProgressTable(4)
+    table.started(0, "")
     clock(10)
-    board.reported(0, 5, 0.5, None)  # resumed: four of its ten epochs were done before
-    assert board.rows[0].left_s() == pytest.approx(50)
+    table.reported(0, 5, 0.5, None)  # resumed: four of its ten epochs were done before
+    assert table.rows[0].left_s() == pytest.approx(50)
     clock(5)
-    assert board.rows[0].left_s() == pytest.approx(45)
+    assert table.rows[0].left_s() == pytest.approx(45)
     clock(-5)
-    assert board.left_s() == pytest.approx(10 / 0.1 * 3.5)
-    board.ended_with(0, "completed", "completed")
-    assert board.left_s() == pytest.approx(30)
+    assert table.left_s() == pytest.approx(10 / 0.1 * 3.5)
+    table.finished(0, "completed", "completed")
+    assert table.left_s() == pytest.approx(30)
 
 
-def test_it_is_drawn_live_in_place_without_a_thread_and_the_log_stands_above(
+def test_it_is_drawn_in_place_without_a_thread_below_the_log(
     clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     terminal = Terminal()
@@ -103,33 +103,33 @@ def test_it_is_drawn_live_in_place_without_a_thread_and_the_log_stands_above(
     monkeypatch.setattr(root, "handlers", [handler])
     caplog.set_level(logging.INFO)
     threads = threading.active_count()
-    with Board(2, Screen(terminal, width=80, terminal=True)) as board:
-        board.started(0, "seed=1")
+    with ProgressTable(2, Screen(terminal, width=80, terminal=True)) as table:
+        table.started(0, "seed=1")
         clock(1)
-        board.reported(0, 1, 0.5, 0.25)
-        board.tick()
+        table.reported(0, 1, 0.5, 0.25)
+        table.tick()
         assert threading.active_count() == threads
         assert "running" in terminal.getvalue()
-        board.tick()
+        table.tick()
         drawn = terminal.getvalue().count("running")
         clock(1)
-        board.reported(0, 2, 1.0, 0.5)
-        board.tick()
+        table.reported(0, 2, 1.0, 0.5)
+        table.tick()
         assert terminal.getvalue().count("running") == drawn + 1
         assert "\x1b[1A" in terminal.getvalue()  # the cursor goes up: the old table is written over
         before = len(terminal.getvalue())
-        board.ended_with(0, "completed", "completed  best val/f1 0.5000 at interval 2")
+        table.finished(0, "completed", "completed  best val/f1 0.5000 at interval 2")
         after = terminal.getvalue()[before:]
         assert after.index("trial 0 completed  best val/f1 0.5000 at interval 2  2 s  seed=1") < after.index("state")
     assert handler.stream is terminal
 
 
-def test_without_a_terminal_there_are_lines_alone(caplog: pytest.LogCaptureFixture) -> None:
+def test_without_a_terminal_only_lines_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     out = io.StringIO()
-    with caplog.at_level(logging.INFO), Board(1, Screen(out)) as board:
-        board.started(0, "seed=1")
-        board.tick()
-        board.ended_with(0, "terminated", "terminated: bandit at interval 2")
+    with caplog.at_level(logging.INFO), ProgressTable(1, Screen(out)) as table:
+        table.started(0, "seed=1")
+        table.tick()
+        table.finished(0, "terminated", "terminated: bandit at interval 2")
     assert out.getvalue() == ""
     assert caplog.messages == ["trial 0 terminated: bandit at interval 2  0 s  seed=1"]
 

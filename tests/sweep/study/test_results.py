@@ -1,4 +1,4 @@
-"""The winner is the best value that was ever reported; means of confirmation come with Student's interval."""
+"""The winner has the best value ever reported; confirmed means have Student's interval."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 from optuna.trial import TrialState, create_trial
 from scipy import stats
 
-from lab.sweep.study.results import _winner, confirmed, ranked, row, says
+from lab.sweep.study.results import _winner, confirmed_trial, ranked, summary_lines, trial_row
 
 
 def trial(state: TrialState, **attributes: object) -> optuna.trial.FrozenTrial:
@@ -34,25 +34,25 @@ def test_pruned_trials_may_win_and_failed_ones_do_not(sign: float, order: list[i
 
 def test_the_interval_of_a_mean_is_students() -> None:
     values = [0.5, 0.75, 1.0]
-    found = confirmed(4, [1, 2, 3], values)
+    mean_of_three = confirmed_trial(4, [1, 2, 3], values)
     low, high = stats.t.interval(0.95, 2, loc=0.75, scale=stats.sem(values))
-    assert found.mean == 0.75
-    assert found.ci95 == pytest.approx((high - low) / 2)
-    assert confirmed(4, [1], [0.5]).ci95 is None
+    assert mean_of_three.mean == 0.75
+    assert mean_of_three.ci95 == pytest.approx((high - low) / 2)
+    assert confirmed_trial(4, [1], [0.5]).ci95 is None
     with pytest.raises(ValueError, match="no confirmed value"):
-        confirmed(4, [], [])
+        confirmed_trial(4, [], [])
 
 
 def test_a_row_and_the_last_lines() -> None:
-    told = row(trial(TrialState.FAIL, values={"lr": 0.1}, failure="nan", reason="not finite"), "val/f1")
-    assert (told["state"], told["lr"], told["failure"], told["val/f1"]) == ("failed", 0.1, "nan", None)
+    row = trial_row(trial(TrialState.FAIL, values={"lr": 0.1}, failure="nan", reason="not finite"), "val/f1")
+    assert (row["state"], row["lr"], row["failure"], row["val/f1"]) == ("failed", 0.1, "nan", None)
     summary = {
         "study": "toy", "trials": {"total": 3, "completed": 1, "failed": 1}, "ended": "stopped by Ctrl-C",
         "confirmed": [], "winner": None, "objective": {"metric": "val/f1"},
     }  # fmt: skip
-    assert says(summary) == [
+    assert summary_lines(summary) == [
         "study toy: 1 completed, 1 failed of 3",
-        "ended early: stopped by Ctrl-C; the same command goes on",
+        "ended early: stopped by Ctrl-C; the same command resumes it",
         "no trial has a value",
     ]
 
@@ -60,20 +60,20 @@ def test_a_row_and_the_last_lines() -> None:
 def test_a_configuration_under_fewer_seeds_does_not_win_by_a_lucky_one() -> None:
     order: Any = [SimpleNamespace(number=number) for number in (3, 7, 9)]
     plan: Any = SimpleNamespace(sign=1.0, confirm=SimpleNamespace(seeds=3))
-    lucky, whole = confirmed(3, [43], [0.91]), confirmed(7, [43, 44, 45], [0.89, 0.88, 0.90])
+    lucky, whole = confirmed_trial(3, [43], [0.91]), confirmed_trial(7, [43, 44, 45], [0.89, 0.88, 0.90])
     assert _winner(order, plan, [lucky, whole]).number == 7  # type: ignore[union-attr]
-    better = confirmed(9, [43, 44, 45], [0.90, 0.90, 0.90])
+    better = confirmed_trial(9, [43, 44, 45], [0.90, 0.90, 0.90])
     assert _winner(order, plan, [lucky, whole, better]).number == 9  # type: ignore[union-attr]
     assert _winner(order, plan, [lucky]).number == 3, "none under all seeds: the search's own"  # type: ignore[union-attr]
 
 
-def test_what_does_not_compete_is_told() -> None:
-    few = vars(confirmed(3, [43], [0.91])) | {"whole": False}
+def test_a_configuration_that_does_not_compete_is_named() -> None:
+    few = vars(confirmed_trial(3, [43], [0.91])) | {"whole": False}
     summary = {
         "study": "toy", "trials": {"total": 3, "completed": 3}, "ended": None, "confirmed": [few], "winner": None,
         "objective": {"metric": "val/f1"},
     }  # fmt: skip
-    assert says(summary)[1:3] == [
+    assert summary_lines(summary)[1:3] == [
         "confirmed trial 3: mean 0.9100 over 1 seed alone, so it does not compete",
         "no configuration is confirmed under every seed: the winner is the search's",
     ]

@@ -22,7 +22,7 @@ CONF = ROOT / "conf"
 FAQUAD = os.environ.get("LAB_FAQUAD")
 SETTINGS = [
     "data=qa_demo", "data.num_contexts=60", "data.batch_size=16", "data.max_length=64", "data.stride=16",
-    "trainer.max_epochs=3", "logger=csv", "callbacks.accumulate.batches=2", "callbacks.checkpoint.every_n_steps=3",
+    "trainer.max_epochs=3", "logger=csv", "trainer.accumulate_grad_batches=2", "callbacks.checkpoint.every_n_steps=3",
     "callbacks.curves.png=false", "trainer.threads=1", "model.architecture.hidden_size=32",
     "model.architecture.intermediate_size=64", "model.vocabulary_size=400",
 ]  # fmt: skip

@@ -16,7 +16,7 @@ from lab.training.tasks.series_classification import persistence
 QUICK = ["logger=csv", "trainer.threads=1", "callbacks.curves.png=false", "callbacks.checkpoint.every_n_steps=2"]
 RAIN = [
     "data=rainfall", "model=inception_time", "model.filters=4", "model.depth=3", "data.hours=1500", "data.stations=2",
-    "data.window=48", "trainer.max_epochs=3", "callbacks.accumulate.batches=2", "data.batch_size=16", *QUICK,
+    "data.window=48", "trainer.max_epochs=3", "trainer.accumulate_grad_batches=2", "data.batch_size=16", *QUICK,
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What contradicts itself about keeping the states of frozen layers.
+"""Contradictions about keeping the states of frozen layers.
 
 Pure functions of the values at their keys, as all rules; see `lab.config.rules`. What only the weights tell (families
 that `model.path` names, layers that share weights) is refused where they are loaded, before training.

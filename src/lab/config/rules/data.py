@@ -1,4 +1,4 @@
-"""What contradicts itself about the data: shares of a split, files, columns.
+"""Contradictions about the data: shares of a split, files, columns.
 
 Pure functions of the values at their keys, as all rules; see `lab.config.rules`.
 """
@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from lab.config.rules.rule import Found, Rule
-from lab.core.errors import Mistake, listed, quoted
+from lab.core.errors import Mistake, listed
+from lab.core.hydra_quoting import quoted
 
 
 def _shares(val: float, test: float) -> Found:

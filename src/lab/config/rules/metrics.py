@@ -18,7 +18,7 @@ NAMES = {LABELLED: _CLASSES, SERIES: _CLASSES, ASKED: ("f1", "em", "loss")}
 
 
 def is_known(metric: str) -> bool:
-    """Whether some task logs a metric of that name."""
+    """Return whether some task logs a metric of that name."""
     return any(metric.rsplit("/", 1)[-1] in names for names in NAMES.values())
 
 

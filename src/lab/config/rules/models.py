@@ -1,4 +1,4 @@
-"""What contradicts itself about a model and the layers of it to freeze.
+"""Contradictions about a model and the layers of it to freeze.
 
 Pure functions of the values at their keys, as all rules; see `lab.config.rules`.
 """
@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from lab.config.rules.rule import Found, Rule
+from lab.config.rules.sizes import stated_sizes
 from lab.core.errors import Mistake, listed
 
 LAYER_KEYS = ("num_hidden_groups", "num_hidden_layers", "n_layers")
@@ -21,8 +22,8 @@ def _source(path: str | None, package: str | None, architecture: Mapping[str, An
 
 
 def _vocabulary(pretrained: bool, size: int, architecture: Mapping[str, Any] | None) -> Found:
-    published = (architecture or {}).get("vocab_size")
-    if pretrained and published is not None and int(size) != int(published):
+    published = next(iter(stated_sizes(architecture, ["vocab_size"])), None)
+    if pretrained and published is not None and int(size) != published:
         key = "model.vocabulary_size"
         problem = f"has no effect with pretrained weights, which bring their vocabulary ({published} tokens)"
         yield Mistake(key, problem, f"{key}={published}, or model.pretrained=false to learn one", size)
@@ -33,7 +34,7 @@ def _frozen(
 ) -> Found:
     if pretrained:  # the weights say how many layers they have: the freeze callback asks them before training
         return
-    known = [int(architecture[key]) for key in LAYER_KEYS if key in (architecture or {})] if architecture else []
+    known = stated_sizes(architecture, LAYER_KEYS)
     if not known:
         return
     num_layers = known[0]

@@ -1,4 +1,4 @@
-"""What contradicts itself about the sizes and switches of nets for series.
+"""Contradictions about the sizes and switches of nets for series.
 
 Pure functions of the values at their keys, as all rules; see `lab.config.rules`.
 """

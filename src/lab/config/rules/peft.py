@@ -1,4 +1,4 @@
-"""What contradicts itself about adapters and layers: models without any, layers whose adapters would never train.
+"""Contradictions about adapters and layers: models without any, layers whose adapters would never train.
 
 Pure functions of the values at their keys, as all rules; see `lab.config.rules`. Names of modules and layers of
 pretrained weights are judged where these are loaded.
@@ -9,6 +9,7 @@ from typing import Any
 
 from lab.config.rules.models import LAYER_KEYS
 from lab.config.rules.rule import Found, Rule
+from lab.config.rules.sizes import stated_sizes
 from lab.core.errors import Mistake, listed
 
 LAYERS, FREEZE, CHECKPOINTING = "peft.layers", "callbacks.freeze.layers", "trainer.gradient_checkpointing"
@@ -53,8 +54,7 @@ def _there(layers: Sequence[int] | None, pretrained: bool, architecture: Mapping
     if twice:
         remedy = f"'{LAYERS}={sorted({int(layer) for layer in layers})}'"
         yield Mistake(LAYERS, f"names {listed([str(layer) for layer in twice])} more than once", remedy, list(layers))
-    said = {} if pretrained else architecture or {}
-    known = [int(said[key]) for key in LAYER_KEYS if key in said]
+    known = stated_sizes(None if pretrained else architecture, LAYER_KEYS)
     if known and any(int(layer) >= known[0] for layer in layers):
         problem = f"the encoder has {known[0]} layers, counted from 0"
         yield Mistake(LAYERS, problem, f"'{LAYERS}=[{known[0] - 1}]'", list(layers))

@@ -1,4 +1,4 @@
-"""What contradicts itself about questions: windows, answers, files, and settings that only label columns have.
+"""Contradictions about questions: windows, answers, files, and settings that only label columns have.
 
 Pure functions of the values at their keys, as all rules; see `lab.config.rules`.
 """

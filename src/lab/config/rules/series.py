@@ -1,4 +1,4 @@
-"""What contradicts itself about time series: splits by time, labels, and nets that are not trained by steps.
+"""Contradictions about time series: splits by time, labels, and nets that are not trained by steps.
 
 Pure functions of the values at their keys, as all rules; see `lab.config.rules`.
 """
@@ -8,7 +8,8 @@ from typing import Any
 
 from lab.config.rules.rule import Found, Rule
 from lab.config.rules.tasks import GIVES, SERIES
-from lab.core.errors import Mistake, quoted
+from lab.core.errors import Mistake
+from lab.core.hydra_quoting import quoted
 
 
 def _dates(val_from: str | None, test_from: str | None) -> Found:

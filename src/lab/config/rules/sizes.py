@@ -4,11 +4,12 @@ Pure functions of the values at their keys, as all rules; see `lab.config.rules`
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lab.config.rules.rule import Found, Rule
-from lab.core.errors import Mistake, quoted
+from lab.core.errors import Mistake
+from lab.core.hydra_quoting import quoted
 
 KEY = "model.architecture"
 MOST = {
@@ -24,7 +25,7 @@ WIDTHS = (("hidden_size", "num_attention_heads"), ("dim", "n_heads"))
 LONGEST_NAME, LONGEST_PATH = 255, 4095
 """Bytes, on Linux's file systems."""
 PATHS = ("data.path", "data.train", "data.val", "data.test", "data.test_ids", "model.path", "model.checkpoint",
-         "cache.dir", "resume", "test", "sweep.file", "sweep.study", "run_name")  # fmt: skip
+         "cache.dir", "resume", "test", "sweep.azure.file", "sweep.study", "run_name")  # fmt: skip
 
 
 def _architecture(given: Mapping[str, Any] | None) -> Found:
@@ -42,6 +43,13 @@ def _architecture(given: Mapping[str, Any] | None) -> Found:
             fitting = next(number for number in range(sound[heads], 0, -1) if sound[width] % number == 0)
             problem = f"does not divide {KEY}.{width}={sound[width]}, and every head has an equal part of it"
             yield Mistake(f"{KEY}.{heads}", problem, f"{KEY}.{heads}={fitting}", sound[heads])
+
+
+def stated_sizes(architecture: Mapping[str, Any] | None, names: Iterable[str]) -> list[int]:
+    """The sizes that an architecture states under these names, in their order. Values that are no size are left out:
+    the rule of this module names them."""
+    stated = [architecture[name] for name in names if name in architecture] if architecture else []
+    return [value for value in stated if _is_whole(value)]
 
 
 def _is_whole(value: object) -> bool:
@@ -62,7 +70,7 @@ def _path_of(key: str) -> Rule:
 
 
 def unusable(path: str) -> str | None:
-    """Why no file can have this name, or None."""
+    """The reason why no file can have this name, or None."""
     if "\0" in path:
         return "holds a NUL byte, which no file's name may"
     lengths = [len(os.fsencode(part)) for part in path.split("/")]

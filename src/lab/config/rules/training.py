@@ -1,15 +1,18 @@
-"""What contradicts itself about how a run is trained: objective, early stopping, schedule, finders, resume.
+"""Contradictions about how a run is trained: objective, early stopping, schedule, finders, resume.
 
 Pure functions of the values at their keys, as all rules; see `lab.config.rules`.
 """
 
+from collections.abc import Mapping
+
 from lab.config.rules.metrics import is_known
 from lab.config.rules.rule import Found, Rule
-from lab.core.errors import Mistake, quoted
+from lab.core.errors import Mistake
+from lab.core.hydra_quoting import quoted
 
 
 def sense(metric: str) -> str:
-    """Whether a metric is to be small or large: losses are minimised, all else is maximised."""
+    """Return `min` or `max` as a metric is better: losses are minimised, all else is maximised."""
     return "min" if metric.rsplit("/", 1)[-1] == "loss" else "max"
 
 
@@ -69,6 +72,13 @@ def _epochs(least: int, most: int) -> Found:
         )
 
 
+def _accumulation(number: int, schedule: Mapping[int, int] | None) -> Found:
+    if int(number) != 1 and schedule:
+        key = "trainer.accumulate_grad_batches"
+        problem = "is the same in every epoch, and callbacks.accumulate.schedule sets it by epoch; give one of the two"
+        yield Mistake(key, problem, f"{key}=1, or callbacks.accumulate.schedule=null", number)
+
+
 def _range_test(enabled: bool, low: float, high: float) -> Found:
     if enabled and float(low) >= float(high):
         remedy = "callbacks.lr_finder.min_lr=1e-7 callbacks.lr_finder.max_lr=1"
@@ -103,6 +113,7 @@ RULES: tuple[Rule, ...] = (
     (("data.split.train_on_val", "callbacks.early_stopping.patience"), _on_trained_rows),
     (("scheduler.warmup_ratio", "scheduler.warmup_steps"), _warmup),
     (("trainer.min_epochs", "trainer.max_epochs"), _epochs),
+    (("trainer.accumulate_grad_batches", "callbacks.accumulate.schedule"), _accumulation),
     (("callbacks.lr_finder.enabled", "callbacks.lr_finder.min_lr", "callbacks.lr_finder.max_lr"), _range_test),
     (("callbacks.batch_finder.enabled", "callbacks.batch_finder.max_batch_size", "data.batch_size"), _batch_search),
     (("callbacks.batch_finder.enabled", "data.max_tokens"), _one_bound),

@@ -22,7 +22,7 @@ from lab.config.schema.callbacks import (
     Switch,
 )
 from lab.config.schema.loggers import Empty, Loggers, Mlflow, Wandb
-from lab.config.schema.node import Mode, Node, Seed
+from lab.config.schema.node import Mode, Node, Role, Seed
 from lab.config.schema.peft import Adapters, Peft, Whole
 from lab.config.schema.series_data import Ahead, CaseSplit, Rainfall, Series, Table, TimeSplit, Ucr, Windowed
 from lab.config.schema.series_models import InceptionTime, MiniRocket, PatchTst, SeriesNet, TimerXL
@@ -90,6 +90,7 @@ __all__ = [
     "QaDemo",
     "Questions",
     "Rainfall",
+    "Role",
     "Rows",
     "SchedulerConfig",
     "Series",
@@ -111,34 +112,64 @@ __all__ = [
 
 
 class Objective(Node):
+    """The metric that runs are compared by, on validation rows."""
+
     metric: str
     """A validation metric, `val/f1_macro` or `val/<head>/f1_macro`."""
     mode: Mode
+    """Whether less or more of it is better."""
 
 
 class Config(Node):
     """A whole request, checked."""
 
-    model: Annotated[Encoder | Ngram | TimerXL | InceptionTime | PatchTst | MiniRocket, Field(discriminator="kind")]
-    data: Annotated[
-        Maintenance | Files | Hub | Imdb | Squad | QaDemo | Rainfall | Table | Ucr, Field(discriminator="kind")
+    model: Annotated[
+        Encoder | Ngram | TimerXL | InceptionTime | PatchTst | MiniRocket,
+        Field(discriminator="kind"),
+        Role.RECIPE_GROUP,
     ]
-    peft: Annotated[Whole | Adapters, Field(discriminator="kind")]
-    loss: LossConfig
-    optimizer: OptimizerConfig
-    scheduler: SchedulerConfig
-    callbacks: CallbacksConfig
-    trainer: TrainerConfig
-    cache: Cache
-    logger: Loggers = Loggers()
-    experiment_name: str
-    run_name: str | None
-    tags: tuple[str, ...]
-    seed: Seed
-    objective: Objective
-    resume: str | None
-    test: str | None
-    sweep: Sweep | None = None
+    """The model."""
+    data: Annotated[
+        Maintenance | Files | Hub | Imdb | Squad | QaDemo | Rainfall | Table | Ucr,
+        Field(discriminator="kind"),
+        Role.RECIPE_GROUP,
+    ]
+    """The data."""
+    peft: Annotated[Whole | Adapters, Field(discriminator="kind"), Role.RECIPE_GROUP]
+    """How much of an encoder is trained."""
+    loss: Annotated[LossConfig, Role.RECIPE_GROUP]
+    """The loss."""
+    optimizer: Annotated[OptimizerConfig, Role.RECIPE_GROUP]
+    """The optimizer, AdamW."""
+    scheduler: Annotated[SchedulerConfig, Role.RECIPE_GROUP]
+    """The learning-rate schedule."""
+    callbacks: Annotated[CallbacksConfig, Role.RECIPE_GROUP]
+    """What watches and steers training."""
+    trainer: Annotated[TrainerConfig, Role.RECIPE_GROUP]
+    """Length, precision and device of training."""
+    cache: Annotated[Cache, Role.UNNAMED | Role.NOT_COMPARED | Role.RECIPE_GROUP]
+    """What runs share on disk."""
+    logger: Annotated[Loggers, Role.UNNAMED | Role.CHANGEABLE | Role.CHANGEABLE_IN_STUDY | Role.NOT_COMPARED] = (
+        Loggers()
+    )
+    """Where a run is followed."""
+    experiment_name: Annotated[str, Role.UNNAMED | Role.NOT_COMPARED | Role.RECIPE]
+    """Name of the experiment: W&B project, MLflow experiment."""
+    run_name: Annotated[str | None, Role.UNNAMED | Role.CHANGEABLE_IN_STUDY | Role.NOT_COMPARED]
+    """Name of the run; null: made of what differs from the defaults, as in `beto-lr3e-5-bs16`."""
+    tags: Annotated[tuple[str, ...], Role.UNNAMED | Role.CHANGEABLE | Role.CHANGEABLE_IN_STUDY | Role.NOT_COMPARED]
+    """Words that loggers file the run under."""
+    seed: Annotated[Seed, Role.RECIPE]
+    """Seed of weights, order of rows and dropout."""
+    objective: Annotated[
+        Objective, Role.UNNAMED | Role.CHANGEABLE_IN_STUDY | Role.NOT_COMPARED | Role.UNSEARCHED | Role.RECIPE
+    ]
+    """What checkpoints, early stopping and sweeps compare."""
+    resume: Annotated[str | None, Role.UNNAMED | Role.CHANGEABLE_IN_STUDY | Role.NOT_COMPARED | Role.UNSEARCHED]
+    """Folder of an interrupted run that is resumed; null: a new run."""
+    test: Annotated[str | None, Role.UNNAMED | Role.CHANGEABLE_IN_STUDY | Role.NOT_COMPARED | Role.UNSEARCHED]
+    """Folder of a finished run whose best checkpoint is tested again; null: a new run."""
+    sweep: Annotated[Sweep | None, Role.UNNAMED | Role.CHANGEABLE_IN_STUDY | Role.NOT_COMPARED | Role.UNSEARCHED] = None
     """Read by the `lab` sweeper; a run of its own does not look at it, and its config.yaml leaves it out."""
 
     _from_environment: dict[str, str] = PrivateAttr(default_factory=dict)

@@ -6,28 +6,45 @@ from lab.config.schema.node import Node, NonNegativeInt
 
 
 class Wandb(Node):
+    """Weights & Biases."""
+
     project: str
+    """W&B project."""
     entity: str | None
+    """W&B user or team; null: the default of the account."""
     group: str | None
+    """W&B group of the run; null: none."""
     mode: Literal["auto", "online", "offline", "disabled"]
+    """`auto`: online with an API key, else offline."""
     log_checkpoint: bool
+    """Upload the best checkpoint as an artifact."""
     prediction_rows: NonNegativeInt
+    """Rows of test predictions in the table that is logged; 0: no table."""
 
 
 class Mlflow(Node):
+    """MLflow."""
+
     experiment: str
+    """MLflow experiment."""
     tracking_uri: str
+    """Address of the tracking store: `sqlite:///FILE`, or the URL of a server."""
     log_checkpoint: bool
+    """Log the best checkpoint as an artifact."""
 
 
 class Empty(Node):
-    pass
+    """A logger without settings."""
 
 
 class Loggers(Node):
     """Loggers that are on; None where the group was not chosen."""
 
     wandb: Wandb | None = None
+    """Weights & Biases."""
     csv: Empty | None = None
+    """The run's metrics as a CSV file."""
     mlflow: Mlflow | None = None
+    """MLflow."""
     tensorboard: Empty | None = None
+    """TensorBoard event files."""

@@ -1,6 +1,7 @@
 """What every node of the config shares: frozen, no unknown keys, and the kinds of number that keys take."""
 
-from typing import Annotated, Literal
+from enum import Flag, auto
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -32,7 +33,40 @@ NullIsEmpty = BeforeValidator(lambda value: {} if value is None else value)
 """For mappings that are empty by default: Hydra lets `key={a: 1}` replace a null, but refuses an empty mapping."""
 
 
+class Role(Flag):
+    """What a key, and every key below it, is besides a setting; `lab.config.key_roles` reads it from the fields."""
+
+    UNNAMED = auto()
+    """The name of a run does not show the key: it does not tell two models apart."""
+    CHANGEABLE = auto()
+    """A run that is resumed or tested again may have another value.
+
+    All other keys made the run what it is: a checkpoint restores them, or the rows left in an interrupted epoch depend
+    on them. The paths of the data may change, their content may not.
+    """
+    CHANGEABLE_IN_STUDY = auto()
+    """A study that is resumed may have another value, or its value is compared in another way. What a cache stores
+    (`cache.hidden_states`, `cache.dtype`) changes results, where it is stored does not."""
+    NOT_COMPARED = auto()
+    """A report does not treat two runs that differ in the key alone as two configurations."""
+    UNSEARCHED = auto()
+    """A search space cannot have the key: all trials share its value, since it makes them trials of one study."""
+    RECIPE = auto()
+    """A recipe has the key."""
+    RECIPE_GROUP = auto()
+    """A recipe has the key, and the choice of the group of conf/ that has the same name."""
+    LOCAL = auto()
+    """A recipe leaves the key out: its value is a place on one machine."""
+
+
 class Node(BaseModel):
     """A node of the config: frozen, refuses keys that it does not know; a column named 2024 is text all the same."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+
+
+def nodes_of(annotation: Any) -> list[type[Node]]:
+    """The node classes that a field with this annotation may have; empty for a field of plain values."""
+    if isinstance(annotation, type) and issubclass(annotation, Node):
+        return [annotation]
+    return [node for argument in get_args(annotation) for node in nodes_of(argument)]

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lab.config.schema.node import Node, NonNegativeInt, Number, PositiveInt
+from lab.config.schema.node import Node, NonNegativeInt, Number, PositiveInt, Role
 from lab.config.schema.text_data import Data, Rows
 
 Part = Annotated[float, Field(gt=0.0, lt=1.0), Number]
@@ -20,25 +20,33 @@ class Series(Data):
 
 
 class TimeSplit(Node):
+    """Splits that follow one another in time."""
+
     val: Part
     """Share of the time span; without effect where the dates below are given."""
     test: Part
+    """Share of the time span for test; without effect where the dates below are given."""
     val_from: str | None
     """First day or hour of validation; ISO 8601."""
     test_from: str | None
+    """First day or hour of test; ISO 8601."""
     purge: PositiveInt | Literal["auto"]
     """Steps between the newest samples of two splits; auto: window + horizon, the least that shares no sample."""
     seed: NonNegativeInt
     """Draws the rows that `max_rows` keeps."""
     train_on_val: bool
+    """Train on the validation windows too, and keep the last epoch."""
 
 
 class Ahead(Node):
     """A class for each window: whether `feature`, `horizon` steps after its newest sample, is at least `threshold`."""
 
     feature: str
+    """Column that is looked at."""
     horizon: PositiveInt
+    """Time steps after the newest sample of a window."""
     threshold: Annotated[float, Field(allow_inf_nan=False), Number]
+    """Least value of the column, in its own unit, that makes class 1."""
 
 
 class Windowed(Series):
@@ -51,25 +59,38 @@ class Windowed(Series):
     label: str | Ahead
     """A column, read at the newest sample of a window, or a rule about what comes after it."""
     missing_values: Literal["drop", "ffill", "interpolate", "mask"]
+    """What happens to missing values: leave their windows out (`drop`), repeat the last value (`ffill`), interpolate
+    inside each window, or add a channel per column that marks them (`mask`)."""
     calendar: tuple[Literal["day", "year"], ...]
     """Sine and cosine of the time of day, or of year, as two more columns each."""
     log1p: tuple[str, ...]
     """Columns that are read as log(1 + value)."""
     split: TimeSplit
+    """How the time span is split."""
 
 
 class Rainfall(Windowed):
+    """Generated hourly weather at several stations."""
+
     kind: Literal["rainfall"]
+    """The generator of hourly weather."""
     stations: Annotated[int, Field(gt=0, le=100_000), Number]
+    """Number of stations."""
     hours: Annotated[int, Field(ge=500, le=10_000_000), Number]
+    """Hours of each station."""
     gap_share: Annotated[float, Field(ge=0.0, lt=0.5), Number]
     """Share of values that are missing, most of them in outages of hours."""
     generator_seed: NonNegativeInt
+    """Seed of the weather."""
 
 
 class Table(Windowed):
+    """A long table of one's own: one row per time step and group."""
+
     kind: Literal["series_table"]
-    path: str
+    """A long table."""
+    path: Annotated[str, Role.UNNAMED | Role.CHANGEABLE]
+    """The file: CSV, TSV, Parquet or XLSX."""
     time: str | Annotated[tuple[str, ...], Field(min_length=1)]
     """Column of time stamps; several (date and hour) are joined by a space."""
     group: str | None
@@ -102,16 +123,24 @@ class Table(Windowed):
 
 
 class CaseSplit(Node):
+    """Validation cases, drawn from the training cases."""
+
     val: Part
     """Share of the training cases, drawn by class."""
     seed: NonNegativeInt
+    """Seed of the split."""
     train_on_val: bool
+    """Train on the validation cases too, and keep the last epoch."""
 
 
 class Ucr(Series):
+    """A problem of the UCR/UEA archive."""
+
     kind: Literal["ucr"]
+    """A problem of the UCR/UEA archive."""
     name: str
     """Problem: its files are NAME_TRAIN.ts and NAME_TEST.ts."""
-    path: str | None
+    path: Annotated[str | None, Role.UNNAMED | Role.CHANGEABLE]
     """Folder of the two files; null: the sets that the package aeon ships."""
     split: CaseSplit
+    """How validation cases are drawn."""

@@ -1,6 +1,6 @@
 """Nets that read series: Timer-XL, InceptionTime, PatchTST and MiniRocket features.
 
-Every one takes windows (B, T, C); which settings belong together is told by `kind`. Sizes of published networks stand
+Every one takes windows (B, T, C); `kind` says which settings belong together. Sizes of published networks stand
 in conf/model/.
 """
 
@@ -14,6 +14,7 @@ class SeriesNet(Model):
     """What all nets have; `dropout` is in front of the heads."""
 
     dropout: Share
+    """Dropout in front of the heads."""
     ensemble: Layers
     """Nets trained side by side, each with heads of its own; a prediction is the mean of their probabilities."""
 
@@ -22,13 +23,19 @@ class TimerXL(SeriesNet):
     """Timer-XL (arXiv 2410.04803) and Timer, as their authors released them."""
 
     kind: Literal["timer_xl"]
+    """Timer-XL or Timer."""
     patch: Width
     """Time steps of a token."""
     width: Width
+    """Width of a token's vector."""
     num_heads: Layers
+    """Attention heads of a layer."""
     num_layers: Layers
+    """Layers of the encoder."""
     ffn_width: Width
+    """Width of the feed-forward part of a layer."""
     ffn: Literal["relu", "swiglu"]
+    """Kind of the feed-forward part: `relu`, or `swiglu`."""
     rope: Literal["interleaved_half", "split_full"]
     """Rotary angles on the first half of each head, in neighbouring pairs; or on all of it, in two halves."""
     rope_position: Literal["flat", "per_variate"]
@@ -38,7 +45,9 @@ class TimerXL(SeriesNet):
     variate_bias: bool
     """Whether attention learns to tell its own channel from others."""
     attention: Literal["fused", "plain"]
+    """Attention by torch's `fused` kernel, or written out (`plain`), which is a reference."""
     causal: bool
+    """Each token attends to earlier ones only."""
     mixing: bool
     """Whether channels see each other; else each is read as a series of its own."""
     covariate: bool
@@ -46,8 +55,11 @@ class TimerXL(SeriesNet):
     normalise: bool
     """Whether each channel of a window is put to mean 0, variance 1; both then go to the heads beside the states."""
     layer_dropout: Share
+    """Dropout inside the layers."""
     time_pooling: Literal["mean", "last", "attention"]
+    """How the states of a channel become one vector."""
     channel_pooling: Literal["mean", "attention", "concat"]
+    """How the vectors of the channels become one."""
     checkpoint: str | None
     """Weights to begin with: a released file or folder, or a run of `pretrain`."""
     partial: bool
@@ -60,35 +72,51 @@ class InceptionTime(SeriesNet):
     """InceptionTime (arXiv 1909.04939)."""
 
     kind: Literal["inception_time"]
+    """InceptionTime."""
     depth: Layers
     """Inception modules; every third ends a residual block."""
     filters: Width
     """Of each branch of a module."""
     bottleneck: Width
+    """Channels that a module reduces its input to; 32 in the paper."""
     kernels: tuple[Width, ...]
+    """Lengths of the convolutions of a module, in time steps."""
 
 
 class PatchTst(SeriesNet):
     """PatchTST as a classifier (arXiv 2211.14730): channels are read apart by one encoder of patches."""
 
     kind: Literal["patchtst"]
+    """PatchTST."""
     patch: Width
+    """Time steps of a patch."""
     stride: Width
+    """Time steps between the starts of two patches."""
     width: Width
+    """Width of a patch's vector."""
     num_heads: Layers
+    """Attention heads of a layer."""
     num_layers: Layers
+    """Layers of the encoder."""
     ffn_width: Width
+    """Width of the feed-forward part of a layer."""
     normalise: bool
+    """Put each channel of a window to mean 0, variance 1."""
     layer_dropout: Share
+    """Dropout inside the layers."""
     channel_pooling: Literal["mean", "concat"]
+    """How the vectors of the channels become one."""
 
 
 class MiniRocket(SeriesNet):
     """MiniRocket (arXiv 2012.08791): fixed convolutions, one linear head that is solved or trained."""
 
     kind: Literal["minirocket"]
+    """MiniRocket."""
     num_features: Width
+    """Number of features, about; 10,000 in the paper."""
     max_dilations: Width
+    """Largest number of dilations per kernel."""
     head: Literal["ridge", "logistic"]
     """Ridge regression on -1/+1 targets in closed form after one pass; or cross-entropy by the optimizer."""
     alphas: tuple[float, ...]

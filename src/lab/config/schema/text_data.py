@@ -4,30 +4,48 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lab.config.schema.node import Node, NonNegativeInt, Number, PositiveInt, Share
+from lab.config.schema.node import Node, NonNegativeInt, Number, PositiveInt, Role, Share
 
 
 class Rows(Node):
+    """Largest number of rows of each split."""
+
     train: PositiveInt | None
+    """Largest number of training rows; null: all."""
     val: PositiveInt | None
+    """Largest number of validation rows; null: all."""
     test: PositiveInt | None
+    """Largest number of test rows; null: all."""
 
 
 class Split(Node):
+    """How rows are split."""
+
     val: Annotated[float, Field(gt=0.0, lt=1.0), Number]
+    """Share of the rows for validation where no validation split is given."""
     test: Annotated[float, Field(gt=0.0, lt=1.0), Number]
+    """Share of the rows for test where no test split is given."""
     seed: NonNegativeInt
+    """Seed of the split."""
     stratify: bool
+    """Keep the shares of the combinations of labels in each split, where it can be done."""
     group: str | None
+    """Column whose equal rows stay in one split; null: none."""
     train_on_val: bool
     """Val rows are trained on as well, and the last epoch is kept: nothing is chosen any more."""
 
 
 class Leaks(Node):
+    """Checks for leakage."""
+
     action: Literal["refuse", "warn", "off"]
+    """What leakage between splits does: end the run, warn, or nothing."""
     duplicate_share: Share | None
+    """Share of validation or test rows whose masked text is in train, at most; null: no limit."""
     token_share: Annotated[float, Field(gt=0.0, le=1.0), Number]
+    """A token that decides a label at least this often is named."""
     token_support: PositiveInt
+    """... where it stands in at least this number of training rows."""
 
 
 class Data(Node):
@@ -36,27 +54,43 @@ class Data(Node):
     metric: str
     """Validation metric that runs on such data are compared by; `objective.metric` takes it from here."""
     batch_size: PositiveInt
-    eval_batch_size: PositiveInt
-    num_workers: Annotated[int, Field(ge=0, le=512), Number]
-    pin_memory: bool | Literal["auto"]
-    persistent_workers: bool
+    """Rows of a training batch."""
+    eval_batch_size: Annotated[PositiveInt, Role.CHANGEABLE]
+    """Rows of a validation or test batch."""
+    num_workers: Annotated[int, Field(ge=0, le=512), Number, Role.UNNAMED | Role.CHANGEABLE | Role.NOT_COMPARED]
+    """Processes that load batches; 0: none."""
+    pin_memory: Annotated[bool | Literal["auto"], Role.CHANGEABLE | Role.NOT_COMPARED]
+    """Page-locked memory for batches; `auto`: with a GPU."""
+    persistent_workers: Annotated[bool, Role.CHANGEABLE | Role.NOT_COMPARED]
+    """Keep the loading processes between epochs."""
 
 
 class Labelled(Data):
     """Texts with label columns."""
 
     max_length: PositiveInt | Literal["auto"]
+    """Longest text in tokens; longer ones are cut. `auto`: the 99th percentile of the training texts."""
     max_tokens: PositiveInt | None
+    """Largest number of padded tokens in a training batch; null: no limit."""
     max_rows: Rows
+    """Largest number of rows of each split, drawn by `split.seed`."""
     split: Split
+    """How rows are split."""
     leaks: Leaks
+    """Checks for leakage between splits and for tokens that decide a label."""
 
 
 class Maintenance(Labelled):
+    """Generated Spanish maintenance reports."""
+
     kind: Literal["maintenance"]
+    """The generator of Spanish maintenance reports."""
     num_rows: Annotated[int, Field(ge=100, le=100_000_000), Number]
+    """Number of reports."""
     difficulty: Annotated[float, Field(ge=0.0, le=1.0), Number]
+    """Ambiguity of labels and noise of texts, 0 (easy) to 1 (hard)."""
     generator_seed: NonNegativeInt
+    """Seed of the reports."""
 
 
 Columns = Annotated[tuple[str, ...], Field(min_length=1)]
@@ -65,9 +99,12 @@ Columns = Annotated[tuple[str, ...], Field(min_length=1)]
 class Columned(Labelled):
     """Data with columns of its own."""
 
-    text: Columns
-    labels: Columns
+    text: Annotated[Columns, Role.UNNAMED]
+    """Text columns, joined in this order."""
+    labels: Annotated[Columns, Role.UNNAMED]
+    """Label columns; each has a head of its own."""
     text_separator: str
+    """What stands between the texts of two columns."""
     missing_markers: tuple[str, ...]
     """Cell values that mean "not known"."""
     split_labels: tuple[str, ...] | None = None
@@ -77,19 +114,31 @@ class Columned(Labelled):
 
 
 class Files(Columned):
+    """Files of one's own."""
+
     kind: Literal["files"]
-    path: str | tuple[str, ...] | None
-    train: str | tuple[str, ...] | None
-    val: str | tuple[str, ...] | None
-    test: str | tuple[str, ...] | None
+    """Files: CSV, TSV, Parquet or JSON lines."""
+    path: Annotated[str | tuple[str, ...] | None, Role.UNNAMED | Role.CHANGEABLE]
+    """A file or several, which are split here."""
+    train: Annotated[str | tuple[str, ...] | None, Role.UNNAMED | Role.CHANGEABLE]
+    """Files of the training split, in place of `path`."""
+    val: Annotated[str | tuple[str, ...] | None, Role.UNNAMED | Role.CHANGEABLE]
+    """Files of the validation split; null: drawn from train."""
+    test: Annotated[str | tuple[str, ...] | None, Role.UNNAMED | Role.CHANGEABLE]
+    """Files of the test split; null: drawn from train."""
     delimiter: str | None
+    """Sign between the cells of a CSV file; null: by the ending of the name."""
     encoding: str
+    """Encoding of the files."""
     quoting: Literal["auto", "double", "backslash", "none"] = "auto"
     """How quotes within quoted cells are written, of CSV and TSV files."""
 
 
 class QuestionLeaks(Node):
+    """Check for questions that stand in two splits."""
+
     action: Literal["refuse", "warn"] = "refuse"
+    """What leakage between splits does: end the run, or warn."""
     duplicate_share: Share = 0.1
     """Of val or test: questions that are asked in train about the same context."""
 
@@ -100,64 +149,109 @@ class Questions(Data):
     language: Literal["en", "es", "pt"]
     """Whose articles do not count when answers are compared."""
     max_length: Annotated[int, Field(ge=16, le=2**31 - 1), Number]
+    """Tokens of a question with a window of its context."""
     stride: NonNegativeInt
+    """Tokens that two neighbouring windows of a context share."""
     max_answer: PositiveInt
+    """Longest answer in tokens."""
     n_best: PositiveInt
+    """Candidate answers that are kept per question."""
     no_answer: bool
+    """Questions may have no answer in their context (SQuAD v2)."""
     dropped_share: Share
+    """Share of answers that stand nowhere in their context, at most."""
     ambiguous_answers: Literal["leave_out", "nearest"] = "leave_out"
     """Answers that do not stand where the file says and whose text stands several times: not trained on, or moved to
     the nearest place."""
     max_rows: Rows
+    """Largest number of questions of each split, drawn by `split.seed`."""
     leaks: QuestionLeaks = QuestionLeaks()
+    """Check for questions that stand in two splits."""
     split: "QuestionSplit"
+    """How documents are split."""
 
 
 class QuestionSplit(Node):
+    """How documents are split; all questions of a document stay in one split."""
+
     val: Annotated[float, Field(gt=0.0, lt=1.0), Number]
+    """Share of the documents for validation where no validation split is given."""
     test: Annotated[float, Field(gt=0.0, lt=1.0), Number]
+    """Share of the documents for test where no test split is given."""
     seed: NonNegativeInt
+    """Seed of the split."""
     train_on_val: bool
-    """As of `Split`."""
+    """Train on the validation questions too, and keep the last epoch."""
 
 
 class QaDemo(Questions):
+    """Generated reports with questions."""
+
     kind: Literal["qa_demo"]
+    """The generator of reports with questions."""
     num_contexts: Annotated[int, Field(ge=20, le=10_000_000), Number]
+    """Number of reports; each has three questions."""
     generator_seed: NonNegativeInt
+    """Seed of the reports."""
 
 
 class Splits(Node):
+    """Names of the splits of a data set of the hub."""
+
     train: str
+    """Name of the split of the hub to train on."""
     val: str | None
+    """Name of the split for validation; null: drawn from train."""
     test: str | None
+    """Name of the split for test; null: drawn from train."""
 
 
 class Hub(Columned):
+    """A labelled data set of the Hugging Face hub."""
+
     kind: Literal["hub"]
-    path: str
+    """A data set of the Hugging Face hub."""
+    path: Annotated[str, Role.UNNAMED | Role.CHANGEABLE]
+    """Name of the data set."""
     config: str | None
+    """Configuration of the data set; null: its default."""
     revision: str | None
+    """Git revision of the data set; null: the newest."""
     splits: Splits
+    """Names of its splits."""
 
 
 class Imdb(Columned):
+    """The IMDb reviews."""
+
     kind: Literal["imdb"]
-    path: str
+    """The IMDb reviews."""
+    path: Annotated[str, Role.UNNAMED | Role.CHANGEABLE]
     """Hub name, aclImdb folder, or a file."""
     revision: str | None
+    """Git revision of the data set; null: the newest."""
     splits: Splits
+    """Names of its splits."""
 
 
 class Squad(Questions):
+    """Questions in the format of SQuAD."""
+
     kind: Literal["squad"]
-    path: str | None
+    """Questions in the format of SQuAD."""
+    path: Annotated[str | None, Role.UNNAMED | Role.CHANGEABLE]
     """A SQuAD file to be split here, or a hub name."""
-    train: str | None
-    val: str | None
-    test: str | None
+    train: Annotated[str | None, Role.UNNAMED | Role.CHANGEABLE]
+    """File of the training split, in place of `path`."""
+    val: Annotated[str | None, Role.UNNAMED | Role.CHANGEABLE]
+    """File of the validation split; null: drawn from train."""
+    test: Annotated[str | None, Role.UNNAMED | Role.CHANGEABLE]
+    """File of the test split; null: drawn from train."""
     test_ids: str | None
     """With a path: a file with the ids of the test questions."""
     config: str | None
+    """Configuration of the hub's data set; null: its default."""
     revision: str | None
+    """Git revision of the hub's data set; null: the newest."""
     splits: Splits
+    """Names of the splits of the hub's data set."""

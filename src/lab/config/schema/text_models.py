@@ -8,7 +8,10 @@ from lab.config.schema.node import Node, Number, PositiveInt, Rate, Share, Width
 
 
 class Model(Node):
+    """What all models have."""
+
     kind: str
+    """Kind of the model; the keys that it has follow from it."""
     name: str
     """Short name, used in the run's name."""
     lr: Rate
@@ -22,7 +25,10 @@ class Model(Node):
 
 
 class Encoder(Model):
+    """An encoder of the transformers library."""
+
     kind: Literal["encoder"]
+    """An encoder of the transformers library."""
     path: str | None
     """Hub name or folder of the weights; null: built from `architecture`."""
     package: str | None
@@ -49,10 +55,14 @@ Length = Annotated[int, Field(gt=0, le=100), Number]
 
 
 class Ngram(Model):
+    """Hashed word and character n-grams."""
+
     kind: Literal["ngram"]
+    """Hashed n-grams."""
     buckets: Annotated[int, Field(gt=0, le=2**31 - 2), Number]
     """Rows of the embedding table; n-grams are hashed into it, words and characters into a half each; 32-bit ids."""
     dimension: Width
+    """Width of an embedding."""
     word_ngrams: tuple[Length, Length]
     """Shortest and longest word n-gram."""
     char_ngrams: tuple[Length, Length] | None
@@ -60,3 +70,4 @@ class Ngram(Model):
     ngram_dropout: Share
     """Share of a text's n-grams left out in training, drawn anew each time."""
     dropout: Share
+    """Dropout in front of the heads."""

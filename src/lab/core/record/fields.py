@@ -101,7 +101,7 @@ def keyed(*needed: str, **shapes: Shape) -> Shape:
 
 
 def is_number(value: Any) -> bool:
-    """Whether it is a number that a table can hold: finite, and of an integer what 64 bits hold."""
+    """Return whether it is a number that a table can hold: finite, and of an integer what 64 bits hold."""
     if type(value) is int:
         return abs(value) <= LARGEST
     return type(value) is float and math.isfinite(value)
@@ -125,9 +125,10 @@ count = _is("a whole number from 0 on", lambda value: type(value) is int and 0 <
 integer = _is("a whole number", lambda value: type(value) is int and abs(value) <= LARGEST)
 pid = _is("the number of a process", lambda value: type(value) is int and 0 < value <= LARGEST_PID)
 moment = _is("a date and time in ISO 8601", _is_moment)
+switch = _is("true or false", lambda value: isinstance(value, bool))
 mapping = _is("a mapping", lambda value: isinstance(value, Mapping))
 REQUESTED = optional(each(keyed("asked", "used")))
-"""Of `requested` what a run that goes on relies on; a report takes what it can of it."""
+"""Of `requested` what a resumed run relies on; a report takes what it can of it."""
 scores = optional(each(optional(number)))
 
 FIELDS: Mapping[str, Shape] = {

@@ -1,7 +1,7 @@
 """The run folder: the contract on disk between a run and everything that reads runs later. Its only reader and writer.
 
-Every file is written aside and renamed, so that a reader never sees half of one, and a full disk leaves the old one. A
-run that is killed keeps the record of its start, whose status says that no end was recorded. Imports no torch.
+Every file is written under another name and renamed, so that no reader sees half a file, and a full disk leaves the old
+one. A killed run keeps the record of its start, whose status says that no end was recorded. Imports no torch.
 """
 
 import csv
@@ -17,14 +17,15 @@ from lab.core.files import Unreadable, read_json, read_json_lines, read_text, re
 from lab.core.masking import masked
 from lab.core.record.fields import FIELDS, SCHEMA_VERSION, Status, faults, row_faults
 from lab.core.record.seal import is_sealed
+from lab.core.record.spec_fields import spec_faults
 
 ROW_COLUMNS = ("row", "text")
 HEAD_SUFFIXES = ("_predicted", "_probability", "_probabilities")
-"""Columns of test_predictions.parquet: a row's own, and what follows the name of a head beside its truth."""
+"""Columns of test_predictions.parquet: those of the row, and the suffixes of the columns that each head adds."""
 UNENDED = "no end was recorded: the process is still running, or it was killed"
 
 MOST_FAULTS = 3
-"""Of a damaged record, so many are named."""
+"""Most faults of a damaged file that a message names."""
 
 
 class OtherVersion(Unreadable):
@@ -38,7 +39,7 @@ class OtherVersion(Unreadable):
 class RunFolder:
     """One run on disk.
 
-    config.yaml, run.json, history.jsonl, checkpoints/{best,last}.ckpt, tokenizer/, test_predictions.parquet,
+    config.yaml, run.json, spec.json, history.jsonl, checkpoints/{best,last}.ckpt, tokenizer/, test_predictions.parquet,
     classification_report.txt, figures/*.png; Hydra adds .hydra/ and train.log.
     """
 
@@ -46,58 +47,79 @@ class RunFolder:
         self.path = path
 
     def remove_partial_files(self) -> None:
-        """Take away what a process of this run that was killed left half written."""
+        """Remove the half-written files of a process of this run that was killed."""
         for left in self.path.rglob(".*.part"):
             left.unlink(missing_ok=True)
 
     @property
     def best(self) -> Path:
+        """Checkpoint of the best epoch."""
         return self.path / "checkpoints" / "best.ckpt"
 
     @property
     def last(self) -> Path:
+        """Checkpoint to resume from."""
         return self.path / "checkpoints" / "last.ckpt"
 
     @property
     def lock(self) -> Path:
-        """Locked by the command that works in the folder."""
+        """The file that the command working in the folder locks."""
         return self.path / ".lock"
 
     @property
     def config(self) -> Path:
+        """All settings of the run."""
         return self.path / "config.yaml"
 
     @property
+    def spec(self) -> Path:
+        """The data that the model was built for."""
+        return self.path / "spec.json"
+
+    @property
     def tokenizer(self) -> Path:
+        """Folder of the vocabulary and the architecture."""
         return self.path / "tokenizer"
 
     @property
     def figures(self) -> Path:
+        """Folder of the figures."""
         return self.path / "figures"
 
     @property
     def predictions(self) -> Path:
+        """Predictions on the test rows."""
         return self.path / "test_predictions.parquet"
 
     def read(self) -> dict[str, Any]:
-        """run.json. Raises FileNotFoundError where there is none, Unreadable where it is damaged."""
+        """run.json. Raises FileNotFoundError if it is missing, Unreadable if it is damaged."""
         path = self.path / "run.json"
         record = read_json(path, dict)
         version = record.get("schema_version", SCHEMA_VERSION)
         if version != SCHEMA_VERSION:
             raise OtherVersion(path, str(version)[:40])
-        wrong = list(faults(record))
-        if wrong:
-            left = len(wrong) - MOST_FAULTS
-            raise Unreadable(path, "; ".join(wrong[:MOST_FAULTS]) + (f"; and {left} more" if left > 0 else ""))
+        _refuse(path, list(faults(record)))
         return record
 
+    def read_spec(self) -> dict[str, Any]:
+        """spec.json: the data that the model was built for, as `lab.core.batches.spec_fields` gives it.
+
+        Raises as `read`.
+        """
+        fields = read_json(self.spec, dict)
+        _refuse(self.spec, list(spec_faults(fields)))
+        return fields
+
+    def write_spec(self, fields: Mapping[str, object]) -> None:
+        """Write spec.json."""
+        self.write_text(self.spec.name, json.dumps(plain(fields), indent=2, ensure_ascii=False) + "\n")
+
     def read_config(self) -> dict[str, Any]:
-        """config.yaml, its interpolations as they are written. Raises as `read`."""
+        """config.yaml with its interpolations unresolved. Raises as `read`."""
         return read_yaml(self.config)
 
     def is_own(self) -> bool:
-        """Whether this user's `lab` wrote the run's settings: what another's record says is no advice of ours."""
+        """Return whether this user's `lab` wrote the settings: text of other users' records is not shown as advice."""
         try:
             return is_sealed(read_text(self.config))
         except (OSError, Unreadable):
@@ -127,7 +149,7 @@ class RunFolder:
             file.write(json.dumps(plain(row), ensure_ascii=False) + "\n")
 
     def history(self) -> list[dict[str, Any]]:
-        """Rows so far; a last line torn by a kill is left out. Raises Unreadable for a row that is none."""
+        """All complete rows; a last line that a kill left unfinished is left out. Raises Unreadable for a wrong row."""
         path = self.path / "history.jsonl"
         if not path.exists():
             return []
@@ -138,15 +160,16 @@ class RunFolder:
         return rows
 
     def cut_history(self, step: int) -> None:
-        """Drop rows after optimizer step `step`: a resumed run writes them again."""
+        """Remove the rows after optimizer step `step`: a resumed run writes them again."""
         kept = [row for row in self.history() if row["step"] <= step]
         self.write_text("history.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept))
 
     def write_text(self, name: str, text: str) -> None:
+        """Write a whole file of the folder."""
         write_whole(self.path / name, lambda aside: aside.write_text(text, encoding="utf-8"))
 
     def write_predictions(self, columns: Mapping[str, Any]) -> None:
-        """Test rows in input order, one column per name: a list, an Arrow array or a numpy array, (rows,) or (rows, K).
+        """Write the test rows in input order. A column is a list, Arrow array or numpy array, (rows,) or (rows, K).
 
         A matrix becomes a column of lists of K numbers, without a Python object per number.
         """
@@ -163,35 +186,44 @@ class RunFolder:
         write_whole(self.predictions, lambda aside: pyarrow.parquet.write_table(table, aside))
 
 
+def _refuse(path: Path, wrong: Sequence[str]) -> None:
+    if wrong:
+        left = len(wrong) - MOST_FAULTS
+        raise Unreadable(path, "; ".join(wrong[:MOST_FAULTS]) + (f"; and {left} more" if left > 0 else ""))
+
+
 class StudyFolder:
-    """A sweep on disk: study.yaml, journal.log, trials.csv, summary.json, experiment/best.yaml, a folder a trial."""
+    """A sweep on disk: study.yaml, journal.log, trials.csv, summary.json, experiment/best.yaml, a folder per trial."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     @property
     def journal(self) -> Path:
+        """Optuna's record of the trials."""
         return self.path / "journal.log"
 
     @property
     def lock(self) -> Path:
+        """The file that the command working in the folder locks."""
         return self.path / ".lock"
 
     def trial(self, name: int | str) -> RunFolder:
+        """The run folder of a trial."""
         return RunFolder(self.path / str(name))
 
     def read_study(self) -> dict[str, Any] | None:
-        """study.yaml, None where the study is new. Raises Unreadable where it is damaged."""
+        """study.yaml; None for a new study. Raises Unreadable if it is damaged."""
         path = self.path / "study.yaml"
         return read_yaml(path) if path.exists() else None
 
     def write_study(self, study: Mapping[str, object]) -> None:
-        """What the study is: space, goal, policy, limits, and the fingerprints a resume is held to."""
+        """Write study.yaml: space, goal, policy, limits, and the fingerprints that a resumed study must have."""
         text = yaml_text(plain(study))
         write_whole(self.path / "study.yaml", lambda aside: aside.write_text(text, encoding="utf-8"))
 
     def write_trials(self, rows: Sequence[Mapping[str, object]]) -> None:
-        """trials.csv: one row a trial; columns are those of all rows, in the order they come up."""
+        """Write trials.csv: one row per trial, with the columns of all rows in order of first appearance."""
         names = list(dict.fromkeys(name for row in rows for name in row))
 
         def write(aside: Path) -> None:
@@ -203,13 +235,14 @@ class StudyFolder:
         write_whole(self.path / "trials.csv", write)
 
     def write_summary(self, summary: Mapping[str, object]) -> None:
+        """Write summary.json."""
         text = json.dumps(plain(summary), indent=2, ensure_ascii=False) + "\n"
         write_whole(self.path / "summary.json", lambda aside: aside.write_text(text, encoding="utf-8"))
 
 
 def plain(value: Any) -> Any:
-    """`value` as JSON can hold it: numpy and torch scalars as numbers, paths as text, NaN and infinities as null, URLs
-    without their user information."""
+    """`value` in a form that JSON can hold: numpy and torch scalars as numbers, paths as text, NaN and infinities as
+    null, URLs without their user information."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set):

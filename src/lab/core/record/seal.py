@@ -32,7 +32,7 @@ def code(text: str) -> str | None:
 
 
 def is_sealed(text: str) -> bool:
-    """Whether the text ends with the seal that this user's key gives."""
+    """Return whether the text ends with the seal that this user's key gives."""
     found = _LINE.search(text)
     key = _key(make=False)
     if found is None or key is None:

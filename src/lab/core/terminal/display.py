@@ -65,10 +65,12 @@ class Screen:
 
     @property
     def stream(self) -> TextIO:
+        """The stream that is drawn to."""
         return self._stream or (sys.stderr if self._error else sys.stdout)
 
     @property
     def is_terminal(self) -> bool:
+        """Return whether the stream is a terminal."""
         return self.stream.isatty() if self._terminal is None else self._terminal
 
     @property
@@ -83,6 +85,8 @@ class Screen:
         self.attempt(lambda: self._console().print(drawn(table(), self.width)))
 
     def write(self, text: str) -> None:
+        """Write a text as it is."""
+
         def write() -> None:
             self.stream.write(text)
             self.stream.flush()
@@ -129,7 +133,7 @@ class Screen:
 
 
 class LiveTable:
-    """Drawn when asked to, without rich's thread: trials are forked from this process."""
+    """Drawn on request, without rich's thread: trials are forked from this process."""
 
     def __init__(self, screen: Screen, table: Callable[[], Table]) -> None:
         self._screen, self._table = screen, table
@@ -137,6 +141,7 @@ class LiveTable:
         self._streams: dict[logging.StreamHandler[TextIO], TextIO] = {}
 
     def start(self) -> None:
+        """Begin to draw."""
         from rich.live import Live
 
         def current() -> "RichTable":
@@ -151,10 +156,12 @@ class LiveTable:
                 self._streams[handler] = handler.setStream(sys.stderr) or sys.stderr
 
     def refresh(self) -> None:
+        """Draw the table as it is now."""
         if self._live is not None:
             self._screen.attempt(self._live.refresh)
 
     def stop(self) -> None:
+        """Draw once more and end."""
         live, self._live = self._live, None
         if live is not None:
             self._screen.attempt(live.stop, anyway=True)
@@ -172,9 +179,11 @@ class StatusLine:
 
     @property
     def is_terminal(self) -> bool:
+        """Return whether the stream is a terminal."""
         return self._screen.is_terminal
 
     def draw(self, text: str) -> None:
+        """Replace the line by a text."""
         width = shutil.get_terminal_size().columns - 1
         shown = escaped(text)[:width].ljust(width)
         if "utf" not in (getattr(self._screen.stream, "encoding", None) or "utf-8").lower():
@@ -183,6 +192,7 @@ class StatusLine:
         self._is_drawn = True
 
     def wipe(self) -> None:
+        """Remove the line."""
         if self._is_drawn:
             self._screen.write("\r" + " " * (shutil.get_terminal_size().columns - 1) + "\r")
             self._is_drawn = False

@@ -32,6 +32,7 @@ class Table:
     ends_of_sections: set[int] = field(default_factory=set)
 
     def add_row(self, *cells: str, bold: bool = False, ends_section: bool = False) -> None:
+        """Append a row of cells."""
         assert len(cells) == len(self.columns), f"{len(cells)} cells in {len(self.columns)} columns"
         self.bold_rows |= {len(self.rows)} if bold else set()
         self.ends_of_sections |= {len(self.rows)} if ends_section else set()

@@ -1,1 +1,1 @@
-"""The cache folder that runs share: its size limit, the locks of its entries, and stored hidden states."""
+"""The cache folder that runs share: its size limit, the locks of its entries, stored hidden states."""

@@ -1,9 +1,9 @@
-"""Which entries of the cache living processes use: a shared lock on a file in each, freed with the process.
+"""Locks that show which cache entries living processes use: a shared lock on a file in each entry.
 
-An entry is locked from its being found until `unlock_all` or the end of the process, so nothing is removed that it, or
-a loader process of it, may still open by its path. The lock is on a file, not on the folder: on NFS a file's lock is
-known to all machines, a folder's to one. Where nothing can be locked (`lab.core.locks`, or an entry that others own)
-whoever removes goes by the time of last use.
+A process locks an entry when it first uses it and keeps the lock until `unlock_all` or its end, so no entry is removed
+that it, or one of its loader processes, may still open by its path. The lock is on a file, not on the folder: on NFS
+all machines see a file's lock, but only one sees a folder's. Where locks do not work (`lab.core.locks`, or an entry of
+another user), the time of last use decides whether an entry may be removed.
 """
 
 import contextlib
@@ -13,13 +13,13 @@ from pathlib import Path
 from lab.core.locks import Lock
 
 NAME = ".lock"
-"""The file that is locked; empty."""
+"""The empty file that is locked."""
 _locks: dict[Path, Lock] = {}
-"""Of this process, by the folder they are in."""
+"""Locks of this process, by folder."""
 
 
 def lock_entry(folder: Path) -> bool:
-    """Keep a folder from being removed; False where there is none or it is being removed."""
+    """Keep a folder from being removed; return False if it does not exist or is being removed."""
     known = _locks.get(folder)
     if known is not None and known.in_place:
         return True
@@ -38,20 +38,21 @@ def lock_entry(folder: Path) -> bool:
 
 
 def unlock_entry(folder: Path) -> None:
-    """What is mapped into memory stays readable, whoever removes the entry."""
+    """Allow a folder to be removed. Content that is mapped into memory stays readable."""
     lock = _locks.pop(folder, None)
     if lock is not None:
         lock.close()
 
 
 def unlock_all() -> None:
+    """Unlock all entries that this process has locked."""
     for folder in list(_locks):
         unlock_entry(folder)
 
 
 @contextlib.contextmanager
 def unlocking_after() -> Iterator[None]:
-    """Nothing is locked after the block, nor what was locked before it; also a decorator of a function."""
+    """Unlock all entries before and after a block; also usable as a decorator."""
     unlock_all()
     try:
         yield
@@ -61,14 +62,14 @@ def unlocking_after() -> Iterator[None]:
 
 @contextlib.contextmanager
 def unused(folder: Path) -> Iterator[bool | None]:
-    """Whether no process uses a folder, and none can while this lasts; None where that cannot be known."""
+    """Yield whether no process uses a folder, and keep processes from using it; None if that cannot be determined."""
     free: bool | None
     lock = None
     try:
         lock = Lock(folder / NAME, make=False)
         free = lock.acquire()
     except OSError:
-        free = None  # nobody has used it yet, or there are no locks
+        free = None  # not used yet, or locks do not work
     try:
         yield free
     finally:

@@ -1,6 +1,7 @@
-"""A folder of stored states: numbers of some rows, the digests that name them, and the cache's seal.
+"""A folder of stored hidden states: the numbers of some rows, the digests that identify the rows, and checksums.
 
-Written aside and renamed, never changed; what is read is checked against its seal (about 1 s per GiB).
+Folders are written under a hidden name, then renamed, and never changed; reading checks the checksums (about 1 s per
+GiB).
 """
 
 import contextlib
@@ -23,16 +24,16 @@ from lab.data.cache.store import seal, sound
 Ints = npt.NDArray[np.int64]
 Dtype = Literal["bf16", "fp32"]
 STORED: dict[str, tuple[Any, torch.dtype]] = {"bf16": (np.uint16, torch.bfloat16), "fp32": (np.float32, torch.float32)}
-"""How numpy, which has no bf16, and torch see the numbers."""
+"""Types of the numbers in numpy, which has no bf16, and in torch."""
 PIECE_BYTES = 2**28
-"""A folder is finished, and safe from whatever ends the process, once it holds so much."""
+"""A folder of this size is finished, so that it is kept if the process ends."""
 VALUES, INDEX = "values.bin", "index.bin"
 _ROW = np.dtype([("digest", np.uint8, 16), ("length", "<i8")])
 
 
 @dataclass(frozen=True)
 class Form:
-    """What rows of one kind share. key: changes whenever the numbers of a row would; width: numbers per place."""
+    """Properties of all rows of one kind. key: changes when the numbers of a row would; width: numbers per place."""
 
     key: str
     width: int
@@ -40,14 +41,12 @@ class Form:
 
     @property
     def place_bytes(self) -> int:
+        """Bytes of one place."""
         return self.width * int(np.dtype(STORED[self.dtype][0]).itemsize)
 
 
 class Writer:
-    """Rows as they are made, in folders of PIECE_BYTES, locked from the start and once finished.
-
-    `close` finishes the last, `drop` takes away what is open.
-    """
+    """Writes rows as they are computed into folders of about PIECE_BYTES, which stay locked."""
 
     def __init__(self, folder: Path, form: Form) -> None:
         self.folder, self.form = folder, form
@@ -56,7 +55,7 @@ class Writer:
         self._crc = self._size = 0
 
     def add(self, digests: list[bytes], lengths: Ints, numbers: Tensor) -> None:
-        """numbers: (sum of lengths, width) on the CPU."""
+        """Write rows. numbers: (sum of lengths, width) on the CPU."""
         stored = numbers.to(STORED[self.form.dtype][1]).contiguous()
         assert stored.shape == (lengths.sum(), self.form.width), stored.shape
         if self._aside is None:
@@ -72,6 +71,7 @@ class Writer:
             self.close()
 
     def close(self) -> None:
+        """Finish the open folder."""
         if self._aside is None:
             return
         self._file.close()
@@ -79,15 +79,16 @@ class Writer:
         (self._aside / INDEX).write_bytes(table)
         seal(self._aside, {INDEX: zlib.crc32(table), VALUES: self._crc})
         self._aside.rename(whole := self.folder / self._name)
-        lock_entry(whole)  # before the other lock goes: what is finished early must outlast the rest of the work
+        lock_entry(whole)  # before the other lock is released, so that the folder is always locked
         unlock_entry(self._aside)
         self.finished.append(whole)
         self._aside = None
 
     def drop(self) -> None:
+        """Remove the open folder."""
         if self._aside is None:
             return
-        with contextlib.suppress(OSError):  # a full disk cannot take what was still to be written
+        with contextlib.suppress(OSError):  # the disk may be full
             self._file.close()
         unlock_entry(self._aside)
         shutil.rmtree(self._aside, ignore_errors=True)
@@ -104,31 +105,31 @@ class Writer:
         self._crc = self._size = 0
 
 
-def checked(entry: Path, form: Form, wanted: Set[bytes], believed: bool) -> dict[bytes, int] | None:
-    """First places of the wanted rows of a finished folder; None where it is not what was written.
+def checked(entry: Path, form: Form, wanted: Set[bytes], verified: bool) -> dict[bytes, int] | None:
+    """Return the first places of the wanted rows in a finished folder; None if the folder is damaged.
 
-    believed: this process has read or written its numbers already and locked it since. Raises OSError where it cannot
-    be read.
+    verified: whether this process has already read or written its numbers and kept it locked since. Raises OSError for
+    a folder that cannot be read.
     """
     try:
         if not sound(entry, (VALUES,)):
-            return {} if not entry.exists() else None  # removed to make room, or torn
+            return {} if not entry.exists() else None  # removed to make room, or damaged
         table = np.frombuffer((entry / INDEX).read_bytes(), _ROW)
         starts = np.cumsum(table["length"]) - table["length"]
-        held = (table["digest"][row].tobytes() for row in range(len(table)))
-        found = {name: int(start) for name, start in zip(held, starts, strict=True) if name in wanted}
+        digests = (table["digest"][row].tobytes() for row in range(len(table)))
+        places = {digest: int(start) for digest, start in zip(digests, starts, strict=True) if digest in wanted}
         expected = int(table["length"].sum()) * form.place_bytes
-        if (entry / VALUES).stat().st_size != expected or (found and not believed and not sound(entry, (INDEX,))):
+        if (entry / VALUES).stat().st_size != expected or (places and not verified and not sound(entry, (INDEX,))):
             return None
     except FileNotFoundError:
         return {} if not entry.exists() else None
     except ValueError:  # an index of another layout
         return None
-    return found
+    return places
 
 
 def values(folder: Path, form: Form) -> npt.NDArray[Any]:
-    """The numbers, memory-mapped: (places, width)."""
+    """Return the numbers, memory-mapped: (places, width)."""
     kind, path = STORED[form.dtype][0], folder / VALUES
     flat = np.memmap(path, kind, "r") if path.stat().st_size else np.empty(0, kind)
-    return np.asarray(flat).reshape(-1, form.width)  # a plain view: slices of a memmap cost three times as much
+    return np.asarray(flat).reshape(-1, form.width)  # a plain view: slicing a memmap costs three times as much

@@ -1,9 +1,9 @@
-"""Rows of numbers that are dear to compute, on disk: each is computed once, whichever run, split or trial asks for it.
+"""Rows of numbers that are expensive to compute, on disk: each is computed once for all runs, splits and trials.
 
-A row is (length, width) in bf16 or fp32, without padding, found by the digest of what it was computed from; nothing
-here knows what it means. `states/<key>-<id>/` holds rows that one process computed (`state_files`), written under the
-key's lock. The kernel frees the locks of a process that is killed; the folders that it had finished stay, and the one
-that it left half written is swept away by the next. Where nothing can be locked, two processes may compute the same.
+A row is (length, width) in bf16 or fp32, without padding, identified by the digest of its input; this module does not
+know what it means. `states/<key>-<id>/` holds rows that one process computed (`hidden_state_files`), written under the
+key's lock. The kernel releases the locks of a killed process; its finished folders stay, and the next process removes
+its unfinished one. Where locks do not work, two processes may compute the same rows.
 """
 
 import hashlib
@@ -27,15 +27,15 @@ from lab.data.cache.store import mark_used
 log = logging.getLogger(__name__)
 
 Make = Callable[[Ints], Iterator[tuple[Ints, Tensor]]]
-"""Rows asked for -> batches (rows in an order of its own, their numbers (sum of lengths, width) on the CPU)."""
+"""Computes the requested rows in batches: rows in any order, and their numbers (sum of lengths, width) on the CPU."""
 Room = Callable[[int], object]
-"""Told the bytes about to be written, to make room for them."""
-TURNS = 3
-"""While rows are computed another run may make room and remove some that were there: those are computed, too."""
+"""Makes room for the given number of bytes before they are written."""
+MAX_ATTEMPTS = 3
+"""While rows are computed, another run may remove stored ones to make room; these are then computed too."""
 
 
 class States:
-    """Numbers of some rows, memory-mapped; pickled by the paths of its files, never by their content."""
+    """Numbers of some rows, memory-mapped. Pickled by the paths of its files, not by their content."""
 
     def __init__(
         self,
@@ -46,9 +46,9 @@ class States:
         lengths: Ints,
         mapped: Sequence[npt.NDArray[Any]] | None = None,
     ) -> None:
-        """parts, starts, lengths: per row its folder, its first place in there and how many places it has.
+        """parts, starts, lengths: for each row its folder, its first place in it and its number of places.
 
-        mapped: the numbers of the folders, where they are open already: each map takes an open file.
+        mapped: the numbers of the folders if they are already mapped, since each map keeps a file open.
         """
         self.form, self.folders = form, tuple(folders)
         self.parts, self.starts, self.lengths = parts, starts, lengths
@@ -61,10 +61,11 @@ class States:
         return len(self.lengths)
 
     def part(self, rows: slice) -> "States":
+        """Return the states of some rows."""
         return States(self.form, self.folders, self.parts[rows], self.starts[rows], self.lengths[rows], self._values)
 
     def padded(self, rows: Ints, longest: int) -> Tensor:
-        """(rows, longest, width), zeros behind each row."""
+        """Return (rows, longest, width) with zeros after the end of each row."""
         numbers = np.zeros((len(rows), longest, self.form.width), STORED[self.form.dtype][0])
         for place, row in enumerate(rows.tolist()):
             start, length = self.starts[row], self.lengths[row]
@@ -73,8 +74,8 @@ class States:
 
 
 @dataclass(frozen=True)
-class Found:
-    """States of all rows asked for; how many different rows these are and how many of them were there already."""
+class Obtained:
+    """States of all requested rows, the number of distinct rows, and the number of those that were stored already."""
 
     states: States
     distinct: int
@@ -82,48 +83,48 @@ class Found:
 
 
 def digest(values: npt.NDArray[Any]) -> bytes:
-    """Names a row by what it is computed from."""
+    """Return the digest of a row's input, which identifies the row."""
     return hashlib.blake2b(np.ascontiguousarray(values).tobytes(), digest_size=16).digest()
 
 
 def obtain(
     cache: Path, form: Form, digests: Sequence[bytes], lengths: Ints, make: Make, room: Room = lambda _: None
-) -> Found:
-    """The states of rows named by their digests, those that are not on disk made by `make` and left there.
+) -> Obtained:
+    """Return the states of the rows with these digests; rows that are not on disk are computed by `make` and stored.
 
-    Equal digests are one row. Of several processes that lack rows of one key one computes, the others wait for it.
+    Equal digests are one row. If several processes need rows of one key, one computes and the others wait.
     """
     folder = cache / "states"
     folder.mkdir(parents=True, exist_ok=True)
     first: dict[bytes, int] = {}
     for row, name in enumerate(digests):
         first.setdefault(name, row)
-    believed: set[Path] = set()
-    shelf = _Shelf(folder, form, first, believed)
-    hits = len(first) - len(shelf.missing)
-    for attempt in range(TURNS):
-        if not shelf.missing:
+    verified: set[Path] = set()
+    stored = _StoredRows(folder, form, first, verified)
+    hits = len(first) - len(stored.missing)
+    for attempt in range(MAX_ATTEMPTS):
+        if not stored.missing:
             break
         with exclusive(folder / f".{form.key}.lock", _wait) as locked:
-            shelf = _Shelf(folder, form, first, believed, sweep=locked)
-            hits = len(first) - len(shelf.missing) if attempt == 0 else hits
-            if shelf.missing:
-                rows = np.array([first[name] for name in shelf.missing])
+            stored = _StoredRows(folder, form, first, verified, clean=locked)
+            hits = len(first) - len(stored.missing) if attempt == 0 else hits
+            if stored.missing:
+                rows = np.array([first[name] for name in stored.missing])
                 room(int(lengths[rows].sum()) * form.place_bytes)
-                believed |= _written(folder, form, digests, lengths, rows, make)
-                shelf = _Shelf(folder, form, first, believed)
-    if shelf.missing:
-        raise OSError(f"the states written to {folder} cannot be read back: is the disk sound?")
-    return Found(shelf.states(digests, lengths), len(first), hits)
+                verified |= _written(folder, form, digests, lengths, rows, make)
+                stored = _StoredRows(folder, form, first, verified)
+    if stored.missing:
+        raise OSError(f"the states written to {folder} cannot be read back: is the disk damaged?")
+    return Obtained(stored.states(digests, lengths), len(first), hits)
 
 
-class _Shelf:
-    """Where each wanted row stands; what cannot be believed is left out and, under the lock (`sweep`), removed."""
+class _StoredRows:
+    """Places of the wanted rows on disk. Damaged folders are left out and, under the lock (`clean`), removed."""
 
     def __init__(
-        self, folder: Path, form: Form, wanted: dict[bytes, int], believed: set[Path], sweep: bool = False
+        self, folder: Path, form: Form, wanted: dict[bytes, int], verified: set[Path], clean: bool = False
     ) -> None:
-        """believed: folders whose numbers need no check; those found sound are added."""
+        """verified: folders whose numbers need no check; folders that pass the check are added."""
         self.form = form
         self.folders: list[Path] = []
         self.places: dict[bytes, tuple[int, int]] = {}
@@ -131,35 +132,36 @@ class _Shelf:
             if not lock_entry(entry):
                 continue
             try:
-                found = checked(entry, form, wanted.keys() - self.places.keys(), entry in believed)
-            except OSError as error:  # for the moment, or not this user's: it is left where it is
+                places = checked(entry, form, wanted.keys() - self.places.keys(), entry in verified)
+            except OSError as error:  # a temporary error or another user's folder: it is kept
                 log.warning("stored states in %s cannot be read (%s) and are made again", entry, error)
-                found = {}
-            if not found:
+                places = {}
+            if not places:
                 unlock_entry(entry)
-                believed.discard(entry)
-            if found is None:
+                verified.discard(entry)
+            if places is None:
                 log.warning("stored states in %s are damaged and will be made again", entry)
-                if sweep:
+                if clean:
                     shutil.rmtree(entry, ignore_errors=True)
-            elif found and mark_used(entry):
-                self.places |= {name: (len(self.folders), start) for name, start in found.items()}
+            elif places and mark_used(entry):
+                self.places |= {name: (len(self.folders), start) for name, start in places.items()}
                 self.folders.append(entry)
-                believed.add(entry)
-        if sweep:
-            for left in folder.glob(f".{form.key}-*.part"):
-                with unused(left) as free:  # who could not have this lock may be writing, and has its own
+                verified.add(entry)
+        if clean:
+            for unfinished in folder.glob(f".{form.key}-*.part"):
+                with unused(unfinished) as free:  # a process that did not get the key's lock may be writing it
                     if free:
-                        shutil.rmtree(left, ignore_errors=True)
+                        shutil.rmtree(unfinished, ignore_errors=True)
         self.missing = [name for name in wanted if name not in self.places]
 
     def states(self, digests: Sequence[bytes], lengths: Ints) -> States:
+        """Return the states of rows, all of which must be stored."""
         placed = np.array([self.places[name] for name in digests], np.int64).reshape(-1, 2)
         return States(self.form, self.folders, placed[:, 0], placed[:, 1], lengths.astype(np.int64))
 
 
 def _written(folder: Path, form: Form, digests: Sequence[bytes], lengths: Ints, rows: Ints, make: Make) -> set[Path]:
-    """The folders that `make` filled, locked since."""
+    """Write the rows that `make` computes; return their folders, which stay locked."""
     writer = Writer(folder, form)
     try:
         for batch, numbers in make(rows):

@@ -1,9 +1,9 @@
-"""The cache folder that runs share, one size limit: `tokens/` (tokenised texts), `files/` (Arrow copies of files) and
-`states/` (what frozen layers make of texts).
+"""The cache folder that runs share, with one size limit: `tokens/` (tokenised texts), `files/` (Arrow copies of files)
+and `states/` (outputs of frozen layers).
 
-An entry is a folder, made aside under a hidden name and renamed, so nobody reads half of one; of two runs that make the
-same entry the second takes what the first left. Each process marks what it uses by its time and locks it
-(`entry_locks`): the least recently used go first, what a living process uses never.
+An entry is a folder that is made under a hidden name and then renamed, so no process reads an incomplete one; if two
+runs make the same entry, the first one is kept. Each process updates the time of an entry that it uses and locks it
+(`entry_locks`). Least recently used entries are removed first, entries that a living process uses never.
 """
 
 import contextlib
@@ -24,20 +24,20 @@ from lab.data.cache.entry_locks import lock_entry, unused
 log = logging.getLogger(__name__)
 PARTS = ("tokens", "files", "states")
 SEAL = "whole.json"
-"""Of a finished entry: size and CRC-32 of each of its files."""
+"""File of a finished entry with the size and CRC-32 of each of its other files."""
 NOTHING: Mapping[str, int] = {}
 JUST_USED_S = 60.0
-"""What was used so recently may be about to be locked by another process, which made or found it."""
+"""An entry used so recently may be about to be locked by another process."""
 IN_USE_S = 3600.0
-"""What was used so recently counts as in use where no lock can tell."""
+"""An entry used so recently counts as in use where locks do not work."""
 ABANDONED_S = 86400.0
-"""A hidden folder that nothing was written to for so long was left by a process that was killed."""
+"""A hidden folder without changes for so long was left by a process that was killed."""
 
 
 def made(folder: Path, fill: Callable[[Path], object]) -> None:
-    """Let `fill` make `folder` unless it is there, whole; mark it used now."""
+    """Make `folder` with `fill` unless it exists undamaged; mark it as used."""
     if mark_used(folder):
-        with contextlib.suppress(OSError):  # what cannot be read is no better than what is damaged
+        with contextlib.suppress(OSError):  # an unreadable entry is treated as damaged
             if sound(folder):
                 return
         log.warning("%s is damaged and is made again", folder)
@@ -52,7 +52,7 @@ def made(folder: Path, fill: Callable[[Path], object]) -> None:
         try:
             aside.rename(folder)
         except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):  # else another process made it in the meantime
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):  # otherwise another process has made it meanwhile
                 raise
     finally:
         shutil.rmtree(aside, ignore_errors=True)
@@ -60,9 +60,9 @@ def made(folder: Path, fill: Callable[[Path], object]) -> None:
 
 
 def seal(folder: Path, known: Mapping[str, int] = NOTHING) -> None:
-    """Write down what the files of a finished entry hold: a power cut may leave their sizes and not their content.
+    """Write the checksums of a finished entry's files, since a power cut may keep their sizes but lose their content.
 
-    known: CRC-32 of files, by name, where it was computed while they were written.
+    known: CRC-32 of files, by name, if computed while they were written.
     """
     files = [path for path in sorted(folder.iterdir()) if path.name != LOCK_NAME]
     content = {
@@ -71,32 +71,32 @@ def seal(folder: Path, known: Mapping[str, int] = NOTHING) -> None:
     (folder / SEAL).write_text(json.dumps(content), encoding="utf-8")
 
 
-def sound(folder: Path, believed: Collection[str] = ()) -> bool:
-    """Whether an entry holds what was written. Cost: about 1 s per GiB. Raises OSError where it cannot be read.
+def sound(folder: Path, size_only: Collection[str] = ()) -> bool:
+    """Return whether an entry is undamaged. Cost: about 1 s per GiB. Raises OSError if it cannot be read.
 
-    believed: names of files of which only the size is compared.
+    size_only: names of files of which only the size is checked.
     """
     try:
         content = json.loads((folder / SEAL).read_text(encoding="utf-8"))
         sizes = all((folder / name).stat().st_size == size for name, (size, _) in content.items())
-        return sizes and all(crc(folder / name) == of for name, (_, of) in content.items() if name not in believed)
+        return sizes and all(crc(folder / name) == code for name, (_, code) in content.items() if name not in size_only)
     except (FileNotFoundError, ValueError, TypeError, AttributeError):
         return False
 
 
 def crc(path: Path) -> int:
-    """CRC-32 of a file."""
-    found = 0
+    """Return the CRC-32 of a file."""
+    code = 0
     with path.open("rb") as file:
         while piece := file.read(2**24):
-            found = zlib.crc32(piece, found)
-    return found
+            code = zlib.crc32(piece, code)
+    return code
 
 
 def mark_used(folder: Path) -> bool:
-    """Set the time of an entry to now and lock it; False where there is none.
+    """Set the time of an entry to now and lock it; return False if it does not exist.
 
-    One that others made may be read and not marked.
+    An entry of another user can be read but perhaps not marked.
     """
     if not lock_entry(folder):
         return False
@@ -112,15 +112,15 @@ def mark_used(folder: Path) -> bool:
 
 
 def taken_gib(cache: Path) -> float:
-    """What all entries take, those that are being written too."""
+    """Return the size of all entries in GiB, with those that are being written."""
     return sum(_size_and_time(entry)[0] for entry in _folders(cache)) / 2**30
 
 
 def prune(cache: Path, max_gib: float) -> int:
-    """Remove least recently used entries until those that may be removed take at most `max_gib`; gives their number.
+    """Remove least recently used entries until those that may be removed take at most `max_gib`; return their number.
 
-    What a living process uses, or was used within the minute, stays, whatever the limit. Other processes may make and
-    remove entries meanwhile.
+    Entries that a living process uses, or that were used within the last minute, are kept whatever the limit. Other
+    processes may make and remove entries meanwhile.
     """
     now, entries = time.time(), []
     for entry in _folders(cache):
@@ -146,7 +146,7 @@ def _folders(cache: Path) -> Iterator[Path]:
 
 
 def _size_and_time(entry: Path) -> tuple[int, float]:
-    """Bytes, and the latest time anything in it was written or marked; what vanishes meanwhile counts as nothing."""
+    """Bytes of an entry, and the latest time of its content; files that vanish meanwhile are ignored."""
     size, latest = 0, 0.0
     inside = (Path(folder, name) for folder, folders, files in os.walk(entry) for name in (*folders, *files))
     for path in (entry, *inside):
@@ -157,15 +157,15 @@ def _size_and_time(entry: Path) -> tuple[int, float]:
 
 
 def _removed(entry: Path, now: float) -> bool:
-    """Whether the entry was removed: not where it is in use or another process was first."""
+    """Remove an entry; return False if it is in use or another process was first."""
     aside = _hidden(entry)
-    if _size_and_time(entry)[1] > now - JUST_USED_S:  # before it is locked: who finds it meanwhile must be able to
+    if _size_and_time(entry)[1] > now - JUST_USED_S:  # before locking it: another process may be about to lock it
         return False
     with unused(entry) as free:
         if free is False or (free is None and _size_and_time(entry)[1] > now - IN_USE_S):
             return False
         try:
-            entry.rename(aside)  # at once, so that nobody opens half of it
+            entry.rename(aside)  # in one step, so that no process opens half of it
         except OSError:  # another process was first, or it may not be moved
             return False
     shutil.rmtree(aside, ignore_errors=True)
@@ -173,7 +173,8 @@ def _removed(entry: Path, now: float) -> bool:
 
 
 def _removable(entry: Path) -> bool:
-    """Not another user's: what can be moved and not emptied would be lost to its owner and keep its bytes."""
+    """Return whether this user may remove an entry. Moving another user's entry without being able to empty it would
+    take it from its owner and keep its bytes."""
     return os.access(entry, os.W_OK) and os.access(entry.parent, os.W_OK)
 
 

@@ -1,1 +1,1 @@
-"""Questions about contexts: SQuAD files, a generator, windows of tokens, splits by document."""
+"""Questions about contexts: SQuAD files, a generator, splits by document, windows of tokens."""

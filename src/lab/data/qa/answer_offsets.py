@@ -1,9 +1,8 @@
-"""What the offsets of a file's answers count: characters as a rule, in some files bytes, UTF-16 units or other line
-ends.
+"""The unit of answer offsets in a file: usually characters, in some files bytes, UTF-16 units or other line ends.
 
-Why: an offset in another unit misses by what stands before it, often by little, so the nearest place that holds the
-text is often a wrong one. One counting that fits nearly all answers of a file is no accident, and is used. Cost: one
-comparison an answer where characters fit all of them, some 20 microseconds an answer where they do not.
+Why: an offset in another unit is wrong by an amount that depends on the text before it, often a small one, so the
+nearest place that holds the answer's text is often wrong. A unit that fits nearly all answers of a file is not a
+coincidence and is used. Cost: one comparison per answer if characters fit all of them, else about 20 microseconds.
 """
 
 import unicodedata
@@ -16,12 +15,12 @@ import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
 NEARLY_ALL = 0.95
-"""Another counting than characters is used where it fits at least this share of the answers that stand in their
-contexts, and more of them than characters do."""
+"""Another counting than characters is used if it fits at least this share of the answers that occur in their contexts,
+and more answers than characters do."""
 _CARRIAGE_RETURN, _LINE_FEED = 13, 10
 
 
-def _utf_8(text: str, codes: Ints) -> Ints:  # noqa: ARG001  every unit takes both
+def _utf_8(text: str, codes: Ints) -> Ints:  # noqa: ARG001  all units have these arguments
     return 1 + (codes > 0x7F).astype(np.int64) + (codes > 0x7FF) + (codes > 0xFFFF)
 
 
@@ -30,11 +29,11 @@ def _utf_16(text: str, codes: Ints) -> Ints:  # noqa: ARG001
 
 
 def _apart(text: str, codes: Ints) -> Ints:  # noqa: ARG001
-    return np.fromiter((len(unicodedata.normalize("NFD", one)) for one in text), np.int64, len(text))
+    return np.fromiter((len(unicodedata.normalize("NFD", character)) for character in text), np.int64, len(text))
 
 
 def _composed(text: str, codes: Ints) -> Ints:  # noqa: ARG001
-    return np.fromiter((not unicodedata.combining(one) for one in text), np.int64, len(text))
+    return np.fromiter((not unicodedata.combining(character) for character in text), np.int64, len(text))
 
 
 def _characters(text: str, codes: Ints) -> Ints:  # noqa: ARG001
@@ -48,13 +47,13 @@ _UNITS: dict[str, Callable[[str, Ints], Ints]] = {
     "characters with their accents apart (NFD)": _apart,
     "characters with their accents in one (NFC)": _composed,
 }
-"""How much each character of a text counts, given its codes too."""
+"""Functions of a text and its character codes that return the size of each character in a unit."""
 _BREAKS = ("", "each line feed as two", "each CRLF as one")
 
 
 @dataclass(frozen=True)
 class Counting:
-    """A way to count up to an answer. unit, breaks: keys of the tables above; first: the number of the first place."""
+    """A way to count offsets. unit, breaks: items of the tables above; first: the number of the first place."""
 
     unit: str = "characters"
     breaks: str = ""
@@ -64,7 +63,8 @@ class Counting:
         return ", ".join([self.unit, *filter(None, [self.breaks, "from 1" if self.first else ""])])
 
     def places(self, context: str, starts: Sequence[int]) -> list[int | None]:
-        """The characters at which offsets into a context fall; None where one falls into or behind a character.
+        """Return the characters at which offsets into a context point; None for an offset inside a character or outside
+        the context.
 
         >>> Counting("UTF-8 bytes").places("avería 1", [3, 7, 8, 5, 99])
         [3, 6, 7, None, None]
@@ -77,10 +77,10 @@ class Counting:
         pair = (codes == _CARRIAGE_RETURN) & (np.roll(codes, -1) == _LINE_FEED)
         counts = counts + feed * (self.breaks == _BREAKS[1]) - pair * (self.breaks == _BREAKS[2])
         offsets = np.cumsum(counts) - counts + self.first
-        found = np.searchsorted(offsets, np.asarray(starts, np.float64), side="right") - 1
+        candidates = np.searchsorted(offsets, np.asarray(starts, np.float64), side="right") - 1
         return [
             place if place >= 0 and offsets[place] == start else None
-            for place, start in zip(found.tolist(), starts, strict=True)
+            for place, start in zip(candidates.tolist(), starts, strict=True)
         ]
 
 
@@ -93,17 +93,17 @@ COUNTINGS = (
 
 
 @dataclass(frozen=True)
-class Given:
-    """An answer as a file has it: a text that is not blank, and its offset, in whatever the file counts."""
+class FileAnswer:
+    """An answer as written in a file: a text that is not blank, and its offset in the file's unit."""
 
     text: str
     start: int
 
 
-def counting_of(contexts: Sequence[str], answers: Sequence[Sequence[Given]]) -> Counting:
-    """The counting that the answers of a file agree on. answers: of each context.
+def counting_of(contexts: Sequence[str], answers: Sequence[Sequence[FileAnswer]]) -> Counting:
+    """Return the counting that fits the answers of a file. answers: those of each context.
 
-    Characters, unless another one fits more of the answers and nearly all of those that stand in their contexts.
+    It is characters, unless another counting fits more answers and nearly all of those that occur in their contexts.
     """
     fits = {CHARACTERS: _fits(CHARACTERS, contexts, answers)}
     num = sum(map(len, answers))
@@ -111,30 +111,32 @@ def counting_of(contexts: Sequence[str], answers: Sequence[Sequence[Given]]) -> 
         return CHARACTERS
     fits |= {counting: _fits(counting, contexts, answers) for counting in COUNTINGS if counting != CHARACTERS}
     best = max(fits, key=lambda counting: fits[counting])
-    standing = sum(
-        any(form in context for form in forms(one.text))
-        for context, given in zip(contexts, answers, strict=True)
-        for one in given
+    num_in_context = sum(
+        any(form in context for form in forms(answer.text))
+        for context, of_context in zip(contexts, answers, strict=True)
+        for answer in of_context
     )
-    return best if fits[best] > fits[CHARACTERS] and fits[best] >= NEARLY_ALL * standing else CHARACTERS
+    return best if fits[best] > fits[CHARACTERS] and fits[best] >= NEARLY_ALL * num_in_context else CHARACTERS
 
 
-def _fits(counting: Counting, contexts: Sequence[str], answers: Sequence[Sequence[Given]]) -> int:
-    """How many answers stand where the counting says."""
+def _fits(counting: Counting, contexts: Sequence[str], answers: Sequence[Sequence[FileAnswer]]) -> int:
+    """Number of answers that start where the counting says."""
     return sum(
-        standing(context, one.text, place) is not None
-        for context, given in zip(contexts, answers, strict=True)
-        if given
-        for one, place in zip(given, counting.places(context, [one.start for one in given]), strict=True)
+        match_at(context, answer.text, place) is not None
+        for context, of_context in zip(contexts, answers, strict=True)
+        if of_context
+        for answer, place in zip(
+            of_context, counting.places(context, [answer.start for answer in of_context]), strict=True
+        )
     )
 
 
-def standing(context: str, text: str, place: int | None) -> tuple[str, int] | None:
-    """The trimmed text as the context writes it, and where it starts, if that is at `place`.
+def match_at(context: str, text: str, place: int | None) -> tuple[str, int] | None:
+    """Return the trimmed text as the context writes it and its start, if the context has it at `place`; else None.
 
-    place: of the text's first character or, where the text begins with white space, of the first that is none.
+    place: of the text's first character or, if the text begins with white space, of the first other character.
 
-    >>> standing("la bomba vibra", " bomba", 2), standing("la bomba vibra", "bomba", 2)
+    >>> match_at("la bomba vibra", " bomba", 2), match_at("la bomba vibra", "bomba", 2)
     (('bomba', 3), None)
     """
     if place is None:
@@ -148,8 +150,8 @@ def standing(context: str, text: str, place: int | None) -> tuple[str, int] | No
 
 
 def forms(text: str) -> Iterator[str]:
-    """A text without white space around it, as it is and then with its accents in one and apart: files from a Mac or a
-    PDF write é as two characters."""
+    """Yield a trimmed text as it is, then in the Unicode forms NFC and NFD if they differ: files from a Mac or a PDF
+    write é as two characters."""
     trimmed = text.strip()
     yield trimmed
     for form in ("NFC", "NFD"):

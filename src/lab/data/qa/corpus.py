@@ -1,8 +1,7 @@
-"""Questions in splits, checked: the one thing that other rooms take of a source of questions.
+"""Checked questions in splits. Other rooms import only this module of the room.
 
-Sources: SQuAD files (one per split, or one that is split here: `data.test_ids` name the test questions, validation is
-drawn by document), the hub, and the generator. Same content gives the same splits and fingerprint, whatever the files
-are called.
+A source is one file or hub split per split, or one file that is split here: `data.test_ids` names the test questions,
+validation is drawn by document. The same content gives the same splits and fingerprint, whatever the files' names.
 """
 
 import hashlib
@@ -14,16 +13,17 @@ from pathlib import Path
 
 from lab.config.schema import Questions
 from lab.core.errors import Mistake, RequestError, listed
-from lab.data.qa.document_split import blocks, by_block, drawn
+from lab.data.qa.document_split import blocks, draw_blocks
 from lab.data.qa.examples import SPLITS, Asked, capped, joined, narrowed
 from lab.data.qa.question_rows import Reading
-from lab.data.qa.source import ALL, opened
+from lab.data.qa.source import ALL, open_source
 from lab.data.qa.summary import question_facts, question_notes
 
 
 @dataclass(frozen=True)
 class QuestionCorpus:
-    """facts: plain types, for the run record. notes: lines for the terminal. fingerprint: hex digest of the content."""
+    """Questions by split. facts: plain types, for the run record; notes: lines for the terminal; fingerprint: hex
+    digest of the content."""
 
     name: str
     splits: dict[str, Asked]
@@ -33,8 +33,8 @@ class QuestionCorpus:
 
 
 def load_questions(data: Questions, cache: Path) -> QuestionCorpus:
-    """Read, split and check. Raises RequestError with every mistake found together."""
-    name, readings, test_ids = opened(data, cache)
+    """Read, split and check the requested questions. Raises RequestError with all mistakes."""
+    name, readings, test_ids = open_source(data, cache)
     mistakes = [fault for split, reading in readings.items() for fault in _faults(data, split, reading)]
     if mistakes:
         raise RequestError(mistakes)
@@ -43,9 +43,9 @@ def load_questions(data: Questions, cache: Path) -> QuestionCorpus:
     whole["train"] = whole["train"].trainable()
     splits = {split: capped(asked, getattr(data.max_rows, split), data.split.seed) for split, asked in whole.items()}
     _refuse_unfit(splits, readings)
-    leaks = {split: _asked_in_training(splits, split) for split in ("val", "test")}
-    if data.leaks.action == "refuse" and (found := list(_leaking(leaks, data.leaks.duplicate_share))):
-        raise RequestError(found)
+    leaks = {split: _repeated_questions(splits, split) for split in ("val", "test")}
+    if data.leaks.action == "refuse" and (problems := list(_leaking(leaks, data.leaks.duplicate_share))):
+        raise RequestError(problems)
     notes = question_notes(readings, splits, lost)
     if data.split.train_on_val:
         splits["train"] = joined(splits["train"], splits["val"].trainable())
@@ -60,38 +60,38 @@ def load_questions(data: Questions, cache: Path) -> QuestionCorpus:
 
 
 def _faults(data: Questions, split: str, reading: Reading) -> list[Mistake]:
-    """What is wrong with the answers of a reading, its shape being right."""
+    """Mistakes in the answers of a source."""
     key = "data.path" if split == ALL else f"data.{split}"
-    found = []
+    mistakes = []
     share = len(reading.dropped) / max(1, reading.num_answers)
     if share > data.dropped_share:
-        shown = listed([f"{one.text[:40]!r} (question {one.question})" for one in reading.dropped], 3)
-        problem = f"{len(reading.dropped)} of {reading.num_answers} answers stand nowhere in their contexts: {shown}"
-        remedy = "answers as they stand in the context"
+        examples = listed([f"{answer.text[:40]!r} (question {answer.question})" for answer in reading.dropped], 3)
+        problem = f"{len(reading.dropped)} of {reading.num_answers} answers do not occur in their contexts: {examples}"
+        remedy = "answers as the context writes them"
         if share < 0.98:
             remedy += f", or data.dropped_share={round(share + 0.01, 2)}"
-        found.append(Mistake(key, problem, remedy))
+        mistakes.append(Mistake(key, problem, remedy))
     unanswered = [question.id for question in reading.questions if not question.accepted]
     if unanswered and not data.no_answer:
         problem = f"{len(unanswered)} of {len(reading.questions)} questions have no answer: {listed(unanswered, 3)}"
-        found.append(Mistake(key, problem, "data.no_answer=true"))
-    return found
+        mistakes.append(Mistake(key, problem, "data.no_answer=true"))
+    return mistakes
 
 
 def _split(data: Questions, readings: Mapping[str, Reading], test_ids: list[str] | None) -> dict[str, Asked]:
-    """Splits as given, missing ones drawn by document. Raises RequestError where there is too little to draw from."""
+    """Splits as given; missing ones are drawn by document. Raises RequestError if there are too few documents."""
     pool_name = ALL if ALL in readings else "train"
     pool = readings[pool_name]
-    found = {split: Asked(reading.contexts, reading.questions) for split, reading in readings.items() if split != ALL}
+    splits = {split: Asked(reading.contexts, reading.questions) for split, reading in readings.items() if split != ALL}
     split_of = dict.fromkeys((question.id for question in pool.questions), "")
     if test_ids is not None:
         unknown = [name for name in test_ids if name not in split_of]
         if unknown:
-            problem = f"{len(unknown)} of {len(test_ids)} ids are of no question: {listed(unknown, 3)}"
+            problem = f"{len(unknown)} of {len(test_ids)} ids belong to no question: {listed(unknown, 3)}"
             raise RequestError(Mistake("data.test_ids", problem, "ids as in the file of data.path"))
         split_of |= dict.fromkeys(test_ids, "test")
-    lacking = [s for s in ("test", "val") if s not in found and not (s == "test" and test_ids is not None)]
-    shares = {split: float(getattr(data.split, split)) for split in lacking}
+    to_draw = [s for s in ("test", "val") if s not in splits and not (s == "test" and test_ids is not None)]
+    shares = {split: float(getattr(data.split, split)) for split in to_draw}
     rest = [question for question in pool.questions if not split_of[question.id]]
     block_of = blocks(pool)
     used = sorted({block_of[question.context] for question in rest})
@@ -101,15 +101,14 @@ def _split(data: Questions, readings: Mapping[str, Reading], test_ids: list[str]
     if len(used) <= len(shares):
         problem = f"{len(used)} documents cannot fill train and {' and '.join(shares)}, which keep documents whole"
         raise RequestError(Mistake("data.split", problem, "data.train=FILE data.val=FILE data.test=FILE"))
-    asked = Counter(block_of[question.context] for question in rest)
-    numbers = [asked[block] for block in used]
-    drawn_splits = dict(zip(used, drawn(numbers, shares, data.split.seed), strict=True))
-    by_document = [drawn_splits.get(block, "train") for block in range(max(block_of) + 1)]
-    split_of |= {q.id: split for q, split in zip(rest, by_block(rest, block_of, by_document), strict=True)}
+    num_questions = Counter(block_of[question.context] for question in rest)
+    sizes = [num_questions[block] for block in used]
+    split_of_block = dict(zip(used, draw_blocks(sizes, shares, data.split.seed), strict=True))
+    split_of |= {question.id: split_of_block[block_of[question.context]] for question in rest}
     for split in SPLITS:
-        if split not in found or split == pool_name:
-            found[split] = Asked(pool.contexts, tuple(q for q in pool.questions if split_of[q.id] == split))
-    return {split: narrowed(found[split]) for split in SPLITS}
+        if split not in splits or split == pool_name:
+            splits[split] = Asked(pool.contexts, tuple(q for q in pool.questions if split_of[q.id] == split))
+    return {split: narrowed(splits[split]) for split in SPLITS}
 
 
 def _refuse_unfit(splits: Mapping[str, Asked], readings: Mapping[str, Reading]) -> None:
@@ -118,29 +117,29 @@ def _refuse_unfit(splits: Mapping[str, Asked], readings: Mapping[str, Reading]) 
         ambiguous = sum(len(reading.ambiguous) for reading in readings.values())
         problem = f"no question is left for {listed(empty)}"
         if "train" in empty and ambiguous:
-            problem += f": {ambiguous} answers do not stand where the file says, and their texts stand several times"
+            problem += f": {ambiguous} answers are not where the file says, and their texts occur several times"
             raise RequestError(Mistake("data.ambiguous_answers", problem, "data.ambiguous_answers=nearest"))
         raise RequestError(Mistake("data", problem, "more documents"))
     if not any(question.answers for question in splits["train"].questions):
         raise RequestError(Mistake("data", "no training question has an answer", "a file with answers"))
 
 
-def _asked_in_training(splits: Mapping[str, Asked], split: str) -> dict[str, float]:
-    """How many questions of a split are asked in train, word for word, about the same context."""
+def _repeated_questions(splits: Mapping[str, Asked], split: str) -> dict[str, float]:
+    """Number and share of a split's questions that train also has, word for word, about the same context."""
     own, train = (
         [(question.text.casefold().split(), asked.contexts[question.context]) for question in asked.questions]
         for asked in (splits[split], splits["train"])
     )
-    seen = {(tuple(words), context) for words, context in train}
-    same = sum((tuple(words), context) in seen for words, context in own)
+    in_train = {(tuple(words), context) for words, context in train}
+    same = sum((tuple(words), context) in in_train for words, context in own)
     return {"rows": len(own), "same": same, "same_share": same / len(own)}
 
 
 def _leaking(leaks: Mapping[str, Mapping[str, float]], limit: float) -> Iterator[Mistake]:
-    for split, found in leaks.items():
-        if found["same_share"] > limit:
+    for split, leak in leaks.items():
+        if leak["same_share"] > limit:
             problem = (
-                f"{found['same']:.0f} of {found['rows']:.0f} questions of {split} are asked in train as well, "
+                f"{leak['same']:.0f} of {leak['rows']:.0f} questions of {split} are also in train, "
                 f"about the same context; the limit is {limit:.0%}"
             )
             remedy = "other files, or data.leaks.action=warn to train all the same"

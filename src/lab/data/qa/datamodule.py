@@ -1,30 +1,30 @@
-"""Questions ready for training: windows of the three splits, their spec and loaders, and what the record says of them.
+"""Questions ready for training: windows of the three splits, their spec, and the facts about them for the record.
 
-Batches are drawn as those of texts are (`lab.data.batch_sampler`); the unit drawn is the window, so a question with a
-long context comes several times an epoch. Shapes: B windows, L tokens.
+A question with a long context is several windows. The sampler draws windows, so such a question comes several times an
+epoch. Shapes: B windows, L tokens.
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset
 
 from lab.config.schema import Cache, Questions
 from lab.core.batches import PairTokenizer, QuestionBatch, QuestionSpec
 from lab.core.errors import Mistake, RequestError
-from lab.data.batch_sampler import Draw, EvalDraws, TrainDraws
-from lab.data.cache.store import prune
-from lab.data.dataloader import Loader
+from lab.data.batch_sampler import Draw
+from lab.data.datamodule import DataModule
 from lab.data.qa.corpus import QuestionCorpus
 from lab.data.qa.examples import Asked
 from lab.data.qa.windows import Windows, refuse_long_questions, windows
 
 
 class WindowRows(Dataset[QuestionBatch]):
-    """The windows of one split; indexed by a draw, gives its batch padded to its longest window."""
+    """The windows of one split: a draw gives a batch that is padded to its longest window."""
 
     def __init__(self, found: Windows, pad_id: int) -> None:
         self.windows, self.pad_id = found, pad_id
@@ -50,12 +50,14 @@ class WindowRows(Dataset[QuestionBatch]):
         )
 
 
-class QuestionData:
-    """The three splits of a corpus as loaders.
+class QuestionDataModule(DataModule[WindowRows]):
+    """The three splits of a corpus of questions.
 
-    accumulation: epoch -> micro-batches per optimizer step. Raises RequestError where `data.max_length` is more than
-    the model can read or too little for the longest question.
+    accumulation: epoch -> micro-batches per optimizer step. Raises RequestError if `data.max_length` is more than the
+    model can read or too little for the longest question.
     """
+
+    spec: QuestionSpec
 
     def __init__(
         self,
@@ -72,12 +74,11 @@ class QuestionData:
             remedy = f"data.max_length={tokenizer.longest}"
             raise RequestError(Mistake("data.max_length", problem, remedy, config.max_length))
         refuse_long_questions(corpus.splits, tokenizer, config.max_length, config.stride)
-        self.config, self.accumulation, self.seed, self.pin_memory = config, accumulation, seed, pin_memory
-        self.batch_size = config.batch_size
-        folder = Path(cache.dir).expanduser()
-        made = partial(_made, corpus, tokenizer, config, folder)
-        self.rows = {split: WindowRows(made(split, asked), tokenizer.pad_id) for split, asked in corpus.splits.items()}
-        prune(folder, cache.max_gib)
+        super().__init__(corpus.name, corpus.fingerprint, config, accumulation, seed, pin_memory)
+        self.corpus, self.tokenizer, self.config, self.cache = corpus, tokenizer, config, cache
+        self.cache_folder = Path(cache.dir).expanduser()
+        self.references = {split: asked.references() for split, asked in corpus.splits.items()}
+        """The contexts and accepted answers of each split, which answers are scored against."""
         self.spec = QuestionSpec(
             tokenizer.vocabulary_size,
             tokenizer.pad_id,
@@ -86,57 +87,47 @@ class QuestionData:
             config.max_answer,
             config.n_best,
             config.no_answer,
-            {split: asked.references() for split, asked in corpus.splits.items()},
         )
-        self.window_facts = window_facts(corpus.splits["train"], self.rows["train"].windows, config)
 
-    def train_loader(self) -> Loader:
-        return self._loader("train", self.train_draws())
+    @property
+    def facts(self) -> dict[str, object]:
+        return {**self.corpus.facts, **self.window_facts}
 
-    def val_loader(self) -> Loader:
-        return self._loader("val", EvalDraws(self.rows["val"].windows.lengths, self.config.eval_batch_size))
+    @cached_property
+    def window_facts(self) -> dict[str, object]:
+        """Facts about the windows of the training questions. Needs `setup("fit")`."""
+        return window_facts(self.corpus.splits["train"], self.rows["train"].windows, self.config)
 
-    def test_loader(self) -> Loader:
-        return self._loader("test", EvalDraws(self.rows["test"].windows.lengths, self.config.eval_batch_size))
+    def summary(self) -> str:
+        """One line about the windows of the training questions."""
+        facts = self.window_facts
+        long = facts["answers_over_max_answer_share"]
+        cut = facts["questions_without_window"]
+        lost = f"; no window holds the answers of {cut} questions whole: a longer data.stride would" if cut else ""
+        return (
+            f"windows of {facts['max_length']} tokens, {facts['stride']} of them shared: {facts['train_windows']} "
+            f"to train on; {long:.1%} of the answers are longer than data.max_answer={self.config.max_answer} "
+            f"tokens{lost}"
+        )
 
-    def train_draws(self, accumulation: Callable[[int], int] | None = None) -> TrainDraws:
-        lengths, steps = self.rows["train"].windows.lengths, accumulation or self.accumulation
-        return TrainDraws(lengths, self.batch_size, steps, self.seed)
+    def make_rows(self, split: str) -> WindowRows:
+        asked, key = self.corpus.splits[split], f"{self.corpus.fingerprint}/{split}"
+        length, stride = self.config.max_length, self.config.stride
+        return WindowRows(windows(asked, self.tokenizer, length, stride, self.cache_folder, key), self.spec.pad_id)
 
-    def num_batches(self) -> int:
-        return len(self.train_draws())
-
-    def whole_windows(self) -> Loader:
-        """Training batches from the start each time, each an accumulation window of its own."""
-        return Loader(self.rows["train"], self.train_draws(lambda _: 1), 0, False, False)
-
-    def longest(self, size: int) -> QuestionBatch:
-        """One training batch of the `size` longest windows, repeated where there are fewer: the worst for memory."""
-        order = np.argsort(-self.rows["train"].windows.lengths.astype(np.int64), kind="stable")
-        rows = np.resize(order, size)
-        return self.rows["train"][Draw(rows, rows)]
-
-    def _loader(self, split: str, draws: TrainDraws | EvalDraws) -> Loader:
-        config = self.config
-        return Loader(self.rows[split], draws, config.num_workers, self.pin_memory, config.persistent_workers)
-
-
-def _made(
-    corpus: QuestionCorpus, tokenizer: PairTokenizer, config: Questions, folder: Path, split: str, asked: Asked
-) -> Windows:
-    key = f"{corpus.fingerprint}/{split}"
-    return windows(asked, tokenizer, config.max_length, config.stride, folder, key)
+    def lengths(self, split: str) -> npt.NDArray[np.int32]:
+        return self.rows[split].windows.lengths
 
 
 def window_facts(asked: Asked, found: Windows, config: Questions) -> dict[str, object]:
-    """How the training questions became windows, and what of their answers is out of reach.
+    """How the training questions became windows, and which of their answers cannot be learned or given.
 
-    questions_without_window: those of whose answers no window holds one whole; answers_over_max_answer_share: of the
-    windows with an answer, those whose answer is longer than any that is given.
+    questions_without_window: questions with answers of which no window holds a whole one;
+    answers_over_max_answer_share: share of the windows with an answer in which it is longer than the model may give.
     """
-    held = found.spans[found.spans[:, 1] > 0]
-    lengths = held[:, 1] - held[:, 0] + 1
-    long = float(np.mean(lengths > config.max_answer)) if len(held) else 0.0
+    with_answer = found.spans[found.spans[:, 1] > 0]
+    lengths = with_answer[:, 1] - with_answer[:, 0] + 1
+    long = float(np.mean(lengths > config.max_answer)) if len(with_answer) else 0.0
     answerable = {number for number, question in enumerate(asked.questions) if question.answers}
     reached = set(found.question_of[found.spans[:, 1] > 0].tolist())
     per_question = np.bincount(found.question_of, minlength=len(asked.questions))
@@ -145,7 +136,7 @@ def window_facts(asked: Asked, found: Windows, config: Questions) -> dict[str, o
         "stride": config.stride,
         "train_windows": len(found),
         "windows_per_question": {"mean": float(per_question.mean()), "max": int(per_question.max())},
-        "windows_with_answer": len(held),
+        "windows_with_answer": len(with_answer),
         "questions_without_window": len(answerable - reached),
         "answers_over_max_answer_share": long,
     }

@@ -1,38 +1,38 @@
-"""Questions, contexts and answers as read from any source, and what becomes of answers that are not where they should.
+"""Questions, contexts and answers from any source, and the treatment of answers with wrong offsets.
 
-An answer is a stretch of its context: a text and where it starts, in characters. Files count in other units, too
-(`lab.data.qa.answer_offsets`), and published ones have offsets that miss (FaQuAD: 33 of 1,541). An answer whose offset
-misses is moved where its text stands once; where it stands several times nobody knows which one is meant, and where it
-stands nowhere there is none. Neither can be pointed at, but both stay texts that a prediction is compared with, as in
-SQuAD's evaluation.
+An answer is a span of its context: a text and its start in characters. Some files count in other units
+(`lab.data.qa.answer_offsets`), and published files have wrong offsets (FaQuAD: 33 of 1,541). An answer with a wrong
+offset is moved if its text occurs once. If it occurs several times (ambiguous) or never (unplaced), its place is not
+known and it is not trained on, but predictions are still compared with its text, as in SQuAD's evaluation.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from lab.data.qa.answer_offsets import CHARACTERS, Counting, Given, counting_of, forms, standing
+from lab.data.qa.answer_offsets import CHARACTERS, Counting, FileAnswer, counting_of, forms, match_at
 
 Ambiguous = Literal["leave_out", "nearest"]
-"""What becomes of an answer whose offset misses and whose text stands several times."""
+"""Treatment of an answer with a wrong offset whose text occurs several times."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A stretch of a context: `context[start : start + len(text)] == text`."""
+    """A span of a context: `context[start : start + len(text)] == text`."""
 
     text: str
     start: int
 
     @property
     def end(self) -> int:
+        """The character after the last one."""
         return self.start + len(self.text)
 
 
 @dataclass(frozen=True)
 class Question:
-    """context: its place among the reading's contexts. answers: those that are where they stand in it; unplaced: texts
-    of those that stand nowhere; ambiguous: of those whose offset misses and that stand several times."""
+    """A question. context: number of its context; answers: those with a known place; unplaced: texts of answers that do
+    not occur in the context; ambiguous: texts of answers with a wrong offset that occur several times."""
 
     id: str
     text: str
@@ -43,12 +43,12 @@ class Question:
 
     @property
     def accepted(self) -> tuple[str, ...]:
-        """What a prediction is compared with, each text once; empty where the context does not say."""
+        """Texts with which a prediction is compared, each once; empty if the context does not answer the question."""
         return tuple(dict.fromkeys([*(answer.text for answer in self.answers), *self.unplaced, *self.ambiguous]))
 
     @property
     def lost(self) -> bool:
-        """Whether it has answers and the place of none of them is known: there is nothing to train on."""
+        """Whether it has answers but none with a known place, so that it cannot be trained on."""
         return bool(self.unplaced or self.ambiguous) and not self.answers
 
 
@@ -62,8 +62,8 @@ class Dropped:
 
 @dataclass(frozen=True)
 class Reading:
-    """One source. documents: of each context, the document it is from. repaired: answers moved to where they stand.
-    counting: what the offsets of the source count. made_ids: questions that had no id and were given one."""
+    """Content of one source. documents: document of each context; repaired: number of answers that were moved;
+    counting: unit of the source's offsets; made_ids: number of questions without an id that were given one."""
 
     contexts: tuple[str, ...]
     documents: tuple[str, ...]
@@ -74,108 +74,112 @@ class Reading:
 
     @property
     def dropped(self) -> tuple[Dropped, ...]:
-        """Answers that stand nowhere."""
+        """Answers that do not occur in their contexts."""
         return tuple(Dropped(question.id, text) for question in self.questions for text in question.unplaced)
 
     @property
     def ambiguous(self) -> tuple[Dropped, ...]:
-        """Answers that stand several times, and not where the source says."""
+        """Answers that occur several times, but not where the source says."""
         return tuple(Dropped(question.id, text) for question in self.questions for text in question.ambiguous)
 
     @property
     def num_answers(self) -> int:
-        """Answers as given, those without a place included."""
+        """Number of answers, with those without a known place."""
         placed_answers = sum(len(question.answers) for question in self.questions)
         return placed_answers + len(self.dropped) + len(self.ambiguous)
 
 
 @dataclass(frozen=True)
 class Placed:
-    """answer: where it stands, None where that is not known. num: places that hold its text. moved: whether the source
-    has another offset or another form of its accents."""
+    """An answer in its context. answer: None if its place is not known; num: number of places with its text; moved:
+    whether the source has another offset or other Unicode forms of accents."""
 
     answer: Answer | None
     num: int
     moved: bool = False
 
 
-def placed(context: str, given: Given, place: int | None, ambiguous: Ambiguous) -> Placed:
-    """An answer where it stands, trimmed. place: the character that its offset falls on.
+def placed(context: str, given: FileAnswer, place: int | None, ambiguous: Ambiguous) -> Placed:
+    """Find an answer, trimmed, in its context. place: the character at which its offset points.
 
-    The text is found, too, where the context writes its accents in Unicode's other form, and then as the context does.
+    The text also matches if the context writes accents in Unicode's other form; the answer then has the context's form.
 
-    >>> placed("la bomba y la otra bomba", Given("otra", 17), 17, "leave_out").answer
+    >>> placed("la bomba y la otra bomba", FileAnswer("otra", 17), 17, "leave_out").answer
     Answer(text='otra', start=14)
     """
-    if found := standing(context, given.text, place):
-        return Placed(Answer(*found), 1, found[0] != given.text.strip())
+    if match := match_at(context, given.text, place):
+        return Placed(Answer(*match), 1, match[0] != given.text.strip())
     for form in forms(given.text):
-        if found_places := occurrences(context, form):
-            near = given.start if place is None else place
-            nearest = min(found_places, key=lambda start: (abs(start - near), start))
-            known = len(found_places) == 1 or ambiguous == "nearest"
-            return Placed(Answer(form, nearest) if known else None, len(found_places), known)
+        if places := occurrences(context, form):
+            offset = given.start if place is None else place
+            nearest = min(places, key=lambda start: (abs(start - offset), start))
+            known = len(places) == 1 or ambiguous == "nearest"
+            return Placed(Answer(form, nearest) if known else None, len(places), known)
     return Placed(None, 0)
 
 
 def occurrences(context: str, text: str) -> list[int]:
-    """Every place where a text starts, overlapping ones included."""
-    found, place = [], context.find(text)
+    """Return every place where a text starts, also overlapping ones."""
+    places, place = [], context.find(text)
     while place >= 0:
-        found.append(place)
+        places.append(place)
         place = context.find(text, place + 1)
-    return found
+    return places
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _FileQuestion:
     id: str
     text: str
     context: int
-    answers: tuple[Given, ...]
+    answers: tuple[FileAnswer, ...]
 
 
-class Gathered:
-    """Questions put together one by one; their answers are placed when all of them are known."""
+class ReadingBuilder:
+    """Collects contexts and questions one by one; answers are placed at the end, when the unit of offsets is known."""
 
     def __init__(self) -> None:
         self.contexts: list[str] = []
         self.documents: list[str] = []
-        self.asked: list[_Asked] = []
+        self.questions: list[_FileQuestion] = []
         self.made_ids = 0
 
     def context(self, text: str, document: str) -> int:
-        """Add a context; gives its number."""
+        """Add a context; return its number."""
         self.contexts.append(text)
         self.documents.append(document)
         return len(self.contexts) - 1
 
     def ask(self, name: str, text: str, context: int, answers: Sequence[tuple[str, int]]) -> None:
-        """Add a question about a context already added. answers: (text, start), each kept once, blank ones not at all:
-        a question with no other is one that the context does not answer."""
-        given = tuple(Given(answer, start) for answer, start in answers if answer.strip())
-        self.asked.append(_Asked(name, text.strip(), context, given))
+        """Add a question about a context that was added. answers: (text, start); blank ones are left out, and a
+        question without others is one that the context does not answer."""
+        file_answers = tuple(FileAnswer(answer, start) for answer, start in answers if answer.strip())
+        self.questions.append(_FileQuestion(name, text.strip(), context, file_answers))
 
     def reading(self, ambiguous: Ambiguous = "leave_out") -> Reading:
-        answers: list[list[Given]] = [[] for _ in self.contexts]
-        for one in self.asked:
-            answers[one.context] += one.answers
+        """Return all contexts and questions, with each answer at its place."""
+        answers: list[list[FileAnswer]] = [[] for _ in self.contexts]
+        for question in self.questions:
+            answers[question.context] += question.answers
         counting = counting_of(self.contexts, answers)
         repaired, questions = 0, []
-        for one in self.asked:
-            question, moved = self._placed(one, counting, ambiguous)
-            questions.append(question)
+        for question in self.questions:
+            placed_question, moved = self._placed(question, counting, ambiguous)
+            questions.append(placed_question)
             repaired += moved
         return Reading(tuple(self.contexts), tuple(self.documents), tuple(questions), repaired, counting, self.made_ids)
 
-    def _placed(self, one: _Asked, counting: Counting, ambiguous: Ambiguous) -> tuple[Question, int]:
-        """The question with its answers where they stand, and how many of them had to be moved."""
-        context = self.contexts[one.context]
-        places = counting.places(context, [given.start for given in one.answers])
-        found = [placed(context, given, place, ambiguous) for given, place in zip(one.answers, places, strict=True)]
-        lacking = [(given.text.strip(), of.num) for given, of in zip(one.answers, found, strict=True) if not of.answer]
-        kept = dict.fromkeys(of.answer for of in found if of.answer)
-        nowhere = dict.fromkeys(text for text, num in lacking if not num)
-        several = dict.fromkeys(text for text, num in lacking if num)
-        question = Question(one.id, one.text, one.context, tuple(kept), tuple(nowhere), tuple(several))
-        return question, sum(of.moved for of in found)
+    def _placed(self, question: _FileQuestion, counting: Counting, ambiguous: Ambiguous) -> tuple[Question, int]:
+        """The question with its answers at their places, and the number of answers that were moved."""
+        context, answers = self.contexts[question.context], question.answers
+        offsets = counting.places(context, [answer.start for answer in answers])
+        results = [placed(context, answer, place, ambiguous) for answer, place in zip(answers, offsets, strict=True)]
+        known = dict.fromkeys(result.answer for result in results if result.answer)
+        unknown = [(answer.text.strip(), result.num)
+                   for answer, result in zip(answers, results, strict=True) if not result.answer]  # fmt: skip
+        unplaced = dict.fromkeys(text for text, num in unknown if not num)
+        several = dict.fromkeys(text for text, num in unknown if num)
+        placed_question = Question(
+            question.id, question.text, question.context, tuple(known), tuple(unplaced), tuple(several)
+        )
+        return placed_question, sum(result.moved for result in results)

@@ -1,6 +1,11 @@
-"""Where questions come from: SQuAD files (one per split, or one for all), the hub, or the generator."""
+"""Sources of questions: SQuAD files (one per split, or one for all), the hub, or the generator.
 
+A new source is one module and one entry in `SOURCES`.
+"""
+
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from lab.config.schema import QaDemo, Questions, Squad
 from lab.core.errors import Mistake, RequestError
@@ -10,25 +15,29 @@ from lab.data.qa.squad import read_ids, read_rows, read_squad
 from lab.data.readers.hub import load_splits
 
 ALL = "all"
-"""The reading of a source that is yet to be split."""
+"""The reading of a source without splits."""
+Opened = tuple[str, dict[str, Reading], list[str] | None]
+"""Name, readings by split (or `all`), and the ids of the test questions if a file names them."""
 
 
-def opened(data: Questions, cache: Path) -> tuple[str, dict[str, Reading], list[str] | None]:
-    """Name, readings by split (or `all`) and the ids of the test questions where a file names them.
+def open_source(data: Questions, cache: Path) -> Opened:
+    """Open the requested source. Raises RequestError with the mistakes of all files."""
+    return SOURCES[type(data)](data, cache)
 
-    Raises RequestError with every file's mistakes together.
-    """
-    if isinstance(data, QaDemo):
-        return "qa_demo", {ALL: generate(data.num_contexts, data.generator_seed)}, None
-    assert isinstance(data, Squad), f"no source for {type(data).__name__}"
+
+def _from_generator(data: QaDemo, _cache: Path) -> Opened:
+    return "qa_demo", {ALL: generate(data.num_contexts, data.generator_seed)}, None
+
+
+def _from_squad(data: Squad, cache: Path) -> Opened:
     if data.path is not None and not _is_file(data.path):
-        return data.path.rstrip("/").split("/")[-1], _of_hub(data, data.path, cache), None
-    asked = {"path": data.path, "train": data.train, "val": data.val, "test": data.test}
-    given = {key: Path(path).expanduser() for key, path in asked.items() if path is not None}
+        return data.path.rstrip("/").split("/")[-1], _from_hub(data, data.path, cache), None
+    named = {"path": data.path, "train": data.train, "val": data.val, "test": data.test}
+    paths = {key: Path(path).expanduser() for key, path in named.items() if path is not None}
     readings: dict[str, Reading] = {}
     mistakes: list[Mistake] = []
     test_ids: list[str] | None = None
-    for key, path in given.items():
+    for key, path in paths.items():
         try:
             readings[ALL if key == "path" else key] = read_squad(path, f"data.{key}", data.ambiguous_answers)
         except RequestError as error:
@@ -40,13 +49,13 @@ def opened(data: Questions, cache: Path) -> tuple[str, dict[str, Reading], list[
             mistakes += error.mistakes
     if mistakes:
         raise RequestError(mistakes)
-    return next(iter(given.values())).stem, readings, test_ids
+    return next(iter(paths.values())).stem, readings, test_ids
 
 
-def _of_hub(data: Squad, path: str, cache: Path) -> dict[str, Reading]:
+def _from_hub(data: Squad, path: str, cache: Path) -> dict[str, Reading]:
     """The splits of a data set of the hub or of a folder in its layout."""
     if data.test_ids is not None:
-        problem = f"names questions of a file, and data.path={path} is none: its splits are those of data.splits"
+        problem = f"names questions of a file, but data.path={path} is not a file: data.splits names its splits"
         remedy = "data.test_ids=null, or data.path=FILE.json"
         raise RequestError(Mistake("data.test_ids", problem, remedy, data.test_ids))
     readings: dict[str, Reading] = {}
@@ -64,5 +73,9 @@ def _of_hub(data: Squad, path: str, cache: Path) -> dict[str, Reading]:
 
 
 def _is_file(path: str) -> bool:
-    """Whether a path names a file and not a data set of the hub (`rajpurkar/squad`) or a folder in its layout."""
+    """Return whether a path names a file, not a data set of the hub (`rajpurkar/squad`) or a folder in its layout."""
     return path.endswith(".json") or Path(path).expanduser().is_file()
+
+
+SOURCES: Mapping[type[Questions], Callable[[Any, Path], Opened]] = {QaDemo: _from_generator, Squad: _from_squad}
+"""How the questions of each config class are opened."""

@@ -1,9 +1,9 @@
-"""Questions with stretches of their contexts as inputs of a model, on disk: made once, memory-mapped, shared by runs.
+"""Questions with parts of their contexts as inputs of a model, on disk: made once, memory-mapped, shared by runs.
 
-A context longer than a model reads becomes several windows that overlap by `stride` tokens. Each token of a window
-knows the characters it stands for, so that a span of tokens is a stretch of the context, word for word; tokens of the
-question, and of nothing but white space, stand for none: no answer starts or ends with one. Flat files: all windows'
-tokens behind one another, 16 bytes each.
+A context that is too long for a model becomes several windows that overlap by `stride` tokens. Each token of a window
+has its characters in the context, so that a span of tokens is a part of the context, word for word. Tokens of the
+question and of white space have none, so no answer starts or ends with one. Flat files: the tokens of all windows, one
+window after another, 16 bytes per token.
 """
 
 import hashlib
@@ -21,20 +21,21 @@ from lab.data.qa.examples import Asked
 from lab.data.qa.question_rows import Answer, Question
 
 SPARE = 16
-"""Tokens of context that a proposed `data.max_length` leaves beside what neighbours share."""
+"""Tokens of context, beyond the overlap, that a proposed `data.max_length` leaves."""
 CHUNK = 500
 """Questions tokenised at a time."""
 COLUMNS = 4
-"""Of `values.bin`: id, segment, first character, character behind the last."""
+"""Columns of `values.bin`: id, segment, first character, character after the last."""
 LAYOUT = 2
-"""Part of a cache's name; one more whenever the same questions and tokens make other windows."""
+"""Part of a cache entry's name; increased when the same questions and tokens make other windows."""
 BLANK = np.array([chr(code).isspace() for code in range(0x3002)])
-"""Whether a character is white space, by its code; the last one stands for all that come behind it."""
+"""Whether a character is white space, by its code; the last item applies to all higher codes."""
 Ints = npt.NDArray[np.int64]
 
 
 class Windows:
-    """The windows of one split. lengths: tokens of each; question_of: (windows,) its question; spans: (windows, 2)."""
+    """The windows of one split. question_of: (windows,) number of the question; spans: (windows, 2) first and last
+    token of the answer."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -50,34 +51,35 @@ class Windows:
         return len(self.question_of)
 
     def __getitem__(self, window: int) -> npt.NDArray[np.int32]:
-        """(L, 4): id, segment, and the characters [start, end) of the context; -1 for a token that stands for none."""
+        """Return (L, 4): id, segment, and the characters [start, end) of the context, -1 for a token without any."""
         return self.values[self.offsets[window] : self.offsets[window + 1]]
 
     @property
     def lengths(self) -> npt.NDArray[np.int32]:
+        """Number of tokens of each window, (windows,)."""
         return np.diff(self.offsets).astype(np.int32)
 
 
 def refuse_long_questions(asked: dict[str, Asked], tokenizer: PairTokenizer, max_length: int, stride: int) -> None:
     """Raises RequestError naming the questions that leave a window no more than `stride` tokens of context."""
-    found: list[tuple[int, str]] = []
-    for one in asked.values():
-        for some in _chunks(one.questions):
-            rooms = tokenizer.room([question.text for question in some], max_length)
-            found += [(room, question.id) for room, question in zip(rooms, some, strict=True) if room <= stride]
-    if found:
+    too_long: list[tuple[int, str]] = []
+    for split in asked.values():
+        for chunk in _chunks(split.questions):
+            rooms = tokenizer.room([question.text for question in chunk], max_length)
+            too_long += [(room, question.id) for room, question in zip(rooms, chunk, strict=True) if room <= stride]
+    if too_long:
         problem = (
-            f"{len(found)} questions leave windows of data.max_length={max_length} no more than the "
-            f"data.stride={stride} tokens that neighbours share, so the windows would never come to the context's end: "
-            f"{listed([name for _, name in sorted(found)], 3)}"
+            f"{len(too_long)} questions leave windows of data.max_length={max_length} no more than the "
+            f"data.stride={stride} tokens that neighbours share, so the windows would never reach the context's end: "
+            f"{listed([name for _, name in sorted(too_long)], 3)}"
         )
-        remedy = _remedy(found, max_length, stride, tokenizer.longest)
+        remedy = _remedy(too_long, max_length, stride, tokenizer.longest)
         raise RequestError(Mistake("data.max_length", problem, remedy, max_length))
 
 
-def _remedy(found: Sequence[tuple[int, str]], max_length: int, stride: int, longest: int) -> str:
-    """What makes every question found fit. found: (tokens of context beside it, id), none more than `stride`."""
-    least = min(room for room, _ in found)
+def _remedy(too_long: Sequence[tuple[int, str]], max_length: int, stride: int, longest: int) -> str:
+    """Settings with which all these questions fit. too_long: (tokens left for context, id), at most `stride` tokens."""
+    least = min(room for room, _ in too_long)
     ways = []
     if max_length + stride - least < longest:
         ways.append(f"data.max_length={min(max_length + stride - least + SPARE, longest)}")
@@ -85,15 +87,15 @@ def _remedy(found: Sequence[tuple[int, str]], max_length: int, stride: int, long
         ways.append(f"data.stride={least // 2}")
     if ways:
         return ", or ".join(ways)
-    hopeless = [name for room, name in sorted(found) if room + longest - max_length <= stride]
-    longer = f"data.max_length={longest}, and " if len(hopeless) < len(found) else ""
+    hopeless = [name for room, name in sorted(too_long) if room + longest - max_length <= stride]
+    longer = f"data.max_length={longest}, and " if len(hopeless) < len(too_long) else ""
     return f"{longer}shorten these questions or take them out: {listed(hopeless)}"
 
 
 def windows(asked: Asked, tokenizer: PairTokenizer, max_length: int, stride: int, cache: Path, key: str) -> Windows:
-    """The windows of a split, each with the span of its first answer that it holds whole.
+    """Return the windows of a split, each with the span of the first answer that is completely inside it.
 
-    key: names the questions. Questions must leave room for more than `stride` tokens (`refuse_long_questions`).
+    key: identifies the questions. Questions must leave room for more than `stride` tokens (`refuse_long_questions`).
     """
     name = f"{key}\n{tokenizer.fingerprint()}\nwindows-{LAYOUT}-{max_length}-{stride}"
     folder = cache / "tokens" / hashlib.sha256(name.encode()).hexdigest()[:32]
@@ -102,10 +104,10 @@ def windows(asked: Asked, tokenizer: PairTokenizer, max_length: int, stride: int
 
 
 def span(places: Ints, answers: Sequence[Answer]) -> tuple[int, int]:
-    """First and last token of the first answer that a window holds whole; (0, 0) where it holds none.
+    """Return the first and last token of the first answer that is completely inside a window; (0, 0) without one.
 
-    places: (L, 2) characters of each token, -1 where it stands for none. An answer that starts or ends inside a token
-    is widened to it.
+    places: (L, 2) characters of each token, -1 for a token without any. An answer that starts or ends inside a token is
+    extended to the whole token.
 
     >>> span(np.array([[-1, -1], [0, 2], [3, 8], [9, 11]]), [Answer("bomba", 3)])
     (2, 2)
@@ -124,9 +126,9 @@ def span(places: Ints, answers: Sequence[Answer]) -> tuple[int, int]:
 
 
 def bare(places: Ints, context: str) -> Ints:
-    """Characters of each token (L, 2) without white space at either end; -1 where nothing else is left.
+    """Return the characters of each token (L, 2) without white space at its ends; -1 for a token of white space only.
 
-    Byte-level and SentencePiece tokenizers count the space before a word as part of it.
+    Byte-level and SentencePiece tokenizers include the space before a word in its token.
 
     >>> bare(np.array([[-1, -1], [0, 2], [2, 8], [8, 10]]), "la bomba\\n ").tolist()
     [[-1, -1], [0, 2], [3, 8], [-1, -1]]
@@ -146,10 +148,10 @@ def _fill(aside: Path, asked: Asked, tokenizer: PairTokenizer, max_length: int, 
     number = 0
     tick = ticker("cutting contexts into windows", len(asked.questions), "questions")
     with (aside / "values.bin").open("wb") as file:
-        for some in _chunks(asked.questions):
-            contexts = [asked.contexts[question.context] for question in some]
-            found = tokenizer.windows([question.text for question in some], contexts, max_length, stride)
-            for question, pieces in zip(some, found, strict=True):
+        for chunk in _chunks(asked.questions):
+            contexts = [asked.contexts[question.context] for question in chunk]
+            batch = tokenizer.windows([question.text for question in chunk], contexts, max_length, stride)
+            for question, pieces in zip(chunk, batch, strict=True):
                 for piece in pieces:
                     places = bare(np.asarray(piece.places, np.int64).reshape(-1, 2), asked.contexts[question.context])
                     columns = np.column_stack([piece.ids, piece.segments, places])
@@ -158,7 +160,7 @@ def _fill(aside: Path, asked: Asked, tokenizer: PairTokenizer, max_length: int, 
                     question_of.append(number)
                     spans.append(span(places, question.answers))
                 number += 1
-            tick(len(some))
+            tick(len(chunk))
     np.save(aside / "offsets.npy", np.cumsum(np.array(lengths, np.int64)))
     np.save(aside / "question_of.npy", np.array(question_of, np.int64))
     np.save(aside / "spans.npy", np.array(spans, np.int64).reshape(-1, 2))

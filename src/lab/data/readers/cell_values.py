@@ -1,4 +1,4 @@
-"""Cells of a column that say nothing: gaps by name, words among numbers, lists where plain values are read."""
+"""Cells of a column that hold no value: words for a missing number or class, and lists where plain values are read."""
 
 import logging
 from typing import Any
@@ -9,32 +9,33 @@ import pandas as pd
 from lab.core.errors import Mistake, RequestError
 
 log = logging.getLogger(__name__)
-GAPS = ("", "NA", "N/A", "n/a", "#N/A", "#N/A N/A", "#NA", "<NA>", "NaN", "-NaN", "nan", "-nan", "NULL", "null", "None",
-        "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN")  # fmt: skip
-"""Texts that stand for a missing number, as pandas reads them."""
+MISSING_WORDS = ("", "NA", "N/A", "n/a", "#N/A", "#N/A N/A", "#NA", "<NA>", "NaN", "-NaN", "nan", "-nan", "NULL",
+                 "null", "None", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN")  # fmt: skip
+"""Texts that stand for a missing number, the same as those of pandas."""
 
 
-def plain(column: Any, key: str, name: str) -> Any:
-    """Raises RequestError for a column of Parquet whose cells are lists or records."""
+def require_plain_values(column: Any, key: str, name: str) -> Any:
+    """Return the column. Raises RequestError for a column of a Parquet file whose cells are lists or records."""
     if column.dtype.kind == "O" and column.map(lambda cell: isinstance(cell, np.ndarray | list | dict)).any():
         raise RequestError(Mistake(key, f"column {name!r} holds lists or records", "a column of plain values", name))
     return column
 
 
-def numbered(column: Any) -> Any:
-    """A column of names; where all of them are numbers, words that stand for a missing number are gaps."""
-    said = column.isin(GAPS)
-    if column.dtype.kind in "iufM" or not said.any():
+def as_numbers_if_all_are(column: Any) -> Any:
+    """Return a column of names as numbers, with missing words as gaps, if every other cell is a number."""
+    missing = column.isin(MISSING_WORDS)
+    if column.dtype.kind in "iufM" or not missing.any():
         return column
-    numbers = pd.to_numeric(column.where(~said), errors="coerce")
-    return numbers if (numbers.isna() == (said | column.isna())).all() else column
+    numbers = pd.to_numeric(column.where(~missing), errors="coerce")
+    return numbers if (numbers.isna() == (missing | column.isna())).all() else column
 
 
-def without_gaps(column: Any, name: str) -> Any:
-    """A column of classes: words that stand for what is missing are gaps; where others are words, too, it is told."""
-    column = numbered(column)
-    said = column.isin(GAPS)
-    if said.any():
-        words = ", ".join(sorted({str(word) for word in column[said]}))
-        log.warning("column %r: %d cells say %s: missing; rename it where it is a class", name, said.sum(), words)
-    return column.where(~said)
+def without_missing_words(column: Any, name: str) -> Any:
+    """Return a column of classes with missing words as gaps; warn if its other cells are words too."""
+    column = as_numbers_if_all_are(column)
+    missing = column.isin(MISSING_WORDS)
+    if missing.any():
+        words = ", ".join(sorted({str(word) for word in column[missing]}))
+        log.warning("column %r: %d cells hold %s, read as missing; rename it where it is a class", name,
+                    missing.sum(), words)  # fmt: skip
+    return column.where(~missing)

@@ -1,13 +1,12 @@
-"""A CSV or TSV file as an Arrow stream of strings, and all that shows that it is read otherwise than it was written.
+"""A CSV or TSV file as an Arrow stream of strings, with checks for everything that would be read wrongly.
 
-Why strings: a column that turns from numbers to text half-way, "nan" as a word and "007" stay what stands in the file.
-What would be read wrongly without a word is a mistake with its line: NULs, lone carriage returns, quotes that swallow
-rows or stand behind a backslash. Cost: a few seconds per million rows, once.
+Why strings: a column that turns from numbers to text half-way, "nan" as a word and "007" stay as they are in the file.
+Refused with their line: NULs, lone carriage returns, quotes that swallow rows, quotes after a backslash. Cost: a few
+seconds per million rows, once.
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -15,50 +14,55 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lab.core.errors import Mistake, RequestError, listed, quoted
+from lab.core.errors import Mistake, RequestError, listed
+from lab.core.hydra_quoting import quoted
 from lab.data.readers import csv_quotes
 from lab.data.readers.csv_quotes import STYLES, Record, records
-from lab.data.readers.raw_text import hinted_delimiter, read_lines, signs, wide_encoding
+from lab.data.readers.file_bytes import open_text, read_lines, scan_bytes, sep_line_delimiter, utf_16_variant
+from lab.data.readers.row_file import RowFile
 
 log = logging.getLogger(__name__)
-_ROWS = 10_000
+_CHUNK_ROWS = 10_000
 """Rows parsed at a time."""
-_MOST_SUSPECTS = 1000
-_TOLD_ROWS = 5_000_000
+_MAX_SUSPECTS = 1000
+_LOG_EVERY_ROWS = 5_000_000
 
 
-@dataclass(frozen=True)
-class CsvFile:
-    """A file and how it is read. delimiter: as asked for, None for the one that its ending or first line says; quoting:
-    a key of `csv_quotes.STYLES`; key: config key to blame."""
+class CsvFile(RowFile):
+    """A CSV or TSV file."""
 
-    path: Path
-    key: str
-    asked_delimiter: str | None
-    encoding: str
-    quoting: str
+    read_settings = ("delimiter", "encoding", "quoting")
 
     @cached_property
-    def hint(self) -> str | None:
-        return hinted_delimiter(self.path, self.encoding)
+    def sep_line(self) -> str | None:
+        """The delimiter that a first line `sep=;` names; None without such a line."""
+        try:
+            with open_text(self.path, self.settings.encoding) as file:
+                return sep_line_delimiter(file.readline(100))
+        except UnicodeError:  # reported when the rows are read
+            return None
+
+    @property
+    def lines_before_header(self) -> int:
+        """Number of lines before the header."""
+        return 0 if self.sep_line is None else 1
 
     @cached_property
     def delimiter(self) -> str:
-        if self.asked_delimiter is not None:
-            return self.asked_delimiter
-        return self.hint or ("\t" if ".tsv" in self.path.name.lower() else ",")
+        """The requested delimiter, else the one of the `sep=` line, else the usual one for the file's ending."""
+        if self.settings.delimiter is not None:
+            return self.settings.delimiter
+        return self.sep_line or ("\t" if ".tsv" in self.path.name.lower() else ",")
 
     @cached_property
     def options(self) -> dict[str, Any]:
-        """What pandas' reader takes."""
-        skipped = 0 if self.hint is None else 1
-        style = STYLES[self.quoting]
-        return {"sep": self.delimiter, "encoding": self.encoding, "skiprows": skipped, "dtype": str,
-                "keep_default_na": False, **style}  # fmt: skip
+        """Arguments for `pandas.read_csv`."""
+        return {"sep": self.delimiter, "encoding": self.settings.encoding, "skiprows": self.lines_before_header,
+                "dtype": str, "keep_default_na": False, **STYLES[self.settings.quoting]}  # fmt: skip
 
     @cached_property
     def names(self) -> list[str]:
-        """The columns; pandas gives those of one name a number each. Raises ValueError where rows do not fit them."""
+        """Column names; pandas adds a number to repeated ones. Raises ValueError where rows are longer."""
         import pandas
 
         head = pandas.read_csv(self.path, nrows=1, **self.options)
@@ -68,79 +72,94 @@ class CsvFile:
 
     @cached_property
     def repeated(self) -> tuple[str, ...]:
-        """Names that stand in the header more than once."""
         import pandas
 
         names = pandas.read_csv(self.path, nrows=1, header=None, **self.options).iloc[0].tolist()
         return tuple(sorted({name for name in names if name and names.count(name) > 1}))
 
     def lines(self) -> Iterator[str]:
-        return read_lines(self.path, self.encoding, 0 if self.hint is None else 1)
+        """Lines from the header on."""
+        return read_lines(self.path, self.settings.encoding, self.lines_before_header)
 
     def rows(self) -> Iterator[Record]:
-        return records(self.lines(), self.delimiter, self.quoting)
+        """Rows from the header on, with their lines."""
+        return records(self.lines(), self.delimiter, self.settings.quoting)
 
     def fits(self, style: str) -> bool:
-        """Whether every row has the header's number of cells when quotes are read in a style."""
+        """Return whether every row has the header's number of cells when quotes are read in a style."""
         return csv_quotes.fits(self.lines(), self.delimiter, style, self.width(style))
 
     def width(self, style: str) -> int:
-        """Cells of the header."""
+        """Number of cells of the header."""
         return next((len(record.cells) for record in records(self.lines(), self.delimiter, style)), 0)
 
+    def write_rows(self, target: Path) -> Mapping[str, Mapping[str, int]]:
+        import pandas
 
-def write_rows(file: CsvFile, target: Path) -> None:
-    """The rows as an Arrow stream. Raises RequestError for a file that would be read wrongly, else what pandas does."""
-    import pandas
+        _refuse(_confusing_characters(self))
+        schema = pa.schema([(name, pa.string()) for name in self.names])
+        suspects: dict[tuple[int, str], None] = {}
+        with pa.ipc.new_stream(target, schema) as writer:
+            if len(pandas.read_csv(self.path, nrows=1, **self.options)):
+                chunks = pandas.read_csv(self.path, chunksize=_CHUNK_ROWS, **self.options)
+                for number, chunk in enumerate(chunks, 1):
+                    rows = pa.Table.from_pandas(chunk, schema=schema, preserve_index=False)
+                    writer.write_table(rows)
+                    if self.settings.quoting == "auto" and len(suspects) < _MAX_SUSPECTS:
+                        suspects |= dict.fromkeys(_suspects(rows, self.delimiter))
+                    if number * _CHUNK_ROWS % _LOG_EVERY_ROWS == 0:
+                        log.info("reading %s: %d million rows", self.path.name, number * _CHUNK_ROWS // 1_000_000)
+        if suspects:
+            with pa.memory_map(str(target)) as source:
+                _refuse(_swallowed_rows(self, list(suspects), pa.ipc.open_stream(source).read_all()))
+        return {}
 
-    _refuse(_wrong_signs(file))
-    schema = pa.schema([(name, pa.string()) for name in file.names])
-    suspects: dict[tuple[int, str], None] = {}
-    with pa.ipc.new_stream(target, schema) as writer:
-        if len(pandas.read_csv(file.path, nrows=1, **file.options)):
-            for number, chunk in enumerate(pandas.read_csv(file.path, chunksize=_ROWS, **file.options), 1):
-                rows = pa.Table.from_pandas(chunk, schema=schema, preserve_index=False)
-                writer.write_table(rows)
-                if file.quoting == "auto" and len(suspects) < _MOST_SUSPECTS:
-                    suspects |= dict.fromkeys(_suspects(rows, file.delimiter))
-                if number * _ROWS % _TOLD_ROWS == 0:
-                    log.info("reading %s: %d million rows", file.path.name, number * _ROWS // 1_000_000)
-    if suspects:
-        with pa.memory_map(str(target)) as source:
-            _refuse(_swallowing(file, list(suspects), pa.ipc.open_stream(source).read_all()))
+    def explain(self, reason: str) -> Mistake:
+        """Return the mistake of a file that pandas cannot read, with the settings that would read it."""
+        if "EOF inside string" in reason:
+            last = None
+            for last in self.rows():  # noqa: B007
+                pass
+            line = last.first + self.lines_before_header if last else 1
+            reason = f"a quote at line {line} opens a cell that never ends (EOF inside string)"
+        current = self.settings.quoting
+        ways = [f"data.quoting={style}" for style in ("none", "backslash") if style != current and self.fits(style)]
+        delimiter = f"quote fields that hold the delimiter, or name it: {quoted('data.delimiter', ';')}"
+        return Mistake(self.key, f"cannot be read: {reason}", ", or ".join(ways) or delimiter, self.path)
 
 
 def _refuse(mistakes: Iterable[Mistake]) -> None:
-    if found := list(mistakes):
-        raise RequestError(found)
+    if problems := list(mistakes):
+        raise RequestError(problems)
 
 
-def _wrong_signs(file: CsvFile) -> Iterator[Mistake]:
-    """Signs that end a cell or a row where nobody means it."""
-    found = signs(file.path, file.encoding)
-    if found.nul_line is not None:
-        wide = wide_encoding(file.path)
+def _confusing_characters(file: CsvFile) -> Iterator[Mistake]:
+    """Characters that end a cell or a row where nobody means it."""
+    scan = scan_bytes(file.path, file.settings.encoding)
+    quoting = file.settings.quoting
+    if scan.nul_line is not None:
+        utf_16 = utf_16_variant(file.path)
         other = file.path.with_name(f"clean-{file.path.name}")
-        remedy = f"data.encoding={wide}" if wide else f"write it anew without them: {quoted(file.key, other)}"
-        yield Mistake(file.key, f"line {found.nul_line} holds a NUL, which cuts its cell", remedy, file.path)
+        remedy = f"data.encoding={utf_16}" if utf_16 else f"write it again without them: {quoted(file.key, other)}"
+        yield Mistake(file.key, f"line {scan.nul_line} holds a NUL, which cuts its cell", remedy, file.path)
         return
-    if found.lone_returns and file.quoting != "none" and (line := _broken_line(file)):
-        problem = f"line {line} holds a carriage return amid a cell without quotes, which would break the row in two"
-        yield Mistake(file.key, problem, "put the cell in quotes, or replace the sign by a space", file.path)
-    if found.escaped_quotes and file.quoting in ("auto", "double"):
-        line = csv_quotes.misfit(file.lines(), file.delimiter, file.width(file.quoting))
+    if scan.lone_returns and quoting != "none" and (line := _broken_line(file)):
+        problem = f"line {line} holds a carriage return inside a cell without quotes, which would break the row in two"
+        yield Mistake(file.key, problem, "put the cell in quotes, or replace the character by a space", file.path)
+    if scan.escaped_quotes and quoting in ("auto", "double"):
+        line = csv_quotes.misfit(file.lines(), file.delimiter, file.width(quoting))
         if line and file.fits("backslash"):
-            problem = f"line {line} holds a quote behind a backslash, where CSV has it twice"
+            problem = f"line {line} holds a quote after a backslash, where CSV has two quotes"
             yield Mistake(file.key, problem, "data.quoting=backslash", file.path)
 
 
 def _broken_line(file: CsvFile) -> int | None:
     """The first line, by line feeds, that a carriage return outside of quotes ends."""
-    feeds = 1 if file.hint is None else 2
+    line = 1 + file.lines_before_header
     for record in file.rows():
         if record.raw[-1].endswith("\r"):
-            return feeds + sum("\n" in line for line in record.raw)
-        feeds += sum("\n" in line for line in record.raw)
+            return line + sum("\n" in text for text in record.raw)
+        line += sum("\n" in text for text in record.raw)
     return None
 
 
@@ -152,63 +171,52 @@ def _suspects(rows: Any, delimiter: str) -> Iterator[tuple[int, str]]:
         yield from ((column, cells[place].as_py()) for place in places.tolist())
 
 
-def _swallowing(file: CsvFile, suspects: Sequence[tuple[int, str]], rows: Any) -> Iterator[Mistake]:
-    """The mistake of a file of which one quoted cell and more hold what reads as rows."""
+def _swallowed_rows(file: CsvFile, suspects: Sequence[tuple[int, str]], rows: Any) -> Iterator[Mistake]:
+    """The mistake of a file in which quoted cells hold text that reads as rows."""
 
     @cache
-    def seen(column: int) -> frozenset[str]:
+    def column_values(column: int) -> frozenset[str]:
         values = pc.unique(rows.column(column)).to_pylist()
         return frozenset(value.strip() for value in values if value is not None)
 
-    others = {
+    inner_cells = {
         (column, cell): csv_quotes.rows_within(cell, column, rows.num_columns, file.delimiter)
         for column, cell in suspects
     }
-    wanted = {key: csv_quotes.swallowed(found, seen) for key, found in others.items() if found is not None}
-    found = list(_located(file, wanted))
-    if found:
-        yield _told(file, found)
+    evidence = {
+        key: csv_quotes.count_known(cells, column_values) for key, cells in inner_cells.items() if cells is not None
+    }
+    swallowing = list(_swallowing_records(file, evidence))
+    if swallowing:
+        yield _swallowing_mistake(file, swallowing)
 
 
-def _located(file: CsvFile, wanted: dict[tuple[int, str], int]) -> Iterator[Record]:
-    """The rows with a wanted cell that two and more of its own lines, or a quote amid it, show to be rows.
+def _swallowing_records(file: CsvFile, evidence: dict[tuple[int, str], int]) -> Iterator[Record]:
+    """Rows with a cell that holds rows, as two or more known cells, or a quote inside it, show.
 
-    wanted: columns and cells, and how many cells of their lines stand in other rows.
+    evidence: for each suspected column and cell, the number of inner cells that also occur in other rows.
     """
-    columns = sorted({column for column, _ in wanted})
-    for record in file.rows() if wanted else ():
+    columns = sorted({column for column, _ in evidence})
+    for record in file.rows() if evidence else ():
         keys = [(column, record.cells[column]) for column in columns if column < len(record.cells)]
         if any(
-            key in wanted and (wanted[key] > 1 or csv_quotes.ends_amid(record, file.delimiter, file.quoting))
+            key in evidence
+            and (evidence[key] > 1 or csv_quotes.has_inner_quote(record, file.delimiter, file.settings.quoting))
             for key in keys
         ):
             yield record
 
 
-def _told(file: CsvFile, found: Sequence[Record]) -> Mistake:
-    skipped = 0 if file.hint is None else 1
-    lines = [f"lines {record.first + skipped} to {record.last + skipped}" for record in found]
-    num = sum(record.last - record.first for record in found)
+def _swallowing_mistake(file: CsvFile, swallowing: Sequence[Record]) -> Mistake:
+    skipped = file.lines_before_header
+    lines = [f"lines {record.first + skipped} to {record.last + skipped}" for record in swallowing]
+    num = sum(record.last - record.first for record in swallowing)
     problem = (
-        f"a quote at the start of a cell goes on over rows: {listed(lines, 3)} are one cell each, {num} rows are lost"
+        f"a quote at the start of a cell joins several rows: {listed(lines, 3)} are one cell each, {num} rows are lost"
     )
-    plain = (
-        "data.quoting=none, which takes quotes for plain signs"
+    remedy = (
+        "data.quoting=none, which reads quotes as ordinary characters"
         if file.fits("none")
-        else (f"put the cell at line {found[0].first + skipped} in quotes, and its own quotes twice")
+        else f"put the cell at line {swallowing[0].first + skipped} in quotes, and double the quotes inside it"
     )
-    return Mistake(file.key, problem, f"{plain}; data.quoting=double if they are texts of several lines", file.path)
-
-
-def why_unreadable(file: CsvFile, reason: str) -> Mistake:
-    """The mistake of a file that pandas does not read, with what would read it."""
-    skipped = 0 if file.hint is None else 1
-    if "EOF inside string" in reason:
-        last = None
-        for last in file.rows():  # noqa: B007
-            pass
-        line = last.first + skipped if last else 1
-        reason = f"a quote at line {line} opens a cell that never ends (EOF inside string)"
-    ways = [f"data.quoting={style}" for style in ("none", "backslash") if style != file.quoting and file.fits(style)]
-    marked = f"quote fields that hold the delimiter, or name it: {quoted('data.delimiter', ';')}"
-    return Mistake(file.key, f"cannot be read: {reason}", ", or ".join(ways) or marked, file.path)
+    return Mistake(file.key, problem, f"{remedy}; data.quoting=double if they are texts of several lines", file.path)

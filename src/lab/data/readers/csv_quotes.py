@@ -1,8 +1,8 @@
-"""Quotes of a CSV file that are not meant as its quotes: cells that swallow rows, quotes behind a backslash.
+"""Quotes in a CSV file that are part of a text: they make cells swallow rows, or follow a backslash.
 
-A cell that begins with a quote that is part of its text ("Fuga" de aceite) goes on to the next quote, perhaps hundreds
-of rows later; no parser minds. A text of several lines looks the same, so a cell is refused only where each of its
-lines reads as a row whose other cells stand in other rows, too. Pure but for the reading of lines.
+A cell that begins with a quote of its text ("Fuga" de aceite) extends to the next quote, perhaps hundreds of rows
+later, and no parser complains. A text of several lines looks the same. So a cell is refused only where each of its
+lines reads as a row whose other cells also occur in other rows. Pure functions of the lines.
 """
 
 import csv
@@ -22,12 +22,12 @@ STYLES: Mapping[str, Mapping[str, Any]] = {
     "backslash": {"escapechar": "\\"},
     "none": {"quoting": csv.QUOTE_NONE},
 }
-"""What `data.quoting` means to Python's csv module, and to pandas."""
+"""Arguments for Python's csv module and for pandas, by value of `data.quoting`."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """A row as the csv module reads it. first, last: its lines, counted from 1; raw: these lines."""
+    """A row as the csv module reads it. first, last: line numbers, counted from 1; raw: these lines."""
 
     cells: list[str]
     first: int
@@ -36,26 +36,26 @@ class Record:
 
 
 def records(lines: Iterable[str], delimiter: str, style: str, strict: bool = False) -> Iterator[Record]:
-    """Rows with where they stand, blank lines left out. Raises csv.Error as the module does."""
-    taken: list[str] = []
+    """Rows with their line numbers, without blank lines. Raises csv.Error as the module does."""
+    raw: list[str] = []
 
-    def remembered() -> Iterator[str]:
+    def recorded() -> Iterator[str]:
         for line in lines:
-            taken.append(line)
+            raw.append(line)
             yield line
 
     with _long_cells():
-        reader = csv.reader(remembered(), delimiter=delimiter, strict=strict, **STYLES[style])
+        reader = csv.reader(recorded(), delimiter=delimiter, strict=strict, **STYLES[style])
         last = 0
         for cells in reader:
             first, last = last + 1, reader.line_num
             if cells:
-                yield Record(cells, first, last, list(taken))
-            taken.clear()
+                yield Record(cells, first, last, list(raw))
+            raw.clear()
 
 
 def fits(lines: Iterable[str], delimiter: str, style: str, num_columns: int) -> bool:
-    """Whether every row has the header's number of cells when quotes are read in a style."""
+    """Return whether every row has the header's number of cells when quotes are read in a style."""
     try:
         return all(len(record.cells) == num_columns for record in records(lines, delimiter, style, strict=True))
     except csv.Error:
@@ -63,7 +63,7 @@ def fits(lines: Iterable[str], delimiter: str, style: str, num_columns: int) -> 
 
 
 def misfit(lines: Iterable[str], delimiter: str, num_columns: int) -> int | None:
-    """The line of the first row with a quote inside of a quoted cell, or without the header's number of cells."""
+    """Return the line of the first row with a quote inside a quoted cell or with a wrong number of cells; else None."""
     last = 0
     try:
         for record in records(lines, delimiter, "double", strict=True):
@@ -76,7 +76,7 @@ def misfit(lines: Iterable[str], delimiter: str, num_columns: int) -> int | None
 
 
 def may_hold_rows(cells: Any, column: int, num_columns: int, delimiter: str) -> npt.NDArray[np.int64]:
-    """Places of the cells of a string array with as many delimiters as rows of their lines would have."""
+    """Places of cells of a string array that have as many delimiters as their lines would have if they were rows."""
     several = pc.indices_nonzero(pc.match_substring(cells, "\n"))
     if num_columns < 2 or not len(several):
         return np.zeros(0, np.int64)
@@ -85,14 +85,15 @@ def may_hold_rows(cells: Any, column: int, num_columns: int, delimiter: str) -> 
     lines = pc.subtract(pc.count_substring(cells, "\n"), blank).to_numpy()
     marks = pc.count_substring(cells, delimiter).to_numpy()
     least = (num_columns - column - 1) + (lines - 1) * (num_columns - 1)
-    found: npt.NDArray[np.int64] = places[(lines > 0) & (least <= marks) & (marks < least + num_columns)]
-    return found
+    suspected: npt.NDArray[np.int64] = places[(lines > 0) & (least <= marks) & (marks < least + num_columns)]
+    return suspected
 
 
 def rows_within(cell: str, column: int, num_columns: int, delimiter: str) -> list[tuple[int, str]] | None:
-    """The other cells that the lines of a cell have when they are read as rows, by column; None where they are none.
+    """Read the lines of a cell as rows and return their cells in other columns, as (column, text); None if they do not
+    fit.
 
-    The first line is the rest of a row from `column` on, the last one the start of a row.
+    The first line is the rest of a row from `column` on, the last line is the start of a row.
 
     >>> rows_within("no arranca,A\\nruido,B\\nfuga", 0, 2, ",")
     [(1, 'A'), (1, 'B')]
@@ -103,22 +104,22 @@ def rows_within(cell: str, column: int, num_columns: int, delimiter: str) -> lis
     rows, last = [cells for cells in rest[:-1] if cells != [""]], rest[-1]
     if len(first) != num_columns - column or any(len(cells) != num_columns for cells in rows):
         return None
-    found = [(column + place, text.strip()) for place, text in enumerate(first) if place]
-    found += [(place, text.strip()) for cells in rows for place, text in enumerate(cells) if place != column]
-    found += [(place, text.strip()) for place, text in enumerate(last[:-1]) if place != column]
-    return found
+    others = [(column + place, text.strip()) for place, text in enumerate(first) if place]
+    others += [(place, text.strip()) for cells in rows for place, text in enumerate(cells) if place != column]
+    others += [(place, text.strip()) for place, text in enumerate(last[:-1]) if place != column]
+    return others
 
 
-def swallowed(others: list[tuple[int, str]], seen: Callable[[int], frozenset[str]]) -> int:
-    """How many cells of the rows within a cell say that they are rows: those of a column whose every such cell stands
-    in other rows, too. seen: the values of a column, trimmed."""
-    columns = {column for column, _ in others}
-    known = [column for column in columns if {text for at, text in others if at == column} <= seen(column)]
-    return max((sum(at == column for at, _ in others) for column in known), default=0)
+def count_known(cells: list[tuple[int, str]], column_values: Callable[[int], frozenset[str]]) -> int:
+    """Return the number of cells that show that they belong to rows: the most in any one column whose cells all occur
+    in other rows too. cells: result of `rows_within`; column_values: trimmed values of a column."""
+    columns = {column for column, _ in cells}
+    known = [column for column in columns if {text for at, text in cells if at == column} <= column_values(column)]
+    return max((sum(at == column for at, _ in cells) for column in known), default=0)
 
 
-def ends_amid(record: Record, delimiter: str, style: str) -> bool:
-    """Whether a closing quote of a row is followed by something else than a delimiter or the row's end."""
+def has_inner_quote(record: Record, delimiter: str, style: str) -> bool:
+    """Return whether a closing quote of a row is followed by anything but a delimiter or the end of the row."""
     try:
         list(records(record.raw, delimiter, style, strict=True))
     except csv.Error:

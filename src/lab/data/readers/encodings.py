@@ -1,7 +1,7 @@
-"""The encoding of a text file that is not the one asked for: which lines say so, and which other one reads them all.
+"""A text file that is not in the requested encoding: the lines that show it, and an encoding that reads all lines.
 
-Any bytes are some text in latin-1, so an encoding is proposed only where it makes the file's letters those of western
-Europe, and never where other lines are UTF-8 already: it would spoil them.
+Any bytes are some text in latin-1. So an encoding is proposed only where the file's letters are then those of western
+Europe, and never where other lines are already UTF-8, which it would spoil.
 """
 
 import codecs
@@ -11,25 +11,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.core.errors import Mistake, listed
-from lab.data.readers.raw_text import open_text, wide_encoding
+from lab.data.readers.file_bytes import open_text, utf_16_variant
 
 _WESTERN = frozenset(
     "áéíóúàèìòùâêîôûäëïöüãõñçåæœøßýÿðþšžÁÉÍÓÚÀÈÌÒÙÂÊÎÔÛÄËÏÖÜÃÕÑÇÅÆŒØÝŸÐÞŠŽ¿¡ªº°«»“”‘’‚„–—…•·´¨€£¢§©®™±²³µ½¼¾×\u00a0"
 )
 _RUN = re.compile(rb"[\x80-\xff]{3,}")
-"""Three and more such signs in a row: a word of another alphabet."""
-_MOST_LINES = 1000
-"""Lines looked at to see what encoding they are in."""
-_SENSIBLE, _OF_RUNS = 0.98, 0.2
-"""Share of signs that must be western ones; share of them in runs, at most."""
-_FEW = 0.1
-"""Lines that are UTF-8, in parts of those that are not, up to which they may be so by chance."""
+"""Three or more such characters in a row: a word of another alphabet."""
+_MAX_SAMPLES = 1000
+"""Lines that are used to detect their encoding."""
+_WESTERN_SHARE, _MAX_RUN_SHARE = 0.98, 0.2
+"""Smallest share of characters that are western; largest share of characters in runs."""
+_CHANCE_SHARE = 0.1
+"""Up to this number of UTF-8 lines per line that is not, they may be UTF-8 by chance."""
+_UNKNOWN = "data.encoding=NAME, the encoding of the program that wrote it: cp1251, shift_jis, gb18030, mac-roman"
 
 
 @dataclass(frozen=True)
-class Lines:
-    """Lines of a file by whether they are in an encoding. wrong: numbers of those that are not, counted from 1;
-    samples: the first of them; num_beyond_ascii: lines that are, and not in ASCII alone."""
+class DecodedLines:
+    """Result of `try_encoding`. num: lines of the file; wrong: numbers of the lines that are not in the encoding,
+    counted from 1; samples: the first of them; num_beyond_ascii: lines in the encoding that are not pure ASCII."""
 
     num: int
     wrong: Sequence[int]
@@ -38,28 +39,26 @@ class Lines:
 
 
 def wrong_encoding(path: Path, key: str, encoding: str) -> Mistake:
-    """The mistake of a file that is not in `encoding`: its bad lines, and an encoding to try where one is sensible."""
-    if not encoding.lower().startswith("utf-16") and (wide := wide_encoding(path)):
-        return Mistake(key, f"is not {encoding}: its bytes are those of UTF-16", f"data.encoding={wide}", path)
-    lines = by_encoding(path, encoding)
+    """Return the mistake of a file that is not in `encoding`: its bad lines, and an encoding to try where one fits."""
+    if not encoding.lower().startswith("utf-16") and (utf_16 := utf_16_variant(path)):
+        return Mistake(key, f"is not {encoding}: its bytes are those of UTF-16", f"data.encoding={utf_16}", path)
+    lines = try_encoding(path, encoding)
     numbers = listed([str(number) for number in lines.wrong], 5)
     which = f"{len(lines.wrong)} of {lines.num} lines are not: line {numbers}" if lines.wrong else "bytes are missing"
     problem = f"is not {encoding} ({which})"
     if codecs.lookup(encoding).name not in ("utf-8", "utf-8-sig"):
-        is_utf_8 = not by_encoding(path, "utf-8").wrong
+        is_utf_8 = not try_encoding(path, "utf-8").wrong
         return Mistake(key, problem, "data.encoding=utf-8" if is_utf_8 else _UNKNOWN, path)
-    other = single_byte(lines.samples)
-    if lines.num_beyond_ascii > _FEW * len(lines.wrong):
-        seen = f", where they read as {other}" if other else ""
+    other = single_byte_encoding(lines.samples)
+    if lines.num_beyond_ascii > _CHANCE_SHARE * len(lines.wrong):
+        hint = f" (they read as {other})" if other else ""
         problem += f"; {lines.num_beyond_ascii} others are, with letters that another encoding would spoil"
-        return Mistake(key, problem, f"mend the lines named and save the file as UTF-8{seen}", path)
+        return Mistake(key, problem, f"correct these lines{hint} and save the file as UTF-8", path)
     return Mistake(key, problem, f"data.encoding={other}" if other else _UNKNOWN, path)
 
 
-_UNKNOWN = "data.encoding=NAME, the encoding of the program that wrote it: cp1251, shift_jis, gb18030, mac-roman"
-
-
-def by_encoding(path: Path, encoding: str) -> Lines:
+def try_encoding(path: Path, encoding: str) -> DecodedLines:
+    """Decode each line of a file."""
     wrong, samples, beyond, num = [], list[bytes](), 0, 0
     with open_text(path) as file:
         for number, line in enumerate(file, 1):
@@ -71,31 +70,31 @@ def by_encoding(path: Path, encoding: str) -> Lines:
                 beyond += not line.isascii()
             except UnicodeDecodeError:
                 wrong.append(number)
-                samples += [line] if len(samples) < _MOST_LINES else []
-    return Lines(num, wrong, samples, beyond)
+                samples += [line] if len(samples) < _MAX_SAMPLES else []
+    return DecodedLines(num, wrong, samples, beyond)
 
 
-def single_byte(lines: Sequence[bytes]) -> str | None:
-    """latin-1, or Windows' code page where signs of it stand; None where neither makes western text.
+def single_byte_encoding(lines: Sequence[bytes]) -> str | None:
+    """Return latin-1, or Windows' code page where the lines have its characters; None where neither is western text.
 
-    >>> single_byte(["avería".encode("latin-1")]), single_byte(["“sí”".encode("cp1252")])
+    >>> single_byte_encoding(["avería".encode("latin-1")]), single_byte_encoding(["“sí”".encode("cp1252")])
     ('latin-1', 'cp1252')
-    >>> single_byte(["насос".encode("cp1251")]) is None
+    >>> single_byte_encoding(["насос".encode("cp1251")]) is None
     True
     """
-    whole = b"\n".join(lines)
-    signs = re.sub(rb"[\x00-\x7f]+", b"", whole)
-    if not signs or sum(map(len, _RUN.findall(whole))) > _OF_RUNS * len(signs):
+    content = b"\n".join(lines)
+    characters = re.sub(rb"[\x00-\x7f]+", b"", content)
+    if not characters or sum(map(len, _RUN.findall(content))) > _MAX_RUN_SHARE * len(characters):
         return None
     for encoding in ("latin-1", "cp1252"):
-        text = signs.decode(encoding, "replace")
-        if sum(sign in _WESTERN for sign in text) >= _SENSIBLE * len(text):
+        text = characters.decode(encoding, "replace")
+        if sum(character in _WESTERN for character in text) >= _WESTERN_SHARE * len(text):
             return encoding
     return None
 
 
-def is_utf_8_after_all(path: Path, encoding: str) -> bool:
-    """Whether a file that is to be read in an encoding of one byte a sign is UTF-8, and not ASCII alone."""
+def is_really_utf_8(path: Path, encoding: str) -> bool:
+    """Return whether `encoding` has one byte per character and the file is UTF-8 with more than ASCII."""
     try:
         if len("é".encode().decode(encoding)) != 2:
             return False

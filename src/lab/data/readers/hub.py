@@ -1,8 +1,8 @@
 """Data sets by name: from the hub, from its cache when it cannot be reached, or a local folder in the hub's layout.
 
-Class indices become their names. What the hub's client, its cache and the builders raise ends in one line that says
-what to do without a network. What is made of a local folder lies under the cache's seal. Cost: what `datasets` takes to
-download and convert, once.
+Class indices become class names. Every error of the hub's client, its cache and the builders becomes one line that says
+what to do without a network. The copy of a local folder is an entry of the cache with checksums. Cost: the time that
+`datasets` takes to download and convert, once.
 """
 
 import contextlib
@@ -24,38 +24,38 @@ _PROBE_S = 5
 
 
 def load_splits(data: Hub | Imdb | Squad, config: str | None, cache: Path) -> dict[str, Table]:
-    """Tables of the splits `data.splits` names. Raises RequestError with every split that cannot be had."""
+    """Return the tables of the splits that `data.splits` names. Raises RequestError naming every split that fails."""
     import datasets
 
     assert data.path is not None, "no name to ask the hub for"
-    asked = {"train": data.splits.train, "val": data.splits.val, "test": data.splits.test}
+    requested = {"train": data.splits.train, "val": data.splits.val, "test": data.splits.test}
     local = Path(data.path).expanduser()
-    found: dict[str, Table] = {}
+    tables: dict[str, Table] = {}
     mistakes: list[Mistake] = []
-    cut = not local.is_dir() and not _reachable(data.path)
-    for split, name in asked.items():
+    offline = not local.is_dir() and not _reachable(data.path)
+    for split, name in requested.items():
         if name is None:
             continue
         try:
-            with quiet(), _offline(cut):
+            with quiet(), _cache_only(offline):
                 loaded = (
-                    _of_folder(local, config, name, cache)
+                    _local_split(local, config, name, cache)
                     if local.is_dir()
                     else datasets.load_dataset(data.path, config, split=name, revision=data.revision)
                 )
-        except Exception as error:  # noqa: BLE001  the client, its cache and the builders raise what they like
+        except Exception as error:  # noqa: BLE001  the client, its cache and the builders raise errors of any type
             mistakes.append(_explained(error, data, split, name))
             continue
-        kinds = {column: getattr(kind, "feature", kind) for column, kind in loaded.features.items()}  # of lists, too
-        names = {column: kind.names for column, kind in kinds.items() if hasattr(kind, "names")}
-        found[split] = Table(loaded, names)
+        features = {column: getattr(item, "feature", item) for column, item in loaded.features.items()}  # lists too
+        names = {column: feature.names for column, feature in features.items() if hasattr(feature, "names")}
+        tables[split] = Table(loaded, names)
     if mistakes:
         raise RequestError(dict.fromkeys(mistakes))
-    return found
+    return tables
 
 
-def _of_folder(local: Path, config: str | None, name: str, cache: Path) -> Any:
-    """A split of a local folder, from a copy that is made once for the files as they are."""
+def _local_split(local: Path, config: str | None, name: str, cache: Path) -> Any:
+    """A split of a local folder, from a copy that is made once per state of its files."""
     import datasets
 
     def fill(aside: Path) -> None:
@@ -75,7 +75,7 @@ def _of_folder(local: Path, config: str | None, name: str, cache: Path) -> Any:
 
 
 def _reachable(name: str) -> bool:
-    """Whether the hub answers at all. Asked once and briefly, because `datasets` tries for 20 s to reach one."""
+    """Return whether the hub answers. One short request, because `datasets` tries for 20 s per data set."""
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError
 
@@ -83,19 +83,19 @@ def _reachable(name: str) -> bool:
         HfApi().dataset_info(name, timeout=_PROBE_S)
     except HfHubHTTPError:
         return True
-    except Exception:  # noqa: BLE001  no network shows in many types, some of the hub's own HTTP library
+    except Exception:  # noqa: BLE001  a missing network raises many types, some of the hub's own HTTP library
         return False
     return True
 
 
 @contextlib.contextmanager
-def _offline(cut: bool) -> Iterator[None]:
-    """Let `datasets` look into its cache only while `cut`, as with HF_HUB_OFFLINE=1."""
+def _cache_only(offline: bool) -> Iterator[None]:
+    """Where `offline`, let `datasets` look into its cache only, as HF_HUB_OFFLINE=1 does."""
     import datasets
     from huggingface_hub import constants
 
     before = datasets.config.HF_HUB_OFFLINE, constants.HF_HUB_OFFLINE
-    if cut:
+    if offline:
         datasets.config.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE = True
     try:
         yield
@@ -110,5 +110,5 @@ def _explained(error: Exception, data: Hub | Imdb | Squad, split: str, name: str
     if isinstance(error, ValueError) and "config" in reason.lower():
         return Mistake("data.config", reason, "data.config=NAME")
     remedy = "data.path=FOLDER of a local copy, or data=csv data.path=FILE for a file of your own"
-    problem = "is neither in the local cache nor can it be had from the hub"
+    problem = "is not in the local cache and cannot be read from the hub"
     return Mistake("data.path", f"{problem} ({type(error).__name__}: {reason[:200]})", remedy, data.path)

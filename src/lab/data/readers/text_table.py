@@ -1,8 +1,8 @@
-"""Columns of text, read a slice at a time from wherever they lie: a memory-mapped data set or a small table in memory.
+"""Columns of text, read slice by slice from a memory-mapped data set or from a small table in memory.
 
-Why: a file may be larger than memory, so nothing above this module holds a whole column of strings. Every value leaves
-as text, whatever its type was: an integer 3 and a float 3.0 are "3", class indices of the hub are their names. Cost:
-about a microsecond a row and column.
+Why: a file may be larger than memory, so no other module holds a whole column of strings. Every value is returned as
+text, whatever its type: an integer 3 and a float 3.0 are "3", class indices of the hub are class names. Cost: about a
+microsecond per row and column.
 """
 
 import json
@@ -24,9 +24,10 @@ BATCH = 4096
 class Table:
     """Named columns.
 
-    data: a `datasets.Dataset` or a `pyarrow.Table`. class_names: names of the classes, per column that holds indices.
-    repeated: names that stand in a file's header more than once; the column of that name is the first of them.
-    json_kinds: of columns of JSON lines, the first line with true or false (`switch`) and with another value (`other`).
+    data: a `datasets.Dataset` or a `pyarrow.Table`. class_names: class names of each column that holds class indices.
+    repeated: names that occur more than once in a file's header; the column of that name is the first of them.
+    json_kinds: for columns of JSON lines, the first line with true or false (`switch`) and with another value
+    (`other`).
     """
 
     data: Any
@@ -39,6 +40,7 @@ class Table:
 
     @property
     def columns(self) -> list[str]:
+        """Names of the columns."""
         return list(self.data.column_names)
 
     def kind(self, column: str) -> Any:
@@ -47,21 +49,21 @@ class Table:
         return table.schema.field(column).type
 
     def narrow(self, columns: Sequence[str]) -> "Table":
-        """The same rows with `columns` only; reading the others costs nothing then."""
+        """Return the same rows with `columns` only, so that reading skips the others."""
         wanted = list(dict.fromkeys(columns))
         if isinstance(self.data, pa.Table):
             return Table(self.data.select(wanted), self.class_names)
         return Table(self.data.select_columns(wanted).with_format("arrow"), self.class_names)
 
     def read(self, rows: Rows | slice) -> dict[str, Any]:
-        """Each column of a narrowed table at `rows`: a pyarrow string array, null where the source has no value."""
+        """Return each column of a narrowed table at `rows`: a pyarrow string array, null where a value is missing."""
         if not isinstance(self.data, pa.Table):
-            found = self.data[rows]
+            part = self.data[rows]
         elif isinstance(rows, slice):
-            found = self.data.slice(rows.start, rows.stop - rows.start)
+            part = self.data.slice(rows.start, rows.stop - rows.start)
         else:
-            found = self.data.take(pa.array(rows))
-        return {name: as_text(found.column(name), self.class_names.get(name)) for name in found.column_names}
+            part = self.data.take(pa.array(rows))
+        return {name: as_text(part.column(name), self.class_names.get(name)) for name in part.column_names}
 
     def batches(self) -> Iterator[dict[str, Any]]:
         """All rows in order, `BATCH` at a time."""
@@ -70,19 +72,19 @@ class Table:
 
 
 def holds_text(kind: Any) -> bool:
-    """Whether `as_text` can turn a pyarrow type into text (lists and structs it cannot)."""
+    """Return whether `as_text` can turn a plain value of a pyarrow type into text: no lists, structs or bytes."""
     return not (pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
 
 
 def holds_list(kind: Any) -> bool:
-    """Whether a pyarrow type is a list of what `as_text` turns into text."""
+    """Return whether a pyarrow type is a list of values that `as_text` turns into text."""
     lists = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
     return lists and holds_text(kind.value_type)
 
 
 def as_text(column: Any, class_names: Sequence[str] | None = None) -> Any:
-    """A pyarrow (chunked) array as one string array. Whole floats lose their ".0", NaN and class -1 are null; a
-    list is written as JSON has it, of text."""
+    """Return a pyarrow (chunked) array as one string array. Whole floats lose their ".0", NaN and class -1 become null,
+    lists become JSON lists of texts."""
     values = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if isinstance(values, pa.ChunkedArray):
         values = pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], type=values.type)

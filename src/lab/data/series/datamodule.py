@@ -1,7 +1,7 @@
-"""Windows as batches: values are gathered from the panel when a batch is asked for, so that no window is ever copied
-before. Rows shorter than the longest of a batch are padded on the left. Shapes: B rows, T steps, C columns.
+"""Windows as batches. Values are gathered from the panel when a batch is made, so no window is copied before.
 
-Cost: a gather of B * T * C floats a batch, and with `missing_values=interpolate` some ten passes over them.
+Rows shorter than the longest of a batch are padded on the left. Shapes: B rows, T steps, C columns.
+Cost: a gather of B * T * C floats per batch, and about ten passes over them with `missing_values=interpolate`.
 """
 
 from collections.abc import Callable
@@ -13,25 +13,26 @@ from torch.utils.data import Dataset
 
 from lab.config.schema import Series
 from lab.core.batches import HeadSpec, SeriesBatch, SeriesSpec
-from lab.data.batch_sampler import Draw, EvalDraws, TrainDraws
+from lab.core.errors import listed
+from lab.data.batch_sampler import Draw
 from lab.data.cache.hidden_states import States
-from lab.data.dataloader import Loader
+from lab.data.datamodule import DataModule
 from lab.data.series.dataset import SeriesSet
 from lab.data.series.missing_values import interpolated
 from lab.data.series.panel import Cut, Floats
 
 
 class SeriesRows(Dataset[SeriesBatch]):
-    """The windows of one split; indexed by a draw, gives its batch.
+    """The windows of one split: a draw gives its batch.
 
-    gaps: `interpolate` draws lines inside each window; `mask` adds a channel for each of the first `measured`
-    columns, 1 where a value is missing; else missing values are 0 and not observed.
+    gaps: `interpolate` fills missing values on straight lines inside each window; `mask` adds a channel for each of the
+    first `measured` columns, which is 1 at a missing value; otherwise missing values are 0 and not observed.
     """
 
     def __init__(self, values: Floats, cut: Cut, head: HeadSpec, gaps: str | None, measured: int) -> None:
         self.values, self.cut, self.head, self.gaps, self.measured = values, cut, head, gaps, measured
         self.states: States | None = None
-        """What the frozen layers make of each window, where a batch is to bring it along."""
+        """Output of the frozen layers for each window, if batches carry it."""
         self.depth = 0
 
     def __len__(self) -> int:
@@ -51,7 +52,7 @@ class SeriesRows(Dataset[SeriesBatch]):
         )
 
     def arrays(self, rows: npt.NDArray[np.int64]) -> tuple[Floats, npt.NDArray[np.bool_]]:
-        """Values (B, T, C), 0 where nothing was observed, and what was observed."""
+        """Values (B, T, C), 0 if not observed, and a mask (B, T, C) of the observed ones."""
         lengths = self.cut.lengths[rows]
         back = np.arange(int(lengths.max()) - 1, -1, -1)
         inside = back < lengths[:, None]
@@ -71,53 +72,38 @@ class SeriesRows(Dataset[SeriesBatch]):
         return values, observed
 
 
-class SeriesData:
-    """The three splits as loaders. accumulation: epoch -> micro-batches per optimizer step."""
+class SeriesDataModule(DataModule[SeriesRows]):
+    """The three splits of a set of series. accumulation: epoch -> micro-batches per optimizer step."""
+
+    spec: SeriesSpec
 
     def __init__(
-        self, found: SeriesSet, config: Series, accumulation: Callable[[int], int], seed: int, pin_memory: bool
+        self, series: SeriesSet, config: Series, accumulation: Callable[[int], int], seed: int, pin_memory: bool
     ) -> None:
-        self.config, self.accumulation, self.seed, self.pin_memory = config, accumulation, seed, pin_memory
-        self.batch_size = config.batch_size
-        self.rows = {
-            split: SeriesRows(found.panel.values, cut, found.head, found.gaps, found.measured)
-            for split, cut in found.splits.items()
-        }
-        longest = max(int(cut.lengths.max()) for cut in found.splits.values())
-        self.spec = SeriesSpec((found.head,), found.channels, longest)
+        super().__init__(series.name, series.fingerprint, config, accumulation, seed, pin_memory)
+        self.series = series
+        longest = max(int(cut.lengths.max()) for cut in series.splits.values())
+        self.spec = SeriesSpec((series.head,), series.channels, longest)
 
-    def train_loader(self) -> Loader:
-        return self._loader("train", self.train_draws())
+    @property
+    def facts(self) -> dict[str, object]:
+        return self.series.facts
 
-    def val_loader(self) -> Loader:
-        return self._loader("val", EvalDraws(self.rows["val"].cut.lengths, self.config.eval_batch_size))
+    def summary(self) -> str:
+        """One line about the number of windows and the share of each class."""
+        series, train = self.series, self.series.splits["train"]
+        rows = ", ".join(f"{split} {len(cut)}" for split, cut in series.splits.items())
+        classes = zip(series.head.classes, series.head.counts, strict=True)
+        shares = listed([f"{name} {count / len(train):.1%}" for name, count in classes])
+        lengths = sorted({int(train.lengths.min()), int(train.lengths.max())})
+        return (
+            f"{rows} windows of {' to '.join(map(str, lengths))} steps, {len(series.channels)} channels; "
+            f"{series.head.name} in training: {shares}"
+        )
 
-    def test_loader(self) -> Loader:
-        return self._loader("test", EvalDraws(self.rows["test"].cut.lengths, self.config.eval_batch_size))
+    def make_rows(self, split: str) -> SeriesRows:
+        series = self.series
+        return SeriesRows(series.panel.values, series.splits[split], series.head, series.gaps, series.measured)
 
-    def train_draws(self, accumulation: Callable[[int], int] | None = None) -> TrainDraws:
-        lengths, steps = self.rows["train"].cut.lengths, accumulation or self.accumulation
-        return TrainDraws(lengths, self.batch_size, steps, self.seed)
-
-    def num_batches(self) -> int:
-        return len(self.train_draws())
-
-    def whole_windows(self) -> Loader:
-        """Training batches from the start each time, each an accumulation window of its own."""
-        return Loader(self.rows["train"], self.train_draws(lambda _: 1), 0, False, False)
-
-    def longest(self, size: int) -> SeriesBatch:
-        """One training batch of the `size` longest rows (repeated where there are fewer): the worst case for memory."""
-        order = np.argsort(-self.rows["train"].cut.lengths, kind="stable")
-        rows = np.resize(order, size)
-        return self.rows["train"][Draw(rows, rows)]
-
-    def sample(self, size: int) -> SeriesBatch:
-        """`size` training windows (all where there are fewer), drawn by the seed, as one batch."""
-        train = self.rows["train"]
-        rows = np.sort(np.random.default_rng((self.seed, size)).permutation(len(train))[:size])
-        return train[Draw(rows, rows)]
-
-    def _loader(self, split: str, draws: TrainDraws | EvalDraws) -> Loader:
-        config = self.config
-        return Loader(self.rows[split], draws, config.num_workers, self.pin_memory, config.persistent_workers)
+    def lengths(self, split: str) -> npt.NDArray[np.int32]:
+        return self.rows[split].cut.lengths

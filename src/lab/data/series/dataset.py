@@ -1,35 +1,39 @@
-"""A set of time series, checked: values, windows or cases of each split, classes, and what the record says of them.
+"""A checked set of time series: values, windows or cases of each split, classes, and facts for the run record.
 
-Order: read, count what is missing, labels (from values as they stand), log1p, forward fill, windows, scale by the
-training rows, calendar. Same content and same settings give the same set and fingerprint, whatever files are called.
+Order: read, count missing values, labels (from the original values), log1p, forward fill, windows, scaling by the
+training rows, calendar. The same content and settings give the same set and fingerprint, whatever the files' names.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from lab.config.schema import Ahead, Rainfall, Series, Table, Ucr, Windowed
 from lab.core.batches import HeadSpec
-from lab.core.errors import Mistake, RequestError, listed, nearest, quoted
+from lab.core.errors import Mistake, RequestError, listed, nearest
+from lab.core.hydra_quoting import quoted
 from lab.data.series import missing_values as gaps
 from lab.data.series import windows
 from lab.data.series.panel import Cut, Panel, joined
 from lab.data.stratified_split import capped
-from lab.data.target_leakage import given_away
+from lab.data.target_leakage import leaking_columns
 
 _UNLABELLED = "any"
-"""The one class of windows whose classes are not looked at."""
+"""The single class of windows that are used without classes."""
 _HEAD = "class"
-"""Name of the head where cases have a class and no column says how it is called."""
+"""Name of the head of cases, whose classes have no column name."""
 
 
 @dataclass(frozen=True)
 class SeriesSet:
-    """channels: names of an input's columns, those that mark gaps included. gaps: how `SeriesRows` treats what is
-    missing, None: not observed. timed: whether rows have a time and a group that mean something. measured: how many of
-    the panel's columns are data, before those of the calendar."""
+    """Panel, splits and head of a request. facts: for the run record; notes: lines for the terminal.
+
+    channels: names of an input's columns, with those that mark gaps. gaps: how `SeriesRows` fills missing values, None
+    to leave them. timed: whether the times and groups of rows are meaningful. measured: number of the panel's columns
+    that are data; calendar columns follow them.
+    """
 
     name: str
     panel: Panel
@@ -45,30 +49,42 @@ class SeriesSet:
 
 
 def load(data: Series, labelled: bool = True) -> SeriesSet:
-    """Read, check, cut and scale what `data` asks for. Raises RequestError with every mistake found together.
+    """Read, check, cut and scale the requested series. Raises RequestError with all mistakes.
 
-    labelled=False: classes are not looked at: rows without one make windows as others do.
+    labelled=False: classes are ignored, and rows without a class also make windows.
     """
-    if isinstance(data, Ucr):
-        from lab.data.series.ucr import cases
+    return SOURCES[type(data)](data, labelled)
 
-        panel, splits, notes = cases(data)
-        return _finished(data.name, data, panel, splits, _cases(splits["train"]), _HEAD, {}, notes, labelled)
-    assert isinstance(data, Windowed)
-    if isinstance(data, Rainfall):
-        from lab.data.series.rainfall import generate
 
-        name, panel = "rainfall", generate(data.stations, data.hours, data.gap_share, data.generator_seed)
-    else:
-        from lab.data.series.long_table import read_panel
+def _from_archive(data: Ucr, labelled: bool) -> SeriesSet:
+    from lab.data.series.ucr import cases
 
-        assert isinstance(data, Table)
-        name, panel = read_panel(data)
+    panel, splits, notes = cases(data)
+    return _finished(data.name, data, panel, splits, _case_rows(splits["train"]), _HEAD, {}, notes, labelled)
+
+
+def _from_generator(data: Rainfall, labelled: bool) -> SeriesSet:
+    from lab.data.series.rainfall import generate
+
+    panel = generate(data.stations, data.hours, data.gap_share, data.generator_seed)
+    return _windowed("rainfall", data, panel, labelled)
+
+
+def _from_table(data: Table, labelled: bool) -> SeriesSet:
+    from lab.data.series.long_table import read_panel
+
+    name, panel = read_panel(data)
     return _windowed(name, data, panel, labelled)
 
 
+SOURCES: Mapping[type[Series], Callable[..., SeriesSet]] = {
+    Ucr: _from_archive, Rainfall: _from_generator, Table: _from_table,
+}  # fmt: skip
+"""How the series of each config class are read."""
+
+
 def _windowed(name: str, data: Windowed, panel: Panel, labelled: bool) -> SeriesSet:
-    if mistakes := list(_strange_names(panel, data)):
+    if mistakes := list(_unknown_columns(panel, data)):
         raise RequestError(mistakes)
     if isinstance(data.label, Ahead):
         labels, now = windows.rule_codes(panel, data.label)
@@ -79,28 +95,28 @@ def _windowed(name: str, data: Windowed, panel: Panel, labelled: bool) -> Series
         labels, now, head, horizon = panel.codes, None, data.label, 0
     if not labelled:
         labels, now, horizon, panel.classes = np.zeros(len(panel.values), np.int16), None, 0, (_UNLABELLED,)
-    notes = list(_given_away(panel, head)) if labelled and panel.codes is not None else []
+    notes = list(_leaking_columns(panel, head)) if labelled and panel.codes is not None else []
     missing = gaps.counts(panel)
     _log1p(panel, data)
     if data.missing_values == "ffill":
         gaps.fill_forward(panel)
-    found = windows.cut(panel, data, labels, now, horizon)
+    cuts = windows.cut(panel, data, labels, now, horizon)
     facts = {
         "table_rows": len(panel.values), "groups": len(panel.groups), "columns": list(panel.columns),
         "step_s": float(panel.step / np.timedelta64(1, "s")), "window": data.window, "horizon": horizon,
-        "missing": missing, "left_out": found.counts, "split": found.bounds,
+        "missing": missing, "left_out": cuts.counts, "split": cuts.bounds,
     }  # fmt: skip
-    told = [f"{column} {count} ({count / len(panel.values):.1%})" for column, count in missing.items() if count]
-    notes += [f"missing values: {listed(told)}; missing_values={data.missing_values}"] if told else []
-    notes += [f"windows left out: {', '.join(f'{count} {why}' for why, count in found.counts.items())}"]
-    return _finished(name, data, panel, found.splits, found.train_rows, head, facts, notes, labelled)
+    shares = [f"{column} {count} ({count / len(panel.values):.1%})" for column, count in missing.items() if count]
+    notes += [f"missing values: {listed(shares)}; missing_values={data.missing_values}"] if shares else []
+    notes += [f"windows left out: {', '.join(f'{count} {reason}' for reason, count in cuts.counts.items())}"]
+    return _finished(name, data, panel, cuts.splits, cuts.train_rows, head, facts, notes, labelled)
 
 
 def _finished(
     name: str, data: Series, panel: Panel, splits: dict[str, Cut], train_rows: list[slice], head_name: str,
     facts: dict[str, object], notes: list[str], labelled: bool,
 ) -> SeriesSet:  # fmt: skip
-    """Cap, join, check and scale. data has `split.seed` and `split.train_on_val` whatever its kind."""
+    """Apply caps, join train and val if requested, check, scale. `data.split` has `seed` and `train_on_val`."""
     split = data.split  # type: ignore[attr-defined]
     for part, cut in splits.items():
         most = getattr(data.max_rows, part)
@@ -134,56 +150,56 @@ def _finished(
 
 
 def scale(panel: Panel, train_rows: list[slice]) -> None:
-    """Each column minus its mean and by its standard deviation over the training rows, in place, a column at a time.
+    """Standardise each column by its mean and standard deviation over the training rows, in place.
 
-    A column that does not vary there keeps its unit. Missing values count nowhere and stay missing.
+    A column that is constant there is only centred. Missing values are not counted and stay missing.
     """
     for place in range(panel.values.shape[1]):
         known = [column[~np.isnan(column)] for column in (panel.values[rows, place] for rows in train_rows)]
-        count = sum(len(one) for one in known)
-        mean = sum(float(one.sum(dtype=np.float64)) for one in known) / max(count, 1)
-        spread = sum(float(np.square(one - mean, dtype=np.float64).sum()) for one in known) / max(count, 1)
-        largest = max((float(np.abs(one).max()) for one in known if len(one)), default=0.0)
+        count = sum(len(part) for part in known)
+        mean = sum(float(part.sum(dtype=np.float64)) for part in known) / max(count, 1)
+        spread = sum(float(np.square(part - mean, dtype=np.float64).sum()) for part in known) / max(count, 1)
+        largest = max((float(np.abs(part).max()) for part in known if len(part)), default=0.0)
         panel.values[:, place] -= np.float32(mean)
         panel.values[:, place] /= np.float32(np.sqrt(spread) if spread > (1e-6 * largest) ** 2 else 1.0)
 
 
-def _cases(train: Cut) -> list[slice]:
-    """The rows of each training case; cases of validation stand between them."""
+def _case_rows(train: Cut) -> list[slice]:
+    """The rows of each training case; validation cases are between them."""
     starts = train.ends.astype(np.int64) - train.lengths + 1
     return [slice(start, end + 1) for start, end in zip(starts.tolist(), train.ends.tolist(), strict=True)]
 
 
-def _strange_names(panel: Panel, data: Windowed) -> Iterator[Mistake]:
-    """Settings that name a column the panel does not have, or have one twice read as a logarithm."""
-    asked = {"data.log1p": list(data.log1p)}
+def _unknown_columns(panel: Panel, data: Windowed) -> Iterator[Mistake]:
+    """Settings that name a column that the panel does not have, or the same column twice."""
+    named = {"data.log1p": list(data.log1p)}
     if isinstance(data.label, Ahead):
-        asked["data.label.feature"] = [data.label.feature]
-    for key, names in asked.items():
+        named["data.label.feature"] = [data.label.feature]
+    for key, names in named.items():
         for name in names:
             if name not in panel.columns:
-                near = nearest(name, panel.columns)
+                close = nearest(name, panel.columns)
                 problem = f"no column of this name; there are {listed(panel.columns)}"
-                meant = near if key == "data.label.feature" else [near]
-                yield Mistake(key, problem, quoted(key, meant) if near else "", name)
-    twice = sorted({name for name in data.log1p if data.log1p.count(name) > 1})
-    if twice:
-        once = quoted("data.log1p", list(dict.fromkeys(data.log1p)))
-        yield Mistake("data.log1p", f"names {listed(twice)} more than once", once, list(data.log1p))
+                corrected = close if key == "data.label.feature" else [close]
+                yield Mistake(key, problem, quoted(key, corrected) if close else "", name)
+    repeated = sorted({name for name in data.log1p if data.log1p.count(name) > 1})
+    if repeated:
+        remedy = quoted("data.log1p", list(dict.fromkeys(data.log1p)))
+        yield Mistake("data.log1p", f"names {listed(repeated)} more than once", remedy, list(data.log1p))
 
 
-def _given_away(panel: Panel, label: str) -> Iterator[str]:
-    """Notes on columns that the label may have been made from. Raises RequestError for copies of it."""
+def _leaking_columns(panel: Panel, label: str) -> Iterator[str]:
+    """Notes on columns from which the label may have been made. Raises RequestError for copies of the label."""
     assert panel.codes is not None
-    found = list(given_away(panel.values, panel.columns, panel.codes))
-    copies = [one.column for one in found if one.copy]
+    leaks = list(leaking_columns(panel.values, panel.columns, panel.codes))
+    copies = [leak.column for leak in leaks if leak.copy]
     if copies:
         rest = [name for name in panel.columns if name not in copies]
-        problem = f"{listed(copies)}: another name of the label {label!r}, one value for each class in all rows"
+        problem = f"{listed(copies)}: a copy of the label {label!r}, one value for each class in all rows"
         raise RequestError(Mistake("data.features", problem, quoted("data.features", rest) if rest else ""))
-    for one in found:
-        about = f"{one.column} alone tells {label!r} in every row"
-        yield f"{about}: if the label was made from it, take it out of data.features"
+    for leak in leaks:
+        problem = f"{leak.column} alone decides {label!r} in every row"
+        yield f"{problem}: if the label was made from it, take it out of data.features"
 
 
 def _log1p(panel: Panel, data: Windowed) -> None:
@@ -196,29 +212,29 @@ def _log1p(panel: Panel, data: Windowed) -> None:
 
 
 def _with_calendar(panel: Panel, data: Windowed) -> Panel:
-    """Two more columns for each period: its sine and cosine at each row. The panel is there twice meanwhile."""
+    """Add two columns for each period: its sine and cosine at each row. Meanwhile the panel is in memory twice."""
     length = {"day": 86_400e6, "year": 365.2425 * 86_400e6}
-    names = tuple(f"{one} {wave}" for one in data.calendar for wave in ("sine", "cosine"))
+    names = tuple(f"{period} {wave}" for period in data.calendar for wave in ("sine", "cosine"))
     num_rows, measured = panel.values.shape
     values = np.empty((num_rows, measured + len(names)), np.float32)
     for start in range(0, num_rows, 1_000_000):
         rows = np.arange(start, min(start + 1_000_000, num_rows))
         values[rows, :measured] = panel.values[rows]
         moments = panel.times(rows).astype("datetime64[us]").astype(np.int64)
-        for place, one in enumerate(data.calendar):
-            turn = 2 * np.pi * (moments % length[one]) / length[one]
-            values[rows, measured + 2 * place] = np.sin(turn)
-            values[rows, measured + 2 * place + 1] = np.cos(turn)
+        for place, period in enumerate(data.calendar):
+            angle = 2 * np.pi * (moments % length[period]) / length[period]
+            values[rows, measured + 2 * place] = np.sin(angle)
+            values[rows, measured + 2 * place + 1] = np.cos(angle)
     return replace(panel, values=values, columns=panel.columns + names)
 
 
 def _one_class(splits: dict[str, Cut], classes: tuple[str, ...], data: Series) -> Iterator[Mistake]:
-    """Splits that tell nothing apart; validation may, where its rows are trained on."""
+    """Splits with a single class; allowed for validation if its rows are trained on."""
     for split, cut in splits.items():
-        seen = np.unique(cut.labels)
-        if len(seen) > 1 or (split == "val" and data.split.train_on_val):  # type: ignore[attr-defined]
+        codes = np.unique(cut.labels)
+        if len(codes) > 1 or (split == "val" and data.split.train_on_val):  # type: ignore[attr-defined]
             continue
-        problem = f"{split} has one class alone, {classes[int(seen[0])]!r} in all of its {len(cut)} rows"
+        problem = f"{split} has only one class, {classes[int(codes[0])]!r} in all of its {len(cut)} rows"
         if isinstance(data, Windowed):
             yield Mistake("data.label", problem, "another threshold or column, or other moments of the split")
         elif split == "val":

@@ -1,7 +1,7 @@
-"""Missing values of a panel: counted first, then filled from the past, or inside each window, or left out.
+"""Missing values of a panel: counted, then filled from the past, or filled inside each window, or left out.
 
-Nothing is taken from another group, and nothing from after a window's newest sample: a line drawn through a gap at the
-time of a forecast would know its far end. Shapes: N rows, C columns, B windows, T steps, W windows of a group.
+No value comes from another group or from after a window's newest sample: a line through a gap would use its far end,
+which is unknown at the time of a forecast. Shapes: N rows, C columns, B windows, T steps, W windows of a group.
 """
 
 import numpy as np
@@ -13,38 +13,38 @@ Bools = npt.NDArray[np.bool_]
 
 
 def counts(panel: Panel) -> dict[str, int]:
-    """Missing values of each column."""
+    """Return the number of missing values of each column."""
     return {name: int(np.isnan(panel.values[:, place]).sum()) for place, name in enumerate(panel.columns)}
 
 
 def fill_forward(panel: Panel) -> None:
-    """Put the last value seen in the same group into each gap, in place; what comes before the first stays a gap."""
+    """Fill each gap with the last value before it in the same group, in place; gaps before the first value stay."""
     for _, part in panel.parts():
         for place in range(panel.values.shape[1]):
             column = panel.values[part, place]
-            seen = np.where(np.isnan(column), 0, np.arange(len(column), dtype=np.int32))
-            column[:] = column[np.maximum.accumulate(seen)]
+            last_known = np.where(np.isnan(column), 0, np.arange(len(column), dtype=np.int32))
+            column[:] = column[np.maximum.accumulate(last_known)]
 
 
-def whole(values: Floats, window: int) -> Bools:
-    """(W,): windows of one group's values (N, C) in which nothing is missing; W = N - window + 1."""
-    found: Bools = _missing(np.logical_or.reduce(np.isnan(values), axis=1), window) == 0
-    return found
+def complete_windows(values: Floats, window: int) -> Bools:
+    """Return (W,): windows of one group's values (N, C) without missing values; W = N - window + 1."""
+    complete: Bools = _num_missing(np.logical_or.reduce(np.isnan(values), axis=1), window) == 0
+    return complete
 
 
-def blank(values: Floats, window: int) -> tuple[Bools, int]:
-    """(W,): windows in which some column has no value at all, and the number of the first such column, else -1."""
-    found, first = np.zeros(len(values) - window + 1, np.bool_), -1
+def windows_with_empty_column(values: Floats, window: int) -> tuple[Bools, int]:
+    """Return (W,) windows in which some column has no value, and the number of the first such column, else -1."""
+    any_empty, first = np.zeros(len(values) - window + 1, np.bool_), -1
     for place in range(values.shape[1]):
-        none = _missing(np.isnan(values[:, place]), window) == window
-        if first < 0 and none.any():
+        empty = _num_missing(np.isnan(values[:, place]), window) == window
+        if first < 0 and empty.any():
             first = place
-        found |= none
-    return found, first
+        any_empty |= empty
+    return any_empty, first
 
 
-def _missing(gap: Bools, window: int) -> npt.NDArray[np.int32]:
-    """How many steps of each window are gaps."""
+def _num_missing(gap: Bools, window: int) -> npt.NDArray[np.int32]:
+    """Number of missing steps of each window."""
     total = np.zeros(len(gap) + 1, np.int32)
     np.cumsum(gap, out=total[1:])
     counted: npt.NDArray[np.int32] = total[window:] - total[:-window]
@@ -52,8 +52,8 @@ def _missing(gap: Bools, window: int) -> npt.NDArray[np.int32]:
 
 
 def interpolated(values: Floats, observed: Bools) -> Floats:
-    """Lines between the observed values of each window and column (B, T, C); before the first and after the last of
-    them their value goes on. A column without any stays 0."""
+    """Return windows (B, T, C) with lines between the observed values of each column. The first and the last observed
+    value extend to the ends of the window; a column without values becomes 0."""
     length = values.shape[1]
     steps = np.arange(length, dtype=np.int32)[None, :, None]
     before = np.maximum.accumulate(np.where(observed, steps, -1), axis=1)

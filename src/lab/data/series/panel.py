@@ -1,8 +1,8 @@
-"""Series in memory: the rows of all groups one after another, each group in the order of time, at equal steps.
+"""Series in memory: the rows of all groups, one group after another, each in the order of time and at equal steps.
 
-One float32 array holds every value once; a window is two numbers, where it ends and how long it is, and its values are
-a view of the array. Times are counted from each group's first, and kept only where steps are of the calendar or just
-rows. Shapes: N rows, C columns, G groups.
+One float32 array holds every value once. A window is two numbers, its end and its length, and its values are a view of
+the array. Times are computed from each group's first time, and stored only for calendar steps and unequal steps.
+Shapes: N rows, C columns, G groups, W windows.
 """
 
 from collections.abc import Iterator
@@ -19,11 +19,12 @@ Times = npt.NDArray[np.datetime64]
 
 @dataclass
 class Panel:
-    """values: (N, C), NaN where missing. starts: (G + 1,) rows where groups start, the last one N.
+    """Series of all groups.
 
-    first: (G,) datetime64[us] of each group's first row, step: timedelta64[us] between rows, the commonest where kept
-    says the moment of each row: (N,) datetime64[us], rising in each group. codes: (N,) class of each
-    row, `MISSING` where unknown, where labels are a column; classes: their names.
+    values: (N, C), NaN where missing. starts: (G + 1,) first row of each group, then N. first: (G,) datetime64[us] of
+    each group's first row. step: timedelta64[us] between rows, the commonest one if `kept` is given. kept: (N,)
+    datetime64[us] of each row, rising in each group, where steps differ. codes: (N,) class of each row if labels are a
+    column, `MISSING` where unknown. classes: their names.
     """
 
     columns: tuple[str, ...]
@@ -37,25 +38,25 @@ class Panel:
     kept: Times | None = None
 
     def parts(self) -> Iterator[tuple[str, slice]]:
-        """Each group's name and rows."""
+        """Return the name and the rows of each group."""
         for number, name in enumerate(self.groups):
             yield name, slice(int(self.starts[number]), int(self.starts[number + 1]))
 
     def group_of(self, rows: npt.NDArray[np.integer]) -> Ints:
-        """Number of the group of each row."""
+        """Return the number of the group of each row."""
         return np.searchsorted(self.starts, rows, side="right") - 1
 
     def times(self, rows: npt.NDArray[np.integer]) -> Times:
-        """datetime64[us] of each row."""
+        """Return the time of each row, datetime64[us]."""
         if self.kept is not None:
             kept: Times = self.kept[rows]
             return kept
         group = self.group_of(rows)
-        found: Times = self.first[group] + (rows - self.starts[group]) * self.step
-        return found
+        times: Times = self.first[group] + (rows - self.starts[group]) * self.step
+        return times
 
     def row_from(self, group: int, moment: np.datetime64) -> int:
-        """First row of a group at or after a moment, at most the row behind its last."""
+        """Return the first row of a group at or after a moment, at most the row after its last."""
         if self.kept is not None:
             start, stop = int(self.starts[group]), int(self.starts[group + 1])
             return start + int(np.searchsorted(self.kept[start:stop], moment))
@@ -63,7 +64,7 @@ class Panel:
         return int(np.clip(self.starts[group] + steps, self.starts[group], self.starts[group + 1]))
 
     def span(self) -> tuple[np.datetime64, np.datetime64]:
-        """First and last moment of all groups."""
+        """Return the first and the last moment of all groups."""
         if self.kept is not None:
             return self.first.min(), self.kept[self.starts[1:] - 1].max()
         lengths = np.diff(self.starts)
@@ -72,11 +73,10 @@ class Panel:
 
 @dataclass(frozen=True)
 class Cut:
-    """The windows of one split, or its cases.
+    """The windows or cases of one split.
 
-    ends: (W,) the row of each one's newest sample; lengths: (W,) steps; labels: (W,) class; now: (W,) class that the
-    newest sample itself has under the rule that labels follow, `MISSING` where it was not observed, None without a
-    rule.
+    ends: (W,) row of each window's newest sample; lengths: (W,) steps; labels: (W,) class; now: (W,) class of the
+    newest sample itself under the rule of labels, `MISSING` where it was not observed, None without a rule.
     """
 
     ends: npt.NDArray[np.int32]
@@ -88,22 +88,22 @@ class Cut:
         return len(self.ends)
 
     def at(self, kept: npt.NDArray[np.integer]) -> "Cut":
-        """Some of the windows."""
+        """Return the windows at some places."""
         now = None if self.now is None else self.now[kept]
         return Cut(self.ends[kept], self.lengths[kept], self.labels[kept], now)
 
 
 def written(moment: np.datetime64) -> str:
-    """ISO 8601, with a fraction of a second where there is one."""
+    """Return a moment in ISO 8601, with a fraction of a second if it has one."""
     return str(moment).removesuffix(".000000")
 
 
-def joined(one: Cut, other: Cut) -> Cut:
-    """The windows of both, in the order of their newest samples."""
-    ends = np.concatenate([one.ends, other.ends])
+def joined(first: Cut, second: Cut) -> Cut:
+    """Return the windows of both, in the order of their newest samples."""
+    ends = np.concatenate([first.ends, second.ends])
     order = np.argsort(ends, kind="stable")
-    now = None if one.now is None or other.now is None else np.concatenate([one.now, other.now])[order]
+    now = None if first.now is None or second.now is None else np.concatenate([first.now, second.now])[order]
     lengths, labels = (
-        np.concatenate([getattr(one, name), getattr(other, name)])[order] for name in ("lengths", "labels")
+        np.concatenate([getattr(first, name), getattr(second, name)])[order] for name in ("lengths", "labels")
     )
     return Cut(ends[order], lengths, labels, now)

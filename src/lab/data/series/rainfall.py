@@ -1,8 +1,8 @@
-"""Seeded hourly weather at several stations: the embedded time series, with what real ones have.
+"""Seeded hourly weather at several stations: the built-in time series, with the properties of real ones.
 
-Storms arrive by a two-state chain whose odds follow the season, the hour and a slow regional front that all stations
-share, so that one station's rain is foretold by pressure and humidity hours before. Outages cut runs of hours out of
-single columns. Cost: about 2 microseconds a row. Not a model of any place: the numbers are chosen to look plausible.
+Storms follow a two-state chain whose odds depend on the season, the hour and a slow regional front that all stations
+share, so that pressure and humidity predict a station's rain hours before. Outages remove runs of hours from single
+columns. Cost: about 2 microseconds per row. Not a model of a real place: the numbers are chosen to look plausible.
 """
 
 import numpy as np
@@ -18,11 +18,12 @@ FRONT_MEMORY, LOCAL_MEMORY = 0.985, 0.9
 OUTAGE_H = 6.0
 """Mean length of an outage."""
 STORM_STAYS = 0.8
-"""Chance that rain goes on for another hour."""
+"""Probability that rain continues for another hour."""
 
 
 def generate(stations: int, hours: int, gap_share: float, seed: int) -> Panel:
-    """`stations` groups of `hours` rows; the same arguments give the same panel, more stations keep the first ones."""
+    """Return `stations` groups of `hours` rows. The same arguments give the same panel; with more stations the first
+    ones stay the same. gap_share: share of missing values."""
     front = _memory(np.random.default_rng((seed, 0)).standard_normal(hours + 12), FRONT_MEMORY)
     values = np.empty((stations * hours, len(COLUMNS)), np.float32)
     for station in range(stations):
@@ -54,24 +55,24 @@ def _station(front: Doubles, hours: int, random: np.random.Generator) -> Floats:
 
 
 def _storms(odds: Doubles, dice: Doubles) -> Floats:
-    """0 or 1 an hour: rain begins by the odds of the hour, and goes on by the odds raised."""
-    found, wet = np.zeros(len(dice), np.float32), False
+    """0 or 1 per hour: rain begins by the odds of the hour and continues by higher odds."""
+    storms, wet = np.zeros(len(dice), np.float32), False
     for hour, (start, die) in enumerate(zip(odds.tolist(), dice.tolist(), strict=True)):
         wet = die < (STORM_STAYS + 0.2 * start if wet else 0.6 * start)
-        found[hour] = wet
-    return found
+        storms[hour] = wet
+    return storms
 
 
 def _memory(noise: Doubles, rho: float) -> Doubles:
     """An autoregressive series of unit variance from white noise."""
     from scipy.signal import lfilter
 
-    found: Doubles = lfilter([np.sqrt(1 - rho**2)], [1, -rho], noise)
-    return found
+    series: Doubles = lfilter([np.sqrt(1 - rho**2)], [1, -rho], noise)
+    return series
 
 
 def _cut(values: Floats, share: float, random: np.random.Generator) -> None:
-    """Outages in place, about `share` of each column, none of them in the first hour."""
+    """Cut outages in place, about `share` of each column, none of them in the first hour."""
     hours, columns = values.shape
     for place in range(columns):
         starts = np.flatnonzero(random.random(hours) < share / OUTAGE_H)

@@ -1,7 +1,7 @@
-"""Time stamps of a long table: their order, repeats, and whether steps are equal, told by group and row.
+"""Order and steps of a long table's time stamps: sorting, repeats, unequal steps, resampling to equal steps.
 
-Why equal steps: a window is so many rows, and has to mean the same stretch of time wherever it is cut. Shapes: N rows,
-G groups; `starts` (G + 1,) as in `Panel`.
+Why equal steps: a window is a number of rows, and must mean the same length of time wherever it begins. Shapes: N rows,
+C columns, G groups; `starts` (G + 1,) as in `Panel`.
 """
 
 from collections import Counter
@@ -15,126 +15,154 @@ import pandas as pd
 
 from lab.core.batches import MISSING
 from lab.core.errors import Mistake, RequestError
-from lab.data.readers.timestamps.calendar_steps import Calendar, fitting, length, meant
+from lab.data.readers.timestamps.calendar_steps import (
+    CalendarStep,
+    accepted_spelling,
+    commonest_calendar_step,
+    parse_step,
+)
 from lab.data.series.panel import Codes, Floats, Ints, written
 
 Moments = npt.NDArray[np.datetime64]
 ZERO = np.timedelta64(0, "us")
-ROUNDED = np.timedelta64(1, "us")
-"""What a step of no whole microseconds (1/30 s) may differ by."""
-MOST_STEPS, MOST_FILLED = 10_000_000, 100
-"""More steps than this, and than so many for each row, are taken for a mistake."""
-MOSTLY = 0.6
-"""Share of steps of the calendar from which a table is taken for one of such steps."""
-SHOWN = 5
-"""Places of one kind that are told."""
+ROUNDING = np.timedelta64(1, "us")
+"""Tolerance for steps that are not whole microseconds (1/30 s)."""
+MAX_STEPS, MAX_STEPS_PER_ROW = 10_000_000, 100
+"""More steps than both of these are treated as a mistake."""
+CALENDAR_SHARE = 0.6
+"""Share of steps that fit a calendar step from which that step is proposed."""
+MAX_EXAMPLES = 5
+"""Number of places that a message names."""
 
 
-def ordered(times: Moments, of_row: npt.NDArray[np.integer], sort: bool, groups: Sequence[str]) -> Ints | None:
-    """Rows by group, in the order of time where `sort`; None where they lie so already.
+def row_order(times: Moments, of_row: npt.NDArray[np.integer], sort: bool, groups: Sequence[str]) -> Ints | None:
+    """Return the rows by group, sorted by time if `sort`; None if they are already in this order.
 
-    Raises RequestError, naming groups and rows, for time stamps that go back although nobody asked to sort.
+    of_row: (N,) number of each row's group. Raises RequestError, naming groups and rows, for time stamps that go back
+    where `sort` is False.
     """
-    apart = None if bool((of_row[1:] >= of_row[:-1]).all()) else np.argsort(of_row, kind="stable")
-    seen, group = (times, of_row) if apart is None else (times[apart], of_row[apart])
-    back = np.flatnonzero((seen[1:] < seen[:-1]) & (group[1:] == group[:-1])) + 1
+    by_group = None if bool((of_row[1:] >= of_row[:-1]).all()) else np.argsort(of_row, kind="stable")
+    moments, group = (times, of_row) if by_group is None else (times[by_group], of_row[by_group])
+    back = np.flatnonzero((moments[1:] < moments[:-1]) & (group[1:] == group[:-1])) + 1
     if not len(back):
-        return apart
+        return by_group
     if sort:
         by_time: Ints = np.lexsort((times, of_row))
         return by_time
-    rows = back if apart is None else apart[back]
-    told = [f"{_named(groups, int(group[at]))}row {row} ({_shown(seen[at])} after {_shown(seen[at - 1])})"
-            for at, row in zip(back[:SHOWN].tolist(), rows[:SHOWN].tolist(), strict=True)]  # fmt: skip
-    more = f" and {len(back) - SHOWN} more" if len(back) > SHOWN else ""
-    remedy = f"{_apart(groups)}data.sort=true"
-    raise RequestError(Mistake("data.time", f"goes back in time: {'; '.join(told)}{more}", remedy))
+    rows = back if by_group is None else by_group[back]
+    examples = [
+        f"{_group_prefix(groups, int(group[at]))}row {row} ({_date(moments[at])} after {_date(moments[at - 1])})"
+        for at, row in zip(back[:MAX_EXAMPLES].tolist(), rows[:MAX_EXAMPLES].tolist(), strict=True)
+    ]
+    remedy = f"{_missing_group_hint(groups)}data.sort=true"
+    problem = f"goes back in time: {'; '.join(examples)}{_and_more(len(back))}"
+    raise RequestError(Mistake("data.time", problem, remedy))
+
+
+def whole_seconds(times: Moments, of_row: npt.NDArray[np.integer]) -> Moments:
+    """Return the times in whole seconds if steps are a second or longer and not equal as written: a logger that adds
+    its own delay keeps its step. Times are cut off, or rounded if only rounding makes the steps equal."""
+    some, second, half = slice(0, 1_000_000), "datetime64[s]", np.timedelta64(500_000, "us")
+    same_group = np.diff(of_row[some]) == 0
+
+    def equal(moments: Moments) -> bool:
+        steps = np.diff(moments[some].astype("datetime64[us]"))[same_group]
+        return not len(steps) or bool((np.abs(steps - steps[0]) <= ROUNDING).all())
+
+    forward = np.diff(times[some])[same_group]
+    forward = forward[forward > ZERO]
+    if not len(forward) or np.median(forward) < 2 * half or equal(times):
+        return times
+    rounding = equal((times[some] + half).astype(second)) and not equal(times[some].astype(second))
+    return (times + half if rounding else times).astype(second).astype("datetime64[us]")
 
 
 def step_mistakes(times: Moments, starts: Ints, groups: Sequence[str], equal: bool) -> Iterator[Mistake]:
-    """Time stamps that come twice in a group and, where they are to be equal, steps that differ from the commonest."""
-    parts = _parts(starts)
-    usual = _usual(times, parts)
-    twice: list[int] = []
+    """Yield the mistakes of repeated time stamps and, where steps must be `equal`, of steps that differ from the
+    commonest step."""
+    slices = _group_slices(starts)
+    usual = _usual_step(times, slices)
+    repeated: list[int] = []
     odd: list[int] = []
-    for part in parts:  # one group at a time: the steps of all would be as large as the time stamps
+    for part in slices:  # one group at a time: the steps of all groups would be as large as the time stamps
         steps = np.diff(times[part])
-        twice += (part.start + 1 + np.flatnonzero(steps == ZERO)).tolist()
-        odd += (part.start + 1 + np.flatnonzero((steps > ZERO) & (np.abs(steps - usual) > ROUNDED))).tolist()
+        repeated += (part.start + 1 + np.flatnonzero(steps == ZERO)).tolist()
+        odd += (part.start + 1 + np.flatnonzero((steps > ZERO) & (np.abs(steps - usual) > ROUNDING))).tolist()
 
     def group(row: int) -> str:
-        return _named(groups, int(np.searchsorted(starts, row, side="right")) - 1)
+        return _group_prefix(groups, int(np.searchsorted(starts, row, side="right")) - 1)
 
-    if twice:
-        told = [f"{group(at)}{_shown(times[at])} (row {at})" for at in twice[:SHOWN]]
-        problem = f"{len(twice)} time stamps come twice: {'; '.join(told)}{_more(len(twice))}"
-        remedy = f"{_apart(groups)}take one row of each out, or data.resample=STEP for their mean"
+    if repeated:
+        examples = [f"{group(at)}{_date(times[at])} (row {at})" for at in repeated[:MAX_EXAMPLES]]
+        problem = f"{len(repeated)} time stamps come twice: {'; '.join(examples)}{_and_more(len(repeated))}"
+        remedy = f"{_missing_group_hint(groups)}remove one row of each, or data.resample=STEP for their mean"
         yield Mistake("data.time", problem, remedy)
     if odd and equal:
-        told = [f"{group(at)}{_span(times[at] - times[at - 1])} before {_shown(times[at])} (row {at})"
-                for at in odd[:SHOWN]]  # fmt: skip
-        problem = f"steps are {_span(usual)} but for {len(odd)}: {'; '.join(told)}{_more(len(odd))}"
-        yield Mistake("data.time", problem, _regular(times, parts, usual))
+        examples = [f"{group(at)}{_duration(times[at] - times[at - 1])} before {_date(times[at])} (row {at})"
+                    for at in odd[:MAX_EXAMPLES]]  # fmt: skip
+        problem = f"steps are {_duration(usual)} except {len(odd)}: {'; '.join(examples)}{_and_more(len(odd))}"
+        yield Mistake("data.time", problem, _equal_steps_remedy(times, slices, usual))
 
 
-def _regular(times: Moments, parts: Sequence[slice], usual: np.timedelta64) -> str:
-    """What to type for steps that are not equal."""
-    written, share = fitting(times, parts)
-    rows = "data.step=row (each row is one step, whatever time lies between)"
-    if written == "1B" and share > MOSTLY:
-        return f"{rows}, or data.resample=1B (which makes gaps of holidays)"
-    return f"data.resample={written if share > MOSTLY else _offset(usual)} (which makes gaps of them), or {rows}"
+def _equal_steps_remedy(times: Moments, slices: Sequence[slice], usual: np.timedelta64) -> str:
+    step, share = commonest_calendar_step(times, slices)
+    rows = "data.step=row (each row is one step, whatever the time between them)"
+    if step == "1B" and share > CALENDAR_SHARE:
+        return f"{rows}, or data.resample=1B (holidays become gaps)"
+    return f"data.resample={step if share > CALENDAR_SHARE else _offset(usual)} (missing steps become gaps), or {rows}"
 
 
 def equal_steps(times: Moments, starts: Ints) -> bool:
-    """Whether all steps inside groups have the same length."""
-    parts = _parts(starts)
-    usual = _usual(times, parts)
-    return all(bool((np.abs(np.diff(times[part]) - usual) <= ROUNDED).all()) for part in parts)
+    """Return whether all steps inside groups have the same length."""
+    slices = _group_slices(starts)
+    usual = _usual_step(times, slices)
+    return all(bool((np.abs(np.diff(times[part]) - usual) <= ROUNDING).all()) for part in slices)
 
 
 def calendar_of(times: Moments, starts: Ints) -> str:
-    """The step of the calendar that every step is, else nothing."""
-    written, share = fitting(times, _parts(starts))
-    return written if share == 1 else ""
-
-
-def _parts(starts: Ints) -> list[slice]:
-    return [slice(int(start), int(stop)) for start, stop in pairwise(starts)]
+    """Return the calendar step that every step is, else ""."""
+    step, share = commonest_calendar_step(times, _group_slices(starts))
+    return step if share == 1 else ""
 
 
 def usual_step(times: Moments, starts: Ints) -> np.timedelta64:
-    """The commonest step forward inside groups."""
-    return _usual(times, _parts(starts))
+    """Return the commonest step forward inside groups."""
+    return _usual_step(times, _group_slices(starts))
 
 
-def _usual(times: Moments, parts: Sequence[slice]) -> np.timedelta64:
-    """The commonest step forward inside groups."""
+def _group_slices(starts: Ints) -> list[slice]:
+    return [slice(int(start), int(stop)) for start, stop in pairwise(starts)]
+
+
+def _usual_step(times: Moments, slices: Sequence[slice]) -> np.timedelta64:
     counts: Counter[int] = Counter()
-    for part in parts:
-        steps, found = np.unique(np.diff(times[part]).astype("timedelta64[us]").astype(np.int64), return_counts=True)
-        counts.update(dict(zip(steps.tolist(), found.tolist(), strict=True)))
+    for part in slices:
+        steps, number = np.unique(np.diff(times[part]).astype("timedelta64[us]").astype(np.int64), return_counts=True)
+        counts.update(dict(zip(steps.tolist(), number.tolist(), strict=True)))
     forward = {step: count for step, count in counts.items() if step > 0}
     return np.timedelta64(max(forward, key=lambda step: forward[step], default=0), "us")
 
 
-def _apart(groups: Sequence[str]) -> str:
-    """The likeliest cause where no group is named: rows of several series."""
+def _missing_group_hint(groups: Sequence[str]) -> str:
+    """The likeliest cause where no group column is named: rows of several series."""
     return "data.group=COLUMN if these are several series (stations); else " if tuple(groups) == ("",) else ""
 
 
-def _more(count: int) -> str:
-    return f" and {count - SHOWN} more" if count > SHOWN else ""
+def _and_more(count: int) -> str:
+    return f" and {count - MAX_EXAMPLES} more" if count > MAX_EXAMPLES else ""
 
 
 def resampled(
     times: Moments, starts: Ints, values: Floats, codes: Codes | None, step: str
 ) -> tuple[Moments, Ints, Floats, Codes | None]:
-    """Equal steps in each group, of a length or of the calendar: the mean of what falls into one, the last class; a
-    step without a row is a gap."""
-    steps = _bins(times, step)
+    """Return times, starts, values and codes at equal steps in each group. A step has the mean of the values of its
+    rows and the class of its last row; a step without rows is a gap.
+
+    step: a length of time or a calendar step. Raises RequestError for another text and for too many steps.
+    """
+    steps = _parsed_step(times, step)
     bins = steps.number(times)
-    _refuse_explosion(times, bins, starts, step)
+    _refuse_too_many(times, bins, starts, step)
     parts, new_times, new_codes, new_starts = [], [], [], [0]
     for start, stop in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
         place = (bins[start:stop] - bins[start]).astype(np.int64)
@@ -157,52 +185,52 @@ def resampled(
 
 
 @dataclass(frozen=True)
-class _Lengths:
-    """Steps of one length, counted from the day of the first row."""
+class _FixedStep:
+    """A step of fixed length, counted from the day of the first row."""
 
     first: np.datetime64
     length: np.timedelta64
 
     def number(self, times: Moments) -> Ints:
-        found: Ints = (times - self.first) // self.length
-        return found
+        steps: Ints = (times - self.first) // self.length
+        return steps
 
     def start(self, numbers: Ints) -> Moments:
-        found: Moments = (self.first + numbers * self.length).astype("datetime64[us]")
-        return found
+        moments: Moments = (self.first + numbers * self.length).astype("datetime64[us]")
+        return moments
 
 
-def _bins(times: Moments, step: str) -> "_Lengths | Calendar":
+def _parsed_step(times: Moments, step: str) -> "_FixedStep | CalendarStep":
     try:
-        found = length(step)
+        parsed = parse_step(step)
     except (ValueError, TypeError) as error:
-        other = meant(step)
+        other = accepted_spelling(step)
         remedy = f"data.resample={other}" if other else "data.resample=1D, 1h, 15min, 20ms, 1MS, 1QS, 1YS or 1B"
-        problem = "is no length of time, nor a step of the calendar"
+        problem = "is neither a length of time nor a calendar step"
         raise RequestError(Mistake("data.resample", problem, remedy, step)) from error
-    return found if isinstance(found, Calendar) else _Lengths(times.min().astype("datetime64[D]"), found)
+    return parsed if isinstance(parsed, CalendarStep) else _FixedStep(times.min().astype("datetime64[D]"), parsed)
 
 
-def _refuse_explosion(times: Moments, bins: Ints, starts: Ints, step: str) -> None:
-    """One mistyped year among steps of a second asks for more memory than there is."""
+def _refuse_too_many(times: Moments, bins: Ints, starts: Ints, step: str) -> None:
+    """One mistyped year among steps of a second needs more memory than there is."""
     counts = bins[starts[1:] - 1] - bins[starts[:-1]] + 1
-    if int(counts.sum()) > max(MOST_STEPS, MOST_FILLED * len(times)):
+    if int(counts.sum()) > max(MAX_STEPS, MAX_STEPS_PER_ROW * len(times)):
         part = int(counts.argmax())
-        first, last = (_shown(times[row]) for row in (starts[part], starts[part + 1] - 1))
-        problem = (f"makes {int(counts.sum()):,} steps of {len(times):,} rows; "
+        first, last = (_date(times[row]) for row in (starts[part], starts[part + 1] - 1))
+        problem = (f"makes {int(counts.sum()):,} steps from {len(times):,} rows; "
                    f"the longest series goes from {first} to {last}")  # fmt: skip
-        raise RequestError(Mistake("data.resample", problem, "a longer step, or mend the time stamps", step))
+        raise RequestError(Mistake("data.resample", problem, "a longer step, or correct the time stamps", step))
 
 
-def _named(groups: Sequence[str], number: int) -> str:
+def _group_prefix(groups: Sequence[str], number: int) -> str:
     return f"group {groups[number]!r}, " if groups[number] else ""
 
 
-def _shown(moment: np.datetime64) -> str:
+def _date(moment: np.datetime64) -> str:
     return written(moment).replace("T00:00:00", "").replace("T", " ")
 
 
-def _span(step: np.timedelta64) -> str:
+def _duration(step: np.timedelta64) -> str:
     return str(pd.Timedelta(step)).replace(" 00:00:00", "").replace("0 days ", "")
 
 

@@ -1,4 +1,4 @@
-"""`.ts` files of the UCR/UEA archive: a header of @-lines, then a case a line, `dimension:dimension:...:class`.
+"""`.ts` files of the UCR/UEA archive: a header of @-lines, then one case per line, `dimension:dimension:...:class`.
 
 Dimensions are comma-separated values, `?` where one is missing; cases may differ in length (the format of
 timeseriesclassification.com). Cost: about 20 MB a second.
@@ -15,14 +15,14 @@ from lab.data.series.panel import Floats
 
 @dataclass(frozen=True)
 class Cases:
-    """values: per case (T, C) float32, NaN where missing; labels: a class name each."""
+    """Cases of a file. values: (T, C) float32 per case, NaN where missing; labels: class name of each case."""
 
     values: list[Floats]
     labels: list[str]
 
 
 def read_ts(path: Path, key: str) -> Cases:
-    """Raises RequestError, naming the line, for a file that is not of this format."""
+    """Read a file. Raises RequestError, naming the line, for a file that is not in this format."""
     values: list[Floats] = []
     labels: list[str] = []
     in_data = False
@@ -42,15 +42,15 @@ def read_ts(path: Path, key: str) -> Cases:
         values.append(case)
         labels.append(label)
     if not values:
-        raise RequestError(Mistake(key, "holds no case behind @data", "a .ts file of the UCR/UEA archive", path))
+        raise RequestError(Mistake(key, "holds no case after @data", "a .ts file of the UCR/UEA archive", path))
     return Cases(values, labels)
 
 
 def _header(line: str, path: Path, key: str, number: int) -> bool:
-    """Whether the data begin behind this line."""
+    """Check a line of the header; return whether the data begin after it."""
     word, *rest = line.lower().split()
     if not word.startswith("@"):
-        raise RequestError(Mistake(key, f"line {number} stands before @data and begins with no @", value=path))
+        raise RequestError(Mistake(key, f"line {number} is before @data and does not begin with @", value=path))
     if word == "@timestamps" and rest[:1] == ["true"]:
         raise RequestError(Mistake(key, "has time stamps in its values, which are not read", "data=series_table", path))
     if word == "@targetlabel" or (word == "@classlabel" and rest[:1] == ["false"]):
@@ -64,7 +64,7 @@ def _case(line: str) -> tuple[Floats, str]:
         raise ValueError("no ':' between values and class")
     if not label.strip():
         raise ValueError("the class is empty")
-    rows = [np.array(one.replace("?", "nan").split(","), np.float32) for one in dimensions]
+    rows = [np.array(dimension.replace("?", "nan").split(","), np.float32) for dimension in dimensions]
     if len({len(row) for row in rows}) > 1:
         raise ValueError(f"dimensions of {', '.join(str(len(row)) for row in rows)} values in one case")
     case = np.stack(rows, 1)

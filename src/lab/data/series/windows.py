@@ -1,8 +1,8 @@
-"""Which windows there are: inside one group each, with a known label, on one side of the split's moments.
+"""The windows of each split: each inside one group, with a known label, on one side of the split's moments.
 
-Splits are by time, at the same moments in all groups. The earlier split gives way: its last windows are left out until
-its newest samples and those of the next are `purge` steps apart, at least window + horizon, so that no sample and no
-label of one is in the inputs of the other, and the rows tested are the same for every window.
+Splits are by time, at the same moments in all groups. The last windows of the earlier split are left out until its
+newest samples and those of the next split are `purge` steps apart, at least window + horizon. So no sample or label of
+one split is in the inputs of the other, and the tested rows are the same for every window length.
 Shapes: N rows, W windows.
 """
 
@@ -24,8 +24,8 @@ SPLITS = ("train", "val", "test")
 
 @dataclass
 class Cuts:
-    """splits: windows of each; train_rows: rows of the panel that lie before validation, per group; counts: windows
-    left out, by reason; bounds: what decides the split, for the record."""
+    """Result of `cut`. splits: windows by split; train_rows: rows of the panel before validation, per group; counts:
+    windows left out, by reason; bounds: the moments and purge of the split, for the record."""
 
     splits: dict[str, Cut]
     train_rows: list[slice]
@@ -34,8 +34,8 @@ class Cuts:
 
 
 def rule_codes(panel: Panel, rule: Ahead) -> tuple[Codes, Codes]:
-    """(N,) class that comes after each row and class of the row itself: 1 where the feature is at least the threshold,
-    `MISSING` where it was not observed or lies outside the group."""
+    """Return the class `horizon` rows after each row and the class of the row itself, both (N,): 1 where the feature is
+    at least the threshold, `MISSING` where it was not observed or is outside the group."""
     column = panel.values[:, panel.columns.index(rule.feature)]
     with np.errstate(invalid="ignore"):
         now = (column >= rule.threshold).astype(np.int16)
@@ -47,36 +47,36 @@ def rule_codes(panel: Panel, rule: Ahead) -> tuple[Codes, Codes]:
 
 
 def moments(panel: Panel, config: Windowed) -> tuple[np.datetime64, np.datetime64]:
-    """Where validation and test begin. Raises RequestError for dates that leave a split without time."""
+    """Return the moments at which validation and test begin. Raises RequestError for dates that leave a split empty."""
     first, last = panel.span()
-    found = {}
+    begins = {}
     shares = {"val_from": 1 - config.split.val - config.split.test, "test_from": 1 - config.split.test}
     mistakes = []
     for name, share in shares.items():
         given, key = getattr(config.split, name), f"data.split.{name}"
         try:
-            found[name] = first + (last - first) * share if given is None else np.datetime64(given, "us")
+            begins[name] = first + (last - first) * share if given is None else np.datetime64(given, "us")
         except ValueError:
-            mistakes.append(Mistake(key, "is no date or time of ISO 8601", f"{key}=2019-01-01", given))
+            mistakes.append(Mistake(key, "is not a date or time of ISO 8601", f"{key}=2019-01-01", given))
             continue
-        if not first < found[name] <= last:
-            problem = f"lies outside the table, which goes from {written(first)} to {written(last)}"
+        if not first < begins[name] <= last:
+            problem = f"is outside the table, which goes from {written(first)} to {written(last)}"
             mistakes.append(Mistake(key, problem, f"a moment between them, or {key}=null", given))
-    if not mistakes and found["val_from"] >= found["test_from"]:
-        problem = f"is not before the test, which begins at {written(found['test_from'])}"
+    if not mistakes and begins["val_from"] >= begins["test_from"]:
+        problem = f"is not before the test, which begins at {written(begins['test_from'])}"
         mistakes.append(
-            Mistake("data.split.val_from", problem, "train, val and test follow in time", written(found["val_from"]))
+            Mistake("data.split.val_from", problem, "train, val and test follow in time", written(begins["val_from"]))
         )
     if mistakes:
         raise RequestError(mistakes)
-    return found["val_from"], found["test_from"]
+    return begins["val_from"], begins["test_from"]
 
 
 def cut(panel: Panel, config: Windowed, labels: Codes, now: Codes | None, horizon: int) -> Cuts:
-    """Every window of each split. The panel's gaps are those that `data.missing_values` has left.
+    """Return the windows of each split. The gaps in the panel are those that `data.missing_values` did not fill.
 
-    Raises RequestError for groups that are shorter than a window, for gaps that no filling closed, for a purge that is
-    too small and for splits without windows.
+    Raises RequestError for groups that are shorter than a window, for gaps that could not be filled, for a purge that
+    is too small and for splits without windows.
     """
     length, needed = config.window, config.window + horizon
     purge = needed if config.split.purge == "auto" else config.split.purge
@@ -86,51 +86,52 @@ def cut(panel: Panel, config: Windowed, labels: Codes, now: Codes | None, horizo
     cuts = Cuts({}, [], {"no_label": 0, "gaps": 0, "purged": 0})
     cuts.bounds = {"val_from": written(starts[0]), "test_from": written(starts[1]), "purge_steps": purge, "by": "time"}
     ends: dict[str, list[npt.NDArray[np.int32]]] = {split: [] for split in SPLITS}
-    left: list[Mistake] = []
+    unfilled: list[Mistake] = []
     for number, (_, part) in enumerate(panel.parts()):
         edges = [part.start + length - 1, *(panel.row_from(number, moment) for moment in starts), part.stop]
         cuts.train_rows.append(slice(part.start, edges[1]))
-        usable = _usable(panel, part, config, left)
+        usable = _usable(panel, part, config, unfilled)
         for split, start, stop in zip(SPLITS, edges, edges[1:], strict=False):
             start, end = max(start, edges[0]), stop if split == "test" else stop - purge
-            found = np.arange(start, max(end, start), config.stride, dtype=np.int32)
-            cuts.counts["purged"] += len(range(start, max(stop, start), config.stride)) - len(found)
-            known = labels[found] != MISSING
-            clean = usable[found - part.start - length + 1]
+            candidates = np.arange(start, max(end, start), config.stride, dtype=np.int32)
+            cuts.counts["purged"] += len(range(start, max(stop, start), config.stride)) - len(candidates)
+            known = labels[candidates] != MISSING
+            clean = usable[candidates - part.start - length + 1]
             cuts.counts["no_label"] += int((~known).sum())
             cuts.counts["gaps"] += int((known & ~clean).sum())
-            ends[split].append(found[known & clean])
-    _refuse(left)
+            ends[split].append(candidates[known & clean])
+    _refuse(unfilled)
     for split, parts in ends.items():
-        one = np.concatenate(parts)
-        lengths = np.broadcast_to(np.int32(length), len(one))  # as one number
-        cuts.splits[split] = Cut(one, lengths, labels[one], None if now is None else now[one])
+        rows = np.concatenate(parts)
+        lengths = np.broadcast_to(np.int32(length), len(rows))  # stores one number
+        cuts.splits[split] = Cut(rows, lengths, labels[rows], None if now is None else now[rows])
     _refuse(list(_empty(cuts, config, shorter)))
     return cuts
 
 
-def _usable(panel: Panel, part: slice, config: Windowed, left: list[Mistake]) -> npt.NDArray[np.bool_]:
-    """Windows of one group that may be used; what filling left over is put on the list."""
+def _usable(panel: Panel, part: slice, config: Windowed, unfilled: list[Mistake]) -> npt.NDArray[np.bool_]:
+    """The windows of one group that may be used; gaps that could not be filled are added to `unfilled`."""
     values, length = panel.values[part], config.window
     if config.missing_values == "drop":
-        return missing_values.whole(values, length)
-    every = np.ones(len(values) - length + 1, np.bool_)
+        return missing_values.complete_windows(values, length)
+    usable = np.ones(len(values) - length + 1, np.bool_)
     if config.missing_values == "mask":
-        return every
+        return usable
     if config.missing_values == "interpolate":
-        none, column = missing_values.blank(values, length)
-        if none.any():
-            rows = np.flatnonzero(none)
+        empty, column = missing_values.windows_with_empty_column(values, length)
+        if empty.any():
+            rows = np.flatnonzero(empty)
             where = f"the window of rows {part.start + rows[0]} to {part.start + rows[0] + length - 1}"
-            left.append(_left(panel, part, column, f"no value in {where} and {len(rows) - 1} other windows"))
-        return every
+            unfilled.append(_unfilled(panel, part, column, f"no value in {where} and {len(rows) - 1} other windows"))
+        return usable
     for column in np.flatnonzero(np.isnan(values).any(0))[:3]:
         rows = part.start + np.flatnonzero(np.isnan(values[:, column]))
-        left.append(_left(panel, part, int(column), f"no value before rows {rows[0]} to {rows[-1]} to fill them from"))
-    return every
+        problem = f"no value before rows {rows[0]} to {rows[-1]} to fill them from"
+        unfilled.append(_unfilled(panel, part, int(column), problem))
+    return usable
 
 
-def _left(panel: Panel, part: slice, column: int, problem: str) -> Mistake:
+def _unfilled(panel: Panel, part: slice, column: int, problem: str) -> Mistake:
     group = panel.groups[int(panel.group_of(np.array([part.start]))[0])]
     named = f"column {panel.columns[column]!r}" + (f", group {group!r}" if group else "")
     return Mistake("data.missing_values", f"{named}: {problem} (rows from 0, in the order of group and time)",
@@ -138,7 +139,7 @@ def _left(panel: Panel, part: slice, column: int, problem: str) -> Mistake:
 
 
 def _shorter(panel: Panel, starts: tuple[np.datetime64, np.datetime64], horizon: int) -> str:
-    """What to type for windows that fit into every group, and with their purge into train and val of the longest."""
+    """The setting for windows that fit into every group and, with their purge, into train and val of the longest."""
     room = []
     for number, (_, part) in enumerate(panel.parts()):
         val, test = (panel.row_from(number, moment) for moment in starts)
@@ -149,21 +150,21 @@ def _shorter(panel: Panel, starts: tuple[np.datetime64, np.datetime64], horizon:
 
 def _too_short(panel: Panel, config: Windowed, purge: int, needed: int, shorter: str) -> Iterator[Mistake]:
     if purge < needed:
-        problem = f"lets two splits share samples: a window and what is foretold of it span {needed} steps"
+        problem = f"lets two splits share samples: a window and its horizon span {needed} steps"
         yield Mistake("data.split.purge", problem, "data.split.purge=auto", purge)
     lengths = np.diff(panel.starts)
     short = [f"{name or 'the table'} ({count} rows)" for name, count in zip(panel.groups, lengths.tolist(), strict=True)
              if count < needed]  # fmt: skip
     if short:
-        problem = f"with what is foretold is {needed} steps, more than there are in {listed(short)}"
+        problem = f"with its horizon is {needed} steps, more than {listed(short)} has"
         yield Mistake("data.window", problem, f"{shorter}, or a table without these groups", config.window)
 
 
 def _empty(cuts: Cuts, config: Windowed, shorter: str) -> Iterator[Mistake]:
-    for split, found in cuts.splits.items():
-        if not len(found):
-            told = ", ".join(f"{count} {reason}" for reason, count in cuts.counts.items())
-            problem = f"leaves {split} without a window (left out: {told})"
+    for split, windows in cuts.splits.items():
+        if not len(windows):
+            reasons = ", ".join(f"{count} {reason}" for reason, count in cuts.counts.items())
+            problem = f"leaves {split} without a window (left out: {reasons})"
             gaps_remedy = (
                 f"; or another data.missing_values than {config.missing_values}" if cuts.counts["gaps"] else ""
             )
@@ -171,6 +172,5 @@ def _empty(cuts: Cuts, config: Windowed, shorter: str) -> Iterator[Mistake]:
 
 
 def _refuse(mistakes: "list[Mistake] | Iterator[Mistake]") -> None:
-    found = list(mistakes)
-    if found:
-        raise RequestError(found)
+    if problems := list(mistakes):
+        raise RequestError(problems)

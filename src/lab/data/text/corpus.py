@@ -1,7 +1,7 @@
-"""A corpus: texts, labels and splits of one data set, checked. The one thing that other rooms take from this one.
+"""A corpus: texts, labels and splits of one data set, checked. Other rooms import only this module of the room.
 
-Order: source, one pass over each table, splits (drawn where not given) and caps, classes, checks. Same seed and same
-content give the same corpus whatever the files are called. Cost: about 20 microseconds a row; texts stay on disk.
+Order: source, one pass over each table, splits (drawn where not given) and caps, classes, checks. The same seed and
+content give the same corpus whatever the files' names. Cost: about 20 microseconds per row; texts stay on disk.
 """
 
 import hashlib
@@ -15,10 +15,12 @@ import numpy.typing as npt
 from lab.config.schema import Columned, Labelled
 from lab.core.batches import MISSING, HeadSpec
 from lab.core.errors import Mistake, RequestError
-from lab.data.text.checks.audit import audit_heads, audit_leaks, audit_rows
-from lab.data.text.label_survey import Codebook, class_order, survey
+from lab.data.label_encoder import LabelEncoder, class_order
+from lab.data.text.checks.class_checks import check_classes
+from lab.data.text.checks.row_checks import check_leaks, check_rows
+from lab.data.text.label_survey import survey
 from lab.data.text.source import Source, open_source
-from lab.data.text.splits import Part, Partition, partition, with_val_in_train
+from lab.data.text.splits import SplitRows, Splits, make_splits, with_val_in_train
 from lab.data.text.text_columns import ColumnTexts, Texts
 
 __all__ = ["Corpus", "Rows", "Texts", "load"]
@@ -31,9 +33,9 @@ Floats = npt.NDArray[np.float32]
 class Rows:
     """One split, in the order of its source.
 
-    labels: per head (rows,) int64, `MISSING` where unknown. probabilities: per head (rows, classes), P(label | plan),
-    where the source knows it. source_rows: (rows,), place in the file, counted from 0 without the header (several files
-    one after another).
+    labels: (rows,) int64 per head, `MISSING` where unknown. probabilities: (rows, classes) per head, P(label | plan),
+    where the source knows it. source_rows: (rows,), place in the file, counted from 0 without the header; with several
+    files, counted on from file to file.
     """
 
     texts: Texts
@@ -47,7 +49,7 @@ class Corpus:
     """Splits `train`, `val` and `test` with their heads (class counts from train only).
 
     facts: plain types, for the run record. notes: lines for the terminal. fingerprint: hex digest of texts, labels and
-    split membership, whatever the files are called.
+    split membership, independent of the files' names.
     """
 
     name: str
@@ -59,34 +61,35 @@ class Corpus:
 
 
 def load(data: Labelled, cache: Path) -> Corpus:
-    """Read, split and check the data set `data` asks for. cache: folder for Arrow copies of files.
+    """Read, split and check the requested data set. cache: folder for Arrow copies of files.
 
-    Raises RequestError with every mistake found together: paths and columns first, then what only the rows tell.
+    Raises RequestError with all mistakes at once: first those of paths and columns, then those that need the rows.
     """
     source = open_source(data, cache.expanduser())
-    books = {head: Codebook(source.classes.get(head, ())) for head in source.columns.labels}
-    surveys = {split: survey(table, source.columns, books) for split, table in source.tables.items()}
-    undecided = source.columns.sets is None and isinstance(data, Columned)
-    audits = [audit_rows(surveys, {head: book.names for head, book in books.items()} if undecided else {})]
-    _refuse(audits[0].mistakes)
-    split = partition(surveys, data)
-    heads, labels = _labelled(source, split, books)
-    texts = {name: _texts(source, part) for name, part in split.parts.items()}
-    audits += [audit_heads(heads), audit_leaks(split, texts["train"], labels["train"], heads, data.leaks)]
-    _refuse([mistake for audit in audits for mistake in audit.mistakes])
-    if data.split.train_on_val:  # what was audited stays the fact: val is no held-out split from here on
-        split = with_val_in_train(split)
-        heads, labels = _labelled(source, split, books)
-        texts["train"] = _texts(source, split.parts["train"])
+    encoders = {head: LabelEncoder(source.classes.get(head, ())) for head in source.columns.labels}
+    surveys = {split: survey(table, source.columns, encoders) for split, table in source.tables.items()}
+    may_hold_sets = source.columns.sets is None and isinstance(data, Columned)
+    values = {head: encoder.names for head, encoder in encoders.items()} if may_hold_sets else {}
+    checks = [check_rows(surveys, values)]
+    _refuse(checks[0].mistakes)
+    splits = make_splits(surveys, data)
+    heads, labels = _labelled(source, splits, encoders)
+    texts = {name: _texts(source, part) for name, part in splits.parts.items()}
+    checks += [check_classes(heads), check_leaks(splits, texts["train"], labels["train"], heads, data.leaks)]
+    _refuse([mistake for check in checks for mistake in check.mistakes])
+    if data.split.train_on_val:  # after the checks: val is not held out from here on
+        splits = with_val_in_train(splits)
+        heads, labels = _labelled(source, splits, encoders)
+        texts["train"] = _texts(source, splits.parts["train"])
     rows = {
         name: Rows(texts[name], labels[name], _probabilities(source, part), part.rows)
-        for name, part in split.parts.items()
+        for name, part in splits.parts.items()
     }
-    fingerprint = _fingerprint(split, heads, labels)
-    facts = {"name": source.name, "fingerprint": fingerprint} | _facts(split, heads, data)
-    for audit in audits:
-        facts |= audit.facts
-    notes = (*split.notes, *(note for audit in audits for note in audit.notes))
+    fingerprint = _fingerprint(splits, heads, labels)
+    facts = {"name": source.name, "fingerprint": fingerprint} | _facts(splits, heads, data)
+    for check in checks:
+        facts |= check.facts
+    notes = (*splits.notes, *(note for check in checks for note in check.notes))
     if data.split.train_on_val:
         notes += ("train_on_val: val rows are trained on, their scores mean nothing, the last epoch is kept",)
     return Corpus(source.name, rows, heads, facts, notes, fingerprint)
@@ -98,62 +101,62 @@ def _refuse(mistakes: list[Mistake]) -> None:
 
 
 def _labelled(
-    source: Source, split: Partition, books: Mapping[str, Codebook]
+    source: Source, splits: Splits, encoders: Mapping[str, LabelEncoder]
 ) -> tuple[tuple[HeadSpec, ...], dict[str, dict[str, Ints]]]:
-    """Heads, and per split and head labels as class indices. Classes are those of any kept row, in `class_order`;
-    where the source has an order of its own, all of its classes in that."""
+    """The heads, and class indices by split and head. Classes are those of the kept rows, in `class_order`; if the
+    source defines an order, all of its classes in that order."""
     heads = []
-    labels: dict[str, dict[str, Ints]] = {name: {} for name in split.parts}
-    for head, book in books.items():
-        codes = {name: part.labels[head] for name, part in split.parts.items()}
+    labels: dict[str, dict[str, Ints]] = {name: {} for name in splits.parts}
+    for head, encoder in encoders.items():
+        codes = {name: part.labels[head] for name, part in splits.parts.items()}
         used = np.unique(np.concatenate([code[code != MISSING] for code in codes.values()]))
         if head in source.classes:
             used = np.arange(len(source.classes[head]))
-        names = [book.names[code] for code in used.tolist()]
+        names = [encoder.names[code] for code in used.tolist()]
         order = list(range(len(names))) if head in source.classes else class_order(names)
-        places = np.full(len(book.names) + 1, MISSING, np.int64)  # the last place stands for MISSING
+        places = np.full(len(encoder.names) + 1, MISSING, np.int64)  # the last place is for MISSING
         places[used[order]] = np.arange(len(order))
         for name, code in codes.items():
-            labels[name][head] = places[np.where(code == MISSING, len(book.names), code)]
+            labels[name][head] = places[np.where(code == MISSING, len(encoder.names), code)]
         train = labels["train"][head]
         counts = np.bincount(train[train != MISSING], minlength=len(names)).tolist()
         heads.append(HeadSpec(head, tuple(names[place] for place in order), tuple(counts)))
     return tuple(heads), labels
 
 
-def _texts(source: Source, part: Part) -> ColumnTexts:
+def _texts(source: Source, part: SplitRows) -> ColumnTexts:
     columns = source.columns
     return ColumnTexts(source.tables[part.table], columns.text, columns.separator, columns.missing, part.rows)
 
 
-def _probabilities(source: Source, part: Part) -> dict[str, Floats] | None:
+def _probabilities(source: Source, part: SplitRows) -> dict[str, Floats] | None:
     if source.probabilities is None:
         return None
     return {head: values[part.rows].astype(np.float32, copy=False) for head, values in source.probabilities.items()}
 
 
-def _facts(split: Partition, heads: tuple[HeadSpec, ...], data: Labelled) -> dict[str, object]:
+def _facts(splits: Splits, heads: tuple[HeadSpec, ...], data: Labelled) -> dict[str, object]:
     return {
-        "rows": {name: len(part) for name, part in split.parts.items()},
+        "rows": {name: len(part) for name, part in splits.parts.items()},
         "labelled": {
             name: {head: int((codes != MISSING).sum()) for head, codes in part.labels.items()}
-            for name, part in split.parts.items()
+            for name, part in splits.parts.items()
         },
         "classes": {head.name: head.num_classes for head in heads},
         "split": {
-            "drawn": list(split.drawn),
+            "drawn": list(splits.drawn),
             "seed": data.split.seed,
-            "kept_together": split.together,
-            "missed": list(split.notes),
+            "kept_together": splits.kept_together,
+            "missed": list(splits.notes),
         },
     }
 
 
-def _fingerprint(split: Partition, heads: tuple[HeadSpec, ...], labels: Mapping[str, Mapping[str, Ints]]) -> str:
+def _fingerprint(splits: Splits, heads: tuple[HeadSpec, ...], labels: Mapping[str, Mapping[str, Ints]]) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for head in heads:
         digest.update(repr((head.name, head.classes)).encode())
-    for name, part in split.parts.items():
+    for name, part in splits.parts.items():
         digest.update(repr((name, len(part))).encode())
         digest.update(part.exact.astype("<u8").tobytes())
         for head in heads:

@@ -1,7 +1,7 @@
-"""Texts ready for training: tokenised splits, their spec and loaders, and what the record says of their lengths.
+"""Texts ready for training: tokenised splits, their spec, and the facts about their lengths for the record.
 
-Order matters and goes one way: corpus -> tokenizer (learned from training texts where the model has no own) -> lengths
--> `max_length` -> tokens -> loaders.
+The order is fixed: corpus -> tokenizer (learned from the training texts if the model brings none) -> lengths ->
+`max_length` -> tokens. Lengths are measured when the module is made, since the spec follows from them.
 """
 
 from collections.abc import Callable
@@ -11,22 +11,23 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.config.schema import Cache, Labelled
-from lab.core.batches import TextBatch, TextSpec, Tokenizer
+from lab.core.batches import TextSpec, Tokenizer
 from lab.core.errors import Mistake, RequestError
-from lab.data.batch_sampler import Draw, EvalDraws, TrainDraws
-from lab.data.cache.store import prune
-from lab.data.dataloader import Loader, TokenRows
+from lab.data.dataloader import TokenRows
+from lab.data.datamodule import DataModule
 from lab.data.progress_lines import ticker
 from lab.data.text.corpus import Corpus
 from lab.data.text.token_cache import full_lengths, tokenise
 
 
-class TextData:
-    """The three splits of a corpus as loaders.
+class TextDataModule(DataModule[TokenRows]):
+    """The three splits of a corpus of labelled texts.
 
-    accumulation: epoch -> micro-batches per optimizer step. Raises RequestError where `data.max_length` is more than
-    the model can read.
+    accumulation: epoch -> micro-batches per optimizer step. Raises RequestError if `data.max_length` is more than the
+    model can read, or `data.max_tokens` less than one text.
     """
+
+    spec: TextSpec
 
     def __init__(
         self,
@@ -38,13 +39,13 @@ class TextData:
         seed: int,
         pin_memory: bool,
     ) -> None:
-        self.corpus, self.config, self.accumulation, self.seed = corpus, config, accumulation, seed
-        self.pin_memory = pin_memory
-        self.batch_size = config.batch_size
-        folder = Path(cache.dir).expanduser()
+        super().__init__(corpus.name, corpus.fingerprint, config, accumulation, seed, pin_memory)
+        self.corpus, self.tokenizer, self.cache = corpus, tokenizer, cache
+        self.cache_folder = Path(cache.dir).expanduser()
+        self.max_tokens = config.max_tokens
         texts = corpus.splits["train"].texts
         key = f"{corpus.fingerprint}/train"
-        lengths = full_lengths(texts, tokenizer, folder, key, ticker("measuring train", len(texts)))
+        lengths = full_lengths(texts, tokenizer, self.cache_folder, key, ticker("measuring train", len(texts)))
         max_length = resolve_max_length(config.max_length, lengths, tokenizer)
         if config.max_tokens is not None and config.max_tokens < max_length:
             problem = f"does not hold one text of data.max_length={max_length} {tokenizer.unit}"
@@ -52,68 +53,46 @@ class TextData:
                 Mistake("data.max_tokens", problem, f"data.max_tokens={16 * max_length}", config.max_tokens)
             )
         self.length_facts = length_facts(lengths, max_length, tokenizer.unit)
-        self.rows = {
-            split: TokenRows(
-                tokenise(
-                    rows.texts,
-                    tokenizer,
-                    max_length,
-                    folder,
-                    f"{corpus.fingerprint}/{split}",
-                    ticker(f"tokenising {split}", len(rows.texts)),
-                ),
-                rows.labels,
-                corpus.heads,
-                tokenizer.pad_id,
-            )
-            for split, rows in corpus.splits.items()
-        }
-        prune(folder, cache.max_gib)
         self.spec = TextSpec(corpus.heads, tokenizer.vocabulary_size, tokenizer.pad_id, max_length)
 
-    def train_loader(self) -> Loader:
-        return self._loader("train", self.train_draws())
+    @property
+    def facts(self) -> dict[str, object]:
+        heads = {head.name: list(head.classes) for head in self.corpus.heads}
+        return {**self.corpus.facts, **self.length_facts, "heads": heads}
 
-    def val_loader(self) -> Loader:
-        return self._loader("val", EvalDraws(self.rows["val"].tokens.lengths, self.config.eval_batch_size))
+    def summary(self) -> str:
+        """One line about the lengths of the texts and how many of them `max_length` cuts."""
+        lengths = self.length_facts["lengths"]
+        assert isinstance(lengths, dict)
+        return (
+            f"lengths in {lengths['unit']}: median {lengths['p50']}, 95 % {lengths['p95']}, 99 % {lengths['p99']}, "
+            f"longest {lengths['max']}; max_length {self.spec.max_length} cuts "
+            f"{self.length_facts['truncated_share']:.2%} of the training texts"
+        )
 
-    def test_loader(self) -> Loader:
-        return self._loader("test", EvalDraws(self.rows["test"].tokens.lengths, self.config.eval_batch_size))
+    def make_rows(self, split: str) -> TokenRows:
+        rows, key = self.corpus.splits[split], f"{self.corpus.fingerprint}/{split}"
+        progress = ticker(f"tokenising {split}", len(rows.texts))
+        tokens = tokenise(rows.texts, self.tokenizer, self.spec.max_length, self.cache_folder, key, progress)
+        return TokenRows(tokens, rows.labels, self.corpus.heads, self.spec.pad_id)
 
-    def train_draws(self, accumulation: Callable[[int], int] | None = None) -> TrainDraws:
-        lengths, steps = self.rows["train"].tokens.lengths, accumulation or self.accumulation
-        return TrainDraws(lengths, self.batch_size, steps, self.seed, self.config.max_tokens)
-
-    def num_batches(self) -> int:
-        return len(self.train_draws())
-
-    def whole_windows(self) -> Loader:
-        """Training batches from the start each time, each an accumulation window of its own."""
-        return Loader(self.rows["train"], self.train_draws(lambda _: 1), 0, False, False)
-
-    def longest(self, size: int) -> TextBatch:
-        """One training batch of the `size` longest rows (repeated where there are fewer): the worst case for memory."""
-        order = np.argsort(-self.rows["train"].tokens.lengths.astype(np.int64), kind="stable")
-        rows = np.resize(order, size)
-        return self.rows["train"][Draw(rows, rows)]
-
-    def _loader(self, split: str, draws: TrainDraws | EvalDraws) -> Loader:
-        config = self.config
-        return Loader(self.rows[split], draws, config.num_workers, self.pin_memory, config.persistent_workers)
+    def lengths(self, split: str) -> npt.NDArray[np.int32]:
+        return self.rows[split].tokens.lengths
 
 
-def resolve_max_length(asked: int | str, lengths: npt.NDArray[np.int32], tokenizer: Tokenizer) -> int:
-    """`auto`: the 99th percentile of the training lengths, at most what the model reads.
+def resolve_max_length(requested: int | str, lengths: npt.NDArray[np.int32], tokenizer: Tokenizer) -> int:
+    """The longest input: a number as it is, `auto` as the 99th percentile of the training lengths.
 
-    A number is taken at its word.
+    Raises RequestError for a number above what the model reads; `auto` never exceeds that.
     """
-    if asked == "auto":
+    if requested == "auto":
         return min(max(2, int(np.percentile(lengths, 99, method="inverted_cdf"))), tokenizer.longest)
-    assert isinstance(asked, int)
-    if asked > tokenizer.longest:
+    assert isinstance(requested, int)
+    if requested > tokenizer.longest:
         problem = f"the model reads at most {tokenizer.longest} {tokenizer.unit}"
-        raise RequestError(Mistake("data.max_length", problem, f"data.max_length={tokenizer.longest} or auto", asked))
-    return asked
+        remedy = f"data.max_length={tokenizer.longest} or auto"
+        raise RequestError(Mistake("data.max_length", problem, remedy, requested))
+    return requested
 
 
 def length_facts(lengths: npt.NDArray[np.int32], max_length: int, unit: str) -> dict[str, object]:

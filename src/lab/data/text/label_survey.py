@@ -1,13 +1,12 @@
-"""One pass over a table: which rows can be used, their labels as numbers, and 64-bit hashes of their texts and groups.
+"""One pass over a table: the usable rows, their labels as numbers, and 64-bit hashes of their texts and groups.
 
-Why: everything that later decides (split, leaks, counts) works on these arrays, so texts are read once and never held.
-Missing markers are mapped here and counted per column. Cost: about 10 microseconds and 60 bytes a row.
+Why: all later decisions (splits, leaks, counts) use these arrays, so texts are read once and not kept in memory.
+Missing markers become null here and are counted per column. Cost: about 10 microseconds and 60 bytes per row.
 """
 
 import hashlib
-import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,20 +16,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lab.core.batches import MISSING
+from lab.data.label_encoder import LabelEncoder
 from lab.data.readers.text_table import Table
-from lab.data.text.text_columns import joined, known
+from lab.data.text.text_columns import join_columns, without_markers
 
 Ints = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
 _TAG = r"\b[a-z]{1,5}[-_/]?\d+[a-z]?\b"
-_DIGITS = re.compile(r"(\d+)")
 
 
 @dataclass(frozen=True)
 class Columns:
-    """What to read: text columns (joined with `separator`), label columns, group column, markers of missing cells.
+    """Columns to read: text columns (joined with `separator`), label columns, group column; markers of missing cells.
 
-    sets: label columns that hold sets of labels, parted by `set_separator`; None where nobody said which do.
+    sets: label columns that hold sets of labels, separated by `set_separator`; None where the request does not say.
     """
 
     text: tuple[str, ...]
@@ -47,36 +46,13 @@ class Columns:
         return tuple(dict.fromkeys((*self.text, *self.labels, *([self.group] if self.group else []))))
 
 
-class Codebook:
-    """Class names of one head in the order they were met, shared by all splits. Labels are trimmed and put in Unicode's
-    composed form (NFC), so that one word is one class however its accents are stored; case is kept."""
-
-    def __init__(self, names: Iterable[str] = ()) -> None:
-        self.names: list[str] = list(names)
-        self._codes = {name: code for code, name in enumerate(self.names)}
-
-    def encode(self, cells: Any) -> Ints:
-        """Codes of a string array; `MISSING` where it is null. (rows,) int64."""
-        coded = pc.dictionary_encode(pc.utf8_trim_whitespace(cells))
-        codes = [self._code(unicodedata.normalize("NFC", name)) for name in coded.dictionary.to_pylist()]
-        places = coded.indices.fill_null(len(codes)).to_numpy(zero_copy_only=False)
-        found: Ints = np.array([*codes, MISSING], np.int64)[places]
-        return found
-
-    def _code(self, name: str) -> int:
-        if name not in self._codes:
-            self._codes[name] = len(self.names)
-            self.names.append(name)
-        return self._codes[name]
-
-
 @dataclass(frozen=True)
 class Survey:
-    """What one pass found. Arrays hold one entry per usable row, in the table's order.
+    """Result of one pass. Arrays have one entry per usable row, in the table's order.
 
-    rows: places in the table; labels: per head codes of the code books; exact, plain, masked: hashes of the text as it
-    is, with case, accents and spaces evened out, and with tags and digits masked as well; groups: hashes of the group
-    (a row without a group is a group of its own). Counts are over all `num_rows` rows of the table.
+    rows: places in the table; labels: codes per head; exact, plain, masked: hashes of the text as it is, without
+    differences of case, accents and spaces, and also without tags and digits; groups: hashes of the group (a row
+    without a group is its own group). Counts are over all `num_rows` rows of the table.
     """
 
     num_rows: int
@@ -89,10 +65,10 @@ class Survey:
     no_text: int
     no_label: int
     headers: int
-    """Rows that are the header once more, as in files joined end to end."""
+    """Rows that repeat the header, as in files that were joined."""
     missing: dict[str, int]
     copies: dict[tuple[str, str], int]
-    """Per (label column, text column): usable rows whose text cell is the label itself."""
+    """Number of usable rows whose text cell is the label itself, by (label column, text column)."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -108,10 +84,10 @@ class _Gathered:
         return np.concatenate(self.hashes.get(name, [np.zeros(0, np.uint64)]))
 
 
-def survey(table: Table, columns: Columns, books: dict[str, Codebook]) -> Survey:
-    """Read `table` once; `books` (one per label column) learn the classes they meet.
+def survey(table: Table, columns: Columns, encoders: dict[str, LabelEncoder]) -> Survey:
+    """Read `table` once; the encoders (one per label column) learn the classes that occur.
 
-    A row without any text, or without any label, or that is the header once more, is left out and counted.
+    Rows without any text, rows without any label and rows that repeat the header are left out and counted.
     """
     parts = _Gathered(labels={head: [] for head in columns.labels})
     no_text = no_label = headers = start = 0
@@ -122,12 +98,12 @@ def survey(table: Table, columns: Columns, books: dict[str, Codebook]) -> Survey
         headers += int(header.sum())
         if header.any():
             batch = {name: pc.if_else(pa.array(header), None, values) for name, values in batch.items()}
-        cells = {name: known(values, columns.missing) for name, values in batch.items()}
+        cells = {name: without_markers(values, columns.missing) for name, values in batch.items()}
         for name in missing:
             missing[name] += cells[name].null_count - int(header.sum())
-        texts = joined([cells[name] for name in columns.text], columns.separator)
+        texts = join_columns([cells[name] for name in columns.text], columns.separator)
         has_text = _bools(texts.is_valid())
-        codes = {head: books[head].encode(cells[head]) for head in columns.labels}
+        codes = {head: encoders[head].encode(cells[head]) for head in columns.labels}
         has_label = np.any([code != MISSING for code in codes.values()], axis=0)
         no_text += int((~has_text & ~header).sum())
         no_label += int((has_text & ~has_label).sum())
@@ -137,13 +113,13 @@ def survey(table: Table, columns: Columns, books: dict[str, Codebook]) -> Survey
         parts.rows.append(kept + start)
         for head, code in codes.items():
             parts.labels[head].append(code[kept])
-        for name, found in _hashes(texts, cells, columns, kept, start).items():
-            parts.hashes.setdefault(name, []).append(found)
+        for name, hashes in _hashes(texts, cells, columns, kept, start).items():
+            parts.hashes.setdefault(name, []).append(hashes)
         start += len(texts)
     return Survey(
         num_rows=start,
         rows=_concatenated(parts.rows),
-        labels={head: _concatenated(found) for head, found in parts.labels.items()},
+        labels={head: _concatenated(codes) for head, codes in parts.labels.items()},
         exact=parts.hashed("exact"),
         plain=parts.hashed("plain"),
         masked=parts.hashed("masked"),
@@ -157,7 +133,7 @@ def survey(table: Table, columns: Columns, books: dict[str, Codebook]) -> Survey
 
 
 def _header_rows(cells: Mapping[str, Any], names: Sequence[str]) -> npt.NDArray[np.bool_]:
-    """Rows each of whose cells is the name of its column."""
+    """Rows in which every cell is the name of its column."""
     same = np.ones(len(next(iter(cells.values()))), bool)
     for name in names:
         equal = pc.equal(pc.utf8_trim_whitespace(cells[name]), name.strip())
@@ -167,30 +143,20 @@ def _header_rows(cells: Mapping[str, Any], names: Sequence[str]) -> npt.NDArray[
     return same
 
 
-def class_order(names: Sequence[str]) -> list[int]:
-    """Places of `names` in the order of the classes: as numbers when all are, else by words and the numbers in them."""
-    try:
-        numbers = [float(name) for name in names]
-    except ValueError:
-        keys = [tuple(_DIGITS.split(name.casefold())) for name in names]
-        natural = [tuple(int(part) if odd % 2 else part for odd, part in enumerate(key)) for key in keys]
-        return sorted(range(len(names)), key=lambda place: (natural[place], names[place]))
-    return sorted(range(len(names)), key=lambda place: (numbers[place], names[place]))
-
-
 def plain_text(texts: Any) -> Any:
-    """A string array without differences of case, accents and spaces."""
+    """Return a string array without differences of case, accents and spaces."""
     folded = pc.replace_substring_regex(pc.utf8_normalize(texts, form="NFKD"), r"\p{Mn}+", "")
     return pc.utf8_trim_whitespace(pc.replace_substring_regex(pc.utf8_lower(folded), r"\s+", " "))
 
 
 def masked_text(plain: Any) -> Any:
-    """`plain_text` with tags (P-101A) and numbers as "#"."""
+    """Return a result of `plain_text` with "#" in place of tags (P-101A) and numbers."""
     return pc.replace_substring_regex(pc.replace_substring_regex(plain, _TAG, "#"), r"\d+", "#")
 
 
 def hashed(texts: Any) -> Hashes:
-    """64-bit BLAKE2b of each text of a string array without nulls. A million texts collide with probability 3e-8."""
+    """Return the 64-bit BLAKE2b hash of each text of a string array without nulls. Among a million texts a collision
+    has probability 3e-8."""
     digests = b"".join(hashlib.blake2b(text.encode(), digest_size=8).digest() for text in texts.to_pylist())
     return np.frombuffer(digests, np.dtype("<u8")).astype(np.uint64)
 
@@ -198,16 +164,16 @@ def hashed(texts: Any) -> Hashes:
 def _hashes(texts: Any, cells: dict[str, Any], columns: Columns, kept: Ints, start: int) -> dict[str, Hashes]:
     used = texts.take(pa.array(kept))
     plain = plain_text(used)
-    found = {"exact": hashed(used), "plain": hashed(plain), "masked": hashed(masked_text(plain))}
+    hashes = {"exact": hashed(used), "plain": hashed(plain), "masked": hashed(masked_text(plain))}
     if columns.group:
         groups = _composed(cells[columns.group].take(pa.array(kept)))
         alone = pa.array([f"\0row {row + start}" for row in kept.tolist()], pa.string())
-        found["groups"] = hashed(pc.coalesce(groups, alone))
-    return found
+        hashes["groups"] = hashed(pc.coalesce(groups, alone))
+    return hashes
 
 
 def _composed(cells: Any) -> Any:
-    """A string array trimmed and in NFC. Python's own, once per value: what Arrow 25 calls NFC leaves accents apart."""
+    """A string array trimmed and in NFC, by Python's function: Arrow 25's NFC keeps accents as separate characters."""
     coded = pc.dictionary_encode(pc.utf8_trim_whitespace(cells))
     names = [unicodedata.normalize("NFC", name) for name in coded.dictionary.to_pylist()]
     return pa.array(names, pa.string()).take(coded.indices)
@@ -219,8 +185,8 @@ def _equal(labels: Any, texts: Any, kept: Ints) -> int:
 
 
 def _bools(values: Any) -> npt.NDArray[np.bool_]:
-    found: npt.NDArray[np.bool_] = values.to_numpy(zero_copy_only=False)
-    return found
+    result: npt.NDArray[np.bool_] = values.to_numpy(zero_copy_only=False)
+    return result
 
 
 def _concatenated(parts: Sequence[Ints]) -> Ints:

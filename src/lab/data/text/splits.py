@@ -1,7 +1,8 @@
-"""Surveyed tables as train, val and test: given splits as they are, missing ones drawn from train, caps last.
+"""Surveyed tables as train, val and test: given splits stay as they are, missing ones are drawn from train, then caps.
 
-Draws keep rows of one group, and rows of one text, on one side. When groups and texts chain into a block of more than
-half the rows, groups alone are kept (they were asked for) and the leak check counts what that leaves.
+Rows of one group, and rows of one text, stay in one split. If groups and texts connect into a block of more than half
+of the rows, only groups (which were requested) stay together, and the leak check counts the texts in two splits.
+Because such rows move together and each class keeps a row in train, a drawn split may miss its share: a note says why.
 """
 
 from collections.abc import Mapping
@@ -12,20 +13,23 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.config.schema import Labelled
+from lab.core.batches import MISSING
 from lab.core.errors import Mistake, RequestError
 from lab.data.stratified_split import capped, components, draw, text_units
 from lab.data.text.label_survey import Survey
-from lab.data.text.source import ALL
-from lab.data.text.split_shares import missed_shares
+from lab.data.text.sources.base import ALL
 
 Ints = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
+Units = npt.NDArray[np.generic]
 SPLITS = ("train", "val", "test")
+_SHARE_TOLERANCE = 0.25
+"""Relative deviation from a share that needs no note. One row is always allowed."""
 
 
 @dataclass(frozen=True)
-class Part:
-    """Rows of one split: where they stand, and what the survey found out about them."""
+class SplitRows:
+    """Rows of one split: their table, their places in it, and the columns of `Survey` at these rows."""
 
     table: str
     rows: Ints
@@ -40,57 +44,58 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Partition:
-    """The three parts, which of them were drawn here, and what was kept on one side. notes: shares that were missed."""
+class Splits:
+    """The three splits. drawn: names of those that were drawn here; kept_together: what rows of one split share; notes:
+    lines on shares that were missed."""
 
-    parts: dict[str, Part]
+    parts: dict[str, SplitRows]
     drawn: tuple[str, ...]
-    together: str
+    kept_together: str
     notes: tuple[str, ...] = ()
 
 
-def partition(surveys: Mapping[str, Survey], data: Labelled) -> Partition:
-    """Splits of the surveyed tables. Raises RequestError where too few rows, texts or groups are there to draw from."""
+def make_splits(surveys: Mapping[str, Survey], data: Labelled) -> Splits:
+    """Split the surveyed tables. Raises RequestError where there are too few rows, texts or groups to draw from."""
     pool = ALL if ALL in surveys else "train"
     drawn = tuple(split for split in SPLITS if split not in surveys and split != "train")
-    at = {split: np.arange(len(surveys[split])) for split in SPLITS if split in surveys}
-    together, notes = "nothing", tuple[str, ...]()
+    rows = {split: np.arange(len(surveys[split])) for split in SPLITS if split in surveys}
+    kept_together, notes = "nothing", tuple[str, ...]()
     if drawn:
         shares = {split: float(getattr(data.split, split)) for split in reversed(drawn)}
-        units, together = _units(surveys[pool], shares)
+        units, kept_together = _units(surveys[pool], shares)
         _refuse_impossible(units, shares, surveys[pool])
         labels = list(surveys[pool].labels.values())
-        at |= draw(labels, units, shares, data.split.seed, data.split.stratify)
-        sizes = {split: len(at[split]) for split in shares}
-        notes = missed_shares(sizes, shares, surveys[pool].labels, units, together)
+        rows |= draw(labels, units, shares, data.split.seed, data.split.stratify)
+        sizes = {split: len(rows[split]) for split in shares}
+        notes = missed_shares(sizes, shares, surveys[pool].labels, units, kept_together)
     tables = {split: split if split in surveys and split not in drawn and pool != ALL else pool for split in SPLITS}
     parts = {}
     for split in SPLITS:
-        found = surveys[tables[split]]
-        labels = list(found.labels.values()) if split == "train" else []  # held-out rows stay a fair sample
-        kept = capped(at[split], getattr(data.max_rows, split), data.split.seed, labels)
-        parts[split] = _part(tables[split], found, kept)
-    return Partition(parts, drawn if pool != ALL else SPLITS, together, notes)
+        survey = surveys[tables[split]]
+        labels = list(survey.labels.values()) if split == "train" else []  # held-out rows stay a fair sample
+        kept = capped(rows[split], getattr(data.max_rows, split), data.split.seed, labels)
+        parts[split] = _split_rows(tables[split], survey, kept)
+    return Splits(parts, drawn if pool != ALL else SPLITS, kept_together, notes)
 
 
-def with_val_in_train(split: Partition) -> Partition:
-    """The same parts with the rows of val in train as well, for a last training when nothing is chosen any more.
+def with_val_in_train(splits: Splits) -> Splits:
+    """Return the splits with the rows of val added to train, for a last training after all choices are made.
 
-    Raises RequestError where val comes from a file of its own: its rows are trained on by naming the file.
+    Raises RequestError where val comes from a file of its own: that file can be named in data.train instead.
     """
-    train, val = split.parts["train"], split.parts["val"]
+    train, val = splits.parts["train"], splits.parts["val"]
     if train.table != val.table:
-        problem = "joins a val split that is drawn here; this one is a table of its own"
+        problem = "adds a val split that is drawn here to train; this val split is a table of its own"
         raise RequestError(Mistake("data.split.train_on_val", problem, "data.train=[TRAIN,VAL] data.val=null", True))
     order = np.argsort(np.concatenate([train.rows, val.rows]), kind="stable")
 
-    def joined(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        both: npt.NDArray[Any] = np.concatenate([one, other])
+    def joined(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        both: npt.NDArray[Any] = np.concatenate([first, second])
         return both[order]
 
     labels = {head: joined(codes, val.labels[head]) for head, codes in train.labels.items()}
     groups = None if train.groups is None or val.groups is None else joined(train.groups, val.groups)
-    both = Part(
+    both = SplitRows(
         train.table,
         joined(train.rows, val.rows),
         labels,
@@ -99,44 +104,79 @@ def with_val_in_train(split: Partition) -> Partition:
         joined(train.masked, val.masked),
         groups,
     )
-    return Partition({**split.parts, "train": both}, split.drawn, split.together, split.notes)
+    return Splits({**splits.parts, "train": both}, splits.drawn, splits.kept_together, splits.notes)
 
 
-def _units(found: Survey, shares: Mapping[str, float]) -> tuple[npt.NDArray[np.generic], str]:
-    """Unit of each row, and its name. Texts equal when masked hold together up to a tenth of a drawn split."""
-    limit = max(1, int(min(shares.values()) * len(found) / 10))
-    texts = text_units(found.plain, found.masked, limit)
-    if found.groups is None:
+def missed_shares(
+    drawn: Mapping[str, int], shares: Mapping[str, float], labels: Mapping[str, Ints], units: Units, kept_together: str
+) -> tuple[str, ...]:
+    """Return a line for each split that is far from its share.
+
+    drawn: rows per split; shares: of all rows, per drawn split; labels: codes (rows,) per head; units: (rows,), rows of
+    equal value stay in one split; kept_together: what such rows have in common.
+    """
+    num_rows, lines = len(units), []
+    for split, share in shares.items():
+        requested = share * num_rows
+        if abs(drawn[split] - requested) <= max(1.0, _SHARE_TOLERANCE * requested):
+            continue
+        reason = _reason(labels, units, kept_together, short=drawn[split] < requested)
+        rows = f"{drawn[split]} row{'' if drawn[split] == 1 else 's'} of {num_rows}"
+        lines.append(f"{split}: {rows}, where data.split.{split}={share:g} asks for {requested:.0f}: {reason}")
+    return tuple(lines)
+
+
+def lone_classes(codes: Ints) -> int:
+    """Return the number of classes with a single row. codes: (rows,), `MISSING` where there is no label."""
+    return int((np.bincount(codes[codes != MISSING], minlength=1) == 1).sum())
+
+
+def _reason(labels: Mapping[str, Ints], units: Units, kept_together: str, short: bool) -> str:
+    lone = {head: num for head, codes in labels.items() if (num := lone_classes(codes))}
+    largest = int(np.unique(units, return_counts=True)[1].max())
+    if short and lone and sum(lone.values()) >= largest:
+        counts = ", ".join(f"{num} of {head}" for head, num in lone.items())
+        return f"classes of a single row stay in train ({counts})"
+    if largest > 1:
+        return f"rows of one {kept_together} stay together (the largest has {largest})"
+    return "every class keeps a row in train"
+
+
+def _units(survey: Survey, shares: Mapping[str, float]) -> tuple[Units, str]:
+    """The unit of each row, and the name of units. Texts that are equal when masked stay together in units of at most a
+    tenth of a drawn split."""
+    limit = max(1, int(min(shares.values()) * len(survey) / 10))
+    texts = text_units(survey.plain, survey.masked, limit)
+    if survey.groups is None:
         return texts, "text"
-    both = components(found.groups, texts)
+    both = components(survey.groups, texts)
     if len(both) and np.bincount(both).max() <= len(both) / 2:
         return both, "group and text"
-    return found.groups, "group"
+    return survey.groups, "group"
 
 
-def _refuse_impossible(units: npt.NDArray[np.generic], shares: Mapping[str, float], found: Survey) -> None:
+def _refuse_impossible(units: Units, shares: Mapping[str, float], survey: Survey) -> None:
     mistakes = []
     if sum(shares.values()) >= 1:
-        problem = (
-            f"drawn splits ({', '.join(f'{name} {share:g}' for name, share in shares.items())}) leave no row for train"
-        )
+        requested = ", ".join(f"{name} {share:g}" for name, share in shares.items())
+        problem = f"drawn splits ({requested}) leave no row for train"
         mistakes.append(Mistake("data.split", problem, "data.split.val=0.1 data.split.test=0.1"))
     num = len(np.unique(units))
     if num <= len(shares):
-        what = "different texts" if found.groups is None else "groups"
-        problem = f"{num} {what} in {len(found)} rows cannot fill train and {' and '.join(shares)}"
+        kind = "different texts" if survey.groups is None else "groups"
+        problem = f"{num} {kind} in {len(survey)} rows cannot fill train and {' and '.join(shares)}"
         mistakes.append(Mistake("data.split", problem, "more rows, or files for val and test"))
     if mistakes:
         raise RequestError(mistakes)
 
 
-def _part(table: str, found: Survey, at: Ints) -> Part:
-    return Part(
+def _split_rows(table: str, survey: Survey, places: Ints) -> SplitRows:
+    return SplitRows(
         table,
-        found.rows[at],
-        {head: codes[at] for head, codes in found.labels.items()},
-        found.exact[at],
-        found.plain[at],
-        found.masked[at],
-        None if found.groups is None else found.groups[at],
+        survey.rows[places],
+        {head: codes[places] for head, codes in survey.labels.items()},
+        survey.exact[places],
+        survey.plain[places],
+        survey.masked[places],
+        None if survey.groups is None else survey.groups[places],
     )

@@ -1,7 +1,7 @@
-"""The text of each row, read when asked for: columns joined, missing ones skipped.
+"""The text of each row, read on demand: its columns joined, without missing cells.
 
-Why: texts are most of a corpus and are read few times (lengths, tokens, predictions), so they stay on disk. A text is
-its columns' cells in the order asked for; a cell is missing when it is null or, trimmed, one of the missing markers.
+Why: texts are most of a corpus and are read a few times only (lengths, tokens, predictions), so they stay on disk. A
+text is its columns' cells in the requested order; a cell is missing if it is null or, trimmed, one of the markers.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,19 +16,19 @@ from lab.data.readers.text_table import Table
 
 
 class Texts(Protocol):
-    """Texts of one split, in row order. Reads lazily; picklable for loader workers."""
+    """Texts of one split, in row order, read on demand; picklable for loader workers."""
 
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int) -> str: ...
 
     def batches(self, size: int) -> Iterator[list[str]]:
-        """All texts in row order, at most `size` at a time."""
+        """Return all texts in row order, at most `size` at a time."""
         ...
 
 
 class ColumnTexts:
-    """`Texts` over the rows `rows` of a table, each of which must have a text cell that is not missing."""
+    """`Texts` of the rows `rows` of a table; each must have a text cell that is not missing."""
 
     def __init__(
         self,
@@ -53,24 +53,24 @@ class ColumnTexts:
             yield self._read(self._rows[start : start + size])
 
     def at(self, places: npt.NDArray[np.int64]) -> "ColumnTexts":
-        """The texts at `places` only, in that order."""
+        """Return the texts at `places` only, in that order."""
         return ColumnTexts(self._table, self._columns, self._separator, self._missing, self._rows[places])
 
     def _read(self, rows: npt.NDArray[np.int64]) -> list[str]:
         cells = self._table.read(rows)
-        texts = joined([known(cells[name], self._missing) for name in self._columns], self._separator)
-        found: list[str] = texts.to_pylist()
-        return found
+        known = [without_markers(cells[name], self._missing) for name in self._columns]
+        texts: list[str] = join_columns(known, self._separator).to_pylist()
+        return texts
 
 
-def known(cells: Any, missing: Sequence[str]) -> Any:
-    """A string array with null where the cell, trimmed, is one of the markers `missing`."""
+def without_markers(cells: Any, missing: Sequence[str]) -> Any:
+    """Return a string array with null where the cell, trimmed, is one of the markers `missing`."""
     absent = pc.is_in(pc.utf8_trim_whitespace(cells), value_set=pa.array(list(missing), pa.string()))
     return pc.if_else(absent, pa.scalar(None, pa.string()), cells)
 
 
-def joined(cells: Sequence[Any], separator: str) -> Any:
-    """String arrays joined row by row, nulls skipped; null where all are null."""
+def join_columns(cells: Sequence[Any], separator: str) -> Any:
+    """Return string arrays joined row by row without nulls; null where all are null."""
     if len(cells) == 1:
         return cells[0]
     texts = pc.binary_join_element_wise(*cells, separator, null_handling="skip")

@@ -1,6 +1,6 @@
 """Tokenised texts on disk: made once per (texts, tokenizer, length), memory-mapped, shared by runs and loader workers.
 
-A split is two flat files: the ids of all rows behind one another, and where each row starts.
+A split is two flat files: the token ids of all rows, one row after another, and the start of each row.
 """
 
 import hashlib
@@ -19,14 +19,14 @@ CHUNK = 1000
 
 
 class Tokens:
-    """Token ids of a split. Row i is `values[offsets[i]:offsets[i + 1]]`; pickled by its path, never by its content."""
+    """Token ids of a split. Row i is `values[offsets[i]:offsets[i + 1]]`. Pickled by its path, not by its content."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.offsets: npt.NDArray[np.int64] = np.load(folder / "offsets.npy")
         empty = int(self.offsets[-1]) == 0
         values = np.empty(0, np.int32) if empty else np.memmap(folder / "values.bin", dtype=np.int32, mode="r")
-        self.values: Ids = np.asarray(values)  # a plain view of the map: slices of a memmap cost three times as much
+        self.values: Ids = np.asarray(values)  # a plain view: slicing a memmap costs three times as much
 
     def __reduce__(self) -> tuple[type["Tokens"], tuple[Path]]:
         return Tokens, (self.folder,)
@@ -39,13 +39,15 @@ class Tokens:
 
     @property
     def lengths(self) -> npt.NDArray[np.int32]:
+        """Number of tokens of each row, (rows,)."""
         return np.diff(self.offsets).astype(np.int32)
 
 
 def tokenise(
     texts: Texts, tokenizer: Tokenizer, max_length: int, cache: Path, key: str, ticks: Callable[[int], object]
 ) -> Tokens:
-    """Ids of each text cut to `max_length`. `key` identifies the texts; `ticks` is told the rows done."""
+    """Return the token ids of each text, cut to `max_length`. key: identifies the texts; ticks: called with the number
+    of rows of each finished piece."""
     folder = cache / "tokens" / _digest(key, tokenizer.fingerprint(), f"ids-{max_length}")
 
     def fill(aside: Path) -> None:
@@ -65,7 +67,7 @@ def tokenise(
 def full_lengths(
     texts: Texts, tokenizer: Tokenizer, cache: Path, key: str, ticks: Callable[[int], object]
 ) -> npt.NDArray[np.int32]:
-    """Length of each text before any cut, in the tokenizer's unit."""
+    """Return the length of each text before any cut, in the tokenizer's unit, (rows,). Arguments as in `tokenise`."""
     folder = cache / "tokens" / _digest(key, tokenizer.fingerprint(), "lengths")
 
     def counted() -> Iterator[int]:

@@ -5,6 +5,7 @@ compete by their best span's probability; for SQuAD v2 "no answer" wins where it
 best span (arXiv 1806.03822). Loss: mean cross-entropy of start and end.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
@@ -16,6 +17,8 @@ from lab.models.qa.spans import Candidates, best_spans, log_probabilities, span_
 from lab.models.qa.squad_metrics import mean_grades
 from lab.models.task_module import TextTaskModule, Training
 from lab.models.text.interfaces import TokenEncoder
+
+NO_REFERENCES = References((), (), ())
 
 
 class SpanMetric(EpochMetric):
@@ -98,8 +101,13 @@ class ExtractiveQA(TextTaskModule):
         self.encoder = encoder
         self.dropout = nn.Dropout(dropout)
         self.span = nn.Linear(encoder.dimension, 2)
-        self.metrics = {split: SpanMetric(spec.references[split], spec) for split in ("train", "val", "test")}
+        self.grade_against({})
         self.test_outputs: list[Outputs] = []
+
+    def grade_against(self, references: Mapping[str, References]) -> None:
+        """Score the answers of each split against its references; a model without references only predicts."""
+        known = {split: references.get(split, NO_REFERENCES) for split in ("train", "val", "test")}
+        self.metrics = {split: SpanMetric(expected, self.spec) for split, expected in known.items()}
 
     def forward(self, batch: QuestionBatch) -> Tensor:
         """(B, L, 2) log-probabilities of each token as the answer's start and end."""

@@ -1,1 +1,1 @@
-"""What is concluded from the table of runs: groups, statistics, comparison, diagnosis, the winner."""
+"""Conclusions from the table of runs: groups, statistics, comparison, diagnosis, what-if, the winner."""

@@ -1,8 +1,8 @@
-"""Groups against one of them, paired by seed: a difference, its interval, p values corrected for their number.
+"""Compares groups with a baseline group, paired by seed: difference, interval, p values corrected for their number.
 
-A seed is one pair: where groups differ in other keys too, only cells that both have count, and a seed's difference is
-their mean, so that many cells do not pass for many seeds. Over a key that each has values of its own of (a method's
-rates), the mean of each is taken, and that is said. Not told apart is said as plainly as told apart.
+Pairs are formed per seed. If other keys vary too, only cells (combinations of their values) present in both groups
+count, and a seed's difference is their mean, so that many cells do not count as many seeds. Over a key whose values
+differ between the groups (a method's own learning rates), each group's mean is compared, and the report says so.
 """
 
 import math
@@ -14,19 +14,19 @@ import pandas as pd
 
 from lab.config.schema.report import Statistics
 from lab.core.errors import Mistake, RequestError, listed, nearest
-from lab.report.analysis.statistics import holm, intervals, paired
+from lab.report.analysis.statistics import holm, intervals, paired_t_test
 from lab.report.findings import Comparison, Floats, Group, Groups, Interval, Pair, Runs, Sentence
 
 Codes = np.ndarray[Any, Any]
-"""(runs,) a number for each different value."""
+"""(runs,) integer codes, one per different value."""
 Cells = Mapping[str, Mapping[int, float]]
-"""By seed: by cell of the other keys: the mean objective."""
+"""Mean objective by seed, then by cell of the other keys."""
 
 
-def compared(runs: Runs, groups: Groups, baseline: str | None, settings: Statistics) -> Comparison:
-    """Every group against the baseline, by label; None: the best of those with two seeds or more.
+def compare(runs: Runs, groups: Groups, baseline: str | None, settings: Statistics) -> Comparison:
+    """Compare every group with the group labelled `baseline`; None: with the best group that has two seeds or more.
 
-    Raises RequestError where no group is called so.
+    Raises RequestError if no group has this label.
     """
     candidates = [group for group in groups.groups if group.rows]
     chosen = _baseline(runs, candidates, baseline)
@@ -35,28 +35,28 @@ def compared(runs: Runs, groups: Groups, baseline: str | None, settings: Statist
         return Comparison(groups.by, None, runs.metric, (), Sentence(key))
     others = {key: pd.factorize(runs.frame[key].astype(str))[0] for key in runs.varied if key not in groups.by}
     pairs, averaged = [], set[str]()
-    for group in [one for one in candidates if one is not chosen]:
-        apart = _of_their_own(others, group, chosen)
-        averaged |= apart
-        cell = _numbered([codes for key, codes in others.items() if key not in apart], len(runs.frame))
-        found = differences(_cells(runs, group, cell), _cells(runs, chosen, cell))
-        pairs.append(_pair(group.label, chosen.label, found, settings))
+    for group in (candidate for candidate in candidates if candidate is not chosen):
+        own_keys = _keys_with_own_values(others, group, chosen)
+        averaged |= own_keys
+        cell = _codes([codes for key, codes in others.items() if key not in own_keys], len(runs.frame))
+        by_seed = differences(_cells(runs, group, cell), _cells(runs, chosen, cell))
+        pairs.append(_pair(group.label, chosen.label, by_seed, settings))
     tested = [place for place, pair in enumerate(pairs) if not math.isnan(pair.p)]
     for place, p_holm in zip(tested, holm([pairs[place].p for place in tested]), strict=True):
         pairs[place] = pairs[place]._replace(p_holm=p_holm, apart=p_holm < 1 - settings.confidence)
-    said = [pair._replace(sentence=_sentence(runs, pair, len(tested))) for pair in pairs]
+    compared = [pair._replace(sentence=_sentence(runs, pair, len(tested))) for pair in pairs]
     reason = Sentence("baseline_is_best", {"baseline": chosen.label}) if baseline is None else None
     keys = listed(sorted(averaged))
     note = Sentence("averaged_over", {"keys": keys}) if averaged else None
-    return Comparison(groups.by, chosen.label, runs.metric, tuple(said), reason, note)
+    return Comparison(groups.by, chosen.label, runs.metric, tuple(compared), reason, note)
 
 
-def told(comparison: Comparison) -> list[Sentence]:
-    """What a comparison says: why it was made so, each pair that can be judged, and how many cannot."""
+def conclusions(comparison: Comparison) -> list[Sentence]:
+    """Return a comparison's sentences: how it was made, each pair with two seeds or more, the number of others."""
     judged = [pair.sentence for pair in comparison.pairs if pair.num_pairs >= 2]
-    left = len(comparison.pairs) - len(judged)
-    rest = [Sentence("too_few_pairs_of", {"num": left, "baseline": comparison.baseline})] if left else []
-    first = [one for one in (comparison.reason, comparison.averaged) if one is not None]
+    num_left = len(comparison.pairs) - len(judged)
+    rest = [Sentence("too_few_pairs_of", {"num": num_left, "baseline": comparison.baseline})] if num_left else []
+    first = [sentence for sentence in (comparison.reason, comparison.averaged) if sentence is not None]
     return [*first, *judged, *rest]
 
 
@@ -64,27 +64,27 @@ def _baseline(runs: Runs, candidates: Sequence[Group], label: str | None) -> Gro
     if label is None:
         repeats = runs.frame["repeat"]
         return next((group for group in candidates if repeats.iloc[list(group.rows)].nunique() > 1), None)
-    found = next((group for group in candidates if group.label == label), None)
-    if found is None:
+    match = next((group for group in candidates if group.label == label), None)
+    if match is None:
         labels = [group.label for group in candidates]
         near = nearest(label, labels) or (labels[0] if labels else "")
-        problem = f"no group with a result is called so; there are {listed(labels) or 'none'}"
+        problem = f"no group with a result has this label; there are {listed(labels) or 'none'}"
         raise RequestError(Mistake("baseline", problem, f"baseline='{near}'" if near else "", label))
-    return found
+    return match
 
 
-def _of_their_own(others: Mapping[str, Codes], group: Group, chosen: Group) -> set[str]:
-    """Keys of which each of two groups has values of its own, as each method has rates of its own.
+def _keys_with_own_values(others: Mapping[str, Codes], group: Group, chosen: Group) -> set[str]:
+    """Return the keys of which both groups have values that the other lacks, as each method has its own rates.
 
-    Where all values of one are also the other's (a grid, whole or cut short), runs are paired by them.
+    If one group's values are a subset of the other's (a grid, complete or interrupted), runs are paired by them.
     """
     rows = [[*one.rows, *one.failed] for one in (group, chosen)]
     values = {key: [set(codes[part].tolist()) for part in rows] for key, codes in others.items()}
     return {key for key, (own, base) in values.items() if not (own <= base or base <= own)}
 
 
-def _numbered(keys: Sequence[Codes], num_runs: int) -> Codes:
-    """(runs,) a number for each combination of the keys' values."""
+def _codes(keys: Sequence[Codes], num_runs: int) -> Codes:
+    """Return codes (runs,), one per combination of the keys' values."""
     if not keys:
         return np.zeros(num_runs, np.int64)
     return np.asarray(pd.factorize(pd.MultiIndex.from_arrays(list(keys)))[0])
@@ -96,30 +96,30 @@ def _cells(runs: Runs, group: Group, cell: Codes) -> Cells:
     for row in group.rows:
         sums.setdefault(repeat[row], {}).setdefault(int(cell[row]), []).append(float(objective[row]))
     return {
-        seed: {place: math.fsum(values) / len(values) for place, values in found.items()}
-        for seed, found in sums.items()
+        seed: {place: math.fsum(values) / len(values) for place, values in by_cell.items()}
+        for seed, by_cell in sums.items()
     }
 
 
 def differences(group: Cells, baseline: Cells) -> Floats:
-    """(seeds that both have,) mean difference over the cells that both have."""
-    found = []
+    """Return the mean differences (shared seeds,), each over the cells that both groups have."""
+    values = []
     for seed in sorted(group.keys() & baseline.keys()):
         shared = group[seed].keys() & baseline[seed].keys()
         if shared:
-            found.append(math.fsum(group[seed][cell] - baseline[seed][cell] for cell in sorted(shared)) / len(shared))
-    return np.array(found, np.float64)
+            values.append(math.fsum(group[seed][cell] - baseline[seed][cell] for cell in sorted(shared)) / len(shared))
+    return np.array(values, np.float64)
 
 
-def _pair(group: str, baseline: str, found: Floats, settings: Statistics) -> Pair:
+def _pair(group: str, baseline: str, by_seed: Floats, settings: Statistics) -> Pair:
     nan = math.nan
     empty = Sentence("too_few_pairs")
-    mean = float(found.mean()) if len(found) else nan
-    if len(found) < 2:
-        return Pair(group, baseline, len(found), mean, None, nan, nan, nan, False, empty)
-    p, effect = paired(found)
-    between: Interval | None = None if math.isnan(p) else intervals(found[:, None], settings.confidence)[0]
-    return Pair(group, baseline, len(found), mean, between, p, p, effect, False, empty)
+    mean = float(by_seed.mean()) if len(by_seed) else nan
+    if len(by_seed) < 2:
+        return Pair(group, baseline, len(by_seed), mean, None, nan, nan, nan, False, empty)
+    p, effect = paired_t_test(by_seed)
+    interval: Interval | None = None if math.isnan(p) else intervals(by_seed[:, None], settings.confidence)[0]
+    return Pair(group, baseline, len(by_seed), mean, interval, p, p, effect, False, empty)
 
 
 def _sentence(runs: Runs, pair: Pair, num_compared: int) -> Sentence:

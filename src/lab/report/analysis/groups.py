@@ -1,7 +1,7 @@
-"""Runs in groups: by any config key, and seeds of one configuration as one row; statistics of every number.
+"""Groups of runs by config keys or by configuration (runs that differ only in their seed), with their statistics.
 
-Groups that ended well are described; what failed or did not end is counted beside them. A number with many values (a
-rate drawn at random) is cut into quarters, or every run would be a group of its own.
+Statistics are of the runs with a result; runs without one are counted separately. A number with many values (a rate
+drawn at random) is divided into quarters, since otherwise every run would be a group of its own.
 """
 
 from collections import Counter
@@ -15,123 +15,124 @@ import pandas as pd
 from lab.config.dotted_keys import nearest_key
 from lab.config.schema.report import Statistics
 from lab.core.errors import Mistake, RequestError
-from lab.report.analysis.statistics import described
+from lab.report.analysis.statistics import column_stats
 from lab.report.findings import COSTS, ENDED_WELL, Floats, Group, Groups, Runs
 from lab.report.sources.expected_runs import CONFIRMATION
 
 OTHER_KEYS = ("study", "data", "seed", "status")
-"""Columns to group by that are no config keys."""
+"""Columns to group by that are not config keys."""
 OUTSIDE = -1
-"""The code of runs that are in no group."""
+"""The code of runs that belong to no group."""
 
 
-def by_keys(runs: Runs, asked: Sequence[str], settings: Statistics) -> tuple[Groups, ...]:
-    """Groups by the keys that were asked for, together first and then each alone; by each varied key where none was.
+def groups_by_keys(runs: Runs, requested: Sequence[str], settings: Statistics) -> tuple[Groups, ...]:
+    """Return groups by all requested keys together, then by each alone; by each varied key if none is requested.
 
     Raises RequestError with every key that no run has.
     """
-    keys = resolved(runs, asked)
+    keys = resolve_keys(runs, requested)
     if not keys:
-        return tuple(grouped(runs, [key], settings) for key in runs.varied)
-    alone = [grouped(runs, [key], settings) for key in keys]
-    return (grouped(runs, keys, settings), *alone) if len(keys) > 1 else tuple(alone)
+        return tuple(group_by_keys(runs, [key], settings) for key in runs.varied)
+    alone = [group_by_keys(runs, [key], settings) for key in keys]
+    return (group_by_keys(runs, keys, settings), *alone) if len(keys) > 1 else tuple(alone)
 
 
-def resolved(runs: Runs, asked: Sequence[str]) -> list[str]:
-    """Dotted keys: `model` is `model.name` where that is a key. Raises RequestError with every unknown one."""
+def resolve_keys(runs: Runs, requested: Sequence[str]) -> list[str]:
+    """Return dotted keys; `model` stands for `model.name`. Raises RequestError with every unknown key."""
     known = [*runs.frame.columns[list(runs.frame.columns).index("epochs") + 1 :], *runs.constant, *OTHER_KEYS]
     keys, mistakes = [], []
-    for key in asked:
-        found = next((name for name in (key, f"{key}.name", f"{key}.kind") if name in known), None)
-        if found is None:
+    for key in requested:
+        match = next((name for name in (key, f"{key}.name", f"{key}.kind") if name in known), None)
+        if match is None:
             near = nearest_key(key, [name for name in known if "/" not in name])
             problem = "no run has this config key" + (f"; the nearest is {near}" if near else "")
-            mistakes.append(Mistake("by", problem, f"by=[{near}]" if near else "", key))
+            mistakes.append(Mistake("group_by", problem, f"group_by=[{near}]" if near else "", key))
         else:
-            keys.append(found)
+            keys.append(match)
     if mistakes:
         raise RequestError(mistakes)
     return keys
 
 
 def configurations(runs: Runs, settings: Statistics) -> Groups:
-    """Runs that differ in their seed alone as one row each, labelled by what varied.
+    """Return one group per configuration (runs that differ only in their seed), labelled by the varied keys.
 
-    Of a configuration that was confirmed only the runs under new seeds: the one it was chosen by is flattered by that.
+    A confirmed configuration has only its runs under new seeds: the run that selected it has a too optimistic score.
     """
     codes = runs.frame["configuration"].to_numpy()
-    again = _confirming(runs)
-    chosen_by = ~again & np.isin(codes, codes[again & with_result(runs)])
-    return _described(runs, runs.varied, np.where(chosen_by, OUTSIDE, codes), settings)
+    confirming = _confirming(runs)
+    selecting = ~confirming & np.isin(codes, codes[confirming & has_result(runs)])
+    return _describe(runs, runs.varied, np.where(selecting, OUTSIDE, codes), settings)
 
 
-def grouped(runs: Runs, keys: Sequence[str], settings: Statistics) -> Groups:
-    """Runs by the values of the keys together; without confirmation runs, which repeat the best cells alone."""
+def group_by_keys(runs: Runs, keys: Sequence[str], settings: Statistics) -> Groups:
+    """Return groups by the values of all keys together, without confirmation runs, which repeat only the best cells."""
     columns = [binned(column_of(runs, key), settings.most_groups) for key in keys]
     codes = pd.factorize(pd.MultiIndex.from_arrays(columns))[0] if columns else np.zeros(len(runs.frame), np.int64)
-    return _described(runs, keys, np.where(_confirming(runs), OUTSIDE, codes), settings, columns)
+    return _describe(runs, keys, np.where(_confirming(runs), OUTSIDE, codes), settings, columns)
 
 
 def _confirming(runs: Runs) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """(runs,) whether it repeats the best of a study under a new seed."""
-    found: np.ndarray[Any, np.dtype[np.bool_]] = (
+    """Return a mask (runs,) of the runs that repeat the best configurations of a study under new seeds."""
+    mask: np.ndarray[Any, np.dtype[np.bool_]] = (
         runs.frame["study"].astype("string").str.endswith(CONFIRMATION).fillna(False).to_numpy(dtype=bool)
     )
-    return found
+    return mask
 
 
 def column_of(runs: Runs, key: str) -> pd.Series:
+    """Return the values (runs,) of a column or of a key that all runs share."""
     if key in runs.frame:
         return runs.frame[key]
     return pd.Series([runs.constant[key]] * len(runs.frame), dtype=object)
 
 
 def binned(column: pd.Series, most: int) -> pd.Series:
-    """The values as they are, or of a number with more than `most` of them the quarter each is in, `1e-05..3e-05`."""
+    """Return the values as they are, or as their quarter (`1e-05..3e-05`) if a number has more than `most` values."""
     if not pd.api.types.is_numeric_dtype(column) or column.nunique() <= most:
         return column.astype(object).where(column.notna(), None)
     numbers = column.astype(float)
     edges = np.unique(np.nanquantile(numbers, [0, 0.25, 0.5, 0.75, 1]))
-    names = np.array([f"{low}..{high}" for low, high in pairwise(_apart(edges))], dtype=object)
+    names = np.array([f"{low}..{high}" for low, high in pairwise(_distinct_texts(edges))], dtype=object)
     place = np.clip(np.searchsorted(edges, numbers, side="left") - 1, 0, len(names) - 1)
     return pd.Series(names[place], index=column.index).where(column.notna(), None)
 
 
-def _apart(edges: Floats) -> list[str]:
-    """Different numbers as different texts: three digits, or as many as that takes."""
+def _distinct_texts(edges: Floats) -> list[str]:
+    """Return different texts for different numbers: with three digits, or as many as necessary."""
     texts = ([f"{edge:.{digits}g}" for edge in edges] for digits in range(3, 18))
     return next(some for some in texts if len(set(some)) == len(edges))
 
 
-def measured(runs: Runs) -> list[str]:
-    """Columns that groups are described by: the objective, scores of the run's own splits, costs."""
+def measured_columns(runs: Runs) -> list[str]:
+    """Return the columns with statistics per group: the objective, scores on the run's own splits, costs."""
     own = [name for name in runs.frame.columns if name.startswith(("val/", "test/", "train/"))]
     return ["objective", *own, *COSTS, "epochs"]
 
 
-def with_result(runs: Runs) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """(runs,) whether it ended well with a value of the objective."""
+def has_result(runs: Runs) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Return a mask (runs,) of the runs that ended well with a value of the objective."""
     frame = runs.frame
-    found: np.ndarray[Any, np.dtype[np.bool_]] = (
+    mask: np.ndarray[Any, np.dtype[np.bool_]] = (
         frame["status"].isin(ENDED_WELL).to_numpy() & frame["objective"].notna().to_numpy()
     )
-    return found
+    return mask
 
 
-def _described(
+def _describe(
     runs: Runs,
     keys: Sequence[str],
     codes: np.ndarray[Any, Any],
     settings: Statistics,
     columns: Sequence[pd.Series] | None = None,
 ) -> Groups:
-    names = measured(runs)
+    names = measured_columns(runs)
     table = runs.frame[names].to_numpy(dtype=np.float64)
-    good = with_result(runs)
-    shown = [column_of(runs, key) for key in keys] if columns is None else columns
+    good = has_result(runs)
+    key_columns = [column_of(runs, key) for key in keys] if columns is None else columns
     groups = []
     for rows in _split(codes):
-        values = {key: _common(column.iloc[rows]) for key, column in zip(keys, shown, strict=True)}
+        values = {key: _common(column.iloc[rows]) for key, column in zip(keys, key_columns, strict=True)}
         groups.append(_group(runs, values, rows[~good[rows]], rows[good[rows]], names, table, settings))
     rank = {id(group): -runs.sign * group.stats["objective"].mean if group.rows else np.inf for group in groups}
     ordered = sorted(groups, key=lambda group: rank[id(group)])
@@ -140,20 +141,21 @@ def _described(
 
 
 def _labels(groups: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A label each, with more digits for those that four would name alike."""
-    labels = [labelled(values) for values in groups]
+    """Return a label per group, with more digits where four digits would give equal labels."""
+    labels = [group_label(values) for values in groups]
     for digits in range(5, 13):
-        twice = {label for label, num in Counter(labels).items() if num > 1}
-        if not twice:
+        repeated = {label for label, num in Counter(labels).items() if num > 1}
+        if not repeated:
             break
         labels = [
-            labelled(values, digits) if label in twice else label for values, label in zip(groups, labels, strict=True)
+            group_label(values, digits) if label in repeated else label
+            for values, label in zip(groups, labels, strict=True)
         ]
     return labels
 
 
 def _split(codes: np.ndarray[Any, Any]) -> Iterator[np.ndarray[Any, np.dtype[np.int64]]]:
-    """Row numbers of each code but OUTSIDE, in the order codes come up."""
+    """Yield the row numbers of each code except OUTSIDE, in the order of their first rows."""
     order = np.argsort(codes, kind="stable")
     order = order[codes[order] != OUTSIDE]
     if not len(order):
@@ -171,27 +173,27 @@ def _group(
     table: Floats,
     settings: Statistics,
 ) -> Group:
-    stats = dict(zip(names, described(table[good], settings.confidence), strict=True))
+    stats = dict(zip(names, column_stats(table[good], settings.confidence), strict=True))
     objective = runs.sign * table[good, 0]
     best = int(good[int(np.argmax(objective))]) if len(good) else None
     return Group("", values, tuple(good.tolist()), tuple(failed.tolist()), stats, best)
 
 
-def labelled(values: Mapping[str, Any], digits: int = 4) -> str:
-    """What a group is called: `lr=3e-05 model=tiny` by the last parts; of one key the value alone where it is text."""
+def group_label(values: Mapping[str, Any], digits: int = 4) -> str:
+    """Return a group's label from the last parts of its keys, `lr=3e-05 model=tiny`; for one text key, the value."""
     if len(values) == 1 and isinstance(only := next(iter(values.values())), str):
         return only
-    return " ".join(f"{short_key(key)}={shown(value, digits)}" for key, value in values.items()) or "-"
+    return " ".join(f"{short_key(key)}={value_text(value, digits)}" for key, value in values.items()) or "-"
 
 
 def short_key(key: str) -> str:
-    """The part of a key that people say: `lr`, and of `model.name` `model`."""
+    """Return the part of a key that people use: `lr` of `optimizer.lr`, `model` of `model.name`."""
     parts = key.split(".")
     return parts[-2] if parts[-1] in ("name", "kind") and len(parts) > 1 else parts[-1]
 
 
-def shown(value: Any, digits: int = 4) -> str:
-    """A config value as text; fractions to four digits, or as many as asked for."""
+def value_text(value: Any, digits: int = 4) -> str:
+    """Return a config value as text, fractions with `digits` digits."""
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return "-"
     if isinstance(value, bool):
@@ -200,11 +202,11 @@ def shown(value: Any, digits: int = 4) -> str:
 
 
 def _common(values: pd.Series) -> Any:
-    """The value that all share; of rates that were found, one a seed, `0.01..0.02`."""
+    """Return the shared value, or the range (`0.01..0.02`) of rates that a finder set for each seed."""
     first = _plain(values.iloc[0])
     if len(values) == 1 or values.nunique(dropna=False) == 1 or not pd.api.types.is_numeric_dtype(values):
         return first
-    return f"{shown(_plain(values.min()))}..{shown(_plain(values.max()))}"
+    return f"{value_text(_plain(values.min()))}..{value_text(_plain(values.max()))}"
 
 
 def _plain(value: Any) -> Any:

@@ -1,6 +1,6 @@
-"""The table of runs: one row each, what varied, what is one configuration; what cannot be compared is refused.
+"""Builds the table of runs: one row per run, varied keys, configurations. Refuses runs that cannot be compared.
 
-A number per column and run or NaN; config keys that all runs share are kept once.
+Each column has one number per run or NaN. Config keys that all runs share are kept once.
 """
 
 import os
@@ -12,89 +12,86 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lab.config.schema.report import RankedBy
+from lab.config.key_roles import has_role
+from lab.config.schema import Role
+from lab.config.schema.report import RankingObjective
 from lab.core.errors import Mistake, RequestError, listed, nearest
-from lab.early_termination.policies import Goal
+from lab.early_termination.policies.base import Goal
 from lab.report.findings import COSTS, IDENTITY, OUTCOME, Runs, Sentence
-from lab.report.sources.run_folders import Read, Reading
+from lab.report.sources.run_folders import SourceRun, SourceRuns
 
-UNTOLD = ("experiment_name", "run_name", "tags", "resume", "test", "logger", "cache", "objective", "sweep",
-          "callbacks.progress", "callbacks.curves", "callbacks.checkpoint", "trainer.threads", "trainer.accelerator",
-          "data.num_workers",
-          "data.pin_memory", "data.persistent_workers")  # fmt: skip
-"""Keys, and what is below them, that do not tell two models apart."""
 TRAINED_ON_VAL = "data.split.train_on_val"
-"""Where it is true, scores on validation rows are of rows that were trained on, and choose nothing."""
+"""If true, the validation rows were trained on: their scores cannot select a run."""
 GOALS: dict[str, Goal] = {"max": "maximize", "min": "minimize"}
 
 
-def assembled(reading: Reading, ranked_by: RankedBy, together: bool, repeats: Sequence[str]) -> Runs:
-    """The table of all that was read.
+def build_run_table(source: SourceRuns, ranked_by: RankingObjective, allow_mixed: bool, repeats: Sequence[str]) -> Runs:
+    """Return the table of all runs.
 
-    ranked_by: another metric than the runs' own; together: rank runs of different objectives or data all the same;
-    repeats: config keys that tell runs of one configuration apart. Raises RequestError with every mistake.
+    ranked_by: a metric other than the runs' own; allow_mixed: rank runs of different objectives or data together;
+    repeats: config keys that distinguish the runs of one configuration. Raises RequestError with every mistake.
     """
-    fitted = [read.path for read in reading.runs if read.config.get(TRAINED_ON_VAL) is True]
-    reads = [_without_choice(read) if read.path in fitted else read for read in reading.runs]
-    metric, goal = _objective(reads, ranked_by)
-    warnings = [*reading.warnings, *(Sentence("trained_on_val", {"path": path}) for path in fitted)]
-    warnings += _mixed(reads, ranked_by)
-    if not together:
-        _refuse_mixed(reads, ranked_by)
-    rows = [_ranked(read, metric) for read in reads]
-    keys, constant = _told_apart([read.config for read in reads], repeats)
+    trained_on_val = [run.path for run in source.runs if run.config.get(TRAINED_ON_VAL) is True]
+    runs = [_without_validation_scores(run) if run.path in trained_on_val else run for run in source.runs]
+    metric, goal = _objective(runs, ranked_by)
+    warnings = [*source.warnings, *(Sentence("trained_on_val", {"path": path}) for path in trained_on_val)]
+    warnings += _mixed_warnings(runs, ranked_by)
+    if not allow_mixed:
+        _refuse_mixed(runs, ranked_by)
+    rows = [_with_ranking_metric(run, metric) for run in runs]
+    keys, constant = _varied_and_constant([run.config for run in runs], repeats)
     frame = pd.DataFrame.from_records(rows)
     for name in (*IDENTITY, *OUTCOME, *COSTS):
         if name not in frame:
             frame[name] = np.nan if name in (*OUTCOME, *COSTS) else None
-    frame["repeat"] = _repeats(reads, repeats)
-    frame["run"] = _short_names([read.path for read in reads])
-    told = pd.DataFrame(
-        {key: pd.Series([read.config.get(key) for read in reads], dtype=_kind(reads, key)) for key in keys}
+    frame["repeat"] = _repeats(runs, repeats)
+    frame["run"] = _short_names([run.path for run in runs])
+    settings = pd.DataFrame(
+        {key: pd.Series([run.config.get(key) for run in runs], dtype=_dtype(runs, key)) for key in keys}
     )
-    frame["configuration"] = _numbered(
-        [*(_asked(reads, told, key) for key in keys), frame["fingerprint"], frame["data"]]
+    frame["configuration"] = _codes(
+        [*(_requested(runs, settings, key) for key in keys), frame["fingerprint"], frame["data"]]
     )
-    told = _renamed(told, list(frame.columns))
+    settings = _renamed(settings, list(frame.columns))
     head = [*IDENTITY, *OUTCOME, *COSTS]
     rest = sorted((name for name in frame.columns if name not in head), key=_split_first)
-    frame = pd.concat([frame[[*head, *rest]], told.drop(columns="seed", errors="ignore")], axis=1)
+    frame = pd.concat([frame[[*head, *rest]], settings.drop(columns="seed", errors="ignore")], axis=1)
     return Runs(
         frame=frame,
-        histories=tuple(read.history for read in reads),
-        varied=_leading(told),
+        histories=tuple(run.history for run in runs),
+        varied=_independent(settings),
         constant=constant,
         metric=metric,
         goal=goal,
-        sweeps=tuple(reading.sweeps),
-        exclusions=tuple(reading.exclusions),
+        sweeps=tuple(source.sweeps),
+        exclusions=tuple(source.exclusions),
         warnings=tuple(warnings),
     )
 
 
-def _without_choice(read: Read) -> Read:
-    """A run without what it scored on rows that it was trained on, whoever kept its record."""
-    kept = {name: one for name, one in read.values.items() if name != "objective" and not name.startswith("val/")}
-    return read._replace(values=kept, history={})
+def _without_validation_scores(run: SourceRun) -> SourceRun:
+    """Return a run without its validation scores, which are on rows that it was trained on."""
+    kept = {name: value for name, value in run.values.items() if name != "objective" and not name.startswith("val/")}
+    return run._replace(values=kept, history={})
 
 
-def _objective(reads: Sequence[Read], ranked_by: RankedBy) -> tuple[str, Goal]:
-    """What runs are ranked by: what was asked for, else the objective of most of them."""
-    (own, mode), _ = Counter((read.values["metric"], read.values["mode"]) for read in reads).most_common(1)[0]
+def _objective(runs: Sequence[SourceRun], ranked_by: RankingObjective) -> tuple[str, Goal]:
+    """Return the metric and goal of the ranking: as requested, else the objective of most runs."""
+    (own, mode), _ = Counter((run.values["metric"], run.values["mode"]) for run in runs).most_common(1)[0]
     metric = ranked_by.metric or own
     if not metric.startswith("val/"):
         problem = "runs are chosen by a validation metric: a choice made on test rows spoils the test score"
         remedy = f"objective.metric=val/{metric.partition('/')[2] or metric}"
         raise RequestError(Mistake("objective.metric", problem, remedy, metric))
     if ranked_by.metric is not None:
-        _refuse_unknown(metric, {name for read in reads for name in read.values if name.startswith("val/")})
+        _refuse_unknown(metric, {name for run in runs for name in run.values if name.startswith("val/")})
     if ranked_by.mode is None and ranked_by.metric is not None and ranked_by.metric != own:
         mode = "min" if metric.endswith("loss") else "max"
     return metric, GOALS[ranked_by.mode or mode]
 
 
 def _refuse_unknown(metric: str, known: Collection[str]) -> None:
-    """Raises RequestError for a metric that no run has a value of, where any has one at all."""
+    """Raises RequestError for a metric that no run has, if runs have any."""
     if known and metric not in known:
         near = nearest(metric, known)
         problem = f"no run has a value of this name; there are {listed(sorted(known), 40)}"
@@ -105,56 +102,57 @@ def _groups(values: Sequence[str]) -> str:
     return listed([f"{value}: {num}" for value, num in Counter(values).most_common()])
 
 
-def _several(reads: Sequence[Read], ranked_by: RankedBy) -> tuple[str | None, str | None]:
-    """The objectives and the data of the runs in words, None for what is one and the same."""
-    objectives = [f"{read.values['metric']} ({read.values['mode']})" for read in reads]
-    known = [read for read in reads if read.values["fingerprint"]]
-    names = {read.values["fingerprint"]: read.values["data"] for read in known}  # what a file is called is not its data
-    data = [f"{names[read.values['fingerprint']]} {str(read.values['fingerprint'])[:8]}" for read in known]
+def _differences(runs: Sequence[SourceRun], ranked_by: RankingObjective) -> tuple[str | None, str | None]:
+    """Return the runs' objectives and data in words, each None if all runs share it."""
+    objectives = [f"{run.values['metric']} ({run.values['mode']})" for run in runs]
+    known = [run for run in runs if run.values["fingerprint"]]
+    names = {run.values["fingerprint"]: run.values["data"] for run in known}  # a file's name does not identify its data
+    data = [f"{names[run.values['fingerprint']]} {str(run.values['fingerprint'])[:8]}" for run in known]
     differ = len(set(objectives)) > 1 and ranked_by.metric is None
     return _groups(objectives) if differ else None, _groups(data) if len(names) > 1 else None
 
 
-def _refuse_mixed(reads: Sequence[Read], ranked_by: RankedBy) -> None:
-    """Raises RequestError where a ranking would compare what cannot be compared."""
-    objectives, data = _several(reads, ranked_by)
+def _refuse_mixed(runs: Sequence[SourceRun], ranked_by: RankingObjective) -> None:
+    """Raises RequestError if a ranking would compare runs that cannot be compared."""
+    objectives, data = _differences(runs, ranked_by)
     mistakes = []
     if objectives is not None:
         problem = f"these runs were trained for different objectives ({objectives}) and are not ranked together"
-        mistakes.append(Mistake("runs", problem, "fewer folders, objective.metric=val/f1_macro, or together=true"))
+        mistakes.append(Mistake("runs", problem, "fewer folders, objective.metric=val/f1_macro, or allow_mixed=true"))
     if data is not None:
         problem = f"these runs read different data or split it otherwise ({data}) and are not ranked together"
-        mistakes.append(Mistake("runs", problem, "fewer folders, or together=true"))
+        mistakes.append(Mistake("runs", problem, "fewer folders, or allow_mixed=true"))
     if mistakes:
         raise RequestError(mistakes)
 
 
-def _mixed(reads: Sequence[Read], ranked_by: RankedBy) -> list[Sentence]:
-    objectives, data = _several(reads, ranked_by)
-    found = [("mixed_objectives", objectives), ("mixed_data", data)]
-    return [Sentence(key, {"groups": words}) for key, words in found if words is not None]
+def _mixed_warnings(runs: Sequence[SourceRun], ranked_by: RankingObjective) -> list[Sentence]:
+    objectives, data = _differences(runs, ranked_by)
+    mixed = [("mixed_objectives", objectives), ("mixed_data", data)]
+    return [Sentence(key, {"groups": groups}) for key, groups in mixed if groups is not None]
 
 
-def _ranked(read: Read, metric: str) -> dict[str, Any]:
-    """A run's values with the objective that all are ranked by, which may not be its own.
+def _with_ranking_metric(run: SourceRun, metric: str) -> dict[str, Any]:
+    """Return a run's values with the objective of the ranking, which may differ from its own.
 
-    Another metric than its own is taken at the checkpoint that the run kept, as its other scores are: the epoch that is
-    best by that metric has no checkpoint and was never tested.
+    Another metric is taken at the run's kept checkpoint, like its other scores: the epoch that is best by that metric
+    has no checkpoint and was never tested.
     """
-    values = read.values
+    values = run.values
     if values["metric"] == metric:
         return values
     return values | {"objective": values.get(metric, np.nan)}
 
 
-def _told_apart(configs: Sequence[Mapping[str, Any]], repeats: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
-    """Config keys with more than one value, and the others with theirs. A run without a config has no say."""
+def _varied_and_constant(
+    configs: Sequence[Mapping[str, Any]], repeats: Sequence[str]
+) -> tuple[list[str], dict[str, Any]]:
+    """Return the config keys with several values, and the others with their value. Runs without config are ignored."""
     configs = [config for config in configs if config]
-    left_out = (*UNTOLD, *repeats)
     keys = dict.fromkeys(key for config in configs for key in config)
     varied, constant = [], {}
     for key in keys:
-        if any(key == name or key.startswith(f"{name}.") for name in left_out):
+        if has_role(key, Role.NOT_COMPARED, repeats):
             continue
         first = configs[0].get(key)
         if any(config.get(key) != first for config in configs):
@@ -164,33 +162,33 @@ def _told_apart(configs: Sequence[Mapping[str, Any]], repeats: Sequence[str]) ->
     return varied, constant
 
 
-def _asked(reads: Sequence[Read], told: pd.DataFrame, key: str) -> pd.Series:
-    """The values that tell configurations apart: of a rate that was found, what was asked for."""
-    if not any(key in read.asked for read in reads):
-        return told[key]
-    return pd.Series([read.asked.get(key, read.config.get(key)) for read in reads], dtype=object)
+def _requested(runs: Sequence[SourceRun], settings: pd.DataFrame, key: str) -> pd.Series:
+    """Return the values that distinguish configurations: of a rate that a finder set, the requested one."""
+    if not any(key in run.requested for run in runs):
+        return settings[key]
+    return pd.Series([run.requested.get(key, run.config.get(key)) for run in runs], dtype=object)
 
 
-def _renamed(told: pd.DataFrame, taken: Sequence[str]) -> pd.DataFrame:
-    """Keys that are called like a column of the table become `config.<key>`; only the seed is that column itself."""
-    return told.rename(columns={key: f"config.{key}" for key in told.columns if key in taken and key != "seed"})
+def _renamed(settings: pd.DataFrame, taken: Sequence[str]) -> pd.DataFrame:
+    """Rename keys with the name of another column to `config.<key>`; the seed is the column itself."""
+    return settings.rename(columns={key: f"config.{key}" for key in settings.columns if key in taken and key != "seed"})
 
 
-def _repeats(reads: Sequence[Read], repeats: Sequence[str]) -> list[str]:
-    """What tells runs of one configuration apart, as text: their seed."""
-    return ["/".join(str(read.config.get(key, read.values.get(key))) for key in repeats) for read in reads]
+def _repeats(runs: Sequence[SourceRun], repeats: Sequence[str]) -> list[str]:
+    """Return what distinguishes the runs of one configuration, as text: their seed."""
+    return ["/".join(str(run.config.get(key, run.values.get(key))) for key in repeats) for run in runs]
 
 
-def _kind(reads: Sequence[Read], key: str) -> str:
-    """Numbers stay numbers; a mix with text, or with true and false, is compared as it is."""
-    values = [read.config.get(key) for read in reads]
+def _dtype(runs: Sequence[SourceRun], key: str) -> str:
+    """Return the dtype of a key: numbers stay numbers; a mix with texts or booleans stays as it is."""
+    values = [run.config.get(key) for run in runs]
     numbers = all(value is None or (isinstance(value, int | float) and not isinstance(value, bool)) for value in values)
     whole = all(isinstance(value, int) for value in values)
     return "object" if not numbers else "int64" if whole else "float64"
 
 
-def _numbered(columns: Sequence[pd.Series]) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """A number for each different row of the columns, in the order they come up."""
+def _codes(columns: Sequence[pd.Series]) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return codes (rows,), one per different row of the columns, in the order of their first rows."""
     codes = np.zeros(len(columns[0]), np.int64)
     for column in columns:
         own = pd.factorize(column.astype(str))[0]
@@ -198,25 +196,25 @@ def _numbered(columns: Sequence[pd.Series]) -> np.ndarray[Any, np.dtype[np.int64
     return codes
 
 
-def _leading(told: pd.DataFrame) -> tuple[str, ...]:
-    """The varied keys, without those that only follow from another of their group (all of `model.` from its name)."""
-    codes = {key: pd.factorize(told[key].astype(str))[0] for key in told.columns}
+def _independent(settings: pd.DataFrame) -> tuple[str, ...]:
+    """Return the varied keys without those that follow from another key of their group (`model.*` from its name)."""
+    codes = {key: pd.factorize(settings[key].astype(str))[0] for key in settings.columns}
     kept: list[str] = []
     for key in sorted(codes, key=lambda name: not name.endswith((".name", ".kind"))):
         group = key.split(".")[0]
         leads = [other for other in kept if other.split(".")[0] == group and other.endswith((".name", ".kind"))]
         if not any(_follows(codes[key], codes[lead]) for lead in leads):
             kept.append(key)
-    return tuple(key for key in told.columns if key in kept)
+    return tuple(key for key in settings.columns if key in kept)
 
 
 def _follows(codes: np.ndarray[Any, Any], lead: np.ndarray[Any, Any]) -> bool:
-    """Whether each value of `lead` comes with one value of `codes` only."""
+    """Return True if each value of `lead` occurs with only one value of `codes`."""
     return len(np.unique(np.stack([lead, codes]), axis=1).T) == len(np.unique(lead))
 
 
 def _short_names(paths: Sequence[str]) -> list[str]:
-    """Paths below what all share; a single run is called by its folder. Absolute paths and others may be mixed."""
+    """Return the paths below their common folder; for a single run, its folder's name. Both kinds may mix."""
     if len({Path(path).is_absolute() for path in paths}) > 1:
         paths = [str(Path(path).resolve()) for path in paths]
     if len(set(paths)) == 1:

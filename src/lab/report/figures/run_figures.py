@@ -1,7 +1,7 @@
-"""Figures of a run: learning curves, confusion matrices, the learning-rate range test. Data in, figure out.
+"""Figures of a single run: learning curves, confusion matrices, the learning-rate range test.
 
-Drawn on Agg canvases of their own, without pyplot: nothing global is touched, no window system is needed, and nothing
-is left open. `save_png` and `save_gif` write whole files. About .3 s a figure, 1 s for 45 classes.
+Each figure has an Agg canvas of its own, without pyplot: nothing global changes, no window system is needed, and
+nothing stays open. `save_png` and `save_gif` write whole files. About .3 s per figure, 1 s for 45 classes.
 """
 
 import math
@@ -18,19 +18,19 @@ from matplotlib.figure import Figure
 from lab.core.files import write_whole
 
 TRAIN, VAL, GREY = "#4477aa", "#cc6633", "#888888"
-"""Blue and orange stay apart for colour-blind readers and in grey print."""
+"""Blue and orange are distinguishable for colour-blind readers and in grey print."""
 DPI = 110
 COUNTED_CLASSES = 20
-"""Up to so many classes each cell of a confusion matrix carries its count; above, numbers would overlap."""
+"""Up to this many classes, each cell of a confusion matrix shows its count; with more, numbers would overlap."""
 DRAWN_CLASSES = 80
-"""A matrix of so many is 23 inches wide; one of 600 would take minutes and gigabytes, and no one could look at it."""
+"""At most this many classes are drawn, 23 inches wide; 600 would take minutes and gigabytes, unreadable."""
 
 
 def learning_curves(rows: Sequence[Mapping[str, Any]], metric: str, shown: int | None = None) -> Figure:
-    """Losses, the metric (mean and per head) and the learning rate over the epochs.
+    """Return losses, the metric (mean and per head) and the learning rate over the epochs.
 
-    rows: of history.jsonl (`epoch` 0-based, names with their split); metric: `val/f1_macro`; shown: draw only the first
-    so many rows on axes that hold all of them (a frame of an animation).
+    rows: of history.jsonl (`epoch` 0-based, names with their split); metric: `val/f1_macro`; shown: number of first
+    rows to draw, on axes for all rows (a frame of an animation).
     """
     panels = [name for name in ("loss", metric.removeprefix("val/"), "lr") if _has(rows, name)]
     figure = _figure(4.6 * max(1, len(panels)), 3.6)
@@ -56,7 +56,7 @@ def _panel(axes: Any, rows: Sequence[Mapping[str, Any]], name: str, shown: int) 
 
 
 def _lines(rows: Sequence[Mapping[str, Any]], name: str) -> list[tuple[str, str, dict[str, Any]]]:
-    """(column, label, style) of each line of a panel: the heads thin, then train and val."""
+    """Return (column, label, style) of each line of a panel: thin lines for heads, then train and val."""
     if name == "lr":
         return [("lr", "lr", {"color": GREY, "marker": "o", "markersize": 3})]
     columns = {column for row in rows for column in row}
@@ -76,20 +76,21 @@ def _lines(rows: Sequence[Mapping[str, Any]], name: str) -> list[tuple[str, str,
 
 
 def confusion_matrix(matrix: npt.ArrayLike, classes: Sequence[str], title: str) -> Figure:
-    """Rows are true classes, columns predicted ones; colour is the share of the row, numbers are counts.
+    """Return a confusion matrix: colours are shares of the true class, numbers are counts.
 
-    The colour scale is a square root, so that a confusion of a few per cent is seen. Of more than `DRAWN_CLASSES` those
-    with most rows are drawn, and the title says so; shares stay those of all the row's predictions.
-    matrix: (K, K) non-negative ints. A class without a row stays grey. Raises ValueError when the shapes disagree.
+    matrix: (K, K) non-negative ints, true classes by predicted classes. The colour scale is a square root, so that a
+    confusion of a few per cent is visible. Of more than `DRAWN_CLASSES` classes, those with most rows are drawn, and
+    the title says so; shares stay those of all predictions. A class without rows is grey. Raises ValueError if the
+    shapes disagree.
     """
     counts = np.asarray(matrix)
     if counts.shape != (len(classes), len(classes)):
         raise ValueError(f"a matrix of shape {counts.shape} for {len(classes)} classes")
-    told = f"{plain(title)}: {int(np.trace(counts)):,} of {int(counts.sum()):,} rows right"
+    heading = f"{plain(title)}: {int(np.trace(counts)):,} of {int(counts.sum()):,} rows right"
     totals = counts.sum(axis=1, keepdims=True)
     drawn = np.sort(np.argsort(-totals[:, 0], kind="stable")[:DRAWN_CLASSES])
     if len(drawn) < len(classes):
-        told += f"\n(drawn: the {len(drawn)} of {len(classes):,} classes with most rows)"
+        heading += f"\n(drawn: the {len(drawn)} of {len(classes):,} classes with most rows)"
     num_classes, counts, totals = len(drawn), counts[np.ix_(drawn, drawn)], totals[drawn]
     shares = np.divide(counts, totals, out=np.full(counts.shape, np.nan), where=totals > 0)
     size = 0.24 if num_classes > COUNTED_CLASSES else 0.46
@@ -102,7 +103,7 @@ def confusion_matrix(matrix: npt.ArrayLike, classes: Sequence[str], title: str) 
     axes.set_xticks(range(num_classes), names, rotation=90, fontsize=font)
     axes.set_yticks(range(num_classes), names, fontsize=font)
     axes.set(xlabel="predicted", ylabel="true")
-    axes.set_title(told, fontsize=11)
+    axes.set_title(heading, fontsize=11)
     figure.colorbar(image, ax=axes, label="share of the true class", fraction=0.04, pad=0.02)
     if num_classes <= COUNTED_CLASSES:
         _write_counts(axes, counts, shares)
@@ -118,17 +119,19 @@ def _write_counts(axes: Any, counts: npt.NDArray[Any], shares: npt.NDArray[Any])
         )
 
 
-def lr_curve(rates: Sequence[float], losses: Sequence[float], smoothed: Sequence[float], found: float | None) -> Figure:
-    """Loss against the learning rate (log scale) of a range test, with the suggestion marked when there is one.
+def lr_curve(
+    rates: Sequence[float], losses: Sequence[float], smoothed: Sequence[float], suggestion: float | None
+) -> Figure:
+    """Return the loss against the learning rate (log scale) of a range test, with a mark at the suggestion.
 
-    smoothed: finite, and shorter than `losses` where those end in values that are not.
+    smoothed: finite values, fewer than `losses` if those end in values that are not finite.
     """
     figure = _figure(6.0, 3.8)
     axes = figure.add_subplot()
     axes.plot(rates, losses, color=GREY, alpha=0.5, linewidth=1.0, label="loss of the batch")
     axes.plot(rates[: len(smoothed)], smoothed, color=TRAIN, label="smoothed")
-    if found is not None:
-        axes.axvline(found, color=VAL, linestyle="--", label=f"steepest descent: {found:.2e}")
+    if suggestion is not None:
+        axes.axvline(suggestion, color=VAL, linestyle="--", label=f"steepest descent: {suggestion:.2e}")
     axes.set_xscale("log")
     if smoothed:
         low, high = min(smoothed), max(smoothed[: max(1, len(smoothed) // 2)])
@@ -141,17 +144,17 @@ def lr_curve(rates: Sequence[float], losses: Sequence[float], smoothed: Sequence
 
 
 def plain(text: str) -> str:
-    """`text` as it stands: what is between two `$` would be set as a formula, or refused as one."""
+    """Return `text` for Matplotlib without formulas, which it would read between two `$`."""
     return text.replace("$", r"\$")
 
 
 def save_png(figure: Figure, path: Path) -> None:
-    """Write the figure as a whole PNG file; makes its folder."""
+    """Write the figure as a whole PNG file and make its folder."""
     write_whole(path, lambda aside: figure.savefig(aside, format="png", dpi=DPI))
 
 
 def save_gif(figures: Sequence[Figure], path: Path, frame_s: float = 0.5) -> None:
-    """Write the figures as an animation that rests on its last frame for two seconds. They must be equally large."""
+    """Write figures of equal size as an animation that shows its last frame for two seconds."""
     from PIL import Image
 
     frames = [Image.fromarray(_pixels(figure)) for figure in figures]
@@ -187,5 +190,5 @@ def _has(rows: Sequence[Mapping[str, Any]], name: str) -> bool:
 
 
 def _number(value: Any) -> float:
-    """History keeps what was not finite as null."""
+    """Return a value of the history, where null stands for a number that was not finite."""
     return math.nan if value is None else float(value)

@@ -1,1 +1,1 @@
-"""index.html: the page, its sections, and the figures on it."""
+"""The page index.html: its sections, its table and its image files."""

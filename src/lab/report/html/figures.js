@@ -1,25 +1,25 @@
 "use strict";
-// The figures, drawn when they come near the view: colours by the page's dress, runs by their row in the table.
+// Draws each figure when it comes near the view, with the colours of the page's theme; runs are rows of the table.
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 const SCALES = {
   diverging: () => [[0, colour("orange")], [0.5, colour("card")], [1, colour("accent")]],
   sequential: () => [[0, colour("soft")], [1, colour("accent")]],
 };
-function dressed(value) {
+function withTheme(value) {
   if (typeof value === "string" && value[0] === "@") {
     const name = value.slice(1);
     return SCALES[name] ? SCALES[name]() : colour(name);
   }
-  if (Array.isArray(value)) return value.map(dressed);
+  if (Array.isArray(value)) return value.map(withTheme);
   if (!value || typeof value !== "object" || ArrayBuffer.isView(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, dressed(item)]));
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withTheme(item)]));
 }
 const hasWebGL = (() => {
   const canvas = document.createElement("canvas");
   return Boolean(canvas.getContext("webgl2") || canvas.getContext("webgl"));
 })();
 function trace(described) {
-  const made = dressed(described);
+  const made = withTheme(described);
   if (made.customdata?.bdata) {
     made.text = Array.from(decode(made.customdata), (row) => NAMES.text(row));
     delete made.customdata;
@@ -29,7 +29,7 @@ function trace(described) {
 }
 function layout(described) {
   const axis = { gridcolor: colour("grid"), zerolinecolor: colour("grid"), linecolor: colour("line") };
-  const made = dressed(described);
+  const made = withTheme(described);
   for (const name of ["xaxis", "yaxis"]) made[name] = { ...axis, automargin: true, exponentformat: made[name]?.type === "log" ? "power" : "none", ...made[name] };
   return {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", height: 380, autosize: true,
@@ -39,7 +39,7 @@ function layout(described) {
     legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 }, ...made,
   };
 }
-const TOUCH = matchMedia("(hover: none)").matches; // a finger on a figure goes on scrolling the page
+const TOUCH = matchMedia("(hover: none)").matches; // a finger on a figure scrolls the page
 const CONFIG = { displaylogo: false, responsive: true, displayModeBar: TOUCH ? false : "hover", modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"] };
 const plot = (place, { data, layout: wanted }) => Plotly.react(place, data.map(trace), layout(wanted), CONFIG);
 
@@ -59,10 +59,10 @@ function boxesChooser(figure) {
       layout: { showlegend: false, xaxis: { title: { text: state.key }, type: "category" }, yaxis: { title: { text: state.metric } } },
     });
   };
-  const asked = (name) => (value) => { state[name] = value; draw(); };
+  const onChoice = (name) => (value) => { state[name] = value; draw(); };
   const metrics = Object.keys(figure.chooser[keys[0]]).map((name) => [name, name]);
-  bar.append(select(say("choose.key"), "boxes-key", keys.map((key) => [key, key]), state.key, asked("key")),
-    select(say("choose.metric"), "boxes-metric", metrics, DATA.metric, asked("metric")));
+  bar.append(select(say("choose.key"), "boxes-key", keys.map((key) => [key, key]), state.key, onChoice("key")),
+    select(say("choose.metric"), "boxes-metric", metrics, DATA.metric, onChoice("metric")));
   return { nodes: [bar, place], draw };
 }
 
@@ -89,12 +89,12 @@ function scatterChooser() {
     const scene = wanted.length === 3 ? { scene: { xaxis, yaxis, zaxis: axis(wanted[2]) }, height: 560, margin: { l: 0, r: 0, t: 30, b: 0 } } : { xaxis, yaxis };
     return plot(place, { data, layout: { showlegend: data.length > 1, ...scene } });
   };
-  const asked = (name) => (value) => { state[name] = value; draw(); };
+  const onChoice = (name) => (value) => { state[name] = value; draw(); };
   const bar = element("div", { class: "bar" },
-    select(say("choose.x"), "scatter-x", numbers, state.x, asked("x")),
-    select(say("choose.y"), "scatter-y", numbers, state.y, asked("y")),
-    select(say("choose.z"), "scatter-z", [["", say("choose.none")], ...numbers], "", asked("z")),
-    select(say("choose.colour"), "scatter-colour", colours, state.colour, asked("colour")));
+    select(say("choose.x"), "scatter-x", numbers, state.x, onChoice("x")),
+    select(say("choose.y"), "scatter-y", numbers, state.y, onChoice("y")),
+    select(say("choose.z"), "scatter-z", [["", say("choose.none")], ...numbers], "", onChoice("z")),
+    select(say("choose.colour"), "scatter-colour", colours, state.colour, onChoice("colour")));
   return { nodes: [bar, place], draw };
 }
 function wide(column, rows) {
@@ -124,7 +124,7 @@ function panels(figure) {
   return { nodes: [element("div", { class: WIDE.has(figure.id) ? "panels roll" : "panels" }, ...places)], draw: () => figure.panels.map((panel, at) => plot(places[at], panel)) };
 }
 const BROAD = new Set(["bars", "parallel", "scatter", "confusion", "metrics_comparison", "correlation_heatmap"]);
-const WIDE = new Set(["correlation_heatmap", "parallel"]); // on a phone these roll sideways instead of shrinking
+const WIDE = new Set(["correlation_heatmap", "parallel"]); // on a phone these scroll sideways instead of shrinking
 const drawn = new Map();
 const near = new IntersectionObserver((entries) => {
   for (const { target, isIntersecting } of entries) {
@@ -133,7 +133,7 @@ const near = new IntersectionObserver((entries) => {
     drawn.get(target.id)();
   }
 }, { rootMargin: "400px 0px" });
-function hang(figure) {
+function addFigure(figure) {
   const head = element("h3", {}, figure.title);
   const caption = element("figcaption", {}, head);
   const id = `figure-${figure.id}`;
@@ -153,7 +153,7 @@ function hang(figure) {
   drawn.set(id, draw);
   near.observe(frame);
 }
-DATA.figures.forEach(hang);
+DATA.figures.forEach(addFigure);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
   document.querySelectorAll("#gallery [data-drawn]").forEach((frame) => drawn.get(frame.id)());
 });

@@ -1,5 +1,5 @@
 "use strict";
-// The table of runs and the figures, from the block of data in this page. No library but Plotly, nothing is loaded.
+// Draws the table of runs from the page's data block. Plotly is the only library, and nothing is loaded.
 const DATA = JSON.parse(document.getElementById("report-data").textContent);
 const WORDS = DATA.words;
 const say = (key, values = {}) => WORDS[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
@@ -32,7 +32,7 @@ for (const column of COLUMNS.values()) {
   else if (column.kind === "text") column.text = (row) => column.levels[column.codes[row]] ?? "";
   else column.values ??= Float64Array.from(column.codes, (code) => column.levels[code] ?? NaN);
 }
-// A text of words: a row's are the next sizes[row] of the codes.
+// A text of shared words: a row has the next sizes[row] codes.
 function phrase(column) {
   const ends = [0];
   for (const size of decode(column.sizes)) ends.push(ends.at(-1) + size);
@@ -59,7 +59,7 @@ function shown(column, row) {
   return Math.abs(value) < 100 ? value.toFixed(column.name.endsWith("_gib") ? 2 : 4) : value.toFixed(1);
 }
 
-// --- what the reader asks of the table
+// --- the reader's filters
 const view = { sort: "#", up: true, filter: "", status: "", size: DATA.table.top_k, page: 0, open: new Set(),
   columns: new Set(DATA.table.shown) };
 
@@ -70,18 +70,18 @@ function named(name) {
 }
 const COMPARE = { "<": (a, b) => a < b, ">": (a, b) => a > b, "<=": (a, b) => a <= b, ">=": (a, b) => a >= b,
   "=": (a, b) => a === b, "!=": (a, b) => a !== b };
-// One condition a comma: `name > number`, `name = text`, or a word that stands in any text or setting.
+// Conditions are separated by commas: `name > number`, `name = text`, or a word that occurs in any text or setting.
 function condition(part) {
-  const found = part.match(/^(.+?)\s*(<=|>=|!=|<|>|=)\s*(.+)$/);
-  if (!found) {
+  const match = part.match(/^(.+?)\s*(<=|>=|!=|<|>|=)\s*(.+)$/);
+  if (!match) {
     const texts = [...COLUMNS.values()].filter((column) => column.kind === "text" || column.group === "config");
     return (row) => texts.some((column) => shown(column, row).toLowerCase().includes(part));
   }
-  const column = named(found[1]);
-  if (!column) throw new Error(say("table.filter.wrong", { name: found[1] }));
-  const compare = COMPARE[found[2]];
-  if (column.kind === "number") return (row) => compare(column.values[row], Number(found[3]));
-  return (row) => compare(column.text(row).toLowerCase(), found[3]);
+  const column = named(match[1]);
+  if (!column) throw new Error(say("table.filter.wrong", { name: match[1] }));
+  const compare = COMPARE[match[2]];
+  if (column.kind === "number") return (row) => compare(column.values[row], Number(match[3]));
+  return (row) => compare(column.text(row).toLowerCase(), match[3]);
 }
 function chosen() {
   const parts = view.filter.toLowerCase().split(",").map((part) => part.trim()).filter(Boolean);
@@ -221,14 +221,14 @@ function drawBoard() {
   refresh();
 }
 
-// --- copying, and where the reader is
+// --- copying, and the current section
 function copier(text) {
   return element("button", { type: "button", class: "copy", "data-copy": text }, say("copy"));
 }
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;
-  let said = "copied";
+  let message = "copied";
   try {
     await navigator.clipboard.writeText(button.dataset.copy);
   } catch {
@@ -236,10 +236,10 @@ document.addEventListener("click", async (event) => {
     area.value = button.dataset.copy;
     document.body.append(area);
     area.select();
-    said = document.execCommand("copy") ? "copied" : "copy.failed";
+    message = document.execCommand("copy") ? "copied" : "copy.failed";
     area.remove();
   }
-  button.textContent = say(said);
+  button.textContent = say(message);
   setTimeout(() => { button.textContent = say("copy"); }, 1800);
 });
 const seen = new IntersectionObserver((entries) => {

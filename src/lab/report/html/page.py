@@ -1,36 +1,37 @@
-"""index.html: one file that opens anywhere, with no network, and the figures as files beside it.
+"""index.html: one file that opens anywhere without a network, and the figures as files beside it.
 
-Plotly's script (4.8 MB), style, script and data stand in the page; its content security policy forbids loading anything
-else. What is read is HTML already; the script draws the table of runs and the figures when they come into view.
+The page contains Plotly's script (4.8 MB), its style, script and data; its content security policy forbids loading
+anything else. Texts are HTML; the script draws the table of runs, and the figures when they come into view.
 """
 
 import json
+from collections.abc import Mapping
 from importlib.resources import files
 from string import Template
 from typing import Any
 
 from lab.core.files import write_whole
 from lab.core.record.run_folder import plain
+from lab.report.figures.gallery import FIGURES, compute_all
 from lab.report.findings import Report
 from lab.report.html import image_files, page_groups, page_sections
-from lab.report.html.page_figures import Data, data, figures
 from lab.report.html.page_table import table
-from lab.report.text.language import Words
+from lab.report.text.translate import Translator
 
 SCRIPT_WORDS = ("table.", "copied", "copy", "status.", "details.", "choose.", "absent.webgl", "unit.")
 SECTIONS = ("winner", "leaderboard", "groups", "comparison", "diagnosis", "figures", "what_if", "exclusions", "method")
 
 
-def write(report: Report, lang: str) -> None:
-    """index.html and figures/*.png, *.svg in the report's folder. Raises ValueError for an unknown language."""
-    found, words = data(report), Words(lang)
-    text = page(report, found, words)
+def write(report: Report, words: Translator) -> None:
+    """Write index.html and figures/*.png, *.svg into the report's folder. Raises OSError if that fails."""
+    data = compute_all(report)
+    text = page(report, data, words)
     write_whole(report.folder / "index.html", lambda aside: aside.write_text(text, encoding="utf-8"))
-    image_files.write(report, found, words)
+    image_files.write(report.folder / "figures", data, words)
 
 
-def page(report: Report, found: Data, words: Words) -> str:
-    """The whole file. Its size is Plotly's 4.8 MB and about .7 kB a run."""
+def page(report: Report, data: Mapping[str, Any], words: Translator) -> str:
+    """Return the file's text: Plotly's 4.8 MB and about .7 kB per run. data: of each figure by its name."""
     parts = {
         "winner": page_sections.winner(report, words),
         "groups": page_groups.groups(report, words),
@@ -40,8 +41,13 @@ def page(report: Report, found: Data, words: Words) -> str:
         "exclusions": page_sections.exclusions(report, words),
         "method": page_sections.method(report, words),
     }
-    block = {"table": table(report), "figures": figures(found, words), "words": words.under(*SCRIPT_WORDS)}
-    block |= {"metric": report.runs.metric, "lang": words.lang}
+    block = {
+        "table": table(report),
+        "figures": [figure.page_entry(data[figure.name], words) for figure in FIGURES],
+        "words": words.with_prefixes(*SCRIPT_WORDS),
+        "metric": report.runs.metric,
+        "lang": words.lang,
+    }
     named = {f"title_{name}": words(f"section.{name}") for name in SECTIONS}
     links = "".join(f'<li><a href="#{name}">{words(f"section.{name}")}</a></li>' for name in SECTIONS)
     return Template(_file("page.html")).substitute(
@@ -54,7 +60,7 @@ def page(report: Report, found: Data, words: Words) -> str:
 
 
 def _json(block: Any) -> str:
-    """JSON that cannot end the script element it stands in."""
+    """Return JSON that cannot end the script element around it."""
     return json.dumps(plain(block), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
 

@@ -1,7 +1,6 @@
-"""The parts of the page that are read: summary, winner, diagnosis, what-if, exclusions, method. HTML without a script.
+"""The text sections of the page as HTML: summary, winner, diagnosis, what-if, exclusions, method.
 
-Every number stands in a `<data value="...">` with all its digits, shown with four. Texts from records and configs are
-escaped.
+Every number is a `<data value="...">` with all its digits that shows four. Texts from records and configs are escaped.
 """
 
 from collections import Counter, defaultdict
@@ -11,11 +10,10 @@ from typing import Any
 
 import pandas as pd
 
-from lab.report.analysis.groups import shown
-from lab.report.figures.plots import baselines
+from lab.report.analysis.groups import value_text
+from lab.report.figures.run_columns import baselines
 from lab.report.findings import Finding, Report, WhatIf
-from lab.report.text.language import Words
-from lab.report.text.sentences import say
+from lab.report.text.translate import Translator
 
 SHOWN_FINDINGS = 8
 SHOWN_EXCLUSIONS = 100
@@ -23,31 +21,33 @@ SHOWN_ENDED = 20
 
 
 def number(value: Any, digits: str = ".4f") -> str:
-    """A number that keeps its exact value; a dash where it is not known."""
+    """Return a number that keeps its exact value, or a dash if it is unknown."""
     if value is None or pd.isna(value):
         return "–"
     return f'<data value="{float(value)!r}">{float(value):{digits}}</data>'
 
 
-def duration(seconds: Any, words: Words) -> str:
+def duration(seconds: Any, words: Translator) -> str:
+    """Return a duration that keeps its exact seconds, or a dash if it is unknown."""
     if seconds is None or pd.isna(seconds):
         return "–"
     return f'<data value="{float(seconds)!r}">{escape(words.duration(float(seconds)))}</data>'
 
 
-def code(text: str, words: Words, label: str = "") -> str:
-    """A line to copy, with its button."""
+def code(text: str, words: Translator, label: str = "") -> str:
+    """Return a line with a button that copies it."""
     head = f'<span class="code-label">{escape(label)}</span>' if label else ""
     button = f'<button type="button" class="copy" data-copy="{escape(text)}">{escape(words("copy"))}</button>'
     return f'<div class="code">{head}<code tabindex="0">{escape(text)}</code>{button}</div>'
 
 
-def rows_of(cells: Iterable[Iterable[str]]) -> str:
+def table_rows(cells: Iterable[Iterable[str]]) -> str:
+    """Return HTML rows of cells that are HTML already."""
     return "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in cells)
 
 
 def table(head: Sequence[str], body: str, caption: str = "") -> str:
-    """A table in a frame that scrolls by itself and can be reached by keyboard."""
+    """Return a table in a frame that scrolls separately and is reachable by keyboard."""
     names = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
     label = escape(caption or head[0])
@@ -57,16 +57,16 @@ def table(head: Sequence[str], body: str, caption: str = "") -> str:
     )
 
 
-def summary(report: Report, words: Words) -> str:
-    """Counts by status as one bar, and the winner's sentences."""
-    lang = words.lang
-    said = "".join(f"<p>{escape(say(one, lang))}</p>" for one in (report.winner.sentences if report.winner else ()))
-    said = said or f"<p>{escape(words('summary.no_winner'))}</p>"
-    warned = "".join(f'<p class="warning">{escape(say(one, lang))}</p>' for one in report.runs.warnings)
-    return warned + _tiles(report, words) + _statuses(report, words) + f'<div class="lead">{said}</div>'
+def summary(report: Report, words: Translator) -> str:
+    """Return warnings, key numbers, counts by status as one bar, and the winner's sentences."""
+    sentences = report.winner.sentences if report.winner else ()
+    lead = "".join(f"<p>{escape(words.say(sentence))}</p>" for sentence in sentences)
+    lead = lead or f"<p>{escape(words('summary.no_winner'))}</p>"
+    warnings = "".join(f'<p class="warning">{escape(words.say(warning))}</p>' for warning in report.runs.warnings)
+    return warnings + _tiles(report, words) + _statuses(report, words) + f'<div class="lead">{lead}</div>'
 
 
-def _tiles(report: Report, words: Words) -> str:
+def _tiles(report: Report, words: Translator) -> str:
     runs, tiles = report.runs, []
     frame = runs.frame
     if report.winner is not None:
@@ -90,7 +90,7 @@ def _tiles(report: Report, words: Words) -> str:
     )
 
 
-def _statuses(report: Report, words: Words) -> str:
+def _statuses(report: Report, words: Translator) -> str:
     names = ("completed", "early_stopped", "terminated", "failed", "interrupted", "not_started")
     counts = {name: report.counts.get(name, 0) for name in names if report.counts.get(name, 0)}
     parts = "".join(f'<i class="bg-{name}" style="flex-grow:{count}"></i>' for name, count in counts.items())
@@ -100,15 +100,15 @@ def _statuses(report: Report, words: Words) -> str:
         for name, count in counts.items()
     )
     expected = report.counts.get("expected", len(report.runs.frame))
-    said = words("summary.runs", shown=f"{len(report.runs.frame):,}", expected=f"{expected:,}")
+    title = words("summary.runs", shown=f"{len(report.runs.frame):,}", expected=f"{expected:,}")
     return (
-        f'<div class="statuses"><strong>{escape(said)}</strong>'
+        f'<div class="statuses"><strong>{escape(title)}</strong>'
         f'<div class="strip" aria-hidden="true">{parts}</div><ul>{legend}</ul></div>'
     )
 
 
-def winner(report: Report, words: Words) -> str:
-    """Lines to copy; how it was chosen."""
+def winner(report: Report, words: Translator) -> str:
+    """Return the winner's settings, command lines to copy, and how it was chosen."""
     best = report.winner
     if best is None:
         return f"<p>{escape(words('summary.no_winner'))}</p>"
@@ -119,46 +119,47 @@ def winner(report: Report, words: Words) -> str:
         label = words(f"winner.{name}") if name in ("train_val", "all_rows", "best_epochs") else name
         lines.append(code(line, words, label))
     row = report.runs.frame.iloc[best.row]
-    keys = [(key, shown(row[key])) for key in report.runs.varied]
+    keys = [(key, value_text(row[key])) for key in report.runs.varied]
     chips = "".join(f"<li><span>{escape(key)}</span> <b>{escape(value)}</b></li>" for key, value in keys)
     name, role = escape(words("winner.run", run=row["run"])), escape(words("winner.role"))
     head = f'<p class="run-name">{name}</p><ul class="chips">{chips}</ul>'
     return head + "".join(lines) + f'<p class="note">{role}</p>'
 
 
-def diagnosis(report: Report, words: Words) -> str:
-    """By rule, the most frequent first; in a rule the best runs first."""
+def diagnosis(report: Report, words: Translator) -> str:
+    """Return the findings by rule, the most frequent first; within a rule the best runs first."""
     place = {row: at for at, row in enumerate(report.leaderboard)}
     by_rule: dict[str, list[Finding]] = defaultdict(list)
-    for finding in sorted(report.findings, key=lambda one: place[one.row]):
+    for finding in sorted(report.findings, key=lambda finding: place[finding.row]):
         by_rule[finding.rule].append(finding)
     parts: list[str] = []
-    for rule, found in sorted(by_rule.items(), key=lambda item: -len(item[1])):
-        count = len({one.row for one in found})
-        said = words("diagnosis.run") if count == 1 else words("diagnosis.runs", count=count)
-        items = "".join(_finding(report, one, words) for one in found[:SHOWN_FINDINGS])
-        left = len(found) - SHOWN_FINDINGS
+    for rule, findings in sorted(by_rule.items(), key=lambda item: -len(item[1])):
+        count = len({finding.row for finding in findings})
+        badge = words("diagnosis.run") if count == 1 else words("diagnosis.runs", count=count)
+        items = "".join(_finding(report, one, words) for one in findings[:SHOWN_FINDINGS])
+        left = len(findings) - SHOWN_FINDINGS
         more = f"<p class='note'>{escape(words('diagnosis.more', count=left))}</p>" if left > 0 else ""
-        opened = " open" if len(parts) < 2 else ""
+        is_open = " open" if len(parts) < 2 else ""
         title = escape(words(f"rule.{rule}"))
         parts.append(
-            f'<details class="card"{opened}><summary>{title}<span class="badge">{said}</span></summary>'
+            f'<details class="card"{is_open}><summary>{title}<span class="badge">{badge}</span></summary>'
             f"<ul class='findings'>{items}</ul>{more}</details>"
         )
     return "".join(parts) or f"<p>{escape(words('diagnosis.none'))}</p>"
 
 
-def _finding(report: Report, finding: Finding, words: Words) -> str:
+def _finding(report: Report, finding: Finding, words: Translator) -> str:
     run = escape(str(report.runs.frame["run"].iloc[finding.row]))
     advice = code(finding.override, words, words("diagnosis.try")) if finding.override else ""
-    return f"<li><b>{run}</b> {escape(say(finding.sentence, words.lang))}{advice}</li>"
+    return f"<li><b>{run}</b> {escape(words.say(finding.sentence))}{advice}</li>"
 
 
-def what_if(report: Report, words: Words) -> str:
+def what_if(report: Report, words: Translator) -> str:
+    """Return the effect of each policy as a table, and lists of the trials it would have terminated."""
     if not report.what_if:
         return f"<p>{escape(words('what_if.none'))}</p>"
     head = [words(f"what_if.{name}") for name in ("policy", "study", "ended", "saved", "share", "regret")]
-    body = rows_of(
+    body = table_rows(
         (
             escape(one.policy), escape(one.study), f"{len(one.ended)} / {one.num_trials}", f"{one.epochs_saved:,}",
             number(one.share_saved, ".0%"), number(one.regret),
@@ -170,11 +171,11 @@ def what_if(report: Report, words: Words) -> str:
     return f"<p class='note'>{about}</p>" + table(head, body, words("section.what_if")) + lists
 
 
-def _ended(report: Report, one: WhatIf, words: Words) -> str:
+def _ended(report: Report, one: WhatIf, words: Translator) -> str:
     names = report.runs.frame["run"].to_numpy()
     items = "".join(
         f"<li><b>{escape(str(names[end.row]))}</b> {escape(words('what_if.interval', interval=end.interval))}: "
-        f"{escape(say(end.reason, words.lang))}</li>"
+        f"{escape(words.say(end.reason))}</li>"
         for end in one.ended[:SHOWN_ENDED]
     )
     left = len(one.ended) - SHOWN_ENDED
@@ -183,27 +184,29 @@ def _ended(report: Report, one: WhatIf, words: Words) -> str:
     return f'<details class="card"><summary>{title}</summary><ul class="findings">{items}</ul>{more}</details>'
 
 
-def exclusions(report: Report, words: Words) -> str:
-    found = report.runs.exclusions
-    if not found:
+def exclusions(report: Report, words: Translator) -> str:
+    """Return the excluded folders with their reasons; of many, the number of each reason."""
+    excluded = report.runs.exclusions
+    if not excluded:
         return f"<p>{escape(words('exclusions.none'))}</p>"
-    reasons = Counter(say(one.reason, words.lang) for one in found)
-    body = rows_of(
-        (f"<code>{escape(one.path)}</code>", escape(say(one.reason, words.lang))) for one in found[:SHOWN_EXCLUSIONS]
+    reasons = Counter(words.say(one.reason) for one in excluded)
+    body = table_rows(
+        (f"<code>{escape(one.path)}</code>", escape(words.say(one.reason))) for one in excluded[:SHOWN_EXCLUSIONS]
     )
     head = [words("exclusions.path"), words("exclusions.reason")]
-    left = len(found) - SHOWN_EXCLUSIONS
-    counted = "".join(f"<li>{count} × {escape(reason)}</li>" for reason, count in reasons.most_common(10))
-    more = f"<p class='note'>{escape(words('diagnosis.more', count=left))}</p><ul>{counted}</ul>" if left > 0 else ""
+    left = len(excluded) - SHOWN_EXCLUSIONS
+    counts = "".join(f"<li>{count} × {escape(reason)}</li>" for reason, count in reasons.most_common(10))
+    more = f"<p class='note'>{escape(words('diagnosis.more', count=left))}</p><ul>{counts}</ul>" if left > 0 else ""
     return table(head, body, words("section.exclusions")) + more
 
 
-def method(report: Report, words: Words) -> str:
+def method(report: Report, words: Translator) -> str:
+    """Return how the numbers were made, and the settings that all runs share."""
     lines = [
         words("method.records"), words("method.rank", metric=report.runs.metric), words("method.interval"),
         words("method.cost"), words("method.precision"),
     ]  # fmt: skip
-    said = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    notes = "".join(f"<li>{escape(line)}</li>" for line in lines)
     constant = report.runs.constant
     items = "".join(
         f"<tr><th scope='row'><code>{escape(key)}</code></th><td><code>{escape(str(value))}</code></td></tr>"
@@ -211,4 +214,4 @@ def method(report: Report, words: Words) -> str:
     )
     title = escape(words("method.constant", count=len(constant)))
     same = f'<details class="card"><summary>{title}</summary><table class="plain">{items}</table></details>'
-    return f"<ul>{said}</ul>" + (same if constant else "")
+    return f"<ul>{notes}</ul>" + (same if constant else "")

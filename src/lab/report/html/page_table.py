@@ -1,7 +1,7 @@
-"""The page's block of data: every column of the table of runs, exact, as the page's script and the tests read it.
+"""The page's data block: every column of the table of runs with exact values, for the page's script.
 
-Numbers travel as base64 of typed arrays, texts as an index into their distinct values: about .5 kB a run of 60 columns.
-A column that holds nothing is left out.
+Numbers are base64 of typed arrays, texts are indices of their distinct values: about .5 kB for a run with 60 columns.
+Empty columns are left out.
 """
 
 from collections.abc import Sequence
@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lab.report.analysis.groups import shown
-from lab.report.figures.plotly_drawing import typed
-from lab.report.figures.plots import LR_KEYS
+from lab.report.analysis.groups import value_text
+from lab.report.figures.drawing import typed
+from lab.report.figures.run_columns import LR_KEYS
 from lab.report.findings import COSTS, OUTCOME, Floats, Report, Runs
 
 MOST_KEYS = 6
-"""So many varied keys stand in the leaderboard at first; the others can be chosen."""
+"""The leaderboard shows this many varied keys at first; the reader can choose others."""
 
 
 def table(report: Report) -> dict[str, Any]:
-    """columns in the frame's order; order: rows of the leaderboard; shown: names of the columns at first."""
+    """Return the table. columns: in the frame's order; order: rows of the leaderboard; shown: first visible columns."""
     runs = report.runs
     columns = [one for name in runs.frame.columns if (one := _column(runs, str(name))) is not None]
     names = {column["name"] for column in columns}
@@ -45,28 +45,31 @@ def _column(runs: Runs, name: str) -> dict[str, Any] | None:
     values = column.tolist()
     if name in runs.varied and all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
         return described | {"kind": "number"} | _numbers(np.array(values, np.float64))
-    texts = [None if value is None or value is pd.NA or value != value else shown(value) for value in values]
+    texts = [None if value is None or value is pd.NA or value != value else value_text(value) for value in values]
     return described | {"kind": "text"} | (_phrases(texts) if name == "command" else _texts(texts))
 
 
 def _numbers(values: Floats) -> dict[str, Any]:
-    """All their digits: few values as choices, what float32 holds exactly as float32, the rest as float64."""
+    """Return numbers exactly: few different values as levels, float32 where it is exact, else float64."""
     distinct, codes = np.unique(values, return_inverse=True)  # NaN is one value
     if len(distinct) <= 256 < len(values):
-        return {"levels": [None if np.isnan(one) else float(one) for one in distinct], "codes": typed(codes, "u1")}
+        return {
+            "levels": [None if np.isnan(value) else float(value) for value in distinct],
+            "codes": typed(codes, "u1"),
+        }
     with np.errstate(over="ignore"):
         single = np.array_equal(values.astype(np.float32).astype(np.float64), values, equal_nan=True)
     return {"values": typed(values, "f4" if single else "f8")}
 
 
 def _texts(texts: Sequence[str | None]) -> dict[str, Any]:
-    """levels: distinct texts, null among them where one is missing."""
+    """Return texts as codes of their levels (distinct texts, null for a missing one)."""
     place = {text: at for at, text in enumerate(dict.fromkeys(texts))}
     return {"levels": list(place), "codes": typed([place[text] for text in texts], _smallest(len(place)))}
 
 
 def _phrases(texts: Sequence[str | None]) -> dict[str, Any]:
-    """Commands share their words: a row's are the next sizes[row] of the codes, joined by a blank."""
+    """Return commands as codes of shared words: a row has the next sizes[row] codes, joined by blanks."""
     rows = [(text or "").split(" ") for text in texts]
     place = {word: at for at, word in enumerate(dict.fromkeys(word for row in rows for word in row))}
     codes = [place[word] for row in rows for word in row]
@@ -75,12 +78,12 @@ def _phrases(texts: Sequence[str | None]) -> dict[str, Any]:
 
 
 def _smallest(num: int) -> str:
-    """The smallest type that counts so many."""
+    """Return the smallest unsigned type for codes below `num`."""
     return "u1" if num <= 256 else "u2" if num <= 65536 else "i4"
 
 
 def _group(runs: Runs, name: str) -> str:
-    """The heading a column stands under in the list of columns."""
+    """Return the heading of a column in the list of columns."""
     if name in runs.varied:
         return "config"
     if name in OUTCOME or name in COSTS:
@@ -95,7 +98,7 @@ def _shown(runs: Runs) -> list[str]:
 
 
 def _axes(report: Report, names: set[str]) -> dict[str, str]:
-    """The axes that the free scatter plot begins with."""
+    """Return the first axes of the scatter plot."""
     keys = [key for key in report.runs.varied if key in names]
     x = next((key for key in (*LR_KEYS, *keys) if key in keys), "time_s")
     colour = next((key for key in ("model.name", *keys) if key in keys and key != x), "status")

@@ -1,1 +1,1 @@
-"""The files beside the page: tables, the experiment log, the model card, the model registry."""
+"""Outputs beside the page: tables, report.md, the experiment log, the model card, the model registry."""

@@ -1,58 +1,52 @@
-"""An entry of the experiment log: aim, what varied, results, conclusion, and a checklist with its open boxes.
+"""Appends an entry to the experiment log: aim, varied keys, results, conclusion, and a checklist.
 
-Appended, never rewritten: the log is a person's file, and earlier entries stay as they are.
+Earlier entries stay unchanged: people edit this file.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from lab.core.errors import Mistake, RequestError
 from lab.core.files import read_text, write_whole
-from lab.report.analysis.comparison import told
-from lab.report.analysis.groups import column_of, shown
-from lab.report.findings import Report, Runs, Sentence
-from lab.report.text.language import Words
-from lab.report.text.sentences import say
+from lab.report.analysis.comparison import conclusions
+from lab.report.analysis.groups import column_of, value_text
+from lab.report.findings import Report, Runs
+from lab.report.text.translate import Translator
 
 MOST_VALUES = 8
-"""Values of one key that are written out."""
+"""At most this many values of a key are listed."""
 ENCODER_KEYS = ("model.name", "model.path", "model.kind")
 
 
-def append(path: Path, report: Report, aim: str | None, registered: str | None, lang: str) -> None:
-    """Add the entry to the file, which is made where there is none. registered: where the model was put.
+def append(path: Path, report: Report, aim: str | None, registered: str | None, words: Translator) -> None:
+    """Append the entry to the file and create it if it is missing. registered: where the model was registered.
 
-    Raises RequestError where the path is a folder, OSError where it cannot be written.
+    Raises RequestError if the path is a folder, OSError if it cannot be written.
     """
     if path.is_dir():
         raise RequestError(Mistake("log", "is a folder", f"log={path}/EXPERIMENTS.md", str(path)))
     before = read_text(path) if path.exists() else ""
     gap = "" if not before else "\n" if before.endswith("\n") else "\n\n"
-    text = before + gap + "\n".join(entry(report, aim, registered, lang)) + "\n"
+    text = before + gap + "\n".join(entry(report, aim, registered, words)) + "\n"
     write_whole(path, lambda aside: aside.write_text(text, encoding="utf-8"))
 
 
-def entry(report: Report, aim: str | None, registered: str | None, lang: str) -> Iterator[str]:
-    """The entry, line by line, in Markdown."""
-
-    def words(key: str, **values: Any) -> str:
-        return say(Sentence(key, values), lang)
-
+def entry(report: Report, aim: str | None, registered: str | None, words: Translator) -> Iterator[str]:
+    """Yield the entry line by line, in Markdown."""
     runs = report.runs
     yield from (f"## {report.made[:10]}: {aim or report.folder.name}", "")
     yield f"**{words('log_aim')}**: {aim or words('log_unsaid')}"
     varied = "; ".join(_values(runs, key) for key in runs.varied)
     yield f"\n**{words('log_varied')}**: {varied or words('log_nothing')}"
-    counts = Words(lang).statuses(report.counts)
+    counts = words.statuses(report.counts)
     shown_runs = words("md_runs", shown=len(runs.frame), expected=report.counts["expected"], counts=counts)
     yield f"\n**{words('log_results')}**: {shown_runs}."
-    won = [] if report.winner is None else [say(one, lang) for one in report.winner.sentences]
-    yield from (f"- {line}" for line in won or [words("md_no_winner")])
+    winner = [] if report.winner is None else [words.say(one) for one in report.winner.sentences]
+    yield from (f"- {line}" for line in winner or [words("md_no_winner")])
     if report.winner is not None and report.winner.command:
         yield f"- `{report.winner.command}`"
     yield f"\n**{words('log_conclusion')}**:"
-    yield from (f"- {say(one, lang)}" for one in told(report.comparison)[: report.top_k])
+    yield from (f"- {words.say(one)}" for one in conclusions(report.comparison)[: report.top_k])
     yield f"\n**{words('log_open')}**:"
     for key, done in checklist(report, registered).items():
         note = f": {registered}" if key == "check_registered" and registered else ""
@@ -60,15 +54,15 @@ def entry(report: Report, aim: str | None, registered: str | None, lang: str) ->
 
 
 def _values(runs: Runs, key: str) -> str:
-    values = sorted(dict.fromkeys(shown(value) for value in column_of(runs, key)))
+    values = sorted(dict.fromkeys(value_text(value) for value in column_of(runs, key)))
     more = f", ... ({len(values)})" if len(values) > MOST_VALUES else ""
     return f"{key} = {', '.join(values[:MOST_VALUES])}{more}"
 
 
 def checklist(report: Report, registered: str | None) -> dict[str, bool]:
-    """Which boxes are ticked, each from what the table says.
+    """Return which boxes of the checklist are ticked, each derived from the table.
 
-    A baseline is another model's result on the test rows, in the record (majority) or among the runs (a linear model).
+    A baseline is the result of another model on the test rows: the majority class in the winner's record.
     """
     runs, frame, winner = report.runs, report.runs.frame, report.winner
     row = winner.row if winner is not None else None

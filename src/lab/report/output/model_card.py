@@ -1,10 +1,10 @@
-"""The model card that goes with a checkpoint: what it is, what it was trained on, how it was chosen, what it scores."""
+"""The model card of a checkpoint: how it was chosen, its data, its scores, its diagnosis, its software versions."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lab.report.findings import Report
-from lab.report.text.sentences import say
+from lab.report.text.translate import translate
 
 SHOWN = (
     "accuracy",
@@ -20,7 +20,7 @@ SHOWN = (
 
 
 def card(report: Report, record: Mapping[str, Any], lang: str = "en") -> str:
-    """Markdown. record: the winner's run.json."""
+    """Return the card of the report's winner as Markdown. record: the winner's run.json."""
     return "\n".join(_lines(report, record, lang)) + "\n"
 
 
@@ -29,7 +29,7 @@ def _lines(report: Report, record: Mapping[str, Any], lang: str) -> Iterator[str
     assert winner is not None, "a card is written for a winner"
     model, data = record.get("model") or {}, record.get("data") or {}
     yield from (f"# {model.get('name', 'model')}", "", "## How it was chosen", "")
-    yield from (f"- {say(sentence, lang)}" for sentence in winner.sentences)
+    yield from (f"- {translate(sentence, lang)}" for sentence in winner.sentences)
     yield from ("", "```", winner.command, "```") if winner.command else ()
     yield from ("", "## Data", "")
     yield f"- {data.get('name')}, fingerprint `{data.get('fingerprint')}`"
@@ -38,16 +38,16 @@ def _lines(report: Report, record: Mapping[str, Any], lang: str) -> Iterator[str
     for head, classes in (data.get("heads") or {}).items():
         yield f"- {head}: {', '.join(classes)}"
     yield from ("", "## Scores on the test rows", "")
-    compared = {"model": (record.get("metrics") or {}).get("test") or {}, **(record.get("baselines") or {})}
+    scores_by_model = {"model": (record.get("metrics") or {}).get("test") or {}, **(record.get("baselines") or {})}
     if record.get("reference"):
-        compared["Bayes rule"] = record["reference"]
-    yield "| | " + " | ".join(compared) + " |"
-    yield "|---" * (len(compared) + 1) + "|"
-    for name in compared["model"]:
+        scores_by_model["Bayes rule"] = record["reference"]
+    yield "| | " + " | ".join(scores_by_model) + " |"
+    yield "|---" * (len(scores_by_model) + 1) + "|"
+    for name in scores_by_model["model"]:
         if name.rpartition("/")[2] in SHOWN:
-            cells = [scores.get(name) for scores in compared.values()]
+            cells = [scores.get(name) for scores in scores_by_model.values()]
             yield f"| {name} | " + " | ".join("" if cell is None else f"{cell:.4f}" for cell in cells) + " |"
-    found = [say(one.sentence, lang) for one in report.findings if one.row == winner.row]
-    yield from ("", "## What to know", "", *(f"- {line}" for line in found or ["No rule of the diagnosis spoke."]))
+    findings = [translate(one.sentence, lang) for one in report.findings if one.row == winner.row]
+    yield from ("", "## What to know", "", *(f"- {line}" for line in findings or ["No rule of the diagnosis applies."]))
     versions = ", ".join(f"{name} {version}" for name, version in (record.get("versions") or {}).items())
     yield from ("", "## Made with", "", f"{versions}; commit {record.get('git_commit')}; seed {record.get('seed')}")

@@ -1,1 +1,1 @@
-"""Runs as they lie on disk or in a tracking service become rows of one table."""
+"""Readers of runs on disk and in tracking services; each returns the same `SourceRuns`."""

@@ -1,6 +1,6 @@
-"""How many runs a sweep was to have: from multirun.yaml (a grid) or study.yaml; cells that never started count too.
+"""Number of runs that a sweep planned, from multirun.yaml (a grid) or study.yaml, including those that never started.
 
-A study that confirmed its best under new seeds has means of them, too.
+Also the means of a study's configurations that were confirmed under new seeds.
 """
 
 import math
@@ -15,15 +15,14 @@ from hydra.errors import HydraException
 from lab.core.files import Unreadable, read_json, read_yaml
 from lab.core.record.fields import Shape, count, keyed, number, optional, several, text
 from lab.core.record.run_folder import RunFolder, StudyFolder
-from lab.report.findings import Confirmed, Sweep
+from lab.report.findings import ConfirmedMean, SweepSummary
 
 CONFIRMATION = ", confirmed"
-"""Follows a study's name for the runs that repeat its best under new seeds: no trials of its search."""
-
+"""Suffix of a study's name for runs that repeat its best configurations under new seeds: these are not trials."""
 
 MOST_FAULTS = 3
 MOST_VALUES = 100_000
-"""Of one swept key that are counted: `range(0,1e12)` is typed in a moment."""
+"""The values of one swept key are counted up to this number: `range(0,1e12)` would take forever."""
 STUDY = keyed("study", "total", study=text, total=count,
               objective=optional(keyed(primary_metric=optional(text), goal=optional(text))))  # fmt: skip
 HYDRA = keyed("hydra", hydra=keyed("sweeper", "overrides", sweeper=keyed(n_trials=count),
@@ -33,53 +32,55 @@ CONFIRMED = keyed("trial", "mean", "ci95", "values", trial=count, mean=number, c
 SUMMARY = keyed(confirmed=optional(several(CONFIRMED)))
 
 
-def sweep_of(folder: StudyFolder, numbered: Sequence[str]) -> Sweep:
-    """The sweep in a folder. numbered: its folders with a number for a name.
+def sweep_of(folder: StudyFolder, numbered: Sequence[str]) -> SweepSummary:
+    """Return the sweep in a folder. numbered: its subfolders whose name is a number.
 
-    Raises Unreadable for files that are not what a sweep leaves, OSError for those that cannot be read.
+    Raises Unreadable for unexpected contents of its files, OSError if they cannot be read.
     """
     started = sum((RunFolder(folder.path / name).path / "run.json").is_file() for name in numbered)
     study = folder.read_study()
     if study is None:
-        hydra = _held(folder.path / "multirun.yaml", read_yaml(folder.path / "multirun.yaml"), HYDRA)["hydra"]
-        return Sweep(str(folder.path), folder.path.name, "grid", max(_expected(folder, hydra), started), started)
-    _held(folder.path / "study.yaml", study, STUDY)
+        hydra = _checked(folder.path / "multirun.yaml", read_yaml(folder.path / "multirun.yaml"), HYDRA)["hydra"]
+        return SweepSummary(str(folder.path), folder.path.name, "grid", max(_expected(folder, hydra), started), started)
+    _checked(folder.path / "study.yaml", study, STUDY)
     objective = study.get("objective") or {}
     metric, goal = objective.get("primary_metric"), objective.get("goal")
-    return Sweep(str(folder.path), study["study"], "study", study["total"], started, _confirmed(folder), metric, goal)
+    return SweepSummary(
+        str(folder.path), study["study"], "study", study["total"], started, _confirmed(folder), metric, goal
+    )
 
 
-def _held(path: Path, tree: dict[str, Any], shape: Shape) -> dict[str, Any]:
-    """The tree, which has the shape. Raises Unreadable with what of it has not."""
+def _checked(path: Path, tree: dict[str, Any], shape: Shape) -> dict[str, Any]:
+    """Return the tree if it has the shape. Raises Unreadable with its first faults."""
     wrong = list(shape("it", tree))
     if wrong:
         raise Unreadable(path, "; ".join(wrong[:MOST_FAULTS]))
     return tree
 
 
-def _confirmed(folder: StudyFolder) -> Mapping[int, Confirmed]:
-    """By trial, of those that the study lets compete: with a value under every seed, so that no lucky one decides.
+def _confirmed(folder: StudyFolder) -> Mapping[int, ConfirmedMean]:
+    """Return confirmed means by trial, only of trials with a value under every seed, so that no lucky seed decides.
 
-    A study of before says nothing of it: the configurations with the most seeds.
+    Without the field `whole`, these are the trials with the most seeds.
     """
     path = folder.path / "summary.json"
     if not path.exists():
         return {}
-    several_seeds = _held(path, read_json(path, dict), SUMMARY).get("confirmed") or []
-    most = max((len(one["values"]) for one in several_seeds), default=0)
+    confirmed = _checked(path, read_json(path, dict), SUMMARY).get("confirmed") or []
+    most = max((len(one["values"]) for one in confirmed), default=0)
     return {
-        one["trial"]: Confirmed(float(one["mean"]), one["ci95"], len(one["values"]))
-        for one in several_seeds
+        one["trial"]: ConfirmedMean(float(one["mean"]), one["ci95"], len(one["values"]))
+        for one in confirmed
         if one.get("whole", len(one["values"]) == most)
     }
 
 
-def told_apart(sweeps: Sequence[Sweep]) -> dict[str, str]:
-    """By path: a sweep's name; of those with one name as much of the end of their paths as tells them apart."""
+def unique_names(sweeps: Sequence[SweepSummary]) -> dict[str, str]:
+    """Return unique names of sweeps by path: sweeps with equal names get the shortest different ends of their paths."""
     named: dict[str, list[str]] = {}
     for sweep in sweeps:
         named.setdefault(sweep.name, []).append(sweep.path)
-    return {path: told for name, paths in named.items() for path, told in _with_ends(name, paths).items()}
+    return {path: unique for name, paths in named.items() for path, unique in _with_ends(name, paths).items()}
 
 
 def _with_ends(name: str, paths: Sequence[str]) -> dict[str, str]:
@@ -96,7 +97,7 @@ def _with_ends(name: str, paths: Sequence[str]) -> dict[str, str]:
 
 
 def _expected(folder: StudyFolder, hydra: Mapping[str, Any]) -> int:
-    """Jobs of a multirun: of a sampler its number of trials, of a grid the product of its lists."""
+    """Return the number of jobs of a multirun: a sampler's number of trials, or the product of a grid's lists."""
     if "n_trials" in hydra["sweeper"]:
         return int(hydra["sweeper"]["n_trials"])
     try:

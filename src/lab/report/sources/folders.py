@@ -1,4 +1,4 @@
-"""The folders that a report is asked for: as a shell hands them over, as Hydra takes them, as they lie on the disk."""
+"""The requested folders of a report: from the shell's words to Hydra's list, and from patterns to existing folders."""
 
 import glob
 from collections.abc import Sequence
@@ -9,10 +9,10 @@ from lab.core.errors import Mistake, RequestError
 KEY = "runs="
 
 
-def joined(argv: Sequence[str]) -> list[str]:
-    """`runs=A B C`, `runs=A,B` and several `runs=` as the one list that Hydra takes; quotes are put around paths.
+def join_folders(argv: Sequence[str]) -> list[str]:
+    """Return the arguments with `runs=A B C`, `runs=A,B` and repeated `runs=` as one list of quoted paths for Hydra.
 
-    A word after `runs=` that is no flag and no `key=value` is one more folder. A list that was typed as one is kept.
+    A word after `runs=` that is neither a flag nor `key=value` is another folder. A typed list stays as it is.
     """
     folders: list[str] = []
     others: list[str] = []
@@ -33,23 +33,23 @@ def joined(argv: Sequence[str]) -> list[str]:
     return [*others[:place], f"{KEY}[{','.join(quoted)}]", *others[place:]]
 
 
-def opened(given: Sequence[str]) -> list[Path]:
-    """The folders that are meant; patterns are opened. Raises RequestError with every one that is not there."""
-    if not given:
+def find_folders(requested: Sequence[str]) -> list[Path]:
+    """Return the requested folders, with patterns expanded. Raises RequestError with every missing one."""
+    if not requested:
         raise RequestError(Mistake("runs", "names no folder", "runs=multirun/my_study, or runs=outputs"))
     folders, mistakes = [], []
-    for text in given:
+    for text in requested:
         path = Path(text).expanduser()
-        found = [path] if path.exists() else [Path(name) for name in sorted(glob.glob(str(path)))]  # noqa: PTH207
-        if not found:
+        paths = [path] if path.exists() else [Path(name) for name in sorted(glob.glob(str(path)))]  # noqa: PTH207
+        if not paths:
             mistakes.append(Mistake("runs", "there is no such folder", "a folder that train.py made", text))
-        for one in found:
-            if one.is_dir():
-                folders.append(one)
-            elif one.name == "run.json":
-                folders.append(one.parent)
+        for match in paths:
+            if match.is_dir():
+                folders.append(match)
+            elif match.name == "run.json":
+                folders.append(match.parent)
             else:
-                mistakes.append(Mistake("runs", "is a file, not a folder", f"runs={one.parent}", str(one)))
+                mistakes.append(Mistake("runs", "is a file, not a folder", f"runs={match.parent}", str(match)))
     if mistakes:
         raise RequestError(mistakes)
     return folders

@@ -1,25 +1,24 @@
-"""Folders of the Hugging Face Trainer: trainer_state.json and TensorBoard event files. No pickle is opened.
+"""Reads folders of the Hugging Face Trainer: trainer_state.json and TensorBoard event files. No pickle is opened.
 
-The state with the highest step counts, by number ("checkpoint-5485" sorts after "checkpoint-10970" as text). The best
-checkpoint is the one whose evaluation is best by the objective, not the last and not what the folder is called.
-`eval_` becomes `val/`; the arguments come from the event files, where the Trainer writes them as JSON.
+The state with the highest step number is used. The best checkpoint is the one with the best evaluation by the
+objective, not the last one. `eval_` becomes `val/`. Arguments come from the event files, which hold them as JSON.
 """
 
 import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from lab.config.schema.report import Reported
-from lab.core.errors import Mistake, RequestError
+from lab.cli.optional_packages import is_installed, not_installed
+from lab.config.schema.report import ReportRequest
+from lab.core.errors import RequestError
 from lab.core.files import read_json, regular
 from lab.report.findings import Exclusion, Sentence
-from lab.report.sources.folders import opened
-from lab.report.sources.run_folders import Read, Reading
-from lab.report.sources.select import objective_of, tracked
+from lab.report.sources.folders import find_folders
+from lab.report.sources.run_folders import SourceRun, SourceRuns
+from lab.report.sources.select import objective_of, tracked_run
 
 STATE = "trainer_state.json"
 CHECKPOINT = re.compile(r"checkpoint-(\d+)")
@@ -29,26 +28,26 @@ ARGUMENTS = {
     "warmup_ratio": "scheduler.warmup_ratio", "label_smoothing_factor": "loss.label_smoothing",
     "metric_for_best_model": "metric_for_best_model", "greater_is_better": "greater_is_better",
 }  # fmt: skip
-"""What the Trainer's arguments are called here."""
+"""The Trainer's arguments and their config keys here."""
 
 
-def read(request: Reported) -> Reading:
-    """Every folder that holds a trainer_state.json, or checkpoints that do, as one run."""
-    reading = Reading()
-    for folder in opened(request.runs):
-        for found in sorted(_runs(folder)):
+def read(request: ReportRequest) -> SourceRuns:
+    """Return one run per folder with a trainer_state.json, in itself or in its checkpoints."""
+    source = SourceRuns()
+    for folder in find_folders(request.runs):
+        for run_folder in sorted(_run_folders(folder)):
             try:
-                reading.runs.append(_read(found, request))
+                source.runs.append(_read(run_folder, request))
             except RequestError:
                 raise
             except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
                 words = {"error": (str(error).splitlines() or [type(error).__name__])[0]}
-                reading.exclusions.append(Exclusion(str(found), Sentence("excluded_source", words)))
-    return reading
+                source.exclusions.append(Exclusion(str(run_folder), Sentence("excluded_source", words)))
+    return source
 
 
-def _runs(folder: Path) -> Iterator[Path]:
-    """Folders of runs: those that hold checkpoints or, without any, a state."""
+def _run_folders(folder: Path) -> Iterator[Path]:
+    """Yield the folders of runs: those with checkpoints, or with a state."""
     for place, names, files in os.walk(folder):
         checkpoints = [name for name in names if CHECKPOINT.fullmatch(name)]
         names[:] = sorted(name for name in names if name not in checkpoints and not name.startswith("."))
@@ -57,15 +56,15 @@ def _runs(folder: Path) -> Iterator[Path]:
 
 
 def checkpoints(folder: Path) -> dict[int, Path]:
-    """Checkpoints by step number, ascending."""
-    found = {int(match[1]): path for path in folder.iterdir() if (match := CHECKPOINT.fullmatch(path.name))}
-    return dict(sorted(found.items()))
+    """Return checkpoints by step, ascending by number: as text, checkpoint-5485 would follow checkpoint-10970."""
+    by_step = {int(match[1]): path for path in folder.iterdir() if (match := CHECKPOINT.fullmatch(path.name))}
+    return dict(sorted(by_step.items()))
 
 
-def _read(folder: Path, request: Reported) -> Read:
+def _read(folder: Path, request: ReportRequest) -> SourceRun:
     kept = checkpoints(folder)
     states = [path for path in (folder / STATE, *(place / STATE for place in kept.values())) if path.is_file()]
-    state = max((read_json(path, dict) for path in states), key=lambda one: one["global_step"])
+    state = max((read_json(path, dict) for path in states), key=lambda state: state["global_step"])
     scalars, config = _events(folder)
     rows = _rows([*state["log_history"], *scalars])
     objective = _own_objective(state, config, rows) or objective_of(request, config)
@@ -83,7 +82,7 @@ def _read(folder: Path, request: Reported) -> Read:
         values |= {"time_s": float(times[-1]), "fit_s": float(times[-1])}
     summary = _test_scores(folder, state["log_history"])
     validations = [row for row in rows if any(name.startswith("val/") for name in row)]
-    run = tracked(str(folder), values, config, validations, summary, objective)
+    run = tracked_run(str(folder), values, config, validations, summary, objective)
     step = run.values.get("objective_step")
     if step is not None and int(step) in kept:
         run.values["reason"] += f"; best checkpoint {kept[int(step)].name}"
@@ -91,7 +90,7 @@ def _read(folder: Path, request: Reported) -> Read:
 
 
 def _rows(logs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """One row a step in order, the training loss and rate of the steps before each validation carried into it."""
+    """Return one row per step; each validation also has the last training loss and rate before it."""
     by_step: dict[int, dict[str, Any]] = {}
     for log in logs:
         row = by_step.setdefault(int(log["step"]), {"step": int(log["step"])})
@@ -112,24 +111,24 @@ def _rows(logs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _name(name: str) -> str:
-    """`eval_f1` and `eval/f1` are `val/f1`; what is logged while training has no prefix."""
-    name = re.sub(r"^(eval|val|test|train)[_/]", lambda found: f"{found[1].replace('eval', 'val')}/", name)
+    """Return a metric's name here: `eval_f1` and `eval/f1` are `val/f1`; training logs have no prefix."""
+    name = re.sub(r"^(eval|val|test|train)[_/]", lambda match: f"{match[1].replace('eval', 'val')}/", name)
     return {"learning_rate": "lr", "train/learning_rate": "lr", "loss": "train/loss", "train/epoch": "epoch"}.get(
         name, name
     )
 
 
 def _events(folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Scalars as log rows, and arguments as config, from event files below the folder.
+    """Return scalars as log rows and arguments as config, from the event files below the folder.
 
-    Raises RequestError where there are some and tensorboard is not installed.
+    Raises RequestError if there are event files but tensorboard is not installed.
     """
     files = sorted(folder.rglob("events.out.tfevents.*"))
     if not files:
         return [], {}
-    if find_spec("tensorboard") is None:
-        problem = f"{files[0]} needs the package tensorboard, which is not installed"
-        raise RequestError(Mistake("source", problem, "pip install -e '.[tensorboard]'", "hf"))
+    if not is_installed("tensorboard"):
+        problem = f"{files[0]} needs the package 'tensorboard', which is not installed"
+        raise RequestError(not_installed("source", "tensorboard", value="hf", problem=problem))
     from tensorboard.backend.event_processing.event_accumulator import (  # type: ignore[import-untyped]  # ships no types
         EventAccumulator,
     )
@@ -139,7 +138,7 @@ def _events(folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     for place in dict.fromkeys(regular(path).parent for path in files):
         events = EventAccumulator(str(place), size_guidance={"scalars": 0, "tensors": 0}).Reload()
         tags = events.Tags()
-        rows += [{"step": one.step, tag: one.value} for tag in tags["scalars"] for one in events.Scalars(tag)]
+        rows += [{"step": event.step, tag: event.value} for tag in tags["scalars"] for event in events.Scalars(tag)]
         for tag in tags["tensors"]:
             if tag.partition("/")[0] in ("args", "model_config"):
                 text = events.Tensors(tag)[-1].tensor_proto.string_val[0].decode()
@@ -147,17 +146,17 @@ def _events(folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     return [row for row in rows if not any(name.startswith(("train/total", "train/train_")) for name in row)], config
 
 
-def _arguments(told: Mapping[str, Any]) -> dict[str, Any]:
-    config = {ARGUMENTS[name]: value for name, value in told.items() if name in ARGUMENTS and value is not None}
-    if told.get("_name_or_path"):
-        config["model.name"] = told["_name_or_path"]
+def _arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    config = {ARGUMENTS[name]: value for name, value in arguments.items() if name in ARGUMENTS and value is not None}
+    if arguments.get("_name_or_path"):
+        config["model.name"] = arguments["_name_or_path"]
     return config
 
 
 def _own_objective(
     state: Mapping[str, Any], config: Mapping[str, Any], rows: list[dict[str, Any]]
 ) -> tuple[str, str] | None:
-    """The metric the Trainer kept the best model by: as its arguments say, or whose best value is the state's."""
+    """Return the Trainer's metric for the best model, from its arguments or by its best value, and its mode."""
     names = dict.fromkeys(name for row in rows for name in row if name.startswith("val/"))
     metric = config.get("metric_for_best_model")
     if metric is None and state.get("best_metric") is not None:
@@ -171,12 +170,12 @@ def _own_objective(
 
 
 def _test_scores(folder: Path, logs: list[dict[str, Any]]) -> dict[str, float]:
-    """Scores under `test_`, from the log or the Trainer's own result files; of validation rows none count as test."""
-    told = [row for row in logs if any(name.startswith("test_") for name in row)]
+    """Return scores named `test_...` from the log and from the Trainer's result files."""
+    rows = [row for row in logs if any(name.startswith("test_") for name in row)]
     for name in ("test_results.json", "predict_results.json", "all_results.json"):
         path = folder / name
         if path.is_file():
-            told.append(read_json(path, dict))
-    scores = {name: value for row in told for name, value in row.items() if isinstance(value, int | float)}
+            rows.append(read_json(path, dict))
+    scores = {name: value for row in rows for name, value in row.items() if isinstance(value, int | float)}
     scores = {re.sub(r"^predict_", "test_", name): value for name, value in scores.items()}
     return {_name(name): float(value) for name, value in scores.items() if name.startswith("test_")}

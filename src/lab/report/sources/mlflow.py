@@ -1,7 +1,7 @@
-"""Runs of an MLflow store: a SQLite file, a folder or a server, whichever tracking.mlflow_uri names.
+"""Reads runs of an MLflow store: the SQLite file, folder or server that tracking.mlflow_uri names.
 
-`runs=` has no part in it; tracking.experiment picks one experiment. Parameters are text there and become the numbers
-they spell. A metric's history is read for the objective and what stands beside it.
+`runs=` is not used; tracking.experiment selects one experiment. MLflow keeps parameters as text; number texts become
+numbers. Histories are read for the objective and a few related metrics.
 """
 
 import json
@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from lab.config.schema.report import Reported
+from lab.config.schema.report import ReportRequest
 from lab.core.errors import Mistake, RequestError, RunError
 from lab.core.record.fields import is_number
 from lab.report.findings import Exclusion, Sentence
 from lab.report.sources.configs import Loader
-from lab.report.sources.run_folders import Reading
-from lab.report.sources.select import objective_of, tracked
+from lab.report.sources.run_folders import SourceRuns
+from lab.report.sources.select import objective_of, tracked_run
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -28,8 +28,8 @@ STATES = {"FINISHED": "completed", "FAILED": "failed", "KILLED": "interrupted"}
 PAGE = 1000
 
 
-def read(request: Reported) -> Reading:
-    """Raises RequestError for a store or experiment that is not there, RunError with what the service said."""
+def read(request: ReportRequest) -> SourceRuns:
+    """Return the store's runs. Raises RequestError for a missing store or experiment, RunError with MLflow's error."""
     uri = request.tracking.mlflow_uri
     if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).is_file():
         raise RequestError(Mistake("tracking.mlflow_uri", "there is no such file", "sqlite:///mlflow.db", uri))
@@ -39,27 +39,27 @@ def read(request: Reported) -> Reading:
 
     for name in ("mlflow", "alembic"):  # after the import, which sets levels of its own
         logging.getLogger(name).setLevel(logging.WARNING)
-    reading = Reading()
+    source = SourceRuns()
     try:
         client = MlflowClient(uri)
         for run in _runs(client, request):
-            _add(reading, client, run, request)
+            _add(source, client, run, request)
     except MlflowException as error:
         raise RunError(f"MLflow could not be read: {error.message.splitlines()[0]}") from error
-    return reading
+    return source
 
 
-def _runs(client: "MlflowClient", request: Reported) -> Iterator[Any]:
+def _runs(client: "MlflowClient", request: ReportRequest) -> Iterator[Any]:
     experiments = list(client.search_experiments())
-    asked = request.tracking.experiment
-    if asked is not None:
-        names = [one.name for one in experiments]
-        experiments = [one for one in experiments if one.name == asked]
+    name = request.tracking.experiment
+    if name is not None:
+        names = [experiment.name for experiment in experiments]
+        experiments = [experiment for experiment in experiments if experiment.name == name]
         if not experiments:
-            problem = f"no experiment is called so; there are {', '.join(names)}"
-            raise RequestError(Mistake("tracking.experiment", problem, f"tracking.experiment={names[0]}", asked))
+            problem = f"no experiment has this name; there are {', '.join(names)}"
+            raise RequestError(Mistake("tracking.experiment", problem, f"tracking.experiment={names[0]}", name))
     token = None
-    identities = [one.experiment_id for one in experiments]
+    identities = [experiment.experiment_id for experiment in experiments]
     while True:
         page = client.search_runs(
             identities, order_by=["attributes.start_time ASC"], max_results=PAGE, page_token=token
@@ -70,13 +70,13 @@ def _runs(client: "MlflowClient", request: Reported) -> Iterator[Any]:
             return
 
 
-def _add(reading: Reading, client: "MlflowClient", run: Any, request: Reported) -> None:
-    config = {key: spelt(value) for key, value in run.data.params.items()}
+def _add(source: SourceRuns, client: "MlflowClient", run: Any, request: ReportRequest) -> None:
+    config = {key: parameter_value(value) for key, value in run.data.params.items()}
     path = f"{run.info.experiment_id}/{run.info.run_id}"
     objective = objective_of(request, config)
     if objective is None:
         words = {"error": "no objective is known: objective.metric=val/f1_macro"}
-        reading.exclusions.append(Exclusion(path, Sentence("excluded_source", words)))
+        source.exclusions.append(Exclusion(path, Sentence("excluded_source", words)))
         return
     values: dict[str, Any] = {
         "status": STATES.get(run.info.status, "interrupted"),
@@ -86,11 +86,11 @@ def _add(reading: Reading, client: "MlflowClient", run: Any, request: Reported) 
     if run.info.end_time is not None:
         values["time_s"] = (run.info.end_time - run.info.start_time) / 1000
     rows = _rows(client, run, objective[0])
-    reading.runs.append(tracked(path, values, config, rows, run.data.metrics, objective))
+    source.runs.append(tracked_run(path, values, config, rows, run.data.metrics, objective))
 
 
 def _rows(client: "MlflowClient", run: Any, metric: str) -> list[dict[str, float]]:
-    """One row a step at which the objective was logged."""
+    """Return one row per step at which the objective was logged."""
     score = metric.partition("/")[2]
     wanted = {metric, f"train/{score}", "epoch", "lr", "train/loss", "val/loss"}
     wanted |= {name for name in run.data.metrics if name.startswith("val/") and name.count("/") == 1}
@@ -101,8 +101,8 @@ def _rows(client: "MlflowClient", run: Any, metric: str) -> list[dict[str, float
     return [row for _, row in sorted(steps.items()) if metric in row]
 
 
-def spelt(text: str) -> Any:
-    """The value that a parameter's text spells: a number, true, null; a list stays its JSON."""
+def parameter_value(text: str) -> Any:
+    """Return a parameter's text as a number, boolean or None if it is one, else as it is; a list stays JSON."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):

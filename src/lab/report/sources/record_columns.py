@@ -1,4 +1,4 @@
-"""The columns that a record and a history fill in the table of runs: numbers, or NaN where there is none."""
+"""Flattens a record and a history into the columns of the table of runs."""
 
 import math
 from collections.abc import Mapping
@@ -11,8 +11,8 @@ from lab.report.findings import History
 LARGEST_NUMBER = 1e30
 
 
-def flat(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns that a record fills. Numbers that are null or missing are left out, and NaN in the table."""
+def record_values(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record's values by column, without missing numbers, which become NaN in the table."""
     objective, data, sweep = record["objective"], record.get("data") or {}, record.get("sweep") or {}
     timing, memory = record.get("timing_s") or {}, record.get("memory") or {}
     parameters = record.get("parameters") or {}
@@ -35,7 +35,7 @@ def flat(record: Mapping[str, Any]) -> dict[str, Any]:
         "objective_step": objective.get("step"),
         "time_s": timing.get("total"),
         "fit_s": timing.get("fit"),
-        "core_s": timing.get("cpu") if not record.get("resumed") else None,  # a process knows of its own alone
+        "core_s": timing.get("cpu") if not record.get("resumed") else None,  # a process knows only its own time
         "peak_rss_gib": memory.get("peak_rss_gib"),
         "peak_gpu_gib": memory.get("peak_gpu_gib"),
         "parameters_total": parameters.get("total"),
@@ -52,18 +52,21 @@ def flat(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def comparable_number(value: float) -> float:
-    """NaN beyond 1e30, which single precision hardly holds: no score and no cost that means anything is there."""
+    """Return the value, or NaN beyond 1e30: no meaningful score or cost is so large, and float32 hardly holds it."""
     return float(value) if abs(value) <= LARGEST_NUMBER else math.nan
 
 
 def _leak_share(leaks: Mapping[str, Mapping[str, float]]) -> float | None:
-    """The largest share of rows of a split whose text is in another. Texts that are the same only when numbers and tags
-    are masked do not count: short notices collide so by nature, and the audit of the data judges them."""
+    """Return the largest share of a split's rows whose text occurs in another split.
+
+    Texts that are equal only with masked numbers and tags do not count: short notices often are, and the data checks
+    judge them.
+    """
     return max((one.get("same_share") or 0.0 for one in leaks.values()), default=None)
 
 
-def columns(rows: list[dict[str, Any]], metric: str) -> History:
-    """Rows of history.jsonl as columns: of all heads together, and the objective's; NaN where there is no number."""
+def history_columns(rows: list[dict[str, Any]], metric: str) -> History:
+    """Return history.jsonl as columns: metrics of all heads together and the objective, NaN for missing numbers."""
     kept = (metric, f"train/{metric.partition('/')[2]}")
     names = dict.fromkeys(name for row in (rows[:1] + rows[-1:]) for name in row if name.count("/") < 2 or name in kept)
     nan = math.nan

@@ -1,52 +1,47 @@
-"""The same comparison of runs that others keep: W&B, MLflow, the Hugging Face Trainer. Each becomes the same table.
+"""Selects the reader of W&B, MLflow or Hugging Face Trainer runs, and holds what these readers share.
 
-Their packages are imported when they are asked for. What a service does not know (parameters, baselines) is not shown.
+Their packages are imported only when needed. What a service does not record (parameters, baselines) stays unknown.
 """
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
-from lab.config.schema.report import Reported
-from lab.core.errors import Mistake, RequestError
-from lab.report.sources.record_columns import columns
-from lab.report.sources.run_folders import Read, Reading
+from lab.cli.optional_packages import missing_packages, not_installed
+from lab.config.schema.report import ReportRequest
+from lab.core.errors import RequestError
+from lab.report.sources.record_columns import history_columns
+from lab.report.sources.run_folders import SourceRun, SourceRuns
 
 READERS = {"wandb": "wandb", "mlflow": "mlflow", "hf": "huggingface"}
-PACKAGES = {"wandb": "wandb", "mlflow": "mlflow"}
-EXTRAS = {"mlflow": "mlflow"}
-"""Extras that bring a package which not everybody has."""
 
 
-def read_from(request: Reported) -> Reading:
-    """All runs of a source. Raises RequestError where its package is missing or its folders hold none."""
-    needed = PACKAGES.get(request.source)
-    if needed is not None and find_spec(needed) is None:
-        problem = f"needs the package {needed}, which is not installed"
-        raise RequestError(Mistake("source", problem, f"pip install -e '.[{EXTRAS.get(needed, needed)}]'", needed))
-    reading: Reading = import_module(f"lab.report.sources.{READERS[request.source]}").read(request)
-    return reading
+def read_source(request: ReportRequest) -> SourceRuns:
+    """Return all runs of the requested source. Raises RequestError if its package or its folders are missing."""
+    if missing := missing_packages(f"source={request.source}"):
+        raise RequestError([not_installed("source", name, value=name) for name in missing])
+    source: SourceRuns = import_module(f"lab.report.sources.{READERS[request.source]}").read(request)
+    return source
 
 
-def tracked(
+def tracked_run(
     path: str,
     values: Mapping[str, Any],
     config: Mapping[str, Any],
     rows: Sequence[Mapping[str, Any]],
     summary: Mapping[str, float],
     objective: tuple[str, str],
-) -> Read:
-    """A run as a tracking service knows it.
+) -> SourceRun:
+    """Return a run from the data of a tracking service.
 
     values: identity and costs; rows: validations in order, with `step`, `epoch` (0-based) and names with their split;
-    summary: final values, of which those of the test split count; objective: metric and mode, whose best row gives the
-    train and validation scores.
+    summary: final values, of which only test scores are used; objective: metric and mode. The row with the best
+    objective gives the train and validation scores.
     """
     metric, mode = objective
-    history = columns([dict(row) for row in rows], metric)
+    history = history_columns([dict(row) for row in rows], metric)
     numbers = history.get(metric, np.empty(0))
     own: dict[str, Any] = {"metric": metric, "mode": mode, "epochs": len(rows), "path": path}
     own |= {name: value for name, value in summary.items() if name.startswith("test/")}
@@ -54,21 +49,21 @@ def tracked(
         best = int(np.nanargmax(numbers if mode == "max" else -numbers))
         own |= {"objective": float(numbers[best])}
         own |= {f"objective_{name}": float(history[name][best]) for name in ("epoch", "step") if name in history}
-        own |= {name: found for name, found in rows[best].items() if name.startswith(("train/", "val/"))}
+        own |= {name: value for name, value in rows[best].items() if name.startswith(("train/", "val/"))}
     elif summary.get(f"best/{metric}") is not None:
         own |= {"objective": float(summary[f"best/{metric}"])}
     unknown = dict.fromkeys(("study", "trial", "reason", "failure", "command", "fingerprint"))
     identity = unknown | {"seed": config.get("seed"), "data": config.get("data.kind")}
-    return Read(path, identity | own | dict(values), dict(config), history)
+    return SourceRun(path, identity | own | dict(values), dict(config), history)
 
 
-def objective_of(request: Reported, config: Mapping[str, Any]) -> tuple[str, str] | None:
-    """What a run was trained for: as its config says, else as asked; None where neither does."""
-    asked, own = request.objective, config.get("objective.metric")
-    metric = own if isinstance(own, str) else asked.metric
+def objective_of(request: ReportRequest, config: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return a run's metric and mode from its config, else from the request; None if neither has them."""
+    requested, own = request.objective, config.get("objective.metric")
+    metric = own if isinstance(own, str) else requested.metric
     if not isinstance(metric, str):
         return None
-    mode = asked.mode if asked.metric in (None, metric) else None
+    mode = requested.mode if requested.metric in (None, metric) else None
     known = config.get("objective.mode") if metric == own else None
     mode = mode or (known if known in ("min", "max") else None)
     return metric, mode or ("min" if metric.endswith("loss") else "max")

@@ -1,7 +1,7 @@
-"""Runs of W&B: offline folders as they lie on the disk, or a project read through its API when one is named.
+"""Reads runs of W&B: offline folders on disk, or a project through W&B's API.
 
-Nothing goes over the network unless tracking.experiment names a project (`entity/project`). A run without the objective
-among its metrics is named and left out.
+The network is used only if tracking.experiment names a project (`entity/project`). A run without a known objective is
+excluded and named.
 """
 
 import os
@@ -10,32 +10,32 @@ from pathlib import Path
 from typing import Any
 
 from lab.config.dotted_keys import flattened
-from lab.config.schema.report import Reported
+from lab.config.schema.report import ReportRequest
 from lab.core.errors import RunError
 from lab.core.record.fields import is_number
 from lab.core.wandb_file import OfflineRun, read_offline
 from lab.report.findings import Exclusion, Sentence
 from lab.report.sources.configs import comparable
-from lab.report.sources.folders import opened
-from lab.report.sources.run_folders import Reading
-from lab.report.sources.select import objective_of, tracked
+from lab.report.sources.folders import find_folders
+from lab.report.sources.run_folders import SourceRuns
+from lab.report.sources.select import objective_of, tracked_run
 
 INTERRUPTED_EXIT = 130
 
 
-def read(request: Reported) -> Reading:
-    """Raises RequestError for folders that are not there, RunError with what the service said."""
-    reading = Reading()
+def read(request: ReportRequest) -> SourceRuns:
+    """Return all runs. Raises RequestError for missing folders, RunError with W&B's error."""
+    source = SourceRuns()
     for path, run in _online(request) if request.tracking.experiment is not None else _offline(request):
         if isinstance(run, ValueError | OSError):
-            reading.exclusions.append(Exclusion(path, Sentence("excluded_source", {"error": str(run)})))
+            source.exclusions.append(Exclusion(path, Sentence("excluded_source", {"error": str(run)})))
             continue
-        _add(reading, path, run, request)
-    return reading
+        _add(source, path, run, request)
+    return source
 
 
-def _offline(request: Reported) -> Iterator[tuple[str, OfflineRun | ValueError | OSError]]:
-    for folder in opened(request.runs):
+def _offline(request: ReportRequest) -> Iterator[tuple[str, OfflineRun | ValueError | OSError]]:
+    for folder in find_folders(request.runs):
         for place, names, files in os.walk(folder):
             names[:] = sorted(name for name in names if name != "files")
             for name in sorted(files):
@@ -46,7 +46,7 @@ def _offline(request: Reported) -> Iterator[tuple[str, OfflineRun | ValueError |
                         yield place, error
 
 
-def _online(request: Reported) -> Iterator[tuple[str, OfflineRun]]:
+def _online(request: ReportRequest) -> Iterator[tuple[str, OfflineRun]]:
     import wandb
 
     try:
@@ -63,13 +63,13 @@ def _online(request: Reported) -> Iterator[tuple[str, OfflineRun]]:
         raise RunError(f"W&B could not be read: {error}") from error
 
 
-def _add(reading: Reading, path: str, run: OfflineRun, request: Reported) -> None:
+def _add(source: SourceRuns, path: str, run: OfflineRun, request: ReportRequest) -> None:
     flat = flattened({key: value for key, value in run.config.items() if key != "_wandb"})
     config = {key: comparable(value) for key, value in flat.items()}
     objective = objective_of(request, config)
     if objective is None:
         words = {"error": "no objective is known: objective.metric=val/f1_macro"}
-        reading.exclusions.append(Exclusion(path, Sentence("excluded_source", words)))
+        source.exclusions.append(Exclusion(path, Sentence("excluded_source", words)))
         return
     rows = [_row(row) for row in run.rows]
     validations = [row for row in rows if any(name.startswith("val/") for name in row)]
@@ -80,7 +80,7 @@ def _add(reading: Reading, path: str, run: OfflineRun, request: Reported) -> Non
     }
     if run.seconds is not None:
         values["time_s"] = float(run.seconds)
-    reading.runs.append(tracked(path, values, config, validations, _numbers(run.summary), objective))
+    source.runs.append(tracked_run(path, values, config, validations, _numbers(run.summary), objective))
 
 
 def _text(value: object) -> str | None:
@@ -88,10 +88,10 @@ def _text(value: object) -> str | None:
 
 
 def _status(run: OfflineRun) -> str:
-    """As the run said itself; else by how its process ended."""
-    told = run.summary.get("status")
-    if told in ("completed", "early_stopped", "terminated", "failed", "interrupted"):
-        return str(told)
+    """Return the status that the run logged, else one derived from its exit code."""
+    logged = run.summary.get("status")
+    if logged in ("completed", "early_stopped", "terminated", "failed", "interrupted"):
+        return str(logged)
     return {0: "completed", INTERRUPTED_EXIT: "interrupted", None: "interrupted"}.get(run.exit_code, "failed")
 
 

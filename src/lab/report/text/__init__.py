@@ -1,1 +1,1 @@
-"""Every word of the report, in English and Spanish."""
+"""All texts of the report, in English and Spanish."""

@@ -1,3 +1,1 @@
-"""What a sweep is to do, read from configs, YAML files and Azure ML jobs, with every mistake found before the first
-trial.
-"""
+"""The plan of a sweep from configs, YAML files and Azure ML jobs; all mistakes are found before the first trial."""

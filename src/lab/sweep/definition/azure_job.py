@@ -1,9 +1,9 @@
-"""A whole Azure ML sweep job (CLI v2 YAML), read into our `sweep` node: only names are mapped.
+"""An Azure ML sweep job (CLI v2 YAML), read into our `sweep` node: only names are mapped.
 
-Parameters are mapped to Hydra keys and the primary metric to a logged one. Fields about Azure's own machines (`trial`,
-`compute`, ...) have no meaning here and are named by `unused`; a field that Azure does not have is a mistake. Read as
-plain YAML, since `${{...}}` is no interpolation of ours, with 1e-5 a number. What is typed besides stands in the place
-of the file's, so every mistake names what to type. Source: Azure's sweepJob schema and its Python client.
+Parameters are mapped to Hydra keys and the primary metric to a logged metric. Fields about Azure's machines (`trial`,
+`compute`, ...) have no meaning here and are returned by `unused`; a field that Azure does not have is a mistake. The
+file is plain YAML, because `${{...}}` is no interpolation of Hydra, and 1e-5 is read as a number. Typed values replace
+those of the file, so every mistake names what to type. Source: Azure's sweepJob schema and its Python client.
 """
 
 import re
@@ -14,40 +14,42 @@ from typing import Any
 import yaml
 
 from lab.config.rules.training import sense
-from lab.core.errors import Mistake, RequestError, listed, nearest, quoted
-from lab.early_termination.policies import parse
-from lab.sweep.definition.azure_values import as_azure_reads, seconds
+from lab.core.errors import Mistake, RequestError, listed, nearest
+from lab.core.hydra_quoting import quoted
+from lab.early_termination.parsing import parse
+from lab.sweep.definition.azure_values import normalized, seconds
 from lab.sweep.search_space.samplers import KINDS as SAMPLERS
 
 READ = ("experiment_name", "sampling_algorithm", "search_space", "objective", "early_termination", "limits")
 UNUSED = ("$schema", "type", "name", "display_name", "description", "tags", "properties", "trial", "inputs", "outputs",
           "compute", "identity", "resources", "queue_settings", "services", "creation_context", "id", "status",
           "log_files", "resourceGroup")  # fmt: skip
-"""The last five are what Azure's client adds to a job that it writes down."""
-LAWS = "laws"
-"""Stands for parameters that are searched beside the file's, which then needs none."""
+"""Azure's client adds the last five to a job that it writes."""
+SEARCHED = "searched"
+"""Stands for typed parameters; with them the file needs no search space of its own."""
 LIMITS = ("max_total_trials", "max_concurrent_trials", "timeout", "trial_timeout")
 GOALS = ("maximize", "minimize")
-OTHER = "leave out sweep.file, or sweep.file=ANOTHER"
+OTHER = "leave out sweep.azure.file, or sweep.azure.file=ANOTHER"
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.1 takes 1e-5 for a text, since it has no point; here it is a number."""
+    """YAML 1.1 reads 1e-5 as a text, because it has no point; here it is a number."""
 
 
 _Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?\d+[eE][-+]?\d+$"), list("-+0123456789"))
 
 
 def read_job(path: Path, keys: Mapping[str, str], metric: str | None, instead: Collection[str] = ()) -> dict[str, Any]:
-    """The `sweep` node of a job file: study, sampling_algorithm, search_space, objective, early_termination, limits.
+    """Return the `sweep` node of a job file: study, sampling_algorithm, search_space, objective, early_termination,
+    limits.
 
-    keys: the file's parameter names to Hydra keys; names left out are Hydra keys already. metric: the metric we log
-    that stands for the file's primary metric, needed unless that is one of ours (`val/...`). instead: blocks that were
-    given beside the file, whose own are then neither read nor missed. What the file leaves out is left out of the node.
+    keys: the file's parameter names to Hydra keys; other names are Hydra keys already. metric: the logged metric that
+    stands for the file's primary metric; needed unless that is a logged one (`val/...`). instead: blocks that were
+    typed and replace those of the file, which need not exist. Blocks that the file leaves out are left out of the node.
     Raises RequestError with every mistake.
     """
     whole = _job(path)
-    job = {name: as_azure_reads(value) for name, value in whole.items() if name not in instead}
+    job = {name: normalized(value) for name, value in whole.items() if name not in instead}
     mistakes = [*_unknown(whole), *_missing(job, instead)]
     node: dict[str, Any] = {}
     if job.get("experiment_name") is not None and "study" not in instead:
@@ -74,18 +76,18 @@ def read_job(path: Path, keys: Mapping[str, str], metric: str | None, instead: C
 
 
 def unused(path: Path) -> tuple[str, ...]:
-    """Fields of the file that mean something to Azure and nothing here, in the order of the file."""
+    """Return the fields of the file that have a meaning for Azure only, in the order of the file."""
     return tuple(str(name) for name in _job(path) if name in UNUSED)
 
 
-def taken_as_one(path: Path) -> bool:
-    """Whether the file's policy has an interval of 0, which Azure's client writes where none was given."""
+def has_interval_of_zero(path: Path) -> bool:
+    """Whether the file's policy has an interval of 0, which Azure's client writes where no interval was given."""
     policy = _job(path).get("early_termination")
     return isinstance(policy, Mapping) and str(policy.get("evaluation_interval")) == "0"
 
 
 def _job(path: Path) -> dict[str, Any]:
-    key = "sweep.file"
+    key = "sweep.azure.file"
     try:
         job = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except FileNotFoundError as error:
@@ -96,7 +98,7 @@ def _job(path: Path) -> dict[str, Any]:
         problem = " ".join(str(error).split())
         raise RequestError(Mistake(key, f"is no YAML: {problem}", OTHER, path)) from error
     if not isinstance(job, Mapping):
-        raise RequestError(Mistake(key, "holds no sweep job: a mapping is needed", OTHER, path))
+        raise RequestError(Mistake(key, "is no sweep job: it must be a mapping", OTHER, path))
     kind = job.get("type", "sweep")
     if str(kind).lower() != "sweep":
         raise RequestError(Mistake(key, f"is a job of type {kind}; only type: sweep can be read", OTHER, path))
@@ -109,7 +111,7 @@ def _unknown(job: Mapping[str, Any]) -> Iterator[Mistake]:
         if name not in known:
             near = nearest(name, known)
             remedy = f"{near}: in the file" if near else f"leave out {name} in the file"
-            yield Mistake(f"sweep.file: {name}", "no such field of a sweep job", remedy)
+            yield Mistake(f"sweep.azure.file: {name}", "no such field of a sweep job", remedy)
 
 
 def _missing(job: Mapping[str, Any], instead: Collection[str]) -> Iterator[Mistake]:
@@ -120,30 +122,30 @@ def _missing(job: Mapping[str, Any], instead: Collection[str]) -> Iterator[Mista
         "limits": "sweep.limits.max_total_trials=20",
     }
     for name, remedy in typed.items():
-        given = name in instead or (name == "search_space" and LAWS in instead)
+        given = name in instead or (name == "search_space" and SEARCHED in instead)
         if job.get(name) is None and name != "limits" and not given:
-            yield Mistake(f"sweep.file: {name}", "is missing", remedy)
+            yield Mistake(f"sweep.azure.file: {name}", "is missing", remedy)
         elif job.get(name) is not None and name != "sampling_algorithm" and not isinstance(job[name], Mapping):
-            yield Mistake(f"sweep.file: {name}", "must be a mapping", remedy, job[name])
+            yield Mistake(f"sweep.azure.file: {name}", "must be a mapping", remedy, job[name])
 
 
 def _renamed(given: Any, keys: Mapping[str, str]) -> Any:
-    """Parameter names to Hydra keys, also inside the values of a choice."""
-    return {keys.get(str(name), str(name)): _inner(law, keys) for name, law in given.items()}
+    """Rename parameters to Hydra keys, also inside the values of a choice."""
+    return {keys.get(str(name), str(name)): _inner(expression, keys) for name, expression in given.items()}
 
 
-def _inner(law: Any, keys: Mapping[str, str]) -> Any:
-    if not isinstance(law, Mapping) or not isinstance(law.get("values"), list):
-        return law
-    values = [_renamed(v, keys) if isinstance(v, Mapping) and "type" not in v else v for v in law["values"]]
-    return {**law, "values": values}
+def _inner(expression: Any, keys: Mapping[str, str]) -> Any:
+    if not isinstance(expression, Mapping) or not isinstance(expression.get("values"), list):
+        return expression
+    values = [_renamed(v, keys) if isinstance(v, Mapping) and "type" not in v else v for v in expression["values"]]
+    return {**expression, "values": values}
 
 
 def _names(space: Mapping[str, Any]) -> Iterator[str]:
-    for name, law in space.items():
+    for name, expression in space.items():
         yield str(name)
-        if isinstance(law, Mapping) and isinstance(law.get("values"), list):
-            for value in law["values"]:
+        if isinstance(expression, Mapping) and isinstance(expression.get("values"), list):
+            for value in expression["values"]:
                 if isinstance(value, Mapping) and "type" not in value:
                     yield from _names(value)
 
@@ -155,14 +157,14 @@ def _unmatched(keys: Mapping[str, str], names: set[str]) -> Iterator[Mistake]:
             problem = f"the file has no parameter {name}; it has {listed(sorted(names))}"
             rest = {other: key for other, key in keys.items() if other in names}
             right = rest | ({near: keys[name]} if near is not None else {})
-            yield Mistake(f"sweep.keys.{name}", problem, quoted("sweep.keys", right or None))
+            yield Mistake(f"sweep.azure.parameters.{name}", problem, quoted("sweep.azure.parameters", right or None))
 
 
 def _objective(given: Mapping[str, Any], metric: str | None, mistakes: list[Mistake]) -> dict[str, str]:
     for name in given:
         if name not in ("goal", "primary_metric"):
             remedy = f"leave out {name} in the file"
-            mistakes.append(Mistake(f"sweep.file: objective.{name}", "no such field", remedy))
+            mistakes.append(Mistake(f"sweep.azure.file: objective.{name}", "no such field", remedy))
     primary = str(given.get("primary_metric", ""))
     ours = metric or (primary if "/" in primary else f"val/{primary.lower() or 'f1_macro'}")
     goal = str(given.get("goal", "")).lower()
@@ -170,15 +172,15 @@ def _objective(given: Mapping[str, Any], metric: str | None, mistakes: list[Mist
         problem = f"must be one of {listed(GOALS)}"
         typed = {"primary_metric": ours, "goal": "minimize" if sense(ours) == "min" else "maximize"}
         remedy = f"{quoted('sweep.objective', typed)}, or goal: maximize in the file"
-        mistakes.append(Mistake("sweep.file: objective.goal", problem, remedy, given.get("goal")))
+        mistakes.append(Mistake("sweep.azure.file: objective.goal", problem, remedy, given.get("goal")))
     if metric is None and "/" not in primary:
-        problem = (
-            f"the file's primary metric {primary!r} is not one that is logged here; sweep.metric names which it is"
-        )
-        mistakes.append(Mistake("sweep.metric", problem, quoted("sweep.metric", ours)))
+        problem = f"the file's primary metric {primary!r} is not logged here; sweep.azure.metric names one that is"
+        mistakes.append(Mistake("sweep.azure.metric", problem, quoted("sweep.azure.metric", ours)))
     if metric is not None and metric.startswith("test/"):
         problem = "a choice made on test rows spoils the test score; trials are compared on validation rows"
-        mistakes.append(Mistake("sweep.metric", problem, f"sweep.metric=val/{metric.removeprefix('test/')}", metric))
+        mistakes.append(
+            Mistake("sweep.azure.metric", problem, f"sweep.azure.metric=val/{metric.removeprefix('test/')}", metric)
+        )
     return {"primary_metric": metric or primary, "goal": goal}
 
 
@@ -188,15 +190,17 @@ def _limits(given: Mapping[str, Any], mistakes: list[Mistake]) -> dict[str, Any]
             near = nearest(str(name), LIMITS)
             problem = f"no such field; allowed here: {listed(LIMITS)}"
             remedy = f"{near}: in the file" if near else f"leave out {name} in the file"
-            mistakes.append(Mistake(f"sweep.file: limits.{name}", problem, remedy))
-    found = {}
+            mistakes.append(Mistake(f"sweep.azure.file: limits.{name}", problem, remedy))
+    result = {}
     for name, value in given.items():
         read = seconds(value) if str(name).endswith("timeout") else value
         if name in LIMITS and (isinstance(read, bool) or not isinstance(read, int | float) or read <= 0):
             if read is not None:
                 problem = "must be a number greater than 0" + ("; seconds" if str(name).endswith("timeout") else "")
                 example = 3600 if str(name).endswith("timeout") else 4
-                mistakes.append(Mistake(f"sweep.file: limits.{name}", problem, f"sweep.limits.{name}={example}", value))
+                mistakes.append(
+                    Mistake(f"sweep.azure.file: limits.{name}", problem, f"sweep.limits.{name}={example}", value)
+                )
         elif name in LIMITS:
-            found[str(name)] = read
-    return found
+            result[str(name)] = read
+    return result

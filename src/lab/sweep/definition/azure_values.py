@@ -1,7 +1,7 @@
-"""Values of an Azure ML job file as Azure's client reads them: numbers in quotes, names in capitals, durations.
+"""Values of an Azure ML job file as Azure's client reads them: numbers in quotes, names in CamelCase, durations.
 
-Its client takes `"4"` for a whole number and `MedianStopping` for `median_stopping`, and writes an interval of 0 where
-none was given. Azure's service itself counts time in ISO 8601 durations, its files in seconds.
+The client reads `"4"` as a whole number and `MedianStopping` as `median_stopping`, and writes an interval of 0 where no
+interval was given. Azure's service writes times as ISO 8601 durations, its files have seconds.
 """
 
 import re
@@ -11,20 +11,20 @@ from typing import Any
 NUMBERS = ("min_value", "max_value", "q", "mu", "sigma", "upper", "seed", "logbase", "slack_factor", "slack_amount",
            "evaluation_interval", "delay_evaluation", "truncation_percentage", "max_total_trials",
            "max_concurrent_trials", "timeout", "trial_timeout")  # fmt: skip
-"""Fields that are numbers; values of a choice are what they are."""
+"""Fields that are numbers; values of a choice keep their type."""
 NAMES = ("type", "goal", "rule")
-"""Fields that are names of Azure's, which it takes in CamelCase, too."""
+"""Fields with names of Azure's, which it also reads in CamelCase."""
 _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
 _WHOLE = re.compile(r"[-+]?\d+")
 
 
-def as_azure_reads(value: Any) -> Any:
-    """A block of a job with its numbers and names as the client takes them."""
+def normalized(value: Any) -> Any:
+    """Return a block of a job with its numbers and names as the client reads them."""
     if isinstance(value, list):
-        return [as_azure_reads(one) for one in value]
+        return [normalized(item) for item in value]
     if not isinstance(value, Mapping):
         return value
-    return {str(name): _field(str(name), one) for name, one in value.items()}
+    return {str(name): _field(str(name), item) for name, item in value.items()}
 
 
 def _field(name: str, value: Any) -> Any:
@@ -34,11 +34,11 @@ def _field(name: str, value: Any) -> Any:
         return _number(value)
     if name in NAMES and isinstance(value, str):
         return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", value).lower()
-    return as_azure_reads(value)
+    return normalized(value)
 
 
 def _number(text: str) -> int | float | str:
-    """The number that a text is; else the text."""
+    """Return the number that a text stands for; else the text."""
     if _WHOLE.fullmatch(text.strip()):
         return int(text)
     try:
@@ -48,9 +48,9 @@ def _number(text: str) -> int | float | str:
 
 
 def seconds(value: Any) -> Any:
-    """The seconds of a duration such as `PT2H30M`; anything else as it is."""
-    found = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
-    if found is None or not any(found.groups()):
+    """Return the seconds of a duration such as `PT2H30M`; anything else unchanged."""
+    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None or not any(match.groups()):
         return value
-    days, hours, minutes, rest = (float(part or 0) for part in found.groups())
+    days, hours, minutes, rest = (float(part or 0) for part in match.groups())
     return 86400 * days + 3600 * hours + 60 * minutes + rest

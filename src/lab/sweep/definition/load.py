@@ -1,7 +1,7 @@
-"""The plan of a composed multirun, or every mistake of its config and of the sweep's own blocks in one list.
+"""The plan of a composed multirun, or all mistakes of its config and of the sweep's blocks in one list.
 
-A wrong value of the config must not hide a wrong search space: what is judged after it has the default in its place.
-Imports Optuna; called when a sweep starts, or when a command line with a sweep is known to be wrong.
+A wrong value of the config must not hide a wrong search space: later checks use the default in its place. Imports
+Optuna; called when a sweep starts, or when a command line with a sweep is known to be wrong.
 """
 
 from collections.abc import Sequence
@@ -22,16 +22,16 @@ from lab.sweep.definition.plan import Plan
 
 
 def planned(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) -> Plan:
-    """config: of the multirun, with its `hydra` node; arguments: task overrides as typed.
+    """Return the plan. config: of the multirun, with its `hydra` node; arguments: task overrides as typed.
 
     Raises RequestError with every mistake.
     """
     typed = [override for override in config.hydra.overrides.hydra if str(override).startswith("hydra.sweep.dir=")]
     folder = Path(str(config.hydra.sweep.dir)) if typed else None
     choice, name = config.hydra.runtime.choices.get("sweep"), str(config.hydra.job.config_name)
-    own = _own(config)
+    own = _without_hydra(config)
     filled(own, OverridesParser.create(loader).parse_overrides(list(arguments)))
-    checked, mistakes = judged(own, _own(loader.load_configuration(name, [], RunMode.MULTIRUN)))
+    checked, mistakes = judged(own, _without_hydra(loader.load_configuration(name, [], RunMode.MULTIRUN)))
     plan: Plan | None = None
     try:
         plan = plans.read(checked, choice, folder, arguments, name, loader)
@@ -44,21 +44,21 @@ def planned(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) 
     return plan
 
 
-def _own(config: DictConfig) -> DictConfig:
-    """The config without Hydra's part, some of which has a value only in a job."""
+def _without_hydra(config: DictConfig) -> DictConfig:
+    """Return the config without its `hydra` node, parts of which have a value in a job only."""
     return OmegaConf.create({key: value for key, value in config.items() if key != "hydra"})
 
 
 def mistakes(loader: ConfigLoader, name: str, overrides: Sequence[str]) -> list[Mistake]:
-    """What is wrong with a study that is asked for beside other mistakes, which were taken out of `overrides`."""
+    """Return the mistakes of a study on a command line with other mistakes, which were removed from `overrides`."""
     try:
         config = loader.load_configuration(name, list(overrides), RunMode.MULTIRUN)
         if config.hydra.runtime.choices["hydra/sweeper"] != "lab":
             return []
-        elsewhere = [override for override in overrides if override.startswith("hydra.searchpath=")]
-        planned(loader, config, [*elsewhere, *config.hydra.overrides.task])
+        search_path = [override for override in overrides if override.startswith("hydra.searchpath=")]
+        planned(loader, config, [*search_path, *config.hydra.overrides.task])
     except RequestError as error:
         return list(error.mistakes)
-    except (HydraException, OmegaConfBaseException):  # told already by whoever composed it
+    except (HydraException, OmegaConfBaseException):  # reported by the caller that composed it
         return []
     return []

@@ -1,4 +1,4 @@
-"""What trials are compared on: the sweep's `objective` block, or the config's where there is none."""
+"""The objective that trials are compared by: the sweep's `objective` block, or else the config's."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,17 +6,19 @@ from typing import Any
 from lab.config.check import check
 from lab.config.rules.training import sense
 from lab.config.schema import Config
-from lab.core.errors import Mistake, RequestError, listed, nearest, quoted
-from lab.early_termination.policies import Goal
+from lab.core.errors import Mistake, RequestError, listed, nearest
+from lab.core.hydra_quoting import quoted
+from lab.early_termination.policies.base import Goal
 
 KEY = "sweep.objective"
 MODES: dict[str, Goal] = {"max": "maximize", "min": "minimize"}
 
 
 def objective(block: Mapping[str, Any] | None, config: Config, givers: Sequence[str]) -> tuple[str, Goal]:
-    """Metric and goal: the sweep's block, else the config's objective; two that were given and differ are an error.
+    """Return metric and goal: of the sweep's block, else of the config's objective.
 
-    givers: overrides and files that gave the config's; without any it is the default, which a sweep's block replaces.
+    givers: overrides and files that set the config's objective; without any it is the default, which a block replaces.
+    Raises RequestError with every mistake, also where both were given and differ.
     """
     own = (config.objective.metric, MODES[config.objective.mode])
     if block is None:
@@ -24,8 +26,8 @@ def objective(block: Mapping[str, Any] | None, config: Config, givers: Sequence[
     metric, goal = str(block.get("primary_metric") or own[0]), str(block.get("goal") or own[1]).lower()
     mistakes = [*_unknown(block), *_mistaken(block, metric, goal)]
     if givers and (metric, goal) != own and not mistakes:
-        said = f"{{metric: {own[0]}, mode: {config.objective.mode}}}"
-        problem = f"differs from objective={said}, which comes from {listed(givers)}"
+        given = f"{{metric: {own[0]}, mode: {config.objective.mode}}}"
+        problem = f"differs from objective={given}, which comes from {listed(givers)}"
         mistakes.append(Mistake(KEY, problem, typed(*own), dict(block)))
     mistakes += [] if mistakes else _unfit(block, config, metric, goal)
     if mistakes:
@@ -34,7 +36,7 @@ def objective(block: Mapping[str, Any] | None, config: Config, givers: Sequence[
 
 
 def typed(metric: str, goal: str) -> str:
-    """How a whole block is typed: it replaces any other, a job file's, too."""
+    """Return the whole block as it is typed; it replaces any other, also a job file's."""
     return quoted(KEY, {"primary_metric": metric, "goal": goal})
 
 
@@ -58,7 +60,7 @@ def _mistaken(block: Mapping[str, Any], metric: str, goal: str) -> list[Mistake]
 
 
 def _unfit(block: Mapping[str, Any], config: Config, metric: str, goal: str) -> list[Mistake]:
-    """What is wrong with the metric, or with this goal for it, as with the config's own objective."""
+    """Return the mistakes of the metric and of the goal for it, as for the config's own objective."""
     mode = "max" if goal == "maximize" else "min"
     try:
         check({**config.model_dump(mode="json"), "objective": {"metric": metric, "mode": mode}})

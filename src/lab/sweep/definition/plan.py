@@ -1,4 +1,4 @@
-"""What a sweep is to do, read from its config and command line, with every mistake found before the first trial."""
+"""The plan of a sweep, read from its config and command line; all mistakes are found before the first trial."""
 
 import logging
 import re
@@ -14,37 +14,30 @@ from hydra.core.override_parser.types import Glob
 from optuna.samplers import BaseSampler
 
 from lab.config.dotted_keys import flattened
-from lab.config.schema import Config, Confirm, Limits, Sweep
+from lab.config.key_roles import has_role
+from lab.config.schema import Config, Confirm, Limits, Role, Sweep
 from lab.core.errors import Mistake, RequestError
-from lab.early_termination.policies import Goal, Policy
-from lab.early_termination.policies import parse as parse_policy
-from lab.sweep.definition.azure_job import LAWS, read_job, taken_as_one, unused
-from lab.sweep.definition.config_sources import setting, without_sweep_file
+from lab.early_termination.parsing import parse as parse_policy
+from lab.early_termination.policies.base import Goal, Policy
+from lab.sweep.definition.azure_job import SEARCHED, has_interval_of_zero, read_job, unused
+from lab.sweep.definition.config_sources import files_setting, trial_overrides
 from lab.sweep.definition.objective import objective
 from lab.sweep.search_space import checks
-from lab.sweep.search_space.samplers import build, logbase
+from lab.sweep.search_space.samplers import build_sampler, logbase
 from lab.sweep.search_space.space import Space, parse_space
 from lab.sweep.storage.database_lock import refuse_unusable
 
 log = logging.getLogger(__name__)
 DEFAULT_SAMPLER = "random"
-"""Of conf/config.yaml: it stands where nobody named one."""
+"""Of conf/config.yaml: used where no sampler is given."""
 BLOCKS = {"study", "objective", "early_termination", "sampling_algorithm"}
-UNTOLD = (
-    "sweep", "objective", "resume", "test", "run_name", "tags", "logger", "cache.dir", "cache.max_gib",
-    "callbacks.progress", "callbacks.curves",
-)  # fmt: skip
-"""Keys that may differ when a study is resumed, with all below them, or that are held to apart. What a cache keeps
-(`cache.hidden_states`, `cache.dtype`) shows in results; where it is kept does not.
-"""
-
 _FOLDER, _UNSAFE = re.compile(r"\w[\w .-]*"), re.compile(r"[^\w.-]+")
 Read = TypeVar("Read")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A sweep, checked. fixed: overrides that every trial gets; total: trials over all resumes."""
+    """A checked sweep. fixed: overrides that every trial gets; total: number of trials over all resumes."""
 
     study: str
     folder: Path
@@ -64,7 +57,7 @@ class Plan:
 
     @property
     def sign(self) -> float:
-        """1 where more is better."""
+        """1 for maximize, -1 for minimize."""
         return 1.0 if self.goal == "maximize" else -1.0
 
 
@@ -76,17 +69,18 @@ def read(
     config_name: str,
     loader: ConfigLoader,
 ) -> Plan:
-    """The plan of a command line. name: the choice of conf/sweep/; folder: as typed, None for `multirun/<study>`.
+    """Return the plan of a command line. name: the choice of conf/sweep/; folder: as typed, None: `multirun/<study>`.
 
     arguments: task overrides as typed; config_name: of the primary config. Raises RequestError with every mistake.
     """
     assert config.sweep is not None
-    fixed, searched = _told_apart(arguments, loader)
+    fixed, searched = _split_overrides(arguments, loader)
     node, plain = with_job(config.sweep, _typed_blocks(fixed, searched)), config.model_dump(mode="json")
     mistakes: list[Mistake] = []
-    block = {**node.search_space, **searched}
+    keys = node.azure.parameters  # a parameter of the job may also be typed under its name there
+    block = {**node.search_space, **{keys.get(key, key): typed for key, typed in searched.items()}}
     typed = [override for override in fixed if override.startswith(("objective.", "objective="))]
-    givers = [*typed, *setting("objective", config_name, fixed, loader)]
+    givers = [*typed, *files_setting("objective", config_name, fixed, loader)]
     metric, goal = _collected(mistakes, lambda: objective(node.objective, config, givers)) or ("", "maximize")
     policy = _collected(mistakes, lambda: parse_policy(node.early_termination))
     base = logbase(node.sampling_algorithm)
@@ -96,12 +90,12 @@ def read(
     sampler, total = None, 0
     sound = space or _sound(block, base)
     if sound is not None:
-        names = None if node.file is None else node.keys
+        names = None if node.azure.file is None else node.azure.parameters
         mistakes += checks.mistakes(sound, block, plain, fixed, loader, names)
         if node.confirm is not None and "seed" in sound.hydra_keys():
             problem = "trials that differ in their seed alone would be confirmed as if they were configurations"
             mistakes.append(Mistake("sweep.search_space.seed", problem, "leave out seed, or sweep.confirm=null"))
-        sampler = _collected(mistakes, lambda: build(node.sampling_algorithm or "random", sound, goal))
+        sampler = _collected(mistakes, lambda: build_sampler(node.sampling_algorithm or "random", sound))
         total = _collected(mistakes, lambda: _total(node, sound)) or 0
     if mistakes:
         raise RequestError(mistakes)
@@ -109,7 +103,7 @@ def read(
     assert space is not None
     assert sampler is not None
     assert policy is not None
-    asked = {"search_space": block, "objective": {"primary_metric": metric, "goal": goal}}
+    space_and_objective = {"search_space": block, "objective": {"primary_metric": metric, "goal": goal}}
     return Plan(
         study=study,
         folder=folder or Path("multirun") / study,
@@ -122,15 +116,15 @@ def read(
         limits=node.limits,
         confirm=node.confirm,
         storage=node.storage,
-        fixed=(*without_sweep_file(fixed, loader), f"objective.metric={metric}", f"objective.mode={goal[:3]}"),
-        settings=told(plain),
-        blocks=asked | node.model_dump(include={"sampling_algorithm", "early_termination", "limits"}),
+        fixed=(*trial_overrides(fixed, loader), f"objective.metric={metric}", f"objective.mode={goal[:3]}"),
+        settings=fixed_settings(plain),
+        blocks=space_and_objective | node.model_dump(include={"sampling_algorithm", "early_termination", "limits"}),
         seed=config.seed,
     )
 
 
 def _named(node: Sweep, name: str | None) -> str:
-    """The study's name, which is a folder's as well."""
+    """Return the study's name, which is also its folder's."""
     study = node.study or name
     if study is None:
         raise RequestError(Mistake("sweep.study", "a study has a name: it is resumed by it", "sweep.study=NAME"))
@@ -142,7 +136,7 @@ def _named(node: Sweep, name: str | None) -> str:
 
 
 def _total(node: Sweep, space: Space) -> int:
-    """Trials over all resumes: at most as many as asked for, and as a grid has points."""
+    """Return the number of trials over all resumes: at most as many as requested and as a grid has points."""
     sampler = node.sampling_algorithm
     is_grid = str((sampler.get("type") if isinstance(sampler, Mapping) else sampler) or "random").lower() == "grid"
     bounds = (space.size() if is_grid else None, node.limits.max_total_trials)
@@ -150,38 +144,41 @@ def _total(node: Sweep, space: Space) -> int:
     if not known and not is_grid:
         problem = "must be given: only a grid has an end of its own"
         raise RequestError(Mistake("sweep.limits.max_total_trials", problem, "sweep.limits.max_total_trials=20"))
-    return min(known, default=0)  # of a grid without one its sampler tells
+    return min(known, default=0)  # a grid without a size is refused by its sampler
 
 
-def told(plain: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings, by dotted key, that a study must be resumed with: all but UNTOLD."""
-    return {
-        key: value
-        for key, value in flattened(plain).items()
-        if not any(key == left or key.startswith(f"{left}.") for left in UNTOLD)
-    }
+def fixed_settings(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings, by dotted key, that a resumed study must have."""
+    return {key: value for key, value in flattened(plain).items() if not has_role(key, Role.CHANGEABLE_IN_STUDY)}
 
 
 def with_job(node: Sweep, typed: Collection[str] = ()) -> Sweep:
-    """The node with what its Azure job file says (`sweep.file`), if it names one; a line says what has no use here.
+    """Return the node with the blocks of its Azure job file (`sweep.azure.file`), if it names one; fields without a use
+    here are logged.
 
-    typed: keys below `sweep` that were typed. What was typed, or stands in a file of ours, wins over the job's.
-    Raises RequestError with every mistake of the file, and for `sweep.keys` or `sweep.metric` without one.
+    typed: keys below `sweep` that were typed. Typed values and those of our files replace the job's.
+    Raises RequestError with every mistake of the file, and for names of a job (`sweep.azure.parameters`,
+    `sweep.azure.metric`) without a file.
     """
-    if node.file is None:
-        alone = [key for key, value in (("keys", node.keys), ("metric", node.metric)) if value]
+    azure = node.azure
+    if azure.file is None:
+        alone = [key for key, value in (("parameters", azure.parameters), ("metric", azure.metric)) if value]
         if alone:
             raise RequestError(
-                Mistake(f"sweep.{key}", "maps names of a job file", f"leave out sweep.{key}, or sweep.file=job.yaml")
+                Mistake(
+                    f"sweep.azure.{key}",
+                    "maps names of a job file",
+                    f"leave out sweep.azure.{key}, or sweep.azure.file=job.yaml",
+                )
                 for key in alone
             )
         return node
-    path, own = Path(node.file).expanduser(), _own_blocks(node, typed)
-    job = read_job(path, node.keys, node.metric, own)
+    path, own = Path(azure.file).expanduser(), _own_blocks(node, typed)
+    job = read_job(path, azure.parameters, azure.metric, own)
     if left_out := unused(path):
         log.info("%s: not used here: %s", path.name, ", ".join(left_out))
-    if "early_termination" not in own and taken_as_one(path):
-        log.info("%s: an evaluation_interval of 0 is taken as 1: the policy is applied at every report", path.name)
+    if "early_termination" not in own and has_interval_of_zero(path):
+        log.info("%s: an evaluation_interval of 0 is read as 1: the policy is applied at every report", path.name)
     ours = {name: value for name, value in node.limits if value is not None or f"limits.{name}" in typed}
     job["limits"] = node.limits.model_dump() | job.get("limits", {}) | ours
     job["search_space"] = job.get("search_space", {}) | node.search_space
@@ -189,12 +186,12 @@ def with_job(node: Sweep, typed: Collection[str] = ()) -> Sweep:
 
 
 def _own_blocks(node: Sweep, typed: Collection[str]) -> set[str]:
-    """Blocks of the node that replace the job file's: those that were typed, and those of our files."""
+    """Return the blocks of the node that replace the job file's: typed ones, and those of our files."""
     given = {name for name in ("study", "objective", "early_termination") if getattr(node, name) is not None}
     if node.sampling_algorithm != DEFAULT_SAMPLER:
         given.add("sampling_algorithm")
-    if node.search_space or LAWS in typed:
-        given.add(LAWS)
+    if node.search_space or SEARCHED in typed:
+        given.add(SEARCHED)
     return given | ({key.partition(".")[0] for key in typed} & BLOCKS)
 
 
@@ -207,23 +204,23 @@ def _collected(mistakes: list[Mistake], reading: Callable[[], Read]) -> Read | N
 
 
 def _sound(block: Mapping[str, Any], base: float) -> Space | None:
-    """The laws of a block that have no mistake, so that what else is wrong with a sweep is told as well."""
+    """Return the space of the parameters without a mistake, so that other mistakes of the sweep are found, too."""
     good: dict[str, Any] = {}
     space: Space | None = None
-    for key, law in block.items():
+    for key, given in block.items():
         with suppress(RequestError):
-            space = parse_space({**good, key: law}, base)
-            good[key] = law
+            space = parse_space({**good, key: given}, base)
+            good[key] = given
     return space
 
 
-def _told_apart(arguments: Sequence[str], loader: ConfigLoader) -> tuple[list[str], dict[str, str]]:
-    """Overrides that hold for every trial, and those that are laws: key and law as typed."""
+def _split_overrides(arguments: Sequence[str], loader: ConfigLoader) -> tuple[list[str], dict[str, str]]:
+    """Split overrides into those of every trial and those of searched keys (key: what was typed)."""
     fixed: list[str] = []
     searched: dict[str, str] = {}
     for override in OverridesParser.create(config_loader=loader).parse_overrides(list(arguments)):
         assert override.input_line is not None
-        if isinstance(override.value(), Glob):  # a group's choices, which only the loader knows
+        if isinstance(override.value(), Glob):  # only the loader knows a group's choices
             searched[override.key_or_group] = f"choice({','.join(map(str, override.sweep_iterator()))})"
         elif override.is_sweep_override():
             searched[override.key_or_group] = override.input_line.partition("=")[2]
@@ -233,6 +230,8 @@ def _told_apart(arguments: Sequence[str], loader: ConfigLoader) -> tuple[list[st
 
 
 def _typed_blocks(fixed: Sequence[str], searched: Mapping[str, str]) -> set[str]:
-    """Keys below `sweep` that were typed; laws are a part of its search space."""
+    """Return the typed keys below `sweep`; typed parameters belong to its search space."""
     keys = {override.partition("=")[0].lstrip("+~") for override in fixed}
-    return {key.removeprefix("sweep.") for key in keys if key.startswith("sweep.")} | ({LAWS} if searched else set())
+    return {key.removeprefix("sweep.") for key in keys if key.startswith("sweep.")} | (
+        {SEARCHED} if searched else set()
+    )

@@ -1,7 +1,7 @@
-"""The warm server: imports what trials need, then forks one child a job. Runs in a fork of the controller.
+"""The warm server: it imports what trials need, then forks one child per job. It runs in a fork of the controller.
 
-Commands and ends of children go over a SOCK_SEQPACKET socket as JSON, one a packet; a child's own socket comes along
-with the command that starts it. Nothing here may start a thread before a fork: a forked child has only one.
+Commands and ends of children go over a SOCK_SEQPACKET socket as JSON, one per packet; a child's own socket is passed
+with the command that starts it. Nothing here may start a thread before a fork: only the forking thread is copied.
 """
 
 import ctypes
@@ -27,7 +27,7 @@ from lab.core.openmp import SHARED
 
 PACKET = 65536
 TIMEOUT = signal.SIGUSR1
-"""Tells a trial that its time is over."""
+"""The signal for a trial whose time is over."""
 
 _PR_SET_PDEATHSIG = 1
 _THREAD_LIMITS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
@@ -35,10 +35,12 @@ Work = Callable[[Any, Connection], Any]
 
 
 def pack(message: Mapping[str, object]) -> bytes:
+    """Return a message as the bytes of one packet."""
     return json.dumps(message).encode()
 
 
 def unpack(packet: bytes) -> dict[str, Any]:
+    """Return the message of a packet."""
     message: dict[str, Any] = json.loads(packet)
     return message
 
@@ -51,10 +53,17 @@ def serve(
     controller: int,
     prepare: Callable[[], object] | None = None,
 ) -> NoReturn:
-    """Serve until the controller is gone, then end with every child."""
+    """Serve until the controller has ended, then end with all children.
+
+    link: the socket to the controller; work: what a child runs; preload: modules to import; threads: of each child's
+    libraries; controller: process id; prepare: called once after the imports.
+    """
     try:
-        _die_with(controller)
-        sys.stdout, sys.stderr = sys.__stdout__ or sys.stdout, sys.__stderr__ or sys.stderr  # not the live table's
+        _end_with_parent(controller)
+        sys.stdout, sys.stderr = (
+            sys.__stdout__ or sys.stdout,
+            sys.__stderr__ or sys.stderr,
+        )  # not the table's
         os.setsid()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -63,7 +72,7 @@ def serve(
                 os.environ[SHARED] = str(len(os.sched_getaffinity(0)))
             for name in _THREAD_LIMITS:
                 os.environ.setdefault(name, str(threads))
-            if torch := sys.modules.get("torch"):  # loaded by the controller: it no longer looks at these
+            if torch := sys.modules.get("torch"):  # loaded by the controller, so it does not read these variables again
                 torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"].partition(",")[0]))
         try:
             for name in preload:
@@ -77,14 +86,14 @@ def serve(
         gc.freeze()
         _Server(link, work).run()
         os._exit(0)
-    except BaseException:  # noqa: BLE001  nothing may run the controller's code from here
+    except BaseException:  # noqa: BLE001  the controller's code must not run here
         traceback.print_exc()
     finally:
         os._exit(1)
 
 
 class _Server:
-    """The loop between forks."""
+    """The server's loop: it obeys commands and reports the ends of children."""
 
     def __init__(self, link: socket.socket, work: Work) -> None:
         self.link, self.work = link, work
@@ -107,17 +116,17 @@ class _Server:
                     for pid in self.children.values():
                         _kill_group(pid)
                     return
-                self._obey(unpack(packet), descriptors)
+                self._execute(unpack(packet), descriptors)
 
-    def _obey(self, message: Mapping[str, Any], descriptors: list[int]) -> None:
+    def _execute(self, message: Mapping[str, Any], descriptors: list[int]) -> None:
         if "start" in message:
             server = os.getpid()
             with passing_on():
                 pid = os.fork()
             if pid == 0:
                 self.link.close()
-                _be_a_trial(descriptors[0], self.work, message["env"], server, (self.woken, self.waker))
-            _lead_a_group(pid)
+                _run_trial(descriptors[0], self.work, message["env"], server, (self.woken, self.waker))
+            _make_process_group(pid)
             os.close(descriptors[0])
             self.children[message["start"]] = pid
         elif message["signal"] in self.children:
@@ -132,27 +141,27 @@ class _Server:
             if ended:
                 del self.children[number]
                 if status:
-                    _kill_group(pid)  # loader processes it left behind
+                    _kill_group(pid)  # data loader processes that it left
                 self.link.send(pack({"ended": number, "status": status}))
 
 
-def _be_a_trial(descriptor: int, work: Work, env: Mapping[str, str], parent: int, unused: Sequence[int]) -> NoReturn:
+def _run_trial(descriptor: int, work: Work, env: Mapping[str, str], parent: int, unused: Sequence[int]) -> NoReturn:
     code = 1
     try:
-        _die_with(parent)
-        _lead_a_group(0)
+        _end_with_parent(parent)
+        _make_process_group(0)
         signal.set_wakeup_fd(-1)
         for other in unused:
             os.close(other)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, _stop)
-        signal.signal(TIMEOUT, _time_is_over)
+        signal.signal(TIMEOUT, _on_timeout)
         os.environ.update(env)
         connection = Connection(descriptor)
         job = connection.recv()
         connection.send(("result", work(job, connection)))
         code = 0
-    except BaseException:  # noqa: BLE001  nothing may run the server's code from here
+    except BaseException:  # noqa: BLE001  the server's code must not run here
         traceback.print_exc()
     finally:
         logging.shutdown()
@@ -166,25 +175,25 @@ def _stop(number: int, _: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _time_is_over(number: int, _: FrameType | None) -> None:
+def _on_timeout(number: int, _: FrameType | None) -> None:
     signal.signal(number, signal.SIG_IGN)
     raise RunError("its time was over (trial_timeout)", "timeout")
 
 
-def _die_with(parent: int) -> None:
-    """Let the kernel kill this process when `parent` ends, also if it has ended already."""
+def _end_with_parent(parent: int) -> None:
+    """Let the kernel kill this process when `parent` ends; end at once if it has ended already."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
 
 
-def _lead_a_group(pid: int) -> None:
-    """Called on both sides of a fork, so that it holds whichever runs first."""
+def _make_process_group(pid: int) -> None:
+    """Called by parent and child after a fork, so that the group exists whichever runs first."""
     with suppress(ProcessLookupError, PermissionError):  # it has ended already
         os.setpgid(pid, pid)
 
 
 def _kill_group(pid: int) -> None:
-    with suppress(ProcessLookupError, PermissionError):  # it has ended, and nothing it started is left
+    with suppress(ProcessLookupError, PermissionError):  # the whole group has ended
         os.killpg(pid, signal.SIGKILL)

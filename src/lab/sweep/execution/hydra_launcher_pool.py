@@ -1,8 +1,8 @@
-"""Trials through any of Hydra's other launchers (joblib, submitit, ray), by the one call they all have: `launch`.
+"""Trials through any of Hydra's other launchers (joblib, submitit, ray), by the one call that all have: `launch`.
 
-It takes a batch and comes back when the whole batch is over, so there is a barrier after each: batches are
-`max_concurrent_trials` long, or hold all that remains, which leaves it to the launcher how many run at once. Trials
-report into the study's storage (`elsewhere_trial`). Where a launcher gives up on a batch because one job died, each
+It takes a batch and returns when the whole batch is over, so there is a barrier after each. Batches are
+`max_concurrent_trials` long, or hold all that remains; then the launcher decides how many run at once. Trials report
+into the study's storage (`reporting/storage_reporter.py`). Where a launcher gives up a batch because one job died, each
 trial's own record says how far it came.
 """
 
@@ -22,22 +22,22 @@ from lab.core.errors import Mistake, RequestError, RunError
 from lab.core.locks import is_locked
 from lab.core.record.run_folder import StudyFolder
 from lab.sweep.definition.plan import Plan
-from lab.sweep.execution.job import Job, failed
-from lab.sweep.execution.process_pool import Gone, How, Said
-from lab.sweep.execution.recovery import harvest
-from lab.sweep.reporting.reporter import TICKET, Stored, Unlogged
+from lab.sweep.execution.job import Job, failed_return
+from lab.sweep.execution.messages import StopRequest, TrialExit, TrialMessage
+from lab.sweep.execution.recovery import recorded_outcome
+from lab.sweep.reporting.reporter import TICKET, StoredReports, UnloggedMetric
 from lab.sweep.reporting.storage_reporter import Ticket
-from lab.sweep.search_space.samplers import Modelled
+from lab.sweep.search_space.samplers import ModelSampler
 from lab.sweep.storage.optuna_storage import trial_id
 
 log = logging.getLogger(__name__)
-LOOK_S = 0.5
-"""How often a trial is looked at whose launcher has given it up while its process lives."""
+POLL_S = 0.5
+"""Seconds between looks at a trial whose launcher has given it up while its process lives."""
 
 
-def refuse_one_batch(launcher: str, plan: Plan) -> None:
-    """Raises RequestError where trials that are drawn from what others reported would all be drawn at once."""
-    if isinstance(plan.sampler, Modelled) and plan.limits.max_concurrent_trials is None:
+def refuse_single_batch(launcher: str, plan: Plan) -> None:
+    """Raises RequestError where a model-based sampler would have to sample all trials before the first report."""
+    if isinstance(plan.sampler, ModelSampler) and plan.limits.max_concurrent_trials is None:
         problem = f"{launcher} runs trials in batches, and a model of the trials needs to know how long one is"
         raise RequestError(
             Mistake("sweep.limits.max_concurrent_trials", problem, "sweep.limits.max_concurrent_trials=4")
@@ -46,7 +46,7 @@ def refuse_one_batch(launcher: str, plan: Plan) -> None:
 
 @dataclass
 class LauncherPool:
-    """In place of a `Pool` of processes: what is started waits for the others of its batch."""
+    """Used like a `Pool` of processes; a started trial waits for the others of its batch."""
 
     launcher: Launcher
     plan: Plan
@@ -54,9 +54,9 @@ class LauncherPool:
     storage: BaseStorage
     running: dict[int, Job] = field(default_factory=dict)
     left_behind: dict[int, Job] = field(default_factory=dict)
-    """Trials whose launcher gave them up while their process lives."""
-    waited_for: bool = True
-    """Whether those are; not once the sweep is to stop."""
+    """Trials that the launcher gave up while their process lives."""
+    waits_for_them: bool = True
+    """False once the sweep is to stop."""
 
     def __post_init__(self) -> None:
         limits = self.plan.limits
@@ -64,18 +64,20 @@ class LauncherPool:
         self.until = None if limits.timeout is None else time.time() + limits.timeout
 
     def open(self) -> None:
-        """The launcher starts what it needs itself."""
+        """Nothing to do: the launcher starts what it needs."""
 
     def free(self) -> int:
+        """Return the number of trials that the next batch still takes."""
         return 0 if self.left_behind else self.slots - len(self.running)
 
     def start(self, number: int, job: Job, timeout_s: float | None = None) -> None:  # noqa: ARG002  the plan has it
+        """Add a trial to the next batch."""
         self.running[number] = job
 
-    def wait(self) -> list[Said | Gone]:
-        """How all that was started has ended. Raises RunError when the launcher can start nothing."""
+    def wait(self) -> list[TrialMessage | TrialExit]:
+        """Run the batch and return how its trials ended. Raises RunError when the launcher can start none of them."""
         if self.left_behind:
-            return self._looked_after()
+            return self._check_left_behind()
         jobs, problem = dict(self.running), "its launcher lost it"
         returns: Sequence[JobReturn | None] = [None] * len(jobs)
         try:
@@ -85,7 +87,7 @@ class LauncherPool:
             log.warning("the launcher gave up on a batch: %s", problem)
             if isinstance(error, Exception) and not any(self._began(job) for job in jobs.values()):
                 raise RunError(f"no trial could be started: {error}") from error
-        events: list[Said | Gone] = []
+        events: list[TrialMessage | TrialExit] = []
         for (number, job), done in zip(jobs.items(), returns, strict=True):
             if done is None and self._lives(job):
                 self.left_behind[number] = job
@@ -95,28 +97,28 @@ class LauncherPool:
         return events
 
     def answer(self, number: int, reply: object) -> None:
-        """Nobody waits for one."""
+        """Nothing to do: no trial waits for an answer."""
 
-    def stop(self, number: int, how: How) -> None:  # noqa: ARG002
-        """A launcher cannot be asked to; a trial that it has given up is no longer waited for."""
+    def stop(self, number: int, how: StopRequest) -> None:  # noqa: ARG002
+        """Stop waiting for a trial that the launcher has given up; a launcher itself cannot be asked to stop one."""
         if number in self.left_behind:
-            self.waited_for = False
-            log.warning("trial %d is left to itself; it stops at its next report once the study goes on", number)
+            self.waits_for_them = False
+            log.warning("trial %d keeps running; it stops at its next report after the study has resumed", number)
 
     def close(self) -> None:
-        """Nothing is held between batches."""
+        """Nothing to do: nothing is kept between batches."""
 
-    def _looked_after(self) -> list[Said | Gone]:
-        time.sleep(LOOK_S)
-        over = [number for number, job in self.left_behind.items() if not (self.waited_for and self._lives(job))]
-        events: list[Said | Gone] = []
-        for number in over:
+    def _check_left_behind(self) -> list[TrialMessage | TrialExit]:
+        time.sleep(POLL_S)
+        ended = [number for number, job in self.left_behind.items() if not (self.waits_for_them and self._lives(job))]
+        events: list[TrialMessage | TrialExit] = []
+        for number in ended:
             del self.left_behind[number]
             events += self._ended(number, self.running.pop(number), None, "lost by its launcher")
         return events
 
     def _overrides(self, job: Job) -> list[str]:
-        """The job's, its folder, and its ticket."""
+        """Return the job's overrides with its folder and its ticket."""
         assert job.folder is not None
         attempt, limits = uuid.uuid4().hex, self.plan.limits
         ticket = Ticket(job.number)
@@ -137,41 +139,42 @@ class LauncherPool:
             *(f"{key}={QuotedString(text, Quote.single).with_quotes()}" for key, text in own.items()),
         ]
 
-    def _ended(self, number: int, job: Job, done: JobReturn | None, problem: str) -> list[Said | Gone]:
+    def _ended(self, number: int, job: Job, done: JobReturn | None, problem: str) -> list[TrialMessage | TrialExit]:
         if not self._is_trial(job):
-            return [Gone(number, done, problem, None, "outside")]
+            return [TrialExit(number, done, problem, None, "outside")]
         trial = self._trial(number)
-        told = trial.user_attrs
-        events: list[Said | Gone] = []
-        if "unlogged" in told:
-            events.append(Said(number, Unlogged(told["unlogged"]["metric"], tuple(told["unlogged"]["logged"]))))
-        epochs = {int(interval): epoch for interval, epoch in told.get("epochs", {}).items()}
-        events.append(Said(number, Stored(dict(trial.intermediate_values), epochs, told.get("told"))))
+        attributes = trial.user_attrs
+        events: list[TrialMessage | TrialExit] = []
+        if (unlogged := attributes.get("unlogged")) is not None:
+            events.append(TrialMessage(number, UnloggedMetric(unlogged["metric"], tuple(unlogged["logged"]))))
+        epochs = {int(interval): epoch for interval, epoch in attributes.get("epochs", {}).items()}
+        stored = StoredReports(dict(trial.intermediate_values), epochs, attributes.get("termination_reason"))
+        events.append(TrialMessage(number, stored))
         result = done or self._recorded(job)
-        asked: How | None = "stop" if result is None and not self._began(job) else None
-        return [*events, Gone(number, result, problem, asked, "outside")]
+        requested: StopRequest | None = "stop" if result is None and not self._began(job) else None
+        return [*events, TrialExit(number, result, problem, requested, "outside")]
 
     def _recorded(self, job: Job) -> JobReturn | None:
-        """The end that the trial has recorded itself, None where it recorded none."""
-        ended = harvest(self.folder.trial(job.number))
+        """Return the end that the trial recorded itself; None without one."""
+        ended = recorded_outcome(self.folder.trial(job.number))
         if ended is None:
             return None
         if ended.status == "failed":
-            return failed(job, RunError(ended.reason, ended.failure or "error"))
+            return failed_return(job, RunError(ended.reason, ended.failure or "error"))
         made = JobReturn(overrides=list(job.overrides), status=JobStatus.COMPLETED)
         made.return_value = None
         return made
 
     def _lives(self, job: Job) -> bool:
-        """Whether the trial's process works on, on whichever machine."""
+        """Whether the trial's process is still running, on any machine."""
         assert job.folder is not None
         return self._began(job) and is_locked(self.folder.trial(job.folder).lock)
 
     def _began(self, job: Job) -> bool:
         if not self._is_trial(job):
             return (self.folder.path / str(job.folder)).exists()
-        told = self._trial(job.number).user_attrs
-        return "attempt" in told and told.get("began") == told["attempt"]
+        attributes = self._trial(job.number).user_attrs
+        return "attempt" in attributes and attributes.get("began") == attributes["attempt"]
 
     def _is_trial(self, job: Job) -> bool:
         return job.folder == str(job.number)

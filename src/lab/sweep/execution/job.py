@@ -1,4 +1,4 @@
-"""One job of a multirun inside its own process: Hydra's own single job, with its output in a file of its folder."""
+"""One job of a multirun in its own process: Hydra runs it, and its output goes into a file of its folder."""
 
 import io
 import os
@@ -21,12 +21,12 @@ from lab.sweep.execution.trial_config import composed
 from lab.sweep.reporting import process_reporter
 
 OUTPUT = "output.log"
-"""What a job prints, in its folder."""
+"""The file in a job's folder that receives what the job prints."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """overrides: those of the command line and the trial's own; folder: below the sweep's, None for Hydra's own."""
+    """overrides: of the command line and of the trial; folder: relative to the sweep's, None for Hydra's own choice."""
 
     number: int
     overrides: Sequence[str]
@@ -34,14 +34,14 @@ class Job:
 
 
 class Interrupted(RunError):
-    """A job was stopped from outside: nothing is wrong with it."""
+    """A job was stopped from outside; nothing is wrong with it."""
 
 
 @dataclass
 class HydraWork:
-    """What a child does with a `Job`. The fork inherits this, so nothing of it has to be picklable.
+    """Runs a `Job` in a child process. The fork inherits this object, so it need not be picklable.
 
-    fixed: overrides that every job begins with.
+    fixed: overrides that every job begins with; base: the config composed with them.
     """
 
     context: HydraContext
@@ -51,7 +51,7 @@ class HydraWork:
     base: DictConfig | None = None
 
     def prepare(self) -> None:
-        """Compose what the jobs have in common, once, in the server that they are forked from."""
+        """Compose the common part of the jobs' configs once, in the server that they are forked from."""
         self.base = self.context.config_loader.load_sweep_config(self.config, list(self.fixed))
 
     def __call__(self, job: Job, connection: Connection) -> JobReturn:
@@ -59,11 +59,11 @@ class HydraWork:
         try:
             return _sendable(_with_fault(self._run(job)))
         except KeyboardInterrupt as error:
-            return failed(job, Interrupted(f"interrupted {error}".strip()))
-        except SystemExit as error:  # it would end whoever asks for the outcome
-            return failed(job, RunError(f"it ended by sys.exit({error.code!r})"))
-        except Exception as error:  # noqa: BLE001  it is the job's outcome, and travels home
-            return failed(job, machine_error(error) or error)
+            return failed_return(job, Interrupted(f"interrupted {error}".strip()))
+        except SystemExit as error:  # it would end the process that reads the result
+            return failed_return(job, RunError(f"it ended by sys.exit({error.code!r})"))
+        except Exception as error:  # noqa: BLE001  it is the job's result, and is sent to the controller
+            return failed_return(job, machine_error(error) or error)
 
     def _run(self, job: Job) -> JobReturn:
         config = composed(self.context.config_loader, self.config, self.base, self.fixed, job.overrides)
@@ -84,15 +84,15 @@ class HydraWork:
         )
 
 
-def failed(job: Job, error: BaseException) -> JobReturn:
-    """The return of a job that Hydra could not see to its end."""
+def failed_return(job: Job, error: BaseException) -> JobReturn:
+    """Return the result of a job that Hydra could not finish."""
     made = JobReturn(overrides=list(job.overrides), status=JobStatus.FAILED)
     made.return_value = error
     return made
 
 
-def outcome(done: JobReturn) -> object:
-    """What a job gave back, or the exception it ended with, which Hydra's own property prints about and raises."""
+def return_value(done: JobReturn) -> object:
+    """Return a job's value or the exception that ended it, which Hydra's own property would print and raise."""
     with redirect_stderr(io.StringIO()):
         try:
             return done.return_value
@@ -101,24 +101,25 @@ def outcome(done: JobReturn) -> object:
 
 
 def _with_fault(done: JobReturn) -> JobReturn:
-    """`done`, with a fault of the machine named as one: what an error came of does not leave the process with it."""
-    error = outcome(done)
+    """Return `done`, with an error that a fault of the machine caused replaced by that fault: the cause of an error is
+    lost when the error leaves the process."""
+    error = return_value(done)
     if isinstance(error, BaseException) and (fault := machine_error(error)) is not None:
         done.return_value = fault
     return done
 
 
 def _sendable(done: JobReturn) -> JobReturn:
-    """`done`, or the reason why its value cannot leave the process."""
+    """Return `done`; where its value cannot be sent, with the reason in its place."""
     try:
         pickle.dumps(done)
-    except Exception as error:  # noqa: BLE001  pickling calls whatever the value brings along
+    except Exception as error:  # noqa: BLE001  pickling runs code of the value's class
         done.status, done.return_value = JobStatus.FAILED, RunError(f"its result cannot be sent: {error}")
     return done
 
 
 def _redirect(file: Path) -> None:
-    """Standard output and error into `file` from here on, below Python too."""
+    """Send standard output and error into `file` from here on, also those of libraries below Python."""
     file.parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
     sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""How many processes the kernel has killed because memory ran out: what tells such a kill from one by hand.
+"""The number of processes that the kernel killed because memory ran out; it distinguishes such a kill from one by hand.
 
 Both arrive as SIGKILL. The count is that of this process's control group (version 2, then 1), which other containers of
 the machine do not change; without one it is the machine's, in /proc/vmstat.
@@ -8,11 +8,11 @@ from pathlib import Path
 
 
 def oom_kills(proc: Path = Path("/proc"), groups: Path = Path("/sys/fs/cgroup")) -> int:
-    """The count so far; 0 where nothing tells."""
+    """Return the count so far; 0 where no counter exists."""
     for path in _counters(proc, groups):
-        found = _count(path)
-        if found is not None:
-            return found
+        count = _count(path)
+        if count is not None:
+            return count
     return 0
 
 

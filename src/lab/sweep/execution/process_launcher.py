@@ -1,6 +1,6 @@
 """`hydra/launcher=process`: Hydra's view of jobs that run in processes of their own, registered by an entry point.
 
-Thin glue, and light: Hydra imports this module at every start, so the pool is imported when jobs begin.
+Light, because Hydra imports this module at every start: the pool is imported when jobs begin.
 """
 
 import logging
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class ProcessConf:
-    """conf/hydra/launcher/process.yaml says what each is for."""
+    """The launcher's settings; conf/hydra/launcher/process.yaml explains each."""
 
     _target_: str = "lab.sweep.execution.process_launcher.ProcessLauncher"
     slots: int | None = None
@@ -38,7 +38,7 @@ ConfigStore.instance().store(group="hydra/launcher", name="process", node=Proces
 
 
 class ProcessLauncher(Launcher):
-    """Each job in a process of its own, several at once; one that dies takes no other with it."""
+    """Runs each job in a process of its own, several at once; the death of one job does not affect the others."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class ProcessLauncher(Launcher):
     def pool(
         self, slots: int | None, most: int, fixed: Sequence[str] = (), choices: Iterable[tuple[str, Any]] = ()
     ) -> "Pool":
-        """The processes to run jobs in, `slots` at once or as configured, at most `most`. Nothing is started yet.
+        """Return the pool to run jobs in, `slots` at once or as configured, at most `most`; nothing is started yet.
 
         fixed: overrides that every job begins with; choices: keys with values that some jobs will set.
         """
@@ -68,12 +68,12 @@ class ProcessLauncher(Launcher):
         slots = min(num_slots(slots or self.slots, len(gpus), cpus), most)
         work = HydraWork(self.context, self.task, self.config, fixed)
         settings = [*((key, OmegaConf.select(self.config, key)) for key in self.preload_by), *choices]
-        preload = [*self.preload, *wanted(self.preload_by, settings)]
+        preload = [*self.preload, *modules_to_preload(self.preload_by, settings)]
         return Pool(work, slots, preload, gpus, max(1, cpus // slots), work.prepare if fixed else None)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         from lab.sweep.execution.job import Job
-        from lab.sweep.execution.run_jobs import run_all
+        from lab.sweep.execution.run_jobs import run_jobs
 
         setup_globals()
         configure_log(
@@ -86,15 +86,17 @@ class ProcessLauncher(Launcher):
         jobs = [Job(number, list(one)) for number, one in enumerate(job_overrides, initial_job_idx)]
         pool = self.pool(None, len(jobs))
         log.info("%d jobs, %d at a time, below %s", len(jobs), pool.slots, folder)
-        return run_all(pool, jobs, self.timeout_s, lambda job: " ".join(filter_overrides(job.overrides)))
+        return run_jobs(pool, jobs, self.timeout_s, lambda job: " ".join(filter_overrides(job.overrides)))
 
 
-def wanted(by: Mapping[str, Mapping[str, Sequence[str]]], settings: Iterable[tuple[str, Any]]) -> list[str]:
-    """Modules named for the values that keys have, or may come to have. A group (`peft=lora`) stands for the kind it
-    sets. A package that is not installed is left to the jobs, whose check says what to install."""
-    found: dict[str, None] = {}
+def modules_to_preload(by: Mapping[str, Mapping[str, Sequence[str]]], settings: Iterable[tuple[str, Any]]) -> list[str]:
+    """Return the modules named for the values that keys have or may get; a group (`peft=lora`) stands for its `kind`.
+
+    A package that is not installed is left out: the job's own check says what to install.
+    """
+    result: dict[str, None] = {}
     for key, value in settings:
         for name in by.get(key, by.get(f"{key}.kind", {})).get(str(value), ()):
             if find_spec(name.partition(".")[0]) is not None:
-                found[name] = None
-    return list(found)
+                result[name] = None
+    return list(result)

@@ -1,9 +1,9 @@
-"""Trials in processes of their own, forked from a server that has the heavy imports done.
+"""Trials in processes of their own, forked from a server that has done the heavy imports.
 
-The controller forks the server once; the server imports `preload` and then forks one child a job (some 25 ms against
-7 s cold), so that an out-of-memory kill or a leak ends one trial only. Children sit outside the terminal's process
-group, so Ctrl-C reaches the controller alone, and they die with it: the server notices that its socket closes, and
-the kernel (PR_SET_PDEATHSIG) kills it and them when it cannot. Linux; imports nothing heavy itself.
+The controller forks the server once; the server imports `preload` and then forks one child per job (some 25 ms instead
+of 7 s), so that an out-of-memory kill or a leak ends one trial only. Children are outside the terminal's process group,
+so Ctrl-C reaches only the controller. They end with it: the server notices that its socket closes, and the kernel
+(PR_SET_PDEATHSIG) kills all of them where the server cannot. Linux only; imports nothing heavy itself.
 """
 
 import os
@@ -14,41 +14,19 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
-from typing import Any, Literal
+from typing import Any
 
 from lab.core.errors import RunError
 from lab.core.locks import passing_on
 from lab.sweep.execution import fork_server
+from lab.sweep.execution.messages import KilledBy, StopRequest, TrialExit, TrialMessage
 from lab.sweep.execution.oom_kills import oom_kills
 
 GRACE_S = 20.0
-"""How long a trial that was asked to end may take to write its record before it is killed."""
+"""Seconds that a trial has to write its record after a request to end; then it is killed."""
 
-How = Literal["stop", "timeout", "kill"]
-By = Literal["itself", "outside", "memory"]
 _GONE = (BrokenPipeError, ConnectionResetError)
 _SIGNALS = {"stop": signal.SIGTERM, "timeout": fork_server.TIMEOUT, "kill": signal.SIGKILL}
-
-
-@dataclass(frozen=True)
-class Said:
-    """A message of a running trial, which waits for `Pool.answer`."""
-
-    number: int
-    message: Any
-
-
-@dataclass(frozen=True)
-class Gone:
-    """The end of a trial's process. result: what its work gave back, None when it died before; died: how, in words."""
-
-    number: int
-    result: Any
-    died: str | None
-    asked: How | None
-    """Whether it had been asked to end: `timeout` for its own limit."""
-    by: By = "itself"
-    """Who is to blame where it died: its own code, somebody's SIGKILL, or the kernel when memory ran out."""
 
 
 @dataclass
@@ -58,7 +36,7 @@ class _Running:
     deadline: float
     oom_kills: int
     kill_at: float = float("inf")
-    asked: How | None = None
+    requested: StopRequest | None = None
     result: Any = None
     has_result: bool = False
     open: bool = True
@@ -68,9 +46,9 @@ class _Running:
 class Pool:
     """Slots for concurrent jobs.
 
-    work: called in the child as `work(job, connection)`, inherited by the fork and so never pickled; what it returns
-    is. slots: jobs at once; preload: modules the server imports; gpus: names for CUDA_VISIBLE_DEVICES, shared out one
-    a slot; threads: of each job's libraries; prepare: called in the server before the first job.
+    work: called in the child as `work(job, connection)`; the fork inherits it, so only its result is pickled. slots:
+    jobs at once; preload: modules that the server imports; gpus: names for CUDA_VISIBLE_DEVICES, one per slot in turn;
+    threads: of each job's libraries; prepare: called in the server before the first job.
     """
 
     work: Callable[[Any, Connection], Any]
@@ -84,81 +62,85 @@ class Pool:
     _pid: int = 0
 
     def free(self) -> int:
+        """Return the number of free slots."""
         return self.slots - len(self.running)
 
     def open(self) -> None:
-        """Fork the server, if there is none. The sooner the better: a fork takes the controller's threads' locks, not
-        its threads, so libraries that start some (torch's, for a GP) are best still asleep."""
+        """Fork the server, if there is none.
+
+        Call it early: a fork copies the locks of the controller's threads but not the threads, so libraries that start
+        threads (torch, for a GP) should not have started them yet.
+        """
         if self._server is None:
-            self._begin()
+            self._fork_server()
 
     def start(self, number: int, job: object, timeout_s: float | None = None) -> None:
-        """Run `work(job)` in a free slot. timeout_s: asked to end after that, killed `GRACE_S` later."""
+        """Run `work(job)` in a free slot. timeout_s: it is asked to end after that time and killed `GRACE_S` later."""
         self.open()
         assert self._server is not None
-        slot = next(slot for slot in range(self.slots) if all(one.slot != slot for one in self.running.values()))
+        slot = next(slot for slot in range(self.slots) if all(job.slot != slot for job in self.running.values()))
         ours, theirs = socket.socketpair()
         env = {"CUDA_VISIBLE_DEVICES": self.gpus[slot % len(self.gpus)]} if self.gpus else {}
         connection = Connection(ours.detach())
         deadline = time.monotonic() + timeout_s if timeout_s is not None else float("inf")
         self.running[number] = _Running(slot, connection, deadline, oom_kills())
-        with theirs, suppress(*_GONE):  # a server or trial that was killed meanwhile: `wait` tells of it
+        with theirs, suppress(*_GONE):  # a killed server or trial: `wait` reports it
             socket.send_fds(self._server, [fork_server.pack({"start": number, "env": env})], [theirs.fileno()])
             theirs.close()
             connection.send(job)
 
-    def wait(self, timeout_s: float = 0.5) -> list[Said | Gone]:
-        """What happened, after at most `timeout_s`; deadlines are kept here, so call it at least once a second."""
+    def wait(self, timeout_s: float = 0.5) -> list[TrialMessage | TrialExit]:
+        """Return what happened, after at most `timeout_s`. Call it at least once a second: it checks deadlines, too."""
         assert self._server is not None
-        self._keep_deadlines()
-        events: list[Said | Gone] = []
-        open_ones = {one.connection: number for number, one in self.running.items() if one.open}
-        for ready in wait([self._server, *open_ones], timeout_s):
+        self._check_deadlines()
+        events: list[TrialMessage | TrialExit] = []
+        open_connections = {running.connection: number for number, running in self.running.items() if running.open}
+        for ready in wait([self._server, *open_connections], timeout_s):
             if ready is self._server:
                 events += self._ended()
             else:
-                number = open_ones[ready]  # type: ignore[index]
+                number = open_connections[ready]  # type: ignore[index]
                 if number in self.running:
-                    events += self._heard(number)
+                    events += self._receive(number)
         return events
 
     def answer(self, number: int, reply: object) -> None:
-        """Answer what a trial said; one that has died meanwhile needs none."""
-        one = self.running.get(number)
-        if one is None:  # its end is being told as well
+        """Answer a trial's message; a trial that has died in the meantime needs no answer."""
+        running = self.running.get(number)
+        if running is None:  # its exit is among the same events
             return
         try:
-            one.connection.send(reply)
+            running.connection.send(reply)
         except _GONE:
-            one.open = False
+            running.open = False
 
-    def stop(self, number: int, how: How) -> None:
-        """Ask a trial to end; one that does not is killed after `GRACE_S`."""
-        one = self.running.get(number)
-        if one is None:  # its end is being told: the server was lost, and others with it
+    def stop(self, number: int, how: StopRequest) -> None:
+        """Ask a trial to end; if it does not, it is killed after `GRACE_S`."""
+        running = self.running.get(number)
+        if running is None:  # the server was lost, and the exit is among the events that are being handled
             return
-        if one.asked is None or how == "kill":
-            one.asked = one.asked or how
-            one.kill_at = min(one.kill_at, time.monotonic() + GRACE_S) if how != "kill" else float("inf")
-            one.deadline = float("inf")
-            self._tell({"signal": number, "which": int(_SIGNALS[how])})
+        if running.requested is None or how == "kill":
+            running.requested = running.requested or how
+            running.kill_at = min(running.kill_at, time.monotonic() + GRACE_S) if how != "kill" else float("inf")
+            running.deadline = float("inf")
+            self._send({"signal": number, "which": int(_SIGNALS[how])})
 
     def close(self) -> None:
-        """End what still runs, in order, and the server."""
+        """End all running trials in an orderly way, and the server."""
         if self._server is None:
             return
         for number in list(self.running):
             self.stop(number, "stop")
         while self.running:
             for event in self.wait(0.5):
-                if isinstance(event, Said):
+                if isinstance(event, TrialMessage):
                     self.answer(event.number, None)
         self._end_server()
 
-    def _begin(self) -> None:
+    def _fork_server(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         controller = os.getpid()
-        with passing_on():  # the study is locked until its trials are gone too
+        with passing_on():  # the study stays locked until its trials have ended, too
             self._pid = os.fork()
         if self._pid == 0:
             ours.close()
@@ -172,76 +154,77 @@ class Pool:
             self._server = None
             os.waitpid(self._pid, 0)
 
-    def _tell(self, message: Mapping[str, object]) -> None:
+    def _send(self, message: Mapping[str, object]) -> None:
         assert self._server is not None
-        with suppress(*_GONE):  # its end is read in `wait`
+        with suppress(*_GONE):  # `wait` reports its end
             self._server.send(fork_server.pack(message))
 
-    def _keep_deadlines(self) -> None:
+    def _check_deadlines(self) -> None:
         now = time.monotonic()
-        for number, one in list(self.running.items()):
-            if now >= one.kill_at:
+        for number, running in list(self.running.items()):
+            if now >= running.kill_at:
                 self.stop(number, "kill")
-            elif now >= one.deadline:
+            elif now >= running.deadline:
                 self.stop(number, "timeout")
 
-    def _heard(self, number: int) -> list[Said | Gone]:
-        """One message of a trial. Its result is kept until its process has ended."""
-        one = self.running[number]
+    def _receive(self, number: int) -> list[TrialMessage | TrialExit]:
+        """Receive one message of a trial. Its result is kept until its process has ended."""
+        running = self.running[number]
         try:
-            kind, message = one.connection.recv()
+            kind, message = running.connection.recv()
         except (EOFError, OSError):  # also in the middle of a message
-            one.open = False
+            running.open = False
             return []
         if kind == "result":
-            one.result, one.has_result = message, True
+            running.result, running.has_result = message, True
             return []
-        return [Said(number, message)]
+        return [TrialMessage(number, message)]
 
-    def _ended(self) -> list[Said | Gone]:
+    def _ended(self) -> list[TrialMessage | TrialExit]:
         assert self._server is not None
         try:
             packet = self._server.recv(fork_server.PACKET)
-        except ConnectionResetError:  # it left commands unread; what it said last is still there
+        except ConnectionResetError:  # it left commands unread; its last packet is still there
             packet = self._server.recv(fork_server.PACKET)
         if not packet:
             return self._server_lost()
         message = fork_server.unpack(packet)
         if "broken" in message:
-            raise RunError(f"the trials' server could not make ready what they need: {message['broken']}")
+            raise RunError(f"the trials' server could not prepare what they need: {message['broken']}")
         status, number = int(message["status"]), int(message["ended"])
-        return self._gone(number, _how_it_died(status), self._who(number, status))
+        return self._exit_of(number, _cause_of_death(status), self._killed_by(number, status))
 
-    def _who(self, number: int, status: int) -> By:
-        """Who ended a trial with this wait status. A kill for want of memory is put down to one trial only."""
+    def _killed_by(self, number: int, status: int) -> KilledBy:
+        """Return what ended a trial with this wait status. A kill by the kernel for lack of memory counts for one trial
+        only."""
         if not os.WIFSIGNALED(status) or os.WTERMSIG(status) != signal.SIGKILL:
             return "itself"
         now = oom_kills()
         if now == self.running[number].oom_kills:
             return "outside"
-        for one in self.running.values():
-            one.oom_kills = now
+        for running in self.running.values():
+            running.oom_kills = now
         return "memory"
 
-    def _gone(self, number: int, died: str | None, by: By) -> list[Said | Gone]:
-        one = self.running[number]
-        events: list[Said | Gone] = []
-        while one.open and not one.has_result and one.connection.poll():
-            events += self._heard(number)  # what it said last counts
-        one.connection.close()
+    def _exit_of(self, number: int, died: str | None, by: KilledBy) -> list[TrialMessage | TrialExit]:
+        running = self.running[number]
+        events: list[TrialMessage | TrialExit] = []
+        while running.open and not running.has_result and running.connection.poll():
+            events += self._receive(number)  # its last messages count
+        running.connection.close()
         del self.running[number]
-        died = None if one.has_result else died or "ended without a result"
-        return [*events, Gone(number, one.result, died, one.asked, by)]
+        died = None if running.has_result else died or "ended without a result"
+        return [*events, TrialExit(number, running.result, died, running.requested, by)]
 
-    def _server_lost(self) -> list[Said | Gone]:
-        """The server was killed and its children with it; the next start makes a new one."""
+    def _server_lost(self) -> list[TrialMessage | TrialExit]:
+        """Handle the loss of the server and all its children; the next start forks a new one."""
         self._end_server()
         died = "killed with its server"
-        return [event for number in list(self.running) for event in self._gone(number, died, "outside")]
+        return [event for number in list(self.running) for event in self._exit_of(number, died, "outside")]
 
 
-def _how_it_died(status: int) -> str | None:
-    """A wait status in words; None for exit code 0."""
+def _cause_of_death(status: int) -> str | None:
+    """Return a wait status in words; None for exit code 0."""
     if os.WIFSIGNALED(status):
         return f"killed by {signal.Signals(os.WTERMSIG(status)).name}"
     code = os.waitstatus_to_exitcode(status)

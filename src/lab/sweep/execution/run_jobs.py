@@ -1,4 +1,9 @@
-"""A list of jobs through a pool: a slot is filled again the moment its job ends, and one line is told per end."""
+"""A plain grid: a list of jobs through a pool. A slot is filled again as soon as its job ends; each end is logged.
+
+A study (`study/loop.py`) and its confirmation (`study/confirmation.py`) have loops of their own: a grid has neither
+reports nor interrupted jobs to run again, a confirmation knows its runs in advance, and a study asks Optuna for each
+trial. What the three share is one line, `pool.wait()`.
+"""
 
 import logging
 import time
@@ -8,18 +13,20 @@ from hydra.core.utils import JobReturn, JobStatus
 
 from lab.core.errors import RunError
 from lab.core.machine_faults import MachineError
-from lab.sweep.execution.job import Job, failed, outcome
-from lab.sweep.execution.process_pool import Gone, Pool, Said
+from lab.sweep.execution.job import Job, failed_return, return_value
+from lab.sweep.execution.messages import TrialExit, TrialMessage
+from lab.sweep.execution.process_pool import Pool
 
 log = logging.getLogger(__name__)
 
 
-def run_all(
-    pool: Pool, jobs: Sequence[Job], timeout_s: float | None, shown: Callable[[Job], str]
+def run_jobs(
+    pool: Pool, jobs: Sequence[Job], timeout_s: float | None, describe: Callable[[Job], str]
 ) -> Sequence[JobReturn]:
-    """The jobs' returns in their order; the pool is closed, whatever happens.
+    """Run the jobs and return their results in order; the pool is closed in every case.
 
-    After a fault of the machine none is started any more: each would meet the same.
+    timeout_s: of each job; describe: the words for a job in its log line. After a fault of the machine no further job
+    starts: each would meet the same fault.
     """
     waiting, returns = list(jobs), dict[int, JobReturn]()
     by_number, began = {job.number: job for job in jobs}, dict[int, float]()
@@ -30,31 +37,32 @@ def run_all(
                 began[job.number] = time.monotonic()
                 pool.start(job.number, job, timeout_s)
             for event in pool.wait():
-                if isinstance(event, Said):
+                if isinstance(event, TrialMessage):
                     pool.answer(event.number, None)
-                else:
-                    job = by_number[event.number]
-                    returns[job.number] = returned(event, job)
-                    seconds = time.monotonic() - began[job.number]
-                    log.info("#%d %s  %.0f s  %s", job.number, _end(returns[job.number]), seconds, shown(job))
-                    if isinstance(fault := outcome(returns[job.number]), MachineError) and waiting:
-                        log.error("%d jobs are not started: %s", len(waiting), fault)
-                        returns |= {one.number: failed(one, fault) for one in waiting}
-                        waiting.clear()
+                    continue
+                job = by_number[event.number]
+                returns[job.number] = done = _return_of(event, job)
+                seconds = time.monotonic() - began[job.number]
+                log.info("#%d %s  %.0f s  %s", job.number, _end(done), seconds, describe(job))
+                if isinstance(fault := return_value(done), MachineError) and waiting:
+                    log.error("%d jobs are not started: %s", len(waiting), fault)
+                    returns |= {other.number: failed_return(other, fault) for other in waiting}
+                    waiting.clear()
     finally:
         pool.close()
     return [returns[job.number] for job in jobs]
 
 
-def returned(event: Gone, job: Job) -> JobReturn:
-    """What Hydra is given for a job whose process has ended, however it did."""
+def _return_of(event: TrialExit, job: Job) -> JobReturn:
+    """Return the result for Hydra, also of a process that died."""
     if isinstance(event.result, JobReturn):
         return event.result
-    return failed(job, RunError(f"the job's process was {event.died}" if event.died else "the job gave no result"))
+    problem = f"the job's process was {event.died}" if event.died else "the job gave no result"
+    return failed_return(job, RunError(problem))
 
 
 def _end(done: JobReturn) -> str:
     if done.status is JobStatus.COMPLETED:
         value = done._return_value
         return f"done {value:.4f}" if isinstance(value, float) else "done"
-    return f"failed: {str(done._return_value).splitlines()[0] if str(done._return_value) else 'without a word'}"
+    return f"failed: {str(done._return_value).splitlines()[0] if str(done._return_value) else 'without a message'}"

@@ -1,31 +1,31 @@
-"""How a trial ended: from what its process said, gave back and died of, to a state, a status and a reason in words.
+"""How a trial ended: from its messages, result and cause of death to a state, a status and a reason in words.
 
-Cut is what came from outside: a SIGKILL, a SIGTERM, a warm server that was killed, the end of the sweep, a fault of the
-machine (`lab.core.machine_faults`), which ends the study's command too. Such a trial goes on from its last checkpoint.
-What a trial did itself is a recorded failure: an exception, NaN, out of memory (the kernel's own kill included), an
-exit, a crash, its time. Killed `MOST_CUTS` times without a report in between, it fails.
+A trial is interrupted by what comes from outside: a SIGKILL, a SIGTERM, a killed warm server, the end of the sweep, or
+a fault of the machine (`lab.core.machine_faults`), which ends the study's command too. It resumes from its last
+checkpoint. What a trial does itself is a recorded failure: an exception, NaN, out of memory (also when the kernel
+killed it), an exit, a crash, its time limit. After `MAX_INTERRUPTIONS` in a row without a report in between it fails.
 """
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from hydra.core.utils import JobReturn, JobStatus
 
 from lab.core.errors import FailureKind, RequestError, RunError
 from lab.core.machine_faults import machine_error
-from lab.early_termination.policies import Goal
-from lab.sweep.execution.job import Interrupted, outcome
-from lab.sweep.execution.process_pool import Gone
+from lab.early_termination.policies.base import Goal
+from lab.sweep.execution.job import Interrupted, return_value
+from lab.sweep.execution.messages import TrialExit
 
-MOST_CUTS = 3
-Status = Literal["completed", "terminated", "failed", "cut"]
+MAX_INTERRUPTIONS = 3
+Status = Literal["completed", "terminated", "failed", "interrupted"]
 
 
 @dataclass(frozen=True)
-class Best:
-    """Best value a trial reported, with the interval and the epoch (0-based) of it."""
+class BestReport:
+    """The best value that a trial reported, with its interval (from 1) and its epoch (0-based)."""
 
     value: float
     interval: int
@@ -33,97 +33,104 @@ class Best:
 
 
 @dataclass(frozen=True)
-class Ending:
-    """status `cut`: it is to be run again, from its last checkpoint."""
+class TrialOutcome:
+    """How a trial ended; an interrupted one runs again, from its last checkpoint."""
 
     status: Status
     reason: str
     failure: FailureKind | None = None
     stops_study: bool = False
-    """Cut by a fault of the machine, which every other trial would meet."""
+    """Interrupted by a fault of the machine, which every other trial would meet."""
 
 
 @dataclass(frozen=True)
-class Cuts:
-    """How often a trial was cut in a row, each time with `num_reports` reports."""
+class Interruptions:
+    """How often a trial was interrupted in a row, each time after `num_reports` reports."""
 
     times: int = 0
     num_reports: int = 0
 
 
-def best_of(reports: Mapping[int, float], epochs: Mapping[int, int], goal: Goal) -> Best | None:
-    """The best finite report, the earliest of equals; None where there is none."""
+def best_report(reports: Mapping[int, float], epochs: Mapping[int, int], goal: Goal) -> BestReport | None:
+    """Return the best finite report, the earliest of equal ones; None without any."""
     sign = 1.0 if goal == "maximize" else -1.0
     finite = [(sign * value, -interval) for interval, value in reports.items() if math.isfinite(value)]
     if not finite:
         return None
     value, interval = max(finite)
-    return Best(sign * value, -interval, epochs.get(-interval))
+    return BestReport(sign * value, -interval, epochs.get(-interval))
 
 
-def ending(gone: Gone, told: str | None, has_value: bool, timeout_s: float | None) -> Ending:
-    """told: why a policy ended it, None where none did; has_value: whether it has a finite value."""
-    if gone.asked == "stop" and not _completed(gone.result):
-        return Ending("cut", "stopped with the sweep")
-    if gone.asked == "timeout" and not _completed(gone.result):
-        return Ending("failed", f"took longer than {timeout_s:g} s (trial_timeout)", "timeout")
-    if not isinstance(gone.result, JobReturn):
-        return _died(gone)
-    if gone.result.status is JobStatus.FAILED:
-        return _failed(outcome(gone.result))
-    return of_a_whole_run(told, has_value)
+def outcome_of_exit(event: TrialExit, reason: str | None, has_value: bool, timeout_s: float | None) -> TrialOutcome:
+    """Return how a trial ended.
+
+    reason: why a policy ended it, if one did; has_value: whether it reported a finite value; timeout_s: its limit.
+    """
+    if event.requested == "stop" and not _completed(event.result):
+        return TrialOutcome("interrupted", "stopped with the sweep")
+    if event.requested == "timeout" and not _completed(event.result):
+        return TrialOutcome("failed", f"took longer than {timeout_s:g} s (trial_timeout)", "timeout")
+    if not isinstance(event.result, JobReturn):
+        return _died(event)
+    if event.result.status is JobStatus.FAILED:
+        return _failed(return_value(event.result))
+    return outcome_of_finished_run(reason, has_value)
 
 
-def of_a_whole_run(told: str | None, has_value: bool) -> Ending:
-    """Of a run that has done all that it was to do, as `ending` has it."""
+def outcome_of_finished_run(reason: str | None, has_value: bool) -> TrialOutcome:
+    """Return the outcome of a run that did all its work; arguments as in `outcome_of_exit`."""
     if not has_value:
-        return Ending("failed", "no epoch gave a finite value of the objective", "nan")
-    return Ending("terminated", told) if told is not None else Ending("completed", "came to its own end")
+        return TrialOutcome("failed", "no epoch gave a finite value of the objective", "nan")
+    return (
+        TrialOutcome("terminated", reason) if reason is not None else TrialOutcome("completed", "came to its own end")
+    )
 
 
-def after(cuts: Cuts, num_reports: int, reason: str) -> tuple[Cuts, Ending]:
-    """What a cut makes of a trial that has reported `num_reports` times: it is run again, or has failed."""
-    times = cuts.times + 1 if cuts.num_reports == num_reports else 1
-    now = Cuts(times, num_reports)
-    if times < MOST_CUTS:
-        return now, Ending("cut", reason)
-    return now, Ending("failed", f"{reason}, {times} times without a report in between", "error")
+def after_interruption(before: Interruptions, num_reports: int, reason: str) -> tuple[Interruptions, TrialOutcome]:
+    """Count one more interruption after `num_reports` reports; the trial runs again, or has failed."""
+    times = before.times + 1 if before.num_reports == num_reports else 1
+    now = Interruptions(times, num_reports)
+    if times < MAX_INTERRUPTIONS:
+        return now, TrialOutcome("interrupted", reason)
+    return now, TrialOutcome("failed", f"{reason}, {times} times without a report in between", "error")
 
 
-def words(ended: Ending, best: Best | None, metric: str) -> str:
-    """The line of an ended trial."""
+def outcome_line(ended: TrialOutcome, best: BestReport | None, metric: str) -> str:
+    """Return the log line of an ended trial."""
     value = "" if best is None else f"  best {metric} {best.value:.4f} at interval {best.interval}"
     kind = f" ({ended.failure})" if ended.failure else ""
     reason = "" if ended.status == "completed" else f": {ended.reason}"
     return f"{ended.status}{kind}{reason}{value}"
 
 
-def _died(gone: Gone) -> Ending:
-    reason = f"its process was {gone.died}"
-    if gone.died == "killed by SIGBUS":  # a mapped file whose disk is full or gone
-        return Ending("cut", f"{reason}: a disk or a network folder failed it", stops_study=True)
-    if gone.by == "memory":
-        return Ending("failed", f"{reason}: memory ran out", "oom")
-    return Ending("cut", reason) if gone.by == "outside" else Ending("failed", reason, "error")
+def _died(event: TrialExit) -> TrialOutcome:
+    reason = f"its process was {event.died}"
+    if event.died == "killed by SIGBUS":  # a mapped file whose disk is full or gone
+        return TrialOutcome("interrupted", f"{reason}: a disk or a network folder failed it", stops_study=True)
+    if event.by == "memory":
+        return TrialOutcome("failed", f"{reason}: memory ran out", "oom")
+    if event.by == "outside":
+        return TrialOutcome("interrupted", reason)
+    return TrialOutcome("failed", reason, "error")
 
 
 def _completed(result: object) -> bool:
     return isinstance(result, JobReturn) and result.status is JobStatus.COMPLETED
 
 
-def _failed(error: object) -> Ending:
+def _failed(error: object) -> TrialOutcome:
     if isinstance(error, Interrupted):
-        return Ending("cut", "interrupted from outside")
+        return TrialOutcome("interrupted", "interrupted from outside")
     if isinstance(error, BaseException) and (fault := machine_error(error)) is not None:
-        return Ending("cut", _first_line(fault), stops_study=True)
+        return TrialOutcome("interrupted", _first_line(fault), stops_study=True)
     if isinstance(error, RunError):
-        return Ending("failed", _first_line(error), error.kind)
+        return TrialOutcome("failed", _first_line(error), error.kind)
     if isinstance(error, MemoryError):
-        return Ending("failed", f"out of memory: {_first_line(error)}", "oom")
+        return TrialOutcome("failed", f"out of memory: {_first_line(error)}", "oom")
     if isinstance(error, RequestError):
-        return Ending("failed", f"its config was refused: {'; '.join(str(error).splitlines())}", "error")
-    return Ending("failed", f"{type(error).__name__}: {_first_line(error)}", "error")
+        return TrialOutcome("failed", f"its config was refused: {'; '.join(str(error).splitlines())}", "error")
+    return TrialOutcome("failed", f"{type(error).__name__}: {_first_line(error)}", "error")
 
 
-def _first_line(error: Any) -> str:
+def _first_line(error: object) -> str:
     return (str(error).splitlines() or [""])[0]

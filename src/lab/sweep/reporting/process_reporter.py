@@ -1,4 +1,4 @@
-"""The reporter of this process, where it runs a trial: through a pipe, or through the study's storage."""
+"""The reporter of a process that runs a trial: through a pipe, or through the study's storage."""
 
 import os
 from multiprocessing.connection import Connection
@@ -9,23 +9,23 @@ _current: Reporter | None = None
 
 
 def connect(connection: Connection) -> None:
-    """Called once in a trial's process, before its work."""
+    """Set this process's pipe; called once in a trial's process, before its work."""
     global _current
     _current = Reporter(connection)
 
 
 def connected() -> Reporter | None:
-    """The reporter of this process, None where no controller listens."""
+    """Return the reporter of this process; None where no sweep started it."""
     if TICKET not in os.environ:
         return _current
     from lab.sweep.reporting.storage_reporter import StorageReporter, ticket
 
-    mine = ticket()
-    return StorageReporter(mine) if mine.study is not None else None
+    own = ticket()
+    return StorageReporter(own) if own.study is not None else None
 
 
 def trial_number(job: int) -> int:
-    """The number of this process's trial, where another launcher counts its jobs anew in each batch; else the job's."""
+    """Return the number of this process's trial. job: the job's number, which other launchers restart in each batch."""
     if TICKET not in os.environ:
         return job
     from lab.sweep.reporting.storage_reporter import ticket

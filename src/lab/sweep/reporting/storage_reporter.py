@@ -1,9 +1,9 @@
 """A trial that one of Hydra's other launchers runs, perhaps on another machine: it reports into the study's storage.
 
-What the trial has to know stands on a ticket in the study's folder, which both see; its environment names the file, set
-by Hydra's `hydra.job.env_set`. Nobody answers it: it reads what its peers have reported and decides about itself, by
-the same policy. Each report costs one reading of the study, some 5 ms at 5,000 trials besides what the storage takes,
-and the first one its loading.
+What the trial needs to know is on a ticket in the study's folder, which both machines see. Its environment names the
+file, set by Hydra's `hydra.job.env_set`. No controller answers: the trial reads the other trials' reports and applies
+the policy to itself. Each report costs one reading of the study, some 5 ms at 5,000 trials besides the storage's own
+time, and the first one loads the study.
 """
 
 import json
@@ -19,9 +19,9 @@ from optuna.trial import FrozenTrial
 
 from lab.core.errors import RunError
 from lab.core.files import write_whole
-from lab.early_termination.policies import Goal, OptunaPruner, applies, best_of, decide, holds_back, parse
-from lab.sweep.reporting.reporter import TICKET, Report, Reporter, Unlogged
-from lab.sweep.search_space.samplers import pruner
+from lab.early_termination.parsing import parse
+from lab.early_termination.policies.base import Goal, best_of
+from lab.sweep.reporting.reporter import TICKET, Report, Reporter, UnloggedMetric
 from lab.sweep.storage.optuna_storage import open_storage, trial_id
 
 log = logging.getLogger(__name__)
@@ -29,10 +29,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Ticket:
-    """number: of the trial; url, journal: the study's storage; policy: an `early_termination` block; attempt: which
-    start of this trial it is; timeout_s: of the trial; until: when the sweep's time is over, seconds since 1970.
+    """The facts that a trial needs.
 
-    study is None for a run that reports to nobody, a confirmation.
+    number: of the trial; study: its name, None for a confirmation, which does not report; url, journal: the study's
+    storage; policy: an `early_termination` block; attempt: an id of this start of the trial; timeout_s: of the trial;
+    until: when the sweep's time is over, in seconds since 1970.
     """
 
     number: int
@@ -46,79 +47,81 @@ class Ticket:
     until: float | None = None
 
     def write(self, file: Path) -> None:
+        """Write the ticket as JSON."""
         write_whole(file, lambda aside: aside.write_text(json.dumps(asdict(self)), encoding="utf-8"))
 
 
 def ticket() -> Ticket:
-    """Of this process. Raises KeyError where it has none."""
+    """Return the ticket of this process. Raises KeyError where it has none."""
     return Ticket(**json.loads(Path(os.environ[TICKET]).read_text(encoding="utf-8")))
 
 
 class StorageReporter(Reporter):
-    """A trial's reports, kept in the study's storage as the controller of local trials keeps them."""
+    """Stores a trial's reports as the controller of local trials does."""
 
-    def __init__(self, mine: Ticket) -> None:
-        assert mine.study is not None
+    def __init__(self, own: Ticket) -> None:
+        assert own.study is not None
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self.mine, self.policy, self.began = mine, parse(mine.policy), time.monotonic()
-        self.storage = open_storage(mine.url, Path(mine.journal))
-        chosen = pruner(self.policy) if isinstance(self.policy, OptunaPruner) else None
-        self.study = optuna.load_study(study_name=mine.study, storage=self.storage, pruner=chosen)
-        self.trial_id = trial_id(self.storage, mine.study, mine.number)
-        self.said = False
-        self._note("began", mine.attempt)
+        self.ticket, self.policy, self.began = own, parse(own.policy), time.monotonic()
+        self.storage = open_storage(own.url, Path(own.journal))
+        self.pruner = self.policy.pruner()
+        self.study = optuna.load_study(study_name=own.study, storage=self.storage, pruner=self.pruner)
+        self.trial_id = trial_id(self.storage, own.study, own.number)
+        self.has_shown_obstacle = False
+        self._store("began", own.attempt)
 
-    def _ask(self, message: object) -> object:
-        """Keep the message; None to go on, else why the trial ends.
+    def _exchange(self, message: object) -> object:
+        """Store the message; return None to continue, or why the trial ends.
 
-        Raises RunError when the trial's time is over, KeyboardInterrupt when the sweep's is or another process has
-        this trial now: it was cut, and goes on with the study.
+        Raises RunError when the trial's time is over, and KeyboardInterrupt when the sweep's time is over or another
+        process has taken this trial: it is interrupted, and resumes with the study.
         """
-        if isinstance(message, Unlogged):
-            self._note("unlogged", asdict(message))
+        if isinstance(message, UnloggedMetric):
+            self._store("unlogged", asdict(message))
             raise RunError(f"{message.metric} is not logged")
         assert isinstance(message, Report)
-        self._look_at_the_clock()
+        self._check_time()
         trials = self.study.get_trials(deepcopy=False)
-        own = trials[self.mine.number]
-        if own.user_attrs["attempt"] != self.mine.attempt:
-            raise KeyboardInterrupt("this trial was started anew elsewhere")
+        own = trials[self.ticket.number]
+        if own.user_attrs["attempt"] != self.ticket.attempt:
+            raise KeyboardInterrupt("this trial was started again in another process")
         known = dict(own.intermediate_values)
         if message.interval not in known:
             self.storage.set_trial_intermediate_value(self.trial_id, message.interval, message.value)
-            self._note("epochs", own.user_attrs.get("epochs", {}) | {str(message.interval): message.epoch})
+            self._store("epochs", own.user_attrs.get("epochs", {}) | {str(message.interval): message.epoch})
         known[message.interval] = message.value
         reports = [known[interval] for interval in sorted(known) if interval <= message.interval]
-        if best_of(self.mine.goal, reports) not in (None, best_of(self.mine.goal, reports[:-1])):
-            self._note("best_value", message.value)
-            self._note("best_epoch", message.epoch)
-        told = self._decided(trials, reports)
-        if told is not None or "told" in own.user_attrs:
-            self._note("told", told)
-        return told
+        if best_of(self.ticket.goal, reports) not in (None, best_of(self.ticket.goal, reports[:-1])):
+            self._store("best_value", message.value)
+            self._store("best_epoch", message.epoch)
+        reason = self._reason(trials, reports)
+        if reason is not None or "termination_reason" in own.user_attrs:
+            self._store("termination_reason", reason)
+        return reason
 
-    def _decided(self, trials: list[FrozenTrial], reports: list[float]) -> str | None:
+    def _reason(self, trials: list[FrozenTrial], reports: list[float]) -> str | None:
         n = len(reports)
-        if isinstance(self.policy, OptunaPruner):
-            own = self.study.get_trials(deepcopy=False)[self.mine.number]
-            return f"{self.policy.name} at interval {n}" if self.study.pruner.prune(self.study, own) else None
-        if not applies(self.policy, n):
+        if self.pruner is not None:
+            own = self.study.get_trials(deepcopy=False)[self.ticket.number]
+            return f"{self.policy.kind} at interval {n}" if self.pruner.prune(self.study, own) else None
+        if not self.policy.applies(n):
             return None
         histories = {
-            one.number: [one.intermediate_values[i] for i in sorted(one.intermediate_values)] for one in trials
+            trial.number: [trial.intermediate_values[i] for i in sorted(trial.intermediate_values)] for trial in trials
         }
-        histories[self.mine.number] = reports
-        if not self.said and (why := holds_back(self.policy, self.mine.goal, histories, n)):
-            self.said = True
-            log.info("%s", why)
-        finished = frozenset(one.number for one in trials if one.state.is_finished())
-        return decide(self.policy, self.mine.goal, histories, self.mine.number, finished)
+        histories[self.ticket.number] = reports
+        if not self.has_shown_obstacle and (obstacle := self.policy.obstacle(self.ticket.goal, histories, n)):
+            self.has_shown_obstacle = True
+            log.info("%s", obstacle)
+        finished = frozenset(trial.number for trial in trials if trial.state.is_finished())
+        reason = self.policy.decide(self.ticket.goal, histories, self.ticket.number, finished)
+        return None if reason is None else reason.text
 
-    def _look_at_the_clock(self) -> None:
-        if self.mine.timeout_s is not None and time.monotonic() - self.began > self.mine.timeout_s:
+    def _check_time(self) -> None:
+        if self.ticket.timeout_s is not None and time.monotonic() - self.began > self.ticket.timeout_s:
             raise RunError("its time was over (trial_timeout)", "timeout")
-        if self.mine.until is not None and time.time() > self.mine.until:
+        if self.ticket.until is not None and time.time() > self.ticket.until:
             raise KeyboardInterrupt("the sweep's time is over")
 
-    def _note(self, name: str, value: Any) -> None:
+    def _store(self, name: str, value: Any) -> None:
         self.storage.set_trial_user_attr(self.trial_id, name, value)

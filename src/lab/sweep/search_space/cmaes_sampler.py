@@ -1,6 +1,7 @@
-"""Optuna's CMA-ES without its pickles: it keeps its state as one in the study's storage, which may be anybody's.
+"""Optuna's CMA-ES with a safe reader of its state, which Optuna stores as a pickle in the study's storage.
 
-A pickle runs what it names. This one may name CMA-ES's own class and numpy's arrays, and nothing else.
+A pickle may run any code that it names, and the storage may come from anybody. This reader accepts the class of CMA-ES
+and numpy's arrays only.
 """
 
 import io
@@ -20,15 +21,15 @@ MAY_NAME = {
     *((f"numpy.{core}.multiarray", name) for core in ("_core", "core") for name in ("_reconstruct", "scalar")),
     *((f"numpy.{core}.numeric", "_frombuffer") for core in ("_core", "core")),
 }
-"""Modules and names that a saved state is made of."""
+"""Modules and names that occur in a saved state."""
 _STATE = "cma:optimizer:"
 
 
 class SafeCmaEsSampler(CmaEsSampler):
-    """CMA-ES whose saved state cannot act. Raises RequestError for a state that is none of CMA-ES's."""
+    """CMA-ES whose saved state cannot run code. Raises RequestError for a state that is not of CMA-ES."""
 
     def _restore_optimizer(self, completed_trials: Iterable[FrozenTrial]) -> Any:
-        """The state that the last trial with one has; None where there is none."""
+        """Return the state of the last trial that has one; None without any."""
         for trial in reversed(list(completed_trials)):
             parts = [key for key in trial.system_attrs if key.startswith(_STATE)]
             if parts:

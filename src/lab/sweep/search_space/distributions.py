@@ -1,12 +1,13 @@
-"""The laws of a search space: what Optuna is asked for, how a draw u in (0, 1) becomes it, and the real value.
+"""The distributions of a search space: what Optuna samples, the inverse CDF, and the value for the config.
 
-A law that Optuna has natively (choice, uniform, log-uniform, integers, steps) is its own distribution; the others are a
-value at u, so that any sampler drives any law. `at` is the inverse CDF of the law as Azure ML defines it
-(round(U / q) * q and so on), clipped into the range; `value` turns what Optuna stored into what goes into the config.
-Normal quantiles: `statistics.NormalDist`.
+A distribution that Optuna has (choice, uniform, log-uniform, integers, steps) is sampled as such. For the others Optuna
+samples u in (0, 1), and the value is the quantile at u, so that every sampler supports every distribution. `at(u)` is
+what Optuna stores for u: the inverse CDF as Azure ML defines the distribution (round(U / q) * q and so on), clipped to
+the range. `value` turns what Optuna stored into the config's value. Normal quantiles: `statistics.NormalDist`.
 """
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any, Literal
@@ -14,28 +15,53 @@ from typing import Any, Literal
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 EDGE = 2.0**-33
-"""u stays this far from 0 and 1: 6.3 standard deviations of a normal law."""
+"""u stays this far from 0 and 1: 6.3 standard deviations of a normal distribution."""
+
+
+class Distribution(ABC):
+    """A distribution of one parameter."""
+
+    @abstractmethod
+    def optuna_distribution(self) -> BaseDistribution:
+        """Return what Optuna samples from."""
+
+    @abstractmethod
+    def at(self, u: float) -> Any:
+        """Return what Optuna stores for u in [0, 1): the inverse CDF."""
+
+    @abstractmethod
+    def value(self, stored: Any) -> Any:
+        """Return the config's value for what Optuna stored."""
+
+    @abstractmethod
+    def size(self) -> int | None:
+        """Return the number of points, or None for a continuous distribution."""
+
+    def point(self, index: int) -> Any:  # noqa: ARG002
+        """Return what Optuna stores for a point of the grid. Raises ValueError for a continuous distribution."""
+        raise ValueError(f"{type(self).__name__} has no grid")
 
 
 @dataclass(frozen=True)
-class Choice:
-    """Uniform over `values`. Values that Optuna cannot store, or that equal one another, are asked for by index."""
+class Choice(Distribution):
+    """Uniform over `values`. Where Optuna cannot store the values, or some are equal, it samples their index."""
 
     values: tuple[Any, ...]
 
     @property
     def by_index(self) -> bool:
+        """Whether Optuna samples the index of a value."""
         plain = all(value is None or isinstance(value, bool | int | float | str) for value in self.values)
         return not plain or len(set(self.values)) < len(self.values)
 
-    def distribution(self) -> BaseDistribution:
+    def optuna_distribution(self) -> BaseDistribution:
         return CategoricalDistribution(tuple(range(len(self.values))) if self.by_index else self.values)
 
     def at(self, u: float) -> Any:
         return self.point(min(int(u * len(self.values)), len(self.values) - 1))
 
-    def value(self, asked: Any) -> Any:
-        return self.values[asked] if self.by_index else asked
+    def value(self, stored: Any) -> Any:
+        return self.values[stored] if self.by_index else stored
 
     def size(self) -> int:
         return len(self.values)
@@ -45,7 +71,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Steps:
+class Steps(Distribution):
     """Uniform over low, low + step .. high, both ends included. `log`: integers, uniform on a log scale, step 1."""
 
     low: int | float
@@ -54,11 +80,12 @@ class Steps:
     log: bool = False
 
     @property
-    def whole(self) -> bool:
+    def is_whole(self) -> bool:
+        """Whether all points are integers."""
         return all(isinstance(number, int) for number in (self.low, self.high, self.step))
 
-    def distribution(self) -> BaseDistribution:
-        if self.whole:
+    def optuna_distribution(self) -> BaseDistribution:
+        if self.is_whole:
             return IntDistribution(int(self.low), int(self.high), log=self.log, step=int(self.step))
         return FloatDistribution(self.low, self.high, step=self.step)
 
@@ -68,25 +95,25 @@ class Steps:
             return min(max(round(math.exp(low + u * (high - low))), int(self.low)), int(self.high))
         return self.point(min(int(u * self.size()), self.size() - 1))
 
-    def value(self, asked: Any) -> int | float:
-        return self.point(round((asked - self.low) / self.step))
+    def value(self, stored: Any) -> int | float:
+        return self.point(round((stored - self.low) / self.step))
 
     def size(self) -> int:
         return round((self.high - self.low) / self.step) + 1
 
     def point(self, index: int) -> int | float:
-        return self.low + index * self.step if self.whole else float(f"{self.low + index * self.step:.12g}")
+        return self.low + index * self.step if self.is_whole else float(f"{self.low + index * self.step:.12g}")
 
 
 @dataclass(frozen=True)
-class Uniform:
+class Uniform(Distribution):
     """Uniform on [low, high], or log-uniform."""
 
     low: float
     high: float
     log: bool = False
 
-    def distribution(self) -> BaseDistribution:
+    def optuna_distribution(self) -> BaseDistribution:
         return FloatDistribution(self.low, self.high, log=self.log)
 
     def at(self, u: float) -> float:
@@ -95,22 +122,22 @@ class Uniform:
         drawn = math.exp(math.log(self.low) + u * (math.log(self.high) - math.log(self.low)))
         return _clipped(drawn, self.low, self.high)
 
-    def value(self, asked: Any) -> float:
-        return float(asked)
+    def value(self, stored: Any) -> float:
+        return float(stored)
 
     def size(self) -> None:
         return None
 
 
 @dataclass(frozen=True)
-class Rounded:
+class Rounded(Distribution):
     """round(U / q) * q for U uniform on [low, high], clipped to the multiples of q inside."""
 
     low: float
     high: float
     q: float
 
-    def distribution(self) -> BaseDistribution:
+    def optuna_distribution(self) -> BaseDistribution:
         first, last = multiples(self.low, self.high, self.q)
         if float(self.q).is_integer():
             return IntDistribution(int(first * self.q), int(last * self.q), step=int(self.q))
@@ -120,8 +147,8 @@ class Rounded:
         first, last = multiples(self.low, self.high, self.q)
         return _multiple(min(max(round((self.low + u * (self.high - self.low)) / self.q), first), last), self.q)
 
-    def value(self, asked: Any) -> int | float:
-        return _multiple(round(asked / self.q), self.q)
+    def value(self, stored: Any) -> int | float:
+        return _multiple(round(stored / self.q), self.q)
 
     def size(self) -> int:
         first, last = multiples(self.low, self.high, self.q)
@@ -132,11 +159,11 @@ class Rounded:
 
 
 @dataclass(frozen=True)
-class AtU:
-    """A law that Optuna has not: it is asked for u, and the value is the law's quantile at u.
+class QuantileDistribution(Distribution):
+    """A distribution that Optuna does not have: Optuna samples u, and the value is the quantile at u.
 
     kind: normal or lognormal with a = mu, b = sigma; loguniform with a, b the ends in natural units. q: rounded to
-    multiples of it, and inside the ends where the law has ends.
+    multiples of it, and inside the ends where the distribution has ends.
     """
 
     kind: Literal["normal", "lognormal", "loguniform"]
@@ -144,14 +171,14 @@ class AtU:
     b: float
     q: float | None = None
 
-    def distribution(self) -> BaseDistribution:
+    def optuna_distribution(self) -> BaseDistribution:
         return FloatDistribution(EDGE, 1 - EDGE)
 
     def at(self, u: float) -> float:
         return _clipped(u, EDGE, 1 - EDGE)
 
-    def value(self, asked: Any) -> int | float:
-        drawn = self._quantile(float(asked))
+    def value(self, stored: Any) -> int | float:
+        drawn = self._quantile(float(stored))
         if self.q is None:
             return drawn
         multiple = round(drawn / self.q)
@@ -170,18 +197,13 @@ class AtU:
         return normal if self.kind == "normal" else math.exp(normal)
 
 
-Law = Choice | Steps | Uniform | Rounded | AtU
-Discrete = Choice | Steps | Rounded
-"""Laws with a number of points; the others have `size() == None`."""
-
-
 def multiples(low: float, high: float, q: float) -> tuple[int, int]:
-    """First and last k with low <= k * q <= high, a billionth of q forgiven; the first is above the last if none is."""
+    """Return the first and last k with low <= k * q <= high, up to 1e-9 of q; the first is greater if there is none."""
     return math.ceil(low / q - 1e-9), math.floor(high / q + 1e-9)
 
 
 def _multiple(k: int, q: float) -> int | float:
-    """k * q: an integer where q is one, else without the dust of binary fractions (3 * .1 is .3)."""
+    """Return k * q: an integer where q is one, else rounded to 12 digits (3 * .1 is .3)."""
     return k * int(q) if float(q).is_integer() else float(f"{k * q:.12g}")
 
 

@@ -1,8 +1,8 @@
-"""From what a person writes for one parameter to its law: Azure ML's expressions, or Hydra's own sweep grammar.
+"""From the text or block of one parameter to its distribution: Azure ML's expressions, or Hydra's sweep grammar.
 
 Azure: `{type: loguniform, min_value: -11.5, max_value: -6.9}`, whose ends are exponents; ends that look like natural
 units are refused, since 1e-5..1e-3 would draw 1.00001..1.001. Hydra: `tag(log,interval(1e-5,1e-4))`, `choice(a,b)`,
-`range(1,9,2)`, `8,16,32`. Every mistake is put on the block's list.
+`range(1,9,2)`, `8,16,32`. Every mistake is added to the block's list.
 """
 
 import math
@@ -16,8 +16,17 @@ from hydra.errors import HydraException
 
 from lab.cli.sweep_overrides import unquoted
 from lab.config.typed_block import Block
-from lab.core.errors import Mistake, for_hydra
-from lab.sweep.search_space.distributions import AtU, Choice, Law, Rounded, Steps, Uniform, multiples
+from lab.core.errors import Mistake
+from lab.core.hydra_quoting import for_hydra
+from lab.sweep.search_space.distributions import (
+    Choice,
+    Distribution,
+    QuantileDistribution,
+    Rounded,
+    Steps,
+    Uniform,
+    multiples,
+)
 
 KINDS = (
     "choice", "randint", "uniform", "quniform", "loguniform", "qloguniform",
@@ -25,13 +34,14 @@ KINDS = (
 )  # fmt: skip
 EXAMPLE = "tag(log,interval(1e-4,1e-2))"
 HIGHEST_EXPONENT = 30.0
-"""e^30 is 10^13: an end above it is taken for a value in natural units."""
+"""e^30 is 10^13: an end above it is treated as a value in natural units."""
 LOWEST_EXPONENT = 0.1
-"""A range from between 0 and this, or one inside 0..1 (0..1 itself may pass), is taken for natural units too."""
+"""A range that begins between 0 and this, or lies inside 0..1 (except 0..1 itself), is treated as natural units, too.
+"""
 
 
 def sweep_of(text: str) -> Override | None:
-    """The override where Hydra reads `text` as several values, else None."""
+    """Return the override where Hydra reads `text` as several values, else None."""
     try:
         override = OverridesParser.create().parse_override(f"key={text}")
     except HydraException:
@@ -40,7 +50,7 @@ def sweep_of(text: str) -> Override | None:
 
 
 def unreadable(text: str) -> str | None:
-    """Why Hydra cannot read `text` as a value, or None if it can."""
+    """Return why Hydra cannot read `text` as a value, or None if it can."""
     try:
         OverridesParser.create().parse_override(f"key={text}")
     except HydraException as error:
@@ -48,8 +58,8 @@ def unreadable(text: str) -> str | None:
     return None
 
 
-def law_of_override(override: Override, key: str, mistakes: list[Mistake]) -> Law:
-    """The law of a Hydra sweep; key: what a mistake names."""
+def distribution_of_override(override: Override, key: str, mistakes: list[Mistake]) -> Distribution:
+    """Return the distribution of a Hydra sweep; key: named in mistakes."""
     given = override.value()
     tags = given.tags if isinstance(given, ChoiceSweep | RangeSweep | IntervalSweep) else set()
     if isinstance(given, IntervalSweep):
@@ -66,26 +76,30 @@ def law_of_override(override: Override, key: str, mistakes: list[Mistake]) -> La
     return Choice(tuple(unquoted(value) for value in override.sweep_iterator()))
 
 
-def law_of_block(kind: str, block: Block, base: float = math.e) -> Law:
-    """The law of an Azure expression, all but choice, which may hold further expressions. base: of its exponents."""
+def distribution_of_block(kind: str, block: Block, base: float = math.e) -> Distribution:
+    """Return the distribution of an Azure expression; choice is not read here. base: of its exponents."""
     return _LOG_PARSERS[kind](block, base) if kind in _LOG_PARSERS else _PARSERS[kind](block)
 
 
 def values_of(block: Block) -> list[Any]:
-    """The values of a choice: a list, or `range(...)` as Hydra or Python writes it."""
+    """Return the values of a choice: a list, or `range(...)` as Hydra or Python writes it."""
     given = block.given.get("values")
     block.read.add("values")
     if isinstance(given, str) and (override := sweep_of(given)) is not None and override.is_range_sweep():
-        law = law_of_override(override, f"{block.key}.values", block.mistakes)
-        return list(law.values) if isinstance(law, Choice) else [law.point(k) for k in range(law.size() or 0)]  # type: ignore[union-attr]
+        distribution = distribution_of_override(override, f"{block.key}.values", block.mistakes)
+        return (
+            list(distribution.values)
+            if isinstance(distribution, Choice)
+            else [distribution.point(k) for k in range(distribution.size() or 0)]
+        )
     if not isinstance(given, list | tuple) or not given:
         block.wrong("values", "must be a list of at least one value, or range(...)", "values: [8, 16, 32]")
         return [None]
     return list(given)
 
 
-def sound_law(given: Any) -> str:
-    """A sound law in Hydra's grammar, as near to a wrong one as can be told."""
+def valid_distribution(given: Any) -> str:
+    """Return a valid distribution in Hydra's grammar that is close to a wrong one."""
     if isinstance(given, list | tuple) and given:
         return f"choice({','.join(map(for_hydra, given))})"
     if not isinstance(given, Mapping):
@@ -95,17 +109,17 @@ def sound_law(given: Any) -> str:
             return f"choice({for_hydra(given)})" if override is None and unreadable(str(given)) is None else EXAMPLE
         given = {"type": "log" if "log" in interval.tags else "", "low": interval.start, "high": interval.end}
     kind = str(given.get("type", "")).lower()
-    ends = [given.get(one) for one in (("low", "high") if "low" in given else ("min_value", "max_value"))]
-    numbers = sorted(float(one) for one in ends if isinstance(one, int | float) and not isinstance(one, bool))
+    ends = [given.get(name) for name in (("low", "high") if "low" in given else ("min_value", "max_value"))]
+    numbers = sorted(float(end) for end in ends if isinstance(end, int | float) and not isinstance(end, bool))
     if "choice" in kind or "values" in given:
         return "choice(8,16,32)"
     if len(numbers) < 2 or numbers[0] == numbers[1] or ("log" in kind and numbers[0] <= 0):
         return EXAMPLE
-    law = f"interval({numbers[0]:g},{numbers[1]:g})"
-    return f"tag(log,{law})" if "log" in kind else law
+    distribution = f"interval({numbers[0]:g},{numbers[1]:g})"
+    return f"tag(log,{distribution})" if "log" in kind else distribution
 
 
-def _interval(given: IntervalSweep, key: str, mistakes: list[Mistake]) -> Law:
+def _interval(given: IntervalSweep, key: str, mistakes: list[Mistake]) -> Distribution:
     low, high, log = given.start, given.end, "log" in given.tags
     assert low is not None
     assert high is not None
@@ -122,7 +136,7 @@ def _interval(given: IntervalSweep, key: str, mistakes: list[Mistake]) -> Law:
     return Uniform(1.0, 2.0)
 
 
-def _range(given: RangeSweep, override: Override, key: str, mistakes: list[Mistake]) -> Law:
+def _range(given: RangeSweep, override: Override, key: str, mistakes: list[Mistake]) -> Distribution:
     values = [float(value) if isinstance(value, Decimal) else value for value in override.sweep_iterator()]
     if not values:
         mistakes.append(Mistake(key, "the range is empty: its stop is not among its values"))
@@ -139,17 +153,17 @@ def _ends(
     block: Block, low: str = "min_value", high: str = "max_value", above: float = -math.inf
 ) -> tuple[float, float]:
     first, last = float(block.number(low, above=above)), float(block.number(high, above=above))
-    if first >= last and block.has(low) and block.has(high) and not _blamed(block, low, high):
+    if first >= last and block.has(low) and block.has(high) and not _has_mistake(block, low, high):
         block.wrong(high, f"must be greater than {low}, which is {first:g}")
     return first, last
 
 
-def _blamed(block: Block, *names: str) -> bool:
+def _has_mistake(block: Block, *names: str) -> bool:
     return any(mistake.key in [f"{block.key}.{name}" for name in names] for mistake in block.mistakes)
 
 
 def _log_ends(block: Block, base: float) -> tuple[float, float]:
-    """Ends in natural units, from `low` and `high` or from exponents of `base`."""
+    """Return the ends in natural units, from `low` and `high` or from exponents of `base`."""
     natural = [block.has("low"), block.has("high")]
     exponents = [block.has("min_value"), block.has("max_value")]
     if any(natural) and any(exponents):
@@ -157,7 +171,7 @@ def _log_ends(block: Block, base: float) -> tuple[float, float]:
     if any(natural):
         return _ends(block, "low", "high", above=0.0)
     first, last = _ends(block)
-    if _blamed(block, "min_value", "max_value"):
+    if _has_mistake(block, "min_value", "max_value"):
         return 1.0, 2.0
     inside = first >= 0 and last <= 1 and (first, last) != (0, 1)
     scale = math.log(base)
@@ -188,59 +202,61 @@ def _q(block: Block, low: float, high: float) -> float:
     return q
 
 
-def _uniform(block: Block) -> Law:
+def _uniform(block: Block) -> Distribution:
     low, high = _ends(block)
     return Uniform(low, high)
 
 
-def _quniform(block: Block) -> Law:
+def _quniform(block: Block) -> Distribution:
     low, high = _ends(block)
     return Rounded(low, high, _q(block, low, high))
 
 
-def _loguniform(block: Block, base: float) -> Law:
+def _loguniform(block: Block, base: float) -> Distribution:
     low, high = _log_ends(block, base)
     return Uniform(low, high, log=True)
 
 
-def _qloguniform(block: Block, base: float) -> Law:
+def _qloguniform(block: Block, base: float) -> Distribution:
     low, high = _log_ends(block, base)
-    return AtU("loguniform", low, high, _q(block, low, high))
+    return QuantileDistribution("loguniform", low, high, _q(block, low, high))
 
 
-def _normal(block: Block) -> Law:
-    return AtU("normal", *_moments(block))
+def _normal(block: Block) -> Distribution:
+    return QuantileDistribution("normal", *_moments(block))
 
 
-def _qnormal(block: Block) -> Law:
-    return AtU("normal", *_moments(block), block.number("q", above=0))
+def _qnormal(block: Block) -> Distribution:
+    return QuantileDistribution("normal", *_moments(block), block.number("q", above=0))
 
 
-def _lognormal(block: Block, base: float) -> Law:
+def _lognormal(block: Block, base: float) -> Distribution:
     mu, sigma = _moments(block)
-    return AtU("lognormal", mu * math.log(base), sigma * abs(math.log(base)))
+    return QuantileDistribution("lognormal", mu * math.log(base), sigma * abs(math.log(base)))
 
 
-def _qlognormal(block: Block, base: float) -> Law:
+def _qlognormal(block: Block, base: float) -> Distribution:
     mu, sigma = _moments(block)
-    return AtU("lognormal", mu * math.log(base), sigma * abs(math.log(base)), block.number("q", above=0))
+    return QuantileDistribution(
+        "lognormal", mu * math.log(base), sigma * abs(math.log(base)), block.number("q", above=0)
+    )
 
 
 def _moments(block: Block) -> tuple[float, float]:
     return float(block.number("mu")), float(block.number("sigma", above=0.0))
 
 
-_PARSERS: dict[str, Callable[[Block], Law]] = {
+_PARSERS: dict[str, Callable[[Block], Distribution]] = {
     "randint": lambda block: Steps(0, block.whole("upper", least=1) - 1),
     "uniform": _uniform,
     "quniform": _quniform,
     "normal": _normal,
     "qnormal": _qnormal,
 }
-_LOG_PARSERS: dict[str, Callable[[Block, float], Law]] = {
+_LOG_PARSERS: dict[str, Callable[[Block, float], Distribution]] = {
     "loguniform": _loguniform,
     "qloguniform": _qloguniform,
     "lognormal": _lognormal,
     "qlognormal": _qlognormal,
 }
-"""Laws that draw an exponent."""
+"""Distributions that draw an exponent."""

@@ -1,12 +1,11 @@
-"""How a study draws its trials: grid, random, scrambled Sobol, or Bayesian by Optuna's TPE, GP or CMA-ES.
+"""The samplers of a study: grid, random, scrambled Sobol, or Bayesian by Optuna's TPE, GP or CMA-ES.
 
-Every draw is a function of (seed, trial number) and, for the Bayesian ones, of the trials told so far: nothing is kept
-between trials, so a resumed study draws what an uninterrupted one would. (Optuna's RandomSampler repeats itself after a
-resume, and its QMCSampler draws the first trial apart.) Sobol: scipy.stats.qmc, all dimensions by inverse CDFs.
+Every sample is a function of (seed, trial number) and, for the Bayesian samplers, of the finished trials. No state is
+kept between trials, so a resumed study samples the same as an uninterrupted one. (Optuna's RandomSampler repeats itself
+after a resume, and its QMCSampler treats the first trial differently.) Sobol: scipy.stats.qmc with inverse CDFs.
 """
 
 import importlib
-import importlib.util
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -14,14 +13,13 @@ from typing import Any
 
 import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution
-from optuna.pruners import BasePruner, HyperbandPruner, SuccessiveHalvingPruner
 from optuna.samplers import BaseSampler, GPSampler, TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
+from lab.cli.optional_packages import is_installed, not_installed
 from lab.config.typed_block import opened
 from lab.core.errors import Mistake
-from lab.early_termination.policies import Goal, OptunaPruner
 from lab.sweep.search_space.cmaes_sampler import SafeCmaEsSampler
 from lab.sweep.search_space.space import Space
 
@@ -29,11 +27,11 @@ KEY = "sweep.sampling_algorithm"
 KINDS = ("grid", "random", "bayesian", "tpe", "gp", "cmaes")
 DEFAULT_SEED = 0
 Draw = Callable[[int], Mapping[str, Any]]
-"""Trial number to what Optuna stores, by parameter name."""
+"""From a trial number to what Optuna stores, by parameter name."""
 
 
-class Drawn(BaseSampler):
-    """Trials that are known from their number alone."""
+class NumberedSampler(BaseSampler):
+    """A sampler whose trials depend on their number only."""
 
     def __init__(self, space: Space, draw: Draw) -> None:
         self._distributions = space.distributions()
@@ -61,10 +59,10 @@ class Drawn(BaseSampler):
         return self._draw(trial.number)[param_name]
 
 
-class Modelled(Drawn):
-    """A sampler of Optuna's, made anew for each trial from the seed and the trial's number.
+class ModelSampler(NumberedSampler):
+    """A model-based sampler of Optuna, created for each trial from the seed and the trial's number.
 
-    Until Optuna's sampler has seen enough trials for its model (it then returns nothing), trials are random ones.
+    Until Optuna's sampler has enough trials for its model (it returns nothing before), trials are random.
     """
 
     def __init__(self, space: Space, draw: Draw, make: Callable[[int], BaseSampler], seed: int) -> None:
@@ -72,7 +70,7 @@ class Modelled(Drawn):
         self._make, self._seed = make, seed
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:  # noqa: ARG002
-        return {name: law for name, law in self._distributions.items() if not law.single()}
+        return {name: distribution for name, distribution in self._distributions.items() if not distribution.single()}
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -85,7 +83,7 @@ class Modelled(Drawn):
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Optuna's GP brings torch along, whose threads, once begun, do not survive the fork of a trials' server."""
+    """Optuna's GP uses torch, whose threads do not survive the fork of the trials' server once they have started."""
     torch = importlib.import_module("torch")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -95,13 +93,12 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def build(block: Mapping[str, Any] | str, space: Space, goal: Goal) -> BaseSampler:  # noqa: ARG001
-    """The sampler of a `sampling_algorithm` block: `type` grid, random (with `rule` random or sobol) or bayesian.
+def build_sampler(block: Mapping[str, Any] | str, space: Space) -> BaseSampler:
+    """Return the sampler of a `sampling_algorithm` block: `type` grid, random (`rule` random or sobol) or bayesian.
 
     `bayesian` is `tpe`, multivariate with constant liar; `gp` and `cmaes` are types of their own. Unlike Azure's it
-    takes every law. seed: the same seed gives the same trials; 0 if none is given. goal: the study's, which Optuna's
-    samplers read from the study.
-    Raises RequestError with every mistake: a grid over a continuous law, CMA-ES over a choice.
+    supports every distribution. seed: the same seed gives the same trials; 0 if none is given.
+    Raises RequestError with every mistake: a grid over a continuous distribution, CMA-ES over a choice.
     """
     if isinstance(block, str) and block.lower() == "sobol":
         block = {"type": "random", "rule": "sobol"}
@@ -116,15 +113,15 @@ def build(block: Mapping[str, Any] | str, space: Space, goal: Goal) -> BaseSampl
         read.mistakes += _no_cmaes(space)
     read.settle()
     if kind == "grid":
-        return Drawn(space, space.point)
+        return NumberedSampler(space, space.point)
     draw = _sobol(space, seed) if rule == "sobol" else _random(space, seed)
     if kind == "random":
-        return Drawn(space, draw)
-    return Modelled(space, draw, lambda trial_seed: _optunas(kind, trial_seed), seed)
+        return NumberedSampler(space, draw)
+    return ModelSampler(space, draw, lambda trial_seed: _optuna_sampler(kind, trial_seed), seed)
 
 
 def logbase(block: Mapping[str, Any] | str | None) -> float:
-    """The base of the exponents that log laws draw, which Azure's random sampling names; e where there is none."""
+    """Return the base of the exponents of log distributions, which Azure's random sampling has; e without one."""
     given = block.get("logbase") if isinstance(block, Mapping) else None
     return _base(given) or math.e
 
@@ -136,8 +133,8 @@ def _base(given: object) -> float | None:
     return float(given) if number and given > 0 and given != 1 else None  # type: ignore[arg-type,operator]
 
 
-def spelt_out(block: Mapping[str, Any] | str | None) -> dict[str, Any]:
-    """A valid block with all that decides the draws: two that draw alike are equal, however they are written."""
+def normalized_block(block: Mapping[str, Any] | str | None) -> dict[str, Any]:
+    """Return a valid block with all that decides the samples: blocks with the same samples are equal."""
     given = dict(block) if isinstance(block, Mapping) and block else {"type": block or "random"}
     kind, rule = str(given["type"]).lower(), str(given.get("rule") or "random").lower()
     if kind == "sobol":
@@ -150,7 +147,7 @@ def spelt_out(block: Mapping[str, Any] | str | None) -> dict[str, Any]:
 
 
 def uniforms(rule: str, seed: int, number: int, dimensions: int) -> list[float]:
-    """Point `number` of the sequence: `dimensions` values in [0, 1). rule: random or sobol (scrambled by `seed`)."""
+    """Return point `number` of the sequence, `dimensions` values in [0, 1). rule: random or sobol (scrambled)."""
     if rule == "random":
         return [float(u) for u in np.random.default_rng((seed, number)).random(dimensions)]
     from scipy.stats.qmc import Sobol
@@ -161,12 +158,6 @@ def uniforms(rule: str, seed: int, number: int, dimensions: int) -> list[float]:
     return [float(u) for u in engine.random(1)[0]]
 
 
-def pruner(policy: OptunaPruner) -> BasePruner:
-    """Optuna's pruner of that name: asha is its SuccessiveHalvingPruner."""
-    make = {"asha": SuccessiveHalvingPruner, "hyperband": HyperbandPruner}[policy.name]
-    return make(**policy.params)
-
-
 def _random(space: Space, seed: int) -> Draw:
     return lambda number: space.at(uniforms("random", seed, number, len(space.parameters)))
 
@@ -175,7 +166,7 @@ def _sobol(space: Space, seed: int) -> Draw:
     return lambda number: space.at(uniforms("sobol", seed, number, len(space.parameters)))
 
 
-def _optunas(kind: str, seed: int) -> BaseSampler:
+def _optuna_sampler(kind: str, seed: int) -> BaseSampler:
     if kind == "gp":
         return GPSampler(seed=seed, warn_independent_sampling=False)
     if kind == "cmaes":
@@ -189,14 +180,15 @@ def _no_grid(name: str) -> Mistake:
 
 
 def _no_cmaes(space: Space) -> list[Mistake]:
-    found = []
-    if importlib.util.find_spec("cmaes") is None:
-        found.append(Mistake(KEY, "cmaes needs a package that is not installed", "pip install cmaes", "cmaes"))
+    result = []
+    if not is_installed("cmaes"):
+        problem = "cmaes needs a package that is not installed"
+        result.append(not_installed(KEY, "cmaes", value="cmaes", problem=problem))
     distributions = space.distributions()
-    for name, law in distributions.items():
-        if isinstance(law, CategoricalDistribution):
+    for name, distribution in distributions.items():
+        if isinstance(distribution, CategoricalDistribution):
             problem = "is a choice, which has no order; cmaes searches numbers only"
-            found.append(Mistake(f"sweep.search_space.{name}", problem, f"{KEY}=tpe"))
+            result.append(Mistake(f"sweep.search_space.{name}", problem, f"{KEY}=tpe"))
     if len(distributions) < 2:
-        found.append(Mistake("sweep.search_space", "cmaes needs at least two parameters", f"{KEY}=tpe"))
-    return found
+        result.append(Mistake("sweep.search_space", "cmaes needs at least two parameters", f"{KEY}=tpe"))
+    return result

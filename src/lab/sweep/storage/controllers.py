@@ -1,10 +1,10 @@
-"""A study that several controllers share through one database, each on a machine of its own, in a folder of its own.
+"""A study that several controllers share through one database, each on a machine and in a folder of its own.
 
-They take turns at starting trials, so that the total is exact. Each marks its running trials with the time, and those
-of a controller that has been silent for `SILENT_S` are run again by whoever comes next, once it has seen for `WATCH_S`
-that the marks stay as they are: a clock that was set forward takes nobody's trials. A controller that wakes after that
-(a laptop that slept) gives them up. Controllers are known by an id in their study's folder; machines may share a name.
-Policies compare with what the others' trials have reported up to a second ago.
+Controllers start trials one at a time under a lock, so that the total is exact. Each marks its running trials with the
+time. Trials of a controller that has been silent for `SILENT_S` are run again by the next one, once it has seen for
+`WATCH_S` that the marks do not change: a clock that was set forward takes no trials away. A controller that wakes after
+that (a laptop that slept) gives them up. Controllers are known by an id in their study's folder, because machines may
+have the same name. Policies compare with the other controllers' reports, at most `REFRESH_S` old.
 """
 
 import logging
@@ -18,112 +18,116 @@ from optuna.storages import BaseStorage
 from optuna.trial import Trial, TrialState
 
 from lab.core.errors import Mistake, RequestError, listed
-from lab.early_termination.incremental import Standings
-from lab.sweep.storage.database_lock import turn_at
+from lab.early_termination.incremental import IncrementalState
+from lab.sweep.storage.database_lock import database_lock
 from lab.sweep.storage.optuna_storage import trial_id
 
 log = logging.getLogger(__name__)
-BEAT_S, SILENT_S, NEWS_S = 15.0, 120.0, 1.0
-WATCH_S = 2 * BEAT_S + 5.0
+HEARTBEAT_S, SILENT_S, REFRESH_S = 15.0, 120.0, 1.0
+WATCH_S = 2 * HEARTBEAT_S + 5.0
 
 
-class Alone:
-    """No other controller: the study's folder is locked, and what is counted once stays true."""
+class SoleController:
+    """The only controller of a study: the study's folder is locked, so counts stay true."""
 
-    me: str | None = None
+    id: str | None = None
 
     def __init__(self, study: optuna.Study) -> None:
         self.study = study
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Within it no other controller starts a trial."""
+    def lock(self) -> Iterator[None]:
+        """Inside the block no other controller starts a trial."""
         yield
 
-    def counts(self, num_trials: int, num_waiting: int) -> tuple[int, int]:
-        """Trials there are, and those of them that wait, given what was known."""
+    def count_trials(self, num_trials: int, num_waiting: int) -> tuple[int, int]:
+        """Return the number of trials and of waiting ones; the arguments are the numbers known so far."""
         return num_trials, num_waiting
 
     def claim(self, trial: Trial) -> None:
         """Mark a trial as this controller's."""
 
-    def beat(self, trials: Sequence[Trial]) -> list[int]:  # noqa: ARG002  Peers needs them
-        """Show that they run; to be called often, and acts now and then. Gives those that others have taken over."""
+    def heartbeat(self, trials: Sequence[Trial]) -> list[int]:  # noqa: ARG002  SharedController needs them
+        """Mark running trials with the time, every `HEARTBEAT_S`; return those that other controllers have taken over.
+
+        To be called often.
+        """
         return []
 
-    def news(self, standings: Standings, own: Collection[int]) -> None:
-        """Put down what trials of others have reported; own: numbers of those that run here."""
+    def refresh(self, state: IncrementalState, own: Collection[int]) -> None:
+        """Add the reports of other controllers' trials; own: numbers of the trials that run here."""
 
     def join(self, fingerprint: str) -> None:
-        """Raises RequestError where the study that others began has another space."""
+        """Raises RequestError where other controllers began the study with another search space."""
 
     def watch(self) -> None:
-        """Before `lost`: look whether the trials of silent controllers go on after all."""
+        """Before `abandoned`: watch whether the trials of silent controllers are still marked."""
 
-    def disown(self, number: int) -> None:
-        """A lost trial is nobody's until it is claimed again."""
+    def release(self, number: int) -> None:
+        """Remove the claim on an abandoned trial."""
 
-    def lost(self) -> list[int]:
-        """Trials left RUNNING that nobody runs."""
-        return [one.number for one in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))]
+    def abandoned(self) -> list[int]:
+        """Return the numbers of RUNNING trials that no controller runs."""
+        return [trial.number for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))]
 
-    def busy(self) -> bool:
-        """Whether others still run trials or have to."""
+    def has_unfinished_trials(self) -> bool:
+        """Whether other controllers still run trials or will."""
         return False
 
 
-class Peers(Alone):
-    """One of several controllers. url: where all find `storage`; me: its id, kept in its folder.
+class SharedController(SoleController):
+    """One of several controllers.
 
-    beats: whether it can mark its trials while they run.
+    url: of the database that all share; own_id: kept in this controller's folder; has_heartbeat: whether it can mark
+    its trials while they run.
     """
 
-    def __init__(self, study: optuna.Study, storage: BaseStorage, url: str, me: str, beats: bool) -> None:
+    def __init__(self, study: optuna.Study, storage: BaseStorage, url: str, own_id: str, has_heartbeat: bool) -> None:
         super().__init__(study)
-        self.storage, self.url, self.me, self.beats = storage, url, me, beats
-        self._beaten = self._told = 0.0
+        self.storage, self.url, self.id, self.has_heartbeat = storage, url, own_id, has_heartbeat
+        self._last_heartbeat = self._last_refresh = 0.0
         self._claims: dict[int, str] = {}
         self._watched: dict[int, float] | None = None
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        with turn_at(self.url, self.study.study_name):
+    def lock(self) -> Iterator[None]:
+        with database_lock(self.url, self.study.study_name):
             yield
 
-    def counts(self, num_trials: int, num_waiting: int) -> tuple[int, int]:  # noqa: ARG002  others change them
+    def count_trials(self, num_trials: int, num_waiting: int) -> tuple[int, int]:  # noqa: ARG002  others change them
         trials = self.study.get_trials(deepcopy=False)
-        return len(trials), sum(one.state is TrialState.WAITING for one in trials)
+        return len(trials), sum(trial.state is TrialState.WAITING for trial in trials)
 
     def claim(self, trial: Trial) -> None:
         self._claims[trial.number] = uuid.uuid4().hex
         trial.set_user_attr("claim", self._claims[trial.number])
-        trial.set_user_attr("controller", self.me)
-        trial.set_user_attr("seen", time.time() if self.beats else None)
+        trial.set_user_attr("controller", self.id)
+        trial.set_user_attr("seen", time.time() if self.has_heartbeat else None)
 
-    def beat(self, trials: Sequence[Trial]) -> list[int]:
-        since = time.time() - self._beaten  # also while the machine slept, which time.monotonic leaves out
-        if not self.beats or 0 <= since <= BEAT_S:
+    def heartbeat(self, trials: Sequence[Trial]) -> list[int]:
+        since = time.time() - self._last_heartbeat  # includes the time a machine slept, unlike time.monotonic
+        if not self.has_heartbeat or 0 <= since <= HEARTBEAT_S:
             return []
-        self._beaten, lost = time.time(), []
+        self._last_heartbeat, taken_over = time.time(), []
         for trial in trials:
             if self.study.get_trials(deepcopy=False)[trial.number].user_attrs["claim"] == self._claims[trial.number]:
                 trial.set_user_attr("seen", time.time())
             else:
-                lost.append(trial.number)
-        return lost
+                taken_over.append(trial.number)
+        return taken_over
 
-    def news(self, standings: Standings, own: Collection[int]) -> None:
-        if time.monotonic() - self._told < NEWS_S:
+    def refresh(self, state: IncrementalState, own: Collection[int]) -> None:
+        if time.monotonic() - self._last_refresh < REFRESH_S:
             return
-        self._told = time.monotonic()
-        for one in self.study.get_trials(deepcopy=False):
-            if one.number in own or one.number in standings.finished:
+        self._last_refresh = time.monotonic()
+        for trial in self.study.get_trials(deepcopy=False):
+            if trial.number in own or trial.number in state.finished:
                 continue
-            known = len(standings.histories.get(one.number, []))
-            for _, value in sorted(one.intermediate_values.items())[known:]:
-                standings.report(one.number, value)
-            if one.state.is_finished():
-                standings.finish(one.number)
+            known = len(state.histories.get(trial.number, []))
+            for _, value in sorted(trial.intermediate_values.items())[known:]:
+                state.report(trial.number, value)
+            if trial.state.is_finished():
+                state.finish(trial.number)
 
     def join(self, fingerprint: str) -> None:
         known = self.study.user_attrs.get("fingerprint")
@@ -132,30 +136,33 @@ class Peers(Alone):
             raise RequestError(Mistake("sweep.search_space", problem, "sweep.study=ANOTHER, or the space as it was"))
         self.study.set_user_attr("fingerprint", fingerprint)
 
-    def disown(self, number: int) -> None:
+    def release(self, number: int) -> None:
         self.storage.set_trial_user_attr(trial_id(self.storage, self.study.study_name, number), "claim", None)
 
     def watch(self) -> None:
         self._watched = self._silent()
         if self._watched:
             numbers = listed([str(number) for number in self._watched])
-            log.info("the controller of trials %s is silent: watching for %.0f s whether they go on", numbers, WATCH_S)
+            log.info("the controller of trials %s is silent: watching it for %.0f s", numbers, WATCH_S)
             time.sleep(WATCH_S)
 
-    def lost(self) -> list[int]:
+    def abandoned(self) -> list[int]:
         running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         silent = self._silent()
         if self._watched is not None:
             silent = {number: mark for number, mark in silent.items() if self._watched.get(number) == mark}
-        ours = {one.number for one in running if one.user_attrs.get("controller") in (None, self.me)}
+        ours = {trial.number for trial in running if trial.user_attrs.get("controller") in (None, self.id)}
         return sorted(ours | silent.keys())
 
     def _silent(self) -> dict[int, float]:
-        """The last marks of others' running trials whose controllers seem to be gone, by this machine's clock."""
+        """The last marks of running trials whose controllers seem to have ended, by this machine's clock."""
         running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        marks = {one.number: one.user_attrs["seen"] for one in running if one.user_attrs.get("controller") != self.me
-                 and one.user_attrs.get("seen") is not None}  # fmt: skip
+        marks = {
+            trial.number: trial.user_attrs["seen"]
+            for trial in running
+            if trial.user_attrs.get("controller") != self.id and trial.user_attrs.get("seen") is not None
+        }
         return {number: mark for number, mark in marks.items() if time.time() - mark > SILENT_S}
 
-    def busy(self) -> bool:
-        return any(not one.state.is_finished() for one in self.study.get_trials(deepcopy=False))
+    def has_unfinished_trials(self) -> bool:
+        return any(not trial.state.is_finished() for trial in self.study.get_trials(deepcopy=False))

@@ -1,7 +1,7 @@
-"""Turns at a database that several controllers share: to make its tables, to start a trial.
+"""The lock of a database that several controllers share: one of them creates its tables or starts a trial at a time.
 
-PostgreSQL has a lock for it that goes with its holder's connection; for SQLite it is `flock` on a file beside the
-database. Both are freed when their process is killed.
+PostgreSQL has advisory locks, which end with the connection; for SQLite it is `flock` on a file beside the database.
+Both are freed when their process is killed.
 """
 
 import zlib
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+from lab.cli.optional_packages import not_installed
 from lab.core.errors import Mistake, RequestError
 from lab.core.locks import exclusive
 
@@ -17,53 +18,53 @@ REMEDY = f"{KEY}=sqlite:///FILE.db, or {KEY}=postgresql://USER@HOST/DATABASE"
 
 
 def refuse_unusable(url: str | None) -> None:
-    """Raises RequestError for a storage that is no URL, or whose driver is not installed; nothing is connected to."""
+    """Raises RequestError for a storage that is no URL, or whose driver is not installed. It does not connect."""
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
     if url is None:
         return
     try:
-        place = make_url(url)
+        parsed = make_url(url)
     except (ArgumentError, ValueError):  # a port that is no number is a ValueError
         problem = "is no URL of a database"
         raise RequestError(Mistake(KEY, problem, REMEDY)) from None  # it may hold a password
-    shown = place.render_as_string()
+    shown = parsed.render_as_string()
     try:
-        place.get_dialect().import_dbapi()
+        parsed.get_dialect().import_dbapi()
     except NoSuchModuleError:
-        raise RequestError(Mistake(KEY, f"SQLAlchemy knows no {place.drivername}", REMEDY, shown)) from None
+        raise RequestError(Mistake(KEY, f"SQLAlchemy knows no {parsed.drivername}", REMEDY, shown)) from None
     except ImportError as error:
-        name = error.name or place.get_driver_name()
+        name = error.name or parsed.get_driver_name()
         problem = f"needs the driver {name}, which is not installed"
-        raise RequestError(Mistake(KEY, problem, f"pip install {name}, or {KEY}=sqlite:///FILE.db", shown)) from None
+        raise RequestError(not_installed(KEY, name, f"{KEY}=sqlite:///FILE.db", shown, problem)) from None
 
 
-def refuse_others(url: str) -> None:
-    """Raises RequestError for a database that controllers cannot take turns on."""
+def refuse_unlockable(url: str) -> None:
+    """Raises RequestError for a database that controllers cannot lock."""
     from sqlalchemy.engine import make_url
 
-    place = make_url(url)
-    if place.get_backend_name() != "postgresql" and not (place.get_backend_name() == "sqlite" and place.database):
-        problem = "is no database that controllers can take turns on"
-        raise RequestError(Mistake(KEY, problem, REMEDY, place.render_as_string()))
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "postgresql" and not (parsed.get_backend_name() == "sqlite" and parsed.database):
+        problem = "is no database that controllers can lock"
+        raise RequestError(Mistake(KEY, problem, REMEDY, parsed.render_as_string()))
 
 
-def told_apart(url: str) -> str:
-    """What tells a database from others, wherever it has moved to: its kind and name, neither host nor password."""
+def database_name(url: str) -> str:
+    """Return the kind and name of a database, without host and password, so that it may move."""
     from sqlalchemy.engine import make_url
 
-    place = make_url(url)
-    return f"{place.get_backend_name()} {Path(place.database or '').name}"
+    parsed = make_url(url)
+    return f"{parsed.get_backend_name()} {Path(parsed.database or '').name}"
 
 
-def turn_at(url: str, study: str) -> AbstractContextManager[object]:
-    """One holder at a time is in, of all that name the same study ("": none) of the same database."""
+def database_lock(url: str, study: str) -> AbstractContextManager[object]:
+    """Return a lock of a study in a database, or of the whole database (study ""), as a context manager."""
     from sqlalchemy.engine import make_url
 
-    place = make_url(url)
-    if place.get_backend_name() == "sqlite":
-        return exclusive(Path(f"{place.database}.lock"), waiting=lambda: None)
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return exclusive(Path(f"{parsed.database}.lock"), waiting=lambda: None)
     return _advisory(url, zlib.crc32(study.encode()))
 
 
@@ -77,4 +78,4 @@ def _advisory(url: str, key: int) -> Iterator[None]:
             connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": key})
             yield
     finally:
-        engine.dispose()  # the lock goes with the connection
+        engine.dispose()  # closes the connection, which frees the lock

@@ -1,7 +1,8 @@
 """Optuna's storage of a study: a journal file under a kernel lock, or a database by its URL.
 
-Optuna's own lock file outlives a `kill -9` and stalls the next writer for 30 s; `flock` is freed by the kernel. A last
-line torn by a kill breaks the next reader, so the file is cut back to its last newline before it is opened.
+Optuna's own lock file outlives a `kill -9` and stops the next writer for 30 s; the kernel frees `flock`. A kill may
+leave a half-written last line, which the next reader could not parse, so the file is truncated to its last newline
+before it is opened.
 """
 
 import json
@@ -21,10 +22,9 @@ from lab.core.errors import Mistake, RequestError
 from lab.core.locks import Lock, Taken, sole, warn
 
 PATIENCE_S = 5.0
-"""How long the trials of a controller that was killed may take to be gone."""
-
+"""Seconds that the trials of a killed controller may take to end."""
 FLUSHED = (6, 7)
-"""Optuna's codes of the lines that set a trial's state and that hold a report."""
+"""Optuna's codes of the lines with a trial's state and with a report."""
 
 
 class FlockLock(JournalFileOpenLock):
@@ -46,9 +46,9 @@ class FlockLock(JournalFileOpenLock):
 
 
 class Journal(JournalFileBackend):
-    """Optuna's journal, flushed to the disk where a report or a state is written, and with it all that stands before.
+    """Optuna's journal, flushed to the disk with each report and each state, together with all earlier lines.
 
-    A kill loses nothing either way. A machine that loses its power loses at most a draw, which is drawn again alike.
+    A kill loses nothing in any case. A power failure loses at most a sample, which is drawn again with the same values.
     """
 
     def __init__(self, path: Path, lock: FlockLock) -> None:
@@ -58,7 +58,7 @@ class Journal(JournalFileBackend):
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         self.lock.acquire()
         try:
-            with self.path.open("ab", buffering=0) as file, _whole_or_nothing(file):
+            with self.path.open("ab", buffering=0) as file, _truncate_on_error(file):
                 rest = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs).encode()
                 while rest:
                     rest = rest[file.write(rest) :]
@@ -69,8 +69,8 @@ class Journal(JournalFileBackend):
 
 
 @contextmanager
-def _whole_or_nothing(file: Any) -> Iterator[None]:
-    """Cut off what a write left that failed, as on a full disk: the next one would be glued to it."""
+def _truncate_on_error(file: Any) -> Iterator[None]:
+    """Remove what a failed write left, as on a full disk: the next line would be appended to it."""
     size = os.fstat(file.fileno()).st_size
     try:
         yield
@@ -80,18 +80,18 @@ def _whole_or_nothing(file: Any) -> Iterator[None]:
 
 
 def open_storage(url: str | None, journal: Path) -> BaseStorage:
-    """The storage at `url`, else the journal, mended where a kill tore its last line."""
+    """Return the storage at `url`, else the journal, whose last line is removed if it is incomplete."""
     if url is not None:
         return RDBStorage(url)
     lock = FlockLock(journal.with_name(f".{journal.name}.lock"))
-    mend(journal, lock)
+    repair(journal, lock)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         return JournalStorage(Journal(journal, lock))
 
 
-def mend(journal: Path, lock: FlockLock) -> int:
-    """Cut a torn last line off; gives the number of bytes that went."""
+def repair(journal: Path, lock: FlockLock) -> int:
+    """Remove an incomplete last line; return the number of bytes removed."""
     if not journal.exists():
         return 0
     lock.acquire()
@@ -106,23 +106,23 @@ def mend(journal: Path, lock: FlockLock) -> int:
 
 
 def trial_id(storage: BaseStorage, study: str, number: int) -> int:
-    """What the storage calls a trial of a study."""
+    """Return the storage's id of a trial of a study."""
     return storage.get_trial_id_from_study_id_trial_number(storage.get_study_id_from_name(study), number)
 
 
 def requeue(storage: BaseStorage, study: str, number: int) -> None:
-    """Put a trial that was cut back in the queue, parameters and reports and all: the next `ask` gives it."""
+    """Return an interrupted trial to the queue with its parameters and reports: the next `ask` returns it."""
     storage.set_trial_state_values(trial_id(storage, study, number), TrialState.WAITING)
 
 
 @contextmanager
-def sole_controller(lock: Path, study: str) -> Iterator[None]:
-    """Lock the study. Raises RequestError while another controller, or one of its trials, has the lock."""
+def study_lock(lock: Path, study: str) -> Iterator[None]:
+    """Lock the study inside the block. Raises RequestError while another controller or its trials have the lock."""
     try:
         with sole(lock, patience_s=PATIENCE_S, inherited=True):
             yield
     except Taken as error:
-        problem = f"this study is being run already, by {error}"
+        problem = f"this study is already running, by {error}"
         raise RequestError(
             Mistake("sweep.study", problem, "wait for its end, or sweep.study=ANOTHER", study)
         ) from error

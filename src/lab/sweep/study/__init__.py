@@ -1,1 +1,1 @@
-"""The loop of a study: ask, start, receive reports, end, confirm, and what is kept of it."""
+"""The loop of a study: ask Optuna, start trials, handle reports and ends, confirm, and write the results."""

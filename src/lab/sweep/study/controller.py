@@ -1,4 +1,4 @@
-"""A sweep from its config to its summary: plan, claim or resume the study's folder, search, confirm, write down."""
+"""A sweep from its config to its summary: plan, open or resume the study's folder, search, confirm, write results."""
 
 import logging
 import re
@@ -21,84 +21,89 @@ from lab.core.masking import masked
 from lab.core.record.run_folder import StudyFolder
 from lab.core.symlinks import links_out
 from lab.core.terminal.display import Screen, complain
-from lab.early_termination.policies import OptunaPruner
 from lab.sweep.definition.load import planned
 from lab.sweep.definition.plan import Plan
-from lab.sweep.execution.hydra_launcher_pool import LauncherPool, refuse_one_batch
+from lab.sweep.execution.hydra_launcher_pool import LauncherPool, refuse_single_batch
 from lab.sweep.execution.process_launcher import ProcessLauncher
-from lab.sweep.execution.recovery import refuse_other_parameters, refuse_strangers
-from lab.sweep.search_space.samplers import pruner, spelt_out
-from lab.sweep.storage.controllers import Alone, Peers
-from lab.sweep.storage.database_lock import refuse_others, told_apart, turn_at
-from lab.sweep.storage.optuna_storage import open_storage, requeue, sole_controller
+from lab.sweep.execution.recovery import refuse_other_parameters, refuse_unknown_runs
+from lab.sweep.search_space.samplers import normalized_block
+from lab.sweep.storage.controllers import SharedController, SoleController
+from lab.sweep.storage.database_lock import database_lock, database_name, refuse_unlockable
+from lab.sweep.storage.optuna_storage import open_storage, requeue, study_lock
 from lab.sweep.study import results
 from lab.sweep.study.confirmation import confirm
 from lab.sweep.study.loop import Search
-from lab.sweep.study.progress_table import Board, end_table
-from lab.sweep.study.results import ranked
+from lab.sweep.study.progress_table import ProgressTable, end_table
+from lab.sweep.study.results import ConfirmedTrial, ranked
 
 log = logging.getLogger(__name__)
-_OURS = re.compile(r"\.lock|multirun\.yaml|\..*\.part")
-"""What a command writes into the folder before the study is there."""
+_BEFORE_STUDY = re.compile(r"\.lock|multirun\.yaml|\..*\.part")
+"""Files that a command writes into the folder before study.yaml."""
 
 
 def sweep(context: HydraContext, task: TaskFunction, config: DictConfig, arguments: list[str]) -> float | None:
-    """Run or resume a study; gives the winner's value.
+    """Run or resume a study; return the winner's value.
 
-    Raises RequestError, RunError where trials failed and none has a value, KeyboardInterrupt when it was stopped.
+    Raises RequestError for a wrong request, RunError where trials failed and none has a value, MachineError for a fault
+    of the machine, KeyboardInterrupt when it was stopped.
     """
     configure_log(config.hydra.hydra_logging, config.hydra.verbose, execution_whitelist=context.execution_whitelist)
     try:
         plan = planned(context.config_loader, config, arguments)
         launcher = str(config.hydra.runtime.choices["hydra/launcher"])
         if launcher != "process":
-            refuse_one_batch(launcher, plan)
+            refuse_single_batch(launcher, plan)
         if plan.storage is not None:
-            refuse_others(plan.storage)
+            refuse_unlockable(plan.storage)
         folder = StudyFolder(plan.folder)
-        with _opened(folder, plan):
-            return _swept(folder, plan, context, task, config)
+        with _open_folder(folder, plan):
+            return _run_study(folder, plan, context, task, config)
     except RequestError as error:
         complain(in_a_block(error.mistakes))
         raise
     except MachineError as error:
-        log.error("The study stops: %s. No trial is counted as failed; the same command goes on then", error)
+        log.error("The study stops: %s. No trial counts as failed; the same command resumes the study", error)
         raise
     except Exception as error:
         if not isinstance(error, OSError) and machine_error(error) is None:
             raise
-        log.error("The study cannot be written: %s; what was reported is kept, and the same command goes on", error)
+        log.error(
+            "The study cannot be written: %s; all reports are kept, and the same command resumes the study", error
+        )
         raise RunError(str(error)) from error
 
 
 @contextmanager
-def _opened(folder: StudyFolder, plan: Plan) -> Iterator[None]:
-    """Make the study's folder or see that it holds this very study, and hold its lock. Raises RequestError where it
-    holds another, or what is none; what is left of a command that was killed before study.yaml is none of that."""
-    begun = folder.path.exists() and any(_OURS.fullmatch(one.name) is None for one in folder.path.iterdir())
+def _open_folder(folder: StudyFolder, plan: Plan) -> Iterator[None]:
+    """Create the study's folder, or check that it holds this study, and lock it.
+
+    Raises RequestError where the folder holds another study or other files. Files of a command that was killed before
+    it wrote study.yaml are allowed.
+    """
+    begun = folder.path.exists() and any(_BEFORE_STUDY.fullmatch(path.name) is None for path in folder.path.iterdir())
     if begun and folder.read_study() is None:
         problem = "exists already and holds no study"
         raise RequestError(Mistake("sweep.study", problem, "sweep.study=ANOTHER", plan.study))
     if links := links_out(folder.path, "sweep.study"):
         raise RequestError(links)
     folder.path.mkdir(parents=True, exist_ok=True)
-    with sole_controller(folder.lock, plan.study):
+    with study_lock(folder.lock, plan.study):
         if (saved := folder.read_study()) is not None:
-            _same(saved, plan)
+            _refuse_changes(saved, plan)
         yield
 
 
-def _same(saved: dict[str, Any], plan: Plan) -> None:
-    """A study goes on with the space, goal and settings it was begun with."""
+def _refuse_changes(saved: dict[str, Any], plan: Plan) -> None:
+    """Raises RequestError where the space, goal or settings differ from those that the study began with."""
     mistakes, remedy = [], "sweep.study=ANOTHER for a new study, or the command as it was"
     if saved["fingerprint"] != plan.space.fingerprint():
         mistakes.append(Mistake("sweep.search_space", "differs from that of the study that is resumed", remedy))
     if saved["objective"] != plan.blocks["objective"]:
         was = f"{saved['objective']['primary_metric']}, {saved['objective']['goal']}"
         mistakes.append(Mistake("sweep.objective", f"differs from the study's: {was}", remedy))
-    if (drawn := spelt_out(saved["sampling_algorithm"])) != spelt_out(plan.blocks["sampling_algorithm"]):
+    if (drawn := normalized_block(saved["sampling_algorithm"])) != normalized_block(plan.blocks["sampling_algorithm"]):
         mistakes.append(Mistake("sweep.sampling_algorithm", f"differs from the study's: {drawn}", remedy))
-    if saved.get("storage", _kept_in(plan)) != _kept_in(plan):
+    if saved.get("storage", _database_of(plan)) != _database_of(plan):
         problem = f"differs from the study's, which knows its trials: {saved['storage'] or 'the journal in its folder'}"
         mistakes.append(Mistake("sweep.storage", problem, remedy))
     settings, searched = saved["settings"], set(plan.space.hydra_keys())
@@ -114,109 +119,112 @@ def _same(saved: dict[str, Any], plan: Plan) -> None:
         raise RequestError(mistakes)
 
 
-def _kept_in(plan: Plan) -> str | None:
-    """Which database the study is kept in; None in its own folder."""
-    return None if plan.storage is None else told_apart(plan.storage)
+def _database_of(plan: Plan) -> str | None:
+    """Return the name of the study's database; None for the journal in its folder."""
+    return None if plan.storage is None else database_name(plan.storage)
 
 
-def _swept(
+def _run_study(
     folder: StudyFolder, plan: Plan, context: HydraContext, task: TaskFunction, config: DictConfig
 ) -> float | None:
     with read_write(config.hydra.sweep), open_dict(config.hydra.sweep):
         config.hydra.sweep.dir = str(plan.folder)
     text = masked(OmegaConf.to_yaml(config))
     write_whole(folder.path / "multirun.yaml", lambda aside: aside.write_text(text, encoding="utf-8"))
-    with nullcontext() if plan.storage is None else turn_at(plan.storage, ""):  # it may make the tables
+    with nullcontext() if plan.storage is None else database_lock(plan.storage, ""):  # it may create the tables
         storage = open_storage(plan.storage, folder.journal)
     launcher = Plugins.instance().instantiate_launcher(context, task, config)
-    study, peers = _study(storage, plan, folder, beats=isinstance(launcher, ProcessLauncher))
+    study, controllers = _study(storage, plan, folder, has_heartbeat=isinstance(launcher, ProcessLauncher))
     trials = study.get_trials(deepcopy=False)
-    refuse_strangers(folder, len(trials))
+    refuse_unknown_runs(folder, len(trials))
     refuse_other_parameters(trials, plan.space, plan.study)
-    folder.write_study(_written(plan, peers))
+    folder.write_study(_study_record(plan, controllers))
     pool = (
         launcher.pool(plan.limits.max_concurrent_trials, plan.total, plan.fixed, plan.space.choices())
         if isinstance(launcher, ProcessLauncher)
         else LauncherPool(launcher, plan, folder, storage)
     )
-    board = Board(plan.total)
-    search = Search(plan, study, storage, pool, board, folder, peers)
-    confirmations: list[results.Confirmed] = []
-    ended = len(search.standings.finished)
-    told = "study %s: %d of %d trials ended, %d at a time, in %s"
-    log.info(told, plan.study, ended, plan.total, min(pool.slots, max(1, plan.total - ended)), folder.path)
+    progress = ProgressTable(plan.total)
+    search = Search(plan, study, storage, pool, progress, folder, controllers)
+    confirmations: list[ConfirmedTrial] = []
+    ended = len(search.state.finished)
+    message = "study %s: %d of %d trials ended, %d at a time, in %s"
+    log.info(message, plan.study, ended, plan.total, min(pool.slots, max(1, plan.total - ended)), folder.path)
     try:
-        with board:
+        with progress:
             search.run()
-            if plan.confirm is not None and search.ending is None and not peers.busy():
+            if plan.confirm is not None and search.ending is None and not controllers.has_unfinished_trials():
                 confirmations = _confirmed(search)
     finally:
         pool.close()
-        summary = results.write(folder, study, plan, search.ending, confirmations)
+        summary = results.write_results(folder, study, plan, search.ending, confirmations)
     _show(study, plan, summary)
     if search.interrupts.count:
         raise KeyboardInterrupt
     winner = summary["winner"]
     if winner is None and summary["trials"].get("failed"):
-        raise RunError(f"no trial of {plan.study} has a value")  # told above, with each trial's reason
+        raise RunError(f"no trial of {plan.study} has a value")  # each trial's reason was logged
     return None if winner is None else float(winner["value"])
 
 
-def _written(plan: Plan, peers: Alone) -> dict[str, Any]:
-    """What study.yaml keeps, which a study must be resumed with; searched keys have no value of their own."""
+def _study_record(plan: Plan, controllers: SoleController) -> dict[str, Any]:
+    """Return the content of study.yaml, which a resumed study must match; its settings leave out searched keys."""
     return {
         "study": plan.study,
         **plan.blocks,
-        "storage": _kept_in(plan),
-        "controller": peers.me,
+        "storage": _database_of(plan),
+        "controller": controllers.id,
         "total": plan.total,
         "fingerprint": plan.space.fingerprint(),
         "settings": {key: value for key, value in plan.settings.items() if key not in plan.space.hydra_keys()},
     }
 
 
-def _study(storage: BaseStorage, plan: Plan, folder: StudyFolder, beats: bool) -> tuple[optuna.Study, Alone]:
-    """Optuna's study, and the controllers it is shared with. What one that is gone left RUNNING is queued again."""
+def _study(
+    storage: BaseStorage, plan: Plan, folder: StudyFolder, has_heartbeat: bool
+) -> tuple[optuna.Study, SoleController]:
+    """Return Optuna's study and the controllers that share it. Trials that an ended controller left RUNNING are queued
+    again."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
         storage=storage,
         sampler=plan.sampler,
-        pruner=pruner(plan.policy) if isinstance(plan.policy, OptunaPruner) else optuna.pruners.NopPruner(),
+        pruner=plan.policy.pruner() or optuna.pruners.NopPruner(),
         study_name=plan.study,
         direction=plan.goal,
         load_if_exists=True,
     )
-    peers = Alone(study)
+    controllers = SoleController(study)
     if plan.storage is not None:
-        me = (folder.read_study() or {}).get("controller") or uuid.uuid4().hex
-        peers = Peers(study, storage, plan.storage, str(me), beats)
-    peers.watch()
-    with peers.turn():
-        peers.join(plan.space.fingerprint())
-        for number in peers.lost():
+        own_id = (folder.read_study() or {}).get("controller") or uuid.uuid4().hex
+        controllers = SharedController(study, storage, plan.storage, str(own_id), has_heartbeat)
+    controllers.watch()
+    with controllers.lock():
+        controllers.join(plan.space.fingerprint())
+        for number in controllers.abandoned():
             requeue(storage, plan.study, number)
-            peers.disown(number)
-            log.info("trial %d was cut and goes on", number)
-    return study, peers
+            controllers.release(number)
+            log.info("trial %d was interrupted and will resume", number)
+    return study, controllers
 
 
-def _confirmed(search: Search) -> list[results.Confirmed]:
+def _confirmed(search: Search) -> list[ConfirmedTrial]:
     plan = search.plan
     assert plan.confirm is not None
     best = ranked(search.study, plan)[: plan.confirm.top_k]
-    chosen = [(trial.number, plan.space.overrides(plan.space.values(trial.params))) for trial in best]
+    configurations = [(trial.number, plan.space.overrides(plan.space.values(trial.params))) for trial in best]
     with search.interrupts.counting():
-        found = confirm(plan, chosen, search.folder, search.pool, search.board, search.interrupts)
-    if (asked := search.interrupts.asked()) is not None:
-        search.ending = f"{asked[0]} before all was confirmed"
-    return found
+        confirmations = confirm(plan, configurations, search.folder, search.pool, search.progress, search.interrupts)
+    if (request := search.interrupts.requested()) is not None:
+        search.ending = f"{request[0]} before all was confirmed"
+    return confirmations
 
 
 def _show(study: optuna.Study, plan: Plan, summary: dict[str, Any]) -> None:
     order = ranked(study, plan)
     placed = {trial.number for trial in order}
     rest = [trial for trial in study.get_trials(deepcopy=False) if trial.number not in placed]
-    rows = [results.row(trial, plan.metric) for trial in [*order, *rest]]
+    rows = [results.trial_row(trial, plan.metric) for trial in [*order, *rest]]
     Screen(error=True).show(lambda: end_table(rows, plan.metric))
-    for line in results.says(summary):
+    for line in results.summary_lines(summary):
         log.info("%s", line)

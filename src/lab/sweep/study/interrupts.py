@@ -1,4 +1,4 @@
-"""What stops a sweep: its time, or Ctrl-C and SIGTERM, counted instead of raised: the loop asks when it is ready to."""
+"""Requests to stop a sweep: its time limit, or Ctrl-C and SIGTERM, which are counted; the loop reads the count."""
 
 import signal
 import threading
@@ -9,14 +9,14 @@ from types import FrameType
 
 
 class Interrupts:
-    """count: presses of Ctrl-C so far; a SIGTERM, which a cluster sends but once, counts as two."""
+    """count: presses of Ctrl-C so far; a SIGTERM, which a cluster sends only once, counts as two."""
 
     def __init__(self, timeout_s: float | None = None) -> None:
         self.count, self.timeout_s = 0, timeout_s
         self.deadline = float("inf") if timeout_s is None else time.monotonic() + timeout_s
 
-    def asked(self) -> tuple[str, bool] | None:
-        """Why no further trial is to start, and whether those that run are to stop too; None while all is well."""
+    def requested(self) -> tuple[str, bool] | None:
+        """Return why no further trial starts, and whether running trials stop too; None without a request."""
         if time.monotonic() > self.deadline:
             return f"its time of {self.timeout_s:g} s is over", True
         if self.count >= 2:
@@ -25,15 +25,15 @@ class Interrupts:
 
     @contextmanager
     def counting(self) -> Iterator[None]:
-        """Signals go to the main thread; in another one nothing is counted."""
+        """Count signals inside the block. Only the main thread receives signals; in others nothing is counted."""
 
-        def heard(number: int, _: FrameType | None) -> None:
+        def count(number: int, _: FrameType | None) -> None:
             self.count += 2 if number == signal.SIGTERM else 1
 
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {number: signal.signal(number, heard) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, count) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield
         finally:

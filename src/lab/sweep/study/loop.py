@@ -1,9 +1,8 @@
-"""The loop of a study: ask Optuna, start a trial in a free slot, hear its reports, tell how it ended; no barrier.
+"""The loop of a study: ask Optuna for a trial, start it in a free slot, handle its reports and its end; no barrier.
 
-Optuna's storage holds all that a resume needs: parameters, every report, and as trial attributes the real values, the
-best value with its epoch and checkpoint, and why a trial ended (Optuna itself keeps the last report of a pruned trial).
-A trial that was cut goes back to the queue with its number and is the next to start, from its last checkpoint: numbers,
-folders and draws are those of an uncut study.
+Optuna's storage holds what a resumed study needs: parameters, all reports and the attributes of `trial_attributes`. An
+interrupted trial keeps its number and is the next to start, from its last checkpoint: numbers, folders and samples are
+those of an uninterrupted study.
 """
 
 from collections.abc import Collection
@@ -16,19 +15,29 @@ from optuna.trial import TrialState
 from lab.core.errors import Mistake, RequestError, listed, nearest
 from lab.core.machine_faults import MachineError
 from lab.core.record.run_folder import StudyFolder
-from lab.early_termination.incremental import Standings
+from lab.early_termination.incremental import IncrementalState
 from lab.sweep.definition.plan import Plan
 from lab.sweep.execution.hydra_launcher_pool import LauncherPool
 from lab.sweep.execution.job import Job
-from lab.sweep.execution.process_pool import Gone, Pool, Said
-from lab.sweep.execution.recovery import harvest, record_failure, resumed
-from lab.sweep.execution.trial_outcome import Cuts, Ending, after, best_of, ending, of_a_whole_run, words
-from lab.sweep.reporting.reporter import Report, Stored, Unlogged
-from lab.sweep.storage.controllers import Alone
+from lab.sweep.execution.messages import TrialExit, TrialMessage
+from lab.sweep.execution.process_pool import Pool
+from lab.sweep.execution.recovery import record_failure, recorded_outcome, resume_override
+from lab.sweep.execution.trial_outcome import (
+    BestReport,
+    Interruptions,
+    TrialOutcome,
+    after_interruption,
+    best_report,
+    outcome_line,
+    outcome_of_exit,
+    outcome_of_finished_run,
+)
+from lab.sweep.reporting.reporter import Report, StoredReports, UnloggedMetric
+from lab.sweep.storage.controllers import SoleController
 from lab.sweep.storage.optuna_storage import requeue
 from lab.sweep.study.interrupts import Interrupts
-from lab.sweep.study.progress_table import Board
-from lab.sweep.study.report_handler import Live, Verdicts
+from lab.sweep.study.progress_table import ProgressTable
+from lab.sweep.study.report_handler import ReportHandler, RunningTrial
 from lab.sweep.study.results import STATES
 from lab.sweep.study.trial_attributes import write_end, write_values
 
@@ -41,184 +50,186 @@ class Search:
     study: optuna.Study
     storage: BaseStorage
     pool: Pool | LauncherPool
-    board: Board
+    progress: ProgressTable
     folder: StudyFolder
-    peers: Alone
-    live: dict[int, Live] = field(default_factory=dict)
+    controllers: SoleController
+    running: dict[int, RunningTrial] = field(default_factory=dict)
     num_failed: int = 0
     ending: str | None = None
-    """Why no further trial is started; None while there are some to start."""
-    refusal: RequestError | MachineError | None = None
+    """Why no further trial is started; None as long as there are trials to start."""
+    error: RequestError | MachineError | None = None
+    """Raised when all running trials have stopped."""
 
     def __post_init__(self) -> None:
         self.interrupts = Interrupts(self.plan.limits.timeout)
-        self.standings = Standings(self.plan.policy, self.plan.goal)
-        self.verdicts = Verdicts(self.plan, self.standings, self.peers, self.board, self.live)
+        self.state = IncrementalState(self.plan.policy, self.plan.goal)
+        self.report_handler = ReportHandler(self.plan, self.state, self.controllers, self.progress, self.running)
         self.num_trials, ended = 0, list[str]()
         for trial in self.study.get_trials(deepcopy=False):
             self.num_trials += 1
             for step in sorted(trial.intermediate_values):
-                self.standings.report(trial.number, trial.intermediate_values[step])
+                self.state.report(trial.number, trial.intermediate_values[step])
             if trial.state.is_finished():
-                self.standings.finish(trial.number)
-                told = trial.user_attrs
-                if "best_value" in told and trial.state is not TrialState.FAIL:
-                    self._compare(trial.number, told["best_value"])
+                self.state.finish(trial.number)
+                if "best_value" in trial.user_attrs and trial.state is not TrialState.FAIL:
+                    self._update_best(trial.number, trial.user_attrs["best_value"])
                 ended.append(STATES[trial.state])
-        self.board.begin(self.plan.total, ended)
+        self.progress.begin(self.plan.total, ended)
         self.num_waiting = self.num_trials - len(ended)
 
     def run(self) -> None:
-        """Until the total is reached or something ends it. Raises RequestError for a metric that nobody logs,
-        MachineError where the machine failed a trial."""
+        """Run trials until the total is reached or something stops the study.
+
+        Raises RequestError if no trial logs the objective, MachineError if the machine failed a trial.
+        """
         try:
             with self.interrupts.counting():
                 if self._has_more():
                     self.pool.open()
                 while True:
-                    self._stop_if_asked()
+                    self._stop_if_requested()
                     while self.ending is None and self.pool.free() and self._has_more():
                         self._start()
-                    if not self.live:
+                    if not self.running:
                         break
                     events = self.pool.wait()
-                    self._let_go(self.peers.beat([one.trial for one in self.live.values() if one.is_ours]))
+                    ours = [running.trial for running in self.running.values() if running.is_ours]
+                    self._give_up(self.controllers.heartbeat(ours))
                     for event in events:
-                        self._heard(event) if isinstance(event, Said) else self._gone(event)
-                    self.board.tick()
+                        self._on_message(event) if isinstance(event, TrialMessage) else self._on_exit(event)
+                    self.progress.tick()
         finally:
-            for number, one in self.live.items():
-                if one.is_ours:
+            for number, running in self.running.items():
+                if running.is_ours:
                     requeue(self.storage, self.plan.study, number)
-        if self.refusal is not None:
-            raise self.refusal
+        if self.error is not None:
+            raise self.error
 
     def _has_more(self) -> bool:
-        if any(not one.is_ours for one in self.live.values()):  # its process is to be gone before it may come back
+        if any(not running.is_ours for running in self.running.values()):  # its process must end before it may return
             return False
-        self.num_trials, self.num_waiting = self.peers.counts(self.num_trials, self.num_waiting)
+        self.num_trials, self.num_waiting = self.controllers.count_trials(self.num_trials, self.num_waiting)
         return self.num_waiting > 0 or self.num_trials < self.plan.total
 
-    def _stop_if_asked(self) -> None:
-        asked = self.interrupts.asked()
-        if asked is None:
+    def _stop_if_requested(self) -> None:
+        request = self.interrupts.requested()
+        if request is None:
             return
-        why, now = asked
+        why, now = request
         if not now and self.ending is None:
-            num = len(self.live)
-            running = "1 running trial goes on to its end" if num == 1 else f"{num} running trials go on to their end"
-            self.board.say(f"Ctrl-C: {running}, no other starts; once more stops it all now")
+            num = len(self.running)
+            trials = (
+                "1 running trial continues to its end" if num == 1 else f"{num} running trials continue to their end"
+            )
+            self.progress.log(f"Ctrl-C: {trials}, no other starts; press it again to stop all of them now")
         self._end(why, now)
 
     def _end(self, why: str, now: bool) -> None:
         self.ending = self.ending or why
         if now:
-            for number in self.live:
+            for number in self.running:
                 self.pool.stop(number, "stop")
 
     def _start(self) -> None:
-        with self.peers.turn():
+        with self.controllers.lock():
             if not self._has_more():
                 return
             trial = self.study.ask(self.plan.space.distributions())
-            self.peers.claim(trial)
-        self.peers.news(self.standings, self.live)
-        waited = trial.number < self.num_trials
-        self.num_waiting -= waited
-        self.num_trials += not waited
-        known = dict(self.study.get_trials(deepcopy=False)[trial.number].intermediate_values) if waited else {}
-        for interval in sorted(known)[len(self.standings.histories.get(trial.number, [])) :]:  # to another controller
-            self.standings.report(trial.number, known[interval])
+            self.controllers.claim(trial)
+        self.controllers.refresh(self.state, self.running)
+        was_waiting = trial.number < self.num_trials
+        self.num_waiting -= was_waiting
+        self.num_trials += not was_waiting
+        known = dict(self.study.get_trials(deepcopy=False)[trial.number].intermediate_values) if was_waiting else {}
+        for interval in sorted(known)[len(self.state.histories.get(trial.number, [])) :]:  # from another controller
+            self.state.report(trial.number, known[interval])
         values = self.plan.space.values(trial.params)
         overrides = self.plan.space.overrides(values)
         write_values(trial, values)
-        self.live[trial.number] = Live(trial, known, told=trial.user_attrs.get("told"))
-        self.board.started(trial.number, " ".join(overrides))
-        run = self.folder.trial(trial.number)
-        if (ended := harvest(run)) is not None:
-            self._harvested(trial.number, ended)
+        self.running[trial.number] = RunningTrial(trial, known, reason=trial.user_attrs.get("termination_reason"))
+        self.progress.started(trial.number, " ".join(overrides))
+        if (ended := recorded_outcome(self.folder.trial(trial.number))) is not None:
+            self._on_recorded_end(trial.number, ended)
             return
-        again = resumed(self.folder, str(trial.number))
-        job = Job(trial.number, [*self.plan.fixed, *overrides, *again], str(trial.number))
+        resume = resume_override(self.folder, str(trial.number))
+        job = Job(trial.number, [*self.plan.fixed, *overrides, *resume], str(trial.number))
         self.pool.start(trial.number, job, self.plan.limits.trial_timeout)
 
-    def _harvested(self, number: int, ended: Ending) -> None:
-        """An end that was recorded, and not told before the controller was killed."""
-        one = self.live[number]
+    def _best(self, number: int) -> BestReport | None:
+        return best_report(self.running[number].reports, self.running[number].epochs, self.plan.goal)
+
+    def _on_recorded_end(self, number: int, ended: TrialOutcome) -> None:
+        """Handle an end that the trial recorded, but that Optuna did not learn before the controller was killed."""
         if ended.status == "completed":
-            ended = of_a_whole_run(one.told, best_of(one.reports, one.epochs, self.plan.goal) is not None)
+            ended = outcome_of_finished_run(self.running[number].reason, self._best(number) is not None)
         self._conclude(number, ended)
 
-    def _let_go(self, numbers: Collection[int]) -> None:
-        """Trials that another controller has taken over meanwhile: theirs are the reports that count."""
+    def _give_up(self, numbers: Collection[int]) -> None:
+        """Stop trials that another controller has taken over: its reports count."""
         for number in numbers:
-            self.live[number].is_ours = False
+            self.running[number].is_ours = False
             self.pool.stop(number, "kill")
-            self.board.cut(number, "this controller was silent, and another took it over")
+            self.progress.interrupted(number, "this controller was silent, and another took it over")
 
-    def _heard(self, event: Said) -> None:
-        one, message = self.live[event.number], event.message
-        if not one.is_ours:
+    def _on_message(self, event: TrialMessage) -> None:
+        running, message = self.running[event.number], event.message
+        if not running.is_ours:
             self.pool.answer(event.number, "another controller has this trial")
-        elif isinstance(message, Stored):
-            one.told = message.told
-            one.reports |= message.reports
-            one.epochs |= message.epochs
-        elif isinstance(message, Unlogged):
+        elif isinstance(message, StoredReports):
+            running.reason = message.reason
+            running.reports |= message.reports
+            running.epochs |= message.epochs
+        elif isinstance(message, UnloggedMetric):
             near = nearest(message.metric, message.logged)
             problem = f"no validation metric has this name; logged are {listed(message.logged)}"
             remedy = f"sweep.objective.primary_metric={near}" if near else ""
-            self.refusal = RequestError(Mistake("sweep.objective.primary_metric", problem, remedy, message.metric))
+            self.error = RequestError(Mistake("sweep.objective.primary_metric", problem, remedy, message.metric))
             self.pool.answer(event.number, None)
             self._end("the objective is not logged", now=True)
         else:
-            told = self.verdicts.on(event.number, one, message) if isinstance(message, Report) else None
-            self.pool.answer(event.number, told)
-            if told is not None:
-                self.board.told(event.number)
+            reason = self.report_handler.handle(event.number, running, message) if isinstance(message, Report) else None
+            self.pool.answer(event.number, reason)
+            if reason is not None:
+                self.progress.mark_ending(event.number)
 
-    def _gone(self, event: Gone) -> None:
-        one = self.live[event.number]
-        if not one.is_ours:
-            del self.live[event.number]
+    def _on_exit(self, event: TrialExit) -> None:
+        running = self.running[event.number]
+        if not running.is_ours:
+            del self.running[event.number]
             return
-        has_value = best_of(one.reports, one.epochs, self.plan.goal) is not None
-        ended = ending(event, one.told, has_value, self.plan.limits.trial_timeout)
-        if ended.stops_study:
-            self._machine_failed(event.number, ended)
-        elif ended.status == "cut" and event.asked is None:
-            cuts, ended = after(Cuts(**one.trial.user_attrs.get("cuts", {})), len(one.reports), ended.reason)
-            one.trial.set_user_attr("cuts", asdict(cuts))
+        has_value = self._best(event.number) is not None
+        ended = outcome_of_exit(event, running.reason, has_value, self.plan.limits.trial_timeout)
+        if ended.stops_study:  # every other trial would meet the same fault: all return to the queue
+            self._end(ended.reason, now=True)
+            self.error = self.error or MachineError(f"trial {event.number}: {ended.reason}")
+        elif ended.status == "interrupted" and event.requested is None:
+            before = Interruptions(**running.trial.user_attrs.get("cuts", {}))
+            interruptions, ended = after_interruption(before, len(running.reports), ended.reason)
+            running.trial.set_user_attr("cuts", asdict(interruptions))
         if ended.status == "failed":
             record_failure(self.folder.trial(event.number), ended)
         self._conclude(event.number, ended)
 
-    def _machine_failed(self, number: int, ended: Ending) -> None:
-        """Every other trial would meet the same: all go back to the queue."""
-        self._end(ended.reason, now=True)
-        self.refusal = self.refusal or MachineError(f"trial {number}: {ended.reason}")
-
-    def _conclude(self, number: int, ended: Ending) -> None:
-        """Tell Optuna and the board; a cut trial goes back to the queue."""
-        one = self.live.pop(number)
-        if ended.status == "cut":
+    def _conclude(self, number: int, ended: TrialOutcome) -> None:
+        """Report the end to Optuna and to the user; an interrupted trial returns to the queue."""
+        best, trial = self._best(number), self.running.pop(number).trial
+        if ended.status == "interrupted":
             requeue(self.storage, self.plan.study, number)
             self.num_waiting += 1
-            goes_on = "it goes on" if self.ending is None else "the same command goes on with it"
-            self.board.cut(number, f"{ended.reason}; {goes_on}")
+            next_step = "it will resume" if self.ending is None else "the same command resumes it"
+            self.progress.interrupted(number, f"{ended.reason}; {next_step}")
             return
-        best = best_of(one.reports, one.epochs, self.plan.goal)
-        write_end(one.trial, ended, best, self.folder.trial(number).best)
-        self.standings.finish(number)
+        write_end(trial, ended, best, self.folder.trial(number).best)
+        self.state.finish(number)
         if ended.status == "completed" and best is not None:
-            self.study.tell(one.trial, best.value)
+            self.study.tell(trial, best.value)
         else:
-            self.study.tell(one.trial, state=TrialState.PRUNED if ended.status == "terminated" else TrialState.FAIL)
+            self.study.tell(trial, state=TrialState.PRUNED if ended.status == "terminated" else TrialState.FAIL)
         if ended.status == "failed":
             self._count_failure()
         elif best is not None:
-            self._compare(number, best.value)
-        self.board.ended_with(number, ended.status, words(ended, best, self.plan.metric))
+            self._update_best(number, best.value)
+        self.progress.finished(number, ended.status, outcome_line(ended, best, self.plan.metric))
 
     def _count_failure(self) -> None:
         self.num_failed += 1
@@ -226,7 +237,7 @@ class Search:
         if most is not None and self.num_failed > most:
             self._end(f"{self.num_failed} trials failed, more than max_failed_trials={most}", now=True)
 
-    def _compare(self, number: int, value: float) -> None:
-        top = self.board.goal_best
-        if top is None or self.plan.sign * value > self.plan.sign * top[1]:
-            self.board.goal_best = (number, value)
+    def _update_best(self, number: int, value: float) -> None:
+        best = self.progress.best_trial
+        if best is None or self.plan.sign * value > self.plan.sign * best[1]:
+            self.progress.best_trial = (number, value)

@@ -1,7 +1,7 @@
-"""What a person sees of a sweep: a line per ended trial, and on a terminal a live table of those that run.
+"""A sweep's progress: one log line per ended trial and, on a terminal, a live table of the running trials.
 
-The table is drawn when `tick` is called, without a thread: trials are forked from this process, and a fork beside a
-thread may inherit a held lock. Columns are given up by importance where the terminal is narrow.
+The table is drawn when `tick` is called, without a thread: trials are forked from this process, and a fork may inherit
+a lock that another thread holds. On a narrow terminal the least important columns are left out.
 """
 
 import logging
@@ -17,55 +17,56 @@ from lab.core.terminal.tables import Column, Table
 log = logging.getLogger(__name__)
 REDRAWN_S = 0.25
 LEAST_OVERRIDES = 20
-"""Characters below which a trial's overrides say too little to be shown."""
+"""A trial's overrides are shown from this many characters on."""
 MOST_SHOWN = 30
-"""Rows of the table at the end: what stands in a screen or two; 5,000 of them would take seconds to lay out."""
+"""Rows of the final table, about two screens; 5,000 rows would take seconds to lay out."""
 UNSHOWN = ("checkpoint", "reason")
 """Columns of trials.csv that are too long for a table."""
 
 
 @dataclass
 class Row:
-    """A running trial. share: of its epochs that are done; before: those that were when this command started it."""
+    """A running trial. share: finished share of its epochs; before: that share when this command started the trial."""
 
     overrides: str
     state: str = "starting"
     began: float = field(default_factory=lambda: time.monotonic())
-    heard: float = 0.0
+    reported_at: float = 0.0
     interval: int = 0
     share: float = 0.0
     before: float = 0.0
     best: float | None = None
 
     def left_s(self) -> float | None:
-        """Of its epochs, at the pace up to its last report."""
+        """Return the seconds left of its epochs, at the pace up to its last report; None before there is one."""
         done = self.share - self.before
         if done <= 0:
             return None
-        left = (self.heard - self.began) * (1.0 - self.share) / done
-        return max(0.0, left - (time.monotonic() - self.heard))
+        left = (self.reported_at - self.began) * (1.0 - self.share) / done
+        return max(0.0, left - (time.monotonic() - self.reported_at))
 
 
-class Board:
-    """Told of what happens; draws only on a terminal. `goal_best` is the best (trial, value) of the whole study."""
+class ProgressTable:
+    """Receives what happens and draws it on a terminal. best_trial: the best (trial, value) of the whole study."""
 
     def __init__(self, total: int, screen: Screen | None = None) -> None:
         self.screen = screen or Screen(error=True)
-        self.goal_best: tuple[int, float] | None = None
+        self.best_trial: tuple[int, float] | None = None
         self._open, self._drawn = ExitStack(), 0.0
         self._live: LiveTable | None = None
         self.begin(total)
 
     def begin(self, total: int, ended: Sequence[str] = ()) -> None:
-        """A part of the sweep. ended: the statuses of its trials that ended before."""
+        """Begin a part of the sweep with `total` trials. ended: statuses of those that ended before."""
         self.total, self.rows, self.states = total, dict[int, Row](), Counter(ended)
         self.before, self.began = len(ended), time.monotonic()
 
     @property
-    def ended(self) -> int:
+    def num_ended(self) -> int:
+        """The number of trials that have ended."""
         return self.states.total()
 
-    def __enter__(self) -> "Board":
+    def __enter__(self) -> "ProgressTable":
         self._live = self._open.enter_context(self.screen.live(self.table))
         return self
 
@@ -73,44 +74,49 @@ class Board:
         self._open.close()
 
     def tick(self) -> None:
-        """Draw the table anew where it is due; called some times a second."""
+        """Draw the table again if it is due; to be called several times a second."""
         if self._live is not None and time.monotonic() - self._drawn > REDRAWN_S:
             self._drawn = time.monotonic()
             self._live.refresh()
 
     def started(self, number: int, overrides: str) -> None:
+        """Show a trial that has started."""
         self.rows[number] = Row(overrides)
 
     def reported(self, number: int, interval: int, share: float, best: float | None) -> None:
+        """Show a trial's report. share: finished share of its epochs; best: its best value so far."""
         row = self.rows[number]
         if row.state == "starting":
             row.state, row.before = "running", share * (interval - 1) / interval
-        row.heard, row.interval, row.share, row.best = time.monotonic(), interval, share, best
+        row.reported_at, row.interval, row.share, row.best = time.monotonic(), interval, share, best
 
-    def told(self, number: int) -> None:
-        """A policy ends the trial, which now tests and closes."""
+    def mark_ending(self, number: int) -> None:
+        """Show that a policy ends the trial, which still tests its best checkpoint and closes."""
         self.rows[number].state = "ending"
 
-    def cut(self, number: int, words: str) -> None:
+    def interrupted(self, number: int, words: str) -> None:
+        """Log that a trial was interrupted."""
         self.rows.pop(number, None)
-        self.say(f"trial {number} was cut: {words}")
+        self.log(f"trial {number} was interrupted: {words}")
 
-    def ended_with(self, number: int, status: str, words: str) -> None:
-        """One line, with the trial's overrides and how long it took."""
+    def finished(self, number: int, status: str, words: str) -> None:
+        """Log the end of a trial with its overrides and how long it took."""
         row = self.rows.pop(number, Row(""))
         self.states[status] += 1
-        self.say(f"trial {number} {words}  {duration(time.monotonic() - row.began)}  {row.overrides}")
+        self.log(f"trial {number} {words}  {duration(time.monotonic() - row.began)}  {row.overrides}")
 
-    def say(self, words: str) -> None:
+    def log(self, words: str) -> None:
+        """Log a line."""
         log.info("%s", words)
 
     def left_s(self) -> float | None:
-        """Time left at the pace since this command began; None before anything was done."""
-        done = self.ended - self.before + sum(row.share - row.before for row in self.rows.values())
-        rest = self.total - self.ended - sum(row.share for row in self.rows.values())
+        """Return the seconds left at the pace since this command began; None before the first report."""
+        done = self.num_ended - self.before + sum(row.share - row.before for row in self.rows.values())
+        rest = self.total - self.num_ended - sum(row.share for row in self.rows.values())
         return (time.monotonic() - self.began) * max(0.0, rest) / done if done > 0 else None
 
     def table(self) -> Table:
+        """Return the table of the running trials."""
         rows = sorted(self.rows.items())
         columns = {
             "trial": [str(number) for number, _ in rows],
@@ -119,25 +125,25 @@ class Board:
             "best so far": ["" if row.best is None else f"{row.best:.4f}" for _, row in rows],
             "time left": ["" if (left := row.left_s()) is None else duration(left) for _, row in rows],
         }
-        table = _of(columns, self._head())
+        table = _table(columns, self._head())
         texts = [row.overrides for _, row in rows]
         _, room = fitted(table, self.screen.width)
         if room >= LEAST_OVERRIDES:
             columns["overrides"] = [_cut(text, room - 3) for text in texts]
-            table = _of(columns, self._head())
+            table = _table(columns, self._head())
         return table
 
     def _head(self) -> str:
         counts = ", ".join(f"{count} {state}" for state, count in self.states.items())
-        head = f"{self.ended} of {self.total} trials ended" + (f" ({counts})" if counts else "")
-        if self.goal_best is not None:
-            head += f", best {self.goal_best[1]:.4f} of trial {self.goal_best[0]}"
+        head = f"{self.num_ended} of {self.total} trials ended" + (f" ({counts})" if counts else "")
+        if self.best_trial is not None:
+            head += f", best {self.best_trial[1]:.4f} of trial {self.best_trial[0]}"
         left = self.left_s()
         return head if left is None else f"{head}, about {duration(left)} left"
 
 
 def end_table(rows: Sequence[Mapping[str, object]], metric: str) -> Table:
-    """The first MOST_SHOWN trials as in trials.csv; epochs count from 1. What has no room is named below."""
+    """Return the first MOST_SHOWN rows of trials.csv as a table; epochs count from 1. A caption counts the others."""
     more, rows = len(rows) - MOST_SHOWN, rows[:MOST_SHOWN]
     filled = dict.fromkeys(name for row in rows for name, value in row.items() if value is not None)
     names = [name for name in filled if name not in UNSHOWN]
@@ -145,21 +151,21 @@ def end_table(rows: Sequence[Mapping[str, object]], metric: str) -> Table:
     first = [name for name in ("trial", metric, "state") if name in columns]
     last = [name for name in ("failure", "epoch", "intervals") if name in columns]
     searched = [name for name in names if name not in {*first, *last}]
-    table = _of(columns, "trials")
+    table = _table(columns, "trials")
     table.importance = [*first, *searched, *last]
     table.caption = f"and {more} more in trials.csv" if more > 0 else ""
     return table
 
 
 def duration(seconds: float) -> str:
-    """12 s, 3 min 20 s, 2 h 05 min."""
+    """Return a duration in words: 12 s, 3 min 20 s, 2 h 05 min."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
     return f"{whole // 60} min {whole % 60:02} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60:02} min"
 
 
-def _of(columns: Mapping[str, Sequence[str]], title: str) -> Table:
+def _table(columns: Mapping[str, Sequence[str]], title: str) -> Table:
     rows = list(zip(*columns.values(), strict=True))
     return Table([Column(name) for name in columns], rows, title, more="trials.csv")
 

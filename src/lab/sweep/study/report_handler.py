@@ -1,69 +1,71 @@
-"""What becomes of a running trial at each of its reports: the report is kept, and the policy says if it goes on."""
+"""The reports of running trials: each is stored, and the policy decides whether the trial ends."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from optuna.trial import Trial
 
-from lab.early_termination.incremental import Standings
-from lab.early_termination.policies import OptunaPruner
+from lab.early_termination.incremental import IncrementalState
 from lab.sweep.definition.plan import Plan
-from lab.sweep.execution.trial_outcome import best_of
+from lab.sweep.execution.trial_outcome import best_report
 from lab.sweep.reporting.reporter import Report
-from lab.sweep.storage.controllers import Alone
-from lab.sweep.study.progress_table import Board
+from lab.sweep.storage.controllers import SoleController
+from lab.sweep.study.progress_table import ProgressTable
 
 
 @dataclass
-class Live:
-    """A trial that runs."""
+class RunningTrial:
+    """A running trial. reports: values by interval; epochs: 0-based, by interval."""
 
     trial: Trial
     reports: dict[int, float]
     epochs: dict[int, int] = field(default_factory=dict)
-    told: str | None = None
-    """Why a policy ends it; also what it was told before it was cut."""
+    reason: str | None = None
+    """Why a policy ends it; kept from before an interruption."""
     is_ours: bool = True
-    """Not once another controller has taken it over, as it does when this one was silent for long."""
+    """False once another controller has taken it over, because this one was silent for too long."""
 
 
 @dataclass
-class Verdicts:
-    """own: numbers of the trials that run here."""
+class ReportHandler:
+    """Stores reports and decides on them. own: numbers of the trials that run here."""
 
     plan: Plan
-    standings: Standings
-    peers: Alone
-    board: Board
+    state: IncrementalState
+    controllers: SoleController
+    progress: ProgressTable
     own: Collection[int]
-    held_back: bool = False
+    has_shown_obstacle: bool = False
 
-    def on(self, number: int, one: Live, report: Report) -> str | None:
-        """Keep a report; None to keep the trial, else why it ends."""
-        plan = self.plan
-        if one.told is not None and report.interval >= max(one.reports, default=0):  # it was cut before it ended
-            return one.told
-        if report.interval not in one.reports:
-            one.trial.report(report.value, report.interval)
-            self.standings.report(number, report.value)
-        one.reports[report.interval], one.epochs[report.interval] = report.value, report.epoch
-        best = best_of(one.reports, one.epochs, plan.goal)
-        if best is not None and best.interval == report.interval:
-            one.trial.set_user_attr("best_value", best.value)
-            one.trial.set_user_attr("best_epoch", best.epoch)
-        self.board.reported(number, report.interval, report.share, best.value if best is not None else None)
-        if isinstance(plan.policy, OptunaPruner):
-            pruned = f"{plan.policy.name} at interval {report.interval}" if one.trial.should_prune() else None
-            return self._ends(one, pruned)
-        if not self.held_back and (why := self.standings.holds_back(report.interval)):
-            self.held_back = True
-            self.board.say(why)
-        self.peers.news(self.standings, self.own)
-        return self._ends(one, self.standings.decide(number, report.interval))
+    def __post_init__(self) -> None:
+        self.has_pruner = self.plan.policy.pruner() is not None
 
-    def _ends(self, one: Live, told: str | None) -> str | None:
-        """Keep what a trial is told, if it is to end: it may be killed first."""
-        if told is not None:
-            one.told = told
-            one.trial.set_user_attr("told", told)
-        return told
+    def handle(self, number: int, running: RunningTrial, report: Report) -> str | None:
+        """Store a report; return None to keep the trial, or the reason to end it."""
+        plan, trial, interval = self.plan, running.trial, report.interval
+        if running.reason is not None and interval >= max(running.reports, default=0):  # interrupted before it ended
+            return running.reason
+        if interval not in running.reports:
+            trial.report(report.value, interval)
+            self.state.report(number, report.value)
+        running.reports[interval], running.epochs[interval] = report.value, report.epoch
+        best = best_report(running.reports, running.epochs, plan.goal)
+        if best is not None and best.interval == interval:
+            trial.set_user_attr("best_value", best.value)
+            trial.set_user_attr("best_epoch", best.epoch)
+        self.progress.reported(number, interval, report.share, best.value if best is not None else None)
+        if self.has_pruner:
+            return self._keep(running, f"{plan.policy.kind} at interval {interval}" if trial.should_prune() else None)
+        if not self.has_shown_obstacle and (obstacle := self.state.obstacle(interval)):
+            self.has_shown_obstacle = True
+            self.progress.log(obstacle)
+        self.controllers.refresh(self.state, self.own)
+        reason = self.state.decide(number, interval)
+        return self._keep(running, None if reason is None else reason.text)
+
+    def _keep(self, running: RunningTrial, reason: str | None) -> str | None:
+        """Store the reason at once: the trial may be killed before it has ended."""
+        if reason is not None:
+            running.reason = reason
+            running.trial.set_user_attr("termination_reason", reason)
+        return reason

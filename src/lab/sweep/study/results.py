@@ -1,7 +1,9 @@
-"""What a study leaves for people and for reports: trials.csv, summary.json, experiment/best.yaml, the winner's command.
+"""The results of a study: trials.csv, summary.json, experiment/best.yaml and the winner's commands.
 
-The winner is the trial with the best value it ever reported, whether it came to its own end or a policy ended it:
-Optuna's own `best_trial` would pass the latter over.
+The winner of a search is the trial with the best value that it ever reported, whether it completed or a policy ended it
+(Optuna's `best_trial` leaves out the latter). Where configurations were confirmed under every seed, the best mean wins.
+The report has a rule of its own (`lab.report.analysis.winner`), because it compares several studies and single runs;
+rooms in parallel do not import each other, and for one study both rules name the same trial.
 """
 
 import logging
@@ -14,12 +16,12 @@ from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
-from scipy import stats
 
 from lab.cli.command_line import script
 from lab.cli.recipes import recipe, write_best
 from lab.core.files import Unreadable
 from lab.core.record.run_folder import RunFolder, StudyFolder
+from lab.core.student_t import t_quantile
 from lab.sweep.definition.plan import Plan
 
 log = logging.getLogger(__name__)
@@ -34,8 +36,9 @@ STATES = {
 
 
 @dataclass(frozen=True)
-class Confirmed:
-    """One configuration under new seeds. ci95: half the width of the 95 % interval of the mean (Student's t)."""
+class ConfirmedTrial:
+    """One configuration under new seeds. ci95: half the width of the 95 % confidence interval of the mean (Student's
+    t)."""
 
     trial: int
     seeds: tuple[int, ...]
@@ -44,8 +47,8 @@ class Confirmed:
     ci95: float | None
 
 
-def confirmed(trial: int, seeds: Sequence[int], values: Sequence[float]) -> Confirmed:
-    """Raises ValueError without a value."""
+def confirmed_trial(trial: int, seeds: Sequence[int], values: Sequence[float]) -> ConfirmedTrial:
+    """Return the mean of a trial's values with its interval. Raises ValueError without a value."""
     num = len(values)
     if not num:
         raise ValueError(f"trial {trial} has no confirmed value")
@@ -53,12 +56,12 @@ def confirmed(trial: int, seeds: Sequence[int], values: Sequence[float]) -> Conf
     half = None
     if num > 1:
         deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (num - 1))
-        half = float(stats.t.ppf(0.975, num - 1)) * deviation / math.sqrt(num)
-    return Confirmed(trial, tuple(seeds), tuple(values), mean, half)
+        half = t_quantile(num - 1, 0.95) * deviation / math.sqrt(num)
+    return ConfirmedTrial(trial, tuple(seeds), tuple(values), mean, half)
 
 
 def ranked(study: optuna.Study, plan: Plan) -> list[FrozenTrial]:
-    """Trials that came to an end with a value, the best first; of equals the earlier."""
+    """Return the ended trials with a value, the best first; of equal ones the earlier first."""
     ended = [
         trial
         for trial in study.get_trials(deepcopy=False)
@@ -67,28 +70,28 @@ def ranked(study: optuna.Study, plan: Plan) -> list[FrozenTrial]:
     return sorted(ended, key=lambda trial: (-plan.sign * trial.user_attrs["best_value"], trial.number))
 
 
-def row(trial: FrozenTrial, metric: str) -> dict[str, Any]:
-    """A trial as a line of trials.csv; epochs are 0-based as in run.json."""
-    told = trial.user_attrs
+def trial_row(trial: FrozenTrial, metric: str) -> dict[str, Any]:
+    """Return a trial as a row of trials.csv; epochs are 0-based as in run.json."""
+    attributes = trial.user_attrs
     return {
         "trial": trial.number,
         "state": STATES[trial.state],
-        metric: told.get("best_value"),
-        "epoch": told.get("best_epoch"),
+        metric: attributes.get("best_value"),
+        "epoch": attributes.get("best_epoch"),
         "intervals": len(trial.intermediate_values),
-        **told.get("values", {}),
-        "failure": told.get("failure"),
-        "reason": told.get("reason"),
-        "checkpoint": told.get("checkpoint"),
+        **attributes.get("values", {}),
+        "failure": attributes.get("failure"),
+        "reason": attributes.get("reason"),
+        "checkpoint": attributes.get("checkpoint"),
     }
 
 
-def write(
-    folder: StudyFolder, study: optuna.Study, plan: Plan, ended: str | None, confirmations: Sequence[Confirmed]
+def write_results(
+    folder: StudyFolder, study: optuna.Study, plan: Plan, ended: str | None, confirmations: Sequence[ConfirmedTrial]
 ) -> dict[str, Any]:
-    """trials.csv, summary.json and best.yaml; gives the summary."""
+    """Write trials.csv, summary.json and best.yaml; return the summary. ended: why the study ended early, if it did."""
     trials = study.get_trials(deepcopy=False)
-    folder.write_trials([row(trial, plan.metric) for trial in trials])
+    folder.write_trials([trial_row(trial, plan.metric) for trial in trials])
     order = ranked(study, plan)
     winner = _winner(order, plan, confirmations)
     summary: dict[str, Any] = {
@@ -96,8 +99,8 @@ def write(
         "objective": {"metric": plan.metric, "goal": plan.goal},
         "trials": {"total": plan.total, **Counter(STATES[trial.state] for trial in trials)},
         "ended": ended,
-        "winner": None if winner is None else described(folder, winner),
-        "confirmed": [vars(one) | {"whole": _is_whole(one, plan)} for one in confirmations],
+        "winner": None if winner is None else _described(folder, winner),
+        "confirmed": [vars(trial) | {"whole": _is_whole(trial, plan)} for trial in confirmations],
     }
     folder.write_summary(summary)
     if winner is not None and folder.trial(winner.number).config.is_file():
@@ -108,7 +111,7 @@ def write(
 
 
 def _write_recipe(folder: StudyFolder, run: RunFolder, words: str) -> None:
-    """best.yaml, or a line on why there is none: the study is done all the same."""
+    """Write best.yaml, or log why it cannot be written: the study has ended in any case."""
     try:
         text = recipe(run, words)
     except (FileNotFoundError, Unreadable) as error:
@@ -117,49 +120,49 @@ def _write_recipe(folder: StudyFolder, run: RunFolder, words: str) -> None:
     write_best(folder.path, text)
 
 
-def described(folder: StudyFolder, trial: FrozenTrial) -> dict[str, Any]:
+def _described(folder: StudyFolder, trial: FrozenTrial) -> dict[str, Any]:
     run = folder.trial(trial.number)
     command = run.read()["command"] if run.is_own() and (run.path / "run.json").is_file() else None
     started = "python train.py" if command is None else script(command)
-    told = trial.user_attrs
+    attributes = trial.user_attrs
     return {
         "trial": trial.number,
-        "value": told["best_value"],
-        "epoch": told.get("best_epoch"),
-        "checkpoint": told.get("checkpoint"),
-        "values": told["values"],
+        "value": attributes["best_value"],
+        "epoch": attributes.get("best_epoch"),
+        "checkpoint": attributes.get("checkpoint"),
+        "values": attributes["values"],
         "command": command,
         "retrain": f"{started} {shlex.join(['--config-dir', str(folder.path), 'experiment=best'])}",
     }
 
 
-def _winner(order: Sequence[FrozenTrial], plan: Plan, confirmations: Sequence[Confirmed]) -> FrozenTrial | None:
+def _winner(order: Sequence[FrozenTrial], plan: Plan, confirmations: Sequence[ConfirmedTrial]) -> FrozenTrial | None:
     if not order:
         return None
-    whole = [one for one in confirmations if _is_whole(one, plan)]
+    whole = [confirmed for confirmed in confirmations if _is_whole(confirmed, plan)]
     if not whole:
         return order[0]
-    best = max(whole, key=lambda one: plan.sign * one.mean)
+    best = max(whole, key=lambda confirmed: plan.sign * confirmed.mean)
     return next(trial for trial in order if trial.number == best.trial)
 
 
-def _is_whole(one: Confirmed, plan: Plan) -> bool:
-    """Whether it has a value under every seed: means over other seeds are not compared, one of them may be lucky."""
-    return plan.confirm is not None and len(one.values) == plan.confirm.seeds
+def _is_whole(confirmed: ConfirmedTrial, plan: Plan) -> bool:
+    """Whether it has a value under every seed; means over fewer seeds are not compared, because a seed may be lucky."""
+    return plan.confirm is not None and len(confirmed.values) == plan.confirm.seeds
 
 
-def says(summary: Mapping[str, Any]) -> list[str]:
-    """The last lines of a sweep."""
+def summary_lines(summary: Mapping[str, Any]) -> list[str]:
+    """Return the last log lines of a sweep."""
     counts = ", ".join(f"{count} {state}" for state, count in summary["trials"].items() if state != "total")
     lines = [f"study {summary['study']}: {counts or 'no trial'} of {summary['trials']['total']}"]
     if summary["ended"] is not None:
-        lines.append(f"ended early: {summary['ended']}; the same command goes on")
-    for one in summary["confirmed"]:
-        half = "" if one["ci95"] is None else f" ± {one['ci95']:.4f} (95 %)"
-        few = "" if one["whole"] else " alone, so it does not compete"
-        over = f"{len(one['values'])} seed{'s' if len(one['values']) > 1 else ''}{few}"
-        lines.append(f"confirmed trial {one['trial']}: mean {one['mean']:.4f}{half} over {over}")
-    if summary["confirmed"] and not any(one["whole"] for one in summary["confirmed"]):
+        lines.append(f"ended early: {summary['ended']}; the same command resumes it")
+    for trial in summary["confirmed"]:
+        half = "" if trial["ci95"] is None else f" ± {trial['ci95']:.4f} (95 %)"
+        few = "" if trial["whole"] else " alone, so it does not compete"
+        over = f"{len(trial['values'])} seed{'s' if len(trial['values']) > 1 else ''}{few}"
+        lines.append(f"confirmed trial {trial['trial']}: mean {trial['mean']:.4f}{half} over {over}")
+    if summary["confirmed"] and not any(trial["whole"] for trial in summary["confirmed"]):
         lines.append("no configuration is confirmed under every seed: the winner is the search's")
     winner = summary["winner"]
     if winner is None:

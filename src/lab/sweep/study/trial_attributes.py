@@ -1,7 +1,7 @@
-"""What a study's storage keeps of a trial besides its parameters and reports: attributes, which a resume reads again.
+"""Attributes of a trial in the study's storage, besides its parameters and reports; a resumed study reads them.
 
-values: the real ones; best_value, best_epoch, best_interval, checkpoint; status, reason, failure; told: why a policy
-ends it, kept at once, since it may be killed before it has; cuts: how often it was.
+values: the config values; best_value, best_epoch, best_interval, checkpoint; status, reason, failure: how the trial
+ended; termination_reason: why a policy ends it, stored before the trial has ended; cuts: its interruptions.
 """
 
 from collections.abc import Mapping
@@ -10,11 +10,12 @@ from typing import Any
 
 from optuna.trial import Trial
 
-from lab.sweep.execution.trial_outcome import Best, Ending
+from lab.sweep.execution.trial_outcome import BestReport, TrialOutcome
 
 
 def write_values(trial: Trial, values: Mapping[str, Any]) -> None:
-    """Real values, whole for us and one by one for dashboards where Optuna stores something else (a law's u)."""
+    """Store the config values as one mapping, and those that Optuna stores differently as single attributes, which
+    dashboards show."""
     if "values" not in trial.user_attrs:
         for key, value in values.items():
             if key not in trial.params or trial.params[key] != value:
@@ -22,8 +23,8 @@ def write_values(trial: Trial, values: Mapping[str, Any]) -> None:
         trial.set_user_attr("values", dict(values))
 
 
-def write_end(trial: Trial, ended: Ending, best: Best | None, checkpoint: Path) -> None:
-    """How a trial ended; checkpoint: where that of its best epoch stands, if it is there."""
+def write_end(trial: Trial, ended: TrialOutcome, best: BestReport | None, checkpoint: Path) -> None:
+    """Store how a trial ended; checkpoint: the path of its best epoch's checkpoint, stored if it exists."""
     attributes: dict[str, Any] = {"status": ended.status, "reason": ended.reason, "failure": ended.failure}
     if best is not None:
         attributes |= {"best_value": best.value, "best_epoch": best.epoch, "best_interval": best.interval}

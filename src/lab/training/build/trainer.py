@@ -130,12 +130,12 @@ def callbacks(config: Config, folder: RunFolder) -> Callbacks:
     resources = Resources() if chosen.resources.enabled else None
     reporter = connected()
     terminate = EarlyTermination(reporter, goal.metric) if reporter is not None else None
-    freeze, accumulate = chosen.freeze, chosen.accumulate
+    freeze = chosen.freeze
     every = [
         Progress(goal.metric, chosen.progress.refresh, chosen.progress.interval_s),
         interruption,
         Freeze(freeze.embeddings, freeze.layers, chosen.freeze.schedule),
-        GradientAccumulation(accumulate.batches, accumulate.schedule),
+        GradientAccumulation(config.trainer.accumulate_grad_batches, chosen.accumulate.schedule),
         precision.SkippedSteps(),
         NanGuard() if chosen.nan_guard.enabled else None,
         resources,

@@ -1,63 +1,51 @@
-"""Next-patch prediction on series without looking at a class: what a run of it works on and what its test came to.
+"""Next-patch prediction on series: pretraining that reads no classes.
 
-Its checkpoint is what `model.checkpoint=` of a classifier begins with.
+Its checkpoint is what `model.checkpoint=` of a classifier starts from.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lab.config.schema import Config, TimerXL
+from lab.core.batches import SeriesSpec
 from lab.core.record.run_folder import RunFolder
 from lab.core.terminal.tables import Column, Table
-from lab.data.series.datamodule import SeriesData
-from lab.data.series.dataset import SeriesSet
+from lab.data.series.datamodule import SeriesDataModule
 from lab.models.series.timer_xl.pretraining import NextPatch, build_pretraining
-from lab.models.task_module import Training
 from lab.training.evaluation.base import Tested
-from lab.training.tasks.base import Material, check_metrics
+from lab.training.tasks.base import Sample, TaskDefinition, check_metrics, untimed_plan
+from lab.training.tasks.series_classification import load_series
 
 NAMES = ("loss",)
-"""What a validation logs: the mean squared error of the next patch."""
+"""Metrics of a validation: the mean squared error of the next patch."""
 
 
 @dataclass(frozen=True)
-class Foretold(Tested):
-    """The error on test windows; predictions are empty, there is one for each patch of each channel."""
+class ForecastErrors(Tested):
+    """The error on the test windows. It has no predictions, since each patch of each channel has one."""
 
     def write(self, folder: RunFolder) -> None:
-        """Nothing but what the record holds."""
+        """Writes no file: the record holds the scores."""
 
     def table(self) -> Table:
         cells = tuple(f"{value:.4f}" for value in self.metrics.values())
         return Table([Column(name, right=True) for name in self.metrics], [cells], more="run.json")
 
 
-@dataclass
-class UnlabelledSeries(Material):
-    """Windows whose next patch is to be foretold."""
+class SeriesPretraining(TaskDefinition[SeriesSpec, SeriesDataModule, NextPatch]):
+    """Prediction of the next patch of unlabelled windows."""
 
-    found: SeriesSet
-    data: SeriesData
-    model: NextPatch
+    spec_type = SeriesSpec
 
-    def __post_init__(self) -> None:
-        self.name, self.fingerprint = self.found.name, self.found.fingerprint
+    def load_data(self, config: Config, folder: RunFolder, pin_memory: bool, fresh: bool) -> SeriesDataModule:
+        data = load_series(config, pin_memory, labelled=False)
+        check_metrics(config, NAMES)
+        return data
 
-    @property
-    def facts(self) -> dict[str, object]:
-        return self.found.facts
+    def build_model(
+        self, config: Config, spec: SeriesSpec, folder: RunFolder, fresh: bool, sample: Sample | None = None
+    ) -> NextPatch:
+        assert isinstance(config.model, TimerXL), f"model of kind {config.model.kind} has no pretraining"
+        return build_pretraining(config.model, spec, untimed_plan(config), fresh)
 
-    def metric_names(self) -> Iterator[str]:
-        return iter(NAMES)
-
-    def tested(self) -> Foretold:
-        return Foretold(self.model.metrics["test"].compute(), {}, None, {})
-
-
-def prepare_pretraining(
-    config: Config, found: SeriesSet, data: SeriesData, training: Training, fresh: bool
-) -> UnlabelledSeries:
-    """Raises RequestError where the network does not fit the data."""
-    assert isinstance(config.model, TimerXL)
-    check_metrics(config, NAMES)
-    return UnlabelledSeries(found, data, build_pretraining(config.model, data.spec, training, fresh))
+    def evaluate(self, model: NextPatch, data: SeriesDataModule) -> ForecastErrors:
+        return ForecastErrors(model.metrics["test"].compute(), {}, None, {})

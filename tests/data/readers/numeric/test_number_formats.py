@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lab.data.readers.numeric.number_formats import Spelling
+from lab.data.readers.numeric.number_formats import NumberFormat
 
 DAYS = pd.date_range("2024-01-01", periods=40).strftime("%Y-%m-%d")
 RAIN = np.random.default_rng(0).gamma(1, 2, 40).round(2)
@@ -18,33 +18,33 @@ AMOUNTS = np.random.default_rng(1).integers(1_000, 90_000, 40) + 0.5
 @pytest.mark.parametrize(
     ("spelling", "cell", "number"),
     [
-        (Spelling(), "3.5", 3.5),
-        (Spelling(), " -.5e3 ", -500.0),
-        (Spelling(), "3,5", None),
-        (Spelling(","), "3,5", 3.5),
-        (Spelling(","), "3.5", None),
-        (Spelling("any"), "3,5", 3.5),
-        (Spelling("any"), "3.5", 3.5),
-        (Spelling("any"), "1.234,5", None),
-        (Spelling(".", ","), "1,234,567.8", 1234567.8),
-        (Spelling(".", ","), "3,5", None),  # never 35
-        (Spelling(".", ","), "0,615", None),
-        (Spelling(",", "."), "-1.234,5", -1234.5),
-        (Spelling(",", "."), "1.5", None),
-        (Spelling(",", " "), "1\u202f234,5", 1234.5),
-        (Spelling(".", "'"), "1\u2019234.5", 1234.5),
-        (Spelling(), "?", None),
-        (Spelling(), "1_000", None),
-        (Spelling(), True, 1.0),
+        (NumberFormat(), "3.5", 3.5),
+        (NumberFormat(), " -.5e3 ", -500.0),
+        (NumberFormat(), "3,5", None),
+        (NumberFormat(","), "3,5", 3.5),
+        (NumberFormat(","), "3.5", None),
+        (NumberFormat("any"), "3,5", 3.5),
+        (NumberFormat("any"), "3.5", 3.5),
+        (NumberFormat("any"), "1.234,5", None),
+        (NumberFormat(".", ","), "1,234,567.8", 1234567.8),
+        (NumberFormat(".", ","), "3,5", None),  # never 35
+        (NumberFormat(".", ","), "0,615", None),
+        (NumberFormat(",", "."), "-1.234,5", -1234.5),
+        (NumberFormat(",", "."), "1.5", None),
+        (NumberFormat(",", " "), "1\u202f234,5", 1234.5),
+        (NumberFormat(".", "'"), "1\u2019234.5", 1234.5),
+        (NumberFormat(), "?", None),
+        (NumberFormat(), "1_000", None),
+        (NumberFormat(), True, 1.0),
     ],
 )
-def test_one_grammar(spelling: Spelling, cell: object, number: float | None) -> None:
+def test_one_grammar(spelling: NumberFormat, cell: object, number: float | None) -> None:
     assert spelling.number(cell) == number
 
 
 def test_gaps_are_no_numbers_and_no_words() -> None:
     for cell in ("", "  ", "NA", "?"):
-        assert np.isnan(Spelling(missing=("?",)).number(cell) or 0.0)
+        assert np.isnan(NumberFormat(missing=("?",)).number(cell) or 0.0)
 
 
 def half_commas() -> Any:

@@ -76,10 +76,10 @@ def test_titles_and_several_sheets_of_a_workbook(typed: Any, refused: Any, tmp_p
     assert ways == [["data.skip_rows=3"]]
     sheets(tmp_path / "a.xlsx", First=CELLS, Second=CELLS)
     assert same(typed("a.xlsx", None))
-    assert "sheet 'First' is read; Second with a column date as well is not: data.sheet=Second" in caplog.text
+    assert "sheet 'First' is read; Second also has a column date and is not read: data.sheet=Second" in caplog.text
 
 
-def test_blank_rows_and_notes_below_are_left_out_and_said(typed: Any, tmp_path: Path, caplog: Any) -> None:
+def test_blank_rows_and_notes_below_are_left_out_and_logged(typed: Any, tmp_path: Path, caplog: Any) -> None:
     below = [[None] * 4, [None, " ", None, None], ["Source: weather service, daily values"], [None] * 4]
     sheets(tmp_path / "a.xlsx", Data=[*CELLS[:4], [None] * 4, *CELLS[4:], *below])
     assert same(typed("a.xlsx", None, "data.group=station"))
@@ -107,7 +107,7 @@ def test_a_header_again_in_a_joined_file_is_no_row(typed: Any, caplog: Any, sett
         assert panel.classes == ("Norte", "Sur")
     if "data.label=wind" in settings:
         assert panel.classes == tuple("0123456")
-    assert "rows 10, 21 hold the header again; left out" in caplog.text
+    assert "rows 10, 21 repeat the header; left out" in caplog.text
 
 
 @pytest.mark.parametrize("odd", ["Norte ", " Norte", "Norte\u00a0"])
@@ -115,4 +115,4 @@ def test_blanks_around_a_name_make_no_other_group(typed: Callable[..., Any], cap
     for name in ("a.csv", "a.parquet"):
         panel = typed(name, FRAME.assign(station=["Norte"] * 20 + [odd] * 10), "data.group=station")
         assert panel.groups == ("Norte",)
-        assert f"blanks around names of groups are not read: {odd!r}" in caplog.text
+        assert f"spaces around names of groups are ignored: {odd!r}" in caplog.text

@@ -10,7 +10,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from lab.config.check import check
-from lab.data.readers.timestamps.calendar_steps import Calendar, calendar_step, meant
+from lab.data.readers.timestamps.calendar_steps import CalendarStep, accepted_spelling, parse_calendar_step
 from lab.data.series import dataset
 
 CONF = Path(__file__).parents[4] / "conf"
@@ -31,7 +31,7 @@ def holidays(moments: pd.DatetimeIndex) -> pd.DatetimeIndex:
 
 
 @pytest.mark.parametrize("rule", ["MS", "ME", "QS", "QE", "YS", "YE", "B"])
-def test_a_table_of_calendar_steps_is_read_as_it_stands(typed: Callable[..., Any], rule: str) -> None:
+def test_a_table_of_calendar_steps_is_read_unchanged(typed: Callable[..., Any], rule: str) -> None:
     moments = pd.date_range("1990-01-01", periods=120, freq=rule)
     frame = table(moments, 2)
     panel = typed("a.csv", frame, "data.group=station")
@@ -91,17 +91,17 @@ def test_irregular_rows_are_steps_where_requested(typed: Any, refused: Any) -> N
 
 
 @pytest.mark.parametrize(
-    ("text", "found"), [("1MS", Calendar(1, "M")), ("2QS", Calendar(6, "M")), ("YS", Calendar(12, "M")),
-                        ("5B", Calendar(5, "B")), ("1M", None), ("0MS", None), ("1D", None)],
+    ("text", "found"), [("1MS", CalendarStep(1, "M")), ("2QS", CalendarStep(6, "M")), ("YS", CalendarStep(12, "M")),
+                        ("5B", CalendarStep(5, "B")), ("1M", None), ("0MS", None), ("1D", None)],
 )  # fmt: skip
-def test_how_steps_are_written(text: str, found: Calendar | None) -> None:
-    assert calendar_step(text) == found
+def test_how_steps_are_written(text: str, found: CalendarStep | None) -> None:
+    assert parse_calendar_step(text) == found
 
 
 @pytest.mark.parametrize(("text", "other"), [("1M", "1MS"), ("ME", "1MS"), ("3Q", "3QS"), ("QE-DEC", "1QS"),
                                             ("A", "1YS"), ("monthly", "1MS"), ("often", None)])  # fmt: skip
 def test_other_spellings_are_named(refused: Any, text: str, other: str | None) -> None:
-    assert meant(text) == other
+    assert accepted_spelling(text) == other
     _, ways = refused("a.csv", table(pd.date_range("2020-01-01", periods=50)), f"data.resample={text}")
     assert other is None or ways == [[f"data.resample={other}"]]
 

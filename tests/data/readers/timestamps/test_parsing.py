@@ -1,4 +1,4 @@
-"""Time stamps as they are written, and what to type for those that are written otherwise."""
+"""Time stamps in the formats that are read, and the settings proposed for other formats."""
 
 from collections.abc import Callable
 from typing import Any

@@ -27,7 +27,7 @@ def test_overlaps_count_rows_of_each_held_out_split() -> None:
     assert (test_in_val.name, test_in_val.same, test_in_val.masked) == ("test_in_val", 0, 0)
 
 
-def test_test_rows_that_stand_in_val_are_counted_and_refused() -> None:
+def test_test_rows_that_are_in_val_are_counted_and_refused() -> None:
     plain = {"train": _hashes(1, 2), "val": _hashes(3, 4), "test": _hashes(4, 3, 5)}
     found = overlaps(plain, plain)[-1]
     assert (found.same, found.num_rows) == (2, 3)

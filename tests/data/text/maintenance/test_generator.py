@@ -111,7 +111,7 @@ def test_no_token_decides_a_causa(reports: Reports) -> None:
     assert worst[0] <= 0.9, worst
 
 
-def test_priority_is_not_a_function_of_what_is_said(reports: Reports) -> None:
+def test_priority_is_not_a_function_of_the_text(reports: Reports) -> None:
     assert reports.probabilities["prioridad"].max() < 0.99
 
 

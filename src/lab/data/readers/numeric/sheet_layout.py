@@ -1,13 +1,10 @@
-"""What stands around and between the rows of a table: title rows, a `sep=;` line, repeated headers, notes, blank rows.
+"""Rows of a file that are not rows of its table: title rows, a `sep=;` line, repeated headers, notes, blank rows.
 
-Titles are named with the setting that skips them, since only a person knows them from a header. A header again, rows
-without anything and notes below the table are left out, and said. Shapes: N rows.
+Title rows are refused with the setting that skips them, since only a person can tell them from a header. Repeated
+headers, blank rows and notes below the table are left out and logged. Shapes: N rows.
 """
 
-import codecs
 import csv
-import gzip
-import io
 import logging
 import re
 from collections.abc import Iterable, Sequence
@@ -19,91 +16,83 @@ import numpy as np
 import pandas as pd
 
 from lab.core.errors import listed
+from lab.data.readers.file_bytes import open_text
 
 log = logging.getLogger(__name__)
-LOOKED_AT = 40
-"""First rows of a sheet in which its header is looked for."""
-MARKS = (",", ";", "\t", "|")
-_SEP = re.compile(r"\ufeff?\"?sep=(.)\"?\s*", re.IGNORECASE)
+HEAD_ROWS = 40
+"""Number of first rows in which the header is searched."""
+DELIMITERS = (",", ";", "\t", "|")
 _WORD = re.compile(r"[^\W\d_]{3,}")
-"""A word of three letters: a note has two, and no date has."""
+"""A word of three letters or more: a note has at least two, a date has none."""
 
 
 def first_lines(path: Path, encoding: str) -> list[str]:
-    """The first lines of a text file, packed or not. Raises UnicodeError and OSError."""
-    name = codecs.lookup(encoding).name
-    opener = gzip.open if path.name.lower().endswith(".gz") else open
-    with opener(path, "rb") as file, io.TextIOWrapper(file, "utf-8-sig" if name == "utf-8" else name) as text:
-        return [line[:100_000] for line in islice(text, LOOKED_AT)]
+    """Return the first lines of a text file, gzipped or not. Raises UnicodeError and OSError."""
+    with open_text(path, encoding) as file:
+        return [line[:100_000] for line in islice(file, HEAD_ROWS)]
 
 
-def separator(lines: Sequence[str]) -> str | None:
-    """The delimiter that a spreadsheet wrote into a first line of its own: `sep=;`."""
-    found = _SEP.fullmatch(lines[0]) if lines else None
-    return found[1] if found else None
-
-
-def header_at(rows: Iterable[Sequence[object]], wanted: Sequence[str], expected: int) -> int | None:
-    """Number of the row that holds all names wanted: the expected one, else the first."""
-    found = [number for number, row in enumerate(rows) if {*wanted} <= {str(cell).strip() for cell in row}]
-    return expected if expected in found else next(iter(found), None)
+def header_row(rows: Iterable[Sequence[object]], wanted: Sequence[str], expected: int) -> int | None:
+    """Return the number of the row that holds all wanted names: the expected row if it does, else the first."""
+    matches = [number for number, row in enumerate(rows) if {*wanted} <= {str(cell).strip() for cell in row}]
+    return expected if expected in matches else next(iter(matches), None)
 
 
 def header_in_text(
     lines: Sequence[str], wanted: Sequence[str], delimiter: str, expected: int
 ) -> tuple[int, str] | None:
-    """Row of the header, and the delimiter it is read with: the given one first."""
-    for mark in (delimiter, *(mark for mark in MARKS if mark != delimiter)):
+    """Return the row of the header and the delimiter that reads it, `delimiter` tried first; None without a header."""
+    for other in (delimiter, *(other for other in DELIMITERS if other != delimiter)):
         try:
-            row = header_at(csv.reader(lines, delimiter=mark), wanted, expected)
+            row = header_row(csv.reader(lines, delimiter=other), wanted, expected)
         except csv.Error:  # a field longer than its limit, a zero byte
             continue
         if row is not None:
-            return row, mark
+            return row, other
     return None
 
 
-def tidy(frame: Any, header: Sequence[str], times: Sequence[str]) -> Any:
-    """The frame without repeated headers, blank rows and the notes below it; what was left out is said."""
+def without_extra_rows(frame: Any, header: Sequence[str], times: Sequence[str]) -> Any:
+    """Return the frame without repeated headers, blank rows and notes below it; log what was left out."""
     columns = [name for name in times if name in frame.columns]
     if not columns or not len(frame):
         return frame
-    again = _headers_again(frame, header, columns[0])
+    repeated = _repeated_headers(frame, header, columns[0])
     blank = _blank(frame, columns)
-    last = len(frame) - int(np.argmin((again | blank)[::-1])) if not (again | blank).all() else 0
-    notes = _notes(frame, again | blank, last)
-    for rows, what in ((again, "hold the header again"), (notes, "at the end are notes")):
+    last = len(frame) - int(np.argmin((repeated | blank)[::-1])) if not (repeated | blank).all() else 0
+    notes = _notes(frame, repeated | blank, last)
+    for rows, problem in ((repeated, "repeat the header"), (notes, "at the end are notes")):
         if rows.any():
             places = np.flatnonzero(rows)
-            words = f": {_text_of(frame, int(places[0]))!r}" if rows is notes else ""
-            log.warning("rows %s %s%s; left out", listed([str(at) for at in places.tolist()], 3), what, words)
+            example = f": {_row_text(frame, int(places[0]))!r}" if rows is notes else ""
+            log.warning("rows %s %s%s; left out", listed([str(at) for at in places.tolist()], 3), problem, example)
     if blank.any():
-        log.info("%d rows without anything in them are left out", int(blank.sum()))
-    gone = again | blank | notes
-    if not gone.any():
+        log.info("%d blank rows are left out", int(blank.sum()))
+    extra = repeated | blank | notes
+    if not extra.any():
         return frame
-    rest = frame[~gone].reset_index(drop=True)
-    return rest.apply(_kind_of_its_own) if again.any() else rest
+    rest = frame[~extra].reset_index(drop=True)
+    return rest.apply(_numbers_if_all_are) if repeated.any() else rest
 
 
-def _kind_of_its_own(column: Any) -> Any:
-    """Numbers where all cells are: the header among them had made text of the column."""
+def _numbers_if_all_are(column: Any) -> Any:
+    """Numbers if all cells are numbers: a header among them had turned the column into text."""
     if column.dtype.kind in "iufbM":
         return column
     numbers = pd.to_numeric(column, errors="coerce")
     return numbers if (numbers.isna() == column.isna()).all() else column
 
 
-def _headers_again(frame: Any, header: Sequence[str], time: str) -> "np.ndarray[Any, np.dtype[np.bool_]]":
-    """Rows that say the names of the columns."""
-    found = _says(frame[time], time)
-    if found.any():
+def _repeated_headers(frame: Any, header: Sequence[str], time: str) -> "np.ndarray[Any, np.dtype[np.bool_]]":
+    """Rows whose cells are the names of their columns."""
+    repeated = _equals(frame[time], time)
+    if repeated.any():
         for name, written in zip(frame.columns, header, strict=True):
-            found = found & _says(frame[name], written)
-    return found
+            repeated = repeated & _equals(frame[name], written)
+    return repeated
 
 
-def _says(column: Any, word: str) -> "np.ndarray[Any, np.dtype[np.bool_]]":
+def _equals(column: Any, word: str) -> "np.ndarray[Any, np.dtype[np.bool_]]":
     if column.dtype.kind in "iufbM":
         return np.zeros(len(column), np.bool_)
     return np.asarray((column.astype("string").str.strip() == word.strip()).fillna(value=False), np.bool_)
@@ -111,33 +100,33 @@ def _says(column: Any, word: str) -> "np.ndarray[Any, np.dtype[np.bool_]]":
 
 def _blank(frame: Any, times: Sequence[str]) -> "np.ndarray[Any, np.dtype[np.bool_]]":
     """Rows in which every cell is empty."""
-    found = np.ones(len(frame), np.bool_)
+    blank = np.ones(len(frame), np.bool_)
     for name in (*times, *(name for name in frame.columns if name not in times)):
-        if not found.any():
+        if not blank.any():
             break
-        found &= _empty(frame[name])
-    return found
+        blank &= _empty(frame[name])
+    return blank
 
 
 def _empty(column: Any) -> "np.ndarray[Any, np.dtype[np.bool_]]":
-    none = column.isna().to_numpy()
+    missing = column.isna().to_numpy()
     if column.dtype.kind in "iufbM":
-        return np.asarray(none, np.bool_)
-    return np.asarray(none | (column.astype("string").str.strip() == "").fillna(value=False).to_numpy(), np.bool_)
+        return np.asarray(missing, np.bool_)
+    return np.asarray(missing | (column.astype("string").str.strip() == "").fillna(value=False).to_numpy(), np.bool_)
 
 
-def _notes(frame: Any, left: Any, last: int) -> "np.ndarray[Any, np.dtype[np.bool_]]":
-    """Rows at the end in which one cell alone says something, in words."""
-    found = np.zeros(len(frame), np.bool_)
-    for row in range(last - 1, max(-1, last - LOOKED_AT), -1):
-        if left[row]:
+def _notes(frame: Any, left_out: Any, last: int) -> "np.ndarray[Any, np.dtype[np.bool_]]":
+    """Rows at the end that hold a single cell, of words."""
+    notes = np.zeros(len(frame), np.bool_)
+    for row in range(last - 1, max(-1, last - HEAD_ROWS), -1):
+        if left_out[row]:
             continue
         cells = [str(cell) for cell in frame.iloc[row] if not pd.isna(cell) and str(cell).strip()]
         if len(cells) != 1 or len(_WORD.findall(cells[0])) < 2:
             break
-        found[row] = True
-    return found
+        notes[row] = True
+    return notes
 
 
-def _text_of(frame: Any, row: int) -> str:
+def _row_text(frame: Any, row: int) -> str:
     return " ".join(str(cell) for cell in frame.iloc[row] if not pd.isna(cell) and str(cell).strip())[:60]

@@ -1,5 +1,5 @@
-"""Time stamps of a long table as they are written: dates, numbers in a given format, seconds since 1970, date and hour
-in columns of their own. Shapes: N rows.
+"""Parsing of a long table's time stamps: dates, numbers in a given format, counts since 1970, a date and an hour in two
+columns. Shapes: N rows.
 """
 
 from collections.abc import Sequence
@@ -10,110 +10,119 @@ import numpy.typing as npt
 import pandas as pd
 
 from lab.config.schema import Table
-from lab.core.errors import Mistake, listed, quoted
-from lab.data.readers.timestamps.formats import EPOCHS, epoch, joined, padded, reading, since_1970, whole
-from lab.data.series.time_steps import ROUNDED, ZERO
+from lab.core.errors import Mistake, listed
+from lab.core.hydra_quoting import quoted
+from lab.data.readers.timestamps.formats import (
+    EPOCHS,
+    epoch_microseconds,
+    join_columns,
+    likely_epoch,
+    suggested_setting,
+    whole_numbers_as_text,
+    zero_padded,
+)
 
 Moments = npt.NDArray[np.datetime64]
 
 
 def time_names(data: Table) -> tuple[str, ...]:
-    """Columns that a time stamp is read from."""
+    """Return the columns that contain the time stamp."""
     return (data.time,) if isinstance(data.time, str) else data.time
 
 
-def digits_kept(data: Table) -> tuple[str, ...]:
-    """Columns whose digits must not be read as a number: 01022024 would lose its first."""
-    form = data.time_format
-    return time_names(data) if form is not None and form not in EPOCHS else ()
+def columns_read_as_text(data: Table) -> tuple[str, ...]:
+    """Return the columns that must not be read as numbers: 01022024 would lose its first digit."""
+    return time_names(data) if data.time_format is not None and data.time_format not in EPOCHS else ()
 
 
 def read_times(columns: Sequence[Any], data: Table, mistakes: list[Mistake]) -> Moments:
-    """(N,) datetime64[us]; what cannot be read is put on the list."""
-    form = data.time_format
-    column = columns[0] if len(columns) == 1 else _one_column(columns, form)
-    if form in EPOCHS:
-        return _epochs(column, data, mistakes)
+    """Return (N,) datetime64[us]; add a mistake to the list for time stamps that cannot be read."""
+    time_format = data.time_format
+    column = columns[0] if len(columns) == 1 else _one_column(columns, time_format)
+    if time_format in EPOCHS:
+        return _parse_epochs(column, data, mistakes)
     if column.dtype.kind == "M":
-        if form is not None and len(columns) == 1:
-            problem = f"has no effect: column {_named(data)} holds dates already"
-            mistakes.append(Mistake("data.time_format", problem, "data.time_format=null", form))
-        form = None
-    elif column.dtype.kind in "iuf" and form is None:
-        problem = f"column {_named(data)} holds numbers, not time stamps"
-        remedy = reading(column, None) or "a column of dates: 2024-01-31, 2024-01-31 13:00"
+        if time_format is not None and len(columns) == 1:
+            problem = f"has no effect: column {_column_names(data)} already holds dates"
+            mistakes.append(Mistake("data.time_format", problem, "data.time_format=null", time_format))
+        time_format = None
+    elif column.dtype.kind in "iuf" and time_format is None:
+        problem = f"column {_column_names(data)} holds numbers, not time stamps"
+        remedy = suggested_setting(column, None) or "a column of dates: 2024-01-31, 2024-01-31 13:00"
         mistakes.append(Mistake("data.time", problem, remedy, listed(time_names(data))))
         return np.zeros(len(column), "datetime64[us]")
     else:
-        form = form or "ISO8601"
+        time_format = time_format or "ISO8601"
     try:
-        parsed = _parsed(column, form)
+        parsed = _parsed(column, time_format)
     except ValueError as error:
-        remedy = reading(column, form) or f"{quoted('data.time_format', '%d/%m/%Y')}, epoch_s, or null for ISO 8601"
-        mistakes.append(Mistake("data.time_format", f"is no way to write a date: {error}", remedy, data.time_format))
+        example = f"{quoted('data.time_format', '%d/%m/%Y')}, epoch_s, or null for ISO 8601"
+        remedy = suggested_setting(column, time_format) or example
+        mistakes.append(Mistake("data.time_format", f"is not a date format: {error}", remedy, data.time_format))
         return np.zeros(len(column), "datetime64[us]")
     bad = np.flatnonzero(parsed.isna().to_numpy())
     if len(bad):
-        of = "of ISO 8601" if data.time_format is None else f"written {data.time_format}"
-        problem = f"column {_named(data)} has no date {of} in rows {_rows(bad)}: {_cell(column, bad)}"
-        guess = reading(column, data.time_format)
-        remedy = guess or "write them as 2024-01-31 or 2024-01-31 13:00:00, or type how: data.time_format=%d/%m/%Y"
+        written = "of ISO 8601" if data.time_format is None else f"written {data.time_format}"
+        problem = f"column {_column_names(data)} has no date {written} in rows {_rows(bad)}: {_cell(column, bad)}"
+        example = "write them as 2024-01-31 or 2024-01-31 13:00:00, or name their format: data.time_format=%d/%m/%Y"
+        remedy = suggested_setting(column, data.time_format) or example
         mistakes.append(Mistake("data.time", problem, remedy, listed(time_names(data))))
     if getattr(parsed.dtype, "tz", None) is not None:
         parsed = parsed.dt.tz_convert("UTC").dt.tz_localize(None)
-    found: Moments = parsed.to_numpy().astype("datetime64[us]", copy=False)
-    return found
+    moments: Moments = parsed.to_numpy().astype("datetime64[us]", copy=False)
+    return moments
 
 
-def _parsed(column: Any, form: str | None) -> Any:
-    if column.dtype.kind in "iuf" and form is not None:
-        column = whole(column)
-    if column.dtype.kind not in "M" and form not in (None, "ISO8601"):
-        column = padded(column.astype("string").str.strip(), str(form))
+def _parsed(column: Any, time_format: str | None) -> Any:
+    if column.dtype.kind in "iuf" and time_format is not None:
+        column = whole_numbers_as_text(column)
+    if column.dtype.kind not in "M" and time_format not in (None, "ISO8601"):
+        column = zero_padded(column.astype("string").str.strip(), str(time_format))
     try:
-        return pd.to_datetime(column, errors="coerce", format=form)
-    except ValueError:  # offsets that change with the season
-        return pd.to_datetime(column, errors="coerce", format=form, utc=True)
+        return pd.to_datetime(column, errors="coerce", format=time_format)
+    except ValueError:  # UTC offsets that change with the season
+        return pd.to_datetime(column, errors="coerce", format=time_format, utc=True)
 
 
-def _one_column(columns: Sequence[Any], form: str | None) -> Any:
-    """Date and hour: hours that are numbers are added to the date, all else is text joined by a space."""
+def _one_column(columns: Sequence[Any], time_format: str | None) -> Any:
+    """Date and hour as one column: numeric hours are added to the date, other columns are joined as text."""
     date, *rest = columns
-    if form is None and len(rest) == 1 and date.dtype.kind not in "iuf" and _are_hours(rest[0]):
+    if time_format is None and len(rest) == 1 and date.dtype.kind not in "iuf" and _are_hours(rest[0]):
         return _parsed(date, None if date.dtype.kind == "M" else "ISO8601") + pd.to_timedelta(rest[0], unit="h")
-    return joined([_written(column) for column in columns], form)
+    return join_columns([_as_text(column) for column in columns], time_format)
 
 
 def _are_hours(column: Any) -> bool:
     return column.dtype.kind in "iuf" and bool(column.dropna().between(0, 24).all())
 
 
-def _written(column: Any) -> Any:
-    """Text of each cell; of dates the day."""
+def _as_text(column: Any) -> Any:
+    """Cells as text; dates as their day."""
     if column.dtype.kind == "M":
         return column.dt.strftime("%Y-%m-%d")
-    return whole(column) if column.dtype.kind in "iuf" else column.astype("string").str.strip()
+    return whole_numbers_as_text(column) if column.dtype.kind in "iuf" else column.astype("string").str.strip()
 
 
-def _epochs(column: Any, data: Table, mistakes: list[Mistake]) -> Moments:
-    """Counts of seconds (or thousandths, ...) since 1970-01-01 UTC, as numbers or as text."""
-    form = str(data.time_format)
-    exact = since_1970(column, form)
+def _parse_epochs(column: Any, data: Table, mistakes: list[Mistake]) -> Moments:
+    """Counts of seconds (or milliseconds, ...) since 1970-01-01 UTC, as numbers or as text."""
+    epoch = str(data.time_format)
+    exact = epoch_microseconds(column, epoch)
     bad = np.flatnonzero(exact == np.iinfo(np.int64).min)
     if len(bad):
-        problem = f"column {_named(data)} holds no number of {form} in rows {_rows(bad)}: {_cell(column, bad)}"
-        remedy = reading(column, form) or "data.time_format=null for dates such as 2024-01-31"
-        mistakes.append(Mistake("data.time_format", problem, remedy, form))
+        problem = f"column {_column_names(data)} holds no number of {epoch} in rows {_rows(bad)}: {_cell(column, bad)}"
+        remedy = suggested_setting(column, epoch) or "data.time_format=null for dates such as 2024-01-31"
+        mistakes.append(Mistake("data.time_format", problem, remedy, epoch))
         return np.zeros(len(column), "datetime64[us]")
-    middle = float(np.median(exact)) / EPOCHS[form] if len(exact) else 0.0
-    if len(exact) and epoch(middle) not in (None, form):
-        problem = f"makes {str(exact[:1].astype('datetime64[us]')[0])[:10]} of {_cell(column, np.array([0]))}"
-        mistakes.append(Mistake("data.time_format", problem, f"data.time_format={epoch(middle)}", form))
-    found: Moments = exact.astype("datetime64[us]")
-    return found
+    likely = likely_epoch(float(np.median(exact)) / EPOCHS[epoch]) if len(exact) else None
+    if likely not in (None, epoch):
+        date = str(exact[:1].astype("datetime64[us]")[0])[:10]
+        problem = f"reads {_cell(column, np.array([0]))} as {date}"
+        mistakes.append(Mistake("data.time_format", problem, f"data.time_format={likely}", epoch))
+    moments: Moments = exact.astype("datetime64[us]")
+    return moments
 
 
-def _named(data: Table) -> str:
+def _column_names(data: Table) -> str:
     return " and ".join(repr(name) for name in time_names(data))
 
 
@@ -125,21 +134,3 @@ def _cell(column: Any, rows: npt.NDArray[np.integer]) -> str:
 def _rows(rows: npt.NDArray[np.int64]) -> str:
     """`3, 17 and 5 more`, counted from 0 without the header."""
     return listed([str(row) for row in rows.tolist()[:4000]], 3)
-
-
-def in_seconds(times: Moments, of_row: npt.NDArray[np.integer]) -> Moments:
-    """Whole seconds where steps are of a second or more and not equal as they stand: a logger that writes down its own
-    delay keeps its step. Cut off, or to the nearest where that alone makes them equal."""
-    some, second, half = slice(0, 1_000_000), "datetime64[s]", np.timedelta64(500_000, "us")
-    inside = np.diff(of_row[some]) == 0
-
-    def equal(moments: Moments) -> bool:
-        steps = np.diff(moments[some].astype("datetime64[us]"))[inside]
-        return not len(steps) or bool((np.abs(steps - steps[0]) <= ROUNDED).all())
-
-    forward = np.diff(times[some])[inside]
-    forward = forward[forward > ZERO]
-    if not len(forward) or np.median(forward) < 2 * half or equal(times):
-        return times
-    nearest_second = equal((times[some] + half).astype(second)) and not equal(times[some].astype(second))
-    return (times + half if nearest_second else times).astype(second).astype("datetime64[us]")

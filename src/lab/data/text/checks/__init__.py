@@ -1,1 +1,1 @@
-"""What only the rows can show: leaks between splits, labels in the text, shortcuts, classes in several spellings."""
+"""Checks that need the rows: leaks between splits, labels in the text, shortcuts, classes in several spellings."""

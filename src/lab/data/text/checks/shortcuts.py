@@ -1,9 +1,9 @@
-"""Single words that decide a label: a class read off one token is a sign that the label was made from the text.
+"""Single words that decide a label: a class that one word predicts is a sign that the label was made from the text.
 
-A word is named when it carries one class at least `token_share` of the times, in at least `token_support` training
+A word is reported if at least `token_share` of its rows have one class, it occurs in at least `token_support` training
 rows, and less than one such word is expected by chance (Chernoff's bound n KL(share || base rate), times words and
-classes): else every word of a data set with a 99 % majority would be named. Looks at an even sample of the rows. Cost:
-about a second per 5 million characters.
+classes); without the last rule every word of a data set with a 99 % majority would be reported. Uses an even sample of
+the rows. Cost: about a second per 5 million characters.
 """
 
 import re
@@ -23,7 +23,7 @@ _WORD = re.compile(r"\w[\w\-]*")
 
 @dataclass(frozen=True)
 class Shortcut:
-    """`word` stands in `support` sampled rows with a label of `head`; `share` of them are of class `label`."""
+    """`word` occurs in `support` sampled rows with a label of `head`; `share` of them have the class `label`."""
 
     head: str
     word: str
@@ -38,7 +38,7 @@ class Shortcut:
 def shortcuts(
     texts: ColumnTexts, labels: Mapping[str, Ints], heads: Sequence[HeadSpec], min_share: float, min_support: int
 ) -> list[Shortcut]:
-    """Deciding words of the training rows (of an even sample when there are many), commonest first.
+    """Return the deciding words of the training rows (of an even sample if there are many), commonest first.
 
     labels: per head (rows,) int64, `MISSING` where unknown.
     """
@@ -62,7 +62,7 @@ def _sample(texts: ColumnTexts) -> Ints:
 
 
 def _words(texts: ColumnTexts) -> tuple[Ints, list[str], Ints]:
-    """Each distinct word of each row: its code, the words by code, and the row it stands in."""
+    """The distinct words of each row: their codes, the words by code, and the row of each."""
     codes: dict[str, int] = {}
     words: list[int] = []
     lengths: list[int] = []
@@ -101,6 +101,6 @@ def _divergence(share: npt.NDArray[np.float64], base: npt.NDArray[np.float64]) -
     """KL divergence of Bernoulli(share) from Bernoulli(base), in nats."""
     tiny = 1e-12
     rest = np.maximum(1 - share, 0)
-    found: npt.NDArray[np.float64] = share * np.log((share + tiny) / (base + tiny))
-    found += rest * np.log((rest + tiny) / (1 - base + tiny))
-    return found
+    divergence: npt.NDArray[np.float64] = share * np.log((share + tiny) / (base + tiny))
+    divergence += rest * np.log((rest + tiny) / (1 - base + tiny))
+    return divergence

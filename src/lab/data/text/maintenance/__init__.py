@@ -1,1 +1,1 @@
-"""The seeded generator of Spanish maintenance reports: the embedded default data set."""
+"""The seeded generator of Spanish maintenance reports, the default data set."""

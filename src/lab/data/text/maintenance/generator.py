@@ -1,9 +1,9 @@
-"""Seeded generator of Spanish maintenance reports that knows each label's probability: the embedded default data set.
+"""Seeded generator of Spanish maintenance reports that knows each label's probability: the default data set.
 
-A row is a plan (latent slots, all said in the text), label probabilities that are exact functions of the plan, labels
-drawn from them, and a text rendered from the plan. So argmax P(label | plan) is the Bayes rule and its scores are known
-per row. Draws are vectorised in chunks of fixed size with a stream each: the first rows do not depend on how many
-follow. Cost: about 10 microseconds and 500 bytes a row.
+A row has a plan (latent slots, all expressed in the text), label probabilities that are exact functions of the plan,
+labels drawn from them, and a text rendered from the plan. So argmax P(label | plan) is the Bayes rule and its scores
+are known per row. Draws are vectorised in chunks of fixed size with a random stream each: the first rows do not depend
+on the number of rows. Cost: about 10 microseconds and 500 bytes per row.
 """
 
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.core.errors import Mistake, RequestError
+from lab.data import maintenance_phrases as words
 from lab.data.text.maintenance import label_probabilities
-from lab.data.text.maintenance import phrases as words
 from lab.data.text.maintenance.rendering import Draw, Ints, pick, render
 
 CHUNK = 4096
@@ -21,10 +21,10 @@ CHUNK = 4096
 
 @dataclass(frozen=True)
 class Reports:
-    """Texts with labels and the probabilities the labels were drawn from.
+    """Texts with labels and the probabilities from which the labels were drawn.
 
-    texts: `rows` reports of 4 to 60 words. classes: per head (modo, causa, prioridad) its class names. labels: per head
-    (rows,) indices into `classes`. probabilities: per head (rows, classes), P(label | the text's plan), rows sum to 1.
+    texts: `rows` reports of 4 to 60 words. classes: class names of each head (modo, causa, prioridad). labels: (rows,)
+    indices into `classes` per head. probabilities: (rows, classes) per head, P(label | plan), each row sums to 1.
     """
 
     texts: list[str]
@@ -34,9 +34,9 @@ class Reports:
 
 
 def generate(rows: int, seed: int, difficulty: float = 0.5) -> Reports:
-    """`rows` reports; the same arguments give the same reports, and more rows keep the first ones.
+    """Return `rows` reports. The same arguments give the same reports; with more rows the first ones stay the same.
 
-    difficulty in [0, 1] sets how often labels leave their likeliest class and how noisy the spelling is.
+    difficulty: in [0, 1], how often labels differ from their likeliest class and how noisy the spelling is.
     Raises RequestError for rows < 1, a negative seed or a difficulty outside [0, 1].
     """
     mistakes = _mistakes(rows, seed, difficulty)
@@ -76,24 +76,24 @@ def generate(rows: int, seed: int, difficulty: float = 0.5) -> Reports:
 
 
 def _mistakes(rows: int, seed: int, difficulty: float) -> list[Mistake]:
-    found = []
+    mistakes = []
     if rows < 1:
-        found.append(Mistake("data.max_rows", "must be at least 1", "data.max_rows=12000", rows))
+        mistakes.append(Mistake("data.max_rows", "must be at least 1", "data.max_rows=12000", rows))
     if seed < 0:
-        found.append(Mistake("data.seed", "must not be negative", "data.seed=0", seed))
+        mistakes.append(Mistake("data.seed", "must not be negative", "data.seed=0", seed))
     if not 0 <= difficulty <= 1:
-        found.append(Mistake("data.difficulty", "must be between 0 and 1", "data.difficulty=0.5", difficulty))
-    return found
+        mistakes.append(Mistake("data.difficulty", "must be between 0 and 1", "data.difficulty=0.5", difficulty))
+    return mistakes
 
 
 def _stream(seed: int, chunk: int, num: int) -> Draw:
-    """Draws of a chunk: always CHUNK numbers taken from the generator, the first `num` kept."""
+    """Draws of a chunk: always CHUNK random numbers, of which the first `num` are used."""
     rng = np.random.default_rng([seed, chunk])
     return lambda: rng.random(CHUNK)[:num]
 
 
 def _draw_plan(draw: Draw) -> dict[str, Ints]:
-    """What a report is about: an index a row for every slot."""
+    """The plans of reports: for each slot, one index per row."""
     family = pick([family.weight for family in words.FAMILIES], draw())
     kind = np.array([family.kind for family in words.FAMILIES])[family]
     symptom = pick(np.array(words.SYMPTOM_WEIGHTS)[kind], draw())

@@ -1,15 +1,15 @@
 """Label tables of the maintenance reports: P(label | plan) for modo, causa and prioridad, ISO 14224 style.
 
 modo follows from symptom x component group, prioridad from effect x spare x recurrence, causa from symptom family x
-operating context, where pairs of causes trade places between families: no sum of word weights can say that.
-`difficulty` moves probability from a cell's main class to its runner-up and to the background. Heads are independent
-given the plan, so each head's table is its exact marginal. The entries are guesses, not statistics.
+operating context, where pairs of causes swap between families, which no sum of word weights can express. `difficulty`
+moves probability from a cell's main class to its runner-up and to the background. Heads are independent given the plan,
+so each head's table is its exact marginal. The entries are guesses, not statistics.
 """
 
 import numpy as np
 import numpy.typing as npt
 
-from lab.data.text.maintenance.phrases import COMPONENT_GROUPS, CONTEXTS, EFFECTS, RECURRENCES, SPARES, SYMPTOMS
+from lab.data.maintenance_phrases import COMPONENT_GROUPS, CONTEXTS, EFFECTS, RECURRENCES, SPARES, SYMPTOMS
 
 Table = npt.NDArray[np.float64]
 
@@ -48,7 +48,7 @@ CAUSES: dict[str, str] = {
 }
 PRIORITIES: tuple[str, ...] = ("1 emergencia", "2 alta", "3 media", "4 baja")
 
-# One row a symptom; columns in the order of COMPONENT_GROUPS: sealing drive power instrument auxiliary internal.
+# One row per symptom; columns in the order of COMPONENT_GROUPS: sealing drive power instrument auxiliary internal.
 _MODES_BY_GROUP = {
     "vibration": "VIB VIB VIB AIR STD VIB",
     "noise": "NOI NOI NOI AIR STD BRD",
@@ -62,7 +62,7 @@ _MODES_BY_GROUP = {
     "reading": "AIR AIR ERO AIR AIR AIR",
     "stuck": "STD FTS FTS ERO PLU PLU",
 }
-# Symptoms fall into three families; one row a family, columns in the order of CONTEXTS:
+# Symptoms have three families; one row per family, columns in the order of CONTEXTS:
 # repair idle high_load low_load wet dirt product voltage overdue oil.
 _FAMILY_OF = {
     **dict.fromkeys(("vibration", "noise", "stuck"), "mechanical"),
@@ -74,7 +74,7 @@ _CAUSES_BY_CONTEXT = {
     "process": "MON ENS DES CAV COR ENS OPE AJU FAT CON",
     "electrical": "AJU LUB SOB ELE COR AIS CON ELE AIS OPE",
 }
-# Middle of the priority, 0 emergencia .. 3 baja: one row an effect, one column a spare (ready, absent, unsaid).
+# Centre of the priority, 0 emergencia .. 3 baja: one row per effect, one column per spare (ready, absent, unsaid).
 _URGENCY = {
     "none": (3.0, 2.1, 3.0),
     "reduced": (2.1, 1.0, 2.0),
@@ -87,21 +87,21 @@ _RECURRENCE_SHIFT = {"repeated": -0.25, "first": 0.2, "unsaid": 0.0}
 
 
 def mode_table(difficulty: float) -> Table:
-    """P(modo | symptom, component group), shape (symptoms, groups, modes)."""
+    """Return P(modo | symptom, component group), shape (symptoms, groups, modes)."""
     cells = [_MODES_BY_GROUP[symptom].split() for symptom in SYMPTOMS]
     assert all(len(row) == len(COMPONENT_GROUPS) for row in cells)
     return _spread(cells, tuple(MODES), 0.25 * difficulty)
 
 
 def cause_table(difficulty: float) -> Table:
-    """P(causa | symptom, context), shape (symptoms, contexts, causes)."""
+    """Return P(causa | symptom, context), shape (symptoms, contexts, causes)."""
     cells = [_CAUSES_BY_CONTEXT[_FAMILY_OF[symptom]].split() for symptom in SYMPTOMS]
     assert all(len(row) == len(CONTEXTS) for row in cells)
     return _spread(cells, tuple(CAUSES), 0.02 + 0.32 * difficulty)
 
 
 def priority_table(difficulty: float) -> Table:
-    """P(prioridad | effect, spare, recurrence), shape (effects, spares, recurrences, 4): a discretised bell curve."""
+    """Return P(prioridad | effect, spare, recurrence), shape (effects, spares, recurrences, 4): discrete bells."""
     assert all(len(row) == len(SPARES) for row in _URGENCY.values())
     urgency = np.array([_URGENCY[effect] for effect in EFFECTS])
     shift = np.array([_RECURRENCE_SHIFT[recurrence] for recurrence in RECURRENCES])
@@ -115,8 +115,8 @@ def priority_table(difficulty: float) -> Table:
 def _spread(cells: list[list[str]], codes: tuple[str, ...], doubt: float) -> Table:
     """Each cell's main class keeps about 1 - doubt; the rest goes to a runner-up (60 %) and to the background (40 %).
 
-    The runner-up is the main class of the next cell in the same row, the background is how often each class is the main
-    one anywhere. Doubt varies by cell between .6 and 1.4 of its mean, in a fixed pattern, as some findings are plainer.
+    The runner-up is the main class of the next cell in the same row; the background is the frequency of each class as a
+    main class. Doubt varies by cell between .6 and 1.4 of its mean, in a fixed pattern, as some findings are clearer.
     """
     main = np.array([[codes.index(code) for code in row] for row in cells])
     identity = np.eye(len(codes))

@@ -1,8 +1,8 @@
-"""How a plan of the report generator becomes a text: paraphrases, layouts, tags, spellings and slips of the finger.
+"""Texts from the plans of the report generator: paraphrases, layouts, tags, spellings and typos.
 
-Every slot of the plan is said in one of its finite paraphrases; layout, accents, case, abbreviations and typos carry no
-information about any label. Phrases are picked vectorised from tables spelt beforehand, then a row is one
-`str.format`: about 10 microseconds.
+Every slot of the plan is expressed by one of its paraphrases; layout, accents, case, abbreviations and typos carry no
+information about any label. Phrases are picked vectorised from tables of all spellings, then a row is one `str.format`:
+about 10 microseconds.
 """
 
 import re
@@ -12,19 +12,19 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from lab.data.text.maintenance import phrases as words
+from lab.data import maintenance_phrases as words
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Draw = Callable[[], Floats]
-"""One uniform number in [0, 1) a row, shape (rows,)."""
+"""Returns one uniform number in [0, 1) per row, shape (rows,)."""
 
 _UNACCENTED = str.maketrans("áéíóúÁÉÍÓÚ", "aeiouAEIOU")
 _NEIGHBOURS = dict(zip("abcdefghijklmnopqrstuvwxyz", "svxsrdfgujkjnbiewedryvesxs", strict=True))
 _MAX_TYPOS = 3
 _LONG_WORD = re.compile(r"[^\W\d_]{5,}")
 
-_LAYOUTS = (  # symptom and context never meet, so no word pair holds both
+_LAYOUTS = (  # symptom and context are never adjacent, so no word pair holds both
     "{opening} {symptom} en {component} de {equipment} {context}, {tail}",
     "{equipment} {context}: {opening} {component} con {symptom}, {tail}",
     "{context}, {equipment} {opening} en {component} {symptom}. {tail}",
@@ -42,15 +42,15 @@ _TAILS: tuple[tuple[str, ...], ...] = (
 
 
 def pick(weights: npt.ArrayLike, uniform: Floats) -> Ints:
-    """Index drawn in proportion to `weights`: (K,) shared or (rows, K) own; shape (rows,)."""
+    """Return indices drawn in proportion to `weights`, shape (rows,). weights: (K,) for all rows or (rows, K)."""
     cumulative = np.cumsum(np.atleast_2d(np.asarray(weights, dtype=np.float64)), axis=1)
-    # the last bound is left out: rounding can never push a draw past the last class
+    # without the last bound, so that rounding never gives an index beyond the last class
     picked: Ints = (uniform[:, None] * cumulative[:, -1:] >= cumulative[:, :-1]).sum(axis=1)
     return picked
 
 
 class _Lexicon:
-    """The paraphrases of one slot, flat, in four spellings: as they are, unaccented, abbreviated, both."""
+    """The paraphrases of one slot as a flat list, in four spellings: unchanged, unaccented, abbreviated, both."""
 
     def __init__(self, values: Sequence[words.Phrases]) -> None:
         self.sizes = np.array([len(phrases) for phrases in values])
@@ -62,9 +62,10 @@ class _Lexicon:
         self.spellings = np.array([*plain, *bare[0], *short, *bare[1]], dtype=object)
 
     def say(self, value: Ints, bare: npt.NDArray[np.bool_], short: npt.NDArray[np.bool_], uniform: Floats) -> list[str]:
-        phrase = self.starts[value] + (uniform * self.sizes[value]).astype(np.int64)
-        said: list[str] = self.spellings[phrase + self.num * (bare + 2 * short)].tolist()
-        return said
+        """Return a paraphrase of each row's value. bare: without accents; short: abbreviated; uniform: in [0, 1)."""
+        place = self.starts[value] + (uniform * self.sizes[value]).astype(np.int64)
+        phrases: list[str] = self.spellings[place + self.num * (bare + 2 * short)].tolist()
+        return phrases
 
 
 def _abbreviated(phrase: str) -> str:
@@ -90,25 +91,25 @@ def _lexicons() -> Mapping[str, _Lexicon]:
 
 
 def render(plan: Mapping[str, Ints], draw: Draw, difficulty: float) -> list[str]:
-    """The texts of a plan. Accents and case belong to a writer (row), abbreviations to a slot, typos to a word."""
+    """Return the texts of plans. Accents and case vary by row (a writer), abbreviations by slot, typos by word."""
     bare = draw() < 0.2 + 0.5 * difficulty
-    said_or_not = {
+    optional = {
         "opening": np.zeros(len(bare), dtype=np.int64),
         "action": (draw() > 0.3).astype(np.int64),
         "filler": (draw() > 0.05 + 0.3 * difficulty).astype(np.int64),
     }
-    slots = {**plan, **said_or_not}
-    said = {
+    slots = {**plan, **optional}
+    phrases = {
         name: lexicon.say(slots[name], bare, draw() < 0.1 + 0.3 * difficulty, draw())
         for name, lexicon in _lexicons().items()
     }
     tags = _tags(plan["family"], draw)
-    said["equipment"] = [f"{name} {tag}" for name, tag in zip(said.pop("family"), tags, strict=True)]
-    said["symptom"] = _with_readings(said["symptom"], plan["symptom"], draw)
+    phrases["equipment"] = [f"{name} {tag}" for name, tag in zip(phrases.pop("family"), tags, strict=True)]
+    phrases["symptom"] = _with_readings(phrases["symptom"], plan["symptom"], draw)
     layout = pick(_LAYOUT_WEIGHTS, draw()).tolist()
     tail = (draw() * len(_TAILS)).astype(np.int64).tolist()
     case = pick((45, 25, 30), draw()).tolist()
-    rows = (dict(zip(said, row, strict=True)) for row in zip(*said.values(), strict=True))
+    rows = (dict(zip(phrases, row, strict=True)) for row in zip(*phrases.values(), strict=True))
     texts = [_sentence(row, *form) for row, *form in zip(rows, layout, tail, case, strict=True)]
     for _ in range(_MAX_TYPOS):
         wanted, place, kind = draw() < 0.25 * difficulty, draw(), draw()
@@ -117,10 +118,10 @@ def render(plan: Mapping[str, Ints], draw: Draw, difficulty: float) -> list[str]
     return texts
 
 
-def _sentence(said: Mapping[str, str], layout: int, tail: int, case: int) -> str:
-    """One report; case 0 is sentence case, 1 all lower, 2 all upper (tags stay upper in 0 only)."""
-    rest = ", ".join([said[name] for name in _TAILS[tail] if said[name]]) or words.NOTHING_ELSE
-    text = _LAYOUTS[layout].format(**said, tail=rest)
+def _sentence(phrases: Mapping[str, str], layout: int, tail: int, case: int) -> str:
+    """One report. case: 0 for sentence case, 1 for lower case, 2 for upper case (also of tags)."""
+    rest = ", ".join([phrases[name] for name in _TAILS[tail] if phrases[name]]) or words.NOTHING_ELSE
+    text = _LAYOUTS[layout].format(**phrases, tail=rest)
     if case == 2:
         return text.upper()
     return text.lower() if case == 1 else text[0].upper() + text[1:]
@@ -137,25 +138,25 @@ def _tags(family: Ints, draw: Draw) -> list[str]:
     ]
 
 
-def _with_readings(said: list[str], symptom: Ints, draw: Draw) -> list[str]:
-    """Quotes a measured value after some of the symptoms that have a unit."""
+def _with_readings(phrases: list[str], symptom: Ints, draw: Draw) -> list[str]:
+    """Add a measured value to some of the symptoms that have a unit."""
     ranges = [words.READINGS.get(name) for name in words.SYMPTOMS]
     wanted, level = draw() < 0.2, draw()
     for row in np.flatnonzero(wanted).tolist():
         reading = ranges[symptom[row]]
         if reading:
             unit, low, high = reading
-            said[row] = f"{said[row]} {low + int(level[row] * (high - low + 1))} {unit}"
-    return said
+            phrases[row] = f"{phrases[row]} {low + int(level[row] * (high - low + 1))} {unit}"
+    return phrases
 
 
 def _with_typo(text: str, place: float, kind: float) -> str:
-    """One slip of the finger in a word of five letters or more: two letters swapped, one lost, doubled or mistyped."""
-    found = [match.span() for match in _LONG_WORD.finditer(text)]
-    if not found:
+    """Add a typo to a word of five letters or more: two letters swapped, one lost, doubled or replaced."""
+    spans = [match.span() for match in _LONG_WORD.finditer(text)]
+    if not spans:
         return text
-    word = place * len(found)
-    start, end = found[int(word)]
+    word = place * len(spans)
+    start, end = spans[int(word)]
     at = start + 1 + int((word % 1) * (end - start - 2))
     slip = (
         text[at + 1] + text[at],

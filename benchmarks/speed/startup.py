@@ -1,0 +1,88 @@
+"""From Enter to the first training step of train.py, and which packages the imports spend their time in.
+
+    python -m benchmarks.speed.startup [--models tiny minilm ngram] [--repeats 3] [--quick]
+
+The first run of a model fills its cache and is not counted. The moments are those at which train.py says its lines; at
+the first step it is stopped. Import seconds are each package's own (`python -X importtime`, which makes them somewhat
+longer), summed over its modules.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import monotonic
+
+from benchmarks.harness import measuring
+
+MARKS = {"data ready": "lengths in ", "first step": " trainable of "}
+"""Moment: what stands in the line that is printed at it."""
+IMPORT = re.compile(r"import time:\s+(\d+) \|\s+\d+ \|\s+(\S+)")
+
+
+def started(model: str, cache: Path, more: list[str]) -> tuple[measuring.Row, list[str]]:
+    """Seconds from the start of the process to each of MARKS, and all lines up to the last of them."""
+    with TemporaryDirectory() as folder:
+        command = [sys.executable, *more, *measuring.LAB, f"model={model}", "data.num_rows=200", "logger=csv",
+                   "callbacks.progress.refresh=0", f"hydra.run.dir={folder}/run"]  # fmt: skip
+        environment = {name: value for name, value in os.environ.items() if name not in measuring.KEPT_OUT}
+        environment |= {"LAB_CACHE": str(cache), "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", "COLUMNS": "200"}
+        began, seconds, lines = monotonic(), {}, []
+        child = subprocess.Popen(command, cwd=measuring.ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                 text=True, env=environment)  # fmt: skip
+        assert child.stdout is not None
+        for line in child.stdout:
+            lines.append(line)
+            seconds |= {mark: monotonic() - began for mark, words in MARKS.items() if words in line}
+            if len(seconds) == len(MARKS):
+                break
+        child.send_signal(signal.SIGKILL)
+        child.communicate()
+    if len(seconds) < len(MARKS):
+        raise SystemExit("train.py ended before its first step:\n" + "".join(lines[-15:]))
+    return {"wall_s": seconds["first step"], **seconds}, lines
+
+
+def import_seconds(lines: list[str]) -> list[tuple[str, float]]:
+    """Own seconds of each top-level package, the largest first."""
+    totals: Counter[str] = Counter()
+    for line in lines:
+        found = IMPORT.match(line)
+        if found:
+            totals[found[2].split(".")[0]] += int(found[1])
+    return [(name, microseconds / 1e6) for name, microseconds in totals.most_common()]
+
+
+def main() -> None:
+    parser = measuring.parser(__doc__, repeats=3)
+    parser.add_argument("--models", nargs="+", default=["tiny", "minilm", "ngram"])
+    asked, where = measuring.arguments(parser), measuring.machine()
+    models = ["ngram"] if asked.quick else asked.models
+    with TemporaryDirectory() as folder:
+        cache = Path(folder)
+        for model in models:
+            started(model, cache, [])
+        rows = measuring.interleaved(
+            {model: lambda _, model=model: started(model, cache, [])[0] for model in models}, asked.repeats
+        )
+        imports = import_seconds(started(models[-1 if asked.quick else 0], cache, ["-X", "importtime"])[1])
+    print(where)
+    measuring.table(
+        ("model", *(f"{mark} s" for mark in MARKS), "range"),
+        [
+            (model, *(f"{measuring.middle(turns, mark):.1f}" for mark in MARKS),
+             f"{min(turn['wall_s'] for turn in turns):.1f}-{max(turn['wall_s'] for turn in turns):.1f}")
+            for model, turns in rows.items()
+        ],
+    )  # fmt: skip
+    total = sum(seconds for _, seconds in imports)
+    print(f"imports, {total:.1f} s in all: " + ", ".join(f"{name} {seconds:.2f}" for name, seconds in imports[:14]))
+    measuring.write("startup", asked, where, {"runs": rows, "import_s": dict(imports[:40])})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,199 @@
+"""What every command shares: the request is judged, Hydra's entry is called, and what happens becomes an exit code.
+
+Exit codes: 0 done, 2 the request was wrong, 1 it failed while running, 130 interrupted (Ctrl-C, or the SIGTERM that a
+cluster sends). torch is imported by the command's function only, once the request is known to be sound.
+"""
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from lab.cli import command_line, missing_quotes, resume, validate_overrides
+from lab.cli.command_line import Typed
+from lab.cli.recipes import foreign_recipe
+from lab.cli.saved_config import obeyed_records
+from lab.config import reference
+from lab.config.check import check
+from lab.config.schema import Config
+from lab.core.errors import (
+    EXIT_DONE,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_REQUEST,
+    Mistake,
+    RequestError,
+    RunError,
+    in_a_block,
+)
+from lab.core.machine_faults import MachineError, machine_error
+from lab.core.masking import mask_files, masked
+from lab.core.terminal import display, streams
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Command:
+    """One script of the command line."""
+
+    entry: Callable[[], object]
+    """The function under `hydra.main`."""
+    conf: Path
+    config_name: str = "config"
+    check: validate_overrides.Check = check
+    sweep_mistakes: validate_overrides.Also | None = None
+    """The mistakes of a sweep, where the request is a multirun."""
+    resumes: bool = False
+    """The script takes `resume=RUN`, `test=RUN` and recipes."""
+    arguments: Callable[[Sequence[str]], list[str]] = list
+    """The command line as it is read, from the one that was typed."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run, or one job of a multirun."""
+
+    folder: Path
+    command: str
+    """The line to type again."""
+    number: int | None
+    """Its number in the multirun; None: a run of its own."""
+    sweep_folder: Path | None
+    """The folder of the multirun."""
+
+
+def main(command: Command) -> int:
+    """Run one command line; return its exit code."""
+    streams.settle()
+    signal.signal(signal.SIGTERM, _interrupt)
+    logging.raiseExceptions = False  # a line that a full disk does not take is no traceback
+    threading.excepthook = _thread_failed
+    OmegaConf.register_resolver("lab.keys", reference.summary, replace=True)  # of conf/hydra/help
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors instead of printing them and exiting with 1
+    sys.argv = missing_quotes.with_quotes(command.arguments(sys.argv))
+    try:
+        with resume.locked(sys.argv) if command.resumes else nullcontext():
+            return _called(command, _sound(command))
+    except RequestError as error:
+        return _refused(error.mistakes)
+    except OSError as error:
+        if (fault := machine_error(error)) is None:
+            raise
+        display.complain(_in_words(fault))
+        return EXIT_FAILED
+
+
+def run_job(
+    composed: DictConfig,
+    typed: Typed,
+    lacking: Callable[[Config], list[Mistake]],
+    carry_out: Callable[[Config, Job], float | None],
+) -> float | None:
+    """Carry out one run, or one job of a multirun, and return its objective.
+
+    lacking: what the machine lacks for a config; carry_out: trains or tests. A run of its own ends the process with its
+    exit code where it cannot be done; a job raises, so that the other jobs continue.
+    """
+    hydra = HydraConfig.get()
+    alone = hydra.mode is RunMode.RUN
+    overrides = list(typed.overrides if alone else hydra.overrides.task)
+    folder = Path(hydra.runtime.output_dir)
+    sweep_folder = None if alone else Path(hydra.runtime.cwd) / hydra.sweep.dir
+    try:
+        mask_files(folder / ".hydra")
+        if sweep_folder is not None:
+            mask_files(sweep_folder, "multirun.yaml")
+        config = check(composed)
+        name = config.run_name or command_line.run_name(config.model.name, [masked(word) for word in overrides])
+        config = config.model_copy(update={"run_name": name})
+        if mistakes := lacking(config):
+            raise RequestError(mistakes)
+        line = command_line.command(typed, None if alone else overrides)
+        return carry_out(config, Job(folder, line, None if alone else int(hydra.job.num), sweep_folder))
+    except (RequestError, RunError, OSError) as error:
+        fault = machine_error(error)
+        if isinstance(error, OSError) and fault is None:
+            raise
+        log.error("%s", _in_words(fault or error))
+        if alone:
+            raise SystemExit(_exit_code(error)) from error
+        if fault is not None:
+            raise fault from error
+        raise
+
+
+def _sound(command: Command) -> Typed:
+    """The command line as Hydra runs it, in `sys.argv` as well. Raises RequestError with every mistake in it."""
+    typed = command_line.parse(sys.argv)
+    if command.resumes:
+        if mistakes := [*obeyed_records(typed), *foreign_recipe(typed, command.conf)]:
+            raise RequestError(mistakes)
+        sys.argv = resume.resumed_argv(sys.argv, command.conf)
+        typed = command_line.parse(sys.argv)
+    also = command.sweep_mistakes if typed.multirun else None
+    if typed.runs and (mistakes := _mistakes(command, typed, also)):
+        raise RequestError(mistakes)
+    return typed
+
+
+def _mistakes(command: Command, typed: Typed, also: validate_overrides.Also | None = None) -> list[Mistake]:
+    return validate_overrides.mistakes(typed, command.conf, command.config_name, command.check, also)
+
+
+def _called(command: Command, typed: Typed) -> int:
+    try:
+        command.entry()
+    except (RequestError, RunError) as error:
+        return _exit_code(error)
+    except (HydraException, OmegaConfBaseException) as error:
+        words = " ".join(f"{error} {error.__cause__ or ''}".split())
+        return _refused(_mistakes(command, typed) or [Mistake("", words)])
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    return EXIT_DONE
+
+
+def ended(error: RequestError | RunError, failure: str) -> SystemExit:
+    """Say what is wrong; return what ends the process with the right exit code. failure: begins a RunError's line."""
+    display.complain(_in_words(error, failure))
+    return SystemExit(_exit_code(error))
+
+
+def _in_words(error: Exception, failure: str = "The run failed") -> str:
+    if isinstance(error, RequestError):
+        return in_a_block(error.mistakes)
+    return f"{'This machine cannot go on' if isinstance(error, MachineError) else failure}: {error}"
+
+
+def _exit_code(error: Exception) -> int:
+    return EXIT_REQUEST if isinstance(error, RequestError) else EXIT_FAILED
+
+
+def _refused(mistakes: Sequence[Mistake]) -> int:
+    display.complain(in_a_block(mistakes))
+    return EXIT_REQUEST
+
+
+def _thread_failed(failed: threading.ExceptHookArgs) -> None:
+    """A library's own thread that meets a fault of the machine (a logger on a full disk) prints no traceback."""
+    if failed.exc_value is None or machine_error(failed.exc_value) is None:
+        threading.__excepthook__(failed)
+
+
+def _interrupt(number: int, _: FrameType | None) -> None:
+    """A cluster's stop ends as Ctrl-C does; a second one does not disturb the writing of the record."""
+    signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt

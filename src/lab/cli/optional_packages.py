@@ -1,0 +1,75 @@
+"""The packages that not everybody installs: what needs each of them, and the line that installs it.
+
+One table for every room, so that a request for something that is not installed has one kind of answer. A package is
+looked for and never imported, so a check costs no time and runs before torch is loaded.
+"""
+
+import importlib.util
+from dataclasses import dataclass
+
+from lab.core.errors import Mistake
+
+
+@dataclass(frozen=True)
+class OptionalPackage:
+    """How a package is installed and what needs it."""
+
+    extra: str | None
+    """The extra of pyproject.toml that installs it; None: pip installs it by its own name."""
+    needed_by: tuple[str, ...]
+    """The requests, `group=choice` or in words, that need it."""
+
+
+PACKAGES = {
+    "wandb": OptionalPackage(None, ("logger=wandb", "source=wandb", "register=wandb")),
+    "mlflow": OptionalPackage("mlflow", ("logger=mlflow", "source=mlflow", "register=mlflow")),
+    "tensorboard": OptionalPackage("tensorboard", ("logger=tensorboard", "event files of source=hf")),
+    "peft": OptionalPackage("peft", ("peft=lora", "peft=dora", "peft=qlora", "peft=qdora")),
+    "bitsandbytes": OptionalPackage("peft", ("peft=qlora", "peft=qdora")),
+    "cmaes": OptionalPackage(None, ("sweep.sampling_algorithm=cmaes",)),
+    "aeon": OptionalPackage("series", ("data=ucr without data.path",)),
+    "openpyxl": OptionalPackage("series", ("an XLSX file",)),
+    "hydra_plugins.hydra_optuna_sweeper": OptionalPackage("optuna", ("hydra/sweeper=optuna",)),
+    "hydra_plugins.hydra_ray_launcher": OptionalPackage("ray", ("hydra/launcher=ray",)),
+    "hydra_plugins.hydra_submitit_launcher": OptionalPackage(
+        "submitit", ("hydra/launcher=submitit_local", "hydra/launcher=submitit_slurm")
+    ),
+}
+"""Import name of each package. A driver of a database is not listed: SQLAlchemy names it."""
+
+
+def packages_of(request: str) -> list[str]:
+    """The packages that a request (`logger=mlflow`) needs.
+
+    >>> packages_of("peft=qlora")
+    ['peft', 'bitsandbytes']
+    """
+    return [name for name, package in PACKAGES.items() if request in package.needed_by]
+
+
+def is_installed(name: str) -> bool:
+    """Return whether a package can be imported; nothing is imported."""
+    return importlib.util.find_spec(name) is not None
+
+
+def missing_packages(request: str) -> list[str]:
+    """The packages that a request needs and that are not installed."""
+    return [name for name in packages_of(request) if not is_installed(name)]
+
+
+def not_installed(
+    key: str, name: str, otherwise: str = "", value: object = None, problem: str | None = None
+) -> Mistake:
+    """The mistake of a package that is not installed.
+
+    key: the key that needs it; otherwise: another way out, which follows the line that installs it; problem: in place
+    of the usual words.
+    """
+    problem = problem or f"needs the package {name!r}, which is not installed"
+    return Mistake(key, problem, f"{installation(name)}, or {otherwise}" if otherwise else installation(name), value)
+
+
+def installation(name: str) -> str:
+    """The line that installs a package; one that is not in the table is installed by its own name."""
+    extra = PACKAGES[name].extra if name in PACKAGES else None
+    return f"pip install -e '.[{extra}]'" if extra else f"pip install {name}"

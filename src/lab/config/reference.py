@@ -1,0 +1,130 @@
+"""The reference of all keys, made from the schema's docstrings and the defaults in conf/, as Markdown or in short.
+
+    python -c 'from lab.config.reference import markdown; print(markdown())' > reference.md
+
+The docstrings are read from the source, and only when a reference is made: a command that trains pays nothing for it.
+"""
+
+import ast
+import inspect
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel
+
+from lab.config.schema import Config
+from lab.config.schema.node import nodes_of
+from lab.config.unknown_keys import CHOICES
+from lab.core.hydra_quoting import for_hydra
+
+CONF = Path(__file__).resolve().parents[3] / "conf"
+_MODULE = re.compile(r"\b(?:\w+\.)+(?=\w)")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One key of the reference."""
+
+    key: str
+    type: str
+    default: str
+    """As it is typed; empty where there is none."""
+    meaning: str
+
+
+@cache
+def meanings(kind: type[BaseModel]) -> dict[str, str]:
+    """The docstring of each field of a schema class, in a line; inherited fields have that of their class."""
+    result: dict[str, str] = {}
+    for base in reversed([base for base in kind.__mro__ if issubclass(base, BaseModel) and base is not BaseModel]):
+        (node,) = ast.parse(inspect.getsource(base)).body
+        assert isinstance(node, ast.ClassDef)
+        for field, text in zip(node.body, node.body[1:], strict=False):
+            if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
+                result[ast.unparse(field.target)] = " ".join(str(text.value.value).split())
+    return {name: result[name] for name in kind.model_fields if name in result}
+
+
+def entries(kind: type[BaseModel], defaults: Mapping[str, Any], prefix: str = "") -> Iterator[Entry]:
+    """Every key below `prefix`; defaults: nested, as in conf/. A key that has several kinds is one entry."""
+    for name, field in kind.model_fields.items():
+        typed = field.alias or name
+        key, default, nodes = f"{prefix}{typed}", defaults.get(typed, _NONE), nodes_of(field.annotation)
+        shown = "" if default is _NONE else for_hydra(default)
+        if len(nodes) != 1 or not isinstance(default, Mapping):
+            yield Entry(key, _type(field.annotation), shown, meanings(kind).get(name, ""))
+        if len(nodes) == 1 and (prefix or default is not _NONE):
+            yield from entries(nodes[0], default if isinstance(default, Mapping) else {}, f"{key}.")
+
+
+def markdown(conf: Path = CONF) -> str:
+    """The whole reference: a table for the top level, and one for each kind of each group."""
+    text = (conf / "config.yaml").read_text(encoding="utf-8")
+    top = yaml.safe_load(text)
+    chosen = {group: name for entry in top.pop("defaults") if isinstance(entry, dict) for group, name in entry.items()}
+    parts = [_table("Top level", entries(Config, top))]
+    for group, field in Config.model_fields.items():
+        nodes = nodes_of(field.annotation)
+        if chosen.get(group) is None:
+            continue
+        for node in nodes:
+            for names in _choices(node) if len(nodes) > 1 else [chosen[group]]:
+                files = names if isinstance(names, list) else [names]
+                values = {key: value for name in files for key, value in _file(conf / group, name).items()}
+                parts.append(_table(f"{group}={','.join(files)}", entries(node, values, f"{group}.")))
+    return "\n".join(parts)
+
+
+def summary() -> str:
+    """The top-level keys and groups, one a line, with what they are."""
+    width = max(map(len, Config.model_fields))
+    return "\n".join(f"  {name:{width}}  {meanings(Config)[name]}" for name in Config.model_fields)
+
+
+_NONE = object()
+
+
+def _choices(node: type[BaseModel]) -> list[str]:
+    """The choices of a group that have this class."""
+    return [CHOICES.get(kind, kind) for kind in get_args(node.model_fields["kind"].annotation)]
+
+
+def _file(folder: Path, name: str) -> dict[str, Any]:
+    """The values of a choice, with those of the files that its defaults list names."""
+    path = folder / f"{name}.yaml"
+    own = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    result: dict[str, Any] = {}
+    for parent in [entry for entry in (own or {}).pop("defaults", []) if isinstance(entry, str) and entry != "_self_"]:
+        result |= _file(folder, parent)
+    return result | (own or {})
+
+
+def _type(annotation: Any) -> str:
+    """A type as Python writes it, without modules and bounds."""
+    if isinstance(annotation, type) and not get_args(annotation):
+        return annotation.__name__
+    if annotation is ...:
+        return "..."
+    arguments = [_type(argument) for argument in get_args(annotation)]
+    name = str(getattr(annotation, "__origin__", annotation))
+    if "Literal" in name:
+        return " | ".join(map(str, get_args(annotation)))
+    if "Annotated" in str(type(annotation)):
+        return arguments[0]
+    if "Union" in str(type(annotation)) or "Union" in name:
+        return " | ".join("null" if part == "NoneType" else part for part in arguments)
+    bare = getattr(getattr(annotation, "__origin__", None), "__name__", _MODULE.sub("", str(annotation)))
+    return f"{bare}[{', '.join(arguments)}]" if arguments else bare
+
+
+def _table(title: str, rows: Iterator[Entry]) -> str:
+    lines = [f"## {title}", "", "| key | type | default | meaning |", "|---|---|---|---|"]
+    for row in rows:
+        cells = [f"`{row.key}`", row.type, f"`{row.default}`" if row.default else "", row.meaning]
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join([*lines, ""])

@@ -1,0 +1,40 @@
+"""The fields of spec.json: the data that a run's model was built for. Checked on reading: the file may be damaged.
+
+One kind per spec of `lab.core.batches`, whose names the fields have. No value is optional. Imports no torch.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lab.core.record.fields import Shape, count, keyed, several, switch, text
+
+_HEAD = keyed("name", "classes", "counts", name=text, classes=several(text), counts=several(count))
+_TOKENS: Mapping[str, Shape] = {"vocabulary_size": count, "pad_id": count, "max_length": count}
+KINDS: Mapping[str, Mapping[str, Shape]] = {
+    "text": {"heads": several(_HEAD), **_TOKENS},
+    "series": {"heads": several(_HEAD), "channels": several(text), "length": count},
+    "questions": {**_TOKENS, "language": text, "max_answer": count, "n_best": count, "no_answer": switch},
+}
+
+
+def spec_faults(fields: Mapping[str, Any]) -> Iterator[str]:
+    """Every fault of a spec, in words."""
+    kind = fields.get("kind")
+    if not isinstance(kind, str) or kind not in KINDS:
+        yield f"its kind is not one of {', '.join(KINDS)}"
+        return
+    shapes = KINDS[kind]
+    yield from (f"it has no {name}" for name in shapes if name not in fields)
+    yield from (f"it has a field {name[:40]!r}, which no spec has" for name in fields if name not in {"kind", *shapes})
+    faults = [fault for name in shapes if name in fields for fault in shapes[name](name, fields[name])]
+    yield from faults
+    if not faults:
+        yield from _head_faults(fields.get("heads", ()))
+
+
+def _head_faults(heads: list[dict[str, Any]]) -> Iterator[str]:
+    names = [head["name"] for head in heads]
+    yield from (f"heads names {name!r} twice" for name in sorted({name for name in names if names.count(name) > 1}))
+    for place, head in enumerate(heads):
+        if not head["classes"] or len(head["classes"]) != len(head["counts"]):
+            yield f"heads[{place}] has {len(head['classes'])} classes and {len(head['counts'])} counts"

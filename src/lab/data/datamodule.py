@@ -1,0 +1,136 @@
+"""The base of the data modules: the three splits of a data set as loaders, for Lightning's Trainer and the finders.
+
+A subclass reads one kind of data and gives its spec, the facts for the record, and the rows of a split. `setup` makes
+the rows of a stage once. Batches are drawn by `lab.data.batch_sampler`, a pure function of (seed, epoch).
+"""
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import lightning.pytorch as pl
+import numpy as np
+import numpy.typing as npt
+from torch.utils.data import Dataset
+
+from lab.config.schema import Cache, Data
+from lab.core.batches import Batch, Spec
+from lab.core.errors import Mistake, RequestError
+from lab.data.batch_sampler import Draw, EvalDraws, TrainDraws
+from lab.data.cache.store import prune
+from lab.data.dataloader import Loader
+
+log = logging.getLogger(__name__)
+RowsT = TypeVar("RowsT", bound=Dataset[Any])
+SPLITS: Mapping[str, tuple[str, ...]] = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",)}
+"""The splits that each stage of the Trainer reads."""
+
+
+class DataModule(pl.LightningDataModule, ABC, Generic[RowsT]):
+    """The splits `train`, `val` and `test` of one data set.
+
+    name: of the data set; fingerprint: equal for equal content; config: batch sizes and loader settings; accumulation:
+    epoch -> micro-batches per optimizer step; seed: of the order of training rows.
+    """
+
+    spec: Spec
+    """Everything that a model has to know about the data."""
+    max_tokens: int | None = None
+    """Most padded tokens of a training batch; None: only `batch_size` limits it."""
+    cache: Cache | None = None
+    """Settings of the disk cache that holds the rows; None: rows are not kept on disk."""
+
+    def __init__(
+        self,
+        name: str,
+        fingerprint: str,
+        config: Data,
+        accumulation: Callable[[int], int],
+        seed: int,
+        pin_memory: bool,
+    ) -> None:
+        super().__init__()
+        self.name, self.fingerprint = name, fingerprint
+        self.loading, self.accumulation, self.seed, self.pin_memory = config, accumulation, seed, pin_memory
+        self.batch_size = config.batch_size
+        """Rows of a training micro-batch; the batch finder sets it before the loaders are made."""
+        self.rows: dict[str, RowsT] = {}
+        """The rows of each split that `setup` has made."""
+
+    @property
+    @abstractmethod
+    def facts(self) -> dict[str, object]:
+        """Plain values about the data for the record. Needs `setup("fit")`."""
+
+    @abstractmethod
+    def summary(self) -> str:
+        """One line about the training rows for the terminal. Needs `setup("fit")`."""
+
+    @abstractmethod
+    def make_rows(self, split: str) -> RowsT:
+        """The rows of one split as a data set that takes a `Draw` and gives its batch."""
+
+    @abstractmethod
+    def lengths(self, split: str) -> npt.NDArray[np.int32]:
+        """Length of each row of a split, (rows,), in the unit that padding costs."""
+
+    def setup(self, stage: str) -> None:
+        """Make the rows of a stage (`fit`, `validate` or `test`) that are not made yet."""
+        missing = [split for split in SPLITS[stage] if split not in self.rows]
+        self.rows |= {split: self.make_rows(split) for split in missing}
+        if missing and self.cache is not None:
+            prune(Path(self.cache.dir).expanduser(), self.cache.max_gib)
+        if "train" in missing:
+            log.info("%s", self.summary())
+
+    def train_dataloader(self) -> Loader:
+        return self._loader("train", self.train_draws())
+
+    def val_dataloader(self) -> Loader:
+        return self._loader("val", EvalDraws(self.lengths("val"), self.loading.eval_batch_size))
+
+    def test_dataloader(self) -> Loader:
+        return self._loader("test", EvalDraws(self.lengths("test"), self.loading.eval_batch_size))
+
+    def state_dict(self) -> dict[str, Any]:
+        """The identity of the data and the batch size. The place within an epoch is the loader's state."""
+        return {"fingerprint": self.fingerprint, "batch_size": self.batch_size}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over the batch size of a checkpoint. Raises RequestError for a checkpoint of other data."""
+        if state_dict.get("fingerprint") != self.fingerprint:
+            problem = f"the checkpoint was written while training on other data than {self.name}"
+            raise RequestError(Mistake("resume", problem, "the data of that run, or a new run"))
+        self.batch_size = int(state_dict["batch_size"])
+
+    def train_draws(self, accumulation: Callable[[int], int] | None = None) -> TrainDraws:
+        """Sampler of the training batches; accumulation: another one than the run's own."""
+        steps = accumulation or self.accumulation
+        return TrainDraws(self.lengths("train"), self.batch_size, steps, self.seed, self.max_tokens)
+
+    def num_batches(self) -> int:
+        """Training micro-batches per epoch."""
+        return len(self.train_draws())
+
+    def whole_windows(self) -> Loader:
+        """Training batches from the first one, each an accumulation window of its own, so that its loss is whole."""
+        return Loader(self.rows["train"], self.train_draws(lambda _: 1), 0, False, False)
+
+    def longest(self, size: int) -> Batch:
+        """One training batch of the `size` longest rows, repeated if there are fewer: the worst case for memory."""
+        order = np.argsort(-self.lengths("train").astype(np.int64), kind="stable")
+        rows = np.resize(order, size)
+        batch: Batch = self.rows["train"][Draw(rows, rows)]
+        return batch
+
+    def sample(self, size: int) -> Batch:
+        """One batch of `size` training rows (all of them if there are fewer), drawn by the seed."""
+        rows = np.sort(np.random.default_rng((self.seed, size)).permutation(len(self.lengths("train")))[:size])
+        batch: Batch = self.rows["train"][Draw(rows, rows)]
+        return batch
+
+    def _loader(self, split: str, draws: TrainDraws | EvalDraws) -> Loader:
+        config = self.loading
+        return Loader(self.rows[split], draws, config.num_workers, self.pin_memory, config.persistent_workers)

@@ -1,0 +1,49 @@
+"""What every format of a file of rows provides: one subclass of `RowFile` per format.
+
+A new format is one module with its subclass and one entry in `lab.data.readers.text_files.FORMATS`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from lab.core.errors import Mistake
+
+
+@dataclass(frozen=True)
+class FileSettings:
+    """How a text file is written. delimiter: None to detect it; quoting: a key of `csv_quotes.STYLES`."""
+
+    delimiter: str | None = None
+    encoding: str = "utf-8"
+    quoting: str = "auto"
+
+
+@dataclass(frozen=True)
+class RowFile(ABC):
+    """A file of rows. key: config key that named it, for error messages; settings: how it is written."""
+
+    path: Path
+    key: str
+    settings: FileSettings
+
+    read_settings: ClassVar[tuple[str, ...]]
+    """Fields of `FileSettings` that change how a file of this format is read."""
+
+    @abstractmethod
+    def write_rows(self, target: Path) -> Mapping[str, Mapping[str, int]]:
+        """Write the rows as an Arrow stream of strings; return the kinds of JSON values by column, if any.
+
+        Raises RequestError for a file that would be read wrongly, and the errors of the reader that is used.
+        """
+
+    @property
+    def repeated(self) -> tuple[str, ...]:
+        """Names that occur more than once in the header."""
+        return ()
+
+    def explain(self, reason: str) -> Mistake:
+        """Return the mistake of a file that the reader rejected for `reason`."""
+        return Mistake(self.key, f"cannot be read: {reason}", value=self.path)

@@ -1,0 +1,54 @@
+"""Checks of the classes of each head: too few, absent from train, or one class in several spellings.
+
+Two names are spellings of one when they differ only in case, accents, spaces, or the form of a number (1, 1.0, 01).
+They are reported and never merged, because a code may depend on its case.
+"""
+
+import re
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from lab.core.batches import HeadSpec
+from lab.core.errors import Mistake, listed
+from lab.data.text.checks.row_checks import MAX_EXAMPLES, CheckResult
+from lab.data.text.label_survey import plain_text
+
+_NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
+
+
+def check_classes(heads: Sequence[HeadSpec]) -> CheckResult:
+    """Report heads with fewer than two classes in train, classes that train does not have, and several spellings."""
+    result = CheckResult()
+    unseen, spellings = {}, {}
+    for head in heads:
+        if groups := same_but_spelling(head.classes):
+            spellings[head.name] = [list(names) for names in groups]
+            examples = listed([" / ".join(map(repr, names)) for names in groups], MAX_EXAMPLES)
+            result.notes.append(
+                f"{head.name}: classes that differ only in case, accents, spaces or number form: {examples}"
+            )
+        in_train = [name for name, count in zip(head.classes, head.counts, strict=True) if count]
+        if len(in_train) < 2:
+            content = f"only one class ({in_train[0]!r})" if in_train else "no label at all"
+            result.mistakes.append(
+                Mistake("data.labels", f"has {content} in train: nothing to learn", "another column", head.name)
+            )
+        if len(in_train) < head.num_classes:
+            unseen[head.name] = [name for name in head.classes if name not in set(in_train)]
+            names = listed(unseen[head.name], MAX_EXAMPLES)
+            result.notes.append(
+                f"{head.name}: {len(unseen[head.name])} classes never in train, rows count as errors: {names}"
+            )
+    result.facts["unseen_classes"] = unseen
+    result.facts["alike_classes"] = spellings
+    return result
+
+
+def same_but_spelling(names: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return groups of two or more names that are spellings of one; names and groups in the order of `names`."""
+    groups: dict[str, list[str]] = {}
+    for name, plain in zip(names, plain_text(pa.array(names, pa.string())).to_pylist(), strict=True):
+        key = f"{float(plain.replace(',', '.')):.12g}" if _NUMBER.fullmatch(plain) else plain
+        groups.setdefault(key, []).append(name)
+    return [tuple(group) for group in groups.values() if len(group) > 1]

@@ -1,0 +1,1 @@
+"""One early-termination policy a file; `base` says what a policy must define."""

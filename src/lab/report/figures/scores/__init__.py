@@ -1,0 +1,1 @@
+"""Figures that compare the scores and costs of runs."""

@@ -1,0 +1,1 @@
+"""Figures that relate settings (config keys) to results."""

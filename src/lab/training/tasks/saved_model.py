@@ -1,0 +1,87 @@
+"""The model of a run folder, loaded without its data: for prediction, export and serving.
+
+`config.yaml`, `spec.json`, `tokenizer/` and a checkpoint are enough; adapters on a pretrained base also need the base.
+Settings in another user's folder that read the environment are refused. Cost: the checkpoint is read twice.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from omegaconf import DictConfig, OmegaConf
+
+from lab.cli.resume import LATER
+from lab.cli.saved_config import INTERPOLATION, SETTINGS, SavedConfig, read_saved
+from lab.config.check import check
+from lab.config.dotted_keys import flattened
+from lab.config.schema import Config
+from lab.core.batches import Spec, spec_from_fields
+from lab.core.errors import Mistake, RequestError
+from lab.core.files import Unreadable
+from lab.core.record.run_folder import RunFolder
+from lab.models import packages
+from lab.models.task_module import TaskModule
+from lab.training.checkpoints import load_weights, refuse_damage, refuse_lost_numbers
+from lab.training.tasks.select import build_model, task_of
+
+WHOLE = "a whole run folder"
+
+
+def load_model(folder: Path, checkpoint: Literal["best", "last"] = "best") -> TaskModule:
+    """The model of a run with the weights of a checkpoint, in evaluation mode, fp32, on the CPU. It reads no data.
+
+    folder: of a run that has written the checkpoint. Raises RequestError for every file that is missing, damaged, or of
+    another run.
+    """
+    run = RunFolder(folder)
+    config, spec = _config(run), _spec(run)
+    if not isinstance(spec, task_of(config).spec_type):
+        problem = f"spec.json is of another task than data of kind {config.data.kind}"
+        raise RequestError(Mistake("", problem, WHOLE, folder))
+    path = run.best if checkpoint == "best" else run.last
+    refuse_damage(run, path, "test")
+    model = build_model(config, spec, run, fresh=False)
+    load_weights(model, run, path, "test")
+    refuse_lost_numbers(model, run, path, "test")
+    return model.eval()
+
+
+def _spec(run: RunFolder) -> Spec:
+    try:
+        return spec_from_fields(run.read_spec())
+    except (OSError, Unreadable) as error:
+        raise RequestError(Mistake("", f"spec.json cannot be read: {error}", WHOLE, run.path)) from error
+
+
+def _config(run: RunFolder) -> Config:
+    """The config of a run without what only training needs: loggers, compilation, gradient checkpointing."""
+    try:
+        saved = read_saved(run.config)
+    except (OSError, Unreadable) as error:
+        raise RequestError(Mistake("", f"config.yaml cannot be read: {error}", WHOLE, run.path)) from error
+    settings = {key: value for key, value in saved.settings.items() if key not in ("logger", "resume", "test")}
+    if mistakes := _refusals(saved, settings):
+        raise RequestError(mistakes)
+    later = OmegaConf.from_dotlist([f"{key}={value}" for key, value in LATER.items()])
+    whole = OmegaConf.merge(later, OmegaConf.create({**settings, "resume": None, "test": None}))
+    assert isinstance(whole, DictConfig)
+    config = check(whole)
+    if mistakes := packages.missing(plain := _uncompiled(config)):
+        raise RequestError(mistakes)
+    return plain
+
+
+def _refusals(saved: SavedConfig, settings: Mapping[str, Any]) -> list[Mistake]:
+    """Keys that no run has, and in another user's file those that read the environment or another setting."""
+    unknown = [key for key in settings if key not in SETTINGS]
+    reading = [key for key, value in flattened(settings).items() if not saved.own and INTERPOLATION.search(str(value))]
+    problem = f"reads the environment or another setting, and {saved.path} was not written by you on this machine"
+    return [
+        *(Mistake(key, f"is no setting of a run, but stands in {saved.path}", WHOLE) for key in unknown),
+        *(Mistake(key, problem, "the value itself in that file", settings.get(key)) for key in reading),
+    ]
+
+
+def _uncompiled(config: Config) -> Config:
+    changes = {"compile": False, "gradient_checkpointing": False}
+    return config.model_copy(update={"trainer": config.trainer.model_copy(update=changes)})

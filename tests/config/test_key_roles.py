@@ -1,0 +1,52 @@
+"""Every list of keys that the roles of the schema give, against a list written by hand."""
+
+import pytest
+
+from lab.config.dotted_keys import is_below
+from lab.config.key_roles import has_role, keys
+from lab.config.schema import Role
+
+WRITTEN = {
+    Role.UNNAMED: {
+        "sweep", "experiment_name", "run_name", "tags", "resume", "test", "logger", "cache", "objective",
+        "trainer.accelerator", "trainer.threads", "data.num_workers", "data.path", "data.train", "data.val",
+        "data.test", "data.text", "data.labels", "callbacks.progress", "callbacks.curves",
+    },
+    Role.CHANGEABLE: {
+        "trainer.max_epochs", "trainer.min_epochs", "trainer.threads", "trainer.accelerator",
+        "callbacks.early_stopping", "callbacks.checkpoint", "callbacks.progress", "callbacks.curves",
+        "callbacks.overfit", "callbacks.nan_guard", "data.num_workers", "data.pin_memory", "data.persistent_workers",
+        "data.eval_batch_size", "data.path", "data.train", "data.val", "data.test", "peft.merge", "logger",
+        "cache.dir", "cache.max_gib", "hydra", "tags",
+    },
+    Role.CHANGEABLE_IN_STUDY: {
+        "sweep", "objective", "resume", "test", "run_name", "tags", "logger", "cache.dir", "cache.max_gib",
+        "callbacks.progress", "callbacks.curves",
+    },
+    Role.NOT_COMPARED: {
+        "experiment_name", "run_name", "tags", "resume", "test", "logger", "cache", "objective", "sweep",
+        "callbacks.progress", "callbacks.curves", "callbacks.checkpoint", "trainer.threads", "trainer.accelerator",
+        "data.num_workers", "data.pin_memory", "data.persistent_workers",
+    },
+    Role.UNSEARCHED: {"objective", "sweep", "resume", "test", "hydra"},
+    Role.RECIPE: {"experiment_name", "seed", "objective"},
+    Role.RECIPE_GROUP: {
+        "model", "data", "peft", "loss", "optimizer", "scheduler", "callbacks", "trainer", "cache",
+    },
+    Role.LOCAL: {"cache.dir"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_the_fields_of_the_schema_give_the_keys_of_a_role(role: Role) -> None:
+    assert set(keys(role)) == WRITTEN[role]
+
+
+def test_a_role_holds_for_all_keys_below_and_for_no_key_that_only_begins_alike() -> None:
+    assert has_role("logger.wandb.project", Role.UNNAMED)
+    assert has_role("hydra.launcher.slots", Role.CHANGEABLE)
+    assert not has_role("testing", Role.UNNAMED)
+    assert not has_role("data.max_rows.train", Role.UNNAMED)
+    assert has_role("seed", Role.NOT_COMPARED, also=["seed"])
+    assert is_below("a.b", ["a"])
+    assert not is_below("ab", ["a"])

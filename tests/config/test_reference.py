@@ -1,0 +1,48 @@
+"""The reference has every key with its type, default and meaning; every field of the schema says what it means."""
+
+from collections.abc import Iterator
+
+import pytest
+from pydantic import BaseModel
+
+from lab.config.reference import entries, markdown, meanings, summary
+from lab.config.schema import Config
+from lab.config.schema.node import nodes_of
+from lab.config.schema.report import ReportRequest
+
+
+def classes(kind: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    yield kind
+    for field in kind.model_fields.values():
+        for node in nodes_of(field.annotation):
+            yield from classes(node)
+
+
+@pytest.mark.parametrize("kind", dict.fromkeys([*classes(Config), *classes(ReportRequest)]))
+def test_every_field_has_a_docstring(kind: type[BaseModel]) -> None:
+    assert set(meanings(kind)) == set(kind.model_fields)
+
+
+def test_an_entry_has_key_type_default_and_meaning() -> None:
+    found = {entry.key: entry for entry in entries(Config, {"seed": 42, "objective": {"mode": "max"}})}
+    assert (found["seed"].type, found["seed"].default) == ("int", "42")
+    assert found["objective.mode"].type == "min | max"
+    assert found["objective.mode"].default == "max"
+    assert found["tags"].type == "tuple[str, ...]"
+    assert found["tags"].default == ""
+    assert "dropout" in found["seed"].meaning
+
+
+def test_the_reference_lists_every_kind_with_the_defaults_of_conf() -> None:
+    text = markdown()
+    for line in (
+        "## data=csv", "## model=tiny", "## peft=qlora", "## logger=wandb,csv",
+        "| `data.batch_size` | int | `32` | Rows of a training batch. |",
+        "| `trainer.min_epochs` | int | `1` | Epochs that early stopping waits for. |",
+        "| `sweep.confirm.top_k` | int |  | Number of best configurations that are trained again. |",
+    ):  # fmt: skip
+        assert line in text, line
+
+
+def test_the_summary_names_every_top_level_key() -> None:
+    assert [line.split()[0] for line in summary().splitlines()] == list(Config.model_fields)
