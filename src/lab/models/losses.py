@@ -86,6 +86,13 @@ class HeadLosses(nn.Module):
             return weighed.sum()
         return (torch.exp(-self.log_variance) * weighed + shares * self.log_variance / 2).sum()
 
+    @torch.no_grad()
+    def of_epoch(self, means: Tensor, known: Tensor) -> Tensor:
+        """Total of the heads' mean losses (H,), weighed as in training; heads not in `known` (H,) bool are left out."""
+        device = self.head_weights.device
+        total: Tensor = self(torch.where(known, means, 0.0).float().to(device), known.float().to(device))
+        return total
+
     def of_class(self, index: int) -> Tensor:
         """Weights of a head's classes (K,)."""
         weights: Tensor = getattr(self, f"class_weights_{index}")

@@ -6,12 +6,43 @@ macro averages run over the classes that occur as truth or as prediction, balanc
 truth. MCC: Gorodkin 2004, the K-class form. A score without any row is NaN.
 """
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
+from torchmetrics import Metric
 
 from lab.core.batches import MISSING
 
 NAMES = ("accuracy", "balanced_accuracy", "precision_macro", "recall_macro", "f1_macro", "f1_weighted", "mcc")
+
+
+class EpochMetric(Metric, ABC):  # type: ignore[misc]  # torchmetrics is not read by mypy
+    """Sums of one split over one epoch, from which its scores follow exactly, however rows were batched.
+
+    Subclasses add states, `update` and `compute`. Results are not cached: learned weights of heads change them, too.
+    """
+
+    full_state_update = False
+
+    def __init__(self) -> None:
+        super().__init__(compute_with_cache=False)
+
+    @abstractmethod
+    def compute(self) -> dict[str, float]:
+        """Scores by name, without the split's prefix."""
+
+    def state(self) -> dict[str, Tensor]:
+        """Copies of the summed states on the CPU, for a checkpoint in the middle of an epoch."""
+        states = self.metric_state.items()
+        return {name: value.to("cpu", copy=True) for name, value in states if isinstance(value, Tensor)}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what `state` gave."""
+        for name, value in state.items():
+            setattr(self, name, value.to(self.device, copy=True))
+        self._update_count += 1  # torchmetrics warns of a result without any update
 
 
 def confusion(predicted: Tensor, truth: Tensor, num_classes: int) -> Tensor:

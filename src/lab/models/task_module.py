@@ -1,7 +1,8 @@
 """What every task shares: optimizer, schedule, seeds per batch, and one place where epoch metrics are logged.
 
-A subclass computes losses and adds to its tallies; this class decides when they are logged (once per validation, train
-and val together) and keeps a cut epoch's training tally in the checkpoint, so a resumed run reports the same means.
+A subclass computes losses and updates its metrics. This class decides when they are logged (once per validation, train
+and val together). It keeps the training metric of an unfinished epoch in the checkpoint, so that a resumed run reports
+the same means.
 """
 
 from abc import ABC, abstractmethod
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lab.config.schema import OptimizerConfig, SchedulerConfig
+from lab.models.metrics import EpochMetric
 from lab.models.optimizer import adamw, multiplier, parameter_groups, schedule
 from lab.models.text.interfaces import TextEncoder
 
@@ -31,28 +33,11 @@ class Training:
     seed: int
 
 
-class Tally(ABC):
-    """Sums of one split over one epoch, from which its metrics follow exactly, however rows were batched."""
-
-    @abstractmethod
-    def scores(self) -> dict[str, float]:
-        """Flat map of metric names without the split prefix."""
-
-    @abstractmethod
-    def reset(self) -> None: ...
-
-    @abstractmethod
-    def state(self) -> dict[str, Any]:
-        """Plain tensors, for a checkpoint in the middle of an epoch."""
-
-    @abstractmethod
-    def restore(self, state: dict[str, Any]) -> None: ...
-
-
 class TaskModule(pl.LightningModule, ABC):
-    """Abstract task. Subclasses give `tallies` (train, val, test), `freezable`, and the three steps."""
+    """A task. Subclasses give `metrics`, `freezable`, `loss` and the three steps."""
 
-    tallies: dict[str, Tally]
+    metrics: dict[str, EpochMetric]
+    """Of `train`, `val` and `test`. Not modules of the model: their states are no weights."""
 
     def __init__(self, training: Training) -> None:
         super().__init__()
@@ -68,7 +53,7 @@ class TaskModule(pl.LightningModule, ABC):
 
     @abstractmethod
     def loss(self, batch: Any) -> Tensor:
-        """The batch's part of its accumulation window's loss: the parts of a window add up. Adds nothing to a tally."""
+        """The batch's part of its accumulation window's loss: the parts of a window add up. Updates no metric."""
 
     def make_optimizer(self) -> Optimizer:
         embeddings, layers = self.freezable()
@@ -97,10 +82,10 @@ class TaskModule(pl.LightningModule, ABC):
             torch.cuda.manual_seed_all(seed)
 
     def on_train_epoch_start(self) -> None:
-        self.tallies["train"].reset()
+        self.metrics["train"].reset()
 
     def on_validation_epoch_start(self) -> None:
-        self.tallies["val"].reset()
+        self.metrics["val"].reset()
 
     def on_validation_epoch_end(self) -> None:
         """One row for all loggers: the epoch's training and validation metrics and the rate."""
@@ -108,7 +93,7 @@ class TaskModule(pl.LightningModule, ABC):
             return
         splits = ("train", "val") if self.trainer.state.fn == "fit" else ("val",)
         for split in splits:
-            scores = self.tallies[split].scores()
+            scores = self.metrics[split].compute()
             self.log_dict({f"{split}/{name}": value for name, value in scores.items()}, batch_size=1)
         if self.trainer.state.fn == "fit":
             self.log("lr", self._rate(), batch_size=1)
@@ -119,13 +104,13 @@ class TaskModule(pl.LightningModule, ABC):
         return plan.optimizer.lr * multiplier(done, plan.scheduler, plan.epoch_ends[-1], plan.epoch_ends)
 
     def on_test_epoch_start(self) -> None:
-        self.tallies["test"].reset()
+        self.metrics["test"].reset()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["train_tally"] = self.tallies["train"].state()
+        checkpoint["train_tally"] = self.metrics["train"].state()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self.tallies["train"].restore(checkpoint["train_tally"])
+        self.metrics["train"].restore(checkpoint["train_tally"])
 
 
 class TextTaskModule(TaskModule):

@@ -48,8 +48,6 @@ STATES: Mapping[str, Shape] = {
 """What Lightning 2.6 restores a run that goes on from."""
 REMEDY = "a copy of the file, or a new run"
 SHOWN = 3
-LATER = ("diverged",)
-"""Parts of a tally that runs of older versions did not keep."""
 
 
 def refuse_damage(run: RunFolder, checkpoint: Path, key: str) -> None:
@@ -85,18 +83,12 @@ def load_weights(model: nn.Module, run: RunFolder, checkpoint: Path, key: str) -
 
 
 def refuse_other_tally(model: TaskModule, run: RunFolder, checkpoint: Path, key: str) -> None:
-    """Raises RequestError for a running train score that is not of this model: other names, or no tensors."""
-    fresh, saved = model.tallies["train"].state(), _read(checkpoint, "meta")["train_tally"]
-    wrong = [name for name, value in fresh.items() if name not in LATER and not _is_like(value, saved.get(name))]
+    """Raises RequestError where the unfinished epoch's training metric is not one of this model."""
+    fresh, saved = model.metrics["train"].state(), _read(checkpoint, "meta")["train_tally"]
+    wrong = [name for name, value in fresh.items() if getattr(saved.get(name), "shape", None) != value.shape]
     if wrong:
         problem = f"{checkpoint.name} is damaged: its train_tally has no {listed(wrong, SHOWN)} of this model"
         raise RequestError(Mistake(key, problem, REMEDY, run.path))
-
-
-def _is_like(value: object, saved: object) -> bool:
-    if isinstance(value, list) and isinstance(saved, list):
-        return len(value) == len(saved) and all(map(_is_like, value, saved))
-    return isinstance(saved, Tensor) if isinstance(value, Tensor) else type(saved) is type(value)
 
 
 def refuse_lost_numbers(model: nn.Module, run: RunFolder, checkpoint: Path, key: str) -> None:

@@ -36,7 +36,7 @@ TEXTS = ["fuga por el sello de la bomba", "ruido", "alta temperatura en el rodam
 
 
 def method(kind: str = "lora", **replaced: Any) -> Adapters:
-    values = {"kind": kind, "rate": 1e-3, "r": 4, "alpha": 8, "dropout": 0.1, "targets": "query_value", "layers": None,
+    values = {"kind": kind, "lr": 1e-3, "r": 4, "alpha": 8, "dropout": 0.1, "targets": "query_value", "layers": None,
               "merge": False}  # fmt: skip
     return Adapters.model_validate(values | replaced)
 

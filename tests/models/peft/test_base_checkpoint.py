@@ -17,7 +17,7 @@ from lab.training.build.tokenizer import build_tokenizer
 
 def lora() -> schema.Adapters:
     return schema.Adapters(
-        kind="lora", rate=1e-3, r=4, alpha=8, dropout=0.0, targets="query_value", layers=None, merge=False
+        kind="lora", lr=1e-3, r=4, alpha=8, dropout=0.0, targets="query_value", layers=None, merge=False
     )
 
 

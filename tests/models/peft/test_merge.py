@@ -25,7 +25,7 @@ TEXTS = ["fuga por el sello de la bomba", "ruido", "alta temperatura en el rodam
 
 def trained(family: str, kind: str, small: Any, texts: Any, folder: Path) -> tuple[Any, Any]:
     """An encoder whose adapters do something, and its tokenizer, saved in `folder`."""
-    peft = Adapters(kind=kind, rate=1e-3, r=4, alpha=8, dropout=0.1, targets="all", layers=None, merge=True)  # type: ignore[arg-type]
+    peft = Adapters(kind=kind, lr=1e-3, r=4, alpha=8, dropout=0.1, targets="all", layers=None, merge=True)  # type: ignore[arg-type]
     model = small(family)
     tokenizer = build_tokenizer(model, texts)
     tokenizer.save(folder)

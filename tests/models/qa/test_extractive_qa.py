@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lab.config import schema
 from lab.core.batches import QuestionBatch, QuestionSpec, References
-from lab.models.qa.extractive_qa import ExtractiveQA, Outputs, SpanTally
+from lab.models.qa.extractive_qa import ExtractiveQA, Outputs, SpanMetric
 from lab.models.qa.n_best import ranked
 from lab.models.qa.spans import Candidates
 from lab.models.task_module import Training
@@ -68,32 +68,32 @@ def model(shipped: Callable[..., Any], tmp_path: Any) -> Callable[..., Extractiv
 
 
 def test_the_best_window_of_a_question_answers_it() -> None:
-    tally = SpanTally(TEST, spec())
+    metric = SpanMetric(TEST, spec())
     losses = torch.tensor([1.0, 3.0])
-    tally.add(window_batch([0, 0]), losses, found([-2.0, -1.0], [4, 5], [0.0, 0.0]))
-    assert tally.answers() == {0: CONTEXT[3:5]}
-    tally.add(window_batch([0]), torch.tensor([2.0]), found([-9.0], [4], [0.0]))
-    assert tally.answers() == {0: CONTEXT[3:5]}, "a later, worse window changes nothing"
-    assert tally.scores()["loss"] == pytest.approx(2.0)
+    metric.update(window_batch([0, 0]), losses, found([-2.0, -1.0], [4, 5], [0.0, 0.0]))
+    assert metric.answers() == {0: CONTEXT[3:5]}
+    metric.update(window_batch([0]), torch.tensor([2.0]), found([-9.0], [4], [0.0]))
+    assert metric.answers() == {0: CONTEXT[3:5]}, "a later, worse window changes nothing"
+    assert metric.compute()["loss"] == pytest.approx(2.0)
 
 
 def test_silence_wins_only_where_it_is_likelier_in_every_window() -> None:
-    tally = SpanTally(TEST, spec(no_answer=True))
-    tally.add(window_batch([2, 2]), torch.zeros(2), found([-2.0, -3.0], [4, 4], [-0.1, -5.0]))
-    assert tally.answers() == {2: TEST.contexts[1][0:2]}
-    tally.reset()
-    tally.add(window_batch([2, 2]), torch.zeros(2), found([-2.0, -3.0], [4, 4], [-0.1, -0.2]))
-    assert tally.answers() == {2: ""}
-    assert tally.scores()["em"] == 1.0
+    metric = SpanMetric(TEST, spec(no_answer=True))
+    metric.update(window_batch([2, 2]), torch.zeros(2), found([-2.0, -3.0], [4, 4], [-0.1, -5.0]))
+    assert metric.answers() == {2: TEST.contexts[1][0:2]}
+    metric.reset()
+    metric.update(window_batch([2, 2]), torch.zeros(2), found([-2.0, -3.0], [4, 4], [-0.1, -0.2]))
+    assert metric.answers() == {2: ""}
+    assert metric.compute()["em"] == 1.0
 
 
-def test_a_tally_goes_on_where_it_was_stored() -> None:
-    one, other = SpanTally(TEST, spec()), SpanTally(TEST, spec())
-    one.add(window_batch([0]), torch.tensor([1.0]), found([-2.0], [4], [0.0]))
+def test_a_metric_goes_on_where_it_was_stored() -> None:
+    one, other = SpanMetric(TEST, spec()), SpanMetric(TEST, spec())
+    one.update(window_batch([0]), torch.tensor([1.0]), found([-2.0], [4], [0.0]))
     other.restore(one.state())
-    for tally in (one, other):
-        tally.add(window_batch([1]), torch.tensor([2.0]), found([-1.0], [5], [0.0]))
-    assert one.scores() == other.scores()
+    for metric in (one, other):
+        metric.update(window_batch([1]), torch.tensor([2.0]), found([-1.0], [5], [0.0]))
+    assert one.compute() == other.compute()
     assert other.answers() == {0: CONTEXT[0:2], 1: CONTEXT[3:5]}
 
 

@@ -86,7 +86,7 @@ def test_order_of_rows_and_batches_does_not_matter(classifier: RidgeClassifier, 
     fit(classifier, 1, two, one)
     for name, tensor in classifier.state_dict().items():
         torch.testing.assert_close(tensor, first[name], atol=1e-4, rtol=1e-3)
-    assert classifier.tallies["train"].scores()["accuracy"] == 1.0
+    assert classifier.metrics["train"].compute()["accuracy"] == 1.0
 
 
 def test_what_was_gathered_survives_a_cut_in_the_middle_of_the_pass(classifier: RidgeClassifier, windows: Any) -> None:
@@ -110,4 +110,4 @@ def test_logistic_is_trained_by_the_optimizer(classifier_of: Any, windows: Any, 
     model = classifier_of("minirocket", lr=0.05, head="logistic")
     assert not isinstance(model, RidgeClassifier)
     fit(model, 8, windows())
-    assert model.tallies["train"].scores()["accuracy"] == 1.0
+    assert model.metrics["train"].compute()["accuracy"] == 1.0

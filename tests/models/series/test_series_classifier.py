@@ -90,7 +90,7 @@ def test_every_net_learns_a_bump(name: str, classifier_of: Any, windows: Any, fi
     model = classifier_of(name, lr=3e-3)
     trainer = fit(model, 1 if name == "minirocket" else 12, windows(), windows(seed=1))
     trainer.test(model, batches(windows(12, seed=5)), verbose=False)
-    assert model.tallies["test"].scores()["accuracy"] == 1.0
+    assert model.metrics["test"].compute()["accuracy"] == 1.0
     rows, (probabilities,) = predictions(model.test_outputs)
     assert rows.tolist() == list(range(12))
     torch.testing.assert_close(probabilities.sum(1), torch.ones(12))
@@ -111,7 +111,7 @@ def test_members_are_trained_on_their_own_loss(classifier_of: Any, windows: Any,
     torch.testing.assert_close(model.loss(windows()), expected)
     assert model.loss(windows()) > model.loss_of(windows(), model(windows()), None)  # a mean predicts better than each
     fit(model, 4, windows())
-    assert model.tallies["train"].scores()["accuracy"] == 1.0
+    assert model.metrics["train"].compute()["accuracy"] == 1.0
 
 
 def test_a_layer_of_an_ensemble_is_that_layer_of_each_member(classifier_of: Any, windows: Any) -> None:

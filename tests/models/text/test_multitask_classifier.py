@@ -225,37 +225,37 @@ def test_the_loss_of_an_epoch_is_weighed_on_the_models_device(weighting: str) ->
     # "meta" stands for a GPU: a tensor left on the CPU cannot be mixed with its own
     model = classifier((10,), loss_config(head_weighting=weighting)).to("meta")
     known = torch.tensor([True, False])
-    assert model.tallies["val"].total(torch.tensor([0.5, math.nan]), known).device.type == "meta"  # type: ignore[attr-defined]
+    assert model.losses.of_epoch(torch.tensor([0.5, math.nan]), known).device.type == "meta"
 
 
 @pytest.mark.parametrize("weighting", ["fixed", "uncertainty"])
-def test_a_batch_is_tallied_without_waiting_for_the_device(weighting: str) -> None:
+def test_a_batch_is_counted_without_waiting_for_the_device(weighting: str) -> None:
     # a "meta" tensor has no values: copying it, counting its true entries or reading it fails, all that a GPU waits for
     rows = token_rows()
     batch = next(iter(Loader(rows, EvalDraws(rows.tokens.lengths, NUM_ROWS), 0, False, False)))
     model = classifier((10,), loss_config(head_weighting=weighting)).to("meta")
     there = batch.to(torch.device("meta"))
-    tally = model.tallies["val"]
+    metric = model.head_metric("val")
     for _ in range(2):
-        assert model.loss_of(there, model(there), tally).device.type == "meta"
-    assert tally.matrices[0].device.type == tally.sums.device.type == tally.binary[1][0][0].device.type == "meta"
+        assert model.loss_of(there, model(there), metric).device.type == "meta"
+    assert {value.device.type for value in (metric.confusion_0, metric.sums, metric.probabilities_1[0])} == {"meta"}
 
 
-def test_a_tally_goes_on_from_its_state_as_if_never_stopped() -> None:
+def test_a_metric_continues_from_its_state_as_if_never_stopped() -> None:
     rows, model = token_rows(), classifier((10,))
     batch = next(iter(Loader(rows, EvalDraws(rows.tokens.lengths, NUM_ROWS), 0, False, False)))
-    tally = model.tallies["train"]
-    model.loss_of(batch, model(batch), tally)
-    state = tally.state()
-    once = tally.scores()
-    model.loss_of(batch, model(batch), tally)
-    twice = tally.scores()
-    tally.restore(state)
-    assert tally.scores() == once
-    model.loss_of(batch, model(batch), tally)
-    assert tally.scores() == twice
-    tally.restore(state)
-    assert tally.scores() == once, "a state is not added to"
+    metric = model.head_metric("train")
+    model.loss_of(batch, model(batch), metric)
+    state = metric.state()
+    once = metric.compute()
+    model.loss_of(batch, model(batch), metric)
+    twice = metric.compute()
+    metric.restore(state)
+    assert metric.compute() == once
+    model.loss_of(batch, model(batch), metric)
+    assert metric.compute() == twice
+    metric.restore(state)
+    assert metric.compute() == once, "a state is not added to"
 
 
 def test_predictions_leave_in_input_order() -> None:
@@ -294,32 +294,32 @@ def test_dropout_is_a_function_of_seed_epoch_and_batch() -> None:
 def test_a_diverged_model_has_no_scores_and_no_loss(bad: float) -> None:
     """The largest of NaN names the first class, and a loss of NaN looked like a head without labels, which counts 0."""
     model = classifier((10,))
-    tally = model.tallies["val"]
+    metric = model.head_metric("val")
     for index, head in enumerate(HEADS):
         logits = torch.zeros(6, head.num_classes)
         labels = torch.arange(6) % head.num_classes
         if index == 1:
             logits[2, 0] = bad
-        tally.add(index, logits, labels, *model.losses.of_head(index, logits, labels))
-    found = tally.scores()
+        metric.update(index, logits, labels, *model.losses.of_head(index, logits, labels))
+    found = metric.compute()
     sound, broken = (head.name for head in HEADS)
     assert math.isfinite(found[f"{sound}/f1_macro"])
     assert math.isfinite(found[f"{sound}/loss"])
     wrong = [name for name in found if not name.startswith(f"{sound}/")]
     assert {"loss", "f1_macro", f"{broken}/f1_macro", f"{broken}/auc", f"{broken}/loss"} <= set(wrong)
     assert all(math.isnan(found[name]) for name in wrong)
-    again = classifier((10,)).tallies["val"]
-    again.restore(tally.state())
-    assert math.isnan(again.scores()["loss"])
-    tally.reset()
-    assert not tally.diverged.any()
+    again = classifier((10,)).head_metric("val")
+    again.restore(metric.state())
+    assert math.isnan(again.compute()["loss"])
+    metric.reset()
+    assert not metric.diverged.any()
 
 
 def test_a_head_without_labels_is_left_out_of_the_loss() -> None:
     model = classifier((10,))
-    tally = model.tallies["val"]
+    metric = model.head_metric("val")
     logits, labels = torch.zeros(4, HEADS[0].num_classes), torch.arange(4) % HEADS[0].num_classes
-    tally.add(0, logits, labels, *model.losses.of_head(0, logits, labels))
-    found = tally.scores()
+    metric.update(0, logits, labels, *model.losses.of_head(0, logits, labels))
+    found = metric.compute()
     assert found["loss"] == pytest.approx(found[f"{HEADS[0].name}/loss"])
     assert math.isnan(found[f"{HEADS[1].name}/loss"])

@@ -6,73 +6,77 @@ best span (arXiv 1806.03822). Loss: mean cross-entropy of start and end.
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from lab.core.batches import QuestionBatch, QuestionSpec, References
+from lab.models.metrics import EpochMetric
 from lab.models.qa.spans import Candidates, best_spans, log_probabilities, span_loss
 from lab.models.qa.squad_metrics import mean_grades
-from lab.models.task_module import Tally, TextTaskModule, Training
+from lab.models.task_module import TextTaskModule, Training
 from lab.models.text.interfaces import TokenEncoder
 
 NO_REFERENCES = References((), (), ())
 
 
-class SpanTally(Tally):
+class SpanMetric(EpochMetric):
     """Loss over windows, and of each question the best span seen so far in any of its windows.
 
-    A question that no window came of (a cut training epoch) is not counted. State: five numbers a question.
+    A question without any window (an unfinished training epoch) is not counted. States stay on the CPU, where single
+    rows are compared: six numbers per question.
     """
 
+    sums: Tensor
+    """(2,) summed loss and windows."""
+    best: Tensor
+    """(Q, 3) score, first and last character of the best span; -inf before there is any."""
+    no_answer: Tensor
+    """(Q,) least score of "no answer" over the windows; inf before there is any."""
+
     def __init__(self, references: References, spec: QuestionSpec) -> None:
+        super().__init__()
         self.references, self.spec = references, spec
-        self.reset()
+        num = len(references.answers)
+        self.add_state("sums", torch.zeros(2, dtype=torch.double), "sum")
+        self.add_state("best", torch.tensor([-torch.inf, 0, 0], dtype=torch.double).repeat(num, 1), _best_of)
+        self.add_state("no_answer", torch.full((num,), torch.inf), "min")
 
-    def reset(self) -> None:
-        num = len(self.references.answers)
-        self.sums = torch.zeros(2, dtype=torch.double)
-        self.best = torch.full((num,), -torch.inf)
-        self.none = torch.full((num,), torch.inf)
-        self.places = torch.zeros(num, 2, dtype=torch.long)
-        self.seen = torch.zeros(num, dtype=torch.bool)
-
-    def add(self, batch: QuestionBatch, losses: Tensor, found: Candidates) -> None:
+    def update(self, batch: QuestionBatch, losses: Tensor, spans: Candidates) -> None:
+        """Add a batch of windows: losses (B,) and their best spans."""
         self.sums += torch.stack([losses.detach().sum().double().cpu(), torch.tensor(float(len(batch))).double()])
-        best = found.scores[:, 0].float().cpu()
-        none = found.none.float().cpu()
-        places = characters(batch, found)[:, 0].cpu()
-        for row, score, nothing, place in zip(batch.rows.tolist(), best, none, places, strict=True):
-            self.seen[row] = True
-            self.none[row] = torch.minimum(self.none[row], nothing)
-            if score > self.best[row]:
-                self.best[row], self.places[row] = score, place
+        scores, places = spans.scores[:, 0].float(), characters(batch, spans)[:, 0]
+        best = torch.cat([scores[:, None].double(), places.double()], 1).cpu()
+        none = spans.none.float().cpu()
+        for row, candidate, nothing in zip(batch.rows.tolist(), best, none, strict=True):
+            self.no_answer[row] = torch.minimum(self.no_answer[row], nothing)
+            if candidate[0] > self.best[row, 0]:
+                self.best[row] = candidate
 
     def answers(self) -> dict[int, str]:
-        """The answer to each question seen; "" where none is likelier than any."""
-        found = {}
-        silent = self.best == -torch.inf
+        """The answer to each question that has a window; "" where none is likelier than any."""
+        scores, places = self.best[:, 0], self.best[:, 1:].long()
+        silent = scores == -torch.inf
         if self.spec.no_answer:
-            silent |= self.none > self.best
-        for row in torch.nonzero(self.seen).flatten().tolist():
-            start, end = self.places[row].tolist()
+            silent |= self.no_answer > scores
+        answers = {}
+        for row in torch.nonzero(self.no_answer != torch.inf).flatten().tolist():
+            start, end = places[row].tolist()
             context = self.references.contexts[self.references.context_of[row]]
-            found[row] = "" if silent[row] else context[start:end]
-        return found
+            answers[row] = "" if silent[row] else context[start:end]
+        return answers
 
-    def scores(self) -> dict[str, float]:
+    def compute(self) -> dict[str, float]:
         answers = self.answers()
         accepted = [self.references.answers[row] for row in answers]
         grades = mean_grades(list(answers.values()), accepted, self.spec.language, self.spec.no_answer)
         return grades | {"loss": float(self.sums[0] / self.sums[1])}
 
-    def state(self) -> dict[str, Any]:
-        return {name: getattr(self, name).clone() for name in ("sums", "best", "none", "places", "seen")}
 
-    def restore(self, state: dict[str, Any]) -> None:
-        for name, value in state.items():
-            setattr(self, name, value.clone())
+def _best_of(ranks: Tensor) -> Tensor:
+    """(R, Q, 3) best spans of each process -> (Q, 3)."""
+    return ranks[ranks[..., 0].argmax(0), torch.arange(ranks.shape[1])]
 
 
 class Outputs(NamedTuple):
@@ -103,7 +107,7 @@ class ExtractiveQA(TextTaskModule):
     def grade_against(self, references: Mapping[str, References]) -> None:
         """Score the answers of each split against its references; a model without references only predicts."""
         known = {split: references.get(split, NO_REFERENCES) for split in ("train", "val", "test")}
-        self.tallies = {split: SpanTally(expected, self.spec) for split, expected in known.items()}
+        self.metrics = {split: SpanMetric(expected, self.spec) for split, expected in known.items()}
 
     def forward(self, batch: QuestionBatch) -> Tensor:
         """(B, L, 2) log-probabilities of each token as the answer's start and end."""
@@ -140,9 +144,7 @@ class ExtractiveQA(TextTaskModule):
         logs = self(batch)
         losses = self.losses(batch, logs)
         found = best_spans(logs.detach(), possible(batch), self.spec.max_answer, num)
-        tally = self.tallies[split]
-        assert isinstance(tally, SpanTally)
-        tally.add(batch, losses, found)
+        self.metrics[split].update(batch, losses, found)
         return losses, found
 
 

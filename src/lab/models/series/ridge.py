@@ -75,7 +75,7 @@ class RidgeClassifier(TimeSeriesClassifier):
                 logits[-1].append(features[:, place] @ weight.T + bias)
         for index, spec in enumerate(self.head_specs):
             labels, found = whole[f"label {spec.name}"].to(self.device), joined(logits)[index].to(self.device)
-            self._tally("train").add(index, found, labels, *self.losses.of_head(index, found, labels))
+            self.head_metric("train").update(index, found, labels, *self.losses.of_head(index, found, labels))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_save_checkpoint(checkpoint)

@@ -59,7 +59,7 @@ class TimeSeriesClassifier(Classifier):
             return super().training_step(batch, batch_idx)
         each = self.each(batch)
         with torch.no_grad():
-            self.loss_of(batch, joined(each), self._tally("train"))
+            self.loss_of(batch, joined(each), self.head_metric("train"))
         return self._mean_loss(batch, each) * self.trainer.accumulate_grad_batches
 
     def _mean_loss(self, batch: LabelledBatch, each: list[list[Tensor]]) -> Tensor:

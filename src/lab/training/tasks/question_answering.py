@@ -67,7 +67,7 @@ class QuestionAnswering(TaskDefinition[QuestionSpec, QuestionDataModule, Extract
         candidates = ranked(model.test_outputs, test, spec.n_best, spec.no_answer)
         identity = [(question.id, question.text) for question in questions]
         compared = baselines(train, test, spec.language, 0, spec.no_answer)
-        loss = model.tallies["test"].scores()["loss"]
+        loss = model.metrics["test"].compute()["loss"]
         return answered(loss, candidates, identity, test, compared, spec.language, spec.no_answer)
 
 

@@ -60,7 +60,7 @@ def test_it_learns_and_parts_of_a_window_add_up(task: NextPatch, fit: Any) -> No
     torch.testing.assert_close(sum(task.loss(half) for half in halves), task.loss(given))
     fit(task, 30, given)
     assert task.eval().loss(given).item() < before / 3
-    assert task.tallies["val"].scores()["loss"] > 0
+    assert task.metrics["val"].compute()["loss"] > 0
 
 
 def test_its_checkpoint_begins_a_classifier(task: NextPatch, small_net: Any, tmp_path: Path, spec: Any) -> None:

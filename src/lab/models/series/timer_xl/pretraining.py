@@ -7,42 +7,37 @@ of the shape, not of a forecast made from the past alone. The checkpoint of such
 takes. Shapes: B rows, C channels, N patches of P steps.
 """
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
 from lab.config.schema import TimerXL
 from lab.core.batches import SeriesBatch, SeriesSpec
 from lab.core.errors import Mistake, RequestError
+from lab.models.metrics import EpochMetric
 from lab.models.series.interfaces import normalised, padded_left
 from lab.models.series.timer_xl.encoder import TimerEncoder, patched, places_run_on, whole_patches
-from lab.models.task_module import Tally, TaskModule, Training
+from lab.models.task_module import TaskModule, Training
 
 
-class ErrorTally(Tally):
+class ErrorMetric(EpochMetric):
     """Mean over windows of their mean squared error."""
 
+    sums: Tensor
+    """(2,) summed errors and windows."""
+
     def __init__(self) -> None:
-        self.reset()
+        super().__init__()
+        self.add_state("sums", torch.zeros(2, dtype=torch.double), "sum")
 
-    def reset(self) -> None:
-        self.sums = torch.zeros(2, dtype=torch.double)
-
-    @torch.no_grad()
-    def add(self, errors: Tensor) -> None:
-        self.sums = self.sums.to(errors.device)
+    def update(self, errors: Tensor) -> None:
+        """Add the errors (B,) of a batch's windows."""
+        if self.sums.device != errors.device:
+            self.to(errors.device)
         self.sums += torch.stack([errors.double().sum(), torch.ones_like(errors, dtype=torch.double).sum()])
 
-    def scores(self) -> dict[str, float]:
+    def compute(self) -> dict[str, float]:
         total, count = self.sums.tolist()
         return {"loss": total / count if count else float("nan")}
-
-    def state(self) -> dict[str, Any]:
-        return {"sums": self.sums.to("cpu", copy=True)}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        self.sums = state["sums"].clone()
 
 
 class NextPatch(TaskModule):
@@ -55,7 +50,7 @@ class NextPatch(TaskModule):
         model = encoder.config
         self.whole_length = whole_patches(spec.length, model.patch)
         self.fixed = places_run_on(model, len(spec.channels))
-        self.tallies = {split: ErrorTally() for split in ("train", "val", "test")}
+        self.metrics = {split: ErrorMetric() for split in ("train", "val", "test")}
 
     def freezable(self) -> tuple[list[nn.Module], list[nn.Module]]:
         return [self.encoder.embedding], list(self.encoder.blocks)
@@ -88,9 +83,8 @@ class NextPatch(TaskModule):
         self._stepped(batch, "test")
 
     def _stepped(self, batch: SeriesBatch, split: str) -> Tensor:
-        errors, tally = self(batch), self.tallies[split]
-        assert isinstance(tally, ErrorTally)
-        tally.add(errors.detach())
+        errors = self(batch)
+        self.metrics[split].update(errors.detach())
         return self._share(batch, errors)
 
     def _share(self, batch: SeriesBatch, errors: Tensor) -> Tensor:
