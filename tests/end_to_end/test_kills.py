@@ -79,7 +79,7 @@ POINTS = (
     _point("loggers", "pictures are sent", "open", "/confusion_cause.png", after="/.confusion_priority.png"),
     _point("loggers", "the outcome is sent", "os.rename", "predictions_summary"),
 )
-QUICK = ("the first batches", "SIGTERM before its first step", "the first picture is opened")
+QUICK = ("the first batches",)
 """The points that `make check` runs as well."""
 
 
