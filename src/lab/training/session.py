@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 """As malloc.h numbers them."""
 EXPECTED_WARNINGS = (
+    r"You have overridden `transfer_batch_to_device`",  # of the model, which is what moves a batch here
     ".*does not have many workers.*",  # tokens are memory-mapped: loader processes rarely pay
     ".*in eval mode at the start of training.*",  # frozen layers are
     ".*treespec, LeafSpec.*",  # Lightning's own use of torch
