@@ -12,8 +12,9 @@ from hydra import compose, initialize_config_dir
 
 from lab.config.check import check
 from lab.config.schema import Data, Files, Hub, Imdb, Maintenance, QaDemo, Squad, Table
-from lab.core.errors import RequestError
+from lab.core.errors import Mistake, RequestError
 from lab.data.series.long_table import read_panel
+from lab.data.text.source import open_source
 
 CONF = Path(__file__).parents[2] / "conf" / "data"
 KINDS = {"csv": Files, "hub": Hub, "imdb": Imdb, "maintenance": Maintenance, "qa_demo": QaDemo, "squad": Squad}
@@ -73,3 +74,17 @@ def refused(typed: Callable[..., Any]) -> Callable[..., Any]:
         return caught.value, [[word for word in shlex.split(way) if word.startswith("data.")] for way in ways]
 
     return act
+
+
+def source_mistakes(data: Any, tmp_path: Path) -> list[Mistake]:
+    """The mistakes for which a source of texts is refused."""
+    with pytest.raises(RequestError) as caught:
+        open_source(data, tmp_path / "cache")
+    return list(caught.value.mistakes)
+
+
+def source_column(source: Any, split: str, name: str) -> list[str]:
+    """A column of one split as text."""
+    table = source.tables[split].narrow([name])
+    cells: list[str] = table.read(slice(0, len(table)))[name].to_pylist()
+    return cells

@@ -1,8 +1,8 @@
 """Freezing and gradual unfreezing: which embeddings and encoder layers stay as they are, decided from the epoch alone.
 
-One callback serves `callbacks.freeze` and `callbacks.freeze`: both are the same decision, taken anew at every epoch
-start and after a resume, so there is no state to save. Frozen modules ask for no gradient and are in eval mode (no
-dropout). They stay in the optimizer, without a gradient: a gradient of zeros would let weight decay move them.
+One callback serves `callbacks.freeze.layers` and its schedule: both are the same decision, made at every epoch start
+and after a resume, so there is no state to save. Frozen modules require no gradient and are in eval mode (no dropout).
+They stay in the optimizer, without a gradient: a gradient of zeros would let weight decay move them.
 """
 
 import logging

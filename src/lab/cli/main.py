@@ -89,6 +89,8 @@ def main(command: Command) -> int:
             return _called(command, _sound(command))
     except RequestError as error:
         return _refused(error.mistakes)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
     except OSError as error:
         if (fault := machine_error(error)) is None:
             raise
@@ -161,8 +163,6 @@ def _called(command: Command, typed: Typed) -> int:
     except (HydraException, OmegaConfBaseException) as error:
         words = " ".join(f"{error} {error.__cause__ or ''}".split())
         return _refused(_mistakes(command, typed) or [Mistake("", words)])
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
     return EXIT_DONE
 
 

@@ -128,8 +128,8 @@ def _with_present_names(settings: Mapping[str, Any]) -> dict[str, Any]:
     tree = copy.deepcopy(dict(settings))
     for old, new in RENAMED.items():
         (parent, _, name), (home, _, present) = old.rpartition("."), new.rpartition(".")
-        node, target = (at(tree, key) if key and is_there(tree, key) else tree for key in (parent, home))
-        if not isinstance(node, dict) or name not in node or (bool(parent) is (node is tree)):
+        node, target = (_node(tree, key) for key in (parent, home))
+        if node is None or target is None or name not in node:
             continue
         value = node.pop(name)
         if isinstance(value, dict) and isinstance(target.get(present), dict):
@@ -140,6 +140,12 @@ def _with_present_names(settings: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(data, dict) and isinstance(data.get("kind"), str):
         data["kind"] = RENAMED_CHOICES["data"].get(data["kind"], data["kind"])
     return tree
+
+
+def _node(tree: dict[str, Any], key: str) -> dict[str, Any] | None:
+    """The mapping at a dotted key, of the tree itself for an empty one; None where there is none."""
+    node = tree if not key else at(tree, key) if is_there(tree, key) else None
+    return node if isinstance(node, dict) else None
 
 
 def obeyed_records(typed: Typed) -> list[Mistake]:

@@ -51,6 +51,12 @@ class RequestError(ValueError):
         return type(self), (self.mistakes,)
 
 
+def refuse_if_any(mistakes: Iterable[Mistake]) -> None:
+    """Raise RequestError with the mistakes, if there are any."""
+    if every := tuple(mistakes):
+        raise RequestError(every)
+
+
 class RunError(RuntimeError):
     """A sound request failed while running; `kind` goes into the run record."""
 

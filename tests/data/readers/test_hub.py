@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from lab.core.errors import Mistake, RequestError
 from lab.data.text.source import open_source
+
+from ..conftest import source_column, source_mistakes
 
 Request = Callable[..., Any]
 
@@ -35,32 +36,20 @@ def hub_folder(tmp_path: Path) -> Path:
     return folder
 
 
-def _mistakes(data: Any, tmp_path: Path) -> list[Mistake]:
-    with pytest.raises(RequestError) as caught:
-        open_source(data, tmp_path / "cache")
-    return list(caught.value.mistakes)
-
-
-def _column(source: Any, split: str, name: str) -> list[str]:
-    table = source.tables[split].narrow([name])
-    found: list[str] = table.read(slice(0, len(table)))[name].to_pylist()
-    return found
-
-
 def test_hub_splits_with_class_names(data_request: Request, hub_folder: Path, tmp_path: Path) -> None:
     splits = {"train": "train", "val": None, "test": "test"}
     data = data_request("hub", path=str(hub_folder), text=["text"], labels=["label", "n"], splits=splits)
     source = open_source(data, tmp_path / "cache")
     assert source.name == "reviews"
     assert list(source.tables) == ["train", "test"]
-    assert _column(source, "test", "label")[:3] == ["neg", "pos", "neg"]
-    assert _column(source, "test", "n")[:3] == ["0", "1", "2"]
+    assert source_column(source, "test", "label")[:3] == ["neg", "pos", "neg"]
+    assert source_column(source, "test", "n")[:3] == ["0", "1", "2"]
 
 
 def test_one_split_for_validation_and_test_is_refused(data_request: Request, hub_folder: Path, tmp_path: Path) -> None:
     asked: dict[str, Any] = {"path": str(hub_folder), "text": ["text"], "labels": ["label"]}
     asked |= {"splits": {"train": "train", "val": "test", "test": "test"}}
-    (mistake,) = _mistakes(data_request("hub", **asked), tmp_path)
+    (mistake,) = source_mistakes(data_request("hub", **asked), tmp_path)
     assert (mistake.key, mistake.value) == ("data.splits.test", "test")
     assert "is data.splits.val as well" in mistake.problem
     warned = open_source(data_request("hub", **asked, leaks={"action": "warn"}), tmp_path / "cache")
@@ -78,10 +67,10 @@ def test_a_spoilt_copy_of_a_local_data_set_is_made_again(
     data_request: Request, hub_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     data = data_request("hub", path=str(hub_folder), text=["text"], labels=["label"])
-    expected = _column(open_source(data, tmp_path / "cache"), "train", "text")
+    expected = source_column(open_source(data, tmp_path / "cache"), "train", "text")
     for copy in (tmp_path / "cache" / "files").rglob("*.arrow"):
         copy.write_bytes(copy.read_bytes().replace(b"train 1", b"spoilt!"))
-    assert _column(open_source(data, tmp_path / "cache"), "train", "text") == expected
+    assert source_column(open_source(data, tmp_path / "cache"), "train", "text") == expected
     assert "is damaged and is made again" in caplog.text
 
 
@@ -95,22 +84,22 @@ def test_lists_of_classes_become_columns_of_their_names(data_request: Request, t
     (tmp_path / "notes").mkdir()
     datasets.Dataset.from_dict(rows, features=kind).to_parquet(str(tmp_path / "notes" / "train.parquet"))
     asked: dict[str, Any] = {"path": str(tmp_path / "notes"), "text": ["text"], "labels": ["topics"]}
-    (mistake,) = _mistakes(data_request("hub", **asked), tmp_path)
+    (mistake,) = source_mistakes(data_request("hub", **asked), tmp_path)
     assert "label sets need a column per label" in mistake.problem
     source = open_source(data_request("hub", **asked, split_labels=["topics"]), tmp_path / "cache")
     assert source.columns.labels == ("topics_pump", "topics_seal")
-    assert _column(source, "train", "topics_seal")[:4] == ["0", "1", "1", "0"]
+    assert source_column(source, "train", "topics_seal")[:4] == ["0", "1", "1", "0"]
 
 
 def test_hub_mistakes_name_what_is_there(data_request: Request, hub_folder: Path, tmp_path: Path) -> None:
     base: dict[str, Any] = {"path": str(hub_folder), "text": ["text"], "labels": ["label"]}
-    (mistake,) = _mistakes(data_request("hub", **base, splits={"train": "tarin"}), tmp_path)
+    (mistake,) = source_mistakes(data_request("hub", **base, splits={"train": "tarin"}), tmp_path)
     assert mistake.key == "data.splits.train"
     assert "'train', 'test'" in mistake.problem
-    (mistake,) = _mistakes(data_request("hub", **base, config="nope"), tmp_path)
+    (mistake,) = source_mistakes(data_request("hub", **base, config="nope"), tmp_path)
     assert mistake.key == "data.config"
     assert "default" in mistake.problem
-    (mistake,) = _mistakes(data_request("hub", **base | {"labels": ["lable"]}), tmp_path)
+    (mistake,) = source_mistakes(data_request("hub", **base | {"labels": ["lable"]}), tmp_path)
     assert mistake.remedy == "'data.labels=[label]'"
 
 
@@ -118,11 +107,11 @@ def test_a_name_that_is_nowhere_says_what_to_do_offline(data_request: Request, t
     import datasets
 
     assert datasets.config.HF_HUB_OFFLINE, "tests must not reach for the network"
-    (mistake,) = _mistakes(data_request("hub", path="nobody/nothing", text=["text"], labels=["label"]), tmp_path)
+    (mistake,) = source_mistakes(data_request("hub", path="nobody/nothing", text=["text"], labels=["label"]), tmp_path)
     assert mistake.key == "data.path"
     assert "data=csv data.path=FILE" in mistake.remedy
     assert "data.path=FOLDER" in mistake.remedy
-    (mistake,) = _mistakes(data_request("imdb"), tmp_path)
+    (mistake,) = source_mistakes(data_request("imdb"), tmp_path)
     assert mistake.value == "stanfordnlp/imdb"
 
 
@@ -138,7 +127,7 @@ def test_a_hub_that_cannot_be_reached_is_not_waited_for(
     monkeypatch.setattr(HfApi, "dataset_info", unreachable)
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    (mistake,) = _mistakes(data_request("hub", path="nobody/nothing", text=["text"], labels=["label"]), tmp_path)
+    (mistake,) = source_mistakes(data_request("hub", path="nobody/nothing", text=["text"], labels=["label"]), tmp_path)
     assert "Offline" in mistake.problem
     assert (datasets.config.HF_HUB_OFFLINE, constants.HF_HUB_OFFLINE) == (False, False)
     assert capfd.readouterr() == ("", "")

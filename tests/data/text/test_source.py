@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from lab.core.errors import Mistake, RequestError
 from lab.data.text.source import ALL, open_source
+
+from ..conftest import source_column, source_mistakes
 
 Request = Callable[..., Any]
 
@@ -17,22 +18,10 @@ def avisos(tmp_path: Path) -> Path:
     return path
 
 
-def _mistakes(data: Any, tmp_path: Path) -> list[Mistake]:
-    with pytest.raises(RequestError) as caught:
-        open_source(data, tmp_path / "cache")
-    return list(caught.value.mistakes)
-
-
-def _column(source: Any, split: str, name: str) -> list[str]:
-    table = source.tables[split].narrow([name])
-    found: list[str] = table.read(slice(0, len(table)))[name].to_pylist()
-    return found
-
-
 def test_one_path_is_one_table(data_request: Request, avisos: Path, tmp_path: Path) -> None:
     source = open_source(data_request("csv", path=str(avisos), text=["texto"], labels=["modo"]), tmp_path / "cache")
     assert (source.name, list(source.tables)) == ("avisos", [ALL])
-    assert _column(source, ALL, "modo") == ["A", "B", "A"]
+    assert source_column(source, ALL, "modo") == ["A", "B", "A"]
 
 
 def test_several_files_follow_one_another_whatever_their_kind(
@@ -44,8 +33,8 @@ def test_several_files_follow_one_another_whatever_their_kind(
     data = data_request("csv", train=[str(avisos), str(more)], test=str(other), text=["texto"], labels=["modo"])
     source = open_source(data, tmp_path / "cache")
     assert list(source.tables) == ["train", "test"]
-    assert _column(source, "train", "modo") == ["A", "B", "A", "3"]
-    assert _column(source, "train", "texto") == ["a", "b", "c", "d"]
+    assert source_column(source, "train", "modo") == ["A", "B", "A", "3"]
+    assert source_column(source, "train", "texto") == ["a", "b", "c", "d"]
 
 
 def test_all_mistakes_are_reported_together(data_request: Request, avisos: Path, tmp_path: Path) -> None:
@@ -57,7 +46,7 @@ def test_all_mistakes_are_reported_together(data_request: Request, avisos: Path,
         labels=["modo", "cosa", "text"],
         split={"group": "equipo"},
     )
-    found = [(mistake.key, mistake.value) for mistake in _mistakes(data, tmp_path)]
+    found = [(mistake.key, mistake.value) for mistake in source_mistakes(data, tmp_path)]
     assert found == [
         ("data.labels", "text"),
         ("data.text", "text"),
@@ -72,7 +61,7 @@ def test_a_missing_column_lists_those_there_and_types_the_nearest(
     data_request: Request, avisos: Path, tmp_path: Path
 ) -> None:
     data = data_request("csv", path=str(avisos), text=["texto"], labels=["modo", "cauza"])
-    (mistake,) = _mistakes(data, tmp_path)
+    (mistake,) = source_mistakes(data, tmp_path)
     assert "it has texto, modo, causa" in mistake.problem
     assert mistake.remedy == "'data.labels=[modo,causa]'"
 
@@ -80,7 +69,7 @@ def test_a_missing_column_lists_those_there_and_types_the_nearest(
 def test_a_wrong_delimiter_is_guessed_from_the_header(data_request: Request, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("texto;modo\na;A\n", encoding="utf-8")
-    found = _mistakes(data_request("csv", path=str(path), text=["texto"], labels=["modo"]), tmp_path)
+    found = source_mistakes(data_request("csv", path=str(path), text=["texto"], labels=["modo"]), tmp_path)
     assert {mistake.remedy for mistake in found} == {"'data.delimiter=\";\"'"}
 
 
@@ -95,13 +84,13 @@ def test_a_wrong_delimiter_is_guessed_from_the_header(data_request: Request, tmp
 )
 def test_wrong_requests(data_request: Request, tmp_path: Path, changes: dict[str, Any], keys: list[str]) -> None:
     named = {key: str(tmp_path / value) if key in ("path", "test") else value for key, value in changes.items()}
-    found = _mistakes(data_request("csv", text=["texto"], labels=["modo"], **named), tmp_path)
+    found = source_mistakes(data_request("csv", text=["texto"], labels=["modo"], **named), tmp_path)
     assert [mistake.key for mistake in found] == keys
 
 
 def test_columns_named_twice_or_on_both_sides(data_request: Request, avisos: Path, tmp_path: Path) -> None:
     data = data_request("csv", path=str(avisos), text=["texto", "modo", "texto"], labels=["modo"])
-    problems = [mistake.problem for mistake in _mistakes(data, tmp_path)]
+    problems = [mistake.problem for mistake in source_mistakes(data, tmp_path)]
     assert problems == ["is also a text column: the label would be part of the text", "is named twice"]
 
 
@@ -109,7 +98,7 @@ def test_columns_named_twice_or_on_both_sides(data_request: Request, avisos: Pat
 def test_labels_named_like_columns_of_the_predictions(data_request: Request, tmp_path: Path, taken: list[str]) -> None:
     path = tmp_path / "a.csv"
     path.write_text(f"texto,{','.join(taken)}\nuno{',A' * len(taken)}\n", encoding="utf-8")
-    (mistake,) = _mistakes(data_request("csv", path=str(path), text=["texto"], labels=taken), tmp_path)
+    (mistake,) = source_mistakes(data_request("csv", path=str(path), text=["texto"], labels=taken), tmp_path)
     assert mistake.key == "data.labels"
     assert mistake.value in {"text", "row", "modo_predicted", "modo_probabilities"}
     assert "test_predictions.parquet" in mistake.problem
@@ -122,11 +111,13 @@ def test_settings_that_no_file_is_read_by(data_request: Request, avisos: Path, t
     (tmp_path / "a.jsonl").write_text('{"texto": "uno", "modo": "A"}\n', encoding="utf-8")
     asked: dict[str, Any] = {"text": ["texto"], "labels": ["modo"], "delimiter": ";", "encoding": "latin-1"}
     parquet, lines = str(tmp_path / "a.parquet"), str(tmp_path / "a.jsonl")
-    found = _mistakes(data_request("csv", path=parquet, **asked), tmp_path)
+    found = source_mistakes(data_request("csv", path=parquet, **asked), tmp_path)
     assert [mistake.key for mistake in found] == ["data.delimiter", "data.encoding"]
-    (mistake,) = _mistakes(data_request("csv", path=lines, **asked), tmp_path)
+    (mistake,) = source_mistakes(data_request("csv", path=lines, **asked), tmp_path)
     assert mistake.key == "data.delimiter"
-    (mistake,) = _mistakes(data_request("csv", path=lines, **asked | {"delimiter": None, "quoting": "none"}), tmp_path)
+    (mistake,) = source_mistakes(
+        data_request("csv", path=lines, **asked | {"delimiter": None, "quoting": "none"}), tmp_path
+    )
     assert (mistake.key, mistake.remedy) == ("data.quoting", "data.quoting=auto")
     both = data_request("csv", path=[parquet, lines], **asked | {"delimiter": None})
     assert len(open_source(both, tmp_path / "cache").tables["all"]) == 4
@@ -142,10 +133,10 @@ def test_imdb_from_its_authors_folder(data_request: Request, tmp_path: Path) -> 
     source = open_source(data_request("imdb", path=str(tmp_path / "aclImdb")), tmp_path / "cache")
     assert source.name == "imdb"
     assert list(source.tables) == ["train", "test"]
-    assert _column(source, "train", "text")[2:4] == ["train neg 10", "train pos 0"]
-    assert _column(source, "test", "label") == ["neg"] * 3 + ["pos"] * 3
+    assert source_column(source, "train", "text")[2:4] == ["train neg 10", "train pos 0"]
+    assert source_column(source, "test", "label") == ["neg"] * 3 + ["pos"] * 3
     wrong = data_request("imdb", path=str(tmp_path / "aclImdb"), splits={"test": "tset"})
-    (mistake,) = _mistakes(wrong, tmp_path)
+    (mistake,) = source_mistakes(wrong, tmp_path)
     assert mistake.key == "data.splits.test"
 
 
@@ -153,7 +144,7 @@ def test_reviews_in_another_encoding_are_named(data_request: Request, tmp_path: 
     for folder in (tmp_path / "aclImdb" / split / label for split in ("train", "test") for label in ("pos", "neg")):
         folder.mkdir(parents=True)
         (folder / "0_7.txt").write_text("café", encoding="latin-1" if folder.name == "pos" else "utf-8")
-    found = _mistakes(data_request("imdb", path=str(tmp_path / "aclImdb")), tmp_path)
+    found = source_mistakes(data_request("imdb", path=str(tmp_path / "aclImdb")), tmp_path)
     assert [mistake.value for mistake in found] == [
         tmp_path / "aclImdb" / split / "pos" / "0_7.txt" for split in ("train", "test")
     ]
@@ -171,14 +162,14 @@ def test_generated_reports_keep_their_class_order(data_request: Request, tmp_pat
     assert source.columns.labels == tuple(source.classes) == ("modo", "causa", "prioridad")
     assert source.probabilities is not None
     assert source.probabilities["causa"].shape == (100, len(source.classes["causa"]))
-    assert set(_column(source, ALL, "causa")) <= set(source.classes["causa"])
-    (mistake,) = _mistakes(data_request("maintenance", num_rows=100, split={"group": "equipo"}), tmp_path)
+    assert set(source_column(source, ALL, "causa")) <= set(source.classes["causa"])
+    (mistake,) = source_mistakes(data_request("maintenance", num_rows=100, split={"group": "equipo"}), tmp_path)
     assert mistake.key == "data.split.group"
 
 
 def test_an_imdb_file_that_needs_settings_points_to_csv(data_request: Request, tmp_path: Path) -> None:
     path = tmp_path / "reviews.csv"
     path.write_text("text,label\ncafé,pos\n", encoding="latin-1")
-    (mistake,) = _mistakes(data_request("imdb", path=str(path)), tmp_path)
+    (mistake,) = source_mistakes(data_request("imdb", path=str(path)), tmp_path)
     assert "is not utf-8" in mistake.problem
     assert "data=csv" in mistake.remedy

@@ -6,7 +6,7 @@ seconds per million rows, once.
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lab.core.errors import Mistake, RequestError, listed
+from lab.core.errors import Mistake, listed, refuse_if_any
 from lab.core.hydra_quoting import quoted
 from lab.data.readers import csv_quotes
 from lab.data.readers.csv_quotes import STYLES, Record, records
@@ -96,7 +96,7 @@ class CsvFile(RowFile):
     def write_rows(self, target: Path) -> Mapping[str, Mapping[str, int]]:
         import pandas
 
-        _refuse(_confusing_characters(self))
+        refuse_if_any(_confusing_characters(self))
         schema = pa.schema([(name, pa.string()) for name in self.names])
         suspects: dict[tuple[int, str], None] = {}
         with pa.ipc.new_stream(target, schema) as writer:
@@ -111,7 +111,7 @@ class CsvFile(RowFile):
                         log.info("reading %s: %d million rows", self.path.name, number * _CHUNK_ROWS // 1_000_000)
         if suspects:
             with pa.memory_map(str(target)) as source:
-                _refuse(_swallowed_rows(self, list(suspects), pa.ipc.open_stream(source).read_all()))
+                refuse_if_any(_swallowed_rows(self, list(suspects), pa.ipc.open_stream(source).read_all()))
         return {}
 
     def explain(self, reason: str) -> Mistake:
@@ -126,11 +126,6 @@ class CsvFile(RowFile):
         ways = [f"data.quoting={style}" for style in ("none", "backslash") if style != current and self.fits(style)]
         delimiter = f"quote fields that hold the delimiter, or name it: {quoted('data.delimiter', ';')}"
         return Mistake(self.key, f"cannot be read: {reason}", ", or ".join(ways) or delimiter, self.path)
-
-
-def _refuse(mistakes: Iterable[Mistake]) -> None:
-    if problems := list(mistakes):
-        raise RequestError(problems)
 
 
 def _confusing_characters(file: CsvFile) -> Iterator[Mistake]:

@@ -16,7 +16,7 @@ import pandas as pd
 
 from lab.config.schema import Ahead, Table
 from lab.core.batches import MISSING
-from lab.core.errors import Mistake, RequestError, listed
+from lab.core.errors import Mistake, RequestError, listed, refuse_if_any
 from lab.data.label_encoder import class_order
 from lab.data.readers.cell_values import as_numbers_if_all_are, require_plain_values, without_missing_words
 from lab.data.readers.numeric import number_formats
@@ -56,7 +56,7 @@ def read_panel(data: Table) -> tuple[str, Panel]:
         values = _values(file, features, len(times), data, mistakes)
     except OSError as error:  # a column of a Parquet file is read when it is taken
         raise unreadable(path, error) from error
-    _refuse(mistakes)  # the rest needs numbers and times
+    refuse_if_any(mistakes)  # the rest needs numbers and times
     for line in suspected(values, features, data.missing_markers):
         log.warning("%s", line)
     order = row_order(times, of_row, data.sort, groups)
@@ -70,7 +70,7 @@ def read_panel(data: Table) -> tuple[str, Panel]:
     equal = data.step == "time" and (data.resample is None or not isinstance(parse_step(data.resample), CalendarStep))
     calendar = "" if not equal or equal_steps(times, starts) else calendar_of(times, starts)
     mistakes = list(step_mistakes(times, starts, groups, equal and not calendar)) + _uninformative(values, features)
-    _refuse(mistakes)
+    refuse_if_any(mistakes)
     if calendar:
         log.info("steps are calendar steps: %s", calendar)
     step = usual_step(times, starts) if len(times) > len(groups) else np.timedelta64(1_000_000, "us")
@@ -219,8 +219,3 @@ def _uninformative(values: Floats, features: Sequence[str]) -> "list[Mistake]":
 def _some(rows: "npt.NDArray[np.integer] | list[int]") -> str:
     """`3, 17 and 5 more`, counted from 0 without the header."""
     return listed([str(int(row)) for row in rows[:4000]], 3)
-
-
-def _refuse(mistakes: Sequence[Mistake]) -> None:
-    if mistakes:
-        raise RequestError(mistakes)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from lab.config.schema import Ahead, Windowed
 from lab.core.batches import MISSING
-from lab.core.errors import Mistake, RequestError, listed
+from lab.core.errors import Mistake, RequestError, listed, refuse_if_any
 from lab.data.series import missing_values
 from lab.data.series.panel import Cut, Panel, written
 
@@ -82,7 +82,7 @@ def cut(panel: Panel, config: Windowed, labels: Codes, now: Codes | None, horizo
     purge = needed if config.split.purge == "auto" else config.split.purge
     starts = moments(panel, config)
     shorter = _shorter(panel, starts, horizon)
-    _refuse(_too_short(panel, config, purge, needed, shorter))
+    refuse_if_any(_too_short(panel, config, purge, needed, shorter))
     cuts = Cuts({}, [], {"no_label": 0, "gaps": 0, "purged": 0})
     cuts.bounds = {"val_from": written(starts[0]), "test_from": written(starts[1]), "purge_steps": purge, "by": "time"}
     ends: dict[str, list[npt.NDArray[np.int32]]] = {split: [] for split in SPLITS}
@@ -100,12 +100,12 @@ def cut(panel: Panel, config: Windowed, labels: Codes, now: Codes | None, horizo
             cuts.counts["no_label"] += int((~known).sum())
             cuts.counts["gaps"] += int((known & ~clean).sum())
             ends[split].append(candidates[known & clean])
-    _refuse(unfilled)
+    refuse_if_any(unfilled)
     for split, parts in ends.items():
         rows = np.concatenate(parts)
         lengths = np.broadcast_to(np.int32(length), len(rows))  # stores one number
         cuts.splits[split] = Cut(rows, lengths, labels[rows], None if now is None else now[rows])
-    _refuse(list(_empty(cuts, config, shorter)))
+    refuse_if_any(list(_empty(cuts, config, shorter)))
     return cuts
 
 
@@ -169,8 +169,3 @@ def _empty(cuts: Cuts, config: Windowed, shorter: str) -> Iterator[Mistake]:
                 f"; or another data.missing_values than {config.missing_values}" if cuts.counts["gaps"] else ""
             )
             yield Mistake("data.window", problem, f"{shorter}{gaps_remedy}", config.window)
-
-
-def _refuse(mistakes: "list[Mistake] | Iterator[Mistake]") -> None:
-    if problems := list(mistakes):
-        raise RequestError(problems)

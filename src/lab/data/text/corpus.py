@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from lab.config.schema import Columned, Labelled
 from lab.core.batches import MISSING, HeadSpec
-from lab.core.errors import Mistake, RequestError
+from lab.core.errors import refuse_if_any
 from lab.data.label_encoder import LabelEncoder, class_order
 from lab.data.text.checks.class_checks import check_classes
 from lab.data.text.checks.row_checks import check_leaks, check_rows
@@ -71,12 +71,12 @@ def load(data: Labelled, cache: Path) -> Corpus:
     may_hold_sets = source.columns.sets is None and isinstance(data, Columned)
     values = {head: encoder.names for head, encoder in encoders.items()} if may_hold_sets else {}
     checks = [check_rows(surveys, values)]
-    _refuse(checks[0].mistakes)
+    refuse_if_any(checks[0].mistakes)
     splits = make_splits(surveys, data)
     heads, labels = _labelled(source, splits, encoders)
     texts = {name: _texts(source, part) for name, part in splits.parts.items()}
     checks += [check_classes(heads), check_leaks(splits, texts["train"], labels["train"], heads, data.leaks)]
-    _refuse([mistake for check in checks for mistake in check.mistakes])
+    refuse_if_any([mistake for check in checks for mistake in check.mistakes])
     if data.split.train_on_val:  # after the checks: val is not held out from here on
         splits = with_val_in_train(splits)
         heads, labels = _labelled(source, splits, encoders)
@@ -93,11 +93,6 @@ def load(data: Labelled, cache: Path) -> Corpus:
     if data.split.train_on_val:
         notes += ("train_on_val: val rows are trained on, their scores mean nothing, the last epoch is kept",)
     return Corpus(source.name, rows, heads, facts, notes, fingerprint)
-
-
-def _refuse(mistakes: list[Mistake]) -> None:
-    if mistakes:
-        raise RequestError(mistakes)
 
 
 def _labelled(

@@ -4,12 +4,12 @@ Mistakes of files and columns are reported together. A new kind of source is one
 `SOURCES`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from lab.config.schema import Columned, Files, Hub, Imdb, Labelled, Maintenance
-from lab.core.errors import Mistake, RequestError
+from lab.core.errors import Mistake, RequestError, refuse_if_any
 from lab.data.text.column_checks import wrong_names
 from lab.data.text.label_sets import split_tables
 from lab.data.text.sources.base import ALL, Source, SourceKind, columns_of
@@ -31,7 +31,7 @@ def open_source(data: Labelled, cache: Path) -> Source:
         source = _kind_of(data).open(data, cache)
     except RequestError as error:
         raise RequestError((*mistakes, *error.mistakes)) from error
-    _refuse(mistakes)
+    refuse_if_any(mistakes)
     return _with_label_sets_split(source)
 
 
@@ -51,7 +51,7 @@ def _with_label_sets_split(source: Source) -> Source:
             continue
         made[column] = tuple(name for name, (of, _) in next(iter(split.values())).made.items() if of == column)
         tables = dict(split)
-    _refuse(mistakes)
+    refuse_if_any(mistakes)
     labels = tuple(name for label in columns.labels for name in made.get(label, (label,)))
     return replace(source, tables=tables, columns=replace(columns, labels=labels))
 
@@ -69,8 +69,3 @@ def shared_sources(data: Labelled) -> list[Mistake]:
         for identity, name in inputs[key].items()
         if identity in inputs[earlier]
     ]
-
-
-def _refuse(mistakes: Sequence[Mistake]) -> None:
-    if mistakes:
-        raise RequestError(mistakes)

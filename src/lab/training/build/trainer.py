@@ -110,7 +110,6 @@ def callbacks(config: Config, folder: RunFolder) -> Callbacks:
     stop = chosen.early_stopping
     on_val = isinstance(config.data, Labelled | Questions | Windowed | Ucr) and config.data.split.train_on_val
     interruption = Interruption()
-    interruption = Interruption()
     best = BestAndLast(
         folder,
         goal.metric,
