@@ -1,8 +1,8 @@
 """Replay: the trials that a policy would have ended, applied to finished trials.
 
 The trials are replayed in step: at interval n all that still run report, then the policy decides on each of them. A
-trial that was ended keeps its reports so far. The decision is the one of a live sweep: 10,000 trials of 50 intervals
-take 2 to 3 s a policy, 1,000 about .1 s (arrays took a tenth of it, as a second implementation of every policy).
+trial that was ended keeps its reports so far. The decision is the one of a live sweep: 10,000 trials of 20 to 50
+intervals take .2 to 1.2 s a policy (arrays took .1 to .2 s, as a second implementation of every policy).
 """
 
 from collections.abc import Sequence
@@ -22,11 +22,15 @@ def replay(
     A reason at a trial's last report is included, although it saves nothing.
     """
     state = IncrementalState(policy, goal)
+    values = [[float(value) for value in trial] for trial in reports]
     ended: dict[int, tuple[int, Reason]] = {}
-    for n in range(1, max(map(len, reports), default=0) + 1):
-        running = [trial for trial, values in enumerate(reports) if len(values) >= n and trial not in ended]
+    running = list(range(len(values)))
+    for n in range(1, max(map(len, values), default=0) + 1):
+        running = [trial for trial in running if len(values[trial]) >= n]
         for trial in running:
-            state.report(trial, float(reports[trial][n - 1]))
-        reasons = {trial: state.decide(trial) for trial in running} if policy.applies(n) else {}
-        ended |= {trial: (n, reason) for trial, reason in reasons.items() if reason is not None}
+            state.report(trial, values[trial][n - 1])
+        if policy.applies(n):
+            reasons = {trial: reason for trial in running if (reason := state.decide(trial)) is not None}
+            ended |= {trial: (n, reason) for trial, reason in reasons.items()}
+            running = [trial for trial in running if trial not in reasons]
     return ended
