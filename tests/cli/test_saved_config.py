@@ -289,3 +289,10 @@ def test_settings_of_an_earlier_version_are_read_under_their_present_names(run: 
         "callbacks": {"freeze": {"layers": 1, "schedule": {0: 2}}},
         "trainer": {"gradient_clip_val": 1.0},
     }
+
+
+def test_an_old_key_of_a_resumed_line_is_answered_with_its_name(run: Path) -> None:
+    write(run, own=True, data={"kind": "maintenance", "max_rows": {"train": 5}})
+    said = refusal(f"resume={run}", "data.rows.train=7")
+    assert "data.rows.train=7: is called data.max_rows.train, and cannot change when a run is resumed" in said
+    assert "leave out data.rows.train" in said

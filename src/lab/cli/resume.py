@@ -20,6 +20,7 @@ from lab.config.interpolations import resolved
 from lab.config.key_roles import has_role
 from lab.config.rules.sizes import unusable
 from lab.config.schema import Role
+from lab.config.unknown_keys import renamed
 from lab.core.errors import Mistake, RequestError
 from lab.core.files import Unreadable, regular
 from lab.core.hydra_quoting import quoted
@@ -156,10 +157,11 @@ def _obstacles(
         return [Mistake(key, problem, f"{key}=ANOTHER_RUN", given) for problem in damage]
     record, outside = run.read(), saved.outside(conf)
     fixed = [
-        Mistake(name, f"cannot change when a run is {DONE[key]}", f"leave out {name}, or start a new run", value)
+        Mistake(name, f"{_present_name(name)}cannot change when a run is {DONE[key]}",
+                f"leave out {name}, or start a new run", value)
         for name, value in map(split, changes)
-        if not has_role(name.lstrip("+~"), Role.CHANGEABLE) and name not in outside
-    ]
+        if not has_role(renamed(name.lstrip("+~")), Role.CHANGEABLE) and name not in outside
+    ]  # fmt: skip
     fixed += [
         Mistake(name, f"a run is {DONE[key]} in its own folder", f"leave out {name}", value)
         for name, value in map(split, changes)
@@ -172,6 +174,11 @@ def _obstacles(
     if record.get("pending"):  # the test is made once more, and what was left after it is done
         return []
     return _nothing_left(given, record.get("status"), flattened(saved.settings), dict(map(split, changes)))
+
+
+def _present_name(name: str) -> str:
+    key = name.lstrip("+~")
+    return "" if renamed(key) == key else f"is called {renamed(key)}, and "
 
 
 def _damage(run: RunFolder, checkpoint: Path) -> Iterator[str]:
