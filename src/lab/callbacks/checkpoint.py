@@ -30,6 +30,7 @@ class IntoTheFile(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         assert storage_options is None, "an option for other places than a folder"
+        _keep_plain_hyperparameters(checkpoint)
         try:
             with Path(path).open("wb") as file:
                 torch.save(checkpoint, file)
@@ -40,6 +41,25 @@ class IntoTheFile(TorchCheckpointIO):
             if isinstance(cause, KeyboardInterrupt):
                 raise KeyboardInterrupt from error
             raise
+
+
+def _keep_plain_hyperparameters(checkpoint: dict[str, Any]) -> None:
+    """Leave out what a module's `save_hyperparameters` kept and no reader takes that unpickles nothing: a partial
+    optimizer, a net, a class. A resumed run builds them from its config."""
+    for part in ("hyper_parameters", "datamodule_hyper_parameters"):
+        if part in checkpoint:
+            given = checkpoint[part]
+            checkpoint[part] = {str(name): value for name, value in dict(given).items() if _is_plain(value)}
+    for part in ("hparams_name", "hparams_type", "datamodule_hparams_name", "datamodule_hparams_type"):
+        checkpoint.pop(part, None)
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(_is_plain(item) for item in (*value, *value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    return value is None or type(value) in (bool, int, float, str)
 
 
 def _cause(error: BaseException) -> BaseException | None:

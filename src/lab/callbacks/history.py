@@ -6,10 +6,14 @@ from lab.core.record.run_folder import RunFolder
 
 
 class History(pl.Callback):
-    """The run folder's history. On resume, rows after the checkpoint's step are dropped: they will be written again."""
+    """The run folder's history. On resume, rows after the checkpoint's step are dropped: they will be written again.
 
-    def __init__(self, folder: RunFolder) -> None:
-        self.folder = folder
+    logs_training_late: a module's own means over the epoch (`train/...`) exist only once the epoch has ended, after
+    its validation; they are then added to the row of that validation.
+    """
+
+    def __init__(self, folder: RunFolder, logs_training_late: bool = False) -> None:
+        self.folder, self.logs_training_late = folder, logs_training_late
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.folder.cut_history(trainer.global_step)
@@ -17,6 +21,20 @@ class History(pl.Callback):
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.sanity_checking or trainer.state.fn != "fit":
             return
-        place = {"epoch": trainer.current_epoch, "step": trainer.global_step}
-        metrics = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
-        self.folder.append_history({**place, **metrics})
+        logged = _numbers(trainer)
+        if self.logs_training_late:  # what is there by now is of the epoch before
+            logged = {name: value for name, value in logged.items() if not name.startswith("train")}
+        self.folder.append_history(_place(trainer) | logged)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self.logs_training_late:
+            late = {name: value for name, value in _numbers(trainer).items() if name.startswith("train")}
+            self.folder.append_history(_place(trainer) | late)
+
+
+def _place(trainer: pl.Trainer) -> dict[str, float]:
+    return {"epoch": trainer.current_epoch, "step": trainer.global_step}
+
+
+def _numbers(trainer: pl.Trainer) -> dict[str, float]:
+    return {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}

@@ -30,6 +30,9 @@ FILL_IN = {
     "data.labels": "'data.labels=[modo,causa]'",
     "data.path": "data.path=stanfordnlp/imdb",
     "model.path": "model.path=FOLDER_OR_HUB_NAME",
+    "model._target_": "model._target_=my_module.MyModule 'plugins=[my_module]'",
+    "data._target_": "data._target_=my_module.MyDataModule 'plugins=[my_module]'",
+    "data.metric": "data.metric=val/acc objective.mode=max",
 }
 """What to type for keys that have no default."""
 

@@ -11,13 +11,14 @@ import inspect
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from hydra.errors import InstantiationException
 from hydra.utils import execution_whitelist, instantiate
 
 from lab.config.dotted_keys import at, is_below, is_there
+from lab.config.schema.custom import CustomData, CustomModel
 from lab.config.schema.target import HYDRA_KEYS
 from lab.core import plugins
 from lab.core.errors import Mistake, RequestError, listed, nearest
@@ -60,7 +61,9 @@ SCHEDULER = Slot(
     ("optimizer", "num_warmup_steps", "num_training_steps", "num_decay_steps", "num_stable_steps", "total_steps"),
 )
 LOSS = Slot(("torch.nn.Module",), "a loss module of torch", injected=("reduction",))
-MODULE = Slot(("lightning.pytorch.LightningModule",), "a LightningModule")
+MODULE = Slot(
+    ("lightning.pytorch.LightningModule",), "a LightningModule", injected=("lr", "learning_rate", "weight_decay")
+)
 DATA = Slot(("lightning.pytorch.LightningDataModule",), "a LightningDataModule")
 NESTED = Slot(
     tuple(dict.fromkeys(base for slot in (CALLBACK, LOGGER, METRIC, OPTIMIZER, SCHEDULER, LOSS, MODULE, DATA)
@@ -71,6 +74,12 @@ NESTED = Slot(
 """What a node inside the arguments of another one may be; classes and functions of a plug-in are taken too."""
 
 
+CUSTOM = {
+    "model": (MODULE, {*CustomModel.model_fields} - {"target"}),
+    "data": (DATA, {*CustomData.model_fields} - {"target"}),
+}
+"""Groups of which the kind `custom` is a node of the slot, with the keys that are settings of `lab`."""
+BLANK = "???"
 SLOTS = {"callbacks.extra": CALLBACK, "logger.extra": LOGGER, "metrics.extra": METRIC}
 """Keys below which each key is a node of the slot."""
 
@@ -87,6 +96,10 @@ def mistakes(plain: Mapping[str, Any], wrong: Set[str]) -> Iterator[Mistake]:
 
 def nodes(plain: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], Slot]]:
     """The dotted key, node and slot of each `_target_` of a config that is made by `lab`."""
+    for group, (slot, own) in CUSTOM.items():
+        node = plain.get(group)
+        if isinstance(node, Mapping) and node.get("kind") == "custom" and node.get("_target_", BLANK) != BLANK:
+            yield group, {name: value for name, value in node.items() if name not in own}, slot
     for parent, slot in SLOTS.items():
         below = at(plain, parent) if is_there(plain, parent) else None
         for name, node in below.items() if isinstance(below, Mapping) else ():
@@ -99,18 +112,39 @@ def make(key: str, node: Mapping[str, Any], **injected: Any) -> Any:
 
     Raises RequestError where the constructor refuses its arguments.
     """
-    called = _located(str(node["_target_"]))
-    names, takes_any = _parameters(called)
+    names, takes_any = _parameters(_located(str(node["_target_"])))
     given = {name: value for name, value in injected.items() if (name in names or takes_any) and name not in node}
     try:
-        with execution_whitelist(sorted(set(_addresses(node)))):
-            return instantiate(dict(node), _convert_="all", **given)
+        return _made(dict(node) | given)
     except InstantiationException as error:
         reason = error.__cause__ or error
         if isinstance(reason, RequestError):
             raise reason from error
         problem = f"{node['_target_']} cannot be made: {str(reason).splitlines()[0] if str(reason) else type(reason)}"
         raise RequestError(Mistake(key, problem, f"other arguments below {key}")) from error
+
+
+def _made(value: Any) -> Any:
+    """The value with each node in it replaced by its object, the inner ones first.
+
+    A partial one is Python's own, which a module can keep among its hyperparameters: Hydra's cannot be pickled, and
+    Lightning drops from the hyperparameters what cannot.
+    """
+    if isinstance(value, list | tuple):
+        return [_made(item) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    made = {name: _made(item) for name, item in value.items()}
+    if "_target_" not in value:
+        return made
+    address, args = str(made.pop("_target_")), made.pop("_args_", [])
+    partly = made.pop("_partial_", False)
+    arguments = {name: item for name, item in made.items() if name not in HYDRA_KEYS}
+    target = _located(address)
+    if partly:
+        return partial(target, *args, **arguments)
+    with execution_whitelist([address, _qualified(target)]):
+        return instantiate({"_target_": address}, *args, _convert_="all", _recursive_=False, **arguments)
 
 
 def defining_class(node: Mapping[str, Any]) -> Any:
@@ -225,19 +259,6 @@ def _parameters(called: Any) -> tuple[dict[str, bool], bool]:
         if not takes_any:
             break
     return names, takes_any
-
-
-def _addresses(value: Any) -> Iterator[str]:
-    """Every `_target_` in a node; the paths by which Hydra may check it: as written, and where it is defined."""
-    if isinstance(value, Mapping):
-        if "_target_" in value:
-            yield str(value["_target_"])
-            yield _qualified(_located(str(value["_target_"])))
-        for item in value.values():
-            yield from _addresses(item)
-    elif isinstance(value, Sequence) and not isinstance(value, str):
-        for item in value:
-            yield from _addresses(item)
 
 
 def _qualified(found: Any) -> str:

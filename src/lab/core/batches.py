@@ -154,8 +154,18 @@ class QuestionSpec:
     no_answer: bool
 
 
-Spec = TextSpec | SeriesSpec | QuestionSpec
-SPEC_KINDS: Mapping[str, type[Spec]] = {"text": TextSpec, "series": SeriesSpec, "questions": QuestionSpec}
+@dataclass(frozen=True)
+class CustomSpec:
+    """The data of a custom data module, which only its own model knows."""
+
+
+Spec = TextSpec | SeriesSpec | QuestionSpec | CustomSpec
+SPEC_KINDS: Mapping[str, type[Spec]] = {
+    "text": TextSpec,
+    "series": SeriesSpec,
+    "questions": QuestionSpec,
+    "custom": CustomSpec,
+}
 
 
 def spec_fields(spec: Spec) -> dict[str, Any]:

@@ -27,7 +27,7 @@ VERSION = "pytorch-lightning_version"
 NEEDED: Mapping[str, Mapping[str, type]] = {
     "test": {WEIGHTS: dict},
     "resume": {WEIGHTS: dict, "epoch": int, "global_step": int, VERSION: str, "loops": dict, "callbacks": dict,
-               "optimizer_states": list, "lr_schedulers": list, "train_tally": dict},
+               "optimizer_states": list, "lr_schedulers": list},
 }  # fmt: skip
 """By what is asked of a run: what its checkpoint must hold."""
 _PROGRESS = keyed("total", "current", total=each(count), current=each(count))
@@ -82,9 +82,11 @@ def load_weights(model: nn.Module, run: RunFolder, checkpoint: Path, key: str) -
         raise RequestError(Mistake(key, problem, REMEDY, run.path)) from error
 
 
-def refuse_other_tally(model: TaskModule, run: RunFolder, checkpoint: Path, key: str) -> None:
+def refuse_other_tally(model: nn.Module, run: RunFolder, checkpoint: Path, key: str) -> None:
     """Raises RequestError where the unfinished epoch's training metric is not one of this model."""
-    fresh, saved = model.metrics["train"].state(), _read(checkpoint, "meta")["train_tally"]
+    if not isinstance(model, TaskModule):
+        return
+    fresh, saved = model.metrics["train"].state(), _read(checkpoint, "meta").get("train_tally") or {}
     wrong = [name for name, value in fresh.items() if getattr(saved.get(name), "shape", None) != value.shape]
     if wrong:
         problem = f"{checkpoint.name} is damaged: its train_tally has no {listed(wrong, SHOWN)} of this model"

@@ -40,7 +40,7 @@ def _retest(config: Config, run: RunFolder) -> dict[str, float]:
     where = parts.hardware(config.trainer, run.read())
     with plain_os_errors():
         material = prepare(config, run, where, fresh=False, trains=False)
-        refuse_other_data("test", run.read(), material, run)
+        refuse_other_data("test", run.read(), config, material, run)
         load_weights(material.model, run, run.best, "test")
         refuse_lost_numbers(material.model, run, run.best, "test")
         if config.cache.hidden_states:
@@ -81,8 +81,9 @@ def test(trainer: pl.Trainer, material: Material, run: RunFolder) -> Tested:
         raise RunError("no epoch gave a finite objective, so there is no best checkpoint to test", "nan")
     refuse_damage(run, run.best, "test")
     load_weights(material.model, run, run.best, "test")
-    with quiet(), interruptible():
-        trainer.test(material.model, datamodule=material.data, verbose=False)
+    if material.is_tested():
+        with quiet(), interruptible():
+            trainer.test(material.model, datamodule=material.data, verbose=False)
     return material.evaluate()
 
 

@@ -38,7 +38,7 @@ from lab.training.session import (
     quiet,
     settle_machine,
 )
-from lab.training.tasks.base import Material, data_facts, frozen_in, refuse_other_data
+from lab.training.tasks.base import Material, frozen_in, refuse_other_data
 from lab.training.tasks.select import prepare
 
 log = logging.getLogger(__name__)
@@ -141,8 +141,8 @@ def _met_otherwise(config: Config, where: parts.Hardware) -> dict[str, dict[str,
 def _prepared(run: RunFolder, config: Config, where: parts.Hardware) -> Material:
     """Data and model of a new run, with what the finders found."""
     material = prepare(config, run, where, fresh=True)
-    run.write_spec(spec_fields(material.data.spec))
-    run.update(data=data_facts(material), parameters=parameter_counts(frozen_in(config, material.model)))
+    run.write_spec(spec_fields(material.spec))
+    run.update(data=material.facts(config), parameters=parameter_counts(frozen_in(config, material.model)))
     run.update(cache=take_states(config, material, where, SPLITS))
     requested = run.read()["requested"]
     run.update(requested=requested | tune.search(config, material, where, run))
@@ -159,7 +159,7 @@ def _reopened(run: RunFolder, config: Config, where: parts.Hardware, command: st
     plugins.refuse_changed(record.get("plugins") or [], run.path)
     refuse_damage(run, run.last, "resume")
     material = prepare(config, run, where, fresh=False)
-    refuse_other_data("resume", record, material, run)
+    refuse_other_data("resume", record, config, material, run)
     load_weights(material.model, run, run.last, "resume")
     refuse_lost_numbers(material.model, run, run.last, "resume")
     refuse_other_tally(material.model, run, run.last, "resume")
@@ -167,7 +167,7 @@ def _reopened(run: RunFolder, config: Config, where: parts.Hardware, command: st
     tune.apply(config, material, record.get("requested") or {})
     again = {"command": command, "at": provenance.process()["started"]}
     run.remove_partial_files()
-    run.write_spec(spec_fields(material.data.spec))
+    run.write_spec(spec_fields(material.spec))
     run.update(
         status="interrupted",
         reason=UNENDED,

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lab.config.schema import Config
+from lab.config.schema import Config, Data
 from lab.core.batches import Batch
 from lab.core.record.run_folder import RunFolder
 from lab.training import batch_size_finder, lr_finder
@@ -29,6 +29,7 @@ def search(config: Config, material: Material, where: Hardware, run: RunFolder) 
     model, chosen = material.model, config.callbacks
     if not (chosen.batch_finder.enabled or chosen.lr_finder.enabled):
         return found
+    assert isinstance(config.data, Data), "the finders change the batches and the rate of a task of lab"
     model.to(where.device)
     if chosen.batch_finder.enabled:
         size = _batch_size(config, material, where)
@@ -44,6 +45,8 @@ def search(config: Config, material: Material, where: Hardware, run: RunFolder) 
 
 def apply(config: Config, material: Material, requested: Mapping[str, Mapping[str, Any]]) -> None:
     """Let the material use what a finder found. The heads' own rate stays in its ratio to the encoder's."""
+    if not requested:
+        return
     plan = material.model.training_plan
     if BATCH_SIZE in requested:
         material.data.batch_size = int(requested[BATCH_SIZE]["used"])
@@ -70,6 +73,7 @@ def _batch_size(config: Config, material: Material, where: Hardware) -> int:
     def longest(size: int) -> Batch:
         return material.data.longest(size).to(where.device)
 
+    assert isinstance(config.data, Data), "only a task of lab has a batch size that can change"
     limit = config.callbacks.batch_finder.max_batch_size
     found = batch_size_finder.find(material.model, _loss(material, where), longest, config.data.batch_size, limit)
     for trial in found.table:

@@ -7,7 +7,7 @@ two classes alone, which only the data tell.
 from collections.abc import Sequence
 
 from lab.config.rules.rule import Found, Rule
-from lab.config.rules.tasks import ASKED, GIVES, LABELLED, SERIES
+from lab.config.rules.tasks import ASKED, CUSTOM, GIVES, LABELLED, SERIES
 from lab.core.errors import Mistake, listed
 
 OBJECTIVE, STOPPING = "objective.metric", "callbacks.early_stopping.metric"
@@ -25,6 +25,8 @@ def is_known(metric: str) -> bool:
 def _logged(key: str, metric: str | None, kind: str) -> Found:
     if metric is None or metric.partition("/")[0] not in ("val", "train") or "/" not in metric:
         return  # another rule says that a split is missing, or that it is the wrong one
+    if GIVES[kind] == CUSTOM:
+        return  # only the module knows what it logs
     names, split = NAMES[GIVES[kind]], metric.partition("/")[0]
     head, _, name = metric.partition("/")[2].rpartition("/")
     if name not in names or (head and GIVES[kind] != LABELLED):

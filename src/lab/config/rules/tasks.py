@@ -6,16 +6,16 @@ Pure functions of the values at their keys, as all rules; see `lab.config.rules`
 from lab.config.rules.rule import Found, Rule
 from lab.core.errors import Mistake, listed
 
-LABELLED, ASKED, SERIES = "labelled texts", "questions", "time series"
+LABELLED, ASKED, SERIES, CUSTOM = "labelled texts", "questions", "time series", "batches of a custom data module"
 GIVES = {"maintenance": LABELLED, "files": LABELLED, "hub": LABELLED, "imdb": LABELLED,
          "squad": ASKED, "qa_demo": ASKED,
-         "rainfall": SERIES, "series_table": SERIES, "ucr": SERIES}  # fmt: skip
+         "rainfall": SERIES, "series_table": SERIES, "ucr": SERIES, "custom": CUSTOM}  # fmt: skip
 """By `data.kind`."""
-READS = {"encoder": (LABELLED, ASKED), "ngram": (LABELLED,),
+READS = {"encoder": (LABELLED, ASKED), "ngram": (LABELLED,), "custom": (CUSTOM,),
          **dict.fromkeys(("timer_xl", "inception_time", "patchtst", "minirocket"), (SERIES,))}  # fmt: skip
 """By `model.kind`."""
-DATA = {LABELLED: "maintenance", ASKED: "qa_demo", SERIES: "rainfall"}
-MODEL = {LABELLED: "tiny", ASKED: "tiny", SERIES: "inception_time"}
+DATA = {LABELLED: "maintenance", ASKED: "qa_demo", SERIES: "rainfall", CUSTOM: "custom"}
+MODEL = {LABELLED: "tiny", ASKED: "tiny", SERIES: "inception_time", CUSTOM: "custom"}
 """What to type for each."""
 
 

@@ -21,6 +21,7 @@ from lab.config.schema.callbacks import (
     ProgressConfig,
     Switch,
 )
+from lab.config.schema.custom import CustomData, CustomModel
 from lab.config.schema.loggers import Empty, Loggers, Mlflow, Wandb
 from lab.config.schema.node import Mode, Node, NullIsEmpty, Role, Seed
 from lab.config.schema.peft import Adapters, Peft, Whole
@@ -60,6 +61,8 @@ __all__ = [
     "Config",
     "Confirm",
     "CurvesConfig",
+    "CustomData",
+    "CustomModel",
     "Data",
     "EarlyStoppingConfig",
     "Empty",
@@ -134,13 +137,13 @@ class Config(Node):
     """A whole request, checked."""
 
     model: Annotated[
-        Encoder | Ngram | TimerXL | InceptionTime | PatchTst | MiniRocket,
+        Encoder | Ngram | TimerXL | InceptionTime | PatchTst | MiniRocket | CustomModel,
         Field(discriminator="kind"),
         Role.RECIPE_GROUP,
     ]
     """The model."""
     data: Annotated[
-        Maintenance | Files | Hub | Imdb | Squad | QaDemo | Rainfall | Table | Ucr,
+        Maintenance | Files | Hub | Imdb | Squad | QaDemo | Rainfall | Table | Ucr | CustomData,
         Field(discriminator="kind"),
         Role.RECIPE_GROUP,
     ]

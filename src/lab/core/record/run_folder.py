@@ -149,7 +149,8 @@ class RunFolder:
             file.write(json.dumps(plain(row), ensure_ascii=False) + "\n")
 
     def history(self) -> list[dict[str, Any]]:
-        """All complete rows; a last line that a kill left unfinished is left out. Raises Unreadable for a wrong row."""
+        """One row per validation; lines of the same step are one row, and a last line that a kill left unfinished is
+        left out. Raises Unreadable for a wrong line."""
         path = self.path / "history.jsonl"
         if not path.exists():
             return []
@@ -157,7 +158,10 @@ class RunFolder:
         for number, row in enumerate(rows, 1):
             if (fault := next(row_faults(row), None)) is not None:
                 raise Unreadable(path, f"line {number}: {fault}")
-        return rows
+        merged: dict[tuple[int, int], dict[str, Any]] = {}
+        for row in rows:
+            merged.setdefault((row["epoch"], row["step"]), {}).update(row)
+        return list(merged.values())
 
     def cut_history(self, step: int) -> None:
         """Remove the rows after optimizer step `step`: a resumed run writes them again."""

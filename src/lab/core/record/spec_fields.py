@@ -13,6 +13,7 @@ _TOKENS: Mapping[str, Shape] = {"vocabulary_size": count, "pad_id": count, "max_
 KINDS: Mapping[str, Mapping[str, Shape]] = {
     "text": {"heads": several(_HEAD), **_TOKENS},
     "series": {"heads": several(_HEAD), "channels": several(text), "length": count},
+    "custom": {},
     "questions": {**_TOKENS, "language": text, "max_answer": count, "n_best": count, "no_answer": switch},
 }
 

@@ -23,7 +23,8 @@ from lab.callbacks.nan_guard import NanGuard
 from lab.callbacks.overfitting import OverfittingMonitor
 from lab.callbacks.progress import Progress
 from lab.callbacks.resources import Resources
-from lab.config.schema import Config, Labelled, Objective, Questions, TrainerConfig, Ucr, Windowed
+from lab.callbacks.seeded_batches import SeededBatches
+from lab.config.schema import Config, CustomData, Data, Labelled, Objective, Questions, TrainerConfig, Ucr, Windowed
 from lab.config.schema import callbacks as schema
 from lab.config.targets import make
 from lab.core.errors import Mistake, RequestError
@@ -101,7 +102,7 @@ def hardware(config: TrainerConfig, record: Mapping[str, Any] | None = None, sha
 
 def pinned(config: Config, where: Hardware) -> bool:
     """Whether batches are copied to page-locked memory."""
-    asked = config.data.pin_memory
+    asked = config.data.pin_memory if isinstance(config.data, Data) else False
     return where.accelerator == "gpu" if asked == "auto" else asked
 
 
@@ -142,7 +143,8 @@ def callbacks(config: Config, folder: RunFolder) -> Callbacks:
         early,
         terminate,
         overfit,
-        History(folder),
+        History(folder, logs_training_late=isinstance(config.data, CustomData)),
+        SeededBatches(config.seed) if isinstance(config.data, CustomData) else None,
         LearningCurves(folder, goal.metric, chosen.curves.png, chosen.curves.gif)
         if chosen.curves.png or chosen.curves.gif
         else None,

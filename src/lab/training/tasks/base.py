@@ -61,6 +61,22 @@ class TaskDefinition(ABC, Generic[SpecT, DataT, ModelT]):
     def evaluate(self, model: ModelT, data: DataT) -> Tested:
         """The result of the test that has just run."""
 
+    def spec_of(self, data: DataT) -> Spec:
+        """Everything that a model has to know about the data."""
+        return data.spec
+
+    def setup(self, data: DataT, stage: str) -> None:
+        """Make the rows of a stage (`fit` or `test`) before the model is built."""
+        data.setup(stage)
+
+    def facts(self, config: Config, data: DataT) -> dict[str, object]:
+        """The record's `data`: at least `name`, and a `fingerprint` that is equal for equal content."""
+        return {"name": data.name, "fingerprint": data.fingerprint, **data.facts}
+
+    def is_tested(self, model: ModelT, data: DataT) -> bool:
+        """Return whether there is a test to run."""
+        return True
+
     def cuttable(self, model: ModelT) -> TextEncoder | Net | None:
         """The part of the model whose frozen layers `cache.hidden_states` may compute once; None if there is none."""
         return None
@@ -80,20 +96,27 @@ class Material:
         part = self.task.cuttable(self.model)
         return None if part is None else (part, self.data.rows)
 
+    @property
+    def spec(self) -> Spec:
+        """Everything that the model knows about the data."""
+        return self.task.spec_of(self.data)
+
+    def facts(self, config: Config) -> dict[str, object]:
+        """The record's `data`."""
+        return self.task.facts(config, self.data)
+
     def evaluate(self) -> Tested:
         """The result of the test that has just run on the model."""
         return self.task.evaluate(self.model, self.data)
 
-
-def data_facts(material: Material) -> dict[str, object]:
-    """The record's `data`."""
-    data = material.data
-    return {"name": data.name, "fingerprint": data.fingerprint, **data.facts}
+    def is_tested(self) -> bool:
+        """Return whether there is a test to run."""
+        return self.task.is_tested(self.model, self.data)
 
 
-def refuse_other_data(key: str, record: Mapping[str, Any], material: Material, run: RunFolder) -> None:
+def refuse_other_data(key: str, record: Mapping[str, Any], config: Config, material: Material, run: RunFolder) -> None:
     """Raises RequestError unless the data are those that the recorded run was trained on."""
-    if (record.get("data") or {}).get("fingerprint") != material.data.fingerprint:
+    if (record.get("data") or {}).get("fingerprint") != material.facts(config)["fingerprint"]:
         problem = "the data has changed since this run, so neither its epochs nor its scores would be of the same rows"
         raise RequestError(Mistake(key, problem, "bring the files back as they were, or start a new run", run.path))
 
@@ -101,7 +124,7 @@ def refuse_other_data(key: str, record: Mapping[str, Any], material: Material, r
 def frozen_in(config: Config, model: TaskModule, epoch: int = 0) -> TaskModule:
     """The model with the freezing of `epoch` (0-based) applied. Raises RequestError if it has fewer layers."""
     chosen = config.callbacks
-    embeddings, layers = model.freezable()
+    embeddings, layers = model.freezable() if isinstance(model, freeze.Freezable) else ([], [])
     settings = (chosen.freeze.embeddings, chosen.freeze.layers, chosen.freeze.schedule)
     mistakes = freeze.mistakes(len(embeddings), len(layers), *settings)
     if mistakes:
@@ -128,7 +151,10 @@ def untimed_plan(config: Config) -> Training:
 
 
 def timed(config: Config, material: Material) -> Material:
-    """The material, whose model knows the optimizer step at which each epoch of its data ends."""
+    """The material, whose model knows the optimizer step at which each epoch of its data ends; a custom one has a
+    schedule of its own."""
+    if not isinstance(material.model, TaskModule):
+        return material
     ends = ends_of_epochs(config, material.data.num_batches())
     material.model.training_plan = replace(material.model.training_plan, epoch_ends=ends)
     return material

@@ -5,7 +5,7 @@ The modules of a task are imported when a run needs them, so that a run pays for
 
 from typing import Any
 
-from lab.config.schema import Config, Questions, Series, TimerXL
+from lab.config.schema import Config, CustomData, Questions, Series, TimerXL
 from lab.core.batches import Spec
 from lab.core.record.run_folder import RunFolder
 from lab.data.datamodule import DataModule
@@ -16,6 +16,10 @@ from lab.training.tasks.base import Material, Sample, TaskDefinition, timed
 
 def task_of(config: Config) -> TaskDefinition[Any, Any, Any]:
     """The task of a run with this config."""
+    if isinstance(config.data, CustomData):
+        from lab.training.tasks.custom import CustomTask
+
+        return CustomTask()
     if isinstance(config.data, Questions):
         from lab.training.tasks.question_answering import QuestionAnswering
 
@@ -51,11 +55,12 @@ def prepare(config: Config, folder: RunFolder, where: Hardware, fresh: bool, tra
     trains: False for a run that is only tested, which needs neither training rows nor the length of its epochs. Raises
     RequestError for everything that is wrong with the data or the weights, or that they require of each other.
     """
+    task = task_of(config)
     data = load_data(config, folder, pinned(config, where), fresh)
     for stage in ("fit", "test") if trains else ("test",):
-        data.setup(stage)
-    model = build_model(config, data.spec, folder, fresh, data.sample if fresh else None)
-    task = task_of(config)
+        task.setup(data, stage)
+    sample = data.sample if fresh and isinstance(data, DataModule) else None
+    model = build_model(config, task.spec_of(data), folder, fresh, sample)
     task.connect(model, data)
     material = Material(task, data, model)
     return timed(config, material) if trains else material
