@@ -18,7 +18,7 @@ from transformers import AutoModel, BertConfig
 from lab.callbacks.freeze import apply, trainable
 from lab.config.schema import Adapters
 from lab.core.errors import RequestError
-from lab.models.parameter_counts import parameter_counts
+from lab.models.parameters import parameter_counts
 from lab.models.peft.adapters import AdaptedTransformer, adapted
 from lab.models.text.frozen_prefix import refusal
 from lab.models.text.interfaces import is_adapter
