@@ -15,7 +15,7 @@ from lab.config.schema import Config
 from lab.core import openmp
 from lab.core.errors import Mistake
 from lab.loggers import packages as logger_packages
-from lab.models import packages, weight_checks
+from lab.models import requirements
 from lab.sweep.reporting.process_reporter import trial_number
 
 openmp.settle(os.environ)
@@ -31,7 +31,8 @@ def one_run(composed: DictConfig) -> float | None:
 
 
 def _lacking(config: Config) -> list[Mistake]:
-    return [mistake for room in (logger_packages, packages, places, weight_checks) for mistake in room.missing(config)]
+    checks = (logger_packages.missing, requirements.missing_software, places.missing, requirements.missing_weights)
+    return [mistake for check in checks for mistake in check(config)]
 
 
 def _carry_out(config: Config, job: Job) -> float | None:

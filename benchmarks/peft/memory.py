@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from benchmarks.harness import measuring
 from benchmarks.peft.methods import METHODS, MODELS, encoder_of, stepper
-from lab.models.parameter_counts import parameter_counts
+from lab.models.parameters import parameter_counts
 from lab.models.text.interfaces import is_adapter
 
 LIMITS = {"minilm": 0.65, "bert": 0.35}

@@ -1,4 +1,4 @@
-"""What this machine lacks is reported before data is read: places to write, weights, drivers of a database."""
+"""What this machine lacks is reported before data is read: places to write, drivers of a database."""
 
 import sys
 from pathlib import Path
@@ -11,7 +11,6 @@ from lab.config.check import check
 from lab.config.places import missing
 from lab.config.schema import Config
 from lab.core.errors import RequestError
-from lab.models import weight_checks
 from lab.sweep.storage.database_lock import refuse_unusable
 
 CONF = Path("conf").absolute()
@@ -32,22 +31,6 @@ def test_a_cache_that_cannot_be(folder: str, tmp_path: Path) -> None:
 
 def test_a_cache_that_can_be(tmp_path: Path) -> None:
     assert missing(config(f"cache.dir={tmp_path}/a/b")) == []
-
-
-@pytest.mark.parametrize(
-    ("line", "key"),
-    [
-        (["model=beto"], "model.path"),
-        (["model=encoder", "model.path=/no/such/model"], "model.path"),
-        (["data=rainfall", "model=timer_xl", "model.checkpoint=/no/such/file"], "model.checkpoint"),
-        (["model=beto", "model.pretrained=false"], None),
-        (["model=tiny"], None),
-        (["model=beto", "resume=RUN"], None),
-    ],
-)
-def test_weights_are_looked_for_first(line: list[str], key: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lab.models.text.weights._cached", lambda _: None)
-    assert [mistake.key for mistake in weight_checks.missing(config(*line))] == ([] if key is None else [key])
 
 
 @pytest.mark.parametrize(

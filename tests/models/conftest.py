@@ -1,4 +1,4 @@
-"""Small encoders of every family, on disk as published ones are, and models as a request would name them."""
+"""Small encoders of every family, a folder like a published model, nets for series, and windows for them."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -56,7 +56,7 @@ def texts() -> Callable[[], Iterator[list[str]]]:
 
 @pytest.fixture
 def shipped() -> Callable[..., Any]:
-    """The schema class of conf/model/<name>.yaml, with keys replaced."""
+    """Builds the settings in conf/model/<name>.yaml, with keys replaced."""
 
     def model(name: str, **replaced: Any) -> schema.Model:
         values = OmegaConf.to_container(OmegaConf.load(CONF / f"{name}.yaml"))
@@ -68,27 +68,27 @@ def shipped() -> Callable[..., Any]:
 
 @pytest.fixture
 def small(shipped: Callable[..., Any]) -> Callable[..., Any]:
-    """A small model of a family, to be built with random weights."""
+    """Settings of a small encoder of a family with random weights."""
 
     def model(family: str, **replaced: Any) -> schema.Encoder:
         limit = 514 if family in {"camembert", "mpnet", "roberta", "xlm-roberta"} else 512
         architecture = {"model_type": family, "max_position_embeddings": limit, "pad_token_id": 1} | SMALL[family]
-        found = shipped("tiny", architecture=architecture, vocabulary_size=300, **replaced)
-        assert isinstance(found, schema.Encoder)
-        return found
+        settings = shipped("tiny", architecture=architecture, vocabulary_size=300, **replaced)
+        assert isinstance(settings, schema.Encoder)
+        return settings
 
     return model
 
 
 @pytest.fixture
 def small_net(shipped: Callable[..., Any]) -> Callable[..., Any]:
-    """A net for series of a few thousand parameters."""
+    """Settings of a net for series with a few thousand parameters."""
     return lambda name, **replaced: shipped(name, **(SMALL_NETS[name] | replaced))
 
 
 @pytest.fixture
 def training() -> Callable[..., Training]:
-    """How a task of `num_steps` optimizer steps is trained."""
+    """Training settings of a task with `num_steps` optimizer steps."""
 
     def plan(num_steps: int = 10, **changes: Any) -> Training:
         plain = {"lr": 0.01, "weight_decay": 0.0, "betas": (0.9, 0.999), "eps": 1e-8, "layer_decay": 1.0,
@@ -118,7 +118,7 @@ def batch() -> Callable[..., tuple[torch.Tensor, torch.Tensor]]:
 
 @pytest.fixture
 def published(small: Callable[..., Any], texts: Any, tmp_path: Path) -> Callable[..., Path]:
-    """A folder as save_pretrained writes it: a small BERT with its masked-language head, weights, and tokenizer."""
+    """A folder as save_pretrained writes it: a small BERT with its language-model head, weights and tokenizer."""
 
     def write(folder: Path | None = None, pickled: bool = False) -> Path:
         from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
@@ -207,7 +207,7 @@ def spec() -> SeriesSpec:
 
 @pytest.fixture
 def classifier_of(small_net: Any, training: Any) -> Callable[..., Any]:
-    """classifier_of(name, lr=..., **model settings): a small one for windows as `windows` gives them."""
+    """classifier_of(name, lr=..., **model settings): a small classifier for the windows of `windows`."""
 
     def build(name: str, lr: float = 0.01, **changes: Any) -> Any:
         from lab.training.build.series_model import build_series_classifier

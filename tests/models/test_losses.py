@@ -1,3 +1,5 @@
+"""Losses of heads: class weights, smoothing, focal loss, and the weights of the heads."""
+
 import pytest
 import torch
 from torch.nn import functional
@@ -16,14 +18,14 @@ def config(**changes: object) -> LossConfig:
     return LossConfig.model_validate(plain | changes)
 
 
-def test_balanced_weights_give_every_seen_class_the_same_total() -> None:
+def test_balanced_weights_give_every_class_with_rows_the_same_total() -> None:
     weights = class_weights((8, 2, 0), "balanced")
     assert (weights * torch.tensor([8, 2, 0])).tolist() == [5.0, 5.0, 0.0]
     assert class_weights((8, 2, 0), "none").tolist() == [1.0, 1.0, 1.0]
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
-def test_head_loss_divided_by_its_weight_is_torchs_mean(smoothing: float) -> None:
+def test_head_loss_divided_by_its_weight_equals_torchs_mean(smoothing: float) -> None:
     torch.manual_seed(0)
     logits, labels = torch.randn(6, 3), torch.tensor([0, 1, MISSING, 0, 1, 0])
     weights = class_weights((8, 2, 0), "balanced")
@@ -32,13 +34,13 @@ def test_head_loss_divided_by_its_weight_is_torchs_mean(smoothing: float) -> Non
     assert torch.allclose(summed / weight, expected)
 
 
-def test_label_smoothing_acts() -> None:
+def test_label_smoothing_raises_the_loss() -> None:
     logits, labels = torch.tensor([[4.0, 0.0, 0.0]]), torch.tensor([0])
     plain, smooth = (head_loss(logits, labels, torch.ones(3), smoothing)[0] for smoothing in (0.0, 0.1))
     assert smooth > plain
 
 
-def test_head_weights_weigh_the_sum() -> None:
+def test_head_weights_multiply_the_losses() -> None:
     losses = HeadLosses(HEADS, config(head_weights={"modo": 0.1, "causa": 0.6}))
     assert losses(torch.tensor([2.0, 3.0]), torch.ones(2)).item() == pytest.approx(0.1 * 2 + 0.6 * 3)
 
@@ -55,12 +57,12 @@ def test_uncertainty_weighting_learns_the_variance_of_each_head() -> None:
     assert torch.exp(losses.log_variance).tolist() == pytest.approx([4.0, 0.2], rel=1e-3)
 
 
-def test_a_checkpoint_holds_what_was_learned_and_not_what_the_config_says() -> None:
+def test_a_checkpoint_has_learned_weights_and_not_those_of_the_config() -> None:
     assert list(HeadLosses(HEADS, config()).state_dict()) == []
     assert list(HeadLosses(HEADS, config(head_weighting="uncertainty")).state_dict()) == ["log_variance"]
 
 
-def test_unknown_heads_are_all_named() -> None:
+def test_all_unknown_heads_are_reported() -> None:
     with pytest.raises(RequestError) as caught:
         HeadLosses(HEADS, config(head_weights={"mode": 1.0, "zzz": 1.0}, class_weights={"cauza": "balanced"}))
     assert [mistake.key for mistake in caught.value.mistakes] == [
@@ -72,32 +74,32 @@ def test_unknown_heads_are_all_named() -> None:
     assert remedies == ["'loss.head_weights={modo: 1.0}'"] * 2 + ["'loss.class_weights={causa: balanced}'"]
 
 
-def test_focal_loss_is_cross_entropy_times_the_miss_to_the_power_of_gamma() -> None:
+def test_focal_loss_follows_its_formula() -> None:
     torch.manual_seed(0)
     logits, labels = torch.randn(6, 3, requires_grad=True), torch.tensor([0, 1, MISSING, 0, 1, 2])
     alpha = torch.tensor([0.2, 0.5, 1.0])
     summed, weight = head_loss(logits, labels, alpha, 0.0, gamma=2.0)
     known = labels != MISSING
-    right = logits.softmax(-1)[known].gather(1, labels[known, None]).squeeze(1)
-    torch.testing.assert_close(summed, (alpha[labels[known]] * (1 - right) ** 2 * -right.log()).sum())
+    probability = logits.softmax(-1)[known].gather(1, labels[known, None]).squeeze(1)
+    torch.testing.assert_close(summed, (alpha[labels[known]] * (1 - probability) ** 2 * -probability.log()).sum())
     assert weight == head_loss(logits, labels, alpha, 0.0)[1]
     summed.backward()
     assert logits.grad is not None
     assert logits.grad.isfinite().all()
 
 
-def test_focal_loss_of_a_row_that_is_surely_right_has_a_finite_gradient() -> None:
+def test_focal_loss_of_a_certain_row_has_a_finite_gradient() -> None:
     logits = torch.tensor([[90.0, 0.0]], requires_grad=True)
     head_loss(logits, torch.tensor([0]), torch.ones(2), 0.0, gamma=2.0)[0].backward()
     assert logits.grad is not None
     assert logits.grad.isfinite().all()
 
 
-def test_gamma_acts_only_with_the_focal_kind_and_alpha_is_per_class() -> None:
+def test_gamma_has_an_effect_only_with_focal_loss_and_alpha_is_per_class() -> None:
     logits, labels = torch.tensor([[3.0, 0.0, 0.0], [0.0, 3.0, 0.0]]), torch.tensor([0, 1])
-    entropy, focal, weighed = (
+    entropy, focal, weighted = (
         HeadLosses(HEADS, config(**changes)).of_head(0, logits, labels)[0].item()
         for changes in ({}, {"kind": "focal"}, {"kind": "focal", "class_weights": "balanced"})
     )
     assert focal < entropy
-    assert weighed / focal == pytest.approx((0.625 + 2.5) / 2)
+    assert weighted / focal == pytest.approx((0.625 + 2.5) / 2)

@@ -1,4 +1,4 @@
-"""Each conf/model/*.yaml: valid, and its architecture the published one by the count of parameters."""
+"""Each conf/model/*.yaml is valid and its architecture has the published number of parameters."""
 
 from pathlib import Path
 from typing import Any
@@ -12,19 +12,19 @@ from lab.models.text.transformer import TransformerEncoder, new_config
 
 NAMES = sorted(path.stem for path in (Path(__file__).resolve().parents[2] / "conf" / "model").glob("*.yaml"))
 PUBLISHED_MILLIONS = {
-    # of the checkpoints on the hub, without pooler and heads
+    # sizes of the checkpoints on the hub, without pooler and heads
     "albert": 11.1, "bert": 108.9, "bertimbau": 108.3, "beto": 109.3, "distilbert": 66.4, "distilbeto": 66.7,
     "distilbert_multilingual": 134.7, "minilm": 22.6, "roberta": 124.1,
 }  # fmt: skip
 SERIES = ("inception_time", "minirocket", "patchtst", "timer_84m", "timer_xl", "timer_xl_full")
 
 
-def test_the_models_a_person_can_name() -> None:
+def test_every_model_is_listed_here() -> None:
     assert sorted([*PUBLISHED_MILLIONS, *SERIES, "encoder", "ngram", "tiny"]) == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_file_is_valid(name: str, shipped: Any) -> None:
+def test_the_file_of_a_model_is_valid(name: str, shipped: Any) -> None:
     model = shipped(name, **({"path": "folder"} if name == "encoder" else {}))
     assert model.name == name
     if isinstance(model, schema.Encoder) and model.architecture is not None:

@@ -1,3 +1,5 @@
+"""AdamW: parameter groups, layer-wise rates, frozen parameters, and learning-rate schedules."""
+
 import pytest
 import torch
 from torch import nn
@@ -29,30 +31,30 @@ class Stack(nn.Module):
         return {id(p): (g["lr"], g["weight_decay"]) for g in groups for p in g["params"]}  # type: ignore[union-attr, misc]
 
 
-def test_no_decay_on_biases_and_norms_and_every_parameter_once() -> None:
+def test_biases_and_norms_have_no_decay_and_every_parameter_is_in_one_group() -> None:
     stack = Stack()
-    found = stack.groups(optimizer_config())
-    assert len(found) == len(list(stack.parameters()))
-    assert found[id(stack.head.weight)] == (1.0, 0.1)
-    assert found[id(stack.head.bias)] == (1.0, 0.0)
-    assert found[id(stack.layers[0][1].weight)] == (1.0, 0.0)
+    settings = stack.groups(optimizer_config())
+    assert len(settings) == len(list(stack.parameters()))
+    assert settings[id(stack.head.weight)] == (1.0, 0.1)
+    assert settings[id(stack.head.bias)] == (1.0, 0.0)
+    assert settings[id(stack.layers[0][1].weight)] == (1.0, 0.0)
 
 
 def test_layer_decay_lowers_the_rate_towards_the_input() -> None:
     stack = Stack()
-    found = stack.groups(optimizer_config(layer_decay=0.5))
+    settings = stack.groups(optimizer_config(layer_decay=0.5))
     rates = [stack.embedding.weight, stack.layers[0][0].weight, stack.layers[1][0].weight, stack.head.weight]
-    assert [found[id(parameter)][0] for parameter in rates] == [0.125, 0.25, 0.5, 1.0]
+    assert [settings[id(parameter)][0] for parameter in rates] == [0.125, 0.25, 0.5, 1.0]
 
 
-def test_heads_may_have_a_rate_of_their_own() -> None:
+def test_heads_may_have_their_own_rate() -> None:
     stack = Stack()
-    found = stack.groups(optimizer_config(head_lr=9.0))
-    assert found[id(stack.head.weight)][0] == 9.0
-    assert found[id(stack.layers[1][0].weight)][0] == 1.0
+    settings = stack.groups(optimizer_config(head_lr=9.0))
+    assert settings[id(stack.head.weight)][0] == 9.0
+    assert settings[id(stack.layers[1][0].weight)][0] == 1.0
 
 
-def test_frozen_parameters_stay_as_they_are_in_the_optimizer() -> None:
+def test_the_optimizer_does_not_change_frozen_parameters() -> None:
     stack = Stack()
     groups = parameter_groups(stack.parameters(), [stack.embedding], list(stack.layers), optimizer_config())
     optimizer = adamw(groups, optimizer_config(), torch.device("cpu"))
@@ -85,14 +87,14 @@ def test_step_epochs_sets_how_often_the_rate_drops() -> None:
     assert [multiplier(step, config, 40, ENDS) for step in (0, 10, 20, 39)] == [1.0, 1.0, 0.5, 0.5]
 
 
-def test_warm_up_by_share_or_by_steps_trains_from_its_first_step() -> None:
+def test_the_warm_up_is_a_share_or_steps_and_starts_above_zero() -> None:
     assert warmup_steps(scheduler_config("linear", warmup_ratio=0.1), 40) == 4
     assert warmup_steps(scheduler_config("linear", warmup_steps=7, warmup_ratio=0.1), 40) == 7
     config = scheduler_config("linear", warmup_steps=3)
     assert [multiplier(step, config, 40, ENDS) for step in (0, 1, 2, 3)] == [0.25, 0.5, 0.75, 1.0]
 
 
-def test_the_schedule_moves_the_optimizers_rate() -> None:
+def test_the_schedule_changes_the_rate_of_the_optimizer() -> None:
     parameter = nn.Parameter(torch.zeros(2))
     optimizer = torch.optim.AdamW([parameter], lr=1.0)
     scheduler = schedule(optimizer, scheduler_config("linear"), (2, 4))

@@ -1,3 +1,5 @@
+"""Pooling of token vectors: each kind, rows without tokens, attention, and precision."""
+
 import pytest
 import torch
 
@@ -7,9 +9,9 @@ HIDDEN = torch.tensor([[[1.0, -2.0], [3.0, -4.0], [100.0, 100.0]]])
 MASK = torch.tensor([[True, True, False]])
 
 
-@pytest.mark.parametrize(("how", "wanted"), [("cls", [1.0, -2.0]), ("mean", [2.0, -3.0]), ("max", [3.0, -2.0])])
-def test_each_pooling(how: str, wanted: list[float]) -> None:
-    assert pool(HIDDEN, MASK, how).tolist() == [wanted]  # type: ignore[arg-type]
+@pytest.mark.parametrize(("how", "expected"), [("cls", [1.0, -2.0]), ("mean", [2.0, -3.0]), ("max", [3.0, -2.0])])
+def test_each_pooling(how: str, expected: list[float]) -> None:
+    assert pool(HIDDEN, MASK, how).tolist() == [expected]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("how", ["mean", "max"])
@@ -17,28 +19,28 @@ def test_a_row_without_tokens_is_zero(how: str) -> None:
     assert pool(HIDDEN, torch.zeros_like(MASK), how).tolist() == [[0.0, 0.0]]  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("how", "readers"), [("cls", 1), ("mean", 1), ("max", 1), ("attention", 3)])
-def test_what_heads_read(how: Pooling, readers: int) -> None:
-    assert TokenPooling(how, 2, num_heads=3)(HIDDEN, MASK).shape == (1, readers, 2)
+@pytest.mark.parametrize(("how", "num_vectors"), [("cls", 1), ("mean", 1), ("max", 1), ("attention", 3)])
+def test_attention_gives_each_head_its_own_vector(how: Pooling, num_vectors: int) -> None:
+    assert TokenPooling(how, 2, num_heads=3)(HIDDEN, MASK).shape == (1, num_vectors, 2)
 
 
-def test_attention_begins_as_the_mean_and_looks_where_its_query_says() -> None:
+def test_attention_starts_as_the_mean_and_follows_its_query() -> None:
     pooling = AttentionPooling(2, num_queries=2)
     torch.testing.assert_close(pooling(HIDDEN, MASK), torch.tensor([[[2.0, -3.0]] * 2]))
     with torch.no_grad():
-        pooling.query.weight[0] = torch.tensor([50.0, 0.0])  # the largest of the first dimension
+        pooling.query.weight[0] = torch.tensor([50.0, 0.0])  # selects the largest value of the first dimension
     torch.testing.assert_close(pooling(HIDDEN, MASK), torch.tensor([[[3.0, -4.0], [2.0, -3.0]]]))
 
 
-def test_attention_sees_no_padding_and_finds_nothing_in_nothing() -> None:
+def test_attention_ignores_padding_and_gives_zeros_without_tokens() -> None:
     torch.manual_seed(0)
     pooling = AttentionPooling(4, num_queries=2)
     torch.nn.init.normal_(pooling.query.weight)
     hidden, mask = torch.randn(2, 5, 4), torch.tensor([[True] * 5, [True, True, False, False, False]])
-    found = pooling(hidden, mask)
-    torch.testing.assert_close(found[1:], pooling(hidden[1:, :2], mask[1:, :2]))
+    pooled = pooling(hidden, mask)
+    torch.testing.assert_close(pooled[1:], pooling(hidden[1:, :2], mask[1:, :2]))
     hidden[~mask] = 1e6
-    torch.testing.assert_close(pooling(hidden, mask), found)
+    torch.testing.assert_close(pooling(hidden, mask), pooled)
     assert not pooling(hidden, torch.zeros_like(mask)).any()
 
 
@@ -46,9 +48,9 @@ def test_attention_keeps_fp32_under_autocast() -> None:
     pooling = AttentionPooling(3)
     hidden, mask = torch.randn(2, 700, 3, generator=torch.Generator().manual_seed(0)), torch.ones(2, 700).bool()
     with torch.autocast("cpu", torch.bfloat16):
-        found = pooling(hidden, mask)
-    assert found.dtype == torch.float32
-    torch.testing.assert_close(found[:, 0], hidden.mean(1))
+        pooled = pooling(hidden, mask)
+    assert pooled.dtype == torch.float32
+    torch.testing.assert_close(pooled[:, 0], hidden.mean(1))
 
 
 def test_mean_of_a_long_text_in_bf16_keeps_fp32_accuracy() -> None:
@@ -56,4 +58,4 @@ def test_mean_of_a_long_text_in_bf16_keeps_fp32_accuracy() -> None:
     hidden[:, ::2] = 3.0
     pooled = pool(hidden, torch.ones(1, 4096, dtype=torch.bool), "mean")
     assert pooled.dtype == torch.bfloat16
-    assert pooled.item() == 2.0  # summed in bf16 it would stick far below
+    assert pooled.item() == 2.0  # a sum in bf16 would be far too small

@@ -13,7 +13,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import nn
 
 from lab.core.errors import Mistake, RequestError
-from lab.models.parameter_counts import parameter_counts
+from lab.models.parameters import parameter_counts
 
 log = logging.getLogger(__name__)
 

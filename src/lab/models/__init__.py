@@ -1,4 +1,4 @@
 """Encoders, nets, heads, losses and metrics as Lightning and torch modules.
 
-Here is what every model shares; a folder each for texts, questions, adapters and series.
+This folder has the code that all models share; texts, questions, adapters and series have a folder each.
 """

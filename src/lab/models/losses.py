@@ -1,7 +1,7 @@
-"""The loss of one head and how heads are weighed. Shapes: B rows of a micro-batch, K classes, H heads.
+"""The loss of one head and the weights of the heads. Shapes: B rows of a micro-batch, K classes, H heads.
 
-Every sum is divided by what the whole accumulation window holds, not by the micro-batch: the parts of a window then add
-up to the loss of one large batch, whatever labels are missing and however short the last window is.
+Every sum is divided by the label weight of the whole accumulation window, not of the micro-batch. So the parts of a
+window add up to the loss of one large batch, even with missing labels and in a shorter last window.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,9 +17,10 @@ from lab.core.hydra_quoting import quoted
 
 
 def class_weights(counts: Sequence[int], kind: str) -> Tensor:
-    """(K,) float weights.
+    """Weights of the classes (K,), from the number of training rows of each class.
 
-    `balanced`: rows / (classes seen * rows of the class), King & Zeng 2001; 0 for unseen ones.
+    kind `none`: 1 for every class. `balanced`: rows / (classes with rows * rows of the class), King & Zeng 2001; 0 for
+    a class without rows.
     """
     if kind == "none":
         return torch.ones(len(counts))
@@ -30,31 +31,31 @@ def class_weights(counts: Sequence[int], kind: str) -> Tensor:
 def head_loss(
     logits: Tensor, labels: Tensor, weights: Tensor, smoothing: float, gamma: float = 0.0
 ) -> tuple[Tensor, Tensor]:
-    """Summed loss of the labelled rows and the weight they carry, both scalars.
+    """Summed loss of the labelled rows and the sum of their class weights, both scalars.
 
-    logits (B, K), labels (B,) with `MISSING` where unknown, weights (K,). Label smoothing: arXiv 1512.00567. gamma > 0:
-    focal loss (arXiv 1708.02002), each row's cross-entropy times (1 - p of its class)^gamma; its alpha are the weights,
-    one per class, and the weight that rows carry is that of cross-entropy.
+    logits (B, K); labels (B,), `MISSING` if unknown; weights (K,). Label smoothing: arXiv 1512.00567. gamma > 0: focal
+    loss (arXiv 1708.02002), the cross-entropy of a row times (1 - p of its class)^gamma. The paper's alpha is the
+    class weight, and the returned weight is the same as for cross-entropy.
     """
     logits = logits.float()
-    how = "none" if gamma else "sum"
+    reduction = "none" if gamma else "sum"
     summed = functional.cross_entropy(
-        logits, labels, weights, ignore_index=MISSING, label_smoothing=smoothing, reduction=how
+        logits, labels, weights, ignore_index=MISSING, label_smoothing=smoothing, reduction=reduction
     )
-    known = labels != MISSING  # weighed by 0 or 1, not picked, which would make a GPU wait
-    places = torch.where(known, labels, 0)
+    known = labels != MISSING  # used as a weight of 0 or 1, because selecting rows would make a GPU wait
+    classes = torch.where(known, labels, 0)
     if gamma:
-        # log(1 - p) by the other classes' logits: 1 - p itself would round to 0 and have no gradient
-        others = logits.scatter(1, places[:, None], -torch.inf).logsumexp(1)
+        # log(1 - p) comes from the logits of the other classes: 1 - p itself can round to 0 and then has no gradient
+        others = logits.scatter(1, classes[:, None], -torch.inf).logsumexp(1)
         summed = (torch.exp(gamma * (others - logits.logsumexp(1))) * summed).sum()
-    return summed, (weights[places] * known).sum()
+    return summed, (weights[classes] * known).sum()
 
 
 class HeadLosses(nn.Module):
-    """Weighs the heads.
+    """Adds up the losses of the heads, with fixed weights or with learned weights.
 
-    By fixed weights, or by learned ones (homoscedastic uncertainty, arXiv 1705.07115, s = log sigma^2). Weights from
-    config and data stay out of checkpoints, which must not overrule either.
+    Learned weights: homoscedastic uncertainty (arXiv 1705.07115) with s = log sigma^2. Weights that come from the
+    config and the data are not in checkpoints, because a checkpoint must not override these.
     """
 
     def __init__(self, heads: tuple[HeadSpec, ...], config: LossConfig) -> None:
@@ -80,35 +81,35 @@ class HeadLosses(nn.Module):
         return (self.of_class(index) * counts).sum()
 
     def forward(self, losses: Tensor, shares: Tensor) -> Tensor:
-        """Total of the heads' losses (H,). shares (H,): the part of the window's label weight that this batch holds."""
-        weighed = self.head_weights * losses
+        """Weighted total of the heads' losses (H,). shares (H,): this batch's share of the window's label weight."""
+        weighted = self.head_weights * losses
         if self.log_variance is None:
-            return weighed.sum()
-        return (torch.exp(-self.log_variance) * weighed + shares * self.log_variance / 2).sum()
+            return weighted.sum()
+        return (torch.exp(-self.log_variance) * weighted + shares * self.log_variance / 2).sum()
 
     @torch.no_grad()
     def of_epoch(self, means: Tensor, known: Tensor) -> Tensor:
-        """Total of the heads' mean losses (H,), weighed as in training; heads not in `known` (H,) bool are left out."""
+        """Total of the heads' mean losses (H,), weighted as in training, over the heads that are `known` (H,) bool."""
         device = self.head_weights.device
         total: Tensor = self(torch.where(known, means, 0.0).float().to(device), known.float().to(device))
         return total
 
     def of_class(self, index: int) -> Tensor:
-        """Weights of a head's classes (K,)."""
+        """Class weights (K,) of one head."""
         weights: Tensor = getattr(self, f"class_weights_{index}")
         return weights
 
 
 def _check_names(heads: tuple[HeadSpec, ...], config: LossConfig) -> None:
     names = [head.name for head in heads]
-    asked: dict[str, Mapping[str, object]] = {"loss.head_weights": config.head_weights}
+    named: dict[str, Mapping[str, object]] = {"loss.head_weights": config.head_weights}
     if not isinstance(config.class_weights, str):
-        asked["loss.class_weights"] = config.class_weights
+        named["loss.class_weights"] = config.class_weights
     mistakes = []
-    for key, given in asked.items():
-        mended = {nearest(name, names): value for name, value in given.items()}
-        mended.pop(None, None)
-        remedy = quoted(key, mended) if mended else ""
+    for key, given in named.items():
+        corrected = {nearest(name, names): value for name, value in given.items()}
+        corrected.pop(None, None)
+        remedy = quoted(key, corrected) if corrected else ""
         mistakes += [
             Mistake(key, f"no head {name!r}; the data has {listed(names)}", remedy)
             for name in given

@@ -1,7 +1,7 @@
-"""From hidden states of tokens to what a head reads of a text: first token, mean, maximum, or by a query it learns.
+"""Pooling of token vectors into one vector per text: first token, mean, maximum, or attention with a learned query.
 
-Independent of how far a batch is padded, so that a text scores the same in whatever company. Sums run in fp32: under
-bf16 autocast they would lose the small terms of a long text. Shapes: B rows, L tokens, D width, Q queries.
+The result does not depend on the padding of the batch, so a text gets the same score in any batch. Sums are computed in
+fp32, because bf16 autocast would lose the small terms of a long text. Shapes: B rows, L tokens, D width, Q queries.
 """
 
 from typing import Literal
@@ -13,7 +13,7 @@ Pooling = Literal["cls", "mean", "max", "attention"]
 
 
 class TokenPooling(nn.Module):
-    """hidden (B, L, D), mask (B, L) bool -> (B, 1, D), the same for every head, or (B, heads, D) with attention."""
+    """hidden (B, L, D), mask (B, L) bool -> (B, 1, D) for all heads together, or (B, heads, D) with attention."""
 
     def __init__(self, how: Pooling, width: int, num_heads: int) -> None:
         super().__init__()
@@ -23,14 +23,15 @@ class TokenPooling(nn.Module):
     def forward(self, hidden: Tensor, mask: Tensor) -> Tensor:
         if self.attention is None:
             return pool(hidden, mask, self.how).unsqueeze(1)
-        found: Tensor = self.attention(hidden, mask)
-        return found
+        pooled: Tensor = self.attention(hidden, mask)
+        return pooled
 
 
 class AttentionPooling(nn.Module):
-    """hidden (B, L, D), kept (B, L) bool -> (B, Q, D) fp32: each query's own mean, weighed by a softmax over tokens.
+    """hidden (B, L, D), kept (B, L) bool -> (B, Q, D) fp32: per query a mean weighted by a softmax over the tokens.
 
-    As the attention of each label in arXiv 1802.05695. Starts as the mean; a row without a single token gives zeros.
+    This is the per-label attention of arXiv 1802.05695. Before training it is the plain mean. A row without tokens
+    gives zeros.
     """
 
     def __init__(self, width: int, num_queries: int = 1) -> None:
@@ -39,21 +40,21 @@ class AttentionPooling(nn.Module):
         nn.init.zeros_(self.query.weight)
 
     def forward(self, hidden: Tensor, kept: Tensor) -> Tensor:
-        there = kept.unsqueeze(-1)
+        mask = kept.unsqueeze(-1)
         with torch.autocast(hidden.device.type, enabled=False):
             hidden = hidden.float()
-            weights = self.query(hidden).masked_fill(~there, -1e9).softmax(1) * there
+            weights = self.query(hidden).masked_fill(~mask, -1e9).softmax(1) * mask
             return torch.einsum("blq,bld->bqd", weights, hidden)
 
 
 def pool(hidden: Tensor, mask: Tensor, how: Pooling) -> Tensor:
-    """hidden (B, L, D), mask (B, L) bool -> (B, D). A row without a single token gives zeros (mean, max)."""
+    """hidden (B, L, D), mask (B, L) bool -> (B, D). A row without tokens gives zeros (mean, max)."""
     if how == "cls":
         return hidden[:, 0]
     kept = mask.unsqueeze(-1)
     if how == "mean":
         summed = (hidden.float() * kept).sum(1)
         return (summed / kept.sum(1).clamp(min=1)).to(hidden.dtype)
-    assert how == "max", f"{how} has weights of its own"
+    assert how == "max", f"{how} pooling has weights"
     highest = hidden.masked_fill(~kept, torch.finfo(hidden.dtype).min).amax(1)
     return highest.masked_fill(~mask.any(1, keepdim=True), 0.0)

@@ -1,8 +1,7 @@
-"""What every task shares: optimizer, schedule, seeds per batch, and one place where epoch metrics are logged.
+"""The base of all tasks: optimizer, schedule, a seed per batch, and logging of the epoch's metrics.
 
-A subclass computes losses and updates its metrics. This class decides when they are logged (once per validation, train
-and val together). It keeps the training metric of an unfinished epoch in the checkpoint, so that a resumed run reports
-the same means.
+A subclass computes losses and updates its metrics. This class logs them once per validation, train and val together.
+The training metric of an unfinished epoch is in the checkpoint, so a resumed run reports the same means.
 """
 
 from abc import ABC, abstractmethod
@@ -24,7 +23,7 @@ from lab.models.text.interfaces import TextEncoder
 class Training:
     """How a task is trained.
 
-    epoch_ends: the optimizer step at which each epoch has ended, the last one the run's end.
+    epoch_ends: the optimizer step at which each epoch has ended; the last is the end of the run.
     """
 
     optimizer: OptimizerConfig
@@ -34,10 +33,10 @@ class Training:
 
 
 class TaskModule(pl.LightningModule, ABC):
-    """A task. Subclasses give `metrics`, `freezable`, `loss` and the three steps."""
+    """A LightningModule for one task. Subclasses define `metrics`, `freezable`, `loss` and the three steps."""
 
     metrics: dict[str, EpochMetric]
-    """Of `train`, `val` and `test`. Not modules of the model: their states are no weights."""
+    """By split: `train`, `val` and `test`. A dict keeps them out of the module's state, because they are no weights."""
 
     def __init__(self, training: Training) -> None:
         super().__init__()
@@ -45,21 +44,22 @@ class TaskModule(pl.LightningModule, ABC):
 
     @abstractmethod
     def freezable(self) -> tuple[list[nn.Module], list[nn.Module]]:
-        """Embedding modules, and the encoder's layers from the input up."""
+        """The embedding modules, and the encoder's layers from the input up."""
 
     def frozen_base_parameters(self) -> list[nn.Parameter]:
-        """Parameters that never train, whatever is frozen or thawed."""
+        """Parameters that never train, whichever layers are frozen."""
         return []
 
     @abstractmethod
     def loss(self, batch: Any) -> Tensor:
-        """The batch's part of its accumulation window's loss: the parts of a window add up. Updates no metric."""
+        """The batch's part of the loss of its accumulation window: the parts add up. No metric is updated."""
 
     def make_optimizer(self) -> Optimizer:
+        """AdamW over all parameters except those that never train."""
         embeddings, layers = self.freezable()
         plan = self.training_plan
-        held = {id(parameter) for parameter in self.frozen_base_parameters()}
-        parameters = [parameter for parameter in self.parameters() if id(parameter) not in held]
+        excluded = {id(parameter) for parameter in self.frozen_base_parameters()}
+        parameters = [parameter for parameter in self.parameters() if id(parameter) not in excluded]
         return adamw(parameter_groups(parameters, embeddings, layers, plan.optimizer), plan.optimizer, self.device)
 
     def configure_optimizers(self) -> Any:
@@ -69,15 +69,14 @@ class TaskModule(pl.LightningModule, ABC):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
-        """A pinned batch is copied while the GPU computes; Lightning asks for that for bare tensors only."""
+        """Copy a pinned batch while the GPU computes. Lightning does so for plain tensors only."""
         return batch.to(device, non_blocking=device.type == "cuda")
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Dropout is a function of (seed, epoch, batch): no generator state has to survive a kill."""
+        """Seed dropout from (seed, epoch, batch), so that a resumed run needs no saved generator state."""
         seed = self.training_plan.seed * 1_000_003 + self.current_epoch * 10_007_999 + batch_idx
-        torch.default_generator.manual_seed(
-            seed
-        )  # torch.manual_seed writes stack traces for devices that are not there
+        # torch.manual_seed would write stack traces for devices that are not there
+        torch.default_generator.manual_seed(seed)
         if self.device.type == "cuda":
             torch.cuda.manual_seed_all(seed)
 
@@ -88,7 +87,7 @@ class TaskModule(pl.LightningModule, ABC):
         self.metrics["val"].reset()
 
     def on_validation_epoch_end(self) -> None:
-        """One row for all loggers: the epoch's training and validation metrics and the rate."""
+        """Log the epoch's training and validation metrics and the learning rate together, as one row."""
         if self.trainer.sanity_checking:
             return
         splits = ("train", "val") if self.trainer.state.fn == "fit" else ("val",)
@@ -99,7 +98,7 @@ class TaskModule(pl.LightningModule, ABC):
             self.log("lr", self._rate(), batch_size=1)
 
     def _rate(self) -> float:
-        """The full rate, before layer-wise decay, of the last optimizer step done (the optimizer holds the next)."""
+        """Learning rate of the last finished step, before layer-wise decay (the optimizer has the next)."""
         plan, done = self.training_plan, self.trainer.global_step - 1
         return plan.optimizer.lr * multiplier(done, plan.scheduler, plan.epoch_ends[-1], plan.epoch_ends)
 
@@ -114,7 +113,7 @@ class TaskModule(pl.LightningModule, ABC):
 
 
 class TextTaskModule(TaskModule):
-    """A task over an encoder of texts, whatever it makes of them: what freezing and adapters act on is the encoder."""
+    """A task with a text encoder. Freezing and adapters act on the encoder."""
 
     encoder: TextEncoder
 

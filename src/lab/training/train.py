@@ -23,7 +23,7 @@ from lab.core.record.seal import sealed
 from lab.data.cache.entry_locks import unlocking_after
 from lab.loggers.base import RunLogger
 from lab.loggers.build import build
-from lab.models.parameter_counts import parameter_counts
+from lab.models.parameters import parameter_counts
 from lab.training import pending, provenance, tune
 from lab.training.build import trainer as parts
 from lab.training.checkpoints import load_weights, refuse_damage, refuse_lost_numbers, refuse_other_tally

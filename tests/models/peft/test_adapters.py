@@ -1,4 +1,4 @@
-"""Adapters beside every family: where they stand, what trains, what a checkpoint holds, and refusals."""
+"""Adapters for every family: their layers, what trains, what a checkpoint contains, and refusals."""
 
 import weakref
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from transformers import AutoModel, BertConfig
 from lab.callbacks.freeze import apply, trainable
 from lab.config.schema import Adapters
 from lab.core.errors import RequestError
-from lab.models.parameter_counts import parameter_counts
+from lab.models.parameters import parameter_counts
 from lab.models.peft.adapters import AdaptedTransformer, adapted
 from lab.models.text.frozen_prefix import refusal
 from lab.models.text.interfaces import is_adapter
@@ -26,7 +26,7 @@ from lab.training.build.text_encoder import build_encoder
 from lab.training.build.tokenizer import build_tokenizer
 
 METHODS = ("lora", "dora", "qlora", "qdora")
-# matrices adapted by default of the 2 small layers, and those that `attention` and `all` give
+# number of adapted matrices in 2 small layers with the default targets, with `attention` and with `all`
 TARGETS = {
     "albert": (2, 4, 6), "bert": (4, 8, 12), "camembert": (4, 8, 12), "deberta-v2": (4, 8, 16),
     "distilbert": (4, 8, 12), "electra": (4, 8, 12), "modernbert": (2, 4, 8), "mpnet": (4, 8, 12),
@@ -55,7 +55,7 @@ def built(small: Callable[..., Any], texts: Any, tmp_path: Path) -> Callable[...
 
 
 class Task(nn.Module):
-    """As much of a task as freezing asks of it."""
+    """The part of a task that freezing needs."""
 
     def __init__(self, encoder: AdaptedTransformer) -> None:
         super().__init__()
@@ -70,16 +70,16 @@ class Task(nn.Module):
 
 @pytest.mark.parametrize("family", TARGETS)
 @pytest.mark.parametrize("place", range(3))
-def test_targets_of_every_family(family: str, place: int, built: Any) -> None:
+def test_targets_match_in_every_family(family: str, place: int, built: Any) -> None:
     _, _, encoder = built(family, method(targets=("query_value", "attention", "all")[place]))
     assert len(list(adapted(encoder.transformer))) == TARGETS[family][place]
 
 
 @pytest.mark.parametrize("kind", METHODS)
 @pytest.mark.parametrize("family", TARGETS)
-def test_only_adapters_learn_and_nothing_else_is_saved(family: str, kind: str, built: Any, batch: Any) -> None:
+def test_only_adapters_train_and_only_adapters_are_saved(family: str, kind: str, built: Any, batch: Any) -> None:
     _, tokenizer, encoder = built(family, method(kind, dropout=0.0))
-    encoder.eval()  # in the same arithmetic as below, and it counts for 4-bit bases
+    encoder.eval()  # the same mode as below, which matters for 4-bit bases
     ids, mask = batch(tokenizer.encode(TEXTS, 64), tokenizer.pad_id)
     before = encoder(ids, mask)
     optimizer = torch.optim.SGD([parameter for parameter in encoder.parameters() if parameter.requires_grad], 0.1)
@@ -97,7 +97,7 @@ def test_only_adapters_learn_and_nothing_else_is_saved(family: str, kind: str, b
 
 
 @pytest.mark.parametrize("kind", METHODS)
-def test_rebuilt_with_its_checkpoint_it_is_the_same(kind: str, built: Any, batch: Any, tmp_path: Path) -> None:
+def test_an_encoder_rebuilt_from_its_checkpoint_is_the_same(kind: str, built: Any, batch: Any, tmp_path: Path) -> None:
     model, tokenizer, encoder = built("bert", method(kind))
     encoder.save_architecture(tmp_path)
     for parameter in encoder.parameters():
@@ -111,19 +111,19 @@ def test_rebuilt_with_its_checkpoint_it_is_the_same(kind: str, built: Any, batch
 
 
 class Saved:
-    """A tensor that autograd keeps, as long as it does."""
+    """Wraps a tensor for as long as autograd keeps it."""
 
     def __init__(self, tensor: torch.Tensor) -> None:
         self.tensor = tensor
 
 
-def test_qdora_keeps_no_whole_weights_for_the_backward_pass(built: Any, batch: Any) -> None:
+def test_qdora_keeps_no_dequantised_weights_for_the_backward_pass(built: Any, batch: Any) -> None:
     _, tokenizer, encoder = built("bert", method("qdora", targets="all"))
     ids, mask = batch(tokenizer.encode(TEXTS, 64), tokenizer.pad_id)
     modules = [module for _, module in adapted(encoder.transformer)]
     layers = [module.lora_magnitude_vector["default"] for module in modules]
     whole = {(module.out_features, module.in_features) for module in modules}
-    found = []
+    results = []
     for kind in (type(layers[0]), DoraLinearLayer):  # ours, then PEFT's own
         for layer in layers:
             layer.__class__ = kind
@@ -137,18 +137,18 @@ def test_qdora_keeps_no_whole_weights_for_the_backward_pass(built: Any, batch: A
         torch.manual_seed(5)
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda saved: saved.tensor):
             output = encoder.train()(ids, mask)
-        shapes = [tuple(saved.tensor.shape) for saved in (one() for one in kept) if saved is not None]
+        shapes = [tuple(saved.tensor.shape) for saved in (reference() for reference in kept) if saved is not None]
         copies = [shape for shape in shapes if shape in whole or shape[::-1] in whole]
         output.square().sum().backward()
         gradients = [parameter.grad.clone() for parameter in encoder.parameters() if parameter.grad is not None]
-        found.append((output.detach(), gradients, copies))
+        results.append((output.detach(), gradients, copies))
         encoder.zero_grad()
-    (ours, own_gradients, none), (theirs, their_gradients, copies) = found
+    (ours, own_gradients, none), (theirs, their_gradients, copies) = results
     assert copies
     assert not none
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
-    for one, other in zip(own_gradients, their_gradients, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
+    for own, their in zip(own_gradients, their_gradients, strict=True):
+        torch.testing.assert_close(own, their, rtol=1e-3, atol=1e-5)
 
 
 def test_a_checkpoint_that_lacks_an_adapter_is_refused(built: Any) -> None:
@@ -160,7 +160,7 @@ def test_a_checkpoint_that_lacks_an_adapter_is_refused(built: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", METHODS)
-def test_thawing_wakes_adapters_alone_and_freezing_takes_them(kind: str, built: Any) -> None:
+def test_freezing_and_unfreezing_change_only_adapters(kind: str, built: Any) -> None:
     _, _, encoder = built("bert", method(kind))
     task = Task(encoder)
     size = 2 * 2 * (4 * 32 + 32 * 4) + (2 * 2 * 32 if "dora" in kind else 0)
@@ -171,14 +171,14 @@ def test_thawing_wakes_adapters_alone_and_freezing_takes_them(kind: str, built: 
     assert trainable(task).startswith(f"{size + 99:,} trainable of ")
 
 
-def test_four_bits_count_as_the_weights_they_stand_for(built: Any, tmp_path: Path) -> None:
+def test_four_bit_weights_count_like_other_weights(built: Any, tmp_path: Path) -> None:
     counts = {kind: parameter_counts(built("bert", method(kind), tmp_path / kind)[2]) for kind in METHODS}
     assert counts["lora"] == counts["qlora"]
     assert counts["dora"] == counts["qdora"]
 
 
 @pytest.mark.parametrize(("dora", "trained"), [(False, 589_824), (True, 589_824 + 18_432)])
-def test_trained_parameters_of_a_bert_base_are_those_worked_out_by_hand(dora: bool, trained: int) -> None:
+def test_trainable_parameters_of_a_bert_base_equal_those_computed_by_hand(dora: bool, trained: int) -> None:
     """12 layers x (query, value) x (16 x 768 + 768 x 16), and DoRA's 12 x 2 rows of 768."""
     with torch.device("meta"):
         transformer = AutoModel.from_config(BertConfig(vocab_size=30522), add_pooling_layer=False)
@@ -186,7 +186,7 @@ def test_trained_parameters_of_a_bert_base_are_those_worked_out_by_hand(dora: bo
     assert parameter_counts(encoder)["trainable"] == trained
 
 
-def test_layers_that_get_adapters(built: Any) -> None:
+def test_adapters_are_added_to_the_given_layers(built: Any) -> None:
     _, _, encoder = built("bert", method(layers=[1]))
     assert {name.split(".")[2] for name, _ in adapted(encoder.transformer)} == {"1"}
     apply(Task(encoder), embeddings=False, num_layers=1)
@@ -202,7 +202,7 @@ def test_layers_that_get_adapters(built: Any) -> None:
         ({"layers": [0, 2]}, "peft.layers", "the encoder has 2 layers"),
     ],
 )
-def test_what_matches_nothing_is_refused_before_anything_is_written(
+def test_unmatched_targets_and_layers_are_refused_before_anything_is_written(
     replaced: dict[str, Any], key: str, says: str, built: Any, tmp_path: Path
 ) -> None:
     with pytest.raises(RequestError, match=says) as error:

@@ -1,4 +1,4 @@
-"""Which base adapters were trained on is asked when they meet it again."""
+"""The base of adapters is compared when a run is loaded again."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +26,7 @@ def pretrained(shipped: Callable[..., Any], published: Callable[..., Path]) -> A
     return shipped("encoder", path=str(published()))
 
 
-def test_pretrained_weights_are_named_not_copied(pretrained: Any, texts: Any, tmp_path: Path) -> None:
+def test_pretrained_weights_are_identified_not_copied(pretrained: Any, texts: Any, tmp_path: Path) -> None:
     tokenizer = build_tokenizer(pretrained, texts)
     build_encoder(pretrained, tokenizer, tmp_path / "run", peft=lora())
     assert [path.name for path in (tmp_path / "run").iterdir()] == [IDENTITY_FILE]
@@ -48,19 +48,19 @@ def test_another_base_is_refused(pretrained: Any, texts: Any, tmp_path: Path) ->
     assert error.value.mistakes[0].key == "model.path"
 
 
-def test_a_folder_that_names_no_base_is_refused(pretrained: Any, texts: Any, tmp_path: Path) -> None:
+def test_a_folder_without_the_identity_of_the_base_is_refused(pretrained: Any, texts: Any, tmp_path: Path) -> None:
     tokenizer = build_tokenizer(pretrained, texts)
     with pytest.raises(RequestError, match=r"base\.json is missing"):
         build_encoder(pretrained, tokenizer, tmp_path, load_weights=False, peft=lora())
 
 
-def test_random_weights_are_kept_and_damage_is_named(small: Any, texts: Any, tmp_path: Path) -> None:
+def test_random_weights_are_kept_and_damage_is_refused(small: Any, texts: Any, tmp_path: Path) -> None:
     model = small("bert")
     tokenizer = build_tokenizer(model, texts)
     encoder: Any = build_encoder(model, tokenizer, tmp_path, peft=lora())
     encoder.save_architecture(tmp_path)
     again: Any = build_encoder(model, tokenizer, tmp_path, load_weights=False, peft=lora())
-    kept = [identity(one.transformer.embeddings) for one in (encoder, again)]
+    kept = [identity(each.transformer.embeddings) for each in (encoder, again)]
     assert kept[0] == kept[1]
     path = tmp_path / WEIGHTS_FILE
     path.write_bytes(path.read_bytes()[:-100])

@@ -1,4 +1,4 @@
-"""A merged folder is what transformers loads, and computes what the adapted encoder did."""
+"""transformers loads a merged folder, and the model computes the same numbers as the adapted encoder."""
 
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ TEXTS = ["fuga por el sello de la bomba", "ruido", "alta temperatura en el rodam
 
 
 def trained(family: str, kind: str, small: Any, texts: Any, folder: Path) -> tuple[Any, Any]:
-    """An encoder whose adapters do something, and its tokenizer, saved in `folder`."""
+    """An encoder whose adapters change its output, and its tokenizer, which is saved in `folder`."""
     peft = Adapters(kind=kind, lr=1e-3, r=4, alpha=8, dropout=0.1, targets="all", layers=None, merge=True)  # type: ignore[arg-type]
     model = small(family)
     tokenizer = build_tokenizer(model, texts)
@@ -39,7 +39,9 @@ def trained(family: str, kind: str, small: Any, texts: Any, folder: Path) -> tup
 
 @pytest.mark.parametrize("kind", ["lora", "dora", "qlora", "qdora"])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_merged_is_adapted(family: str, kind: str, small: Any, texts: Any, batch: Any, tmp_path: Path) -> None:
+def test_the_merged_encoder_equals_the_adapted_encoder(
+    family: str, kind: str, small: Any, texts: Any, batch: Any, tmp_path: Path
+) -> None:
     encoder, tokenizer = trained(family, kind, small, texts, tmp_path / "tokenizer")
     place = tmp_path / "merged"
     write_merged(place, encoder, tmp_path / "tokenizer", {"heads.0.weight": torch.ones(3, 32)})
@@ -48,9 +50,9 @@ def test_merged_is_adapted(family: str, kind: str, small: Any, texts: Any, batch
     assert not report["unexpected_keys"]
     ids, mask = batch(tokenizer.encode(TEXTS, 64), tokenizer.pad_id)
     with torch.no_grad():
-        wanted = encoder.transformer(input_ids=ids, attention_mask=mask.long()).last_hidden_state
-        found = loaded.eval()(input_ids=ids, attention_mask=mask.long()).last_hidden_state
-    torch.testing.assert_close(found[mask], wanted[mask], rtol=0, atol=2e-5)
+        expected = encoder.transformer(input_ids=ids, attention_mask=mask.long()).last_hidden_state
+        actual = loaded.eval()(input_ids=ids, attention_mask=mask.long()).last_hidden_state
+    torch.testing.assert_close(actual[mask], expected[mask], rtol=0, atol=2e-5)
     whole = AutoTokenizer.from_pretrained(place)
     assert whole(TEXTS)["input_ids"] == tokenizer.encode(TEXTS, 64)
     assert whole.pad_token_id == tokenizer.pad_id
@@ -59,9 +61,9 @@ def test_merged_is_adapted(family: str, kind: str, small: Any, texts: Any, batch
     assert pair["input_ids"][0].tolist() == window.ids
     ids, segments = torch.tensor([window.ids]), torch.tensor([window.segments])
     with torch.no_grad():
-        wanted = encoder(ids, torch.ones_like(ids, dtype=torch.bool), segments)
-        found = loaded(**pair).last_hidden_state
-    torch.testing.assert_close(found, wanted, rtol=0, atol=2e-5)
+        expected = encoder(ids, torch.ones_like(ids, dtype=torch.bool), segments)
+        actual = loaded(**pair).last_hidden_state
+    torch.testing.assert_close(actual, expected, rtol=0, atol=2e-5)
     assert load_file(place / HEADS)["heads.0.weight"].shape == (3, 32)
     packed = [module for module in encoder.modules() if isinstance(module, QuantisedLinear)]
-    assert bool(packed) == kind.startswith("q"), "the encoder itself stays as it is"
+    assert bool(packed) == kind.startswith("q"), "the encoder itself is unchanged"

@@ -1,4 +1,4 @@
-"""NF4 layers: as near as 4 bits are, the same in train and eval mode, in autocast's arithmetic, and small."""
+"""NF4 layers: rounding error, equal numbers in train and eval mode, the arithmetic of autocast, and memory."""
 
 import pytest
 import torch
@@ -18,7 +18,7 @@ def pair() -> tuple[nn.Linear, QuantisedLinear]:
     return layer, QuantisedLinear(layer)
 
 
-def test_the_weight_is_near_and_takes_an_eighth(pair: tuple[nn.Linear, QuantisedLinear]) -> None:
+def test_the_rounding_error_is_small_and_the_weight_takes_an_eighth(pair: tuple[nn.Linear, QuantisedLinear]) -> None:
     layer, packed = pair
     error = (dequantised(packed) - layer.weight).abs().max()
     assert 0 < error < 0.16 * layer.weight.abs().max()  # half the widest gap between NF4's levels is .152
@@ -27,17 +27,17 @@ def test_the_weight_is_near_and_takes_an_eighth(pair: tuple[nn.Linear, Quantised
     assert packed.weight.quant_state.quant_type == "nf4"
 
 
-def test_forward_and_backward_are_those_of_the_unpacked_weight(pair: tuple[nn.Linear, QuantisedLinear]) -> None:
+def test_forward_and_backward_equal_those_of_the_dequantised_weight(pair: tuple[nn.Linear, QuantisedLinear]) -> None:
     layer, packed = pair
     inputs = torch.randn(5, 7, 128, requires_grad=True)
     plain = nn.functional.linear(inputs, dequantised(packed), layer.bias)
     assert torch.equal(packed(inputs), plain)
-    (wanted,) = torch.autograd.grad(plain.square().sum(), inputs)
-    (found,) = torch.autograd.grad(packed(inputs).square().sum(), inputs)
-    torch.testing.assert_close(found, wanted)
+    (expected,) = torch.autograd.grad(plain.square().sum(), inputs)
+    (actual,) = torch.autograd.grad(packed(inputs).square().sum(), inputs)
+    torch.testing.assert_close(actual, expected)
 
 
-def test_eval_mode_and_the_arithmetic_of_a_call_leave_no_trace(pair: tuple[nn.Linear, QuantisedLinear]) -> None:
+def test_eval_mode_and_autocast_do_not_change_the_layer(pair: tuple[nn.Linear, QuantisedLinear]) -> None:
     _, packed = pair
     inputs = torch.randn(5, 128)
     first = packed(inputs)
@@ -52,7 +52,7 @@ def test_eval_mode_and_the_arithmetic_of_a_call_leave_no_trace(pair: tuple[nn.Li
     assert all(torch.equal(after[name], value) for name, value in before.items())
 
 
-def test_quantised_twice_alike(pair: tuple[nn.Linear, QuantisedLinear]) -> None:
+def test_quantising_twice_gives_equal_weights(pair: tuple[nn.Linear, QuantisedLinear]) -> None:
     layer, packed = pair
     assert torch.equal(QuantisedLinear(layer).weight, packed.weight)
 
@@ -68,7 +68,7 @@ def test_only_linear_layers_are_replaced() -> None:
 
 
 def num_bytes(module: nn.Module) -> int:
-    """Of all weights and scales, buffers left out."""
+    """Bytes of all weights and scales, without buffers."""
     total = 0
     for parameter in module.parameters():
         total += parameter.numel() * parameter.element_size()
@@ -85,7 +85,7 @@ def num_bytes(module: nn.Module) -> int:
     ("width", "num_layers", "limit"), [(384, 6, 0.65), (768, 12, 0.35)], ids=["minilm", "bert-base"]
 )
 def test_memory_of_a_base_in_four_bits(width: int, num_layers: int, limit: float) -> None:
-    """One layer is measured and counted as often as there are layers: all have the same shapes."""
+    """One layer is measured and multiplied by the number of layers, because all have the same shapes."""
     config = BertConfig(hidden_size=width, intermediate_size=4 * width, num_attention_heads=12, num_hidden_layers=1)
     transformer = AutoModel.from_config(config, add_pooling_layer=False)
     layer = transformer.encoder.layer[0]

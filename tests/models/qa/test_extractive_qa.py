@@ -1,4 +1,4 @@
-"""Answers over windows: the best of a question's windows counts, silence only where every window is silent."""
+"""The best window of a question gives its answer; the answer is empty only if every window agrees."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,7 +26,7 @@ def spec(no_answer: bool = False, vocabulary: int = 300) -> QuestionSpec:
 
 
 def window_batch(rows: list[int], length: int = 8) -> QuestionBatch:
-    """Windows whose tokens 4 to L - 2 stand for words of the context, three characters apart."""
+    """Windows in which tokens 4 to L - 2 are words of the context, three characters apart."""
     num = len(rows)
     places = torch.full((num, length, 2), -1)
     places[:, 4 : length - 1, 0] = torch.arange(0, 3 * (length - 5), 3)
@@ -38,7 +38,7 @@ def window_batch(rows: list[int], length: int = 8) -> QuestionBatch:
     return QuestionBatch(ids, mask, segments, places, spans, torch.tensor(rows), torch.tensor(num))
 
 
-def found(scores: list[float], tokens: list[int], none: list[float]) -> Candidates:
+def best(scores: list[float], tokens: list[int], none: list[float]) -> Candidates:
     first = torch.tensor(tokens)[:, None]
     return Candidates(torch.tensor(scores)[:, None], first, first, torch.tensor(none))
 
@@ -48,10 +48,10 @@ def model(shipped: Callable[..., Any], tmp_path: Any) -> Callable[..., Extractiv
     def built(smoothing: float = 0.0) -> ExtractiveQA:
         sizes = {"model_type": "bert", "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
                  "intermediate_size": 64, "max_position_embeddings": 64}  # fmt: skip
-        asked = shipped("tiny", architecture=sizes, vocabulary_size=100)
-        words = build_tokenizer(asked, lambda: iter([[CONTEXT] * 5]))
+        config = shipped("tiny", architecture=sizes, vocabulary_size=100)
+        tokenizer = build_tokenizer(config, lambda: iter([[CONTEXT] * 5]))
         torch.manual_seed(0)
-        encoder = build_encoder(asked, words, tmp_path)
+        encoder = build_encoder(config, tokenizer, tmp_path)
         encoder.transformer.resize_token_embeddings(100, mean_resizing=False)  # type: ignore[attr-defined]
         assert isinstance(encoder, TokenEncoder)
         plan = Training(
@@ -67,37 +67,37 @@ def model(shipped: Callable[..., Any], tmp_path: Any) -> Callable[..., Extractiv
     return built
 
 
-def test_the_best_window_of_a_question_answers_it() -> None:
+def test_the_best_window_of_a_question_gives_the_answer() -> None:
     metric = SpanMetric(TEST, spec())
     losses = torch.tensor([1.0, 3.0])
-    metric.update(window_batch([0, 0]), losses, found([-2.0, -1.0], [4, 5], [0.0, 0.0]))
+    metric.update(window_batch([0, 0]), losses, best([-2.0, -1.0], [4, 5], [0.0, 0.0]))
     assert metric.answers() == {0: CONTEXT[3:5]}
-    metric.update(window_batch([0]), torch.tensor([2.0]), found([-9.0], [4], [0.0]))
+    metric.update(window_batch([0]), torch.tensor([2.0]), best([-9.0], [4], [0.0]))
     assert metric.answers() == {0: CONTEXT[3:5]}, "a later, worse window changes nothing"
     assert metric.compute()["loss"] == pytest.approx(2.0)
 
 
-def test_silence_wins_only_where_it_is_likelier_in_every_window() -> None:
+def test_the_answer_is_empty_only_if_every_window_prefers_no_answer() -> None:
     metric = SpanMetric(TEST, spec(no_answer=True))
-    metric.update(window_batch([2, 2]), torch.zeros(2), found([-2.0, -3.0], [4, 4], [-0.1, -5.0]))
+    metric.update(window_batch([2, 2]), torch.zeros(2), best([-2.0, -3.0], [4, 4], [-0.1, -5.0]))
     assert metric.answers() == {2: TEST.contexts[1][0:2]}
     metric.reset()
-    metric.update(window_batch([2, 2]), torch.zeros(2), found([-2.0, -3.0], [4, 4], [-0.1, -0.2]))
+    metric.update(window_batch([2, 2]), torch.zeros(2), best([-2.0, -3.0], [4, 4], [-0.1, -0.2]))
     assert metric.answers() == {2: ""}
     assert metric.compute()["em"] == 1.0
 
 
-def test_a_metric_goes_on_where_it_was_stored() -> None:
-    one, other = SpanMetric(TEST, spec()), SpanMetric(TEST, spec())
-    one.update(window_batch([0]), torch.tensor([1.0]), found([-2.0], [4], [0.0]))
-    other.restore(one.state())
-    for metric in (one, other):
-        metric.update(window_batch([1]), torch.tensor([2.0]), found([-1.0], [5], [0.0]))
-    assert one.compute() == other.compute()
-    assert other.answers() == {0: CONTEXT[0:2], 1: CONTEXT[3:5]}
+def test_a_metric_continues_from_its_state() -> None:
+    first, restored = SpanMetric(TEST, spec()), SpanMetric(TEST, spec())
+    first.update(window_batch([0]), torch.tensor([1.0]), best([-2.0], [4], [0.0]))
+    restored.restore(first.state())
+    for metric in (first, restored):
+        metric.update(window_batch([1]), torch.tensor([2.0]), best([-1.0], [5], [0.0]))
+    assert first.compute() == restored.compute()
+    assert restored.answers() == {0: CONTEXT[0:2], 1: CONTEXT[3:5]}
 
 
-def test_candidates_of_overlapping_windows_are_one() -> None:
+def test_equal_candidates_of_overlapping_windows_are_merged() -> None:
     def outputs(
         rows: list[int], scores: list[list[float]], places: list[list[list[int]]], none: list[float]
     ) -> Outputs:
@@ -113,12 +113,12 @@ def test_candidates_of_overlapping_windows_are_one() -> None:
     assert sum(candidate.probability for candidate in answers[1]) == pytest.approx(1)
     assert [candidate.text for candidate in answers[0]] == ["bomba"]
     assert answers[2] == ()
-    silent = ranked(batches, TEST, 3, no_answer=True)[1]
-    assert [(one.text, one.score) for one in silent] == [("bomba", -0.5), ("la", -1.0), ("vibra", -4.0)]
-    assert ranked(batches, TEST, 4, no_answer=True)[1][-1].score == -9.0, "the surest window that holds it"
+    candidates = ranked(batches, TEST, 3, no_answer=True)[1]
+    assert [(answer.text, answer.score) for answer in candidates] == [("bomba", -0.5), ("la", -1.0), ("vibra", -4.0)]
+    assert ranked(batches, TEST, 4, no_answer=True)[1][-1].score == -9.0, "the least score of all windows"
 
 
-def test_four_batches_of_an_accumulation_window_are_one_large_batch(model: Callable[..., ExtractiveQA]) -> None:
+def test_four_batches_of_an_accumulation_window_equal_one_large_batch(model: Callable[..., ExtractiveQA]) -> None:
     task = model().eval()
     whole = window_batch([0, 1, 2, 0])
     parts = [QuestionBatch(*(t[i : i + 1] if t.ndim else t for t in vars(whole).values())) for i in range(4)]
@@ -126,7 +126,7 @@ def test_four_batches_of_an_accumulation_window_are_one_large_batch(model: Calla
         assert float(sum(task.loss(part) for part in parts)) == pytest.approx(float(task.loss(whole)), rel=1e-5)
 
 
-def test_padding_changes_no_answer(model: Callable[..., ExtractiveQA]) -> None:
+def test_padding_does_not_change_the_scores(model: Callable[..., ExtractiveQA]) -> None:
     task = model().eval()
     batch = window_batch([0, 1])
     logs = task(batch)
@@ -141,7 +141,7 @@ def test_padding_changes_no_answer(model: Callable[..., ExtractiveQA]) -> None:
     assert torch.allclose(task.losses(longer, task(longer)), task.losses(batch, logs), atol=1e-5)
 
 
-def test_the_encoder_is_told_which_text_a_token_is_of(model: Callable[..., ExtractiveQA]) -> None:
+def test_the_encoder_reads_the_segments(model: Callable[..., ExtractiveQA]) -> None:
     task = model().eval()
     batch = window_batch([0])
     before = task(batch)
@@ -149,7 +149,7 @@ def test_the_encoder_is_told_which_text_a_token_is_of(model: Callable[..., Extra
     assert not torch.allclose(task(batch), before)
 
 
-def test_training_learns_two_answers_by_heart(model: Callable[..., ExtractiveQA]) -> None:
+def test_training_learns_two_answers(model: Callable[..., ExtractiveQA]) -> None:
     task = model().train()
     optimizer, batch = task.make_optimizer(), window_batch([0, 1])
     for _ in range(60):
@@ -162,7 +162,7 @@ def test_training_learns_two_answers_by_heart(model: Callable[..., ExtractiveQA]
                for parameter in group["params"])  # fmt: skip
 
 
-def test_smoothing_acts(model: Callable[..., ExtractiveQA]) -> None:
+def test_smoothing_changes_the_loss(model: Callable[..., ExtractiveQA]) -> None:
     batch = window_batch([0])
     with torch.no_grad():
         assert float(model(0.2).eval().loss(batch)) != float(model(0.0).eval().loss(batch))

@@ -1,4 +1,4 @@
-"""The best spans are those an exhaustive search finds; nothing but context tokens is ever one."""
+"""The best spans equal those of an exhaustive search, and only context tokens are in a span."""
 
 import math
 
@@ -11,7 +11,7 @@ from lab.models.qa.spans import best_spans, log_probabilities, span_loss
 
 
 def case(seed: int = 0, length: int = 12) -> tuple[Tensor, Tensor]:
-    """Logits (2, L, 2), and the context: tokens 4 to 10, and 6 to 8."""
+    """Logits (2, L, 2) of two windows, and their context: tokens 4 to 10, and 6 to 8."""
     torch.manual_seed(seed)
     possible = torch.zeros(2, length, dtype=torch.bool)
     possible[0, 4:11] = True
@@ -21,10 +21,10 @@ def case(seed: int = 0, length: int = 12) -> tuple[Tensor, Tensor]:
 
 @pytest.mark.parametrize("max_answer", [1, 3, 50])
 @pytest.mark.parametrize("seed", range(3))
-def test_the_best_are_those_of_an_exhaustive_search(seed: int, max_answer: int) -> None:
+def test_the_best_spans_equal_those_of_an_exhaustive_search(seed: int, max_answer: int) -> None:
     logits, possible = case(seed)
     logs = log_probabilities(logits, possible)
-    found = best_spans(logs, possible, max_answer, 5)
+    candidates = best_spans(logs, possible, max_answer, 5)
     for window in range(2):
         inside = torch.nonzero(possible[window]).flatten().tolist()
         every = [
@@ -34,22 +34,22 @@ def test_the_best_are_those_of_an_exhaustive_search(seed: int, max_answer: int) 
             if i <= j < i + max_answer
         ]
         expected = sorted(every, reverse=True)[:5]
-        scores = found.scores[window][: len(expected)].tolist()
-        assert scores == pytest.approx([score for score, _, _ in expected])
-        spans = list(zip(found.first[window].tolist(), found.last[window].tolist(), strict=True))[: len(expected)]
-        assert spans == [(i, j) for _, i, j in expected]
-        assert all(score == -math.inf for score in found.scores[window][len(expected) :].tolist())
-        assert float(found.none[window]) == pytest.approx(float(logs[window, 0].sum()))
+        num = len(expected)
+        assert candidates.scores[window][:num].tolist() == pytest.approx([score for score, _, _ in expected])
+        spans = zip(candidates.first[window].tolist(), candidates.last[window].tolist(), strict=True)
+        assert list(spans)[:num] == [(i, j) for _, i, j in expected]
+        assert all(score == -math.inf for score in candidates.scores[window][num:].tolist())
+        assert float(candidates.none[window]) == pytest.approx(float(logs[window, 0].sum()))
 
 
-def test_a_question_token_is_no_answer_however_sure_the_model_is() -> None:
+def test_a_question_token_is_never_in_an_answer() -> None:
     logits, possible = case()
     logits[:, 2] = 50.0
     logits[:, 11] = 50.0
-    found = best_spans(log_probabilities(logits, possible), possible, 30, 20)
-    real = found.scores > -math.inf
-    assert possible.gather(1, found.first)[real].all()
-    assert possible.gather(1, found.last)[real].all()
+    candidates = best_spans(log_probabilities(logits, possible), possible, 30, 20)
+    real = candidates.scores > -math.inf
+    assert possible.gather(1, candidates.first)[real].all()
+    assert possible.gather(1, candidates.last)[real].all()
 
 
 def test_probabilities_are_over_the_context_and_the_first_token() -> None:
@@ -67,7 +67,7 @@ def test_the_loss_is_the_mean_cross_entropy_of_start_and_end() -> None:
     allowed = possible.clone()
     allowed[:, 0] = True
     for smoothing in (0.0, 0.2):
-        found = span_loss(log_probabilities(logits, possible), spans, possible, smoothing)
+        losses = span_loss(log_probabilities(logits, possible), spans, possible, smoothing)
         for window in range(2):
             kept = torch.nonzero(allowed[window]).flatten()
             expected = [
@@ -78,11 +78,11 @@ def test_the_loss_is_the_mean_cross_entropy_of_start_and_end() -> None:
                 )
                 for side in range(2)
             ]
-            assert float(found[window]) == pytest.approx(float(sum(expected)) / 2, rel=1e-5)
+            assert float(losses[window]) == pytest.approx(float(sum(expected)) / 2, rel=1e-5)
 
 
-def test_a_text_shorter_than_the_longest_answer() -> None:
+def test_a_context_may_be_shorter_than_the_longest_answer() -> None:
     possible = torch.tensor([[False, True]])
-    found = best_spans(log_probabilities(torch.zeros(1, 2, 2), possible), possible, 30, 20)
-    assert found.scores.shape == (1, 4)
-    assert (found.first[0, 0], found.last[0, 0]) == (1, 1)
+    candidates = best_spans(log_probabilities(torch.zeros(1, 2, 2), possible), possible, 30, 20)
+    assert candidates.scores.shape == (1, 4)
+    assert (candidates.first[0, 0], candidates.last[0, 0]) == (1, 1)

@@ -1,4 +1,4 @@
-"""Exact match and F1: English as torchmetrics' SQuAD has them, Spanish and Portuguese by hand."""
+"""Exact match and F1: English scores equal those of torchmetrics, Spanish and Portuguese are computed by hand."""
 
 import random
 import warnings
@@ -26,15 +26,15 @@ WORDS = (
 )
 
 
-def test_english_is_torchmetrics_on_random_pairs() -> None:
+def test_english_scores_equal_torchmetrics_on_random_pairs() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from torchmetrics.functional.text import squad
 
-    drawn = random.Random(0)
+    draw = random.Random(0)
     for number in range(200):
-        answer = " ".join(drawn.choices(WORDS, k=drawn.randint(0, 6)))
-        accepted = [" ".join(drawn.choices(WORDS, k=drawn.randint(1, 6))) for _ in range(drawn.randint(1, 3))]
+        answer = " ".join(draw.choices(WORDS, k=draw.randint(0, 6)))
+        accepted = [" ".join(draw.choices(WORDS, k=draw.randint(1, 6))) for _ in range(draw.randint(1, 3))]
         if number % 5 == 0:
             accepted[-1] = answer.upper()
         theirs = squad(
@@ -42,7 +42,7 @@ def test_english_is_torchmetrics_on_random_pairs() -> None:
             [{"answers": {"answer_start": [0] * len(accepted), "text": accepted}, "id": "1"}],
         )
         em, score = graded(answer, accepted, "en", False)
-        if not normalised(answer, "en"):  # torchmetrics gives two empty texts an F1 of 1, SQuAD's own evaluation 0
+        if not normalised(answer, "en"):  # empty texts have F1 1 in torchmetrics, 0 in SQuAD
             assert score == 0.0
             continue
         assert (100 * em, 100 * score) == pytest.approx((float(theirs["exact_match"]), float(theirs["f1"]))), answer
@@ -63,12 +63,12 @@ def test_english_is_torchmetrics_on_random_pairs() -> None:
         ("pt", "os alunos e as alunas", "alunos e alunas", 1.0, 1.0),
         ("pt", "la banca", "banca", 0.0, 2 / 3),  # no article in Portuguese
         ("pt", "uma ótima banca", "ótima banca.", 1.0, 1.0),
-        ("pt", "a", "o", 1.0, 0.0),  # nothing is left without their article: they match and share no word
+        ("pt", "a", "o", 1.0, 0.0),  # both are empty without articles: they match, the F1 is 0
         ("pt", "", "banca", 0.0, 0.0),
-        ("pt", "banca banca", "banca", 0.0, 2 / 3),  # a word counts as often as it stands in both
+        ("pt", "banca banca", "banca", 0.0, 2 / 3),  # a word counts as often as it is in both texts
     ],
 )
-def test_by_hand(language: str, answer: str, accepted: str, em: float, score: float) -> None:
+def test_scores_equal_hand_computed_ones(language: str, answer: str, accepted: str, em: float, score: float) -> None:
     assert exact_match(answer, accepted, language) == em
     assert f1(answer, accepted, language) == pytest.approx(score)
     assert f1(accepted, answer, language) == pytest.approx(score)
@@ -80,7 +80,7 @@ def test_an_article_of_one_language_is_a_word_in_another() -> None:
     assert normalised("la a the o", "en") == "la o"
 
 
-def test_the_best_accepted_answer_counts_and_none_asks_for_silence() -> None:
+def test_the_best_accepted_answer_counts_and_without_any_the_answer_must_be_empty() -> None:
     for no_answer in (False, True):
         assert graded("bomba", ["motor", "bomba P-101", "La bomba"], "es", no_answer) == (1.0, 1.0)
         assert graded("", [], "es", no_answer) == (1.0, 1.0)
@@ -93,18 +93,18 @@ def test_the_best_accepted_answer_counts_and_none_asks_for_silence() -> None:
 @pytest.mark.parametrize(
     ("answer", "accepted", "first", "second"),
     [
-        # (em, f1) of version 1.1 and of version 2.0, worked out from the definitions of their evaluations
-        ("the", ["a"], (1.0, 0.0), (1.0, 1.0)),  # 2.0: no accepted answer is left, and nothing of the answer
+        # (em, f1) of version 1.1 and of version 2.0, from the definitions of their evaluations
+        ("the", ["a"], (1.0, 0.0), (1.0, 1.0)),  # 2.0: the accepted answers and the answer are all empty
         ("", ["..."], (1.0, 0.0), (1.0, 1.0)),
-        ("", ["the", "pump"], (1.0, 0.0), (0.0, 0.0)),  # 2.0: an accepted answer is left, so silence is wrong
+        ("", ["the", "pump"], (1.0, 0.0), (0.0, 0.0)),  # 2.0: an accepted answer is not empty, so this is wrong
         ("...", ["pump"], (0.0, 0.0), (0.0, 0.0)),
         ("pump", ["the"], (0.0, 0.0), (0.0, 0.0)),
         ("pump", ["the", "a pump"], (1.0, 1.0), (1.0, 1.0)),
-        ("the", [], (1.0, 1.0), (1.0, 1.0)),  # 2.0: nothing is left of the answer
+        ("the", [], (1.0, 1.0), (1.0, 1.0)),  # 2.0: the normalised answer is empty
         ("An", [""], (1.0, 0.0), (1.0, 1.0)),
     ],
 )
-def test_where_nothing_is_left_of_a_text_the_two_evaluations_differ(
+def test_the_two_versions_differ_for_empty_texts(
     answer: str, accepted: list[str], first: tuple[float, float], second: tuple[float, float]
 ) -> None:
     assert graded(answer, accepted, "en", no_answer=False) == first

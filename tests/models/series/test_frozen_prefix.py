@@ -1,3 +1,5 @@
+"""A net for series that is cut between layers computes the same numbers; its fingerprint changes when they change."""
+
 from contextlib import nullcontext
 from typing import Any
 
@@ -21,7 +23,9 @@ def parts(classifier_of: Any, frozen: int = 1, **changes: Any) -> tuple[Any, Cut
 @pytest.mark.parametrize("depth", [0, 1, 2])
 @pytest.mark.parametrize("position", ["flat", "per_variate"])
 @torch.no_grad()
-def test_upper_of_lower_is_the_whole(depth: int, position: str, classifier_of: Any, windows: Any) -> None:
+def test_forward_above_of_forward_below_equals_forward(
+    depth: int, position: str, classifier_of: Any, windows: Any
+) -> None:
     model, net = parts(classifier_of, rope_position=position)
     model.eval()
     given = windows(5)
@@ -35,7 +39,7 @@ def test_upper_of_lower_is_the_whole(depth: int, position: str, classifier_of: A
 
 
 @torch.no_grad()
-def test_short_windows_have_the_states_they_have_among_long_ones(classifier_of: Any, windows: Any) -> None:
+def test_short_windows_have_the_same_states_among_long_windows(classifier_of: Any, windows: Any) -> None:
     _, net = parts(classifier_of, rope_position="flat")
     given = windows(4)
     short = net.eval()(given.values[:, -21:], given.observed[:, -21:])
@@ -43,22 +47,22 @@ def test_short_windows_have_the_states_they_have_among_long_ones(classifier_of: 
     torch.testing.assert_close(net(given.values * given.observed, given.observed), short, atol=1e-5, rtol=1e-5)
 
 
-def test_all_rows_leave_in_batches_and_are_those_of_the_net(
+def test_states_of_all_rows_equal_those_of_the_net(
     classifier_of: Any, windows: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lab.models.series.frozen_prefix.PLACES_AT_ONCE", 30)
+    monkeypatch.setattr("lab.models.series.frozen_prefix.TOKENS_PER_BATCH", 30)
     _, net = parts(classifier_of)
     given = windows(7)
     prefix = SeriesPrefix(net, 1, nullcontext)
-    found = {}
+    states_of = {}
     for rows, states in prefix.states(lambda rows: (given.values[rows], given.observed[rows]), torch.arange(7).numpy()):
         for row, state in zip(rows.tolist(), states.view(len(rows), prefix.places, prefix.width), strict=True):
-            found[row] = state
+            states_of[row] = state
     expected = net.eval().forward_below(given.values, given.observed, 1)
-    torch.testing.assert_close(torch.stack([found[row] for row in range(7)]), expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(torch.stack([states_of[row] for row in range(7)]), expected, atol=1e-5, rtol=1e-5)
 
 
-def test_the_fingerprint_follows_what_lies_below_the_cut(classifier_of: Any) -> None:
+def test_the_fingerprint_covers_the_layers_below_the_cut(classifier_of: Any) -> None:
     _, net = parts(classifier_of)
     first = SeriesPrefix(net, 1, nullcontext).fingerprint()
     with torch.no_grad():
@@ -73,7 +77,7 @@ def test_the_fingerprint_follows_what_lies_below_the_cut(classifier_of: Any) -> 
     assert below != first
 
 
-def test_what_cannot_be_kept_is_refused_with_the_reason(classifier_of: Any) -> None:
+def test_states_that_cannot_be_kept_are_refused_with_the_reason(classifier_of: Any) -> None:
     _, net = parts(classifier_of, frozen=1)
     assert refusal(net, 1) is None
     assert "below layer 2 train" in str(refusal(net, 2))

@@ -1,3 +1,5 @@
+"""MiniRocket features: range, padding, missing values, chunks and checkpoints."""
+
 from typing import Any
 
 import numpy as np
@@ -27,7 +29,7 @@ def fitted(small_net: Any, channels: int = 1, seed: int = 0, **changes: Any) -> 
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_shares_are_between_zero_and_one_and_biases_of_the_data_split_them(channels: int, small_net: Any) -> None:
+def test_shares_are_between_zero_and_one_and_half_on_average(channels: int, small_net: Any) -> None:
     net = fitted(small_net, channels, num_features=840)
     given = series(channels=channels)
     features = net(given.values, given.observed)
@@ -47,7 +49,7 @@ def test_padding_on_the_left_changes_nothing(channels: int, small_net: Any) -> N
     torch.testing.assert_close(alone, padded, atol=0, rtol=0)
 
 
-def test_steps_that_were_not_observed_count_in_no_share(small_net: Any) -> None:
+def test_unobserved_steps_do_not_count(small_net: Any) -> None:
     net = fitted(small_net)
     given = series(2)
     given.observed[0, 10:20] = False
@@ -72,7 +74,7 @@ def test_rows_do_not_depend_on_their_chunk_or_on_threads(small_net: Any) -> None
         torch.set_num_threads(threads)
 
 
-def test_a_checkpoint_brings_biases_and_subsets(small_net: Any) -> None:
+def test_a_checkpoint_restores_biases_and_subsets(small_net: Any) -> None:
     net, given = fitted(small_net, channels=3), series(channels=3)
     again = MiniRocketNet.fitted(small_net("minirocket"), spec(3), 0, None)
     assert not np.array_equal(again.biases, net.biases)
@@ -82,14 +84,14 @@ def test_a_checkpoint_brings_biases_and_subsets(small_net: Any) -> None:
     assert not torch.equal(other.biases, net.biases)
 
 
-def test_too_few_features_and_too_short_windows_are_both_told(small_net: Any) -> None:
+def test_too_few_features_and_too_short_windows_are_both_reported(small_net: Any) -> None:
     with pytest.raises(RequestError) as error:
         MiniRocketNet.fitted(small_net("minirocket", num_features=50), spec(1, 8), 0, None)
     assert [mistake.key for mistake in error.value.mistakes] == ["model.num_features", "model"]
 
 
-def test_biases_of_a_kernel_spread_over_all_of_its_response(small_net: Any) -> None:
-    """Neighbouring members of the sequence are far apart; every 84th are not."""
+def test_biases_of_a_kernel_cover_its_whole_response(small_net: Any) -> None:
+    """Neighbouring quantiles of the sequence are far apart; quantiles that are 84 places apart are not."""
     values = torch.arange(1000.0)[None, :, None].sin() * torch.arange(1000.0)[None, :, None]
     given = SeriesBatch(values, torch.ones_like(values, dtype=torch.bool), {}, torch.arange(1), {})
     net = MiniRocketNet.fitted(

@@ -1,4 +1,4 @@
-"""Fast responses and shares against their definitions."""
+"""Fast responses and shares are compared with their definitions."""
 
 import numpy as np
 import pytest
@@ -8,16 +8,16 @@ from lab.models.series.minirocket_kernels import KERNELS, NUM_KERNELS
 
 
 def naive(series: np.ndarray, dilation: int, number: int) -> np.ndarray:
-    """A third of the response of one kernel: weights 2 at three places, -1 at the others, zeros beyond the ends."""
+    """A third of the response of one kernel: three weights of 2, six of -1, and zeros beyond both ends."""
     weights = np.full(9, -1.0)
     weights[list(KERNELS[number])] = 2.0
-    found = np.zeros(len(series))
+    response = np.zeros(len(series))
     for t in range(len(series)):
         for n in range(9):
-            at = t + (n - 4) * dilation
-            if 0 <= at < len(series):
-                found[t] += weights[n] * series[at]
-    return found / 3
+            step = t + (n - 4) * dilation
+            if 0 <= step < len(series):
+                response[t] += weights[n] * series[step]
+    return response / 3
 
 
 def test_there_are_84_kernels_whose_weights_sum_to_zero() -> None:
@@ -26,7 +26,7 @@ def test_there_are_84_kernels_whose_weights_sum_to_zero() -> None:
 
 @pytest.mark.parametrize("dilation", [1, 3])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_responses_are_those_of_the_definition(dilation: int, channels: int) -> None:
+def test_responses_follow_the_definition(dilation: int, channels: int) -> None:
     random = np.random.default_rng(0)
     values = random.normal(size=(2, channels, 30)).astype(np.float32)
     subsets = random.random((NUM_KERNELS, channels)) < 0.5
@@ -39,8 +39,8 @@ def test_responses_are_those_of_the_definition(dilation: int, channels: int) -> 
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_one_response_is_the_same_to_the_last_bit(channels: int) -> None:
-    """Or the equal values of a flat stretch would exceed a bias that was taken from them."""
+def test_a_single_response_is_equal_bit_for_bit(channels: int) -> None:
+    """Otherwise a constant part of a window could exceed the bias that was computed from it."""
     random = np.random.default_rng(0)
     values = random.normal(size=(5, channels, 70)).astype(np.float32)
     values[:, :, 20:50] = 0.3
@@ -48,12 +48,12 @@ def test_one_response_is_the_same_to_the_last_bit(channels: int) -> None:
     out = np.empty((NUM_KERNELS, 5, 70), dtype=np.float32)
     kernels.responses(values, 2, subsets, out)
     for number in range(NUM_KERNELS):
-        one = kernels.single_response(values, 2, number, None if subsets is None else subsets[number])
-        assert np.array_equal(out[number], one)
+        single = kernels.single_response(values, 2, number, None if subsets is None else subsets[number])
+        assert np.array_equal(out[number], single)
 
 
 @pytest.mark.parametrize("length", [8, 24, 2048, 2056, 5000])
-def test_shares_are_counted_in_any_length(length: int) -> None:
+def test_shares_are_counted_for_any_length(length: int) -> None:
     random = np.random.default_rng(0)
     response = random.normal(size=(3, 2, length)).astype(np.float32)
     response[0] = 9.0
@@ -67,15 +67,15 @@ def test_shares_are_counted_in_any_length(length: int) -> None:
     assert (out[0, 0] == 1).all()
 
 
-def test_dilations_reach_the_whole_window_and_share_all_features() -> None:
-    found, numbers = kernels.dilations(427, 9996, 32)
-    assert found.tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 14, 16, 19, 21, 24, 28, 31, 36, 41, 46, 53]
+def test_dilations_cover_the_window_and_use_all_features() -> None:
+    different, numbers = kernels.dilations(427, 9996, 32)
+    assert different.tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 14, 16, 19, 21, 24, 28, 31, 36, 41, 46, 53]
     assert numbers.sum() * NUM_KERNELS == 9996
     assert kernels.dilations(9, 9996, 32)[0].tolist() == [1]
     assert kernels.dilations(100, 84, 32)[1].tolist() == [1]
 
 
-def test_subsets_are_never_empty_and_follow_the_seed() -> None:
+def test_subsets_are_never_empty_and_depend_on_the_seed() -> None:
     drawn = kernels.drawn_subsets(12, 5, seed=1)
     sizes = np.stack(drawn).sum(-1)
     assert (sizes.min(), sizes.max()) == (1, 9)
@@ -84,8 +84,8 @@ def test_subsets_are_never_empty_and_follow_the_seed() -> None:
 
 
 @pytest.mark.parametrize("length", [8, 2040, 2048, 10_000])
-def test_as_many_are_counted_as_are_true(length: int) -> None:
+def test_true_values_are_counted(length: int) -> None:
     random = np.random.default_rng(0)
-    answers = random.random((3, 2, length)) < 0.7
-    answers[0] = True
-    assert np.array_equal(kernels.number_true(answers), answers.sum(-1))
+    flags = random.random((3, 2, length)) < 0.7
+    flags[0] = True
+    assert np.array_equal(kernels.count_true(flags), flags.sum(-1))

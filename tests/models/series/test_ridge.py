@@ -1,4 +1,4 @@
-"""The solver against scikit-learn's, and the classifier that is solved in one pass."""
+"""The solver gives the same weights as scikit-learn, and the classifier is solved in one pass."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ ALPHAS = tuple(10.0**power for power in range(-3, 4))
 
 @pytest.mark.parametrize(("rows", "features"), [(30, 80), (80, 30)])
 @pytest.mark.parametrize("classes", [2, 3])
-def test_it_is_the_ridge_that_scikit_learn_fits(rows: int, features: int, classes: int) -> None:
+def test_the_solution_equals_that_of_scikit_learn(rows: int, features: int, classes: int) -> None:
     from sklearn.linear_model import RidgeClassifierCV
     from sklearn.preprocessing import StandardScaler
 
@@ -34,29 +34,29 @@ def test_it_is_the_ridge_that_scikit_learn_fits(rows: int, features: int, classe
     torch.testing.assert_close(ours[:, 1] if classes == 2 else ours, decision, atol=1e-3, rtol=1e-3)
 
 
-def test_the_penalty_is_the_one_with_the_least_error_of_rows_left_out() -> None:
+def test_the_penalty_has_the_least_leave_one_out_error() -> None:
     torch.manual_seed(0)
     labels = torch.arange(24) % 2
     given = torch.randn(24, 6) + labels[:, None] * 0.4
     targets = labels.double() * 2 - 1
     errors = {}
     for alpha in ALPHAS:
-        missed = []
+        squared = []
         for row in range(24):
             rest = torch.arange(24) != row
-            spread = given.std(0, correction=0)  # as the features of all rows are scaled
+            spread = given.std(0, correction=0)  # features are scaled by all rows
             weights, biases = ridge(given[rest] / spread, labels[rest], 2, torch.ones(2), [alpha])
             own = (given[rest] / spread).std(0, correction=0)
             assert own.shape == (6,)
-            missed.append(float((given[row] / spread) @ weights[1] + biases[1] - targets[row]) ** 2)
-        errors[alpha] = sum(missed)
+            squared.append(float((given[row] / spread) @ weights[1] + biases[1] - targets[row]) ** 2)
+        errors[alpha] = sum(squared)
     best = min(errors, key=lambda alpha: errors[alpha])
     chosen, _ = ridge(given, labels, 2, torch.ones(2), ALPHAS)
     expected, _ = ridge(given, labels, 2, torch.ones(2), [best])
     torch.testing.assert_close(chosen, expected)
 
 
-def test_missing_labels_are_left_out_and_class_weights_act() -> None:
+def test_missing_labels_are_ignored_and_class_weights_have_an_effect() -> None:
     torch.manual_seed(0)
     labels = torch.tensor([0] * 20 + [1] * 4)
     given = torch.randn(24, 5) + labels[:, None]
@@ -64,32 +64,32 @@ def test_missing_labels_are_left_out_and_class_weights_act() -> None:
     more = torch.cat([given, torch.full((2, 5), 50.0)])
     unknown = ridge(more, torch.cat([labels, torch.tensor([MISSING] * 2)]), 2, torch.ones(2), [1.0])
     torch.testing.assert_close(unknown, plain)
-    weighed = ridge(given, labels, 2, torch.tensor([0.6, 3.0]), [1.0])
-    found = [(given @ weights.T + biases).argmax(1).sum() for weights, biases in (plain, weighed)]
-    assert found[1] > found[0]
+    weighted = ridge(given, labels, 2, torch.tensor([0.6, 3.0]), [1.0])
+    ones = [(given @ weights.T + biases).argmax(1).sum() for weights, biases in (plain, weighted)]
+    assert ones[1] > ones[0]
     doubled = ridge(given, labels, 2, torch.tensor([2.0, 2.0]), [2.0])
     torch.testing.assert_close(doubled, plain, atol=1e-4, rtol=1e-4)
 
 
 @pytest.fixture
 def classifier(classifier_of: Any) -> RidgeClassifier:
-    found = classifier_of("minirocket")
-    assert isinstance(found, RidgeClassifier)
-    return found
+    model = classifier_of("minirocket")
+    assert isinstance(model, RidgeClassifier)
+    return model
 
 
-def test_order_of_rows_and_batches_does_not_matter(classifier: RidgeClassifier, windows: Any, fit: Any) -> None:
+def test_the_order_of_rows_and_batches_does_not_matter(classifier: RidgeClassifier, windows: Any, fit: Any) -> None:
     fit(classifier, 1, windows(), windows(seed=1))
     first = {name: tensor.clone() for name, tensor in classifier.state_dict().items()}
-    one, two = windows(), windows(seed=1)
-    two.rows += len(one)
-    fit(classifier, 1, two, one)
+    early, late = windows(), windows(seed=1)
+    late.rows += len(early)
+    fit(classifier, 1, late, early)
     for name, tensor in classifier.state_dict().items():
         torch.testing.assert_close(tensor, first[name], atol=1e-4, rtol=1e-3)
     assert classifier.metrics["train"].compute()["accuracy"] == 1.0
 
 
-def test_what_was_gathered_survives_a_cut_in_the_middle_of_the_pass(classifier: RidgeClassifier, windows: Any) -> None:
+def test_a_checkpoint_has_the_features_of_an_unfinished_pass(classifier: RidgeClassifier, windows: Any) -> None:
     classifier.training_step(windows(), 0)
     checkpoint: dict[str, Any] = {}
     classifier.on_save_checkpoint(checkpoint)
@@ -98,7 +98,7 @@ def test_what_was_gathered_survives_a_cut_in_the_middle_of_the_pass(classifier: 
     assert [len(part["rows"]) for part in classifier._gathered] == [20]
 
 
-def test_features_that_would_not_fit_are_refused(
+def test_too_large_features_are_refused(
     classifier: RidgeClassifier, monkeypatch: pytest.MonkeyPatch, windows: Any
 ) -> None:
     monkeypatch.setattr(module, "MAX_GIB", 1e-6)
@@ -106,7 +106,7 @@ def test_features_that_would_not_fit_are_refused(
         classifier.training_step(windows(), 0)
 
 
-def test_logistic_is_trained_by_the_optimizer(classifier_of: Any, windows: Any, fit: Any) -> None:
+def test_a_logistic_head_is_trained_by_the_optimizer(classifier_of: Any, windows: Any, fit: Any) -> None:
     model = classifier_of("minirocket", lr=0.05, head="logistic")
     assert not isinstance(model, RidgeClassifier)
     fit(model, 8, windows())

@@ -1,4 +1,4 @@
-"""One contract for every net, and the classifier over them in real Trainer runs."""
+"""Tests for every net, and for the classifier in real Trainer runs."""
 
 from collections.abc import Callable
 from typing import Any
@@ -38,21 +38,21 @@ def short(given: SeriesBatch, steps: int) -> tuple[Tensor, Tensor]:
 
 
 @pytest.mark.parametrize("name", NETS)
-def test_a_window_scores_the_same_in_whatever_company(name: str, net: Any, windows: Any) -> None:
-    found = net(name)
-    fit_norms(found, windows)
+def test_the_features_of_a_window_do_not_depend_on_the_batch(name: str, net: Any, windows: Any) -> None:
+    built = net(name)
+    fit_norms(built, windows)
     values, observed = short(windows(4), 21)
-    alone = found(values, observed)
+    alone = built(values, observed)
     padded = torch.cat([torch.zeros(4, 19, CHANNELS), values], 1)
-    seen = torch.cat([torch.zeros(4, 19, CHANNELS, dtype=torch.bool), observed], 1)
-    company = windows(4, seed=1)
-    together = found(torch.cat([padded, company.values]), torch.cat([seen, company.observed]))[:4]
+    padded_observed = torch.cat([torch.zeros(4, 19, CHANNELS, dtype=torch.bool), observed], 1)
+    others = windows(4, seed=1)
+    together = built(torch.cat([padded, others.values]), torch.cat([padded_observed, others.observed]))[:4]
     torch.testing.assert_close(alone, together, atol=1e-5, rtol=1e-5)
-    assert alone.shape == (4, found.dimension)
+    assert alone.shape == (4, built.dimension)
 
 
 def fit_norms(net: Net, windows: Windows) -> None:
-    """Running statistics that are not those of a new net."""
+    """Give the norms running statistics that differ from those of a new net."""
     with torch.no_grad():
         for seed in range(3):
             net.train()(*short(windows(seed=seed), LENGTH))
@@ -61,31 +61,31 @@ def fit_norms(net: Net, windows: Windows) -> None:
 
 @pytest.mark.parametrize("name", NETS)
 @torch.no_grad()
-def test_what_was_not_observed_has_no_influence(name: str, net: Any, windows: Any) -> None:
-    found = net(name).eval()
+def test_features_are_finite_with_unobserved_values(name: str, net: Any, windows: Any) -> None:
+    built = net(name).eval()
     given = windows(3)
     given.observed[:, 5:9] = False
     given.observed[1, :, 1] = False
     given.observed[2] = False
     values = given.values * given.observed
-    features = found(values, given.observed)
+    features = built(values, given.observed)
     assert features.isfinite().all()
     assert features.std(0).max() > 0
 
 
 @pytest.mark.parametrize("name", NETS)
-def test_freezing_reaches_all_but_the_top(name: str, net: Any, windows: Any) -> None:
-    found = net(name).eval()
-    found(*short(windows(), LENGTH)).square().sum().backward()
-    parts = {id(p) for module in [*found.embeddings, *found.layers] for p in module.parameters()}
-    assert {id(p) for p in found.parameters()} >= parts
-    assert found.layers
-    missing = [name for name, p in found.named_parameters() if p.grad is None]
+def test_every_parameter_of_a_net_gets_a_gradient(name: str, net: Any, windows: Any) -> None:
+    built = net(name).eval()
+    built(*short(windows(), LENGTH)).square().sum().backward()
+    parts = {id(p) for module in [*built.embeddings, *built.layers] for p in module.parameters()}
+    assert {id(p) for p in built.parameters()} >= parts
+    assert built.layers
+    missing = [name for name, p in built.named_parameters() if p.grad is None]
     assert [name for name in missing if "variate_bias" not in name] == []
 
 
 @pytest.mark.parametrize("name", [*NETS, "minirocket"])
-def test_every_net_learns_a_bump(name: str, classifier_of: Any, windows: Any, fit: Any, batches: Any) -> None:
+def test_every_net_learns_to_find_a_bump(name: str, classifier_of: Any, windows: Any, fit: Any, batches: Any) -> None:
     torch.manual_seed(0)
     model = classifier_of(name, lr=3e-3)
     trainer = fit(model, 1 if name == "minirocket" else 12, windows(), windows(seed=1))
@@ -96,7 +96,7 @@ def test_every_net_learns_a_bump(name: str, classifier_of: Any, windows: Any, fi
     torch.testing.assert_close(probabilities.sum(1), torch.ones(12))
 
 
-def test_an_ensemble_is_the_mean_of_its_members_probabilities(classifier_of: Any, windows: Any) -> None:
+def test_an_ensemble_predicts_the_mean_probability_of_its_nets(classifier_of: Any, windows: Any) -> None:
     model = classifier_of("inception_time", ensemble=3)
     each = model.eval().each(windows())
     members = torch.stack([logits[0].softmax(-1) for logits in each])
@@ -105,16 +105,16 @@ def test_an_ensemble_is_the_mean_of_its_members_probabilities(classifier_of: Any
     assert joined(each[:1]) is each[0]
 
 
-def test_members_are_trained_on_their_own_loss(classifier_of: Any, windows: Any, fit: Any) -> None:
+def test_each_net_of_an_ensemble_trains_on_its_own_loss(classifier_of: Any, windows: Any, fit: Any) -> None:
     model = classifier_of("inception_time", ensemble=2)
     expected = torch.stack([model.loss_of(windows(), logits, None) for logits in model.eval().each(windows())]).mean()
     torch.testing.assert_close(model.loss(windows()), expected)
-    assert model.loss(windows()) > model.loss_of(windows(), model(windows()), None)  # a mean predicts better than each
+    assert model.loss(windows()) > model.loss_of(windows(), model(windows()), None)  # the mean predicts better
     fit(model, 4, windows())
     assert model.metrics["train"].compute()["accuracy"] == 1.0
 
 
-def test_a_layer_of_an_ensemble_is_that_layer_of_each_member(classifier_of: Any, windows: Any) -> None:
+def test_layer_n_of_an_ensemble_is_layer_n_of_each_net(classifier_of: Any, windows: Any) -> None:
     model = classifier_of("timer_xl", ensemble=2)
     apply(model, True, 1)
     for member in model.nets:

@@ -1,4 +1,4 @@
-"""Every encoder, by the same contract: shapes, independence of padding, parts for freezing, rebuilt from its folder."""
+"""Tests for every encoder: shapes, independence of padding, parts for freezing, rebuilding from a folder."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -31,21 +31,21 @@ def built(shipped: Callable[..., Any], small: Callable[..., Any], texts: Any, tm
     return make
 
 
-def _read(encoder: TextEncoder, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    found: torch.Tensor = encoder(ids, mask)
-    return found if isinstance(encoder, BagEncoder) else pool(found, mask, "mean")
+def _pooled(encoder: TextEncoder, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    vectors: torch.Tensor = encoder(ids, mask)
+    return vectors if isinstance(encoder, BagEncoder) else pool(vectors, mask, "mean")
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_one_vector_a_text_however_far_it_is_padded(name: str, built: Any, batch: Any) -> None:
+def test_the_vector_of_a_text_does_not_depend_on_padding(name: str, built: Any, batch: Any) -> None:
     _, tokenizer, encoder = built(name)
     assert encoder.training
     encoder.eval()
     rows = tokenizer.encode(TEXTS, 64)
     with torch.no_grad():
-        pooled = _read(encoder, *batch(rows, tokenizer.pad_id))
-        wider = _read(encoder, *batch(rows, tokenizer.pad_id, extra=9))
-        alone = torch.cat([_read(encoder, *batch([row], tokenizer.pad_id)) for row in rows])
+        pooled = _pooled(encoder, *batch(rows, tokenizer.pad_id))
+        wider = _pooled(encoder, *batch(rows, tokenizer.pad_id, extra=9))
+        alone = torch.cat([_pooled(encoder, *batch([row], tokenizer.pad_id)) for row in rows])
     assert pooled.shape == (3, encoder.dimension) == (3, 32)
     assert torch.isfinite(pooled).all()
     torch.testing.assert_close(wider, pooled, rtol=0, atol=1e-6)
@@ -59,17 +59,17 @@ def test_every_parameter_trains_and_the_frozen_part_is_a_fixed_function(name: st
     assert len(encoder.layers) == NUM_LAYERS.get(name, 2)
     ids, mask = batch(tokenizer.encode(TEXTS, 64), tokenizer.pad_id)
     encoder(ids, mask).square().sum().backward()
-    idle = [key for key, parameter in encoder.named_parameters() if parameter.grad is None]
-    assert idle == []
+    untrained = [key for key, parameter in encoder.named_parameters() if parameter.grad is None]
+    assert untrained == []
     frozen = {id(parameter) for module in encoder.embeddings for parameter in module.parameters()}
     frozen |= {id(parameter) for layer in encoder.layers for parameter in layer.parameters()}
     left = [key for key, parameter in encoder.named_parameters() if id(parameter) not in frozen]
-    # ModernBERT ends in a norm above its layers; nothing else may train once all is frozen
+    # ModernBERT has a norm above its layers; no other parameter may train when all layers are frozen
     assert [key for key in left if "final_norm" not in key] == []
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_rebuilt_from_its_folder_alone(name: str, built: Any, batch: Any, tmp_path: Path) -> None:
+def test_an_encoder_is_rebuilt_from_its_folder(name: str, built: Any, batch: Any, tmp_path: Path) -> None:
     model, tokenizer, encoder = built(name)
     tokenizer.save(tmp_path)
     encoder.save_architecture(tmp_path)
@@ -83,7 +83,7 @@ def test_rebuilt_from_its_folder_alone(name: str, built: Any, batch: Any, tmp_pa
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_the_longest_text_fits_the_positions(name: str, built: Any, batch: Any) -> None:
+def test_the_longest_text_fits_the_position_table(name: str, built: Any, batch: Any) -> None:
     _, tokenizer, encoder = built(name)
     row = tokenizer.encode(["fuga " * 600], tokenizer.longest)[0]
     assert len(row) == tokenizer.longest
@@ -98,12 +98,10 @@ def test_dropout_acts_in_training_mode(built: Any, batch: Any) -> None:
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_attention_dropout_acts_in_training_alone(
-    name: str, small: Any, texts: Any, batch: Any, tmp_path: Path
-) -> None:
+def test_attention_dropout_acts_only_in_training(name: str, small: Any, texts: Any, batch: Any, tmp_path: Path) -> None:
     tokenizer = build_tokenizer(small(name), texts)
     ids, mask = batch(tokenizer.encode(TEXTS, 64), tokenizer.pad_id)
-    found = {}
+    outputs = {}
     for share in (0.0, 0.9):
         torch.manual_seed(0)
         encoder = build_encoder(small(name, attention_dropout=share), tokenizer, tmp_path)
@@ -113,8 +111,8 @@ def test_attention_dropout_acts_in_training_alone(
                 module.p = 0.0
         with torch.no_grad():
             trained, evaluated = encoder(ids, mask), encoder.eval()(ids, mask)
-        found[share] = trained, evaluated, (tmp_path / "architecture.json").read_text()
-    assert torch.equal(found[0.0][1], found[0.9][1])
-    torch.testing.assert_close(found[0.0][0], found[0.0][1])
-    assert (found[0.9][0] - found[0.9][1]).abs().max() > 1e-3
-    assert found[0.0][2] != found[0.9][2], "a rebuilt encoder has it too"
+        outputs[share] = trained, evaluated, (tmp_path / "architecture.json").read_text()
+    assert torch.equal(outputs[0.0][1], outputs[0.9][1])
+    torch.testing.assert_close(outputs[0.0][0], outputs[0.0][1])
+    assert (outputs[0.9][0] - outputs[0.9][1]).abs().max() > 1e-3
+    assert outputs[0.0][2] != outputs[0.9][2], "a rebuilt encoder has the same dropout"

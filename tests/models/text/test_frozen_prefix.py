@@ -1,4 +1,4 @@
-"""An encoder cut between layers computes what it did whole; the key of its lower part changes when its numbers do."""
+"""An encoder that is cut between layers computes the same numbers; its fingerprint changes when its numbers change."""
 
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -31,8 +31,8 @@ def built(shipped: Any, small: Any, texts: Any, tmp_path: Any) -> Callable[..., 
     return make
 
 
-class Held(torch.nn.Module):
-    """As much of a task as freezing asks for."""
+class EncoderModule(torch.nn.Module):
+    """The part of a task module that freezing needs."""
 
     def __init__(self, encoder: TextEncoder) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class Held(torch.nn.Module):
 
 
 def prefix_of(encoder: Any, num_layers: int = 1, autocast: Any = nullcontext) -> FrozenPrefix:
-    apply(Held(encoder), True, num_layers)
+    apply(EncoderModule(encoder), True, num_layers)
     return FrozenPrefix(encoder, num_layers, autocast)
 
 
@@ -51,13 +51,13 @@ def bf16() -> torch.autocast:
     return torch.autocast("cpu", dtype=torch.bfloat16)
 
 
-def test_the_families_that_can_be_cut() -> None:
+def test_families_that_can_be_cut() -> None:
     assert {"bert", "camembert", "distilbert", "electra", "roberta", "xlm-roberta"} == set(CUT)
 
 
 @pytest.mark.parametrize("name", CUT)
 @pytest.mark.parametrize("num_layers", [0, 1, 2])
-def test_lower_and_upper_part_make_the_whole(name: str, num_layers: int, built: Any, batch: Any) -> None:
+def test_forward_above_of_forward_below_equals_forward(name: str, num_layers: int, built: Any, batch: Any) -> None:
     tokenizer, encoder = built(name)
     encoder.eval()
     ids, mask = batch(tokenizer.encode(TEXTS, 64), tokenizer.pad_id)
@@ -72,7 +72,7 @@ def test_lower_and_upper_part_make_the_whole(name: str, num_layers: int, built: 
             torch.testing.assert_close(cut.float(), encoder(ids, mask).float(), rtol=0, atol=atol)
 
 
-def test_other_layers_make_another_outcome(built: Any, batch: Any) -> None:
+def test_other_layers_give_another_result(built: Any, batch: Any) -> None:
     tokenizer, encoder = built("bert")
     encoder.eval()
     ids, mask = batch(tokenizer.encode(TEXTS, 64), tokenizer.pad_id)
@@ -80,27 +80,27 @@ def test_other_layers_make_another_outcome(built: Any, batch: Any) -> None:
     assert not torch.allclose(encoder.forward_above(states, mask, 2), encoder.forward_above(states, mask, 1), atol=1e-3)
 
 
-@pytest.mark.parametrize("tokens_at_once", [1, 25, 4096])
-def test_states_of_rows_however_they_are_batched(
-    tokens_at_once: int, built: Any, batch: Any, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("tokens_per_batch", [1, 25, 4096])
+def test_states_do_not_depend_on_the_batch_size(
+    tokens_per_batch: int, built: Any, batch: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(frozen_prefix, "TOKENS_AT_ONCE", tokens_at_once)
+    monkeypatch.setattr(frozen_prefix, "TOKENS_PER_BATCH", tokens_per_batch)
     tokenizer, encoder = built("bert")
     rows = [np.array(ids, np.int32) for ids in tokenizer.encode(TEXTS, 64)]
     lengths = np.array([len(row) for row in rows])
     prefix = prefix_of(encoder)
-    found = {}
+    states_of = {}
     for chosen, states in prefix.states(rows.__getitem__, lengths, np.array([0, 2]), tokenizer.pad_id):
         parts = states.split(lengths[chosen].tolist())
-        found |= dict(zip(chosen.tolist(), parts, strict=True))
-    assert list(found) == [2, 0], "the longest first"
+        states_of |= dict(zip(chosen.tolist(), parts, strict=True))
+    assert list(states_of) == [2, 0], "the longest first"
     encoder.eval()
-    for row, states in found.items():
+    for row, states in states_of.items():
         ids, mask = batch([rows[row].tolist()], tokenizer.pad_id)
         torch.testing.assert_close(states, encoder.forward_below(ids, mask, 1)[0], rtol=0, atol=1e-6)
 
 
-def test_dropout_is_off_below_the_cut_while_the_rest_trains(built: Any) -> None:
+def test_dropout_is_off_below_the_cut_and_on_above_it(built: Any) -> None:
     tokenizer, encoder = built("bert")
     rows = [np.array(ids, np.int32) for ids in tokenizer.encode(TEXTS, 64)]
     prefix = prefix_of(encoder)
@@ -114,13 +114,13 @@ def test_dropout_is_off_below_the_cut_while_the_rest_trains(built: Any) -> None:
     assert encoder.layers[1].training
 
 
-def test_the_fingerprint_changes_with_whatever_changes_the_states(built: Any) -> None:
+def test_the_fingerprint_changes_when_the_states_change(built: Any) -> None:
     _, encoder = built("bert")
     plain = prefix_of(encoder).fingerprint()
     assert prefix_of(encoder).fingerprint() == plain
     with torch.no_grad():
         encoder.layers[1].get_parameter("output.dense.weight").add_(1)
-    assert prefix_of(encoder).fingerprint() == plain, "what is above the cut is no part of it"
+    assert prefix_of(encoder).fingerprint() == plain, "layers above the cut are not covered"
     others = {
         "layers": prefix_of(encoder, 2).fingerprint(),
         "precision": prefix_of(encoder, 1, bf16).fingerprint(),
@@ -146,9 +146,9 @@ def test_a_rebuilt_encoder_has_the_same_fingerprint(built: Any, small: Any, tmp_
 
 
 @pytest.mark.parametrize("name", [*(name for name in FAMILIES if name not in CUT), "ngram"])
-def test_what_cannot_be_cut_says_why(name: str, built: Any) -> None:
+def test_an_encoder_that_cannot_be_cut_gives_the_reason(name: str, built: Any) -> None:
     _, encoder = built(name)
-    apply(Held(encoder), True, 1)
+    apply(EncoderModule(encoder), True, 1)
     reason = refusal(encoder, 1)
     assert reason is not None
     assert {"albert": "share", "ngram": "no layers"}.get(name, "also read") in reason
@@ -158,7 +158,7 @@ def test_what_cannot_be_cut_says_why(name: str, built: Any) -> None:
 
 def test_weights_that_train_below_the_cut_are_refused(built: Any) -> None:
     _, encoder = built("bert")
-    apply(Held(encoder), True, 1)
+    apply(EncoderModule(encoder), True, 1)
     assert refusal(encoder, 1) is None
     assert "train" in str(refusal(encoder, 2))
     encoder.layers[0].register_parameter("adapter", torch.nn.Parameter(torch.zeros(3)))
@@ -166,8 +166,8 @@ def test_weights_that_train_below_the_cut_are_refused(built: Any) -> None:
 
 
 @pytest.mark.parametrize("arithmetic", [nullcontext, bf16])
-def test_the_states_of_a_text_do_not_depend_on_which_others_are_computed(built: Any, arithmetic: Any) -> None:
-    """Multiplications of other sizes may round otherwise: a cache that held some rows gave others than an empty one."""
+def test_states_of_a_text_do_not_depend_on_the_other_texts(built: Any, arithmetic: Any) -> None:
+    """Matrix products of other sizes may round differently, so a half-filled cache could give other states."""
     tokenizer, encoder = built("bert")
     prefix = prefix_of(encoder, 2, arithmetic)
     random = np.random.default_rng(0)
@@ -175,10 +175,10 @@ def test_the_states_of_a_text_do_not_depend_on_which_others_are_computed(built: 
     lengths = np.array([len(row) for row in rows])
 
     def computed(chosen: Any) -> dict[int, torch.Tensor]:
-        found = {}
+        states_of = {}
         for batch, states in prefix.states(rows.__getitem__, lengths, chosen, tokenizer.pad_id):
-            found |= dict(zip(batch.tolist(), states.split(lengths[batch].tolist()), strict=True))
-        return found
+            states_of |= dict(zip(batch.tolist(), states.split(lengths[batch].tolist()), strict=True))
+        return states_of
 
     whole = computed(np.arange(200))
     for some in (np.array([7]), np.arange(0, 200, 3), np.arange(199, 0, -1)):

@@ -1,4 +1,4 @@
-"""The classifier in real Trainer runs, on an encoder of a few numbers."""
+"""The classifier in real Trainer runs, with a very small encoder."""
 
 import math
 from collections.abc import Callable
@@ -27,7 +27,7 @@ NUM_ROWS = 37
 
 
 class MeanEmbedding(BagEncoder):
-    """Mean of word vectors through a layer with dropout."""
+    """The mean of the word vectors, then one layer with dropout."""
 
     def __init__(self, dropout: float = 0.0) -> None:
         super().__init__()
@@ -49,11 +49,11 @@ class MeanEmbedding(BagEncoder):
         return pooled
 
     def save_architecture(self, folder: Path) -> None:
-        raise AssertionError("not saved here")
+        raise AssertionError("never saved in these tests")
 
 
-class Held:
-    """Tokens in memory."""
+class TokensInMemory:
+    """Token ids of random texts."""
 
     def __init__(self) -> None:
         random = np.random.default_rng(0)
@@ -71,7 +71,7 @@ def token_rows() -> TokenRows:
     random = np.random.default_rng(1)
     labels = {"modo": random.integers(0, 3, NUM_ROWS), "causa": random.integers(0, 2, NUM_ROWS)}
     labels["causa"][random.random(NUM_ROWS) < 0.7] = MISSING
-    return TokenRows(Held(), labels, HEADS, pad_id=0)  # type: ignore[arg-type]
+    return TokenRows(TokensInMemory(), labels, HEADS, pad_id=0)  # type: ignore[arg-type]
 
 
 def loss_config(**changes: object) -> LossConfig:
@@ -118,7 +118,7 @@ pytestmark = pytest.mark.filterwarnings(
 
 @pytest.mark.parametrize("weighting", ["fixed", "uncertainty"])
 def test_four_by_four_accumulated_equals_a_batch_of_sixteen(weighting: str) -> None:
-    # 37 rows: two windows of 16 and a tail of 5, in one micro-batch of 4 and one of 1; 70 % of the causes are missing
+    # 37 rows are two windows of 16 and a last one of 5 (micro-batches of 4 and 1); 70 % of the causes are missing
     loss = loss_config(head_weighting=weighting)
     (whole, whole_trainer), (parts, parts_trainer) = fitted(16, 1, loss), fitted(4, 4, loss)
     assert whole_trainer.global_step == parts_trainer.global_step == 9
@@ -128,7 +128,7 @@ def test_four_by_four_accumulated_equals_a_batch_of_sixteen(weighting: str) -> N
         assert float(value) == pytest.approx(float(parts_trainer.callback_metrics[name]), abs=1e-5), name
 
 
-def test_an_accumulation_schedule_changes_the_steps_and_the_outcome() -> None:
+def test_an_accumulation_schedule_changes_the_steps_and_the_weights() -> None:
     plain, plain_trainer = fitted(4, 4, loss_config())
     scheduled, scheduled_trainer = fitted(4, 4, loss_config(), {1: 2})
     assert plain_trainer.global_step == 9
@@ -145,12 +145,12 @@ def test_an_accumulation_schedule_changes_the_steps_and_the_outcome() -> None:
         {"class_weights": {"causa": "balanced"}},
     ],
 )
-def test_every_switch_of_the_loss_acts(change: dict[str, object]) -> None:
+def test_every_setting_of_the_loss_changes_the_weights(change: dict[str, object]) -> None:
     (plain, _), (changed, _) = fitted(16, 1, loss_config()), fitted(16, 1, loss_config(**change))
     assert not torch.allclose(plain.encoder.words.weight, changed.encoder.words.weight)
 
 
-def test_missing_labels_cost_nothing_and_count_nowhere() -> None:
+def test_missing_labels_have_no_loss_and_no_gradient() -> None:
     rows = token_rows()
     model = classifier((10,))
     batch = next(iter(Loader(rows, EvalDraws(rows.tokens.lengths, NUM_ROWS), 0, False, False)))
@@ -170,16 +170,16 @@ def test_evaluation_does_not_depend_on_the_batch_size() -> None:
     def validated(batch_size: int) -> dict[str, float]:
         rows, model = token_rows(), classifier((10,))
         trainer = pl.Trainer(logger=False, enable_progress_bar=False, enable_checkpointing=False, accelerator="cpu")
-        found = trainer.validate(
+        scores = trainer.validate(
             model, Loader(rows, EvalDraws(rows.tokens.lengths, batch_size), 0, False, False), verbose=False
         )
-        return dict(found[0])
+        return dict(scores[0])
 
     assert validated(5) == pytest.approx(validated(37), abs=1e-6)
     assert {"val/loss", "val/f1_macro", "val/causa/auc", "val/modo/mcc"} <= validated(5).keys()
 
 
-def test_the_rate_that_is_logged_is_the_top_layers_in_the_epochs_last_step() -> None:
+def test_the_logged_rate_is_the_top_layers_in_the_last_step_of_the_epoch() -> None:
     rows, seen = token_rows(), []
     model = classifier((5, 10))
     rates = {"layer_decay": 0.5, "head_lr": 0.3}
@@ -189,8 +189,8 @@ def test_the_rate_that_is_logged_is_the_top_layers_in_the_epochs_last_step() -> 
     class Watch(pl.Callback):
         def on_before_optimizer_step(self, trainer: Any, module: Any, optimizer: torch.optim.Optimizer) -> None:
             layer = model.encoder.layers[0].get_parameter("0.weight")
-            (used,) = (group["lr"] for group in optimizer.param_groups for one in group["params"] if one is layer)
-            seen.append(used / 0.5)  # one below the heads
+            (rate,) = (group["lr"] for group in optimizer.param_groups for part in group["params"] if part is layer)
+            seen.append(rate / 0.5)  # the layer is one level below the heads
 
         def on_validation_end(self, trainer: Any, module: Any) -> None:
             assert float(trainer.callback_metrics["lr"]) == pytest.approx(seen[-1])
@@ -208,40 +208,40 @@ def test_the_rate_that_is_logged_is_the_top_layers_in_the_epochs_last_step() -> 
 
 @pytest.mark.parametrize(("device", "waits"), [("cuda", False), ("cpu", True)])
 def test_a_batch_moves_to_a_gpu_without_waiting_for_the_copy(device: str, waits: bool) -> None:
-    asked = []
+    calls = []
 
     class Pinned:
         def to(self, device: torch.device, non_blocking: bool = False) -> "Pinned":
-            asked.append((device.type, non_blocking))
+            calls.append((device.type, non_blocking))
             return self
 
     batch = Pinned()
     assert classifier((10,))._apply_batch_transfer_handler(batch, device=torch.device(device)) is batch
-    assert asked == [(device, not waits)]
+    assert calls == [(device, not waits)]
 
 
 @pytest.mark.parametrize("weighting", ["fixed", "uncertainty"])
-def test_the_loss_of_an_epoch_is_weighed_on_the_models_device(weighting: str) -> None:
-    # "meta" stands for a GPU: a tensor left on the CPU cannot be mixed with its own
+def test_the_loss_of_an_epoch_is_computed_on_the_models_device(weighting: str) -> None:
+    # "meta" replaces a GPU: its tensors cannot be combined with tensors on the CPU
     model = classifier((10,), loss_config(head_weighting=weighting)).to("meta")
     known = torch.tensor([True, False])
     assert model.losses.of_epoch(torch.tensor([0.5, math.nan]), known).device.type == "meta"
 
 
 @pytest.mark.parametrize("weighting", ["fixed", "uncertainty"])
-def test_a_batch_is_counted_without_waiting_for_the_device(weighting: str) -> None:
-    # a "meta" tensor has no values: copying it, counting its true entries or reading it fails, all that a GPU waits for
+def test_metrics_are_updated_without_waiting_for_the_device(weighting: str) -> None:
+    # a "meta" tensor has no values, so every operation that would wait for a GPU fails: copying, reading, counting
     rows = token_rows()
     batch = next(iter(Loader(rows, EvalDraws(rows.tokens.lengths, NUM_ROWS), 0, False, False)))
     model = classifier((10,), loss_config(head_weighting=weighting)).to("meta")
-    there = batch.to(torch.device("meta"))
+    on_device = batch.to(torch.device("meta"))
     metric = model.head_metric("val")
     for _ in range(2):
-        assert model.loss_of(there, model(there), metric).device.type == "meta"
+        assert model.loss_of(on_device, model(on_device), metric).device.type == "meta"
     assert {value.device.type for value in (metric.confusion_0, metric.sums, metric.probabilities_1[0])} == {"meta"}
 
 
-def test_a_metric_continues_from_its_state_as_if_never_stopped() -> None:
+def test_a_metric_restored_from_its_state_continues_exactly() -> None:
     rows, model = token_rows(), classifier((10,))
     batch = next(iter(Loader(rows, EvalDraws(rows.tokens.lengths, NUM_ROWS), 0, False, False)))
     metric = model.head_metric("train")
@@ -255,10 +255,10 @@ def test_a_metric_continues_from_its_state_as_if_never_stopped() -> None:
     model.loss_of(batch, model(batch), metric)
     assert metric.compute() == twice
     metric.restore(state)
-    assert metric.compute() == once, "a state is not added to"
+    assert metric.compute() == once, "restoring replaces the state, it does not add to it"
 
 
-def test_predictions_leave_in_input_order() -> None:
+def test_predictions_are_in_input_order() -> None:
     rows, model = token_rows(), classifier((10,))
     trainer = pl.Trainer(logger=False, enable_progress_bar=False, enable_checkpointing=False, accelerator="cpu")
     trainer.test(model, Loader(rows, EvalDraws(rows.tokens.lengths, 5), 0, False, False), verbose=False)
@@ -292,7 +292,7 @@ def test_dropout_is_a_function_of_seed_epoch_and_batch() -> None:
 
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf])
 def test_a_diverged_model_has_no_scores_and_no_loss(bad: float) -> None:
-    """The largest of NaN names the first class, and a loss of NaN looked like a head without labels, which counts 0."""
+    """Without the check, argmax over NaN gives the first class, and a NaN loss looks like a head without labels."""
     model = classifier((10,))
     metric = model.head_metric("val")
     for index, head in enumerate(HEADS):
@@ -301,13 +301,13 @@ def test_a_diverged_model_has_no_scores_and_no_loss(bad: float) -> None:
         if index == 1:
             logits[2, 0] = bad
         metric.update(index, logits, labels, *model.losses.of_head(index, logits, labels))
-    found = metric.compute()
+    scores = metric.compute()
     sound, broken = (head.name for head in HEADS)
-    assert math.isfinite(found[f"{sound}/f1_macro"])
-    assert math.isfinite(found[f"{sound}/loss"])
-    wrong = [name for name in found if not name.startswith(f"{sound}/")]
-    assert {"loss", "f1_macro", f"{broken}/f1_macro", f"{broken}/auc", f"{broken}/loss"} <= set(wrong)
-    assert all(math.isnan(found[name]) for name in wrong)
+    assert math.isfinite(scores[f"{sound}/f1_macro"])
+    assert math.isfinite(scores[f"{sound}/loss"])
+    affected = [name for name in scores if not name.startswith(f"{sound}/")]
+    assert {"loss", "f1_macro", f"{broken}/f1_macro", f"{broken}/auc", f"{broken}/loss"} <= set(affected)
+    assert all(math.isnan(scores[name]) for name in affected)
     again = classifier((10,)).head_metric("val")
     again.restore(metric.state())
     assert math.isnan(again.compute()["loss"])
@@ -320,6 +320,6 @@ def test_a_head_without_labels_is_left_out_of_the_loss() -> None:
     metric = model.head_metric("val")
     logits, labels = torch.zeros(4, HEADS[0].num_classes), torch.arange(4) % HEADS[0].num_classes
     metric.update(0, logits, labels, *model.losses.of_head(0, logits, labels))
-    found = metric.compute()
-    assert found["loss"] == pytest.approx(found[f"{HEADS[0].name}/loss"])
-    assert math.isnan(found[f"{HEADS[1].name}/loss"])
+    scores = metric.compute()
+    assert scores["loss"] == pytest.approx(scores[f"{HEADS[0].name}/loss"])
+    assert math.isnan(scores[f"{HEADS[1].name}/loss"])

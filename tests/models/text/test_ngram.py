@@ -1,3 +1,5 @@
+"""Hashed n-grams: ids, weights, saving, and the encoder."""
+
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -15,16 +17,16 @@ def fitted(shipped: Callable[..., Any], texts: Any) -> Callable[..., NgramTokeni
     return lambda **replaced: NgramTokenizer.fitted(shipped("ngram", **({"buckets": 4096} | replaced)), texts())
 
 
-def test_case_and_accents_are_folded(fitted: Any) -> None:
+def test_case_and_accents_are_removed(fitted: Any) -> None:
     assert folded("VÁLVULA Ñandú ﬁn") == "valvula nandu fin"
     assert fitted().encode(["Válvula"], 5) == fitted().encode(["VALVULA"], 5)
 
 
-def test_ids_are_words_their_characters_and_pairs(fitted: Any) -> None:
+def test_ids_stand_for_words_their_characters_and_word_pairs(fitted: Any) -> None:
     tokenizer = fitted(char_ngrams=(3, 3))
-    one, other, both = tokenizer.encode(["eje", "sol", "eje sol"], 9)
-    assert len(one) == len(other) == 1 + 3  # the word, and " ej", "eje", "je "
-    assert both[:8] == one + other
+    first, second, both = tokenizer.encode(["eje", "sol", "eje sol"], 9)
+    assert len(first) == len(second) == 1 + 3  # the word, and " ej", "eje", "je "
+    assert both[:8] == first + second
     assert len(both) == 9
     assert len(fitted(char_ngrams=None).encode(["eje sol"], 9)[0]) == 3
     assert len(fitted(char_ngrams=None, word_ngrams=(2, 3)).encode(["un eje de sol"], 9)[0]) == 3 + 2
@@ -33,7 +35,7 @@ def test_ids_are_words_their_characters_and_pairs(fitted: Any) -> None:
     assert max(both) <= 4096 < tokenizer.vocabulary_size
 
 
-def test_lengths_and_the_cut_count_words(fitted: Any) -> None:
+def test_lengths_and_truncation_count_words(fitted: Any) -> None:
     tokenizer = fitted()
     assert tokenizer.unit == "words"
     assert tokenizer.lengths(["uno, dos... tres", "", "¡!"]) == [3, 0, 0]
@@ -41,21 +43,21 @@ def test_lengths_and_the_cut_count_words(fitted: Any) -> None:
 
 
 def test_ids_are_the_same_in_every_process(fitted: Any) -> None:
-    # Python's own hash of a text is new in each
+    # Python's own hash of a text differs between processes
     assert fitted(char_ngrams=None).encode(["bomba rota"], 9) == [[1278, 1579, 38]]
 
 
-def test_weights_are_inverse_document_frequencies_and_zero_for_the_unseen(fitted: Any, texts: Any) -> None:
+def test_weights_are_inverse_document_frequencies_and_zero_for_unseen_ngrams(fitted: Any, texts: Any) -> None:
     tokenizer = fitted(char_ngrams=None, word_ngrams=(1, 1))
     (common,), (rare,), (unseen,) = tokenizer.encode(["fuga", "reductor", "turbina"], 1)
-    # 12 texts, each of four three times; "fuga" stands in two of the four
+    # the 12 texts are four different texts, three times each; "fuga" is in two of the four
     assert tokenizer.idf[common] == pytest.approx(np.log(13 / 7) + 1)
     assert tokenizer.idf[rare] == pytest.approx(np.log(13 / 4) + 1)
     assert tokenizer.idf[unseen] == 0
     assert tokenizer.idf[tokenizer.pad_id] == 0
 
 
-def test_saved_and_pickled_it_is_the_same(fitted: Any, tmp_path: Path) -> None:
+def test_a_saved_or_pickled_tokenizer_is_the_same(fitted: Any, tmp_path: Path) -> None:
     from lab.training.build.tokenizer import load_tokenizer
 
     tokenizer = fitted()
@@ -68,20 +70,20 @@ def test_saved_and_pickled_it_is_the_same(fitted: Any, tmp_path: Path) -> None:
     assert fitted(char_ngrams=None).fingerprint() != tokenizer.fingerprint()
 
 
-def test_a_text_is_the_weighted_sum_of_its_ngrams(fitted: Any, batch: Any) -> None:
+def test_a_text_vector_is_the_weighted_sum_of_its_ngrams(fitted: Any, batch: Any) -> None:
     tokenizer = fitted()
     encoder = NgramEncoder(8, tokenizer, 0.0)
     row = tokenizer.encode(["fuga de aceite"], 9)[0]
     weights = torch.from_numpy(tokenizer.idf)[row]
-    of_words = torch.tensor([one <= tokenizer.num_word_ids for one in row])
-    assert 0 < of_words.sum() < len(row)
-    words, chars = weights * of_words, weights * ~of_words
-    wanted = (words / words.norm() + chars / chars.norm()) @ encoder.table.weight[row]
-    torch.testing.assert_close(encoder(*batch([row], 0))[0], wanted, rtol=0, atol=1e-6)
+    is_word = torch.tensor([ngram <= tokenizer.num_word_ids for ngram in row])
+    assert 0 < is_word.sum() < len(row)
+    words, chars = weights * is_word, weights * ~is_word
+    expected = (words / words.norm() + chars / chars.norm()) @ encoder.table.weight[row]
+    torch.testing.assert_close(encoder(*batch([row], 0))[0], expected, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("rows", [[[], [5, 6]], [[]]])
-def test_a_text_without_words_is_zero_and_trains(fitted: Any, batch: Any, rows: list[list[int]]) -> None:
+def test_a_text_without_words_gives_zeros_and_finite_gradients(fitted: Any, batch: Any, rows: list[list[int]]) -> None:
     encoder = NgramEncoder(8, fitted(), 0.5)
     pooled = encoder(*batch(rows, 0))
     assert pooled.shape == (len(rows), 8)
@@ -91,11 +93,11 @@ def test_a_text_without_words_is_zero_and_trains(fitted: Any, batch: Any, rows: 
     assert torch.isfinite(encoder.table.weight.grad).all()
 
 
-def test_ngrams_are_left_out_in_training_and_not_when_frozen(fitted: Any, batch: Any) -> None:
+def test_ngrams_are_dropped_in_training_and_not_when_frozen(fitted: Any, batch: Any) -> None:
     tokenizer = fitted()
     encoder = NgramEncoder(8, tokenizer, 0.5)
     ids, mask = batch(tokenizer.encode(["fuga de aceite en el reductor"], 9), 0)
     assert not torch.equal(encoder(ids, mask), encoder(ids, mask))
-    for part in encoder.train().embeddings:  # as freezing does it
+    for part in encoder.train().embeddings:  # freezing does the same
         part.eval()
     assert torch.equal(encoder(ids, mask), encoder(ids, mask))

@@ -21,31 +21,31 @@ def corpus() -> Iterator[list[str]]:
     return iter([CORPUS])
 
 
-def test_a_learned_vocabulary_folds_case_and_keeps_accents(small: Callable[..., Any]) -> None:
-    folds = build_tokenizer(small("bert"), corpus)
-    assert isinstance(folds, Tokenizer)
-    assert folds.encode(["NIÑO"], 9) == folds.encode(["niño"], 9) != folds.encode(["nino"], 9)
-    keeps = build_tokenizer(small("bert", lowercase=False), corpus)
-    assert keeps.encode(["BOMBA"], 9) != keeps.encode(["bomba"], 9)
-    assert folds.fingerprint() != keeps.fingerprint()
+def test_a_learned_vocabulary_ignores_case_and_keeps_accents(small: Callable[..., Any]) -> None:
+    uncased = build_tokenizer(small("bert"), corpus)
+    assert isinstance(uncased, Tokenizer)
+    assert uncased.encode(["NIÑO"], 9) == uncased.encode(["niño"], 9) != uncased.encode(["nino"], 9)
+    cased = build_tokenizer(small("bert", lowercase=False), corpus)
+    assert cased.encode(["BOMBA"], 9) != cased.encode(["bomba"], 9)
+    assert uncased.fingerprint() != cased.fingerprint()
 
 
-def test_lengths_count_special_tokens_and_the_cut_keeps_them(small: Callable[..., Any]) -> None:
+def test_lengths_count_special_tokens_and_truncation_keeps_them(small: Callable[..., Any]) -> None:
     tokenizer = build_tokenizer(small("bert"), corpus)
     assert tokenizer.unit == "tokens"
     (whole,) = tokenizer.encode(["fuga en bomba"], 512)
     assert tokenizer.lengths(["fuga en bomba"]) == [len(whole)]
-    (cut,) = tokenizer.encode(["fuga en bomba"], len(whole) - 1)
-    assert len(cut) == len(whole) - 1
-    assert (cut[0], cut[-1]) == (whole[0], whole[-1])
-    assert tokenizer.lengths(["fuga en bomba", ""]) == [len(whole), 2]  # the cut leaves no trace
+    (truncated,) = tokenizer.encode(["fuga en bomba"], len(whole) - 1)
+    assert len(truncated) == len(whole) - 1
+    assert (truncated[0], truncated[-1]) == (whole[0], whole[-1])
+    assert tokenizer.lengths(["fuga en bomba", ""]) == [len(whole), 2]  # truncation does not change later calls
     with pytest.raises(RequestError, match=r"data\.max_length=2: leaves no room"):
         tokenizer.encode(["fuga"], 2)
 
 
-def test_the_size_is_a_cap(small: Callable[..., Any]) -> None:
-    def size(cap: int) -> int:
-        model = small("bert").model_copy(update={"vocabulary_size": cap})
+def test_the_vocabulary_size_is_a_maximum(small: Callable[..., Any]) -> None:
+    def size(maximum: int) -> int:
+        model = small("bert").model_copy(update={"vocabulary_size": maximum})
         return build_tokenizer(model, lambda: iter([SYLLABLES])).vocabulary_size
 
     whole = size(300)
@@ -53,7 +53,7 @@ def test_the_size_is_a_cap(small: Callable[..., Any]) -> None:
     assert size(whole - 5) == whole - 5
 
 
-def test_rare_characters_are_unknown_where_the_alphabet_has_no_room(small: Callable[..., Any]) -> None:
+def test_rare_characters_are_unknown_in_a_small_vocabulary(small: Callable[..., Any]) -> None:
     tokenizer = build_tokenizer(small("bert").model_copy(update={"vocabulary_size": 32}), corpus)
     assert tokenizer.vocabulary_size <= 32
     assert [ids[1] for ids in tokenizer.encode(["a", "日"], 9)][1] == 0
@@ -61,12 +61,12 @@ def test_rare_characters_are_unknown_where_the_alphabet_has_no_room(small: Calla
 
 
 def test_the_same_texts_give_the_same_vocabulary(small: Callable[..., Any]) -> None:
-    # the library's trainer alone fails this: its hash maps are seeded anew each time
+    # the library's trainer alone would fail this test, because the seed of its hash maps is random
     model = small("bert").model_copy(update={"vocabulary_size": 60})
     assert len({build_tokenizer(model, lambda: iter([SYLLABLES])).fingerprint() for _ in range(8)}) == 1
 
 
-def test_saved_and_pickled_it_is_the_same(small: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_saved_or_pickled_tokenizer_is_the_same(small: Callable[..., Any], tmp_path: Path) -> None:
     tokenizer = build_tokenizer(small("roberta"), corpus)
     ids = tokenizer.encode(CORPUS, 12)
     tokenizer.save(tmp_path)
@@ -76,23 +76,23 @@ def test_saved_and_pickled_it_is_the_same(small: Callable[..., Any], tmp_path: P
         assert (again.pad_id, again.longest, again.vocabulary_size) == (1, 512, tokenizer.vocabulary_size)
 
 
-def test_a_folder_without_a_tokenizer_is_said(tmp_path: Path) -> None:
+def test_a_folder_without_a_tokenizer_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="tokenizer is gone"):
         load_tokenizer(tmp_path)
 
 
-def test_a_pretrained_tokenizer_is_the_folders_own(shipped: Callable[..., Any], published: Any) -> None:
+def test_a_pretrained_tokenizer_comes_from_its_folder(shipped: Callable[..., Any], published: Any) -> None:
     from transformers import AutoTokenizer
 
     folder = published()
     tokenizer = build_tokenizer(shipped("encoder", path=str(folder)), lambda: iter(()))
-    wanted = AutoTokenizer.from_pretrained(folder)("fuga por el sello")["input_ids"]
-    assert tokenizer.encode(["fuga por el sello"], 64) == [wanted]
+    expected = AutoTokenizer.from_pretrained(folder)("fuga por el sello")["input_ids"]
+    assert tokenizer.encode(["fuga por el sello"], 64) == [expected]
     assert tokenizer.longest == 512
 
 
 @pytest.mark.parametrize("lowercase", [True, False])
-def test_a_bare_vocabulary_follows_the_model_on_case(
+def test_a_folder_with_only_a_vocabulary_uses_the_case_of_the_config(
     lowercase: bool, shipped: Callable[..., Any], published: Any
 ) -> None:
     folder = published()
@@ -105,7 +105,7 @@ def test_a_bare_vocabulary_follows_the_model_on_case(
 
 
 @pytest.mark.parametrize("file", ["tokenizer_config.json", "config.json"])
-def test_code_in_a_models_folder_is_neither_run_nor_offered(
+def test_code_in_a_model_folder_is_never_run_and_never_offered(
     file: str, shipped: Callable[..., Any], published: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = published()
@@ -115,9 +115,9 @@ def test_code_in_a_models_folder_is_neither_run_nor_offered(
     settings["auto_map"]["AutoTokenizer"] = ["evil.Evil", "evil.Evil"]
     settings["tokenizer_class"] = "Evil"
     (folder / file).write_text(json.dumps(settings))
-    asked: list[str] = []
-    monkeypatch.setattr("builtins.input", lambda text: asked.append(text) or "y")
+    prompts: list[str] = []
+    monkeypatch.setattr("builtins.input", lambda text: prompts.append(text) or "y")
     model = shipped("encoder", path=str(folder))
     load_transformer(model, build_tokenizer(model, corpus))
-    assert not asked
+    assert not prompts
     assert not (folder / "ran").exists()

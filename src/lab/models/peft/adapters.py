@@ -1,9 +1,8 @@
-"""Adapters beside an encoder that stays as it is: LoRA (arXiv 2106.09685) and DoRA (arXiv 2402.09353), by PEFT.
+"""Adapters for an encoder with frozen weights: LoRA (arXiv 2106.09685) and DoRA (arXiv 2402.09353), by PEFT.
 
-A matrix W (E out, D in) becomes W + alpha/r B A, with A (r, D) drawn and B (E, r) zero at the start; DoRA besides
-trains the length of each row of the sum. The base may be in 4 bits. Of an adapted encoder only its adapters are in a
-state dict, so checkpoints hold adapters and heads; `lab.models.peft.base_checkpoint` sees to it that they meet their
-own base again.
+A matrix W (E out, D in) becomes W + alpha/r B A; at the start A (r, D) is random and B (E, r) is zero. DoRA also trains
+the length of each row of the sum. The base may be in 4 bits. The state dict of an adapted encoder has only adapters, so
+checkpoints have adapters and heads; `lab.models.peft.base_checkpoint` checks that a run gets the same base again.
 """
 
 import logging
@@ -23,26 +22,26 @@ from lab.models.text.interfaces import is_adapter
 from lab.models.text.transformer import TransformerEncoder, load_transformer, new_transformer, rebuild_transformer
 
 TRANSFORMER = "transformer."
-"""Under which name an encoder holds its model: how keys of its state dict begin."""
+"""Prefix of the base model's keys in the state dict of an encoder."""
 
 
 class AdaptedTransformer(TransformerEncoder):
-    """A transformers model (fp32, with its base weights) that gets adapters here and trains nothing else.
+    """A transformers model (fp32, with its base weights) to which this class adds adapters; only these train.
 
-    Raises RequestError where `peft` names layers or modules that are not there.
+    Raises RequestError if `peft` names layers or modules that the model does not have.
     """
 
     def __init__(self, transformer: Any, peft: Adapters) -> None:
         super().__init__(transformer)
         names = target_names(self, peft)
-        # PEFT imports bitsandbytes, which warns that a package is missing that would download kernels
+        # PEFT imports bitsandbytes, which warns about a missing package that would download kernels
         logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
         if peft.quantised:
             from lab.models.peft.quantization import quantise
 
             for layer in self.layers:
                 quantise(layer)
-            transformer.is_loaded_in_4bit = True  # how PEFT is told
+            transformer.is_loaded_in_4bit = True  # PEFT reads this attribute
         _inject(transformer, names, peft)
         if peft.quantised and peft.dora:
             from lab.models.peft.quantization import PackedDora
@@ -51,7 +50,7 @@ class AdaptedTransformer(TransformerEncoder):
                 for layer in module.get_submodule("lora_magnitude_vector").children():
                     layer.__class__ = PackedDora
         self.register_state_dict_post_hook(_without_base)  # type: ignore[no-untyped-call]
-        self.register_load_state_dict_post_hook(_base_stays)  # type: ignore[no-untyped-call]
+        self.register_load_state_dict_post_hook(_allow_missing_base)  # type: ignore[no-untyped-call]
 
     def frozen_base_parameters(self) -> list[nn.Parameter]:
         return [parameter for name, parameter in self.named_parameters() if not is_adapter(name)]
@@ -60,8 +59,11 @@ class AdaptedTransformer(TransformerEncoder):
 def build_adapted(
     model: Encoder, tokenizer: Tokenizer, folder: Path, peft: Adapters, fresh: bool
 ) -> AdaptedTransformer:
-    """An adapted encoder; its base's identity (and weights that are nowhere else) are kept in `folder` and, unless
-    fresh, asked of it. Raises RequestError for another base, and as `load_transformer` does."""
+    """An adapted encoder whose base is identified by files in `folder`.
+
+    fresh: write the identity of the base into `folder`, and also its weights if these are random. Otherwise the base
+    must be the one that `folder` identifies. Raises RequestError if it is another one, and as `load_transformer` does.
+    """
     if fresh:
         transformer = (load_transformer if model.pretrained else new_transformer)(model, tokenizer)
         target_names(TransformerEncoder(transformer), peft)  # before anything is written
@@ -74,8 +76,10 @@ def build_adapted(
 
 
 def target_names(encoder: TransformerEncoder, peft: Adapters) -> list[str]:
-    """Full names of the linear layers that get an adapter. Raises RequestError with every layer or name that is not
-    there, naming those that are."""
+    """Full names of the linear layers that get an adapter.
+
+    Raises RequestError with every layer or name that the encoder does not have, and with those that it has.
+    """
     layers = encoder.layers
     chosen = range(len(layers)) if peft.layers is None else peft.layers
     beyond = sorted({number for number in chosen if number >= len(layers)})
@@ -91,12 +95,12 @@ def target_names(encoder: TransformerEncoder, peft: Adapters) -> list[str]:
         if type(module) is nn.Linear and any(name.startswith(f"{layer}.") for layer in below)
     ]
     try:
-        found = _matched(linear, peft.targets, encoder.transformer.config.model_type)
+        names_with_adapter = _matched(linear, peft.targets, encoder.transformer.config.model_type)
     except RequestError as error:
         mistakes += error.mistakes
     if mistakes:
         raise RequestError(mistakes)
-    return found
+    return names_with_adapter
 
 
 def _matched(linear: list[str], targets: str | tuple[str, ...], family: str) -> list[str]:
@@ -104,15 +108,15 @@ def _matched(linear: list[str], targets: str | tuple[str, ...], family: str) -> 
     if targets == "all":
         return linear
     ends = {"query_value": (query, value), "attention": (query, key, value, output)}.get(str(targets), tuple(targets))
-    nowhere = [end for end in ends if not any(_ends(name, end) for name in linear)]
-    if nowhere:
-        there = sorted({re.sub(r"^.*?\.\d+\.", "", name) for name in linear})
-        problem = f"{listed(nowhere)} matches no linear layer of this encoder; its layers have {listed(there)}"
+    unmatched = [end for end in ends if not any(_ends_with(name, end) for name in linear)]
+    if unmatched:
+        available = sorted({re.sub(r"^.*?\.\d+\.", "", name) for name in linear})
+        problem = f"{listed(unmatched)} matches no linear layer of this encoder; its layers have {listed(available)}"
         raise RequestError(Mistake("peft.targets", problem, "peft.targets=query_value", targets))
-    return [name for name in linear if any(_ends(name, end) for end in ends)]
+    return [name for name in linear if any(_ends_with(name, end) for end in ends)]
 
 
-def _ends(name: str, end: str) -> bool:
+def _ends_with(name: str, end: str) -> bool:
     return name == end or name.endswith(f".{end}")
 
 
@@ -130,12 +134,12 @@ def _inject(transformer: nn.Module, names: list[str], peft: Adapters) -> None:
     training = transformer.training
     inject_adapter_in_model(config, transformer)
     transformer.train(training)
-    missed = set(names) - {name for name, _ in adapted(transformer)}
-    assert not missed, f"PEFT left out {sorted(missed)}"
+    skipped = set(names) - {name for name, _ in adapted(transformer)}
+    assert not skipped, f"PEFT skipped {sorted(skipped)}"
 
 
 def adapted(transformer: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Name and module of each matrix with an adapter."""
+    """Name and module of each linear layer with an adapter."""
     return ((name, module) for name, module in transformer.named_modules() if hasattr(module, "lora_A"))
 
 
@@ -144,8 +148,8 @@ def _without_base(_: nn.Module, state: dict[str, Any], prefix: str, __: object) 
         del state[key]
 
 
-def _base_stays(module: nn.Module, incompatible: Any) -> None:
-    """Base weights are not missing from a checkpoint: they are there already. All of the adapters must be."""
+def _allow_missing_base(module: nn.Module, incompatible: Any) -> None:
+    """Allow a checkpoint without base weights, which are loaded already. Every adapter must be in the checkpoint."""
     own = {name for name, _ in module.named_parameters()} | {name for name, _ in module.named_buffers()}
     missing = incompatible.missing_keys
     missing[:] = [key for key in missing if is_adapter(key) or TRANSFORMER + key.partition(TRANSFORMER)[2] not in own]

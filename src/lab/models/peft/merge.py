@@ -1,8 +1,8 @@
-"""Encoder and adapters as one: a folder that transformers loads, and that `model.path=` takes, with no adapter in it.
+"""Merges adapters into the encoder and writes a folder that transformers and `model.path=` can load, without PEFT.
 
-W + alpha/r B A takes the place of each adapted matrix W, its rows stretched to DoRA's lengths where there are any. A
-base in 4 bits is made whole in a copy, one matrix after the other: to round the sum to 4 bits again would lose what
-was learned. Memory: an encoder in fp32, beside the one at hand.
+W + alpha/r B A replaces each adapted matrix W; with DoRA, its rows are scaled to the learned lengths. A base in 4 bits
+is dequantised into a copy, one matrix after the other, because rounding the sum to 4 bits would lose the training.
+Memory: a second encoder in fp32.
 """
 
 import json
@@ -22,73 +22,74 @@ from lab.models.text.subword_tokenizer import CORE
 
 WEIGHTS, HEADS = "model.safetensors", "heads.safetensors"
 ADAPTER = "default"
-"""PEFT's name for the only adapter there is."""
+"""PEFT's name for the only adapter."""
 
 
 def merged_weight(module: Any) -> Tensor:
-    """(E, D) fp32: what an adapted linear layer multiplies by in eval mode."""
-    thin, wide = module.lora_A[ADAPTER].weight.detach(), module.lora_B[ADAPTER].weight.detach()
-    whole: Tensor = _weight(module.base_layer) + module.scaling[ADAPTER] * (wide @ thin)
+    """The matrix (E, D) in fp32 by which an adapted linear layer multiplies in eval mode."""
+    lora_a, lora_b = module.lora_A[ADAPTER].weight.detach(), module.lora_B[ADAPTER].weight.detach()
+    merged: Tensor = _weight(module.base_layer) + module.scaling[ADAPTER] * (lora_b @ lora_a)
     if ADAPTER in module.lora_magnitude_vector:
         lengths = module.lora_magnitude_vector[ADAPTER].weight.detach()
-        whole = whole * (lengths / whole.norm(dim=1))[:, None]
-    return whole
+        merged = merged * (lengths / merged.norm(dim=1))[:, None]
+    return merged
 
 
 def merged_state(transformer: nn.Module) -> dict[str, Tensor]:
-    """The state dict of the plain model, in fp32 on the CPU."""
-    joined = dict(adapted(transformer))
-    inside = tuple(f"{name}." for name in joined)
-    packed = {
+    """The state dict of the model without adapters, in fp32 on the CPU."""
+    with_adapter = dict(adapted(transformer))
+    inside = tuple(f"{name}." for name in with_adapter)
+    quantised = {
         name: module
         for name, module in transformer.named_modules()
-        if _is_packed(module) and not name.startswith(inside or ("\0",))
+        if _is_quantised(module) and not name.startswith(inside)
     }
-    special = (*inside, *(f"{name}." for name in packed))
-    state = {name: tensor for name, tensor in transformer.state_dict().items() if not name.startswith(special)}
-    for name, module in (joined | packed).items():
-        base = module.base_layer if name in joined else module
-        state[f"{name}.weight"] = merged_weight(module) if name in joined else _weight(base)
+    replaced = (*inside, *(f"{name}." for name in quantised))
+    state = {name: tensor for name, tensor in transformer.state_dict().items() if not name.startswith(replaced)}
+    for name, module in (with_adapter | quantised).items():
+        base = module.base_layer if name in with_adapter else module
+        state[f"{name}.weight"] = merged_weight(module) if name in with_adapter else _weight(base)
         if base.bias is not None:
             state[f"{name}.bias"] = base.bias.detach()
     return {name: tensor.float().cpu().contiguous() for name, tensor in state.items()}
 
 
-def write_merged(place: Path, encoder: AdaptedTransformer, tokenizer: Path, heads: dict[str, Tensor]) -> None:
-    """Into the folder `place`: config.json, weights, tokenizer, and the task's heads beside them.
+def write_merged(folder: Path, encoder: AdaptedTransformer, tokenizer: Path, heads: dict[str, Tensor]) -> None:
+    """Write config.json, the merged weights, the tokenizer and the heads of the task into `folder`.
 
-    tokenizer: the run's folder of its tokenizer.
+    tokenizer: the folder of the run's tokenizer. heads: may be empty.
     """
     config = encoder.transformer.config.to_dict() | {"architectures": [type(encoder.transformer).__name__]}
-    _write_json(place / "config.json", config)
-    write_whole(place / CORE, lambda aside: shutil.copyfile(tokenizer / CORE, aside))
-    _write_json(
-        place / "tokenizer_config.json", _described(tokenizer, segments=reads_segments(encoder.transformer.config))
-    )
+    _write_json(folder / "config.json", config)
+    write_whole(folder / CORE, lambda aside: shutil.copyfile(tokenizer / CORE, aside))
+    segments = reads_segments(encoder.transformer.config)
+    _write_json(folder / "tokenizer_config.json", _tokenizer_config(tokenizer, segments))
     if heads:
-        write_whole(place / HEADS, lambda aside: save_file(heads, aside, {"format": "pt"}))
+        write_whole(folder / HEADS, lambda aside: save_file(heads, aside, {"format": "pt"}))
     state = merged_state(encoder.transformer)
-    write_whole(place / WEIGHTS, lambda aside: save_file(state, aside, {"format": "pt"}))
+    write_whole(folder / WEIGHTS, lambda aside: save_file(state, aside, {"format": "pt"}))
 
 
-def _described(tokenizer: Path, segments: bool) -> dict[str, Any]:
-    """What transformers asks of a tokenizer beside its tokenizer.json: special tokens, and whether an encoder is to be
-    told which text of a pair a token is of (unasked, transformers leaves that out, and a context is read as question).
+def _tokenizer_config(tokenizer: Path, segments: bool) -> dict[str, Any]:
+    """The content of tokenizer_config.json: special tokens and the inputs of the encoder.
+
+    segments: whether the encoder reads to which text of a pair a token belongs. transformers does not pass this by
+    itself, and the encoder would then read a context as a part of the question.
     """
     core = tokenizers.Tokenizer.from_file(str(tokenizer / CORE))
     known = read_json(tokenizer / TOKENIZER_FILE, dict)
     around = core.encode("").tokens
-    bounds = {"cls_token": around[0], "sep_token": around[-1]} if len(around) > 1 else {}
+    ends = {"cls_token": around[0], "sep_token": around[-1]} if len(around) > 1 else {}
     vocabulary = core.get_vocab(with_added_tokens=True)
     others = {"unk_token": ("[UNK]", "<unk>"), "mask_token": ("[MASK]", "<mask>")}
-    found = {name: next((one for one in names if one in vocabulary), None) for name, names in others.items()}
+    chosen = {name: next((token for token in tokens if token in vocabulary), None) for name, tokens in others.items()}
     return {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_max_length": known["longest"],
         "model_input_names": ["input_ids", *(["token_type_ids"] if segments else []), "attention_mask"],
         "pad_token": core.id_to_token(known["pad_id"]),
-        **bounds,
-        **{name: token for name, token in found.items() if token is not None},
+        **ends,
+        **{name: token for name, token in chosen.items() if token is not None},
     }
 
 
@@ -98,12 +99,12 @@ def _write_json(path: Path, value: dict[str, Any]) -> None:
 
 
 def _weight(layer: nn.Linear) -> Tensor:
-    if not _is_packed(layer):
+    if not _is_quantised(layer):
         return layer.weight.detach()
-    from lab.models.peft.quantization import dequantised  # bitsandbytes need not be there for a whole base
+    from lab.models.peft.quantization import dequantised  # an unquantised base does not need bitsandbytes
 
     return dequantised(layer)
 
 
-def _is_packed(module: nn.Module) -> bool:
+def _is_quantised(module: nn.Module) -> bool:
     return hasattr(getattr(module, "weight", None), "quant_state")

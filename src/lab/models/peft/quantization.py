@@ -1,8 +1,8 @@
 """Encoder layers in 4 bits: NF4 with double quantisation (QLoRA, arXiv 2305.14314), by bitsandbytes.
 
-A matrix is quantised where it stands, one after the other, and is made whole again for each product that needs it, and
-only for as long; nothing ever dequantises the whole model. Embeddings, norms, biases, adapters and heads stay fp32.
-Memory: .52 bytes a weight instead of 4. Time: each product first unpacks its matrix, forward and backward.
+Matrices are quantised in place, one after the other. A matrix is dequantised only while a product needs it, never the
+whole model at once. Embeddings, norms, biases, adapters and heads stay fp32. Memory: .52 bytes per weight instead of 4.
+Time: each product dequantises its matrix, in the forward and in the backward pass.
 """
 
 from typing import Any, cast
@@ -14,15 +14,15 @@ from peft.tuners.lora.dora import DoraLinearLayer
 from torch import Tensor, nn
 
 BLOCK = 64
-"""Weights that share a scale."""
+"""Number of weights that share a scale."""
 
 
-class QuantisedLinear(Linear4bit):  # type: ignore[misc]  # the library is not typed
-    """A linear layer (D in, E out) that never trains, its weight in NF4; `layer` gives weight and bias.
+class QuantisedLinear(Linear4bit):  # type: ignore[misc]  # the library has no types
+    """A linear layer (D in, E out) that never trains, with the weight of `layer` in NF4 and its bias.
 
-    As in any linear layer the arithmetic is autocast's, where that is on. bitsandbytes' own forward would fix it at the
-    first call, round the bias to it for good, and in eval mode on CPUs with AVX-512 BF16 repack the weights with loss:
-    then neither would training go on exactly after a resume, nor would what is trained be what is tested.
+    Its data type is that of autocast, as in any linear layer. The forward pass of bitsandbytes would keep the type of
+    the first call, round the bias to that type, and in eval mode on CPUs with AVX-512 BF16 repack the weights with
+    loss. Then a resumed run would differ from an uninterrupted run, and tests would use other weights than training.
     """
 
     def __init__(self, layer: nn.Linear) -> None:
@@ -49,18 +49,21 @@ class QuantisedLinear(Linear4bit):  # type: ignore[misc]  # the library is not t
 
 
 class PackedDora(DoraLinearLayer):  # type: ignore[misc]
-    """DoRA beside a packed matrix. With dropout in front of an adapter, PEFT's own multiplies by a dequantised copy,
-    which autograd keeps for the backward pass: copies of all adapted matrices at once."""
+    """DoRA for a quantised matrix.
+
+    If an adapter has dropout, PEFT's class multiplies by a dequantised copy of the matrix. Autograd keeps this copy for
+    the backward pass, so copies of all adapted matrices would be in memory at once.
+    """
 
     def forward(self, x: Tensor, *, base_layer: nn.Module, base_result: Tensor | None = None, **rest: Any) -> Tensor:
-        """What is to be added to the base's output (..., E) for x (..., D)."""
+        """The term to add to the output of the base (..., E), for x (..., D)."""
         if base_result is None:
-            base_result = base_layer(x)  # its bias is taken off again
+            base_result = base_layer(x)  # PEFT subtracts its bias
         return cast(Tensor, super().forward(x, base_layer=base_layer, base_result=base_result, **rest))
 
 
 def quantise(layers: nn.Module) -> None:
-    """Replace every linear layer below `layers`; each fp32 weight is freed before the next one is looked at."""
+    """Replace every linear layer inside `layers`; each fp32 weight is freed before the next layer."""
     for module in list(layers.modules()):
         for name, child in list(module.named_children()):
             if type(child) is nn.Linear:
@@ -68,7 +71,7 @@ def quantise(layers: nn.Module) -> None:
 
 
 def dequantised(layer: nn.Linear) -> Tensor:
-    """The weight (E, D) of a linear layer; of a quantised one a copy in fp32."""
+    """The weight (E, D) of a linear layer, for a quantised layer as a copy in fp32."""
     if not isinstance(layer, QuantisedLinear):
         return layer.weight.detach()
     return cast(Tensor, bitsandbytes.functional.dequantize_4bit(layer.weight.data, layer.weight.quant_state))

@@ -1,1 +1,1 @@
-"""Extractive question answering: spans, the best answers, the metrics of SQuAD."""
+"""Extractive question answering: spans, the best answers and the metrics of SQuAD."""

@@ -1,8 +1,9 @@
-"""Extractive question answering over any encoder with a vector a token. Shapes: B windows, L tokens, D hidden.
+"""Extractive question answering with any encoder that gives one vector per token.
 
-One linear layer scores each token as the start and as the end of the answer (arXiv 1810.04805). A question's windows
-compete by their best span's probability; for SQuAD v2 "no answer" wins where it is likelier, in every window, than the
-best span (arXiv 1806.03822). Loss: mean cross-entropy of start and end.
+One linear layer scores each token as the start and as the end of the answer (arXiv 1810.04805). The answer is the most
+probable span of all windows of the question. For SQuAD v2, the answer is empty if "no answer" is more probable than the
+best span in every window (arXiv 1806.03822). Loss: mean cross-entropy of start and end.
+Shapes: B windows, L tokens, D width, Q questions.
 """
 
 from collections.abc import Mapping
@@ -19,21 +20,22 @@ from lab.models.task_module import TextTaskModule, Training
 from lab.models.text.interfaces import TokenEncoder
 
 NO_REFERENCES = References((), (), ())
+"""For a model that only predicts."""
 
 
 class SpanMetric(EpochMetric):
-    """Loss over windows, and of each question the best span seen so far in any of its windows.
+    """The mean loss over windows, and per question the best span of its windows so far.
 
-    A question without any window (an unfinished training epoch) is not counted. States stay on the CPU, where single
-    rows are compared: six numbers per question.
+    A question without windows (in an unfinished training epoch) does not count. States stay on the CPU, because rows
+    are compared one by one.
     """
 
     sums: Tensor
-    """(2,) summed loss and windows."""
+    """(2,) summed loss and number of windows."""
     best: Tensor
-    """(Q, 3) score, first and last character of the best span; -inf before there is any."""
+    """(Q, 3) score, start and end character of the best span; the score is -inf before the first window."""
     no_answer: Tensor
-    """(Q,) least score of "no answer" over the windows; inf before there is any."""
+    """(Q,) least score of "no answer" over the windows; inf before the first window."""
 
     def __init__(self, references: References, spec: QuestionSpec) -> None:
         super().__init__()
@@ -44,7 +46,7 @@ class SpanMetric(EpochMetric):
         self.add_state("no_answer", torch.full((num,), torch.inf), "min")
 
     def update(self, batch: QuestionBatch, losses: Tensor, spans: Candidates) -> None:
-        """Add a batch of windows: losses (B,) and their best spans."""
+        """Add a batch of windows, their losses (B,) and their best spans."""
         self.sums += torch.stack([losses.detach().sum().double().cpu(), torch.tensor(float(len(batch))).double()])
         scores, places = spans.scores[:, 0].float(), characters(batch, spans)[:, 0]
         best = torch.cat([scores[:, None].double(), places.double()], 1).cpu()
@@ -55,16 +57,16 @@ class SpanMetric(EpochMetric):
                 self.best[row] = candidate
 
     def answers(self) -> dict[int, str]:
-        """The answer to each question that has a window; "" where none is likelier than any."""
+        """The answer to each question that has a window; "" if "no answer" is more probable than the best span."""
         scores, places = self.best[:, 0], self.best[:, 1:].long()
-        silent = scores == -torch.inf
+        empty = scores == -torch.inf
         if self.spec.no_answer:
-            silent |= self.no_answer > scores
+            empty |= self.no_answer > scores
         answers = {}
         for row in torch.nonzero(self.no_answer != torch.inf).flatten().tolist():
             start, end = places[row].tolist()
             context = self.references.contexts[self.references.context_of[row]]
-            answers[row] = "" if silent[row] else context[start:end]
+            answers[row] = "" if empty[row] else context[start:end]
         return answers
 
     def compute(self) -> dict[str, float]:
@@ -75,12 +77,12 @@ class SpanMetric(EpochMetric):
 
 
 def _best_of(ranks: Tensor) -> Tensor:
-    """(R, Q, 3) best spans of each process -> (Q, 3)."""
+    """The best spans of all processes: (R, Q, 3) -> (Q, 3)."""
     return ranks[ranks[..., 0].argmax(0), torch.arange(ranks.shape[1])]
 
 
 class Outputs(NamedTuple):
-    """Of a batch, on the CPU: rows (B,), scores (B, N), places (B, N, 2) characters, none (B,)."""
+    """Results of a batch on the CPU: rows (B,), scores (B, N), characters of the spans (B, N, 2), "no answer" (B,)."""
 
     rows: Tensor
     scores: Tensor
@@ -89,7 +91,7 @@ class Outputs(NamedTuple):
 
 
 class ExtractiveQA(TextTaskModule):
-    """A `TokenEncoder` with one linear layer that points at the first and the last token of the answer."""
+    """A `TokenEncoder` with one linear layer that scores the first and the last token of the answer."""
 
     encoder: TokenEncoder
 
@@ -110,14 +112,14 @@ class ExtractiveQA(TextTaskModule):
         self.metrics = {split: SpanMetric(expected, self.spec) for split, expected in known.items()}
 
     def forward(self, batch: QuestionBatch) -> Tensor:
-        """(B, L, 2) log-probabilities of each token as the answer's start and end."""
+        """Log-probabilities (B, L, 2) of each token as the start and as the end of the answer."""
         hidden = self.encoder(batch.ids, batch.mask, batch.segments)
-        with torch.autocast(hidden.device.type, enabled=False):  # scores in bf16 would tie among neighbouring tokens
+        with torch.autocast(hidden.device.type, enabled=False):  # in bf16, neighbouring tokens would get equal scores
             logits = self.span(self.dropout(hidden.float()))
         return log_probabilities(logits, possible(batch))
 
     def losses(self, batch: QuestionBatch, logs: Tensor) -> Tensor:
-        """(B,)"""
+        """The loss of each window, (B,)."""
         return span_loss(logs, batch.spans, possible(batch), self.smoothing)
 
     def loss(self, batch: QuestionBatch) -> Tensor:
@@ -136,25 +138,25 @@ class ExtractiveQA(TextTaskModule):
         self.test_outputs = []
 
     def test_step(self, batch: QuestionBatch, batch_idx: int) -> None:
-        _, found = self._step(batch, "test", self.spec.n_best)
-        outputs = (batch.rows, found.scores, characters(batch, found), found.none)
+        _, candidates = self._step(batch, "test", self.spec.n_best)
+        outputs = (batch.rows, candidates.scores, characters(batch, candidates), candidates.none)
         self.test_outputs.append(Outputs(*(tensor.cpu() for tensor in outputs)))
 
     def _step(self, batch: QuestionBatch, split: str, num: int) -> tuple[Tensor, Candidates]:
         logs = self(batch)
         losses = self.losses(batch, logs)
-        found = best_spans(logs.detach(), possible(batch), self.spec.max_answer, num)
-        self.metrics[split].update(batch, losses, found)
-        return losses, found
+        candidates = best_spans(logs.detach(), possible(batch), self.spec.max_answer, num)
+        self.metrics[split].update(batch, losses, candidates)
+        return losses, candidates
 
 
 def possible(batch: QuestionBatch) -> Tensor:
-    """(B, L) bool: the tokens that may be part of an answer, those of the context."""
+    """The tokens that may be part of an answer, (B, L) bool: those of the context."""
     return batch.places[..., 0] >= 0
 
 
-def characters(batch: QuestionBatch, found: Candidates) -> Tensor:
-    """(B, N, 2) characters [start, end) of the context that each candidate stands for."""
-    starts = batch.places[..., 0].gather(1, found.first)
-    ends = batch.places[..., 1].gather(1, found.last)
+def characters(batch: QuestionBatch, candidates: Candidates) -> Tensor:
+    """The characters [start, end) of each candidate in the context, (B, N, 2)."""
+    starts = batch.places[..., 0].gather(1, candidates.first)
+    ends = batch.places[..., 1].gather(1, candidates.last)
     return torch.stack([starts, ends], -1)

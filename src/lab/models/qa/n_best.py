@@ -1,8 +1,7 @@
-"""The answers to each question, best first, from what its windows gave: overlapping windows find the same ones twice.
+"""The best answers to each question, from the best spans of its windows.
 
-A question's candidates are the different stretches of its context that any of its windows holds among its best; equal
-ones keep their best score. Probabilities are of these candidates among themselves (and of "no answer", where it may
-be). Pure; Q questions.
+Overlapping windows contain equal spans of the context; such a span is one candidate with its best score. Probabilities
+are a softmax over the candidates of a question, including "no answer" if that is allowed. These are pure functions.
 """
 
 import math
@@ -15,7 +14,7 @@ from lab.models.qa.extractive_qa import Outputs
 
 @dataclass(frozen=True)
 class Candidate:
-    """An answer: its text, the characters [start, end) of the context (-1 for no answer), and how likely it is."""
+    """An answer: its text, its characters [start, end) in the context (-1 for no answer), its score and probability."""
 
     text: str
     start: int
@@ -27,7 +26,7 @@ class Candidate:
 def ranked(
     outputs: Iterable[Outputs], references: References, num: int, no_answer: bool
 ) -> list[tuple[Candidate, ...]]:
-    """Of each question its `num` best candidates, best first, in the order of the questions."""
+    """The `num` best candidates of each question, best first, in the order of the questions."""
     pools: list[dict[tuple[int, int], float]] = [{} for _ in references.answers]
     for batch in outputs:
         rows = zip(batch.rows.tolist(), batch.scores.tolist(), batch.places.tolist(), batch.none.tolist(), strict=True)
@@ -36,7 +35,7 @@ def ranked(
             for score, (start, end) in zip(scores, places, strict=True):
                 if score > -math.inf:
                     pool[start, end] = max(score, pool.get((start, end), -math.inf))
-            if no_answer:  # said only where every window says so
+            if no_answer:  # the least score counts, because every window must agree
                 pool[-1, -1] = min(none, pool.get((-1, -1), math.inf))
     contexts = [references.contexts[place] for place in references.context_of]
     return [_candidates(pool, context, num) for pool, context in zip(pools, contexts, strict=True)]
@@ -44,15 +43,15 @@ def ranked(
 
 def _candidates(pool: dict[tuple[int, int], float], context: str, num: int) -> tuple[Candidate, ...]:
     best = sorted(pool.items(), key=lambda item: (-item[1], item[0] == (-1, -1), item[0]))[:num]
-    chances = _softmax([score for _, score in best])
+    probabilities = _softmax([score for _, score in best])
     return tuple(
-        Candidate("" if start < 0 else context[start:end], start, end, score, chance)
-        for ((start, end), score), chance in zip(best, chances, strict=True)
+        Candidate("" if start < 0 else context[start:end], start, end, score, probability)
+        for ((start, end), score), probability in zip(best, probabilities, strict=True)
     )
 
 
 def _softmax(scores: Sequence[float]) -> list[float]:
     if not scores:
         return []
-    raised = [math.exp(score - max(scores)) for score in scores]
-    return [one / sum(raised) for one in raised]
+    exponentials = [math.exp(score - max(scores)) for score in scores]
+    return [value / sum(exponentials) for value in exponentials]

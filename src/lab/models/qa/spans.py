@@ -1,8 +1,8 @@
-"""Spans of tokens as answers: probabilities over what may be one, their loss, and the best of them.
+"""Spans of tokens as answers: their probabilities, their loss, and the best spans of a window.
 
-The start and the end of an answer are one of a window's context tokens each, or the first token, which stands for "not
-in this window" (Devlin et al., arXiv 1810.04805). The score of a span is log P(start) + log P(end); every span of at
-most `max_answer` tokens is weighed, so the best one is exact. Shapes: B windows, L tokens, N candidates.
+The start and the end of an answer are context tokens, or both are the first token, which means "not in this window"
+(Devlin et al., arXiv 1810.04805). The score of a span is log P(start) + log P(end). All spans of at most `max_answer`
+tokens are compared, so the best span is exact. Shapes: B windows, L tokens, N candidates.
 """
 
 from typing import NamedTuple
@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 
 NEVER = -1e4
-"""Logit of what cannot be: finite, so that label smoothing and bf16 stay so."""
+"""Logit of impossible tokens. It is finite, so that label smoothing and bf16 also give finite numbers."""
 
 
 class Candidates(NamedTuple):
     """The best spans of each window, best first.
 
-    scores: (B, N) float, -inf where a window has fewer than N. first, last: (B, N) tokens. none: (B,) the score of "not
-    in this window".
+    scores: (B, N) float, -inf if a window has fewer than N spans. first, last: (B, N) numbers of tokens. none: (B,) the
+    score of "not in this window".
     """
 
     scores: Tensor
@@ -28,24 +28,24 @@ class Candidates(NamedTuple):
 
 
 def log_probabilities(logits: Tensor, possible: Tensor) -> Tensor:
-    """(B, L, 2) log P(start) and log P(end). logits (B, L, 2); possible (B, L) bool: tokens of the context."""
+    """Log P(start) and log P(end), (B, L, 2), from logits (B, L, 2). possible (B, L) bool: tokens of the context."""
     allowed = possible.clone()
     allowed[:, 0] = True
     return logits.float().masked_fill(~allowed.unsqueeze(-1), NEVER).log_softmax(1)
 
 
 def span_loss(logs: Tensor, spans: Tensor, possible: Tensor, smoothing: float) -> Tensor:
-    """(B,) mean of the cross-entropies of start and end. spans (B, 2).
+    """Mean of the cross-entropies of start and end, (B,). logs (B, L, 2); spans (B, 2): first and last token.
 
-    smoothing: the share of the target that is spread evenly over all tokens that may be one (arXiv 1512.00567).
+    smoothing: the share of the target that is spread evenly over all possible tokens (arXiv 1512.00567).
     """
-    wanted = -logs.gather(1, spans.unsqueeze(1)).squeeze(1)
+    losses = -logs.gather(1, spans.unsqueeze(1)).squeeze(1)
     if smoothing:
         allowed = possible.clone()
         allowed[:, 0] = True
         weights = allowed.float().unsqueeze(-1)
-        wanted = (1 - smoothing) * wanted - smoothing * (logs * weights).sum(1) / weights.sum(1)
-    return wanted.mean(-1)
+        losses = (1 - smoothing) * losses - smoothing * (logs * weights).sum(1) / weights.sum(1)
+    return losses.mean(-1)
 
 
 def best_spans(logs: Tensor, possible: Tensor, max_answer: int, num: int) -> Candidates:
@@ -56,9 +56,9 @@ def best_spans(logs: Tensor, possible: Tensor, max_answer: int, num: int) -> Can
     num_windows, length = start.shape
     widths = min(max_answer, length)
     joint = start.new_full((num_windows, widths, length), -torch.inf)
-    for width in range(widths):  # spans of width + 1 tokens, by their first
+    for width in range(widths):  # spans of width + 1 tokens, at the number of their first token
         joint[:, width, : length - width] = start[:, : length - width] + end[:, width:]
     scores, places = joint.flatten(1).topk(min(num, widths * length))
     first = places % length
-    last = (first + places // length).clamp(max=length - 1)  # of what is no span (-inf), too
+    last = (first + places // length).clamp(max=length - 1)  # clamped for impossible spans (-inf)
     return Candidates(scores, first, last, none)

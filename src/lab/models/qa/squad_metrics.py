@@ -1,10 +1,10 @@
-"""Answers compared: normalisation, exact match and token F1, as SQuAD's evaluation has them, by language.
+"""Normalisation, exact match and F1 of answers, as in SQuAD's evaluation, for several languages.
 
-Normalised: lower case, no punctuation, no articles of the language, single spaces (arXiv 1606.05250; its evaluation
-knows English articles only). F1 is over bags of words; the best of a question's accepted answers counts. The two
-evaluations differ where nothing is left of a text once it is normalised. Version 1.1 compares such texts as any other:
-two of them match exactly and share no word (F1 0). Version 2.0 (`no_answer`, arXiv 1806.03822) leaves such accepted
-answers out; a question without any is met by an answer of which nothing is left. Pure; about 10 microseconds a pair.
+Normalised text has lower case, no punctuation or articles, and single spaces (arXiv 1606.05250, for English). F1 uses
+bags of words. The best score over the accepted answers of a question counts. The two versions differ for texts that are
+empty after normalisation. Version 1.1 compares them like other texts: two such texts match exactly, and their F1 is 0.
+Version 2.0 (`no_answer`, arXiv 1806.03822) ignores such accepted answers, and a question without accepted answers needs
+an empty answer. These are pure functions; a pair takes about 10 microseconds.
 """
 
 import re
@@ -18,14 +18,15 @@ ARTICLES = {
     "es": ("el", "la", "los", "las", "un", "una", "unos", "unas"),
     "pt": ("o", "a", "os", "as", "um", "uma"),
 }
-"""By language; what of them is also another word (la, o, a) is dropped all the same, as "a" is in English."""
+"""Articles by language. An article that is also another word (la, o, a) is always removed, as "a" is in English."""
 _PUNCTUATION = str.maketrans("", "", string.punctuation + "¿¡«»“”‘’…–—")
 _ENGLISH_PUNCTUATION = str.maketrans("", "", string.punctuation)
-"""SQuAD's own: English scores must be those of its evaluation."""
+"""The punctuation of SQuAD's evaluation, so that English scores equal its scores."""
 
 
 def normalised(text: str, language: str) -> str:
-    """
+    """The text in lower case, without punctuation and articles, with single spaces.
+
     >>> normalised("¡La bomba P-101!", "es")
     'bomba p101'
     """
@@ -34,48 +35,48 @@ def normalised(text: str, language: str) -> str:
 
 
 def exact_match(answer: str, accepted: str, language: str) -> float:
-    """1.0 where both are the same once normalised."""
+    """1.0 if both texts are equal after normalisation, otherwise 0.0."""
     return float(normalised(answer, language) == normalised(accepted, language))
 
 
 def f1(answer: str, accepted: str, language: str) -> float:
-    """Harmonic mean of the shares of words that the two have in common; 0 where one has no word.
+    """Harmonic mean of word precision and word recall; 0 if one of the texts has no words.
 
     >>> f1("la bomba centrífuga", "bomba", "es")
     0.6666666666666666
     """
-    given, wanted = normalised(answer, language).split(), normalised(accepted, language).split()
-    if not given or not wanted:
+    given, expected = normalised(answer, language).split(), normalised(accepted, language).split()
+    if not given or not expected:
         return 0.0
-    shared = sum((Counter(given) & Counter(wanted)).values())
-    return 2 * shared / (len(given) + len(wanted))
+    shared = sum((Counter(given) & Counter(expected)).values())
+    return 2 * shared / (len(given) + len(expected))
 
 
 def graded(answer: str, accepted: Sequence[str], language: str, no_answer: bool) -> tuple[float, float]:
-    """Exact match and F1 against the accepted answer that fits best; against none, whether the answer is empty.
+    """Exact match and F1, each for the accepted answer with the best score.
 
-    no_answer: grade as version 2.0 does.
+    Without accepted answers, both are 1 for an empty answer and 0 for any other. no_answer: the rules of version 2.0.
 
     >>> graded("the", ["a", "pump"], "en", no_answer=False), graded("the", ["a", "pump"], "en", no_answer=True)
     ((1.0, 0.0), (0.0, 0.0))
     """
-    wanted = [one for one in accepted if normalised(one, language)] if no_answer else list(accepted)
-    if not wanted:
-        silent = float(not normalised(answer, language))
-        return silent, silent
+    counted = [text for text in accepted if normalised(text, language)] if no_answer else list(accepted)
+    if not counted:
+        empty = float(not normalised(answer, language))
+        return empty, empty
     return (
-        max(exact_match(answer, one, language) for one in wanted),
-        max(f1(answer, one, language) for one in wanted),
+        max(exact_match(answer, text, language) for text in counted),
+        max(f1(answer, text, language) for text in counted),
     )
 
 
 def mean_grades(
     answers: Sequence[str], accepted: Sequence[Sequence[str]], language: str, no_answer: bool
 ) -> dict[str, float]:
-    """`em` and `f1` over N questions, between 0 and 1; NaN of none."""
+    """Mean exact match (`em`) and mean `f1` over all questions, between 0 and 1; NaN without questions."""
     if not answers:
         return {"em": float("nan"), "f1": float("nan")}
-    grades = [graded(answer, one, language, no_answer) for answer, one in zip(answers, accepted, strict=True)]
+    grades = [graded(answer, texts, language, no_answer) for answer, texts in zip(answers, accepted, strict=True)]
     return {"em": sum(em for em, _ in grades) / len(grades), "f1": sum(score for _, score in grades) / len(grades)}
 
 

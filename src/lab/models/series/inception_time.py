@@ -1,10 +1,9 @@
-"""InceptionTime (arXiv 1909.04939): modules of parallel convolutions of three lengths, residual every third, mean over
-time.
+"""InceptionTime (arXiv 1909.04939): modules of parallel convolutions of three lengths, then the mean over time.
 
-As in the paper: no bias, a bottleneck of width 1 where more than one channel comes in, a max-pool branch, batch norm
-and ReLU behind each module, a residual block of three modules with a convolution and a norm on the way around. Padding
-and steps without any sample are 0 after every module and are left out of norms and of the mean, so windows of unequal
-length can share a batch. Shapes: B rows, T time steps, C channels, F filters.
+As in the paper, convolutions have no bias, and a module has a bottleneck (if it has more than one input channel), a
+max-pooling branch, batch norm and ReLU. Three modules form a block with a residual connection (convolution and norm).
+Padding and time steps without observed values are 0 after every module, and norms and the mean skip these, so windows
+of different lengths can be in one batch. Shapes: B rows, T time steps, C channels, F filters.
 """
 
 import torch
@@ -14,18 +13,18 @@ from torch.nn import functional
 from lab.config.schema import InceptionTime
 from lab.models.series.interfaces import MaskedBatchNorm, Net, weighed_mean
 
-MODULES_A_BLOCK = 3
+MODULES_PER_BLOCK = 3
 
 
 class Inception(nn.Module):
-    """hidden (B, C, T) -> (B, 4 F, T), time steps not `kept` (B, T) are 0."""
+    """One module: hidden (B, C, T) -> (B, 4 F, T); time steps that are not `kept` (B, T) are 0."""
 
     def __init__(self, channels: int, config: InceptionTime) -> None:
         super().__init__()
         filters = config.filters
-        narrow = channels > 1
-        self.bottleneck = nn.Conv1d(channels, config.bottleneck, 1, bias=False) if narrow else nn.Identity()
-        width = config.bottleneck if narrow else channels
+        several = channels > 1
+        self.bottleneck = nn.Conv1d(channels, config.bottleneck, 1, bias=False) if several else nn.Identity()
+        width = config.bottleneck if several else channels
         self.convolutions = nn.ModuleList(
             nn.Conv1d(width, filters, kernel, padding="same", bias=False) for kernel in config.kernels
         )
@@ -34,46 +33,46 @@ class Inception(nn.Module):
 
     def forward(self, hidden: Tensor, kept: Tensor | None) -> Tensor:
         narrow = self.bottleneck(hidden)
-        highest = _highest(hidden, kept)
-        branches = [*(convolution(narrow) for convolution in self.convolutions), self.pooled(highest)]
+        maximum = _max_of_neighbours(hidden, kept)
+        branches = [*(convolution(narrow) for convolution in self.convolutions), self.pooled(maximum)]
         return functional.relu(self.norm(torch.cat(branches, 1), kept))
 
 
-def _highest(hidden: Tensor, kept: Tensor | None) -> Tensor:
-    """Maximum of three neighbouring steps; what is not kept is no neighbour."""
+def _max_of_neighbours(hidden: Tensor, kept: Tensor | None) -> Tensor:
+    """Maximum over each time step and its two neighbours, without time steps that are not kept."""
     if kept is None:
         return functional.max_pool1d(hidden, 3, stride=1, padding=1)
     missing = ~kept[:, None]
-    found = functional.max_pool1d(hidden.masked_fill(missing, -torch.inf), 3, stride=1, padding=1)
-    return found.masked_fill(missing, 0.0)
+    maximum = functional.max_pool1d(hidden.masked_fill(missing, -torch.inf), 3, stride=1, padding=1)
+    return maximum.masked_fill(missing, 0.0)
 
 
 class Residual(nn.Module):
-    """Three modules with a way around them: (B, C, T) -> (B, 4 F, T)."""
+    """Three modules with a residual connection: (B, C, T) -> (B, 4 F, T)."""
 
     def __init__(self, channels: int, num_modules: int, config: InceptionTime) -> None:
         super().__init__()
         width = config.filters * (len(config.kernels) + 1)
         self.parts = nn.ModuleList(Inception(channels if n == 0 else width, config) for n in range(num_modules))
-        self.around = nn.Conv1d(channels, width, 1, bias=False) if num_modules == MODULES_A_BLOCK else None
+        self.around = nn.Conv1d(channels, width, 1, bias=False) if num_modules == MODULES_PER_BLOCK else None
         self.norm = MaskedBatchNorm(width) if self.around is not None else None
 
     def forward(self, hidden: Tensor, kept: Tensor | None) -> Tensor:
         out = hidden
         for part in self.parts:
             out = part(out, kept)
-        if self.around is None or self.norm is None:  # a rest of fewer than three modules has no way around
+        if self.around is None or self.norm is None:  # a last block of fewer than three modules is not residual
             return out
         return functional.relu(out + self.norm(self.around(hidden), kept))
 
 
 class InceptionTimeNet(Net):
-    """One network of the ensemble; dimension is four times `model.filters`, with three kernel lengths."""
+    """One net of the ensemble. With three kernel lengths, `dimension` is four times `model.filters`."""
 
     def __init__(self, model: InceptionTime, channels: int) -> None:
         super().__init__()
         width = model.filters * (len(model.kernels) + 1)
-        counts = [min(MODULES_A_BLOCK, model.depth - first) for first in range(0, model.depth, MODULES_A_BLOCK)]
+        counts = [min(MODULES_PER_BLOCK, model.depth - first) for first in range(0, model.depth, MODULES_PER_BLOCK)]
         self.blocks = nn.ModuleList(
             Residual(channels if number == 0 else width, count, model) for number, count in enumerate(counts)
         )

@@ -1,7 +1,8 @@
-"""What every net for series is to the rest: windows in, one vector a window out, and the parts freezing acts on.
+"""The interface of nets for series: they read windows, give one vector per window, and name the parts that freezing
+acts on.
 
-Also the two things that nets with masks share: a norm over batch and time that leaves padding and gaps out, and padding
-on the left, where the oldest samples are. Shapes: B rows, T time steps, C channels, F filters, D features.
+The module also has what nets with masks share: a batch norm that skips padding and missing values, and padding on the
+left, where the oldest samples are. Shapes: B rows, T time steps, C channels, F filters, D features.
 """
 
 from abc import ABC, abstractmethod
@@ -14,7 +15,7 @@ from torch.nn import functional
 class Net(nn.Module, ABC):
     """values (B, T, C) float32, 0 where `observed` (B, T, C) bool is False -> features (B, dimension).
 
-    What is not observed has no influence, so a window scores the same in whatever company it is padded.
+    Values that are not observed have no influence. So a window gets the same features in any batch, with any padding.
     """
 
     dimension: int
@@ -24,28 +25,29 @@ class Net(nn.Module, ABC):
 
     @property
     def embeddings(self) -> list[nn.Module]:
-        """All that stands below the first layer or is shared by layers."""
+        """Modules below the first layer, and modules that layers share."""
         return []
 
     @property
     def layers(self) -> list[nn.Module]:
-        """Blocks from the input up; empty where there are none."""
+        """Layers from the input up; empty if there are none."""
         return []
 
 
 class CuttableNet(Net):
     """A net that can be cut above any layer: `forward_above(forward_below(v, o, n), v, o, n)` is `forward(v, o)`.
 
-    States have the same number of places for windows of any length.
+    States have the same number of positions for windows of any length.
     """
 
     width: int
-    """Numbers of a state at one place."""
+    """Size of the state at one position."""
     places: int
+    """Number of positions."""
 
     @abstractmethod
     def signature(self) -> str:
-        """What decides, besides the weights, what the layers compute."""
+        """Text with all settings that decide, besides the weights, what the layers compute."""
 
     @abstractmethod
     def forward_below(self, values: Tensor, observed: Tensor, num_layers: int) -> Tensor:
@@ -53,13 +55,14 @@ class CuttableNet(Net):
 
     @abstractmethod
     def forward_above(self, states: Tensor, values: Tensor, observed: Tensor, num_layers: int) -> Tensor:
-        """What `forward` makes of states that have been through `num_layers` layers."""
+        """The output of `forward`, from the states (B, places, width) after the first `num_layers` layers."""
 
 
 class MaskedBatchNorm(nn.BatchNorm1d):
-    """Batch norm of (B, F, T) whose statistics are of the time steps in `kept` (B, T) bool; the others come out as 0.
+    """Batch norm of (B, F, T) over the time steps in `kept` (B, T) bool; the output of the other time steps is 0.
 
-    Equal to torch's own where all are kept. Unbiased variance goes into the running one, as torch does.
+    If all time steps are kept, it equals torch's batch norm. The running variance is updated with the unbiased
+    variance, as in torch.
     """
 
     def forward(self, hidden: Tensor, kept: Tensor | None = None) -> Tensor:
@@ -68,11 +71,11 @@ class MaskedBatchNorm(nn.BatchNorm1d):
         weight = kept[:, None].to(hidden.dtype)
         if not self.training:
             return super().forward(hidden) * weight
-        mean, variance = self._seen(hidden.float(), kept[:, None].float())
+        mean, variance = self._batch_statistics(hidden.float(), kept[:, None].float())
         normal = (hidden - mean[:, None]) * (variance[:, None] + self.eps).rsqrt()
         return (normal * self.weight[:, None] + self.bias[:, None]) * weight
 
-    def _seen(self, hidden: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    def _batch_statistics(self, hidden: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
         count = weight.sum().clamp(min=1)
         mean = (hidden * weight).sum((0, 2)) / count
         variance = ((hidden - mean[:, None]).square() * weight).sum((0, 2)) / count
@@ -89,19 +92,19 @@ class MaskedBatchNorm(nn.BatchNorm1d):
 
 
 def padded_left(values: Tensor, observed: Tensor, length: int) -> tuple[Tensor, Tensor]:
-    """Both (B, T, C) with unobserved zeros in front, `length` time steps in all; no sample is lost."""
-    missing = length - values.shape[1]
-    assert missing >= 0, f"{values.shape[1]} time steps do not fit in {length}"
-    if not missing:
+    """Both tensors (B, T, C), padded with unobserved zeros at the start to `length` time steps."""
+    padding = length - values.shape[1]
+    assert padding >= 0, f"{values.shape[1]} time steps do not fit in {length}"
+    if not padding:
         return values, observed
-    return functional.pad(values, (0, 0, missing, 0)), functional.pad(observed, (0, 0, missing, 0))
+    return functional.pad(values, (0, 0, padding, 0)), functional.pad(observed, (0, 0, padding, 0))
 
 
 def normalised(values: Tensor, observed: Tensor, eps: float = 1e-5) -> tuple[Tensor, Tensor, Tensor]:
-    """Each channel of a window to mean 0 and (biased) variance 1 over what is observed, in fp32.
+    """Scale each channel of a window to mean 0 and (biased) variance 1 over its observed values, in fp32.
 
-    Gives (values (B, T, C), 0 where unobserved; mean (B, 1, C); standard deviation (B, 1, C), from variance + eps).
-    Mean and deviation are constants to the gradient. A channel without any sample has mean 0 and deviation sqrt(eps).
+    Returns values (B, T, C), 0 where not observed; mean (B, 1, C); standard deviation (B, 1, C), the root of variance +
+    eps. Mean and deviation have no gradient. A channel without observed values has mean 0 and deviation sqrt(eps).
     """
     kept = observed.float()
     count = kept.sum(1, keepdim=True).clamp(min=1)
@@ -112,7 +115,10 @@ def normalised(values: Tensor, observed: Tensor, eps: float = 1e-5) -> tuple[Ten
 
 
 def weighed_mean(hidden: Tensor, weights: Tensor, dim: int) -> Tensor:
-    """Mean over `dim`, in fp32; weights as hidden without its last dimension. Zeros where all weights are 0."""
+    """Weighted mean over `dim`, in fp32; weights have the shape of hidden without its last dimension.
+
+    The mean is 0 where all weights are 0.
+    """
     weights = weights.float().unsqueeze(-1)
     total: Tensor = (hidden.float() * weights).sum(dim) / weights.sum(dim).clamp(min=1e-12)
     return total

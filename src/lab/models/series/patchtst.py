@@ -1,10 +1,10 @@
-"""PatchTST as a classifier (arXiv 2211.14730): one transformer reads each channel's patches, apart from the others.
+"""PatchTST as a classifier (arXiv 2211.14730): one transformer reads the patches of each channel separately.
 
-As in the paper: each channel of a window normalised, overlapping patches, linear embedding with a learned position,
-post-norm layers with batch norm and GELU. Padding is on the left, where the oldest samples are; patches are pooled by
-their mean, then the channels stand side by side or are averaged. Positions count from the newest patch, so windows
-of unequal length agree on them; patches without any sample are no keys and count in no mean or norm.
-Shapes: B rows, T time steps, C channels, N patches, D width.
+As in the paper, each channel of a window is normalised and cut into overlapping patches, which get a linear embedding
+and a learned position; layers are post-norm with batch norm and GELU. Patches are averaged, then channels are
+concatenated or averaged. Positions count from the newest patch, and padding is on the left, so windows of different
+lengths have the same positions. Attention, means and norms skip patches without observed values.
+Shapes: B rows, T time steps, C channels, N patches, P steps of a patch, D width.
 """
 
 import torch
@@ -16,7 +16,7 @@ from lab.models.series.interfaces import MaskedBatchNorm, Net, normalised, padde
 
 
 class PatchLayer(nn.Module):
-    """tokens (B, N, D), kept (B, N) bool or None for all -> (B, N, D). Norms count what is kept, and nothing else."""
+    """tokens (B, N, D), kept (B, N) bool or None for all -> (B, N, D). Norms count only the tokens that are kept."""
 
     def __init__(self, config: PatchTst) -> None:
         super().__init__()
@@ -31,7 +31,8 @@ class PatchLayer(nn.Module):
     def forward(self, tokens: Tensor, kept: Tensor | None) -> Tensor:
         heads = self.attend(tokens).reshape(*tokens.shape[:2], 3, self.num_heads, -1)
         query, key, value = heads.permute(2, 0, 3, 1, 4)
-        allowed = None if kept is None else (kept | ~kept.any(1, keepdim=True))[:, None, None]  # a softmax needs a key
+        # a row without any kept token may attend to all of its tokens, because softmax needs at least one key
+        allowed = None if kept is None else (kept | ~kept.any(1, keepdim=True))[:, None, None]
         mixed = functional.scaled_dot_product_attention(query, key, value, allowed)
         tokens = _normed(self.norm1, tokens + self.dropout(self.out(mixed.transpose(1, 2).flatten(2))), kept)
         inner = self.down(self.dropout(functional.gelu(self.up(tokens))))
@@ -41,7 +42,8 @@ class PatchLayer(nn.Module):
 class PatchTstNet(Net):
     """values, observed (B, T, C) -> (B, D + 2 C), or (B, C (D + 2)) with `channel_pooling: concat`.
 
-    Mean and log-deviation of each channel, which the normalisation takes out, stand beside what the encoder makes.
+    Normalisation removes the mean and the deviation of each channel, so the mean and the log of the deviation are
+    appended to the output of the encoder.
     """
 
     def __init__(self, model: PatchTst, channels: int, length: int) -> None:
@@ -52,8 +54,8 @@ class PatchTstNet(Net):
         self.position = nn.Parameter(torch.empty(self.num_patches, model.width).uniform_(-0.02, 0.02))
         self.dropout = nn.Dropout(model.layer_dropout)
         self.blocks = nn.ModuleList(PatchLayer(model) for _ in range(model.num_layers))
-        wide = model.channel_pooling == "concat"
-        self.dimension = model.width * (channels if wide else 1) + (2 * channels if model.normalise else 0)
+        concatenated = model.channel_pooling == "concat"
+        self.dimension = model.width * (channels if concatenated else 1) + (2 * channels if model.normalise else 0)
 
     @property
     def embeddings(self) -> list[nn.Module]:
@@ -65,7 +67,7 @@ class PatchTstNet(Net):
 
     def forward(self, values: Tensor, observed: Tensor) -> Tensor:
         model = self.config
-        there = observed.any(1)
+        has_values = observed.any(1)
         mean, spread = values.new_zeros(len(values), 1, values.shape[2]), torch.ones((), device=values.device)
         if model.normalise:
             values, mean, spread = normalised(values, observed)
@@ -74,15 +76,15 @@ class PatchTstNet(Net):
         values, observed = padded_left(values, observed, whole)
         patches = values.transpose(1, 2).unfold(-1, model.patch, model.stride).flatten(0, 1)
         kept = _kept(observed.transpose(1, 2).unfold(-1, model.patch, model.stride), model.stride).flatten(0, 1)
-        pooled = self._encoded(patches, kept).reshape(*there.shape, -1)
-        pooled = pooled * there[..., None]
-        together = pooled.flatten(1) if model.channel_pooling == "concat" else weighed_mean(pooled, there, dim=1)
+        pooled = self._encoded(patches, kept).reshape(*has_values.shape, -1)
+        pooled = pooled * has_values[..., None]
+        features = pooled.flatten(1) if model.channel_pooling == "concat" else weighed_mean(pooled, has_values, dim=1)
         if not model.normalise:
-            return together
-        return torch.cat([together, mean[:, 0] * there, spread[:, 0].log() * there], -1)
+            return features
+        return torch.cat([features, mean[:, 0] * has_values, spread[:, 0].log() * has_values], -1)
 
     def _encoded(self, patches: Tensor, kept: Tensor) -> Tensor:
-        """(B C, N, P) -> (B C, D). What comes of a row without any sample means nothing: the caller leaves it out."""
+        """(B C, N, P) -> (B C, D). The output of a row without observed values means nothing; the caller ignores it."""
         masked = None if bool(kept.all()) else kept
         tokens = self.dropout(self.embedding(patches) + self.position[self.num_patches - patches.shape[1] :])
         for block in self.blocks:
@@ -91,15 +93,16 @@ class PatchTstNet(Net):
 
 
 def patches_of(length: int, config: PatchTst) -> int:
-    """How many patches hold `length` time steps, the first one padded on the left."""
+    """Number of patches that cover `length` time steps; the first patch is padded on the left."""
     return 1 + -(-max(0, length - config.patch) // config.stride)
 
 
 def _kept(observed: Tensor, stride: int) -> Tensor:
-    """Which patches count, (B, C, N) of (B, C, N, P): those whose oldest `stride` steps hold a sample, and the newest.
+    """The patches that count, (B, C, N) from (B, C, N, P).
 
-    Every sample is in one of these; a patch that only overlaps a window's first samples would not be there were the
-    window alone in its batch.
+    A patch counts if one of its oldest `stride` time steps is observed; the newest patch counts if any time step is.
+    These patches cover every observed value. A patch that only overlaps the first values of a window does not count,
+    because it does not exist when the window is alone in a batch.
     """
     kept = observed[..., :stride].any(-1)
     kept[..., -1] |= observed[..., -1, :].any(-1)
@@ -107,5 +110,5 @@ def _kept(observed: Tensor, stride: int) -> Tensor:
 
 
 def _normed(norm: MaskedBatchNorm, tokens: Tensor, kept: Tensor | None) -> Tensor:
-    found: Tensor = norm(tokens.transpose(1, 2), kept).transpose(1, 2)
-    return found
+    normed: Tensor = norm(tokens.transpose(1, 2), kept).transpose(1, 2)
+    return normed

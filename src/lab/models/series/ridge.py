@@ -1,10 +1,10 @@
-"""Linear heads solved in closed form: ridge regression on -1/+1 targets, the penalty chosen by leave-one-out error.
+"""Linear heads in closed form: ridge regression on -1/+1 targets; the penalty has the least leave-one-out error.
 
-One pass over the training rows gathers features; before the first validation the heads are solved, and from then on the
-model is a classifier like any other. Features are divided by their deviation; rows weigh as `loss.class_weights` says.
-Leave-one-out residuals come from one eigendecomposition, (y - f) / (1 - h) with the hat matrix's diagonal h
-(arXiv 2012.08791 uses the same classifier, scikit-learn's RidgeClassifierCV). The scores go through a softmax as logits
-would: their order is that of the regression, as probabilities they are too even. Shapes: N rows, D features, K classes.
+One pass over the training rows collects their features, and the heads are solved before the first validation. Features
+are divided by their deviation; rows are weighted by `loss.class_weights`. One eigendecomposition gives all residuals of
+leave-one-out, (y - f) / (1 - h) with the diagonal h of the hat matrix. arXiv 2012.08791 uses the same classifier
+(scikit-learn's RidgeClassifierCV). Scores pass through a softmax like logits: their order is right, but as
+probabilities they are too even. Shapes: N rows, D features, K classes.
 """
 
 from collections.abc import Sequence
@@ -21,12 +21,12 @@ from lab.models.series.series_classifier import TimeSeriesClassifier, joined
 from lab.models.task_module import Training
 
 MAX_GIB = 2.0
-"""Features of all training rows are held at once, up to this size. To solve for the heads takes some five times that
-for a moment: they are sorted, and then worked on in double precision."""
+"""Limit for the features of all training rows, which are in memory at once. Solving briefly needs about five times as
+much, because the features are sorted and converted to double precision."""
 
 
 class RidgeClassifier(TimeSeriesClassifier):
-    """Nets without anything to train, with heads solved at the end of the first epoch."""
+    """Nets without trainable parameters; their heads are solved at the end of the first epoch."""
 
     def __init__(
         self, spec: SeriesSpec, nets: list[Net], loss: LossConfig, alphas: Sequence[float], training: Training
@@ -42,12 +42,12 @@ class RidgeClassifier(TimeSeriesClassifier):
         self._gathered.append({"rows": batch.rows.cpu(), "features": features.cpu(), **labels})
         self._gathered_bytes += self._gathered[-1]["features"].nbytes
         if self._gathered_bytes > MAX_GIB * 2**30:
-            problem = f"holds the features of all training windows at once, and these take more than {MAX_GIB:g} GiB"
+            problem = f"needs the features of all training windows at once, and these take more than {MAX_GIB:g} GiB"
             raise RequestError(Mistake("model.head", problem, "model.head=logistic, or fewer data rows", "ridge"))
         return torch.zeros((), device=batch.values.device)
 
     def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
-        """Nothing has a gradient, so the optimizer leaves everything as it is."""
+        """Do nothing: no parameter has a gradient, so the optimizer changes nothing."""
 
     def on_validation_epoch_start(self) -> None:
         super().on_validation_epoch_start()
@@ -74,8 +74,8 @@ class RidgeClassifier(TimeSeriesClassifier):
                 head.bias.copy_(bias)
                 logits[-1].append(features[:, place] @ weight.T + bias)
         for index, spec in enumerate(self.head_specs):
-            labels, found = whole[f"label {spec.name}"].to(self.device), joined(logits)[index].to(self.device)
-            self.head_metric("train").update(index, found, labels, *self.losses.of_head(index, found, labels))
+            labels, scores = whole[f"label {spec.name}"].to(self.device), joined(logits)[index].to(self.device)
+            self.head_metric("train").update(index, scores, labels, *self.losses.of_head(index, scores, labels))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_save_checkpoint(checkpoint)
@@ -90,9 +90,9 @@ class RidgeClassifier(TimeSeriesClassifier):
 def ridge(
     features: Tensor, labels: Tensor, num_classes: int, class_weights: Tensor, alphas: Sequence[float]
 ) -> tuple[Tensor, Tensor]:
-    """Weights (K, D) and biases (K,) for features (N, D) as they are; labels (N,), `MISSING` rows left out.
+    """Weights (K, D) and biases (K,) for unscaled features (N, D) and labels (N,); rows with `MISSING` are ignored.
 
-    The alpha with the least squared leave-one-out error over all targets is taken, the first of equal ones.
+    The result uses the alpha with the least squared leave-one-out error over all targets; the first of equal ones wins.
     """
     known = labels != MISSING
     features = (features if bool(known.all()) else features[known]).to(torch.double, copy=True)  # scaled in place below
@@ -106,22 +106,23 @@ def ridge(
     centre, mean = share @ features, share @ targets
     root = row_weights.sqrt()[:, None]
     scaled = features.sub_(centre).div_(spread).mul_(root)
-    wanted = root * (targets - mean)
-    basis, values = _left(scaled)
-    along = basis.T @ wanted
-    best, chosen = torch.inf, alphas[0]
+    centred = root * (targets - mean)
+    basis, values = _left_singular_vectors(scaled)
+    projected = basis.T @ centred
+    best_error, best_alpha = torch.inf, alphas[0]
     for alpha in alphas:
-        kept = values / (values + alpha)
-        hat = share + basis.square() @ kept
-        error = ((wanted - basis @ (kept[:, None] * along)) / (1 - hat).clamp(min=1e-12)[:, None]).square().mean()
-        if float(error) < best:
-            best, chosen = float(error), alpha
-    weights = (scaled.T @ (basis @ (along / (values + chosen)[:, None]))).T / spread
+        shrinkage = values / (values + alpha)
+        hat = share + basis.square() @ shrinkage
+        residuals = centred - basis @ (shrinkage[:, None] * projected)
+        error = (residuals / (1 - hat).clamp(min=1e-12)[:, None]).square().mean()
+        if float(error) < best_error:
+            best_error, best_alpha = float(error), alpha
+    weights = (scaled.T @ (basis @ (projected / (values + best_alpha)[:, None]))).T / spread
     return weights.float(), (mean - weights @ centre).float()
 
 
-def _left(scaled: Tensor) -> tuple[Tensor, Tensor]:
-    """Left singular vectors (N, R) and squared singular values (R,) by the smaller of both Gram matrices."""
+def _left_singular_vectors(scaled: Tensor) -> tuple[Tensor, Tensor]:
+    """Left singular vectors (N, R) and squared singular values (R,), from the smaller of the two Gram matrices."""
     num_rows, num_features = scaled.shape
     tiny = torch.finfo(torch.double).eps * max(scaled.shape)
     if num_rows <= num_features:

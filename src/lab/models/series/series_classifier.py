@@ -1,8 +1,7 @@
-"""A classifier over any net for series, and its building from a request.
+"""A classifier with one or several nets for series (an ensemble).
 
-The nets of an ensemble each have heads of their own and are trained on their own loss, side by side in one optimizer;
-what is told, counted and tested is the mean of their probabilities. A net's module is imported when it is asked for.
-Shapes: B rows, T time steps, C channels, K classes, D features.
+Each net of an ensemble has its own heads and its own loss; one optimizer trains all of them. Predictions and scores use
+the mean of their probabilities. Shapes: B rows, T time steps, C channels, K classes, D features.
 """
 
 from collections.abc import Callable
@@ -17,11 +16,11 @@ from lab.models.series.interfaces import CuttableNet, Net
 from lab.models.task_module import Training
 
 Sample = Callable[[int], SeriesBatch]
-"""n -> n training windows as one batch, all of them where there are fewer; equal for equal seeds."""
+"""n -> a batch of n training windows, or of all if there are fewer. Equal seeds give equal windows."""
 
 
 class TimeSeriesClassifier(Classifier):
-    """Nets (values, observed) -> (B, D) with a linear head for each label of the data's spec."""
+    """Nets that map (values, observed) to features (B, D), each with a linear head per label of the data's spec."""
 
     def __init__(self, spec: SeriesSpec, nets: list[Net], loss: LossConfig, dropout: float, training: Training) -> None:
         super().__init__(spec.heads, loss, training)
@@ -33,25 +32,25 @@ class TimeSeriesClassifier(Classifier):
         )
 
     def freezable(self) -> tuple[list[nn.Module], list[nn.Module]]:
-        """A layer of an ensemble is that layer of each of its nets."""
+        """Layer n of an ensemble is layer n of each of its nets."""
         embeddings = [part for net in self._members for part in net.embeddings]
         depths = list(zip(*(net.layers for net in self._members), strict=True))
         return embeddings, [parts[0] if len(parts) == 1 else nn.ModuleList(parts) for parts in depths]
 
     def forward(self, batch: SeriesBatch) -> list[Tensor]:
-        """Log-probabilities, or for a single net logits, (B, K) of each head."""
+        """Per head (B, K): log-probabilities of an ensemble, logits of a single net."""
         return joined(self.each(batch))
 
     def each(self, batch: SeriesBatch) -> list[list[Tensor]]:
-        """Per net, logits (B, K) of each head."""
-        found = []
+        """Per net and head, logits (B, K)."""
+        logits = []
         for net, heads in zip(self._members, self.heads, strict=True):
             assert isinstance(heads, nn.ModuleList)
             features = self.dropout(_features(net, batch))
-            found.append([head(features) for head in heads])
-        return found
+            logits.append([head(features) for head in heads])
+        return logits
 
-    def loss(self, batch: SeriesBatch) -> Tensor:  # type: ignore[override]  # of all labelled batches it reads series
+    def loss(self, batch: SeriesBatch) -> Tensor:  # type: ignore[override]  # narrower: only batches of series
         return self._mean_loss(batch, self.each(batch))
 
     def training_step(self, batch: SeriesBatch, batch_idx: int) -> Tensor:  # type: ignore[override]
@@ -70,11 +69,11 @@ class TimeSeriesClassifier(Classifier):
     def _members(self) -> list[Net]:
         members = list(self.nets)
         assert all(isinstance(net, Net) for net in members)
-        return members  # type: ignore[return-value]  # nn.ModuleList knows modules only
+        return members  # type: ignore[return-value]  # nn.ModuleList is typed as a list of modules
 
 
 def _features(net: Net, batch: SeriesBatch) -> Tensor:
-    """(B, D); from the states of the frozen layers where the batch brings them."""
+    """Features (B, D), computed from the batch's states of the frozen layers if it has these."""
     if batch.states is None:
         features: Tensor = net(batch.values, batch.observed)
         return features
@@ -83,7 +82,7 @@ def _features(net: Net, batch: SeriesBatch) -> Tensor:
 
 
 def joined(each: list[list[Tensor]]) -> list[Tensor]:
-    """Logits of one net as they are; of several the log of their mean probabilities, (B, K) of each head."""
+    """Per head (B, K): the logits of a single net, or the log of the mean probability over several nets."""
     if len(each) == 1:
         return each[0]
     per_head = zip(*each, strict=True)

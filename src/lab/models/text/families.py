@@ -1,8 +1,8 @@
-"""Families of encoders that this project trains: where each keeps its layers and their attention, and what is
-particular about it.
+"""Families of encoders that this project trains: the names of their layers and attention matrices, and their special
+cases.
 
-A family of the transformers library is named by its `model_type`. One that is not listed is refused: where its layers
-are, what they share and how its positions count would be guesses.
+The key is the `model_type` of the transformers library. A family that is not listed is refused, because its layers,
+shared modules and position numbers would be guesses.
 """
 
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ from typing import Any
 
 @dataclass(frozen=True)
 class EncoderFamily:
-    """Where a family keeps its parts. shared: modules beside the layers that every layer uses, where there are any."""
+    """Names of the parts of a family. shared: modules outside the layers that every layer uses."""
 
     layers: str = "encoder.layer"
     shared: tuple[str, ...] = ()
     positions_after_padding: bool = False
-    """Position numbers start at pad_id + 1, so the table holds that many more than the longest text."""
+    """Position numbers start at pad_id + 1, so the table has pad_id + 1 more rows than the longest text has tokens."""
     attention: tuple[str, str, str, str] = ("self.query", "self.key", "self.value", "attention.output.dense")
-    """Ends of the names of a layer's matrices for query, key, value and output; some have one for the first three."""
+    """Ends of the names of a layer's query, key, value and output matrices; some families join the first three."""
     whole: str | None = None
-    """Why it cannot be cut between two layers; None where a layer takes hidden states and a mask, nothing else."""
+    """Why the encoder cannot be cut between two layers; None if a layer reads only hidden states and a mask."""
 
 
 FAMILIES = {
@@ -55,15 +55,15 @@ FAMILIES = {
     "roberta": EncoderFamily(positions_after_padding=True),
     "xlm-roberta": EncoderFamily(positions_after_padding=True),
 }
-"""By `model_type`. ALBERT uses one group of weights in all its layers: it counts as one layer here."""
+"""By `model_type`. All layers of ALBERT share one group of weights, so it counts as one layer here."""
 
 
 def reads_segments(config: Any) -> bool:
-    """Whether an encoder is told which text of a pair a token is of."""
+    """Whether an encoder has an input that says to which text of a pair each token belongs."""
     return int(getattr(config, "type_vocab_size", 0)) > 1
 
 
 def position_limit(config: Any, pad_id: int) -> int:
-    """The longest input in tokens, special ones included."""
+    """The longest input in tokens, including special tokens."""
     offset = pad_id + 1 if FAMILIES[config.model_type].positions_after_padding else 0
     return int(config.max_position_embeddings) - offset

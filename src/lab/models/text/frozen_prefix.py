@@ -1,10 +1,10 @@
-"""The frozen part of an encoder: a fixed function of a text's ids, so its hidden states need computing once.
+"""The frozen part of an encoder. It is a fixed function of a text's ids, so its hidden states are computed once.
 
-What names that function: every weight below the cut, the architecture, the number of layers, and the arithmetic they
-run in (precision, device, attention, versions of torch and transformers). Dropout is off in it, as `Freeze` has it in
-training. A multiplication may round otherwise for other sizes, so each text goes through in a batch whose shape its own
-length decides: width from a grid, always as many rows, always a mask. Which other texts are to be computed, and in what
-order, then changes nothing.
+The fingerprint covers all that decides this function: the weights of these layers, the architecture, the number of
+layers and the arithmetic (precision, device, attention, versions of torch and transformers). Dropout is off, as
+`Freeze` switches it off in training. A matrix product may round differently for other sizes. So the length of a text
+alone decides the shape of its batch: a width from a grid, a fixed number of rows, and always a mask. The other texts
+and their order change nothing.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,21 +17,21 @@ import transformers
 from torch import Tensor, nn
 
 from lab.core.batches import Ids
-from lab.models.fingerprint import fingerprint
+from lab.models.parameters import fingerprint, trainable_below
 from lab.models.text.interfaces import CuttableEncoder, TextEncoder, is_adapter
 
-TOKENS_AT_ONCE, ROWS_AT_ONCE = 1024, 8
-"""Padded tokens in a batch, and texts in one of long texts: enough to keep two cores busy and to make little of the
-filler, and little enough that filling batches up costs little."""
+TOKENS_PER_BATCH, MIN_ROWS_PER_BATCH = 1024, 8
+"""Padded tokens in a batch, and the fewest texts in a batch of long texts. Larger batches keep two cores busy; smaller
+batches waste less time on filler rows."""
 FORMAT = 3
-"""To be raised when the same weights and ids would give other numbers for a reason in this file."""
+"""Raise it when a change in this file gives other states for the same weights and ids."""
 
 
 class FrozenPrefix:
     """The embeddings and first `num_layers` layers of an encoder.
 
-    autocast: the precision of a forward pass, as in training. Raises ValueError with the reason where the states would
-    not be a fixed function of the ids: an encoder that cannot be cut, or weights below the cut that train.
+    autocast: opens the precision of a forward pass, the same as in training. Raises ValueError with the reason if the
+    states are not a fixed function of the ids: the encoder cannot be cut, or weights below the cut train.
     """
 
     def __init__(
@@ -46,36 +46,43 @@ class FrozenPrefix:
 
     @property
     def modules(self) -> list[nn.Module]:
+        """The modules of the frozen part, from the input up."""
         return [*self.encoder.embeddings, *self.encoder.layers[: self.num_layers]]
 
     def fingerprint(self) -> str:
-        """Hex digest that changes whenever the states of some text would by more than another chip of the same
-        instructions may round otherwise. Cost: about 1 s per GiB of weights."""
-        about = [FORMAT, self.num_layers, transformers.__version__, self.encoder.signature()]
-        return fingerprint(self.modules, about, self.autocast)
+        """Hex digest that changes whenever the states of any text would change.
+
+        It does not cover the small rounding differences between chips that have the same instructions. Cost: about 1 s
+        per GiB of weights.
+        """
+        settings: list[object] = [FORMAT, self.num_layers, transformers.__version__, self.encoder.signature()]
+        return fingerprint(self.modules, settings, self.autocast)
 
     @torch.inference_mode()
     def states(
         self, ids: Callable[[int], Ids], lengths: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], pad_id: int
     ) -> Iterator[tuple[npt.NDArray[np.int64], Tensor]]:
-        """Batches (rows, states (sum of their lengths, width) fp32 on the CPU), from the longest rows to the shortest.
+        """Yield batches of (row numbers, their states), from the longest rows to the shortest.
 
-        ids: row -> its ids; lengths: of all rows.
+        ids: row number -> ids of the text. lengths: number of ids of every row. States are (sum of the batch's lengths,
+        width) in fp32 on the CPU.
         """
         for module in self.modules:
             module.eval()
         longest = self.encoder.longest(pad_id)
         for batch in _batches(lengths, rows, longest):
             width = int(_widths(lengths[batch[:1]], longest)[0])
-            padded = torch.full((_num_rows(width) + 1, width), pad_id)  # the last is a filler, so that there is a mask
+            padded = torch.full(
+                (_num_rows(width) + 1, width), pad_id
+            )  # the last row is a filler, so the batch has a mask
             mask = torch.zeros(padded.shape, dtype=torch.bool)
             mask[:, 0] = True
             for place, row in enumerate(batch.tolist()):
                 padded[place, : lengths[row]] = torch.from_numpy(ids(row).astype(np.int64))
                 mask[place, : lengths[row]] = True
             with self.autocast():
-                found = self.encoder.forward_below(padded.to(self._device), mask.to(self._device), self.num_layers)
-            yield batch, found.float().cpu()[: len(batch)][mask[: len(batch)]]
+                states = self.encoder.forward_below(padded.to(self._device), mask.to(self._device), self.num_layers)
+            yield batch, states.float().cpu()[: len(batch)][mask[: len(batch)]]
 
     @property
     def _device(self) -> torch.device:
@@ -83,9 +90,9 @@ class FrozenPrefix:
 
 
 def refusal(encoder: TextEncoder, num_layers: int) -> str | None:
-    """Why hidden states above the first layers of an encoder cannot be kept; None where they can.
+    """Why the hidden states above the first layers of an encoder cannot be kept; None if they can.
 
-    Asked once what is frozen is.
+    Call it after the layers are frozen.
     """
     if not isinstance(encoder, CuttableEncoder):
         return "the model has no layers"
@@ -94,16 +101,13 @@ def refusal(encoder: TextEncoder, num_layers: int) -> str | None:
     frozen = [*encoder.embeddings, *encoder.layers[:num_layers]]
     if any(is_adapter(name) for module in frozen for name, _ in module.named_parameters()):
         return f"there are adapters below layer {num_layers}"
-    training = sum(
-        parameter.numel() for module in frozen for parameter in module.parameters() if parameter.requires_grad
-    )
-    return f"{training:,} parameters below layer {num_layers} train" if training else None
+    return trainable_below(frozen, num_layers)
 
 
 def _batches(
     lengths: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], longest: int
 ) -> Iterator[npt.NDArray[np.int64]]:
-    """Rows of one width at a time, from the widest."""
+    """Yield batches of rows of one width, from the widest to the narrowest."""
     order = rows[np.argsort(-lengths[rows], kind="stable")]
     widths = _widths(lengths[order], longest)
     for width in np.unique(widths)[::-1].tolist():
@@ -113,13 +117,13 @@ def _batches(
 
 
 def _num_rows(width: int) -> int:
-    return max(ROWS_AT_ONCE, TOKENS_AT_ONCE // width)
+    return max(MIN_ROWS_PER_BATCH, TOKENS_PER_BATCH // width)
 
 
 def _widths(lengths: npt.NDArray[np.int64], longest: int) -> npt.NDArray[np.int64]:
-    """Each length up to the next of a grid with 4 steps between powers of two, as far as the encoder has positions."""
-    wide = np.maximum(lengths, 2)
-    step = 2 ** np.maximum(np.floor(np.log2(wide)).astype(np.int64) - 2, 0)
-    top = -(-wide // step) * step
-    found: npt.NDArray[np.int64] = np.maximum(np.minimum(top, longest), lengths)
-    return found
+    """Each length rounded up to a grid with 4 steps between powers of two, at most the longest input (`longest`)."""
+    at_least_two = np.maximum(lengths, 2)
+    step = 2 ** np.maximum(np.floor(np.log2(at_least_two)).astype(np.int64) - 2, 0)
+    rounded_up = -(-at_least_two // step) * step
+    widths: npt.NDArray[np.int64] = np.maximum(np.minimum(rounded_up, longest), lengths)
+    return widths

@@ -1,8 +1,8 @@
-"""What every encoder of texts is to the rest: ids and mask in, vectors out, and the parts freezing acts on.
-Some give a vector a text (`BagEncoder`), some a vector a token (`TokenEncoder`), which may be cut between layers
-(`CuttableEncoder`).
+"""The interfaces of text encoders: they read ids and a mask, give vectors, and name the parts that freezing acts on.
 
-Also the names of the files that describe tokenizer and encoder in a run folder, beside the config and the checkpoint.
+A `BagEncoder` gives one vector per text, a `TokenEncoder` one vector per token. A `CuttableEncoder` is a `TokenEncoder`
+that can be cut between layers. The module also has the names of the files that describe tokenizer and encoder in a run
+folder.
 """
 
 from abc import ABC, abstractmethod
@@ -15,54 +15,55 @@ ARCHITECTURE_FILE = "architecture.json"
 
 
 def is_adapter(name: str) -> bool:
-    """Whether the parameter of this name belongs to an adapter, as PEFT names them."""
+    """Whether a parameter name is that of an adapter, by PEFT's naming."""
     return ".lora_" in name
 
 
 class TextEncoder(nn.Module, ABC):
-    """ids (B, L) int64 and mask (B, L) bool -> vectors of `dimension`."""
+    """Base of all text encoders: ids (B, L) int64 and mask (B, L) bool -> vectors of size `dimension`."""
 
     dimension: int
 
     @property
     @abstractmethod
     def embeddings(self) -> list[nn.Module]:
-        """All that stands below the first layer or is shared by layers: with it frozen, frozen layers stay a fixed
-        function of the text."""
+        """Modules below the first layer, and modules that layers share. While these are frozen, frozen layers stay a
+        fixed function of the text."""
 
     @property
     @abstractmethod
     def layers(self) -> list[nn.Module]:
-        """Blocks from the input up; empty where there are none."""
+        """Layers from the input up; empty if there are none."""
 
     @abstractmethod
     def save_architecture(self, folder: Path) -> None:
-        """Write what it takes, beside the model's config and tokenizer, to build this encoder again without weights."""
+        """Write what is needed, besides config and tokenizer, to build this encoder again without its weights."""
 
     def checkpoint_gradients(self) -> bool:
-        """From now on keep only what enters each layer for the backward pass, and compute the rest again; whether that
-        is possible."""
+        """Keep only the input of each layer for the backward pass and compute the rest again. Returns False if the
+        encoder does not support this."""
         return False
 
     def frozen_base_parameters(self) -> list[nn.Parameter]:
-        """Parameters that never train, whatever is frozen or thawed: those below adapters."""
+        """Parameters that never train, whichever layers are frozen: the base weights under adapters."""
         return []
 
 
 class BagEncoder(TextEncoder):
-    """An encoder for which order is nothing: a vector a text, with no tokens left to pool."""
+    """An encoder that ignores word order and gives one vector per text, so there is nothing to pool."""
 
     @abstractmethod
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """(B, dimension)."""
+        """Vectors (B, dimension)."""
 
 
 class TokenEncoder(TextEncoder):
-    """An encoder that has a vector for each token; what one is made of them for the text is for a task to say."""
+    """An encoder that gives one vector per token; the task decides how to pool them."""
 
     @abstractmethod
     def forward(self, ids: Tensor, mask: Tensor, segments: Tensor | None = None) -> Tensor:
-        """(B, L, dimension). segments (B, L) int64: 0 or 1, which text of a pair a token is of, for those that ask."""
+        """Vectors (B, L, dimension). segments (B, L) int64: 0 or 1, the text of a pair to which a token belongs.
+        Encoders without such an input ignore it."""
 
 
 class CuttableEncoder(TokenEncoder):
@@ -72,15 +73,15 @@ class CuttableEncoder(TokenEncoder):
     """
 
     whole: str | None
-    """Why this one cannot be cut after all; None where it can."""
+    """Why this encoder cannot be cut after all; None if it can."""
 
     @abstractmethod
     def longest(self, pad_id: int) -> int:
-        """Tokens that an input may have."""
+        """The most tokens that an input may have."""
 
     @abstractmethod
     def signature(self) -> str:
-        """What decides, besides the weights, what the layers compute."""
+        """Text with all settings that decide, besides the weights, what the layers compute."""
 
     @abstractmethod
     def forward_below(self, ids: Tensor, mask: Tensor, num_layers: int) -> Tensor:
@@ -88,4 +89,4 @@ class CuttableEncoder(TokenEncoder):
 
     @abstractmethod
     def forward_above(self, states: Tensor, mask: Tensor, num_layers: int) -> Tensor:
-        """What `forward` makes of hidden states (B, L, dimension) that have been through `num_layers` layers."""
+        """The output of `forward`, from the hidden states (B, L, dimension) after the first `num_layers` layers."""

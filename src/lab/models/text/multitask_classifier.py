@@ -1,4 +1,8 @@
-"""One text encoder, one linear head per label column. Shapes: B rows, L tokens, D hidden, K classes."""
+"""A classifier of texts: one encoder, and one linear head per label column.
+
+The encoder's token vectors are pooled into one vector per text, or per text and head with attention pooling. With a
+cache of hidden states, the frozen layers are skipped. Shapes: B rows, L tokens, D width, K classes.
+"""
 
 from torch import Tensor, nn
 
@@ -13,7 +17,7 @@ from lab.models.text.interfaces import BagEncoder, CuttableEncoder, TextEncoder
 class MultitaskTextClassifier(TextTaskModule, Classifier):
     """Fine-tunes an encoder with one head per label column of the data's spec.
 
-    pooling: of what gives a vector a token; None for a `BagEncoder`.
+    pooling: how token vectors become one vector per text; None for a `BagEncoder`, which has no token vectors.
     """
 
     def __init__(
@@ -23,19 +27,19 @@ class MultitaskTextClassifier(TextTaskModule, Classifier):
         super().__init__(spec.heads, loss, training)
         self.spec = spec
         self.encoder = encoder
-        assert (pooling is None) == isinstance(encoder, BagEncoder), f"pooling {pooling} of a {type(encoder).__name__}"
+        assert (pooling is None) == isinstance(encoder, BagEncoder), f"pooling {pooling} for a {type(encoder).__name__}"
         self.pooling = None if pooling is None else TokenPooling(pooling, encoder.dimension, len(spec.heads))
         self.dropout = nn.Dropout(dropout)
         self.heads = nn.ModuleList(nn.Linear(encoder.dimension, head.num_classes) for head in spec.heads)
 
     def forward(self, batch: TextBatch) -> list[Tensor]:
         """Logits (B, K) of each head."""
-        read: Tensor = self.dropout(self._read(batch))
-        each = read.expand(-1, len(self.heads), -1).unbind(1)
-        return [head(one) for head, one in zip(self.heads, each, strict=True)]
+        pooled: Tensor = self.dropout(self._pooled(batch))
+        per_head = pooled.expand(-1, len(self.heads), -1).unbind(1)
+        return [head(features) for head, features in zip(self.heads, per_head, strict=True)]
 
-    def _read(self, batch: TextBatch) -> Tensor:
-        """(B, 1 or heads, D); from the states of the frozen layers where the batch brings them."""
+    def _pooled(self, batch: TextBatch) -> Tensor:
+        """Pooled vectors (B, 1 or heads, D), computed from the batch's states of the frozen layers if it has these."""
         if batch.states is None:
             hidden: Tensor = self.encoder(batch.ids, batch.mask)
         else:
@@ -43,5 +47,5 @@ class MultitaskTextClassifier(TextTaskModule, Classifier):
             hidden = self.encoder.forward_above(batch.states, batch.mask, batch.depth)
         if self.pooling is None:
             return hidden.unsqueeze(1)
-        found: Tensor = self.pooling(hidden, batch.mask)
-        return found
+        pooled: Tensor = self.pooling(hidden, batch.mask)
+        return pooled

@@ -1,12 +1,10 @@
 """A linear bag of hashed n-grams that trains in seconds: words, word pairs and characters inside words.
 
-The features are those of TF-IDF with a linear classifier, projected into a small space by a table that is learned: a
-text is the sum of its n-grams' vectors, each times its inverse document frequency. Words and characters have a half of
-the table each and their weights are scaled to unit length apart, or the many characters would drown the few words (as
-scikit-learn's TfidfVectorizer for each of the two, counts of repeats approximated; the hashed table: fastText, arXiv
-1607.01759). N-grams that no training text holds get weight zero, so that untrained vectors add no noise. In training a
-share of the n-grams is left out at random: without it rare ones are learned by heart within a few epochs. Hashing is
-CRC-32, the same in every process. Cost: 20,000 texts of 20 words are encoded in about two seconds.
+The vector of a text is the sum of the learned vectors of its n-grams, each times its inverse document frequency, as in
+TF-IDF with a linear classifier (hashed table: fastText, arXiv 1607.01759). Words and characters have half of the table
+each, and the weights of each half are scaled to unit length; otherwise the many characters would outweigh the words.
+An n-gram that no training text has gets weight 0. In training, a random share of the n-grams is dropped against
+overfitting on rare n-grams. Cost: 20,000 texts of 20 words are encoded in about two seconds.
 """
 
 import hashlib
@@ -32,20 +30,21 @@ from lab.models.text.interfaces import TOKENIZER_FILE, BagEncoder
 PAD = 0
 INITIAL_STD = 0.02
 LONGEST = 100_000
-"""Words; there is no limit by nature."""
+"""Longest input in words. The method itself has no limit."""
 
 _CACHED_WORDS = 200_000
 _WORD = re.compile(r"\w+")
 _WEIGHTS = "idf.npy"
 DESCRIBED = keyed("buckets", "words", "chars", buckets=count, words=pair(count), chars=optional(pair(count)))
-"""What describes one in its file."""
+"""The fields that describe a tokenizer in `TOKENIZER_FILE`."""
 
 
 class NgramTokenizer:
-    """Text to ids of hashed n-grams, 1 to buckets; 0 is padding (`lab.core.batches.Tokenizer`).
+    """Converts a text to ids of hashed n-grams, from 1 to `buckets`; 0 is padding (`lab.core.batches.Tokenizer`).
 
-    Case and accents are folded. Ids up to `num_word_ids` are words and runs of them, those above are characters. idf
-    (buckets + 1,) float32: weight of each id, zero where no training text has it.
+    Case and accents are removed first. Hashes are CRC-32, which is equal in every process. Ids up to `num_word_ids` are
+    n-grams of words; the ids above are n-grams of characters. idf (buckets + 1,) float32: the weight of each id, 0 for
+    an id that no training text has.
     """
 
     unit = "words"
@@ -65,23 +64,23 @@ class NgramTokenizer:
 
     @classmethod
     def fitted(cls, model: Ngram, texts: Iterable[list[str]]) -> "NgramTokenizer":
-        """Weights from training texts: ln((1 + texts) / (1 + texts with it)) + 1."""
-        seen = np.zeros(model.buckets + 1, dtype=np.int64)
+        """A tokenizer with weights from training texts: ln((1 + texts) / (1 + texts with the id)) + 1."""
+        num_with_id = np.zeros(model.buckets + 1, dtype=np.int64)
         unfitted = np.ones(model.buckets + 1, dtype=np.float32)
         tokenizer = cls(model.buckets, model.word_ngrams, model.char_ngrams, unfitted)
         num_texts = 0
         for batch in texts:
             num_texts += len(batch)
             for ids in tokenizer.encode(batch, LONGEST):
-                seen[np.unique(np.asarray(ids, dtype=np.int64))] += 1
-        idf = np.where(seen > 0, np.log((1 + num_texts) / (1 + seen)) + 1, 0.0).astype(np.float32)
+                num_with_id[np.unique(np.asarray(ids, dtype=np.int64))] += 1
+        idf = np.where(num_with_id > 0, np.log((1 + num_texts) / (1 + num_with_id)) + 1, 0.0).astype(np.float32)
         return cls(model.buckets, model.word_ngrams, model.char_ngrams, idf)
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
         return [len(_WORD.findall(folded(text))) for text in texts]
 
     def encode(self, texts: Sequence[str], max_length: int) -> list[list[int]]:
-        """Ids of all n-grams of the first `max_length` words; a text without a word gives none."""
+        """Ids of all n-grams of the first `max_length` words; an empty list for a text without words."""
         return [self._encode(_WORD.findall(folded(text))[:max_length]) for text in texts]
 
     def _encode(self, words: list[str]) -> list[int]:
@@ -89,20 +88,20 @@ class NgramTokenizer:
             self._ids_of_word.clear()
         ids: list[int] = []
         for word in words:
-            known = self._ids_of_word.get(word)
-            if known is None:
-                known = self._ids_of_word[word] = self._of_word(word)
-            ids += known
+            word_ids = self._ids_of_word.get(word)
+            if word_ids is None:
+                word_ids = self._ids_of_word[word] = self._compute_word_ids(word)
+            ids += word_ids
         for size in range(max(2, self._words[0]), self._words[1] + 1):
-            ids += [self._word_id(" ".join(words[at : at + size])) for at in range(len(words) - size + 1)]
+            ids += [self._word_id(" ".join(words[i : i + size])) for i in range(len(words) - size + 1)]
         return ids
 
-    def _of_word(self, word: str) -> list[int]:
+    def _compute_word_ids(self, word: str) -> list[int]:
         ids = [self._word_id(word)] if self._words[0] == 1 else []
         if self._chars is not None:
             bounded = f" {word} "
             for size in range(self._chars[0], self._chars[1] + 1):
-                ids += [self._char_id(bounded[at : at + size]) for at in range(len(bounded) - size + 1)]
+                ids += [self._char_id(bounded[i : i + size]) for i in range(len(bounded) - size + 1)]
         return ids
 
     def _word_id(self, ngram: str) -> int:
@@ -125,19 +124,19 @@ class NgramTokenizer:
 
     @classmethod
     def load(cls, folder: Path, description: dict[str, Any]) -> "NgramTokenizer":
-        """What `save` wrote. Raises Unreadable for anything else, OSError for a file that is not there."""
-        wrong = next(DESCRIBED("it", description), None)
-        if wrong is not None:
-            raise Unreadable(folder / TOKENIZER_FILE, wrong)
+        """The tokenizer that `save` wrote. Raises Unreadable for other content, OSError for a missing file."""
+        problem = next(DESCRIBED("it", description), None)
+        if problem is not None:
+            raise Unreadable(folder / TOKENIZER_FILE, problem)
         low, high = description["words"]
         chars = tuple(description["chars"]) if description["chars"] else None
         try:
             idf = np.load(regular(folder / _WEIGHTS), allow_pickle=False)
         except (ValueError, EOFError) as error:
-            raise Unreadable(folder / _WEIGHTS, f"holds no array: {error}") from error
+            raise Unreadable(folder / _WEIGHTS, f"is not an array: {error}") from error
         buckets = description["buckets"]
         if getattr(idf, "shape", None) != (buckets + 1,) or idf.dtype != np.float32:
-            raise Unreadable(folder / _WEIGHTS, f"does not hold {buckets + 1} numbers in single precision")
+            raise Unreadable(folder / _WEIGHTS, f"is not an array of {buckets + 1} numbers in single precision")
         return cls(buckets, (low, high), chars, idf)
 
     def _description(self) -> dict[str, Any]:
@@ -148,7 +147,7 @@ class NgramTokenizer:
 
 
 def folded(text: str) -> str:
-    """Lower case, without accents.
+    """The text in lower case and without accents.
 
     >>> folded("Válvula Ñandú")
     'valvula nandu'
@@ -160,7 +159,7 @@ def folded(text: str) -> str:
 
 
 class NgramEncoder(BagEncoder):
-    """Weighted sum of n-gram vectors: ids and mask (B, L) -> (B, dimension). A row without n-grams gives zeros."""
+    """Weighted sum of n-gram vectors: ids and mask (B, L) -> (B, dimension). A text without n-grams gives zeros."""
 
     idf: Tensor
 
@@ -192,10 +191,10 @@ class NgramEncoder(BagEncoder):
         return []
 
     def save_architecture(self, folder: Path) -> None:
-        """Nothing to write: the config's sizes and the tokenizer's weights say it all."""
+        """Write nothing: the config and the tokenizer define the encoder completely."""
 
 
 def _unit(weights: Tensor) -> Tensor:
-    """Rows (B, L) scaled to length 1; zeros stay zeros."""
+    """Scale each row of (B, L) to length 1; a row of zeros stays zero."""
     unit: Tensor = weights / weights.norm(dim=1, keepdim=True).clamp(min=1e-6)
     return unit

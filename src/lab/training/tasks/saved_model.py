@@ -19,7 +19,7 @@ from lab.core.batches import Spec, spec_from_fields
 from lab.core.errors import Mistake, RequestError
 from lab.core.files import Unreadable
 from lab.core.record.run_folder import RunFolder
-from lab.models import packages
+from lab.models import requirements
 from lab.models.task_module import TaskModule
 from lab.training.checkpoints import load_weights, refuse_damage, refuse_lost_numbers
 from lab.training.tasks.select import build_model, task_of
@@ -66,7 +66,7 @@ def _config(run: RunFolder) -> Config:
     whole = OmegaConf.merge(later, OmegaConf.create({**settings, "resume": None, "test": None}))
     assert isinstance(whole, DictConfig)
     config = check(whole)
-    if mistakes := packages.missing(plain := _uncompiled(config)):
+    if mistakes := requirements.missing_software(plain := _uncompiled(config)):
         raise RequestError(mistakes)
     return plain
 

@@ -1,4 +1,4 @@
-"""Both published layouts on synthetic weights of the exact keys and shapes, and what is refused."""
+"""Both published layouts with synthetic weights of the exact keys and shapes, and files that are refused."""
 
 import pickle
 from collections.abc import Callable, Iterator
@@ -56,16 +56,16 @@ LAYOUTS: dict[str, Callable[..., Shapes]] = {"timer_xl_full": openltm, "timer_84
     ("name", "tensors", "parameters"), [("timer_xl_full", 142, 67_398_880), ("timer_84m", 116, 84_142_080)]
 )
 @pytest.mark.parametrize("prefix", ["", "module."])
-def test_the_published_keys_and_shapes_fit_whole(
+def test_the_published_keys_and_shapes_fit_completely(
     name: str, tensors: int, parameters: int, prefix: str, shipped: Any
 ) -> None:
     with torch.device("meta"):
         state = {prefix + key: torch.empty(shape) for key, shape in LAYOUTS[name](1024, 8, 2048, 8, 96)}
         encoder, headless = (TimerEncoder(shipped(name), forecasts) for forecasts in (True, False))
     assert (len(state), sum(tensor.numel() for tensor in state.values())) == (tensors, parameters)
-    found = match(encoder, state, "file")
-    assert found.whole
-    assert len(found.loaded) == tensors
+    fit = match(encoder, state, "file")
+    assert fit.whole
+    assert len(fit.loaded) == tensors
     assert match(headless, state, "file").whole
 
 
@@ -81,15 +81,15 @@ def weights() -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
-def test_a_file_is_loaded_value_by_value(suffix: str, weights: Any, tiny: Any, tmp_path: Path) -> None:
+def test_all_values_of_a_file_are_loaded(suffix: str, weights: Any, tiny: Any, tmp_path: Path) -> None:
     file = tmp_path / f"checkpoint{suffix}"
     if suffix == ".pth":
         torch.save({"state_dict": {f"module.{key}": tensor for key, tensor in weights.items()}}, file)
     else:
         save_file(weights, file)
     encoder = tiny()
-    found = load_checkpoint(encoder, str(file), partial=False)
-    assert str(found) == "OpenLTM layout: 38 tensors loaded"
+    fit = load_checkpoint(encoder, str(file), partial=False)
+    assert str(fit) == "OpenLTM layout: 38 tensors loaded"
     state = encoder.state_dict()
     key = "blocks.attn_layers.1.attention.key_projection.weight"
     assert torch.equal(state["blocks.1.attention.key.weight"], weights[key])
@@ -97,7 +97,7 @@ def test_a_file_is_loaded_value_by_value(suffix: str, weights: Any, tiny: Any, t
     assert torch.equal(state["norm.bias"], weights["blocks.norm.bias"])
 
 
-def test_a_run_of_this_project_is_a_checkpoint(tiny: Any, tmp_path: Path) -> None:
+def test_a_run_of_this_project_can_be_loaded(tiny: Any, tmp_path: Path) -> None:
     pretrained, encoder = tiny(forecasts=True), tiny()
     (tmp_path / "checkpoints").mkdir()
     state = {f"encoder.{key}": tensor for key, tensor in pretrained.state_dict().items()}
@@ -106,7 +106,7 @@ def test_a_run_of_this_project_is_a_checkpoint(tiny: Any, tmp_path: Path) -> Non
     assert torch.equal(encoder.embedding.weight, pretrained.embedding.weight)
 
 
-def test_weights_are_not_taken_under_settings_that_make_them_mean_something_else(
+def test_weights_that_were_trained_with_other_settings_are_refused(
     tiny: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     pretrained = tiny(forecasts=True, causal=True)
@@ -125,7 +125,7 @@ def test_weights_are_not_taken_under_settings_that_make_them_mean_something_else
     assert "causal=false, trained with true" in caplog.text
 
 
-def test_released_weights_know_their_rotation_and_a_hub_folder_its_heads(
+def test_rotation_of_released_weights_and_heads_of_a_hub_folder_are_known(
     weights: Any, tiny: Any, tmp_path: Path
 ) -> None:
     save_file(weights, tmp_path / "released.safetensors")
@@ -135,7 +135,7 @@ def test_released_weights_know_their_rotation_and_a_hub_folder_its_heads(
     assert trained_with("Hugging Face", str(tmp_path)) == {"rope": "split_full", "num_heads": 8}
 
 
-def test_a_partial_match_is_refused_with_a_list_unless_asked_for(weights: Any, tiny: Any, tmp_path: Path) -> None:
+def test_a_partial_match_is_refused_with_a_list_unless_allowed(weights: Any, tiny: Any, tmp_path: Path) -> None:
     del weights["blocks.norm.weight"]
     weights["embedding.bias"] = torch.zeros(7)
     weights["blocks.attn_layers.9.norm1.bias"] = torch.zeros(32)
@@ -145,19 +145,19 @@ def test_a_partial_match_is_refused_with_a_list_unless_asked_for(weights: Any, t
     before = {name: tensor.clone() for name, tensor in encoder.state_dict().items()}
     with pytest.raises(RequestError) as error:
         load_checkpoint(encoder, str(file), partial=False)
-    told = str(error.value)
-    assert "36 tensors loaded" in told
-    assert "1 missing (norm.weight)" in told
-    assert "embedding.bias (7,), here (32,)" in told
-    assert "1 not of this network (blocks.attn_layers.9.norm1.bias)" in told
-    assert "model.partial=true" in told
+    message = str(error.value)
+    assert "36 tensors loaded" in message
+    assert "1 missing (norm.weight)" in message
+    assert "embedding.bias (7,), here (32,)" in message
+    assert "1 not of this network (blocks.attn_layers.9.norm1.bias)" in message
+    assert "model.partial=true" in message
     assert all(torch.equal(tensor, before[name]) for name, tensor in encoder.state_dict().items())
-    found = load_checkpoint(encoder, str(file), partial=True)
-    assert len(found.loaded) == 36
+    fit = load_checkpoint(encoder, str(file), partial=True)
+    assert len(fit.loaded) == 36
     assert torch.equal(encoder.norm.bias, weights["blocks.norm.bias"])
 
 
-def test_a_checkpoint_of_another_layout_or_size_names_the_model_it_is_for(weights: Any, tiny: Any) -> None:
+def test_a_checkpoint_of_another_layout_or_size_does_not_fit(weights: Any, tiny: Any) -> None:
     other = {key: torch.zeros(shape) for key, shape in hugging_face(32, 2, 64, 4, 8)}
     assert not match(tiny(), other, "file").whole
     wide = match(tiny(width=64), weights, "file")
@@ -166,7 +166,7 @@ def test_a_checkpoint_of_another_layout_or_size_names_the_model_it_is_for(weight
 
 
 class Harmful:
-    """What unpickling would run."""
+    """An object that creates a file when it is unpickled."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Path.touch, (Path("unpickled"),)
@@ -177,7 +177,7 @@ def test_a_pickle_is_refused_and_not_run(tmp_path: Path, monkeypatch: pytest.Mon
     torch.save({"state_dict": {"embedding.weight": torch.zeros(2)}, "args": Harmful()}, "whole.pth")
     Path("bare.pth").write_bytes(pickle.dumps(Harmful()))
     for name in ("whole.pth", "bare.pth"):
-        with pytest.raises(RequestError, match="holds Python objects beside weights"):
+        with pytest.raises(RequestError, match="has Python objects besides weights"):
             read(name)
     assert not Path("unpickled").exists()
 
@@ -188,17 +188,17 @@ def test_a_pickle_is_refused_and_not_run(tmp_path: Path, monkeypatch: pytest.Mon
         ("absent.pth", None, "no such file"),
         ("broken.safetensors", b"no safetensors at all", "cannot be read"),
         ("empty.pth", b"", "is empty"),
-        ("text.pth", b"hello", "no file that torch.save has written"),
+        ("text.pth", b"hello", "was not written by torch.save"),
     ],
 )
-def test_what_is_no_checkpoint(name: str, content: bytes | None, problem: str, tmp_path: Path) -> None:
+def test_other_files_are_refused(name: str, content: bytes | None, problem: str, tmp_path: Path) -> None:
     if content is not None:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(RequestError, match=problem):
         read(str(tmp_path / name))
 
 
-def test_a_file_of_something_else_shows_what_it_holds(tiny: Any, tmp_path: Path) -> None:
+def test_a_file_of_another_network_is_refused_with_its_tensors(tiny: Any, tmp_path: Path) -> None:
     with pytest.raises(RequestError, match=r"no Timer-XL in a known layout.*conv1\.weight"):
         match(tiny(), {"conv1.weight": torch.zeros(1)}, "resnet.pth")
     with pytest.raises(RequestError, match="neither checkpoints/best"):

@@ -1,4 +1,4 @@
-"""The encoder against the released network's numbers, and what must hold whatever its weights are."""
+"""The encoder gives the numbers of the released network, and has properties that do not depend on its weights."""
 
 import os
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from lab.models.series.timer_xl.checkpoint import match
 from lab.models.series.timer_xl.encoder import TimerEncoder, patched, whole_patches
 
 GOLDEN = os.environ.get("LAB_GOLDEN", "")
-"""timer_xl_golden.npz: weights, inputs and outputs of a tiny network in the released layout."""
+"""Path of timer_xl_golden.npz: weights, inputs and outputs of a tiny network in the released layout."""
 
 Small = Callable[..., Any]
 
@@ -27,7 +27,7 @@ def encoder(small_net: Small, **changes: Any) -> TimerEncoder:
 
 
 def forecast(net: TimerEncoder, series: Tensor) -> tuple[Tensor, Tensor]:
-    """Forecasts (B, N P, C) and states (B, C N, D) of series (B, T, C), as released: the last samples are left over."""
+    """Forecasts (B, N P, C) and states (B, C N, D) of series (B, T, C); an incomplete last patch is ignored."""
     values, mean, spread = series, torch.zeros(()), torch.ones(())
     if net.config.normalise:
         values, mean, spread = normalised(series, torch.ones_like(series, dtype=torch.bool))
@@ -35,7 +35,7 @@ def forecast(net: TimerEncoder, series: Tensor) -> tuple[Tensor, Tensor]:
     return net.forecast(states).flatten(2).transpose(1, 2) * spread + mean, states.flatten(1, 2)
 
 
-@pytest.mark.skipif(not Path(GOLDEN).is_file(), reason="LAB_GOLDEN names no file of the released network's numbers")
+@pytest.mark.skipif(not Path(GOLDEN).is_file(), reason="LAB_GOLDEN is not the path of the golden file")
 @pytest.mark.parametrize("attention", ["plain", "fused"])
 @pytest.mark.parametrize(
     ("given", "expected", "changes"),
@@ -52,9 +52,9 @@ def test_golden_values(attention: str, given: str, expected: str, changes: dict[
     golden = {key: torch.from_numpy(values) for key, values in np.load(GOLDEN).items()}
     net = encoder(small_net, attention=attention, **changes)
     weights = {key.removeprefix("sd/"): values for key, values in golden.items() if key.startswith("sd/")}
-    found = match(net, weights, GOLDEN)
-    assert found.whole
-    net.load_state_dict(found.loaded)
+    fit = match(net, weights, GOLDEN)
+    assert fit.whole
+    net.load_state_dict(fit.loaded)
     forecasts, states = forecast(net, golden[given])
     torch.testing.assert_close(forecasts, golden[f"y{expected}"], atol=1e-5, rtol=0)
     if f"h{expected}" in golden:
@@ -76,25 +76,25 @@ SWITCHES: list[dict[str, Any]] = [
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("gaps", [False, True])
 @pytest.mark.parametrize("changes", SWITCHES, ids=str)
-def test_fused_attention_equals_the_plain_one(
+def test_fused_attention_equals_plain_attention(
     channels: int, gaps: bool, changes: dict[str, Any], small_net: Small
 ) -> None:
     plain, fused = (encoder(small_net, attention=how, **changes) for how in ("plain", "fused"))
     patches, kept = torch.randn(2, channels, 5, 8), torch.rand(2, channels, 5) > 0.4
-    found = []
+    results = []
     for net in (plain, fused):
         states = net(patches, kept if gaps else None)
         states.square().sum().backward()
-        found.append((states, {name: parameter.grad for name, parameter in net.named_parameters()}))
-    torch.testing.assert_close(found[0][0], found[1][0], atol=1e-5, rtol=1e-5)
-    for name, gradient in found[0][1].items():
-        if gradient is not None and found[1][1][name] is not None:  # one channel: its own bias moves nothing
-            torch.testing.assert_close(gradient, found[1][1][name], atol=2e-4, rtol=1e-3, msg=name)
+        results.append((states, {name: parameter.grad for name, parameter in net.named_parameters()}))
+    torch.testing.assert_close(results[0][0], results[1][0], atol=1e-5, rtol=1e-5)
+    for name, gradient in results[0][1].items():
+        if gradient is not None and results[1][1][name] is not None:  # with one channel the bias has no effect
+            torch.testing.assert_close(gradient, results[1][1][name], atol=2e-4, rtol=1e-3, msg=name)
 
 
 @pytest.mark.parametrize("changes", SWITCHES[1:], ids=str)
 @torch.no_grad()
-def test_every_switch_acts(changes: dict[str, Any], small_net: Small) -> None:
+def test_every_setting_changes_the_output(changes: dict[str, Any], small_net: Small) -> None:
     patches = torch.randn(2, 3, 5, 8)
     assert not torch.allclose(encoder(small_net)(patches), encoder(small_net, **changes)(patches), atol=1e-4)
 
@@ -124,7 +124,7 @@ def test_positions_per_variate_make_channels_interchangeable(small_net: Small) -
 
 
 @torch.no_grad()
-def test_unmixed_channels_do_not_see_each_other(small_net: Small) -> None:
+def test_channels_without_mixing_are_independent(small_net: Small) -> None:
     net = encoder(small_net, mixing=False)
     patches = torch.randn(2, 3, 5, 8)
     changed = patches.clone()
@@ -133,7 +133,7 @@ def test_unmixed_channels_do_not_see_each_other(small_net: Small) -> None:
 
 
 @torch.no_grad()
-def test_only_the_last_channel_sees_its_covariates_and_those_at_all_times(small_net: Small) -> None:
+def test_only_the_last_channel_reads_covariates_and_at_all_times(small_net: Small) -> None:
     net = encoder(small_net, covariate=True)
     patches = torch.randn(2, 3, 5, 8)
     changed = patches.clone()
@@ -144,7 +144,7 @@ def test_only_the_last_channel_sees_its_covariates_and_those_at_all_times(small_
 
 
 @torch.no_grad()
-def test_what_is_not_kept_is_no_key(small_net: Small) -> None:
+def test_patches_that_are_not_kept_have_no_influence(small_net: Small) -> None:
     net = encoder(small_net, causal=False)
     patches, kept = torch.randn(1, 2, 5, 8), torch.ones(1, 2, 5, dtype=torch.bool)
     kept[:, :, 0] = False
@@ -155,7 +155,7 @@ def test_what_is_not_kept_is_no_key(small_net: Small) -> None:
 
 
 @torch.no_grad()
-def test_cut_above_any_layer_it_gives_the_same(small_net: Small) -> None:
+def test_an_encoder_cut_above_any_layer_gives_the_same_output(small_net: Small) -> None:
     net = encoder(small_net)
     patches = torch.randn(2, 3, 5, 8)
     for depth in range(3):
@@ -167,12 +167,12 @@ def test_cut_above_any_layer_it_gives_the_same(small_net: Small) -> None:
     ("name", "tensors", "parameters"),
     [("timer_xl_full", 142, 67_398_880), ("timer_84m", 116, 84_142_080), ("timer_xl", 74, 12_709_536)],
 )
-def test_the_released_sizes(name: str, tensors: int, parameters: int, shipped: Small) -> None:
+def test_the_networks_have_the_released_sizes(name: str, tensors: int, parameters: int, shipped: Small) -> None:
     with torch.device("meta"):
         net = TimerEncoder(shipped(name), forecasts=True)
     state = net.state_dict()
     assert (len(state), sum(tensor.numel() for tensor in state.values())) == (tensors, parameters)
 
 
-def test_whole_patches() -> None:
+def test_lengths_are_rounded_up_to_whole_patches() -> None:
     assert [whole_patches(length, 8) for length in (1, 8, 9, 45)] == [8, 8, 16, 48]

@@ -1,3 +1,5 @@
+"""Next-patch prediction: its error, missing values, learning, checkpoints and refusals."""
+
 from pathlib import Path
 from typing import Any
 
@@ -26,31 +28,31 @@ def waves(num_rows: int = 8, length: int = 40) -> SeriesBatch:
     return SeriesBatch(values, torch.ones_like(values, dtype=torch.bool), {}, torch.arange(num_rows), {})
 
 
-def test_the_error_is_of_the_next_patch_on_the_datas_scale(task: NextPatch) -> None:
+def test_the_error_is_that_of_the_next_patch_on_the_scale_of_the_data(task: NextPatch) -> None:
     given = waves()
-    found = task.eval()(given)
+    errors = task.eval()(given)
     from lab.models.series.interfaces import normalised
     from lab.models.series.timer_xl.encoder import patched
 
     scaled, mean, spread = normalised(given.values, given.observed)
     predicted = task.encoder.forecast(task.encoder(patched(scaled, 8))).flatten(2).transpose(1, 2) * spread + mean
     expected = (predicted[:, :-8] - given.values[:, 8:]).square().mean((1, 2))
-    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(errors, expected)
 
 
-def test_gaps_are_no_targets(task: NextPatch) -> None:
+def test_missing_values_are_not_predicted(task: NextPatch) -> None:
     given = waves()
     given.observed[:, 20:24] = False
     given.values = given.values * given.observed
-    found = task.eval()(given)
+    errors = task.eval()(given)
     given.values[:, 20:24] = 50.0
     changed = given.values * given.observed
-    torch.testing.assert_close(task(SeriesBatch(changed, given.observed, {}, given.rows, {})), found)
+    torch.testing.assert_close(task(SeriesBatch(changed, given.observed, {}, given.rows, {})), errors)
     nothing = SeriesBatch(torch.zeros(2, 40, 2), torch.zeros(2, 40, 2, dtype=torch.bool), {}, torch.arange(2), {})
     assert task(nothing).tolist() == [0, 0]
 
 
-def test_it_learns_and_parts_of_a_window_add_up(task: NextPatch, fit: Any) -> None:
+def test_the_task_learns_and_parts_of_a_window_add_up(task: NextPatch, fit: Any) -> None:
     given = waves()
     before = task.eval().loss(given).item()
     halves = []
@@ -63,16 +65,16 @@ def test_it_learns_and_parts_of_a_window_add_up(task: NextPatch, fit: Any) -> No
     assert task.metrics["val"].compute()["loss"] > 0
 
 
-def test_its_checkpoint_begins_a_classifier(task: NextPatch, small_net: Any, tmp_path: Path, spec: Any) -> None:
+def test_a_classifier_starts_from_its_checkpoint(task: NextPatch, small_net: Any, tmp_path: Path, spec: Any) -> None:
     torch.save({"state_dict": task.state_dict()}, tmp_path / "best.ckpt")
     net = build_net(small_net("timer_xl", checkpoint=str(tmp_path / "best.ckpt")), spec, load_weights=True)
     fresh = build_net(small_net("timer_xl", checkpoint=str(tmp_path / "best.ckpt")), spec, load_weights=False)
-    weights = [found.encoder.embedding.weight for found in (net, fresh)]  # type: ignore[union-attr]
+    weights = [built.encoder.embedding.weight for built in (net, fresh)]  # type: ignore[union-attr]
     assert torch.equal(weights[0], task.encoder.embedding.weight)
     assert not torch.equal(weights[1], task.encoder.embedding.weight)
 
 
-def test_nothing_to_predict_and_seeing_ahead_are_both_refused(small_net: Any, training: Any, spec: Any) -> None:
+def test_short_windows_and_attention_to_the_future_are_both_refused(small_net: Any, training: Any, spec: Any) -> None:
     with pytest.raises(RequestError) as error:
         build_pretraining(
             small_net("timer_xl", causal=False), SeriesSpec(spec.heads, spec.channels, 15), training(), fresh=True
@@ -80,15 +82,15 @@ def test_nothing_to_predict_and_seeing_ahead_are_both_refused(small_net: Any, tr
     assert [mistake.key for mistake in error.value.mistakes] == ["model.patch", "model.causal"]
 
 
-def test_labels_are_not_looked_at(task: NextPatch, windows: Any) -> None:
+def test_labels_have_no_effect(task: NextPatch, windows: Any) -> None:
     given = windows()
-    found = task.eval().loss(given)
+    loss = task.eval().loss(given)
     given.labels = {}
-    torch.testing.assert_close(task.loss(given), found)
+    torch.testing.assert_close(task.loss(given), loss)
 
 
-def test_a_window_has_its_own_error_whatever_stands_beside_it(small_net: Any, training: Any, spec: Any) -> None:
-    """Positions that count through the channels would else begin elsewhere in a batch of longer windows."""
+def test_the_error_of_a_window_does_not_depend_on_the_batch(small_net: Any, training: Any, spec: Any) -> None:
+    """Position numbers that continue from channel to channel would otherwise differ in a batch of longer windows."""
     torch.manual_seed(0)
     model = small_net("timer_xl", causal=True, layer_dropout=0.0, rope_position="flat")
     task = build_pretraining(model, spec, training(), fresh=True).eval()

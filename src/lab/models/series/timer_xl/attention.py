@@ -1,11 +1,10 @@
-"""Attention of Timer-XL (arXiv 2410.04803): causal in time across all channels, rotary positions, a learned bias for
-one's own channel. Plain and fused give the same numbers.
+"""Attention of Timer-XL (arXiv 2410.04803): causal in time over all channels, rotary positions, a bias per channel.
 
-Tokens stand channel after channel (B, C N, D); token (c, t) sees every channel at t' <= t. Scores are
-softmax((q k + bias, masked) / sqrt(E)), with the bias inside the scaling. Fused: torch's scaled_dot_product_attention.
-Since softmax does not see a constant, own channel against others is one number a head, beta = own - other: it enters as
-C further columns, beta where the query's channel is and 1 where the key's is, so no table of pairs gets a gradient,
-which would rule the fast kernels out. Shapes: B rows, C channels, N patches, S = C N tokens, H heads, E head width.
+Tokens are ordered by channel (B, C N, D); token (c, t) attends to every channel at t' <= t. Weights are
+softmax((q k + bias) / sqrt(E)). Plain and fused (torch's scaled_dot_product_attention) attention give the same numbers.
+The bias has one value for the own channel and one for the others. Softmax ignores constants, so only beta = own - other
+matters: fused attention adds C columns, beta at the query's channel and 1 at the key's, because a bias matrix with a
+gradient would exclude the fast kernels. Shapes: B rows, C channels, N patches, S = C N tokens, H heads, E head width.
 """
 
 import math
@@ -19,16 +18,18 @@ from torch.nn import functional
 from lab.config.schema import TimerXL
 
 BASE = 10000.0
+"""Base of the rotary frequencies."""
 OTHER, OWN = 0, 1
-"""Rows of the variate bias."""
+"""Rows of the variate bias: for keys of other channels, and for keys of the query's own channel."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where each token stands, made once for all layers.
+    """The positions, channels and mask of all tokens, computed once for all layers.
 
-    angles (S, R / 2) of the R rotated columns of a head; channel (S,) int64; allowed: which keys a query sees, (S, S)
-    or with padding (B, 1, S, S) bool, None for all; causal: whether `allowed` is plainly causal, which kernels know.
+    angles: (S, R / 2) for the R rotated columns of a head. channel: (S,) int64. allowed: the keys to which a query
+    attends, (S, S) bool, or (B, 1, S, S) with padding; None for all keys. causal: the mask is the plain causal mask,
+    for which kernels have a fast path; `allowed` is None then.
     """
 
     angles: Tensor
@@ -39,7 +40,10 @@ class Layout:
 
 
 def layout(config: TimerXL, num_channels: int, num_patches: int, kept: Tensor | None, device: torch.device) -> Layout:
-    """kept (B, S) bool: tokens with anything observed, None for all. A token always sees itself: no row is empty."""
+    """The layout of all tokens. kept (B, S) bool: tokens with observed values; None for all.
+
+    A token always attends to itself, so that no row of the mask is empty.
+    """
     time = torch.arange(num_patches, device=device).repeat(num_channels)
     channel = torch.arange(num_channels, device=device).repeat_interleave(num_patches)
     position = time if config.rope_position == "per_variate" else torch.arange(len(time), device=device)
@@ -62,19 +66,19 @@ def layout(config: TimerXL, num_channels: int, num_patches: int, kept: Tensor | 
 
 
 def rotated(heads: Tensor, angles: Tensor, how: Literal["interleaved_half", "split_full"]) -> Tensor:
-    """heads (B, H, S, E) turned by the angles (S, R / 2) of their positions (RoPE, arXiv 2104.09864)."""
+    """heads (B, H, S, E), rotated by the angles (S, R / 2) of their positions (RoPE, arXiv 2104.09864)."""
     cos, sin = angles.cos().to(heads.dtype), angles.sin().to(heads.dtype)
     if how == "split_full":
         first, second = heads.chunk(2, -1)
         return torch.cat([first * cos - second * sin, second * cos + first * sin], -1)
     size = 2 * angles.shape[-1]
     first, second = heads[..., 0:size:2], heads[..., 1:size:2]
-    turned = torch.stack([first * cos - second * sin, second * cos + first * sin], -1).flatten(-2)
-    return torch.cat([turned, heads[..., size:]], -1)
+    pairs = torch.stack([first * cos - second * sin, second * cos + first * sin], -1).flatten(-2)
+    return torch.cat([pairs, heads[..., size:]], -1)
 
 
 class VariateAttention(nn.Module):
-    """Tokens (B, S, D) -> (B, S, D)."""
+    """Multi-head attention over the tokens of all channels: (B, S, D) -> (B, S, D)."""
 
     def __init__(self, config: TimerXL) -> None:
         super().__init__()
@@ -90,8 +94,8 @@ class VariateAttention(nn.Module):
         query, key, value = (self._heads(part(tokens)) for part in (self.query, self.key, self.value))
         query, key = rotated(query, where.angles, self.rope), rotated(key, where.angles, self.rope)
         mixed = (self._fused if self.fused else self._plain)(query, key, value, where)
-        found: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
-        return found
+        output: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
+        return output
 
     def _heads(self, tokens: Tensor) -> Tensor:
         num_rows, num_tokens, width = tokens.shape
@@ -117,8 +121,8 @@ class VariateAttention(nn.Module):
             shape = (*query.shape[:-1], where.num_channels)
             query = torch.cat([query, (beta[:, None, None] * place).expand(shape)], -1)
             key = torch.cat([key, place.expand(shape)], -1)
-            value = functional.pad(value, (0, where.num_channels))  # the kernels want one width
-        found = functional.scaled_dot_product_attention(
+            value = functional.pad(value, (0, where.num_channels))  # the kernels need equal widths
+        mixed = functional.scaled_dot_product_attention(
             query, key, value, where.allowed, is_causal=where.causal and where.allowed is None, scale=width**-0.5
         )
-        return found[..., :width]
+        return mixed[..., :width]

@@ -1,8 +1,8 @@
-"""Weights for a Timer-XL from a file: OpenLTM's layout, Hugging Face's, or a run of this project.
+"""Loads weights for a Timer-XL from a file in the layout of OpenLTM or Hugging Face, or from a run of this project.
 
-What is loaded, missing and of another shape is told; anything but a whole match is refused unless asked for, because a
-network that is half random trains as well and scores worse without a word. Files are read as safetensors or with
-`weights_only=True`: nothing is ever unpickled.
+Loaded, missing and wrongly shaped tensors are reported. An incomplete match is refused unless `model.partial` is set,
+because a network that is partly random also trains, but scores worse without any error. Files are read as safetensors
+or with `weights_only=True`, so no code in a pickle ever runs.
 """
 
 import logging
@@ -27,7 +27,7 @@ from lab.models.series.timer_xl.encoder import TimerEncoder
 log = logging.getLogger(__name__)
 KEY = "model.checkpoint"
 SHOWN = 6
-"""Names of tensors listed in a message before the rest is counted."""
+"""A message lists this many names of tensors and counts the others."""
 
 _ATTENTION = r"blocks\.attn_layers\.(\d+)\.attention\."
 _BLOCK = r"blocks\.attn_layers\.(\d+)\."
@@ -58,12 +58,12 @@ LAYOUTS = {
     "Hugging Face": ("model.embed_layer.", HUGGING_FACE, "model=timer_84m"),
     "lab": ("encoder.", OWN, "the model settings of the run it comes from"),
 }
-"""Name: what a key of it holds, how its names become ours, what to type for a network of it."""
+"""Name of a layout -> a part of a key that identifies it, rules that translate names to ours, a remedy for messages."""
 
 
 @dataclass(frozen=True)
 class Match:
-    """How the tensors of a file fit an encoder; names are the encoder's, and the file's in `unknown`."""
+    """How the tensors of a file fit an encoder. Names are those of the encoder, but in `unknown` those of the file."""
 
     layout: str
     loaded: dict[str, Tensor]
@@ -73,102 +73,109 @@ class Match:
 
     @property
     def whole(self) -> bool:
+        """Whether every tensor of the encoder and of the file has its counterpart."""
         return bool(self.loaded) and not (self.missing or self.mismatched or self.unknown)
 
     def __str__(self) -> str:
         parts = {"missing": self.missing, "of another shape": self.mismatched, "not of this network": self.unknown}
-        told = [f"{len(names)} {what} ({_short(names)})" for what, names in parts.items() if names]
-        return f"{self.layout} layout: {'; '.join([f'{len(self.loaded)} tensors loaded', *told])}"
+        problems = [f"{len(names)} {problem} ({_short(names)})" for problem, names in parts.items() if names]
+        return f"{self.layout} layout: {'; '.join([f'{len(self.loaded)} tensors loaded', *problems])}"
 
 
 def load_checkpoint(encoder: TimerEncoder, path: str, partial: bool) -> Match:
-    """Fill `encoder` and say so. Raises RequestError for a file that is no such thing, for weights trained with other
-    settings that their shapes do not show, and, unless `partial`, for a fit in part; nothing is filled then."""
-    found = match(encoder, read(path), path)
-    if not found.loaded or not (found.whole or partial):
-        rest = ", or model.partial=true to leave the rest random" if found.loaded else ", or model.checkpoint=null"
-        remedy = f"{LAYOUTS[found.layout][2]}{rest}"
-        raise RequestError(Mistake(KEY, f"does not fit the network: {found}", remedy, path))
-    known = trained_with(found.layout, path)
-    mistakes, told = differences(encoder.config, known)
+    """Load the weights into `encoder` and log what was loaded.
+
+    Raises RequestError, before anything is loaded, for a file without such weights, for weights that were trained with
+    other settings that their shapes do not show, and, without `partial`, for an incomplete match.
+    """
+    fit = match(encoder, read(path), path)
+    if not fit.loaded or not (fit.whole or partial):
+        alternative = ", or model.partial=true to leave the rest random" if fit.loaded else ", or model.checkpoint=null"
+        remedy = f"{LAYOUTS[fit.layout][2]}{alternative}"
+        raise RequestError(Mistake(KEY, f"does not fit the network: {fit}", remedy, path))
+    known = trained_with(fit.layout, path)
+    mistakes, changes = differences(encoder.config, known)
     if mistakes:
         raise RequestError(mistakes)
     state = encoder.state_dict()
-    encoder.load_state_dict(state | found.loaded)
-    log.info("%s: %s", path, found)
+    encoder.load_state_dict(state | fit.loaded)
+    log.info("%s: %s", path, fit)
     if not known:
-        log.warning("%s: nothing beside it says with which settings it was trained", path)
-    if told:
-        log.warning("%s: the network sees its input otherwise than in training: %s", path, ", ".join(told))
-    return found
+        log.warning("%s: no file beside it has the settings with which it was trained", path)
+    if changes:
+        log.warning("%s: the network reads its input differently than in training: %s", path, ", ".join(changes))
+    return fit
 
 
 def match(encoder: TimerEncoder, tensors: Mapping[str, Tensor], path: str) -> Match:
-    """Compare names and shapes. A forecasting head is left out where the encoder has none."""
+    """Compare names and shapes. A forecasting head is ignored if the encoder has none."""
     plain = {key.removeprefix("module."): tensor for key, tensor in tensors.items()}
     layout = next((name for name, (mark, _, _) in LAYOUTS.items() if any(mark in key for key in plain)), None)
     if layout is None:
-        problem = f"holds no Timer-XL in a known layout ({', '.join(LAYOUTS)}); its tensors: {_short(sorted(plain))}"
+        problem = f"has no Timer-XL in a known layout ({', '.join(LAYOUTS)}); its tensors: {_short(sorted(plain))}"
         raise RequestError(Mistake(KEY, problem, "", path))
     rules = LAYOUTS[layout][1]
-    wanted = {name: tuple(tensor.shape) for name, tensor in encoder.state_dict().items()}
+    expected = {name: tuple(tensor.shape) for name, tensor in encoder.state_dict().items()}
     loaded, mismatched, unknown = {}, [], []
     for key, tensor in plain.items():
-        name = _ours(key, rules)
-        if name is None or name not in wanted:
-            if not _left_out(name, layout, encoder):
+        name = _translated(key, rules)
+        if name is None or name not in expected:
+            if not _ignored(name, layout, encoder):
                 unknown.append(key)
             continue
         fitting = tensor.squeeze(-1) if tensor.ndim == 3 else tensor  # a convolution of width 1
-        if tuple(fitting.shape) == wanted[name]:
+        if tuple(fitting.shape) == expected[name]:
             loaded[name] = fitting
         else:
-            mismatched.append(f"{key} {tuple(tensor.shape)}, here {wanted[name]}")
-    named = {_ours(key, rules) for key in plain}
-    return Match(layout, loaded, [name for name in wanted if name not in named], mismatched, unknown)
+            mismatched.append(f"{key} {tuple(tensor.shape)}, here {expected[name]}")
+    named = {_translated(key, rules) for key in plain}
+    return Match(layout, loaded, [name for name in expected if name not in named], mismatched, unknown)
 
 
-def _ours(key: str, rules: tuple[tuple[str, str], ...]) -> str | None:
+def _translated(key: str, rules: tuple[tuple[str, str], ...]) -> str | None:
     for pattern, replacement in rules:
         if re.match(pattern, key):
             return re.sub(pattern, replacement, key, count=1)
     return None
 
 
-def _left_out(name: str | None, layout: str, encoder: TimerEncoder) -> bool:
-    """Parts that are no encoder's: the forecasting head, and of a run's checkpoint its classifier."""
+def _ignored(name: str | None, layout: str, encoder: TimerEncoder) -> bool:
+    """Whether a tensor does not belong to the encoder: the forecasting head, or the classifier of a run."""
     if name is not None and name.startswith("head.") and encoder.head is None:
         return True
     return layout == "lab" and name is None
 
 
 def read(path: str) -> dict[str, Tensor]:
-    """Tensors of a file, of a Hugging Face folder, or of a run folder's best checkpoint."""
+    """The tensors of a file, of a Hugging Face folder, or of the best checkpoint in a run folder.
+
+    Raises RequestError for a missing, damaged or unsafe file.
+    """
     file = _file(path)
     with regular(file).open("rb") as opened:
         head = opened.read(2)
     if file.suffix != ".safetensors" and head not in (b"PK", *(bytes([0x80, protocol]) for protocol in range(2, 6))):
-        problem = "is empty" if not head else "is no file that torch.save has written"
+        problem = "is empty" if not head else "was not written by torch.save"
         raise RequestError(Mistake(KEY, problem, "a file of weights: .safetensors, or a checkpoint of torch", path))
     try:
         if file.suffix == ".safetensors":
             return load_file(file)
-        with warnings.catch_warnings():  # about another pickle protocol: it is read, or refused below
+        with warnings.catch_warnings():  # the pickle protocol does not matter: the file is read or refused
             warnings.filterwarnings("ignore", "Detected pickle protocol")
-            held: Any = torch.load(file, map_location="cpu", weights_only=True)
+            content: Any = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if "nsupported" not in str(error):
             raise _unreadable(error, path) from error
-        problem = "holds Python objects beside weights, and is not unpickled: that would run whatever is in it"
-        raise RequestError(Mistake(KEY, problem, "save the tensors alone, best as .safetensors", path)) from error
+        problem = "has Python objects besides weights and is not unpickled, because that would run any code in it"
+        raise RequestError(Mistake(KEY, problem, "save only the tensors, best as .safetensors", path)) from error
     except (OSError, RuntimeError, EOFError, ValueError, SafetensorError, *GARBLED) as error:
         raise _unreadable(error, path) from error
     for inner in ("state_dict", "model_state_dict", "model"):
-        if isinstance(held, dict) and isinstance(held.get(inner), dict):
-            held = held[inner]
-    if not isinstance(held, dict):
-        raise RequestError(Mistake(KEY, f"holds a {type(held).__name__}, not named tensors", "a state_dict", path))
-    return {str(key): value for key, value in held.items() if isinstance(value, Tensor)}
+        if isinstance(content, dict) and isinstance(content.get(inner), dict):
+            content = content[inner]
+    if not isinstance(content, dict):
+        raise RequestError(Mistake(KEY, f"has a {type(content).__name__}, not named tensors", "a state_dict", path))
+    return {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
 
 
 def _unreadable(error: Exception, path: str) -> RequestError:
@@ -182,7 +189,7 @@ def _file(path: str) -> Path:
         for inside in ("checkpoints/best.ckpt", "model.safetensors"):
             if (place / inside).is_file():
                 return place / inside
-        problem = "the folder holds neither checkpoints/best.ckpt (a run) nor model.safetensors"
+        problem = "the folder has neither checkpoints/best.ckpt (a run) nor model.safetensors"
         raise RequestError(Mistake(KEY, problem, "a file, a run folder, or a folder with model.safetensors", path))
     if not place.is_file():
         remedy = "a file, a run folder of experiment=rainfall_pretrain, or model.checkpoint=null"

@@ -1,9 +1,9 @@
-"""How weights of a Timer-XL were trained, beyond the shapes of their tensors: a network that is built otherwise takes
-them without a word, and scores worse.
+"""The settings with which weights of a Timer-XL were trained, beyond those that the shapes of the tensors show.
 
-Some settings decide what a layer computes: under others the weights mean nothing. Some decide what it sees: those one
-may change on purpose, and is told. A run of this project says all of them in its config; of the released files the
-rotation is known, and a Hugging Face folder says its number of heads.
+A network with other settings loads the weights without an error and scores worse. Settings in `COMPUTED` decide what a
+layer computes, and the weights mean nothing with other values. Settings in `SEEN` decide what a token attends to; a
+change is allowed and gives a warning. The config of a run has all settings; the released files have a known rotation;
+a Hugging Face folder has its number of heads.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ RELEASED: dict[str, dict[str, Any]] = {"OpenLTM": {"rope": "interleaved_half"}, 
 
 
 def trained_with(layout: str, path: str) -> dict[str, Any]:
-    """Settings that weights were trained with, those that are known. path: a file, or the folder of a run or a hub."""
+    """The known settings with which weights were trained. path: a file, a run folder or a Hugging Face folder."""
     place = Path(path).expanduser()
     known = dict(RELEASED.get(layout, {}))
     try:
@@ -32,28 +32,33 @@ def trained_with(layout: str, path: str) -> dict[str, Any]:
             heads = read_json(place / "config.json", dict).get("num_attention_heads")
             known |= {} if heads is None else {"num_heads": heads}
     except (OSError, ValueError, *GARBLED):
-        pass  # a file alone: its shapes are all there is to compare
+        pass  # a single file: only its shapes can be compared
     return known
 
 
 def differences(now: TimerXL, known: dict[str, Any]) -> tuple[list[Mistake], list[str]]:
-    """What makes the weights meaningless, and what is to be said: `causal=False, trained with True`."""
-    apart = list(_apart(now, known))
+    """Mistakes that make the weights meaningless, and warnings such as `causal=false, trained with true`."""
+    different = list(_different(now, known))
     problem = "the weights of model.checkpoint were trained with"
     mistakes = [
-        Mistake(f"model.{name}", f"{problem} {_typed(was)}", f"model.{name}={_typed(was)}", here)
-        for name, here, was in apart
+        Mistake(f"model.{name}", f"{problem} {_as_typed(trained)}", f"model.{name}={_as_typed(trained)}", requested)
+        for name, requested, trained in different
         if name in COMPUTED
     ]
-    return mistakes, [f"{name}={_typed(here)}, trained with {_typed(was)}" for name, here, was in apart if name in SEEN]
+    warnings = [
+        f"{name}={_as_typed(requested)}, trained with {_as_typed(trained)}"
+        for name, requested, trained in different
+        if name in SEEN
+    ]
+    return mistakes, warnings
 
 
-def _apart(now: TimerXL, known: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    for name, was in known.items():
-        here = getattr(now, name)
-        if here != was:
-            yield name, here, was
+def _different(now: TimerXL, known: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    for name, trained in known.items():
+        requested = getattr(now, name)
+        if requested != trained:
+            yield name, requested, trained
 
 
-def _typed(value: Any) -> str:
+def _as_typed(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)

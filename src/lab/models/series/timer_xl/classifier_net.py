@@ -1,8 +1,8 @@
-"""Timer-XL as a net for classification: states pooled over time and channels, beside what the normalisation took out.
+"""Timer-XL as a net for classification: states pooled over time and channels, and the statistics of each channel.
 
-Windows are padded on the left to whole patches, so the newest samples are never lost; a patch without any sample is no
-key to attention and counts in no mean. Features: states pooled over N, then over C, with each channel's mean and log of
-its deviation, all through a LayerNorm. Shapes: B rows, T time steps, C channels, N patches, D width.
+Windows are padded on the left to whole patches, so that no new value is lost. Attention and means skip patches without
+observed values. Features are the states pooled over N, then over C, and the mean and log-deviation of each channel,
+which the normalisation removed; a LayerNorm follows. Shapes: B rows, T time steps, C channels, N patches, D width.
 """
 
 import torch
@@ -11,27 +11,27 @@ from torch import Tensor, nn
 from lab.config.schema import TimerXL
 from lab.models.pooling import AttentionPooling
 from lab.models.series.interfaces import CuttableNet, normalised, padded_left, weighed_mean
-from lab.models.series.timer_xl.encoder import TimerEncoder, patched, places_run_on, whole_patches
+from lab.models.series.timer_xl.encoder import TimerEncoder, patched, positions_span_channels, whole_patches
 
 BELOW = {
     "patch", "width", "num_heads", "num_layers", "ffn_width", "ffn", "rope", "rope_position", "biases", "variate_bias",
     "attention", "causal", "mixing", "covariate", "normalise",
 }  # fmt: skip
-"""Settings that decide what the layers compute; the others act above them or in training alone."""
+"""Settings that decide what the layers compute. The others act above the layers or only in training."""
 
 
 class TimerNet(CuttableNet):
     """values, observed (B, T, C) -> (B, D + 2 C), or (B, C (D + 2)) with `channel_pooling: concat`.
 
-    length: the longest window. Every window is padded to it where positions run on over all channels, or they would
-    depend on the other windows of a batch.
+    length: the longest window. If position numbers continue from channel to channel, every window is padded to it;
+    otherwise its positions would depend on the other windows of a batch.
     """
 
     def __init__(self, model: TimerXL, channels: int, length: int) -> None:
         super().__init__()
         self.config = model
         self.whole_length = whole_patches(length, model.patch)
-        self.fixed = places_run_on(model, channels)
+        self.fixed = positions_span_channels(model, channels)
         self.width = model.width
         self.places = channels * self.whole_length // model.patch
         self.encoder = TimerEncoder(model, forecasts=False)
@@ -52,9 +52,9 @@ class TimerNet(CuttableNet):
     def forward(self, values: Tensor, observed: Tensor) -> Tensor:
         if self.fixed:
             values, observed = padded_left(values, observed, self.whole_length)
-        patches, kept, taken = prepared(values, observed, self.config)
+        patches, kept, statistics = prepared(values, observed, self.config)
         states = self.encoder(patches, None if bool(kept.all()) else kept)
-        return self.pooled(states, kept, taken)
+        return self.pooled(states, kept, statistics)
 
     def signature(self) -> str:
         return self.config.model_dump_json(include=BELOW)
@@ -67,25 +67,25 @@ class TimerNet(CuttableNet):
 
     def forward_above(self, states: Tensor, values: Tensor, observed: Tensor, num_layers: int) -> Tensor:
         values, observed = padded_left(values, observed, self.whole_length)
-        _, kept, taken = prepared(values, observed, self.config)
-        found = states.float().reshape(*kept.shape, self.width)
-        return self.pooled(self.encoder.above(found, None if bool(kept.all()) else kept, num_layers), kept, taken)
+        _, kept, statistics = prepared(values, observed, self.config)
+        states = states.float().reshape(*kept.shape, self.width)
+        return self.pooled(self.encoder.above(states, None if bool(kept.all()) else kept, num_layers), kept, statistics)
 
-    def pooled(self, states: Tensor, kept: Tensor, taken: Tensor) -> Tensor:
-        """states (B, C, N, D), kept (B, C, N), taken (B, 2 C) -> features."""
+    def pooled(self, states: Tensor, kept: Tensor, statistics: Tensor) -> Tensor:
+        """Features (B, dimension) from states (B, C, N, D), kept (B, C, N) and `statistics` (B, 2 C)."""
         channels = self._over_time(states, kept)
-        there = kept.any(-1)
+        has_values = kept.any(-1)
         if self.config.channel_pooling == "concat":
-            together = (channels * there[..., None]).flatten(1)
+            pooled = (channels * has_values[..., None]).flatten(1)
         elif self.channel_pooling is not None:
-            together = self.channel_pooling(channels, there).squeeze(1)
+            pooled = self.channel_pooling(channels, has_values).squeeze(1)
         else:
-            together = weighed_mean(channels, there, dim=1)
-        found: Tensor = self.norm(torch.cat([together, taken], -1) if self.config.normalise else together)
-        return found
+            pooled = weighed_mean(channels, has_values, dim=1)
+        features: Tensor = self.norm(torch.cat([pooled, statistics], -1) if self.config.normalise else pooled)
+        return features
 
     def _over_time(self, states: Tensor, kept: Tensor) -> Tensor:
-        """(B, C, D) fp32."""
+        """States pooled over time, (B, C, D) fp32."""
         if self.config.time_pooling == "last":
             steps = torch.arange(kept.shape[-1], device=kept.device)
             newest = torch.where(kept, steps, 0).amax(-1)
@@ -98,15 +98,15 @@ class TimerNet(CuttableNet):
 
 
 def prepared(values: Tensor, observed: Tensor, model: TimerXL) -> tuple[Tensor, Tensor, Tensor]:
-    """Patches (B, C, N, P), which of them hold a sample (B, C, N), and mean and log-deviation (B, 2 C) of each channel.
+    """Patches (B, C, N, P), whether each has observed values (B, C, N), and channel statistics (B, 2 C).
 
-    Both are 0 for a channel without any sample.
+    The statistics are the mean and the log-deviation of each channel, both 0 for a channel without observed values.
     """
     values, observed = padded_left(values, observed, whole_patches(values.shape[1], model.patch))
     kept = patched(observed, model.patch).any(-1)
     if not model.normalise:
         return patched(values, model.patch), kept, values.new_zeros(len(values), 0)
     scaled, mean, spread = normalised(values, observed)
-    there = observed.any(1)
-    taken = torch.cat([mean[:, 0] * there, spread[:, 0].log() * there], -1)
-    return patched(scaled, model.patch), kept, taken
+    has_values = observed.any(1)
+    statistics = torch.cat([mean[:, 0] * has_values, spread[:, 0].log() * has_values], -1)
+    return patched(scaled, model.patch), kept, statistics

@@ -1,9 +1,9 @@
-"""Timer-XL (arXiv 2410.04803) and Timer: one encoder of patches with switches for both networks their authors released.
+"""Timer-XL (arXiv 2410.04803) and Timer: one encoder of patches with settings for both networks that were released.
 
-Patches of P time steps of each channel are tokens, channel after channel; layers are post-norm; a last LayerNorm; with
-`forecasts`, a linear head predicts of every token the patch that follows it. OpenLTM's file: ReLU, biases, variate
-bias, rotary angles on half of each head (67,398,880 parameters, 142 tensors at D 1024, 8 layers). Hugging Face's:
-SwiGLU, biases at query, key, value alone, one channel (84,142,080 in 116).
+A token is a patch of P time steps of one channel; tokens are ordered by channel. Layers are post-norm and a LayerNorm
+comes last. With `forecasts`, a linear head predicts the next patch of each token. OpenLTM's network: ReLU, all biases,
+variate bias, rotary angles on half of each head (67,398,880 parameters in 142 tensors with D 1024 and 8 layers).
+Hugging Face's network: SwiGLU, biases only at query, key and value, one channel (84,142,080 parameters in 116 tensors).
 Shapes: B rows, C channels, N patches of P steps, S = C N tokens, D width.
 """
 
@@ -15,7 +15,7 @@ from lab.models.series.timer_xl.attention import Layout, VariateAttention, layou
 
 
 class Relu(nn.Module):
-    """W2 drop(relu(W1 x))."""
+    """Feed-forward layer W2 drop(relu(W1 x))."""
 
     def __init__(self, config: TimerXL) -> None:
         super().__init__()
@@ -25,12 +25,12 @@ class Relu(nn.Module):
         self.dropout = nn.Dropout(config.layer_dropout)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        found: Tensor = self.down(self.dropout(functional.relu(self.up(tokens))))
-        return found
+        output: Tensor = self.down(self.dropout(functional.relu(self.up(tokens))))
+        return output
 
 
 class Swiglu(nn.Module):
-    """W2 (silu(Wg x) * W1 x) (arXiv 2002.05202)."""
+    """Feed-forward layer W2 (silu(Wg x) * W1 x) (arXiv 2002.05202)."""
 
     def __init__(self, config: TimerXL) -> None:
         super().__init__()
@@ -40,12 +40,12 @@ class Swiglu(nn.Module):
         self.down = nn.Linear(config.ffn_width, config.width, bias=biased)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        found: Tensor = self.down(functional.silu(self.gate(tokens)) * self.up(tokens))
-        return found
+        output: Tensor = self.down(functional.silu(self.gate(tokens)) * self.up(tokens))
+        return output
 
 
 class TimerLayer(nn.Module):
-    """Post-norm: x = norm1(x + drop(attention(x))); x = norm2(x + drop(ffn(x)))."""
+    """A post-norm layer: x = norm1(x + drop(attention(x))); x = norm2(x + drop(ffn(x)))."""
 
     def __init__(self, config: TimerXL) -> None:
         super().__init__()
@@ -57,8 +57,8 @@ class TimerLayer(nn.Module):
 
     def forward(self, tokens: Tensor, where: Layout) -> Tensor:
         tokens = self.norm1(tokens + self.dropout(self.attention(tokens, where)))
-        found: Tensor = self.norm2(tokens + self.dropout(self.ffn(tokens)))
-        return found
+        output: Tensor = self.norm2(tokens + self.dropout(self.ffn(tokens)))
+        return output
 
 
 class TimerEncoder(nn.Module):
@@ -66,7 +66,7 @@ class TimerEncoder(nn.Module):
 
     def __init__(self, config: TimerXL, forecasts: bool) -> None:
         super().__init__()
-        assert config.width % config.num_heads == 0, "a rule refuses it"
+        assert config.width % config.num_heads == 0, "a config rule refuses other widths"
         biased = config.biases == "all"
         self.config = config
         self.embedding = nn.Linear(config.patch, config.width, bias=biased)
@@ -79,12 +79,12 @@ class TimerEncoder(nn.Module):
         return self.above(tokens, kept, 0)
 
     def above(self, states: Tensor, kept: Tensor | None, num_layers: int) -> Tensor:
-        """What the layers above the first `num_layers` make of states (B, C, N, D)."""
-        found: Tensor = self.norm(self.through(states, kept, num_layers, len(self.blocks)))
-        return found
+        """The output, from states (B, C, N, D) after the first `num_layers` layers."""
+        output: Tensor = self.norm(self.through(states, kept, num_layers, len(self.blocks)))
+        return output
 
     def through(self, states: Tensor, kept: Tensor | None, first: int, last: int) -> Tensor:
-        """States (B, C, N, D) after layers `first` to `last`, the last one not included."""
+        """States (B, C, N, D) after the layers from `first` to `last`, without `last`."""
         shape = states.shape
         if not self.config.mixing:
             states = states.flatten(0, 1)[:, None]
@@ -97,25 +97,22 @@ class TimerEncoder(nn.Module):
         return tokens.reshape(shape)
 
     def forecast(self, states: Tensor) -> Tensor:
-        """The patch after each token: (B, C, N, D) -> (B, C, N, P), on the scale of the patches that came in."""
+        """The predicted next patch of each token: (B, C, N, D) -> (B, C, N, P), on the scale of the input patches."""
         assert self.head is not None, "built without a head"
-        found: Tensor = self.head(states)
-        return found
+        predicted: Tensor = self.head(states)
+        return predicted
 
 
 def patched(values: Tensor, patch: int) -> Tensor:
-    """(B, T, C) -> (B, C, N, P), the first N P time steps."""
+    """Cut a series into patches: (B, T, C) -> (B, C, N, P), from the first N P time steps."""
     return values.transpose(1, 2).unfold(-1, patch, patch)
 
 
-def places_run_on(model: TimerXL, num_channels: int) -> bool:
-    """Whether positions count through all channels, so that a window has to have its longest length to have its own."""
+def positions_span_channels(model: TimerXL, num_channels: int) -> bool:
+    """Whether position numbers continue from channel to channel. Then every window is padded to the longest length."""
     return model.rope_position == "flat" and model.mixing and num_channels > 1
 
 
 def whole_patches(length: int, patch: int) -> int:
-    """The least multiple of `patch` that holds `length` time steps."""
+    """`length`, rounded up to a multiple of `patch`."""
     return -(-length // patch) * patch
-
-
-__all__ = ["TimerEncoder", "TimerLayer", "patched", "places_run_on", "whole_patches"]

@@ -1,10 +1,9 @@
-"""Next-patch prediction on series without labels: what Timer-XL was pretrained by, for a transfer without a hub.
+"""Next-patch prediction on series without labels, the pretraining task of Timer-XL (arXiv 2410.04803).
 
-Of every token the net predicts the patch that follows it in its channel (causal attention, arXiv 2410.04803); the loss
-is the mean squared error over the samples that were observed, on the data's scale, each window weighing the same. With
-`model.normalise` the net is told the level and spread of the whole window, patches to come included: its error is that
-of the shape, not of a forecast made from the past alone. The checkpoint of such a run is what `model.checkpoint=`
-takes. Shapes: B rows, C channels, N patches of P steps.
+For every token, the net with causal attention predicts the next patch of its channel. The loss is the mean squared
+error over observed values, on the scale of the data, with equal weight for each window. With `model.normalise` the net
+knows the mean and deviation of the whole window, also of future patches, so the error is not that of a real forecast.
+`model.checkpoint=` accepts the folder of such a run. Shapes: B rows, C channels, N patches of P steps.
 """
 
 import torch
@@ -15,12 +14,12 @@ from lab.core.batches import SeriesBatch, SeriesSpec
 from lab.core.errors import Mistake, RequestError
 from lab.models.metrics import EpochMetric
 from lab.models.series.interfaces import normalised, padded_left
-from lab.models.series.timer_xl.encoder import TimerEncoder, patched, places_run_on, whole_patches
+from lab.models.series.timer_xl.encoder import TimerEncoder, patched, positions_span_channels, whole_patches
 from lab.models.task_module import TaskModule, Training
 
 
 class ErrorMetric(EpochMetric):
-    """Mean over windows of their mean squared error."""
+    """The mean over windows of each window's mean squared error."""
 
     sums: Tensor
     """(2,) summed errors and windows."""
@@ -49,14 +48,14 @@ class NextPatch(TaskModule):
         self.encoder = encoder
         model = encoder.config
         self.whole_length = whole_patches(spec.length, model.patch)
-        self.fixed = places_run_on(model, len(spec.channels))
+        self.fixed = positions_span_channels(model, len(spec.channels))
         self.metrics = {split: ErrorMetric() for split in ("train", "val", "test")}
 
     def freezable(self) -> tuple[list[nn.Module], list[nn.Module]]:
         return [self.encoder.embedding], list(self.encoder.blocks)
 
     def forward(self, batch: SeriesBatch) -> Tensor:
-        """Squared error of each window (B,); 0 for one in which no patch follows an observed one."""
+        """Mean squared error of each window (B,); 0 for a window without two successive patches with values."""
         patch, config = self.encoder.config.patch, self.encoder.config
         length = self.whole_length if self.fixed else whole_patches(batch.values.shape[1], patch)
         values, observed = padded_left(batch.values, batch.observed, length)
@@ -88,23 +87,25 @@ class NextPatch(TaskModule):
         return self._share(batch, errors)
 
     def _share(self, batch: SeriesBatch, errors: Tensor) -> Tensor:
-        """The batch's part of its accumulation window's mean."""
-        counts = next(iter(batch.window_counts.values()), None)  # of the labels, one a row, whatever they are
+        """The batch's part of the mean over its accumulation window."""
+        counts = next(iter(batch.window_counts.values()), None)  # any label will do: each row has one label
         return errors.sum() / (len(batch) if counts is None else counts.sum().clamp(min=1))
 
 
 def build_pretraining(model: TimerXL, spec: SeriesSpec, training: Training, fresh: bool) -> NextPatch:
-    """fresh=False: a checkpoint will fill it. Raises RequestError where nothing could be learned, and for a checkpoint
-    that does not fit."""
-    found = []
+    """The task, with the weights of `model.checkpoint` if it is `fresh`; otherwise a checkpoint of the run fills it.
+
+    Raises RequestError for settings with which nothing can be learned, and for a checkpoint that does not fit.
+    """
+    mistakes = []
     if spec.length < 2 * model.patch:
-        problem = f"a window of {spec.length} time steps has no patch that follows a whole one of {model.patch}"
-        found.append(Mistake("model.patch", problem, f"model.patch={max(1, spec.length // 4)}", model.patch))
+        problem = f"a window of {spec.length} time steps has no two patches of {model.patch} time steps"
+        mistakes.append(Mistake("model.patch", problem, f"model.patch={max(1, spec.length // 4)}", model.patch))
     if not model.causal:
-        problem = "a net that sees the whole window would copy the patch it is to predict"
-        found.append(Mistake("model.causal", problem, "model.causal=true", False))
-    if found:
-        raise RequestError(found)
+        problem = "a net that attends to the whole window would copy the patch that it has to predict"
+        mistakes.append(Mistake("model.causal", problem, "model.causal=true", False))
+    if mistakes:
+        raise RequestError(mistakes)
     encoder = TimerEncoder(model, forecasts=True)
     if fresh and model.checkpoint is not None:
         from lab.models.series.timer_xl.checkpoint import load_checkpoint
