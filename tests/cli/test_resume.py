@@ -98,6 +98,7 @@ def test_a_spoilt_file_is_named(run: Path, name: str) -> None:
     ("status", "override", "goes_on"),
     [
         ("interrupted", "", True),
+        ("running", "", True),
         ("failed", "", True),
         ("completed", "", False),
         ("completed", "trainer.max_epochs=12", False),

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Literal, get_args
 
 SCHEMA_VERSION = 1
-Status = Literal["completed", "early_stopped", "terminated", "failed", "interrupted"]
+Status = Literal["running", "completed", "early_stopped", "terminated", "failed", "interrupted"]
 Shape = Callable[[str, Any], Iterator[str]]
 """Of a field's dotted name and its value: every fault as words."""
 PENDING = ("figures", "loggers", "merged")

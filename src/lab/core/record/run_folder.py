@@ -1,7 +1,8 @@
 """The run folder: the contract on disk between a run and everything that reads runs later. Its only reader and writer.
 
 Every file is written under another name and renamed, so that no reader sees half a file, and a full disk leaves the old
-one. A killed run keeps the record of its start, whose status says that no end was recorded. Imports no torch.
+one. A run records the status `running` at its start and holds the lock of its folder; a killed run keeps that record, and
+`running` without a locked folder is read as `interrupted`. Imports no torch.
 """
 
 import csv
@@ -14,6 +15,7 @@ from typing import Any, get_args
 import numpy as np
 
 from lab.core.files import Unreadable, read_json, read_json_lines, read_text, read_yaml, write_whole, yaml_text
+from lab.core.locks import is_locked
 from lab.core.masking import masked
 from lab.core.record.fields import FIELDS, SCHEMA_VERSION, Status, faults, row_faults
 from lab.core.record.seal import is_sealed
@@ -22,7 +24,10 @@ from lab.core.record.spec_fields import spec_faults
 ROW_COLUMNS = ("row", "text")
 HEAD_SUFFIXES = ("_predicted", "_probability", "_probabilities")
 """Columns of test_predictions.parquet: those of the row, and the suffixes of the columns that each head adds."""
-UNENDED = "no end was recorded: the process is still running, or it was killed"
+RUNNING: Mapping[str, object] = {"status": "running", "reason": None, "failure": None}
+"""The fields of run.json that say that a process works on the run."""
+UNENDED = "no end was recorded: the process was killed, or it runs where the file system has no locks"
+"""The reason of a run whose status is `running` and whose folder is not locked."""
 
 MOST_FAULTS = 3
 """Most faults of a damaged file that a message names."""
@@ -92,7 +97,16 @@ class RunFolder:
         return self.path / "test_predictions.parquet"
 
     def read(self) -> dict[str, Any]:
-        """run.json. Raises FileNotFoundError if it is missing, Unreadable if it is damaged."""
+        """Return run.json; the status `running` becomes `interrupted` where no process has locked the folder.
+
+        Raises FileNotFoundError if the file is missing, Unreadable if it is damaged.
+        """
+        record = self._recorded()
+        if record["status"] == "running" and not is_locked(self.lock):
+            record |= {"status": "interrupted", "reason": UNENDED}
+        return record
+
+    def _recorded(self) -> dict[str, Any]:
         path = self.path / "run.json"
         record = read_json(path, dict)
         version = record.get("schema_version", SCHEMA_VERSION)
@@ -126,14 +140,12 @@ class RunFolder:
             return False
 
     def start(self, **fields: object) -> None:
-        """Write the first run.json; its status holds until an end is recorded."""
-        self._write(
-            {"schema_version": SCHEMA_VERSION, "status": "interrupted", "reason": UNENDED, "failure": None} | fields
-        )
+        """Write the first run.json, with the status `running`."""
+        self._write({"schema_version": SCHEMA_VERSION, **RUNNING} | fields)
 
     def update(self, **fields: object) -> None:
         """Replace top-level fields of run.json. Raises ValueError for a field or status the contract does not know."""
-        self._write(self.read() | fields)
+        self._write(self._recorded() | fields)
 
     def _write(self, record: Mapping[str, object]) -> None:
         unknown = sorted(set(record) - set(FIELDS))
