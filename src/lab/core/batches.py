@@ -35,6 +35,7 @@ class HeadSpec:
 
     @property
     def num_classes(self) -> int:
+        """Number of classes."""
         return len(self.classes)
 
 
@@ -68,9 +69,11 @@ class TextBatch:
     depth: int = 0
 
     def to(self, device: torch.device, non_blocking: bool = False) -> "TextBatch":
+        """Return the batch on `device`."""
         return self._each(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> "TextBatch":
+        """Return the batch in page-locked memory, from which it is copied to a GPU faster."""
         return self._each(Tensor.pin_memory)
 
     def _each(self, act: Callable[[Tensor], Tensor]) -> "TextBatch":
@@ -114,9 +117,11 @@ class SeriesBatch:
     depth: int = 0
 
     def to(self, device: torch.device, non_blocking: bool = False) -> "SeriesBatch":
+        """Return the batch on `device`."""
         return self._each(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> "SeriesBatch":
+        """Return the batch in page-locked memory, from which it is copied to a GPU faster."""
         return self._each(Tensor.pin_memory)
 
     def _each(self, act: Callable[[Tensor], Tensor]) -> "SeriesBatch":
@@ -195,9 +200,11 @@ class QuestionBatch:
     window_rows: Tensor
 
     def to(self, device: torch.device, non_blocking: bool = False) -> "QuestionBatch":
+        """Return the batch on `device`."""
         return QuestionBatch(*(tensor.to(device, non_blocking=non_blocking) for tensor in vars(self).values()))
 
     def pin_memory(self) -> "QuestionBatch":
+        """Return the batch in page-locked memory, from which it is copied to a GPU faster."""
         return QuestionBatch(*(tensor.pin_memory() for tensor in vars(self).values()))
 
     def __len__(self) -> int:
@@ -207,9 +214,13 @@ class QuestionBatch:
 class Batch(Protocol):
     """One micro-batch of any task; its `len` is the number of rows."""
 
-    def to(self, device: torch.device, non_blocking: bool = False) -> "Batch": ...
+    def to(self, device: torch.device, non_blocking: bool = False) -> "Batch":
+        """Return the batch on `device`."""
+        ...
 
-    def pin_memory(self) -> "Batch": ...
+    def pin_memory(self) -> "Batch":
+        """Return the batch in page-locked memory, from which it is copied to a GPU faster."""
+        ...
 
     def __len__(self) -> int: ...
 

@@ -1,8 +1,8 @@
-"""The run folder: the contract on disk between a run and everything that reads runs later. Its only reader and writer.
+"""The run folder: the contract on disk between a run and everything that reads it later. Its only reader and writer.
 
-Every file is written under another name and renamed, so that no reader sees half a file, and a full disk leaves the old
-one. A run records the status `running` at its start and holds the lock of its folder; a killed run keeps that record, and
-`running` without a locked folder is read as `interrupted`. Imports no torch.
+Each file is written under another name and renamed: no reader sees half a file, and a full disk keeps the old file.
+A run locks its folder and records the status `running` at its start. A killed run keeps that record: `running` in a
+folder that is not locked is read as `interrupted`. Imports no torch.
 """
 
 import csv
