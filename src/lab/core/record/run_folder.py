@@ -23,14 +23,14 @@ from lab.core.record.spec_fields import spec_faults
 
 ROW_COLUMNS = ("row", "text")
 HEAD_SUFFIXES = ("_predicted", "_probability", "_probabilities")
-"""Columns of test_predictions.parquet: those of the row, and the suffixes of the columns that each head adds."""
+"""Columns of test_predictions.parquet: those of the row, and the suffixes of each head's columns."""
 RUNNING: Mapping[str, object] = {"status": "running", "reason": None, "failure": None}
 """The fields of run.json that say that a process works on the run."""
 UNENDED = "no end was recorded: the process was killed, or it runs where the file system has no locks"
 """The reason of a run whose status is `running` and whose folder is not locked."""
 
 MOST_FAULTS = 3
-"""Most faults of a damaged file that a message names."""
+"""Largest number of faults of a damaged file in a message."""
 
 
 class OtherVersion(Unreadable):
@@ -53,8 +53,8 @@ class RunFolder:
 
     def remove_partial_files(self) -> None:
         """Remove the half-written files of a process of this run that was killed."""
-        for left in self.path.rglob(".*.part"):
-            left.unlink(missing_ok=True)
+        for file in self.path.rglob(".*.part"):
+            file.unlink(missing_ok=True)
 
     @property
     def best(self) -> Path:
@@ -68,17 +68,17 @@ class RunFolder:
 
     @property
     def lock(self) -> Path:
-        """The file that the command working in the folder locks."""
+        """File that is locked by the process working in the folder."""
         return self.path / ".lock"
 
     @property
     def config(self) -> Path:
-        """All settings of the run."""
+        """File of all settings of the run."""
         return self.path / "config.yaml"
 
     @property
     def spec(self) -> Path:
-        """The data that the model was built for."""
+        """File that describes the data that the model was built for."""
         return self.path / "spec.json"
 
     @property
@@ -93,7 +93,7 @@ class RunFolder:
 
     @property
     def predictions(self) -> Path:
-        """Predictions on the test rows."""
+        """File of the predictions on the test rows."""
         return self.path / "test_predictions.parquet"
 
     def read(self) -> dict[str, Any]:
@@ -116,7 +116,7 @@ class RunFolder:
         return record
 
     def read_spec(self) -> dict[str, Any]:
-        """spec.json: the data that the model was built for, as `lab.core.batches.spec_fields` gives it.
+        """Return spec.json, the data that the model was built for, as `lab.core.batches.spec_fields` gives them.
 
         Raises as `read`.
         """
@@ -129,7 +129,7 @@ class RunFolder:
         self.write_text(self.spec.name, json.dumps(plain(fields), indent=2, ensure_ascii=False) + "\n")
 
     def read_config(self) -> dict[str, Any]:
-        """config.yaml with its interpolations unresolved. Raises as `read`."""
+        """Return config.yaml with its interpolations unresolved. Raises as `read`."""
         return read_yaml(self.config)
 
     def is_own(self) -> bool:
@@ -144,7 +144,7 @@ class RunFolder:
         self._write({"schema_version": SCHEMA_VERSION, **RUNNING} | fields)
 
     def update(self, **fields: object) -> None:
-        """Replace top-level fields of run.json. Raises ValueError for a field or status the contract does not know."""
+        """Replace top-level fields of run.json. Raises ValueError for an unknown field or status."""
         self._write(self._recorded() | fields)
 
     def _write(self, record: Mapping[str, object]) -> None:
@@ -161,7 +161,8 @@ class RunFolder:
             file.write(json.dumps(plain(row), ensure_ascii=False) + "\n")
 
     def history(self) -> list[dict[str, Any]]:
-        """All complete rows; a last line that a kill left unfinished is left out. Raises Unreadable for a wrong row."""
+        """Return all rows; an unfinished last line of a killed process is left out. Raises Unreadable for a wrong
+        row."""
         path = self.path / "history.jsonl"
         if not path.exists():
             return []
@@ -177,7 +178,7 @@ class RunFolder:
         self.write_text("history.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept))
 
     def write_text(self, name: str, text: str) -> None:
-        """Write a whole file of the folder."""
+        """Write a text file of the folder in one step."""
         write_whole(self.path / name, lambda aside: aside.write_text(text, encoding="utf-8"))
 
     def write_predictions(self, columns: Mapping[str, Any]) -> None:
@@ -200,8 +201,8 @@ class RunFolder:
 
 def _refuse(path: Path, wrong: Sequence[str]) -> None:
     if wrong:
-        left = len(wrong) - MOST_FAULTS
-        raise Unreadable(path, "; ".join(wrong[:MOST_FAULTS]) + (f"; and {left} more" if left > 0 else ""))
+        rest = len(wrong) - MOST_FAULTS
+        raise Unreadable(path, "; ".join(wrong[:MOST_FAULTS]) + (f"; and {rest} more" if rest > 0 else ""))
 
 
 class StudyFolder:
@@ -212,25 +213,25 @@ class StudyFolder:
 
     @property
     def journal(self) -> Path:
-        """Optuna's record of the trials."""
+        """File of Optuna's record of the trials."""
         return self.path / "journal.log"
 
     @property
     def lock(self) -> Path:
-        """The file that the command working in the folder locks."""
+        """File that is locked by the process working in the folder."""
         return self.path / ".lock"
 
     def trial(self, name: int | str) -> RunFolder:
-        """The run folder of a trial."""
+        """Return the run folder of a trial."""
         return RunFolder(self.path / str(name))
 
     def read_study(self) -> dict[str, Any] | None:
-        """study.yaml; None for a new study. Raises Unreadable if it is damaged."""
+        """Return study.yaml; None for a new study. Raises Unreadable if it is damaged."""
         path = self.path / "study.yaml"
         return read_yaml(path) if path.exists() else None
 
     def write_study(self, study: Mapping[str, object]) -> None:
-        """Write study.yaml: space, goal, policy, limits, and the fingerprints that a resumed study must have."""
+        """Write study.yaml: search space, goal, policy, limits, and the fingerprints that a resume compares."""
         text = yaml_text(plain(study))
         write_whole(self.path / "study.yaml", lambda aside: aside.write_text(text, encoding="utf-8"))
 
@@ -253,7 +254,7 @@ class StudyFolder:
 
 
 def plain(value: Any) -> Any:
-    """`value` in a form that JSON can hold: numpy and torch scalars as numbers, paths as text, NaN and infinities as
+    """Return `value` as JSON can express it: numpy and torch scalars as numbers, paths as text, NaN and infinities as
     null, URLs without their user information."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
