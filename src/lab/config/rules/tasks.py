@@ -1,4 +1,4 @@
-"""Which models read what which data give. A task follows from the data; a model that cannot do it is refused here.
+"""The models for each task. The task follows from the data; a model that cannot do it is refused here.
 
 Pure functions of the values at their keys, as all rules; see `lab.config.rules`.
 """
@@ -16,7 +16,7 @@ READS = {"encoder": (LABELLED, ASKED), "ngram": (LABELLED,),
 """By `model.kind`."""
 DATA = {LABELLED: "maintenance", ASKED: "qa_demo", SERIES: "rainfall"}
 MODEL = {LABELLED: "tiny", ASKED: "tiny", SERIES: "inception_time"}
-"""What to type for each."""
+"""By task, what to type."""
 
 
 def _task(model: str, model_kind: str, data_kind: str) -> Found:
