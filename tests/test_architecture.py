@@ -1,12 +1,14 @@
 """The shape of the code, held by reading every import: rooms import only from rooms to their left, without circles.
 
-Also: no module lies loose in the root, at most 14 files a folder, a header on every module, and rooms that must start
-fast stay free of heavy libraries.
+Also: no module lies loose in the root, at most 14 files a folder, a header on every module, a docstring on every public
+name, and rooms that must start fast stay free of heavy libraries.
 """
 
 import ast
+import importlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,6 +28,8 @@ LIGHT = {"core", "config", "cli", "early_termination", "report", "sweep"}
 TORCH_OF_OURS = "lab.core.batches"
 """The one module of a light room that needs torch; no other light module may import it."""
 MOST_FILES = 14
+UNDOCUMENTED_ROOMS = {"data", "models", "sweep", "report", "loggers", "callbacks", "training"}
+"""Rooms whose public names need not all have a docstring yet."""
 
 
 def imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
@@ -107,6 +111,82 @@ def _reachable(start: str, graph: Mapping[str, set[str]]) -> set[str]:
     return result
 
 
+def undocumented(sources: Mapping[str, str]) -> list[str]:
+    """Public names without a docstring: classes and functions of a module, and methods; sources: dotted name -> text.
+
+    An override needs none where a base class documents the method; bases from other packages are imported.
+    """
+    trees = {module: ast.parse(text) for module, text in sources.items()}
+    classes = {
+        f"{module}.{node.name}": node for module, tree in trees.items() for node in _definitions(tree, ast.ClassDef)
+    }
+    names = {module: _imported_names(tree) for module, tree in trees.items()}
+
+    def resolved(module: str, name: str) -> str:
+        """The full name of what is called `name` in `module`, through imports and re-exports."""
+        head, _, rest = name.partition(".")
+        full = names[module].get(head, f"{module}.{head}") + (f".{rest}" if rest else "")
+        origin, _, last = full.rpartition(".")
+        return full if full in classes or origin == module or origin not in trees else resolved(origin, last)
+
+    def documents(base: str, method: str) -> bool:
+        if base not in classes:
+            overridden = getattr(_imported(base), method, None)
+            return overridden is not None and bool(overridden.__doc__)
+        module = base.rpartition(".")[0]
+        own = [node for node in _definitions(classes[base], ast.FunctionDef) if node.name == method]
+        return any(map(ast.get_docstring, own)) or any(
+            documents(resolved(module, _base_name(expression)), method) for expression in classes[base].bases
+        )
+
+    result = []
+    for module, tree in trees.items():
+        public = [node for node in _definitions(tree, ast.ClassDef, ast.FunctionDef) if not node.name.startswith("_")]
+        result += [f"{module}.{node.name}" for node in public if not ast.get_docstring(node)]
+        for owner in (node for node in public if isinstance(node, ast.ClassDef)):
+            bases = [resolved(module, _base_name(expression)) for expression in owner.bases]
+            result += [
+                f"{module}.{owner.name}.{name}"
+                for name in _undocumented_methods(owner)
+                if not any(documents(base, name) for base in bases)
+            ]
+    return result
+
+
+def _definitions(owner: ast.Module | ast.ClassDef, *kinds: type) -> list[Any]:
+    return [node for node in owner.body if isinstance(node, kinds)]
+
+
+def _undocumented_methods(owner: ast.ClassDef) -> list[str]:
+    """A name counts once: an overload or a setter needs no docstring of its own."""
+    methods = [node for node in _definitions(owner, ast.FunctionDef) if not node.name.startswith("_")]
+    documented = {node.name for node in methods if ast.get_docstring(node)}
+    return list(dict.fromkeys(node.name for node in methods if node.name not in documented))
+
+
+def _imported_names(tree: ast.Module) -> dict[str, str]:
+    result: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                local = alias.asname or alias.name.partition(".")[0]
+                result[local] = alias.name if alias.asname else local
+        elif isinstance(node, ast.ImportFrom):
+            result |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+    return result
+
+
+def _base_name(expression: ast.expr) -> str:
+    """The name of a base class without its type arguments."""
+    return ast.unparse(expression.value if isinstance(expression, ast.Subscript) else expression)
+
+
+def _imported(name: str) -> Any:
+    """An object of another package; None for a builtin or what cannot be named from outside."""
+    module, _, attribute = name.rpartition(".")
+    return None if module.startswith("lab.") else getattr(importlib.import_module(module), attribute, None)
+
+
 MODULES = sorted(path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py"))
 
 
@@ -119,13 +199,19 @@ def test_modules_were_read() -> None:
     assert {"core/errors.py", "config/schema/__init__.py", "loggers/build.py"} <= set(MODULES)
 
 
+SOURCES = {
+    "lab." + module.removesuffix(".py").removesuffix("/__init__").replace("/", "."): (SOURCE / module).read_text()
+    for module in MODULES
+    if module != "__init__.py"
+}
+
+
 def test_no_circle_of_imports() -> None:
-    sources = {
-        "lab." + module.removesuffix(".py").removesuffix("/__init__").replace("/", "."): (SOURCE / module).read_text()
-        for module in MODULES
-        if module != "__init__.py"
-    }
-    assert circles(sources) == []
+    assert circles(SOURCES) == []
+
+
+def test_every_public_name_has_a_docstring() -> None:
+    assert [name for name in undocumented(SOURCES) if name.split(".")[1] not in UNDOCUMENTED_ROOMS] == []
 
 
 def test_a_planted_circle_is_caught() -> None:
@@ -193,3 +279,51 @@ def test_a_module_without_header_is_caught() -> None:
 )
 def test_what_the_rule_allows_passes(module: str, text: str) -> None:
     assert faults(module, HEADER + text + "\n") == []
+
+
+PARENT = '''
+"""Header."""
+class Base:
+    """A base."""
+    def compare(self):
+        """Compare."""
+    def undocumented(self): ...
+'''
+CHILD = '''
+"""Header."""
+import logging
+from lab.again import Base
+
+class Child(Base):
+    def compare(self): ...
+    def undocumented(self): ...
+    def own(self): ...
+    def _private(self): ...
+    @property
+    def size(self):
+        """A number."""
+    @size.setter
+    def size(self, value): ...
+
+class Handler(logging.Handler):
+    """A handler."""
+    def emit(self, record): ...
+    def other(self): ...
+
+class _Private:
+    def method(self): ...
+
+def function(): ...
+'''
+
+
+def test_a_planted_public_name_without_docstring_is_caught() -> None:
+    sources = {"lab.parent": PARENT, "lab.again": '"""Header."""\nfrom lab.parent import Base', "lab.child": CHILD}
+    assert undocumented(sources) == [
+        "lab.parent.Base.undocumented",
+        "lab.child.Child",
+        "lab.child.function",
+        "lab.child.Child.undocumented",
+        "lab.child.Child.own",
+        "lab.child.Handler.other",
+    ]

@@ -252,7 +252,7 @@ def test_resume_and_test_go_to_the_runs_own_config_and_folder(here: Path) -> Non
         for line in ("resume=a b", "test=a b"):
             code, out, err = run(line, ending="done")
             assert (code, out) == (2, "")
-            assert f"this run is still going, as process {first.pid}" in err
+            assert f"this run is still running, as process {first.pid}" in err
         first.kill()
     assert run("resume=a b", ending="done")[0] == 0
 

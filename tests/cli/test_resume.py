@@ -98,6 +98,7 @@ def test_a_spoilt_file_is_named(run: Path, name: str) -> None:
     ("status", "override", "goes_on"),
     [
         ("interrupted", "", True),
+        ("running", "", True),
         ("failed", "", True),
         ("completed", "", False),
         ("completed", "trainer.max_epochs=12", False),
@@ -141,7 +142,7 @@ def test_a_run_that_still_goes_on_is_not_joined(run: Path, monkeypatch: pytest.M
         assert other.stdout.readline() == "works\n"
         monkeypatch.setattr(platform, "node", lambda: "renamed")
         monkeypatch.setattr(time, "time", lambda: 4e9)
-        refusal = f"still going, as process {other.pid} on "
+        refusal = f"still running, as process {other.pid} on "
         with pytest.raises(RequestError, match=refusal) as refused, locked(["train.py", f"{key}={run}"]):
             raise AssertionError("two at once")
         assert len(refused.value.mistakes) == 1
@@ -175,7 +176,7 @@ def test_what_made_a_run_cannot_change(run: Path, key: str, override: str) -> No
 
 def test_a_folder_without_its_record_is_refused(run: Path) -> None:
     (run / "run.json").unlink()
-    assert "holds no run.json" in refusal(f"resume={run}")
+    assert "has no run.json" in refusal(f"resume={run}")
 
 
 def test_a_folder_with_spaces_is_proposed_in_quotes(run: Path) -> None:

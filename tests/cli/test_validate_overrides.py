@@ -57,7 +57,7 @@ def test_choices_keys_values_and_additions_are_told_together() -> None:
     [
         ("logger=[csv,wnadb]", "logger", "csv, mlflow", "logger=wandb"),
         ("scheduler=zzz", "scheduler", "linear", "scheduler="),
-        ("experiment=null", "experiment", "takes one of", "leave out experiment"),
+        ("experiment=null", "experiment", "must be one of", "leave out experiment"),
         ("modle=beto", "modle", "nearest is model", "model=beto"),
         ("lr=3", "lr", "optimizer.lr", "optimizer.lr=3"),
         ("data.path=a.csv", "data.path", "belongs to data=csv", "data=csv data.path=a.csv"),

@@ -107,13 +107,13 @@ def bomb(levels: int) -> str:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ("a: 1\nb: 2\na: 3\n", "'a' stands twice"),
-        ("a: {b: 1, c: 2, b: 1}\n", "'b' stands twice"),
+        ("a: 1\nb: 2\na: 3\n", "'a' occurs twice"),
+        ("a: {b: 1, c: 2, b: 1}\n", "'b' occurs twice"),
         ("5", "holds a number, not a mapping"),
         ("", "holds nothing, not a mapping"),
         ("- a\n", "holds a list"),
         ("5: a\n", "its key 5 is no text"),
-        ("a: &a [*a]\n", r"the alias \*a stands for nothing before it, or for itself"),
+        ("a: &a [*a]\n", r"the alias \*a refers to nothing before it, or to itself"),
         ("a: &a {b: &b [*a, *b]}\n", "for itself"),
         (bomb(9), "grows to more than 200,000 values"),
         (f"a: {nested(100)}\n", "levels deep"),

@@ -54,7 +54,7 @@ def test_the_systems_error_is_known_by_its_number_and_where_only_its_text_is_lef
     for one in (error, worker, rust, wrapped, RuntimeError(str(error))):
         fault = machine_error(one)
         assert fault is not None, one
-        assert str(fault).endswith(f"; it can go on once {until}")
+        assert str(fault).endswith(f"; resume once {until}")
         assert str(fault).count("\n") == 0
     assert str(machine_error(error)).startswith(f"[Errno {number}] {os.strerror(number)}: 'run/last.ckpt'")
 

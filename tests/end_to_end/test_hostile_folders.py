@@ -172,7 +172,7 @@ RECORDS: dict[str, tuple[Damage, str]] = {
     "another version": (field("schema_version", 7), "schema version 7"),
 }
 CONFIGS: dict[str, tuple[Damage, str]] = {
-    "config.yaml with a key twice": (config("seed: 3\n"), "stands twice"),
+    "config.yaml with a key twice": (config("seed: 3\n"), "occurs twice"),
     "config.yaml a scalar": (text("config.yaml", "5"), "holds a number"),
     "config.yaml a list": (text("config.yaml", "- a\n"), "holds a list"),
     "config.yaml empty": (text("config.yaml", ""), "holds nothing"),

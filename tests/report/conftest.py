@@ -58,7 +58,7 @@ def write_run(
     hydra = {"hydra": {"runtime": {"choices": {"model": settings["model.name"]}}}}
     (path / ".hydra" / "hydra.yaml").write_text(yaml.safe_dump(hydra))
     known = [(value if mode == "max" else -value, -epoch) for epoch, value in enumerate(val) if value is not None]
-    best = -max(known)[1] if known and status not in ("failed", "interrupted") else None
+    best = -max(known)[1] if known and status not in ("failed", "running", "interrupted") else None
     rows = [{"epoch": epoch, "step": 10 * (epoch + 1), metric: value, "lr": 1e-3} for epoch, value in enumerate(val)]
     for row, value in zip(rows, train, strict=False):
         row[f"train/{score}"] = value

@@ -44,6 +44,7 @@ def killed_and_resumed(warm: Any, folder: Path, kill_at: list[int]) -> RunFolder
     for number, at in enumerate(kill_at):
         again = [f"resume={folder}"] if number and run.last.exists() else []
         assert warm.run(folder, SETTINGS + again, kill_at=at) == 9, "SIGKILL"
+        assert json.loads((folder / "run.json").read_text())["status"] == "running", "the record while it ran"
         assert run.read()["status"] == "interrupted"
     again = [f"resume={folder}"] if run.last.exists() else []
     assert warm.run(folder, SETTINGS + again) == 0

@@ -1,3 +1,1 @@
-"""What a person types: command lines read, checked and rewritten before Hydra runs them; the claim on a run's
-directory.
-"""
+"""The command line: read, checked and rewritten before Hydra runs it; also the claim on a run's folder."""

@@ -1,6 +1,6 @@
-"""A command line, read as Hydra reads it and turned into a run's name or into the line to type again.
+"""Reading a command line as Hydra does, and making a run's name and the line to type again from it.
 
-Hydra keeps its own parser private, so its flags are listed here; what they do is left to Hydra.
+Hydra's own parser is private, so its flags are listed here; only Hydra carries them out.
 """
 
 import argparse
@@ -21,7 +21,7 @@ SHORT = {
     "callbacks.early_stopping.patience": "patience", "loss.label_smoothing": "ls", "scheduler.warmup_ratio": "warmup",
     "model.dropout": "drop",
 }  # fmt: skip
-"""How keys appear in a run's name; others appear by their last part."""
+"""Short forms of keys in a run's name; other keys are shown by their last part."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,12 @@ class Typed:
     rerun: str | None
     """The folder of `--experimental-rerun`."""
     runs: bool
-    """False where it only shows something (`--help`, `--cfg`, `--info`) or reruns what Hydra saved."""
+    """False if the line only shows something (`--help`, `--cfg`, `--info`) or reruns a job that Hydra saved."""
 
 
 def parse(argv: Sequence[str]) -> Typed:
-    """Read `argv` (program first). A flag that Hydra does not know is left for Hydra to refuse; flags that do not go
-    together end here as argparse ends them, with exit code 2."""
+    """Return `argv` (program first) as read. A flag that Hydra does not know is left to Hydra, which refuses it; flags
+    that contradict each other end the process as argparse does, with exit code 2."""
     parser = argparse.ArgumentParser(
         prog=Path(argv[0]).name, usage="%(prog)s [key=value ...] [-m] [--cfg job] [--help]", add_help=False
     )
@@ -83,9 +83,9 @@ def parse(argv: Sequence[str]) -> Typed:
 
 
 def command(typed: Typed, job_overrides: Sequence[str] | None = None) -> str:
-    """The line to type again; `job_overrides`: those of one job of a multirun, which becomes a run of its own.
+    """Return the line to type again; `job_overrides`: of one job of a multirun, which becomes a run of its own.
 
-    The folder is left out: it exists by now, and would be refused.
+    The run's folder is left out: it exists, so it would be refused.
     """
     own = typed.overrides if job_overrides is None else job_overrides
     kept = [override for override in own if split(override)[0] not in ("hydra.run.dir", "hydra.mode")]
@@ -106,9 +106,9 @@ def command(typed: Typed, job_overrides: Sequence[str] | None = None) -> str:
 
 
 def script(command: str) -> str:
-    """The interpreter and the script of a line of `command`: `python ../lab/train.py`, as it was typed.
+    """Return the interpreter and the script of a line of `command`, as typed: `python ../lab/train.py`.
 
-    Of a line that no shell could read, as a damaged record may hold one, those of this program.
+    For a line that no shell can read, which a damaged record may contain: `python train.py`.
     """
     try:
         words = shlex.split(command)[:2]
@@ -118,9 +118,9 @@ def script(command: str) -> str:
 
 
 def run_name(model: str, overrides: Sequence[str]) -> str:
-    """A short, file-safe name from what was typed: `beto-lr3e-5-bs16-ep3`. The same request gives the same name.
+    """Return a short, file-safe name of a request: `beto-lr3e-5-bs16-ep3`. The same request gives the same name.
 
-    model: the model's short name; overrides: as typed, in any order (they appear in the order typed).
+    model: the model's short name; overrides: as typed, shown in their order.
     """
     parts = [model]
     for key, value in map(split, overrides):
@@ -133,7 +133,7 @@ def run_name(model: str, overrides: Sequence[str]) -> str:
 
 
 def split(override: str) -> tuple[str, str]:
-    """An override's key without `+` or `~`, and the value as typed, without quotes."""
+    """Return an override's key without `+` or `~`, and the value as typed, without quotes."""
     key, _, value = override.partition("=")
     quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
     return key.lstrip("+~"), value[1:-1] if quoted else value
@@ -146,14 +146,14 @@ def plugins_of(typed: Typed) -> list[str]:
 
 
 def _rounded(value: str) -> str:
-    """Fractions to four digits, without the zero in e-05."""
+    """Return a fraction with four digits, without the zero in e-05; other values unchanged."""
     if not re.fullmatch(r"[+-]?(\d+\.\d*|\.\d+|\d+\.?\d*e[+-]?\d+|\.\d+e[+-]?\d+)", value.lower()):
         return value
     return re.sub(r"e([+-])0", r"e\1", f"{float(value):.4g}").replace("e+", "e")
 
 
 def meant(value: str) -> str | list[str]:
-    """The text, or the texts of a list, that was typed without the quotes or the bracket it needs: `["año,causa`."""
+    """Return the text, or the texts of a list, that lack quotes or a bracket: `["año,causa`."""
     if value.startswith("["):
         return [part.strip().strip("\"'") for part in value.strip("[]").split(",")]
     return value.strip("\"'")

@@ -1,4 +1,4 @@
-"""Hydra's composition of a line, and which of its overrides Hydra cannot take: Hydra names the first and stops."""
+"""Composition of a command line, with every override that Hydra refuses: Hydra itself stops at the first."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,14 +13,14 @@ from lab.config.rules.sizes import unusable
 from lab.core.errors import Mistake, leave_out
 
 REFUSED = (HydraException, OmegaConfBaseException)
-"""What Hydra and OmegaConf raise for overrides that cannot be."""
+"""Errors of Hydra and OmegaConf for impossible overrides."""
 
 
 def composed(name: str, overrides: Sequence[str]) -> tuple[DictConfig | None, list[Mistake]]:
-    """The config, and a mistake for each override that Hydra refuses: the config is then one without these.
+    """Return the config without the overrides that Hydra refuses, and a mistake for each of these.
 
-    name: of the primary config. Costs some 50 ms; where an override is refused, as much for each of them. None where
-    the config cannot be composed even without overrides.
+    name: of the primary config. Takes about 50 ms; if an override is refused, 50 ms for each override. The config is
+    None if it cannot be composed even without overrides.
     """
     try:
         return compose(name, list(overrides)), []
@@ -29,7 +29,7 @@ def composed(name: str, overrides: Sequence[str]) -> tuple[DictConfig | None, li
 
 
 def wrong_flags(typed: Typed, folder: Path, name: str) -> list[Mistake]:
-    """The mistakes of the flags that name config files; folder and name: of the primary config."""
+    """Return the mistakes in the flags that name config files; folder and name: of the primary config."""
     flags = {"--config-path": typed.config_path, "--config-name": name, "--config-dir": typed.config_dir}
     for flag, given in flags.items():
         if given is not None and (reason := unusable(given)) is not None:

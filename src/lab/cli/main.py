@@ -1,7 +1,7 @@
-"""What every command shares: the request is judged, Hydra's entry is called, and what happens becomes an exit code.
+"""The frame of every command: check the request, call Hydra's entry, and turn the outcome into an exit code.
 
 Exit codes: 0 done, 2 the request was wrong, 1 it failed while running, 130 interrupted (Ctrl-C, or the SIGTERM that a
-cluster sends). torch is imported by the command's function only, once the request is known to be sound.
+cluster sends). Only the command's function imports torch, after the request has been checked.
 """
 
 import logging
@@ -51,16 +51,16 @@ class Command:
     """One script of the command line."""
 
     entry: Callable[[], object]
-    """The function under `hydra.main`."""
+    """The function that `hydra.main` decorates."""
     conf: Path
     config_name: str = "config"
     check: validate_overrides.Check = check
     sweep_mistakes: validate_overrides.Also | None = None
-    """The mistakes of a sweep, where the request is a multirun."""
+    """Returns the mistakes of a sweep; called if the request is a multirun."""
     resumes: bool = False
-    """The script takes `resume=RUN`, `test=RUN` and recipes."""
+    """Whether the script accepts `resume=RUN`, `test=RUN` and recipes."""
     arguments: Callable[[Sequence[str]], list[str]] = list
-    """The command line as it is read, from the one that was typed."""
+    """Returns the command line to read, from the typed one."""
 
 
 @dataclass(frozen=True)
@@ -71,16 +71,16 @@ class Job:
     command: str
     """The line to type again."""
     number: int | None
-    """Its number in the multirun; None: a run of its own."""
+    """Number in the multirun; None for a single run."""
     sweep_folder: Path | None
-    """The folder of the multirun."""
+    """Folder of the multirun; None for a single run."""
 
 
 def main(command: Command) -> int:
     """Run one command line; return its exit code."""
     streams.settle()
     signal.signal(signal.SIGTERM, _interrupt)
-    logging.raiseExceptions = False  # a line that a full disk does not take is no traceback
+    logging.raiseExceptions = False  # a line of the log that does not fit on a full disk prints no traceback
     threading.excepthook = _thread_failed
     OmegaConf.register_resolver("lab.keys", reference.summary, replace=True)  # of conf/hydra/help
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors instead of printing them and exiting with 1
@@ -107,8 +107,8 @@ def run_job(
 ) -> float | None:
     """Carry out one run, or one job of a multirun, and return its objective.
 
-    lacking: what the machine lacks for a config; carry_out: trains or tests. A run of its own ends the process with its
-    exit code where it cannot be done; a job raises, so that the other jobs continue.
+    lacking: returns what the machine lacks for a config; carry_out: trains or tests. If a single run fails, the process
+    ends with the exit code; a job of a multirun raises, so that the other jobs continue.
     """
     hydra = HydraConfig.get()
     alone = hydra.mode is RunMode.RUN
@@ -140,7 +140,7 @@ def run_job(
 
 
 def _sound(command: Command) -> Typed:
-    """The command line as Hydra runs it, in `sys.argv` as well. Raises RequestError with every mistake in it."""
+    """Return the command line for Hydra, which `sys.argv` gets too. Raises RequestError with every mistake in it."""
     typed = command_line.parse(sys.argv)
     if command.resumes:
         if mistakes := [*obeyed_records(typed), *foreign_recipe(typed, command.conf)]:
@@ -170,7 +170,7 @@ def _called(command: Command, typed: Typed) -> int:
 
 
 def ended(error: RequestError | RunError, failure: str) -> SystemExit:
-    """Say what is wrong; return what ends the process with the right exit code. failure: begins a RunError's line."""
+    """Print an error and return the SystemExit with its exit code. failure: the first words for a RunError."""
     display.complain(_in_words(error, failure))
     return SystemExit(_exit_code(error))
 
@@ -191,12 +191,12 @@ def _refused(mistakes: Sequence[Mistake]) -> int:
 
 
 def _thread_failed(failed: threading.ExceptHookArgs) -> None:
-    """A library's own thread that meets a fault of the machine (a logger on a full disk) prints no traceback."""
+    """Print the traceback of a library's thread, unless a fault of the machine ended it (a logger on a full disk)."""
     if failed.exc_value is None or machine_error(failed.exc_value) is None:
         threading.__excepthook__(failed)
 
 
 def _interrupt(number: int, _: FrameType | None) -> None:
-    """A cluster's stop ends as Ctrl-C does; a second one does not disturb the writing of the record."""
+    """Treat a SIGTERM as Ctrl-C; a second one is ignored, so that the record can be written."""
     signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt

@@ -1,7 +1,7 @@
-"""Words that only lack quotes: Hydra's grammar has no accents, so `data.labels=[Código]` is no list to it.
+"""Overrides that only lack quotes: Hydra's grammar has no accents, so it cannot read `data.labels=[Código]`.
 
-What Hydra cannot read is given the quotes that it needs before Hydra sees the line; what Hydra can read stays as it was
-typed, whatever it means. An open bracket or quote is left alone: that is a mistake, and is reported as one.
+An override that Hydra cannot read gets quotes before Hydra sees it; an override that Hydra can read is never changed.
+An open bracket or quote is not closed: it is a mistake, and reported as one.
 """
 
 import re
@@ -19,23 +19,23 @@ WITH_VALUE = ("--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-
               "--experimental-rerun", "--info", "-i")  # fmt: skip
 """Flags whose value is the next word."""
 FOLDERS = ("resume", "test")
-"""Keys that are read before Hydra reads the line."""
+"""Keys whose values are read before Hydra reads the line."""
 _CALL = re.compile(rf"({'|'.join(create_functions().functions)})\((.*)\)", re.DOTALL)
 _NAMED = re.compile(r"[a-z_]+=")
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 
 
 def with_quotes(argv: Sequence[str]) -> list[str]:
-    """`argv` (program first) with quotes around the bare words of each override that Hydra cannot read without."""
-    found = list(argv[:1])
+    """Return `argv` (program first) with quotes in each override that Hydra cannot read without them."""
+    result = list(argv[:1])
     for before, word in pairwise(argv):
         is_override = "=" in word and not word.startswith("-") and before not in WITH_VALUE
-        found.append(_readable(word) if is_override and word.partition("=")[0] not in FOLDERS else word)
-    return found
+        result.append(_readable(word) if is_override and word.partition("=")[0] not in FOLDERS else word)
+    return result
 
 
 def unreadable(text: str, error: HydraException) -> Mistake:
-    """The mistake of an override that Hydra cannot read, for the reason it gives."""
+    """Return the mistake of an override that Hydra cannot read, with the reason that it gives."""
     key, equals, value = text.partition("=")
     if not equals:
         return Mistake("", f"{text!r} is not key=value", f"leave out {text}, or type {text}=VALUE")
@@ -64,7 +64,7 @@ def _is_read(override: str) -> bool:
 
 
 def _element(text: str) -> str:
-    """One value of a list, of a sweep or of a mapping, with the quotes it needs."""
+    """Return a value of a list, a sweep or a mapping with the quotes that it needs."""
     text = text.strip()
     if not text or text[0] in "'\"" or _is_read(f"key={text}"):
         return text
@@ -90,9 +90,9 @@ def _argument(text: str) -> str:
 
 
 def split_at_commas(text: str) -> list[str] | None:
-    """The parts between commas that stand in no bracket and no quotes; None where one of these is left open.
+    """Return the parts between commas outside of brackets and quotes; None if a bracket or a quote is left open.
 
-    A quote opens only where a value begins: the one in `D'Artagnan` is a letter.
+    A quote opens only at the beginning of a value: in `D'Artagnan` it is a letter.
     """
     parts, start, opened, place = [], 0, [], 0
     begins = True
@@ -116,7 +116,8 @@ def split_at_commas(text: str) -> list[str] | None:
 
 
 def _closing(text: str, place: int) -> int | None:
-    """Where the quote that opens at `place` closes; one after an odd number of backslashes does not."""
+    """Return the index of the quote that closes the one at `place`; a quote after an odd number of backslashes does
+    not."""
     for end in range(place + 1, len(text)):
         before = text[place + 1 : end]
         if text[end] == text[place] and (len(before) - len(before.rstrip("\\"))) % 2 == 0:

@@ -1,7 +1,7 @@
-"""The packages that not everybody installs: what needs each of them, and the line that installs it.
+"""The optional packages: the requests that need each of them, and the line that installs it.
 
-One table for every room, so that a request for something that is not installed has one kind of answer. A package is
-looked for and never imported, so a check costs no time and runs before torch is loaded.
+There is one table for all rooms, so that every missing package gets the same kind of message. A package is searched for
+and never imported, so a check takes no time and runs before torch is loaded.
 """
 
 import importlib.util
@@ -12,10 +12,10 @@ from lab.core.errors import Mistake
 
 @dataclass(frozen=True)
 class OptionalPackage:
-    """How a package is installed and what needs it."""
+    """The installation of a package and the requests that need it."""
 
     extra: str | None
-    """The extra of pyproject.toml that installs it; None: pip installs it by its own name."""
+    """The extra of pyproject.toml that installs it; None: pip installs it by its name."""
     needed_by: tuple[str, ...]
     """The requests, `group=choice` or in words, that need it."""
 
@@ -35,11 +35,11 @@ PACKAGES = {
         "submitit", ("hydra/launcher=submitit_local", "hydra/launcher=submitit_slurm")
     ),
 }
-"""Import name of each package. A driver of a database is not listed: SQLAlchemy names it."""
+"""By import name. Database drivers are not listed: SQLAlchemy names the missing one."""
 
 
 def packages_of(request: str) -> list[str]:
-    """The packages that a request (`logger=mlflow`) needs.
+    """Return the packages that a request (`logger=mlflow`) needs.
 
     >>> packages_of("peft=qlora")
     ['peft', 'bitsandbytes']
@@ -48,28 +48,28 @@ def packages_of(request: str) -> list[str]:
 
 
 def is_installed(name: str) -> bool:
-    """Return whether a package can be imported; nothing is imported."""
+    """Return whether a package can be imported, without importing it."""
     return importlib.util.find_spec(name) is not None
 
 
 def missing_packages(request: str) -> list[str]:
-    """The packages that a request needs and that are not installed."""
+    """Return the packages that a request needs and that are not installed."""
     return [name for name in packages_of(request) if not is_installed(name)]
 
 
 def not_installed(
     key: str, name: str, otherwise: str = "", value: object = None, problem: str | None = None
 ) -> Mistake:
-    """The mistake of a package that is not installed.
+    """Return the mistake of a package that is not installed.
 
-    key: the key that needs it; otherwise: another way out, which follows the line that installs it; problem: in place
-    of the usual words.
+    key: the key that needs it; otherwise: another remedy, shown after the line that installs it; problem: replaces the
+    usual text.
     """
     problem = problem or f"needs the package {name!r}, which is not installed"
     return Mistake(key, problem, f"{installation(name)}, or {otherwise}" if otherwise else installation(name), value)
 
 
 def installation(name: str) -> str:
-    """The line that installs a package; one that is not in the table is installed by its own name."""
+    """Return the line that installs a package; one that is not in the table is installed by its name."""
     extra = PACKAGES[name].extra if name in PACKAGES else None
     return f"pip install -e '.[{extra}]'" if extra else f"pip install {name}"

@@ -1,6 +1,7 @@
-"""experiment/best.yaml: the recipe of a run for `--config-dir DIR experiment=best`, written here and checked when read.
+"""experiment/best.yaml, the recipe of a run for `--config-dir DIR experiment=best`: writing it, and checking it.
 
-It holds settings and choices among the shipped groups, so that a recipe from anybody's folder starts nothing else.
+A recipe has only settings, and choices among the shipped groups, so that a recipe from anybody's folder can do nothing
+else.
 """
 
 import re
@@ -19,17 +20,17 @@ from lab.core.record.run_folder import RunFolder
 from lab.core.record.seal import is_sealed, sealed
 
 CHOICES = keys(Role.RECIPE_GROUP)
-"""Groups of conf/ that make a recipe."""
+"""Groups of conf/ whose choices are in a recipe."""
 PACKAGE, BEST = "# @package _global_", "best"
 _NAME = re.compile(r"\w[\w.-]*")
 
 
 def recipe(run: RunFolder, words: str) -> str:
-    """The text of experiment/best.yaml of `run`.
+    """Return the text of experiment/best.yaml of `run`.
 
-    words: one line on why it is the best. What names a run and no model (name, tags, loggers) is left out, and so is
-    whatever is no setting and the place of the cache: the run may be anybody's. Raises Unreadable for a damaged
-    config.yaml or .hydra/hydra.yaml, FileNotFoundError where there is none.
+    words: one line on why it is the best. Settings that only name the run (name, tags, loggers), the folder of the
+    cache, and all keys that are no settings are left out, since the run may be anybody's. Raises Unreadable for a
+    damaged config.yaml or .hydra/hydra.yaml, FileNotFoundError if one is missing.
     """
     saved, path = read_text(run.config), run.path / ".hydra" / "hydra.yaml"
     config, hydra = yaml_mapping(run.config, saved), read_yaml(path)
@@ -40,27 +41,28 @@ def recipe(run: RunFolder, words: str) -> str:
     chosen = {group: choices[group] for group in CHOICES if _NAME.fullmatch(str(choices.get(group) or ""))}
     node: dict[str, Any] = {"defaults": [*({f"override /{group}": name} for group, name in chosen.items()), "_self_"]}
     node |= {key: _shared(key, config[key]) for key in (*CHOICES, *keys(Role.RECIPE)) if key in config}
-    said = " ".join(words.split())
-    text = f"# @package _global_\n# {said}\n" + yaml_text(node)
+    comment = " ".join(words.split())
+    text = f"# @package _global_\n# {comment}\n" + yaml_text(node)
     return sealed(text) if is_sealed(saved) else text
 
 
 def _shared(key: str, value: Any) -> Any:
-    """The value of a top-level key without the settings that hold on one machine only."""
+    """Return the value of a top-level key without the settings that are valid on one machine only."""
     if not isinstance(value, dict):
         return value
     return {name: below for name, below in value.items() if not has_role(f"{key}.{name}", Role.LOCAL)}
 
 
 def write_best(folder: Path, text: str) -> Path:
-    """experiment/best.yaml in `folder` from a `recipe`, for `--config-dir folder experiment=best`."""
+    """Write a `recipe` to experiment/best.yaml in `folder`, for `--config-dir folder experiment=best`; return its
+    path."""
     path = folder / "experiment" / "best.yaml"
     write_whole(path, lambda aside: aside.write_text(text, encoding="utf-8"))
     return path
 
 
 def foreign_recipe(typed: Typed, conf: Path) -> list[Mistake]:
-    """The mistakes of what acts beside settings in the recipe that `--config-dir DIR experiment=best` names.
+    """Return the mistakes of the recipe that `--config-dir DIR experiment=best` names: all that is no setting.
 
     conf: the shipped config folder.
     """
@@ -75,23 +77,25 @@ def foreign_recipe(typed: Typed, conf: Path) -> list[Mistake]:
 
 
 def recipe_mistakes(path: Path, conf: Path, typed: Collection[str]) -> Iterator[Mistake]:
-    """The mistakes of what acts beside settings in an experiment/best.yaml, which may come from anybody.
+    """Yield the mistakes of an experiment/best.yaml, which anybody may have written: all that is no setting.
 
     conf: the shipped config folder; typed: keys given on the command line.
     """
     text = read_text(path)
     recipe = yaml_mapping(path, text)
     if not text.startswith(PACKAGE):
-        yield Mistake("experiment", f"{path} is no recipe: it begins with {PACKAGE!r} and holds settings", "", "best")
+        yield Mistake(
+            "experiment", f"{path} is no recipe: a recipe begins with {PACKAGE!r} and has settings", "", "best"
+        )
         return
     for key in recipe:
         if key not in SETTINGS | {"defaults"}:
-            problem = f"is no setting of a run; {path} may hold settings and nothing that acts"
+            problem = f"is no setting of a run; {path} may have settings only"
             yield Mistake(str(key), problem, f"take {key} out of {path}")
     chosen = recipe.get("defaults") or []
     for entry in chosen if isinstance(chosen, list) else [chosen]:
         if entry != "_self_" and not _is_choice(entry, conf):
-            problem = f"{path} may choose among {', '.join(CHOICES)} what conf/ has, and not {entry}"
+            problem = f"{path} may only choose {', '.join(CHOICES)} from conf/, and not {entry}"
             yield Mistake("defaults", problem, f"take it out of {path}")
     yield from untyped_plugins(path, recipe, typed)
     foreign = SavedConfig(path, recipe, is_sealed(text))
@@ -100,7 +104,8 @@ def recipe_mistakes(path: Path, conf: Path, typed: Collection[str]) -> Iterator[
 
 
 def _is_choice(entry: object, conf: Path) -> bool:
-    """Return whether an entry of a defaults list chooses a shipped file: one beside the recipe could set anything."""
+    """Return whether an entry of a defaults list chooses a shipped file; a file next to the recipe could set
+    anything."""
     if not isinstance(entry, dict) or len(entry) != 1:
         return False
     ((group, choice),) = entry.items()
@@ -110,7 +115,7 @@ def _is_choice(entry: object, conf: Path) -> bool:
 
 
 def is_name(choice: object) -> bool:
-    """Return whether a group's choice is the name of a file, or a list of such, and no path."""
+    """Return whether a group's choice is the name of a file, or a list of names, and no path."""
     if isinstance(choice, list):
         return all(map(is_name, choice))
     return choice is None or (isinstance(choice, str) and _NAME.fullmatch(choice) is not None)

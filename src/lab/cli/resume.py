@@ -1,4 +1,4 @@
-"""`resume=RUN` and `test=RUN`: compose from RUN's own config.yaml and write into RUN, whatever conf/ says by then.
+"""`resume=RUN` and `test=RUN`: compose from RUN's config.yaml and write into RUN, even if conf/ has changed.
 
 Hydra reads its paths from the command line only, so the line is rewritten before Hydra sees it.
 """
@@ -30,9 +30,9 @@ from lab.core.record.run_folder import RunFolder
 from lab.core.symlinks import links_out
 
 OWN = ("hydra.run.dir", "hydra.output_subdir")
-"""Where it writes: into its own folder."""
+"""Keys that would make a run write outside of its own folder."""
 LATER = {"trainer.compile": "false"}
-"""Keys that runs of before do not have, and what they did."""
+"""Keys that older runs do not have, with the value that describes them."""
 DONE = {"resume": "resumed", "test": "tested again"}
 
 log = logging.getLogger(__name__)
@@ -40,15 +40,15 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def locked(argv: Sequence[str]) -> Iterator[None]:
-    """No other command works in the folder of `resume=RUN` or `test=RUN` for the length of the block.
+    """Lock the folder of `resume=RUN` or `test=RUN` for the duration of the block.
 
-    Raises RequestError where one does.
+    Raises RequestError if another command works in it.
     """
     typed = parse(argv)
     requested = _requested(typed.overrides)
     runs = [(RunFolder(Path(given).expanduser().absolute()), key) for key, given in requested.items()]
     if not typed.runs or len(runs) != 1 or not _is_run(runs[0][0]):
-        yield  # `resumed_argv` says what is wrong with it
+        yield  # `resumed_argv` names the mistake
         return
     with sole_process(*runs[0]):
         yield
@@ -57,16 +57,16 @@ def locked(argv: Sequence[str]) -> Iterator[None]:
 def _is_run(run: RunFolder) -> bool:
     try:
         return run.config.is_file()
-    except (OSError, ValueError):  # no path at all: too long, or with a NUL in it
+    except (OSError, ValueError):  # no path: too long, or with a NUL byte
         return False
 
 
 @contextmanager
 def sole_process(run: RunFolder, key: str, waits: bool = False) -> Iterator[None]:
-    """No other process works in a run's folder for the length of the block.
+    """Lock a run's folder for the duration of the block.
 
-    key: to blame in the message. waits: a trial waits for one that was given up and works on until its next report.
-    Raises RequestError where another process works in it.
+    key: the config key of the mistake. waits: wait for another process, as a trial does whose earlier process was given
+    up and continues until its next report. Raises RequestError if another process works in the folder.
     """
 
     def waiting(holder: str) -> None:
@@ -76,14 +76,14 @@ def sole_process(run: RunFolder, key: str, waits: bool = False) -> Iterator[None
         with sole(run.lock, waiting if waits else None):
             yield
     except Taken as error:
-        problem = f"this run is still going, as {error}"
+        problem = f"this run is still running, as {error}"
         raise RequestError(Mistake(key, problem, "wait for its end, or stop it first", run.path)) from error
     except LockError as error:
         raise RequestError(Mistake(key, str(error), f"remove {run.lock.name} from the folder", run.path)) from error
 
 
 def resumed_argv(argv: Sequence[str], conf: Path) -> list[str]:
-    """`argv` itself, or with `resume=RUN` or `test=RUN` one that composes from RUN's config.yaml and writes into RUN.
+    """Return `argv`; with `resume=RUN` or `test=RUN`, a line that composes from RUN's config.yaml and writes into RUN.
 
     conf: the shipped config folder, for Hydra's own settings. Raises RequestError for a folder that cannot be resumed
     or tested.
@@ -124,35 +124,35 @@ def _requested(overrides: Sequence[str]) -> dict[str, str]:
 
 
 def _saved(key: str, given: str, run: RunFolder) -> SavedConfig:
-    """The run's config.yaml. Raises RequestError for a folder that is no run or lacks its checkpoint."""
-    found: Mistake
-    elsewhere = f"leave out {key}, or {key}=RUN (a folder below outputs/)"
+    """Return the run's config.yaml. Raises RequestError for a folder that is no run."""
+    mistake: Mistake
+    remedy = f"leave out {key}, or {key}=RUN (a folder below outputs/)"
     if (reason := unusable(given)) is not None:
-        raise RequestError(Mistake(key, reason, elsewhere, given))
+        raise RequestError(Mistake(key, reason, remedy, given))
     if not run.path.is_dir():
-        found = Mistake(key, "there is no such folder", elsewhere, given)
+        mistake = Mistake(key, "there is no such folder", remedy, given)
     elif not run.config.exists():
-        found = Mistake(key, "is not a run folder: it holds no config.yaml", elsewhere, given)
+        mistake = Mistake(key, "is not a run folder: it has no config.yaml", remedy, given)
     else:
         try:
             return read_saved(run.config)
         except (OSError, Unreadable) as error:
-            found = Mistake(key, f"cannot be read: {error}", f"{key}=ANOTHER_RUN", given)
-    raise RequestError(found)
+            mistake = Mistake(key, f"cannot be read: {error}", f"{key}=ANOTHER_RUN", given)
+    raise RequestError(mistake)
 
 
 def _obstacles(
     key: str, given: str, run: RunFolder, saved: SavedConfig, changes: Sequence[str], typed: Sequence[str], conf: Path
 ) -> list[Mistake]:
-    """The reasons why a run cannot be resumed or tested; empty when it can.
+    """Return the reasons why a run cannot be resumed or tested; none if it can.
 
-    changes: overrides that differ from what it has; typed: keys of all overrides.
+    changes: overrides that differ from the run's config; typed: keys of all overrides.
     """
     checkpoint = run.last if key == "resume" else run.best
     if not checkpoint.exists():
         name = checkpoint.relative_to(run.path)
         remedy = "the run's own command (run.json) in a new folder" if key == "resume" else quoted("resume", given)
-        return [Mistake(key, f"holds no {name}: it was cut before the first one was written", remedy, given)]
+        return [Mistake(key, f"has no {name}: it was interrupted before its first checkpoint", remedy, given)]
     if damage := list(_damage(run, checkpoint)):
         return [Mistake(key, problem, f"{key}=ANOTHER_RUN", given) for problem in damage]
     record, outside = run.read(), saved.outside(conf)
@@ -171,7 +171,7 @@ def _obstacles(
     fixed += saved.mistakes(conf, typed, resumed=key == "resume")
     if fixed or key == "test":
         return fixed
-    if record.get("pending"):  # the test is made once more, and what was left after it is done
+    if record.get("pending"):  # the test is repeated, and the work that remained after it is done
         return []
     return _nothing_left(given, record.get("status"), flattened(saved.settings), dict(map(split, changes)))
 
@@ -182,18 +182,18 @@ def _present_name(name: str) -> str:
 
 
 def _damage(run: RunFolder, checkpoint: Path) -> Iterator[str]:
-    """Every problem of reading a run's record and checkpoint."""
+    """Yield every problem of reading a run's record and checkpoint."""
     for read in (partial(_whole_record, run), partial(regular, checkpoint)):
         try:
             read()
         except FileNotFoundError:
-            yield "holds no run.json: nothing says what this run was"
+            yield "has no run.json, which describes the run"
         except (Unreadable, OSError) as error:
             yield f"cannot be read: {error}"
 
 
 def _whole_record(run: RunFolder) -> None:
-    """Raises Unreadable for a record without what resuming or testing a run needs."""
+    """Raise Unreadable for a record that lacks what resuming or testing needs."""
     record = run.read()
     if wrong := list(REQUESTED("requested", record.get("requested"))):
         raise Unreadable(run.path / "run.json", "; ".join(wrong))
@@ -207,7 +207,7 @@ def _later(saved: SavedConfig) -> list[str]:
 def _nothing_left(
     given: str, status: str | None, saved: Mapping[str, object], typed: Mapping[str, str]
 ) -> list[Mistake]:
-    """The mistake of a completed run, which is resumed only where what ended it was changed."""
+    """Return the mistake of a completed run, which is resumed only if the setting that ended it has changed."""
     limit = "trainer.max_epochs"
     more = limit in typed and _number(typed[limit]) > _number(saved.get(limit))
     if status == "completed" and not more:
@@ -221,7 +221,7 @@ def _nothing_left(
 
 
 def _number(text: object) -> float:
-    """A limit as a number; none at all is the largest."""
+    """Return a limit as a number; null is infinite."""
     try:
         return float("inf") if text in (None, "null") else float(str(text))
     except ValueError:

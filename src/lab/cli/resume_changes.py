@@ -1,7 +1,7 @@
-"""Which overrides of a line change a run that is resumed: the line that began it may be typed again with `resume=RUN`.
+"""The overrides that change a resumed run: the line that started it may be typed again together with `resume=RUN`.
 
-The rest of the line is composed as it was the first time, and what comes of an override is compared with what the run
-has saved. One composition, and one more for each choice of a group.
+The line is composed as the first time, and the values that an override sets are compared with the run's saved config.
+Costs one composition, and one more for each choice of a group.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ from hydra.errors import HydraException
 
 from lab.cli.command_line import Typed, split
 from lab.cli.compose import composed
-from lab.config.dotted_keys import flattened
+from lab.config.dotted_keys import flattened, is_below
 from lab.config.interpolations import resolved
 from lab.config.typed_values import typed as typed_values
 
@@ -24,21 +24,21 @@ PLACE = "hydra.run.dir"
 
 
 def changing(rest: Sequence[str], saved: Mapping[str, Any], run: Path, typed: Typed, conf: Path) -> list[str]:
-    """The overrides of `rest` that say something else than the run has, or that cannot be read; in their order.
+    """Return the overrides of `rest` that differ from the run's config, or that cannot be read, in their order.
 
     rest: without resume and test; saved: the run's config; run: its folder; typed: the whole line; conf: the config
-    folder where none was typed.
+    folder if the line names none.
     """
     folder = Path(typed.config_path) if typed.config_path else conf
     name = (typed.config_name or "config").removesuffix(".yaml")
     if not rest or not (folder / f"{name}.yaml").is_file():
         return list(rest)
-    elsewhere = [f"hydra.searchpath=[file://{Path(typed.config_dir).absolute()}]"] if typed.config_dir else []
+    search_path = [f"hydra.searchpath=[file://{Path(typed.config_dir).absolute()}]"] if typed.config_dir else []
     with initialize_config_dir(str(folder.absolute()), job_name="train"):
         return [
             override
             for override in rest
-            if not _is_place(override, run) and not _is_saved(override, rest, flattened(saved), name, elsewhere)
+            if not _is_place(override, run) and not _is_saved(override, rest, flattened(saved), name, search_path)
         ]
 
 
@@ -47,25 +47,25 @@ def _is_place(override: str, run: Path) -> bool:
     return key == PLACE and Path(value).expanduser().absolute() == run
 
 
-def _is_saved(text: str, rest: Sequence[str], saved: Mapping[str, Any], name: str, elsewhere: list[str]) -> bool:
+def _is_saved(text: str, rest: Sequence[str], saved: Mapping[str, Any], name: str, search_path: list[str]) -> bool:
     loader = GlobalHydra.instance().config_loader()
     try:
         override = OverridesParser.create(loader).parse_override(text)
-        is_group = bool(loader.get_group_options(override.key_or_group, config_name=name, overrides=elsewhere))
+        is_group = bool(loader.get_group_options(override.key_or_group, config_name=name, overrides=search_path))
     except HydraException:
         return False
     key = override.key_or_group
     if key == "hydra" or key.startswith(("hydra.", "hydra/")):
         return False
-    config, refused = _composed(name, [*elsewhere, *rest])
+    config, refused = _composed(name, [*search_path, *rest])
     if any(mistake.key == key for mistake in refused):
         return False
-    keys = {one for one in (*config, *saved) if _under(one, key)}
+    keys = {leaf for leaf in (*config, *saved) if is_below(leaf, [key])}
     if is_group:
-        without, _ = _composed(name, [*elsewhere, *(other for other in rest if other != text)])
-        keys |= {one for one in config if one not in without or not _alike(config[one], without[one])}
-        keys -= {one for one in keys for other in _single_keys(rest, override) if _under(one, other)}
-    same = all(_alike(config.get(one), saved.get(one)) for one in keys)
+        without, _ = _composed(name, [*search_path, *(other for other in rest if other != text)])
+        keys |= {leaf for leaf in config if leaf not in without or not _alike(config[leaf], without[leaf])}
+        keys -= {leaf for leaf in keys if is_below(leaf, _single_keys(rest, override))}
+    same = all(_alike(config.get(leaf), saved.get(leaf)) for leaf in keys)
     return same and (bool(keys) or override.is_delete())
 
 
@@ -75,18 +75,14 @@ def _composed(name: str, overrides: Sequence[str]) -> tuple[dict[str, Any], list
 
 
 def _single_keys(rest: Iterable[str], group: Override) -> list[str]:
-    """Keys that the line sets besides, and which are judged by themselves."""
+    """Return the other keys that the line sets, each of which is compared separately."""
     keys = [split(override)[0] for override in rest]
     return [key for key in keys if key != group.key_or_group and "." in key]
 
 
 def _alike(value: Any, other: Any) -> bool:
-    """Equal, whether read from YAML or typed: a precision of 16 may be a number or a text."""
+    """Return whether two values are equal, read from YAML or typed: a precision of 16 may be a number or a text."""
     if isinstance(value, list | tuple) and isinstance(other, list | tuple):
         return len(value) == len(other) and all(map(_alike, value, other))
     nothing: tuple[Any, ...] = (None, {})
     return bool(value == other) or (value in nothing and other in nothing) or str(value) == str(other)
-
-
-def _under(key: str, parent: str) -> bool:
-    return key == parent or key.startswith(f"{parent}.")

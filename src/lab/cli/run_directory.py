@@ -1,8 +1,8 @@
-"""Claim the folder of a run before anything is written into it, so that no run is overwritten silently.
+"""Claims the folder of a run before anything is written into it, so that no run is overwritten silently.
 
-Hydra creates its folder with `exist_ok`, and two runs of the same second share one. This callback makes it first: a
-name made from the clock gets a number behind it when it is taken, a name that was given is refused. Hydra turns the
-exceptions of callbacks into warnings, hence SystemExit.
+Hydra creates its folder with `exist_ok`, so two runs of the same second would share one. This callback makes it first:
+if the folder exists, a name made from the clock gets a number as suffix, and a name that a person typed is refused.
+Hydra turns exceptions of callbacks into warnings, so SystemExit is raised.
 """
 
 import traceback
@@ -19,14 +19,13 @@ from lab.core.errors import EXIT_FAILED, EXIT_REQUEST, Mistake, RequestError, in
 from lab.core.terminal.display import complain
 
 JOB_MARKS = ("hydra.job.num", "hydra.job.id", "hydra:job.num", "hydra:job.id")
-"""What distinguishes the folders of a multirun's jobs, besides the overrides themselves."""
-
+"""Texts in a folder's template that distinguish the jobs of a multirun, besides the overrides."""
 STUDIES = "lab.sweep.plugin.LabSweeper"
 """The sweeper that resumes in a folder that exists; it ensures itself that nothing is overwritten."""
 
 
 class ClaimFolder(Callback):
-    """Hydra callback; exits with code 2 and a message where a folder cannot be had."""
+    """Hydra callback; exits with code 2 and a message if a folder cannot be claimed."""
 
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
         if config.get("resume") is None and config.get("test") is None:
@@ -38,7 +37,9 @@ class ClaimFolder(Callback):
         with _exit_when_refused():
             template = _raw(config.hydra.sweep, "subdir")
             if not tells_jobs_apart(template, config.hydra.job.config.override_dirname.exclude_keys):
-                problem = "must hold the job's number or its overrides, or jobs of the multirun share one folder"
+                problem = (
+                    "must contain the job's number or its overrides, or the jobs of the multirun would share one folder"
+                )
                 raise RequestError(
                     Mistake("hydra.sweep.subdir", problem, "'hydra.sweep.subdir=${hydra.job.num}'", template)
                 )
@@ -47,7 +48,7 @@ class ClaimFolder(Callback):
 
 
 def tells_jobs_apart(template: str, excluded: Iterable[str]) -> bool:
-    """Return whether a job's folder, as written, is another for each job: by its number, or by all of its overrides.
+    """Return whether each job gets its own folder from the template: by its number, or by all of its overrides.
 
     excluded: keys that `hydra.job.override_dirname` leaves out, which the template must then name itself.
     """
@@ -57,9 +58,9 @@ def tells_jobs_apart(template: str, excluded: Iterable[str]) -> bool:
 
 
 def claimed(folder: Path, clock: bool, key: str) -> Path:
-    """Make `folder`, which must not exist, and return it; with `clock`, `folder-2`, `folder-3` ... where it is taken.
+    """Make `folder` and return it; with `clock`, make `folder-2`, `folder-3` ... if it exists.
 
-    Raises RequestError when it exists, cannot be made, or cannot be written to.
+    Raises RequestError if it exists, cannot be made, or cannot be written to.
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +68,7 @@ def claimed(folder: Path, clock: bool, key: str) -> Path:
         while not _made(path):
             if not clock:
                 problem = "exists already, and a run never overwrites another"
-                raise RequestError(Mistake(key, problem, f"{key}=ANOTHER_FOLDER, or resume=RUN to go on in RUN", path))
+                raise RequestError(Mistake(key, problem, f"{key}=ANOTHER_FOLDER, or resume=RUN to continue RUN", path))
             number += 1
             path = folder.with_name(f"{folder.name}-{number}")
         _probe(path)
@@ -93,14 +94,14 @@ def _claim(node: DictConfig, key: str) -> None:
 
 
 def _raw(node: DictConfig, name: str) -> str:
-    """The value as written, interpolations and all."""
+    """Return the value as written, interpolations unresolved."""
     written = OmegaConf.to_container(node, resolve=False)
     assert isinstance(written, dict)
     return str(written[name])
 
 
 def _probe(folder: Path) -> None:
-    """Return whether a file can be written: a full disk makes folders gladly."""
+    """Write a file and remove it: on a full disk folders can be made, files cannot. Raises OSError."""
     file = folder / ".probe"
     try:
         file.write_bytes(b"\0" * 4096)
@@ -113,12 +114,12 @@ def _probe(folder: Path) -> None:
 
 @contextmanager
 def _exit_when_refused() -> Iterator[None]:
-    """Nothing may pass as a warning here: a run that continues without its folder may overwrite another's."""
+    """Exit on any error: Hydra would only warn, and a run without its own folder could overwrite another run."""
     try:
         yield
     except RequestError as error:
         complain(in_a_block(error.mistakes))
         raise SystemExit(EXIT_REQUEST) from error
-    except Exception as error:  # Hydra would turn it into a warning and go on
+    except Exception as error:  # Hydra would turn it into a warning and continue
         complain(traceback.format_exc())
         raise SystemExit(EXIT_FAILED) from error

@@ -1,8 +1,8 @@
-"""What a run folder says about its own settings is data: which of it may act when the run is resumed or tested.
+"""The config.yaml of a run folder: writing it, and the part of it that is used when the run is resumed or tested.
 
-A config.yaml gives settings of the schema and nothing else, so no `hydra:` block or defaults list of somebody's folder
-is obeyed. In a file that this user's own `lab` has not sealed (`lab.core.record.seal`), settings that reach outside the
-folder (interpolations, addresses of loggers, the cache) count only where the person types them again.
+Only settings of the schema are used; a `hydra:` block or a defaults list in somebody's folder has no effect. In a file
+without this user's seal (`lab.core.record.seal`), settings that reach outside of the folder (interpolations, addresses
+of loggers, the cache) are used only if the person types them again.
 """
 
 import atexit
@@ -34,42 +34,42 @@ ADDRESSES = {
     "logger.mlflow.tracking_uri": ("logger/mlflow.yaml", "mlflow.tracking_uri"),
     "logger.wandb.entity": ("logger/wandb.yaml", "wandb.entity"),
 }
-"""Settings that say where something is sent or kept, each with the file and key of its shipped default."""
+"""Settings that name a place to send or store data, each with the file and key of its shipped default."""
 RECORDS = ("run.json", "study.yaml", "multirun.yaml", ".hydra")
-"""Marks of the folder of a run or a sweep."""
+"""Names that only folders of runs and sweeps contain."""
 INTERPOLATION = re.compile(r"(?<!\\)(?:\\\\)*\$\{")
-"""Before `${` each two backslashes are one, and one more makes a text of it."""
+"""In front of `${`, two backslashes stand for one; after an odd number of them `${` is plain text."""
 
 
 @dataclass(frozen=True)
 class SavedConfig:
-    """A config.yaml. own: whether this user's `lab` wrote it as it stands."""
+    """A config.yaml. own: whether this user's `lab` wrote it and nobody changed it since."""
 
     path: Path
     settings: Mapping[str, Any]
     own: bool
 
     def mistakes(self, conf: Path, typed: Collection[str], resumed: bool) -> list[Mistake]:
-        """The mistakes that keep the file from being used.
+        """Return the mistakes that prevent the file from being used.
 
         conf: the shipped config folder; typed: keys given again on the command line; resumed: False for a test, which
         starts no logger.
         """
-        found = [self._no_setting(key) for key in self.settings if key not in SETTINGS]
-        found += untyped_plugins(self.path, self.settings, typed)
+        result = [self._no_setting(key) for key in self.settings if key not in SETTINGS]
+        result += untyped_plugins(self.path, self.settings, typed)
         outside = self.outside(conf)
         for key, value in self._flat().items():
             if key in typed:
                 continue
             if is_masked(value) and (resumed or not key.startswith("logger.")):
-                found.append(_secret(key, value))
+                result.append(_secret(key, value))
             elif key in outside and (resumed or not key.startswith("logger.")):
-                found.append(self.foreign(key, value))
-        return found
+                result.append(self.foreign(key, value))
+        return result
 
     def outside(self, conf: Path) -> set[str]:
-        """Keys of a file that is not the user's own which read the environment or another setting, or say where
-        something is sent or kept, and are not what `lab` ships."""
+        """Return the keys of somebody else's file that read the environment or another setting, or that name a place to
+        send or store data, unless they have the shipped default."""
         if self.own:
             return set()
         return {key for key, value in self._flat().items() if _reaches_out(key, value) and value != _shipped(conf, key)}
@@ -78,17 +78,17 @@ class SavedConfig:
         return flattened({key: value for key, value in self.settings.items() if key in SETTINGS})
 
     def _no_setting(self, key: str) -> Mistake:
-        problem = f"is no setting of a run; {self.path} may hold settings and nothing that acts"
+        problem = f"is no setting of a run; {self.path} may have settings only"
         return Mistake(key, problem, f"take {key} out of {self.path}, or another run")
 
     def foreign(self, key: str, value: object) -> Mistake:
-        """The mistake of a setting that reaches out of another user's folder."""
-        problem = f"comes from {self.path}, which was not written by you on this machine, and is used only when typed"
+        """Return the mistake of a setting that reaches outside of somebody else's folder."""
+        problem = f"comes from {self.path}, which was not written by you on this machine; type the setting to use it"
         return Mistake(key, problem, quoted(key, value), value)
 
     def composable(self) -> Path:
-        """A folder with a config.yaml of these settings alone, which Hydra reads in place of the saved file. It is
-        removed when the process ends."""
+        """Return a temporary folder with a config.yaml of only these settings, which Hydra reads in place of the
+        file."""
         folder = Path(tempfile.mkdtemp(prefix="lab-run-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         settings = {key: value for key, value in self.settings.items() if key not in ("resume", "test")}
@@ -110,8 +110,8 @@ def untyped_plugins(path: Path, settings: Mapping[str, Any], typed: Collection[s
 
 
 def saved_text(settings: Mapping[str, Any], from_environment: Mapping[str, str]) -> str:
-    """Settings as the text of a config.yaml: URLs without their user information, and what came from the environment
-    as it was written. from_environment: dotted key to that text."""
+    """Return settings as the text of a config.yaml: URLs without their user information, and values from the
+    environment as they were written. from_environment: dotted key to that text."""
     tree = masked_tree(_escaped(settings))
     for key, written in from_environment.items():
         parent, _, name = key.rpartition(".")
@@ -122,7 +122,7 @@ def saved_text(settings: Mapping[str, Any], from_environment: Mapping[str, str])
 
 
 def _escaped(value: Any) -> Any:
-    """The same tree whose texts are read back as they are: `${` in a text is no interpolation."""
+    """Return the same tree with escaped texts: when they are read back, `${` is no interpolation."""
     if isinstance(value, Mapping):
         return {key: _escaped(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -131,8 +131,8 @@ def _escaped(value: Any) -> Any:
 
 
 def read_saved(path: Path) -> SavedConfig:
-    """Keys and kinds of earlier versions are read under their present names. Raises Unreadable where the file is no
-    mapping of settings, OSError as `open` does."""
+    """Return a config.yaml, with keys and kinds of earlier versions under their present names. Raises Unreadable if the
+    file is no mapping, OSError as `open` does."""
     text = read_text(path)
     return SavedConfig(path, _with_present_names(yaml_mapping(path, text)), is_sealed(text))
 
@@ -156,34 +156,37 @@ def _with_present_names(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _node(tree: dict[str, Any], key: str) -> dict[str, Any] | None:
-    """The mapping at a dotted key, of the tree itself for an empty one; None where there is none."""
+    """Return the mapping at a dotted key, or the tree itself for an empty key; None if there is none."""
     node = tree if not key else at(tree, key) if is_there(tree, key) else None
     return node if isinstance(node, dict) else None
 
 
 def obeyed_records(typed: Typed) -> list[Mistake]:
-    """The mistakes of a line that would make Hydra obey files that a run or a sweep left, `hydra:` blocks and all."""
-    found = []
+    """Return the mistakes of a line with which Hydra would obey files of a run or a sweep, including `hydra:`
+    blocks."""
+    result = []
     if typed.rerun is not None:
-        problem = f"--experimental-rerun {typed.rerun}: obeys whatever stands in the .hydra/ of a folder"
-        found.append(Mistake("", problem, f"{quoted('resume', typed.rerun)}, or {quoted('test', typed.rerun)}"))
+        problem = f"--experimental-rerun {typed.rerun}: would obey any file in the .hydra/ of a folder"
+        result.append(Mistake("", problem, f"{quoted('resume', typed.rerun)}, or {quoted('test', typed.rerun)}"))
     if typed.config_path is not None:
         folder = Path(typed.config_path).expanduser()
         if folder.name == ".hydra" or any((folder / name).exists() for name in RECORDS):
             run = folder.parent if folder.name == ".hydra" else folder
-            problem = f"--config-path {folder}: holds what a run or a sweep left, which is data and no config"
-            found.append(Mistake("", problem, f"{quoted('resume', run)}, or {quoted('test', run)}"))
-    return found
+            problem = f"--config-path {folder}: is the folder of a run or a sweep, which is data and no config"
+            result.append(Mistake("", problem, f"{quoted('resume', run)}, or {quoted('test', run)}"))
+    return result
 
 
 def _secret(key: str, value: object) -> Mistake:
-    problem = "had a password, which is not kept on disk; type the whole address again, or take it from the environment"
+    problem = (
+        "had a password, which is never written to disk; type the whole address again, or take it from the environment"
+    )
     remedy = quoted(key, str(value).replace(MASK, "${oc.env:LOGIN}", 1))
     return Mistake(key, problem, f"export LOGIN=USER:PASSWORD, then {remedy}", value)
 
 
 def _reaches_out(key: str, value: object) -> bool:
-    """Return whether a setting reads the environment or another setting, or says where something is sent or kept."""
+    """Return whether a setting reads the environment or another setting, or names a place to send or store data."""
     if isinstance(value, list):
         return any(_reaches_out(key, item) for item in value)
     if isinstance(value, Mapping):
@@ -193,7 +196,7 @@ def _reaches_out(key: str, value: object) -> bool:
 
 
 def _shipped(conf: Path, key: str) -> object:
-    """The shipped default of an address; None for another key."""
+    """Return the shipped default of an address; None for other keys."""
     if key not in ADDRESSES:
         return None
     name, place = ADDRESSES[key]

@@ -1,6 +1,6 @@
-"""Keys that a search gives a value: one of them that has no default counts as given.
+"""Values for the keys that a search sets, so that a searched key without a default does not count as missing.
 
-Only the first value of a law is needed here: it stands in for the key while the rest of a config is judged.
+The first value of a distribution is enough: it replaces the key's value while the rest of the config is checked.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,19 +15,19 @@ from lab.cli.sweep_overrides import values_of
 from lab.core.hydra_quoting import for_hydra
 
 ENDS = ("low", "min_value", "mu")
-"""Where a law of numbers begins."""
+"""Keys of a distribution for its first number."""
 
 
 def filled(config: DictConfig, overrides: Iterable[Override] = ()) -> list[str]:
-    """Give each searched key of `config` that has no default the first value of its law; as overrides.
+    """Give each searched key of `config` that has no default the first value of its distribution; return overrides.
 
-    overrides: what was typed besides, of which laws count.
+    overrides: the typed ones; those that are sweeps are distributions too.
     """
     block = OmegaConf.select(config, "sweep.search_space")
-    laws = OmegaConf.to_container(block, resolve=False) if isinstance(block, DictConfig) else {}
-    assert isinstance(laws, dict)
-    values = first_values({str(key): law for key, law in laws.items()})
-    values |= {one.key_or_group: _first(one) for one in overrides if one.is_sweep_override()}
+    space = OmegaConf.to_container(block, resolve=False) if isinstance(block, DictConfig) else {}
+    assert isinstance(space, dict)
+    values = first_values({str(key): distribution for key, distribution in space.items()})
+    values |= {sweep.key_or_group: _first(sweep) for sweep in overrides if sweep.is_sweep_override()}
     blank = [key for key in values if OmegaConf.is_missing(*_place(config, key))]
     for key in blank:
         OmegaConf.update(config, key, values[key], force_add=False)
@@ -35,29 +35,31 @@ def filled(config: DictConfig, overrides: Iterable[Override] = ()) -> list[str]:
 
 
 def first_values(block: Mapping[str, Any]) -> dict[str, Any]:
-    """The first value of each key that a search space sets, branches of a choice included."""
-    found: dict[str, Any] = {}
-    for key, law in block.items():
-        if isinstance(law, str):
-            found[key] = _first_of_text(law)
-        elif isinstance(law, Mapping):
-            values = law.get("values")
-            first = values[0] if isinstance(values, list) and values else next((law[e] for e in ENDS if e in law), None)
-            branches = [one for one in values if isinstance(one, Mapping)] if isinstance(values, list) else []
+    """Return the first value of each key that a search space sets, including the branches of a choice."""
+    result: dict[str, Any] = {}
+    for key, node in block.items():
+        if isinstance(node, str):
+            result[key] = _first_of_text(node)
+        elif isinstance(node, Mapping):
+            values = node.get("values")
+            first = (
+                values[0] if isinstance(values, list) and values else next((node[e] for e in ENDS if e in node), None)
+            )
+            branches = [value for value in values if isinstance(value, Mapping)] if isinstance(values, list) else []
             for branch in branches:
-                found = first_values({key: branch} if "type" in branch else branch) | found
+                result = first_values({key: branch} if "type" in branch else branch) | result
             if not isinstance(first, Mapping):
-                found[key] = first
+                result[key] = first
         else:
-            found[key] = law
-    return found
+            result[key] = node
+    return result
 
 
-def _first_of_text(law: str) -> Any:
+def _first_of_text(distribution: str) -> Any:
     try:
-        return _first(OverridesParser.create().parse_override(f"key={law}"))
+        return _first(OverridesParser.create().parse_override(f"key={distribution}"))
     except HydraException:
-        return law  # reported where distributions are judged
+        return distribution  # the check of the search space reports it
 
 
 def _first(override: Override) -> Any:
@@ -67,7 +69,7 @@ def _first(override: Override) -> Any:
 
 
 def _place(config: DictConfig, key: str) -> tuple[Any, str]:
-    """The node that holds a key, and its name there; a node without it where there is none."""
+    """Return the node that contains a key, and the key's name there; a node without the key if there is none."""
     parent, _, name = key.rpartition(".")
     node = OmegaConf.select(config, parent, throw_on_missing=False) if parent else config
     return (node, name) if isinstance(node, DictConfig) and name in set(node) else (OmegaConf.create({"_": 0}), "_")

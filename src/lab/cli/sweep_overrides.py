@@ -1,7 +1,7 @@
 """Detects sweep overrides that Hydra would read differently from what the person means.
 
-Hydra merges a mapping into the one of the sweep file and adds no keys, and it reads the dots of a parameter's name as a
-path. Without `-m` it takes no notice of a sweep at all.
+Hydra merges a mapping into the sweep file's mapping and adds no keys to it, and it reads the dots in a parameter's name
+as a path. Without `-m` it ignores a sweep.
 """
 
 import shlex
@@ -16,14 +16,13 @@ from lab.core.errors import Mistake, listed
 from lab.core.hydra_quoting import quoted
 
 MOST_VALUES = 20
-"""Values of one sweep that are judged before it starts; each job is checked again when it starts."""
-
+"""Number of values of a sweep that are checked before it starts; each job is checked again when it starts."""
 BLOCKS = ("sweep.early_termination", "sweep.sampling_algorithm")
 SPACE = "sweep.search_space"
 
 
 def unswept(override: Override, multirun: bool) -> Mistake | None:
-    """A sweep that one run would take no notice of, or jobs that nothing could compare."""
+    """Return the mistake of a sweep that a single run would ignore, or of jobs that cannot be compared; or None."""
     if override.key_or_group == "objective.metric" and multirun and override.is_discrete_sweep():
         metrics = [str(value) for value in values_of(override)]
         if len({sense(metric) for metric in metrics}) > 1:
@@ -34,17 +33,18 @@ def unswept(override: Override, multirun: bool) -> Mistake | None:
     value = override.value()
     if override.key_or_group != "sweep" or value is None or multirun or override.is_delete():
         return None
-    return Mistake(
-        "sweep", "is for many runs, which need -m; one run takes no notice of it", f"-m sweep={value}", value
-    )
+    return Mistake("sweep", "is for many runs, which need -m; a single run ignores it", f"-m sweep={value}", value)
 
 
 def unsearched(overrides: Iterable[Override], sweeper: Callable[[], str]) -> list[Mistake]:
-    """Intervals where Hydra's own sweeper would run, which tries lists of values alone. sweeper: its class's name."""
+    """Return the mistakes of intervals for Hydra's own sweeper, which only tries lists of values.
+
+    sweeper: returns the class name of the sweeper.
+    """
     intervals = [override for override in overrides if override.is_interval_sweep()]
     if not intervals or not sweeper().endswith("BasicSweeper"):
         return []
-    problem = "is drawn from by a search, and no sweep is asked for: without one, only lists of values are tried"
+    problem = "is an interval, from which only a sweep can sample; without a sweep, only lists of values are tried"
     return [
         Mistake(
             override.key_or_group,
@@ -57,33 +57,35 @@ def unsearched(overrides: Iterable[Override], sweeper: Callable[[], str]) -> lis
 
 
 def misread(override: Override, plain: Mapping[str, Any], deleted: bool) -> Mistake | None:
-    """A block that cannot be merged into the file's, or a parameter that cannot be named by path.
+    """Return the mistake of a block that cannot be merged into the sweep file's, or of a parameter named by a path.
 
-    plain: the config without the override; deleted: whether the key was taken out of it.
+    plain: the config without the override; deleted: whether the key has been deleted from it.
     """
     key = override.key_or_group
     text = "" if override.is_delete() else override.get_value_string()
     if key.startswith(f"{SPACE}."):
         name = key.removeprefix(f"{SPACE}.")
-        problem = "a parameter's own dots are no path; its law is typed as the value of its key"
-        return Mistake(key, problem, f"'{name}=interval(0.1,0.5)', or '{name}=choice(0.1)' to hold it", text or None)
+        problem = "a parameter's dots are no path; type its distribution as the value of its key"
+        return Mistake(
+            key, problem, f"'{name}=interval(0.1,0.5)', or '{name}=choice(0.1)' for a constant", text or None
+        )
     if override.is_delete() or override.is_sweep_override() or deleted or not is_there(plain, key):
         return None
     old, new = at(plain, key), override.value()
     if not isinstance(old, Mapping) or not isinstance(new, Mapping):
         return None
-    strange = [name for name in map(str, new) if name not in old]
-    if key == SPACE and strange:
-        problem = f"a mapping is merged into the file's, which has no {listed(strange)}"
-        return Mistake(key, problem, f"'{strange[0]}=interval(0.1,0.5)', the law as the value of the key")
-    if key in BLOCKS and (strange or new.get("type", old.get("type")) != old.get("type")):
-        problem = f"a mapping is merged into the file's, {dict(old)}; to put it in its place, take that out first"
+    unknown = [name for name in map(str, new) if name not in old]
+    if key == SPACE and unknown:
+        problem = f"a mapping is merged into the file's, which has no {listed(unknown)}"
+        return Mistake(key, problem, f"'{unknown[0]}=interval(0.1,0.5)', the distribution as the value of the key")
+    if key in BLOCKS and (unknown or new.get("type", old.get("type")) != old.get("type")):
+        problem = f"a mapping is merged into the file's, {dict(old)}; delete that first to replace it"
         return Mistake(key, problem, f"'~{key}' '+{key}={text}'")
     return None
 
 
 def remember(plain: dict[str, Any], override: Override) -> None:
-    """Put a mapping that was typed into the config that later overrides are judged by: they may set a key of it."""
+    """Put a typed mapping into the config that later overrides are checked against: they may set its keys."""
     parent, _, name = override.key_or_group.rpartition(".")
     value = None if override.is_delete() or override.is_sweep_override() else unquoted(override.value())
     if isinstance(value, dict) and (not parent or is_there(plain, parent)):
@@ -94,7 +96,7 @@ def remember(plain: dict[str, Any], override: Override) -> None:
 
 
 def strings_of(override: Override) -> list[str]:
-    """The values to try, as text that Hydra reads back; the two ends of an interval."""
+    """Return the values to try, as text that Hydra reads back; for an interval its two ends."""
     if override.is_interval_sweep():
         interval = override.value()
         return [str(getattr(interval, "start")), str(getattr(interval, "end"))]  # noqa: B009
@@ -104,28 +106,28 @@ def strings_of(override: Override) -> list[str]:
 
 
 def values_of(override: Override) -> list[Any]:
-    """The values to try, or the one value; texts without the quotes that they were typed in."""
+    """Return the values to try, or the single value; texts without their quotes."""
     if override.is_discrete_sweep():
         return [unquoted(value) for value in list(override.sweep_iterator())[:MOST_VALUES]]
     return [override.value()]
 
 
 def part_matched(override: Override) -> Mistake | None:
-    """A pattern that also matches a file which is no choice, but a part of others."""
+    """Return the mistake of a pattern that also matches a file which is no choice, but a part of others; or None."""
     pattern = override.value()
     if not isinstance(pattern, Glob):
         return None
     typed = (
         f"{override.key_or_group}=glob([{','.join(pattern.include)}],exclude=[{','.join([*pattern.exclude, '_*'])}])"
     )
-    problem = "matches a file that begins with _, which is a part of others and no choice"
+    problem = "matches a file that begins with _, which is a part of other files and no choice"
     return Mistake(override.key_or_group, problem, shlex.quote(typed), override.get_value_string())
 
 
 def unquoted(value: Any) -> Any:
-    """A value of Hydra's parser as plain values."""
+    """Return a value of Hydra's parser as plain values."""
     if isinstance(value, QuotedString):
         return value.text
     if isinstance(value, list):
-        return [unquoted(one) for one in value]
-    return {unquoted(name): unquoted(one) for name, one in value.items()} if isinstance(value, Mapping) else value
+        return [unquoted(item) for item in value]
+    return {unquoted(name): unquoted(item) for name, item in value.items()} if isinstance(value, Mapping) else value

@@ -1,8 +1,8 @@
 """Every mistake in a request at once, before Hydra runs it: Hydra itself stops at the first.
 
-Group choices are judged first, because which keys exist follows from them; a misspelt choice is read as its nearest
-one, so that the keys beside it are judged against what was meant. One composition of some 50 ms for the groups, one
-more where single keys are set, and Hydra's own, which its public interface gives nothing to begin with.
+Group choices are checked first, because they decide which keys exist; a misspelt choice is read as the nearest one, so
+that other keys are checked against the intended choice. Costs one composition of about 50 ms for the groups and one
+more if single keys are set. Hydra then composes again: its public interface accepts no composed config.
 """
 
 import shlex
@@ -26,7 +26,7 @@ from lab.cli.optional_packages import not_installed, packages_of
 from lab.cli.searched_keys import filled
 from lab.cli.sweep_overrides import SPACE, misread, part_matched, remember, strings_of, unsearched, unswept, values_of
 from lab.config.check import check
-from lab.config.dotted_keys import is_there
+from lab.config.dotted_keys import is_below, is_there
 from lab.config.schema import Config
 from lab.config.unknown_keys import RENAMED_CHOICES, no_key
 from lab.core.errors import Mistake, RequestError, leave_out, listed, nearest
@@ -40,26 +40,26 @@ LEAVE_OUT = "leave out "
 
 @dataclass
 class _Judged:
-    """A request taken apart. A sweep stands as a list of overrides, all else as a list of one."""
+    """The parts of a request. A sweep is a list of overrides, any other override a list of one."""
 
     groups: list[list[str]] = field(default_factory=list)
     keys: list[Override] = field(default_factory=list)
     sound: list[list[str]] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
-    """What is sound, as it was typed; a misspelt choice as its nearest one."""
+    """Sound overrides as typed; a misspelt choice as the nearest one."""
     deleted: set[str] = field(default_factory=set)
     unread: list[str] = field(default_factory=list)
-    """Groups whose choice has no near one: keys below them cannot be judged."""
+    """Groups whose choice is unknown and similar to none: keys below them cannot be checked."""
     mistakes: list[Mistake] = field(default_factory=list)
 
 
 def mistakes(
     typed: Typed, conf: Path, name: str = "config", check: Check = check, also: Also | None = None
 ) -> list[Mistake]:
-    """Everything wrong with a command line that neither data nor weights are needed for; empty when it is sound.
+    """Return every mistake of a command line that can be seen without data and weights.
 
-    conf: the config folder where no `--config-path` was typed; name: its file; check: judges what composes; also:
-    called where something is wrong, so that all of it is reported at once.
+    conf: the config folder if `--config-path` is not typed; name: its file; check: checks a composed config; also:
+    called if there are mistakes, and returns further ones, so that all are reported at once.
     """
     folder = Path(typed.config_path) if typed.config_path else conf
     name = (typed.config_name or name).removesuffix(".yaml")
@@ -90,21 +90,20 @@ def _judge(typed: Typed, name: str, check: Check, also: Also | None) -> list[Mis
         _read_key(override, known, judged)
     judged.mistakes += unsearched(judged.keys, lambda: _sweeper(name, [values[0] for values in judged.groups]))
     jobs = _checked_jobs(name, [*judged.groups, *judged.sound], check, None if judged.sound else base)
-    found = _of_typed(jobs, judged)
-    new = {str(mistake): mistake for mistake in found if not any(_under(mistake.key, key) for key in judged.unread)}
+    new = {str(mistake): mistake for mistake in _of_typed(jobs, judged) if not is_below(mistake.key, judged.unread)}
     every = _besides(judged.mistakes, new.values())
     if every and also is not None:
         every = _besides(every, also(GlobalHydra.instance().config_loader(), name, judged.kept))
     return every
 
 
-def _of_typed(found: Iterable[Mistake], judged: _Judged) -> Iterator[Mistake]:
-    """The mistakes, with remedies for what was typed: a key that was deleted comes back when that is left out, and of
-    keys that lead to the same dead end a typed one is to blame."""
-    every, typed = list(found), {override.key_or_group for override in judged.keys}
+def _of_typed(mistakes: Iterable[Mistake], judged: _Judged) -> Iterator[Mistake]:
+    """Yield the mistakes with remedies for the typed overrides: the remedy of a deleted key is to keep it, and of keys
+    that share a problem the typed one is named."""
+    every, typed = list(mistakes), {override.key_or_group for override in judged.keys}
     blamed = {mistake.problem for mistake in every if mistake.key in typed and mistake.remedy.startswith(LEAVE_OUT)}
     for mistake in every:
-        gone = next((key for key in judged.deleted if _under(mistake.key, key)), None)
+        gone = next((key for key in judged.deleted if is_below(mistake.key, [key])), None)
         if gone is not None:
             yield replace(mistake, remedy=leave_out(f"~{gone}"))
         elif mistake.key in typed or mistake.problem not in blamed:
@@ -112,36 +111,36 @@ def _of_typed(found: Iterable[Mistake], judged: _Judged) -> Iterator[Mistake]:
 
 
 def _besides(known: Sequence[Mistake], more: Iterable[Mistake]) -> list[Mistake]:
-    """The known mistakes, and those of further keys; a distribution that was typed is named by its key."""
+    """Return the known mistakes and those of further keys; a typed distribution is named by its key."""
     keys = {mistake.key for mistake in known}
     return [*known, *(mistake for mistake in more if mistake.key.removeprefix(f"{SPACE}.") not in keys)]
 
 
 def _read(text: str, typed: Typed, judged: _Judged, name: str, search_path: list[str]) -> None:
-    """Put one override among the groups or the keys, or its mistake on the list."""
+    """Add one override to the groups or the keys, or its mistake to the list."""
     try:
         if text.startswith("="):
             raise HydraException("no key")
         override = OverridesParser.create().parse_override(text)
         loader, group = GlobalHydra.instance().config_loader(), override.key_or_group
-        is_key = "." in group  # no group has one, and asking for its choices reads the primary config
+        is_key = "." in group  # no group has a dot, and reading its choices would read the primary config
         options = [] if is_key else loader.get_group_options(group, config_name=name, overrides=search_path)
     except HydraException as error:
         judged.mistakes.append(unreadable(text, error))
         return
     override.config_loader = loader
     if override.is_sweep_override() and not typed.multirun:
-        problem = "is a list of values to try one after the other, which needs -m"
+        problem = "is a list of values to try, which needs -m"
         judged.mistakes.append(
             Mistake(override.key_or_group, problem, f"-m {shlex.quote(text)}", text.partition("=")[2])
         )
     elif options and not override.is_hydra_override() and _is_resumed(typed):
-        problem = "a run that exists keeps its parts; only single keys of it can change"
+        problem = "an existing run keeps its groups; only single keys can change"
         judged.mistakes.append(Mistake(override.key_or_group, problem, f"leave out {text}", text.partition("=")[2]))
     elif (mistake := unswept(override, typed.multirun)) is not None:
         judged.mistakes.append(mistake)
     elif options and override.is_delete() and override.key_or_group in REQUIRED:
-        problem = f"is a part that every run has; one of {listed(_choices(options))}"
+        problem = f"cannot be left out; it is one of {listed(_choices(options))}"
         judged.mistakes.append(Mistake(override.key_or_group, problem, leave_out(text)))
     elif options and not override.is_delete():
         _read_group(override, _choices(options), judged)
@@ -150,7 +149,7 @@ def _read(text: str, typed: Typed, judged: _Judged, name: str, search_path: list
 
 
 def _choices(options: Sequence[str]) -> list[str]:
-    """Those of a group that may be chosen: files that begin with `_` are parts of others."""
+    """Return the choices of a group: files that begin with `_` are parts of other files."""
     return [option for option in options if not option.startswith("_")]
 
 
@@ -184,7 +183,7 @@ def _read_group(override: Override, options: list[str], judged: _Judged) -> None
 
 def _no_choice(group: str, value: object, options: list[str]) -> Mistake:
     if value is None:
-        return Mistake(group, f"takes one of {listed(options)}", f"leave out {group}", "null")
+        return Mistake(group, f"must be one of {listed(options)}", f"leave out {group}", "null")
     if needed := packages_of(f"{group}={value}"):
         return not_installed(group, needed[0], value=value, problem="needs a package that is not installed")
     new = RENAMED_CHOICES.get(group, {}).get(str(value))
@@ -193,7 +192,8 @@ def _no_choice(group: str, value: object, options: list[str]) -> Mistake:
 
 
 def _read_key(override: Override, plain: dict[str, Any], judged: _Judged) -> None:
-    """Judge whether the key can be set on the config that the groups make; the config's check judges what `+` adds."""
+    """Check whether the key can be set in the config of the groups; the check of the config covers keys added by
+    `+`."""
     key, text = override.key_or_group, None if override.is_delete() else override.get_value_string()
     there = is_there(plain, key) or key == "hydra" or key.startswith(("hydra.", "hydra/"))
     deleted = key in judged.deleted
@@ -210,20 +210,21 @@ def _read_key(override: Override, plain: dict[str, Any], judged: _Judged) -> Non
         judged.sound.extend([values] if values else [])
         remember(plain, override)
         judged.kept.append(str(override.input_line))
-    elif not any(_under(key, group) for group in judged.unread):
+    elif not is_below(key, judged.unread):
         judged.mistakes.append(no_key(key, text, plain))
 
 
 def _has_room(key: str, plain: Mapping[str, Any]) -> bool:
-    """Return whether a key that is added lies below a part of the config, so that its schema can judge it."""
+    """Return whether an added key is below a known part of the config, so that the schema can check it."""
     root = key.partition(".")[0]
     return root in plain or root in Config.model_fields
 
 
 def _checked_jobs(name: str, overrides: list[list[str]], check: Check, first: DictConfig | None) -> Iterator[Mistake]:
-    """Mistakes of the first value of all, then of each further value of each sweep beside the first of the rest.
+    """Yield the mistakes of the job of first values, then of each further value of each sweep with the other first
+    ones.
 
-    first: the config of the first value of all, where it is composed already.
+    first: the config of the job of first values, if it is composed already.
     """
     yield from _checked(name, [values[0] for values in overrides], check, first)
     for place, values in enumerate(overrides):
@@ -247,9 +248,5 @@ def _checked(name: str, overrides: Sequence[str], check: Check, config: DictConf
 
 
 def _sweeper(name: str, overrides: list[str]) -> str:
-    """The class that runs a multirun."""
+    """Return the class that runs a multirun."""
     return str(compose(name, overrides, return_hydra_config=True).hydra.sweeper["_target_"])
-
-
-def _under(key: str, parent: str) -> bool:
-    return key == parent or key.startswith(f"{parent}.")

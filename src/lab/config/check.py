@@ -1,7 +1,7 @@
 """From a composed config to a typed one, or to every mistake in it at once. Needs no data, no weights and no torch.
 
-pydantic finds wrong types, ranges, choices and keys; `lab.config.rules` finds what contradicts itself across keys. Both
-are put in words that name the dotted key, the value, what is allowed and what to type.
+pydantic detects wrong types, ranges, choices and keys; `lab.config.rules` detects contradictions between keys. Every
+mistake names the dotted key, the value, the allowed values and what to type.
 """
 
 import copy
@@ -34,11 +34,11 @@ FILL_IN = {
     "data._target_": "data._target_=my_module.MyDataModule 'plugins=[my_module]'",
     "data.metric": "data.metric=val/acc objective.mode=max",
 }
-"""What to type for keys that have no default."""
+"""Examples to type for keys that have no default."""
 
 
 def check(composed: DictConfig | Mapping[str, Any]) -> Config:
-    """The typed config. Raises RequestError with every mistake that can be seen without data or weights."""
+    """Return the typed config. Raises RequestError with every mistake that can be seen without data or weights."""
     plain, unresolved = _plain(composed)
     blanks, mistakes = list(_blanks(plain)), without_repeats(unresolved)
     mistakes += [Mistake(key, "has no default and must be given", FILL_IN.get(key, f"{key}=...")) for key in blanks]
@@ -62,12 +62,10 @@ def check(composed: DictConfig | Mapping[str, Any]) -> Config:
 
 
 def judged(composed: DictConfig, defaults: DictConfig) -> tuple[Config, list[Mistake]]:
-    """The typed config with every mistake in it.
+    """Return the typed config and every mistake in it.
 
-    The config has the default in place of each wrong value, so that what is judged after it (the blocks of a sweep) can
-    be judged too, and all mistakes are reported together.
-
-    Raises RequestError with the mistakes where that makes no sound config of it.
+    The config has the default in place of each wrong value, so that later checks (the blocks of a sweep) are possible
+    too, and all mistakes are reported together. Raises RequestError if no sound config results.
     """
     try:
         return check(composed), []
@@ -87,9 +85,7 @@ def judged(composed: DictConfig, defaults: DictConfig) -> tuple[Config, list[Mis
 
 
 def misfits(plain: Mapping[str, Any], key: str, value: Any) -> list[Mistake]:
-    """The reasons why `key` can never have this value, whatever the other keys are; empty where it can.
-
-    plain: a sound config."""
+    """Return the reasons why `key` can never have this value, whatever the other keys are. plain: a sound config."""
     changed: dict[str, Any] = copy.deepcopy(dict(plain))
     parent, _, name = key.rpartition(".")
     node: Any = at(changed, parent) if parent else changed
@@ -103,7 +99,7 @@ def misfits(plain: Mapping[str, Any], key: str, value: Any) -> list[Mistake]:
 
 
 def check_report(composed: DictConfig | Mapping[str, Any]) -> ReportRequest:
-    """The typed config of a report. Raises RequestError with every mistake."""
+    """Return the typed config of a report. Raises RequestError with every mistake."""
     plain, unresolved = _plain(composed)
     mistakes = without_repeats(unresolved)
     try:
@@ -131,7 +127,7 @@ def _blanks(plain: Mapping[str, Any]) -> Iterator[str]:
 def _in_words(
     errors: list[ErrorDetails], plain: Mapping[str, Any], known: set[str], schema: type[BaseModel] = Config
 ) -> Iterator[Mistake]:
-    """One mistake a key: the branches of a union (`a number, or auto`) each have their own error."""
+    """Yield one mistake per key: each branch of a union (`a number, or auto`) has an error of its own."""
     grouped: dict[str, list[ErrorDetails]] = {}
     for error in errors:
         grouped.setdefault(_dotted(error, plain), []).append(error)
@@ -140,7 +136,7 @@ def _in_words(
         if key in known or any(other.startswith(f"{key}.") for other in grouped):
             continue  # reported already, or reported for the key below it by another branch of the union
         if any(error["type"] == "extra_forbidden" for error in group):
-            lacking = [name for name, errors in grouped.items() if all(one["type"] == "missing" for one in errors)]
+            lacking = [name for name, errors in grouped.items() if all(error["type"] == "missing" for error in errors)]
             there = [other for other in keys if other not in grouped]
             yield unknown_value(key, group[0]["input"], [*lacking, *there])
         elif all(error["type"] == "missing" for error in group):
@@ -149,7 +145,7 @@ def _in_words(
             )
         else:
             allowed = list(dict.fromkeys(_allowed(error) for error in group))
-            problem = "must be " + " or ".join(one.removeprefix("must be ") for one in allowed)
+            problem = "must be " + " or ".join(words.removeprefix("must be ") for words in allowed)
             yield Mistake(
                 key,
                 problem if len(allowed) > 1 else allowed[0],
@@ -159,7 +155,7 @@ def _in_words(
 
 
 def _dotted(error: ErrorDetails, plain: Mapping[str, Any]) -> str:
-    """The dotted key an error is about: its location without the names of union branches and list positions."""
+    """Return the dotted key of an error: its location without the names of union branches and list positions."""
     node: Any = plain
     parts: list[str] = []
     for part in error["loc"]:
@@ -221,13 +217,13 @@ def _allowed(error: ErrorDetails) -> str:
 
 
 def _choices(error: ErrorDetails) -> list[str]:
-    """pydantic lists them as `'a', 16 or 'c'`; 16 and '16' are the same to a person who types."""
+    """Return the choices, which pydantic lists as `'a', 16 or 'c'`; 16 and '16' are typed the same way."""
     words = str(error["ctx"]["expected"]).replace(" or ", ", ").split(", ")
     return list(dict.fromkeys(word.strip("'") for word in words))
 
 
 def _instead(key: str, group: list[ErrorDetails], plain: Mapping[str, Any], schema: type[BaseModel]) -> str:
-    """What to type: the nearest choice where there are choices, else a value in the range, else one that will do."""
+    """Return what to type: the nearest choice if there are choices, else a value in the range, else any valid value."""
     if isinstance(group[0]["loc"][-1], int):  # a place in a list, of one value or of a number of them
         whole = example(plain, key, schema)
         if group[0]["type"] not in _RANGES or (isinstance(whole, list) and len(whole) > 1):

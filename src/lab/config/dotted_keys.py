@@ -1,4 +1,4 @@
-"""Dotted keys of a nested config: all of them, the value at one, and the known one most like a misspelt one."""
+"""Dotted keys of a nested config: listing them, reading the value at a key, and correcting a misspelt key."""
 
 import difflib
 from collections.abc import Iterable, Mapping
@@ -7,12 +7,12 @@ from typing import Any
 
 from lab.core.errors import nearest
 
-SAME_GROUP, ELSEWHERE = 0.6, 0.8
-"""How alike (0 to 1) two words must be for one to be proposed for the other: `stratify` is .75 like `strategy`."""
+SAME_GROUP, OTHER_GROUP = 0.6, 0.8
+"""Least similarity (0 to 1) of two words for a proposal; `stratify` and `strategy` have 0.75."""
 
 
 def flattened(node: Any, key: str = "") -> dict[str, Any]:
-    """Dotted keys of all leaves; an empty mapping is a leaf."""
+    """Return the values of all leaves by dotted key; an empty mapping is a leaf."""
     if not isinstance(node, Mapping) or not node:
         return {key: node} if key else {}
     return {
@@ -23,7 +23,7 @@ def flattened(node: Any, key: str = "") -> dict[str, Any]:
 
 
 def at(plain: Any, key: str) -> Any:
-    """The value at a dotted key. Raises KeyError, IndexError, ValueError or TypeError where there is none."""
+    """Return the value at a dotted key. Raises KeyError, IndexError, ValueError or TypeError where there is none."""
     for part in key.split("."):
         plain = plain[int(part)] if isinstance(plain, list) else plain[part]
     return plain
@@ -44,8 +44,11 @@ def is_below(key: str, parents: Iterable[str]) -> bool:
 
 
 def nearest_key(key: str, known: Iterable[str]) -> str | None:
-    """The known dotted key that was meant, or None: spelt much alike in the same group, or nearly alike elsewhere, or
-    with the same last part (`lr`: `optimizer.lr`). What is only a little like it in another group is not proposed."""
+    """Return the known dotted key that was probably meant, or None.
+
+    It is spelt similarly in the same group, very similarly in another group, or has the same last part (`lr`:
+    `optimizer.lr`).
+    """
     keys, parts = sorted(set(known)), key.split(".")
     alike = {other: _likeness(parts, other.split(".")) for other in keys}
     best = max(alike, key=lambda other: alike[other], default="")
@@ -60,17 +63,17 @@ def nearest_key(key: str, known: Iterable[str]) -> str | None:
     if near or (len(parts) > 1 and any(other.startswith(f"{parts[0]}.") for other in keys)):
         return None
     leaves = {other.rsplit(".", 1)[-1]: other for other in keys}
-    found = difflib.get_close_matches(parts[-1], leaves, n=1, cutoff=ELSEWHERE)
-    return leaves[found[0]] if found else None
+    matches = difflib.get_close_matches(parts[-1], leaves, n=1, cutoff=OTHER_GROUP)
+    return leaves[matches[0]] if matches else None
 
 
 def _likeness(parts: list[str], others: list[str]) -> float:
-    """0 to 1: how alike two keys are in their least alike part, with the mean to tell equals apart; 0 where too little.
-    A key of the same group counts as more alike than any other."""
+    """Return the similarity of two keys in their least similar part, 0 to 1; 0 below the threshold. The mean decides
+    between equal ones, and a key of the same group gets 1 more."""
     if len(parts) != len(others):
         return 0.0
-    ratios = [SequenceMatcher(None, one, other).ratio() for one, other in zip(parts, others, strict=True)]
+    ratios = [SequenceMatcher(None, part, other).ratio() for part, other in zip(parts, others, strict=True)]
     same_group = len(parts) > 1 and parts[0] == others[0]
-    if min(ratios) < (SAME_GROUP if same_group else ELSEWHERE):
+    if min(ratios) < (SAME_GROUP if same_group else OTHER_GROUP):
         return 0.0
     return min(ratios) * 0.99 + 0.01 * sum(ratios) / len(ratios) + same_group

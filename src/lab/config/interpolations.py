@@ -1,6 +1,6 @@
-"""A composed config as plain values, with a mistake for each interpolation that leads nowhere.
+"""A composed config as plain values, with a mistake for each interpolation that cannot be resolved.
 
-OmegaConf stops at the first; every other mistake of the request would stay hidden behind it.
+OmegaConf stops at the first, which would hide every other mistake of the request.
 """
 
 import re
@@ -16,13 +16,13 @@ from lab.config.unknown_keys import unknown
 from lab.core.errors import Mistake
 
 DEEPEST = 30
-"""Levels of a config; what goes deeper refers to itself."""
+"""Levels of a config; a deeper value refers to itself."""
 BLANK = "???"
 _NO_KEY = re.compile(r"Interpolation key '([^']*)' not found")
 
 
 def resolved(composed: DictConfig) -> tuple[dict[str, Any], dict[str, Mistake]]:
-    """Plain values, null where an interpolation leads nowhere, and a mistake for each such key. A blank stays `???`."""
+    """Return plain values, and a mistake for each key that cannot be resolved, which becomes null. `???` is kept."""
     try:
         plain = OmegaConf.to_container(composed, resolve=True, throw_on_missing=False)
         assert isinstance(plain, dict)
@@ -34,10 +34,10 @@ def resolved(composed: DictConfig) -> tuple[dict[str, Any], dict[str, Mistake]]:
 
 
 def _walk(node: DictConfig | ListConfig, key: str, failures: dict[str, tuple[str, str]]) -> Any:
-    """The plain values of a container; failures: dotted key to what stands there and why it leads nowhere."""
+    """Return the plain values of a container; failures: dotted key to the text and the reason, filled here."""
     names = range(len(node)) if isinstance(node, ListConfig) else list(node)
-    found = {str(name): _read(node, name, f"{key}.{name}" if key else str(name), failures) for name in names}
-    return list(found.values()) if isinstance(node, ListConfig) else found
+    values = {str(name): _read(node, name, f"{key}.{name}" if key else str(name), failures) for name in names}
+    return list(values.values()) if isinstance(node, ListConfig) else values
 
 
 def _read(node: DictConfig | ListConfig, name: Any, key: str, failures: dict[str, tuple[str, str]]) -> Any:
@@ -63,19 +63,19 @@ def _first_line(error: OmegaConfBaseException) -> str:
 
 
 def _mistakes(failures: Mapping[str, tuple[str, str]], plain: Mapping[str, Any]) -> dict[str, Mistake]:
-    known, found = list(flattened(plain)), {}
+    known, result = list(flattened(plain)), {}
     for key, (raw, reason) in failures.items():
         missing = _NO_KEY.search(reason)
         near = unknown(missing[1], known)[1] if missing is not None else None
         top = ".".join(part for part in key.split(".") if not part.isdigit())
         remedy = shlex.quote(f"{key}={raw.replace(missing[1], near)}") if near and missing else f"leave out {top}"
-        found[top] = Mistake(top, f"cannot be resolved: {reason}", remedy, raw)
-    return found
+        result[top] = Mistake(top, f"cannot be resolved: {reason}", remedy, raw)
+    return result
 
 
 def without_repeats(mistakes: Mapping[str, Mistake]) -> list[Mistake]:
-    """Of several keys that lead to the same dead end, those that name it: what only refers to them is left out."""
-    dead_ends = [missing[1] for one in mistakes.values() if (missing := _NO_KEY.search(one.problem))]
+    """Return the mistakes without keys that only refer to another wrong key: of one missing key, those that name it."""
+    dead_ends = [missing[1] for mistake in mistakes.values() if (missing := _NO_KEY.search(mistake.problem))]
 
     def is_named(mistake: Mistake) -> bool:
         missing = _NO_KEY.search(mistake.problem)

@@ -1,7 +1,7 @@
 """The keys with a role: those that a run's name leaves out, that may change on resume, that are searched, and so on.
 
-The roles stand on the fields of `lab.config.schema`; every list of keys is read from there. A role of a key is a role
-of all keys below it, and a key of one kind of data has the role for all kinds.
+The roles are annotations of the fields of `lab.config.schema`; every list of keys is read from there. A role of a key
+is a role of all keys below it, and a key of one kind of data has the role for all kinds.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,7 +19,7 @@ HYDRA = {Role.CHANGEABLE, Role.UNSEARCHED}
 
 @cache
 def keys(role: Role) -> tuple[str, ...]:
-    """Dotted keys with `role`, in the schema's order; the keys below them are not listed.
+    """Return the dotted keys with `role`, in the schema's order, without the keys below them.
 
     >>> keys(Role.UNSEARCHED)
     ('objective', 'resume', 'test', 'sweep', 'hydra')

@@ -1,4 +1,4 @@
-"""Places that a request names and that it cannot use on this machine, checked before anything is read or made."""
+"""Folders of a request that cannot be used on this machine, checked before anything is read or made."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ REMEDY = "cache.dir=FOLDER_WITH_ROOM"
 
 
 def missing(config: Config) -> list[Mistake]:
-    """A mistake for a cache folder that cannot be made, or not be written to."""
+    """Return a mistake for a cache folder that cannot be made or written to."""
     folder = Path(config.cache.dir).expanduser()
     try:
         folder.mkdir(parents=True, exist_ok=True)

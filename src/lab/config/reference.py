@@ -2,7 +2,7 @@
 
     python -c 'from lab.config.reference import markdown; print(markdown())' > reference.md
 
-The docstrings are read from the source, and only when a reference is made: a command that trains pays nothing for it.
+The docstrings are read from the source only when a reference is made, so training takes no time for it.
 """
 
 import ast
@@ -33,13 +33,13 @@ class Entry:
     key: str
     type: str
     default: str
-    """As it is typed; empty where there is none."""
+    """As it is typed; empty if there is none."""
     meaning: str
 
 
 @cache
 def meanings(kind: type[BaseModel]) -> dict[str, str]:
-    """The docstring of each field of a schema class, in a line; inherited fields have that of their class."""
+    """Return the docstring of each field of a schema class as one line; inherited fields have that of their class."""
     result: dict[str, str] = {}
     for base in reversed([base for base in kind.__mro__ if issubclass(base, BaseModel) and base is not BaseModel]):
         (node,) = ast.parse(inspect.getsource(base)).body
@@ -51,7 +51,7 @@ def meanings(kind: type[BaseModel]) -> dict[str, str]:
 
 
 def entries(kind: type[BaseModel], defaults: Mapping[str, Any], prefix: str = "") -> Iterator[Entry]:
-    """Every key below `prefix`; defaults: nested, as in conf/. A key that has several kinds is one entry."""
+    """Yield every key below `prefix`; defaults: nested, as in conf/. A key with several kinds is one entry."""
     for name, field in kind.model_fields.items():
         typed = field.alias or name
         key, default, nodes = f"{prefix}{typed}", defaults.get(typed, _NONE), nodes_of(field.annotation)
@@ -63,7 +63,7 @@ def entries(kind: type[BaseModel], defaults: Mapping[str, Any], prefix: str = ""
 
 
 def markdown(conf: Path = CONF) -> str:
-    """The whole reference: a table for the top level, and one for each kind of each group."""
+    """Return the whole reference: a table for the top level, and one for each kind of each group."""
     text = (conf / "config.yaml").read_text(encoding="utf-8")
     top = yaml.safe_load(text)
     chosen = {group: name for entry in top.pop("defaults") if isinstance(entry, dict) for group, name in entry.items()}
@@ -81,7 +81,7 @@ def markdown(conf: Path = CONF) -> str:
 
 
 def summary() -> str:
-    """The top-level keys and groups, one a line, with what they are."""
+    """Return the top-level keys and groups, one per line, with their meaning."""
     width = max(map(len, Config.model_fields))
     return "\n".join(f"  {name:{width}}  {meanings(Config)[name]}" for name in Config.model_fields)
 
@@ -90,12 +90,12 @@ _NONE = object()
 
 
 def _choices(node: type[BaseModel]) -> list[str]:
-    """The choices of a group that have this class."""
+    """Return the choices of a group that have this class."""
     return [CHOICES.get(kind, kind) for kind in get_args(node.model_fields["kind"].annotation)]
 
 
 def _file(folder: Path, name: str) -> dict[str, Any]:
-    """The values of a choice, with those of the files that its defaults list names."""
+    """Return the values of a choice, with those of the files that its defaults list names."""
     path = folder / f"{name}.yaml"
     own = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
     result: dict[str, Any] = {}
@@ -105,7 +105,7 @@ def _file(folder: Path, name: str) -> dict[str, Any]:
 
 
 def _type(annotation: Any) -> str:
-    """A type as Python writes it, without modules and bounds."""
+    """Return a type as Python writes it, without modules and bounds."""
     if isinstance(annotation, type) and not get_args(annotation):
         return annotation.__name__
     if annotation is ...:

@@ -1,4 +1,5 @@
-"""Reading one block of a sweep's config (`early_termination`, `sampling_algorithm`, a law): every mistake is kept.
+"""Reading one block of a sweep's config (`early_termination`, `sampling_algorithm`, a distribution): it collects every
+mistake.
 
 Such blocks have other keys for each `type`, may be pasted from Azure ML and may be one word (`bandit`, `Grid`), so they
 are read by hand and not by a typed class. A wrong value is put on the list and reading continues with a stand-in.
@@ -13,14 +14,14 @@ from lab.core.errors import Mistake, RequestError, listed, nearest
 from lab.core.hydra_quoting import quoted
 
 SOUND = 0.1
-"""A number that every key of a block takes."""
+"""A number that is valid for every key of a block."""
 
 
 @dataclass
 class Block:
-    """One block being read.
+    """A block while it is read.
 
-    key: its dotted key; given: what stands in it; mistakes: all found so far, shared by blocks that belong together.
+    key: its dotted key; given: its content; mistakes: all so far, shared by blocks that belong together.
     """
 
     key: str
@@ -28,15 +29,15 @@ class Block:
     mistakes: list[Mistake]
     read: set[str] = field(default_factory=set)
     mended: dict[str, Any] = field(default_factory=dict)
-    """What to write for keys that are wrong; None: leave it out."""
+    """Replacements for wrong values; None: leave the key out."""
 
     def has(self, name: str) -> bool:
-        """Return whether the key is there with a value; null counts as left out."""
+        """Return whether the key has a value; null counts as none."""
         self.read.add(name)
         return self.given.get(name) is not None
 
     def wrong(self, name: str, problem: str, remedy: str = "", mended: Mapping[str, Any] | None = None) -> None:
-        """Put a mistake on the list; name "" is the block itself; mended: what to write instead, key by key."""
+        """Add a mistake; name "" is the block itself; mended: replacements by key."""
         key = f"{self.key}.{name}" if name else self.key
         value = self.given.get(name) if name else None
         self.mended |= mended or {}
@@ -45,7 +46,8 @@ class Block:
     def number(
         self, name: str, default: float | None = None, least: float = -math.inf, above: float = -math.inf
     ) -> float:
-        """A finite number of at least `least` and greater than `above`; a default of None makes the key needed."""
+        """Return a finite number of at least `least` and greater than `above`; a default of None makes the key
+        required."""
         if not self.has(name):
             if default is None:
                 self.wrong(name, "is missing and must be a number", mended={name: SOUND})
@@ -61,7 +63,7 @@ class Block:
         return 1.0
 
     def whole(self, name: str, default: int | None = None, least: int = 0, most: int | None = None) -> int:
-        """A whole number from `least` to `most`; a default of None makes the key needed."""
+        """Return a whole number from `least` to `most`; a default of None makes the key required."""
         if not self.has(name):
             if default is None:
                 self.wrong(
@@ -79,7 +81,7 @@ class Block:
         return least
 
     def switch(self, name: str, default: bool) -> bool:
-        """true or false."""
+        """Return true or false."""
         if not self.has(name):
             return default
         if not isinstance(self.given[name], bool):
@@ -88,7 +90,7 @@ class Block:
         return bool(self.given[name])
 
     def word(self, name: str, allowed: Sequence[str], default: str) -> str:
-        """One of `allowed`, however it is capitalised."""
+        """Return one of `allowed`, whatever its capitals."""
         if not self.has(name):
             return default
         word = str(self.given[name]).lower()
@@ -106,27 +108,27 @@ class Block:
                 said = f"; the nearest is {near}" if near and near not in self.given else ""
                 problem = f"no such key{said}; allowed here: {listed(sorted(self.read))}"
                 self.wrong(str(name), problem, mended={str(name): None})
-                if near in self.mended and near not in self.given:  # it was missed under its right name
+                if near in self.mended and near not in self.given:  # the right name was reported as missing
                     self.mended[near] = self.given[name]
 
     def settle(self) -> None:
-        """Close the block. Raises RequestError with every mistake, and with the whole block as it may be typed."""
+        """Close the block. Raises RequestError with every mistake, and with the whole block as a remedy to type."""
         self.close()
         if self.mistakes:
             remedy = typed_anew(self.key, {**self.given, **self.mended})
-            raise RequestError(replace(one, remedy=one.remedy or remedy) for one in self.mistakes)
+            raise RequestError(replace(mistake, remedy=mistake.remedy or remedy) for mistake in self.mistakes)
 
 
 def typed_anew(key: str, block: Mapping[str, Any]) -> str:
-    """A whole block as it is typed to replace any other, into which Hydra would merge it; nulls are left out."""
+    """Return a block as it is typed to replace another, with which Hydra would merge it; nulls are left out."""
     return f"~{key} {quoted(f'+{key}', {name: value for name, value in block.items() if value is not None})}"
 
 
 def opened(given: object, key: str, kinds: Sequence[str], mistakes: list[Mistake] | None = None) -> tuple[str, Block]:
-    """The `type` of a block in small letters, and the block.
+    """Return the `type` of a block in small letters, and the block.
 
-    given: a mapping with `type`, or the type alone. Raises RequestError where there is no known type: the other keys
-    cannot be judged without it.
+    given: a mapping with `type`, or the type alone. Raises RequestError if the type is unknown: the other keys
+    cannot be checked without it.
     """
     block = {"type": given} if isinstance(given, str) else given
     if not isinstance(block, Mapping):

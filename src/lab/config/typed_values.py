@@ -1,7 +1,7 @@
-"""The values of a config as its schema reads them, also where other values of it are wrong.
+"""The values of a config as its schema reads them, even if other values are wrong.
 
 Rules compare values, and a person may type a number for a text (`objective.metric=5`) or `no` for a switch: pydantic
-reads each as what its key is, and a rule must see that, not what was typed.
+converts each to the type of its key, and a rule must see the converted value.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,22 +18,24 @@ EXAMPLES: tuple[Any, ...] = (True, 1, 0.1, 2, 16, 100, 500, "TEXT", ["TEXT"], [1
 
 
 def typed(plain: Mapping[str, Any]) -> dict[str, Any]:
-    """`plain` (nested, resolved) with each value as its key takes it; what a key refuses stays as it is.
+    """Return `plain` (nested, resolved) with each value converted to its key's type; a wrong value is unchanged.
 
-    Costs some 50 ms the first time, so it is for configs that are wrong: one that is sound is typed already.
+    Takes about 50 ms the first time, so it is used for wrong configs only: a sound one is typed already.
     """
     return _node(Config, plain)
 
 
 def example(plain: Mapping[str, Any], key: str, schema: type[BaseModel] = Config) -> Any:
-    """A value that a key takes, to show what to type: null only where nothing else will do, `...` for no known key."""
+    """Return a valid value of a key, to show what to type: null only if no other is valid, `...` for an unknown key."""
     kind = schema
     node: Any = plain
     *parents, name = key.split(".")
     for part in parents:
         node = node.get(part) if isinstance(node, Mapping) else None
         nodes = nodes_of(kind.model_fields[part].annotation) if part in kind.model_fields else []
-        fitting = [one for one in nodes if _is_kind(one, node.get("kind"))] if isinstance(node, Mapping) else []
+        fitting = (
+            [choice for choice in nodes if _is_kind(choice, node.get("kind"))] if isinstance(node, Mapping) else []
+        )
         if not nodes:
             return "..."
         kind = (fitting or nodes)[0]
@@ -48,15 +50,15 @@ def _example(kind: type[BaseModel], name: str, candidates: Sequence[Any]) -> Any
     nodes = nodes_of(kind.model_fields[name].annotation)
     if not nodes:
         return "..."
-    return {one: _example(nodes[0], one, (None, *EXAMPLES)) for one in nodes[0].model_fields}
+    return {field: _example(nodes[0], field, (None, *EXAMPLES)) for field in nodes[0].model_fields}
 
 
 def _node(kind: type[BaseModel], plain: Mapping[str, Any]) -> dict[str, Any]:
-    found = dict(plain)
+    result = dict(plain)
     for name in kind.model_fields:
-        if name in found:
-            found[name] = _value(kind, name, found[name])
-    return found
+        if name in result:
+            result[name] = _value(kind, name, result[name])
+    return result
 
 
 def _value(kind: type[BaseModel], name: str, value: Any) -> Any:
@@ -76,7 +78,7 @@ def _is_kind(node: type[Node], kind: object) -> bool:
 
 @cache
 def _alone(kind: type[BaseModel], name: str) -> type[BaseModel]:
-    """A model of this one key."""
+    """Return a model of this single key."""
     return create_model(
         "Alone", __config__=Node.model_config, value=(kind.model_fields[name].rebuild_annotation(), ...)
     )

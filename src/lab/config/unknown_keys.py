@@ -1,6 +1,6 @@
-"""A key that is none: the one that was meant, the choice of its group that has it, or that there is no such thing yet.
+"""Unknown keys: the key that was meant, the choice of its group that has it, or that it is not supported yet.
 
-Names of other frameworks' settings are read as ours where we have them.
+Names of settings of other frameworks are translated where `lab` has the setting.
 """
 
 import shlex
@@ -16,7 +16,7 @@ from lab.core.hydra_quoting import quoted
 CHOICES = {"files": "csv", "encoder": "tiny"}
 """A choice of the group for a kind of data or model; all other kinds have a choice of their own name."""
 GROUPS = ("model", "data", "peft", "loss", "optimizer", "scheduler")
-"""Groups that people name by a key: `scheduler.type=cosine` for `scheduler=cosine`."""
+"""Groups whose choice people type as a key: `scheduler.type=cosine` for `scheduler=cosine`."""
 MEANT = {
     **dict.fromkeys(("epochs", "num_epochs", "n_epochs", "num_train_epochs"), "trainer.max_epochs"),
     **dict.fromkeys(("learning_rate", "rate"), "optimizer.lr"),
@@ -32,7 +32,7 @@ MEANT = {
     "label_smoothing_factor": "loss.label_smoothing",
     "wd": "optimizer.weight_decay",
 }
-"""The last part of a key of Lightning's Trainer or transformers' TrainingArguments to our key."""
+"""The last part of a key of Lightning's Trainer or transformers' TrainingArguments to the key of `lab`."""
 RENAMED = {
     "peft.rate": "peft.lr",
     "loss.weighting": "loss.head_weighting",
@@ -50,12 +50,12 @@ RENAMED = {
     "by": "group_by",
     "together": "allow_mixed",
 }
-"""Keys of earlier versions, with all below them, and what they are called."""
+"""Present names of keys of earlier versions, and of the keys below them."""
 RENAMED_CHOICES = {
     "data": {"table": "series_table"},
     "experiment": {"ocensa_phase3": "reports_beto", "ocensa_fast": "reports_beto_fast"},
 }
-"""Choices of groups in earlier versions, and what they are called."""
+"""Present names of choices of earlier versions, by group."""
 _LATER = "is not supported yet"
 NOT_YET = {
     **dict.fromkeys(("predict", "export", "serve"), f"{_LATER}; resume=RUN and test=RUN are what a run folder is for"),
@@ -66,11 +66,11 @@ NOT_YET = {
          "max_time", "val_check_interval", "check_val_every_n_epoch", "limit_train_batches", "limit_val_batches",
          "limit_test_batches", "enable_progress_bar"), _LATER),
 }  # fmt: skip
-"""What people type by its usual name and what is not there so far, by a key's last part."""
+"""Settings with a usual name that are not supported yet, by a key's last part."""
 
 
 def no_key(key: str, text: str | None, plain: Mapping[str, Any]) -> Mistake:
-    """The mistake of a key that `plain`, the config of the chosen groups, does not have; text: its value as typed."""
+    """Return the mistake of a key that `plain`, the config of the chosen groups, lacks; text: its value as typed."""
     parent, _, leaf = key.rpartition(".")
     if parent and is_there(plain, parent) and not isinstance(at(plain, parent), Mapping):
         return Mistake(key, f"no such key; {parent} is set as a whole", _whole(parent, leaf, text, plain), text)
@@ -86,7 +86,7 @@ def no_key(key: str, text: str | None, plain: Mapping[str, Any]) -> Mistake:
 
 
 def unknown(key: str, known: Iterable[str]) -> tuple[str, str | None]:
-    """The problem of a key that is not among the known dotted keys, and the one that was meant, if any."""
+    """Return the problem of a key that is not among the known dotted keys, and the key that was meant, if any."""
     there, (group, _, rest), leaf = set(known), key.partition("."), key.rpartition(".")[2]
     if (new := renamed(key)) != key and any(name == new or name.startswith(f"{new}.") for name in there):
         return f"is called {new}", new
@@ -102,7 +102,7 @@ def unknown(key: str, known: Iterable[str]) -> tuple[str, str | None]:
 
 
 def renamed(key: str) -> str:
-    """The present name of a dotted key; the key itself where it has not changed.
+    """Return the present name of a dotted key.
 
     >>> renamed("data.rows.train")
     'data.max_rows.train'
@@ -114,7 +114,7 @@ def renamed(key: str) -> str:
 
 
 def unknown_value(key: str, value: object, known: Iterable[str]) -> Mistake:
-    """The mistake of a key that a config has and the schema has not."""
+    """Return the mistake of a key that a config has and the schema lacks."""
     problem, near = unknown(key, known)
     if near is None:
         return Mistake(key, problem, f"leave out {key}", value)
@@ -123,14 +123,14 @@ def unknown_value(key: str, value: object, known: Iterable[str]) -> Mistake:
 
 
 def _whole(parent: str, leaf: str, text: str | None, plain: Mapping[str, Any]) -> str:
-    """How a key is typed that stands for more than one value, or that has no parts at all."""
+    """Return how to type a key that is set as a whole."""
     old, value = at(plain, parent), text or "null"
     typed = f"{{{leaf}: {value}}}" if old is None else f"[{value}]" if isinstance(old, list) else value
     return shlex.quote(f"{parent}={typed}")
 
 
 def _homes(key: str, plain: Mapping[str, Any]) -> list[str]:
-    """Choices of a group that do have this key, where the one that was made has not; of its task first."""
+    """Return the choices of a group that have this key, those of the chosen one's task first."""
     group, _, rest = key.partition(".")
     if group not in ("data", "model", "peft"):
         return []

@@ -1,3 +1,3 @@
-"""What everything else stands on: errors, files, locks, the run folder, the terminal. No configuration, no torch but in
-`batches`.
+"""The foundation of all other rooms: errors, files, locks, the run folder, the terminal. It knows no configuration, and
+only `batches` imports torch.
 """

@@ -35,6 +35,7 @@ class HeadSpec:
 
     @property
     def num_classes(self) -> int:
+        """Number of classes."""
         return len(self.classes)
 
 
@@ -56,7 +57,7 @@ class TextBatch:
     if unknown. rows: (B,) int64, each row's position in its split, which restores the input order of predictions.
     window_counts: per head (K,) int64, labels of each class in the whole accumulation window: dividing by it makes
     4 x 4 accumulated equal batch 16, even with missing labels and in the last, shorter window. states: with a cache of
-    hidden states, those (B, L, D) above the encoder's first `depth` layers, zeros behind each text.
+    hidden states, (B, L, D) after the encoder's first `depth` layers, zeros after the end of each text.
     """
 
     ids: Tensor
@@ -68,9 +69,11 @@ class TextBatch:
     depth: int = 0
 
     def to(self, device: torch.device, non_blocking: bool = False) -> "TextBatch":
+        """Return the batch on `device`."""
         return self._each(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> "TextBatch":
+        """Return the batch in page-locked memory, from which it is copied to a GPU faster."""
         return self._each(Tensor.pin_memory)
 
     def _each(self, act: Callable[[Tensor], Tensor]) -> "TextBatch":
@@ -101,8 +104,8 @@ class SeriesBatch:
 
     values: (B, T, C) float32, 0 if not observed. observed: (B, T, C) bool, False for a missing value and for padding.
     Rows shorter than the longest of the batch are padded on the left: the newest sample is always the last. labels,
-    rows, window_counts: as in `TextBatch`. states: with a cache of hidden states, those (B, S, D) of the net's S
-    positions above its first `depth` layers.
+    rows, window_counts: as in `TextBatch`. states: with a cache of hidden states, (B, S, D) of the net's S positions
+    after its first `depth` layers.
     """
 
     values: Tensor
@@ -114,9 +117,11 @@ class SeriesBatch:
     depth: int = 0
 
     def to(self, device: torch.device, non_blocking: bool = False) -> "SeriesBatch":
+        """Return the batch on `device`."""
         return self._each(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> "SeriesBatch":
+        """Return the batch in page-locked memory, from which it is copied to a GPU faster."""
         return self._each(Tensor.pin_memory)
 
     def _each(self, act: Callable[[Tensor], Tensor]) -> "SeriesBatch":
@@ -133,7 +138,7 @@ class SeriesBatch:
 class References:
     """Contexts and accepted answers of the questions of one split. Question i reads `contexts[context_of[i]]`.
 
-    answers: per question every accepted text; empty if the context does not hold the answer (SQuAD v2).
+    answers: all accepted texts of each question; empty if the context does not contain the answer (SQuAD v2).
     """
 
     contexts: tuple[str, ...]
@@ -175,7 +180,7 @@ def spec_fields(spec: Spec) -> dict[str, Any]:
 
 
 def spec_from_fields(fields: Mapping[str, Any]) -> Spec:
-    """The spec that `spec_fields` wrote; fields: sound (`lab.core.record.spec_fields`)."""
+    """Return the spec that `spec_fields` wrote. fields: checked by `lab.core.record.spec_fields`."""
     values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()}
     spec_type: Any = SPEC_KINDS[values.pop("kind")]
     if "heads" in values:
@@ -190,9 +195,9 @@ class QuestionBatch:
     """One micro-batch of windows: each is a question and a part of its context. Shapes: B windows, L tokens.
 
     ids, mask: as in `TextBatch`. segments: (B, L) int64, the tokenizer's own numbers for the two texts. places:
-    (B, L, 2) int64, the characters [start, end) of the context that a token stands for; -1 for all other tokens
-    (question, special tokens, padding). spans: (B, 2) int64, the first and last token of the answer; 0 and 0, the first
-    token, if the window does not hold it. rows: (B,) int64, each window's question in its split. window_rows: scalar
+    (B, L, 2) int64, the characters [start, end) of the context that a token covers; -1 for all other tokens (question,
+    special tokens, padding). spans: (B, 2) int64, the first and last token of the answer; 0 and 0, the first token, if
+    the window does not contain it. rows: (B,) int64, each window's question in its split. window_rows: scalar
     int64, windows in the whole accumulation window: dividing by it makes 4 x 4 accumulated equal batch 16.
     """
 
@@ -205,9 +210,11 @@ class QuestionBatch:
     window_rows: Tensor
 
     def to(self, device: torch.device, non_blocking: bool = False) -> "QuestionBatch":
+        """Return the batch on `device`."""
         return QuestionBatch(*(tensor.to(device, non_blocking=non_blocking) for tensor in vars(self).values()))
 
     def pin_memory(self) -> "QuestionBatch":
+        """Return the batch in page-locked memory, from which it is copied to a GPU faster."""
         return QuestionBatch(*(tensor.pin_memory() for tensor in vars(self).values()))
 
     def __len__(self) -> int:
@@ -217,9 +224,13 @@ class QuestionBatch:
 class Batch(Protocol):
     """One micro-batch of any task; its `len` is the number of rows."""
 
-    def to(self, device: torch.device, non_blocking: bool = False) -> "Batch": ...
+    def to(self, device: torch.device, non_blocking: bool = False) -> "Batch":
+        """Return the batch on `device`."""
+        ...
 
-    def pin_memory(self) -> "Batch": ...
+    def pin_memory(self) -> "Batch":
+        """Return the batch in page-locked memory, from which it is copied to a GPU faster."""
+        ...
 
     def __len__(self) -> int: ...
 
@@ -244,7 +255,7 @@ class Tokenizer(Protocol):
         ...
 
     def save(self, folder: Path) -> None:
-        """Write the files that restore this tokenizer."""
+        """Write the files from which this tokenizer is restored."""
         ...
 
     def fingerprint(self) -> str:

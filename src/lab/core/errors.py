@@ -1,4 +1,4 @@
-"""What went wrong, in words a person can act on, and the exit code that goes with it.
+"""Errors in words that a person can act on, and their exit codes.
 
 A `RequestError` means the request was wrong (config, data, missing package): exit 2, no stack trace, all mistakes at
 once. A `RunError` means a sound request failed while running: exit 1, with the kind that the run record keeps.
@@ -14,7 +14,7 @@ from lab.core.masking import masked
 
 EXIT_DONE, EXIT_FAILED, EXIT_REQUEST, EXIT_INTERRUPTED = 0, 1, 2, 130
 GARBLED = (LookupError, TypeError, AttributeError, struct.error)
-"""What torch's weights-only reader raises, beside its own errors, for bytes that only look like a pickle."""
+"""Errors of torch's weights-only reader for bytes that only look like a pickle; it also raises errors of its own."""
 
 FailureKind = Literal["oom", "nan", "timeout", "error"]
 
@@ -23,8 +23,8 @@ FailureKind = Literal["oom", "nan", "timeout", "error"]
 class Mistake:
     """One thing wrong with a request.
 
-    key: dotted config key (`data.path`) or "" when none is to blame; value: what was given; problem: what is wrong with
-    it, naming what is allowed; remedy: what to type instead.
+    key: dotted config key (`data.path`), or "" if the mistake belongs to no key; value: the given value; problem: the
+    reason why it is wrong, with the allowed values; remedy: what to type instead.
     """
 
     key: str
@@ -39,7 +39,7 @@ class Mistake:
 
 
 class RequestError(ValueError):
-    """The request was wrong. Carries every mistake found, so that a person mends them all in one go."""
+    """The request was wrong. It has every mistake, so that a person can correct all of them at once."""
 
     def __init__(self, mistakes: Mistake | Iterable[Mistake]) -> None:
         self.mistakes: tuple[Mistake, ...] = (mistakes,) if isinstance(mistakes, Mistake) else tuple(mistakes)
@@ -47,7 +47,7 @@ class RequestError(ValueError):
         super().__init__("\n".join(str(mistake) for mistake in self.mistakes))
 
     def __reduce__(self) -> tuple[type["RequestError"], tuple[tuple[Mistake, ...]]]:
-        """It travels home from a trial's process with its mistakes; an exception's own way keeps the text alone."""
+        """Pickle the mistakes, which a trial's process sends to its controller; by default only the text is pickled."""
         return type(self), (self.mistakes,)
 
 
@@ -66,30 +66,30 @@ class RunError(RuntimeError):
 
 
 def in_a_block(mistakes: Sequence[Mistake]) -> str:
-    """All mistakes of a request as one block for the terminal."""
+    """Return all mistakes of a request as one block of text for the terminal."""
     count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
     return masked("\n".join([f"This request has {count}:", *(f"  {mistake}" for mistake in mistakes)]))
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str | None:
-    """The allowed word most like `word`, or None when nothing is close."""
+    """Return the allowed word that is most similar to `word`, or None if none is similar."""
     close = difflib.get_close_matches(word, list(allowed), n=1, cutoff=0.6)
     return close[0] if close else None
 
 
 def listed(words: Sequence[str], limit: int = 12) -> str:
-    """`a, b, c` with a count of what was left out."""
+    """Return `a, b, c`, with the number of words beyond the limit."""
     rest = len(words) - limit
     return ", ".join(words[:limit]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def leave_out(override: str) -> str:
-    """The remedy that takes an override out of the line; it is named by its key, or as it was typed after a + or ~."""
+    """Return the remedy that removes an override: it names the key, or all of an override that begins with + or ~."""
     return f"leave out {override if override.startswith(('+', '~')) else override.partition('=')[0]}"
 
 
 def _shown(value: object, limit: int = 80) -> str:
-    """A long value by both its ends: the last part of a path identifies it."""
+    """Return a value as text; of a long one both ends, since the last part of a path identifies it."""
     text = str(value)
     half = (limit - 3) // 2
     return text if len(text) <= limit else f"{text[:half]}...{text[-half:]}"

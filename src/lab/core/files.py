@@ -1,8 +1,8 @@
-"""Single files: the one reader of those that may come from elsewhere, and the one way to write one whole.
+"""Readers of single files that anybody may have written, and the function that writes a whole file in one step.
 
-A folder that was copied, damaged or made by a stranger holds what it likes: a pipe instead of a record (reading it
-would wait for ever), 100,000 brackets, a YAML file whose aliases expand to gigabytes. Every such file ends in
-`Unreadable`, one line with the path and the reason. Imports no torch.
+A folder that was copied, damaged or made by somebody else may contain a pipe instead of a record (reading it would wait
+for ever), 100,000 brackets, or a YAML file whose aliases expand to gigabytes. Every such file raises `Unreadable`: one
+line with the path and the reason. Imports no torch.
 """
 
 import json
@@ -15,12 +15,12 @@ from typing import Any, NamedTuple, TypeVar
 import yaml
 
 MOST_BYTES = 256 << 20
-"""Of a file that is read whole."""
+"""Largest file that is read."""
 MOST_YAML_BYTES = 4 << 20
 MOST_DEPTH = 100
-"""Levels of lists and mappings in one another."""
+"""Levels of nested lists and mappings."""
 MOST_NODES = 200_000
-"""Values of a YAML file once its aliases are expanded."""
+"""Values of a YAML file after its aliases are expanded."""
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NOT_REGULAR = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFDIR: "a folder"}
@@ -29,7 +29,7 @@ Kind = TypeVar("Kind", dict[str, Any], list[Any])
 
 
 class Unreadable(ValueError):
-    """A file that is not what its reader needs. path: the file; reason: one line on what is wrong with it."""
+    """A file that its reader cannot use. path: the file; reason: one line on what is wrong with it."""
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(path, reason)
@@ -40,37 +40,37 @@ class Unreadable(ValueError):
 
 
 def regular(path: Path) -> Path:
-    """`path` itself. Raises Unreadable where it is no regular file, FileNotFoundError where there is none."""
+    """Return `path`. Raises Unreadable if it is no regular file, FileNotFoundError if it does not exist."""
     _refuse_kind(path, path.stat().st_mode)
     return path
 
 
 def read_bytes(path: Path, limit: int = MOST_BYTES) -> bytes:
-    """All of a regular file. Raises Unreadable for another kind or more than `limit` bytes, OSError as `open` does."""
-    regular(path)  # before it is opened: to open a device can be an act of its own
+    """Return a regular file. Raises Unreadable for another kind or more than `limit` bytes, OSError as `open` does."""
+    regular(path)  # before it is opened: opening a device can have an effect
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     with os.fdopen(descriptor, "rb") as file:
         _refuse_kind(path, (status := os.fstat(descriptor)).st_mode)
-        data = file.read(min(status.st_size, limit) + 1)  # for `limit` Python would make room first, whatever is there
+        data = file.read(min(status.st_size, limit) + 1)  # `limit` alone would allocate all of it
     if len(data) > limit:
         raise Unreadable(path, f"holds more than {limit >> 20} MiB")
     return data
 
 
 def read_text(path: Path, limit: int = MOST_BYTES) -> str:
-    """A UTF-8 file, with its line ends as they are. Raises as `read_bytes`, and Unreadable for what is no UTF-8."""
+    """Return a UTF-8 file, line ends unchanged. Raises as `read_bytes`, and Unreadable for bytes that are no UTF-8."""
     return _decoded(path, read_bytes(path, limit))
 
 
 def read_json(path: Path, kind: type[Kind]) -> Kind:
-    """A JSON file whose top value is a `kind`. Raises Unreadable for any other, OSError as `open` does."""
+    """Return a JSON file whose top value is a `kind`. Raises Unreadable for any other, OSError as `open` does."""
     return _of_kind(path, json_value(path, read_text(path)), kind)
 
 
 def read_json_lines(path: Path) -> list[dict[str, Any]]:
-    """A mapping from each line; a last line without its end, which a kill tore, is left out. Raises as `read_json`.
+    """Return one mapping per line; a last line without a line end, left by a killed process, is left out.
 
-    A line ends at \\n alone: JSON leaves U+0085 and U+2028 as they are.
+    Only \\n ends a line: JSON texts may contain U+0085 and U+2028. Raises as `read_json`.
     """
     data = read_bytes(path)
     whole = data[: data.rfind(b"\n") + 1]
@@ -82,17 +82,17 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """A YAML file whose top is a mapping. Raises Unreadable for any other, OSError as `open` does."""
+    """Return a YAML file whose top value is a mapping. Raises Unreadable for any other, OSError as `open` does."""
     return yaml_mapping(path, read_text(path, MOST_YAML_BYTES))
 
 
 def json_value(path: Path, text: str, where: str = "") -> Any:
-    """The value that `text`, which was read from `path`, is in JSON. where: the place in it, for the reason."""
+    """Return the JSON value of `text`, which was read from `path`. where: the place in the file, for the reason."""
     try:
         value = json.loads(text)
     except RecursionError:
         raise _too_deep(path, where) from None
-    except ValueError as error:  # what is no JSON, and an integer of more digits than Python reads
+    except ValueError as error:  # no JSON, or an integer with more digits than Python reads
         raise Unreadable(path, f"{where}no JSON: {error}") from error
     if text.count("[") + text.count("{") > MOST_DEPTH and _depth(value) > MOST_DEPTH:
         raise _too_deep(path, where)
@@ -102,7 +102,7 @@ def json_value(path: Path, text: str, where: str = "") -> Any:
 
 
 def yaml_mapping(path: Path, text: str) -> dict[str, Any]:
-    """The mapping that `text`, which was read from `path`, is in YAML. Raises Unreadable."""
+    """Return the YAML mapping of `text`, which was read from `path`. Raises Unreadable."""
     try:
         _refuse_growth(path, yaml.parse(text, _Loader))
         value = yaml.load(text, _Unambiguous)
@@ -120,12 +120,12 @@ def yaml_mapping(path: Path, text: str) -> dict[str, Any]:
 
 
 def yaml_text(value: Any) -> str:
-    """A tree of plain values as YAML that is read back as it is, whatever line ends Unicode has in its texts."""
+    """Return plain values as YAML that is read back unchanged, even if texts contain line ends of Unicode."""
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a file beside `path`, then rename it: readers see the old file or the new one, never half."""
+    """Let `write` fill a temporary file, then rename it to `path`: readers see the old or the new file, never half."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -136,7 +136,7 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes texts in which a reader of YAML would fold a line end: U+0085 would come back as a blank."""
+    """Quotes texts whose line ends a reader of YAML would fold: U+0085 would be read back as a space."""
 
 
 def _quoted(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
@@ -147,7 +147,7 @@ _Dumper.add_representer(str, _quoted)
 
 
 class _Unambiguous(_Loader):  # type: ignore[misc]
-    """Safe types alone, and no key twice: of two values no reader can say which one counts."""
+    """Reads safe types only, and refuses a key that occurs twice, whose two values would be ambiguous."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
         seen = set[tuple[str, str]]()
@@ -156,21 +156,21 @@ class _Unambiguous(_Loader):  # type: ignore[misc]
                 continue
             if (key.tag, key.value) in seen:
                 line = key.start_mark.line + 1
-                raise yaml.constructor.ConstructorError(problem=f"the key {key.value!r} stands twice (line {line})")
+                raise yaml.constructor.ConstructorError(problem=f"the key {key.value!r} occurs twice (line {line})")
             seen.add((key.tag, key.value))
         mapping: dict[Hashable, Any] = super().construct_mapping(node, deep)
         return mapping
 
 
 class _Grown(NamedTuple):
-    """A node with its aliases expanded: how many values it holds and how many levels are below it."""
+    """A node with its aliases expanded: the number of its values and of the levels below it."""
 
     nodes: int
     depth: int
 
 
 def _refuse_growth(path: Path, events: Iterator[Any]) -> None:
-    """Refuse what would grow without bound, from the stream of events alone: nothing has been built by then."""
+    """Refuse a document that would grow too large, from its events, before anything is built."""
     known: dict[str, _Grown] = {}
     opened: list[tuple[str | None, list[_Grown]]] = [(None, [])]
     for event in events:
@@ -178,7 +178,7 @@ def _refuse_growth(path: Path, events: Iterator[Any]) -> None:
             raise Unreadable(path, f"holds the tag {event.tag}; only plain values are read")
         if isinstance(event, yaml.AliasEvent):
             if event.anchor not in known:
-                raise Unreadable(path, f"the alias *{event.anchor} stands for nothing before it, or for itself")
+                raise Unreadable(path, f"the alias *{event.anchor} refers to nothing before it, or to itself")
             anchor, grown = None, known[event.anchor]
         elif isinstance(event, yaml.ScalarEvent):
             anchor, grown = event.anchor, _Grown(1, 0)
@@ -189,8 +189,8 @@ def _refuse_growth(path: Path, events: Iterator[Any]) -> None:
             continue
         elif isinstance(event, yaml.CollectionEndEvent):
             anchor, below = opened.pop()
-            nodes = 1 + sum(one.nodes for one in below)
-            grown = _Grown(nodes, 1 + max((one.depth for one in below), default=0))
+            nodes = 1 + sum(child.nodes for child in below)
+            grown = _Grown(nodes, 1 + max((child.depth for child in below), default=0))
         else:
             continue
         if grown.nodes > MOST_NODES:
@@ -216,33 +216,33 @@ def _decoded(path: Path, data: bytes, where: str = "") -> str:
 
 def _of_kind(path: Path, value: Any, kind: type[Kind], where: str = "") -> Kind:
     if not isinstance(value, kind):
-        found = "nothing" if value is None else _NAMES.get(type(value), type(value).__name__)
-        raise Unreadable(path, f"{where}holds {found}, not {_NAMES[kind]}")
+        actual = "nothing" if value is None else _NAMES.get(type(value), type(value).__name__)
+        raise Unreadable(path, f"{where}holds {actual}, not {_NAMES[kind]}")
     return value
 
 
 def _refuse_surrogates(path: Path, value: Any, where: str = "") -> None:
-    """Half a character, which JSON and YAML can spell and no file, page or terminal can hold."""
+    """Refuse half a character (a surrogate): JSON and YAML can write one, no file, page or terminal can."""
     pending = [value]
     while pending:
-        one = pending.pop()
-        if isinstance(one, dict):
-            pending += [*one, *one.values()]
-        elif isinstance(one, list):
-            pending += one
-        elif isinstance(one, str) and not one.isascii():
+        item = pending.pop()
+        if isinstance(item, dict):
+            pending += [*item, *item.values()]
+        elif isinstance(item, list):
+            pending += item
+        elif isinstance(item, str) and not item.isascii():
             try:
-                one.encode("utf-8")
+                item.encode("utf-8")
             except UnicodeEncodeError:
-                raise Unreadable(path, f"{where}holds half a character, in {one[:40]!a}") from None
+                raise Unreadable(path, f"{where}holds half a character, in {item[:40]!a}") from None
 
 
 def _depth(value: Any) -> int:
-    """Levels of lists and mappings, without recursion."""
+    """Return the number of nested levels of lists and mappings, without recursion."""
     level, depth = [value], 0
-    while level := [one for one in level if isinstance(one, dict | list)]:
+    while level := [node for node in level if isinstance(node, dict | list)]:
         depth += 1
-        level = [below for one in level for below in (one.values() if isinstance(one, dict) else one)]
+        level = [child for node in level for child in (node.values() if isinstance(node, dict) else node)]
     return depth
 
 

@@ -10,16 +10,16 @@ from collections.abc import Mapping
 _BARE = re.compile(r"[\w./:+-]*[\w./+-]", re.ASCII)
 """Text that needs no quotes in Hydra."""
 _OTHERWISE = re.compile(r"null|true|false|[-+]?(nan|inf|(\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(e[-+]?\d+)?)", re.IGNORECASE)
-"""Text that Hydra reads as a number, a switch or nothing unless it stands in quotes."""
+"""Text that Hydra reads as a number, a switch or null unless it is quoted."""
 _SIGNS = re.compile(r"[\\()\[\]{}:=, \t]")
-"""What stands in the name of a mapping after a backslash."""
+"""Characters that need a backslash in a mapping's key."""
 
 
 def quoted(key: str, value: object) -> str:
-    """`key=value` as one types it: in quotes where Hydra, then where the shell, reads a character as its own.
+    """Return `key=value` as a person types it, quoted where Hydra or the shell would interpret a character.
 
-    value: text, a path, number, switch, None, or lists and mappings of such. Names of a mapping that are not ASCII
-    cannot be typed at all: Hydra's grammar has no quotes there.
+    value: text, a path, number, switch, None, or lists and mappings of these. Keys of a mapping that are not ASCII
+    cannot be typed at all: Hydra's grammar allows no quotes there.
     """
     if value == "\t":
         return f"$'{key}=\"\\t\"'"
@@ -27,7 +27,7 @@ def quoted(key: str, value: object) -> str:
 
 
 def for_hydra(value: object) -> str:
-    """A value in Hydra's grammar, which reads it back as what it is."""
+    """Return a value in Hydra's grammar, which reads it back unchanged."""
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()
     if isinstance(value, int | float):

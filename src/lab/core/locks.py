@@ -1,9 +1,9 @@
 """Locks between processes: `flock(2)` on a file, which the kernel frees when its process ends, however it ends.
 
-Neither clocks nor host names nor process numbers decide who has a lock; what a lock file holds is only shown. A forked
-process shares its parent's locks, so a loader worker that outlives a killed run would keep the run locked. Therefore a
-forked process closes them, except `inherited` ones inside `passing_on()`: trials keep the lock of their controller.
-Where a file system has no locks (Windows, some network folders) one warning says so, and nothing is locked.
+Clocks, host names and process numbers do not decide who has a lock; the text in a lock file is only for messages. A
+forked process shares its parent's locks, so a loader worker that outlives a killed run would keep the run locked.
+Therefore a forked process closes them, except `inherited` locks inside `passing_on()`: trials keep the lock of their
+controller. On a file system without locks (Windows, some network folders) nothing is locked, after one warning.
 """
 
 import errno
@@ -24,12 +24,12 @@ if sys.platform != "win32":
 log = logging.getLogger(__name__)
 
 PATIENCE_S = 1.0
-"""How long a process that was killed may take to be gone."""
+"""Seconds that a killed process may take to disappear."""
 LOOK_S = 0.05
 NO_LOCKS = {
     errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EBADF, errno.EROFS, errno.EACCES, errno.EPERM,
 }  # fmt: skip
-"""Error numbers of a file system without locks, and of a folder that may only be read."""
+"""Error numbers of a file system without locks, and of a read-only folder."""
 _HOLDER = re.compile(r"(\d{1,10}) ([\w.-]{1,64})\n")
 _open: set["Lock"] = set()
 _passing_on = False
@@ -41,13 +41,13 @@ class Taken(Exception):
 
 
 class LockError(OSError):
-    """The path leads to what is no plain file: a link would lead out of the folder, a pipe would wait."""
+    """The path is no plain file: a link could lead out of the folder, a pipe would wait."""
 
 
 class Lock:
-    """An open file that can be locked. Raises OSError where it can be neither opened nor made, LockError as it says.
+    """An open file that can be locked. Raises OSError if it can be neither opened nor made, LockError if it is no file.
 
-    inherited: whether a process that is forked inside `passing_on()` keeps it.
+    inherited: whether a process that is forked inside `passing_on()` keeps the lock.
     """
 
     def __init__(self, path: Path, *, inherited: bool = False, make: bool = True) -> None:
@@ -56,7 +56,7 @@ class Lock:
         _open.add(self)
 
     def acquire(self, *, shared: bool = False, blocking: bool = False) -> bool:
-        """False where another process has it. Raises OSError where there are no locks."""
+        """Lock the file; return False if another process has it. Raises OSError if the file system has no locks."""
         if sys.platform == "win32":
             raise OSError(errno.ENOSYS, "no locks on Windows", str(self.path))
         assert self.descriptor is not None
@@ -68,7 +68,7 @@ class Lock:
         return True
 
     def release(self) -> None:
-        """Unlock, for whoever shares the lock too; the file stays open."""
+        """Unlock, also for processes that share the lock; the file stays open."""
         if sys.platform != "win32" and self.descriptor is not None:
             fcntl.flock(self.descriptor, fcntl.LOCK_UN)
 
@@ -81,27 +81,27 @@ class Lock:
 
     @property
     def in_place(self) -> bool:
-        """Return whether the file is open, and its path still leads to it."""
+        """Return whether the file is open and still at its path."""
         try:
             return self.descriptor is not None and os.path.samestat(self.path.stat(), os.fstat(self.descriptor))
         except OSError:
             return False
 
     def sign(self, name: str) -> None:
-        """Write down who has the lock, for the message of another process."""
-        if self.descriptor is None:  # closed by a fork
+        """Write who has the lock, for the message of another process."""
+        if self.descriptor is None:  # closed after a fork
             return
-        with suppress(OSError):  # a full disk, or another user's file: the lock holds all the same
+        with suppress(OSError):  # a full disk, or another user's file: the file is locked nevertheless
             os.ftruncate(self.descriptor, 0)
             os.pwrite(self.descriptor, name.encode(), 0)
 
 
 @contextmanager
 def exclusive(path: Path, waiting: Callable[[], object] | None = None) -> Iterator[bool]:
-    """Yield whether this process alone has the lock file `path`, for the length of the block.
+    """Lock the file `path` for the duration of the block; yield whether that succeeded.
 
-    Where another has it, `waiting` is called and the lock is waited for; without `waiting` that is False. False, with a
-    warning, where nothing can be locked.
+    If another process has the lock: with `waiting`, call it and wait for the lock; without, yield False. False, with a
+    warning, if the file system has no locks.
     """
     lock = None
     try:
@@ -128,11 +128,11 @@ def sole(
     patience_s: float = PATIENCE_S,
     inherited: bool = False,
 ) -> Iterator[None]:
-    """Lock `path` for the length of the block and sign it; inside such a block of the same process, nothing more.
+    """Lock and sign the file `path` for the duration of the block; a nested block of the same process does nothing.
 
-    Where another process has it for longer than `patience_s`, `waiting` is called with its name and it is waited for.
-    Without `waiting` that raises Taken. Raises OSError where the file cannot be opened (LockError, a full disk); a file
-    system without locks is a warning.
+    If another process has the lock for longer than `patience_s`: with `waiting`, call it with that process's name and
+    wait; without, raise Taken. Raises OSError if the file cannot be opened (LockError, a full disk); a file system
+    without locks is only a warning.
     """
     if any(lock.path == path.absolute() and lock.in_place for lock in _open):
         yield
@@ -174,7 +174,7 @@ def _wait(lock: Lock, waiting: Callable[[str], object] | None, until: float) -> 
 
 
 def is_locked(path: Path) -> bool:
-    """Return whether a living process has the lock, on any machine that shares the file system; False if unknown."""
+    """Return whether a live process has the lock, on any machine that shares the file system; False if unknown."""
     try:
         lock = Lock(path, make=False)
     except OSError:
@@ -188,7 +188,7 @@ def is_locked(path: Path) -> bool:
 
 
 def holder(path: Path) -> str:
-    """The process that signed a lock file last, in words."""
+    """Return the process that signed a lock file last, in words."""
     try:
         with path.open(encoding="ascii", errors="replace") as file:
             signed = _HOLDER.fullmatch(file.read(128))
@@ -200,17 +200,19 @@ def holder(path: Path) -> str:
 
 
 def warn(path: Path, error: OSError) -> None:
-    """Say once a process that a file cannot be locked."""
+    """Warn that a file cannot be locked, once per file and process."""
     if path not in _warned:
         _warned.add(path)
         log.warning(
-            "%s cannot be locked (%s): another process may do the same work meanwhile", path, error.strerror or error
+            "%s cannot be locked (%s): another process may do the same work at the same time",
+            path,
+            error.strerror or error,
         )
 
 
 @contextmanager
 def passing_on() -> Iterator[None]:
-    """A process that is forked in the block keeps the `inherited` locks: they are free when both have ended."""
+    """Let processes that are forked in the block keep the `inherited` locks, which are free once both have ended."""
     global _passing_on
     _passing_on = True
     try:
@@ -220,7 +222,7 @@ def passing_on() -> Iterator[None]:
 
 
 def _close_in_child() -> None:
-    """Closing a descriptor that was shared by a fork does not unlock the parent's."""
+    """Close the locks in a forked process, which does not unlock them for its parent."""
     for lock in list(_open):
         if not (_passing_on and lock.inherited):
             with suppress(OSError):
@@ -232,7 +234,7 @@ if sys.platform != "win32":
 
 
 def _opened(path: Path, make: bool) -> int:
-    """A descriptor that programs started later do not get; of another user's file one to read, which is enough."""
+    """Return a descriptor that child programs do not get; read-only, which is enough, for another user's file."""
     flags = os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
         descriptor = os.open(path, flags | os.O_RDWR | (os.O_CREAT if make else 0), 0o666)

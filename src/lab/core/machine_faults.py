@@ -1,8 +1,8 @@
 """Faults of the machine, not of the request: a full disk, a network folder that is lost, a GPU that is gone.
 
-They end a command with one line, and fail nothing: a run is interrupted and a trial goes back to the queue, for every
-other one would meet the same. An error is known by its number; torch, SQLite, tokenizers and loader processes hand on
-its text alone.
+They end a command with one line, and nothing counts as failed: a run is interrupted and a trial returns to the queue,
+since every other trial would meet the same fault. An error is recognised by its number, or by its text where torch,
+SQLite, tokenizers and loader processes pass on nothing else.
 """
 
 import errno
@@ -16,7 +16,7 @@ NUMBERS = {
     errno.ENOSPC: ROOM, errno.EDQUOT: ROOM, errno.EIO: FOLDER, errno.ESTALE: FOLDER, errno.ENOTCONN: FOLDER,
     errno.EREMOTEIO: FOLDER, errno.EHOSTDOWN: FOLDER, errno.ENODEV: FOLDER,
 }  # fmt: skip
-"""What a person waits for, by the system's error number."""
+"""The condition to wait for, by the system's error number."""
 TEXTS = {
     "No space left on device": ROOM,
     "Disk quota exceeded": ROOM,
@@ -35,33 +35,33 @@ _NUMBER = re.compile(r"\[Errno (\d+)\]|\(os error (\d+)\)")
 
 
 class MachineError(RunError):
-    """A fault of the machine ended a run; the message says when it can go on."""
+    """A fault of the machine ended a run; the message says when it can be resumed."""
 
 
 class MachineRefusal(RequestError):
-    """This machine cannot meet a request that is right: it has no GPU, or no room for what is to be written."""
+    """This machine cannot carry out a correct request: it has no GPU, or no room on its disk."""
 
 
 def machine_error(error: BaseException) -> MachineError | None:
-    """`error` as a fault of the machine; None where it is none."""
+    """Return `error` as a fault of the machine, or None if it is no such fault."""
     if isinstance(error, MachineError):
         return error
     if isinstance(error, MachineRefusal):
         return MachineError("; ".join(str(error).splitlines()))
-    for one in _chain(error):
-        if (until := _awaited(one)) is not None:
-            return MachineError(f"{_first_line(one)}; it can go on once {until}")
+    for cause in _chain(error):
+        if (until := _awaited(cause)) is not None:
+            return MachineError(f"{_first_line(cause)}; resume once {until}")
     return None
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and those that it came of, as a traceback would show them."""
-    one: BaseException | None = error
+    """Yield the error and its causes, as a traceback would show them."""
+    cause: BaseException | None = error
     seen: list[BaseException] = []
-    while one is not None and one not in seen:
-        seen.append(one)
-        yield one
-        one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
+    while cause is not None and cause not in seen:
+        seen.append(cause)
+        yield cause
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
 
 
 def _awaited(error: BaseException) -> str | None:
@@ -70,13 +70,13 @@ def _awaited(error: BaseException) -> str | None:
     if not isinstance(error, Exception):
         return None
     text = str(error)
-    for found in _NUMBER.finditer(text):
-        if (number := int(found[1] or found[2])) in NUMBERS:
+    for match in _NUMBER.finditer(text):
+        if (number := int(match[1] or match[2])) in NUMBERS:
             return NUMBERS[number]
     return next((until for words, until in TEXTS.items() if words in text), None)
 
 
 def _first_line(error: BaseException) -> str:
-    """Of a loader process's error, whose text is a whole traceback, the last line."""
+    """Return the first line of an error; the last line of a loader process's error, whose text is a traceback."""
     lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
     return (lines[-1] if "Original Traceback" in str(error) else lines[0]).strip()

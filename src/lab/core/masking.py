@@ -1,8 +1,8 @@
 """Keeps passwords out of files, loggers and messages: URLs lose their user information, the environment is not copied.
 
-A URL is masked as `postgresql://***@host/name`, a query of one as `?password=***`. What stands there as an
-interpolation (`postgresql://${oc.env:DB_LOGIN}@host/name`) holds no secret and stays as it was written. Hydra writes
-a colon of an override as `\\:`.
+A URL is masked as `postgresql://***@host/name`, its query as `?password=***`. An interpolation
+(`postgresql://${oc.env:DB_LOGIN}@host/name`) contains no secret and is kept as written. Hydra writes a colon of an
+override as `\\:`.
 """
 
 import re
@@ -24,13 +24,13 @@ _LOGIN = re.compile(
     rf"(?::(?:{_INTERPOLATION}|(?!://)[^@\s])*+)?(?:@[^@/?#\s]*+(?=@))*+)@",
     re.IGNORECASE,
 )
-"""The password ends before the last `@` that a host follows; it may hold quotes."""
+"""The password ends before the last `@` that a host follows; it may contain quotes."""
 _WHOLE = re.compile(
     rf"(?P<scheme>['\"]?[a-z][a-z0-9+.-]{{0,30}}\\?://)"
     rf"(?P<login>[^:/@?#\s'\"]*+:(?:{_INTERPOLATION}|[^@])*+(?:@[^@/?#]*+(?=@))*+)@",
     re.IGNORECASE,
 )
-"""`key=URL`, or a setting that is one, whose password may hold blanks too."""
+"""`key=URL`, or a setting that is a URL, whose password may also contain spaces."""
 _KEY = re.compile(r"[+~]*[\w./@:-]+=")
 _QUERY = re.compile(
     r"(?P<name>[?&](?:password|passwd|pwd|token|secret|api_?key|access_?key|sslpassword|sas|sig)=)"
@@ -41,7 +41,7 @@ _MASKED = re.compile(rf"://{re.escape(MASK)}@|=({re.escape(MASK)})(&|$)")
 
 
 def masked(text: str) -> str:
-    """`text` without the user information of the URLs in it."""
+    """Return `text` without the user information of the URLs in it."""
     if "://" not in text:
         return text
     if text.count("://") == 1 and (key := _KEY.match(text)) is not None:
@@ -51,7 +51,7 @@ def masked(text: str) -> str:
 
 
 def _masked_value(text: str) -> str:
-    """A whole setting without its user information; it is a URL from its beginning, or prose."""
+    """Return a whole setting without its user information, if it begins with a URL."""
     return _WHOLE.sub(_without_login, text, count=1) if text.count("://") == 1 and _WHOLE.match(text) else text
 
 
@@ -60,12 +60,12 @@ def _without_login(url: re.Match[str]) -> str:
 
 
 def is_masked(value: object) -> bool:
-    """Return whether a saved value lacks what was masked in it."""
+    """Return whether a part of a saved value is masked."""
     return isinstance(value, str) and _MASKED.search(value) is not None
 
 
 def masked_tree(value: Any) -> Any:
-    """The same mappings and lists with every text masked."""
+    """Return the same mappings and lists with every text masked."""
     if isinstance(value, Mapping):
         return {key: masked_tree(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -74,7 +74,7 @@ def masked_tree(value: Any) -> Any:
 
 
 def mask_files(folder: Path, pattern: str = "*.yaml") -> None:
-    """Mask text files that another library wrote. A symbolic link is left alone."""
+    """Mask text files that another library wrote; symbolic links are not followed."""
     for path in folder.glob(pattern):
         if path.is_symlink() or not path.is_file():
             continue
@@ -85,7 +85,7 @@ def mask_files(folder: Path, pattern: str = "*.yaml") -> None:
 
 @contextmanager
 def masked_arguments() -> Iterator[None]:
-    """The command line without passwords for the length of the block: W&B copies it into a run's metadata."""
+    """Remove passwords from `sys.argv` for the duration of the block: W&B copies it into a run's metadata."""
     typed = sys.argv
     sys.argv = [masked(word) for word in typed]
     try:
@@ -95,7 +95,7 @@ def masked_arguments() -> Iterator[None]:
 
 
 def from_environment(composed: DictConfig) -> dict[str, str]:
-    """Dotted keys whose values depend on the environment, by whatever way, with the text as written.
+    """Return the dotted keys whose values depend on environment variables, directly or not, with their text as written.
 
     Each interpolation is read under two environments that differ in every variable.
     """
@@ -116,8 +116,8 @@ def _dependent(node: DictConfig | ListConfig, key: str) -> Iterator[tuple[str, s
 
 
 def _under(node: DictConfig | ListConfig, name: Any, marker: str) -> object:
-    """The value at `name` where every variable of the environment has this value; why there is none, where it cannot
-    be read so."""
+    """Return the value at `name` if every environment variable had the value `marker`, or the reason why it cannot be
+    read."""
     OmegaConf.register_resolver(ENVIRONMENT, lambda *_: marker, replace=True)
     try:
         value = node[name]

@@ -1,4 +1,4 @@
-"""Symbolic links that lead out of a folder: what is written through one changes a file outside of it."""
+"""Symbolic links that lead out of a folder: writing through such a link changes a file outside."""
 
 import os
 import shlex
@@ -9,15 +9,14 @@ from pathlib import Path
 from lab.core.errors import Mistake
 
 APPENDED = ("train.log", "history.jsonl")
-"""Files that grow in place; all others are written beside their name and renamed, which leaves another link as it is.
-"""
+"""Files that are appended to. All others are written under another name and renamed, which changes no other link."""
 WANDB = "wandb"
-"""W&B links the log of its service from each segment, and never writes into a segment again."""
+"""Folder whose links may lead outside: W&B links its service's log there and never writes through the links."""
 
 
 def links_out(folder: Path, key: str) -> list[Mistake]:
-    """A mistake for each symbolic link below `folder` whose target lies outside, and for each file that grows in place
-    and has a second name (a hard link). key: the config key to blame."""
+    """Return a mistake for each symbolic link below `folder` whose target is outside, and for each appended file that
+    has a second name (a hard link). key: the config key of the mistakes."""
     home = folder.resolve()
     shared = [file for name in APPENDED for file in (folder / name,) if _has_two_names(file)]
     return [
@@ -30,7 +29,7 @@ def _symbolic(folder: Path, home: Path, key: str) -> list[Mistake]:
     return [
         Mistake(
             key,
-            f"{link.relative_to(folder)} is a symbolic link to {link.readlink()}, and would be written through",
+            f"{link.relative_to(folder)} is a symbolic link to {link.readlink()}: the run would write into that file",
             f"rm {shlex.quote(str(link))}",
             folder,
         )
@@ -41,15 +40,15 @@ def _symbolic(folder: Path, home: Path, key: str) -> list[Mistake]:
 
 def _has_two_names(file: Path) -> bool:
     try:
-        found = file.lstat()
+        status = file.lstat()
     except OSError:
         return False
-    return stat.S_ISREG(found.st_mode) and found.st_nlink > 1
+    return stat.S_ISREG(status.st_mode) and status.st_nlink > 1
 
 
 def _two_names(file: Path, folder: Path, key: str) -> Mistake:
     copy = file.with_name(f"{file.name}.copy")
-    problem = f"{file.name} has a second name elsewhere (a hard link), and would be written through"
+    problem = f"{file.name} has a second name (a hard link): the run would also change the file of that name"
     return Mistake(
         key,
         problem,
@@ -59,7 +58,7 @@ def _two_names(file: Path, folder: Path, key: str) -> Mistake:
 
 
 def _target(link: Path) -> Path:
-    """Where a link leads; one that leads to itself leads nowhere inside."""
+    """Return the target of a link; a link that leads to itself counts as leading outside."""
     try:
         return link.resolve()
     except (OSError, RuntimeError):
@@ -67,7 +66,7 @@ def _target(link: Path) -> Path:
 
 
 def _links(folder: Path) -> Iterator[Path]:
-    """Every symbolic link below the folder; links to folders are named and not followed."""
+    """Yield every symbolic link below the folder; links to folders are not followed."""
     for parent, folders, files in os.walk(folder):
         for name in sorted((*folders, *files)):
             if (path := Path(parent) / name).is_symlink():

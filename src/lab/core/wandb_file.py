@@ -1,7 +1,8 @@
 """Reads an offline run of W&B, `run-<id>.wandb`, without its service: records of protobuf in LevelDB's log format.
 
-Behind a header of 7 bytes come blocks of 32 KiB; a piece of a record has a checksum, a length and a kind (1 whole,
-2 first, 3 middle, 4 last). A file cut by a kill ends where its last whole record does. Format: LevelDB's log_format.md.
+After a header of 7 bytes the file has blocks of 32 KiB; a piece of a record has a checksum, a length and a kind (1
+whole, 2 first, 3 middle, 4 last). A file of a killed process is read up to its last whole record. Format: LevelDB's
+log_format.md.
 """
 
 import struct
@@ -20,8 +21,8 @@ WHOLE, FIRST, MIDDLE, LAST = 1, 2, 3, 4
 
 @dataclass
 class OfflineRun:
-    """What the records say. rows: history in order; exit_code: None where the run never ended; started, seconds: epoch
-    seconds and how long it ran, as far as it is known."""
+    """The content of the records. rows: history in order; exit_code: None if the run never ended; seconds: duration,
+    None if unknown."""
 
     name: str = ""
     group: str = ""
@@ -33,7 +34,7 @@ class OfflineRun:
 
 
 def payloads(data: bytes) -> Iterator[bytes]:
-    """Whole records so far. Raises ValueError for what is no such file."""
+    """Yield the whole records. Raises ValueError if the data are no offline run."""
     if data[:4] != b":W&B":
         raise ValueError("no offline run of W&B")
     at, pieces = HEADER, b""
@@ -55,7 +56,7 @@ def payloads(data: bytes) -> Iterator[bytes]:
 
 
 def read_offline(path: Path) -> OfflineRun:
-    """Raises ValueError for a file that is no offline run, OSError as `open` does."""
+    """Return the run in a file. Raises ValueError for a file that is no offline run, OSError as `open` does."""
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # ships no types
     from wandb.proto import wandb_internal_pb2
 

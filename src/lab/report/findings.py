@@ -21,7 +21,7 @@ History = Mapping[str, Floats]
 row has no value. Empty if nothing was recorded."""
 
 ENDED_WELL = ("completed", "early_stopped", "terminated")
-"""Statuses with a result; the others are `failed` and `interrupted` (stopped, killed or still running)."""
+"""Statuses with a result; the others are `running`, `failed` and `interrupted` (stopped or killed)."""
 
 IDENTITY = ("run", "path", "study", "trial", "status", "reason", "failure", "command", "seed", "repeat",
             "configuration", "metric", "mode", "data", "fingerprint")  # fmt: skip

@@ -18,7 +18,7 @@ from lab.core import plugins
 from lab.core.batches import spec_fields
 from lab.core.files import write_whole
 from lab.core.record.fields import Status
-from lab.core.record.run_folder import UNENDED, RunFolder
+from lab.core.record.run_folder import RUNNING, RunFolder
 from lab.core.record.seal import sealed
 from lab.data.cache.entry_locks import unlocking_after
 from lab.loggers.base import RunLogger
@@ -169,9 +169,7 @@ def _reopened(run: RunFolder, config: Config, where: parts.Hardware, command: st
     run.remove_partial_files()
     run.write_spec(spec_fields(material.spec))
     run.update(
-        status="interrupted",
-        reason=UNENDED,
-        failure=None,
+        **RUNNING,
         pending=[],
         cache=cache,
         requested=(record.get("requested") or {}) | _met_otherwise(config, where),

@@ -1,5 +1,7 @@
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +9,7 @@ import pyarrow.parquet
 import pytest
 
 from lab.core.files import Unreadable
+from lab.core.locks import sole
 from lab.core.record.run_folder import UNENDED, RunFolder, plain
 
 
@@ -16,9 +19,46 @@ def started(folder: Path) -> RunFolder:
     return run
 
 
-def test_a_run_without_an_end_says_so(tmp_path: Path) -> None:
-    record = started(tmp_path).read()
-    assert (record["status"], record["reason"]) == ("interrupted", UNENDED)
+WORKING = """
+import sys, time
+from pathlib import Path
+from lab.core.locks import sole
+from lab.core.record.run_folder import RunFolder
+run = RunFolder(Path(sys.argv[1]))
+with sole(run.lock):
+    run.start(seed=1)
+    run.update(git_commit="abc")
+    print("started", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_run_is_running_while_its_process_lives_and_interrupted_once_it_was_killed(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    with subprocess.Popen([sys.executable, "-c", WORKING, str(tmp_path)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "started\n"
+        record = run.read()
+        assert (record["status"], record["reason"], record["git_commit"]) == ("running", None, "abc")
+        process.kill()
+    assert json.loads((tmp_path / "run.json").read_text())["status"] == "running"
+    record = run.read()
+    assert (record["status"], record["reason"], record["failure"]) == ("interrupted", UNENDED, None)
+
+
+def test_an_update_does_not_change_the_status_of_a_run_without_a_lock(tmp_path: Path) -> None:
+    """As on a file system without locks, where a live run is read as interrupted."""
+    run = started(tmp_path)
+    run.update(seed=2)
+    assert json.loads((tmp_path / "run.json").read_text())["status"] == "running"
+    assert run.read()["status"] == "interrupted"
+
+
+def test_an_interrupted_run_of_before_is_read_as_it_is(tmp_path: Path) -> None:
+    run, reason = RunFolder(tmp_path), "no end was recorded: the process is still running, or it was killed"
+    run.start(status="interrupted", reason=reason)
+    with sole(run.lock):
+        assert (run.read()["status"], run.read()["reason"]) == ("interrupted", reason)
 
 
 def test_update_replaces_fields_and_refuses_unknown_ones(tmp_path: Path) -> None:

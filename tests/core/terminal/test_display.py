@@ -132,7 +132,7 @@ def test_a_display_that_fails_is_noted_once_and_stays_off(error: Exception, capl
             board.finished(number, "completed", "completed")
             ended.append(number)
     assert ended == [0, 1]
-    assert sum("the work goes on" in message for message in caplog.messages) == 1
+    assert sum("the work continues" in message for message in caplog.messages) == 1
 
     def wrong() -> Table:
         raise KeyError("a fault in the making of a table")

@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from lab.core.locks import sole
 from lab.core.record.fields import SCHEMA_VERSION
-from lab.core.record.run_folder import StudyFolder
+from lab.core.record.run_folder import UNENDED, StudyFolder
 from lab.report.findings import Exclusion
 from lab.report.sources.run_folders import SourceRuns, read
 
@@ -24,6 +25,14 @@ def test_every_status_is_read(make_run: MakeRun, tmp_path: Path) -> None:
         "completed", "early_stopped", "failed", "interrupted", "terminated",
     ]  # fmt: skip
     assert all(("objective" in run.values) == (run.values["status"] not in ("failed", "interrupted")) for run in runs)
+
+
+def test_a_run_is_running_as_long_as_its_folder_is_locked(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run("live", status="running")
+    with sole(run.lock):
+        assert [run.values["status"] for run in read([tmp_path]).runs] == ["running"]
+    (killed,) = read([tmp_path]).runs
+    assert (killed.values["status"], killed.values["reason"]) == ("interrupted", UNENDED)
 
 
 def test_values_are_those_of_the_record(make_run: MakeRun, tmp_path: Path) -> None:

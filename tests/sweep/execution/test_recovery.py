@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.core.locks import sole
 from lab.core.record.run_folder import RunFolder, StudyFolder
 from lab.sweep.execution.recovery import record_failure, recorded_outcome, resume_override
 from lab.sweep.execution.trial_outcome import TrialOutcome
@@ -37,6 +38,14 @@ def test_a_record_without_an_end_is_completed(run: RunFolder) -> None:
     assert [run.read()[key] for key in ("status", "reason", "failure")] == ["failed", "its process was killed", "oom"]
     record_failure(run, TrialOutcome("failed", "another", "error"))
     assert run.read()["reason"] == "its process was killed"
+
+
+def test_a_run_on_which_another_process_works_gets_no_end(run: RunFolder) -> None:
+    run.start()
+    with sole(run.lock):
+        record_failure(run, TrialOutcome("failed", "its process was killed", "oom"))
+        assert run.read()["status"] == "running"
+        assert recorded_outcome(run) is None
 
 
 def test_a_run_without_a_checkpoint_is_moved_aside_each_time(run: RunFolder, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def raised(error: BaseException, **event: Any) -> TrialExit:
             raised(OSError(28, "No space left on device")),
             "interrupted",
             None,
-            "[Errno 28] No space left on device; it can go",
+            "[Errno 28] No space left on device; resume",
         ),
         (raised(MachineRefusal(Mistake("a", "torch sees no GPU"))), "interrupted", None, "a: torch sees no GPU"),
         (TrialExit(0, None, "killed by SIGBUS", None), "interrupted", None, "a disk or a network folder failed it"),

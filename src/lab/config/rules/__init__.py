@@ -1,7 +1,7 @@
-"""What a config may not say although each of its values is fine alone. Pure, and needs no data.
+"""Contradictions between values of a config that are each valid alone. Pure, without data.
 
 A rule names the keys it reads; it is left out where one of them is absent (another kind of data) or already known to be
-wrong, so that one slip is not reported twice.
+wrong, so that one mistake is not reported twice.
 """
 
 import math
@@ -20,7 +20,8 @@ RULES: tuple[Rule, ...] = (
 
 
 def contradictions(config: Mapping[str, Any], wrong: Set[str]) -> Found:
-    """Every rule that `config` (nested, resolved) breaks; `wrong`: dotted keys not to be judged again."""
+    """Yield the mistakes of `config` (nested, resolved) by all rules; `wrong`: dotted keys that are not checked
+    again."""
     for keys, rule in RULES:
         values = [lookup(config, key) for key in keys]
         if any(value is _ABSENT for value in values) or any(_touches(key, wrong) for key in keys):
@@ -29,7 +30,7 @@ def contradictions(config: Mapping[str, Any], wrong: Set[str]) -> Found:
 
 
 def lookup(config: Mapping[str, Any], key: str) -> Any:
-    """The value at a dotted key, or a private marker that stands for "no such key"."""
+    """Return the value at a dotted key, or a private marker for "no such key"."""
     value: Any = config
     for part in key.split("."):
         if not isinstance(value, Mapping) or part not in value:
@@ -43,7 +44,7 @@ def _touches(key: str, wrong: Set[str]) -> bool:
 
 
 def not_finite(config: Any, key: str = "") -> Found:
-    """NaN and infinities anywhere, which no rate, weight or limit may be."""
+    """Yield a mistake for each NaN and infinity, which no rate, weight or limit may be."""
     if isinstance(config, Mapping):
         for name, value in config.items():
             yield from not_finite(value, f"{key}.{name}" if key else str(name))

@@ -1,7 +1,7 @@
 """Contradictions about keeping the states of frozen layers.
 
-Pure functions of the values at their keys, as all rules; see `lab.config.rules`. What only the weights tell (families
-that `model.path` names, layers that share weights) is refused where they are loaded, before training.
+Pure functions of the values at their keys, as all rules; see `lab.config.rules`. Where only the weights can show a
+mistake (the family of `model.path`, layers that share weights), it is reported when they are loaded.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
-"""Which metrics a task logs: one that it does not log can be neither an objective nor a reason to stop.
+"""The metrics that a task logs: any other metric can be neither the objective nor a reason to stop.
 
-Pure functions of the values at their keys, as all rules; see `lab.config.rules`. The area under the curve is there for
-two classes alone, which only the data tell.
+Pure functions of the values at their keys, as all rules; see `lab.config.rules`. The area under the curve is logged
+for two classes only, which only the data show.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ OBJECTIVE, STOPPING = "objective.metric", "callbacks.early_stopping.metric"
 _CLASSES = ("f1_macro", "accuracy", "balanced_accuracy", "precision_macro", "recall_macro", "f1_weighted", "mcc",
             "loss", "auc")  # fmt: skip
 NAMES = {LABELLED: _CLASSES, SERIES: _CLASSES, ASKED: ("f1", "em", "loss")}
-"""By task, the one that runs are compared by first; without the split, `val/`."""
+"""By task, without the split `val/`; runs are compared by the first one."""
 
 
 def is_known(metric: str) -> bool:
@@ -45,7 +45,7 @@ def _early_stopping(metric: str | None, kind: str) -> Found:
 
 
 def _heads(objective: str, stopping: str | None, labels: Sequence[str]) -> Found:
-    """Label columns that are given: each is a head, and one alone is not named in a metric."""
+    """Check heads against the label columns: each is a head, and a single head is not named in a metric."""
     for key, metric in ((OBJECTIVE, objective), (STOPPING, stopping)):
         split, _, rest = (metric or "").partition("/")
         head, _, name = rest.rpartition("/")

@@ -12,7 +12,7 @@ from lab.config.rules.sizes import stated_sizes
 from lab.core.errors import Mistake, listed
 
 LAYER_KEYS = ("num_hidden_groups", "num_hidden_layers", "n_layers")
-"""What transformers configs call the number of blocks (DistilBERT: n_layers); ALBERT's groups of weights come first."""
+"""Names of the number of blocks in transformers' configs (DistilBERT: n_layers); ALBERT's groups of weights first."""
 
 
 def _source(path: str | None, package: str | None, architecture: Mapping[str, Any] | None) -> Found:
@@ -32,7 +32,7 @@ def _vocabulary(pretrained: bool, size: int, architecture: Mapping[str, Any] | N
 def _frozen(
     pretrained: bool, architecture: Mapping[str, Any] | None, layers: int, schedule: Mapping[Any, int] | None
 ) -> Found:
-    if pretrained:  # the weights say how many layers they have: the freeze callback asks them before training
+    if pretrained:  # the number of layers follows from the weights: the freeze callback checks it before training
         return
     known = stated_sizes(architecture, LAYER_KEYS)
     if not known:

@@ -1,4 +1,4 @@
-"""What a rule is: the dotted keys whose values it takes, and the function that names the mistakes in them.
+"""The type of a rule: the dotted keys whose values it takes, and the function that yields the mistakes.
 
 A rule is pure and needs no data. It is left out where one of its keys is absent (another kind of data or model) or
 already known to be wrong.

@@ -18,7 +18,7 @@ MOST = {
     **dict.fromkeys(("hidden_size", "dim", "embedding_size", "intermediate_size", "hidden_dim"), 1_000_000),
     **dict.fromkeys(("max_position_embeddings", "vocab_size"), 100_000_000),
 }
-"""Sizes by the names that transformers' configs give them, with the most that is taken for one."""
+"""Largest sizes, by their names in transformers' configs."""
 SHARES = ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout", "seq_classif_dropout",
           "qa_dropout", "classifier_dropout", "classifier_dropout_prob")  # fmt: skip
 WIDTHS = (("hidden_size", "num_attention_heads"), ("dim", "n_heads"))
@@ -46,8 +46,8 @@ def _architecture(given: Mapping[str, Any] | None) -> Found:
 
 
 def stated_sizes(architecture: Mapping[str, Any] | None, names: Iterable[str]) -> list[int]:
-    """The sizes that an architecture states under these names, in their order. Values that are no size are left out:
-    the rule of this module names them."""
+    """Return the sizes of an architecture under these names, in their order. Values that are no size are left out: the
+    rule of this module reports them."""
     stated = [architecture[name] for name in names if name in architecture] if architecture else []
     return [value for value in stated if _is_whole(value)]
 
@@ -70,7 +70,7 @@ def _path_of(key: str) -> Rule:
 
 
 def unusable(path: str) -> str | None:
-    """The reason why no file can have this name, or None."""
+    """Return the reason why no file can have this name, or None."""
     if "\0" in path:
         return "holds a NUL byte, which no file's name may"
     lengths = [len(os.fsencode(part)) for part in path.split("/")]

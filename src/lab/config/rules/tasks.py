@@ -1,4 +1,4 @@
-"""Which models read what which data give. A task follows from the data; a model that cannot do it is refused here.
+"""The models for each task. The task follows from the data; a model that cannot do it is refused here.
 
 Pure functions of the values at their keys, as all rules; see `lab.config.rules`.
 """

@@ -1,4 +1,4 @@
-"""What every node of the config shares: frozen, no unknown keys, and the kinds of number that keys take."""
+"""The base of every node of the config (frozen, no unknown keys), the kinds of numbers, and the roles of keys."""
 
 from enum import Flag, auto
 from typing import Annotated, Any, Literal, get_args
@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 
 def _number(value: object) -> object:
-    """pydantic reads `true` as 1; a person who writes it means something else."""
+    """Refuse `true`, which pydantic would read as 1."""
     if isinstance(value, bool):
         raise PydanticCustomError("not_a_switch", "must be a number, not true or false")
     if isinstance(value, float) and value.is_integer() and abs(value) >= 2**53:
@@ -20,10 +20,10 @@ Number = BeforeValidator(_number)
 PositiveInt = Annotated[int, Field(gt=0, le=2**31 - 1), Number]
 NonNegativeInt = Annotated[int, Field(ge=0, le=2**63 - 1), Number]
 Layers = Annotated[int, Field(gt=0, le=1_000), Number]
-"""Of layers, heads or nets: beyond, building a network takes hours and no machine holds it."""
+"""Number of layers, heads or nets; a larger network takes hours to build and fits into no machine."""
 Width = Annotated[int, Field(gt=0, le=1_000_000), Number]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1), Number]
-"""As numpy's global generator takes it; what is made of it by epoch and step then fits torch's 64 bits."""
+"""Range of numpy's global generator; seeds derived from it by epoch and step fit into torch's 64 bits."""
 NonNegativeFloat = Annotated[float, Field(ge=0.0, allow_inf_nan=False), Number]
 PositiveFloat = Annotated[float, Field(gt=0.0, allow_inf_nan=False), Number]
 Share = Annotated[float, Field(ge=0.0, lt=1.0), Number]
@@ -34,7 +34,7 @@ NullIsEmpty = BeforeValidator(lambda value: {} if value is None else value)
 
 
 class Role(Flag):
-    """What a key, and every key below it, is besides a setting; `lab.config.key_roles` reads it from the fields."""
+    """A property of a key and of every key below it; `lab.config.key_roles` reads it from the fields."""
 
     UNNAMED = auto()
     """The name of a run does not show the key: it does not tell two models apart."""

@@ -10,7 +10,7 @@ Names = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 class Peft(Node):
-    """What all methods of fine-tuning have."""
+    """The keys of all methods of fine-tuning."""
 
     lr: Rate
     """Learning rate this method trains well at; `optimizer.lr` takes it from here."""

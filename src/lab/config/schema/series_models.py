@@ -11,7 +11,7 @@ from lab.config.schema.text_models import Model
 
 
 class SeriesNet(Model):
-    """What all nets have; `dropout` is in front of the heads."""
+    """The keys of all nets for series."""
 
     dropout: Share
     """Dropout in front of the heads."""

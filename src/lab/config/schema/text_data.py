@@ -1,4 +1,4 @@
-"""Where rows come from, how they are split and checked, and how they are batched."""
+"""The data: the source of rows, and how they are split, checked and batched."""
 
 from typing import Annotated, Literal
 
@@ -49,7 +49,7 @@ class Leaks(Node):
 
 
 class Data(Node):
-    """What all data have, whatever they are."""
+    """The keys of all data."""
 
     metric: str
     """Validation metric that runs on such data are compared by; `objective.metric` takes it from here."""

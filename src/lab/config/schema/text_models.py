@@ -1,4 +1,4 @@
-"""What trains: encoders of the transformers library, or hashed n-grams."""
+"""Models of texts: encoders of the transformers library, or hashed n-grams."""
 
 from typing import Annotated, Any, Literal
 
@@ -8,7 +8,7 @@ from lab.config.schema.node import Node, Number, PositiveInt, Rate, Share, Width
 
 
 class Model(Node):
-    """What all models have."""
+    """The keys of all models."""
 
     kind: str
     """Kind of the model; the keys that it has follow from it."""
@@ -44,7 +44,7 @@ class Encoder(Model):
     lowercase: bool
     """Whether a learned vocabulary folds case (accents are kept)."""
     pooling: Literal["cls", "mean", "max", "attention"]
-    """How the vectors of a text's tokens become what a head reads; attention: each head looks by a query it learns."""
+    """How the token vectors of a text become the input of a head; attention: each head learns a query."""
     dropout: Share
     """In front of the heads."""
     attention_dropout: Share | None

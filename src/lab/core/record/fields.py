@@ -1,4 +1,4 @@
-"""The fields of run.json and what each may hold. Checked when a record is read: it may be damaged, or a stranger's."""
+"""The fields of run.json and their allowed values, checked on reading: a record may be damaged, or somebody else's."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any, Literal, get_args
 
 SCHEMA_VERSION = 1
-Status = Literal["completed", "early_stopped", "terminated", "failed", "interrupted"]
+Status = Literal["running", "completed", "early_stopped", "terminated", "failed", "interrupted"]
 Shape = Callable[[str, Any], Iterator[str]]
-"""Of a field's dotted name and its value: every fault as words."""
+"""From a field's dotted name and its value to every fault, in words."""
 PENDING = ("figures", "loggers", "merged")
 PLACE = ("epoch", "step")
 LARGEST = 2**63 - 1
@@ -16,7 +16,7 @@ LARGEST_PID = 2**31 - 1
 
 
 def faults(record: Mapping[str, Any]) -> Iterator[str]:
-    """Every field that does not hold what it must, with its dotted name."""
+    """Yield every fault of a record, with the dotted name of the field."""
     if "schema_version" not in record:
         yield "it has no schema_version"
         return
@@ -29,7 +29,7 @@ def faults(record: Mapping[str, Any]) -> Iterator[str]:
 
 
 def row_faults(row: Mapping[str, Any]) -> Iterator[str]:
-    """Of a line of history.jsonl: `epoch` and `step` are whole numbers, and all else a number or nothing."""
+    """Yield every fault of a line of history.jsonl: `epoch` and `step` are counts, other values numbers or null."""
     yield from (f"it has no {name}" for name in PLACE if name not in row)
     for name, value in row.items():
         yield from (count if name in PLACE else optional(number))(name, value)
@@ -44,12 +44,12 @@ def _is(words: str, fits: Callable[[Any], bool]) -> Shape:
 
 
 def optional(shape: Shape) -> Shape:
-    """Nothing, or a value of the shape."""
+    """Allow null, or a value of the shape."""
     return lambda name, value: iter(()) if value is None else shape(name, value)
 
 
 def each(shape: Shape) -> Shape:
-    """A mapping of text to values of one shape."""
+    """Allow a mapping of text to values of one shape."""
 
     def check(name: str, value: Any) -> Iterator[str]:
         if not isinstance(value, Mapping):
@@ -62,7 +62,7 @@ def each(shape: Shape) -> Shape:
 
 
 def several(shape: Shape) -> Shape:
-    """A list of values of one shape."""
+    """Allow a list of values of one shape."""
 
     def check(name: str, value: Any) -> Iterator[str]:
         if not isinstance(value, list):
@@ -75,7 +75,7 @@ def several(shape: Shape) -> Shape:
 
 
 def pair(shape: Shape) -> Shape:
-    """A list of two values of one shape."""
+    """Allow a list of two values of one shape."""
 
     def check(name: str, value: Any) -> Iterator[str]:
         yield from several(shape)(name, value)
@@ -86,7 +86,7 @@ def pair(shape: Shape) -> Shape:
 
 
 def keyed(*needed: str, **shapes: Shape) -> Shape:
-    """A mapping with the keys of `needed`, in which each known key that is there has its own shape."""
+    """Allow a mapping that has the keys of `needed`; shapes: of the values of known keys."""
 
     def check(name: str, value: Any) -> Iterator[str]:
         if not isinstance(value, Mapping):
@@ -101,7 +101,7 @@ def keyed(*needed: str, **shapes: Shape) -> Shape:
 
 
 def is_number(value: Any) -> bool:
-    """Return whether it is a number that a table can hold: finite, and of an integer what 64 bits hold."""
+    """Return whether the value is a number that fits into a table: finite, and 64 bits for an integer."""
     if type(value) is int:
         return abs(value) <= LARGEST
     return type(value) is float and math.isfinite(value)
@@ -128,7 +128,7 @@ moment = _is("a date and time in ISO 8601", _is_moment)
 switch = _is("true or false", lambda value: isinstance(value, bool))
 mapping = _is("a mapping", lambda value: isinstance(value, Mapping))
 REQUESTED = optional(each(keyed("asked", "used")))
-"""Of `requested` what a resumed run relies on; a report takes what it can of it."""
+"""The part of `requested` that a resumed run relies on; a report accepts any content."""
 scores = optional(each(optional(number)))
 
 FIELDS: Mapping[str, Shape] = {
@@ -181,7 +181,7 @@ FIELDS: Mapping[str, Shape] = {
     "cache": optional(mapping),
     "pending": optional(several(_is(f"one of {', '.join(PENDING)}", lambda value: value in PENDING))),
 }
-"""`warnings` are lines the run gave about itself (overfitting). `cache`: what `cache.hidden_states` found and made,
-{layers, dtype, key, entries, hits, bytes, seconds}; empty without it. `requested` holds what was asked for and met by
-something else (precision 16 on a CPU). `pending`: what was left to do when the end was recorded, empty once it is done.
-"""
+"""By field of run.json, its shape. `warnings`: lines of the run about itself (overfitting). `cache`: entries that
+`cache.hidden_states` used and made, {layers, dtype, key, entries, hits, bytes, seconds}; empty without it. `requested`:
+settings for which the run used another value (precision 16 on a CPU), with both values. `pending`: work that remained
+when the end was recorded, empty once it is done."""

@@ -1,7 +1,8 @@
-"""The run folder: the contract on disk between a run and everything that reads runs later. Its only reader and writer.
+"""The run folder: the contract on disk between a run and everything that reads it later. Its only reader and writer.
 
-Every file is written under another name and renamed, so that no reader sees half a file, and a full disk leaves the old
-one. A killed run keeps the record of its start, whose status says that no end was recorded. Imports no torch.
+Each file is written under another name and renamed: no reader sees half a file, and a full disk keeps the old file.
+A run locks its folder and records the status `running` at its start. A killed run keeps that record: `running` in a
+folder that is not locked is read as `interrupted`. Imports no torch.
 """
 
 import csv
@@ -14,6 +15,7 @@ from typing import Any, get_args
 import numpy as np
 
 from lab.core.files import Unreadable, read_json, read_json_lines, read_text, read_yaml, write_whole, yaml_text
+from lab.core.locks import is_locked
 from lab.core.masking import masked
 from lab.core.record.fields import FIELDS, SCHEMA_VERSION, Status, faults, row_faults
 from lab.core.record.seal import is_sealed
@@ -21,11 +23,14 @@ from lab.core.record.spec_fields import spec_faults
 
 ROW_COLUMNS = ("row", "text")
 HEAD_SUFFIXES = ("_predicted", "_probability", "_probabilities")
-"""Columns of test_predictions.parquet: those of the row, and the suffixes of the columns that each head adds."""
-UNENDED = "no end was recorded: the process is still running, or it was killed"
+"""Columns of test_predictions.parquet: those of the row, and the suffixes of each head's columns."""
+RUNNING: Mapping[str, object] = {"status": "running", "reason": None, "failure": None}
+"""The fields of run.json that say that a process works on the run."""
+UNENDED = "no end was recorded: the process was killed, or it runs where the file system has no locks"
+"""The reason of a run whose status is `running` and whose folder is not locked."""
 
 MOST_FAULTS = 3
-"""Most faults of a damaged file that a message names."""
+"""Largest number of faults of a damaged file in a message."""
 
 
 class OtherVersion(Unreadable):
@@ -48,8 +53,8 @@ class RunFolder:
 
     def remove_partial_files(self) -> None:
         """Remove the half-written files of a process of this run that was killed."""
-        for left in self.path.rglob(".*.part"):
-            left.unlink(missing_ok=True)
+        for file in self.path.rglob(".*.part"):
+            file.unlink(missing_ok=True)
 
     @property
     def best(self) -> Path:
@@ -63,17 +68,17 @@ class RunFolder:
 
     @property
     def lock(self) -> Path:
-        """The file that the command working in the folder locks."""
+        """File that is locked by the process working in the folder."""
         return self.path / ".lock"
 
     @property
     def config(self) -> Path:
-        """All settings of the run."""
+        """File of all settings of the run."""
         return self.path / "config.yaml"
 
     @property
     def spec(self) -> Path:
-        """The data that the model was built for."""
+        """File that describes the data that the model was built for."""
         return self.path / "spec.json"
 
     @property
@@ -88,11 +93,20 @@ class RunFolder:
 
     @property
     def predictions(self) -> Path:
-        """Predictions on the test rows."""
+        """File of the predictions on the test rows."""
         return self.path / "test_predictions.parquet"
 
     def read(self) -> dict[str, Any]:
-        """run.json. Raises FileNotFoundError if it is missing, Unreadable if it is damaged."""
+        """Return run.json; the status `running` becomes `interrupted` where no process has locked the folder.
+
+        Raises FileNotFoundError if the file is missing, Unreadable if it is damaged.
+        """
+        record = self._recorded()
+        if record["status"] == "running" and not is_locked(self.lock):
+            record |= {"status": "interrupted", "reason": UNENDED}
+        return record
+
+    def _recorded(self) -> dict[str, Any]:
         path = self.path / "run.json"
         record = read_json(path, dict)
         version = record.get("schema_version", SCHEMA_VERSION)
@@ -102,7 +116,7 @@ class RunFolder:
         return record
 
     def read_spec(self) -> dict[str, Any]:
-        """spec.json: the data that the model was built for, as `lab.core.batches.spec_fields` gives it.
+        """Return spec.json, the data that the model was built for, as `lab.core.batches.spec_fields` gives them.
 
         Raises as `read`.
         """
@@ -115,7 +129,7 @@ class RunFolder:
         self.write_text(self.spec.name, json.dumps(plain(fields), indent=2, ensure_ascii=False) + "\n")
 
     def read_config(self) -> dict[str, Any]:
-        """config.yaml with its interpolations unresolved. Raises as `read`."""
+        """Return config.yaml with its interpolations unresolved. Raises as `read`."""
         return read_yaml(self.config)
 
     def is_own(self) -> bool:
@@ -126,14 +140,12 @@ class RunFolder:
             return False
 
     def start(self, **fields: object) -> None:
-        """Write the first run.json; its status holds until an end is recorded."""
-        self._write(
-            {"schema_version": SCHEMA_VERSION, "status": "interrupted", "reason": UNENDED, "failure": None} | fields
-        )
+        """Write the first run.json, with the status `running`."""
+        self._write({"schema_version": SCHEMA_VERSION, **RUNNING} | fields)
 
     def update(self, **fields: object) -> None:
-        """Replace top-level fields of run.json. Raises ValueError for a field or status the contract does not know."""
-        self._write(self.read() | fields)
+        """Replace top-level fields of run.json. Raises ValueError for an unknown field or status."""
+        self._write(self._recorded() | fields)
 
     def _write(self, record: Mapping[str, object]) -> None:
         unknown = sorted(set(record) - set(FIELDS))
@@ -169,7 +181,7 @@ class RunFolder:
         self.write_text("history.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept))
 
     def write_text(self, name: str, text: str) -> None:
-        """Write a whole file of the folder."""
+        """Write a text file of the folder in one step."""
         write_whole(self.path / name, lambda aside: aside.write_text(text, encoding="utf-8"))
 
     def write_predictions(self, columns: Mapping[str, Any]) -> None:
@@ -192,8 +204,8 @@ class RunFolder:
 
 def _refuse(path: Path, wrong: Sequence[str]) -> None:
     if wrong:
-        left = len(wrong) - MOST_FAULTS
-        raise Unreadable(path, "; ".join(wrong[:MOST_FAULTS]) + (f"; and {left} more" if left > 0 else ""))
+        rest = len(wrong) - MOST_FAULTS
+        raise Unreadable(path, "; ".join(wrong[:MOST_FAULTS]) + (f"; and {rest} more" if rest > 0 else ""))
 
 
 class StudyFolder:
@@ -204,25 +216,25 @@ class StudyFolder:
 
     @property
     def journal(self) -> Path:
-        """Optuna's record of the trials."""
+        """File of Optuna's record of the trials."""
         return self.path / "journal.log"
 
     @property
     def lock(self) -> Path:
-        """The file that the command working in the folder locks."""
+        """File that is locked by the process working in the folder."""
         return self.path / ".lock"
 
     def trial(self, name: int | str) -> RunFolder:
-        """The run folder of a trial."""
+        """Return the run folder of a trial."""
         return RunFolder(self.path / str(name))
 
     def read_study(self) -> dict[str, Any] | None:
-        """study.yaml; None for a new study. Raises Unreadable if it is damaged."""
+        """Return study.yaml; None for a new study. Raises Unreadable if it is damaged."""
         path = self.path / "study.yaml"
         return read_yaml(path) if path.exists() else None
 
     def write_study(self, study: Mapping[str, object]) -> None:
-        """Write study.yaml: space, goal, policy, limits, and the fingerprints that a resumed study must have."""
+        """Write study.yaml: search space, goal, policy, limits, and the fingerprints that a resume compares."""
         text = yaml_text(plain(study))
         write_whole(self.path / "study.yaml", lambda aside: aside.write_text(text, encoding="utf-8"))
 
@@ -245,7 +257,7 @@ class StudyFolder:
 
 
 def plain(value: Any) -> Any:
-    """`value` in a form that JSON can hold: numpy and torch scalars as numbers, paths as text, NaN and infinities as
+    """Return `value` as JSON can express it: numpy and torch scalars as numbers, paths as text, NaN and infinities as
     null, URLs without their user information."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}

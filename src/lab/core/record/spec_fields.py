@@ -1,6 +1,6 @@
-"""The fields of spec.json: the data that a run's model was built for. Checked on reading: the file may be damaged.
+"""The fields of spec.json, which describes a run's data; checked on reading, since the file may be damaged.
 
-One kind per spec of `lab.core.batches`, whose names the fields have. No value is optional. Imports no torch.
+Each spec of `lab.core.batches` is one kind, with fields of the same names. No value is optional. Imports no torch.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ KINDS: Mapping[str, Mapping[str, Shape]] = {
 
 
 def spec_faults(fields: Mapping[str, Any]) -> Iterator[str]:
-    """Every fault of a spec, in words."""
+    """Yield every fault of a spec, in words."""
     kind = fields.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
         yield f"its kind is not one of {', '.join(KINDS)}"

@@ -1,8 +1,8 @@
-"""What a run folder keeps of tracking services, in `loggers.json`: its run's id there, and which logger failed and why.
+"""`loggers.json` of a run folder: the run's id in each tracking service, and the loggers that failed, with reasons.
 
-A file of its own, not a field of run.json: a logger may learn its id late, or fail, and the record is not its business.
-The ids count only under this user's seal: one in somebody else's folder could name any run of yours. Also the names
-that MLflow takes, for whoever writes there.
+It is a separate file because loggers learn their ids, or fail, independently of run.json. The ids are used only under
+this user's seal: an id in somebody else's folder could name any of the user's runs. The module also has the names that
+MLflow accepts.
 """
 
 import json
@@ -18,34 +18,36 @@ from lab.core.record.seal import code
 log = logging.getLogger(__name__)
 FILE, LOST, SEAL = "loggers.json", "lost", "seal"
 LONGEST_NAME = 250
-"""Of mlflow.utils.validation."""
+"""Longest name that MLflow accepts (mlflow.utils.validation)."""
 
 
 def recall(folder: Path, title: str) -> str | None:
-    """The id that logger `title` had in this run folder; None where it had none, or somebody else wrote it."""
+    """Return the id of logger `title` in this run folder; None if it has none, or if somebody else wrote it."""
     identity = _own(folder).get(title)
     return identity if isinstance(identity, str) else None
 
 
 def remember(folder: Path, title: str, identity: str) -> None:
-    """Keep the id of a logger that has started; it is lost no longer."""
+    """Record the id of a logger that has started, and that it works."""
     known = _own(folder)
-    _write(folder, known | {title: identity, LOST: {key: why for key, why in lost(folder).items() if key != title}})
+    _write(
+        folder, known | {title: identity, LOST: {key: reason for key, reason in lost(folder).items() if key != title}}
+    )
 
 
 def mark_lost(folder: Path, title: str, reason: str) -> None:
-    """Keep that a logger failed and is off for the rest of the run."""
+    """Record that a logger failed and is off for the rest of the run."""
     _write(folder, _own(folder) | {LOST: lost(folder) | {title: reason}})
 
 
 def lost(folder: Path) -> dict[str, str]:
-    """Loggers that failed in this run folder, each with the reason."""
-    kept = _read(folder).get(LOST)
-    return {str(title): str(why) for title, why in kept.items()} if isinstance(kept, dict) else {}
+    """Return the loggers that failed in this run folder, each with the reason."""
+    failed = _read(folder).get(LOST)
+    return {str(title): str(reason) for title, reason in failed.items()} if isinstance(failed, dict) else {}
 
 
 def _own(folder: Path) -> dict[str, Any]:
-    """What the file says as far as it may act: somebody else's names lost loggers alone."""
+    """Return the content that may be used: of somebody else's file only the failed loggers."""
     known = _read(folder)
     seal = known.pop(SEAL, None)
     return known if seal is not None and seal == code(_text(known)) else {LOST: lost(folder)}
@@ -61,7 +63,7 @@ def _read(folder: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except Unreadable as error:
-        log.warning("%s is passed over: %s", folder / FILE, error.reason)
+        log.warning("%s is ignored: %s", folder / FILE, error.reason)
         return {}
 
 
@@ -72,18 +74,18 @@ def _write(folder: Path, known: dict[str, Any]) -> None:
 
 
 def mlflow_name(name: str) -> str:
-    """A name that MLflow takes: letters of any language, digits, `_-./` and blanks; other signs become `_`.
+    """Return a name that MLflow accepts: letters of any language, digits, `_-./` and spaces; the rest becomes `_`.
 
-    It reads a name as a path, none of whose parts may be empty or all dots.
+    MLflow reads a name as a path, none of whose parts may be empty or consist of dots.
     """
     parts = re.sub(r"[^\w\-./ ]", "_", name).split("/")
     return "/".join(part if part.strip(".") else "_" * max(1, len(part)) for part in parts)[:LONGEST_NAME]
 
 
 class UniqueNames:
-    """Names cleaned by `clean`, each given name its own: of two that would be one, the later one gets a number.
+    """Names cleaned by `clean`; if two given names become equal, the later one gets a number.
 
-    say: called with the given name and what it became, where it got a number.
+    say: called with a given name that got a number, and with its new name.
     """
 
     def __init__(
@@ -93,7 +95,7 @@ class UniqueNames:
         self._known: dict[str, str] = {}
 
     def of(self, names: Iterable[str]) -> dict[str, str]:
-        """By given name. What needs no cleaning keeps its name; the order of `names` does not matter."""
+        """Return the unique name of each given name, whatever their order; a name that needs no cleaning is kept."""
         names = list(names)
         for name in sorted(set(names) - self._known.keys(), key=lambda name: (self.clean(name) != name, name)):
             self._known[name] = self._free(self.clean(name))

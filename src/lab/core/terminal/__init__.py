@@ -1,1 +1,1 @@
-"""What is written to standard output and error, and everything that is drawn there."""
+"""Standard output and error, and everything that is drawn there."""

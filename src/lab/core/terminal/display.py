@@ -1,8 +1,8 @@
-"""Everything that is drawn on the terminal: tables, the live table of a sweep, the bar of an epoch. Alone imports rich.
+"""Everything that is drawn on the terminal: tables, the live table of a sweep, the bar of an epoch.
 
-Text of a person's data or config is shown as it is: neither as markup nor as an emoji code, its control characters
-escaped. No error of a display (a closed pipe, an encoding without the sign, a fault in rich) reaches the work that it
-shows: it is logged once, and that display stays off. rich is imported when something is drawn.
+Text of a person's data or config is shown literally: neither as markup nor as an emoji code, and with its control
+characters escaped. An error of a display (a closed pipe, an encoding without the character, a fault in rich) does not
+stop the work: it is logged once, and that display stays off. Only this module imports rich, when it draws.
 """
 
 import logging
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 LEAST_NAME = 16
-"""Characters of a line that a column of long names keeps, folded, before another column gives way."""
+"""Least width of a folded column of long names; below it, another column is left out instead."""
 _ASCII = str.maketrans("━╌…", "=-~")
 
 
 def complain(text: str) -> None:
-    """A block of lines on standard error, such as all mistakes of a request."""
+    """Write a block of lines, such as all mistakes of a request, to standard error."""
     Screen(error=True).write(escaped(text, keep="\n\t") + "\n")
 
 
 def fitted(table: Table, width: int) -> tuple[list[int], int]:
-    """Places of the columns that fit into `width` cells, and the room that is left."""
+    """Return the indices of the columns that fit into `width` cells, and the remaining cells."""
     between, edges = (2, -2) if table.plain else (3, 1)
     room, chosen = width - edges, list[int]()
     titles = [column.title for column in table.columns]
@@ -46,7 +46,7 @@ def fitted(table: Table, width: int) -> tuple[list[int], int]:
 
 
 def _needed(table: Table, place: int) -> int:
-    """Cells of a terminal that a column takes whole, a Chinese character two; one of names at least."""
+    """Return the least width of a column in terminal cells; a Chinese character takes two."""
     from rich.cells import cell_len
 
     texts = (escaped(text, keep="\n") for text in table.texts(place))
@@ -55,7 +55,7 @@ def _needed(table: Table, place: int) -> int:
 
 
 class Screen:
-    """Standard output or error (error=True), or `stream`. width and terminal: instead of what the stream has."""
+    """Standard output or error (error=True), or `stream`; width and terminal replace the properties of the stream."""
 
     def __init__(
         self, stream: TextIO | None = None, error: bool = False, width: int | None = None, terminal: bool | None = None
@@ -75,17 +75,17 @@ class Screen:
 
     @property
     def width(self) -> int:
-        """Cells of a line; a file has as many as a table needs."""
+        """Cells of a line; for a file as many as any table needs."""
         if self._width is not None:
             return self._width
         return shutil.get_terminal_size().columns if self.is_terminal or "COLUMNS" in os.environ else 10_000
 
     def show(self, table: Callable[[], Table]) -> None:
-        """table: makes what is shown, so that a fault in the making is one of the display too."""
+        """Draw a table. table: makes it, so that an error in making it counts as an error of the display."""
         self.attempt(lambda: self._console().print(drawn(table(), self.width)))
 
     def write(self, text: str) -> None:
-        """Write a text as it is."""
+        """Write a text unchanged."""
 
         def write() -> None:
             self.stream.write(text)
@@ -94,14 +94,14 @@ class Screen:
         self.attempt(write)
 
     def attempt(self, draw: Callable[[], object], anyway: bool = False) -> None:
-        """Draw, unless this display has failed before; anyway: even then. Only a stop from outside gets through."""
+        """Draw, unless this display has failed before (anyway: even then). No Exception of it is passed on."""
         if self._off and not anyway:
             return
         try:
             draw()
-        except Exception as error:  # noqa: BLE001  whatever went wrong with a picture of the work, the work goes on
+        except Exception as error:  # noqa: BLE001  no error of a display may stop the work
             if not self._off:
-                log.warning("nothing more is shown here, the work goes on: %s: %s", type(error).__name__, error)
+                log.warning("nothing more is drawn here, the work continues: %s: %s", type(error).__name__, error)
             self._off = True
 
     def _console(self) -> "Console":
@@ -122,7 +122,7 @@ class Screen:
 
     @contextmanager
     def live(self, table: Callable[[], Table]) -> Iterator["LiveTable"]:
-        """A table that is drawn over itself while lines of the log go above it; nothing without a terminal."""
+        """Draw a table that stays below the lines of the log; without a terminal, draw nothing."""
         shown = LiveTable(self, table)
         if self.is_terminal:
             self.attempt(shown.start)
@@ -133,7 +133,7 @@ class Screen:
 
 
 class LiveTable:
-    """Drawn on request, without rich's thread: trials are forked from this process."""
+    """A table that is redrawn on request, without rich's thread, since trials are forked from this process."""
 
     def __init__(self, screen: Screen, table: Callable[[], Table]) -> None:
         self._screen, self._table = screen, table
@@ -150,7 +150,7 @@ class LiveTable:
         console = self._screen._console()
         self._live = Live(console=console, auto_refresh=False, transient=True, get_renderable=current)
         self._live.start()
-        # rich puts streams in place of the old ones, which write above the table.
+        # rich replaces the streams by its own, which write above the table.
         for handler in logging.getLogger().handlers:
             if type(handler) is logging.StreamHandler and getattr(handler.stream, "isatty", lambda: False)():
                 self._streams[handler] = handler.setStream(sys.stderr) or sys.stderr
@@ -171,7 +171,7 @@ class LiveTable:
 
 
 class StatusLine:
-    """One line of standard output, drawn over itself and wiped before anything else is said. Terminals only."""
+    """One line of a terminal that is drawn over itself, and wiped before anything else is written."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._screen = Screen(stream)
@@ -199,7 +199,7 @@ class StatusLine:
 
 
 def drawn(table: Table, width: int) -> "RichTable":
-    """As rich draws it in `width` cells; what has no room is named below."""
+    """Return a table of rich for `width` cells; columns without space are named below it."""
     from rich import box
     from rich.table import Table as RichTable
     from rich.text import Text

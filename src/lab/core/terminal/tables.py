@@ -1,4 +1,4 @@
-"""What a table says, without how it is drawn: see `lab.core.terminal.display`."""
+"""The content of tables; `lab.core.terminal.display` draws them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Column:
-    """is_name: text of any length, folded where it has no room; others stand whole or not at all."""
+    """A column of a table. is_name: text of any length, which may be folded; other columns are shown whole or left
+    out."""
 
     title: str
     right: bool = False
@@ -16,9 +17,9 @@ class Column:
 
 @dataclass
 class Table:
-    """Plain text in columns. importance: titles in the order in which they get room, None for the columns' own.
+    """Plain text in columns. importance: titles in the order in which they get space; None: the order of the columns.
 
-    more: where the columns are that had no room (`run.json`); plain: a line under the head instead of a frame.
+    more: where columns without space can be read (`run.json`); plain: a line under the head instead of a frame.
     """
 
     columns: list[Column] = field(default_factory=list)
@@ -39,6 +40,6 @@ class Table:
         self.rows.append(cells)
 
     def texts(self, place: int) -> Iterator[str]:
-        """Title and cells of a column."""
+        """Yield the title and the cells of a column."""
         yield self.columns[place].title
         yield from (row[place] for row in self.rows)

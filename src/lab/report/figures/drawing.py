@@ -23,7 +23,7 @@ HEX = {
 }  # fmt: skip
 """The page's colours in its light theme, for the files."""
 STATUS_COLOURS = {"completed": "accent", "early_stopped": "teal", "terminated": "orange", "failed": "red",
-                  "interrupted": "muted"}  # fmt: skip
+                  "running": "gold", "interrupted": "muted"}  # fmt: skip
 SERIES = ("accent", "orange", "teal", "purple", "red", "gold", "muted", "ink")
 MANY_POINTS = 2000
 """More points than this are drawn by WebGL on the page."""

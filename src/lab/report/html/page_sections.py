@@ -91,7 +91,7 @@ def _tiles(report: Report, words: Translator) -> str:
 
 
 def _statuses(report: Report, words: Translator) -> str:
-    names = ("completed", "early_stopped", "terminated", "failed", "interrupted", "not_started")
+    names = ("completed", "early_stopped", "terminated", "failed", "running", "interrupted", "not_started")
     counts = {name: report.counts.get(name, 0) for name in names if report.counts.get(name, 0)}
     parts = "".join(f'<i class="bg-{name}" style="flex-grow:{count}"></i>' for name, count in counts.items())
     legend = "".join(
