@@ -62,7 +62,8 @@ def main() -> None:
     found = load(data)
     cut, head = found.splits["test"], found.head
     chance = np.array(pyarrow.parquet.read_table(run.predictions)[f"{head.name}_probabilities"].to_pylist())[:, 1]
-    changed = np.ones(len(cut), bool) if cut.now is None else (cut.now != MISSING) & (cut.now != cut.labels)
+    current = cut.current_labels
+    changed = np.ones(len(cut), bool) if current is None else (current != MISSING) & (current != cut.labels)
     came, stayed = (np.flatnonzero(changed & (cut.labels == label)) for label in (1, 0))
     rows = [int(came[chance[came].argmax()]), int(stayed[chance[stayed].argmin()])]
     figure, axes = pyplot.subplots(1, 3, figsize=(13, 3.6), width_ratios=[4, 4, 2.6], constrained_layout=True)

@@ -61,8 +61,8 @@ NETS = {
 def lagged(rows: SeriesRows) -> tuple[Any, Any]:
     """The last `LAGS` days of each window as one row, values and flags, with the season of the newest day; labels."""
     values, _ = rows.arrays(np.arange(len(rows)))
-    season = values[:, -1, rows.measured : rows.measured + 2]
-    days = np.delete(values, [rows.measured, rows.measured + 1], 2)[:, -LAGS:]
+    season = values[:, -1, rows.num_measured : rows.num_measured + 2]
+    days = np.delete(values, [rows.num_measured, rows.num_measured + 1], 2)[:, -LAGS:]
     return np.concatenate([days.reshape(len(days), -1), season], 1), rows.cut.labels.astype(int)
 
 
@@ -71,7 +71,7 @@ def baselines(path: Path) -> list[dict[str, Any]]:
         data = check(compose("config", ["experiment=senamhi", f"data.path={path}"])).data
     assert isinstance(data, Series)
     found = load(data)
-    parts = {split: lagged(SeriesRows(found.panel.values, cut, found.head, found.gaps, found.measured))
+    parts = {split: lagged(SeriesRows(found.panel.values, cut, found.head, found.missing_values, found.num_measured))
              for split, cut in found.splits.items()}  # fmt: skip
     truth = parts["test"][1]
     now = persistence(found.splits["test"], found.head)["persistence"]

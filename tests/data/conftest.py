@@ -44,7 +44,7 @@ def _read(group: str) -> dict[str, Any]:
 @pytest.fixture
 def typed(tmp_path: Path) -> Callable[..., Any]:
     """Reads a table as a command line does: `typed("meteo.csv", content, "data.decimal=any")`, content being text,
-    bytes, a frame, or None for what the file holds already. Returns its panel."""
+    bytes, a frame, or None for what the file contains already. Returns its panel."""
 
     def act(name: str, content: Any, *words: str) -> Any:
         path = tmp_path / name

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lab.data.batch_sampler import POOL, EvalDraws, TrainDraws, budgeted, rounded, windows
+from lab.data.batch_sampler import POOL, EvalDraws, TrainDraws, batch_ends, rounded_lengths, windows
 from lab.data.text.corpus import load
 
 LENGTHS = np.random.default_rng(0).integers(4, 60, size=1003).astype(np.int32)
@@ -105,9 +105,9 @@ def test_under_a_budget_a_window_is_its_micro_batches() -> None:
 
 def test_rounding_never_shortens_and_adds_little() -> None:
     lengths = np.arange(1, 513).astype(np.int32)
-    assert (rounded(lengths) >= lengths).all()
-    assert (rounded(lengths) / lengths).max() < 1 + 1 / 16
-    assert budgeted(np.array([700], np.int32), 4, 512).tolist() == [0, 1], "alone, where it does not fit"
+    assert (rounded_lengths(lengths) >= lengths).all()
+    assert (rounded_lengths(lengths) / lengths).max() < 1 + 1 / 16
+    assert batch_ends(np.array([700], np.int32), 4, 512).tolist() == [0, 1], "alone, where it does not fit"
 
 
 @pytest.mark.parametrize("max_tokens", [None, 300])

@@ -111,7 +111,7 @@ def test_every_number_of_the_files_comes_from_the_records(report: Report, folder
 def test_cells_that_never_started_are_counted_and_exclusions_shown(report: Report, tmp_path: Path) -> None:
     assert report.counts == {"completed": 15, "failed": 1, "excluded": 1, "not_started": 3, "expected": 20}
     text = (tmp_path / "report" / "report.md").read_text()
-    assert "16 of 20 runs: 15 completed, 1 failed, 1 left out, 3 never started." in text
+    assert "16 of 20 runs: 15 completed, 1 failed, 1 excluded, 3 never started." in text
     assert "grid/16: run.json is incomplete" in text
     assert "| 4 | failed |" not in text
     assert report.leaderboard[-1] == 4
@@ -123,7 +123,7 @@ def test_the_winner_is_the_best_run_and_can_be_retrained(report: Report, folder:
     assert report.runs.frame["path"].iloc[report.winner.row] == best
     assert (tmp_path / "report" / "experiment" / "best.yaml").is_file()
     lines = list(summary(report, "en"))
-    assert lines[0] == "16 of 20 runs: 15 completed, 1 failed, 1 left out, 3 never started"
+    assert lines[0] == "16 of 20 runs: 15 completed, 1 failed, 1 excluded, 3 never started"
     assert report.winner.retrain in [line.strip() for line in lines]
 
 
@@ -143,7 +143,7 @@ def test_an_entry_is_appended_to_the_log(report: Report, folder: Path, tmp_path:
 def test_a_folder_that_holds_something_else_is_not_written_into(folder: Path, tmp_path: Path, ask: Ask) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("x")
-    with pytest.raises(RequestError, match="is no report"):
+    with pytest.raises(RequestError, match="is not a report"):
         build(ask(runs=str(folder), output=str(tmp_path / "mine")), "")
     with pytest.raises(RequestError, match="is a file"):
         build(ask(runs=str(folder), output=str(tmp_path / "mine" / "thesis.tex")), "")

@@ -1,4 +1,4 @@
 """Files, hub data sets and generators become columns, splits, labels and batches.
 
-Here is what every kind of data shares; a folder each for texts, questions and series.
+This folder has what all kinds of data share. Texts, questions and series have a folder each.
 """

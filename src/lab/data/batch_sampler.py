@@ -1,7 +1,7 @@
 """The rows of each batch: a pure function of (seed, epoch), so that a run can be interrupted and resumed anywhere.
 
 Rows of similar length share a batch, which removes most padding. The unit that is drawn is the accumulation window, the
-rows of one optimizer step: 4 micro-batches of 4 have the same rows as one batch of 16. Under a token budget the unit is
+rows of one optimizer step: 4 micro-batches of 4 have the same rows as one batch of 16. With a token budget the unit is
 the batch, and a window is several batches. Cost: a permutation and a sort per epoch, about 0.2 s for a million rows.
 """
 
@@ -15,7 +15,7 @@ from torch.utils.data import Sampler
 
 Rows = npt.NDArray[np.int64]
 POOL = 50
-"""Number of windows that are sorted by length together: more means less padding and less random batches."""
+"""Number of windows that are sorted by length together. More windows mean less padding and less random batches."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ def windows(lengths: npt.NDArray[np.int32], size: int, seed: int, epoch: int) ->
     """Yield the rows of each optimizer step of an epoch, in order; inside a window from short to long.
 
     Every row occurs once. The last window has the remaining rows, drawn at random like the others. Memory: one number
-    per row, of four bytes if possible, since with ten million rows the order is as large as a column.
+    per row, of four bytes if possible: with ten million rows the order is as large as a column.
     """
     random = np.random.default_rng((seed, epoch))
     order = np.arange(len(lengths), dtype=np.int32 if len(lengths) < 2**31 else np.int64)
@@ -46,7 +46,7 @@ def windows(lengths: npt.NDArray[np.int32], size: int, seed: int, epoch: int) ->
         yield rest[np.argsort(lengths[rest], kind="stable")].astype(np.int64)
 
 
-def rounded(lengths: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+def rounded_lengths(lengths: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
     """Return each length rounded up on a grid with 16 steps between powers of two: at most 3 % more on average."""
     wide = np.maximum(lengths.astype(np.int64), 1)
     step = 2 ** np.maximum(np.floor(np.log2(wide)).astype(np.int64) - 4, 0)
@@ -54,14 +54,14 @@ def rounded(lengths: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
     return top
 
 
-def budgeted(lengths: npt.NDArray[np.int32], max_rows: int, max_tokens: int) -> npt.NDArray[np.int64]:
+def batch_ends(lengths: npt.NDArray[np.int32], max_rows: int, max_tokens: int) -> npt.NDArray[np.int64]:
     """Return the ends of batches in rows sorted by rounded length, with at most `max_tokens` padded tokens and
     `max_rows` rows per batch.
 
     The result does not depend on the order of rows of equal rounded length, so every epoch has the same number of
     batches. A row longer than `max_tokens` is a batch by itself.
     """
-    tops, ends, start = np.sort(rounded(lengths)), [0], 0
+    tops, ends, start = np.sort(rounded_lengths(lengths)), [0], 0
     counts = np.arange(1, max_rows + 1)
     while start < len(tops):
         ahead = tops[start : start + max_rows]
@@ -90,7 +90,7 @@ class TrainDraws(Sampler[Draw]):
     ) -> None:
         self.lengths, self.batch_size, self.accumulation, self.seed = lengths, batch_size, accumulation, seed
         self.rank, self.num_ranks = rank, num_ranks
-        self._ends = None if max_tokens is None else budgeted(lengths, batch_size, max_tokens)
+        self._ends = None if max_tokens is None else batch_ends(lengths, batch_size, max_tokens)
         self.epoch = 0
         self.start = 0
         """Number of micro-batches to skip at the start of the pass, to resume an epoch. Set for each pass."""
@@ -116,7 +116,7 @@ class TrainDraws(Sampler[Draw]):
     def _by_tokens(self, ends: Rows) -> Iterator[Draw]:
         random = np.random.default_rng((self.seed, self.epoch))
         order = random.permutation(len(self.lengths))
-        order = order[np.argsort(rounded(self.lengths)[order], kind="stable")]
+        order = order[np.argsort(rounded_lengths(self.lengths)[order], kind="stable")]
         drawn = random.permutation(len(ends) - 1)
         size = self.accumulation(self.epoch)
         for first in range(0, len(drawn), size):

@@ -1,4 +1,4 @@
-"""From tokens to batches: a data set that is indexed by draws, and a loader that can resume in the middle of an epoch.
+"""Batches of texts: a data set that is indexed by draws, and a loader that can resume in the middle of an epoch.
 
 The loader counts its batches, and Lightning stores the count in every checkpoint (`state_dict`). Because the order of
 rows is a pure function of (seed, epoch), skipping batches needs no data work. Shapes: B rows, L tokens, K classes.

@@ -31,8 +31,8 @@ SPLITS: Mapping[str, tuple[str, ...]] = {"fit": ("train", "val"), "validate": ("
 class DataModule(pl.LightningDataModule, ABC, Generic[RowsT]):
     """The splits `train`, `val` and `test` of one data set.
 
-    name: of the data set; fingerprint: equal for equal content; config: batch sizes and loader settings; accumulation:
-    epoch -> micro-batches per optimizer step; seed: of the order of training rows.
+    name: name of the data set; fingerprint: equal for equal content; config: batch sizes and loader settings;
+    accumulation: epoch -> micro-batches per optimizer step; seed: determines the order of training rows.
     """
 
     spec: Spec
@@ -40,7 +40,7 @@ class DataModule(pl.LightningDataModule, ABC, Generic[RowsT]):
     max_tokens: int | None = None
     """Most padded tokens of a training batch; None: only `batch_size` limits it."""
     cache: Cache | None = None
-    """Settings of the disk cache that holds the rows; None: rows are not kept on disk."""
+    """Settings of the disk cache that contains the rows; None: rows are not kept on disk."""
 
     def __init__(
         self,
@@ -95,38 +95,38 @@ class DataModule(pl.LightningDataModule, ABC, Generic[RowsT]):
         return self._loader("test", EvalDraws(self.lengths("test"), self.loading.eval_batch_size))
 
     def state_dict(self) -> dict[str, Any]:
-        """The identity of the data and the batch size. The place within an epoch is the loader's state."""
+        """Return the identity of the data and the batch size. The loader stores the position within an epoch."""
         return {"fingerprint": self.fingerprint, "batch_size": self.batch_size}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over the batch size of a checkpoint. Raises RequestError for a checkpoint of other data."""
+        """Restore the batch size of a checkpoint. Raises RequestError for a checkpoint of other data."""
         if state_dict.get("fingerprint") != self.fingerprint:
             problem = f"the checkpoint was written while training on other data than {self.name}"
             raise RequestError(Mistake("resume", problem, "the data of that run, or a new run"))
         self.batch_size = int(state_dict["batch_size"])
 
     def train_draws(self, accumulation: Callable[[int], int] | None = None) -> TrainDraws:
-        """Sampler of the training batches; accumulation: another one than the run's own."""
+        """Return the sampler of the training batches. accumulation: replaces the run's own, if given."""
         steps = accumulation or self.accumulation
         return TrainDraws(self.lengths("train"), self.batch_size, steps, self.seed, self.max_tokens)
 
     def num_batches(self) -> int:
-        """Training micro-batches per epoch."""
+        """Return the number of training micro-batches per epoch."""
         return len(self.train_draws())
 
     def whole_windows(self) -> Loader:
-        """Training batches from the first one, each an accumulation window of its own, so that its loss is whole."""
+        """Return a loader of training batches in which each batch is a whole accumulation window."""
         return Loader(self.rows["train"], self.train_draws(lambda _: 1), 0, False, False)
 
     def longest(self, size: int) -> Batch:
-        """One training batch of the `size` longest rows, repeated if there are fewer: the worst case for memory."""
+        """Return a training batch of the `size` longest rows, repeated if there are fewer: the peak of memory."""
         order = np.argsort(-self.lengths("train").astype(np.int64), kind="stable")
         rows = np.resize(order, size)
         batch: Batch = self.rows["train"][Draw(rows, rows)]
         return batch
 
     def sample(self, size: int) -> Batch:
-        """One batch of `size` training rows (all of them if there are fewer), drawn by the seed."""
+        """Return a batch of `size` training rows (all rows if there are fewer), drawn by the seed."""
         rows = np.sort(np.random.default_rng((self.seed, size)).permutation(len(self.lengths("train")))[:size])
         batch: Batch = self.rows["train"][Draw(rows, rows)]
         return batch

@@ -1,9 +1,9 @@
 """Stratified splits into train, val and test: a pure function of labels, units that stay together, shares and a seed.
 
 Rows are sorted by their combination of labels (the head with most classes first), in random order inside a combination,
-and each split takes its share along this line. So every common combination is divided to within a row, and rare ones
-are divided together with their neighbours, which share the finest label. A unit (the rows of a group, or of one text)
-stays together. Cost: about a second for a million rows.
+and each split takes its share along this line. So every common combination is divided to within a row, and rare
+combinations are divided together with their neighbours, which share the finest label. A unit (the rows of a group, or
+of one text) stays together. Cost: about a second for a million rows.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ TRAIN = "train"
 _LARGE_SHARE = 0.005
 """Units larger than this share of all rows are placed first, while other units can still balance their size."""
 _MAX_SWAPS = 200
-"""Number of units that are tried in exchange for a unit moved to train."""
+"""Number of units that are tried in exchange for a unit that was moved to train."""
 
 
 def draw(

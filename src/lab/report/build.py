@@ -28,8 +28,8 @@ from lab.report.text.translate import Translator, translate
 
 log = logging.getLogger(__name__)
 MARK = ".report"
-"""The first file of a report. A folder with this file may be written into again, after an interruption too; other
-folders that are not empty are refused."""
+"""The first file of a report. A report may be written again into a folder with this file, also after an
+interruption. Other folders that are not empty are refused."""
 SHOWN_EXCLUSIONS = 10
 
 
@@ -91,7 +91,7 @@ def _read(request: ReportRequest) -> SourceRuns:
         reasons = [f"{exclusion.path}: {translate(exclusion.reason, request.lang)}" for exclusion in source.exclusions]
         left = len(reasons) - SHOWN_EXCLUSIONS
         lines = reasons[:SHOWN_EXCLUSIONS] + ([f"and {left} more"] if left > 0 else [])
-        problem = "no run is in there" + "".join(f"\n      {line}" for line in lines)
+        problem = "these folders contain no run" + "".join(f"\n      {line}" for line in lines)
         remedy = "a folder that train.py made: outputs/..., multirun/...; source=wandb, mlflow or hf for others"
         raise RequestError(Mistake("runs", problem, remedy, ", ".join(request.runs)))
     return source
@@ -107,7 +107,7 @@ def _claim(output: Path) -> None:
 
 def _refuse_other_folder(output: Path) -> None:
     if output.is_dir() and any(output.iterdir()) and not (output / MARK).is_file():
-        problem = "is not empty and is no report: nothing is written into it"
+        problem = "is not empty and is not a report, so nothing is written into it"
         raise RequestError(Mistake("output", problem, f"output={output}/report", str(output)))
     if output.exists() and not output.is_dir():
         raise RequestError(Mistake("output", "is a file", "output=report", str(output)))
@@ -132,7 +132,9 @@ def summary(report: Report, lang: str) -> Iterator[str]:
     yield words("md_runs", shown=len(report.runs.frame), expected=report.counts["expected"], counts=counts)
     yield from (words.say(warning) for warning in report.runs.warnings)
     yield from (
-        [words("md_no_winner")] if report.winner is None else [words.say(one) for one in report.winner.sentences]
+        [words("md_no_winner")]
+        if report.winner is None
+        else [words.say(sentence) for sentence in report.winner.sentences]
     )
     if report.winner is not None:
         yield from (f"  {line}" for line in (report.winner.command, report.winner.retrain) if line)

@@ -1,7 +1,7 @@
-"""The contents of a report: the table of runs and the conclusions from it, as numbers; `text` has the words.
+"""The contents of a report as numbers: the table of runs and the conclusions from it. The sentences are in `text`.
 
-One frozen class per question. `sources` read runs, `analysis` makes the rest, page, figures and files show it. A row
-number identifies a run everywhere: `runs.frame.iloc[row]`, `runs.histories[row]`.
+One frozen class per question. `sources` reads the runs and `analysis` makes the rest; the page, the figures and the
+files show it. A row number identifies a run everywhere: `runs.frame.iloc[row]`, `runs.histories[row]`.
 """
 
 from collections.abc import Mapping
@@ -61,7 +61,7 @@ class ConfirmedMean(NamedTuple):
 class SweepSummary(NamedTuple):
     """A grid or a study: how many runs it planned, and how many left a folder.
 
-    confirmed: means by trial of a study's `confirm` runs; metric, goal: of a study, what these means measure.
+    confirmed: means by trial of a study's `confirm` runs; metric, goal: what these means measure, for a study.
     """
 
     path: str

@@ -29,7 +29,7 @@ from lab.core.machine_faults import MachineRefusal
 from lab.core.openmp import SHARED
 from lab.data.cache.hidden_state_files import Dtype, Form
 from lab.data.cache.hidden_states import Make, digest, obtain
-from lab.data.cache.store import prune, taken_gib
+from lab.data.cache.store import prune, size_gib
 from lab.data.dataloader import TokenRows
 from lab.data.series.datamodule import SeriesRows
 from lab.models.series.interfaces import Net
@@ -110,7 +110,7 @@ def take_states(config: Config, material: Material, where: Hardware, splits: Seq
 
 def _make_room(folder: Path, new_gib: float, max_gib: float) -> None:
     """Raises RequestError where the disk cannot hold what is to be written; says where the limit will not hold."""
-    if (free_gib := shutil.disk_usage(folder).free / 2**30) + taken_gib(folder) >= new_gib:
+    if (free_gib := shutil.disk_usage(folder).free / 2**30) + size_gib(folder) >= new_gib:
         prune(folder, max_gib - new_gib)
         free_gib = shutil.disk_usage(folder).free / 2**30
     if new_gib > free_gib:
@@ -118,7 +118,7 @@ def _make_room(folder: Path, new_gib: float, max_gib: float) -> None:
         raise MachineRefusal(
             Mistake("cache.dir", problem, "cache.dir=A_FOLDER_ON_ANOTHER_DISK, or cache.hidden_states=false")
         )
-    if (whole := taken_gib(folder) + new_gib) > max_gib:
+    if (whole := size_gib(folder) + new_gib) > max_gib:
         log.warning(
             "%s will take %.2f GiB, more than cache.max_gib=%g: what is in use, or another user's, is not removed",
             folder, whole, max_gib,

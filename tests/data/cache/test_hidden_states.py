@@ -29,7 +29,7 @@ DIGESTS = [digest(values) for values in INPUTS]
 
 
 class Maker:
-    """Row r holds its input's values, times the place in the row of numbers; counts what it was asked for."""
+    """Row r contains its input's values, times the place in the row of numbers; counts what it was asked for."""
 
     def __init__(self, inputs: list[Any] = INPUTS) -> None:
         self.inputs = inputs
@@ -329,7 +329,7 @@ def test_a_folder_that_cannot_be_made_says_so_itself(
     writer = hidden_state_files.Writer(tmp_path / "states", Form("k", WIDTH, "fp32"))
     with pytest.raises(PermissionError, match="not yours"):
         writer.add([DIGESTS[0]], LENGTHS[:1], expected(INPUTS[0]))
-    writer.drop()
+    writer.discard()
 
 
 def test_what_cannot_be_read_is_made_again_and_left_where_it_is(

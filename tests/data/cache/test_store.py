@@ -32,7 +32,7 @@ while not go.exists():
     time.sleep(0.001)
 for turn in range(150):
     entry_locks.unlock_all()
-    store.made(root / "tokens" / str(turn % 10), fill)
+    store.make_entry(root / "tokens" / str(turn % 10), fill)
     store.prune(root, 2000 / 2**30)
 """
 
@@ -96,7 +96,7 @@ def test_the_limit_binds_within_the_hour_but_for_what_another_process_holds(tmp_
 
 def test_an_entry_that_a_process_locks_is_kept_until_it_is_unlocked(tmp_path: Path) -> None:
     folder = tmp_path / "tokens" / "entry"
-    store.made(folder, lambda aside: (aside / "values.bin").write_text("kept"))
+    store.make_entry(folder, lambda aside: (aside / "values.bin").write_text("kept"))
     aged(folder, 9000)
     assert store.prune(tmp_path, 0) == 0
     entry_locks.unlock_all()
@@ -148,9 +148,9 @@ def test_of_two_that_make_the_same_entry_the_first_wins(tmp_path: Path) -> None:
 
     def slow(aside: Path) -> None:
         (aside / "values.bin").write_text("second")
-        store.made(folder, lambda aside: (aside / "values.bin").write_text("first"))
+        store.make_entry(folder, lambda aside: (aside / "values.bin").write_text("first"))
 
-    store.made(folder, slow)
+    store.make_entry(folder, slow)
     assert (folder / "values.bin").read_text() == "first"
     assert names(tmp_path) == {"entry"}
 
@@ -163,8 +163,8 @@ def test_a_damaged_entry_is_made_again(tmp_path: Path, damage: str, caplog: pyte
         made.append(aside)
         (aside / "values.bin").write_bytes(bytes(100))
 
-    store.made(folder, fill)
-    store.made(folder, fill)
+    store.make_entry(folder, fill)
+    store.make_entry(folder, fill)
     assert len(made) == 1
     values = folder / "values.bin"
     if damage == "no seal":
@@ -173,7 +173,7 @@ def test_a_damaged_entry_is_made_again(tmp_path: Path, damage: str, caplog: pyte
         values.unlink()
     else:
         values.write_bytes(bytes(50) if damage == "shorter" else bytes(99) + b"x")
-    store.made(folder, fill)
+    store.make_entry(folder, fill)
     assert len(made) == 2
     assert values.read_bytes() == bytes(100)
     assert "is damaged and is made again" in caplog.text
@@ -184,13 +184,13 @@ def test_an_entry_that_others_made_is_read_though_it_cannot_be_marked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "tokens" / "entry"
-    store.made(folder, lambda aside: (aside / "values.bin").write_text("theirs"))
+    store.make_entry(folder, lambda aside: (aside / "values.bin").write_text("theirs"))
 
     def refused(*_: object) -> None:
         raise PermissionError(errno.EPERM, "not yours")
 
     monkeypatch.setattr(store.os, "utime", refused)
-    store.made(folder, lambda aside: (aside / "values.bin").write_text("ours"))
+    store.make_entry(folder, lambda aside: (aside / "values.bin").write_text("ours"))
     assert (folder / "values.bin").read_text() == "theirs"
     assert not store.mark_used(tmp_path / "tokens" / "another")
 
@@ -201,7 +201,7 @@ def test_an_entry_that_cannot_be_made_leaves_nothing(tmp_path: Path) -> None:
         raise OSError("no space")
 
     with pytest.raises(OSError, match="no space"):
-        store.made(tmp_path / "tokens" / "entry", fails)
+        store.make_entry(tmp_path / "tokens" / "entry", fails)
     assert not names(tmp_path)
 
 

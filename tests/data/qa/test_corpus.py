@@ -147,7 +147,7 @@ def test_a_question_without_a_place_for_its_answer_is_graded_and_not_trained_on(
     assert corpus.facts["unanswered"] == {"train": 0, "val": 0, "test": 0}
     assert corpus.facts["unplaced"] == {"train": 0, "val": 1, "test": 1}
     assert corpus.facts["questions_lost"] == [trained]
-    assert "2 questions of val and test are graded on answers whose place is not known" in corpus.notes
+    assert "2 questions of val and test are graded on answers whose place in the context is not known" in corpus.notes
     both = load_questions(
         data_request("squad", path=str(tmp_path / "a.json"), split={"train_on_val": True}, **changes), tmp_path
     )

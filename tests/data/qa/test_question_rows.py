@@ -5,7 +5,7 @@ import unicodedata
 import pytest
 
 from lab.data.qa.answer_offsets import FileAnswer
-from lab.data.qa.question_rows import Answer, Dropped, ReadingBuilder, occurrences, placed
+from lab.data.qa.question_rows import Answer, Dropped, ReadingBuilder, occurrences, place_answer
 
 CONTEXT = "la bomba P-101 vibra; la bomba P-102 no"
 
@@ -29,7 +29,7 @@ CONTEXT = "la bomba P-101 vibra; la bomba P-102 no"
 )
 def test_an_answer_moves_to_the_place_of_its_text(text: str, start: int, found: Answer | None, moved: bool) -> None:
     place = start if 0 <= start < len(CONTEXT) else None
-    known = placed(CONTEXT, FileAnswer(text, start), place, "leave_out")
+    known = place_answer(CONTEXT, FileAnswer(text, start), place, "leave_out")
     assert (known.answer, known.moved) == (found, moved)
     if found is not None:
         assert CONTEXT[found.start : found.end] == found.text
@@ -38,12 +38,12 @@ def test_an_answer_moves_to_the_place_of_its_text(text: str, start: int, found: 
 @pytest.mark.parametrize(("start", "found"), [(4, 3), (20, 25), (-30, 3), (999, 25)])
 def test_an_ambiguous_answer_is_moved_to_the_nearest_place_on_request(start: int, found: int) -> None:
     given, place = FileAnswer("bomba", start), start if 0 <= start < len(CONTEXT) else None
-    assert placed(CONTEXT, given, place, "leave_out").num == 2
-    assert placed(CONTEXT, given, place, "nearest").answer == Answer("bomba", found)
+    assert place_answer(CONTEXT, given, place, "leave_out").num == 2
+    assert place_answer(CONTEXT, given, place, "nearest").answer == Answer("bomba", found)
 
 
 def test_of_two_places_as_near_the_first_is_taken() -> None:
-    assert placed("ab ab", FileAnswer("ab", 1), 1, "nearest").answer == Answer("ab", 0)
+    assert place_answer("ab ab", FileAnswer("ab", 1), 1, "nearest").answer == Answer("ab", 0)
     assert occurrences("aaa", "aa") == [0, 1]
 
 
@@ -105,7 +105,7 @@ def test_a_blank_answer_is_none() -> None:
 @pytest.mark.parametrize(("context", "answer"), [("NFD", "NFC"), ("NFC", "NFD")])
 def test_accents_of_unicodes_other_form_match(context: str, answer: str) -> None:
     text = unicodedata.normalize(context, "Se averió la válvula número 2.")
-    known = placed(text, FileAnswer(unicodedata.normalize(answer, "válvula número"), 13), 13, "leave_out")
+    known = place_answer(text, FileAnswer(unicodedata.normalize(answer, "válvula número"), 13), 13, "leave_out")
     found = known.answer
     assert found is not None
     assert text[found.start : found.end] == found.text == unicodedata.normalize(context, "válvula número")

@@ -115,7 +115,7 @@ def test_every_fault_of_shape_is_named_by_its_place(tmp_path: Path) -> None:
         "data[1].paragraphs[1] is not an object",
         "data[2].paragraphs[0].qas[1].id is the same as data[2].paragraphs[0].qas[0].id: 'd'",
         "data[2].paragraphs[0].qas[2].question is empty (id 'e')",
-        "data[2].paragraphs[0].qas[3].question holds '\\ud800', half of a character",
+        "data[2].paragraphs[0].qas[3].question contains '\\ud800', half of a character",
         "data[3].paragraphs[0].context is empty",
         "data[3].paragraphs[0].qas[0].answers[0].text must be text",
         "and 1 more such faults",
@@ -146,9 +146,9 @@ def test_half_a_character_is_named_wherever_it_is(tmp_path: Path) -> None:
         document(context=f"{CONTEXT}\ud83d"),
     )
     assert [mistake.problem for mistake in faults(path)] == [
-        "data[0].paragraphs[0].qas[0].id holds '\\udfff', half of a character",
-        "data[0].paragraphs[0].qas[1].answers[0].text holds '\\ud800', half of a character",
-        "data[1].paragraphs[0].context holds '\\ud83d', half of a character",
+        "data[0].paragraphs[0].qas[0].id contains '\\udfff', half of a character",
+        "data[0].paragraphs[0].qas[1].answers[0].text contains '\\ud800', half of a character",
+        "data[1].paragraphs[0].context contains '\\ud83d', half of a character",
     ]
     whole = read_squad(written(tmp_path, document(question("a", question="¿Qué \U0001f600?"))), "k")
     assert whole.questions[0].text == "¿Qué \U0001f600?"
@@ -178,7 +178,7 @@ def test_broken_json_is_named_by_line_and_column(tmp_path: Path) -> None:
     [
         ('{"date": []}', "has no list `data`"),
         ("[1, 2]", "has no list `data`"),
-        ('{"data": []}', "holds no question"),
+        ('{"data": []}', "contains no question"),
         ('{"data": 3}', "data must be a list"),
         ("", "is not JSON"),
     ],
@@ -286,7 +286,7 @@ def test_columns_of_answers_that_do_not_fit_are_named(answers: Any, problem: str
 def test_rows_have_the_same_rules_as_files() -> None:
     with pytest.raises(RequestError, match=r"1 of 1 questions are longer than their contexts, the first row\[0\]"):
         read_rows(table(row(question="x" * 99)), "data.path", "n")
-    with pytest.raises(RequestError, match="holds no question"):
+    with pytest.raises(RequestError, match="contains no question"):
         read_rows(Table(table(row()).data.select([])), "data.path", "n")
 
 

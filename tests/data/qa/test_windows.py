@@ -17,10 +17,10 @@ from tokenizers import models, pre_tokenizers, processors
 from lab.config.schema import Encoder
 from lab.core.errors import RequestError
 from lab.data.qa.demo import generate
-from lab.data.qa.examples import Asked
 from lab.data.qa.question_rows import Answer, ReadingBuilder
+from lab.data.qa.splits import QuestionSplit
 from lab.data.qa.squad import read_squad
-from lab.data.qa.windows import Windows, bare, refuse_long_questions, span, windows
+from lab.data.qa.windows import Windows, answer_span, refuse_long_questions, windows, without_white_space
 from lab.models.text.subword_tokenizer import SubwordTokenizer
 from lab.training.build.tokenizer import build_tokenizer
 
@@ -33,11 +33,11 @@ def tokenizer(name: str, texts: list[str]) -> Any:
     return build_tokenizer(model, lambda: iter([texts]))
 
 
-def asked_of(reading: Any) -> Asked:
-    return Asked(reading.contexts, reading.questions)
+def asked_of(reading: Any) -> QuestionSplit:
+    return QuestionSplit(reading.contexts, reading.questions)
 
 
-def text_of(found: Windows, asked: Asked, window: int) -> str:
+def text_of(found: Windows, asked: QuestionSplit, window: int) -> str:
     first, last = found.spans[window]
     values = found[window]
     context = asked.contexts[asked.questions[found.question_of[window]].context]
@@ -45,17 +45,17 @@ def text_of(found: Windows, asked: Asked, window: int) -> str:
 
 
 @pytest.fixture
-def demo(tmp_path: Path) -> Callable[..., tuple[Asked, Windows]]:
+def demo(tmp_path: Path) -> Callable[..., tuple[QuestionSplit, Windows]]:
     asked = asked_of(generate(40, 0))
     words = tokenizer("tiny", list(asked.contexts))
 
-    def made(max_length: int = 40, stride: int = 8) -> tuple[Asked, Windows]:
+    def made(max_length: int = 40, stride: int = 8) -> tuple[QuestionSplit, Windows]:
         return asked, windows(asked, words, max_length, stride, tmp_path, "demo")
 
     return made
 
 
-def test_every_window_that_holds_the_answer_gives_its_text(demo: Callable[..., tuple[Asked, Windows]]) -> None:
+def test_every_window_that_holds_the_answer_gives_its_text(demo: Callable[..., tuple[QuestionSplit, Windows]]) -> None:
     asked, found = demo()
     assert found.lengths.max() == 40
     assert len(found) > 1.5 * len(asked.questions)
@@ -65,7 +65,7 @@ def test_every_window_that_holds_the_answer_gives_its_text(demo: Callable[..., t
         assert text_of(found, asked, window) == asked.questions[found.question_of[window]].answers[0].text
 
 
-def test_windows_cover_the_context_and_overlap_as_requested(demo: Callable[..., tuple[Asked, Windows]]) -> None:
+def test_windows_cover_the_context_and_overlap_as_requested(demo: Callable[..., tuple[QuestionSplit, Windows]]) -> None:
     asked, found = demo()
     for number, question in enumerate(asked.questions):
         context = asked.contexts[question.context]
@@ -80,7 +80,9 @@ def test_windows_cover_the_context_and_overlap_as_requested(demo: Callable[..., 
             assert len({tuple(place) for place in one} & {tuple(place) for place in other}) == 8
 
 
-def test_question_tokens_and_special_tokens_have_no_characters(demo: Callable[..., tuple[Asked, Windows]]) -> None:
+def test_question_tokens_and_special_tokens_have_no_characters(
+    demo: Callable[..., tuple[QuestionSplit, Windows]],
+) -> None:
     _asked, found = demo()
     for window in range(len(found)):
         values = found[window]
@@ -93,7 +95,7 @@ def test_question_tokens_and_special_tokens_have_no_characters(demo: Callable[..
         assert (first, last) == (0, 0) or {first, last} <= set(inside.tolist())
 
 
-def test_made_once_and_read_by_path(demo: Callable[..., tuple[Asked, Windows]], tmp_path: Path) -> None:
+def test_made_once_and_read_by_path(demo: Callable[..., tuple[QuestionSplit, Windows]], tmp_path: Path) -> None:
     _, found = demo()
     before = (found.folder / "values.bin").stat().st_mtime_ns
     _, again = demo()
@@ -119,11 +121,11 @@ PLACES = np.array([[-1, -1], [-1, -1], [0, 2], [3, 8], [9, 11], [-1, -1]])
     ],
 )
 def test_the_span_of_the_first_answer_that_a_window_holds(answers: list[Answer], expected: tuple[int, int]) -> None:
-    assert span(PLACES, answers) == expected
+    assert answer_span(PLACES, answers) == expected
 
 
 def test_a_window_without_context_has_no_span() -> None:
-    assert span(np.full((3, 2), -1), [Answer("x", 0)]) == (0, 0)
+    assert answer_span(np.full((3, 2), -1), [Answer("x", 0)]) == (0, 0)
 
 
 def test_questions_that_leave_no_room_are_named(tmp_path: Path) -> None:
@@ -136,7 +138,7 @@ def test_questions_that_leave_no_room_are_named(tmp_path: Path) -> None:
     with pytest.raises(RequestError) as caught:
         refuse_long_questions({"train": asked}, words, 48, 8)
     (mistake,) = caught.value.mistakes
-    assert "1 questions leave windows" in mistake.problem
+    assert "1 questions are so long" in mistake.problem
     assert mistake.problem.endswith(": long")
     assert mistake.key == "data.max_length"
     assert "data.max_length=" in mistake.remedy
@@ -178,7 +180,7 @@ def test_no_remedy_for_long_questions_fails(lengths: list[int], stride: int, lon
     assert caught.value.mistakes[0].remedy == remedy
     steps = re.findall(r"data\.(\w+)=(\d+)(, or )?", remedy) or [("max_length", "48", "")]
     out = remedy.partition("out: ")[2].split(", ")
-    left = Asked(asked.contexts, tuple(question for question in asked.questions if question.id not in out))
+    left = QuestionSplit(asked.contexts, tuple(question for question in asked.questions if question.id not in out))
     for name, value, _ in steps:
         settings = {"max_length": 48, "stride": stride} | {name: int(value)}
         assert settings["max_length"] <= longest
@@ -241,7 +243,7 @@ def test_no_answer_begins_or_ends_with_white_space(kind: str, tmp_path: Path) ->
 def test_places_are_bare_of_white_space(
     text: str, places: list[tuple[int, int]], expected: list[tuple[int, int]]
 ) -> None:
-    assert [tuple(place) for place in bare(np.array(places), text).tolist()] == expected
+    assert [tuple(place) for place in without_white_space(np.array(places), text).tolist()] == expected
 
 
 @pytest.mark.skipif(FAQUAD is None, reason="LAB_FAQUAD names no folder with dataset.json and dev_ids.json")

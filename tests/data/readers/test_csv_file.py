@@ -144,10 +144,10 @@ def test_rows_are_believed_where_one_column_knows_all_their_cells() -> None:
 
 def test_a_nul_is_named_by_its_line(tmp_path: Path) -> None:
     mistake = refused(tmp_path / "a.csv", "texto,modo\nuno,A\ndos \x00 y más,B\n")
-    assert "line 3 holds a NUL" in mistake.problem
+    assert "line 3 contains a NUL" in mistake.problem
     path = tmp_path / "b.csv.gz"
     path.write_bytes(gzip.compress(b"texto,modo\nuno,A\n\0,B\n"))
-    with pytest.raises(RequestError, match="line 3 holds a NUL"):
+    with pytest.raises(RequestError, match="line 3 contains a NUL"):
         opened(path, FileSettings())
     path = tmp_path / "c.csv"
     path.write_bytes("texto,modo\nuno,A\ndos,B\n".encode("utf-16-le"))
@@ -160,7 +160,7 @@ def test_a_nul_is_named_by_its_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
 def test_a_lone_carriage_return_does_not_break_a_row(tmp_path: Path, ending: str) -> None:
     rows = ["texto,modo", "uno,A", '"dos\rcon comillas",B', "tres \r y más,A"]
-    assert "line 4 holds a carriage return" in refused(tmp_path / "a.csv", ending.join(rows) + ending).problem
+    assert "line 4 contains a carriage return" in refused(tmp_path / "a.csv", ending.join(rows) + ending).problem
     found = read(tmp_path / "a.csv", ending.join(rows[:3]) + ending)
     assert found["texto"] == ["uno", "dos\rcon comillas"]
     assert read(tmp_path / "b.csv", "texto,modo\runo,A\rdos,B\r")["texto"] == ["uno", "dos"]  # an old Mac's
@@ -169,7 +169,7 @@ def test_a_lone_carriage_return_does_not_break_a_row(tmp_path: Path, ending: str
 def test_quotes_behind_a_backslash_are_read_on_request(tmp_path: Path) -> None:
     text = 'texto,modo\n"dijo \\"hola\\", y se fue",A\n"nada",B\n'
     mistake = refused(tmp_path / "a.csv", text)
-    assert "line 2 holds a quote after a backslash" in mistake.problem
+    assert "line 2 contains a quote after a backslash" in mistake.problem
     assert mistake.remedy == "data.quoting=backslash"
     found = read(tmp_path / "a.csv", text, FileSettings(quoting="backslash"))
     assert found == {"texto": ['dijo "hola", y se fue', "nada"], "modo": ["A", "B"]}

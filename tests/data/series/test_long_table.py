@@ -91,7 +91,7 @@ def test_a_parquet_file_is_read_a_row_group_at_a_time(base: Table, tmp_path: Pat
     with pytest.raises(RequestError) as caught:
         read_panel(Table.model_validate(base.model_dump() | {"path": str(path)}))
     text = str(caught.value)
-    assert "column 'rain' holds 'much' in rows 3, 19" in text
+    assert "column 'rain' contains 'much' in rows 3, 19" in text
     assert "column 'wind' is infinite in rows 17" in text
 
 
@@ -140,19 +140,19 @@ def put(column: str, rows: Any, value: Any) -> Callable[[pd.DataFrame], object]:
 @pytest.mark.parametrize(
     ("change", "settings", "words"),
     [
-        (put("date", 4, "2024-01-02"), {}, ["time stamps come twice", "group 'Norte', 2024-01-02"]),
+        (put("date", 4, "2024-01-02"), {}, ["time stamps occur twice", "group 'Norte', 2024-01-02"]),
         (put("date", 4, "2023-01-02"), {}, ["goes back", "row 4 (2023-01-02 after 2024-01-02)", "data.sort=true"]),
         (put("date", 22, "2024-01-15"), {}, ["1 days except 1", "4 days before 2024-01-15", "data.resample=1D"]),
         (put("date", 4, "soon"), {}, ["no date of ISO 8601 in rows 4: 'soon'"]),
         (put("station", 4, None), {}, ["'station' is empty in rows 4"]),
-        (put("wind", [4, 5], "calm"), {}, ["column 'wind' holds 'calm' in rows 4, 5"]),
+        (put("wind", [4, 5], "calm"), {}, ["column 'wind' contains 'calm' in rows 4, 5"]),
         (put("wind", 4, np.inf), {}, ["column 'wind' is infinite in rows 4"]),
         (put("wind", slice(None), 3.0), {}, ["column wind has one value in all rows", "data.features=[rain]"]),
-        (put("wind", slice(None), np.nan), {}, ["column wind holds no value at all"]),
+        (put("wind", slice(None), np.nan), {}, ["column wind contains no value at all"]),
         (lambda table: table.insert(0, "again", table["rain"]), {"features": ("rain", "wind", "again")},
          ["column again (of rain) is a copy"]),
         (lambda table: None, {"time": "data"}, ["data.time=data: no column of this name", "data.time=date"]),
-        (lambda table: None, {"time": "code"}, ["holds numbers, not time stamps"]),
+        (lambda table: None, {"time": "code"}, ["contains numbers, not time stamps"]),
         (lambda table: None, {"features": ("rian", "wind", "snow")}, ["data.features=rian", "data.features=snow"]),
         (lambda table: None, {"features": ("wind",)}, ["data.label.feature=rain: is not among the input columns"]),
         (lambda table: None, {"label": "wind"}, ["a model that reads its label learns nothing"]),
@@ -212,7 +212,7 @@ def test_a_group_may_be_called_na_and_a_missing_class_is_logged(
     panel = read(table, name, label="kind")
     assert panel.groups == ("NA", "Sur")
     assert panel.classes == ("dry",)
-    assert "cells hold None, read as missing; rename it where it is a class" in caplog.text
+    assert "cells contain None and are read as missing; rename a class of this name" in caplog.text
     assert int(np.isnan(panel.values).sum()) == 1
 
 
@@ -338,7 +338,7 @@ def test_a_mistyped_year_is_named_before_it_takes_all_memory(read: Any) -> None:
 def test_cells_of_lists_and_damaged_pages_are_named(base: Table, read: Any, tmp_path: Path) -> None:
     table = frame()
     table["station"] = [[name] for name in table["station"]]
-    with pytest.raises(RequestError, match=r"column 'station' holds lists"):
+    with pytest.raises(RequestError, match=r"column 'station' contains lists"):
         read(table, "a.parquet")
     path = tmp_path / "b.parquet"
     frame(2000).to_parquet(path, index=False)
@@ -359,7 +359,7 @@ def test_a_column_of_numbers_with_a_few_words_is_not_left_out_in_silence(
     table.loc[5, "wind"] = "falla"
     table.to_csv(path, index=False)
     with pytest.raises(
-        RequestError, match=r"column 'wind' holds 'falla' in row 5 .*\n.*'data\.features=\[rain,code,open\]'"
+        RequestError, match=r"column 'wind' contains 'falla' in row 5 .*\n.*'data\.features=\[rain,code,open\]'"
     ):
         read_panel(asked)
     table.assign(wind=1.5 * np.arange(24)).to_csv(path, index=False)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lab.data.series.panel import Cut, Panel, joined
+from lab.data.series.panel import Cut, Panel, concatenated
 
 DAY = np.timedelta64(86_400, "s")
 FIRST = np.array(["2020-01-01", "2020-01-05"], "datetime64[s]")
@@ -34,6 +34,6 @@ def test_two_splits_become_one_in_the_order_of_time() -> None:
         numbers = np.array(ends)
         return Cut(numbers.astype(np.int32), np.ones(len(ends), np.int32), numbers.astype(np.int16))
 
-    both = joined(cut([3, 9]), cut([4, 1]))
+    both = concatenated(cut([3, 9]), cut([4, 1]))
     assert both.ends.tolist() == both.labels.tolist() == [1, 3, 4, 9]
     assert both.at(np.array([0, 2])).ends.tolist() == [1, 4]

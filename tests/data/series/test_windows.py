@@ -57,8 +57,8 @@ def test_no_window_leaves_its_group_or_its_side_of_the_split(purge: Any, stride:
         assert (rows.group_of(windows.ends) == rows.group_of(windows.ends - 4)).all()
         assert (rows.group_of(windows.ends) == rows.group_of(windows.ends + 2)).all()
         assert windows.labels.tolist() == (rows.values[windows.ends + 2, 0] >= 1.0).astype(int).tolist()
-        assert windows.now is not None
-        assert windows.now.tolist() == (rows.values[windows.ends, 0] >= 1.0).astype(int).tolist()
+        assert windows.current_labels is not None
+        assert windows.current_labels.tolist() == (rows.values[windows.ends, 0] >= 1.0).astype(int).tolist()
         low, high = bounds[split]
         times = rows.times(windows.ends)
         assert low is None or (times >= low).all()

@@ -166,7 +166,7 @@ def test_a_budget_of_tokens_bounds_every_batch_and_resumes(tmp_path: Path) -> No
 
 
 def test_a_budget_below_the_longest_text_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match="does not hold one text"):
+    with pytest.raises(RequestError, match="has no room for a text"):
         made(tmp_path, max_tokens=5)
 
 

@@ -137,11 +137,11 @@ def test_objects_are_no_labels(data_request: Request, tmp_path: Path) -> None:
     path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     (mistake,) = refused(data_request, path, labels=["modo"])
     assert (mistake.key, mistake.value) == ("data.labels", "modo")
-    assert 'holds JSON objects ({"id": "0"})' in mistake.problem
+    assert 'contains JSON objects ({"id": "0"})' in mistake.problem
     path = tmp_path / "a.csv"
     cells = ['"{""a"": 1}"', "B"]
     path.write_text("texto,modo\n" + "".join(f"{text},{cells[n % 2]}\n" for n, text in enumerate(texts())))
-    assert "holds JSON objects" in refused(data_request, path, labels=["modo"])[0].problem
+    assert "contains JSON objects" in refused(data_request, path, labels=["modo"])[0].problem
 
 
 def test_true_and_false_are_two_classes_and_no_others_beside_them(data_request: Request, tmp_path: Path) -> None:
@@ -154,14 +154,14 @@ def test_true_and_false_are_two_classes_and_no_others_beside_them(data_request: 
         rows[7]["modo"] = other  # type: ignore[assignment]
         path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
         (mistake,) = refused(data_request, path, labels=["modo"])
-        assert "holds true or false (line 1 of a.jsonl) as well as other values (line 8)" in mistake.problem
+        assert "contains true or false (line 1 of a.jsonl) as well as other values (line 8)" in mistake.problem
 
 
 def test_half_a_character_in_json_lines_is_named_by_its_line(data_request: Request, tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"texto": "uno", "temas": "a"}\n{"texto": "dos \\ud83d", "temas": "b"}\n', encoding="utf-8")
     (mistake,) = refused(data_request, path)
-    assert "line 2 holds half of a character" in mistake.problem
+    assert "line 2 contains half of a character" in mistake.problem
 
 
 @pytest.mark.parametrize("spaced", [False, True])
@@ -175,7 +175,7 @@ def test_header_rows_of_joined_files_are_left_out_and_counted(
     corpus = loaded(data_request, path, labels=["modo"])
     assert corpus.heads[0].classes == ("A", "B")
     assert sum(len(rows.texts) for rows in corpus.splits.values()) == 60
-    assert "all: 2 rows repeat the header and are left out: joined files?" in corpus.notes
+    assert "all: 2 rows repeat the header and are left out (were files joined?)" in corpus.notes
     assert corpus.facts["header_rows"] == {"all": 2}
     assert corpus.facts["dropped"] == {"all": {"no_text": 2, "no_label": 0}}
     places = sorted(row for rows in corpus.splits.values() for row in rows.source_rows.tolist())

@@ -37,7 +37,7 @@ def test_means_stand_on_one_scale(tabled) -> None:
 def test_groups_beyond_the_first_are_counted(tabled) -> None:
     many = [group(str(at), 0.5 + at / 100, None) for at in range(page_groups.SHOWN_GROUPS + 2)]
     html = page_groups.groups(with_groups(tabled(objective=[0.5, 0.6, 0.7]), *many), WORDS)
-    assert "2 more in stats_per_group.csv." in html
+    assert "2 more groups are in stats_per_group.csv." in html
     assert len(circles(html)) == page_groups.SHOWN_GROUPS
 
 
@@ -57,7 +57,7 @@ def test_comparisons_fold_after_the_first(tabled) -> None:
     pairs = tuple(pair(number, number == 0) for number in range(page_groups.FIRST_SENTENCES + 3))
     report = replace(report, comparison=Comparison(("model.name",), "base", "val/f1_macro", pairs))
     html = page_groups.comparison(report, WORDS)
-    assert "3 more comparisons in words" in html
+    assert "3 more comparisons" in html
     assert html.count('class="apart"') == 1
     assert '<data value="-0.01">-0.0100</data>' in html
     alone = Comparison((), None, "val/f1_macro", (), Sentence("nothing_to_compare"))

@@ -76,7 +76,7 @@ def test_the_language_changes_the_words() -> None:
     assert Translator("es")("section.winner") == "Ganadora"
     counts = {"completed": 5, "failed": 0, "not_started": 2, "excluded": 1, "expected": 8}
     assert Translator("es").statuses(counts) == "5 completadas, 2 nunca empezaron, 1 excluidas"
-    assert Translator("en").statuses(counts) == "5 completed, 2 never started, 1 left out"
+    assert Translator("en").statuses(counts) == "5 completed, 2 never started, 1 excluded"
     assert Translator("en").duration(90.0) == "1.5 min"
     assert Translator("en").duration(5.0) == "5.0 s"
     assert Translator("en").duration(7200.0) == "2.0 h"

@@ -1,9 +1,9 @@
 """Locks that show which cache entries living processes use: a shared lock on a file in each entry.
 
-A process locks an entry when it first uses it and keeps the lock until `unlock_all` or its end, so no entry is removed
-that it, or one of its loader processes, may still open by its path. The lock is on a file, not on the folder: on NFS
-all machines see a file's lock, but only one sees a folder's. Where locks do not work (`lab.core.locks`, or an entry of
-another user), the time of last use decides whether an entry may be removed.
+A process locks an entry when it first uses it and keeps the lock until `unlock_all` or its end, so an entry is not
+removed while this process or one of its loader processes may still open it by its path. The lock is on a file, not on
+the folder: on NFS all machines see a file's lock, but only one sees a folder's. Where locks do not work
+(`lab.core.locks`, or an entry of another user), the time of last use decides whether an entry may be removed.
 """
 
 import contextlib

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from lab.data.cache.entry_locks import lock_entry, unlock_entry
-from lab.data.cache.store import seal, sound
+from lab.data.cache.store import is_intact, seal
 
 Ints = npt.NDArray[np.int64]
 Dtype = Literal["bf16", "fp32"]
@@ -33,7 +33,7 @@ _ROW = np.dtype([("digest", np.uint8, 16), ("length", "<i8")])
 
 @dataclass(frozen=True)
 class Form:
-    """Properties of all rows of one kind. key: changes when the numbers of a row would; width: numbers per place."""
+    """Format of stored rows. key: a change of the key makes stored rows invalid; width: numbers per position."""
 
     key: str
     width: int
@@ -41,7 +41,7 @@ class Form:
 
     @property
     def place_bytes(self) -> int:
-        """Bytes of one place."""
+        """Bytes of one position."""
         return self.width * int(np.dtype(STORED[self.dtype][0]).itemsize)
 
 
@@ -84,7 +84,7 @@ class Writer:
         self.finished.append(whole)
         self._aside = None
 
-    def drop(self) -> None:
+    def discard(self) -> None:
         """Remove the open folder."""
         if self._aside is None:
             return
@@ -105,21 +105,21 @@ class Writer:
         self._crc = self._size = 0
 
 
-def checked(entry: Path, form: Form, wanted: Set[bytes], verified: bool) -> dict[bytes, int] | None:
+def find_rows(entry: Path, form: Form, wanted: Set[bytes], verified: bool) -> dict[bytes, int] | None:
     """Return the first places of the wanted rows in a finished folder; None if the folder is damaged.
 
-    verified: whether this process has already read or written its numbers and kept it locked since. Raises OSError for
+    verified: whether this process has read or written its numbers and has kept it locked since then. Raises OSError for
     a folder that cannot be read.
     """
     try:
-        if not sound(entry, (VALUES,)):
+        if not is_intact(entry, (VALUES,)):
             return {} if not entry.exists() else None  # removed to make room, or damaged
         table = np.frombuffer((entry / INDEX).read_bytes(), _ROW)
         starts = np.cumsum(table["length"]) - table["length"]
         digests = (table["digest"][row].tobytes() for row in range(len(table)))
         places = {digest: int(start) for digest, start in zip(digests, starts, strict=True) if digest in wanted}
         expected = int(table["length"].sum()) * form.place_bytes
-        if (entry / VALUES).stat().st_size != expected or (places and not verified and not sound(entry, (INDEX,))):
+        if (entry / VALUES).stat().st_size != expected or (places and not verified and not is_intact(entry, (INDEX,))):
             return None
     except FileNotFoundError:
         return {} if not entry.exists() else None
@@ -128,8 +128,8 @@ def checked(entry: Path, form: Form, wanted: Set[bytes], verified: bool) -> dict
     return places
 
 
-def values(folder: Path, form: Form) -> npt.NDArray[Any]:
-    """Return the numbers, memory-mapped: (places, width)."""
+def open_values(folder: Path, form: Form) -> npt.NDArray[Any]:
+    """Return the numbers, memory-mapped: (positions, width)."""
     kind, path = STORED[form.dtype][0], folder / VALUES
     flat = np.memmap(path, kind, "r") if path.stat().st_size else np.empty(0, kind)
     return np.asarray(flat).reshape(-1, form.width)  # a plain view: slicing a memmap costs three times as much

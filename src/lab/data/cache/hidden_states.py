@@ -1,9 +1,9 @@
 """Rows of numbers that are expensive to compute, on disk: each is computed once for all runs, splits and trials.
 
 A row is (length, width) in bf16 or fp32, without padding, identified by the digest of its input; this module does not
-know what it means. `states/<key>-<id>/` holds rows that one process computed (`hidden_state_files`), written under the
-key's lock. The kernel releases the locks of a killed process; its finished folders stay, and the next process removes
-its unfinished one. Where locks do not work, two processes may compute the same rows.
+interpret the numbers. `states/<key>-<id>/` contains rows that one process computed (`hidden_state_files`), written
+under the key's lock. The kernel releases the locks of a killed process; its finished folders stay, and the next process
+removes its unfinished one. Where locks do not work, two processes may compute the same rows.
 """
 
 import hashlib
@@ -21,14 +21,14 @@ from torch import Tensor
 
 from lab.core.locks import exclusive
 from lab.data.cache.entry_locks import lock_entry, unlock_entry, unused
-from lab.data.cache.hidden_state_files import STORED, Form, Ints, Writer, checked, values
+from lab.data.cache.hidden_state_files import STORED, Form, Ints, Writer, find_rows, open_values
 from lab.data.cache.store import mark_used
 
 log = logging.getLogger(__name__)
 
 Make = Callable[[Ints], Iterator[tuple[Ints, Tensor]]]
 """Computes the requested rows in batches: rows in any order, and their numbers (sum of lengths, width) on the CPU."""
-Room = Callable[[int], object]
+MakeRoom = Callable[[int], object]
 """Makes room for the given number of bytes before they are written."""
 MAX_ATTEMPTS = 3
 """While rows are computed, another run may remove stored ones to make room; these are then computed too."""
@@ -46,13 +46,13 @@ class States:
         lengths: Ints,
         mapped: Sequence[npt.NDArray[Any]] | None = None,
     ) -> None:
-        """parts, starts, lengths: for each row its folder, its first place in it and its number of places.
+        """parts, starts, lengths: for each row its folder, its first position there and its number of positions.
 
         mapped: the numbers of the folders if they are already mapped, since each map keeps a file open.
         """
         self.form, self.folders = form, tuple(folders)
         self.parts, self.starts, self.lengths = parts, starts, lengths
-        self._values = [values(folder, form) for folder in self.folders] if mapped is None else mapped
+        self._values = [open_values(folder, form) for folder in self.folders] if mapped is None else mapped
 
     def __reduce__(self) -> tuple[type["States"], tuple[object, ...]]:
         return States, (self.form, self.folders, self.parts, self.starts, self.lengths)
@@ -88,7 +88,7 @@ def digest(values: npt.NDArray[Any]) -> bytes:
 
 
 def obtain(
-    cache: Path, form: Form, digests: Sequence[bytes], lengths: Ints, make: Make, room: Room = lambda _: None
+    cache: Path, form: Form, digests: Sequence[bytes], lengths: Ints, make: Make, make_room: MakeRoom = lambda _: None
 ) -> Obtained:
     """Return the states of the rows with these digests; rows that are not on disk are computed by `make` and stored.
 
@@ -110,7 +110,7 @@ def obtain(
             hits = len(first) - len(stored.missing) if attempt == 0 else hits
             if stored.missing:
                 rows = np.array([first[name] for name in stored.missing])
-                room(int(lengths[rows].sum()) * form.place_bytes)
+                make_room(int(lengths[rows].sum()) * form.place_bytes)
                 verified |= _written(folder, form, digests, lengths, rows, make)
                 stored = _StoredRows(folder, form, first, verified)
     if stored.missing:
@@ -132,7 +132,7 @@ class _StoredRows:
             if not lock_entry(entry):
                 continue
             try:
-                places = checked(entry, form, wanted.keys() - self.places.keys(), entry in verified)
+                places = find_rows(entry, form, wanted.keys() - self.places.keys(), entry in verified)
             except OSError as error:  # a temporary error or another user's folder: it is kept
                 log.warning("stored states in %s cannot be read (%s) and are made again", entry, error)
                 places = {}
@@ -168,7 +168,7 @@ def _written(folder: Path, form: Form, digests: Sequence[bytes], lengths: Ints, 
             writer.add([digests[row] for row in batch], lengths[batch], numbers)
         writer.close()
     finally:
-        writer.drop()
+        writer.discard()
     return set(writer.finished)
 
 

@@ -3,7 +3,7 @@ and `states/` (outputs of frozen layers).
 
 An entry is a folder that is made under a hidden name and then renamed, so no process reads an incomplete one; if two
 runs make the same entry, the first one is kept. Each process updates the time of an entry that it uses and locks it
-(`entry_locks`). Least recently used entries are removed first, entries that a living process uses never.
+(`entry_locks`). Least recently used entries are removed first. Entries that a living process uses are never removed.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 PARTS = ("tokens", "files", "states")
 SEAL = "whole.json"
 """File of a finished entry with the size and CRC-32 of each of its other files."""
-NOTHING: Mapping[str, int] = {}
+NO_CHECKSUMS: Mapping[str, int] = {}
 JUST_USED_S = 60.0
 """An entry used so recently may be about to be locked by another process."""
 IN_USE_S = 3600.0
@@ -34,11 +34,11 @@ ABANDONED_S = 86400.0
 """A hidden folder without changes for so long was left by a process that was killed."""
 
 
-def made(folder: Path, fill: Callable[[Path], object]) -> None:
+def make_entry(folder: Path, fill: Callable[[Path], object]) -> None:
     """Make `folder` with `fill` unless it exists undamaged; mark it as used."""
     if mark_used(folder):
         with contextlib.suppress(OSError):  # an unreadable entry is treated as damaged
-            if sound(folder):
+            if is_intact(folder):
                 return
         log.warning("%s is damaged and is made again", folder)
         with contextlib.suppress(FileNotFoundError):
@@ -59,10 +59,10 @@ def made(folder: Path, fill: Callable[[Path], object]) -> None:
     mark_used(folder)
 
 
-def seal(folder: Path, known: Mapping[str, int] = NOTHING) -> None:
+def seal(folder: Path, known: Mapping[str, int] = NO_CHECKSUMS) -> None:
     """Write the checksums of a finished entry's files, since a power cut may keep their sizes but lose their content.
 
-    known: CRC-32 of files, by name, if computed while they were written.
+    known: CRC-32 of files, by name, that was computed while they were written.
     """
     files = [path for path in sorted(folder.iterdir()) if path.name != LOCK_NAME]
     content = {
@@ -71,7 +71,7 @@ def seal(folder: Path, known: Mapping[str, int] = NOTHING) -> None:
     (folder / SEAL).write_text(json.dumps(content), encoding="utf-8")
 
 
-def sound(folder: Path, size_only: Collection[str] = ()) -> bool:
+def is_intact(folder: Path, size_only: Collection[str] = ()) -> bool:
     """Return whether an entry is undamaged. Cost: about 1 s per GiB. Raises OSError if it cannot be read.
 
     size_only: names of files of which only the size is checked.
@@ -111,13 +111,14 @@ def mark_used(folder: Path) -> bool:
     return True
 
 
-def taken_gib(cache: Path) -> float:
+def size_gib(cache: Path) -> float:
     """Return the size of all entries in GiB, with those that are being written."""
     return sum(_size_and_time(entry)[0] for entry in _folders(cache)) / 2**30
 
 
 def prune(cache: Path, max_gib: float) -> int:
-    """Remove least recently used entries until those that may be removed take at most `max_gib`; return their number.
+    """Remove the least recently used entries until the removable ones take at most `max_gib`; return how many were
+    removed.
 
     Entries that a living process uses, or that were used within the last minute, are kept whatever the limit. Other
     processes may make and remove entries meanwhile.
@@ -134,7 +135,7 @@ def prune(cache: Path, max_gib: float) -> int:
     for _, size, entry in sorted(entries):
         if total <= max_gib * 2**30:
             break
-        if _removed(entry, now):
+        if _remove(entry, now):
             total, removed = total - size, removed + 1
     return removed
 
@@ -156,7 +157,7 @@ def _size_and_time(entry: Path) -> tuple[int, float]:
     return size, latest
 
 
-def _removed(entry: Path, now: float) -> bool:
+def _remove(entry: Path, now: float) -> bool:
     """Remove an entry; return False if it is in use or another process was first."""
     aside = _hidden(entry)
     if _size_and_time(entry)[1] > now - JUST_USED_S:  # before locking it: another process may be about to lock it
@@ -173,8 +174,8 @@ def _removed(entry: Path, now: float) -> bool:
 
 
 def _removable(entry: Path) -> bool:
-    """Return whether this user may remove an entry. Moving another user's entry without being able to empty it would
-    take it from its owner and keep its bytes."""
+    """Return whether this user may remove an entry. An entry of another user could be moved but not
+    emptied: its owner would lose it and no space would become free."""
     return os.access(entry, os.W_OK) and os.access(entry.parent, os.W_OK)
 
 

@@ -1,7 +1,7 @@
-"""The unit of answer offsets in a file: usually characters, in some files bytes, UTF-16 units or other line ends.
+"""The unit of answer offsets in a file: usually characters; in some files bytes, UTF-16 units or other line ends.
 
-Why: an offset in another unit is wrong by an amount that depends on the text before it, often a small one, so the
-nearest place that holds the answer's text is often wrong. A unit that fits nearly all answers of a file is not a
+Why: an offset in another unit is wrong by an amount that depends on the text before it and is often small, so the
+nearest occurrence of the answer's text is often the wrong one. A unit that fits nearly all answers of a file is not a
 coincidence and is used. Cost: one comparison per answer if characters fit all of them, else about 20 microseconds.
 """
 
@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
 NEARLY_ALL = 0.95
-"""Another counting than characters is used if it fits at least this share of the answers that occur in their contexts,
-and more answers than characters do."""
+"""A counting other than characters is used if it fits at least this share of the answers that occur in their contexts
+and fits more answers than characters do."""
 _CARRIAGE_RETURN, _LINE_FEED = 13, 10
 
 

@@ -13,20 +13,19 @@ from pathlib import Path
 
 from lab.config.schema import Questions
 from lab.core.errors import Mistake, RequestError, listed
-from lab.data.qa.document_split import blocks, draw_blocks
-from lab.data.qa.examples import SPLITS, Asked, capped, joined, narrowed
 from lab.data.qa.question_rows import Reading
 from lab.data.qa.source import ALL, open_source
+from lab.data.qa.splits import SPLITS, QuestionSplit, blocks, capped, concatenated, draw_blocks, without_unused_contexts
 from lab.data.qa.summary import question_facts, question_notes
 
 
 @dataclass(frozen=True)
 class QuestionCorpus:
-    """Questions by split. facts: plain types, for the run record; notes: lines for the terminal; fingerprint: hex
-    digest of the content."""
+    """Questions by split. facts: plain values for the run record; notes: lines for the terminal; fingerprint:
+    hex digest of the content."""
 
     name: str
-    splits: dict[str, Asked]
+    splits: dict[str, QuestionSplit]
     facts: dict[str, object]
     notes: tuple[str, ...]
     fingerprint: str
@@ -41,15 +40,17 @@ def load_questions(data: Questions, cache: Path) -> QuestionCorpus:
     whole = _split(data, readings, test_ids)
     lost = [question.id for question in whole["train"].questions if question.lost]
     whole["train"] = whole["train"].trainable()
-    splits = {split: capped(asked, getattr(data.max_rows, split), data.split.seed) for split, asked in whole.items()}
+    splits = {split: capped(part, getattr(data.max_rows, split), data.split.seed) for split, part in whole.items()}
     _refuse_unfit(splits, readings)
     leaks = {split: _repeated_questions(splits, split) for split in ("val", "test")}
     if data.leaks.action == "refuse" and (problems := list(_leaking(leaks, data.leaks.duplicate_share))):
         raise RequestError(problems)
     notes = question_notes(readings, splits, lost)
     if data.split.train_on_val:
-        splits["train"] = joined(splits["train"], splits["val"].trainable())
-        notes.append("train_on_val: val questions are trained on, their scores mean nothing, the last epoch is kept")
+        splits["train"] = concatenated(splits["train"], splits["val"].trainable())
+        notes.append(
+            "train_on_val: val questions are trained on, so their scores mean nothing and the last epoch is kept"
+        )
     digest = hashlib.sha256()
     for split in SPLITS:
         digest.update(json.dumps([split, *_plain(splits[split])], ensure_ascii=False).encode())
@@ -78,11 +79,13 @@ def _faults(data: Questions, split: str, reading: Reading) -> list[Mistake]:
     return mistakes
 
 
-def _split(data: Questions, readings: Mapping[str, Reading], test_ids: list[str] | None) -> dict[str, Asked]:
+def _split(data: Questions, readings: Mapping[str, Reading], test_ids: list[str] | None) -> dict[str, QuestionSplit]:
     """Splits as given; missing ones are drawn by document. Raises RequestError if there are too few documents."""
     pool_name = ALL if ALL in readings else "train"
     pool = readings[pool_name]
-    splits = {split: Asked(reading.contexts, reading.questions) for split, reading in readings.items() if split != ALL}
+    splits = {
+        split: QuestionSplit(reading.contexts, reading.questions) for split, reading in readings.items() if split != ALL
+    }
     split_of = dict.fromkeys((question.id for question in pool.questions), "")
     if test_ids is not None:
         unknown = [name for name in test_ids if name not in split_of]
@@ -96,10 +99,10 @@ def _split(data: Questions, readings: Mapping[str, Reading], test_ids: list[str]
     block_of = blocks(pool)
     used = sorted({block_of[question.context] for question in rest})
     if test_ids is not None and not rest:
-        problem = f"names all {len(split_of)} questions, and none is left to train on"
+        problem = f"names all {len(split_of)} questions, so none is left to train on"
         raise RequestError(Mistake("data.test_ids", problem, "the ids of the test questions alone"))
     if len(used) <= len(shares):
-        problem = f"{len(used)} documents cannot fill train and {' and '.join(shares)}, which keep documents whole"
+        problem = f"{len(used)} documents cannot fill train and {' and '.join(shares)}, and a document is never divided"
         raise RequestError(Mistake("data.split", problem, "data.train=FILE data.val=FILE data.test=FILE"))
     num_questions = Counter(block_of[question.context] for question in rest)
     sizes = [num_questions[block] for block in used]
@@ -107,11 +110,11 @@ def _split(data: Questions, readings: Mapping[str, Reading], test_ids: list[str]
     split_of |= {question.id: split_of_block[block_of[question.context]] for question in rest}
     for split in SPLITS:
         if split not in splits or split == pool_name:
-            splits[split] = Asked(pool.contexts, tuple(q for q in pool.questions if split_of[q.id] == split))
-    return {split: narrowed(splits[split]) for split in SPLITS}
+            splits[split] = QuestionSplit(pool.contexts, tuple(q for q in pool.questions if split_of[q.id] == split))
+    return {split: without_unused_contexts(splits[split]) for split in SPLITS}
 
 
-def _refuse_unfit(splits: Mapping[str, Asked], readings: Mapping[str, Reading]) -> None:
+def _refuse_unfit(splits: Mapping[str, QuestionSplit], readings: Mapping[str, Reading]) -> None:
     empty = [split for split in SPLITS if not splits[split].questions]
     if empty:
         ambiguous = sum(len(reading.ambiguous) for reading in readings.values())
@@ -124,11 +127,11 @@ def _refuse_unfit(splits: Mapping[str, Asked], readings: Mapping[str, Reading]) 
         raise RequestError(Mistake("data", "no training question has an answer", "a file with answers"))
 
 
-def _repeated_questions(splits: Mapping[str, Asked], split: str) -> dict[str, float]:
+def _repeated_questions(splits: Mapping[str, QuestionSplit], split: str) -> dict[str, float]:
     """Number and share of a split's questions that train also has, word for word, about the same context."""
     own, train = (
-        [(question.text.casefold().split(), asked.contexts[question.context]) for question in asked.questions]
-        for asked in (splits[split], splits["train"])
+        [(question.text.casefold().split(), part.contexts[question.context]) for question in part.questions]
+        for part in (splits[split], splits["train"])
     )
     in_train = {(tuple(words), context) for words, context in train}
     same = sum((tuple(words), context) in in_train for words, context in own)
@@ -146,11 +149,11 @@ def _leaking(leaks: Mapping[str, Mapping[str, float]], limit: float) -> Iterator
             yield Mistake("data.leaks.duplicate_share", problem, remedy, limit)
 
 
-def _plain(asked: Asked) -> list[object]:
+def _plain(part: QuestionSplit) -> list[object]:
     return [
         [
-            *(q.id, q.text, asked.contexts[q.context], [[answer.text, answer.start] for answer in q.answers]),
+            *(q.id, q.text, part.contexts[q.context], [[answer.text, answer.start] for answer in q.answers]),
             *(*q.unplaced, *q.ambiguous),
         ]
-        for q in asked.questions
+        for q in part.questions
     ]

@@ -1,7 +1,7 @@
 """Questions ready for training: windows of the three splits, their spec, and the facts about them for the record.
 
-A question with a long context is several windows. The sampler draws windows, so such a question comes several times an
-epoch. Shapes: B windows, L tokens.
+A question with a long context is several windows. The sampler draws windows, so such a question occurs several times
+per epoch. Shapes: B windows, L tokens.
 """
 
 from collections.abc import Callable
@@ -19,15 +19,15 @@ from lab.core.errors import Mistake, RequestError
 from lab.data.batch_sampler import Draw
 from lab.data.datamodule import DataModule
 from lab.data.qa.corpus import QuestionCorpus
-from lab.data.qa.examples import Asked
+from lab.data.qa.splits import QuestionSplit
 from lab.data.qa.windows import Windows, refuse_long_questions, windows
 
 
 class WindowRows(Dataset[QuestionBatch]):
     """The windows of one split: a draw gives a batch that is padded to its longest window."""
 
-    def __init__(self, found: Windows, pad_id: int) -> None:
-        self.windows, self.pad_id = found, pad_id
+    def __init__(self, split_windows: Windows, pad_id: int) -> None:
+        self.windows, self.pad_id = split_windows, pad_id
 
     def __len__(self) -> int:
         return len(self.windows)
@@ -77,7 +77,7 @@ class QuestionDataModule(DataModule[WindowRows]):
         super().__init__(corpus.name, corpus.fingerprint, config, accumulation, seed, pin_memory)
         self.corpus, self.tokenizer, self.config, self.cache = corpus, tokenizer, config, cache
         self.cache_folder = Path(cache.dir).expanduser()
-        self.references = {split: asked.references() for split, asked in corpus.splits.items()}
+        self.references = {split: part.references() for split, part in corpus.splits.items()}
         """The contexts and accepted answers of each split, which answers are scored against."""
         self.spec = QuestionSpec(
             tokenizer.vocabulary_size,
@@ -103,7 +103,7 @@ class QuestionDataModule(DataModule[WindowRows]):
         facts = self.window_facts
         long = facts["answers_over_max_answer_share"]
         cut = facts["questions_without_window"]
-        lost = f"; no window holds the answers of {cut} questions whole: a longer data.stride would" if cut else ""
+        lost = f"; no window contains a whole answer of {cut} questions: increase data.stride" if cut else ""
         return (
             f"windows of {facts['max_length']} tokens, {facts['stride']} of them shared: {facts['train_windows']} "
             f"to train on; {long:.1%} of the answers are longer than data.max_answer={self.config.max_answer} "
@@ -111,30 +111,31 @@ class QuestionDataModule(DataModule[WindowRows]):
         )
 
     def make_rows(self, split: str) -> WindowRows:
-        asked, key = self.corpus.splits[split], f"{self.corpus.fingerprint}/{split}"
+        part, key = self.corpus.splits[split], f"{self.corpus.fingerprint}/{split}"
         length, stride = self.config.max_length, self.config.stride
-        return WindowRows(windows(asked, self.tokenizer, length, stride, self.cache_folder, key), self.spec.pad_id)
+        return WindowRows(windows(part, self.tokenizer, length, stride, self.cache_folder, key), self.spec.pad_id)
 
     def lengths(self, split: str) -> npt.NDArray[np.int32]:
         return self.rows[split].windows.lengths
 
 
-def window_facts(asked: Asked, found: Windows, config: Questions) -> dict[str, object]:
-    """How the training questions became windows, and which of their answers cannot be learned or given.
+def window_facts(part: QuestionSplit, split_windows: Windows, config: Questions) -> dict[str, object]:
+    """Return how the training questions became windows, and which answers cannot be learned or given.
 
-    questions_without_window: questions with answers of which no window holds a whole one;
-    answers_over_max_answer_share: share of the windows with an answer in which it is longer than the model may give.
+    questions_without_window: questions with answers of which no window contains a whole one;
+    answers_over_max_answer_share: of the windows with an answer, the share in which it is longer than the model may
+    give.
     """
-    with_answer = found.spans[found.spans[:, 1] > 0]
+    with_answer = split_windows.spans[split_windows.spans[:, 1] > 0]
     lengths = with_answer[:, 1] - with_answer[:, 0] + 1
     long = float(np.mean(lengths > config.max_answer)) if len(with_answer) else 0.0
-    answerable = {number for number, question in enumerate(asked.questions) if question.answers}
-    reached = set(found.question_of[found.spans[:, 1] > 0].tolist())
-    per_question = np.bincount(found.question_of, minlength=len(asked.questions))
+    answerable = {number for number, question in enumerate(part.questions) if question.answers}
+    reached = set(split_windows.question_of[split_windows.spans[:, 1] > 0].tolist())
+    per_question = np.bincount(split_windows.question_of, minlength=len(part.questions))
     return {
         "max_length": config.max_length,
         "stride": config.stride,
-        "train_windows": len(found),
+        "train_windows": len(split_windows),
         "windows_per_question": {"mean": float(per_question.mean()), "max": int(per_question.max())},
         "windows_with_answer": len(with_answer),
         "questions_without_window": len(answerable - reached),

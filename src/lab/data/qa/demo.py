@@ -2,9 +2,9 @@
 
 A report describes one piece of equipment, three in ten describe two: the symptom, the replaced part, the person, the
 date and the duration, in sentences of varied wording and order. A question names one piece of equipment and asks for
-one of these facts. With two, the fact of the other one is a wrong answer: a small model from scratch does not learn to
-distinguish them in a minute, so it reaches about .85. Answers are spans of the report by construction. Cost: about 50
-microseconds per report.
+one of these facts. In a report about two, the fact about the other piece is a wrong answer: a small model from scratch
+does not learn to distinguish them in a minute and reaches about .85. Answers are spans of the report by construction.
+Cost: about 50 microseconds per report.
 """
 
 from collections.abc import Sequence

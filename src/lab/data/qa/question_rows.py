@@ -90,7 +90,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Placed:
+class PlacedAnswer:
     """An answer in its context. answer: None if its place is not known; num: number of places with its text; moved:
     whether the source has another offset or other Unicode forms of accents."""
 
@@ -99,23 +99,23 @@ class Placed:
     moved: bool = False
 
 
-def placed(context: str, given: FileAnswer, place: int | None, ambiguous: Ambiguous) -> Placed:
+def place_answer(context: str, given: FileAnswer, place: int | None, ambiguous: Ambiguous) -> PlacedAnswer:
     """Find an answer, trimmed, in its context. place: the character at which its offset points.
 
     The text also matches if the context writes accents in Unicode's other form; the answer then has the context's form.
 
-    >>> placed("la bomba y la otra bomba", FileAnswer("otra", 17), 17, "leave_out").answer
+    >>> place_answer("la bomba y la otra bomba", FileAnswer("otra", 17), 17, "leave_out").answer
     Answer(text='otra', start=14)
     """
     if match := match_at(context, given.text, place):
-        return Placed(Answer(*match), 1, match[0] != given.text.strip())
+        return PlacedAnswer(Answer(*match), 1, match[0] != given.text.strip())
     for form in forms(given.text):
         if places := occurrences(context, form):
             offset = given.start if place is None else place
             nearest = min(places, key=lambda start: (abs(start - offset), start))
             known = len(places) == 1 or ambiguous == "nearest"
-            return Placed(Answer(form, nearest) if known else None, len(places), known)
-    return Placed(None, 0)
+            return PlacedAnswer(Answer(form, nearest) if known else None, len(places), known)
+    return PlacedAnswer(None, 0)
 
 
 def occurrences(context: str, text: str) -> list[int]:
@@ -173,7 +173,9 @@ class ReadingBuilder:
         """The question with its answers at their places, and the number of answers that were moved."""
         context, answers = self.contexts[question.context], question.answers
         offsets = counting.places(context, [answer.start for answer in answers])
-        results = [placed(context, answer, place, ambiguous) for answer, place in zip(answers, offsets, strict=True)]
+        results = [
+            place_answer(context, answer, place, ambiguous) for answer, place in zip(answers, offsets, strict=True)
+        ]
         known = dict.fromkeys(result.answer for result in results if result.answer)
         unknown = [(answer.text.strip(), result.num)
                    for answer, result in zip(answers, results, strict=True) if not result.answer]  # fmt: skip

@@ -1,7 +1,7 @@
 """Files in the format of SQuAD, versions 1.1 (arXiv 1606.05250) and 2.0 (arXiv 1806.03822), and its rows on the hub.
 
 All faults of structure are reported at once with their paths (`data[3].paragraphs[0].qas[2]`, `row[7].answers`); a file
-that is not JSON is reported with line and column. Cost: SQuAD's 130,000 questions in seconds.
+that is not JSON is reported with its line and column. Cost: SQuAD's 130,000 questions in seconds.
 """
 
 import json
@@ -56,7 +56,7 @@ def read_ids(path: Path, key: str) -> list[str]:
     else:
         ids = [line.strip() for line in text.split("\n") if line.strip()]
     if not ids:
-        raise RequestError(Mistake(key, "holds no id", '["id", ...], or one id per line', path))
+        raise RequestError(Mistake(key, "contains no id", '["id", ...], or one id per line', path))
     return list(dict.fromkeys(ids))
 
 
@@ -72,7 +72,7 @@ class _Reader:
         self.longer: list[str] = []
 
     def reading(self, key: str, value: object, layout: str) -> Reading:
-        """Return what was read. Raises RequestError with its faults, or with `layout` if it holds no question."""
+        """Return what was read. Raises RequestError with its faults, or with `layout` if it contains no question."""
         reading = self.builder.reading(self.ambiguous)
         if 2 * len(self.longer) > len(reading.questions):
             share = f"{len(self.longer)} of {len(reading.questions)} questions are longer than their contexts"
@@ -80,7 +80,7 @@ class _Reader:
         if self.faults:
             raise RequestError(_as_mistakes(self.faults, key, value))
         if not reading.questions:
-            raise RequestError(Mistake(key, "holds no question", layout, value))
+            raise RequestError(Mistake(key, "contains no question", layout, value))
         return reading
 
     def file(self, given: Any) -> None:
@@ -181,7 +181,7 @@ class _Reader:
             return None
         value = given.get(name)
         if isinstance(value, str) and (half := _HALF.search(value)):
-            self.faults.append(f"{where} holds {half[0]!r}, half of a character")
+            self.faults.append(f"{where} contains {half[0]!r}, half of a character")
             return None
         if isinstance(value, kind) and not isinstance(value, bool):
             return value

@@ -5,16 +5,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from lab.config.schema import Questions
 from lab.core.errors import listed
 from lab.data.qa.answer_offsets import CHARACTERS
-from lab.data.qa.examples import SPLITS, Asked
 from lab.data.qa.question_rows import Dropped, Reading
 from lab.data.qa.source import ALL
+from lab.data.qa.splits import SPLITS, QuestionSplit
 
 MAX_LISTED = 20
 """Number of dropped answers, and of questions without answers, that a run's record names."""
 
 
 def question_facts(
-    readings: Mapping[str, Reading], splits: Mapping[str, Asked], lost: Sequence[str], data: Questions
+    readings: Mapping[str, Reading], splits: Mapping[str, QuestionSplit], lost: Sequence[str], data: Questions
 ) -> dict[str, object]:
     """Return the facts for the run record. lost: ids of training questions without an answer of known place."""
     dropped = [answer for reading in readings.values() for answer in reading.dropped]
@@ -41,14 +41,16 @@ def _listed(answers: Sequence[Dropped]) -> list[dict[str, str]]:
     return [{"question": answer.question, "text": answer.text} for answer in answers[:MAX_LISTED]]
 
 
-def question_notes(readings: Mapping[str, Reading], splits: Mapping[str, Asked], lost: Sequence[str]) -> list[str]:
+def question_notes(
+    readings: Mapping[str, Reading], splits: Mapping[str, QuestionSplit], lost: Sequence[str]
+) -> list[str]:
     """Return the lines for the terminal. lost: ids of training questions without an answer of known place."""
     counts = ", ".join(f"{split} {len(splits[split].questions)}" for split in SPLITS)
     notes = [f"questions: {counts}; contexts: {', '.join(str(len(splits[split].contexts)) for split in SPLITS)}"]
     notes += list(_counting_notes(readings))
     repaired = sum(reading.repaired for reading in readings.values())
     if repaired:
-        notes.append(f"{repaired} answers were not where the file says and were moved to their place")
+        notes.append(f"{repaired} answers were not where the file says and were moved to the right place")
     for reading in readings.values():
         notes += [
             f"accepted, not trained on: {answer.text!r} does not occur in its context (question {answer.question})"
@@ -64,7 +66,9 @@ def question_notes(readings: Mapping[str, Reading], splits: Mapping[str, Asked],
         notes.append(f"{len(lost)} questions lost all their answers and are not trained on: {listed(lost, 3)}")
     graded = sum(question.lost for split in ("val", "test") for question in splits[split].questions)
     if graded:
-        notes.append(f"{graded} questions of val and test are graded on answers whose place is not known")
+        notes.append(
+            f"{graded} questions of val and test are graded on answers whose place in the context is not known"
+        )
     for split in ("val", "test"):
         if shared := _shared(splits, split):
             notes.append(f"{shared} contexts of the {split} split are also in train: its scores are too high")
@@ -82,6 +86,6 @@ def _counting_notes(readings: Mapping[str, Reading]) -> Iterator[str]:
             yield f"{key}: {num} questions have no id and are named by their place in the file"
 
 
-def _shared(splits: Mapping[str, Asked], split: str) -> int:
+def _shared(splits: Mapping[str, QuestionSplit], split: str) -> int:
     """Number of contexts that are, word for word, in this split and in training."""
     return len(set(splits["train"].contexts) & set(splits[split].contexts))

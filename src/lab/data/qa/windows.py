@@ -1,4 +1,4 @@
-"""Questions with parts of their contexts as inputs of a model, on disk: made once, memory-mapped, shared by runs.
+"""Questions with parts of their contexts as model inputs on disk: computed once, memory-mapped, shared by runs.
 
 A context that is too long for a model becomes several windows that overlap by `stride` tokens. Each token of a window
 has its characters in the context, so that a span of tokens is a part of the context, word for word. Tokens of the
@@ -15,10 +15,10 @@ import numpy.typing as npt
 
 from lab.core.batches import PairTokenizer
 from lab.core.errors import Mistake, RequestError, listed
-from lab.data.cache.store import made
+from lab.data.cache.store import make_entry
 from lab.data.progress_lines import ticker
-from lab.data.qa.examples import Asked
 from lab.data.qa.question_rows import Answer, Question
+from lab.data.qa.splits import QuestionSplit
 
 SPARE = 16
 """Tokens of context, beyond the overlap, that a proposed `data.max_length` leaves."""
@@ -60,17 +60,19 @@ class Windows:
         return np.diff(self.offsets).astype(np.int32)
 
 
-def refuse_long_questions(asked: dict[str, Asked], tokenizer: PairTokenizer, max_length: int, stride: int) -> None:
+def refuse_long_questions(
+    splits: dict[str, QuestionSplit], tokenizer: PairTokenizer, max_length: int, stride: int
+) -> None:
     """Raises RequestError naming the questions that leave a window no more than `stride` tokens of context."""
     too_long: list[tuple[int, str]] = []
-    for split in asked.values():
-        for chunk in _chunks(split.questions):
+    for part in splits.values():
+        for chunk in _chunks(part.questions):
             rooms = tokenizer.room([question.text for question in chunk], max_length)
             too_long += [(room, question.id) for room, question in zip(rooms, chunk, strict=True) if room <= stride]
     if too_long:
         problem = (
-            f"{len(too_long)} questions leave windows of data.max_length={max_length} no more than the "
-            f"data.stride={stride} tokens that neighbours share, so the windows would never reach the context's end: "
+            f"{len(too_long)} questions are so long that windows of data.max_length={max_length} have room for no more "
+            f"than the data.stride={stride} tokens that neighbours share; windows would never reach the context's end: "
             f"{listed([name for _, name in sorted(too_long)], 3)}"
         )
         remedy = _remedy(too_long, max_length, stride, tokenizer.longest)
@@ -92,24 +94,26 @@ def _remedy(too_long: Sequence[tuple[int, str]], max_length: int, stride: int, l
     return f"{longer}shorten these questions or take them out: {listed(hopeless)}"
 
 
-def windows(asked: Asked, tokenizer: PairTokenizer, max_length: int, stride: int, cache: Path, key: str) -> Windows:
+def windows(
+    part: QuestionSplit, tokenizer: PairTokenizer, max_length: int, stride: int, cache: Path, key: str
+) -> Windows:
     """Return the windows of a split, each with the span of the first answer that is completely inside it.
 
     key: identifies the questions. Questions must leave room for more than `stride` tokens (`refuse_long_questions`).
     """
     name = f"{key}\n{tokenizer.fingerprint()}\nwindows-{LAYOUT}-{max_length}-{stride}"
     folder = cache / "tokens" / hashlib.sha256(name.encode()).hexdigest()[:32]
-    made(folder, lambda aside: _fill(aside, asked, tokenizer, max_length, stride))
+    make_entry(folder, lambda aside: _fill(aside, part, tokenizer, max_length, stride))
     return Windows(folder)
 
 
-def span(places: Ints, answers: Sequence[Answer]) -> tuple[int, int]:
+def answer_span(places: Ints, answers: Sequence[Answer]) -> tuple[int, int]:
     """Return the first and last token of the first answer that is completely inside a window; (0, 0) without one.
 
     places: (L, 2) characters of each token, -1 for a token without any. An answer that starts or ends inside a token is
     extended to the whole token.
 
-    >>> span(np.array([[-1, -1], [0, 2], [3, 8], [9, 11]]), [Answer("bomba", 3)])
+    >>> answer_span(np.array([[-1, -1], [0, 2], [3, 8], [9, 11]]), [Answer("bomba", 3)])
     (2, 2)
     """
     known = np.flatnonzero(places[:, 0] >= 0)
@@ -125,12 +129,12 @@ def span(places: Ints, answers: Sequence[Answer]) -> tuple[int, int]:
     return 0, 0
 
 
-def bare(places: Ints, context: str) -> Ints:
+def without_white_space(places: Ints, context: str) -> Ints:
     """Return the characters of each token (L, 2) without white space at its ends; -1 for a token of white space only.
 
     Byte-level and SentencePiece tokenizers include the space before a word in its token.
 
-    >>> bare(np.array([[-1, -1], [0, 2], [2, 8], [8, 10]]), "la bomba\\n ").tolist()
+    >>> without_white_space(np.array([[-1, -1], [0, 2], [2, 8], [8, 10]]), "la bomba\\n ").tolist()
     [[-1, -1], [0, 2], [3, 8], [-1, -1]]
     """
     codes = np.frombuffer(context.encode("utf-32-le"), np.uint32)
@@ -143,22 +147,24 @@ def bare(places: Ints, context: str) -> Ints:
     return np.where((starts < ends)[:, None], np.column_stack([starts, ends]), -1)
 
 
-def _fill(aside: Path, asked: Asked, tokenizer: PairTokenizer, max_length: int, stride: int) -> None:
+def _fill(aside: Path, part: QuestionSplit, tokenizer: PairTokenizer, max_length: int, stride: int) -> None:
     lengths, question_of, spans = [0], list[int](), list[tuple[int, int]]()
     number = 0
-    tick = ticker("cutting contexts into windows", len(asked.questions), "questions")
+    tick = ticker("cutting contexts into windows", len(part.questions), "questions")
     with (aside / "values.bin").open("wb") as file:
-        for chunk in _chunks(asked.questions):
-            contexts = [asked.contexts[question.context] for question in chunk]
+        for chunk in _chunks(part.questions):
+            contexts = [part.contexts[question.context] for question in chunk]
             batch = tokenizer.windows([question.text for question in chunk], contexts, max_length, stride)
             for question, pieces in zip(chunk, batch, strict=True):
                 for piece in pieces:
-                    places = bare(np.asarray(piece.places, np.int64).reshape(-1, 2), asked.contexts[question.context])
+                    places = without_white_space(
+                        np.asarray(piece.places, np.int64).reshape(-1, 2), part.contexts[question.context]
+                    )
                     columns = np.column_stack([piece.ids, piece.segments, places])
                     file.write(columns.astype(np.int32).tobytes())
                     lengths.append(len(columns))
                     question_of.append(number)
-                    spans.append(span(places, question.answers))
+                    spans.append(answer_span(places, question.answers))
                 number += 1
             tick(len(chunk))
     np.save(aside / "offsets.npy", np.cumsum(np.array(lengths, np.int64)))

@@ -1,1 +1,1 @@
-"""Readers of files and of the hub, whatever is made of their rows: encodings, quotes, cells, time stamps."""
+"""Readers of files and of the hub for all kinds of data: encodings, quotes, cells, time stamps."""

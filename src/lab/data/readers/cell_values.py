@@ -1,4 +1,4 @@
-"""Cells of a column that hold no value: words for a missing number or class, and lists where plain values are read."""
+"""Cells of a column without a plain value: words for a missing number or class, and lists."""
 
 import logging
 from typing import Any
@@ -17,7 +17,7 @@ MISSING_WORDS = ("", "NA", "N/A", "n/a", "#N/A", "#N/A N/A", "#NA", "<NA>", "NaN
 def require_plain_values(column: Any, key: str, name: str) -> Any:
     """Return the column. Raises RequestError for a column of a Parquet file whose cells are lists or records."""
     if column.dtype.kind == "O" and column.map(lambda cell: isinstance(cell, np.ndarray | list | dict)).any():
-        raise RequestError(Mistake(key, f"column {name!r} holds lists or records", "a column of plain values", name))
+        raise RequestError(Mistake(key, f"column {name!r} contains lists or records", "a column of plain values", name))
     return column
 
 
@@ -36,6 +36,6 @@ def without_missing_words(column: Any, name: str) -> Any:
     missing = column.isin(MISSING_WORDS)
     if missing.any():
         words = ", ".join(sorted({str(word) for word in column[missing]}))
-        log.warning("column %r: %d cells hold %s, read as missing; rename it where it is a class", name,
+        log.warning("column %r: %d cells contain %s and are read as missing; rename a class of this name", name,
                     missing.sum(), words)  # fmt: skip
     return column.where(~missing)

@@ -1,8 +1,8 @@
-"""A CSV or TSV file as an Arrow stream of strings, with checks for everything that would be read wrongly.
+"""A CSV or TSV file as an Arrow stream of strings, with checks for content that would be read wrongly.
 
-Why strings: a column that turns from numbers to text half-way, "nan" as a word and "007" stay as they are in the file.
-Refused with their line: NULs, lone carriage returns, quotes that swallow rows, quotes after a backslash. Cost: a few
-seconds per million rows, once.
+Why strings: "007", the word "nan" and a column of numbers that becomes text half-way stay as they are in the file.
+NULs, lone carriage returns, quotes that swallow rows and quotes after a backslash are refused with their line. Cost: a
+few seconds per million rows, once.
 """
 
 import logging
@@ -129,22 +129,24 @@ class CsvFile(RowFile):
 
 
 def _confusing_characters(file: CsvFile) -> Iterator[Mistake]:
-    """Characters that end a cell or a row where nobody means it."""
+    """Characters that end a cell or a row unintentionally."""
     scan = scan_bytes(file.path, file.settings.encoding)
     quoting = file.settings.quoting
     if scan.nul_line is not None:
         utf_16 = utf_16_variant(file.path)
         other = file.path.with_name(f"clean-{file.path.name}")
         remedy = f"data.encoding={utf_16}" if utf_16 else f"write it again without them: {quoted(file.key, other)}"
-        yield Mistake(file.key, f"line {scan.nul_line} holds a NUL, which cuts its cell", remedy, file.path)
+        yield Mistake(file.key, f"line {scan.nul_line} contains a NUL, which ends its cell", remedy, file.path)
         return
     if scan.lone_returns and quoting != "none" and (line := _broken_line(file)):
-        problem = f"line {line} holds a carriage return inside a cell without quotes, which would break the row in two"
-        yield Mistake(file.key, problem, "put the cell in quotes, or replace the character by a space", file.path)
+        problem = (
+            f"line {line} contains a carriage return inside a cell without quotes, which would break the row in two"
+        )
+        yield Mistake(file.key, problem, "put the cell in quotes, or replace the character with a space", file.path)
     if scan.escaped_quotes and quoting in ("auto", "double"):
         line = csv_quotes.misfit(file.lines(), file.delimiter, file.width(quoting))
         if line and file.fits("backslash"):
-            problem = f"line {line} holds a quote after a backslash, where CSV has two quotes"
+            problem = f"line {line} contains a quote after a backslash, where CSV has two quotes"
             yield Mistake(file.key, problem, "data.quoting=backslash", file.path)
 
 
@@ -187,7 +189,7 @@ def _swallowed_rows(file: CsvFile, suspects: Sequence[tuple[int, str]], rows: An
 
 
 def _swallowing_records(file: CsvFile, evidence: dict[tuple[int, str], int]) -> Iterator[Record]:
-    """Rows with a cell that holds rows, as two or more known cells, or a quote inside it, show.
+    """Rows with a cell that contains rows, as shown by two or more known cells or by a quote inside it.
 
     evidence: for each suspected column and cell, the number of inner cells that also occur in other rows.
     """

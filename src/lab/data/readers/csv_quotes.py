@@ -1,8 +1,8 @@
 """Quotes in a CSV file that are part of a text: they make cells swallow rows, or follow a backslash.
 
-A cell that begins with a quote of its text ("Fuga" de aceite) extends to the next quote, perhaps hundreds of rows
-later, and no parser complains. A text of several lines looks the same. So a cell is refused only where each of its
-lines reads as a row whose other cells also occur in other rows. Pure functions of the lines.
+A cell whose text begins with a quote ("Fuga" de aceite) extends to the next quote, perhaps hundreds of rows later, and
+no parser reports it. A text of several lines looks the same. So a cell is refused only if each of its lines reads as a
+row whose other cells also occur in other rows. Pure functions of the lines.
 """
 
 import csv
@@ -111,8 +111,8 @@ def rows_within(cell: str, column: int, num_columns: int, delimiter: str) -> lis
 
 
 def count_known(cells: list[tuple[int, str]], column_values: Callable[[int], frozenset[str]]) -> int:
-    """Return the number of cells that show that they belong to rows: the most in any one column whose cells all occur
-    in other rows too. cells: result of `rows_within`; column_values: trimmed values of a column."""
+    """Return the number of cells that show that they belong to rows: the largest number in a column whose cells all
+    occur in other rows too. cells: result of `rows_within`; column_values: trimmed values of a column."""
     columns = {column for column, _ in cells}
     known = [column for column in columns if {text for at, text in cells if at == column} <= column_values(column)]
     return max((sum(at == column for at, _ in cells) for column in known), default=0)

@@ -1,7 +1,7 @@
 """A text file that is not in the requested encoding: the lines that show it, and an encoding that reads all lines.
 
-Any bytes are some text in latin-1. So an encoding is proposed only where the file's letters are then those of western
-Europe, and never where other lines are already UTF-8, which it would spoil.
+Any bytes are valid latin-1. So an encoding is proposed only if it reads the file's letters as those of western Europe,
+and never if other lines are already UTF-8, which it would misread.
 """
 
 import codecs
@@ -17,7 +17,7 @@ _WESTERN = frozenset(
     "áéíóúàèìòùâêîôûäëïöüãõñçåæœøßýÿðþšžÁÉÍÓÚÀÈÌÒÙÂÊÎÔÛÄËÏÖÜÃÕÑÇÅÆŒØÝŸÐÞŠŽ¿¡ªº°«»“”‘’‚„–—…•·´¨€£¢§©®™±²³µ½¼¾×\u00a0"
 )
 _RUN = re.compile(rb"[\x80-\xff]{3,}")
-"""Three or more such characters in a row: a word of another alphabet."""
+"""Three or more characters beyond ASCII in a row: a word of another alphabet."""
 _MAX_SAMPLES = 1000
 """Lines that are used to detect their encoding."""
 _WESTERN_SHARE, _MAX_RUN_SHARE = 0.98, 0.2
@@ -52,7 +52,7 @@ def wrong_encoding(path: Path, key: str, encoding: str) -> Mistake:
     other = single_byte_encoding(lines.samples)
     if lines.num_beyond_ascii > _CHANCE_SHARE * len(lines.wrong):
         hint = f" (they read as {other})" if other else ""
-        problem += f"; {lines.num_beyond_ascii} others are, with letters that another encoding would spoil"
+        problem += f"; {lines.num_beyond_ascii} others are, with letters that another encoding would misread"
         return Mistake(key, problem, f"correct these lines{hint} and save the file as UTF-8", path)
     return Mistake(key, problem, f"data.encoding={other}" if other else _UNKNOWN, path)
 

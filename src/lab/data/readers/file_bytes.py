@@ -1,4 +1,4 @@
-"""What the bytes of a file show before it is parsed: its encoding, a spreadsheet, characters that confuse a parser.
+"""Checks of a file's bytes before it is parsed: its encoding, workbooks, characters that confuse a parser.
 
 Cost: about 0.1 s per 100 MB, once per file.
 """
@@ -70,7 +70,7 @@ def scan_bytes(path: Path, encoding: str) -> ByteScan:
 
 def _pieces(path: Path, encoding: str) -> Iterator[bytes]:
     """A file's bytes, as UTF-8 where its own encoding uses several bytes per ASCII character. A piece never ends
-    between the two characters of a pair that is counted."""
+    between the two characters of a counted pair."""
     ascii_like = "a".encode(encoding) == b"a" or codecs.lookup(encoding).name == "utf-8-sig"
     kept = b""
     with open_text(path) if ascii_like else open_text(path, encoding) as file:

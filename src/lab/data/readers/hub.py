@@ -1,8 +1,8 @@
-"""Data sets by name: from the hub, from its cache when it cannot be reached, or a local folder in the hub's layout.
+"""Data sets by name: from the hub, from its cache if the hub cannot be reached, or from a local folder in its layout.
 
 Class indices become class names. Every error of the hub's client, its cache and the builders becomes one line that says
-what to do without a network. The copy of a local folder is an entry of the cache with checksums. Cost: the time that
-`datasets` takes to download and convert, once.
+what to do without a network. The Arrow copy of a local folder is an entry of the cache with checksums. Cost: the time
+that `datasets` takes to download and convert, once.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from lab.config.schema import Hub, Imdb, Squad
 from lab.core.errors import Mistake, RequestError
-from lab.data.cache.store import made
+from lab.data.cache.store import make_entry
 from lab.data.readers.text_files import ROWS, quiet
 from lab.data.readers.text_table import Table
 
@@ -27,7 +27,7 @@ def load_splits(data: Hub | Imdb | Squad, config: str | None, cache: Path) -> di
     """Return the tables of the splits that `data.splits` names. Raises RequestError naming every split that fails."""
     import datasets
 
-    assert data.path is not None, "no name to ask the hub for"
+    assert data.path is not None, "no name of a data set"
     requested = {"train": data.splits.train, "val": data.splits.val, "test": data.splits.test}
     local = Path(data.path).expanduser()
     tables: dict[str, Table] = {}
@@ -70,7 +70,7 @@ def _local_split(local: Path, config: str | None, name: str, cache: Path) -> Any
     stats = [(path.relative_to(local), path.stat()) for path in sorted(local.rglob("*")) if path.is_file()]
     files = [(path.as_posix(), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for path, stat in stats]
     digest = hashlib.sha256(repr((str(local.resolve()), config, name, files)).encode()).hexdigest()[:32]
-    made(cache / "files" / digest, fill)
+    make_entry(cache / "files" / digest, fill)
     return datasets.Dataset.from_file(str(cache / "files" / digest / ROWS))
 
 
@@ -90,7 +90,7 @@ def _reachable(name: str) -> bool:
 
 @contextlib.contextmanager
 def _cache_only(offline: bool) -> Iterator[None]:
-    """Where `offline`, let `datasets` look into its cache only, as HF_HUB_OFFLINE=1 does."""
+    """If `offline`, make `datasets` read its cache only, as HF_HUB_OFFLINE=1 does."""
     import datasets
     from huggingface_hub import constants
 

@@ -25,7 +25,7 @@ Kinds = dict[str, dict[str, int]]
 class JsonLinesFile(RowFile):
     """A file with one JSON object per line. Its columns are the keys of the first 1,000 lines; other keys are left out.
 
-    `write_rows` raises ValueError with the number of a line that is not an object or holds half of a character.
+    `write_rows` raises ValueError with the number of a line that is not an object or contains half of a character.
     """
 
     read_settings = ("encoding",)
@@ -76,7 +76,7 @@ def _column(name: str, rows: Sequence[Numbered], first_lines: dict[str, int]) ->
             for (number, _), cell in zip(rows, cells, strict=True)
             if cell and any("\ud800" <= c <= "\udfff" for c in cell)
         )
-        raise ValueError(f"line {number} holds half of a character, which is not text") from None
+        raise ValueError(f"line {number} contains half of a character, which is not text") from None
 
 
 def _cell(value: object) -> str | None:

@@ -1,6 +1,6 @@
-"""What every format of a file of rows provides: one subclass of `RowFile` per format.
+"""The interface of a format of files of rows: one subclass of `RowFile` per format.
 
-A new format is one module with its subclass and one entry in `lab.data.readers.text_files.FORMATS`.
+A new format is a module with a subclass and one entry in `lab.data.readers.text_files.FORMATS`.
 """
 
 from abc import ABC, abstractmethod
@@ -36,7 +36,7 @@ class RowFile(ABC):
     def write_rows(self, target: Path) -> Mapping[str, Mapping[str, int]]:
         """Write the rows as an Arrow stream of strings; return the kinds of JSON values by column, if any.
 
-        Raises RequestError for a file that would be read wrongly, and the errors of the reader that is used.
+        Raises RequestError for a file that would be read wrongly, and the errors of the underlying reader.
         """
 
     @property

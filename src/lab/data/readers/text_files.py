@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from lab.core.errors import Mistake, RequestError, nearest
 from lab.core.hydra_quoting import quoted
-from lab.data.cache.store import made
+from lab.data.cache.store import make_entry
 from lab.data.readers.csv_file import CsvFile
 from lab.data.readers.encodings import is_really_utf_8, wrong_encoding
 from lab.data.readers.file_bytes import open_text, workbook_mistake
@@ -64,7 +64,7 @@ def open_file(path: Path, key: str, settings: FileSettings, cache: Path) -> Tabl
             (aside / KINDS_OF_CELLS).write_text(json.dumps(kinds))
 
     try:
-        made(folder, fill)
+        make_entry(folder, fill)
         table = mapped(folder, file.repeated)
     except RequestError:
         raise

@@ -1,7 +1,7 @@
 """Columns of text, read slice by slice from a memory-mapped data set or from a small table in memory.
 
-Why: a file may be larger than memory, so no other module holds a whole column of strings. Every value is returned as
-text, whatever its type: an integer 3 and a float 3.0 are "3", class indices of the hub are class names. Cost: about a
+Why: a file may be larger than memory, so no other module contains a whole column of strings. Every value is returned as
+text: an integer 3 and a float 3.0 are "3", and class indices of the hub are class names. Cost: about a
 microsecond per row and column.
 """
 
@@ -24,8 +24,8 @@ BATCH = 4096
 class Table:
     """Named columns.
 
-    data: a `datasets.Dataset` or a `pyarrow.Table`. class_names: class names of each column that holds class indices.
-    repeated: names that occur more than once in a file's header; the column of that name is the first of them.
+    data: a `datasets.Dataset` or a `pyarrow.Table`. class_names: class names of each column that contains class
+    indices. repeated: names that occur more than once in a file's header; the column of that name is the first of them.
     json_kinds: for columns of JSON lines, the first line with true or false (`switch`) and with another value
     (`other`).
     """

@@ -1,1 +1,1 @@
-"""Time series: long tables cut into windows, problems of the UCR/UEA archive, a weather generator."""
+"""Time series: long tables that are cut into windows, problems of the UCR/UEA archive, a weather generator."""

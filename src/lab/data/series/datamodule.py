@@ -25,14 +25,20 @@ from lab.data.series.panel import Cut, Floats
 class SeriesRows(Dataset[SeriesBatch]):
     """The windows of one split: a draw gives its batch.
 
-    gaps: `interpolate` fills missing values on straight lines inside each window; `mask` adds a channel for each of the
-    first `measured` columns, which is 1 at a missing value; otherwise missing values are 0 and not observed.
+    missing_values: `interpolate` fills gaps by straight lines inside each window; `mask` adds a channel for each of the
+    first `num_measured` columns, which is 1 at a missing value; otherwise missing values are 0 and not observed.
     """
 
-    def __init__(self, values: Floats, cut: Cut, head: HeadSpec, gaps: str | None, measured: int) -> None:
-        self.values, self.cut, self.head, self.gaps, self.measured = values, cut, head, gaps, measured
+    def __init__(self, values: Floats, cut: Cut, head: HeadSpec, missing_values: str | None, num_measured: int) -> None:
+        self.values, self.cut, self.head, self.missing_values, self.num_measured = (
+            values,
+            cut,
+            head,
+            missing_values,
+            num_measured,
+        )
         self.states: States | None = None
-        """Output of the frozen layers for each window, if batches carry it."""
+        """Output of the frozen layers for each window, if batches contain it."""
         self.depth = 0
 
     def __len__(self) -> int:
@@ -61,12 +67,12 @@ class SeriesRows(Dataset[SeriesBatch]):
         missing = np.isnan(values)
         observed = inside[:, :, None] & ~missing
         values[~observed] = 0.0
-        if self.gaps == "interpolate" and not observed.all():
+        if self.missing_values == "interpolate" and not observed.all():
             values = interpolated(values, observed)
             values[~inside] = 0.0
             observed = np.broadcast_to(inside[:, :, None], values.shape).copy()
-        elif self.gaps == "mask":
-            flags = (missing & inside[:, :, None])[:, :, : self.measured].astype(np.float32)
+        elif self.missing_values == "mask":
+            flags = (missing & inside[:, :, None])[:, :, : self.num_measured].astype(np.float32)
             values = np.concatenate([values, flags], 2)
             observed = np.concatenate([observed, np.broadcast_to(inside[:, :, None], flags.shape)], 2)
         return values, observed
@@ -103,7 +109,9 @@ class SeriesDataModule(DataModule[SeriesRows]):
 
     def make_rows(self, split: str) -> SeriesRows:
         series = self.series
-        return SeriesRows(series.panel.values, series.splits[split], series.head, series.gaps, series.measured)
+        return SeriesRows(
+            series.panel.values, series.splits[split], series.head, series.missing_values, series.num_measured
+        )
 
     def lengths(self, split: str) -> npt.NDArray[np.int32]:
         return self.rows[split].cut.lengths

@@ -14,11 +14,10 @@ from lab.config.schema import Ahead, Rainfall, Series, Table, Ucr, Windowed
 from lab.core.batches import HeadSpec
 from lab.core.errors import Mistake, RequestError, listed, nearest
 from lab.core.hydra_quoting import quoted
-from lab.data.series import missing_values as gaps
-from lab.data.series import windows
-from lab.data.series.panel import Cut, Panel, joined
+from lab.data.series import missing_values, windows
+from lab.data.series.panel import Cut, Panel, concatenated
+from lab.data.series.target_leakage import leaking_columns
 from lab.data.stratified_split import capped
-from lab.data.target_leakage import leaking_columns
 
 _UNLABELLED = "any"
 """The single class of windows that are used without classes."""
@@ -30,22 +29,22 @@ _HEAD = "class"
 class SeriesSet:
     """Panel, splits and head of a request. facts: for the run record; notes: lines for the terminal.
 
-    channels: names of an input's columns, with those that mark gaps. gaps: how `SeriesRows` fills missing values, None
-    to leave them. timed: whether the times and groups of rows are meaningful. measured: number of the panel's columns
-    that are data; calendar columns follow them.
+    channels: names of an input's columns, with those that mark gaps. missing_values: how `SeriesRows` fills gaps, None
+    to leave them. has_times: whether the times and groups of rows are meaningful. num_measured: number of the panel's
+    columns that are data; calendar columns follow them.
     """
 
     name: str
     panel: Panel
     splits: dict[str, Cut]
     head: HeadSpec
-    gaps: str | None
+    missing_values: str | None
     channels: tuple[str, ...]
     facts: dict[str, object]
     notes: tuple[str, ...]
     fingerprint: str
-    timed: bool
-    measured: int
+    has_times: bool
+    num_measured: int
 
 
 def load(data: Series, labelled: bool = True) -> SeriesSet:
@@ -87,20 +86,20 @@ def _windowed(name: str, data: Windowed, panel: Panel, labelled: bool) -> Series
     if mistakes := list(_unknown_columns(panel, data)):
         raise RequestError(mistakes)
     if isinstance(data.label, Ahead):
-        labels, now = windows.rule_codes(panel, data.label)
+        labels, current = windows.rule_codes(panel, data.label)
         head, horizon = data.label.feature, data.label.horizon
         panel.classes = (f"< {data.label.threshold:g}", f">= {data.label.threshold:g}")
     else:
         assert panel.codes is not None
-        labels, now, head, horizon = panel.codes, None, data.label, 0
+        labels, current, head, horizon = panel.codes, None, data.label, 0
     if not labelled:
-        labels, now, horizon, panel.classes = np.zeros(len(panel.values), np.int16), None, 0, (_UNLABELLED,)
+        labels, current, horizon, panel.classes = np.zeros(len(panel.values), np.int16), None, 0, (_UNLABELLED,)
     notes = list(_leaking_columns(panel, head)) if labelled and panel.codes is not None else []
-    missing = gaps.counts(panel)
+    missing = missing_values.counts(panel)
     _log1p(panel, data)
     if data.missing_values == "ffill":
-        gaps.fill_forward(panel)
-    cuts = windows.cut(panel, data, labels, now, horizon)
+        missing_values.fill_forward(panel)
+    cuts = windows.cut(panel, data, labels, current, horizon)
     facts = {
         "table_rows": len(panel.values), "groups": len(panel.groups), "columns": list(panel.columns),
         "step_s": float(panel.step / np.timedelta64(1, "s")), "window": data.window, "horizon": horizon,
@@ -127,8 +126,11 @@ def _finished(
     if mistakes:
         raise RequestError(mistakes)
     if split.train_on_val:
-        splits = splits | {"train": joined(splits["train"], splits["val"])}
-        notes = [*notes, "train_on_val: val rows are trained on, their scores mean nothing, the last epoch is kept"]
+        splits = splits | {"train": concatenated(splits["train"], splits["val"])}
+        notes = [
+            *notes,
+            "train_on_val: val rows are trained on, so their scores mean nothing and the last epoch is kept",
+        ]
     counts = np.bincount(splits["train"].labels, minlength=len(panel.classes))
     head = HeadSpec(head_name, panel.classes, tuple(counts.tolist()))
     if data.scale == "standard":
@@ -250,8 +252,8 @@ def _fingerprint(panel: Panel, splits: dict[str, Cut], head: HeadSpec, filling: 
     digest.update(repr((panel.columns, panel.groups if len(panel.groups) < 10_000 else None, head.classes)).encode())
     step = float(panel.step / np.timedelta64(1, "s"))
     digest.update(repr((panel.first[:1].tolist(), int(step) if step.is_integer() else step, filling)).encode())
-    if panel.kept is not None:
-        digest.update(np.ascontiguousarray(panel.kept.astype(np.int64)).data)
+    if panel.row_times is not None:
+        digest.update(np.ascontiguousarray(panel.row_times.astype(np.int64)).data)
     digest.update(np.ascontiguousarray(panel.values).data)
     for name, cut in splits.items():
         digest.update(name.encode())

@@ -14,7 +14,7 @@ from lab.data.readers.timestamps.parsing import time_names
 
 log = logging.getLogger(__name__)
 COUNTERS = re.compile(r"Unnamed: \d+|__index_level_\d+__|")
-"""Names of the row counter that pandas writes by default: an input only if it is named."""
+"""Names of the row counter that pandas writes by default: it is an input only if data.features names it."""
 FEW = 0.1
 """A column with at most this share of cells that are not numbers was meant as an input: leaving it out is a mistake."""
 
@@ -97,7 +97,9 @@ def _left_out(unread: Mapping[str, UnreadNumbers], data: Table, chosen: Sequence
 
 
 def _words(column: UnreadNumbers, key: str, remedy: str) -> Mistake:
-    problem = f"column {column.name!r} holds {column.word!r} in row {column.row} and is otherwise a column of numbers"
+    problem = (
+        f"column {column.name!r} contains {column.word!r} in row {column.row} and is otherwise a column of numbers"
+    )
     return Mistake(key, problem, remedy, column.name)
 
 

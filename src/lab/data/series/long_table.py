@@ -1,7 +1,7 @@
 """A long table (one row per time step and group) as a panel, or all of its mistakes at once.
 
-Checks: columns that exist and hold numbers, readable time stamps, their order, repeats and equal steps in each group,
-columns without information (constant, empty, copies). Nothing is repaired without a setting: `data.sort` sorts rows,
+Checks: columns exist and contain numbers; time stamps are readable, ordered, not repeated and at equal steps in each
+group; no column is constant, empty or a copy. Nothing is repaired without a setting: `data.sort` sorts rows,
 `data.resample` puts them on equal steps. Shapes: N rows, C columns, G groups.
 """
 
@@ -120,7 +120,7 @@ def _classes(file: TableFile, data: Table) -> tuple[Codes | None, tuple[str, ...
     codes = np.full(len(column), MISSING, np.int16)
     places, distinct = pd.factorize(names)
     if column.dtype.kind == "f" and not whole and len(distinct) > MAX_DECIMAL_CLASSES:
-        problem = f"holds measurements, not classes: {len(distinct)} values such as {names.iloc[0]}"
+        problem = f"contains measurements, not classes: {len(distinct)} values such as {names.iloc[0]}"
         rule = f"'data.label={{feature: {data.label}, horizon: 1, threshold: {float(column.median()):g}}}'"
         raise RequestError(Mistake("data.label", problem, rule, data.label))
     if len(distinct) > 1000:
@@ -184,7 +184,7 @@ def _words(
     remedies = {column.name: column.remedy for column in unread}
     for name, column in columns.items():
         first = column.iloc[int(number_formats.numbers(column, number_format)[1][0])]
-        problem = f"column {name!r} holds {first!r} in rows {_some(rows[name])}, which is not a number"
+        problem = f"column {name!r} contains {first!r} in rows {_some(rows[name])}, which is not a number"
         remedy = remedies.get(name) or "leave it out of data.features, or correct the file"
         yield Mistake("data.features", problem, remedy, name)
 
@@ -206,7 +206,7 @@ def _uninformative(values: Floats, features: Sequence[str]) -> "list[Mistake]":
             twin = seen.setdefault((float(low), float(high), float(np.nansum(column[:1000], dtype=np.float64))), place)
             if twin != place and np.array_equal(values[:, twin], column, equal_nan=True):
                 copies.append(f"{name} (of {features[twin]})")
-    kinds = {"holds no value at all": empty, "has one value in all rows": constant, "is a copy": copies}
+    kinds = {"contains no value at all": empty, "has one value in all rows": constant, "is a copy": copies}
     left_out = {*empty, *constant, *(copy.split(" (of ")[0] for copy in copies)}
     rest = ",".join(name for name in features if name not in left_out)
     return [

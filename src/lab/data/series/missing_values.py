@@ -1,4 +1,4 @@
-"""Missing values of a panel: counted, then filled from the past, or filled inside each window, or left out.
+"""Missing values of a panel: they are counted, then filled from the past, filled inside each window, or left out.
 
 No value comes from another group or from after a window's newest sample: a line through a gap would use its far end,
 which is unknown at the time of a forecast. Shapes: N rows, C columns, B windows, T steps, W windows of a group.

@@ -1,7 +1,7 @@
 """Series in memory: the rows of all groups, one group after another, each in the order of time and at equal steps.
 
-One float32 array holds every value once. A window is two numbers, its end and its length, and its values are a view of
-the array. Times are computed from each group's first time, and stored only for calendar steps and unequal steps.
+One float32 array contains every value once. A window is two numbers, its end and its length, and its values are a view
+of the array. Times are computed from each group's first time, and stored only for calendar steps and unequal steps.
 Shapes: N rows, C columns, G groups, W windows.
 """
 
@@ -22,9 +22,9 @@ class Panel:
     """Series of all groups.
 
     values: (N, C), NaN where missing. starts: (G + 1,) first row of each group, then N. first: (G,) datetime64[us] of
-    each group's first row. step: timedelta64[us] between rows, the commonest one if `kept` is given. kept: (N,)
-    datetime64[us] of each row, rising in each group, where steps differ. codes: (N,) class of each row if labels are a
-    column, `MISSING` where unknown. classes: their names.
+    each group's first row. step: timedelta64[us] between rows; if steps differ, the commonest step. row_times: (N,)
+    datetime64[us] of each row, rising in each group, only given if steps differ. codes: (N,) class of each row if
+    labels are a column, `MISSING` where unknown. classes: their names.
     """
 
     columns: tuple[str, ...]
@@ -35,7 +35,7 @@ class Panel:
     step: np.timedelta64
     codes: Codes | None = None
     classes: tuple[str, ...] = ()
-    kept: Times | None = None
+    row_times: Times | None = None
 
     def parts(self) -> Iterator[tuple[str, slice]]:
         """Return the name and the rows of each group."""
@@ -48,25 +48,25 @@ class Panel:
 
     def times(self, rows: npt.NDArray[np.integer]) -> Times:
         """Return the time of each row, datetime64[us]."""
-        if self.kept is not None:
-            kept: Times = self.kept[rows]
-            return kept
+        if self.row_times is not None:
+            stored: Times = self.row_times[rows]
+            return stored
         group = self.group_of(rows)
         times: Times = self.first[group] + (rows - self.starts[group]) * self.step
         return times
 
     def row_from(self, group: int, moment: np.datetime64) -> int:
         """Return the first row of a group at or after a moment, at most the row after its last."""
-        if self.kept is not None:
+        if self.row_times is not None:
             start, stop = int(self.starts[group]), int(self.starts[group + 1])
-            return start + int(np.searchsorted(self.kept[start:stop], moment))
+            return start + int(np.searchsorted(self.row_times[start:stop], moment))
         steps = -int((self.first[group] - moment) // self.step)
         return int(np.clip(self.starts[group] + steps, self.starts[group], self.starts[group + 1]))
 
     def span(self) -> tuple[np.datetime64, np.datetime64]:
         """Return the first and the last moment of all groups."""
-        if self.kept is not None:
-            return self.first.min(), self.kept[self.starts[1:] - 1].max()
+        if self.row_times is not None:
+            return self.first.min(), self.row_times[self.starts[1:] - 1].max()
         lengths = np.diff(self.starts)
         return self.first.min(), (self.first + (lengths - 1) * self.step).max()
 
@@ -75,35 +75,40 @@ class Panel:
 class Cut:
     """The windows or cases of one split.
 
-    ends: (W,) row of each window's newest sample; lengths: (W,) steps; labels: (W,) class; now: (W,) class of the
-    newest sample itself under the rule of labels, `MISSING` where it was not observed, None without a rule.
+    ends: (W,) row of each window's newest sample; lengths: (W,) steps; labels: (W,) class; current_labels:
+    (W,) class of the newest sample itself under the rule of labels, `MISSING` where it was not observed, None without a
+    rule.
     """
 
     ends: npt.NDArray[np.int32]
     lengths: npt.NDArray[np.int32]
     labels: npt.NDArray[np.int16]
-    now: npt.NDArray[np.int16] | None = None
+    current_labels: npt.NDArray[np.int16] | None = None
 
     def __len__(self) -> int:
         return len(self.ends)
 
     def at(self, kept: npt.NDArray[np.integer]) -> "Cut":
         """Return the windows at some places."""
-        now = None if self.now is None else self.now[kept]
-        return Cut(self.ends[kept], self.lengths[kept], self.labels[kept], now)
+        current = None if self.current_labels is None else self.current_labels[kept]
+        return Cut(self.ends[kept], self.lengths[kept], self.labels[kept], current)
 
 
-def written(moment: np.datetime64) -> str:
+def iso_text(moment: np.datetime64) -> str:
     """Return a moment in ISO 8601, with a fraction of a second if it has one."""
     return str(moment).removesuffix(".000000")
 
 
-def joined(first: Cut, second: Cut) -> Cut:
+def concatenated(first: Cut, second: Cut) -> Cut:
     """Return the windows of both, in the order of their newest samples."""
     ends = np.concatenate([first.ends, second.ends])
     order = np.argsort(ends, kind="stable")
-    now = None if first.now is None or second.now is None else np.concatenate([first.now, second.now])[order]
+    current = (
+        None
+        if first.current_labels is None or second.current_labels is None
+        else np.concatenate([first.current_labels, second.current_labels])[order]
+    )
     lengths, labels = (
         np.concatenate([getattr(first, name), getattr(second, name)])[order] for name in ("lengths", "labels")
     )
-    return Cut(ends[order], lengths, labels, now)
+    return Cut(ends[order], lengths, labels, current)

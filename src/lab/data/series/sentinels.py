@@ -1,6 +1,6 @@
 """Numbers that stand for "no value": -99, 99.99 or 9999 among measurements.
 
-Such a number is a repeated extreme with almost no values near it. Similar columns without one: saturating sensors and
+Such a number is a repeated extreme with almost no values near it. Other columns look similar: saturating sensors and
 amounts that are often 0 have values near the extreme; codes and switches have few values, close together. Cost: about
 ten passes over a column. Shapes: N rows, C columns.
 """

@@ -1,6 +1,6 @@
 """Order and steps of a long table's time stamps: sorting, repeats, unequal steps, resampling to equal steps.
 
-Why equal steps: a window is a number of rows, and must mean the same length of time wherever it begins. Shapes: N rows,
+Why equal steps: a window is a number of rows, and every window must have the same length in time. Shapes: N rows,
 C columns, G groups; `starts` (G + 1,) as in `Panel`.
 """
 
@@ -21,7 +21,7 @@ from lab.data.readers.timestamps.calendar_steps import (
     commonest_calendar_step,
     parse_step,
 )
-from lab.data.series.panel import Codes, Floats, Ints, written
+from lab.data.series.panel import Codes, Floats, Ints, iso_text
 
 Moments = npt.NDArray[np.datetime64]
 ZERO = np.timedelta64(0, "us")
@@ -94,7 +94,7 @@ def step_mistakes(times: Moments, starts: Ints, groups: Sequence[str], equal: bo
 
     if repeated:
         examples = [f"{group(at)}{_date(times[at])} (row {at})" for at in repeated[:MAX_EXAMPLES]]
-        problem = f"{len(repeated)} time stamps come twice: {'; '.join(examples)}{_and_more(len(repeated))}"
+        problem = f"{len(repeated)} time stamps occur twice: {'; '.join(examples)}{_and_more(len(repeated))}"
         remedy = f"{_missing_group_hint(groups)}remove one row of each, or data.resample=STEP for their mean"
         yield Mistake("data.time", problem, remedy)
     if odd and equal:
@@ -212,7 +212,8 @@ def _parsed_step(times: Moments, step: str) -> "_FixedStep | CalendarStep":
 
 
 def _refuse_too_many(times: Moments, bins: Ints, starts: Ints, step: str) -> None:
-    """One mistyped year among steps of a second needs more memory than there is."""
+    """Refuse a step that makes too many rows: with steps of a second, a mistyped year would need more memory than
+    exists."""
     counts = bins[starts[1:] - 1] - bins[starts[:-1]] + 1
     if int(counts.sum()) > max(MAX_STEPS, MAX_STEPS_PER_ROW * len(times)):
         part = int(counts.argmax())
@@ -227,7 +228,7 @@ def _group_prefix(groups: Sequence[str], number: int) -> str:
 
 
 def _date(moment: np.datetime64) -> str:
-    return written(moment).replace("T00:00:00", "").replace("T", " ")
+    return iso_text(moment).replace("T00:00:00", "").replace("T", " ")
 
 
 def _duration(step: np.timedelta64) -> str:

@@ -1,7 +1,7 @@
 """`.ts` files of the UCR/UEA archive: a header of @-lines, then one case per line, `dimension:dimension:...:class`.
 
 Dimensions are comma-separated values, `?` where one is missing; cases may differ in length (the format of
-timeseriesclassification.com). Cost: about 20 MB a second.
+timeseriesclassification.com). Cost: about 1 s per 20 MB.
 """
 
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ def read_ts(path: Path, key: str) -> Cases:
         values.append(case)
         labels.append(label)
     if not values:
-        raise RequestError(Mistake(key, "holds no case after @data", "a .ts file of the UCR/UEA archive", path))
+        raise RequestError(Mistake(key, "contains no case after @data", "a .ts file of the UCR/UEA archive", path))
     return Cases(values, labels)
 
 
@@ -69,5 +69,5 @@ def _case(line: str) -> tuple[Floats, str]:
         raise ValueError(f"dimensions of {', '.join(str(len(row)) for row in rows)} values in one case")
     case = np.stack(rows, 1)
     if np.isinf(case).any():
-        raise ValueError("holds an infinite value, or one too large for single precision")
+        raise ValueError("contains an infinite value, or one too large for single precision")
     return case, label.strip()

@@ -84,7 +84,7 @@ def _has_classes(path: Path) -> bool:
 
 
 def _refuse_unlike(read: dict[str, Cases], key: str, files: dict[str, Path]) -> None:
-    widths = {split: found.values[0].shape[1] for split, found in read.items()}
+    widths = {split: cases_of.values[0].shape[1] for split, cases_of in read.items()}
     unknown = sorted(set(read["test"].labels) - set(read["train"].labels))
     mistakes = []
     if len(set(widths.values())) > 1:

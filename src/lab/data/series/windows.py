@@ -1,4 +1,4 @@
-"""The windows of each split: each inside one group, with a known label, on one side of the split's moments.
+"""The windows of each split. A window is inside one group, has a known label and is on one side of the split's moments.
 
 Splits are by time, at the same moments in all groups. The last windows of the earlier split are left out until its
 newest samples and those of the next split are `purge` steps apart, at least window + horizon. So no sample or label of
@@ -16,7 +16,7 @@ from lab.config.schema import Ahead, Windowed
 from lab.core.batches import MISSING
 from lab.core.errors import Mistake, RequestError, listed, refuse_if_any
 from lab.data.series import missing_values
-from lab.data.series.panel import Cut, Panel, written
+from lab.data.series.panel import Cut, Panel, iso_text
 
 Codes = npt.NDArray[np.int16]
 SPLITS = ("train", "val", "test")
@@ -38,12 +38,12 @@ def rule_codes(panel: Panel, rule: Ahead) -> tuple[Codes, Codes]:
     at least the threshold, `MISSING` where it was not observed or is outside the group."""
     column = panel.values[:, panel.columns.index(rule.feature)]
     with np.errstate(invalid="ignore"):
-        now = (column >= rule.threshold).astype(np.int16)
-    now[np.isnan(column)] = MISSING
-    ahead = np.full(len(now), MISSING, np.int16)
+        current = (column >= rule.threshold).astype(np.int16)
+    current[np.isnan(column)] = MISSING
+    ahead = np.full(len(current), MISSING, np.int16)
     for _, part in panel.parts():
-        ahead[part][: -rule.horizon] = now[part][rule.horizon :]
-    return ahead, now
+        ahead[part][: -rule.horizon] = current[part][rule.horizon :]
+    return ahead, current
 
 
 def moments(panel: Panel, config: Windowed) -> tuple[np.datetime64, np.datetime64]:
@@ -60,19 +60,19 @@ def moments(panel: Panel, config: Windowed) -> tuple[np.datetime64, np.datetime6
             mistakes.append(Mistake(key, "is not a date or time of ISO 8601", f"{key}=2019-01-01", given))
             continue
         if not first < begins[name] <= last:
-            problem = f"is outside the table, which goes from {written(first)} to {written(last)}"
+            problem = f"is outside the table, which goes from {iso_text(first)} to {iso_text(last)}"
             mistakes.append(Mistake(key, problem, f"a moment between them, or {key}=null", given))
     if not mistakes and begins["val_from"] >= begins["test_from"]:
-        problem = f"is not before the test, which begins at {written(begins['test_from'])}"
+        problem = f"is not before the test, which begins at {iso_text(begins['test_from'])}"
         mistakes.append(
-            Mistake("data.split.val_from", problem, "train, val and test follow in time", written(begins["val_from"]))
+            Mistake("data.split.val_from", problem, "train, val and test follow in time", iso_text(begins["val_from"]))
         )
     if mistakes:
         raise RequestError(mistakes)
     return begins["val_from"], begins["test_from"]
 
 
-def cut(panel: Panel, config: Windowed, labels: Codes, now: Codes | None, horizon: int) -> Cuts:
+def cut(panel: Panel, config: Windowed, labels: Codes, current: Codes | None, horizon: int) -> Cuts:
     """Return the windows of each split. The gaps in the panel are those that `data.missing_values` did not fill.
 
     Raises RequestError for groups that are shorter than a window, for gaps that could not be filled, for a purge that
@@ -84,7 +84,12 @@ def cut(panel: Panel, config: Windowed, labels: Codes, now: Codes | None, horizo
     shorter = _shorter(panel, starts, horizon)
     refuse_if_any(_too_short(panel, config, purge, needed, shorter))
     cuts = Cuts({}, [], {"no_label": 0, "gaps": 0, "purged": 0})
-    cuts.bounds = {"val_from": written(starts[0]), "test_from": written(starts[1]), "purge_steps": purge, "by": "time"}
+    cuts.bounds = {
+        "val_from": iso_text(starts[0]),
+        "test_from": iso_text(starts[1]),
+        "purge_steps": purge,
+        "by": "time",
+    }
     ends: dict[str, list[npt.NDArray[np.int32]]] = {split: [] for split in SPLITS}
     unfilled: list[Mistake] = []
     for number, (_, part) in enumerate(panel.parts()):
@@ -104,7 +109,7 @@ def cut(panel: Panel, config: Windowed, labels: Codes, now: Codes | None, horizo
     for split, parts in ends.items():
         rows = np.concatenate(parts)
         lengths = np.broadcast_to(np.int32(length), len(rows))  # stores one number
-        cuts.splits[split] = Cut(rows, lengths, labels[rows], None if now is None else now[rows])
+        cuts.splits[split] = Cut(rows, lengths, labels[rows], None if current is None else current[rows])
     refuse_if_any(list(_empty(cuts, config, shorter)))
     return cuts
 

@@ -43,7 +43,7 @@ def _mixed(column: str, table: Table, name: str) -> list[Mistake]:
     if set(lines) != {"switch", "other"}:
         return []
     problem = (
-        f"holds true or false (line {lines['switch']} of {name}) as well as other values (line {lines['other']}), "
+        f"contains true or false (line {lines['switch']} of {name}) as well as other values (line {lines['other']}), "
         "which would become separate classes"
     )
     return [Mistake("data.labels", problem, "write all cells of the column in one way", column)]

@@ -1,6 +1,6 @@
-"""A corpus: texts, labels and splits of one data set, checked. Other rooms import only this module of the room.
+"""A corpus: checked texts, labels and splits of one data set. Other rooms import only this module of the room.
 
-Order: source, one pass over each table, splits (drawn where not given) and caps, classes, checks. The same seed and
+Order: source, one pass over each table, splits (drawn if not given) and caps, classes, checks. The same seed and
 content give the same corpus whatever the files' names. Cost: about 20 microseconds per row; texts stay on disk.
 """
 
@@ -35,7 +35,7 @@ class Rows:
 
     labels: (rows,) int64 per head, `MISSING` where unknown. probabilities: (rows, classes) per head, P(label | plan),
     where the source knows it. source_rows: (rows,), place in the file, counted from 0 without the header; with several
-    files, counted on from file to file.
+    files, the count continues from file to file.
     """
 
     texts: Texts
@@ -91,7 +91,7 @@ def load(data: Labelled, cache: Path) -> Corpus:
         facts |= check.facts
     notes = (*splits.notes, *(note for check in checks for note in check.notes))
     if data.split.train_on_val:
-        notes += ("train_on_val: val rows are trained on, their scores mean nothing, the last epoch is kept",)
+        notes += ("train_on_val: val rows are trained on, so their scores mean nothing and the last epoch is kept",)
     return Corpus(source.name, rows, heads, facts, notes, fingerprint)
 
 

@@ -24,7 +24,7 @@ class TextDataModule(DataModule[TokenRows]):
     """The three splits of a corpus of labelled texts.
 
     accumulation: epoch -> micro-batches per optimizer step. Raises RequestError if `data.max_length` is more than the
-    model can read, or `data.max_tokens` less than one text.
+    model can read, or if `data.max_tokens` is less than one text.
     """
 
     spec: TextSpec
@@ -48,7 +48,7 @@ class TextDataModule(DataModule[TokenRows]):
         lengths = full_lengths(texts, tokenizer, self.cache_folder, key, ticker("measuring train", len(texts)))
         max_length = resolve_max_length(config.max_length, lengths, tokenizer)
         if config.max_tokens is not None and config.max_tokens < max_length:
-            problem = f"does not hold one text of data.max_length={max_length} {tokenizer.unit}"
+            problem = f"has no room for a text of data.max_length={max_length} {tokenizer.unit}"
             raise RequestError(
                 Mistake("data.max_tokens", problem, f"data.max_tokens={16 * max_length}", config.max_tokens)
             )
@@ -81,7 +81,7 @@ class TextDataModule(DataModule[TokenRows]):
 
 
 def resolve_max_length(requested: int | str, lengths: npt.NDArray[np.int32], tokenizer: Tokenizer) -> int:
-    """The longest input: a number as it is, `auto` as the 99th percentile of the training lengths.
+    """Return the longest input: a number as it is, `auto` as the 99th percentile of the training lengths.
 
     Raises RequestError for a number above what the model reads; `auto` never exceeds that.
     """
@@ -96,7 +96,7 @@ def resolve_max_length(requested: int | str, lengths: npt.NDArray[np.int32], tok
 
 
 def length_facts(lengths: npt.NDArray[np.int32], max_length: int, unit: str) -> dict[str, object]:
-    """Percentiles of the training lengths and the share of texts that `max_length` cuts."""
+    """Return percentiles of the training lengths and the share of texts that `max_length` cuts."""
     p50, p95, p99 = (int(value) for value in np.percentile(lengths, [50, 95, 99], method="inverted_cdf"))
     return {
         "max_length": max_length,

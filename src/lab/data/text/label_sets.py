@@ -1,6 +1,6 @@
 """Label columns whose cells hold several labels, and the columns of 0 and 1 that replace them, one per label.
 
-Why: a head has one class per row, so each set of labels would become a class, most of them with a row or two. Sets are
+Why: a head has one class per row, so each set of labels would become a class, mostly of one or two rows. Sets are
 lists (in Parquet, in JSON, as Python writes them) or texts with a separator. Cost: one pass over the column.
 """
 
@@ -102,7 +102,7 @@ def wrong_forms(values: Mapping[str, Sequence[str]]) -> list[Mistake]:
     values = {head: names[:_MAX_VALUES] for head, names in values.items()}
     objects = {head: name for head, names in values.items() for name in names[::-1] if is_object(name)}
     mistakes = [
-        Mistake("data.labels", f"holds JSON objects ({name[:60]})", "a column of plain values", head)
+        Mistake("data.labels", f"contains JSON objects ({name[:60]})", "a column of plain values", head)
         for head, name in objects.items()
     ]
     lists = {head: cells for head, names in values.items() if (cells := [name for name in names if as_list(name)])}
@@ -116,7 +116,9 @@ def wrong_forms(values: Mapping[str, Sequence[str]]) -> list[Mistake]:
 
 def label_set_mistake(head: str, example: str, heads: Sequence[str], separator: str = "|") -> Mistake:
     """Return the mistake of a label column with sets. heads: every such column of the request."""
-    problem = f"holds sets of labels ({example}), but a head has one class per row: label sets need a column per label"
+    problem = (
+        f"contains sets of labels ({example}), but a head has one class per row: label sets need a column per label"
+    )
     ways = quoted("data.split_labels", list(heads))
     if separator != "|":
         ways += f" {quoted('data.label_separator', separator)}"
@@ -125,7 +127,7 @@ def label_set_mistake(head: str, example: str, heads: Sequence[str], separator: 
 
 @dataclass(frozen=True)
 class SplitTable(Table):
-    """A table with columns made from sets of labels: "1" where the cell holds the label, "0" where it does not.
+    """A table with columns made from sets of labels: "1" where the cell contains the label, "0" where it does not.
 
     made: for each new column, its set column and its label. A missing cell is missing in each new column.
     """
@@ -179,7 +181,7 @@ def split_tables(
     labels = [kept[place] for place in class_order(kept)]
     made = {f"{column}_{label}": (column, label) for label in labels}
     if not 0 < len(made) <= MAX_COLUMNS:
-        problem = f"holds {len(kept)} labels with {MIN_ROWS} rows or more; 1 to {MAX_COLUMNS} can become columns"
+        problem = f"contains {len(kept)} labels with {MIN_ROWS} rows or more; 1 to {MAX_COLUMNS} can become columns"
         raise RequestError(Mistake("data.split_labels", problem, _AS_CLASSES, column))
     if taken := sorted(set(made) & {name for table in tables.values() for name in table.columns}):
         problem = f"would make columns that already exist: {listed(taken)}"

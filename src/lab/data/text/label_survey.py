@@ -29,7 +29,7 @@ _TAG = r"\b[a-z]{1,5}[-_/]?\d+[a-z]?\b"
 class Columns:
     """Columns to read: text columns (joined with `separator`), label columns, group column; markers of missing cells.
 
-    sets: label columns that hold sets of labels, separated by `set_separator`; None where the request does not say.
+    sets: label columns that hold sets of labels, separated by `set_separator`; None if the request does not name any.
     """
 
     text: tuple[str, ...]
@@ -50,9 +50,9 @@ class Columns:
 class Survey:
     """Result of one pass. Arrays have one entry per usable row, in the table's order.
 
-    rows: places in the table; labels: codes per head; exact, plain, masked: hashes of the text as it is, without
-    differences of case, accents and spaces, and also without tags and digits; groups: hashes of the group (a row
-    without a group is its own group). Counts are over all `num_rows` rows of the table.
+    rows: positions in the table; labels: codes per head; exact, plain, masked: hashes of the text as it is, of the text
+    without differences of case, accents and spaces, and of the text also without tags and digits; groups: hashes of the
+    group (a row without a group is its own group). Counts are over all `num_rows` rows of the table.
     """
 
     num_rows: int

@@ -1,4 +1,4 @@
-"""From a request to tables: the source of its kind, and the mistakes that can be found before rows are read.
+"""Opens the source of a request as tables, with the mistakes that are visible before rows are read.
 
 Mistakes of files and columns are reported together. A new kind of source is one module in `sources` and one entry in
 `SOURCES`.
@@ -59,8 +59,8 @@ def _with_label_sets_split(source: Source) -> Source:
 def shared_sources(data: Labelled) -> list[Mistake]:
     """Return a mistake for each file or hub split that two splits name: caps may hide it from the leak check."""
     inputs = _kind_of(data).inputs(data)
-    problem = "is {} as well, so rows that decide in training would be tested"
-    remedy = "another one, null to have the split drawn, or data.leaks.action=warn to train all the same"
+    problem = "is {} as well, so training rows would be validated or tested"
+    remedy = "another source, null to have the split drawn, or data.leaks.action=warn to train all the same"
     keys = list(inputs)
     return [
         Mistake(key, problem.format(earlier), remedy, name)

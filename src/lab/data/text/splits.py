@@ -1,8 +1,8 @@
-"""Surveyed tables as train, val and test: given splits stay as they are, missing ones are drawn from train, then caps.
+"""Surveyed tables as train, val and test: given splits stay, missing splits are drawn from train, then caps apply.
 
 Rows of one group, and rows of one text, stay in one split. If groups and texts connect into a block of more than half
 of the rows, only groups (which were requested) stay together, and the leak check counts the texts in two splits.
-Because such rows move together and each class keeps a row in train, a drawn split may miss its share: a note says why.
+Because such rows move together and each class keeps a row in train, a drawn split may miss its share; a note says why.
 """
 
 from collections.abc import Mapping

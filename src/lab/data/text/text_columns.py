@@ -1,6 +1,7 @@
 """The text of each row, read on demand: its columns joined, without missing cells.
 
-Why: texts are most of a corpus and are read a few times only (lengths, tokens, predictions), so they stay on disk. A
+Why: texts are the largest part of a corpus and are read only a few times (lengths, tokens, predictions), so they stay
+on disk. A
 text is its columns' cells in the requested order; a cell is missing if it is null or, trimmed, one of the markers.
 """
 
@@ -49,6 +50,7 @@ class ColumnTexts:
         return self._read(self._rows[place : place + 1])[0]
 
     def batches(self, size: int) -> Iterator[list[str]]:
+        """Yield all texts in row order, at most `size` at a time."""
         for start in range(0, len(self), size):
             yield self._read(self._rows[start : start + size])
 

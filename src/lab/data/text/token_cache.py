@@ -1,4 +1,4 @@
-"""Tokenised texts on disk: made once per (texts, tokenizer, length), memory-mapped, shared by runs and loader workers.
+"""Tokenised texts on disk: computed once per (texts, tokenizer, length), memory-mapped, shared by runs and workers.
 
 A split is two flat files: the token ids of all rows, one row after another, and the start of each row.
 """
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.core.batches import Ids, Tokenizer
-from lab.data.cache.store import made
+from lab.data.cache.store import make_entry
 from lab.data.text.corpus import Texts
 
 CHUNK = 1000
@@ -60,7 +60,7 @@ def tokenise(
                 ticks(len(rows))
         np.save(aside / "offsets.npy", np.cumsum(np.concatenate(counts)))
 
-    made(folder, fill)
+    make_entry(folder, fill)
     return Tokens(folder)
 
 
@@ -75,7 +75,7 @@ def full_lengths(
             yield from tokenizer.lengths(batch)
             ticks(len(batch))
 
-    made(folder, lambda aside: np.save(aside / "lengths.npy", np.fromiter(counted(), np.int32)))
+    make_entry(folder, lambda aside: np.save(aside / "lengths.npy", np.fromiter(counted(), np.int32)))
     lengths: npt.NDArray[np.int32] = np.load(folder / "lengths.npy")
     return lengths
 

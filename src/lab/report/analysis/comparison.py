@@ -78,7 +78,7 @@ def _keys_with_own_values(others: Mapping[str, Codes], group: Group, chosen: Gro
 
     If one group's values are a subset of the other's (a grid, complete or interrupted), runs are paired by them.
     """
-    rows = [[*one.rows, *one.failed] for one in (group, chosen)]
+    rows = [[*side.rows, *side.failed] for side in (group, chosen)]
     values = {key: [set(codes[part].tolist()) for part in rows] for key, codes in others.items()}
     return {key for key, (own, base) in values.items() if not (own <= base or base <= own)}
 

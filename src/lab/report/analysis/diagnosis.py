@@ -21,8 +21,8 @@ LINEAR = ("ngram", "linear", "logistic")
 class RunView(NamedTuple):
     """One run as the rules see it.
 
-    values: by column of the table; config: by dotted key; history: as recorded; linear: test score of the report's
-    linear run on the same data, NaN if there is none.
+    values: by column of the table; config: by dotted key; history: as recorded; linear: test score of the
+    report's linear run on the same data, NaN if there is none.
     """
 
     values: Mapping[str, Any]
@@ -244,7 +244,7 @@ def _linear(runs: Runs) -> dict[str, float]:
 
 
 def _another_rate(run: RunView, limits: Thresholds) -> str:
-    """Return the override for a lower learning rate if the loss rose, else for a higher run."""
+    """Return the override for a lower learning rate if the loss rose, else for a higher learning rate."""
     return _scaled(run, "optimizer.lr", 10 if rate_too_high(run, limits) is None else 0.1)
 
 

@@ -1,7 +1,7 @@
 """Groups of runs by config keys or by configuration (runs that differ only in their seed), with their statistics.
 
 Statistics are of the runs with a result; runs without one are counted separately. A number with many values (a rate
-drawn at random) is divided into quarters, since otherwise every run would be a group of its own.
+drawn at random) is divided into quarters, since otherwise every run would be its own group.
 """
 
 from collections import Counter
@@ -87,9 +87,9 @@ def column_of(runs: Runs, key: str) -> pd.Series:
     return pd.Series([runs.constant[key]] * len(runs.frame), dtype=object)
 
 
-def binned(column: pd.Series, most: int) -> pd.Series:
-    """Return the values as they are, or as their quarter (`1e-05..3e-05`) if a number has more than `most` values."""
-    if not pd.api.types.is_numeric_dtype(column) or column.nunique() <= most:
+def binned(column: pd.Series, max_values: int) -> pd.Series:
+    """Return the values; those of a number with more than `max_values` values become quarters (`1e-05..3e-05`)."""
+    if not pd.api.types.is_numeric_dtype(column) or column.nunique() <= max_values:
         return column.astype(object).where(column.notna(), None)
     numbers = column.astype(float)
     edges = np.unique(np.nanquantile(numbers, [0, 0.25, 0.5, 0.75, 1]))
@@ -101,7 +101,7 @@ def binned(column: pd.Series, most: int) -> pd.Series:
 def _distinct_texts(edges: Floats) -> list[str]:
     """Return different texts for different numbers: with three digits, or as many as necessary."""
     texts = ([f"{edge:.{digits}g}" for edge in edges] for digits in range(3, 18))
-    return next(some for some in texts if len(set(some)) == len(edges))
+    return next(names for names in texts if len(set(names)) == len(edges))
 
 
 def measured_columns(runs: Runs) -> list[str]:

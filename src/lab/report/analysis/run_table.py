@@ -163,7 +163,7 @@ def _varied_and_constant(
 
 
 def _requested(runs: Sequence[SourceRun], settings: pd.DataFrame, key: str) -> pd.Series:
-    """Return the values that distinguish configurations: of a rate that a finder set, the requested one."""
+    """Return the values that distinguish configurations: where a finder set a value, the requested value."""
     if not any(key in run.requested for run in runs):
         return settings[key]
     return pd.Series([run.requested.get(key, run.config.get(key)) for run in runs], dtype=object)
@@ -214,7 +214,7 @@ def _follows(codes: np.ndarray[Any, Any], lead: np.ndarray[Any, Any]) -> bool:
 
 
 def _short_names(paths: Sequence[str]) -> list[str]:
-    """Return the paths below their common folder; for a single run, its folder's name. Both kinds may mix."""
+    """Return the paths below their common folder; for a single run, its folder's name. Paths may be relative."""
     if len({Path(path).is_absolute() for path in paths}) > 1:
         paths = [str(Path(path).resolve()) for path in paths]
     if len(set(paths)) == 1:

@@ -1,7 +1,7 @@
-"""Statistics of a few repeats: mean, spread, an interval, paired differences, a correction for many comparisons.
+"""Statistics of a few repeats: mean, spread, interval, paired differences, correction for several comparisons.
 
 Definitions are those of scipy and statsmodels, which the tests compare with. Intervals are Student's t for any number
-of runs: for scores that are about normal they have the stated coverage from two runs on.
+of runs: for approximately normal scores they have the stated coverage from two runs on.
 """
 
 import math

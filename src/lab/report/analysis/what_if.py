@@ -1,6 +1,6 @@
-"""Replays early-termination policies: which trials each would have ended, when and why, what it saves and loses.
+"""Replays early-termination policies: which trials each would have ended, when and why, and what this saves and loses.
 
-`lab.early_termination.replay` decides on trials that are over; an interval is a recorded validation.
+`lab.early_termination.replay` decides on finished trials. An interval is a recorded validation.
 """
 
 from collections.abc import Mapping, Sequence
@@ -50,7 +50,7 @@ def _name(block: Mapping[str, Any]) -> str:
 
 
 def replay_policies(runs: Runs, blocks: Sequence[Mapping[str, Any] | str]) -> tuple[WhatIf, ...]:
-    """Return the result of every policy on every sweep, and on the runs of no sweep together, of two runs or more."""
+    """Return the result of every policy on every sweep of two runs or more; runs outside all sweeps count as one."""
     policies = parse_policies(blocks)
     good = has_result(runs) & np.array([runs.metric in history for history in runs.histories], bool)
     names, by_sweep = unique_names(runs.sweeps), dict[str, list[int]]()

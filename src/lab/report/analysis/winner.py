@@ -1,7 +1,7 @@
 """The winner: chosen on validation, reported on test, with the command line that trains it again.
 
-A study that confirmed its best configurations under new seeds competes by its best confirmed mean, if that is of the
-ranking metric. If every configuration has two seeds or more, the best mean wins, else the best run.
+A study that confirmed its best configurations under new seeds competes by its best confirmed mean, if that is a mean of
+the ranking metric. Otherwise the best mean wins if every configuration has two seeds or more, else the best run wins.
 """
 
 import shlex
@@ -111,8 +111,8 @@ def _has_ranking_metric(runs: Runs, sweep: SweepSummary) -> bool:
 
 def _unused_confirmations(runs: Runs) -> list[Sentence]:
     """Return a sentence that names the studies whose confirmed means are of another metric or goal."""
-    others = [one for one in runs.sweeps if one.confirmed and not _has_ranking_metric(runs, one)]
-    names = listed([f"{one.name}: {one.metric or '-'} ({one.goal or '-'})" for one in others])
+    others = [sweep for sweep in runs.sweeps if sweep.confirmed and not _has_ranking_metric(runs, sweep)]
+    names = listed([f"{sweep.name}: {sweep.metric or '-'} ({sweep.goal or '-'})" for sweep in others])
     return [Sentence("confirmed_otherwise", {"studies": names})] if others else []
 
 
@@ -120,7 +120,9 @@ def _best_unconfirmed(runs: Runs, ranked: Sequence[int]) -> int | None:
     """Return the best run outside all studies that confirmed their best configurations."""
     studies = [Path(sweep.path) for sweep in runs.sweeps if _has_ranking_metric(runs, sweep) and sweep.confirmed]
     paths = runs.frame["path"]
-    return next((row for row in ranked if not any(Path(paths.iloc[row]).is_relative_to(one) for one in studies)), None)
+    return next(
+        (row for row in ranked if not any(Path(paths.iloc[row]).is_relative_to(study) for study in studies)), None
+    )
 
 
 def _reason(runs: Runs, choice: _Choice) -> Sentence:
@@ -134,8 +136,8 @@ def _reason(runs: Runs, choice: _Choice) -> Sentence:
 
 
 def _options(run: RunFolder, retrain: str, row: Any) -> dict[str, str]:
-    """Return further command lines: without the row limits of the search, and, if val was split off here, on train and
-    val together for the best number of epochs."""
+    """Return further command lines: one without the row limits of the search and, if val was drawn by lab, one that
+    trains on train and val together for the best number of epochs."""
     data = run.read_config().get("data")
     rows = data.get("max_rows") if isinstance(data, dict) else None
     drawn = ((run.read().get("data") or {}).get("split") or {}).get("drawn") or []

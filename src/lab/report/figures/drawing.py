@@ -1,6 +1,6 @@
 """Colours, axes and points that the figures share, for Plotly (plain JSON) and for Matplotlib.
 
-For the page, points travel as base64 of float32, a tenth of the size of a list of numbers. Colours are names such as
+The page receives points as base64 of float32, a tenth of the size of a list of numbers. Colours are names such as
 `@accent`, which the page replaces by those of its light or dark theme. Plotly itself is not imported. Matplotlib
 figures have an Agg canvas of their own: nothing global changes, and nothing stays open.
 """
@@ -27,7 +27,7 @@ STATUS_COLOURS = {"completed": "accent", "early_stopped": "teal", "terminated": 
 SERIES = ("accent", "orange", "teal", "purple", "red", "gold", "muted", "ink")
 MANY_POINTS = 2000
 """More points than this are drawn by WebGL on the page."""
-MOST_BARS = 300
+MAX_BARS = 300
 """More bars than this are drawn as points, and more points than this as pixels in an SVG file."""
 
 

@@ -13,13 +13,14 @@ import pandas as pd
 from lab.report.analysis.groups import has_result, value_text
 from lab.report.findings import Floats, Runs
 
-LEAST_RUNS = 2
-MOST_LEVELS = 12
-"""A number with more values than this is not treated as a choice: it is neither grouped by nor drawn as one."""
+MIN_RUNS = 2
+MAX_LEVELS = 12
+"""A number with more values than this is not treated as a choice: runs are not grouped by it."""
 MIN_LOG_RATIO = 8
 """An axis is logarithmic from this ratio of its ends on."""
 SMALLEST = 1e-30
-"""A setting closer to 0 counts as 0, and one beyond its inverse is not drawn: such an axis would show nothing."""
+"""A setting closer to 0 than this counts as 0. A setting beyond the inverse is not drawn, since its
+axis would show nothing."""
 LR_KEYS = ("optimizer.lr", "model.lr", "learning_rate", "lr")
 BATCH_KEYS = ("data.batch_size", "batch_size", "per_device_train_batch_size")
 RATES = ("samples_per_s", "tokens_per_s", "padding_share")
@@ -87,8 +88,8 @@ def baselines(runs: Runs) -> list[str]:
     return [name for name in dict.fromkeys(splits) if name not in ("train", "val", "test", "data")]
 
 
-def thinned(rows: Sequence[int], most: int) -> list[int]:
-    """Return at most `most` of the rows, evenly spaced, including the first and the last."""
-    if len(rows) <= most:
+def thinned(rows: Sequence[int], limit: int) -> list[int]:
+    """Return at most `limit` of the rows, evenly spaced, including the first and the last."""
+    if len(rows) <= limit:
         return list(rows)
-    return [rows[at] for at in np.linspace(0, len(rows) - 1, most).round().astype(int)]
+    return [rows[at] for at in np.linspace(0, len(rows) - 1, limit).round().astype(int)]

@@ -1,7 +1,7 @@
 """Figures of a single run: learning curves, confusion matrices, the learning-rate range test.
 
 Each figure has an Agg canvas of its own, without pyplot: nothing global changes, no window system is needed, and
-nothing stays open. `save_png` and `save_gif` write whole files. About .3 s per figure, 1 s for 45 classes.
+nothing stays open. `save_png` and `save_gif` write whole files. Cost: about .3 s per figure, 1 s for 45 classes.
 """
 
 import math

@@ -1,6 +1,6 @@
 """The report's figures as files: PNG and SVG of each, from the same data as the page's.
 
-An absent figure has no file; the page says why. About .25 s per figure for both files.
+An absent figure has no file; the page says why. Cost: about .25 s per figure for both files.
 """
 
 from collections.abc import Mapping

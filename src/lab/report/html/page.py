@@ -1,4 +1,4 @@
-"""index.html: one file that opens anywhere without a network, and the figures as files beside it.
+"""Writes index.html, a single file that opens anywhere without a network, and the figures as files beside it.
 
 The page contains Plotly's script (4.8 MB), its style, script and data; its content security policy forbids loading
 anything else. Texts are HTML; the script draws the table of runs, and the figures when they come into view.

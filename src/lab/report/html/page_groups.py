@@ -1,6 +1,6 @@
 """Groups and comparisons on the page: one table per key, with each mean and its interval drawn on a common scale.
 
-The drawings are inline SVG: they need no script, print well, and have their numbers beside them.
+The drawings are inline SVG: they need no script, they print well, and their numbers are beside them.
 """
 
 from html import escape
@@ -13,7 +13,7 @@ from lab.report.text.translate import Translator
 
 SHOWN_GROUPS = 15
 FIRST_SENTENCES, SHOWN_PAIRS = 5, 30
-"""How many comparisons are open as sentences, and how many the page has at all."""
+"""Number of comparisons whose sentences are shown at once, and number of all comparisons on the page."""
 WIDTH = 180
 LONG_LABEL = 40
 
@@ -21,9 +21,9 @@ LONG_LABEL = 40
 def groups(report: Report, words: Translator) -> str:
     """Return the configurations first, then the groups by each key."""
     parts = [_groups(report.configurations, words("groups.configurations"), report, words, is_open=True)]
-    for at, one in enumerate(report.groups):
-        title = words("groups.by", key=", ".join(one.by))
-        parts.append(_groups(one, title, report, words, is_open=at < 2))
+    for at, by_key in enumerate(report.groups):
+        title = words("groups.by", key=", ".join(by_key.by))
+        parts.append(_groups(by_key, title, report, words, is_open=at < 2))
     return "".join(parts) if report.groups else "".join(parts) + f"<p>{escape(words('groups.none'))}</p>"
 
 

@@ -1,6 +1,7 @@
 """The text sections of the page as HTML: summary, winner, diagnosis, what-if, exclusions, method.
 
-Every number is a `<data value="...">` with all its digits that shows four. Texts from records and configs are escaped.
+A number is a `<data>` element that shows four digits and has all digits in its attribute `value`. Texts from records
+and configs are escaped.
 """
 
 from collections import Counter, defaultdict
@@ -136,7 +137,7 @@ def diagnosis(report: Report, words: Translator) -> str:
     for rule, findings in sorted(by_rule.items(), key=lambda item: -len(item[1])):
         count = len({finding.row for finding in findings})
         badge = words("diagnosis.run") if count == 1 else words("diagnosis.runs", count=count)
-        items = "".join(_finding(report, one, words) for one in findings[:SHOWN_FINDINGS])
+        items = "".join(_finding(report, finding, words) for finding in findings[:SHOWN_FINDINGS])
         left = len(findings) - SHOWN_FINDINGS
         more = f"<p class='note'>{escape(words('diagnosis.more', count=left))}</p>" if left > 0 else ""
         is_open = " open" if len(parts) < 2 else ""
@@ -161,26 +162,26 @@ def what_if(report: Report, words: Translator) -> str:
     head = [words(f"what_if.{name}") for name in ("policy", "study", "ended", "saved", "share", "regret")]
     body = table_rows(
         (
-            escape(one.policy), escape(one.study), f"{len(one.ended)} / {one.num_trials}", f"{one.epochs_saved:,}",
-            number(one.share_saved, ".0%"), number(one.regret),
+            escape(effect.policy), escape(effect.study), f"{len(effect.ended)} / {effect.num_trials}",
+            f"{effect.epochs_saved:,}", number(effect.share_saved, ".0%"), number(effect.regret),
         )
-        for one in report.what_if
+        for effect in report.what_if
     )  # fmt: skip
-    lists = "".join(_ended(report, one, words) for one in report.what_if if one.ended)
+    lists = "".join(_ended(report, effect, words) for effect in report.what_if if effect.ended)
     about = escape(words("what_if.about"))
     return f"<p class='note'>{about}</p>" + table(head, body, words("section.what_if")) + lists
 
 
-def _ended(report: Report, one: WhatIf, words: Translator) -> str:
+def _ended(report: Report, effect: WhatIf, words: Translator) -> str:
     names = report.runs.frame["run"].to_numpy()
     items = "".join(
         f"<li><b>{escape(str(names[end.row]))}</b> {escape(words('what_if.interval', interval=end.interval))}: "
         f"{escape(words.say(end.reason))}</li>"
-        for end in one.ended[:SHOWN_ENDED]
+        for end in effect.ended[:SHOWN_ENDED]
     )
-    left = len(one.ended) - SHOWN_ENDED
+    left = len(effect.ended) - SHOWN_ENDED
     more = f"<p class='note'>{escape(words('diagnosis.more', count=left))}</p>" if left > 0 else ""
-    title = f"{escape(one.policy)} · {escape(one.study)}: {escape(words('what_if.which'))}"
+    title = f"{escape(effect.policy)} · {escape(effect.study)}: {escape(words('what_if.which'))}"
     return f'<details class="card"><summary>{title}</summary><ul class="findings">{items}</ul>{more}</details>'
 
 
@@ -189,9 +190,10 @@ def exclusions(report: Report, words: Translator) -> str:
     excluded = report.runs.exclusions
     if not excluded:
         return f"<p>{escape(words('exclusions.none'))}</p>"
-    reasons = Counter(words.say(one.reason) for one in excluded)
+    reasons = Counter(words.say(exclusion.reason) for exclusion in excluded)
     body = table_rows(
-        (f"<code>{escape(one.path)}</code>", escape(words.say(one.reason))) for one in excluded[:SHOWN_EXCLUSIONS]
+        (f"<code>{escape(exclusion.path)}</code>", escape(words.say(exclusion.reason)))
+        for exclusion in excluded[:SHOWN_EXCLUSIONS]
     )
     head = [words("exclusions.path"), words("exclusions.reason")]
     left = len(excluded) - SHOWN_EXCLUSIONS

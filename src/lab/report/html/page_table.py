@@ -15,14 +15,14 @@ from lab.report.figures.drawing import typed
 from lab.report.figures.run_columns import LR_KEYS
 from lab.report.findings import COSTS, OUTCOME, Floats, Report, Runs
 
-MOST_KEYS = 6
+MAX_KEYS = 6
 """The leaderboard shows this many varied keys at first; the reader can choose others."""
 
 
 def table(report: Report) -> dict[str, Any]:
     """Return the table. columns: in the frame's order; order: rows of the leaderboard; shown: first visible columns."""
     runs = report.runs
-    columns = [one for name in runs.frame.columns if (one := _column(runs, str(name))) is not None]
+    columns = [column for name in runs.frame.columns if (column := _column(runs, str(name))) is not None]
     names = {column["name"] for column in columns}
     return {
         "columns": columns,
@@ -94,7 +94,7 @@ def _group(runs: Runs, name: str) -> str:
 def _shown(runs: Runs) -> list[str]:
     test = list(dict.fromkeys((f"test/{runs.score}", "test/accuracy", "test/mcc", "test/em")))[:3]
     costs = ["time_s", "core_s", "peak_rss_gib", "parameters_trainable"]
-    return ["run", "status", "objective", *test, *costs, *runs.varied[:MOST_KEYS], "seed"]
+    return ["run", "status", "objective", *test, *costs, *runs.varied[:MAX_KEYS], "seed"]
 
 
 def _axes(report: Report, names: set[str]) -> dict[str, str]:

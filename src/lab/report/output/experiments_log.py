@@ -13,7 +13,7 @@ from lab.report.analysis.groups import column_of, value_text
 from lab.report.findings import Report, Runs
 from lab.report.text.translate import Translator
 
-MOST_VALUES = 8
+MAX_VALUES = 8
 """At most this many values of a key are listed."""
 ENCODER_KEYS = ("model.name", "model.path", "model.kind")
 
@@ -41,12 +41,12 @@ def entry(report: Report, aim: str | None, registered: str | None, words: Transl
     counts = words.statuses(report.counts)
     shown_runs = words("md_runs", shown=len(runs.frame), expected=report.counts["expected"], counts=counts)
     yield f"\n**{words('log_results')}**: {shown_runs}."
-    winner = [] if report.winner is None else [words.say(one) for one in report.winner.sentences]
+    winner = [] if report.winner is None else [words.say(sentence) for sentence in report.winner.sentences]
     yield from (f"- {line}" for line in winner or [words("md_no_winner")])
     if report.winner is not None and report.winner.command:
         yield f"- `{report.winner.command}`"
     yield f"\n**{words('log_conclusion')}**:"
-    yield from (f"- {words.say(one)}" for one in conclusions(report.comparison)[: report.top_k])
+    yield from (f"- {words.say(sentence)}" for sentence in conclusions(report.comparison)[: report.top_k])
     yield f"\n**{words('log_open')}**:"
     for key, done in checklist(report, registered).items():
         note = f": {registered}" if key == "check_registered" and registered else ""
@@ -55,8 +55,8 @@ def entry(report: Report, aim: str | None, registered: str | None, words: Transl
 
 def _values(runs: Runs, key: str) -> str:
     values = sorted(dict.fromkeys(value_text(value) for value in column_of(runs, key)))
-    more = f", ... ({len(values)})" if len(values) > MOST_VALUES else ""
-    return f"{key} = {', '.join(values[:MOST_VALUES])}{more}"
+    more = f", ... ({len(values)})" if len(values) > MAX_VALUES else ""
+    return f"{key} = {', '.join(values[:MAX_VALUES])}{more}"
 
 
 def checklist(report: Report, registered: str | None) -> dict[str, bool]:
@@ -69,9 +69,9 @@ def checklist(report: Report, registered: str | None) -> dict[str, bool]:
     own = frame.iloc[row] if row is not None else None
     majority, test = f"majority/{runs.score}", f"test/{runs.score}"
     has_baseline = own is not None and majority in frame and bool(own[[majority]].notna().all())
-    overfits = any(one.row == row and one.rule == "overfitting" for one in report.findings)
+    overfits = any(finding.row == row and finding.rule == "overfitting" for finding in report.findings)
     tested = own is not None and test in frame and bool(own[[test]].notna().all())
-    leaks = any(one.row == row and one.rule == "leak_suspected" for one in report.findings)
+    leaks = any(finding.row == row and finding.rule == "leak_suspected" for finding in report.findings)
     encoders = max((_num_values(runs, key) for key in ENCODER_KEYS), default=0)
     return {
         "check_baseline": has_baseline,

@@ -8,7 +8,7 @@ from lab.report.analysis.comparison import conclusions
 from lab.report.findings import COSTS, Group, Groups, Report
 from lab.report.text.translate import Translator
 
-LONGEST_LIST = 50
+MAX_LINES_OF_LIST = 50
 """A list of report.md has at most this many lines."""
 
 
@@ -47,9 +47,9 @@ def lines(report: Report, words: Translator) -> Iterator[str]:
 
 def _list(items: Sequence[str], title: str, words: Translator) -> Iterator[str]:
     if items:
-        yield from ("", f"## {words(title)}", "", *(f"- {item}" for item in items[:LONGEST_LIST]))
-        if len(items) > LONGEST_LIST:
-            yield f"- {words('md_more', num=len(items) - LONGEST_LIST)}"
+        yield from ("", f"## {words(title)}", "", *(f"- {item}" for item in items[:MAX_LINES_OF_LIST]))
+        if len(items) > MAX_LINES_OF_LIST:
+            yield f"- {words('md_more', num=len(items) - MAX_LINES_OF_LIST)}"
 
 
 def _winner(report: Report, words: Translator) -> Iterator[str]:
@@ -73,9 +73,9 @@ def _leaderboard(report: Report, words: Translator) -> Iterator[str]:
         yield _row([row["run"], words(f"status.{row['status']}"), *(_number(row[name]) for name in names)])
 
 
-def _groups(groups: Groups, most: int, words: Translator) -> Iterator[str]:
+def _groups(groups: Groups, limit: int, words: Translator) -> Iterator[str]:
     yield from _head([words(f"md_{name}") for name in ("group", "num", "failed", "mean", "sd", "interval")])
-    yield from (_row(_group(group)) for group in groups.groups[:most])
+    yield from (_row(_group(group)) for group in groups.groups[:limit])
 
 
 def _group(group: Group) -> list[str]:
@@ -86,9 +86,11 @@ def _group(group: Group) -> list[str]:
 
 def _what_if(report: Report, words: Translator) -> Iterator[str]:
     yield from _head([words(f"md_{name}") for name in ("study", "policy", "num", "ended", "saved", "regret")])
-    for one in report.what_if:
-        saved = f"{one.epochs_saved} ({one.share_saved:.0%})"
-        yield _row([one.study, one.policy, str(one.num_trials), str(len(one.ended)), saved, _number(one.regret)])
+    for effect in report.what_if:
+        saved = f"{effect.epochs_saved} ({effect.share_saved:.0%})"
+        yield _row(
+            [effect.study, effect.policy, str(effect.num_trials), str(len(effect.ended)), saved, _number(effect.regret)]
+        )
 
 
 def _head(names: Sequence[str]) -> tuple[str, str]:

@@ -47,7 +47,7 @@ def _lines(report: Report, record: Mapping[str, Any], lang: str) -> Iterator[str
         if name.rpartition("/")[2] in SHOWN:
             cells = [scores.get(name) for scores in scores_by_model.values()]
             yield f"| {name} | " + " | ".join("" if cell is None else f"{cell:.4f}" for cell in cells) + " |"
-    findings = [translate(one.sentence, lang) for one in report.findings if one.row == winner.row]
+    findings = [translate(finding.sentence, lang) for finding in report.findings if finding.row == winner.row]
     yield from ("", "## What to know", "", *(f"- {line}" for line in findings or ["No rule of the diagnosis applies."]))
     versions = ", ".join(f"{name} {version}" for name, version in (record.get("versions") or {}).items())
     yield from ("", "## Made with", "", f"{versions}; commit {record.get('git_commit')}; seed {record.get('seed')}")

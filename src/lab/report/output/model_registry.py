@@ -1,7 +1,7 @@
 """Registers the winner's checkpoint with its config, record, data fingerprint, scores and model card.
 
-MLflow: a new version of a registered model, with its files in the training run if the store has it, else in a run of
-its own. W&B: an artifact of type `model`, offline unless an API key is set. Nothing is ever replaced.
+MLflow: a new version of a registered model, with its files in the training run if the store has that run, else in a new
+run. W&B: an artifact of type `model`, offline unless an API key is set. Nothing is ever replaced.
 """
 
 import os
@@ -23,7 +23,7 @@ from lab.report.output.model_card import card
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-LONGEST_VALUE, PARAMETERS_PER_CALL = 6000, 100
+MAX_VALUE_LENGTH, PARAMETERS_PER_CALL = 6000, 100
 """Limits of mlflow.utils.validation."""
 
 
@@ -42,7 +42,7 @@ def refuse_early(request: ReportRequest, run: RunFolder | None) -> None:
 
 
 def register(report: Report, request: ReportRequest, run: RunFolder) -> str:
-    """Register the winner and return in words where. Raises RunError with the service's error."""
+    """Register the winner; return a line that says where. Raises RunError with the service's error."""
     record = run.read()
     config = run.read_config()
     name = request.registry.name or str(config.get("experiment_name") or "lab")
@@ -141,7 +141,7 @@ def _new_run(
     run_id = str(client.create_run(identity, run_name=title, tags=_tags(record)).info.run_id)
     settings, scores = flattened(config), _metrics(record)
     names = UniqueNames().of(settings)
-    values = [Param(names[key], str(value)[:LONGEST_VALUE]) for key, value in settings.items()]
+    values = [Param(names[key], str(value)[:MAX_VALUE_LENGTH]) for key, value in settings.items()]
     for start in range(0, len(values), PARAMETERS_PER_CALL):
         client.log_batch(run_id, params=values[start : start + PARAMETERS_PER_CALL])
     names = UniqueNames().of(scores)

@@ -1,6 +1,6 @@
-"""Reads thousands of config.yaml files fast. Files of a sweep differ in a few values: only differing lines are parsed.
+"""Reads thousands of config.yaml files fast: files of a sweep differ in few values, so only differing lines are parsed.
 
-The first file of each shape is parsed completely (3 ms), a later one of the same shape takes about .05 ms. A file with
+The first file of each shape is parsed completely (3 ms); a later file of the same shape takes about .05 ms. A file with
 a differing line that is not a plain `key: value` is parsed completely too.
 """
 

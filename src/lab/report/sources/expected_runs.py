@@ -1,6 +1,6 @@
-"""Number of runs that a sweep planned, from multirun.yaml (a grid) or study.yaml, including those that never started.
+"""Reads how many runs a sweep planned, from multirun.yaml (a grid) or study.yaml, including runs that never started.
 
-Also the means of a study's configurations that were confirmed under new seeds.
+It also reads the means of a study's configurations that were confirmed under new seeds.
 """
 
 import math
@@ -20,8 +20,8 @@ from lab.report.findings import ConfirmedMean, SweepSummary
 CONFIRMATION = ", confirmed"
 """Suffix of a study's name for runs that repeat its best configurations under new seeds: these are not trials."""
 
-MOST_FAULTS = 3
-MOST_VALUES = 100_000
+MAX_FAULTS = 3
+MAX_VALUES = 100_000
 """The values of one swept key are counted up to this number: `range(0,1e12)` would take forever."""
 STUDY = keyed("study", "total", study=text, total=count,
               objective=optional(keyed(primary_metric=optional(text), goal=optional(text))))  # fmt: skip
@@ -54,24 +54,24 @@ def _checked(path: Path, tree: dict[str, Any], shape: Shape) -> dict[str, Any]:
     """Return the tree if it has the shape. Raises Unreadable with its first faults."""
     wrong = list(shape("it", tree))
     if wrong:
-        raise Unreadable(path, "; ".join(wrong[:MOST_FAULTS]))
+        raise Unreadable(path, "; ".join(wrong[:MAX_FAULTS]))
     return tree
 
 
 def _confirmed(folder: StudyFolder) -> Mapping[int, ConfirmedMean]:
-    """Return confirmed means by trial, only of trials with a value under every seed, so that no lucky seed decides.
+    """Return confirmed means by trial, only for trials with a value under every seed, so that no lucky seed decides.
 
-    Without the field `whole`, these are the trials with the most seeds.
+    If the field `whole` is missing, these are the trials with the most seeds.
     """
     path = folder.path / "summary.json"
     if not path.exists():
         return {}
     confirmed = _checked(path, read_json(path, dict), SUMMARY).get("confirmed") or []
-    most = max((len(one["values"]) for one in confirmed), default=0)
+    max_seeds = max((len(entry["values"]) for entry in confirmed), default=0)
     return {
-        one["trial"]: ConfirmedMean(float(one["mean"]), one["ci95"], len(one["values"]))
-        for one in confirmed
-        if one.get("whole", len(one["values"]) == most)
+        entry["trial"]: ConfirmedMean(float(entry["mean"]), entry["ci95"], len(entry["values"]))
+        for entry in confirmed
+        if entry.get("whole", len(entry["values"]) == max_seeds)
     }
 
 
@@ -87,9 +87,9 @@ def _with_ends(name: str, paths: Sequence[str]) -> dict[str, str]:
     if len(paths) == 1:
         return {paths[0]: name}
     parts = [Path(path).resolve().parts for path in paths]
-    ends = ["/".join(one) for one in parts]
+    ends = ["/".join(path_parts) for path_parts in parts]
     for depth in range(1, max(map(len, parts))):
-        short = ["/".join(one[-depth:]) for one in parts]
+        short = ["/".join(path_parts[-depth:]) for path_parts in parts]
         if len(set(short)) == len(short):
             ends = short
             break
@@ -105,5 +105,5 @@ def _expected(folder: StudyFolder, hydra: Mapping[str, Any]) -> int:
     except (HydraException, RecursionError) as error:
         path = folder.path / "multirun.yaml"
         raise Unreadable(path, f"an override that Hydra cannot read: {str(error) or 'it nests too deep'}") from error
-    swept = [one for one in overrides if one.is_discrete_sweep()]
-    return math.prod(sum(1 for _ in islice(one.sweep_iterator(), MOST_VALUES)) for one in swept)
+    swept = [override for override in overrides if override.is_discrete_sweep()]
+    return math.prod(sum(1 for _ in islice(override.sweep_iterator(), MAX_VALUES)) for override in swept)

@@ -1,4 +1,4 @@
-"""The requested folders of a report: from the shell's words to Hydra's list, and from patterns to existing folders."""
+"""The requested folders of a report: words of the shell become a list for Hydra, and patterns become folders."""
 
 import glob
 from collections.abc import Sequence

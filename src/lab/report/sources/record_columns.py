@@ -52,17 +52,17 @@ def record_values(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def comparable_number(value: float) -> float:
-    """Return the value, or NaN beyond 1e30: no meaningful score or cost is so large, and float32 hardly holds it."""
+    """Return the value, or NaN beyond 1e30: no meaningful score or cost is so large, and float32 ends at 3e38."""
     return float(value) if abs(value) <= LARGEST_NUMBER else math.nan
 
 
 def _leak_share(leaks: Mapping[str, Mapping[str, float]]) -> float | None:
     """Return the largest share of a split's rows whose text occurs in another split.
 
-    Texts that are equal only with masked numbers and tags do not count: short notices often are, and the data checks
-    judge them.
+    Texts that are equal only after masking numbers and tags do not count: this is common among short notices, and the
+    data checks judge it.
     """
-    return max((one.get("same_share") or 0.0 for one in leaks.values()), default=None)
+    return max((leak.get("same_share") or 0.0 for leak in leaks.values()), default=None)
 
 
 def history_columns(rows: list[dict[str, Any]], metric: str) -> History:

@@ -1,6 +1,6 @@
-"""Reads run folders: finds them, checks their records, flattens them. Unreadable ones are named, not dropped.
+"""Finds run folders, checks their records and flattens them. Unreadable folders are named, not dropped.
 
-All source goes through `lab.core.record.run_folder`. About 2 ms for a run with 50 history rows, mostly JSON.
+All files are read through `lab.core.record.run_folder`. Cost: about 2 ms for a run with 50 history rows, mostly JSON.
 """
 
 import json
@@ -24,7 +24,7 @@ class SourceRun(NamedTuple):
 
     values: by column of `Runs.frame` (IDENTITY except `run` and `configuration`, OUTCOME, COSTS, metrics, `data/...`);
     config: by dotted key, with the values that ran; history: as in `Runs`; requested: by key, the requested value where
-    a finder set another one. Runs with equal requested values are of one configuration.
+    a finder set another value. Runs with equal requested values have the same configuration.
     """
 
     path: str
@@ -49,11 +49,11 @@ class SourceRuns:
         self.exclusions.append(Exclusion(path, Sentence(key, {"error": _first_line(error)})))
 
 
-MOST_DEPTH = 50
-"""How deep folders are searched below a requested one."""
+MAX_DEPTH = 50
+"""Folders are searched to this depth below a requested folder."""
 
 
-class _FoundRun(NamedTuple):
+class _RunPlace(NamedTuple):
     run: RunFolder
     study: str | None
 
@@ -62,14 +62,14 @@ def read(folders: Iterable[Path]) -> SourceRuns:
     """Return every run in and below the folders, each once."""
     source, configs, seen = SourceRuns(), ConfigReader(), set[str]()
     for folder in folders:
-        for found in _find_runs(folder, None, source, seen):
-            _read_run(found, configs, source)
+        for place in _find_runs(folder, None, source, seen):
+            _read_run(place, configs, source)
     return source
 
 
 def _find_runs(
     folder: Path, study: str | None, source: SourceRuns, seen: set[str], depth: int = 0
-) -> Iterator[_FoundRun]:
+) -> Iterator[_RunPlace]:
     """Yield runs in the order of their numbers and add sweeps to `source`. seen: real paths, which are skipped."""
     path = os.path.realpath(folder)
     if path in seen:
@@ -78,7 +78,7 @@ def _find_runs(
     entries = _entries(folder, source, depth)
     names = {entry.name for entry in entries}
     if "run.json" in names:
-        yield _FoundRun(RunFolder(folder), study)
+        yield _RunPlace(RunFolder(folder), study)
         return
     below = sorted((entry.name for entry in entries if _may_contain_runs(entry)), key=_numeric_first)
     if {"multirun.yaml", "study.yaml"} & names:
@@ -101,8 +101,8 @@ def _entries(folder: Path, source: SourceRuns, depth: int) -> list[os.DirEntry[s
     """Return the entries of a folder; none if it cannot be read, is too deep or has a name that is not UTF-8."""
     try:
         str(folder).encode("utf-8")
-        if depth > MOST_DEPTH:
-            raise ValueError(f"it is more than {MOST_DEPTH} folders deep")
+        if depth > MAX_DEPTH:
+            raise ValueError(f"it is more than {MAX_DEPTH} folders deep")
         with os.scandir(folder) as entries:
             return list(entries)
     except (OSError, ValueError) as error:
@@ -118,27 +118,27 @@ def _numeric_first(name: str) -> tuple[int, str]:
     return (int(name), "") if name.isdecimal() else (1 << 62, name)
 
 
-def _read_run(found: _FoundRun, configs: ConfigReader, source: SourceRuns) -> None:
-    path = str(found.run.path)
+def _read_run(place: _RunPlace, configs: ConfigReader, source: SourceRuns) -> None:
+    path = str(place.run.path)
     try:
-        record = _read_record(found.run)
+        record = _read_record(place.run)
         values = record_values(record)
     except _UnusableRecord as error:
         source.exclusions.append(Exclusion(path, error.sentence))
         return
     config, requested = dict[str, Any](), dict[str, Any]()
     try:
-        text = read_text(found.run.config, MOST_YAML_BYTES)
-        config, requested = _as_run(configs.read(text, found.run.config), record.get("requested"))
+        text = read_text(place.run.config, MOST_YAML_BYTES)
+        config, requested = _as_run(configs.read(text, place.run.config), record.get("requested"))
     except (OSError, ValueError) as error:
         source.warnings.append(Sentence("config_unread", {"path": path, "error": _first_line(error)}))
     history: History = {}
     try:
-        history = history_columns(found.run.history(), values["metric"])
+        history = history_columns(place.run.history(), values["metric"])
     except (OSError, ValueError) as error:
         source.warnings.append(Sentence("history_unread", {"path": path, "error": _first_line(error)}))
     values |= {"path": path, "epochs": len(history["epoch"]) if history else 0}
-    values["study"] = found.study or values["study"]
+    values["study"] = place.study or values["study"]
     source.runs.append(SourceRun(path, values, config, history, requested))
 
 
@@ -149,9 +149,10 @@ FINDER_KEYS = ("optimizer.lr", "optimizer.head_lr", "data.batch_size")
 
 
 def _as_run(config: dict[str, Any], requested: object) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the config with the values that ran, and the requested values where a finder set other ones.
+    """Return the config with the values that ran, and the requested values where a finder set other values.
 
-    The precisions `auto` and 16 depend on the machine. Learning rate and batch size are those that their finders set.
+    The precisions `auto` and 16 depend on the machine. The learning rate and the batch size are those that a finder
+    set.
     """
     kept = requested if isinstance(requested, Mapping) else {}
     by_key = {key: values for key, values in kept.items() if isinstance(values, Mapping)}

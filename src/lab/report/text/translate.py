@@ -1,7 +1,7 @@
-"""Every text of the report in English (en.json) and Spanish (es.json): the page, report.md, the log, what is concluded.
+"""Every text of the report in English (en.json) and Spanish (es.json): the page, report.md, the log, conclusions.
 
-Keys with a dot belong to the page, others to files and conclusions. A missing key is an error, and a test asks for all.
-Names of metrics, config keys and commands are not translated: people type them.
+Keys with a dot belong to the page, other keys to files and conclusions. A missing key is an error, and a test checks
+all. Names of metrics, config keys and commands are not translated: people type them.
 """
 
 import json
@@ -47,7 +47,7 @@ class Translator:
         return translate(sentence, self.lang)
 
     def with_prefixes(self, *prefixes: str) -> dict[str, str]:
-        """Return all texts whose keys begin so, with their braces: the page's script fills them in."""
+        """Return all texts whose keys begin with a prefix, with their braces, which the page's script fills in."""
         return {key: text for key, text in self.texts.items() if key.startswith(prefixes)}
 
     def statuses(self, counts: Mapping[str, int]) -> str:
@@ -56,7 +56,7 @@ class Translator:
         return ", ".join(f"{num} {self(f'statuses.{name}')}" for name, num in known.items())
 
     def duration(self, seconds: float) -> str:
-        """Return a duration in hours, minutes or seconds, whichever suits."""
+        """Return a duration in hours, minutes or seconds, by its size."""
         if seconds >= 3600:
             return self("unit.hours", value=seconds / 3600)
         return self("unit.minutes", value=seconds / 60) if seconds >= 60 else self("unit.seconds", value=seconds)

@@ -16,7 +16,7 @@ from lab.core.batches import Tokenizer
 from lab.core.errors import Mistake, RequestError
 from lab.core.files import Unreadable, read_json
 from lab.core.record.run_folder import RunFolder
-from lab.data.cache.store import made
+from lab.data.cache.store import make_entry
 from lab.models.text.interfaces import TOKENIZER_FILE
 from lab.models.text.ngram import NgramTokenizer
 from lab.models.text.subword_tokenizer import SubwordTokenizer, learned, pretrained
@@ -50,7 +50,7 @@ def tokenizer_of(
     read = model.model_dump(mode="json", include=READ[type(model)])
     about = json.dumps([FORMAT, tokenizers.__version__, named, model.kind, read])
     kept = cache / "tokens" / f"vocabulary-{hashlib.sha256(about.encode()).hexdigest()[:32]}"
-    made(kept, lambda aside: build_tokenizer(model, texts).save(aside))
+    make_entry(kept, lambda aside: build_tokenizer(model, texts).save(aside))
     return load_tokenizer(kept)
 
 

@@ -78,7 +78,7 @@ def load_series(config: Config, pin_memory: bool, labelled: bool) -> SeriesDataM
 def identity(series: SeriesSet, cut: Cut) -> dict[str, object]:
     """Columns that identify the test rows: their position, and for windows the group and time of the newest sample."""
     rows = np.arange(len(cut))
-    if not series.timed:
+    if not series.has_times:
         return {"row": rows}
     names = pa.array(series.panel.groups, pa.string()).take(pa.array(series.panel.group_of(cut.ends)))
     return {"row": rows, "group": names, "time": pa.array(series.panel.times(cut.ends).astype("datetime64[us]"))}
@@ -86,9 +86,9 @@ def identity(series: SeriesSet, cut: Cut) -> dict[str, object]:
 
 def persistence(cut: Cut, head: HeadSpec) -> dict[str, dict[str, float]]:
     """Scores of predicting the present class; none if labels follow no rule. Unobserved: the commonest class."""
-    if cut.now is None:
+    if cut.current_labels is None:
         return {}
-    guess = np.where(cut.now == MISSING, int(np.argmax(head.counts)), cut.now).astype(np.int64)
+    guess = np.where(cut.current_labels == MISSING, int(np.argmax(head.counts)), cut.current_labels).astype(np.int64)
     truth = cut.labels.astype(np.int64)
     scores = score_labels({head.name: guess}, {head.name: truth}, (head,))
     return {"persistence": scores | {"auc": auroc(torch.from_numpy(guess).double(), torch.from_numpy(truth))}}

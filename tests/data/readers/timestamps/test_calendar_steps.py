@@ -85,7 +85,7 @@ def test_irregular_rows_are_steps_where_requested(typed: Any, refused: Any) -> N
     assert (panel.times(np.arange(90)) == moments.to_numpy()).all()
     twice = table(moments.insert(5, moments[5]))
     error, _ = refused("a.csv", twice, "data.step=row")
-    assert "come twice" in str(error)
+    assert "occur twice" in str(error)
     error, _ = refused("a.csv", table(moments), "data.step=row", "data.resample=1D")
     assert [mistake.key for mistake in error.mistakes] == ["data.step"]
 
@@ -131,7 +131,7 @@ def test_windows_purge_horizon_and_persistence_are_counted_in_rows(
         ends = np.concatenate([np.arange(start, stop), 300 + np.arange(start, stop)])
         assert found.splits[split].ends.tolist() == ends.tolist()
         assert found.splits[split].labels.tolist() == (rain[ends + 2] >= 0.7).astype(int).tolist()
-        now = found.splits[split].now
+        now = found.splits[split].current_labels
         assert now is not None
         assert now.tolist() == (rain[ends] >= 0.7).astype(int).tolist()
     assert found.facts["left_out"] == {"no_label": 4, "gaps": 0, "purged": 56}

@@ -5,7 +5,7 @@ import pytest
 
 from lab.config.schema import Leaks
 from lab.core.batches import MISSING
-from lab.data.text.checks.leakage import Overlap, contradictions, judge, overlaps, repeated, shared_groups
+from lab.data.text.checks.leakage import Overlap, contradictions, num_repeated, overlap_mistake, overlaps, shared_groups
 
 
 def _config(**changes: Any) -> Leaks:
@@ -31,7 +31,7 @@ def test_test_rows_that_are_in_val_are_counted_and_refused() -> None:
     plain = {"train": _hashes(1, 2), "val": _hashes(3, 4), "test": _hashes(4, 3, 5)}
     found = overlaps(plain, plain)[-1]
     assert (found.same, found.num_rows) == (2, 3)
-    mistake = judge(found, True, _config())
+    mistake = overlap_mistake(found, True, _config())
     assert mistake is not None
     assert "2 of 3 test rows" in mistake.problem
     assert "a row of val" in mistake.problem
@@ -52,7 +52,7 @@ def test_test_rows_that_are_in_val_are_counted_and_refused() -> None:
     ],
 )
 def test_limits(same: int, masked: int, given: bool, share: float | None, refused: bool) -> None:
-    mistake = judge(Overlap("test", 100, same, masked), given, _config(duplicate_share=share))
+    mistake = overlap_mistake(Overlap("test", 100, same, masked), given, _config(duplicate_share=share))
     assert (mistake is not None) == refused
     if mistake:
         assert mistake.key == "data.leaks.duplicate_share"
@@ -72,4 +72,4 @@ def test_contradictions_ignore_missing_labels() -> None:
 
 
 def test_repeated_counts_rows_beyond_the_first() -> None:
-    assert repeated(_hashes(1, 1, 1, 2)) == 2
+    assert num_repeated(_hashes(1, 1, 1, 2)) == 2

@@ -129,10 +129,10 @@ def test_difficulty_acts_on_labels_and_on_spelling() -> None:
 @pytest.mark.parametrize(
     ("rows", "seed", "difficulty", "keys"),
     [
-        (0, 0, 0.5, ["data.max_rows"]),
-        (10, -1, 0.5, ["data.seed"]),
+        (0, 0, 0.5, ["data.num_rows"]),
+        (10, -1, 0.5, ["data.generator_seed"]),
         (10, 0, float("nan"), ["data.difficulty"]),
-        (-5, 0, 1.5, ["data.max_rows", "data.difficulty"]),
+        (-5, 0, 1.5, ["data.num_rows", "data.difficulty"]),
     ],
 )
 def test_bad_requests_name_every_key(rows: int, seed: int, difficulty: float, keys: list[str]) -> None:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from lab.report.figures.base import Absent
-from lab.report.figures.drawing import MANY_POINTS, MOST_BARS
+from lab.report.figures.drawing import MANY_POINTS, MAX_BARS
 from lab.report.figures.scores import bars
 from lab.report.text.translate import Translator
 
@@ -19,11 +19,11 @@ def test_bars_hold_runs_with_a_result_best_first(tabled) -> None:
 
 
 def test_one_run_is_no_comparison(tabled) -> None:
-    assert bars.compute(tabled(objective=[0.5])) == Absent("absent.runs", {"least": 2, "found": 1})
+    assert bars.compute(tabled(objective=[0.5])) == Absent("absent.runs", {"least": 2, "num": 1})
 
 
 @pytest.mark.parametrize(
-    ("num", "kinds"), [(MOST_BARS, {"bar"}), (MOST_BARS + 1, {"scatter"}), (MANY_POINTS + 1, {"scattergl"})]
+    ("num", "kinds"), [(MAX_BARS, {"bar"}), (MAX_BARS + 1, {"scatter"}), (MANY_POINTS + 1, {"scattergl"})]
 )
 def test_many_bars_become_points_and_many_points_webgl(tabled, num: int, kinds: set[str]) -> None:
     (panel,) = bars.draw_plotly(bars.compute(tabled(objective=np.linspace(1, 0, num).tolist())), WORDS)["panels"]

@@ -3,7 +3,7 @@ import pytest
 from matplotlib.cbook import boxplot_stats
 
 from lab.report.figures.base import Absent
-from lab.report.figures.run_columns import MOST_LEVELS
+from lab.report.figures.run_columns import MAX_LEVELS
 from lab.report.figures.scores import box_plots
 from lab.report.figures.settings import importance
 from lab.report.text.translate import Translator
@@ -32,9 +32,9 @@ def test_groups_by_each_key_with_few_values(tabled) -> None:
 
 
 def test_a_key_with_too_many_values_is_no_group(tabled) -> None:
-    many = MOST_LEVELS + 1
+    many = MAX_LEVELS + 1
     report = tabled(objective=[0.5] * many, **{"optimizer.lr": np.linspace(1, 2, many).tolist()})
-    assert box_plots.compute(report) == Absent("absent.no_groups", {"most": MOST_LEVELS})
+    assert box_plots.compute(report) == Absent("absent.no_groups", {"most": MAX_LEVELS})
 
 
 TWO_ULPS = [0.6, float(np.nextafter(np.nextafter(0.6, 1), 1))]
@@ -80,5 +80,5 @@ def test_the_most_important_keys_have_files(tabled) -> None:
     data = box_plots.compute(report)
     assert data.plots[-1].key == data.by_importance[0] == importance.compute(report).keys[0] == "model.best"
     files = [suffix for suffix, _ in box_plots.draw_matplotlib(data, Translator("en"))]
-    assert len(files) == box_plots.MOST_FILES
+    assert len(files) == box_plots.MAX_FILES
     assert files[0] == "_model_best"

@@ -32,7 +32,7 @@ def test_matrices_are_counted_from_the_predictions_of_the_best(tabled, tmp_path:
 
 HEAD = {"causa": ["x", "y"], "causa_predicted": ["x", "x"], "causa_probability": [0.9, 0.8]}
 NO_TEXT = pyarrow.array([b"\xff", b"\xfe"]).view(pyarrow.string())
-MANY = [str(number) for number in range(confusion.MOST_CLASSES + 1)]
+MANY = [str(number) for number in range(confusion.MAX_CLASSES + 1)]
 
 
 def _parquet(path: Path, names: list[str], columns: list[object]) -> None:

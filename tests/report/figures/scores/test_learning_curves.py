@@ -26,7 +26,7 @@ def test_curves_count_epochs_from_one_and_keep_terminated_trials(tabled) -> None
     assert len(data.curves) == learning_curves.BEST_CURVES + 10 + learning_curves.OTHER_CURVES // 2
     assert sum(curve.status == "terminated" for curve in data.curves) == 10
     assert data.curves[0].epochs[[0, -1]].tolist() == [1.0, 500.0]
-    assert len(data.curves[0].epochs) == learning_curves.MOST_POINTS
+    assert len(data.curves[0].epochs) == learning_curves.MAX_POINTS
 
 
 def test_no_history_says_so(tabled) -> None:

@@ -38,4 +38,4 @@ def test_numbers_get_spearman_choices_eta_and_few_runs_a_warning(some) -> None:
 
 
 def test_nothing_to_correlate_says_why(some) -> None:
-    assert correlation.compute(some(2)) == Absent("absent.correlation", {"found": 2})
+    assert correlation.compute(some(2)) == Absent("absent.correlation", {"num": 2})

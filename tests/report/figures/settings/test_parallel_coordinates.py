@@ -30,4 +30,4 @@ def test_parallel_axes_have_ticks_where_few_values_are(tabled) -> None:
 def test_lines_are_thinned_evenly_and_the_best_stays(some) -> None:
     kept = thinned(range(1001), 5)
     assert kept == [0, 250, 500, 750, 1000]
-    assert len(parallel_coordinates.compute(some(500)).rows) == parallel_coordinates.MOST_LINES
+    assert len(parallel_coordinates.compute(some(500)).rows) == parallel_coordinates.MAX_LINES

@@ -32,8 +32,8 @@ def read_frame(path: Path, ending: str, data: Table, words: Collection[str]) -> 
 
 
 def _layout(path: Path, data: Table, delimiter: str) -> tuple[str, int]:
-    """The delimiter and the number of rows before the header of a text file. Raises RequestError if the header is not
-    where the request says."""
+    """The delimiter and the number of rows before the header of a text file. Raises RequestError if the header is in
+    another row than requested."""
     lines = sheet_layout.first_lines(path, data.encoding)
     mark = sep_line_delimiter(lines[0]) if lines else None
     delimiter = mark if mark is not None and data.delimiter is None else delimiter

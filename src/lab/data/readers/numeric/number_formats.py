@@ -23,8 +23,8 @@ _NUMBER = re.compile(r"[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|inf|infinity)",
 _SEPARATORS = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2019": "'"})
 """Variants of spaces and quotes between thousands."""
 MAX_WORD_SHARE, MAX_DISTINCT_WORDS, MIN_NUMBER_SHARE = 0.5, 5, 0.1
-"""A column of numbers has words in at most this share of its cells, or at most so many distinct words and at least so
-large a share of numbers."""
+"""A column counts as numbers if at most MAX_WORD_SHARE of its cells are words, or if it has at most MAX_DISTINCT_WORDS
+distinct words and at least MIN_NUMBER_SHARE of its cells are numbers."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,8 @@ def numbers(column: Any, format: NumberFormat) -> tuple[npt.NDArray[np.float64],
 class UnreadNumbers:
     """A column of numbers with cells that the requested format does not read.
 
-    row, word: the first such cell; share: their share of the cells that are not missing; settings: what to type, best
-    first, empty where no setting reads it; decimal: whether another decimal mark alone reads the whole column.
+    row, word: the first such cell; share: their share of the cells that are not missing; settings: settings that
+    read it, best first, empty if there are none; decimal: whether another decimal mark alone reads the whole column.
     """
 
     name: str
@@ -130,7 +130,7 @@ def _unread(
 
 
 def _settings(old: NumberFormat, new: NumberFormat, words: Sequence[str]) -> Iterator[str]:
-    """The settings in which two formats differ, and the one that makes words missing values."""
+    """The settings in which two formats differ, and the setting that makes words missing values."""
     for key in ("decimal", "thousands"):
         if getattr(old, key) != getattr(new, key):
             yield quoted(f"data.{key}", getattr(new, key))

@@ -1,7 +1,7 @@
 """Columns of a long table, one at a time: CSV, Parquet or XLSX, by its ending.
 
-The reader releases a column when it is taken, and reads only that column of a Parquet file, so that the float32 panel
-made of the columns is the largest object in memory. Cost: one pass over a CSV or XLSX file; about 0.1 s per million
+A column is released when it is taken, and of a Parquet file only that column is read, so the float32 panel made of the
+columns is the largest object in memory. Cost: one pass over a CSV or XLSX file; about 0.1 s per million
 rows and column of Parquet.
 """
 

@@ -1,7 +1,7 @@
 """Rows of a file that are not rows of its table: title rows, a `sep=;` line, repeated headers, notes, blank rows.
 
-Title rows are refused with the setting that skips them, since only a person can tell them from a header. Repeated
-headers, blank rows and notes below the table are left out and logged. Shapes: N rows.
+Title rows are refused with the setting that skips them, since only a person can distinguish them from a header.
+Repeated headers, blank rows and notes below the table are left out and logged. Shapes: N rows.
 """
 
 import csv
@@ -33,7 +33,7 @@ def first_lines(path: Path, encoding: str) -> list[str]:
 
 
 def header_row(rows: Iterable[Sequence[object]], wanted: Sequence[str], expected: int) -> int | None:
-    """Return the number of the row that holds all wanted names: the expected row if it does, else the first."""
+    """Return the number of the row that contains all wanted names: the expected row if it does, else the first."""
     matches = [number for number, row in enumerate(rows) if {*wanted} <= {str(cell).strip() for cell in row}]
     return expected if expected in matches else next(iter(matches), None)
 

@@ -1,1 +1,1 @@
-"""Time stamps as they are written: formats, epochs, steps of the calendar."""
+"""Time stamps in files: formats, counts since 1970, calendar steps."""

@@ -1,6 +1,7 @@
 """Calendar steps: months, quarters, years and business days, which differ in length but count as one step each.
 
-Written as pandas does: `1MS` (from the start of each month), `1QS`, `1YS`, `1B` (Monday to Friday, holidays included).
+Steps are written as in pandas: `1MS` (from the start of each month), `1QS`, `1YS`, `1B` (Monday to Friday, holidays
+included).
 """
 
 import re
@@ -16,7 +17,7 @@ Ints = npt.NDArray[np.int64]
 _WRITTEN = re.compile(r"([1-9]\d{0,3})?(MS|QS|YS|B)")
 MONTHS = {"MS": 1, "QS": 3, "YS": 12}
 SHORTEST_D, LONGEST_D = {"MS": 27, "QS": 88, "YS": 364, "B": 0.9}, {"MS": 32, "QS": 93, "YS": 367, "B": 3.1}
-"""Days between two rows that are one such step apart."""
+"""Fewest and most days between two rows that are one such step apart."""
 MAX_WEEKEND_SHARE = 0.02
 """A table with a larger share of rows on Saturdays and Sundays does not have business days."""
 OTHER_SPELLINGS = {

@@ -21,15 +21,15 @@ _TEXT_FORMATS = (
     "%Y %m %d", "%Y %m %d %H", "%Y %m", "%Y%m%d %H%M", "%Y%m%d %H:%M", "%Y%m%d %H", "%Y-%m-%d %H%M", "%d/%m/%Y %H%M",
     "%b %Y", "%d %b %Y", "%Y-%m-%d %I:%M %p", "%m/%d/%Y %I:%M:%S %p",
 )  # fmt: skip
-"""Formats that are proposed, likelier ones first."""
+"""Proposed formats, the likeliest first."""
 _SAMPLE_ROWS = 2000
 """Rows on which a format is tried first."""
 _ALL_DIGITS = re.compile(r"(?:%[YymdHMS])+")
 
 
 def zero_padded(texts: Any, time_format: str) -> Any:
-    """Return texts of digits in the width of their format: with the leading zeros that a number loses, and missing
-    where the width differs. strptime would read 202411 by %Y%m%d, as the first of January."""
+    """Return texts of digits in the width of their format: leading zeros that a number loses are restored, and texts of
+    another width become missing. strptime would read 202411 by %Y%m%d, as the first of January."""
     if not _ALL_DIGITS.fullmatch(time_format):
         return texts
     width = len(datetime.datetime(2000, 11, 22, 13, 14, 15).strftime(time_format))

@@ -43,11 +43,11 @@ def read_times(columns: Sequence[Any], data: Table, mistakes: list[Mistake]) -> 
         return _parse_epochs(column, data, mistakes)
     if column.dtype.kind == "M":
         if time_format is not None and len(columns) == 1:
-            problem = f"has no effect: column {_column_names(data)} already holds dates"
+            problem = f"has no effect: column {_column_names(data)} already contains dates"
             mistakes.append(Mistake("data.time_format", problem, "data.time_format=null", time_format))
         time_format = None
     elif column.dtype.kind in "iuf" and time_format is None:
-        problem = f"column {_column_names(data)} holds numbers, not time stamps"
+        problem = f"column {_column_names(data)} contains numbers, not time stamps"
         remedy = suggested_setting(column, None) or "a column of dates: 2024-01-31, 2024-01-31 13:00"
         mistakes.append(Mistake("data.time", problem, remedy, listed(time_names(data))))
         return np.zeros(len(column), "datetime64[us]")
@@ -109,7 +109,9 @@ def _parse_epochs(column: Any, data: Table, mistakes: list[Mistake]) -> Moments:
     exact = epoch_microseconds(column, epoch)
     bad = np.flatnonzero(exact == np.iinfo(np.int64).min)
     if len(bad):
-        problem = f"column {_column_names(data)} holds no number of {epoch} in rows {_rows(bad)}: {_cell(column, bad)}"
+        problem = (
+            f"column {_column_names(data)} contains no number of {epoch} in rows {_rows(bad)}: {_cell(column, bad)}"
+        )
         remedy = suggested_setting(column, epoch) or "data.time_format=null for dates such as 2024-01-31"
         mistakes.append(Mistake("data.time_format", problem, remedy, epoch))
         return np.zeros(len(column), "datetime64[us]")

@@ -1,7 +1,7 @@
 """Checks of the classes of each head: too few, absent from train, or one class in several spellings.
 
-Two names are spellings of one when they differ only in case, accents, spaces, or the form of a number (1, 1.0, 01).
-They are reported and never merged, because a code may depend on its case.
+Two names are spellings of one class if they differ only in case, accents, spaces, or the form of a number (1, 1.0, 01).
+They are reported and never merged, because the case of a code may matter.
 """
 
 import re
@@ -38,7 +38,7 @@ def check_classes(heads: Sequence[HeadSpec]) -> CheckResult:
             unseen[head.name] = [name for name in head.classes if name not in set(in_train)]
             names = listed(unseen[head.name], MAX_EXAMPLES)
             result.notes.append(
-                f"{head.name}: {len(unseen[head.name])} classes never in train, rows count as errors: {names}"
+                f"{head.name}: {len(unseen[head.name])} classes are not in train and count as errors: {names}"
             )
     result.facts["unseen_classes"] = unseen
     result.facts["alike_classes"] = spellings
@@ -46,7 +46,7 @@ def check_classes(heads: Sequence[HeadSpec]) -> CheckResult:
 
 
 def same_but_spelling(names: Sequence[str]) -> list[tuple[str, ...]]:
-    """Return groups of two or more names that are spellings of one; names and groups in the order of `names`."""
+    """Return groups of two or more names that are spellings of one class; names and groups in the order of `names`."""
     groups: dict[str, list[str]] = {}
     for name, plain in zip(names, plain_text(pa.array(names, pa.string())).to_pylist(), strict=True):
         key = f"{float(plain.replace(',', '.')):.12g}" if _NUMBER.fullmatch(plain) else plain

@@ -1,7 +1,7 @@
 """Fairness of the held-out rows: duplicates across splits, contradicting labels, groups in two splits.
 
-Two texts are the same if they differ only in case, accents and spaces, and the same when masked if they also differ
-only in tags and digits. Works on the hashes of `lab.data.text.label_survey`. Cost: a sort per split.
+Two texts are the same if they differ only in case, accents and spaces. They are the same when masked if they also
+differ in tags and digits. Works on the hashes of `lab.data.text.label_survey`. Cost: a sort per split.
 """
 
 from collections.abc import Mapping
@@ -70,12 +70,12 @@ def overlaps(plain: Mapping[str, Hashes], masked: Mapping[str, Hashes]) -> list[
     ]
 
 
-def judge(overlap: Overlap, given: bool, config: Leaks) -> Mistake | None:
+def overlap_mistake(overlap: Overlap, given: bool, config: Leaks) -> Mistake | None:
     """Return the mistake of a split that shares too many texts with the other split, else None.
 
     A number in `duplicate_share` limits masked duplicates; null stands for `SAME_LIMIT` and `MASKED_LIMIT`. In a split
     that was drawn here (`given` is False) only texts that are the same count: texts that are equal when masked are kept
-    in one split where possible, and elsewhere no other draw would do better.
+    in one split where possible; where that is impossible, no other draw would do better.
     """
     limit = config.duplicate_share
     limits = [("the same text", overlap.same, overlap.same_share, SAME_LIMIT if limit is None else limit)]
@@ -116,6 +116,6 @@ def contradictions(texts: Hashes, labels: Ints) -> tuple[int, int]:
     return int(several.sum()), int(several[codes].sum())
 
 
-def repeated(texts: Hashes) -> int:
+def num_repeated(texts: Hashes) -> int:
     """Return the number of rows whose text occurs in an earlier row."""
     return len(texts) - len(np.unique(texts))

@@ -46,11 +46,13 @@ def check_rows(surveys: Mapping[str, Survey], values: Mapping[str, Sequence[str]
             problem = f"no row of {split} has both a text and a label ({survey.num_rows} rows read)"
             result.mistakes.append(Mistake("data", problem, "look at data.text, data.labels and data.missing_markers"))
         if survey.headers:
-            result.notes.append(f"{split}: {survey.headers} rows repeat the header and are left out: joined files?")
+            result.notes.append(
+                f"{split}: {survey.headers} rows repeat the header and are left out (were files joined?)"
+            )
         if survey.no_text:
-            result.notes.append(f"{split}: {survey.no_text} rows without text left out")
+            result.notes.append(f"{split}: {survey.no_text} rows without text are left out")
         if survey.no_label:
-            result.notes.append(f"{split}: {survey.no_label} rows without any label left out")
+            result.notes.append(f"{split}: {survey.no_label} rows without any label are left out")
         missing = [f"{name} {num} ({num / survey.num_rows:.1%})" for name, num in survey.missing.items() if num]
         if missing:
             result.notes.append(f"{split}: missing cells: {listed(missing)}")
@@ -111,7 +113,7 @@ def check_leaks(
                 f"({overlap.same_share:.1%}), {overlap.masked} without tags and digits ({overlap.masked_share:.1%})"
             )
         given = not {overlap.split, overlap.other} - {"train"} <= set(splits.drawn)
-        mistake = leakage.judge(overlap, given, config)
+        mistake = leakage.overlap_mistake(overlap, given, config)
         result.mistakes += [mistake] if mistake else []
     result.mistakes += _shared_groups(splits)
     result.facts["leaks"] = {overlap.name: overlap.facts() for overlap in overlaps}
@@ -135,7 +137,7 @@ def _shared_groups(splits: Splits) -> list[Mistake]:
 def _duplicates(splits: Splits, result: CheckResult) -> dict[str, object]:
     parts = list(splits.parts.values())
     exact, plain = (np.concatenate([getattr(part, kind) for part in parts]) for kind in ("exact", "plain"))
-    num = {"exact": leakage.repeated(exact), "same": leakage.repeated(plain)}
+    num = {"exact": leakage.num_repeated(exact), "same": leakage.num_repeated(plain)}
     contradicted = {}
     for head in parts[0].labels:
         labels = np.concatenate([part.labels[head] for part in parts])
@@ -154,4 +156,4 @@ def _add_shortcuts(words: Sequence[Shortcut], result: CheckResult) -> None:
     result.facts["deciding_words"] = {"count": len(words), "first": [vars(word) for word in words[:50]]}
     if words:
         examples = listed([str(word) for word in words], MAX_EXAMPLES)
-        result.notes.append(f"single words decide a label; was it made from the text? {examples}")
+        result.notes.append(f"single words decide a label (was it made from the text?): {examples}")

@@ -44,13 +44,13 @@ def shortcuts(
     """
     places = _sample(texts)
     words, vocabulary, rows = _words(texts.at(places))
-    found = []
+    deciding = []
     for head in heads:
         of_words = labels[head.name][places][rows]
         known = of_words != MISSING
         if known.any():
-            found += _deciding(words[known], of_words[known], vocabulary, head, min_share, min_support)
-    return sorted(found, key=lambda shortcut: (-shortcut.support, shortcut.head, shortcut.word))
+            deciding += _deciding(words[known], of_words[known], vocabulary, head, min_share, min_support)
+    return sorted(deciding, key=lambda shortcut: (-shortcut.support, shortcut.head, shortcut.word))
 
 
 def _sample(texts: ColumnTexts) -> Ints:

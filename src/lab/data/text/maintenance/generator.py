@@ -78,9 +78,9 @@ def generate(rows: int, seed: int, difficulty: float = 0.5) -> Reports:
 def _mistakes(rows: int, seed: int, difficulty: float) -> list[Mistake]:
     mistakes = []
     if rows < 1:
-        mistakes.append(Mistake("data.max_rows", "must be at least 1", "data.max_rows=12000", rows))
+        mistakes.append(Mistake("data.num_rows", "must be at least 1", "data.num_rows=12000", rows))
     if seed < 0:
-        mistakes.append(Mistake("data.seed", "must not be negative", "data.seed=0", seed))
+        mistakes.append(Mistake("data.generator_seed", "must not be negative", "data.generator_seed=0", seed))
     if not 0 <= difficulty <= 1:
         mistakes.append(Mistake("data.difficulty", "must be between 0 and 1", "data.difficulty=0.5", difficulty))
     return mistakes

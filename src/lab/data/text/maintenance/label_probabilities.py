@@ -116,7 +116,8 @@ def _spread(cells: list[list[str]], codes: tuple[str, ...], doubt: float) -> Tab
     """Each cell's main class keeps about 1 - doubt; the rest goes to a runner-up (60 %) and to the background (40 %).
 
     The runner-up is the main class of the next cell in the same row; the background is the frequency of each class as a
-    main class. Doubt varies by cell between .6 and 1.4 of its mean, in a fixed pattern, as some findings are clearer.
+    main class. Doubt varies between .6 and 1.4 of its mean from cell to cell in a fixed pattern, since some findings
+    are clearer.
     """
     main = np.array([[codes.index(code) for code in row] for row in cells])
     identity = np.eye(len(codes))

@@ -24,7 +24,7 @@ _NEIGHBOURS = dict(zip("abcdefghijklmnopqrstuvwxyz", "svxsrdfgujkjnbiewedryvesxs
 _MAX_TYPOS = 3
 _LONG_WORD = re.compile(r"[^\W\d_]{5,}")
 
-_LAYOUTS = (  # symptom and context are never adjacent, so no word pair holds both
+_LAYOUTS = (  # symptom and context are never adjacent, so no word pair contains both
     "{opening} {symptom} en {component} de {equipment} {context}, {tail}",
     "{equipment} {context}: {opening} {component} con {symptom}, {tail}",
     "{context}, {equipment} {opening} en {component} {symptom}. {tail}",

@@ -1,4 +1,4 @@
-"""What a source of labelled texts provides: tables by split, the columns to read, and optional knowledge of classes."""
+"""The interface of a source of labelled texts: tables by split, columns to read, and optionally its classes."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

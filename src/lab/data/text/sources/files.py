@@ -1,4 +1,4 @@
-"""Files as a source: one to split, or one or more for each split. All mistakes of all files are reported together."""
+"""Files as a source: files to split, or files for each split. All mistakes of all files are reported together."""
 
 import codecs
 import logging

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from lab.report.figures.base import Absent, ReportFigure, Spec
 from lab.report.figures.drawing import (
     HEX,
-    MOST_BARS,
+    MAX_BARS,
     STATUS_COLOURS,
     axis,
     label_axes,
@@ -18,7 +18,7 @@ from lab.report.figures.drawing import (
     points,
     typed,
 )
-from lab.report.figures.run_columns import LEAST_RUNS, ranked_rows
+from lab.report.figures.run_columns import MIN_RUNS, ranked_rows
 from lab.report.findings import Floats, Report
 from lab.report.text.translate import Translator
 
@@ -37,8 +37,8 @@ def compute(report: Report) -> Bars | Absent:
     """Return the ranked objectives, absent for fewer than two runs."""
     runs = report.runs
     rows = tuple(ranked_rows(runs, report.leaderboard))
-    if len(rows) < LEAST_RUNS:
-        return Absent("absent.runs", {"least": LEAST_RUNS, "found": len(rows)})
+    if len(rows) < MIN_RUNS:
+        return Absent("absent.runs", {"least": MIN_RUNS, "num": len(rows)})
     statuses = tuple(runs.frame["status"].to_numpy()[list(rows)])
     values = runs.frame["objective"].to_numpy(np.float64)[list(rows)]
     return Bars(rows, values, statuses, runs.metric, len(runs.frame) - len(rows))
@@ -52,7 +52,7 @@ def draw_plotly(data: Bars, words: Translator) -> Spec:
         mine = np.array([other == status for other in data.statuses])
         common = {"name": words(f"status.{status}"), "marker": {"color": f"@{STATUS_COLOURS[status]}"}}
         rows = [row for row, is_mine in zip(data.rows, mine, strict=True) if is_mine]
-        if len(data.rows) > MOST_BARS:
+        if len(data.rows) > MAX_BARS:
             traces.append(points(ranks[mine], data.values[mine], rows, **common))
             continue
         hover = "<b>%{text}</b><br>%{y:.4f}<extra></extra>"
@@ -71,7 +71,7 @@ def draw_matplotlib(data: Bars, words: Translator) -> Iterator[tuple[str, Figure
     for status in dict.fromkeys(data.statuses):
         mine = np.array([other == status for other in data.statuses])
         style: dict[str, Any] = {"color": HEX[STATUS_COLOURS[status]], "label": words(f"status.{status}")}
-        if len(ranks) > MOST_BARS:
+        if len(ranks) > MAX_BARS:
             axes.plot(ranks[mine], data.values[mine], ".", markersize=3, rasterized=True, **style)
         else:
             axes.bar(ranks[mine], data.values[mine], width=0.85, **style)

@@ -21,11 +21,11 @@ from lab.report.figures.run_figures import plain
 from lab.report.findings import Floats, Report
 from lab.report.text.translate import Translator
 
-MOST_RUNS = 4
-MOST_CLASSES = 1_000
-"""A matrix with more classes is larger than a page, and nobody could read it."""
-MOST_ROWS = 20_000_000
-MOST_COUNTED_CLASSES = 15
+MAX_RUNS = 4
+MAX_CLASSES = 1_000
+"""A matrix with more classes is larger than a page and unreadable."""
+MAX_ROWS = 20_000_000
+MAX_COUNTED_CLASSES = 15
 """Up to this many classes each cell shows its count."""
 
 
@@ -66,10 +66,10 @@ def compute(report: Report) -> ConfusionMatrices | Absent:
             seen.add(run["configuration"])
         except (OSError, Unreadable) as error:
             unread.append(f"{run['run']} ({error})")
-        if MOST_RUNS in (len(seen), len(unread)):
+        if MAX_RUNS in (len(seen), len(unread)):
             break
-    heads = list(dict.fromkeys(one.head for one in matrices))
-    matrices.sort(key=lambda one: heads.index(one.head))  # stable: the best run stays first in each head
+    heads = list(dict.fromkeys(matrix.head for matrix in matrices))
+    matrices.sort(key=lambda matrix: heads.index(matrix.head))  # stable: the best run stays first in each head
     if not matrices:
         return Absent("absent.unread", {"runs": "; ".join(unread)}) if unread else Absent("absent.predictions")
     return ConfusionMatrices(tuple(matrices), tuple(unread))
@@ -83,8 +83,8 @@ def _matrices(folder: RunFolder, label: str) -> list[ConfusionMatrix]:
     path = regular(folder.predictions)
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
-            if file.metadata.num_rows > MOST_ROWS:
-                raise Unreadable(path, f"holds more than {MOST_ROWS:,} rows")
+            if file.metadata.num_rows > MAX_ROWS:
+                raise Unreadable(path, f"holds more than {MAX_ROWS:,} rows")
             names = Counter(file.schema_arrow.names)
             heads = [name.removesuffix("_predicted") for name in names if name.endswith("_predicted")]
             heads = [
@@ -100,8 +100,8 @@ def _matrix(path: Path, label: str, head: str, columns: Mapping[str, Sequence[ob
     pairs = [(str(truth), str(predicted)) for truth, predicted in zip(*columns.values(), strict=True)
              if truth is not None and predicted is not None]  # fmt: skip
     classes = sorted({name for pair in pairs for name in pair})
-    if len(classes) > MOST_CLASSES:
-        raise Unreadable(path, f"{head} has more than {MOST_CLASSES:,} classes")
+    if len(classes) > MAX_CLASSES:
+        raise Unreadable(path, f"{head} has more than {MAX_CLASSES:,} classes")
     place = {name: at for at, name in enumerate(classes)}
     counts = np.zeros((len(classes), len(classes)), np.int64)
     for truth, predicted in pairs:
@@ -111,7 +111,7 @@ def _matrix(path: Path, label: str, head: str, columns: Mapping[str, Sequence[ob
 
 def draw_plotly(data: ConfusionMatrices, words: Translator) -> Spec:
     """Return one panel per matrix; colours are shares of the true class, numbers are counts."""
-    return {"panels": [_plotly_matrix(one, words) for one in data.matrices]}
+    return {"panels": [_plotly_matrix(matrix, words) for matrix in data.matrices]}
 
 
 def _plotly_matrix(matrix: ConfusionMatrix, words: Translator) -> Spec:
@@ -119,7 +119,7 @@ def _plotly_matrix(matrix: ConfusionMatrix, words: Translator) -> Spec:
     counts = [["" if not cell else str(cell) for cell in row] for row in matrix.counts.tolist()]
     trace = {"type": "heatmap", "x": names, "y": names, "z": typed(matrix.shares), "text": counts, "zmin": 0,
              "zmax": 1, "colorscale": "@sequential", "xgap": 1, "ygap": 1, "showscale": False,
-             "texttemplate": "%{text}" if len(names) <= MOST_COUNTED_CLASSES else "",
+             "texttemplate": "%{text}" if len(names) <= MAX_COUNTED_CLASSES else "",
              "hovertemplate": "%{y} → %{x}: %{text} (%{z:.0%})<extra></extra>"}  # fmt: skip
     right, total = int(np.trace(matrix.counts)), int(matrix.counts.sum())
     title = {"text": f"{matrix.label} · {matrix.head}: {right:,} / {total:,}", "font": {"size": 13}}
@@ -129,12 +129,12 @@ def _plotly_matrix(matrix: ConfusionMatrix, words: Translator) -> Spec:
 
 def draw_matplotlib(data: ConfusionMatrices, _: Translator) -> Iterator[tuple[str, Figure]]:
     """Yield one figure with all matrices side by side, one row of matrices per head."""
-    heads = list(dict.fromkeys(one.head for one in data.matrices))
-    num_columns = max(sum(one.head == head for one in data.matrices) for head in heads)
+    heads = list(dict.fromkeys(matrix.head for matrix in data.matrices))
+    num_columns = max(sum(matrix.head == head for matrix in data.matrices) for head in heads)
     figure = new_figure(3.6 * num_columns, 3.5 * len(heads))
     grid = figure.subplots(len(heads), num_columns, squeeze=False)
     for head, line in zip(heads, grid, strict=True):
-        mine = [one for one in data.matrices if one.head == head]
+        mine = [matrix for matrix in data.matrices if matrix.head == head]
         for axes, matrix in zip(line, mine, strict=False):
             _draw_matrix(axes, matrix)
         for axes in line[len(mine) :]:
@@ -149,7 +149,7 @@ def _draw_matrix(axes: Any, matrix: ConfusionMatrix) -> None:
     places, names = range(len(matrix.classes)), [plain(name[:14]) for name in matrix.classes]
     axes.set_xticks(places, names, rotation=60, ha="right", fontsize=7)
     axes.set_yticks(places, names, fontsize=7)
-    for (row, column), count in np.ndenumerate(matrix.counts) if len(names) <= MOST_COUNTED_CLASSES else ():
+    for (row, column), count in np.ndenumerate(matrix.counts) if len(names) <= MAX_COUNTED_CLASSES else ():
         if count:
             colour = "white" if shares[row, column] > 0.5 else HEX["ink"]
             axes.text(column, row, str(count), ha="center", va="center", fontsize=7, color=colour)

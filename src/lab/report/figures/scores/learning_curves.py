@@ -1,6 +1,6 @@
 """Learning curves: the objective of the best runs and of some others over the epochs.
 
-Curves are thinned to a few dozen: the best, and an even choice of the others with terminated ones among them.
+A few dozen curves are drawn: the best runs, and an even choice of terminated and of other runs.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from lab.report.findings import Floats, Report
 from lab.report.text.translate import Translator
 
 BEST_CURVES, OTHER_CURVES = 12, 28
-MOST_POINTS = 120
+MAX_POINTS = 120
 
 
 class Curve(NamedTuple):
@@ -56,7 +56,7 @@ def compute(report: Report) -> LearningCurves | Absent:
 def _curve(report: Report, row: int) -> Curve:
     runs = report.runs
     history, run = runs.histories[row], runs.frame.iloc[row]
-    kept = np.array(thinned(range(len(history["epoch"])), MOST_POINTS))
+    kept = np.array(thinned(range(len(history["epoch"])), MAX_POINTS))
     return Curve(str(run["run"]), str(run["status"]), history["epoch"][kept] + 1, history[runs.metric][kept])
 
 

@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from lab.report.figures.base import Absent, ReportFigure, Spec
-from lab.report.figures.drawing import HEX, MOST_BARS, axis, label_axes, marker, new_figure, panel, points
-from lab.report.figures.run_columns import LEAST_RUNS, needs_log_axis, rows_with_result
+from lab.report.figures.drawing import HEX, MAX_BARS, axis, label_axes, marker, new_figure, panel, points
+from lab.report.figures.run_columns import MIN_RUNS, needs_log_axis, rows_with_result
 from lab.report.findings import Floats, Report
 from lab.report.text.translate import Translator
 
@@ -30,8 +30,8 @@ def compute(report: Report) -> Front | Absent:
     time_s = runs.frame["time_s"].to_numpy(np.float64)
     rows = rows_with_result(runs)
     rows = rows[np.isfinite(time_s[rows])]
-    if len(rows) < LEAST_RUNS:
-        return Absent("absent.runs", {"least": LEAST_RUNS, "found": len(rows)})
+    if len(rows) < MIN_RUNS:
+        return Absent("absent.runs", {"least": MIN_RUNS, "num": len(rows)})
     values, seconds = runs.frame["objective"].to_numpy(np.float64)[rows], time_s[rows]
     chosen = tuple(rows.tolist())
     best = pareto(seconds, runs.sign * values)
@@ -61,7 +61,7 @@ def draw_matplotlib(data: Front, words: Translator) -> Iterator[tuple[str, Figur
     """Yield one figure."""
     figure = new_figure()
     axes = figure.add_subplot()
-    many = len(data.rows) > MOST_BARS
+    many = len(data.rows) > MAX_BARS
     axes.plot(data.time_s, data.values, "o", color=HEX["muted"], alpha=0.5, markersize=4, rasterized=many)
     best = list(data.front)
     axes.step(data.time_s[best], data.values[best], "-o", where="post", color=HEX["accent"],

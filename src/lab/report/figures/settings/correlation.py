@@ -20,7 +20,7 @@ from lab.report.figures.run_figures import plain
 from lab.report.findings import Floats, Report
 from lab.report.text.translate import Translator
 
-FEW_RUNS = 10
+MIN_RELIABLE_RUNS = 10
 OUTCOMES = ("objective", "test/accuracy", "test/f1_macro", "test/f1", "test/em", "test/mcc", "test/loss", "time_s",
             "peak_rss_gib")  # fmt: skip
 
@@ -37,7 +37,7 @@ class Correlation(NamedTuple):
     @property
     def has_few_runs(self) -> bool:
         """True if the runs are too few to rely on: the page shows a warning."""
-        return self.num_runs < FEW_RUNS
+        return self.num_runs < MIN_RELIABLE_RUNS
 
 
 def compute(report: Report) -> Correlation | Absent:
@@ -45,7 +45,7 @@ def compute(report: Report) -> Correlation | Absent:
     runs = report.runs
     rows = rows_with_result(runs)
     if len(rows) < 3 or not runs.varied:
-        return Absent("absent.correlation", {"found": len(rows)})
+        return Absent("absent.correlation", {"num": len(rows)})
     frame = runs.frame.iloc[rows]
     outcomes = tuple(name for name in OUTCOMES if name in frame and frame[name].nunique() > 1)
     if not outcomes:
@@ -100,7 +100,7 @@ def draw_plotly(data: Correlation, words: Translator) -> Spec:
     xaxis, yaxis = axis("", tickangle=-35), axis("", autorange="reversed")
     spec: Spec = {"panels": [panel(trace, xaxis=xaxis, yaxis=yaxis, height=140 + 38 * len(data.keys))]}
     if data.has_few_runs:
-        spec["warning"] = words("caption.few", count=data.num_runs, least=FEW_RUNS)
+        spec["warning"] = words("caption.few", count=data.num_runs, least=MIN_RELIABLE_RUNS)
     return spec
 
 

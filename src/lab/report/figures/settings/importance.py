@@ -15,12 +15,12 @@ from matplotlib.figure import Figure
 from lab.report.analysis.groups import value_text
 from lab.report.figures.base import Absent, ReportFigure, Spec
 from lab.report.figures.drawing import HEX, axis, label_axes, new_figure, panel, typed
-from lab.report.figures.run_columns import MOST_LEVELS, needs_log_axis, numbers, rows_with_result
+from lab.report.figures.run_columns import MAX_LEVELS, needs_log_axis, numbers, rows_with_result
 from lab.report.figures.run_figures import plain
 from lab.report.findings import Floats, Report, Runs
 from lab.report.text.translate import Translator
 
-LEAST_RUNS = 10
+MIN_RUNS = 10
 GOOD_SHARE = 0.2
 """The share of runs that count as good; Optuna's default, a tenth, is too few of some dozens of runs."""
 
@@ -38,12 +38,12 @@ def compute(report: Report) -> Importance | Absent:
     """Return the importances, absent for few runs and for fewer than two varied keys."""
     runs = report.runs
     rows = rows_with_result(runs)
-    if len(runs.varied) < 2 or len(rows) < LEAST_RUNS:
-        return Absent("absent.importance", {"least": LEAST_RUNS, "found": len(rows), "keys": len(runs.varied)})
+    if len(runs.varied) < 2 or len(rows) < MIN_RUNS:
+        return Absent("absent.importance", {"least": MIN_RUNS, "num": len(rows), "keys": len(runs.varied)})
     columns = {key: column for key in runs.varied if (column := _parameter(runs, key, rows)) is not None}
     values = runs.sign * runs.frame["objective"].to_numpy(np.float64)[rows]
     if len(columns) < 2 or np.ptp(values) == 0:
-        return Absent("absent.importance", {"least": LEAST_RUNS, "found": len(rows), "keys": len(columns)})
+        return Absent("absent.importance", {"least": MIN_RUNS, "num": len(rows), "keys": len(columns)})
     shares = _ped_anova(columns, values)
     order = sorted(shares, key=lambda key: -shares[key])
     return Importance(tuple(order), np.array([shares[key] for key in order]), len(rows))
@@ -57,7 +57,7 @@ def _parameter(runs: Runs, key: str, rows: npt.NDArray[np.intp]) -> tuple[Any, l
     from optuna.distributions import CategoricalDistribution, FloatDistribution
 
     column = numbers(runs, key)
-    if column is None or len(np.unique(column[rows])) <= MOST_LEVELS:
+    if column is None or len(np.unique(column[rows])) <= MAX_LEVELS:
         texts = runs.frame[key].iloc[rows].map(value_text).tolist()
         levels = list(dict.fromkeys(texts))
         return (CategoricalDistribution(levels), texts) if len(levels) > 1 else None

@@ -8,11 +8,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from lab.report.figures.base import Absent, ReportFigure, Spec
-from lab.report.figures.drawing import HEX, MOST_BARS, axis, label_axes, marker, new_figure, panel, points, typed
+from lab.report.figures.drawing import HEX, MAX_BARS, axis, label_axes, marker, new_figure, panel, points, typed
 from lab.report.figures.run_columns import (
     BATCH_KEYS,
-    LEAST_RUNS,
     LR_KEYS,
+    MIN_RUNS,
     needs_log_axis,
     numbers,
     rows_with_result,
@@ -20,7 +20,7 @@ from lab.report.figures.run_columns import (
 from lab.report.findings import Floats, Report
 from lab.report.text.translate import Translator
 
-MOST_TICKS = 12
+MAX_TICKS = 12
 """Up to this many values of a setting each have a tick of their own."""
 
 
@@ -47,7 +47,7 @@ def compute(candidates: Sequence[str], report: Report) -> ObjectiveBySetting | A
     if x is None:
         return Absent("absent.no_number", {"key": key})
     rows = rows[np.isfinite(x[rows])]
-    if len(rows) < LEAST_RUNS or len(np.unique(x[rows])) < 2:
+    if len(rows) < MIN_RUNS or len(np.unique(x[rows])) < 2:
         return Absent("absent.not_varied", {"key": key})
     values = runs.frame["objective"].to_numpy(np.float64)[rows]
     centres = np.unique(x[rows])
@@ -63,7 +63,7 @@ def draw_plotly(data: ObjectiveBySetting, words: Translator) -> Spec:
             "name": words("legend.median"), "line": {"color": "@orange", "width": 2}, "marker": {"size": 6},
             "hovertemplate": "%{x}: %{y:.4f}<extra></extra>"}  # fmt: skip
     ticks = {}
-    if len(data.centres) <= MOST_TICKS:
+    if len(data.centres) <= MAX_TICKS:
         ticks = {"tickvals": [float(x) for x in data.centres], "ticktext": [f"{x:g}" for x in data.centres]}
     xaxis, yaxis = axis(data.key, data.log, **ticks), axis(data.metric)
     return {"panels": [panel(cloud, line, xaxis=xaxis, yaxis=yaxis, showlegend=True)]}
@@ -73,11 +73,11 @@ def draw_matplotlib(data: ObjectiveBySetting, _: Translator) -> Iterator[tuple[s
     """Yield one figure."""
     figure = new_figure()
     axes = figure.add_subplot()
-    axes.plot(data.x, data.y, "o", color=HEX["accent"], alpha=0.5, markersize=5, rasterized=len(data.x) > MOST_BARS)
+    axes.plot(data.x, data.y, "o", color=HEX["accent"], alpha=0.5, markersize=5, rasterized=len(data.x) > MAX_BARS)
     axes.plot(data.centres, data.medians, "-o", color=HEX["orange"], markersize=4)
     if data.log:
         axes.set_xscale("log")
-    if len(data.centres) <= MOST_TICKS:
+    if len(data.centres) <= MAX_TICKS:
         axes.set_xticks(data.centres, [f"{x:g}" for x in data.centres], rotation=30 if len(data.centres) > 6 else 0)
         axes.minorticks_off()
     label_axes(axes, data.key, data.metric)

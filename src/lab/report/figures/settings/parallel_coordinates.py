@@ -13,12 +13,12 @@ from matplotlib.figure import Figure
 from lab.report.analysis.groups import short_key, value_text
 from lab.report.figures.base import Absent, ReportFigure, Spec
 from lab.report.figures.drawing import HEX, new_figure, panel, typed
-from lab.report.figures.run_columns import MOST_LEVELS, level_names, needs_log_axis, numbers, ranked_rows, thinned
+from lab.report.figures.run_columns import MAX_LEVELS, level_names, needs_log_axis, numbers, ranked_rows, thinned
 from lab.report.figures.run_figures import plain
 from lab.report.findings import Floats, Report, Runs
 from lab.report.text.translate import Translator
 
-MOST_LINES = 400
+MAX_LINES = 400
 
 
 class Dimension(NamedTuple):
@@ -43,10 +43,10 @@ def compute(report: Report) -> ParallelCoordinates | Absent:
     runs = report.runs
     rows = ranked_rows(runs, report.leaderboard)
     if len(rows) < 2 or not runs.varied:
-        return Absent("absent.parallel", {"found": len(rows)})
-    lines = thinned(rows, MOST_LINES)
+        return Absent("absent.parallel", {"num": len(rows)})
+    lines = thinned(rows, MAX_LINES)
     dimensions = [_dimension(runs, name, lines) for name in (*runs.varied, "objective")]
-    known = tuple(one for one in dimensions if np.isfinite(one.values).any())
+    known = tuple(dimension for dimension in dimensions if np.isfinite(dimension.values).any())
     return ParallelCoordinates(known, tuple(lines), len(rows))
 
 
@@ -66,7 +66,11 @@ def draw_plotly(data: ParallelCoordinates, _: Translator) -> Spec:
     """Return Plotly's parallel coordinates, coloured by the objective."""
     line = {"color": typed(data.dimensions[-1].values), "colorscale": "@sequential", "showscale": True,
             "colorbar": {"thickness": 10}}  # fmt: skip
-    trace = {"type": "parcoords", "line": line, "dimensions": [_plotly_dimension(one) for one in data.dimensions]}
+    trace = {
+        "type": "parcoords",
+        "line": line,
+        "dimensions": [_plotly_dimension(dimension) for dimension in data.dimensions],
+    }
     return {"panels": [panel(trace, height=460, margin={"t": 90, "l": 70, "r": 50, "b": 30})], "webgl": True}
 
 
@@ -75,7 +79,7 @@ def _plotly_dimension(dimension: Dimension) -> Spec:
     if dimension.levels:
         return spec | {"tickvals": list(range(len(dimension.levels))), "ticktext": list(dimension.levels)}
     distinct = np.unique(dimension.values[np.isfinite(dimension.values)])
-    if len(distinct) <= MOST_LEVELS:
+    if len(distinct) <= MAX_LEVELS:
         ticks = distinct
     elif dimension.log:
         ticks = np.arange(np.ceil(distinct[0]), np.floor(distinct[-1]) + 1)
@@ -89,19 +93,24 @@ def draw_matplotlib(data: ParallelCoordinates, _: Translator) -> Iterator[tuple[
     """Yield one figure; the best lines are drawn on top."""
     figure = new_figure(max(7.0, 1.25 * len(data.dimensions)))
     axes = figure.add_subplot()
-    scaled = np.array([_scaled(one.values) for one in data.dimensions])
+    scaled = np.array([_scaled(dimension.values) for dimension in data.dimensions])
     colours = _scaled(data.dimensions[-1].values)
     places = list(range(len(data.dimensions)))
     scale = colormaps["viridis"]
     for line, colour in sorted(zip(scaled.T, colours, strict=True), key=lambda pair: pair[1]):
         axes.plot(places, line, color=scale(colour), alpha=0.45, linewidth=0.9)
-    for place, one in zip(places, data.dimensions, strict=True):
-        low, high = np.nanmin(one.values), np.nanmax(one.values)
-        ends = [one.levels[int(end)] if one.levels else f"{10**end if one.log else end:.4g}" for end in (low, high)]
+    for place, dimension in zip(places, data.dimensions, strict=True):
+        low, high = np.nanmin(dimension.values), np.nanmax(dimension.values)
+        ends = [
+            dimension.levels[int(end)] if dimension.levels else f"{10**end if dimension.log else end:.4g}"
+            for end in (low, high)
+        ]
         axes.text(place, -0.04, plain(ends[0]), ha="center", va="top", fontsize=7)
         axes.text(place, 1.03, plain(ends[1]), ha="center", va="bottom", fontsize=7)
         axes.axvline(place, color=HEX["muted"], linewidth=0.6)
-    axes.set_xticks(places, [plain(one.name) for one in data.dimensions], rotation=20, ha="right", fontsize=8)
+    axes.set_xticks(
+        places, [plain(dimension.name) for dimension in data.dimensions], rotation=20, ha="right", fontsize=8
+    )
     axes.set_yticks([])
     axes.tick_params(axis="x", pad=12, length=0)
     axes.set_ylim(-0.02, 1.02)

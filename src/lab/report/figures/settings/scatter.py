@@ -29,8 +29,8 @@ def compute(report: Report) -> Scatter:
     lines = parallel_coordinates.compute(report)
     if isinstance(lines, Absent):
         return Scatter(())
-    keys = [one for one in lines.dimensions[:-1] if not one.levels and np.ptp(one.values) > 0]
-    keys = sorted(keys, key=lambda one: -len(np.unique(one.values)))[:2]
+    keys = [dimension for dimension in lines.dimensions[:-1] if not dimension.levels and np.ptp(dimension.values) > 0]
+    keys = sorted(keys, key=lambda dimension: -len(np.unique(dimension.values)))[:2]
     return Scatter((*keys, lines.dimensions[-1]) if len(keys) == 2 else ())
 
 
@@ -45,11 +45,11 @@ def draw_matplotlib(data: Scatter, _: Translator) -> Iterator[tuple[str, Figure]
         return
     *keys, result = data.dimensions
     order = np.argsort(result.values)
-    names = [plain(f"log10 {one.name}" if one.log else one.name) for one in keys]
+    names = [plain(f"log10 {dimension.name}" if dimension.log else dimension.name) for dimension in keys]
     for kind in ("2d", "3d"):
         figure = new_figure(6.5, 5.0)
         axes = figure.add_subplot(projection="3d" if kind == "3d" else None)
-        places = [one.values[order] for one in data.dimensions][: 3 if kind == "3d" else 2]
+        places = [dimension.values[order] for dimension in data.dimensions][: 3 if kind == "3d" else 2]
         cloud = axes.scatter(*places, c=result.values[order], cmap="viridis", s=26)  # type: ignore[misc]  # 2 or 3 axes
         axes.set(xlabel=names[0], ylabel=names[1])
         figure.colorbar(cloud, ax=axes, fraction=0.035, label=plain(result.name))

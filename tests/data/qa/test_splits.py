@@ -5,8 +5,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from lab.data.qa.document_split import blocks, draw_blocks
 from lab.data.qa.question_rows import Reading
+from lab.data.qa.splits import blocks, draw_blocks
 
 
 def test_documents_that_share_a_context_are_one_block() -> None:

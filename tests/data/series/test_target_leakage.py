@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pytest
 
 from lab.core.batches import MISSING
-from lab.data.target_leakage import MIN_ROWS, LeakingColumn, leaking_columns
+from lab.data.series.target_leakage import MIN_ROWS, LeakingColumn, leaking_columns
 
 CODES = np.tile(np.array([0, 2, 1, MISSING], np.int16), 10)
 RAIN = np.where(CODES == MISSING, np.nan, CODES * 10 + np.random.default_rng(0).random(40)).astype(np.float32)

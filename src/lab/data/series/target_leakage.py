@@ -1,4 +1,4 @@
-"""Input columns that decide a row's class by themselves: copies of the label, or columns from which it was made.
+"""Input columns that determine a row's class by themselves: copies of the label, or columns from which it was made.
 
 A window ends in the row whose class the model predicts, so such a column gives the model its answer. Shapes: N rows, C
 columns.
@@ -18,7 +18,8 @@ MIN_ROWS = 20
 
 @dataclass(frozen=True)
 class LeakingColumn:
-    """column: name; copy: whether each class is a single value (the label itself, coded), not only a separate range."""
+    """A leaking column. copy: whether each class is a single value (the label itself, coded), not only a separate
+    range."""
 
     column: str
     copy: bool
