@@ -11,7 +11,7 @@ from hydra import compose, initialize_config_dir
 from lab.callbacks import precision
 from lab.config.check import check
 from lab.config.schema import TrainerConfig
-from lab.training.agreed import agreed
+from lab.training.shared_decision import shared_decision
 from lab.training.build import trainer as parts
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -52,8 +52,8 @@ def test_what_is_typed_needs_no_agreement(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", ["", "bf17\n", "32-tr"])
 def test_a_word_that_cannot_be_is_measured_anew(tmp_path: Path, content: str) -> None:
     (tmp_path / "precision").write_text(content)
-    assert agreed(tmp_path, "precision", {"bf16-mixed"}, lambda: "bf16-mixed") == "bf16-mixed"
-    assert agreed(tmp_path, "precision", {"bf16-mixed"}, lambda: "never") == "bf16-mixed"
+    assert shared_decision(tmp_path, "precision", {"bf16-mixed"}, lambda: "bf16-mixed") == "bf16-mixed"
+    assert shared_decision(tmp_path, "precision", {"bf16-mixed"}, lambda: "never") == "bf16-mixed"
 
 
 def _job(folder: Path, own: str, said: Any) -> None:
@@ -61,7 +61,7 @@ def _job(folder: Path, own: str, said: Any) -> None:
         time.sleep(0.2)
         return own
 
-    said.put(agreed(folder, "precision", {"a", "b", "c", "d"}, measure))
+    said.put(shared_decision(folder, "precision", {"a", "b", "c", "d"}, measure))
 
 
 def test_of_jobs_that_begin_together_one_decides(tmp_path: Path) -> None:
