@@ -11,8 +11,8 @@ from hydra import compose, initialize_config_dir
 from lab.callbacks import precision
 from lab.config.check import check
 from lab.config.schema import TrainerConfig
-from lab.training.shared_decision import shared_decision
 from lab.training.build import trainer as parts
+from lab.training.shared_decision import shared_decision
 
 CONF = Path(__file__).parents[2] / "conf"
 

@@ -19,7 +19,7 @@ import torch
 from lab.config.check import check
 from lab.loggers.tensorboard import TensorboardLogger
 from lab.models.task_module import TaskModule
-from lab.training import pending
+from lab.training import post_processing
 from lab.training.evaluate import retest
 from lab.training.train import train
 
@@ -48,7 +48,7 @@ def job(
             whole(self, loss)
 
         TaskModule.on_before_backward = mortal  # type: ignore[method-assign]
-    for owner in (pending, TensorboardLogger, TaskModule):
+    for owner in (post_processing, TensorboardLogger, TaskModule):
         if dies_in is not None and hasattr(owner, dies_in):
             setattr(owner, dies_in, lambda *_, **__: os.kill(os.getpid(), 9))
     if config.test is not None:

@@ -14,7 +14,7 @@ from lab.core.record.run_folder import RunFolder
 from lab.core.terminal.display import Screen
 from lab.data.cache.entry_locks import unlocking_after
 from lab.loggers.build import build
-from lab.training import pending
+from lab.training import post_processing
 from lab.training.build import trainer as parts
 from lab.training.checkpoints import load_weights, refuse_damage, refuse_lost_numbers
 from lab.training.evaluation.base import Tested
@@ -52,8 +52,10 @@ def _retest(config: Config, run: RunFolder) -> dict[str, float]:
     record = run.read()
     if record.get("pending"):
         study = (record.get("sweep") or {}).get("study")
-        pending.tell(run, result, build(config, run, study) if pending.LOGGERS in record["pending"] else [])
-    pending.merged(run, config, material)
+        post_processing.report_outcome(
+            run, result, build(config, run, study) if post_processing.LOGGERS in record["pending"] else []
+        )
+    post_processing.write_merged(run, config, material)
     recorded = (record.get("metrics") or {}).get("test") or {}
     show(result)
     log.info("%s", beside_recorded(result.metrics, recorded))

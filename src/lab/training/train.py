@@ -23,7 +23,7 @@ from lab.data.cache.entry_locks import unlocking_after
 from lab.loggers.base import RunLogger
 from lab.loggers.build import build
 from lab.models.parameter_counts import parameter_counts
-from lab.training import pending, provenance, tune
+from lab.training import post_processing, provenance, tune
 from lab.training.build import trainer as parts
 from lab.training.checkpoints import load_weights, refuse_damage, refuse_lost_numbers, refuse_other_tally
 from lab.training.evaluate import show, test
@@ -84,9 +84,9 @@ def _train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | N
             result = test(trainer, material, run)
         ending = _conclude(run, config, material, chosen, result, clock)
     # The run is over and recorded; what follows only tells others, and cannot make it any less complete.
-    pending.tell(run, result, loggers)
+    post_processing.report_outcome(run, result, loggers)
     _show(run, result, ending)
-    pending.merged(run, config, material)
+    post_processing.write_merged(run, config, material)
     return ending.value
 
 
@@ -211,7 +211,7 @@ def _conclude(
         status=ending.status,
         reason=ending.reason,
         objective=objective,
-        pending=pending.at_the_end(config),
+        pending=post_processing.pending_steps(config),
         metrics=split_metrics(history, best.epoch) | {"test": result.metrics},
         baselines=result.baselines,
         reference=result.reference,

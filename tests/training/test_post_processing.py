@@ -10,7 +10,7 @@ import pytest
 from lab.cli.resume import resumed_argv
 from lab.core.record.run_folder import RunFolder
 from lab.sweep.execution.recovery import recorded_outcome
-from lab.training import pending
+from lab.training import post_processing
 
 CONF = Path(__file__).parents[2] / "conf"
 SETTINGS = ["data.num_rows=200", "data.batch_size=16", "trainer.max_epochs=3", "logger=[csv,tensorboard]",
@@ -83,8 +83,8 @@ def test_a_full_disk_behind_the_end_is_no_failure(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(RunFolder, "update", full)
-    pending.done(folder, "figures")
-    assert "still calls figures pending" in caplog.text
+    post_processing.mark_done(folder, "figures")
+    assert "still lists figures as pending" in caplog.text
     assert folder.read()["pending"] == ["figures", "loggers"]
 
 
