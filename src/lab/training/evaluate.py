@@ -17,7 +17,7 @@ from lab.loggers.build import build
 from lab.training import post_processing
 from lab.training.build import trainer as parts
 from lab.training.checkpoints import load_weights, refuse_damage, refuse_lost_numbers
-from lab.training.evaluation.base import Tested
+from lab.training.evaluation.base import EvaluationResult
 from lab.training.hidden_state_cache import take_states
 from lab.training.session import interruptible, plain_os_errors, quiet, settle_machine
 from lab.training.tasks.base import Material, refuse_other_data
@@ -77,7 +77,7 @@ def beside_recorded(metrics: Mapping[str, float], recorded: Mapping[str, float |
     return f"largest difference from the recorded test scores: {largest:.1e} over {len(before)} scores"
 
 
-def test(trainer: pl.Trainer, material: Material, run: RunFolder) -> Tested:
+def test(trainer: pl.Trainer, material: Material, run: RunFolder) -> EvaluationResult:
     """Test the best checkpoint on the test split. Raises RunError when there is none."""
     if not run.best.exists():
         raise RunError("no epoch gave a finite objective, so there is no best checkpoint to test", "nan")
@@ -88,5 +88,5 @@ def test(trainer: pl.Trainer, material: Material, run: RunFolder) -> Tested:
     return material.evaluate()
 
 
-def show(result: Tested) -> None:
+def show(result: EvaluationResult) -> None:
     Screen().show(result.table)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from lab.config.schema import Config
 from lab.core.record.run_folder import RunFolder
 from lab.loggers.base import Outcome, RunLogger
-from lab.training.evaluation.base import Tested
+from lab.training.evaluation.base import EvaluationResult
 from lab.training.merge_adapters import is_merged, merge
 from lab.training.tasks.base import Material
 
@@ -24,7 +24,7 @@ def pending_steps(config: Config) -> list[str]:
     return [FIGURES, *([LOGGERS] if has_logger else []), *([MERGED] if is_merged(config) else [])]
 
 
-def report_outcome(run: RunFolder, result: Tested, loggers: Sequence[RunLogger]) -> None:
+def report_outcome(run: RunFolder, result: EvaluationResult, loggers: Sequence[RunLogger]) -> None:
     """Draw the figures if they are pending, and give the outcome to `loggers`, which are closed afterwards."""
     record = run.read()
     if FIGURES in (record.get("pending") or []) and _draw(run, result):
@@ -52,7 +52,7 @@ def mark_done(run: RunFolder, step: str) -> None:
         log.warning("run.json still lists %s as pending: %s", step, error)
 
 
-def _draw(run: RunFolder, result: Tested) -> bool:
+def _draw(run: RunFolder, result: EvaluationResult) -> bool:
     """Draw the figures; return whether that worked."""
     try:
         result.draw(run)

@@ -27,7 +27,7 @@ from lab.training import post_processing, provenance, tune
 from lab.training.build import trainer as parts
 from lab.training.checkpoints import load_weights, refuse_damage, refuse_lost_numbers, refuse_other_tally
 from lab.training.evaluate import show, test
-from lab.training.evaluation.base import Tested, split_metrics
+from lab.training.evaluation.base import EvaluationResult, split_metrics
 from lab.training.hidden_state_cache import take_states
 from lab.training.session import (
     closing,
@@ -194,7 +194,7 @@ def _conclude(
     config: Config,
     material: Material,
     chosen: parts.Callbacks,
-    result: Tested,
+    result: EvaluationResult,
     clock: provenance.Clock,
 ) -> Ending:
     """Write down a run that came to its end."""
@@ -224,7 +224,7 @@ def _conclude(
     return ending
 
 
-def _show(run: RunFolder, result: Tested, ending: Ending) -> None:
+def _show(run: RunFolder, result: EvaluationResult, ending: Ending) -> None:
     """What a person sees at the end."""
     show(result)
     goal, epoch = ending.objective["metric"], ending.objective["epoch"] + 1

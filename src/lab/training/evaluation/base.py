@@ -17,7 +17,7 @@ LOGGED_ROWS = 10_000
 
 
 @dataclass(frozen=True)
-class Tested(ABC):
+class EvaluationResult(ABC):
     """Results on the test rows.
 
     Scores of the model and of what it is compared with. predictions: per column a list, Arrow array or numpy array of

@@ -20,7 +20,7 @@ from lab.core.terminal.tables import Table
 from lab.loggers.base import Confusion
 from lab.models.metrics import NAMES, confusion, mean_over_heads, scores
 from lab.report.figures import run_figures
-from lab.training.evaluation.base import Tested
+from lab.training.evaluation.base import EvaluationResult
 from lab.training.evaluation.result_table import heads_report, outcome_table
 
 Labels = Mapping[str, npt.NDArray[np.int64]]
@@ -28,7 +28,7 @@ Heads = tuple[HeadSpec, ...]
 
 
 @dataclass(frozen=True)
-class Classified(Tested):
+class ClassificationResult(EvaluationResult):
     """matrices: per head (K, K) counts, rows are the truth; classes: per head K names."""
 
     matrices: dict[str, npt.NDArray[np.int64]]
@@ -57,7 +57,7 @@ class Classified(Tested):
         return table
 
 
-def classified(
+def classification_result(
     metrics: dict[str, float],
     probabilities: list[torch.Tensor],
     labels: Labels,
@@ -65,7 +65,7 @@ def classified(
     identity: Mapping[str, Any],
     baselines: dict[str, dict[str, float]],
     reference: dict[str, float] | None = None,
-) -> Classified:
+) -> ClassificationResult:
     """Put together what is known of the test rows.
 
     probabilities: per head (N, K) in the split's order; identity: columns that say which row is which.
@@ -78,7 +78,9 @@ def classified(
         columns[f"{head.name}_probability"] = table.max(1).values.numpy()
         columns[f"{head.name}_probabilities"] = table.numpy()
     matrices = {head.name: _matrix(predicted, labels, head).numpy() for head in heads}
-    return Classified(metrics, baselines, reference, columns, matrices, {head.name: head.classes for head in heads})
+    return ClassificationResult(
+        metrics, baselines, reference, columns, matrices, {head.name: head.classes for head in heads}
+    )
 
 
 def score_labels(predicted: Labels, truth: Labels, heads: Heads) -> dict[str, float]:

@@ -15,7 +15,7 @@ from lab.core.record.run_folder import RunFolder
 from lab.core.terminal.tables import Column, Table
 from lab.models.qa.n_best import Candidate
 from lab.models.qa.squad_metrics import graded, mean_grades
-from lab.training.evaluation.base import Tested
+from lab.training.evaluation.base import EvaluationResult
 
 DRAWS = 20
 """Random spans a question, whose scores are averaged."""
@@ -23,7 +23,7 @@ _SENTENCE_END = re.compile(r"(?<=[.!?…])\s|\n")
 
 
 @dataclass(frozen=True)
-class Answered(Tested):
+class AnswersResult(EvaluationResult):
     """names: the questions' ids; candidates: of each question, best first."""
 
     names: Sequence[str]
@@ -59,7 +59,7 @@ def best_text(candidates: Sequence[Candidate]) -> str:
     return candidates[0].text if candidates else ""
 
 
-def answered(
+def answers_result(
     loss: float,
     candidates: Sequence[Sequence[Candidate]],
     questions: Sequence[tuple[str, str]],
@@ -67,7 +67,7 @@ def answered(
     baselines: dict[str, dict[str, float]],
     language: str,
     no_answer: bool,
-) -> Answered:
+) -> AnswersResult:
     """Put together what is known of the test questions (id, text), in their order. no_answer: as SQuAD 2.0 grades."""
     texts = [best_text(found) for found in candidates]
     grades = [graded(text, wanted, language, no_answer) for text, wanted in zip(texts, references.answers, strict=True)]
@@ -85,7 +85,7 @@ def answered(
         "f1": np.array([f1 for _, f1 in grades]),
     }
     metrics = mean_grades(texts, references.answers, language, no_answer) | {"loss": loss}
-    return Answered(metrics, baselines, None, columns, [name for name, _ in questions], candidates)
+    return AnswersResult(metrics, baselines, None, columns, [name for name, _ in questions], candidates)
 
 
 def baselines(

@@ -20,7 +20,7 @@ from lab.data.datamodule import DataModule
 from lab.models.series.interfaces import Net
 from lab.models.task_module import TaskModule, Training
 from lab.models.text.interfaces import TextEncoder
-from lab.training.evaluation.base import Tested
+from lab.training.evaluation.base import EvaluationResult
 
 Sample = Callable[[int], Any]
 """n -> n training rows as one batch, all of them if there are fewer; equal for equal seeds."""
@@ -58,7 +58,7 @@ class TaskDefinition(ABC, Generic[SpecT, DataT, ModelT]):
         """Give the model what its scores need of the data, besides the batches."""
 
     @abstractmethod
-    def evaluate(self, model: ModelT, data: DataT) -> Tested:
+    def evaluate(self, model: ModelT, data: DataT) -> EvaluationResult:
         """The result of the test that has just run."""
 
     def cuttable(self, model: ModelT) -> TextEncoder | Net | None:
@@ -80,7 +80,7 @@ class Material:
         part = self.task.cuttable(self.model)
         return None if part is None else (part, self.data.rows)
 
-    def evaluate(self) -> Tested:
+    def evaluate(self) -> EvaluationResult:
         """The result of the test that has just run on the model."""
         return self.task.evaluate(self.model, self.data)
 

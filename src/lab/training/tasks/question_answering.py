@@ -20,7 +20,7 @@ from lab.models.qa.n_best import ranked
 from lab.models.text.interfaces import TokenEncoder
 from lab.training.build.text_encoder import text_encoder
 from lab.training.build.tokenizer import load_tokenizer, tokenizer_of
-from lab.training.evaluation.question_answering import Answered, answered, baselines
+from lab.training.evaluation.question_answering import AnswersResult, answers_result, baselines
 from lab.training.tasks.base import Sample, TaskDefinition, accumulation_of, check_metrics, untimed_plan
 
 log = logging.getLogger(__name__)
@@ -61,14 +61,14 @@ class QuestionAnswering(TaskDefinition[QuestionSpec, QuestionDataModule, Extract
     def connect(self, model: ExtractiveQA, data: QuestionDataModule) -> None:
         model.grade_against(data.references)
 
-    def evaluate(self, model: ExtractiveQA, data: QuestionDataModule) -> Answered:
+    def evaluate(self, model: ExtractiveQA, data: QuestionDataModule) -> AnswersResult:
         spec, questions = data.spec, data.corpus.splits["test"].questions
         train, test = data.references["train"], data.references["test"]
         candidates = ranked(model.test_outputs, test, spec.n_best, spec.no_answer)
         identity = [(question.id, question.text) for question in questions]
         compared = baselines(train, test, spec.language, 0, spec.no_answer)
         loss = model.metrics["test"].compute()["loss"]
-        return answered(loss, candidates, identity, test, compared, spec.language, spec.no_answer)
+        return answers_result(loss, candidates, identity, test, compared, spec.language, spec.no_answer)
 
 
 def _tokenizer(

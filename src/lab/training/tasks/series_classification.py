@@ -21,7 +21,13 @@ from lab.models.metrics import auroc
 from lab.models.series.interfaces import Net
 from lab.models.series.series_classifier import TimeSeriesClassifier
 from lab.training.build.series_model import build_series_classifier
-from lab.training.evaluation.classification import Classified, classified, majority, metric_names, score_labels
+from lab.training.evaluation.classification import (
+    ClassificationResult,
+    classification_result,
+    majority,
+    metric_names,
+    score_labels,
+)
 from lab.training.tasks.base import Sample, TaskDefinition, accumulation_of, check_metrics, untimed_plan
 
 log = logging.getLogger(__name__)
@@ -52,11 +58,11 @@ class SeriesClassification(TaskDefinition[SeriesSpec, SeriesDataModule, Classifi
         assert isinstance(net, Net)
         return net
 
-    def evaluate(self, model: Classifier, data: SeriesDataModule) -> Classified:
+    def evaluate(self, model: Classifier, data: SeriesDataModule) -> ClassificationResult:
         cut, heads = data.series.splits["test"], data.spec.heads
         _, probabilities = predictions(model.test_outputs)
         labels = {heads[0].name: cut.labels.astype(np.int64)}
-        return classified(
+        return classification_result(
             model.metrics["test"].compute(),
             probabilities,
             labels,

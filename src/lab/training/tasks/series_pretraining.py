@@ -11,7 +11,7 @@ from lab.core.record.run_folder import RunFolder
 from lab.core.terminal.tables import Column, Table
 from lab.data.series.datamodule import SeriesDataModule
 from lab.models.series.timer_xl.pretraining import NextPatch, build_pretraining
-from lab.training.evaluation.base import Tested
+from lab.training.evaluation.base import EvaluationResult
 from lab.training.tasks.base import Sample, TaskDefinition, check_metrics, untimed_plan
 from lab.training.tasks.series_classification import load_series
 
@@ -20,7 +20,7 @@ NAMES = ("loss",)
 
 
 @dataclass(frozen=True)
-class ForecastErrors(Tested):
+class ForecastErrors(EvaluationResult):
     """The error on the test windows. It has no predictions, since each patch of each channel has one."""
 
     def write(self, folder: RunFolder) -> None:

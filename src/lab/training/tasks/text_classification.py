@@ -19,7 +19,13 @@ from lab.models.text.interfaces import TextEncoder
 from lab.models.text.multitask_classifier import MultitaskTextClassifier
 from lab.training.build.text_encoder import text_encoder
 from lab.training.build.tokenizer import load_tokenizer, tokenizer_of
-from lab.training.evaluation.classification import Classified, bayes, classified, majority, metric_names
+from lab.training.evaluation.classification import (
+    ClassificationResult,
+    bayes,
+    classification_result,
+    majority,
+    metric_names,
+)
 from lab.training.tasks.base import Sample, TaskDefinition, accumulation_of, check_metrics, untimed_plan
 
 log = logging.getLogger(__name__)
@@ -61,11 +67,11 @@ class TextClassification(TaskDefinition[TextSpec, TextDataModule, MultitaskTextC
     def cuttable(self, model: MultitaskTextClassifier) -> TextEncoder:
         return model.encoder
 
-    def evaluate(self, model: MultitaskTextClassifier, data: TextDataModule) -> Classified:
+    def evaluate(self, model: MultitaskTextClassifier, data: TextDataModule) -> ClassificationResult:
         rows, heads = data.corpus.splits["test"], data.spec.heads
         _, probabilities = predictions(model.test_outputs)
         texts = pa.chunked_array([pa.array(batch, pa.string()) for batch in rows.texts.batches(1000)], pa.string())
-        return classified(
+        return classification_result(
             model.metrics["test"].compute(),
             probabilities,
             rows.labels,
