@@ -82,7 +82,7 @@ def load_weights(model: nn.Module, run: RunFolder, checkpoint: Path, key: str) -
         raise RequestError(Mistake(key, problem, REMEDY, run.path)) from error
 
 
-def refuse_other_tally(model: TaskModule, run: RunFolder, checkpoint: Path, key: str) -> None:
+def refuse_other_train_metric(model: TaskModule, run: RunFolder, checkpoint: Path, key: str) -> None:
     """Raises RequestError where the unfinished epoch's training metric is not one of this model."""
     fresh, saved = model.metrics["train"].state(), _read(checkpoint, "meta")["train_tally"]
     wrong = [name for name, value in fresh.items() if getattr(saved.get(name), "shape", None) != value.shape]
@@ -91,7 +91,7 @@ def refuse_other_tally(model: TaskModule, run: RunFolder, checkpoint: Path, key:
         raise RequestError(Mistake(key, problem, REMEDY, run.path))
 
 
-def refuse_lost_numbers(model: nn.Module, run: RunFolder, checkpoint: Path, key: str) -> None:
+def refuse_non_finite_weights(model: nn.Module, run: RunFolder, checkpoint: Path, key: str) -> None:
     """Raises RequestError for a model whose weights, read from `checkpoint`, are not all finite."""
     lost = [name for name, weight in model.named_parameters() if weight.is_floating_point() and not _is_finite(weight)]
     if lost:

@@ -16,7 +16,7 @@ from lab.data.cache.entry_locks import unlocking_after
 from lab.loggers.build import build
 from lab.training import post_processing
 from lab.training.build import trainer as parts
-from lab.training.checkpoints import load_weights, refuse_damage, refuse_lost_numbers
+from lab.training.checkpoints import load_weights, refuse_damage, refuse_non_finite_weights
 from lab.training.evaluation.base import EvaluationResult
 from lab.training.hidden_state_cache import take_states
 from lab.training.session import interruptible, plain_os_errors, quiet, settle_machine
@@ -42,7 +42,7 @@ def _retest(config: Config, run: RunFolder) -> dict[str, float]:
         material = prepare(config, run, where, fresh=False, trains=False)
         refuse_other_data("test", run.read(), material, run)
         load_weights(material.model, run, run.best, "test")
-        refuse_lost_numbers(material.model, run, run.best, "test")
+        refuse_non_finite_weights(material.model, run, run.best, "test")
         if config.cache.hidden_states:
             take_states(config, material, where, ("test",))
     chosen = parts.Callbacks.for_test(run, config.objective, config.callbacks.progress)

@@ -25,7 +25,7 @@ from lab.loggers.build import build
 from lab.models.parameter_counts import parameter_counts
 from lab.training import post_processing, provenance, tune
 from lab.training.build import trainer as parts
-from lab.training.checkpoints import load_weights, refuse_damage, refuse_lost_numbers, refuse_other_tally
+from lab.training.checkpoints import load_weights, refuse_damage, refuse_non_finite_weights, refuse_other_train_metric
 from lab.training.evaluate import show, test
 from lab.training.evaluation.base import EvaluationResult, split_metrics
 from lab.training.hidden_state_cache import take_states
@@ -158,8 +158,8 @@ def _reopened(run: RunFolder, config: Config, where: parts.Hardware, command: st
     material = prepare(config, run, where, fresh=False)
     refuse_other_data("resume", record, material, run)
     load_weights(material.model, run, run.last, "resume")
-    refuse_lost_numbers(material.model, run, run.last, "resume")
-    refuse_other_tally(material.model, run, run.last, "resume")
+    refuse_non_finite_weights(material.model, run, run.last, "resume")
+    refuse_other_train_metric(material.model, run, run.last, "resume")
     cache = take_states(config, material, where, SPLITS)
     tune.apply(config, material, record.get("requested") or {})
     again = {"command": command, "at": provenance.process()["started"]}

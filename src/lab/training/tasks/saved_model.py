@@ -21,7 +21,7 @@ from lab.core.files import Unreadable
 from lab.core.record.run_folder import RunFolder
 from lab.models import packages
 from lab.models.task_module import TaskModule
-from lab.training.checkpoints import load_weights, refuse_damage, refuse_lost_numbers
+from lab.training.checkpoints import load_weights, refuse_damage, refuse_non_finite_weights
 from lab.training.tasks.select import build_model, task_of
 
 WHOLE = "a whole run folder"
@@ -42,7 +42,7 @@ def load_model(folder: Path, checkpoint: Literal["best", "last"] = "best") -> Ta
     refuse_damage(run, path, "test")
     model = build_model(config, spec, run, fresh=False)
     load_weights(model, run, path, "test")
-    refuse_lost_numbers(model, run, path, "test")
+    refuse_non_finite_weights(model, run, path, "test")
     return model.eval()
 
 
