@@ -18,7 +18,7 @@ from lab.training import post_processing
 from lab.training.build import trainer as parts
 from lab.training.checkpoints import load_weights, refuse_damage, refuse_non_finite_weights
 from lab.training.evaluation.base import EvaluationResult
-from lab.training.hidden_state_cache import take_states
+from lab.training.hidden_state_cache import attach_hidden_states
 from lab.training.session import interruptible, plain_os_errors, quiet, settle_machine
 from lab.training.tasks.base import Material, refuse_other_data
 from lab.training.tasks.select import prepare
@@ -44,7 +44,7 @@ def _retest(config: Config, run: RunFolder) -> dict[str, float]:
         load_weights(material.model, run, run.best, "test")
         refuse_non_finite_weights(material.model, run, run.best, "test")
         if config.cache.hidden_states:
-            take_states(config, material, where, ("test",))
+            attach_hidden_states(config, material, where, ("test",))
     chosen = parts.Callbacks.for_test(run, config.objective, config.callbacks.progress)
     with quiet():
         trainer = parts.trainer(config, where, run.path, chosen, [])

@@ -63,7 +63,7 @@ class Work:
     shorter: str
 
 
-def take_states(config: Config, material: Material, where: Hardware, splits: Sequence[str]) -> dict[str, Any]:
+def attach_hidden_states(config: Config, material: Material, where: Hardware, splits: Sequence[str]) -> dict[str, Any]:
     """Give the rows of `splits` their states, where asked; the model must hold the weights that it will train with.
 
     Gives the record's `cache`, empty without `cache.hidden_states`. Raises RequestError where the states would not be a

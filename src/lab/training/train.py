@@ -28,7 +28,7 @@ from lab.training.build import trainer as parts
 from lab.training.checkpoints import load_weights, refuse_damage, refuse_non_finite_weights, refuse_other_train_metric
 from lab.training.evaluate import show, test
 from lab.training.evaluation.base import EvaluationResult, split_metrics
-from lab.training.hidden_state_cache import take_states
+from lab.training.hidden_state_cache import attach_hidden_states
 from lab.training.session import (
     closing,
     interruptible,
@@ -141,7 +141,7 @@ def _prepared(run: RunFolder, config: Config, where: parts.Hardware) -> Material
     material = prepare(config, run, where, fresh=True)
     run.write_spec(spec_fields(material.data.spec))
     run.update(data=data_facts(material), parameters=parameter_counts(frozen_in(config, material.model)))
-    run.update(cache=take_states(config, material, where, SPLITS))
+    run.update(cache=attach_hidden_states(config, material, where, SPLITS))
     requested = run.read()["requested"]
     run.update(requested=requested | tune.search(config, material, where, run))
     settle_machine(config)
@@ -160,7 +160,7 @@ def _reopened(run: RunFolder, config: Config, where: parts.Hardware, command: st
     load_weights(material.model, run, run.last, "resume")
     refuse_non_finite_weights(material.model, run, run.last, "resume")
     refuse_other_train_metric(material.model, run, run.last, "resume")
-    cache = take_states(config, material, where, SPLITS)
+    cache = attach_hidden_states(config, material, where, SPLITS)
     tune.apply(config, material, record.get("requested") or {})
     again = {"command": command, "at": provenance.process()["started"]}
     run.remove_partial_files()
