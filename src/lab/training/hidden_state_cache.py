@@ -36,7 +36,7 @@ from lab.models.series.interfaces import Net
 from lab.models.text.frozen_prefix import FrozenPrefix
 from lab.models.text.interfaces import TextEncoder
 from lab.training.build.trainer import Hardware
-from lab.training.tasks.base import Material, frozen_in
+from lab.training.tasks.base import Material, apply_freezing
 
 if TYPE_CHECKING:
     from lab.models.series.frozen_prefix import SeriesPrefix
@@ -71,10 +71,10 @@ def attach_hidden_states(config: Config, material: Material, where: Hardware, sp
     """
     if not config.cache.hidden_states:
         return {}
-    if material.cuttable is None:
+    if material.cacheable_part is None:
         raise _refused(f"is not there for data of kind {config.data.kind}")
-    encoder, rows = material.cuttable
-    frozen_in(config, material.model.to(where.device))
+    encoder, rows = material.cacheable_part
+    apply_freezing(config, material.model.to(where.device))
     started = time.monotonic()
     depth = always_frozen(config.callbacks.freeze.layers, config.callbacks.freeze.schedule)
     parts = [rows[split] for split in splits]

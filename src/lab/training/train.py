@@ -37,7 +37,7 @@ from lab.training.session import (
     quiet,
     settle_machine,
 )
-from lab.training.tasks.base import Material, data_facts, frozen_in, refuse_other_data
+from lab.training.tasks.base import Material, apply_freezing, data_facts, refuse_other_data
 from lab.training.tasks.select import prepare
 
 log = logging.getLogger(__name__)
@@ -140,7 +140,7 @@ def _prepared(run: RunFolder, config: Config, where: parts.Hardware) -> Material
     """Data and model of a new run, with what the finders found."""
     material = prepare(config, run, where, fresh=True)
     run.write_spec(spec_fields(material.data.spec))
-    run.update(data=data_facts(material), parameters=parameter_counts(frozen_in(config, material.model)))
+    run.update(data=data_facts(material), parameters=parameter_counts(apply_freezing(config, material.model)))
     run.update(cache=attach_hidden_states(config, material, where, SPLITS))
     requested = run.read()["requested"]
     run.update(requested=requested | tune.search(config, material, where, run))
@@ -215,7 +215,7 @@ def _conclude(
         metrics=split_metrics(history, best.epoch) | {"test": result.metrics},
         baselines=result.baselines,
         reference=result.reference,
-        parameters=parameter_counts(frozen_in(config, material.model, history[-1]["epoch"])),
+        parameters=parameter_counts(apply_freezing(config, material.model, history[-1]["epoch"])),
         throughput=summary.get("throughput", {}),
         memory=summary.get("memory", {}),
         timing_s=_timing(clock, summary.get("per_epoch")),

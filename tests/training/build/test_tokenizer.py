@@ -36,7 +36,7 @@ def model(*words: str) -> Encoder | Ngram:
 
 
 def learned(folder: Path, texts: Stream, *words: str, named: str = "a") -> Tokenizer:
-    return tokenizer.tokenizer_of(model(*words), texts, named, folder, RunFolder(folder / "run"), True)
+    return tokenizer.get_tokenizer(model(*words), texts, named, folder, RunFolder(folder / "run"), True)
 
 
 @pytest.mark.parametrize("words", [["model=tiny"], ["model=ngram"]])

@@ -10,7 +10,12 @@ import torch
 from lab.core.batches import MISSING, HeadSpec
 from lab.core.record.run_folder import HEAD_SUFFIXES, ROW_COLUMNS, RunFolder
 from lab.training.evaluation import base
-from lab.training.evaluation.classification import ClassificationResult, classification_result, figure_names, majority
+from lab.training.evaluation.classification import (
+    ClassificationResult,
+    classification_result,
+    figure_names,
+    majority_scores,
+)
 
 HEADS = (HeadSpec("causa 1", ("a", "b"), (3, 2)), HeadSpec("causa_1", ("x", "y", "z"), (3, 1, 1)))
 
@@ -21,7 +26,7 @@ def result(num_rows: int = 5) -> ClassificationResult:
     labels["causa 1"][1] = MISSING
     identity = {"row": np.arange(num_rows) * 2, "text": [f"texto {row}" for row in range(num_rows)]}
     probabilities = [torch.softmax(torch.randn(num_rows, head.num_classes), 1) for head in HEADS]
-    baselines = {"majority": majority(labels, HEADS)}
+    baselines = {"majority": majority_scores(labels, HEADS)}
     return classification_result({"f1_macro": 0.5}, probabilities, labels, HEADS, identity, baselines)
 
 

@@ -11,7 +11,7 @@ import torch
 from lab.core.batches import MISSING, HeadSpec
 from lab.core.record.run_folder import RunFolder
 from lab.data.series.panel import Cut
-from lab.training.tasks.series_classification import persistence
+from lab.training.tasks.series_classification import persistence_scores
 
 QUICK = ["logger=csv", "trainer.threads=1", "callbacks.curves.png=false", "callbacks.checkpoint.every_n_steps=2"]
 RAIN = [
@@ -73,6 +73,6 @@ def test_persistence_answers_with_what_is_and_the_commonest_where_that_is_unknow
         return Cut(ends, ends, labels, None if now is None else np.array(now, np.int16))
 
     head = HeadSpec("rain", ("no", "yes"), (9, 1))
-    assert persistence(cut(None), head) == {}
-    assert persistence(cut([0, 1, 1, 0]), head)["persistence"]["auc"] == 1.0
-    assert persistence(cut([MISSING, 1, MISSING, 1]), head)["persistence"]["accuracy"] == 0.5
+    assert persistence_scores(cut(None), head) == {}
+    assert persistence_scores(cut([0, 1, 1, 0]), head)["persistence"]["auc"] == 1.0
+    assert persistence_scores(cut([MISSING, 1, MISSING, 1]), head)["persistence"]["accuracy"] == 0.5

@@ -31,7 +31,7 @@ READ: dict[type, set[str]] = {
 """Of a model's settings those that its vocabulary follows from; the first three of an encoder: how much it can read."""
 
 
-def tokenizer_of(
+def get_tokenizer(
     model: Encoder | Ngram,
     texts: Callable[[], Iterator[list[str]]],
     named: str,

@@ -88,13 +88,15 @@ def score_labels(predicted: Labels, truth: Labels, heads: Heads) -> dict[str, fl
     return mean_over_heads({head.name: scores(_matrix(predicted, truth, head)) for head in heads})
 
 
-def majority(truth: Labels, heads: Heads) -> dict[str, float]:
+def majority_scores(truth: Labels, heads: Heads) -> dict[str, float]:
     """Scores of always answering each head's most frequent training class."""
     guesses = {head.name: np.full(len(truth[head.name]), int(np.argmax(head.counts))) for head in heads}
     return score_labels(guesses, truth, heads)
 
 
-def bayes(probabilities: Mapping[str, npt.NDArray[np.floating[Any]]], truth: Labels, heads: Heads) -> dict[str, float]:
+def bayes_scores(
+    probabilities: Mapping[str, npt.NDArray[np.floating[Any]]], truth: Labels, heads: Heads
+) -> dict[str, float]:
     """Scores of the Bayes rule, from true P(label | row) per head (N, K); no rule has a higher expected accuracy."""
     best = {name: values.argmax(1).astype(np.int64) for name, values in probabilities.items()}
     return score_labels(best, truth, heads)

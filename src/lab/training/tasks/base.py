@@ -61,7 +61,7 @@ class TaskDefinition(ABC, Generic[SpecT, DataT, ModelT]):
     def evaluate(self, model: ModelT, data: DataT) -> EvaluationResult:
         """The result of the test that has just run."""
 
-    def cuttable(self, model: ModelT) -> TextEncoder | Net | None:
+    def cacheable_part(self, model: ModelT) -> TextEncoder | Net | None:
         """The part of the model whose frozen layers `cache.hidden_states` may compute once; None if there is none."""
         return None
 
@@ -75,9 +75,9 @@ class Material:
     model: TaskModule
 
     @property
-    def cuttable(self) -> tuple[TextEncoder | Net, Mapping[str, Any]] | None:
+    def cacheable_part(self) -> tuple[TextEncoder | Net, Mapping[str, Any]] | None:
         """Encoder or net, and the rows of each split that `cache.hidden_states` may serve; None if there are none."""
-        part = self.task.cuttable(self.model)
+        part = self.task.cacheable_part(self.model)
         return None if part is None else (part, self.data.rows)
 
     def evaluate(self) -> EvaluationResult:
@@ -98,7 +98,7 @@ def refuse_other_data(key: str, record: Mapping[str, Any], material: Material, r
         raise RequestError(Mistake(key, problem, "bring the files back as they were, or start a new run", run.path))
 
 
-def frozen_in(config: Config, model: TaskModule, epoch: int = 0) -> TaskModule:
+def apply_freezing(config: Config, model: TaskModule, epoch: int = 0) -> TaskModule:
     """The model with the freezing of `epoch` (0-based) applied. Raises RequestError if it has fewer layers."""
     chosen = config.callbacks
     embeddings, layers = model.freezable()
@@ -110,26 +110,26 @@ def frozen_in(config: Config, model: TaskModule, epoch: int = 0) -> TaskModule:
     return model
 
 
-def accumulation_of(config: Config) -> Callable[[int], int]:
+def accumulation_schedule(config: Config) -> Callable[[int], int]:
     """epoch -> micro-batches per optimizer step."""
     schedule = config.callbacks.accumulate.schedule
     return partial(accumulation, batches=config.trainer.accumulate_grad_batches, schedule=schedule)
 
 
-def ends_of_epochs(config: Config, num_batches: int) -> tuple[int, ...]:
+def epoch_end_steps(config: Config, num_batches: int) -> tuple[int, ...]:
     """The optimizer step at which each epoch of `num_batches` micro-batches ends."""
     trainer, schedule = config.trainer, config.callbacks.accumulate.schedule
     return epoch_ends(num_batches, trainer.max_epochs, trainer.accumulate_grad_batches, schedule)
 
 
-def untimed_plan(config: Config) -> Training:
-    """How a model is trained, without the length of its epochs: only the data know that (`timed`)."""
+def initial_training_plan(config: Config) -> Training:
+    """How a model is trained, without the length of its epochs: only the data know that (`with_epoch_ends`)."""
     return Training(config.optimizer, config.scheduler, (), config.seed)
 
 
-def timed(config: Config, material: Material) -> Material:
+def with_epoch_ends(config: Config, material: Material) -> Material:
     """The material, whose model knows the optimizer step at which each epoch of its data ends."""
-    ends = ends_of_epochs(config, material.data.num_batches())
+    ends = epoch_end_steps(config, material.data.num_batches())
     material.model.training_plan = replace(material.model.training_plan, epoch_ends=ends)
     return material
 

@@ -19,9 +19,9 @@ from lab.models.qa.extractive_qa import ExtractiveQA
 from lab.models.qa.n_best import ranked
 from lab.models.text.interfaces import TokenEncoder
 from lab.training.build.text_encoder import text_encoder
-from lab.training.build.tokenizer import load_tokenizer, tokenizer_of
+from lab.training.build.tokenizer import get_tokenizer, load_tokenizer
 from lab.training.evaluation.question_answering import AnswersResult, answers_result, baselines
-from lab.training.tasks.base import Sample, TaskDefinition, accumulation_of, check_metrics, untimed_plan
+from lab.training.tasks.base import Sample, TaskDefinition, accumulation_schedule, check_metrics, initial_training_plan
 
 log = logging.getLogger(__name__)
 METRICS = ("f1", "em", "loss")
@@ -41,7 +41,7 @@ class QuestionAnswering(TaskDefinition[QuestionSpec, QuestionDataModule, Extract
         for note in corpus.notes:
             log.info("%s", note)
         tokenizer = _tokenizer(config.model, corpus, cache, folder, fresh)
-        accumulation = accumulation_of(config)
+        accumulation = accumulation_schedule(config)
         data = QuestionDataModule(corpus, tokenizer, config.data, config.cache, accumulation, config.seed, pin_memory)
         if fresh:
             tokenizer.save(folder.tokenizer)
@@ -53,7 +53,9 @@ class QuestionAnswering(TaskDefinition[QuestionSpec, QuestionDataModule, Extract
         assert isinstance(config.model, Encoder | Ngram), f"model of kind {config.model.kind} reads no texts"
         encoder = text_encoder(config, load_tokenizer(folder.tokenizer), folder, fresh)
         assert isinstance(encoder, TokenEncoder), f"{type(encoder).__name__} has no vector per token"
-        model = ExtractiveQA(spec, encoder, config.loss.label_smoothing, config.model.dropout, untimed_plan(config))
+        model = ExtractiveQA(
+            spec, encoder, config.loss.label_smoothing, config.model.dropout, initial_training_plan(config)
+        )
         if fresh:
             encoder.save_architecture(folder.tokenizer)
         return model
@@ -74,7 +76,7 @@ class QuestionAnswering(TaskDefinition[QuestionSpec, QuestionDataModule, Extract
 def _tokenizer(
     model: Encoder | Ngram, corpus: QuestionCorpus, cache: Path, folder: RunFolder, fresh: bool
 ) -> PairTokenizer:
-    tokenizer = tokenizer_of(model, lambda: _texts(corpus), f"{corpus.fingerprint}/asked", cache, folder, fresh)
+    tokenizer = get_tokenizer(model, lambda: _texts(corpus), f"{corpus.fingerprint}/asked", cache, folder, fresh)
     if not isinstance(tokenizer, PairTokenizer):
         problem = f"{type(tokenizer).__name__} does not know where its tokens stand"
         raise RequestError(Mistake("model", problem, "model=tiny", model.name))

@@ -11,7 +11,7 @@ from lab.core.record.run_folder import RunFolder
 from lab.data.datamodule import DataModule
 from lab.models.task_module import TaskModule
 from lab.training.build.trainer import Hardware, pinned
-from lab.training.tasks.base import Material, Sample, TaskDefinition, timed
+from lab.training.tasks.base import Material, Sample, TaskDefinition, with_epoch_ends
 
 
 def task_of(config: Config) -> TaskDefinition[Any, Any, Any]:
@@ -58,4 +58,4 @@ def prepare(config: Config, folder: RunFolder, where: Hardware, fresh: bool, tra
     task = task_of(config)
     task.connect(model, data)
     material = Material(task, data, model)
-    return timed(config, material) if trains else material
+    return with_epoch_ends(config, material) if trains else material

@@ -24,11 +24,11 @@ from lab.training.build.series_model import build_series_classifier
 from lab.training.evaluation.classification import (
     ClassificationResult,
     classification_result,
-    majority,
+    majority_scores,
     metric_names,
     score_labels,
 )
-from lab.training.tasks.base import Sample, TaskDefinition, accumulation_of, check_metrics, untimed_plan
+from lab.training.tasks.base import Sample, TaskDefinition, accumulation_schedule, check_metrics, initial_training_plan
 
 log = logging.getLogger(__name__)
 
@@ -49,9 +49,9 @@ class SeriesClassification(TaskDefinition[SeriesSpec, SeriesDataModule, Classifi
         """fresh: needs `sample`. Otherwise nothing is fitted and no pretrained weights are read."""
         assert isinstance(config.model, SeriesNet), f"model of kind {config.model.kind} reads no series"
         assert (sample is not None) == fresh, "a new model is fitted to a sample, a saved one is not"
-        return build_series_classifier(config.model, config.loss, spec, untimed_plan(config), sample)
+        return build_series_classifier(config.model, config.loss, spec, initial_training_plan(config), sample)
 
-    def cuttable(self, model: Classifier) -> Net | None:
+    def cacheable_part(self, model: Classifier) -> Net | None:
         if not isinstance(model, TimeSeriesClassifier) or len(model.nets) > 1:
             return None
         net = model.nets[0]
@@ -68,7 +68,7 @@ class SeriesClassification(TaskDefinition[SeriesSpec, SeriesDataModule, Classifi
             labels,
             heads,
             identity=identity(data.series, cut),
-            baselines={"majority": majority(labels, heads)} | persistence(cut, heads[0]),
+            baselines={"majority": majority_scores(labels, heads)} | persistence_scores(cut, heads[0]),
         )
 
 
@@ -78,7 +78,7 @@ def load_series(config: Config, pin_memory: bool, labelled: bool) -> SeriesDataM
     series = load(config.data, labelled)
     for note in series.notes:
         log.info("%s", note)
-    return SeriesDataModule(series, config.data, accumulation_of(config), config.seed, pin_memory)
+    return SeriesDataModule(series, config.data, accumulation_schedule(config), config.seed, pin_memory)
 
 
 def identity(series: SeriesSet, cut: Cut) -> dict[str, object]:
@@ -90,7 +90,7 @@ def identity(series: SeriesSet, cut: Cut) -> dict[str, object]:
     return {"row": rows, "group": names, "time": pa.array(series.panel.times(cut.ends).astype("datetime64[us]"))}
 
 
-def persistence(cut: Cut, head: HeadSpec) -> dict[str, dict[str, float]]:
+def persistence_scores(cut: Cut, head: HeadSpec) -> dict[str, dict[str, float]]:
     """Scores of predicting the present class; none if labels follow no rule. Unobserved: the commonest class."""
     if cut.now is None:
         return {}

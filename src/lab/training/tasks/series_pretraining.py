@@ -12,7 +12,7 @@ from lab.core.terminal.tables import Column, Table
 from lab.data.series.datamodule import SeriesDataModule
 from lab.models.series.timer_xl.pretraining import NextPatch, build_pretraining
 from lab.training.evaluation.base import EvaluationResult
-from lab.training.tasks.base import Sample, TaskDefinition, check_metrics, untimed_plan
+from lab.training.tasks.base import Sample, TaskDefinition, check_metrics, initial_training_plan
 from lab.training.tasks.series_classification import load_series
 
 NAMES = ("loss",)
@@ -45,7 +45,7 @@ class SeriesPretraining(TaskDefinition[SeriesSpec, SeriesDataModule, NextPatch])
         self, config: Config, spec: SeriesSpec, folder: RunFolder, fresh: bool, sample: Sample | None = None
     ) -> NextPatch:
         assert isinstance(config.model, TimerXL), f"model of kind {config.model.kind} has no pretraining"
-        return build_pretraining(config.model, spec, untimed_plan(config), fresh)
+        return build_pretraining(config.model, spec, initial_training_plan(config), fresh)
 
     def evaluate(self, model: NextPatch, data: SeriesDataModule) -> ForecastErrors:
         return ForecastErrors(model.metrics["test"].compute(), {}, None, {})

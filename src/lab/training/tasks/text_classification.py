@@ -18,15 +18,15 @@ from lab.models.classifier import predictions
 from lab.models.text.interfaces import TextEncoder
 from lab.models.text.multitask_classifier import MultitaskTextClassifier
 from lab.training.build.text_encoder import text_encoder
-from lab.training.build.tokenizer import load_tokenizer, tokenizer_of
+from lab.training.build.tokenizer import get_tokenizer, load_tokenizer
 from lab.training.evaluation.classification import (
     ClassificationResult,
-    bayes,
+    bayes_scores,
     classification_result,
-    majority,
+    majority_scores,
     metric_names,
 )
-from lab.training.tasks.base import Sample, TaskDefinition, accumulation_of, check_metrics, untimed_plan
+from lab.training.tasks.base import Sample, TaskDefinition, accumulation_schedule, check_metrics, initial_training_plan
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +44,8 @@ class TextClassification(TaskDefinition[TextSpec, TextDataModule, MultitaskTextC
         for note in corpus.notes:
             log.info("%s", note)
         texts, key = corpus.splits["train"].texts, f"{corpus.fingerprint}/train"
-        tokenizer = tokenizer_of(config.model, lambda: texts.batches(1000), key, cache, folder, fresh)
-        accumulation = accumulation_of(config)
+        tokenizer = get_tokenizer(config.model, lambda: texts.batches(1000), key, cache, folder, fresh)
+        accumulation = accumulation_schedule(config)
         data = TextDataModule(corpus, tokenizer, config.data, config.cache, accumulation, config.seed, pin_memory)
         check_metrics(config, metric_names(corpus.heads))
         if fresh:
@@ -58,13 +58,13 @@ class TextClassification(TaskDefinition[TextSpec, TextDataModule, MultitaskTextC
         assert isinstance(config.model, Encoder | Ngram), f"model of kind {config.model.kind} reads no texts"
         encoder = text_encoder(config, load_tokenizer(folder.tokenizer), folder, fresh)
         pooling = config.model.pooling if isinstance(config.model, Encoder) else None
-        plan = untimed_plan(config)
+        plan = initial_training_plan(config)
         model = MultitaskTextClassifier(spec, encoder, pooling, config.loss, config.model.dropout, plan)
         if fresh:
             encoder.save_architecture(folder.tokenizer)
         return model
 
-    def cuttable(self, model: MultitaskTextClassifier) -> TextEncoder:
+    def cacheable_part(self, model: MultitaskTextClassifier) -> TextEncoder:
         return model.encoder
 
     def evaluate(self, model: MultitaskTextClassifier, data: TextDataModule) -> ClassificationResult:
@@ -77,6 +77,6 @@ class TextClassification(TaskDefinition[TextSpec, TextDataModule, MultitaskTextC
             rows.labels,
             heads,
             identity={"row": rows.source_rows, "text": texts},
-            baselines={"majority": majority(rows.labels, heads)},
-            reference=None if rows.probabilities is None else bayes(rows.probabilities, rows.labels, heads),
+            baselines={"majority": majority_scores(rows.labels, heads)},
+            reference=None if rows.probabilities is None else bayes_scores(rows.probabilities, rows.labels, heads),
         )
