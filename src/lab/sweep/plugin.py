@@ -13,13 +13,13 @@ from omegaconf import DictConfig
 
 
 @dataclass
-class LabConf:
+class LabSweeperConfig:
     """The `lab` sweeper has no settings of its own: it reads the config's `sweep` node."""
 
     _target_: str = "lab.sweep.plugin.LabSweeper"
 
 
-ConfigStore.instance().store(group="hydra/sweeper", name="lab", node=LabConf, provider="lab")
+ConfigStore.instance().store(group="hydra/sweeper", name="lab", node=LabSweeperConfig, provider="lab")
 
 
 class LabSweeper(Sweeper):

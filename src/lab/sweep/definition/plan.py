@@ -75,7 +75,7 @@ def read(
     """
     assert config.sweep is not None
     fixed, searched = _split_overrides(arguments, loader)
-    node, plain = with_job(config.sweep, _typed_blocks(fixed, searched)), config.model_dump(mode="json")
+    node, plain = with_azure_job(config.sweep, _typed_blocks(fixed, searched)), config.model_dump(mode="json")
     mistakes: list[Mistake] = []
     keys = node.azure.parameters  # a parameter of the job may also be typed under its name there
     block = {**node.search_space, **{keys.get(key, key): typed for key, typed in searched.items()}}
@@ -152,7 +152,7 @@ def fixed_settings(plain: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in flattened(plain).items() if not has_role(key, Role.CHANGEABLE_IN_STUDY)}
 
 
-def with_job(node: Sweep, typed: Collection[str] = ()) -> Sweep:
+def with_azure_job(node: Sweep, typed: Collection[str] = ()) -> Sweep:
     """Return the node with the blocks of its Azure job file (`sweep.azure.file`), if it names one; fields without a use
     here are logged.
 

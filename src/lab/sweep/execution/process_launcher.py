@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass
-class ProcessConf:
+class ProcessLauncherConfig:
     """The launcher's settings; conf/hydra/launcher/process.yaml explains each."""
 
     _target_: str = "lab.sweep.execution.process_launcher.ProcessLauncher"
@@ -34,7 +34,7 @@ class ProcessConf:
     preload_by: dict[str, dict[str, list[str]]] = field(default_factory=dict)
 
 
-ConfigStore.instance().store(group="hydra/launcher", name="process", node=ProcessConf, provider="lab")
+ConfigStore.instance().store(group="hydra/launcher", name="process", node=ProcessLauncherConfig, provider="lab")
 
 
 class ProcessLauncher(Launcher):

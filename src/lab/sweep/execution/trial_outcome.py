@@ -20,7 +20,7 @@ from lab.sweep.execution.job import Interrupted, return_value
 from lab.sweep.execution.messages import TrialExit
 
 MAX_INTERRUPTIONS = 3
-Status = Literal["completed", "terminated", "failed", "interrupted"]
+TrialStatus = Literal["completed", "terminated", "failed", "interrupted"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class BestReport:
 class TrialOutcome:
     """How a trial ended; an interrupted one runs again, from its last checkpoint."""
 
-    status: Status
+    status: TrialStatus
     reason: str
     failure: FailureKind | None = None
     stops_study: bool = False
