@@ -8,11 +8,11 @@ import torch
 from torch import nn
 
 from lab.core.errors import RunError
-from lab.training.batch_size_finder import Trial, decide, find, is_out_of_memory
+from lab.training.batch_size_finder import SizeTrial, decide, find, is_out_of_memory
 
 
-def trials(*pairs: tuple[int, float | None]) -> list[Trial]:
-    return [Trial(size, rate) for size, rate in pairs]
+def trials(*pairs: tuple[int, float | None]) -> list[SizeTrial]:
+    return [SizeTrial(size, rate) for size, rate in pairs]
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def trials(*pairs: tuple[int, float | None]) -> list[Trial]:
         (trials((8, 100.0), (16, 190.0)), 32, True, None),
     ],
 )
-def test_decision(table: list[Trial], max_size: int, by_speed: bool, size: int | None) -> None:
+def test_decision(table: list[SizeTrial], max_size: int, by_speed: bool, size: int | None) -> None:
     found, reason = decide(table, max_size, by_speed)
     assert found == size
     assert (reason == "") == (size is None)

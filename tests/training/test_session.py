@@ -11,7 +11,7 @@ from lab.core.errors import RunError
 from lab.core.hydra_quoting import quoted
 from lab.core.record.run_folder import RunFolder
 from lab.training.provenance import Clock
-from lab.training.session import closing, going_on
+from lab.training.session import closing, resume_command
 
 FAULTS = """
 import ctypes, resource, sys
@@ -58,6 +58,6 @@ def test_the_line_to_go_on_names_the_script_as_it_was_typed_last(tmp_path: Path)
     run = RunFolder(tmp_path / "r r")
     run.path.mkdir()
     run.start(command="python '/opt/my lab/train.py' seed=1")
-    assert going_on(run) == f"python '/opt/my lab/train.py' {quoted('resume', run.path)}"
+    assert resume_command(run) == f"python '/opt/my lab/train.py' {quoted('resume', run.path)}"
     run.update(resumed=[{"command": "python ../train.py resume=x", "at": "now"}])
-    assert going_on(run) == f"python ../train.py {quoted('resume', run.path)}"
+    assert resume_command(run) == f"python ../train.py {quoted('resume', run.path)}"

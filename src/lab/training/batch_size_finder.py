@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from lab.callbacks.resources import GIB
 from lab.core.errors import RunError
-from lab.training.lr_finder import untouched
+from lab.training.lr_finder import restored_afterwards
 
 SMALLEST_GAIN = 0.05
 FREE_SHARE = 0.8
@@ -29,7 +29,7 @@ OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 @dataclass(frozen=True)
-class Trial:
+class SizeTrial:
     """One size tried; samples_per_s None: it did not fit."""
 
     size: int
@@ -42,10 +42,10 @@ class BatchSearch:
 
     size: int
     reason: str
-    table: tuple[Trial, ...]
+    table: tuple[SizeTrial, ...]
 
 
-def decide(table: Sequence[Trial], max_size: int, by_speed: bool) -> tuple[int | None, str]:
+def decide(table: Sequence[SizeTrial], max_size: int, by_speed: bool) -> tuple[int | None, str]:
     """(size, why) when the sizes tried so far settle it, else (None, ""). `by_speed`: gains below 5 % end the search.
 
     Raises RunError when not even the first size fitted.
@@ -110,8 +110,8 @@ def find(
     """
     device = next(model.parameters()).device
     by_speed = device.type == "cpu"
-    table: list[Trial] = []
-    with untouched(model):
+    table: list[SizeTrial] = []
+    with restored_afterwards(model):
         training = [weight for weight in model.parameters() if weight.requires_grad]
         reserved = [torch.ones_like(weight) for weight in training for _ in range(2)]  # written to: else they take none
         size: int | None = None
@@ -130,7 +130,7 @@ def find(
 
 def _try(
     model: nn.Module, loss: Callable[[Any], Tensor], make_batch: Callable[[int], Any], size: int, device: torch.device
-) -> Trial:
+) -> SizeTrial:
     fastest_s: float | None = None
     try:
         batch = make_batch(size)
@@ -150,4 +150,4 @@ def _try(
     model.zero_grad(set_to_none=True)
     if device.type == "cuda":
         torch.cuda.empty_cache()
-    return Trial(size, None if fastest_s is None else size / fastest_s)
+    return SizeTrial(size, None if fastest_s is None else size / fastest_s)

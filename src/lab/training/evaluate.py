@@ -58,11 +58,11 @@ def _retest(config: Config, run: RunFolder) -> dict[str, float]:
     post_processing.write_merged(run, config, material)
     recorded = (record.get("metrics") or {}).get("test") or {}
     show(result)
-    log.info("%s", beside_recorded(result.metrics, recorded))
+    log.info("%s", compare_with_recorded(result.metrics, recorded))
     return result.metrics
 
 
-def beside_recorded(metrics: Mapping[str, float], recorded: Mapping[str, float | None]) -> str:
+def compare_with_recorded(metrics: Mapping[str, float], recorded: Mapping[str, float | None]) -> str:
     """How far scores are from those of the record, or that it has none: the run ended before its test.
 
     Raises RunError where a score that was a number is none any more.

@@ -48,7 +48,7 @@ EVERY_S = 10.0
 
 
 @dataclass(frozen=True)
-class Work:
+class StateSource:
     """What is to be kept: per row how many places it has and what names it; how states are made of rows.
 
     key: changes whenever a state would; unit: what a row is; shorter: what makes rows smaller.
@@ -151,7 +151,7 @@ def _dtype(asked: str, precision: str) -> Dtype:
     return "fp32" if asked == "fp32" or (asked == "auto" and precision == "32-true") else "bf16"
 
 
-def _refuse_excess(work: Work, form: Form, max_gib: float) -> int:
+def _refuse_excess(work: StateSource, form: Form, max_gib: float) -> int:
     """Bytes that the states of all different rows take. Raises RequestError where the cache may not hold them."""
     size: int = sum(dict(zip(work.digests, work.lengths.tolist(), strict=True)).values()) * form.place_bytes
     if size > max_gib * 2**30:
@@ -163,7 +163,7 @@ def _refuse_excess(work: Work, form: Form, max_gib: float) -> int:
     return size
 
 
-def _work(encoder: TextEncoder | Net, parts: Sequence[Any], depth: int, where: Hardware) -> Work:
+def _work(encoder: TextEncoder | Net, parts: Sequence[Any], depth: int, where: Hardware) -> StateSource:
     """Raises ValueError where the states would not be a fixed function of a row."""
     if isinstance(encoder, Net):
         from lab.models.series.frozen_prefix import SeriesPrefix
@@ -173,7 +173,7 @@ def _work(encoder: TextEncoder | Net, parts: Sequence[Any], depth: int, where: H
     return _of_texts(FrozenPrefix(encoder, depth, where.autocast), parts)
 
 
-def _of_texts(prefix: FrozenPrefix, parts: Sequence[TokenRows]) -> Work:
+def _of_texts(prefix: FrozenPrefix, parts: Sequence[TokenRows]) -> StateSource:
     lengths = np.concatenate([part.tokens.lengths for part in parts]).astype(np.int64)
     digests = [digest(part.tokens[row]) for part in parts for row in range(len(part))]
     at = _finder(parts)
@@ -188,10 +188,10 @@ def _of_texts(prefix: FrozenPrefix, parts: Sequence[TokenRows]) -> Work:
             yield batch, states
             told(len(batch), len(states))
 
-    return Work(prefix.fingerprint(), prefix.width, lengths, digests, make, "texts", "a shorter data.max_length")
+    return StateSource(prefix.fingerprint(), prefix.width, lengths, digests, make, "texts", "a shorter data.max_length")
 
 
-def _of_windows(prefix: "SeriesPrefix", parts: Sequence[SeriesRows]) -> Work:
+def _of_windows(prefix: "SeriesPrefix", parts: Sequence[SeriesRows]) -> StateSource:
     number = sum(len(part) for part in parts)
     at = _finder(parts)
 
@@ -214,7 +214,7 @@ def _of_windows(prefix: "SeriesPrefix", parts: Sequence[SeriesRows]) -> Work:
         for row in range(len(part))
     ]
     lengths = np.full(number, prefix.places, dtype=np.int64)
-    return Work(prefix.fingerprint(), prefix.width, lengths, digests, make, "windows", "a shorter data.window")
+    return StateSource(prefix.fingerprint(), prefix.width, lengths, digests, make, "windows", "a shorter data.window")
 
 
 def _finder(parts: Sequence[Any]) -> Callable[[int], tuple[int, int]]:

@@ -100,7 +100,7 @@ def find(
     planned = np.geomspace(min_lr, max_lr, num_steps).tolist()
     rates: list[float] = []
     losses: list[float] = []
-    with untouched(model):
+    with restored_afterwards(model):
         optimizer = make_optimizer()
         ratios = [group["lr"] / lr for group in optimizer.param_groups]
         for rate, batch in zip(planned, _endless(batches), strict=False):
@@ -119,7 +119,7 @@ def find(
 
 
 @contextmanager
-def untouched(model: nn.Module) -> Iterator[None]:
+def restored_afterwards(model: nn.Module) -> Iterator[None]:
     """Put weights, buffers, modes and random numbers back as they were; gradients are dropped."""
     device = next(model.parameters()).device
     state = copy.deepcopy({name: tensor.detach().cpu() for name, tensor in model.state_dict().items()})

@@ -97,7 +97,7 @@ def machine_faults_named(run: RunFolder) -> Iterator[None]:
         fault = machine_error(error)
         if fault is None or isinstance(error, MachineError | MachineRefusal):
             raise
-        raise MachineError(f"{fault}: {going_on(run)}" if _has_checkpoint(run) else str(fault)) from error
+        raise MachineError(f"{fault}: {resume_command(run)}" if _has_checkpoint(run) else str(fault)) from error
 
 
 def _has_checkpoint(run: RunFolder) -> bool:
@@ -124,7 +124,7 @@ def closing(run: RunFolder, clock: Clock, loggers: list[RunLogger]) -> Iterator[
     except KeyboardInterrupt:
         close("interrupted", "stopped from outside (Ctrl-C or SIGTERM)", None)
         if run.last.exists():
-            log.info("interrupted; to go on: %s", going_on(run))
+            log.info("interrupted; to go on: %s", resume_command(run))
         else:
             log.info("interrupted before the first checkpoint: there is nothing to go on from in %s", run.path)
         raise
@@ -144,12 +144,12 @@ def closing(run: RunFolder, clock: Clock, loggers: list[RunLogger]) -> Iterator[
             smaller = _smaller("fit" in clock.parts)
             raise RunError(f"out of memory: {error}\n    try: {smaller}", "oom") from error
         if isinstance(error, OSError):
-            kept = f"; what was saved before is whole, to go on: {going_on(run)}" if run.last.exists() else ""
+            kept = f"; what was saved before is whole, to go on: {resume_command(run)}" if run.last.exists() else ""
             raise RunError(f"{error}{kept}") from error
         raise
 
 
-def going_on(run: RunFolder) -> str:
+def resume_command(run: RunFolder) -> str:
     """What to type for a run to go on: the script as it was typed last, which need not be in the working folder."""
     try:
         record = run.read()
