@@ -21,7 +21,7 @@ from lab.sweep.definition import plan as plans
 from lab.sweep.definition.plan import Plan
 
 
-def planned(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) -> Plan:
+def load_plan(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) -> Plan:
     """Return the plan. config: of the multirun, with its `hydra` node; arguments: task overrides as typed.
 
     Raises RequestError with every mistake.
@@ -56,7 +56,7 @@ def mistakes(loader: ConfigLoader, name: str, overrides: Sequence[str]) -> list[
         if config.hydra.runtime.choices["hydra/sweeper"] != "lab":
             return []
         search_path = [override for override in overrides if override.startswith("hydra.searchpath=")]
-        planned(loader, config, [*search_path, *config.hydra.overrides.task])
+        load_plan(loader, config, [*search_path, *config.hydra.overrides.task])
     except RequestError as error:
         return list(error.mistakes)
     except (HydraException, OmegaConfBaseException):  # reported by the caller that composed it

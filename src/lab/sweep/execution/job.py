@@ -17,7 +17,7 @@ from omegaconf import DictConfig, open_dict
 
 from lab.core.errors import RunError
 from lab.core.machine_faults import machine_error
-from lab.sweep.execution.trial_config import composed
+from lab.sweep.execution.trial_config import compose_trial
 from lab.sweep.reporting import process_reporter
 
 OUTPUT = "output.log"
@@ -66,7 +66,7 @@ class HydraWork:
             return failed_return(job, machine_error(error) or error)
 
     def _run(self, job: Job) -> JobReturn:
-        config = composed(self.context.config_loader, self.config, self.base, self.fixed, job.overrides)
+        config = compose_trial(self.context.config_loader, self.config, self.base, self.fixed, job.overrides)
         with open_dict(config):
             config.hydra.job.id = str(job.number)
             config.hydra.job.num = job.number

@@ -21,7 +21,7 @@ from lab.core.masking import masked
 from lab.core.record.run_folder import StudyFolder
 from lab.core.symlinks import links_out
 from lab.core.terminal.display import Screen, complain
-from lab.sweep.definition.load import planned
+from lab.sweep.definition.load import load_plan
 from lab.sweep.definition.plan import Plan
 from lab.sweep.execution.hydra_launcher_pool import LauncherPool, refuse_single_batch
 from lab.sweep.execution.process_launcher import ProcessLauncher
@@ -49,7 +49,7 @@ def sweep(context: HydraContext, task: TaskFunction, config: DictConfig, argumen
     """
     configure_log(config.hydra.hydra_logging, config.hydra.verbose, execution_whitelist=context.execution_whitelist)
     try:
-        plan = planned(context.config_loader, config, arguments)
+        plan = load_plan(context.config_loader, config, arguments)
         launcher = str(config.hydra.runtime.choices["hydra/launcher"])
         if launcher != "process":
             refuse_single_batch(launcher, plan)
