@@ -213,7 +213,7 @@ def checkpoints(name: str) -> dict[str, tuple[Damage, str]]:
     return {
         f"{name} a list": (saved(name, lambda _: [1, 2]), "holds a list"),
         f"{name} without weights": (saved(name, without("state_dict")), "has no state_dict"),
-        f"{name} of an empty state": (saved(name, weights(lambda _: {})), "holds no weights"),
+        f"{name} of an empty state": (saved(name, weights(lambda _: {})), "contains no weights"),
         f"{name} with a text as weight": (saved(name, weights(lambda state: state | {"x": "y"})), "something else"),
         f"{name} with a number for a name": (
             saved(name, weights(lambda state: state | {5: torch.ones(1)})), "something else"),
@@ -232,9 +232,9 @@ def checkpoints(name: str) -> dict[str, tuple[Damage, str]]:
 VERSION = "pytorch-lightning_version"
 LAST: dict[str, tuple[Damage, str]] = {
     "last.ckpt without its optimizer": (saved("last.ckpt", without("optimizer_states")), "has no optimizer_states"),
-    "last.ckpt with an empty optimizer": (saved("last.ckpt", with_("optimizer_states", [])), "holds no optimizer"),
+    "last.ckpt with an empty optimizer": (saved("last.ckpt", with_("optimizer_states", [])), "contains no optimizer"),
     "last.ckpt without a version": (saved("last.ckpt", without(VERSION)), f"has no {VERSION}"),
-    "last.ckpt with no version": (saved("last.ckpt", with_(VERSION, "x")), "that is none"),
+    "last.ckpt with no version": (saved("last.ckpt", with_(VERSION, "x")), "has an invalid"),
     "last.ckpt with a number for an optimizer": (
         saved("last.ckpt", with_("optimizer_states", [5])),
         "optimizer_states",

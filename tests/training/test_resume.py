@@ -138,7 +138,7 @@ def test_zeros_that_a_power_cut_left_inside_a_checkpoint_are_seen(straight: RunF
     assert any(whole[start : start + 4096])
     whole[start : start + 4096] = bytes(4096)
     (file := tmp_path / "last.ckpt").write_bytes(whole)
-    with pytest.raises(RequestError, match=r"last\.ckpt is damaged: .* does not hold what was written"):
+    with pytest.raises(RequestError, match=r"last\.ckpt is damaged: .* differs from what was written"):
         refuse_damage(straight, file, "resume")
 
 

@@ -1,4 +1,4 @@
-"""The test of a best checkpoint, at the end of a run or of a finished run once more."""
+"""The test of the best checkpoint: at the end of a run, or again of a finished run (`test=FOLDER`)."""
 
 import logging
 import math
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 @unlocking_after()
 def retest(config: Config, folder: Path) -> dict[str, float]:
-    """Test the best checkpoint of a finished run again: prints the scores and whether they are the recorded ones."""
+    """Test the best checkpoint of a finished run again. It prints the scores and how far they are from the record."""
     run = RunFolder(folder)
     with sole_process(run, "test"):
         return _retest(config, run)
@@ -63,22 +63,22 @@ def _retest(config: Config, run: RunFolder) -> dict[str, float]:
 
 
 def compare_with_recorded(metrics: Mapping[str, float], recorded: Mapping[str, float | None]) -> str:
-    """How far scores are from those of the record, or that it has none: the run ended before its test.
+    """A line with the largest difference from the recorded scores, or that none are recorded.
 
-    Raises RunError where a score that was a number is none any more.
+    Raises RunError where a recorded score is not finite in this test.
     """
-    before = {name: value for name, value in recorded.items() if value is not None and name in metrics}
-    if not before:
-        return "no test scores are recorded, so there is nothing to compare these with: the run ended before its test"
-    lost = [name for name in before if not math.isfinite(metrics[name])]
-    if lost:
-        raise RunError(f"no number came out for scores that the record has: {listed(lost)}", "nan")
-    largest = max(abs(metrics[name] - value) for name, value in before.items())
-    return f"largest difference from the recorded test scores: {largest:.1e} over {len(before)} scores"
+    known = {name: value for name, value in recorded.items() if value is not None and name in metrics}
+    if not known:
+        return "no test scores are recorded, so these are not compared: the run ended before its test"
+    wrong = [name for name in known if not math.isfinite(metrics[name])]
+    if wrong:
+        raise RunError(f"these scores are recorded, but not finite in this test: {listed(wrong)}", "nan")
+    largest = max(abs(metrics[name] - value) for name, value in known.items())
+    return f"largest difference from the recorded test scores: {largest:.1e} over {len(known)} scores"
 
 
 def test(trainer: pl.Trainer, material: Material, run: RunFolder) -> EvaluationResult:
-    """Test the best checkpoint on the test split. Raises RunError when there is none."""
+    """Test the best checkpoint on the test split. Raises RunError if there is none."""
     if not run.best.exists():
         raise RunError("no epoch gave a finite objective, so there is no best checkpoint to test", "nan")
     refuse_damage(run, run.best, "test")
@@ -89,4 +89,5 @@ def test(trainer: pl.Trainer, material: Material, run: RunFolder) -> EvaluationR
 
 
 def show(result: EvaluationResult) -> None:
+    """Print the table of a test result to the terminal."""
     Screen().show(result.table)
