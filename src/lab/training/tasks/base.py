@@ -1,7 +1,6 @@
-"""The parts of a task: how its data are read, its model is built, and its test is evaluated.
+"""The interface of a task: how its data are read, its model is built, and its test is evaluated.
 
-A task is one `TaskDefinition` (`lab.training.tasks.text_classification` for label columns of texts). All other code of
-this room works on any task.
+Each task is a subclass of `TaskDefinition` in this folder. All other code of this room works with any task.
 """
 
 from abc import ABC, abstractmethod
@@ -30,17 +29,17 @@ ModelT = TypeVar("ModelT", bound=TaskModule)
 
 
 class TaskDefinition(ABC, Generic[SpecT, DataT, ModelT]):
-    """One task. It has no state: data and models are its results."""
+    """A task. It has no state: its methods return data and models."""
 
     spec_type: type[SpecT]
-    """The kind of spec that models of this task are built from."""
+    """The class of spec that models of this task are built from."""
 
     @abstractmethod
     def load_data(self, config: Config, folder: RunFolder, pin_memory: bool, fresh: bool) -> DataT:
-        """The data module of a run, with its spec; rows are made by its `setup`.
+        """The data module of a run, with its spec; its `setup` creates the rows.
 
-        fresh: a new run, which writes its tokenizer to `folder`; otherwise it is read from there. Raises RequestError
-        for everything that is wrong with the data, or that they and the model require of each other.
+        fresh: a new run, which writes its tokenizer to `folder`; otherwise the tokenizer is read from there. Raises
+        RequestError for every mistake in the data, and where data and model do not fit together.
         """
 
     @abstractmethod
@@ -55,20 +54,20 @@ class TaskDefinition(ABC, Generic[SpecT, DataT, ModelT]):
         """
 
     def connect(self, model: ModelT, data: DataT) -> None:
-        """Give the model what its scores need of the data, besides the batches."""
+        """Pass to the model what its scores need from the data besides the batches."""
 
     @abstractmethod
     def evaluate(self, model: ModelT, data: DataT) -> EvaluationResult:
         """The result of the test that has just run."""
 
     def cacheable_part(self, model: ModelT) -> TextEncoder | Net | None:
-        """The part of the model whose frozen layers `cache.hidden_states` may compute once; None if there is none."""
+        """The encoder or net whose frozen layers `cache.hidden_states` may compute once; None if there is none."""
         return None
 
 
 @dataclass(frozen=True)
 class Material:
-    """The task of a run with its data and its model."""
+    """The task, the data and the model of a run."""
 
     task: TaskDefinition[Any, Any, Any]
     data: DataModule[Any]
@@ -76,7 +75,7 @@ class Material:
 
     @property
     def cacheable_part(self) -> tuple[TextEncoder | Net, Mapping[str, Any]] | None:
-        """Encoder or net, and the rows of each split that `cache.hidden_states` may serve; None if there are none."""
+        """The encoder or net whose hidden states may be cached, and the rows of each split; None if there is none."""
         part = self.task.cacheable_part(self.model)
         return None if part is None else (part, self.data.rows)
 
@@ -86,23 +85,23 @@ class Material:
 
 
 def data_facts(material: Material) -> dict[str, object]:
-    """The record's `data`."""
+    """The facts about the data: `data` of run.json."""
     data = material.data
     return {"name": data.name, "fingerprint": data.fingerprint, **data.facts}
 
 
 def refuse_other_data(key: str, record: Mapping[str, Any], material: Material, run: RunFolder) -> None:
-    """Raises RequestError unless the data are those that the recorded run was trained on."""
+    """Raises RequestError if the data differ from those that the run was trained on. key: `test` or `resume`."""
     if (record.get("data") or {}).get("fingerprint") != material.data.fingerprint:
-        problem = "the data has changed since this run, so neither its epochs nor its scores would be of the same rows"
-        raise RequestError(Mistake(key, problem, "bring the files back as they were, or start a new run", run.path))
+        problem = "the data have changed since this run, so its epochs and scores would be of other rows"
+        raise RequestError(Mistake(key, problem, "restore the data files, or start a new run", run.path))
 
 
 def apply_freezing(config: Config, model: TaskModule, epoch: int = 0) -> TaskModule:
-    """The model with the freezing of `epoch` (0-based) applied. Raises RequestError if it has fewer layers."""
-    chosen = config.callbacks
+    """Freeze the model as in `epoch` (0-based), and return it. Raises RequestError if it has too few layers."""
+    freezing = config.callbacks.freeze
     embeddings, layers = model.freezable()
-    settings = (chosen.freeze.embeddings, chosen.freeze.layers, chosen.freeze.schedule)
+    settings = (freezing.embeddings, freezing.layers, freezing.schedule)
     mistakes = freeze.mistakes(len(embeddings), len(layers), *settings)
     if mistakes:
         raise RequestError(mistakes)
@@ -111,7 +110,7 @@ def apply_freezing(config: Config, model: TaskModule, epoch: int = 0) -> TaskMod
 
 
 def accumulation_schedule(config: Config) -> Callable[[int], int]:
-    """epoch -> micro-batches per optimizer step."""
+    """A function from an epoch to its number of micro-batches per optimizer step."""
     schedule = config.callbacks.accumulate.schedule
     return partial(accumulation, batches=config.trainer.accumulate_grad_batches, schedule=schedule)
 
@@ -123,12 +122,12 @@ def epoch_end_steps(config: Config, num_batches: int) -> tuple[int, ...]:
 
 
 def initial_training_plan(config: Config) -> Training:
-    """How a model is trained, without the length of its epochs: only the data know that (`with_epoch_ends`)."""
+    """Optimizer, scheduler and seed. The ends of epochs follow from the data and are added by `with_epoch_ends`."""
     return Training(config.optimizer, config.scheduler, (), config.seed)
 
 
 def with_epoch_ends(config: Config, material: Material) -> Material:
-    """The material, whose model knows the optimizer step at which each epoch of its data ends."""
+    """Set the optimizer step at which each epoch ends in the training plan of the model; return the material."""
     ends = epoch_end_steps(config, material.data.num_batches())
     material.model.training_plan = replace(material.model.training_plan, epoch_ends=ends)
     return material

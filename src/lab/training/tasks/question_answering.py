@@ -1,7 +1,7 @@
-"""Questions about contexts: corpus and tokenizer, an encoder that points at the answer, the test.
+"""Extractive question answering: corpus and tokenizer, an encoder that predicts the span of the answer, the test.
 
-A new run learns or loads the tokenizer and the encoder's weights, and keeps the tokenizer and the architecture in its
-folder. A resumed or tested run, or a loaded model, is made from that folder.
+A new run learns or loads the tokenizer and the encoder's weights, and saves tokenizer and architecture in its folder. A
+resumed or tested run, or a loaded model, is built from that folder.
 """
 
 import logging
@@ -33,7 +33,7 @@ class QuestionAnswering(TaskDefinition[QuestionSpec, QuestionDataModule, Extract
     spec_type = QuestionSpec
 
     def load_data(self, config: Config, folder: RunFolder, pin_memory: bool, fresh: bool) -> QuestionDataModule:
-        assert isinstance(config.data, Questions), f"data of kind {config.data.kind} hold no questions"
+        assert isinstance(config.data, Questions), f"data of kind {config.data.kind} contain no questions"
         assert isinstance(config.model, Encoder | Ngram), f"model of kind {config.model.kind} reads no texts"
         check_metrics(config, METRICS)
         cache = Path(config.cache.dir).expanduser()
@@ -68,9 +68,9 @@ class QuestionAnswering(TaskDefinition[QuestionSpec, QuestionDataModule, Extract
         train, test = data.references["train"], data.references["test"]
         candidates = ranked(model.test_outputs, test, spec.n_best, spec.no_answer)
         identity = [(question.id, question.text) for question in questions]
-        compared = baselines(train, test, spec.language, 0, spec.no_answer)
+        baseline_scores = baselines(train, test, spec.language, 0, spec.no_answer)
         loss = model.metrics["test"].compute()["loss"]
-        return answers_result(loss, candidates, identity, test, compared, spec.language, spec.no_answer)
+        return answers_result(loss, candidates, identity, test, baseline_scores, spec.language, spec.no_answer)
 
 
 def _tokenizer(
@@ -78,13 +78,13 @@ def _tokenizer(
 ) -> PairTokenizer:
     tokenizer = get_tokenizer(model, lambda: _texts(corpus), f"{corpus.fingerprint}/asked", cache, folder, fresh)
     if not isinstance(tokenizer, PairTokenizer):
-        problem = f"{type(tokenizer).__name__} does not know where its tokens stand"
+        problem = f"{type(tokenizer).__name__} does not know the positions of its tokens in the text"
         raise RequestError(Mistake("model", problem, "model=tiny", model.name))
     return tokenizer
 
 
 def _texts(corpus: QuestionCorpus) -> Iterator[list[str]]:
-    """Batches of texts for a vocabulary: each training context once, and the training questions."""
+    """Batches of texts to learn a vocabulary from: the training contexts and questions."""
     train = corpus.splits["train"]
     texts = iter([*train.contexts, *(question.text for question in train.questions)])
     while batch := list(islice(texts, 1000)):

@@ -1,7 +1,7 @@
 """Classification of time series: windows or cases, a net with a head, and baselines for the test.
 
-Everything in the data that is fitted (scales, classes) follows from the files and the config alone, so a resumed or
-tested run fits it again. Weights and the fitted parts of a model come from the checkpoint.
+Scales and classes are fitted to the data from files and config alone, so a resumed or tested run fits them again.
+Weights and the fitted parts of a model come from the checkpoint.
 """
 
 import logging
@@ -73,8 +73,8 @@ class SeriesClassification(TaskDefinition[SeriesSpec, SeriesDataModule, Classifi
 
 
 def load_series(config: Config, pin_memory: bool, labelled: bool) -> SeriesDataModule:
-    """The data module of series; labelled=False: classes are not read, so rows without one make windows too."""
-    assert isinstance(config.data, Series), f"data of kind {config.data.kind} hold no series"
+    """The data module of series. labelled=False: classes are not read, so windows may have rows without a class."""
+    assert isinstance(config.data, Series), f"data of kind {config.data.kind} contain no series"
     series = load(config.data, labelled)
     for note in series.notes:
         log.info("%s", note)
@@ -91,7 +91,10 @@ def identity(series: SeriesSet, cut: Cut) -> dict[str, object]:
 
 
 def persistence_scores(cut: Cut, head: HeadSpec) -> dict[str, dict[str, float]]:
-    """Scores of predicting the present class; none if labels follow no rule. Unobserved: the commonest class."""
+    """Scores of predicting the current class, or the most frequent one where it is unobserved.
+
+    Empty where the data have no current class, because the labels follow no rule.
+    """
     if cut.now is None:
         return {}
     guess = np.where(cut.now == MISSING, int(np.argmax(head.counts)), cut.now).astype(np.int64)

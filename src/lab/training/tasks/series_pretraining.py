@@ -1,6 +1,6 @@
-"""Next-patch prediction on series: pretraining that reads no classes.
+"""Next-patch prediction on time series: pretraining without classes.
 
-Its checkpoint is what `model.checkpoint=` of a classifier starts from.
+`model.checkpoint=` of a classifier starts from its checkpoint.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from lab.training.tasks.base import Sample, TaskDefinition, check_metrics, initi
 from lab.training.tasks.series_classification import load_series
 
 NAMES = ("loss",)
-"""Metrics of a validation: the mean squared error of the next patch."""
+"""Metrics of a validation. The loss is the mean squared error of the next patch."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class ForecastErrors(EvaluationResult):
     """The error on the test windows. It has no predictions, since each patch of each channel has one."""
 
     def write(self, folder: RunFolder) -> None:
-        """Writes no file: the record holds the scores."""
+        """Write no file: run.json has the scores."""
 
     def table(self) -> Table:
         cells = tuple(f"{value:.4f}" for value in self.metrics.values())

@@ -1,7 +1,7 @@
 """Classification of texts with label columns: corpus and tokenizer, an encoder with one head per column, the test.
 
-A new run learns or loads the tokenizer and the encoder's weights, and keeps the tokenizer and the architecture in its
-folder. A resumed or tested run, or a loaded model, is made from that folder.
+A new run learns or loads the tokenizer and the encoder's weights, and saves tokenizer and architecture in its folder. A
+resumed or tested run, or a loaded model, is built from that folder.
 """
 
 import logging
