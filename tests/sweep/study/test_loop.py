@@ -101,7 +101,7 @@ def test_a_stopped_confirmation_resumes_with_the_same_command(toy: Any) -> None:
 def test_the_sweeps_time_ends_it_and_its_trials(toy: Any) -> None:
     code, out = toy.run("sweep.limits.timeout=3", epoch_s=600)
     assert code == 0, out
-    assert "its time of 3 s is over" in out
+    assert "its time limit of 3 s is over" in out
     assert [trial.state.name for trial in toy.trials()] == ["WAITING"]
     assert toy.record(0)["status"] == "interrupted"
 
@@ -199,7 +199,7 @@ def test_another_space_goal_or_setting_is_refused(toy: Any) -> None:
     for line in (
         "sweep.search_space: differs",
         "sweep.objective: differs",
-        "sweep.storage: differs from the study's, which knows its trials: the journal in its folder",
+        "sweep.storage: differs from the study's, where its trials are stored: the journal in its folder",
         "sweep.sampling_algorithm: differs from the study's: {'type': 'random', 'seed': 1, 'rule': 'random'}",
         "data.batch_size=8 (was 64)",
     ):
@@ -221,7 +221,7 @@ def test_files_of_a_command_killed_before_its_study_are_allowed(toy: Any) -> Non
     Path("multirun/own/notes.txt").touch()
     code, out = toy.run("sweep.study=own")
     assert code == 2
-    assert "exists already and holds no study" in out
+    assert "exists already and contains no study" in out
     assert [path.name for path in Path("multirun/own").iterdir()] == ["notes.txt"]
 
 
@@ -240,7 +240,7 @@ def test_runs_without_their_journal_are_refused(toy: Any) -> None:
     (toy.folder / "journal.log").unlink()
     code, out = toy.run(epoch_s=0)
     assert code == 2, out
-    assert "its storage knows nothing of trial 0, trial 1, which have finished" in out
+    assert "its storage does not contain trial 0, trial 1, which have finished" in out
     assert toy.record(0)["status"] == toy.record(1)["status"] == "completed"
 
 

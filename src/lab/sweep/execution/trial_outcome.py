@@ -81,9 +81,7 @@ def outcome_of_finished_run(reason: str | None, has_value: bool) -> TrialOutcome
     """Return the outcome of a run that did all its work; arguments as in `outcome_of_exit`."""
     if not has_value:
         return TrialOutcome("failed", "no epoch gave a finite value of the objective", "nan")
-    return (
-        TrialOutcome("terminated", reason) if reason is not None else TrialOutcome("completed", "came to its own end")
-    )
+    return TrialOutcome("terminated", reason) if reason is not None else TrialOutcome("completed", "ran to its end")
 
 
 def after_interruption(before: Interruptions, num_reports: int, reason: str) -> tuple[Interruptions, TrialOutcome]:
@@ -106,7 +104,7 @@ def outcome_line(ended: TrialOutcome, best: BestReport | None, metric: str) -> s
 def _died(event: TrialExit) -> TrialOutcome:
     reason = f"its process was {event.died}"
     if event.died == "killed by SIGBUS":  # a mapped file whose disk is full or gone
-        return TrialOutcome("interrupted", f"{reason}: a disk or a network folder failed it", stops_study=True)
+        return TrialOutcome("interrupted", f"{reason}: a disk or a network folder failed", stops_study=True)
     if event.by == "memory":
         return TrialOutcome("failed", f"{reason}: memory ran out", "oom")
     if event.by == "outside":

@@ -24,7 +24,7 @@ from lab.core.locks import Lock, Taken, sole, warn
 PATIENCE_S = 5.0
 """Seconds that the trials of a killed controller may take to end."""
 FLUSHED = (6, 7)
-"""Optuna's codes of the lines with a trial's state and with a report."""
+"""Optuna's codes of journal lines with a trial's state or a report."""
 
 
 class FlockLock(JournalFileOpenLock):

@@ -3,7 +3,7 @@
 The winner of a search is the trial with the best value that it ever reported, whether it completed or a policy ended it
 (Optuna's `best_trial` leaves out the latter). Where configurations were confirmed under every seed, the best mean wins.
 The report has a rule of its own (`lab.report.analysis.winner`), because it compares several studies and single runs;
-rooms in parallel do not import each other, and for one study both rules name the same trial.
+parallel rooms do not import each other. For one study both rules give the same trial.
 """
 
 import logging
