@@ -83,15 +83,15 @@ def test_ctrl_c_twice_stops_now_and_the_trial_resumes_later(toy: Any) -> None:
 
 @pytest.mark.slow
 def test_a_stopped_confirmation_resumes_with_the_same_command(toy: Any) -> None:
-    words = ["sweep.confirm={top_k: 1, seeds: 3}", "sweep.limits.max_total_trials=2"]
-    process = toy.begin(*words, epoch_s=0.3)
+    overrides = ["sweep.confirm={top_k: 1, seeds: 3}", "sweep.limits.max_total_trials=2"]
+    process = toy.begin(*overrides, epoch_s=0.3)
     toy.until(lambda: any(Path("multirun/toy/confirm").glob("*/done.txt")))
     process.send_signal(signal.SIGTERM)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 130, out
     assert toy.summary()["ended"] == "stopped by a second Ctrl-C or SIGTERM before all was confirmed"
     before = {path: path.read_text() for path in Path("multirun/toy/confirm").glob("*/done.txt")}
-    code, out = toy.run(*words, epoch_s=0)
+    code, out = toy.run(*overrides, epoch_s=0)
     assert code == 0, out
     (best,) = toy.summary()["confirmed"]
     assert len(best["values"]) == 3
@@ -248,13 +248,13 @@ def test_runs_without_their_journal_are_refused(toy: Any) -> None:
 def test_two_different_objectives_are_refused_from_any_source(toy: Any, by: str) -> None:
     Path("conf/experiment").mkdir()
     Path("conf/experiment/own.yaml").write_text("# @package _global_\nobjective: {metric: val/loss, mode: min}\n")
-    words = ["experiment=own"] if by == "file" else ["objective={metric: val/loss, mode: min}"]
-    code, out = toy.run(*words, "sweep.objective={primary_metric: val/accuracy, goal: maximize}")
+    overrides = ["experiment=own"] if by == "file" else ["objective={metric: val/loss, mode: min}"]
+    code, out = toy.run(*overrides, "sweep.objective={primary_metric: val/accuracy, goal: maximize}")
     assert code == 2, out
     assert "differs from objective={metric: val/loss, mode: min}" in out
     assert ("experiment/own" if by == "file" else "objective={metric: val/loss") in out
     same = "sweep.objective={primary_metric: val/loss, goal: minimize}"
-    code, out = toy.run(*words, same, "sweep.limits.max_total_trials=1", epoch_s=0)
+    code, out = toy.run(*overrides, same, "sweep.limits.max_total_trials=1", epoch_s=0)
     assert code == 0, out
     assert toy.summary()["objective"] == {"metric": "val/loss", "goal": "minimize"}
 

@@ -53,7 +53,7 @@ def busy(width: int, clock: Callable[[float], None]) -> ProgressTable:
     return table
 
 
-def test_a_row_says_trial_state_interval_best_and_time_left(clock: Callable[[float], None]) -> None:
+def test_a_row_shows_trial_state_interval_best_and_time_left(clock: Callable[[float], None]) -> None:
     table = busy(120, clock)
     table.rows[2].before = 0.0
     lines = shown(table.table(), 120)
@@ -80,7 +80,7 @@ def test_a_narrow_terminal_loses_the_least_important_columns(clock: Callable[[fl
     assert sum("running" in line for line in lines) == 1
 
 
-def test_time_left_goes_by_what_this_command_has_done(clock: Callable[[float], None]) -> None:
+def test_time_left_depends_on_the_progress_of_this_command(clock: Callable[[float], None]) -> None:
     table = ProgressTable(4)
     table.started(0, "")
     clock(10)
@@ -116,7 +116,7 @@ def test_it_is_drawn_in_place_without_a_thread_below_the_log(
         table.reported(0, 2, 1.0, 0.5)
         table.tick()
         assert terminal.getvalue().count("running") == drawn + 1
-        assert "\x1b[1A" in terminal.getvalue()  # the cursor goes up: the old table is written over
+        assert "\x1b[1A" in terminal.getvalue()  # the cursor moves up to draw over the old table
         before = len(terminal.getvalue())
         table.finished(0, "completed", "completed  best val/f1 0.5000 at interval 2")
         after = terminal.getvalue()[before:]
