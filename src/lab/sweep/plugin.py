@@ -23,7 +23,7 @@ ConfigStore.instance().store(group="hydra/sweeper", name="lab", node=LabSweeperC
 
 
 class LabSweeper(Sweeper):
-    """A study: trials drawn, run, ended early and resumed as the config's `sweep` node says."""
+    """Runs a study: trials are sampled, run, ended early and resumed as the config's `sweep` node defines."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.hydra_context, self.task, self.config = hydra_context, task_function, config

@@ -38,7 +38,7 @@ POLL_S = 0.5
 def refuse_single_batch(launcher: str, plan: Plan) -> None:
     """Raises RequestError where a model-based sampler would have to sample all trials before the first report."""
     if isinstance(plan.sampler, ModelSampler) and plan.limits.max_concurrent_trials is None:
-        problem = f"{launcher} runs trials in batches, and a model of the trials needs to know how long one is"
+        problem = f"{launcher} runs trials in batches, and this sampler needs the size of a batch"
         raise RequestError(
             Mistake("sweep.limits.max_concurrent_trials", problem, "sweep.limits.max_concurrent_trials=4")
         )
@@ -100,7 +100,7 @@ class LauncherPool:
         """Nothing to do: no trial waits for an answer."""
 
     def stop(self, number: int, how: StopRequest) -> None:  # noqa: ARG002
-        """Stop waiting for a trial that the launcher has given up; a launcher itself cannot be asked to stop one."""
+        """Stop waiting for a trial that the launcher has given up; a launcher has no call to stop one."""
         if number in self.left_behind:
             self.waits_for_them = False
             log.warning("trial %d keeps running; it stops at its next report after the study has resumed", number)

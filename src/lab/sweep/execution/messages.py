@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 StopRequest = Literal["stop", "timeout", "kill"]
-"""How a trial is asked to end: with the sweep, for its own time limit, or by SIGKILL."""
+"""The reason to end a trial: the end of the sweep, its own time limit, or SIGKILL at once."""
 KilledBy = Literal["itself", "outside", "memory"]
 """What ended a process that died: its own code, a SIGKILL from outside, or the kernel when memory ran out."""
 

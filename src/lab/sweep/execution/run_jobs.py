@@ -26,7 +26,7 @@ def run_jobs(
     """Run the jobs and return their results in order; the pool is closed in every case.
 
     timeout_s: of each job; describe: the words for a job in its log line. After a fault of the machine no further job
-    starts: each would meet the same fault.
+    starts: each would fail in the same way.
     """
     waiting, returns = list(jobs), dict[int, JobReturn]()
     by_number, began = {job.number: job for job in jobs}, dict[int, float]()

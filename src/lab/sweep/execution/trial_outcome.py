@@ -40,7 +40,7 @@ class TrialOutcome:
     reason: str
     failure: FailureKind | None = None
     stops_study: bool = False
-    """Interrupted by a fault of the machine, which every other trial would meet."""
+    """Whether a fault of the machine interrupted the trial: every other trial would be interrupted too."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Checks of a search space against the config: its keys exist, are set once, and can hold the values."""
+"""Checks of a search space against the config: its keys exist, are set once, and accept the values."""
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -98,9 +98,9 @@ def repair(journal: Path, lock: FlockLock) -> int:
     try:
         with journal.open("r+b") as file:
             text = file.read()
-            whole = text.rfind(b"\n") + 1
-            file.truncate(whole)
-        return len(text) - whole
+            end = text.rfind(b"\n") + 1
+            file.truncate(end)
+        return len(text) - end
     finally:
         lock.release()
 

@@ -47,7 +47,7 @@ class TrialProgress:
 
 
 class ProgressTable:
-    """Receives what happens and draws it on a terminal. best_trial: the best (trial, value) of the whole study."""
+    """Receives what happens and draws it on a terminal. best_trial: the best (trial, value) of the total study."""
 
     def __init__(self, total: int, screen: Screen | None = None) -> None:
         self.screen = screen or Screen(error=True)
@@ -159,10 +159,10 @@ def end_table(rows: Sequence[Mapping[str, object]], metric: str) -> Table:
 
 def duration(seconds: float) -> str:
     """Return a duration in words: 12 s, 3 min 20 s, 2 h 05 min."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    return f"{whole // 60} min {whole % 60:02} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60:02} min"
+    total = round(seconds)
+    if total < 60:
+        return f"{total} s"
+    return f"{total // 60} min {total % 60:02} s" if total < 3600 else f"{total // 3600} h {total % 3600 // 60:02} min"
 
 
 def _table(columns: Mapping[str, Sequence[str]], title: str) -> Table:

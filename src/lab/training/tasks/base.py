@@ -22,7 +22,7 @@ from lab.models.text.interfaces import TextEncoder
 from lab.training.evaluation.base import EvaluationResult
 
 Sample = Callable[[int], Any]
-"""n -> n training rows as one batch, all of them if there are fewer; equal for equal seeds."""
+"""A function from n to a batch of n training rows, or all rows if there are fewer; the same for equal seeds."""
 SpecT = TypeVar("SpecT", bound=Spec)
 DataT = TypeVar("DataT", bound=DataModule[Any])
 ModelT = TypeVar("ModelT", bound=TaskModule)

@@ -21,7 +21,7 @@ NAMES = ("loss",)
 
 @dataclass(frozen=True)
 class ForecastErrors(EvaluationResult):
-    """The error on the test windows. It has no predictions, since each patch of each channel has one."""
+    """The error on the test windows. It has no predictions, which would be one per patch and channel."""
 
     def write(self, folder: RunFolder) -> None:
         """Write no file: run.json has the scores."""
