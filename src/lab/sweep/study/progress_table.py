@@ -47,7 +47,7 @@ class TrialProgress:
 
 
 class ProgressTable:
-    """Receives what happens and draws it on a terminal. best_trial: the best (trial, value) of the total study."""
+    """Receives what happens and draws it on a terminal. best_trial: the best (trial, value) of the whole study."""
 
     def __init__(self, total: int, screen: Screen | None = None) -> None:
         self.screen = screen or Screen(error=True)
