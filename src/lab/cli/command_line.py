@@ -139,6 +139,12 @@ def split(override: str) -> tuple[str, str]:
     return key.lstrip("+~"), value[1:-1] if quoted else value
 
 
+def plugins_of(typed: Typed) -> list[str]:
+    """The names in `plugins=[...]` on the line; empty where it is not there, or cannot be read as a list of names."""
+    values = [value for key, value in map(split, typed.overrides) if key == "plugins"]
+    return [] if not values or values[-1] == "null" else [name for name in meant(f"[{values[-1].strip('[]')}]") if name]
+
+
 def _rounded(value: str) -> str:
     """Fractions to four digits, without the zero in e-05."""
     if not re.fullmatch(r"[+-]?(\d+\.\d*|\.\d+|\d+\.?\d*e[+-]?\d+|\.\d+e[+-]?\d+)", value.lower()):

@@ -28,6 +28,7 @@ from lab.cli.saved_config import obeyed_records
 from lab.config import reference
 from lab.config.check import check
 from lab.config.schema import Config
+from lab.core import plugins
 from lab.core.errors import (
     EXIT_DONE,
     EXIT_FAILED,
@@ -118,6 +119,7 @@ def run_job(
         mask_files(folder / ".hydra")
         if sweep_folder is not None:
             mask_files(sweep_folder, "multirun.yaml")
+        plugins.load(composed.get("plugins") or (), Path(hydra.runtime.cwd))
         config = check(composed)
         name = config.run_name or command_line.run_name(config.model.name, [masked(word) for word in overrides])
         config = config.model_copy(update={"run_name": name})
@@ -145,6 +147,7 @@ def _sound(command: Command) -> Typed:
             raise RequestError(mistakes)
         sys.argv = resume.resumed_argv(sys.argv, command.conf)
         typed = command_line.parse(sys.argv)
+    plugins.load(command_line.plugins_of(typed))
     also = command.sweep_mistakes if typed.multirun else None
     if typed.runs and (mistakes := _mistakes(command, typed, also)):
         raise RequestError(mistakes)

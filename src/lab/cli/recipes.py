@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.cli.command_line import Typed, split
-from lab.cli.saved_config import SETTINGS, SavedConfig
+from lab.cli.saved_config import SETTINGS, SavedConfig, untyped_plugins
 from lab.config.dotted_keys import at
 from lab.config.key_roles import has_role, keys
 from lab.config.schema import Role
@@ -93,6 +93,7 @@ def recipe_mistakes(path: Path, conf: Path, typed: Collection[str]) -> Iterator[
         if entry != "_self_" and not _is_choice(entry, conf):
             problem = f"{path} may choose among {', '.join(CHOICES)} what conf/ has, and not {entry}"
             yield Mistake("defaults", problem, f"take it out of {path}")
+    yield from untyped_plugins(path, recipe, typed)
     foreign = SavedConfig(path, recipe, is_sealed(text))
     for key in sorted(foreign.outside(conf) - set(typed)):
         yield foreign.foreign(key, at(recipe, key))

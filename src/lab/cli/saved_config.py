@@ -56,6 +56,7 @@ class SavedConfig:
         starts no logger.
         """
         found = [self._no_setting(key) for key in self.settings if key not in SETTINGS]
+        found += untyped_plugins(self.path, self.settings, typed)
         outside = self.outside(conf)
         for key, value in self._flat().items():
             if key in typed:
@@ -94,6 +95,18 @@ class SavedConfig:
         text = yaml_text(settings)
         (folder / "config.yaml").write_text(text, encoding="utf-8")
         return folder
+
+
+def untyped_plugins(path: Path, settings: Mapping[str, Any], typed: Collection[str]) -> list[Mistake]:
+    """The mistake of plug-ins that a saved file names and the line does not: importing them runs code.
+
+    typed: keys given on the command line.
+    """
+    names = settings.get("plugins") or []
+    if not names or "plugins" in typed:
+        return []
+    problem = f"{path} needs these modules, and importing them runs their code; they are imported only when typed"
+    return [Mistake("plugins", problem, quoted("plugins", names), names)]
 
 
 def saved_text(settings: Mapping[str, Any], from_environment: Mapping[str, str]) -> str:
@@ -175,9 +188,8 @@ def _reaches_out(key: str, value: object) -> bool:
         return any(_reaches_out(key, item) for item in value)
     if isinstance(value, Mapping):
         return any(_reaches_out(key, item) for item in value.values())
-    return (isinstance(value, str) and INTERPOLATION.search(value) is not None) or (
-        key in ADDRESSES and value is not None
-    )
+    named = key.endswith("_target_") or (key in ADDRESSES and value is not None)
+    return named or (isinstance(value, str) and INTERPOLATION.search(value) is not None)
 
 
 def _shipped(conf: Path, key: str) -> object:

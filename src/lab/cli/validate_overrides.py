@@ -30,6 +30,7 @@ from lab.config.dotted_keys import is_there
 from lab.config.schema import Config
 from lab.config.unknown_keys import RENAMED_CHOICES, no_key
 from lab.core.errors import Mistake, RequestError, leave_out, listed, nearest
+from lab.core.plugins import load
 
 Check = Callable[[DictConfig], object]
 Also = Callable[[ConfigLoader, str, Sequence[str]], list[Mistake]]  # loader, the primary config's name, sound overrides
@@ -79,6 +80,7 @@ def _judge(typed: Typed, name: str, check: Check, also: Also | None) -> list[Mis
     base, refused = composed(name, [values[0] for values in judged.groups])
     if base is None or refused:
         return [*judged.mistakes, *refused]
+    load(base.get("plugins") or ())  # of an experiment's YAML; those on the line are loaded already
     if typed.multirun:
         judged.sound += [[override] for override in filled(base)]
     plain = OmegaConf.to_container(base, resolve=False)

@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from lab.config import targets
 from lab.config.dotted_keys import at, flattened, is_there
 from lab.config.interpolations import resolved, without_repeats
 from lab.config.rules import contradictions, not_finite
@@ -48,6 +49,7 @@ def check(composed: DictConfig | Mapping[str, Any]) -> Config:
         )
     values = typed(plain) if config is None else config.model_dump()
     mistakes += contradictions(values, {mistake.key for mistake in mistakes} | {*unresolved})
+    mistakes += targets.mistakes(plain, {mistake.key for mistake in mistakes} | {*unresolved})
     if mistakes:
         raise RequestError(mistakes)
     assert config is not None

@@ -14,6 +14,7 @@ import lightning.pytorch as pl
 from lab.cli.resume import sole_process
 from lab.cli.saved_config import saved_text
 from lab.config.schema import Config
+from lab.core import plugins
 from lab.core.batches import spec_fields
 from lab.core.files import write_whole
 from lab.core.record.fields import Status
@@ -115,6 +116,7 @@ def _start(run: RunFolder, config: Config, where: parts.Hardware, command: str, 
         versions=provenance.versions(),
         git_commit=provenance.git_commit(),
         seed=config.seed,
+        plugins=plugins.record(config.plugins),
         sweep=sweep,
         process=provenance.process(),
     )
@@ -154,6 +156,7 @@ def _reopened(run: RunFolder, config: Config, where: parts.Hardware, command: st
     Raises RequestError when the data is no longer what the run was trained on.
     """
     record = run.read()
+    plugins.refuse_changed(record.get("plugins") or [], run.path)
     refuse_damage(run, run.last, "resume")
     material = prepare(config, run, where, fresh=False)
     refuse_other_data("resume", record, material, run)

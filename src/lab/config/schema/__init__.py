@@ -22,11 +22,12 @@ from lab.config.schema.callbacks import (
     Switch,
 )
 from lab.config.schema.loggers import Empty, Loggers, Mlflow, Wandb
-from lab.config.schema.node import Mode, Node, Role, Seed
+from lab.config.schema.node import Mode, Node, NullIsEmpty, Role, Seed
 from lab.config.schema.peft import Adapters, Peft, Whole
 from lab.config.schema.series_data import Ahead, CaseSplit, Rainfall, Series, Table, TimeSplit, Ucr, Windowed
 from lab.config.schema.series_models import InceptionTime, MiniRocket, PatchTst, SeriesNet, TimerXL
 from lab.config.schema.sweep import Confirm, Limits, Sweep
+from lab.config.schema.target import Target
 from lab.config.schema.text_data import (
     Columned,
     Data,
@@ -101,6 +102,7 @@ __all__ = [
     "Sweep",
     "Switch",
     "Table",
+    "Target",
     "TimeSplit",
     "TimerXL",
     "TrainerConfig",
@@ -118,6 +120,14 @@ class Objective(Node):
     """A validation metric, `val/f1_macro` or `val/<head>/f1_macro`."""
     mode: Mode
     """Whether less or more of it is better."""
+
+
+class MetricsConfig(Node):
+    """Metrics besides those that a task always has."""
+
+    extra: Annotated[dict[str, Target], NullIsEmpty] = Field(default_factory=dict)
+    """Metrics of torchmetrics or of a plug-in for each head, by a name of your own: `{_target_: CLASS}`; logged as
+    `val/<name>` and `val/<head>/<name>`."""
 
 
 class Config(Node):
@@ -147,6 +157,8 @@ class Config(Node):
     """What watches and steers training."""
     trainer: Annotated[TrainerConfig, Role.RECIPE_GROUP]
     """Length, precision and device of training."""
+    metrics: MetricsConfig = MetricsConfig()
+    """Metrics besides those that a task always has."""
     cache: Annotated[Cache, Role.UNNAMED | Role.NOT_COMPARED | Role.RECIPE_GROUP]
     """What runs share on disk."""
     logger: Annotated[Loggers, Role.UNNAMED | Role.CHANGEABLE | Role.CHANGEABLE_IN_STUDY | Role.NOT_COMPARED] = (
@@ -165,6 +177,9 @@ class Config(Node):
         Objective, Role.UNNAMED | Role.CHANGEABLE_IN_STUDY | Role.NOT_COMPARED | Role.UNSEARCHED | Role.RECIPE
     ]
     """What checkpoints, early stopping and sweeps compare."""
+    plugins: Annotated[tuple[str, ...], Role.UNNAMED | Role.UNSEARCHED | Role.RECIPE] = ()
+    """Modules to import before anything else: names in the working folder, of installed packages, or of entry points
+    in the group `lab.plugins`. Importing a module runs its code."""
     resume: Annotated[str | None, Role.UNNAMED | Role.CHANGEABLE_IN_STUDY | Role.NOT_COMPARED | Role.UNSEARCHED]
     """Folder of an interrupted run that is resumed; null: a new run."""
     test: Annotated[str | None, Role.UNNAMED | Role.CHANGEABLE_IN_STUDY | Role.NOT_COMPARED | Role.UNSEARCHED]

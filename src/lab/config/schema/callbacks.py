@@ -16,6 +16,7 @@ from lab.config.schema.node import (
     Rate,
     Role,
 )
+from lab.config.schema.target import Target
 
 
 class EarlyStoppingConfig(Node):
@@ -137,3 +138,5 @@ class CallbacksConfig(Node):
     """Learning-rate range test before training."""
     batch_finder: BatchFinderConfig
     """Search for the largest batch size before training."""
+    extra: Annotated[dict[str, Target], NullIsEmpty] = Field(default_factory=dict)
+    """Further callbacks of Lightning or of a plug-in, by a name of your own: `{_target_: CLASS, ARGUMENT: VALUE}`."""

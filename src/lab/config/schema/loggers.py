@@ -1,8 +1,11 @@
 """Where a run is followed while it trains."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from lab.config.schema.node import Node, NonNegativeInt
+from pydantic import Field
+
+from lab.config.schema.node import Node, NonNegativeInt, NullIsEmpty
+from lab.config.schema.target import Target
 
 
 class Wandb(Node):
@@ -48,3 +51,5 @@ class Loggers(Node):
     """MLflow."""
     tensorboard: Empty | None = None
     """TensorBoard event files."""
+    extra: Annotated[dict[str, Target], NullIsEmpty] = Field(default_factory=dict)
+    """Further loggers of Lightning or of a plug-in, by a name of your own: `{_target_: CLASS, ARGUMENT: VALUE}`."""

@@ -173,6 +173,8 @@ FIELDS: Mapping[str, Shape] = {
     ),
     "model": optional(keyed(name=optional(text), kind=optional(text))),
     "requested": _is("", lambda _: True),
+    "plugins": optional(several(keyed("name", "sha256", name=text, module=text, version=optional(text), sha256=text))),
+    "callbacks": optional(several(text)),
     "resumed": optional(several(keyed("command", "at", command=text, at=text))),
     "warnings": optional(several(text)),
     "process": optional(keyed("pid", "host", "started", pid=pid, host=text, started=moment)),

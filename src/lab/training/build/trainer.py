@@ -25,6 +25,7 @@ from lab.callbacks.progress import Progress
 from lab.callbacks.resources import Resources
 from lab.config.schema import Config, Labelled, Objective, Questions, TrainerConfig, Ucr, Windowed
 from lab.config.schema import callbacks as schema
+from lab.config.targets import make
 from lab.core.errors import Mistake, RequestError
 from lab.core.machine_faults import MachineRefusal
 from lab.core.record.run_folder import RunFolder
@@ -150,6 +151,7 @@ def callbacks(config: Config, folder: RunFolder) -> Callbacks:
         best,
     ]
     there: list[pl.Callback] = [callback for callback in every if callback is not None]
+    there += [make(f"callbacks.extra.{name}", extra.node) for name, extra in chosen.extra.items()]
     return Callbacks(best, early, overfit, resources, terminate, there)
 
 

@@ -1,0 +1,262 @@
+"""Classes that a config names by `_target_`: which of them a slot takes, their arguments, and their making.
+
+A `_target_` is code that a config runs, so a prefix of module names is not enough: many modules re-export functions
+that unpickle or execute. A target has to be a class of its slot's type (or one of the functions that the slot lists)
+from lightning, torch, torchmetrics, transformers or a module named in `plugins:`. Nodes inside nodes and lists are
+checked alike. Arguments are checked against the signature before any data is read.
+"""
+
+import importlib
+import inspect
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from hydra.errors import InstantiationException
+from hydra.utils import execution_whitelist, instantiate
+
+from lab.config.dotted_keys import at, is_below, is_there
+from lab.config.schema.target import HYDRA_KEYS
+from lab.core import plugins
+from lab.core.errors import Mistake, RequestError, listed, nearest
+
+PACKAGES = ("lightning", "torch", "torchmetrics", "transformers")
+"""Packages whose classes a target may name, besides the plug-ins'."""
+SCHEDULES = tuple(
+    f"transformers.optimization.get_{name}"
+    for name in (
+        "constant_schedule", "constant_schedule_with_warmup", "linear_schedule_with_warmup",
+        "cosine_schedule_with_warmup", "cosine_with_hard_restarts_schedule_with_warmup",
+        "polynomial_decay_schedule_with_warmup", "inverse_sqrt_schedule", "wsd_schedule",
+        "cosine_with_min_lr_schedule_with_warmup",
+    )
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Slot:
+    """What a place of the config takes.
+
+    base: import paths of the types, one of which a class has to be a subclass of; word: the type in a message;
+    functions: import paths of functions that are taken too; injected: arguments that `lab` gives.
+    """
+
+    base: tuple[str, ...]
+    word: str
+    functions: tuple[str, ...] = ()
+    injected: tuple[str, ...] = ()
+
+
+CALLBACK = Slot(("lightning.pytorch.Callback",), "a callback of Lightning")
+LOGGER = Slot(("lightning.pytorch.loggers.Logger",), "a logger of Lightning")
+METRIC = Slot(("torchmetrics.Metric",), "a metric of torchmetrics", injected=("num_classes", "task"))
+OPTIMIZER = Slot(("torch.optim.Optimizer",), "an optimizer of torch", injected=("params", "lr", "weight_decay"))
+SCHEDULER = Slot(
+    ("torch.optim.lr_scheduler.LRScheduler", "torch.optim.lr_scheduler.ReduceLROnPlateau"),
+    "a learning-rate scheduler of torch, or a schedule of transformers",
+    SCHEDULES,
+    ("optimizer", "num_warmup_steps", "num_training_steps", "num_decay_steps", "num_stable_steps", "total_steps"),
+)
+LOSS = Slot(("torch.nn.Module",), "a loss module of torch", injected=("reduction",))
+MODULE = Slot(("lightning.pytorch.LightningModule",), "a LightningModule")
+DATA = Slot(("lightning.pytorch.LightningDataModule",), "a LightningDataModule")
+NESTED = Slot(
+    tuple(dict.fromkeys(base for slot in (CALLBACK, LOGGER, METRIC, OPTIMIZER, SCHEDULER, LOSS, MODULE, DATA)
+                        for base in slot.base)),
+    "a module, optimizer, scheduler, metric, callback, logger or data module",
+    SCHEDULES,
+)  # fmt: skip
+"""What a node inside the arguments of another one may be; classes and functions of a plug-in are taken too."""
+
+
+SLOTS = {"callbacks.extra": CALLBACK, "logger.extra": LOGGER, "metrics.extra": METRIC}
+"""Keys below which each key is a node of the slot."""
+
+
+def mistakes(plain: Mapping[str, Any], wrong: Set[str]) -> Iterator[Mistake]:
+    """Every mistake of the nodes with `_target_` in a config (nested, resolved).
+
+    wrong: dotted keys that are known to be wrong, which are not judged again.
+    """
+    for key, node, slot in nodes(plain):
+        if not any(is_below(other, [key]) for other in wrong):
+            yield from _mistakes(key, node, slot, nested=False)
+
+
+def nodes(plain: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], Slot]]:
+    """The dotted key, node and slot of each `_target_` of a config that is made by `lab`."""
+    for parent, slot in SLOTS.items():
+        below = at(plain, parent) if is_there(plain, parent) else None
+        for name, node in below.items() if isinstance(below, Mapping) else ():
+            if isinstance(node, Mapping) and "_target_" in node:
+                yield f"{parent}.{name}", node, slot
+
+
+def make(key: str, node: Mapping[str, Any], **injected: Any) -> Any:
+    """The object of a node that `mistakes` has passed; injected: further arguments, given where the class takes them.
+
+    Raises RequestError where the constructor refuses its arguments.
+    """
+    called = _located(str(node["_target_"]))
+    names, takes_any = _parameters(called)
+    given = {name: value for name, value in injected.items() if (name in names or takes_any) and name not in node}
+    try:
+        with execution_whitelist(sorted(set(_addresses(node)))):
+            return instantiate(dict(node), _convert_="all", **given)
+    except InstantiationException as error:
+        reason = error.__cause__ or error
+        if isinstance(reason, RequestError):
+            raise reason from error
+        problem = f"{node['_target_']} cannot be made: {str(reason).splitlines()[0] if str(reason) else type(reason)}"
+        raise RequestError(Mistake(key, problem, f"other arguments below {key}")) from error
+
+
+def defining_class(node: Mapping[str, Any]) -> Any:
+    """The class or function that a node names."""
+    return _located(str(node["_target_"]))
+
+
+def _mistakes(key: str, node: Mapping[str, Any], slot: Slot, nested: bool) -> Iterator[Mistake]:
+    address = str(node["_target_"])
+    if (problem := _refusal(address, slot, nested)) is not None:
+        yield Mistake(f"{key}._target_", problem, _remedy(key, address, slot), address)
+        return
+    if node.get("_args_") and not nested:
+        yield Mistake(f"{key}._args_", "arguments have names here", f"leave out {key}._args_", node["_args_"])
+    if node.get("_partial_") and not nested:
+        yield Mistake(f"{key}._partial_", f"this place takes {slot.word}, which is made here", f"{key}._partial_=false")
+    yield from _wrong_arguments(key, node, slot, nested)
+    for name, value in node.items():
+        if name not in HYDRA_KEYS or name == "_args_":
+            yield from _below(f"{key}.{name}", value)
+
+
+def _below(key: str, value: Any) -> Iterator[Mistake]:
+    if isinstance(value, Mapping):
+        if "_target_" in value:
+            yield from _mistakes(key, value, NESTED, nested=True)
+        else:
+            for name, item in value.items():
+                yield from _below(f"{key}.{name}", item)
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        for place, item in enumerate(value):
+            yield from _below(f"{key}.{place}", item)
+
+
+def _refusal(address: str, slot: Slot, nested: bool) -> str | None:
+    """Why a slot does not take what an address names; None where it does."""
+    parts = address.split(".")
+    ours = parts[0] in PACKAGES
+    if not ours and not any(plugins.is_plugin_module(".".join(parts[:end])) for end in range(1, len(parts))):
+        return f"is in none of {listed(PACKAGES)} and in no module that plugins names"
+    try:
+        found = _located(address)
+    except (ImportError, AttributeError) as error:
+        return f"cannot be imported: {error}"
+    if address in slot.functions or _qualified(found) in slot.functions:
+        return None
+    if nested and not ours and (inspect.isclass(found) or inspect.isfunction(found)):
+        return None
+    if not inspect.isclass(found):
+        return f"is no class; this place takes {slot.word}"
+    if not issubclass(found, tuple(_located(base) for base in slot.base)):
+        return f"is no {slot.word.removeprefix('a ').removeprefix('an ')}, which this place takes"
+    if inspect.isabstract(found):
+        return f"is abstract: it lacks {listed(sorted(getattr(found, '__abstractmethods__', ())))}"
+    return None
+
+
+def _remedy(key: str, address: str, slot: Slot) -> str:
+    parts = address.split(".")
+    if parts[0] in PACKAGES:
+        with suppress(ImportError, AttributeError):
+            room = _located(".".join(parts[:-1])) if len(parts) > 1 else None
+            if near := nearest(parts[-1], [name for name in dir(room) if not name.startswith("_")]):
+                other = ".".join([*parts[:-1], near])
+                if near != parts[-1] and _refusal(other, slot, nested=False) is None:
+                    return f"{key}._target_={other}"
+        return ""
+    with suppress(ModuleNotFoundError, ValueError):
+        if len(parts) > 1 and not plugins.is_plugin_module(parts[0]):
+            return f"'plugins=[{'.'.join(parts[:-1])}]', if you trust it: importing it runs its code"
+    return ""
+
+
+def _wrong_arguments(key: str, node: Mapping[str, Any], slot: Slot, nested: bool) -> Iterator[Mistake]:
+    """Arguments that the signature does not have, and those without a default that are missing."""
+    called = _located(str(node["_target_"]))
+    names, takes_any = _parameters(called)
+    given = [str(name) for name in node if name not in HYDRA_KEYS]
+    for name in given:
+        if name not in names and not takes_any:
+            near = nearest(name, names)
+            problem = f"{node['_target_']} has no such argument" + (f"; the nearest is {near}" if near else "")
+            shown = "..." if isinstance(node[name], Mapping | list) else node[name]
+            yield Mistake(f"{key}.{name}", problem, f"{key}.{near}={shown}" if near else f"leave out {key}.{name}")
+    if not nested:  # an inner node may be partial, or be completed by the class around it
+        needed = [name for name, required in names.items() if required]
+        for name in needed:
+            if name not in given and name not in slot.injected:
+                yield Mistake(f"{key}.{name}", f"{node['_target_']} needs this argument", f"+{key}.{name}=...")
+
+
+@cache
+def _parameters(called: Any) -> tuple[dict[str, bool], bool]:
+    """The arguments by name, with whether each is required; and whether it takes any other name.
+
+    Where a class passes `**kwargs` on, the arguments of its base classes count.
+    """
+    names: dict[str, bool] = {}
+    bases = called.__mro__ if inspect.isclass(called) else ()
+    makers = [vars(base)["__init__"] for base in bases if "__init__" in vars(base)]
+    takes_any = False
+    for maker in makers or [called]:
+        try:
+            parameters = list(inspect.signature(maker).parameters.values())
+        except (TypeError, ValueError):
+            return names, True
+        for parameter in parameters[1:] if makers else parameters:
+            if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+                required = parameter.default is parameter.empty and maker is (makers or [called])[0]
+                names.setdefault(parameter.name, required)
+        takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+        if not takes_any:
+            break
+    return names, takes_any
+
+
+def _addresses(value: Any) -> Iterator[str]:
+    """Every `_target_` in a node; the paths by which Hydra may check it: as written, and where it is defined."""
+    if isinstance(value, Mapping):
+        if "_target_" in value:
+            yield str(value["_target_"])
+            yield _qualified(_located(str(value["_target_"])))
+        for item in value.values():
+            yield from _addresses(item)
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        for item in value:
+            yield from _addresses(item)
+
+
+def _qualified(found: Any) -> str:
+    return f"{getattr(found, '__module__', '')}.{getattr(found, '__qualname__', '')}"
+
+
+@cache
+def _located(address: str) -> Any:
+    """The object at an import path. Raises ImportError or AttributeError where there is none."""
+    parts = address.split(".")
+    for end in range(len(parts), 0, -1):
+        name = ".".join(parts[:end])
+        try:
+            found: Any = importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name is None or not (name == error.name or name.startswith(f"{error.name}.")):
+                raise
+            continue
+        for part in parts[end:]:
+            found = getattr(found, part)
+        return found
+    raise ImportError(f"there is no module {parts[0]}")

@@ -1,0 +1,120 @@
+"""Modules of other people that a run imports: those that `plugins:` names, and no others.
+
+A plug-in is the import name of a module in the working folder or an installed package, or the name of an entry point
+in the group `lab.plugins`. Importing it runs its code, so nothing is imported that the request does not name. The run's
+record keeps the version and a hash of its files, since its code decides the results as much as the settings do.
+"""
+
+import hashlib
+import importlib
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, entry_points, packages_distributions, version
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from lab.core.errors import Mistake, RequestError, nearest
+
+GROUP = "lab.plugins"
+"""The entry-point group of installed plug-ins."""
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """An imported plug-in. sha256: of its Python files; version: of the distribution it comes from, if any."""
+
+    name: str
+    module: str
+    version: str | None
+    sha256: str
+
+
+_LOADED: dict[str, Plugin] = {}
+
+
+def load(names: Iterable[str], folder: Path | None = None) -> None:
+    """Import the plug-ins that are not imported yet, from `folder` (the working folder) or installed packages.
+
+    Raises RequestError with every name that cannot be imported.
+    """
+    here = folder or Path.cwd()
+    mistakes = [mistake for name in dict.fromkeys(names) if (mistake := _load(name, here)) is not None]
+    if mistakes:
+        raise RequestError(mistakes)
+
+
+def loaded(names: Iterable[str]) -> list[Plugin]:
+    """The imported plug-ins of these names, in their order."""
+    return [_LOADED[name] for name in names if name in _LOADED]
+
+
+def record(names: Iterable[str]) -> list[dict[str, str | None]]:
+    """The plug-ins of a run as run.json keeps them."""
+    return [asdict(plugin) for plugin in loaded(names)]
+
+
+def is_plugin_module(module: str) -> bool:
+    """Return whether a module is an imported plug-in, or lies inside one that is a package."""
+    return any(module == plugin.module or module.startswith(f"{plugin.module}.") for plugin in _LOADED.values())
+
+
+def refuse_changed(recorded: Iterable[Mapping[str, Any]], run: Path) -> None:
+    """Raises RequestError for each plug-in whose code is not that of a recorded run: its epochs would differ."""
+    mistakes = []
+    for entry in recorded:
+        plugin = _LOADED.get(str(entry["name"]))
+        if plugin is None or plugin.sha256 != entry["sha256"]:
+            problem = f"{entry['name']} has changed since this run, whose other epochs were trained by the code of then"
+            mistakes.append(Mistake("plugins", problem, "bring its files back as they were, or start a new run", run))
+    if mistakes:
+        raise RequestError(mistakes)
+
+
+def _load(name: str, folder: Path) -> Mistake | None:
+    if name in _LOADED:
+        return None
+    installed = {entry.name: entry for entry in entry_points(group=GROUP)}
+    module = installed[name].module if name in installed else name
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
+    try:
+        imported = importlib.import_module(module)
+        if name in installed:
+            installed[name].load()
+    except ModuleNotFoundError as error:
+        if error.name != module and not module.startswith(f"{error.name}."):
+            return Mistake("plugins", f"{name} needs the package {error.name}, which is not installed", "", name)
+        return _not_found(name, installed, folder)
+    except Exception as error:  # noqa: BLE001  importing runs the plug-in's own code
+        return Mistake("plugins", f"{name} cannot be imported: {type(error).__name__}: {error}", "", name)
+    _LOADED[name] = Plugin(name, module, _version(module), _hash(imported))
+    return None
+
+
+def _not_found(name: str, installed: Iterable[str], folder: Path) -> Mistake:
+    files = [path.stem for path in folder.glob("*.py")]
+    packages = [path.parent.name for path in folder.glob("*/__init__.py")]
+    near = nearest(name, [*files, *packages, *installed])
+    problem = f"there is no module of this name in {folder}, installed, or among the entry points {GROUP!r}"
+    return Mistake("plugins", problem, f"'plugins=[{near or 'MODULE'}]'", name)
+
+
+def _version(module: str) -> str | None:
+    distributions = packages_distributions().get(module.partition(".")[0], [])
+    try:
+        return version(distributions[0]) if distributions else None
+    except PackageNotFoundError:
+        return None
+
+
+def _hash(module: ModuleType) -> str:
+    """SHA-256 over the names and bytes of a module's Python files; of a package all that lie in its folder."""
+    file = Path(module.__file__ or "")
+    files = sorted(file.parent.rglob("*.py")) if file.name == "__init__.py" else [file]
+    digest = hashlib.sha256()
+    for path in files:
+        if path.is_file():
+            digest.update(str(path.relative_to(file.parent)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
