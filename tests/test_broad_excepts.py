@@ -29,7 +29,7 @@ REASONS = {
     ("report/output/model_registry.py", "register"): "whatever a service raises; RunError with its first line",
     ("training/session.py", "closing"): "writes the end down and raises it again",
     ("training/session.py", "machine_faults_named"): "raises again errors that are no fault of the machine",
-    ("training/pending.py", "_draw"): "a picture less ends no run; it stays pending",
+    ("training/post_processing.py", "_draw"): "a picture less ends no run; it stays pending",
     ("sweep/study/controller.py", "sweep"): "raises again errors that are no fault of the machine",
     (
         "sweep/execution/hydra_launcher_pool.py",

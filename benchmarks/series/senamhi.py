@@ -33,7 +33,7 @@ from lab.config.schema import Series
 from lab.core.record.run_folder import RunFolder
 from lab.data.series.datamodule import SeriesRows
 from lab.data.series.dataset import load
-from lab.training.tasks.series_classification import persistence
+from lab.training.tasks.series_classification import persistence_scores
 
 ROOT = Path(__file__).resolve().parents[2]
 GOAL = {"auc": 0.803, "mcc": 0.399}
@@ -74,7 +74,7 @@ def baselines(path: Path) -> list[dict[str, Any]]:
     parts = {split: lagged(SeriesRows(found.panel.values, cut, found.head, found.missing_values, found.num_measured))
              for split, cut in found.splits.items()}  # fmt: skip
     truth = parts["test"][1]
-    now = persistence(found.splits["test"], found.head)["persistence"]
+    now = persistence_scores(found.splits["test"], found.head)["persistence"]
     rows = [{"name": "majority", "acc": max(truth.mean(), 1 - truth.mean()), "auc": 0.5, "mcc": 0.0},
             {"name": "persistence", "acc": now["accuracy"], "auc": now["auc"], "mcc": now["mcc"]}]  # fmt: skip
     val = parts["val"]

@@ -211,17 +211,17 @@ def checkpoints(name: str) -> dict[str, tuple[Damage, str]]:
     """Damage to best.ckpt or last.ckpt."""
     path = f"checkpoints/{name}"
     return {
-        f"{name} a list": (saved(name, lambda _: [1, 2]), "holds a list"),
+        f"{name} a list": (saved(name, lambda _: [1, 2]), "contains a list"),
         f"{name} without weights": (saved(name, without("state_dict")), "has no state_dict"),
-        f"{name} of an empty state": (saved(name, weights(lambda _: {})), "holds no weights"),
-        f"{name} with a text as weight": (saved(name, weights(lambda state: state | {"x": "y"})), "something else"),
+        f"{name} of an empty state": (saved(name, weights(lambda _: {})), "contains no weights"),
+        f"{name} with a text as weight": (saved(name, weights(lambda state: state | {"x": "y"})), "are no weights"),
         f"{name} with a number for a name": (
-            saved(name, weights(lambda state: state | {5: torch.ones(1)})), "something else"),
+            saved(name, weights(lambda state: state | {5: torch.ones(1)})), "are no weights"),
         f"{name} of another shape": (saved(name, first(lambda value: value[:1])), "size mismatch"),
         f"{name} with one weight less": (
             saved(name, weights(lambda state: dict(list(state.items())[1:]))), "Missing key"),
-        f"{name} with NaN": (saved(name, first(lambda value: value * np.nan)), "no finite numbers"),
-        f"{name} with infinity": (saved(name, first(lambda value: value / 0)), "no finite numbers"),
+        f"{name} with NaN": (saved(name, first(lambda value: value * np.nan)), "that are not finite"),
+        f"{name} with infinity": (saved(name, first(lambda value: value / 0)), "that are not finite"),
         f"{name} of zeros": (text(path, b"\0" * 1000), "is damaged"),
         f"{name} empty": (text(path, b""), "is damaged"),
         f"{name} a pipe": (pipe(path), "named pipe"),
@@ -232,9 +232,9 @@ def checkpoints(name: str) -> dict[str, tuple[Damage, str]]:
 VERSION = "pytorch-lightning_version"
 LAST: dict[str, tuple[Damage, str]] = {
     "last.ckpt without its optimizer": (saved("last.ckpt", without("optimizer_states")), "has no optimizer_states"),
-    "last.ckpt with an empty optimizer": (saved("last.ckpt", with_("optimizer_states", [])), "holds no optimizer"),
+    "last.ckpt with an empty optimizer": (saved("last.ckpt", with_("optimizer_states", [])), "contains no optimizer"),
     "last.ckpt without a version": (saved("last.ckpt", without(VERSION)), f"has no {VERSION}"),
-    "last.ckpt with no version": (saved("last.ckpt", with_(VERSION, "x")), "that is none"),
+    "last.ckpt with no version": (saved("last.ckpt", with_(VERSION, "x")), "has an invalid"),
     "last.ckpt with a number for an optimizer": (
         saved("last.ckpt", with_("optimizer_states", [5])),
         "optimizer_states",

@@ -1,4 +1,4 @@
-"""Fixtures of Hydra's own suites; and `toy`: studies whose trials train nothing (toy_train.py), as real commands."""
+"""Fixtures of Hydra's own test suites, and `toy`: real commands of studies whose trials do not train (toy_train.py)."""
 
 import json
 import os
@@ -43,7 +43,9 @@ class Toy:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(sweep)
 
-    def begin(self, *words: str, inside: Sequence[str] = (), choice: str = "toy", **toy: Any) -> subprocess.Popen[str]:
+    def begin(
+        self, *overrides: str, inside: Sequence[str] = (), choice: str = "toy", **toy: Any
+    ) -> subprocess.Popen[str]:
         """Start the command. inside: a command that runs another; choice: of a sweep; toy: see toy_train.py."""
         command = [
             *inside,
@@ -55,11 +57,11 @@ class Toy:
             "-m",
             f"sweep={choice}",
         ]
-        preloads = any(word.startswith("hydra.launcher.preload=") for word in words)
+        preloads = any(override.startswith("hydra.launcher.preload=") for override in overrides)
         light = [] if preloads else ["hydra.launcher.preload=[lab.training.train, lab.training.evaluate]"]
         environment = {**os.environ, "LAB_TOY": json.dumps(toy), "COLUMNS": "200"}
         return subprocess.Popen(
-            [*command, *light, "trainer.max_epochs=4", "logger=csv", *words],
+            [*command, *light, "trainer.max_epochs=4", "logger=csv", *overrides],
             env=environment,
             start_new_session=True,
             stdout=subprocess.PIPE,
@@ -67,9 +69,9 @@ class Toy:
             text=True,
         )
 
-    def run(self, *words: str, **toy: Any) -> tuple[int, str]:
+    def run(self, *overrides: str, **toy: Any) -> tuple[int, str]:
         """Return the exit code and the output."""
-        process = self.begin(*words, **toy)
+        process = self.begin(*overrides, **toy)
         out, _ = process.communicate(timeout=100)
         return process.returncode, out
 
@@ -82,9 +84,9 @@ class Toy:
     def summary(self) -> dict[str, Any]:
         return json.loads((self.folder / "summary.json").read_text())  # type: ignore[no-any-return]
 
-    def until(self, holds: Callable[[], bool]) -> None:
+    def until(self, condition: Callable[[], bool]) -> None:
         for _ in range(2000):
-            if holds():
+            if condition():
                 return
             time.sleep(0.02)
         raise AssertionError("it did not come to pass within 40 s")

@@ -44,7 +44,7 @@ def served(storage: Any) -> Iterator[str]:
             thread.join()
 
 
-def ask(address: str) -> Any:
+def get_json(address: str) -> Any:
     with urllib.request.urlopen(address) as answer:
         return json.loads(answer.read())
 
@@ -52,29 +52,33 @@ def ask(address: str) -> Any:
 @pytest.mark.parametrize("kind", ["journal", "sqlite"])
 def test_it_lists_the_trials_with_their_real_values(toy: Any, kind: str) -> None:
     toy.write(SWEEP)
-    words = ["sweep.storage=sqlite:///study.db"] if kind == "sqlite" else []
-    code, out = toy.run(*words, epoch_s=0)
+    overrides = ["sweep.storage=sqlite:///study.db"] if kind == "sqlite" else []
+    code, out = toy.run(*overrides, epoch_s=0)
     assert code == 0, out
     assert (toy.folder / "journal.log").exists() == (kind == "journal")
     if kind == "journal":
-        storage: Any = JournalStorage(JournalFileBackend(str(toy.folder / "journal.log")))  # as its command opens it
+        storage: Any = JournalStorage(
+            JournalFileBackend(str(toy.folder / "journal.log"))
+        )  # as the dashboard command opens it
     else:
         storage = RDBStorage("sqlite:///study.db")
     with served(storage) as address:
-        (study,) = ask(f"{address}/api/studies")["study_summaries"]
+        (study,) = get_json(f"{address}/api/studies")["study_summaries"]
         assert study["study_name"] == "toy"
-        trials = ask(f"{address}/api/studies/{study['study_id']}")["trials"]
+        trials = get_json(f"{address}/api/studies/{study['study_id']}")["trials"]
     assert [trial["state"] for trial in trials] == ["Complete", "Complete"]
     for trial in trials:
         number = trial["number"]
         command = toy.record(number)["command"].split()
-        params = {one["name"]: one["param_external_value"] for one in trial["params"]}
-        attributes = {one["key"]: json.loads(one["value"]) for one in trial["user_attrs"] if one["key"] not in WORDS}
+        params = {item["name"]: item["param_external_value"] for item in trial["params"]}
+        attributes = {
+            item["key"]: json.loads(item["value"]) for item in trial["user_attrs"] if item["key"] not in WORDS
+        }
         assert f"optimizer.lr={params['optimizer.lr']}" in command
         assert f"optimizer.weight_decay={attributes['optimizer.weight_decay']}" in command
         assert 0 < float(params["optimizer.weight_decay"]) < 1, "Optuna stores u"
         assert attributes["data.batch_size"] == {"0": 8, "1": 16}[params["preset"]]
         assert attributes["best_epoch"] == 2
-        assert [one["value"] for one in trial["intermediate_values"]][attributes["best_interval"] - 1] == attributes[
+        assert [item["value"] for item in trial["intermediate_values"]][attributes["best_interval"] - 1] == attributes[
             "best_value"
         ]

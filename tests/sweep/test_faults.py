@@ -21,16 +21,16 @@ VICTIMS = ("trial", "server", "controller", "all")
 
 
 @pytest.fixture(scope="module")
-def whole() -> dict[tuple[str, ...], dict[int, Any]]:
+def expected_results() -> dict[tuple[str, ...], dict[int, Any]]:
     """Parameters and reports of the uninterrupted study's trials, by further overrides; filled at the first use."""
     return {}
 
 
-def uninterrupted(toy: Any, whole: dict[Any, Any], *words: str) -> dict[int, Any]:
-    if words not in whole:
-        assert toy.run(*words, "hydra.sweep.dir=whole", epoch_s=0)[0] == 0
-        whole[words] = stored_results(toy, Path("whole"))
-    return whole[words]  # type: ignore[no-any-return]
+def uninterrupted(toy: Any, expected_results: dict[Any, Any], *overrides: str) -> dict[int, Any]:
+    if overrides not in expected_results:
+        assert toy.run(*overrides, "hydra.sweep.dir=whole", epoch_s=0)[0] == 0
+        expected_results[overrides] = stored_results(toy, Path("whole"))
+    return expected_results[overrides]  # type: ignore[no-any-return]
 
 
 def stored_results(toy: Any, folder: Path) -> dict[int, Any]:
@@ -44,15 +44,19 @@ def family(process: subprocess.Popen[str]) -> dict[str, list[int]]:
         trials = [trial for server in servers for trial in server.children()]
     except psutil.NoSuchProcess:
         servers, trials = [], []
-    return {"controller": [process.pid], "server": [one.pid for one in servers], "trial": [one.pid for one in trials]}
+    return {
+        "controller": [process.pid],
+        "server": [child.pid for child in servers],
+        "trial": [child.pid for child in trials],
+    }
 
 
 def strike(process: subprocess.Popen[str], victim: str, order: random.Random) -> None:
-    """kill -9; of all victims in any order."""
-    found = family(process)
-    doomed = [pid for pids in found.values() for pid in pids] if victim == "all" else found[victim]
-    order.shuffle(doomed)
-    for pid in doomed:
+    """Send SIGKILL; to all victims in a random order."""
+    processes = family(process)
+    targets = [pid for pids in processes.values() for pid in pids] if victim == "all" else processes[victim]
+    order.shuffle(targets)
+    for pid in targets:
         try:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
@@ -64,7 +68,7 @@ def epochs_done() -> dict[Path, str]:
 
 
 def lost(before: dict[Path, str]) -> list[str]:
-    """Return the files that a trial wrote and that no folder has: each stays in place, or was moved aside."""
+    """Return the files that a trial wrote and that no folder has: each must stay in place or be moved to `.cut`."""
     now = list(epochs_done().values())
     return [text for text in before.values() if not any(other.startswith(text) for other in now)]
 
@@ -75,28 +79,28 @@ def wait_for_progress(toy: Any, process: subprocess.Popen[str]) -> None:
     toy.until(lambda: process.poll() is not None or len("".join(epochs_done().values())) > before)
 
 
-def killed_again_and_again(toy: Any, victims: list[str], order: random.Random, *words: str) -> None:
+def killed_again_and_again(toy: Any, victims: list[str], order: random.Random, *overrides: str) -> None:
     """Kill once for each victim. A trial progresses in between; a killed command is started again."""
-    process = toy.begin(*words, epoch_s=0.1)
+    process = toy.begin(*overrides, epoch_s=0.1)
     for victim in victims:
-        if victim != "controller" or order.random() < 0.5:  # it is also struck while it starts
+        if victim != "controller" or order.random() < 0.5:  # the controller is also killed while it starts
             wait_for_progress(toy, process)
         time.sleep(order.uniform(0, 0.5))
         before = epochs_done()
         strike(process, victim, order)
         if victim in ("controller", "all") or process.poll() is not None:
             process.communicate(timeout=60)
-            process = toy.begin(*words, epoch_s=0.1)
+            process = toy.begin(*overrides, epoch_s=0.1)
             time.sleep(order.uniform(0, 1.0))
         assert lost(before) == []
     process.kill()
     process.communicate(timeout=60)
 
 
-def holds_as_if_nothing_had_happened(toy: Any, expected: dict[int, Any], *words: str) -> None:
+def assert_equals_uninterrupted(toy: Any, expected: dict[int, Any], *overrides: str) -> None:
     reported = stored_results(toy, toy.folder)
     before = epochs_done()
-    code, out = toy.run(*words, epoch_s=0)
+    code, out = toy.run(*overrides, epoch_s=0)
     assert code == 0, out
     assert lost(before) == []
     assert stored_results(toy, toy.folder) == expected
@@ -110,23 +114,23 @@ def holds_as_if_nothing_had_happened(toy: Any, expected: dict[int, Any], *words:
 @pytest.mark.parametrize(
     "victims", [VICTIMS, *(pytest.param([victim] * 4, marks=pytest.mark.slow, id=victim) for victim in VICTIMS)]
 )
-def test_kills_at_random_moments_change_nothing(toy: Any, whole: dict[Any, Any], victims: list[str]) -> None:
+def test_kills_at_random_moments_change_nothing(toy: Any, expected_results: dict[Any, Any], victims: list[str]) -> None:
     print(f"LAB_FAULT_SEED={SEED}")
-    expected = uninterrupted(toy, whole)
+    expected = uninterrupted(toy, expected_results)
     killed_again_and_again(toy, victims, random.Random(f"{SEED}-{victims}"))
-    holds_as_if_nothing_had_happened(toy, expected)
+    assert_equals_uninterrupted(toy, expected)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("round_", range(20))
-def test_twenty_times_in_a_row(toy: Any, whole: dict[Any, Any], round_: int) -> None:
+def test_twenty_times_in_a_row(toy: Any, expected_results: dict[Any, Any], round_: int) -> None:
     """Any victim at each kill; every other study is Bayesian, whose samples depend on the reports."""
     print(f"LAB_FAULT_SEED={SEED} round {round_}")
     order = random.Random(f"{SEED}-{round_}")
-    words = [*BAYESIAN, "sweep.limits.max_total_trials=14"] if round_ % 2 else []
-    expected = uninterrupted(toy, whole, *words)
-    killed_again_and_again(toy, order.choices(VICTIMS, k=4), order, *words)
-    holds_as_if_nothing_had_happened(toy, expected, *words)
+    overrides = [*BAYESIAN, "sweep.limits.max_total_trials=14"] if round_ % 2 else []
+    expected = uninterrupted(toy, expected_results, *overrides)
+    killed_again_and_again(toy, order.choices(VICTIMS, k=4), order, *overrides)
+    assert_equals_uninterrupted(toy, expected, *overrides)
 
 
 def test_a_killed_trial_resumes_at_once_while_the_controller_lives(toy: Any) -> None:
@@ -149,8 +153,8 @@ def test_a_trials_own_failure_is_recorded_and_the_sweep_continues(toy: Any) -> N
     kinds = ["nan", "oom", "error", "timeout"]
     assert states == [*(("FAIL", kind) for kind in kinds), ("COMPLETE", None), ("FAIL", "error")]
     reasons = [trial.user_attrs.get("reason", "") for trial in toy.trials()]
-    for reason, words in zip(reasons, ("not finite", "17 GiB", "exit code 7", "longer than 6 s"), strict=False):
-        assert words in reason
+    for reason, text in zip(reasons, ("not finite", "17 GiB", "exit code 7", "longer than 6 s"), strict=False):
+        assert text in reason
     assert reasons[5] == "it ended by sys.exit(5)"
     assert [toy.record(number)["status"] for number in range(6)] == ["failed"] * 4 + ["completed", "failed"]
     assert [toy.record(number)["failure"] for number in range(4)] == kinds
@@ -171,20 +175,20 @@ def test_a_terminated_trial_that_is_killed_stays_terminated(toy: Any) -> None:
 
 
 def test_a_killed_confirmation_resumes_and_one_without_a_value_is_named(toy: Any) -> None:
-    words = ["sweep.confirm={top_k: 2, seeds: 2}", "sweep.limits.max_total_trials=2"]
-    code, out = toy.run(*words, faults={"0": "killed once"}, epoch_s=0)
+    overrides = ["sweep.confirm={top_k: 2, seeds: 2}", "sweep.limits.max_total_trials=2"]
+    code, out = toy.run(*overrides, faults={"0": "killed once"}, epoch_s=0)
     assert code == 0, out
-    assert [len(one["values"]) for one in toy.summary()["confirmed"]] == [2, 2]
+    assert [len(confirmed["values"]) for confirmed in toy.summary()["confirmed"]] == [2, 2]
     assert out.count("killed by SIGKILL (confirmation of trial 0)") == 2
     Path("multirun/toy/confirm").rename("multirun/old")
-    code, out = toy.run(*words, faults={"0": "killed when over"}, epoch_s=0)
+    code, out = toy.run(*overrides, faults={"0": "killed when over"}, epoch_s=0)
     assert code == 0, out
     assert "was interrupted" not in out
-    assert [len(one["values"]) for one in toy.summary()["confirmed"]] == [2, 2]
+    assert [len(confirmed["values"]) for confirmed in toy.summary()["confirmed"]] == [2, 2]
     Path("multirun/toy/confirm").rename("multirun/older")
-    code, out = toy.run(*words, faults={"1": "nan"}, epoch_s=0)
+    code, out = toy.run(*overrides, faults={"1": "nan"}, epoch_s=0)
     assert code == 0, out
-    assert [one["trial"] for one in toy.summary()["confirmed"]] == [0]
+    assert [confirmed["trial"] for confirmed in toy.summary()["confirmed"]] == [0]
     assert "trial 1 is not confirmed under 2 of 2 seeds: " in out
     assert "(confirmation of trial 1) failed: the loss is not finite" in out
 
@@ -203,10 +207,10 @@ def test_a_trial_that_ignores_its_timeout_is_killed_and_the_sweep_continues(toy:
 
 @pytest.mark.slow
 def test_a_study_with_a_torch_sampler_continues(toy: Any) -> None:
-    """Torch runs in the controller before its first trial, and before the fork that follows a server's death."""
-    words = ["~sweep.sampling_algorithm", "+sweep.sampling_algorithm={type: gp, seed: 3}"]
-    assert toy.run(*words, "sweep.limits.max_total_trials=12", epoch_s=0)[0] == 0
-    process = toy.begin(*words, "sweep.limits.max_total_trials=15", epoch_s=0.5)
+    """Torch runs in the controller before its first trial, and before a new server is forked."""
+    overrides = ["~sweep.sampling_algorithm", "+sweep.sampling_algorithm={type: gp, seed: 3}"]
+    assert toy.run(*overrides, "sweep.limits.max_total_trials=12", epoch_s=0)[0] == 0
+    process = toy.begin(*overrides, "sweep.limits.max_total_trials=15", epoch_s=0.5)
     toy.until(lambda: Path("multirun/toy/12/done.txt").exists())
     strike(process, "server", random.Random(0))
     out, _ = process.communicate(timeout=90)
@@ -214,8 +218,8 @@ def test_a_study_with_a_torch_sampler_continues(toy: Any) -> None:
     assert [trial.state.name for trial in toy.trials()] == ["COMPLETE"] * 15
 
 
-def test_an_incomplete_last_line_of_the_journal_is_removed(toy: Any, whole: dict[Any, Any]) -> None:
-    expected = uninterrupted(toy, whole)
+def test_an_incomplete_last_line_of_the_journal_is_removed(toy: Any, expected_results: dict[Any, Any]) -> None:
+    expected = uninterrupted(toy, expected_results)
     assert toy.run("sweep.limits.max_total_trials=2", epoch_s=0)[0] == 0
     journal = toy.folder / "journal.log"
     with journal.open("a") as file:
@@ -235,7 +239,7 @@ def test_a_server_that_dies_at_every_start_ends_in_failures(toy: Any, monkeypatc
 
 
 @pytest.mark.parametrize(
-    ("fault", "words"),
+    ("fault", "text"),
     [
         ("disk", "No space left on device"),
         ("quota", "Disk quota exceeded"),
@@ -243,9 +247,7 @@ def test_a_server_that_dies_at_every_start_ends_in_failures(toy: Any, monkeypatc
         ("gpu", "torch sees no GPU"),
     ],
 )
-def test_a_missing_resource_of_the_machine_ends_the_command_and_fails_no_trial(
-    toy: Any, fault: str, words: str
-) -> None:
+def test_a_missing_resource_of_the_machine_ends_the_command_and_fails_no_trial(toy: Any, fault: str, text: str) -> None:
     limits = ["sweep.limits.max_concurrent_trials=2"]
     code, out = toy.run(*limits, faults={"1": fault})
     if fault == "disk" and "a limit of" in Path("multirun/toy/1/output.log").read_text():
@@ -253,7 +255,7 @@ def test_a_missing_resource_of_the_machine_ends_the_command_and_fails_no_trial(
     assert code == 1, out
     lines = [line for line in out.splitlines() if "The study stops: trial 1: " in line]
     assert len(lines) == 1, out
-    assert words in lines[0]
+    assert text in lines[0]
     assert "Traceback" not in out
     states = [trial.state.name for trial in toy.trials()]
     assert states[1] == "WAITING"
@@ -265,19 +267,19 @@ def test_a_missing_resource_of_the_machine_ends_the_command_and_fails_no_trial(
 
 
 def test_a_fault_of_the_machine_stops_a_confirmation(toy: Any) -> None:
-    words = ["sweep.confirm={top_k: 1, seeds: 2}", "sweep.limits.max_total_trials=1"]
-    assert toy.run(*words[1:], epoch_s=0)[0] == 0
-    code, out = toy.run(*words, epoch_s=0, faults={"0": "quota"})
+    overrides = ["sweep.confirm={top_k: 1, seeds: 2}", "sweep.limits.max_total_trials=1"]
+    assert toy.run(*overrides[1:], epoch_s=0)[0] == 0
+    code, out = toy.run(*overrides, epoch_s=0, faults={"0": "quota"})
     assert code == 1, out
     assert out.count("The study stops: confirm/0-") == 1
-    code, out = toy.run(*words, epoch_s=0)
+    code, out = toy.run(*overrides, epoch_s=0)
     assert code == 0, out
-    assert [len(one["values"]) for one in toy.summary()["confirmed"]] == [2]
+    assert [len(confirmed["values"]) for confirmed in toy.summary()["confirmed"]] == [2]
 
 
 def test_a_fault_of_the_machine_starts_no_further_job_of_a_grid(toy: Any) -> None:
-    words = ["hydra/sweeper=basic", "~sweep", "seed=1,2,3,4", "hydra.launcher.slots=1"]
-    code, out = toy.run(*words, epoch_s=0, faults={"1": "share"})
+    overrides = ["hydra/sweeper=basic", "~sweep", "seed=1,2,3,4", "hydra.launcher.slots=1"]
+    code, out = toy.run(*overrides, epoch_s=0, faults={"1": "share"})
     assert code == 1, out
     assert out.count("2 jobs are not started: [Errno 107] Transport endpoint is not connected") == 1
     assert not (toy.folder / "2").exists()

@@ -57,7 +57,7 @@ def test_its_trials_pass_the_check(name: str) -> None:
         for values in first_trials(space):
             config = compose("config", [f"sweep={name}", *space.overrides(values)])
             for key, value in values.items():
-                if key == "experiment":  # a recipe leaves no key of its name; what it sets is there
+                if key == "experiment":  # the config has no key for a recipe, only the keys that it sets
                     assert config.model == compose("config", [f"experiment={value}"]).model
                     continue
                 chosen = OmegaConf.select(config, key)
@@ -124,19 +124,20 @@ def test_sweepers_that_are_not_ours(name: str, sweeper: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "words", "jobs"), [("optuna", ["hydra.sweeper.n_trials=3", "hydra.sweeper.n_jobs=2"], 3), ("basic", [], 4)]
+    ("name", "overrides", "jobs"),
+    [("optuna", ["hydra.sweeper.n_trials=3", "hydra.sweeper.n_jobs=2"], 3), ("basic", [], 4)],
 )
-def test_they_work_with_train_py(toy: Any, name: str, words: list[str], jobs: int) -> None:
-    """The files as they are shipped, each job in a process of its own."""
+def test_they_work_with_train_py(toy: Any, name: str, overrides: list[str], jobs: int) -> None:
+    """The shipped files, each job in a process of its own."""
     if name == "optuna":
         pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
     folder = "hydra.sweep.dir=there"
-    process = toy.begin(folder, *words, choice=name, epoch_s=0)
+    process = toy.begin(folder, *overrides, choice=name, epoch_s=0)
     out, _ = process.communicate(timeout=100)
     assert process.returncode == 0, out
     records = [json.loads(path.read_text()) for path in sorted(Path("there").glob("*/run.json"))]
-    assert [one["sweep"]["trial"] for one in records] == list(range(jobs))
-    assert {one["status"] for one in records} == {"completed"}
+    assert [record["sweep"]["trial"] for record in records] == list(range(jobs))
+    assert {record["status"] for record in records} == {"completed"}
     if name == "optuna":
         best = yaml.safe_load(Path("there/optimization_results.yaml").read_text())
-        assert best["best_value"] == max(one["objective"]["value"] for one in records)
+        assert best["best_value"] == max(record["objective"]["value"] for record in records)

@@ -1,5 +1,7 @@
-"""Studies that really train: killed and resumed they report what an uninterrupted one reports, digit for digit; out of
-time they end in order; in W&B they are one group of closed runs.
+"""Studies that really train.
+
+A killed and resumed study reports exactly the values of an uninterrupted one. At its time limit a study ends in an
+orderly way. In W&B its runs are one group, and all of them are closed.
 """
 
 import csv
@@ -37,10 +39,10 @@ sweep:
 """
 
 
-def begin(folder: str, *words: str) -> subprocess.Popen[str]:
+def begin(folder: str, *overrides: str) -> subprocess.Popen[str]:
     command = [sys.executable, str(TRAIN), "--config-dir", "conf", "-m", "sweep=toy", f"hydra.sweep.dir={folder}"]
     return subprocess.Popen(
-        [*command, *SMALL, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ}
+        [*command, *SMALL, *overrides], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ}
     )
 
 
@@ -72,7 +74,7 @@ def wait_for_a_checkpoint(folder: Path) -> None:
 
 
 def wandb_run(folder: Path, read_wandb: Callable[[Path], list[Any]]) -> dict[str, Any]:
-    """Return, of the last run of W&B in a folder: group, job type, exit code, number of rows."""
+    """Return group, job type, exit code and number of rows of the last W&B run in a folder."""
     *_, path = sorted(folder.glob("wandb/offline-run-*/run-*.wandb"), key=lambda path: path.stat().st_mtime_ns)
     records = read_wandb(path)
     kinds = [record.WhichOneof("record_type") for record in records]
@@ -85,35 +87,35 @@ def wandb_run(folder: Path, read_wandb: Callable[[Path], list[Any]]) -> dict[str
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("here")
-def test_a_killed_study_reports_what_an_uninterrupted_one_does(read_wandb: Callable[[Path], list[Any]]) -> None:
-    finished(begin("whole", "logger=[wandb,csv]"))
-    runs = [wandb_run(Path("whole") / str(number), read_wandb) for number in range(2)]
-    assert [(run["group"], run["exit"], run["rows"]) for run in runs] == [("whole", 0, 3)] * 2
+def test_a_killed_study_reports_the_same_as_an_uninterrupted_study(read_wandb: Callable[[Path], list[Any]]) -> None:
+    finished(begin("uninterrupted", "logger=[wandb,csv]"))
+    runs = [wandb_run(Path("uninterrupted") / str(number), read_wandb) for number in range(2)]
+    assert [(run["group"], run["exit"], run["rows"]) for run in runs] == [("uninterrupted", 0, 3)] * 2
     assert runs[0]["id"] != runs[1]["id"]
-    study = wandb_run(Path("whole"), read_wandb)
-    assert (study["group"], study["job"], study["exit"]) == ("whole", "study", 0)
+    study = wandb_run(Path("uninterrupted"), read_wandb)
+    assert (study["group"], study["job"], study["exit"]) == ("uninterrupted", "study", 0)
 
-    cut = begin("cut", "logger=csv")
-    wait_for_a_checkpoint(Path("cut/0"))
-    ((trial,),) = [server.children() for server in psutil.Process(cut.pid).children()]
+    killed = begin("killed", "logger=csv")
+    wait_for_a_checkpoint(Path("killed/0"))
+    ((trial,),) = [server.children() for server in psutil.Process(killed.pid).children()]
     trial.send_signal(signal.SIGKILL)
-    wait_for_a_checkpoint(Path("cut/1"))
-    cut.kill()
-    cut.communicate(timeout=60)
-    assert [trial.state.name for trial in trials_of("cut")] == ["COMPLETE", "RUNNING"]
-    finished(begin("cut", "logger=csv"))
+    wait_for_a_checkpoint(Path("killed/1"))
+    killed.kill()
+    killed.communicate(timeout=60)
+    assert [trial.state.name for trial in trials_of("killed")] == ["COMPLETE", "RUNNING"]
+    finished(begin("killed", "logger=csv"))
 
-    for one, other in zip(trials_of("whole"), trials_of("cut"), strict=True):
-        assert one.state is other.state is optuna.trial.TrialState.COMPLETE
-        assert one.params == other.params
-        assert one.intermediate_values == other.intermediate_values
+    for expected, actual in zip(trials_of("uninterrupted"), trials_of("killed"), strict=True):
+        assert expected.state is actual.state is optuna.trial.TrialState.COMPLETE
+        assert expected.params == actual.params
+        assert expected.intermediate_values == actual.intermediate_values
     for number in range(2):
-        record = json.loads(Path(f"cut/{number}/run.json").read_text())
+        record = json.loads(Path(f"killed/{number}/run.json").read_text())
         assert record["status"] == "completed"
-        assert record["sweep"] == {"study": "cut", "trial": number}
+        assert record["sweep"] == {"study": "killed", "trial": number}
         assert len(record["resumed"]) == 1
 
-    best = [sys.executable, str(TRAIN), "--config-dir", "whole", "experiment=best", "--cfg", "job"]
+    best = [sys.executable, str(TRAIN), "--config-dir", "uninterrupted", "experiment=best", "--cfg", "job"]
     shown = subprocess.run(best, capture_output=True, text=True, check=True).stdout
     winner = json.loads(Path("whole/summary.json").read_text())["winner"]
     assert f"lr: {winner['values']['optimizer.lr']}" in shown
@@ -133,9 +135,9 @@ def test_out_of_time_a_trial_ends_in_order(
     failure: str | None,
     exits: tuple[int, int],
 ) -> None:
-    """The signal of a time limit, sent once there is a checkpoint, on any machine; the limits: test_faults.py."""
-    words = ("sweep.limits.max_total_trials=1", "trainer.max_epochs=100000", "logger=[wandb,csv]")
-    process = begin("late", *words)
+    """The signal of a time limit is sent after the first checkpoint; test_faults.py tests the limits themselves."""
+    overrides = ("sweep.limits.max_total_trials=1", "trainer.max_epochs=100000", "logger=[wandb,csv]")
+    process = begin("late", *overrides)
     wait_for_a_checkpoint(Path("late/0"))
     ((trial,),) = [server.children() for server in psutil.Process(process.pid).children()]
     if limit == "trial_timeout":

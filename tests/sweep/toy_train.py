@@ -108,7 +108,7 @@ def train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | No
             with (folder / "done.txt").open("a") as file:
                 file.write(f"{epoch} {values[epoch]} {os.environ.get('CUDA_VISIBLE_DEVICES')}\n")
             for checkpoint in (run.best, run.last):
-                write_whole(checkpoint, lambda aside, epoch=epoch: aside.write_text(str(epoch)))  # as real ones are
+                write_whole(checkpoint, lambda partial, epoch=epoch: partial.write_text(str(epoch)))  # as real ones are
             if ended_for is not None:
                 status, reason = "terminated", ended_for
                 (folder / "ending").touch()  # a real trial stores this in its checkpoint

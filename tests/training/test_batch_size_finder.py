@@ -1,4 +1,4 @@
-"""The batch-size search: its decision, a real failed allocation, and that it leaves no trace."""
+"""The batch size search: its decision, an allocation that fails, and the model restored afterwards."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ import torch
 from torch import nn
 
 from lab.core.errors import RunError
-from lab.training.batch_size_finder import Trial, decide, find, is_out_of_memory
+from lab.training.batch_size_finder import SizeTrial, decide, find, is_out_of_memory
 
 
-def trials(*pairs: tuple[int, float | None]) -> list[Trial]:
-    return [Trial(size, rate) for size, rate in pairs]
+def trials(*pairs: tuple[int, float | None]) -> list[SizeTrial]:
+    return [SizeTrial(size, rate) for size, rate in pairs]
 
 
 @pytest.mark.parametrize(
@@ -21,16 +21,16 @@ def trials(*pairs: tuple[int, float | None]) -> list[Trial]:
         (trials((8, 100.0)), 64, True, None),
         (trials((8, 100.0), (16, 190.0)), 64, True, None),
         (trials((8, 100.0), (16, 104.0)), 64, True, 8),  # 4 % more
-        (trials((8, 100.0), (16, 104.0)), 64, False, None),  # a GPU goes on
+        (trials((8, 100.0), (16, 104.0)), 64, False, None),  # on a GPU the search continues
         (trials((8, 100.0), (16, None)), 64, False, 8),
         (trials((8, 100.0), (16, 190.0), (32, None)), 64, True, 16),
         (trials((8, 100.0), (16, 190.0)), 31, True, 16),
         (trials((8, 100.0), (16, 190.0)), 32, True, None),
     ],
 )
-def test_decision(table: list[Trial], max_size: int, by_speed: bool, size: int | None) -> None:
-    found, reason = decide(table, max_size, by_speed)
-    assert found == size
+def test_decision(table: list[SizeTrial], max_size: int, by_speed: bool, size: int | None) -> None:
+    result, reason = decide(table, max_size, by_speed)
+    assert result == size
     assert (reason == "") == (size is None)
 
 
@@ -42,7 +42,7 @@ def test_not_even_the_first_size_fits() -> None:
         decide(trials((1, None)), 64, True)
 
 
-def test_out_of_memory_is_told_from_other_errors() -> None:
+def test_out_of_memory_is_distinguished_from_other_errors() -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**50)
     assert is_out_of_memory(caught.value)
@@ -52,7 +52,7 @@ def test_out_of_memory_is_told_from_other_errors() -> None:
     assert not is_out_of_memory(ValueError("out of memory"))
 
 
-def test_stops_where_the_allocation_fails_and_leaves_no_trace(monkeypatch: Any) -> None:
+def test_stops_where_the_allocation_fails_and_restores_the_model(monkeypatch: Any) -> None:
     monkeypatch.setattr("lab.training.batch_size_finder.SMALLEST_GAIN", -1e9)
     model = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4))
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
@@ -76,7 +76,7 @@ def test_other_errors_pass_through() -> None:
         find(model, lambda batch: model(batch).sum(), lambda size: torch.ones(size, 3), start=4, max_size=8)
 
 
-def test_stops_at_the_maximum_and_before_free_memory_is_gone(monkeypatch: Any) -> None:
+def test_stops_at_the_maximum_and_before_free_memory_runs_out(monkeypatch: Any) -> None:
     monkeypatch.setattr("lab.training.batch_size_finder.SMALLEST_GAIN", -1e9)
     model = nn.Linear(4, 4)
     search = find(model, lambda batch: model(batch).sum(), lambda size: torch.ones(size, 4), start=4, max_size=12)
@@ -86,17 +86,17 @@ def test_stops_at_the_maximum_and_before_free_memory_is_gone(monkeypatch: Any) -
     free = type("Memory", (), {"available": 50 * 2**30})
     monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
     search = find(model, lambda batch: model(batch).sum(), lambda size: torch.ones(size, 4), start=4, max_size=1024)
-    assert (search.size, search.reason) == (8, "twice as many would take most of the memory that is free")
+    assert (search.size, search.reason) == (8, "twice as many would take most of the free memory")
 
 
 def test_an_earlier_peak_does_not_hide_what_a_batch_takes(monkeypatch: Any) -> None:
-    """Reading the data took 60 GiB once, so that the peak says nothing about the search."""
+    """Reading the data took 60 GiB, so the peak does not rise during the search."""
     model = nn.Linear(4, 2)
     monkeypatch.setattr("lab.training.batch_size_finder.SMALLEST_GAIN", -1e9)
     monkeypatch.setattr("lab.training.batch_size_finder.peak_rss_gib", lambda: 60.0)
-    held = iter([1.0, 3.0, 42.0])
-    monkeypatch.setattr("lab.training.batch_size_finder.rss_gib", lambda: next(held))
+    used = iter([1.0, 3.0, 42.0])
+    monkeypatch.setattr("lab.training.batch_size_finder.rss_gib", lambda: next(used))
     free = type("Memory", (), {"available": 50 * 2**30})
     monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
     search = find(model, lambda batch: model(batch).sum(), lambda size: torch.ones(size, 4), start=4, max_size=1024)
-    assert (search.size, search.reason) == (8, "twice as many would take most of the memory that is free")
+    assert (search.size, search.reason) == (8, "twice as many would take most of the free memory")

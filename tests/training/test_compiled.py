@@ -1,4 +1,4 @@
-"""`trainer.compile`: compiled layers compute what plain ones do, and a run with them is one like any other."""
+"""`trainer.compile`: compiled layers compute the same as others, and a run with them learns and resumes."""
 
 import shutil
 from pathlib import Path
@@ -18,19 +18,19 @@ SMALL = ["model.architecture.hidden_size=32", "model.architecture.intermediate_s
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(shutil.which("g++") is None, reason="no C++ compiler"),
-    pytest.mark.filterwarnings("ignore:.*torch.jit.script_method:DeprecationWarning"),  # torch's own, at its import
-    pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning"),  # and while it traces
+    pytest.mark.filterwarnings("ignore:.*torch.jit.script_method:DeprecationWarning"),  # raised by the import of torch
+    pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning"),  # raised while torch traces
 ]
 
 
 class Words:
-    """As much of a tokenizer as an encoder built from scratch asks for."""
+    """The attributes of a tokenizer that an encoder with random weights needs."""
 
     vocabulary_size, pad_id = 400, 0
 
 
 def test_compiled_layers_compute_the_same(tmp_path: Path) -> None:
-    found = []
+    results = []
     for switch in ("false", "true"):
         with initialize_config_dir(str(CONF)):
             config = check(compose("config", [*SMALL, f"trainer.compile={switch}"]))
@@ -43,20 +43,20 @@ def test_compiled_layers_compute_the_same(tmp_path: Path) -> None:
             vectors = encoder(ids, torch.ones_like(ids, dtype=torch.bool))
             vectors.mean(1).square().sum().backward()
             outputs += [vectors.detach(), encoder.layers[0].attention.self.query.weight.grad.clone()]
-        found.append((outputs, list(encoder.state_dict())))
-    (plain, names), (compiled, compiled_names) = found
+        results.append((outputs, list(encoder.state_dict())))
+    (plain, names), (compiled, compiled_names) = results
     assert names == compiled_names, "checkpoints fit either way"
-    for one, other in zip(plain, compiled, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+    for expected, actual in zip(plain, compiled, strict=True):
+        torch.testing.assert_close(expected, actual, rtol=1e-4, atol=1e-5)
 
 
-def test_a_compiled_run_learns_and_repeats_also_when_it_is_killed(warm: Any, equal_runs: Any, tmp_path: Path) -> None:
-    """The process that goes on compiles anew, and meets batches of other lengths first."""
+def test_a_compiled_run_learns_and_resumes_equally_after_a_kill(warm: Any, equal_runs: Any, tmp_path: Path) -> None:
+    """The resuming process compiles again, and its first batches have other lengths."""
     settings = [*SMALL, "data.num_rows=200", "data.batch_size=16", "trainer.max_epochs=3", "logger=csv",
                 "callbacks.curves.png=false", "trainer.compile=true", "trainer.threads=2"]  # fmt: skip
-    assert warm.run(tmp_path / "one", settings) == 0
-    assert warm.run(tmp_path / "other", settings, kill_at=14) == 9
-    assert warm.run(tmp_path / "other", [*settings, f"resume={tmp_path / 'other'}"]) == 0
-    one, other = (RunFolder(tmp_path / name) for name in ("one", "other"))
-    equal_runs(one, other)
-    assert one.history()[-1]["train/loss"] < one.history()[0]["train/loss"]
+    assert warm.run(tmp_path / "uninterrupted", settings) == 0
+    assert warm.run(tmp_path / "killed", settings, kill_at=14) == 9
+    assert warm.run(tmp_path / "killed", [*settings, f"resume={tmp_path / 'killed'}"]) == 0
+    expected, actual = (RunFolder(tmp_path / name) for name in ("uninterrupted", "killed"))
+    equal_runs(expected, actual)
+    assert expected.history()[-1]["train/loss"] < expected.history()[0]["train/loss"]

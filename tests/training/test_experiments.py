@@ -1,4 +1,4 @@
-"""Every shipped recipe builds and trains an epoch, on few rows and a shrunken encoder."""
+"""Every shipped recipe trains for an epoch, on few rows and with a small model."""
 
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ TIMER = [
 
 
 def series(warm: Any, tmp_path: Path, recipe: str) -> list[str]:
-    """What shrinks a recipe of series, and the file or checkpoint it asks for."""
+    """Overrides that make a recipe of series small, with the file or checkpoint that it needs."""
     if recipe == "ucr":
         pytest.importorskip("aeon")
         return ["data.name=ItalyPowerDemand", "model.num_features=168"]
@@ -38,7 +38,7 @@ def series(warm: Any, tmp_path: Path, recipe: str) -> list[str]:
 
 
 def weather() -> str:
-    """300 days in the columns of SENAMHI, a tenth of the values missing."""
+    """300 days in the columns of SENAMHI, with a tenth of the values missing."""
     random = np.random.default_rng(0)
     names = ("DailyPrecipitation", "AverageTemperature", "RelativeHumidity", "AtmosphericPressure", "WindSpeed")
     rows = [",".join(["ProcessDate", *names, "SunshineHours"])]

@@ -1,4 +1,4 @@
-"""Whole runs of a Timer-XL with `cache.hidden_states`: the scores of a run without it, and sharing."""
+"""Runs of Timer-XL with `cache.hidden_states`: scores equal to a run without it, and sharing between runs."""
 
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,13 @@ def trained(warm: Any, folder: Path, *changes: str) -> RunFolder:
 
 def test_scores_are_those_of_a_run_without_it_and_a_second_run_computes_nothing(warm: Any, tmp_path: Path) -> None:
     plain, kept = trained(warm, tmp_path / "plain"), trained(warm, tmp_path / "kept", KEPT)
-    for one, other in zip(plain.history(), kept.history(), strict=True):
-        losses = {name for name in one if name.startswith("val/")}
-        assert {name: other[name] for name in losses} == pytest.approx({name: one[name] for name in losses}, abs=1e-5)
+    for expected, actual in zip(plain.history(), kept.history(), strict=True):
+        losses = {name for name in expected if name.startswith("val/")}
+        assert {name: actual[name] for name in losses} == pytest.approx(
+            {name: expected[name] for name in losses}, abs=1e-5
+        )
     assert kept.read()["metrics"]["test"] == pytest.approx(plain.read()["metrics"]["test"], abs=1e-5)
-    about = kept.read()["cache"]
-    assert (plain.read()["cache"], about["hits"], about["dtype"]) == ({}, 0, "fp32")
+    cache = kept.read()["cache"]
+    assert (plain.read()["cache"], cache["hits"], cache["dtype"]) == ({}, 0, "fp32")
     again = trained(warm, tmp_path / "again", KEPT, "optimizer.head_lr=0.01").read()["cache"]
-    assert again["hits"] == again["entries"] == about["entries"] > 0
+    assert again["hits"] == again["entries"] == cache["entries"] > 0

@@ -1,4 +1,4 @@
-"""A real run on a real disk that fills up under it: one line, nothing lost, and it goes on once there is room."""
+"""A real run on a real disk that becomes full: one line, nothing is lost, and the run resumes once there is space."""
 
 import json
 import subprocess
@@ -20,9 +20,7 @@ cp small/r/history.jsonl small/r/run.json .
 """
 
 
-def test_a_run_whose_disk_fills_up_ends_in_one_line_and_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_on_a_full_disk_ends_with_one_line_and_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("small").mkdir()
     run = [sys.executable, str(TRAIN), "model=ngram", "model.buckets=2000", "data.num_rows=200",

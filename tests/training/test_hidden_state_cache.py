@@ -1,4 +1,4 @@
-"""Whole runs with `cache.hidden_states`: the scores of runs without it, sharing, resuming, testing again, refusals."""
+"""Whole runs with `cache.hidden_states`: scores equal to runs without it, sharing, resume, a second test, refusals."""
 
 import shutil
 from pathlib import Path
@@ -21,11 +21,11 @@ SETTINGS = [
     "callbacks.checkpoint.every_n_steps=7",
 ]  # fmt: skip
 KEPT = "cache.hidden_states=true"
-CHANGES = {"frozen": [], "thawing": ["callbacks.freeze.schedule={0:2,1:1}", "trainer.accumulate_grad_batches=2"]}
+CHANGES = {"frozen": [], "unfreezing": ["callbacks.freeze.schedule={0:2,1:1}", "trainer.accumulate_grad_batches=2"]}
 
 
 def trained(warm: Any, folder: Path, *changes: str, kill_at: int | None = None) -> RunFolder:
-    """A run whose cache stands beside its folder."""
+    """A run whose cache is beside its folder."""
     status = warm.run(folder, [*SETTINGS, f"cache.dir={folder.parent / 'cache'}", *changes], kill_at=kill_at)
     assert status == (0 if kill_at is None else 9)
     return RunFolder(folder)
@@ -37,31 +37,31 @@ def kept(warm: Any, tmp_path_factory: pytest.TempPathFactory, request: pytest.Fi
 
 
 def changes_of(run: RunFolder) -> list[str]:
-    return CHANGES["thawing" if run.read()["cache"]["layers"] == 1 else "frozen"]
+    return CHANGES["unfreezing" if run.read()["cache"]["layers"] == 1 else "frozen"]
 
 
 def val_scores(run: RunFolder) -> list[dict[str, float]]:
     return [{name: row[name] for name in row if name.startswith("val/")} for row in run.history()]
 
 
-def apart(one: RunFolder, other: RunFolder) -> float:
-    pairs = zip(val_scores(one), val_scores(other), strict=True)
+def largest_difference(first: RunFolder, second: RunFolder) -> float:
+    pairs = zip(val_scores(first), val_scores(second), strict=True)
     return max(abs(a[name] - b[name]) for a, b in pairs for name in a)
 
 
 def test_scores_are_those_of_a_run_without_it(warm: Any, kept: RunFolder, tmp_path: Path) -> None:
     plain = trained(warm, tmp_path / "plain", *changes_of(kept))
-    assert apart(plain, kept) < 1e-5
+    assert largest_difference(plain, kept) < 1e-5
     scores = [run.read()["metrics"]["test"] for run in (plain, kept)]
     assert scores[0] == pytest.approx(scores[1], abs=1e-5)
     assert plain.read()["cache"] == {}
-    about = kept.read()["cache"]
-    assert (about["dtype"], about["hits"]) == ("fp32", 0)
-    assert 0 < about["entries"] <= 200
+    cache = kept.read()["cache"]
+    assert (cache["dtype"], cache["hits"]) == ("fp32", 0)
+    assert 0 < cache["entries"] <= 200
 
 
 @pytest.mark.parametrize(("shared", "limit", "used"), [("4", None, 4), ("4", 1, 1), (None, None, 1)])
-def test_states_are_made_on_all_cores_that_the_slots_of_a_sweep_share(
+def test_states_are_computed_on_all_cores_that_the_slots_of_a_sweep_share(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared: str | None, limit: int | None, used: int
 ) -> None:
     (tmp_path / "states").mkdir()
@@ -71,34 +71,34 @@ def test_states_are_made_on_all_cores_that_the_slots_of_a_sweep_share(
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with hidden_state_cache._every_core(tmp_path, limit):
+        with hidden_state_cache._shared_cores(tmp_path, limit):
             assert torch.get_num_threads() == used
-            with hidden_state_cache._every_core(tmp_path, limit):
-                assert torch.get_num_threads() == used, "no more than there are"
+            with hidden_state_cache._shared_cores(tmp_path, limit):
+                assert torch.get_num_threads() == used, "the same number when nested"
         torch.set_num_threads(1)
-        with locks.exclusive(tmp_path / "states" / ".cores.lock"), hidden_state_cache._every_core(tmp_path, limit):
+        with locks.exclusive(tmp_path / "states" / ".cores.lock"), hidden_state_cache._shared_cores(tmp_path, limit):
             assert torch.get_num_threads() == 1, "one trial at a time"
         assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(before)
 
 
-def test_a_disk_without_room_is_a_wrong_request_and_a_limit_that_cannot_hold_is_told(
+def test_a_full_disk_is_refused_and_a_limit_that_will_be_exceeded_is_logged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     free = SimpleNamespace(free=2**29)
     monkeypatch.setattr(hidden_state_cache.shutil, "disk_usage", lambda _: free)
-    with pytest.raises(RequestError, match=r"cache\.dir: 0\.60 GiB of states .* where 0\.50 GiB are free"):
+    with pytest.raises(RequestError, match=r"cache\.dir: the states take 0\.60 GiB, and .* has 0\.50 GiB free"):
         hidden_state_cache._make_room(tmp_path, 0.6, 20)
-    (tmp_path / "states" / "k-held").mkdir(parents=True)
-    (tmp_path / "states" / "k-held" / "values.bin").write_bytes(bytes(2**20))  # just written: in use
+    (tmp_path / "states" / "k-used").mkdir(parents=True)
+    (tmp_path / "states" / "k-used" / "values.bin").write_bytes(bytes(2**20))  # just written, so it counts as in use
     hidden_state_cache._make_room(tmp_path, 0.4, 0.41)
     assert not caplog.records
     hidden_state_cache._make_room(tmp_path, 0.4, 0.4)
     assert "will take 0.40 GiB, more than cache.max_gib=0.4" in caplog.text
 
 
-def test_runs_that_differ_above_the_cut_share(warm: Any, tmp_path: Path) -> None:
+def test_runs_that_differ_above_the_cached_layers_share(warm: Any, tmp_path: Path) -> None:
     once = [KEPT, "trainer.max_epochs=1"]
     first = trained(warm, tmp_path / "first", *once, "data.max_rows.val=9").read()["cache"]
     values = sum(path.stat().st_size for path in (tmp_path / "cache" / "states").rglob("values.bin"))
@@ -117,26 +117,26 @@ def test_in_bf16_scores_stay_close_and_nothing_is_shared_with_fp32(warm: Any, ke
     assert losses[0] == pytest.approx(losses[1], abs=0.01)
 
 
-@pytest.mark.parametrize("lost", [False, True], ids=["cache there", "cache lost"])
-def test_killed_and_resumed_equals_straight(warm: Any, kept: RunFolder, tmp_path: Path, lost: bool) -> None:
-    asked = [KEPT, *changes_of(kept)]
-    trained(warm, tmp_path / "cut", *asked, kill_at=31)
+@pytest.mark.parametrize("lost", [False, True], ids=["cache kept", "cache lost"])
+def test_killed_and_resumed_equals_uninterrupted(warm: Any, kept: RunFolder, tmp_path: Path, lost: bool) -> None:
+    settings = [KEPT, *changes_of(kept)]
+    trained(warm, tmp_path / "killed", *settings, kill_at=31)
     if lost:
         shutil.rmtree(tmp_path / "cache" / "states")
-    cut = trained(warm, tmp_path / "cut", *asked, f"resume={tmp_path / 'cut'}")
-    assert val_scores(cut) == val_scores(kept)
-    a, b = (torch.load(run.last, weights_only=True)["state_dict"] for run in (kept, cut))
+    resumed = trained(warm, tmp_path / "killed", *settings, f"resume={tmp_path / 'killed'}")
+    assert val_scores(resumed) == val_scores(kept)
+    a, b = (torch.load(run.last, weights_only=True)["state_dict"] for run in (kept, resumed))
     assert all(torch.equal(a[name], b[name]) for name in a)
-    assert cut.read()["metrics"]["test"] == kept.read()["metrics"]["test"]
-    record = cut.read()["cache"]
+    assert resumed.read()["metrics"]["test"] == kept.read()["metrics"]["test"]
+    record = resumed.read()["cache"]
     assert record["hits"] == (0 if lost else record["entries"])
 
 
-def test_a_test_once_more_works_where_the_cache_is_gone(warm: Any, kept: RunFolder, tmp_path: Path) -> None:
+def test_a_second_test_works_without_the_cache(warm: Any, kept: RunFolder, tmp_path: Path) -> None:
     run = RunFolder(shutil.copytree(kept.path, tmp_path / "run"))
     before = {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
     trained(warm, run.path, KEPT, *changes_of(kept), f"test={run.path}")
-    assert (tmp_path / "cache" / "states").is_dir(), "made again, beside the run"
+    assert (tmp_path / "cache" / "states").is_dir(), "computed again, beside the run"
     assert {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()} == before
 
 
@@ -148,7 +148,7 @@ def test_a_cache_that_is_too_small_is_refused_before_anything_is_computed(warm: 
     assert not list((tmp_path / "cache").glob("states/*"))
 
 
-def test_a_family_that_cannot_be_cut_is_refused_before_training(warm: Any, tmp_path: Path) -> None:
+def test_an_architecture_without_cacheable_layers_is_refused_before_training(warm: Any, tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
     assert warm.run(run.path, [*SETTINGS, KEPT, "model.architecture.model_type=mpnet"]) != 0
     assert "position bias" in run.read()["reason"]

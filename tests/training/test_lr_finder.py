@@ -1,4 +1,4 @@
-"""The range test: the suggestion on known curves, and that it leaves no trace."""
+"""The range test: the suggestion on known curves, and the model restored afterwards."""
 
 import math
 import random
@@ -34,7 +34,7 @@ def test_suggests_the_steepest_descent(centre: float, noise: float) -> None:
     assert reason == ""
 
 
-def test_what_follows_a_loss_that_is_not_finite_is_left_out() -> None:
+def test_values_after_a_loss_that_is_not_finite_are_left_out() -> None:
     losses = curve(-3.0)
     losses[70:] = [math.nan] * 30
     assert suggest(RATES, losses)[0] == pytest.approx(suggest(RATES, curve(-3.0))[0])
@@ -92,20 +92,20 @@ def model() -> nn.Sequential:
 def test_finds_a_rate_that_trains_and_stops_when_it_diverges() -> None:
     torch.manual_seed(0)
     plain = nn.Sequential(nn.Linear(6, 1))
-    found = run(plain)
-    assert 1e-3 < found.rate < 20.0
-    assert len(found.rates) < 60  # the rate of 100 was never reached
-    assert found.rates[0] == pytest.approx(1e-4)
+    result = run(plain)
+    assert 1e-3 < result.rate < 20.0
+    assert len(result.rates) < 60  # it stopped before the rate of 100
+    assert result.rates[0] == pytest.approx(1e-4)
 
 
 def test_groups_keep_their_ratios() -> None:
     seen: list[list[float]] = []
-    found = run(model(), seen)
-    assert [high for _, high in seen[:10]] == pytest.approx(list(found.rates[:10]))
+    result = run(model(), seen)
+    assert [high for _, high in seen[:10]] == pytest.approx(list(result.rates[:10]))
     assert all(low == pytest.approx(high / 10) for low, high in seen)
 
 
-def test_leaves_no_trace() -> None:
+def test_restores_model_and_random_numbers() -> None:
     net = model()
     net[0].eval()
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
@@ -128,6 +128,6 @@ def test_draws_its_curve_even_without_a_suggestion(tmp_path: Path) -> None:
         assert path.read_bytes()[:4] == b"\x89PNG"
 
 
-def test_refuses_a_range_that_is_none() -> None:
+def test_refuses_an_empty_range() -> None:
     with pytest.raises(ValueError, match="below max_lr"):
         run(model(), min_lr=1.0, max_lr=0.1)

@@ -1,4 +1,4 @@
-"""A head that is solved after one pass over the rows, killed in the middle of it."""
+"""A head that is solved after one pass over the rows, in a run that is killed during the pass."""
 
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,14 @@ SETTINGS = [
 
 
 def test_killed_and_resumed_it_is_solved_from_all_rows(warm: Any, tmp_path: Path) -> None:
-    straight, cut = tmp_path / "straight", tmp_path / "cut"
-    assert warm.run(straight, SETTINGS) == 0
-    assert warm.run(cut, SETTINGS, kill_at=7) == 9
-    assert warm.run(cut, [*SETTINGS, f"resume={cut}"]) == 0
-    one, other = (torch.load(RunFolder(folder).best, weights_only=True)["state_dict"] for folder in (straight, cut))
-    assert one.keys() == other.keys()
-    assert all(torch.equal(one[name], other[name]) for name in one)
-    scores = [RunFolder(folder).read()["metrics"] for folder in (straight, cut)]
+    uninterrupted, killed = tmp_path / "uninterrupted", tmp_path / "killed"
+    assert warm.run(uninterrupted, SETTINGS) == 0
+    assert warm.run(killed, SETTINGS, kill_at=7) == 9
+    assert warm.run(killed, [*SETTINGS, f"resume={killed}"]) == 0
+    expected, actual = (
+        torch.load(RunFolder(folder).best, weights_only=True)["state_dict"] for folder in (uninterrupted, killed)
+    )
+    assert expected.keys() == actual.keys()
+    assert all(torch.equal(expected[name], actual[name]) for name in expected)
+    scores = [RunFolder(folder).read()["metrics"] for folder in (uninterrupted, killed)]
     assert scores[0] == scores[1]

@@ -1,4 +1,4 @@
-"""Adapted runs through the real Trainer: cut and resumed, tested again, merged, beside another base."""
+"""Runs with adapters: killed and resumed, tested again, merged, and refused with another base."""
 
 import json
 import shutil
@@ -27,27 +27,27 @@ METHODS = {
 
 
 @pytest.fixture(scope="module", params=METHODS)
-def straight(warm: Any, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Any:
+def uninterrupted(warm: Any, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Any:
     settings = [*SETTINGS, *METHODS[request.param]]
     run = RunFolder(tmp_path_factory.mktemp(request.param))
     assert warm.run(run.path, settings) == 0
     return run, settings
 
 
-# 10 windows an epoch, of 20 batches: in the first epoch, in the middle of a window, and in the second epoch
+# an epoch has 10 windows of 2 batches; killed in the first epoch, inside a window, and in the second epoch
 @pytest.mark.parametrize("kill_at", [9, pytest.param(27, marks=pytest.mark.slow)])
-def test_killed_and_resumed_equals_straight(
-    warm: Any, equal_runs: Any, straight: Any, tmp_path: Path, kill_at: int
+def test_killed_and_resumed_equals_uninterrupted(
+    warm: Any, equal_runs: Any, uninterrupted: Any, tmp_path: Path, kill_at: int
 ) -> None:
-    whole, settings = straight
+    whole, settings = uninterrupted
     run = RunFolder(tmp_path / "run")
     assert warm.run(run.path, settings, kill_at=kill_at) == 9, "SIGKILL"
     assert warm.run(run.path, [*settings, f"resume={run.path}"]) == 0
     equal_runs(whole, run)
 
 
-def test_checkpoints_hold_adapters_and_heads(straight: Any) -> None:
-    run, _ = straight
+def test_checkpoints_hold_adapters_and_heads(uninterrupted: Any) -> None:
+    run, _ = uninterrupted
     names = torch.load(run.best, weights_only=True)["state_dict"]
     assert all(".lora_" in name or not name.startswith("encoder.") for name in names)
     assert {name.split(".")[0] for name in names} >= {"encoder", "heads"}
@@ -55,8 +55,8 @@ def test_checkpoints_hold_adapters_and_heads(straight: Any) -> None:
     assert 0 < record["trainable"] < record["total"] / 2
 
 
-def test_tested_again_and_merged(warm: Any, straight: Any, tmp_path: Path) -> None:
-    run, settings = straight
+def test_tested_again_and_merged(warm: Any, uninterrupted: Any, tmp_path: Path) -> None:
+    run, settings = uninterrupted
     copy = RunFolder(shutil.copytree(run.path, tmp_path / "copy"))
     assert warm.run(copy.path, [*settings, f"test={copy.path}", "peft.merge=true"]) == 0
     merged = copy.path / "merged"
@@ -70,8 +70,8 @@ def test_tested_again_and_merged(warm: Any, straight: Any, tmp_path: Path) -> No
     assert warm.run(again.path, [*plain, "model=encoder", f"model.path={merged}", "trainer.max_epochs=1"]) == 0
 
 
-def test_adapters_do_not_meet_another_base(warm: Any, straight: Any, tmp_path: Path) -> None:
-    run, settings = straight
+def test_adapters_are_refused_with_another_base(warm: Any, uninterrupted: Any, tmp_path: Path) -> None:
+    run, settings = uninterrupted
     copy = RunFolder(shutil.copytree(run.path, tmp_path / "copy"))
     base = copy.tokenizer / "base.safetensors"
     weights = load_file(base)

@@ -1,4 +1,4 @@
-"""A run that is killed and resumed equals the straight one: weights, optimizer, metrics, history, training means."""
+"""A killed and resumed run equals the uninterrupted one: weights, optimizer, metrics, history, training metrics."""
 
 import json
 import random
@@ -26,17 +26,17 @@ BATCHES = 4 * 40
 
 
 @pytest.fixture(scope="module")
-def straight(warm: Any, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    folder = tmp_path_factory.mktemp("straight")
+def uninterrupted(warm: Any, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    folder = tmp_path_factory.mktemp("uninterrupted")
     assert warm.run(folder, SETTINGS) == 0
     return RunFolder(folder)
 
 
 def test_the_same_command_twice_gives_identical_metrics(
-    warm: Any, equal_runs: Any, straight: RunFolder, tmp_path: Path
+    warm: Any, equal_runs: Any, uninterrupted: RunFolder, tmp_path: Path
 ) -> None:
     assert warm.run(tmp_path / "again", SETTINGS) == 0
-    equal_runs(straight, RunFolder(tmp_path / "again"))
+    equal_runs(uninterrupted, RunFolder(tmp_path / "again"))
 
 
 def killed_and_resumed(warm: Any, folder: Path, kill_at: list[int]) -> RunFolder:
@@ -51,54 +51,56 @@ def killed_and_resumed(warm: Any, folder: Path, kill_at: list[int]) -> RunFolder
     return run
 
 
-# in the first epoch, in the middle of an accumulation window, on an epoch's last and first batch, in the tail window
+# killed in the first epoch, inside an accumulation window, at the first batch of an epoch, in the last short window
 @pytest.mark.parametrize("kill_at", [[5], [80, 17], [81], [119]])
-def test_killed_and_resumed_equals_straight(
-    warm: Any, equal_runs: Any, straight: RunFolder, tmp_path: Path, kill_at: list[int]
+def test_killed_and_resumed_equals_uninterrupted(
+    warm: Any, equal_runs: Any, uninterrupted: RunFolder, tmp_path: Path, kill_at: list[int]
 ) -> None:
-    equal_runs(straight, killed_and_resumed(warm, tmp_path / "run", kill_at))
+    equal_runs(uninterrupted, killed_and_resumed(warm, tmp_path / "run", kill_at))
 
 
-# in the middle of a window, in an epoch's last window
+# stopped inside a window, and in the last window of an epoch
 @pytest.mark.parametrize(("at", "step"), [(5, 2), (78, 20)])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_stop_loses_no_step_and_the_resumed_run_equals_the_straight_one(
-    warm: Any, equal_runs: Any, straight: RunFolder, tmp_path: Path, at: int, step: int, number: signal.Signals
+def test_a_stop_loses_no_step_and_the_resumed_run_equals_the_uninterrupted(
+    warm: Any, equal_runs: Any, uninterrupted: RunFolder, tmp_path: Path, at: int, step: int, number: signal.Signals
 ) -> None:
     run = RunFolder(tmp_path / "run")
     assert warm.run(run.path, SETTINGS, kill_at=at, number=number) != 0
     assert run.read()["status"] == "interrupted"
     assert torch.load(run.last, weights_only=True)["global_step"] == step
     assert warm.run(run.path, [*SETTINGS, f"resume={run.path}"]) == 0
-    equal_runs(straight, run)
+    equal_runs(uninterrupted, run)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(10))
-def test_killed_at_random_batches(warm: Any, equal_runs: Any, straight: RunFolder, tmp_path: Path, seed: int) -> None:
+def test_killed_at_random_batches(
+    warm: Any, equal_runs: Any, uninterrupted: RunFolder, tmp_path: Path, seed: int
+) -> None:
     at = random.Random(seed).randrange(1, BATCHES + 1)
-    equal_runs(straight, killed_and_resumed(warm, tmp_path / "run", [at]))
+    equal_runs(uninterrupted, killed_and_resumed(warm, tmp_path / "run", [at]))
 
 
-def test_what_a_finder_found_holds_after_a_resume(warm: Any, tmp_path: Path) -> None:
+def test_results_of_finders_are_kept_after_a_resume(warm: Any, tmp_path: Path) -> None:
     finders = ["callbacks.batch_finder.enabled=true", "callbacks.batch_finder.max_batch_size=16", "logger=csv"]
     finders += ["callbacks.lr_finder.enabled=true", "callbacks.lr_finder.num_steps=30", "optimizer.head_lr=0.001"]
     settings = [*SETTINGS, *finders]
     run = RunFolder(tmp_path / "run")
     assert warm.run(run.path, settings, kill_at=75) == 9
-    found = run.read()["requested"]
-    assert found["data.batch_size"]["asked"] == 8
-    assert found["optimizer.lr"]["used"] != found["optimizer.lr"]["asked"]
-    ratio = found["optimizer.lr"]["used"] / found["optimizer.lr"]["asked"]
-    assert found["optimizer.head_lr"] == {"asked": 1e-3, "used": pytest.approx(1e-3 * ratio)}
+    requested = run.read()["requested"]
+    assert requested["data.batch_size"]["asked"] == 8
+    assert requested["optimizer.lr"]["used"] != requested["optimizer.lr"]["asked"]
+    ratio = requested["optimizer.lr"]["used"] / requested["optimizer.lr"]["asked"]
+    assert requested["optimizer.head_lr"] == {"asked": 1e-3, "used": pytest.approx(1e-3 * ratio)}
     assert (run.figures / "lr_finder.png").exists()
     assert warm.run(run.path, [*settings, f"resume={run.path}"]) == 0
     record = run.read()
-    assert record["requested"] == found
+    assert record["requested"] == requested
     assert record["status"] == "completed"
     assert len(record["resumed"]) == 1
     groups = torch.load(run.last, weights_only=True)["optimizer_states"][0]["param_groups"]
-    used = sorted(found[key]["used"] for key in ("optimizer.lr", "optimizer.head_lr"))
+    used = sorted(requested[key]["used"] for key in ("optimizer.lr", "optimizer.head_lr"))
     assert sorted({group["initial_lr"] for group in groups}) == pytest.approx(used)
 
 
@@ -113,9 +115,9 @@ def test_a_refused_resume_leaves_the_folder_as_it_was(warm: Any, tmp_path: Path)
     before = {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
     again = [*settings, f"resume={run.path}", "trainer.max_epochs=4"]
     file.write_text("texto\tmodo\n" + "\n".join(rows[::-1]) + "\nuna fila nueva\tA\n")
-    assert warm.run(run.path, again) != 0, "the data has changed"
+    assert warm.run(run.path, again) != 0, "the data have changed"
     file.unlink()
-    assert warm.run(run.path, again) != 0, "the data is gone"
+    assert warm.run(run.path, again) != 0, "the data are missing"
     assert {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()} == before
     file.write_text("texto\tmodo\n" + "\n".join(rows) + "\n")
     assert warm.run(run.path, again) == 0
@@ -123,31 +125,33 @@ def test_a_refused_resume_leaves_the_folder_as_it_was(warm: Any, tmp_path: Path)
     assert run.read()["command"] == json.loads(before[run.path / "run.json"])["command"]
 
 
-@pytest.mark.parametrize("words", [b"hello world, this is text\n", b"}q", b""], ids=["text", "mark", "empty"])
-def test_bytes_that_are_no_checkpoint_are_a_wrong_request(straight: RunFolder, tmp_path: Path, words: bytes) -> None:
-    (file := tmp_path / "last.ckpt").write_bytes(words)
+@pytest.mark.parametrize("content", [b"hello world, this is text\n", b"}q", b""], ids=["text", "mark", "empty"])
+def test_bytes_that_are_no_checkpoint_are_a_wrong_request(
+    uninterrupted: RunFolder, tmp_path: Path, content: bytes
+) -> None:
+    (file := tmp_path / "last.ckpt").write_bytes(content)
     with pytest.raises(RequestError, match=r"last\.ckpt is damaged"):
-        refuse_damage(straight, file, "resume")
+        refuse_damage(uninterrupted, file, "resume")
 
 
-def test_zeros_that_a_power_cut_left_inside_a_checkpoint_are_seen(straight: RunFolder, tmp_path: Path) -> None:
-    """Its directory and its end are whole, and torch would load the zeros as weights."""
-    whole = bytearray(straight.last.read_bytes())
-    with zipfile.ZipFile(straight.last) as archive:
-        largest = max(archive.infolist(), key=lambda one: one.file_size)
+def test_zeros_inside_a_checkpoint_after_a_power_failure_are_detected(uninterrupted: RunFolder, tmp_path: Path) -> None:
+    """The archive has its directory and end, and torch would load the zeros as weights."""
+    whole = bytearray(uninterrupted.last.read_bytes())
+    with zipfile.ZipFile(uninterrupted.last) as archive:
+        largest = max(archive.infolist(), key=lambda entry: entry.file_size)
     start = largest.header_offset + 4096
     assert any(whole[start : start + 4096])
     whole[start : start + 4096] = bytes(4096)
     (file := tmp_path / "last.ckpt").write_bytes(whole)
-    with pytest.raises(RequestError, match=r"last\.ckpt is damaged: .* does not hold what was written"):
-        refuse_damage(straight, file, "resume")
+    with pytest.raises(RequestError, match=r"last\.ckpt is damaged: .* differs from what was written"):
+        refuse_damage(uninterrupted, file, "resume")
 
 
 @pytest.mark.parametrize("name", ["checkpoints/last.ckpt", "history.jsonl"])
 def test_a_damaged_file_is_named_and_nothing_is_written(
-    warm: Any, straight: RunFolder, tmp_path: Path, name: str
+    warm: Any, uninterrupted: RunFolder, tmp_path: Path, name: str
 ) -> None:
-    folder = shutil.copytree(straight.path, tmp_path / "run")
+    folder = shutil.copytree(uninterrupted.path, tmp_path / "run")
     whole = (folder / name).read_bytes()
     (folder / name).write_bytes(whole[: len(whole) // 2] if name.endswith("ckpt") else b"garbage\n" + whole)
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}

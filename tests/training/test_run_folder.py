@@ -1,4 +1,4 @@
-"""What a run leaves behind, on clean and on dirty input: the contract on disk, read back."""
+"""The files of a run, from clean and from dirty data: everything that the run folder promises is read back."""
 
 import csv
 import json
@@ -27,7 +27,7 @@ def run(warm: Any, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     return RunFolder(folder)
 
 
-def test_the_record_holds_what_the_contract_names(run: RunFolder) -> None:
+def test_the_record_has_all_documented_fields(run: RunFolder) -> None:
     record = run.read()
     assert record["status"] == "completed"
     assert record["schema_version"] == 1
@@ -49,7 +49,7 @@ def test_the_record_holds_what_the_contract_names(run: RunFolder) -> None:
     assert record["sweep"] is None
 
 
-def test_every_file_is_there_and_nothing_half_written(run: RunFolder) -> None:
+def test_every_file_exists_and_none_is_partial(run: RunFolder) -> None:
     files = {str(path.relative_to(run.path)) for path in run.path.rglob("*") if path.is_file()}
     assert {
         "config.yaml", "run.json", "spec.json", "history.jsonl", "checkpoints/best.ckpt", "checkpoints/last.ckpt",
@@ -72,7 +72,7 @@ def test_predictions_and_matrices_are_of_the_same_test_rows(run: RunFolder) -> N
     assert report.count("macro avg") == 3
 
 
-def test_wandb_holds_one_row_per_validation_and_the_config(run: RunFolder, read_wandb: Callable[[Path], Any]) -> None:
+def test_wandb_has_one_row_per_validation_and_the_config(run: RunFolder, read_wandb: Callable[[Path], Any]) -> None:
     (file,) = run.path.glob("wandb/offline-run-*/run-*.wandb")
     records = read_wandb(file)
     rows = [record.history for record in records if record.WhichOneof("record_type") == "history"]
@@ -92,13 +92,13 @@ def test_a_finished_run_tests_to_the_same_numbers_from_its_folder(run: RunFolder
 
 
 def contents(run: RunFolder) -> dict[Path, bytes]:
-    """Every file of a run, but for the logs of W&B's own server, which it may still close after the run."""
-    found = [path for path in run.path.rglob("*") if path.is_file() and path.name != "debug-core.log"]
-    return {path: path.read_bytes() for path in found}
+    """Every file of a run except for the log of W&B's server, which may be closed after the run."""
+    files = [path for path in run.path.rglob("*") if path.is_file() and path.name != "debug-core.log"]
+    return {path: path.read_bytes() for path in files}
 
 
-def test_a_disk_that_fills_up_fails_the_run_and_keeps_what_was_saved(warm: Any, tmp_path: Path) -> None:
-    # best.ckpt (weights) still fits, last.ckpt (weights and two moments each) does not
+def test_a_full_disk_fails_the_run_and_keeps_the_saved_files(warm: Any, tmp_path: Path) -> None:
+    # best.ckpt (weights) fits; last.ckpt (weights and two optimizer moments) does not
     sizes = ["data.num_rows=400", *SMALL, "logger=csv"]
     assert warm.run(tmp_path / "whole", sizes) == 0
     whole = RunFolder(tmp_path / "whole")
@@ -112,8 +112,8 @@ def test_a_disk_that_fills_up_fails_the_run_and_keeps_what_was_saved(warm: Any, 
 
 
 def dirty_csv(path: Path) -> None:
-    """A BOM, missing markers, 70 % of a head missing, repeated rows, a class of two rows."""
-    dice = random.Random(0)
+    """Write a CSV with a BOM, missing markers, 70 % of a head missing, repeated rows and a class of two rows."""
+    rng = random.Random(0)
     words = {
         "desgaste": ["vibra", "ruido", "holgura"],
         "fuga": ["gotea", "charco", "sello"],
@@ -121,10 +121,10 @@ def dirty_csv(path: Path) -> None:
     }
     rows = []
     for _ in range(400):
-        cause = dice.choice(list(words))
-        text = " ".join(dice.choices(words[cause], k=2) + dice.choices(["equipo", "bomba", "turno", "de"], k=4))
-        rows.append([text, cause.upper()[:3], cause if dice.random() < 0.3 else dice.choice(["", "nan", "NaN"])])
-    rows += [*dice.choices(rows, k=30), ["palabra unica aqui", "RARO", ""], ["otra palabra unica", "RARO", "nan"]]
+        cause = rng.choice(list(words))
+        text = " ".join(rng.choices(words[cause], k=2) + rng.choices(["equipo", "bomba", "turno", "de"], k=4))
+        rows.append([text, cause.upper()[:3], cause if rng.random() < 0.3 else rng.choice(["", "nan", "NaN"])])
+    rows += [*rng.choices(rows, k=30), ["palabra unica aqui", "RARO", ""], ["otra palabra unica", "RARO", "nan"]]
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         csv.writer(file).writerows([["descripcion", "modo", "causa"], *rows])
 
@@ -132,9 +132,9 @@ def dirty_csv(path: Path) -> None:
 @pytest.mark.parametrize("model", ["ngram", "tiny", pytest.param("minilm", marks=pytest.mark.slow)])
 def test_a_dirty_file_trains(warm: Any, tmp_path: Path, model: str) -> None:
     dirty_csv(tmp_path / "avisos.csv")
-    asked = [f"data.path={tmp_path}/avisos.csv", "data.text=[descripcion]", "data.labels=[modo,causa]"]
+    columns = [f"data.path={tmp_path}/avisos.csv", "data.text=[descripcion]", "data.labels=[modo,causa]"]
     small = [*SMALL[:2], "logger=csv", *(SMALL[3:] if model == "tiny" else [])]
-    assert warm.run(tmp_path / "run", ["data=csv", *asked, f"model={model}", *small]) == 0
+    assert warm.run(tmp_path / "run", ["data=csv", *columns, f"model={model}", *small]) == 0
     record = RunFolder(tmp_path / "run").read()
     assert record["data"]["rows"]["train"] > 300
     assert record["reference"] is None

@@ -1,4 +1,4 @@
-"""What is settled before a run, seen from outside: page faults of large allocations; and what is said at its end."""
+"""The context of a run: page faults of large allocations, remedies for too little memory, the command to resume."""
 
 import platform
 import subprocess
@@ -11,7 +11,7 @@ from lab.core.errors import RunError
 from lab.core.hydra_quoting import quoted
 from lab.core.record.run_folder import RunFolder
 from lab.training.provenance import Clock
-from lab.training.session import closing, going_on
+from lab.training.session import closing, resume_command
 
 FAULTS = """
 import ctypes, resource, sys
@@ -36,7 +36,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt is glibc's")
-def test_memory_that_was_freed_is_used_again_without_page_faults() -> None:
+def test_freed_memory_is_used_again_without_page_faults() -> None:
     def faults(how: str) -> int:
         return int(
             subprocess.run([sys.executable, "-c", FAULTS, how], capture_output=True, text=True, check=True).stdout
@@ -46,7 +46,7 @@ def test_memory_that_was_freed_is_used_again_without_page_faults() -> None:
 
 
 @pytest.mark.parametrize(("part", "remedy"), [("setup", "a smaller model"), ("fit", "a smaller data.batch_size")])
-def test_memory_that_is_too_small_for_the_model_is_no_matter_of_batches(tmp_path: Path, part: str, remedy: str) -> None:
+def test_the_remedy_depends_on_whether_the_model_alone_fits_into_memory(tmp_path: Path, part: str, remedy: str) -> None:
     run, clock = RunFolder(tmp_path), Clock()
     run.start(command="python train.py")
     with pytest.raises(RunError, match=remedy) as error, closing(run, clock, []), clock.part(part):
@@ -54,10 +54,10 @@ def test_memory_that_is_too_small_for_the_model_is_no_matter_of_batches(tmp_path
     assert error.value.kind == "oom"
 
 
-def test_the_line_to_go_on_names_the_script_as_it_was_typed_last(tmp_path: Path) -> None:
+def test_the_command_to_resume_has_the_script_of_the_last_command(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "r r")
     run.path.mkdir()
     run.start(command="python '/opt/my lab/train.py' seed=1")
-    assert going_on(run) == f"python '/opt/my lab/train.py' {quoted('resume', run.path)}"
+    assert resume_command(run) == f"python '/opt/my lab/train.py' {quoted('resume', run.path)}"
     run.update(resumed=[{"command": "python ../train.py resume=x", "at": "now"}])
-    assert going_on(run) == f"python ../train.py {quoted('resume', run.path)}"
+    assert resume_command(run) == f"python ../train.py {quoted('resume', run.path)}"

@@ -1,9 +1,9 @@
-"""Run jobs of `lab.training.train` in processes forked from one that has the imports done, and kill them for real.
+"""Runs jobs of `lab.training.train` in processes that are forked from one with all imports done, and can be killed.
 
-Reads one JSON job a line from standard input: {"overrides", "folder", "kill_at", "limit", "number", "dies_in"}:
-`kill_at` is the n-th micro-batch this process trains, in whose middle it sends itself signal `number`; `limit` is the
-most bytes a file may have, the nearest thing to a full disk that needs no disk; `dies_in` is a function that it kills
-itself instead of calling. Answers each with the wait status.
+It reads one JSON job per line from standard input ({"overrides", "folder", "kill_at", "limit", "number", "dies_in"})
+and answers with the wait status. `kill_at`: the n-th micro-batch of the process, during which it sends itself signal
+`number`; `limit`: the maximum bytes of a file, which imitates a full disk; `dies_in`: a function in whose place the
+process kills itself.
 """
 
 import json
@@ -19,7 +19,7 @@ import torch
 from lab.config.check import check
 from lab.loggers.tensorboard import TensorboardLogger
 from lab.models.task_module import TaskModule
-from lab.training import pending
+from lab.training import post_processing
 from lab.training.evaluate import retest
 from lab.training.train import train
 
@@ -38,17 +38,17 @@ def job(
     with initialize_config_dir(str(CONF), version_base=None):
         config = check(compose("config", overrides))
     if kill_at is not None:
-        whole, seen = TaskModule.on_before_backward, 0
+        original, seen = TaskModule.on_before_backward, 0
 
         def mortal(self: TaskModule, loss: torch.Tensor) -> None:
             nonlocal seen
             seen += 1
             if seen == kill_at:
                 os.kill(os.getpid(), number)
-            whole(self, loss)
+            original(self, loss)
 
         TaskModule.on_before_backward = mortal  # type: ignore[method-assign]
-    for owner in (pending, TensorboardLogger, TaskModule):
+    for owner in (post_processing, TensorboardLogger, TaskModule):
         if dies_in is not None and hasattr(owner, dies_in):
             setattr(owner, dies_in, lambda *_, **__: os.kill(os.getpid(), 9))
     if config.test is not None:
@@ -58,12 +58,12 @@ def job(
 
 
 for line in sys.stdin:
-    asked = json.loads(line)
+    request = json.loads(line)
     child = os.fork()
     if child == 0:
         try:
             os.dup2(2, 1)
-            job(**asked)
+            job(**request)
             os._exit(0)
         finally:
             traceback.print_exc()

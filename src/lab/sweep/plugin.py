@@ -13,17 +13,17 @@ from omegaconf import DictConfig
 
 
 @dataclass
-class LabConf:
+class LabSweeperConfig:
     """The `lab` sweeper has no settings of its own: it reads the config's `sweep` node."""
 
     _target_: str = "lab.sweep.plugin.LabSweeper"
 
 
-ConfigStore.instance().store(group="hydra/sweeper", name="lab", node=LabConf, provider="lab")
+ConfigStore.instance().store(group="hydra/sweeper", name="lab", node=LabSweeperConfig, provider="lab")
 
 
 class LabSweeper(Sweeper):
-    """A study: trials drawn, run, ended early and resumed as the config's `sweep` node says."""
+    """Runs a study: trials are sampled, run, ended early and resumed as the config's `sweep` node defines."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.hydra_context, self.task, self.config = hydra_context, task_function, config

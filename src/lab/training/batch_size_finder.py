@@ -1,8 +1,8 @@
-"""Largest useful batch size by doubling, before training: forward and backward of the longest rows, until it breaks.
+"""Largest useful batch size, searched before training: forward and backward passes of the longest rows, size doubled.
 
-On a GPU memory is the limit and the last size that fits is taken. On a CPU it rarely is, and a process that asks for
-too much is killed rather than told: there the search also ends when a doubling brings less than 5 % more rows per
-second, or would take most of the memory still free. Model, gradients and random numbers are put back.
+On a GPU the limit is memory, and the result is the last size that fits. On a CPU the system kills a process that uses
+too much memory, so the search also ends when twice as many rows would take most of the free memory, or when a doubling
+gives less than 5 % more rows per second. Model, gradients and random number generators are restored afterwards.
 """
 
 import ctypes
@@ -19,18 +19,18 @@ from torch import Tensor, nn
 
 from lab.callbacks.resources import GIB
 from lab.core.errors import RunError
-from lab.training.lr_finder import untouched
+from lab.training.lr_finder import restored_afterwards
 
 SMALLEST_GAIN = 0.05
 FREE_SHARE = 0.8
 REPEATS = 2
-"""Timed passes of each size after one to warm up; the fastest counts."""
+"""Timed passes of each size after one warm-up pass; the fastest counts."""
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 @dataclass(frozen=True)
-class Trial:
-    """One size tried; samples_per_s None: it did not fit."""
+class SizeTrial:
+    """A batch size that was tried. samples_per_s: None if it did not fit into memory."""
 
     size: int
     samples_per_s: float | None
@@ -38,17 +38,17 @@ class Trial:
 
 @dataclass(frozen=True)
 class BatchSearch:
-    """The size to use, why the search ended there, and all sizes tried in order."""
+    """The size to use, why the search ended there, and all tried sizes in order."""
 
     size: int
     reason: str
-    table: tuple[Trial, ...]
+    table: tuple[SizeTrial, ...]
 
 
-def decide(table: Sequence[Trial], max_size: int, by_speed: bool) -> tuple[int | None, str]:
-    """(size, why) when the sizes tried so far settle it, else (None, ""). `by_speed`: gains below 5 % end the search.
+def decide(table: Sequence[SizeTrial], max_size: int, by_speed: bool) -> tuple[int | None, str]:
+    """(size, reason) if the tried sizes decide the search, else (None, "").
 
-    Raises RunError when not even the first size fitted.
+    by_speed: a gain below 5 % ends the search. Raises RunError if the first size does not fit.
     """
     last = table[-1]
     if last.samples_per_s is None:
@@ -57,24 +57,24 @@ def decide(table: Sequence[Trial], max_size: int, by_speed: bool) -> tuple[int |
             raise RunError(f"not even a batch of {last.size} fits into memory\n    try: {smaller}", "oom")
         return table[-2].size, f"a batch of {last.size} does not fit into memory"
     if by_speed and len(table) > 1:
-        before = table[-2]
-        gain = last.samples_per_s / (before.samples_per_s or last.samples_per_s) - 1.0
+        previous = table[-2]
+        gain = last.samples_per_s / (previous.samples_per_s or last.samples_per_s) - 1.0
         if gain < SMALLEST_GAIN:
-            return before.size, f"a batch of {last.size} makes {100 * gain:+.0f} % rows per second"
+            return previous.size, f"a batch of {last.size} gives {100 * gain:+.0f} % rows per second"
     if last.size * 2 > max_size:
         return last.size, f"twice as many is above callbacks.batch_finder.max_batch_size={max_size}"
     return None, ""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether torch or Python ran out of memory, on either kind of device."""
+    """Whether torch or Python ran out of memory, on a CPU or a GPU."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in OUT_OF_MEMORY)
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in OUT_OF_MEMORY)
 
 
 def peak_rss_gib() -> float:
-    """The most memory this process has ever held, GiB: sees peaks within a backward pass, and never falls."""
+    """The most memory that this process has used so far, GiB. It includes peaks within a backward pass."""
     if sys.platform == "win32":
         return float(psutil.Process().memory_info().peak_wset) / GIB
     import resource
@@ -84,12 +84,12 @@ def peak_rss_gib() -> float:
 
 
 def rss_gib() -> float:
-    """The memory this process holds now, GiB; with glibc's malloc told to keep what is freed, about its peak since."""
+    """The memory that this process uses, GiB. While glibc keeps freed memory (`session`), it is close to the peak."""
     return float(psutil.Process().memory_info().rss) / GIB
 
 
-def _give_back() -> None:
-    """Memory that was freed before, as by reading the data, would hide what a batch takes."""
+def _release_freed_memory() -> None:
+    """Return freed memory to the system, else memory that was freed after reading the data hides what a batch takes."""
     if platform.libc_ver()[0] == "glibc":
         ctypes.CDLL(None).malloc_trim(0)
 
@@ -101,36 +101,37 @@ def find(
     start: int,
     max_size: int,
 ) -> BatchSearch:
-    """Double from `start` up to `max_size` rows.
+    """Double the batch size from `start` up to at most `max_size` rows.
 
-    model: frozen and in train mode as it will train; make_batch: a batch of so many of the longest rows, on the
-    model's device; loss: scalar training loss of a batch through `model`.
-    AdamW's two buffers per weight are held meanwhile, so that the size found also fits once training has begun.
-    Raises RunError of kind "oom" when `start` does not fit.
+    model: frozen and in train mode as in training; loss: scalar training loss of a batch; make_batch: a batch of the
+    given number of longest rows, on the model's device. Two buffers per weight are allocated during the search, because
+    AdamW needs them in training. Raises RunError of kind "oom" if `start` does not fit.
     """
     device = next(model.parameters()).device
     by_speed = device.type == "cpu"
-    table: list[Trial] = []
-    with untouched(model):
+    table: list[SizeTrial] = []
+    with restored_afterwards(model):
         training = [weight for weight in model.parameters() if weight.requires_grad]
-        reserved = [torch.ones_like(weight) for weight in training for _ in range(2)]  # written to: else they take none
+        # ones, because the system allocates memory only when it is written to
+        reserved = [torch.ones_like(weight) for weight in training for _ in range(2)]
         size: int | None = None
-        _give_back()
+        _release_freed_memory()
         start_gib = rss_gib()
         while size is None:
-            before_gib = peak_rss_gib()
+            peak_gib = peak_rss_gib()
             table.append(_try(model, loss, make_batch, start << len(table), device))
             size, reason = decide(table, max_size, by_speed)
-            more_gib = max(2 * (peak_rss_gib() - before_gib), rss_gib() - start_gib)  # twice as many rows need, about
+            more_gib = max(2 * (peak_rss_gib() - peak_gib), rss_gib() - start_gib)  # estimate for twice as many rows
             if size is None and by_speed and more_gib > FREE_SHARE * psutil.virtual_memory().available / GIB:
-                size, reason = table[-1].size, "twice as many would take most of the memory that is free"
+                size, reason = table[-1].size, "twice as many would take most of the free memory"
         del reserved
     return BatchSearch(size, reason, tuple(table))
 
 
 def _try(
     model: nn.Module, loss: Callable[[Any], Tensor], make_batch: Callable[[int], Any], size: int, device: torch.device
-) -> Trial:
+) -> SizeTrial:
+    """Time the forward and backward pass of `size` rows."""
     fastest_s: float | None = None
     try:
         batch = make_batch(size)
@@ -150,4 +151,4 @@ def _try(
     model.zero_grad(set_to_none=True)
     if device.type == "cuda":
         torch.cuda.empty_cache()
-    return Trial(size, None if fastest_s is None else size / fastest_s)
+    return SizeTrial(size, None if fastest_s is None else size / fastest_s)

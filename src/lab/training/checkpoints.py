@@ -1,7 +1,7 @@
-"""A run's checkpoints as they lie on the disk: whole, with all that is needed, of this model, and with finite weights.
+"""Reads the checkpoints of a run and refuses damaged ones: a checkpoint must be complete, of this model and finite.
 
-A checkpoint may be torn, a stranger's, or of another model. All of that is found before anything is written, and ends
-in a line that names the file. Cost: one reading of the file for its checksums, one for its weights.
+A checkpoint may be damaged, come from another person, or be of another model. This is checked before anything is
+written, and the message names the file. Cost: the file is read once for its checksums and once for its weights.
 """
 
 import pickle
@@ -29,7 +29,7 @@ NEEDED: Mapping[str, Mapping[str, type]] = {
     "resume": {WEIGHTS: dict, "epoch": int, "global_step": int, VERSION: str, "loops": dict, "callbacks": dict,
                "optimizer_states": list, "lr_schedulers": list},
 }  # fmt: skip
-"""By what is asked of a run: what its checkpoint must hold."""
+"""What a checkpoint must contain, by the key that reads it."""
 _PROGRESS = keyed("total", "current", total=each(count), current=each(count))
 _LOOP: Mapping[str, Shape] = {
     "state_dict": mapping, "epoch_loop.state_dict": mapping, "epoch_loop.batch_progress": _PROGRESS,
@@ -45,59 +45,56 @@ STATES: Mapping[str, Shape] = {
     "optimizer_states": several(keyed("state", "param_groups", state=mapping, param_groups=several(mapping))),
     "lr_schedulers": several(mapping),
 }
-"""What Lightning 2.6 restores a run that goes on from."""
+"""The entries from which Lightning 2.6 resumes a run, and their shapes."""
 REMEDY = "a copy of the file, or a new run"
 SHOWN = 3
 
 
 def refuse_damage(run: RunFolder, checkpoint: Path, key: str) -> None:
-    """Raises RequestError for a checkpoint or a history that cannot be read, before anything is written.
-
-    key: `test` or `resume`.
-    """
+    """Raises RequestError for a checkpoint or a history that cannot be read. key: `test` or `resume`."""
     mistakes = []
     try:
-        lacks = list(_lacks(_read(checkpoint, "meta"), NEEDED[key]))
-        if lacks:
-            mistakes.append(Mistake(key, f"{checkpoint.name} {listed(lacks, SHOWN)}", REMEDY, run.path))
+        defects = list(_defects(_read(checkpoint, "meta"), NEEDED[key]))
+        if defects:
+            mistakes.append(Mistake(key, f"{checkpoint.name} {listed(defects, SHOWN)}", REMEDY, run.path))
     except Unreadable as error:
         mistakes.append(Mistake(key, f"{checkpoint.name} {error.reason}", REMEDY, run.path))
     try:
         run.history()
     except Unreadable as error:
         mistakes.append(
-            Mistake(key, f"{error.path.name} is damaged: {error.reason}", "take that line out of it", run.path)
+            Mistake(key, f"{error.path.name} is damaged: {error.reason}", "delete that line in the file", run.path)
         )
     if mistakes:
         raise RequestError(mistakes)
 
 
 def load_weights(model: nn.Module, run: RunFolder, checkpoint: Path, key: str) -> None:
-    """Fill the model. Raises RequestError for weights of another one."""
+    """Load the weights of a checkpoint into the model. Raises RequestError for weights of another model."""
     try:
         model.load_state_dict(_read(checkpoint, "cpu")[WEIGHTS])
     except (RuntimeError, Unreadable) as error:
-        faults = [line.strip() for line in str(error).splitlines() if line.strip()]
-        problem = f"{checkpoint.name} does not hold the weights of this model: {listed(faults[1:] or faults, SHOWN)}"
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        problem = f"{checkpoint.name} does not contain the weights of this model: {listed(lines[1:] or lines, SHOWN)}"
         raise RequestError(Mistake(key, problem, REMEDY, run.path)) from error
 
 
-def refuse_other_tally(model: nn.Module, run: RunFolder, checkpoint: Path, key: str) -> None:
-    """Raises RequestError where the unfinished epoch's training metric is not one of this model."""
+def refuse_other_train_metric(model: nn.Module, run: RunFolder, checkpoint: Path, key: str) -> None:
+    """Raises RequestError where the saved training metric of the unfinished epoch is not that of this model."""
     if not isinstance(model, TaskModule):
         return
-    fresh, saved = model.metrics["train"].state(), _read(checkpoint, "meta").get("train_tally") or {}
-    wrong = [name for name, value in fresh.items() if getattr(saved.get(name), "shape", None) != value.shape]
+    expected, saved = model.metrics["train"].state(), _read(checkpoint, "meta").get("train_tally") or {}
+    wrong = [name for name, value in expected.items() if getattr(saved.get(name), "shape", None) != value.shape]
     if wrong:
         problem = f"{checkpoint.name} is damaged: its train_tally has no {listed(wrong, SHOWN)} of this model"
         raise RequestError(Mistake(key, problem, REMEDY, run.path))
 
 
-def refuse_lost_numbers(model: nn.Module, run: RunFolder, checkpoint: Path, key: str) -> None:
-    """Raises RequestError for a model whose weights, read from `checkpoint`, are not all finite."""
-    lost = [name for name, weight in model.named_parameters() if weight.is_floating_point() and not _is_finite(weight)]
-    if lost:
-        problem = f"{checkpoint.name} holds weights that are no finite numbers: {listed(lost, SHOWN)}"
+def refuse_non_finite_weights(model: nn.Module, run: RunFolder, checkpoint: Path, key: str) -> None:
+    """Raises RequestError if a weight of the model, which was read from `checkpoint`, is not finite."""
+    wrong = [name for name, weight in model.named_parameters() if weight.is_floating_point() and not _is_finite(weight)]
+    if wrong:
+        problem = f"{checkpoint.name} contains weights that are not finite: {listed(wrong, SHOWN)}"
         raise RequestError(Mistake(key, problem, REMEDY, run.path))
 
 
@@ -106,11 +103,12 @@ def _is_finite(weight: Tensor) -> bool:
 
 
 def _read(checkpoint: Path, device: str) -> Any:
-    """What torch.save wrote. Raises Unreadable for what it did not."""
+    """Read a file of torch.save. Raises Unreadable for any other or damaged file."""
     try:
-        with zipfile.ZipFile(regular(checkpoint)) as whole:
-            if (torn := whole.testzip()) is not None:  # torch checks no CRC: zeros after a power cut would be weights
-                raise zipfile.BadZipFile(f"{torn} does not hold what was written")
+        with zipfile.ZipFile(regular(checkpoint)) as archive:
+            # torch does not check the CRC, so zeros after a power failure would become weights
+            if (damaged := archive.testzip()) is not None:
+                raise zipfile.BadZipFile(f"{damaged} differs from what was written")
         return torch.load(checkpoint, map_location=device, weights_only=True)
     except Unreadable:
         raise
@@ -118,10 +116,10 @@ def _read(checkpoint: Path, device: str) -> Any:
         raise Unreadable(checkpoint, f"is damaged: {str(error)[:160]}") from error
 
 
-def _lacks(saved: Any, needed: Mapping[str, type]) -> Iterator[str]:
-    """What a checkpoint does not hold of what it must."""
+def _defects(saved: Any, needed: Mapping[str, type]) -> Iterator[str]:
+    """What a checkpoint lacks, and what is wrong with its entries."""
     if not isinstance(saved, dict):
-        yield f"holds a {type(saved).__name__}, not a checkpoint"
+        yield f"contains a {type(saved).__name__}, not a checkpoint"
         return
     for name, kind in needed.items():
         if not isinstance(saved.get(name), kind):
@@ -131,13 +129,13 @@ def _lacks(saved: Any, needed: Mapping[str, type]) -> Iterator[str]:
     weights = saved.get(WEIGHTS)
     if isinstance(weights, dict):
         if not weights:
-            yield "holds no weights"
+            yield "contains no weights"
         if not all(isinstance(name, str) and isinstance(value, Tensor) for name, value in weights.items()):
-            yield "holds something else among its weights"
+            yield "contains entries that are no weights"
     if "optimizer_states" in needed and saved.get("optimizer_states") == []:
-        yield "holds no optimizer"
+        yield "contains no optimizer"
     if VERSION in needed and isinstance(saved.get(VERSION), str):
         try:
             Version(saved[VERSION])
         except InvalidVersion:
-            yield f"has a {VERSION} that is none: {saved[VERSION][:40]!r}"
+            yield f"has an invalid {VERSION}: {saved[VERSION][:40]!r}"

@@ -1,4 +1,4 @@
-"""The test of a best checkpoint, at the end of a run or of a finished run once more."""
+"""The test of the best checkpoint: at the end of a run, or again of a finished run (`test=FOLDER`)."""
 
 import logging
 import math
@@ -14,11 +14,11 @@ from lab.core.record.run_folder import RunFolder
 from lab.core.terminal.display import Screen
 from lab.data.cache.entry_locks import unlocking_after
 from lab.loggers.build import build
-from lab.training import pending
+from lab.training import post_processing
 from lab.training.build import trainer as parts
-from lab.training.checkpoints import load_weights, refuse_damage, refuse_lost_numbers
-from lab.training.evaluation.base import Tested
-from lab.training.hidden_state_cache import take_states
+from lab.training.checkpoints import load_weights, refuse_damage, refuse_non_finite_weights
+from lab.training.evaluation.base import EvaluationResult
+from lab.training.hidden_state_cache import attach_hidden_states
 from lab.training.session import interruptible, plain_os_errors, quiet, settle_machine
 from lab.training.tasks.base import Material, refuse_other_data
 from lab.training.tasks.select import prepare
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 @unlocking_after()
 def retest(config: Config, folder: Path) -> dict[str, float]:
-    """Test the best checkpoint of a finished run again: prints the scores and whether they are the recorded ones."""
+    """Test the best checkpoint of a finished run again. It prints the scores and how far they are from the record."""
     run = RunFolder(folder)
     with sole_process(run, "test"):
         return _retest(config, run)
@@ -42,9 +42,9 @@ def _retest(config: Config, run: RunFolder) -> dict[str, float]:
         material = prepare(config, run, where, fresh=False, trains=False)
         refuse_other_data("test", run.read(), config, material, run)
         load_weights(material.model, run, run.best, "test")
-        refuse_lost_numbers(material.model, run, run.best, "test")
+        refuse_non_finite_weights(material.model, run, run.best, "test")
         if config.cache.hidden_states:
-            take_states(config, material, where, ("test",))
+            attach_hidden_states(config, material, where, ("test",))
     chosen = parts.Callbacks.for_test(run, config.objective, config.callbacks.progress)
     with quiet():
         trainer = parts.trainer(config, where, run.path, chosen, [])
@@ -52,31 +52,33 @@ def _retest(config: Config, run: RunFolder) -> dict[str, float]:
     record = run.read()
     if record.get("pending"):
         study = (record.get("sweep") or {}).get("study")
-        pending.tell(run, result, build(config, run, study) if pending.LOGGERS in record["pending"] else [])
-    pending.merged(run, config, material)
+        post_processing.report_outcome(
+            run, result, build(config, run, study) if post_processing.LOGGERS in record["pending"] else []
+        )
+    post_processing.write_merged(run, config, material)
     recorded = (record.get("metrics") or {}).get("test") or {}
     show(result)
-    log.info("%s", beside_recorded(result.metrics, recorded))
+    log.info("%s", compare_with_recorded(result.metrics, recorded))
     return result.metrics
 
 
-def beside_recorded(metrics: Mapping[str, float], recorded: Mapping[str, float | None]) -> str:
-    """How far scores are from those of the record, or that it has none: the run ended before its test.
+def compare_with_recorded(metrics: Mapping[str, float], recorded: Mapping[str, float | None]) -> str:
+    """A line with the largest difference from the recorded scores, or that none are recorded.
 
-    Raises RunError where a score that was a number is none any more.
+    Raises RunError where a recorded score is not finite in this test.
     """
-    before = {name: value for name, value in recorded.items() if value is not None and name in metrics}
-    if not before:
-        return "no test scores are recorded, so there is nothing to compare these with: the run ended before its test"
-    lost = [name for name in before if not math.isfinite(metrics[name])]
-    if lost:
-        raise RunError(f"no number came out for scores that the record has: {listed(lost)}", "nan")
-    largest = max(abs(metrics[name] - value) for name, value in before.items())
-    return f"largest difference from the recorded test scores: {largest:.1e} over {len(before)} scores"
+    known = {name: value for name, value in recorded.items() if value is not None and name in metrics}
+    if not known:
+        return "no test scores are recorded, so these are not compared: the run ended before its test"
+    wrong = [name for name in known if not math.isfinite(metrics[name])]
+    if wrong:
+        raise RunError(f"these scores are recorded, but not finite in this test: {listed(wrong)}", "nan")
+    largest = max(abs(metrics[name] - value) for name, value in known.items())
+    return f"largest difference from the recorded test scores: {largest:.1e} over {len(known)} scores"
 
 
-def test(trainer: pl.Trainer, material: Material, run: RunFolder) -> Tested:
-    """Test the best checkpoint on the test split. Raises RunError when there is none."""
+def test(trainer: pl.Trainer, material: Material, run: RunFolder) -> EvaluationResult:
+    """Test the best checkpoint on the test split. Raises RunError if there is none."""
     if not run.best.exists():
         raise RunError("no epoch gave a finite objective, so there is no best checkpoint to test", "nan")
     refuse_damage(run, run.best, "test")
@@ -87,5 +89,6 @@ def test(trainer: pl.Trainer, material: Material, run: RunFolder) -> Tested:
     return material.evaluate()
 
 
-def show(result: Tested) -> None:
+def show(result: EvaluationResult) -> None:
+    """Print the table of a test result to the terminal."""
     Screen().show(result.table)

@@ -1,8 +1,8 @@
-"""Learning-rate range test before training: raise the rate exponentially, batch by batch, and watch the loss.
+"""Learning rate range test before training: the rate rises exponentially with each batch while the loss is recorded.
 
-The test is Smith's (arXiv 1506.01186, section 3.3); the suggestion is the rate at which the smoothed loss falls fastest
-per decade, as fastai's "steep" rule has it. Costs `num_steps` training steps; model, gradients, modes and random
-numbers are put back, and the optimizer is one of its own. Parameter groups keep the ratios of their rates.
+The test is by Smith (arXiv 1506.01186, section 3.3). The suggestion is the rate where the smoothed loss falls fastest
+per decade, as in fastai's "steep" rule. It costs `num_steps` training steps with an optimizer of its own. Model, modes
+and random number generators are restored afterwards. Parameter groups keep the ratios of their rates.
 """
 
 import copy
@@ -23,16 +23,19 @@ from lab.core.errors import RunError
 from lab.report.figures import run_figures
 
 DIVERGED = 4.0
-"""The test ends when the smoothed loss exceeds this multiple of its lowest (fastai's constant)."""
+"""The test ends when the smoothed loss exceeds this multiple of its minimum (fastai's constant)."""
 SMOOTHING = 2.5
-"""Width of the Gaussian over neighbouring steps; centred, as a running mean would shift the suggestion up."""
+"""Standard deviation in steps of the Gaussian mean. It is centred: a running mean would shift the suggestion up."""
 SMALLEST_FALL = 0.02
-"""A smoothed loss that never falls by this share of its start is flat: noise, not learning."""
+"""A smoothed loss that does not fall by this share of its first value counts as flat."""
 
 
 @dataclass(frozen=True)
 class LrCurve:
-    """Rates of `optimizer.lr` tried, the loss before each step, and the suggestion; without one, `reason` says why."""
+    """The tried values of `optimizer.lr`, the loss before each step, and the suggestion.
+
+    reason: why there is no suggestion.
+    """
 
     rates: tuple[float, ...]
     losses: tuple[float, ...]
@@ -53,17 +56,18 @@ class LrCurve:
 
 
 def smooth(losses: Sequence[float]) -> list[float]:
-    """Centred Gaussian mean of the losses; its weights are cut, not padded, at both ends."""
-    values, places = np.asarray(losses, dtype=float), np.arange(len(losses))
-    weights = np.exp(-0.5 * ((places[:, None] - places[None, :]) / SMOOTHING) ** 2)
+    """Centred Gaussian mean of the losses. At both ends the mean is over the existing values only."""
+    values, steps = np.asarray(losses, dtype=float), np.arange(len(losses))
+    weights = np.exp(-0.5 * ((steps[:, None] - steps[None, :]) / SMOOTHING) ** 2)
     smoothed: list[float] = (weights @ values / weights.sum(axis=1)).tolist()
     return smoothed
 
 
 def suggest(rates: Sequence[float], losses: Sequence[float]) -> tuple[float | None, str]:
-    """(rate of the steepest descent of the smoothed loss per decade, "") or (None, why there is none).
+    """(rate at the steepest descent of the smoothed loss per decade, ""), or (None, reason) without a descent.
 
-    Only the part before the lowest smoothed loss counts; values from the first that is not finite on are left out.
+    Only rates before the minimum of the smoothed loss count. The first loss that is not finite and all later ones are
+    left out.
     """
     length = _num_finite(losses)
     if length < 5:
@@ -89,10 +93,10 @@ def find(
     max_lr: float,
     num_steps: int,
 ) -> LrCurve:
-    """Run the range test over `batches` (gone through again when they end; already on the model's device).
+    """Run the range test over `batches`, which are on the model's device and are repeated if they end.
 
-    model: frozen and in train mode as it will train; loss: scalar training loss of a batch through `model`; lr: the
-    configured `optimizer.lr`, to which the rates of `make_optimizer()`'s groups stay in proportion. Raises ValueError
+    model: frozen and in train mode as in training; loss: scalar training loss of a batch; lr: the configured
+    `optimizer.lr`, to which the rates of the parameter groups of `make_optimizer()` are proportional. Raises ValueError
     unless 0 < min_lr < max_lr.
     """
     if not 0 < min_lr < max_lr:
@@ -100,7 +104,7 @@ def find(
     planned = np.geomspace(min_lr, max_lr, num_steps).tolist()
     rates: list[float] = []
     losses: list[float] = []
-    with untouched(model):
+    with restored_afterwards(model):
         optimizer = make_optimizer()
         ratios = [group["lr"] / lr for group in optimizer.param_groups]
         for rate, batch in zip(planned, _endless(batches), strict=False):
@@ -119,8 +123,8 @@ def find(
 
 
 @contextmanager
-def untouched(model: nn.Module) -> Iterator[None]:
-    """Put weights, buffers, modes and random numbers back as they were; gradients are dropped."""
+def restored_afterwards(model: nn.Module) -> Iterator[None]:
+    """Restore weights, buffers, modes and random number generators after the block; gradients are dropped."""
     device = next(model.parameters()).device
     state = copy.deepcopy({name: tensor.detach().cpu() for name, tensor in model.state_dict().items()})
     modes = [(module, module.training) for module in model.modules()]
@@ -138,7 +142,7 @@ def untouched(model: nn.Module) -> Iterator[None]:
 
 
 def _num_finite(losses: Sequence[float]) -> int:
-    """How many losses come before the first that is not finite."""
+    """The number of losses before the first that is not finite."""
     return next((number for number, loss in enumerate(losses) if not math.isfinite(loss)), len(losses))
 
 

@@ -1,4 +1,4 @@
-"""With `peft.merge`, a run that was tested ends by writing encoder and adapters as one, in its folder's `merged`."""
+"""With `peft.merge`, a tested run ends by merging the adapters into the encoder, written to `merged` in its folder."""
 
 import logging
 from pathlib import Path
@@ -14,11 +14,12 @@ FOLDER = "merged"
 
 
 def is_merged(config: Config) -> bool:
+    """Whether a run with this config writes a merged model."""
     return isinstance(config.peft, Adapters) and config.peft.merge
 
 
 def merge(config: Config, material: Material, run: RunFolder) -> Path | None:
-    """Where the model, as it now stands in `material`, was written; None where that was not asked for.
+    """Write the merged model of `material`; return its folder, or None if the config does not ask for it.
 
     Raises RunError where the folder cannot be written, as on a full disk.
     """
@@ -36,13 +37,11 @@ def merge(config: Config, material: Material, run: RunFolder) -> Path | None:
         for name, tensor in model.state_dict().items()
         if not name.startswith("encoder.")
     }
-    place = run.path / FOLDER
+    folder = run.path / FOLDER
     try:
-        write_merged(place, encoder, run.tokenizer, heads)
+        write_merged(folder, encoder, run.tokenizer, heads)
     except OSError as error:
-        again = f"test={run.path} peft.merge=true"
-        raise RunError(
-            f"{place} could not be written: {error}; the run itself is whole, to merge it: {again}"
-        ) from error
-    log.info("encoder and adapters as one: %s", place)
-    return place
+        remedy = f"test={run.path} peft.merge=true"
+        raise RunError(f"{folder} could not be written: {error}; the run is complete, to merge it: {remedy}") from error
+    log.info("merged model: %s", folder)
+    return folder

@@ -1,4 +1,4 @@
-"""What the record says of the circumstances: versions, commit, parameter counts, timing. Never a reason to fail."""
+"""Facts about the environment of a run, for run.json: versions, commit, process, timing. None of them fails a run."""
 
 import os
 import platform
@@ -16,17 +16,17 @@ PACKAGES = ("torch", "lightning", "transformers", "tokenizers", "datasets", "hyd
 
 
 def versions() -> dict[str, str]:
-    """Versions of what decides the numbers."""
+    """Versions of Python and of the packages that influence the results."""
     return {"lab": __version__, "python": platform.python_version()} | {name: version(name) for name in PACKAGES}
 
 
 def process() -> dict[str, object]:
-    """Which process works on a run: a second one that wants the same folder asks whether it still lives."""
+    """The process of a run: its id, host and start time. Another process checks it before it uses the same folder."""
     return {"pid": os.getpid(), "host": platform.node(), "started": datetime.now(UTC).isoformat(timespec="seconds")}
 
 
 def git_commit() -> str | None:
-    """Commit of this code, `-dirty` when files differ from it; None where it does not come from a repository."""
+    """The commit of this code, with `-dirty` if files differ from it; None where the code is in no repository."""
     try:
         _git("ls-files", "--error-unmatch", Path(__file__).name)
         head = _git("rev-parse", "HEAD")
@@ -36,14 +36,14 @@ def git_commit() -> str | None:
 
 
 def _git(*words: str) -> str:
-    done = subprocess.run(
+    result = subprocess.run(
         ["git", *words], capture_output=True, text=True, check=True, timeout=10, cwd=Path(__file__).parent
     )
-    return done.stdout.strip()
+    return result.stdout.strip()
 
 
 class Clock:
-    """Seconds of each part of a run, and the CPU seconds of all cores that this process took (`cpu`)."""
+    """Seconds of each part of a run, and the CPU seconds of this process on all cores (`cpu`)."""
 
     def __init__(self) -> None:
         self.started = time.monotonic()
@@ -52,6 +52,7 @@ class Clock:
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
+        """Add the time of the block to the part `name`."""
         start = time.monotonic()
         try:
             yield
@@ -59,6 +60,7 @@ class Clock:
             self.parts[name] = self.parts.get(name, 0.0) + time.monotonic() - start
 
     def read(self) -> dict[str, float]:
+        """Seconds so far: `total`, `cpu` and each part."""
         return {"total": time.monotonic() - self.started, "cpu": _cpu_s() - self.cpu_started} | self.parts
 
 

@@ -1,4 +1,7 @@
-"""Around a run: seeds and threads before it, quiet while Lightning speaks of itself, a record of its end after it."""
+"""The context of a run: seeds and threads before it, fewer messages of Lightning, and the record of its end.
+
+Every end is recorded: success, Ctrl-C, a wrong request, a failure, and a fault of the machine.
+"""
 
 import ctypes
 import logging
@@ -24,30 +27,30 @@ from lab.training.provenance import Clock
 
 log = logging.getLogger(__name__)
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
-"""As malloc.h numbers them."""
+"""Options of mallopt, from malloc.h."""
 EXPECTED_WARNINGS = (
-    r"You have overridden `transfer_batch_to_device`",  # of the model, which is what moves a batch here
-    ".*does not have many workers.*",  # tokens are memory-mapped: loader processes rarely pay
-    ".*in eval mode at the start of training.*",  # frozen layers are
-    ".*treespec, LeafSpec.*",  # Lightning's own use of torch
+    r"You have overridden `transfer_batch_to_device`",  # the model's own method moves the batch
+    ".*does not have many workers.*",  # tokens are memory-mapped, so worker processes rarely help
+    ".*in eval mode at the start of training.*",  # true for frozen layers
+    ".*treespec, LeafSpec.*",  # from Lightning's own code
 )
 
 
 def settle_machine(config: Config) -> None:
-    """Memory, threads and every global seed: what draws from a global generator (a new weight) draws the same."""
+    """Set memory allocation, the number of threads and all global seeds, so that equal runs draw equal numbers."""
     keep_freed_memory()
     if config.trainer.threads is not None:
         torch.set_num_threads(config.trainer.threads)
     random.seed(config.seed)
-    np.random.seed(config.seed % 2**32)  # noqa: NPY002  libraries draw from it
+    np.random.seed(config.seed % 2**32)  # noqa: NPY002  libraries use it
     torch.manual_seed(config.seed)
 
 
 def keep_freed_memory() -> bool:
-    """Let glibc keep freed memory for the next step; whether it does. Elsewhere nothing is changed.
+    """Let glibc keep freed memory for the next step; return whether it does. Other C libraries are left as they are.
 
-    By itself it gives each large block (gradients, activations) back to the system and gets it anew, zeroed page by
-    page, in every step: 13,000 page faults a step of MiniLM, a fifth of its time. `mallopt(3)` has the names.
+    By default glibc returns each large block (gradients, activations) to the system and requests it again in every
+    step, zeroed page by page: 13,000 page faults per step of MiniLM, a fifth of its time. Source: mallopt(3).
     """
     if platform.libc_ver()[0] != "glibc":
         return False
@@ -57,7 +60,7 @@ def keep_freed_memory() -> bool:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without what Lightning says about itself and its advice that does not hold here."""
+    """Hide Lightning's messages about itself, and its advice that does not apply here, inside the block."""
     logger = logging.getLogger("lightning.pytorch")
     level = logger.level
     logger.setLevel(logging.WARNING)
@@ -72,7 +75,7 @@ def quiet() -> Iterator[None]:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """A stop from outside leaves as KeyboardInterrupt; Lightning makes an exit with code 1 of it."""
+    """Raise KeyboardInterrupt for a stop from outside, which Lightning turns into an exit with code 1."""
     try:
         yield
     except SystemExit as stopped:
@@ -81,7 +84,7 @@ def interruptible() -> Iterator[None]:
 
 @contextmanager
 def plain_os_errors() -> Iterator[None]:
-    """A disk that is full, gone or not to be written ends a run in a line, also before there is anything to close."""
+    """Turn an OSError (a full, lost or read-only disk) into an error of one line, before a record exists."""
     try:
         yield
     except OSError as error:
@@ -90,14 +93,14 @@ def plain_os_errors() -> Iterator[None]:
 
 @contextmanager
 def machine_faults_named(run: RunFolder) -> Iterator[None]:
-    """A full disk, a lost folder or a missing GPU ends a run as MachineError, whichever library met it."""
+    """Raise MachineError for a full disk, a lost folder or a missing GPU, whatever error a library raised for it."""
     try:
         yield
     except Exception as error:
         fault = machine_error(error)
         if fault is None or isinstance(error, MachineError | MachineRefusal):
             raise
-        raise MachineError(f"{fault}: {going_on(run)}" if _has_checkpoint(run) else str(fault)) from error
+        raise MachineError(f"{fault}: {resume_command(run)}" if _has_checkpoint(run) else str(fault)) from error
 
 
 def _has_checkpoint(run: RunFolder) -> bool:
@@ -109,7 +112,7 @@ def _has_checkpoint(run: RunFolder) -> bool:
 
 @contextmanager
 def closing(run: RunFolder, clock: Clock, loggers: list[RunLogger]) -> Iterator[None]:
-    """Whatever ends the run is written down before it goes on its way."""
+    """Record how the block ended, whatever the error, then raise the error again."""
 
     def close(status: Status, reason: str, failure: FailureKind | None) -> None:
         try:
@@ -124,9 +127,9 @@ def closing(run: RunFolder, clock: Clock, loggers: list[RunLogger]) -> Iterator[
     except KeyboardInterrupt:
         close("interrupted", "stopped from outside (Ctrl-C or SIGTERM)", None)
         if run.last.exists():
-            log.info("interrupted; to go on: %s", going_on(run))
+            log.info("interrupted; to resume: %s", resume_command(run))
         else:
-            log.info("interrupted before the first checkpoint: there is nothing to go on from in %s", run.path)
+            log.info("interrupted before the first checkpoint: %s cannot be resumed", run.path)
         raise
     except (MachineError, MachineRefusal) as error:
         close("interrupted", str(error), None)
@@ -141,16 +144,18 @@ def closing(run: RunFolder, clock: Clock, loggers: list[RunLogger]) -> Iterator[
         out_of_memory = is_out_of_memory(error)
         close("failed", f"{type(error).__name__}: {error}", "oom" if out_of_memory else "error")
         if out_of_memory:
-            smaller = _smaller("fit" in clock.parts)
-            raise RunError(f"out of memory: {error}\n    try: {smaller}", "oom") from error
+            remedy = _memory_remedy(has_trained="fit" in clock.parts)
+            raise RunError(f"out of memory: {error}\n    try: {remedy}", "oom") from error
         if isinstance(error, OSError):
-            kept = f"; what was saved before is whole, to go on: {going_on(run)}" if run.last.exists() else ""
-            raise RunError(f"{error}{kept}") from error
+            remedy = (
+                f"; earlier checkpoints are complete, to resume: {resume_command(run)}" if run.last.exists() else ""
+            )
+            raise RunError(f"{error}{remedy}") from error
         raise
 
 
-def going_on(run: RunFolder) -> str:
-    """What to type for a run to go on: the script as it was typed last, which need not be in the working folder."""
+def resume_command(run: RunFolder) -> str:
+    """The command that resumes a run, with the script as in its last command; it may be in another folder."""
     try:
         record = run.read()
         command = [record, *(record.get("resumed") or [])][-1]["command"] or "python train.py"
@@ -159,8 +164,8 @@ def going_on(run: RunFolder) -> str:
     return f"{script(command)} {quoted('resume', run.path)}"
 
 
-def _smaller(trained: bool) -> str:
-    """What needs less memory; trained: whether the first step had been taken, so that the model and the data fit."""
-    if trained:
+def _memory_remedy(has_trained: bool) -> str:
+    """What reduces memory. has_trained: training began, so the model and the data alone fit into memory."""
+    if has_trained:
         return "a smaller data.batch_size with more trainer.accumulate_grad_batches"
     return "a smaller model (fewer or narrower layers, model.buckets, model.vocabulary_size), or fewer rows of data"

@@ -24,12 +24,12 @@ from lab.data.cache.entry_locks import unlocking_after
 from lab.loggers.base import RunLogger
 from lab.loggers.build import build
 from lab.models.parameters import parameter_counts
-from lab.training import pending, provenance, tune
+from lab.training import post_processing, provenance, tune
 from lab.training.build import trainer as parts
-from lab.training.checkpoints import load_weights, refuse_damage, refuse_lost_numbers, refuse_other_tally
+from lab.training.checkpoints import load_weights, refuse_damage, refuse_non_finite_weights, refuse_other_train_metric
 from lab.training.evaluate import show, test
-from lab.training.evaluation.base import Tested, split_metrics
-from lab.training.hidden_state_cache import take_states
+from lab.training.evaluation.base import EvaluationResult, split_metrics
+from lab.training.hidden_state_cache import attach_hidden_states
 from lab.training.session import (
     closing,
     interruptible,
@@ -38,7 +38,7 @@ from lab.training.session import (
     quiet,
     settle_machine,
 )
-from lab.training.tasks.base import Material, frozen_in, refuse_other_data
+from lab.training.tasks.base import Material, apply_freezing, refuse_other_data
 from lab.training.tasks.select import prepare
 
 log = logging.getLogger(__name__)
@@ -85,9 +85,9 @@ def _train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | N
             result = test(trainer, material, run)
         ending = _conclude(run, config, material, chosen, result, clock)
     # The run is over and recorded; what follows only tells others, and cannot make it any less complete.
-    pending.tell(run, result, loggers)
+    post_processing.report_outcome(run, result, loggers)
     _show(run, result, ending)
-    pending.merged(run, config, material)
+    post_processing.write_merged(run, config, material)
     return ending.value
 
 
@@ -142,8 +142,8 @@ def _prepared(run: RunFolder, config: Config, where: parts.Hardware) -> Material
     """Data and model of a new run, with what the finders found."""
     material = prepare(config, run, where, fresh=True)
     run.write_spec(spec_fields(material.spec))
-    run.update(data=material.facts(config), parameters=parameter_counts(frozen_in(config, material.model)))
-    run.update(cache=take_states(config, material, where, SPLITS))
+    run.update(data=material.facts(config), parameters=parameter_counts(apply_freezing(config, material.model)))
+    run.update(cache=attach_hidden_states(config, material, where, SPLITS))
     requested = run.read()["requested"]
     run.update(requested=requested | tune.search(config, material, where, run))
     settle_machine(config)
@@ -161,9 +161,9 @@ def _reopened(run: RunFolder, config: Config, where: parts.Hardware, command: st
     material = prepare(config, run, where, fresh=False)
     refuse_other_data("resume", record, config, material, run)
     load_weights(material.model, run, run.last, "resume")
-    refuse_lost_numbers(material.model, run, run.last, "resume")
-    refuse_other_tally(material.model, run, run.last, "resume")
-    cache = take_states(config, material, where, SPLITS)
+    refuse_non_finite_weights(material.model, run, run.last, "resume")
+    refuse_other_train_metric(material.model, run, run.last, "resume")
+    cache = attach_hidden_states(config, material, where, SPLITS)
     tune.apply(config, material, record.get("requested") or {})
     again = {"command": command, "at": provenance.process()["started"]}
     run.remove_partial_files()
@@ -195,7 +195,7 @@ def _conclude(
     config: Config,
     material: Material,
     chosen: parts.Callbacks,
-    result: Tested,
+    result: EvaluationResult,
     clock: provenance.Clock,
 ) -> Ending:
     """Write down a run that came to its end."""
@@ -212,11 +212,11 @@ def _conclude(
         status=ending.status,
         reason=ending.reason,
         objective=objective,
-        pending=pending.at_the_end(config),
+        pending=post_processing.pending_steps(config),
         metrics=split_metrics(history, best.epoch) | {"test": result.metrics},
         baselines=result.baselines,
         reference=result.reference,
-        parameters=parameter_counts(frozen_in(config, material.model, history[-1]["epoch"])),
+        parameters=parameter_counts(apply_freezing(config, material.model, history[-1]["epoch"])),
         throughput=summary.get("throughput", {}),
         memory=summary.get("memory", {}),
         timing_s=_timing(clock, summary.get("per_epoch")),
@@ -225,7 +225,7 @@ def _conclude(
     return ending
 
 
-def _show(run: RunFolder, result: Tested, ending: Ending) -> None:
+def _show(run: RunFolder, result: EvaluationResult, ending: Ending) -> None:
     """What a person sees at the end."""
     show(result)
     goal, epoch = ending.objective["metric"], ending.objective["epoch"] + 1

@@ -1,7 +1,7 @@
-"""What is found out before training when asked: the largest useful batch, then a learning rate for it.
+"""The finders before training, where they are enabled: the largest useful batch size, then a learning rate for it.
 
-What was found takes the place of what was asked for; the record's `requested` holds both, and a resumed run takes the
-found values from there instead of searching again.
+Their results replace the configured values. `requested` of run.json has both, and a resumed run reads the results from
+there instead of searching again.
 """
 
 import logging
@@ -17,40 +17,40 @@ from lab.core.batches import Batch
 from lab.core.record.run_folder import RunFolder
 from lab.training import batch_size_finder, lr_finder
 from lab.training.build.trainer import Hardware
-from lab.training.tasks.base import Material, ends_of_epochs
+from lab.training.tasks.base import Material, epoch_end_steps
 
 log = logging.getLogger(__name__)
 BATCH_SIZE, LR, HEAD_LR = "data.batch_size", "optimizer.lr", "optimizer.head_lr"
 
 
 def search(config: Config, material: Material, where: Hardware, run: RunFolder) -> dict[str, dict[str, Any]]:
-    """Run the finders that are on; gives {key: {asked, used}}. Raises RunError when one finds nothing."""
-    found: dict[str, dict[str, Any]] = {}
-    model, chosen = material.model, config.callbacks
-    if not (chosen.batch_finder.enabled or chosen.lr_finder.enabled):
-        return found
+    """Run the enabled finders; return {key: {asked, used}}. Raises RunError when a finder has no result."""
+    results: dict[str, dict[str, Any]] = {}
+    model, settings = material.model, config.callbacks
+    if not (settings.batch_finder.enabled or settings.lr_finder.enabled):
+        return results
     assert isinstance(config.data, Data), "the finders change the batches and the rate of a task of lab"
     model.to(where.device)
-    if chosen.batch_finder.enabled:
-        size = _batch_size(config, material, where)
-        found[BATCH_SIZE] = {"asked": config.data.batch_size, "used": size}
-        apply(config, material, found)
-    if chosen.lr_finder.enabled:
-        found[LR] = {"asked": config.optimizer.lr, "used": _rate(config, material, where, run)}
-        apply(config, material, found)
-        if config.optimizer.head_lr is not None:
-            found[HEAD_LR] = {"asked": config.optimizer.head_lr, "used": material.model.training_plan.optimizer.head_lr}
-    return found
+    if settings.batch_finder.enabled:
+        size = _find_batch_size(config, material, where)
+        results[BATCH_SIZE] = {"asked": config.data.batch_size, "used": size}
+        apply(config, material, results)
+    if settings.lr_finder.enabled:
+        results[LR] = {"asked": config.optimizer.lr, "used": _find_lr(config, material, where, run)}
+        apply(config, material, results)
+        if (head_lr := config.optimizer.head_lr) is not None:
+            results[HEAD_LR] = {"asked": head_lr, "used": material.model.training_plan.optimizer.head_lr}
+    return results
 
 
 def apply(config: Config, material: Material, requested: Mapping[str, Mapping[str, Any]]) -> None:
-    """Let the material use what a finder found. The heads' own rate stays in its ratio to the encoder's."""
+    """Set the finders' results on data and model. The learning rate of the heads keeps its ratio to `optimizer.lr`."""
     if not requested:
         return
     plan = material.model.training_plan
     if BATCH_SIZE in requested:
         material.data.batch_size = int(requested[BATCH_SIZE]["used"])
-        plan = replace(plan, epoch_ends=ends_of_epochs(config, material.data.num_batches()))
+        plan = replace(plan, epoch_ends=epoch_end_steps(config, material.data.num_batches()))
     if LR in requested:
         ratio = requested[LR]["used"] / requested[LR]["asked"]
         head_lr = plan.optimizer.head_lr
@@ -60,7 +60,7 @@ def apply(config: Config, material: Material, requested: Mapping[str, Mapping[st
 
 
 def _loss(material: Material, where: Hardware) -> Callable[[Batch], Tensor]:
-    """The training loss in the precision of the training."""
+    """The training loss of a batch, in the precision of the training."""
 
     def loss(batch: Batch) -> Tensor:
         with where.autocast():
@@ -69,22 +69,24 @@ def _loss(material: Material, where: Hardware) -> Callable[[Batch], Tensor]:
     return loss
 
 
-def _batch_size(config: Config, material: Material, where: Hardware) -> int:
-    def longest(size: int) -> Batch:
+def _find_batch_size(config: Config, material: Material, where: Hardware) -> int:
+    def make_batch(size: int) -> Batch:
         return material.data.longest(size).to(where.device)
 
     assert isinstance(config.data, Data), "only a task of lab has a batch size that can change"
+    assert isinstance(config.data, Data), "only a task of lab has a batch size that can change"
     limit = config.callbacks.batch_finder.max_batch_size
-    found = batch_size_finder.find(material.model, _loss(material, where), longest, config.data.batch_size, limit)
-    for trial in found.table:
+    loss, start = _loss(material, where), config.data.batch_size
+    result = batch_size_finder.find(material.model, loss, make_batch, start, limit)
+    for trial in result.table:
         speed = "does not fit" if trial.samples_per_s is None else f"{trial.samples_per_s:,.0f} rows/s"
         log.info("batch finder: %d rows: %s", trial.size, speed)
-    log.info("batch finder: data.batch_size=%d (%s)", found.size, found.reason)
-    return found.size
+    log.info("batch finder: data.batch_size=%d (%s)", result.size, result.reason)
+    return result.size
 
 
-class _Batches:
-    """Whole training windows on the device, from the start each time."""
+class _TrainingBatches:
+    """Training batches on the device, each a whole accumulation window. Each iteration starts from the first."""
 
     def __init__(self, material: Material, device: torch.device) -> None:
         self.windows, self.device = material.data.whole_windows(), device
@@ -93,11 +95,11 @@ class _Batches:
         return (batch.to(self.device) for batch in self.windows)
 
 
-def _rate(config: Config, material: Material, where: Hardware, run: RunFolder) -> float:
-    model, asked = material.model, config.callbacks.lr_finder
-    batches = _Batches(material, where.device)
-    span = (asked.min_lr, asked.max_lr, asked.num_steps)
-    curve = lr_finder.find(model, _loss(material, where), batches, model.make_optimizer, config.optimizer.lr, *span)
+def _find_lr(config: Config, material: Material, where: Hardware, run: RunFolder) -> float:
+    model, settings = material.model, config.callbacks.lr_finder
+    batches = _TrainingBatches(material, where.device)
+    rates = (settings.min_lr, settings.max_lr, settings.num_steps)
+    curve = lr_finder.find(model, _loss(material, where), batches, model.make_optimizer, config.optimizer.lr, *rates)
     curve.draw(run.figures / "lr_finder.png")
-    log.info("learning-rate finder: optimizer.lr=%.2e, drawn in figures/lr_finder.png", curve.rate)
+    log.info("learning-rate finder: optimizer.lr=%.2e, see figures/lr_finder.png", curve.rate)
     return curve.rate

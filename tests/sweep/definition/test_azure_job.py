@@ -116,7 +116,7 @@ def test_every_mistake_is_named(job, change: tuple[str, str], expected: dict[str
         read_job(job(STANDARD.replace(*change)), {"reg_rate": "optimizer.weight_decay"}, "val/accuracy")
     shown = {mistake.key: str(mistake) for mistake in caught.value.mistakes}
     assert set(shown) == set(expected)
-    assert [key for key, words in expected.items() if words not in shown[key]] == []
+    assert [key for key, text in expected.items() if text not in shown[key]] == []
 
 
 def test_a_metric_that_is_not_logged_needs_a_mapping(job) -> None:  # type: ignore[no-untyped-def]

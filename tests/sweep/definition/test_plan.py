@@ -7,7 +7,7 @@ import pytest
 
 from lab.config.schema import Sweep
 from lab.core.errors import RequestError
-from lab.sweep.definition.plan import fixed_settings, with_job
+from lab.sweep.definition.plan import fixed_settings, with_azure_job
 
 JOB = """
 type: sweep
@@ -31,7 +31,9 @@ def node(**given: Any) -> Sweep:
 def test_a_job_file_is_the_node(tmp_path: Path) -> None:
     path = tmp_path / "job.yaml"
     path.write_text(JOB)
-    read = with_job(node(file=str(path), parameters={"reg_rate": "optimizer.weight_decay"}, metric="val/accuracy"))
+    read = with_azure_job(
+        node(file=str(path), parameters={"reg_rate": "optimizer.weight_decay"}, metric="val/accuracy")
+    )
     assert read.study == "reg-sweep"
     assert read.search_space == {"optimizer.weight_decay": {"type": "choice", "values": [0.01, 0.1, 1]}}
     assert read.objective == {"primary_metric": "val/accuracy", "goal": "maximize"}
@@ -39,9 +41,9 @@ def test_a_job_file_is_the_node(tmp_path: Path) -> None:
 
 
 def test_without_a_file_the_node_stays_and_its_keys_are_refused() -> None:
-    assert with_job(node(study="a")) == node(study="a")
+    assert with_azure_job(node(study="a")) == node(study="a")
     with pytest.raises(RequestError, match=r"sweep\.azure\.metric"):
-        with_job(node(metric="val/accuracy"))
+        with_azure_job(node(metric="val/accuracy"))
 
 
 def test_settings_that_change_results_are_compared_and_paths_are_not() -> None:

@@ -16,7 +16,7 @@ from lab.early_termination.policies.bandit import Bandit
 from lab.early_termination.policies.base import NoPolicy
 from lab.early_termination.policies.median_stopping import MedianStopping
 from lab.early_termination.policies.truncation_selection import TruncationSelection
-from lab.sweep.definition.load import planned
+from lab.sweep.definition.load import load_plan
 from lab.sweep.definition.plan import Plan
 from lab.sweep.search_space.distributions import Choice, QuantileDistribution, Rounded, Steps, Uniform
 
@@ -72,7 +72,7 @@ def plan_of(*line: str) -> Plan:
     with initialize_config_dir(str(CONF)):
         loader = GlobalHydra.instance().config_loader()
         config = loader.load_configuration("config", ["sweep=azure", *line], RunMode.MULTIRUN)
-        return planned(loader, config, list(config.hydra.overrides.task))
+        return load_plan(loader, config, list(config.hydra.overrides.task))
 
 
 def seen(plan: Plan) -> dict[str, Any]:

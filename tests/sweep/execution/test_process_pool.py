@@ -114,7 +114,7 @@ def test_how_a_process_died_and_by_whom(pools: list[Pool], monkeypatch: pytest.M
 def test_a_kill_for_lack_of_memory_is_distinguished_from_one_by_hand(
     pools: list[Pool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kills = iter([4, 4, 5, 5])  # at the start of either trial, at the death of either
+    kills = iter([4, 4, 5, 5])  # at the start and at the death of both trials
     monkeypatch.setattr(process_pool, "oom_kills", lambda: next(kills))
     pool = Pool(work, 2)
     pools.append(pool)

@@ -1,4 +1,4 @@
-"""What a killed command left in a trial's folder is read, completed, or moved aside; nothing is lost."""
+"""The folder of a killed trial: its record is read or completed, its files are moved, and nothing is lost."""
 
 from pathlib import Path
 

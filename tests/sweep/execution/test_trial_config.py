@@ -11,7 +11,7 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from lab.sweep.execution.trial_config import composed
+from lab.sweep.execution.trial_config import compose_trial
 
 CONF = Path(__file__).parents[3] / "conf"
 FIXED = ("model=ngram", "trainer.max_epochs=3", "logger=csv", "objective.metric=val/f1_macro")
@@ -43,7 +43,7 @@ def base_of(loader: ConfigLoader, master: DictConfig) -> DictConfig:
 )
 def test_plain_values_are_set_without_composing_again(loader: ConfigLoader, master: DictConfig, own: list[str]) -> None:
     base = base_of(loader, master)
-    result = composed(loader, master, base, FIXED, [*FIXED, *own])
+    result = compose_trial(loader, master, base, FIXED, [*FIXED, *own])
     whole = loader.load_sweep_config(master, [*FIXED, *own])
     assert result is base
     assert OmegaConf.to_container(result) == OmegaConf.to_container(whole)
@@ -67,16 +67,16 @@ def test_overrides_that_may_change_the_files_are_composed_by_hydra(
     loader: ConfigLoader, master: DictConfig, overrides: list[str]
 ) -> None:
     base = base_of(loader, master)
-    result = composed(loader, master, base, FIXED, overrides)
+    result = compose_trial(loader, master, base, FIXED, overrides)
     assert result is not base
     assert OmegaConf.to_container(result) == OmegaConf.to_container(loader.load_sweep_config(master, overrides))
 
 
 def test_without_a_base_hydra_composes(loader: ConfigLoader, master: DictConfig) -> None:
-    assert composed(loader, master, None, (), [*FIXED]).model.name == "ngram"
+    assert compose_trial(loader, master, None, (), [*FIXED]).model.name == "ngram"
 
 
 @pytest.mark.parametrize("wrong", ["optimizer.lrr=1", "optimizer.lr=choice(1,2)"])
 def test_wrong_overrides_raise_hydras_errors(loader: ConfigLoader, master: DictConfig, wrong: str) -> None:
     with pytest.raises(HydraException):
-        composed(loader, master, base_of(loader, master), FIXED, [*FIXED, wrong])
+        compose_trial(loader, master, base_of(loader, master), FIXED, [*FIXED, wrong])

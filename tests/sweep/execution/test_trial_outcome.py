@@ -53,7 +53,7 @@ def raised(error: BaseException, **event: Any) -> TrialExit:
             "[Errno 28] No space left on device; resume",
         ),
         (raised(MachineRefusal(Mistake("a", "torch sees no GPU"))), "interrupted", None, "a: torch sees no GPU"),
-        (TrialExit(0, None, "killed by SIGBUS", None), "interrupted", None, "a disk or a network folder failed it"),
+        (TrialExit(0, None, "killed by SIGBUS", None), "interrupted", None, "a disk or a network folder failed"),
         (raised(RequestError(Mistake("a.b", "is wrong"))), "failed", "error", "its config was refused: a.b: is wrong"),
         (raised(RunError("over", "timeout"), requested="timeout"), "failed", "timeout", "trial_timeout"),
     ],

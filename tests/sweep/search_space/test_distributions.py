@@ -1,4 +1,4 @@
-"""Distributions: each is the one that Azure documents, and Optuna stores every value up to the ends."""
+"""Distributions: each is as Azure documents it, and Optuna stores every value up to the ends."""
 
 import math
 from collections import Counter
@@ -16,8 +16,8 @@ from lab.sweep.search_space.space import parse_space
 DRAWS = 10_000
 
 
-def drawn(law: Any, rule: str) -> list[Any]:
-    space = parse_space({"x": law})
+def drawn(distribution_block: Any, rule: str) -> list[Any]:
+    space = parse_space({"x": distribution_block})
     if rule == "sobol":
         from scipy.stats.qmc import Sobol
 
@@ -39,9 +39,11 @@ CONTINUOUS: list[tuple[Any, Callable[[Any], Any]]] = [
 
 
 @pytest.mark.parametrize("rule", ["random", "sobol"])
-@pytest.mark.parametrize(("law", "cdf"), CONTINUOUS, ids=lambda one: "cdf" if callable(one) else str(one))
-def test_continuous_distributions(law: Any, cdf: Callable[[Any], Any], rule: str) -> None:
-    values = drawn(law, rule)
+@pytest.mark.parametrize(
+    ("distribution_block", "cdf"), CONTINUOUS, ids=lambda param: "cdf" if callable(param) else str(param)
+)
+def test_continuous_distributions(distribution_block: Any, cdf: Callable[[Any], Any], rule: str) -> None:
+    values = drawn(distribution_block, rule)
     assert all(isinstance(value, float) for value in values)
     assert stats.kstest(values, cdf).pvalue > 0.01
 
@@ -49,7 +51,7 @@ def test_continuous_distributions(law: Any, cdf: Callable[[Any], Any], rule: str
 def cells(
     cdf: Callable[[float], float], first: int, last: int, q: float, low: float, high: float
 ) -> dict[float, float]:
-    """Return the probability of each multiple of q: of what is rounded to it, and at the ends of what is clipped."""
+    """Return the probability of each multiple of q: of the values rounded to it, at the ends also of clipped values."""
     edges = [cdf(low), *[cdf((k + 0.5) * q) for k in range(first, last)], cdf(high)]
     return {round(k * q, 10): edges[k - first + 1] - edges[k - first] for k in range(first, last + 1)}
 
@@ -84,9 +86,9 @@ DISCRETE: list[tuple[Any, dict[Any, float]]] = [
 
 
 @pytest.mark.parametrize("rule", ["random", "sobol"])
-@pytest.mark.parametrize(("law", "shares"), DISCRETE, ids=str)
-def test_discrete_distributions(law: Any, shares: dict[Any, float], rule: str) -> None:
-    counts = Counter(drawn(law, rule))
+@pytest.mark.parametrize(("distribution_block", "shares"), DISCRETE, ids=str)
+def test_discrete_distributions(distribution_block: Any, shares: dict[Any, float], rule: str) -> None:
+    counts = Counter(drawn(distribution_block, rule))
     assert set(counts) <= set(shares)
     seen = {value: share for value, share in shares.items() if share * DRAWS >= 5}
     rest = DRAWS - sum(counts[value] for value in seen)
@@ -99,7 +101,7 @@ def test_discrete_distributions(law: Any, shares: dict[Any, float], rule: str) -
 
 
 @pytest.mark.parametrize(
-    ("law", "distribution"),
+    ("distribution_block", "distribution"),
     [
         ({"type": "choice", "values": ["a", 2, None, True]}, CategoricalDistribution(["a", 2, None, True])),
         ({"type": "choice", "values": [[1, 2], [3]]}, CategoricalDistribution([0, 1])),
@@ -115,19 +117,21 @@ def test_discrete_distributions(law: Any, shares: dict[Any, float], rule: str) -
         ("tag(log,int(interval(1,64)))", IntDistribution(1, 64, log=True)),
     ],
 )
-def test_what_optuna_samples(law: Any, distribution: object) -> None:
-    assert parse_space({"x": law}).distributions() == {"x": distribution}
+def test_distributions_of_optuna(distribution_block: Any, distribution: object) -> None:
+    assert parse_space({"x": distribution_block}).distributions() == {"x": distribution}
 
 
-@pytest.mark.parametrize("law", [law for law, _ in CONTINUOUS + DISCRETE], ids=str)
-def test_optuna_stores_every_sample_up_to_the_ends(law: Any) -> None:
-    space = parse_space({"x": law})
+@pytest.mark.parametrize(
+    "distribution_block", [distribution_block for distribution_block, _ in CONTINUOUS + DISCRETE], ids=str
+)
+def test_optuna_stores_every_sample_up_to_the_ends(distribution_block: Any) -> None:
+    space = parse_space({"x": distribution_block})
     distribution = space.distributions()["x"]
     for u in (0.0, 1e-12, 0.5, 1 - 2**-53):
-        asked = space.at([u])["x"]
-        stored = distribution.to_external_repr(distribution.to_internal_repr(asked))
-        assert distribution._contains(distribution.to_internal_repr(asked))
-        assert space.values({"x": stored}) == space.values({"x": asked})
+        sampled = space.at([u])["x"]
+        stored = distribution.to_external_repr(distribution.to_internal_repr(sampled))
+        assert distribution._contains(distribution.to_internal_repr(sampled))
+        assert space.values({"x": stored}) == space.values({"x": sampled})
 
 
 def test_a_multiple_outside_the_range_is_never_drawn() -> None:

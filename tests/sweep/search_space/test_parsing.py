@@ -35,7 +35,7 @@ def test_exponents_that_look_like_natural_units(kind: str, low: float, high: flo
 
 
 @pytest.mark.parametrize(
-    ("block", "found"),
+    ("block", "expected"),
     [
         ({}, {"": "at least one parameter"}),
         ({"x": 3}, {".x": "is no distribution"}),
@@ -69,9 +69,9 @@ def test_exponents_that_look_like_natural_units(kind: str, low: float, high: flo
     ],
     ids=str,
 )
-def test_every_mistake_is_named(block: Any, found: dict[str, str]) -> None:
+def test_every_mistake_is_named(block: Any, expected: dict[str, str]) -> None:
     with pytest.raises(RequestError) as caught:
         parse_space(block)
     problems = {mistake.key.removeprefix("sweep.search_space"): mistake.problem for mistake in caught.value.mistakes}
-    assert set(problems) == set(found)
-    assert [key for key, words in found.items() if words not in problems[key]] == []
+    assert set(problems) == set(expected)
+    assert [key for key, text in expected.items() if text not in problems[key]] == []

@@ -1,4 +1,4 @@
-"""Samplers: what is drawn is known from seed and trial number (and from what was told), never from what ran before."""
+"""Samplers: samples depend on seed and trial number, and on reported values, but not on earlier calls."""
 
 import subprocess
 import sys
@@ -55,12 +55,12 @@ ALL = [RANDOM, SOBOL, {"type": "bayesian", "seed": 7}, {"type": "tpe", "seed": 7
 
 @pytest.mark.parametrize("block", [*ALL, {"type": "gp", "seed": 7}], ids=str)
 def test_a_resumed_study_samples_the_same_as_an_uninterrupted_one(block: Any) -> None:
-    whole = search(block, 16)
+    uninterrupted = search(block, 16)
     study = optuna.create_study(direction="minimize")
     for reached in (1, 9, 13, 16):
         resumed = search(block, reached, study)
-    assert resumed == whole
-    assert search(block | {"seed": 8}, 16) != whole
+    assert resumed == uninterrupted
+    assert search(block | {"seed": 8}, 16) != uninterrupted
 
 
 @pytest.mark.parametrize("block", ALL, ids=str)
@@ -70,11 +70,11 @@ def test_no_trial_is_drawn_twice(block: Any) -> None:
 
 def test_a_resumed_cmaes_samples_the_same() -> None:
     pytest.importorskip("cmaes")
-    whole = search({"type": "cmaes", "seed": 7}, 20, space=NUMBERS)
+    uninterrupted = search({"type": "cmaes", "seed": 7}, 20, space=NUMBERS)
     study = optuna.create_study(direction="minimize")
     for reached in (5, 12, 20):
         resumed = search({"type": "cmaes", "seed": 7}, reached, study, NUMBERS)
-    assert resumed == whole
+    assert resumed == uninterrupted
 
 
 @pytest.mark.parametrize("block", [RANDOM, SOBOL], ids=str)
@@ -165,7 +165,7 @@ def test_the_default_seed_is_always_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    ("block", "found"),
+    ("block", "expected"),
     [
         ("grid", {"search_space.model.dropout_rate": "has no grid", "search_space.optimizer.lr": "has no grid"}),
         ("gird", {"sampling_algorithm.type": "must be one of grid, random"}),
@@ -186,18 +186,18 @@ def test_the_default_seed_is_always_the_same() -> None:
     ],
     ids=str,
 )
-def test_every_mistake_is_named(block: Any, found: dict[str, str]) -> None:
+def test_every_mistake_is_named(block: Any, expected: dict[str, str]) -> None:
     space = parse_space({"optimizer.lr": "interval(0,1)", "model.dropout_rate": "interval(0,1)", "seed": "1,2"})
     with pytest.raises(RequestError) as caught:
         build_sampler(block, space)
     problems = {mistake.key.removeprefix("sweep."): mistake.problem for mistake in caught.value.mistakes}
-    assert set(problems) == set(found)
-    assert [key for key, words in found.items() if words not in problems[key]] == []
+    assert set(problems) == set(expected)
+    assert [key for key, text in expected.items() if text not in problems[key]] == []
 
 
-def test_cmaes_says_what_it_cannot_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cmaes_names_what_it_does_not_support(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(samplers, "is_installed", lambda name: False)
     with pytest.raises(RequestError) as caught:
         build_sampler("cmaes", parse_space({"seed": "1,2"}))
-    words = ["pip install cmaes", "seed: is a choice", "at least two"]
-    assert [word for word in words if word not in str(caught.value)] == []
+    expected = ["pip install cmaes", "seed: is a choice", "at least two"]
+    assert [text for text in expected if text not in str(caught.value)] == []

@@ -71,12 +71,12 @@ def test_a_continuous_distribution_has_no_grid() -> None:
     assert space.continuous() == ("b", "c")
 
 
-def test_the_fingerprint_knows_what_matters() -> None:
-    one = {"a": "8,16", "b": {"type": "uniform", "min_value": 0, "max_value": 1}}
+def test_the_fingerprint_depends_on_keys_and_values() -> None:
+    first = {"a": "8,16", "b": {"type": "uniform", "min_value": 0, "max_value": 1}}
     same = {"b": {"type": "Uniform", "min_value": 0.0, "max_value": 1.0}, "a": {"type": "choice", "values": [8, 16]}}
-    assert parse_space(one).fingerprint() == parse_space(same).fingerprint()
-    others = [one | {"a": "8,32"}, one | {"a": "8.0,16"}, {"a": one["a"]}, {"c": one["a"], "b": one["b"]}]
-    assert len({parse_space(other).fingerprint() for other in [one, *others]}) == 5
+    assert parse_space(first).fingerprint() == parse_space(same).fingerprint()
+    others = [first | {"a": "8,32"}, first | {"a": "8.0,16"}, {"a": first["a"]}, {"c": first["a"], "b": first["b"]}]
+    assert len({parse_space(other).fingerprint() for other in [first, *others]}) == 5
 
 
 SCALARS = (
@@ -89,7 +89,7 @@ SCALARS = (
 
 
 @given(SCALARS | st.lists(SCALARS, max_size=3))
-def test_hydra_reads_back_what_an_override_says(value: Any) -> None:
+def test_hydra_reads_the_value_of_an_override(value: Any) -> None:
     (text,) = Space(()).overrides({"optimizer.lr": value})
     override = OverridesParser.create().parse_override(text)
     assert not override.is_sweep_override()

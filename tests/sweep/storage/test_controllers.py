@@ -70,7 +70,7 @@ def test_two_controllers_run_each_trial_once_and_the_total_is_exact(url: str) ->
     storage = optuna.storages.RDBStorage(url)
     stored = optuna.load_study(study_name="toy", storage=storage).get_trials()
     storage.engine.dispose()
-    assert [(one.number, one.state.name, len(one.intermediate_values)) for one in stored] == [
+    assert [(trial.number, trial.state.name, len(trial.intermediate_values)) for trial in stored] == [
         (number, "COMPLETE", 3) for number in range(6)
     ]
     ran = {folder: sorted(int(file.parent.name) for file in Path(folder).glob("*/starts.txt")) for folder in "ab"}
@@ -78,7 +78,7 @@ def test_two_controllers_run_each_trial_once_and_the_total_is_exact(url: str) ->
     assert ran["a"]
     assert ran["b"]
     assert all(len(file.read_text().splitlines()) == 1 for file in Path().glob("[ab]/*/starts.txt"))
-    best = max(stored, key=lambda one: one.params["optimizer.lr"]).number
+    best = max(stored, key=lambda trial: trial.params["optimizer.lr"]).number
     assert best in [json.loads(Path(f"{folder}/summary.json").read_text())["winner"]["trial"] for folder in "ab"]
 
 
@@ -91,10 +91,10 @@ def test_a_killed_controller_resumes_its_own_trial_and_others_leave_it_alone() -
     first.kill()
     first.communicate()
     ended(begin("b", 3))
-    assert [one.state.name for one in study().get_trials()] == ["RUNNING", "COMPLETE", "COMPLETE"]
+    assert [trial.state.name for trial in study().get_trials()] == ["RUNNING", "COMPLETE", "COMPLETE"]
     ended(begin("a", 3))
     stored = study().get_trials()
-    assert [(one.state.name, sorted(one.intermediate_values)) for one in stored] == [("COMPLETE", [1, 2, 3])] * 3
+    assert [(trial.state.name, sorted(trial.intermediate_values)) for trial in stored] == [("COMPLETE", [1, 2, 3])] * 3
 
 
 def test_a_controller_that_slept_gives_up_a_trial_that_was_taken_over() -> None:
@@ -108,27 +108,27 @@ def test_a_controller_that_slept_gives_up_a_trial_that_was_taken_over() -> None:
     stored = study().get_trials()
     first.send_signal(signal.SIGCONT)
     assert "another took it over" in ended(first)
-    assert [(one.state.name, sorted(one.intermediate_values)) for one in stored] == [("COMPLETE", [1, 2, 3])] * 3
-    assert [one.values for one in study().get_trials()] == [one.values for one in stored]
+    assert [(trial.state.name, sorted(trial.intermediate_values)) for trial in stored] == [("COMPLETE", [1, 2, 3])] * 3
+    assert [trial.values for trial in study().get_trials()] == [trial.values for trial in stored]
 
 
 def test_a_trial_that_another_controller_requeued_is_given_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    one = study()
-    mine, theirs = (SharedController(one, one._storage, URL, name, has_heartbeat=True) for name in "ab")
-    trial = one.ask()
+    shared = study()
+    mine, theirs = (SharedController(shared, shared._storage, URL, name, has_heartbeat=True) for name in "ab")
+    trial = shared.ask()
     mine.claim(trial)
     monkeypatch.setattr(controllers, "HEARTBEAT_S", -1.0)
     assert mine.heartbeat([trial]) == []
-    requeue(one._storage, "toy", 0)
+    requeue(shared._storage, "toy", 0)
     theirs.release(0)
     assert mine.heartbeat([trial]) == [0]
 
 
-def test_a_trial_that_was_taken_over_counts_with_what_it_had_reported() -> None:
-    one = study()
-    one.add_trial(optuna.trial.create_trial(state=TrialState.RUNNING, intermediate_values={1: 0.5, 2: 0.7}))
+def test_a_trial_that_was_taken_over_keeps_its_reports() -> None:
+    shared = study()
+    shared.add_trial(optuna.trial.create_trial(state=TrialState.RUNNING, intermediate_values={1: 0.5, 2: 0.7}))
     plan = SimpleNamespace(
         policy=MedianStopping(),
         goal="maximize",
@@ -138,9 +138,11 @@ def test_a_trial_that_was_taken_over_counts_with_what_it_had_reported() -> None:
     )
     plan.space.distributions.return_value = {}
     plan.fixed = ()
-    search = Search(plan, one, one._storage, MagicMock(), ProgressTable(2), MagicMock(), SoleController(one))  # type: ignore[arg-type]
-    search.state = IncrementalState(plan.policy, "maximize")  # another controller reported it after this one looked
-    requeue(one._storage, "toy", 0)
+    search = Search(plan, shared, shared._storage, MagicMock(), ProgressTable(2), MagicMock(), SoleController(shared))  # type: ignore[arg-type]
+    search.state = IncrementalState(
+        plan.policy, "maximize"
+    )  # another controller reported it after this one read the storage
+    requeue(shared._storage, "toy", 0)
     search.num_waiting = 1
     search._start()
     assert search.state.histories == {0: [0.5, 0.7]}
@@ -149,41 +151,39 @@ def test_a_trial_that_was_taken_over_counts_with_what_it_had_reported() -> None:
 def test_abandoned_trials_are_ones_own_earlier_ones_and_those_of_silent_controllers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    one = study()
+    shared = study()
     mine, theirs = (
-        SharedController(one, one._storage, URL, name, has_heartbeat=True) for name in ("here:a", "there:b")
+        SharedController(shared, shared._storage, URL, name, has_heartbeat=True) for name in ("here:a", "there:b")
     )
-    batches = SharedController(one, one._storage, URL, "there:c", has_heartbeat=False)
+    batches = SharedController(shared, shared._storage, URL, "there:c", has_heartbeat=False)
     for who in (mine, theirs, batches):
-        who.claim(one.ask())
-    one.ask()
+        who.claim(shared.ask())
+    shared.ask()
     assert mine.abandoned() == [0, 3]
     assert theirs.abandoned() == [1, 3]
     monkeypatch.setattr(controllers, "SILENT_S", -1.0)
     assert mine.abandoned() == [0, 1, 3]
     assert mine.count_trials(0, 0) == (4, 0)
     assert mine.has_unfinished_trials()
-    assert SoleController(one).abandoned() == [0, 1, 2, 3]
+    assert SoleController(shared).abandoned() == [0, 1, 2, 3]
 
 
 def test_a_clock_that_was_set_forward_takes_no_trials_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    one, now = study(), time.time
-    mine, living, gone = (SharedController(one, one._storage, URL, name, has_heartbeat=True) for name in "abc")
-    trials = [one.ask(), one.ask()]
+    shared, now = study(), time.time
+    mine, living, silent = (SharedController(shared, shared._storage, URL, name, has_heartbeat=True) for name in "abc")
+    trials = [shared.ask(), shared.ask()]
     living.claim(trials[0])
-    gone.claim(trials[1])
+    silent.claim(trials[1])
     monkeypatch.setattr(controllers.time, "time", lambda: now() + 10 * controllers.SILENT_S)
-    monkeypatch.setattr(
-        controllers.time, "sleep", lambda _: trials[0].set_user_attr("seen", now())
-    )  # as its own clock says
+    monkeypatch.setattr(controllers.time, "sleep", lambda _: trials[0].set_user_attr("seen", now()))  # by its own clock
     mine.watch()
     assert mine.abandoned() == [1]
 
 
 def test_without_silent_controllers_nothing_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
-    one = study()
-    mine, theirs = (SharedController(one, one._storage, URL, name, has_heartbeat=True) for name in "ab")
-    theirs.claim(one.ask())
+    shared = study()
+    mine, theirs = (SharedController(shared, shared._storage, URL, name, has_heartbeat=True) for name in "ab")
+    theirs.claim(shared.ask())
     monkeypatch.setattr(controllers.time, "sleep", lambda _: pytest.fail("slept"))
     mine.watch()
     monkeypatch.setattr(controllers, "SILENT_S", -1.0)
@@ -191,7 +191,7 @@ def test_without_silent_controllers_nothing_is_watched(monkeypatch: pytest.Monke
 
 
 @pytest.mark.slow
-def test_controllers_of_one_name_in_folders_of_one_name_leave_each_other_alone() -> None:
+def test_controllers_with_equal_names_and_paths_do_not_interfere() -> None:
     """As in containers: the same host name, the same path. The folders are moved while their controllers run."""
     first = begin("a", 2, t0="slow")
     while not list(Path("a").glob("0/checkpoints/last.ckpt")):
@@ -206,38 +206,38 @@ def test_controllers_of_one_name_in_folders_of_one_name_leave_each_other_alone()
     Path("b").rename("a")
     first.send_signal(signal.SIGCONT)
     assert "another took it over" not in ended(first)
-    assert [one.state.name for one in study().get_trials()] == ["COMPLETE"] * 2
+    assert [trial.state.name for trial in study().get_trials()] == ["COMPLETE"] * 2
 
 
 def test_a_heartbeat_marks_running_trials(monkeypatch: pytest.MonkeyPatch) -> None:
-    one = study()
-    mine, trial = SharedController(one, one._storage, URL, "here:a", has_heartbeat=True), one.ask()
+    shared = study()
+    mine, trial = SharedController(shared, shared._storage, URL, "here:a", has_heartbeat=True), shared.ask()
     mine.claim(trial)
-    claimed = one.get_trials()[0].user_attrs["seen"]
+    claimed = shared.get_trials()[0].user_attrs["seen"]
     monkeypatch.setattr(controllers, "HEARTBEAT_S", -1.0)
     mine.heartbeat([trial])
-    assert one.get_trials()[0].user_attrs["seen"] > claimed
+    assert shared.get_trials()[0].user_attrs["seen"] > claimed
 
 
 def test_reports_of_other_controllers_are_added_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(controllers, "REFRESH_S", -1.0)
-    one, state = study(), IncrementalState(MedianStopping(), "maximize")
-    mine = SharedController(one, one._storage, URL, "here:a", has_heartbeat=True)
-    own, other = one.ask(), one.ask()
+    shared, state = study(), IncrementalState(MedianStopping(), "maximize")
+    mine = SharedController(shared, shared._storage, URL, "here:a", has_heartbeat=True)
+    own, other = shared.ask(), shared.ask()
     own.report(0.1, 1)
     for interval, value in enumerate((0.5, 0.7), 1):
         other.report(value, interval)
         mine.refresh(state, own={0})
     mine.refresh(state, own={0})
     assert state.histories == {1: [0.5, 0.7]}
-    one.tell(other, 0.7)
+    shared.tell(other, 0.7)
     mine.refresh(state, own={0})
     assert state.finished == {1}
 
 
 def test_only_one_controller_has_the_lock() -> None:
-    one, order = study(), list[str]()
-    first, second = (SharedController(one, one._storage, URL, name, has_heartbeat=True) for name in "ab")
+    shared, order = study(), list[str]()
+    first, second = (SharedController(shared, shared._storage, URL, name, has_heartbeat=True) for name in "ab")
 
     def wait_for_it() -> None:
         with second.lock():
@@ -253,11 +253,11 @@ def test_only_one_controller_has_the_lock() -> None:
 
 
 def test_another_space_or_a_database_without_locks_is_refused() -> None:
-    one = study()
-    SharedController(one, one._storage, URL, "a", has_heartbeat=True).join("abc")
-    SharedController(one, one._storage, URL, "b", has_heartbeat=True).join("abc")
+    shared = study()
+    SharedController(shared, shared._storage, URL, "a", has_heartbeat=True).join("abc")
+    SharedController(shared, shared._storage, URL, "b", has_heartbeat=True).join("abc")
     with pytest.raises(RequestError, match="differs"):
-        SharedController(one, one._storage, URL, "b", has_heartbeat=True).join("xyz")
+        SharedController(shared, shared._storage, URL, "b", has_heartbeat=True).join("xyz")
     refuse_unlockable(URL)
     refuse_unlockable("postgresql://me:secret@host/db")
     with pytest.raises(RequestError, match="can lock") as refused:

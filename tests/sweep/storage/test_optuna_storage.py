@@ -26,7 +26,7 @@ from lab.sweep.storage.optuna_storage import FlockLock, study_lock
 lock = FlockLock(Path("journal.lock"))
 lock.acquire()
 with study_lock(Path("study.lock"), "toy"):
-    print("held", flush=True)
+    print("locked", flush=True)
     time.sleep(600)
 """
 
@@ -38,11 +38,11 @@ def quiet() -> None:
 
 @pytest.fixture
 def holder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> subprocess.Popen[str]:
-    """A second process that holds both locks."""
+    """A second process that has both locks."""
     monkeypatch.chdir(tmp_path)
     process = subprocess.Popen([sys.executable, "-c", HOLDER], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    assert process.stdout.readline() == "held\n"
+    assert process.stdout.readline() == "locked\n"
     return process
 
 
@@ -51,17 +51,17 @@ def study(journal: Path, url: str | None = None) -> tuple[optuna.Study, optuna.s
     return optuna.create_study(storage=storage, study_name="toy", load_if_exists=True), storage
 
 
-@pytest.mark.parametrize("torn", ["", '{"op_code": 4', "\x00" * 7, '{"half": "línea'])
-def test_only_an_incomplete_last_line_is_removed(tmp_path: Path, torn: str) -> None:
+@pytest.mark.parametrize("partial", ["", '{"op_code": 4', "\x00" * 7, '{"half": "línea'])
+def test_only_an_incomplete_last_line_is_removed(tmp_path: Path, partial: str) -> None:
     journal = tmp_path / "journal.log"
-    one, _ = study(journal)
-    one.tell(one.ask({"x": optuna.distributions.FloatDistribution(0, 1)}), 0.5)
-    whole = journal.read_bytes()
+    first, _ = study(journal)
+    first.tell(first.ask({"x": optuna.distributions.FloatDistribution(0, 1)}), 0.5)
+    complete = journal.read_bytes()
     with journal.open("ab") as file:
-        file.write(torn.encode()[:-1] if "í" in torn else torn.encode())
+        file.write(partial.encode()[:-1] if "í" in partial else partial.encode())
     again, _ = study(journal)
-    assert journal.read_bytes().startswith(whole)
-    assert [json.loads(line)["op_code"] for line in journal.read_bytes()[len(whole) :].splitlines()] == [0]  # opened
+    assert journal.read_bytes().startswith(complete)
+    assert [json.loads(line)["op_code"] for line in journal.read_bytes()[len(complete) :].splitlines()] == [0]  # opened
     assert [trial.value for trial in again.trials] == [0.5]
     again.tell(again.ask(), 0.25)
     assert [trial.value for trial in study(journal)[0].trials] == [0.5, 0.25]
@@ -78,16 +78,16 @@ def test_repair_returns_the_number_of_removed_bytes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("url", [None, "sqlite:///{folder}/study.db"])
 def test_an_interrupted_trial_is_the_next_with_its_reports(tmp_path: Path, url: str | None) -> None:
-    one, storage = study(tmp_path / "journal.log", url and url.format(folder=tmp_path))
+    first, storage = study(tmp_path / "journal.log", url and url.format(folder=tmp_path))
     distributions = {"x": optuna.distributions.FloatDistribution(0, 1)}
-    trials = [one.ask(distributions) for _ in range(3)]
+    trials = [first.ask(distributions) for _ in range(3)]
     trials[1].report(0.5, 1)
     requeue(storage, "toy", 1)
-    assert [trial.state for trial in one.trials] == [TrialState.RUNNING, TrialState.WAITING, TrialState.RUNNING]
-    again = one.ask(distributions)
+    assert [trial.state for trial in first.trials] == [TrialState.RUNNING, TrialState.WAITING, TrialState.RUNNING]
+    again = first.ask(distributions)
     assert (again.number, again.params) == (1, trials[1].params)
-    assert one.trials[1].intermediate_values == {1: 0.5}
-    assert one.ask(distributions).number == 3
+    assert first.trials[1].intermediate_values == {1: 0.5}
+    assert first.ask(distributions).number == 3
 
 
 def test_a_kill_frees_the_locks(holder: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +107,7 @@ def test_a_kill_frees_the_locks(holder: subprocess.Popen[str], monkeypatch: pyte
 def test_reports_and_ends_are_flushed_to_the_disk_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one, storage = study(tmp_path / "journal.log")
+    first, storage = study(tmp_path / "journal.log")
     flushes: list[int] = []
     monkeypatch.setattr(storages.os, "fsync", flushes.append)
 
@@ -117,11 +117,11 @@ def test_reports_and_ends_are_flushed_to_the_disk_and_nothing_else(
         return len(flushes) - before
 
     distributions = {"x": optuna.distributions.FloatDistribution(0, 1)}
-    trial = one.ask(distributions)
+    trial = first.ask(distributions)
     assert flushed(lambda: trial.set_user_attr("a", 1)) == 0
     assert flushed(lambda: trial.report(0.5, 1)) == 1
-    assert flushed(lambda: one.tell(trial, 0.5)) == 1
-    assert flushed(lambda: requeue(storage, "toy", one.ask(distributions).number)) == 1
+    assert flushed(lambda: first.tell(trial, 0.5)) == 1
+    assert flushed(lambda: requeue(storage, "toy", first.ask(distributions).number)) == 1
     assert [other.user_attrs for other in study(tmp_path / "journal.log")[0].trials] == [{"a": 1}, {}]
 
 

@@ -42,5 +42,5 @@ def test_requests_that_stop_a_sweep_and_those_that_stop_its_trials() -> None:
     interrupts.count = 2
     assert interrupts.requested() == ("stopped by a second Ctrl-C or SIGTERM", True)
     interrupts.deadline = 0.0
-    assert interrupts.requested() == ("its time of 1000 s is over", True)
+    assert interrupts.requested() == ("its time limit of 1000 s is over", True)
     assert Interrupts().requested() is None

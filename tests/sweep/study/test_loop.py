@@ -83,15 +83,15 @@ def test_ctrl_c_twice_stops_now_and_the_trial_resumes_later(toy: Any) -> None:
 
 @pytest.mark.slow
 def test_a_stopped_confirmation_resumes_with_the_same_command(toy: Any) -> None:
-    words = ["sweep.confirm={top_k: 1, seeds: 3}", "sweep.limits.max_total_trials=2"]
-    process = toy.begin(*words, epoch_s=0.3)
+    overrides = ["sweep.confirm={top_k: 1, seeds: 3}", "sweep.limits.max_total_trials=2"]
+    process = toy.begin(*overrides, epoch_s=0.3)
     toy.until(lambda: any(Path("multirun/toy/confirm").glob("*/done.txt")))
     process.send_signal(signal.SIGTERM)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 130, out
     assert toy.summary()["ended"] == "stopped by a second Ctrl-C or SIGTERM before all was confirmed"
     before = {path: path.read_text() for path in Path("multirun/toy/confirm").glob("*/done.txt")}
-    code, out = toy.run(*words, epoch_s=0)
+    code, out = toy.run(*overrides, epoch_s=0)
     assert code == 0, out
     (best,) = toy.summary()["confirmed"]
     assert len(best["values"]) == 3
@@ -101,7 +101,7 @@ def test_a_stopped_confirmation_resumes_with_the_same_command(toy: Any) -> None:
 def test_the_sweeps_time_ends_it_and_its_trials(toy: Any) -> None:
     code, out = toy.run("sweep.limits.timeout=3", epoch_s=600)
     assert code == 0, out
-    assert "its time of 3 s is over" in out
+    assert "its time limit of 3 s is over" in out
     assert [trial.state.name for trial in toy.trials()] == ["WAITING"]
     assert toy.record(0)["status"] == "interrupted"
 
@@ -199,7 +199,7 @@ def test_another_space_goal_or_setting_is_refused(toy: Any) -> None:
     for line in (
         "sweep.search_space: differs",
         "sweep.objective: differs",
-        "sweep.storage: differs from the study's, which knows its trials: the journal in its folder",
+        "sweep.storage: differs from the study's, where its trials are stored: the journal in its folder",
         "sweep.sampling_algorithm: differs from the study's: {'type': 'random', 'seed': 1, 'rule': 'random'}",
         "data.batch_size=8 (was 64)",
     ):
@@ -221,7 +221,7 @@ def test_files_of_a_command_killed_before_its_study_are_allowed(toy: Any) -> Non
     Path("multirun/own/notes.txt").touch()
     code, out = toy.run("sweep.study=own")
     assert code == 2
-    assert "exists already and holds no study" in out
+    assert "exists already and contains no study" in out
     assert [path.name for path in Path("multirun/own").iterdir()] == ["notes.txt"]
 
 
@@ -240,7 +240,7 @@ def test_runs_without_their_journal_are_refused(toy: Any) -> None:
     (toy.folder / "journal.log").unlink()
     code, out = toy.run(epoch_s=0)
     assert code == 2, out
-    assert "its storage knows nothing of trial 0, trial 1, which have finished" in out
+    assert "its storage does not contain trial 0, trial 1, which have finished" in out
     assert toy.record(0)["status"] == toy.record(1)["status"] == "completed"
 
 
@@ -248,13 +248,13 @@ def test_runs_without_their_journal_are_refused(toy: Any) -> None:
 def test_two_different_objectives_are_refused_from_any_source(toy: Any, by: str) -> None:
     Path("conf/experiment").mkdir()
     Path("conf/experiment/own.yaml").write_text("# @package _global_\nobjective: {metric: val/loss, mode: min}\n")
-    words = ["experiment=own"] if by == "file" else ["objective={metric: val/loss, mode: min}"]
-    code, out = toy.run(*words, "sweep.objective={primary_metric: val/accuracy, goal: maximize}")
+    overrides = ["experiment=own"] if by == "file" else ["objective={metric: val/loss, mode: min}"]
+    code, out = toy.run(*overrides, "sweep.objective={primary_metric: val/accuracy, goal: maximize}")
     assert code == 2, out
     assert "differs from objective={metric: val/loss, mode: min}" in out
     assert ("experiment/own" if by == "file" else "objective={metric: val/loss") in out
     same = "sweep.objective={primary_metric: val/loss, goal: minimize}"
-    code, out = toy.run(*words, same, "sweep.limits.max_total_trials=1", epoch_s=0)
+    code, out = toy.run(*overrides, same, "sweep.limits.max_total_trials=1", epoch_s=0)
     assert code == 0, out
     assert toy.summary()["objective"] == {"metric": "val/loss", "goal": "minimize"}
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from lab.core.terminal.display import Screen, drawn
 from lab.core.terminal.tables import Table
 from lab.sweep.study import progress_table as boards
-from lab.sweep.study.progress_table import MOST_SHOWN, ProgressTable, duration, end_table
+from lab.sweep.study.progress_table import MAX_ROWS, ProgressTable, duration, end_table
 
 
 class Terminal(io.StringIO):
@@ -53,7 +53,7 @@ def busy(width: int, clock: Callable[[float], None]) -> ProgressTable:
     return table
 
 
-def test_a_row_says_trial_state_interval_best_and_time_left(clock: Callable[[float], None]) -> None:
+def test_a_row_shows_trial_state_interval_best_and_time_left(clock: Callable[[float], None]) -> None:
     table = busy(120, clock)
     table.rows[2].before = 0.0
     lines = shown(table.table(), 120)
@@ -80,7 +80,7 @@ def test_a_narrow_terminal_loses_the_least_important_columns(clock: Callable[[fl
     assert sum("running" in line for line in lines) == 1
 
 
-def test_time_left_goes_by_what_this_command_has_done(clock: Callable[[float], None]) -> None:
+def test_time_left_depends_on_the_progress_of_this_command(clock: Callable[[float], None]) -> None:
     table = ProgressTable(4)
     table.started(0, "")
     clock(10)
@@ -116,7 +116,7 @@ def test_it_is_drawn_in_place_without_a_thread_below_the_log(
         table.reported(0, 2, 1.0, 0.5)
         table.tick()
         assert terminal.getvalue().count("running") == drawn + 1
-        assert "\x1b[1A" in terminal.getvalue()  # the cursor goes up: the old table is written over
+        assert "\x1b[1A" in terminal.getvalue()  # the cursor moves up to draw over the old table
         before = len(terminal.getvalue())
         table.finished(0, "completed", "completed  best val/f1 0.5000 at interval 2")
         after = terminal.getvalue()[before:]
@@ -136,7 +136,7 @@ def test_without_a_terminal_only_lines_are_logged(caplog: pytest.LogCaptureFixtu
 
 ROWS = [
     {"trial": 1, "state": "completed", "val/f1": 0.8125, "epoch": 2, "intervals": 4, "optimizer.lr": 0.00012345678,
-     "data.batch_size": 16, "failure": None, "reason": "came to its own end", "checkpoint": "multirun/x"},
+     "data.batch_size": 16, "failure": None, "reason": "ran to its end", "checkpoint": "multirun/x"},
     {"trial": 0, "state": "failed", "val/f1": None, "epoch": None, "intervals": 0, "optimizer.lr": 0.001,
      "data.batch_size": 8, "failure": "oom", "reason": "out of memory", "checkpoint": None},
 ]  # fmt: skip
@@ -158,8 +158,8 @@ def test_the_last_table_counts_epochs_from_1_and_fits() -> None:
 def test_the_last_table_of_a_large_study_shows_its_head_and_counts_the_rest() -> None:
     many = [ROWS[0] | {"trial": number} for number in range(5_000)]
     lines = shown(end_table(many, "val/f1"), 120)
-    assert len(lines) < 2 * MOST_SHOWN
-    assert f"and {5_000 - MOST_SHOWN} more in trials.csv" in " ".join(lines)
+    assert len(lines) < 2 * MAX_ROWS
+    assert f"and {5_000 - MAX_ROWS} more in trials.csv" in " ".join(lines)
     lines = shown(end_table(many, "val/f1"), 60)
     assert "more in trials.csv" in " ".join(lines)
     assert "no room for epoch, intervals" in " ".join(lines)

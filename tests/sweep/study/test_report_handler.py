@@ -19,8 +19,9 @@ def test_a_reason_outlives_earlier_reports() -> None:
     values = {1: 0.5, 2: 0.6, 3: 0.1}
     for value in values.values():
         state.report(0, value)
-    one = RunningTrial(trial, dict(values), reason="median at interval 3")
+    running = RunningTrial(trial, dict(values), reason="median at interval 3")
     reasons = [
-        report_handler.handle(0, one, Report(interval, value, interval - 1, 5)) for interval, value in values.items()
+        report_handler.handle(0, running, Report(interval, value, interval - 1, 5))
+        for interval, value in values.items()
     ]
     assert reasons == [None, None, "median at interval 3"]

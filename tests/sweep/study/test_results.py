@@ -20,16 +20,16 @@ def trial(state: TrialState, **attributes: object) -> optuna.trial.FrozenTrial:
 def test_pruned_trials_may_win_and_failed_ones_do_not(sign: float, order: list[int]) -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study()
-    for one in (
+    for frozen in (
         trial(TrialState.COMPLETE, best_value=0.5),
         trial(TrialState.PRUNED, best_value=0.75),
         trial(TrialState.COMPLETE, best_value=0.25),
         trial(TrialState.FAIL, best_value=9.0),
         trial(TrialState.PRUNED),
     ):
-        study.add_trial(one)
+        study.add_trial(frozen)
     plan = SimpleNamespace(sign=sign)
-    assert [one.number for one in ranked(study, plan)] == order  # type: ignore[arg-type]
+    assert [trial.number for trial in ranked(study, plan)] == order  # type: ignore[arg-type]
 
 
 def test_the_interval_of_a_mean_is_students() -> None:
@@ -60,10 +60,10 @@ def test_a_row_and_the_last_lines() -> None:
 def test_a_configuration_under_fewer_seeds_does_not_win_by_a_lucky_one() -> None:
     order: Any = [SimpleNamespace(number=number) for number in (3, 7, 9)]
     plan: Any = SimpleNamespace(sign=1.0, confirm=SimpleNamespace(seeds=3))
-    lucky, whole = confirmed_trial(3, [43], [0.91]), confirmed_trial(7, [43, 44, 45], [0.89, 0.88, 0.90])
-    assert _winner(order, plan, [lucky, whole]).number == 7  # type: ignore[union-attr]
+    lucky, complete = confirmed_trial(3, [43], [0.91]), confirmed_trial(7, [43, 44, 45], [0.89, 0.88, 0.90])
+    assert _winner(order, plan, [lucky, complete]).number == 7  # type: ignore[union-attr]
     better = confirmed_trial(9, [43, 44, 45], [0.90, 0.90, 0.90])
-    assert _winner(order, plan, [lucky, whole, better]).number == 9  # type: ignore[union-attr]
+    assert _winner(order, plan, [lucky, complete, better]).number == 9  # type: ignore[union-attr]
     assert _winner(order, plan, [lucky]).number == 3, "none under all seeds: the search's own"  # type: ignore[union-attr]
 
 

@@ -1,4 +1,4 @@
-"""A vocabulary is learned once per texts and settings, whichever run asks."""
+"""A vocabulary is learned once for the same texts and settings, and shared by all runs."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,8 +35,8 @@ def model(*words: str) -> Encoder | Ngram:
     return found
 
 
-def learned(folder: Path, texts: Stream, *words: str, named: str = "a") -> Tokenizer:
-    return tokenizer.tokenizer_of(model(*words), texts, named, folder, RunFolder(folder / "run"), True)
+def learned(folder: Path, texts: Stream, *words: str, texts_key: str = "a") -> Tokenizer:
+    return tokenizer.get_tokenizer(model(*words), texts, texts_key, folder, RunFolder(folder / "run"), True)
 
 
 @pytest.mark.parametrize("words", [["model=tiny"], ["model=ngram"]])
@@ -52,23 +52,25 @@ def test_a_second_run_reads_no_text(tmp_path: Path, words: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first_words", "second_words"),
     [(["model=tiny"], ["model=tiny", "model.dropout=0.3", "model.pooling=max"]),
      (["model=ngram"], ["model=ngram", "model.dimension=12", "model.ngram_dropout=0.1"])],
 )  # fmt: skip
-def test_settings_that_do_not_decide_it_share_it(tmp_path: Path, one: list[str], other: list[str]) -> None:
-    """As the trials of a sweep over dropout do."""
-    learned(tmp_path, Stream(), *one)
+def test_runs_that_differ_in_other_settings_share_it(
+    tmp_path: Path, first_words: list[str], second_words: list[str]
+) -> None:
+    """Such as the trials of a sweep over dropout."""
+    learned(tmp_path, Stream(), *first_words)
     again = Stream()
-    learned(tmp_path, again, *other)
+    learned(tmp_path, again, *second_words)
     assert again.reads == 0
 
 
-def test_other_texts_and_other_settings_are_learned_anew(tmp_path: Path) -> None:
+def test_other_texts_and_other_settings_are_learned_separately(tmp_path: Path) -> None:
     learned(tmp_path, Stream(), "model=tiny")
-    for words, named in ((["model=tiny"], "b"), (["model=tiny", "model.vocabulary_size=60"], "a")):
+    for words, texts_key in ((["model=tiny"], "b"), (["model=tiny", "model.vocabulary_size=60"], "a")):
         other = Stream()
-        learned(tmp_path, other, *words, named=named)
+        learned(tmp_path, other, *words, texts_key=texts_key)
         assert other.reads > 0
 
 

@@ -1,4 +1,4 @@
-"""What is written after a test: predictions without a Python object per number, one figure a head."""
+"""The files of a test: predictions without a Python object per number, and one figure per head."""
 
 from pathlib import Path
 
@@ -10,19 +10,24 @@ import torch
 from lab.core.batches import MISSING, HeadSpec
 from lab.core.record.run_folder import HEAD_SUFFIXES, ROW_COLUMNS, RunFolder
 from lab.training.evaluation import base
-from lab.training.evaluation.classification import Classified, classified, figure_names, majority
+from lab.training.evaluation.classification import (
+    ClassificationResult,
+    classification_result,
+    figure_names,
+    majority_scores,
+)
 
 HEADS = (HeadSpec("causa 1", ("a", "b"), (3, 2)), HeadSpec("causa_1", ("x", "y", "z"), (3, 1, 1)))
 
 
-def result(num_rows: int = 5) -> Classified:
+def result(num_rows: int = 5) -> ClassificationResult:
     random = np.random.default_rng(0)
     labels = {head.name: random.integers(0, head.num_classes, num_rows) for head in HEADS}
     labels["causa 1"][1] = MISSING
     identity = {"row": np.arange(num_rows) * 2, "text": [f"texto {row}" for row in range(num_rows)]}
     probabilities = [torch.softmax(torch.randn(num_rows, head.num_classes), 1) for head in HEADS]
-    baselines = {"majority": majority(labels, HEADS)}
-    return classified({"f1_macro": 0.5}, probabilities, labels, HEADS, identity, baselines)
+    baselines = {"majority": majority_scores(labels, HEADS)}
+    return classification_result({"f1_macro": 0.5}, probabilities, labels, HEADS, identity, baselines)
 
 
 def test_predictions_read_back_as_they_were(tmp_path: Path) -> None:
@@ -44,7 +49,7 @@ def test_predictions_read_back_as_they_were(tmp_path: Path) -> None:
     assert table.schema.field("causa_1_probabilities").type.value_type == pyarrow.float32()
 
 
-def test_the_table_says_of_how_many_rows_it_is() -> None:
+def test_the_table_shows_the_number_of_rows() -> None:
     assert str(result(5).table().caption).startswith("Of 5 test rows. ")
     assert str(result(2000).table().caption).startswith("Of 2,000 test rows. ")
 
@@ -63,7 +68,7 @@ def test_loggers_get_the_first_rows_of_the_columns_they_can_show(monkeypatch: py
     assert columns["causa 1"][1] is None
 
 
-def test_heads_whose_names_differ_in_a_sign_have_a_figure_each(tmp_path: Path) -> None:
+def test_heads_whose_names_differ_in_punctuation_have_separate_figures(tmp_path: Path) -> None:
     assert figure_names(["causa 1", "causa_1", "Causa.1", "modo"]) == [
         "confusion_causa_1",
         "confusion_causa_1_2",
@@ -72,7 +77,7 @@ def test_heads_whose_names_differ_in_a_sign_have_a_figure_each(tmp_path: Path) -
     ]
     assert len(set(figure_names(["a b", "a_b", "a_b_2", "a.b"]))) == 4
     result().write(RunFolder(tmp_path))
-    assert not (tmp_path / "figures").exists(), "the record comes first"
+    assert not (tmp_path / "figures").exists(), "figures are drawn after the record"
     result().draw(RunFolder(tmp_path))
     assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == [
         "confusion_causa_1.png",

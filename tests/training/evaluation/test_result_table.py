@@ -50,7 +50,7 @@ def test_a_row_per_head_beside_baseline_and_reference() -> None:
     assert "…" not in text, "fits a terminal of 80 columns"
 
 
-def test_without_a_reference_nothing_is_said_of_one() -> None:
+def test_without_a_reference_the_table_does_not_mention_it() -> None:
     text = shown(outcome_table(METRICS, {"majority": MAJORITY}, None, HEADS))
     assert "Bayes" not in text
     assert "…" not in text
@@ -103,7 +103,7 @@ def test_classes_without_rows_are_marked() -> None:
     assert "*" not in classification_report(np.eye(2, dtype=np.int64), ["a", "b"])
 
 
-def test_no_rows_at_all_is_not_a_crash() -> None:
+def test_no_rows_at_all_do_not_raise() -> None:
     report = classification_report(np.zeros((2, 2), dtype=np.int64), ["a", "b"])
     assert re.search(r"accuracy\s+nan\s+0", report)
 

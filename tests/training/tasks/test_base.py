@@ -1,4 +1,4 @@
-"""Metric names are looked at before the first epoch, not after it."""
+"""Names of metrics are checked before the first epoch."""
 
 from pathlib import Path
 
@@ -20,12 +20,12 @@ def watching(metric: str) -> Config:
 
 
 @pytest.mark.parametrize("metric", ["f1_macro", "val/f1_macro", "train/loss", "causa/auc", "val/causa/auc"])
-def test_what_is_logged_can_be_watched(metric: str) -> None:
+def test_a_logged_metric_is_accepted(metric: str) -> None:
     check_metrics(watching(metric), NAMES)
 
 
 @pytest.mark.parametrize("metric", ["train/auc", "train/causa/auc", "val/train/f1_macro", "train/val/loss"])
-def test_what_is_not_is_refused(metric: str) -> None:
+def test_any_other_metric_is_refused(metric: str) -> None:
     config = watching(metric)
     with pytest.raises(RequestError, match=r"no such metric; there are auc, causa/auc") as error:
         check_metrics(config, NAMES)

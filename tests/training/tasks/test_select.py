@@ -16,13 +16,13 @@ PRETRAINING = ["data=rainfall", "model=timer_xl", "model.pretrain=true", "model.
                "data.missing_values=drop", "objective.metric=val/loss", "objective.mode=min"]  # fmt: skip
 
 
-def config(*words: str) -> Config:
+def config(*overrides: str) -> Config:
     with initialize_config_dir(str(CONF)):
-        return check(compose("config", list(words)))
+        return check(compose("config", list(overrides)))
 
 
 @pytest.mark.parametrize(
-    ("words", "task"),
+    ("overrides", "task"),
     [
         ([], "TextClassification"),
         (["model=ngram"], "TextClassification"),
@@ -31,13 +31,13 @@ def config(*words: str) -> Config:
         (PRETRAINING, "SeriesPretraining"),
     ],
 )
-def test_the_task_follows_from_data_and_model(words: list[str], task: str) -> None:
-    assert type(task_of(config(*words))).__name__ == task
+def test_the_task_follows_from_data_and_model(overrides: list[str], task: str) -> None:
+    assert type(task_of(config(*overrides))).__name__ == task
 
 
 def test_a_model_is_built_from_a_spec_alone(tmp_path: Path) -> None:
     spec = SeriesSpec((HeadSpec("rain", ("no", "yes"), (3, 1)),), ("rain", "wind"), 48)
-    asked = config("data=rainfall", "model=inception_time", "model.depth=3", "model.filters=4")
-    model = build_model(asked, spec, RunFolder(tmp_path), fresh=False)
+    chosen = config("data=rainfall", "model=inception_time", "model.depth=3", "model.filters=4")
+    model = build_model(chosen, spec, RunFolder(tmp_path), fresh=False)
     assert [tuple(head.weight.shape) for head in model.heads[0]] == [(2, 16)]  # type: ignore[index,union-attr]
     assert not list(tmp_path.iterdir())

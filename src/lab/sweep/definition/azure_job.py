@@ -24,12 +24,12 @@ READ = ("experiment_name", "sampling_algorithm", "search_space", "objective", "e
 UNUSED = ("$schema", "type", "name", "display_name", "description", "tags", "properties", "trial", "inputs", "outputs",
           "compute", "identity", "resources", "queue_settings", "services", "creation_context", "id", "status",
           "log_files", "resourceGroup")  # fmt: skip
-"""Azure's client adds the last five to a job that it writes."""
+"""Fields that only Azure uses. Its client adds the last five to a job that it writes."""
 SEARCHED = "searched"
-"""Stands for typed parameters; with them the file needs no search space of its own."""
+"""The name that stands for typed parameters in `replaced`; with them the file needs no search space."""
 LIMITS = ("max_total_trials", "max_concurrent_trials", "timeout", "trial_timeout")
 GOALS = ("maximize", "minimize")
-OTHER = "leave out sweep.azure.file, or sweep.azure.file=ANOTHER"
+FILE_REMEDY = "leave out sweep.azure.file, or sweep.azure.file=ANOTHER"
 
 
 class _Loader(yaml.SafeLoader):
@@ -39,20 +39,20 @@ class _Loader(yaml.SafeLoader):
 _Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?\d+[eE][-+]?\d+$"), list("-+0123456789"))
 
 
-def read_job(path: Path, keys: Mapping[str, str], metric: str | None, instead: Collection[str] = ()) -> dict[str, Any]:
+def read_job(path: Path, keys: Mapping[str, str], metric: str | None, replaced: Collection[str] = ()) -> dict[str, Any]:
     """Return the `sweep` node of a job file: study, sampling_algorithm, search_space, objective, early_termination,
     limits.
 
     keys: the file's parameter names to Hydra keys; other names are Hydra keys already. metric: the logged metric that
-    stands for the file's primary metric; needed unless that is a logged one (`val/...`). instead: blocks that were
+    stands for the file's primary metric; needed unless that is a logged one (`val/...`). replaced: blocks that were
     typed and replace those of the file, which need not exist. Blocks that the file leaves out are left out of the node.
     Raises RequestError with every mistake.
     """
-    whole = _job(path)
-    job = {name: normalized(value) for name, value in whole.items() if name not in instead}
-    mistakes = [*_unknown(whole), *_missing(job, instead)]
+    fields = _read(path)
+    job = {name: normalized(value) for name, value in fields.items() if name not in replaced}
+    mistakes = [*_unknown(fields), *_missing(job, replaced)]
     node: dict[str, Any] = {}
-    if job.get("experiment_name") is not None and "study" not in instead:
+    if job.get("experiment_name") is not None and "study" not in replaced:
         node["study"] = str(job["experiment_name"])
     if isinstance(job.get("search_space"), Mapping):
         space = job["search_space"]
@@ -77,31 +77,31 @@ def read_job(path: Path, keys: Mapping[str, str], metric: str | None, instead: C
 
 def unused(path: Path) -> tuple[str, ...]:
     """Return the fields of the file that have a meaning for Azure only, in the order of the file."""
-    return tuple(str(name) for name in _job(path) if name in UNUSED)
+    return tuple(str(name) for name in _read(path) if name in UNUSED)
 
 
 def has_interval_of_zero(path: Path) -> bool:
     """Whether the file's policy has an interval of 0, which Azure's client writes where no interval was given."""
-    policy = _job(path).get("early_termination")
+    policy = _read(path).get("early_termination")
     return isinstance(policy, Mapping) and str(policy.get("evaluation_interval")) == "0"
 
 
-def _job(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> dict[str, Any]:
     key = "sweep.azure.file"
     try:
         job = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except FileNotFoundError as error:
-        raise RequestError(Mistake(key, "there is no such file", OTHER, path)) from error
+        raise RequestError(Mistake(key, "there is no such file", FILE_REMEDY, path)) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise RequestError(Mistake(key, f"cannot be read: {error}", OTHER, path)) from error
+        raise RequestError(Mistake(key, f"cannot be read: {error}", FILE_REMEDY, path)) from error
     except yaml.YAMLError as error:
         problem = " ".join(str(error).split())
-        raise RequestError(Mistake(key, f"is no YAML: {problem}", OTHER, path)) from error
+        raise RequestError(Mistake(key, f"is no YAML: {problem}", FILE_REMEDY, path)) from error
     if not isinstance(job, Mapping):
-        raise RequestError(Mistake(key, "is no sweep job: it must be a mapping", OTHER, path))
+        raise RequestError(Mistake(key, "is no sweep job: it must be a mapping", FILE_REMEDY, path))
     kind = job.get("type", "sweep")
     if str(kind).lower() != "sweep":
-        raise RequestError(Mistake(key, f"is a job of type {kind}; only type: sweep can be read", OTHER, path))
+        raise RequestError(Mistake(key, f"is a job of type {kind}; only type: sweep can be read", FILE_REMEDY, path))
     return {str(name): value for name, value in job.items()}
 
 
@@ -114,7 +114,7 @@ def _unknown(job: Mapping[str, Any]) -> Iterator[Mistake]:
             yield Mistake(f"sweep.azure.file: {name}", "no such field of a sweep job", remedy)
 
 
-def _missing(job: Mapping[str, Any], instead: Collection[str]) -> Iterator[Mistake]:
+def _missing(job: Mapping[str, Any], replaced: Collection[str]) -> Iterator[Mistake]:
     typed = {
         "search_space": "'optimizer.lr=tag(log,interval(1e-4,1e-2))', or search_space in the file",
         "sampling_algorithm": f"sweep.sampling_algorithm=random, or another of {listed(SAMPLERS)}",
@@ -122,7 +122,7 @@ def _missing(job: Mapping[str, Any], instead: Collection[str]) -> Iterator[Mista
         "limits": "sweep.limits.max_total_trials=20",
     }
     for name, remedy in typed.items():
-        given = name in instead or (name == "search_space" and SEARCHED in instead)
+        given = name in replaced or (name == "search_space" and SEARCHED in replaced)
         if job.get(name) is None and name != "limits" and not given:
             yield Mistake(f"sweep.azure.file: {name}", "is missing", remedy)
         elif job.get(name) is not None and name != "sampling_algorithm" and not isinstance(job[name], Mapping):

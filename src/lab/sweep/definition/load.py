@@ -1,7 +1,7 @@
-"""The plan of a composed multirun, or all mistakes of its config and of the sweep's blocks in one list.
+"""Loads the plan of a composed multirun, or raises all mistakes of its config and of the sweep's blocks in one list.
 
-A wrong value of the config must not hide a wrong search space: later checks use the default in its place. Imports
-Optuna; called when a sweep starts, or when a command line with a sweep is known to be wrong.
+A wrong value of the config must not hide a wrong search space, so later checks use the default in its place. It imports
+Optuna, so it is called when a sweep starts, or when a command line with a sweep has mistakes.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from lab.sweep.definition import plan as plans
 from lab.sweep.definition.plan import Plan
 
 
-def planned(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) -> Plan:
+def load_plan(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) -> Plan:
     """Return the plan. config: of the multirun, with its `hydra` node; arguments: task overrides as typed.
 
     Raises RequestError with every mistake.
@@ -50,13 +50,13 @@ def _without_hydra(config: DictConfig) -> DictConfig:
 
 
 def mistakes(loader: ConfigLoader, name: str, overrides: Sequence[str]) -> list[Mistake]:
-    """Return the mistakes of a study on a command line with other mistakes, which were removed from `overrides`."""
+    """Return the mistakes of a study on a command line whose other mistakes were removed from `overrides`."""
     try:
         config = loader.load_configuration(name, list(overrides), RunMode.MULTIRUN)
         if config.hydra.runtime.choices["hydra/sweeper"] != "lab":
             return []
         search_path = [override for override in overrides if override.startswith("hydra.searchpath=")]
-        planned(loader, config, [*search_path, *config.hydra.overrides.task])
+        load_plan(loader, config, [*search_path, *config.hydra.overrides.task])
     except RequestError as error:
         return list(error.mistakes)
     except (HydraException, OmegaConfBaseException):  # reported by the caller that composed it

@@ -29,15 +29,19 @@ from lab.sweep.storage.database_lock import refuse_unusable
 
 log = logging.getLogger(__name__)
 DEFAULT_SAMPLER = "random"
-"""Of conf/config.yaml: used where no sampler is given."""
+"""The default of conf/config.yaml, used where no sampler is given."""
 BLOCKS = {"study", "objective", "early_termination", "sampling_algorithm"}
 _FOLDER, _UNSAFE = re.compile(r"\w[\w .-]*"), re.compile(r"[^\w.-]+")
-Read = TypeVar("Read")
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A checked sweep. fixed: overrides that every trial gets; total: number of trials over all resumes."""
+    """A checked sweep.
+
+    fixed: overrides of every trial; total: number of trials over all resumes; settings: config values that a resumed
+    study must have, by dotted key; blocks: the blocks of the `sweep` node that study.yaml records.
+    """
 
     study: str
     folder: Path
@@ -75,28 +79,28 @@ def read(
     """
     assert config.sweep is not None
     fixed, searched = _split_overrides(arguments, loader)
-    node, plain = with_job(config.sweep, _typed_blocks(fixed, searched)), config.model_dump(mode="json")
+    node, plain = with_azure_job(config.sweep, _typed_blocks(fixed, searched)), config.model_dump(mode="json")
     mistakes: list[Mistake] = []
     keys = node.azure.parameters  # a parameter of the job may also be typed under its name there
     block = {**node.search_space, **{keys.get(key, key): typed for key, typed in searched.items()}}
     typed = [override for override in fixed if override.startswith(("objective.", "objective="))]
-    givers = [*typed, *files_setting("objective", config_name, fixed, loader)]
-    metric, goal = _collected(mistakes, lambda: objective(node.objective, config, givers)) or ("", "maximize")
+    sources = [*typed, *files_setting("objective", config_name, fixed, loader)]
+    metric, goal = _collected(mistakes, lambda: objective(node.objective, config, sources)) or ("", "maximize")
     policy = _collected(mistakes, lambda: parse_policy(node.early_termination))
     base = logbase(node.sampling_algorithm)
     space = _collected(mistakes, lambda: parse_space(block, base))
-    study = _collected(mistakes, lambda: _named(node, name))
+    study = _collected(mistakes, lambda: _study_name(node, name))
     _collected(mistakes, lambda: refuse_unusable(node.storage))
     sampler, total = None, 0
-    sound = space or _sound(block, base)
-    if sound is not None:
+    valid = space or _valid_part(block, base)
+    if valid is not None:
         names = None if node.azure.file is None else node.azure.parameters
-        mistakes += checks.mistakes(sound, block, plain, fixed, loader, names)
-        if node.confirm is not None and "seed" in sound.hydra_keys():
+        mistakes += checks.mistakes(valid, block, plain, fixed, loader, names)
+        if node.confirm is not None and "seed" in valid.hydra_keys():
             problem = "trials that differ in their seed alone would be confirmed as if they were configurations"
             mistakes.append(Mistake("sweep.search_space.seed", problem, "leave out seed, or sweep.confirm=null"))
-        sampler = _collected(mistakes, lambda: build_sampler(node.sampling_algorithm or "random", sound))
-        total = _collected(mistakes, lambda: _total(node, sound)) or 0
+        sampler = _collected(mistakes, lambda: build_sampler(node.sampling_algorithm or "random", valid))
+        total = _collected(mistakes, lambda: _total(node, valid)) or 0
     if mistakes:
         raise RequestError(mistakes)
     assert study is not None
@@ -123,13 +127,13 @@ def read(
     )
 
 
-def _named(node: Sweep, name: str | None) -> str:
+def _study_name(node: Sweep, name: str | None) -> str:
     """Return the study's name, which is also its folder's."""
     study = node.study or name
     if study is None:
-        raise RequestError(Mistake("sweep.study", "a study has a name: it is resumed by it", "sweep.study=NAME"))
+        raise RequestError(Mistake("sweep.study", "is missing: a study is resumed by its name", "sweep.study=NAME"))
     if not _FOLDER.fullmatch(study):
-        problem = "names the study's folder in multirun/: letters, digits, spaces and _ . - only"
+        problem = "is the name of a folder in multirun/: letters, digits, spaces and _ . - only"
         remedy = f"sweep.study={_UNSAFE.sub('_', study).strip('_ .')}"
         raise RequestError(Mistake("sweep.study", problem, remedy, study))
     return study
@@ -142,7 +146,7 @@ def _total(node: Sweep, space: Space) -> int:
     bounds = (space.size() if is_grid else None, node.limits.max_total_trials)
     known = [bound for bound in bounds if bound is not None]
     if not known and not is_grid:
-        problem = "must be given: only a grid has an end of its own"
+        problem = "must be given: only a grid has a number of trials of its own"
         raise RequestError(Mistake("sweep.limits.max_total_trials", problem, "sweep.limits.max_total_trials=20"))
     return min(known, default=0)  # a grid without a size is refused by its sampler
 
@@ -152,7 +156,7 @@ def fixed_settings(plain: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in flattened(plain).items() if not has_role(key, Role.CHANGEABLE_IN_STUDY)}
 
 
-def with_job(node: Sweep, typed: Collection[str] = ()) -> Sweep:
+def with_azure_job(node: Sweep, typed: Collection[str] = ()) -> Sweep:
     """Return the node with the blocks of its Azure job file (`sweep.azure.file`), if it names one; fields without a use
     here are logged.
 
@@ -195,22 +199,23 @@ def _own_blocks(node: Sweep, typed: Collection[str]) -> set[str]:
     return given | ({key.partition(".")[0] for key in typed} & BLOCKS)
 
 
-def _collected(mistakes: list[Mistake], reading: Callable[[], Read]) -> Read | None:
+def _collected(mistakes: list[Mistake], parse: Callable[[], Value]) -> Value | None:
+    """Return the parsed value, or None after adding its mistakes to the list."""
     try:
-        return reading()
+        return parse()
     except RequestError as error:
         mistakes += error.mistakes
         return None
 
 
-def _sound(block: Mapping[str, Any], base: float) -> Space | None:
-    """Return the space of the parameters without a mistake, so that other mistakes of the sweep are found, too."""
-    good: dict[str, Any] = {}
+def _valid_part(block: Mapping[str, Any], base: float) -> Space | None:
+    """Return the space of the parameters without a mistake, so that other mistakes of the sweep are reported too."""
+    valid: dict[str, Any] = {}
     space: Space | None = None
     for key, given in block.items():
         with suppress(RequestError):
-            space = parse_space({**good, key: given}, base)
-            good[key] = given
+            space = parse_space({**valid, key: given}, base)
+            valid[key] = given
     return space
 
 

@@ -27,7 +27,7 @@ from lab.core.openmp import SHARED
 
 PACKET = 65536
 TIMEOUT = signal.SIGUSR1
-"""The signal for a trial whose time is over."""
+"""The signal for a trial whose time limit is over."""
 
 _PR_SET_PDEATHSIG = 1
 _THREAD_LIMITS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
@@ -60,10 +60,8 @@ def serve(
     """
     try:
         _end_with_parent(controller)
-        sys.stdout, sys.stderr = (
-            sys.__stdout__ or sys.stdout,
-            sys.__stderr__ or sys.stderr,
-        )  # not the table's
+        # not the streams that the progress table has replaced
+        sys.stdout, sys.stderr = sys.__stdout__ or sys.stdout, sys.__stderr__ or sys.stderr
         os.setsid()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -93,7 +91,7 @@ def serve(
 
 
 class _Server:
-    """The server's loop: it obeys commands and reports the ends of children."""
+    """The server's loop: it executes commands and reports the ends of children."""
 
     def __init__(self, link: socket.socket, work: Work) -> None:
         self.link, self.work = link, work
@@ -141,7 +139,7 @@ class _Server:
             if ended:
                 del self.children[number]
                 if status:
-                    _kill_group(pid)  # data loader processes that it left
+                    _kill_group(pid)  # data loader processes of the trial
                 self.link.send(pack({"ended": number, "status": status}))
 
 
@@ -177,7 +175,7 @@ def _stop(number: int, _: FrameType | None) -> None:
 
 def _on_timeout(number: int, _: FrameType | None) -> None:
     signal.signal(number, signal.SIG_IGN)
-    raise RunError("its time was over (trial_timeout)", "timeout")
+    raise RunError("its time limit was over (trial_timeout)", "timeout")
 
 
 def _end_with_parent(parent: int) -> None:

@@ -1,9 +1,9 @@
-"""Trials through any of Hydra's other launchers (joblib, submitit, ray), by the one call that all have: `launch`.
+"""Trials through any of Hydra's other launchers (joblib, submitit, ray), by the call that all of them have: `launch`.
 
-It takes a batch and returns when the whole batch is over, so there is a barrier after each. Batches are
-`max_concurrent_trials` long, or hold all that remains; then the launcher decides how many run at once. Trials report
-into the study's storage (`reporting/storage_reporter.py`). Where a launcher gives up a batch because one job died, each
-trial's own record says how far it came.
+It runs a batch and returns when the whole batch has ended. A batch has `max_concurrent_trials` trials; without that
+limit it has all that remain, and the launcher decides how many run at once. Trials report into the study's storage
+(`reporting/storage_reporter.py`). Where a launcher gives up a batch because a job died, each trial's own record shows
+its state.
 """
 
 import logging
@@ -38,7 +38,7 @@ POLL_S = 0.5
 def refuse_single_batch(launcher: str, plan: Plan) -> None:
     """Raises RequestError where a model-based sampler would have to sample all trials before the first report."""
     if isinstance(plan.sampler, ModelSampler) and plan.limits.max_concurrent_trials is None:
-        problem = f"{launcher} runs trials in batches, and a model of the trials needs to know how long one is"
+        problem = f"{launcher} runs trials in batches, and this sampler needs the size of a batch"
         raise RequestError(
             Mistake("sweep.limits.max_concurrent_trials", problem, "sweep.limits.max_concurrent_trials=4")
         )
@@ -46,7 +46,7 @@ def refuse_single_batch(launcher: str, plan: Plan) -> None:
 
 @dataclass
 class LauncherPool:
-    """Used like a `Pool` of processes; a started trial waits for the others of its batch."""
+    """The same methods as a `Pool` of processes; a started trial waits until its batch is complete."""
 
     launcher: Launcher
     plan: Plan
@@ -85,22 +85,22 @@ class LauncherPool:
         except (Exception, KeyboardInterrupt) as error:
             problem = f"lost by its launcher: {type(error).__name__} {error}".strip()
             log.warning("the launcher gave up on a batch: %s", problem)
-            if isinstance(error, Exception) and not any(self._began(job) for job in jobs.values()):
+            if isinstance(error, Exception) and not any(self._has_started(job) for job in jobs.values()):
                 raise RunError(f"no trial could be started: {error}") from error
         events: list[TrialMessage | TrialExit] = []
-        for (number, job), done in zip(jobs.items(), returns, strict=True):
-            if done is None and self._lives(job):
+        for (number, job), returned in zip(jobs.items(), returns, strict=True):
+            if returned is None and self._is_alive(job):
                 self.left_behind[number] = job
             else:
                 del self.running[number]
-                events += self._ended(number, job, done, problem)
+                events += self._end_events(number, job, returned, problem)
         return events
 
     def answer(self, number: int, reply: object) -> None:
         """Nothing to do: no trial waits for an answer."""
 
     def stop(self, number: int, how: StopRequest) -> None:  # noqa: ARG002
-        """Stop waiting for a trial that the launcher has given up; a launcher itself cannot be asked to stop one."""
+        """Stop waiting for a trial that the launcher has given up; a launcher has no call to stop one."""
         if number in self.left_behind:
             self.waits_for_them = False
             log.warning("trial %d keeps running; it stops at its next report after the study has resumed", number)
@@ -110,11 +110,13 @@ class LauncherPool:
 
     def _check_left_behind(self) -> list[TrialMessage | TrialExit]:
         time.sleep(POLL_S)
-        ended = [number for number, job in self.left_behind.items() if not (self.waits_for_them and self._lives(job))]
+        ended = [
+            number for number, job in self.left_behind.items() if not (self.waits_for_them and self._is_alive(job))
+        ]
         events: list[TrialMessage | TrialExit] = []
         for number in ended:
             del self.left_behind[number]
-            events += self._ended(number, self.running.pop(number), None, "lost by its launcher")
+            events += self._end_events(number, self.running.pop(number), None, "lost by its launcher")
         return events
 
     def _overrides(self, job: Job) -> list[str]:
@@ -130,18 +132,21 @@ class LauncherPool:
                 limits.trial_timeout, self.until,
             )  # fmt: skip
             self.storage.set_trial_user_attr(self._id(job.number), "attempt", attempt)
-        own = {"hydra.sweep.dir": str(self.plan.folder), "hydra.sweep.subdir": job.folder}
+        settings = {"hydra.sweep.dir": str(self.plan.folder), "hydra.sweep.subdir": job.folder}
         file = self.folder.path / ".tickets" / f"{job.folder.replace('/', '-')}.json"
         ticket.write(file)
-        own[f"++hydra.job.env_set.{TICKET}"] = str(file.absolute())
+        settings[f"++hydra.job.env_set.{TICKET}"] = str(file.absolute())
         return [
             *job.overrides,
-            *(f"{key}={QuotedString(text, Quote.single).with_quotes()}" for key, text in own.items()),
+            *(f"{key}={QuotedString(text, Quote.single).with_quotes()}" for key, text in settings.items()),
         ]
 
-    def _ended(self, number: int, job: Job, done: JobReturn | None, problem: str) -> list[TrialMessage | TrialExit]:
+    def _end_events(
+        self, number: int, job: Job, returned: JobReturn | None, problem: str
+    ) -> list[TrialMessage | TrialExit]:
+        """Return the stored reports and the exit of an ended job."""
         if not self._is_trial(job):
-            return [TrialExit(number, done, problem, None, "outside")]
+            return [TrialExit(number, returned, problem, None, "outside")]
         trial = self._trial(number)
         attributes = trial.user_attrs
         events: list[TrialMessage | TrialExit] = []
@@ -150,8 +155,8 @@ class LauncherPool:
         epochs = {int(interval): epoch for interval, epoch in attributes.get("epochs", {}).items()}
         stored = StoredReports(dict(trial.intermediate_values), epochs, attributes.get("termination_reason"))
         events.append(TrialMessage(number, stored))
-        result = done or self._recorded(job)
-        requested: StopRequest | None = "stop" if result is None and not self._began(job) else None
+        result = returned or self._recorded(job)
+        requested: StopRequest | None = "stop" if result is None and not self._has_started(job) else None
         return [*events, TrialExit(number, result, problem, requested, "outside")]
 
     def _recorded(self, job: Job) -> JobReturn | None:
@@ -161,16 +166,16 @@ class LauncherPool:
             return None
         if ended.status == "failed":
             return failed_return(job, RunError(ended.reason, ended.failure or "error"))
-        made = JobReturn(overrides=list(job.overrides), status=JobStatus.COMPLETED)
-        made.return_value = None
-        return made
+        completed = JobReturn(overrides=list(job.overrides), status=JobStatus.COMPLETED)
+        completed.return_value = None
+        return completed
 
-    def _lives(self, job: Job) -> bool:
+    def _is_alive(self, job: Job) -> bool:
         """Whether the trial's process is still running, on any machine."""
         assert job.folder is not None
-        return self._began(job) and is_locked(self.folder.trial(job.folder).lock)
+        return self._has_started(job) and is_locked(self.folder.trial(job.folder).lock)
 
-    def _began(self, job: Job) -> bool:
+    def _has_started(self, job: Job) -> bool:
         if not self._is_trial(job):
             return (self.folder.path / str(job.folder)).exists()
         attributes = self._trial(job.number).user_attrs

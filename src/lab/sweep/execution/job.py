@@ -17,7 +17,7 @@ from omegaconf import DictConfig, open_dict
 
 from lab.core.errors import RunError
 from lab.core.machine_faults import machine_error
-from lab.sweep.execution.trial_config import composed
+from lab.sweep.execution.trial_config import compose_trial
 from lab.sweep.reporting import process_reporter
 
 OUTPUT = "output.log"
@@ -60,13 +60,13 @@ class HydraWork:
             return _sendable(_with_fault(self._run(job)))
         except KeyboardInterrupt as error:
             return failed_return(job, Interrupted(f"interrupted {error}".strip()))
-        except SystemExit as error:  # it would end the process that reads the result
+        except SystemExit as error:  # the controller would exit when it reads this result
             return failed_return(job, RunError(f"it ended by sys.exit({error.code!r})"))
         except Exception as error:  # noqa: BLE001  it is the job's result, and is sent to the controller
             return failed_return(job, machine_error(error) or error)
 
     def _run(self, job: Job) -> JobReturn:
-        config = composed(self.context.config_loader, self.config, self.base, self.fixed, job.overrides)
+        config = compose_trial(self.context.config_loader, self.config, self.base, self.fixed, job.overrides)
         with open_dict(config):
             config.hydra.job.id = str(job.number)
             config.hydra.job.num = job.number
@@ -86,36 +86,35 @@ class HydraWork:
 
 def failed_return(job: Job, error: BaseException) -> JobReturn:
     """Return the result of a job that Hydra could not finish."""
-    made = JobReturn(overrides=list(job.overrides), status=JobStatus.FAILED)
-    made.return_value = error
-    return made
+    failed = JobReturn(overrides=list(job.overrides), status=JobStatus.FAILED)
+    failed.return_value = error
+    return failed
 
 
-def return_value(done: JobReturn) -> object:
+def return_value(result: JobReturn) -> object:
     """Return a job's value or the exception that ended it, which Hydra's own property would print and raise."""
     with redirect_stderr(io.StringIO()):
         try:
-            return done.return_value
+            return result.return_value
         except Exception as error:  # noqa: BLE001  it is the value
             return error
 
 
-def _with_fault(done: JobReturn) -> JobReturn:
-    """Return `done`, with an error that a fault of the machine caused replaced by that fault: the cause of an error is
-    lost when the error leaves the process."""
-    error = return_value(done)
+def _with_fault(result: JobReturn) -> JobReturn:
+    """Replace an error that a fault of the machine caused by that fault: pickling loses the cause of an error."""
+    error = return_value(result)
     if isinstance(error, BaseException) and (fault := machine_error(error)) is not None:
-        done.return_value = fault
-    return done
+        result.return_value = fault
+    return result
 
 
-def _sendable(done: JobReturn) -> JobReturn:
-    """Return `done`; where its value cannot be sent, with the reason in its place."""
+def _sendable(result: JobReturn) -> JobReturn:
+    """Replace a value that cannot be pickled by an error with the reason."""
     try:
-        pickle.dumps(done)
+        pickle.dumps(result)
     except Exception as error:  # noqa: BLE001  pickling runs code of the value's class
-        done.status, done.return_value = JobStatus.FAILED, RunError(f"its result cannot be sent: {error}")
-    return done
+        result.status, result.return_value = JobStatus.FAILED, RunError(f"its result cannot be sent: {error}")
+    return result
 
 
 def _redirect(file: Path) -> None:

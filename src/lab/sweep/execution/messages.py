@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 StopRequest = Literal["stop", "timeout", "kill"]
-"""How a trial is asked to end: with the sweep, for its own time limit, or by SIGKILL."""
+"""The reason to end a trial: the end of the sweep, its own time limit, or SIGKILL at once."""
 KilledBy = Literal["itself", "outside", "memory"]
+"""What ended a process that died: its own code, a SIGKILL from outside, or the kernel when memory ran out."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,7 @@ class TrialExit:
     """The exit of a trial's process.
 
     number: of the trial; result: what its work returned, None if it died before; died: how it died, in words;
-    requested: the stop that was requested before, if any; by: what ended a process that died: its own code, a
-    SIGKILL from outside, or the kernel when memory ran out.
+    requested: the stop that was requested before, if any; by: what ended a process that died.
     """
 
     number: int

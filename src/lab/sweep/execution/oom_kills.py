@@ -1,7 +1,7 @@
-"""The number of processes that the kernel killed because memory ran out; it distinguishes such a kill from one by hand.
+"""The number of processes that the kernel killed because memory ran out.
 
-Both arrive as SIGKILL. The count is that of this process's control group (version 2, then 1), which other containers of
-the machine do not change; without one it is the machine's, in /proc/vmstat.
+Such a kill and one by a person are both a SIGKILL; the count distinguishes them. It is that of this process's control
+group (version 2, then 1), which other containers of the machine do not change, else the machine's in /proc/vmstat.
 """
 
 from pathlib import Path

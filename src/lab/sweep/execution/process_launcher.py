@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass
-class ProcessConf:
+class ProcessLauncherConfig:
     """The launcher's settings; conf/hydra/launcher/process.yaml explains each."""
 
     _target_: str = "lab.sweep.execution.process_launcher.ProcessLauncher"
@@ -34,7 +34,7 @@ class ProcessConf:
     preload_by: dict[str, dict[str, list[str]]] = field(default_factory=dict)
 
 
-ConfigStore.instance().store(group="hydra/launcher", name="process", node=ProcessConf, provider="lab")
+ConfigStore.instance().store(group="hydra/launcher", name="process", node=ProcessLauncherConfig, provider="lab")
 
 
 class ProcessLauncher(Launcher):
@@ -54,9 +54,9 @@ class ProcessLauncher(Launcher):
         self.context, self.task, self.config = hydra_context, task_function, config
 
     def pool(
-        self, slots: int | None, most: int, fixed: Sequence[str] = (), choices: Iterable[tuple[str, Any]] = ()
+        self, slots: int | None, max_jobs: int, fixed: Sequence[str] = (), choices: Iterable[tuple[str, Any]] = ()
     ) -> "Pool":
-        """Return the pool to run jobs in, `slots` at once or as configured, at most `most`; nothing is started yet.
+        """Return the pool to run jobs in, `slots` at once or as configured, at most `max_jobs`; nothing is started yet.
 
         fixed: overrides that every job begins with; choices: keys with values that some jobs will set.
         """
@@ -65,7 +65,7 @@ class ProcessLauncher(Launcher):
         from lab.sweep.execution.resources import num_slots, visible_gpus
 
         gpus, cpus = visible_gpus(os.environ), len(os.sched_getaffinity(0))
-        slots = min(num_slots(slots or self.slots, len(gpus), cpus), most)
+        slots = min(num_slots(slots or self.slots, len(gpus), cpus), max_jobs)
         work = HydraWork(self.context, self.task, self.config, fixed)
         settings = [*((key, OmegaConf.select(self.config, key)) for key in self.preload_by), *choices]
         preload = [*self.preload, *modules_to_preload(self.preload_by, settings)]
@@ -83,7 +83,7 @@ class ProcessLauncher(Launcher):
         )
         folder = Path(str(self.config.hydra.sweep.dir))
         folder.mkdir(parents=True, exist_ok=True)
-        jobs = [Job(number, list(one)) for number, one in enumerate(job_overrides, initial_job_idx)]
+        jobs = [Job(number, list(overrides)) for number, overrides in enumerate(job_overrides, initial_job_idx)]
         pool = self.pool(None, len(jobs))
         log.info("%d jobs, %d at a time, below %s", len(jobs), pool.slots, folder)
         return run_jobs(pool, jobs, self.timeout_s, lambda job: " ".join(filter_overrides(job.overrides)))

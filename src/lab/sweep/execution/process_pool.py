@@ -25,7 +25,7 @@ from lab.sweep.execution.oom_kills import oom_kills
 GRACE_S = 20.0
 """Seconds that a trial has to write its record after a request to end; then it is killed."""
 
-_GONE = (BrokenPipeError, ConnectionResetError)
+_DISCONNECTED = (BrokenPipeError, ConnectionResetError)
 _SIGNALS = {"stop": signal.SIGTERM, "timeout": fork_server.TIMEOUT, "kill": signal.SIGKILL}
 
 
@@ -84,7 +84,7 @@ class Pool:
         connection = Connection(ours.detach())
         deadline = time.monotonic() + timeout_s if timeout_s is not None else float("inf")
         self.running[number] = _Running(slot, connection, deadline, oom_kills())
-        with theirs, suppress(*_GONE):  # a killed server or trial: `wait` reports it
+        with theirs, suppress(*_DISCONNECTED):  # a killed server or trial: `wait` reports it
             socket.send_fds(self._server, [fork_server.pack({"start": number, "env": env})], [theirs.fileno()])
             theirs.close()
             connection.send(job)
@@ -97,7 +97,7 @@ class Pool:
         open_connections = {running.connection: number for number, running in self.running.items() if running.open}
         for ready in wait([self._server, *open_connections], timeout_s):
             if ready is self._server:
-                events += self._ended()
+                events += self._server_events()
             else:
                 number = open_connections[ready]  # type: ignore[index]
                 if number in self.running:
@@ -111,7 +111,7 @@ class Pool:
             return
         try:
             running.connection.send(reply)
-        except _GONE:
+        except _DISCONNECTED:
             running.open = False
 
     def stop(self, number: int, how: StopRequest) -> None:
@@ -156,7 +156,7 @@ class Pool:
 
     def _send(self, message: Mapping[str, object]) -> None:
         assert self._server is not None
-        with suppress(*_GONE):  # `wait` reports its end
+        with suppress(*_DISCONNECTED):  # `wait` reports its end
             self._server.send(fork_server.pack(message))
 
     def _check_deadlines(self) -> None:
@@ -180,7 +180,7 @@ class Pool:
             return []
         return [TrialMessage(number, message)]
 
-    def _ended(self) -> list[TrialMessage | TrialExit]:
+    def _server_events(self) -> list[TrialMessage | TrialExit]:
         assert self._server is not None
         try:
             packet = self._server.recv(fork_server.PACKET)
@@ -224,7 +224,7 @@ class Pool:
 
 
 def _cause_of_death(status: int) -> str | None:
-    """Return a wait status in words; None for exit code 0."""
+    """Return how a process died, in words; None for exit code 0."""
     if os.WIFSIGNALED(status):
         return f"killed by {signal.Signals(os.WTERMSIG(status)).name}"
     code = os.waitstatus_to_exitcode(status)

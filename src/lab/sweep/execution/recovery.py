@@ -1,5 +1,7 @@
-"""What a killed trial or controller left in a trial's folder: an end that nobody read, a record without an end, a
-checkpoint to resume from."""
+"""Recovers trials of a killed process or controller from their folders: a recorded end, a missing end, a checkpoint.
+
+It also refuses a storage that does not match the folders.
+"""
 
 from collections.abc import Iterable
 
@@ -37,7 +39,7 @@ def refuse_unknown_runs(folder: StudyFolder, num_known: int) -> None:
     unknown = [number for number in sorted(names) if number >= num_known and _ended(folder.trial(number)) is not None]
     if unknown:
         problem = (
-            f"its storage knows nothing of {listed([f'trial {number}' for number in unknown])}, which have finished"
+            f"its storage does not contain {listed([f'trial {number}' for number in unknown])}, which have finished"
         )
         remedy = "put the journal or the database back, or sweep.study=ANOTHER"
         raise RequestError(Mistake("sweep.study", problem, remedy, folder.path.name))
@@ -45,11 +47,11 @@ def refuse_unknown_runs(folder: StudyFolder, num_known: int) -> None:
 
 def refuse_other_parameters(trials: Iterable[FrozenTrial], space: Space, study: str) -> None:
     """Raises RequestError for trials whose parameters were drawn from other distributions: their values become
-    overrides, and anybody may have written the journal."""
+    overrides, and the journal may come from another person."""
     expected = space.distributions()
     wrong = [trial.number for trial in trials if trial.distributions and trial.distributions != expected]
     if wrong:
-        problem = f"its storage holds {listed([f'trial {number}' for number in wrong])} of another search space"
+        problem = f"its storage contains {listed([f'trial {number}' for number in wrong])} of another search space"
         raise RequestError(Mistake("sweep.study", problem, "sweep.study=ANOTHER", study))
 
 
@@ -70,8 +72,8 @@ def resume_override(folder: StudyFolder, name: str) -> list[str]:
         return [f"resume={QuotedString(str(run.path.absolute()), Quote.single).with_quotes()}"]
     if run.path.exists():
         flat = name.replace("/", "-")
-        aside = folder.path / ".cut"
-        aside.mkdir(exist_ok=True)
-        times = sum(1 for _ in aside.glob(f"{flat}-*"))
-        run.path.rename(aside / f"{flat}-{times + 1}")
+        archive = folder.path / ".cut"
+        archive.mkdir(exist_ok=True)
+        times = sum(1 for _ in archive.glob(f"{flat}-*"))
+        run.path.rename(archive / f"{flat}-{times + 1}")
     return []

@@ -13,6 +13,8 @@ def visible_gpus(environment: Mapping[str, str], driver: Path = Path("/proc/driv
 
 
 def num_slots(requested: int | None, num_gpus: int, num_cpus: int) -> int:
-    """Return the number of jobs at once: as requested, else one per GPU, else one per CPU and at most four, because
-    each job holds a model."""
+    """Return the number of jobs at once: as requested, else one per GPU, else one per CPU but at most four.
+
+    The limit is for memory, because each job has a model.
+    """
     return requested or num_gpus or max(1, min(4, num_cpus))

@@ -1,8 +1,8 @@
-"""A plain grid: a list of jobs through a pool. A slot is filled again as soon as its job ends; each end is logged.
+"""Runs a fixed list of jobs through a pool. A slot is filled again as soon as its job ends, and each end is logged.
 
-A study (`study/loop.py`) and its confirmation (`study/confirmation.py`) have loops of their own: a grid has neither
-reports nor interrupted jobs to run again, a confirmation knows its runs in advance, and a study asks Optuna for each
-trial. What the three share is one line, `pool.wait()`.
+A study (`study/loop.py`) and its confirmation (`study/confirmation.py`) have loops of their own: a list of jobs has
+neither reports nor jobs to resume, a confirmation knows its runs in advance, and a study asks Optuna for each trial.
+The three share one line only, `pool.wait()`.
 """
 
 import logging
@@ -26,7 +26,7 @@ def run_jobs(
     """Run the jobs and return their results in order; the pool is closed in every case.
 
     timeout_s: of each job; describe: the words for a job in its log line. After a fault of the machine no further job
-    starts: each would meet the same fault.
+    starts: each would fail in the same way.
     """
     waiting, returns = list(jobs), dict[int, JobReturn]()
     by_number, began = {job.number: job for job in jobs}, dict[int, float]()
@@ -41,10 +41,10 @@ def run_jobs(
                     pool.answer(event.number, None)
                     continue
                 job = by_number[event.number]
-                returns[job.number] = done = _return_of(event, job)
+                returns[job.number] = result = _return_of(event, job)
                 seconds = time.monotonic() - began[job.number]
-                log.info("#%d %s  %.0f s  %s", job.number, _end(done), seconds, describe(job))
-                if isinstance(fault := return_value(done), MachineError) and waiting:
+                log.info("#%d %s  %.0f s  %s", job.number, _end_of(result), seconds, describe(job))
+                if isinstance(fault := return_value(result), MachineError) and waiting:
                     log.error("%d jobs are not started: %s", len(waiting), fault)
                     returns |= {other.number: failed_return(other, fault) for other in waiting}
                     waiting.clear()
@@ -61,8 +61,10 @@ def _return_of(event: TrialExit, job: Job) -> JobReturn:
     return failed_return(job, RunError(problem))
 
 
-def _end(done: JobReturn) -> str:
-    if done.status is JobStatus.COMPLETED:
-        value = done._return_value
+def _end_of(result: JobReturn) -> str:
+    """Return how a job ended, for its log line."""
+    if result.status is JobStatus.COMPLETED:
+        value = result._return_value
         return f"done {value:.4f}" if isinstance(value, float) else "done"
-    return f"failed: {str(done._return_value).splitlines()[0] if str(done._return_value) else 'without a message'}"
+    lines = str(result._return_value).splitlines() or ["without a message"]
+    return f"failed: {lines[0]}"

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 
-def composed(
+def compose_trial(
     loader: ConfigLoader, master: DictConfig, base: DictConfig | None, fixed: Sequence[str], overrides: Sequence[str]
 ) -> DictConfig:
     """Return the config of a job of the multirun `master`. base: composed with the overrides `fixed`; it is changed.

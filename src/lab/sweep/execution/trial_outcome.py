@@ -20,7 +20,7 @@ from lab.sweep.execution.job import Interrupted, return_value
 from lab.sweep.execution.messages import TrialExit
 
 MAX_INTERRUPTIONS = 3
-Status = Literal["completed", "terminated", "failed", "interrupted"]
+TrialStatus = Literal["completed", "terminated", "failed", "interrupted"]
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class BestReport:
 class TrialOutcome:
     """How a trial ended; an interrupted one runs again, from its last checkpoint."""
 
-    status: Status
+    status: TrialStatus
     reason: str
     failure: FailureKind | None = None
     stops_study: bool = False
-    """Interrupted by a fault of the machine, which every other trial would meet."""
+    """Whether a fault of the machine interrupted the trial: every other trial would be interrupted too."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,7 @@ def outcome_of_finished_run(reason: str | None, has_value: bool) -> TrialOutcome
     """Return the outcome of a run that did all its work; arguments as in `outcome_of_exit`."""
     if not has_value:
         return TrialOutcome("failed", "no epoch gave a finite value of the objective", "nan")
-    return (
-        TrialOutcome("terminated", reason) if reason is not None else TrialOutcome("completed", "came to its own end")
-    )
+    return TrialOutcome("terminated", reason) if reason is not None else TrialOutcome("completed", "ran to its end")
 
 
 def after_interruption(before: Interruptions, num_reports: int, reason: str) -> tuple[Interruptions, TrialOutcome]:
@@ -106,7 +104,7 @@ def outcome_line(ended: TrialOutcome, best: BestReport | None, metric: str) -> s
 def _died(event: TrialExit) -> TrialOutcome:
     reason = f"its process was {event.died}"
     if event.died == "killed by SIGBUS":  # a mapped file whose disk is full or gone
-        return TrialOutcome("interrupted", f"{reason}: a disk or a network folder failed it", stops_study=True)
+        return TrialOutcome("interrupted", f"{reason}: a disk or a network folder failed", stops_study=True)
     if event.by == "memory":
         return TrialOutcome("failed", f"{reason}: memory ran out", "oom")
     if event.by == "outside":

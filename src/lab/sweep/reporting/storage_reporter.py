@@ -3,7 +3,7 @@
 What the trial needs to know is on a ticket in the study's folder, which both machines see. Its environment names the
 file, set by Hydra's `hydra.job.env_set`. No controller answers: the trial reads the other trials' reports and applies
 the policy to itself. Each report costs one reading of the study, some 5 ms at 5,000 trials besides the storage's own
-time, and the first one loads the study.
+time, and the first report loads the study.
 """
 
 import json
@@ -48,7 +48,7 @@ class Ticket:
 
     def write(self, file: Path) -> None:
         """Write the ticket as JSON."""
-        write_whole(file, lambda aside: aside.write_text(json.dumps(asdict(self)), encoding="utf-8"))
+        write_whole(file, lambda partial: partial.write_text(json.dumps(asdict(self)), encoding="utf-8"))
 
 
 def ticket() -> Ticket:
@@ -119,9 +119,9 @@ class StorageReporter(Reporter):
 
     def _check_time(self) -> None:
         if self.ticket.timeout_s is not None and time.monotonic() - self.began > self.ticket.timeout_s:
-            raise RunError("its time was over (trial_timeout)", "timeout")
+            raise RunError("its time limit was over (trial_timeout)", "timeout")
         if self.ticket.until is not None and time.time() > self.ticket.until:
-            raise KeyboardInterrupt("the sweep's time is over")
+            raise KeyboardInterrupt("the sweep's time limit is over")
 
     def _store(self, name: str, value: Any) -> None:
         self.storage.set_trial_user_attr(self.trial_id, name, value)

@@ -1,4 +1,4 @@
-"""Checks of a search space against the config: its keys exist, are set once, and can hold the values."""
+"""Checks of a search space against the config: its keys exist, are set once, and accept the values."""
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,8 +16,8 @@ from lab.core.hydra_quoting import quoted
 from lab.sweep.search_space.distributions import EDGE, Choice, QuantileDistribution
 from lab.sweep.search_space.space import KEY, Parameter, Space
 
-TRIED = (EDGE, 0.382, 1 - EDGE)
-"""Quantiles that are checked: next to both ends, and one between them that gives no whole number by chance."""
+CHECKED_QUANTILES = (EDGE, 0.382, 1 - EDGE)
+"""Quantiles whose values are checked: next to both ends, and one between them that is no whole number by chance."""
 
 
 def mistakes(
@@ -90,4 +90,4 @@ def _tried_values(parameter: Parameter) -> list[Any]:
     drawn = parameter.distribution
     if isinstance(drawn, Choice) or (isinstance(drawn, QuantileDistribution) and drawn.kind != "loguniform"):
         return []
-    return [drawn.value(drawn.at(u)) for u in TRIED]
+    return [drawn.value(drawn.at(u)) for u in CHECKED_QUANTILES]

@@ -1,7 +1,7 @@
 """Optuna's CMA-ES with a safe reader of its state, which Optuna stores as a pickle in the study's storage.
 
-A pickle may run any code that it names, and the storage may come from anybody. This reader accepts the class of CMA-ES
-and numpy's arrays only.
+A pickle may run any code that it names, and the storage may come from another person. This reader accepts only the
+class of CMA-ES and numpy's arrays.
 """
 
 import io
@@ -14,14 +14,14 @@ from optuna.trial import FrozenTrial
 
 from lab.core.errors import GARBLED, Mistake, RequestError
 
-MAY_NAME = {
+ALLOWED = {
     ("cmaes._cma", "CMA"),
     ("numpy", "dtype"),
     ("numpy", "ndarray"),
     *((f"numpy.{core}.multiarray", name) for core in ("_core", "core") for name in ("_reconstruct", "scalar")),
     *((f"numpy.{core}.numeric", "_frombuffer") for core in ("_core", "core")),
 }
-"""Modules and names that occur in a saved state."""
+"""The modules and names of a saved state."""
 _STATE = "cma:optimizer:"
 
 
@@ -41,12 +41,12 @@ def _state(text: str, trial: FrozenTrial) -> Any:
     try:
         return _Unpickler(io.BytesIO(bytes.fromhex(text))).load()
     except (pickle.UnpicklingError, EOFError, ValueError, *GARBLED) as error:
-        problem = f"its storage holds a state of CMA-ES at trial {trial.number} that cannot be used: {error}"
+        problem = f"its storage contains a state of CMA-ES at trial {trial.number} that cannot be used: {error}"
         raise RequestError(Mistake("sweep.study", problem, "sweep.study=ANOTHER")) from error
 
 
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in MAY_NAME:
+        if (module, name) not in ALLOWED:
             raise pickle.UnpicklingError(f"it names {module}.{name}")
         return super().find_class(module, name)

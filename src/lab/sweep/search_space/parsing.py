@@ -1,4 +1,4 @@
-"""From the text or block of one parameter to its distribution: Azure ML's expressions, or Hydra's sweep grammar.
+"""Parses the text or block of a parameter to its distribution: Azure ML's expressions, or Hydra's sweep grammar.
 
 Azure: `{type: loguniform, min_value: -11.5, max_value: -6.9}`, whose ends are exponents; ends that look like natural
 units are refused, since 1e-5..1e-3 would draw 1.00001..1.001. Hydra: `tag(log,interval(1e-5,1e-4))`, `choice(a,b)`,
@@ -36,8 +36,7 @@ EXAMPLE = "tag(log,interval(1e-4,1e-2))"
 HIGHEST_EXPONENT = 30.0
 """e^30 is 10^13: an end above it is treated as a value in natural units."""
 LOWEST_EXPONENT = 0.1
-"""A range that begins between 0 and this, or lies inside 0..1 (except 0..1 itself), is treated as natural units, too.
-"""
+"""A range that begins between 0 and this, or lies inside 0..1 (except 0..1 itself), is treated as natural units too."""
 
 
 def sweep_of(text: str) -> Override | None:

@@ -44,7 +44,7 @@ class Branch:
 
 @dataclass(frozen=True)
 class Parameter:
-    """name: for Optuna; key: the Hydra key; when: the choice and the index of the branch that it belongs to."""
+    """A parameter. name: for Optuna; key: for Hydra; when: the choice and the index of its branch, if it has one."""
 
     name: str
     key: str
@@ -74,13 +74,13 @@ class Space:
         values: dict[str, Any] = {}
         for parameter in self.parameters:
             if self._is_active(parameter, params):
-                real = drawn[parameter.name]
-                values.update(real.fixed if isinstance(real, Branch) else [(parameter.key, real)])
+                value = drawn[parameter.name]
+                values.update(value.fixed if isinstance(value, Branch) else [(parameter.key, value)])
         return values
 
     def overrides(self, values: Mapping[str, Any]) -> list[str]:
         """Return `key=value` for each value, quoted so that Hydra reads exactly that value."""
-        return [f"{key}={_written(value)}" for key, value in values.items()]
+        return [f"{key}={_literal(value)}" for key, value in values.items()]
 
     def hydra_keys(self) -> tuple[str, ...]:
         """Return every Hydra key that some trial may set."""
@@ -180,11 +180,11 @@ def parse_space(block: Mapping[str, Any], base: float = math.e) -> Space:
     space = Space(tuple(sorted(parameters, key=lambda parameter: parameter.name)))
     mistakes += _set_twice(space)
     if mistakes:
-        raise RequestError(replace(mistake, remedy=_typed(mistake, block)) for mistake in mistakes)
+        raise RequestError(replace(mistake, remedy=_typed_remedy(mistake, block)) for mistake in mistakes)
     return space
 
 
-def _typed(mistake: Mistake, block: Mapping[str, Any]) -> str:
+def _typed_remedy(mistake: Mistake, block: Mapping[str, Any]) -> str:
     """Return the remedy with the distribution as it is typed; parts of a conditional space can be in a file only."""
     key = next((key for key in map(str, block) if f"{mistake.key}.".startswith(f"{KEY}.{key}.")), None)
     if key is None or "[" in mistake.key or mistake.remedy.startswith("leave out"):
@@ -258,12 +258,13 @@ def _set_twice(space: Space) -> Iterator[Mistake]:
             owners[key] = top.name
 
 
-def _written(value: Any) -> str:
+def _literal(value: Any) -> str:
+    """Return a value in Hydra's grammar."""
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()
     if isinstance(value, str):
         plain = _SAFE.fullmatch(value) and value.lower() not in _WORDS
         return value if plain else QuotedString(value, Quote.single).with_quotes()
     if isinstance(value, list | tuple):
-        return f"[{','.join(map(_written, value))}]"
+        return f"[{','.join(map(_literal, value))}]"
     return repr(value)

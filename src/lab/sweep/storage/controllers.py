@@ -67,7 +67,7 @@ class SoleController:
         """Remove the claim on an abandoned trial."""
 
     def abandoned(self) -> list[int]:
-        """Return the numbers of RUNNING trials that no controller runs."""
+        """Return the numbers of trials in state RUNNING that no controller runs."""
         return [trial.number for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))]
 
     def has_unfinished_trials(self) -> bool:

@@ -28,7 +28,7 @@ def refuse_unusable(url: str | None) -> None:
         parsed = make_url(url)
     except (ArgumentError, ValueError):  # a port that is no number is a ValueError
         problem = "is no URL of a database"
-        raise RequestError(Mistake(KEY, problem, REMEDY)) from None  # it may hold a password
+        raise RequestError(Mistake(KEY, problem, REMEDY)) from None  # the URL may contain a password
     shown = parsed.render_as_string()
     try:
         parsed.get_dialect().import_dbapi()

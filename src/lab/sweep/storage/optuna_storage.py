@@ -24,7 +24,7 @@ from lab.core.locks import Lock, Taken, sole, warn
 PATIENCE_S = 5.0
 """Seconds that the trials of a killed controller may take to end."""
 FLUSHED = (6, 7)
-"""Optuna's codes of the lines with a trial's state and with a report."""
+"""Optuna's codes of journal lines with a trial's state or a report."""
 
 
 class FlockLock(JournalFileOpenLock):
@@ -98,9 +98,9 @@ def repair(journal: Path, lock: FlockLock) -> int:
     try:
         with journal.open("r+b") as file:
             text = file.read()
-            whole = text.rfind(b"\n") + 1
-            file.truncate(whole)
-        return len(text) - whole
+            end = text.rfind(b"\n") + 1
+            file.truncate(end)
+        return len(text) - end
     finally:
         lock.release()
 

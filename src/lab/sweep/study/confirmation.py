@@ -1,4 +1,4 @@
-"""Confirmation: the best configurations run again under new seeds, so that a lucky seed does not win.
+"""Confirmation: the best configurations run again with new seeds, so that a lucky seed does not win.
 
 Each run has the folder `confirm/<trial>-<seed>`.
 """

@@ -1,4 +1,4 @@
-"""A sweep from its config to its summary: plan, open or resume the study's folder, search, confirm, write results."""
+"""Runs a sweep from its config to its summary: plan, open or resume the folder, search, confirm, write the results."""
 
 import logging
 import re
@@ -21,7 +21,7 @@ from lab.core.masking import masked
 from lab.core.record.run_folder import StudyFolder
 from lab.core.symlinks import links_out
 from lab.core.terminal.display import Screen, complain
-from lab.sweep.definition.load import planned
+from lab.sweep.definition.load import load_plan
 from lab.sweep.definition.plan import Plan
 from lab.sweep.execution.hydra_launcher_pool import LauncherPool, refuse_single_batch
 from lab.sweep.execution.process_launcher import ProcessLauncher
@@ -49,7 +49,7 @@ def sweep(context: HydraContext, task: TaskFunction, config: DictConfig, argumen
     """
     configure_log(config.hydra.hydra_logging, config.hydra.verbose, execution_whitelist=context.execution_whitelist)
     try:
-        plan = planned(context.config_loader, config, arguments)
+        plan = load_plan(context.config_loader, config, arguments)
         launcher = str(config.hydra.runtime.choices["hydra/launcher"])
         if launcher != "process":
             refuse_single_batch(launcher, plan)
@@ -82,7 +82,7 @@ def _open_folder(folder: StudyFolder, plan: Plan) -> Iterator[None]:
     """
     begun = folder.path.exists() and any(_BEFORE_STUDY.fullmatch(path.name) is None for path in folder.path.iterdir())
     if begun and folder.read_study() is None:
-        problem = "exists already and holds no study"
+        problem = "the folder exists already and contains no study"
         raise RequestError(Mistake("sweep.study", problem, "sweep.study=ANOTHER", plan.study))
     if links := links_out(folder.path, "sweep.study"):
         raise RequestError(links)
@@ -104,7 +104,9 @@ def _refuse_changes(saved: dict[str, Any], plan: Plan) -> None:
     if (drawn := normalized_block(saved["sampling_algorithm"])) != normalized_block(plan.blocks["sampling_algorithm"]):
         mistakes.append(Mistake("sweep.sampling_algorithm", f"differs from the study's: {drawn}", remedy))
     if saved.get("storage", _database_of(plan)) != _database_of(plan):
-        problem = f"differs from the study's, which knows its trials: {saved['storage'] or 'the journal in its folder'}"
+        problem = (
+            f"differs from the study's, where its trials are stored: {saved['storage'] or 'the journal in its folder'}"
+        )
         mistakes.append(Mistake("sweep.storage", problem, remedy))
     settings, searched = saved["settings"], set(plan.space.hydra_keys())
     changed = [
@@ -113,7 +115,7 @@ def _refuse_changes(saved: dict[str, Any], plan: Plan) -> None:
         if settings.get(key) != plan.settings.get(key) and key not in searched
     ]
     if changed:
-        problem = f"other settings than the study was begun with: {listed(changed)}"
+        problem = f"these settings differ from those that the study began with: {listed(changed)}"
         mistakes.append(Mistake("", problem, remedy))
     if mistakes:
         raise RequestError(mistakes)
@@ -130,7 +132,7 @@ def _run_study(
     with read_write(config.hydra.sweep), open_dict(config.hydra.sweep):
         config.hydra.sweep.dir = str(plan.folder)
     text = masked(OmegaConf.to_yaml(config))
-    write_whole(folder.path / "multirun.yaml", lambda aside: aside.write_text(text, encoding="utf-8"))
+    write_whole(folder.path / "multirun.yaml", lambda partial: partial.write_text(text, encoding="utf-8"))
     with nullcontext() if plan.storage is None else database_lock(plan.storage, ""):  # it may create the tables
         storage = open_storage(plan.storage, folder.journal)
     launcher = Plugins.instance().instantiate_launcher(context, task, config)

@@ -1,4 +1,4 @@
-"""Requests to stop a sweep: its time limit, or Ctrl-C and SIGTERM, which are counted; the loop reads the count."""
+"""Requests to stop a sweep: its time limit, or Ctrl-C and SIGTERM, which are counted for the loop."""
 
 import signal
 import threading
@@ -9,7 +9,7 @@ from types import FrameType
 
 
 class Interrupts:
-    """count: presses of Ctrl-C so far; a SIGTERM, which a cluster sends only once, counts as two."""
+    """The requests so far. count: Ctrl-C counts as one, SIGTERM as two, because a cluster sends it only once."""
 
     def __init__(self, timeout_s: float | None = None) -> None:
         self.count, self.timeout_s = 0, timeout_s
@@ -18,7 +18,7 @@ class Interrupts:
     def requested(self) -> tuple[str, bool] | None:
         """Return why no further trial starts, and whether running trials stop too; None without a request."""
         if time.monotonic() > self.deadline:
-            return f"its time of {self.timeout_s:g} s is over", True
+            return f"its time limit of {self.timeout_s:g} s is over", True
         if self.count >= 2:
             return "stopped by a second Ctrl-C or SIGTERM", True
         return ("stopped by Ctrl-C", False) if self.count else None

@@ -1,6 +1,6 @@
 """The loop of a study: ask Optuna for a trial, start it in a free slot, handle its reports and its end; no barrier.
 
-Optuna's storage holds what a resumed study needs: parameters, all reports and the attributes of `trial_attributes`. An
+Optuna's storage has what a resumed study needs: parameters, all reports and the attributes of `trial_attributes`. An
 interrupted trial keeps its number and is the next to start, from its last checkpoint: numbers, folders and samples are
 those of an uninterrupted study.
 """
@@ -199,7 +199,7 @@ class Search:
             return
         has_value = self._best(event.number) is not None
         ended = outcome_of_exit(event, running.reason, has_value, self.plan.limits.trial_timeout)
-        if ended.stops_study:  # every other trial would meet the same fault: all return to the queue
+        if ended.stops_study:  # every other trial would be interrupted too, so all return to the queue
             self._end(ended.reason, now=True)
             self.error = self.error or MachineError(f"trial {event.number}: {ended.reason}")
         elif ended.status == "interrupted" and event.requested is None:

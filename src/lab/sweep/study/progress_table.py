@@ -15,17 +15,17 @@ from lab.core.terminal.display import LiveTable, Screen, fitted
 from lab.core.terminal.tables import Column, Table
 
 log = logging.getLogger(__name__)
-REDRAWN_S = 0.25
-LEAST_OVERRIDES = 20
-"""A trial's overrides are shown from this many characters on."""
-MOST_SHOWN = 30
+REDRAW_S = 0.25
+MIN_OVERRIDES_WIDTH = 20
+"""Overrides are shown if at least this many characters are free."""
+MAX_ROWS = 30
 """Rows of the final table, about two screens; 5,000 rows would take seconds to lay out."""
-UNSHOWN = ("checkpoint", "reason")
+HIDDEN_COLUMNS = ("checkpoint", "reason")
 """Columns of trials.csv that are too long for a table."""
 
 
 @dataclass
-class Row:
+class TrialProgress:
     """A running trial. share: finished share of its epochs; before: that share when this command started the trial."""
 
     overrides: str
@@ -58,7 +58,7 @@ class ProgressTable:
 
     def begin(self, total: int, ended: Sequence[str] = ()) -> None:
         """Begin a part of the sweep with `total` trials. ended: statuses of those that ended before."""
-        self.total, self.rows, self.states = total, dict[int, Row](), Counter(ended)
+        self.total, self.rows, self.states = total, dict[int, TrialProgress](), Counter(ended)
         self.before, self.began = len(ended), time.monotonic()
 
     @property
@@ -75,13 +75,13 @@ class ProgressTable:
 
     def tick(self) -> None:
         """Draw the table again if it is due; to be called several times a second."""
-        if self._live is not None and time.monotonic() - self._drawn > REDRAWN_S:
+        if self._live is not None and time.monotonic() - self._drawn > REDRAW_S:
             self._drawn = time.monotonic()
             self._live.refresh()
 
     def started(self, number: int, overrides: str) -> None:
         """Show a trial that has started."""
-        self.rows[number] = Row(overrides)
+        self.rows[number] = TrialProgress(overrides)
 
     def reported(self, number: int, interval: int, share: float, best: float | None) -> None:
         """Show a trial's report. share: finished share of its epochs; best: its best value so far."""
@@ -101,7 +101,7 @@ class ProgressTable:
 
     def finished(self, number: int, status: str, words: str) -> None:
         """Log the end of a trial with its overrides and how long it took."""
-        row = self.rows.pop(number, Row(""))
+        row = self.rows.pop(number, TrialProgress(""))
         self.states[status] += 1
         self.log(f"trial {number} {words}  {duration(time.monotonic() - row.began)}  {row.overrides}")
 
@@ -128,7 +128,7 @@ class ProgressTable:
         table = _table(columns, self._head())
         texts = [row.overrides for _, row in rows]
         _, room = fitted(table, self.screen.width)
-        if room >= LEAST_OVERRIDES:
+        if room >= MIN_OVERRIDES_WIDTH:
             columns["overrides"] = [_cut(text, room - 3) for text in texts]
             table = _table(columns, self._head())
         return table
@@ -143,10 +143,10 @@ class ProgressTable:
 
 
 def end_table(rows: Sequence[Mapping[str, object]], metric: str) -> Table:
-    """Return the first MOST_SHOWN rows of trials.csv as a table; epochs count from 1. A caption counts the others."""
-    more, rows = len(rows) - MOST_SHOWN, rows[:MOST_SHOWN]
+    """Return the first MAX_ROWS rows of trials.csv as a table; epochs count from 1. A caption counts the others."""
+    more, rows = len(rows) - MAX_ROWS, rows[:MAX_ROWS]
     filled = dict.fromkeys(name for row in rows for name, value in row.items() if value is not None)
-    names = [name for name in filled if name not in UNSHOWN]
+    names = [name for name in filled if name not in HIDDEN_COLUMNS]
     columns = {name: [_shown(name, row.get(name)) for row in rows] for name in names}
     first = [name for name in ("trial", metric, "state") if name in columns]
     last = [name for name in ("failure", "epoch", "intervals") if name in columns]
@@ -159,10 +159,10 @@ def end_table(rows: Sequence[Mapping[str, object]], metric: str) -> Table:
 
 def duration(seconds: float) -> str:
     """Return a duration in words: 12 s, 3 min 20 s, 2 h 05 min."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    return f"{whole // 60} min {whole % 60:02} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60:02} min"
+    total = round(seconds)
+    if total < 60:
+        return f"{total} s"
+    return f"{total // 60} min {total % 60:02} s" if total < 3600 else f"{total // 3600} h {total % 3600 // 60:02} min"
 
 
 def _table(columns: Mapping[str, Sequence[str]], title: str) -> Table:

@@ -3,7 +3,7 @@
 The winner of a search is the trial with the best value that it ever reported, whether it completed or a policy ended it
 (Optuna's `best_trial` leaves out the latter). Where configurations were confirmed under every seed, the best mean wins.
 The report has a rule of its own (`lab.report.analysis.winner`), because it compares several studies and single runs;
-rooms in parallel do not import each other, and for one study both rules name the same trial.
+parallel rooms do not import each other. For one study both rules give the same trial.
 """
 
 import logging
@@ -61,7 +61,7 @@ def confirmed_trial(trial: int, seeds: Sequence[int], values: Sequence[float]) -
 
 
 def ranked(study: optuna.Study, plan: Plan) -> list[FrozenTrial]:
-    """Return the ended trials with a value, the best first; of equal ones the earlier first."""
+    """Return the ended trials with a value, the best first; of equal values the earlier trial first."""
     ended = [
         trial
         for trial in study.get_trials(deepcopy=False)
@@ -100,7 +100,7 @@ def write_results(
         "trials": {"total": plan.total, **Counter(STATES[trial.state] for trial in trials)},
         "ended": ended,
         "winner": None if winner is None else _described(folder, winner),
-        "confirmed": [vars(trial) | {"whole": _is_whole(trial, plan)} for trial in confirmations],
+        "confirmed": [vars(trial) | {"whole": _is_complete(trial, plan)} for trial in confirmations],
     }
     folder.write_summary(summary)
     if winner is not None and folder.trial(winner.number).config.is_file():
@@ -139,14 +139,14 @@ def _described(folder: StudyFolder, trial: FrozenTrial) -> dict[str, Any]:
 def _winner(order: Sequence[FrozenTrial], plan: Plan, confirmations: Sequence[ConfirmedTrial]) -> FrozenTrial | None:
     if not order:
         return None
-    whole = [confirmed for confirmed in confirmations if _is_whole(confirmed, plan)]
-    if not whole:
+    complete = [confirmed for confirmed in confirmations if _is_complete(confirmed, plan)]
+    if not complete:
         return order[0]
-    best = max(whole, key=lambda confirmed: plan.sign * confirmed.mean)
+    best = max(complete, key=lambda confirmed: plan.sign * confirmed.mean)
     return next(trial for trial in order if trial.number == best.trial)
 
 
-def _is_whole(confirmed: ConfirmedTrial, plan: Plan) -> bool:
+def _is_complete(confirmed: ConfirmedTrial, plan: Plan) -> bool:
     """Whether it has a value under every seed; means over fewer seeds are not compared, because a seed may be lucky."""
     return plan.confirm is not None and len(confirmed.values) == plan.confirm.seeds
 

@@ -1,4 +1,4 @@
-"""The classifier of a run over time series: its net or ensemble of nets, fitted features, pretrained weights."""
+"""Builds the classifier of time series from its config: a net or an ensemble of nets, with pretrained weights."""
 
 from lab.config.schema import InceptionTime, LossConfig, MiniRocket, PatchTst, SeriesNet, TimerXL
 from lab.core.batches import SeriesSpec
@@ -11,10 +11,10 @@ from lab.models.task_module import Training
 def build_series_classifier(
     model: SeriesNet, loss: LossConfig, spec: SeriesSpec, training: Training, sample: Sample | None
 ) -> Classifier:
-    """In training mode, fp32, on the CPU.
+    """A classifier in training mode, fp32, on the CPU.
 
-    sample: training windows for what is fitted to data; None: a checkpoint will fill the model, so nothing is fitted
-    and no pretrained weights are read. Raises RequestError where the net and the data do not fit.
+    sample: training windows for the parts that are fitted to data; None: a checkpoint will fill the model, so nothing
+    is fitted and no pretrained weights are read. Raises RequestError where net and data do not fit together.
     """
     if isinstance(model, MiniRocket):
         from lab.models.series.minirocket import MiniRocketNet
@@ -30,7 +30,7 @@ def build_series_classifier(
 
 
 def build_net(model: SeriesNet, spec: SeriesSpec, load_weights: bool) -> Net:
-    """A net with random weights, or with those of `model.checkpoint`."""
+    """A net with random weights, or with those of `model.checkpoint` if `load_weights` is true."""
     if isinstance(model, InceptionTime):
         from lab.models.series.inception_time import InceptionTimeNet
 

@@ -1,4 +1,4 @@
-"""The encoder of a run over texts: its weights, adapters, gradient checkpointing and compilation."""
+"""Builds the text encoder of a run from its config: weights, adapters, gradient checkpointing and compilation."""
 
 from pathlib import Path
 
@@ -11,19 +11,20 @@ from lab.models.text.ngram import NgramEncoder, NgramTokenizer
 
 
 def text_encoder(config: Config, tokenizer: Tokenizer, folder: RunFolder, fresh: bool) -> TextEncoder:
-    """Raises RequestError as `build_encoder` does, and where gradient checkpointing is not possible.
+    """The encoder of a run, with gradient checkpointing and compilation as configured.
 
-    fresh=False: rebuilt from `folder`, for a checkpoint to fill. Of a fresh one the architecture is left to the caller
-    to save, once all else is known to be sound.
+    fresh: a new run, whose caller saves the architecture after all other checks; otherwise the encoder is rebuilt from
+    `folder`, and a checkpoint will fill it. Raises RequestError as `build_encoder` does, and where gradient
+    checkpointing is not possible.
     """
     assert isinstance(config.model, Encoder | Ngram), f"a model of kind {config.model.kind} reads no texts"
     encoder = build_encoder(config.model, tokenizer, folder.tokenizer, load_weights=fresh, peft=config.peft)
     if config.trainer.gradient_checkpointing and not encoder.checkpoint_gradients():
-        problem = f"transformers has none for the layers of {config.model.name}"
+        problem = f"transformers does not support it for the layers of {config.model.name}"
         key = "trainer.gradient_checkpointing"
         raise RequestError(Mistake(key, problem, f"{key}=false", True))
     if config.trainer.compile:
-        for layer in encoder.layers:  # alike, so that one compilation serves them all; batches differ in length
+        for layer in encoder.layers:  # all layers share one compilation; dynamic, because batches differ in length
             layer.compile(dynamic=True)
     return encoder
 
@@ -33,15 +34,15 @@ def build_encoder(
 ) -> TextEncoder:
     """An encoder in training mode, fp32, on the CPU; with adapters its base may be in 4 bits.
 
-    load_weights=False: rebuilt from what `save_architecture(folder)` wrote, neither hub nor weights needed; the caller
-    loads a checkpoint into it. Of an adapted encoder only the adapters are in a checkpoint: its base is loaded either
-    way, from where the run found it. Raises RequestError for weights that are not there, do not fit their config or the
-    tokenizer, or are another base than the adapters', and for kinds of model that do not encode text.
+    load_weights=False: the encoder is rebuilt from the files of `save_architecture(folder)`, without hub and weights,
+    and the caller loads a checkpoint into it. A checkpoint of an adapted encoder has the adapters only, so its base is
+    loaded in both cases, from its original place. Raises RequestError for weights that are missing, do not fit their
+    config or the tokenizer, or are not the base of the adapters, and for models that do not encode text.
     """
     if isinstance(model, Ngram):
         assert isinstance(tokenizer, NgramTokenizer), f"model=ngram with a {type(tokenizer).__name__}"
         return NgramEncoder(model.dimension, tokenizer, model.ngram_dropout)
-    # transformers takes seconds to import, which model=ngram need not pay
+    # imported here, because transformers takes seconds to import and model=ngram does not need it
     from lab.models.text.transformer import TransformerEncoder, load_transformer, new_transformer, rebuild_transformer
 
     if isinstance(peft, Adapters):

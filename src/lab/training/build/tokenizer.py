@@ -1,7 +1,7 @@
-"""A run's tokenizer: its own again, the one of pretrained weights, or one learned from the training texts.
+"""The tokenizer of a run: loaded from its folder, that of pretrained weights, or learned from the training texts.
 
-What was learned is kept in the cache for every run on the same texts (the trials of a sweep, the seeds of a model):
-learning reads all of them twice, half a minute for a million.
+A learned vocabulary is cached for all runs on the same texts (trials of a sweep, seeds of a model), because learning
+reads all texts twice, half a minute for a million.
 """
 
 import hashlib
@@ -22,48 +22,52 @@ from lab.models.text.ngram import NgramTokenizer
 from lab.models.text.subword_tokenizer import SubwordTokenizer, learned, pretrained
 
 FORMAT = 1
-"""To be raised when the same texts and settings would give another vocabulary."""
+"""Version of the cache entries; raise it when the same texts and settings give another vocabulary."""
 
-READ: dict[type, set[str]] = {
+VOCABULARY_SETTINGS: dict[type, set[str]] = {
     Encoder: {"architecture", "path", "package", "vocabulary_size", "lowercase"},
     Ngram: {"buckets", "word_ngrams", "char_ngrams"},
 }
-"""Of a model's settings those that its vocabulary follows from; the first three of an encoder: how much it can read."""
+"""The settings of a model that decide its vocabulary. The first three of an encoder decide its longest input."""
 
 
-def tokenizer_of(
+def get_tokenizer(
     model: Encoder | Ngram,
     texts: Callable[[], Iterator[list[str]]],
-    named: str,
+    texts_key: str,
     cache: Path,
     folder: RunFolder,
     fresh: bool,
 ) -> Tokenizer:
-    """texts: streams batches of training texts; named: what changes whenever they do; fresh: no resumed or tested run.
+    """The tokenizer of a run; a learned one is read from the cache if it is there.
 
-    Raises RequestError as `build_tokenizer` and `load_tokenizer` do.
+    texts: streams batches of training texts; texts_key: changes whenever they change; fresh: a new run, otherwise the
+    tokenizer is loaded from `folder`. Raises RequestError as `build_tokenizer` and `load_tokenizer` do.
     """
     if not fresh:
         return load_tokenizer(folder.tokenizer)
     if isinstance(model, Encoder) and model.pretrained:
         return build_tokenizer(model, texts)
-    read = model.model_dump(mode="json", include=READ[type(model)])
-    about = json.dumps([FORMAT, tokenizers.__version__, named, model.kind, read])
-    kept = cache / "tokens" / f"vocabulary-{hashlib.sha256(about.encode()).hexdigest()[:32]}"
-    make_entry(kept, lambda aside: build_tokenizer(model, texts).save(aside))
-    return load_tokenizer(kept)
+    settings = model.model_dump(mode="json", include=VOCABULARY_SETTINGS[type(model)])
+    key = json.dumps([FORMAT, tokenizers.__version__, texts_key, model.kind, settings])
+    entry = cache / "tokens" / f"vocabulary-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
+    make_entry(entry, lambda partial: build_tokenizer(model, texts).save(partial))
+    return load_tokenizer(entry)
 
 
 def build_tokenizer(model: Encoder | Ngram, texts: Callable[[], Iterator[list[str]]]) -> Tokenizer:
-    """texts: streams batches of training texts; read only where a vocabulary or weights are learned from them, up to
-    twice. Raises RequestError as `lab.models.text.weights.locate` does, before any text is read."""
+    """A tokenizer of pretrained weights, or one learned from the training texts.
+
+    texts: streams batches of training texts; it is called at most twice, and only to learn. Raises RequestError as
+    `lab.models.text.weights.locate` does, before any text is read.
+    """
     if isinstance(model, Ngram):
         return NgramTokenizer.fitted(model, texts())
     return pretrained(model) if model.pretrained else learned(model, texts)
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:
-    """What `save` wrote. Raises RequestError where it is missing or damaged."""
+    """Load a tokenizer that `save` wrote. Raises RequestError where it is missing or damaged."""
     path = folder / TOKENIZER_FILE
     if not path.exists():
         raise RequestError(Mistake("", f"{path} is missing: the run's tokenizer is gone", "a whole run folder"))

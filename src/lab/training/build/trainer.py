@@ -31,7 +31,7 @@ from lab.core.errors import Mistake, RequestError
 from lab.core.machine_faults import MachineRefusal
 from lab.core.record.run_folder import RunFolder
 from lab.sweep.reporting.process_reporter import connected
-from lab.training.agreed import agreed
+from lab.training.shared_decision import shared_decision
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +92,9 @@ def hardware(config: TrainerConfig, record: Mapping[str, Any] | None = None, sha
     speed = precision.gpu_bf16_speed if accelerator == "gpu" else precision.cpu_bf16_speed
     if asked == precision.AUTO and shared is not None:
         name, names = f"precision-{accelerator}", precision.ALLOWED.values()
-        effective = agreed(shared, name, names, lambda: precision.resolve(precision.AUTO, accelerator, speed)[0])
+        effective = shared_decision(
+            shared, name, names, lambda: precision.resolve(precision.AUTO, accelerator, speed)[0]
+        )
         _, slower = precision.resolve(effective, accelerator, speed)
         told = f"precision auto: {effective}, as in all jobs of {shared} on a {accelerator.upper()}"
         return Hardware(accelerator, effective, f"{told}; {slower}" if slower else told)

@@ -1,4 +1,7 @@
-"""What a test came to, whatever the task: scores beside what they are compared with, predictions, files, a table."""
+"""The result of a test, for any task: scores, baselines and a reference, predictions, files and a table.
+
+Each task has a subclass in this folder or beside its definition.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -13,15 +16,15 @@ from lab.core.terminal.tables import Table
 from lab.loggers.base import Confusion
 
 LOGGED_ROWS = 10_000
-"""As many rows as a table of W&B shows; all are in test_predictions.parquet."""
+"""Test rows that loggers get, as many as a table of W&B shows; test_predictions.parquet has all rows."""
 
 
 @dataclass(frozen=True)
-class Tested(ABC):
+class EvaluationResult(ABC):
     """Results on the test rows.
 
-    Scores of the model and of what it is compared with. predictions: per column a list, Arrow array or numpy array of
-    all rows, in input order.
+    metrics: scores of the model; baselines: scores of simple models, by name; reference: scores of the Bayes rule where
+    it is known; predictions: per column a list, Arrow array or numpy array of all rows, in input order.
     """
 
     metrics: dict[str, float]
@@ -31,29 +34,29 @@ class Tested(ABC):
 
     @property
     def columns(self) -> dict[str, list[object]]:
-        """The first `LOGGED_ROWS` rows as lists, without the columns that hold a list a row: what loggers can show."""
+        """The first `LOGGED_ROWS` rows as lists, for loggers: without columns that have several values per row."""
         flat = {name: values for name, values in self.predictions.items() if getattr(values, "ndim", 1) == 1}
         return {name: pa.array(values[:LOGGED_ROWS]).to_pylist() for name, values in flat.items()}
 
     @property
     def confusions(self) -> Mapping[str, Confusion]:
-        """One matrix a head; none where the task has no classes."""
+        """One confusion matrix per head; empty where the task has no classes."""
         return {}
 
     @abstractmethod
     def write(self, folder: RunFolder) -> None:
-        """Predictions and report into the run folder."""
+        """Write predictions and report into the run folder."""
 
-    def draw(self, folder: RunFolder) -> None:  # noqa: B027 (not every task has pictures)
-        """Figures into the run folder."""
+    def draw(self, folder: RunFolder) -> None:  # noqa: B027 (not every task has figures)
+        """Draw the figures into the run folder."""
 
     @abstractmethod
     def table(self) -> Table:
-        """What a person sees at the end."""
+        """The table that the terminal shows at the end of a run."""
 
 
 def split_metrics(history: list[dict[str, Any]], epoch: int | None) -> dict[str, dict[str, float]]:
-    """{train, val}: the metrics of the best epoch, without their split prefix and without what they cost."""
+    """{train, val}: the metrics of an epoch, without the prefix of the split and without rates such as samples/s."""
     row: dict[str, Any] = next((row for row in reversed(history) if row["epoch"] == epoch), {})
     return {
         split: {

@@ -1,8 +1,7 @@
-"""A test of classifying heads: scores beside the majority baseline and the Bayes rule, matrices, figures, report.
+"""The test result of classification heads: scores, baselines, confusion matrices, figures and a report.
 
-Tables, matrices and baselines are computed from the predictions in input order, the scores from counts that the same
-test pass kept: they are of the same rows.
-Shapes: N test rows, K classes.
+Tables, matrices and baselines are computed from the predictions in input order, and the scores from the counts of the
+same test pass, so all describe the same rows. Shapes: N test rows, K classes.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +19,7 @@ from lab.core.terminal.tables import Table
 from lab.loggers.base import Confusion
 from lab.models.metrics import NAMES, confusion, mean_over_heads, scores
 from lab.report.figures import run_figures
-from lab.training.evaluation.base import Tested
+from lab.training.evaluation.base import EvaluationResult
 from lab.training.evaluation.result_table import heads_report, outcome_table
 
 Labels = Mapping[str, npt.NDArray[np.int64]]
@@ -28,8 +27,8 @@ Heads = tuple[HeadSpec, ...]
 
 
 @dataclass(frozen=True)
-class Classified(Tested):
-    """matrices: per head (K, K) counts, rows are the truth; classes: per head K names."""
+class ClassificationResult(EvaluationResult):
+    """A test of classification heads. matrices: (K, K) counts, rows are the truth; classes: K names; both per head."""
 
     matrices: dict[str, npt.NDArray[np.int64]]
     classes: dict[str, tuple[str, ...]]
@@ -53,11 +52,11 @@ class Classified(Tested):
     def table(self) -> Table:
         table = outcome_table(self.metrics, self.baselines, self.reference, list(self.matrices))
         num = len(next(iter(self.predictions.values()), ()))
-        table.caption = f"Of {num:,} test row{'' if num == 1 else 's'}. {table.caption}"  # what the scores are worth
+        table.caption = f"Of {num:,} test row{'' if num == 1 else 's'}. {table.caption}"
         return table
 
 
-def classified(
+def classification_result(
     metrics: dict[str, float],
     probabilities: list[torch.Tensor],
     labels: Labels,
@@ -65,10 +64,10 @@ def classified(
     identity: Mapping[str, Any],
     baselines: dict[str, dict[str, float]],
     reference: dict[str, float] | None = None,
-) -> Classified:
-    """Put together what is known of the test rows.
+) -> ClassificationResult:
+    """The result of a test from its scores and the probabilities of its rows.
 
-    probabilities: per head (N, K) in the split's order; identity: columns that say which row is which.
+    probabilities: per head (N, K), in the order of the split; identity: columns that identify the rows.
     """
     predicted = {head.name: table.argmax(1).numpy() for head, table in zip(heads, probabilities, strict=True)}
     columns: dict[str, Any] = dict(identity)
@@ -78,28 +77,32 @@ def classified(
         columns[f"{head.name}_probability"] = table.max(1).values.numpy()
         columns[f"{head.name}_probabilities"] = table.numpy()
     matrices = {head.name: _matrix(predicted, labels, head).numpy() for head in heads}
-    return Classified(metrics, baselines, reference, columns, matrices, {head.name: head.classes for head in heads})
+    return ClassificationResult(
+        metrics, baselines, reference, columns, matrices, {head.name: head.classes for head in heads}
+    )
 
 
 def score_labels(predicted: Labels, truth: Labels, heads: Heads) -> dict[str, float]:
-    """Scores of given predictions per head (N,), in the names of the record."""
+    """Scores of predicted classes per head (N,), under the names of run.json."""
     return mean_over_heads({head.name: scores(_matrix(predicted, truth, head)) for head in heads})
 
 
-def majority(truth: Labels, heads: Heads) -> dict[str, float]:
-    """Scores of always answering each head's most frequent training class."""
+def majority_scores(truth: Labels, heads: Heads) -> dict[str, float]:
+    """Scores of always predicting each head's most frequent training class."""
     guesses = {head.name: np.full(len(truth[head.name]), int(np.argmax(head.counts))) for head in heads}
     return score_labels(guesses, truth, heads)
 
 
-def bayes(probabilities: Mapping[str, npt.NDArray[np.floating[Any]]], truth: Labels, heads: Heads) -> dict[str, float]:
+def bayes_scores(
+    probabilities: Mapping[str, npt.NDArray[np.floating[Any]]], truth: Labels, heads: Heads
+) -> dict[str, float]:
     """Scores of the Bayes rule, from true P(label | row) per head (N, K); no rule has a higher expected accuracy."""
     best = {name: values.argmax(1).astype(np.int64) for name, values in probabilities.items()}
     return score_labels(best, truth, heads)
 
 
 def metric_names(heads: tuple[HeadSpec, ...]) -> Iterator[str]:
-    """Names that the validation of these heads logs, without the split."""
+    """Names of the metrics that a validation of these heads logs, without the split."""
     binary = {head.name for head in heads if head.num_classes == 2}
     yield from (*NAMES, "loss")
     if len(binary) == len(heads):
@@ -112,11 +115,11 @@ def metric_names(heads: tuple[HeadSpec, ...]) -> Iterator[str]:
 
 
 def figure_names(heads: Sequence[str]) -> list[str]:
-    """File names without ending, told apart by a number where only signs or case differ ("causa 1", "Causa_1")."""
+    """File names without suffix. Names that differ in punctuation or case only ("causa 1", "Causa_1") get a number."""
     names: list[str] = []
     taken: set[str] = set()
     for head in heads:
-        name = "confusion_" + "".join(sign if sign.isalnum() else "_" for sign in head)
+        name = "confusion_" + "".join(char if char.isalnum() else "_" for char in head)
         numbered = (name, *(f"{name}_{number}" for number in range(2, len(heads) + 2)))
         names.append(next(free for free in numbered if free.casefold() not in taken))
         taken.add(names[-1].casefold())

@@ -1,6 +1,6 @@
-"""A test of answers: scores beside those that take no model, predictions as SQuAD's evaluation reads them.
+"""The test result of question answering: scores, baselines without a model, and the files of SQuAD's evaluation.
 
-Everything is computed from the predictions in input order, so that files and scores are of the same rows. Q questions.
+Everything is computed from the predictions in input order, so that files and scores describe the same questions.
 """
 
 import json
@@ -15,23 +15,23 @@ from lab.core.record.run_folder import RunFolder
 from lab.core.terminal.tables import Column, Table
 from lab.models.qa.n_best import Candidate
 from lab.models.qa.squad_metrics import graded, mean_grades
-from lab.training.evaluation.base import Tested
+from lab.training.evaluation.base import EvaluationResult
 
 DRAWS = 20
-"""Random spans a question, whose scores are averaged."""
+"""Random spans per question, whose scores are averaged."""
 _SENTENCE_END = re.compile(r"(?<=[.!?…])\s|\n")
 
 
 @dataclass(frozen=True)
-class Answered(Tested):
-    """names: the questions' ids; candidates: of each question, best first."""
+class AnswersResult(EvaluationResult):
+    """A test of answers. names: ids of the questions; candidates: answers per question, the best first."""
 
     names: Sequence[str]
     candidates: Sequence[Sequence[Candidate]]
 
     @property
     def columns(self) -> dict[str, list[object]]:
-        """Without the lists of accepted answers, which loggers cannot show."""
+        """As in the base class, without the lists of accepted answers, which loggers cannot show."""
         return {name: values for name, values in super().columns.items() if name != "answers"}
 
     def write(self, folder: RunFolder) -> None:
@@ -40,8 +40,8 @@ class Answered(Tested):
         best = dict(zip(self.names, map(best_text, self.candidates), strict=True))
         folder.write_text("predictions.json", json.dumps(best, ensure_ascii=False, indent=1) + "\n")
         several = {
-            name: [vars(candidate) for candidate in found]
-            for name, found in zip(self.names, self.candidates, strict=True)
+            name: [vars(candidate) for candidate in candidates]
+            for name, candidates in zip(self.names, self.candidates, strict=True)
         }
         folder.write_text("nbest_predictions.json", json.dumps(several, ensure_ascii=False) + "\n")
 
@@ -56,10 +56,11 @@ class Answered(Tested):
 
 
 def best_text(candidates: Sequence[Candidate]) -> str:
+    """The text of the best candidate; empty without any candidate, which means no answer."""
     return candidates[0].text if candidates else ""
 
 
-def answered(
+def answers_result(
     loss: float,
     candidates: Sequence[Sequence[Candidate]],
     questions: Sequence[tuple[str, str]],
@@ -67,52 +68,55 @@ def answered(
     baselines: dict[str, dict[str, float]],
     language: str,
     no_answer: bool,
-) -> Answered:
-    """Put together what is known of the test questions (id, text), in their order. no_answer: as SQuAD 2.0 grades."""
-    texts = [best_text(found) for found in candidates]
-    grades = [graded(text, wanted, language, no_answer) for text, wanted in zip(texts, references.answers, strict=True)]
+) -> AnswersResult:
+    """The result of a test.
+
+    questions: (id, text) in test order; no_answer: grade as SQuAD 2.0 does, where questions may have no answer.
+    """
+    texts = [best_text(ranked) for ranked in candidates]
+    grades = [graded(text, right, language, no_answer) for text, right in zip(texts, references.answers, strict=True)]
     columns = {
         "row": np.arange(len(texts)),
         "id": [name for name, _ in questions],
         "text": [text for _, text in questions],
-        "answer": [wanted[0] if wanted else "" for wanted in references.answers],
-        "answers": [list(wanted) for wanted in references.answers],
+        "answer": [right[0] if right else "" for right in references.answers],
+        "answers": [list(right) for right in references.answers],
         "answer_predicted": texts,
-        "start_predicted": [found[0].start if found else -1 for found in candidates],
-        "end_predicted": [found[0].end if found else -1 for found in candidates],
-        "answer_probability": np.array([found[0].probability if found else 0.0 for found in candidates]),
+        "start_predicted": [ranked[0].start if ranked else -1 for ranked in candidates],
+        "end_predicted": [ranked[0].end if ranked else -1 for ranked in candidates],
+        "answer_probability": np.array([ranked[0].probability if ranked else 0.0 for ranked in candidates]),
         "em": np.array([em for em, _ in grades]),
         "f1": np.array([f1 for _, f1 in grades]),
     }
     metrics = mean_grades(texts, references.answers, language, no_answer) | {"loss": loss}
-    return Answered(metrics, baselines, None, columns, [name for name, _ in questions], candidates)
+    return AnswersResult(metrics, baselines, None, columns, [name for name, _ in questions], candidates)
 
 
 def baselines(
     train: References, test: References, language: str, seed: int, no_answer: bool
 ) -> dict[str, dict[str, float]]:
-    """What takes no model: stretches of words as long as training answers, the context's first sentence, and silence.
+    """Scores of answers without a model: random spans as long as training answers, the first sentence, and no answer.
 
-    no_answer: whether silence may be right. It scores the share of questions without an answer: half, in SQuAD v2's.
+    no_answer: whether questions may have no answer. Never answering then scores their share, about half in SQuAD 2.0.
     """
-    contexts = [test.contexts[place] for place in test.context_of]
-    lengths = [len(wanted[0].split()) for wanted in train.answers if wanted]
+    contexts = [test.contexts[index] for index in test.context_of]
+    lengths = [len(right[0].split()) for right in train.answers if right]
     random = np.random.default_rng(seed)
     draws = [[random_span(context, lengths, random) for context in contexts] for _ in range(DRAWS)]
 
-    def scored(answers: list[str]) -> dict[str, float]:
+    def score(answers: list[str]) -> dict[str, float]:
         return mean_grades(answers, test.answers, language, no_answer)
 
-    scores = [scored(draw) for draw in draws]
-    silent = {"never_answers": scored([""] * len(contexts))} if no_answer else {}
+    scores = [score(draw) for draw in draws]
+    never = {"never_answers": score([""] * len(contexts))} if no_answer else {}
     return {
-        "random_span": {name: float(np.mean([score[name] for score in scores])) for name in ("em", "f1")},
-        "first_sentence": scored([first_sentence(context) for context in contexts]),
-    } | silent
+        "random_span": {name: float(np.mean([draw[name] for draw in scores])) for name in ("em", "f1")},
+        "first_sentence": score([first_sentence(context) for context in contexts]),
+    } | never
 
 
 def random_span(context: str, lengths: Sequence[int], random: np.random.Generator) -> str:
-    """Words of a context from anywhere, as many as one of `lengths`, drawn."""
+    """Consecutive words of a context from a random position; their number is drawn from `lengths`."""
     words = context.split()
     num = min(len(words), max(1, lengths[int(random.integers(len(lengths)))]))
     start = int(random.integers(len(words) - num + 1))
@@ -120,7 +124,8 @@ def random_span(context: str, lengths: Sequence[int], random: np.random.Generato
 
 
 def first_sentence(context: str) -> str:
-    """
+    """The text up to its first sentence end or line break.
+
     >>> first_sentence("La bomba vibra. Se cambió el sello.")
     'La bomba vibra.'
     """

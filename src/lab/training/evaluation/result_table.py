@@ -1,4 +1,4 @@
-"""What a person sees after the test: a table beside what the scores should be compared with, and scores per class.
+"""The table of test scores beside baselines and reference, and the classification report with scores per class.
 
 Definitions are scikit-learn's: precision, recall and F1 of a class without any predicted or true row are 0; macro
 averages run over the classes that occur as truth or as prediction. Needs numpy, no torch.
@@ -28,10 +28,10 @@ ABOUT_MACRO = "Precision, recall and F1 are macro averages."
 def outcome_table(
     metrics: Scores, baselines: Mapping[str, Scores], reference: Scores | None, heads: Sequence[str]
 ) -> Table:
-    """One row a head, and their mean where there are several.
+    """The table of scores: one row per head, and their mean if there are several heads.
 
     metrics, baselines (by name, `majority`) and reference: flat names as in run.json, `f1_macro` and, with several
-    heads, `causa/f1_macro`. A score that was not computed shows as a dash.
+    heads, `causa/f1_macro`. A score that was not computed is shown as a dash.
     """
     compared = dict(baselines) | ({"Bayes": reference} if reference is not None else {})
     notes = [ABOUT_MACRO] + ([ABOUT_REFERENCE] if reference is not None else [])
@@ -48,14 +48,14 @@ def outcome_table(
 
 
 def _importance(columns: Sequence[Column]) -> list[str]:
-    """Accuracy and F1, then what they are compared with, then what F1 is made of."""
+    """Column titles, most important first: accuracy and F1, their baselines, then precision and recall."""
     titles = [column.title for column in columns]
     late = [COLUMNS["precision_macro"], COLUMNS["recall_macro"]]
     return [title for title in titles if title not in late] + late
 
 
 def _rows(heads: Sequence[str]) -> list[tuple[str, str]]:
-    """Row label and prefix of its metric names; with a single head names have no prefix."""
+    """The label of each row and the prefix of its metric names, which is empty for a single head."""
     if len(heads) == 1:
         return [(heads[0], "")]
     return [(head, f"{head}/") for head in heads] + [(MEAN, "")]
@@ -106,6 +106,6 @@ def _line(name: str, values: npt.NDArray[np.float64], support: int, width: int) 
 
 
 def heads_report(matrices: Mapping[str, Counts], classes: Mapping[str, Sequence[str]]) -> str:
-    """The classification report of every head, one below the other: the text of `classification_report.txt`."""
+    """The text of `classification_report.txt`: the report of every head, one below the other."""
     reports = [f"{head}\n\n{classification_report(matrix, classes[head])}" for head, matrix in matrices.items()]
     return "\n\n".join(reports) + "\n"

@@ -1,1 +1,1 @@
-"""One file a task: which data, model and evaluation belong together."""
+"""The tasks, one file each: the data, model and evaluation that belong together."""

@@ -1,7 +1,6 @@
-"""The parts of a task: how its data are read, its model is built, and its test is evaluated.
+"""The interface of a task: how its data are read, its model is built, and its test is evaluated.
 
-A task is one `TaskDefinition` (`lab.training.tasks.text_classification` for label columns of texts). All other code of
-this room works on any task.
+Each task is a subclass of `TaskDefinition` in this folder. All other code of this room works with any task.
 """
 
 from abc import ABC, abstractmethod
@@ -20,27 +19,27 @@ from lab.data.datamodule import DataModule
 from lab.models.series.interfaces import Net
 from lab.models.task_module import TaskModule, Training
 from lab.models.text.interfaces import TextEncoder
-from lab.training.evaluation.base import Tested
+from lab.training.evaluation.base import EvaluationResult
 
 Sample = Callable[[int], Any]
-"""n -> n training rows as one batch, all of them if there are fewer; equal for equal seeds."""
+"""A function from n to a batch of n training rows, or all rows if there are fewer; the same for equal seeds."""
 SpecT = TypeVar("SpecT", bound=Spec)
 DataT = TypeVar("DataT", bound=DataModule[Any])
 ModelT = TypeVar("ModelT", bound=TaskModule)
 
 
 class TaskDefinition(ABC, Generic[SpecT, DataT, ModelT]):
-    """One task. It has no state: data and models are its results."""
+    """A task. It has no state: its methods return data and models."""
 
     spec_type: type[SpecT]
-    """The kind of spec that models of this task are built from."""
+    """The class of spec that models of this task are built from."""
 
     @abstractmethod
     def load_data(self, config: Config, folder: RunFolder, pin_memory: bool, fresh: bool) -> DataT:
-        """The data module of a run, with its spec; rows are made by its `setup`.
+        """The data module of a run, with its spec; its `setup` creates the rows.
 
-        fresh: a new run, which writes its tokenizer to `folder`; otherwise it is read from there. Raises RequestError
-        for everything that is wrong with the data, or that they and the model require of each other.
+        fresh: a new run, which writes its tokenizer to `folder`; otherwise the tokenizer is read from there. Raises
+        RequestError for every mistake in the data, and where data and model do not fit together.
         """
 
     @abstractmethod
@@ -55,10 +54,10 @@ class TaskDefinition(ABC, Generic[SpecT, DataT, ModelT]):
         """
 
     def connect(self, model: ModelT, data: DataT) -> None:
-        """Give the model what its scores need of the data, besides the batches."""
+        """Pass to the model what its scores need from the data besides the batches."""
 
     @abstractmethod
-    def evaluate(self, model: ModelT, data: DataT) -> Tested:
+    def evaluate(self, model: ModelT, data: DataT) -> EvaluationResult:
         """The result of the test that has just run."""
 
     def spec_of(self, data: DataT) -> Spec:
@@ -70,30 +69,30 @@ class TaskDefinition(ABC, Generic[SpecT, DataT, ModelT]):
         data.setup(stage)
 
     def facts(self, config: Config, data: DataT) -> dict[str, object]:
-        """The record's `data`: at least `name`, and a `fingerprint` that is equal for equal content."""
+        """`data` of run.json: at least `name`, and a `fingerprint` that is equal for equal content."""
         return {"name": data.name, "fingerprint": data.fingerprint, **data.facts}
 
     def is_tested(self, model: ModelT, data: DataT) -> bool:
         """Return whether there is a test to run."""
         return True
 
-    def cuttable(self, model: ModelT) -> TextEncoder | Net | None:
-        """The part of the model whose frozen layers `cache.hidden_states` may compute once; None if there is none."""
+    def cacheable_part(self, model: ModelT) -> TextEncoder | Net | None:
+        """The encoder or net whose frozen layers `cache.hidden_states` may compute once; None if there is none."""
         return None
 
 
 @dataclass(frozen=True)
 class Material:
-    """The task of a run with its data and its model."""
+    """The task, the data and the model of a run."""
 
     task: TaskDefinition[Any, Any, Any]
     data: DataModule[Any]
     model: TaskModule
 
     @property
-    def cuttable(self) -> tuple[TextEncoder | Net, Mapping[str, Any]] | None:
-        """Encoder or net, and the rows of each split that `cache.hidden_states` may serve; None if there are none."""
-        part = self.task.cuttable(self.model)
+    def cacheable_part(self) -> tuple[TextEncoder | Net, Mapping[str, Any]] | None:
+        """The encoder or net whose hidden states may be cached, and the rows of each split; None if there is none."""
+        part = self.task.cacheable_part(self.model)
         return None if part is None else (part, self.data.rows)
 
     @property
@@ -102,10 +101,10 @@ class Material:
         return self.task.spec_of(self.data)
 
     def facts(self, config: Config) -> dict[str, object]:
-        """The record's `data`."""
+        """The facts about the data: `data` of run.json."""
         return self.task.facts(config, self.data)
 
-    def evaluate(self) -> Tested:
+    def evaluate(self) -> EvaluationResult:
         """The result of the test that has just run on the model."""
         return self.task.evaluate(self.model, self.data)
 
@@ -115,17 +114,17 @@ class Material:
 
 
 def refuse_other_data(key: str, record: Mapping[str, Any], config: Config, material: Material, run: RunFolder) -> None:
-    """Raises RequestError unless the data are those that the recorded run was trained on."""
+    """Raises RequestError if the data differ from those that the run was trained on. key: `test` or `resume`."""
     if (record.get("data") or {}).get("fingerprint") != material.facts(config)["fingerprint"]:
-        problem = "the data has changed since this run, so neither its epochs nor its scores would be of the same rows"
-        raise RequestError(Mistake(key, problem, "bring the files back as they were, or start a new run", run.path))
+        problem = "the data have changed since this run, so its epochs and scores would be of other rows"
+        raise RequestError(Mistake(key, problem, "restore the data files, or start a new run", run.path))
 
 
-def frozen_in(config: Config, model: TaskModule, epoch: int = 0) -> TaskModule:
-    """The model with the freezing of `epoch` (0-based) applied. Raises RequestError if it has fewer layers."""
-    chosen = config.callbacks
+def apply_freezing(config: Config, model: TaskModule, epoch: int = 0) -> TaskModule:
+    """Freeze the model as in `epoch` (0-based), and return it. Raises RequestError if it has too few layers."""
+    freezing = config.callbacks.freeze
     embeddings, layers = model.freezable() if isinstance(model, freeze.Freezable) else ([], [])
-    settings = (chosen.freeze.embeddings, chosen.freeze.layers, chosen.freeze.schedule)
+    settings = (freezing.embeddings, freezing.layers, freezing.schedule)
     mistakes = freeze.mistakes(len(embeddings), len(layers), *settings)
     if mistakes:
         raise RequestError(mistakes)
@@ -133,29 +132,31 @@ def frozen_in(config: Config, model: TaskModule, epoch: int = 0) -> TaskModule:
     return model
 
 
-def accumulation_of(config: Config) -> Callable[[int], int]:
-    """epoch -> micro-batches per optimizer step."""
+def accumulation_schedule(config: Config) -> Callable[[int], int]:
+    """A function from an epoch to its number of micro-batches per optimizer step."""
     schedule = config.callbacks.accumulate.schedule
     return partial(accumulation, batches=config.trainer.accumulate_grad_batches, schedule=schedule)
 
 
-def ends_of_epochs(config: Config, num_batches: int) -> tuple[int, ...]:
+def epoch_end_steps(config: Config, num_batches: int) -> tuple[int, ...]:
     """The optimizer step at which each epoch of `num_batches` micro-batches ends."""
     trainer, schedule = config.trainer, config.callbacks.accumulate.schedule
     return epoch_ends(num_batches, trainer.max_epochs, trainer.accumulate_grad_batches, schedule)
 
 
-def untimed_plan(config: Config) -> Training:
-    """How a model is trained, without the length of its epochs: only the data know that (`timed`)."""
+def initial_training_plan(config: Config) -> Training:
+    """Optimizer, scheduler and seed. The ends of epochs follow from the data and are added by `with_epoch_ends`."""
     return Training(config.optimizer, config.scheduler, (), config.seed)
 
 
-def timed(config: Config, material: Material) -> Material:
-    """The material, whose model knows the optimizer step at which each epoch of its data ends; a custom one has a
-    schedule of its own."""
+def with_epoch_ends(config: Config, material: Material) -> Material:
+    """Set the optimizer step at which each epoch ends in the training plan of the model; return the material.
+
+    A custom module has a schedule of its own.
+    """
     if not isinstance(material.model, TaskModule):
         return material
-    ends = ends_of_epochs(config, material.data.num_batches())
+    ends = epoch_end_steps(config, material.data.num_batches())
     material.model.training_plan = replace(material.model.training_plan, epoch_ends=ends)
     return material
 

@@ -22,7 +22,7 @@ from lab.core.errors import Mistake, RequestError
 from lab.core.record.run_folder import RunFolder
 from lab.core.terminal.tables import Column, Table
 from lab.data.resumable_loader import ResumableLoader
-from lab.training.evaluation.base import Tested
+from lab.training.evaluation.base import EvaluationResult
 from lab.training.tasks.base import Sample, TaskDefinition
 
 
@@ -51,7 +51,7 @@ class CustomTask(TaskDefinition[CustomSpec, Any, Any]):
         model: pl.LightningModule = make("model", config.model.node, **injected)
         return model
 
-    def evaluate(self, model: pl.LightningModule, data: pl.LightningDataModule) -> Tested:
+    def evaluate(self, model: pl.LightningModule, data: pl.LightningDataModule) -> EvaluationResult:
         logged = model.trainer.callback_metrics if self.is_tested(model, data) else {}
         scores = {name.removeprefix("test/"): float(value) for name, value in logged.items() if name[:5] == "test/"}
         return Logged(scores, {}, None, {})
@@ -76,7 +76,7 @@ class CustomTask(TaskDefinition[CustomSpec, Any, Any]):
 
 
 @dataclass(frozen=True)
-class Logged(Tested):
+class Logged(EvaluationResult):
     """The test metrics that a module logged."""
 
     def write(self, folder: RunFolder) -> None:

@@ -1,7 +1,7 @@
-"""Questions about contexts: corpus and tokenizer, an encoder that points at the answer, the test.
+"""Extractive question answering: corpus and tokenizer, an encoder that predicts the span of the answer, the test.
 
-A new run learns or loads the tokenizer and the encoder's weights, and keeps the tokenizer and the architecture in its
-folder. A resumed or tested run, or a loaded model, is made from that folder.
+A new run learns or loads the tokenizer and the encoder's weights, and saves tokenizer and architecture in its folder. A
+resumed or tested run, or a loaded model, is built from that folder.
 """
 
 import logging
@@ -19,9 +19,9 @@ from lab.models.qa.extractive_qa import ExtractiveQA
 from lab.models.qa.n_best import ranked
 from lab.models.text.interfaces import TokenEncoder
 from lab.training.build.text_encoder import text_encoder
-from lab.training.build.tokenizer import load_tokenizer, tokenizer_of
-from lab.training.evaluation.question_answering import Answered, answered, baselines
-from lab.training.tasks.base import Sample, TaskDefinition, accumulation_of, check_metrics, untimed_plan
+from lab.training.build.tokenizer import get_tokenizer, load_tokenizer
+from lab.training.evaluation.question_answering import AnswersResult, answers_result, baselines
+from lab.training.tasks.base import Sample, TaskDefinition, accumulation_schedule, check_metrics, initial_training_plan
 
 log = logging.getLogger(__name__)
 METRICS = ("f1", "em", "loss")
@@ -33,7 +33,7 @@ class QuestionAnswering(TaskDefinition[QuestionSpec, QuestionDataModule, Extract
     spec_type = QuestionSpec
 
     def load_data(self, config: Config, folder: RunFolder, pin_memory: bool, fresh: bool) -> QuestionDataModule:
-        assert isinstance(config.data, Questions), f"data of kind {config.data.kind} hold no questions"
+        assert isinstance(config.data, Questions), f"data of kind {config.data.kind} contain no questions"
         assert isinstance(config.model, Encoder | Ngram), f"model of kind {config.model.kind} reads no texts"
         check_metrics(config, METRICS)
         cache = Path(config.cache.dir).expanduser()
@@ -41,7 +41,7 @@ class QuestionAnswering(TaskDefinition[QuestionSpec, QuestionDataModule, Extract
         for note in corpus.notes:
             log.info("%s", note)
         tokenizer = _tokenizer(config.model, corpus, cache, folder, fresh)
-        accumulation = accumulation_of(config)
+        accumulation = accumulation_schedule(config)
         data = QuestionDataModule(corpus, tokenizer, config.data, config.cache, accumulation, config.seed, pin_memory)
         if fresh:
             tokenizer.save(folder.tokenizer)
@@ -53,7 +53,9 @@ class QuestionAnswering(TaskDefinition[QuestionSpec, QuestionDataModule, Extract
         assert isinstance(config.model, Encoder | Ngram), f"model of kind {config.model.kind} reads no texts"
         encoder = text_encoder(config, load_tokenizer(folder.tokenizer), folder, fresh)
         assert isinstance(encoder, TokenEncoder), f"{type(encoder).__name__} has no vector per token"
-        model = ExtractiveQA(spec, encoder, config.loss.label_smoothing, config.model.dropout, untimed_plan(config))
+        model = ExtractiveQA(
+            spec, encoder, config.loss.label_smoothing, config.model.dropout, initial_training_plan(config)
+        )
         if fresh:
             encoder.save_architecture(folder.tokenizer)
         return model
@@ -61,28 +63,28 @@ class QuestionAnswering(TaskDefinition[QuestionSpec, QuestionDataModule, Extract
     def connect(self, model: ExtractiveQA, data: QuestionDataModule) -> None:
         model.grade_against(data.references)
 
-    def evaluate(self, model: ExtractiveQA, data: QuestionDataModule) -> Answered:
+    def evaluate(self, model: ExtractiveQA, data: QuestionDataModule) -> AnswersResult:
         spec, questions = data.spec, data.corpus.splits["test"].questions
         train, test = data.references["train"], data.references["test"]
         candidates = ranked(model.test_outputs, test, spec.n_best, spec.no_answer)
         identity = [(question.id, question.text) for question in questions]
-        compared = baselines(train, test, spec.language, 0, spec.no_answer)
+        baseline_scores = baselines(train, test, spec.language, 0, spec.no_answer)
         loss = model.metrics["test"].compute()["loss"]
-        return answered(loss, candidates, identity, test, compared, spec.language, spec.no_answer)
+        return answers_result(loss, candidates, identity, test, baseline_scores, spec.language, spec.no_answer)
 
 
 def _tokenizer(
     model: Encoder | Ngram, corpus: QuestionCorpus, cache: Path, folder: RunFolder, fresh: bool
 ) -> PairTokenizer:
-    tokenizer = tokenizer_of(model, lambda: _texts(corpus), f"{corpus.fingerprint}/asked", cache, folder, fresh)
+    tokenizer = get_tokenizer(model, lambda: _texts(corpus), f"{corpus.fingerprint}/asked", cache, folder, fresh)
     if not isinstance(tokenizer, PairTokenizer):
-        problem = f"{type(tokenizer).__name__} does not know where its tokens stand"
+        problem = f"{type(tokenizer).__name__} does not know the positions of its tokens in the text"
         raise RequestError(Mistake("model", problem, "model=tiny", model.name))
     return tokenizer
 
 
 def _texts(corpus: QuestionCorpus) -> Iterator[list[str]]:
-    """Batches of texts for a vocabulary: each training context once, and the training questions."""
+    """Batches of texts to learn a vocabulary from: the training contexts and questions."""
     train = corpus.splits["train"]
     texts = iter([*train.contexts, *(question.text for question in train.questions)])
     while batch := list(islice(texts, 1000)):

@@ -1,6 +1,6 @@
 """The model of a run folder, loaded without its data: for prediction, export and serving.
 
-`config.yaml`, `spec.json`, `tokenizer/` and a checkpoint are enough; adapters on a pretrained base also need the base.
+It needs `config.yaml`, `spec.json`, `tokenizer/` and a checkpoint; adapters on a pretrained base also need the base.
 Settings in another user's folder that read the environment are refused. Cost: the checkpoint is read twice.
 """
 
@@ -21,7 +21,7 @@ from lab.core.files import Unreadable
 from lab.core.record.run_folder import RunFolder
 from lab.models import requirements
 from lab.models.task_module import TaskModule
-from lab.training.checkpoints import load_weights, refuse_damage, refuse_lost_numbers
+from lab.training.checkpoints import load_weights, refuse_damage, refuse_non_finite_weights
 from lab.training.tasks.select import build_model, task_of
 
 WHOLE = "a whole run folder"
@@ -30,8 +30,7 @@ WHOLE = "a whole run folder"
 def load_model(folder: Path, checkpoint: Literal["best", "last"] = "best") -> TaskModule:
     """The model of a run with the weights of a checkpoint, in evaluation mode, fp32, on the CPU. It reads no data.
 
-    folder: of a run that has written the checkpoint. Raises RequestError for every file that is missing, damaged, or of
-    another run.
+    folder: the run folder. Raises RequestError for a file that is missing, damaged, or of another run.
     """
     run = RunFolder(folder)
     config, spec = _config(run), _spec(run)
@@ -42,7 +41,7 @@ def load_model(folder: Path, checkpoint: Literal["best", "last"] = "best") -> Ta
     refuse_damage(run, path, "test")
     model = build_model(config, spec, run, fresh=False)
     load_weights(model, run, path, "test")
-    refuse_lost_numbers(model, run, path, "test")
+    refuse_non_finite_weights(model, run, path, "test")
     return model.eval()
 
 
@@ -54,7 +53,7 @@ def _spec(run: RunFolder) -> Spec:
 
 
 def _config(run: RunFolder) -> Config:
-    """The config of a run without what only training needs: loggers, compilation, gradient checkpointing."""
+    """The config of a run without loggers, compilation and gradient checkpointing, which only training needs."""
     try:
         saved = read_saved(run.config)
     except (OSError, Unreadable) as error:
@@ -63,25 +62,26 @@ def _config(run: RunFolder) -> Config:
     if mistakes := _refusals(saved, settings):
         raise RequestError(mistakes)
     later = OmegaConf.from_dotlist([f"{key}={value}" for key, value in LATER.items()])
-    whole = OmegaConf.merge(later, OmegaConf.create({**settings, "resume": None, "test": None}))
-    assert isinstance(whole, DictConfig)
-    config = check(whole)
-    if mistakes := requirements.missing_software(plain := _uncompiled(config)):
+    merged = OmegaConf.merge(later, OmegaConf.create({**settings, "resume": None, "test": None}))
+    assert isinstance(merged, DictConfig)
+    config = _uncompiled(check(merged))
+    if mistakes := requirements.missing_software(config):
         raise RequestError(mistakes)
-    return plain
+    return config
 
 
 def _refusals(saved: SavedConfig, settings: Mapping[str, Any]) -> list[Mistake]:
-    """Keys that no run has, and in another user's file those that read the environment or another setting."""
+    """Keys that are no settings of a run, and keys in another user's file that read the environment or other keys."""
     unknown = [key for key in settings if key not in SETTINGS]
     reading = [key for key, value in flattened(settings).items() if not saved.own and INTERPOLATION.search(str(value))]
     problem = f"reads the environment or another setting, and {saved.path} was not written by you on this machine"
     return [
-        *(Mistake(key, f"is no setting of a run, but stands in {saved.path}", WHOLE) for key in unknown),
-        *(Mistake(key, problem, "the value itself in that file", settings.get(key)) for key in reading),
+        *(Mistake(key, f"is no setting of a run, but is in {saved.path}", WHOLE) for key in unknown),
+        *(Mistake(key, problem, "the plain value in that file", settings.get(key)) for key in reading),
     ]
 
 
 def _uncompiled(config: Config) -> Config:
+    """The config without compilation and gradient checkpointing."""
     changes = {"compile": False, "gradient_checkpointing": False}
     return config.model_copy(update={"trainer": config.trainer.model_copy(update=changes)})

@@ -1,6 +1,6 @@
-"""The task of a run follows from its data and model. This module dispatches to it.
+"""Selects the task of a run from its data and model, and calls it.
 
-The modules of a task are imported when a run needs them, so that a run pays for its own task only.
+The module of a task is imported when a run needs it, so that a run imports its own task only.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from lab.core.record.run_folder import RunFolder
 from lab.data.datamodule import DataModule
 from lab.models.task_module import TaskModule
 from lab.training.build.trainer import Hardware, pinned
-from lab.training.tasks.base import Material, Sample, TaskDefinition, timed
+from lab.training.tasks.base import Material, Sample, TaskDefinition, with_epoch_ends
 
 
 def task_of(config: Config) -> TaskDefinition[Any, Any, Any]:
@@ -50,10 +50,10 @@ def build_model(config: Config, spec: Spec, folder: RunFolder, fresh: bool, samp
 
 
 def prepare(config: Config, folder: RunFolder, where: Hardware, fresh: bool, trains: bool = True) -> Material:
-    """Task, data and model of a run. fresh=False: made from the files of `folder`, for a checkpoint to fill.
+    """The task, data and model of a run. fresh=False: built from the files of `folder`; a checkpoint fills the model.
 
-    trains: False for a run that is only tested, which needs neither training rows nor the length of its epochs. Raises
-    RequestError for everything that is wrong with the data or the weights, or that they require of each other.
+    trains: False for a run that is only tested, which needs no training rows and no length of its epochs. Raises
+    RequestError for every mistake in the data or weights, and where they do not fit together.
     """
     task = task_of(config)
     data = load_data(config, folder, pinned(config, where), fresh)
@@ -63,4 +63,4 @@ def prepare(config: Config, folder: RunFolder, where: Hardware, fresh: bool, tra
     model = build_model(config, task.spec_of(data), folder, fresh, sample)
     task.connect(model, data)
     material = Material(task, data, model)
-    return timed(config, material) if trains else material
+    return with_epoch_ends(config, material) if trains else material

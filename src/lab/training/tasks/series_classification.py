@@ -1,7 +1,7 @@
 """Classification of time series: windows or cases, a net with a head, and baselines for the test.
 
-Everything in the data that is fitted (scales, classes) follows from the files and the config alone, so a resumed or
-tested run fits it again. Weights and the fitted parts of a model come from the checkpoint.
+Scales and classes are fitted to the data from files and config alone, so a resumed or tested run fits them again.
+Weights and the fitted parts of a model come from the checkpoint.
 """
 
 import logging
@@ -21,8 +21,14 @@ from lab.models.metrics import auroc
 from lab.models.series.interfaces import Net
 from lab.models.series.series_classifier import TimeSeriesClassifier
 from lab.training.build.series_model import build_series_classifier
-from lab.training.evaluation.classification import Classified, classified, majority, metric_names, score_labels
-from lab.training.tasks.base import Sample, TaskDefinition, accumulation_of, check_metrics, untimed_plan
+from lab.training.evaluation.classification import (
+    ClassificationResult,
+    classification_result,
+    majority_scores,
+    metric_names,
+    score_labels,
+)
+from lab.training.tasks.base import Sample, TaskDefinition, accumulation_schedule, check_metrics, initial_training_plan
 
 log = logging.getLogger(__name__)
 
@@ -43,36 +49,36 @@ class SeriesClassification(TaskDefinition[SeriesSpec, SeriesDataModule, Classifi
         """fresh: needs `sample`. Otherwise nothing is fitted and no pretrained weights are read."""
         assert isinstance(config.model, SeriesNet), f"model of kind {config.model.kind} reads no series"
         assert (sample is not None) == fresh, "a new model is fitted to a sample, a saved one is not"
-        return build_series_classifier(config.model, config.loss, spec, untimed_plan(config), sample)
+        return build_series_classifier(config.model, config.loss, spec, initial_training_plan(config), sample)
 
-    def cuttable(self, model: Classifier) -> Net | None:
+    def cacheable_part(self, model: Classifier) -> Net | None:
         if not isinstance(model, TimeSeriesClassifier) or len(model.nets) > 1:
             return None
         net = model.nets[0]
         assert isinstance(net, Net)
         return net
 
-    def evaluate(self, model: Classifier, data: SeriesDataModule) -> Classified:
+    def evaluate(self, model: Classifier, data: SeriesDataModule) -> ClassificationResult:
         cut, heads = data.series.splits["test"], data.spec.heads
         _, probabilities = predictions(model.test_outputs)
         labels = {heads[0].name: cut.labels.astype(np.int64)}
-        return classified(
+        return classification_result(
             model.metrics["test"].compute(),
             probabilities,
             labels,
             heads,
             identity=identity(data.series, cut),
-            baselines={"majority": majority(labels, heads)} | persistence(cut, heads[0]),
+            baselines={"majority": majority_scores(labels, heads)} | persistence_scores(cut, heads[0]),
         )
 
 
 def load_series(config: Config, pin_memory: bool, labelled: bool) -> SeriesDataModule:
-    """The data module of series; labelled=False: classes are not read, so rows without one make windows too."""
-    assert isinstance(config.data, Series), f"data of kind {config.data.kind} hold no series"
+    """The data module of series. labelled=False: classes are not read, so windows may have rows without a class."""
+    assert isinstance(config.data, Series), f"data of kind {config.data.kind} contain no series"
     series = load(config.data, labelled)
     for note in series.notes:
         log.info("%s", note)
-    return SeriesDataModule(series, config.data, accumulation_of(config), config.seed, pin_memory)
+    return SeriesDataModule(series, config.data, accumulation_schedule(config), config.seed, pin_memory)
 
 
 def identity(series: SeriesSet, cut: Cut) -> dict[str, object]:
@@ -84,8 +90,11 @@ def identity(series: SeriesSet, cut: Cut) -> dict[str, object]:
     return {"row": rows, "group": names, "time": pa.array(series.panel.times(cut.ends).astype("datetime64[us]"))}
 
 
-def persistence(cut: Cut, head: HeadSpec) -> dict[str, dict[str, float]]:
-    """Scores of predicting the present class; none if labels follow no rule. Unobserved: the commonest class."""
+def persistence_scores(cut: Cut, head: HeadSpec) -> dict[str, dict[str, float]]:
+    """Scores of predicting the current class, or the most frequent one where it is unobserved.
+
+    Empty where the data have no current class, because the labels follow no rule.
+    """
     if cut.current_labels is None:
         return {}
     guess = np.where(cut.current_labels == MISSING, int(np.argmax(head.counts)), cut.current_labels).astype(np.int64)

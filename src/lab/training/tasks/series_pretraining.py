@@ -1,6 +1,6 @@
-"""Next-patch prediction on series: pretraining that reads no classes.
+"""Next-patch prediction on time series: pretraining without classes.
 
-Its checkpoint is what `model.checkpoint=` of a classifier starts from.
+`model.checkpoint=` of a classifier starts from its checkpoint.
 """
 
 from dataclasses import dataclass
@@ -11,20 +11,20 @@ from lab.core.record.run_folder import RunFolder
 from lab.core.terminal.tables import Column, Table
 from lab.data.series.datamodule import SeriesDataModule
 from lab.models.series.timer_xl.pretraining import NextPatch, build_pretraining
-from lab.training.evaluation.base import Tested
-from lab.training.tasks.base import Sample, TaskDefinition, check_metrics, untimed_plan
+from lab.training.evaluation.base import EvaluationResult
+from lab.training.tasks.base import Sample, TaskDefinition, check_metrics, initial_training_plan
 from lab.training.tasks.series_classification import load_series
 
 NAMES = ("loss",)
-"""Metrics of a validation: the mean squared error of the next patch."""
+"""Metrics of a validation. The loss is the mean squared error of the next patch."""
 
 
 @dataclass(frozen=True)
-class ForecastErrors(Tested):
-    """The error on the test windows. It has no predictions, since each patch of each channel has one."""
+class ForecastErrors(EvaluationResult):
+    """The error on the test windows. It has no predictions, which would be one per patch and channel."""
 
     def write(self, folder: RunFolder) -> None:
-        """Writes no file: the record holds the scores."""
+        """Write no file: run.json has the scores."""
 
     def table(self) -> Table:
         cells = tuple(f"{value:.4f}" for value in self.metrics.values())
@@ -45,7 +45,7 @@ class SeriesPretraining(TaskDefinition[SeriesSpec, SeriesDataModule, NextPatch])
         self, config: Config, spec: SeriesSpec, folder: RunFolder, fresh: bool, sample: Sample | None = None
     ) -> NextPatch:
         assert isinstance(config.model, TimerXL), f"model of kind {config.model.kind} has no pretraining"
-        return build_pretraining(config.model, spec, untimed_plan(config), fresh)
+        return build_pretraining(config.model, spec, initial_training_plan(config), fresh)
 
     def evaluate(self, model: NextPatch, data: SeriesDataModule) -> ForecastErrors:
         return ForecastErrors(model.metrics["test"].compute(), {}, None, {})

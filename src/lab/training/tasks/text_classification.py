@@ -1,7 +1,7 @@
 """Classification of texts with label columns: corpus and tokenizer, an encoder with one head per column, the test.
 
-A new run learns or loads the tokenizer and the encoder's weights, and keeps the tokenizer and the architecture in its
-folder. A resumed or tested run, or a loaded model, is made from that folder.
+A new run learns or loads the tokenizer and the encoder's weights, and saves tokenizer and architecture in its folder. A
+resumed or tested run, or a loaded model, is built from that folder.
 """
 
 import logging
@@ -18,9 +18,15 @@ from lab.models.classifier import predictions
 from lab.models.text.interfaces import TextEncoder
 from lab.models.text.multitask_classifier import MultitaskTextClassifier
 from lab.training.build.text_encoder import text_encoder
-from lab.training.build.tokenizer import load_tokenizer, tokenizer_of
-from lab.training.evaluation.classification import Classified, bayes, classified, majority, metric_names
-from lab.training.tasks.base import Sample, TaskDefinition, accumulation_of, check_metrics, untimed_plan
+from lab.training.build.tokenizer import get_tokenizer, load_tokenizer
+from lab.training.evaluation.classification import (
+    ClassificationResult,
+    bayes_scores,
+    classification_result,
+    majority_scores,
+    metric_names,
+)
+from lab.training.tasks.base import Sample, TaskDefinition, accumulation_schedule, check_metrics, initial_training_plan
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +44,8 @@ class TextClassification(TaskDefinition[TextSpec, TextDataModule, MultitaskTextC
         for note in corpus.notes:
             log.info("%s", note)
         texts, key = corpus.splits["train"].texts, f"{corpus.fingerprint}/train"
-        tokenizer = tokenizer_of(config.model, lambda: texts.batches(1000), key, cache, folder, fresh)
-        accumulation = accumulation_of(config)
+        tokenizer = get_tokenizer(config.model, lambda: texts.batches(1000), key, cache, folder, fresh)
+        accumulation = accumulation_schedule(config)
         data = TextDataModule(corpus, tokenizer, config.data, config.cache, accumulation, config.seed, pin_memory)
         check_metrics(config, metric_names(corpus.heads))
         if fresh:
@@ -52,25 +58,25 @@ class TextClassification(TaskDefinition[TextSpec, TextDataModule, MultitaskTextC
         assert isinstance(config.model, Encoder | Ngram), f"model of kind {config.model.kind} reads no texts"
         encoder = text_encoder(config, load_tokenizer(folder.tokenizer), folder, fresh)
         pooling = config.model.pooling if isinstance(config.model, Encoder) else None
-        plan = untimed_plan(config)
+        plan = initial_training_plan(config)
         model = MultitaskTextClassifier(spec, encoder, pooling, config.loss, config.model.dropout, plan)
         if fresh:
             encoder.save_architecture(folder.tokenizer)
         return model
 
-    def cuttable(self, model: MultitaskTextClassifier) -> TextEncoder:
+    def cacheable_part(self, model: MultitaskTextClassifier) -> TextEncoder:
         return model.encoder
 
-    def evaluate(self, model: MultitaskTextClassifier, data: TextDataModule) -> Classified:
+    def evaluate(self, model: MultitaskTextClassifier, data: TextDataModule) -> ClassificationResult:
         rows, heads = data.corpus.splits["test"], data.spec.heads
         _, probabilities = predictions(model.test_outputs)
         texts = pa.chunked_array([pa.array(batch, pa.string()) for batch in rows.texts.batches(1000)], pa.string())
-        return classified(
+        return classification_result(
             model.metrics["test"].compute(),
             probabilities,
             rows.labels,
             heads,
             identity={"row": rows.source_rows, "text": texts},
-            baselines={"majority": majority(rows.labels, heads)},
-            reference=None if rows.probabilities is None else bayes(rows.probabilities, rows.labels, heads),
+            baselines={"majority": majority_scores(rows.labels, heads)},
+            reference=None if rows.probabilities is None else bayes_scores(rows.probabilities, rows.labels, heads),
         )

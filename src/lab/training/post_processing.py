@@ -1,0 +1,62 @@
+"""The steps after the end of a run is recorded: figures of the test, the outcome for the loggers, the merged model.
+
+Each step is listed in `pending` of run.json until it is done. If the process is killed before that, the next `resume=`
+or `test=` of the run does the remaining steps.
+"""
+
+import logging
+from collections.abc import Sequence
+
+from lab.config.schema import Config
+from lab.core.record.run_folder import RunFolder
+from lab.loggers.base import Outcome, RunLogger
+from lab.training.evaluation.base import EvaluationResult
+from lab.training.merge_adapters import is_merged, merge
+from lab.training.tasks.base import Material
+
+log = logging.getLogger(__name__)
+FIGURES, LOGGERS, MERGED = "figures", "loggers", "merged"
+
+
+def pending_steps(config: Config) -> list[str]:
+    """The steps that a run still has to do when its end is recorded: `pending` of run.json."""
+    has_logger = any(logger is not None for _, logger in config.logger)
+    return [FIGURES, *([LOGGERS] if has_logger else []), *([MERGED] if is_merged(config) else [])]
+
+
+def report_outcome(run: RunFolder, result: EvaluationResult, loggers: Sequence[RunLogger]) -> None:
+    """Draw the figures if they are pending, and give the outcome to `loggers`, which are closed afterwards."""
+    record = run.read()
+    if FIGURES in (record.get("pending") or []) and _draw(run, result):
+        mark_done(run, FIGURES)
+    for logger in loggers:
+        logger.log_outcome(Outcome(record["objective"], result.metrics, result.confusions, result.columns, run.best))
+        logger.finish(record["status"], record["reason"])
+    mark_done(run, LOGGERS)
+
+
+def write_merged(run: RunFolder, config: Config, material: Material) -> None:
+    """Write the merged model if the config asks for it. Raises RunError where it cannot; the step stays pending."""
+    if merge(config, material, run) is not None:
+        mark_done(run, MERGED)
+
+
+def mark_done(run: RunFolder, step: str) -> None:
+    """Remove a step from `pending`. A full disk does not fail a finished run: the step is then done again later."""
+    pending: list[str] = run.read().get("pending") or []
+    if step not in pending:
+        return
+    try:
+        run.update(pending=[other for other in pending if other != step])
+    except OSError as error:
+        log.warning("run.json still lists %s as pending: %s", step, error)
+
+
+def _draw(run: RunFolder, result: EvaluationResult) -> bool:
+    """Draw the figures; return whether that worked."""
+    try:
+        result.draw(run)
+    except Exception as error:  # noqa: BLE001 (a run without a figure has not failed)
+        log.warning("the figures of the test could not be drawn: %s: %s", type(error).__name__, error)
+        return False
+    return True
