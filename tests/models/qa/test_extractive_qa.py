@@ -1,5 +1,6 @@
 """Answers over windows: the best of a question's windows counts, silence only where every window is silent."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from lab.config import schema
 from lab.core.batches import QuestionBatch, QuestionSpec, References
-from lab.models.qa.extractive_qa import ExtractiveQA, Outputs, SpanMetric
+from lab.models.qa.extractive_qa import ExtractiveQA, Outputs, SpanMetric, characters
 from lab.models.qa.n_best import ranked
 from lab.models.qa.spans import Candidates
 from lab.models.task_module import Training
@@ -85,6 +86,37 @@ def test_silence_wins_only_where_it_is_likelier_in_every_window() -> None:
     metric.update(window_batch([2, 2]), torch.zeros(2), found([-2.0, -3.0], [4, 4], [-0.1, -0.2]))
     assert metric.answers() == {2: ""}
     assert metric.compute()["em"] == 1.0
+
+
+def test_the_best_span_is_that_of_a_loop_over_the_windows() -> None:
+    random = torch.Generator().manual_seed(0)
+    metric, best, least = SpanMetric(TEST, spec()), {}, {}
+    for _ in range(20):
+        rows = torch.randint(0, len(TEST.answers), (6,), generator=random).tolist()
+        scores = (-torch.randint(1, 4, (6,), generator=random)).float()
+        scores[0] = torch.nan
+        none = torch.rand(6, generator=random)
+        metric.update(window_batch(rows), torch.zeros(6), found(scores.tolist(), [4, 5] * 3, none.tolist()))
+        for place, row in enumerate(rows):
+            least[row] = min(least.get(row, math.inf), float(none[place]))
+            if float(scores[place]) > best.get(row, (-math.inf,))[0]:
+                best[row] = (
+                    float(scores[place]),
+                    *characters(window_batch([row]), found([0], [4 + place % 2], [0]))[0, 0],
+                )
+        for row, expected in best.items():
+            assert metric.best[row].tolist() == [float(value) for value in expected]
+        assert {row: float(metric.no_answer[row]) for row in least} == pytest.approx(least)
+
+
+def test_windows_are_scored_without_waiting_for_the_device() -> None:
+    """A "meta" tensor has no values: whatever a GPU would wait for fails."""
+    device = torch.device("meta")
+    metric = SpanMetric(TEST, spec())
+    spans = Candidates(*(value.to(device) for value in found([-1.0, -2.0], [4, 5], [0.0, 0.0])))
+    for _ in range(2):
+        metric.update(window_batch([0, 0]).to(device), torch.zeros(2, device=device), spans)
+    assert {value.device for value in (metric.sums, metric.best, metric.no_answer)} == {device}
 
 
 def test_a_metric_goes_on_where_it_was_stored() -> None:

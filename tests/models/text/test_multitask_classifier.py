@@ -238,7 +238,7 @@ def test_a_batch_is_counted_without_waiting_for_the_device(weighting: str) -> No
     metric = model.head_metric("val")
     for _ in range(2):
         assert model.loss_of(there, model(there), metric).device.type == "meta"
-    assert {value.device.type for value in (metric.confusion_0, metric.sums, metric.probabilities_1[0])} == {"meta"}
+    assert {value.device.type for value in (metric.counts_0, metric.sums, metric.probabilities_1[0])} == {"meta"}
 
 
 def test_a_metric_continues_from_its_state_as_if_never_stopped() -> None:

@@ -57,7 +57,7 @@ class SeriesClassification(TaskDefinition[SeriesSpec, SeriesDataModule, Classifi
         _, probabilities = predictions(model.test_outputs)
         labels = {heads[0].name: cut.labels.astype(np.int64)}
         return classified(
-            model.metrics["test"].compute(),
+            model.head_metric("test"),
             probabilities,
             labels,
             heads,

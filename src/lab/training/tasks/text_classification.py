@@ -66,7 +66,7 @@ class TextClassification(TaskDefinition[TextSpec, TextDataModule, MultitaskTextC
         _, probabilities = predictions(model.test_outputs)
         texts = pa.chunked_array([pa.array(batch, pa.string()) for batch in rows.texts.batches(1000)], pa.string())
         return classified(
-            model.metrics["test"].compute(),
+            model.head_metric("test"),
             probabilities,
             rows.labels,
             heads,
