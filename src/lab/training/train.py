@@ -200,7 +200,7 @@ def _conclude(
     """Write down a run that came to its end."""
     best, early = chosen.best, chosen.early_stopping
     objective = {**config.objective.model_dump(), "value": best.value, "epoch": best.epoch, "step": best.step}
-    stopped = early.stopped_reason if early is not None else None
+    stopped = early.stopping_reason_message if early is not None else None
     terminated = chosen.terminate.reason if chosen.terminate is not None else None
     status: Status = "terminated" if terminated else "early_stopped" if stopped else "completed"
     ending = Ending(status, terminated or stopped or f"all {config.trainer.max_epochs} epochs done", objective)

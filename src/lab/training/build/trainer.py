@@ -11,7 +11,7 @@ import torch
 from lightning.pytorch.loggers import Logger
 
 from lab.callbacks import precision
-from lab.callbacks.checkpoint import BestAndLast, IntoTheFile
+from lab.callbacks.checkpoint import BestAndLast, DirectCheckpointIO
 from lab.callbacks.early_stopping import EarlyStopping
 from lab.callbacks.early_termination import EarlyTermination
 from lab.callbacks.freeze import Freeze
@@ -168,5 +168,5 @@ def trainer(config: Config, where: Hardware, folder: Path, parts: Callbacks, log
         enable_model_summary=False,
         callbacks=parts.every,
         logger=loggers or False,
-        plugins=[IntoTheFile()],
+        plugins=[DirectCheckpointIO()],
     )

@@ -73,7 +73,8 @@ def classified(
 ) -> Classified:
     """Put together what is known of the test rows.
 
-    metric: of the test pass; probabilities: per head (N, K) in the split's order; identity: columns that say which row is which.
+    metric: of the test pass; probabilities: per head (N, K) in the split's order; identity: columns that identify the
+    rows.
     """
     predicted = {head.name: table.argmax(1).numpy() for head, table in zip(heads, probabilities, strict=True)}
     columns: dict[str, Any] = dict(identity)
