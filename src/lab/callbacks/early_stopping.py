@@ -23,24 +23,24 @@ Mode = Literal["min", "max"]
 
 @dataclass(frozen=True)
 class Standing:
-    """Best value so far and its epoch (0-based); None and -1 before the first finite value."""
+    """Best value so far and its epoch (0-based); None and -1 before there is a number."""
 
     best: float | None = None
     best_epoch: int = -1
 
 
 def full_name(metric: str) -> str:
-    """`causa/f1_macro` means `val/causa/f1_macro`."""
+    """The name as logged: `causa/f1_macro` means `val/causa/f1_macro`."""
     return metric if metric.split("/")[0] in {"train", "val", "test"} else f"val/{metric}"
 
 
 def direction(metric: str) -> Mode:
-    """Losses fall, all other scores rise."""
+    """The mode of a metric: min for losses, max for all other scores."""
     return "min" if metric.split("/")[-1] == "loss" else "max"
 
 
 def improves(value: float, best: float | None, mode: Mode, min_delta: float) -> bool:
-    """Whether `value` is better than `best` by more than `min_delta`. NaN never is."""
+    """Whether `value` is better than `best` by more than `min_delta`; NaN is never better."""
     if math.isnan(value):
         return False
     if best is None:

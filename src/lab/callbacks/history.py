@@ -6,7 +6,7 @@ from lab.core.record.run_folder import RunFolder
 
 
 class History(pl.Callback):
-    """The run folder's history. On resume, rows after the checkpoint's step are dropped: they will be written again."""
+    """Appends to the run's history. On resume, rows after the checkpoint's step are removed and come again."""
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder

@@ -57,8 +57,8 @@ class FailsafeLogger(RunLogger):
         """The object of the tracking package, such as a W&B run; its calls are guarded, too."""
         if self._inner is None or self.failed:
             return DummyLogger().experiment
-        found = self._try("open its experiment", lambda: getattr(self._inner, "experiment", None))
-        return DummyLogger().experiment if self.failed else _FencedExperiment(found, self)
+        experiment = self._try("open its experiment", lambda: getattr(self._inner, "experiment", None))
+        return DummyLogger().experiment if self.failed else _FencedExperiment(experiment, self)
 
     def __getattr__(self, name: str) -> Any:
         """What only the inner logger has, such as `log_image` of W&B."""

@@ -21,9 +21,9 @@ NAMES = ("accuracy", "balanced_accuracy", "precision_macro", "recall_macro", "f1
 
 
 class EpochMetric(Metric, ABC):  # type: ignore[misc]  # torchmetrics is not read by mypy
-    """Sums of one split over one epoch, from which its scores follow exactly, however rows were batched.
+    """Sums of one split over one epoch. The scores follow from them exactly, whatever the batches were.
 
-    Subclasses add states, `update` and `compute`. Results are not cached: learned weights of heads change them, too.
+    Subclasses add states, `update` and `compute`. Results are not cached: learned weights of heads change them.
     """
 
     full_state_update = False
@@ -76,7 +76,7 @@ def counts_of(matrix: Tensor) -> Tensor:
 
 
 def scores(counts: Tensor) -> dict[str, float]:
-    """Every score that counts per class (3, K) allow."""
+    """The scores in `NAMES` from counts per class (3, K)."""
     truth, predicted, hits = counts.double()
     total = truth.sum()
     recall = hits / truth.clamp(min=1)
@@ -106,8 +106,8 @@ def _mcc(hits: Tensor, truth: Tensor, predicted: Tensor, total: Tensor) -> Tenso
 def auroc(probability: Tensor, truth: Tensor) -> float:
     """Area under the ROC curve of the second class (N,): the chance that a positive row ranks above a negative one.
 
-    Ties count half (Mann-Whitney U). NaN when one class is absent. Raises ValueError for scores that are no numbers,
-    which no order ranks.
+    Ties count half (Mann-Whitney U). NaN if one class is absent. Raises ValueError for scores that are NaN, which
+    have no rank.
     """
     known = truth != MISSING
     if probability[known].isnan().any():
