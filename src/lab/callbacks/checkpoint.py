@@ -1,8 +1,9 @@
 """best.ckpt (weights, by the objective) and last.ckpt (everything, to go on from), each written aside and renamed.
 
-last.ckpt is written at the end of each epoch, every n optimizer steps, after some minutes, and before a stop from
-outside: only where an accumulation window ends (the gradients of half a window are in no checkpoint), and never on an
-epoch's last batch, where a resume would lose that epoch's validation. A full disk leaves the older file whole.
+last.ckpt is written at the end of each epoch, every n optimizer steps, after some minutes, before a stop from outside,
+and where a run ends inside an epoch: only where an accumulation window ends (the gradients of half a window are in no
+checkpoint). Where a validation follows it is written after that, since a resume would lose the validation. A full disk
+leaves the older file whole.
 """
 
 import math
@@ -15,6 +16,7 @@ import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Checkpoint
 
+from lab.callbacks.gradient_accumulation import ends_window
 from lab.callbacks.interruption import Interruption
 from lab.core.errors import RunError, listed
 from lab.core.files import write_whole
@@ -50,6 +52,17 @@ def _cause(error: BaseException) -> BaseException | None:
     return cause
 
 
+def is_epoch_done(trainer: pl.Trainer) -> bool:
+    """Whether the training batch under way, or just done, is the last one of its epoch."""
+    return bool(trainer.fit_loop.epoch_loop.batch_progress.current.ready >= trainer.num_training_batches)
+
+
+def validation_follows(trainer: pl.Trainer) -> bool:
+    """Whether Lightning validates after the training batch that has just ended."""
+    fetcher = trainer.fit_loop._data_fetcher
+    return fetcher is not None and trainer.fit_loop.epoch_loop._should_check_val_fx(fetcher)
+
+
 class BestAndLast(Checkpoint):
     """Keeps the best value of the objective with its epoch and step; ties keep the earlier.
 
@@ -71,6 +84,7 @@ class BestAndLast(Checkpoint):
         self.folder, self.metric, self.every_n_steps, self.newest = folder, metric, every_n_steps, newest
         self.every_minutes, self.interruption = every_minutes, interruption or Interruption()
         self._saved_at = math.inf
+        self._saved_step, self._is_awaited = -1, False
         self.sign = 1.0 if mode == "max" else -1.0
         self.value: float | None = None
         self.epoch: int | None = None
@@ -90,17 +104,25 @@ class BestAndLast(Checkpoint):
         if math.isfinite(value) and better:
             self.value, self.epoch, self.step = value, trainer.current_epoch, trainer.global_step
             self._save(trainer, "best")
+        wanted = self._is_awaited or trainer.should_stop or self.interruption.is_requested
+        if wanted and not is_epoch_done(trainer):
+            self._save_last(trainer)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        window_ends = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
-        inside = batch_idx + 1 < trainer.num_training_batches
-        if window_ends and inside and (self._is_due(trainer.global_step) or self.interruption.is_requested):
-            self._save_last(trainer)
+        if not ends_window(trainer) or is_epoch_done(trainer):
+            return
+        if self._is_due(trainer.global_step) or self.interruption.is_requested:
+            if validation_follows(trainer):
+                self._is_awaited = True
+            else:
+                self._save_last(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._save_last(trainer)
+        # Ended inside the epoch: what was saved there goes on with the rest of its batches.
+        if is_epoch_done(trainer) or self._saved_step != trainer.global_step:
+            self._save_last(trainer)
 
     def _is_due(self, step: int) -> bool:
         by_steps = bool(self.every_n_steps) and step % (self.every_n_steps or 1) == 0
@@ -113,10 +135,12 @@ class BestAndLast(Checkpoint):
     def _save_last(self, trainer: pl.Trainer) -> None:
         self.interruption.hold()
         self._save(trainer, "last")
-        self._saved_at = time.monotonic()
+        self._saved_at, self._saved_step, self._is_awaited = time.monotonic(), trainer.global_step, False
         self.interruption.leave()
 
     def _save(self, trainer: pl.Trainer, which: str) -> None:
+        if getattr(trainer, "fast_dev_run", False):
+            return
         path = self.folder.best if which == "best" else self.folder.last
         write_whole(path, lambda aside: trainer.save_checkpoint(aside, weights_only=which == "best"))
 

@@ -100,7 +100,7 @@ def outcome_metrics(outcome: Outcome) -> dict[str, float]:
     }
 
 
-def is_validation(metrics: Mapping[str, float]) -> bool:
+def is_validation(metrics: Mapping[str, object]) -> bool:
     """Return True if any metric is of the validation split."""
     return any(name.startswith("val/") for name in metrics)
 

@@ -1,8 +1,9 @@
-"""metrics.csv in the run folder: one row per validation, one column per metric, for a spreadsheet or pandas.
+"""metrics.csv in the run folder: a row per validation and per logged step, a column per metric, for pandas.
 
 A row is on disk as soon as it is logged. A new column, or new values for the last step, rewrite the file. A resumed run
-first rewrites it from history.jsonl, so that both have the same rows after a kill; a test alone leaves it unchanged,
-since its scores are in run.json. Values have the eight digits of float32; one that is not finite is an empty cell.
+first takes the validations from history.jsonl and the steps from the file itself, so that it has no row after its
+checkpoint; a test alone leaves it unchanged, since its scores are in run.json. Values have the eight digits of float32;
+one that is not finite is an empty cell.
 """
 
 import csv
@@ -13,7 +14,7 @@ from pathlib import Path
 from lab.core.files import write_whole
 from lab.core.record.fields import Status
 from lab.core.record.run_folder import RunFolder
-from lab.loggers.base import Outcome, RunLogger, is_test
+from lab.loggers.base import Outcome, RunLogger, is_test, is_validation
 
 Row = dict[str, str]
 
@@ -55,11 +56,22 @@ class CsvLogger(RunLogger):
     def _rows_before(self, step: int) -> list[Row]:
         """Return the rows so far. The first call reads those of earlier processes and writes them at once."""
         if self._rows is None:
-            history = [row for row in RunFolder(self.folder).history() if row["step"] < step]
-            self._rows = [{"step": str(row.pop("step"))} | _cells(row) for row in history]
+            known = {int(row["step"]): row for row in self._steps_on_disk()}
+            for validation in RunFolder(self.folder).history():
+                number = int(validation.pop("step"))
+                known[number] = known.get(number, {"step": str(number)}) | _cells(validation)
+            self._rows = [row for number, row in sorted(known.items()) if number < step]
             self._columns = list(dict.fromkeys(name for row in self._rows for name in row))
             self._rewrite(self._rows)
         return self._rows
+
+    def _steps_on_disk(self) -> list[Row]:
+        """Return the rows of steps that were logged without a validation; a row that a kill left unfinished is none."""
+        if not self.path.exists():
+            return []
+        with self.path.open(encoding="utf-8", newline="") as file:
+            rows = [{name: value for name, value in row.items() if name and value} for row in csv.DictReader(file)]
+        return [row for row in rows if row.get("step", "").isdecimal() and not is_validation(row)]
 
     def _rewrite(self, rows: list[Row]) -> None:
         def write(aside: Path) -> None:

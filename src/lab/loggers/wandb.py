@@ -1,7 +1,8 @@
-"""A run in Weights & Biases: one history row per validation, the resolved config, the outcome. Offline without a key.
+"""A run in Weights & Biases: a history row per validation and per logged step, the resolved config, the outcome.
 
-Each row is committed as soon as it is logged, so a curve has as many points as history.jsonl has rows; tables and
-figures of the outcome go into the summary. wandb's service (0.31) writes at its own pace, so a kill loses the last
+Offline without a key. The row of a validation is committed at once. That of a step alone is committed with the next
+row, since W&B refuses a second row of a step, which may also be validated. Tables and figures of the outcome go into
+the summary. wandb's service (0.31) writes at its own pace, so a kill loses the last
 rows: a resumed run logs the rows of history.jsonl that W&B lacks. Each run has its own run object
 (`reinit="create_new"`), so that runs of one process stay separate. Cost: .8 s for the import, .6 s to start (2 cores).
 Only the folder of an offline run is printed.
@@ -53,9 +54,9 @@ class WandbLogger(RunLogger):
         return str(self.run.id)
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        if is_validation(metrics) and not is_test(metrics) and step is not None:
+        if not is_test(metrics) and step is not None:
             self._log_earlier_rows(step)
-            self.run.log(dict(metrics), step=step, commit=True)
+            self.run.log(dict(metrics), step=step, commit=is_validation(metrics))
 
     def _log_earlier_rows(self, before: int | None = None) -> None:
         """Log the rows of earlier processes (before step `before`) that W&B lost in a kill; only on the first call."""

@@ -51,7 +51,9 @@ def refuse_misplaced_validations(config: Config, num_batches: int) -> None:
     total = num_batches * len(ends_of_epochs(config, num_batches)) if across else num_batches
     if batches > total:
         span = "run" if across else "epoch"
-        problem = f"is more than the {total} batches of {'the run' if across else 'an epoch'}, so no {span} is validated"
+        problem = (
+            f"is more than the {total} batches of {'the run' if across else 'an epoch'}, so no {span} is validated"
+        )
         raise RequestError(Mistake(key, problem, f"{key}={total}", interval))
     together = math.lcm(*_window_sizes(config))
     if batches == num_batches and not across:

@@ -20,7 +20,9 @@ BOMBA = (Candidate("bomba", 3, 8, -0.5, 0.75), Candidate("vibra", 9, 14, -1.6, 0
 def test_files_hold_every_question_in_input_order(tmp_path: Path) -> None:
     questions = [("q2", "¿Qué vibra?"), ("q1", "¿Qué se cambió?"), ("q0", "¿Quién?")]
     candidates = [BOMBA, (Candidate("el sello", 26, 34, -0.1, 1.0),), ()]
-    tested = answered(0.7, candidates, range(len(questions)), questions, TEST, {"first_sentence": {"f1": 0.1, "em": 0.0}}, "es", False)
+    tested = answered(
+        0.7, candidates, range(3), questions, TEST, {"first_sentence": {"f1": 0.1, "em": 0.0}}, "es", False
+    )
     assert tested.metrics == {"em": 1.0, "f1": 1.0, "loss": 0.7}
     folder = RunFolder(tmp_path)
     tested.write(folder)

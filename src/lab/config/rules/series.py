@@ -71,7 +71,12 @@ def _one_pass(kind: str, head: str, epochs: int | None, precision: Any, finder: 
         return
     if epochs != 1:
         problem = "model.head=ridge is solved in closed form after one pass; more epochs add nothing"
-        yield Mistake("trainer.max_epochs", problem, "trainer.max_epochs=1, or model.head=logistic", "null" if epochs is None else epochs)
+        yield Mistake(
+            "trainer.max_epochs",
+            problem,
+            "trainer.max_epochs=1, or model.head=logistic",
+            "null" if epochs is None else epochs,
+        )
     if str(precision) not in ("32", "32-true"):
         problem = "sums of squares over all rows need full precision"
         yield Mistake("trainer.precision", problem, "trainer.precision=32, or model.head=logistic", precision)

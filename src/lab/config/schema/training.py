@@ -120,7 +120,7 @@ class TrainerConfig(Node):
     """Batches of a validation: the same rows each time, drawn from all validation rows."""
     limit_test_batches: Batches = 1.0
     """Batches of the test: rows drawn from all test rows."""
-    fast_dev_run: bool | NonNegativeInt = False
+    fast_dev_run: Annotated[bool | NonNegativeInt, Role.UNSEARCHED] = False
     """Train, validate and test so many batches (true: one) without loggers, checkpoints and scores: does it run?"""
     overfit_batches: Annotated[float, Field(ge=0.0, le=1.0), Number] | NonNegativeInt = 0.0
     """Train on the same first batches in every epoch, and validate on as many of the validation rows; 0: off."""

@@ -67,7 +67,7 @@ class TextClassification(TaskDefinition[TextSpec, TextDataModule, MultitaskTextC
         kept = tested.numpy()
         texts = pa.chunked_array([pa.array(batch, pa.string()) for batch in rows.texts.batches(1000)], pa.string())
         labels = {name: column[kept] for name, column in rows.labels.items()}
-        known = None if rows.probabilities is None else {name: table[kept] for name, table in rows.probabilities.items()}
+        known = {name: table[kept] for name, table in (rows.probabilities or {}).items()}
         return classified(
             model.metrics["test"].compute(),
             probabilities,
@@ -75,5 +75,5 @@ class TextClassification(TaskDefinition[TextSpec, TextDataModule, MultitaskTextC
             heads,
             identity={"row": rows.source_rows[kept], "text": texts.take(pa.array(kept))},
             baselines={"majority": majority(labels, heads)},
-            reference=None if known is None else bayes(known, labels, heads),
+            reference=bayes(known, labels, heads) if known else None,
         )
