@@ -112,6 +112,12 @@ def _weights_in_other_formats(
         yield Mistake(key, f"peft={method} has weights of 4 bits, which are no {precision}", mixed, precision)
 
 
+def _scored_answers(precision: Any, kind: str) -> Found:
+    if kind in ("squad", "qa_demo") and str(precision) in (*LOW, "64", "64-true"):
+        problem = "changes the weights, and answers are scored by float32 weights"
+        yield Mistake("trainer.precision", problem, "trainer.precision=bf16, or 32", precision)
+
+
 def _small_eps(precision: Any, eps: float) -> Found:
     if str(precision) == "16-true" and float(eps) < SMALLEST_EPS_16:
         problem = "is 0 in fp16 (trainer.precision=16-true), so that AdamW divides by 0"
@@ -143,6 +149,7 @@ RULES: tuple[Rule, ...] = (
     (("trainer.deterministic", "trainer.benchmark"), _reproducible),
     (("trainer.precision", "callbacks.batch_finder.enabled", "callbacks.lr_finder.enabled", "cache.hidden_states",
       "peft.kind"), _weights_in_other_formats),
+    (("trainer.precision", "data.kind"), _scored_answers),
     (("trainer.precision", "optimizer.eps"), _small_eps),
     (("model.kind", "model.head", "trainer.val_check_interval", "trainer.check_val_every_n_epoch", "trainer.max_steps"),
      _one_look),
