@@ -1,9 +1,9 @@
 """best.ckpt (weights, by the objective) and last.ckpt (everything that a resume needs), each written whole and renamed.
 
-last.ckpt is written at the end of each epoch, every n optimizer steps, after some minutes, and before a stop from
-outside. Inside an epoch it is written only where an accumulation window ends (no checkpoint holds the gradients of half
-a window), and never on the last batch, where a resume would lose that epoch's validation. A full disk leaves the older
-file whole.
+last.ckpt is written at the end of each epoch, every n optimizer steps, after some minutes, before a stop from outside,
+and where a run ends inside an epoch. It is written only where an accumulation window ends, since no checkpoint has the
+gradients of half a window, and after a validation that is due there, since a resume would lose that validation. A full
+disk leaves the older file whole.
 """
 
 import math
@@ -18,6 +18,7 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor
 
+from lab.callbacks.gradient_accumulation import ends_window
 from lab.callbacks.interruption import Interruption
 from lab.core.errors import RunError, listed
 from lab.core.files import write_whole
@@ -52,6 +53,17 @@ def _cause(error: BaseException) -> BaseException | None:
     while cause is not None and not isinstance(cause, OSError | KeyboardInterrupt):
         cause = cause.__cause__ or cause.__context__
     return cause
+
+
+def is_epoch_done(trainer: pl.Trainer) -> bool:
+    """Whether the present training batch, or the one that has just ended, is the last one of its epoch."""
+    return bool(trainer.fit_loop.epoch_loop.batch_progress.current.ready >= trainer.num_training_batches)
+
+
+def validation_follows(trainer: pl.Trainer) -> bool:
+    """Whether Lightning validates after the training batch that has just ended."""
+    fetcher = trainer.fit_loop._data_fetcher
+    return fetcher is not None and trainer.fit_loop.epoch_loop._should_check_val_fx(fetcher)
 
 
 class BestAndLast(ModelCheckpoint):
@@ -91,6 +103,7 @@ class BestAndLast(ModelCheckpoint):
         self.epoch: int | None = None
         self.step: int | None = None
         self._saved_at = math.inf
+        self._saved_step, self._is_awaited = -1, False
 
     @property
     def value(self) -> float | None:
@@ -116,6 +129,9 @@ class BestAndLast(ModelCheckpoint):
             names = sorted(name for name in trainer.callback_metrics if name.startswith("val/"))
             raise RunError(f"objective.metric={self.monitor} is not logged; there are {listed(names, 40)}")
         self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
+        wanted = self._is_awaited or trainer.should_stop or self.interruption.is_requested
+        if wanted and not is_epoch_done(trainer):
+            self._save_last(trainer)
 
     def check_monitor_top_k(self, trainer: pl.Trainer, current: Tensor | None = None) -> bool:
         if current is None or not torch.isfinite(current):
@@ -125,13 +141,18 @@ class BestAndLast(ModelCheckpoint):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        window_ends = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
-        inside = batch_idx + 1 < trainer.num_training_batches
-        if window_ends and inside and (self._is_due(trainer.global_step) or self.interruption.is_requested):
-            self._save_last(trainer)
+        if not ends_window(trainer) or is_epoch_done(trainer):
+            return
+        if self._is_due(trainer.global_step) or self.interruption.is_requested:
+            if validation_follows(trainer):
+                self._is_awaited = True
+            else:
+                self._save_last(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._save_last(trainer)
+        # A run that ended inside the epoch may have saved there: a resume from that file trains the remaining batches.
+        if is_epoch_done(trainer) or self._saved_step != trainer.global_step:
+            self._save_last(trainer)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         # Lightning's writes last.ckpt here, which stands since the end of the last epoch.
@@ -148,7 +169,7 @@ class BestAndLast(ModelCheckpoint):
     def _save_last(self, trainer: pl.Trainer) -> None:
         self.interruption.hold()
         self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
-        self._saved_at = time.monotonic()
+        self._saved_at, self._saved_step, self._is_awaited = time.monotonic(), trainer.global_step, False
         self.interruption.leave()
 
     def _update_best_and_save(
@@ -158,6 +179,8 @@ class BestAndLast(ModelCheckpoint):
         super()._update_best_and_save(current, trainer, monitor_candidates)
 
     def _save_checkpoint(self, trainer: pl.Trainer, filepath: str) -> None:
+        if getattr(trainer, "fast_dev_run", False):  # an attribute that Lightning's types do not know
+            return
         is_best = filepath == self.best_model_path
         write_whole(Path(filepath), lambda aside: trainer.save_checkpoint(aside, weights_only=is_best))
         for logger in trainer.loggers:

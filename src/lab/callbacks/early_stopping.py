@@ -15,6 +15,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch import callbacks as lightning_callbacks
 from lightning.pytorch.callbacks.early_stopping import EarlyStoppingReason
 
+from lab.callbacks.checkpoint import is_epoch_done
 from lab.core.errors import Mistake, RequestError, listed, nearest
 
 log = logging.getLogger(__name__)
@@ -104,7 +105,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
     def _run_early_stopping_check(self, trainer: Trainer) -> None:
         epoch, value = trainer.current_epoch, self._value(trainer)
         self.standing = observe(self.standing, value, epoch, self._mode, abs(self.min_delta))
-        self.last_epoch = epoch if trainer.fit_loop.epoch_loop.batch_progress.is_last_batch else epoch - 1
+        self.last_epoch = epoch if is_epoch_done(trainer) else epoch - 1
         self._decide(trainer)
         if self.last_epoch == epoch and self.wait_count > 0 and self.stopping_reason_message is None:
             log.info("%s", describe(self.standing, self.monitor, self.last_epoch, self.patience))

@@ -40,7 +40,7 @@ class EarlyTermination(Callback):
             self._stop(trainer)
 
     def _stop(self, trainer: Trainer) -> None:
-        trainer.fit_loop.min_epochs = 0
+        trainer.fit_loop.min_epochs, trainer.fit_loop.epoch_loop.min_steps = 0, None
         trainer.should_stop = True
 
     def state_dict(self) -> dict[str, Any]:

@@ -40,6 +40,12 @@ def per_step(number: int, num_batches: int) -> str:
     return f"{num_batches} micro-batch{plural} per optimizer step, all of an epoch ({number} were requested)"
 
 
+def ends_window(trainer: Trainer) -> bool:
+    """Whether the present training batch is the last one of an optimizer step."""
+    done, total = trainer.fit_loop.epoch_loop.batch_progress.current.ready, trainer.num_training_batches
+    return bool(done % trainer.accumulate_grad_batches == 0 or done >= total)
+
+
 class GradientAccumulation(GradientAccumulationScheduler):
     """Lightning's scheduler from before the optimizer is made, and after a resume; it logs a line at each change."""
 

@@ -19,7 +19,8 @@ from lab.core.errors import Mistake, RequestError
 log = logging.getLogger(__name__)
 
 ALLOWED = {"32": "32-true", "32-true": "32-true", "16": "16-mixed", "16-mixed": "16-mixed",
-           "bf16": "bf16-mixed", "bf16-mixed": "bf16-mixed"}  # fmt: skip
+           "bf16": "bf16-mixed", "bf16-mixed": "bf16-mixed", "16-true": "16-true", "bf16-true": "bf16-true",
+           "64": "64-true", "64-true": "64-true"}  # fmt: skip
 AUTO = "auto"
 PAYS = 1.2
 """Least speed of bf16 matrices over fp32 ones for which `auto` chooses bf16: autocast itself costs time."""
@@ -37,15 +38,16 @@ def resolve(
         return _automatic(accelerator, bf16_speed())
     effective = ALLOWED.get(str(requested))
     if effective is None:
-        problem = "is no precision here; allowed are auto, 32, 16 and bf16 (or 32-true, 16-mixed, bf16-mixed)"
+        problem = "is no precision here; allowed are auto, 32, 16, bf16, 16-true, bf16-true and 64"
         raise RequestError(Mistake("trainer.precision", problem, "trainer.precision=32", requested))
-    if accelerator == "gpu" or effective == "32-true":
+    if accelerator == "gpu" or effective in ("32-true", "64-true"):
         return effective, None
-    notes = [f"precision {requested} runs as bf16-mixed on a CPU"] if effective == "16-mixed" else []
+    on_cpu = {"16-mixed": "bf16-mixed", "16-true": "bf16-true"}.get(effective, effective)
+    notes = [f"precision {requested} runs as {on_cpu} on a CPU"] if on_cpu != effective else []
     speed = bf16_speed()
     if speed < 1:
         notes.append(f"this CPU multiplies bf16 at {speed:.2f} x the speed of fp32: trainer.precision=32 is faster")
-    return "bf16-mixed", "; ".join(notes) or None
+    return on_cpu, "; ".join(notes) or None
 
 
 def _automatic(accelerator: str, speed: float) -> tuple[str, str]:

@@ -36,7 +36,8 @@ def head_loss(
     focal loss (arXiv 1708.02002), each row's cross-entropy times (1 - p of its class)^gamma; its alpha are the weights,
     one per class, and the weight that rows carry is that of cross-entropy.
     """
-    logits = logits.float()
+    logits = logits if logits.dtype == torch.double else logits.float()
+    weights = weights.to(logits.dtype)
     how = "none" if gamma else "sum"
     summed = functional.cross_entropy(
         logits, labels, weights, ignore_index=MISSING, label_smoothing=smoothing, reduction=how
@@ -64,9 +65,11 @@ class HeadLosses(nn.Module):
         self.gamma = config.gamma if config.kind == "focal" else 0.0
         self.head_weights: Tensor
         kinds = config.class_weights
-        for index, head in enumerate(heads):
-            kind = kinds if isinstance(kinds, str) else kinds.get(head.name, "none")
-            self.register_buffer(f"class_weights_{index}", class_weights(head.counts, kind), persistent=False)
+        # No buffers: trainer.precision=bf16-true would round them, and a window's labels are counted by them.
+        self._class_weights = [
+            class_weights(head.counts, kinds if isinstance(kinds, str) else kinds.get(head.name, "none"))
+            for head in heads
+        ]
         weights = [config.head_weights.get(head.name, 1.0) for head in heads]
         self.register_buffer("head_weights", torch.tensor(weights), persistent=False)
         self.log_variance = nn.Parameter(torch.zeros(len(heads))) if config.head_weighting == "uncertainty" else None
@@ -95,7 +98,8 @@ class HeadLosses(nn.Module):
 
     def of_class(self, index: int) -> Tensor:
         """Weights of a head's classes (K,)."""
-        weights: Tensor = getattr(self, f"class_weights_{index}")
+        weights = self._class_weights[index].to(self.head_weights.device)
+        self._class_weights[index] = weights
         return weights
 
 

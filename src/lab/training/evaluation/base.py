@@ -52,9 +52,9 @@ class Tested(ABC):
         """What a person sees at the end."""
 
 
-def split_metrics(history: list[dict[str, Any]], epoch: int | None) -> dict[str, dict[str, float]]:
-    """{train, val}: the metrics of the best epoch, without their split prefix and without what they cost."""
-    row: dict[str, Any] = next((row for row in reversed(history) if row["epoch"] == epoch), {})
+def split_metrics(history: list[dict[str, Any]], step: int | None) -> dict[str, dict[str, float]]:
+    """{train, val}: the metrics of the best validation, after `step`, without their split prefix and without rates."""
+    row: dict[str, Any] = next((row for row in reversed(history) if row["step"] == step), {})
     return {
         split: {
             name.removeprefix(f"{split}/"): value

@@ -62,17 +62,21 @@ def best_text(candidates: Sequence[Candidate]) -> str:
 def answered(
     loss: float,
     candidates: Sequence[Sequence[Candidate]],
+    rows: Sequence[int],
     questions: Sequence[tuple[str, str]],
     references: References,
     baselines: dict[str, dict[str, float]],
     language: str,
     no_answer: bool,
 ) -> Answered:
-    """Put together what is known of the test questions (id, text), in their order. no_answer: as SQuAD 2.0 grades."""
+    """Put together what is known of the test questions (id, text), in their order.
+
+    rows: their places in the split; no_answer: as SQuAD 2.0 grades.
+    """
     texts = [best_text(found) for found in candidates]
     grades = [graded(text, wanted, language, no_answer) for text, wanted in zip(texts, references.answers, strict=True)]
     columns = {
-        "row": np.arange(len(texts)),
+        "row": np.array(rows, dtype=np.int64),
         "id": [name for name, _ in questions],
         "text": [text for _, text in questions],
         "answer": [wanted[0] if wanted else "" for wanted in references.answers],

@@ -4,6 +4,7 @@ A task is one `TaskDefinition` (`lab.training.tasks.text_classification` for lab
 this room works on any task.
 """
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 from lab.callbacks import freeze
-from lab.callbacks.gradient_accumulation import accumulation, epoch_ends
+from lab.callbacks.gradient_accumulation import accumulation
 from lab.config.schema import Config
 from lab.core.batches import Spec
 from lab.core.errors import Mistake, RequestError
@@ -21,7 +22,9 @@ from lab.models.series.interfaces import Net
 from lab.models.task_module import TaskModule, Training
 from lab.models.text.interfaces import TextEncoder
 from lab.training.evaluation.base import Tested
+from lab.training.run_length import ends_of_epochs, refuse_misplaced_validations
 
+log = logging.getLogger(__name__)
 Sample = Callable[[int], Any]
 """n -> n training rows as one batch, all of them if there are fewer; equal for equal seeds."""
 SpecT = TypeVar("SpecT", bound=Spec)
@@ -116,20 +119,20 @@ def accumulation_of(config: Config) -> Callable[[int], int]:
     return partial(accumulation, batches=config.trainer.accumulate_grad_batches, schedule=schedule)
 
 
-def ends_of_epochs(config: Config, num_batches: int) -> tuple[int, ...]:
-    """The optimizer step at which each epoch of `num_batches` micro-batches ends."""
-    trainer, schedule = config.trainer, config.callbacks.accumulate.schedule
-    return epoch_ends(num_batches, trainer.max_epochs, trainer.accumulate_grad_batches, schedule)
-
-
 def untimed_plan(config: Config) -> Training:
     """How a model is trained, without the length of its epochs: only the data know that (`timed`)."""
     return Training(config.optimizer, config.scheduler, (), config.seed)
 
 
 def timed(config: Config, material: Material) -> Material:
-    """The material, whose model knows the optimizer step at which each epoch of its data ends."""
-    ends = ends_of_epochs(config, material.data.num_batches())
+    """The material, whose model knows the optimizer step at which each epoch of its data ends.
+
+    Raises RequestError as `refuse_misplaced_validations`."""
+    num_batches, most = material.data.num_batches(), config.trainer.max_steps
+    refuse_misplaced_validations(config, num_batches)
+    ends = ends_of_epochs(config, num_batches)
+    if most is not None and ends[-1] < most:
+        log.info("%d epochs end after %d optimizer steps, before trainer.max_steps=%d", len(ends), ends[-1], most)
     material.model.training_plan = replace(material.model.training_plan, epoch_ends=ends)
     return material
 

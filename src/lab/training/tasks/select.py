@@ -11,6 +11,7 @@ from lab.core.record.run_folder import RunFolder
 from lab.data.datamodule import DataModule
 from lab.models.task_module import TaskModule
 from lab.training.build.trainer import Hardware, pinned
+from lab.training.run_length import batch_limits
 from lab.training.tasks.base import Material, Sample, TaskDefinition, timed
 
 
@@ -52,6 +53,7 @@ def prepare(config: Config, folder: RunFolder, where: Hardware, fresh: bool, tra
     RequestError for everything that is wrong with the data or the weights, or that they require of each other.
     """
     data = load_data(config, folder, pinned(config, where), fresh)
+    data.limits, data.repeats = batch_limits(config), bool(config.trainer.overfit_batches)
     for stage in ("fit", "test") if trains else ("test",):
         data.setup(stage)
     model = build_model(config, data.spec, folder, fresh, data.sample if fresh else None)
