@@ -10,11 +10,11 @@ from omegaconf import DictConfig
 
 from lab.cli.command_line import parse
 from lab.cli.main import Command, Job, main, run_job
+from lab.cli.optional_packages import missing_loggers
 from lab.config import places
 from lab.config.schema import Config
 from lab.core import openmp
 from lab.core.errors import Mistake
-from lab.loggers import packages as logger_packages
 from lab.models import requirements
 from lab.sweep.reporting.process_reporter import trial_number
 
@@ -31,8 +31,8 @@ def one_run(composed: DictConfig) -> float | None:
 
 
 def _lacking(config: Config) -> list[Mistake]:
-    checks = (logger_packages.missing, requirements.missing_software, places.missing, requirements.missing_weights)
-    return [mistake for check in checks for mistake in check(config)]
+    checks = (missing_loggers, requirements.missing_software, places.missing, requirements.missing_weights)
+    return [mistake for missing in checks for mistake in missing(config)]
 
 
 def _carry_out(config: Config, job: Job) -> float | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from lightning.pytorch import Callback
+from lightning.pytorch.callbacks.early_stopping import EarlyStoppingReason
 
 from lab.callbacks.early_stopping import (
     EarlyStopping,
@@ -62,9 +63,9 @@ def test_stops_with_counter_and_reason(tiny: Any, fit: Any, caplog: Any) -> None
     with caplog.at_level(logging.INFO, "lab.callbacks.early_stopping"):
         trainer = fit(tiny({METRIC: [0.5, 0.8, 0.7, 0.8, 0.9]}), stopping, max_epochs=5)
     assert trainer.current_epoch == 4
-    assert (stopping.best, stopping.best_epoch) == (pytest.approx(0.8), 1)
+    assert (stopping.standing.best, stopping.best_epoch) == (pytest.approx(0.8), 1)
     reason = "no improvement of val/causa/f1_macro for 2 of 2 epochs (best 0.8000 at epoch 2)"
-    assert stopping.stopped_reason == reason
+    assert stopping.stopping_reason_message == reason
     assert [record.message for record in caplog.records if record.name.startswith("lab")] == [
         reason.replace("2 of 2", "1 of 2"),
         f"stopped early after epoch 4: {reason}",
@@ -74,7 +75,7 @@ def test_stops_with_counter_and_reason(tiny: Any, fit: Any, caplog: Any) -> None
 def test_runs_to_the_end_when_it_improves_in_time(tiny: Any, fit: Any) -> None:
     stopping = EarlyStopping("causa/f1_macro", patience=2)
     trainer = fit(tiny({METRIC: [0.5, 0.4, 0.6, 0.5, 0.7]}), stopping, max_epochs=5)
-    assert (trainer.current_epoch, stopping.stopped_reason) == (5, None)
+    assert (trainer.current_epoch, stopping.stopping_reason_message) == (5, None)
 
 
 def test_does_not_latch_before_min_epochs(tiny: Any, fit: Any) -> None:
@@ -85,11 +86,32 @@ def test_does_not_latch_before_min_epochs(tiny: Any, fit: Any) -> None:
     assert fit(tiny(script), stopping, max_epochs=6, min_epochs=3).current_epoch == 3
 
 
-def test_patience_is_in_epochs_when_there_are_more_validations(tiny: Any, fit: Any) -> None:
-    stopping = EarlyStopping("causa/f1_macro", patience=2)
-    trainer = fit(tiny({METRIC: [0.5, 0.4, 0.4, 0.4, 0.4]}), stopping, max_epochs=5, val_check_interval=0.5)
-    assert stopping.stopped_reason is not None
-    assert trainer.current_epoch == 3 or trainer.fit_loop.epoch_progress.current.processed == 3
+def test_patience_is_in_whole_epochs_when_there_are_more_validations(tiny: Any, fit: Any) -> None:
+    """The best value is that of the middle of the first epoch, and each epoch has four steps."""
+    for patience, steps in ((1, 8), (2, 12)):
+        stopping = EarlyStopping("causa/f1_macro", patience=patience)
+        trainer = fit(tiny({METRIC: [0.5, 0.4, 0.4, 0.4, 0.4]}), stopping, max_epochs=5, val_check_interval=0.5)
+        assert stopping.stopping_reason_message is not None
+        assert trainer.global_step == steps
+
+
+def test_validations_that_never_end_an_epoch_stop_the_fit_too(tiny: Any, fit: Any) -> None:
+    stopping = EarlyStopping("causa/f1_macro", patience=1)
+    trainer = fit(tiny({METRIC: [0.5, 0.4, 0.4, 0.4, 0.4]}), stopping, max_epochs=5, val_check_interval=0.75)
+    assert (trainer.global_step, stopping.stopped_epoch) == (11, 1)
+
+
+def test_lightnings_attributes_say_how_it_stands(tiny: Any, fit: Any) -> None:
+    stopping = EarlyStopping("causa/loss", patience=2, min_delta=0.1)
+    trainer = fit(tiny({"val/causa/loss": [0.8, 0.5, 0.45, 0.6, 0.1]}), stopping, max_epochs=5)
+    assert trainer.early_stopping_callback is stopping
+    assert (stopping.monitor, stopping.mode, stopping.patience) == ("val/causa/loss", "min", 2)
+    assert (float(stopping.best_score), stopping.wait_count, stopping.stopped_epoch) == (0.5, 2, 3)
+    assert stopping.stopping_reason is EarlyStoppingReason.PATIENCE_EXHAUSTED
+    patient = EarlyStopping("causa/loss", patience=9)
+    fit(tiny({"val/causa/loss": [0.8, 0.5, 0.45]}), patient)
+    assert patient.stopping_reason is EarlyStoppingReason.NOT_STOPPED
+    assert (patient.wait_count, patient.stopped_epoch, patient.stopping_reason_message) == (0, 0, None)
 
 
 def test_an_unknown_metric_names_the_nearest_at_the_first_validation(tiny: Any, fit: Any) -> None:
@@ -112,11 +134,11 @@ def test_the_state_survives_a_resume(tiny: Any, fit: Any, tmp_path: Any) -> None
     resumed = EarlyStopping("causa/f1_macro", patience=2)
     trainer = fit(tiny(script), resumed, max_epochs=6, ckpt_path=tmp_path / "2.ckpt")
     assert trainer.current_epoch == 4
-    assert resumed.stopped_reason == straight.stopped_reason
+    assert resumed.stopping_reason_message == straight.stopping_reason_message
 
     stopped = EarlyStopping("causa/f1_macro", patience=2)
     trainer = fit(tiny(script), stopped, max_epochs=6, ckpt_path=tmp_path / "3.ckpt")
-    assert (trainer.current_epoch, stopped.stopped_reason) == (4, straight.stopped_reason)
+    assert (trainer.current_epoch, stopped.stopping_reason_message) == (4, straight.stopping_reason_message)
 
     patient = EarlyStopping("causa/f1_macro", patience=4)
     assert fit(tiny(script), patient, max_epochs=6, ckpt_path=tmp_path / "3.ckpt").current_epoch == 6
@@ -132,11 +154,11 @@ def test_a_run_that_stopped_in_its_last_epoch_still_says_so_after_a_resume(tiny:
     fit(tiny(script), straight, Save(), max_epochs=4)
     resumed = EarlyStopping("causa/f1_macro", patience=2)
     fit(tiny(script), resumed, max_epochs=4, ckpt_path=tmp_path / "last.ckpt")
-    assert resumed.stopped_reason == straight.stopped_reason is not None
+    assert resumed.stopping_reason_message == straight.stopping_reason_message is not None
 
     patient = EarlyStopping("causa/f1_macro", patience=3)
     fit(tiny(script), patient, max_epochs=4, ckpt_path=tmp_path / "last.ckpt")
-    assert patient.stopped_reason is None
+    assert patient.stopping_reason_message is None
 
 
 def test_the_best_of_another_metric_is_not_gone_on_from(caplog: Any) -> None:
@@ -145,13 +167,13 @@ def test_the_best_of_another_metric_is_not_gone_on_from(caplog: Any) -> None:
     state = before.state_dict()
     for other in (EarlyStopping("loss", patience=2), EarlyStopping("f1_macro", patience=2, mode="min")):
         other.load_state_dict(state)
-        assert other.best is None
-        assert other.stopped_reason is None
-        assert observe(other.standing, 1.2, 6, other.mode, 0.0) == Standing(1.2, 6)
+        assert other.standing.best is None
+        assert other.stopping_reason_message is None
+        assert observe(other.standing, 1.2, 6, other._mode, 0.0) == Standing(1.2, 6)
         assert not should_stop(other.standing, 6, other.patience, 0)
     same = EarlyStopping("f1_macro", patience=2)
     same.load_state_dict(state)
-    assert (same.best, same.best_epoch) == (0.8, 3)
+    assert (same.standing.best, same.best_epoch) == (0.8, 3)
     old = {name: value for name, value in state.items() if name not in ("metric", "mode")}
     same.load_state_dict(old)
-    assert same.best == 0.8
+    assert same.standing.best == 0.8

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from lightning.pytorch import Callback
+from lightning.pytorch.callbacks import GradientAccumulationScheduler
 
 from lab.callbacks.gradient_accumulation import GradientAccumulation, accumulation, epoch_ends
 
@@ -61,6 +62,24 @@ def test_many_epochs_cost_next_to_nothing() -> None:
     start = time.process_time()
     assert epoch_ends(10, 1_000_000, 3, {5: 2, 100: 1})[-1] == 5 * 4 + 95 * 5 + 999_900 * 10
     assert time.process_time() - start < 1.0
+
+
+def test_lightnings_scheduler_is_set_before_the_optimizer_is_made(tiny: Any, fit: Any) -> None:
+    seen: list[tuple[int, int]] = []
+    module = tiny()
+    configure = module.configure_optimizers
+
+    def reads() -> Any:
+        seen.append((module.trainer.accumulate_grad_batches, module.trainer.estimated_stepping_batches))
+        return configure()
+
+    module.configure_optimizers = reads
+    scheduler = GradientAccumulation(2, {2: 4})
+    trainer = fit(module, scheduler, max_epochs=3)
+    assert seen == [(2, 6)]
+    assert isinstance(scheduler, GradientAccumulationScheduler)
+    assert [scheduler.get_accumulate_grad_batches(epoch) for epoch in range(4)] == [2, 2, 4, 4]
+    assert (trainer.accumulate_grad_batches, trainer.global_step) == (4, 5)
 
 
 @pytest.mark.parametrize(

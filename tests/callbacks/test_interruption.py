@@ -110,13 +110,13 @@ def test_without_a_safe_place_it_stops_when_its_patience_ends(stopped: Any) -> N
 def test_a_checkpoint_that_takes_longer_than_the_patience_is_whole(
     stopped: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = BestAndLast._save
+    whole = BestAndLast._save_checkpoint
 
-    def slow(self: BestAndLast, trainer: Any, which: str) -> None:
+    def slow(self: BestAndLast, trainer: Any, filepath: str) -> None:
         time.sleep(0.4)
-        whole(self, trainer, which)
+        whole(self, trainer, filepath)
 
-    monkeypatch.setattr(BestAndLast, "_save", slow)
+    monkeypatch.setattr(BestAndLast, "_save_checkpoint", slow)
     run, _ = stopped(Signals("on_train_batch_start", 1, signal.SIGTERM), patience_s=0.2)
     assert torch.load(run.last, weights_only=True)["global_step"] == 1
 
@@ -134,8 +134,8 @@ def test_a_checkpoint_by_time(
             now[0] += 240.0
 
     class Noted(BestAndLast):
-        def _save(self, trainer: Any, which: str) -> None:
-            if which == "last":
+        def _save_checkpoint(self, trainer: Any, filepath: str) -> None:
+            if filepath == self.last_model_path:
                 saved.append(trainer.global_step)
 
     kept = Noted(RunFolder(tmp_path), "val/loss", "min", None, every_minutes=minutes)

@@ -137,7 +137,7 @@ def test_a_long_epoch_says_where_it_is_where_there_is_no_bar(
 
 
 def test_a_long_test_says_where_it_is(tiny: Any, loader: Any, caplog: Any, monkeypatch: Any) -> None:
-    class Tested(tiny):  # type: ignore[misc]
+    class EvaluationResult(tiny):  # type: ignore[misc]
         def test_step(self, batch: Any, batch_idx: int) -> None:
             """Nothing."""
 
@@ -145,7 +145,7 @@ def test_a_long_test_says_where_it_is(tiny: Any, loader: Any, caplog: Any, monke
     quiet = {"logger": False, "enable_checkpointing": False, "enable_model_summary": False}
     trainer = Trainer(accelerator="cpu", callbacks=[bar, Slow(monkeypatch, 20.0)], **quiet)
     with caplog.at_level(logging.INFO, "lab.callbacks.progress"):
-        trainer.test(Tested(), loader, verbose=False)
+        trainer.test(EvaluationResult(), loader, verbose=False)
     assert lines(caplog) == [
         "test  batch 2/4  0.05 batches/s, about 40 s left",
         "test  batch 4/4  0.05 batches/s",

@@ -2,12 +2,16 @@
 
 import importlib.util
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from lab.cli.optional_packages import PACKAGES, missing_packages, not_installed, packages_of
+from lab.cli.optional_packages import PACKAGES, missing_loggers, missing_packages, not_installed, packages_of
+from lab.config.schema import Config, Empty, Loggers
 
 PROJECT = Path(__file__).parents[2] / "pyproject.toml"
 
@@ -33,3 +37,30 @@ def test_the_mistake_says_what_installs_the_package(name: str, remedy: str) -> N
     mistake = not_installed("key", name, "else", "value")
     assert mistake.remedy == remedy
     assert re.search(rf"'{name}', which is not installed", mistake.problem)
+
+
+def chosen_loggers(**chosen: Any) -> Config:
+    return Config.model_construct(logger=Loggers.model_construct(**chosen))
+
+
+def test_what_is_installed_or_not_chosen_is_no_mistake() -> None:
+    assert missing_loggers(chosen_loggers()) == []
+    assert missing_loggers(chosen_loggers(csv=Empty())) == []
+    assert missing_loggers(chosen_loggers(wandb=Empty())) == []
+
+
+def test_every_missing_package_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+    mistakes = missing_loggers(chosen_loggers(csv=Empty(), tensorboard=Empty(), mlflow=Empty(), wandb=Empty()))
+    assert [mistake.value for mistake in mistakes] == ["wandb", "mlflow", "tensorboard"]
+    assert [mistake.remedy for mistake in mistakes] == [
+        "pip install wandb, or leave wandb out",
+        "pip install -e '.[mlflow]', or leave mlflow out",
+        "pip install -e '.[tensorboard]', or leave tensorboard out",
+    ]
+
+
+def test_a_check_imports_nothing_heavy() -> None:
+    heavy = {"torch", "lightning", "wandb", "mlflow"}
+    code = f"import sys, lab.cli.optional_packages; sys.exit(bool({heavy} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -30,4 +30,5 @@ def test_splits_are_told_apart() -> None:
 
 def test_lightning_writes_into_the_run_folder(tmp_path: Path) -> None:
     logger = CsvLogger(tmp_path / "10-00-00")
-    assert (logger.name, logger.version, logger.save_dir) == ("csv", "10-00-00", str(tmp_path / "10-00-00"))
+    assert (logger.name, logger.version) == ("csv", "10-00-00")
+    assert {logger.save_dir, logger.root_dir, logger.log_dir} == {str(tmp_path / "10-00-00")}

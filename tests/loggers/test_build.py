@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger, WandbLogger
 from omegaconf import OmegaConf
 
 from lab.config.check import check
@@ -47,6 +48,8 @@ def test_several_at_once_all_log_into_the_run_folder(
     chosen = config("logger=[wandb,csv,tensorboard]", "experiment_name=avisos", "run_name=tiny-lr1e-3", "tags=[demo]")
     loggers = build(chosen, written(folder, chosen), study="grid")
     assert all(isinstance(logger, FailsafeLogger) for logger in loggers)
+    kinds = (CSVLogger, TensorBoardLogger, WandbLogger)
+    assert all(isinstance(logger, kind) for logger, kind in zip(loggers, kinds, strict=True))
     fit(loggers, epochs=2)
     for logger in loggers:
         logger.log_outcome(outcome)

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from lightning.pytorch.loggers import CSVLogger
 
 from lab.core.record.run_folder import RunFolder
+from lab.loggers.base import Outcome
 from lab.loggers.csv import CsvLogger
 
 
@@ -24,6 +26,53 @@ def test_a_fit_leaves_a_row_a_validation(tmp_path: Path, fit: Callable[..., None
     assert [row["step"] for row in table] == ["4", "9"]
     assert all(row["train/loss"] and row["val/loss"] and row["lr"] == "0.1" for row in table)
     assert "test/accuracy" not in table[0]
+
+
+def test_it_is_lightnings_csv_logger(tmp_path: Path) -> None:
+    logger = CsvLogger(tmp_path)
+    assert isinstance(logger, CSVLogger)
+    logger.experiment.log_metrics({"own": 0.5}, 3)
+    logger.save()
+    assert rows(tmp_path) == [{"step": "3", "own": "0.5"}]
+
+
+def test_test_scores_are_the_last_row(tmp_path: Path, fit: Callable[..., None], outcome: Outcome) -> None:
+    logger = CsvLogger(tmp_path)
+    fit([logger], epochs=2)
+    for _ in range(2):
+        logger.log_outcome(outcome)
+    *validations, last = rows(tmp_path)
+    assert [row["step"] for row in validations] == ["4", "9"]
+    assert {name: value for name, value in last.items() if value} == {
+        "step": "9", "test/accuracy": "0.5", "test/causa/f1_macro": "0.625",
+    }  # fmt: skip
+
+
+def test_a_run_that_is_continued_after_its_test_has_a_new_last_row(tmp_path: Path, outcome: Outcome) -> None:
+    validate(tmp_path, range(3))
+    CsvLogger(tmp_path).log_outcome(outcome)
+    assert [row["step"] for row in rows(tmp_path)] == ["0", "1", "2", "9"]
+    validate(tmp_path, range(3, 5))
+    CsvLogger(tmp_path).log_outcome(outcome)
+    assert [row["step"] for row in rows(tmp_path)] == ["0", "1", "2", "3", "4", "9"]
+    assert [bool(row["test/accuracy"]) for row in rows(tmp_path)] == [False] * 5 + [True]
+
+
+def test_rows_of_steps_before_the_checkpoint_are_kept(tmp_path: Path) -> None:
+    for name, parts in (("straight", [range(1, 9)]), ("cut", [range(1, 8), range(5, 9)])):
+        run = RunFolder(tmp_path / name)
+        run.path.mkdir()
+        for steps in parts:
+            logger = CsvLogger(run.path)
+            run.cut_history(steps.start - 1)
+            for step in steps:
+                logger.log_metrics({"epoch": 0, "train/loss_step": 1 / step}, step)
+                if step % 4 == 0:
+                    logger.log_metrics({"val/loss": 2 / step}, step)
+                    run.append_history({"epoch": 0, "step": step, "val/loss": 2 / step})
+    (one, other) = ((tmp_path / name / "metrics.csv").read_text().splitlines() for name in ("straight", "cut"))
+    assert rows(tmp_path / "cut") == rows(tmp_path / "straight")
+    assert sorted(one[0].split(",")) == sorted(other[0].split(","))
 
 
 def test_a_late_column_keeps_the_earlier_rows(tmp_path: Path) -> None:

@@ -112,3 +112,91 @@ def test_only_the_main_process_logs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     logger.log_metrics({"val/loss": 1.0}, 1)
     logger.finish("completed")
     assert inner.calls == []
+
+
+class Page:
+    """An experiment whose `add` fails on request."""
+
+    fails = False
+
+    def __init__(self) -> None:
+        self.title = "page"
+        self.added: list[int] = []
+
+    def add(self, number: int) -> int:
+        if self.fails:
+            raise ConnectionError("no route to host")
+        self.added.append(number)
+        return number
+
+
+class Paged(Fragile):
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, None)
+        self.experiment = Page()
+
+    def watch(self, number: int) -> int:
+        return self.experiment.add(number)
+
+
+def test_isinstance_and_the_experiment_are_those_of_the_logger_inside(tmp_path: Path) -> None:
+    inner = Paged(tmp_path)
+    logger = FailsafeLogger("paged", tmp_path, lambda: inner)
+    assert isinstance(logger, Paged)
+    assert isinstance(logger, FailsafeLogger)
+    assert not isinstance(FailsafeLogger("other", tmp_path, lambda: Fragile(tmp_path, None)), Paged)
+    assert isinstance(logger.experiment, Page)
+    assert (logger.experiment.title, logger.experiment.add(1), logger.watch(2)) == ("page", 1, 2)
+    logger.experiment.title = "renamed"
+    assert (inner.experiment.title, inner.experiment.added) == ("renamed", [1, 2])
+    with pytest.raises(AttributeError):
+        logger.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize("call", ["experiment", "logger"])
+def test_a_call_of_the_experiment_that_fails_costs_one_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, call: str
+) -> None:
+    inner = Paged(tmp_path)
+    logger = FailsafeLogger("paged", tmp_path, lambda: inner)
+    experiment = logger.experiment
+    inner.experiment.fails = True
+    assert (experiment.add(1) if call == "experiment" else logger.watch(1)) is None
+    inner.experiment.fails = False
+    assert (experiment.add(2), logger.experiment.add(3), logger.watch(4), logger.unknown(5)) == (None,) * 4
+    logger.log_metrics({"val/loss": 1.0}, 1)
+    logger.finish("completed")
+    assert (inner.experiment.added, inner.calls) == ([], ["finish"])
+    assert isinstance(logger, Paged)
+    assert [record.getMessage() for record in caplog.records if "no route to host" in record.getMessage()] != []
+    assert len(caplog.records) == 1
+
+
+def test_a_logger_that_could_not_start_takes_every_call(tmp_path: Path) -> None:
+    def make() -> RunLogger:
+        raise ConnectionError
+
+    logger = FailsafeLogger("paged", tmp_path, make)
+    assert logger.experiment.add(1) is None
+    assert logger.watch(1) is None
+    assert (logger.name, logger.version) == ("paged", tmp_path.name)
+
+
+def test_lightning_reaches_the_logger_through_the_fence(tmp_path: Path) -> None:
+    heard: list[object] = []
+
+    class Hears(Fragile):
+        def after_save_checkpoint(self, checkpoint_callback: object) -> None:
+            heard.append(checkpoint_callback)
+
+        def log_hyperparams(self, *params: object, **_: object) -> None:
+            heard.append(params)
+
+        def log_graph(self, *model: object, **_: object) -> None:
+            heard.append(model)
+
+    logger = FailsafeLogger("hears", tmp_path, lambda: Hears(tmp_path, None))
+    logger.after_save_checkpoint("callback")  # type: ignore[arg-type]
+    logger.log_hyperparams({"lr": 1})
+    logger.log_graph("model")
+    assert heard == ["callback", ({"lr": 1},), ("model",)]

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from lightning.pytorch.loggers import MLFlowLogger
 
 from lab.config.schema import Mlflow
 from lab.core.record.tracking_ids import lost, mlflow_name
@@ -83,6 +84,19 @@ def test_a_run_has_flat_parameters_metrics_and_an_end(
         for file in client.list_artifacts(run.info.run_id, folder)
     }
     assert {"classification_report.txt", "confusion/causa.json", "checkpoints/best.ckpt"} <= kept
+
+
+def test_it_is_lightnings_mlflow_logger(tmp_path: Path, store: str) -> None:
+    logger = start(tmp_path / "run", store, experiment="own")
+    assert isinstance(logger, MLFlowLogger)
+    assert logger.run_id == logger.version
+    logger.experiment.log_metric(logger.run_id, "own", 0.5)
+    logger.finalize("success")
+    (run,) = runs(store, "own")
+    assert (run.data.metrics, run.info.status) == ({"own": 0.5}, "RUNNING")
+    logger.finish("completed")
+    (run,) = runs(store, "own")
+    assert run.info.status == "FINISHED"
 
 
 def test_runs_sort_by_test_accuracy_and_end_as_they_ended(tmp_path: Path, store: str) -> None:

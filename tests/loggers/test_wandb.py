@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 import wandb
+from lightning.pytorch import loggers as lightning_loggers
 from omegaconf import OmegaConf
 
 from lab.config.schema import Wandb
@@ -85,6 +86,30 @@ def test_a_row_is_closed_as_soon_as_it_is_logged(tmp_path: Path, monkeypatch: py
     logger.finish("completed")
 
 
+def test_a_step_and_its_validation_are_one_row(tmp_path: Path, stored: Any) -> None:
+    logger = start(tmp_path)
+    for step in (1, 2, 3):
+        logger.log_metrics({"train/loss_step": 1 / step}, step)
+        if step == 2:
+            logger.log_metrics({"val/loss": 0.5}, step)
+    logger.finish("completed")
+    rows = [values(row.item) for row in kind(stored(tmp_path), "history")]
+    assert [(row["_step"], row.get("val/loss")) for row in rows] == [(1, None), (2, 0.5), (3, None)]
+    assert all("train/loss_step" in row for row in rows)
+
+
+def test_it_is_lightnings_wandb_logger(tmp_path: Path, stored: Any) -> None:
+    logger = start(tmp_path)
+    assert isinstance(logger, lightning_loggers.WandbLogger)
+    assert logger.experiment is logger.run
+    logger.log_table("own", columns=["a"], data=[[1]])
+    logger.log_metrics({"val/loss": 0.5}, 4)
+    logger.finish("completed")
+    table, validation = [values(row.item) for row in kind(stored(tmp_path), "history")]
+    assert any(name.startswith("own") for name in table)
+    assert (validation["_step"], validation["val/loss"]) == (4, 0.5)
+
+
 def test_two_runs_of_one_process_are_two_ids_in_one_group_both_closed(
     tmp_path: Path, fit: Callable[..., None], outcome: Outcome, stored: Any
 ) -> None:
@@ -102,7 +127,7 @@ def test_two_runs_of_one_process_are_two_ids_in_one_group_both_closed(
     assert runs[0].project == "lab"
     assert [kind(each, "exit")[0].exit_code for each in records] == [0, 1]
     assert summary(records[1])["status"] == "failed"
-    assert all(len(kind(each, "history")) == 1 for each in records)
+    assert all(len(kind(each, "history")) == 2 for each in records), "a validation and the test"
 
 
 def test_config_is_config_yaml(tmp_path: Path, stored: Any) -> None:
@@ -113,7 +138,7 @@ def test_config_is_config_yaml(tmp_path: Path, stored: Any) -> None:
     assert kept == OmegaConf.to_container(OmegaConf.load(tmp_path / "config.yaml"))
 
 
-def test_outcome_goes_into_the_summary_and_adds_no_row(
+def test_outcome_goes_into_the_summary_and_the_test_is_the_last_row(
     tmp_path: Path, fit: Callable[..., None], outcome: Outcome, stored: Any
 ) -> None:
     folder = tmp_path / "run"
@@ -122,7 +147,12 @@ def test_outcome_goes_into_the_summary_and_adds_no_row(
     logger.log_outcome(outcome)
     logger.finish("early_stopped", "no improvement for 3 epochs")
     records = stored(folder)
-    assert len(kind(records, "history")) == 2
+    *validations, last = [values(row.item) for row in kind(records, "history")]
+    assert [row["_step"] for row in validations] == [4, 9]
+    assert {name: value for name, value in last.items() if not name.startswith("_")} == {
+        "test/accuracy": 0.5,
+        "test/causa/f1_macro": 0.625,
+    }
     kept = summary(records)
     assert kept["test/accuracy"] == 0.5
     assert kept["test/causa/f1_macro"] == 0.625
@@ -205,10 +235,10 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def steps_of(folder: Path) -> list[list[int]]:
-    """Of each part of an offline run."""
+    """Of the validations of each part of an offline run."""
     (identity,) = {path.name.rpartition("-")[2] for path in folder.glob("wandb/offline-run-*")}
     files = [part / f"run-{identity}.wandb" for part in segments(folder, identity)]
-    return [[int(row["_step"]) for row in read_offline(file).rows] for file in files]
+    return [[int(row["_step"]) for row in read_offline(file).rows if "val/loss" in row] for file in files]
 
 
 @pytest.fixture(scope="module")

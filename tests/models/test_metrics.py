@@ -6,7 +6,7 @@ import torch
 from sklearn import metrics
 
 from lab.core.batches import MISSING
-from lab.models.metrics import NAMES, auroc, confusion, mean_over_heads, scores
+from lab.models.metrics import NAMES, auroc, class_counts, confusion_cells, counts_of, mean_over_heads, scores
 
 
 @pytest.mark.parametrize("num_classes", [2, 3, 12])
@@ -15,7 +15,7 @@ def test_every_score_equals_scikit_learn(num_classes: int, seed: int) -> None:
     random = np.random.default_rng(seed)
     truth = random.choice(num_classes, 80, p=random.dirichlet(np.full(num_classes, 0.5)))
     predicted = np.where(random.random(80) < 0.5, truth, random.integers(0, num_classes, 80))
-    got = scores(confusion(torch.tensor(predicted), torch.tensor(truth), num_classes))
+    got = scores(class_counts(torch.tensor(predicted), torch.tensor(truth), num_classes))
     none = {"zero_division": 0}
     present = np.unique(truth)
     recalls = [np.mean(predicted[truth == label] == label) for label in present]
@@ -32,8 +32,17 @@ def test_every_score_equals_scikit_learn(num_classes: int, seed: int) -> None:
 
 
 def test_missing_labels_are_counted_nowhere() -> None:
-    matrix = confusion(torch.tensor([0, 1, 1]), torch.tensor([0, MISSING, 1]), 2)
-    assert matrix.tolist() == [[1, 0], [0, 1]]
+    counts = class_counts(torch.tensor([0, 1, 1]), torch.tensor([0, MISSING, 1]), 2)
+    assert counts.tolist() == [[1, 1], [1, 1], [1, 1]]
+
+
+def test_counts_per_class_are_those_of_the_matrix() -> None:
+    random = np.random.default_rng(0)
+    truth, predicted = (torch.tensor(random.integers(0, 7, 50)) for _ in range(2))
+    truth[:5] = MISSING
+    matrix = torch.zeros(49, dtype=torch.long).index_add(0, *confusion_cells(predicted, truth, 7)).reshape(7, 7)
+    assert matrix.tolist() == metrics.confusion_matrix(truth[5:], predicted[5:], labels=range(7)).tolist()
+    assert torch.equal(counts_of(matrix), class_counts(predicted, truth, 7))
 
 
 def test_area_under_the_curve_equals_scikit_learn_with_ties() -> None:

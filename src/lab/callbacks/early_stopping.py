@@ -1,8 +1,8 @@
 """Early stopping on any validation metric, with patience in epochs.
 
-An own callback because Lightning's counts checks instead of epochs and, once triggered before `min_epochs`, stays
-triggered (pytorch-lightning #17736, #19966). Here each validation decides anew from (best, its epoch, this epoch), so
-an improvement that comes in time takes a stop back, and a resumed run decides what the straight one would have.
+Lightning's callback counts checks instead of epochs and, once triggered before `min_epochs`, stays triggered
+(pytorch-lightning #17736, #19966). This subclass decides at each validation anew from (best value, its epoch, this
+epoch), so an improvement that comes in time cancels a stop, and a resumed run decides as the uninterrupted one.
 """
 
 import logging
@@ -10,8 +10,12 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from lightning.pytorch import Callback, LightningModule, Trainer
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import callbacks as lightning_callbacks
+from lightning.pytorch.callbacks.early_stopping import EarlyStoppingReason
 
+from lab.callbacks.checkpoint import is_epoch_done
 from lab.core.errors import Mistake, RequestError, listed, nearest
 
 log = logging.getLogger(__name__)
@@ -20,24 +24,24 @@ Mode = Literal["min", "max"]
 
 @dataclass(frozen=True)
 class Standing:
-    """Best value so far and its epoch (0-based); None and -1 before the first finite value."""
+    """Best value so far and its epoch (0-based); None and -1 before there is a number."""
 
     best: float | None = None
     best_epoch: int = -1
 
 
 def full_name(metric: str) -> str:
-    """`causa/f1_macro` means `val/causa/f1_macro`."""
+    """The name as logged: `causa/f1_macro` means `val/causa/f1_macro`."""
     return metric if metric.split("/")[0] in {"train", "val", "test"} else f"val/{metric}"
 
 
 def direction(metric: str) -> Mode:
-    """Losses fall, all other scores rise."""
+    """The mode of a metric: min for losses, max for all other scores."""
     return "min" if metric.split("/")[-1] == "loss" else "max"
 
 
 def improves(value: float, best: float | None, mode: Mode, min_delta: float) -> bool:
-    """Whether `value` is better than `best` by more than `min_delta`. NaN never is."""
+    """Whether `value` is better than `best` by more than `min_delta`; NaN is never better."""
     if math.isnan(value):
         return False
     if best is None:
@@ -51,94 +55,104 @@ def observe(standing: Standing, value: float, epoch: int, mode: Mode, min_delta:
 
 
 def should_stop(standing: Standing, epoch: int, patience: int, min_epochs: int) -> bool:
-    """Whether `patience` epochs have passed since the best one, and `min_epochs` are done, this one included."""
+    """Whether `patience` epochs have passed since the best one and `min_epochs` are done; `epoch` is the last done."""
     return epoch - standing.best_epoch >= patience and epoch + 1 >= min_epochs
 
 
 def describe(standing: Standing, metric: str, epoch: int, patience: int) -> str:
     """The counter in words; epochs are counted from 1, as on the progress line."""
-    found = (
-        "none was finite" if standing.best is None else f"best {standing.best:.4f} at epoch {standing.best_epoch + 1}"
+    best = (
+        "no value was finite"
+        if standing.best is None
+        else f"best {standing.best:.4f} at epoch {standing.best_epoch + 1}"
     )
-    return f"no improvement of {metric} for {epoch - standing.best_epoch} of {patience} epochs ({found})"
+    return f"no improvement of {metric} for {epoch - standing.best_epoch} of {patience} epochs ({best})"
 
 
-class EarlyStopping(Callback):
+class EarlyStopping(lightning_callbacks.EarlyStopping):
     """Stops the fit after `patience` epochs without an improvement of more than `min_delta`.
 
-    metric: `val/f1_macro`, or without its split; mode: None takes `direction(metric)`. After the fit, `stopped_reason`
-    is None or says in words why it stopped. Raises RequestError at the first validation that does not log the metric.
+    Lightning's attributes say how it stands: `best_score`, `wait_count` (epochs since the best one), `stopped_epoch`,
+    `stopping_reason`, `stopping_reason_message`. An epoch counts once it is done: validations inside an epoch can
+    improve the best value, and stop the fit only where whole epochs have passed. Raises RequestError at the first
+    validation that does not log the metric.
     """
 
     def __init__(
         self, metric: str, patience: int, mode: Mode | None = None, min_delta: float = 0.0, min_epochs: int = 0
     ) -> None:
-        self.metric = full_name(metric)
-        self.mode: Mode = mode or direction(self.metric)
-        self.patience = patience
-        self.min_delta = min_delta
+        """metric: `val/f1_macro`, or without its split; mode: None takes `direction(metric)`."""
+        name = full_name(metric)
+        super().__init__(name, min_delta, patience, mode=mode or direction(name), check_on_train_epoch_end=False)
         self.min_epochs = min_epochs
         self.standing = Standing()
         self.last_epoch = -1
-        self.stopped_reason: str | None = None
 
     @property
-    def best(self) -> float | None:
-        return self.standing.best
+    def state_key(self) -> str:
+        """Constant, so that a resume with another metric finds the state and says so."""
+        return type(self).__qualname__
 
     @property
     def best_epoch(self) -> int | None:
         """Epoch of the best value, 0-based; None before there is one."""
-        return None if self.best is None else self.standing.best_epoch
+        return None if self.standing.best is None else self.standing.best_epoch
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # Resumed from the checkpoint of a run that had stopped: decide again, the patience may have been raised.
-        if self.last_epoch >= 0:
-            self._decide(trainer, self.last_epoch)
+        self._decide(trainer)
 
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if trainer.sanity_checking or trainer.state.fn != "fit":
-            return
+    def _run_early_stopping_check(self, trainer: Trainer) -> None:
         epoch, value = trainer.current_epoch, self._value(trainer)
-        self.standing = observe(self.standing, value, epoch, self.mode, self.min_delta)
-        self.last_epoch = epoch
-        self._decide(trainer, epoch)
-        if self.stopped_reason is None and self.standing.best_epoch != epoch:
-            log.info("%s", describe(self.standing, self.metric, epoch, self.patience))
+        self.standing = observe(self.standing, value, epoch, self._mode, abs(self.min_delta))
+        self.last_epoch = epoch if is_epoch_done(trainer) else epoch - 1
+        self._decide(trainer)
+        if self.last_epoch == epoch and self.wait_count > 0 and self.stopping_reason_message is None:
+            log.info("%s", describe(self.standing, self.monitor, self.last_epoch, self.patience))
+
+    @property
+    def _mode(self) -> Mode:
+        return "min" if self.mode == "min" else "max"
 
     def _value(self, trainer: Trainer) -> float:
         logged = trainer.callback_metrics
-        if self.metric in logged:
-            return float(logged[self.metric])
+        if self.monitor in logged:
+            return float(logged[self.monitor])
         names = sorted(name for name in logged if name.startswith("val/"))
-        close = nearest(self.metric, names)
+        close = nearest(self.monitor, names)
         problem = f"no validation metric has this name; logged are {listed(names)}"
         remedy = f"callbacks.early_stopping.metric={close}" if close else ""
-        raise RequestError(Mistake("callbacks.early_stopping.metric", problem, remedy, self.metric))
+        raise RequestError(Mistake("callbacks.early_stopping.metric", problem, remedy, self.monitor))
 
-    def _decide(self, trainer: Trainer, epoch: int) -> None:
-        self.stopped_reason = self._reason(epoch)
-        if self.stopped_reason is not None:
-            log.info("stopped early after epoch %d: %s", epoch + 1, self.stopped_reason)
+    def _decide(self, trainer: Trainer) -> None:
+        self._judge()
+        if self.stopping_reason_message is not None:
+            log.info("stopped early after epoch %d: %s", self.last_epoch + 1, self.stopping_reason_message)
             trainer.should_stop = True
 
-    def _reason(self, epoch: int) -> str | None:
-        if not should_stop(self.standing, epoch, self.patience, self.min_epochs):
-            return None
-        return describe(self.standing, self.metric, epoch, self.patience)
+    def _judge(self) -> None:
+        """Set Lightning's attributes from the standing after the last epoch that is done."""
+        standing, epoch = self.standing, self.last_epoch
+        stops = epoch >= 0 and should_stop(standing, epoch, self.patience, self.min_epochs)
+        if standing.best is not None:
+            self.best_score = torch.tensor(standing.best)
+        self.wait_count = max(0, epoch - standing.best_epoch)
+        self.stopped_epoch = epoch if stops else 0
+        self.stopping_reason = EarlyStoppingReason.PATIENCE_EXHAUSTED if stops else EarlyStoppingReason.NOT_STOPPED
+        self.stopping_reason_message = describe(standing, self.monitor, epoch, self.patience) if stops else None
 
     def state_dict(self) -> dict[str, Any]:
-        watched = {"metric": self.metric, "mode": self.mode}
-        return watched | {"best": self.best, "best_epoch": self.standing.best_epoch, "last_epoch": self.last_epoch}
+        watched = {"metric": self.monitor, "mode": self.mode}
+        best = {"best": self.standing.best, "best_epoch": self.standing.best_epoch}
+        return watched | best | {"last_epoch": self.last_epoch}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        before = state_dict.get("metric", self.metric), state_dict.get("mode", self.mode)
-        if before != (self.metric, self.mode):  # a best loss says nothing about an F1
-            told = "early stopping watched %s before; the best %s is looked for from here on"
-            log.info(told, before[0] if before[0] != self.metric else f"its {before[1]}imum", self.metric)
+        before = state_dict.get("metric", self.monitor), state_dict.get("mode", self.mode)
+        if before != (self.monitor, self.mode):  # a best loss says nothing about an F1
+            message = "early stopping watched %s before; it looks for the best %s from here on"
+            log.info(message, before[0] if before[0] != self.monitor else f"its {before[1]}imum", self.monitor)
             self.standing = Standing(None, state_dict["last_epoch"])
             return
         self.standing = Standing(state_dict["best"], state_dict["best_epoch"])
         self.last_epoch = state_dict["last_epoch"]
-        # A fit whose epochs are all done is not started again: what it stopped for has to be known by now.
-        self.stopped_reason = self._reason(self.last_epoch) if self.last_epoch >= 0 else None
+        self._judge()  # a fit whose epochs are all done is not started again: the reason must be known by then

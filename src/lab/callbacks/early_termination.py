@@ -1,7 +1,7 @@
 """Reports the objective to the sweep at each validation and ends the run when the sweep says so.
 
-An interval is one report, counted from 1 without the sanity check; the count is in the checkpoint, so it survives a
-resume. The fit stops after the validation, whose best checkpoint is kept as ever; then the run is tested and closed.
+An interval is one report, counted from 1 without the sanity check. The count is in the checkpoint, so it survives a
+resume. The fit stops after the validation, with its best checkpoint written; then the run is tested and closed.
 """
 
 from typing import Any
@@ -12,7 +12,10 @@ from lab.sweep.reporting.reporter import Report, Reporter
 
 
 class EarlyTermination(Callback):
-    """metric: the objective as logged, `val/f1_macro`. After the fit, `reason` is None or why the run was ended."""
+    """Ends the fit if the sweep gives a reason. After the fit, `reason` is None or says why the run was ended.
+
+    metric: the objective as logged, `val/f1_macro`.
+    """
 
     def __init__(self, reporter: Reporter, metric: str) -> None:
         self.reporter, self.metric = reporter, metric
@@ -20,7 +23,7 @@ class EarlyTermination(Callback):
         self.reason: str | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self.reason is not None:  # killed after it was told to end
+        if self.reason is not None:  # killed after the sweep had ended it
             self._stop(trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -37,7 +40,7 @@ class EarlyTermination(Callback):
             self._stop(trainer)
 
     def _stop(self, trainer: Trainer) -> None:
-        trainer.fit_loop.min_epochs = 0
+        trainer.fit_loop.min_epochs, trainer.fit_loop.epoch_loop.min_steps = 0, None
         trainer.should_stop = True
 
     def state_dict(self) -> dict[str, Any]:

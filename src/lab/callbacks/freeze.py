@@ -1,8 +1,8 @@
-"""Freezing and gradual unfreezing: which embeddings and encoder layers stay as they are, decided from the epoch alone.
+"""Freezing and gradual unfreezing: which embeddings and encoder layers do not train is a function of the epoch alone.
 
 One callback serves `callbacks.freeze.layers` and its schedule: both are the same decision, made at every epoch start
 and after a resume, so there is no state to save. Frozen modules require no gradient and are in eval mode (no dropout).
-They stay in the optimizer, without a gradient: a gradient of zeros would let weight decay move them.
+They stay in the optimizer without a gradient: with a gradient of zeros, weight decay would change them.
 """
 
 import logging
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 @runtime_checkable
 class Freezable(Protocol):
-    """A module that can say which of its parts are frozen first."""
+    """A module that names its parts in the order in which they are frozen."""
 
     def freezable(self) -> tuple[list[nn.Module], list[nn.Module]]:
         """Embedding modules, and encoder layers from the input up (either may be empty)."""
@@ -28,10 +28,10 @@ class Freezable(Protocol):
 
 
 def frozen_layers(epoch: int, embeddings: bool, layers: int, schedule: Mapping[int, int]) -> tuple[bool, int]:
-    """(whether the embeddings are frozen, how many layers from the input up are) in `epoch` (0-based).
+    """Return whether the embeddings are frozen, and how many layers from the input up are, in `epoch` (0-based).
 
-    The latest entry of `schedule` {epoch: layers still frozen} that has begun wins over `layers`. A frozen layer
-    implies frozen embeddings, which lie below it.
+    The latest entry of `schedule` {epoch: layers still frozen} that has begun takes precedence over `layers`. A frozen
+    layer implies frozen embeddings, which lie below it.
     """
     begun = [start for start in schedule if start <= epoch]
     num_layers = schedule[max(begun)] if begun else layers
@@ -39,38 +39,38 @@ def frozen_layers(epoch: int, embeddings: bool, layers: int, schedule: Mapping[i
 
 
 def always_frozen(layers: int, schedule: Mapping[int, int]) -> int:
-    """How many layers from the input up are frozen in every epoch: what they make of a text never changes."""
+    """Return how many layers from the input up are frozen in every epoch: their output for a text never changes."""
     return min([*schedule.values(), *([] if 0 in schedule else [layers])])
 
 
 def mistakes(
     num_embeddings: int, num_layers: int, embeddings: bool, layers: int, schedule: Mapping[int, int]
 ) -> list[Mistake]:
-    """What a model with so many embedding modules and layers cannot do."""
+    """Return what is requested and impossible with so many embedding modules and layers."""
     has = f"the model has {num_layers} layers" if num_layers else "the model has no layers to freeze"
     remedy = f"at most {num_layers}" if num_layers else "model=tiny, or leave it out"
-    found = []
+    result = []
     if layers > num_layers:
-        found.append(Mistake("callbacks.freeze.layers", has, f"callbacks.freeze.layers={num_layers}", layers))
+        result.append(Mistake("callbacks.freeze.layers", has, f"callbacks.freeze.layers={num_layers}", layers))
     if any(frozen > num_layers for frozen in schedule.values()):
-        found.append(Mistake("callbacks.freeze.schedule", has, remedy, dict(schedule)))
+        result.append(Mistake("callbacks.freeze.schedule", has, remedy, dict(schedule)))
     if embeddings and not num_embeddings:
         problem = "the model names no embeddings to freeze"
-        found.append(Mistake("callbacks.freeze.embeddings", problem, "callbacks.freeze.embeddings=false", True))
-    return found
+        result.append(Mistake("callbacks.freeze.embeddings", problem, "callbacks.freeze.embeddings=false", True))
+    return result
 
 
 @runtime_checkable
 class HasFrozenBase(Protocol):
-    """A module with parameters that no thawing may let train."""
+    """A module with parameters that never train, whatever is unfrozen."""
 
     def frozen_base_parameters(self) -> list[nn.Parameter]:
-        """Such as the base below adapters: to freeze a layer is to freeze its adapters, to thaw it thaws them alone."""
+        """Return them. They are the base below adapters: freezing or unfreezing a layer acts on its adapters alone."""
         ...
 
 
 class Freeze(Callback):
-    """Applies `frozen_layers` to a `Freezable` module and says how many parameters train, at the start and at a change.
+    """Applies `frozen_layers` to a `Freezable` module and logs how many parameters train, at the start and at a change.
 
     Parameters are as in `frozen_layers`. Raises RequestError before training when the model has fewer layers.
     """
@@ -87,19 +87,19 @@ class Freeze(Callback):
             return
         self._applied, self._frozen = None, []
         embedding_modules, layer_modules = _parts(pl_module)
-        found = mistakes(len(embedding_modules), len(layer_modules), self.embeddings, self.layers, self.schedule)
-        if found:
-            raise RequestError(found)
+        result = mistakes(len(embedding_modules), len(layer_modules), self.embeddings, self.layers, self.schedule)
+        if result:
+            raise RequestError(result)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # A run resumed in the middle of an epoch gets no on_train_epoch_start for it.
+        # Lightning does not call on_train_epoch_start for an epoch that is resumed in its middle.
         self._apply(trainer.current_epoch, pl_module)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._apply(trainer.current_epoch, pl_module)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        # Whoever called .train() on the whole model meanwhile (a validation, a library) has woken the dropout up.
+        # A validation or a library may have called .train() on the whole model, which turns dropout on.
         for module in self._frozen:
             if module.training:
                 module.eval()
@@ -114,10 +114,10 @@ class Freeze(Callback):
 
 
 def apply(model: nn.Module, embeddings: bool, num_layers: int) -> list[nn.Module]:
-    """Freeze the embeddings and the first layers of a `Freezable` model, let all the rest train; give the frozen ones.
+    """Freeze the embeddings and the first layers of a `Freezable` model, unfreeze the rest; return the frozen modules.
 
     Sets every mode explicitly: pretrained encoders arrive in eval mode. A parameter outside of embeddings and layers
-    keeps its `requires_grad`, and one that is held never asks for a gradient.
+    keeps its `requires_grad`, and a parameter of a frozen base never requires a gradient.
     """
     embedding_modules, layer_modules = _parts(model)
     frozen = (embedding_modules if embeddings else []) + layer_modules[:num_layers]
@@ -136,7 +136,7 @@ def apply(model: nn.Module, embeddings: bool, num_layers: int) -> list[nn.Module
 
 
 def trainable(model: nn.Module) -> str:
-    """`x trainable of y parameters, z %`."""
+    """Return how many parameters train in words: `x trainable of y parameters, z %`."""
     counts = parameter_counts(model)
     training, total = counts["trainable"], counts["total"]
     return f"{training:,} trainable of {total:,} parameters, {100 * training / max(1, total):.1f} %"

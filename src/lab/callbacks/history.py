@@ -6,7 +6,8 @@ from lab.core.record.run_folder import RunFolder
 
 
 class History(pl.Callback):
-    """The run folder's history. On resume, rows after the checkpoint's step are dropped: they will be written again.
+    """Appends to the run's history. On resume, rows after the checkpoint's step are removed and come again.
+
 
     logs_training_late: a module's own means over the epoch (`train/...`) exist only once the epoch has ended, after
     its validation; they are then added to the row of that validation.

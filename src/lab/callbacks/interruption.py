@@ -1,9 +1,9 @@
-"""Ctrl-C and SIGTERM while a model is fitted: a checkpoint first, then the stop.
+"""Ctrl-C and SIGTERM during a fit: a checkpoint first, then the stop.
 
-A signal may come in the middle of a step, from where no checkpoint goes on exactly. It is noted, and the run goes on to
-the next place where last.ckpt may be written (`lab.callbacks.checkpoint`): the end of an accumulation window, or of an
-epoch. Where none comes within `PATIENCE_S` it stops without one: clusters send SIGKILL some 30 s after their SIGTERM.
-A second Ctrl-C stops at once.
+A signal may arrive in the middle of a step, where no checkpoint allows an exact resume. It is noted, and the run
+continues to the next place where last.ckpt may be written (`lab.callbacks.checkpoint`): the end of an accumulation
+window or of an epoch. If there is no such place within `PATIENCE_S`, the run stops without a checkpoint, since clusters
+send SIGKILL about 30 s after SIGTERM. A second Ctrl-C stops at once.
 """
 
 import logging
@@ -17,37 +17,39 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 log = logging.getLogger(__name__)
 PATIENCE_S = 12.0
+"""Seconds from a signal to the stop, if no checkpoint is written before."""
 
 
 class Interruption(Callback):
-    """Raises KeyboardInterrupt, from `leave` or where patience ends. Signals reach the main thread alone."""
+    """Raises KeyboardInterrupt: from `leave`, or when the patience is over. Acts in the main thread only."""
 
     def __init__(self, patience_s: float = PATIENCE_S) -> None:
         self.patience_s = patience_s
         self.number: int | None = None
-        self._said = False
+        self._announced = False
         self._before: dict[int, Any] = {}
         self._process = 0
 
     @property
     def is_requested(self) -> bool:
+        """Whether a signal has arrived."""
         return self.number is not None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # Lightning's own handler is in place by now, which would end the fit at the next batch, window or not.
+        # This replaces Lightning's handler, which would end the fit at the next batch, inside a window too.
         if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
-            return  # Windows has no such timer: a signal stops at once there
+            return  # Windows has no such timer: there a signal stops the run at once
         self._process = os.getpid()
-        handlers = {signal.SIGINT: self._heard, signal.SIGTERM: self._heard, signal.SIGALRM: _stop}
+        handlers = {signal.SIGINT: self._receive, signal.SIGTERM: self._receive, signal.SIGALRM: _stop}
         self._before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        self._say()
+        self._announce()
 
     def on_validation_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
-        self._say()
+        self._announce()
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._restore()
@@ -57,17 +59,17 @@ class Interruption(Callback):
         self._restore()
 
     def hold(self) -> None:
-        """A checkpoint is about to be written: let it be whole, however long it takes."""
+        """Stop the timer: a checkpoint is about to be written, and it must be whole however long that takes."""
         if self.is_requested:
             signal.setitimer(signal.ITIMER_REAL, 0)
 
     def leave(self) -> None:
-        """Stop here, if that was requested."""
+        """Stop here if a signal has arrived. Raises KeyboardInterrupt."""
         if self.is_requested:
             raise KeyboardInterrupt
 
-    def _heard(self, number: int, _: FrameType | None) -> None:
-        if os.getpid() != self._process:  # a loader's process: Ctrl-C is its parent's affair
+    def _receive(self, number: int, _: FrameType | None) -> None:
+        if os.getpid() != self._process:  # the process of a data loader: its parent handles Ctrl-C
             if number == signal.SIGTERM:
                 os._exit(128 + number)
         elif self.number is None:
@@ -76,10 +78,10 @@ class Interruption(Callback):
         elif number == signal.SIGINT:
             _stop(number, None)
 
-    def _say(self) -> None:
-        """Not from the handler, which may have come into the middle of another line."""
-        if self.is_requested and not self._said:
-            self._said = True
+    def _announce(self) -> None:
+        """Log what happens next. The handler cannot: it may run while another line is being written."""
+        if self.is_requested and not self._announced:
+            self._announced = True
             again = "; Ctrl-C once more stops at once" if self.number == signal.SIGINT else ""
             log.info("stopping at the next checkpoint, within %.0f s%s", self.patience_s, again)
 

@@ -1,8 +1,8 @@
 """Live learning curves: figures/curves.png after epochs, and on request figures/curves.gif at the end of the fit.
 
-Drawn anew from history.jsonl each time, so a resumed run shows all its epochs. Very short epochs, which would take
-longer to draw than to train, share a picture; the end of the fit always has one. A figure is a convenience: whatever
-goes wrong while drawing is logged once and never ends a run.
+Each figure is drawn from history.jsonl, so a resumed run shows all its epochs. After very short epochs a figure is
+drawn only now and then, so that drawing takes at most `SHARE` of the time; the end of the fit always has a figure. An
+error while drawing is logged once and never ends a run.
 """
 
 import logging
@@ -16,11 +16,11 @@ from lab.report.figures import run_figures
 
 log = logging.getLogger(__name__)
 SHARE = 0.05
-"""Of the time, drawing may take so much."""
+"""Largest share of the time that drawing may take."""
 
 
 class LearningCurves(Callback):
-    """metric: the objective, `val/f1_macro`. Stands after the callback that writes the history."""
+    """Draws the curves of `metric`, the objective. Must stand after the callback that writes the history."""
 
     def __init__(
         self,
@@ -31,11 +31,11 @@ class LearningCurves(Callback):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.folder, self.metric, self.png, self.gif = folder, metric, png, gif
-        self._clock, self._due, self._stale = clock, clock(), False
+        self._clock, self._due, self._is_stale = clock, clock(), False
         self._failed = False
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._stale = self.png
+        self._is_stale = self.png
         began = self._clock()
         if began >= self._due:
             self._catch_up(trainer)
@@ -51,9 +51,9 @@ class LearningCurves(Callback):
             self._draw(gif=True)
 
     def _catch_up(self, trainer: Trainer) -> None:
-        if self._stale and trainer.is_global_zero:
+        if self._is_stale and trainer.is_global_zero:
             self._draw(gif=False)
-        self._stale = False
+        self._is_stale = False
 
     def _draw(self, gif: bool) -> None:
         try:

@@ -1,9 +1,9 @@
-"""Stops at the first loss that is not finite and says which batch, input column or parameter went wrong.
+"""Stops at the first loss that is not finite and names the batch, input column or parameter that caused it.
 
-The loss is looked at before its gradient touches a weight. On a CPU that costs nothing. On a GPU reading it at once
-would stall every step: its flag is copied aside and read one batch later, or before anything is saved. A sound loss may
-have a gradient that is not, so the weights are looked at before they are validated or saved: what is saved is sound.
-Overflowing fp16 gradients are the GradScaler's business; the loss is unscaled and must be finite.
+The loss is checked before its gradient changes a weight. On a CPU that costs nothing. On a GPU, reading it would stall
+every step: its flag is copied to the CPU and read one batch later, or before anything is saved. A finite loss may
+have a gradient that is not finite, so the weights are checked before they are validated or saved: what is saved is
+finite. Overflowing fp16 gradients are left to the GradScaler; the loss is unscaled and must be finite.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ from lab.core.errors import RunError, listed
 
 @dataclasses.dataclass
 class _Pending:
-    """A loss not yet looked at: its batch, where it was, and the event after which `finite` may be read."""
+    """A loss that is not checked yet: its batch and position, and the event after which `finite` may be read."""
 
     finite: Tensor
     copied: torch.cuda.Event | None
@@ -53,11 +53,11 @@ class NanGuard(Callback):
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not trainer.sanity_checking and trainer.state.fn == "fit":
             self._settle(trainer, pl_module)
-            self._weigh(trainer, pl_module)
+            self._check_weights(trainer, pl_module)
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         self._settle(trainer, pl_module)
-        self._weigh(trainer, pl_module)
+        self._check_weights(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._settle(trainer, pl_module)
@@ -71,22 +71,22 @@ class NanGuard(Callback):
             pending.copied.synchronize()
         if not bool(pending.finite):
             where = f"the loss is not finite in epoch {pending.epoch + 1}, batch {pending.batch_idx + 1}"
-            found = diagnose(pl_module, pending.batch, stepped=pending.copied is not None)
-            raise RunError(f"{where}{_rows(pending.batch)}: {found}\n    try: {_remedy(trainer)}", "nan")
+            cause = diagnose(pl_module, pending.batch, stepped=pending.copied is not None)
+            raise RunError(f"{where}{_rows(pending.batch)}: {cause}\n    try: {_remedy(trainer)}", "nan")
 
-    def _weigh(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """The weights that train, by one number; only where it is none, each by itself: a norm may overflow alone."""
-        norm = nn.utils.get_total_norm([one.detach() for one in pl_module.parameters() if one.requires_grad])
-        if not bool(torch.isfinite(norm)) and (found := _spoilt(pl_module)):
+    def _check_weights(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Check the norm of all weights that train; if it is not finite, each weight: the norm alone may overflow."""
+        norm = nn.utils.get_total_norm([weight.detach() for weight in pl_module.parameters() if weight.requires_grad])
+        if not bool(torch.isfinite(norm)) and (cause := _spoilt(pl_module)):
             where = f"after epoch {trainer.current_epoch + 1}, batch {self._batch_idx + 1}"
-            found += ": this step or an earlier one spoilt them"
-            raise RunError(f"{where}, whose loss was finite: {found}\n    try: {_remedy(trainer)}", "nan")
+            cause += ": this step or an earlier one spoilt them"
+            raise RunError(f"{where}, whose loss was finite: {cause}\n    try: {_remedy(trainer)}", "nan")
 
 
 def diagnose(model: nn.Module, batch: Any, stepped: bool = False) -> str:
-    """The first thing that is not finite, in words: an input column, else a parameter, else a gradient.
+    """Return in words what is not finite: an input column, else a parameter, else a gradient.
 
-    stepped: whether this batch's own step may have been taken since, as on a GPU.
+    stepped: whether the optimizer step of this batch may be done already, as on a GPU.
     """
     for name, tensor in named_tensors(batch):
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
@@ -107,7 +107,7 @@ def _spoilt(model: nn.Module) -> str | None:
 
 
 def named_tensors(batch: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
-    """Tensors of a batch with their names: fields of a dataclass, keys of a mapping, places in a sequence."""
+    """Yield the tensors of a batch, named by field of a dataclass, key of a mapping or position in a sequence."""
     if isinstance(batch, Tensor):
         yield name or "batch", batch
         return
@@ -123,7 +123,7 @@ def named_tensors(batch: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
 
 
 def _columns(tensor: Tensor) -> str:
-    """Which columns (last dimension) of a (..., C) input hold what is not finite."""
+    """Return in words which columns (last dimension) of an input (..., C) have values that are not finite."""
     if tensor.ndim < 2:
         return ""
     wrong = (~torch.isfinite(tensor)).flatten(0, -2).any(dim=0).nonzero().flatten().tolist()
@@ -136,7 +136,7 @@ def _rows(batch: Any) -> str:
 
 
 def _remedy(trainer: Trainer) -> str:
-    """What changes something: neither a clipping nor a precision that the run has already."""
+    """Return what may help: not the clipping or the precision that the run already has."""
     # Layer-wise decay gives lower layers less than optimizer.lr, which is the highest rate of the groups.
     rates = [group["lr"] for optimizer in trainer.optimizers for group in optimizer.param_groups]
     rate = max(rates, default=None)

@@ -1,8 +1,8 @@
-"""Says when a run begins to learn its training rows by heart: a gap between train and val, or losses that part.
+"""Warns of overfitting: a gap between train and val, or a validation loss that rises while the training loss falls.
 
-The gap rule compares the objective on both splits. Training scores are means over the epoch, with dropout on, so the
-gap is rather under- than overstated. The loss rule needs no training score: the validation loss rises while the
-training loss falls, epoch after epoch. Both are pure functions of the values so far.
+The gap rule compares the objective on both splits. Training scores are means over the epoch with dropout on, so the
+real gap is larger, if anything. The loss rule needs no training score: it compares both losses over some epochs. Both
+rules are pure functions of the values so far.
 """
 
 import logging
@@ -15,17 +15,17 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 log = logging.getLogger(__name__)
 
 RISING_EPOCHS = 3
-"""Rises of the validation loss in a row that make a warning: two happen by chance in most runs."""
+"""Consecutive rises of the validation loss that give a warning; two happen by chance in most runs."""
 ADVICE = "try more rows, model.dropout, optimizer.weight_decay, callbacks.early_stopping.patience=2 or fewer epochs"
 
 
 def widened(gap: float, limit: float, warned: float | None) -> bool:
-    """Whether a gap is worth a warning: above `limit`, and by half of it above the one `warned` of before."""
+    """Whether a gap deserves a warning: above `limit`, and above the last `warned` gap by half of `limit`."""
     return gap > limit and (warned is None or gap > warned + limit / 2)
 
 
 def parting(train_losses: Sequence[float], val_losses: Sequence[float], epochs: int = RISING_EPOCHS) -> bool:
-    """Whether, over the last `epochs` steps from epoch to epoch, val rose each time and train fell each time."""
+    """Whether val rose and train fell in each of the last `epochs` epochs."""
     if min(len(train_losses), len(val_losses)) < epochs + 1:
         return False
     train, val = train_losses[-epochs - 1 :], val_losses[-epochs - 1 :]
@@ -35,9 +35,9 @@ def parting(train_losses: Sequence[float], val_losses: Sequence[float], epochs: 
 
 
 class OverfittingMonitor(Callback):
-    """Warns once per worsening; `warnings` holds every line, for the record.
+    """Warns once each time it gets worse; `warnings` has every line, for the record.
 
-    metric: the objective, `val/f1_macro`; gap: train minus val from which it warns (val minus train for a loss).
+    metric: the objective, `val/f1_macro`; gap: train minus val above which it warns (val minus train for a loss).
     """
 
     def __init__(self, metric: str, gap: float, mode: Literal["min", "max"] = "max") -> None:

@@ -1,11 +1,11 @@
-"""What a run costs: samples and real tokens per second, the share of padding, seconds per epoch, peak memory.
+"""The cost of a run: samples and real tokens per second, the share of padding, seconds per epoch, peak memory.
 
-Throughput is over training time alone: from an epoch's start to its validation, waiting for data and checkpoints in the
-middle of it included; validation, figures and the checkpoints after it are left out. The seconds of an epoch are its
-wall time, all that included. Token counts are summed on the device and read once an epoch. Peak RSS is the
-most found in this run by looking at each batch's end and before its backward pass, when all activations are held
-(20 µs a look): the system's own peak never falls, so a later job of one process would report an earlier one's. It is of
-this process; loader workers are processes of their own and not in it. What was used before a cut is kept in the state.
+Throughput is over training time alone, with the time spent waiting for data and for checkpoints inside an epoch, and
+without validation, figures and the checkpoints after it. The seconds of an epoch are its wall-clock time. Token counts
+are summed on the device and read once per epoch. Peak RSS is the largest value seen at each batch's end and before its
+backward pass, when all activations are in memory (20 µs each): the system's own peak never falls, so a later job of the
+same process would report that of an earlier job. It is of this process, without data loader workers. Values from before
+an interruption are kept in the state.
 """
 
 import time
@@ -19,7 +19,7 @@ from torch import Tensor
 
 GIB = 2**30
 RATES = ("samples_per_s", "tokens_per_s", "padding_share")
-"""Logged under `train/` beside its scores."""
+"""Logged under `train/` beside the scores."""
 
 
 class Resources(Callback):
@@ -33,7 +33,7 @@ class Resources(Callback):
         self.per_epoch_s: list[float] = []
         self._totals = {"samples": 0.0, "tokens": 0.0, "places": 0.0, "train_s": 0.0}
         self._epoch = dict(self._totals)
-        self._epoch_s = 0.0  # of the epoch under way, before `_since`
+        self._epoch_s = 0.0  # of the present epoch, before `_since`
         self._since: float | None = None
         self._training_since: float | None = None
         self._tokens: Tensor | None = None
@@ -43,26 +43,29 @@ class Resources(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._since = self._clock()
-        self._start_training()  # an epoch cut in its middle goes on without on_train_epoch_start
+        self._start_training()  # an epoch that is resumed in its middle has no on_train_epoch_start
         if pl_module.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(pl_module.device)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._start_training()
 
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        self._start_training()  # again, after a validation inside the epoch
+
     def on_before_backward(self, trainer: Trainer, pl_module: LightningModule, loss: Tensor) -> None:
-        self._look_at_rss()
+        self._read_rss()
 
     def on_validation_batch_end(self, *_: Any) -> None:
-        self._look_at_rss()
+        self._read_rss()
 
     def on_test_batch_end(self, *_: Any) -> None:
-        self._look_at_rss()
+        self._read_rss()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        self._look_at_rss()
+        self._read_rss()
         mask = getattr(batch, "mask", None)
         if isinstance(mask, Tensor):
             self._epoch["samples"] += mask.shape[0]
@@ -100,7 +103,7 @@ class Resources(Callback):
         self._since = self._training_since = None
 
     def summary(self) -> dict[str, Any]:
-        """{"throughput": rates over whole epochs, "memory": peaks (gpu None without one), "per_epoch": seconds}."""
+        """Return {"throughput": rates over whole epochs, "memory": peaks, "per_epoch": seconds}."""
         memory = {"peak_rss_gib": self._peak_rss_gib, "peak_gpu_gib": self._peak_gpu_gib or None}
         return {"throughput": self._rates(self._totals), "memory": memory, "per_epoch": list(self.per_epoch_s)}
 
@@ -122,11 +125,11 @@ class Resources(Callback):
         self._peak_rss_gib, self._peak_gpu_gib = state_dict["peak_rss_gib"], state_dict["peak_gpu_gib"]
 
     def _wall_s(self) -> float:
-        """Seconds of the epoch under way, those before a cut included."""
+        """Return the seconds of the present epoch, with those before an interruption."""
         return self._epoch_s + (0.0 if self._since is None else self._clock() - self._since)
 
     def _train_s(self) -> float:
-        """Seconds of training in the epoch under way, those before a cut included."""
+        """Return the seconds of training in the present epoch, with those before an interruption."""
         running = 0.0 if self._training_since is None else self._clock() - self._training_since
         return self._epoch["train_s"] + running
 
@@ -143,12 +146,12 @@ class Resources(Callback):
             self._tokens = None
 
     def _read_memory(self, pl_module: LightningModule) -> None:
-        self._look_at_rss()
+        self._read_rss()
         if pl_module.device.type == "cuda":
             peak = torch.cuda.max_memory_allocated(pl_module.device) / GIB
             self._peak_gpu_gib = max(self._peak_gpu_gib, peak)
 
-    def _look_at_rss(self) -> None:
+    def _read_rss(self) -> None:
         self._peak_rss_gib = max(self._peak_rss_gib, self._process.memory_info().rss / GIB)
 
     @staticmethod

@@ -126,6 +126,9 @@ def run_name(model: str, overrides: Sequence[str]) -> str:
     for key, value in map(split, overrides):
         if key == "model" or key.startswith("hydra") or has_role(key, Role.UNNAMED):
             continue
+        if key == "debug":
+            parts.append(f"debug-{value}")
+            continue
         groups = ("data", "experiment", "optimizer", "scheduler", "loss", "trainer", "callbacks", "peft")
         parts.append(value if key in groups else f"{SHORT.get(key, key.rsplit('.', 1)[-1])}{_rounded(value)}")
     safe = [re.sub(r"[^A-Za-z0-9._+-]+", "_", part).strip("_") for part in parts]

@@ -7,6 +7,7 @@ and never imported, so a check takes no time and runs before torch is loaded.
 import importlib.util
 from dataclasses import dataclass
 
+from lab.config.schema import Config, Loggers
 from lab.core.errors import Mistake
 
 
@@ -73,3 +74,13 @@ def installation(name: str) -> str:
     """Return the line that installs a package; one that is not in the table is installed by its name."""
     extra = PACKAGES[name].extra if name in PACKAGES else None
     return f"pip install -e '.[{extra}]'" if extra else f"pip install {name}"
+
+
+def missing_loggers(config: Config) -> list[Mistake]:
+    """Return a mistake for every chosen logger whose package is not installed."""
+    chosen = [name for name in Loggers.model_fields if getattr(config.logger, name) is not None]
+    return [
+        not_installed("logger", package, f"leave {name} out", name)
+        for name in chosen
+        for package in missing_packages(f"logger={name}")
+    ]

@@ -21,7 +21,7 @@ from lab.config.key_roles import has_role
 from lab.config.rules.sizes import unusable
 from lab.config.schema import Role
 from lab.config.unknown_keys import renamed
-from lab.core.errors import Mistake, RequestError
+from lab.core.errors import Mistake, RequestError, listed
 from lab.core.files import Unreadable, regular
 from lab.core.hydra_quoting import quoted
 from lab.core.locks import LockError, Taken, sole
@@ -30,7 +30,9 @@ from lab.core.record.run_folder import RunFolder
 from lab.core.symlinks import links_out
 
 OWN = ("hydra.run.dir", "hydra.output_subdir")
-"""Keys that would make a run write outside of its own folder."""
+"""Where it writes: into its own folder."""
+LIMITS = ("trainer.max_epochs", "trainer.max_steps", "trainer.max_time")
+"""What may end a run; a completed run is resumed where one of them is raised."""
 LATER = {"trainer.compile": "false"}
 """Keys that older runs do not have, with the value that describes them."""
 DONE = {"resume": "resumed", "test": "tested again"}
@@ -207,22 +209,32 @@ def _later(saved: SavedConfig) -> list[str]:
 def _nothing_left(
     given: str, status: str | None, saved: Mapping[str, object], typed: Mapping[str, str]
 ) -> list[Mistake]:
-    """Return the mistake of a completed run, which is resumed only if the setting that ended it has changed."""
-    limit = "trainer.max_epochs"
-    more = limit in typed and _number(typed[limit]) > _number(saved.get(limit))
+    """The mistake of a completed run, which is resumed only where what ended it was changed."""
+    limits = [name for name in LIMITS if saved.get(name) not in (None, -1)]
+    more = any(
+        limit in typed and (_number(typed[limit]) > _number(saved[limit]) or limit == "trainer.max_time")
+        for limit in limits
+    )
     if status == "completed" and not more:
-        epochs = int(_number(saved.get("trainer.max_epochs", 1)))
-        remedy = f"{quoted('resume', given)} trainer.max_epochs={2 * epochs}, or {quoted('test', given)}"
-        return [Mistake("resume", f"this run is complete after {epochs} epochs", remedy, given)]
+        longer = " ".join(f"{limit}={_longer(limit, saved[limit])}" for limit in limits)
+        remedy = f"{quoted('resume', given)} {longer}, or {quoted('test', given)}"
+        spent = listed([f"{limit}={saved[limit]}" for limit in limits])
+        first = f"{int(_number(saved['trainer.max_epochs']))} epochs" if limits == ["trainer.max_epochs"] else spent
+        return [Mistake("resume", f"this run is complete after {first}", remedy, given)]
     if status == "early_stopped" and not any(name.startswith("callbacks.early_stopping.") for name in typed):
         remedy = f"{quoted('resume', given)} callbacks.early_stopping.patience=null, or {quoted('test', given)}"
         return [Mistake("resume", "this run stopped early by its own rule and is complete", remedy, given)]
     return []
 
 
+def _longer(limit: str, value: object) -> object:
+    """A larger value of a limit, to be typed."""
+    return "null" if limit == "trainer.max_time" else 2 * int(_number(value))
+
+
 def _number(text: object) -> float:
     """Return a limit as a number; null is infinite."""
     try:
-        return float("inf") if text in (None, "null") else float(str(text))
+        return float("inf") if text in (None, "null", "-1") else float(str(text))
     except ValueError:
         return 0.0

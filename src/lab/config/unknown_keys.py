@@ -59,12 +59,10 @@ RENAMED_CHOICES = {
 _LATER = "is not supported yet"
 NOT_YET = {
     **dict.fromkeys(("predict", "export", "serve"), f"{_LATER}; resume=RUN and test=RUN are what a run folder is for"),
-    **dict.fromkeys(("devices", "num_nodes", "strategy", "sync_batchnorm"), f"{_LATER}: a run trains on one device"),
     "_target_": f"{_LATER}: parts are chosen by their groups, as model=beto or scheduler=cosine",
     **dict.fromkeys(
-        ("deterministic", "benchmark", "profiler", "detect_anomaly", "fast_dev_run", "overfit_batches", "max_steps",
-         "max_time", "val_check_interval", "check_val_every_n_epoch", "limit_train_batches", "limit_val_batches",
-         "limit_test_batches", "enable_progress_bar"), _LATER),
+        ("limit_predict_batches", "enable_checkpointing", "barebones", "use_distributed_sampler",
+         "enable_autolog_hparams", "model_registry"), _LATER),
 }  # fmt: skip
 """Settings with a usual name that are not supported yet, by a key's last part."""
 

@@ -145,6 +145,11 @@ class References:
     context_of: tuple[int, ...]
     answers: tuple[tuple[str, ...], ...]
 
+    def of(self, kept: Sequence[int]) -> "References":
+        """Return those of some questions, in the order of `kept`."""
+        answers = tuple(self.answers[place] for place in kept)
+        return References(self.contexts, tuple(self.context_of[place] for place in kept), answers)
+
 
 @dataclass(frozen=True)
 class QuestionSpec:

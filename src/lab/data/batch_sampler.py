@@ -26,6 +26,15 @@ class Draw:
     window: Rows
 
 
+def limited(num_batches: int, limit: int | float) -> int:
+    """Return how many of `num_batches` a limit leaves: at most `limit`, or a share of them, but at least one.
+
+    >>> limited(10, 3), limited(10, 0.25), limited(10, 0.01), limited(10, 1), limited(10, 1.0)
+    (3, 2, 1, 1, 10)
+    """
+    return min(num_batches, limit) if isinstance(limit, int) else min(num_batches, max(1, int(num_batches * limit)))
+
+
 def windows(lengths: npt.NDArray[np.int32], size: int, seed: int, epoch: int) -> Iterator[Rows]:
     """Yield the rows of each optimizer step of an epoch, in order; inside a window from short to long.
 
@@ -75,7 +84,8 @@ class TrainDraws(Sampler[Draw]):
 
     accumulation: epoch -> micro-batches per step. max_tokens: padded tokens in a batch of up to `batch_size` rows; all
     epochs then have batches of the same number and sizes. rank: number of this process among `num_ranks` processes that
-    share each batch. `len` is the same for all epochs.
+    share each batch. limit: micro-batches of an epoch, as `limited`; the last window has the rows of its micro-batches
+    alone. repeats: every epoch has the rows of the first one. `len` is the same for all epochs.
     """
 
     def __init__(
@@ -87,9 +97,11 @@ class TrainDraws(Sampler[Draw]):
         max_tokens: int | None = None,
         rank: int = 0,
         num_ranks: int = 1,
+        limit: int | float = 1.0,
+        repeats: bool = False,
     ) -> None:
         self.lengths, self.batch_size, self.accumulation, self.seed = lengths, batch_size, accumulation, seed
-        self.rank, self.num_ranks = rank, num_ranks
+        self.rank, self.num_ranks, self.limit, self.repeats = rank, num_ranks, limit, repeats
         self._ends = None if max_tokens is None else batch_ends(lengths, batch_size, max_tokens)
         self.epoch = 0
         self.start = 0
@@ -100,7 +112,8 @@ class TrainDraws(Sampler[Draw]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return -(-len(self.lengths) // self.batch_size) if self._ends is None else len(self._ends) - 1
+        whole = -(-len(self.lengths) // self.batch_size) if self._ends is None else len(self._ends) - 1
+        return limited(whole, self.limit)
 
     def __iter__(self) -> Iterator[Draw]:
         whole = self._by_rows() if self._ends is None else self._by_tokens(self._ends)
@@ -108,16 +121,25 @@ class TrainDraws(Sampler[Draw]):
             yield Draw(draw.rows[self.rank :: self.num_ranks], draw.window)
 
     def _by_rows(self) -> Iterator[Draw]:
-        size = self.batch_size * self.accumulation(self.epoch)
-        for window in windows(self.lengths, size, self.seed, self.epoch):
-            for start in range(0, len(window), self.batch_size):
-                yield Draw(window[start : start + self.batch_size], window)
+        size, left = self.batch_size * self.accumulation(self.epoch), len(self) * self.batch_size
+        for window in windows(self.lengths, size, self.seed, self._order):
+            kept = window[:left]
+            for start in range(0, len(kept), self.batch_size):
+                yield Draw(kept[start : start + self.batch_size], kept)
+            left -= len(kept)
+            if left <= 0:
+                return
+
+    @property
+    def _order(self) -> int:
+        """The epoch whose order of rows is drawn."""
+        return 0 if self.repeats else self.epoch
 
     def _by_tokens(self, ends: Rows) -> Iterator[Draw]:
-        random = np.random.default_rng((self.seed, self.epoch))
+        random = np.random.default_rng((self.seed, self._order))
         order = random.permutation(len(self.lengths))
         order = order[np.argsort(rounded_lengths(self.lengths)[order], kind="stable")]
-        drawn = random.permutation(len(ends) - 1)
+        drawn = random.permutation(len(ends) - 1)[: len(self)]
         size = self.accumulation(self.epoch)
         for first in range(0, len(drawn), size):
             batches = [order[ends[number] : ends[number + 1]] for number in drawn[first : first + size]]
@@ -126,11 +148,19 @@ class TrainDraws(Sampler[Draw]):
 
 
 class EvalDraws(Sampler[Draw]):
-    """Batches from the longest row to the shortest, so that memory peaks first; predictions are reordered later."""
+    """Batches from the longest row to the shortest, so that memory peaks first; predictions are reordered later.
 
-    def __init__(self, lengths: npt.NDArray[np.int32], batch_size: int) -> None:
+    limit: number of batches, as `limited`; fewer than all have rows that are drawn from all, the same in each pass and
+    for each seed of a run.
+    """
+
+    def __init__(self, lengths: npt.NDArray[np.int32], batch_size: int, limit: int | float = 1.0) -> None:
         self.order = np.argsort(-lengths.astype(np.int64), kind="stable")
         self.batch_size = batch_size
+        whole = -(-len(lengths) // batch_size)
+        if (kept := limited(whole, limit)) < whole:
+            drawn = np.random.default_rng(0).permutation(len(lengths))[: kept * batch_size]
+            self.order = self.order[np.isin(self.order, drawn)]
 
     def __len__(self) -> int:
         return -(-len(self.order) // self.batch_size)

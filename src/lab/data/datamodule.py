@@ -8,6 +8,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 import lightning.pytorch as pl
@@ -39,6 +40,10 @@ class DataModule(pl.LightningDataModule, ABC, Generic[RowsT]):
     """Everything that a model has to know about the data."""
     max_tokens: int | None = None
     """Most padded tokens of a training batch; None: only `batch_size` limits it."""
+    limits: Mapping[str, int | float] = MappingProxyType({})
+    """Batches of a split in a pass, as a number or as a share of all; all where it is not named."""
+    repeats = False
+    """Whether every epoch has the training batches of the first one."""
     cache: Cache | None = None
     """Settings of the disk cache that contains the rows; None: rows are not kept on disk."""
 
@@ -89,10 +94,13 @@ class DataModule(pl.LightningDataModule, ABC, Generic[RowsT]):
         return self._loader("train", self.train_draws())
 
     def val_dataloader(self) -> Loader:
-        return self._loader("val", EvalDraws(self.lengths("val"), self.loading.eval_batch_size))
+        return self._loader("val", self._eval_draws("val"))
 
     def test_dataloader(self) -> Loader:
-        return self._loader("test", EvalDraws(self.lengths("test"), self.loading.eval_batch_size))
+        return self._loader("test", self._eval_draws("test"))
+
+    def _eval_draws(self, split: str) -> EvalDraws:
+        return EvalDraws(self.lengths(split), self.loading.eval_batch_size, self.limits.get(split, 1.0))
 
     def state_dict(self) -> dict[str, Any]:
         """Return the identity of the data and the batch size. The loader stores the position within an epoch."""
@@ -108,7 +116,10 @@ class DataModule(pl.LightningDataModule, ABC, Generic[RowsT]):
     def train_draws(self, accumulation: Callable[[int], int] | None = None) -> TrainDraws:
         """Return the sampler of the training batches. accumulation: replaces the run's own, if given."""
         steps = accumulation or self.accumulation
-        return TrainDraws(self.lengths("train"), self.batch_size, steps, self.seed, self.max_tokens)
+        limit = self.limits.get("train", 1.0)
+        return TrainDraws(
+            self.lengths("train"), self.batch_size, steps, self.seed, self.max_tokens, limit=limit, repeats=self.repeats
+        )
 
     def num_batches(self) -> int:
         """Return the number of training micro-batches per epoch."""

@@ -1,13 +1,14 @@
 """The base class of a run's loggers: metrics during training, the outcome once, and one end.
 
-Lightning calls `finalize` after fit and again after test, so nothing may be closed there. A run ends with `finish`,
-which `lab.training` calls exactly once, also after an exception. The hyperparameters are the resolved config, which the
-constructors receive; they are never taken from the module.
+A logger inherits from `RunLogger` first and from Lightning's logger second, whose `experiment` stays reachable. The
+folder, resuming and the end are different: Lightning calls `finalize` after fit and again after test, so nothing may be
+closed there. A run ends with `finish`, which `lab.training` calls exactly once, also after an exception. The
+hyperparameters are the resolved config, which the constructors receive; they are never taken from the module.
 """
 
 from abc import ABC, abstractmethod
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,8 +58,9 @@ class RunLogger(Logger, ABC):
     failed = False
     """True after a call has failed: from then on the logger is only closed."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__()
+    def __init__(self, folder: Path, **lightning: Any) -> None:
+        """folder: the run folder; lightning: arguments of the Lightning logger that a subclass also inherits from."""
+        super().__init__(**lightning)
         self.folder = folder
 
     @property
@@ -74,12 +76,24 @@ class RunLogger(Logger, ABC):
         """The run folder, where Lightning writes files without a folder of their own."""
         return str(self.folder)
 
+    @property
+    def root_dir(self) -> str:
+        return str(self.folder)
+
+    @property
+    def log_dir(self) -> str:
+        return str(self.folder)
+
     @abstractmethod
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Log values with their split prefix (`train/loss`) after `step` optimizer steps."""
 
-    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
-        """Do nothing: the constructor has logged the config."""
+    def log_hyperparams(self, params: dict[str, Any] | Namespace | None = None, *args: Any, **kwargs: Any) -> None:
+        """Do nothing: the config contains them."""
+
+    def finalize(self, status: str = "success") -> None:
+        """Save, and leave everything open: the test and the outcome follow."""
+        self.save()
 
     @abstractmethod
     def log_outcome(self, outcome: Outcome) -> None:
@@ -95,16 +109,37 @@ def outcome_metrics(outcome: Outcome) -> dict[str, float]:
     best = {name: outcome.objective[name] for name in ("epoch", "step") if outcome.objective.get(name) is not None}
     if outcome.objective.get("value") is not None:
         best[str(outcome.objective["metric"])] = outcome.objective["value"]
-    return {f"test/{name}": float(value) for name, value in outcome.test.items()} | {
-        f"best/{name}": float(value) for name, value in best.items()
-    }
+    return metrics_of_test(outcome) | {f"best/{name}": float(value) for name, value in best.items()}
 
 
-def is_validation(metrics: Mapping[str, float]) -> bool:
+def leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the values of a config with dotted keys (`optimizer.lr`); a list and an empty mapping are one value.
+
+    >>> dict(leaves({"seed": 1, "optimizer": {"lr": 0.1, "betas": [0.9, 0.999]}}))
+    {'seed': 1, 'optimizer.lr': 0.1, 'optimizer.betas': [0.9, 0.999]}
+    """
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            yield from leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def figures(folder: Path) -> list[Path]:
+    """Return the figures of a run as PNG files, by name."""
+    return sorted((folder / "figures").glob("*.png"))
+
+
+def metrics_of_test(outcome: Outcome) -> dict[str, float]:
+    """Return the test metrics of an outcome under their full names, `test/accuracy`."""
+    return {f"test/{name}": float(value) for name, value in outcome.test.items()}
+
+
+def is_validation(metrics: Mapping[str, object]) -> bool:
     """Return True if any metric is of the validation split."""
     return any(name.startswith("val/") for name in metrics)
 
 
-def is_test(metrics: Mapping[str, float]) -> bool:
+def is_test(metrics: Mapping[str, object]) -> bool:
     """Return True if any metric is of the test split."""
     return any(name.startswith("test/") for name in metrics)

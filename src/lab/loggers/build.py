@@ -1,4 +1,4 @@
-"""Starts the loggers that a config chooses, each behind a guard that turns its errors into one warning.
+"""Starts the loggers that a config chooses, each behind a fence that turns its errors into one warning.
 
 Only a missing package stops the run, before it starts.
 """
@@ -8,6 +8,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from lab.cli.optional_packages import missing_loggers
 from lab.config.schema import Config
 from lab.core.errors import RequestError
 from lab.core.masking import masked
@@ -16,7 +17,6 @@ from lab.loggers.base import RunLogger
 from lab.loggers.csv import CsvLogger
 from lab.loggers.failsafe import FailsafeLogger
 from lab.loggers.mlflow import MlflowLogger
-from lab.loggers.packages import missing
 from lab.loggers.tensorboard import TensorboardLogger
 from lab.loggers.wandb import WandbLogger
 
@@ -28,7 +28,7 @@ def build(config: Config, folder: RunFolder, study: str | None = None) -> list[R
 
     Raises RequestError if the package of a chosen logger is not installed. Any later error is a warning.
     """
-    mistakes = missing(config)
+    mistakes = missing_loggers(config)
     if mistakes:
         raise RequestError(mistakes)
     return [FailsafeLogger(title, folder.path, make) for title, make in _makers(config, folder, study).items()]
@@ -41,7 +41,7 @@ def _config_tree(folder: RunFolder) -> dict[str, Any]:
 
 
 def _makers(config: Config, folder: RunFolder, study: str | None) -> dict[str, Callable[[], RunLogger]]:
-    """Return a function for each chosen logger that makes it; its package is imported then, behind the guard."""
+    """Return a function for each chosen logger that makes it; its package is imported then, behind the fence."""
     chosen, path = config.logger, folder.path
     name = config.run_name or path.name
     tree, tags = _config_tree(folder), tuple(map(masked, config.tags))
@@ -49,7 +49,7 @@ def _makers(config: Config, folder: RunFolder, study: str | None) -> dict[str, C
     if chosen.csv is not None:
         makers["csv"] = lambda: CsvLogger(path)
     if chosen.tensorboard is not None:
-        makers["tensorboard"] = lambda: TensorboardLogger(path)
+        makers["tensorboard"] = lambda: TensorboardLogger(path, tree)
     if (wandb := chosen.wandb) is not None:
         makers["wandb"] = lambda: WandbLogger(wandb, path, tree, name, wandb.group or study, tags)
     if (mlflow := chosen.mlflow) is not None:

@@ -14,16 +14,15 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from lightning.pytorch.loggers import MLFlowLogger
 
 from lab.config.schema import Mlflow
 from lab.core.locks import exclusive
 from lab.core.record.fields import Status
 from lab.core.record.tracking_ids import UniqueNames, mlflow_name, recall, remember
-from lab.loggers.base import ENDED_WELL, Outcome, RunLogger, is_test, outcome_metrics
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
+from lab.loggers.base import ENDED_WELL, Outcome, RunLogger, figures, is_test, leaves, outcome_metrics
 
 log = logging.getLogger(__name__)
 LONGEST_VALUE, PARAMETERS_PER_CALL = 6000, 100
@@ -40,58 +39,60 @@ LAST = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "2", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "
 """For the end of a run whose server has failed before."""
 
 
-class MlflowLogger(RunLogger):
-    """One run in experiment `settings.experiment`. Raises MLflow's errors; the guard turns them into a warning."""
+class MlflowLogger(RunLogger, MLFlowLogger):
+    """One run in experiment `settings.experiment`; `experiment` is MLflow's client, as in Lightning's MLFlowLogger.
+
+    Raises MLflow's errors; the fence turns them into a warning.
+    """
 
     title = "mlflow"
 
     def __init__(
         self, settings: Mlflow, folder: Path, config: Mapping[str, Any], name: str, tags: Mapping[str, str]
     ) -> None:
-        super().__init__(folder)
         self.settings = settings
         self.metric_names, self.head_names = UniqueNames(say=_warn_of_name), UniqueNames(_file_name)
         with _attempts(ATTEMPTS):
-            self._open(config, name, tags)
-
-    def _open(self, config: Mapping[str, Any], name: str, tags: Mapping[str, str]) -> None:
-        with _one_at_a_time(self.settings.tracking_uri):
-            self.client = _client(self.settings.tracking_uri)
-            self.run_id = self._start(name, tags)
-        remember(self.folder, self.title, self.run_id)
-        self._log_parameters(flat_parameters(config))
+            with _one_at_a_time(settings.tracking_uri):
+                _silence()
+                super().__init__(folder, tracking_uri=settings.tracking_uri)
+                self._run_id = self._start(name, tags)
+            self._initialized = True  # the run is started: Lightning's `experiment` need not start one
+            remember(self.folder, self.title, self._run_id)
+            self._log_parameters(flat_parameters(config))
 
     @property
     def version(self) -> str:
-        return self.run_id
+        return str(self._run_id)
 
     def _start(self, name: str, tags: Mapping[str, str]) -> str:
         from mlflow.exceptions import MlflowException
 
+        client = self._mlflow_client
         earlier_id = recall(self.folder, self.title)
         if earlier_id:
-            self.client.update_run(earlier_id, status="RUNNING")
+            client.update_run(earlier_id, status="RUNNING")
             return earlier_id
-        experiment = self.client.get_experiment_by_name(self.settings.experiment)
+        experiment = client.get_experiment_by_name(self.settings.experiment)
         if experiment is None:
             try:
-                identity = self.client.create_experiment(self.settings.experiment)
+                identity = client.create_experiment(self.settings.experiment)
             except MlflowException:
-                experiment = self.client.get_experiment_by_name(self.settings.experiment)
+                experiment = client.get_experiment_by_name(self.settings.experiment)
                 if experiment is None:
                     raise
         if experiment is not None:
             identity = experiment.experiment_id
-        return str(self.client.create_run(identity, run_name=name, tags=dict(tags)).info.run_id)
+        return str(client.create_run(identity, run_name=name, tags=dict(tags)).info.run_id)
 
     def _log_parameters(self, parameters: Mapping[str, str]) -> None:
         """Log new parameters; a resumed run keeps its first ones, since MLflow refuses to change them."""
         from mlflow.entities import Param
 
-        known = self.client.get_run(self.run_id).data.params
+        known = self.experiment.get_run(self.version).data.params
         new = [Param(key, value) for key, value in parameters.items() if key not in known]
         for start in range(0, len(new), PARAMETERS_PER_CALL):
-            self.client.log_batch(self.run_id, params=new[start : start + PARAMETERS_PER_CALL])
+            self.experiment.log_batch(self.version, params=new[start : start + PARAMETERS_PER_CALL])
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         if not is_test(metrics):
@@ -103,7 +104,7 @@ class MlflowLogger(RunLogger):
         now_ms, names = int(time.time() * 1000), self.metric_names.of(metrics)
         values = [Metric(names[name], float(value), now_ms, step) for name, value in metrics.items()]
         with _attempts(ATTEMPTS):
-            self.client.log_batch(self.run_id, metrics=values)
+            self.experiment.log_batch(self.version, metrics=values)
 
     def log_outcome(self, outcome: Outcome) -> None:
         self._log_metrics(outcome_metrics(outcome), int(outcome.objective.get("step") or 0))
@@ -114,18 +115,18 @@ class MlflowLogger(RunLogger):
         names = self.head_names.of(outcome.confusions)
         for head, confusion in outcome.confusions.items():
             table = {"classes": list(confusion.classes), "rows_of_truth": confusion.matrix.tolist()}
-            self.client.log_dict(self.run_id, table, f"confusion/{names[head]}.json")
+            self.experiment.log_dict(self.version, table, f"confusion/{names[head]}.json")
         for path in _files(self.folder):
             place = "figures" if path.suffix == ".png" else None
-            self.client.log_artifact(self.run_id, str(path), place)
+            self.experiment.log_artifact(self.version, str(path), place)
         if self.settings.log_checkpoint and outcome.best is not None:
-            self.client.log_artifact(self.run_id, str(outcome.best), "checkpoints")
+            self.experiment.log_artifact(self.version, str(outcome.best), "checkpoints")
 
     def finish(self, status: Status, reason: str = "") -> None:
         mlflow_status = "FINISHED" if status in ENDED_WELL else "KILLED" if status == "interrupted" else "FAILED"
         with _attempts(LAST if self.failed else ATTEMPTS):
-            self.client.set_tag(self.run_id, "status", f"{status}: {reason}" if reason else status)
-            self.client.set_terminated(self.run_id, mlflow_status)
+            self.experiment.set_tag(self.version, "status", f"{status}: {reason}" if reason else status)
+            self.experiment.set_terminated(self.version, mlflow_status)
 
 
 @contextmanager
@@ -165,33 +166,29 @@ def _file_name(head: str) -> str:
     return mlflow_name(head).replace("/", "_")
 
 
-def _client(tracking_uri: str) -> "MlflowClient":
+def _silence() -> None:
+    """Keep MLflow from sending telemetry and from logging what it does."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    from mlflow import MlflowClient
+    import mlflow  # noqa: F401  the import sets levels of its own
 
-    for name in ("mlflow", "alembic"):  # after the import, which sets levels of its own
+    for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # a warning for each attempt
-    return MlflowClient(tracking_uri)
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # it warns at each attempt
 
 
 def _files(folder: Path) -> Iterator[Path]:
     """Yield the existing files that complement the numbers."""
     yield from (path for path in (folder / "config.yaml", folder / "classification_report.txt") if path.exists())
-    yield from sorted((folder / "figures").glob("*.png"))
+    yield from figures(folder)
 
 
 def flat_parameters(tree: Mapping[str, Any]) -> dict[str, str]:
     """Return dotted keys (`optimizer.lr`) with text values, within MLflow's limits. A list is one value, as JSON."""
-    values = dict(_leaves(tree))
-    names = UniqueNames(say=_warn_of_name).of(values)
-    return {names[key]: text for key, text in values.items()}
+    texts = {key: _text(value) for key, value in leaves(tree)}
+    names = UniqueNames(say=_warn_of_name).of(texts)
+    return {names[key]: text for key, text in texts.items()}
 
 
-def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for key, value in tree.items():
-        if isinstance(value, Mapping) and value:
-            yield from _leaves(value, f"{prefix}{key}.")
-        else:
-            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            yield f"{prefix}{key}", text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 3] + "..."
+def _text(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 3] + "..."

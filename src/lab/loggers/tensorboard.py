@@ -1,55 +1,59 @@
 """TensorBoard event files in the run folder: `tensorboard --logdir outputs` shows runs by date and time.
 
-They contain all metrics of each validation and the learning rate, at the optimizer step. A resumed run marks the steps
-that it writes again, so that TensorBoard drops the first copy.
+They contain all metrics that are logged, at the optimizer step; after the test its scores, the run's figures as images,
+and the config as hyperparameters beside test scores and best objective. A resumed run marks the steps that it writes
+again, so that TensorBoard drops the first copy.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
+
+from lightning.pytorch.loggers import TensorBoardLogger
 
 from lab.core.record.fields import Status
-from lab.loggers.base import Outcome, RunLogger, is_test, outcome_metrics
-
-if TYPE_CHECKING:
-    from torch.utils.tensorboard.writer import SummaryWriter
+from lab.loggers.base import Outcome, RunLogger, figures, is_test, leaves, outcome_metrics
 
 
-class TensorboardLogger(RunLogger):
-    """Writes event files `events.out.tfevents.*`. Needs the package tensorboard."""
+class TensorboardLogger(RunLogger, TensorBoardLogger):
+    """Lightning's TensorBoardLogger in the run folder: files `events.out.tfevents.*`. Needs the package tensorboard."""
 
     title = "tensorboard"
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self._writer: SummaryWriter | None = None
+    def __init__(self, folder: Path, config: Mapping[str, Any]) -> None:
+        super().__init__(folder, save_dir=folder)
+        self.config = dict(leaves(config))
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         if is_test(metrics) or step is None:
             return
-        for name, value in metrics.items():
-            self._open(step).add_scalar(name, value, step)
+        if self._experiment is None and any(self.folder.glob("events.out.tfevents.*")):
+            self._kwargs["purge_step"] = step
+        TensorBoardLogger.log_metrics(self, metrics, step)
 
     def log_outcome(self, outcome: Outcome) -> None:
-        step = int(outcome.objective.get("step") or 0)
-        for name, value in outcome_metrics(outcome).items():
-            self._open().add_scalar(name, value, step)
+        step, values = int(outcome.objective.get("step") or 0), outcome_metrics(outcome)
+        for name, value in values.items():
+            self.experiment.add_scalar(name, value, step)
+        TensorBoardLogger.log_hyperparams(self, self.config, values, step)
+        self._log_figures(step)
+
+    def _log_figures(self, step: int) -> None:
+        import numpy as np
+        from PIL import Image
+
+        for path in figures(self.folder):
+            with Image.open(path) as image:
+                pixels = np.asarray(image.convert("RGB"))
+            self.experiment.add_image(f"figures/{path.stem}", pixels, step, dataformats="HWC")
 
     def save(self) -> None:
-        if self._writer is not None:
-            self._writer.flush()
+        """Flush. Lightning's also writes hparams.yaml, which config.yaml makes unnecessary."""
+        if self._experiment is not None:
+            self._experiment.flush()
 
     def finish(self, status: Status, reason: str = "") -> None:
-        if self._writer is not None:
-            self._writer.add_text("status", f"{status} {reason}".strip())
-            self._writer.close()
-            self._writer = None
-
-    def _open(self, step: int | None = None) -> "SummaryWriter":
-        """Return the writer. step: existing values from this step on are written again; None: nothing is."""
-        if self._writer is None:
-            from torch.utils.tensorboard.writer import SummaryWriter
-
-            resumed = any(self.folder.glob("events.out.tfevents.*"))
-            self._writer = SummaryWriter(str(self.folder), purge_step=step if resumed else None)
-        return self._writer
+        if self._experiment is not None:
+            self._experiment.add_text("status", f"{status} {reason}".strip())
+            self._experiment.close()
+            self._experiment = None

@@ -1,8 +1,9 @@
-"""A run in Weights & Biases: one history row per validation, the resolved config, the outcome. Offline without a key.
+"""A run in Weights & Biases: a history row per validation and per logged step, the resolved config, the outcome.
 
-Each row is committed as soon as it is logged, so a curve has as many points as history.jsonl has rows; tables and
-figures of the outcome go into the summary. wandb's service (0.31) writes at its own pace, so a kill loses the last
-rows: a resumed run logs the rows of history.jsonl that W&B lacks. Each run has its own run object
+Offline without a key. The row of a validation is committed at once. The row of a step alone is committed with the next
+row, since W&B refuses a second row of a step, which may also be validated. The test scores are the last row; they and
+the outcome's tables and figures go into the summary, too. wandb's service (0.31) writes at its own pace, so a kill
+loses the last rows: a resumed run logs the rows of history.jsonl that W&B lacks. Each run has its own run object
 (`reinit="create_new"`), so that runs of one process stay separate. Cost: .8 s for the import, .6 s to start (2 cores).
 Only the folder of an offline run is printed.
 """
@@ -14,10 +15,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lightning.pytorch import loggers
+
 from lab.config.schema import Wandb
 from lab.core.record.fields import Status
 from lab.core.record.run_folder import RunFolder
-from lab.loggers.base import ENDED_WELL, Outcome, RunLogger, is_test, is_validation, outcome_metrics
+from lab.loggers.base import (
+    ENDED_WELL,
+    Outcome,
+    RunLogger,
+    figures,
+    is_test,
+    is_validation,
+    metrics_of_test,
+    outcome_metrics,
+)
 from lab.loggers.wandb_run import segments, start_run, stored_steps
 
 if TYPE_CHECKING:
@@ -27,8 +39,11 @@ log = logging.getLogger(__name__)
 INTERRUPTED_EXIT = 130
 
 
-class WandbLogger(RunLogger):
-    """One run in project `settings.project`. Raises wandb's errors; the guard turns them into a warning."""
+class WandbLogger(RunLogger, loggers.WandbLogger):
+    """Lightning's WandbLogger of one run in project `settings.project`, which is its `experiment`.
+
+    Raises wandb's errors; the fence turns them into a warning.
+    """
 
     title = "wandb"
 
@@ -41,21 +56,24 @@ class WandbLogger(RunLogger):
         group: str | None,
         tags: Sequence[str],
     ) -> None:
-        super().__init__(folder)
         self.settings = settings
         description = {"config": dict(config), "name": name, "group": group, "tags": tuple(tags)}
         place = {"project": settings.project, "entity": settings.entity}
         self.run, self.mode = start_run(folder, settings.mode, settings.log_checkpoint, **place, **description)
+        super().__init__(folder, name=name, save_dir=folder, project=settings.project, experiment=self.run)
         self._has_earlier_rows = False
 
     @property
     def version(self) -> str:
         return str(self.run.id)
 
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        if is_validation(metrics) and not is_test(metrics) and step is not None:
+    def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
+        """Add a row; without a step (`log_image`, `log_table`) values are added to the row that is open."""
+        if is_test(metrics):
+            return
+        if step is not None:
             self._log_earlier_rows(step)
-            self.run.log(dict(metrics), step=step, commit=True)
+        self.run.log(dict(metrics), step=step, commit=is_validation(metrics))
 
     def _log_earlier_rows(self, before: int | None = None) -> None:
         """Log the rows of earlier processes (before step `before`) that W&B lost in a kill; only on the first call."""
@@ -74,6 +92,7 @@ class WandbLogger(RunLogger):
 
     def log_outcome(self, outcome: Outcome) -> None:
         self._log_earlier_rows()
+        self.run.log(metrics_of_test(outcome), commit=True)
         self.run.summary.update(outcome_metrics(outcome) | self._tables(outcome) | self._images())
         if self.settings.log_checkpoint and outcome.best is not None:
             self.run.log_artifact(str(outcome.best), name=f"best-{self.run.id}", type="model", aliases=["best"])
@@ -110,8 +129,7 @@ class WandbLogger(RunLogger):
     def _images(self) -> dict[str, Any]:
         import wandb
 
-        paths = sorted((self.folder / "figures").glob("confusion*.png"))
-        return {f"figures/{path.stem}": wandb.Image(str(path)) for path in paths}
+        return {f"figures/{path.stem}": wandb.Image(str(path)) for path in figures(self.folder)}
 
 
 def is_flat(values: Sequence[object]) -> bool:

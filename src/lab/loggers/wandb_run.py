@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from lab.core.masking import masked_arguments
 from lab.core.record.tracking_ids import recall, remember
+from lab.loggers.base import is_validation
 
 if TYPE_CHECKING:
     from wandb import Run
@@ -119,7 +120,7 @@ def segments(folder: Path, identity: str) -> list[Path]:
 
 
 def stored_steps(folder: Path, identity: str, newest: Path) -> set[int]:
-    """Return the optimizer steps whose rows are in the local files of a run, without its newest part.
+    """Return the optimizer steps whose validations are in the local files of a run, without its newest part.
 
     A kill loses the last rows, since wandb's service writes at its own pace.
     """
@@ -131,7 +132,7 @@ def stored_steps(folder: Path, identity: str, newest: Path) -> set[int]:
         if place.resolve() == newest.resolve() or not file.is_file():
             continue
         try:
-            steps |= {int(row["_step"]) for row in read_offline(file).rows if "_step" in row}
+            steps |= {int(row["_step"]) for row in read_offline(file).rows if "_step" in row and is_validation(row)}
         except ValueError as error:
             log.warning("wandb: %s cannot be read (%s): its rows are logged again", file, error)
     return steps

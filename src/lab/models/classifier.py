@@ -1,7 +1,7 @@
 """Classification heads over any encoder or net: losses, metrics, the three steps. Shapes: B rows, K classes, H heads.
 
-loss = sum over heads of weight * cross-entropy over the rows whose label is known. Every metric comes from one
-confusion matrix per head and split. A subclass says how a batch becomes logits.
+loss = sum over heads of weight * cross-entropy over the rows whose label is known. Every metric comes from the counts
+per class of one head and split. A subclass says how a batch becomes logits.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,16 @@ from torchmetrics.utilities import dim_zero_cat
 from lab.config.schema import LossConfig
 from lab.core.batches import HeadSpec
 from lab.models.losses import HeadLosses
-from lab.models.metrics import EpochMetric, auroc, confusion, mean_over_heads, scores
+from lab.models.metrics import (
+    MATRIX_CLASSES,
+    EpochMetric,
+    auroc,
+    confusion_cells,
+    count_cells,
+    counts_of,
+    mean_over_heads,
+    scores,
+)
 from lab.models.task_module import TaskModule, Training
 
 
@@ -29,11 +38,12 @@ class LabelledBatch(Protocol):
 
 
 class HeadMetric(EpochMetric):
-    """Per head: confusion matrix, summed loss and label weight; for two classes also the second's probability.
+    """Per head: the confusion matrix, summed loss and label weight; for two classes also the second's probability.
 
-    A head with one row of logits that are not finite has diverged: its scores are NaN, and so are the means over heads
-    (the largest of such logits would still name a class).
-    States stay on the device of the logits and are read once an epoch: reading them per batch would make a GPU wait.
+    A head of more than `MATRIX_CLASSES` classes has counts per class (3, K) instead of the matrix; the scores are the
+    same. A head with one row of logits that are not finite has diverged: its scores are NaN, and so are the means over
+    heads (the largest of such logits would still name a class). States stay on the device of the logits and are read
+    once an epoch: reading them per batch would make a GPU wait.
     """
 
     sums: Tensor
@@ -50,7 +60,8 @@ class HeadMetric(EpochMetric):
         self.add_state("diverged", torch.zeros(len(heads), dtype=torch.bool), "max")
         self.binary = [index for index, head in enumerate(heads) if keep_probabilities and head.num_classes == 2]
         for index, head in enumerate(heads):
-            self.add_state(f"confusion_{index}", torch.zeros(head.num_classes, head.num_classes).long(), "sum")
+            size = (head.num_classes if self.has_matrix(index) else 3, head.num_classes)
+            self.add_state(f"counts_{index}", torch.zeros(size, dtype=torch.long), "sum")
         for index in self.binary:
             self.add_state(f"probabilities_{index}", [], "cat")
             self.add_state(f"labels_{index}", [], "cat")
@@ -59,19 +70,34 @@ class HeadMetric(EpochMetric):
         """Add a batch of one head: logits (B, K), labels (B,), their summed loss and label weight."""
         if self.sums.device != logits.device:
             self.to(logits.device)
-        getattr(self, f"confusion_{index}").add_(confusion(logits.argmax(-1), labels, self.heads[index].num_classes))
+        cells = confusion_cells if self.has_matrix(index) else count_cells
+        places, weights = cells(logits.argmax(-1), labels, self.heads[index].num_classes)
+        getattr(self, f"counts_{index}").view(-1).index_add_(0, places, weights)
         self.sums[index] += torch.stack([summed, weight]).double()
         self.diverged[index] |= ~torch.isfinite(logits).all()
         if index in self.binary:
             getattr(self, f"probabilities_{index}").append(logits.float().softmax(-1)[:, 1])
             getattr(self, f"labels_{index}").append(labels)
 
+    def has_matrix(self, index: int) -> bool:
+        """Return whether the whole confusion matrix of a head is kept."""
+        return self.heads[index].num_classes <= MATRIX_CLASSES
+
+    def class_counts(self, index: int) -> Tensor:
+        """(3, K) counts per class of a head so far, on the CPU: true, predicted, hits."""
+        counts: Tensor = getattr(self, f"counts_{index}").cpu()
+        return counts_of(counts) if self.has_matrix(index) else counts
+
+    def confusion(self, index: int) -> Tensor | None:
+        """(K, K) confusion matrix of a head so far, on the CPU; None above `MATRIX_CLASSES` classes."""
+        return getattr(self, f"counts_{index}").cpu() if self.has_matrix(index) else None
+
     def compute(self) -> dict[str, float]:
         sums, diverged = self.sums.cpu(), self.diverged.tolist()
         means = sums[:, 0] / sums[:, 1]
         per_head = {}
         for index, head in enumerate(self.heads):
-            values = scores(getattr(self, f"confusion_{index}").cpu())
+            values = scores(self.class_counts(index))
             if index in self.binary and (labels := getattr(self, f"labels_{index}")):
                 probabilities = dim_zero_cat(getattr(self, f"probabilities_{index}")).cpu()
                 values["auc"] = torch.nan if diverged[index] else auroc(probabilities, dim_zero_cat(labels).cpu())

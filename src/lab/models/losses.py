@@ -37,7 +37,8 @@ def head_loss(
     loss (arXiv 1708.02002), the cross-entropy of a row times (1 - p of its class)^gamma. The paper's alpha is the
     class weight, and the returned weight is the same as for cross-entropy.
     """
-    logits = logits.float()
+    logits = logits if logits.dtype == torch.double else logits.float()
+    weights = weights.to(logits.dtype)
     reduction = "none" if gamma else "sum"
     summed = functional.cross_entropy(
         logits, labels, weights, ignore_index=MISSING, label_smoothing=smoothing, reduction=reduction
@@ -65,9 +66,11 @@ class HeadLosses(nn.Module):
         self.gamma = config.gamma if config.kind == "focal" else 0.0
         self.head_weights: Tensor
         kinds = config.class_weights
-        for index, head in enumerate(heads):
-            kind = kinds if isinstance(kinds, str) else kinds.get(head.name, "none")
-            self.register_buffer(f"class_weights_{index}", class_weights(head.counts, kind), persistent=False)
+        # No buffers: trainer.precision=bf16-true would round them, and a window's labels are counted by them.
+        self._class_weights = [
+            class_weights(head.counts, kinds if isinstance(kinds, str) else kinds.get(head.name, "none"))
+            for head in heads
+        ]
         weights = [config.head_weights.get(head.name, 1.0) for head in heads]
         self.register_buffer("head_weights", torch.tensor(weights), persistent=False)
         self.log_variance = nn.Parameter(torch.zeros(len(heads))) if config.head_weighting == "uncertainty" else None
@@ -95,8 +98,9 @@ class HeadLosses(nn.Module):
         return total
 
     def of_class(self, index: int) -> Tensor:
-        """Class weights (K,) of one head."""
-        weights: Tensor = getattr(self, f"class_weights_{index}")
+        """Weights of a head's classes (K,)."""
+        weights = self._class_weights[index].to(self.head_weights.device)
+        self._class_weights[index] = weights
         return weights
 
 

@@ -1,9 +1,9 @@
-"""Classification scores from a confusion matrix: one small state per head gives every metric, train, val and test
-alike.
+"""Classification scores from counts per class, the same for train, val and test, and the base of all epoch metrics.
 
-Shapes: N rows, K classes; a matrix is (K, K) counts, row = truth, column = prediction. Definitions follow scikit-learn:
-macro averages run over the classes that occur as truth or as prediction, balanced accuracy over those that occur as
-truth. MCC: Gorodkin 2004, the K-class form. A score without any row is NaN.
+Shapes: N rows, K classes. Counts are (3, K): rows of each true class, of each predicted class, and hits of each class.
+A confusion matrix is (K, K), row = truth, column = prediction. Definitions follow scikit-learn: macro averages run over
+the classes that occur as truth or as prediction, balanced accuracy over those that occur as truth (torchmetrics' macro
+recall counts classes that were only predicted). MCC: Gorodkin 2004, the K-class form. A score without any row is NaN.
 """
 
 from abc import ABC, abstractmethod
@@ -15,13 +15,15 @@ from torchmetrics import Metric
 
 from lab.core.batches import MISSING
 
+MATRIX_CLASSES = 500
+"""Largest number of classes whose whole confusion matrix is kept: 2 MB per head. Above it, counts per class are."""
 NAMES = ("accuracy", "balanced_accuracy", "precision_macro", "recall_macro", "f1_macro", "f1_weighted", "mcc")
 
 
 class EpochMetric(Metric, ABC):  # type: ignore[misc]  # torchmetrics is not read by mypy
-    """Sums of one split over one epoch, from which its scores follow exactly, however rows were batched.
+    """Sums of one split over one epoch. The scores follow from them exactly, whatever the batches were.
 
-    Subclasses add states, `update` and `compute`. Results are not cached: learned weights of heads change them, too.
+    Subclasses add states, `update` and `compute`. Results are not cached: learned weights of heads change them.
     """
 
     full_state_update = False
@@ -39,27 +41,44 @@ class EpochMetric(Metric, ABC):  # type: ignore[misc]  # torchmetrics is not rea
         return {name: value.to("cpu", copy=True) for name, value in states if isinstance(value, Tensor)}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from what `state` gave."""
+        """Continue from what `state` gave."""
         for name, value in state.items():
             setattr(self, name, value.to(self.device, copy=True))
         self._update_count += 1  # torchmetrics warns of a result without any update
 
 
-def confusion(predicted: Tensor, truth: Tensor, num_classes: int) -> Tensor:
-    """(K, K) int64 counts of predictions (N,) against truth (N,); rows with a missing label are left out.
+def confusion_cells(predicted: Tensor, truth: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
+    """(N,) cells of the flat confusion matrix that predictions (N,) fall into, and (N,) their weights, int64.
 
-    Rows are weighed by 0 or 1, not picked: how many there are is not known before a GPU has been waited for.
+    Rows with a missing label weigh 0. They are not left out: a GPU would have to be waited for to know how many remain.
     """
     known = truth != MISSING
-    cells = torch.where(known, truth * num_classes + predicted, 0)
-    counts = torch.zeros(num_classes**2, dtype=torch.long, device=truth.device)
-    return counts.index_add(0, cells, known.long()).reshape(num_classes, num_classes)
+    return torch.where(known, truth * num_classes + predicted, 0), known.long()
 
 
-def scores(matrix: Tensor) -> dict[str, float]:
-    """Every score that the counts allow."""
-    counts = matrix.double()
-    hits, truth, predicted, total = counts.diag(), counts.sum(1), counts.sum(0), counts.sum()
+def count_cells(predicted: Tensor, truth: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
+    """(3N,) cells of the flat counts (3, K) that predictions (N,) fall into, and (3N,) their weights, int64."""
+    known = truth != MISSING
+    classes = torch.where(known, truth, 0)
+    cells = torch.cat([classes, predicted + num_classes, classes + 2 * num_classes])
+    return cells, torch.cat([known, known, known & (truth == predicted)]).long()
+
+
+def class_counts(predicted: Tensor, truth: Tensor, num_classes: int) -> Tensor:
+    """(3, K) int64 counts of predictions (N,) against truth (N,); rows with a missing label are not counted."""
+    counts = torch.zeros(3 * num_classes, dtype=torch.long, device=truth.device)
+    return counts.index_add(0, *count_cells(predicted, truth, num_classes)).reshape(3, num_classes)
+
+
+def counts_of(matrix: Tensor) -> Tensor:
+    """(3, K) counts per class of a confusion matrix (K, K)."""
+    return torch.stack([matrix.sum(1), matrix.sum(0), matrix.diag()])
+
+
+def scores(counts: Tensor) -> dict[str, float]:
+    """The scores in `NAMES` from counts per class (3, K)."""
+    truth, predicted, hits = counts.double()
+    total = truth.sum()
     recall = hits / truth.clamp(min=1)
     precision = hits / predicted.clamp(min=1)
     f1 = 2 * hits / (truth + predicted).clamp(min=1)
@@ -87,8 +106,8 @@ def _mcc(hits: Tensor, truth: Tensor, predicted: Tensor, total: Tensor) -> Tenso
 def auroc(probability: Tensor, truth: Tensor) -> float:
     """Area under the ROC curve of the second class (N,): the chance that a positive row ranks above a negative one.
 
-    Ties count half (Mann-Whitney U). NaN when one class is absent. Raises ValueError for scores that are no numbers,
-    which no order ranks.
+    Ties count half (Mann-Whitney U). NaN if one class is absent. Raises ValueError for scores that are NaN, which
+    have no rank.
     """
     known = truth != MISSING
     if probability[known].isnan().any():

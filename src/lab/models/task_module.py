@@ -95,10 +95,10 @@ class TaskModule(pl.LightningModule, ABC):
             scores = self.metrics[split].compute()
             self.log_dict({f"{split}/{name}": value for name, value in scores.items()}, batch_size=1)
         if self.trainer.state.fn == "fit":
-            self.log("lr", self._rate(), batch_size=1)
+            self.log("lr", self.last_rate(), batch_size=1)
 
-    def _rate(self) -> float:
-        """Learning rate of the last finished step, before layer-wise decay (the optimizer has the next)."""
+    def last_rate(self) -> float:
+        """The full rate, before layer-wise decay, of the last optimizer step done (the optimizer holds the next)."""
         plan, done = self.training_plan, self.trainer.global_step - 1
         return plan.optimizer.lr * multiplier(done, plan.scheduler, plan.epoch_ends[-1], plan.epoch_ends)
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from lab.cli.command_line import script
-from lab.config.schema import Config
+from lab.config.schema import Config, TrainerConfig
 from lab.core.errors import FailureKind, RequestError, RunError
 from lab.core.hydra_quoting import quoted
 from lab.core.machine_faults import MachineError, MachineRefusal, machine_error
@@ -27,12 +27,16 @@ from lab.training.provenance import Clock
 
 log = logging.getLogger(__name__)
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
-"""Options of mallopt, from malloc.h."""
+"""As malloc.h numbers them."""
+AMPERE = (8, 0)
+"""The first compute capability of NVIDIA with TF32."""
+SUMMARY = "lightning.pytorch.callbacks.model_summary"
 EXPECTED_WARNINGS = (
-    r"You have overridden `transfer_batch_to_device`",  # the model's own method moves the batch
-    ".*does not have many workers.*",  # tokens are memory-mapped, so worker processes rarely help
-    ".*in eval mode at the start of training.*",  # true for frozen layers
-    ".*treespec, LeafSpec.*",  # from Lightning's own code
+    r"You have overridden `transfer_batch_to_device`",  # of the model, which is what moves a batch here
+    ".*does not have many workers.*",  # tokens are memory-mapped: loader processes rarely pay
+    ".*in eval mode at the start of training.*",  # frozen layers are
+    ".*treespec, LeafSpec.*",  # Lightning's own use of torch
+    r"The number of training batches .* is smaller than the logging interval",  # short epochs are usual here
 )
 
 
@@ -44,6 +48,15 @@ def settle_machine(config: Config) -> None:
     random.seed(config.seed)
     np.random.seed(config.seed % 2**32)  # noqa: NPY002  libraries use it
     torch.manual_seed(config.seed)
+    torch.set_float32_matmul_precision(matmul_precision(config.trainer))
+
+
+def matmul_precision(config: TrainerConfig) -> str:
+    """The precision of float32 matrix products; `auto` is TF32 where the GPU's tensor cores have it."""
+    if config.matmul_precision != "auto":
+        return config.matmul_precision
+    on_gpu = config.accelerator != "cpu" and torch.cuda.is_available() and torch.version.cuda is not None
+    return "high" if on_gpu and torch.cuda.get_device_capability() >= AMPERE else "highest"
 
 
 def keep_freed_memory() -> bool:
@@ -60,10 +73,11 @@ def keep_freed_memory() -> bool:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Hide Lightning's messages about itself, and its advice that does not apply here, inside the block."""
+    """Hide Lightning's messages about itself, and its advice that does not apply here."""
     logger = logging.getLogger("lightning.pytorch")
     level = logger.level
     logger.setLevel(logging.WARNING)
+    logging.getLogger(SUMMARY).setLevel(logging.INFO)  # it prints only where the config asks for the table
     with warnings.catch_warnings():
         for message in EXPECTED_WARNINGS:
             warnings.filterwarnings("ignore", message=message)

@@ -1,10 +1,11 @@
-"""A checked config becomes a run folder: read, learn, keep the best, test it once, write down what happened.
+"""A checked config becomes a run folder: read the data, train, keep the best checkpoint, test it once, record it all.
 
-The record is started before anything is read and closed whatever happens: a request that turns out wrong, a failure, an
-interrupt. Ctrl-C and SIGTERM leave here as KeyboardInterrupt, whatever Lightning makes of them.
+The record is started before the data are read and closed however the run ends: by a wrong request, a failure or an
+interrupt. Ctrl-C and SIGTERM leave this module as KeyboardInterrupt, whatever Lightning makes of them.
 """
 
 import logging
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from lab.training.session import (
     closing,
     interruptible,
     machine_faults_named,
+    matmul_precision,
     plain_os_errors,
     quiet,
     settle_machine,
@@ -49,12 +51,13 @@ SPLITS = ("train", "val", "test")
 def train(
     config: Config, folder: Path, command: str, sweep: dict[str, Any] | None = None, shared: Path | None = None
 ) -> float:
-    """Train into `folder` (or go on there, `config.resume`) and give the best value of the objective.
+    """Train into `folder`, or resume the run there (`config.resume`), and return the best value of the objective.
 
-    command: what to type for the same run; sweep: {study, trial} of a job of a multirun; shared: the multirun's folder.
+    The value is NaN with `trainer.fast_dev_run`, which has no scores. command: the line to type for the same run;
+    sweep: {study, trial} of a job of a multirun; shared: the multirun's folder.
 
     Raises RequestError for a wrong request, RunError for a failure, KeyboardInterrupt when stopped from outside; the
-    record says so in each case.
+    record contains the reason in each case.
     """
     key = "hydra.run.dir" if config.resume is None else "resume"
     folder.mkdir(parents=True, exist_ok=True)
@@ -64,7 +67,7 @@ def train(
 
 def _train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | None, shared: Path | None) -> float:
     run, clock = RunFolder(folder), provenance.Clock()
-    settle_machine(config)  # before precision=auto looks how fast this machine is on so many threads
+    settle_machine(config)  # before precision=auto measures this machine on that number of threads
     loggers: list[RunLogger] = []
     with clock.part("setup"), plain_os_errors():
         where = parts.hardware(config.trainer, None if config.resume is None else run.read(), shared)
@@ -75,16 +78,18 @@ def _train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | N
         with clock.part("setup"):
             material = material or _prepared(run, config, where)
             study = (run.read().get("sweep") or {}).get("study")
-            loggers += build(config, run, study)
-        chosen = parts.callbacks(config, run)
+            loggers += [] if config.trainer.fast_dev_run else build(config, run, study)
+        chosen, num_epochs = parts.callbacks(config, run), material.num_epochs(config)
         with quiet():
-            trainer = parts.trainer(config, where, folder, chosen, list(loggers))
+            trainer = parts.trainer(config, where, folder, chosen, list(loggers), num_epochs)
         with clock.part("fit"):
             _fit(trainer, material, run, resumed=config.resume is not None)
         with clock.part("test"):
             result = test(trainer, material, run)
-        ending = _conclude(run, config, material, chosen, result, clock)
-    # The run is over and recorded; what follows only tells others, and cannot make it any less complete.
+        if config.trainer.fast_dev_run:
+            return _conclude_fast_dev_run(run, config, clock)
+        ending = _conclude(run, config, material, chosen, result, num_epochs, clock)
+    # The run is over and recorded. What follows only informs others: if it fails, the run is complete all the same.
     post_processing.report_outcome(run, result, loggers)
     _show(run, result, ending)
     post_processing.write_merged(run, config, material)
@@ -93,7 +98,7 @@ def _train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | N
 
 @dataclass(frozen=True)
 class Ending:
-    """How a run ended well."""
+    """How a completed run ended."""
 
     status: Status
     reason: str
@@ -131,15 +136,18 @@ def _write_config(run: RunFolder, config: Config) -> None:
 
 
 def _met_otherwise(config: Config, where: parts.Hardware) -> dict[str, dict[str, Any]]:
-    """What was asked of this machine and is met by something else."""
-    if where.note is None:
-        return {}
-    log.info("%s", where.note)
-    return {"trainer.precision": {"asked": config.trainer.precision, "used": where.precision}}
+    """Requested settings that this machine meets by another value."""
+    met = {}
+    if where.note is not None:
+        log.info("%s", where.note)
+        met["trainer.precision"] = {"asked": config.trainer.precision, "used": where.precision}
+    if (used := matmul_precision(config.trainer)) != config.trainer.matmul_precision and used != "highest":
+        met["trainer.matmul_precision"] = {"asked": config.trainer.matmul_precision, "used": used}
+    return met
 
 
 def _prepared(run: RunFolder, config: Config, where: parts.Hardware) -> Material:
-    """Data and model of a new run, with what the finders found."""
+    """Data and model of a new run, with the results of the finders."""
     material = prepare(config, run, where, fresh=True)
     run.write_spec(spec_fields(material.spec))
     run.update(data=material.facts(config), parameters=parameter_counts(apply_freezing(config, material.model)))
@@ -151,9 +159,9 @@ def _prepared(run: RunFolder, config: Config, where: parts.Hardware) -> Material
 
 
 def _reopened(run: RunFolder, config: Config, where: parts.Hardware, command: str) -> Material:
-    """Data and model of a run that goes on. Nothing in its folder changes before both are known to be those of before.
+    """Data and model of a resumed run. Its folder is not changed before both are known to be the same as before.
 
-    Raises RequestError when the data is no longer what the run was trained on.
+    Raises RequestError if the data are not those that the run was trained on.
     """
     record = run.read()
     plugins.refuse_changed(record.get("plugins") or [], run.path)
@@ -196,15 +204,17 @@ def _conclude(
     material: Material,
     chosen: parts.Callbacks,
     result: EvaluationResult,
+    num_epochs: int,
     clock: provenance.Clock,
 ) -> Ending:
-    """Write down a run that came to its end."""
+    """Record a run that came to its end."""
     best, early = chosen.best, chosen.early_stopping
     objective = {**config.objective.model_dump(), "value": best.value, "epoch": best.epoch, "step": best.step}
-    stopped = early.stopped_reason if early is not None else None
+    stopped = early.stopping_reason_message if early is not None else None
     terminated = chosen.terminate.reason if chosen.terminate is not None else None
     status: Status = "terminated" if terminated else "early_stopped" if stopped else "completed"
-    ending = Ending(status, terminated or stopped or f"all {config.trainer.max_epochs} epochs done", objective)
+    reason = terminated or stopped or chosen.end_reason or f"all {num_epochs} epochs done"
+    ending = Ending(status, reason, objective)
     result.write(run)
     summary = chosen.resources.summary() if chosen.resources is not None else {}
     history = run.history()
@@ -213,7 +223,7 @@ def _conclude(
         reason=ending.reason,
         objective=objective,
         pending=post_processing.pending_steps(config),
-        metrics=split_metrics(history, best.epoch) | {"test": result.metrics},
+        metrics=split_metrics(history, best.step) | {"test": result.metrics},
         baselines=result.baselines,
         reference=result.reference,
         parameters=parameter_counts(apply_freezing(config, material.model, history[-1]["epoch"])),
@@ -225,11 +235,22 @@ def _conclude(
     return ending
 
 
+def _conclude_fast_dev_run(run: RunFolder, config: Config, clock: provenance.Clock) -> float:
+    """Record that everything ran. There is no score, so no report ranks the run: it says nothing about the model."""
+    num = int(config.trainer.fast_dev_run)
+    batches = "1 batch" if num == 1 else f"{num} batches"
+    reason = f"trainer.fast_dev_run: {batches} of each split ran without an error; no scores, no checkpoints"
+    run.update(status="completed", reason=reason, timing_s=_timing(clock, None), warnings=[reason])
+    log.info("%s", reason)
+    log.info("run folder: %s", run.path)
+    return math.nan
+
+
 def _show(run: RunFolder, result: EvaluationResult, ending: Ending) -> None:
-    """What a person sees at the end."""
+    """Print the result."""
     show(result)
     goal, epoch = ending.objective["metric"], ending.objective["epoch"] + 1
-    # Why it stopped early was said when it did, with the best value in it.
+    # The reason of an early stop was printed when it happened, with the best value.
     early = f"stopped early after epoch {run.history()[-1]['epoch'] + 1}"
     reason = early if ending.status == "early_stopped" else ending.reason
     log.info("%s; best %s %.4f at epoch %d", reason, goal, ending.value, epoch)
@@ -237,7 +258,8 @@ def _show(run: RunFolder, result: EvaluationResult, ending: Ending) -> None:
 
 
 def _timing(clock: provenance.Clock, per_epoch: list[float] | None) -> dict[str, object]:
-    """Seconds; the epochs before a cut are in `per_epoch`, so a resumed run counts them in `fit` and `total`."""
+    """Seconds. `per_epoch` has the epochs before an interruption too, so a resumed run counts them in `fit` and
+    `total`."""
     seconds = clock.read()
     if per_epoch is None:
         return {**seconds, "per_epoch": []}

@@ -17,7 +17,8 @@ from lab.core.batches import Batch
 from lab.core.record.run_folder import RunFolder
 from lab.training import batch_size_finder, lr_finder
 from lab.training.build.trainer import Hardware
-from lab.training.tasks.base import Material, epoch_end_steps
+from lab.training.run_length import epoch_end_steps, refuse_misplaced_validations
+from lab.training.tasks.base import Material
 
 log = logging.getLogger(__name__)
 BATCH_SIZE, LR, HEAD_LR = "data.batch_size", "optimizer.lr", "optimizer.head_lr"
@@ -50,7 +51,9 @@ def apply(config: Config, material: Material, requested: Mapping[str, Mapping[st
     plan = material.model.training_plan
     if BATCH_SIZE in requested:
         material.data.batch_size = int(requested[BATCH_SIZE]["used"])
-        plan = replace(plan, epoch_ends=epoch_end_steps(config, material.data.num_batches()))
+        num_batches = material.data.num_batches()
+        refuse_misplaced_validations(config, num_batches)
+        plan = replace(plan, epoch_ends=epoch_end_steps(config, num_batches))
     if LR in requested:
         ratio = requested[LR]["used"] / requested[LR]["asked"]
         head_lr = plan.optimizer.head_lr

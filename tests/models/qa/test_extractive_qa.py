@@ -1,5 +1,6 @@
 """The best window of a question gives its answer; the answer is empty only if every window agrees."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from lab.config import schema
 from lab.core.batches import QuestionBatch, QuestionSpec, References
-from lab.models.qa.extractive_qa import ExtractiveQA, Outputs, SpanMetric
+from lab.models.qa.extractive_qa import ExtractiveQA, Outputs, SpanMetric, characters
 from lab.models.qa.n_best import ranked
 from lab.models.qa.spans import Candidates
 from lab.models.task_module import Training
@@ -38,7 +39,7 @@ def window_batch(rows: list[int], length: int = 8) -> QuestionBatch:
     return QuestionBatch(ids, mask, segments, places, spans, torch.tensor(rows), torch.tensor(num))
 
 
-def best(scores: list[float], tokens: list[int], none: list[float]) -> Candidates:
+def best_spans(scores: list[float], tokens: list[int], none: list[float]) -> Candidates:
     first = torch.tensor(tokens)[:, None]
     return Candidates(torch.tensor(scores)[:, None], first, first, torch.tensor(none))
 
@@ -70,31 +71,62 @@ def model(shipped: Callable[..., Any], tmp_path: Any) -> Callable[..., Extractiv
 def test_the_best_window_of_a_question_gives_the_answer() -> None:
     metric = SpanMetric(TEST, spec())
     losses = torch.tensor([1.0, 3.0])
-    metric.update(window_batch([0, 0]), losses, best([-2.0, -1.0], [4, 5], [0.0, 0.0]))
+    metric.update(window_batch([0, 0]), losses, best_spans([-2.0, -1.0], [4, 5], [0.0, 0.0]))
     assert metric.answers() == {0: CONTEXT[3:5]}
-    metric.update(window_batch([0]), torch.tensor([2.0]), best([-9.0], [4], [0.0]))
+    metric.update(window_batch([0]), torch.tensor([2.0]), best_spans([-9.0], [4], [0.0]))
     assert metric.answers() == {0: CONTEXT[3:5]}, "a later, worse window changes nothing"
     assert metric.compute()["loss"] == pytest.approx(2.0)
 
 
 def test_the_answer_is_empty_only_if_every_window_prefers_no_answer() -> None:
     metric = SpanMetric(TEST, spec(no_answer=True))
-    metric.update(window_batch([2, 2]), torch.zeros(2), best([-2.0, -3.0], [4, 4], [-0.1, -5.0]))
+    metric.update(window_batch([2, 2]), torch.zeros(2), best_spans([-2.0, -3.0], [4, 4], [-0.1, -5.0]))
     assert metric.answers() == {2: TEST.contexts[1][0:2]}
     metric.reset()
-    metric.update(window_batch([2, 2]), torch.zeros(2), best([-2.0, -3.0], [4, 4], [-0.1, -0.2]))
+    metric.update(window_batch([2, 2]), torch.zeros(2), best_spans([-2.0, -3.0], [4, 4], [-0.1, -0.2]))
     assert metric.answers() == {2: ""}
     assert metric.compute()["em"] == 1.0
 
 
-def test_a_metric_continues_from_its_state() -> None:
-    first, restored = SpanMetric(TEST, spec()), SpanMetric(TEST, spec())
-    first.update(window_batch([0]), torch.tensor([1.0]), best([-2.0], [4], [0.0]))
-    restored.restore(first.state())
-    for metric in (first, restored):
-        metric.update(window_batch([1]), torch.tensor([2.0]), best([-1.0], [5], [0.0]))
-    assert first.compute() == restored.compute()
-    assert restored.answers() == {0: CONTEXT[0:2], 1: CONTEXT[3:5]}
+def test_the_best_span_is_that_of_a_loop_over_the_windows() -> None:
+    random = torch.Generator().manual_seed(0)
+    metric, best, least = SpanMetric(TEST, spec()), {}, {}
+    for _ in range(20):
+        rows = torch.randint(0, len(TEST.answers), (6,), generator=random).tolist()
+        scores = (-torch.randint(1, 4, (6,), generator=random)).float()
+        scores[0] = torch.nan
+        none = torch.rand(6, generator=random)
+        metric.update(window_batch(rows), torch.zeros(6), best_spans(scores.tolist(), [4, 5] * 3, none.tolist()))
+        for place, row in enumerate(rows):
+            least[row] = min(least.get(row, math.inf), float(none[place]))
+            if float(scores[place]) > best.get(row, (-math.inf,))[0]:
+                best[row] = (
+                    float(scores[place]),
+                    *characters(window_batch([row]), best_spans([0], [4 + place % 2], [0]))[0, 0],
+                )
+        for row, expected in best.items():
+            assert metric.best[row].tolist() == [float(value) for value in expected]
+        assert {row: float(metric.no_answer[row]) for row in least} == pytest.approx(least)
+
+
+def test_windows_are_scored_without_waiting_for_the_device() -> None:
+    """A "meta" tensor has no values: whatever a GPU would wait for fails."""
+    device = torch.device("meta")
+    metric = SpanMetric(TEST, spec())
+    spans = Candidates(*(value.to(device) for value in best_spans([-1.0, -2.0], [4, 5], [0.0, 0.0])))
+    for _ in range(2):
+        metric.update(window_batch([0, 0]).to(device), torch.zeros(2, device=device), spans)
+    assert {value.device for value in (metric.sums, metric.best, metric.no_answer)} == {device}
+
+
+def test_a_metric_goes_on_where_it_was_stored() -> None:
+    one, other = SpanMetric(TEST, spec()), SpanMetric(TEST, spec())
+    one.update(window_batch([0]), torch.tensor([1.0]), best_spans([-2.0], [4], [0.0]))
+    other.restore(one.state())
+    for metric in (one, other):
+        metric.update(window_batch([1]), torch.tensor([2.0]), best_spans([-1.0], [5], [0.0]))
+    assert one.compute() == other.compute()
+    assert other.answers() == {0: CONTEXT[0:2], 1: CONTEXT[3:5]}
 
 
 def test_equal_candidates_of_overlapping_windows_are_merged() -> None:

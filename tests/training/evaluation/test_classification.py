@@ -1,6 +1,7 @@
 """The files of a test: predictions without a Python object per number, and one figure per head."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet
@@ -9,6 +10,8 @@ import torch
 
 from lab.core.batches import MISSING, HeadSpec
 from lab.core.record.run_folder import HEAD_SUFFIXES, ROW_COLUMNS, RunFolder
+from lab.models.classifier import HeadMetric
+from lab.models.metrics import MATRIX_CLASSES
 from lab.training.evaluation import base
 from lab.training.evaluation.classification import (
     ClassificationResult,
@@ -26,8 +29,16 @@ def result(num_rows: int = 5) -> ClassificationResult:
     labels["causa 1"][1] = MISSING
     identity = {"row": np.arange(num_rows) * 2, "text": [f"texto {row}" for row in range(num_rows)]}
     probabilities = [torch.softmax(torch.randn(num_rows, head.num_classes), 1) for head in HEADS]
-    baselines = {"majority": majority_scores(labels, HEADS)}
-    return classification_result({"f1_macro": 0.5}, probabilities, labels, HEADS, identity, baselines)
+    return classification_result(metric_of(probabilities, labels, HEADS), probabilities, labels, HEADS, identity, {})
+
+
+def metric_of(probabilities: list[torch.Tensor], labels: dict[str, Any], heads: tuple[HeadSpec, ...]) -> HeadMetric:
+    """The metric of a test pass over these rows."""
+    metric = HeadMetric(heads, lambda means, known: means[known].sum(), keep_probabilities=True)
+    for index, head in enumerate(heads):
+        truth = torch.from_numpy(labels[head.name])
+        metric.update(index, probabilities[index].log(), truth, torch.tensor(1.0), torch.tensor(2.0))
+    return metric
 
 
 def test_predictions_read_back_as_they_were(tmp_path: Path) -> None:
@@ -86,3 +97,29 @@ def test_heads_whose_names_differ_in_punctuation_have_separate_figures(tmp_path:
     report = (tmp_path / "classification_report.txt").read_text()
     assert report.startswith("causa 1\n")
     assert report.count("macro avg") == 2
+
+
+def test_many_classes_have_a_report_and_scores_but_no_matrix(tmp_path: Path) -> None:
+    """A matrix of 5,000 classes would be 200 MB, and 25 million rows of a logger's table."""
+    num = MATRIX_CLASSES + 1
+    many = HeadSpec("part", tuple(f"part {number}" for number in range(num)), (1,) * num)
+    few = HeadSpec("place", ("a", "b"), (3, 2))
+    labels = {"part": np.array([0, 1, 2, MISSING]), "place": np.array([0, 1, 1, 1])}
+    probabilities = [torch.eye(num)[[0, 1, 5, 7]] * 0.9 + 1e-6, torch.tensor([[0.9, 0.1]] * 4)]
+    metric = metric_of(probabilities, labels, (many, few))
+    found = classification_result(metric, probabilities, labels, (many, few), {"row": np.arange(4)}, {})
+    assert set(found.confusions) == {"place"}
+    assert found.metrics["part/accuracy"] == pytest.approx(2 / 3)
+    assert found.metrics["part/f1_macro"] == pytest.approx(2 / 4), "two of the four classes that occur"
+    assert metric.counts_0.shape == (3, num)
+    found.write(RunFolder(tmp_path))
+    found.draw(RunFolder(tmp_path))
+    assert "part 500" in (tmp_path / "classification_report.txt").read_text()
+    assert [path.name for path in (tmp_path / "figures").iterdir()] == ["confusion_place.png"]
+    assert str(found.table().rows).count("part") == 1
+
+
+def test_majority_answers_the_most_frequent_training_class() -> None:
+    assert (
+        majority_scores({"place": np.array([0, 1, 1, 1])}, (HeadSpec("place", ("a", "b"), (3, 2)),))["accuracy"] == 0.25
+    )

@@ -20,7 +20,9 @@ BOMBA = (Candidate("bomba", 3, 8, -0.5, 0.75), Candidate("vibra", 9, 14, -1.6, 0
 def test_files_have_every_question_in_input_order(tmp_path: Path) -> None:
     questions = [("q2", "¿Qué vibra?"), ("q1", "¿Qué se cambió?"), ("q0", "¿Quién?")]
     candidates = [BOMBA, (Candidate("el sello", 26, 34, -0.1, 1.0),), ()]
-    tested = answers_result(0.7, candidates, questions, TEST, {"first_sentence": {"f1": 0.1, "em": 0.0}}, "es", False)
+    tested = answers_result(
+        0.7, candidates, range(3), questions, TEST, {"first_sentence": {"f1": 0.1, "em": 0.0}}, "es", False
+    )
     assert tested.metrics == {"em": 1.0, "f1": 1.0, "loss": 0.7}
     folder = RunFolder(tmp_path)
     tested.write(folder)
@@ -57,7 +59,7 @@ def test_never_answering_is_a_baseline_where_it_may_be_right() -> None:
 
 def test_rows_do_not_depend_on_ids_that_differ() -> None:
     questions = [("q", "¿Qué vibra?"), ("q", "¿Qué se cambió?"), ("q", "¿Quién?")]
-    tested = answers_result(0.7, [BOMBA, (), ()], questions, TEST, {}, "es", True)
+    tested = answers_result(0.7, [BOMBA, (), ()], range(3), questions, TEST, {}, "es", True)
     assert tested.columns["id"] == list(tested.names) == ["q", "q", "q"]
     assert tested.columns["answer_predicted"] == ["bomba", "", ""]
     assert tested.metrics["em"] == pytest.approx(2 / 3)

@@ -8,14 +8,28 @@ import math
 from collections.abc import Mapping, Set
 from typing import Any
 
-from lab.config.rules import cache, custom, data, metrics, models, nets, peft, questions, series, sizes, tasks, training
+from lab.config.rules import (
+    cache,
+    custom,
+    data,
+    metrics,
+    models,
+    nets,
+    peft,
+    questions,
+    series,
+    sizes,
+    tasks,
+    trainer,
+    training,
+)
 from lab.config.rules.rule import Found, Rule
 from lab.core.errors import Mistake
 
 _ABSENT = object()
 RULES: tuple[Rule, ...] = (
-    *training.RULES, *data.RULES, *models.RULES, *peft.RULES, *cache.RULES, *questions.RULES, *tasks.RULES,
-    *series.RULES, *nets.RULES, *metrics.RULES, *sizes.RULES, *custom.RULES,
+    *training.RULES, *trainer.RULES, *data.RULES, *models.RULES, *peft.RULES, *cache.RULES, *questions.RULES,
+    *tasks.RULES, *series.RULES, *nets.RULES, *metrics.RULES, *sizes.RULES, *custom.RULES,
 )  # fmt: skip
 
 

@@ -58,12 +58,12 @@ def _layerless(kind: str, layers: int, schedule: Mapping[Any, int] | None) -> Fo
         yield Mistake("callbacks.freeze.schedule", "model=ngram has no layers", remedy, schedule)
 
 
-def _thawing(schedule: Mapping[Any, int] | None, num_epochs: int) -> Found:
+def _thawing(schedule: Mapping[Any, int] | None, num_epochs: int | None) -> Found:
     key, steps = "callbacks.freeze.schedule", sorted((int(epoch), n) for epoch, n in (schedule or {}).items())
     if any(later > earlier for (_, earlier), (_, later) in pairwise(steps)):
         yield Mistake(key, "freezes more layers as epochs pass; layers still frozen can only become fewer",
                       f"'{key}={{0: 12, 1: 8, 2: 0}}'", schedule)  # fmt: skip
-    if any(epoch >= num_epochs for epoch, _ in steps):
+    if num_epochs is not None and any(epoch >= num_epochs for epoch, _ in steps):
         yield Mistake(key, f"names an epoch that never comes: they are counted from 0, to {num_epochs - 1}",
                       f"trainer.max_epochs={max(epoch for epoch, _ in steps) + 1}", schedule)  # fmt: skip
 

@@ -65,13 +65,18 @@ def _steps(step: str, resample: str | None) -> Found:
         yield Mistake("data.step", problem, "data.step=time, or data.resample=null", step)
 
 
-def _one_pass(kind: str, head: str, epochs: int, precision: Any, finder: bool) -> Found:
+def _one_pass(kind: str, head: str, epochs: int | None, precision: Any, finder: bool) -> Found:
     """A ridge is solved once, after one look at every row."""
     if kind != "minirocket" or head != "ridge":
         return
-    if int(epochs) != 1:
+    if epochs != 1:
         problem = "model.head=ridge is solved in closed form after one pass; more epochs add nothing"
-        yield Mistake("trainer.max_epochs", problem, "trainer.max_epochs=1, or model.head=logistic", epochs)
+        yield Mistake(
+            "trainer.max_epochs",
+            problem,
+            "trainer.max_epochs=1, or model.head=logistic",
+            "null" if epochs is None else epochs,
+        )
     if str(precision) not in ("32", "32-true"):
         problem = "sums of squares over all rows need full precision"
         yield Mistake("trainer.precision", problem, "trainer.precision=32, or model.head=logistic", precision)

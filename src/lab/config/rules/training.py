@@ -65,13 +65,6 @@ def _warmup(ratio: float, steps: int | None) -> Found:
         )
 
 
-def _epochs(least: int, most: int) -> Found:
-    if int(least) > int(most):
-        yield Mistake(
-            "trainer.min_epochs", f"is more than trainer.max_epochs={most}", f"trainer.max_epochs={least}", least
-        )
-
-
 def _accumulation(number: int, schedule: Mapping[int, int] | None) -> Found:
     if int(number) != 1 and schedule:
         key = "trainer.accumulate_grad_batches"
@@ -112,7 +105,6 @@ RULES: tuple[Rule, ...] = (
     (("callbacks.early_stopping.metric", "callbacks.early_stopping.mode"), _early_stopping),
     (("data.split.train_on_val", "callbacks.early_stopping.patience"), _on_trained_rows),
     (("scheduler.warmup_ratio", "scheduler.warmup_steps"), _warmup),
-    (("trainer.min_epochs", "trainer.max_epochs"), _epochs),
     (("trainer.accumulate_grad_batches", "callbacks.accumulate.schedule"), _accumulation),
     (("callbacks.lr_finder.enabled", "callbacks.lr_finder.min_lr", "callbacks.lr_finder.max_lr"), _range_test),
     (("callbacks.batch_finder.enabled", "callbacks.batch_finder.max_batch_size", "data.batch_size"), _batch_search),

@@ -23,7 +23,7 @@ class EarlyStoppingConfig(Node):
     """Early stopping on a validation metric."""
 
     patience: PositiveInt | None
-    """Validations without an improvement after which a run stops; null: off."""
+    """Whole epochs without an improvement after which a run stops; null: off."""
     metric: str | None
     """Logged metric that is watched; null: the objective's."""
     mode: Mode | None

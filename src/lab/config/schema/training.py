@@ -1,8 +1,12 @@
 """How a model is trained: loss, optimizer, schedule, trainer; and the cache."""
 
-from typing import Annotated, Literal
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 from lab.config.schema.node import (
     Node,
@@ -15,6 +19,30 @@ from lab.config.schema.node import (
     Role,
     Share,
 )
+
+
+def _duration(value: Any) -> Any:
+    """`{hours: 12}` as 00:12:00:00, so that config.yaml has one form of it."""
+    if isinstance(value, Mapping):
+        try:
+            value = timedelta(**value)
+        except TypeError:
+            value = None
+        if value is not None and value.total_seconds() >= 1:
+            minutes, seconds = divmod(value.seconds, 60)
+            return f"{value.days:02}:{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"
+    elif value is None or (isinstance(value, str) and re.fullmatch(r"\d+:\d\d:\d\d:\d\d", value) and value.strip("0:")):
+        return value
+    raise PydanticCustomError("duration", "must be days:hours:minutes:seconds, as 00:12:00:00, and more than none")
+
+
+Duration = BeforeValidator(_duration)
+Unlimited = BeforeValidator(lambda value: None if type(value) is int and value == -1 else value)
+"""Lightning's -1 for no limit."""
+Batches = PositiveInt | Annotated[float, Field(gt=0.0, le=1.0), Number]
+"""A number of batches, or a share of them."""
+WATCHING = Role.UNNAMED | Role.CHANGEABLE | Role.CHANGEABLE_IN_STUDY | Role.NOT_COMPARED
+"""Of keys that show how a run goes and do not change what it learns."""
 
 
 class LossConfig(Node):
@@ -69,20 +97,82 @@ class SchedulerConfig(Node):
 
 
 class TrainerConfig(Node):
-    """Length, precision and device of training."""
+    """Length, precision and device of training: arguments of Lightning's Trainer under their own names.
 
-    max_epochs: Annotated[int, Field(gt=0, le=1_000_000), Number, Role.CHANGEABLE]
-    """Bounded, because the step at which each of them ends is held for the schedules."""
+    A number of batches is a whole number of batches, or a share of all batches as a fraction: 1 is one batch, 1.0 all.
+    Fields with a default were added later: a run whose config.yaml lacks them has the default.
+    """
+
+    max_epochs: Annotated[Annotated[int, Field(gt=0, le=1_000_000), Number] | None, Unlimited, Role.CHANGEABLE]
+    """Most epochs, over which the learning rate falls; null or -1: as many as `max_steps` takes."""
     min_epochs: Annotated[NonNegativeInt, Role.CHANGEABLE]
-    """Epochs that early stopping waits for."""
-    precision: Literal[32, 16, "32", "16", "bf16", "32-true", "16-mixed", "bf16-mixed", "auto"]
-    """Number format of the forward pass; `auto`: the fastest one here, as measured. On a CPU 16 runs as bf16."""
+    """Epochs that early stopping and `max_time` wait for."""
+    max_steps: Annotated[PositiveInt | None, Unlimited, Role.CHANGEABLE] = None
+    """Most optimizer steps; the run is validated after the last one, also inside an epoch. null or -1: no limit."""
+    min_steps: Annotated[NonNegativeInt | None, Role.CHANGEABLE] = None
+    """Optimizer steps that early stopping and `max_time` wait for; null: none."""
+    max_time: Annotated[str | None, Duration, Role.UNNAMED | Role.CHANGEABLE | Role.NOT_COMPARED] = None
+    """Most training time as days:hours:minutes:seconds (00:12:00:00) or {hours: 12}, over all resumes; null: no limit.
+    The learning rate does not follow it."""
+    limit_train_batches: Batches = 1.0
+    """Training batches of an epoch, whole accumulation windows but for the last one."""
+    limit_val_batches: Batches = 1.0
+    """Batches of a validation: the same rows each time, drawn from all validation rows."""
+    limit_test_batches: Batches = 1.0
+    """Batches of the test: rows drawn from all test rows."""
+    fast_dev_run: Annotated[bool | NonNegativeInt, Role.UNSEARCHED] = False
+    """Train, validate and test so many batches (true: one) without loggers, checkpoints and scores: does it run?"""
+    overfit_batches: Annotated[float, Field(ge=0.0, le=1.0), Number] | NonNegativeInt = 0.0
+    """Train on the same first batches in every epoch, and validate on as many of the validation rows; 0: off."""
+    val_check_interval: Batches = 1.0
+    """Training batches between two validations: a share of an epoch, or a number of batches."""
+    check_val_every_n_epoch: PositiveInt | None = 1
+    """Epochs between two that are validated; null: `val_check_interval` counts batches across epochs."""
+    num_sanity_val_steps: Annotated[int, Field(ge=-1, le=2**31 - 1), Number, WATCHING] = 0
+    """Validation batches that are computed before training, whose scores do not count; -1: all."""
+    log_every_n_steps: Annotated[NonNegativeInt, WATCHING] = 50
+    """Optimizer steps between two values of `train/loss_step` and `lr` that loggers get; 0: none."""
+    precision: Literal[
+        32, 16, 64, "32", "16", "64", "bf16", "32-true", "16-true", "bf16-true", "64-true", "16-mixed", "bf16-mixed",
+        "auto",
+    ]  # fmt: skip
+    """Number format: of the forward pass (32, 16 or bf16 mixed), or of weights too (16-true, bf16-true, 64); `auto`:
+    the fastest of 32, 16 and bf16 here, as measured. On a CPU 16 runs as bf16."""
+    matmul_precision: Literal["auto", "highest", "high", "medium"] = "auto"
+    """Precision of float32 matrix products (torch.set_float32_matmul_precision); `auto`: high, which is TF32, on NVIDIA
+    GPUs from Ampere on, else highest."""
     accelerator: Annotated[Literal["auto", "cpu", "gpu"], Role.UNNAMED | Role.CHANGEABLE | Role.NOT_COMPARED]
     """Device: `cpu`, `gpu`, or `auto` for a GPU where there is one."""
+    devices: Annotated[int | str | tuple[int, ...], Role.UNNAMED | Role.CHANGEABLE | Role.NOT_COMPARED] = 1
+    """Devices of the run: one."""
+    num_nodes: Annotated[int, Number, Role.UNNAMED | Role.CHANGEABLE | Role.NOT_COMPARED] = 1
+    """Machines of the run: one."""
+    strategy: Annotated[str, Role.UNNAMED | Role.CHANGEABLE | Role.NOT_COMPARED] = "auto"
+    """How devices work together: `auto`, which is `single_device`."""
+    sync_batchnorm: bool = False
+    """Statistics of batch norm over all devices; with one device they are that anyway."""
     accumulate_grad_batches: PositiveInt = 1
     """Micro-batches per optimizer step, in every epoch; `callbacks.accumulate.schedule` is by epoch."""
     gradient_clip_val: PositiveFloat | None
-    """Largest norm of the gradient; null: no clipping."""
+    """Largest norm of the gradient, or largest absolute value of its elements; null: no clipping."""
+    gradient_clip_algorithm: Literal["norm", "value"] = "norm"
+    """What `gradient_clip_val` bounds: the `norm` of all gradients together, or each `value`."""
+    reload_dataloaders_every_n_epochs: NonNegativeInt = 0
+    """Epochs after which data loaders are made anew; 0: never."""
+    inference_mode: Annotated[bool, WATCHING] = True
+    """Test under torch.inference_mode; false: under torch.no_grad."""
+    profiler: Annotated[Literal["simple", "advanced", "pytorch"] | None, WATCHING] = None
+    """Lightning profiler, which writes to `profiler/` in the run folder; null: none."""
+    detect_anomaly: Annotated[bool, WATCHING] = False
+    """Name the operation whose gradient is NaN (torch.autograd.set_detect_anomaly); slow."""
+    deterministic: bool | Literal["warn"] = False
+    """Refuse operations that are not deterministic (torch.use_deterministic_algorithms), or `warn` of them."""
+    benchmark: Annotated[bool | None, WATCHING] = None
+    """Let cuDNN choose the fastest kernels by trying them (torch.backends.cudnn.benchmark); null: torch's setting."""
+    enable_progress_bar: Annotated[bool, WATCHING] = True
+    """Progress inside an epoch, as a bar or as lines; false: a line per validation only."""
+    enable_model_summary: Annotated[bool, WATCHING] = False
+    """Print a table of the model's parts and their parameters before training."""
     threads: Annotated[
         Annotated[int, Field(gt=0, le=1_024), Number] | None, Role.UNNAMED | Role.CHANGEABLE | Role.NOT_COMPARED
     ]

@@ -24,10 +24,10 @@ NO_REFERENCES = References((), (), ())
 
 
 class SpanMetric(EpochMetric):
-    """The mean loss over windows, and per question the best span of its windows so far.
+    """Loss over windows, and of each question the best span so far in any of its windows.
 
-    A question without windows (in an unfinished training epoch) does not count. States stay on the CPU, because rows
-    are compared one by one.
+    A question without any window (an unfinished training epoch) is not counted. States stay on the device of the model
+    and are read once an epoch: reading them per batch would make a GPU wait. Of equal scores the first one counts.
     """
 
     sums: Tensor
@@ -46,27 +46,30 @@ class SpanMetric(EpochMetric):
         self.add_state("no_answer", torch.full((num,), torch.inf), "min")
 
     def update(self, batch: QuestionBatch, losses: Tensor, spans: Candidates) -> None:
-        """Add a batch of windows, their losses (B,) and their best spans."""
-        self.sums += torch.stack([losses.detach().sum().double().cpu(), torch.tensor(float(len(batch))).double()])
-        scores, places = spans.scores[:, 0].float(), characters(batch, spans)[:, 0]
-        best = torch.cat([scores[:, None].double(), places.double()], 1).cpu()
-        none = spans.none.float().cpu()
-        for row, candidate, nothing in zip(batch.rows.tolist(), best, none, strict=True):
-            self.no_answer[row] = torch.minimum(self.no_answer[row], nothing)
-            if candidate[0] > self.best[row, 0]:
-                self.best[row] = candidate
+        """Add a batch of windows: losses (B,) and their best spans."""
+        if self.sums.device != losses.device:
+            self.to(losses.device)
+        losses = losses.detach().double()
+        self.sums += torch.stack([losses.sum(), torch.ones_like(losses).sum()])
+        self.no_answer.scatter_reduce_(0, batch.rows, spans.none.float(), "amin")
+        spans_found = torch.cat([spans.scores[:, :1].double(), characters(batch, spans)[:, 0].double()], 1)
+        winners = spans_found[best_of_question(batch.rows, spans_found[:, 0])]
+        before = self.best[batch.rows]
+        # Windows of one question write the same value, so that the order of writing does not matter.
+        self.best.index_copy_(0, batch.rows, torch.where(winners[:, :1] > before[:, :1], winners, before))
 
     def answers(self) -> dict[int, str]:
-        """The answer to each question that has a window; "" if "no answer" is more probable than the best span."""
-        scores, places = self.best[:, 0], self.best[:, 1:].long()
-        empty = scores == -torch.inf
+        """The answer to each question that has a window; "" where none is likelier than any."""
+        best, no_answer = self.best.cpu(), self.no_answer.cpu()
+        scores, places = best[:, 0], best[:, 1:].long()
+        silent = scores == -torch.inf
         if self.spec.no_answer:
-            empty |= self.no_answer > scores
+            silent |= no_answer > scores
         answers = {}
-        for row in torch.nonzero(self.no_answer != torch.inf).flatten().tolist():
+        for row in torch.nonzero(no_answer != torch.inf).flatten().tolist():
             start, end = places[row].tolist()
             context = self.references.contexts[self.references.context_of[row]]
-            answers[row] = "" if empty[row] else context[start:end]
+            answers[row] = "" if silent[row] else context[start:end]
         return answers
 
     def compute(self) -> dict[str, float]:
@@ -74,6 +77,19 @@ class SpanMetric(EpochMetric):
         accepted = [self.references.answers[row] for row in answers]
         grades = mean_grades(list(answers.values()), accepted, self.spec.language, self.spec.no_answer)
         return grades | {"loss": float(self.sums[0] / self.sums[1])}
+
+
+def best_of_question(rows: Tensor, scores: Tensor) -> Tensor:
+    """(B,) for each window the place in the batch of the best window of the same question; the first of equal ones.
+
+    rows (B,): the windows' questions; scores (B,). A score that is NaN wins only where a question has no other.
+    """
+    order = torch.arange(len(rows), device=rows.device)
+    ranked = scores.nan_to_num(nan=-torch.inf)
+    higher = (ranked[:, None] > ranked) | ((ranked[:, None] == ranked) & (order[:, None] < order))
+    same = rows[:, None] == rows
+    is_best = ~(higher & same).any(0)
+    return (same & is_best).long().argmax(1)
 
 
 def _best_of(ranks: Tensor) -> Tensor:

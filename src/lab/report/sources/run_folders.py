@@ -142,7 +142,8 @@ def _read_run(place: _RunPlace, configs: ConfigReader, source: SourceRuns) -> No
     source.runs.append(SourceRun(path, values, config, history, requested))
 
 
-PRECISIONS = {"32-true": 32, "32": 32, "16-mixed": 16, "16": 16, "bf16-mixed": "bf16"}
+PRECISIONS = {"32-true": 32, "32": 32, "16-mixed": 16, "16": 16, "bf16-mixed": "bf16", "64-true": 64, "64": 64,
+              "16-true": "16-true", "bf16-true": "bf16-true"}  # fmt: skip
 """Precisions as a person types them."""
 FINDER_KEYS = ("optimizer.lr", "optimizer.head_lr", "data.batch_size")
 """Keys that a finder may have set to a different value for each seed of one configuration."""

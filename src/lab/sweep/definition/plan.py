@@ -84,8 +84,11 @@ def read(
     keys = node.azure.parameters  # a parameter of the job may also be typed under its name there
     block = {**node.search_space, **{keys.get(key, key): typed for key, typed in searched.items()}}
     typed = [override for override in fixed if override.startswith(("objective.", "objective="))]
-    sources = [*typed, *files_setting("objective", config_name, fixed, loader)]
-    metric, goal = _collected(mistakes, lambda: objective(node.objective, config, sources)) or ("", "maximize")
+    givers = [*typed, *files_setting("objective", config_name, fixed, loader)]
+    metric, goal = _collected(mistakes, lambda: objective(node.objective, config, givers)) or ("", "maximize")
+    if config.trainer.fast_dev_run:
+        problem = "a study compares its trials by their objective, and a fast_dev_run has none"
+        mistakes.append(Mistake("trainer.fast_dev_run", problem, "trainer.fast_dev_run=false", True))
     policy = _collected(mistakes, lambda: parse_policy(node.early_termination))
     base = logbase(node.sampling_algorithm)
     space = _collected(mistakes, lambda: parse_space(block, base))

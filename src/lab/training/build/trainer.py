@@ -1,4 +1,4 @@
-"""The Trainer and its callbacks from a checked config. Every callback is built here; what is not asked for is not."""
+"""The Trainer and its callbacks from a checked config. Every callback is built here, if its settings ask for it."""
 
 import logging
 from collections.abc import Mapping
@@ -8,10 +8,12 @@ from typing import Any, Literal
 
 import lightning.pytorch as pl
 import torch
+from lightning.pytorch.callbacks import ModelSummary
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.profilers import AdvancedProfiler, Profiler, PyTorchProfiler, SimpleProfiler
 
 from lab.callbacks import precision
-from lab.callbacks.checkpoint import BestAndLast, IntoTheFile
+from lab.callbacks.checkpoint import BestAndLast, DirectCheckpointIO
 from lab.callbacks.early_stopping import EarlyStopping
 from lab.callbacks.early_termination import EarlyTermination
 from lab.callbacks.freeze import Freeze
@@ -19,6 +21,8 @@ from lab.callbacks.gradient_accumulation import GradientAccumulation
 from lab.callbacks.history import History
 from lab.callbacks.interruption import Interruption
 from lab.callbacks.learning_curves import LearningCurves
+from lab.callbacks.loop.limits import StepLimit, TimeLimit
+from lab.callbacks.loop.step_metrics import StepMetrics
 from lab.callbacks.nan_guard import NanGuard
 from lab.callbacks.overfitting import OverfittingMonitor
 from lab.callbacks.progress import Progress
@@ -38,25 +42,31 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Callbacks:
-    """The callbacks that the run asks something of afterwards, and all of them in the order they are called."""
+    """The callbacks whose results the run records, and all callbacks in the order in which they are called."""
 
     best: BestAndLast
     early_stopping: EarlyStopping | None
     overfit: OverfittingMonitor | None
     resources: Resources | None
     terminate: EarlyTermination | None
+    limits: list[StepLimit | TimeLimit]
     every: list[pl.Callback]
 
     @classmethod
     def for_test(cls, folder: RunFolder, goal: Objective, progress: schema.ProgressConfig) -> "Callbacks":
         """Lines of a long test, and the checkpoint callback, which only keeps Lightning from adding its own."""
         best = BestAndLast(folder, goal.metric, goal.mode, None)
-        return cls(best, None, None, None, None, [Progress(goal.metric, 0, progress.interval_s), best])
+        return cls(best, None, None, None, None, [], [Progress(goal.metric, 0, progress.interval_s), best])
+
+    @property
+    def end_reason(self) -> str | None:
+        """Why a limit ended the run; None where it came to the end of its epochs."""
+        return next((limit.reason for limit in self.limits if limit.reason is not None), None)
 
 
 @dataclass(frozen=True)
 class Hardware:
-    """Where a run computes: Lightning's accelerator and precision, and what was asked for when that differs."""
+    """Where a run computes: Lightning's accelerator and precision; note: how they differ from the request."""
 
     accelerator: Literal["cpu", "gpu"]
     precision: str
@@ -73,9 +83,10 @@ class Hardware:
 
 
 def hardware(config: TrainerConfig, record: Mapping[str, Any] | None = None, shared: Path | None = None) -> Hardware:
-    """record: of the run that goes on or is tested again, which stays with what `precision=auto` came to there.
+    """The accelerator and the precision that a run uses.
 
-    shared: folder of the multirun, whose jobs agree on it. Raises RequestError when a GPU is asked for and there is
+    record: of the run that is resumed or tested again, which keeps the precision that `auto` chose there; shared:
+    folder of the multirun, whose jobs use the same precision. Raises RequestError if a GPU is requested and there is
     none.
     """
     has_gpu = torch.cuda.is_available()
@@ -86,7 +97,7 @@ def hardware(config: TrainerConfig, record: Mapping[str, Any] | None = None, sha
     if asked == precision.AUTO and record is not None:
         used = ((record.get("requested") or {}).get("trainer.precision") or {}).get("used")
         if used not in precision.ALLOWED.values():
-            problem = "is auto, and run.json does not say what it came to in this run"
+            problem = "is auto, and run.json does not say which precision it chose in this run"
             raise RequestError(Mistake("trainer.precision", problem, "a whole run folder", asked))
         asked = used
     speed = precision.gpu_bf16_speed if accelerator == "gpu" else precision.cpu_bf16_speed
@@ -96,8 +107,8 @@ def hardware(config: TrainerConfig, record: Mapping[str, Any] | None = None, sha
             shared, name, names, lambda: precision.resolve(precision.AUTO, accelerator, speed)[0]
         )
         _, slower = precision.resolve(effective, accelerator, speed)
-        told = f"precision auto: {effective}, as in all jobs of {shared} on a {accelerator.upper()}"
-        return Hardware(accelerator, effective, f"{told}; {slower}" if slower else told)
+        same = f"precision auto: {effective}, as in all jobs of {shared} on a {accelerator.upper()}"
+        return Hardware(accelerator, effective, f"{same}; {slower}" if slower else same)
     effective, note = precision.resolve(asked, accelerator, speed)
     return Hardware(accelerator, effective, note)
 
@@ -109,7 +120,8 @@ def pinned(config: Config, where: Hardware) -> bool:
 
 
 def callbacks(config: Config, folder: RunFolder) -> Callbacks:
-    """Order matters: the bar is wiped before others speak, the history is written before it is drawn."""
+    """The callbacks of a run. Order matters: the bar is cleared before others print, the history is written before it
+    is drawn, and the checkpoint, which contains the state of all others, comes last."""
     chosen, goal = config.callbacks, config.objective
     stop = chosen.early_stopping
     on_val = isinstance(config.data, Labelled | Questions | Windowed | Ucr) and config.data.split.train_on_val
@@ -134,12 +146,17 @@ def callbacks(config: Config, folder: RunFolder) -> Callbacks:
     reporter = connected()
     terminate = EarlyTermination(reporter, goal.metric) if reporter is not None else None
     freeze = chosen.freeze
+    limits = _limits(config.trainer)
+    bar = (chosen.progress.refresh, chosen.progress.interval_s) if config.trainer.enable_progress_bar else (0, None)
     every = [
-        Progress(goal.metric, chosen.progress.refresh, chosen.progress.interval_s),
+        Progress(goal.metric, *bar),
+        ModelSummary() if config.trainer.enable_model_summary else None,
         interruption,
         Freeze(freeze.embeddings, freeze.layers, chosen.freeze.schedule),
         GradientAccumulation(config.trainer.accumulate_grad_batches, chosen.accumulate.schedule),
+        *limits,
         precision.SkippedSteps(),
+        StepMetrics(config.trainer.log_every_n_steps),
         NanGuard() if chosen.nan_guard.enabled else None,
         resources,
         early,
@@ -154,25 +171,68 @@ def callbacks(config: Config, folder: RunFolder) -> Callbacks:
     ]
     there: list[pl.Callback] = [callback for callback in every if callback is not None]
     there += [make(f"callbacks.extra.{name}", extra.node) for name, extra in chosen.extra.items()]
-    return Callbacks(best, early, overfit, resources, terminate, there)
+    return Callbacks(best, early, overfit, resources, terminate, limits, there)
 
 
-def trainer(config: Config, where: Hardware, folder: Path, parts: Callbacks, loggers: list[Logger]) -> pl.Trainer:
-    """Lightning's Trainer on one device. Validation runs once an epoch, the sanity check is left out."""
+def _limits(config: TrainerConfig) -> list[StepLimit | TimeLimit]:
+    limits: list[StepLimit | TimeLimit] = []
+    if config.max_steps is not None:
+        limits.append(StepLimit(config.max_steps))
+    if config.max_time is not None:
+        limits.append(TimeLimit(config.max_time))
+    return limits
+
+
+def trainer(
+    config: Config, where: Hardware, folder: Path, parts: Callbacks, loggers: list[Logger], num_epochs: int = 1
+) -> pl.Trainer:
+    """Lightning's Trainer on one device.
+
+    num_epochs: the run's length in epochs (`lab.training.run_length`). The limits of batches act in the data module
+    (in the Trainer for a custom one), those of steps and time in `lab.callbacks.loop.limits`.
+    """
     chosen = config.trainer
+    limits: dict[str, Any] = {}
+    if isinstance(config.data, CustomData):
+        names = ("limit_train_batches", "limit_val_batches", "limit_test_batches", "overfit_batches")
+        limits = {name: getattr(chosen, name) for name in names}
     return pl.Trainer(
         default_root_dir=folder,
         accelerator=where.accelerator,
         devices=1,
         precision=where.precision,  # type: ignore[arg-type]  # one of the names that `precision.resolve` gives
-        max_epochs=chosen.max_epochs,
+        max_epochs=num_epochs,
         min_epochs=chosen.min_epochs,
+        min_steps=chosen.min_steps,
+        fast_dev_run=chosen.fast_dev_run,
+        val_check_interval=chosen.val_check_interval,
+        check_val_every_n_epoch=chosen.check_val_every_n_epoch,
+        num_sanity_val_steps=chosen.num_sanity_val_steps,
+        log_every_n_steps=chosen.log_every_n_steps,
         gradient_clip_val=chosen.gradient_clip_val,
-        log_every_n_steps=1,  # nothing is logged per step; Lightning warns where its 50 exceed an epoch
-        num_sanity_val_steps=0,
+        gradient_clip_algorithm=chosen.gradient_clip_algorithm,
+        deterministic=chosen.deterministic,
+        benchmark=chosen.benchmark,
+        inference_mode=chosen.inference_mode,
+        sync_batchnorm=chosen.sync_batchnorm,
+        reload_dataloaders_every_n_epochs=chosen.reload_dataloaders_every_n_epochs,
+        detect_anomaly=chosen.detect_anomaly,
+        profiler=_profiler(chosen.profiler, folder / "profiler"),
         use_distributed_sampler=False,
-        enable_model_summary=False,
+        enable_model_summary=False,  # `callbacks` adds it
         callbacks=parts.every,
         logger=loggers or False,
-        plugins=[IntoTheFile()],
+        plugins=[DirectCheckpointIO()],
+        **limits,
     )
+
+
+def _profiler(name: str | None, folder: Path) -> Profiler | None:
+    """A profiler that writes its table to a file, `fit-simple.txt`."""
+    if name is None:
+        return None
+    kinds: dict[str, type[Profiler]] = {
+        "simple": SimpleProfiler, "advanced": AdvancedProfiler, "pytorch": PyTorchProfiler,
+    }  # fmt: skip
+    folder.mkdir(parents=True, exist_ok=True)
+    return kinds[name](dirpath=folder, filename=name)

@@ -55,9 +55,9 @@ class EvaluationResult(ABC):
         """The table that the terminal shows at the end of a run."""
 
 
-def split_metrics(history: list[dict[str, Any]], epoch: int | None) -> dict[str, dict[str, float]]:
-    """{train, val}: the metrics of an epoch, without the prefix of the split and without rates such as samples/s."""
-    row: dict[str, Any] = next((row for row in reversed(history) if row["epoch"] == epoch), {})
+def split_metrics(history: list[dict[str, Any]], step: int | None) -> dict[str, dict[str, float]]:
+    """{train, val}: the metrics of the best validation, after `step`, without their split prefix and without rates."""
+    row: dict[str, Any] = next((row for row in reversed(history) if row["step"] == step), {})
     return {
         split: {
             name.removeprefix(f"{split}/"): value

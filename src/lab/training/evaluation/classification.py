@@ -1,7 +1,7 @@
 """The test result of classification heads: scores, baselines, confusion matrices, figures and a report.
 
-Tables, matrices and baselines are computed from the predictions in input order, and the scores from the counts of the
-same test pass, so all describe the same rows. Shapes: N test rows, K classes.
+Scores, report and matrices come from the metric of the test pass, so that they agree. Baselines are computed from the
+labels of the same rows. Shapes: N test rows, K classes.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +17,8 @@ from lab.core.batches import MISSING, HeadSpec
 from lab.core.record.run_folder import RunFolder
 from lab.core.terminal.tables import Table
 from lab.loggers.base import Confusion
-from lab.models.metrics import NAMES, confusion, mean_over_heads, scores
+from lab.models.classifier import HeadMetric
+from lab.models.metrics import NAMES, class_counts, mean_over_heads, scores
 from lab.report.figures import run_figures
 from lab.training.evaluation.base import EvaluationResult
 from lab.training.evaluation.result_table import heads_report, outcome_table
@@ -28,8 +29,13 @@ Heads = tuple[HeadSpec, ...]
 
 @dataclass(frozen=True)
 class ClassificationResult(EvaluationResult):
-    """A test of classification heads. matrices: (K, K) counts, rows are the truth; classes: K names; both per head."""
+    """Results of classifying heads.
 
+    counts: per head (3, K), as `lab.models.metrics` has them; matrices: per head (K, K) counts, rows are the truth, of
+    the heads whose matrix is kept; classes: per head K names.
+    """
+
+    counts: dict[str, npt.NDArray[np.int64]]
     matrices: dict[str, npt.NDArray[np.int64]]
     classes: dict[str, tuple[str, ...]]
 
@@ -40,24 +46,24 @@ class ClassificationResult(EvaluationResult):
     def write(self, folder: RunFolder) -> None:
         """test_predictions.parquet and classification_report.txt."""
         folder.write_predictions(self.predictions)
-        folder.write_text("classification_report.txt", heads_report(self.matrices, self.classes))
+        folder.write_text("classification_report.txt", heads_report(self.counts, self.classes))
 
     def draw(self, folder: RunFolder) -> None:
-        """One confusion matrix per head."""
+        """One confusion matrix per head whose matrix is kept."""
         for (head, matrix), name in zip(self.matrices.items(), figure_names(list(self.matrices)), strict=True):
             run_figures.save_png(
                 run_figures.confusion_matrix(matrix, self.classes[head], head), folder.figures / f"{name}.png"
             )
 
     def table(self) -> Table:
-        table = outcome_table(self.metrics, self.baselines, self.reference, list(self.matrices))
+        table = outcome_table(self.metrics, self.baselines, self.reference, list(self.classes))
         num = len(next(iter(self.predictions.values()), ()))
         table.caption = f"Of {num:,} test row{'' if num == 1 else 's'}. {table.caption}"
         return table
 
 
 def classification_result(
-    metrics: dict[str, float],
+    metric: HeadMetric,
     probabilities: list[torch.Tensor],
     labels: Labels,
     heads: Heads,
@@ -67,7 +73,8 @@ def classification_result(
 ) -> ClassificationResult:
     """The result of a test from its scores and the probabilities of its rows.
 
-    probabilities: per head (N, K), in the order of the split; identity: columns that identify the rows.
+    metric: of the test pass; probabilities: per head (N, K) in the split's order; identity: columns that identify the
+    rows.
     """
     predicted = {head.name: table.argmax(1).numpy() for head, table in zip(heads, probabilities, strict=True)}
     columns: dict[str, Any] = dict(identity)
@@ -76,15 +83,16 @@ def classification_result(
         columns[f"{head.name}_predicted"] = _names(predicted[head.name], head)
         columns[f"{head.name}_probability"] = table.max(1).values.numpy()
         columns[f"{head.name}_probabilities"] = table.numpy()
-    matrices = {head.name: _matrix(predicted, labels, head).numpy() for head in heads}
-    return ClassificationResult(
-        metrics, baselines, reference, columns, matrices, {head.name: head.classes for head in heads}
-    )
+    counts = {head.name: metric.class_counts(index).numpy() for index, head in enumerate(heads)}
+    kept = {head.name: metric.confusion(index) for index, head in enumerate(heads)}
+    matrices = {name: matrix.numpy() for name, matrix in kept.items() if matrix is not None}
+    classes = {head.name: head.classes for head in heads}
+    return ClassificationResult(metric.compute(), baselines, reference, columns, counts, matrices, classes)
 
 
 def score_labels(predicted: Labels, truth: Labels, heads: Heads) -> dict[str, float]:
-    """Scores of predicted classes per head (N,), under the names of run.json."""
-    return mean_over_heads({head.name: scores(_matrix(predicted, truth, head)) for head in heads})
+    """Scores of given predictions per head (N,), in the names of the record."""
+    return mean_over_heads({head.name: scores(_counts(predicted, truth, head)) for head in heads})
 
 
 def majority_scores(truth: Labels, heads: Heads) -> dict[str, float]:
@@ -126,8 +134,8 @@ def figure_names(heads: Sequence[str]) -> list[str]:
     return names
 
 
-def _matrix(predicted: Labels, truth: Labels, head: HeadSpec) -> torch.Tensor:
-    return confusion(torch.from_numpy(predicted[head.name]), torch.from_numpy(truth[head.name]), head.num_classes)
+def _counts(predicted: Labels, truth: Labels, head: HeadSpec) -> torch.Tensor:
+    return class_counts(torch.from_numpy(predicted[head.name]), torch.from_numpy(truth[head.name]), head.num_classes)
 
 
 def _names(labels: npt.NDArray[np.int64], head: HeadSpec) -> "pa.StringArray":

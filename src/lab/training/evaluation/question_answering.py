@@ -63,20 +63,21 @@ def best_text(candidates: Sequence[Candidate]) -> str:
 def answers_result(
     loss: float,
     candidates: Sequence[Sequence[Candidate]],
+    rows: Sequence[int],
     questions: Sequence[tuple[str, str]],
     references: References,
     baselines: dict[str, dict[str, float]],
     language: str,
     no_answer: bool,
 ) -> AnswersResult:
-    """The result of a test.
+    """Put together what is known of the test questions (id, text), in their order.
 
-    questions: (id, text) in test order; no_answer: grade as SQuAD 2.0 does, where questions may have no answer.
+    rows: their places in the split; no_answer: as SQuAD 2.0 grades.
     """
-    texts = [best_text(ranked) for ranked in candidates]
-    grades = [graded(text, right, language, no_answer) for text, right in zip(texts, references.answers, strict=True)]
+    texts = [best_text(found) for found in candidates]
+    grades = [graded(text, wanted, language, no_answer) for text, wanted in zip(texts, references.answers, strict=True)]
     columns = {
-        "row": np.arange(len(texts)),
+        "row": np.array(rows, dtype=np.int64),
         "id": [name for name, _ in questions],
         "text": [text for _, text in questions],
         "answer": [right[0] if right else "" for right in references.answers],

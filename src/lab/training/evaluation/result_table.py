@@ -66,21 +66,22 @@ def _cell(scores: Scores, name: str) -> str:
     return "-" if value is None or math.isnan(value) else f"{value:.3f}"
 
 
-def classification_report(matrix: Counts, classes: Sequence[str]) -> str:
+def classification_report(counts: Counts, classes: Sequence[str]) -> str:
     """Precision, recall, F1 and support of every class, then accuracy, macro and weighted averages.
 
-    matrix: (K, K) counts, rows are the truth; classes: K names. Classes without test rows are marked with an asterisk.
+    counts: (3, K) rows per true class, per predicted class, and hits; classes: K names. Classes without test rows are
+    marked with an asterisk.
     """
-    counts = np.asarray(matrix, dtype=np.int64)
-    assert counts.shape == (len(classes), len(classes)), f"{counts.shape} counts for {len(classes)} classes"
-    per_class, support = class_scores(counts)
-    occurs = (support + counts.sum(0)) > 0
+    assert counts.shape == (3, len(classes)), f"{counts.shape} counts for {len(classes)} classes"
+    per_class = class_scores(counts)
+    support, predicted, hits = counts
+    occurs = (support + predicted) > 0
     total = int(support.sum())
     names = [name if rows else f"{name} *" for name, rows in zip(classes, support, strict=True)]
     width = max(len(name) for name in [*names, "weighted avg"])
     lines = [f"{'':{width}}  precision  recall      F1  support", ""]
     lines += [_line(name, values, rows, width) for name, values, rows in zip(names, per_class, support, strict=True)]
-    accuracy = counts.trace() / total if total else math.nan
+    accuracy = hits.sum() / total if total else math.nan
     macro = per_class[occurs].mean(0) if occurs.any() else np.full(3, math.nan)
     weighted = (per_class * support[:, None]).sum(0) / total if total else np.full(3, math.nan)
     lines += ["", f"{'accuracy':{width}}  {'':9}  {'':6}  {accuracy:6.4f}  {total:7d}"]
@@ -90,14 +91,13 @@ def classification_report(matrix: Counts, classes: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def class_scores(matrix: Counts) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """(K, 3) precision, recall and F1, and (K,) true rows per class. matrix: (K, K) counts, rows are the truth."""
-    counts = np.asarray(matrix, dtype=np.int64)
-    hits, truth, predicted = counts.diagonal(), counts.sum(1), counts.sum(0)
+def class_scores(counts: Counts) -> npt.NDArray[np.float64]:
+    """(K, 3) precision, recall and F1 per class. counts: (3, K) true rows, predicted rows and hits of each class."""
+    truth, predicted, hits = counts
     precision = hits / np.maximum(predicted, 1)
     recall = hits / np.maximum(truth, 1)
     f1 = 2 * hits / np.maximum(truth + predicted, 1)
-    return np.stack([precision, recall, f1], axis=1), truth
+    return np.stack([precision, recall, f1], axis=1)
 
 
 def _line(name: str, values: npt.NDArray[np.float64], support: int, width: int) -> str:
@@ -105,7 +105,7 @@ def _line(name: str, values: npt.NDArray[np.float64], support: int, width: int) 
     return f"{name:{width}}  {precision:9.4f}  {recall:6.4f}  {f1:6.4f}  {int(support):7d}"
 
 
-def heads_report(matrices: Mapping[str, Counts], classes: Mapping[str, Sequence[str]]) -> str:
-    """The text of `classification_report.txt`: the report of every head, one below the other."""
-    reports = [f"{head}\n\n{classification_report(matrix, classes[head])}" for head, matrix in matrices.items()]
+def heads_report(counts: Mapping[str, Counts], classes: Mapping[str, Sequence[str]]) -> str:
+    """The classification report of every head, one below the other: the text of `classification_report.txt`."""
+    reports = [f"{head}\n\n{classification_report(values, classes[head])}" for head, values in counts.items()]
     return "\n\n".join(reports) + "\n"

@@ -3,6 +3,7 @@
 Each task is a subclass of `TaskDefinition` in this folder. All other code of this room works with any task.
 """
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 from lab.callbacks import freeze
-from lab.callbacks.gradient_accumulation import accumulation, epoch_ends
+from lab.callbacks.gradient_accumulation import accumulation
 from lab.config.schema import Config
 from lab.core.batches import Spec
 from lab.core.errors import Mistake, RequestError
@@ -20,7 +21,9 @@ from lab.models.series.interfaces import Net
 from lab.models.task_module import TaskModule, Training
 from lab.models.text.interfaces import TextEncoder
 from lab.training.evaluation.base import EvaluationResult
+from lab.training.run_length import MOST_EPOCHS, epoch_end_steps, refuse_misplaced_validations
 
+log = logging.getLogger(__name__)
 Sample = Callable[[int], Any]
 """A function from n to a batch of n training rows, or all rows if there are fewer; the same for equal seeds."""
 SpecT = TypeVar("SpecT", bound=Spec)
@@ -104,6 +107,12 @@ class Material:
         """The facts about the data: `data` of run.json."""
         return self.task.facts(config, self.data)
 
+    def num_epochs(self, config: Config) -> int:
+        """Length of the run in epochs; of a custom module what the config allows at most."""
+        if isinstance(self.model, TaskModule):
+            return len(self.model.training_plan.epoch_ends)
+        return 1 if config.trainer.fast_dev_run else config.trainer.max_epochs or MOST_EPOCHS
+
     def evaluate(self) -> EvaluationResult:
         """The result of the test that has just run on the model."""
         return self.task.evaluate(self.model, self.data)
@@ -138,25 +147,20 @@ def accumulation_schedule(config: Config) -> Callable[[int], int]:
     return partial(accumulation, batches=config.trainer.accumulate_grad_batches, schedule=schedule)
 
 
-def epoch_end_steps(config: Config, num_batches: int) -> tuple[int, ...]:
-    """The optimizer step at which each epoch of `num_batches` micro-batches ends."""
-    trainer, schedule = config.trainer, config.callbacks.accumulate.schedule
-    return epoch_ends(num_batches, trainer.max_epochs, trainer.accumulate_grad_batches, schedule)
-
-
 def initial_training_plan(config: Config) -> Training:
-    """Optimizer, scheduler and seed. The ends of epochs follow from the data and are added by `with_epoch_ends`."""
+    """How a model is trained, without the length of its epochs: only the data know that (`timed`)."""
     return Training(config.optimizer, config.scheduler, (), config.seed)
 
 
 def with_epoch_ends(config: Config, material: Material) -> Material:
-    """Set the optimizer step at which each epoch ends in the training plan of the model; return the material.
+    """The material, whose model knows the optimizer step at which each epoch of its data ends.
 
-    A custom module has a schedule of its own.
-    """
-    if not isinstance(material.model, TaskModule):
-        return material
-    ends = epoch_end_steps(config, material.data.num_batches())
+    Raises RequestError as `refuse_misplaced_validations`."""
+    num_batches, most = material.data.num_batches(), config.trainer.max_steps
+    refuse_misplaced_validations(config, num_batches)
+    ends = epoch_end_steps(config, num_batches)
+    if most is not None and ends[-1] < most:
+        log.info("%d epochs end after %d optimizer steps, before trainer.max_steps=%d", len(ends), ends[-1], most)
     material.model.training_plan = replace(material.model.training_plan, epoch_ends=ends)
     return material
 

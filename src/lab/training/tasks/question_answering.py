@@ -67,10 +67,14 @@ class QuestionAnswering(TaskDefinition[QuestionSpec, QuestionDataModule, Extract
         spec, questions = data.spec, data.corpus.splits["test"].questions
         train, test = data.references["train"], data.references["test"]
         candidates = ranked(model.test_outputs, test, spec.n_best, spec.no_answer)
-        identity = [(question.id, question.text) for question in questions]
-        baseline_scores = baselines(train, test, spec.language, 0, spec.no_answer)
+        rows = list(range(len(questions)))
+        if data.limits.get("test", 1.0) != 1.0:  # only the questions that have a window in the batches of the test
+            rows = sorted({row for outputs in model.test_outputs for row in outputs.rows.tolist()})
+            test, candidates = test.of(rows), [candidates[row] for row in rows]
+        identity = [(questions[row].id, questions[row].text) for row in rows]
+        compared = baselines(train, test, spec.language, 0, spec.no_answer)
         loss = model.metrics["test"].compute()["loss"]
-        return answers_result(loss, candidates, identity, test, baseline_scores, spec.language, spec.no_answer)
+        return answers_result(loss, candidates, rows, identity, test, compared, spec.language, spec.no_answer)
 
 
 def _tokenizer(

@@ -11,6 +11,7 @@ from lab.core.record.run_folder import RunFolder
 from lab.data.datamodule import DataModule
 from lab.models.task_module import TaskModule
 from lab.training.build.trainer import Hardware, pinned
+from lab.training.run_length import batch_limits
 from lab.training.tasks.base import Material, Sample, TaskDefinition, with_epoch_ends
 
 
@@ -57,6 +58,8 @@ def prepare(config: Config, folder: RunFolder, where: Hardware, fresh: bool, tra
     """
     task = task_of(config)
     data = load_data(config, folder, pinned(config, where), fresh)
+    if isinstance(data, DataModule):  # of a custom one the Trainer limits the batches
+        data.limits, data.repeats = batch_limits(config), bool(config.trainer.overfit_batches)
     for stage in ("fit", "test") if trains else ("test",):
         task.setup(data, stage)
     sample = data.sample if fresh and isinstance(data, DataModule) else None

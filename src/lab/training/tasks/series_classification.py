@@ -59,15 +59,16 @@ class SeriesClassification(TaskDefinition[SeriesSpec, SeriesDataModule, Classifi
         return net
 
     def evaluate(self, model: Classifier, data: SeriesDataModule) -> ClassificationResult:
-        cut, heads = data.series.splits["test"], data.spec.heads
-        _, probabilities = predictions(model.test_outputs)
+        heads = data.spec.heads
+        tested, probabilities = predictions(model.test_outputs)  # fewer than all with trainer.limit_test_batches
+        cut = data.series.splits["test"].at(tested.numpy())
         labels = {heads[0].name: cut.labels.astype(np.int64)}
         return classification_result(
-            model.metrics["test"].compute(),
+            model.head_metric("test"),
             probabilities,
             labels,
             heads,
-            identity=identity(data.series, cut),
+            identity=identity(data.series, cut) | {"row": tested.numpy()},
             baselines={"majority": majority_scores(labels, heads)} | persistence_scores(cut, heads[0]),
         )
 

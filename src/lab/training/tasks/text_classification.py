@@ -69,14 +69,17 @@ class TextClassification(TaskDefinition[TextSpec, TextDataModule, MultitaskTextC
 
     def evaluate(self, model: MultitaskTextClassifier, data: TextDataModule) -> ClassificationResult:
         rows, heads = data.corpus.splits["test"], data.spec.heads
-        _, probabilities = predictions(model.test_outputs)
+        tested, probabilities = predictions(model.test_outputs)  # fewer than all with trainer.limit_test_batches
+        kept = tested.numpy()
         texts = pa.chunked_array([pa.array(batch, pa.string()) for batch in rows.texts.batches(1000)], pa.string())
+        labels = {name: column[kept] for name, column in rows.labels.items()}
+        known = {name: table[kept] for name, table in (rows.probabilities or {}).items()}
         return classification_result(
-            model.metrics["test"].compute(),
+            model.head_metric("test"),
             probabilities,
-            rows.labels,
+            labels,
             heads,
-            identity={"row": rows.source_rows, "text": texts},
-            baselines={"majority": majority_scores(rows.labels, heads)},
-            reference=None if rows.probabilities is None else bayes_scores(rows.probabilities, rows.labels, heads),
+            identity={"row": rows.source_rows[kept], "text": texts.take(pa.array(kept))},
+            baselines={"majority": majority_scores(labels, heads)},
+            reference=bayes_scores(known, labels, heads) if known else None,
         )
