@@ -237,7 +237,7 @@ def test_metrics_are_updated_without_waiting_for_the_device(weighting: str) -> N
     on_device = batch.to(torch.device("meta"))
     metric = model.head_metric("val")
     for _ in range(2):
-        assert model.loss_of(there, model(there), metric).device.type == "meta"
+        assert model.loss_of(on_device, model(on_device), metric).device.type == "meta"
     assert {value.device.type for value in (metric.counts_0, metric.sums, metric.probabilities_1[0])} == {"meta"}
 
 
