@@ -153,9 +153,9 @@ def going_on(run: RunFolder) -> str:
     """What to type for a run to go on: the script as it was typed last, which need not be in the working folder."""
     try:
         record = run.read()
-        command = [record, *(record.get("resumed") or [])][-1]["command"] or "python train.py"
+        command = [record, *(record.get("resumed") or [])][-1]["command"] or ""
     except (OSError, ValueError, KeyError):
-        command = "python train.py"
+        command = ""
     return f"{script(command)} {quoted('resume', run.path)}"
 
 

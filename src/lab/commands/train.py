@@ -1,0 +1,77 @@
+"""Train one run, or one per job of a multirun: `python train.py`, `lab-train` and `python -m lab train`.
+
+`--help` says how; `lab.cli.main` has the exit codes.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import hydra
+from omegaconf import DictConfig
+
+from lab.cli.command_line import Typed, parse
+from lab.cli.main import Command, Job, run_job
+from lab.cli.main import main as run_command
+from lab.config import places
+from lab.config.schema import Config
+from lab.config.shipped import CONF
+from lab.core import openmp
+from lab.core.errors import Mistake
+from lab.loggers import packages as logger_packages
+from lab.models import packages, weight_checks
+from lab.sweep.reporting.process_reporter import trial_number
+
+TRUSTED = ["lab.*", "hydra.*", "hydra_plugins.*", "optuna.*"]
+"""What Hydra may build from a config: our callback, its own launchers and sweepers, and their samplers."""
+
+
+def main() -> int:
+    """Run the command line in `sys.argv`; return its exit code."""
+    openmp.settle(os.environ)
+    return run_command(Command(entry(parse(sys.argv)), CONF, sweep_mistakes=_sweep_mistakes, resumes=True))
+
+
+def entry(typed: Typed) -> Callable[..., Any]:
+    """The function that Hydra calls with each composed config; given a config, it runs that one.
+
+    typed: the command line, which each run records. A launcher may carry the function to another machine, so the line
+    travels inside it.
+    """
+
+    @hydra.main(config_path=str(CONF), config_name="config", execution_whitelist=TRUSTED)
+    def one_run(composed: DictConfig) -> float | None:
+        return run_job(composed, typed, _lacking, _carry_out)
+
+    return one_run
+
+
+def _lacking(config: Config) -> list[Mistake]:
+    return [mistake for room in (logger_packages, packages, places, weight_checks) for mistake in room.missing(config)]
+
+
+def _carry_out(config: Config, job: Job) -> float | None:
+    from lab.training.evaluate import retest
+    from lab.training.train import train
+
+    if config.test is not None:
+        retest(config, job.folder)
+        return None
+    trial = None
+    if job.sweep_folder is not None and job.number is not None:
+        trial = {"study": sweep_name(job.sweep_folder), "trial": trial_number(job.number)}
+    return train(config, job.folder, job.command, trial, job.sweep_folder)
+
+
+def sweep_name(folder: Path) -> str:
+    """The name of a multirun: its folder below `multirun/`."""
+    parts = folder.parts
+    return "/".join(parts[parts.index("multirun") + 1 :]) if "multirun" in parts[:-1] else folder.name
+
+
+def _sweep_mistakes(*request: Any) -> list[Mistake]:
+    from lab.sweep.definition.load import mistakes  # imports Optuna, which only a sweep that is wrong needs
+
+    return mistakes(*request)
