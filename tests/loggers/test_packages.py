@@ -26,9 +26,9 @@ def test_every_missing_package_is_named_with_its_remedy(monkeypatch: pytest.Monk
     mistakes = missing(config(csv=Empty(), tensorboard=Empty(), mlflow=Empty(), wandb=Empty()))
     assert [mistake.value for mistake in mistakes] == ["wandb", "mlflow", "tensorboard"]
     assert [mistake.remedy for mistake in mistakes] == [
-        "pip install wandb, or leave wandb out",
-        "pip install -e '.[mlflow]', or leave mlflow out",
-        "pip install -e '.[tensorboard]', or leave tensorboard out",
+        "pip install 'wandb>=0.31', or leave wandb out",
+        "pip install 'mlflow>=3.17', or leave mlflow out",
+        "pip install 'tensorboard>=2.20', or leave tensorboard out",
     ]
 
 

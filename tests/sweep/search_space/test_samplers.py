@@ -199,5 +199,5 @@ def test_cmaes_says_what_it_cannot_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(samplers, "is_installed", lambda name: False)
     with pytest.raises(RequestError) as caught:
         build_sampler("cmaes", parse_space({"seed": "1,2"}))
-    words = ["pip install cmaes", "seed: is a choice", "at least two"]
+    words = ["pip install 'cmaes>=0.13'", "seed: is a choice", "at least two"]
     assert [word for word in words if word not in str(caught.value)] == []
