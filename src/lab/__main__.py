@@ -21,7 +21,7 @@ def main() -> int:
     """Run the command that `sys.argv` names; return its exit code."""
     name, words = sys.argv[1] if len(sys.argv) > 1 else "", sys.argv[2:]
     if name in ("-h", "--help"):
-        print(usage())
+        display.Screen().write(f"{usage()}\n")
         return EXIT_DONE
     if name not in COMMANDS:
         display.complain(in_a_block([_no_command(name)]))

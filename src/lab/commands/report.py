@@ -31,7 +31,6 @@ def main() -> int:
 def entry(line: str) -> Callable[..., Any]:
     """The function that Hydra calls with the composed config; line: the command, which the report shows."""
 
-    @hydra.main(config_path=str(CONF), config_name="report", execution_whitelist=["lab.*"])
     def one_report(composed: DictConfig) -> None:
         """Build the report and say where it is. Ends by SystemExit: Hydra adds lines of its own to other exceptions."""
         from lab.report.build import build, summary
@@ -43,4 +42,5 @@ def entry(line: str) -> Callable[..., Any]:
         for text in summary(report, str(composed.lang)):
             log.info("%s", text)
 
-    return one_report
+    wrapped: Callable[..., Any] = hydra.main(str(CONF), "report", execution_whitelist=["lab.*"])(one_report)
+    return wrapped

@@ -41,11 +41,11 @@ def entry(typed: Typed) -> Callable[..., Any]:
     travels inside it.
     """
 
-    @hydra.main(config_path=str(CONF), config_name="config", execution_whitelist=TRUSTED)
     def one_run(composed: DictConfig) -> float | None:
         return run_job(composed, typed, _lacking, _carry_out)
 
-    return one_run
+    wrapped: Callable[..., Any] = hydra.main(str(CONF), "config", execution_whitelist=TRUSTED)(one_run)
+    return wrapped
 
 
 def _lacking(config: Config) -> list[Mistake]:
