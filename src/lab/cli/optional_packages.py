@@ -30,7 +30,7 @@ PACKAGES = {
     "bitsandbytes": OptionalPackage("bitsandbytes>=0.50", ("peft=qlora", "peft=qdora")),
     "cmaes": OptionalPackage("cmaes>=0.13", ("sweep.sampling_algorithm=cmaes",)),
     "aeon": OptionalPackage("aeon>=1.6", ("data=ucr without data.path",)),
-    "openpyxl": OptionalPackage("openpyxl>=3.1", ("an XLSX file",)),
+    "openpyxl": OptionalPackage("openpyxl>=3.1.5", ("an XLSX file",)),
     "psycopg": OptionalPackage("psycopg[binary]>=3.2.1", ("sweep.storage=postgresql://...",)),
     "hydra_plugins.hydra_joblib_launcher": OptionalPackage(
         "hydra-joblib-launcher==1.4.0rc3", ("hydra/launcher=joblib",)
