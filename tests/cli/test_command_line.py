@@ -1,10 +1,11 @@
 """The command line as typed: read, named, and written down to be typed again."""
 
 import shlex
+from pathlib import Path
 
 import pytest
 
-from lab.cli.command_line import command, parse, run_name, script, split
+from lab.cli.command_line import command, parse, run_name, script, split, with_absolute_config_path
 
 
 def test_options_and_overrides_are_told_apart() -> None:
@@ -83,3 +84,24 @@ def test_a_job_of_a_multirun_becomes_a_run_of_its_own() -> None:
 
 def test_the_script_is_said_as_it_was_typed() -> None:
     assert script(command(parse(["../my lab/train.py", "seed=1"]))) == "python '../my lab/train.py'"
+    assert script(command(parse(["python -m lab train", "seed=1"]))) == "python -m lab train"
+    assert script("") == script("python 'train.py") == "python train.py"
+
+
+def test_a_console_script_is_said_by_its_name_where_the_path_leads_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("here", "there"):
+        program = tmp_path / folder / "lab-train"
+        program.parent.mkdir()
+        program.touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "here"))
+    assert command(parse([str(tmp_path / "here" / "lab-train"), "seed=1"])) == "lab-train seed=1"
+    assert script("lab-train seed=1") == "lab-train"
+    assert command(parse([str(program), "seed=1"])) == f"{program} seed=1"
+
+
+@pytest.mark.parametrize("words", [["--config-path", "{}"], ["-cp={}"], ["seed=1", "--config-path={}"]])
+def test_a_relative_config_path_is_read_from_the_working_folder(words: list[str]) -> None:
+    typed = ["train.py", *(word.format("mine") for word in words)]
+    assert with_absolute_config_path(typed) == ["train.py", *(word.format(Path("mine").absolute()) for word in words)]

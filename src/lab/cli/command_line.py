@@ -6,12 +6,14 @@ Hydra's own parser is private, so its flags are listed here; only Hydra carries 
 import argparse
 import re
 import shlex
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lab.config.key_roles import has_role
 from lab.config.schema import Role
+from lab.config.shipped import IS_WHEEL
 from lab.core.masking import masked
 
 SHORT = {
@@ -21,7 +23,12 @@ SHORT = {
     "callbacks.early_stopping.patience": "patience", "loss.label_smoothing": "ls", "scheduler.warmup_ratio": "warmup",
     "model.dropout": "drop",
 }  # fmt: skip
-"""Short forms of keys in a run's name; other keys are shown by their last part."""
+"""How keys appear in a run's name; others appear by their last part."""
+TRAIN = ("lab-train",) if IS_WHEEL else ("python", "train.py")
+"""What starts the train command here, where no other line is known."""
+MODULE = ("python", "-m", "lab")
+"""What starts a command by its name; the name follows."""
+CONFIG_PATH = ("--config-path", "-cp")
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,7 @@ def parse(argv: Sequence[str]) -> Typed:
     parser = argparse.ArgumentParser(
         prog=Path(argv[0]).name, usage="%(prog)s [key=value ...] [-m] [--cfg job] [--help]", add_help=False
     )
-    for flags in (("--config-path", "-cp"), ("--config-name", "-cn"), ("--config-dir", "-cd"), ("--cfg", "-c"),
+    for flags in (CONFIG_PATH, ("--config-name", "-cn"), ("--config-dir", "-cd"), ("--cfg", "-c"),
                   ("--package", "-p"), ("--experimental-rerun",)):  # fmt: skip
         parser.add_argument(*flags)
     for flags in (("--help", "-h"), ("--hydra-help",), ("--version",), ("--resolve",), ("--run", "-r"),
@@ -102,19 +109,53 @@ def command(typed: Typed, job_overrides: Sequence[str] | None = None) -> str:
         ("--config-dir", typed.config_dir),
     ]
     words = [word for flag, value in options if value is not None for word in (flag, value)]
-    return shlex.join(["python", typed.program, *words, *map(masked, kept)])  # before the shell's quotes are added
+    return shlex.join([*started_by(typed.program), *words, *map(masked, kept)])  # before the shell's quotes are added
+
+
+def started_by(program: str) -> list[str]:
+    """The words that start a program, from the first word of its `sys.argv`.
+
+    A file of Python is started by `python`, a console script by its name where the PATH leads to it.
+
+    >>> started_by("../lab/train.py"), started_by("python -m lab train")
+    (['python', '../lab/train.py'], ['python', '-m', 'lab', 'train'])
+    """
+    path = Path(program)
+    if program.startswith(f"{shlex.join(MODULE)} "):
+        return program.split(" ")
+    if path.suffix == ".py":
+        return ["python", program]
+    on_path = shutil.which(path.name)
+    return [path.name if on_path is not None and Path(on_path).absolute() == path.absolute() else program]
 
 
 def script(command: str) -> str:
-    """Return the interpreter and the script of a line of `command`, as typed: `python ../lab/train.py`.
+    """What starts the line of `command`, as it was typed: `python ../lab/train.py`, `lab-train`, `python -m lab train`.
 
-    For a line that no shell can read, which a damaged record may contain: `python train.py`.
+    Of an empty line, or one that no shell could read, as a damaged record may hold one: the train command of here.
     """
     try:
-        words = shlex.split(command)[:2]
+        words = shlex.split(command)
     except ValueError:
         words = []
-    return shlex.join(words or ["python", "train.py"])
+    num = 1 if words[:1] != ["python"] else 4 if tuple(words[:3]) == MODULE else 2
+    return shlex.join(words[:num] or TRAIN)
+
+
+def with_absolute_config_path(argv: Sequence[str]) -> list[str]:
+    """`argv` with the folder of `--config-path` in full. Hydra reads a relative one from the folder of the program's
+    file, which is not where a person types.
+    """
+    result = list(argv)
+    for number, word in enumerate(argv):
+        flag, equals, folder = word.partition("=")
+        if flag not in CONFIG_PATH:
+            continue
+        if equals:
+            result[number] = f"{flag}={Path(folder).absolute()}"
+        elif number + 1 < len(argv):
+            result[number + 1] = str(Path(argv[number + 1]).absolute())
+    return result
 
 
 def run_name(model: str, overrides: Sequence[str]) -> str:

@@ -28,6 +28,7 @@ from lab.cli.saved_config import obeyed_records
 from lab.config import reference
 from lab.config.check import check
 from lab.config.schema import Config
+from lab.config.shipped import CONF, IS_WHEEL
 from lab.core import plugins
 from lab.core.errors import (
     EXIT_DONE,
@@ -82,9 +83,9 @@ def main(command: Command) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     logging.raiseExceptions = False  # a line of the log that does not fit on a full disk prints no traceback
     threading.excepthook = _thread_failed
-    OmegaConf.register_resolver("lab.keys", reference.summary, replace=True)  # of conf/hydra/help
+    _register_help()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors instead of printing them and exiting with 1
-    sys.argv = missing_quotes.with_quotes(command.arguments(sys.argv))
+    sys.argv = command_line.with_absolute_config_path(missing_quotes.with_quotes(command.arguments(sys.argv)))
     try:
         with resume.locked(sys.argv) if command.resumes else nullcontext():
             return _called(command, _sound(command))
@@ -137,6 +138,15 @@ def run_job(
         if fault is not None:
             raise fault from error
         raise
+
+
+def _register_help() -> None:
+    """What conf/hydra/help takes from the code: the keys, the start of a command line, the place of the defaults."""
+    *interpreter, program = command_line.started_by(sys.argv[0])
+    start, conf = " ".join([*interpreter, Path(program).name]), str(CONF) if IS_WHEEL else "conf/"
+    OmegaConf.register_resolver("lab.keys", reference.summary, replace=True)
+    OmegaConf.register_resolver("lab.program", lambda: start, replace=True)
+    OmegaConf.register_resolver("lab.conf", lambda: conf, replace=True)
 
 
 def _sound(command: Command) -> Typed:

@@ -1,10 +1,12 @@
 """The optional packages: the requests that need each of them, and the line that installs it.
 
-There is one table for all rooms, so that every missing package gets the same kind of message. A package is searched for
-and never imported, so a check takes no time and runs before torch is loaded.
+One table for every room, so that a request for something that is not installed has one kind of answer. The line names
+the package itself and not an extra of this project, so it works beside a wheel as in the repository. A package is
+looked for and never imported, so a check costs no time and runs before torch is loaded.
 """
 
 import importlib.util
+import shlex
 from dataclasses import dataclass
 
 from lab.config.schema import Config, Loggers
@@ -15,28 +17,31 @@ from lab.core.errors import Mistake
 class OptionalPackage:
     """The installation of a package and the requests that need it."""
 
-    extra: str | None
-    """The extra of pyproject.toml that installs it; None: pip installs it by its name."""
+    requirement: str
+    """What pip installs, as an extra of pyproject.toml has it."""
     needed_by: tuple[str, ...]
     """The requests, `group=choice` or in words, that need it."""
 
 
 PACKAGES = {
-    "wandb": OptionalPackage(None, ("logger=wandb", "source=wandb", "register=wandb")),
-    "mlflow": OptionalPackage("mlflow", ("logger=mlflow", "source=mlflow", "register=mlflow")),
-    "tensorboard": OptionalPackage("tensorboard", ("logger=tensorboard", "event files of source=hf")),
-    "peft": OptionalPackage("peft", ("peft=lora", "peft=dora", "peft=qlora", "peft=qdora")),
-    "bitsandbytes": OptionalPackage("peft", ("peft=qlora", "peft=qdora")),
-    "cmaes": OptionalPackage(None, ("sweep.sampling_algorithm=cmaes",)),
-    "aeon": OptionalPackage("series", ("data=ucr without data.path",)),
-    "openpyxl": OptionalPackage("series", ("an XLSX file",)),
-    "hydra_plugins.hydra_optuna_sweeper": OptionalPackage("optuna", ("hydra/sweeper=optuna",)),
-    "hydra_plugins.hydra_ray_launcher": OptionalPackage("ray", ("hydra/launcher=ray",)),
+    "wandb": OptionalPackage("wandb>=0.31", ("logger=wandb", "source=wandb", "register=wandb")),
+    "mlflow": OptionalPackage("mlflow>=3.17", ("logger=mlflow", "source=mlflow", "register=mlflow")),
+    "tensorboard": OptionalPackage("tensorboard>=2.20", ("logger=tensorboard", "event files of source=hf")),
+    "peft": OptionalPackage("peft>=0.21", ("peft=lora", "peft=dora", "peft=qlora", "peft=qdora")),
+    "bitsandbytes": OptionalPackage("bitsandbytes>=0.50", ("peft=qlora", "peft=qdora")),
+    "cmaes": OptionalPackage("cmaes>=0.13", ("sweep.sampling_algorithm=cmaes",)),
+    "aeon": OptionalPackage("aeon>=1.6", ("data=ucr without data.path",)),
+    "openpyxl": OptionalPackage("openpyxl>=3.1.5", ("an XLSX file",)),
+    "psycopg": OptionalPackage("psycopg[binary]>=3.2.1", ("sweep.storage=postgresql://...",)),
+    "hydra_plugins.hydra_joblib_launcher": OptionalPackage(
+        "hydra-joblib-launcher==1.4.0rc3", ("hydra/launcher=joblib",)
+    ),
+    "hydra_plugins.hydra_ray_launcher": OptionalPackage("hydra-ray-launcher==1.4.0rc3", ("hydra/launcher=ray",)),
     "hydra_plugins.hydra_submitit_launcher": OptionalPackage(
-        "submitit", ("hydra/launcher=submitit_local", "hydra/launcher=submitit_slurm")
+        "hydra-submitit-launcher==1.4.0rc3", ("hydra/launcher=submitit_local", "hydra/launcher=submitit_slurm")
     ),
 }
-"""By import name. Database drivers are not listed: SQLAlchemy names the missing one."""
+"""Import name of each package. Of databases only PostgreSQL's driver is listed: SQLAlchemy names the others."""
 
 
 def packages_of(request: str) -> list[str]:
@@ -71,9 +76,8 @@ def not_installed(
 
 
 def installation(name: str) -> str:
-    """Return the line that installs a package; one that is not in the table is installed by its name."""
-    extra = PACKAGES[name].extra if name in PACKAGES else None
-    return f"pip install -e '.[{extra}]'" if extra else f"pip install {name}"
+    """The line that installs a package; one that is not in the table is installed by its own name."""
+    return shlex.join(["pip", "install", PACKAGES[name].requirement if name in PACKAGES else name])
 
 
 def missing_loggers(config: Config) -> list[Mistake]:

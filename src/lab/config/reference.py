@@ -19,10 +19,10 @@ from pydantic import BaseModel
 
 from lab.config.schema import Config
 from lab.config.schema.node import nodes_of
+from lab.config.shipped import CONF
 from lab.config.unknown_keys import CHOICES
 from lab.core.hydra_quoting import for_hydra
 
-CONF = Path(__file__).resolve().parents[3] / "conf"
 _MODULE = re.compile(r"\b(?:\w+\.)+(?=\w)")
 
 

@@ -173,9 +173,9 @@ def resume_command(run: RunFolder) -> str:
     """The command that resumes a run, with the script as in its last command; it may be in another folder."""
     try:
         record = run.read()
-        command = [record, *(record.get("resumed") or [])][-1]["command"] or "python train.py"
+        command = [record, *(record.get("resumed") or [])][-1]["command"] or ""
     except (OSError, ValueError, KeyError):
-        command = "python train.py"
+        command = ""
     return f"{script(command)} {quoted('resume', run.path)}"
 
 

@@ -112,7 +112,7 @@ def test_event_files_without_tensorboard_are_refused(tmp_path: Path, ask: Ask, m
     write_trainer(tmp_path / "a", [0.55])
     (tmp_path / "a" / "events.out.tfevents.1").write_bytes(b"")
     monkeypatch.setattr(huggingface, "is_installed", lambda _: False)
-    with pytest.raises(RequestError, match=r"pip install -e '\.\[tensorboard\]'"):
+    with pytest.raises(RequestError, match=r"pip install 'tensorboard>=2\.20'"):
         read(ask(runs=str(tmp_path), source="hf"))
 
 

@@ -66,7 +66,7 @@ def describe_winner(
         run = RunFolder(Path(row["path"]))
         words = f"{row['run']}: {runs.metric} {row['objective']:.4f}"
         arguments = shlex.join(["--config-dir", str(folder), "experiment=best"])
-        line = f"{script(command or 'python train.py')} {arguments}"
+        line = f"{script(command)} {arguments}"
         try:
             text, options = recipe(run, words), _options(run, line, row)
         except (OSError, ValueError) as error:

@@ -123,7 +123,7 @@ def _write_recipe(folder: StudyFolder, run: RunFolder, words: str) -> None:
 def _described(folder: StudyFolder, trial: FrozenTrial) -> dict[str, Any]:
     run = folder.trial(trial.number)
     command = run.read()["command"] if run.is_own() and (run.path / "run.json").is_file() else None
-    started = "python train.py" if command is None else script(command)
+    started = script(command or "")
     attributes = trial.user_attrs
     return {
         "trial": trial.number,

@@ -1,0 +1,78 @@
+"""Train one run, or one per job of a multirun: `python train.py`, `lab-train` and `python -m lab train`.
+
+`--help` says how; `lab.cli.main` has the exit codes.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import hydra
+from omegaconf import DictConfig
+
+from lab.cli.command_line import Typed, parse
+from lab.cli.main import Command, Job, run_job
+from lab.cli.main import main as run_command
+from lab.cli.optional_packages import missing_loggers
+from lab.config import places
+from lab.config.schema import Config
+from lab.config.shipped import CONF
+from lab.core import openmp
+from lab.core.errors import Mistake
+from lab.models import requirements
+from lab.sweep.reporting.process_reporter import trial_number
+
+TRUSTED = ["lab.*", "hydra.*", "hydra_plugins.*", "optuna.*"]
+"""What Hydra may build from a config: our callback, its own launchers and sweepers, and their samplers."""
+
+
+def main() -> int:
+    """Run the command line in `sys.argv`; return its exit code."""
+    openmp.settle(os.environ)
+    return run_command(Command(entry(parse(sys.argv)), CONF, sweep_mistakes=_sweep_mistakes, resumes=True))
+
+
+def entry(typed: Typed) -> Callable[..., Any]:
+    """The function that Hydra calls with each composed config; given a config, it runs that one.
+
+    typed: the command line, which each run records. A launcher may carry the function to another machine, so the line
+    travels inside it.
+    """
+
+    def one_run(composed: DictConfig) -> float | None:
+        return run_job(composed, typed, _lacking, _carry_out)
+
+    wrapped: Callable[..., Any] = hydra.main(str(CONF), "config", execution_whitelist=TRUSTED)(one_run)
+    return wrapped
+
+
+def _lacking(config: Config) -> list[Mistake]:
+    checks = (missing_loggers, requirements.missing_software, places.missing, requirements.missing_weights)
+    return [mistake for missing in checks for mistake in missing(config)]
+
+
+def _carry_out(config: Config, job: Job) -> float | None:
+    from lab.training.evaluate import retest
+    from lab.training.train import train
+
+    if config.test is not None:
+        retest(config, job.folder)
+        return None
+    trial = None
+    if job.sweep_folder is not None and job.number is not None:
+        trial = {"study": sweep_name(job.sweep_folder), "trial": trial_number(job.number)}
+    return train(config, job.folder, job.command, trial, job.sweep_folder)
+
+
+def sweep_name(folder: Path) -> str:
+    """The name of a multirun: its folder below `multirun/`."""
+    parts = folder.parts
+    return "/".join(parts[parts.index("multirun") + 1 :]) if "multirun" in parts[:-1] else folder.name
+
+
+def _sweep_mistakes(*request: Any) -> list[Mistake]:
+    from lab.sweep.definition.load import mistakes  # imports Optuna, which only a sweep that is wrong needs
+
+    return mistakes(*request)
