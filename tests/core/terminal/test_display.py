@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from lab.core.terminal.display import Screen, StatusLine
-from lab.core.terminal.streams import Formatter, escaped
+from lab.core.terminal.streams import Formatter
 from lab.core.terminal.tables import Column, Table
 from lab.sweep.study.progress_table import ProgressTable, end_table
 from lab.training.evaluation.result_table import outcome_table
@@ -80,12 +80,6 @@ def test_a_name_gives_the_terminal_no_orders(name: str) -> None:
     line = Terminal()
     StatusLine(line).draw(name)
     assert not signs & set(line.getvalue()[1:])
-
-
-def test_lines_of_our_own_stay_lines() -> None:
-    record = logging.LogRecord("lab", logging.INFO, "", 0, "This request has 1 mistake:\n  a: %s", ("x\ty",), None)
-    assert Formatter("%(message)s").format(record) == "This request has 1 mistake:\n  a: x\ty"
-    assert escaped("a\nb\tc") == r"a\nb\tc"
 
 
 LONG = "una_columna_con_un_nombre_muy_largo_de_verdad"
