@@ -80,7 +80,7 @@ class ForkedCommands:
 def forked() -> Iterator[ForkedCommands]:
     server = ForkedCommands()
     yield server
-    server.process.communicate(timeout=30)
+    server.process.communicate(timeout=120)
 
 
 @pytest.fixture
