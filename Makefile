@@ -1,6 +1,6 @@
 # make train        make the environment if need be, train the embedded default
 # make check        the same environment, then every check that takes seconds: what CI runs
-# make check-slow   the tests that take minutes
+# make check-slow   the tests that take minutes, on two cores: CI runs them after `make check`
 # make check-lowest an environment with the lowest versions that pyproject.toml allows, and the tests that take seconds in it
 # make check-faults runs killed in every phase, studies killed at random moments, 20 in a row, and every other fault
 #                   (LAB_FAULT_SEED=... for others); prints the table of kills
@@ -32,7 +32,7 @@ check: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 check-slow: $(INSTALLED)
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
 
 check-lowest:
 	$(PYTHON) -m venv $(LOWEST)

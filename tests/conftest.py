@@ -3,13 +3,16 @@
 Environment variables are set here, before a library reads them at import; nothing heavy is imported.
 """
 
+import json
 import os
 import struct
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -33,6 +36,51 @@ os.environ.pop("COLUMNS", None)  # set in workers of pytest-xdist: the width of 
 @pytest.hookimpl
 def pytest_unconfigure() -> None:
     _CACHE.cleanup()
+
+
+class Ended(NamedTuple):
+    """How a command ended. code: None where it was killed or did not end in time."""
+
+    code: int | None
+    output: str
+    errors: str
+
+    @property
+    def said(self) -> str:
+        return self.output + self.errors
+
+
+class ForkedCommands:
+    """Command lines of train.py and report.py, each in a process forked from one that has the imports done."""
+
+    def __init__(self) -> None:
+        script = Path(__file__).with_name("forked_commands.py")
+        self.process = subprocess.Popen(
+            [sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def __call__(
+        self,
+        *words: str,
+        folder: Path,
+        limit_s: int = 120,
+        environment: Mapping[str, str] | None = None,
+        streams: str = "whole",
+    ) -> Ended:
+        """Run `words`, the first of them `train.py` or `report.py`, in `folder`; see `forked_commands.py`."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        job = {"words": words, "folder": str(folder), "limit_s": limit_s, "streams": streams}
+        self.process.stdin.write(json.dumps(job | {"environment": dict(environment or {})}) + "\n")
+        self.process.stdin.flush()
+        return Ended(**json.loads(self.process.stdout.readline()))
+
+
+@pytest.fixture(scope="session")
+def forked() -> Iterator[ForkedCommands]:
+    server = ForkedCommands()
+    yield server
+    server.process.communicate(timeout=120)
 
 
 @pytest.fixture

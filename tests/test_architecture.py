@@ -190,6 +190,36 @@ def _imported(name: str) -> Any:
     return None if module.startswith("lab.") else getattr(importlib.import_module(module), attribute, None)
 
 
+TESTS = Path(__file__).parent
+LONG = 40
+"""A module of more lines that defines a function has a test of its own name beside those of its room."""
+MIRRORED_SHARE = 0.9
+"""Of such modules; the rest is tested through the modules that use it."""
+
+
+def needs_its_own_test(text: str) -> bool:
+    """True for a long module with behaviour; a schema of fields alone has nothing that a test could call."""
+    has_function = any(isinstance(node, ast.FunctionDef) for node in ast.walk(ast.parse(text)))
+    return has_function and len(text.splitlines()) > LONG
+
+
+def test_tests_mirror_the_source() -> None:
+    long = [
+        path.relative_to(SOURCE)
+        for path in sorted(SOURCE.rglob("*.py"))
+        if path.name != "__init__.py" and needs_its_own_test(path.read_text(encoding="utf-8"))
+    ]
+    lacking = [str(path) for path in long if not (TESTS / path.parent / f"test_{path.name}").is_file()]
+    assert 1 - len(lacking) / len(long) >= MIRRORED_SHARE, f"no test of their own name: {', '.join(lacking)}"
+
+
+def test_what_needs_its_own_test() -> None:
+    declaration = "x: int = 1\n" * 60
+    assert not needs_its_own_test(declaration)
+    assert needs_its_own_test(declaration + "def f(): ...\n")
+    assert not needs_its_own_test("def f(): ...\n")
+
+
 MODULES = sorted(path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py"))
 
 

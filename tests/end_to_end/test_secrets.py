@@ -1,11 +1,11 @@
 """A password and a secret of the environment, typed to a real run and to a real study, are in no file that is left."""
 
-import os
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-TRAIN = Path(__file__).parents[2] / "train.py"
+import pytest
+
 PASSWORD, SECRET = "pa55w0rd", "environment-s3cret"
 WORDS = (
     "model=ngram", "model.buckets=64", "trainer.max_epochs=1", "data.num_rows=300", "data.leaks.action=off",
@@ -13,17 +13,16 @@ WORDS = (
 )  # fmt: skip
 
 
-def typed(folder: Path, *words: str) -> tuple[int, str]:
-    done = subprocess.run(
-        [sys.executable, str(TRAIN), *words],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-        env=os.environ | {"LAB_SECRET": SECRET, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"},
-    )
-    return done.returncode, done.stdout + done.stderr
+@pytest.fixture
+def typed(forked: Any, tmp_path: Path) -> Callable[..., tuple[int | None, str]]:
+    """Exit code and output of a command line of train.py, typed in `tmp_path`."""
+
+    def run(*words: str) -> tuple[int | None, str]:
+        environment = {"LAB_SECRET": SECRET, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+        done = forked("train.py", *words, folder=tmp_path, limit_s=300, environment=environment)
+        return done.code, done.said
+
+    return run
 
 
 def files_with(folder: Path, secret: str) -> list[str]:
@@ -31,7 +30,9 @@ def files_with(folder: Path, secret: str) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in found)
 
 
-def test_a_run_leaves_neither_on_the_disk_and_is_resumed_and_tested_without_another_word(tmp_path: Path) -> None:
+def test_a_run_leaves_neither_on_the_disk_and_is_resumed_and_tested_without_another_word(
+    typed: Any, tmp_path: Path
+) -> None:
     login = f"sqlite://user:{PASSWORD}@/mlflow.db"
     words = (
         *WORDS,
@@ -40,21 +41,21 @@ def test_a_run_leaves_neither_on_the_disk_and_is_resumed_and_tested_without_anot
         f"tags=['{login}']",
         "logger=[wandb,csv]",
     )
-    code, out = typed(tmp_path, *words)
+    code, out = typed(*words)
     assert code == 0, out
     assert PASSWORD not in out
     assert files_with(tmp_path / "run", PASSWORD) == []
     assert "name: ${oc.env:LAB_SECRET}" in (tmp_path / "run" / "config.yaml").read_text()
     left = [name for name in files_with(tmp_path / "run", SECRET) if not name.startswith("wandb/")]
     assert left == []  # W&B's project carries the name: it is what was asked to be sent there
-    code, out = typed(tmp_path, "test=run")
+    code, out = typed("test=run")
     assert code == 0, out
-    code, out = typed(tmp_path, "resume=run", "trainer.max_epochs=2")
+    code, out = typed("resume=run", "trainer.max_epochs=2")
     assert code == 0, out
 
 
-def test_a_grid_leaves_no_password(tmp_path: Path) -> None:
+def test_a_grid_leaves_no_password(typed: Any, tmp_path: Path) -> None:
     words = (*WORDS, "-m", "seed=1,2", f"sweep.storage=postgresql://user:{PASSWORD}@h/db", "logger=csv")
-    code, out = typed(tmp_path, *words, "hydra.sweep.dir=grid")
+    code, out = typed(*words, "hydra.sweep.dir=grid")
     assert code == 0, out
     assert files_with(tmp_path / "grid", PASSWORD) == []

@@ -1,9 +1,6 @@
-"""Flat numbers of an outcome, and what every logger tells Lightning about itself."""
-
-from pathlib import Path
+"""Flat numbers of an outcome, and which split a metric is of."""
 
 from lab.loggers.base import Outcome, is_test, is_validation, outcome_metrics
-from lab.loggers.csv import CsvLogger
 
 
 def test_numbers_of_an_outcome(outcome: Outcome) -> None:
@@ -26,9 +23,3 @@ def test_splits_are_told_apart() -> None:
     assert not is_validation({"train/loss": 0.5})
     assert is_test({"test/loss": 0.5})
     assert not is_test({"val/loss": 0.5})
-
-
-def test_lightning_writes_into_the_run_folder(tmp_path: Path) -> None:
-    logger = CsvLogger(tmp_path / "10-00-00")
-    assert (logger.name, logger.version) == ("csv", "10-00-00")
-    assert {logger.save_dir, logger.root_dir, logger.log_dir} == {str(tmp_path / "10-00-00")}

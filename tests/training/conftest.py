@@ -60,7 +60,7 @@ class Warm:
 def warm() -> Iterator[Warm]:
     server = Warm()
     yield server
-    server.process.communicate(timeout=30)
+    server.process.communicate(timeout=120)
 
 
 def without_costs(row: dict[str, Any]) -> dict[str, Any]:

@@ -12,9 +12,11 @@ import resource
 import sys
 import traceback
 import warnings
+from importlib import import_module
 from pathlib import Path
 
 import torch
+from hydra.core.plugins import Plugins
 
 from lab.config.check import check
 from lab.loggers.tensorboard import TensorboardLogger
@@ -57,8 +59,22 @@ def job(
         train(config, Path(folder), "python train.py")
 
 
+IMPORTED = (
+    "lab.training.tasks.text_classification", "lab.models.text.transformer", "matplotlib.backends.backend_agg",
+    "pandas", "transformers.models.bert.modeling_bert",
+)  # fmt: skip
+IMPORTED_FOR = {"peft=": ("peft", "bitsandbytes"), "data=qa": ("lab.training.tasks.question_answering",)}
+"""What the runs of all tests import, and what those with such an override do: once, not in every child."""
+
+for name in IMPORTED:
+    import_module(name)
+Plugins.instance()  # Hydra looks through all its plugins once
 for line in sys.stdin:
     request = json.loads(line)
+    for word, names in IMPORTED_FOR.items():
+        if any(override.startswith(word) for override in request["overrides"]):
+            for name in names:
+                import_module(name)
     child = os.fork()
     if child == 0:
         try:

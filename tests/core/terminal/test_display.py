@@ -10,11 +10,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lab.core.terminal.display import Screen, StatusLine
-from lab.core.terminal.streams import Formatter, escaped
+from lab.core.terminal.streams import Formatter
 from lab.core.terminal.tables import Column, Table
 from lab.sweep.study.progress_table import ProgressTable, end_table
 from lab.training.evaluation.result_table import outcome_table
@@ -79,12 +80,6 @@ def test_a_name_gives_the_terminal_no_orders(name: str) -> None:
     line = Terminal()
     StatusLine(line).draw(name)
     assert not signs & set(line.getvalue()[1:])
-
-
-def test_lines_of_our_own_stay_lines() -> None:
-    record = logging.LogRecord("lab", logging.INFO, "", 0, "This request has 1 mistake:\n  a: %s", ("x\ty",), None)
-    assert Formatter("%(message)s").format(record) == "This request has 1 mistake:\n  a: x\ty"
-    assert escaped("a\nb\tc") == r"a\nb\tc"
 
 
 LONG = "una_columna_con_un_nombre_muy_largo_de_verdad"
@@ -168,36 +163,18 @@ def arguments(file: Path) -> list[str]:
             "trainer.max_epochs=1", "logger=[]", "callbacks.curves.png=false", "trainer.accelerator=cpu"]  # fmt: skip
 
 
-SHELLS = {
-    "closed": "exec 1>&-", "both closed": "exec 1>&- 2>&-", "full": "exec 1>/dev/full",
-    "ascii": "export PYTHONIOENCODING=ascii:strict",
-    "latin": "export PYTHONIOENCODING=latin-1:strict LC_ALL=C",
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("shell", SHELLS)
-def test_a_finished_run_is_no_failure_whatever_reads_it(odd_file: Path, tmp_path: Path, shell: str) -> None:
-    command = [sys.executable, str(ROOT / "train.py"), *arguments(odd_file), "hydra.run.dir=run"]
-    line = ["sh", "-c", f'{SHELLS[shell]}; exec "$@"', "sh", *command]
-    done = subprocess.run(line, capture_output=True, cwd=tmp_path, timeout=120, check=False)
-    err = done.stderr.decode(errors="replace")
-    assert done.returncode == 0, err
+@pytest.mark.parametrize("streams", ["closed", "both closed", "full", "no reader", "ascii", "latin-1"])
+def test_a_finished_run_is_no_failure_whatever_reads_it(
+    forked: Any, odd_file: Path, tmp_path: Path, streams: str
+) -> None:
+    done = forked("train.py", *arguments(odd_file), "hydra.run.dir=run", folder=tmp_path, streams=streams)
+    assert done.code == 0, done.errors
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "completed"
     assert (tmp_path / "run" / "figures" / "confusion_kind___old_.png").exists()
-    assert "Traceback" not in err
-    assert "Exception ignored" not in err
-    if shell in ("ascii", "latin"):
-        assert "kind [/old]" in done.stdout.decode("latin-1")
-
-
-def test_a_reader_that_leaves_makes_no_failure(odd_file: Path, tmp_path: Path) -> None:
-    command = [sys.executable, str(ROOT / "train.py"), *arguments(odd_file), "hydra.run.dir=run"]
-    reader, writer = os.pipe()
-    os.close(reader)
-    done = subprocess.run(command, stdout=writer, stderr=writer, cwd=tmp_path, timeout=120, check=False)
-    os.close(writer)
-    assert done.returncode == 0
-    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "completed"
+    assert "Traceback" not in done.errors
+    assert "Exception ignored" not in done.errors
+    if streams in ("ascii", "latin-1"):
+        assert "kind [/old]" in done.output
 
 
 def test_a_study_with_values_like_markup_runs_on_a_terminal(odd_file: Path, tmp_path: Path) -> None:

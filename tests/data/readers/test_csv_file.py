@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from lab.core.errors import Mistake, RequestError
-from lab.data.readers.csv_quotes import count_known, rows_within
 from lab.data.readers.row_file import FileSettings
 from lab.data.readers.text_files import open_file
 
@@ -118,28 +117,6 @@ def test_a_cell_that_looks_like_rows_is_read_if_quoting_is_double(tmp_path: Path
     text = 'texto,modo\nuno,A\n"dos,A\ntres,B\ncuatro",B\n'
     assert "lines 3 to 5" in refused(tmp_path / "a.csv", text).problem
     assert read(tmp_path / "a.csv", text, FileSettings(quoting="double"))["texto"] == ["uno", "dos,A\ntres,B\ncuatro"]
-
-
-@pytest.mark.parametrize(
-    ("cell", "column", "width", "others"),
-    [
-        ("x,A\ny,B\nz", 0, 2, [(1, "A"), (1, "B")]),
-        ("x\nB,y", 1, 2, [(0, "B")]),
-        ("x,A,1\r\ny,B,2\r\nz", 0, 3, [(1, "A"), (2, "1"), (1, "B"), (2, "2")]),
-        ("x,A\n\ny,B\nz", 0, 2, [(1, "A"), (1, "B")]),
-        ("x\ny,B\nz", 0, 2, None),
-        ("x,A\ny\nz", 0, 2, None),
-    ],
-)
-def test_lines_as_rows(cell: str, column: int, width: int, others: list[tuple[int, str]] | None) -> None:
-    assert rows_within(cell, column, width, ",") == others
-
-
-def test_rows_are_believed_where_one_column_knows_all_their_cells() -> None:
-    known = {0: frozenset({"7"}), 2: frozenset({"A", "B"})}
-    assert count_known([(0, "1"), (2, "A"), (0, "2"), (2, "B")], lambda column: known[column]) == 2
-    assert count_known([(0, "1"), (2, "A"), (0, "2"), (2, "C")], lambda column: known[column]) == 0
-    assert count_known([], lambda column: known[column]) == 0
 
 
 def test_a_nul_is_named_by_its_line(tmp_path: Path) -> None:

@@ -70,20 +70,6 @@ def test_delimiter_can_be_named(tmp_path: Path) -> None:
     assert _open(_written(tmp_path / "a.csv", "t;n\na,b;1\n"), ";") == {"t": ["a,b"], "n": ["1"]}
 
 
-@pytest.mark.parametrize("packed", [False, True])
-def test_json_lines_keep_numbers_and_dates_as_written(tmp_path: Path, packed: bool) -> None:
-    rows = ['{"t": "2024-01-01", "n": 3, "x": [1]}', "", '{"t": null, "n": 3.10}', '{"t": "ñ", "n": "tres", "b": true}']
-    body = ("\ufeff" + "\n".join(rows) + "\n").encode()
-    path = tmp_path / ("a.jsonl.gz" if packed else "a.jsonl")
-    path.write_bytes(gzip.compress(body) if packed else body)
-    assert _open(path) == {
-        "t": ["2024-01-01", None, "ñ"],
-        "n": ["3", "3.10", "tres"],
-        "x": ['["1"]', None, None],
-        "b": [None, None, "true"],
-    }
-
-
 def test_parquet_integers_stay_whole_and_lists_are_read_as_json(tmp_path: Path) -> None:
     columns = {
         "n": pa.array([3, None, 4]),

@@ -1,17 +1,11 @@
 """Bandit: amounts, ratios, the best of all reports, and a best value that is not positive."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from lab.early_termination.policies.bandit import Bandit
-from lab.early_termination.policies.base import Goal, Policy
+from lab.early_termination.policies.base import Goal
 
 from ..conftest import decide, ended
-
-TIMES = {"evaluation_interval": st.integers(1, 3), "delay_evaluation": st.integers(0, 3)}
-SLACK = st.integers(0, 16).map(lambda number: number / 8)
-FACTORS = st.builds(Bandit, SLACK, st.none(), **TIMES)
 
 
 def test_an_amount_after_a_delay() -> None:
@@ -42,10 +36,3 @@ def test_a_ratio_of_a_value_that_is_not_positive_ends_no_trial_and_is_reported(g
     assert Bandit(slack_amount=0.1).obstacle(goal, histories, 1) is None
     assert rule.obstacle(goal, {0: [1.0]}, 1) is None
     assert Bandit(0.1, delay_evaluation=2).obstacle(goal, histories, 1) is None
-
-
-@given(FACTORS, st.dictionaries(st.integers(0, 30), st.lists(st.integers(1, 400), min_size=1, max_size=5), min_size=1))
-def test_the_ratio_mirrors_by_reciprocals(rule: Policy, histories: dict[int, list[int]]) -> None:
-    plain = {trial: [float(value) for value in reports] for trial, reports in histories.items()}
-    inverse = {trial: [1 / value for value in reports] for trial, reports in histories.items()}
-    assert ended(rule, "maximize", plain) == ended(rule, "minimize", inverse)

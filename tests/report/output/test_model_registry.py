@@ -22,7 +22,7 @@ from lab.report.analysis.run_table import build_run_table
 from lab.report.build import build
 from lab.report.findings import Report
 from lab.report.output.model_registry import refuse_early
-from lab.report.sources.mlflow import parameter_value, read
+from lab.report.sources.mlflow import read
 
 from ..conftest import MakeRun
 
@@ -236,15 +236,3 @@ def test_a_store_or_experiment_that_is_not_there_is_refused(store: str, tmp_path
     assert not (tmp_path / "no.db").exists()
     with pytest.raises(RequestError, match="no experiment has this name"):
         read(ask(source="mlflow", tracking__mlflow_uri=store, tracking__experiment="c"))
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("3e-05", 3e-5), ("1e-5", 1e-5), ("true", True), ("True", True), ("null", None), ("7", 7), ("tiny", "tiny"),
-        ("[1, 2]", "[1, 2]"), ("a: b: c", "a: b: c"),
-    ],
-)  # fmt: skip
-def test_parameters_are_the_values_they_spell(text: str, value: object) -> None:
-    assert parameter_value(text) == value
-    assert type(parameter_value(text)) is type(value)

@@ -1,0 +1,34 @@
+"""Contradictions between keys of the data."""
+
+import pytest
+
+from .conftest import keys_of_mistakes
+
+FILES = ("data.path", "data.train", "data.val", "data.test", "data.kind")
+SETS = ("data.labels", "data.split_labels", "data.label_separator")
+
+
+@pytest.mark.parametrize(
+    ("keys", "values", "blamed"),
+    [
+        (("data.split.val", "data.split.test"), (0.4, 0.5), []),
+        (("data.split.val", "data.split.test"), (0.5, 0.5), ["data.split.val"]),
+        (FILES, ("a.csv", None, None, None, "csv"), []),
+        (FILES, (None, "a.csv", None, "b.csv", "csv"), []),
+        (FILES, (None, None, None, None, "csv"), ["data.path"]),
+        (FILES, ("a.csv", "b.csv", None, None, "csv"), ["data.path"]),
+        (FILES, ("a.csv", None, None, "b.csv", "csv"), ["data.path"]),
+        (("data.text", "data.labels"), (["a"], ["b", "c"]), []),
+        (("data.text", "data.labels"), (["a"], ["b", "b"]), ["data.labels"]),
+        (("data.text", "data.labels"), (["a", "a"], ["b"]), ["data.text"]),
+        (("data.text", "data.labels"), (["a"], ["a"]), ["data.labels"]),
+        (SETS, (["modo", "temas"], None, "|"), []),
+        (SETS, (["modo", "temas"], ["temas"], ";"), []),
+        (SETS, (["modo", "temas"], [], "|"), []),
+        (SETS, (["modo", "temas"], ["tema"], "|"), ["data.split_labels"]),
+        (SETS, (["modo", "temas"], ["temas", "tema"], "|"), ["data.split_labels"]),
+        (SETS, (["modo", "temas"], None, ";"), ["data.label_separator"]),
+    ],
+)
+def test_rule(keys: tuple[str, ...], values: tuple[object, ...], blamed: list[str]) -> None:
+    assert keys_of_mistakes(dict(zip(keys, values, strict=True))) == blamed

@@ -1,0 +1,41 @@
+"""Contradictions between keys of the model."""
+
+import pytest
+
+from .conftest import keys_of_mistakes
+
+FROZEN = ("model.pretrained", "model.architecture", "callbacks.freeze.layers", "callbacks.freeze.schedule")
+KIND = ("model.kind", "callbacks.freeze.layers", "callbacks.freeze.schedule")
+THAWING = ("callbacks.freeze.schedule", "trainer.max_epochs")
+VOCABULARY = ("model.pretrained", "model.vocabulary_size", "model.architecture")
+
+
+@pytest.mark.parametrize(
+    ("keys", "values", "blamed"),
+    [
+        (THAWING, ({0: 12, 2: 4, 3: 0}, 4), []),
+        (THAWING, (None, 4), []),
+        (THAWING, ({0: 0, 1: 2}, 4), ["callbacks.freeze.schedule"]),
+        (THAWING, ({9: 0}, 4), ["callbacks.freeze.schedule"]),
+        (("model.path", "model.package", "model.architecture"), (None, None, {"model_type": "bert"}), []),
+        (("model.path", "model.package", "model.architecture"), (None, None, None), ["model.path"]),
+        (VOCABULARY, (True, 100, {"vocab_size": 100}), []),
+        (VOCABULARY, (True, 90, {"vocab_size": 100}), ["model.vocabulary_size"]),
+        (VOCABULARY, (False, 90, {"vocab_size": 100}), []),
+        (VOCABULARY, (True, 90, None), []),
+        (FROZEN, (False, {"num_hidden_layers": 12}, 12, {0: 12}), []),
+        (FROZEN, (False, {"n_layers": 6}, 7, None), ["callbacks.freeze.layers"]),
+        (FROZEN, (False, {"num_hidden_layers": 2}, 0, {0: 3, 1: 0}), ["callbacks.freeze.schedule"]),
+        (FROZEN, (False, {"num_hidden_layers": 12, "num_hidden_groups": 1}, 10, None), ["callbacks.freeze.layers"]),
+        (FROZEN, (False, None, 40, None), []),
+        (FROZEN, (True, {"num_hidden_layers": 12}, 24, {0: 24}), []),
+        (KIND, ("ngram", 0, None), []),
+        (KIND, ("ngram", 1, {0: 1}), ["callbacks.freeze.layers", "callbacks.freeze.schedule"]),
+        (("model.char_ngrams",), ([3, 5],), []),
+        (("model.char_ngrams",), (None,), []),
+        (("model.char_ngrams",), ([5, 3],), ["model.char_ngrams"]),
+        (("model.word_ngrams",), ([2, 1],), ["model.word_ngrams"]),
+    ],
+)
+def test_rule(keys: tuple[str, ...], values: tuple[object, ...], blamed: list[str]) -> None:
+    assert keys_of_mistakes(dict(zip(keys, values, strict=True))) == blamed

@@ -1,0 +1,42 @@
+"""Contradictions between keys of series and their nets."""
+
+import pytest
+
+from .conftest import keys_of_mistakes
+
+DATES = ("data.split.val_from", "data.split.test_from")
+PRETRAIN = ("model.pretrain", "objective.metric", "model.causal", "model.ensemble")
+RIDGE = ("model.kind", "model.head", "trainer.max_epochs", "trainer.precision", "callbacks.lr_finder.enabled")
+TABLE = ("data.time", "data.group", "data.features", "data.label")
+
+
+@pytest.mark.parametrize(
+    ("keys", "values", "blamed"),
+    [
+        (DATES, (None, None), []),
+        (DATES, ("2015-01-01", "2019-01-01"), []),
+        (DATES, ("2015-01-01", None), ["data.split.val_from"]),
+        (DATES, (None, "2015-01-01"), ["data.split.test_from"]),
+        (DATES, ("2019-01-01", "2015-01-01"), ["data.split.val_from"]),
+        (("data.label", "data.kind"), ("wet", "series_table"), []),
+        (("data.label", "data.kind"), ("wet", "rainfall"), ["data.label"]),
+        (TABLE, ("date", "station", ["rain"], {"feature": "rain"}), []),
+        (TABLE, ("date", None, None, "wet"), []),
+        (TABLE, ("date", None, ["rain", "wet"], "wet"), ["data.features"]),
+        (TABLE, ("date", "station", ["date", "station", "rain", "rain"], "wet"), ["data.features"] * 3),
+        (RIDGE, ("minirocket", "ridge", 1, 32, False), []),
+        (RIDGE, ("minirocket", "logistic", 30, 16, True), []),
+        (
+            RIDGE,
+            ("minirocket", "ridge", 2, 16, True),
+            ["trainer.max_epochs", "trainer.precision", "callbacks.lr_finder.enabled"],
+        ),
+        (PRETRAIN, (False, "val/f1_macro", False, 3), []),
+        (PRETRAIN, (True, "val/loss", True, 1), []),
+        (PRETRAIN, (True, "val/f1_macro", False, 2), ["objective.metric", "model.causal", "model.ensemble"]),
+        (("data.kind", "loss.head_weighting"), ("maintenance", "uncertainty"), []),
+        (("data.kind", "loss.head_weighting"), ("ucr", "uncertainty"), ["loss.head_weighting"]),
+    ],
+)
+def test_rule(keys: tuple[str, ...], values: tuple[object, ...], blamed: list[str]) -> None:
+    assert keys_of_mistakes(dict(zip(keys, values, strict=True))) == blamed
