@@ -133,7 +133,7 @@ class TrainerConfig(Node):
     log_every_n_steps: Annotated[NonNegativeInt, WATCHING] = 50
     """Optimizer steps between two values of `train/loss_step` and `lr` that loggers get; 0: none."""
     precision: Literal[
-        32, 16, 64, "32", "16", "64", "bf16", "32-true", "16-true", "bf16-true", "64-true", "16-mixed", "bf16-mixed",
+        32, 16, "32", "16", "bf16", 64, "64", "32-true", "16-true", "bf16-true", "64-true", "16-mixed", "bf16-mixed",
         "auto",
     ]  # fmt: skip
     """Number format: of the forward pass (32, 16 or bf16 mixed), or of weights too (16-true, bf16-true, 64); `auto`:
