@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from lab.cli.resume import locked, resumed_argv
+from lab.cli.resume import _nothing_left, locked, resumed_argv
 from lab.core.errors import RequestError
 
 CONF = Path("conf").absolute()
@@ -186,3 +186,13 @@ def test_a_folder_with_spaces_is_proposed_in_quotes(run: Path) -> None:
     words = [*shlex.split(first), *shlex.split(second)]
     values = {one.key_or_group: one.value() for one in OverridesParser.create().parse_overrides(words)}
     assert values == {"resume": str(place), "trainer.max_epochs": 24, "test": str(place)}
+
+
+def test_a_complete_run_names_every_limit_that_can_be_raised() -> None:
+    saved = {"trainer.max_epochs": 3, "trainer.max_steps": 7, "trainer.max_time": None}
+    (mistake,) = _nothing_left("RUN", "completed", saved, {})
+    assert mistake.problem == "this run is complete after trainer.max_epochs=3, trainer.max_steps=7"
+    assert mistake.remedy == "resume=RUN trainer.max_epochs=6 trainer.max_steps=14, or test=RUN"
+    assert _nothing_left("RUN", "completed", saved, {"trainer.max_steps": "9"}) == []
+    assert _nothing_left("RUN", "completed", saved, {"trainer.max_steps": "null"}) == []
+    assert _nothing_left("RUN", "completed", saved, {"trainer.max_steps": "5"}) != []

@@ -210,16 +210,18 @@ def _nothing_left(
     given: str, status: str | None, saved: Mapping[str, object], typed: Mapping[str, str]
 ) -> list[Mistake]:
     """The mistake of a completed run, which is resumed only where what ended it was changed."""
-    limits = [name for name in LIMITS if saved.get(name) not in (None, -1)]
+    limits = [name for name in LIMITS if saved.get(name) is not None] or ["trainer.max_epochs"]
     more = any(
-        limit in typed and (_number(typed[limit]) > _number(saved[limit]) or limit == "trainer.max_time")
+        limit in typed and (_number(typed[limit]) > _number(saved.get(limit)) or limit == "trainer.max_time")
         for limit in limits
     )
     if status == "completed" and not more:
-        longer = " ".join(f"{limit}={_longer(limit, saved[limit])}" for limit in limits)
+        longer = " ".join(f"{limit}={_longer(limit, saved.get(limit, 1))}" for limit in limits)
         remedy = f"{quoted('resume', given)} {longer}, or {quoted('test', given)}"
-        spent = listed([f"{limit}={saved[limit]}" for limit in limits])
-        first = f"{int(_number(saved['trainer.max_epochs']))} epochs" if limits == ["trainer.max_epochs"] else spent
+        spent = listed([f"{limit}={saved.get(limit)}" for limit in limits])
+        first = (
+            f"{int(_number(saved.get('trainer.max_epochs', 1)))} epochs" if limits == ["trainer.max_epochs"] else spent
+        )
         return [Mistake("resume", f"this run is complete after {first}", remedy, given)]
     if status == "early_stopped" and not any(name.startswith("callbacks.early_stopping.") for name in typed):
         remedy = f"{quoted('resume', given)} callbacks.early_stopping.patience=null, or {quoted('test', given)}"

@@ -111,7 +111,7 @@ class TrainerConfig(Node):
     """Most optimizer steps; the run is validated after the last one, also inside an epoch. null or -1: no limit."""
     min_steps: Annotated[NonNegativeInt | None, Role.CHANGEABLE] = None
     """Optimizer steps that early stopping and `max_time` wait for; null: none."""
-    max_time: Annotated[str | None, Duration, Role.UNNAMED | Role.CHANGEABLE | Role.NOT_COMPARED] = None
+    max_time: Annotated[str | None, Duration, Role.CHANGEABLE] = None
     """Most training time as days:hours:minutes:seconds (00:12:00:00) or {hours: 12}, over all resumes; null: no limit.
     The learning rate does not follow it."""
     limit_train_batches: Batches = 1.0
@@ -133,7 +133,7 @@ class TrainerConfig(Node):
     log_every_n_steps: Annotated[NonNegativeInt, WATCHING] = 50
     """Optimizer steps between two values of `train/loss_step` and `lr` that loggers get; 0: none."""
     precision: Literal[
-        32, 16, 64, "32", "16", "64", "bf16", "32-true", "16-true", "bf16-true", "64-true", "16-mixed", "bf16-mixed",
+        32, 16, "32", "16", "bf16", 64, "64", "32-true", "16-true", "bf16-true", "64-true", "16-mixed", "bf16-mixed",
         "auto",
     ]  # fmt: skip
     """Number format: of the forward pass (32, 16 or bf16 mixed), or of weights too (16-true, bf16-true, 64); `auto`:

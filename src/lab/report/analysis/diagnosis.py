@@ -51,6 +51,12 @@ class RunView(NamedTuple):
         """Return a metric by epoch, empty if it was not recorded."""
         return self.history.get(name, np.empty(0))
 
+    @property
+    def epochs(self) -> int:
+        """Return how many epochs have a validation, of which an epoch may have several."""
+        known = self.history.get("epoch")
+        return len(self.curve(self.metric)) if known is None else len(np.unique(known))
+
 
 Diagnosis = tuple[Sentence, str] | None
 Rule = Callable[[RunView, Thresholds], Diagnosis]
@@ -60,7 +66,7 @@ def at_chance(run: RunView, limits: Thresholds) -> Diagnosis:
     """After enough epochs, the best validation score is still close to that of always predicting the largest class."""
     curve, chance = run.curve(run.metric), run.number(f"majority/{run.score}")
     planned = run.setting("trainer.max_epochs")
-    epochs = len(curve)
+    epochs = run.epochs
     if run.goal != "maximize" or not epochs or math.isnan(chance) or np.isnan(curve).all():
         return None
     if not math.isnan(planned) and epochs < limits.chance_after * planned:
@@ -130,8 +136,9 @@ def best_is_last(run: RunView, limits: Thresholds) -> Diagnosis:
     gain = float(sign * curve[-1] - np.nanmax(sign * curve[:-1]))
     if gain < limits.improving - 1e-12:
         return None
-    override = f"trainer.max_epochs={2 * len(curve)}"
-    return Sentence("best_is_last", {"epochs": len(curve), "gain": gain, "metric": run.metric}), override
+    epochs = run.epochs
+    override = f"trainer.max_epochs={2 * epochs}"
+    return Sentence("best_is_last", {"epochs": epochs, "gain": gain, "metric": run.metric}), override
 
 
 def below_baseline(run: RunView, limits: Thresholds) -> Diagnosis:

@@ -5,6 +5,7 @@ nothing stays open. `save_png` and `save_gif` write whole files. Cost: about .3 
 """
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -39,8 +40,22 @@ def learning_curves(rows: Sequence[Mapping[str, Any]], metric: str, shown: int |
     return figure
 
 
+def places(epochs: Sequence[float]) -> list[float]:
+    """Return where each validation lies on an axis of epochs, which count from 0: several of one epoch share it out.
+
+    >>> places([0, 1, 2]), places([0, 0, 1, 1])
+    ([1.0, 2.0, 3.0], [0.5, 1.0, 1.5, 2.0])
+    """
+    total, seen = Counter(epochs), Counter[float]()
+    found = []
+    for epoch in epochs:
+        seen[epoch] += 1
+        found.append(epoch + seen[epoch] / total[epoch])
+    return found
+
+
 def _panel(axes: Any, rows: Sequence[Mapping[str, Any]], name: str, shown: int) -> None:
-    epochs = [row["epoch"] + 1 for row in rows]
+    epochs = places([row["epoch"] for row in rows])
     for column, label, style in _lines(rows, name):
         values = [_number(row.get(column)) for row in rows]
         axes.plot(epochs, values, alpha=0.0)  # sets the axes by all rows

@@ -137,7 +137,7 @@ def _read_run(place: _RunPlace, configs: ConfigReader, source: SourceRuns) -> No
         history = history_columns(place.run.history(), values["metric"])
     except (OSError, ValueError) as error:
         source.warnings.append(Sentence("history_unread", {"path": path, "error": _first_line(error)}))
-    values |= {"path": path, "epochs": len(history["epoch"]) if history else 0}
+    values |= {"path": path, "epochs": len(set(history["epoch"].tolist())) if history else 0}
     values["study"] = place.study or values["study"]
     source.runs.append(SourceRun(path, values, config, history, requested))
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from lab.report.figures.base import Absent, ReportFigure, Spec
 from lab.report.figures.drawing import HEX, STATUS_COLOURS, axis, label_axes, new_figure, panel, typed
 from lab.report.figures.run_columns import thinned
-from lab.report.figures.run_figures import plain
+from lab.report.figures.run_figures import places, plain
 from lab.report.findings import Floats, Report
 from lab.report.text.translate import Translator
 
@@ -57,7 +57,12 @@ def _curve(report: Report, row: int) -> Curve:
     runs = report.runs
     history, run = runs.histories[row], runs.frame.iloc[row]
     kept = np.array(thinned(range(len(history["epoch"])), MAX_POINTS))
-    return Curve(str(run["run"]), str(run["status"]), history["epoch"][kept] + 1, history[runs.metric][kept])
+    return Curve(
+        str(run["run"]),
+        str(run["status"]),
+        np.array(places(history["epoch"].tolist()))[kept],
+        history[runs.metric][kept],
+    )
 
 
 def draw_plotly(data: LearningCurves, words: Translator) -> Spec:
