@@ -59,6 +59,10 @@ def test_a_run_is_named_by_what_tells_it_apart(overrides: list[str], name: str) 
     assert run_name("tiny", overrides) == name
 
 
+def test_a_name_shows_a_choice_of_debug() -> None:
+    assert run_name("tiny", ["debug=fdr", "optimizer.lr=3e-5"]) == "tiny-debug-fdr-lr3e-5"
+
+
 def test_a_name_is_short_and_safe_for_files() -> None:
     name = run_name("a/b c", [f"optimizer.lr={'x' * 50}", f"model.path=../{'y' * 90}"])
     assert len(name) <= 96

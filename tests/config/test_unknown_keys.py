@@ -25,8 +25,8 @@ def plain(*line: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     "key",
-    ["predict", "export", "devices", "strategy", "trainer.strategy", "trainer.devices", "model._target_", "_target_",
-     "callbacks._target_", "trainer.deterministic", "trainer.max_steps"],
+    ["predict", "export", "model._target_", "_target_", "callbacks._target_", "trainer.enable_checkpointing",
+     "trainer.limit_predict_batches"],
 )  # fmt: skip
 def test_what_is_not_there_yet_is_said_plainly(key: str) -> None:
     mistake = no_key(key, "x", plain())
@@ -37,13 +37,15 @@ def test_what_is_not_there_yet_is_said_plainly(key: str) -> None:
 @pytest.mark.parametrize(
     ("key", "remedy"),
     [
-        ("trainer.stratified", "leave out trainer.stratified"),
+        ("trainer.shuffled", "leave out trainer.shuffled"),
         ("presage", "leave out presage"),
-        ("trainer.termination", "leave out trainer.termination"),
+        ("trainer.pruning", "leave out trainer.pruning"),
         ("scheduler.type", "scheduler=1"),
         ("optimizer.name", "optimizer=1"),
         ("loss.typ", "leave out loss.typ"),
         ("epochs", "trainer.max_epochs=1"),
+        ("devices", "trainer.devices=1"),
+        ("max_steps", "trainer.max_steps=1"),
         ("trainer.gradient_clip_val", "trainer.gradient_clip_val=1"),
         ("per_device_train_batch_size", "data.batch_size=1"),
         ("trainer.treads", "trainer.threads=1"),

@@ -133,3 +133,35 @@ def test_default_data_are_padded_by_less_than_a_twentieth(
     draws = TrainDraws(lengths, 32, lambda epoch: 1, seed=42, max_tokens=max_tokens)
     cells = sum(len(draw.rows) * int(lengths[draw.rows].max()) for draw in draws)
     assert 1 - lengths.sum() / cells < 0.05
+
+
+def test_a_limit_keeps_the_first_batches_and_their_last_window_has_no_other_rows() -> None:
+    whole, some = (TrainDraws(LENGTHS, 4, lambda _: 4, seed=0, limit=limit) for limit in (1.0, 6))
+    kept, first = list(some), list(whole)[:6]
+    assert len(some) == len(kept) == 6
+    assert all((draw.rows == other.rows).all() for draw, other in zip(kept, first, strict=True))
+    assert [len(draw.window) for draw in kept] == [16] * 4 + [8] * 2
+    assert kept[5].window.tolist() == [*kept[4].rows, *kept[5].rows]
+    tokens = TrainDraws(LENGTHS, 64, lambda _: 2, seed=0, max_tokens=500, limit=3)
+    assert [len(draw.window) > len(draw.rows) for draw in tokens] == [True, True, False]
+
+
+def test_repeated_epochs_have_the_same_batches() -> None:
+    for options in ({}, {"max_tokens": 500}):
+        draws = TrainDraws(LENGTHS, 16, lambda _: 1, seed=0, limit=3, repeats=True, **options)  # type: ignore[arg-type]
+        first = [draw.rows.tolist() for draw in draws]
+        draws.set_epoch(5)
+        assert [draw.rows.tolist() for draw in draws] == first
+
+
+def test_limited_evaluation_has_rows_of_all_lengths_the_same_each_time() -> None:
+    draws = EvalDraws(LENGTHS, 10, 5)
+    rows = [draw.rows.tolist() for draw in draws]
+    assert [len(batch) for batch in rows] == [10] * 5 == [10] * len(draws)
+    assert rows == [draw.rows.tolist() for draw in EvalDraws(LENGTHS, 10, 5)]
+    lengths = LENGTHS[[row for batch in rows for row in batch]]
+    assert (np.diff(lengths) <= 0).all(), "from the longest to the shortest"
+    assert lengths.min() < 10 < 50 < lengths.max()
+    assert [draw.rows.tolist() for draw in EvalDraws(LENGTHS, 10, 1.0)] == [
+        draw.rows.tolist() for draw in EvalDraws(LENGTHS, 10)
+    ]

@@ -1,5 +1,6 @@
 """Resumed equals uninterrupted, wherever validations and the end of a run fall inside an epoch."""
 
+import csv
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import torch
 
 from lab.core.record.run_folder import RunFolder
 
+COSTS = ("_per_s", "_gib")
 SETTINGS = [
     "data.num_rows=100", "data.batch_size=8", "trainer.max_epochs=3", "logger=csv", "callbacks.curves.png=false",
     "callbacks.checkpoint.every_n_steps=1", "trainer.threads=1", "model.architecture.hidden_size=32",
@@ -35,6 +37,10 @@ CASES = {
 }  # fmt: skip
 
 
+def without_costs(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if not name.endswith(COSTS)}
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_killed_and_resumed_equals_straight(warm: Any, equal_runs: Any, tmp_path: Path, case: str) -> None:
     options, kills, steps = CASES[case]
@@ -47,3 +53,33 @@ def test_killed_and_resumed_equals_straight(warm: Any, equal_runs: Any, tmp_path
         assert warm.run(run.path, SETTINGS + options + again, kill_at=kill_at) == 9
     assert warm.run(run.path, [*SETTINGS, *options, f"resume={run.path}"]) == 0
     equal_runs(straight, run)
+
+
+def test_an_early_stop_inside_an_epoch_can_be_taken_back(warm: Any, tmp_path: Path) -> None:
+    """The rest of the epoch's batches are trained then, as in a run that did not stop."""
+    options = ["trainer.val_check_interval=0.5", "optimizer.lr=1e-9", "trainer.max_epochs=2"]
+    straight, run = RunFolder(tmp_path / "straight"), RunFolder(tmp_path / "run")
+    assert warm.run(straight.path, SETTINGS + options) == 0
+    stopped = [*SETTINGS, *options, "callbacks.early_stopping.patience=1", "callbacks.early_stopping.min_delta=1"]
+    assert warm.run(run.path, stopped) == 0
+    assert run.read()["status"] == "early_stopped"
+    assert run.history()[-1]["step"] < 20
+    assert warm.run(run.path, [*SETTINGS, *options, f"resume={run.path}"]) == 0
+    assert [without_costs(row) for row in run.history()] == [without_costs(row) for row in straight.history()]
+    first, second = (torch.load(folder.last, weights_only=True)["state_dict"] for folder in (straight, run))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_more_steps_go_on_inside_the_epoch(warm: Any, tmp_path: Path) -> None:
+    options = ["scheduler=constant", "trainer.max_epochs=null"]
+    straight, run = RunFolder(tmp_path / "straight"), RunFolder(tmp_path / "run")
+    assert warm.run(straight.path, [*SETTINGS, *options, "trainer.max_steps=15"]) == 0
+    assert warm.run(run.path, [*SETTINGS, *options, "trainer.max_steps=7", "trainer.log_every_n_steps=5"]) == 0
+    longer = [*SETTINGS, *options, "trainer.max_steps=15", "trainer.log_every_n_steps=3", f"resume={run.path}"]
+    assert warm.run(run.path, longer) == 0
+    assert [row["step"] for row in run.history()] == [7, 10, 15]
+    with (run.path / "metrics.csv").open(encoding="utf-8", newline="") as file:
+        logged = [int(row["step"]) for row in csv.DictReader(file) if row["train/loss_step"]]
+    assert logged == [5, 9, 12, 15], "the axis of steps goes on"
+    first, second = (torch.load(folder.last, weights_only=True)["state_dict"] for folder in (straight, run))
+    assert all(torch.equal(first[name], second[name]) for name in first)

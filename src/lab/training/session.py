@@ -33,6 +33,7 @@ EXPECTED_WARNINGS = (
     ".*does not have many workers.*",  # tokens are memory-mapped: loader processes rarely pay
     ".*in eval mode at the start of training.*",  # frozen layers are
     ".*treespec, LeafSpec.*",  # Lightning's own use of torch
+    r"The PyTorch Profiler default schedule will be overridden",  # a short run is profiled whole
     r"The number of training batches .* is smaller than the logging interval",  # short epochs are usual here
 )
 
