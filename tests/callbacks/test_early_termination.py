@@ -23,7 +23,7 @@ class Listener:
 
 
 def trainer(epoch: int, sanity: bool = False) -> Any:
-    loop = SimpleNamespace(min_epochs=5)
+    loop = SimpleNamespace(min_epochs=5, epoch_loop=SimpleNamespace(min_steps=9))
     state, logged = SimpleNamespace(fn="fit"), {"val/f1_macro": 0.1 * epoch, "train/loss": 1.0}
     return SimpleNamespace(
         sanity_checking=sanity, state=state, callback_metrics=logged, current_epoch=epoch, max_epochs=4,

@@ -6,29 +6,34 @@ from lab.config.dotted_keys import is_below
 from lab.config.key_roles import has_role, keys
 from lab.config.schema import Role
 
+WATCHING = {
+    "trainer.num_sanity_val_steps", "trainer.log_every_n_steps", "trainer.inference_mode", "trainer.profiler",
+    "trainer.detect_anomaly", "trainer.benchmark", "trainer.enable_progress_bar", "trainer.enable_model_summary",
+}  # fmt: skip
+PLACE = {"trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy", "trainer.threads"}
 WRITTEN = {
-    Role.UNNAMED: {
+    Role.UNNAMED: WATCHING | PLACE | {
         "sweep", "experiment_name", "run_name", "tags", "resume", "test", "logger", "cache", "objective",
-        "trainer.accelerator", "trainer.threads", "data.num_workers", "data.path", "data.train", "data.val",
+        "data.num_workers", "data.path", "data.train", "data.val",
         "data.test", "data.text", "data.labels", "callbacks.progress", "callbacks.curves",
     },
-    Role.CHANGEABLE: {
-        "trainer.max_epochs", "trainer.min_epochs", "trainer.threads", "trainer.accelerator",
+    Role.CHANGEABLE: WATCHING | PLACE | {
+        "trainer.max_epochs", "trainer.min_epochs", "trainer.max_steps", "trainer.min_steps", "trainer.max_time",
         "callbacks.early_stopping", "callbacks.checkpoint", "callbacks.progress", "callbacks.curves",
         "callbacks.overfit", "callbacks.nan_guard", "data.num_workers", "data.pin_memory", "data.persistent_workers",
         "data.eval_batch_size", "data.path", "data.train", "data.val", "data.test", "peft.merge", "logger",
         "cache.dir", "cache.max_gib", "hydra", "tags",
     },
-    Role.CHANGEABLE_IN_STUDY: {
+    Role.CHANGEABLE_IN_STUDY: WATCHING | {
         "sweep", "objective", "resume", "test", "run_name", "tags", "logger", "cache.dir", "cache.max_gib",
         "callbacks.progress", "callbacks.curves",
     },
-    Role.NOT_COMPARED: {
+    Role.NOT_COMPARED: WATCHING | PLACE | {
         "experiment_name", "run_name", "tags", "resume", "test", "logger", "cache", "objective", "sweep",
-        "callbacks.progress", "callbacks.curves", "callbacks.checkpoint", "trainer.threads", "trainer.accelerator",
+        "callbacks.progress", "callbacks.curves", "callbacks.checkpoint",
         "data.num_workers", "data.pin_memory", "data.persistent_workers",
     },
-    Role.UNSEARCHED: {"objective", "sweep", "resume", "test", "hydra"},
+    Role.UNSEARCHED: {"trainer.fast_dev_run", "objective", "sweep", "resume", "test", "hydra"},
     Role.RECIPE: {"experiment_name", "seed", "objective"},
     Role.RECIPE_GROUP: {
         "model", "data", "peft", "loss", "optimizer", "scheduler", "callbacks", "trainer", "cache",

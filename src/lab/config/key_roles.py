@@ -22,7 +22,7 @@ def keys(role: Role) -> tuple[str, ...]:
     """Dotted keys with `role`, in the schema's order; the keys below them are not listed.
 
     >>> keys(Role.UNSEARCHED)
-    ('objective', 'resume', 'test', 'sweep', 'hydra')
+    ('trainer.fast_dev_run', 'objective', 'resume', 'test', 'sweep', 'hydra')
     """
     return (*dict.fromkeys(_fields(Config, role)), *(["hydra"] if role in HYDRA else []))
 

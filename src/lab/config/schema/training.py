@@ -111,7 +111,7 @@ class TrainerConfig(Node):
     """Most optimizer steps; the run is validated after the last one, also inside an epoch. null or -1: no limit."""
     min_steps: Annotated[NonNegativeInt | None, Role.CHANGEABLE] = None
     """Optimizer steps that early stopping and `max_time` wait for; null: none."""
-    max_time: Annotated[str | None, Duration, Role.UNNAMED | Role.CHANGEABLE | Role.NOT_COMPARED] = None
+    max_time: Annotated[str | None, Duration, Role.CHANGEABLE] = None
     """Most training time as days:hours:minutes:seconds (00:12:00:00) or {hours: 12}, over all resumes; null: no limit.
     The learning rate does not follow it."""
     limit_train_batches: Batches = 1.0
