@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lab.report.figures.gallery import FIGURES
+from lab.report.figures.gallery import BUILT_IN
 from lab.report.figures.scores import box_plots
 from lab.report.text.translate import Translator
 
@@ -41,7 +41,7 @@ def test_every_figure_is_drawn(tabled: Callable[..., Any], tmp_path: Path, score
     columns = {"optimizer.lr": rates, "model.name": ["a", "b", "b"] * 4, "test/accuracy": scores, "time_s": scores}
     report = tabled(objective=scores, **columns)
     words = Translator("en")
-    for figure in FIGURES:
+    for figure in BUILT_IN:
         data = figure.compute(report)
         figure.page_entry(data, words)
         for name, drawing in figure.images(data, words):

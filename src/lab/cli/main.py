@@ -25,11 +25,10 @@ from lab.cli import command_line, missing_quotes, resume, validate_overrides
 from lab.cli.command_line import Typed
 from lab.cli.recipes import foreign_recipe
 from lab.cli.saved_config import obeyed_records
-from lab.config import reference
+from lab.config import plugins, reference
 from lab.config.check import check
 from lab.config.schema import Config
 from lab.config.shipped import CONF, IS_WHEEL
-from lab.core import plugins
 from lab.core.errors import (
     EXIT_DONE,
     EXIT_FAILED,

@@ -27,10 +27,10 @@ from lab.cli.searched_keys import filled
 from lab.cli.sweep_overrides import SPACE, misread, part_matched, remember, strings_of, unsearched, unswept, values_of
 from lab.config.check import check
 from lab.config.dotted_keys import is_below, is_there
+from lab.config.plugins import load
 from lab.config.schema import Config
 from lab.config.unknown_keys import RENAMED_CHOICES, no_key
 from lab.core.errors import Mistake, RequestError, leave_out, listed, nearest
-from lab.core.plugins import load
 
 Check = Callable[[DictConfig], object]
 Also = Callable[[ConfigLoader, str, Sequence[str]], list[Mistake]]  # loader, the primary config's name, sound overrides

@@ -17,10 +17,10 @@ from typing import Any
 from hydra.errors import InstantiationException
 from hydra.utils import execution_whitelist, instantiate
 
+from lab.config import plugins
 from lab.config.dotted_keys import at, is_below, is_there
 from lab.config.schema.custom import CustomData, CustomModel
 from lab.config.schema.target import HYDRA_KEYS
-from lab.core import plugins
 from lab.core.errors import Mistake, RequestError, listed, nearest
 
 PACKAGES = ("lightning", "torch", "torchmetrics", "transformers")

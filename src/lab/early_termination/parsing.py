@@ -1,9 +1,10 @@
-"""From an `early_termination` block to its policy: the one table of policies."""
+"""From an `early_termination` block to its policy; the policies of `lab` are registered here."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from lab.config.typed_block import opened
+from lab.core.registry import POLICIES
 from lab.early_termination.policies.bandit import Bandit
 from lab.early_termination.policies.base import NoPolicy, Policy
 from lab.early_termination.policies.median_stopping import MedianStopping
@@ -11,9 +12,8 @@ from lab.early_termination.policies.optuna_pruners import Asha, Hyperband
 from lab.early_termination.policies.truncation_selection import TruncationSelection
 
 KEY = "sweep.early_termination"
-POLICIES: dict[str, type[Policy]] = {
-    policy.kind: policy for policy in (NoPolicy, Bandit, MedianStopping, TruncationSelection, Asha, Hyperband)
-}
+for policy_type in (NoPolicy, Bandit, MedianStopping, TruncationSelection, Asha, Hyperband):
+    POLICIES.register(policy_type.kind, policy_type)
 
 
 def parse(block: Mapping[str, Any] | str | None) -> Policy:
@@ -24,6 +24,6 @@ def parse(block: Mapping[str, Any] | str | None) -> Policy:
     if block is None or block == {}:
         return NoPolicy()
     kind, read = opened(block, KEY, tuple(POLICIES))
-    policy = POLICIES[kind].parse(read)
+    policy: Policy = POLICIES[kind].parse(read)
     read.settle()
     return policy

@@ -4,26 +4,29 @@ The result does not depend on the padding of the batch, so a text gets the same 
 fp32, because bf16 autocast would lose the small terms of a long text. Shapes: B rows, L tokens, D width, Q queries.
 """
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 
-Pooling = Literal["cls", "mean", "max", "attention"]
+from lab.core.registry import POOLINGS
 
 
 class TokenPooling(nn.Module):
-    """hidden (B, L, D), mask (B, L) bool -> (B, 1, D) for all heads together, or (B, heads, D) with attention."""
+    """hidden (B, L, D), mask (B, L) bool -> (B, 1, D) for all heads together, or (B, heads, D) with attention.
 
-    def __init__(self, how: Pooling, width: int, num_heads: int) -> None:
+    how: a pooling of `lab`, or one that a plug-in has registered in `POOLINGS`.
+    """
+
+    def __init__(self, how: str, width: int, num_heads: int) -> None:
         super().__init__()
         self.how = how
         self.attention = AttentionPooling(width, num_heads) if how == "attention" else None
+        self.custom: nn.Module | None = POOLINGS[how](width, num_heads) if how in POOLINGS else None
 
     def forward(self, hidden: Tensor, mask: Tensor) -> Tensor:
-        if self.attention is None:
+        weighted = self.attention or self.custom
+        if weighted is None:
             return pool(hidden, mask, self.how).unsqueeze(1)
-        pooled: Tensor = self.attention(hidden, mask)
+        pooled: Tensor = weighted(hidden, mask)
         return pooled
 
 
@@ -47,7 +50,7 @@ class AttentionPooling(nn.Module):
             return torch.einsum("blq,bld->bqd", weights, hidden)
 
 
-def pool(hidden: Tensor, mask: Tensor, how: Pooling) -> Tensor:
+def pool(hidden: Tensor, mask: Tensor, how: str) -> Tensor:
     """hidden (B, L, D), mask (B, L) bool -> (B, D). A row without tokens gives zeros (mean, max)."""
     if how == "cls":
         return hidden[:, 0]

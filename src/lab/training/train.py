@@ -14,8 +14,8 @@ import lightning.pytorch as pl
 
 from lab.cli.resume import sole_process
 from lab.cli.saved_config import saved_text
+from lab.config import plugins
 from lab.config.schema import Config
-from lab.core import plugins
 from lab.core.batches import spec_fields
 from lab.core.files import write_whole
 from lab.core.record.fields import Status

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lab.report.figures.gallery import FIGURES, compute_all
+from lab.report.figures.gallery import BUILT_IN, compute_all
 from lab.report.text.translate import Translator
 
 WORDS = Translator("en")
@@ -10,11 +10,11 @@ WORDS = Translator("en")
 
 def entries(report) -> dict[str, dict]:
     data = compute_all(report)
-    return {figure.name: figure.page_entry(data[figure.name], WORDS) for figure in FIGURES}
+    return {figure.name: figure.page_entry(data[figure.name], WORDS) for figure in BUILT_IN}
 
 
 def test_names_are_unique() -> None:
-    assert len({figure.name for figure in FIGURES}) == len(FIGURES)
+    assert len({figure.name for figure in BUILT_IN}) == len(BUILT_IN)
 
 
 def test_an_absent_figure_carries_its_reason_and_nothing_to_draw(tabled) -> None:
@@ -22,7 +22,7 @@ def test_an_absent_figure_carries_its_reason_and_nothing_to_draw(tabled) -> None
     drawn, data = entries(report), compute_all(report)
     assert drawn["accuracy_vs_lr"]["absent"] == "optimizer.lr was not varied among the runs with a result."
     assert set(drawn["scatter"]) == {"id", "title", "caption", "chooser"}
-    for figure in FIGURES:
+    for figure in BUILT_IN:
         if "absent" in drawn[figure.name]:
             assert set(drawn[figure.name]) == {"id", "title", "absent"}
             assert list(figure.images(data[figure.name], WORDS)) == []

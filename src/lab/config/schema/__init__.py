@@ -45,7 +45,7 @@ from lab.config.schema.text_data import (
     Splits,
     Squad,
 )
-from lab.config.schema.text_models import Encoder, Model, Ngram
+from lab.config.schema.text_models import Encoder, Model, Ngram, TextEncoderSettings
 from lab.config.schema.training import Cache, LossConfig, OptimizerConfig, SchedulerConfig, TrainerConfig
 
 __all__ = [
@@ -106,6 +106,7 @@ __all__ = [
     "Switch",
     "Table",
     "Target",
+    "TextEncoderSettings",
     "TimeSplit",
     "TimerXL",
     "TrainerConfig",

@@ -115,6 +115,8 @@ class ReportRequest(Node):
     """File that an entry of an experiment log is appended to; null: none."""
     aim: str | None
     """First line of the entry: what the experiment was to find out."""
+    plugins: tuple[str, ...] = ()
+    """Modules to import first, which add figures of their own. Importing a module runs its code."""
     register_in: Annotated[Literal["mlflow", "wandb"] | None, Field(alias="register")]
     """Named so because `register` is a method of every class."""
     registry: Registry

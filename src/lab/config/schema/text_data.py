@@ -68,6 +68,8 @@ class Data(Node):
 class Labelled(Data):
     """Texts with label columns."""
 
+    kind: str
+    """Kind of the source; the keys that it has follow from it."""
     max_length: PositiveInt | Literal["auto"]
     """Longest text in tokens; longer ones are cut. `auto`: the 99th percentile of the training texts."""
     max_tokens: PositiveInt | None

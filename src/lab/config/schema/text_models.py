@@ -2,9 +2,22 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from lab.config.schema.node import Node, Number, PositiveInt, Rate, Share, Width
+from lab.core.registry import POOLINGS
+
+POOLING_KINDS = ("cls", "mean", "max", "attention")
+"""Poolings of `lab` itself; `POOLINGS` has those of plug-ins."""
+
+
+def known_pooling(name: str) -> str:
+    """Return the name. Raises pydantic's error of a choice for a pooling that does not exist."""
+    names = [*POOLING_KINDS, *POOLINGS]
+    if name in names:
+        return name
+    raise PydanticCustomError("literal_error", "must be one of {expected}", {"expected": ", ".join(map(repr, names))})
 
 
 class Model(Node):
@@ -22,6 +35,21 @@ class Model(Node):
     """`optimizer.weight_decay` takes it from here."""
     label_smoothing: Share
     """`loss.label_smoothing` takes it from here."""
+
+
+class TextEncoderSettings(Model):
+    """Base of the settings of a text encoder in a plug-in, which has fields and a `kind` of its own besides."""
+
+    pooling: Annotated[str, AfterValidator(known_pooling)] = "mean"
+    """Pooling of token vectors into one vector per text."""
+    dropout: Share = 0.1
+    """Dropout in front of the heads."""
+    vocabulary_size: Annotated[int, Field(gt=0, le=100_000_000), Number] = 8000
+    """Largest number of pieces of the vocabulary that is learned from the training texts."""
+    lowercase: bool = True
+    """Fold case in the vocabulary (accents are kept)."""
+    max_tokens: PositiveInt = 512
+    """Longest input of the encoder in tokens."""
 
 
 class Encoder(Model):
@@ -43,7 +71,7 @@ class Encoder(Model):
     """Size of a vocabulary that is learned."""
     lowercase: bool
     """Whether a learned vocabulary folds case (accents are kept)."""
-    pooling: Literal["cls", "mean", "max", "attention"]
+    pooling: Annotated[str, AfterValidator(known_pooling)]
     """How the token vectors of a text become the input of a head; attention: each head learns a query."""
     dropout: Share
     """In front of the heads."""

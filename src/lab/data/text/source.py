@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lab.config.schema import Columned, Files, Hub, Imdb, Labelled, Maintenance
 from lab.core.errors import Mistake, RequestError, refuse_if_any
+from lab.core.registry import TEXT_SOURCES
 from lab.data.text.column_checks import wrong_names
 from lab.data.text.label_sets import split_tables
 from lab.data.text.sources.base import ALL, Source, SourceKind, columns_of
@@ -36,6 +37,8 @@ def open_source(data: Labelled, cache: Path) -> Source:
 
 
 def _kind_of(data: Labelled) -> SourceKind:
+    if data.kind in TEXT_SOURCES:
+        return SourceKind(TEXT_SOURCES[data.kind])
     return next(kind for config, kind in SOURCES.items() if isinstance(data, config))
 
 

@@ -25,17 +25,16 @@ class TextEncoder(nn.Module, ABC):
     dimension: int
 
     @property
-    @abstractmethod
     def embeddings(self) -> list[nn.Module]:
         """Modules below the first layer, and modules that layers share. While these are frozen, frozen layers stay a
         fixed function of the text."""
+        return []
 
     @property
-    @abstractmethod
     def layers(self) -> list[nn.Module]:
         """Layers from the input up; empty if there are none."""
+        return []
 
-    @abstractmethod
     def save_architecture(self, folder: Path) -> None:
         """Write what is needed, besides config and tokenizer, to build this encoder again without its weights."""
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from lab.config.schema import LossConfig
 from lab.core.batches import TextBatch, TextSpec
 from lab.models.classifier import Classifier
-from lab.models.pooling import Pooling, TokenPooling
+from lab.models.pooling import TokenPooling
 from lab.models.task_module import TextTaskModule, Training
 from lab.models.text.interfaces import BagEncoder, CuttableEncoder, TextEncoder
 
@@ -21,7 +21,7 @@ class MultitaskTextClassifier(TextTaskModule, Classifier):
     """
 
     def __init__(
-        self, spec: TextSpec, encoder: TextEncoder, pooling: Pooling | None, loss: LossConfig, dropout: float,
+        self, spec: TextSpec, encoder: TextEncoder, pooling: str | None, loss: LossConfig, dropout: float,
         training: Training,
     ) -> None:  # fmt: skip
         super().__init__(spec.heads, loss, training)

@@ -16,7 +16,7 @@ from typing import Any
 import tokenizers
 from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
 
-from lab.config.schema import Encoder
+from lab.config.schema import Encoder, TextEncoderSettings
 from lab.core.batches import Window
 from lab.core.errors import Mistake, RequestError
 from lab.core.files import Unreadable, read_text, write_whole
@@ -133,12 +133,21 @@ def pretrained(model: Encoder) -> SubwordTokenizer:
     return SubwordTokenizer(core, int(whole.pad_token_id), position_limit(config, int(whole.pad_token_id)))
 
 
-def learned(model: Encoder, texts: Callable[[], Iterator[list[str]]]) -> SubwordTokenizer:
-    """A tokenizer with a WordPiece vocabulary of at most `model.vocabulary_size` pieces, learned from `texts`."""
+def longest_input(model: Encoder) -> int:
+    """The longest input, in tokens, of an encoder that is built from `model.architecture`."""
     from lab.models.text.families import position_limit
     from lab.models.text.transformer import new_config
 
-    longest = position_limit(new_config(model), SPECIAL.index(PAD))
+    return position_limit(new_config(model), SPECIAL.index(PAD))
+
+
+def learned(
+    model: Encoder | TextEncoderSettings, texts: Callable[[], Iterator[list[str]]], longest: int
+) -> SubwordTokenizer:
+    """A tokenizer with a WordPiece vocabulary of at most `model.vocabulary_size` pieces, learned from `texts`.
+
+    longest: the longest input of the model in tokens.
+    """
     vocabulary = _vocabulary(texts, model.lowercase, model.vocabulary_size)
     core = _wordpiece(vocabulary, model.lowercase)
     core.add_special_tokens(list(SPECIAL))

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from lab.core.errors import Mistake, RequestError, listed
-from lab.early_termination.parsing import POLICIES, parse
+from lab.core.registry import POLICIES
+from lab.early_termination.parsing import parse
 from lab.early_termination.policies.base import Goal, Policy, Reason
 from lab.early_termination.replay import replay
 from lab.report.analysis.groups import has_result

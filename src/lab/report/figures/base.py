@@ -42,12 +42,14 @@ class ReportFigure(Generic[Data]):
     draw_plotly: Callable[[Data, Translator], Spec]
     draw_matplotlib: Callable[[Data, Translator], Iterator[tuple[str, Figure]]]
     caption: Callable[[Data, Translator], str]
+    title: str | None = None
+    """The title of a figure that is not in the catalogue of texts: one of a plug-in."""
 
     def page_entry(self, data: Data | Absent, words: Translator) -> Spec:
         """Return the figure as the page's script reads it: id and title, then `absent`, or caption and drawing."""
-        entry: Spec = {"id": self.name, "title": words(f"figure.{self.name}")}
+        entry: Spec = {"id": self.name, "title": self.title or words(f"figure.{self.name}")}
         if isinstance(data, Absent):
-            return entry | {"absent": words(data.reason, **data.values)}
+            return entry | {"absent": data.reason if self.title else words(data.reason, **data.values)}
         return entry | {"caption": self.caption(data, words)} | self.draw_plotly(data, words)
 
     def images(self, data: Data | Absent, words: Translator) -> Iterator[tuple[str, Figure]]:

@@ -11,7 +11,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from lab.core.files import write_whole
-from lab.report.figures.gallery import FIGURES
+from lab.core.registry import FIGURES
 from lab.report.text.translate import Translator
 
 DPI = 110
@@ -24,7 +24,7 @@ def write(folder: Path, data: Mapping[str, Any], words: Translator) -> list[str]
     """
     names = []
     with rc_context({"svg.fonttype": "none"}):
-        for figure in FIGURES:
+        for figure in FIGURES.values():
             for name, drawing in figure.images(data[figure.name], words):
                 for kind in ("png", "svg"):
                     _save(drawing, folder / f"{name}.{kind}", kind)

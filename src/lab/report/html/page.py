@@ -12,7 +12,8 @@ from typing import Any
 
 from lab.core.files import write_whole
 from lab.core.record.run_folder import plain
-from lab.report.figures.gallery import FIGURES, compute_all
+from lab.core.registry import FIGURES
+from lab.report.figures.gallery import compute_all
 from lab.report.findings import Report
 from lab.report.html import image_files, page_groups, page_sections
 from lab.report.html.page_table import table
@@ -43,7 +44,7 @@ def page(report: Report, data: Mapping[str, Any], words: Translator) -> str:
     }
     block = {
         "table": table(report),
-        "figures": [figure.page_entry(data[figure.name], words) for figure in FIGURES],
+        "figures": [figure.page_entry(data[figure.name], words) for figure in FIGURES.values()],
         "words": words.with_prefixes(*SCRIPT_WORDS),
         "metric": report.runs.metric,
         "lang": words.lang,

@@ -20,6 +20,7 @@ from optuna.trial import FrozenTrial
 from lab.cli.optional_packages import is_installed, not_installed
 from lab.config.typed_block import opened
 from lab.core.errors import Mistake
+from lab.core.registry import SAMPLERS
 from lab.sweep.search_space.cmaes_sampler import SafeCmaEsSampler
 from lab.sweep.search_space.space import Space
 
@@ -102,7 +103,7 @@ def build_sampler(block: Mapping[str, Any] | str, space: Space) -> BaseSampler:
     """
     if isinstance(block, str) and block.lower() == "sobol":
         block = {"type": "random", "rule": "sobol"}
-    kind, read = opened(block, KEY, KINDS)
+    kind, read = opened(block, KEY, (*KINDS, *SAMPLERS))
     seed = read.whole("seed", DEFAULT_SEED) if kind != "grid" else DEFAULT_SEED
     if kind == "random" and read.has("logbase") and _base(read.given["logbase"]) is None:
         read.wrong("logbase", "must be e, or a number greater than 0 that is not 1", mended={"logbase": 10})
@@ -167,6 +168,9 @@ def _sobol(space: Space, seed: int) -> Draw:
 
 
 def _optuna_sampler(kind: str, seed: int) -> BaseSampler:
+    if kind in SAMPLERS:
+        custom: BaseSampler = SAMPLERS[kind](seed)
+        return custom
     if kind == "gp":
         return GPSampler(seed=seed, warn_independent_sampling=False)
     if kind == "cmaes":

@@ -2,6 +2,7 @@
 
 from lab.config.schema import InceptionTime, LossConfig, MiniRocket, PatchTst, SeriesNet, TimerXL
 from lab.core.batches import SeriesSpec
+from lab.core.registry import SERIES_NETS
 from lab.models.classifier import Classifier
 from lab.models.series.interfaces import Net
 from lab.models.series.series_classifier import Sample, TimeSeriesClassifier
@@ -31,6 +32,9 @@ def build_series_classifier(
 
 def build_net(model: SeriesNet, spec: SeriesSpec, load_weights: bool) -> Net:
     """A net with random weights, or with those of `model.checkpoint` if `load_weights` is true."""
+    if model.kind in SERIES_NETS:
+        net_of_plugin: Net = SERIES_NETS[model.kind](model, spec)
+        return net_of_plugin
     if isinstance(model, InceptionTime):
         from lab.models.series.inception_time import InceptionTimeNet
 

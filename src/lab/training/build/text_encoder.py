@@ -2,12 +2,16 @@
 
 from pathlib import Path
 
-from lab.config.schema import Adapters, Config, Encoder, Ngram, Peft
+from lab.config.schema import Adapters, Config, Encoder, Ngram, Peft, TextEncoderSettings
 from lab.core.batches import Tokenizer
 from lab.core.errors import Mistake, RequestError
 from lab.core.record.run_folder import RunFolder
+from lab.core.registry import TEXT_ENCODERS
 from lab.models.text.interfaces import TextEncoder
 from lab.models.text.ngram import NgramEncoder, NgramTokenizer
+
+TextModel = Encoder | Ngram | TextEncoderSettings
+"""The settings of models that encode texts."""
 
 
 def text_encoder(config: Config, tokenizer: Tokenizer, folder: RunFolder, fresh: bool) -> TextEncoder:
@@ -17,7 +21,7 @@ def text_encoder(config: Config, tokenizer: Tokenizer, folder: RunFolder, fresh:
     `folder`, and a checkpoint will fill it. Raises RequestError as `build_encoder` does, and where gradient
     checkpointing is not possible.
     """
-    assert isinstance(config.model, Encoder | Ngram), f"a model of kind {config.model.kind} reads no texts"
+    assert isinstance(config.model, TextModel), f"a model of kind {config.model.kind} reads no texts"
     encoder = build_encoder(config.model, tokenizer, folder.tokenizer, load_weights=fresh, peft=config.peft)
     if config.trainer.gradient_checkpointing and not encoder.checkpoint_gradients():
         problem = f"transformers does not support it for the layers of {config.model.name}"
@@ -30,7 +34,7 @@ def text_encoder(config: Config, tokenizer: Tokenizer, folder: RunFolder, fresh:
 
 
 def build_encoder(
-    model: Encoder | Ngram, tokenizer: Tokenizer, folder: Path, load_weights: bool = True, peft: Peft | None = None
+    model: TextModel, tokenizer: Tokenizer, folder: Path, load_weights: bool = True, peft: Peft | None = None
 ) -> TextEncoder:
     """An encoder in training mode, fp32, on the CPU; with adapters its base may be in 4 bits.
 
@@ -39,6 +43,9 @@ def build_encoder(
     loaded in both cases, from its original place. Raises RequestError for weights that are missing, do not fit their
     config or the tokenizer, or are not the base of the adapters, and for models that do not encode text.
     """
+    if isinstance(model, TextEncoderSettings):
+        encoder: TextEncoder = TEXT_ENCODERS[model.kind](model, tokenizer)
+        return encoder
     if isinstance(model, Ngram):
         assert isinstance(tokenizer, NgramTokenizer), f"model=ngram with a {type(tokenizer).__name__}"
         return NgramEncoder(model.dimension, tokenizer, model.ngram_dropout)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import tokenizers
 
-from lab.config.schema import Encoder, Ngram
+from lab.config.schema import Encoder, Ngram, TextEncoderSettings
 from lab.core.batches import Tokenizer
 from lab.core.errors import Mistake, RequestError
 from lab.core.files import Unreadable, read_json
@@ -19,7 +19,7 @@ from lab.core.record.run_folder import RunFolder
 from lab.data.cache.store import make_entry
 from lab.models.text.interfaces import TOKENIZER_FILE
 from lab.models.text.ngram import NgramTokenizer
-from lab.models.text.subword_tokenizer import SubwordTokenizer, learned, pretrained
+from lab.models.text.subword_tokenizer import SubwordTokenizer, learned, longest_input, pretrained
 
 FORMAT = 1
 """Version of the cache entries; raise it when the same texts and settings give another vocabulary."""
@@ -27,12 +27,13 @@ FORMAT = 1
 VOCABULARY_SETTINGS: dict[type, set[str]] = {
     Encoder: {"architecture", "path", "package", "vocabulary_size", "lowercase"},
     Ngram: {"buckets", "word_ngrams", "char_ngrams"},
+    TextEncoderSettings: {"vocabulary_size", "lowercase", "max_tokens"},
 }
 """The settings of a model that decide its vocabulary. The first three of an encoder decide its longest input."""
 
 
 def get_tokenizer(
-    model: Encoder | Ngram,
+    model: Encoder | Ngram | TextEncoderSettings,
     texts: Callable[[], Iterator[list[str]]],
     texts_key: str,
     cache: Path,
@@ -48,14 +49,16 @@ def get_tokenizer(
         return load_tokenizer(folder.tokenizer)
     if isinstance(model, Encoder) and model.pretrained:
         return build_tokenizer(model, texts)
-    settings = model.model_dump(mode="json", include=VOCABULARY_SETTINGS[type(model)])
+    settings = model.model_dump(mode="json", include=_vocabulary_settings(model))
     key = json.dumps([FORMAT, tokenizers.__version__, texts_key, model.kind, settings])
     entry = cache / "tokens" / f"vocabulary-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
     make_entry(entry, lambda partial: build_tokenizer(model, texts).save(partial))
     return load_tokenizer(entry)
 
 
-def build_tokenizer(model: Encoder | Ngram, texts: Callable[[], Iterator[list[str]]]) -> Tokenizer:
+def build_tokenizer(
+    model: Encoder | Ngram | TextEncoderSettings, texts: Callable[[], Iterator[list[str]]]
+) -> Tokenizer:
     """A tokenizer of pretrained weights, or one learned from the training texts.
 
     texts: streams batches of training texts; it is called at most twice, and only to learn. Raises RequestError as
@@ -63,7 +66,13 @@ def build_tokenizer(model: Encoder | Ngram, texts: Callable[[], Iterator[list[st
     """
     if isinstance(model, Ngram):
         return NgramTokenizer.fitted(model, texts())
-    return pretrained(model) if model.pretrained else learned(model, texts)
+    if isinstance(model, TextEncoderSettings):
+        return learned(model, texts, model.max_tokens)
+    return pretrained(model) if model.pretrained else learned(model, texts, longest_input(model))
+
+
+def _vocabulary_settings(model: Encoder | Ngram | TextEncoderSettings) -> set[str]:
+    return next(names for kind, names in VOCABULARY_SETTINGS.items() if isinstance(model, kind))
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:

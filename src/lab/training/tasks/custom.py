@@ -14,9 +14,9 @@ from typing import Any
 import lightning.pytorch as pl
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
+from lab.config import plugins
 from lab.config.schema import Config, CustomData, CustomModel
 from lab.config.targets import make
-from lab.core import plugins
 from lab.core.batches import CustomSpec
 from lab.core.errors import Mistake, RequestError
 from lab.core.record.run_folder import RunFolder

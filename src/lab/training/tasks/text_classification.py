@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from lab.config.schema import Config, Encoder, Labelled, Ngram
+from lab.config.schema import Config, Labelled
 from lab.core.batches import TextSpec
 from lab.core.record.run_folder import RunFolder
 from lab.data.text.corpus import load
 from lab.data.text.datamodule import TextDataModule
 from lab.models.classifier import predictions
-from lab.models.text.interfaces import TextEncoder
+from lab.models.text.interfaces import BagEncoder, TextEncoder
 from lab.models.text.multitask_classifier import MultitaskTextClassifier
-from lab.training.build.text_encoder import text_encoder
+from lab.training.build.text_encoder import TextModel, text_encoder
 from lab.training.build.tokenizer import get_tokenizer, load_tokenizer
 from lab.training.evaluation.classification import (
     ClassificationResult,
@@ -38,7 +38,7 @@ class TextClassification(TaskDefinition[TextSpec, TextDataModule, MultitaskTextC
 
     def load_data(self, config: Config, folder: RunFolder, pin_memory: bool, fresh: bool) -> TextDataModule:
         assert isinstance(config.data, Labelled), f"data of kind {config.data.kind} have no label columns"
-        assert isinstance(config.model, Encoder | Ngram), f"model of kind {config.model.kind} reads no texts"
+        assert isinstance(config.model, TextModel), f"model of kind {config.model.kind} reads no texts"
         cache = Path(config.cache.dir).expanduser()
         corpus = load(config.data, cache)
         for note in corpus.notes:
@@ -55,9 +55,9 @@ class TextClassification(TaskDefinition[TextSpec, TextDataModule, MultitaskTextC
     def build_model(
         self, config: Config, spec: TextSpec, folder: RunFolder, fresh: bool, sample: Sample | None = None
     ) -> MultitaskTextClassifier:
-        assert isinstance(config.model, Encoder | Ngram), f"model of kind {config.model.kind} reads no texts"
+        assert isinstance(config.model, TextModel), f"model of kind {config.model.kind} reads no texts"
         encoder = text_encoder(config, load_tokenizer(folder.tokenizer), folder, fresh)
-        pooling = config.model.pooling if isinstance(config.model, Encoder) else None
+        pooling = None if isinstance(encoder, BagEncoder) else getattr(config.model, "pooling", None)
         plan = initial_training_plan(config)
         model = MultitaskTextClassifier(spec, encoder, pooling, config.loss, config.model.dropout, plan)
         if fresh:

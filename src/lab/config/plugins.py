@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from lab.config.group_kinds import extend_groups
 from lab.core.errors import Mistake, RequestError, nearest
 
 GROUP = "lab.plugins"
@@ -43,6 +44,7 @@ def load(names: Iterable[str], folder: Path | None = None) -> None:
     mistakes = [mistake for name in dict.fromkeys(names) if (mistake := _load(name, here)) is not None]
     if mistakes:
         raise RequestError(mistakes)
+    extend_groups()
 
 
 def loaded(names: Iterable[str]) -> list[Plugin]:

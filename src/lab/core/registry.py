@@ -1,0 +1,80 @@
+"""The registries: every kind of part that a config chooses by name, those of `lab` and those of plug-ins alike.
+
+A plug-in imports a registry from here and registers its own kind at import:
+
+    @TEXT_ENCODERS.register("bag", settings=BagSettings)
+    class Bag(BagEncoder): ...
+
+`plugins=[my_module]` imports it, and from then on `model=bag` is a choice like any other. `docs/plugins.md` has a
+complete example of each registry.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Generic, TypeVar
+
+from lab.core.errors import listed
+
+PartT = TypeVar("PartT")
+
+
+class Registry(Mapping[str, PartT], Generic[PartT]):
+    """Parts of one family by their names, in the order of registration.
+
+    family: the name in messages. group: the group of conf/ whose choice names a part; its parts have settings of their
+    own, a subclass of the group's schema class.
+    """
+
+    def __init__(self, family: str, group: str | None = None) -> None:
+        self.family, self.group = family, group
+        self.settings: dict[str, type[Any]] = {}
+        """The schema class of each part of a plug-in that has settings."""
+        self._parts: dict[str, PartT] = {}
+
+    def register(
+        self, name: str, part: PartT | None = None, *, settings: type[Any] | None = None
+    ) -> Callable[[PartT], PartT]:
+        """Add a part, given here or decorated. Raises ValueError for a name that is taken, or settings that are
+        missing."""
+        if name in self._parts:
+            raise ValueError(f"there is a {self.family} called {name!r} already")
+        if settings is not None:
+            if self.group is None:
+                raise ValueError(f"a {self.family} has no settings of its own")
+            self.settings[name] = settings
+
+        def add(given: PartT) -> PartT:
+            self._parts[name] = given
+            return given
+
+        if part is not None:
+            add(part)
+        return add
+
+    def __getitem__(self, name: str) -> PartT:
+        try:
+            return self._parts[name]
+        except KeyError:
+            raise KeyError(f"no {self.family} is called {name!r}; there are {listed([*self._parts])}") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parts)
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+
+TEXT_ENCODERS: Registry[Callable[..., Any]] = Registry("text encoder", "model")
+"""(settings, tokenizer) -> `lab.models.text.interfaces.TextEncoder`; settings: a `TextEncoderSettings`."""
+SERIES_NETS: Registry[Callable[..., Any]] = Registry("series net", "model")
+"""(settings, spec) -> `lab.models.series.interfaces.Net`; settings: a `SeriesNet`; spec: `SeriesSpec`."""
+TEXT_SOURCES: Registry[Callable[..., Any]] = Registry("source of labelled texts", "data")
+"""(settings, cache folder) -> `lab.data.text.sources.base.Source`; settings: a `Columned`."""
+POOLINGS: Registry[Callable[..., Any]] = Registry("pooling of token vectors")
+"""(width, number of heads) -> module: hidden (B, L, D), mask (B, L) bool -> (B, 1, D), or (B, heads, D)."""
+POLICIES: Registry[type[Any]] = Registry("early-termination policy")
+"""A subclass of `lab.early_termination.policies.base.Policy` by its `kind`."""
+SAMPLERS: Registry[Callable[..., Any]] = Registry("sampler of a search")
+"""(seed) -> a sampler of Optuna."""
+FIGURES: Registry[Any] = Registry("figure of the report")
+"""A `lab.report.figures.base.ReportFigure` by its `name`, in the order of the page."""
+REGISTRIES = (TEXT_ENCODERS, SERIES_NETS, TEXT_SOURCES, POOLINGS, POLICIES, SAMPLERS, FIGURES)
