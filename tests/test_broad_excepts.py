@@ -21,6 +21,8 @@ REASONS = {
         "data/readers/numeric/numeric_files.py",
         "_opened",
     ): "a broken workbook makes openpyxl raise anything; a mistake with the reason",
+    ("config/plugins.py", "_load"): "importing runs a plug-in's own code; a mistake with the reason",
+    ("config/targets.py", "make"): "a constructor of other people; a wrong request, or raised again from a plug-in",
     ("core/locks.py", "sole"): "frees the lock and raises it again",
     ("loggers/failsafe.py", "_try"): "the run matters more than a logger; said once, and marked as lost",
     ("loggers/sweep_callbacks.py", "on_multirun_end"): "the study is done and recorded by then; said in the log",

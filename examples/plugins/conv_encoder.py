@@ -8,6 +8,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from lab.config.schema import TextEncoderSettings
+from lab.config.schema.node import PositiveInt, Width
 from lab.core.batches import Tokenizer
 from lab.core.registry import TEXT_ENCODERS
 from lab.models.text.interfaces import TokenEncoder
@@ -20,9 +21,9 @@ class ConvSettings(TextEncoderSettings):
     lr: float = 3e-3
     epochs: int = 4
     pooling: str = "max"
-    width: int = 64
+    width: Width = 64
     """Width of a token's vector."""
-    kernel: int = 5
+    kernel: PositiveInt = 5
     """Tokens that one output sees."""
 
 

@@ -17,7 +17,9 @@ from pathlib import Path
 
 import torch
 from hydra.core.plugins import Plugins
+from lightning.pytorch import LightningModule
 
+from lab.config import plugins
 from lab.config.check import check
 from lab.loggers.tensorboard import TensorboardLogger
 from lab.models.task_module import TaskModule
@@ -38,18 +40,20 @@ def job(
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     with initialize_config_dir(str(CONF), version_base=None):
-        config = check(compose("config", overrides))
+        composed = compose("config", overrides)
+    plugins.load(composed.plugins)
+    config = check(composed)
     if kill_at is not None:
-        original, seen = TaskModule.on_before_backward, 0
+        original, seen = LightningModule.on_before_backward, 0
 
-        def mortal(self: TaskModule, loss: torch.Tensor) -> None:
+        def mortal(self: LightningModule, loss: torch.Tensor) -> None:
             nonlocal seen
             seen += 1
             if seen == kill_at:
                 os.kill(os.getpid(), number)
             original(self, loss)
 
-        TaskModule.on_before_backward = mortal  # type: ignore[method-assign]
+        LightningModule.on_before_backward = mortal  # type: ignore[method-assign]
     for owner in (post_processing, TensorboardLogger, TaskModule):
         if dies_in is not None and hasattr(owner, dies_in):
             setattr(owner, dies_in, lambda *_, **__: os.kill(os.getpid(), 9))

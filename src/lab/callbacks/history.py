@@ -10,14 +10,17 @@ class History(pl.Callback):
 
 
     logs_training_late: a module's own means over the epoch (`train/...`) exist only once the epoch has ended, after
-    its validation; they are then added to the row of that validation.
+    its validation; they are then added to the row of that validation. Of an epoch that was resumed in its middle they
+    are left out: they would be means over its rest.
     """
 
     def __init__(self, folder: RunFolder, logs_training_late: bool = False) -> None:
         self.folder, self.logs_training_late = folder, logs_training_late
+        self._partial_epoch: int | None = None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.folder.cut_history(trainer.global_step)
+        self._partial_epoch = trainer.current_epoch if trainer.fit_loop.restarted_mid_epoch else None
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.sanity_checking or trainer.state.fn != "fit":
@@ -28,7 +31,7 @@ class History(pl.Callback):
         self.folder.append_history(_place(trainer) | logged)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if self.logs_training_late:
+        if self.logs_training_late and trainer.current_epoch != self._partial_epoch:
             late = {name: value for name, value in _numbers(trainer).items() if name.startswith("train")}
             self.folder.append_history(_place(trainer) | late)
 

@@ -77,6 +77,8 @@ def refuse_changed(recorded: Iterable[Mapping[str, Any]], run: Path) -> None:
 def _load(name: str, folder: Path) -> Mistake | None:
     if name in _LOADED:
         return None
+    if name.partition(".")[0] in sys.stdlib_module_names:  # its classes would start programs and write files
+        return Mistake("plugins", "is a module of Python itself, and no plug-in", f"leave out {name}", name)
     installed = {entry.name: entry for entry in entry_points(group=GROUP)}
     module = installed[name].module if name in installed else name
     if str(folder) not in sys.path:

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
-from hydra.errors import InstantiationException
 from hydra.utils import execution_whitelist, instantiate
 
 from lab.config import plugins
@@ -114,13 +114,14 @@ def make(key: str, node: Mapping[str, Any], **injected: Any) -> Any:
     """
     names, takes_any = _parameters(_located(str(node["_target_"])))
     given = {name: value for name, value in injected.items() if (name in names or takes_any) and name not in node}
+    address = str(node["_target_"])
     try:
         return _made(dict(node) | given)
-    except InstantiationException as error:
-        reason = error.__cause__ or error
-        if isinstance(reason, RequestError):
-            raise reason from error
-        problem = f"{node['_target_']} cannot be made: {str(reason).splitlines()[0] if str(reason) else type(reason)}"
+    except Exception as error:
+        own = address.partition(".")[0] not in PACKAGES
+        if isinstance(error, RequestError) or (own and not isinstance(error, TypeError | ValueError)):
+            raise  # a fault inside a plug-in is shown with its trace
+        problem = f"{address} cannot be made: {(str(error) or type(error).__name__).splitlines()[0]}"
         raise RequestError(Mistake(key, problem, f"other arguments below {key}")) from error
 
 
@@ -212,9 +213,9 @@ def _remedy(key: str, address: str, slot: Slot) -> str:
                 if near != parts[-1] and _refusal(other, slot, nested=False) is None:
                     return f"{key}._target_={other}"
         return ""
-    with suppress(ModuleNotFoundError, ValueError):
-        if len(parts) > 1 and not plugins.is_plugin_module(parts[0]):
-            return f"'plugins=[{'.'.join(parts[:-1])}]', if you trust it: importing it runs its code"
+    is_here = Path(f"{parts[0]}.py").is_file() or Path(parts[0]).is_dir()
+    if is_here and len(parts) > 1 and not plugins.is_plugin_module(parts[0]):
+        return f"'plugins=[{'.'.join(parts[:-1])}]', if you trust it: importing it runs its code"
     return ""
 
 

@@ -43,7 +43,10 @@ def example(plain: Mapping[str, Any], key: str, schema: type[BaseModel] = Config
 
 
 def _example(kind: type[BaseModel], name: str, candidates: Sequence[Any]) -> Any:
+    switches = "bool" in str(kind.model_fields[name].annotation)
     for value in candidates:
+        if isinstance(value, bool) and not switches:
+            continue  # pydantic reads it as a number, too
         with suppress(ValidationError):
             _alone(kind, name)(value=value)
             return value

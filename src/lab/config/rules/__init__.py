@@ -10,7 +10,6 @@ from typing import Any
 
 from lab.config.rules import (
     cache,
-    custom,
     data,
     metrics,
     models,
@@ -29,7 +28,7 @@ from lab.core.errors import Mistake
 _ABSENT = object()
 RULES: tuple[Rule, ...] = (
     *training.RULES, *trainer.RULES, *data.RULES, *models.RULES, *peft.RULES, *cache.RULES, *questions.RULES,
-    *tasks.RULES, *series.RULES, *nets.RULES, *metrics.RULES, *sizes.RULES, *custom.RULES,
+    *tasks.RULES, *series.RULES, *nets.RULES, *metrics.RULES, *sizes.RULES,
 )  # fmt: skip
 
 

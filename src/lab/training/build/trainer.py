@@ -22,12 +22,12 @@ from lab.callbacks.history import History
 from lab.callbacks.interruption import Interruption
 from lab.callbacks.learning_curves import LearningCurves
 from lab.callbacks.loop.limits import StepLimit, TimeLimit
+from lab.callbacks.loop.seeded_batches import SeededBatches
 from lab.callbacks.loop.step_metrics import StepMetrics
 from lab.callbacks.nan_guard import NanGuard
 from lab.callbacks.overfitting import OverfittingMonitor
 from lab.callbacks.progress import Progress
 from lab.callbacks.resources import Resources
-from lab.callbacks.seeded_batches import SeededBatches
 from lab.config.schema import Config, CustomData, Data, Labelled, Objective, Questions, TrainerConfig, Ucr, Windowed
 from lab.config.schema import callbacks as schema
 from lab.config.targets import make

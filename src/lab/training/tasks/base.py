@@ -156,6 +156,8 @@ def with_epoch_ends(config: Config, material: Material) -> Material:
     """The material, whose model knows the optimizer step at which each epoch of its data ends.
 
     Raises RequestError as `refuse_misplaced_validations`."""
+    if not isinstance(material.model, TaskModule):
+        return material  # a custom module has a schedule of its own
     num_batches, most = material.data.num_batches(), config.trainer.max_steps
     refuse_misplaced_validations(config, num_batches)
     ends = epoch_end_steps(config, num_batches)
