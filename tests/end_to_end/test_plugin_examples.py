@@ -74,3 +74,37 @@ def test_every_mistake_of_a_plugin_is_answered_at_once(forked: Any, folder: Path
                   "os.system: is in none of"):  # fmt: skip
         assert words in done.said
     assert not (folder / "outputs").exists()
+
+
+@pytest.fixture
+def registries(tmp_path: Path) -> Path:
+    """A working folder with a plug-in that has a part for each registry."""
+    (tmp_path / "every_registry.py").write_text((Path(__file__).parent / "every_registry.py").read_text())
+    return tmp_path
+
+
+def test_a_source_and_a_pooling_of_a_plugin(forked: Any, registries: Path) -> None:
+    line = ("plugins=[every_registry]", "data=colours", "data.num_rows=150", "model.pooling=first_and_last",
+            "trainer.max_epochs=1", "logger=csv", "callbacks.curves.png=false", "hydra.run.dir=run")  # fmt: skip
+    done = forked("train.py", *line, folder=registries)
+    assert done.code == 0, done.said
+    assert record(registries)["data"]["name"] == "colours"
+    done = forked("train.py", "plugins=[every_registry]", "data=colours", "data.num_row=1", folder=registries)
+    assert done.code == 2
+    assert "try: data.num_rows=1" in done.said
+    done = forked("train.py", "model.pooling=first_and_last", folder=registries)
+    assert (done.code, "must be one of cls, mean, max, attention" in done.said) == (2, True)
+
+
+def test_a_series_net_of_a_plugin_is_swept_with_its_sampler_policy_and_figure(forked: Any, registries: Path) -> None:
+    line = ("-m", "plugins=[every_registry]", "data=rainfall", "model=last_values", "model.steps=2,3", "sweep=lr",
+            "sweep.study=s", "sweep.search_space=null", "sweep.sampling_algorithm=uniform",
+            "sweep.limits.max_total_trials=2", "sweep.early_termination={type: patient}", "trainer.max_epochs=1",
+            "data.max_rows={train: 100, val: 100, test: 100}", "logger=csv", "callbacks.curves.png=false")  # fmt: skip
+    done = forked("train.py", *line, folder=registries)
+    assert done.code == 0, done.said
+    assert "2 completed" in done.said
+    done = forked("report.py", "runs=multirun/s", "output=report", "plugins=[every_registry]", folder=registries)
+    assert done.code == 0, done.said
+    assert "Number of runs" in (registries / "report" / "index.html").read_text()
+    assert list((registries / "report").rglob("number_of_runs*.png"))

@@ -34,22 +34,7 @@ def _finders(kind: str, lr_finder: bool, batch_finder: bool) -> Found:
             yield Mistake(key, problem, f"{key}=false", True)
 
 
-def _adapters(kind: str, peft: str) -> Found:
-    if kind == "custom" and peft != "none":
-        problem = "adapters need an encoder of texts, and model=custom is a module of its own"
-        yield Mistake("peft", problem, "peft=none", peft)
-
-
-def _training(kind: str, compile: bool, gradient_checkpointing: bool) -> Found:
-    for name, chosen in (("compile", compile), ("gradient_checkpointing", gradient_checkpointing)):
-        if kind == "custom" and chosen:
-            problem = "acts on the layers of an encoder; a module of your own does this in its configure_model"
-            yield Mistake(f"trainer.{name}", problem, f"trainer.{name}=false", True)
-
-
 RULES: tuple[Rule, ...] = (
     (("model.name", "model.kind", "data.kind"), _task),
     (("model.kind", "callbacks.lr_finder.enabled", "callbacks.batch_finder.enabled"), _finders),
-    (("model.kind", "peft.kind"), _adapters),
-    (("model.kind", "trainer.compile", "trainer.gradient_checkpointing"), _training),
 )
