@@ -25,13 +25,31 @@ def plain(*line: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     "key",
-    ["predict", "export", "model._target_", "_target_", "callbacks._target_", "trainer.enable_checkpointing",
-     "trainer.limit_predict_batches"],
+    ["predict", "export", "trainer.enable_checkpointing", "trainer.limit_predict_batches"],
 )  # fmt: skip
 def test_what_is_not_there_yet_is_said_plainly(key: str) -> None:
     mistake = no_key(key, "x", plain())
     assert mistake.problem.startswith("is not supported yet")
     assert mistake.remedy == f"leave out {key}"
+
+
+@pytest.mark.parametrize(
+    ("key", "remedy"),
+    [
+        ("model._target_", "model=custom model._target_=x"),
+        ("callbacks.extra.lr.logging_interval", "+callbacks.extra.lr.logging_interval=x"),
+        ("metrics.extra.auroc._target_", "+metrics.extra.auroc._target_=x"),
+        ("callbacks._target_", "+callbacks.extra.NAME._target_=x"),
+    ],
+)
+def test_classes_of_ones_own_have_their_places(key: str, remedy: str) -> None:
+    assert no_key(key, "x", plain()).remedy == remedy
+
+
+def test_an_argument_of_a_custom_class_is_added_with_a_plus() -> None:
+    config = plain("data=custom", "model=custom")
+    assert no_key("data.num_rows", "5", config).remedy == "+data.num_rows=5"
+    assert no_key("model.net.width", "5", config).remedy == "+model.net.width=5"
 
 
 @pytest.mark.parametrize(

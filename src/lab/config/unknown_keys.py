@@ -15,6 +15,8 @@ from lab.core.hydra_quoting import quoted
 
 CHOICES = {"files": "csv", "encoder": "tiny"}
 """A choice of the group for a kind of data or model; all other kinds have a choice of their own name."""
+EXTRAS = ("callbacks.extra", "logger.extra", "metrics.extra")
+"""Keys below which each key is a class with its arguments."""
 GROUPS = ("model", "data", "peft", "loss", "optimizer", "scheduler")
 """Groups whose choice people type as a key: `scheduler.type=cosine` for `scheduler=cosine`."""
 MEANT = {
@@ -59,7 +61,6 @@ RENAMED_CHOICES = {
 _LATER = "is not supported yet"
 NOT_YET = {
     **dict.fromkeys(("predict", "export", "serve"), f"{_LATER}; resume=RUN and test=RUN are what a run folder is for"),
-    "_target_": f"{_LATER}: parts are chosen by their groups, as model=beto or scheduler=cosine",
     **dict.fromkeys(
         ("limit_predict_batches", "enable_checkpointing", "barebones", "use_distributed_sampler",
          "enable_autolog_hparams", "model_registry"), _LATER),
@@ -70,6 +71,8 @@ NOT_YET = {
 def no_key(key: str, text: str | None, plain: Mapping[str, Any]) -> Mistake:
     """Return the mistake of a key that `plain`, the config of the chosen groups, lacks; text: its value as typed."""
     parent, _, leaf = key.rpartition(".")
+    if (argument := _argument(key, text, plain)) is not None:
+        return argument
     if parent and is_there(plain, parent) and not isinstance(at(plain, parent), Mapping):
         return Mistake(key, f"no such key; {parent} is set as a whole", _whole(parent, leaf, text, plain), text)
     if leaf not in NOT_YET and (homes := _homes(key, plain)):
@@ -81,6 +84,21 @@ def no_key(key: str, text: str | None, plain: Mapping[str, Any]) -> Mistake:
         listing = "" if leaf in NOT_YET else "; --cfg job lists every key"
         return Mistake(key, problem + listing, f"leave out {key}", text)
     return Mistake(key, problem, shlex.quote(f"{near}={text}") if text is not None else f"~{near}", text)
+
+
+def _argument(key: str, text: str | None, plain: Mapping[str, Any]) -> Mistake | None:
+    """The mistake of an argument for a class that `_target_` names: Hydra adds such a key with a + only."""
+    group, _, rest = key.partition(".")
+    node = plain.get(group)
+    custom = isinstance(node, Mapping) and node.get("kind") == "custom"
+    if custom or any(key.startswith(f"{parent}.") for parent in EXTRAS):
+        return Mistake(key, "an argument of a class is added with a +", shlex.quote(f"+{key}={text}"), text)
+    if rest != "_target_" and key != "_target_":
+        return None
+    if group in GROUPS:
+        return Mistake(key, f"a class of your own is {group}=custom", f"{group}=custom {shlex.quote(f'{key}={text}')}")
+    places = listed([*(f"{name}=custom" for name in GROUPS if name != "peft"), *(f"{name}.NAME" for name in EXTRAS)])
+    return Mistake(key, f"classes of your own go into {places}", f"+callbacks.extra.NAME._target_={text}", text)
 
 
 def unknown(key: str, known: Iterable[str]) -> tuple[str, str | None]:
