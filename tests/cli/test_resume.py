@@ -9,9 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
+from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf, open_dict
 
 from lab.cli.resume import _nothing_left, locked, resumed_argv
+from lab.config.check import check
 from lab.core.errors import RequestError
 
 CONF = Path("conf").absolute()
@@ -53,11 +56,17 @@ def test_a_resumed_run_composes_from_its_folder_and_writes_into_it(run: Path) ->
     assert "hydra/job_logging=lab" in argv
 
 
-def test_a_run_from_before_a_key_was_there_goes_on_as_it_was(run: Path) -> None:
-    argv = resumed_argv(["train.py", f"test={run}"], CONF)
-    assert "++trainer.compile=false" in argv
-    (run / "config.yaml").write_text("trainer: {max_epochs: 12, compile: true}\nresume: null\ntest: null\n")
-    assert not any("trainer.compile" in word for word in resumed_argv(["train.py", f"resume={run}"], CONF))
+def test_keys_that_were_added_later_take_their_default_in_an_older_run() -> None:
+    with initialize_config_dir(str(CONF.absolute())):
+        config = compose("config")
+    later = ("trainer.compile", "trainer.max_time", "callbacks.extra", "metrics", "plugins")
+    with open_dict(config):
+        for key in later:
+            parent, _, name = key.rpartition(".")
+            node = OmegaConf.select(config, parent) if parent else config
+            del node[name]
+    read = check(config)
+    assert (read.trainer.compile, read.trainer.max_time, read.callbacks.extra, read.plugins) == (False, None, {}, ())
 
 
 def test_testing_again_leaves_the_log_alone(run: Path) -> None:

@@ -33,8 +33,6 @@ OWN = ("hydra.run.dir", "hydra.output_subdir")
 """Where it writes: into its own folder."""
 LIMITS = ("trainer.max_epochs", "trainer.max_steps", "trainer.max_time")
 """What may end a run; a completed run is resumed where one of them is raised."""
-LATER = {"trainer.compile": "false"}
-"""Keys that older runs do not have, with the value that describes them."""
 DONE = {"resume": "resumed", "test": "tested again"}
 
 log = logging.getLogger(__name__)
@@ -117,7 +115,7 @@ def resumed_argv(argv: Sequence[str], conf: Path) -> list[str]:
     return [
         argv[0], *shown, "--config-path", str(saved.composable()), "--config-name", "config", "--config-dir", str(conf),
         "hydra/callbacks=claim", f"hydra/job_logging={logging}", f"hydra.run.dir={place}", "hydra.output_subdir=null",
-        f"++{key}={place}", f"++{'test' if key == 'resume' else 'resume'}=null", *_later(saved), *again, *changes,
+        f"++{key}={place}", f"++{'test' if key == 'resume' else 'resume'}=null", *again, *changes,
     ]  # fmt: skip
 
 
@@ -199,11 +197,6 @@ def _whole_record(run: RunFolder) -> None:
     record = run.read()
     if wrong := list(REQUESTED("requested", record.get("requested"))):
         raise Unreadable(run.path / "run.json", "; ".join(wrong))
-
-
-def _later(saved: SavedConfig) -> list[str]:
-    known = flattened(saved.settings)
-    return [f"++{key}={value}" for key, value in LATER.items() if key not in known]
 
 
 def _nothing_left(

@@ -180,7 +180,7 @@ class TrainerConfig(Node):
     gradient_checkpointing: bool
     """Store the inputs of layers only and compute the rest again in the backward pass: less memory, a third more
     time."""
-    compile: bool
+    compile: bool = False
     """Compile the encoder's layers with torch.compile at the start of the run."""
 
 

@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
-from lab.cli.resume import LATER
 from lab.cli.saved_config import INTERPOLATION, SETTINGS, SavedConfig, read_saved
 from lab.config.check import check
 from lab.config.dotted_keys import flattened
@@ -61,9 +60,7 @@ def _config(run: RunFolder) -> Config:
     settings = {key: value for key, value in saved.settings.items() if key not in ("logger", "resume", "test")}
     if mistakes := _refusals(saved, settings):
         raise RequestError(mistakes)
-    later = OmegaConf.from_dotlist([f"{key}={value}" for key, value in LATER.items()])
-    merged = OmegaConf.merge(later, OmegaConf.create({**settings, "resume": None, "test": None}))
-    assert isinstance(merged, DictConfig)
+    merged = OmegaConf.create({**settings, "resume": None, "test": None})
     config = _uncompiled(check(merged))
     if mistakes := requirements.missing_software(config):
         raise RequestError(mistakes)
