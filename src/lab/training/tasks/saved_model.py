@@ -60,6 +60,10 @@ def _config(run: RunFolder) -> Config:
     settings = {key: value for key, value in saved.settings.items() if key not in ("logger", "resume", "test")}
     if mistakes := _refusals(saved, settings):
         raise RequestError(mistakes)
+    absent = [name for name in settings.get("plugins") or () if not plugins.loaded([name])]
+    if absent:
+        problem = f"this run needs {', '.join(absent)}, and importing a module runs its code"
+        raise RequestError(Mistake("plugins", problem, f"plugins={absent}, if you trust them", run.path))
     merged = OmegaConf.create({**settings, "resume": None, "test": None})
     config = _uncompiled(check(merged))
     if mistakes := requirements.missing_software(config):
