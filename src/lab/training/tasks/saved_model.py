@@ -11,6 +11,7 @@ from typing import Any, Literal
 from omegaconf import OmegaConf
 
 from lab.cli.saved_config import INTERPOLATION, SETTINGS, SavedConfig, read_saved
+from lab.config import plugins
 from lab.config.check import check
 from lab.config.dotted_keys import flattened
 from lab.config.schema import Config
