@@ -13,6 +13,7 @@ PROGRAM = "python -m lab"
 COMMANDS = {
     "train": "train one run, every job of a grid, or a study",
     "report": "compare runs and write a report",
+    "predict": "label new rows with a trained run",
 }
 """What each module of `lab.commands` does, in a few words."""
 

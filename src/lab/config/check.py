@@ -18,6 +18,7 @@ from lab.config.dotted_keys import at, flattened, is_there
 from lab.config.interpolations import resolved, without_repeats
 from lab.config.rules import contradictions, not_finite
 from lab.config.schema import Config
+from lab.config.schema.predict import PredictRequest
 from lab.config.schema.report import ReportRequest
 from lab.config.typed_values import example, typed
 from lab.config.unknown_keys import unknown_value
@@ -32,6 +33,8 @@ FILL_IN = {
     "model.path": "model.path=FOLDER_OR_HUB_NAME",
     "model._target_": "model._target_=my_module.MyModule 'plugins=[my_module]'",
     "data._target_": "data._target_=my_module.MyDataModule 'plugins=[my_module]'",
+    "run": "run=RUN, a folder below outputs/ or multirun/",
+    "input": "input=new.csv",
     "data.metric": "data.metric=val/acc objective.mode=max",
 }
 """Examples to type for keys that have no default."""
@@ -109,6 +112,21 @@ def check_report(composed: DictConfig | Mapping[str, Any]) -> ReportRequest:
     if mistakes:
         raise RequestError(mistakes)
     return config
+
+
+def check_predict(composed: DictConfig | Mapping[str, Any]) -> PredictRequest:
+    """The typed config of a prediction. Raises RequestError with every mistake."""
+    plain, unresolved = _plain(composed)
+    blanks, mistakes = list(_blanks(plain)), without_repeats(unresolved)
+    mistakes += [Mistake(key, "has no default and must be given", FILL_IN.get(key, f"{key}=...")) for key in blanks]
+    try:
+        request = PredictRequest.model_validate(plain)
+    except ValidationError as error:
+        known = {*unresolved, *blanks}
+        mistakes += _in_words(error.errors(include_url=False), plain, known, PredictRequest)
+    if mistakes:
+        raise RequestError(mistakes)
+    return request
 
 
 def _plain(composed: DictConfig | Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Mistake]]:

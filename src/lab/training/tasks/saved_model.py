@@ -18,6 +18,7 @@ from lab.config.schema import Config
 from lab.core.batches import Spec, spec_from_fields
 from lab.core.errors import Mistake, RequestError
 from lab.core.files import Unreadable
+from lab.core.hydra_quoting import quoted
 from lab.core.record.run_folder import RunFolder
 from lab.models import requirements
 from lab.models.task_module import TaskModule
@@ -33,7 +34,7 @@ def load_model(folder: Path, checkpoint: Literal["best", "last"] = "best") -> Ta
     folder: the run folder. Raises RequestError for a file that is missing, damaged, or of another run.
     """
     run = RunFolder(folder)
-    config, spec = _config(run), _spec(run)
+    config, spec = load_config(run), _spec(run)
     if not isinstance(spec, task_of(config).spec_type):
         problem = f"spec.json is of another task than data of kind {config.data.kind}"
         raise RequestError(Mistake("", problem, WHOLE, folder))
@@ -52,7 +53,7 @@ def _spec(run: RunFolder) -> Spec:
         raise RequestError(Mistake("", f"spec.json cannot be read: {error}", WHOLE, run.path)) from error
 
 
-def _config(run: RunFolder) -> Config:
+def load_config(run: RunFolder) -> Config:
     """The config of a run without loggers, compilation and gradient checkpointing, which only training needs."""
     try:
         saved = read_saved(run.config)
@@ -63,8 +64,8 @@ def _config(run: RunFolder) -> Config:
         raise RequestError(mistakes)
     absent = [name for name in settings.get("plugins") or () if not plugins.loaded([name])]
     if absent:
-        problem = f"this run needs {', '.join(absent)}, and importing a module runs its code"
-        raise RequestError(Mistake("plugins", problem, f"plugins={absent}, if you trust them", run.path))
+        problem = f"{run.path} needs {', '.join(absent)}, and importing a module runs its code"
+        raise RequestError(Mistake("plugins", problem, f"{quoted('plugins', absent)}, if you trust them"))
     merged = OmegaConf.create({**settings, "resume": None, "test": None})
     config = _uncompiled(check(merged))
     if mistakes := requirements.missing_software(config):
