@@ -39,7 +39,8 @@ def test_further_imports_follow_from_the_config(monkeypatch: pytest.MonkeyPatch)
         "peft.kind": {"qlora": ["peft", "no_such_package.of_ours"]},
     }
     monkeypatch.setattr(process_launcher, "find_spec", lambda name: None if name == "no_such_package" else object())
-    assert process_launcher.modules_to_preload(by, [("data.kind", "squad"), ("peft", "qlora"), ("peft", "qlora")], False) == [
+    settings = [("data.kind", "squad"), ("peft", "qlora"), ("peft", "qlora")]
+    assert process_launcher.modules_to_preload(by, settings, False) == [
         "lab.training.tasks.question_answering",
         "peft",
     ]
