@@ -21,6 +21,9 @@ def test_a_batch_is_padded_and_counts_the_labels_of_its_accumulation_window() ->
     assert batch.labels["cause"].tolist() == [0, 1]
     assert batch.window_counts["cause"].tolist() == [1, 2], "a missing label counts for no class"
     assert batch.rows.tolist() == [0, 1]
+    assert not batch.whole
+    assert ROWS[Draw(np.array([1, 1]), np.array([1]))].whole, "no row is padded"
+    assert not ROWS[Draw(np.array([2]), np.array([2]))].whole
     assert ROWS[Draw(np.array([2]), np.array([2]))].ids.tolist() == [[1]], "a text without tokens is one of padding"
 
 

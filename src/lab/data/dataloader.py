@@ -47,6 +47,7 @@ class TokenRows(Dataset[TextBatch]):
             window_counts={head.name: self._counts(head, draw.window) for head in self.heads},
             states=None if self.states is None else self.states.padded(draw.rows, width),
             depth=self.depth,
+            whole=bool(mask.all()),
         )
 
     def _counts(self, head: HeadSpec, window: npt.NDArray[np.int64]) -> torch.Tensor:

@@ -38,6 +38,11 @@ def test_gaps_are_unobserved_or_filled_or_flagged() -> None:
     values[7, 0] = np.nan
     settings = ((None, 0), (Interpolation(values, np.array([0, 10])), 0), (None, 1))
     plain, filled, flagged = (SeriesRows(values, CUT, HEAD, *gaps)[draw(2, 1)] for gaps in settings)
+    assert not any(batch.whole for batch in (plain, filled, flagged)), "of two windows the shorter is padded"
+    alone = SeriesRows(values, CUT, HEAD, *settings[1])[draw(2)]
+    assert alone.whole, "every gap is filled"
+    assert alone.to(torch.device("cpu")).whole
+    assert not SeriesRows(values, CUT, HEAD)[draw(2)].whole
     assert plain.values[0, :, 0].tolist() == [12, 0, 16, 18]
     assert plain.observed[0, :, 0].tolist() == [True, False, True, True]
     assert filled.values[0, :, 0].tolist() == [12, 14, 16, 18]

@@ -47,6 +47,7 @@ class WindowRows(Dataset[QuestionBatch]):
             spans=torch.from_numpy(self.windows.spans[draw.rows]),
             rows=torch.from_numpy(self.windows.question_of[draw.rows]),
             window_rows=torch.tensor(len(draw.window)),
+            whole=bool(mask.all()),
         )
 
 

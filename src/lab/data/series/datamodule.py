@@ -58,6 +58,7 @@ class SeriesRows(Dataset[SeriesBatch]):
             window_counts={self.head.name: torch.from_numpy(window)},
             states=None if self.states is None else self.states.padded(draw.rows, int(self.states.lengths[0])),
             depth=self.depth,
+            whole=bool(observed.all()),
         )
 
     def arrays(self, rows: npt.NDArray[np.int64]) -> tuple[Floats, npt.NDArray[np.bool_]]:
