@@ -5,7 +5,8 @@
 A step is the forward pass with its training scores, the backward pass and gradient clipping, without the Trainer and
 without the optimizer, whose fused kernel for CPUs reads its own counter for each weight. torch.profiler counts `aten`
 operations, and values that the host reads (`aten::_local_scalar_dense`): on a GPU each of these waits until the device
-has computed everything before it. "whole" batches have no padding and no gaps. Step and batch ms are medians on this CPU.
+has computed everything before it. "whole" batches have no padding and no gaps. Step and batch ms are medians of CPU
+time, which other processes disturb less than wall time.
 """
 
 import logging
@@ -15,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import lightning.pytorch as pl
@@ -51,7 +52,7 @@ CASES = {
 
 @dataclass(frozen=True)
 class Counts:
-    """Operations and reads of the host in one step; medians of the step's and the batch's milliseconds."""
+    """Operations and reads of the host in one step; median CPU time of the step and of making its batch."""
 
     case: str
     operations: int
@@ -96,9 +97,9 @@ def training_step(model: Any, batch: Any, clip: float | None) -> Callable[[], ob
 
 
 def milliseconds(work: Callable[[], object]) -> float:
-    started = perf_counter()
+    started = process_time()
     work()
-    return 1000 * (perf_counter() - started)
+    return 1000 * (process_time() - started)
 
 
 def main() -> None:
@@ -111,7 +112,7 @@ def main() -> None:
         counts = [measured(case, Path(folder), asked.repeats) for case in CASES]
     print(where)
     measuring.table(
-        ("step", "operations", "host waits", "step ms", "batch ms"),
+        ("step", "operations", "host waits", "step CPU ms", "batch CPU ms"),
         [(c.case, c.operations, c.host_waits, f"{c.step_ms:.1f}", f"{c.batch_ms:.2f}") for c in counts],
     )
     measuring.write("step_operations", asked, where, {"steps": [asdict(c) for c in counts]})
