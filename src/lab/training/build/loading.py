@@ -1,7 +1,7 @@
 """How batches are loaded for a device: page-locked memory, loader processes, and the width of padded batches.
 
 None of it changes which rows a batch has. A batch of 32 texts or questions is made from memory-mapped tokens in less
-than a millisecond, a batch of series in about a millisecond for each MB (LOG.md has the measurements).
+than a millisecond, a batch of series in one to three milliseconds for each MB (LOG.md has the measurements).
 """
 
 import torch
