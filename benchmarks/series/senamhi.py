@@ -31,7 +31,7 @@ from benchmarks.harness.table import RESULTS, finish
 from lab.config.check import check
 from lab.config.schema import Series
 from lab.core.record.run_folder import RunFolder
-from lab.data.series.datamodule import SeriesRows
+from lab.data.series.datamodule import SeriesDataModule, SeriesRows
 from lab.data.series.dataset import load
 from lab.training.tasks.series_classification import persistence_scores
 
@@ -58,11 +58,13 @@ NETS = {
 }  # fmt: skip
 
 
-def lagged(rows: SeriesRows) -> tuple[Any, Any]:
-    """The last `LAGS` days of each window as one row, values and flags, with the season of the newest day; labels."""
+def lagged(rows: SeriesRows, num_measured: int) -> tuple[Any, Any]:
+    """The last `LAGS` days of each window as one row, values and flags, with the season of the newest day; labels.
+
+    num_measured: columns of data; the two columns of the season follow them."""
     values, _ = rows.arrays(np.arange(len(rows)))
-    season = values[:, -1, rows.num_measured : rows.num_measured + 2]
-    days = np.delete(values, [rows.num_measured, rows.num_measured + 1], 2)[:, -LAGS:]
+    season = values[:, -1, num_measured : num_measured + 2]
+    days = np.delete(values, [num_measured, num_measured + 1], 2)[:, -LAGS:]
     return np.concatenate([days.reshape(len(days), -1), season], 1), rows.cut.labels.astype(int)
 
 
@@ -71,8 +73,8 @@ def baselines(path: Path) -> list[dict[str, Any]]:
         data = check(compose("config", ["experiment=senamhi", f"data.path={path}"])).data
     assert isinstance(data, Series)
     found = load(data)
-    parts = {split: lagged(SeriesRows(found.panel.values, cut, found.head, found.missing_values, found.num_measured))
-             for split, cut in found.splits.items()}  # fmt: skip
+    module = SeriesDataModule(found, data, lambda _: 1, 0, False)
+    parts = {split: lagged(module.make_rows(split), found.num_measured) for split in found.splits}
     truth = parts["test"][1]
     now = persistence_scores(found.splits["test"], found.head)["persistence"]
     rows = [{"name": "majority", "acc": max(truth.mean(), 1 - truth.mean()), "auc": 0.5, "mcc": 0.0},

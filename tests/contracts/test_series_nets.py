@@ -62,6 +62,20 @@ class NetContract(Contract):
         torch.testing.assert_close(alone, together, atol=1e-5, rtol=1e-5)
 
     @torch.no_grad()
+    @pytest.mark.parametrize("steps", [3, 21, LENGTH])
+    def test_a_batch_without_gaps_needs_no_mask(self, build: Build, steps: int) -> None:
+        """A net that takes no mask gives the same without it, whatever the length; above a cut, too."""
+        net = with_norms(build(True))
+        if not net.takes_no_mask:
+            return
+        values, observed = newest(steps)
+        expected = net(values, observed)
+        torch.testing.assert_close(net(values, None), expected, rtol=0, atol=1e-6)
+        if isinstance(net, CuttableNet):
+            above = net.forward_above(net.forward_below(values, observed, 1), values, None, 1)
+            torch.testing.assert_close(above, expected, rtol=1e-5, atol=1e-5)
+
+    @torch.no_grad()
     def test_windows_without_any_sample_have_finite_features(self, build: Build) -> None:
         net = build(True).eval()
         given = bumps(3)

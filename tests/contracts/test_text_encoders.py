@@ -68,6 +68,20 @@ class EncoderContract(Contract):
         torch.testing.assert_close(alone, pooled, rtol=0, atol=1e-6)
         assert (pooled[0] - pooled[2]).abs().max() > 1e-4
 
+    def test_a_batch_without_padding_needs_no_mask(self, built: Built) -> None:
+        """An encoder that takes no mask gives the same without it, above a cut, too."""
+        encoder = built.encoder.eval()
+        if not encoder.takes_no_mask:
+            return
+        ids, mask = built.batch([row[:4] for row in built.encoded()[::2]])
+        assert mask.all()
+        with torch.no_grad():
+            expected = encoder(ids, mask)
+            torch.testing.assert_close(encoder(ids, None), expected, rtol=0, atol=1e-6)
+            if isinstance(encoder, CuttableEncoder) and encoder.whole is None:
+                above = encoder.forward_above(encoder.forward_below(ids, mask, 1), None, 1)
+                torch.testing.assert_close(above, expected, rtol=0, atol=1e-6)
+
     def test_it_is_deterministic_in_evaluation(self, built: Built) -> None:
         ids, mask = built.batch(built.encoded())
         built.encoder.eval()

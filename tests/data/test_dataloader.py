@@ -7,7 +7,7 @@ import numpy as np
 
 from lab.core.batches import MISSING, HeadSpec
 from lab.data.batch_sampler import Draw, TrainDraws
-from lab.data.dataloader import Loader, TokenRows
+from lab.data.dataloader import Loader, TokenRows, Width
 
 TOKENS = [np.array(row, np.int32) for row in ([5], [6, 7, 8], [], [9, 9])]
 LABELS = {"cause": np.array([0, 1, 1, MISSING])}
@@ -21,7 +21,23 @@ def test_a_batch_is_padded_and_counts_the_labels_of_its_accumulation_window() ->
     assert batch.labels["cause"].tolist() == [0, 1]
     assert batch.window_counts["cause"].tolist() == [1, 2], "a missing label counts for no class"
     assert batch.rows.tolist() == [0, 1]
+    assert not batch.whole
+    assert ROWS[Draw(np.array([1, 1]), np.array([1]))].whole, "no row is padded"
+    assert not ROWS[Draw(np.array([2]), np.array([2]))].whole
     assert ROWS[Draw(np.array([2]), np.array([2]))].ids.tolist() == [[1]], "a text without tokens is one of padding"
+
+
+def test_a_batch_with_padding_is_as_wide_as_a_multiple_and_one_without_stays() -> None:
+    eights = Width(8, 12)
+    assert [eights.of(np.array(lengths)) for lengths in ([3, 2], [9, 1], [13, 2], [8, 1], [5, 5], [0])] == [
+        8, 12, 13, 8, 5, 0,
+    ]  # fmt: skip
+    assert Width().of(np.array([3, 2])) == 3
+    rows = TokenRows(cast(Any, TOKENS), LABELS, ROWS.heads, 1, eights)
+    batch = rows[Draw(np.array([0, 1]), np.array([0, 1]))]
+    assert batch.ids.tolist() == [[5] + [1] * 7, [6, 7, 8] + [1] * 5]
+    assert batch.mask.sum(1).tolist() == [1, 3]
+    assert rows[Draw(np.array([1, 1]), np.array([1]))].ids.shape == (2, 3)
 
 
 def test_a_loader_continues_within_its_epoch_and_starts_the_next_from_the_beginning() -> None:

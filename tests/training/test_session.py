@@ -4,14 +4,49 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+import torch
 
 from lab.core.errors import RunError
 from lab.core.hydra_quoting import quoted
 from lab.core.record.run_folder import RunFolder
 from lab.training.provenance import Clock
-from lab.training.session import closing, resume_command
+from lab.training.session import closing, matmul_precision, resume_command
+
+
+def on_gpu(monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], cuda: str | None = "12.8") -> None:
+    """Let torch see a GPU; not run on a GPU here."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
+    monkeypatch.setattr(torch.version, "cuda", cuda)
+
+
+def precision(asked: str, accelerator: str = "auto") -> str:
+    return matmul_precision(cast(Any, SimpleNamespace(matmul_precision=asked, accelerator=accelerator)))
+
+
+@pytest.mark.parametrize(
+    ("capability", "expected"), [((7, 5), "highest"), ((8, 0), "high"), ((8, 9), "high"), ((12, 0), "high")]
+)
+def test_matmul_precision_auto_is_tf32_from_ampere_on(
+    capability: tuple[int, int], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_gpu(monkeypatch, capability)
+    assert precision("auto") == expected
+    assert precision("auto", accelerator="cpu") == "highest"
+    assert precision("medium") == "medium"
+
+
+def test_matmul_precision_auto_is_full_without_an_nvidia_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    on_gpu(monkeypatch, (9, 0), cuda=None)
+    assert precision("auto") == "highest", "a GPU of AMD, whose capability is another number"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert precision("auto") == "highest"
+    assert precision("high") == "high"
+
 
 FAULTS = """
 import ctypes, resource

@@ -5,7 +5,7 @@ model is rebuilt without its data. Data depend on a model only by its `Tokenizer
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -57,7 +57,8 @@ class TextBatch:
     if unknown. rows: (B,) int64, each row's position in its split, which restores the input order of predictions.
     window_counts: per head (K,) int64, labels of each class in the whole accumulation window: dividing by it makes
     4 x 4 accumulated equal batch 16, even with missing labels and in the last, shorter window. states: with a cache of
-    hidden states, (B, L, D) after the encoder's first `depth` layers, zeros after the end of each text.
+    hidden states, (B, L, D) after the encoder's first `depth` layers, zeros after the end of each text. whole: no row
+    is padded, so that no code has to read the mask, for which a GPU must be waited for; False if this is not known.
     """
 
     ids: Tensor
@@ -67,6 +68,7 @@ class TextBatch:
     window_counts: dict[str, Tensor]
     states: Tensor | None = None
     depth: int = 0
+    whole: bool = False
 
     def to(self, device: torch.device, non_blocking: bool = False) -> "TextBatch":
         """Return the batch on `device`."""
@@ -80,7 +82,7 @@ class TextBatch:
         labels = {name: act(tensor) for name, tensor in self.labels.items()}
         counts = {name: act(tensor) for name, tensor in self.window_counts.items()}
         states = None if self.states is None else act(self.states)
-        return TextBatch(act(self.ids), act(self.mask), labels, act(self.rows), counts, states, self.depth)
+        return TextBatch(act(self.ids), act(self.mask), labels, act(self.rows), counts, states, self.depth, self.whole)
 
     def __len__(self) -> int:
         return int(self.ids.shape[0])
@@ -105,7 +107,7 @@ class SeriesBatch:
     values: (B, T, C) float32, 0 if not observed. observed: (B, T, C) bool, False for a missing value and for padding.
     Rows shorter than the longest of the batch are padded on the left: the newest sample is always the last. labels,
     rows, window_counts: as in `TextBatch`. states: with a cache of hidden states, (B, S, D) of the net's S positions
-    after its first `depth` layers.
+    after its first `depth` layers. whole: every value is observed; as in `TextBatch`.
     """
 
     values: Tensor
@@ -115,6 +117,7 @@ class SeriesBatch:
     window_counts: dict[str, Tensor]
     states: Tensor | None = None
     depth: int = 0
+    whole: bool = False
 
     def to(self, device: torch.device, non_blocking: bool = False) -> "SeriesBatch":
         """Return the batch on `device`."""
@@ -128,7 +131,8 @@ class SeriesBatch:
         labels = {name: act(tensor) for name, tensor in self.labels.items()}
         counts = {name: act(tensor) for name, tensor in self.window_counts.items()}
         states = None if self.states is None else act(self.states)
-        return SeriesBatch(act(self.values), act(self.observed), labels, act(self.rows), counts, states, self.depth)
+        values, observed, rows = act(self.values), act(self.observed), act(self.rows)
+        return SeriesBatch(values, observed, labels, rows, counts, states, self.depth, self.whole)
 
     def __len__(self) -> int:
         return int(self.values.shape[0])
@@ -203,7 +207,8 @@ class QuestionBatch:
     (B, L, 2) int64, the characters [start, end) of the context that a token covers; -1 for all other tokens (question,
     special tokens, padding). spans: (B, 2) int64, the first and last token of the answer; 0 and 0, the first token, if
     the window does not contain it. rows: (B,) int64, each window's question in its split. window_rows: scalar
-    int64, windows in the whole accumulation window: dividing by it makes 4 x 4 accumulated equal batch 16.
+    int64, windows in the whole accumulation window: dividing by it makes 4 x 4 accumulated equal batch 16. whole: as in
+    `TextBatch`.
     """
 
     ids: Tensor
@@ -213,14 +218,19 @@ class QuestionBatch:
     spans: Tensor
     rows: Tensor
     window_rows: Tensor
+    whole: bool = False
 
     def to(self, device: torch.device, non_blocking: bool = False) -> "QuestionBatch":
         """Return the batch on `device`."""
-        return QuestionBatch(*(tensor.to(device, non_blocking=non_blocking) for tensor in vars(self).values()))
+        return self._each(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> "QuestionBatch":
         """Return the batch in page-locked memory, from which it is copied to a GPU faster."""
-        return QuestionBatch(*(tensor.pin_memory() for tensor in vars(self).values()))
+        return self._each(Tensor.pin_memory)
+
+    def _each(self, act: Callable[[Tensor], Tensor]) -> "QuestionBatch":
+        moved: dict[str, Any] = {name: act(value) for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return replace(self, **moved)
 
     def __len__(self) -> int:
         return int(self.ids.shape[0])

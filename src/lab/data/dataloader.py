@@ -5,6 +5,7 @@ rows is a pure function of (seed, epoch), skipping batches needs no data work. S
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,13 +19,39 @@ from lab.data.cache.hidden_states import States
 from lab.data.text.token_cache import Tokens
 
 
+@dataclass(frozen=True)
+class Width:
+    """The width of a batch of rows: that of its longest row, or a multiple of `multiple`, at most `longest`.
+
+    Rows of equal length stay as they are: without padding, attention needs no mask.
+    """
+
+    multiple: int = 1
+    longest: int = 0
+
+    def of(self, lengths: npt.NDArray[np.int64]) -> int:
+        """The width of a batch of rows of these lengths (B,)."""
+        width = int(lengths.max())
+        if width == int(lengths.min()):
+            return width
+        return max(width, min(-(-width // self.multiple) * self.multiple, self.longest))
+
+
 class TokenRows(Dataset[TextBatch]):
-    """Tokens and labels of one split. Indexed by a draw, it returns its batch, padded to the longest row."""
+    """Tokens and labels of one split. Indexed by a draw, it returns its batch, padded to the longest row.
+
+    width: how wide a batch is, if it is not as wide as its longest row.
+    """
 
     def __init__(
-        self, tokens: Tokens, labels: dict[str, npt.NDArray[np.int64]], heads: tuple[HeadSpec, ...], pad_id: int
+        self,
+        tokens: Tokens,
+        labels: dict[str, npt.NDArray[np.int64]],
+        heads: tuple[HeadSpec, ...],
+        pad_id: int,
+        width: Width = Width(),
     ) -> None:
-        self.tokens, self.labels, self.heads, self.pad_id = tokens, labels, heads, pad_id
+        self.tokens, self.labels, self.heads, self.pad_id, self.width = tokens, labels, heads, pad_id, width
         self.states: States | None = None
         """Outputs of the frozen layers for each row, if batches contain them."""
         self.depth = 0
@@ -35,7 +62,7 @@ class TokenRows(Dataset[TextBatch]):
     def __getitem__(self, draw: Draw) -> TextBatch:
         rows = [self.tokens[row] for row in draw.rows]
         lengths = np.array([len(row) for row in rows])
-        width = max(1, int(lengths.max()))
+        width = max(1, self.width.of(lengths))
         mask = np.arange(width) < lengths[:, None]
         ids = np.full((len(rows), width), self.pad_id, dtype=np.int64)
         ids[mask] = np.concatenate(rows)
@@ -47,6 +74,7 @@ class TokenRows(Dataset[TextBatch]):
             window_counts={head.name: self._counts(head, draw.window) for head in self.heads},
             states=None if self.states is None else self.states.padded(draw.rows, width),
             depth=self.depth,
+            whole=bool(mask.all()),
         )
 
     def _counts(self, head: HeadSpec, window: npt.NDArray[np.int64]) -> torch.Tensor:

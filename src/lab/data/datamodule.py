@@ -44,6 +44,8 @@ class DataModule(pl.LightningDataModule, ABC, Generic[RowsT]):
     """Batches of a split in a pass, as a number or as a share of all; all where it is not named."""
     repeats = False
     """Whether every epoch has the training batches of the first one."""
+    width_multiple = 1
+    """Batches of tokens that have padding are padded to a multiple of it. Set it before `setup`."""
     cache: Cache | None = None
     """Settings of the disk cache that contains the rows; None: rows are not kept on disk."""
 
@@ -61,6 +63,8 @@ class DataModule(pl.LightningDataModule, ABC, Generic[RowsT]):
         self.loading, self.accumulation, self.seed, self.pin_memory = config, accumulation, seed, pin_memory
         self.batch_size = config.batch_size
         """Rows of a training micro-batch; the batch finder sets it before the loaders are made."""
+        self.num_workers = 0 if config.num_workers == "auto" else config.num_workers
+        """Processes that load batches; what `auto` means on this machine is set before the loaders are made."""
         self.rows: dict[str, RowsT] = {}
         """The rows of each split that `setup` has made."""
 
@@ -144,4 +148,4 @@ class DataModule(pl.LightningDataModule, ABC, Generic[RowsT]):
 
     def _loader(self, split: str, draws: TrainDraws | EvalDraws) -> Loader:
         config = self.loading
-        return Loader(self.rows[split], draws, config.num_workers, self.pin_memory, config.persistent_workers)
+        return Loader(self.rows[split], draws, self.num_workers, self.pin_memory, config.persistent_workers)

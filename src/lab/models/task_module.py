@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lab.config.schema import OptimizerConfig, SchedulerConfig
+from lab.core.batches import QuestionBatch, TextBatch
 from lab.models.metrics import EpochMetric
 from lab.models.optimizer import adamw, multiplier, parameter_groups, schedule
 from lab.models.text.interfaces import TextEncoder
@@ -122,3 +123,7 @@ class TextTaskModule(TaskModule):
 
     def frozen_base_parameters(self) -> list[nn.Parameter]:
         return self.encoder.frozen_base_parameters()
+
+    def encoder_mask(self, batch: TextBatch | QuestionBatch) -> Tensor | None:
+        """The mask (B, L) for the encoder; None if the batch has no padding and the encoder takes no mask."""
+        return None if batch.whole and self.encoder.takes_no_mask else batch.mask

@@ -52,7 +52,26 @@ def test_a_batch_is_padded_to_its_longest_window(made: Make) -> None:
     for row in range(3):
         assert batch.ids[row][batch.mask[row]].tolist() == rows.windows[row][:, 0].tolist()
     moved = batch.to(torch.device("cpu"))
-    assert all(torch.equal(a, b) for a, b in zip(vars(moved).values(), vars(batch).values(), strict=True))
+    assert not batch.whole
+    assert rows[Draw(np.array([0, 0]), np.arange(2))].to(torch.device("cpu")).whole, "no row is padded"
+    for name, value in vars(batch).items():
+        assert torch.equal(getattr(moved, name), value) if isinstance(value, torch.Tensor) else not moved.whole
+
+
+def test_batches_with_padding_are_padded_to_a_multiple_and_none_beyond_the_model(made: Make) -> None:
+    data = made()
+    plain = {tuple(batch.rows.tolist()): batch for batch in data.train_dataloader()}
+    data.width_multiple = 8
+    data.rows.clear()
+    data.setup("fit")
+    wider = {tuple(batch.rows.tolist()): batch for batch in data.train_dataloader()}
+    assert wider.keys() == plain.keys()
+    assert all(batch.whole or batch.ids.shape[1] % 8 == 0 for batch in wider.values())
+    assert any(wider[rows].ids.shape[1] > batch.ids.shape[1] for rows, batch in plain.items())
+    for rows, batch in plain.items():
+        width = batch.ids.shape[1]
+        assert torch.equal(wider[rows].ids[:, :width], batch.ids)
+        assert not wider[rows].mask[:, width:].any()
 
 
 def test_every_window_comes_once_an_epoch_in_windows_of_two_batches(made: Make) -> None:

@@ -9,6 +9,7 @@ import torch
 from lab.core.batches import HeadSpec
 from lab.data.batch_sampler import Draw
 from lab.data.series.datamodule import SeriesRows
+from lab.data.series.missing_values import Interpolation
 from lab.data.series.panel import Cut
 
 HEAD = HeadSpec("rain", ("no", "yes"), (2, 2))
@@ -21,7 +22,7 @@ def draw(*rows: int) -> Draw:
 
 
 def test_shorter_rows_are_padded_on_the_left() -> None:
-    batch = SeriesRows(VALUES, CUT, HEAD, None, 2)[draw(2, 1)]
+    batch = SeriesRows(VALUES, CUT, HEAD)[draw(2, 1)]
     assert batch.values.shape == (2, 4, 2)
     assert batch.values[0].tolist() == VALUES[6:10].tolist()
     assert batch.values[1].tolist() == [[0, 0], [0, 0], *VALUES[4:6].tolist()]
@@ -35,9 +36,13 @@ def test_shorter_rows_are_padded_on_the_left() -> None:
 def test_gaps_are_unobserved_or_filled_or_flagged() -> None:
     values = VALUES.copy()
     values[7, 0] = np.nan
-    plain, filled, flagged = (
-        SeriesRows(values, CUT, HEAD, gaps, 1)[draw(2, 1)] for gaps in (None, "interpolate", "mask")
-    )
+    settings = ((None, 0), (Interpolation(values, np.array([0, 10])), 0), (None, 1))
+    plain, filled, flagged = (SeriesRows(values, CUT, HEAD, *gaps)[draw(2, 1)] for gaps in settings)
+    assert not any(batch.whole for batch in (plain, filled, flagged)), "of two windows the shorter is padded"
+    alone = SeriesRows(values, CUT, HEAD, *settings[1])[draw(2)]
+    assert alone.whole, "every gap is filled"
+    assert alone.to(torch.device("cpu")).whole
+    assert not SeriesRows(values, CUT, HEAD)[draw(2)].whole
     assert plain.values[0, :, 0].tolist() == [12, 0, 16, 18]
     assert plain.observed[0, :, 0].tolist() == [True, False, True, True]
     assert filled.values[0, :, 0].tolist() == [12, 14, 16, 18]
@@ -53,7 +58,7 @@ def test_gaps_are_unobserved_or_filled_or_flagged() -> None:
 def test_values_are_gathered_on_demand_and_never_changed() -> None:
     values = VALUES.copy()
     values[7, 0] = np.nan
-    rows = SeriesRows(values, CUT, HEAD, "interpolate", 2)
+    rows = SeriesRows(values, CUT, HEAD, Interpolation(values, np.array([0, 10])))
     assert np.shares_memory(rows.values, values)
     rows[draw(0, 1, 2)]
     assert np.isnan(values[7, 0])
@@ -67,7 +72,7 @@ def test_a_cut_epoch_goes_on_where_it_stopped(workers: int) -> None:
 
     ends = np.arange(3, 10, dtype=np.int32)
     cut = Cut(ends, np.full(7, 3, np.int32), np.array([0, 1, 0, 1, 0, 1, 1], np.int16))
-    rows = SeriesRows(VALUES, cut, HEAD, None, 2)
+    rows = SeriesRows(VALUES, cut, HEAD)
 
     def loader() -> Loader:
         made = Loader(rows, TrainDraws(cut.lengths, 2, lambda _: 1, seed=3), workers, False, False)

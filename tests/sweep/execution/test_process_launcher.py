@@ -39,11 +39,22 @@ def test_further_imports_follow_from_the_config(monkeypatch: pytest.MonkeyPatch)
         "peft.kind": {"qlora": ["peft", "no_such_package.of_ours"]},
     }
     monkeypatch.setattr(process_launcher, "find_spec", lambda name: None if name == "no_such_package" else object())
-    assert process_launcher.modules_to_preload(by, [("data.kind", "squad"), ("peft", "qlora"), ("peft", "qlora")]) == [
+    settings = [("data.kind", "squad"), ("peft", "qlora"), ("peft", "qlora")]
+    assert process_launcher.modules_to_preload(by, settings, False) == [
         "lab.training.tasks.question_answering",
         "peft",
     ]
-    assert process_launcher.modules_to_preload(by, [("data.kind", "maintenance"), ("seed", 1)]) == []
+    assert process_launcher.modules_to_preload(by, [("data.kind", "maintenance"), ("seed", 1)], False) == []
+
+
+def test_with_a_gpu_the_server_imports_nothing_that_initialises_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    by = {"peft.kind": {"qlora": ["lab.models.peft.adapters", "peft", "bitsandbytes"]}}
+    modules = process_launcher.modules_to_preload
+    monkeypatch.setattr(process_launcher, "find_spec", lambda _: object())
+    assert modules(by, [("peft", "qlora")], has_gpu=True) == ["lab.models.peft.adapters"]
+    assert modules(by, [("peft", "qlora")], has_gpu=False) == ["lab.models.peft.adapters", "peft", "bitsandbytes"]
+    monkeypatch.setattr(process_launcher, "find_spec", lambda name: None if name == "bitsandbytes" else object())
+    assert modules(by, [("peft", "qlora")], has_gpu=True) == ["lab.models.peft.adapters", "peft"]
 
 
 def test_every_preloaded_module_exists() -> None:

@@ -57,8 +57,11 @@ class Data(Node):
     """Rows of a training batch."""
     eval_batch_size: Annotated[PositiveInt, Role.CHANGEABLE]
     """Rows of a validation or test batch."""
-    num_workers: Annotated[int, Field(ge=0, le=512), Number, Role.UNNAMED | Role.CHANGEABLE | Role.NOT_COMPARED]
-    """Processes that load batches; 0: none."""
+    num_workers: Annotated[
+        Annotated[int, Field(ge=0, le=512), Number] | Literal["auto"],
+        Role.UNNAMED | Role.CHANGEABLE | Role.NOT_COMPARED,
+    ]
+    """Processes that load batches; 0: none; `auto`: none, except for large batches of series with a GPU."""
     pin_memory: Annotated[bool | Literal["auto"], Role.CHANGEABLE | Role.NOT_COMPARED]
     """Page-locked memory for batches; `auto`: with a GPU."""
     persistent_workers: Annotated[bool, Role.CHANGEABLE | Role.NOT_COMPARED]

@@ -17,6 +17,7 @@ from lab.config.schema import Cache, Questions
 from lab.core.batches import PairTokenizer, QuestionBatch, QuestionSpec
 from lab.core.errors import Mistake, RequestError
 from lab.data.batch_sampler import Draw
+from lab.data.dataloader import Width
 from lab.data.datamodule import DataModule
 from lab.data.qa.corpus import QuestionCorpus
 from lab.data.qa.splits import QuestionSplit
@@ -26,8 +27,8 @@ from lab.data.qa.windows import Windows, refuse_long_questions, windows
 class WindowRows(Dataset[QuestionBatch]):
     """The windows of one split: a draw gives a batch that is padded to its longest window."""
 
-    def __init__(self, split_windows: Windows, pad_id: int) -> None:
-        self.windows, self.pad_id = split_windows, pad_id
+    def __init__(self, split_windows: Windows, pad_id: int, width: Width) -> None:
+        self.windows, self.pad_id, self.width = split_windows, pad_id, width
 
     def __len__(self) -> int:
         return len(self.windows)
@@ -35,7 +36,7 @@ class WindowRows(Dataset[QuestionBatch]):
     def __getitem__(self, draw: Draw) -> QuestionBatch:
         rows = [self.windows[window] for window in draw.rows]
         lengths = np.array([len(row) for row in rows])
-        mask = np.arange(int(lengths.max())) < lengths[:, None]
+        mask = np.arange(self.width.of(lengths)) < lengths[:, None]
         values = np.empty((*mask.shape, 4), np.int64)
         values[:] = (self.pad_id, 0, -1, -1)
         values[mask] = np.concatenate(rows)
@@ -47,6 +48,7 @@ class WindowRows(Dataset[QuestionBatch]):
             spans=torch.from_numpy(self.windows.spans[draw.rows]),
             rows=torch.from_numpy(self.windows.question_of[draw.rows]),
             window_rows=torch.tensor(len(draw.window)),
+            whole=bool(mask.all()),
         )
 
 
@@ -113,7 +115,9 @@ class QuestionDataModule(DataModule[WindowRows]):
     def make_rows(self, split: str) -> WindowRows:
         part, key = self.corpus.splits[split], f"{self.corpus.fingerprint}/{split}"
         length, stride = self.config.max_length, self.config.stride
-        return WindowRows(windows(part, self.tokenizer, length, stride, self.cache_folder, key), self.spec.pad_id)
+        width = Width(self.width_multiple, self.tokenizer.longest)
+        made = windows(part, self.tokenizer, length, stride, self.cache_folder, key)
+        return WindowRows(made, self.spec.pad_id, width)
 
     def lengths(self, split: str) -> npt.NDArray[np.int32]:
         return self.rows[split].windows.lengths

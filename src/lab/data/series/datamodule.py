@@ -1,10 +1,11 @@
 """Windows as batches. Values are gathered from the panel when a batch is made, so no window is copied before.
 
 Rows shorter than the longest of a batch are padded on the left. Shapes: B rows, T steps, C columns.
-Cost: a gather of B * T * C floats per batch, and about ten passes over them with `missing_values=interpolate`.
+Cost: a gather of B * T * C floats per batch; with `missing_values=interpolate` a second panel, filled once.
 """
 
 from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -18,25 +19,27 @@ from lab.data.batch_sampler import Draw
 from lab.data.cache.hidden_states import States
 from lab.data.datamodule import DataModule
 from lab.data.series.dataset import SeriesSet
-from lab.data.series.missing_values import interpolated
+from lab.data.series.missing_values import Interpolation
 from lab.data.series.panel import Cut, Floats
 
 
 class SeriesRows(Dataset[SeriesBatch]):
     """The windows of one split: a draw gives its batch.
 
-    missing_values: `interpolate` fills gaps by straight lines inside each window; `mask` adds a channel for each of the
-    first `num_measured` columns, which is 1 at a missing value; otherwise missing values are 0 and not observed.
+    interpolation: fills gaps by straight lines inside each window. Without it missing values are 0 and not observed;
+    num_flags: then there is also a channel for each of so many first columns, which is 1 at a missing value.
     """
 
-    def __init__(self, values: Floats, cut: Cut, head: HeadSpec, missing_values: str | None, num_measured: int) -> None:
-        self.values, self.cut, self.head, self.missing_values, self.num_measured = (
-            values,
-            cut,
-            head,
-            missing_values,
-            num_measured,
-        )
+    def __init__(
+        self,
+        values: Floats,
+        cut: Cut,
+        head: HeadSpec,
+        interpolation: Interpolation | None = None,
+        num_flags: int = 0,
+    ) -> None:
+        self.values, self.cut, self.head = values, cut, head
+        self.interpolation, self.num_flags = interpolation, num_flags
         self.states: States | None = None
         """Output of the frozen layers for each window, if batches contain it."""
         self.depth = 0
@@ -55,24 +58,25 @@ class SeriesRows(Dataset[SeriesBatch]):
             window_counts={self.head.name: torch.from_numpy(window)},
             states=None if self.states is None else self.states.padded(draw.rows, int(self.states.lengths[0])),
             depth=self.depth,
+            whole=bool(observed.all()),
         )
 
     def arrays(self, rows: npt.NDArray[np.int64]) -> tuple[Floats, npt.NDArray[np.bool_]]:
         """Values (B, T, C), 0 if not observed, and a mask (B, T, C) of the observed ones."""
-        lengths = self.cut.lengths[rows]
+        lengths, last = self.cut.lengths[rows].astype(np.int64), self.cut.ends[rows].astype(np.int64)
         back = np.arange(int(lengths.max()) - 1, -1, -1)
         inside = back < lengths[:, None]
-        places = np.where(inside, self.cut.ends[rows].astype(np.int64)[:, None] - back, 0)
+        places = np.where(inside, last[:, None] - back, 0)
+        if self.interpolation is not None:
+            values = self.interpolation.windows(last - lengths + 1, last, places)
+            values[~inside] = 0.0
+            return values, np.broadcast_to(inside[:, :, None], values.shape).copy()
         values = self.values[places]
         missing = np.isnan(values)
         observed = inside[:, :, None] & ~missing
         values[~observed] = 0.0
-        if self.missing_values == "interpolate" and not observed.all():
-            values = interpolated(values, observed)
-            values[~inside] = 0.0
-            observed = np.broadcast_to(inside[:, :, None], values.shape).copy()
-        elif self.missing_values == "mask":
-            flags = (missing & inside[:, :, None])[:, :, : self.num_measured].astype(np.float32)
+        if self.num_flags:
+            flags = (missing & inside[:, :, None])[:, :, : self.num_flags].astype(np.float32)
             values = np.concatenate([values, flags], 2)
             observed = np.concatenate([observed, np.broadcast_to(inside[:, :, None], flags.shape)], 2)
         return values, observed
@@ -109,9 +113,15 @@ class SeriesDataModule(DataModule[SeriesRows]):
 
     def make_rows(self, split: str) -> SeriesRows:
         series = self.series
-        return SeriesRows(
-            series.panel.values, series.splits[split], series.head, series.missing_values, series.num_measured
-        )
+        flags = series.num_measured if series.missing_values == "mask" else 0
+        return SeriesRows(series.panel.values, series.splits[split], series.head, self._interpolation, flags)
+
+    @cached_property
+    def _interpolation(self) -> Interpolation | None:
+        """The filled panel, which all splits share; None if gaps are not filled inside windows."""
+        if self.series.missing_values != "interpolate" or not np.isnan(self.series.panel.values).any():
+            return None
+        return Interpolation(self.series.panel.values, self.series.panel.starts)
 
     def lengths(self, split: str) -> npt.NDArray[np.int32]:
         return self.rows[split].cut.lengths

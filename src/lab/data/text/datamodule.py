@@ -13,7 +13,7 @@ import numpy.typing as npt
 from lab.config.schema import Cache, Labelled
 from lab.core.batches import TextSpec, Tokenizer
 from lab.core.errors import Mistake, RequestError
-from lab.data.dataloader import TokenRows
+from lab.data.dataloader import TokenRows, Width
 from lab.data.datamodule import DataModule
 from lab.data.progress_lines import ticker
 from lab.data.text.corpus import Corpus
@@ -74,7 +74,10 @@ class TextDataModule(DataModule[TokenRows]):
         rows, key = self.corpus.splits[split], f"{self.corpus.fingerprint}/{split}"
         progress = ticker(f"tokenising {split}", len(rows.texts))
         tokens = tokenise(rows.texts, self.tokenizer, self.spec.max_length, self.cache_folder, key, progress)
-        return TokenRows(tokens, rows.labels, self.corpus.heads, self.spec.pad_id)
+        # a budget of tokens counts padding, and a bag of words has none
+        fixed = self.max_tokens is not None or self.tokenizer.unit != "tokens"
+        width = Width() if fixed else Width(self.width_multiple, self.tokenizer.longest)
+        return TokenRows(tokens, rows.labels, self.corpus.heads, self.spec.pad_id, width)
 
     def lengths(self, split: str) -> npt.NDArray[np.int32]:
         return self.rows[split].tokens.lengths

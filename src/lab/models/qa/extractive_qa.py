@@ -129,7 +129,7 @@ class ExtractiveQA(TextTaskModule):
 
     def forward(self, batch: QuestionBatch) -> Tensor:
         """Log-probabilities (B, L, 2) of each token as the start and as the end of the answer."""
-        hidden = self.encoder(batch.ids, batch.mask, batch.segments)
+        hidden = self.encoder(batch.ids, self.encoder_mask(batch), batch.segments)
         with torch.autocast(hidden.device.type, enabled=False):  # in bf16, neighbouring tokens would get equal scores
             logits = self.span(self.dropout(hidden.float()))
         return log_probabilities(logits, possible(batch))

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 NEVER = -1e4
 """Logit of impossible tokens. It is finite, so that label smoothing and bf16 also give finite numbers."""
@@ -53,11 +54,10 @@ def best_spans(logs: Tensor, possible: Tensor, max_answer: int, num: int) -> Can
     none = logs[:, 0].sum(-1)
     inside = logs.masked_fill(~possible.unsqueeze(-1), -torch.inf)
     start, end = inside[..., 0], inside[..., 1]
-    num_windows, length = start.shape
+    length = start.shape[1]
     widths = min(max_answer, length)
-    joint = start.new_full((num_windows, widths, length), -torch.inf)
-    for width in range(widths):  # spans of width + 1 tokens, at the number of their first token
-        joint[:, width, : length - width] = start[:, : length - width] + end[:, width:]
+    # (B, widths, L): spans of width + 1 tokens, at the number of their first token
+    joint = start[:, None] + functional.pad(end, (0, widths - 1), value=-torch.inf).unfold(1, length, 1)
     scores, places = joint.flatten(1).topk(min(num, widths * length))
     first = places % length
     last = (first + places // length).clamp(max=length - 1)  # clamped for impossible spans (-inf)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lab.config.schema import InceptionTime
-from lab.models.series.interfaces import MaskedBatchNorm, Net, weighed_mean
+from lab.models.series.interfaces import MaskedBatchNorm, Net, mask_of, weighed_mean
 
 MODULES_PER_BLOCK = 3
 
@@ -69,6 +69,8 @@ class Residual(nn.Module):
 class InceptionTimeNet(Net):
     """One net of the ensemble. With three kernel lengths, `dimension` is four times `model.filters`."""
 
+    takes_no_mask = True
+
     def __init__(self, model: InceptionTime, channels: int) -> None:
         super().__init__()
         width = model.filters * (len(model.kernels) + 1)
@@ -85,12 +87,10 @@ class InceptionTimeNet(Net):
     def layers(self) -> list[nn.Module]:
         return list(self.blocks)
 
-    def forward(self, values: Tensor, observed: Tensor) -> Tensor:
-        kept: Tensor | None = observed.any(-1)
-        assert kept is not None
-        weights: Tensor = kept
-        if bool(kept.all()):
-            kept = None
+    def forward(self, values: Tensor, observed: Tensor | None) -> Tensor:
+        whole = observed is None
+        weights = torch.ones_like(values[..., 0], dtype=torch.bool) if observed is None else observed.any(-1)
+        kept = mask_of(weights, whole)
         hidden = values.transpose(1, 2)
         for block in self.blocks:
             hidden = block(hidden, kept)

@@ -19,6 +19,8 @@ class Net(nn.Module, ABC):
     """
 
     dimension: int
+    takes_no_mask = False
+    """Whether `observed` may be None for a batch in which every value is observed."""
 
     @abstractmethod
     def forward(self, values: Tensor, observed: Tensor) -> Tensor: ...
@@ -54,7 +56,7 @@ class CuttableNet(Net):
         """States (B, places, width) above the first `num_layers` layers."""
 
     @abstractmethod
-    def forward_above(self, states: Tensor, values: Tensor, observed: Tensor, num_layers: int) -> Tensor:
+    def forward_above(self, states: Tensor, values: Tensor, observed: Tensor | None, num_layers: int) -> Tensor:
         """The output of `forward`, from the states (B, places, width) after the first `num_layers` layers."""
 
 
@@ -89,6 +91,14 @@ class MaskedBatchNorm(nn.BatchNorm1d):
             self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
             self.running_var.lerp_(unbiased.to(self.running_var.dtype), self.momentum)
         return mean, variance
+
+
+def mask_of(kept: Tensor, whole: bool) -> Tensor | None:
+    """`kept` (bool) as a mask, or None if it is True everywhere: attention and norms without a mask are faster.
+
+    whole: it is known to be True everywhere. Otherwise it is read, but only on a CPU: a GPU must be waited for.
+    """
+    return None if whole or (kept.device.type == "cpu" and bool(kept.all())) else kept
 
 
 def padded_left(values: Tensor, observed: Tensor, length: int) -> tuple[Tensor, Tensor]:

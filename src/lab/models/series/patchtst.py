@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lab.config.schema import PatchTst
-from lab.models.series.interfaces import MaskedBatchNorm, Net, normalised, padded_left, weighed_mean
+from lab.models.series.interfaces import MaskedBatchNorm, Net, mask_of, normalised, padded_left, weighed_mean
 
 
 class PatchLayer(nn.Module):
@@ -46,6 +46,8 @@ class PatchTstNet(Net):
     appended to the output of the encoder.
     """
 
+    takes_no_mask = True
+
     def __init__(self, model: PatchTst, channels: int, length: int) -> None:
         super().__init__()
         self.config = model
@@ -65,27 +67,28 @@ class PatchTstNet(Net):
     def layers(self) -> list[nn.Module]:
         return list(self.blocks)
 
-    def forward(self, values: Tensor, observed: Tensor) -> Tensor:
-        model = self.config
+    def forward(self, values: Tensor, observed: Tensor | None) -> Tensor:
+        model, whole = self.config, observed is None
+        if observed is None:
+            observed = torch.ones_like(values, dtype=torch.bool)
         has_values = observed.any(1)
         mean, spread = values.new_zeros(len(values), 1, values.shape[2]), torch.ones((), device=values.device)
         if model.normalise:
             values, mean, spread = normalised(values, observed)
         num_patches = patches_of(values.shape[1], model)
-        whole = (num_patches - 1) * model.stride + model.patch
-        values, observed = padded_left(values, observed, whole)
+        covered = (num_patches - 1) * model.stride + model.patch
+        values, observed = padded_left(values, observed, covered)
         patches = values.transpose(1, 2).unfold(-1, model.patch, model.stride).flatten(0, 1)
         kept = _kept(observed.transpose(1, 2).unfold(-1, model.patch, model.stride), model.stride).flatten(0, 1)
-        pooled = self._encoded(patches, kept).reshape(*has_values.shape, -1)
+        pooled = self._encoded(patches, mask_of(kept, whole), kept).reshape(*has_values.shape, -1)
         pooled = pooled * has_values[..., None]
         features = pooled.flatten(1) if model.channel_pooling == "concat" else weighed_mean(pooled, has_values, dim=1)
         if not model.normalise:
             return features
         return torch.cat([features, mean[:, 0] * has_values, spread[:, 0].log() * has_values], -1)
 
-    def _encoded(self, patches: Tensor, kept: Tensor) -> Tensor:
+    def _encoded(self, patches: Tensor, masked: Tensor | None, kept: Tensor) -> Tensor:
         """(B C, N, P) -> (B C, D). The output of a row without observed values means nothing; the caller ignores it."""
-        masked = None if bool(kept.all()) else kept
         tokens = self.dropout(self.embedding(patches) + self.position[self.num_patches - patches.shape[1] :])
         for block in self.blocks:
             tokens = block(tokens, masked)

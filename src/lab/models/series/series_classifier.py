@@ -4,6 +4,7 @@ Each net of an ensemble has its own heads and its own loss; one optimizer trains
 the mean of their probabilities. Shapes: B rows, T time steps, C channels, K classes, D features.
 """
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -74,11 +75,12 @@ class TimeSeriesClassifier(Classifier):
 
 def _features(net: Net, batch: SeriesBatch) -> Tensor:
     """Features (B, D), computed from the batch's states of the frozen layers if it has these."""
+    observed = None if batch.whole and net.takes_no_mask else batch.observed
     if batch.states is None:
-        features: Tensor = net(batch.values, batch.observed)
+        features: Tensor = net(batch.values, observed)
         return features
     assert isinstance(net, CuttableNet), f"states for a {type(net).__name__}"
-    return net.forward_above(batch.states, batch.values, batch.observed, batch.depth)
+    return net.forward_above(batch.states, batch.values, observed, batch.depth)
 
 
 def joined(each: list[list[Tensor]]) -> list[Tensor]:
@@ -87,4 +89,4 @@ def joined(each: list[list[Tensor]]) -> list[Tensor]:
         return each[0]
     per_head = zip(*each, strict=True)
     logs = (torch.stack([logits.float().log_softmax(-1) for logits in nets]) for nets in per_head)
-    return [stacked.logsumexp(0) - torch.log(torch.tensor(len(each))) for stacked in logs]
+    return [stacked.logsumexp(0) - math.log(len(each)) for stacked in logs]

@@ -19,6 +19,10 @@ class EncoderFamily:
     """Position numbers start at pad_id + 1, so the table has pad_id + 1 more rows than the longest text has tokens."""
     attention: tuple[str, str, str, str] = ("self.query", "self.key", "self.value", "attention.output.dense")
     """Ends of the names of a layer's query, key, value and output matrices; some families join the first three."""
+    plain_attention: bool = True
+    """In every layer, every token attends to all tokens of its text, by a mask alone."""
+    takes_no_mask: bool = True
+    """A batch without padding needs no mask. Otherwise the library reads its ids to warn of padding without a mask."""
     whole: str | None = None
     """Why the encoder cannot be cut between two layers; None if a layer reads only hidden states and a mask."""
 
@@ -35,6 +39,8 @@ FAMILIES = {
     "deberta-v2": EncoderFamily(
         shared=("encoder.rel_embeddings", "encoder.LayerNorm"),
         attention=("self.query_proj", "self.key_proj", "self.value_proj", "attention.output.dense"),
+        plain_attention=False,
+        takes_no_mask=False,
         whole="its layers also read relative positions",
     ),
     "distilbert": EncoderFamily(
@@ -44,12 +50,14 @@ FAMILIES = {
     "modernbert": EncoderFamily(
         "layers",
         attention=("attn.Wqkv", "attn.Wqkv", "attn.Wqkv", "attn.Wo"),
+        plain_attention=False,
         whole="its layers also read rotary positions",
     ),
     "mpnet": EncoderFamily(
         shared=("encoder.relative_attention_bias",),
         positions_after_padding=True,
         attention=("attn.q", "attn.k", "attn.v", "attn.o"),
+        plain_attention=False,
         whole="its layers also read a position bias",
     ),
     "roberta": EncoderFamily(positions_after_padding=True),

@@ -23,6 +23,8 @@ class TextEncoder(nn.Module, ABC):
     """Base of all text encoders: ids (B, L) int64 and mask (B, L) bool -> vectors of size `dimension`."""
 
     dimension: int
+    takes_no_mask = False
+    """Whether the mask may be None for a batch without padding. Attention without a mask is faster."""
 
     @property
     def embeddings(self) -> list[nn.Module]:
@@ -87,5 +89,5 @@ class CuttableEncoder(TokenEncoder):
         """Hidden states (B, L, dimension) above the first `num_layers` layers."""
 
     @abstractmethod
-    def forward_above(self, states: Tensor, mask: Tensor, num_layers: int) -> Tensor:
+    def forward_above(self, states: Tensor, mask: Tensor | None, num_layers: int) -> Tensor:
         """The output of `forward`, from the hidden states (B, L, dimension) after the first `num_layers` layers."""

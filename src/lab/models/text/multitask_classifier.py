@@ -41,10 +41,10 @@ class MultitaskTextClassifier(TextTaskModule, Classifier):
     def _pooled(self, batch: TextBatch) -> Tensor:
         """Pooled vectors (B, 1 or heads, D), computed from the batch's states of the frozen layers if it has these."""
         if batch.states is None:
-            hidden: Tensor = self.encoder(batch.ids, batch.mask)
+            hidden: Tensor = self.encoder(batch.ids, self.encoder_mask(batch))
         else:
             assert isinstance(self.encoder, CuttableEncoder), f"states for a {type(self.encoder).__name__}"
-            hidden = self.encoder.forward_above(batch.states, batch.mask, batch.depth)
+            hidden = self.encoder.forward_above(batch.states, self.encoder_mask(batch), batch.depth)
         if self.pooling is None:
             return hidden.unsqueeze(1)
         pooled: Tensor = self.pooling(hidden, batch.mask)

@@ -56,12 +56,23 @@ class TransformerEncoder(CuttableEncoder):
         super().__init__()
         self.transformer = transformer
         self.dimension = int(transformer.config.hidden_size)
-        self.whole = self._family.whole
+        self.whole, self.takes_no_mask = self._family.whole, self._family.takes_no_mask
 
-    def forward(self, ids: Tensor, mask: Tensor, segments: Tensor | None = None) -> Tensor:
+    def forward(self, ids: Tensor, mask: Tensor | None, segments: Tensor | None = None) -> Tensor:
         types = {"token_type_ids": segments} if segments is not None and reads_segments(self.transformer.config) else {}
-        hidden: Tensor = self.transformer(input_ids=ids, attention_mask=mask.to(ids.dtype), **types).last_hidden_state
+        hidden: Tensor = self.transformer(
+            input_ids=ids, attention_mask=self._attention_mask(mask), **types
+        ).last_hidden_state
         return hidden
+
+    def _attention_mask(self, mask: Tensor | None) -> Tensor | None:
+        """The mask as the layers read it, (B, 1, 1, L) bool, or (B, L) for families that derive their own from it.
+
+        From a mask (B, L), transformers would first read whether all of it is True, for which a GPU must be waited for.
+        """
+        if mask is None or not self._family.plain_attention or self.transformer.config._attn_implementation != "sdpa":
+            return mask if mask is None else mask.long()
+        return mask[:, None, None]
 
     def longest(self, pad_id: int) -> int:
         return position_limit(self.transformer.config, pad_id)
@@ -79,13 +90,13 @@ class TransformerEncoder(CuttableEncoder):
             states = self.transformer.embeddings_project(states)
         return self._through(states, mask, self.layers[:num_layers])
 
-    def forward_above(self, states: Tensor, mask: Tensor, num_layers: int) -> Tensor:
+    def forward_above(self, states: Tensor, mask: Tensor | None, num_layers: int) -> Tensor:
         # fp32, as between layers under autocast: in bf16 the residual sums would lose their small terms
         return self._through(states.float(), mask, self.layers[num_layers:])
 
-    def _through(self, states: Tensor, mask: Tensor, layers: list[nn.Module]) -> Tensor:
+    def _through(self, states: Tensor, mask: Tensor | None, layers: list[nn.Module]) -> Tensor:
         attention_mask = create_bidirectional_mask(
-            config=self.transformer.config, inputs_embeds=states, attention_mask=mask
+            config=self.transformer.config, inputs_embeds=states, attention_mask=self._attention_mask(mask)
         )
         for layer in layers:
             states = layer(states, attention_mask)

@@ -2,6 +2,7 @@
 
 Commands and ends of children go over a SOCK_SEQPACKET socket as JSON, one per packet; a child's own socket is passed
 with the command that starts it. Nothing here may start a thread before a fork: only the forking thread is copied.
+Nothing here may initialise CUDA either: its state does not survive a fork, so no trial could use a GPU.
 """
 
 import ctypes
@@ -29,6 +30,8 @@ PACKET = 65536
 TIMEOUT = signal.SIGUSR1
 """The signal for a trial whose time limit is over."""
 
+_NVML_CHECK = "PYTORCH_NVML_BASED_CUDA_CHECK"
+"""With the value 1, `torch.cuda.is_available` asks the driver's library and does not initialise CUDA."""
 _PR_SET_PDEATHSIG = 1
 _THREAD_LIMITS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
 Work = Callable[[Any, Connection], Any]
@@ -73,10 +76,7 @@ def serve(
             if torch := sys.modules.get("torch"):  # loaded by the controller, so it does not read these variables again
                 torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"].partition(",")[0]))
         try:
-            for name in preload:
-                importlib.import_module(name)
-            if prepare is not None:
-                prepare()
+            _prepare(preload, prepare)
         except Exception:
             link.send(pack({"broken": traceback.format_exc()[-PACKET // 2 :]}))
             raise
@@ -88,6 +88,31 @@ def serve(
         traceback.print_exc()
     finally:
         os._exit(1)
+
+
+def _prepare(preload: Sequence[str], prepare: Callable[[], object] | None) -> None:
+    """Import the modules and call `prepare`. Raises RunError if one of these has initialised CUDA."""
+    before = os.environ.get(_NVML_CHECK)
+    os.environ[_NVML_CHECK] = "1"
+    for name in preload:
+        importlib.import_module(name)
+        if has_initialised_cuda():
+            problem = f"importing {name} initialises CUDA, and then no trial that is forked here can use a GPU"
+            raise RunError(f"{problem}: take it out of hydra.launcher.preload and preload_by")
+    if prepare is not None:
+        prepare()
+        if has_initialised_cuda():
+            raise RunError("composing the trials' config initialised CUDA, and then no forked trial can use a GPU")
+    if before is None:  # trials make torch's full check
+        del os.environ[_NVML_CHECK]
+    else:
+        os.environ[_NVML_CHECK] = before
+
+
+def has_initialised_cuda() -> bool:
+    """Whether this process has initialised CUDA, so that no process forked from it can use a GPU."""
+    torch = sys.modules.get("torch")
+    return torch is not None and torch.cuda.is_initialized()
 
 
 class _Server:

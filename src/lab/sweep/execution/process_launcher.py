@@ -68,7 +68,7 @@ class ProcessLauncher(Launcher):
         slots = min(num_slots(slots or self.slots, len(gpus), cpus), max_jobs)
         work = HydraWork(self.context, self.task, self.config, fixed)
         settings = [*((key, OmegaConf.select(self.config, key)) for key in self.preload_by), *choices]
-        preload = [*self.preload, *modules_to_preload(self.preload_by, settings)]
+        preload = [*self.preload, *modules_to_preload(self.preload_by, settings, bool(gpus))]
         return Pool(work, slots, preload, gpus, max(1, cpus // slots), work.prepare if fixed else None)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
@@ -89,14 +89,23 @@ class ProcessLauncher(Launcher):
         return run_jobs(pool, jobs, self.timeout_s, lambda job: " ".join(filter_overrides(job.overrides)))
 
 
-def modules_to_preload(by: Mapping[str, Mapping[str, Sequence[str]]], settings: Iterable[tuple[str, Any]]) -> list[str]:
+def modules_to_preload(
+    by: Mapping[str, Mapping[str, Sequence[str]]], settings: Iterable[tuple[str, Any]], has_gpu: bool
+) -> list[str]:
     """Return the modules named for the values that keys have or may get; a group (`peft=lora`) stands for its `kind`.
 
-    A package that is not installed is left out: the job's own check says what to install.
+    A package that is not installed is left out: the job's own check says what to install. With a GPU, so is a package
+    that initialises CUDA, because a process in which CUDA is initialised cannot be forked: each job imports it.
     """
     result: dict[str, None] = {}
     for key, value in settings:
         for name in by.get(key, by.get(f"{key}.kind", {})).get(str(value), ()):
-            if find_spec(name.partition(".")[0]) is not None:
+            package = name.partition(".")[0]
+            if find_spec(package) is not None and not (has_gpu and _initialises_cuda(package)):
                 result[name] = None
     return list(result)
+
+
+def _initialises_cuda(package: str) -> bool:
+    """Whether importing a package initialises CUDA: bitsandbytes does, and PEFT imports it where it is installed."""
+    return package in ("bitsandbytes", "peft") and find_spec("bitsandbytes") is not None

@@ -72,6 +72,9 @@ class Pool:
         threads (torch, for a GP) should not have started them yet.
         """
         if self._server is None:
+            if fork_server.has_initialised_cuda():
+                problem = "CUDA is initialised in this process (by a plug-in?), and then no forked trial can use a GPU"
+                raise RunError(f"{problem}: use CUDA in functions that a trial calls, not while a module is imported")
             self._fork_server()
 
     def start(self, number: int, job: object, timeout_s: float | None = None) -> None:

@@ -28,7 +28,7 @@ from lab.callbacks.nan_guard import NanGuard
 from lab.callbacks.overfitting import OverfittingMonitor
 from lab.callbacks.progress import Progress
 from lab.callbacks.resources import Resources
-from lab.config.schema import Config, CustomData, Data, Labelled, Objective, Questions, TrainerConfig, Ucr, Windowed
+from lab.config.schema import Config, CustomData, Labelled, Objective, Questions, TrainerConfig, Ucr, Windowed
 from lab.config.schema import callbacks as schema
 from lab.config.targets import make
 from lab.core.errors import Mistake, RequestError
@@ -111,12 +111,6 @@ def hardware(config: TrainerConfig, record: Mapping[str, Any] | None = None, sha
         return Hardware(accelerator, effective, f"{same}; {slower}" if slower else same)
     effective, note = precision.resolve(asked, accelerator, speed)
     return Hardware(accelerator, effective, note)
-
-
-def pinned(config: Config, where: Hardware) -> bool:
-    """Whether batches are copied to page-locked memory."""
-    asked = config.data.pin_memory if isinstance(config.data, Data) else False
-    return where.accelerator == "gpu" if asked == "auto" else asked
 
 
 def callbacks(config: Config, folder: RunFolder) -> Callbacks:

@@ -5,12 +5,13 @@ The module of a task is imported when a run needs it, so that a run imports its 
 
 from typing import Any
 
-from lab.config.schema import Config, CustomData, Questions, Series, TimerXL
+from lab.config.schema import Config, CustomData, Data, Questions, Series, TimerXL
 from lab.core.batches import Spec
 from lab.core.record.run_folder import RunFolder
 from lab.data.datamodule import DataModule
 from lab.models.task_module import TaskModule
-from lab.training.build.trainer import Hardware, pinned
+from lab.training.build.loading import loader_processes, pinned, width_multiple
+from lab.training.build.trainer import Hardware
 from lab.training.run_length import batch_limits
 from lab.training.tasks.base import Material, Sample, TaskDefinition, with_epoch_ends
 
@@ -60,6 +61,9 @@ def prepare(config: Config, folder: RunFolder, where: Hardware, fresh: bool, tra
     data = load_data(config, folder, pinned(config, where), fresh)
     if isinstance(data, DataModule):  # of a custom one the Trainer limits the batches
         data.limits, data.repeats = batch_limits(config), bool(config.trainer.overfit_batches)
+        assert isinstance(config.data, Data)
+        data.num_workers = loader_processes(config.data, data.spec, where)
+        data.width_multiple = width_multiple(where)
     for stage in ("fit", "test") if trains else ("test",):
         task.setup(data, stage)
     sample = data.sample if fresh and isinstance(data, DataModule) else None

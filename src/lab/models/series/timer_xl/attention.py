@@ -116,7 +116,9 @@ class VariateAttention(nn.Module):
     def _fused(self, query: Tensor, key: Tensor, value: Tensor, where: Layout) -> Tensor:
         width = query.shape[-1]
         if self.variate_bias is not None and where.num_channels > 1:
-            place = functional.one_hot(where.channel, where.num_channels).to(query.dtype)
+            # `one_hot` reads the least and the greatest number on a CPU
+            numbers = torch.arange(where.num_channels, device=query.device)
+            place = (where.channel[:, None] == numbers).to(query.dtype)
             beta = (self.variate_bias[OWN] - self.variate_bias[OTHER]).to(query.dtype)
             shape = (*query.shape[:-1], where.num_channels)
             query = torch.cat([query, (beta[:, None, None] * place).expand(shape)], -1)

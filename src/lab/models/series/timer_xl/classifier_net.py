@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from lab.config.schema import TimerXL
 from lab.models.pooling import AttentionPooling
-from lab.models.series.interfaces import CuttableNet, normalised, padded_left, weighed_mean
+from lab.models.series.interfaces import CuttableNet, mask_of, normalised, padded_left, weighed_mean
 from lab.models.series.timer_xl.encoder import TimerEncoder, patched, positions_span_channels, whole_patches
 
 BELOW = {
@@ -26,6 +26,8 @@ class TimerNet(CuttableNet):
     length: the longest window. If position numbers continue from channel to channel, every window is padded to it;
     otherwise its positions would depend on the other windows of a batch.
     """
+
+    takes_no_mask = True
 
     def __init__(self, model: TimerXL, channels: int, length: int) -> None:
         super().__init__()
@@ -49,11 +51,10 @@ class TimerNet(CuttableNet):
     def layers(self) -> list[nn.Module]:
         return list(self.encoder.blocks)
 
-    def forward(self, values: Tensor, observed: Tensor) -> Tensor:
-        if self.fixed:
-            values, observed = padded_left(values, observed, self.whole_length)
+    def forward(self, values: Tensor, observed: Tensor | None) -> Tensor:
+        values, observed, whole = self._padded(values, observed, self.fixed)
         patches, kept, statistics = prepared(values, observed, self.config)
-        states = self.encoder(patches, None if bool(kept.all()) else kept)
+        states = self.encoder(patches, mask_of(kept, whole))
         return self.pooled(states, kept, statistics)
 
     def signature(self) -> str:
@@ -63,13 +64,21 @@ class TimerNet(CuttableNet):
         values, observed = padded_left(values, observed, self.whole_length)
         patches, kept, _ = prepared(values, observed, self.config)
         states = self.encoder.embedding(patches)
-        return self.encoder.through(states, None if bool(kept.all()) else kept, 0, num_layers).flatten(1, 2)
+        return self.encoder.through(states, mask_of(kept, False), 0, num_layers).flatten(1, 2)
 
-    def forward_above(self, states: Tensor, values: Tensor, observed: Tensor, num_layers: int) -> Tensor:
-        values, observed = padded_left(values, observed, self.whole_length)
+    def forward_above(self, states: Tensor, values: Tensor, observed: Tensor | None, num_layers: int) -> Tensor:
+        values, observed, whole = self._padded(values, observed, True)
         _, kept, statistics = prepared(values, observed, self.config)
         states = states.float().reshape(*kept.shape, self.width)
-        return self.pooled(self.encoder.above(states, None if bool(kept.all()) else kept, num_layers), kept, statistics)
+        return self.pooled(self.encoder.above(states, mask_of(kept, whole), num_layers), kept, statistics)
+
+    def _padded(self, values: Tensor, observed: Tensor | None, fixed: bool) -> tuple[Tensor, Tensor, bool]:
+        """Values and mask, padded to the longest window if `fixed`; whether every patch is known to have a value."""
+        whole = observed is None and (not fixed or self.whole_length - values.shape[1] < self.config.patch)
+        if observed is None:
+            observed = torch.ones_like(values, dtype=torch.bool)
+        padded = padded_left(values, observed, self.whole_length) if fixed else (values, observed)
+        return *padded, whole
 
     def pooled(self, states: Tensor, kept: Tensor, statistics: Tensor) -> Tensor:
         """Features (B, dimension) from states (B, C, N, D), kept (B, C, N) and `statistics` (B, 2 C)."""

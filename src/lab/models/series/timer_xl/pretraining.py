@@ -13,7 +13,7 @@ from lab.config.schema import TimerXL
 from lab.core.batches import SeriesBatch, SeriesSpec
 from lab.core.errors import Mistake, RequestError
 from lab.models.metrics import EpochMetric
-from lab.models.series.interfaces import normalised, padded_left
+from lab.models.series.interfaces import mask_of, normalised, padded_left
 from lab.models.series.timer_xl.encoder import TimerEncoder, patched, positions_span_channels, whole_patches
 from lab.models.task_module import TaskModule, Training
 
@@ -61,7 +61,8 @@ class NextPatch(TaskModule):
         values, observed = padded_left(batch.values, batch.observed, length)
         scaled, mean, spread = normalised(values, observed) if config.normalise else (values, None, None)
         kept = patched(observed, patch).any(-1)
-        states = self.encoder(patched(scaled, patch), None if bool(kept.all()) else kept)
+        whole = batch.whole and length - batch.values.shape[1] < patch
+        states = self.encoder(patched(scaled, patch), mask_of(kept, whole))
         predicted = self.encoder.forecast(states).float()
         if mean is not None and spread is not None:
             predicted = predicted * spread.transpose(1, 2)[..., None] + mean.transpose(1, 2)[..., None]
