@@ -81,13 +81,13 @@ def faults(path: str, text: str) -> list[str]:
 
 def _root_faults(tree: ast.Module) -> list[str]:
     """The root has the version, and the names of the API, which it imports on first use: the import of lab is cheap."""
-    names = [ast.unparse(node.targets[0]) for node in tree.body if isinstance(node, ast.Assign)]
-    functions = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
-    kinds = {type(node) for node in tree.body[1:]} - {ast.Assign, ast.FunctionDef, ast.ImportFrom, ast.If}
-    now = {node.module for node in tree.body if isinstance(node, ast.ImportFrom)} - {"typing"}
-    later = {name.split(".")[1] for _, name in imports(tree) if name.startswith("lab.")} - {"api"}
-    allowed = {*names} <= {"__version__", "__all__"} and {*functions} <= {"__getattr__", "__dir__"}
-    return [] if allowed and not kinds | now | later else ["1: the root __init__ holds more than version and API"]
+    names = {ast.unparse(node.targets[0]) for node in tree.body if isinstance(node, ast.Assign)}
+    functions = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    kinds = {type(node) for node in tree.body[1:]} - {ast.Assign, ast.FunctionDef, ast.If}
+    sources = {name for _, name in imports(tree)} - {"lab"}
+    allowed = names <= {"__version__", "__all__", "TYPE_CHECKING"} and functions <= {"__getattr__", "__dir__"}
+    of_api = all(name == "lab.api" or name.startswith("lab.api.") for name in sources)
+    return [] if allowed and of_api and not kinds else ["1: the root __init__ holds more than version and API"]
 
 
 def _direction_faults(line: int, room: str, target: str) -> list[str]:

@@ -3,21 +3,20 @@
 Everything else is in the rooms (`lab.training`, `lab.core`), which are imported by their own names.
 """
 
-from typing import TYPE_CHECKING, Any
-
 __version__ = "0.1.0"
 __all__ = ["Run", "__version__", "compose", "load", "runs", "train"]
 
+TYPE_CHECKING = False  # type checkers take it for true; importing typing takes ten times as long as lab itself
 if TYPE_CHECKING:
     from lab.api import Run, compose, load, runs, train
+else:
 
+    def __getattr__(name):
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from lab import api
 
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from lab import api
-
-    return getattr(api, name)
+        return getattr(api, name)
 
 
 def __dir__() -> list[str]:
