@@ -4,6 +4,7 @@ import doctest
 import json
 import logging
 import math
+import re
 import shutil
 import sys
 from functools import cached_property
@@ -92,6 +93,15 @@ def test_plug_ins_of_a_run_are_imported_only_when_they_are_named(copied: Path, m
     assert lab.load(copied, plugins=["loaded_plugin"]).config.plugins == ("loaded_plugin",)
     with pytest.raises(RequestError, match="no module of this name"):
         lab.load(copied, plugins=["missing_plugin"])
+
+
+@pytest.mark.parametrize("line", ["seed: ${oc.env:HOME}", "experiment_name: ${oc.env:HOME}"])
+def test_somebody_elses_settings_never_read_the_environment(copied: Path, line: str) -> None:
+    name = line.partition(":")[0]
+    text = re.sub(rf"(?m)^{name}: .*$", line, (copied / "config.yaml").read_text())
+    (copied / "config.yaml").write_text(text)
+    with pytest.raises(RequestError, match=f"{name}=.*reads the environment"):
+        _ = lab.load(copied).config
 
 
 def test_a_run_without_texts_has_no_tokenizer(copied: Path) -> None:
