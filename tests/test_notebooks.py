@@ -37,6 +37,7 @@ def test_a_notebook_is_kept_without_outputs(path: Path) -> None:
     assert [cell.source for cell in cells if cell.outputs or cell.execution_count is not None] == []
 
 
+@pytest.mark.slow
 def test_the_quickstart_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (path,) = (path for path in NOTEBOOKS if path.stem == "quickstart")
     notebook = executed(path, tmp_path, monkeypatch)

@@ -15,6 +15,7 @@ def blocks(name: str) -> list[str]:
     return re.findall(r"```python\n(.*?)```", (ROOT / name).read_text(encoding="utf-8"), re.S)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["README.md", "docs/python_api.md"])
 def test_the_python_of_a_page_runs(name: str, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
