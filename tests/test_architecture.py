@@ -22,6 +22,7 @@ ORDER = (
     ("training",),
     ("inference",),
     ("commands",),
+    ("api",),
 )
 """Rooms from the first to the last; rooms in one row never import each other."""
 PLACE = {room: number for number, row in enumerate(ORDER) for room in row}
@@ -80,9 +81,14 @@ def faults(path: str, text: str) -> list[str]:
 
 
 def _root_faults(tree: ast.Module) -> list[str]:
-    rest = tree.body[1:]
-    version = [node for node in rest if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__version__"]
-    return [] if version == rest else ["1: the root __init__ holds more than the version"]
+    """The root has the version, and the names of the API, which it imports on first use: the import of lab is cheap."""
+    names = {ast.unparse(node.targets[0]) for node in tree.body if isinstance(node, ast.Assign)}
+    functions = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    kinds = {type(node) for node in tree.body[1:]} - {ast.Assign, ast.FunctionDef, ast.If}
+    sources = {name for _, name in imports(tree)} - {"lab"}
+    allowed = names <= {"__version__", "__all__", "TYPE_CHECKING"} and functions <= {"__getattr__", "__dir__"}
+    of_api = all(name == "lab.api" or name.startswith("lab.api.") for name in sources)
+    return [] if allowed and of_api and not kinds else ["1: the root __init__ holds more than version and API"]
 
 
 def _direction_faults(line: int, room: str, target: str) -> list[str]:
@@ -289,7 +295,12 @@ HEADER = '"""Header."""\n'
         ("attic/old.py", "", "1: attic is no room; give it a place in tests/test_architecture.py"),
         ("training/a.py", "import lab.attic", "2: lab.attic is no room"),
         ("loose.py", "", "1: loose.py lies loose in the root; put it into a room"),
-        ("__init__.py", "import torch", "1: the root __init__ holds more than the version"),
+        ("__init__.py", "import torch", "1: the root __init__ holds more than version and API"),
+        ("__init__.py", "from lab.api import train", "1: the root __init__ holds more than version and API"),
+        ("__init__.py", "def __getattr__(name):\n    import lab.training",
+         "1: the root __init__ holds more than version and API"),
+        ("training/a.py", "from lab.api.run import Run",
+         "2: training imports lab.api, which stands beside it or to its right"),
     ],
 )  # fmt: skip
 def test_a_planted_fault_is_caught(module: str, line: str, fault: str) -> None:
@@ -309,6 +320,7 @@ def test_a_module_without_header_is_caught() -> None:
         ("core/batches.py", "import torch"),
         ("training/a.py", "from lab import __version__"),
         ("__init__.py", '__version__ = "1.0"'),
+        ("__init__.py", "def __getattr__(name):\n    from lab import api\n    return getattr(api, name)"),
     ],
 )
 def test_what_the_rule_allows_passes(module: str, text: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from hydra import compose
+from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
@@ -26,6 +26,23 @@ def composed(name: str, overrides: Sequence[str]) -> tuple[DictConfig | None, li
         return compose(name, list(overrides)), []
     except REFUSED as error:
         return _without_refused(name, overrides, error)
+
+
+def whole(typed: Typed, folder: Path, name: str) -> DictConfig:
+    """Return the config of a command line without mistakes, with Hydra's own settings below `hydra`.
+
+    folder and name: of the primary config where the line does not name them.
+    """
+    folder = Path(typed.config_path) if typed.config_path else folder
+    name = (typed.config_name or name).removesuffix(".yaml")
+    with initialize_config_dir(str(folder.absolute()), job_name="train"):
+        overrides = [*search_path(typed), *typed.overrides]
+        return compose(name, overrides, return_hydra_config=True)
+
+
+def search_path(typed: Typed) -> list[str]:
+    """Return the override that stands for `--config-dir`, if it is typed."""
+    return [] if typed.config_dir is None else [f"hydra.searchpath=[file://{Path(typed.config_dir).absolute()}]"]
 
 
 def wrong_flags(typed: Typed, folder: Path, name: str) -> list[Mistake]:

@@ -87,7 +87,8 @@ def main(command: Command) -> int:
     sys.argv = command_line.with_absolute_config_path(missing_quotes.with_quotes(command.arguments(sys.argv)))
     try:
         with resume.locked(sys.argv) if command.resumes else nullcontext():
-            return _called(command, _sound(command))
+            sys.argv = sound(command, sys.argv)
+            return _called(command, command_line.parse(sys.argv))
     except RequestError as error:
         return _refused(error.mistakes)
     except KeyboardInterrupt:
@@ -121,8 +122,7 @@ def run_job(
             mask_files(sweep_folder, "multirun.yaml")
         plugins.load(composed.get("plugins") or (), Path(hydra.runtime.cwd))
         config = check(composed)
-        name = config.run_name or command_line.run_name(config.model.name, [masked(word) for word in overrides])
-        config = config.model_copy(update={"run_name": name})
+        config = named(config, overrides)
         if mistakes := lacking(config):
             raise RequestError(mistakes)
         line = command_line.command(typed, None if alone else overrides)
@@ -139,6 +139,12 @@ def run_job(
         raise
 
 
+def named(config: Config, overrides: Sequence[str]) -> Config:
+    """Return the config with a name for the run: its own, or one made from the overrides."""
+    name = config.run_name or command_line.run_name(config.model.name, [masked(word) for word in overrides])
+    return config.model_copy(update={"run_name": name})
+
+
 def _register_help() -> None:
     """What conf/hydra/help takes from the code: the keys, the start of a command line, the place of the defaults."""
     *interpreter, program = command_line.started_by(sys.argv[0])
@@ -148,19 +154,19 @@ def _register_help() -> None:
     OmegaConf.register_resolver("lab.conf", lambda: conf, replace=True)
 
 
-def _sound(command: Command) -> Typed:
-    """Return the command line for Hydra, which `sys.argv` gets too. Raises RequestError with every mistake in it."""
-    typed = command_line.parse(sys.argv)
+def sound(command: Command, argv: Sequence[str]) -> list[str]:
+    """Return the command line for Hydra, of the typed one. Raises RequestError with every mistake in it."""
+    typed = command_line.parse(argv)
     if command.resumes:
         if mistakes := [*obeyed_records(typed), *foreign_recipe(typed, command.conf)]:
             raise RequestError(mistakes)
-        sys.argv = resume.resumed_argv(sys.argv, command.conf)
-        typed = command_line.parse(sys.argv)
+        argv = resume.resumed_argv(argv, command.conf)
+        typed = command_line.parse(argv)
     plugins.load(command_line.plugins_of(typed))
     also = command.sweep_mistakes if typed.multirun else None
     if typed.runs and (mistakes := _mistakes(command, typed, also)):
         raise RequestError(mistakes)
-    return typed
+    return list(argv)
 
 
 def _mistakes(command: Command, typed: Typed, also: validate_overrides.Also | None = None) -> list[Mistake]:

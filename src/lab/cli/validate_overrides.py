@@ -20,7 +20,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from lab.cli.command_line import Typed, split
-from lab.cli.compose import composed, wrong_flags
+from lab.cli.compose import composed, search_path, wrong_flags
 from lab.cli.missing_quotes import unreadable
 from lab.cli.optional_packages import not_installed, packages_of
 from lab.cli.searched_keys import filled
@@ -70,13 +70,11 @@ def mistakes(
 
 
 def _judge(typed: Typed, name: str, check: Check, also: Also | None) -> list[Mistake]:
-    judged = _Judged()
-    if typed.config_dir is not None:
-        judged.groups.append([f"hydra.searchpath=[file://{Path(typed.config_dir).absolute()}]"])
-    search_path = [override for group in judged.groups for override in group]
-    judged.kept += search_path
+    judged, places = _Judged(), search_path(typed)
+    judged.groups += [[place] for place in places]
+    judged.kept += places
     for text in typed.overrides:
-        _read(text, typed, judged, name, search_path)
+        _read(text, typed, judged, name, places)
     base, refused = composed(name, [values[0] for values in judged.groups])
     if base is None or refused:
         return [*judged.mistakes, *refused]
@@ -116,7 +114,7 @@ def _besides(known: Sequence[Mistake], more: Iterable[Mistake]) -> list[Mistake]
     return [*known, *(mistake for mistake in more if mistake.key.removeprefix(f"{SPACE}.") not in keys)]
 
 
-def _read(text: str, typed: Typed, judged: _Judged, name: str, search_path: list[str]) -> None:
+def _read(text: str, typed: Typed, judged: _Judged, name: str, places: list[str]) -> None:
     """Add one override to the groups or the keys, or its mistake to the list."""
     try:
         if text.startswith("="):
@@ -124,7 +122,7 @@ def _read(text: str, typed: Typed, judged: _Judged, name: str, search_path: list
         override = OverridesParser.create().parse_override(text)
         loader, group = GlobalHydra.instance().config_loader(), override.key_or_group
         is_key = "." in group  # no group has a dot, and reading its choices would read the primary config
-        options = [] if is_key else loader.get_group_options(group, config_name=name, overrides=search_path)
+        options = [] if is_key else loader.get_group_options(group, config_name=name, overrides=places)
     except HydraException as error:
         judged.mistakes.append(unreadable(text, error))
         return

@@ -42,18 +42,20 @@ def entry(typed: Typed) -> Callable[..., Any]:
     """
 
     def one_run(composed: DictConfig) -> float | None:
-        return run_job(composed, typed, _lacking, _carry_out)
+        return run_job(composed, typed, lacking, carry_out)
 
     wrapped: Callable[..., Any] = hydra.main(str(CONF), "config", execution_whitelist=TRUSTED)(one_run)
     return wrapped
 
 
-def _lacking(config: Config) -> list[Mistake]:
+def lacking(config: Config) -> list[Mistake]:
+    """Return what this machine lacks for a run: packages, folders, weights."""
     checks = (missing_loggers, requirements.missing_software, places.missing, requirements.missing_weights)
     return [mistake for missing in checks for mistake in missing(config)]
 
 
-def _carry_out(config: Config, job: Job) -> float | None:
+def carry_out(config: Config, job: Job) -> float | None:
+    """Train, or test again with `config.test`, in the folder of the job. Return the best value of the objective."""
     from lab.training.evaluate import retest
     from lab.training.train import train
 

@@ -36,7 +36,7 @@ from lab.inference.text_predictor import TextPredictor, predicted_name
 from lab.models.text.multitask_classifier import MultitaskTextClassifier
 from lab.training.build.tokenizer import load_tokenizer
 from lab.training.evaluation.classification import score_labels
-from lab.training.tasks.saved_model import load_config, load_model
+from lab.training.tasks.saved_model import load_model, read_config
 
 log = logging.getLogger(__name__)
 STANDARD_INPUT = "-"
@@ -71,7 +71,7 @@ def predict(request: PredictRequest) -> Outcome:
     run = run_of(request.run)
     if request.output != STANDARD_OUTPUT:
         refuse_output(Path(request.output).expanduser(), request.resume_output)
-    config = load_config(run)
+    config = read_config(run)
     if not isinstance(config.data, Labelled):
         problem = f"was trained on data of kind {config.data.kind}; predictions are made for labelled texts so far"
         raise RequestError(Mistake("run", problem, "a run on texts with label columns", request.run))

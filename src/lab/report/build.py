@@ -21,16 +21,13 @@ from lab.report.analysis.winner import choose_winner, describe_winner, leaderboa
 from lab.report.findings import Groups, Report, Runs
 from lab.report.html import page
 from lab.report.output import csv_tables, experiments_log, markdown, model_registry
-from lab.report.sources.folders import find_folders
-from lab.report.sources.run_folders import SourceRuns, read
-from lab.report.sources.select import read_source
-from lab.report.text.translate import Translator, translate
+from lab.report.sources.select import read_requested
+from lab.report.text.translate import Translator
 
 log = logging.getLogger(__name__)
 MARK = ".report"
 """The first file of a report. A report may be written again into a folder with this file, also after an
 interruption. Other folders that are not empty are refused."""
-SHOWN_EXCLUSIONS = 10
 
 
 def build(request: ReportRequest, command: str) -> Report:
@@ -40,7 +37,7 @@ def build(request: ReportRequest, command: str) -> Report:
     """
     output, words = Path(request.output), Translator(request.lang)
     _refuse_other_folder(output)
-    source = _read(request)
+    source = read_requested(request)
     runs = build_run_table(source, request.objective, request.allow_mixed, request.statistics.repeats)
     configurations = groups.configurations(runs, request.statistics)
     groups_by_key = groups.groups_by_keys(runs, request.group_by, request.statistics)
@@ -82,19 +79,6 @@ def build(request: ReportRequest, command: str) -> Report:
     except (OSError, Unreadable) as error:
         raise RunError(f"the report cannot be written: {error}") from error
     return report
-
-
-def _read(request: ReportRequest) -> SourceRuns:
-    """Return the runs of the requested folders or service. Raises RequestError if there is none."""
-    source = read(find_folders(request.runs)) if request.source == "lab" else read_source(request)
-    if not source.runs:
-        reasons = [f"{exclusion.path}: {translate(exclusion.reason, request.lang)}" for exclusion in source.exclusions]
-        left = len(reasons) - SHOWN_EXCLUSIONS
-        lines = reasons[:SHOWN_EXCLUSIONS] + ([f"and {left} more"] if left > 0 else [])
-        problem = "these folders contain no run" + "".join(f"\n      {line}" for line in lines)
-        remedy = "a folder that train.py made: outputs/..., multirun/...; source=wandb, mlflow or hf for others"
-        raise RequestError(Mistake("runs", problem, remedy, ", ".join(request.runs)))
-    return source
 
 
 def _claim(output: Path) -> None:

@@ -192,6 +192,12 @@ class Config(Node):
     """Read by the `lab` sweeper; a run of its own does not look at it, and its config.yaml leaves it out."""
 
     _from_environment: dict[str, str] = PrivateAttr(default_factory=dict)
+    _words: list[str] = PrivateAttr(default_factory=list)
+
+    @property
+    def words(self) -> list[str]:
+        """The words of the command line that composed it in Python; empty if it was composed in another way."""
+        return self._words
 
     @property
     def from_environment(self) -> dict[str, str]:

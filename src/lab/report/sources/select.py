@@ -1,4 +1,4 @@
-"""Selects the reader of W&B, MLflow or Hugging Face Trainer runs, and holds what these readers share.
+"""Selects the reader of run folders, W&B, MLflow or Hugging Face Trainer runs, and holds what these readers share.
 
 Their packages are imported only when needed. What a service does not record (parameters, baselines) stays unknown.
 """
@@ -11,11 +11,27 @@ import numpy as np
 
 from lab.cli.optional_packages import missing_packages, not_installed
 from lab.config.schema.report import ReportRequest
-from lab.core.errors import RequestError
+from lab.core.errors import Mistake, RequestError
+from lab.report.sources.folders import find_folders
 from lab.report.sources.record_columns import history_columns
-from lab.report.sources.run_folders import SourceRun, SourceRuns
+from lab.report.sources.run_folders import SourceRun, SourceRuns, read
+from lab.report.text.translate import translate
 
 READERS = {"wandb": "wandb", "mlflow": "mlflow", "hf": "huggingface"}
+SHOWN_EXCLUSIONS = 10
+
+
+def read_requested(request: ReportRequest) -> SourceRuns:
+    """Return the runs of the requested folders or service. Raises RequestError if there is none."""
+    source = read(find_folders(request.runs)) if request.source == "lab" else read_source(request)
+    if not source.runs:
+        reasons = [f"{exclusion.path}: {translate(exclusion.reason, request.lang)}" for exclusion in source.exclusions]
+        left = len(reasons) - SHOWN_EXCLUSIONS
+        lines = reasons[:SHOWN_EXCLUSIONS] + ([f"and {left} more"] if left > 0 else [])
+        problem = "these folders contain no run" + "".join(f"\n      {line}" for line in lines)
+        remedy = "a folder that train.py made: outputs/..., multirun/...; source=wandb, mlflow or hf for others"
+        raise RequestError(Mistake("runs", problem, remedy, ", ".join(request.runs)))
+    return source
 
 
 def read_source(request: ReportRequest) -> SourceRuns:

@@ -10,15 +10,15 @@ from typing import Any, Literal
 
 from omegaconf import OmegaConf
 
-from lab.cli.saved_config import INTERPOLATION, SETTINGS, SavedConfig, read_saved
+from lab.cli.saved_config import INTERPOLATION, SETTINGS, SavedConfig, read_saved, untyped_plugins
 from lab.config import plugins
 from lab.config.check import check
 from lab.config.dotted_keys import flattened
 from lab.config.schema import Config
+from lab.config.shipped import CONF
 from lab.core.batches import Spec, spec_from_fields
 from lab.core.errors import Mistake, RequestError
 from lab.core.files import Unreadable
-from lab.core.hydra_quoting import quoted
 from lab.core.record.run_folder import RunFolder
 from lab.models import requirements
 from lab.models.task_module import TaskModule
@@ -34,7 +34,9 @@ def load_model(folder: Path, checkpoint: Literal["best", "last"] = "best") -> Ta
     folder: the run folder. Raises RequestError for a file that is missing, damaged, or of another run.
     """
     run = RunFolder(folder)
-    config, spec = load_config(run), _spec(run)
+    config, spec = _uncompiled(read_config(run)), read_spec(run)
+    if mistakes := requirements.missing_software(config):
+        raise RequestError(mistakes)
     if not isinstance(spec, task_of(config).spec_type):
         problem = f"spec.json is of another task than data of kind {config.data.kind}"
         raise RequestError(Mistake("", problem, WHOLE, folder))
@@ -46,15 +48,19 @@ def load_model(folder: Path, checkpoint: Literal["best", "last"] = "best") -> Ta
     return model.eval()
 
 
-def _spec(run: RunFolder) -> Spec:
+def read_spec(run: RunFolder) -> Spec:
+    """The description of the data that a run was trained on. Raises RequestError if spec.json cannot be read."""
     try:
         return spec_from_fields(run.read_spec())
     except (OSError, Unreadable) as error:
         raise RequestError(Mistake("", f"spec.json cannot be read: {error}", WHOLE, run.path)) from error
 
 
-def load_config(run: RunFolder) -> Config:
-    """The config of a run without loggers, compilation and gradient checkpointing, which only training needs."""
+def read_config(run: RunFolder) -> Config:
+    """The config of a run without its loggers, which only training needs.
+
+    Raises RequestError for a file that is missing, damaged, or needs plug-ins that are not imported.
+    """
     try:
         saved = read_saved(run.config)
     except (OSError, Unreadable) as error:
@@ -62,23 +68,19 @@ def load_config(run: RunFolder) -> Config:
     settings = {key: value for key, value in saved.settings.items() if key not in ("logger", "resume", "test")}
     if mistakes := _refusals(saved, settings):
         raise RequestError(mistakes)
-    absent = [name for name in settings.get("plugins") or () if not plugins.loaded([name])]
-    if absent:
-        problem = f"{run.path} needs {', '.join(absent)}, and importing a module runs its code"
-        raise RequestError(Mistake("plugins", problem, f"{quoted('plugins', absent)}, if you trust them"))
-    merged = OmegaConf.create({**settings, "resume": None, "test": None})
-    config = _uncompiled(check(merged))
-    if mistakes := requirements.missing_software(config):
-        raise RequestError(mistakes)
-    return config
+    return check(OmegaConf.create({**settings, "resume": None, "test": None}))
 
 
 def _refusals(saved: SavedConfig, settings: Mapping[str, Any]) -> list[Mistake]:
     """Keys that are no settings of a run, and keys in another user's file that read the environment or other keys."""
     unknown = [key for key in settings if key not in SETTINGS]
-    reading = [key for key, value in flattened(settings).items() if not saved.own and INTERPOLATION.search(str(value))]
+    values, outside = flattened(settings), saved.outside(CONF)
+    reading = [key for key in values if key in outside and INTERPOLATION.search(str(values[key]))]
     problem = f"reads the environment or another setting, and {saved.path} was not written by you on this machine"
+    names = settings.get("plugins") or []
+    imported = isinstance(names, list) and len(plugins.loaded(map(str, names))) == len(names)
     return [
+        *([] if imported else untyped_plugins(saved.path, settings, ())),
         *(Mistake(key, f"is no setting of a run, but is in {saved.path}", WHOLE) for key in unknown),
         *(Mistake(key, problem, "the plain value in that file", settings.get(key)) for key in reading),
     ]
