@@ -15,6 +15,7 @@ from lab.config.rules import (
     metrics,
     models,
     nets,
+    optimizers,
     peft,
     questions,
     series,
@@ -30,6 +31,7 @@ _ABSENT = object()
 RULES: tuple[Rule, ...] = (
     *training.RULES, *trainer.RULES, *data.RULES, *models.RULES, *peft.RULES, *cache.RULES, *questions.RULES,
     *tasks.RULES, *series.RULES, *nets.RULES, *metrics.RULES, *sizes.RULES, *custom.RULES,
+    *optimizers.RULES,
 )  # fmt: skip
 
 
