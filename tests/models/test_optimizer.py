@@ -4,14 +4,15 @@ import pytest
 import torch
 from torch import nn
 
-from lab.config.schema import OptimizerConfig, SchedulerConfig
-from lab.models.optimizer import adamw, multiplier, parameter_groups, schedule, warmup_steps
+from lab.config.schema import AdamW, SchedulerConfig
+from lab.models.optimizer import make_optimizer, parameter_groups
+from lab.models.schedules import make_scheduler, multiplier, warmup_steps
 
 
-def optimizer_config(**changes: object) -> OptimizerConfig:
+def optimizer_config(**changes: object) -> AdamW:
     plain = {"lr": 1.0, "weight_decay": 0.1, "betas": [0.9, 0.999], "eps": 1e-8, "layer_decay": 1.0, "head_lr": None,
              "fused": "auto"}  # fmt: skip
-    return OptimizerConfig.model_validate(plain | changes)
+    return AdamW.model_validate(plain | changes)
 
 
 def scheduler_config(kind: str, **changes: object) -> SchedulerConfig:
@@ -26,7 +27,7 @@ class Stack(nn.Module):
         self.layers = nn.ModuleList(nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4)) for _ in range(2))
         self.head = nn.Linear(4, 3)
 
-    def groups(self, config: OptimizerConfig) -> dict[int, tuple[float, float]]:
+    def groups(self, config: AdamW) -> dict[int, tuple[float, float]]:
         groups = parameter_groups(self.parameters(), [self.embedding], list(self.layers), config)
         return {id(p): (g["lr"], g["weight_decay"]) for g in groups for p in g["params"]}  # type: ignore[union-attr, misc]
 
@@ -57,7 +58,7 @@ def test_heads_may_have_their_own_rate() -> None:
 def test_the_optimizer_does_not_change_frozen_parameters() -> None:
     stack = Stack()
     groups = parameter_groups(stack.parameters(), [stack.embedding], list(stack.layers), optimizer_config())
-    optimizer = adamw(groups, optimizer_config(), torch.device("cpu"))
+    optimizer = make_optimizer(groups, optimizer_config(), torch.device("cpu"))
     stack.embedding.requires_grad_(False)
     before = stack.embedding.weight.clone()
     stack.head(stack.layers[0](stack.embedding(torch.tensor([1, 2])))).sum().backward()
@@ -97,7 +98,7 @@ def test_the_warm_up_is_a_share_or_steps_and_starts_above_zero() -> None:
 def test_the_schedule_changes_the_rate_of_the_optimizer() -> None:
     parameter = nn.Parameter(torch.zeros(2))
     optimizer = torch.optim.AdamW([parameter], lr=1.0)
-    scheduler = schedule(optimizer, scheduler_config("linear"), (2, 4))
+    scheduler = make_scheduler(optimizer, scheduler_config("linear"), (2, 4), "max")
     rates = []
     for _ in range(4):
         rates.append(optimizer.param_groups[0]["lr"])
