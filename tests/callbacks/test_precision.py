@@ -161,9 +161,7 @@ def test_a_skipped_step_moves_neither_weights_nor_scheduler(tiny: Any, fit: Any,
 
 @pytest.mark.parametrize("precision", ["16-mixed", "bf16-mixed"])
 def test_our_fused_adamw_clips_and_skips_in_mixed_precision(tiny: Any, fit: Any, precision: Any) -> None:
-    config = AdamW(
-        lr=0.1, weight_decay=0.01, betas=(0.9, 0.999), eps=1e-8, layer_decay=1.0, head_lr=None, fused=True
-    )
+    config = AdamW(lr=0.1, weight_decay=0.01, betas=(0.9, 0.999), eps=1e-8, layer_decay=1.0, head_lr=None, fused=True)
 
     class Clipped(tiny):  # type: ignore[misc]
         def configure_optimizers(self) -> Any:

@@ -57,9 +57,7 @@ class Slot:
 CALLBACK = Slot(("lightning.pytorch.Callback",), "a callback of Lightning")
 LOGGER = Slot(("lightning.pytorch.loggers.Logger",), "a logger of Lightning", injected=("save_dir",))
 METRIC = Slot(("torchmetrics.Metric",), "a metric of torchmetrics", injected=("num_classes", "task"))
-OPTIMIZER = Slot(
-    ("torch.optim.Optimizer",), "an optimizer of torch", (), ("params", "lr", "weight_decay"), ("params",)
-)
+OPTIMIZER = Slot(("torch.optim.Optimizer",), "an optimizer of torch", (), ("params", "lr", "weight_decay"), ("params",))
 SCHEDULER = Slot(
     ("torch.optim.lr_scheduler.LRScheduler", "torch.optim.lr_scheduler.ReduceLROnPlateau"),
     "a learning-rate scheduler of torch, or a schedule of transformers",
@@ -90,6 +88,8 @@ CUSTOM = {
 }
 """Groups of which the kind `custom` is a node of the slot, with the keys that are settings of `lab`."""
 BLANK = "???"
+NAMED = ("scheduler.name", "scheduler.arguments")
+"""Keys of a schedule of transformers by its name, whose arguments are those of a node."""
 NAMED_SCHEDULES = {
     "linear": "linear_schedule_with_warmup",
     "cosine": "cosine_schedule_with_warmup",
@@ -123,10 +123,9 @@ def nodes(plain: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], Sl
         node = plain.get(group)
         if isinstance(node, Mapping) and node.get("kind") == "custom" and node.get("_target_", BLANK) != BLANK:
             yield group, {name: value for name, value in node.items() if name not in own}, slot
-    schedule = plain.get("scheduler")
-    if isinstance(schedule, Mapping) and schedule.get("kind") == "transformers" and schedule.get("arguments"):
-        if schedule.get("name") in NAMED_SCHEDULES and isinstance(schedule["arguments"], Mapping):
-            yield "scheduler.arguments", named_schedule(schedule["name"], schedule["arguments"]), SCHEDULER
+    name, arguments = (at(plain, key) if is_there(plain, key) else None for key in NAMED)
+    if name in NAMED_SCHEDULES and isinstance(arguments, Mapping):
+        yield NAMED[1], named_schedule(name, arguments), SCHEDULER
     for parent, slot in SLOTS.items():
         below = at(plain, parent) if is_there(plain, parent) else None
         for name, node in below.items() if isinstance(below, Mapping) else ():

@@ -2,8 +2,8 @@
 
 Biases and norms have no weight decay (arXiv 1810.04805 and its code). Layer-wise rates (arXiv 1801.06146): a layer that
 is n layers below the top trains at lr * layer_decay^n. Every parameter that trains at some time is in the optimizer
-from step 0: optimizers skip a frozen parameter, which has no gradient, and do not decay it. Parameters that never train,
-such as the (possibly quantised) base of adapters, are not in the optimizer.
+from step 0: optimizers skip a frozen parameter, which has no gradient, and do not decay it. Parameters that never
+train, such as the (possibly quantised) base of adapters, are not in the optimizer.
 """
 
 from collections.abc import Iterable

@@ -5,7 +5,8 @@ The training metric of an unfinished epoch is in the checkpoint, so a resumed ru
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import lightning.pytorch as pl
@@ -32,7 +33,7 @@ class Training:
     """How a task is trained.
 
     epoch_ends: the optimizer step at which each epoch has ended; the last is the end of the run; watched: the metric
-    that a schedule such as `plateau` watches, and its direction.
+    that a schedule such as `plateau` watches, and its direction; extra_metrics: nodes of `metrics.extra`.
     """
 
     optimizer: OptimizerConfig
@@ -40,6 +41,7 @@ class Training:
     epoch_ends: tuple[int, ...]
     seed: int
     watched: tuple[str, Mode] = ("val/loss", "min")
+    extra_metrics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 class TaskModule(pl.LightningModule, ABC):
@@ -80,7 +82,12 @@ class TaskModule(pl.LightningModule, ABC):
         self._full_rate_group, self._full_rate_factor = _full_rate(optimizer, plan.optimizer.lr)
         scheduler = make_scheduler(optimizer, plan.scheduler, plan.epoch_ends, plan.watched[1])
         # Lightning wants a monitor for ReduceLROnPlateau; when any schedule advances is decided here.
-        chosen: dict[str, Any] = {"scheduler": scheduler, "interval": "step", "monitor": plan.watched[0], "strict": False}
+        chosen: dict[str, Any] = {
+            "scheduler": scheduler,
+            "interval": "step",
+            "monitor": plan.watched[0],
+            "strict": False,
+        }
         if isinstance(scheduler, ReduceLROnPlateau):
             chosen |= {"interval": "epoch", "frequency": NEVER}
         return {"optimizer": optimizer, "lr_scheduler": chosen}

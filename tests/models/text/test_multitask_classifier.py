@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from lab.callbacks.gradient_accumulation import GradientAccumulation, accumulation, epoch_ends
-from lab.config.schema import LossConfig, AdamW, SchedulerConfig
+from lab.config.schema import AdamW, LossConfig, SchedulerConfig
 from lab.core.batches import MISSING, HeadSpec, TextSpec
 from lab.data.batch_sampler import EvalDraws, TrainDraws
 from lab.data.dataloader import Loader, TokenRows

@@ -10,6 +10,7 @@ from typing import Any
 
 from lab.config.rules import (
     cache,
+    callbacks,
     custom,
     data,
     metrics,
@@ -31,7 +32,7 @@ _ABSENT = object()
 RULES: tuple[Rule, ...] = (
     *training.RULES, *trainer.RULES, *data.RULES, *models.RULES, *peft.RULES, *cache.RULES, *questions.RULES,
     *tasks.RULES, *series.RULES, *nets.RULES, *metrics.RULES, *sizes.RULES, *custom.RULES,
-    *optimizers.RULES,
+    *optimizers.RULES, *callbacks.RULES,
 )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ for two classes only, which only the data show.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lab.config.metric_direction import direction
 from lab.config.rules.rule import Found, Rule
 from lab.config.rules.tasks import ASKED, CUSTOM, GIVES, LABELLED, SERIES
 from lab.core.errors import Mistake, listed
@@ -69,6 +70,19 @@ def _names(extra: Mapping[str, Any] | None) -> Found:
             yield Mistake(f"metrics.extra.{name}", problem, "another name", name)
 
 
+def _direction(metric: str, mode: str, extra: Mapping[str, Any] | None) -> Found:
+    """Check the objective's mode against what the class of an extra metric says of itself."""
+    if metric.rsplit("/", 1)[-1] not in (extra or {}):
+        return
+    try:
+        known = direction(metric, extra or {})
+    except (ImportError, AttributeError, KeyError):
+        return  # the target is refused
+    if known is not None and known != mode:
+        wanted = "larger" if known == "max" else "smaller"
+        yield Mistake("objective.mode", f"{metric} is better when {wanted}", f"objective.mode={known}", mode)
+
+
 def _heads_of(key: str, metric: str | None, labels: Sequence[str]) -> Found:
     """Check heads against the label columns: each is a head, and a single head is not named in a metric."""
     if metric is not None:
@@ -86,4 +100,5 @@ RULES: tuple[Rule, ...] = (
     ((OBJECTIVE, STOPPING, "data.labels"), _heads),
     ((SCHEDULE, "data.labels"), _scheduled_heads),
     (("metrics.extra",), _names),
+    ((OBJECTIVE, "objective.mode", "metrics.extra"), _direction),
 )

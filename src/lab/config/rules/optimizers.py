@@ -29,7 +29,7 @@ def _momentum_range(base: float, largest: float) -> Found:
         yield Mistake("scheduler.base_momentum", problem, f"scheduler.base_momentum={largest}", base)
 
 
-def _plateau(kind: str, metric: str | None, mode: str | None) -> Found:
+def _plateau(metric: str | None, mode: str | None) -> Found:
     if metric is None and mode is not None:
         problem = "has no effect without scheduler.metric; the objective brings its own mode"
         yield Mistake("scheduler.mode", problem, "scheduler.mode=null", mode)
@@ -60,7 +60,8 @@ def _other_losses(data: str, kind: str) -> Found:
 
 def _pretraining(pretrain: bool, loss: str) -> Found:
     if pretrain and loss == "custom":
-        yield Mistake("loss", "has no effect: pretraining has the squared error of the next patch", "loss=default", loss)
+        problem = "has no effect: the loss of pretraining is the squared error of the next patch"
+        yield Mistake("loss", problem, "loss=default", loss)
 
 
 def _without_heads(data: str, extra: Mapping[str, Any] | None) -> Found:
@@ -85,7 +86,7 @@ RULES: tuple[Rule, ...] = (
     (("optimizer.nesterov", "optimizer.momentum", "optimizer.dampening"), _nesterov),
     (("optimizer.kind", "scheduler.kind", "scheduler.cycle_momentum"), _cycled_momentum),
     (("scheduler.base_momentum", "scheduler.max_momentum"), _momentum_range),
-    (("scheduler.kind", "scheduler.metric", "scheduler.mode"), _plateau),
+    (("scheduler.metric", "scheduler.mode"), _plateau),
     (("model.kind", "optimizer.kind", "scheduler.kind", "loss.kind"), _own_optimizer),
     (("data.kind", "loss.kind"), _other_losses),
     (("model.pretrain", "loss.kind"), _pretraining),

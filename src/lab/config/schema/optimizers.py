@@ -66,7 +66,7 @@ class Sgd(OptimizerConfig):
 
 
 class Adafactor(OptimizerConfig):
-    """Adafactor (arXiv 1804.04235): the second moment of a matrix is kept by rows and columns, so it takes less memory."""
+    """Adafactor (arXiv 1804.04235): the second moment of a matrix is kept by rows and columns, in less memory."""
 
     kind: Literal["adafactor"]
     """Adafactor."""

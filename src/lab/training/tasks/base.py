@@ -151,7 +151,8 @@ def accumulation_schedule(config: Config) -> Callable[[int], int]:
 
 def initial_training_plan(config: Config) -> Training:
     """How a model is trained, without the length of its epochs: only the data know that (`timed`)."""
-    return Training(config.optimizer, config.scheduler, (), config.seed, _watched(config))
+    extra = {name: each.node for name, each in config.metrics.extra.items()}
+    return Training(config.optimizer, config.scheduler, (), config.seed, _watched(config), extra)
 
 
 def _watched(config: Config) -> tuple[str, Mode]:
@@ -159,12 +160,8 @@ def _watched(config: Config) -> tuple[str, Mode]:
     schedule, goal = config.scheduler, config.objective
     if not isinstance(schedule, Plateau) or schedule.metric is None:
         return goal.metric, goal.mode
-    return schedule.metric, schedule.mode or metric_direction(config, schedule.metric)
-
-
-def metric_direction(config: Config, metric: str) -> Mode:
-    """Whether less or more of a metric is better; more where its class does not say."""
-    return direction(metric, {name: extra.node for name, extra in config.metrics.extra.items()}) or "max"
+    extra = {name: each.node for name, each in config.metrics.extra.items()}
+    return schedule.metric, schedule.mode or direction(schedule.metric, extra) or "max"
 
 
 def with_epoch_ends(config: Config, material: Material) -> Material:
