@@ -1,6 +1,5 @@
 """Callbacks, loggers and metrics of other people in a real run: what they do, and what the record says of them."""
 
-import json
 import logging
 from collections.abc import Callable
 from importlib.metadata import EntryPoint
@@ -37,8 +36,8 @@ def config_of(*options: str) -> Any:
 
 
 def extra(*names: str, **arguments: Any) -> str:
-    nodes = {name: {"_target_": f"{CALLBACKS}.{name}", **arguments} for name in names}
-    return f"callbacks.extra={json.dumps(nodes)}"
+    words = "".join(f", {name}: {value!r}" for name, value in arguments.items())
+    return "callbacks.extra={" + ", ".join(f"{name}: {{_target_: {CALLBACKS}.{name}{words}}}" for name in names) + "}"
 
 
 @pytest.fixture

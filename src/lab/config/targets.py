@@ -138,16 +138,15 @@ def named_schedule(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {"_target_": f"transformers.optimization.get_{NAMED_SCHEDULES[name]}", **arguments}
 
 
-def takes(node: Mapping[str, Any], name: str) -> bool:
-    """Whether the class or function of a node takes an argument of this name."""
-    names, takes_any = _parameters(defining_class(node))
-    return name in names or takes_any
+def argument_names(node: Mapping[str, Any]) -> set[str]:
+    """Names of the arguments that the signature of a node's class or function has."""
+    return {*_parameters(defining_class(node))[0]}
 
 
 def make_with(key: str, node: Mapping[str, Any], *live: Any, **injected: Any) -> Any:
     """As `make`, with objects as the first arguments, which Hydra would copy: parameters, an optimizer."""
     called = _made({**node, "_partial_": True})
-    given = {name: value for name, value in injected.items() if takes(node, name) and name not in node}
+    given = {name: value for name, value in injected.items() if name in argument_names(node) - {*node}}
     try:
         return called(*live, **given)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -297,8 +296,8 @@ def _parameters(called: Any) -> tuple[dict[str, bool], bool]:
     """
     names: dict[str, bool] = {}
     bases = called.__mro__ if inspect.isclass(called) else ()
-    if bases and inspect.isfunction(vars(called).get("__new__")):  # it makes another class, as torchmetrics.Accuracy
-        bases, called = (), vars(called)["__new__"]
+    if bases and isinstance(new := vars(called).get("__new__"), staticmethod):
+        bases, called = (), new.__func__  # it makes another class, as torchmetrics.Accuracy does
     makers = [vars(base)["__init__"] for base in bases if "__init__" in vars(base)]
     takes_any = False
     for maker in makers or [called]:

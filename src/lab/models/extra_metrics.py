@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from lab.config.targets import make
+from lab.config.targets import argument_names, make
 from lab.core.batches import MISSING, HeadSpec
 from lab.core.errors import Mistake, RequestError
 
@@ -83,7 +83,8 @@ class ExtraMetrics:
 def _made(name: str, node: Mapping[str, Any], head: HeadSpec) -> Metric:
     key, num = f"metrics.extra.{name}", head.num_classes
     injected = {"num_classes": num, "task": "multiclass", "ignore_index": MISSING, "validate_args": False}
-    metric: Metric = make(key, node, **injected)
+    named = argument_names(node)
+    metric: Metric = make(key, node, **{name: value for name, value in injected.items() if name in named})
     if _is_binary(metric) and num != 2:
         problem = f"is for two classes, and {head.name} has {num}"
         raise RequestError(Mistake(f"{key}._target_", problem, "a Multiclass... metric", node["_target_"]))

@@ -25,7 +25,7 @@ class Lion(Optimizer):
         super().__init__(params, {"lr": lr, "betas": betas, "weight_decay": weight_decay})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -34,18 +34,18 @@ class Lion(Optimizer):
             trained = [parameter for parameter in group["params"] if parameter.grad is not None]
             if trained:
                 gradients = [parameter.grad for parameter in trained]
-                self._update(trained, gradients, group["lr"], *group["betas"], group["weight_decay"])
+                self._update(trained, gradients, group["lr"], group["betas"], group["weight_decay"])
         return loss
 
     def _update(
-        self, parameters: list[Tensor], gradients: list[Tensor], lr: float, beta1: float, beta2: float, decay: float
+        self, parameters: list[Tensor], gradients: list[Tensor], lr: float, betas: tuple[float, float], decay: float
     ) -> None:
         for parameter in parameters:
             if "exp_avg" not in self.state[parameter]:
                 self.state[parameter]["exp_avg"] = torch.zeros_like(parameter)
         averages = [self.state[parameter]["exp_avg"] for parameter in parameters]
-        updates = torch._foreach_lerp(averages, gradients, 1 - beta1)
+        updates = torch._foreach_lerp(averages, gradients, 1 - betas[0])
         torch._foreach_sign_(updates)
         torch._foreach_mul_(parameters, 1 - lr * decay)
         torch._foreach_add_(parameters, updates, alpha=-lr)
-        torch._foreach_lerp_(averages, gradients, 1 - beta2)
+        torch._foreach_lerp_(averages, gradients, 1 - betas[1])

@@ -56,10 +56,14 @@ def make_optimizer(groups: list[dict[str, Any]], config: OptimizerConfig, device
             fused = device.type in {"cpu", "cuda"} if config.fused == "auto" else config.fused
             optimizer = torch.optim.AdamW(groups, betas=config.betas, eps=config.eps, fused=fused, **rates)
         case schema.Sgd():
-            momentum = {"momentum": config.momentum, "nesterov": config.nesterov, "dampening": config.dampening}
+            momentum: dict[str, Any] = {
+                "momentum": config.momentum,
+                "nesterov": config.nesterov,
+                "dampening": config.dampening,
+            }
             optimizer = torch.optim.SGD(groups, **momentum, **rates)
         case schema.Adafactor():
-            own = {"beta2_decay": config.beta2_decay, "eps": config.eps, "d": config.d}
+            own: dict[str, Any] = config.model_dump(include={"beta2_decay", "eps", "d"})
             optimizer = torch.optim.Adafactor(groups, **own, **rates)
         case schema.Lion():
             optimizer = Lion(groups, betas=config.betas, **rates)
