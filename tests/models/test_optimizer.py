@@ -158,7 +158,7 @@ def test_the_schedule_changes_the_rate_of_the_optimizer() -> None:
 def rates_of(config: dict[str, Any], ends: tuple[int, ...] = (4, 8), mode: Any = "min") -> list[list[float]]:
     """Rates of two groups before each step of a run."""
     groups = [{"params": [nn.Parameter(torch.zeros(1))], "lr": lr} for lr in (1.0, 0.1)]
-    optimizer = torch.optim.SGD(groups, momentum=0.9)
+    optimizer = torch.optim.SGD(groups, lr=1.0, momentum=0.9)
     scheduler = make_scheduler(optimizer, TypeAdapter(AnyScheduler).validate_python(config), ends, mode)
     rates = []
     for step in range(ends[-1]):

@@ -12,9 +12,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
+from torchmetrics import Metric, classification
 
-from lab.config.targets import argument_names, make
+from lab.config.targets import argument_names, defining_class, make
 from lab.core.batches import MISSING, HeadSpec
 from lab.core.errors import Mistake, RequestError
 
@@ -83,6 +83,7 @@ class ExtraMetrics:
 def _made(name: str, node: Mapping[str, Any], head: HeadSpec) -> Metric:
     key, num = f"metrics.extra.{name}", head.num_classes
     injected = {"num_classes": num, "task": "multiclass", "ignore_index": MISSING, "validate_args": False}
+    node = _of_task(node)
     named = argument_names(node)
     metric: Metric = make(key, node, **{name: value for name, value in injected.items() if name in named})
     if _is_binary(metric) and num != 2:
@@ -101,6 +102,17 @@ def _made(name: str, node: Mapping[str, Any], head: HeadSpec) -> Metric:
         raise RequestError(Mistake(key, problem, f"another metric, or +{key}.average=macro", node["_target_"]))
     metric.reset()
     return metric
+
+
+def _of_task(node: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The node of the class that a class such as torchmetrics.Accuracy makes for a task, `MulticlassAccuracy`."""
+    if "task" not in argument_names(node):
+        return node
+    name = f"{str(node.get('task', 'multiclass')).capitalize()}{defining_class(node).__name__}"
+    if not hasattr(classification, name):
+        return node
+    rest = {key: value for key, value in node.items() if key != "task"}
+    return {**rest, "_target_": f"torchmetrics.classification.{name}"}
 
 
 def _is_binary(metric: Metric) -> bool:
