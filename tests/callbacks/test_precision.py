@@ -10,9 +10,9 @@ from lightning.pytorch import Callback
 from lightning.pytorch.plugins import MixedPrecision
 
 from lab.callbacks.precision import PAYS, SkippedSteps, measured, resolve
-from lab.config.schema import OptimizerConfig
+from lab.config.schema import AdamW
 from lab.core.errors import RequestError
-from lab.models.optimizer import adamw
+from lab.models.optimizer import make_optimizer
 
 
 def faster() -> float:
@@ -161,13 +161,11 @@ def test_a_skipped_step_moves_neither_weights_nor_scheduler(tiny: Any, fit: Any,
 
 @pytest.mark.parametrize("precision", ["16-mixed", "bf16-mixed"])
 def test_our_fused_adamw_clips_and_skips_in_mixed_precision(tiny: Any, fit: Any, precision: Any) -> None:
-    config = OptimizerConfig(
-        lr=0.1, weight_decay=0.01, betas=(0.9, 0.999), eps=1e-8, layer_decay=1.0, head_lr=None, fused=True
-    )
+    config = AdamW(lr=0.1, weight_decay=0.01, betas=(0.9, 0.999), eps=1e-8, layer_decay=1.0, head_lr=None, fused=True)
 
     class Clipped(tiny):  # type: ignore[misc]
         def configure_optimizers(self) -> Any:
-            optimizer = adamw([{"params": list(self.parameters())}], config, self.device)
+            optimizer = make_optimizer([{"params": list(self.parameters())}], config, self.device)
             scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1.0 / (step + 1))
             return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 

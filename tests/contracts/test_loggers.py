@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lightning.pytorch.loggers import CSVLogger
 
 from lab.config.schema import Mlflow, Wandb
 from lab.core.record.run_folder import RunFolder
 from lab.core.record.tracking_ids import lost, recall
 from lab.loggers.base import ENDED_WELL, Outcome, RunLogger
 from lab.loggers.csv import CsvLogger
+from lab.loggers.extra import ExtraLogger
 from lab.loggers.failsafe import FailsafeLogger
 
 from ..loggers.conftest import fit, outcome
@@ -159,7 +161,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 class TestLoggers(LoggerContract):
-    members = ("csv", "mlflow", "tensorboard", "wandb")
+    members = ("csv", "extra", "mlflow", "tensorboard", "wandb")
 
     @pytest.fixture
     def make(self, member: str, store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
@@ -170,6 +172,8 @@ class TestLoggers(LoggerContract):
         def started(folder: Path) -> RunLogger:
             if member == "csv":
                 return CsvLogger(folder)
+            if member == "extra":
+                return ExtraLogger("extra", folder, CSVLogger(folder), CONFIG)
             if member == "tensorboard":
                 from lab.loggers.tensorboard import TensorboardLogger
 

@@ -96,7 +96,7 @@ def training() -> Callable[..., Training]:
         scheduler = schema.SchedulerConfig(
             kind="constant", warmup_ratio=0.0, warmup_steps=None, step_epochs=1, gamma=0.1
         )
-        return Training(schema.OptimizerConfig.model_validate(plain | changes), scheduler, (num_steps,), seed=3)
+        return Training(schema.AdamW.model_validate(plain | changes), scheduler, (num_steps,), seed=3)
 
     return plan
 

@@ -8,6 +8,8 @@ disk leaves the older file whole.
 
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 from weakref import proxy
@@ -15,7 +17,7 @@ from weakref import proxy
 import lightning.pytorch as pl
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
 from torch import Tensor
 
 from lab.callbacks.gradient_accumulation import ends_window
@@ -84,6 +86,22 @@ def validation_follows(trainer: pl.Trainer) -> bool:
     """Whether Lightning validates after the training batch that has just ended."""
     fetcher = trainer.fit_loop._data_fetcher
     return fetcher is not None and trainer.fit_loop.epoch_loop._should_check_val_fx(fetcher)
+
+
+@contextmanager
+def _averaged(trainer: pl.Trainer) -> Iterator[None]:
+    """Put the averaged weights, which were validated, in place of the trained ones, if a callback keeps an average.
+
+    Lightning's WeightAveraging does so itself in whole checkpoints only, not in those of weights alone.
+    """
+    averages = [each for each in trainer.callbacks if isinstance(each, WeightAveraging)]  # type: ignore[attr-defined]
+    for average in averages:
+        average._swap_models(trainer.lightning_module)
+    try:
+        yield
+    finally:
+        for average in reversed(averages):
+            average._swap_models(trainer.lightning_module)
 
 
 class BestAndLast(ModelCheckpoint):
@@ -202,7 +220,8 @@ class BestAndLast(ModelCheckpoint):
         if getattr(trainer, "fast_dev_run", False):  # an attribute that Lightning's types do not know
             return
         is_best = filepath == self.best_model_path
-        write_whole(Path(filepath), lambda aside: trainer.save_checkpoint(aside, weights_only=is_best))
+        with _averaged(trainer) if is_best else nullcontext():
+            write_whole(Path(filepath), lambda aside: trainer.save_checkpoint(aside, weights_only=is_best))
         for logger in trainer.loggers:
             logger.after_save_checkpoint(proxy(self))
 

@@ -43,6 +43,15 @@ PACKAGES = {
 }
 """Import name of each package. Of databases only PostgreSQL's driver is listed: SQLAlchemy names the others."""
 
+LIGHTNING_LOGGERS = {
+    "CometLogger": "comet_ml",
+    "MLFlowLogger": "mlflow",
+    "NeptuneLogger": "neptune",
+    "TensorBoardLogger": "tensorboard",
+    "WandbLogger": "wandb",
+}
+"""By class of Lightning, the package that a logger in `logger.extra` needs."""
+
 
 def packages_of(request: str) -> list[str]:
     """Return the packages that a request (`logger=mlflow`) needs.
@@ -83,8 +92,14 @@ def installation(name: str) -> str:
 def missing_loggers(config: Config) -> list[Mistake]:
     """Return a mistake for every chosen logger whose package is not installed."""
     chosen = [name for name in Loggers.model_fields if getattr(config.logger, name) is not None]
-    return [
+    mistakes = [
         not_installed("logger", package, f"leave {name} out", name)
         for name in chosen
         for package in missing_packages(f"logger={name}")
     ]
+    for name, extra in config.logger.extra.items():
+        package = LIGHTNING_LOGGERS.get(extra.target.rpartition(".")[2])
+        if package is not None and not is_installed(package):
+            key = f"logger.extra.{name}"
+            mistakes.append(not_installed(key, package, f"leave {key} out", extra.target))
+    return mistakes

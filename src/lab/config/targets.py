@@ -20,7 +20,9 @@ from hydra.utils import execution_whitelist, instantiate
 from lab.config import plugins
 from lab.config.dotted_keys import at, is_below, is_there
 from lab.config.schema.custom import CustomData, CustomModel
+from lab.config.schema.optimizers import CustomOptimizer, CustomScheduler
 from lab.config.schema.target import HYDRA_KEYS
+from lab.config.schema.training import CustomLoss
 from lab.core.errors import Mistake, RequestError, listed, nearest
 
 PACKAGES = ("lightning", "torch", "torchmetrics", "transformers")
@@ -31,7 +33,7 @@ SCHEDULES = tuple(
         "constant_schedule", "constant_schedule_with_warmup", "linear_schedule_with_warmup",
         "cosine_schedule_with_warmup", "cosine_with_hard_restarts_schedule_with_warmup",
         "polynomial_decay_schedule_with_warmup", "inverse_sqrt_schedule", "wsd_schedule",
-        "cosine_with_min_lr_schedule_with_warmup",
+        "cosine_with_min_lr_schedule_with_warmup", "cosine_with_min_lr_schedule_with_warmup_lr_rate",
     )
 )  # fmt: skip
 
@@ -41,26 +43,29 @@ class Slot:
     """What a place of the config takes.
 
     base: import paths of the types, one of which a class has to be a subclass of; word: the type in a message;
-    functions: import paths of functions that are taken too; injected: arguments that `lab` gives.
+    functions: import paths of functions that are taken too; injected: arguments that `lab` gives; reserved: those of
+    them that a config may not give.
     """
 
     base: tuple[str, ...]
     word: str
     functions: tuple[str, ...] = ()
     injected: tuple[str, ...] = ()
+    reserved: tuple[str, ...] = ()
 
 
 CALLBACK = Slot(("lightning.pytorch.Callback",), "a callback of Lightning")
-LOGGER = Slot(("lightning.pytorch.loggers.Logger",), "a logger of Lightning")
+LOGGER = Slot(("lightning.pytorch.loggers.Logger",), "a logger of Lightning", injected=("save_dir",))
 METRIC = Slot(("torchmetrics.Metric",), "a metric of torchmetrics", injected=("num_classes", "task"))
-OPTIMIZER = Slot(("torch.optim.Optimizer",), "an optimizer of torch", injected=("params", "lr", "weight_decay"))
+OPTIMIZER = Slot(("torch.optim.Optimizer",), "an optimizer of torch", (), ("params", "lr", "weight_decay"), ("params",))
 SCHEDULER = Slot(
     ("torch.optim.lr_scheduler.LRScheduler", "torch.optim.lr_scheduler.ReduceLROnPlateau"),
     "a learning-rate scheduler of torch, or a schedule of transformers",
     SCHEDULES,
-    ("optimizer", "num_warmup_steps", "num_training_steps", "num_decay_steps", "num_stable_steps", "total_steps"),
+    ("optimizer", "num_warmup_steps", "num_training_steps", "num_decay_steps", "total_steps", "T_max"),
+    ("optimizer", "last_epoch"),
 )
-LOSS = Slot(("torch.nn.Module",), "a loss module of torch", injected=("reduction",))
+LOSS = Slot(("torch.nn.Module",), "a loss module of torch", (), ("reduction", "num_classes"), ("reduction",))
 MODULE = Slot(
     ("lightning.pytorch.LightningModule",), "a LightningModule", injected=("lr", "learning_rate", "weight_decay")
 )
@@ -77,9 +82,27 @@ NESTED = Slot(
 CUSTOM = {
     "model": (MODULE, {*CustomModel.model_fields} - {"target"}),
     "data": (DATA, {*CustomData.model_fields} - {"target"}),
+    "optimizer": (OPTIMIZER, {*CustomOptimizer.model_fields} - {"target"}),
+    "scheduler": (SCHEDULER, {*CustomScheduler.model_fields} - {"target"}),
+    "loss": (LOSS, {*CustomLoss.model_fields} - {"target"}),
 }
 """Groups of which the kind `custom` is a node of the slot, with the keys that are settings of `lab`."""
 BLANK = "???"
+NAMED = ("scheduler.name", "scheduler.arguments")
+"""Keys of a schedule of transformers by its name, whose arguments are those of a node."""
+NAMED_SCHEDULES = {
+    "linear": "linear_schedule_with_warmup",
+    "cosine": "cosine_schedule_with_warmup",
+    "cosine_with_restarts": "cosine_with_hard_restarts_schedule_with_warmup",
+    "polynomial": "polynomial_decay_schedule_with_warmup",
+    "constant": "constant_schedule",
+    "constant_with_warmup": "constant_schedule_with_warmup",
+    "inverse_sqrt": "inverse_sqrt_schedule",
+    "cosine_with_min_lr": "cosine_with_min_lr_schedule_with_warmup",
+    "cosine_warmup_with_min_lr": "cosine_with_min_lr_schedule_with_warmup_lr_rate",
+    "warmup_stable_decay": "wsd_schedule",
+}
+"""By name in transformers, the function of it; transformers' own table is not read, since that takes a second."""
 SLOTS = {"callbacks.extra": CALLBACK, "logger.extra": LOGGER, "metrics.extra": METRIC}
 """Keys below which each key is a node of the slot."""
 
@@ -100,11 +123,39 @@ def nodes(plain: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], Sl
         node = plain.get(group)
         if isinstance(node, Mapping) and node.get("kind") == "custom" and node.get("_target_", BLANK) != BLANK:
             yield group, {name: value for name, value in node.items() if name not in own}, slot
+    name, arguments = (at(plain, key) if is_there(plain, key) else None for key in NAMED)
+    if name in NAMED_SCHEDULES and isinstance(arguments, Mapping):
+        yield NAMED[1], named_schedule(name, arguments), SCHEDULER
     for parent, slot in SLOTS.items():
         below = at(plain, parent) if is_there(plain, parent) else None
         for name, node in below.items() if isinstance(below, Mapping) else ():
             if isinstance(node, Mapping) and "_target_" in node:
                 yield f"{parent}.{name}", node, slot
+
+
+def named_schedule(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The node of a schedule of transformers."""
+    return {"_target_": f"transformers.optimization.get_{NAMED_SCHEDULES[name]}", **arguments}
+
+
+def argument_names(node: Mapping[str, Any]) -> set[str]:
+    """Names of the arguments that the signature of a node's class or function has."""
+    return {*_parameters(defining_class(node))[0]}
+
+
+def make_with(key: str, node: Mapping[str, Any], *live: Any, **injected: Any) -> Any:
+    """As `make`, with objects as the first arguments, which Hydra would copy: parameters, an optimizer."""
+    called = _made({**node, "_partial_": True})
+    given = {name: value for name, value in injected.items() if name in argument_names(node) - {*node}}
+    try:
+        return called(*live, **given)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise RequestError(_not_made(key, node, error)) from error
+
+
+def _not_made(key: str, node: Mapping[str, Any], reason: BaseException) -> Mistake:
+    problem = f"{node['_target_']} cannot be made: {str(reason).splitlines()[0] if str(reason) else type(reason)}"
+    return Mistake(key, problem, f"other arguments below {key}")
 
 
 def make(key: str, node: Mapping[str, Any], **injected: Any) -> Any:
@@ -114,15 +165,13 @@ def make(key: str, node: Mapping[str, Any], **injected: Any) -> Any:
     """
     names, takes_any = _parameters(_located(str(node["_target_"])))
     given = {name: value for name, value in injected.items() if (name in names or takes_any) and name not in node}
-    address = str(node["_target_"])
     try:
         return _made(dict(node) | given)
     except Exception as error:
-        own = address.partition(".")[0] not in PACKAGES
+        own = str(node["_target_"]).partition(".")[0] not in PACKAGES
         if isinstance(error, RequestError) or (own and not isinstance(error, TypeError | ValueError)):
             raise  # a fault inside a plug-in is shown with its trace
-        problem = f"{address} cannot be made: {(str(error) or type(error).__name__).splitlines()[0]}"
-        raise RequestError(Mistake(key, problem, f"other arguments below {key}")) from error
+        raise RequestError(_not_made(key, node, error)) from error
 
 
 def _made(value: Any) -> Any:
@@ -225,7 +274,9 @@ def _wrong_arguments(key: str, node: Mapping[str, Any], slot: Slot, nested: bool
     names, takes_any = _parameters(called)
     given = [str(name) for name in node if name not in HYDRA_KEYS]
     for name in given:
-        if name not in names and not takes_any:
+        if name in slot.reserved and not nested:
+            yield Mistake(f"{key}.{name}", "is given by the run", f"leave out {key}.{name}", node[name])
+        elif name not in names and not takes_any:
             near = nearest(name, names)
             problem = f"{node['_target_']} has no such argument" + (f"; the nearest is {near}" if near else "")
             shown = "..." if isinstance(node[name], Mapping | list) else node[name]
@@ -245,6 +296,8 @@ def _parameters(called: Any) -> tuple[dict[str, bool], bool]:
     """
     names: dict[str, bool] = {}
     bases = called.__mro__ if inspect.isclass(called) else ()
+    if bases and isinstance(new := vars(called).get("__new__"), staticmethod):
+        bases, called = (), new.__func__  # it makes another class, as torchmetrics.Accuracy does
     makers = [vars(base)["__init__"] for base in bases if "__init__" in vars(base)]
     takes_any = False
     for maker in makers or [called]:
@@ -252,7 +305,7 @@ def _parameters(called: Any) -> tuple[dict[str, bool], bool]:
             parameters = list(inspect.signature(maker).parameters.values())
         except (TypeError, ValueError):
             return names, True
-        for parameter in parameters[1:] if makers else parameters:
+        for parameter in parameters[1:] if makers or maker.__name__ == "__new__" else parameters:
             if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
                 required = parameter.default is parameter.empty and maker is (makers or [called])[0]
                 names.setdefault(parameter.name, required)

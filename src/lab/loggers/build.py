@@ -4,17 +4,21 @@ Only a missing package stops the run, before it starts.
 """
 
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 
 from lab.cli.optional_packages import missing_loggers
 from lab.config.schema import Config
+from lab.config.targets import make
 from lab.core.errors import RequestError
 from lab.core.masking import masked
 from lab.core.record.run_folder import RunFolder
 from lab.loggers.base import RunLogger
 from lab.loggers.csv import CsvLogger
+from lab.loggers.extra import ExtraLogger
 from lab.loggers.failsafe import FailsafeLogger
 from lab.loggers.mlflow import MlflowLogger
 from lab.loggers.tensorboard import TensorboardLogger
@@ -56,4 +60,11 @@ def _makers(config: Config, folder: RunFolder, study: str | None) -> dict[str, C
         possible = {"folder": str(path), "tags": ",".join(tags), "study": study or ""}
         run_tags = {key: value for key, value in possible.items() if value}
         makers["mlflow"] = lambda: MlflowLogger(mlflow, path, tree, name, run_tags)
+    for title, node in chosen.extra.items():
+        makers[title] = partial(_extra, title, node.node, path, tree)
     return makers
+
+
+def _extra(title: str, node: dict[str, Any], path: Path, tree: dict[str, Any]) -> RunLogger:
+    logger = make(f"logger.extra.{title}", node, save_dir=str(path))
+    return ExtraLogger(title, path, logger, tree)

@@ -108,7 +108,7 @@ class FailsafeLogger(RunLogger):
 
     def _start(self, make: Callable[[], RunLogger]) -> None:
         self._inner = make()
-        self._kind = type(self._inner)
+        self._kind = getattr(self._inner, "kind", type(self._inner))
 
     def _call(self, action: str, call: Callable[[RunLogger], object]) -> None:
         inner = self._inner

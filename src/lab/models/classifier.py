@@ -4,15 +4,16 @@ loss = sum over heads of weight * cross-entropy over the rows whose label is kno
 per class of one head and split. A subclass says how a batch becomes logits.
 """
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from torchmetrics.utilities import dim_zero_cat
 
-from lab.config.schema import LossConfig
+from lab.config.schema import AnyLoss
 from lab.core.batches import HeadSpec
+from lab.models.extra_metrics import ExtraMetrics, Nodes
 from lab.models.losses import HeadLosses
 from lab.models.metrics import (
     MATRIX_CLASSES,
@@ -51,11 +52,17 @@ class HeadMetric(EpochMetric):
     diverged: Tensor
 
     def __init__(
-        self, heads: tuple[HeadSpec, ...], total_loss: Callable[[Tensor, Tensor], Tensor], keep_probabilities: bool
+        self,
+        heads: tuple[HeadSpec, ...],
+        total_loss: Callable[[Tensor, Tensor], Tensor],
+        keep_probabilities: bool,
+        extra: Nodes | None = None,
     ) -> None:
-        """total_loss: as `HeadLosses.of_epoch`; keep_probabilities: for the area under the ROC curve (not in train)."""
+        """total_loss: as `HeadLosses.of_epoch`; keep_probabilities: for the area under the ROC curve (not in train);
+        extra: nodes of further metrics."""
         super().__init__()
         self.heads, self.total_loss = heads, total_loss
+        self.extra = ExtraMetrics(heads, extra or {})
         self.add_state("sums", torch.zeros(len(heads), 2, dtype=torch.double), "sum")
         self.add_state("diverged", torch.zeros(len(heads), dtype=torch.bool), "max")
         self.binary = [index for index, head in enumerate(heads) if keep_probabilities and head.num_classes == 2]
@@ -79,6 +86,20 @@ class HeadMetric(EpochMetric):
             getattr(self, f"probabilities_{index}").append(logits.float().softmax(-1)[:, 1])
             getattr(self, f"labels_{index}").append(labels)
 
+        self.extra.update(index, logits, labels)
+
+    def reset(self) -> None:
+        super().reset()
+        self.extra.reset()
+
+    def state(self) -> dict[str, Any]:
+        return super().state() | ({"extra": self.extra.state()} if any(self.extra.metrics) else {})
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        super().restore({name: value for name, value in state.items() if name != "extra"})
+        if "extra" in state:
+            self.extra.restore(state["extra"])
+
     def has_matrix(self, index: int) -> bool:
         """Return whether the whole confusion matrix of a head is kept."""
         return self.heads[index].num_classes <= MATRIX_CLASSES
@@ -101,8 +122,10 @@ class HeadMetric(EpochMetric):
             if index in self.binary and (labels := getattr(self, f"labels_{index}")):
                 probabilities = dim_zero_cat(getattr(self, f"probabilities_{index}")).cpu()
                 values["auc"] = torch.nan if diverged[index] else auroc(probabilities, dim_zero_cat(labels).cpu())
+            values |= {} if diverged[index] else self.extra.compute(index)
             values["loss"] = float(means[index])
-            per_head[head.name] = dict.fromkeys(values, torch.nan) if diverged[index] else values
+            names = [*values, *self.extra.metrics[index]]
+            per_head[head.name] = dict.fromkeys(names, torch.nan) if diverged[index] else values
         result = mean_over_heads(per_head) | {"loss": float(self.total_loss(means, sums[:, 1] > 0))}
         if any(diverged):
             result |= {name: torch.nan for name in result if "/" not in name}
@@ -112,12 +135,13 @@ class HeadMetric(EpochMetric):
 class Classifier(TaskModule):
     """A task whose `forward(batch)` gives logits (B, K) of each head."""
 
-    def __init__(self, heads: tuple[HeadSpec, ...], loss: LossConfig, training: Training) -> None:
+    def __init__(self, heads: tuple[HeadSpec, ...], loss: AnyLoss, training: Training) -> None:
         super().__init__(training)
         self.head_specs = heads
         self.losses = HeadLosses(heads, loss)
         self.metrics = {
-            split: HeadMetric(heads, self.losses.of_epoch, split != "train") for split in ("train", "val", "test")
+            split: HeadMetric(heads, self.losses.of_epoch, split != "train", training.extra_metrics)
+            for split in ("train", "val", "test")
         }
         self.test_outputs: list[tuple[Tensor, list[Tensor]]] = []
         """After a test: (rows (B,), probabilities per head (B, K)) of each batch, on the CPU."""

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lab.config.schema import LossConfig
+from lab.config.schema import AnyLoss, CustomLoss
+from lab.config.targets import make
 from lab.core.batches import MISSING, HeadSpec
 from lab.core.errors import Mistake, RequestError, listed, nearest
 from lab.core.hydra_quoting import quoted
@@ -52,6 +53,13 @@ def head_loss(
     return summed, (weights[classes] * known).sum()
 
 
+def weighted_rows(losses: Tensor, labels: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Summed loss of the labelled rows and the sum of their class weights, from a loss per row (B,); as `head_loss`."""
+    known = labels != MISSING
+    row_weights = weights.to(losses.dtype)[torch.where(known, labels, 0)] * known
+    return (torch.where(known, losses, 0.0) * row_weights).sum(), row_weights.sum()
+
+
 class HeadLosses(nn.Module):
     """Adds up the losses of the heads, with fixed weights or with learned weights.
 
@@ -59,11 +67,18 @@ class HeadLosses(nn.Module):
     config and the data are not in checkpoints, because a checkpoint must not override these.
     """
 
-    def __init__(self, heads: tuple[HeadSpec, ...], config: LossConfig) -> None:
+    def __init__(self, heads: tuple[HeadSpec, ...], config: AnyLoss) -> None:
+        """Raises RequestError for heads that there are not, and for a custom loss that cannot be used."""
         super().__init__()
         _check_names(heads, config)
-        self.smoothing = config.label_smoothing
-        self.gamma = config.gamma if config.kind == "focal" else 0.0
+        self.smoothing, self.gamma = 0.0, 0.0
+        self.custom: nn.ModuleList | None = None
+        """A module of each head where the loss is a custom one."""
+        if isinstance(config, CustomLoss):
+            self.custom = nn.ModuleList(_custom(config, head) for head in heads)
+        else:
+            self.smoothing = config.label_smoothing
+            self.gamma = config.gamma if config.kind == "focal" else 0.0
         self.head_weights: Tensor
         kinds = config.class_weights
         # No buffers: trainer.precision=bf16-true would round them, and a window's labels are counted by them.
@@ -76,7 +91,11 @@ class HeadLosses(nn.Module):
         self.log_variance = nn.Parameter(torch.zeros(len(heads))) if config.head_weighting == "uncertainty" else None
 
     def of_head(self, index: int, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """`head_loss` with this head's class weights, smoothing and gamma."""
+        """`head_loss` with this head's class weights, smoothing and gamma, or the same sums of a custom loss."""
+        if self.custom is not None:
+            logits = logits if logits.dtype == torch.double else logits.float()
+            losses = self.custom[index](logits, torch.where(labels == MISSING, 0, labels))
+            return weighted_rows(losses, labels, self.of_class(index))
         return head_loss(logits, labels, self.of_class(index), self.smoothing, self.gamma)
 
     def window_weight(self, index: int, counts: Tensor) -> Tensor:
@@ -104,7 +123,24 @@ class HeadLosses(nn.Module):
         return weights
 
 
-def _check_names(heads: tuple[HeadSpec, ...], config: LossConfig) -> None:
+def _custom(config: CustomLoss, head: HeadSpec) -> nn.Module:
+    """The loss module of a head. Raises RequestError unless it gives a loss per row."""
+    module: nn.Module = make("loss", config.node, reduction="none", num_classes=head.num_classes)
+    problem = ""
+    try:
+        with torch.no_grad():
+            losses = module(torch.zeros(2, head.num_classes), torch.tensor([0, head.num_classes - 1]))
+        if not isinstance(losses, Tensor) or losses.shape != (2,):
+            problem = f"gives {tuple(losses.shape) if isinstance(losses, Tensor) else type(losses).__name__}"
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        problem = f"fails ({str(error).splitlines()[0] if str(error) else type(error).__name__})"
+    if problem:
+        problem += f" for logits (2, {head.num_classes}) and labels (2,); it has to give a loss per row, (2,)"
+        raise RequestError(Mistake("loss._target_", problem, "loss._target_=torch.nn.CrossEntropyLoss", config.target))
+    return module
+
+
+def _check_names(heads: tuple[HeadSpec, ...], config: AnyLoss) -> None:
     names = [head.name for head in heads]
     named: dict[str, Mapping[str, object]] = {"loss.head_weights": config.head_weights}
     if not isinstance(config.class_weights, str):

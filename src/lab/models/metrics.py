@@ -8,6 +8,7 @@ recall counts classes that were only predicted). MCC: Gorodkin 2004, the K-class
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -35,12 +36,12 @@ class EpochMetric(Metric, ABC):  # type: ignore[misc]  # torchmetrics is not rea
     def compute(self) -> dict[str, float]:
         """Scores by name, without the split's prefix."""
 
-    def state(self) -> dict[str, Tensor]:
+    def state(self) -> dict[str, Any]:
         """Copies of the summed states on the CPU, for a checkpoint in the middle of an epoch."""
         states = self.metric_state.items()
         return {name: value.to("cpu", copy=True) for name, value in states if isinstance(value, Tensor)}
 
-    def restore(self, state: Mapping[str, Tensor]) -> None:
+    def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from what `state` gave."""
         for name, value in state.items():
             setattr(self, name, value.to(self.device, copy=True))

@@ -1,20 +1,22 @@
-"""AdamW with parameter groups, and learning-rate schedules as pure functions of the optimizer step.
+"""Optimizers, whose groups of parameters carry the learning rate and the weight decay.
 
 Biases and norms have no weight decay (arXiv 1810.04805 and its code). Layer-wise rates (arXiv 1801.06146): a layer that
 is n layers below the top trains at lr * layer_decay^n. Every parameter that trains at some time is in the optimizer
-from step 0: AdamW skips a frozen parameter, which has no gradient, and does not decay it. Parameters that never train,
-such as the (possibly quantised) base of adapters, are not in the optimizer.
+from step 0: optimizers skip a frozen parameter, which has no gradient, and do not decay it. Parameters that never
+train, such as the (possibly quantised) base of adapters, are not in the optimizer.
 """
 
-import math
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import nn
-from torch.optim import AdamW
-from torch.optim.lr_scheduler import LambdaLR
+from torch.optim import Optimizer
 
-from lab.config.schema import OptimizerConfig, SchedulerConfig
+from lab.config import schema
+from lab.config.schema import OptimizerConfig
+from lab.config.targets import make_with
+from lab.models.lion import Lion
 
 
 def parameter_groups(
@@ -22,7 +24,7 @@ def parameter_groups(
     embeddings: Iterable[nn.Module],
     layers: list[nn.Module],
     config: OptimizerConfig,
-) -> list[dict[str, object]]:
+) -> list[dict[str, Any]]:
     """Groups of equal learning rate and weight decay.
 
     Depth 0 is the embeddings, then come the layers. All other parameters (the heads) are the top.
@@ -42,41 +44,35 @@ def parameter_groups(
     return [{"params": params, "lr": rate, "weight_decay": decay} for (rate, decay), params in groups.items()]
 
 
-def adamw(groups: list[dict[str, object]], config: OptimizerConfig, device: torch.device) -> AdamW:
-    """AdamW (arXiv 1711.05101), fused if set, or with "auto" if torch has a fused one for the device."""
-    fused = device.type in {"cpu", "cuda"} if config.fused == "auto" else config.fused
-    optimizer = AdamW(groups, lr=config.lr, betas=config.betas, eps=config.eps, fused=fused)
+def make_optimizer(groups: list[dict[str, Any]], config: OptimizerConfig, device: torch.device) -> Optimizer:
+    """The optimizer of a config over groups that carry their rate and weight decay.
+
+    Raises RequestError where the constructor of a custom one refuses its arguments.
+    """
+    rates: dict[str, Any] = {"lr": config.lr, "weight_decay": config.weight_decay}
+    optimizer: Optimizer
+    match config:
+        case schema.AdamW():  # fused if set, or with "auto" if torch has a fused one for the device
+            fused = device.type in {"cpu", "cuda"} if config.fused == "auto" else config.fused
+            optimizer = torch.optim.AdamW(groups, betas=config.betas, eps=config.eps, fused=fused, **rates)
+        case schema.Sgd():
+            momentum: dict[str, Any] = {
+                "momentum": config.momentum,
+                "nesterov": config.nesterov,
+                "dampening": config.dampening,
+            }
+            optimizer = torch.optim.SGD(groups, **momentum, **rates)
+        case schema.Adafactor():
+            own: dict[str, Any] = config.model_dump(include={"beta2_decay", "eps", "d"})
+            optimizer = torch.optim.Adafactor(groups, **own, **rates)
+        case schema.Lion():
+            optimizer = Lion(groups, betas=config.betas, **rates)
+        case schema.CustomOptimizer():
+            optimizer = make_with("optimizer", config.node, groups, **rates)
+        case _:
+            raise AssertionError(f"no optimizer of kind {config.kind}")
     # A fused optimizer unscales fp16 gradients itself, after clipping, so Lightning refuses to clip with it (also in
     # bf16). With this flag off, the GradScaler unscales before clipping, as for any other optimizer.
-    optimizer._step_supports_amp_scaling = False
+    if hasattr(optimizer, "_step_supports_amp_scaling"):
+        optimizer._step_supports_amp_scaling = False
     return optimizer
-
-
-def warmup_steps(config: SchedulerConfig, num_steps: int) -> int:
-    """Number of optimizer steps of the warm-up."""
-    return config.warmup_steps if config.warmup_steps is not None else round(config.warmup_ratio * num_steps)
-
-
-def multiplier(step: int, config: SchedulerConfig, num_steps: int, epoch_ends: tuple[int, ...]) -> float:
-    """Factor of the learning rate at optimizer step `step` (from 0) of a run of `num_steps`.
-
-    The factor rises linearly during the warm-up; it is above 0 from the first step. Then it falls to 0 linearly or as
-    half a cosine, stays at 1, or is multiplied by `gamma` after every `step_epochs` epochs. epoch_ends: the step at
-    which each epoch has ended.
-    """
-    num_warmup = warmup_steps(config, num_steps)
-    if step < num_warmup:
-        return (step + 1) / (num_warmup + 1)
-    if config.kind == "constant":
-        return 1.0
-    if config.kind == "step":
-        epochs_done = sum(end <= step for end in epoch_ends)
-        return config.gamma ** (epochs_done // config.step_epochs)
-    progress = min(1.0, (step - num_warmup) / max(1, num_steps - num_warmup))
-    return 1.0 - progress if config.kind == "linear" else 0.5 * (1.0 + math.cos(math.pi * progress))
-
-
-def schedule(optimizer: AdamW, config: SchedulerConfig, epoch_ends: tuple[int, ...]) -> LambdaLR:
-    """A LambdaLR that is stepped once per optimizer step."""
-    num_steps = epoch_ends[-1]
-    return LambdaLR(optimizer, lambda step: multiplier(step, config, num_steps, epoch_ends))

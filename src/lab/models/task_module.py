@@ -5,32 +5,44 @@ The training metric of an unfinished epoch is in the checkpoint, so a resumed ru
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from lab.config.schema import OptimizerConfig, SchedulerConfig
+from lab.config.schema import OptimizerConfig
+from lab.config.schema.node import Mode
+from lab.config.schema.optimizers import AnyScheduler
 from lab.core.batches import QuestionBatch, TextBatch
+from lab.core.errors import RunError, listed
 from lab.models.metrics import EpochMetric
-from lab.models.optimizer import adamw, multiplier, parameter_groups, schedule
+from lab.models.optimizer import make_optimizer, parameter_groups
+from lab.models.schedules import epochs_done, is_by_epoch, make_scheduler
 from lab.models.text.interfaces import TextEncoder
+
+NEVER = 2**62
+"""Epochs from one step of a schedule by Lightning to the next: it leaves the schedule alone."""
 
 
 @dataclass(frozen=True)
 class Training:
     """How a task is trained.
 
-    epoch_ends: the optimizer step at which each epoch has ended; the last is the end of the run.
+    epoch_ends: the optimizer step at which each epoch has ended; the last is the end of the run; watched: the metric
+    that a schedule such as `plateau` watches, and its direction; extra_metrics: nodes of `metrics.extra`.
     """
 
     optimizer: OptimizerConfig
-    scheduler: SchedulerConfig
+    scheduler: AnyScheduler
     epoch_ends: tuple[int, ...]
     seed: int
+    watched: tuple[str, Mode] = ("val/loss", "min")
+    extra_metrics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 class TaskModule(pl.LightningModule, ABC):
@@ -42,6 +54,7 @@ class TaskModule(pl.LightningModule, ABC):
     def __init__(self, training: Training) -> None:
         super().__init__()
         self.training_plan = training
+        self._last_rate: float | None = None
 
     @abstractmethod
     def freezable(self) -> tuple[list[nn.Module], list[nn.Module]]:
@@ -56,18 +69,44 @@ class TaskModule(pl.LightningModule, ABC):
         """The batch's part of the loss of its accumulation window: the parts add up. No metric is updated."""
 
     def make_optimizer(self) -> Optimizer:
-        """AdamW over all parameters except those that never train."""
+        """The optimizer over all parameters except those that never train."""
         embeddings, layers = self.freezable()
         plan = self.training_plan
         excluded = {id(parameter) for parameter in self.frozen_base_parameters()}
         parameters = [parameter for parameter in self.parameters() if id(parameter) not in excluded]
-        return adamw(parameter_groups(parameters, embeddings, layers, plan.optimizer), plan.optimizer, self.device)
+        groups = parameter_groups(parameters, embeddings, layers, plan.optimizer)
+        return make_optimizer(groups, plan.optimizer, self.device)
 
     def configure_optimizers(self) -> Any:
         optimizer = self.make_optimizer()
         plan = self.training_plan
-        scheduler = schedule(optimizer, plan.scheduler, plan.epoch_ends)  # type: ignore[arg-type]
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        self._full_rate_group, self._full_rate_factor = _full_rate(optimizer, plan.optimizer.lr)
+        scheduler = make_scheduler(optimizer, plan.scheduler, plan.epoch_ends, plan.watched[1])
+        # Lightning wants a monitor for ReduceLROnPlateau; when any schedule advances is decided here.
+        chosen: dict[str, Any] = {
+            "scheduler": scheduler,
+            "interval": "step",
+            "monitor": plan.watched[0],
+            "strict": False,
+        }
+        if isinstance(scheduler, ReduceLROnPlateau):
+            chosen |= {"interval": "epoch", "frequency": NEVER}
+        return {"optimizer": optimizer, "lr_scheduler": chosen}
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any | None) -> None:
+        """Advance after an optimizer step; one that counts epochs, as far as epochs are done.
+
+        It happens before the validation and the checkpoint of the epoch's end, which a resumed run starts from.
+        """
+        plan = self.training_plan
+        if not is_by_epoch(plan.scheduler):
+            scheduler.step()
+            return
+        while scheduler.last_epoch < epochs_done(self.trainer.global_step, plan.epoch_ends):
+            scheduler.step()
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        self._last_rate = optimizer.param_groups[self._full_rate_group]["lr"] * self._full_rate_factor
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """Copy a pinned batch while the GPU computes. Lightning does so for plain tensors only."""
@@ -92,25 +131,51 @@ class TaskModule(pl.LightningModule, ABC):
         if self.trainer.sanity_checking:
             return
         splits = ("train", "val") if self.trainer.state.fn == "fit" else ("val",)
+        scores: dict[str, float] = {}
         for split in splits:
-            scores = self.metrics[split].compute()
-            self.log_dict({f"{split}/{name}": value for name, value in scores.items()}, batch_size=1)
+            scores |= {f"{split}/{name}": value for name, value in self.metrics[split].compute().items()}
+        self.log_dict(scores, batch_size=1)
         if self.trainer.state.fn == "fit":
             self.log("lr", self.last_rate(), batch_size=1)
+            self._step_plateau(scores)
+
+    def _step_plateau(self, scores: dict[str, float]) -> None:
+        """Advance the schedules that watch a metric. The callbacks' checkpoint of this validation has their new state.
+
+        Raises RunError for a metric that is not logged."""
+        metric = self.training_plan.watched[0]
+        for config in self.trainer.lr_scheduler_configs:
+            if isinstance(config.scheduler, ReduceLROnPlateau):
+                if metric not in scores:
+                    raise RunError(f"scheduler.metric={metric} is not logged; there are {listed(sorted(scores), 40)}")
+                config.scheduler.step(scores[metric])
 
     def last_rate(self) -> float:
         """The full rate, before layer-wise decay, of the last optimizer step done (the optimizer holds the next)."""
-        plan, done = self.training_plan, self.trainer.global_step - 1
-        return plan.optimizer.lr * multiplier(done, plan.scheduler, plan.epoch_ends[-1], plan.epoch_ends)
+        if self._last_rate is None:  # before the first step
+            return float(self.trainer.optimizers[0].param_groups[self._full_rate_group]["lr"] * self._full_rate_factor)
+        return self._last_rate
 
     def on_test_epoch_start(self) -> None:
         self.metrics["test"].reset()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["train_tally"] = self.metrics["train"].state()
+        checkpoint["last_rate"] = self._last_rate
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.metrics["train"].restore(checkpoint["train_tally"])
+        self._last_rate = checkpoint.get("last_rate")
+
+
+def _full_rate(optimizer: Optimizer, lr: float) -> tuple[int, float]:
+    """The group whose rate is reported, and the factor from its rate to that before layer-wise decay.
+
+    It is a group at the full rate, where there is one; with a rate of the heads and layer-wise decay there is none.
+    """
+    rates = [float(group["lr"]) for group in optimizer.param_groups]
+    nearest = min(range(len(rates)), key=lambda place: abs(rates[place] - lr))
+    return nearest, 1.0 if rates[nearest] == lr else lr / rates[nearest]
 
 
 class TextTaskModule(TaskModule):

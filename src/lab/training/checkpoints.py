@@ -84,7 +84,11 @@ def refuse_other_train_metric(model: nn.Module, run: RunFolder, checkpoint: Path
     if not isinstance(model, TaskModule):
         return
     expected, saved = model.metrics["train"].state(), _read(checkpoint, "meta").get("train_tally") or {}
-    wrong = [name for name, value in expected.items() if getattr(saved.get(name), "shape", None) != value.shape]
+    wrong = [
+        name
+        for name, value in expected.items()
+        if name not in saved or getattr(saved[name], "shape", None) != getattr(value, "shape", None)
+    ]
     if wrong:
         problem = f"{checkpoint.name} is damaged: its train_tally has no {listed(wrong, SHOWN)} of this model"
         raise RequestError(Mistake(key, problem, REMEDY, run.path))

@@ -4,7 +4,7 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -18,6 +18,11 @@ PACKAGES = ("torch", "lightning", "transformers", "tokenizers", "datasets", "hyd
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that influence the results."""
     return {"lab": __version__, "python": platform.python_version()} | {name: version(name) for name in PACKAGES}
+
+
+def class_names(objects: Iterable[object]) -> list[str]:
+    """Import paths of the classes of some objects."""
+    return [f"{type(each).__module__}.{type(each).__qualname__}" for each in objects]
 
 
 def process() -> dict[str, object]:

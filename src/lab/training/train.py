@@ -82,6 +82,8 @@ def _train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | N
         chosen, num_epochs = parts.callbacks(config, run), material.num_epochs(config)
         with quiet():
             trainer = parts.trainer(config, where, folder, chosen, list(loggers), num_epochs)
+        # Lightning adds those of its entry point lightning.pytorch.callbacks_factory.
+        run.update(callbacks=provenance.class_names(trainer.callbacks))  # type: ignore[attr-defined]
         with clock.part("fit"):
             _fit(trainer, material, run, resumed=config.resume is not None)
         with clock.part("test"):

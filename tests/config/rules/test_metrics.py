@@ -28,7 +28,8 @@ def test_the_names_are_those_that_are_logged() -> None:
     ],
 )
 def test_a_metric_that_is_not_there(metric: str, kind: str, remedy: str | None) -> None:
-    found = list(contradictions({"objective": {"metric": metric, "mode": "min"}, "data": {"kind": kind}}, set()))
+    config = {"objective": {"metric": metric, "mode": "min"}, "data": {"kind": kind}, "metrics": {"extra": {}}}
+    found = list(contradictions(config, set()))
     told = [one.remedy for one in found if one.key == "objective.metric"]
     assert told == ([] if remedy is None else [f"objective.metric={remedy}"])
     assert is_known(metric) == any(one.key == "objective.mode" for one in found)
@@ -42,3 +43,27 @@ def test_a_head_that_is_not_there(metric: str, labels: list[str], wrong: bool) -
     stopping = {"early_stopping": {"metric": None}}
     config = {"objective": {"metric": metric}, "data": {"labels": labels}, "callbacks": stopping}
     assert bool(list(contradictions(config, set()))) == wrong
+
+
+AUROC = {"_target_": "torchmetrics.classification.MulticlassAUROC"}
+HINGE = {"_target_": "torchmetrics.classification.MulticlassHingeLoss"}
+ACCURACY = {"_target_": "torchmetrics.Accuracy"}
+
+
+@pytest.mark.parametrize(
+    ("node", "mode", "wanted"),
+    [(AUROC, "min", "max"), (AUROC, "max", None), (HINGE, "max", "min"), (ACCURACY, "min", "max")],
+)
+def test_the_direction_of_an_extra_metric_is_what_its_class_says(
+    node: dict[str, str], mode: str, wanted: str | None
+) -> None:
+    objective = {"metric": "val/mine", "mode": mode}
+    config = {"objective": objective, "data": {"kind": "files"}, "metrics": {"extra": {"mine": node}}}
+    assert [found.remedy for found in contradictions(config, set())] == (
+        [] if wanted is None else [f"objective.mode={wanted}"]
+    )
+
+
+def test_an_extra_metric_has_a_name_of_its_own() -> None:
+    config = {"metrics": {"extra": {"mcc": AUROC, "a/b": AUROC, "mine": AUROC}}}
+    assert [found.key for found in contradictions(config, set())] == ["metrics.extra.mcc", "metrics.extra.a/b"]

@@ -56,7 +56,7 @@ def model(shipped: Callable[..., Any], tmp_path: Any) -> Callable[..., Extractiv
         encoder.transformer.resize_token_embeddings(100, mean_resizing=False)  # type: ignore[attr-defined]
         assert isinstance(encoder, TokenEncoder)
         plan = Training(
-            schema.OptimizerConfig(lr=1e-3, weight_decay=0, betas=(0.9, 0.999), eps=1e-8, layer_decay=1, head_lr=None,
+            schema.AdamW(lr=1e-3, weight_decay=0, betas=(0.9, 0.999), eps=1e-8, layer_decay=1, head_lr=None,
                              fused="auto"),
             schema.SchedulerConfig(kind="constant", warmup_ratio=0, warmup_steps=None, step_epochs=1, gamma=1),
             (10,), 0,

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from lab.callbacks.gradient_accumulation import GradientAccumulation, accumulation, epoch_ends
-from lab.config.schema import LossConfig, OptimizerConfig, SchedulerConfig
+from lab.config.schema import AdamW, LossConfig, SchedulerConfig
 from lab.core.batches import MISSING, HeadSpec, TextSpec
 from lab.data.batch_sampler import EvalDraws, TrainDraws
 from lab.data.dataloader import Loader, TokenRows
@@ -83,7 +83,7 @@ def loss_config(**changes: object) -> LossConfig:
 
 def classifier(ends: tuple[int, ...], loss: LossConfig | None = None, dropout: float = 0.0) -> MultitaskTextClassifier:
     torch.manual_seed(0)
-    optimizer = OptimizerConfig(lr=0.05, weight_decay=0.01, betas=(0.9, 0.999), eps=1e-8, layer_decay=1.0,
+    optimizer = AdamW(lr=0.05, weight_decay=0.01, betas=(0.9, 0.999), eps=1e-8, layer_decay=1.0,
                                  head_lr=None, fused="auto")  # fmt: skip
     scheduler = SchedulerConfig(kind="linear", warmup_ratio=0.1, warmup_steps=None, step_epochs=1, gamma=0.1)
     training = Training(optimizer, scheduler, ends, seed=3)

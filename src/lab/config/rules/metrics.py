@@ -4,13 +4,15 @@ Pure functions of the values at their keys, as all rules; see `lab.config.rules`
 for two classes only, which only the data show.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from lab.config.metric_direction import direction
 from lab.config.rules.rule import Found, Rule
 from lab.config.rules.tasks import ASKED, CUSTOM, GIVES, LABELLED, SERIES
 from lab.core.errors import Mistake, listed
 
-OBJECTIVE, STOPPING = "objective.metric", "callbacks.early_stopping.metric"
+OBJECTIVE, STOPPING, SCHEDULE = "objective.metric", "callbacks.early_stopping.metric", "scheduler.metric"
 _CLASSES = ("f1_macro", "accuracy", "balanced_accuracy", "precision_macro", "recall_macro", "f1_weighted", "mcc",
             "loss", "auc")  # fmt: skip
 NAMES = {LABELLED: _CLASSES, SERIES: _CLASSES, ASKED: ("f1", "em", "loss")}
@@ -22,12 +24,12 @@ def is_known(metric: str) -> bool:
     return any(metric.rsplit("/", 1)[-1] in names for names in NAMES.values())
 
 
-def _logged(key: str, metric: str | None, kind: str) -> Found:
+def _logged(key: str, metric: str | None, kind: str, extra: Mapping[str, Any] | None) -> Found:
     if metric is None or metric.partition("/")[0] not in ("val", "train") or "/" not in metric:
         return  # another rule says that a split is missing, or that it is the wrong one
     if GIVES[kind] == CUSTOM:
         return  # only the module knows what it logs
-    names, split = NAMES[GIVES[kind]], metric.partition("/")[0]
+    names, split = (*NAMES[GIVES[kind]], *(extra or {})), metric.partition("/")[0]
     head, _, name = metric.partition("/")[2].rpartition("/")
     if name not in names or (head and GIVES[kind] != LABELLED):
         near = name if name in names else names[0]
@@ -35,19 +37,56 @@ def _logged(key: str, metric: str | None, kind: str) -> Found:
         yield Mistake(key, problem, f"{key}={split}/{near}", metric)
 
 
-def _objective(metric: str, kind: str) -> Found:
+def _objective(metric: str, kind: str, extra: Mapping[str, Any] | None) -> Found:
     if metric.startswith("val/"):
-        yield from _logged(OBJECTIVE, metric, kind)
+        yield from _logged(OBJECTIVE, metric, kind, extra)
 
 
-def _early_stopping(metric: str | None, kind: str) -> Found:
-    yield from _logged(STOPPING, metric, kind)
+def _early_stopping(metric: str | None, kind: str, extra: Mapping[str, Any] | None) -> Found:
+    yield from _logged(STOPPING, metric, kind, extra)
+
+
+def _schedule(metric: str | None, kind: str, extra: Mapping[str, Any] | None) -> Found:
+    if metric is not None and metric.partition("/")[0] not in ("val", "train", "test"):
+        problem = "must name a validation metric, val/<metric> or val/<head>/<metric>"
+        yield Mistake(SCHEDULE, problem, f"{SCHEDULE}=val/{metric.strip('/') or 'loss'}", metric)
+    yield from _logged(SCHEDULE, metric, kind, extra)
+
+
+def _scheduled_heads(metric: str | None, labels: Sequence[str]) -> Found:
+    yield from _heads_of(SCHEDULE, metric, labels)
 
 
 def _heads(objective: str, stopping: str | None, labels: Sequence[str]) -> Found:
-    """Check heads against the label columns: each is a head, and a single head is not named in a metric."""
     for key, metric in ((OBJECTIVE, objective), (STOPPING, stopping)):
-        split, _, rest = (metric or "").partition("/")
+        yield from _heads_of(key, metric, labels)
+
+
+def _names(extra: Mapping[str, Any] | None) -> Found:
+    """Check that extra metrics have names of their own."""
+    for name in extra or {}:
+        if name in _CLASSES or "/" in name or not name:
+            problem = "is a metric that every run has" if name in _CLASSES else "is no name of a metric"
+            yield Mistake(f"metrics.extra.{name}", problem, "another name", name)
+
+
+def _direction(metric: str, mode: str, extra: Mapping[str, Any] | None) -> Found:
+    """Check the objective's mode against what the class of an extra metric says of itself."""
+    if metric.rsplit("/", 1)[-1] not in (extra or {}):
+        return
+    try:
+        known = direction(metric, extra or {})
+    except (ImportError, AttributeError, KeyError):
+        return  # the target is refused
+    if known is not None and known != mode:
+        wanted = "larger" if known == "max" else "smaller"
+        yield Mistake("objective.mode", f"{metric} is better when {wanted}", f"objective.mode={known}", mode)
+
+
+def _heads_of(key: str, metric: str | None, labels: Sequence[str]) -> Found:
+    """Check heads against the label columns: each is a head, and a single head is not named in a metric."""
+    if metric is not None:
+        split, _, rest = metric.partition("/")
         head, _, name = rest.rpartition("/")
         if head and name in NAMES[LABELLED] and (head not in labels or len(labels) == 1):
             heads = listed([f"{split}/{label}/{name}" for label in labels]) if len(labels) > 1 else f"{split}/{name}"
@@ -55,7 +94,11 @@ def _heads(objective: str, stopping: str | None, labels: Sequence[str]) -> Found
 
 
 RULES: tuple[Rule, ...] = (
-    ((OBJECTIVE, "data.kind"), _objective),
-    ((STOPPING, "data.kind"), _early_stopping),
+    ((OBJECTIVE, "data.kind", "metrics.extra"), _objective),
+    ((STOPPING, "data.kind", "metrics.extra"), _early_stopping),
+    ((SCHEDULE, "data.kind", "metrics.extra"), _schedule),
     ((OBJECTIVE, STOPPING, "data.labels"), _heads),
+    ((SCHEDULE, "data.labels"), _scheduled_heads),
+    (("metrics.extra",), _names),
+    ((OBJECTIVE, "objective.mode", "metrics.extra"), _direction),
 )

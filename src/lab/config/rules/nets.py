@@ -59,14 +59,18 @@ def _odd(kernels: Sequence[int]) -> Found:
         yield Mistake("model.kernels", "is empty", "'model.kernels=[39,19,9]'", [])
 
 
-def _solved(head: str, loss: str, smoothing: float) -> Found:
-    """Ridge has a loss of its own: squares of -1/+1 targets."""
-    if head != "ridge":
-        return
-    for key, value, plain in (("loss.kind", loss, "cross_entropy"), ("loss.label_smoothing", smoothing, 0.0)):
-        if value != plain:
-            problem = "has no effect on model.head=ridge, which is solved by least squares"
-            yield Mistake(key, problem, f"{key}={plain}, or model.head=logistic", value)
+SOLVED = "has no effect on model.head=ridge, which is solved by least squares of -1/+1 targets"
+
+
+def _solved(head: str, loss: str) -> Found:
+    if head == "ridge" and loss != "cross_entropy":
+        remedy = "loss=default" if loss == "custom" else "loss.kind=cross_entropy"
+        yield Mistake("loss.kind", SOLVED, f"{remedy}, or model.head=logistic", loss)
+
+
+def _smoothed(head: str, smoothing: float) -> Found:
+    if head == "ridge" and smoothing != 0.0:
+        yield Mistake("loss.label_smoothing", SOLVED, "loss.label_smoothing=0.0, or model.head=logistic", smoothing)
 
 
 def _alphas(alphas: Sequence[float]) -> Found:
@@ -83,6 +87,7 @@ RULES: tuple[Rule, ...] = (
     (("model.pretrain", "model.causal", "model.ensemble"), _pretraining),
     (("model.patch", "model.stride"), _overlap),
     (("model.kernels",), _odd),
-    (("model.head", "loss.kind", "loss.label_smoothing"), _solved),
+    (("model.head", "loss.kind"), _solved),
+    (("model.head", "loss.label_smoothing"), _smoothed),
     (("model.alphas",), _alphas),
 )

@@ -118,8 +118,8 @@ def _scored_answers(precision: Any, kind: str) -> Found:
         yield Mistake("trainer.precision", problem, "trainer.precision=bf16, or 32", precision)
 
 
-def _small_eps(precision: Any, eps: float) -> Found:
-    if str(precision) == "16-true" and float(eps) < SMALLEST_EPS_16:
+def _small_eps(precision: Any, kind: str, eps: float) -> Found:
+    if kind == "adamw" and str(precision) == "16-true" and float(eps) < SMALLEST_EPS_16:
         problem = "is 0 in fp16 (trainer.precision=16-true), so that AdamW divides by 0"
         yield Mistake("optimizer.eps", problem, "optimizer.eps=1e-4, or trainer.precision=bf16-true", eps)
 
@@ -150,7 +150,7 @@ RULES: tuple[Rule, ...] = (
     (("trainer.precision", "callbacks.batch_finder.enabled", "callbacks.lr_finder.enabled", "cache.hidden_states",
       "peft.kind"), _weights_in_other_formats),
     (("trainer.precision", "data.kind"), _scored_answers),
-    (("trainer.precision", "optimizer.eps"), _small_eps),
+    (("trainer.precision", "optimizer.kind", "optimizer.eps"), _small_eps),
     (("model.kind", "model.head", "trainer.val_check_interval", "trainer.check_val_every_n_epoch", "trainer.max_steps"),
      _one_look),
 )  # fmt: skip

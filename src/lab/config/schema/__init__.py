@@ -24,6 +24,21 @@ from lab.config.schema.callbacks import (
 from lab.config.schema.custom import CustomData, CustomModel
 from lab.config.schema.loggers import Empty, Loggers, Mlflow, Wandb
 from lab.config.schema.node import Mode, Node, NullIsEmpty, Role, Seed
+from lab.config.schema.optimizers import (
+    Adafactor,
+    AdamW,
+    AnyOptimizer,
+    AnyScheduler,
+    CustomOptimizer,
+    CustomScheduler,
+    Lion,
+    OneCycle,
+    OptimizerConfig,
+    Plateau,
+    SchedulerConfig,
+    Sgd,
+    TransformersSchedule,
+)
 from lab.config.schema.peft import Adapters, Peft, Whole
 from lab.config.schema.series_data import Ahead, CaseSplit, Rainfall, Series, Table, TimeSplit, Ucr, Windowed
 from lab.config.schema.series_models import InceptionTime, MiniRocket, PatchTst, SeriesNet, TimerXL
@@ -46,12 +61,17 @@ from lab.config.schema.text_data import (
     Squad,
 )
 from lab.config.schema.text_models import Encoder, Model, Ngram, TextEncoderSettings
-from lab.config.schema.training import Cache, LossConfig, OptimizerConfig, SchedulerConfig, TrainerConfig
+from lab.config.schema.training import AnyLoss, Cache, CustomLoss, HeadWeights, LossConfig, TrainerConfig
 
 __all__ = [
     "AccumulateConfig",
+    "Adafactor",
+    "AdamW",
     "Adapters",
     "Ahead",
+    "AnyLoss",
+    "AnyOptimizer",
+    "AnyScheduler",
     "BatchFinderConfig",
     "Cache",
     "CallbacksConfig",
@@ -62,19 +82,24 @@ __all__ = [
     "Confirm",
     "CurvesConfig",
     "CustomData",
+    "CustomLoss",
     "CustomModel",
+    "CustomOptimizer",
+    "CustomScheduler",
     "Data",
     "EarlyStoppingConfig",
     "Empty",
     "Encoder",
     "Files",
     "FreezeConfig",
+    "HeadWeights",
     "Hub",
     "Imdb",
     "InceptionTime",
     "Labelled",
     "Leaks",
     "Limits",
+    "Lion",
     "Loggers",
     "LossConfig",
     "LrFinderConfig",
@@ -86,10 +111,12 @@ __all__ = [
     "Ngram",
     "Node",
     "Objective",
+    "OneCycle",
     "OptimizerConfig",
     "OverfitConfig",
     "PatchTst",
     "Peft",
+    "Plateau",
     "ProgressConfig",
     "QaDemo",
     "Questions",
@@ -99,6 +126,7 @@ __all__ = [
     "SchedulerConfig",
     "Series",
     "SeriesNet",
+    "Sgd",
     "Split",
     "Splits",
     "Squad",
@@ -110,6 +138,7 @@ __all__ = [
     "TimeSplit",
     "TimerXL",
     "TrainerConfig",
+    "TransformersSchedule",
     "Ucr",
     "Wandb",
     "Whole",
@@ -151,11 +180,11 @@ class Config(Node):
     """The data."""
     peft: Annotated[Whole | Adapters, Field(discriminator="kind"), Role.RECIPE_GROUP]
     """How much of an encoder is trained."""
-    loss: Annotated[LossConfig, Role.RECIPE_GROUP]
+    loss: Annotated[AnyLoss, Role.RECIPE_GROUP]
     """The loss."""
-    optimizer: Annotated[OptimizerConfig, Role.RECIPE_GROUP]
-    """The optimizer, AdamW."""
-    scheduler: Annotated[SchedulerConfig, Role.RECIPE_GROUP]
+    optimizer: Annotated[AnyOptimizer, Role.RECIPE_GROUP]
+    """The optimizer."""
+    scheduler: Annotated[AnyScheduler, Role.RECIPE_GROUP]
     """The learning-rate schedule."""
     callbacks: Annotated[CallbacksConfig, Role.RECIPE_GROUP]
     """What watches and steers training."""

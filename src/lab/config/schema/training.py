@@ -1,11 +1,11 @@
-"""How a model is trained: loss, optimizer, schedule, trainer; and the cache."""
+"""How a model is trained: loss and trainer; and the cache."""
 
 import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from lab.config.schema.node import (
@@ -15,7 +15,6 @@ from lab.config.schema.node import (
     Number,
     PositiveFloat,
     PositiveInt,
-    Rate,
     Role,
     Share,
 )
@@ -45,55 +44,46 @@ WATCHING = Role.UNNAMED | Role.CHANGEABLE | Role.CHANGEABLE_IN_STUDY | Role.NOT_
 """Of keys that show how a run goes and do not change what it learns."""
 
 
-class LossConfig(Node):
-    """The loss of all heads."""
+class HeadWeights(Node):
+    """How the losses of rows and heads are weighted, for any loss."""
 
-    kind: Literal["cross_entropy", "focal"]
-    """Loss of each head: `cross_entropy`, or `focal` (arXiv 1708.02002)."""
-    gamma: Annotated[float, Field(ge=0.0, allow_inf_nan=False), Number]
-    """How far focal loss turns from rows that are already right; 0: cross-entropy."""
     head_weights: Annotated[dict[str, PositiveFloat], NullIsEmpty]
     """Weight of each head in the sum of losses; a head that is not named has 1."""
-    label_smoothing: Share
-    """Share of each target that is spread over all classes, 0 to below 1."""
     class_weights: Literal["none", "balanced"] | dict[str, Literal["none", "balanced"]]
     """`balanced`: weights inverse to class frequency; for all heads, or for each head by its name."""
     head_weighting: Literal["fixed", "uncertainty"]
     """How the heads' losses are summed: `fixed` weights, or weights learned from `uncertainty` (arXiv 1705.07115)."""
 
 
-class OptimizerConfig(Node):
-    """AdamW."""
+class LossConfig(HeadWeights):
+    """The loss of all heads."""
 
-    lr: Rate
-    """Peak learning rate of AdamW."""
-    weight_decay: Annotated[float, Field(ge=0.0, allow_inf_nan=False), Number]
-    """Decoupled weight decay; biases and norms have none."""
-    betas: tuple[Share, Share]
-    """Decay of AdamW's two running means, each 0 to below 1."""
-    eps: Rate
-    """Term that keeps AdamW's division finite."""
-    layer_decay: Annotated[float, Field(gt=0.0, le=1.0), Number]
-    """Factor of the learning rate from one encoder layer to the next one below; 1: the same rate for all."""
-    head_lr: Rate | None
-    """Learning rate of the heads; null: `lr`."""
-    fused: bool | Literal["auto"]
-    """AdamW as one kernel per step; `auto`: where the device has it."""
+    kind: Literal["cross_entropy", "focal"]
+    """Loss of each head: `cross_entropy`, or `focal` (arXiv 1708.02002)."""
+    gamma: Annotated[float, Field(ge=0.0, allow_inf_nan=False), Number]
+    """How far focal loss turns from rows that are already right; 0: cross-entropy."""
+    label_smoothing: Share
+    """Share of each target that is spread over all classes, 0 to below 1."""
 
 
-class SchedulerConfig(Node):
-    """Learning-rate schedule with warm-up."""
+class CustomLoss(HeadWeights):
+    """A loss module of torch or of a plug-in for each head; keys besides these are its arguments."""
 
-    kind: Literal["linear", "cosine", "constant", "step"]
-    """Course of the learning rate after the warm-up."""
-    warmup_ratio: Share
-    """Share of all optimizer steps in which the rate rises from 0."""
-    warmup_steps: NonNegativeInt | None
-    """Number of optimizer steps of the warm-up, in place of `warmup_ratio`; null: the ratio counts."""
-    step_epochs: PositiveInt
-    """Epochs between two drops of kind `step`."""
-    gamma: Annotated[float, Field(gt=0.0, le=1.0), Number]
-    """Factor of each drop of kind `step`."""
+    model_config = ConfigDict(extra="allow", serialize_by_alias=True)
+
+    kind: Literal["custom"]
+    """A loss that `_target_` names."""
+    target: str = Field(alias="_target_")
+    """Import path of a module that takes logits (B, K) and labels (B,) and gives a loss per row (B,), as
+    `torch.nn.MultiMarginLoss`; it gets `reduction=none`, and `num_classes` where it takes it."""
+
+    @property
+    def node(self) -> dict[str, Any]:
+        """The class and its arguments as Hydra instantiates them."""
+        return {"_target_": self.target, **(self.model_extra or {})}
+
+
+AnyLoss = Annotated[LossConfig | CustomLoss, Field(discriminator="kind")]
 
 
 class TrainerConfig(Node):

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lab.config.schema import LossConfig
+from lab.config.schema import AnyLoss
 from lab.core.batches import MISSING, SeriesBatch, SeriesSpec
 from lab.core.errors import Mistake, RequestError
 from lab.models.series.interfaces import Net
@@ -29,7 +29,7 @@ class RidgeClassifier(TimeSeriesClassifier):
     """Nets without trainable parameters; their heads are solved at the end of the first epoch."""
 
     def __init__(
-        self, spec: SeriesSpec, nets: list[Net], loss: LossConfig, alphas: Sequence[float], training: Training
+        self, spec: SeriesSpec, nets: list[Net], loss: AnyLoss, alphas: Sequence[float], training: Training
     ) -> None:
         super().__init__(spec, nets, loss, 0.0, training)
         self.alphas = tuple(alphas)

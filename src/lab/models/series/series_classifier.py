@@ -10,7 +10,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from lab.config.schema import LossConfig
+from lab.config.schema import AnyLoss
 from lab.core.batches import SeriesBatch, SeriesSpec
 from lab.models.classifier import Classifier, LabelledBatch
 from lab.models.series.interfaces import CuttableNet, Net
@@ -23,7 +23,7 @@ Sample = Callable[[int], SeriesBatch]
 class TimeSeriesClassifier(Classifier):
     """Nets that map (values, observed) to features (B, D), each with a linear head per label of the data's spec."""
 
-    def __init__(self, spec: SeriesSpec, nets: list[Net], loss: LossConfig, dropout: float, training: Training) -> None:
+    def __init__(self, spec: SeriesSpec, nets: list[Net], loss: AnyLoss, dropout: float, training: Training) -> None:
         super().__init__(spec.heads, loss, training)
         self.spec = spec
         self.nets = nn.ModuleList(nets)

@@ -6,7 +6,7 @@ cache of hidden states, the frozen layers are skipped. Shapes: B rows, L tokens,
 
 from torch import Tensor, nn
 
-from lab.config.schema import LossConfig
+from lab.config.schema import AnyLoss
 from lab.core.batches import TextBatch, TextSpec
 from lab.models.classifier import Classifier
 from lab.models.pooling import TokenPooling
@@ -21,7 +21,7 @@ class MultitaskTextClassifier(TextTaskModule, Classifier):
     """
 
     def __init__(
-        self, spec: TextSpec, encoder: TextEncoder, pooling: str | None, loss: LossConfig, dropout: float,
+        self, spec: TextSpec, encoder: TextEncoder, pooling: str | None, loss: AnyLoss, dropout: float,
         training: Training,
     ) -> None:  # fmt: skip
         super().__init__(spec.heads, loss, training)

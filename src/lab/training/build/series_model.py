@@ -1,6 +1,6 @@
 """Builds the classifier of time series from its config: a net or an ensemble of nets, with pretrained weights."""
 
-from lab.config.schema import InceptionTime, LossConfig, MiniRocket, PatchTst, SeriesNet, TimerXL
+from lab.config.schema import AnyLoss, InceptionTime, MiniRocket, PatchTst, SeriesNet, TimerXL
 from lab.core.batches import SeriesSpec
 from lab.core.registry import SERIES_NETS
 from lab.models.classifier import Classifier
@@ -10,7 +10,7 @@ from lab.models.task_module import Training
 
 
 def build_series_classifier(
-    model: SeriesNet, loss: LossConfig, spec: SeriesSpec, training: Training, sample: Sample | None
+    model: SeriesNet, loss: AnyLoss, spec: SeriesSpec, training: Training, sample: Sample | None
 ) -> Classifier:
     """A classifier in training mode, fp32, on the CPU.
 

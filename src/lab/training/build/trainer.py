@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import ModelSummary
+from lightning.pytorch.callbacks import ModelSummary, ProgressBar
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.profilers import AdvancedProfiler, Profiler, PyTorchProfiler, SimpleProfiler
 
@@ -28,6 +28,7 @@ from lab.callbacks.nan_guard import NanGuard
 from lab.callbacks.overfitting import OverfittingMonitor
 from lab.callbacks.progress import Progress
 from lab.callbacks.resources import Resources
+from lab.config.metric_direction import direction
 from lab.config.schema import Config, CustomData, Labelled, Objective, Questions, TrainerConfig, Ucr, Windowed
 from lab.config.schema import callbacks as schema
 from lab.config.targets import make
@@ -131,7 +132,8 @@ def callbacks(config: Config, folder: RunFolder) -> Callbacks:
     )
     early = None
     if stop.patience is not None:
-        mode = stop.mode or (goal.mode if stop.metric is None else None)
+        nodes = {name: each.node for name, each in config.metrics.extra.items()}
+        mode = stop.mode or (goal.mode if stop.metric is None else direction(stop.metric, nodes))
         early = EarlyStopping(
             stop.metric or goal.metric, stop.patience, mode, stop.min_delta, config.trainer.min_epochs
         )
@@ -142,9 +144,11 @@ def callbacks(config: Config, folder: RunFolder) -> Callbacks:
     freeze = chosen.freeze
     limits = _limits(config.trainer)
     bar = (chosen.progress.refresh, chosen.progress.interval_s) if config.trainer.enable_progress_bar else (0, None)
+    extra: list[pl.Callback] = [make(f"callbacks.extra.{name}", each.node) for name, each in chosen.extra.items()]
+    summary = config.trainer.enable_model_summary and not _has(extra, ModelSummary)
     every = [
-        Progress(goal.metric, *bar),
-        ModelSummary() if config.trainer.enable_model_summary else None,
+        None if _has(extra, ProgressBar) else Progress(goal.metric, *bar),
+        ModelSummary() if summary else None,
         interruption,
         Freeze(freeze.embeddings, freeze.layers, chosen.freeze.schedule),
         GradientAccumulation(config.trainer.accumulate_grad_batches, chosen.accumulate.schedule),
@@ -164,8 +168,11 @@ def callbacks(config: Config, folder: RunFolder) -> Callbacks:
         best,
     ]
     there: list[pl.Callback] = [callback for callback in every if callback is not None]
-    there += [make(f"callbacks.extra.{name}", extra.node) for name, extra in chosen.extra.items()]
-    return Callbacks(best, early, overfit, resources, terminate, limits, there)
+    return Callbacks(best, early, overfit, resources, terminate, limits, there + extra)
+
+
+def _has(callbacks: list[pl.Callback], kind: type[pl.Callback]) -> bool:
+    return any(isinstance(callback, kind) for callback in callbacks)
 
 
 def _limits(config: TrainerConfig) -> list[StepLimit | TimeLimit]:

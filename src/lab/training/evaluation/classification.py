@@ -4,7 +4,7 @@ Scores, report and matrices come from the metric of the test pass, so that they 
 labels of the same rows. Shapes: N test rows, K classes.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,15 +109,16 @@ def bayes_scores(
     return score_labels(best, truth, heads)
 
 
-def metric_names(heads: tuple[HeadSpec, ...]) -> Iterator[str]:
-    """Names of the metrics that a validation of these heads logs, without the split."""
+def metric_names(heads: tuple[HeadSpec, ...], extra: Iterable[str] = ()) -> Iterator[str]:
+    """Names of the metrics that a validation of these heads logs, without the split. extra: those of `metrics.extra`"""
+    names = (*NAMES, "loss", *extra)
     binary = {head.name for head in heads if head.num_classes == 2}
-    yield from (*NAMES, "loss")
+    yield from names
     if len(binary) == len(heads):
         yield "auc"
     if len(heads) > 1:
         for head in heads:
-            yield from (f"{head.name}/{name}" for name in (*NAMES, "loss"))
+            yield from (f"{head.name}/{name}" for name in names)
             if head.name in binary:
                 yield f"{head.name}/auc"
 

@@ -12,7 +12,9 @@ from typing import Any, Generic, TypeVar
 
 from lab.callbacks import freeze
 from lab.callbacks.gradient_accumulation import accumulation
-from lab.config.schema import Config
+from lab.config.metric_direction import direction
+from lab.config.schema import Config, Plateau
+from lab.config.schema.node import Mode
 from lab.core.batches import Spec
 from lab.core.errors import Mistake, RequestError
 from lab.core.record.run_folder import RunFolder
@@ -149,7 +151,17 @@ def accumulation_schedule(config: Config) -> Callable[[int], int]:
 
 def initial_training_plan(config: Config) -> Training:
     """How a model is trained, without the length of its epochs: only the data know that (`timed`)."""
-    return Training(config.optimizer, config.scheduler, (), config.seed)
+    extra = {name: each.node for name, each in config.metrics.extra.items()}
+    return Training(config.optimizer, config.scheduler, (), config.seed, _watched(config), extra)
+
+
+def _watched(config: Config) -> tuple[str, Mode]:
+    """The metric that the schedule watches, and its direction."""
+    schedule, goal = config.scheduler, config.objective
+    if not isinstance(schedule, Plateau) or schedule.metric is None:
+        return goal.metric, goal.mode
+    extra = {name: each.node for name, each in config.metrics.extra.items()}
+    return schedule.metric, schedule.mode or direction(schedule.metric, extra) or "max"
 
 
 def with_epoch_ends(config: Config, material: Material) -> Material:
@@ -168,11 +180,12 @@ def with_epoch_ends(config: Config, material: Material) -> Material:
 
 
 def check_metrics(config: Config, names: Iterable[str]) -> None:
-    """Raises RequestError if the metric of the objective or of early stopping is not among `names`."""
+    """Raises RequestError if the metric of the objective, of early stopping or of the schedule is not in `names`."""
     mistakes, names = [], sorted(set(names))
     for key, metric in (
         ("objective.metric", config.objective.metric),
         ("callbacks.early_stopping.metric", config.callbacks.early_stopping.metric),
+        ("scheduler.metric", config.scheduler.metric if isinstance(config.scheduler, Plateau) else None),
     ):
         if metric is not None and not _is_logged(metric, names):
             remedy = f"{key}=val/{'f1_macro' if 'f1_macro' in names else names[0]}"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from lab.config.schema import Config, Encoder, Ngram, Questions
+from lab.config.schema import Config, Encoder, LossConfig, Ngram, Questions
 from lab.core.batches import PairTokenizer, QuestionSpec
 from lab.core.errors import Mistake, RequestError
 from lab.core.record.run_folder import RunFolder
@@ -53,6 +53,7 @@ class QuestionAnswering(TaskDefinition[QuestionSpec, QuestionDataModule, Extract
         assert isinstance(config.model, Encoder | Ngram), f"model of kind {config.model.kind} reads no texts"
         encoder = text_encoder(config, load_tokenizer(folder.tokenizer), folder, fresh)
         assert isinstance(encoder, TokenEncoder), f"{type(encoder).__name__} has no vector per token"
+        assert isinstance(config.loss, LossConfig), f"a loss of kind {config.loss.kind} for questions"
         model = ExtractiveQA(
             spec, encoder, config.loss.label_smoothing, config.model.dropout, initial_training_plan(config)
         )

@@ -40,7 +40,7 @@ class SeriesClassification(TaskDefinition[SeriesSpec, SeriesDataModule, Classifi
 
     def load_data(self, config: Config, folder: RunFolder, pin_memory: bool, fresh: bool) -> SeriesDataModule:
         data = load_series(config, pin_memory, labelled=True)
-        check_metrics(config, metric_names(data.spec.heads))
+        check_metrics(config, metric_names(data.spec.heads, config.metrics.extra))
         return data
 
     def build_model(

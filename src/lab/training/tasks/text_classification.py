@@ -47,7 +47,7 @@ class TextClassification(TaskDefinition[TextSpec, TextDataModule, MultitaskTextC
         tokenizer = get_tokenizer(config.model, lambda: texts.batches(1000), key, cache, folder, fresh)
         accumulation = accumulation_schedule(config)
         data = TextDataModule(corpus, tokenizer, config.data, config.cache, accumulation, config.seed, pin_memory)
-        check_metrics(config, metric_names(corpus.heads))
+        check_metrics(config, metric_names(corpus.heads, config.metrics.extra))
         if fresh:
             tokenizer.save(folder.tokenizer)
         return data
