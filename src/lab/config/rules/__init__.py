@@ -10,13 +10,11 @@ from typing import Any
 
 from lab.config.rules import (
     cache,
-    callbacks,
     custom,
     data,
     metrics,
     models,
     nets,
-    optimizers,
     peft,
     questions,
     series,
@@ -32,7 +30,6 @@ _ABSENT = object()
 RULES: tuple[Rule, ...] = (
     *training.RULES, *trainer.RULES, *data.RULES, *models.RULES, *peft.RULES, *cache.RULES, *questions.RULES,
     *tasks.RULES, *series.RULES, *nets.RULES, *metrics.RULES, *sizes.RULES, *custom.RULES,
-    *optimizers.RULES, *callbacks.RULES,
 )  # fmt: skip
 
 

@@ -3,6 +3,9 @@
 Pure functions of the values at their keys, as all rules; see `lab.config.rules`.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from lab.config.rules.rule import Found, Rule
 from lab.core.errors import Mistake
 
@@ -28,8 +31,30 @@ def _training(kind: str, compile: bool, gradient_checkpointing: bool) -> Found:
             yield Mistake(f"trainer.{name}", problem, f"trainer.{name}=false", True)
 
 
+def _own_optimizer(model: str, optimizer: str, schedule: str, loss: str) -> Found:
+    if model != "custom":
+        return
+    for group, kind, plain in (
+        ("optimizer", optimizer, ("adamw",)),
+        ("scheduler", schedule, ("linear", "cosine", "constant", "step")),
+        ("loss", loss, ("cross_entropy", "focal")),
+    ):
+        if kind not in plain:
+            problem = "has no effect on model=custom, which has its own optimizer, schedule and loss"
+            default = {"optimizer": "adamw", "scheduler": "linear", "loss": "default"}[group]
+            yield Mistake(group, problem, f"{group}={default}", kind)
+
+
+def _own_metrics(model: str, extra: Mapping[str, Any] | None) -> Found:
+    if extra and model == "custom":
+        problem = "has no effect on model=custom, which logs its own metrics"
+        yield Mistake("metrics.extra", problem, "metrics.extra=null", list(extra))
+
+
 RULES: tuple[Rule, ...] = (
     (("model.kind", "callbacks.lr_finder.enabled", "callbacks.batch_finder.enabled"), _finders),
     (("model.kind", "peft.kind"), _adapters),
     (("model.kind", "trainer.compile", "trainer.gradient_checkpointing"), _training),
+    (("model.kind", "optimizer.kind", "scheduler.kind", "loss.kind"), _own_optimizer),
+    (("model.kind", "metrics.extra"), _own_metrics),
 )
