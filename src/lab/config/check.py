@@ -39,6 +39,11 @@ FILL_IN = {
 }
 """Examples to type for keys that have no default."""
 
+SAME_KEYS = {
+    "optimizer": (), "scheduler": ("linear", "cosine", "constant", "step"), "loss": ("cross_entropy", "focal"),
+}  # fmt: skip
+"""Groups whose choices are called as their kinds, with the kinds that have the same keys."""
+
 
 def check(composed: DictConfig | Mapping[str, Any]) -> Config:
     """Return the typed config. Raises RequestError with every mistake that can be seen without data or weights."""
@@ -252,6 +257,10 @@ def _instead(key: str, group: list[ErrorDetails], plain: Mapping[str, Any], sche
     if choices:
         return f"{key}={nearest(str(group[0]['input']), choices) or choices[0]}"
     first = group[0]
+    if first["type"] == "union_tag_invalid" and (group_name := key.partition(".")[0]) in SAME_KEYS:
+        tags = str(first["ctx"]["expected_tags"]).replace("'", "").split(", ")
+        near = nearest(str(first["ctx"]["tag"]), tags) or tags[0]
+        return f"{key}={near}" if near in SAME_KEYS[group_name] else f"{group_name}={near}"
     if first["type"] in _RANGES:
         bound = first["ctx"][_RANGES[first["type"]][1]]
         inside = {"greater_than": bound + 1 if isinstance(bound, int) else bound + 0.001, "less_than": bound / 10}

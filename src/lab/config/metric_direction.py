@@ -1,6 +1,7 @@
 """Whether less or more of a metric is better, for the metrics of a task and for those of `metrics.extra`."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Literal
 
 from lab.config.targets import defining_class
@@ -21,7 +22,7 @@ def direction(metric: str, extra: Mapping[str, Mapping[str, Any]]) -> Literal["m
 def _higher_is_better(kind: Any) -> bool | None:
     if (known := getattr(kind, "higher_is_better", None)) is not None:
         return bool(known)
-    from torchmetrics import classification
-
-    # torchmetrics.Accuracy makes a MulticlassAccuracy and says nothing itself
-    return getattr(getattr(classification, f"Multiclass{kind.__name__}", None), "higher_is_better", None)
+    with suppress(ImportError, AttributeError):  # torchmetrics.Accuracy makes a MulticlassAccuracy, which knows
+        made = defining_class({"_target_": f"torchmetrics.classification.Multiclass{kind.__name__}"})
+        return None if made.higher_is_better is None else bool(made.higher_is_better)
+    return None

@@ -19,9 +19,8 @@ from hydra.utils import execution_whitelist, instantiate
 
 from lab.config import plugins
 from lab.config.dotted_keys import at, is_below, is_there
-from lab.config.schema.custom import CustomData, CustomModel
 from lab.config.schema.optimizers import CustomOptimizer, CustomScheduler
-from lab.config.schema.target import HYDRA_KEYS
+from lab.config.schema.target import HYDRA_KEYS, CustomData, CustomModel
 from lab.config.schema.training import CustomLoss
 from lab.core.errors import Mistake, RequestError, listed, nearest
 

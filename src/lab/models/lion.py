@@ -26,6 +26,7 @@ class Lion(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """One step; with a closure, its loss."""
         loss = None
         if closure is not None:
             with torch.enable_grad():

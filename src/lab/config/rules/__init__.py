@@ -10,12 +10,10 @@ from typing import Any
 
 from lab.config.rules import (
     cache,
-    callbacks,
     data,
     metrics,
     models,
     nets,
-    optimizers,
     peft,
     questions,
     series,
@@ -31,7 +29,6 @@ _ABSENT = object()
 RULES: tuple[Rule, ...] = (
     *training.RULES, *trainer.RULES, *data.RULES, *models.RULES, *peft.RULES, *cache.RULES, *questions.RULES,
     *tasks.RULES, *series.RULES, *nets.RULES, *metrics.RULES, *sizes.RULES,
-    *optimizers.RULES, *callbacks.RULES,
 )  # fmt: skip
 
 

@@ -3,6 +3,9 @@
 Pure functions of the values at their keys, as all rules; see `lab.config.rules`.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from lab.config.rules.rule import Found, Rule
 from lab.core.errors import Mistake, listed
 
@@ -34,7 +37,29 @@ def _finders(kind: str, lr_finder: bool, batch_finder: bool) -> Found:
             yield Mistake(key, problem, f"{key}=false", True)
 
 
+def _own_optimizer(model: str, optimizer: str, schedule: str, loss: str) -> Found:
+    if model != "custom":
+        return
+    for group, kind, plain in (
+        ("optimizer", optimizer, ("adamw",)),
+        ("scheduler", schedule, ("linear", "cosine", "constant", "step")),
+        ("loss", loss, ("cross_entropy", "focal")),
+    ):
+        if kind not in plain:
+            problem = "has no effect on model=custom, which has its own optimizer, schedule and loss"
+            default = {"optimizer": "adamw", "scheduler": "linear", "loss": "default"}[group]
+            yield Mistake(group, problem, f"{group}={default}", kind)
+
+
+def _own_metrics(model: str, extra: Mapping[str, Any] | None) -> Found:
+    if extra and model == "custom":
+        problem = "has no effect on model=custom, which logs its own metrics"
+        yield Mistake("metrics.extra", problem, "metrics.extra=null", list(extra))
+
+
 RULES: tuple[Rule, ...] = (
     (("model.name", "model.kind", "data.kind"), _task),
     (("model.kind", "callbacks.lr_finder.enabled", "callbacks.batch_finder.enabled"), _finders),
+    (("model.kind", "optimizer.kind", "scheduler.kind", "loss.kind"), _own_optimizer),
+    (("model.kind", "metrics.extra"), _own_metrics),
 )

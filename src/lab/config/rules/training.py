@@ -4,11 +4,15 @@ Pure functions of the values at their keys, as all rules; see `lab.config.rules`
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from lab.config.rules.metrics import is_known
 from lab.config.rules.rule import Found, Rule
+from lab.config.rules.tasks import ASKED, GIVES
 from lab.core.errors import Mistake
 from lab.core.hydra_quoting import quoted
+
+AVERAGE = "lightning.pytorch.callbacks.EMAWeightAveraging"
 
 
 def sense(metric: str) -> str:
@@ -100,6 +104,69 @@ def _one_source(resume: str | None, test: str | None) -> Found:
         )
 
 
+def _nesterov(nesterov: bool, momentum: float, dampening: float) -> Found:
+    if nesterov and (float(momentum) == 0 or float(dampening) != 0):
+        problem = "needs optimizer.momentum above 0 and optimizer.dampening=0"
+        yield Mistake("optimizer.nesterov", problem, "optimizer.momentum=0.9 optimizer.dampening=0", True)
+
+
+def _cycled_momentum(optimizer: str, schedule: str, cycles: bool) -> Found:
+    if schedule == "one_cycle" and cycles and optimizer == "adafactor":
+        problem = "optimizer=adafactor has no momentum that could cycle"
+        yield Mistake("scheduler.cycle_momentum", problem, "scheduler.cycle_momentum=false", True)
+
+
+def _momentum_range(base: float, largest: float) -> Found:
+    if float(base) > float(largest):
+        problem = f"is more than scheduler.max_momentum={largest}"
+        yield Mistake("scheduler.base_momentum", problem, f"scheduler.base_momentum={largest}", base)
+
+
+def _plateau(metric: str | None, mode: str | None) -> Found:
+    if metric is None and mode is not None:
+        problem = "has no effect without scheduler.metric; the objective brings its own mode"
+        yield Mistake("scheduler.mode", problem, "scheduler.mode=null", mode)
+    if metric is not None and metric.startswith("test/"):
+        problem = "a rate that follows test rows spoils the test score"
+        yield Mistake("scheduler.metric", problem, f"scheduler.metric=val/{metric.removeprefix('test/')}", metric)
+
+
+def _other_losses(data: str, kind: str) -> Found:
+    if GIVES[data] == ASKED and kind != "cross_entropy":
+        problem = "has no effect: the loss of questions is the cross-entropy of start and end"
+        yield Mistake("loss", problem, "loss=default loss.kind=cross_entropy", kind)
+
+
+def _pretraining(pretrain: bool, loss: str) -> Found:
+    if pretrain and loss == "custom":
+        problem = "has no effect: the loss of pretraining is the squared error of the next patch"
+        yield Mistake("loss", problem, "loss=default", loss)
+
+
+def _without_heads(data: str, extra: Mapping[str, Any] | None) -> Found:
+    if extra and GIVES[data] == ASKED:
+        problem = "has no effect: these metrics are of label heads, which questions do not have"
+        yield Mistake("metrics.extra", problem, "metrics.extra=null", list(extra))
+
+
+def _forecasts(pretrain: bool, extra: Mapping[str, Any] | None) -> Found:
+    if extra and pretrain:
+        problem = "has no effect: these metrics are of label heads, which pretraining does not have"
+        yield Mistake("metrics.extra", problem, "metrics.extra=null", list(extra))
+
+
+def _extra(extra: Mapping[str, Mapping[str, Any]] | None) -> Found:
+    for name, node in (extra or {}).items():
+        target, key = str(node.get("_target_", "")), f"callbacks.extra.{name}"
+        kind = target.rpartition(".")[2] if target.startswith("lightning.") else ""
+        if kind == "StochasticWeightAveraging":
+            problem = "averages after the last validation: neither best.ckpt nor the test would have its weights"
+            yield Mistake(f"{key}._target_", problem, f"{key}._target_={AVERAGE}", target)
+        if kind == "Timer" and node.get("duration") is not None:
+            problem = "may stop between the micro-batches of a step, whose gradients no checkpoint has"
+            yield Mistake(f"{key}.duration", problem, f"leave it out, and trainer.max_time={node['duration']}")
+
+
 RULES: tuple[Rule, ...] = (
     (("objective.metric", "objective.mode"), _objective),
     (("callbacks.early_stopping.metric", "callbacks.early_stopping.mode"), _early_stopping),
@@ -110,4 +177,13 @@ RULES: tuple[Rule, ...] = (
     (("callbacks.batch_finder.enabled", "callbacks.batch_finder.max_batch_size", "data.batch_size"), _batch_search),
     (("callbacks.batch_finder.enabled", "data.max_tokens"), _one_bound),
     (("resume", "test"), _one_source),
+    (("optimizer.nesterov", "optimizer.momentum", "optimizer.dampening"), _nesterov),
+    (("optimizer.kind", "scheduler.kind", "scheduler.cycle_momentum"), _cycled_momentum),
+    (("scheduler.base_momentum", "scheduler.max_momentum"), _momentum_range),
+    (("scheduler.metric", "scheduler.mode"), _plateau),
+    (("data.kind", "loss.kind"), _other_losses),
+    (("model.pretrain", "loss.kind"), _pretraining),
+    (("data.kind", "metrics.extra"), _without_heads),
+    (("model.pretrain", "metrics.extra"), _forecasts),
+    (("callbacks.extra",), _extra),
 )

@@ -21,7 +21,6 @@ from lab.config.schema.callbacks import (
     ProgressConfig,
     Switch,
 )
-from lab.config.schema.custom import CustomData, CustomModel
 from lab.config.schema.loggers import Empty, Loggers, Mlflow, Wandb
 from lab.config.schema.node import Mode, Node, NullIsEmpty, Role, Seed
 from lab.config.schema.optimizers import (
@@ -43,7 +42,7 @@ from lab.config.schema.peft import Adapters, Peft, Whole
 from lab.config.schema.series_data import Ahead, CaseSplit, Rainfall, Series, Table, TimeSplit, Ucr, Windowed
 from lab.config.schema.series_models import InceptionTime, MiniRocket, PatchTst, SeriesNet, TimerXL
 from lab.config.schema.sweep import Confirm, Limits, Sweep
-from lab.config.schema.target import Target
+from lab.config.schema.target import CustomData, CustomModel, Target
 from lab.config.schema.text_data import (
     Columned,
     Data,

@@ -1,10 +1,11 @@
 """A node that names a class by Hydra's `_target_`, with the arguments that its constructor receives."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
 from lab.config.schema.node import Node
+from lab.config.schema.text_models import Model
 
 HYDRA_KEYS = ("_target_", "_partial_", "_convert_", "_recursive_", "_args_")
 """Keys of such a node that are not arguments by name."""
@@ -21,4 +22,40 @@ class Target(Node):
     @property
     def node(self) -> dict[str, Any]:
         """The node as Hydra instantiates it: `_target_` and the arguments."""
+        return {"_target_": self.target, **(self.model_extra or {})}
+
+
+class CustomModel(Model):
+    """A LightningModule."""
+
+    model_config = ConfigDict(extra="allow", serialize_by_alias=True)
+
+    kind: Literal["custom"]
+    """A LightningModule of your own."""
+    target: str = Field(alias="_target_")
+    """Import path of the LightningModule; its module is named in `plugins`."""
+
+    @property
+    def node(self) -> dict[str, Any]:
+        """The class and its arguments as Hydra instantiates them."""
+        return {"_target_": self.target, **(self.model_extra or {})}
+
+
+class CustomData(Node):
+    """A LightningDataModule."""
+
+    model_config = ConfigDict(extra="allow", serialize_by_alias=True)
+
+    kind: Literal["custom"]
+    """A LightningDataModule of your own."""
+    name: str
+    """Name of the data in the record and the report."""
+    metric: str
+    """Validation metric that runs on such data are compared by; `objective.metric` takes it from here."""
+    target: str = Field(alias="_target_")
+    """Import path of the LightningDataModule; its module is named in `plugins`."""
+
+    @property
+    def node(self) -> dict[str, Any]:
+        """The class and its arguments as Hydra instantiates them."""
         return {"_target_": self.target, **(self.model_extra or {})}
