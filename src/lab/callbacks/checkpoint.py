@@ -154,10 +154,10 @@ class BestAndLast(ModelCheckpoint):
         return type(self).__qualname__
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        # Lightning's warns that the folder is not empty, which a run folder never is.
-        pass
+        """Do nothing: Lightning's method warns that the folder is not empty, and a run folder never is."""
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the clock for the interval between two saves."""
         self._saved_at = time.monotonic()
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -172,6 +172,7 @@ class BestAndLast(ModelCheckpoint):
             self._save_last(trainer)
 
     def check_monitor_top_k(self, trainer: pl.Trainer, current: Tensor | None = None) -> bool:
+        """Whether `current` replaces the best checkpoint; a value that is not finite never does."""
         if current is None or not torch.isfinite(current):
             return False
         return self.newest or super().check_monitor_top_k(trainer, current)
@@ -226,9 +227,11 @@ class BestAndLast(ModelCheckpoint):
             logger.after_save_checkpoint(proxy(self))
 
     def state_dict(self) -> dict[str, Any]:
+        """Value, epoch and step of the best checkpoint."""
         return {"value": self.value, "epoch": self.epoch, "step": self.step}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore the best checkpoint's value, epoch and step; its path is in the folder of this run."""
         self.epoch, self.step = state_dict["epoch"], state_dict["step"]
         if state_dict["value"] is not None:  # the paths are those of this folder, which may have been moved
             self.best_model_path = self.kth_best_model_path = self.format_checkpoint_name({})

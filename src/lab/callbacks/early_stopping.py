@@ -142,11 +142,13 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         self.stopping_reason_message = describe(standing, self.monitor, epoch, self.patience) if stops else None
 
     def state_dict(self) -> dict[str, Any]:
+        """The watched metric with its mode, the best value with its epoch, and the last epoch."""
         watched = {"metric": self.monitor, "mode": self.mode}
         best = {"best": self.standing.best, "best_epoch": self.standing.best_epoch}
         return watched | best | {"last_epoch": self.last_epoch}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore the best value; if the metric or its mode has changed, start again after the last epoch."""
         before = state_dict.get("metric", self.monitor), state_dict.get("mode", self.mode)
         if before != (self.monitor, self.mode):  # a best loss says nothing about an F1
             message = "early stopping watched %s before; it looks for the best %s from here on"

@@ -64,6 +64,7 @@ class GradientAccumulation(GradientAccumulationScheduler):
         self.on_train_epoch_start(trainer)  # an epoch that is resumed in its middle has no such call
 
     def on_train_epoch_start(self, trainer: Trainer, *_: Any) -> None:
+        """Set the number of batches per step for this epoch, and log it if it has changed."""
         super().on_train_epoch_start(trainer)
         number = trainer.accumulate_grad_batches
         if number != self._logged:

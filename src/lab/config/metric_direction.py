@@ -1,10 +1,8 @@
 """Whether less or more of a metric is better, for the metrics of a task and for those of `metrics.extra`."""
 
+import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any, Literal
-
-from lab.config.targets import defining_class
 
 
 def direction(metric: str, extra: Mapping[str, Mapping[str, Any]]) -> Literal["min", "max"] | None:
@@ -15,6 +13,8 @@ def direction(metric: str, extra: Mapping[str, Mapping[str, Any]]) -> Literal["m
     name = metric.rsplit("/", 1)[-1]
     if name not in extra:
         return "min" if name == "loss" else "max"
+    from lab.config.targets import defining_class  # its imports need `lab.config.rules`, which imports this module
+
     known = _higher_is_better(defining_class(extra[name]))
     return None if known is None else "max" if known else "min"
 
@@ -22,7 +22,6 @@ def direction(metric: str, extra: Mapping[str, Mapping[str, Any]]) -> Literal["m
 def _higher_is_better(kind: Any) -> bool | None:
     if (known := getattr(kind, "higher_is_better", None)) is not None:
         return bool(known)
-    with suppress(ImportError, AttributeError):  # torchmetrics.Accuracy makes a MulticlassAccuracy, which knows
-        made = defining_class({"_target_": f"torchmetrics.classification.Multiclass{kind.__name__}"})
-        return None if made.higher_is_better is None else bool(made.higher_is_better)
-    return None
+    # torchmetrics.Accuracy makes a MulticlassAccuracy of its own module, and has no direction itself
+    made = getattr(sys.modules.get(kind.__module__), f"Multiclass{kind.__name__}", None)
+    return getattr(made, "higher_is_better", None)

@@ -26,6 +26,7 @@ class LabSweeper(Sweeper):
     """Runs a study: trials are sampled, run, ended early and resumed as the config's `sweep` node defines."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Keep what Hydra passes, for `sweep`."""
         self.hydra_context, self.task, self.config = hydra_context, task_function, config
 
     def sweep(self, arguments: list[str]) -> Any:

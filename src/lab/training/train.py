@@ -108,6 +108,7 @@ class Ending:
 
     @property
     def value(self) -> float:
+        """The objective's value."""
         return float(self.objective["value"])
 
 

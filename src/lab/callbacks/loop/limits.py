@@ -51,6 +51,7 @@ class TimeLimit(Timer):
         self.reason: str | None = None
 
     def on_train_batch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
+        """Check the time after each optimizer step, not within an accumulation."""
         if ends_window(trainer):
             super().on_train_batch_end(trainer, *args, **kwargs)
 

@@ -41,6 +41,7 @@ class QuantisedLinear(Linear4bit):  # type: ignore[misc]  # the library has no t
         self.train(layer.training)
 
     def forward(self, x: Tensor) -> Tensor:
+        """The layer's output (..., out) for x (..., in), in autocast's type if autocast is on, else in that of x."""
         kind = x.device.type
         dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
         bias = None if self.bias is None else self.bias.to(dtype)

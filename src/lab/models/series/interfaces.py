@@ -68,6 +68,7 @@ class MaskedBatchNorm(nn.BatchNorm1d):
     """
 
     def forward(self, hidden: Tensor, kept: Tensor | None = None) -> Tensor:
+        """Normalise hidden (B, C, T) where kept (B, T) is true, and return 0 elsewhere; None keeps everything."""
         if kept is None:
             return super().forward(hidden)
         weight = kept[:, None].to(hidden.dtype)

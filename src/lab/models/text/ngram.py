@@ -77,6 +77,7 @@ class NgramTokenizer:
         return cls(model.buckets, model.word_ngrams, model.char_ngrams, idf)
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
+        """Number of words of each text."""
         return [len(_WORD.findall(folded(text))) for text in texts]
 
     def encode(self, texts: Sequence[str], max_length: int) -> list[list[int]]:
@@ -111,9 +112,12 @@ class NgramTokenizer:
         return 1 + self.num_word_ids + crc32(ngram.encode()) % (self.buckets - self.num_word_ids)
 
     def fingerprint(self) -> str:
+        """SHA-256 of the settings and the IDF weights; it changes whenever the output of `encode` does."""
         return hashlib.sha256(json.dumps(self._description()).encode() + self.idf.tobytes()).hexdigest()
 
     def save(self, folder: Path) -> None:
+        """Write the IDF weights and the description from which `load` restores this tokenizer."""
+
         def write(aside: Path) -> None:
             with aside.open("wb") as file:
                 np.save(file, self.idf)

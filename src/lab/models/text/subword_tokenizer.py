@@ -50,6 +50,7 @@ class SubwordTokenizer:
         self.vocabulary_size = max(core.get_vocab(with_added_tokens=True).values()) + 1
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
+        """Untruncated number of tokens of each text, with its special tokens."""
         self._core.no_truncation()
         return [len(encoding.ids) for encoding in self._core.encode_batch_fast(list(texts))]
 
@@ -63,6 +64,7 @@ class SubwordTokenizer:
         return [encoding.ids for encoding in self._core.encode_batch_fast(list(texts))]
 
     def room(self, questions: Sequence[str], max_length: int) -> list[int]:
+        """Tokens of context that fit in addition to each question."""
         specials = self._core.num_special_tokens_to_add(True)
         self._core.no_truncation()
         encoded = self._core.encode_batch_fast(list(questions), add_special_tokens=False)
@@ -71,6 +73,7 @@ class SubwordTokenizer:
     def windows(
         self, questions: Sequence[str], contexts: Sequence[str], max_length: int, stride: int
     ) -> list[list[Window]]:
+        """Inputs for each pair, as in `PairTokenizer`. Raises ValueError if `stride` leaves no room for new context."""
         if min(self.room(questions, max_length), default=stride + 1) <= stride:
             raise ValueError(f"a question leaves no more than stride={stride} tokens of context in {max_length}")
         self._core.enable_truncation(max_length, stride=stride, strategy="only_second")
@@ -78,10 +81,12 @@ class SubwordTokenizer:
         return [[_window(piece) for piece in (first, *first.overflowing)] for first in encoded]
 
     def fingerprint(self) -> str:
+        """SHA-256 of the vocabulary and its settings; it changes whenever the output of `encode` does."""
         self._core.no_truncation()
         return hashlib.sha256(f"{self.pad_id} {self._core.to_str()}".encode()).hexdigest()
 
     def save(self, folder: Path) -> None:
+        """Write the files from which `load` restores this tokenizer."""
         self._core.no_truncation()
         text = self._core.to_str()
         write_whole(folder / CORE, lambda aside: aside.write_text(text, encoding="utf-8"))

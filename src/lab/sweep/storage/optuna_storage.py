@@ -56,6 +56,7 @@ class Journal(JournalFileBackend):
         self.path, self.lock = path, lock
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Append the logs as lines, under the lock; the log types in `FLUSHED` are on the disk on return."""
         self.lock.acquire()
         try:
             with self.path.open("ab", buffering=0) as file, _truncate_on_error(file):

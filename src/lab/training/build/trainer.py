@@ -75,6 +75,7 @@ class Hardware:
 
     @property
     def device(self) -> torch.device:
+        """The torch device of the accelerator."""
         return torch.device("cuda" if self.accelerator == "gpu" else "cpu")
 
     def autocast(self) -> torch.autocast:
