@@ -20,6 +20,7 @@ ORDER = (
     ("data", "models", "sweep", "report", "loggers"),
     ("callbacks",),
     ("training",),
+    ("inference",),
     ("commands",),
 )
 """Rooms from the first to the last; rooms in one row never import each other."""

@@ -7,7 +7,7 @@ mistake names the dotted key, the value, the allowed values and what to type.
 import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from omegaconf import DictConfig
 from pydantic import BaseModel, ValidationError
@@ -18,6 +18,7 @@ from lab.config.dotted_keys import at, flattened, is_there
 from lab.config.interpolations import resolved, without_repeats
 from lab.config.rules import contradictions, not_finite
 from lab.config.schema import Config
+from lab.config.schema.predict import PredictRequest
 from lab.config.schema.report import ReportRequest
 from lab.config.typed_values import example, typed
 from lab.config.unknown_keys import unknown_value
@@ -33,8 +34,11 @@ FILL_IN = {
     "model._target_": "model._target_=my_module.MyModule 'plugins=[my_module]'",
     "data._target_": "data._target_=my_module.MyDataModule 'plugins=[my_module]'",
     "data.metric": "data.metric=val/acc objective.mode=max",
+    "run": "run=outputs/DATE/TIME",
+    "input": "input=new.csv",
 }
 """Examples to type for keys that have no default."""
+RequestT = TypeVar("RequestT", bound=BaseModel)
 
 
 def check(composed: DictConfig | Mapping[str, Any]) -> Config:
@@ -100,12 +104,22 @@ def misfits(plain: Mapping[str, Any], key: str, value: Any) -> list[Mistake]:
 
 def check_report(composed: DictConfig | Mapping[str, Any]) -> ReportRequest:
     """Return the typed config of a report. Raises RequestError with every mistake."""
+    return _checked(composed, ReportRequest)
+
+
+def check_predict(composed: DictConfig | Mapping[str, Any]) -> PredictRequest:
+    """Return the typed config of a prediction. Raises RequestError with every mistake."""
+    return _checked(composed, PredictRequest)
+
+
+def _checked(composed: DictConfig | Mapping[str, Any], schema: type[RequestT]) -> RequestT:
     plain, unresolved = _plain(composed)
-    mistakes = without_repeats(unresolved)
+    blanks, mistakes = list(_blanks(plain)), without_repeats(unresolved)
+    mistakes += [Mistake(key, "has no default and must be given", FILL_IN.get(key, f"{key}=...")) for key in blanks]
     try:
-        config = ReportRequest.model_validate(plain)
+        config = schema.model_validate(plain)
     except ValidationError as error:
-        mistakes += _in_words(error.errors(include_url=False), plain, {*unresolved}, ReportRequest)
+        mistakes += _in_words(error.errors(include_url=False), plain, {*unresolved, *blanks}, schema)
     if mistakes:
         raise RequestError(mistakes)
     return config

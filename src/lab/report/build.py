@@ -70,6 +70,7 @@ def build(request: ReportRequest, command: str) -> Report:
             made=datetime.now(UTC).isoformat(timespec="seconds"),
             folder=output,
         )
+        _write_winner(output, best)
         csv_tables.write(report)
         markdown.write(report, words)
         page.write(report, words)
@@ -103,6 +104,12 @@ def _claim(output: Path) -> None:
     (output / MARK).touch()
     for partial in output.rglob(".*.part"):
         partial.unlink(missing_ok=True)
+
+
+def _write_winner(output: Path, best: RunFolder | None) -> None:
+    """Write the place of the winner's run, which `predict.py run=REPORT` reads; null without a winner."""
+    text = json.dumps({"path": None if best is None else str(best.path.absolute())}, ensure_ascii=False) + "\n"
+    write_whole(output / "winner.json", lambda aside: aside.write_text(text, encoding="utf-8"))
 
 
 def _refuse_other_folder(output: Path) -> None:

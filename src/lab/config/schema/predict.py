@@ -1,0 +1,42 @@
+"""The typed config of a prediction. All defaults are in conf/predict.yaml."""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from lab.config.schema.node import Node, NullIsEmpty, PositiveInt
+
+Paths = Annotated[
+    tuple[str, ...], BeforeValidator(lambda value: [value] if isinstance(value, str) else value), Field(min_length=1)
+]
+
+
+class PredictRequest(Node):
+    """A checked request for predictions."""
+
+    run: str
+    """Folder of a run, of a study or of a report; of the latter two their winner."""
+    checkpoint: Literal["best", "last"]
+    """Checkpoint of the run."""
+    input: Paths
+    """Files of new rows; `-` is standard input."""
+    output: str
+    """File of the predictions; `-` is standard output."""
+    resume_output: bool
+    """Continue an existing output behind its last whole row."""
+    columns: Annotated[dict[str, str], NullIsEmpty]
+    """For columns of the run, their names in the input."""
+    top_k: PositiveInt
+    """Classes or answers of each row, best first."""
+    batch_size: PositiveInt
+    """Rows or windows that the model computes at once."""
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$")]
+    """Where the model computes; auto: a GPU if there is one."""
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None
+    """Sign between the cells of a CSV input; null: by the ending of the name, or by its line `sep=`."""
+    encoding: str
+    """Encoding of a text input."""
+    safe_csv: bool
+    """Put an apostrophe before cells of CSV output that a spreadsheet would compute."""
+    plugins: tuple[str, ...]
+    """Modules to import before the model is loaded."""

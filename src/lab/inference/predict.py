@@ -1,0 +1,181 @@
+"""One request for predictions: the run, its predictor, rows in pieces, the output and what is said at the end.
+
+Everything that can be wrong with the request is checked before a row is predicted. Memory holds one piece of rows.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from lab.config.schema import Config, Files
+from lab.config.schema.predict import PredictRequest
+from lab.core.errors import Mistake, RequestError, RunError
+from lab.core.terminal.display import StatusLine
+from lab.core.terminal.tables import Table
+from lab.inference.inputs import Input, NewRow, Settings, check_columns, open_inputs, pieces
+from lab.inference.outputs import Output, open_output, refuse_output
+from lab.inference.predictor import Cells, Field, Predictor
+from lab.inference.rejected import Rejected
+from lab.inference.tasks import predictor_of
+from lab.inference.winner import find_run
+from lab.training.tasks.saved_model import load_run
+
+log = logging.getLogger(__name__)
+PIECE_ROWS = 4096
+"""Rows read, predicted and written at a time."""
+GIVEN = "_given"
+"""Suffix of a column of the input whose name is that of a prediction."""
+LINE_EVERY_S = 30.0
+DRAW_EVERY_S = 0.2
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a request has done: rows written, lines to say, and the table of scores if labels were there."""
+
+    rows: int
+    lines: list[str]
+    scores: Table | None
+
+
+def predict(request: PredictRequest) -> Done:
+    """Write the predictions of a request. Raises RequestError for a wrong request, RunError for a failure."""
+    refuse_output(request.output, request.resume_output)
+    folder = find_run(request.run)
+    config, model = load_run(folder, request.checkpoint)
+    log.info("%s", folder)
+    predictor = predictor_of(config, model, folder, request)
+    inputs = open_inputs(request.input, _settings(request, config))
+    check_columns(inputs, predictor.needed, request.columns)
+    carried = list(dict.fromkeys(name for source in inputs for name in source.columns))
+    columns = given_names(carried, [field.name for field in predictor.fields])
+    try:
+        with _writing(request, inputs, carried, columns, predictor.fields) as (output, rejected):
+            rows = _rows(inputs, output, carried)
+            num = _predict_all(rows, predictor, output, rejected, carried)
+    except OSError as error:
+        raise RunError(f"the predictions cannot be written: {error}") from error
+    lines = [f"{num} rows in {request.output}" + (f" behind {output.done} earlier ones" if output.done else "")]
+    renamed = [f"{name} -> {new}" for name, new in zip(carried, columns, strict=False) if name != new]
+    lines += [f"columns of the input with the name of a prediction are called: {', '.join(renamed)}"] if renamed else []
+    lines += [line] if (line := rejected.summary()) else []
+    return Done(num, lines, predictor.scores())
+
+
+def _settings(request: PredictRequest, config: Config) -> Settings:
+    data = config.data
+    own = (data.delimiter, data.quoting) if isinstance(data, Files) else (None, "auto")
+    return Settings(request.delimiter or own[0], request.encoding, own[1])
+
+
+def given_names(carried: Sequence[str], predicted: Sequence[str]) -> list[str]:
+    """Return the names of all columns of an output: those of the input, then those of the predictions.
+
+    >>> given_names(["text", "cause"], ["cause", "cause_probability"])
+    ['text', 'cause_given', 'cause', 'cause_probability']
+    """
+    names: list[str] = []
+    for name in carried:
+        new = name
+        while new in predicted or new in names or (new != name and new in carried):
+            new += GIVEN
+        names.append(new)
+    return [*names, *predicted]
+
+
+@contextmanager
+def _writing(
+    request: PredictRequest, inputs: Sequence[Input], carried: Sequence[str], columns: Sequence[str],
+    fields: Sequence[Field],
+) -> Iterator[tuple[Output, Rejected]]:  # fmt: skip
+    """The output and its side file; both are removed if the block fails, unless the output can be resumed."""
+    types = _types(inputs, carried, columns, fields)
+    output = open_output(request.output, columns, types, request.resume_output, request.safe_csv, len(carried))
+    rejected = Rejected(request.output)
+    try:
+        yield output, rejected
+    except BaseException:
+        output.abandon()
+        rejected.close(keep=request.resume_output)
+        raise
+    rejected.close(keep=True)
+    output.finish()
+
+
+def _types(
+    inputs: Sequence[Input], carried: Sequence[str], columns: Sequence[str], fields: Sequence[Field]
+) -> dict[str, Any]:
+    """The pyarrow types of an output's columns; a column of the input keeps its type if all inputs have it."""
+    import pyarrow
+
+    kinds = {"text": pyarrow.string(), "number": pyarrow.float64(), "whole number": pyarrow.int64()}
+    types = {field.name: kinds[field.kind] for field in fields}
+    for name, new in zip(carried, columns, strict=False):
+        known = [source.types.get(name) for source in inputs]
+        if known[0] is not None and all(kind == known[0] for kind in known):
+            types[new] = known[0]
+    return types
+
+
+def _rows(inputs: Sequence[Input], output: Output, carried: Sequence[str]) -> Iterator[list[NewRow]]:
+    """The pieces of rows that are not in the output yet. Raises RequestError where the output is of other rows."""
+    flat = (row for piece in pieces(inputs, PIECE_ROWS) for row in piece)
+    if output.done:
+        last = None
+        num = 0
+        for num, last in enumerate(islice(flat, output.done), 1):  # noqa: B007
+            pass
+        if num < output.done or last is None or not output.is_continued_by(_carried(last, carried)):
+            problem = f"its row {output.done} is not that of the input, so it is of another input"
+            raise RequestError(Mistake("output", problem, "another output=, with resume_output=false"))
+    while piece := list(islice(flat, PIECE_ROWS)):
+        yield piece
+
+
+def _carried(row: NewRow, carried: Sequence[str]) -> Cells:
+    return tuple(row.cells.get(name) for name in carried)
+
+
+def _predict_all(
+    rows: Iterator[list[NewRow]], predictor: Predictor, output: Output, rejected: Rejected, carried: Sequence[str]
+) -> int:
+    done, progress = 0, _progress()
+    nothing = (None,) * len(predictor.fields)
+    for piece in rows:
+        sound = [place for place, row in enumerate(piece) if row.fault is None]
+        result = predictor.predict([piece[place].cells for place in sound])
+        faults = {place: row.fault for place, row in enumerate(piece) if row.fault is not None}
+        faults |= {sound[place]: reason for place, reason in result.rejected.items()}
+        cells = dict(zip(sound, result.cells, strict=True))
+        for place in sorted(faults):
+            rejected.add(piece[place], faults[place])
+        rejected.flush()
+        output.write([(*_carried(row, carried), *cells.get(place, nothing)) for place, row in enumerate(piece)])
+        done += len(piece)
+        progress(done)
+    progress(None)
+    return done
+
+
+def _progress() -> Callable[[int | None], None]:
+    """Return a function to call with the rows done, and with None at the end: a line of the terminal that is drawn
+    over itself, or without a terminal a line of the log every 30 s."""
+    import sys
+
+    line, began = StatusLine(sys.stderr), time.monotonic()
+    shown = began
+
+    def show(done: int | None) -> None:
+        nonlocal shown
+        now = time.monotonic()
+        if done is None:
+            line.wipe()
+        elif now - shown >= (DRAW_EVERY_S if line.is_terminal else LINE_EVERY_S):
+            shown, text = now, f"{done:,} rows, {done / (now - began):,.0f} per second"
+            line.draw(text) if line.is_terminal else log.info("%s", text)
+
+    return show
