@@ -67,7 +67,7 @@ class Input:
 
 def open_inputs(paths: Sequence[str], settings: Settings) -> list[Input]:
     """Open all inputs. Raises RequestError with the mistakes of all of them."""
-    mistakes, inputs = [], []
+    mistakes, inputs = list[Mistake](), list[Input]()
     if paths.count(STANDARD) > 1:
         raise RequestError(Mistake("input", "names standard input twice", "name it once"))
     try:
@@ -243,7 +243,7 @@ def _json_rows(lines: Iterator[str], encoding: str, typed: str) -> Iterator[tupl
             yield (cells if isinstance(cells, dict) else {}), fault
 
 
-def _parquet(path: Path, typed: str, settings: Settings) -> Input:
+def _parquet(path: Path, typed: str, _: Settings) -> Input:
     import pyarrow.parquet
 
     file = pyarrow.parquet.ParquetFile(path)
@@ -260,15 +260,15 @@ def _parquet(path: Path, typed: str, settings: Settings) -> Input:
     return Input(typed, list(schema.names), rows(), {field.name: field.type for field in schema})
 
 
-def _xlsx(path: Path, typed: str, settings: Settings) -> Input:
+def _xlsx(path: Path, typed: str, _: Settings) -> Input:
     try:
-        import openpyxl
+        import openpyxl  # type: ignore[import-untyped]
     except ImportError as error:
         problem = "an XLSX file needs the package 'openpyxl', which is not installed"
         raise RequestError(not_installed("input", "openpyxl", "save it as CSV", path, problem)) from error
     try:
         sheet = openpyxl.load_workbook(path, read_only=True, data_only=True).worksheets[0]
-    except Exception as error:  # noqa: BLE001  openpyxl raises errors of zipfile, xml and its own
+    except Exception as error:  # openpyxl raises errors of zipfile, xml and its own
         raise ValueError(f"no workbook of a spreadsheet: {error}") from error
     lines = ([_plain(cell) for cell in line] for line in sheet.iter_rows(values_only=True))
     header = [str(name) for name in next(lines, []) if name is not None]

@@ -35,13 +35,15 @@ class Output(ABC):
     def write(self, rows: Sequence[Cells]) -> None:
         """Append whole rows."""
 
+    @abstractmethod
     def is_continued_by(self, carried: Cells) -> bool:
         """Return whether a row of the input has the cells that the last row of an earlier command carries."""
-        return True
 
+    @abstractmethod
     def finish(self) -> None:
         """Put the complete file in its place."""
 
+    @abstractmethod
     def abandon(self) -> None:
         """Remove what was written aside; what was appended stays."""
 
@@ -278,6 +280,9 @@ class _Parquet(Output):
             plain = [cell_text(cell) for cell in cells] if field.type == pyarrow.string() else list(cells)
             arrays.append(pyarrow.array(plain, field.type))
         self.writer.write_table(pyarrow.Table.from_arrays(arrays, schema=self.schema))
+
+    def is_continued_by(self, _: Cells) -> bool:
+        raise AssertionError(f"{self.path} cannot be continued")  # refuse_output refuses it
 
     def finish(self) -> None:
         self.writer.close()

@@ -16,7 +16,7 @@ from lab.config.schema.predict import PredictRequest
 from lab.core.errors import Mistake, RequestError, RunError
 from lab.core.terminal.display import StatusLine
 from lab.core.terminal.tables import Table
-from lab.inference.inputs import Input, NewRow, Settings, check_columns, open_inputs, pieces
+from lab.inference.inputs import Input, NewRow, Settings, pieces
 from lab.inference.outputs import Output, open_output, refuse_output
 from lab.inference.predictor import Cells, Field, Predictor
 from lab.inference.rejected import Rejected
@@ -49,8 +49,7 @@ def predict(request: PredictRequest) -> Done:
     config, model = load_run(folder, request.checkpoint)
     log.info("%s", folder)
     predictor = predictor_of(config, model, folder, request)
-    inputs = open_inputs(request.input, _settings(request, config))
-    check_columns(inputs, predictor.needed, request.columns)
+    inputs = predictor.open(request.input, _settings(request, config), request.columns)
     carried = list(dict.fromkeys(name for source in inputs for name in source.columns))
     columns = given_names(carried, [field.name for field in predictor.fields])
     try:

@@ -13,6 +13,7 @@ import torch
 
 from lab.core.errors import Mistake, RequestError
 from lab.core.terminal.tables import Table
+from lab.inference.inputs import Input, Settings, check_columns, open_inputs
 
 Row = Mapping[str, Any]
 Cells = tuple[Any, ...]
@@ -41,6 +42,12 @@ class Predictor(ABC):
     """Columns that every input must have."""
     fields: tuple[Field, ...]
     """Columns of the predictions."""
+
+    def open(self, paths: Sequence[str], settings: Settings, columns: Mapping[str, str]) -> list[Input]:
+        """Return the opened inputs. columns: as `PredictRequest.columns`. Raises RequestError with every mistake."""
+        inputs = open_inputs(paths, settings)
+        check_columns(inputs, self.needed, columns)
+        return inputs
 
     @abstractmethod
     def predict(self, rows: Sequence[Row]) -> Predicted:

@@ -11,10 +11,9 @@ import torch
 from lab.config.schema import Columned, Config
 from lab.core.batches import MISSING, TextBatch, Tokenizer
 from lab.core.terminal.tables import Table
-from lab.inference.predictor import Cells, Field, Predicted, Predictor, Row, by_length, cell_text, rounded
-from lab.models.metrics import class_counts, mean_over_heads, scores
+from lab.inference.predictor import Cells, Predicted, Predictor, Row, by_length, cell_text
+from lab.inference.ranking import ClassCounts, class_fields, ranked_classes
 from lab.models.text.multitask_classifier import MultitaskTextClassifier
-from lab.training.evaluation.result_table import outcome_table
 
 GENERATED_TEXT = "text"
 """The text column of the generated reports."""
@@ -35,11 +34,11 @@ class TextPredictor(Predictor):
         self.model, self.tokenizer, self.batch_size, self.device = model.to(device), tokenizer, batch_size, device
         self.heads = model.spec.heads
         self.kept = [min(top_k, head.num_classes) for head in self.heads]
-        self.fields = tuple(_fields(head.name, kept) for head, kept in zip(self.heads, self.kept, strict=True))
-        self.fields = tuple(field for fields in self.fields for field in fields)
+        ranks = zip(self.heads, self.kept, strict=True)
+        self.fields = tuple(field for head, kept in ranks for field in class_fields(head.name, kept))
         self.labels = {head.name: columns.get(head.name, head.name) for head in self.heads}
         self.codes = [{name: code for code, name in enumerate(head.classes)} for head in self.heads]
-        self.counts = [torch.zeros(3, head.num_classes, dtype=torch.long) for head in self.heads]
+        self.counts = ClassCounts(self.heads)
 
     def predict(self, rows: Sequence[Row]) -> Predicted:
         texts = [self.text_of(row) for row in rows]
@@ -72,37 +71,14 @@ class TextPredictor(Predictor):
         return [logits.float().softmax(-1).cpu() for logits in self.model(batch)]
 
     def _cells(self, probabilities: Sequence[torch.Tensor]) -> list[Cells]:
-        parts: list[list[Cells]] = []
-        for head, kept, table in zip(self.heads, self.kept, probabilities, strict=True):
-            best = table.topk(kept)
-            ranked = zip(best.indices.tolist(), best.values.tolist(), strict=True)
-            parts.append([
-                tuple(cell for code, value in zip(codes, values, strict=True)
-                      for cell in (head.classes[code], rounded(value)))
-                for codes, values in ranked
-            ])  # fmt: skip
+        parts = map(ranked_classes, self.heads, probabilities, self.kept)
         return [tuple(cell for cells in row for cell in cells) for row in zip(*parts, strict=True)]
 
     def _count(self, probabilities: Sequence[torch.Tensor], rows: Sequence[Row]) -> None:
         for index, (head, table) in enumerate(zip(self.heads, probabilities, strict=True)):
             cells = [cell_text(row.get(self.labels[head.name])) for row in rows]
             truth = [MISSING if cell is None else self.codes[index].get(cell.strip(), MISSING) for cell in cells]
-            self.counts[index] += class_counts(table.argmax(-1), torch.tensor(truth), head.num_classes)
+            self.counts.add(index, table, truth)
 
     def scores(self) -> Table | None:
-        known = [index for index, counts in enumerate(self.counts) if int(counts[0].sum())]
-        if not known:
-            return None
-        per_head = {self.heads[index].name: scores(self.counts[index]) for index in known}
-        table = outcome_table(mean_over_heads(per_head), {}, None, list(per_head))
-        table.title = f"scores of {max(int(self.counts[index][0].sum()) for index in known)} labelled rows"
-        table.more = ""
-        return table
-
-
-def _fields(name: str, kept: int) -> list[Field]:
-    ranks = ["", *(f"_{rank}" for rank in range(2, kept + 1))]
-    return [
-        field for rank in ranks
-        for field in (Field(f"{name}{rank}", "text"), Field(f"{name}{rank}_probability", "number"))
-    ]  # fmt: skip
+        return self.counts.table()

@@ -47,7 +47,7 @@ def _of_study(folder: Path, summary: Mapping[str, Any]) -> Path | None:
 
 def _of_report(folder: Path, winner: Mapping[str, Any]) -> Path | None:
     path = winner.get("path")
-    return Path(path) if isinstance(path, str) else None
+    return folder / path if isinstance(path, str) else None
 
 
 WINNERS = {"summary.json": _of_study, "winner.json": _of_report}

@@ -3,6 +3,7 @@
 All analysis happens before anything is written, so that a wrong request leaves no partial report.
 """
 
+import json
 import logging
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from lab.config.schema.report import ReportRequest
 from lab.core.errors import Mistake, RequestError, RunError
-from lab.core.files import Unreadable
+from lab.core.files import Unreadable, write_whole
 from lab.core.record.run_folder import RunFolder
 from lab.report.analysis import groups
 from lab.report.analysis.comparison import compare
