@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hydra import compose, initialize_config_dir
 
 from lab.config.check import check, check_predict
@@ -28,7 +29,7 @@ RUNS = {
     "lora": [*FILE, "peft=lora", "peft.r=2", *TINY],
     "questions": ["data=qa_demo", "data.num_contexts=30", "data.max_length=64", "data.stride=16", *TINY],
     "series": ["data=series_table", "data.path=weather.csv", "data.time=hour", "data.group=station",
-               "data.label={feature: rain, horizon: 1, threshold: 1.0}", "data.window=24", "data.calendar=[day]",
+               "data.label={feature: temperature, horizon: 1, threshold: 17}", "data.window=24", "data.calendar=[day]",
                "data.missing_values=ffill", "data.log1p=[rain]", "model=minirocket", "model.num_features=168"],
 }  # fmt: skip
 WORDS = {"leak": ("drips", "puddle"), "wear": ("shakes", "noise")}
@@ -101,8 +102,8 @@ def asked(trained: Callable[[str], Path], tmp_path: Path) -> Callable[..., Done]
         run = settings.pop("run", None) or trained(name)
         values = {"run": run, "output": tmp_path / "out.csv", "device": "cpu"} | settings
         plain = {key: str(value) if isinstance(value, Path) else value for key, value in values.items()}
-        with initialize_config_dir(str(CONF)):
-            composed = compose("predict")
-        return predict(check_predict({**composed, **plain}))
+        defaults = yaml.safe_load((CONF / "predict.yaml").read_text())
+        own = {key: value for key, value in defaults.items() if key not in ("defaults", "hydra")}
+        return predict(check_predict(own | plain))
 
     return ask

@@ -12,7 +12,7 @@ import json
 import sys
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,12 @@ WRONG_ENCODING = "is not {}"
 
 @dataclass(frozen=True)
 class Settings:
-    """How text inputs are written. delimiter: None to detect it; quoting: a key of `csv_quotes.STYLES`."""
+    """How text inputs are written, and the stack that closes the opened files.
+
+    delimiter: None to detect it; quoting: a key of `csv_quotes.STYLES`.
+    """
+
+    files: ExitStack
 
     delimiter: str | None = None
     encoding: str = "utf-8"
@@ -155,12 +160,14 @@ def _decoded(stream: Any, settings: Settings) -> Iterator[str]:
     """The lines of a stream of bytes; a byte that is not in the encoding becomes a surrogate, which marks its row."""
     name = codecs.lookup(settings.encoding).name
     lenient = "surrogateescape" if "a".encode(name) == b"a" else "strict"
-    return io.TextIOWrapper(stream, "utf-8-sig" if name == "utf-8" else name, lenient, newline="")
+    lines = io.TextIOWrapper(stream, "utf-8-sig" if name == "utf-8" else name, lenient, newline="")
+    settings.files.callback(lines.detach)  # otherwise it would close standard input
+    return lines
 
 
 def _csv_file(path: Path, typed: str, settings: Settings) -> Input:
     delimiter = settings.delimiter or ("\t" if ".tsv" in path.name.lower() else ",")
-    return _csv(_decoded(open_text(path), settings), typed, delimiter, settings)
+    return _csv(_decoded(settings.files.enter_context(open_text(path)), settings), typed, delimiter, settings)
 
 
 def _csv(lines: Iterator[str], typed: str, delimiter: str, settings: Settings) -> Input:
@@ -212,7 +219,7 @@ def _mended(text: str) -> str:
 
 
 def _json_file(path: Path, typed: str, settings: Settings) -> Input:
-    return _json_lines(_decoded(open_text(path), settings), typed, settings)
+    return _json_lines(_decoded(settings.files.enter_context(open_text(path)), settings), typed, settings)
 
 
 def _json_lines(lines: Iterator[str], typed: str, settings: Settings) -> Input:
@@ -243,10 +250,10 @@ def _json_rows(lines: Iterator[str], encoding: str, typed: str) -> Iterator[tupl
             yield (cells if isinstance(cells, dict) else {}), fault
 
 
-def _parquet(path: Path, typed: str, _: Settings) -> Input:
+def _parquet(path: Path, typed: str, settings: Settings) -> Input:
     import pyarrow.parquet
 
-    file = pyarrow.parquet.ParquetFile(path)
+    file = settings.files.enter_context(pyarrow.parquet.ParquetFile(path))
     schema = file.schema_arrow
 
     def rows() -> Iterator[tuple[dict[str, Any], str | None]]:
@@ -260,14 +267,16 @@ def _parquet(path: Path, typed: str, _: Settings) -> Input:
     return Input(typed, list(schema.names), rows(), {field.name: field.type for field in schema})
 
 
-def _xlsx(path: Path, typed: str, _: Settings) -> Input:
+def _xlsx(path: Path, typed: str, settings: Settings) -> Input:
     try:
         import openpyxl  # type: ignore[import-untyped]
     except ImportError as error:
         problem = "an XLSX file needs the package 'openpyxl', which is not installed"
         raise RequestError(not_installed("input", "openpyxl", "save it as CSV", path, problem)) from error
     try:
-        sheet = openpyxl.load_workbook(path, read_only=True, data_only=True).worksheets[0]
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        settings.files.callback(book.close)
+        sheet = book.worksheets[0]
     except Exception as error:  # openpyxl raises errors of zipfile, xml and its own
         raise ValueError(f"no workbook of a spreadsheet: {error}") from error
     lines = ([_plain(cell) for cell in line] for line in sheet.iter_rows(values_only=True))

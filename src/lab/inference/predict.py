@@ -6,7 +6,7 @@ Everything that can be wrong with the request is checked before a row is predict
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -49,13 +49,17 @@ def predict(request: PredictRequest) -> Done:
     config, model = load_run(folder, request.checkpoint)
     log.info("%s", folder)
     predictor = predictor_of(config, model, folder, request)
-    inputs = predictor.open(request.input, _settings(request, config), request.columns)
+    with ExitStack() as files:
+        inputs = predictor.open(request.input, _settings(request, config, files), request.columns)
+        return _done(request, predictor, inputs)
+
+
+def _done(request: PredictRequest, predictor: Predictor, inputs: Sequence[Input]) -> Done:
     carried = list(dict.fromkeys(name for source in inputs for name in source.columns))
     columns = given_names(carried, [field.name for field in predictor.fields])
     try:
         with _writing(request, inputs, carried, columns, predictor.fields) as (output, rejected):
-            rows = _rows(inputs, output, carried)
-            num = _predict_all(rows, predictor, output, rejected, carried)
+            num = _predict_all(_rows(inputs, output, carried), predictor, output, rejected, carried)
     except OSError as error:
         raise RunError(f"the predictions cannot be written: {error}") from error
     lines = [f"{num} rows in {request.output}" + (f" behind {output.done} earlier ones" if output.done else "")]
@@ -65,10 +69,10 @@ def predict(request: PredictRequest) -> Done:
     return Done(num, lines, predictor.scores())
 
 
-def _settings(request: PredictRequest, config: Config) -> Settings:
+def _settings(request: PredictRequest, config: Config, files: ExitStack) -> Settings:
     data = config.data
     own = (data.delimiter, data.quoting) if isinstance(data, Files) else (None, "auto")
-    return Settings(request.delimiter or own[0], request.encoding, own[1])
+    return Settings(files, request.delimiter or own[0], request.encoding, own[1])
 
 
 def given_names(carried: Sequence[str], predicted: Sequence[str]) -> list[str]:
