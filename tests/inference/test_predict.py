@@ -3,12 +3,14 @@
 import io
 import json
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from lab.core.errors import RequestError
 from lab.inference import predict as module
@@ -295,3 +297,24 @@ def test_the_winner_of_a_study_and_of_a_report(
 
 def test_names_of_carried_columns() -> None:
     assert given_names(["cause", "cause_given"], ["cause"]) == ["cause_given_given", "cause_given", "cause"]
+
+
+class _Touches:
+    """Unpickled, it makes a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return Path.touch, (self.path,)  # type: ignore[return-value]
+
+
+def test_nothing_of_a_run_folder_is_unpickled(
+    asked: Ask, trained: Callable[[str], Path], new: Path, tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(trained("ngram"), tmp_path / "copy"))
+    torch.save({"state_dict": _Touches(tmp_path / "made")}, run / "checkpoints" / "best.ckpt")
+    with pytest.raises(RequestError, match=r"best\.ckpt"):
+        asked("ngram", run=run, input=new)
+    assert not (tmp_path / "made").exists()
+    assert not (tmp_path / "out.csv").exists()

@@ -99,14 +99,16 @@ def _writing(
     types = _types(inputs, carried, columns, fields)
     output = open_output(request.output, columns, types, request.resume_output, request.safe_csv, len(carried))
     rejected = Rejected(request.output)
+    complete = False
     try:
         yield output, rejected
-    except BaseException:
-        output.abandon()
-        rejected.close(keep=request.resume_output)
-        raise
-    rejected.close(keep=True)
-    output.finish()
+        complete = True
+    finally:
+        rejected.close(keep=complete or request.resume_output)
+        if complete:
+            output.finish()
+        else:
+            output.abandon()
 
 
 def _types(

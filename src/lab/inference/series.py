@@ -16,7 +16,7 @@ from lab.core.errors import Mistake, RequestError, listed
 from lab.core.record.run_folder import RunFolder
 from lab.core.terminal.tables import Table
 from lab.data.readers.timestamps.parsing import time_names
-from lab.data.series.new_windows import NewWindows, new_windows, table_settings
+from lab.inference.new_windows import NewWindows, new_windows, table_settings
 from lab.data.series.panel import iso_text
 from lab.inference.inputs import STANDARD, Input, Settings
 from lab.inference.predictor import Predicted, Predictor, Row
