@@ -1,4 +1,4 @@
-"""`python -m lab train ...` and `python -m lab report ...`: the commands by name, for where no script is on the PATH.
+"""`python -m lab train ...`, `predict ...` and `report ...`: the commands by name, for where no script is on the PATH.
 
 A command is imported when it is chosen, so that a report does not wait for what only training needs.
 """
@@ -12,8 +12,8 @@ from lab.core.terminal import display
 PROGRAM = "python -m lab"
 COMMANDS = {
     "train": "train one run, every job of a grid, or a study",
+    "predict": "give a trained model new rows",
     "report": "compare runs and write a report",
-    "predict": "label new rows with a trained run",
 }
 """What each module of `lab.commands` does, in a few words."""
 

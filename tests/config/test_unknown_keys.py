@@ -25,12 +25,16 @@ def plain(*line: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     "key",
-    ["predict", "export", "trainer.enable_checkpointing", "trainer.limit_predict_batches"],
+    ["serve", "export", "trainer.enable_checkpointing", "trainer.limit_predict_batches"],
 )  # fmt: skip
 def test_what_is_not_there_yet_is_said_plainly(key: str) -> None:
     mistake = no_key(key, "x", plain())
     assert mistake.problem.startswith("is not supported yet")
     assert mistake.remedy == f"leave out {key}"
+
+
+def test_predict_is_a_command() -> None:
+    assert no_key("predict", "x", plain()).problem == "is a command of its own: python predict.py run=RUN input=new.csv"
 
 
 @pytest.mark.parametrize(

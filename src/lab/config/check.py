@@ -7,7 +7,7 @@ mistake names the dotted key, the value, the allowed values and what to type.
 import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from omegaconf import DictConfig
 from pydantic import BaseModel, ValidationError
@@ -33,11 +33,12 @@ FILL_IN = {
     "model.path": "model.path=FOLDER_OR_HUB_NAME",
     "model._target_": "model._target_=my_module.MyModule 'plugins=[my_module]'",
     "data._target_": "data._target_=my_module.MyDataModule 'plugins=[my_module]'",
-    "run": "run=RUN, a folder below outputs/ or multirun/",
-    "input": "input=new.csv",
     "data.metric": "data.metric=val/acc objective.mode=max",
+    "run": "run=outputs/DATE/TIME",
+    "input": "input=new.csv",
 }
 """Examples to type for keys that have no default."""
+RequestT = TypeVar("RequestT", bound=BaseModel)
 
 SAME_KEYS = {
     "optimizer": (), "scheduler": ("linear", "cosine", "constant", "step"), "loss": ("cross_entropy", "focal"),
@@ -108,30 +109,25 @@ def misfits(plain: Mapping[str, Any], key: str, value: Any) -> list[Mistake]:
 
 def check_report(composed: DictConfig | Mapping[str, Any]) -> ReportRequest:
     """Return the typed config of a report. Raises RequestError with every mistake."""
-    plain, unresolved = _plain(composed)
-    mistakes = without_repeats(unresolved)
-    try:
-        config = ReportRequest.model_validate(plain)
-    except ValidationError as error:
-        mistakes += _in_words(error.errors(include_url=False), plain, {*unresolved}, ReportRequest)
-    if mistakes:
-        raise RequestError(mistakes)
-    return config
+    return _checked(composed, ReportRequest)
 
 
 def check_predict(composed: DictConfig | Mapping[str, Any]) -> PredictRequest:
-    """The typed config of a prediction. Raises RequestError with every mistake."""
+    """Return the typed config of a prediction. Raises RequestError with every mistake."""
+    return _checked(composed, PredictRequest)
+
+
+def _checked(composed: DictConfig | Mapping[str, Any], schema: type[RequestT]) -> RequestT:
     plain, unresolved = _plain(composed)
     blanks, mistakes = list(_blanks(plain)), without_repeats(unresolved)
     mistakes += [Mistake(key, "has no default and must be given", FILL_IN.get(key, f"{key}=...")) for key in blanks]
     try:
-        request = PredictRequest.model_validate(plain)
+        config = schema.model_validate(plain)
     except ValidationError as error:
-        known = {*unresolved, *blanks}
-        mistakes += _in_words(error.errors(include_url=False), plain, known, PredictRequest)
+        mistakes += _in_words(error.errors(include_url=False), plain, {*unresolved, *blanks}, schema)
     if mistakes:
         raise RequestError(mistakes)
-    return request
+    return config
 
 
 def _plain(composed: DictConfig | Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Mistake]]:

@@ -1,1 +1,1 @@
-"""A trained model at work on new rows. Everything here reads a run folder and never its training data."""
+"""Predictions of a saved model for new rows: inputs, one predictor per task, outputs."""

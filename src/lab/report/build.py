@@ -3,6 +3,7 @@
 All analysis happens before anything is written, so that a wrong request leaves no partial report.
 """
 
+import json
 import logging
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from lab.config.schema.report import ReportRequest
 from lab.core.errors import Mistake, RequestError, RunError
-from lab.core.files import Unreadable
+from lab.core.files import Unreadable, write_whole
 from lab.core.record.run_folder import RunFolder
 from lab.report.analysis import groups
 from lab.report.analysis.comparison import compare
@@ -67,6 +68,7 @@ def build(request: ReportRequest, command: str) -> Report:
             made=datetime.now(UTC).isoformat(timespec="seconds"),
             folder=output,
         )
+        _write_winner(output, best)
         csv_tables.write(report)
         markdown.write(report, words)
         page.write(report, words)
@@ -87,6 +89,12 @@ def _claim(output: Path) -> None:
     (output / MARK).touch()
     for partial in output.rglob(".*.part"):
         partial.unlink(missing_ok=True)
+
+
+def _write_winner(output: Path, best: RunFolder | None) -> None:
+    """Write the place of the winner's run, which `predict.py run=REPORT` reads; null without a winner."""
+    text = json.dumps({"path": None if best is None else str(best.path.absolute())}, ensure_ascii=False) + "\n"
+    write_whole(output / "winner.json", lambda aside: aside.write_text(text, encoding="utf-8"))
 
 
 def _refuse_other_folder(output: Path) -> None:

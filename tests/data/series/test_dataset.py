@@ -11,7 +11,7 @@ from hydra import compose, initialize_config_dir
 from lab.config.check import check
 from lab.core.batches import MISSING
 from lab.core.errors import RequestError
-from lab.data.series.dataset import _windowed, load, scale
+from lab.data.series.dataset import _windowed, apply_scaling, load, scaling_of
 from lab.data.series.panel import Panel
 from lab.data.series.rainfall import generate
 
@@ -50,7 +50,7 @@ def test_facts_count_what_there_is() -> None:
 def test_scales_are_those_of_training_rows() -> None:
     values = np.array([[1, 5], [3, 5], [np.nan, 5], [100, 6]], np.float32)
     panel = Panel(("a", "b"), values, ("",), np.array([0, 4]), np.zeros(1, "datetime64[s]"), np.timedelta64(1, "s"))
-    scale(panel, [slice(0, 3)])
+    apply_scaling(panel, scaling_of(panel, [slice(0, 3)]))
     assert panel.values[:, 0].tolist()[:2] == [-1, 1]
     assert panel.values[3, 0] == 98
     assert panel.values[:, 1].tolist() == [0, 0, 0, 1], "no spread in training: the unit stays"
@@ -111,7 +111,7 @@ def test_no_logarithm_is_taken_below_zero(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_column_in_small_units_is_scaled_like_any_other() -> None:
     found = rainfall("data.scale=none").panel
     found.values[:, 1] = np.random.default_rng(0).normal(3e-8, 1e-8, len(found.values))
-    scale(found, [slice(0, 1000)])
+    apply_scaling(found, scaling_of(found, [slice(0, 1000)]))
     assert np.std(found.values[:1000, 1]) == pytest.approx(1.0, abs=1e-3)
 
 

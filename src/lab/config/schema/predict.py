@@ -2,40 +2,41 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from lab.config.schema.node import Node, NullIsEmpty, Number, PositiveInt
-from lab.config.schema.report import Texts
+from lab.config.schema.node import Node, NullIsEmpty, PositiveInt
+
+Paths = Annotated[
+    tuple[str, ...], BeforeValidator(lambda value: [value] if isinstance(value, str) else value), Field(min_length=1)
+]
 
 
 class PredictRequest(Node):
     """A checked request for predictions."""
 
     run: str
-    """Folder of a run, or of a study, whose winner is taken."""
-    input: Annotated[Texts, Field(min_length=1)]
-    """Files of new rows: CSV, TSV, Parquet or JSON lines; `-`: CSV from standard input."""
+    """Folder of a run, of a study or of a report; of the latter two their winner."""
+    checkpoint: Literal["best", "last"]
+    """Checkpoint of the run."""
+    input: Paths
+    """Files of new rows; `-` is standard input."""
     output: str
-    """File of the predictions, by its ending CSV, Parquet or JSON lines; `-`: CSV to standard output."""
-    columns: Annotated[dict[str, str], NullIsEmpty]
-    """Name of a column in the training data to its name in the input, where they differ."""
-    top_k: PositiveInt
-    """Number of classes per head that are written, the most probable first."""
-    batch_size: PositiveInt
-    """Rows of a batch."""
+    """File of the predictions; `-` is standard output."""
     resume_output: bool
-    """Continue an interrupted prediction behind the rows that it has written."""
-    safe_csv: bool
-    """Write a ' before cells that a spreadsheet would take for a formula."""
+    """Continue an existing output behind its last whole row."""
+    columns: Annotated[dict[str, str], NullIsEmpty]
+    """For columns of the run, their names in the input."""
+    top_k: PositiveInt
+    """Classes or answers of each row, best first."""
+    batch_size: PositiveInt
+    """Rows or windows that the model computes at once."""
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$")]
+    """Where the model computes; auto: a GPU if there is one."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None
-    """Sign between the cells of a CSV input; null: by the ending of the name."""
+    """Sign between the cells of a CSV input; null: by the ending of the name, or by its line `sep=`."""
     encoding: str
-    """Encoding of text inputs."""
-    accelerator: Literal["auto", "cpu", "gpu"]
-    """Device: `cpu`, `gpu`, or `auto` for a GPU if there is one."""
-    cache: Annotated[str, Field(min_length=1)]
-    """Folder of Arrow copies of the inputs."""
-    threads: Annotated[int, Field(gt=0, le=1_024), Number] | None
-    """CPU threads; null: all cores."""
+    """Encoding of a text input."""
+    safe_csv: bool
+    """Put an apostrophe before cells of CSV output that a spreadsheet would compute."""
     plugins: tuple[str, ...]
-    """Modules that the run needs; importing a module runs its code."""
+    """Modules to import before the model is loaded."""

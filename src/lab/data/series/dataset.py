@@ -5,7 +5,7 @@ training rows, calendar. The same content and settings give the same set and fin
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -96,7 +96,7 @@ def _windowed(name: str, data: Windowed, panel: Panel, labelled: bool) -> Series
         labels, current, horizon, panel.classes = np.zeros(len(panel.values), np.int16), None, 0, (_UNLABELLED,)
     notes = list(_leaking_columns(panel, head)) if labelled and panel.codes is not None else []
     missing = missing_values.counts(panel)
-    _log1p(panel, data)
+    apply_log1p(panel, data)
     if data.missing_values == "ffill":
         missing_values.fill_forward(panel)
     cuts = windows.cut(panel, data, labels, current, horizon)
@@ -133,11 +133,13 @@ def _finished(
         ]
     counts = np.bincount(splits["train"].labels, minlength=len(panel.classes))
     head = HeadSpec(head_name, panel.classes, tuple(counts.tolist()))
+    scaling = None
     if data.scale == "standard":
-        scale(panel, train_rows)
+        scaling = scaling_of(panel, train_rows)
+        apply_scaling(panel, scaling)
     timed, measured = isinstance(data, Windowed), panel.columns
     if isinstance(data, Windowed) and data.calendar:
-        panel = _with_calendar(panel, data)
+        panel = with_calendar(panel, data)
     filling = data.missing_values if isinstance(data, Windowed) else None
     channels = panel.columns + (tuple(f"{column} missing" for column in measured) if filling == "mask" else ())
     facts = {
@@ -145,25 +147,33 @@ def _finished(
         "classes": {head.name: head.num_classes},
         "heads": {head.name: list(head.classes)},
         "labels": {part: np.bincount(cut.labels, minlength=head.num_classes).tolist() for part, cut in splits.items()},
-        "channels": list(channels), **facts,
+        "channels": list(channels), "scaling": scaling, **facts,
     }  # fmt: skip
     key = _fingerprint(panel, splits, head, filling)
     return SeriesSet(name, panel, splits, head, filling, channels, facts, tuple(notes), key, timed, len(measured))
 
 
-def scale(panel: Panel, train_rows: list[slice]) -> None:
-    """Standardise each column by its mean and standard deviation over the training rows, in place.
+def scaling_of(panel: Panel, train_rows: list[slice]) -> dict[str, list[float]]:
+    """Return the `mean` and the standard deviation (`sd`) of each column over the training rows.
 
-    A column that is constant there is only centred. Missing values are not counted and stay missing.
+    The deviation of a column that is constant there is given as 1. Missing values are not counted.
     """
+    means, deviations = list[float](), list[float]()
     for place in range(panel.values.shape[1]):
         known = [column[~np.isnan(column)] for column in (panel.values[rows, place] for rows in train_rows)]
         count = sum(len(part) for part in known)
         mean = sum(float(part.sum(dtype=np.float64)) for part in known) / max(count, 1)
         spread = sum(float(np.square(part - mean, dtype=np.float64).sum()) for part in known) / max(count, 1)
         largest = max((float(np.abs(part).max()) for part in known if len(part)), default=0.0)
-        panel.values[:, place] -= np.float32(mean)
-        panel.values[:, place] /= np.float32(np.sqrt(spread) if spread > (1e-6 * largest) ** 2 else 1.0)
+        means.append(float(np.float32(mean)))
+        deviations.append(float(np.float32(np.sqrt(spread) if spread > (1e-6 * largest) ** 2 else 1.0)))
+    return {"mean": means, "sd": deviations}
+
+
+def apply_scaling(panel: Panel, scaling: Mapping[str, Sequence[float]]) -> None:
+    """Standardise each column in place. Missing values stay missing. scaling: as `scaling_of` returns it."""
+    panel.values -= np.array(scaling["mean"], np.float32)
+    panel.values /= np.array(scaling["sd"], np.float32)
 
 
 def _case_rows(train: Cut) -> list[slice]:
@@ -204,7 +214,8 @@ def _leaking_columns(panel: Panel, label: str) -> Iterator[str]:
         yield f"{problem}: if the label was made from it, take it out of data.features"
 
 
-def _log1p(panel: Panel, data: Windowed) -> None:
+def apply_log1p(panel: Panel, data: Windowed) -> None:
+    """Replace the columns of `data.log1p` by log(1 + value), in place. Raises RequestError for values below 0."""
     for name in data.log1p:
         column = panel.values[:, panel.columns.index(name)]
         if np.nanmin(column) < 0:
@@ -213,7 +224,7 @@ def _log1p(panel: Panel, data: Windowed) -> None:
         np.log1p(column, out=column)
 
 
-def _with_calendar(panel: Panel, data: Windowed) -> Panel:
+def with_calendar(panel: Panel, data: Windowed) -> Panel:
     """Add two columns for each period: its sine and cosine at each row. Meanwhile the panel is in memory twice."""
     length = {"day": 86_400e6, "year": 365.2425 * 86_400e6}
     names = tuple(f"{period} {wave}" for period in data.calendar for wave in ("sine", "cosine"))

@@ -42,10 +42,17 @@ MAX_DECIMAL_CLASSES = 20
 """Classes may have names like 0.5 or 1.5; more values with decimals than this are measurements."""
 
 
-def read_panel(data: Table) -> tuple[str, Panel]:
-    """Return the file's name without ending, and its rows by group and time. Raises RequestError with all mistakes."""
+def read_panel(data: Table, new: bool = False) -> tuple[str, Panel]:
+    """Return the file's name without ending, and its rows by group and time. Raises RequestError with all mistakes.
+
+    new: rows of a trained model, which may lack the label column and may have columns of one value; `data.features`
+    must be given.
+    """
     names = [data.group, None if isinstance(data.label, Ahead) else data.label]
     file = open_table(data, [name for name in names if name is not None])
+    if new and isinstance(data.label, str) and data.label not in file.names:
+        assert data.features, "the input columns of a trained model are known"
+        data = data.model_copy(update={"label": Ahead(feature=data.features[0], horizon=1, threshold=0.0)})
     features = input_columns(file, data)
     mistakes: list[Mistake] = []
     path = Path(data.path)
@@ -69,7 +76,8 @@ def read_panel(data: Table) -> tuple[str, Panel]:
         times, starts, values, codes = resampled(times, starts, values, codes, data.resample)
     equal = data.step == "time" and (data.resample is None or not isinstance(parse_step(data.resample), CalendarStep))
     calendar = "" if not equal or equal_steps(times, starts) else calendar_of(times, starts)
-    mistakes = list(step_mistakes(times, starts, groups, equal and not calendar)) + _uninformative(values, features)
+    mistakes = list(step_mistakes(times, starts, groups, equal and not calendar))
+    mistakes += [] if new else _uninformative(values, features)
     refuse_if_any(mistakes)
     if calendar:
         log.info("steps are calendar steps: %s", calendar)

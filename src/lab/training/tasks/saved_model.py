@@ -33,6 +33,11 @@ def load_model(folder: Path, checkpoint: Literal["best", "last"] = "best") -> Ta
 
     folder: the run folder. Raises RequestError for a file that is missing, damaged, or of another run.
     """
+    return load_run(folder, checkpoint)[1]
+
+
+def load_run(folder: Path, checkpoint: Literal["best", "last"] = "best") -> tuple[Config, TaskModule]:
+    """The config of a run without what only training needs, and its model as `load_model` gives it."""
     run = RunFolder(folder)
     config, spec = _uncompiled(read_config(run)), read_spec(run)
     if mistakes := requirements.missing_software(config):
@@ -45,7 +50,7 @@ def load_model(folder: Path, checkpoint: Literal["best", "last"] = "best") -> Ta
     model = build_model(config, spec, run, fresh=False)
     load_weights(model, run, path, "test")
     refuse_non_finite_weights(model, run, path, "test")
-    return model.eval()
+    return config, model.eval()
 
 
 def read_spec(run: RunFolder) -> Spec:

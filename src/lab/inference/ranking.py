@@ -1,0 +1,57 @@
+"""The best classes of a head as cells, and the scores of predictions whose labels are known.
+
+Shapes: B rows, K classes.
+"""
+
+from collections.abc import Sequence
+
+import torch
+
+from lab.core.batches import HeadSpec
+from lab.core.terminal.tables import Table
+from lab.inference.predictor import Cells, Field, rounded
+from lab.models.metrics import class_counts, mean_over_heads, scores
+from lab.training.evaluation.result_table import outcome_table
+
+
+def class_fields(name: str, kept: int) -> list[Field]:
+    """Return the columns of the `kept` best classes of a head.
+
+    >>> [field.name for field in class_fields("cause", 2)]
+    ['cause', 'cause_probability', 'cause_2', 'cause_2_probability']
+    """
+    ranks = ["", *(f"_{rank}" for rank in range(2, kept + 1))]
+    pairs = [(Field(f"{name}{rank}", "text"), Field(f"{name}{rank}_probability", "number")) for rank in ranks]
+    return [field for pair in pairs for field in pair]
+
+
+def ranked_classes(head: HeadSpec, probabilities: torch.Tensor, kept: int) -> list[Cells]:
+    """Return the cells of `class_fields` for each row of probabilities (B, K)."""
+    best = probabilities.topk(kept)
+    return [
+        tuple(cell for code, value in zip(codes, values, strict=True) for cell in (head.classes[code], rounded(value)))
+        for codes, values in zip(best.indices.tolist(), best.values.tolist(), strict=True)
+    ]
+
+
+class ClassCounts:
+    """Counts per class of predictions and labels of some heads."""
+
+    def __init__(self, heads: Sequence[HeadSpec]) -> None:
+        self.heads = heads
+        self.counts = [torch.zeros(3, head.num_classes, dtype=torch.long) for head in heads]
+
+    def add(self, index: int, probabilities: torch.Tensor, labels: Sequence[int]) -> None:
+        """Add rows of a head: probabilities (B, K) and labels (B,), `MISSING` where unknown."""
+        num = self.heads[index].num_classes
+        self.counts[index] += class_counts(probabilities.argmax(-1), torch.tensor(labels), num)
+
+    def table(self) -> Table | None:
+        """The table of scores; None if no label is known."""
+        known = {head.name: counts for head, counts in zip(self.heads, self.counts, strict=True) if counts[0].any()}
+        if not known:
+            return None
+        metrics = mean_over_heads({name: scores(counts) for name, counts in known.items()})
+        table = outcome_table(metrics, {}, None, list(known))
+        table.title = f"scores of {max(int(counts[0].sum()) for counts in known.values())} labelled rows"
+        return table

@@ -1,0 +1,129 @@
+"""Predictions of a classifier of series: one row per window of a new table, with its group and the time of its end.
+
+A new table stays in memory, as in training, because windows overlap. Shapes: B windows, T steps, C channels, K classes.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from lab.config.schema import Config, Windowed
+from lab.core.batches import SeriesBatch, SeriesSpec
+from lab.core.errors import Mistake, RequestError, listed
+from lab.core.record.run_folder import RunFolder
+from lab.core.terminal.tables import Table
+from lab.data.readers.timestamps.parsing import time_names
+from lab.data.series.panel import iso_text
+from lab.inference.inputs import STANDARD, Input, Settings
+from lab.inference.new_windows import NewWindows, new_windows, table_settings
+from lab.inference.predictor import Predicted, Predictor, Row
+from lab.inference.ranking import ClassCounts, class_fields, ranked_classes
+from lab.models.classifier import Classifier
+
+log = logging.getLogger(__name__)
+PLACE = "\0window"
+"""Key of a row's number of file and window; it is no column."""
+OTHER_RUN = "train the run again with this version, which records it"
+
+
+class SeriesPredictor(Predictor):
+    """Classes of windows. Raises RequestError for a run whose record lacks what a new table needs."""
+
+    needed = ()
+
+    def __init__(
+        self, config: Config, model: Classifier, spec: SeriesSpec, run: RunFolder, top_k: int, batch_size: int,
+        device: torch.device,
+    ) -> None:  # fmt: skip
+        if not isinstance(config.data, Windowed):
+            problem = "its cases are a problem of the UCR/UEA archive; new rows are read from tables only"
+            raise RequestError(Mistake("run", problem, "a run of data=series_table", run.path))
+        self.data, self.model, self.device, self.batch_size = config.data, model.to(device), device, batch_size
+        self.head, facts = spec.heads[0], run.read().get("data") or {}
+        self.scaling = _scaling(facts, config.data.scale, run)
+        self.features, self.step_s = tuple(facts["columns"]), float(facts["step_s"])
+        self.kept = min(top_k, self.head.num_classes)
+        self.fields = tuple(class_fields(self.head.name, self.kept))
+        self.counts = ClassCounts(spec.heads)
+        self.windows: list[NewWindows] = []
+
+    def open(self, paths: Sequence[str], settings: Settings, columns: Mapping[str, str]) -> list[Input]:
+        if STANDARD in paths:
+            problem = "is standard input; a table of series is read from a file, because its windows overlap"
+            raise RequestError(Mistake("input", problem, "input=new.csv", STANDARD))
+        return [self._opened(path, settings, columns) for path in paths]
+
+    def _opened(self, path: str, settings: Settings, columns: Mapping[str, str]) -> Input:
+        table = table_settings(self.data, path, self.features, columns, settings.delimiter, settings.encoding)
+        try:
+            windows = new_windows(table, self.head, self.scaling, self.step_s)
+        except RequestError as error:
+            raise RequestError(map(_for_new_rows, error.mistakes)) from error
+        if windows.short:
+            log.warning("%s: too few rows for a window: %s", path, listed([name or path for name in windows.short]))
+        number, time = len(self.windows), " ".join(time_names(table))
+        self.windows.append(windows)
+        own = [table.group, time] if table.group else [time]
+        return Input(path, own, _rows(windows, own, number))
+
+    @torch.inference_mode()
+    def predict(self, rows: Sequence[Row]) -> Predicted:
+        result = Predicted([(None,) * len(self.fields)] * len(rows))
+        by_file: dict[int, list[int]] = {}
+        for place, row in enumerate(rows):
+            by_file.setdefault(row[PLACE][0], []).append(place)
+        for number, places in by_file.items():
+            windows = self.windows[number]
+            for start in range(0, len(places), self.batch_size):
+                chosen = places[start : start + self.batch_size]
+                ids = np.array([rows[place][PLACE][1] for place in chosen], np.int64)
+                values, observed = windows.rows.arrays(ids)
+                batch = SeriesBatch(
+                    torch.from_numpy(values), torch.from_numpy(observed), {}, torch.from_numpy(ids), {}
+                ).to(self.device)
+                probabilities = self.model(batch)[0].float().softmax(-1).cpu()
+                self.counts.add(0, probabilities, windows.labels[ids].astype(np.int64).tolist())
+                for place, cells in zip(chosen, ranked_classes(self.head, probabilities, self.kept), strict=True):
+                    result.cells[place] = cells
+        return result
+
+    def scores(self) -> Table | None:
+        return self.counts.table()
+
+
+def _rows(windows: NewWindows, own: Sequence[str], file: int) -> Iterator[tuple[dict[str, Any], str | None]]:
+    panel, ends = windows.panel, windows.rows.cut.ends.astype(np.int64)
+    groups, times = panel.group_of(ends), panel.times(ends)
+    for window, (group, time) in enumerate(zip(groups.tolist(), times, strict=True)):
+        cells = [panel.groups[group], iso_text(time)][-len(own) :]
+        fault = None if windows.usable[window] else "has missing values, which the run leaves out"
+        yield {**dict(zip(own, cells, strict=True)), PLACE: (file, window)}, fault
+
+
+def _scaling(facts: Mapping[str, Any], scale: str, run: RunFolder) -> dict[str, list[float]] | None:
+    """The recorded scale of the run's columns; None for a run without scaling. The record is checked: it may be of
+    another person."""
+    columns, step_s, scaling = facts.get("columns"), facts.get("step_s"), facts.get("scaling")
+    names = [name for name in columns if isinstance(name, str)] if isinstance(columns, list) else []
+    if not names or columns != names or not isinstance(step_s, int | float):
+        raise RequestError(Mistake("run", "its run.json does not name its input columns", OTHER_RUN, run.path))
+    if scale != "standard":
+        return None
+    parts = [scaling.get(name) for name in ("mean", "sd")] if isinstance(scaling, dict) else []
+    numbers = [part for part in parts if isinstance(part, list) and len(part) == len(names)]
+    if len(numbers) != 2 or not all(isinstance(value, int | float) for part in numbers for value in part):
+        problem = "its run.json does not have the scale of its input columns"
+        raise RequestError(Mistake("run", problem, OTHER_RUN, run.path))
+    return {"mean": numbers[0], "sd": numbers[1]}
+
+
+def _for_new_rows(mistake: Mistake) -> Mistake:
+    """A mistake of the run's data settings as one of the input, which has to fit them."""
+    if not mistake.key.startswith("data."):
+        return mistake
+    value = "" if mistake.value is None else f" ({mistake.key}={mistake.value})"
+    remedy = "a table like that of the run, or 'columns={COLUMN_OF_RUN: COLUMN}'"
+    return Mistake("input", f"{mistake.problem}{value}", remedy)

@@ -1,0 +1,38 @@
+"""The predictor of each task, selected by the saved model."""
+
+from pathlib import Path
+
+from lab.config.schema import Config, Questions
+from lab.config.schema.predict import PredictRequest
+from lab.core.batches import PairTokenizer, SeriesSpec, spec_from_fields
+from lab.core.errors import Mistake, RequestError
+from lab.core.record.run_folder import RunFolder
+from lab.inference.predictor import Predictor, device_of
+from lab.inference.questions import QuestionPredictor
+from lab.inference.series import SeriesPredictor
+from lab.inference.texts import TextPredictor
+from lab.models.classifier import Classifier
+from lab.models.qa.extractive_qa import ExtractiveQA
+from lab.models.task_module import TaskModule
+from lab.models.text.multitask_classifier import MultitaskTextClassifier
+from lab.training.build.tokenizer import load_tokenizer
+
+
+def predictor_of(config: Config, model: TaskModule, folder: Path, request: PredictRequest) -> Predictor:
+    """Return the predictor of a loaded model. Raises RequestError for a model without classes or answers."""
+    device = device_of(request.device)
+    if isinstance(model, MultitaskTextClassifier):
+        tokenizer = load_tokenizer(RunFolder(folder).tokenizer)
+        return TextPredictor(config, model, tokenizer, request.columns, request.top_k, request.batch_size, device)
+    if isinstance(model, ExtractiveQA) and isinstance(config.data, Questions):
+        tokenizer = load_tokenizer(RunFolder(folder).tokenizer)
+        assert isinstance(tokenizer, PairTokenizer), "training refuses other tokenizers"
+        return QuestionPredictor(
+            config.data, model, tokenizer, request.columns, request.top_k, request.batch_size, device
+        )
+    spec = spec_from_fields(RunFolder(folder).read_spec())
+    if isinstance(model, Classifier) and isinstance(spec, SeriesSpec):
+        run = RunFolder(folder)
+        return SeriesPredictor(config, model, spec, run, request.top_k, request.batch_size, device)
+    problem = f"its model {type(model).__name__} gives neither classes nor answers"
+    raise RequestError(Mistake("run", problem, "a run of texts, questions or labelled series", folder))

@@ -1,0 +1,84 @@
+"""Predictions of a text classifier: the best classes of each head with their probabilities.
+
+Texts are joined from their columns as in training. Shapes: B rows, L tokens, K classes.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+
+from lab.config.schema import Columned, Config
+from lab.core.batches import MISSING, TextBatch, Tokenizer
+from lab.core.terminal.tables import Table
+from lab.inference.predictor import Cells, Predicted, Predictor, Row, by_length, cell_text
+from lab.inference.ranking import ClassCounts, class_fields, ranked_classes
+from lab.models.text.multitask_classifier import MultitaskTextClassifier
+
+GENERATED_TEXT = "text"
+"""The text column of the generated reports."""
+
+
+class TextPredictor(Predictor):
+    """Classes of texts. columns: for columns of the run, their names in the input."""
+
+    def __init__(
+        self, config: Config, model: MultitaskTextClassifier, tokenizer: Tokenizer, columns: Mapping[str, str],
+        top_k: int, batch_size: int, device: torch.device,
+    ) -> None:  # fmt: skip
+        data = config.data
+        own = data.text if isinstance(data, Columned) else (GENERATED_TEXT,)
+        self.needed = tuple(columns.get(name, name) for name in own)
+        self.separator = data.text_separator if isinstance(data, Columned) else " "
+        self.markers = {*data.missing_markers, ""} if isinstance(data, Columned) else {""}
+        self.model, self.tokenizer, self.batch_size, self.device = model.to(device), tokenizer, batch_size, device
+        self.heads = model.spec.heads
+        self.kept = [min(top_k, head.num_classes) for head in self.heads]
+        ranks = zip(self.heads, self.kept, strict=True)
+        self.fields = tuple(field for head, kept in ranks for field in class_fields(head.name, kept))
+        self.labels = {head.name: columns.get(head.name, head.name) for head in self.heads}
+        self.codes = [{name: code for code, name in enumerate(head.classes)} for head in self.heads]
+        self.counts = ClassCounts(self.heads)
+
+    def predict(self, rows: Sequence[Row]) -> Predicted:
+        texts = [self.text_of(row) for row in rows]
+        places = [place for place, text in enumerate(texts) if text is not None]
+        result = Predicted([(None,) * len(self.fields)] * len(rows))
+        result.rejected = {place: "has no text" for place, text in enumerate(texts) if text is None}
+        ids = self.tokenizer.encode([text for text in texts if text is not None], self.model.spec.max_length)
+        for chosen in by_length([len(row) for row in ids], self.batch_size):
+            probabilities = self.probabilities([ids[item] for item in chosen])
+            self._count(probabilities, [rows[places[item]] for item in chosen])
+            for item, cells in zip(chosen, self._cells(probabilities), strict=True):
+                result.cells[places[item]] = cells
+        return result
+
+    def text_of(self, row: Row) -> str | None:
+        """The text of a row, None if all of its cells are missing."""
+        cells = [cell_text(row.get(name)) for name in self.needed]
+        known = [cell for cell in cells if cell is not None and cell.strip() not in self.markers]
+        return self.separator.join(known) if known else None
+
+    @torch.inference_mode()
+    def probabilities(self, ids: Sequence[Sequence[int]]) -> list[torch.Tensor]:
+        """Probabilities (B, K) of each head, on the CPU."""
+        lengths = np.array([len(row) for row in ids])
+        mask = np.arange(max(1, int(lengths.max()))) < lengths[:, None]
+        padded = np.full(mask.shape, self.model.spec.pad_id, np.int64)
+        padded[mask] = np.concatenate([np.asarray(row, np.int64) for row in ids])
+        nowhere = torch.arange(len(ids))
+        batch = TextBatch(torch.from_numpy(padded), torch.from_numpy(mask), {}, nowhere, {}).to(self.device)
+        return [logits.float().softmax(-1).cpu() for logits in self.model(batch)]
+
+    def _cells(self, probabilities: Sequence[torch.Tensor]) -> list[Cells]:
+        parts = map(ranked_classes, self.heads, probabilities, self.kept)
+        return [tuple(cell for cells in row for cell in cells) for row in zip(*parts, strict=True)]
+
+    def _count(self, probabilities: Sequence[torch.Tensor], rows: Sequence[Row]) -> None:
+        for index, (head, table) in enumerate(zip(self.heads, probabilities, strict=True)):
+            cells = [cell_text(row.get(self.labels[head.name])) for row in rows]
+            truth = [MISSING if cell is None else self.codes[index].get(cell.strip(), MISSING) for cell in cells]
+            self.counts.add(index, table, truth)
+
+    def scores(self) -> Table | None:
+        return self.counts.table()

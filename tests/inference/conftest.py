@@ -1,0 +1,109 @@
+"""Trained runs of every task, whose training data are deleted, and a function that predicts with them."""
+
+import csv
+import shutil
+import warnings
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hydra import compose, initialize_config_dir
+
+from lab.config.check import check, check_predict
+from lab.data.series.rainfall import generate
+from lab.inference.predict import Done, predict
+from lab.training.train import train
+
+CONF = Path(__file__).parents[2] / "conf"
+QUICK = ["trainer.max_epochs=1", "trainer.threads=1", "trainer.accelerator=cpu", "logger=csv",
+         "callbacks.curves.png=false"]  # fmt: skip
+TINY = ["data.batch_size=16", "model.architecture.hidden_size=16", "model.architecture.intermediate_size=16",
+        "model.vocabulary_size=300"]  # fmt: skip
+FILE = ["data=csv", "data.path=texts.csv", "data.text=[title,text]", "data.labels=[cause,state]"]
+RUNS = {
+    "ngram": [*FILE, "model=ngram"],
+    "encoder": [*FILE, *TINY],
+    "lora": [*FILE, "peft=lora", "peft.r=2", *TINY],
+    "questions": ["data=qa_demo", "data.num_contexts=30", "data.max_length=64", "data.stride=16", *TINY],
+    "series": ["data=series_table", "data.path=weather.csv", "data.time=hour", "data.group=station",
+               "data.label={feature: temperature, horizon: 1, threshold: 17}", "data.window=24", "data.calendar=[day]",
+               "data.missing_values=ffill", "data.log1p=[rain]", "model=minirocket", "model.num_features=168"],
+}  # fmt: skip
+WORDS = {"leak": ("drips", "puddle"), "wear": ("shakes", "noise")}
+
+
+def text_rows(num: int = 60) -> list[tuple[str, str, str, str]]:
+    return [
+        (f"pump {n}", f"{WORDS[cause][n % 2]} " * (1 + n % 7), cause, "open" if n % 3 else "done")
+        for n in range(num)
+        for cause in WORDS
+    ]
+
+
+def write_csv(path: Path, rows: Any) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)
+    return path
+
+
+def write_weather(path: Path, hours: int = 600, first: int = 0, names: tuple[str, str] = ("hour", "station")) -> Path:
+    panel = generate(2, max(hours, 600), 0.0, 7)
+    rows: list[list[object]] = [[*names, *panel.columns]]
+    for group, part in panel.parts():
+        for row in range(part.start + first, part.start + hours):
+            time = str(panel.times(panel.starts[:1] + (row - part.start))[0])[:19]
+            rows.append([time, group, *(round(float(value), 4) for value in panel.values[row])])
+    return write_csv(path, rows)
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Name of a run -> its folder. Its data and cache are deleted."""
+    runs: dict[str, Path] = {}
+
+    def run(name: str) -> Path:
+        if name == "lora" and find_spec("peft") is None:
+            pytest.skip("the package peft is not installed")
+        if name not in runs:
+            runs[name] = _trained(RUNS[name], tmp_path_factory.mktemp("run"))
+        return runs[name]
+
+    return run
+
+
+def _trained(settings: list[str], place: Path) -> Path:
+    write_csv(place / "texts.csv", [("title", "text", "cause", "state"), *text_rows()])
+    write_weather(place / "weather.csv")
+    paths = [word.replace("data.path=", f"data.path={place}/") for word in settings]
+    with initialize_config_dir(str(CONF)):
+        config = check(compose("config", [*paths, *QUICK, f"cache.dir={place / 'cache'}"]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        train(config, place / "run", "python train.py")
+    for file in place.glob("*.csv"):
+        file.unlink()
+    shutil.rmtree(place / "cache", ignore_errors=True)
+    return place / "run"
+
+
+@pytest.fixture
+def asked(trained: Callable[[str], Path], tmp_path: Path) -> Callable[..., Done]:
+    """Predicts with a trained run: `asked("ngram", input=..., top_k=2)`; the output is `out.csv` unless given."""
+
+    def ask(name: str, **settings: Any) -> Done:
+        run = settings.pop("run", None) or trained(name)
+        values = {"run": run, "output": tmp_path / "out.csv", "device": "cpu"} | settings
+        plain = {key: str(value) if isinstance(value, Path) else value for key, value in values.items()}
+        defaults = yaml.safe_load((CONF / "predict.yaml").read_text())
+        own = {key: value for key, value in defaults.items() if key not in ("defaults", "hydra")}
+        return predict(check_predict(own | plain))
+
+    return ask
