@@ -38,7 +38,7 @@ def test_the_reference_lists_every_kind_with_the_defaults_of_conf() -> None:
     for line in (
         "## data=csv", "## model=tiny", "## peft=qlora", "## logger=wandb,csv",
         "| `data.batch_size` | int | `32` | Rows of a training batch. |",
-        "| `trainer.min_epochs` | int | `1` | Epochs that early stopping waits for. |",
+        "| `trainer.min_epochs` | int | `0` | Epochs that early stopping and `max_time` wait for. |",
         "| `sweep.confirm.top_k` | int |  | Number of best configurations that are trained again. |",
     ):  # fmt: skip
         assert line in text, line

@@ -21,7 +21,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
 from torch import Tensor
 
 from lab.callbacks.gradient_accumulation import ends_window
-from lab.callbacks.interruption import Interruption
+from lab.callbacks.loop.interruption import Interruption
 from lab.core.errors import RunError, listed
 from lab.core.files import write_whole
 from lab.core.record.run_folder import RunFolder

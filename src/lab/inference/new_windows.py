@@ -19,6 +19,7 @@ from lab.data.series import missing_values, windows
 from lab.data.series.datamodule import SeriesRows
 from lab.data.series.dataset import apply_log1p, apply_scaling, with_calendar
 from lab.data.series.long_table import read_panel
+from lab.data.series.missing_values import Interpolation
 from lab.data.series.panel import Cut, Panel
 
 OWN_COLUMNS = {"time": "time", "group": "group"}
@@ -85,7 +86,9 @@ def new_windows(
     panel = with_calendar(panel, data) if data.calendar else panel
     lengths = np.broadcast_to(np.int32(data.window), len(ends))
     cut = Cut(ends.astype(np.int32), lengths, labels[ends])
-    rows = SeriesRows(panel.values, cut, head, data.missing_values, measured)
+    interpolation = Interpolation(panel.values, panel.starts) if data.missing_values == "interpolate" else None
+    flags = measured if data.missing_values == "mask" else 0
+    rows = SeriesRows(panel.values, cut, head, interpolation, flags)
     return NewWindows(rows, panel, usable, labels[ends], short)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lab.config.schema.peft import Adapters
+from lab.config.schema.training import Adapters
 
 CONF = Path(__file__).parents[3] / "conf" / "peft"
 

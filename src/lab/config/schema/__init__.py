@@ -38,7 +38,6 @@ from lab.config.schema.optimizers import (
     Sgd,
     TransformersSchedule,
 )
-from lab.config.schema.peft import Adapters, Peft, Whole
 from lab.config.schema.series_data import Ahead, CaseSplit, Rainfall, Series, Table, TimeSplit, Ucr, Windowed
 from lab.config.schema.series_models import InceptionTime, MiniRocket, PatchTst, SeriesNet, TimerXL
 from lab.config.schema.sweep import Confirm, Limits, Sweep
@@ -60,7 +59,17 @@ from lab.config.schema.text_data import (
     Squad,
 )
 from lab.config.schema.text_models import Encoder, Model, Ngram, TextEncoderSettings
-from lab.config.schema.training import AnyLoss, Cache, CustomLoss, HeadWeights, LossConfig, TrainerConfig
+from lab.config.schema.training import (
+    Adapters,
+    AnyLoss,
+    Cache,
+    CustomLoss,
+    HeadWeights,
+    LossConfig,
+    Peft,
+    TrainerConfig,
+    Whole,
+)
 
 __all__ = [
     "AccumulateConfig",

@@ -19,8 +19,8 @@ from lab.callbacks.early_termination import EarlyTermination
 from lab.callbacks.freeze import Freeze
 from lab.callbacks.gradient_accumulation import GradientAccumulation
 from lab.callbacks.history import History
-from lab.callbacks.interruption import Interruption
 from lab.callbacks.learning_curves import LearningCurves
+from lab.callbacks.loop.interruption import Interruption
 from lab.callbacks.loop.limits import StepLimit, TimeLimit
 from lab.callbacks.loop.seeded_batches import SeededBatches
 from lab.callbacks.loop.step_metrics import StepMetrics

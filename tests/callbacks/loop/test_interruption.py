@@ -12,7 +12,7 @@ import torch
 from lightning.pytorch import Callback
 
 from lab.callbacks.checkpoint import BestAndLast
-from lab.callbacks.interruption import Interruption
+from lab.callbacks.loop.interruption import Interruption
 from lab.core.record.run_folder import RunFolder
 
 ACCUMULATED = {"accumulate_grad_batches": 2, "enable_checkpointing": True}
