@@ -13,7 +13,7 @@ WATCHING = {
 PLACE = {"trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy", "trainer.threads"}
 WRITTEN = {
     Role.UNNAMED: WATCHING | PLACE | {
-        "sweep", "experiment_name", "run_name", "tags", "resume", "test", "logger", "cache", "objective",
+        "sweep", "experiment_name", "run_name", "tags", "resume", "test", "logger", "cache", "objective", "plugins",
         "data.num_workers", "data.path", "data.train", "data.val",
         "data.test", "data.text", "data.labels", "callbacks.progress", "callbacks.curves",
     },
@@ -33,8 +33,8 @@ WRITTEN = {
         "callbacks.progress", "callbacks.curves", "callbacks.checkpoint",
         "data.num_workers", "data.pin_memory", "data.persistent_workers",
     },
-    Role.UNSEARCHED: {"trainer.fast_dev_run", "objective", "sweep", "resume", "test", "hydra"},
-    Role.RECIPE: {"experiment_name", "seed", "objective"},
+    Role.UNSEARCHED: {"trainer.fast_dev_run", "plugins", "objective", "sweep", "resume", "test", "hydra"},
+    Role.RECIPE: {"experiment_name", "seed", "objective", "plugins"},
     Role.RECIPE_GROUP: {
         "model", "data", "peft", "loss", "optimizer", "scheduler", "callbacks", "trainer", "cache",
     },

@@ -20,7 +20,7 @@ FIGURES, LOGGERS, MERGED = "figures", "loggers", "merged"
 
 def pending_steps(config: Config) -> list[str]:
     """The steps that a run still has to do when its end is recorded: `pending` of run.json."""
-    has_logger = any(logger is not None for _, logger in config.logger)
+    has_logger = any(logger for _, logger in config.logger)
     return [FIGURES, *([LOGGERS] if has_logger else []), *([MERGED] if is_merged(config) else [])]
 
 

@@ -87,7 +87,7 @@ def test_what_is_possible_passes(options: tuple[str, ...]) -> None:
 def test_debug_sends_nothing_and_marks_the_run() -> None:
     with initialize_config_dir(str(CONF)):
         config = check(compose("config", ["debug=limit"]))
-    assert [name for name, node in config.logger if node is not None] == ["csv"]
+    assert [name for name, node in config.logger if node] == ["csv"]
     assert (config.tags, config.experiment_name) == (("debug",), "debug")
     assert config.trainer.limit_val_batches == 0.05
 
