@@ -177,7 +177,7 @@ class TestLoggers(LoggerContract):
             if member == "tensorboard":
                 from lab.loggers.tensorboard import TensorboardLogger
 
-                return TensorboardLogger(folder)
+                return TensorboardLogger(folder, {})
             if member == "mlflow":
                 from lab.loggers.mlflow import MlflowLogger
 

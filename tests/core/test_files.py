@@ -114,7 +114,7 @@ def bomb(levels: int) -> str:
         ("- a\n", "holds a list"),
         ("5: a\n", "its key 5 is no text"),
         ("a: &a [*a]\n", r"the alias \*a refers to nothing before it, or to itself"),
-        ("a: &a {b: &b [*a, *b]}\n", "for itself"),
+        ("a: &a {b: &b [*a, *b]}\n", "to itself"),
         (bomb(9), "grows to more than 200,000 values"),
         (f"a: {nested(100)}\n", "levels deep"),
         (f"a: {nested(100_000)}\n", "file: "),

@@ -27,7 +27,8 @@ def data_request() -> Request:
 
     def request(group: str, **changes: Any) -> Data:
         kind = "_questions" if group in ("qa_demo", "squad") else "_text"
-        values = _read("_data") | _read(kind) | _read(group)
+        columns = _read("_columns") if group in ("csv", "hub", "imdb") else {}
+        values = _read("_data") | _read(kind) | columns | _read(group)
         values.pop("defaults")
         for key, value in changes.items():
             values[key] = values[key] | value if isinstance(value, dict) else value

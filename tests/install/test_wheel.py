@@ -55,7 +55,7 @@ def test_the_configs_are_those_of_the_wheel(environment: Environment, tmp_path: 
     assert f"{conf} holds the defaults" in shown.stdout
 
 
-@pytest.mark.parametrize("program", ["lab-train", "lab-report", "lab-predict"])
+@pytest.mark.parametrize("program", ["lab-train", "lab-report"])
 def test_a_missing_package_is_named_with_the_line_that_installs_it(
     program: str, environment: Environment, tmp_path: Path
 ) -> None:

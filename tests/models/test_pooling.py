@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lab.models.pooling import AttentionPooling, Pooling, TokenPooling, pool
+from lab.models.pooling import AttentionPooling, TokenPooling, pool
 
 HIDDEN = torch.tensor([[[1.0, -2.0], [3.0, -4.0], [100.0, 100.0]]])
 MASK = torch.tensor([[True, True, False]])
@@ -20,7 +20,7 @@ def test_a_row_without_tokens_is_zero(how: str) -> None:
 
 
 @pytest.mark.parametrize(("how", "num_vectors"), [("cls", 1), ("mean", 1), ("max", 1), ("attention", 3)])
-def test_attention_gives_each_head_its_own_vector(how: Pooling, num_vectors: int) -> None:
+def test_attention_gives_each_head_its_own_vector(how: str, num_vectors: int) -> None:
     assert TokenPooling(how, 2, num_heads=3)(HIDDEN, MASK).shape == (1, num_vectors, 2)
 
 

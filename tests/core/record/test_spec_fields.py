@@ -13,7 +13,7 @@ SOUND: dict[str, Any] = {"kind": "series", "heads": [HEAD], "channels": ["x"], "
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        ({"kind": "pictures"}, "its kind is not one of text, series, questions"),
+        ({"kind": "pictures"}, "its kind is not one of text, series, custom, questions"),
         ({"kind": None}, "its kind is not one of"),
         ({"length": -1}, "length is not a whole number from 0 on"),
         ({"channels": [1]}, "channels[0] is not text"),

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lab.data.cache.entry_locks import unlock_all
-from lab.data.cache.hidden_state_files import VALUES, Form, Writer, checked, values
+from lab.data.cache.hidden_state_files import VALUES, Form, Writer, find_rows, open_values
 
 FORM = Form("key", 2, "fp32")
 DIGESTS = [bytes([number]) * 16 for number in range(2)]
@@ -25,8 +25,8 @@ def written(tmp_path: Path) -> Path:
 
 
 def test_wanted_rows_have_their_first_places(written: Path) -> None:
-    assert checked(written, FORM, {DIGESTS[1], b"x" * 16}, verified=False) == {DIGESTS[1]: 1}
-    assert values(written, FORM).tolist() == [[0, 1], [2, 3], [4, 5]]
+    assert find_rows(written, FORM, {DIGESTS[1], b"x" * 16}, verified=False) == {DIGESTS[1]: 1}
+    assert open_values(written, FORM).tolist() == [[0, 1], [2, 3], [4, 5]]
     assert FORM.place_bytes == 8
 
 
@@ -34,10 +34,10 @@ def test_a_damaged_folder_is_none_and_a_removed_one_is_empty(written: Path) -> N
     numbers = bytearray((written / VALUES).read_bytes())
     numbers[5] ^= 1
     (written / VALUES).write_bytes(numbers)
-    assert checked(written, FORM, set(DIGESTS), verified=False) is None
+    assert find_rows(written, FORM, set(DIGESTS), verified=False) is None
     (written / VALUES).write_bytes(numbers[:-8])
-    assert checked(written, FORM, set(DIGESTS), verified=True) is None
-    assert checked(written.parent / "none", FORM, set(DIGESTS), verified=False) == {}
+    assert find_rows(written, FORM, set(DIGESTS), verified=True) is None
+    assert find_rows(written.parent / "none", FORM, set(DIGESTS), verified=False) == {}
 
 
 def test_a_writer_that_is_dropped_leaves_nothing(tmp_path: Path) -> None:

@@ -19,12 +19,12 @@ def test_a_column_of_numbers_and_missing_words_is_one_of_numbers() -> None:
 def test_a_class_that_is_called_like_a_missing_word_is_named(caplog: pytest.LogCaptureFixture) -> None:
     classes = without_missing_words(pd.Series(["rain", "None", "dry", "None"]), "weather")
     assert classes.isna().tolist() == [False, True, False, True]
-    assert "column 'weather': 2 cells hold None" in caplog.text
+    assert "column 'weather': 2 cells contain None" in caplog.text
 
 
 def test_lists_in_cells_are_refused_by_the_key() -> None:
     plain = pd.Series(["a", "b"])
     assert require_plain_values(plain, "data.text", "t") is plain
-    with pytest.raises(RequestError, match="column 't' holds lists or records") as caught:
+    with pytest.raises(RequestError, match="column 't' contains lists or records") as caught:
         require_plain_values(pd.Series([np.array([1]), np.array([2])]), "data.text", "t")
     assert caught.value.mistakes[0].key == "data.text"

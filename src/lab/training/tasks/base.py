@@ -77,6 +77,10 @@ class TaskDefinition(ABC, Generic[SpecT, DataT, ModelT]):
         """`data` of run.json: at least `name`, and a `fingerprint` that is equal for equal content."""
         return {"name": data.name, "fingerprint": data.fingerprint, **data.facts}
 
+    def fingerprint(self, config: Config, data: DataT) -> str:
+        """Equal for equal content. Needs no rows, unlike the other facts."""
+        return data.fingerprint
+
     def is_tested(self, model: ModelT, data: DataT) -> bool:
         """Return whether there is a test to run."""
         return True
@@ -126,7 +130,7 @@ class Material:
 
 def refuse_other_data(key: str, record: Mapping[str, Any], config: Config, material: Material, run: RunFolder) -> None:
     """Raises RequestError if the data differ from those that the run was trained on. key: `test` or `resume`."""
-    if (record.get("data") or {}).get("fingerprint") != material.facts(config)["fingerprint"]:
+    if (record.get("data") or {}).get("fingerprint") != material.task.fingerprint(config, material.data):
         problem = "the data have changed since this run, so its epochs and scores would be of other rows"
         raise RequestError(Mistake(key, problem, "restore the data files, or start a new run", run.path))
 

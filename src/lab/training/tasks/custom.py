@@ -65,6 +65,9 @@ class CustomTask(TaskDefinition[CustomSpec, Any, Any]):
     def is_tested(self, model: pl.LightningModule, data: pl.LightningDataModule) -> bool:
         return is_overridden("test_step", model) and is_overridden("test_dataloader", data)
 
+    def fingerprint(self, config: Config, data: pl.LightningDataModule) -> str:
+        return str(self.facts(config, data)["fingerprint"])
+
     def facts(self, config: Config, data: pl.LightningDataModule) -> dict[str, object]:
         """The record's `data`. The fingerprint is of the class, its arguments and its plug-in's files, and what the
         data module gives as `fingerprint` itself, if it does."""

@@ -1,38 +1,37 @@
 """Splits made of other splits: every question keeps its context, and no context is kept for nothing."""
 
-from lab.data.qa.examples import Asked, capped, joined, narrowed
-
 from lab.data.qa.question_rows import Question
+from lab.data.qa.splits import QuestionSplit, capped, concatenated, without_unused_contexts
 
 
 def question(name: str, context: int, **more: tuple[str, ...]) -> Question:
     return Question(name, f"{name}?", context, (), **more)
 
 
-FIRST = Asked(("a", "b", "c"), (question("1", 2), question("2", 0)))
-SECOND = Asked(("d",), (question("3", 0, unplaced=("x",)),))
+FIRST = QuestionSplit(("a", "b", "c"), (question("1", 2), question("2", 0)))
+SECOND = QuestionSplit(("d",), (question("3", 0, unplaced=("x",)),))
 
 
-def contexts(asked: Asked) -> dict[str, str]:
+def contexts(asked: QuestionSplit) -> dict[str, str]:
     return {question.id: asked.contexts[question.context] for question in asked.questions}
 
 
 def test_contexts_that_no_question_uses_go() -> None:
-    assert narrowed(FIRST).contexts == ("a", "c")
-    assert contexts(narrowed(FIRST)) == {"1": "c", "2": "a"}
+    assert without_unused_contexts(FIRST).contexts == ("a", "c")
+    assert contexts(without_unused_contexts(FIRST)) == {"1": "c", "2": "a"}
 
 
 def test_joined_splits_keep_the_context_of_each_question() -> None:
-    assert contexts(joined(FIRST, SECOND)) == {"1": "c", "2": "a", "3": "d"}
+    assert contexts(concatenated(FIRST, SECOND)) == {"1": "c", "2": "a", "3": "d"}
 
 
 def test_questions_without_a_place_for_their_answers_are_not_trained_on() -> None:
-    assert [question.id for question in joined(FIRST, SECOND).trainable().questions] == ["1", "2"]
-    assert joined(FIRST, SECOND).references().answers == ((), (), ("x",))
+    assert [question.id for question in concatenated(FIRST, SECOND).trainable().questions] == ["1", "2"]
+    assert concatenated(FIRST, SECOND).references().answers == ((), (), ("x",))
 
 
 def test_a_cap_draws_by_the_seed_and_keeps_the_order() -> None:
-    many = Asked(("a", "b"), tuple(question(str(number), number % 2) for number in range(50)))
+    many = QuestionSplit(("a", "b"), tuple(question(str(number), number % 2) for number in range(50)))
     few = capped(many, 5, seed=1)
     assert [int(one.id) for one in few.questions] == sorted(int(one.id) for one in few.questions)
     assert len(few.questions) == 5
