@@ -12,10 +12,6 @@ from lab.models.text.transformer import TransformerEncoder, new_config
 
 MODELS = Path(__file__).resolve().parents[2] / "conf" / "model"
 NAMES = sorted(path.stem for path in MODELS.glob("*.yaml") if path.stem != "custom")
-    path.stem
-    for path in (Path(__file__).resolve().parents[2] / "conf" / "model").glob("*.yaml")
-    if path.stem != "custom"
-)
 PUBLISHED_MILLIONS = {
     # sizes of the checkpoints on the hub, without pooler and heads
     "albert": 11.1, "bert": 108.9, "bertimbau": 108.3, "beto": 109.3, "distilbert": 66.4, "distilbeto": 66.7,
