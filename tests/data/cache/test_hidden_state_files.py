@@ -43,6 +43,6 @@ def test_a_damaged_folder_is_none_and_a_removed_one_is_empty(written: Path) -> N
 def test_a_writer_that_is_dropped_leaves_nothing(tmp_path: Path) -> None:
     writer = Writer(tmp_path, FORM)
     writer.add(DIGESTS[:1], np.array([1]), torch.zeros(1, 2))
-    writer.drop()
+    writer.discard()
     writer.close()
     assert (writer.finished, list(tmp_path.iterdir())) == ([], [])
