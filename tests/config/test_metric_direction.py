@@ -31,7 +31,7 @@ def test_an_extra_metric_goes_by_its_class(address: str, expected: str | None) -
     assert direction("val/mine", extra(address)) == expected
 
 
-@pytest.mark.parametrize("module", ["check", "targets", "group_kinds", "metric_direction"])
+@pytest.mark.parametrize("module", ["check", "targets", "plugins", "metric_direction"])
 def test_each_module_can_be_imported_first(module: str) -> None:
     code = f"import lab.config.{module}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

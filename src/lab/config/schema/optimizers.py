@@ -6,7 +6,7 @@ The defaults of a kind are in conf/optimizer and conf/scheduler. A saved config 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
 from lab.config.schema.node import (
     Mode,
@@ -20,6 +20,7 @@ from lab.config.schema.node import (
     Rate,
     Share,
 )
+from lab.config.schema.target import Target
 
 Factor = Annotated[float, Field(gt=0.0, le=1.0), Number]
 
@@ -87,20 +88,12 @@ class Lion(OptimizerConfig):
     """Weight of the momentum in the update, and decay of the momentum, each 0 to below 1."""
 
 
-class CustomOptimizer(OptimizerConfig):
-    """An optimizer of torch or of a plug-in; keys besides these are arguments of the class."""
-
-    model_config = ConfigDict(extra="allow", serialize_by_alias=True)
+class CustomOptimizer(Target, OptimizerConfig):
+    """An optimizer of torch (`torch.optim.RMSprop`) or of a plug-in, which gets the parameters, `lr` and
+    `weight_decay`."""
 
     kind: Literal["custom"]
     """An optimizer that `_target_` names."""
-    target: str = Field(alias="_target_")
-    """Import path of the optimizer, as `torch.optim.RMSprop`; it gets the parameters, `lr` and `weight_decay`."""
-
-    @property
-    def node(self) -> dict[str, Any]:
-        """The class and its arguments as Hydra instantiates them."""
-        return {"_target_": self.target, **(self.model_extra or {})}
 
 
 def _adamw_unless_named(value: Any) -> Any:
@@ -192,23 +185,16 @@ class TransformersSchedule(Node):
     steps unless `num_decay_steps` is given."""
 
 
-class CustomScheduler(Node):
-    """A scheduler of torch, a schedule of transformers or a scheduler of a plug-in; other keys are its arguments."""
+class CustomScheduler(Target):
+    """A scheduler of torch, a schedule of transformers or a scheduler of a plug-in.
 
-    model_config = ConfigDict(extra="allow", serialize_by_alias=True)
+    `T_max`, `total_steps` and `num_training_steps` are the length of the run unless they are given.
+    """
 
     kind: Literal["custom"]
     """A scheduler that `_target_` names."""
     interval: Literal["step", "epoch"]
     """How often it is stepped; one that watches a metric (ReduceLROnPlateau) is stepped after each validation."""
-    target: str = Field(alias="_target_")
-    """Import path of the scheduler, as `torch.optim.lr_scheduler.CosineAnnealingLR`; `T_max`, `total_steps` and
-    `num_training_steps` are the length of the run unless they are given."""
-
-    @property
-    def node(self) -> dict[str, Any]:
-        """The class and its arguments as Hydra instantiates them."""
-        return {"_target_": self.target, **(self.model_extra or {})}
 
 
 AnyScheduler = Annotated[

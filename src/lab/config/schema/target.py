@@ -17,7 +17,7 @@ class Target(Node):
     model_config = ConfigDict(extra="allow", serialize_by_alias=True)
 
     target: str = Field(alias="_target_")
-    """Import path of the class, as `lightning.pytorch.callbacks.LearningRateMonitor`."""
+    """Import path of the class, as `lightning.pytorch.callbacks.LearningRateMonitor`; other keys are its arguments."""
 
     @property
     def node(self) -> dict[str, Any]:
@@ -25,26 +25,15 @@ class Target(Node):
         return {"_target_": self.target, **(self.model_extra or {})}
 
 
-class CustomModel(Model):
-    """A LightningModule."""
-
-    model_config = ConfigDict(extra="allow", serialize_by_alias=True)
+class CustomModel(Target, Model):
+    """A LightningModule of your own; `plugins` names its module."""
 
     kind: Literal["custom"]
     """A LightningModule of your own."""
-    target: str = Field(alias="_target_")
-    """Import path of the LightningModule; its module is named in `plugins`."""
-
-    @property
-    def node(self) -> dict[str, Any]:
-        """The class and its arguments as Hydra instantiates them."""
-        return {"_target_": self.target, **(self.model_extra or {})}
 
 
-class CustomData(Node):
-    """A LightningDataModule."""
-
-    model_config = ConfigDict(extra="allow", serialize_by_alias=True)
+class CustomData(Target):
+    """A LightningDataModule of your own; `plugins` names its module."""
 
     kind: Literal["custom"]
     """A LightningDataModule of your own."""
@@ -52,10 +41,3 @@ class CustomData(Node):
     """Name of the data in the record and the report."""
     metric: str
     """Validation metric that runs on such data are compared by; `objective.metric` takes it from here."""
-    target: str = Field(alias="_target_")
-    """Import path of the LightningDataModule; its module is named in `plugins`."""
-
-    @property
-    def node(self) -> dict[str, Any]:
-        """The class and its arguments as Hydra instantiates them."""
-        return {"_target_": self.target, **(self.model_extra or {})}

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from lab.config.schema.node import (
@@ -19,6 +19,7 @@ from lab.config.schema.node import (
     Role,
     Share,
 )
+from lab.config.schema.target import Target
 
 
 def _duration(value: Any) -> Any:
@@ -67,21 +68,12 @@ class LossConfig(HeadWeights):
     """Share of each target that is spread over all classes, 0 to below 1."""
 
 
-class CustomLoss(HeadWeights):
-    """A loss module of torch or of a plug-in for each head; keys besides these are its arguments."""
-
-    model_config = ConfigDict(extra="allow", serialize_by_alias=True)
+class CustomLoss(Target, HeadWeights):
+    """A loss module of torch (`torch.nn.MultiMarginLoss`) or of a plug-in for each head: logits (B, K) and labels (B,)
+    in, a loss per row (B,) out. It gets `reduction=none`, and `num_classes` where it takes it."""
 
     kind: Literal["custom"]
     """A loss that `_target_` names."""
-    target: str = Field(alias="_target_")
-    """Import path of a module that takes logits (B, K) and labels (B,) and gives a loss per row (B,), as
-    `torch.nn.MultiMarginLoss`; it gets `reduction=none`, and `num_classes` where it takes it."""
-
-    @property
-    def node(self) -> dict[str, Any]:
-        """The class and its arguments as Hydra instantiates them."""
-        return {"_target_": self.target, **(self.model_extra or {})}
 
 
 AnyLoss = Annotated[LossConfig | CustomLoss, Field(discriminator="kind")]
