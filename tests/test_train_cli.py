@@ -116,7 +116,7 @@ def test_help_shows_what_to_type_and_the_choices() -> None:
     code, out, _ = run("--help")
     assert code == 0
     assert "python train.py model=beto trainer.precision=16" in out
-    assert "scheduler: constant, cosine, linear, step" in out
+    assert "scheduler: constant, cosine, custom, linear, one_cycle, plateau, step, transformers" in out
 
 
 def test_a_misspelt_key_is_told_when_only_showing_too() -> None:

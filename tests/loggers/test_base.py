@@ -1,6 +1,7 @@
 """Flat numbers of an outcome, and which split a metric is of."""
 
-from lab.loggers.base import Outcome, is_test, is_validation, outcome_metrics
+from lab.core.record.fields import is_test, is_validation
+from lab.loggers.base import Outcome, outcome_metrics
 
 
 def test_numbers_of_an_outcome(outcome: Outcome) -> None:

@@ -133,13 +133,3 @@ def figures(folder: Path) -> list[Path]:
 def metrics_of_test(outcome: Outcome) -> dict[str, float]:
     """Return the test metrics of an outcome under their full names, `test/accuracy`."""
     return {f"test/{name}": float(value) for name, value in outcome.test.items()}
-
-
-def is_validation(metrics: Mapping[str, object]) -> bool:
-    """Return True if any metric is of the validation split."""
-    return any(name.startswith("val/") for name in metrics)
-
-
-def is_test(metrics: Mapping[str, object]) -> bool:
-    """Return True if any metric is of the test split."""
-    return any(name.startswith("test/") for name in metrics)

@@ -16,9 +16,9 @@ from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.loggers.csv_logs import ExperimentWriter
 
 from lab.core.files import write_whole
-from lab.core.record.fields import Status
+from lab.core.record.fields import Status, is_test
 from lab.core.record.run_folder import RunFolder
-from lab.loggers.base import Outcome, RunLogger, is_test, metrics_of_test
+from lab.loggers.base import Outcome, RunLogger, metrics_of_test
 
 Row = dict[str, str]
 

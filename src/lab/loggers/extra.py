@@ -11,8 +11,8 @@ from typing import Any
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers.logger import Logger
 
-from lab.core.record.fields import Status
-from lab.loggers.base import ENDED_WELL, Outcome, RunLogger, is_test, leaves, outcome_metrics
+from lab.core.record.fields import Status, is_test
+from lab.loggers.base import ENDED_WELL, Outcome, RunLogger, leaves, outcome_metrics
 
 
 class ExtraLogger(RunLogger):

@@ -20,9 +20,9 @@ from lightning.pytorch.loggers import MLFlowLogger
 
 from lab.config.schema import Mlflow
 from lab.core.locks import exclusive
-from lab.core.record.fields import Status
+from lab.core.record.fields import Status, is_test
 from lab.core.record.tracking_ids import UniqueNames, mlflow_name, recall, remember
-from lab.loggers.base import ENDED_WELL, Outcome, RunLogger, figures, is_test, leaves, outcome_metrics
+from lab.loggers.base import ENDED_WELL, Outcome, RunLogger, figures, leaves, outcome_metrics
 
 log = logging.getLogger(__name__)
 LONGEST_VALUE, PARAMETERS_PER_CALL = 6000, 100

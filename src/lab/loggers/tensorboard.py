@@ -11,8 +11,8 @@ from typing import Any
 
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from lab.core.record.fields import Status
-from lab.loggers.base import Outcome, RunLogger, figures, is_test, leaves, outcome_metrics
+from lab.core.record.fields import Status, is_test
+from lab.loggers.base import Outcome, RunLogger, figures, leaves, outcome_metrics
 
 
 class TensorboardLogger(RunLogger, TensorBoardLogger):

@@ -18,15 +18,13 @@ from typing import TYPE_CHECKING, Any
 from lightning.pytorch import loggers
 
 from lab.config.schema import Wandb
-from lab.core.record.fields import Status
+from lab.core.record.fields import Status, is_test, is_validation
 from lab.core.record.run_folder import RunFolder
 from lab.loggers.base import (
     ENDED_WELL,
     Outcome,
     RunLogger,
     figures,
-    is_test,
-    is_validation,
     metrics_of_test,
     outcome_metrics,
 )

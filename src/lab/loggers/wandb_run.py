@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from lab.core.masking import masked_arguments
+from lab.core.record.fields import is_validation
 from lab.core.record.tracking_ids import recall, remember
-from lab.loggers.base import is_validation
 
 if TYPE_CHECKING:
     from wandb import Run

@@ -35,6 +35,16 @@ def row_faults(row: Mapping[str, Any]) -> Iterator[str]:
         yield from (count if name in PLACE else optional(number))(name, value)
 
 
+def is_validation(metrics: Mapping[str, object]) -> bool:
+    """Return True if any metric is of the validation split."""
+    return any(name.startswith("val/") for name in metrics)
+
+
+def is_test(metrics: Mapping[str, object]) -> bool:
+    """Return True if any metric is of the test split."""
+    return any(name.startswith("test/") for name in metrics)
+
+
 def _is(words: str, fits: Callable[[Any], bool]) -> Shape:
     def check(name: str, value: Any) -> Iterator[str]:
         if not fits(value):
