@@ -56,6 +56,9 @@ def set_streams(kind: str) -> None:
         os.close(reader)
         os.dup2(writer, 1)
         os.dup2(writer, 2)
+        # those of this process were opened on files, in which one can seek
+        sys.stdout = sys.__stdout__ = os.fdopen(1, "w", closefd=False)  # type: ignore[misc]
+        sys.stderr = sys.__stderr__ = os.fdopen(2, "w", closefd=False)  # type: ignore[misc]
     if kind in ("ascii", "latin-1"):
         for stream in (sys.stdout, sys.stderr):
             assert isinstance(stream, io.TextIOWrapper)

@@ -162,7 +162,7 @@ CONFIGS: dict[str, tuple[Damage, str]] = {
     "config.yaml a scalar": (text("config.yaml", "5"), "holds a number"),
     "config.yaml a list": (text("config.yaml", "- a\n"), "holds a list"),
     "config.yaml empty": (text("config.yaml", ""), "holds nothing"),
-    "config.yaml with a recursive alias": (config("odd: &odd [*odd]\n"), "for itself"),
+    "config.yaml with a recursive alias": (config("odd: &odd [*odd]\n"), "to itself"),
     "config.yaml nested deeply": (config("odd: " + "[" * 90_000 + "]" * 90_000), "levels deep|no YAML"),
     "config.yaml with an alias bomb": (config(BOMB), "grows to more than"),
     "config.yaml with a tag": (config("odd: !!python/name:os.system\n"), "the tag"),

@@ -67,7 +67,7 @@ def test_killed_and_resumed_equals_uninterrupted(
     ],
 )
 def test_a_stop_loses_no_step_and_the_resumed_run_equals_the_straight_one(
-    warm: Any, equal_runs: Any, straight: RunFolder, tmp_path: Path, at: int, step: int, number: signal.Signals
+    warm: Any, equal_runs: Any, uninterrupted: RunFolder, tmp_path: Path, at: int, step: int, number: signal.Signals
 ) -> None:
     run = RunFolder(tmp_path / "run")
     assert warm.run(run.path, SETTINGS, kill_at=at, number=number) != 0

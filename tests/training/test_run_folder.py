@@ -76,7 +76,9 @@ def test_wandb_has_one_row_per_validation_and_the_config(run: RunFolder, read_wa
     (file,) = run.path.glob("wandb/offline-run-*/run-*.wandb")
     records = read_wandb(file)
     rows = [record.history for record in records if record.WhichOneof("record_type") == "history"]
-    assert len(rows) == len(run.history()) == 2
+    names = [{item.nested_key[0] for item in row.item if item.nested_key} for row in rows]
+    assert [any(name.startswith("test/") for name in row) for row in names] == [False, False, True]
+    assert len(run.history()) == 2
     (started,) = [record.run for record in records if record.WhichOneof("record_type") == "run"][:1]
     config = {item.key: json.loads(item.value_json) for item in started.config.update if not item.key.startswith("_")}
     written: dict[str, Any] = OmegaConf.to_container(OmegaConf.load(run.config))  # type: ignore[assignment]

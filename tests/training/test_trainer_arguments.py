@@ -196,7 +196,8 @@ def test_the_loss_of_a_step_goes_to_the_loggers_and_the_history_stays_as_it_is(r
     assert {int(row["step"]): bool(row["train/loss_step"]) for row in rows} == {
         2: True, 4: True, 5: False, 6: True, 8: True, 10: True}  # fmt: skip
     assert [int(row["step"]) for row in rows if row["val/loss"]] == [5, 10]
-    assert all(row["lr"] for row in rows)
+    assert [row["step"] for row in rows if not row["lr"]] == [rows[-1]["step"]], "the scores of the test have none"
+    assert rows[-1]["test/loss"]
     assert [row["step"] for row in folder.history()] == [5, 10]
     assert not any("train/loss_step" in row for row in folder.history())
     off = run(*options, "trainer.log_every_n_steps=0")

@@ -72,7 +72,8 @@ def result(pool: Pool, job: str) -> object:
         pool.close()
 
 
-def test_no_shipped_import_initialises_cuda(calls: Path) -> None:
+def test_no_shipped_import_initialises_cuda(calls: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(NVML_CHECK, raising=False)
     conf = OmegaConf.load(Path(__file__).parents[3] / "conf/hydra/launcher/process.yaml")
     settings = [(key, value) for key, values in conf.preload_by.items() for value in values]
     preload = [*conf.preload, *modules_to_preload(conf.preload_by, settings, has_gpu=True)]

@@ -161,7 +161,10 @@ def test_a_library_that_the_controller_has_loaded_gets_its_number_of_threads(
 ) -> None:
     """As after a sampler used torch on one thread."""
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    torch = SimpleNamespace(set_num_threads=lambda threads: os.environ.update(CUDA_VISIBLE_DEVICES=f"told {threads}"))
+    torch = SimpleNamespace(
+        set_num_threads=lambda threads: os.environ.update(CUDA_VISIBLE_DEVICES=f"told {threads}"),
+        cuda=SimpleNamespace(is_initialized=lambda: False),
+    )
     monkeypatch.setitem(sys.modules, "torch", torch)
     pool = Pool(work, 1, threads=3)
     pools.append(pool)

@@ -285,7 +285,7 @@ sweep:
   early_termination: {type: bandit, slack_factor: 0.1, slack_amount: 0.1}
 """
     toy.write(wrong)
-    code, out = toy.run("sweep.study=../toy", "sweep.limits.max_total_trials=0", "trainer.max_epochs=-1", "modl=tiny")
+    code, out = toy.run("sweep.study=../toy", "sweep.limits.max_total_trials=0", "trainer.max_epochs=-2", "modl=tiny")
     assert code == 2
     for line in (
         "10 mistakes",
@@ -293,7 +293,7 @@ sweep:
         "sweep.search_space.model.dropout: reaches 1.5: must be less than 1",
         "sweep.search_space.data.batch_size.type",
         "randm",
-        "trainer.max_epochs=-1: must be greater than 0",
+        "trainer.max_epochs=-2: must be greater than 0",
         "sweep.study=../toy",
         "try: sweep.study=toy",
         "optimizer.lr",
