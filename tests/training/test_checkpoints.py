@@ -8,7 +8,7 @@ import torch
 
 from lab.core.errors import RequestError
 from lab.core.record.run_folder import RunFolder
-from lab.training.checkpoints import load_weights, refuse_damage, refuse_lost_numbers
+from lab.training.checkpoints import load_weights, refuse_damage, refuse_non_finite_weights
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_zeros_that_a_power_cut_left_inside_a_checkpoint_are_seen(run: RunFolder
     assert any(whole[start : start + 4096])
     whole[start : start + 4096] = bytes(4096)
     (file := tmp_path / "last.ckpt").write_bytes(whole)
-    with pytest.raises(RequestError, match=r"last\.ckpt is damaged: .* does not hold what was written"):
+    with pytest.raises(RequestError, match=r"last\.ckpt is damaged: .* differs from what was written"):
         refuse_damage(run, file, "resume")
 
 
@@ -44,14 +44,14 @@ def test_weights_of_another_model_are_named(run: RunFolder) -> None:
     model = torch.nn.Linear(64, 64)
     load_weights(model, run, run.last, "test")
     assert torch.equal(model.weight, torch.load(run.last, weights_only=True)["state_dict"]["weight"])
-    with pytest.raises(RequestError, match=r"does not hold the weights of this model.*size mismatch"):
+    with pytest.raises(RequestError, match=r"does not contain the weights of this model.*size mismatch"):
         load_weights(torch.nn.Linear(64, 32), run, run.last, "test")
 
 
 def test_weights_that_are_no_finite_numbers_are_refused(run: RunFolder) -> None:
     model = torch.nn.Linear(64, 64)
-    refuse_lost_numbers(model, run, run.last, "test")
+    refuse_non_finite_weights(model, run, run.last, "test")
     with torch.no_grad():
         model.bias[3] = float("nan")
-    with pytest.raises(RequestError, match="no finite numbers: bias"):
-        refuse_lost_numbers(model, run, run.last, "test")
+    with pytest.raises(RequestError, match="weights that are not finite: bias"):
+        refuse_non_finite_weights(model, run, run.last, "test")

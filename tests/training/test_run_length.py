@@ -8,7 +8,7 @@ from hydra import compose, initialize_config_dir
 
 from lab.config.check import check
 from lab.core.errors import RequestError
-from lab.training.run_length import batch_limits, ends_of_epochs, refuse_misplaced_validations
+from lab.training.run_length import batch_limits, epoch_end_steps, refuse_misplaced_validations
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 
@@ -31,8 +31,8 @@ def config_of(*options: str) -> Any:
         (("trainer.fast_dev_run=true",), (10,)),
     ],
 )
-def test_ends_of_epochs(options: tuple[str, ...], ends: tuple[int, ...]) -> None:
-    assert ends_of_epochs(config_of(*options), 10) == ends
+def test_epoch_end_steps(options: tuple[str, ...], ends: tuple[int, ...]) -> None:
+    assert epoch_end_steps(config_of(*options), 10) == ends
 
 
 def test_batch_limits() -> None:

@@ -8,7 +8,6 @@ from lab.core.record.run_folder import RunFolder
 class History(pl.Callback):
     """Appends to the run's history. On resume, rows after the checkpoint's step are removed and come again.
 
-
     logs_training_late: a module's own means over the epoch (`train/...`) exist only once the epoch has ended, after
     its validation; they are then added to the row of that validation. Of an epoch that was resumed in its middle they
     are left out: they would be means over its rest.

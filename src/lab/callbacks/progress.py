@@ -79,9 +79,17 @@ class Progress(ProgressBar):
     """
 
     def __init__(
-        self, metric: str, refresh: int = 10, interval_s: float | None = None, stream: TextIO | None = None
+        self,
+        metric: str,
+        refresh: int = 10,
+        interval_s: float | None = None,
+        stream: TextIO | None = None,
+        shows_training: bool = True,
     ) -> None:
+        """shows_training: False for a module that logs `train/loss` after the validation: by then it is the epoch
+        before's."""
         super().__init__()
+        self.shows_training = shows_training
         self.metric, self.refresh, self.interval_s = metric, refresh, interval_s
         self._line = StatusLine(stream)
         self._enabled = True
@@ -162,7 +170,7 @@ class Progress(ProgressBar):
         self._line.wipe()
         if trainer.sanity_checking or trainer.state.fn != "fit" or not self._enabled:
             return
-        names = dict.fromkeys(("train/loss", "val/loss", self.metric))
+        names = dict.fromkeys((*(["train/loss"] if self.shows_training else []), "val/loss", self.metric))
         scores = {name: float(trainer.callback_metrics[name]) for name in names if name in trainer.callback_metrics}
         seconds = time.monotonic() - self._epoch_began
         left = self._left_s(trainer, int(trainer.num_training_batches))

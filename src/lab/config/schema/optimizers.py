@@ -88,7 +88,7 @@ class Lion(OptimizerConfig):
     """Weight of the momentum in the update, and decay of the momentum, each 0 to below 1."""
 
 
-class CustomOptimizer(Target, OptimizerConfig):
+class CustomOptimizer(OptimizerConfig, Target):
     """An optimizer of torch (`torch.optim.RMSprop`) or of a plug-in, which gets the parameters, `lr` and
     `weight_decay`."""
 

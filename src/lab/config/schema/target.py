@@ -12,7 +12,10 @@ HYDRA_KEYS = ("_target_", "_partial_", "_convert_", "_recursive_", "_args_")
 
 
 class Target(Node):
-    """A class and its arguments. `lab.config.targets` says which classes a slot takes and checks the arguments."""
+    """A class and its arguments. `lab.config.targets` says which classes a slot takes and checks the arguments.
+
+    It is the last base of a class that has further settings: pydantic takes the config of the last one.
+    """
 
     model_config = ConfigDict(extra="allow", serialize_by_alias=True)
 
@@ -25,7 +28,7 @@ class Target(Node):
         return {"_target_": self.target, **(self.model_extra or {})}
 
 
-class CustomModel(Target, Model):
+class CustomModel(Model, Target):
     """A LightningModule of your own; `plugins` names its module."""
 
     kind: Literal["custom"]

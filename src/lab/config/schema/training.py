@@ -68,7 +68,7 @@ class LossConfig(HeadWeights):
     """Share of each target that is spread over all classes, 0 to below 1."""
 
 
-class CustomLoss(Target, HeadWeights):
+class CustomLoss(HeadWeights, Target):
     """A loss module of torch (`torch.nn.MultiMarginLoss`) or of a plug-in for each head: logits (B, K) and labels (B,)
     in, a loss per row (B,) out. It gets `reduction=none`, and `num_classes` where it takes it."""
 

@@ -138,7 +138,9 @@ def callbacks(config: Config, folder: RunFolder) -> Callbacks:
         early = EarlyStopping(
             stop.metric or goal.metric, stop.patience, mode, stop.min_delta, config.trainer.min_epochs
         )
-    overfit = OverfittingMonitor(goal.metric, chosen.overfit.gap, goal.mode) if chosen.overfit.gap is not None else None
+    custom = isinstance(config.data, CustomData)  # its training means are there only after the epoch's validation
+    gap = None if custom else chosen.overfit.gap
+    overfit = OverfittingMonitor(goal.metric, gap, goal.mode) if gap is not None else None
     resources = Resources() if chosen.resources.enabled else None
     reporter = connected()
     terminate = EarlyTermination(reporter, goal.metric) if reporter is not None else None
@@ -148,7 +150,7 @@ def callbacks(config: Config, folder: RunFolder) -> Callbacks:
     extra: list[pl.Callback] = [make(f"callbacks.extra.{name}", each.node) for name, each in chosen.extra.items()]
     summary = config.trainer.enable_model_summary and not _has(extra, ModelSummary)
     every = [
-        None if _has(extra, ProgressBar) else Progress(goal.metric, *bar),
+        None if _has(extra, ProgressBar) else Progress(goal.metric, *bar, shows_training=not custom),
         ModelSummary() if summary else None,
         interruption,
         Freeze(freeze.embeddings, freeze.layers, chosen.freeze.schedule),
@@ -161,8 +163,8 @@ def callbacks(config: Config, folder: RunFolder) -> Callbacks:
         early,
         terminate,
         overfit,
-        History(folder, logs_training_late=isinstance(config.data, CustomData)),
-        SeededBatches(config.seed) if isinstance(config.data, CustomData) else None,
+        History(folder, logs_training_late=custom),
+        SeededBatches(config.seed) if custom else None,
         LearningCurves(folder, goal.metric, chosen.curves.png, chosen.curves.gif)
         if chosen.curves.png or chosen.curves.gif
         else None,
