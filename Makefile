@@ -15,7 +15,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 LOWEST ?= .venv-lowest
-EXTRAS := dev mlflow tensorboard cmaes series peft dashboard joblib submitit postgres
+EXTRAS := dev mlflow tensorboard cmaes series peft dashboard joblib submitit postgres explain onnx serve
 BENCHMARKS := speed.startup speed.steps speed.step_operations speed.peers speed.frozen speed.recipe speed.techniques speed.sweep speed.memory
 MORE := speed.threads speed.page_faults speed.compile series.timer_frozen peft.memory peft.speed
 

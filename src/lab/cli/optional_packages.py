@@ -33,6 +33,13 @@ PACKAGES = {
     "aeon": OptionalPackage("aeon>=1.6", ("data=ucr without data.path",)),
     "openpyxl": OptionalPackage("openpyxl>=3.1.5", ("an XLSX file",)),
     "psycopg": OptionalPackage("psycopg[binary]>=3.2.1", ("sweep.storage=postgresql://...",)),
+    "captum": OptionalPackage("captum>=0.9", ("explain=true",)),
+    "onnx": OptionalPackage("onnx>=1.23", ("format=onnx",)),
+    "onnxruntime": OptionalPackage("onnxruntime>=1.32", ("format=onnx", "run= of an ONNX export")),
+    "onnxscript": OptionalPackage("onnxscript>=0.7", ("format=onnx",)),
+    "fastapi": OptionalPackage("fastapi>=0.165", ("serve.py",)),
+    "uvicorn": OptionalPackage("uvicorn>=0.54", ("serve.py",)),
+    "prometheus_client": OptionalPackage("prometheus-client>=0.26", ("serve.py",)),
     "hydra_plugins.hydra_joblib_launcher": OptionalPackage(
         "hydra-joblib-launcher==1.4.0rc3", ("hydra/launcher=joblib",)
     ),
