@@ -6,9 +6,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 def test_windows_of_a_long_table_are_views() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.series.windows_memory", "--quick"], cwd=ROOT, capture_output=True, text=True,

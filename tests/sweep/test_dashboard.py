@@ -49,7 +49,7 @@ def get_json(address: str) -> Any:
         return json.loads(answer.read())
 
 
-@pytest.mark.parametrize("kind", ["journal", "sqlite"])
+@pytest.mark.parametrize("kind", ["journal", pytest.param("sqlite", marks=pytest.mark.slow)])
 def test_it_lists_the_trials_with_their_real_values(toy: Any, kind: str) -> None:
     toy.write(SWEEP)
     overrides = ["sweep.storage=sqlite:///study.db"] if kind == "sqlite" else []

@@ -111,6 +111,7 @@ def assert_equals_uninterrupted(toy: Any, expected: dict[int, Any], *overrides: 
         assert toy.record(number)["status"] == "completed"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "victims", [VICTIMS, *(pytest.param([victim] * 4, marks=pytest.mark.slow, id=victim) for victim in VICTIMS)]
 )
@@ -161,6 +162,7 @@ def test_a_trials_own_failure_is_recorded_and_the_sweep_continues(toy: Any) -> N
     assert all(trial.intermediate_values[1] for trial in toy.trials())
 
 
+@pytest.mark.slow
 def test_a_terminated_trial_that_is_killed_stays_terminated(toy: Any) -> None:
     """Its process dies after the decision, before its end is recorded, and so does the process that resumes it."""
     policy = "sweep.early_termination={type: bandit, slack_amount: 0.02}"
@@ -174,6 +176,7 @@ def test_a_terminated_trial_that_is_killed_stays_terminated(toy: Any) -> None:
     assert states.count("PRUNED") == out.count("was interrupted") > 1
 
 
+@pytest.mark.slow
 def test_a_killed_confirmation_resumes_and_one_without_a_value_is_named(toy: Any) -> None:
     overrides = ["sweep.confirm={top_k: 2, seeds: 2}", "sweep.limits.max_total_trials=2"]
     code, out = toy.run(*overrides, faults={"0": "killed once"}, epoch_s=0)
@@ -218,6 +221,7 @@ def test_a_study_with_a_torch_sampler_continues(toy: Any) -> None:
     assert [trial.state.name for trial in toy.trials()] == ["COMPLETE"] * 15
 
 
+@pytest.mark.slow
 def test_an_incomplete_last_line_of_the_journal_is_removed(toy: Any, expected_results: dict[Any, Any]) -> None:
     expected = uninterrupted(toy, expected_results)
     assert toy.run("sweep.limits.max_total_trials=2", epoch_s=0)[0] == 0
@@ -242,9 +246,9 @@ def test_a_server_that_dies_at_every_start_ends_in_failures(toy: Any, monkeypatc
     ("fault", "text"),
     [
         ("disk", "No space left on device"),
-        ("quota", "Disk quota exceeded"),
-        ("share", "Transport endpoint is not connected"),
-        ("gpu", "torch sees no GPU"),
+        pytest.param("quota", "Disk quota exceeded", marks=pytest.mark.slow),
+        pytest.param("share", "Transport endpoint is not connected", marks=pytest.mark.slow),
+        pytest.param("gpu", "torch sees no GPU", marks=pytest.mark.slow),
     ],
 )
 def test_a_missing_resource_of_the_machine_ends_the_command_and_fails_no_trial(toy: Any, fault: str, text: str) -> None:
@@ -266,6 +270,7 @@ def test_a_missing_resource_of_the_machine_ends_the_command_and_fails_no_trial(t
     assert all(len(trial.intermediate_values) == 4 for trial in toy.trials())
 
 
+@pytest.mark.slow
 def test_a_fault_of_the_machine_stops_a_confirmation(toy: Any) -> None:
     overrides = ["sweep.confirm={top_k: 1, seeds: 2}", "sweep.limits.max_total_trials=1"]
     assert toy.run(*overrides[1:], epoch_s=0)[0] == 0
@@ -288,6 +293,7 @@ def test_a_fault_of_the_machine_starts_no_further_job_of_a_grid(toy: Any) -> Non
 SMALL_DISK = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs -o size=$1 none small && shift && exec "$@"', "sh"]
 
 
+@pytest.mark.slow
 def test_a_full_disk_under_the_study_ends_it_in_one_line(toy: Any) -> None:
     Path("small").mkdir()
     if subprocess.run([*SMALL_DISK, "64k", "true"], capture_output=True, check=False).returncode:

@@ -19,7 +19,13 @@ def overrides_of(folder: Path) -> str:
     return "".join(path.read_text() for path in folder.glob("confirm/*/.hydra/overrides.yaml"))
 
 
-@pytest.mark.parametrize("key", ["name", "hydra.job.env_set.LD_PRELOAD", "+hydra.callbacks.x._target_"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        *(pytest.param(key, marks=pytest.mark.slow) for key in ("name", "hydra.job.env_set.LD_PRELOAD")),
+        "+hydra.callbacks.x._target_",
+    ],
+)
 def test_values_in_a_journal_do_not_become_overrides(toy: Any, key: str) -> None:
     assert toy.run(FEW)[0] == 0
 
@@ -39,7 +45,10 @@ def test_values_in_a_journal_do_not_become_overrides(toy: Any, key: str) -> None
     "distribution",
     [
         {"name": "CategoricalDistribution", "attributes": {"choices": ["${oc.env:HOME}", "b"]}},
-        {"name": "FloatDistribution", "attributes": {"low": 0.0, "high": 9.0, "log": False, "step": None}},
+        pytest.param(
+            {"name": "FloatDistribution", "attributes": {"low": 0.0, "high": 9.0, "log": False, "step": None}},
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_parameters_outside_the_space_are_refused(toy: Any, distribution: dict[str, Any]) -> None:

@@ -20,6 +20,7 @@ cp small/r/history.jsonl small/r/run.json .
 """
 
 
+@pytest.mark.slow
 def test_a_run_on_a_full_disk_ends_with_one_line_and_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("small").mkdir()

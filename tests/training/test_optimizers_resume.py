@@ -33,7 +33,12 @@ RATES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+QUICK = {"sgd, one cycle", "adafactor, plateau", "by epoch"}
+
+
+@pytest.mark.parametrize(
+    "case", [case if case in QUICK else pytest.param(case, marks=pytest.mark.slow) for case in CASES]
+)
 def test_killed_and_resumed_equals_straight(warm: Any, equal_runs: Any, tmp_path: Path, case: str) -> None:
     straight, run = RunFolder(tmp_path / "straight"), RunFolder(tmp_path / "run")
     assert warm.run(straight.path, SETTINGS + CASES[case]) == 0

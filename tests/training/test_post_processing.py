@@ -46,7 +46,7 @@ def test_nothing_is_pending_in_the_end(whole: RunFolder) -> None:
 
 
 @pytest.mark.parametrize("dies_in", ["_draw", "log_outcome", "finish"])
-@pytest.mark.parametrize("key", ["resume", "test"])
+@pytest.mark.parametrize("key", ["resume", pytest.param("test", marks=pytest.mark.slow)])
 def test_the_next_command_does_the_steps_that_a_kill_left(
     warm: Any, equal_runs: Any, whole: RunFolder, tmp_path: Path, dies_in: str, key: str
 ) -> None:
@@ -88,7 +88,7 @@ def test_a_full_disk_after_the_end_does_not_fail_the_run(
     assert folder.read()["pending"] == ["figures", "loggers"]
 
 
-@pytest.mark.parametrize("at", [None, "test"])
+@pytest.mark.parametrize("at", [None, pytest.param("test", marks=pytest.mark.slow)])
 def test_trainable_parameters_are_those_of_the_last_epoch_also_after_a_resume(
     warm: Any, whole: RunFolder, tmp_path: Path, at: str | None
 ) -> None:

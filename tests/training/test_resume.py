@@ -49,7 +49,7 @@ def killed_and_resumed(warm: Any, folder: Path, kill_at: list[int]) -> RunFolder
 
 
 # killed in the first epoch, inside an accumulation window, at the first batch of an epoch, in the last short window
-@pytest.mark.parametrize("kill_at", [[5], [80, 17], [81], [119]])
+@pytest.mark.parametrize("kill_at", [[80, 17], *(pytest.param([at], marks=pytest.mark.slow) for at in (5, 81, 119))])
 def test_killed_and_resumed_equals_uninterrupted(
     warm: Any, equal_runs: Any, uninterrupted: RunFolder, tmp_path: Path, kill_at: list[int]
 ) -> None:

@@ -41,7 +41,12 @@ def without_costs(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if not name.endswith(COSTS)}
 
 
-@pytest.mark.parametrize("case", CASES)
+QUICK = {"half epochs", "early stopping", "limited", "overfit", "unlimited epochs"}
+
+
+@pytest.mark.parametrize(
+    "case", [case if case in QUICK else pytest.param(case, marks=pytest.mark.slow) for case in CASES]
+)
 def test_killed_and_resumed_equals_straight(warm: Any, equal_runs: Any, tmp_path: Path, case: str) -> None:
     options, kills, steps = CASES[case]
     straight, run = RunFolder(tmp_path / "straight"), RunFolder(tmp_path / "run")

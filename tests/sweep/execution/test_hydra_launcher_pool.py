@@ -56,6 +56,7 @@ def starts(number: int) -> int:
     return len(Path(f"multirun/toy/{number}/starts.txt").read_text().splitlines())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("launcher", ["joblib", pytest.param("submitit_local", marks=pytest.mark.slow), "ray"])
 def test_trials_report_through_the_storage_and_the_same_command_resumes(launcher: str) -> None:
     policy = "sweep.early_termination={type: bandit, slack_amount: 0.02}"
@@ -79,6 +80,7 @@ def test_trials_report_through_the_storage_and_the_same_command_resumes(launcher
     assert json.loads(Path("multirun/toy/summary.json").read_text())["winner"]["trial"] == best.number
 
 
+@pytest.mark.slow
 def test_a_policy_compares_with_the_batch_before() -> None:
     two = "{optimizer.lr: {type: choice, values: [1e-3, 1e-4]}}"
     grid = ["sweep.sampling_algorithm=grid", "sweep.early_termination={type: bandit, slack_amount: 0.02}"]
@@ -89,6 +91,7 @@ def test_a_policy_compares_with_the_batch_before() -> None:
     assert "1 completed, 1 terminated of 2" in out
 
 
+@pytest.mark.slow
 def test_reports_in_a_database_and_one_batch_without_a_limit() -> None:
     url = "sqlite:///study.db"
     code, out = run("basic", f"sweep.storage={url}", total=3, batch=None)
@@ -114,6 +117,7 @@ def test_a_killed_worker_ends_its_batch_and_the_study_still_completes() -> None:
     assert [len(one.intermediate_values) for one in stored] == [4, 1, 4, 4]
 
 
+@pytest.mark.slow
 def test_the_sweeps_time_ends_its_trials_and_the_same_command_resumes_them() -> None:
     code, out = run("basic", "sweep.limits.timeout=0.1", total=2, batch=1, faults='{"0": "slow"}')
     assert code == 0, out
@@ -123,6 +127,7 @@ def test_the_sweeps_time_ends_its_trials_and_the_same_command_resumes_them() -> 
     assert [(one.state.name, sorted(one.intermediate_values)) for one in trials()] == [("COMPLETE", [1, 2, 3, 4])] * 2
 
 
+@pytest.mark.slow
 def test_a_metric_that_is_not_logged_ends_the_sweep() -> None:
     code, out = run("basic", total=3, batch=1, faults='{"0": "unlogged"}')
     assert code == 1, out
@@ -137,6 +142,7 @@ def test_the_best_are_confirmed_through_the_launcher() -> None:
     assert len(trials()) == 2
 
 
+@pytest.mark.slow
 def test_a_model_of_the_trials_needs_batches() -> None:
     code, out = run("basic", "sweep.sampling_algorithm=bayesian", batch=None)
     assert code == 1, out

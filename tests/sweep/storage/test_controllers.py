@@ -97,6 +97,7 @@ def test_a_killed_controller_resumes_its_own_trial_and_others_leave_it_alone() -
     assert [(trial.state.name, sorted(trial.intermediate_values)) for trial in stored] == [("COMPLETE", [1, 2, 3])] * 3
 
 
+@pytest.mark.slow
 def test_a_controller_that_slept_gives_up_a_trial_that_was_taken_over() -> None:
     first = begin("a", 3, silent_s=2, t0="slow")
     while not list(Path("a").glob("0/checkpoints/last.ckpt")):

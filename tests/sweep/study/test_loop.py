@@ -56,6 +56,7 @@ def test_too_many_failures_end_the_sweep(toy: Any) -> None:
     assert "more than max_failed_trials=1" in out
 
 
+@pytest.mark.slow
 def test_ctrl_c_once_lets_the_running_trial_end(toy: Any) -> None:
     process = toy.begin(epoch_s=0.2)
     toy.until(lambda: Path("multirun/toy/0/done.txt").exists())
@@ -106,6 +107,7 @@ def test_the_sweeps_time_ends_it_and_its_trials(toy: Any) -> None:
     assert toy.record(0)["status"] == "interrupted"
 
 
+@pytest.mark.slow
 def test_a_second_controller_is_refused_and_changes_nothing(toy: Any) -> None:
     process = toy.begin(epoch_s=600)
     toy.until(lambda: Path("multirun/toy/0/run.json").exists())
@@ -188,6 +190,7 @@ def test_an_objective_that_is_not_logged_ends_the_sweep(toy: Any) -> None:
     assert len(toy.trials()) == 1
 
 
+@pytest.mark.slow
 def test_another_space_goal_or_setting_is_refused(toy: Any) -> None:
     assert toy.run("sweep.limits.max_total_trials=1", epoch_s=0)[0] == 0
     saved = yaml.safe_load(Path("multirun/toy/study.yaml").read_text())
@@ -211,6 +214,7 @@ def test_another_space_goal_or_setting_is_refused(toy: Any) -> None:
     assert len(toy.trials()) == 2
 
 
+@pytest.mark.slow
 def test_files_of_a_command_killed_before_its_study_are_allowed(toy: Any) -> None:
     toy.folder.mkdir(parents=True)
     for name in (".lock", "multirun.yaml", ".study.yaml.17.part"):
@@ -225,6 +229,7 @@ def test_files_of_a_command_killed_before_its_study_are_allowed(toy: Any) -> Non
     assert [path.name for path in Path("multirun/own").iterdir()] == ["notes.txt"]
 
 
+@pytest.mark.slow
 def test_a_mistyped_storage_can_be_corrected(toy: Any) -> None:
     code, _ = toy.run("sweep.storage=sqlite:////no/such/folder/study.db", "sweep.limits.max_total_trials=1")
     assert code != 0
@@ -235,6 +240,7 @@ def test_a_mistyped_storage_can_be_corrected(toy: Any) -> None:
     assert toy.summary()["trials"] == {"total": 2, "completed": 2}
 
 
+@pytest.mark.slow
 def test_runs_without_their_journal_are_refused(toy: Any) -> None:
     assert toy.run("sweep.limits.max_total_trials=2", epoch_s=0)[0] == 0
     (toy.folder / "journal.log").unlink()
@@ -244,7 +250,7 @@ def test_runs_without_their_journal_are_refused(toy: Any) -> None:
     assert toy.record(0)["status"] == toy.record(1)["status"] == "completed"
 
 
-@pytest.mark.parametrize("by", ["typed", "file"])
+@pytest.mark.parametrize("by", ["typed", pytest.param("file", marks=pytest.mark.slow)])
 def test_two_different_objectives_are_refused_from_any_source(toy: Any, by: str) -> None:
     Path("conf/experiment").mkdir()
     Path("conf/experiment/own.yaml").write_text("# @package _global_\nobjective: {metric: val/loss, mode: min}\n")
