@@ -193,7 +193,7 @@ def ended(error: RequestError | RunError, failure: str) -> SystemExit:
 def _in_words(error: Exception, failure: str = "The run failed") -> str:
     if isinstance(error, RequestError):
         return in_a_block(error.mistakes)
-    return f"{'This machine cannot go on' if isinstance(error, MachineError) else failure}: {error}"
+    return f"{'This machine cannot continue' if isinstance(error, MachineError) else failure}: {error}"
 
 
 def _exit_code(error: Exception) -> int:

@@ -37,7 +37,7 @@ def recipe(run: RunFolder, words: str) -> str:
     try:
         choices = dict(hydra["hydra"]["runtime"]["choices"])
     except (KeyError, TypeError, ValueError) as error:
-        raise Unreadable(path, "it holds no hydra.runtime.choices") from error
+        raise Unreadable(path, "it has no hydra.runtime.choices") from error
     chosen = {group: choices[group] for group in CHOICES if _NAME.fullmatch(str(choices.get(group) or ""))}
     node: dict[str, Any] = {"defaults": [*({f"override /{group}": name} for group, name in chosen.items()), "_self_"]}
     node |= {key: _shared(key, config[key]) for key in (*CHOICES, *keys(Role.RECIPE)) if key in config}

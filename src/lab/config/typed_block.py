@@ -2,7 +2,7 @@
 mistake.
 
 Such blocks have other keys for each `type`, may be pasted from Azure ML and may be one word (`bandit`, `Grid`), so they
-are read by hand and not by a typed class. A wrong value is put on the list and reading continues with a stand-in.
+are read here and not by a typed class. A wrong value is put on the list and reading continues with a stand-in.
 """
 
 import math

@@ -13,19 +13,17 @@ from lab.core.hydra_quoting import quoted
 
 def _shares(val: float, test: float) -> Found:
     if float(val) + float(test) >= 1:
-        problem = f"with data.split.test={test} nothing is left to train on"
+        problem = f"with data.split.test={test} no row is left for training"
         yield Mistake("data.split.val", problem, "data.split.val=0.1 data.split.test=0.1", val)
 
 
 def _files(path: Any, train: Any, val: Any, test: Any, kind: str) -> Found:
     if path is None and train is None:
-        problem = (
-            "no file is given: a path (split drawn here), or a train file with val and test files as you have them"
-        )
+        problem = "no file is given. Give data.path, which is split, or data.train (with data.val, data.test)"
         yield Mistake("data.path", problem, f"data.path={'train-v1.1.json' if kind == 'squad' else 'avisos.csv'}", None)
     parts = [f"data.{name}" for name, value in (("train", train), ("val", val), ("test", test)) if value is not None]
     if path is not None and parts:
-        problem = f"a path is split here, so it does not go with {listed(parts)}"
+        problem = f"data.path is split into train, val and test, so it cannot be given together with {listed(parts)}"
         yield Mistake(
             "data.path", problem, "data.path=null" if train else f"data.path=null {quoted('data.train', path)}", path
         )
@@ -52,7 +50,7 @@ def _label_sets(labels: Sequence[str], split_labels: Sequence[str] | None, label
         remedy = _assignment("data.split_labels", kept) if kept else _assignment("data.labels", [*labels, *others])
         yield Mistake("data.split_labels", problem, remedy, list(split_labels or ()))
     if label_separator != "|" and not split_labels:
-        problem = "has no effect: no column is named whose cells hold several labels"
+        problem = "has no effect: no column is named whose cells contain several labels"
         yield Mistake("data.label_separator", problem, _assignment("data.split_labels", labels), label_separator)
 
 

@@ -66,7 +66,7 @@ def _names(extra: Mapping[str, Any] | None) -> Found:
     """Check that extra metrics have names of their own."""
     for name in extra or {}:
         if name in _CLASSES or "/" in name or not name:
-            problem = "is a metric that every run has" if name in _CLASSES else "is no name of a metric"
+            problem = "is a metric that every run has" if name in _CLASSES else "cannot be the name of a metric"
             yield Mistake(f"metrics.extra.{name}", problem, "another name", name)
 
 

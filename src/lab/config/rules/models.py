@@ -17,7 +17,7 @@ LAYER_KEYS = ("num_hidden_groups", "num_hidden_layers", "n_layers")
 
 def _source(path: str | None, package: str | None, architecture: Mapping[str, Any] | None) -> Found:
     if path is None and package is None and architecture is None:
-        problem = "there is nothing to load and no architecture to build"
+        problem = "there are no weights to load and no architecture to build"
         yield Mistake("model.path", problem, "model.path=FOLDER_OR_HUB_NAME", None)
 
 
@@ -64,7 +64,7 @@ def _thawing(schedule: Mapping[Any, int] | None, num_epochs: int | None) -> Foun
         yield Mistake(key, "freezes more layers as epochs pass; layers still frozen can only become fewer",
                       f"'{key}={{0: 12, 1: 8, 2: 0}}'", schedule)  # fmt: skip
     if num_epochs is not None and any(epoch >= num_epochs for epoch, _ in steps):
-        yield Mistake(key, f"names an epoch that never comes: they are counted from 0, to {num_epochs - 1}",
+        yield Mistake(key, f"names an epoch that the run does not reach: epochs are counted from 0 to {num_epochs - 1}",
                       f"trainer.max_epochs={max(epoch for epoch, _ in steps) + 1}", schedule)  # fmt: skip
 
 
@@ -72,7 +72,10 @@ def _ngrams(shortest_longest: Sequence[int] | None) -> Found:
     if shortest_longest is not None and int(shortest_longest[0]) > int(shortest_longest[1]):
         low, high = shortest_longest
         yield Mistake(
-            "model.char_ngrams", "the shortest comes first", f"'model.char_ngrams=[{high},{low}]'", [low, high]
+            "model.char_ngrams",
+            "the shorter one must come first",
+            f"'model.char_ngrams=[{high},{low}]'",
+            [low, high],
         )
 
 
@@ -83,7 +86,7 @@ def _word_ngrams(shortest_longest: Sequence[int]) -> Found:
 
 def _halves(buckets: int, characters: Sequence[int] | None) -> Found:
     if characters is not None and int(buckets) < 2:
-        problem = "leaves no row for characters, which have a half of the table of their own"
+        problem = "leaves no row for characters, which use half of the table"
         yield Mistake("model.buckets", problem, "model.buckets=2, or model.char_ngrams=null", buckets)
 
 

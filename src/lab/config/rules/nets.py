@@ -12,7 +12,7 @@ from lab.core.errors import Mistake, listed
 def _heads(width: int, num_heads: int) -> Found:
     if int(width) % int(num_heads):
         fitting = next(number for number in range(int(num_heads), 0, -1) if int(width) % number == 0)
-        problem = f"does not divide model.width={width}, and every head has an equal part of it"
+        problem = f"does not divide model.width={width}, which is split equally among the heads"
         yield Mistake("model.num_heads", problem, f"model.num_heads={fitting}", num_heads)
 
 
@@ -20,13 +20,15 @@ def _rotary(width: int, num_heads: int, rope: str) -> Found:
     part, needed = int(width) // max(1, int(num_heads)), {"interleaved_half": 4, "split_full": 2}.get(rope)
     if needed is None or int(width) % int(num_heads) or part % needed == 0:
         return
-    problem = f"gives heads of {part} numbers; model.rope={rope} turns pairs, so they must be a multiple of {needed}"
+    problem = (
+        f"gives heads of {part} dimensions; model.rope={rope} rotates pairs, so a head must have a multiple of {needed}"
+    )
     yield Mistake("model.width", problem, f"model.width={(part // needed + 1) * needed * int(num_heads)}", width)
 
 
 def _covariate(covariate: bool, mixing: bool) -> Found:
     if covariate and not mixing:
-        problem = "lets the last channel see the others, and model.mixing=false keeps all apart"
+        problem = "lets the last channel attend to the others, but model.mixing=false keeps all channels separate"
         yield Mistake("model.covariate", problem, "model.mixing=true, or model.covariate=false", True)
 
 
@@ -37,10 +39,10 @@ def _partial(partial: bool, checkpoint: str | None) -> Found:
 
 def _pretraining(pretrain: bool, causal: bool, ensemble: int) -> Found:
     if pretrain and not causal:
-        problem = "a net that sees the whole window would copy the patch it is to predict"
+        problem = "a network that sees the whole window would copy the patch that it has to predict"
         yield Mistake("model.causal", problem, "model.causal=true", False)
     if pretrain and int(ensemble) > 1:
-        yield Mistake("model.ensemble", "pretraining makes one net", "model.ensemble=1", ensemble)
+        yield Mistake("model.ensemble", "pretraining trains one network", "model.ensemble=1", ensemble)
 
 
 def _overlap(patch: int, stride: int) -> Found:
@@ -52,7 +54,7 @@ def _overlap(patch: int, stride: int) -> Found:
 def _odd(kernels: Sequence[int]) -> Found:
     even = [str(kernel) for kernel in kernels if int(kernel) % 2 == 0]
     if even:
-        problem = f"{listed(even)}: an even kernel has no middle, so its output would be half a step off"
+        problem = f"{listed(even)}: an even kernel has no middle, so its output would be shifted by half a step"
         odd = ",".join(str(int(kernel) - 1 + int(kernel) % 2) for kernel in kernels)
         yield Mistake("model.kernels", problem, f"'model.kernels=[{odd}]'", list(kernels))
     if not kernels:
@@ -75,7 +77,7 @@ def _smoothed(head: str, smoothing: float) -> Found:
 
 def _alphas(alphas: Sequence[float]) -> Found:
     if not alphas or any(float(alpha) <= 0 for alpha in alphas):
-        problem = "must be penalties greater than 0, one at least"
+        problem = "must be at least one penalty, each greater than 0"
         yield Mistake("model.alphas", problem, "'model.alphas=[0.1,1.0,10.0]'", list(alphas))
 
 

@@ -18,13 +18,13 @@ COMPILE = "trainer.compile"
 
 def _adaptable(kind: str, model: str, model_kind: str) -> Found:
     if kind != "none" and model_kind != "encoder":
-        problem = f"model={model} has no encoder layers to put adapters into"
+        problem = f"model={model} has no encoder layers for adapters"
         yield Mistake("peft", problem, "peft=none, or model=minilm", kind)
 
 
 def _recomputed(wanted: bool, model: str, model_kind: str) -> Found:
     if wanted and model_kind != "encoder":
-        problem = f"model={model} has no encoder layers to compute twice"
+        problem = f"model={model} has no encoder layers to recompute"
         yield Mistake(CHECKPOINTING, problem, f"{CHECKPOINTING}=false", True)
 
 
@@ -34,16 +34,20 @@ def _compiled(wanted: bool, model: str, model_kind: str, peft_kind: str, recompu
     if model_kind != "encoder":
         yield Mistake(COMPILE, f"model={model} has no encoder layers to compile", f"{COMPILE}=false", True)
     elif peft_kind in ("qlora", "qdora"):
-        problem = f"peft={peft_kind} computes with its packed weights by kernels of their own"
+        problem = f"peft={peft_kind} computes with its packed weights in kernels that cannot be compiled"
         yield Mistake(COMPILE, problem, f"{COMPILE}=false", True)
     elif recomputed:
-        problem = f"layers that are compiled decide themselves what to keep; {CHECKPOINTING} would be in their way"
+        problem = (
+            f"compiled layers decide themselves which activations to keep, so {CHECKPOINTING} cannot be used with them"
+        )
         yield Mistake(COMPILE, problem, f"{COMPILE}=false, or {CHECKPOINTING}=false", True)
 
 
 def _cached(wanted: bool, cached: bool) -> Found:
     if wanted and cached:
-        problem = "compiled layers round otherwise, and cache.hidden_states shares its states with runs without"
+        problem = (
+            "compiled layers round differently, and cache.hidden_states shares its states with runs that do not compile"
+        )
         yield Mistake(COMPILE, problem, f"{COMPILE}=false, or cache.hidden_states=false", True)
 
 
@@ -62,12 +66,12 @@ def _there(layers: Sequence[int] | None, pretrained: bool, architecture: Mapping
 
 def _training(layers: Sequence[int] | None, num_frozen: int, schedule: Mapping[Any, int] | None) -> Found:
     """Adapters of layers that are frozen in every epoch: dead weight, and states of the layers could not be kept."""
-    thawed = {int(epoch): int(frozen) for epoch, frozen in (schedule or {}).items()}
-    always = min([*thawed.values(), *([] if 0 in thawed else [int(num_frozen)])])
+    steps = {int(epoch): int(frozen) for epoch, frozen in (schedule or {}).items()}
+    always = min([*steps.values(), *([] if 0 in steps else [int(num_frozen)])])
     if always and (layers is None or any(int(layer) < always for layer in layers)):
         problem = f"adapters below layer {always} would never train; the encoder itself is frozen with adapters anyway"
         key, none = (FREEZE, 0) if not schedule else ("callbacks.freeze.schedule", "null")
-        remedy = f"{key}={none}, or {LAYERS} with layers from {always} on alone, where the encoder has so many"
+        remedy = f"{key}={none}, or {LAYERS} with layers from {always} on only, if the encoder has that many"
         yield Mistake(key, problem, remedy, schedule or num_frozen)
 
 

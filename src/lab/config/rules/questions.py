@@ -13,13 +13,13 @@ from lab.core.errors import Mistake
 
 def _stride(max_length: int, stride: int) -> Found:
     if int(stride) >= int(max_length):
-        problem = f"neighbouring windows of data.max_length={max_length} tokens would share all they have"
+        problem = f"neighbouring windows of data.max_length={max_length} tokens would have the same tokens"
         yield Mistake("data.stride", problem, f"data.stride={int(max_length) // 3}", stride)
 
 
 def _longest_answer(max_length: int, longest: int) -> Found:
     if int(longest) >= int(max_length):
-        problem = f"no window of data.max_length={max_length} tokens holds such an answer beside its question"
+        problem = f"no window of data.max_length={max_length} tokens has room for such an answer beside its question"
         yield Mistake("data.max_answer", problem, f"data.max_answer={max(1, int(max_length) // 8)}", longest)
 
 

@@ -15,14 +15,16 @@ from lab.core.hydra_quoting import quoted
 def _dates(val_from: str | None, test_from: str | None) -> Found:
     if (val_from is None) != (test_from is None):
         given, other = ("test_from", "val_from") if val_from is None else ("val_from", "test_from")
-        problem = f"is given without data.split.{other}: two moments divide the table into three, or shares of it do"
+        problem = (
+            f"is given without data.split.{other}: two moments divide the table into train, val and test, or shares do"
+        )
         value = test_from if val_from is None else val_from
         side = "after" if other == "test_from" else "before"
         remedy = f"data.split.{given}=null, or data.split.{other}=DATE (a moment {side} it)"
         yield Mistake(f"data.split.{given}", problem, remedy, value)
     elif val_from is not None and test_from is not None and str(val_from) >= str(test_from):
         problem = f"is not before data.split.test_from={test_from}"
-        remedy = "data.split.val_from=null data.split.test_from=null, or moments that follow in time"
+        remedy = "data.split.val_from=null data.split.test_from=null, or moments in the order of time"
         yield Mistake("data.split.val_from", problem, remedy, val_from)
 
 
@@ -45,14 +47,14 @@ def _columns(time: str | Sequence[str], group: str | None, features: Sequence[st
             )
             rest = [column for column in features or () if column != name]
             yield Mistake("data.features", problem, quoted("data.features", rest), list(features or ()))
-    held: dict[str, str] = {}
+    used: dict[str, str] = {}
     for key, name in names:
-        if name is not None and name in held:
+        if name is not None and name in used:
             yield Mistake(
-                key, f"{name!r} is {held[name]} already; a column has one part to play", "another column", name
+                key, f"{name!r} is already {used[name]}; a column can have one role only", "another column", name
             )
         elif name is not None:
-            held[name] = key
+            used[name] = key
     twice = sorted({name for name in features or () if list(features or ()).count(name) > 1})
     if twice:
         once = quoted("data.features", list(dict.fromkeys(features or ())))
@@ -92,11 +94,9 @@ def _pretraining(pretrain: bool, metric: str) -> Found:
 
 
 def _foretold_gaps(pretrain: bool, gaps: str, resume: str | None, test: str | None) -> Found:
-    """A run of before, which went by what holds no longer, can still be looked at."""
+    """A run that was made before this rule can still be tested."""
     if pretrain and gaps == "interpolate" and resume is None and test is None:
-        problem = (
-            "draws lines through gaps, and a line knows its far end, which is what next-patch prediction foretells"
-        )
+        problem = "uses the values after a gap to fill it, which next-patch prediction has to predict"
         yield Mistake("data.missing_values", problem, "data.missing_values=ffill, or mask or drop", gaps)
 
 

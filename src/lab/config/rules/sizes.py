@@ -1,4 +1,4 @@
-"""Sizes that no run can have: of a network that is built from `model.architecture`, and of names of files.
+"""Sizes that no run can have, of a network that is built from `model.architecture`, and of names of files.
 
 Pure functions of the values at their keys, as all rules; see `lab.config.rules`.
 """
@@ -41,7 +41,7 @@ def _architecture(given: Mapping[str, Any] | None) -> Found:
     for width, heads in WIDTHS:
         if width in sound and heads in sound and sound[width] % sound[heads]:
             fitting = next(number for number in range(sound[heads], 0, -1) if sound[width] % number == 0)
-            problem = f"does not divide {KEY}.{width}={sound[width]}, and every head has an equal part of it"
+            problem = f"does not divide {KEY}.{width}={sound[width]}, which is split equally among the heads"
             yield Mistake(f"{KEY}.{heads}", problem, f"{KEY}.{heads}={fitting}", sound[heads])
 
 
@@ -72,10 +72,10 @@ def _path_of(key: str) -> Rule:
 def unusable(path: str) -> str | None:
     """Return the reason why no file can have this name, or None."""
     if "\0" in path:
-        return "holds a NUL byte, which no file's name may"
+        return "contains a NUL byte, which no file name may contain"
     lengths = [len(os.fsencode(part)) for part in path.split("/")]
     if max(lengths) > LONGEST_NAME:
-        return f"has a name of {max(lengths)} bytes, and a file's name has at most {LONGEST_NAME}"
+        return f"has a name of {max(lengths)} bytes; at most {LONGEST_NAME} are possible"
     total = len(os.fsencode(path))
     return f"is a path of {total} bytes; at most {LONGEST_PATH} are possible" if total > LONGEST_PATH else None
 

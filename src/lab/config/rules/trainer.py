@@ -46,7 +46,7 @@ def _steps(least: int | None, most: int | None) -> Found:
 
 def _unlimited(epochs: int | None, steps: int | None) -> Found:
     if epochs is None and steps is None:
-        problem = "sets no limit, and the learning rate falls over a known number of steps; give trainer.max_steps"
+        problem = "sets no limit, but the learning rate needs a known number of steps; give trainer.max_steps"
         yield Mistake("trainer.max_epochs", problem, "trainer.max_epochs=null trainer.max_steps=1000", "null")
 
 
@@ -60,7 +60,7 @@ def _validated(every: int | None, interval: float, epochs: int | None) -> Found:
 
 
 def _debugging(fast: int, overfit: float, train: float, val: float) -> Found:
-    """Lightning lets the first of these replace the others without a word."""
+    """Lightning replaces the others by the first of these without a warning."""
     limits = {"trainer.limit_train_batches": train, "trainer.limit_val_batches": val}
     changed = [key for key, value in limits.items() if not _is_all(value)]
     if fast and overfit:
@@ -80,7 +80,7 @@ def _is_all(batches: float) -> bool:
 
 def _overfit_schedule(overfit: float, schedule: Mapping[int, int] | None) -> Found:
     if overfit and schedule:
-        problem = "uses the same batches in every epoch, and windows of another size would have other rows"
+        problem = "uses the same batches in every epoch, but another accumulation would change the rows of a step"
         yield Mistake("trainer.overfit_batches", problem, "callbacks.accumulate.schedule=null", overfit)
 
 
@@ -109,7 +109,7 @@ def _weights_in_other_formats(
     if hidden_states:
         yield Mistake(key, "cache.hidden_states stores the outputs of float32 weights", mixed, precision)
     if method.startswith("q"):
-        yield Mistake(key, f"peft={method} has weights of 4 bits, which are no {precision}", mixed, precision)
+        yield Mistake(key, f"peft={method} has weights of 4 bits, which cannot be {precision}", mixed, precision)
 
 
 def _scored_answers(precision: Any, kind: str) -> Found:
@@ -128,11 +128,11 @@ def _one_look(kind: str, head: str, interval: float, every: int | None, steps: i
     if kind != "minirocket" or head != "ridge":
         return
     if not _is_all(interval) or every != 1:
-        problem = "model.head=ridge is solved at the end of its epoch, where it is validated"
+        problem = "model.head=ridge is solved at the end of its epoch and validated there"
         remedy = "trainer.val_check_interval=1.0 trainer.check_val_every_n_epoch=1"
         yield Mistake("trainer.val_check_interval", problem, remedy, interval)
     if steps is not None:
-        problem = "model.head=ridge looks at every row once"
+        problem = "model.head=ridge reads every row once"
         yield Mistake("trainer.max_steps", problem, "trainer.max_steps=null, or model.head=logistic", steps)
 
 

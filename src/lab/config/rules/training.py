@@ -16,7 +16,7 @@ AVERAGE = "lightning.pytorch.callbacks.EMAWeightAveraging"
 
 
 def sense(metric: str) -> str:
-    """Return `min` or `max` as a metric is better: losses are minimised, all else is maximised."""
+    """Return the direction in which a metric is better: losses are minimised, all others are maximised."""
     return "min" if metric.rsplit("/", 1)[-1] == "loss" else "max"
 
 
@@ -24,7 +24,7 @@ def _objective(metric: str, mode: str) -> Found:
     key = "objective.metric"
     split, _, name = metric.partition("/")
     if split == "test":
-        problem = "a choice made on test rows spoils the test score; runs are compared on validation rows"
+        problem = "a choice made on test rows makes the test score too good; runs are compared on validation rows"
         yield Mistake(key, problem, f"{key}=val/{name or 'f1_macro'}", metric)
     elif split == "train":
         problem = "a training score does not show what a model does on rows it has not seen"
@@ -49,7 +49,7 @@ def _early_stopping(metric: str | None, mode: str | None) -> Found:
             yield Mistake("callbacks.early_stopping.mode", problem, "callbacks.early_stopping.mode=null", mode)
         return
     if metric.startswith("test/"):
-        problem = "stopping on test rows spoils the test score"
+        problem = "stopping on test rows makes the test score too good"
         yield Mistake(key, problem, f"{key}=val/{metric.removeprefix('test/')}", metric)
     if mode is not None:
         yield from _mode("callbacks.early_stopping.mode", metric, mode)
@@ -58,7 +58,9 @@ def _early_stopping(metric: str | None, mode: str | None) -> Found:
 def _on_trained_rows(on_val: bool, patience: int | None) -> Found:
     if on_val and patience is not None:
         key = "callbacks.early_stopping.patience"
-        yield Mistake(key, "stops by rows that are trained on (data.split.train_on_val=true)", f"{key}=null", patience)
+        yield Mistake(
+            key, "stops by rows that are used for training (data.split.train_on_val=true)", f"{key}=null", patience
+        )
 
 
 def _warmup(ratio: float, steps: int | None) -> Found:
@@ -90,7 +92,7 @@ def _batch_search(enabled: bool, largest: int, start: int) -> Found:
 
 def _one_bound(enabled: bool, max_tokens: int | None) -> Found:
     if enabled and max_tokens is not None:
-        problem = "looks for the most rows that fit at the longest length, which data.max_tokens bounds already"
+        problem = "looks for the most rows that fit at the longest length, which data.max_tokens already limits"
         yield Mistake("callbacks.batch_finder.enabled", problem, "data.max_tokens=null, or no batch finder", True)
 
 
@@ -112,7 +114,7 @@ def _nesterov(nesterov: bool, momentum: float, dampening: float) -> Found:
 
 def _cycled_momentum(optimizer: str, schedule: str, cycles: bool) -> Found:
     if schedule == "one_cycle" and cycles and optimizer == "adafactor":
-        problem = "optimizer=adafactor has no momentum that could cycle"
+        problem = "optimizer=adafactor has no momentum to cycle"
         yield Mistake("scheduler.cycle_momentum", problem, "scheduler.cycle_momentum=false", True)
 
 
@@ -127,7 +129,7 @@ def _plateau(metric: str | None, mode: str | None) -> Found:
         problem = "has no effect without scheduler.metric; the objective brings its own mode"
         yield Mistake("scheduler.mode", problem, "scheduler.mode=null", mode)
     if metric is not None and metric.startswith("test/"):
-        problem = "a rate that follows test rows spoils the test score"
+        problem = "a learning rate that follows test rows makes the test score too good"
         yield Mistake("scheduler.metric", problem, f"scheduler.metric=val/{metric.removeprefix('test/')}", metric)
 
 
@@ -163,7 +165,7 @@ def _extra(extra: Mapping[str, Mapping[str, Any]] | None) -> Found:
             problem = "averages after the last validation: neither best.ckpt nor the test would have its weights"
             yield Mistake(f"{key}._target_", problem, f"{key}._target_={AVERAGE}", target)
         if kind == "Timer" and node.get("duration") is not None:
-            problem = "may stop between the micro-batches of a step, whose gradients no checkpoint has"
+            problem = "may stop between the micro-batches of a step, whose gradients are not in a checkpoint"
             yield Mistake(f"{key}.duration", problem, f"leave it out, and trainer.max_time={node['duration']}")
 
 

@@ -85,7 +85,7 @@ class Rainfall(Windowed):
 
 
 class Table(Windowed):
-    """A long table of one's own: one row per time step and group."""
+    """The user's own long table: one row per time step and group."""
 
     kind: Literal["series_table"]
     """A long table."""

@@ -39,7 +39,7 @@ class TimerXL(SeriesNet):
     rope: Literal["interleaved_half", "split_full"]
     """Rotary angles on the first half of each head, in neighbouring pairs; or on all of it, in two halves."""
     rope_position: Literal["flat", "per_variate"]
-    """Positions count over all tokens of all channels, or anew in each channel."""
+    """Positions are counted over all tokens of all channels, or from 0 in each channel."""
     biases: Literal["all", "qkv"]
     """Linear layers that have a bias: all, or those of query, key and value alone."""
     variate_bias: bool

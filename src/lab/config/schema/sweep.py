@@ -22,7 +22,7 @@ class Limits(Node):
     trial_timeout: Seconds | None
     """Seconds after which a trial is stopped; null: none."""
     max_failed_trials: NonNegativeInt | None
-    """The sweep ends at one more failed trial than this, counted anew when it is resumed; null: no limit."""
+    """The sweep ends when more trials than this have failed; a resumed sweep counts from 0. null: no limit."""
 
 
 class Confirm(Node):

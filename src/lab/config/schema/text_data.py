@@ -119,7 +119,7 @@ class Columned(Labelled):
 
 
 class Files(Columned):
-    """Files of one's own."""
+    """The user's own files."""
 
     kind: Literal["files"]
     """Files: CSV, TSV, Parquet or JSON lines."""

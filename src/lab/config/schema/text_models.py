@@ -88,7 +88,7 @@ class Ngram(Model):
     kind: Literal["ngram"]
     """Hashed n-grams."""
     buckets: Annotated[int, Field(gt=0, le=2**31 - 2), Number]
-    """Rows of the embedding table; n-grams are hashed into it, words and characters into a half each; 32-bit ids."""
+    """Rows of the embedding table; n-grams are hashed into it, words and characters into one half each; 32-bit ids."""
     dimension: Width
     """Width of an embedding."""
     word_ngrams: tuple[Length, Length]
@@ -96,6 +96,6 @@ class Ngram(Model):
     char_ngrams: tuple[Length, Length] | None
     """Shortest and longest character n-gram inside word boundaries; null: none."""
     ngram_dropout: Share
-    """Share of a text's n-grams left out in training, drawn anew each time."""
+    """Share of a text's n-grams left out in training, drawn again for each batch."""
     dropout: Share
     """Dropout in front of the heads."""

@@ -63,7 +63,7 @@ class LossConfig(HeadWeights):
     kind: Literal["cross_entropy", "focal"]
     """Loss of each head: `cross_entropy`, or `focal` (arXiv 1708.02002)."""
     gamma: Annotated[float, Field(ge=0.0, allow_inf_nan=False), Number]
-    """How far focal loss turns from rows that are already right; 0: cross-entropy."""
+    """How much focal loss reduces the weight of rows that are already right (gamma); 0: cross-entropy."""
     label_smoothing: Share
     """Share of each target that is spread over all classes, 0 to below 1."""
 
@@ -141,7 +141,7 @@ class TrainerConfig(Node):
     gradient_clip_algorithm: Literal["norm", "value"] = "norm"
     """What `gradient_clip_val` bounds: the `norm` of all gradients together, or each `value`."""
     reload_dataloaders_every_n_epochs: NonNegativeInt = 0
-    """Epochs after which data loaders are made anew; 0: never."""
+    """Number of epochs after which data loaders are created again; 0: never."""
     inference_mode: Annotated[bool, WATCHING] = True
     """Test under torch.inference_mode; false: under torch.no_grad."""
     profiler: Annotated[Literal["simple", "advanced", "pytorch"] | None, WATCHING] = None
