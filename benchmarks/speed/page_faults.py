@@ -8,7 +8,6 @@ that leave it to the C library. cpu: user and system seconds of a step, which a 
 
 import json
 import resource
-import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
@@ -57,8 +56,9 @@ def main() -> None:
         folder = Path(temporary)
 
         def run(model: str, how: str) -> measuring.Row:
-            command = [sys.argv[0], "--child", how, f"{folder}/found", "--models", model, "--steps", str(asked.steps)]
-            row = measuring.process([*command, *(["--quick"] if asked.quick else [])], folder, folder / "said.txt")
+            options = ["--models", model, "--steps", str(asked.steps), *(["--quick"] if asked.quick else [])]
+            command = ["-m", "benchmarks.speed.page_faults", "--child", how, f"{folder}/found", *options]
+            row = measuring.process(command, folder, folder / "said.txt")
             return row | json.loads((folder / "found").read_text())
 
         rows = measuring.interleaved(

@@ -90,7 +90,9 @@ def wandb_run(folder: Path, read_wandb: Callable[[Path], list[Any]]) -> dict[str
 def test_a_killed_study_reports_the_same_as_an_uninterrupted_study(read_wandb: Callable[[Path], list[Any]]) -> None:
     finished(begin("uninterrupted", "logger=[wandb,csv]"))
     runs = [wandb_run(Path("uninterrupted") / str(number), read_wandb) for number in range(2)]
-    assert [(run["group"], run["exit"], run["rows"]) for run in runs] == [("uninterrupted", 0, 3)] * 2
+    assert [(run["group"], run["exit"], run["rows"]) for run in runs] == [("uninterrupted", 0, 4)] * 2, (
+        "3 validations and the test"
+    )
     assert runs[0]["id"] != runs[1]["id"]
     study = wandb_run(Path("uninterrupted"), read_wandb)
     assert (study["group"], study["job"], study["exit"]) == ("uninterrupted", "study", 0)
@@ -117,7 +119,7 @@ def test_a_killed_study_reports_the_same_as_an_uninterrupted_study(read_wandb: C
 
     best = [sys.executable, str(TRAIN), "--config-dir", "uninterrupted", "experiment=best", "--cfg", "job"]
     shown = subprocess.run(best, capture_output=True, text=True, check=True).stdout
-    winner = json.loads(Path("whole/summary.json").read_text())["winner"]
+    winner = json.loads(Path("uninterrupted/summary.json").read_text())["winner"]
     assert f"lr: {winner['values']['optimizer.lr']}" in shown
 
 
@@ -125,7 +127,7 @@ def test_a_killed_study_reports_the_same_as_an_uninterrupted_study(read_wandb: C
 @pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(
     ("limit", "state", "status", "failure", "exits"),
-    [("trial_timeout", "FAIL", "failed", "timeout", (0, 1)), ("timeout", "WAITING", "interrupted", None, (130, 130))],
+    [("trial_timeout", "FAIL", "failed", "timeout", (1, 1)), ("timeout", "WAITING", "interrupted", None, (130, 130))],
 )
 def test_out_of_time_a_trial_ends_in_order(
     read_wandb: Callable[[Path], list[Any]],
@@ -135,7 +137,10 @@ def test_out_of_time_a_trial_ends_in_order(
     failure: str | None,
     exits: tuple[int, int],
 ) -> None:
-    """The signal of a time limit is sent after the first checkpoint; test_faults.py tests the limits themselves."""
+    """The signal of a time limit is sent after the first checkpoint; test_faults.py tests the limits themselves.
+
+    exits: exit code of the study (1: a trial failed and none has a value) and of its run in W&B.
+    """
     overrides = ("sweep.limits.max_total_trials=1", "trainer.max_epochs=100000", "logger=[wandb,csv]")
     process = begin("late", *overrides)
     wait_for_a_checkpoint(Path("late/0"))
