@@ -19,6 +19,8 @@ DEEPEST = 30
 """Levels of a config; a deeper value refers to itself."""
 BLANK = "???"
 _NO_KEY = re.compile(r"Interpolation key '([^']*)' not found")
+_BLANK_KEY = "Missing mandatory value: "
+"""In the reason of a key that refers to a blank one, which is a mistake of its own."""
 
 
 def resolved(composed: DictConfig) -> tuple[dict[str, Any], dict[str, Mistake]]:
@@ -74,7 +76,11 @@ def _mistakes(failures: Mapping[str, tuple[str, str]], plain: Mapping[str, Any])
 
 
 def without_repeats(mistakes: Mapping[str, Mistake]) -> list[Mistake]:
-    """Return the mistakes without keys that only refer to another wrong key: of one missing key, those that name it."""
+    """Return the mistakes without keys that only refer to another wrong key.
+
+    Of one missing key those that name it are kept. A key that refers to a blank one is right once the blank is filled.
+    """
+    mistakes = {key: mistake for key, mistake in mistakes.items() if _BLANK_KEY not in mistake.problem}
     dead_ends = [missing[1] for mistake in mistakes.values() if (missing := _NO_KEY.search(mistake.problem))]
 
     def is_named(mistake: Mistake) -> bool:
