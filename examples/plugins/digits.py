@@ -1,7 +1,7 @@
 """A LightningModule and a LightningDataModule of one's own. Nothing in them knows of `lab`.
 
 python train.py 'plugins=[examples.plugins.digits]' model=custom model._target_=examples.plugins.digits.Digits \
-    data=custom data._target_=examples.plugins.digits.DigitsData data.metric=val/acc model.epochs=5
+    data=custom data._target_=examples.plugins.digits.DigitsData data.metric=val/acc objective.mode=max model.epochs=5
 """
 
 import lightning.pytorch as pl

@@ -56,8 +56,8 @@ def test_a_callback_of_ones_own(forked: Any, folder: Path) -> None:
 
 def test_a_module_of_ones_own(forked: Any, folder: Path) -> None:
     line = ("plugins=[digits]", "model=custom", "model._target_=digits.Digits", "optimizer.lr=0.01", "data=custom",
-            "data._target_=digits.DigitsData", "data.metric=val/acc", "+data.num_rows=500", "logger=csv",
-            "callbacks.curves.png=false", "trainer.max_epochs=2", "hydra.run.dir=run")  # fmt: skip
+            "data._target_=digits.DigitsData", "data.metric=val/acc", "objective.mode=max", "+data.num_rows=500",
+            "logger=csv", "callbacks.curves.png=false", "trainer.max_epochs=2", "hydra.run.dir=run")  # fmt: skip
     done = forked("train.py", *line, folder=folder)
     assert done.code == 0, done.said
     assert record(folder)["metrics"]["test"]["acc"] > 0.3

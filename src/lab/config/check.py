@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 from lab.config import targets
 from lab.config.dotted_keys import at, flattened, is_there
 from lab.config.interpolations import resolved, without_repeats
+from lab.config.metric_direction import with_mode
 from lab.config.rules import contradictions, not_finite
 from lab.config.schema import Config
 from lab.config.schema.predict import PredictRequest
@@ -49,7 +50,8 @@ SAME_KEYS = {
 def check(composed: DictConfig | Mapping[str, Any]) -> Config:
     """Return the typed config. Raises RequestError with every mistake that can be seen without data or weights."""
     plain, unresolved = _plain(composed)
-    blanks, mistakes = list(_blanks(plain)), without_repeats(unresolved)
+    plain, undirected = with_mode(plain)
+    blanks, mistakes = list(_blanks(plain)), [*without_repeats(unresolved), *undirected]
     mistakes += [Mistake(key, "has no default and must be given", FILL_IN.get(key, f"{key}=...")) for key in blanks]
     mistakes += [replace(each, remedy=each.remedy or _finite(each.key, plain)) for each in not_finite(plain)]
     config: Config | None = None

@@ -132,6 +132,11 @@ def nodes(plain: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], Sl
                 yield f"{parent}.{name}", node, slot
 
 
+def is_taken(node: Mapping[str, Any], slot: Slot) -> bool:
+    """Return whether a slot takes the class that a node names. A module that may not be imported is not."""
+    return "_target_" in node and _refusal(str(node["_target_"]), slot, nested=False) is None
+
+
 def named_schedule(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """The node of a schedule of transformers."""
     return {"_target_": f"transformers.optimization.get_{NAMED_SCHEDULES[name]}", **arguments}

@@ -1,5 +1,7 @@
 """Metrics that no task logs are refused from the config alone; the lists are those that are logged."""
 
+from typing import Any
+
 import pytest
 
 from lab.config.rules import contradictions
@@ -67,3 +69,18 @@ def test_the_direction_of_an_extra_metric_is_what_its_class_says(
 def test_an_extra_metric_has_a_name_of_its_own() -> None:
     config = {"metrics": {"extra": {"mcc": AUROC, "a/b": AUROC, "mine": AUROC}}}
     assert [found.key for found in contradictions(config, set())] == ["metrics.extra.mcc", "metrics.extra.a/b"]
+
+
+@pytest.mark.parametrize("key", ["callbacks.early_stopping", "scheduler"])
+@pytest.mark.parametrize(
+    ("metric", "kind", "nodes"),
+    [("val/acc", "custom", {}), ("val/mine", "files", {"mine": {"_target_": "torchmetrics.MeanMetric"}})],
+)
+def test_a_watched_metric_whose_direction_nothing_says_needs_a_mode(
+    key: str, metric: str, kind: str, nodes: dict[str, Any]
+) -> None:
+    config: dict[str, Any] = {"data": {"kind": kind}, "metrics": {"extra": nodes}}
+    for mode, keys in ((None, [f"{key}.mode"]), ("min", [])):
+        watching: Any = {"metric": metric, "mode": mode}
+        config |= {"scheduler": watching} if key == "scheduler" else {"callbacks": {"early_stopping": watching}}
+        assert [found.key for found in contradictions(config, set())] == keys

@@ -19,7 +19,7 @@ PARTS = [
     f"+model.net={{_target_: {MODULE}.DenseNet, lin1_size: 16}}",
     "+model.optimizer={_target_: torch.optim.Adam, _partial_: true, lr: 0.003}",
     "+model.scheduler={_target_: torch.optim.lr_scheduler.ReduceLROnPlateau, _partial_: true, patience: 0}",
-    "data=custom", f"data._target_={MODULE}.DigitsDataModule", "data.metric=val/acc",
+    "data=custom", f"data._target_={MODULE}.DigitsDataModule", "data.metric=val/acc", "objective.mode=max",
     "logger=csv", "callbacks.curves.png=false", "trainer.threads=1",
 ]  # fmt: skip
 

@@ -4,10 +4,11 @@ Pure functions of the values at their keys, as all rules; see `lab.config.rules`
 for two classes only, which only the data show.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from lab.config.metric_direction import direction
+from lab.config.metric_direction import direction, is_metric, unknown_direction
 from lab.config.rules.rule import Found, Rule
 from lab.config.rules.tasks import ASKED, CUSTOM, GIVES, LABELLED, SERIES
 from lab.core.errors import Mistake, listed
@@ -70,17 +71,23 @@ def _names(extra: Mapping[str, Any] | None) -> Found:
             yield Mistake(f"metrics.extra.{name}", problem, "another name", name)
 
 
-def _direction(metric: str, mode: str, extra: Mapping[str, Any] | None) -> Found:
-    """Check the objective's mode against what the class of an extra metric says of itself."""
-    if metric.rsplit("/", 1)[-1] not in (extra or {}):
+def _direction_of(key: str, metric: str | None, mode: str | None, kind: str, extra: Mapping[str, Any] | None) -> Found:
+    """Check a mode against what the class of an extra metric says; a direction that nothing says has to be typed."""
+    name, nodes = (metric or "").rsplit("/", 1)[-1], extra or {}
+    if metric is None or (name not in nodes and GIVES[kind] != CUSTOM):
         return
-    try:
-        known = direction(metric, extra or {})
-    except (ImportError, AttributeError, KeyError):
+    if name in nodes and not is_metric(nodes[name]):
         return  # the target is refused
-    if known is not None and known != mode:
+    known = direction(metric, nodes, GIVES[kind] == CUSTOM)
+    if known is None and mode is None:
+        yield unknown_direction(key, metric, nodes)
+    elif name in nodes and known is not None and mode not in (known, None):
         wanted = "larger" if known == "max" else "smaller"
-        yield Mistake("objective.mode", f"{metric} is better when {wanted}", f"objective.mode={known}", mode)
+        yield Mistake(key, f"{metric} is better when {wanted}", f"{key}={known}", mode)
+
+
+def _directions(key: str) -> Callable[..., Found]:
+    return partial(_direction_of, key)
 
 
 def _heads_of(key: str, metric: str | None, labels: Sequence[str]) -> Found:
@@ -100,5 +107,12 @@ RULES: tuple[Rule, ...] = (
     ((OBJECTIVE, STOPPING, "data.labels"), _heads),
     ((SCHEDULE, "data.labels"), _scheduled_heads),
     (("metrics.extra",), _names),
-    ((OBJECTIVE, "objective.mode", "metrics.extra"), _direction),
+    *(
+        ((metric, mode, "data.kind", "metrics.extra"), _directions(mode))
+        for metric, mode in (
+            (OBJECTIVE, "objective.mode"),
+            (STOPPING, "callbacks.early_stopping.mode"),
+            (SCHEDULE, "scheduler.mode"),
+        )
+    ),
 )

@@ -160,7 +160,7 @@ class Objective(Node):
     metric: str
     """A validation metric, `val/f1_macro` or `val/<head>/f1_macro`."""
     mode: Mode
-    """Whether less or more of it is better."""
+    """Whether less or more of it is better; null in conf/: as its name, or its class in `metrics.extra`, says."""
 
 
 class MetricsConfig(Node):

@@ -27,7 +27,8 @@ class EarlyStoppingConfig(Node):
     metric: str | None
     """Logged metric that is watched; null: the objective's."""
     mode: Mode | None
-    """Whether less or more of the metric is better; null: min for losses, max for all else."""
+    """Whether less or more of the metric is better; null: as the name of the metric, or its class in
+    `metrics.extra`, says."""
     min_delta: Annotated[float, Field(ge=0.0, allow_inf_nan=False), Number]
     """Smallest change of the metric that counts as an improvement."""
 

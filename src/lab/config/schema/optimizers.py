@@ -151,7 +151,8 @@ class Plateau(Node):
     metric: str | None
     """Logged metric that is watched; null: the objective's."""
     mode: Mode | None
-    """Whether less or more of the metric is better; null: that of the objective, min for losses, max for all else."""
+    """Whether less or more of the metric is better; null: that of the objective, or as the name of the
+    metric, or its class in `metrics.extra`, says."""
     factor: Annotated[float, Field(gt=0.0, lt=1.0), Number]
     """Factor of each drop."""
     patience: NonNegativeInt

@@ -134,7 +134,9 @@ def callbacks(config: Config, folder: RunFolder) -> Callbacks:
     early = None
     if stop.patience is not None:
         nodes = {name: each.node for name, each in config.metrics.extra.items()}
-        mode = stop.mode or (goal.mode if stop.metric is None else direction(stop.metric, nodes))
+        custom = isinstance(config.data, CustomData)
+        mode = stop.mode or (goal.mode if stop.metric is None else direction(stop.metric, nodes, custom))
+        assert mode is not None, f"a rule requires callbacks.early_stopping.mode with {stop.metric}"
         early = EarlyStopping(
             stop.metric or goal.metric, stop.patience, mode, stop.min_delta, config.trainer.min_epochs
         )

@@ -165,7 +165,9 @@ def _watched(config: Config) -> tuple[str, Mode]:
     if not isinstance(schedule, Plateau) or schedule.metric is None:
         return goal.metric, goal.mode
     extra = {name: each.node for name, each in config.metrics.extra.items()}
-    return schedule.metric, schedule.mode or direction(schedule.metric, extra) or "max"
+    mode = schedule.mode or direction(schedule.metric, extra)
+    assert mode is not None, f"a rule requires scheduler.mode with {schedule.metric}"
+    return schedule.metric, mode
 
 
 def with_epoch_ends(config: Config, material: Material) -> Material:
