@@ -1,4 +1,4 @@
-"""The steps after the end of a run is recorded: figures of the test, the outcome for the loggers, the merged model.
+"""The steps after the end of a run is recorded: figures, the outcome for the loggers, the reference, the merged model.
 
 Each step is listed in `pending` of run.json until it is done. If the process is killed before that, the next `resume=`
 or `test=` of the run does the remaining steps.
@@ -15,13 +15,13 @@ from lab.training.merge_adapters import is_merged, merge
 from lab.training.tasks.base import Material
 
 log = logging.getLogger(__name__)
-FIGURES, LOGGERS, MERGED = "figures", "loggers", "merged"
+FIGURES, LOGGERS, MERGED, REFERENCE = "figures", "loggers", "merged", "reference"
 
 
 def pending_steps(config: Config) -> list[str]:
     """The steps that a run still has to do when its end is recorded: `pending` of run.json."""
     has_logger = any(logger for _, logger in config.logger)
-    return [FIGURES, *([LOGGERS] if has_logger else []), *([MERGED] if is_merged(config) else [])]
+    return [FIGURES, *([LOGGERS] if has_logger else []), REFERENCE, *([MERGED] if is_merged(config) else [])]
 
 
 def report_outcome(run: RunFolder, result: EvaluationResult, loggers: Sequence[RunLogger]) -> None:
@@ -39,6 +39,19 @@ def write_merged(run: RunFolder, config: Config, material: Material) -> None:
     """Write the merged model if the config asks for it. Raises RunError where it cannot; the step stays pending."""
     if merge(config, material, run) is not None:
         mark_done(run, MERGED)
+
+
+def write_reference(run: RunFolder, config: Config, material: Material) -> None:
+    """Write reference.json if the task has one. A full disk does not fail a finished run: the step stays pending."""
+    held_out = not getattr(getattr(config.data, "split", None), "train_on_val", False)
+    try:
+        reference = material.task.reference(material.data, held_out)
+        if reference is not None:
+            run.write_reference(reference.fields())
+    except OSError as error:
+        log.warning("%s could not be written: %s", run.reference.name, error)
+        return
+    mark_done(run, REFERENCE)
 
 
 def mark_done(run: RunFolder, step: str) -> None:

@@ -94,6 +94,7 @@ def _train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | N
     # The run is over and recorded. What follows only informs others: if it fails, the run is complete all the same.
     post_processing.report_outcome(run, result, loggers)
     _show(run, result, ending)
+    post_processing.write_reference(run, config, material)
     post_processing.write_merged(run, config, material)
     return ending.value
 

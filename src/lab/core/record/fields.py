@@ -9,7 +9,7 @@ SCHEMA_VERSION = 1
 Status = Literal["running", "completed", "early_stopped", "terminated", "failed", "interrupted"]
 Shape = Callable[[str, Any], Iterator[str]]
 """From a field's dotted name and its value to every fault, in words."""
-PENDING = ("figures", "loggers", "merged")
+PENDING = ("figures", "loggers", "merged", "reference")
 PLACE = ("epoch", "step")
 LARGEST = 2**63 - 1
 LARGEST_PID = 2**31 - 1

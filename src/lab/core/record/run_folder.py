@@ -18,6 +18,7 @@ from lab.core.files import Unreadable, read_json, read_json_lines, read_text, re
 from lab.core.locks import is_locked
 from lab.core.masking import masked
 from lab.core.record.fields import FIELDS, SCHEMA_VERSION, Status, faults, row_faults
+from lab.core.record.reference_fields import reference_faults
 from lab.core.record.seal import is_sealed
 from lab.core.record.spec_fields import spec_faults
 
@@ -45,7 +46,7 @@ class RunFolder:
     """One run on disk.
 
     config.yaml, run.json, spec.json, history.jsonl, checkpoints/{best,last}.ckpt, tokenizer/, test_predictions.parquet,
-    classification_report.txt, figures/*.png; Hydra adds .hydra/ and train.log.
+    reference.json, classification_report.txt, figures/*.png; Hydra adds .hydra/ and train.log.
     """
 
     def __init__(self, path: Path) -> None:
@@ -96,6 +97,11 @@ class RunFolder:
         """File of the predictions on the test rows."""
         return self.path / "test_predictions.parquet"
 
+    @property
+    def reference(self) -> Path:
+        """File of what the training and validation rows are like, which new rows are compared with."""
+        return self.path / "reference.json"
+
     def read(self) -> dict[str, Any]:
         """Return run.json; the status `running` becomes `interrupted` where no process has locked the folder.
 
@@ -127,6 +133,22 @@ class RunFolder:
     def write_spec(self, fields: Mapping[str, object]) -> None:
         """Write spec.json."""
         self.write_text(self.spec.name, json.dumps(plain(fields), indent=2, ensure_ascii=False) + "\n")
+
+    def read_reference(self) -> dict[str, Any] | None:
+        """Return reference.json as `lab.core.record.reference_fields` describes it; None for a run without it.
+
+        Raises Unreadable if it is damaged.
+        """
+        try:
+            content = read_json(self.reference, dict)
+        except FileNotFoundError:
+            return None
+        _refuse(self.reference, list(reference_faults(content)))
+        return content
+
+    def write_reference(self, content: Mapping[str, object]) -> None:
+        """Write reference.json."""
+        self.write_text(self.reference.name, json.dumps(plain(content), ensure_ascii=False) + "\n")
 
     def read_config(self) -> dict[str, Any]:
         """Return config.yaml with its interpolations unresolved. Raises as `read`."""

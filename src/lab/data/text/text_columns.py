@@ -27,6 +27,14 @@ class Texts(Protocol):
         """Return all texts in row order, at most `size` at a time."""
         ...
 
+    def cells(self, size: int) -> Iterator[dict[str, Any]]:
+        """Return all cells by column in row order, null where missing, at most `size` rows at a time."""
+        ...
+
+    def at(self, places: npt.NDArray[np.int64]) -> "Texts":
+        """Return the texts at `places` only, in that order."""
+        ...
+
 
 class ColumnTexts:
     """`Texts` of the rows `rows` of a table; each must have a text cell that is not missing."""
@@ -58,10 +66,17 @@ class ColumnTexts:
         """Return the texts at `places` only, in that order."""
         return ColumnTexts(self._table, self._columns, self._separator, self._missing, self._rows[places])
 
-    def _read(self, rows: npt.NDArray[np.int64]) -> list[str]:
+    def cells(self, size: int) -> Iterator[dict[str, Any]]:
+        """Yield all cells by column as string arrays, null where missing, at most `size` rows at a time."""
+        for start in range(0, len(self), size):
+            yield self._cells(self._rows[start : start + size])
+
+    def _cells(self, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
         cells = self._table.read(rows)
-        known = [without_markers(cells[name], self._missing) for name in self._columns]
-        texts: list[str] = join_columns(known, self._separator).to_pylist()
+        return {name: without_markers(cells[name], self._missing) for name in self._columns}
+
+    def _read(self, rows: npt.NDArray[np.int64]) -> list[str]:
+        texts: list[str] = join_columns(list(self._cells(rows).values()), self._separator).to_pylist()
         return texts
 
 

@@ -49,6 +49,12 @@ class SubwordTokenizer:
         self.longest = longest
         self.vocabulary_size = max(core.get_vocab(with_added_tokens=True).values()) + 1
 
+    @property
+    def unknown_id(self) -> int | None:
+        """The id of a piece that is not in the vocabulary; None if every text can be written with it."""
+        token: str | None = getattr(self._core.model, "unk_token", None)
+        return None if token is None else self._core.token_to_id(token)
+
     def lengths(self, texts: Sequence[str]) -> list[int]:
         """Untruncated number of tokens of each text, with its special tokens."""
         self._core.no_truncation()

@@ -18,6 +18,7 @@ from lab.config.schema.node import Mode
 from lab.core.batches import Spec
 from lab.core.errors import Mistake, RequestError
 from lab.core.record.run_folder import RunFolder
+from lab.core.reference.content import Reference
 from lab.data.datamodule import DataModule
 from lab.models.series.interfaces import Net
 from lab.models.task_module import TaskModule, Training
@@ -64,6 +65,13 @@ class TaskDefinition(ABC, Generic[SpecT, DataT, ModelT]):
     @abstractmethod
     def evaluate(self, model: ModelT, data: DataT) -> EvaluationResult:
         """The result of the test that has just run."""
+
+    def reference(self, data: DataT, held_out: bool) -> Reference | None:
+        """What the rows of the run are like, for reference.json; None for a task whose predictions are not compared.
+
+        held_out: whether the validation rows are not trained on.
+        """
+        return None
 
     def spec_of(self, data: DataT) -> Spec:
         """Everything that a model has to know about the data."""

@@ -13,6 +13,7 @@ from lab.config.schema import Config, Encoder, LossConfig, Ngram, Questions
 from lab.core.batches import PairTokenizer, QuestionSpec
 from lab.core.errors import Mistake, RequestError
 from lab.core.record.run_folder import RunFolder
+from lab.core.reference.content import Reference
 from lab.data.qa.corpus import QuestionCorpus, load_questions
 from lab.data.qa.datamodule import QuestionDataModule
 from lab.models.qa.extractive_qa import ExtractiveQA
@@ -21,6 +22,7 @@ from lab.models.text.interfaces import TokenEncoder
 from lab.training.build.text_encoder import text_encoder
 from lab.training.build.tokenizer import get_tokenizer, load_tokenizer
 from lab.training.evaluation.question_answering import AnswersResult, answers_result, baselines
+from lab.training.reference.texts import question_reference
 from lab.training.tasks.base import Sample, TaskDefinition, accumulation_schedule, check_metrics, initial_training_plan
 
 log = logging.getLogger(__name__)
@@ -63,6 +65,9 @@ class QuestionAnswering(TaskDefinition[QuestionSpec, QuestionDataModule, Extract
 
     def connect(self, model: ExtractiveQA, data: QuestionDataModule) -> None:
         model.grade_against(data.references)
+
+    def reference(self, data: QuestionDataModule, held_out: bool) -> Reference:
+        return question_reference(data, held_out)
 
     def evaluate(self, model: ExtractiveQA, data: QuestionDataModule) -> AnswersResult:
         spec, questions = data.spec, data.corpus.splits["test"].questions

@@ -13,6 +13,7 @@ import torch
 from lab.config.schema import Config, Series, SeriesNet
 from lab.core.batches import MISSING, HeadSpec, SeriesSpec
 from lab.core.record.run_folder import RunFolder
+from lab.core.reference.content import Reference
 from lab.data.series.datamodule import SeriesDataModule
 from lab.data.series.dataset import SeriesSet, load
 from lab.data.series.panel import Cut
@@ -28,6 +29,7 @@ from lab.training.evaluation.classification import (
     metric_names,
     score_labels,
 )
+from lab.training.reference.series import series_reference
 from lab.training.tasks.base import Sample, TaskDefinition, accumulation_schedule, check_metrics, initial_training_plan
 
 log = logging.getLogger(__name__)
@@ -57,6 +59,9 @@ class SeriesClassification(TaskDefinition[SeriesSpec, SeriesDataModule, Classifi
         net = model.nets[0]
         assert isinstance(net, Net)
         return net
+
+    def reference(self, data: SeriesDataModule, held_out: bool) -> Reference:
+        return series_reference(data, held_out)
 
     def evaluate(self, model: Classifier, data: SeriesDataModule) -> ClassificationResult:
         heads = data.spec.heads

@@ -12,6 +12,7 @@ import pyarrow as pa
 from lab.config.schema import Config, Labelled
 from lab.core.batches import TextSpec
 from lab.core.record.run_folder import RunFolder
+from lab.core.reference.content import Reference
 from lab.data.text.corpus import load
 from lab.data.text.datamodule import TextDataModule
 from lab.models.classifier import predictions
@@ -26,6 +27,7 @@ from lab.training.evaluation.classification import (
     majority_scores,
     metric_names,
 )
+from lab.training.reference.texts import text_reference
 from lab.training.tasks.base import Sample, TaskDefinition, accumulation_schedule, check_metrics, initial_training_plan
 
 log = logging.getLogger(__name__)
@@ -66,6 +68,9 @@ class TextClassification(TaskDefinition[TextSpec, TextDataModule, MultitaskTextC
 
     def cacheable_part(self, model: MultitaskTextClassifier) -> TextEncoder:
         return model.encoder
+
+    def reference(self, data: TextDataModule, held_out: bool) -> Reference:
+        return text_reference(data, held_out)
 
     def evaluate(self, model: MultitaskTextClassifier, data: TextDataModule) -> ClassificationResult:
         rows, heads = data.corpus.splits["test"], data.spec.heads
