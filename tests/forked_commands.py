@@ -71,18 +71,18 @@ def main() -> None:
         import_module(name)
     Plugins.instance()  # Hydra looks through all its plugins once
     for line in sys.stdin:
-        asked = json.loads(line)
+        requested = json.loads(line)
         with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
             child = os.fork()
             if child == 0:
                 os.dup2(output.fileno(), 1)
                 os.dup2(errors.fileno(), 2)
-                os.chdir(asked["folder"])
-                os.environ |= asked["environment"]
-                set_streams(asked["streams"])
-                signal.alarm(asked["limit_s"])
-                code = job(asked["words"])
-                if asked["streams"] != "whole":
+                os.chdir(requested["folder"])
+                os.environ |= requested["environment"]
+                set_streams(requested["streams"])
+                signal.alarm(requested["limit_s"])
+                code = job(requested["words"])
+                if requested["streams"] != "whole":
                     sys.exit(code)  # the interpreter's shutdown flushes the streams, and may fail there
                 sys.stdout.flush()
                 sys.stderr.flush()
@@ -91,7 +91,7 @@ def main() -> None:
             said = []
             for file in (output, errors):
                 file.seek(0)
-                said.append(file.read().decode("latin-1" if asked["streams"] == "latin-1" else "utf-8", "replace"))
+                said.append(file.read().decode("latin-1" if requested["streams"] == "latin-1" else "utf-8", "replace"))
             code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
             print(json.dumps({"code": code, "output": said[0], "errors": said[1]}), flush=True)
 

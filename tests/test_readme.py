@@ -78,8 +78,8 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def kind(line: str) -> str:
-    found = [word for word in SMALLER if word in line.split() or (word.endswith("=") and word in line)]
-    return found[-1] if found else "python train.py"
+    result = [word for word in SMALLER if word in line.split() or (word.endswith("=") and word in line)]
+    return result[-1] if result else "python train.py"
 
 
 def test_the_readme_shows_every_kind_of_line() -> None:

@@ -70,7 +70,7 @@ def run(*words: str, ending: str | None = None, limits: Callable[[], None] | Non
     return done.returncode, done.stdout, done.stderr
 
 
-def asked(out: str) -> list[dict[str, object]]:
+def requested(out: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
 
 
@@ -128,14 +128,14 @@ def test_a_misspelt_key_is_told_when_only_showing_too() -> None:
 def test_a_run_gets_a_folder_a_name_and_the_line_to_type_again(here: Path) -> None:
     code, out, err = run("seed=3", "optimizer.lr=3e-5", ending="done")
     assert code == 0, err
-    (told,) = asked(out)
-    folder = Path(str(told["folder"]))
+    (reported,) = requested(out)
+    folder = Path(str(reported["folder"]))
     assert folder.parts[-3] == "outputs"
     assert folder.is_relative_to(here)
     assert (folder / ".hydra" / "config.yaml").is_file()
-    assert told["name"] == "tiny-seed3-lr3e-5"
-    assert told["command"] == f"python {TRAIN} seed=3 optimizer.lr=3e-5"
-    assert told["torch"] is False
+    assert reported["name"] == "tiny-seed3-lr3e-5"
+    assert reported["command"] == f"python {TRAIN} seed=3 optimizer.lr=3e-5"
+    assert reported["torch"] is False
 
 
 def test_a_named_folder_is_never_overwritten(here: Path) -> None:
@@ -195,8 +195,8 @@ def test_a_stop_from_outside_ends_in_130(number: signal.Signals) -> None:
 def test_the_jobs_of_a_multirun_go_on_when_one_fails(here: Path) -> None:
     code, _, err = run("-m", "seed=1,2,3", "hydra.sweep.dir=out", ending="odd")
     assert code == 1
-    assert [told["seed"] for told in asked(printed(here / "out"))] == [1, 2, 3]
-    assert [told["command"] for told in asked(printed(here / "out"))] == [
+    assert [reported["seed"] for reported in requested(printed(here / "out"))] == [1, 2, 3]
+    assert [reported["command"] for reported in requested(printed(here / "out"))] == [
         f"python {TRAIN} seed={seed}" for seed in (1, 2, 3)
     ]
     assert {path.name for path in (here / "out").iterdir()} == {"0", "1", "2", "multirun.yaml"}
@@ -219,7 +219,7 @@ def test_a_search_with_optuna_gets_the_objective(here: Path) -> None:
         "-m", "hydra/sweeper=optuna", "hydra.sweeper.n_trials=2", "hydra.sweep.dir=out", lr, ending="done"
     )
     assert code == 0, err
-    assert len(asked(printed(here / "out"))) == 2
+    assert len(requested(printed(here / "out"))) == 2
 
 
 def test_resume_and_test_go_to_the_runs_own_config_and_folder(here: Path) -> None:
@@ -233,10 +233,10 @@ def test_resume_and_test_go_to_the_runs_own_config_and_folder(here: Path) -> Non
 
     code, out, err = run("resume=a b", "trainer.max_epochs=6", ending="done")
     assert code == 0, err
-    (told,) = asked(out)
-    assert told["folder"] == str(here / "a b")
-    assert (told["seed"], told["epochs"]) == (5, 6)
-    assert told["command"] == f"python {TRAIN} 'resume=a b' trainer.max_epochs=6"
+    (reported,) = requested(out)
+    assert reported["folder"] == str(here / "a b")
+    assert (reported["seed"], reported["epochs"]) == (5, 6)
+    assert reported["command"] == f"python {TRAIN} 'resume=a b' trainer.max_epochs=6"
     assert not (here / "a b" / ".hydra").exists()
 
     before = {path.name: path.read_bytes() for path in (here / "a b").iterdir() if path.is_file()}

@@ -100,9 +100,9 @@ def lab(overrides: Sequence[str], cache: Path, entry: Sequence[str] = LAB) -> Ro
 def peer(kind: str, overrides: Sequence[str], cache: Path, *options: str) -> Row:
     """One run of a peer (`trainer` or `loop` of peers.py) on the same config: `process`, and what it found."""
     with tempfile.TemporaryDirectory() as temporary:
-        found = Path(temporary) / "found.json"
-        row = process([PEERS, kind, str(found), *options, *overrides], cache, Path(temporary) / "said.txt")
-        return row | json.loads(found.read_text(encoding="utf-8"))
+        result = Path(temporary) / "found.json"
+        row = process([PEERS, kind, str(result), *options, *overrides], cache, Path(temporary) / "said.txt")
+        return row | json.loads(result.read_text(encoding="utf-8"))
 
 
 def harmonic_mean(rates: Sequence[float]) -> float:
@@ -191,23 +191,23 @@ def arguments(made: argparse.ArgumentParser) -> argparse.Namespace:
 
     Torch's threads spin while they wait, which is best where nothing else runs, and ruinous where something does.
     """
-    asked = made.parse_intermixed_args()
-    if asked.shared:
+    requested = made.parse_intermixed_args()
+    if requested.shared:
         os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
-    if asked.quick:
-        asked.repeats = 1
-    if getattr(asked, "precision", None) == "auto":
-        asked.precision = "bf16" if cpu_bf16_speed() >= PAYS else "32"
-    return asked
+    if requested.quick:
+        requested.repeats = 1
+    if getattr(requested, "precision", None) == "auto":
+        requested.precision = "bf16" if cpu_bf16_speed() >= PAYS else "32"
+    return requested
 
 
-def write(name: str, asked: argparse.Namespace, where: str, payload: Mapping[str, Any]) -> None:
+def write(name: str, requested: argparse.Namespace, where: str, payload: Mapping[str, Any]) -> None:
     """results/NAME.json; `where` is the line that `machine` gave at the start."""
-    folder = asked.results or (None if asked.quick else RESULTS)
+    folder = requested.results or (None if requested.quick else RESULTS)
     if folder is None:
         return
     folder.mkdir(parents=True, exist_ok=True)
-    options = {key: value for key, value in vars(asked).items() if key != "results"}
+    options = {key: value for key, value in vars(requested).items() if key != "results"}
     text = json.dumps({"machine": where, "options": options, **payload}, indent=2, default=_plain)
     (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
 

@@ -50,7 +50,7 @@ class Padding:
     tokens: int = 0
     padded: int = 0
 
-    def told(self, mask: Tensor) -> None:
+    def add(self, mask: Tensor) -> None:
         if self.counts:
             self.tokens, self.padded = self.tokens + mask.numel(), self.padded + int((mask == 0).sum())
 
@@ -78,7 +78,7 @@ class Task:
             length = len(example["input_ids"])
             ids[place, :length] = torch.tensor(example["input_ids"])
             mask[place, :length] = 1
-        self.padding.told(mask)
+        self.padding.add(mask)
         labels = torch.tensor([example["labels"] for example in examples])
         return {"input_ids": ids, "attention_mask": mask, "labels": labels}
 
@@ -275,14 +275,14 @@ def _found(task: Task, fit_s: float, epochs_s: list[float], f1_macro: dict[str, 
 
 
 def main() -> None:
-    asked = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    asked.add_argument("kind", choices=("trainer", "loop"))
-    asked.add_argument("result", type=Path)
-    asked.add_argument("--pad-to", type=int)
-    asked.add_argument("--still", action="store_true")
-    asked.add_argument("--keep-memory", action="store_true")
-    asked.add_argument("overrides", nargs="*")
-    given = asked.parse_intermixed_args()
+    options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    options.add_argument("kind", choices=("trainer", "loop"))
+    options.add_argument("result", type=Path)
+    options.add_argument("--pad-to", type=int)
+    options.add_argument("--still", action="store_true")
+    options.add_argument("--keep-memory", action="store_true")
+    options.add_argument("overrides", nargs="*")
+    given = options.parse_intermixed_args()
     if given.kind == "loop" or given.keep_memory:
         keep_freed_memory()
     task, model = prepared(given.overrides, given.pad_to, given.still)

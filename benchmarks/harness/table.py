@@ -31,7 +31,7 @@ def shown(one: Mapping[str, float], digits: int = 2) -> str:
 
 
 def finish(
-    name: str, head: Sequence[str], rows: Sequence[Sequence[str]], told: Mapping[str, Any], file: Path | None
+    name: str, head: Sequence[str], rows: Sequence[Sequence[str]], reported: Mapping[str, Any], file: Path | None
 ) -> None:
     """Print the table under a line about the machine, and write `told` with it to `file`, if any."""
     here = machine()
@@ -43,7 +43,7 @@ def finish(
     if file is None:
         return
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps({"machine": here, **told}, indent=2) + "\n", encoding="utf-8")
+    file.write_text(json.dumps({"machine": here, **reported}, indent=2) + "\n", encoding="utf-8")
 
 
 def _lines(path: Path) -> list[str]:

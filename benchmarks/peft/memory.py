@@ -61,27 +61,27 @@ def resident() -> int:
     return int(psutil.Process().memory_info().rss)
 
 
-def child(asked: argparse.Namespace) -> None:
+def child(options: argparse.Namespace) -> None:
     """In a process of its own: build, measure, train, write what was found."""
-    model, method = asked.child[0], asked.child[1]
+    model, method = options.child[0], options.child[1]
     encoder_of("minilm", method, quick=True)  # imports and first uses are not the model's
     before = resident()
-    encoder = encoder_of(model, method, asked.quick)
-    found = {"base_bytes": num_bytes(encoder), "loaded_bytes": resident() - before, **parameter_counts(encoder)}
-    if asked.child[2] == "checkpointing":
+    encoder = encoder_of(model, method, options.quick)
+    result = {"base_bytes": num_bytes(encoder), "loaded_bytes": resident() - before, **parameter_counts(encoder)}
+    if options.child[2] == "checkpointing":
         assert encoder.checkpoint_gradients()
     step = stepper(encoder, bf16=False)
     for _ in range(STEPS):
-        step(asked.batch, asked.length)
-    Path(asked.child[3]).write_text(json.dumps(found), encoding="utf-8")
+        step(options.batch, options.length)
+    Path(options.child[3]).write_text(json.dumps(result), encoding="utf-8")
 
 
-def measured(model: str, method: str, mode: str, asked: argparse.Namespace) -> measuring.Row:
+def measured(model: str, method: str, mode: str, options: argparse.Namespace) -> measuring.Row:
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         command = ["-m", "benchmarks.peft.memory", "--child", model, method, mode, str(folder / "found.json"),
-                   "--batch", str(asked.batch), "--length", str(asked.length),
-                   *(["--quick"] if asked.quick else [])]  # fmt: skip
+                   "--batch", str(options.batch), "--length", str(options.length),
+                   *(["--quick"] if options.quick else [])]  # fmt: skip
         row = measuring.process(command, folder, folder / "said.txt")
         return row | json.loads((folder / "found.json").read_text(encoding="utf-8"))
 
@@ -94,32 +94,32 @@ def main() -> None:
     if "--child" in sys.argv:
         child(parser.parse_args())
         return
-    asked, where = measuring.arguments(parser), measuring.machine()
-    found: dict[str, dict[str, measuring.Row]] = {}
+    options, where = measuring.arguments(parser), measuring.machine()
+    result: dict[str, dict[str, measuring.Row]] = {}
     for model in MODELS:
-        for method in ("full", "qlora") if asked.quick else METHODS:
-            row = measured(model, method, "plain", asked)
-            if not asked.quick:
-                again = measured(model, method, "checkpointing", asked)
+        for method in ("full", "qlora") if options.quick else METHODS:
+            row = measured(model, method, "plain", options)
+            if not options.quick:
+                again = measured(model, method, "checkpointing", options)
                 row["checkpointed_peak_rss_gib"] = again["peak_rss_gib"]
-            found.setdefault(model, {})[method] = row
-    print(f"{where}\nbatch {asked.batch}, length {asked.length}, fp32 beside the 4 bits, {os.cpu_count()} threads")
+            result.setdefault(model, {})[method] = row
+    print(f"{where}\nbatch {options.batch}, length {options.length}, fp32 beside the 4 bits, {os.cpu_count()} threads")
     mib = 2**20
     for model, title in MODELS.items():
-        whole = found[model]["full"]
+        whole = result[model]["full"]
         measuring.table(
             (title, "base MiB", "of fp32", "loaded MiB", "trains", "peak GiB", "with checkpointing"),
             [
                 (method, f"{row['base_bytes'] / mib:.1f}", f"{row['base_bytes'] / whole['base_bytes']:.3f}",
                  f"{row['loaded_bytes'] / mib:.0f}", f"{row['trainable']:,}", f"{row['peak_rss_gib']:.2f}",
                  f"{row.get('checkpointed_peak_rss_gib', 0):.2f}")
-                for method, row in found[model].items()
+                for method, row in result[model].items()
             ],
         )  # fmt: skip
-        share = found[model]["qlora"]["base_bytes"] / whole["base_bytes"]
+        share = result[model]["qlora"]["base_bytes"] / whole["base_bytes"]
         word = "met" if share <= LIMITS[model] else "MISSED"
         print(f"base in 4 bits: {share:.3f} of fp32, target at most {LIMITS[model]}: {word}\n")
-    measuring.write("peft_memory", asked, where, {"found": found})
+    measuring.write("peft_memory", options, where, {"found": result})
 
 
 if __name__ == "__main__":

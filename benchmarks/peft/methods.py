@@ -36,9 +36,9 @@ def encoder_of(model: str, method: str, quick: bool) -> TransformerEncoder:
     tokenizer: Tokenizer = build_tokenizer(config.model, lambda: iter([["fuga de aceite en el reductor"] * 2]))
     torch.manual_seed(0)
     with tempfile.TemporaryDirectory() as folder:
-        found: Any = build_encoder(config.model, tokenizer, Path(folder), peft=config.peft)
-    assert isinstance(found, TransformerEncoder)
-    return found
+        result: Any = build_encoder(config.model, tokenizer, Path(folder), peft=config.peft)
+    assert isinstance(result, TransformerEncoder)
+    return result
 
 
 def stepper(encoder: TransformerEncoder, bf16: bool) -> Callable[[int, int], float]:

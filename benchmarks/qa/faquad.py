@@ -43,12 +43,12 @@ QUICK = ["model.pretrained=false", "model.architecture.hidden_size=32", "model.a
 MARGIN = 0.05
 
 
-def one_run(faquad: Path, method: str, seed: int, asked: list[str]) -> dict[str, Any]:
+def one_run(faquad: Path, method: str, seed: int, options: list[str]) -> dict[str, Any]:
     """What the record of a run says, and the settings that it was asked with."""
     with tempfile.TemporaryDirectory() as temporary:
         run = RunFolder(Path(temporary) / "run")
         data = [f"data.path={faquad / 'dataset.json'}", f"data.test_ids={faquad / 'dev_ids.json'}"]
-        words = [*asked, *data, f"seed={seed}", f"hydra.run.dir={run.path}"]
+        words = [*options, *data, f"seed={seed}", f"hydra.run.dir={run.path}"]
         done = subprocess.run(
             [sys.executable, str(ROOT / "train.py"), *words], cwd=ROOT, capture_output=True, text=True, check=False,
             env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
@@ -61,7 +61,7 @@ def one_run(faquad: Path, method: str, seed: int, asked: list[str]) -> dict[str,
         "method": method, "seed": seed, "test": record["metrics"]["test"], "baselines": record["baselines"],
         "val_f1": history, "epoch": record["objective"]["epoch"] + 1, "wall_s": record["timing_s"]["total"],
         "peak_rss_gib": record["memory"]["peak_rss_gib"], "parameters": record["parameters"],
-        "rows": record["data"]["rows"], "asked": asked,
+        "rows": record["data"]["rows"], "requested": options,
     }  # fmt: skip
 
 
@@ -70,19 +70,19 @@ def comparable(file: Path | None, settings: dict[str, list[str]]) -> list[dict[s
     if file is None or not file.exists():
         return []
     runs = json.loads(file.read_text(encoding="utf-8"))["runs"]
-    return [run for run in runs if run.get("asked") == settings.get(run["method"])]
+    return [run for run in runs if run.get("requested") == settings.get(run["method"])]
 
 
 def verdicts(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Per method: mean and standard deviation of the test scores over seeds, and whether the goal is met."""
-    found = []
+    result = []
     for method in [name for name in METHODS if any(run["method"] == name for run in runs)]:
         same = [run for run in runs if run["method"] == method]
         scores = [run["test"]["f1"] for run in same]
         spread = stdev(scores) if len(scores) > 1 else 0.0
         bar = max(score["f1"] for score in same[0]["baselines"].values())
         lead = mean(scores) - bar
-        found.append({
+        result.append({
             "method": method, "seeds": len(same), "f1": mean(scores), "f1_sd": spread,
             "em": mean(run["test"]["em"] for run in same), "val_f1": mean(max(run["val_f1"]) for run in same),
             "baseline_f1": bar, "lead": lead,
@@ -90,10 +90,10 @@ def verdicts(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
             "wall_s": mean(run["wall_s"] for run in same), "peak_rss_gib": max(run["peak_rss_gib"] for run in same),
             "trainable": same[0]["parameters"]["trainable"],
         })  # fmt: skip
-    return found
+    return result
 
 
-def show(runs: list[dict[str, Any]], asked: argparse.Namespace, file: Path | None) -> None:
+def show(runs: list[dict[str, Any]], options: argparse.Namespace, file: Path | None) -> None:
     """The table, and the JSON beside it."""
     means = verdicts(runs)
     head = ("answers of", "seeds", "F1", "sd", "EM", "val F1", "lead", "goal", "seconds", "RSS GiB", "trainable")
@@ -105,9 +105,9 @@ def show(runs: list[dict[str, Any]], asked: argparse.Namespace, file: Path | Non
     for name, scores in runs[0]["baselines"].items():
         blank = [""] * (len(head) - 5)
         rows.append((name.replace("_", " "), "", f"{scores['f1']:.3f}", "", f"{scores['em']:.3f}", *blank))
-    told = {"options": {"quick": asked.quick}, "margin": MARGIN, "shared": SHARED, "methods": METHODS,
+    reported = {"options": {"quick": options.quick}, "margin": MARGIN, "shared": SHARED, "methods": METHODS,
             "means": means, "runs": runs}  # fmt: skip
-    finish("FaQuAD, 63 test questions", head, rows, told, file)
+    finish("FaQuAD, 63 test questions", head, rows, reported, file)
 
 
 def _last_wins(overrides: list[str]) -> list[str]:
@@ -123,19 +123,19 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a tiny model, one epoch: shows that it runs")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("overrides", nargs="*")
-    asked = parser.parse_intermixed_args()
+    options = parser.parse_intermixed_args()
     settings = {
-        method: _last_wins([*SHARED, *METHODS[method], *asked.overrides, *(QUICK if asked.quick else [])])
+        method: _last_wins([*SHARED, *METHODS[method], *options.overrides, *(QUICK if options.quick else [])])
         for method in METHODS
     }
-    file = None if asked.quick and asked.results == RESULTS else asked.results / "faquad.json"
+    file = None if options.quick and options.results == RESULTS else options.results / "faquad.json"
     runs = comparable(file, settings)
-    for seed in asked.seeds:
-        for method in asked.method:
-            run = one_run(asked.faquad, method, seed, settings[method])
+    for seed in options.seeds:
+        for method in options.method:
+            run = one_run(options.faquad, method, seed, settings[method])
             runs = [one for one in runs if (one["method"], one["seed"]) != (method, seed)] + [run]
             print(f"  {method}, seed {seed}: F1 {run['test']['f1']:.3f}, {run['wall_s']:.0f} s", file=sys.stderr)
-            show(sorted(runs, key=lambda one: (list(METHODS).index(one["method"]), one["seed"])), asked, file)
+            show(sorted(runs, key=lambda one: (list(METHODS).index(one["method"]), one["seed"])), options, file)
 
 
 if __name__ == "__main__":

@@ -257,9 +257,9 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=50)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
-    asked = parser.parse_args()
-    write_runs(asked.folder, asked.runs, asked.rows, asked.seeds, asked.seed)
-    print(f"{asked.runs} made-up run folders in {asked.folder}")
+    options = parser.parse_args()
+    write_runs(options.folder, options.runs, options.rows, options.seeds, options.seed)
+    print(f"{options.runs} made-up run folders in {options.folder}")
 
 
 if __name__ == "__main__":

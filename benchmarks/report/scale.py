@@ -57,11 +57,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "lab_report_scale")
     parser.add_argument("--runs", type=int, nargs="+", default=sorted(PROMISED))
-    asked = parser.parse_args()
+    options = parser.parse_args()
     rows, before = [], 0.0
     print(f"{'runs':>7} {'load':>5} {'wall s':>7} {'CPU s':>7} {'peak GiB':>9} {'page MB':>8} {'report MB':>10}")
-    for num_runs in sorted(asked.runs):
-        runs = asked.folder / str(num_runs)
+    for num_runs in sorted(options.runs):
+        runs = options.folder / str(num_runs)
         if not runs.exists():
             write_runs(runs, num_runs)
         row = measured(runs, num_runs)

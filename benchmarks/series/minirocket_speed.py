@@ -30,8 +30,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="few rows: that it runs, not how fast")
     parser.add_argument("--results", type=Path, default=table.RESULTS)
-    asked = parser.parse_args()
-    os.environ |= {"OMP_NUM_THREADS": str(asked.threads), "NUMBA_NUM_THREADS": str(asked.threads)}
+    options = parser.parse_args()
+    os.environ |= {"OMP_NUM_THREADS": str(options.threads), "NUMBA_NUM_THREADS": str(options.threads)}
     import numpy as np
     import torch
     from aeon.datasets import load_classification
@@ -41,8 +41,8 @@ def main() -> None:
     from lab.core.batches import HeadSpec, SeriesBatch, SeriesSpec
     from lab.models.series.minirocket import MiniRocketNet
 
-    torch.set_num_threads(asked.threads)
-    rows = 10 if asked.quick else None
+    torch.set_num_threads(options.threads)
+    rows = 10 if options.quick else None
     splits = [load_classification("OSULeaf", split=split)[0][:rows].astype(np.float32) for split in ("train", "test")]
     windows = [torch.from_numpy(split).transpose(1, 2).contiguous() for split in splits]
     seen = [torch.ones_like(window, dtype=torch.bool) for window in windows]
@@ -59,21 +59,22 @@ def main() -> None:
             net(window, mask)
 
     def theirs() -> None:
-        transformer = Theirs(n_kernels=10_000, n_jobs=asked.threads, random_state=0).fit(splits[0])
+        transformer = Theirs(n_kernels=10_000, n_jobs=options.threads, random_state=0).fit(splits[0])
         for split in splits:
             transformer.transform(split)
 
     first = {"lab": seconds(ours), "aeon": seconds(theirs)}
-    turns = [(seconds(ours), seconds(theirs)) for _ in range(1 if asked.quick else asked.repeats)]
+    turns = [(seconds(ours), seconds(theirs)) for _ in range(1 if options.quick else options.repeats)]
     warm = {"lab": [turn[0] for turn in turns], "aeon": [turn[1] for turn in turns]}
     ratio = median(mine / other for mine, other in turns)
     rows_shown = [
         [name, f"{first[name]:.2f}", table.shown(table.spread(warm[name]))] for name in ("lab", "aeon")
     ] + [["lab / aeon", f"{first['lab'] / first['aeon']:.2f}", f"{ratio:.2f}"]]  # fmt: skip
-    told = {"threads": asked.threads, "quick": asked.quick, "first_s": first, "warm_s": warm, "ratio_warm": ratio,
+    reported = {"threads": options.threads, "quick": options.quick, "first_s": first,
+        "warm_s": warm, "ratio_warm": ratio,
             "target": TARGET}  # fmt: skip
     head = ["MiniRocket, OSULeaf", "first call, s", "warm, s"]
-    table.finish("minirocket_speed", head, rows_shown, told, asked.results / "minirocket_speed.json")
+    table.finish("minirocket_speed", head, rows_shown, reported, options.results / "minirocket_speed.json")
     print(f"warm ratio {ratio:.2f}, target at most {TARGET:g}: {'met' if ratio <= TARGET else 'MISSED'}")
 
 

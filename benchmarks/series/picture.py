@@ -53,14 +53,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path)
     parser.add_argument("--to", type=Path, default=ROOT / "docs" / "img" / "series.png")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     mpl.use("Agg")
-    run = RunFolder(asked.run)
+    run = RunFolder(options.run)
     data = check(OmegaConf.load(run.config)).data
     if not isinstance(data, Windowed):
         raise SystemExit("this run worked on cases, not on windows of a table")
-    found = load(data)
-    cut, head = found.splits["test"], found.head
+    result = load(data)
+    cut, head = result.splits["test"], result.head
     chance = np.array(pyarrow.parquet.read_table(run.predictions)[f"{head.name}_probabilities"].to_pylist())[:, 1]
     current = cut.current_labels
     changed = np.ones(len(cut), bool) if current is None else (current != MISSING) & (current != cut.labels)
@@ -68,7 +68,7 @@ def main() -> None:
     rows = [int(came[chance[came].argmax()]), int(stayed[chance[stayed].argmin()])]
     figure, axes = pyplot.subplots(1, 3, figsize=(13, 3.6), width_ratios=[4, 4, 2.6], constrained_layout=True)
     for place, row in enumerate(rows):
-        drawn(axes[place], found.panel, cut, row, float(chance[row]), data)
+        drawn(axes[place], result.panel, cut, row, float(chance[row]), data)
     guess = (chance > 0.5).astype(int)
     counts = np.zeros((2, 2), int)
     np.add.at(counts, (cut.labels.astype(int), guess), 1)
@@ -83,8 +83,8 @@ def main() -> None:
     axes[2].set_xlabel("foretold", fontsize=9)
     axes[2].set_ylabel(f"{head.name}, as it came", fontsize=9)
     axes[2].set_title(f"{len(cut)} test windows", fontsize=9)
-    asked.to.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(asked.to, dpi=110)
+    options.to.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(options.to, dpi=110)
 
 
 if __name__ == "__main__":

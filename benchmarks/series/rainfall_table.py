@@ -52,7 +52,7 @@ def rows_of(runs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> list
         name = model["name"] + (" from a checkpoint" if model.get("checkpoint") else "")
         size = (model.get("num_layers", model.get("depth")), model.get("width", model.get("filters")))
         kinds[name, *size, data["batch_size"], data.get("window")].append((config, record))
-    return [row(key, [record for _, record in found]) for key, found in kinds.items()]
+    return [row(key, [record for _, record in result]) for key, result in kinds.items()]
 
 
 def row(key: tuple[Any, ...], records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def row(key: tuple[Any, ...], records: Sequence[Mapping[str, Any]]) -> dict[str,
 def cells(one: Mapping[str, Any]) -> list[str]:
     if not one["done"]:
         return [*map(str, one["network"]), *["-"] * 6, f"0 of {one['runs']}"]
-    scores = [f"{mean(found):.3f} ({min(found):.3f}-{max(found):.3f})" for found in one["scores"].values()]
+    scores = [f"{mean(result):.3f} ({min(result):.3f}-{max(result):.3f})" for result in one["scores"].values()]
     costs = [f"{one['parameters']:,}", f"{one['peak_rss_gib']:.2f}", f"{one['epoch_s']:.1f}"]
     return [*map(str, one["network"]), *costs, *scores, f"{one['done']} of {one['runs']}"]
 
@@ -79,11 +79,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--results", type=Path, default=RESULTS)
-    asked = parser.parse_args()
-    rows = rows_of(runs_in(asked.folder))
+    options = parser.parse_args()
+    rows = rows_of(runs_in(options.folder))
     if not rows:
-        raise SystemExit(f"no run folder below {asked.folder}")
-    finish("rainfall", HEAD, [cells(one) for one in rows], {"rows": rows}, asked.results / "rainfall.json")
+        raise SystemExit(f"no run folder below {options.folder}")
+    finish("rainfall", HEAD, [cells(one) for one in rows], {"rows": rows}, options.results / "rainfall.json")
 
 
 if __name__ == "__main__":

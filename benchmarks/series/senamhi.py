@@ -72,11 +72,11 @@ def baselines(path: Path) -> list[dict[str, Any]]:
     with initialize_config_dir(str(ROOT / "conf")):
         data = check(compose("config", ["experiment=senamhi", f"data.path={path}"])).data
     assert isinstance(data, Series)
-    found = load(data)
-    module = SeriesDataModule(found, data, lambda _: 1, 0, False)
-    parts = {split: lagged(module.make_rows(split), found.num_measured) for split in found.splits}
+    result = load(data)
+    module = SeriesDataModule(result, data, lambda _: 1, 0, False)
+    parts = {split: lagged(module.make_rows(split), result.num_measured) for split in result.splits}
     truth = parts["test"][1]
-    now = persistence_scores(found.splits["test"], found.head)["persistence"]
+    now = persistence_scores(result.splits["test"], result.head)["persistence"]
     rows = [{"name": "majority", "acc": max(truth.mean(), 1 - truth.mean()), "auc": 0.5, "mcc": 0.0},
             {"name": "persistence", "acc": now["accuracy"], "auc": now["auc"], "mcc": now["mcc"]}]  # fmt: skip
     val = parts["val"]
@@ -103,15 +103,15 @@ def scored(truth: Any, chance: Any) -> dict[str, float]:
             "mcc": float(matthews_corrcoef(truth, guess))}  # fmt: skip
 
 
-def net_rows(name: str, overrides: Sequence[str], asked: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
+def net_rows(name: str, overrides: Sequence[str], options: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
     """Mean and range over seeds, and the mean of their probabilities."""
     runs, chances, truth = [], [], None
-    for seed in asked.seeds:
+    for seed in options.seeds:
         run = RunFolder(folder / f"{list(NETS).index(name)}-{seed}")
-        quick = [] if not asked.quick else ["trainer.max_epochs=1", "data.max_rows.train=200"]
+        quick = [] if not options.quick else ["trainer.max_epochs=1", "data.max_rows.train=200"]
         if not ended(run):
             subprocess.run(
-                [sys.executable, "train.py", "experiment=senamhi", f"data.path={asked.path}",
+                [sys.executable, "train.py", "experiment=senamhi", f"data.path={options.path}",
                  *overrides, f"seed={seed}", "logger=csv", "callbacks.curves.png=false",
                  f"hydra.run.dir={run.path}", *quick],
                 check=True, cwd=ROOT, stdout=subprocess.DEVNULL, env=os.environ | {"OMP_WAIT_POLICY": "PASSIVE"},
@@ -159,20 +159,20 @@ def main() -> None:
         "--runs", type=Path, help="keep the run folders here; those that came to their end are not run again"
     )
     parser.add_argument("--results", type=Path)
-    asked = parser.parse_args()
-    asked.path = asked.path.resolve()
+    options = parser.parse_args()
+    options.path = options.path.resolve()
     torch.set_num_threads(1)
-    rows = baselines(asked.path)
+    rows = baselines(options.path)
     with tempfile.TemporaryDirectory() as temporary:
-        for name in asked.only:
-            rows += net_rows(name, NETS[name], asked, asked.runs or Path(temporary))
+        for name in options.only:
+            rows += net_rows(name, NETS[name], options, options.runs or Path(temporary))
             print(rows[-2]["name"], {key: round(rows[-2][key], 4) for key in ("val_auc", "auc", "mcc")}, flush=True)
     best = max((row for row in rows if row.get("net")), key=lambda row: row["val_auc"])
     ahead = {key: best[key] - goal for key, goal in GOAL.items()}
-    folder = asked.results or (Path(tempfile.gettempdir()) if asked.quick else RESULTS)
+    folder = options.results or (Path(tempfile.gettempdir()) if options.quick else RESULTS)
     head = ["", "val AUC", "test acc.", "test AUC", "test MCC", "parameters"]
-    told = {"goal": GOAL, "chosen_on_validation": best["name"], "ahead": ahead, "rows": rows}
-    finish("senamhi", head, [cells(row, best["name"]) for row in rows], told, folder / "senamhi.json")
+    reported = {"goal": GOAL, "chosen_on_validation": best["name"], "ahead": ahead, "rows": rows}
+    finish("senamhi", head, [cells(row, best["name"]) for row in rows], reported, folder / "senamhi.json")
     for key, value in ahead.items():
         word = "beats" if value > 0 else "misses"
         print(f"* chosen on validation: {word} {key} {GOAL[key]} by {abs(value):.3f}")

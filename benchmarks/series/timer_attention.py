@@ -76,11 +76,11 @@ def compared(nets: dict[str, TimerEncoder], shape: tuple[int, int, int], repeats
 
 
 def cost(net: TimerEncoder, shapes: list[tuple[int, int, int]], repeats: int) -> list[float]:
-    found = []
+    result = []
     for shape in shapes:
         run = step(net, shape)
-        found.append(median(run() for _ in range(repeats)))
-    return found
+        result.append(median(run() for _ in range(repeats)))
+    return result
 
 
 def draw(lengths: list[float], channels: list[float], sizes: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
@@ -103,30 +103,30 @@ def main() -> None:
     parser.add_argument("--threads", type=int, help="of torch; all cores by default")
     parser.add_argument("--quick", action="store_true", help="a tiny net: that it runs, not how fast")
     parser.add_argument("--results", type=Path, default=table.RESULTS)
-    asked = parser.parse_args()
-    if asked.threads:
-        torch.set_num_threads(asked.threads)
-    nets = {name: encoder(name, asked.quick) for name in ("plain", "fused")}
-    found = [compared(nets, shape, asked.repeats) for shape in SHAPES]
-    sizes = (LENGTHS[:2], CHANNELS[:2]) if asked.quick else (LENGTHS, CHANNELS)
-    lengths = cost(nets["fused"], [(8, length, 1) for length in sizes[0]], asked.repeats)
-    channels = cost(nets["fused"], [(4, 672, count) for count in sizes[1]], asked.repeats)
-    if not asked.quick:
+    options = parser.parse_args()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    nets = {name: encoder(name, options.quick) for name in ("plain", "fused")}
+    result = [compared(nets, shape, options.repeats) for shape in SHAPES]
+    sizes = (LENGTHS[:2], CHANNELS[:2]) if options.quick else (LENGTHS, CHANNELS)
+    lengths = cost(nets["fused"], [(8, length, 1) for length in sizes[0]], options.repeats)
+    channels = cost(nets["fused"], [(4, 672, count) for count in sizes[1]], options.repeats)
+    if not options.quick:
         draw(lengths, channels, sizes)
     rows = [
         [str(one["shape"]), table.shown(one["plain_s"], 3), table.shown(one["fused_s"], 3),
          table.shown(one["ratio"]), f"{one['difference']:.0e}"]
-        for one in found
+        for one in result
     ]  # fmt: skip
     rows += [[f"(8, {length}, 1)", "", f"{cell:.3f}", "", ""] for length, cell in zip(sizes[0], lengths, strict=True)]
     rows += [[f"(4, 672, {count})", "", f"{cell:.3f}", "", ""] for count, cell in zip(sizes[1], channels, strict=True)]
-    told = {
-        "threads": torch.get_num_threads(), "quick": asked.quick, "compared": found,
+    reported = {
+        "threads": torch.get_num_threads(), "quick": options.quick, "compared": result,
         "lengths": dict(zip(map(str, sizes[0]), lengths, strict=True)),
         "channels": dict(zip(map(str, sizes[1]), channels, strict=True)),
     }  # fmt: skip
     head = ["(B, T, C)", "plain, s", "fused, s", "plain / fused", "apart"]
-    table.finish("timer_attention", head, rows, told, asked.results / "timer_attention.json")
+    table.finish("timer_attention", head, rows, reported, options.results / "timer_attention.json")
 
 
 if __name__ == "__main__":

@@ -31,10 +31,10 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--frozen", type=int, default=3, help="of 4 layers")
     parser.add_argument("overrides", nargs="*")
-    asked, where = measuring.arguments(parser), measuring.machine()
-    epochs = 1 if asked.quick else asked.epochs
-    shared = [*WORK, *(SMALL if asked.quick else []), f"trainer.max_epochs={epochs}",
-              f"callbacks.freeze.layers={asked.frozen}", *asked.overrides]  # fmt: skip
+    options, where = measuring.arguments(parser), measuring.machine()
+    epochs = 1 if options.quick else options.epochs
+    shared = [*WORK, *(SMALL if options.quick else []), f"trainer.max_epochs={epochs}",
+              f"callbacks.freeze.layers={options.frozen}", *options.overrides]  # fmt: skip
     with TemporaryDirectory() as folder:
         cache = Path(folder) / "cache"
 
@@ -47,7 +47,7 @@ def main() -> None:
                 assert row["cache"]["hits"] == row["cache"]["entries"], "the cache was not there"
             return row
 
-        rows = measuring.interleaved({name: lambda turn, name=name: run(name, turn) for name in NAMES}, asked.repeats)
+        rows = measuring.interleaved({name: lambda turn, name=name: run(name, turn) for name in NAMES}, options.repeats)
     print(where)
     lines, apart = [], 0.0
     for name, turns in rows.items():
@@ -60,7 +60,7 @@ def main() -> None:
     measuring.table(("run", "fit s", "faster", "wall s", "faster", "RSS GiB", "test macro-F1"), lines)
     word = "met" if apart <= SAME else "MISSED"
     print(f"macro-F1 with and without the cache differ by {apart:.1e}, limit {SAME:g}: {word}")
-    measuring.write("timer_frozen", asked, where, {"runs": rows, "apart": apart})
+    measuring.write("timer_frozen", options, where, {"runs": rows, "apart": apart})
 
 
 if __name__ == "__main__":

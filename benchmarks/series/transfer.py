@@ -53,22 +53,22 @@ def compared(folder: Path, seeds: Sequence[int], quick: bool) -> list[dict[str, 
     for windows in (200, None):
         scores: dict[str, list[dict[str, float]]] = {"from scratch": [], "from the checkpoint": []}
         for seed in seeds:
-            for start, found in scores.items():
+            for start, result in scores.items():
                 extra = [f"seed={seed}", f"data.max_rows.train={'null' if windows is None else windows}"]
                 extra += [f"data.split.seed={seed}"]  # which 200 windows
                 extra += [f"model.checkpoint={pretrained}"] if start == "from the checkpoint" else []
                 name = f"{windows}-{seed}-{start.split()[-1]}"
                 record = run(folder / name, [*CLASSIFY, *extra, *short]).read()
-                found.append({score: record["metrics"]["test"][score] for score in SCORES})
-        rows += [{"windows": windows or "all", "start": start, "scores": found} for start, found in scores.items()]
-        print(windows, {start: mean(one["auc"] for one in found) for start, found in scores.items()}, flush=True)
+                result.append({score: record["metrics"]["test"][score] for score in SCORES})
+        rows += [{"windows": windows or "all", "start": start, "scores": result} for start, result in scores.items()]
+        print(windows, {start: mean(one["auc"] for one in result) for start, result in scores.items()}, flush=True)
     return rows
 
 
 def cells(row: dict[str, Any]) -> list[str]:
     spans = [[one[score] for one in row["scores"]] for score in SCORES]
     return [f"{row['windows']} windows, {row['start']}",
-            *(f"{mean(found):.3f} ({min(found):.3f}-{max(found):.3f})" for found in spans)]  # fmt: skip
+            *(f"{mean(result):.3f} ({min(result):.3f}-{max(result):.3f})" for result in spans)]  # fmt: skip
 
 
 def main() -> None:
@@ -76,12 +76,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--quick", action="store_true", help="an epoch each on little data: that it runs")
     parser.add_argument("--results", type=Path)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        rows = compared(Path(folder), asked.seeds, asked.quick)
-    target = asked.results or (Path(tempfile.gettempdir()) if asked.quick else RESULTS)
-    told = {"net": NET, "pretrain": PRETRAIN, "classify": CLASSIFY, "rows": rows}
-    finish("transfer", ["", "macro-F1", "MCC", "AUC"], [cells(row) for row in rows], told, target / "transfer.json")
+        rows = compared(Path(folder), options.seeds, options.quick)
+    target = options.results or (Path(tempfile.gettempdir()) if options.quick else RESULTS)
+    reported = {"net": NET, "pretrain": PRETRAIN, "classify": CLASSIFY, "rows": rows}
+    finish("transfer", ["", "macro-F1", "MCC", "AUC"], [cells(row) for row in rows], reported, target / "transfer.json")
     for scratch, transfer in zip(rows[::2], rows[1::2], strict=True):
         apart = [b["auc"] - a["auc"] for a, b in zip(scratch["scores"], transfer["scores"], strict=True)]
         span = f"{min(apart):+.3f} to {max(apart):+.3f}"

@@ -84,8 +84,8 @@ def earlier(file: Path, quick: bool) -> list[Cell]:
     if quick or not file.exists():
         return []
     fields = Cell.__dataclass_fields__
-    told = json.loads(file.read_text(encoding="utf-8"))["cells"]
-    return [Cell(**{name: cell[name] for name in fields}) for cell in told]
+    reported = json.loads(file.read_text(encoding="utf-8"))["cells"]
+    return [Cell(**{name: cell[name] for name in fields}) for cell in reported]
 
 
 def arguments() -> argparse.Namespace:
@@ -100,16 +100,16 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    asked = arguments()
-    published = PUBLISHED[asked.model]
-    file = asked.results / f"ucr_{asked.model}.json"
-    measured = asked.sets or list(published)
-    cells = [cell for cell in earlier(file, asked.quick) if cell.name not in measured]
+    options = arguments()
+    published = PUBLISHED[options.model]
+    file = options.results / f"ucr_{options.model}.json"
+    measured = options.sets or list(published)
+    cells = [cell for cell in earlier(file, options.quick) if cell.name not in measured]
     for name in measured:
-        seeds = 1 if (asked.model, name) in ONE_SEED or asked.quick else asked.seeds
-        found = [run(asked.model, name, seed, asked.quick, asked.threads) for seed in range(1, seeds + 1)]
-        accuracies, seconds = [one[0] for one in found], [one[1] for one in found]
-        cells.append(Cell(name, accuracies, published[name], allowed(asked.model, name), min(seconds)))
+        seeds = 1 if (options.model, name) in ONE_SEED or options.quick else options.seeds
+        result = [run(options.model, name, seed, options.quick, options.threads) for seed in range(1, seeds + 1)]
+        accuracies, seconds = [one[0] for one in result], [one[1] for one in result]
+        cells.append(Cell(name, accuracies, published[name], allowed(options.model, name), min(seconds)))
         print(f"  {name}: {', '.join(f'{one:.3f}' for one in accuracies)}", file=sys.stderr, flush=True)
     cells.sort(key=lambda cell: list(published).index(cell.name))
     rows = [
@@ -119,8 +119,12 @@ def main() -> None:
         for cell in cells
     ]  # fmt: skip
     head = ["set", "accuracy", "range", "seeds", "published", "allowed", "met", "s a run"]
-    told = {"model": asked.model, "quick": asked.quick, "cells": [asdict(cell) | {"met": cell.met} for cell in cells]}
-    table.finish(f"ucr, {asked.model}", head, rows, told, file)
+    reported = {
+        "model": options.model,
+        "quick": options.quick,
+        "cells": [asdict(cell) | {"met": cell.met} for cell in cells],
+    }
+    table.finish(f"ucr, {options.model}", head, rows, reported, file)
 
 
 if __name__ == "__main__":

@@ -91,22 +91,22 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument("--quick", action="store_true", help="200,000 rows, no file of results")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.child is not None:
-        print(json.dumps(load_and_draw(asked.child)))
+    options = parser.parse_args()
+    if options.child is not None:
+        print(json.dumps(load_and_draw(options.child)))
         return
-    rows = 200_000 if asked.quick else asked.rows
+    rows = 200_000 if options.quick else options.rows
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table.parquet"
         table = write(path, rows)
         child = [sys.executable, "-m", "benchmarks.series.windows_memory", "--child", str(path)]
-        told = json.loads(subprocess.run(child, check=True, capture_output=True, text=True, env=os.environ).stdout)
-    grown = told["peak"] - told["start"]
-    result = {"rows": rows, "table_mib": table / 2**20, "grown_mib": grown / 2**20, "ratio": grown / table, **told}
+        reported = json.loads(subprocess.run(child, check=True, capture_output=True, text=True, env=os.environ).stdout)
+    grown = reported["peak"] - reported["start"]
+    result = {"rows": rows, "table_mib": table / 2**20, "grown_mib": grown / 2**20, "ratio": grown / table, **reported}
     head = ["rows", "windows", "table MiB", "grown by MiB", "ratio", "target", "load s"]
-    cells = [f"{rows:,}", f"{told['windows']:,}", f"{table / 2**20:.0f}", f"{grown / 2**20:.0f}",
-             f"{grown / table:.2f}", f"{TARGET}", f"{told['load_s']:.1f}"]  # fmt: skip
-    target = Path(tempfile.gettempdir()) if asked.quick else RESULTS
+    cells = [f"{rows:,}", f"{reported['windows']:,}", f"{table / 2**20:.0f}", f"{grown / 2**20:.0f}",
+             f"{grown / table:.2f}", f"{TARGET}", f"{reported['load_s']:.1f}"]  # fmt: skip
+    target = Path(tempfile.gettempdir()) if options.quick else RESULTS
     finish("windows_memory", head, [cells], result, target / "windows_memory.json")
 
 

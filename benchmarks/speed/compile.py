@@ -20,20 +20,20 @@ def main() -> None:
     parser = measuring.with_precision(measuring.parser(__doc__, repeats=1))
     parser.add_argument("--models", nargs="+", choices=tuple(speed_peers.MODELS), default=["minilm", "base"])
     parser.add_argument("overrides", nargs="*")
-    asked, where = measuring.arguments(parser), measuring.machine()
-    lines, found = [], {}
+    options, where = measuring.arguments(parser), measuring.machine()
+    lines, result = [], {}
     with TemporaryDirectory() as folder:
-        for model in ["quick"] if asked.quick else asked.models:
-            shared = [*speed_peers.SHARED, *speed_peers.MODELS[model], f"trainer.precision={asked.precision}",
-                      *asked.overrides]  # fmt: skip
-            rows = found[model] = measuring.interleaved(
+        for model in ["quick"] if options.quick else options.models:
+            shared = [*speed_peers.SHARED, *speed_peers.MODELS[model], f"trainer.precision={options.precision}",
+                      *options.overrides]  # fmt: skip
+            rows = result[model] = measuring.interleaved(
                 {
                     name: lambda turn, switch=switch, shared=shared: measuring.lab(
                         [*shared, f"trainer.compile={switch}", f"seed={turn}"], Path(folder)
                     )
                     for name, switch in NAMES.items()
                 },
-                asked.repeats,
+                options.repeats,
             )
             plain_s, compiled_s = (1 / measuring.middle(turns, "samples_per_s") for turns in rows.values())
             extra_s = measuring.middle(rows["compiled"], "wall_s") - measuring.middle(rows["as it comes"], "wall_s")
@@ -45,9 +45,9 @@ def main() -> None:
             compiling_s = extra_s + (plain_s - compiled_s) * trained
             pays = f"{compiling_s / (plain_s - compiled_s):,.0f} rows" if plain_s > compiled_s else "never here"
             print(f"{model}: compiling took {compiling_s:.0f} s, and pays from {pays}")
-    print(f"{where}; precision {asked.precision}")
+    print(f"{where}; precision {options.precision}")
     measuring.table(("run", "samples/s", "faster", "wall s", "faster"), lines)
-    measuring.write("speed_compile", asked, where, {"runs": found})
+    measuring.write("speed_compile", options, where, {"runs": result})
 
 
 if __name__ == "__main__":

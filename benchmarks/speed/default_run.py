@@ -55,8 +55,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[42, 43, 44])
     parser.add_argument("overrides", nargs="*")
-    asked = parser.parse_intermixed_args()
-    rows = [measured(seed, asked.overrides) for seed in asked.seeds]
+    options = parser.parse_intermixed_args()
+    rows = [measured(seed, options.overrides) for seed in options.seeds]
     print(
         f"{'seed':>6} {'wall s':>7} {'fit s':>6}  " + "  ".join(f"{head:>20}" for head in HEADS) + "   padding  RSS GiB"
     )

@@ -31,12 +31,12 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=200, help="training rows")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("overrides", nargs="*")
-    asked, where = measuring.arguments(parser), measuring.machine()
-    num_rows, epochs = (64, 2) if asked.quick else (asked.rows, asked.epochs)
+    options, where = measuring.arguments(parser), measuring.machine()
+    num_rows, epochs = (64, 2) if options.quick else (options.rows, options.epochs)
     sizes = [f"data.max_rows.train={num_rows}", f"data.num_rows={num_rows * 3}", f"data.max_rows.val={num_rows // 8}",
              f"data.max_rows.test={num_rows // 8}", f"trainer.max_epochs={epochs}",
-             f"trainer.precision={asked.precision}"]  # fmt: skip
-    shared = [*BASE, *(SMALL if asked.quick else []), *sizes, *asked.overrides]
+             f"trainer.precision={options.precision}"]  # fmt: skip
+    shared = [*BASE, *(SMALL if options.quick else []), *sizes, *options.overrides]
 
     with TemporaryDirectory() as folder:
         cache = Path(folder) / "cache"
@@ -68,10 +68,10 @@ def main() -> None:
                 "lab, making the cache": making_it,
                 "lab, cache there": there,
             },
-            asked.repeats,
+            options.repeats,
         )
     print(where)
-    print(f"{num_rows} training rows, {epochs} epochs, precision {asked.precision}")
+    print(f"{num_rows} training rows, {epochs} epochs, precision {options.precision}")
     ours = {"making it": "lab, making the cache", "there": "lab, cache there"}
     theirs = {"frozen": "trainer, 0-9 frozen", "all": "trainer, all layers"}
     lines = []
@@ -91,7 +91,7 @@ def main() -> None:
         for (cache, peer), target in TARGETS.items()
     ]
     print("\n".join(verdicts))
-    measuring.write("speed_frozen", asked, where, {"runs": rows, "verdicts": verdicts})
+    measuring.write("speed_frozen", options, where, {"runs": rows, "verdicts": verdicts})
 
 
 if __name__ == "__main__":

@@ -40,20 +40,20 @@ def main() -> None:
     parser = measuring.parser(__doc__, repeats=1)
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 1_000_000])
     parser.add_argument("overrides", nargs="*")
-    asked, where = measuring.arguments(parser), measuring.machine()
-    sizes = [100, 400] if asked.quick else asked.rows
+    options, where = measuring.arguments(parser), measuring.machine()
+    sizes = [100, 400] if options.quick else options.rows
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         for num_rows in sizes:
             write_csv(folder / f"{num_rows}.csv", num_rows)
 
         def run(num_rows: int, turn: int) -> measuring.Row:
-            overrides = [*TRAINING, f"data.path={folder}/{num_rows}.csv", f"seed={turn}", *asked.overrides]
+            overrides = [*TRAINING, f"data.path={folder}/{num_rows}.csv", f"seed={turn}", *options.overrides]
             return measuring.lab(overrides, folder / f"cache-{num_rows}-{turn}")
 
         rows = measuring.interleaved(
             {f"{num_rows:,} rows": lambda turn, num_rows=num_rows: run(num_rows, turn) for num_rows in sizes},
-            asked.repeats,
+            options.repeats,
         )
     print(where)
     rss = {name: measuring.middle(turns, "peak_rss_gib") for name, turns in rows.items()}
@@ -69,7 +69,7 @@ def main() -> None:
     growth = max(rss.values()) - least
     word = "met" if growth < LIMIT_GIB else "MISSED"
     print(f"RSS growth {growth:.2f} GiB, target below {LIMIT_GIB}: {word}")
-    measuring.write("speed_memory", asked, where, {"runs": rows, "growth_gib": growth})
+    measuring.write("speed_memory", options, where, {"runs": rows, "growth_gib": growth})
 
 
 if __name__ == "__main__":

@@ -37,8 +37,8 @@ def steps(kept: bool, model: str, num_steps: int, quick: bool) -> dict[str, floa
         step(batch, LENGTHS[number % len(LENGTHS)])
     seconds, after = perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF)
     system = after.ru_stime - before.ru_stime
-    found = (seconds, after.ru_utime - before.ru_utime + system, system, after.ru_minflt - before.ru_minflt)
-    return {key: value / num_steps for key, value in zip(KEYS, found, strict=True)}
+    result = (seconds, after.ru_utime - before.ru_utime + system, system, after.ru_minflt - before.ru_minflt)
+    return {key: value / num_steps for key, value in zip(KEYS, result, strict=True)}
 
 
 def main() -> None:
@@ -46,17 +46,17 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", choices=tuple(BATCHES), default=list(BATCHES))
     parser.add_argument("--steps", type=int, default=15)
     parser.add_argument("--child", nargs=2, metavar=("HOW", "FILE"))
-    asked = measuring.arguments(parser)
-    if asked.child:
-        how, file = asked.child
-        Path(file).write_text(json.dumps(steps(how == "kept", asked.models[0], asked.steps, asked.quick)))
+    requested = measuring.arguments(parser)
+    if requested.child:
+        how, file = requested.child
+        Path(file).write_text(json.dumps(steps(how == "kept", requested.models[0], requested.steps, requested.quick)))
         return
     where = measuring.machine()
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
 
         def run(model: str, how: str) -> measuring.Row:
-            options = ["--models", model, "--steps", str(asked.steps), *(["--quick"] if asked.quick else [])]
+            options = ["--models", model, "--steps", str(requested.steps), *(["--quick"] if requested.quick else [])]
             command = ["-m", "benchmarks.speed.page_faults", "--child", how, f"{folder}/found", *options]
             row = measuring.process(command, folder, folder / "said.txt")
             return row | json.loads((folder / "found").read_text())
@@ -64,10 +64,10 @@ def main() -> None:
         rows = measuring.interleaved(
             {
                 f"{model}, {how}": lambda _, model=model, how=how: run(model, how)
-                for model in asked.models
+                for model in requested.models
                 for how in ("left", "kept")
             },
-            asked.repeats,
+            requested.repeats,
         )
     print(where)
     lines = []
@@ -81,7 +81,7 @@ def main() -> None:
     measuring.table(
         ("freed memory is", "faults/step", "step s", "faster", "cpu s", "less cpu", "of it system", "RSS GiB"), lines
     )
-    measuring.write("page_faults", asked, where, {"runs": rows})
+    measuring.write("page_faults", requested, where, {"runs": rows})
 
 
 if __name__ == "__main__":

@@ -44,16 +44,16 @@ def main() -> None:
     parser = measuring.with_precision(measuring.parser(__doc__, repeats=1))
     parser.add_argument("--models", nargs="+", choices=tuple(MODELS), default=["minilm", "base"])
     parser.add_argument("overrides", nargs="*")
-    asked, where = measuring.arguments(parser), measuring.machine()
-    names = ["quick"] if asked.quick else asked.models
-    found = {}
+    requested, where = measuring.arguments(parser), measuring.machine()
+    names = ["quick"] if requested.quick else requested.models
+    result = {}
     with TemporaryDirectory() as folder:
         for name in names:
-            overrides = [*MODELS[name], f"trainer.precision={asked.precision}", *asked.overrides]
-            found[name] = measuring.interleaved(contestants(overrides, Path(folder)), asked.repeats)
-    print(f"{where}; precision {asked.precision}")
+            overrides = [*MODELS[name], f"trainer.precision={requested.precision}", *requested.overrides]
+            result[name] = measuring.interleaved(contestants(overrides, Path(folder)), requested.repeats)
+    print(f"{where}; precision {requested.precision}")
     lines, verdicts = [], []
-    for name, rows in found.items():
+    for name, rows in result.items():
         for kind, turns in rows.items():
             speed = measuring.faster(rows, "lab", kind, "samples_per_s")
             rate, wall_s, rss = (measuring.middle(turns, key) for key in ("samples_per_s", "wall_s", "peak_rss_gib"))
@@ -69,7 +69,7 @@ def main() -> None:
     header = ("run", "samples/s", "lab is faster", "wall s", "RSS GiB", "padding %", "macro-F1 of the heads")
     measuring.table(header, lines)
     print("\n".join(verdicts))
-    measuring.write("speed_peers", asked, where, {"runs": found, "verdicts": verdicts})
+    measuring.write("speed_peers", requested, where, {"runs": result, "verdicts": verdicts})
 
 
 if __name__ == "__main__":

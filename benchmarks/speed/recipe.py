@@ -24,20 +24,20 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--recipe-lr", type=float, default=1e-4)
     parser.add_argument("overrides", nargs="*")
-    asked, where = measuring.arguments(parser), measuring.machine()
-    num_rows, epochs, share, width = (32, 1, 8, 24) if asked.quick else (asked.rows, asked.epochs, 150, 256)
+    options, where = measuring.arguments(parser), measuring.machine()
+    num_rows, epochs, share, width = (32, 1, 8, 24) if options.quick else (options.rows, options.epochs, 150, 256)
     shared = [f"data.max_rows.train={num_rows}", f"data.max_rows.val={share}", f"data.max_rows.test={share * 10}",
               f"trainer.max_epochs={epochs}", "data.leaks.action=warn"]  # fmt: skip
-    recipe = [*RECIPE, *shared, f"data.max_length={width}", f"optimizer.lr={asked.recipe_lr}"]
+    recipe = [*RECIPE, *shared, f"data.max_length={width}", f"optimizer.lr={options.recipe_lr}"]
     with TemporaryDirectory() as folder:
         cache = Path(folder) / "cache"
         slow = measuring.peer("trainer", [*recipe, "seed=0"], cache, "--pad-to", str(width))
 
         def fast(turn: int) -> measuring.Row:
             shutil.rmtree(cache, ignore_errors=True)
-            return measuring.lab(["experiment=fast", *shared, f"seed={turn}", *asked.overrides], cache)
+            return measuring.lab(["experiment=fast", *shared, f"seed={turn}", *options.overrides], cache)
 
-        turns = measuring.interleaved({"fast": fast}, asked.repeats)["fast"]
+        turns = measuring.interleaved({"fast": fast}, options.repeats)["fast"]
     rows = {"recipe": [slow] * len(turns), "fast": turns}
     print(where)
     print(f"{num_rows} training rows, {epochs} epochs; the recipe ran once")
@@ -52,7 +52,7 @@ def main() -> None:
     for head, value in ours.items():
         verdicts.append(measuring.verdict(f"macro-F1 of {head} less the recipe's", value - theirs[head], -F1_BELOW))
     print("\n".join(verdicts))
-    measuring.write("speed_recipe", asked, where, {"recipe": slow, "fast": turns, "verdicts": verdicts})
+    measuring.write("speed_recipe", options, where, {"recipe": slow, "fast": turns, "verdicts": verdicts})
 
 
 if __name__ == "__main__":

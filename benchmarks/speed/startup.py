@@ -51,25 +51,25 @@ def import_seconds(lines: list[str]) -> list[tuple[str, float]]:
     """Own seconds of each top-level package, the largest first."""
     totals: Counter[str] = Counter()
     for line in lines:
-        found = IMPORT.match(line)
-        if found:
-            totals[found[2].split(".")[0]] += int(found[1])
+        result = IMPORT.match(line)
+        if result:
+            totals[result[2].split(".")[0]] += int(result[1])
     return [(name, microseconds / 1e6) for name, microseconds in totals.most_common()]
 
 
 def main() -> None:
     parser = measuring.parser(__doc__, repeats=3)
     parser.add_argument("--models", nargs="+", default=["tiny", "minilm", "ngram"])
-    asked, where = measuring.arguments(parser), measuring.machine()
-    models = ["ngram"] if asked.quick else asked.models
+    options, where = measuring.arguments(parser), measuring.machine()
+    models = ["ngram"] if options.quick else options.models
     with TemporaryDirectory() as folder:
         cache = Path(folder)
         for model in models:
             started(model, cache, [])
         rows = measuring.interleaved(
-            {model: lambda _, model=model: started(model, cache, [])[0] for model in models}, asked.repeats
+            {model: lambda _, model=model: started(model, cache, [])[0] for model in models}, options.repeats
         )
-        imports = import_seconds(started(models[-1 if asked.quick else 0], cache, ["-X", "importtime"])[1])
+        imports = import_seconds(started(models[-1 if options.quick else 0], cache, ["-X", "importtime"])[1])
     print(where)
     measuring.table(
         ("model", *(f"{mark} s" for mark in MARKS), "range"),
@@ -81,7 +81,7 @@ def main() -> None:
     )  # fmt: skip
     total = sum(seconds for _, seconds in imports)
     print(f"imports, {total:.1f} s in all: " + ", ".join(f"{name} {seconds:.2f}" for name, seconds in imports[:14]))
-    measuring.write("startup", asked, where, {"runs": rows, "import_s": dict(imports[:40])})
+    measuring.write("startup", options, where, {"runs": rows, "import_s": dict(imports[:40])})
 
 
 if __name__ == "__main__":

@@ -104,18 +104,18 @@ def milliseconds(work: Callable[[], object]) -> float:
 
 def main() -> None:
     parser = measuring.parser(__doc__, repeats=20)
-    asked, where = measuring.arguments(parser), measuring.machine()
+    options, where = measuring.arguments(parser), measuring.machine()
     os.environ["HF_HUB_OFFLINE"] = "1"
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     torch.manual_seed(0)
     with TemporaryDirectory() as folder:
-        counts = [measured(case, Path(folder), asked.repeats) for case in CASES]
+        counts = [measured(case, Path(folder), options.repeats) for case in CASES]
     print(where)
     measuring.table(
         ("step", "operations", "host waits", "step CPU ms", "batch CPU ms"),
         [(c.case, c.operations, c.host_waits, f"{c.step_ms:.1f}", f"{c.batch_ms:.2f}") for c in counts],
     )
-    measuring.write("step_operations", asked, where, {"steps": [asdict(c) for c in counts]})
+    measuring.write("step_operations", options, where, {"steps": [asdict(c) for c in counts]})
 
 
 if __name__ == "__main__":

@@ -83,19 +83,19 @@ def architecture(model: str, quick: bool) -> nn.Module:
     return AutoModel.from_config(config, add_pooling_layer=False).train()
 
 
-def measured(asked: argparse.Namespace, limits: dict[str, float]) -> list[Step]:
+def measured(options: argparse.Namespace, limits: dict[str, float]) -> list[Step]:
     steps = []
     for model in MODELS:
-        encoder = architecture(model, asked.quick)
+        encoder = architecture(model, options.quick)
         for precision, dtype in PRECISIONS.items():
             step = training_step(encoder, dtype)
-            for batch in asked.batches:
-                for length in asked.lengths:
+            for batch in options.batches:
+                for length in options.lengths:
                     limit_s = step_operations(encoder, batch, length) / limits[precision]
-                    if limit_s > asked.longest_s:
+                    if limit_s > options.longest_s:
                         continue
                     step(batch, length)
-                    step_s = median(_seconds(lambda: step(batch, length)) for _ in range(asked.repeats))  # noqa: B023
+                    step_s = median(_seconds(lambda: step(batch, length)) for _ in range(options.repeats))  # noqa: B023
                     steps.append(Step(model, precision, batch, length, step_s, limit_s))
     return steps
 
@@ -137,13 +137,13 @@ def main() -> None:
     parser.add_argument("--lengths", type=int, nargs="+", default=[16, 32, 64, 128])
     parser.add_argument("--batches", type=int, nargs="+", default=[8, 32])
     parser.add_argument("--longest-s", type=float, default=6.0, help="leave out steps whose limit is beyond")
-    asked, where = measuring.arguments(parser), measuring.machine()
-    if asked.quick:
-        asked.lengths, asked.batches = [4, 8], [2]
+    options, where = measuring.arguments(parser), measuring.machine()
+    if options.quick:
+        options.lengths, options.batches = [4, 8], [2]
     torch.manual_seed(0)
-    size = 128 if asked.quick else 3072
+    size = 128 if options.quick else 3072
     limits = {name: matmul_per_s(dtype, size, 8) for name, dtype in PRECISIONS.items()}
-    steps = measured(asked, limits)
+    steps = measured(options, limits)
     print(where)
     print("matrix multiply: " + ", ".join(f"{name} {limit / 1e9:.0f} GFLOP/s" for name, limit in limits.items()))
     measuring.table(
@@ -154,9 +154,9 @@ def main() -> None:
             for step in steps
         ],
     )  # fmt: skip
-    if asked.results or not asked.quick:
-        draw(steps, asked.results / FIGURE.name if asked.results else FIGURE)
-    measuring.write("speed_steps", asked, where, {"matmul_per_s": limits, "steps": [vars(step) for step in steps]})
+    if options.results or not options.quick:
+        draw(steps, options.results / FIGURE.name if options.results else FIGURE)
+    measuring.write("speed_steps", options, where, {"matmul_per_s": limits, "steps": [vars(step) for step in steps]})
 
 
 if __name__ == "__main__":

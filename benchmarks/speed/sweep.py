@@ -23,14 +23,14 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=500, help="training rows")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("overrides", nargs="*")
-    asked, where = measuring.arguments(parser), measuring.machine()
-    num_rows, epochs = (32, 1) if asked.quick else (asked.rows, asked.epochs)
-    rates, dropouts = ("1e-3,3e-3", "0.1") if asked.quick else (RATES, DROPOUTS)
-    share = 16 if asked.quick else 200
+    options, where = measuring.arguments(parser), measuring.machine()
+    num_rows, epochs = (32, 1) if options.quick else (options.rows, options.epochs)
+    rates, dropouts = ("1e-3,3e-3", "0.1") if options.quick else (RATES, DROPOUTS)
+    share = 16 if options.quick else 200
     shared = [*SWEEP, f"optimizer.head_lr={rates}", f"model.dropout={dropouts}", f"data.max_rows.train={num_rows}",
               f"data.max_rows.val={share}", f"data.max_rows.test={share}", f"trainer.max_epochs={epochs}",
-              f"trainer.precision={asked.precision}",
-              *asked.overrides]  # fmt: skip
+              f"trainer.precision={options.precision}",
+              *options.overrides]  # fmt: skip
     num_trials = len(rates.split(",")) * len(dropouts.split(","))
 
     def sweep(cached: bool) -> measuring.Row:
@@ -51,10 +51,10 @@ def main() -> None:
         }
 
     rows = measuring.interleaved(
-        {"without the cache": lambda _: sweep(False), "with the shared cache": lambda _: sweep(True)}, asked.repeats
+        {"without the cache": lambda _: sweep(False), "with the shared cache": lambda _: sweep(True)}, options.repeats
     )
     print(where)
-    print(f"{num_trials} trials, {num_rows} training rows, {epochs} epochs, precision {asked.precision}")
+    print(f"{num_trials} trials, {num_rows} training rows, {epochs} epochs, precision {options.precision}")
     lines = []
     for name, turns in rows.items():
         done = sum(status == "completed" for status in turns[0]["statuses"])
@@ -62,7 +62,7 @@ def main() -> None:
         lines.append((name, f"{measuring.middle(turns, 'wall_s'):.1f}", ratio, f"{done} of {num_trials}",
                       f"{max(turns[0]['values']):.3f}", f"{measuring.middle(turns, 'trial_rss_gib'):.2f}"))  # fmt: skip
     measuring.table(("sweep", "wall s", "faster", "completed", "best val macro-F1", "RSS GiB"), lines)
-    measuring.write("speed_sweep", asked, where, {"runs": rows})
+    measuring.write("speed_sweep", options, where, {"runs": rows})
 
 
 if __name__ == "__main__":

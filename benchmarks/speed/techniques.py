@@ -43,11 +43,11 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=96, help="training rows")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--only", nargs="+", metavar="NAME", choices=[*TECHNIQUES, ALL], help="besides the start")
-    asked, where = measuring.arguments(parser), measuring.machine()
-    num_rows, epochs, share = (32, 1, 8) if asked.quick else (asked.rows, asked.epochs, 48)
+    options, where = measuring.arguments(parser), measuring.machine()
+    num_rows, epochs, share = (32, 1, 8) if options.quick else (options.rows, options.epochs, 48)
     sizes = [f"data.max_rows.train={num_rows}", f"data.max_rows.val={share}", f"data.max_rows.test={4 * share}"]
-    start = [word.replace("=256", "=24") if asked.quick else word for word in START]
-    names = [name for name in [*TECHNIQUES, ALL] if not asked.only or name in ("start", *asked.only)]
+    start = [word.replace("=256", "=24") if options.quick else word for word in START]
+    names = [name for name in [*TECHNIQUES, ALL] if not options.only or name in ("start", *options.only)]
     if (speed := cpu_bf16_speed()) < EMULATED:
         print(f"bf16 is left out: this CPU multiplies it at {speed:.2f} x the speed of fp32")
         names.remove("bf16") if "bf16" in names else None
@@ -62,7 +62,7 @@ def main() -> None:
             entry = measuring.LAB if name in UNPADDED else measuring.PADDED_LAB
             return measuring.lab(_last_wins(overrides), cache, entry)
 
-        rows = measuring.interleaved({name: lambda turn, name=name: run(name, turn) for name in names}, asked.repeats)
+        rows = measuring.interleaved({name: lambda turn, name=name: run(name, turn) for name in names}, options.repeats)
     print(where)
     print(f"{num_rows} training rows, {epochs} epochs, {4 * share} test rows")
     lines = []
@@ -75,7 +75,7 @@ def main() -> None:
     measuring.table(
         ("technique", "fit s", "faster", "wall s", "faster", "RSS GiB", "trainable", "macro-F1 of the heads"), lines
     )
-    measuring.write("techniques", asked, where, {"runs": rows})
+    measuring.write("techniques", options, where, {"runs": rows})
 
 
 def _last_wins(overrides: list[str]) -> list[str]:

@@ -53,26 +53,26 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=240, help="training rows")
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--spins", type=int, nargs="+", default=[2000, 30_000])
-    asked, where = measuring.arguments(parser), measuring.machine()
-    num_rows, epochs = (32, 1) if asked.quick else (asked.rows, asked.epochs)
-    work = SMALL if asked.quick else WORK
-    ways = [ASLEEP, *map(str, [*asked.spins, UNASKED])][: 2 if asked.quick else None]
+    options, where = measuring.arguments(parser), measuring.machine()
+    num_rows, epochs = (32, 1) if options.quick else (options.rows, options.epochs)
+    work = SMALL if options.quick else WORK
+    ways = [ASLEEP, *map(str, [*options.spins, UNASKED])][: 2 if options.quick else None]
     shared = [*work, f"data.max_rows.train={num_rows}", "data.max_rows.val=32", "data.max_rows.test=32",
               f"data.num_rows={max(400, num_rows * 2)}", f"trainer.max_epochs={epochs}"]  # fmt: skip
-    found, lines = {}, []
+    result, lines = {}, []
     with TemporaryDirectory() as folder:
         for name, num_busy in (("quiet", 0), ("busy", os.cpu_count() or 1)):
             contestants: dict[str, Callable[[int], measuring.Row]] = {
                 way: partial(run, way, num_busy, shared, Path(folder)) for way in ways
             }
-            rows = found[name] = measuring.interleaved(contestants, asked.repeats)
+            rows = result[name] = measuring.interleaved(contestants, options.repeats)
             for way, turns in rows.items():
                 speed = measuring.faster(rows, way, ASLEEP, "samples_per_s")
                 lines.append((f"{name}, {way}", f"{measuring.middle(turns, 'samples_per_s'):.1f}", speed,
                               f"{measuring.middle(turns, 'cpu_s'):.0f}"))  # fmt: skip
     print(where)
     measuring.table(("machine, threads", "samples/s", "faster than asleep", "CPU s"), lines)
-    measuring.write("threads", asked, where, {"runs": found})
+    measuring.write("threads", options, where, {"runs": result})
 
 
 if __name__ == "__main__":

@@ -52,16 +52,16 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=40)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--results", type=Path, default=RESULTS / "sweep_bayesian.json")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    found = {kind: [best(kind, seed, asked.trials) for seed in range(asked.seeds)] for kind in KINDS}
-    bayesian, random = found["bayesian"], found["random"]
+    result = {kind: [best(kind, seed, options.trials) for seed in range(options.seeds)] for kind in KINDS}
+    bayesian, random = result["bayesian"], result["random"]
     p = float(mannwhitneyu(bayesian, random, alternative="less").pvalue)
-    rows = [[kind, shown(spread(values), 4)] for kind, values in found.items()]
+    rows = [[kind, shown(spread(values), 4)] for kind, values in result.items()]
     ratio = spread(bayesian)["median"] / spread(random)["median"]
-    told = {"trials": asked.trials, "limits": {"p": P_LIMIT}, "best": found, "ratio_of_medians": ratio, "p": p}
-    head = [f"best loss of {asked.trials} trials", f"median (min-max) of {asked.seeds} seeds"]
-    finish("sweep_bayesian", head, rows, told, asked.results)
+    reported = {"trials": options.trials, "limits": {"p": P_LIMIT}, "best": result, "ratio_of_medians": ratio, "p": p}
+    head = [f"best loss of {options.trials} trials", f"median (min-max) of {options.seeds} seeds"]
+    finish("sweep_bayesian", head, rows, reported, options.results)
     print(f"ratio of the medians {ratio:.3f}, Mann-Whitney p = {p:.2g} (limit {P_LIMIT:g})")
 
 

@@ -163,44 +163,50 @@ def main() -> None:
     parser.add_argument("--policy", default="median_stopping", help="the one whose bookkeeping costs most")
     parser.add_argument("--blocks", type=int, default=8, help=f"of {BLOCK} trials, measured in turn in both studies")
     parser.add_argument("--results", type=Path, default=RESULTS / "sweep_cost.json")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
     with tempfile.TemporaryDirectory() as disk, tempfile.TemporaryDirectory(dir=memory) as quick:
         begun = Path(disk) / "begun"
-        first = command(begun, 1, asked.policy)
-        growing = planned(Path(quick) / NAME, asked.early, asked.policy)
+        first = command(begun, 1, options.policy)
+        growing = planned(Path(quick) / NAME, options.early, options.policy)
         shutil.copytree(begun, growing.folder)
         plans: dict[tuple[str, int], Plan] = {}
-        for total in (asked.early, asked.trials):
-            fill(replace(growing, total=total), asked.reports)
+        for total in (options.early, options.trials):
+            fill(replace(growing, total=total), options.reports)
             for where, place in (("memory", quick), ("disk", disk)):
                 plans[where, total] = replace(growing, folder=Path(place) / f"of-{total}", total=total)
                 shutil.copytree(growing.folder, plans[where, total].folder)
         costs: dict[tuple[str, int], list[float]] = {which: [] for which in plans}
-        for block in range(1, asked.blocks + 1):
+        for block in range(1, options.blocks + 1):
             for which, plan in plans.items():
-                costs[which] += costs_ms(replace(plan, total=plan.total + block * BLOCK), asked.reports)
-        small, large = plans["disk", asked.early], plans["disk", asked.trials]
-        total = asked.trials + asked.blocks * BLOCK + 1
-        resumed = command(large.folder, total, asked.policy)
-        _, opened = fill(replace(large, total=total), asked.reports)
+                costs[which] += costs_ms(replace(plan, total=plan.total + block * BLOCK), options.reports)
+        small, large = plans["disk", options.early], plans["disk", options.trials]
+        total = options.trials + options.blocks * BLOCK + 1
+        resumed = command(large.folder, total, options.policy)
+        _, opened = fill(replace(large, total=total), options.reports)
         megabytes = (large.folder / "journal.log").stat().st_size / 1e6
         draws = [tpe_ms(small), tpe_ms(large)]
     rows = [
-        row(f"ask + {asked.reports} reports + tell, the work alone, ms", spreads_of(costs, "memory")),
+        row(f"ask + {options.reports} reports + tell, the work alone, ms", spreads_of(costs, "memory")),
         row("the same with each write flushed to disk, ms", spreads_of(costs, "disk")),
         row("TPE's draw besides, ms", draws),
         ["study opened, s", "", f"{opened:.2f}", ""],
         ["command, Enter to prompt, s", f"{first:.1f} (new study)", f"{resumed:.1f}", f"{resumed / first:.2f}"],
     ]
-    told = {
-        "limits": LIMITS, "policy": asked.policy, "reports": asked.reports, "trials": [asked.early, asked.trials],
+    reported = {
+        "limits": LIMITS, "policy": options.policy, "reports": options.reports,
+        "trials": [options.early, options.trials],
         "cost_ms": {where: spreads_of(costs, where) for where in ("memory", "disk")}, "tpe_ms": draws,
         "open_s": opened, "journal_mb": megabytes, "command_s": {"first": first, "resumed": resumed},
     }  # fmt: skip
-    head = [f"{asked.policy}, journal of {megabytes:.1f} MB", f"trial {asked.early}", f"trial {asked.trials}", "ratio"]
-    finish("sweep_cost", head, rows, told, asked.results)
+    head = [
+        f"{options.policy}, journal of {megabytes:.1f} MB",
+        f"trial {options.early}",
+        f"trial {options.trials}",
+        "ratio",
+    ]
+    finish("sweep_cost", head, rows, reported, options.results)
     print(f"limits: ratio at most {LIMITS['ratio']:g}, resume under {LIMITS['resume_s']:g} s")
 
 

@@ -41,26 +41,28 @@ def main() -> None:
     parser.add_argument("--trained-repeats", type=int, default=1)
     parser.add_argument("--launchers", nargs="+", default=[LAB, JOBLIB, JOBLIB_AT_ONCE, SUBMITIT])
     parser.add_argument("--results", type=Path, default=RESULTS / "sweep_overhead.json")
-    asked = parser.parse_args()
-    found = {
-        f"sleeping {asked.sleep:g} s": measured(
-            asked.launchers, asked.trials, asked.repeats, ["optimizer.lr=1e-3"], asked.sleep
+    options = parser.parse_args()
+    result = {
+        f"sleeping {options.sleep:g} s": measured(
+            options.launchers, options.trials, options.repeats, ["optimizer.lr=1e-3"], options.sleep
         )
     }
-    if asked.trained:
-        found["train.py"] = measured(asked.launchers, asked.trained, asked.trained_repeats, TINY, None)
+    if options.trained:
+        result["train.py"] = measured(options.launchers, options.trained, options.trained_repeats, TINY, None)
     rows = []
-    for jobs, by_launcher in found.items():
-        first = [one.wall for one in by_launcher[asked.launchers[0]]]
+    for jobs, by_launcher in result.items():
+        first = [one.wall for one in by_launcher[options.launchers[0]]]
         for by, times in by_launcher.items():
             ratio = spread([one.wall / ours for one, ours in zip(times, first, strict=True)])
             own = spread([one.own / one.num_jobs for one in times])
             seconds = [spread([getattr(one, name) for one in times]) for name in ("overhead", "startup", "wall")]
             rows.append([f"{times[0].num_jobs} {jobs}, {by}", shown(own), *map(shown, seconds), shown(ratio)])
-    told = {jobs: {by: [asdict(one) | {"overhead": one.overhead} for one in times] for by, times in each.items()}
-            for jobs, each in found.items()}  # fmt: skip
-    head = ["trials", "own s", "overhead s/trial", "start-up s", "wall s", f"wall / {asked.launchers[0]}"]
-    finish("sweep_overhead", head, rows, {"limits": {"overhead_s": OVERHEAD_LIMIT_S}, "runs": told}, asked.results)
+    reported = {jobs: {by: [asdict(one) | {"overhead": one.overhead} for one in times] for by, times in each.items()}
+            for jobs, each in result.items()}  # fmt: skip
+    head = ["trials", "own s", "overhead s/trial", "start-up s", "wall s", f"wall / {options.launchers[0]}"]
+    finish(
+        "sweep_overhead", head, rows, {"limits": {"overhead_s": OVERHEAD_LIMIT_S}, "runs": reported}, options.results
+    )
     print(f"limits: overhead {OVERHEAD_LIMIT_S:g} s a trial; total wall at most that of joblib")
 
 

@@ -67,18 +67,33 @@ def main() -> None:
     parser.add_argument("--policies", nargs="+", default=list(POLICIES), choices=list(POLICIES))
     parser.add_argument("--results", type=Path, default=RESULTS / "sweep_policies.json")
     parser.add_argument("overrides", nargs="*")
-    asked = parser.parse_intermixed_args()
-    found = {policy: measured(policy, asked.trials, asked.overrides) for policy in asked.policies}
-    base = next(iter(found.values()))
+    options = parser.parse_intermixed_args()
+    result = {policy: measured(policy, options.trials, options.overrides) for policy in options.policies}
+    base = next(iter(result.values()))
     rows = []
-    for policy, one in found.items():
+    for policy, one in result.items():
         saved, regret = 1 - one["epochs"] / base["epochs"], base["best"] - one["best"]
         one |= {"epochs_saved_share": saved, "wall_ratio": one["wall_s"] / base["wall_s"], "regret": regret}
         seconds = [f"{one['wall_s']:.0f}", f"{one['wall_ratio']:.2f}"]
         epochs = [str(one["states"]["terminated"]), str(one["epochs"]), f"{saved:.0%}"]
         rows.append([policy, *epochs, *seconds, f"{one['best']:.4f} (trial {one['trial']})", f"{regret:+.4f}"])
-    head = [f"{asked.trials} trials", "ended early", "epochs run", "saved", "wall s", "wall ratio", "best", "regret"]
-    finish("sweep_policies", head, rows, {"trials": asked.trials, "policies": POLICIES, "runs": found}, asked.results)
+    head = [
+        f"{options.trials} trials",
+        "ended early",
+        "epochs run",
+        "saved",
+        "wall s",
+        "wall ratio",
+        "best",
+        "regret",
+    ]
+    finish(
+        "sweep_policies",
+        head,
+        rows,
+        {"trials": options.trials, "policies": POLICIES, "runs": result},
+        options.results,
+    )
 
 
 if __name__ == "__main__":

@@ -25,20 +25,20 @@ def main() -> None:
     parser.add_argument("--sleep", type=float, default=1.0, help="seconds of the shortest trial")
     parser.add_argument("--launchers", nargs="+", default=[LAB, JOBLIB, JOBLIB_AT_ONCE])
     parser.add_argument("--results", type=Path, default=RESULTS / "sweep_slots.json")
-    asked = parser.parse_args()
-    found: dict[str, list[Times]] = {by: [] for by in asked.launchers}
-    for _ in range(asked.repeats):
-        for by, times in found.items():
-            times.append(run(by, asked.trials, [LENGTHS], asked.sleep))
+    options = parser.parse_args()
+    result: dict[str, list[Times]] = {by: [] for by in options.launchers}
+    for _ in range(options.repeats):
+        for by, times in result.items():
+            times.append(run(by, options.trials, [LENGTHS], options.sleep))
     rows = []
-    for by, times in found.items():
+    for by, times in result.items():
         busy = spread([one.busy for one in times])
         share = spread([one.own / one.num_jobs for one in times])
         span = spread([one.span for one in times])
         rows.append([by, shown(share), shown(span, 1), shown(busy, 3)])
-    told = {by: [asdict(one) | {"busy": one.busy} for one in times] for by, times in found.items()}
-    head = [f"{asked.trials} trials, 2 slots", "own s/trial", "first to last s", "busy"]
-    finish("sweep_slots", head, rows, {"limits": {"busy": BUSY_LIMIT}, "runs": told}, asked.results)
+    reported = {by: [asdict(one) | {"busy": one.busy} for one in times] for by, times in result.items()}
+    head = [f"{options.trials} trials, 2 slots", "own s/trial", "first to last s", "busy"]
+    finish("sweep_slots", head, rows, {"limits": {"busy": BUSY_LIMIT}, "runs": reported}, options.results)
     print(f"limit: busy at least {BUSY_LIMIT:g}")
 
 

@@ -136,15 +136,15 @@ def measured(name: str, split: int, overrides: list[str], folder: Path) -> list[
 
 def verdicts(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Means over splits, per data set and head, and whether the promise holds where it counts."""
-    found = []
+    result = []
     for name, head in dict.fromkeys((row["data"], row["head"]) for row in rows):
         same = [row for row in rows if (row["data"], row["head"]) == (name, head)]
         means = {kind: float(np.mean([row[kind] for row in same])) for kind in ("ngram", *SVMS)}
         best = max(means[kind] for kind in SVMS)
         counts = COUNTED[0] <= best <= COUNTED[1]
         lead = means["ngram"] - best
-        found.append({"data": name, "head": head, **means, "lead": lead, "holds": lead >= -MARGIN if counts else None})
-    return found
+        result.append({"data": name, "head": head, **means, "lead": lead, "holds": lead >= -MARGIN if counts else None})
+    return result
 
 
 def main() -> None:
@@ -153,7 +153,7 @@ def main() -> None:
     parser.add_argument("--faquad", type=Path)
     parser.add_argument("--data", nargs="+", help="only these of maintenance_1500, maintenance, dirty, faquad")
     parser.add_argument("overrides", nargs="*")
-    asked = parser.parse_intermixed_args()
+    options = parser.parse_intermixed_args()
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -162,12 +162,12 @@ def main() -> None:
             "maintenance": [],
             "dirty": dirty(folder / "dirty.csv"),
         }
-        if asked.faquad is not None:
-            data["faquad"] = questions(asked.faquad, folder / "faquad.csv")
-        data = {name: data[name] for name in asked.data or data}
+        if options.faquad is not None:
+            data["faquad"] = questions(options.faquad, folder / "faquad.csv")
+        data = {name: data[name] for name in options.data or data}
         for name, overrides in data.items():
-            for split in asked.splits:
-                rows += measured(name, split, [*overrides, *asked.overrides], folder)
+            for split in options.splits:
+                rows += measured(name, split, [*overrides, *options.overrides], folder)
     print(f"{'data':<17} {'head':<10} split   ngram   SVM words   SVM words+chars   run s")
     for row in rows:
         print(f"{row['data']:<17} {row['head']:<10} {row['split']:>5}   {row['ngram']:.3f}   "

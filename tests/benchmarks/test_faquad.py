@@ -32,22 +32,22 @@ def run(method: str, seed: int, f1: float) -> dict[str, Any]:
     ],
 )
 def test_the_goal_is_five_points_and_two_deviations(scores: tuple[float, ...], holds: bool) -> None:
-    (found,) = faquad.verdicts([run("lora", seed, score) for seed, score in enumerate(scores)])
-    assert found["holds"] is holds
-    assert found["baseline_f1"] == 0.3
-    assert found["lead"] == pytest.approx(sum(scores) / 3 - 0.3)
-    assert found["val_f1"] == 0.5
+    (result,) = faquad.verdicts([run("lora", seed, score) for seed, score in enumerate(scores)])
+    assert result["holds"] is holds
+    assert result["baseline_f1"] == 0.3
+    assert result["lead"] == pytest.approx(sum(scores) / 3 - 0.3)
+    assert result["val_f1"] == 0.5
 
 
 def test_one_seed_alone_meets_nothing() -> None:
-    (found,) = faquad.verdicts([run("lora", 1, 0.9)])
-    assert found["holds"] is False
+    (result,) = faquad.verdicts([run("lora", 1, 0.9)])
+    assert result["holds"] is False
 
 
 def test_only_runs_that_asked_for_the_same_stand_beside_each_other(tmp_path: Path) -> None:
     file = tmp_path / "faquad.json"
-    kept = {"method": "lora", "seed": 1, "asked": ["peft=lora", "optimizer.lr=2e-3"]}
-    others = [kept | {"seed": 2, "asked": ["peft=lora", "optimizer.lr=1e-3"]}, {"method": "full", "seed": 1}]
+    kept = {"method": "lora", "seed": 1, "requested": ["peft=lora", "optimizer.lr=2e-3"]}
+    others = [kept | {"seed": 2, "requested": ["peft=lora", "optimizer.lr=1e-3"]}, {"method": "full", "seed": 1}]
     file.write_text(json.dumps({"runs": [kept, *others]}), encoding="utf-8")
     assert faquad.comparable(file, {"lora": ["peft=lora", "optimizer.lr=2e-3"], "full": ["peft=none"]}) == [kept]
     assert faquad.comparable(None, {}) == faquad.comparable(tmp_path / "none.json", {}) == []

@@ -57,12 +57,12 @@ def test_a_process_that_fails_says_its_last_words(tmp_path: Path) -> None:
 
 def test_quick_numbers_go_to_no_file_unless_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measuring, "RESULTS", tmp_path / "committed")
-    for words in (["--quick"], ["--quick", "--results", str(tmp_path / "asked")]):
+    for words in (["--quick"], ["--quick", "--results", str(tmp_path / "requested")]):
         monkeypatch.setattr("sys.argv", ["speed.py", *words])
-        asked = measuring.arguments(measuring.parser("Doc.", repeats=5))
-        assert asked.repeats == 1
-        measuring.write("speed", asked, "a machine", {"ratio": measuring.Spread(1.0, 1.0, 1.0)})
+        requested = measuring.arguments(measuring.parser("Doc.", repeats=5))
+        assert requested.repeats == 1
+        measuring.write("speed", requested, "a machine", {"ratio": measuring.Spread(1.0, 1.0, 1.0)})
     assert not (tmp_path / "committed").exists()
-    found = json.loads((tmp_path / "asked" / "speed.json").read_text())
-    assert found["machine"] == "a machine"
-    assert found["ratio"]["median"] == 1.0
+    result = json.loads((tmp_path / "requested" / "speed.json").read_text())
+    assert result["machine"] == "a machine"
+    assert result["ratio"]["median"] == 1.0

@@ -32,7 +32,7 @@ def test_a_table_is_made_a_set_at_a_time(tmp_path: Path) -> None:
     file = tmp_path / "ucr_minirocket.json"
     cell = {"name": "GunPoint", "accuracies": [1.0], "published": 0.993, "allowed": 0.013, "seconds": 3.0, "met": True}
     file.write_text(json.dumps({"cells": [cell]}), encoding="utf-8")
-    assert [found.name for found in ucr.earlier(file, quick=False)] == ["GunPoint"]
+    assert [result.name for result in ucr.earlier(file, quick=False)] == ["GunPoint"]
     assert ucr.earlier(file, quick=True) == ucr.earlier(tmp_path / "absent.json", quick=False) == []
 
 

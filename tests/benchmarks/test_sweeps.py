@@ -42,7 +42,7 @@ def test_a_benchmark_prints_its_table_and_writes_its_numbers(name: str, tmp_path
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=280)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"sweep_{name}: ")
-    told = json.loads(file.read_text())
-    assert told.pop("machine")["cores"] >= 1
-    assert len(list(numbers(told))) > 5
-    assert all(math.isfinite(number) for number in numbers(told))
+    reported = json.loads(file.read_text())
+    assert reported.pop("machine")["cores"] >= 1
+    assert len(list(numbers(reported))) > 5
+    assert all(math.isfinite(number) for number in numbers(reported))

@@ -74,12 +74,12 @@ def test_the_value_of_a_flag_is_no_override() -> None:
 @given(st.text(alphabet=st.sampled_from("aZ9.,:=[]{}()'\"\\ $-_ñé\t#|*"), max_size=20))
 def test_what_hydra_can_read_is_never_changed(value: str) -> None:
     word = f"name={value}"
-    (found,) = with_quotes(["train.py", word])[1:]
+    (result,) = with_quotes(["train.py", word])[1:]
     try:
         OverridesParser.create().parse_override(word)
     except Exception:  # noqa: BLE001 (whatever Hydra makes of it, it does not read it)
         return
-    assert found == word
+    assert result == word
 
 
 @given(st.text(min_size=1).filter(lambda text: not set(text) & set("[]{}()'\",\\=:$") and text == text.strip()))

@@ -86,10 +86,10 @@ def test_a_real_change_is_refused_alone(run, line: str, change: str, blamed: set
 def judged(line: list[str]) -> set[str]:
     """Keys of the mistakes of a whole line."""
     try:
-        found = validate_overrides.mistakes(command_line.parse(resumed_argv(line, CONF)), CONF)
+        result = validate_overrides.mistakes(command_line.parse(resumed_argv(line, CONF)), CONF)
     except RequestError as error:
-        found = list(error.mistakes)
-    return {mistake.key for mistake in found}
+        result = list(error.mistakes)
+    return {mistake.key for mistake in result}
 
 
 def test_more_epochs_beside_the_line_as_first_typed(run) -> None:  # type: ignore[no-untyped-def]

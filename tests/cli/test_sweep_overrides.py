@@ -12,15 +12,15 @@ CONF = Path(__file__).parents[2] / "conf"
 TRUNCATION = "{type: truncation_selection, truncation_percentage: 20}"
 
 
-def found(*line: str) -> dict[str, Mistake]:
+def result(*line: str) -> dict[str, Mistake]:
     return {mistake.key: mistake for mistake in mistakes(parse(["train.py", *line]), CONF)}
 
 
 def test_a_sweep_needs_m() -> None:
-    judged = found("sweep=text")
+    judged = result("sweep=text")
     assert list(judged) == ["sweep"]
     assert judged["sweep"].remedy == "-m sweep=text"
-    assert found("-m", "sweep=text") == {}
+    assert result("-m", "sweep=text") == {}
 
 
 @pytest.mark.parametrize(
@@ -32,11 +32,11 @@ def test_a_sweep_needs_m() -> None:
     ],
 )
 def test_a_block_of_another_kind_is_not_merged_into_the_files(key: str, typed: str) -> None:
-    judged = found("-m", "sweep=text", f"{key}={typed}")
+    judged = result("-m", "sweep=text", f"{key}={typed}")
     assert list(judged) == [key]
     assert "is merged" in judged[key].problem
     assert judged[key].remedy.startswith(f"'~{key}' '+{key}={{type:")
-    assert found("-m", "sweep=text", f"~{key}", f"+{key}={typed}") == {}
+    assert result("-m", "sweep=text", f"~{key}", f"+{key}={typed}") == {}
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_block_of_another_kind_is_not_merged_into_the_files(key: str, typed: s
     ],
 )
 def test_what_hydra_merges_or_replaces_passes(typed: str) -> None:
-    assert found("-m", "sweep=text", typed) == {}
+    assert result("-m", "sweep=text", typed) == {}
 
 
 @pytest.mark.parametrize(
@@ -61,18 +61,18 @@ def test_what_hydra_merges_or_replaces_passes(typed: str) -> None:
     ],
 )
 def test_a_parameter_is_named_by_the_value_of_its_key(typed: str) -> None:
-    (mistake,) = found("-m", "sweep=text", typed).values()
+    (mistake,) = result("-m", "sweep=text", typed).values()
     assert mistake.key.startswith("sweep.search_space")
     assert "=interval(" in mistake.remedy
 
 
 def test_an_interval_without_a_sweep_is_told_beside_all_else() -> None:
     typed = "optimizer.lr=interval(1e-5,1e-3)"
-    judged = found("-m", typed, "trainer.max_epochs=0")
+    judged = result("-m", typed, "trainer.max_epochs=0")
     assert set(judged) == {"optimizer.lr", "trainer.max_epochs"}
     assert judged["optimizer.lr"].value == "interval(1e-5,1e-3)"
     assert judged["optimizer.lr"].remedy.startswith(f"-m sweep=text '{typed}'")
-    assert found("-m", "sweep=text", typed) == {}
-    assert found("-m", "hydra/sweeper=lab", "sweep.study=s", typed) == {}
-    assert set(found("-m", "experiment=fast", typed)) == {"optimizer.lr"}
-    assert found("-m", "optimizer.lr=1e-3,1e-4") == {}
+    assert result("-m", "sweep=text", typed) == {}
+    assert result("-m", "hydra/sweeper=lab", "sweep.study=s", typed) == {}
+    assert set(result("-m", "experiment=fast", typed)) == {"optimizer.lr"}
+    assert result("-m", "optimizer.lr=1e-3,1e-4") == {}

@@ -15,7 +15,7 @@ from lab.core.errors import Mistake
 CONF = Path(__file__).parents[2] / "conf"
 
 
-def found(*line: str) -> dict[str, Mistake]:
+def result(*line: str) -> dict[str, Mistake]:
     return {mistake.key: mistake for mistake in mistakes(parse(["train.py", *line]), CONF)}
 
 
@@ -42,11 +42,11 @@ def found(*line: str) -> dict[str, Mistake]:
     ],
 )
 def test_a_sound_line_has_no_mistakes(line: list[str]) -> None:
-    assert found(*line) == {}
+    assert result(*line) == {}
 
 
 def test_choices_keys_values_and_additions_are_told_together() -> None:
-    judged = found("model=betto", "optimizr.lr=1", "trainer.precision=17", "+foo=1")
+    judged = result("model=betto", "optimizr.lr=1", "trainer.precision=17", "+foo=1")
     assert list(judged) == ["model", "optimizr.lr", "foo", "trainer.precision"]
     assert judged["model"].remedy == "model=beto"
     assert judged["optimizr.lr"].remedy == "optimizer.lr=1"
@@ -73,55 +73,55 @@ def test_choices_keys_values_and_additions_are_told_together() -> None:
     ],
 )
 def test_one_slip(override: str, key: str, words: str, remedy: str) -> None:
-    judged = found(override)
+    judged = result(override)
     assert list(judged) == [key]
     assert words in judged[key].problem
     assert remedy in judged[key].remedy
 
 
 def test_a_misspelt_choice_is_read_as_its_nearest_for_the_keys_beside_it() -> None:
-    judged = found("data=cvs", "data.path=a.csv", "data.encodng=latin-1")
+    judged = result("data=cvs", "data.path=a.csv", "data.encodng=latin-1")
     assert set(judged) == {"data", "data.encodng", "data.text", "data.labels"}
     assert judged["data.encodng"].remedy == "data.encoding=latin-1"
 
 
 def test_keys_below_a_choice_that_nothing_resembles_are_not_judged() -> None:
-    assert set(found("data=zzzzzz", "data.path=a.csv", "seed=x")) == {"data", "seed"}
+    assert set(result("data=zzzzzz", "data.path=a.csv", "seed=x")) == {"data", "seed"}
 
 
 def test_every_value_of_a_sweep_is_judged() -> None:
-    judged = found("-m", "seed=1,x", "model=tiny,betto", "optimizr.lr=1,2")
+    judged = result("-m", "seed=1,x", "model=tiny,betto", "optimizr.lr=1,2")
     assert set(judged) == {"model", "seed", "optimizr.lr"}
     assert judged["seed"].value == "x"
 
 
 def test_contradictions_of_one_job_are_seen() -> None:
-    assert set(found("-m", "model=tiny,ngram", "callbacks.freeze.layers=1")) == {"callbacks.freeze.layers"}
+    assert set(result("-m", "model=tiny,ngram", "callbacks.freeze.layers=1")) == {"callbacks.freeze.layers"}
 
 
 def test_a_launcher_that_is_not_installed_names_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(PACKAGES, "nowhere", OptionalPackage("a-launcher>=2", ("hydra/launcher=nowhere",)))
-    assert found("-m", "hydra/launcher=nowhere", "seed=1,2")["hydra/launcher"].remedy == "pip install 'a-launcher>=2'"
+    assert result("-m", "hydra/launcher=nowhere", "seed=1,2")["hydra/launcher"].remedy == "pip install 'a-launcher>=2'"
 
 
 def test_a_folder_of_ones_own_adds_choices(tmp_path: Path) -> None:
     (tmp_path / "experiment").mkdir()
     (tmp_path / "experiment" / "best.yaml").write_text("# @package _global_\nseed: 7\n")
-    assert found("--config-dir", str(tmp_path), "experiment=best") == {}
-    assert "best" in found("--config-dir", str(tmp_path), "experiment=bets")["experiment"].remedy
-    assert "no such folder" in found("--config-dir", str(tmp_path / "nope"))[""].problem
+    assert result("--config-dir", str(tmp_path), "experiment=best") == {}
+    assert "best" in result("--config-dir", str(tmp_path), "experiment=bets")["experiment"].remedy
+    assert "no such folder" in result("--config-dir", str(tmp_path / "nope"))[""].problem
 
 
 def test_a_config_that_does_not_exist_is_named() -> None:
-    assert "no nope.yaml" in found("--config-name", "nope")[""].problem
+    assert "no nope.yaml" in result("--config-name", "nope")[""].problem
 
 
 def test_a_resumed_run_keeps_its_parts(tmp_path: Path) -> None:
     with initialize_config_dir(str(CONF)):
         OmegaConf.save(compose("config"), tmp_path / "config.yaml", resolve=True)
     own = ["--config-path", str(tmp_path), "--config-dir", str(CONF), f"++resume='{tmp_path}'"]
-    assert found(*own, "trainer.max_epochs=20") == {}
-    assert "only single keys" in found(*own, "model=beto")["model"].problem
+    assert result(*own, "trainer.max_epochs=20") == {}
+    assert "only single keys" in result(*own, "model=beto")["model"].problem
 
 
 @pytest.mark.parametrize(
@@ -133,10 +133,10 @@ def test_a_resumed_run_keeps_its_parts(tmp_path: Path) -> None:
     ],
 )
 def test_remedies_with_spaces_can_be_typed(key: str, line: list[str]) -> None:
-    (word,) = shlex.split(found(*line)[key].remedy)
+    (word,) = shlex.split(result(*line)[key].remedy)
     assert "a b" in word
 
 
 @pytest.mark.parametrize("typed", ["nonsense", "zzzzzz=1"])
 def test_a_hint_names_no_script_which_may_lie_elsewhere(typed: str) -> None:
-    assert all("train.py" not in mistake.remedy for mistake in found(typed).values())
+    assert all("train.py" not in mistake.remedy for mistake in result(typed).values())

@@ -84,38 +84,38 @@ def test_no_logger_at_all_is_allowed() -> None:
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_allowed(key: str, value: object, words: str, remedy: str) -> None:
-    found = mistakes({key: value})
-    (name,) = found
+    result = mistakes({key: value})
+    (name,) = result
     assert name == key or name.startswith(f"{key}.")
-    assert words in found[name].problem
-    assert remedy in found[name].remedy
+    assert words in result[name].problem
+    assert remedy in result[name].remedy
 
 
 @pytest.mark.parametrize(("layers", "remedy"), [([-1], "'peft.layers=[0]'"), (["x"], "'peft.layers=[1]'")])
 def test_what_is_wrong_in_a_list_is_mended_by_a_list(layers: object, remedy: str) -> None:
-    found = mistakes({"peft.layers": layers}, "peft=lora")
-    assert found["peft.layers"].remedy == remedy
+    result = mistakes({"peft.layers": layers}, "peft=lora")
+    assert result["peft.layers"].remedy == remedy
 
 
 def test_a_key_that_is_misspelt_is_told_the_one_it_stands_for() -> None:
     overrides = ("data=rainfall", "model=minirocket")
-    found = mistakes({"data.label": {"feature": "rain", "horizont": 3, "threshold": 1.0}}, *overrides)
-    assert "data.label.horizon" in found["data.label.horizont"].problem
+    result = mistakes({"data.label": {"feature": "rain", "horizont": 3, "threshold": 1.0}}, *overrides)
+    assert "data.label.horizon" in result["data.label.horizont"].problem
 
 
 def test_all_mistakes_come_at_once_types_and_contradictions_alike() -> None:
-    found = mistakes(
+    result = mistakes(
         {"optimizer.lr": -1, "trainer.precision": 17, "objective.metric": "test/f1_macro", "seed": "x", "foo": 1,
          "trainer.min_epochs": 99}
     )  # fmt: skip
-    assert set(found) == {"optimizer.lr", "trainer.precision", "objective.metric", "seed", "foo", "trainer.min_epochs"}
+    assert set(result) == {"optimizer.lr", "trainer.precision", "objective.metric", "seed", "foo", "trainer.min_epochs"}
 
 
 def test_an_unknown_key_names_the_nearest() -> None:
-    found = mistakes({"optimizer.lrr": 3, "nothing_like_it": 1})
-    assert "optimizer.lr" in found["optimizer.lrr"].problem
-    assert found["optimizer.lrr"].remedy == "optimizer.lr=3"
-    assert found["nothing_like_it"].problem == "no such key"
+    result = mistakes({"optimizer.lrr": 3, "nothing_like_it": 1})
+    assert "optimizer.lr" in result["optimizer.lrr"].problem
+    assert result["optimizer.lrr"].remedy == "optimizer.lr=3"
+    assert result["nothing_like_it"].problem == "no such key"
 
 
 def test_a_key_that_was_deleted_is_missed() -> None:

@@ -11,7 +11,7 @@ from lab.core.errors import Mistake
 CONF = Path("conf").absolute()
 
 
-def found(*line: str) -> dict[str, Mistake]:
+def result(*line: str) -> dict[str, Mistake]:
     return {mistake.key: mistake for mistake in mistakes(parse(["train.py", *line]), CONF)}
 
 
@@ -29,18 +29,18 @@ def found(*line: str) -> dict[str, Mistake]:
     ],
 )
 def test_all_other_mistakes_are_told_too(override: str, key: str, remedy: str) -> None:
-    judged = found(override, "trainer.max_epochs=0", "seed=x")
+    judged = result(override, "trainer.max_epochs=0", "seed=x")
     assert {*judged} == {key, "trainer.max_epochs", "seed"}
     assert "cannot be resolved" in judged[key].problem
     assert judged[key].remedy == remedy
 
 
 def test_two_of_them_are_two_mistakes() -> None:
-    assert {*found("experiment_name=${foo}", "seed=${bar}")} == {"experiment_name", "seed"}
+    assert {*result("experiment_name=${foo}", "seed=${bar}")} == {"experiment_name", "seed"}
 
 
 def test_a_key_that_refers_to_a_blank_one_is_no_mistake_of_its_own() -> None:
     """`objective.metric` is `${data.metric}`, which custom data leave blank: leaving the former out would not help."""
-    judged = found("data=custom", "model=custom", "seed=x")
+    judged = result("data=custom", "model=custom", "seed=x")
     assert {"data.metric", "seed"} <= {*judged}
     assert "objective.metric" not in judged

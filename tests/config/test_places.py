@@ -47,10 +47,10 @@ def test_a_cache_that_can_be(tmp_path: Path) -> None:
 )
 def test_a_storage_without_its_driver(url: str | None, words: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "oracledb", None)
-    told: Any = ""
+    reported: Any = ""
     try:
         refuse_unusable(url)
     except RequestError as error:
-        told = str(error)
-    assert words in told if words else told == ""
-    assert "secret" not in told
+        reported = str(error)
+    assert words in reported if words else reported == ""
+    assert "secret" not in reported

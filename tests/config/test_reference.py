@@ -24,13 +24,13 @@ def test_every_field_has_a_docstring(kind: type[BaseModel]) -> None:
 
 
 def test_an_entry_has_key_type_default_and_meaning() -> None:
-    found = {entry.key: entry for entry in entries(Config, {"seed": 42, "objective": {"mode": "max"}})}
-    assert (found["seed"].type, found["seed"].default) == ("int", "42")
-    assert found["objective.mode"].type == "min | max"
-    assert found["objective.mode"].default == "max"
-    assert found["tags"].type == "tuple[str, ...]"
-    assert found["tags"].default == ""
-    assert "dropout" in found["seed"].meaning
+    result = {entry.key: entry for entry in entries(Config, {"seed": 42, "objective": {"mode": "max"}})}
+    assert (result["seed"].type, result["seed"].default) == ("int", "42")
+    assert result["objective.mode"].type == "min | max"
+    assert result["objective.mode"].default == "max"
+    assert result["tags"].type == "tuple[str, ...]"
+    assert result["tags"].default == ""
+    assert "dropout" in result["seed"].meaning
 
 
 def test_the_reference_lists_every_kind_with_the_defaults_of_conf() -> None:

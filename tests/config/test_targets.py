@@ -75,13 +75,13 @@ def test_nodes_inside_nodes_and_lists_are_checked_alike() -> None:
         "net": {"_target_": "torch.nn.Sequential", "_args_": [{"_target_": "torch.hub.load"}]},
         "optimizer": {"_target_": "torch.optim.Adam", "_partial_": True, "learning": 1},
     }
-    found = problems(node, MODULE)
-    assert [problem.partition(":")[0] for problem in found] == ["x.net._args_.0._target_", "x.optimizer.learning"]
+    result = problems(node, MODULE)
+    assert [problem.partition(":")[0] for problem in result] == ["x.net._args_.0._target_", "x.optimizer.learning"]
 
 
 def test_partial_and_positional_are_for_inner_nodes() -> None:
-    found = problems({"_target_": "lightning.pytorch.callbacks.Timer", "_partial_": True, "_args_": [1]})
-    assert {problem.partition(":")[0] for problem in found} == {"x._partial_", "x._args_"}
+    result = problems({"_target_": "lightning.pytorch.callbacks.Timer", "_partial_": True, "_args_": [1]})
+    assert {problem.partition(":")[0] for problem in result} == {"x._partial_", "x._args_"}
 
 
 @pytest.mark.filterwarnings("ignore:Attribute 'net'")

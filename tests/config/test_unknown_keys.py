@@ -18,9 +18,9 @@ CONF = Path("conf").absolute()
 @cache
 def plain(*line: str) -> dict[str, Any]:
     with initialize_config_dir(str(CONF)):
-        found = OmegaConf.to_container(compose("config", list(line)), resolve=False)
-    assert isinstance(found, dict)
-    return {str(key): value for key, value in found.items()}
+        result = OmegaConf.to_container(compose("config", list(line)), resolve=False)
+    assert isinstance(result, dict)
+    return {str(key): value for key, value in result.items()}
 
 
 @pytest.mark.parametrize(

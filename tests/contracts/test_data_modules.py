@@ -181,8 +181,8 @@ class TestDataModules(DataContract):
         if isinstance(data, TextDataModule):
             return list(data.corpus.splits[split].source_rows.tolist())
         if isinstance(data, QuestionDataModule):
-            asked = data.corpus.splits[split]
-            return [asked.contexts[question.context] for question in asked.questions]
+            requested = data.corpus.splits[split]
+            return [requested.contexts[question.context] for question in requested.questions]
         assert isinstance(data, SeriesDataModule)
         return list(data.series.splits[split].ends.tolist())
 

@@ -4,8 +4,8 @@ from lab.core.errors import Mistake
 
 
 def test_a_long_value_is_told_by_both_its_ends() -> None:
-    told = str(Mistake("data.test", "is data.val as well", value=f"/{'folder/' * 40}held.csv"))
-    assert told.startswith("data.test=/folder/")
-    assert told.endswith("/held.csv: is data.val as well")
-    assert len(told) < 120
+    reported = str(Mistake("data.test", "is data.val as well", value=f"/{'folder/' * 40}held.csv"))
+    assert reported.startswith("data.test=/folder/")
+    assert reported.endswith("/held.csv: is data.val as well")
+    assert len(reported) < 120
     assert str(Mistake("data.test", "is gone", value="held.csv")) == "data.test=held.csv: is gone"

@@ -160,14 +160,14 @@ def test_neither_clock_nor_host_nor_the_files_content_frees_it(
 
 def test_it_is_waited_for_with_a_notice(begin: Begin, tmp_path: Path) -> None:
     one = begin("fork")
-    told: list[str] = []
+    reported: list[str] = []
 
     def waiting(name: str) -> None:
-        told.append(name)
+        reported.append(name)
         one.kill()
 
     with sole(tmp_path / "lock", waiting, patience_s=0):
-        assert told == [one.name]
+        assert reported == [one.name]
 
 
 def test_within_one_process_it_is_one_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,9 +120,9 @@ def test_no_way_to_the_environment_is_overlooked(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("LAB_SECRET", "s3cret")
     node = {"name": "${oc.env:LAB_SECRET}", "logger": {"name": "${oc.env:LAB_SECRET}"}, "which": "name"}
     config = OmegaConf.create(node | {"tags": written, "plain": "${which}"})
-    found = from_environment(config)
-    assert found["tags"] == written
-    assert set(found) == {"name", "logger.name", "tags"}
+    result = from_environment(config)
+    assert result["tags"] == written
+    assert set(result) == {"name", "logger.name", "tags"}
     assert config.name == "s3cret"  # the resolver is the library's own again
 
 

@@ -19,9 +19,9 @@ def test_quiet_is_a_core_for_every_thread(others: int, own: int, cpus: int, expe
 
 @pytest.mark.parametrize("given", [{"OMP_WAIT_POLICY": "ACTIVE"}, {"GOMP_SPINCOUNT": "7"}])
 def test_the_environment_has_the_word(given: dict[str, str]) -> None:
-    found = dict(given)
-    openmp.settle(found)
-    assert found == given
+    result = dict(given)
+    openmp.settle(result)
+    assert result == given
 
 
 @pytest.mark.parametrize(
@@ -30,16 +30,16 @@ def test_the_environment_has_the_word(given: dict[str, str]) -> None:
 def test_what_runs_decides(others: int, expected: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(openmp, "others_running", lambda: others)
-    found: dict[str, str] = {}
-    openmp.settle(found)
-    assert found == expected
+    result: dict[str, str] = {}
+    openmp.settle(result)
+    assert result == expected
 
 
 def test_elsewhere_they_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
-    found: dict[str, str] = {}
-    openmp.settle(found)
-    assert found == {"OMP_WAIT_POLICY": "PASSIVE"}
+    result: dict[str, str] = {}
+    openmp.settle(result)
+    assert result == {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
 def test_the_least_of_a_few_looks_counts_without_our_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

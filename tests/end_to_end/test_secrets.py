@@ -26,8 +26,8 @@ def typed(forked: Any, tmp_path: Path) -> Callable[..., tuple[int | None, str]]:
 
 
 def files_with(folder: Path, secret: str) -> list[str]:
-    found = [path for path in folder.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
-    return sorted(str(path.relative_to(folder)) for path in found)
+    result = [path for path in folder.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
+    return sorted(str(path.relative_to(folder)) for path in result)
 
 
 def test_a_run_leaves_neither_on_the_disk_and_is_resumed_and_tested_without_another_word(

@@ -70,7 +70,7 @@ def _refuse_empty(messages: Iterable[str]) -> None:
         message.encode("utf-8", "surrogateescape")
 
 
-def fuzz(kind: str, num_files: int, start: int, found: Callable[[Fuzzed, BaseException], None]) -> Counter[str]:
+def fuzz(kind: str, num_files: int, start: int, result: Callable[[Fuzzed, BaseException], None]) -> Counter[str]:
     """Try `num_files` files of one kind: how often which outcome came. found: called with each fault."""
     counts: Counter[str] = Counter()
 
@@ -89,7 +89,7 @@ def fuzz(kind: str, num_files: int, start: int, found: Callable[[Fuzzed, BaseExc
             counts[outcome(fuzzed, folder)] += 1
         except Exception as error:  # noqa: BLE001 (every exception but a refusal is what is looked for)
             counts["fault"] += 1
-            found(fuzzed, error)
+            result(fuzzed, error)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -108,24 +108,24 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--kinds", nargs="+", choices=sorted(FILES), default=sorted(FILES))
     parser.add_argument("--keep", type=Path, help="folder for the files that are faults of ours")
-    asked = parser.parse_args()
-    told: set[str] = set()
+    requested = parser.parse_args()
+    reported: set[str] = set()
     total: Counter[str] = Counter()
 
-    def found(fuzzed: Fuzzed, error: BaseException) -> None:
+    def result(fuzzed: Fuzzed, error: BaseException) -> None:
         lines = traceback.format_exception(error)
         place = "".join(lines[-3:])
-        if place in told:
+        if place in reported:
             return
-        told.add(place)
+        reported.add(place)
         print(f"FAULT {fuzzed.name} {fuzzed.faults}\n{''.join(lines[-6:])}", flush=True)
-        if asked.keep is not None:
-            asked.keep.mkdir(parents=True, exist_ok=True)
-            (asked.keep / f"{len(told)}-{fuzzed.name}").write_bytes(fuzzed.content)
+        if requested.keep is not None:
+            requested.keep.mkdir(parents=True, exist_ok=True)
+            (requested.keep / f"{len(reported)}-{fuzzed.name}").write_bytes(fuzzed.content)
 
     print(f"{'files':<12}{'tried':>7}{'sound':>7}{'refused':>9}{'in a line':>11}{'faults':>8}")
-    for kind in asked.kinds:
-        counts = fuzz(kind, asked.files // len(asked.kinds), asked.seed, found)
+    for kind in requested.kinds:
+        counts = fuzz(kind, requested.files // len(requested.kinds), requested.seed, result)
         total += counts
         print(_line(kind, counts), flush=True)
     print(_line("all", total))

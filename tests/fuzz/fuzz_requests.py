@@ -23,16 +23,16 @@ Fault = Callable[[Line, BaseException], object]
 def outcome(line: Line) -> str:
     """`sound` or `refused`. Raises whatever else the judging raises, and ValueError for a refusal that says nothing."""
     try:
-        found = judged.__wrapped__(line)
+        result = judged.__wrapped__(line)
     except SystemExit as stopped:  # of argparse, as Hydra ends flags that do not go together
         if stopped.code != 2:
             raise
         return "refused"
-    for mistake in found:
+    for mistake in result:
         if not mistake.problem.strip():
             raise ValueError(f"a refusal without a reason: {mistake!r}")
         str(mistake).encode("utf-8", "surrogateescape")
-    return "refused" if found else "sound"
+    return "refused" if result else "sound"
 
 
 def fuzz(lines: int, start: int, fault: Fault) -> Counter[str]:

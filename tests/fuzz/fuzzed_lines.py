@@ -45,14 +45,14 @@ FLAGS = (
 @cache
 def keys() -> list[str]:
     """Dotted keys of a few configs, leaves and what holds them."""
-    found = set()
+    result = set()
     with initialize_config_dir(str(CONF)):
         for base in BASES:
             plain = OmegaConf.to_container(compose("config", list(base)), resolve=False)
             for key in flattened(plain):
                 parts = key.split(".")
-                found |= {".".join(parts[: number + 1]) for number in range(len(parts))}
-    return sorted(found)
+                result |= {".".join(parts[: number + 1]) for number in range(len(parts))}
+    return sorted(result)
 
 
 values = st.one_of(

@@ -24,12 +24,12 @@ def judged(line: Line) -> list[Mistake]:
     try:
         argv = resume.resumed_argv(missing_quotes.with_quotes(["train.py", *line]), CONF)
         typed = command_line.parse(argv)
-        found = validate_overrides.mistakes(typed, CONF, also=sweep_mistakes if typed.multirun else None)
-        if typed.multirun and not found:
-            found = _of_the_sweep(typed)
+        result = validate_overrides.mistakes(typed, CONF, also=sweep_mistakes if typed.multirun else None)
+        if typed.multirun and not result:
+            result = _of_the_sweep(typed)
     except RequestError as error:
-        found = list(error.mistakes)
-    return found
+        result = list(error.mistakes)
+    return result
 
 
 @cache

@@ -44,9 +44,9 @@ def test_there_are_enough_of_every_kind() -> None:
 
 def check(line: Line, judge: Judge) -> None:
     """Every mistake has a remedy; each of its alternatives takes it away; the first ones lead to a sound line."""
-    found = judge(line)
-    assert found, "nothing is wrong with this line"
-    for mistake in found:
+    result = judge(line)
+    assert result, "nothing is wrong with this line"
+    for mistake in result:
         assert mistake.problem
         assert mistake.remedy, mistake
         for words in alternatives(mistake.remedy):
@@ -59,8 +59,8 @@ def mend(line: Line, judge: Judge) -> None:
     """Type the first remedy of the first mistake that has one to type, again and again."""
     seen = {line}
     for _ in range(STEPS):
-        found = judge(line)
-        typable = [(one, words) for one in found for words in list(alternatives(one.remedy))[:1]]
+        result = judge(line)
+        typable = [(one, words) for one in result for words in list(alternatives(one.remedy))[:1]]
         if not typable:
             return  # sound, or nothing but files and packages left to bring
         line = applied(line, *typable[0])

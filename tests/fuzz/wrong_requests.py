@@ -342,7 +342,7 @@ word
 
 def lines(text: str) -> list[tuple[str, ...]]:
     """The words of each line: a blank parts two words unless it stands in a bracket."""
-    found = []
+    result = []
     for line in text.strip().splitlines():
         words: list[str] = []
         for piece in line.split(" "):
@@ -351,5 +351,5 @@ def lines(text: str) -> list[tuple[str, ...]]:
                 words[-1] += f" {piece}"
             else:
                 words.append(piece)
-        found.append(tuple(word.replace("LONG", "a" * 5000) for word in words))
-    return found
+        result.append(tuple(word.replace("LONG", "a" * 5000) for word in words))
+    return result

@@ -106,9 +106,9 @@ def test_runs_sort_by_test_accuracy_and_end_as_they_ended(tmp_path: Path, store:
         score = [0.5, 0.75, 0.25, 0.625][number]
         logger.log_outcome(Outcome(objective={"metric": "val/f1_macro", "step": 1}, test={"accuracy": score}))
         logger.finish(status)
-    found = runs(store, "ends", "metrics.`test/accuracy` DESC")
-    assert [run.info.run_name for run in found] == ["early_stopped", "interrupted", "completed", "failed"]
-    assert {run.info.run_name: run.info.status for run in found} == ends
+    result = runs(store, "ends", "metrics.`test/accuracy` DESC")
+    assert [run.info.run_name for run in result] == ["early_stopped", "interrupted", "completed", "failed"]
+    assert {run.info.run_name: run.info.status for run in result} == ends
 
 
 def test_nothing_is_printed(
@@ -201,12 +201,12 @@ def test_plain_mlflow_ui_shows_experiment_parameters_and_metrics(
         logger.finish("completed")
     experiment = ask(f"{ui}/api/2.0/mlflow/experiments/get-by-name?experiment_name=shown")["experiment"]
     query = {"experiment_ids": [experiment["experiment_id"]], "order_by": ["metrics.`test/accuracy` DESC"]}
-    found = ask(f"{ui}/api/2.0/mlflow/runs/search", query)["runs"]
-    assert [run["info"]["run_name"] for run in found] == ["trial-1", "trial-0"]
-    assert [run["info"]["status"] for run in found] == ["FINISHED", "FINISHED"]
-    parameters = {item["key"]: item["value"] for item in found[0]["data"]["params"]}
+    result = ask(f"{ui}/api/2.0/mlflow/runs/search", query)["runs"]
+    assert [run["info"]["run_name"] for run in result] == ["trial-1", "trial-0"]
+    assert [run["info"]["status"] for run in result] == ["FINISHED", "FINISHED"]
+    parameters = {item["key"]: item["value"] for item in result[0]["data"]["params"]}
     assert parameters["optimizer.lr"] == "3e-05"
-    metrics = {item["key"]: item["value"] for item in found[0]["data"]["metrics"]}
+    metrics = {item["key"]: item["value"] for item in result[0]["data"]["metrics"]}
     assert metrics["test/accuracy"] == 0.75
     assert "<html" in ask(ui)["text"].lower()
 

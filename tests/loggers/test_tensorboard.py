@@ -59,8 +59,8 @@ def test_figures_are_images_and_the_config_is_hyperparameters(tmp_path: Path, ou
     (image,) = events.Images("figures/curves")
     assert (image.step, image.width, image.height) == (9, 6, 4)
     assert Image.open(io.BytesIO(image.encoded_image_string)).getpixel((0, 0)) == (255, 0, 0)
-    found = events.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
-    values = HParamsPluginData.FromString(found).session_start_info.hparams
+    result = events.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
+    values = HParamsPluginData.FromString(result).session_start_info.hparams
     assert values["optimizer.lr"].number_value == pytest.approx(3e-5)
     assert values["optimizer.betas"].string_value == "[0.9, 0.999]"
     experiment = HParamsPluginData.FromString(events.SummaryMetadata("_hparams_/experiment").plugin_data.content)

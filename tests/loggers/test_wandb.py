@@ -211,7 +211,7 @@ def test_a_key_without_a_network_means_offline_unless_online_was_asked(
     monkeypatch.setenv("WANDB_API_KEY", "0123456789" * 4)
     monkeypatch.setattr("lab.loggers.wandb_run.START_LIMIT_S", 0.5)
     with pytest.raises(CommError):
-        start(tmp_path / "asked", mode="online")
+        start(tmp_path / "requested", mode="online")
     logger = start(tmp_path / "auto", mode="auto")
     logger.finish("completed")
     assert kind(stored(tmp_path / "auto"), "exit")

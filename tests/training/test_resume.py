@@ -93,10 +93,10 @@ def test_results_of_finders_are_kept_after_a_resume(warm: Any, tmp_path: Path) -
     run = RunFolder(tmp_path / "run")
     assert warm.run(run.path, settings, kill_at=75) == 9
     requested = run.read()["requested"]
-    assert requested["data.batch_size"]["asked"] == 8
-    assert requested["optimizer.lr"]["used"] != requested["optimizer.lr"]["asked"]
-    ratio = requested["optimizer.lr"]["used"] / requested["optimizer.lr"]["asked"]
-    assert requested["optimizer.head_lr"] == {"asked": 1e-3, "used": pytest.approx(1e-3 * ratio)}
+    assert requested["data.batch_size"]["requested"] == 8
+    assert requested["optimizer.lr"]["used"] != requested["optimizer.lr"]["requested"]
+    ratio = requested["optimizer.lr"]["used"] / requested["optimizer.lr"]["requested"]
+    assert requested["optimizer.head_lr"] == {"requested": 1e-3, "used": pytest.approx(1e-3 * ratio)}
     assert (run.figures / "lr_finder.png").exists()
     assert warm.run(run.path, [*settings, f"resume={run.path}"]) == 0
     record = run.read()

@@ -24,8 +24,8 @@ def on_gpu(monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], cuda: s
     monkeypatch.setattr(torch.version, "cuda", cuda)
 
 
-def precision(asked: str, accelerator: str = "auto") -> str:
-    return matmul_precision(cast(Any, SimpleNamespace(matmul_precision=asked, accelerator=accelerator)))
+def precision(requested: str, accelerator: str = "auto") -> str:
+    return matmul_precision(cast(Any, SimpleNamespace(matmul_precision=requested, accelerator=accelerator)))
 
 
 @pytest.mark.parametrize(

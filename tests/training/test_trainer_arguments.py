@@ -185,7 +185,7 @@ def test_precision_of_the_weights(run: Run, name: str, kind: torch.dtype) -> Non
 
 def test_fp16_weights_run_as_bf16_on_a_cpu_and_the_record_says_so(run: Run) -> None:
     folder = run("trainer.precision=16-true", "optimizer.eps=1e-4", "trainer.limit_train_batches=1")
-    assert folder.read()["requested"]["trainer.precision"] == {"asked": "16-true", "used": "bf16-true"}
+    assert folder.read()["requested"]["trainer.precision"] == {"requested": "16-true", "used": "bf16-true"}
 
 
 def test_the_loss_of_a_step_goes_to_the_loggers_and_the_history_stays_as_it_is(run: Run) -> None:

@@ -133,9 +133,9 @@ def _start(run: RunFolder, config: Config, where: parts.Hardware, command: str, 
 
 
 def _write_config(run: RunFolder, config: Config) -> None:
-    asked = config.model_copy(update={"resume": None, "test": None}).model_dump(mode="json", exclude={"sweep"})
-    asked["logger"] = {name: node for name, node in asked["logger"].items() if node is not None}
-    text = sealed(saved_text(asked, config.from_environment))
+    saved = config.model_copy(update={"resume": None, "test": None}).model_dump(mode="json", exclude={"sweep"})
+    saved["logger"] = {name: node for name, node in saved["logger"].items() if node is not None}
+    text = sealed(saved_text(saved, config.from_environment))
     write_whole(run.config, lambda aside: aside.write_text(text, encoding="utf-8"))
 
 
@@ -144,9 +144,9 @@ def _met_otherwise(config: Config, where: parts.Hardware) -> dict[str, dict[str,
     met = {}
     if where.note is not None:
         log.info("%s", where.note)
-        met["trainer.precision"] = {"asked": config.trainer.precision, "used": where.precision}
+        met["trainer.precision"] = {"requested": config.trainer.precision, "used": where.precision}
     if (used := matmul_precision(config.trainer)) != config.trainer.matmul_precision and used != "highest":
-        met["trainer.matmul_precision"] = {"asked": config.trainer.matmul_precision, "used": used}
+        met["trainer.matmul_precision"] = {"requested": config.trainer.matmul_precision, "used": used}
     return met
 
 

@@ -34,13 +34,13 @@ def search(config: Config, material: Material, where: Hardware, run: RunFolder) 
     model.to(where.device)
     if settings.batch_finder.enabled:
         size = _find_batch_size(config, material, where)
-        results[BATCH_SIZE] = {"asked": config.data.batch_size, "used": size}
+        results[BATCH_SIZE] = {"requested": config.data.batch_size, "used": size}
         apply(config, material, results)
     if settings.lr_finder.enabled:
-        results[LR] = {"asked": config.optimizer.lr, "used": _find_lr(config, material, where, run)}
+        results[LR] = {"requested": config.optimizer.lr, "used": _find_lr(config, material, where, run)}
         apply(config, material, results)
         if (head_lr := config.optimizer.head_lr) is not None:
-            results[HEAD_LR] = {"asked": head_lr, "used": material.model.training_plan.optimizer.head_lr}
+            results[HEAD_LR] = {"requested": head_lr, "used": material.model.training_plan.optimizer.head_lr}
     return results
 
 
@@ -55,7 +55,7 @@ def apply(config: Config, material: Material, requested: Mapping[str, Mapping[st
         refuse_misplaced_validations(config, num_batches)
         plan = replace(plan, epoch_ends=epoch_end_steps(config, num_batches))
     if LR in requested:
-        ratio = requested[LR]["used"] / requested[LR]["asked"]
+        ratio = requested[LR]["used"] / requested[LR]["requested"]
         head_lr = plan.optimizer.head_lr
         rates = {"lr": requested[LR]["used"], "head_lr": None if head_lr is None else head_lr * ratio}
         plan = replace(plan, optimizer=plan.optimizer.model_copy(update=rates))

@@ -31,10 +31,10 @@ def test_the_names_are_those_that_are_logged() -> None:
 )
 def test_a_metric_that_is_not_there(metric: str, kind: str, remedy: str | None) -> None:
     config = {"objective": {"metric": metric, "mode": "min"}, "data": {"kind": kind}, "metrics": {"extra": {}}}
-    found = list(contradictions(config, set()))
-    told = [one.remedy for one in found if one.key == "objective.metric"]
-    assert told == ([] if remedy is None else [f"objective.metric={remedy}"])
-    assert is_known(metric) == any(one.key == "objective.mode" for one in found)
+    result = list(contradictions(config, set()))
+    reported = [one.remedy for one in result if one.key == "objective.metric"]
+    assert reported == ([] if remedy is None else [f"objective.metric={remedy}"])
+    assert is_known(metric) == any(one.key == "objective.mode" for one in result)
 
 
 @pytest.mark.parametrize(
@@ -61,14 +61,14 @@ def test_the_direction_of_an_extra_metric_is_what_its_class_says(
 ) -> None:
     objective = {"metric": "val/mine", "mode": mode}
     config = {"objective": objective, "data": {"kind": "files"}, "metrics": {"extra": {"mine": node}}}
-    assert [found.remedy for found in contradictions(config, set())] == (
+    assert [result.remedy for result in contradictions(config, set())] == (
         [] if wanted is None else [f"objective.mode={wanted}"]
     )
 
 
 def test_an_extra_metric_has_a_name_of_its_own() -> None:
     config = {"metrics": {"extra": {"mcc": AUROC, "a/b": AUROC, "mine": AUROC}}}
-    assert [found.key for found in contradictions(config, set())] == ["metrics.extra.mcc", "metrics.extra.a/b"]
+    assert [result.key for result in contradictions(config, set())] == ["metrics.extra.mcc", "metrics.extra.a/b"]
 
 
 @pytest.mark.parametrize("key", ["callbacks.early_stopping", "scheduler"])
@@ -83,4 +83,4 @@ def test_a_watched_metric_whose_direction_nothing_says_needs_a_mode(
     for mode, keys in ((None, [f"{key}.mode"]), ("min", [])):
         watching: Any = {"metric": metric, "mode": mode}
         config |= {"scheduler": watching} if key == "scheduler" else {"callbacks": {"early_stopping": watching}}
-        assert [found.key for found in contradictions(config, set())] == keys
+        assert [result.key for result in contradictions(config, set())] == keys

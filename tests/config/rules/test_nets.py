@@ -69,8 +69,8 @@ def test_contradictions(keys: tuple[str, ...], values: tuple[object, ...], blame
 
 
 def test_remedies_hold() -> None:
-    told = [
+    reported = [
         str(mistake)
         for mistake in contradictions({"model": {"width": 24, "num_heads": 4, "rope": "interleaved_half"}}, frozenset())
     ]
-    assert "model.width=32" in told[0]
+    assert "model.width=32" in reported[0]

@@ -24,9 +24,9 @@ from lab.config.rules.sizes import unusable
     ],
 )  # fmt: skip
 def test_an_architecture(architecture: dict[str, Any] | None, blamed: list[str]) -> None:
-    found = list(contradictions({"model": {"architecture": architecture}}, set()))
-    assert [one.key for one in found] == [f"model.architecture.{name}" for name in blamed]
-    for one in found:
+    result = list(contradictions({"model": {"architecture": architecture}}, set()))
+    assert [one.key for one in result] == [f"model.architecture.{name}" for name in blamed]
+    for one in result:
         key, _, value = one.remedy.rpartition("=")
         mended = {**(architecture or {}), key.rpartition(".")[2]: float(value) if "." in value else int(value)}
         assert one.key not in [left.key for left in contradictions({"model": {"architecture": mended}}, set())]

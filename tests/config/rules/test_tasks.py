@@ -8,31 +8,31 @@ from lab.config.rules.tasks import GIVES, READS, RULES
 
 
 def mistakes(**values: Any) -> dict[str, str]:
-    found = {}
+    result = {}
     for keys, rule in RULES:
         given = [values.get(key.replace(".", "_")) for key in keys]
         if all(value is not None for value in given):
-            found.update({mistake.key: mistake.remedy for mistake in rule(*given)})
-    return found
+            result.update({mistake.key: mistake.remedy for mistake in rule(*given)})
+    return result
 
 
 @pytest.mark.parametrize("model", READS)
 @pytest.mark.parametrize("data", GIVES)
 def test_a_model_that_cannot_read_the_data_is_refused_with_both_ways_out(model: str, data: str) -> None:
-    found = mistakes(model_name=model, model_kind=model, data_kind=data)
+    result = mistakes(model_name=model, model_kind=model, data_kind=data)
     if GIVES[data] in READS[model]:
-        assert found == {}
+        assert result == {}
     else:
-        assert found["model"].startswith("data=")
-        assert ", or model=" in found["model"]
+        assert result["model"].startswith("data=")
+        assert ", or model=" in result["model"]
 
 
 def test_settings_of_lab_have_no_effect_on_a_module_of_ones_own() -> None:
-    found = mistakes(
+    result = mistakes(
         model_kind="custom", callbacks_lr_finder_enabled=True, callbacks_batch_finder_enabled=False,
         optimizer_kind="lion", scheduler_kind="linear", loss_kind="custom", metrics_extra={"auroc": {}},
     )  # fmt: skip
-    assert found == {
+    assert result == {
         "callbacks.lr_finder.enabled": "callbacks.lr_finder.enabled=false",
         "optimizer": "optimizer=adamw",
         "loss": "loss=default",

@@ -52,19 +52,19 @@ def mistakes(*options: str) -> dict[str, Mistake]:
     ],
 )
 def test_a_wrong_request_is_named_and_its_remedy_works(options: tuple[str, ...]) -> None:
-    found = mistakes(*options)
+    result = mistakes(*options)
     key = options[0].partition("=")[0]
-    assert list(found) == [key]
-    remedies = [word.strip("'") for word in found[key].remedy.partition(", or ")[0].split()]
+    assert list(result) == [key]
+    remedies = [word.strip("'") for word in result[key].remedy.partition(", or ")[0].split()]
     changed = {remedy.partition("=")[0] for remedy in remedies}
     kept = [option for option in options if option.partition("=")[0] not in changed]
     assert mistakes(*kept, *remedies) == {}
 
 
 def test_three_keys_of_distribution_are_three_mistakes_that_say_what_is_possible() -> None:
-    found = mistakes("trainer.devices=2", "trainer.num_nodes=2", "trainer.strategy=ddp")
-    assert list(found) == ["trainer.devices", "trainer.num_nodes", "trainer.strategy"]
-    assert all("a run uses one device" in mistake.problem for mistake in found.values())
+    result = mistakes("trainer.devices=2", "trainer.num_nodes=2", "trainer.strategy=ddp")
+    assert list(result) == ["trainer.devices", "trainer.num_nodes", "trainer.strategy"]
+    assert all("a run uses one device" in mistake.problem for mistake in result.values())
 
 
 @pytest.mark.parametrize(

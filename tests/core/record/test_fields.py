@@ -30,13 +30,13 @@ def test_every_fault_of_a_value_has_its_place(check, value: object, expected: li
 
 def test_a_record_needs_its_version_and_status_and_knows_all_its_fields() -> None:
     assert list(faults({})) == ["it has no schema_version"]
-    found = list(faults({"schema_version": SCHEMA_VERSION, "colour": "red"}))
-    assert found == ["it has a field 'colour', which no record has", "it has no status"]
+    result = list(faults({"schema_version": SCHEMA_VERSION, "colour": "red"}))
+    assert result == ["it has a field 'colour', which no record has", "it has no status"]
     assert list(faults({"schema_version": SCHEMA_VERSION, "status": "completed"})) == []
 
 
 def test_a_line_of_the_history_has_a_place_and_numbers() -> None:
     assert list(row_faults({"epoch": 1, "step": 20, "val/loss": 0.5, "val/f1": None})) == []
-    found = list(row_faults({"step": "x", "val/loss": "y"}))
-    assert found[0] == "it has no epoch"
-    assert len(found) == 3
+    result = list(row_faults({"step": "x", "val/loss": "y"}))
+    assert result[0] == "it has no epoch"
+    assert len(result) == 3

@@ -33,11 +33,11 @@ class Maker:
 
     def __init__(self, inputs: list[Any] = INPUTS) -> None:
         self.inputs = inputs
-        self.asked: list[int] = []
+        self.computed: list[int] = []
 
     def __call__(self, rows: Any) -> Iterator[tuple[Any, torch.Tensor]]:
         for batch in np.array_split(rows[::-1], max(1, len(rows) // 2)):
-            self.asked += batch.tolist()
+            self.computed += batch.tolist()
             yield batch, torch.cat([expected(self.inputs[row]) for row in batch])
 
 
@@ -60,9 +60,9 @@ def relative(make: Any, chosen: list[int], rows: Any) -> Iterator[tuple[Any, tor
         yield np.array([place[row] for row in batch.tolist()]), numbers
 
 
-def right(found: Obtained, rows: list[int] | None = None) -> bool:
+def right(result: Obtained, rows: list[int] | None = None) -> bool:
     chosen = list(range(len(INPUTS))) if rows is None else rows
-    padded = found.states.padded(np.arange(len(chosen)), 6).float()
+    padded = result.states.padded(np.arange(len(chosen)), 6).float()
     return all(
         torch.equal(padded[place, : LENGTHS[row]], expected(INPUTS[row])) and not padded[place, LENGTHS[row] :].any()
         for place, row in enumerate(chosen)
@@ -75,33 +75,33 @@ def entries(folder: Path) -> list[Path]:
 
 @pytest.mark.parametrize("dtype", ["fp32", "bf16"])
 def test_rows_come_back_in_any_order_padded_with_zeros(tmp_path: Path, dtype: str) -> None:
-    found = ask(tmp_path, Maker(), dtype=dtype)
-    assert (found.distinct, found.hits) == (6, 0)
-    padded = found.states.padded(np.array([2, 0]), 5)
+    result = ask(tmp_path, Maker(), dtype=dtype)
+    assert (result.distinct, result.hits) == (6, 0)
+    padded = result.states.padded(np.array([2, 0]), 5)
     assert (padded.dtype, padded.shape) == ({"fp32": torch.float32, "bf16": torch.bfloat16}[dtype], (2, 5, WIDTH))
-    assert right(found)
-    assert len(found.states.part(slice(2, 4))) == 2
-    assert torch.equal(found.states.part(slice(2, 4)).padded(np.array([0]), 5), padded[:1])
+    assert right(result)
+    assert len(result.states.part(slice(2, 4))) == 2
+    assert torch.equal(result.states.part(slice(2, 4)).padded(np.array([0]), 5), padded[:1])
 
 
 def test_what_is_there_is_not_made_again_in_whatever_company(tmp_path: Path) -> None:
     ask(tmp_path, Maker(), [0, 1, 2])
     make = Maker()
-    found = ask(tmp_path, make, [5, 1, 3, 0])
-    assert sorted(make.asked) == [3, 5]
-    assert (found.distinct, found.hits) == (4, 2)
-    assert right(found, [5, 1, 3, 0])
+    result = ask(tmp_path, make, [5, 1, 3, 0])
+    assert sorted(make.computed) == [3, 5]
+    assert (result.distinct, result.hits) == (4, 2)
+    assert right(result, [5, 1, 3, 0])
     again = Maker()
     assert right(ask(tmp_path, again))
-    assert again.asked == [4]
+    assert again.computed == [4]
 
 
 def test_equal_rows_are_one(tmp_path: Path) -> None:
     make = Maker()
-    found = ask(tmp_path, make, [1, 1, 2, 1])
-    assert found.distinct == 2
-    assert sorted(make.asked) == [1, 2]
-    assert right(found, [1, 1, 2, 1])
+    result = ask(tmp_path, make, [1, 1, 2, 1])
+    assert result.distinct == 2
+    assert sorted(make.computed) == [1, 2]
+    assert right(result, [1, 1, 2, 1])
 
 
 def test_another_key_shares_nothing(tmp_path: Path) -> None:
@@ -146,9 +146,9 @@ def test_what_is_damaged_is_made_again(tmp_path: Path, damage: str, caplog: pyte
     hurt, sound = sorted(entries(tmp_path), key=lambda entry: entry.stat().st_ctime_ns)
     DAMAGE[damage](hurt)
     make = Maker()
-    found = ask(tmp_path, make, [0, 1, 2, 3])
-    assert sorted(make.asked) == [0, 1]
-    assert right(found, [0, 1, 2, 3])
+    result = ask(tmp_path, make, [0, 1, 2, 3])
+    assert sorted(make.computed) == [0, 1]
+    assert right(result, [0, 1, 2, 3])
     assert "damaged" in caplog.text
     assert not hurt.exists()
     assert sound.exists()
@@ -164,7 +164,7 @@ def test_rows_that_another_run_removes_meanwhile_are_computed_too(tmp_path: Path
         yield from maker(rows)
 
     assert right(ask(tmp_path, make))
-    assert sorted(maker.asked) == [0, 1, 2, 3, 4, 5]
+    assert sorted(maker.computed) == [0, 1, 2, 3, 4, 5]
 
 
 def test_a_computation_that_fails_leaves_nothing(tmp_path: Path) -> None:
@@ -198,18 +198,18 @@ def test_least_recently_used_states_make_room(tmp_path: Path) -> None:
 
 def test_room_is_made_for_what_is_missing_before_it_is_written(tmp_path: Path) -> None:
     ask(tmp_path, Maker(), [0, 1])
-    told: list[int] = []
+    reported: list[int] = []
     maker = Maker()
 
     def room(num_bytes: int) -> None:
-        assert not maker.asked
-        told.append(num_bytes)
+        assert not maker.computed
+        reported.append(num_bytes)
 
     form = Form("k", WIDTH, "fp32")
     obtain(tmp_path, form, DIGESTS, LENGTHS, maker, room)
-    assert told == [int(LENGTHS[2:].sum()) * WIDTH * 4]
+    assert reported == [int(LENGTHS[2:].sum()) * WIDTH * 4]
     obtain(tmp_path, form, DIGESTS, LENGTHS, maker, room)
-    assert len(told) == 1
+    assert len(reported) == 1
 
 
 WORKER = """
@@ -229,7 +229,7 @@ class Slow(here.Maker):
 
 make = Slow()
 found = here.ask(Path(sys.argv[1]), make)
-print("made", len(make.asked), here.right(found), flush=True)
+print("made", len(make.computed), here.right(found), flush=True)
 """
 
 
@@ -258,7 +258,7 @@ def test_a_writer_that_is_killed_leaves_no_lock_and_only_what_it_had_finished(
     assert [entry.name.endswith(".part") for entry in entries(tmp_path)] == [kept == 0]
     make = Maker()
     assert right(ask(tmp_path, make))
-    assert len(make.asked) == 6 - kept
+    assert len(make.computed) == 6 - kept
     assert not any(entry.name.startswith(".") for entry in entries(tmp_path)), "what the killed one left is swept away"
 
 
@@ -314,7 +314,7 @@ def test_finished_pieces_outlast_the_rest_of_the_work(tmp_path: Path, monkeypatc
 
     assert right(ask(tmp_path, make))
     assert removed == [0, 0, 0]
-    assert len(maker.asked) == 6
+    assert len(maker.computed) == 6
 
 
 @pytest.mark.parametrize("fails", ["mkdir", "open"])
@@ -348,7 +348,7 @@ def test_what_cannot_be_read_is_made_again_and_left_where_it_is(
     monkeypatch.setattr(store, "crc", broken)
     make = Maker()
     assert right(ask(tmp_path, make, [0, 1]), [0, 1])
-    assert sorted(make.asked) == [0, 1]
+    assert sorted(make.computed) == [0, 1]
     assert "cannot be read" in caplog.text
     assert old.exists()
 

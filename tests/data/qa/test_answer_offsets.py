@@ -47,51 +47,51 @@ OTHERS: dict[str, Callable[[str, int], int]] = {
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_every_answer_is_where_its_file_means_it(name: str) -> None:
-    found, true = reading(passages(100), OTHERS[name])
-    assert str(found.counting) == name
-    assert [question.answers[0].start for question in found.questions] == true
-    assert (found.repaired, found.ambiguous, found.dropped) == (0, (), ())
+    result, true = reading(passages(100), OTHERS[name])
+    assert str(result.counting) == name
+    assert [question.answers[0].start for question in result.questions] == true
+    assert (result.repaired, result.ambiguous, result.dropped) == (0, (), ())
 
 
 def test_a_context_with_crlf_whose_offsets_are_of_line_feeds() -> None:
-    found, true = reading(passages(50, "\r\n"), lambda text, place: place - text[:place].count("\r\n"))
-    assert str(found.counting) == "characters, each CRLF as one"
-    assert [question.answers[0].start for question in found.questions] == true
+    result, true = reading(passages(50, "\r\n"), lambda text, place: place - text[:place].count("\r\n"))
+    assert str(result.counting) == "characters, each CRLF as one"
+    assert [question.answers[0].start for question in result.questions] == true
 
 
 def test_accents_apart_whose_offsets_are_of_composed_ones() -> None:
     apart = [unicodedata.normalize("NFD", text) for text in passages(50)]
-    found, true = reading(apart, lambda text, place: len(unicodedata.normalize("NFC", text[:place])))
-    assert str(found.counting) == "characters with their accents in one (NFC)"
-    assert [question.answers[0].start for question in found.questions] == true
+    result, true = reading(apart, lambda text, place: len(unicodedata.normalize("NFC", text[:place])))
+    assert str(result.counting) == "characters with their accents in one (NFC)"
+    assert [question.answers[0].start for question in result.questions] == true
 
 
 def test_a_file_in_characters_stays_so_though_some_of_its_offsets_miss() -> None:
     drawn = random.Random(3)
-    found, true = reading(
+    result, true = reading(
         passages(100), lambda _, place: place if drawn.random() < 0.9 else place + drawn.randint(1, 9)
     )
-    assert found.counting == CHARACTERS
+    assert result.counting == CHARACTERS
     placed = [
         (question.answers[0].start, place)
-        for question, place in zip(found.questions, true, strict=True)
+        for question, place in zip(result.questions, true, strict=True)
         if question.answers
     ]
     wrong = sum(start != place for start, place in placed)
     assert wrong <= 0.01 * len(placed)  # an offset that misses may fall on the text at another place
-    assert found.ambiguous
+    assert result.ambiguous
 
 
 def test_offsets_that_are_all_0_place_only_texts_that_occur_once() -> None:
-    found, true = reading(passages(20), lambda _text, _place: 0)
-    assert found.counting == CHARACTERS
-    for question, place in zip(found.questions, true, strict=True):
-        context = found.contexts[question.context]
+    result, true = reading(passages(20), lambda _text, _place: 0)
+    assert result.counting == CHARACTERS
+    for question, place in zip(result.questions, true, strict=True):
+        context = result.contexts[question.context]
         (text,) = question.accepted
         several = context.count(text) > 1
         assert [answer.start for answer in question.answers] == ([] if several and not context.startswith(text) else
                                                                  [0 if several else place])  # fmt: skip
-    assert len(found.ambiguous) > 100
+    assert len(result.ambiguous) > 100
 
 
 @pytest.mark.parametrize("start", [-1, 10**6, 2**70])

@@ -40,16 +40,16 @@ def mistakes(data: Any, folder: Path) -> list[Mistake]:
 def test_a_file_is_split_by_document(data_request: Request, tmp_path: Path) -> None:
     data = data_request("squad", path=file(tmp_path, "a"), split={"val": 0.2, "test": 0.2})
     corpus = load_questions(data, tmp_path)
-    named = {split: {c.split("planta ")[1] for c in asked.contexts} for split, asked in corpus.splits.items()}
+    named = {split: {c.split("planta ")[1] for c in requested.contexts} for split, requested in corpus.splits.items()}
     assert not (named["train"] & named["val"])
     assert not (named["train"] & named["test"])
     assert not (named["val"] & named["test"])
-    assert sum(len(asked.questions) for asked in corpus.splits.values()) == 48
-    assert corpus.facts["rows"] == {split: len(asked.questions) for split, asked in corpus.splits.items()}
-    for asked in corpus.splits.values():
-        for question in asked.questions:
+    assert sum(len(requested.questions) for requested in corpus.splits.values()) == 48
+    assert corpus.facts["rows"] == {split: len(requested.questions) for split, requested in corpus.splits.items()}
+    for requested in corpus.splits.values():
+        for question in requested.questions:
             answer = question.answers[0]
-            assert asked.contexts[question.context][answer.start : answer.end] == answer.text
+            assert requested.contexts[question.context][answer.start : answer.end] == answer.text
     again = load_questions(data_request("squad", path=file(tmp_path, "a"), split={"val": 0.2, "test": 0.2}), tmp_path)
     assert again.fingerprint == corpus.fingerprint
     other = data_request("squad", path=file(tmp_path, "a"), split={"val": 0.2, "test": 0.2, "seed": 1})
@@ -111,11 +111,11 @@ def test_unplaced_answers_are_dropped_up_to_a_share(data_request: Request, tmp_p
     assert corpus.facts["dropped"] == [{"question": "0", "text": "motor"}]
     assert corpus.facts["questions_lost"] == ["0"]
     assert corpus.facts["unplaced"] == {"train": 0, "val": 0, "test": 0}
-    assert "0" not in {question.id for asked in corpus.splits.values() for question in asked.questions}
+    assert "0" not in {question.id for requested in corpus.splits.values() for question in requested.questions}
     assert any("'motor' does not occur" in note for note in corpus.notes)
     assert "1 questions lost all their answers and are not trained on: 0" in corpus.notes
-    found = mistakes(data_request("squad", path=str(path), dropped_share=0.0), tmp_path)
-    assert "1 of 48 answers do not occur in their contexts: 'motor' (question 0)" in found[0].problem
+    result = mistakes(data_request("squad", path=str(path), dropped_share=0.0), tmp_path)
+    assert "1 of 48 answers do not occur in their contexts: 'motor' (question 0)" in result[0].problem
 
 
 def misplaced(path: str, *ids: str, text: str = "motor") -> str:
@@ -165,20 +165,20 @@ def test_files_a_split_keep_what_can_only_be_graded(data_request: Request, tmp_p
 
 def test_the_fingerprint_is_of_the_accepted_texts_too(data_request: Request, tmp_path: Path) -> None:
     (tmp_path / "ids.txt").write_text("0\n")
-    found = [
+    result = [
         load_questions(data_request("squad", path=misplaced(file(tmp_path, "a"), "0", text=text),
                                     test_ids=str(tmp_path / "ids.txt")), tmp_path).fingerprint
         for text in ("motor", "turbina", "motor")
     ]  # fmt: skip
-    assert found[0] == found[2] != found[1]
+    assert result[0] == result[2] != result[1]
 
 
 def test_blank_answers_are_none(data_request: Request, tmp_path: Path) -> None:
     path = file(tmp_path, "a", 12, answers=[{"text": "", "answer_start": -1}])
     train = file(tmp_path, "b", 12, start=100)
-    (found,) = mistakes(data_request("squad", train=train, test=path), tmp_path)
-    assert (found.key, found.remedy) == ("data.test", "data.no_answer=true")
-    assert found.problem.startswith("48 of 48 questions have no answer: 0, 1, 2")
+    (result,) = mistakes(data_request("squad", train=train, test=path), tmp_path)
+    assert (result.key, result.remedy) == ("data.test", "data.no_answer=true")
+    assert result.problem.startswith("48 of 48 questions have no answer: 0, 1, 2")
     corpus = load_questions(data_request("squad", train=train, test=path, no_answer=True), tmp_path)
     assert corpus.facts["unanswered"]["test"] == 48  # type: ignore[index]
     assert corpus.facts["answers_dropped"] == 0
@@ -186,8 +186,8 @@ def test_blank_answers_are_none(data_request: Request, tmp_path: Path) -> None:
 
 def test_questions_without_an_answer_must_be_requested(data_request: Request, tmp_path: Path) -> None:
     path = file(tmp_path, "a", answers=[], is_impossible=True)
-    found = mistakes(data_request("squad", path=path), tmp_path)
-    assert found[0].remedy == "data.no_answer=true"
+    result = mistakes(data_request("squad", path=path), tmp_path)
+    assert result[0].remedy == "data.no_answer=true"
     assert "no training question has an answer" in mistakes(
         data_request("squad", path=path, no_answer=True), tmp_path)[0].problem  # fmt: skip
 
@@ -199,8 +199,8 @@ def test_faults_of_all_files_come_together(data_request: Request, tmp_path: Path
 
 
 def test_too_few_documents_to_draw_from(data_request: Request, tmp_path: Path) -> None:
-    found = mistakes(data_request("squad", path=file(tmp_path, "a", 2)), tmp_path)
-    assert "2 documents cannot fill train and test and val" in found[0].problem
+    result = mistakes(data_request("squad", path=file(tmp_path, "a", 2)), tmp_path)
+    assert "2 documents cannot fill train and test and val" in result[0].problem
 
 
 def hub_folder(folder: Path, **changes: Any) -> Path:
@@ -227,16 +227,16 @@ def test_ids_of_a_data_set_without_files_are_refused(data_request: Request, tmp_
     (tmp_path / "ids.txt").write_text("train0\n")
     for path in (hub_folder(tmp_path / "questions"), "some/name"):
         data = data_request("squad", path=str(path), test_ids=str(tmp_path / "ids.txt"))
-        (found,) = mistakes(data, tmp_path / "cache")
-        assert (found.key, found.remedy) == ("data.test_ids", "data.test_ids=null, or data.path=FILE.json")
-        assert f"data.path={path} is not a file" in found.problem
+        (result,) = mistakes(data, tmp_path / "cache")
+        assert (result.key, result.remedy) == ("data.test_ids", "data.test_ids=null, or data.path=FILE.json")
+        assert f"data.path={path} is not a file" in result.problem
 
 
 def test_rows_that_cannot_be_read_are_named_with_their_split(data_request: Request, tmp_path: Path) -> None:
     folder = hub_folder(tmp_path / "questions", id="same")
-    found = mistakes(data_request("squad", path=str(folder)), tmp_path / "cache")
-    assert found[0].problem == "row[1].id is the same as row[0].id: 'same'"
-    assert {(mistake.key, mistake.value) for mistake in found} == {("data.path", f"{folder}[validation]")}
+    result = mistakes(data_request("squad", path=str(folder)), tmp_path / "cache")
+    assert result[0].problem == "row[1].id is the same as row[0].id: 'same'"
+    assert {(mistake.key, mistake.value) for mistake in result} == {("data.path", f"{folder}[validation]")}
 
 
 def test_the_demo_needs_nothing(data_request: Request, tmp_path: Path) -> None:
@@ -264,8 +264,8 @@ def shifted(folder: Path, start: int, num_documents: int = 12) -> str:
     content = json.loads(path.read_text(encoding="utf-8"))
     for paragraph in (one for document in content["data"] for one in document["paragraphs"]):
         paragraph["context"] += f" Se revisa la bomba {paragraph['context'].split()[2]}."
-        for asked in paragraph["qas"]:
-            asked["answers"][0]["answer_start"] = start
+        for requested in paragraph["qas"]:
+            requested["answers"][0]["answer_start"] = start
     path.write_text(json.dumps(content), encoding="utf-8")
     return str(path)
 
@@ -292,8 +292,8 @@ def test_ambiguous_answers_are_not_trained_on(data_request: Request, tmp_path: P
 
 def test_where_no_answer_has_a_known_place_the_remedy_is_named_and_works(data_request: Request, tmp_path: Path) -> None:
     path = shifted(tmp_path, 0)
-    (found,) = mistakes(data_request("squad", path=path), tmp_path)
-    assert (found.key, found.remedy) == ("data.ambiguous_answers", "data.ambiguous_answers=nearest")
+    (result,) = mistakes(data_request("squad", path=path), tmp_path)
+    assert (result.key, result.remedy) == ("data.ambiguous_answers", "data.ambiguous_answers=nearest")
     corpus = load_questions(data_request("squad", path=path, ambiguous_answers="nearest"), tmp_path)
     assert corpus.splits["train"].questions
 
@@ -303,9 +303,9 @@ def test_unit_of_offsets_and_missing_ids_are_noted(data_request: Request, tmp_pa
     content = json.loads(path.read_text(encoding="utf-8"))
     for paragraph in (one for document in content["data"] for one in document["paragraphs"]):
         paragraph["context"] = f"Avería núm. 1: {paragraph['context']}"
-        for asked in paragraph["qas"]:
-            del asked["id"]
-            asked["answers"][0]["answer_start"] += len("Avería núm. 1: ".encode())
+        for requested in paragraph["qas"]:
+            del requested["id"]
+            requested["answers"][0]["answer_start"] += len("Avería núm. 1: ".encode())
     path.write_text(json.dumps(content), encoding="utf-8")
     corpus = load_questions(data_request("squad", path=str(path)), tmp_path)
     assert corpus.facts["offsets"] == {"all": "UTF-8 bytes"}

@@ -82,8 +82,8 @@ def test_every_window_comes_once_an_epoch_in_windows_of_two_batches(made: Make) 
     steps = [int(batch.window_rows) for batch in batches[:-1]]
     assert set(steps[:-1]) == {16}
     for loader, split in ((data.val_dataloader(), "val"), (data.test_dataloader(), "test")):
-        found = torch.cat([batch.rows for batch in loader])
-        assert sorted(set(found.tolist())) == list(range(len(data.references[split].answers)))
+        result = torch.cat([batch.rows for batch in loader])
+        assert sorted(set(result.tolist())) == list(range(len(data.references[split].answers)))
 
 
 def test_the_longest_batch_and_whole_windows_serve_the_finders(made: Make) -> None:

@@ -30,9 +30,9 @@ def test_every_telling_says_every_fact_once() -> None:
 
 def test_a_question_names_one_machine_of_those_in_its_report() -> None:
     reading = generate(50, 0)
-    told = [context.count(" horas") for context in reading.contexts]
-    assert {1, 2} == set(told)
-    assert 0.1 < told.count(2) / len(told) < 0.5
+    reported = [context.count(" horas") for context in reading.contexts]
+    assert {1, 2} == set(reported)
+    assert 0.1 < reported.count(2) / len(reported) < 0.5
     for question in reading.questions:
         tag = question.text.rstrip("?").split()[-1]
         assert reading.contexts[question.context].count(tag) == 1

@@ -27,19 +27,19 @@ CONTEXT = "la bomba P-101 vibra; la bomba P-102 no"
         ("Bomba", 3, None, False),
     ],
 )
-def test_an_answer_moves_to_the_place_of_its_text(text: str, start: int, found: Answer | None, moved: bool) -> None:
+def test_an_answer_moves_to_the_place_of_its_text(text: str, start: int, result: Answer | None, moved: bool) -> None:
     place = start if 0 <= start < len(CONTEXT) else None
     known = place_answer(CONTEXT, FileAnswer(text, start), place, "leave_out")
-    assert (known.answer, known.moved) == (found, moved)
-    if found is not None:
-        assert CONTEXT[found.start : found.end] == found.text
+    assert (known.answer, known.moved) == (result, moved)
+    if result is not None:
+        assert CONTEXT[result.start : result.end] == result.text
 
 
 @pytest.mark.parametrize(("start", "found"), [(4, 3), (20, 25), (-30, 3), (999, 25)])
-def test_an_ambiguous_answer_is_moved_to_the_nearest_place_on_request(start: int, found: int) -> None:
+def test_an_ambiguous_answer_is_moved_to_the_nearest_place_on_request(start: int, result: int) -> None:
     given, place = FileAnswer("bomba", start), start if 0 <= start < len(CONTEXT) else None
     assert place_answer(CONTEXT, given, place, "leave_out").num == 2
-    assert place_answer(CONTEXT, given, place, "nearest").answer == Answer("bomba", found)
+    assert place_answer(CONTEXT, given, place, "nearest").answer == Answer("bomba", result)
 
 
 def test_of_two_places_as_near_the_first_is_taken() -> None:
@@ -106,7 +106,7 @@ def test_a_blank_answer_is_none() -> None:
 def test_accents_of_unicodes_other_form_match(context: str, answer: str) -> None:
     text = unicodedata.normalize(context, "Se averió la válvula número 2.")
     known = place_answer(text, FileAnswer(unicodedata.normalize(answer, "válvula número"), 13), 13, "leave_out")
-    found = known.answer
-    assert found is not None
-    assert text[found.start : found.end] == found.text == unicodedata.normalize(context, "válvula número")
+    result = known.answer
+    assert result is not None
+    assert text[result.start : result.end] == result.text == unicodedata.normalize(context, "válvula número")
     assert known.moved

@@ -12,8 +12,8 @@ FIRST = QuestionSplit(("a", "b", "c"), (question("1", 2), question("2", 0)))
 SECOND = QuestionSplit(("d",), (question("3", 0, unplaced=("x",)),))
 
 
-def contexts(asked: QuestionSplit) -> dict[str, str]:
-    return {question.id: asked.contexts[question.context] for question in asked.questions}
+def contexts(requested: QuestionSplit) -> dict[str, str]:
+    return {question.id: requested.contexts[question.context] for question in requested.questions}
 
 
 def test_contexts_that_no_question_uses_go() -> None:

@@ -40,11 +40,11 @@ def test_ids_and_offsets_may_be_written_otherwise(tmp_path: Path) -> None:
     """Files that went through a table program or another language's JSON."""
     starts: tuple[object, ...] = (3, "3", 3.0, "3.0", " 3 ")
     names: tuple[object, ...] = (7, "b", 12.0, "d", 2**40)
-    asked = [
+    requested = [
         question(name, answers=[{"text": "bomba P-101", "answer_start": start}])
         for name, start in zip(names, starts, strict=True)
     ]
-    reading = read_squad(written(tmp_path, document(*asked)), "k")
+    reading = read_squad(written(tmp_path, document(*requested)), "k")
     assert [one.id for one in reading.questions] == ["7", "b", "12", "d", str(2**40)]
     assert {one.answers[0].start for one in reading.questions} == {3}
     for wrong in (3.5, "3,0", "x", True, None):
@@ -105,8 +105,8 @@ def test_every_fault_of_shape_is_named_by_its_place(tmp_path: Path) -> None:
         document(question("d"), question("d"), question("e", question=" "), question(" f", question="x\ud800")),
         document(question("g", answers=[{"text": 5, "answer_start": "tres"}]), title="y", context=" "),
     )
-    found = faults(path)
-    named = [mistake.problem for mistake in found]
+    result = faults(path)
+    named = [mistake.problem for mistake in result]
     assert named == [
         "data[0].paragraphs[0].qas[0].id must be text",
         "data[0].paragraphs[0].qas[1].answers[0].answer_start is missing",
@@ -120,8 +120,8 @@ def test_every_fault_of_shape_is_named_by_its_place(tmp_path: Path) -> None:
         "data[3].paragraphs[0].qas[0].answers[0].text must be text",
         "and 1 more such faults",
     ]
-    assert {(mistake.key, mistake.value) for mistake in found} == {("data.path", path)}
-    assert len(found) == MAX_FAULTS + 1
+    assert {(mistake.key, mistake.value) for mistake in result} == {("data.path", path)}
+    assert len(result) == MAX_FAULTS + 1
 
 
 def test_questions_longer_than_their_contexts_are_a_fault_where_most_are(tmp_path: Path) -> None:
@@ -247,12 +247,12 @@ def test_rows_hold_answers_as_columns_or_as_a_list() -> None:
 
 
 def test_every_fault_of_rows_is_named_by_its_place() -> None:
-    found = table(
+    result = table(
         row(), row(), row("b", context=None), row("c", answers=None), row(None), row("d", question=None),
         row("e", context=" "), row("f", question=""), row("g", answers=[{"text": None, "answer_start": 3}]),
     )  # fmt: skip
     with pytest.raises(RequestError) as caught:
-        read_rows(found, "data.path", "some/name[train]")
+        read_rows(result, "data.path", "some/name[train]")
     assert [mistake.problem for mistake in caught.value.mistakes] == [
         "row[1].id is the same as row[0].id: 'a'",
         "row[2].context must be text",

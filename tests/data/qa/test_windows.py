@@ -37,39 +37,41 @@ def asked_of(reading: Any) -> QuestionSplit:
     return QuestionSplit(reading.contexts, reading.questions)
 
 
-def text_of(found: Windows, asked: QuestionSplit, window: int) -> str:
-    first, last = found.spans[window]
-    values = found[window]
-    context = asked.contexts[asked.questions[found.question_of[window]].context]
+def text_of(result: Windows, requested: QuestionSplit, window: int) -> str:
+    first, last = result.spans[window]
+    values = result[window]
+    context = requested.contexts[requested.questions[result.question_of[window]].context]
     return context[values[first, 2] : values[last, 3]]
 
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Callable[..., tuple[QuestionSplit, Windows]]:
-    asked = asked_of(generate(40, 0))
-    words = tokenizer("tiny", list(asked.contexts))
+    requested = asked_of(generate(40, 0))
+    words = tokenizer("tiny", list(requested.contexts))
 
     def made(max_length: int = 40, stride: int = 8) -> tuple[QuestionSplit, Windows]:
-        return asked, windows(asked, words, max_length, stride, tmp_path, "demo")
+        return requested, windows(requested, words, max_length, stride, tmp_path, "demo")
 
     return made
 
 
 def test_every_window_that_holds_the_answer_gives_its_text(demo: Callable[..., tuple[QuestionSplit, Windows]]) -> None:
-    asked, found = demo()
-    assert found.lengths.max() == 40
-    assert len(found) > 1.5 * len(asked.questions)
-    held = np.flatnonzero(found.spans[:, 1])
-    assert {asked.questions[found.question_of[window]].id for window in held} == {one.id for one in asked.questions}
+    requested, result = demo()
+    assert result.lengths.max() == 40
+    assert len(result) > 1.5 * len(requested.questions)
+    held = np.flatnonzero(result.spans[:, 1])
+    assert {requested.questions[result.question_of[window]].id for window in held} == {
+        one.id for one in requested.questions
+    }
     for window in held:
-        assert text_of(found, asked, window) == asked.questions[found.question_of[window]].answers[0].text
+        assert text_of(result, requested, window) == requested.questions[result.question_of[window]].answers[0].text
 
 
 def test_windows_cover_the_context_and_overlap_as_requested(demo: Callable[..., tuple[QuestionSplit, Windows]]) -> None:
-    asked, found = demo()
-    for number, question in enumerate(asked.questions):
-        context = asked.contexts[question.context]
-        pieces = [found[window] for window in np.flatnonzero(found.question_of == number)]
+    requested, result = demo()
+    for number, question in enumerate(requested.questions):
+        context = requested.contexts[question.context]
+        pieces = [result[window] for window in np.flatnonzero(result.question_of == number)]
         stretches = [piece[piece[:, 2] >= 0][:, 2:] for piece in pieces]
         covered = np.zeros(len(context), bool)
         for stretch in stretches:
@@ -83,26 +85,26 @@ def test_windows_cover_the_context_and_overlap_as_requested(demo: Callable[..., 
 def test_question_tokens_and_special_tokens_have_no_characters(
     demo: Callable[..., tuple[QuestionSplit, Windows]],
 ) -> None:
-    _asked, found = demo()
-    for window in range(len(found)):
-        values = found[window]
+    _asked, result = demo()
+    for window in range(len(result)):
+        values = result[window]
         inside = np.flatnonzero(values[:, 2] >= 0)
         assert (values[inside, 1] == 1).all(), "segment of the context"
         assert (np.diff(inside) == 1).all()
         assert inside[0] > 2
         assert inside[-1] == len(values) - 2, "a separator ends the window"
-        first, last = found.spans[window]
+        first, last = result.spans[window]
         assert (first, last) == (0, 0) or {first, last} <= set(inside.tolist())
 
 
 def test_made_once_and_read_by_path(demo: Callable[..., tuple[QuestionSplit, Windows]], tmp_path: Path) -> None:
-    _, found = demo()
-    before = (found.folder / "values.bin").stat().st_mtime_ns
+    _, result = demo()
+    before = (result.folder / "values.bin").stat().st_mtime_ns
     _, again = demo()
-    assert (again.folder, (again.folder / "values.bin").stat().st_mtime_ns) == (found.folder, before)
-    assert demo(stride=9)[1].folder != found.folder
-    other = pickle.loads(pickle.dumps(found))
-    assert np.array_equal(other[3], found[3])
+    assert (again.folder, (again.folder / "values.bin").stat().st_mtime_ns) == (result.folder, before)
+    assert demo(stride=9)[1].folder != result.folder
+    other = pickle.loads(pickle.dumps(result))
+    assert np.array_equal(other[3], result[3])
 
 
 PLACES = np.array([[-1, -1], [-1, -1], [0, 2], [3, 8], [9, 11], [-1, -1]])
@@ -133,19 +135,19 @@ def test_questions_that_leave_no_room_are_named(tmp_path: Path) -> None:
     context = builder.context("la bomba vibra " * 40, "t")
     builder.ask("short", "¿qué?", context, [("bomba", 3)])
     builder.ask("long", "la bomba vibra " * 20, context, [("bomba", 3)])
-    asked = asked_of(builder.reading())
-    words = tokenizer("tiny", list(asked.contexts))
+    requested = asked_of(builder.reading())
+    words = tokenizer("tiny", list(requested.contexts))
     with pytest.raises(RequestError) as caught:
-        refuse_long_questions({"train": asked}, words, 48, 8)
+        refuse_long_questions({"train": requested}, words, 48, 8)
     (mistake,) = caught.value.mistakes
     assert "1 questions are so long" in mistake.problem
     assert mistake.problem.endswith(": long")
     assert mistake.key == "data.max_length"
     assert "data.max_length=" in mistake.remedy
     enough = int(mistake.remedy.split("data.max_length=")[1].split(",")[0])
-    refuse_long_questions({"train": asked}, words, enough, 8)
+    refuse_long_questions({"train": requested}, words, enough, 8)
     with pytest.raises(ValueError, match="a question leaves no more"):
-        words.windows([asked.questions[1].text], [asked.contexts[0]], 48, 8)
+        words.windows([requested.questions[1].text], [requested.contexts[0]], 48, 8)
 
 
 class Reads:
@@ -174,13 +176,15 @@ def test_no_remedy_for_long_questions_fails(lengths: list[int], stride: int, lon
     context = builder.context("la bomba vibra " * 40, "t")
     for number, length in enumerate(lengths):
         builder.ask(f"q{number}", "qué " * length, context, [("bomba", 3)])
-    asked, words = asked_of(builder.reading()), Reads(longest)
+    requested, words = asked_of(builder.reading()), Reads(longest)
     with pytest.raises(RequestError) as caught:
-        refuse_long_questions({"train": asked}, words, 48, stride)  # type: ignore[arg-type]
+        refuse_long_questions({"train": requested}, words, 48, stride)  # type: ignore[arg-type]
     assert caught.value.mistakes[0].remedy == remedy
     steps = re.findall(r"data\.(\w+)=(\d+)(, or )?", remedy) or [("max_length", "48", "")]
     out = remedy.partition("out: ")[2].split(", ")
-    left = QuestionSplit(asked.contexts, tuple(question for question in asked.questions if question.id not in out))
+    left = QuestionSplit(
+        requested.contexts, tuple(question for question in requested.questions if question.id not in out)
+    )
     for name, value, _ in steps:
         settings = {"max_length": 48, "stride": stride} | {name: int(value)}
         assert settings["max_length"] <= longest
@@ -192,10 +196,10 @@ def test_a_question_with_an_unplaced_answer_has_windows_without_one(tmp_path: Pa
     context = builder.context("la bomba vibra " * 40, "t")
     builder.ask("a", "¿qué?", context, [("motor", 3)])
     builder.ask("b", "¿qué?", context, [])
-    asked = asked_of(builder.reading())
-    found = windows(asked, tokenizer("tiny", list(asked.contexts)), 48, 8, tmp_path, "lost")
-    assert set(found.question_of.tolist()) == {0, 1}
-    assert not found.spans.any()
+    requested = asked_of(builder.reading())
+    result = windows(requested, tokenizer("tiny", list(requested.contexts)), 48, 8, tmp_path, "lost")
+    assert set(result.question_of.tolist()) == {0, 1}
+    assert not result.spans.any()
 
 
 def spaced(kind: str, text: str) -> SubwordTokenizer:
@@ -222,13 +226,13 @@ def test_no_answer_begins_or_ends_with_white_space(kind: str, tmp_path: Path) ->
     context = builder.context(text, "t")
     for name, answer in {"a": "bomba", "b": "martes", "c": "vibra desde"}.items():
         builder.ask(name, "¿Qué?", context, [(answer, text.index(answer))])
-    asked = asked_of(builder.reading())
-    found = windows(asked, core, 64, 0, tmp_path, kind)
-    for window in range(len(found)):
-        for _, _, start, end in found[window][found[window][:, 2] >= 0]:
+    requested = asked_of(builder.reading())
+    result = windows(requested, core, 64, 0, tmp_path, kind)
+    for window in range(len(result)):
+        for _, _, start, end in result[window][result[window][:, 2] >= 0]:
             assert text[start:end] == text[start:end].strip() != ""
-        accepted = asked.questions[found.question_of[window]].accepted[0]
-        assert text_of(found, asked, window).startswith(accepted)
+        accepted = requested.questions[result.question_of[window]].accepted[0]
+        assert text_of(result, requested, window).startswith(accepted)
 
 
 @pytest.mark.parametrize(
@@ -249,15 +253,15 @@ def test_places_are_bare_of_white_space(
 @pytest.mark.skipif(FAQUAD is None, reason="LAB_FAQUAD names no folder with dataset.json and dev_ids.json")
 def test_every_answer_of_faquad_decodes_to_its_text(tmp_path: Path) -> None:
     assert FAQUAD is not None
-    asked = asked_of(read_squad(Path(FAQUAD) / "dataset.json", "k"))
-    found = windows(asked, tokenizer("minilm", []), 512, 128, tmp_path, "faquad")
-    held = np.flatnonzero(found.spans[:, 1])
+    requested = asked_of(read_squad(Path(FAQUAD) / "dataset.json", "k"))
+    result = windows(requested, tokenizer("minilm", []), 512, 128, tmp_path, "faquad")
+    held = np.flatnonzero(result.spans[:, 1])
     widened = set()
     for window in held:
-        question = asked.questions[found.question_of[window]]
-        text = text_of(found, asked, window)
+        question = requested.questions[result.question_of[window]]
+        text = text_of(result, requested, window)
         if text not in {answer.text for answer in question.answers}:
             widened.add(question.id)
             assert any(answer.text in text and len(text) - len(answer.text) < 8 for answer in question.answers), text
-    assert len({found.question_of[window] for window in held}) == 900
+    assert len({result.question_of[window] for window in held}) == 900
     assert not widened, "answers that the file cuts in the middle of a word have another that it does not"

@@ -53,9 +53,9 @@ def test_rows_that_a_stray_quote_swallows_are_named(tmp_path: Path, ending: str,
     assert "lines 101 to 301" in mistake.problem
     assert "200 rows" in mistake.problem
     assert mistake.remedy.startswith("data.quoting=none")
-    found = read(tmp_path / "a.csv", text, FileSettings(quoting="none"))
-    assert [len(cells) for cells in found.values()] == [600] * width
-    assert list(found.values())[column][99].startswith('"')  # type: ignore[union-attr]
+    result = read(tmp_path / "a.csv", text, FileSettings(quoting="none"))
+    assert [len(cells) for cells in result.values()] == [600] * width
+    assert list(result.values())[column][99].startswith('"')  # type: ignore[union-attr]
 
 
 def test_two_rows_beside_each_other_and_several_pairs(tmp_path: Path) -> None:
@@ -109,8 +109,8 @@ def test_texts_of_several_lines_are_left_alone(tmp_path: Path, name: str) -> Non
     path = tmp_path / "a.csv"
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([["texto", "modo"], *PLAUSIBLE[name]])
-    found = opened(path, FileSettings())
-    assert [list(row) for row in zip(found["texto"], found["modo"], strict=True)] == PLAUSIBLE[name]
+    result = opened(path, FileSettings())
+    assert [list(row) for row in zip(result["texto"], result["modo"], strict=True)] == PLAUSIBLE[name]
 
 
 def test_a_cell_that_looks_like_rows_is_read_if_quoting_is_double(tmp_path: Path) -> None:
@@ -138,8 +138,8 @@ def test_a_nul_is_named_by_its_line(tmp_path: Path) -> None:
 def test_a_lone_carriage_return_does_not_break_a_row(tmp_path: Path, ending: str) -> None:
     rows = ["texto,modo", "uno,A", '"dos\rcon comillas",B', "tres \r y más,A"]
     assert "line 4 contains a carriage return" in refused(tmp_path / "a.csv", ending.join(rows) + ending).problem
-    found = read(tmp_path / "a.csv", ending.join(rows[:3]) + ending)
-    assert found["texto"] == ["uno", "dos\rcon comillas"]
+    result = read(tmp_path / "a.csv", ending.join(rows[:3]) + ending)
+    assert result["texto"] == ["uno", "dos\rcon comillas"]
     assert read(tmp_path / "b.csv", "texto,modo\runo,A\rdos,B\r")["texto"] == ["uno", "dos"]  # an old Mac's
 
 
@@ -148,8 +148,8 @@ def test_quotes_behind_a_backslash_are_read_on_request(tmp_path: Path) -> None:
     mistake = refused(tmp_path / "a.csv", text)
     assert "line 2 contains a quote after a backslash" in mistake.problem
     assert mistake.remedy == "data.quoting=backslash"
-    found = read(tmp_path / "a.csv", text, FileSettings(quoting="backslash"))
-    assert found == {"texto": ['dijo "hola", y se fue', "nada"], "modo": ["A", "B"]}
+    result = read(tmp_path / "a.csv", text, FileSettings(quoting="backslash"))
+    assert result == {"texto": ['dijo "hola", y se fue', "nada"], "modo": ["A", "B"]}
     silent = 'texto,modo\n"dijo \\"hola\\" y se fue",A\n"nada",B\n'  # as many cells either way
     assert refused(tmp_path / "b.csv", silent).remedy == "data.quoting=backslash"
 

@@ -114,6 +114,6 @@ def test_text_of_a_parquet_file_that_is_no_utf_8_is_refused(tmp_path: Path) -> N
 def test_lines_are_counted_by_encoding(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes(b"liso\n" + "año\n".encode() + "año\n".encode("latin-1") + b"fin")
-    found = try_encoding(path, "utf-8")
-    assert (found.num, list(found.wrong), list(found.samples), found.num_beyond_ascii) == (4, [3], [b"a\xf1o\n"], 1)
+    result = try_encoding(path, "utf-8")
+    assert (result.num, list(result.wrong), list(result.samples), result.num_beyond_ascii) == (4, [3], [b"a\xf1o\n"], 1)
     assert single_byte_encoding([b"liso"]) is None

@@ -47,12 +47,12 @@ def test_hub_splits_with_class_names(data_request: Request, hub_folder: Path, tm
 
 
 def test_one_split_for_validation_and_test_is_refused(data_request: Request, hub_folder: Path, tmp_path: Path) -> None:
-    asked: dict[str, Any] = {"path": str(hub_folder), "text": ["text"], "labels": ["label"]}
-    asked |= {"splits": {"train": "train", "val": "test", "test": "test"}}
-    (mistake,) = source_mistakes(data_request("hub", **asked), tmp_path)
+    requested: dict[str, Any] = {"path": str(hub_folder), "text": ["text"], "labels": ["label"]}
+    requested |= {"splits": {"train": "train", "val": "test", "test": "test"}}
+    (mistake,) = source_mistakes(data_request("hub", **requested), tmp_path)
     assert (mistake.key, mistake.value) == ("data.splits.test", "test")
     assert "is data.splits.val as well" in mistake.problem
-    warned = open_source(data_request("hub", **asked, leaks={"action": "warn"}), tmp_path / "cache")
+    warned = open_source(data_request("hub", **requested, leaks={"action": "warn"}), tmp_path / "cache")
     assert len(warned.tables["val"]) == len(warned.tables["test"])
 
 
@@ -83,10 +83,10 @@ def test_lists_of_classes_become_columns_of_their_names(data_request: Request, t
     rows = {"text": [f"note {n}" for n in range(40)], "topics": [[[0], [1], [0, 1], []][n % 4] for n in range(40)]}
     (tmp_path / "notes").mkdir()
     datasets.Dataset.from_dict(rows, features=kind).to_parquet(str(tmp_path / "notes" / "train.parquet"))
-    asked: dict[str, Any] = {"path": str(tmp_path / "notes"), "text": ["text"], "labels": ["topics"]}
-    (mistake,) = source_mistakes(data_request("hub", **asked), tmp_path)
+    requested: dict[str, Any] = {"path": str(tmp_path / "notes"), "text": ["text"], "labels": ["topics"]}
+    (mistake,) = source_mistakes(data_request("hub", **requested), tmp_path)
     assert "label sets need a column per label" in mistake.problem
-    source = open_source(data_request("hub", **asked, split_labels=["topics"]), tmp_path / "cache")
+    source = open_source(data_request("hub", **requested, split_labels=["topics"]), tmp_path / "cache")
     assert source.columns.labels == ("topics_pump", "topics_seal")
     assert source_column(source, "train", "topics_seal")[:4] == ["0", "1", "1", "0"]
 

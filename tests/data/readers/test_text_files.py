@@ -39,8 +39,8 @@ def _written(path: Path, text: str, encoding: str = "utf-8") -> Path:
 
 def test_csv_cells_stay_as_written(tmp_path: Path) -> None:
     body = 'texto,n\r\n"a, ""b""\nc",007\r\nnan,1.50\r\n,NA\r\n" x",1e5\r\n'
-    found = _open(_written(tmp_path / "a.csv", body, "utf-8-sig"))
-    assert found == {"texto": ['a, "b"\nc', "nan", "", " x"], "n": ["007", "1.50", "NA", "1e5"]}
+    result = _open(_written(tmp_path / "a.csv", body, "utf-8-sig"))
+    assert result == {"texto": ['a, "b"\nc', "nan", "", " x"], "n": ["007", "1.50", "NA", "1e5"]}
 
 
 def test_a_column_that_turns_from_numbers_to_text_late_is_read(tmp_path: Path) -> None:
@@ -79,8 +79,8 @@ def test_parquet_integers_stay_whole_and_lists_are_read_as_json(tmp_path: Path) 
         "s": pa.array([{"a": 1}, None, {"a": 2}]),
     }
     pq.write_table(pa.table(columns), tmp_path / "a.parquet")
-    found = _open(tmp_path / "a.parquet")
-    assert found == {
+    result = _open(tmp_path / "a.parquet")
+    assert result == {
         "n": ["3", None, "4"],
         "f": ["3", None, "4.5"],
         "c": ["a", "b", "a"],

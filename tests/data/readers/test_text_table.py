@@ -21,9 +21,9 @@ from lab.data.readers.text_table import Table, as_text, holds_text
     ],
 )
 def test_every_type_leaves_as_text(values: object, text: list[str | None]) -> None:
-    found = as_text(values)
-    assert found.type == pa.string()
-    assert found.to_pylist() == text
+    result = as_text(values)
+    assert result.type == pa.string()
+    assert result.to_pylist() == text
 
 
 def test_class_indices_leave_as_names_and_minus_one_as_missing() -> None:

@@ -38,13 +38,13 @@ def test_same_request_same_set() -> None:
 
 
 def test_facts_count_what_there_is() -> None:
-    found = rainfall()
-    assert found.facts["rows"] == {name: len(cut) for name, cut in found.splits.items()}
-    assert found.facts["table_rows"] == 3000
-    assert found.facts["missing"]["rain"] > 0  # type: ignore[index]
-    assert sum(found.head.counts) == len(found.splits["train"])
-    assert found.head.classes == ("< 0.1", ">= 0.1")
-    assert any("missing values: rain" in note for note in found.notes)
+    result = rainfall()
+    assert result.facts["rows"] == {name: len(cut) for name, cut in result.splits.items()}
+    assert result.facts["table_rows"] == 3000
+    assert result.facts["missing"]["rain"] > 0  # type: ignore[index]
+    assert sum(result.head.counts) == len(result.splits["train"])
+    assert result.head.classes == ("< 0.1", ">= 0.1")
+    assert any("missing values: rain" in note for note in result.notes)
 
 
 def test_scales_are_those_of_training_rows() -> None:
@@ -66,19 +66,19 @@ def test_later_rows_do_not_move_earlier_ones() -> None:
 
 
 def test_mask_adds_a_channel_a_column_and_the_calendar_none() -> None:
-    found = rainfall("data.missing_values=mask", "data.calendar=[day,year]")
-    assert len(found.channels) == 5 + 4 + 5
-    assert found.channels[5:10] == ("day sine", "day cosine", "year sine", "year cosine", "rain missing")
-    hours = found.panel.values[:24, 5:7]
+    result = rainfall("data.missing_values=mask", "data.calendar=[day,year]")
+    assert len(result.channels) == 5 + 4 + 5
+    assert result.channels[5:10] == ("day sine", "day cosine", "year sine", "year cosine", "rain missing")
+    hours = result.panel.values[:24, 5:7]
     assert hours[6].tolist() == pytest.approx([1, 0], abs=1e-6)
 
 
 def test_caps_draw_windows_of_both_classes() -> None:
-    found = rainfall("data.max_rows.train=20", "data.max_rows.val=7")
-    assert [len(found.splits[name]) for name in ("train", "val")] == [20, 7]
-    assert set(found.splits["train"].labels) == {0, 1}
+    result = rainfall("data.max_rows.train=20", "data.max_rows.val=7")
+    assert [len(result.splits[name]) for name in ("train", "val")] == [20, 7]
+    assert set(result.splits["train"].labels) == {0, 1}
     other = rainfall("data.max_rows.train=20", "data.max_rows.val=7", "data.split.seed=1")
-    assert found.splits["train"].ends.tolist() != other.splits["train"].ends.tolist()
+    assert result.splits["train"].ends.tolist() != other.splits["train"].ends.tolist()
 
 
 @pytest.mark.parametrize(
@@ -109,26 +109,26 @@ def test_no_logarithm_is_taken_below_zero(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_column_in_small_units_is_scaled_like_any_other() -> None:
-    found = rainfall("data.scale=none").panel
-    found.values[:, 1] = np.random.default_rng(0).normal(3e-8, 1e-8, len(found.values))
-    apply_scaling(found, scaling_of(found, [slice(0, 1000)]))
-    assert np.std(found.values[:1000, 1]) == pytest.approx(1.0, abs=1e-3)
+    result = rainfall("data.scale=none").panel
+    result.values[:, 1] = np.random.default_rng(0).normal(3e-8, 1e-8, len(result.values))
+    apply_scaling(result, scaling_of(result, [slice(0, 1000)]))
+    assert np.std(result.values[:1000, 1]) == pytest.approx(1.0, abs=1e-3)
 
 
 def test_validation_cases_between_training_cases_do_not_scale() -> None:
     pytest.importorskip("aeon")
     with initialize_config_dir(str(CONF)):
-        found = load(
+        result = load(
             check(
                 compose("config", ["data=ucr", "data.name=GunPoint", "model=inception_time", "data.scale=standard"])
             ).data
         )
-    train = found.splits["train"]
+    train = result.splits["train"]
     rows = np.concatenate(
         [np.arange(end - length + 1, end + 1) for end, length in zip(train.ends, train.lengths, strict=True)]
     )
-    assert found.panel.values[rows, 0].mean() == pytest.approx(0.0, abs=1e-4)
-    assert found.panel.values[rows, 0].std() == pytest.approx(1.0, abs=1e-4)
+    assert result.panel.values[rows, 0].mean() == pytest.approx(0.0, abs=1e-4)
+    assert result.panel.values[rows, 0].std() == pytest.approx(1.0, abs=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -148,9 +148,9 @@ def test_a_setting_that_names_no_column_is_refused(typed: str, words: list[str])
 def test_one_class_will_do_where_classes_are_not_looked_at() -> None:
     with initialize_config_dir(str(CONF)):
         data = check(compose("config", [*SMALL, "data.label.threshold=1000"])).data
-    found = load(data, labelled=False)  # type: ignore[arg-type]
-    assert found.head.num_classes == 1
-    assert found.facts["horizon"] == 0
+    result = load(data, labelled=False)  # type: ignore[arg-type]
+    assert result.head.num_classes == 1
+    assert result.facts["horizon"] == 0
 
 
 def test_rows_without_a_label_are_pretrained_on() -> None:
@@ -175,8 +175,10 @@ def test_a_copy_of_the_label_is_refused_and_a_column_that_decides_it_is_noted(tm
     typed = ["data=series_table", f"data.path={tmp_path}/a.csv", "data.time=t", "data.label=risk", "data.window=8",
              "model=inception_time"]  # fmt: skip
     with initialize_config_dir(str(CONF)):
-        asked, mended = (check(compose("config", [*typed, *more])).data for more in ([], ["data.features=[rain,wind]"]))
+        requested, mended = (
+            check(compose("config", [*typed, *more])).data for more in ([], ["data.features=[rain,wind]"])
+        )
     with pytest.raises(RequestError, match=r"alarm: a copy of the label 'risk'") as error:
-        load(asked)
+        load(requested)
     assert "'data.features=[rain,wind]'" in str(error.value)
     assert any("rain alone decides 'risk' in every row" in note for note in load(mended).notes)

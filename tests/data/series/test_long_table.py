@@ -272,10 +272,10 @@ def test_a_spanish_table_is_read_as_it_is_written(base: Table, tmp_path: Path) -
     table = frame().rename(columns={"station": "estación"})
     table["date"] = pd.to_datetime(table["date"]).dt.strftime("%d/%m/%Y")
     written = text(table, tmp_path / "a.csv", sep=";", decimal=",", encoding="latin-1")
-    asked = base.model_dump() | written | {"group": "estación"}
+    requested = base.model_dump() | written | {"group": "estación"}
 
     def panel(**changes: Any) -> Any:
-        return read_panel(Table.model_validate(asked | changes))[1]
+        return read_panel(Table.model_validate(requested | changes))[1]
 
     with pytest.raises(RequestError, match=r"data\.encoding=utf-8: .*\n? *try: data\.encoding=latin-1|latin-1"):
         panel()
@@ -288,10 +288,10 @@ def test_a_spanish_table_is_read_as_it_is_written(base: Table, tmp_path: Path) -
         panel(**form)
     with pytest.raises(RequestError, match=r"the numbers of rain, wind, code with a point\n +try: data\.decimal=\."):
         panel(**text(frame(), tmp_path / "b.csv"), decimal=",", group="station")
-    found = panel(**form, time_format="%d/%m/%Y")
+    result = panel(**form, time_format="%d/%m/%Y")
     expected = read_panel(Table.model_validate(base.model_dump() | text(frame(), tmp_path / "b.csv")))[1]
-    np.testing.assert_array_equal(found.values, expected.values)
-    assert found.first.tolist() == expected.first.tolist()
+    np.testing.assert_array_equal(result.values, expected.values)
+    assert result.first.tolist() == expected.first.tolist()
 
 
 @pytest.mark.parametrize(
@@ -306,13 +306,13 @@ def test_settings_of_another_kind_of_file_are_refused(read: Any, name: str, sett
 
 def test_columns_of_one_name_and_rows_longer_than_the_header_are_refused(base: Table, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
-    asked = Table.model_validate(base.model_dump() | {"path": str(path), "group": None})
+    requested = Table.model_validate(base.model_dump() | {"path": str(path), "group": None})
     path.write_text("date,rain,rain\n2024-01-01,1,2\n2024-01-02,2,3\n")
     with pytest.raises(RequestError, match="several columns of the name rain"):
-        read_panel(asked)
+        read_panel(requested)
     path.write_text("date,rain,wind\n2024-01-01,1,2,3\n2024-01-02,2,3,4\n")
     with pytest.raises(RequestError, match="rows have more fields than the header"):
-        read_panel(asked)
+        read_panel(requested)
 
 
 def test_a_column_has_one_kind_however_long_the_file_is(base: Table, tmp_path: Path) -> None:
@@ -353,7 +353,7 @@ def test_a_column_of_numbers_with_a_few_words_is_not_left_out_in_silence(
     base: Table, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "a.csv"
-    asked = Table.model_validate(base.model_dump() | {"path": str(path), "features": None})
+    requested = Table.model_validate(base.model_dump() | {"path": str(path), "features": None})
     table = frame().assign(open=[True, False] * 12)
     table["wind"] = table["wind"].astype(object)
     table.loc[5, "wind"] = "falla"
@@ -361,10 +361,10 @@ def test_a_column_of_numbers_with_a_few_words_is_not_left_out_in_silence(
     with pytest.raises(
         RequestError, match=r"column 'wind' contains 'falla' in row 5 .*\n.*'data\.features=\[rain,code,open\]'"
     ):
-        read_panel(asked)
+        read_panel(requested)
     table.assign(wind=1.5 * np.arange(24)).to_csv(path, index=False)
     with caplog.at_level("INFO"):
-        assert read_panel(asked)[1].columns == ("rain", "wind", "code", "open")
+        assert read_panel(requested)[1].columns == ("rain", "wind", "code", "open")
     assert "not inputs, since they do not hold numbers: kind" in caplog.text
 
 
@@ -393,5 +393,5 @@ def test_text_with_decimal_commas_in_a_sheet_is_read_by_the_setting(read: Any) -
     table["wind"] = [f"{value:.3f}".replace(".", ",") for value in table["wind"]]
     with pytest.raises(RequestError, match=r"the numbers of wind with a comma"):
         read(table, "a.xlsx")
-    found = read(table, "a.xlsx", decimal=",")
-    np.testing.assert_allclose(found.values[:, 1], read(frame()).values[:, 1], atol=1e-3)
+    result = read(table, "a.xlsx", decimal=",")
+    np.testing.assert_allclose(result.values[:, 1], read(frame()).values[:, 1], atol=1e-3)

@@ -38,8 +38,8 @@ def test_forward_fill_stays_inside_a_group() -> None:
 def test_windows_without_a_gap_and_windows_with_an_empty_column() -> None:
     values = np.array([[1, 1], [NAN, 2], [NAN, 3], [4, 4], [5, 5]], np.float32)
     assert complete_windows(values, 2).tolist() == [False, False, False, True]
-    found, column = windows_with_empty_column(values, 2)
-    assert found.tolist() == [False, True, False, False]
+    result, column = windows_with_empty_column(values, 2)
+    assert result.tolist() == [False, True, False, False]
     assert column == 0
     assert windows_with_empty_column(values, 3)[1] == -1
 

@@ -35,8 +35,8 @@ def spread(values: Any, sentinel: float, share: float = 0.02) -> Any:
         (np.append(RANDOM.normal(0, 1, 60), [99.99] * 4), ["99.99"]),
     ],
 )
-def test_sentinels_of_missing_values_are_detected(values: Any, found: list[str]) -> None:
-    assert [text(value) for value in sentinels(np.asarray(values, np.float32))] == found
+def test_sentinels_of_missing_values_are_detected(values: Any, result: list[str]) -> None:
+    assert [text(value) for value in sentinels(np.asarray(values, np.float32))] == result
 
 
 @pytest.mark.parametrize(

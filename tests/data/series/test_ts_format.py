@@ -18,11 +18,11 @@ def write(folder: Path, body: str, head: str = HEAD) -> Path:
 
 
 def test_cases_of_unequal_lengths_with_two_dimensions(tmp_path: Path) -> None:
-    found = read_ts(write(tmp_path, "1,2,3:4,?,6:a\n\n7,8:9,10:b b\n"), "data.path")
-    assert found.labels == ["a", "b b"]
-    assert [one.shape for one in found.values] == [(3, 2), (2, 2)]
-    assert found.values[0][:, 0].tolist() == [1, 2, 3]
-    assert np.isnan(found.values[0][1, 1])
+    result = read_ts(write(tmp_path, "1,2,3:4,?,6:a\n\n7,8:9,10:b b\n"), "data.path")
+    assert result.labels == ["a", "b b"]
+    assert [one.shape for one in result.values] == [(3, 2), (2, 2)]
+    assert result.values[0][:, 0].tolist() == [1, 2, 3]
+    assert np.isnan(result.values[0][1, 1])
 
 
 @pytest.mark.parametrize(

@@ -39,10 +39,10 @@ def test_own_files_of_unequal_lengths(tmp_path: Path) -> None:
     assert notes == ["classes rare have too few cases for validation and are only in training"]
     assert 2 in splits["train"].labels
     assert splits["test"].lengths.tolist() == [2, 3]
-    found = load(data)
-    assert found.head.counts == tuple(np.bincount(splits["train"].labels))
-    assert load(data).fingerprint == found.fingerprint
-    assert load(ucr("data.name=Own", f"data.path={tmp_path}", "data.split.seed=1")).fingerprint != found.fingerprint
+    result = load(data)
+    assert result.head.counts == tuple(np.bincount(splits["train"].labels))
+    assert load(data).fingerprint == result.fingerprint
+    assert load(ucr("data.name=Own", f"data.path={tmp_path}", "data.split.seed=1")).fingerprint != result.fingerprint
     whole = load(ucr("data.name=Own", f"data.path={tmp_path}", "data.split.train_on_val=true"))
     assert len(whole.splits["train"]) == 21
 

@@ -46,13 +46,13 @@ def test_a_rule_looks_ahead_inside_a_group_only() -> None:
 @pytest.mark.parametrize("purge", ["auto", 7, 9])
 @pytest.mark.parametrize("stride", [1, 3])
 def test_no_window_leaves_its_group_or_its_side_of_the_split(purge: Any, stride: int) -> None:
-    rows, asked = panel(), config(stride=stride, split={"purge": purge})
+    rows, requested = panel(), config(stride=stride, split={"purge": purge})
     labels, now = rule_codes(rows, RULE)
-    found = cut(rows, asked, labels, now, 2)
-    val_from, test_from = moments(rows, asked)
+    result = cut(rows, requested, labels, now, 2)
+    val_from, test_from = moments(rows, requested)
     gap = 7 if purge == "auto" else purge
     bounds = {"train": (None, val_from), "val": (val_from, test_from), "test": (test_from, None)}
-    for split, windows in found.splits.items():
+    for split, windows in result.splits.items():
         assert len(windows)
         assert (rows.group_of(windows.ends) == rows.group_of(windows.ends - 4)).all()
         assert (rows.group_of(windows.ends) == rows.group_of(windows.ends + 2)).all()
@@ -65,11 +65,11 @@ def test_no_window_leaves_its_group_or_its_side_of_the_split(purge: Any, stride:
         assert high is None or (times + gap * HOUR <= high + HOUR).all()
     for one, other in (("train", "val"), ("val", "test")):
         for group in range(2):
-            here, there = (found.splits[name].ends for name in (one, other))
+            here, there = (result.splits[name].ends for name in (one, other))
             here, there = here[rows.group_of(here) == group], there[rows.group_of(there) == group]
             if len(here) and len(there):
-                assert there.min() - here.max() >= gap >= asked.window + 2
-    whole = sum(len(windows) for windows in found.splits.values()) + sum(found.counts.values())
+                assert there.min() - here.max() >= gap >= requested.window + 2
+    whole = sum(len(windows) for windows in result.splits.values()) + sum(result.counts.values())
     if stride == 1:
         assert whole == sum(length - 4 for length in (60, 40))
 

@@ -51,10 +51,10 @@ def _write(path: Path, rows: list[list[str]], header: str = "texto,modo") -> str
 
 def _sentences(num: int, seed: int = 0) -> list[str]:
     draws = random.Random(seed)
-    found: dict[str, None] = {}
-    while len(found) < num:
-        found[" ".join(draws.choices(WORDS, k=6))] = None
-    return list(found)
+    result: dict[str, None] = {}
+    while len(result) < num:
+        result[" ".join(draws.choices(WORDS, k=6))] = None
+    return list(result)
 
 
 def _texts(corpus: Corpus, split: str) -> list[str]:
@@ -92,26 +92,26 @@ def test_rows_keep_the_order_of_the_file_and_their_place_in_it(loaded: Load, tmp
     rows = [[text, "AB"[place % 2]] for place, text in enumerate(_sentences(200))]
     rows[3][0] = ""
     corpus = loaded("csv", path=_write(tmp_path / "a.csv", rows), text=["texto"], labels=["modo"])
-    for split, found in corpus.splits.items():
-        assert (np.diff(found.source_rows) > 0).all()
-        assert _texts(corpus, split) == [rows[place][0] for place in found.source_rows]
-        assert [corpus.heads[0].classes[code] for code in found.labels["modo"]] == [
-            rows[place][1] for place in found.source_rows
+    for split, result in corpus.splits.items():
+        assert (np.diff(result.source_rows) > 0).all()
+        assert _texts(corpus, split) == [rows[place][0] for place in result.source_rows]
+        assert [corpus.heads[0].classes[code] for code in result.labels["modo"]] == [
+            rows[place][1] for place in result.source_rows
         ]
-        assert not isinstance(found.texts, list)
+        assert not isinstance(result.texts, list)
 
 
 def test_the_fingerprint_is_of_the_content(loaded: Load, tmp_path: Path) -> None:
     rows = [[text, "AB"[place % 2]] for place, text in enumerate(_sentences(60))]
-    asked: dict[str, Any] = {"text": ["texto"], "labels": ["modo"]}
-    first = loaded("csv", path=_write(tmp_path / "a.csv", rows), **asked).fingerprint
-    assert loaded("csv", path=_write(tmp_path / "b.csv", rows), **asked).fingerprint == first
-    assert loaded("csv", path=str(tmp_path / "a.csv"), **asked, split={"seed": 1}).fingerprint != first
+    requested: dict[str, Any] = {"text": ["texto"], "labels": ["modo"]}
+    first = loaded("csv", path=_write(tmp_path / "a.csv", rows), **requested).fingerprint
+    assert loaded("csv", path=_write(tmp_path / "b.csv", rows), **requested).fingerprint == first
+    assert loaded("csv", path=str(tmp_path / "a.csv"), **requested, split={"seed": 1}).fingerprint != first
     rows[5][0] += "!"
-    assert loaded("csv", path=_write(tmp_path / "a.csv", rows), **asked).fingerprint != first
+    assert loaded("csv", path=_write(tmp_path / "a.csv", rows), **requested).fingerprint != first
     rows[5][0] = rows[5][0][:-1]
     rows[6][1] = "B" if rows[6][1] == "A" else "A"
-    assert loaded("csv", path=_write(tmp_path / "a.csv", rows), **asked).fingerprint != first
+    assert loaded("csv", path=_write(tmp_path / "a.csv", rows), **requested).fingerprint != first
 
 
 def test_equal_texts_stay_on_one_side_of_a_drawn_split(loaded: Load, tmp_path: Path) -> None:
@@ -147,25 +147,33 @@ def test_groups_win_where_texts_chain_them_all(loaded: Load, tmp_path: Path) -> 
 
 def test_given_files_are_taken_as_they_are_and_val_is_drawn_from_train(loaded: Load, tmp_path: Path) -> None:
     rows = [[text, "AB"[place % 2]] for place, text in enumerate(_sentences(150))]
-    asked: dict[str, Any] = {"text": ["texto"], "labels": ["modo"]}
-    asked |= {"train": _write(tmp_path / "train.csv", rows[:100]), "test": _write(tmp_path / "test.csv", rows[100:])}
-    corpus = loaded("csv", **asked)
+    requested: dict[str, Any] = {"text": ["texto"], "labels": ["modo"]}
+    requested |= {
+        "train": _write(tmp_path / "train.csv", rows[:100]),
+        "test": _write(tmp_path / "test.csv", rows[100:]),
+    }
+    corpus = loaded("csv", **requested)
     assert corpus.facts["rows"] == {"train": 90, "val": 10, "test": 50}
     assert corpus.facts["split"]["drawn"] == ["val"]  # type: ignore[index]
     assert corpus.splits["test"].source_rows.tolist() == list(range(50))
     assert _texts(corpus, "test") == [row[0] for row in rows[100:]]
-    asked["test"] = _write(tmp_path / "test.csv", rows[110:])
-    val = loaded("csv", **asked, val=_write(tmp_path / "val.csv", rows[100:110]))
+    requested["test"] = _write(tmp_path / "test.csv", rows[110:])
+    val = loaded("csv", **requested, val=_write(tmp_path / "val.csv", rows[100:110]))
     assert val.facts["rows"] == {"train": 100, "val": 10, "test": 40}
 
 
 def test_caps_are_drawn_by_the_split_seed_in_order(loaded: Load, tmp_path: Path) -> None:
     path = _write(tmp_path / "a.csv", [[text, "AB"[place % 2]] for place, text in enumerate(_sentences(200))])
-    asked: dict[str, Any] = {"path": path, "text": ["texto"], "labels": ["modo"], "max_rows": {"train": 50, "test": 5}}
-    corpus = loaded("csv", **asked)
+    requested: dict[str, Any] = {
+        "path": path,
+        "text": ["texto"],
+        "labels": ["modo"],
+        "max_rows": {"train": 50, "test": 5},
+    }
+    corpus = loaded("csv", **requested)
     assert corpus.facts["rows"] == {"train": 50, "val": 20, "test": 5}
     assert sum(corpus.heads[0].counts) == 50
-    again = loaded("csv", **asked)
+    again = loaded("csv", **requested)
     assert np.array_equal(corpus.splits["train"].source_rows, again.splits["train"].source_rows)
     assert (np.diff(corpus.splits["train"].source_rows) > 0).all()
 
@@ -174,8 +182,8 @@ def test_a_cap_leaves_rare_classes_in_train(loaded: Load, tmp_path: Path) -> Non
     rows = [[text, "RARA" if place == 7 else "AB"[place % 2]] for place, text in enumerate(_sentences(300))]
     path = _write(tmp_path / "a.csv", rows)
     for seed in range(4):
-        asked: dict[str, Any] = {"path": path, "text": ["texto"], "labels": ["modo"], "split": {"seed": seed}}
-        corpus = loaded("csv", **asked, max_rows={"train": 20})
+        requested: dict[str, Any] = {"path": path, "text": ["texto"], "labels": ["modo"], "split": {"seed": seed}}
+        corpus = loaded("csv", **requested, max_rows={"train": 20})
         assert dict(zip(corpus.heads[0].classes, corpus.heads[0].counts, strict=True))["RARA"] == 1
         assert corpus.facts["rows"]["train"] == 20  # type: ignore[index]
 
@@ -198,8 +206,8 @@ def test_mistakes_of_the_rows_are_reported_together(loaded: Load, tmp_path: Path
     path = _write(tmp_path / "a.csv", rows, "texto,modo,causa,otra")
     with pytest.raises(RequestError) as caught:
         loaded("csv", path=path, text=["texto"], labels=["modo", "causa", "otra"])
-    found = [(mistake.key, mistake.value) for mistake in caught.value.mistakes]
-    assert found == [("data.labels", "modo"), ("data.labels", "causa")]
+    result = [(mistake.key, mistake.value) for mistake in caught.value.mistakes]
+    assert result == [("data.labels", "modo"), ("data.labels", "causa")]
     assert "only one class ('A')" in caught.value.mistakes[0].problem
 
 
@@ -217,30 +225,34 @@ def test_duplicates_between_given_files_are_refused_noted_or_ignored(loaded: Loa
     paths = {"train": _write(tmp_path / "train.csv", rows[:100]), split: _write(tmp_path / "held.csv", held)}
     if split == "val":
         paths["test"] = _write(tmp_path / "test.csv", rows[150:])
-    asked: dict[str, Any] = paths | {"text": ["texto"], "labels": ["modo"]}
+    requested: dict[str, Any] = paths | {"text": ["texto"], "labels": ["modo"]}
     with pytest.raises(RequestError, match=rf"1\d.*of 60 {split} rows|of 60 {split} rows \(1\d"):
-        loaded("csv", **asked)
-    told = loaded("csv", **asked, leaks={"action": "warn"})
-    assert any(note.startswith("warning:") for note in told.notes)
-    off = loaded("csv", **asked, leaks={"action": "off"})
+        loaded("csv", **requested)
+    reported = loaded("csv", **requested, leaks={"action": "warn"})
+    assert any(note.startswith("warning:") for note in reported.notes)
+    off = loaded("csv", **requested, leaks={"action": "off"})
     assert "leaks" not in off.facts
-    assert loaded("csv", **asked, leaks={"duplicate_share": 0.5}).fingerprint == told.fingerprint == off.fingerprint
+    assert (
+        loaded("csv", **requested, leaks={"duplicate_share": 0.5}).fingerprint
+        == reported.fingerprint
+        == off.fingerprint
+    )
 
 
 def test_a_validation_file_that_is_the_test_file_is_refused(loaded: Load, tmp_path: Path) -> None:
     rows = [[text, "AB"[place % 2]] for place, text in enumerate(_sentences(200))]
     held = _write(tmp_path / "held.csv", rows[100:])
-    asked: dict[str, Any] = {"train": _write(tmp_path / "train.csv", rows[:100]), "val": held, "test": held}
-    asked |= {"text": ["texto"], "labels": ["modo"]}
+    requested: dict[str, Any] = {"train": _write(tmp_path / "train.csv", rows[:100]), "val": held, "test": held}
+    requested |= {"text": ["texto"], "labels": ["modo"]}
     with pytest.raises(RequestError, match=r"held\.csv: is data.val as well"):
-        loaded("csv", **asked)
+        loaded("csv", **requested)
     with pytest.raises(RequestError, match=r"held\.csv: is data.val as well"):
-        loaded("csv", **asked, max_rows={"val": 5, "test": 5})  # the caps leave hardly a row that both have
-    told = loaded("csv", **asked, leaks={"action": "warn"})
-    assert "test: 100 of 100 rows have a text of val (100.0%)" in "\n".join(told.notes)
+        loaded("csv", **requested, max_rows={"val": 5, "test": 5})  # the caps leave hardly a row that both have
+    reported = loaded("csv", **requested, leaks={"action": "warn"})
+    assert "test: 100 of 100 rows have a text of val (100.0%)" in "\n".join(reported.notes)
     copy = _write(tmp_path / "copy.csv", rows[100:])
     with pytest.raises(RequestError, match=r"100 of 100 test rows .* a row of val"):
-        loaded("csv", **asked | {"val": copy})
+        loaded("csv", **requested | {"val": copy})
 
 
 def test_texts_that_differ_in_tags_only_are_refused_between_given_files(loaded: Load, tmp_path: Path) -> None:
@@ -257,11 +269,11 @@ def test_groups_across_given_files_are_refused(loaded: Load, tmp_path: Path) -> 
     header = "texto,modo,equipo"
     paths = {"train": _write(tmp_path / "train.csv", rows[:100], header)}
     paths["test"] = _write(tmp_path / "test.csv", rows[100:], header)
-    asked: dict[str, Any] = paths | {"text": ["texto"], "labels": ["modo"], "split": {"group": "equipo"}}
+    requested: dict[str, Any] = paths | {"text": ["texto"], "labels": ["modo"], "split": {"group": "equipo"}}
     with pytest.raises(RequestError, match=r"1 groups have rows in both (train|val) and test"):
-        loaded("csv", **asked)
+        loaded("csv", **requested)
     paths["test"] = _write(tmp_path / "test.csv", rows[102:], header)
-    assert loaded("csv", **asked).facts["rows"]["test"] == 48  # type: ignore[index]
+    assert loaded("csv", **requested).facts["rows"]["test"] == 48  # type: ignore[index]
 
 
 def test_deciding_words_and_contradictions_are_named(loaded: Load, tmp_path: Path) -> None:
@@ -306,9 +318,9 @@ def test_maintenance_keeps_class_order_and_probabilities(loaded: Load) -> None:
 
 def test_val_rows_are_trained_on_by_request_and_test_rows_never(loaded: Load, tmp_path: Path) -> None:
     path = _write(tmp_path / "a.csv", [[text, "ab"[place % 2]] for place, text in enumerate(_sentences(100))])
-    asked = {"path": path, "text": ["texto"], "labels": ["modo"]}
-    apart = loaded("csv", **asked).splits
-    corpus = loaded("csv", **asked, split={"train_on_val": True})
+    requested = {"path": path, "text": ["texto"], "labels": ["modo"]}
+    apart = loaded("csv", **requested).splits
+    corpus = loaded("csv", **requested, split={"train_on_val": True})
     both = np.sort(np.concatenate([apart["train"].source_rows, apart["val"].source_rows]))
     assert corpus.splits["train"].source_rows.tolist() == both.tolist()
     assert corpus.splits["train"].labels["modo"].tolist() == [place % 2 for place in both]
@@ -340,6 +352,6 @@ def test_a_split_that_misses_its_share_is_noted(loaded: Load, tmp_path: Path) ->
     rows = [[text, "AB"[place % 2], f"e{place % 5}"] for place, text in enumerate(_sentences(300))]
     path = _write(tmp_path / "a.csv", rows, "texto,modo,equipo")
     corpus = loaded("csv", path=path, text=["texto"], labels=["modo"], split={"group": "equipo"})
-    told = [note for note in corpus.notes if "asks for 30" in note]
-    assert [note.partition(":")[0] for note in told] == ["test", "val"]
-    assert told == corpus.facts["split"]["missed"]  # type: ignore[index]
+    reported = [note for note in corpus.notes if "asks for 30" in note]
+    assert [note.partition(":")[0] for note in reported] == ["test", "val"]
+    assert reported == corpus.facts["split"]["missed"]  # type: ignore[index]

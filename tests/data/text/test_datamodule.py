@@ -177,14 +177,14 @@ def test_kept_states_come_with_their_rows(tmp_path: Path) -> None:
     def make(rows: Any) -> Iterator[Any]:
         yield rows, torch.cat([torch.full((len(part.tokens[row]), 2), float(row)) for row in rows])
 
-    found = obtain(
+    result = obtain(
         tmp_path,
         Form("k", 2, "bf16"),
         [digest(np.array(row)) for row in range(61)],
         part.tokens.lengths.astype(np.int64),
         make,
     )
-    part.states, part.depth = found.states, 3
+    part.states, part.depth = result.states, 3
     for batch in data.train_dataloader():
         assert batch.depth == 3
         assert batch.states.shape == (*batch.ids.shape, 2)

@@ -45,8 +45,8 @@ def written(folder: Path, kind: str, num: int = 60) -> Path:
 
 
 def loaded(data_request: Request, path: Path, **changes: Any) -> Corpus:
-    asked = {"path": str(path), "text": ["texto"], "labels": ["temas"], "leaks": {"action": "off"}} | changes
-    return load(data_request("csv", **asked), path.parent / "cache")
+    requested = {"path": str(path), "text": ["texto"], "labels": ["temas"], "leaks": {"action": "off"}} | changes
+    return load(data_request("csv", **requested), path.parent / "cache")
 
 
 def refused(data_request: Request, path: Path, **changes: Any) -> list[Mistake]:
@@ -184,12 +184,12 @@ def test_header_rows_of_joined_files_are_left_out_and_counted(
 
 def test_a_text_that_is_its_columns_name_is_no_header() -> None:
     table = Table(pa.table({"texto": ["texto", "uno"], "modo": ["A", "B"]}))
-    found = survey(table, Columns(("texto",), ("modo",)), {"modo": LabelEncoder()})
-    assert (found.headers, len(found)) == (0, 2)
+    result = survey(table, Columns(("texto",), ("modo",)), {"modo": LabelEncoder()})
+    assert (result.headers, len(result)) == (0, 2)
 
 
 def test_groups_that_differ_in_blanks_alone_are_one() -> None:
     table = Table(pa.table({"texto": ["a", "b", "c"], "modo": ["A", "B", "A"], "sitio": ["Lima", "Lima ", "\tLima"]}))
-    found = survey(table, Columns(("texto",), ("modo",), "sitio"), {"modo": LabelEncoder()})
-    assert found.groups is not None
-    assert len(set(found.groups.tolist())) == 1
+    result = survey(table, Columns(("texto",), ("modo",), "sitio"), {"modo": LabelEncoder()})
+    assert result.groups is not None
+    assert len(set(result.groups.tolist())) == 1

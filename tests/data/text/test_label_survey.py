@@ -17,8 +17,8 @@ def _survey(table: dict[str, list[str | None]], **columns: object):  # type: ign
 
 def test_one_group_is_one_group_however_its_accents_are_stored() -> None:
     groups: list[str | None] = ["v\u00e1lvula", "va\u0301lvula"]
-    found, _ = _survey({"texto": ["a", "b"], "modo": ["A", "B"], "equipo": groups}, group="equipo")
-    assert found.groups[0] == found.groups[1]
+    result, _ = _survey({"texto": ["a", "b"], "modo": ["A", "B"], "equipo": groups}, group="equipo")
+    assert result.groups[0] == result.groups[1]
 
 
 def test_markers_are_counted_and_useless_rows_left_out() -> None:
@@ -27,17 +27,17 @@ def test_markers_are_counted_and_useless_rows_left_out() -> None:
         "modo": ["A", "A", "NA", "B", "B"],
         "causa": ["x", "x", "", "nan", None],
     }
-    found, _ = _survey(table, labels=("modo", "causa"))
-    assert found.rows.tolist() == [0, 4]
-    assert found.missing == {"texto": 2, "modo": 1, "causa": 3}
-    assert (found.no_text, found.no_label, found.num_rows) == (2, 1, 5)
-    assert found.labels["causa"].tolist() == [0, MISSING]
+    result, _ = _survey(table, labels=("modo", "causa"))
+    assert result.rows.tolist() == [0, 4]
+    assert result.missing == {"texto": 2, "modo": 1, "causa": 3}
+    assert (result.no_text, result.no_label, result.num_rows) == (2, 1, 5)
+    assert result.labels["causa"].tolist() == [0, MISSING]
 
 
 def test_a_word_that_is_not_a_marker_of_the_request_stays() -> None:
-    found, encoders = _survey({"texto": ["a", "b"], "modo": ["None", "nan"]}, missing=("",))
+    result, encoders = _survey({"texto": ["a", "b"], "modo": ["None", "nan"]}, missing=("",))
     assert encoders["modo"].names == ["None", "nan"]
-    assert len(found) == 2
+    assert len(result) == 2
 
 
 def test_plain_and_masked_texts() -> None:
@@ -48,21 +48,21 @@ def test_plain_and_masked_texts() -> None:
 
 def test_hashes_tell_texts_apart_and_survive_batches() -> None:
     texts = [f"texto {i}" for i in range(9000)]
-    found, _ = _survey({"texto": texts, "modo": ["A"] * 9000})
-    assert np.array_equal(found.exact, hashed(pa.array(texts)))
-    assert len(np.unique(found.exact)) == 9000
-    assert len(np.unique(found.masked)) == 1
-    assert found.rows.tolist() == list(range(9000))
+    result, _ = _survey({"texto": texts, "modo": ["A"] * 9000})
+    assert np.array_equal(result.exact, hashed(pa.array(texts)))
+    assert len(np.unique(result.exact)) == 9000
+    assert len(np.unique(result.masked)) == 1
+    assert result.rows.tolist() == list(range(9000))
 
 
 def test_rows_without_a_group_are_groups_of_their_own() -> None:
     table = {"texto": ["a", "b", "c", "d"], "modo": ["A"] * 4, "equipo": ["P1", " P1", None, ""]}
-    found, _ = _survey(table, group="equipo")
-    assert found.groups[0] == found.groups[1]
-    assert len(np.unique(found.groups)) == 3
+    result, _ = _survey(table, group="equipo")
+    assert result.groups[0] == result.groups[1]
+    assert len(np.unique(result.groups)) == 3
 
 
 def test_copies_of_a_label_in_a_text_column_are_counted() -> None:
     table = {"texto": ["a", "b", "c"], "clase": ["alta", "BAJA ", "x"], "modo": ["Alta", "baja", "media"]}
-    found, _ = _survey(table, text=("texto", "clase"))
-    assert found.copies == {("modo", "texto"): 0, ("modo", "clase"): 2}
+    result, _ = _survey(table, text=("texto", "clase"))
+    assert result.copies == {("modo", "texto"): 0, ("modo", "clase"): 2}

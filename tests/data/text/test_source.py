@@ -46,8 +46,8 @@ def test_all_mistakes_are_reported_together(data_request: Request, avisos: Path,
         labels=["modo", "cosa", "text"],
         split={"group": "equipo"},
     )
-    found = [(mistake.key, mistake.value) for mistake in source_mistakes(data, tmp_path)]
-    assert found == [
+    result = [(mistake.key, mistake.value) for mistake in source_mistakes(data, tmp_path)]
+    assert result == [
         ("data.labels", "text"),
         ("data.text", "text"),
         ("data.labels", "cosa"),
@@ -69,8 +69,8 @@ def test_a_missing_column_lists_those_there_and_types_the_nearest(
 def test_a_wrong_delimiter_is_guessed_from_the_header(data_request: Request, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("texto;modo\na;A\n", encoding="utf-8")
-    found = source_mistakes(data_request("csv", path=str(path), text=["texto"], labels=["modo"]), tmp_path)
-    assert {mistake.remedy for mistake in found} == {"'data.delimiter=\";\"'"}
+    result = source_mistakes(data_request("csv", path=str(path), text=["texto"], labels=["modo"]), tmp_path)
+    assert {mistake.remedy for mistake in result} == {"'data.delimiter=\";\"'"}
 
 
 @pytest.mark.parametrize(
@@ -84,8 +84,8 @@ def test_a_wrong_delimiter_is_guessed_from_the_header(data_request: Request, tmp
 )
 def test_wrong_requests(data_request: Request, tmp_path: Path, changes: dict[str, Any], keys: list[str]) -> None:
     named = {key: str(tmp_path / value) if key in ("path", "test") else value for key, value in changes.items()}
-    found = source_mistakes(data_request("csv", text=["texto"], labels=["modo"], **named), tmp_path)
-    assert [mistake.key for mistake in found] == keys
+    result = source_mistakes(data_request("csv", text=["texto"], labels=["modo"], **named), tmp_path)
+    assert [mistake.key for mistake in result] == keys
 
 
 def test_columns_named_twice_or_on_both_sides(data_request: Request, avisos: Path, tmp_path: Path) -> None:
@@ -109,17 +109,17 @@ def test_settings_that_no_file_is_read_by(data_request: Request, avisos: Path, t
 
     pandas.read_csv(avisos, dtype=str).to_parquet(tmp_path / "a.parquet")
     (tmp_path / "a.jsonl").write_text('{"texto": "uno", "modo": "A"}\n', encoding="utf-8")
-    asked: dict[str, Any] = {"text": ["texto"], "labels": ["modo"], "delimiter": ";", "encoding": "latin-1"}
+    requested: dict[str, Any] = {"text": ["texto"], "labels": ["modo"], "delimiter": ";", "encoding": "latin-1"}
     parquet, lines = str(tmp_path / "a.parquet"), str(tmp_path / "a.jsonl")
-    found = source_mistakes(data_request("csv", path=parquet, **asked), tmp_path)
-    assert [mistake.key for mistake in found] == ["data.delimiter", "data.encoding"]
-    (mistake,) = source_mistakes(data_request("csv", path=lines, **asked), tmp_path)
+    result = source_mistakes(data_request("csv", path=parquet, **requested), tmp_path)
+    assert [mistake.key for mistake in result] == ["data.delimiter", "data.encoding"]
+    (mistake,) = source_mistakes(data_request("csv", path=lines, **requested), tmp_path)
     assert mistake.key == "data.delimiter"
     (mistake,) = source_mistakes(
-        data_request("csv", path=lines, **asked | {"delimiter": None, "quoting": "none"}), tmp_path
+        data_request("csv", path=lines, **requested | {"delimiter": None, "quoting": "none"}), tmp_path
     )
     assert (mistake.key, mistake.remedy) == ("data.quoting", "data.quoting=auto")
-    both = data_request("csv", path=[parquet, lines], **asked | {"delimiter": None})
+    both = data_request("csv", path=[parquet, lines], **requested | {"delimiter": None})
     assert len(open_source(both, tmp_path / "cache").tables["all"]) == 4
 
 
@@ -144,8 +144,8 @@ def test_reviews_in_another_encoding_are_named(data_request: Request, tmp_path: 
     for folder in (tmp_path / "aclImdb" / split / label for split in ("train", "test") for label in ("pos", "neg")):
         folder.mkdir(parents=True)
         (folder / "0_7.txt").write_text("café", encoding="latin-1" if folder.name == "pos" else "utf-8")
-    found = source_mistakes(data_request("imdb", path=str(tmp_path / "aclImdb")), tmp_path)
-    assert [mistake.value for mistake in found] == [
+    result = source_mistakes(data_request("imdb", path=str(tmp_path / "aclImdb")), tmp_path)
+    assert [mistake.value for mistake in result] == [
         tmp_path / "aclImdb" / split / "pos" / "0_7.txt" for split in ("train", "test")
     ]
 

@@ -21,16 +21,16 @@ def outputs(*windows: tuple[list[float], list[tuple[int, int]], float]) -> list[
 
 
 def test_the_same_place_of_two_windows_counts_once_with_its_best_score() -> None:
-    found = outputs(([1.0, -math.inf], [(4, 8), (0, 3)], 0.0), ([3.0, 2.0], [(4, 8), (15, 18)], 0.0))
-    (answers,) = ranked(found, REFERENCES, 5, no_answer=False)
+    result = outputs(([1.0, -math.inf], [(4, 8), (0, 3)], 0.0), ([3.0, 2.0], [(4, 8), (15, 18)], 0.0))
+    (answers,) = ranked(result, REFERENCES, 5, no_answer=False)
     assert [(answer.text, answer.score) for answer in answers] == [("pump", 3.0), ("oil", 2.0)]
     assert sum(answer.probability for answer in answers) == pytest.approx(1)
     assert answers[0].probability == pytest.approx(1 / (1 + math.exp(-1)))
 
 
 def test_no_answer_is_said_only_where_every_window_says_so() -> None:
-    found = outputs(([1.0], [(4, 8)], 9.0), ([1.0], [(4, 8)], 0.5))
-    (answers,) = ranked(found, REFERENCES, 5, no_answer=True)
+    result = outputs(([1.0], [(4, 8)], 9.0), ([1.0], [(4, 8)], 0.5))
+    (answers,) = ranked(result, REFERENCES, 5, no_answer=True)
     assert [(answer.text, answer.score) for answer in answers] == [("pump", 1.0), ("", 0.5)]
 
 

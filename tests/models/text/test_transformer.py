@@ -51,7 +51,7 @@ def test_attention_dropout_acts_in_training_alone(
 ) -> None:
     tokenizer = build_tokenizer(small(name), texts)
     ids, mask = batch(tokenizer.encode(TEXTS, 64), tokenizer.pad_id)
-    found = {}
+    result = {}
     for share in (0.0, 0.9):
         torch.manual_seed(0)
         encoder = build_encoder(small(name, attention_dropout=share), tokenizer, tmp_path)
@@ -61,8 +61,8 @@ def test_attention_dropout_acts_in_training_alone(
                 module.p = 0.0
         with torch.no_grad():
             trained, evaluated = encoder(ids, mask), encoder.eval()(ids, mask)
-        found[share] = trained, evaluated, (tmp_path / "architecture.json").read_text()
-    assert torch.equal(found[0.0][1], found[0.9][1])
-    torch.testing.assert_close(found[0.0][0], found[0.0][1])
-    assert (found[0.9][0] - found[0.9][1]).abs().max() > 1e-3
-    assert found[0.0][2] != found[0.9][2], "a rebuilt encoder has it too"
+        result[share] = trained, evaluated, (tmp_path / "architecture.json").read_text()
+    assert torch.equal(result[0.0][1], result[0.9][1])
+    torch.testing.assert_close(result[0.0][0], result[0.0][1])
+    assert (result[0.9][0] - result[0.9][1]).abs().max() > 1e-3
+    assert result[0.0][2] != result[0.9][2], "a rebuilt encoder has it too"

@@ -132,7 +132,7 @@ def test_a_rate_that_is_found_anew_under_each_seed_makes_no_configuration(
     make_run: MakeRun, tmp_path: Path, ask: Callable[..., ReportRequest]
 ) -> None:
     for seed, rate in ((1, 0.08), (2, 0.09)):
-        make_run(str(seed), seed=seed, requested={"optimizer.lr": {"asked": 1e-3, "used": rate}})
+        make_run(str(seed), seed=seed, requested={"optimizer.lr": {"requested": 1e-3, "used": rate}})
     runs = build_run_table(read([tmp_path]), RankingObjective(metric=None, mode=None), False, ("seed",))
     assert runs.frame["optimizer.lr"].tolist() == [0.08, 0.09]
     (group,) = configurations(runs, ask().statistics).groups

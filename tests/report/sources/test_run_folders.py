@@ -195,8 +195,8 @@ def test_a_sweep_that_cannot_be_read_is_named(tmp_path: Path, text: str) -> None
     ("requested", "shown"),
     [
         ({}, "auto"),
-        ({"trainer.precision": {"asked": "auto", "used": "32-true"}}, 32),
-        ({"trainer.precision": {"asked": "auto", "used": "bf16-mixed"}}, "bf16"),
+        ({"trainer.precision": {"requested": "auto", "used": "32-true"}}, 32),
+        ({"trainer.precision": {"requested": "auto", "used": "bf16-mixed"}}, "bf16"),
         ({"trainer.precision": {"used": "foreign"}}, "auto"),
         ({"trainer.precision": "foreign"}, "auto"),
         (["foreign"], "auto"),
@@ -217,8 +217,11 @@ def test_one_precision_has_one_name(make_run: MakeRun, tmp_path: Path) -> None:
 
 
 def test_rates_and_batches_that_were_found_are_those_of_the_run(make_run: MakeRun, tmp_path: Path) -> None:
-    requested = {"optimizer.lr": {"asked": 1e-3, "used": 0.08}, "optimizer.head_lr": {"asked": 1e-2, "used": 0.8}}
-    requested["data.batch_size"] = {"asked": 32, "used": 256}
+    requested = {
+        "optimizer.lr": {"requested": 1e-3, "used": 0.08},
+        "optimizer.head_lr": {"requested": 1e-2, "used": 0.8},
+    }
+    requested["data.batch_size"] = {"requested": 32, "used": 256}
     make_run("one", config={"data.batch_size": 32, "optimizer.head_lr": 1e-2}, requested=requested)
     (run,) = read([tmp_path]).runs
     assert (run.config["optimizer.lr"], run.config["data.batch_size"]) == (0.08, 256)

@@ -92,8 +92,8 @@ def seen(plan: Plan) -> dict[str, Any]:
 @pytest.mark.parametrize("name", READ)
 def test_a_job_is_read_with_its_meaning(name: str) -> None:
     line, expected = READ[name]
-    found = seen(plan_of(f"sweep.azure.file={JOBS / name}.yaml", *shlex.split(line)))
-    shown = {key: found[key] for key in expected}
+    result = seen(plan_of(f"sweep.azure.file={JOBS / name}.yaml", *shlex.split(line)))
+    shown = {key: result[key] for key in expected}
     if "distributions" not in expected:
         assert shown == expected
         return

@@ -30,9 +30,9 @@ class Stream:
 
 def model(*words: str) -> Encoder | Ngram:
     with initialize_config_dir(str(CONF)):
-        found = check(compose("config", list(words))).model
-    assert isinstance(found, Encoder | Ngram)
-    return found
+        result = check(compose("config", list(words))).model
+    assert isinstance(result, Encoder | Ngram)
+    return result
 
 
 def learned(folder: Path, texts: Stream, *words: str, texts_key: str = "a") -> Tokenizer:
@@ -42,13 +42,13 @@ def learned(folder: Path, texts: Stream, *words: str, texts_key: str = "a") -> T
 @pytest.mark.parametrize("words", [["model=tiny"], ["model=ngram"]])
 def test_a_second_run_reads_no_text(tmp_path: Path, words: list[str]) -> None:
     first, again = Stream(), Stream()
-    found = learned(tmp_path, first, *words)
+    result = learned(tmp_path, first, *words)
     assert first.reads > 0
     same = learned(tmp_path, again, *words)
     assert again.reads == 0
     plain = build_tokenizer(model(*words), Stream())
-    assert found.fingerprint() == same.fingerprint() == plain.fingerprint()
-    assert found.encode(TEXTS, 20) == same.encode(TEXTS, 20) == plain.encode(TEXTS, 20)
+    assert result.fingerprint() == same.fingerprint() == plain.fingerprint()
+    assert result.encode(TEXTS, 20) == same.encode(TEXTS, 20) == plain.encode(TEXTS, 20)
 
 
 @pytest.mark.parametrize(
@@ -75,9 +75,9 @@ def test_other_texts_and_other_settings_are_learned_separately(tmp_path: Path) -
 
 
 def test_a_damaged_vocabulary_is_learned_again(tmp_path: Path) -> None:
-    found = learned(tmp_path, Stream(), "model=tiny")
+    result = learned(tmp_path, Stream(), "model=tiny")
     (kept,) = (tmp_path / "tokens").glob("vocabulary-*")
     (kept / "tokenizer.json").write_text("{}")
     again = Stream()
-    assert learned(tmp_path, again, "model=tiny").fingerprint() == found.fingerprint()
+    assert learned(tmp_path, again, "model=tiny").fingerprint() == result.fingerprint()
     assert again.reads > 0

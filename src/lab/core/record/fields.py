@@ -137,7 +137,7 @@ pid = _is("the number of a process", lambda value: type(value) is int and 0 < va
 moment = _is("a date and time in ISO 8601", _is_moment)
 switch = _is("true or false", lambda value: isinstance(value, bool))
 mapping = _is("a mapping", lambda value: isinstance(value, Mapping))
-REQUESTED = optional(each(keyed("asked", "used")))
+REQUESTED = optional(each(keyed("requested", "used")))
 """The part of `requested` that a resumed run relies on; a report accepts any content."""
 scores = optional(each(optional(number)))
 

@@ -19,8 +19,8 @@ HALF = ("16-mixed", "bf16-mixed", "16-true", "bf16-true")
 
 def pinned(config: Config, where: Hardware) -> bool:
     """Whether batches are copied to page-locked memory."""
-    asked = config.data.pin_memory if isinstance(config.data, Data) else False
-    return where.accelerator == "gpu" if asked == "auto" else asked
+    requested = config.data.pin_memory if isinstance(config.data, Data) else False
+    return where.accelerator == "gpu" if requested == "auto" else requested
 
 
 def loader_processes(config: Data, spec: Spec, where: Hardware) -> int:

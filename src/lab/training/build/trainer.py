@@ -95,15 +95,15 @@ def hardware(config: TrainerConfig, record: Mapping[str, Any] | None = None, sha
     if config.accelerator == "gpu" and not has_gpu:
         raise MachineRefusal(Mistake("trainer.accelerator", "torch sees no GPU", "trainer.accelerator=auto", "gpu"))
     accelerator: Literal["cpu", "gpu"] = "gpu" if has_gpu and config.accelerator != "cpu" else "cpu"
-    asked: Any = config.precision
-    if asked == precision.AUTO and record is not None:
+    requested: Any = config.precision
+    if requested == precision.AUTO and record is not None:
         used = ((record.get("requested") or {}).get("trainer.precision") or {}).get("used")
         if used not in precision.ALLOWED.values():
             problem = "is auto, and run.json does not say which precision it chose in this run"
-            raise RequestError(Mistake("trainer.precision", problem, "a whole run folder", asked))
-        asked = used
+            raise RequestError(Mistake("trainer.precision", problem, "a whole run folder", requested))
+        requested = used
     speed = precision.gpu_bf16_speed if accelerator == "gpu" else precision.cpu_bf16_speed
-    if asked == precision.AUTO and shared is not None:
+    if requested == precision.AUTO and shared is not None:
         name, names = f"precision-{accelerator}", precision.ALLOWED.values()
         effective = shared_decision(
             shared, name, names, lambda: precision.resolve(precision.AUTO, accelerator, speed)[0]
@@ -111,7 +111,7 @@ def hardware(config: TrainerConfig, record: Mapping[str, Any] | None = None, sha
         _, slower = precision.resolve(effective, accelerator, speed)
         same = f"precision auto: {effective}, as in all jobs of {shared} on a {accelerator.upper()}"
         return Hardware(accelerator, effective, f"{same}; {slower}" if slower else same)
-    effective, note = precision.resolve(asked, accelerator, speed)
+    effective, note = precision.resolve(requested, accelerator, speed)
     return Hardware(accelerator, effective, note)
 
 

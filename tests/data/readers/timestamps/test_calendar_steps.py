@@ -94,8 +94,8 @@ def test_irregular_rows_are_steps_where_requested(typed: Any, refused: Any) -> N
     ("text", "found"), [("1MS", CalendarStep(1, "M")), ("2QS", CalendarStep(6, "M")), ("YS", CalendarStep(12, "M")),
                         ("5B", CalendarStep(5, "B")), ("1M", None), ("0MS", None), ("1D", None)],
 )  # fmt: skip
-def test_how_steps_are_written(text: str, found: CalendarStep | None) -> None:
-    assert parse_calendar_step(text) == found
+def test_how_steps_are_written(text: str, result: CalendarStep | None) -> None:
+    assert parse_calendar_step(text) == result
 
 
 @pytest.mark.parametrize(("text", "other"), [("1M", "1MS"), ("ME", "1MS"), ("3Q", "3QS"), ("QE-DEC", "1QS"),
@@ -124,17 +124,17 @@ def test_windows_purge_horizon_and_persistence_are_counted_in_rows(
              "data.scale=none", *begin, *words]  # fmt: skip
     with initialize_config_dir(str(CONF)):
         data = check(compose("config", given)).data
-    found = dataset.load(data)  # type: ignore[arg-type]
+    result = dataset.load(data)  # type: ignore[arg-type]
     rain = frame["rain"].to_numpy()
     edges = {"train": (11, 180 - 14), "val": (180, 240 - 14), "test": (240, 298)}
     for split, (start, stop) in edges.items():
         ends = np.concatenate([np.arange(start, stop), 300 + np.arange(start, stop)])
-        assert found.splits[split].ends.tolist() == ends.tolist()
-        assert found.splits[split].labels.tolist() == (rain[ends + 2] >= 0.7).astype(int).tolist()
-        now = found.splits[split].current_labels
+        assert result.splits[split].ends.tolist() == ends.tolist()
+        assert result.splits[split].labels.tolist() == (rain[ends + 2] >= 0.7).astype(int).tolist()
+        now = result.splits[split].current_labels
         assert now is not None
         assert now.tolist() == (rain[ends] >= 0.7).astype(int).tolist()
-    assert found.facts["left_out"] == {"no_label": 4, "gaps": 0, "purged": 56}
+    assert result.facts["left_out"] == {"no_label": 4, "gaps": 0, "purged": 56}
 
 
 def test_the_moments_of_rows_belong_to_the_fingerprint(tmp_path: Path) -> None:

@@ -41,8 +41,8 @@ def test_a_count_since_1970_shows_its_unit(value: float, unit: str | None) -> No
      (["soon", "later"], ""), ([None, None], "")],
 )  # fmt: skip
 def test_the_setting_that_reads_a_column(cells: list[object], setting: str) -> None:
-    found = suggested_setting(pd.Series(cells), None)
-    assert (setting in found) if setting else found == ""
+    result = suggested_setting(pd.Series(cells), None)
+    assert (setting in result) if setting else result == ""
 
 
 def test_counts_become_microseconds_without_rounding() -> None:

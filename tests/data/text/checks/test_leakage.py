@@ -29,9 +29,9 @@ def test_overlaps_count_rows_of_each_held_out_split() -> None:
 
 def test_test_rows_that_are_in_val_are_counted_and_refused() -> None:
     plain = {"train": _hashes(1, 2), "val": _hashes(3, 4), "test": _hashes(4, 3, 5)}
-    found = overlaps(plain, plain)[-1]
-    assert (found.same, found.num_rows) == (2, 3)
-    mistake = overlap_mistake(found, True, _config())
+    result = overlaps(plain, plain)[-1]
+    assert (result.same, result.num_rows) == (2, 3)
+    mistake = overlap_mistake(result, True, _config())
     assert mistake is not None
     assert "2 of 3 test rows" in mistake.problem
     assert "a row of val" in mistake.problem

@@ -24,10 +24,10 @@ from lab.data.text.maintenance.label_probabilities import (
 )
 def test_cells_are_distributions_that_the_difficulty_flattens(table, shape: tuple[int, ...]) -> None:  # type: ignore[no-untyped-def]
     easy, hard = table(0.0), table(1.0)
-    for found in (easy, hard):
-        assert found.shape == shape
-        assert (found >= 0).all()
-        np.testing.assert_allclose(found.sum(-1), 1)
+    for result in (easy, hard):
+        assert result.shape == shape
+        assert (result >= 0).all()
+        np.testing.assert_allclose(result.sum(-1), 1)
     assert hard.max(-1).mean() < easy.max(-1).mean()
 
 

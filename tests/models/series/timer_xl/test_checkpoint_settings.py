@@ -11,9 +11,9 @@ def test_a_setting_that_decides_what_a_layer_computes_is_a_mistake(small_net: An
     now = small_net("timer_xl")
     same = {name: getattr(now, name) for name in (*COMPUTED, *SEEN)}
     assert differences(now, same) == ([], [])
-    mistakes, told = differences(now, same | {"num_heads": 8, "causal": not now.causal})
+    mistakes, reported = differences(now, same | {"num_heads": 8, "causal": not now.causal})
     assert [(mistake.key, mistake.remedy) for mistake in mistakes] == [("model.num_heads", "model.num_heads=8")]
-    assert told == [f"causal={str(now.causal).lower()}, trained with {str(not now.causal).lower()}"]
+    assert reported == [f"causal={str(now.causal).lower()}, trained with {str(not now.causal).lower()}"]
 
 
 def test_what_is_known_of_each_layout(tmp_path: Path) -> None:
