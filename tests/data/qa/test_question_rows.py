@@ -11,7 +11,7 @@ CONTEXT = "la bomba P-101 vibra; la bomba P-102 no"
 
 
 @pytest.mark.parametrize(
-    ("text", "start", "found", "moved"),
+    ("text", "start", "result", "moved"),
     [
         ("bomba", 3, Answer("bomba", 3), False),
         ("P-102", 4, Answer("P-102", 31), True),
@@ -35,7 +35,7 @@ def test_an_answer_moves_to_the_place_of_its_text(text: str, start: int, result:
         assert CONTEXT[result.start : result.end] == result.text
 
 
-@pytest.mark.parametrize(("start", "found"), [(4, 3), (20, 25), (-30, 3), (999, 25)])
+@pytest.mark.parametrize(("start", "result"), [(4, 3), (20, 25), (-30, 3), (999, 25)])
 def test_an_ambiguous_answer_is_moved_to_the_nearest_place_on_request(start: int, result: int) -> None:
     given, place = FileAnswer("bomba", start), start if 0 <= start < len(CONTEXT) else None
     assert place_answer(CONTEXT, given, place, "leave_out").num == 2

@@ -21,7 +21,7 @@ def spread(values: Any, sentinel: float, share: float = 0.02) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("values", "found"),
+    ("values", "result"),
     [
         (spread(RAIN, 99.99), ["99.99"]),
         (spread(RAIN, -99), ["-99"]),

@@ -91,7 +91,7 @@ def test_irregular_rows_are_steps_where_requested(typed: Any, refused: Any) -> N
 
 
 @pytest.mark.parametrize(
-    ("text", "found"), [("1MS", CalendarStep(1, "M")), ("2QS", CalendarStep(6, "M")), ("YS", CalendarStep(12, "M")),
+    ("text", "result"), [("1MS", CalendarStep(1, "M")), ("2QS", CalendarStep(6, "M")), ("YS", CalendarStep(12, "M")),
                         ("5B", CalendarStep(5, "B")), ("1M", None), ("0MS", None), ("1D", None)],
 )  # fmt: skip
 def test_how_steps_are_written(text: str, result: CalendarStep | None) -> None:
