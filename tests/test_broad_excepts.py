@@ -22,7 +22,10 @@ REASONS = {
         "_opened",
     ): "a broken workbook makes openpyxl raise anything; a mistake with the reason",
     ("config/plugins.py", "_load"): "importing runs a plug-in's own code; a mistake with the reason",
-    ("config/targets.py", "make"): "a constructor of other people; a wrong request, or raised again from a plug-in",
+    (
+        "config/targets/making.py",
+        "make",
+    ): "a constructor of other people; a wrong request, or a plug-in's error",
     ("core/locks.py", "sole"): "frees the lock and raises it again",
     ("inference/inputs.py", "_xlsx"): "a broken workbook makes openpyxl raise anything; a mistake with the reason",
     ("loggers/failsafe.py", "_try"): "the run matters more than a logger; said once, and marked as lost",

@@ -4,7 +4,7 @@ a net as an argument, hyperparameters that no checkpoint can hold without pickli
 from typing import Any
 
 import torch
-from lightning import LightningDataModule, LightningModule
+from lightning import Callback, LightningDataModule, LightningModule
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset, random_split
 from torchmetrics import MaxMetric
@@ -89,3 +89,14 @@ class DigitsModule(LightningModule):
             return {"optimizer": optimizer}
         scheduler = self.hparams["scheduler"](optimizer=optimizer)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "monitor": "val/loss"}}
+
+
+class FixedRate(torch.optim.Optimizer):
+    """An optimizer without a rate that could be set."""
+
+    def __init__(self, params: Any) -> None:
+        super().__init__(params, {})
+
+
+class Quiet(Callback):
+    """A callback that takes no argument."""

@@ -1,13 +1,12 @@
 """Classes named by `_target_`: only of a slot's type, from known packages or plug-ins, with arguments that exist."""
 
-import functools
 from typing import Any
 
 import pytest
-import torch
 
-from lab.config import plugins, targets
-from lab.config.targets import CALLBACK, LOSS, METRIC, MODULE, OPTIMIZER, SCHEDULER, Slot
+from lab.config import plugins
+from lab.config.targets.mistakes import _mistakes, mistakes
+from lab.config.targets.slots import CALLBACK, LOGGER, LOSS, METRIC, MODULE, OPTIMIZER, SCHEDULER, Slot
 
 HERE = "tests.training.tasks.template_module"
 
@@ -19,7 +18,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def problems(node: dict[str, Any], slot: Slot = CALLBACK) -> list[str]:
-    return [f"{m.key}: {m.problem}" for m in targets._mistakes("x", node, slot, nested=False)]
+    return [f"{m.key}: {m.problem}" for m in _mistakes("x", node, slot, nested=False)]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +61,7 @@ def test_everything_else_is_refused(address: str, reason: str) -> None:
 
 def test_arguments_are_checked_against_the_signature() -> None:
     node = {"_target_": "lightning.pytorch.callbacks.LearningRateMonitor", "logging_intervall": "step", "nothing": 1}
-    first, second = targets._mistakes("x", node, CALLBACK, nested=False)
+    first, second = _mistakes("x", node, CALLBACK, nested=False)
     assert first.remedy == "x.logging_interval=step"
     assert second.remedy == "leave out x.nothing"
     (missing,) = problems({"_target_": "torch.optim.lr_scheduler.StepLR"}, SCHEDULER)
@@ -84,20 +83,33 @@ def test_partial_and_positional_are_for_inner_nodes() -> None:
     assert {problem.partition(":")[0] for problem in result} == {"x._partial_", "x._args_"}
 
 
-@pytest.mark.filterwarnings("ignore:Attribute 'net'")
-def test_objects_are_made_with_what_lab_gives_them() -> None:
-    node = {
-        "_target_": f"{HERE}.DigitsModule",
-        "net": {"_target_": f"{HERE}.DenseNet", "lin1_size": 8},
-        "optimizer": {"_target_": "torch.optim.Adam", "_partial_": True, "lr": 0.25},
-    }
-    module = targets.make("model", node, lr=3)
-    assert module.net.model[0].out_features == 8
-    assert isinstance(module.hparams.optimizer, functools.partial)
-    made = module.hparams.optimizer(params=module.parameters())
-    assert (type(made), made.defaults["lr"]) == (torch.optim.Adam, 0.25)
+def of_optimizer(address: str, weight_decay: float) -> list[str]:
+    own = {"kind": "custom", "lr": 1e-3, "weight_decay": weight_decay, "layer_decay": 1.0, "head_lr": None}
+    return [mistake.remedy for mistake in mistakes({"optimizer": {**own, "_target_": address}}, set())]
 
 
-def test_a_constructor_that_refuses_is_a_wrong_request() -> None:
-    with pytest.raises(targets.RequestError, match=r"x: lightning.*LearningRateMonitor cannot be made"):
-        targets.make("x", {"_target_": "lightning.pytorch.callbacks.LearningRateMonitor", "logging_interval": "year"})
+def test_an_optimizer_reads_the_rate_and_the_decay_that_are_set() -> None:
+    assert of_optimizer("torch.optim.RMSprop", 0.01) == of_optimizer("torch.optim.Rprop", 0.0) == []
+    assert of_optimizer("torch.optim.Rprop", 0.01) == ["optimizer.weight_decay=0"]
+    assert of_optimizer(f"{HERE}.FixedRate", 0.0) == ["an optimizer that takes lr"]
+
+
+@pytest.mark.parametrize(
+    ("address", "slot", "argument", "remedy"),
+    [
+        ("torchmetrics.classification.MulticlassAUROC", METRIC, "averge", "x.average=1"),
+        ("torchmetrics.Accuracy", METRIC, "averge", "x.average=1"),
+        ("torchmetrics.Accuracy", METRIC, "sync_on_comput", "x.sync_on_compute=1"),
+        ("lightning.pytorch.callbacks.EMAWeightAveraging", CALLBACK, "decy", "x.decay=1"),
+        ("lightning.pytorch.callbacks.WeightAveraging", CALLBACK, "avg_function", "x.avg_fn=1"),
+        ("lightning.pytorch.callbacks.RichModelSummary", CALLBACK, "depth", "x.max_depth=1"),
+        ("lightning.pytorch.loggers.TensorBoardLogger", LOGGER, "flush_sec", "x.flush_secs=1"),
+        (f"{HERE}.Quiet", CALLBACK, "enabled", "leave out x.enabled"),
+    ],
+)
+def test_a_misspelt_keyword_argument_is_a_mistake(address: str, slot: Slot, argument: str, remedy: str) -> None:
+    (mistake,) = _mistakes("x", {"_target_": address, argument: 1}, slot, nested=False)
+    assert mistake.remedy == remedy
+    if remedy.startswith("x."):
+        right = remedy.removeprefix("x.").partition("=")[0]
+        assert problems({"_target_": address, right: 1}, slot) == []
