@@ -25,7 +25,9 @@ from lab.data.dataloader import Loader
 
 log = logging.getLogger(__name__)
 RowsT = TypeVar("RowsT", bound=Dataset[Any])
-SPLITS: Mapping[str, tuple[str, ...]] = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",)}
+SPLITS: Mapping[str, tuple[str, ...]] = {
+    "fit": ("train", "val"), "validate": ("val",), "test": ("test",), "predict": (),
+}  # fmt: skip
 """The splits that each stage of the Trainer reads."""
 
 

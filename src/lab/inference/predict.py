@@ -7,13 +7,14 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
 from lab.config.schema import Config, Files
 from lab.config.schema.predict import PredictRequest
 from lab.core.errors import Mistake, RequestError, RunError
+from lab.core.record.run_folder import RunFolder
 from lab.core.terminal.display import StatusLine
 from lab.core.terminal.tables import Table
 from lab.inference.inputs import Input, NewRow, Settings, pieces
@@ -22,6 +23,7 @@ from lab.inference.predictor import Cells, Field, Predictor
 from lab.inference.rejected import Rejected
 from lab.inference.tasks import predictor_of
 from lab.inference.winner import find_run
+from lab.training.doubt.saved import calibration_lines
 from lab.training.tasks.saved_model import load_run
 
 log = logging.getLogger(__name__)
@@ -51,7 +53,8 @@ def predict(request: PredictRequest) -> Done:
     predictor = predictor_of(config, model, folder, request)
     with ExitStack() as files:
         inputs = predictor.open(request.input, _settings(request, config, files), request.columns)
-        return _done(request, predictor, inputs)
+        done = _done(request, predictor, inputs)
+        return replace(done, lines=[*done.lines, *calibration_lines(RunFolder(folder))])
 
 
 def _done(request: PredictRequest, predictor: Predictor, inputs: Sequence[Input]) -> Done:

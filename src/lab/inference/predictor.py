@@ -7,6 +7,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal
 
 import torch
@@ -17,6 +18,8 @@ from lab.inference.inputs import Input, Settings, check_columns, open_inputs
 
 Row = Mapping[str, Any]
 Cells = tuple[Any, ...]
+UNCALIBRATED: Mapping[str, float] = MappingProxyType({})
+"""The temperatures of a run without any: those that are not named are 1."""
 
 
 @dataclass(frozen=True)

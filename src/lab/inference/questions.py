@@ -14,7 +14,7 @@ from lab.config.schema import Questions
 from lab.core.batches import PairTokenizer, QuestionBatch, References
 from lab.core.terminal.tables import Column, Table
 from lab.data.qa.windows import without_white_space
-from lab.inference.predictor import Cells, Field, Predicted, Predictor, Row, by_length, cell_text, rounded
+from lab.inference.predictor import UNCALIBRATED, Cells, Field, Predicted, Predictor, Row, by_length, cell_text, rounded
 from lab.models.qa.extractive_qa import ExtractiveQA, Outputs, characters, possible
 from lab.models.qa.n_best import Candidate, ranked
 from lab.models.qa.spans import best_spans
@@ -35,8 +35,9 @@ class QuestionPredictor(Predictor):
 
     def __init__(
         self, data: Questions, model: ExtractiveQA, tokenizer: PairTokenizer, columns: Mapping[str, str], top_k: int,
-        batch_size: int, device: torch.device,
+        batch_size: int, device: torch.device, temperatures: Mapping[str, float] = UNCALIBRATED,
     ) -> None:  # fmt: skip
+        self.temperature = temperatures.get(ANSWER, 1.0)
         self.data, self.model, self.tokenizer = data, model.to(device), tokenizer
         self.batch_size, self.device, self.spec = batch_size, device, model.spec
         self.question, self.context, self.answer = (columns.get(name, name) for name in (QUESTION, CONTEXT, ANSWER))
@@ -82,7 +83,7 @@ class QuestionPredictor(Predictor):
             self._outputs([windows[place] for place in chosen]) for chosen in by_length(lengths, self.batch_size)
         ]
         everything = References(tuple(contexts), tuple(range(len(pairs))), ((),) * len(pairs))
-        return ranked(outputs, everything, self.spec.n_best, self.spec.no_answer)
+        return ranked(outputs, everything, self.spec.n_best, self.spec.no_answer, self.temperature)
 
     @torch.inference_mode()
     def _outputs(self, windows: Sequence[_Window]) -> Outputs:

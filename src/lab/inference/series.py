@@ -19,8 +19,9 @@ from lab.data.readers.timestamps.parsing import time_names
 from lab.data.series.panel import iso_text
 from lab.inference.inputs import STANDARD, Input, Settings
 from lab.inference.new_windows import NewWindows, new_windows, table_settings
-from lab.inference.predictor import Predicted, Predictor, Row
+from lab.inference.predictor import UNCALIBRATED, Predicted, Predictor, Row
 from lab.inference.ranking import ClassCounts, class_fields, ranked_classes
+from lab.models.calibration import calibrated
 from lab.models.classifier import Classifier
 
 log = logging.getLogger(__name__)
@@ -36,12 +37,13 @@ class SeriesPredictor(Predictor):
 
     def __init__(
         self, config: Config, model: Classifier, spec: SeriesSpec, run: RunFolder, top_k: int, batch_size: int,
-        device: torch.device,
+        device: torch.device, temperatures: Mapping[str, float] = UNCALIBRATED,
     ) -> None:  # fmt: skip
         if not isinstance(config.data, Windowed):
             problem = "its cases are a problem of the UCR/UEA archive; new rows are read from tables only"
             raise RequestError(Mistake("run", problem, "a run of data=series_table", run.path))
         self.data, self.model, self.device, self.batch_size = config.data, model.to(device), device, batch_size
+        self.temperature = temperatures.get(spec.heads[0].name, 1.0)
         self.head, facts = spec.heads[0], run.read().get("data") or {}
         self.scaling = _scaling(facts, config.data.scale, run)
         self.features, self.step_s = tuple(facts["columns"]), float(facts["step_s"])
@@ -84,7 +86,7 @@ class SeriesPredictor(Predictor):
                 batch = SeriesBatch(
                     torch.from_numpy(values), torch.from_numpy(observed), {}, torch.from_numpy(ids), {}
                 ).to(self.device)
-                probabilities = self.model(batch)[0].float().softmax(-1).cpu()
+                probabilities = calibrated(self.model(batch)[0], self.temperature)
                 self.counts.add(0, probabilities, windows.labels[ids].astype(np.int64).tolist())
                 for place, cells in zip(chosen, ranked_classes(self.head, probabilities, self.kept), strict=True):
                     result.cells[place] = cells

@@ -7,7 +7,7 @@ from lab.config.schema.predict import PredictRequest
 from lab.core.batches import PairTokenizer, SeriesSpec, spec_from_fields
 from lab.core.errors import Mistake, RequestError
 from lab.core.record.run_folder import RunFolder
-from lab.inference.predictor import Predictor, device_of
+from lab.inference.predictor import UNCALIBRATED, Predictor, device_of
 from lab.inference.questions import QuestionPredictor
 from lab.inference.series import SeriesPredictor
 from lab.inference.texts import TextPredictor
@@ -16,23 +16,27 @@ from lab.models.qa.extractive_qa import ExtractiveQA
 from lab.models.task_module import TaskModule
 from lab.models.text.multitask_classifier import MultitaskTextClassifier
 from lab.training.build.tokenizer import load_tokenizer
+from lab.training.doubt.saved import saved_temperatures
 
 
 def predictor_of(config: Config, model: TaskModule, folder: Path, request: PredictRequest) -> Predictor:
     """Return the predictor of a loaded model. Raises RequestError for a model without classes or answers."""
-    device = device_of(request.device)
+    device, run = device_of(request.device), RunFolder(folder)
+    saved = saved_temperatures(run)
+    temperatures = UNCALIBRATED if saved is None else saved.temperatures
     if isinstance(model, MultitaskTextClassifier):
-        tokenizer = load_tokenizer(RunFolder(folder).tokenizer)
-        return TextPredictor(config, model, tokenizer, request.columns, request.top_k, request.batch_size, device)
+        tokenizer = load_tokenizer(run.tokenizer)
+        return TextPredictor(
+            config, model, tokenizer, request.columns, request.top_k, request.batch_size, device, temperatures
+        )
     if isinstance(model, ExtractiveQA) and isinstance(config.data, Questions):
-        tokenizer = load_tokenizer(RunFolder(folder).tokenizer)
+        tokenizer = load_tokenizer(run.tokenizer)
         assert isinstance(tokenizer, PairTokenizer), "training refuses other tokenizers"
         return QuestionPredictor(
-            config.data, model, tokenizer, request.columns, request.top_k, request.batch_size, device
+            config.data, model, tokenizer, request.columns, request.top_k, request.batch_size, device, temperatures
         )
-    spec = spec_from_fields(RunFolder(folder).read_spec())
+    spec = spec_from_fields(run.read_spec())
     if isinstance(model, Classifier) and isinstance(spec, SeriesSpec):
-        run = RunFolder(folder)
-        return SeriesPredictor(config, model, spec, run, request.top_k, request.batch_size, device)
+        return SeriesPredictor(config, model, spec, run, request.top_k, request.batch_size, device, temperatures)
     problem = f"its model {type(model).__name__} gives neither classes nor answers"
     raise RequestError(Mistake("run", problem, "a run of texts, questions or labelled series", folder))

@@ -11,8 +11,9 @@ import torch
 from lab.config.schema import Columned, Config
 from lab.core.batches import MISSING, TextBatch, Tokenizer
 from lab.core.terminal.tables import Table
-from lab.inference.predictor import Cells, Predicted, Predictor, Row, by_length, cell_text
+from lab.inference.predictor import UNCALIBRATED, Cells, Predicted, Predictor, Row, by_length, cell_text
 from lab.inference.ranking import ClassCounts, class_fields, ranked_classes
+from lab.models.calibration import calibrated
 from lab.models.text.multitask_classifier import MultitaskTextClassifier
 
 GENERATED_TEXT = "text"
@@ -20,13 +21,13 @@ GENERATED_TEXT = "text"
 
 
 class TextPredictor(Predictor):
-    """Classes of texts. columns: for columns of the run, their names in the input."""
+    """Classes of texts. columns: for columns of the run, their names in the input; temperatures: per head."""
 
     def __init__(
         self, config: Config, model: MultitaskTextClassifier, tokenizer: Tokenizer, columns: Mapping[str, str],
-        top_k: int, batch_size: int, device: torch.device,
+        top_k: int, batch_size: int, device: torch.device, temperatures: Mapping[str, float] = UNCALIBRATED,
     ) -> None:  # fmt: skip
-        data = config.data
+        data, self.temperatures = config.data, temperatures
         own = data.text if isinstance(data, Columned) else (GENERATED_TEXT,)
         self.needed = tuple(columns.get(name, name) for name in own)
         self.separator = data.text_separator if isinstance(data, Columned) else " "
@@ -61,14 +62,15 @@ class TextPredictor(Predictor):
 
     @torch.inference_mode()
     def probabilities(self, ids: Sequence[Sequence[int]]) -> list[torch.Tensor]:
-        """Probabilities (B, K) of each head, on the CPU."""
+        """Calibrated probabilities (B, K) of each head, on the CPU."""
         lengths = np.array([len(row) for row in ids])
         mask = np.arange(max(1, int(lengths.max()))) < lengths[:, None]
         padded = np.full(mask.shape, self.model.spec.pad_id, np.int64)
         padded[mask] = np.concatenate([np.asarray(row, np.int64) for row in ids])
         nowhere = torch.arange(len(ids))
         batch = TextBatch(torch.from_numpy(padded), torch.from_numpy(mask), {}, nowhere, {}).to(self.device)
-        return [logits.float().softmax(-1).cpu() for logits in self.model(batch)]
+        temperatures = [self.temperatures.get(head.name, 1.0) for head in self.heads]
+        return list(map(calibrated, self.model(batch), temperatures))
 
     def _cells(self, probabilities: Sequence[torch.Tensor]) -> list[Cells]:
         parts = map(ranked_classes, self.heads, probabilities, self.kept)

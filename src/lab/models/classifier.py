@@ -27,6 +27,9 @@ from lab.models.metrics import (
 )
 from lab.models.task_module import TaskModule, Training
 
+Logits = tuple[Tensor, list[Tensor], dict[str, Tensor]]
+"""A batch of a prediction pass, on the CPU: rows (B,), logits (B, K) of each head in fp32, labels (B,) per head."""
+
 
 class LabelledBatch(Protocol):
     """labels: per head (B,) int64; rows: (B,) int64; window_counts: per head (K,) int64, as in `lab.core.batches`."""
@@ -165,6 +168,11 @@ class Classifier(TaskModule):
         logits = self(batch)
         self.loss_of(batch, logits, self.head_metric("test"))
         self.test_outputs.append((batch.rows.cpu(), [head.float().softmax(-1).cpu() for head in logits]))
+
+    def predict_step(self, batch: LabelledBatch, batch_idx: int) -> Logits:
+        """Logits with labels, for the temperatures; no metric is updated."""
+        labels = {name: each.cpu() for name, each in batch.labels.items()}
+        return batch.rows.cpu(), [head.float().cpu() for head in self(batch)], labels
 
     def head_metric(self, split: str) -> HeadMetric:
         """The metric of a split."""

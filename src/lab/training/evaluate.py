@@ -17,6 +17,8 @@ from lab.loggers.build import build
 from lab.training import post_processing
 from lab.training.build import trainer as parts
 from lab.training.checkpoints import load_weights, refuse_damage, refuse_non_finite_weights
+from lab.training.doubt.calibrate import calibrate, outcome_lines
+from lab.training.doubt.saved import saved_temperatures
 from lab.training.evaluation.base import EvaluationResult
 from lab.training.hidden_state_cache import attach_hidden_states
 from lab.training.session import interruptible, plain_os_errors, quiet, settle_machine
@@ -48,7 +50,7 @@ def _retest(config: Config, run: RunFolder) -> dict[str, float]:
     chosen = parts.Callbacks.for_test(run, config.objective, config.callbacks.progress)
     with quiet():
         trainer = parts.trainer(config, where, run.path, chosen, [])
-    result = test(trainer, material, run)
+    result = _calibrated(config, trainer, material, run, test(trainer, material, run))
     record = run.read()
     if record.get("pending"):
         study = (record.get("sweep") or {}).get("study")
@@ -61,6 +63,21 @@ def _retest(config: Config, run: RunFolder) -> dict[str, float]:
     show(result)
     log.info("%s", compare_with_recorded(result.metrics, recorded))
     return result.metrics
+
+
+def _calibrated(
+    config: Config, trainer: pl.Trainer, material: Material, run: RunFolder, result: EvaluationResult
+) -> EvaluationResult:
+    """The result with the temperatures of the run. A run of an older version has none: they are fitted and written."""
+    known = saved_temperatures(run)
+    if known is not None:
+        return result.calibrated(known.temperatures)
+    fitted = calibrate(trainer, material, config, result)
+    fitted.write(run)
+    run.update(calibration=fitted.scores)
+    for line in outcome_lines(fitted):
+        log.info("%s", line)
+    return result.calibrated(fitted.temperatures)
 
 
 def compare_with_recorded(metrics: Mapping[str, float], recorded: Mapping[str, float | None]) -> str:

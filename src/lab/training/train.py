@@ -28,6 +28,7 @@ from lab.models.parameters import parameter_counts
 from lab.training import post_processing, provenance, tune
 from lab.training.build import trainer as parts
 from lab.training.checkpoints import load_weights, refuse_damage, refuse_non_finite_weights, refuse_other_train_metric
+from lab.training.doubt.calibrate import Calibration, calibrate, outcome_lines
 from lab.training.evaluate import show, test
 from lab.training.evaluation.base import EvaluationResult, split_metrics
 from lab.training.hidden_state_cache import attach_hidden_states
@@ -88,12 +89,16 @@ def _train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | N
             _fit(trainer, material, run, resumed=config.resume is not None)
         with clock.part("test"):
             result = test(trainer, material, run)
+            doubt = Calibration() if config.trainer.fast_dev_run else calibrate(trainer, material, config, result)
+            result = result.calibrated(doubt.temperatures)
         if config.trainer.fast_dev_run:
             return _conclude_fast_dev_run(run, config, clock)
-        ending = _conclude(run, config, material, chosen, result, num_epochs, clock)
+        ending = _conclude(run, config, material, chosen, (result, doubt), num_epochs, clock)
     # The run is over and recorded. What follows only informs others: if it fails, the run is complete all the same.
     post_processing.report_outcome(run, result, loggers)
     _show(run, result, ending)
+    for line in outcome_lines(doubt):
+        log.info("%s", line)
     post_processing.write_reference(run, config, material)
     post_processing.write_merged(run, config, material)
     return ending.value
@@ -207,12 +212,12 @@ def _conclude(
     config: Config,
     material: Material,
     chosen: parts.Callbacks,
-    result: EvaluationResult,
+    outcome: tuple[EvaluationResult, Calibration],
     num_epochs: int,
     clock: provenance.Clock,
 ) -> Ending:
     """Record a run that came to its end."""
-    best, early = chosen.best, chosen.early_stopping
+    best, early, (result, doubt) = chosen.best, chosen.early_stopping, outcome
     objective = {**config.objective.model_dump(), "value": best.value, "epoch": best.epoch, "step": best.step}
     stopped = early.stopping_reason_message if early is not None else None
     terminated = chosen.terminate.reason if chosen.terminate is not None else None
@@ -220,6 +225,7 @@ def _conclude(
     reason = terminated or stopped or chosen.end_reason or f"all {num_epochs} epochs done"
     ending = Ending(status, reason, objective)
     result.write(run)
+    doubt.write(run)
     summary = chosen.resources.summary() if chosen.resources is not None else {}
     history = run.history()
     run.update(
@@ -230,6 +236,7 @@ def _conclude(
         metrics=split_metrics(history, best.step) | {"test": result.metrics},
         baselines=result.baselines,
         reference=result.reference,
+        calibration=doubt.scores,
         parameters=parameter_counts(apply_freezing(config, material.model, history[-1]["epoch"])),
         throughput=summary.get("throughput", {}),
         memory=summary.get("memory", {}),

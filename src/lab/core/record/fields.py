@@ -160,6 +160,7 @@ FIELDS: Mapping[str, Shape] = {
     "metrics": optional(each(scores)),
     "baselines": optional(each(scores)),
     "reference": scores,
+    "calibration": optional(each(each(scores))),
     "parameters": scores,
     "data": optional(
         keyed(
@@ -192,6 +193,7 @@ FIELDS: Mapping[str, Shape] = {
     "pending": optional(several(_is(f"one of {', '.join(PENDING)}", lambda value: value in PENDING))),
 }
 """By field of run.json, its shape. `warnings`: lines of the run about itself (overfitting). `cache`: entries that
-`cache.hidden_states` used and made, {layers, dtype, key, entries, hits, bytes, seconds}; empty without it. `requested`:
-settings for which the run used another value (precision 16 on a CPU), with both values. `pending`: work that remained
-when the end was recorded, empty once it is done."""
+`cache.hidden_states` used and made, {layers, dtype, key, entries, hits, bytes, seconds}; empty without it.
+`calibration`: per split and head, the scores of probabilities before and after the temperature, as in calibration.json.
+`requested`: settings for which the run used another value (precision 16 on a CPU), with both values. `pending`: work
+that remained when the end was recorded, empty once it is done."""

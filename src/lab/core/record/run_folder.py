@@ -17,6 +17,7 @@ import numpy as np
 from lab.core.files import Unreadable, read_json, read_json_lines, read_text, read_yaml, write_whole, yaml_text
 from lab.core.locks import is_locked
 from lab.core.masking import masked
+from lab.core.record.calibration_fields import calibration_faults
 from lab.core.record.fields import FIELDS, SCHEMA_VERSION, Status, faults, row_faults
 from lab.core.record.reference_fields import reference_faults
 from lab.core.record.seal import is_sealed
@@ -46,7 +47,7 @@ class RunFolder:
     """One run on disk.
 
     config.yaml, run.json, spec.json, history.jsonl, checkpoints/{best,last}.ckpt, tokenizer/, test_predictions.parquet,
-    reference.json, classification_report.txt, figures/*.png; Hydra adds .hydra/ and train.log.
+    calibration.json, reference.json, classification_report.txt, figures/*.png; Hydra adds .hydra/ and train.log.
     """
 
     def __init__(self, path: Path) -> None:
@@ -98,6 +99,11 @@ class RunFolder:
         return self.path / "test_predictions.parquet"
 
     @property
+    def calibration(self) -> Path:
+        """File of the temperatures of the heads."""
+        return self.path / "calibration.json"
+
+    @property
     def reference(self) -> Path:
         """File of what the training and validation rows are like, which new rows are compared with."""
         return self.path / "reference.json"
@@ -133,6 +139,22 @@ class RunFolder:
     def write_spec(self, fields: Mapping[str, object]) -> None:
         """Write spec.json."""
         self.write_text(self.spec.name, json.dumps(plain(fields), indent=2, ensure_ascii=False) + "\n")
+
+    def read_calibration(self) -> dict[str, Any] | None:
+        """Return calibration.json as `lab.core.record.calibration_fields` describes it; None for a run without it.
+
+        Raises Unreadable if it is damaged.
+        """
+        try:
+            content = read_json(self.calibration, dict)
+        except FileNotFoundError:
+            return None
+        _refuse(self.calibration, list(calibration_faults(content)))
+        return content
+
+    def write_calibration(self, content: Mapping[str, object]) -> None:
+        """Write calibration.json."""
+        self.write_text(self.calibration.name, json.dumps(plain(content), indent=1, ensure_ascii=False) + "\n")
 
     def read_reference(self) -> dict[str, Any] | None:
         """Return reference.json as `lab.core.record.reference_fields` describes it; None for a run without it.

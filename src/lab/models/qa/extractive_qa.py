@@ -155,8 +155,11 @@ class ExtractiveQA(TextTaskModule):
 
     def test_step(self, batch: QuestionBatch, batch_idx: int) -> None:
         _, candidates = self._step(batch, "test", self.spec.n_best)
-        outputs = (batch.rows, candidates.scores, characters(batch, candidates), candidates.none)
-        self.test_outputs.append(Outputs(*(tensor.cpu() for tensor in outputs)))
+        self.test_outputs.append(_outputs(batch, candidates))
+
+    def predict_step(self, batch: QuestionBatch, batch_idx: int) -> Outputs:
+        """The best spans of each window; no metric is updated."""
+        return _outputs(batch, best_spans(self(batch), possible(batch), self.spec.max_answer, self.spec.n_best))
 
     def _step(self, batch: QuestionBatch, split: str, num: int) -> tuple[Tensor, Candidates]:
         logs = self(batch)
@@ -164,6 +167,11 @@ class ExtractiveQA(TextTaskModule):
         candidates = best_spans(logs.detach(), possible(batch), self.spec.max_answer, num)
         self.metrics[split].update(batch, losses, candidates)
         return losses, candidates
+
+
+def _outputs(batch: QuestionBatch, candidates: Candidates) -> Outputs:
+    parts = (batch.rows, candidates.scores, characters(batch, candidates), candidates.none)
+    return Outputs(*(tensor.cpu() for tensor in parts))
 
 
 def possible(batch: QuestionBatch) -> Tensor:

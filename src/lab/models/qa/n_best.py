@@ -6,7 +6,7 @@ are a softmax over the candidates of a question, including "no answer" if that i
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lab.core.batches import References
 from lab.models.qa.extractive_qa import Outputs
@@ -24,9 +24,12 @@ class Candidate:
 
 
 def ranked(
-    outputs: Iterable[Outputs], references: References, num: int, no_answer: bool
+    outputs: Iterable[Outputs], references: References, num: int, no_answer: bool, temperature: float = 1.0
 ) -> list[tuple[Candidate, ...]]:
-    """The `num` best candidates of each question, best first, in the order of the questions."""
+    """The `num` best candidates of each question, best first, in the order of the questions.
+
+    temperature: divides the scores before the softmax.
+    """
     pools: list[dict[tuple[int, int], float]] = [{} for _ in references.answers]
     for batch in outputs:
         rows = zip(batch.rows.tolist(), batch.scores.tolist(), batch.places.tolist(), batch.none.tolist(), strict=True)
@@ -38,12 +41,20 @@ def ranked(
             if no_answer:  # the least score counts, because every window must agree
                 pool[-1, -1] = min(none, pool.get((-1, -1), math.inf))
     contexts = [references.contexts[place] for place in references.context_of]
-    return [_candidates(pool, context, num) for pool, context in zip(pools, contexts, strict=True)]
+    return [_candidates(pool, context, num, temperature) for pool, context in zip(pools, contexts, strict=True)]
 
 
-def _candidates(pool: dict[tuple[int, int], float], context: str, num: int) -> tuple[Candidate, ...]:
+def with_temperature(candidates: Sequence[Candidate], temperature: float) -> tuple[Candidate, ...]:
+    """The candidates of one question with the probabilities of a temperature."""
+    probabilities = _softmax([each.score / temperature for each in candidates])
+    return tuple(replace(each, probability=value) for each, value in zip(candidates, probabilities, strict=True))
+
+
+def _candidates(
+    pool: dict[tuple[int, int], float], context: str, num: int, temperature: float
+) -> tuple[Candidate, ...]:
     best = sorted(pool.items(), key=lambda item: (-item[1], item[0] == (-1, -1), item[0]))[:num]
-    probabilities = _softmax([score for _, score in best])
+    probabilities = _softmax([score / temperature for _, score in best])
     return tuple(
         Candidate("" if start < 0 else context[start:end], start, end, score, probability)
         for ((start, end), score), probability in zip(best, probabilities, strict=True)

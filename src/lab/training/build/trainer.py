@@ -115,12 +115,18 @@ def hardware(config: TrainerConfig, record: Mapping[str, Any] | None = None, sha
     return Hardware(accelerator, effective, note)
 
 
+def is_trained_on_val(config: Config) -> bool:
+    """Return whether the run trains on its validation rows too."""
+    data = config.data
+    return isinstance(data, Labelled | Questions | Windowed | Ucr) and data.split.train_on_val
+
+
 def callbacks(config: Config, folder: RunFolder) -> Callbacks:
     """The callbacks of a run. Order matters: the bar is cleared before others print, the history is written before it
     is drawn, and the checkpoint, which contains the state of all others, comes last."""
     chosen, goal = config.callbacks, config.objective
     stop = chosen.early_stopping
-    on_val = isinstance(config.data, Labelled | Questions | Windowed | Ucr) and config.data.split.train_on_val
+    on_val = is_trained_on_val(config)
     interruption = Interruption()
     best = BestAndLast(
         folder,

@@ -6,7 +6,7 @@ Each task has a subclass in this folder or beside its definition.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import pyarrow as pa
 
@@ -14,6 +14,7 @@ from lab.callbacks.resources import RATES
 from lab.core.record.run_folder import RunFolder
 from lab.core.terminal.tables import Table
 from lab.loggers.base import Confusion
+from lab.models.calibration import ScoredRows
 
 LOGGED_ROWS = 10_000
 """Test rows that loggers get, as many as a table of W&B shows; test_predictions.parquet has all rows."""
@@ -42,6 +43,16 @@ class EvaluationResult(ABC):
     def confusions(self) -> Mapping[str, Confusion]:
         """One confusion matrix per head; empty where the task has no classes."""
         return {}
+
+    @property
+    def scored_rows(self) -> Mapping[str, ScoredRows]:
+        """Per head, the scores of the test rows with their truth; empty where the task has no probabilities."""
+        return {}
+
+    def calibrated(self, temperatures: Mapping[str, float]) -> Self:  # noqa: ARG002 (not every task has probabilities)
+        """The same result with the probabilities that a predictor gives. temperatures: per head; 1 where it is not
+        named. Predicted classes, answers and scores stay."""
+        return self
 
     @abstractmethod
     def write(self, folder: RunFolder) -> None:

@@ -5,8 +5,8 @@ labels of the same rows. Shapes: N test rows, K classes.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,8 @@ from lab.core.batches import MISSING, HeadSpec
 from lab.core.record.run_folder import RunFolder
 from lab.core.terminal.tables import Table
 from lab.loggers.base import Confusion
-from lab.models.classifier import HeadMetric
+from lab.models.calibration import ClassRows, calibrated
+from lab.models.classifier import HeadMetric, Logits
 from lab.models.metrics import NAMES, class_counts, mean_over_heads, scores
 from lab.report.figures import run_figures
 from lab.training.evaluation.base import EvaluationResult
@@ -32,12 +33,29 @@ class ClassificationResult(EvaluationResult):
     """Results of classifying heads.
 
     counts: per head (3, K), as `lab.models.metrics` has them; matrices: per head (K, K) counts, rows are the truth, of
-    the heads whose matrix is kept; classes: per head K names.
+    the heads whose matrix is kept; classes: per head K names; labels: per head (N,), `MISSING` where unknown.
     """
 
     counts: dict[str, npt.NDArray[np.int64]]
     matrices: dict[str, npt.NDArray[np.int64]]
     classes: dict[str, tuple[str, ...]]
+    labels: Labels
+
+    @property
+    def scored_rows(self) -> dict[str, ClassRows]:
+        return {name: ClassRows(self._logits(name).double().numpy(), labels) for name, labels in self.labels.items()}
+
+    def calibrated(self, temperatures: Mapping[str, float]) -> Self:
+        columns = dict(self.predictions)
+        for name, temperature in temperatures.items():
+            table = calibrated(self._logits(name), temperature).float()
+            columns |= _probability_columns(name, table)
+        return replace(self, predictions=columns)
+
+    def _logits(self, head: str) -> torch.Tensor:
+        """(N, K) log-probabilities, which are logits too; probabilities that are 0 in fp32 become the least above 0."""
+        probabilities = torch.from_numpy(self.predictions[f"{head}_probabilities"])
+        return probabilities.clamp(min=torch.finfo(torch.float32).tiny).log()
 
     @property
     def confusions(self) -> dict[str, Confusion]:
@@ -81,13 +99,23 @@ def classification_result(
     for head, table in zip(heads, probabilities, strict=True):
         columns[head.name] = _names(labels[head.name], head)
         columns[f"{head.name}_predicted"] = _names(predicted[head.name], head)
-        columns[f"{head.name}_probability"] = table.max(1).values.numpy()
-        columns[f"{head.name}_probabilities"] = table.numpy()
+        columns |= _probability_columns(head.name, table)
     counts = {head.name: metric.class_counts(index).numpy() for index, head in enumerate(heads)}
     kept = {head.name: metric.confusion(index) for index, head in enumerate(heads)}
     matrices = {name: matrix.numpy() for name, matrix in kept.items() if matrix is not None}
     classes = {head.name: head.classes for head in heads}
-    return ClassificationResult(metric.compute(), baselines, reference, columns, counts, matrices, classes)
+    return ClassificationResult(metric.compute(), baselines, reference, columns, counts, matrices, classes, labels)
+
+
+def scored_rows(outputs: Sequence[Logits], heads: Heads) -> dict[str, ClassRows]:
+    """Per head, the logits and labels of the batches of a prediction pass, in their order."""
+    return {
+        head.name: ClassRows(
+            torch.cat([logits[place] for _, logits, _ in outputs]).double().numpy(),
+            torch.cat([labels[head.name] for _, _, labels in outputs]).numpy(),
+        )
+        for place, head in enumerate(heads)
+    }
 
 
 def score_labels(predicted: Labels, truth: Labels, heads: Heads) -> dict[str, float]:
@@ -133,6 +161,10 @@ def figure_names(heads: Sequence[str]) -> list[str]:
         names.append(next(free for free in numbered if free.casefold() not in taken))
         taken.add(names[-1].casefold())
     return names
+
+
+def _probability_columns(head: str, table: torch.Tensor) -> dict[str, npt.NDArray[np.float32]]:
+    return {f"{head}_probability": table.max(1).values.numpy(), f"{head}_probabilities": table.numpy()}
 
 
 def _counts(predicted: Labels, truth: Labels, head: HeadSpec) -> torch.Tensor:

@@ -5,18 +5,23 @@ Everything is computed from the predictions in input order, so that files and sc
 
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 
 from lab.core.batches import References
 from lab.core.record.run_folder import RunFolder
 from lab.core.terminal.tables import Column, Table
-from lab.models.qa.n_best import Candidate
+from lab.models.calibration import AnswerRows
+from lab.models.qa.n_best import Candidate, with_temperature
 from lab.models.qa.squad_metrics import graded, mean_grades
 from lab.training.evaluation.base import EvaluationResult
 
+ANSWER = "answer"
+"""The one head of questions, as calibration.json names it."""
 DRAWS = 20
 """Random spans per question, whose scores are averaged."""
 _SENTENCE_END = re.compile(r"(?<=[.!?…])\s|\n")
@@ -33,6 +38,16 @@ class AnswersResult(EvaluationResult):
     def columns(self) -> dict[str, list[object]]:
         """As in the base class, without the lists of accepted answers, which loggers cannot show."""
         return {name: values for name, values in super().columns.items() if name != "answers"}
+
+    @property
+    def scored_rows(self) -> dict[str, AnswerRows]:
+        return answer_rows(self.candidates, self.predictions["em"] > 0)
+
+    def calibrated(self, temperatures: Mapping[str, float]) -> Self:
+        temperature = temperatures.get(ANSWER, 1.0)
+        candidates = [with_temperature(each, temperature) for each in self.candidates]
+        columns = {**self.predictions, "answer_probability": _best_probabilities(candidates)}
+        return replace(self, candidates=candidates, predictions=columns)
 
     def write(self, folder: RunFolder) -> None:
         """test_predictions.parquet, predictions.json (id: text, SQuAD's format) and nbest_predictions.json."""
@@ -85,12 +100,26 @@ def answers_result(
         "answer_predicted": texts,
         "start_predicted": [ranked[0].start if ranked else -1 for ranked in candidates],
         "end_predicted": [ranked[0].end if ranked else -1 for ranked in candidates],
-        "answer_probability": np.array([ranked[0].probability if ranked else 0.0 for ranked in candidates]),
+        "answer_probability": _best_probabilities(candidates),
         "em": np.array([em for em, _ in grades]),
         "f1": np.array([f1 for _, f1 in grades]),
     }
     metrics = mean_grades(texts, references.answers, language, no_answer) | {"loss": loss}
     return AnswersResult(metrics, baselines, None, columns, [name for name, _ in questions], candidates)
+
+
+def answer_rows(candidates: Sequence[Sequence[Candidate]], right: npt.NDArray[np.bool_]) -> dict[str, AnswerRows]:
+    """The scores of the candidates of questions, and whether the best is right (questions,); questions without any
+    candidate are left out, since they have no probability."""
+    kept = [place for place, each in enumerate(candidates) if each]
+    scores = np.full((len(kept), max((len(candidates[place]) for place in kept), default=1)), -np.inf)
+    for row, place in enumerate(kept):
+        scores[row, : len(candidates[place])] = [each.score for each in candidates[place]]
+    return {ANSWER: AnswerRows(scores, right[kept])}
+
+
+def _best_probabilities(candidates: Sequence[Sequence[Candidate]]) -> npt.NDArray[np.float64]:
+    return np.array([ranked[0].probability if ranked else 0.0 for ranked in candidates])
 
 
 def baselines(

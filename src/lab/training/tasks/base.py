@@ -20,6 +20,7 @@ from lab.core.errors import Mistake, RequestError
 from lab.core.record.run_folder import RunFolder
 from lab.core.reference.content import Reference
 from lab.data.datamodule import DataModule
+from lab.models.calibration import ScoredRows
 from lab.models.series.interfaces import Net
 from lab.models.task_module import TaskModule, Training
 from lab.models.text.interfaces import TextEncoder
@@ -72,6 +73,10 @@ class TaskDefinition(ABC, Generic[SpecT, DataT, ModelT]):
         held_out: whether the validation rows are not trained on.
         """
         return None
+
+    def scored_rows(self, model: ModelT, data: DataT, outputs: Sequence[Any]) -> Mapping[str, ScoredRows]:
+        """Per head, the scores and truth of validation rows. outputs: of `predict_step`, batch by batch."""
+        return {}
 
     def spec_of(self, data: DataT) -> Spec:
         """Everything that a model has to know about the data."""

@@ -5,6 +5,7 @@ Weights and the fitted parts of a model come from the checkpoint.
 """
 
 import logging
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +18,8 @@ from lab.core.reference.content import Reference
 from lab.data.series.datamodule import SeriesDataModule
 from lab.data.series.dataset import SeriesSet, load
 from lab.data.series.panel import Cut
-from lab.models.classifier import Classifier, predictions
+from lab.models.calibration import ClassRows
+from lab.models.classifier import Classifier, Logits, predictions
 from lab.models.metrics import auroc
 from lab.models.series.interfaces import Net
 from lab.models.series.series_classifier import TimeSeriesClassifier
@@ -28,6 +30,7 @@ from lab.training.evaluation.classification import (
     majority_scores,
     metric_names,
     score_labels,
+    scored_rows,
 )
 from lab.training.reference.series import series_reference
 from lab.training.tasks.base import Sample, TaskDefinition, accumulation_schedule, check_metrics, initial_training_plan
@@ -62,6 +65,9 @@ class SeriesClassification(TaskDefinition[SeriesSpec, SeriesDataModule, Classifi
 
     def reference(self, data: SeriesDataModule, held_out: bool) -> Reference:
         return series_reference(data, held_out)
+
+    def scored_rows(self, model: Classifier, data: SeriesDataModule, outputs: Sequence[Logits]) -> dict[str, ClassRows]:
+        return scored_rows(outputs, data.spec.heads)
 
     def evaluate(self, model: Classifier, data: SeriesDataModule) -> ClassificationResult:
         heads = data.spec.heads

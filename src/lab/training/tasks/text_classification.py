@@ -5,6 +5,7 @@ resumed or tested run, or a loaded model, is built from that folder.
 """
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,7 +16,8 @@ from lab.core.record.run_folder import RunFolder
 from lab.core.reference.content import Reference
 from lab.data.text.corpus import load
 from lab.data.text.datamodule import TextDataModule
-from lab.models.classifier import predictions
+from lab.models.calibration import ClassRows
+from lab.models.classifier import Logits, predictions
 from lab.models.text.interfaces import BagEncoder, TextEncoder
 from lab.models.text.multitask_classifier import MultitaskTextClassifier
 from lab.training.build.text_encoder import TextModel, text_encoder
@@ -26,6 +28,7 @@ from lab.training.evaluation.classification import (
     classification_result,
     majority_scores,
     metric_names,
+    scored_rows,
 )
 from lab.training.reference.texts import text_reference
 from lab.training.tasks.base import Sample, TaskDefinition, accumulation_schedule, check_metrics, initial_training_plan
@@ -71,6 +74,11 @@ class TextClassification(TaskDefinition[TextSpec, TextDataModule, MultitaskTextC
 
     def reference(self, data: TextDataModule, held_out: bool) -> Reference:
         return text_reference(data, held_out)
+
+    def scored_rows(
+        self, model: MultitaskTextClassifier, data: TextDataModule, outputs: Sequence[Logits]
+    ) -> dict[str, ClassRows]:
+        return scored_rows(outputs, data.spec.heads)
 
     def evaluate(self, model: MultitaskTextClassifier, data: TextDataModule) -> ClassificationResult:
         rows, heads = data.corpus.splits["test"], data.spec.heads

@@ -1,0 +1,39 @@
+"""The content of calibration.json, which a predictor reads; checked on reading, since the file may be damaged.
+
+temperatures: per head, the number that divides its logits. not_fitted: for heads without a temperature, the reason.
+scores: per split and head, `ece_before`, `ece_after`, `brier_before`, `brier_after` and `rows`. reliability: per split
+and head, the bins before and after as lists of [rows, mean confidence, accuracy]. Imports no torch.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lab.core.record.fields import Shape, each, is_number, keyed, number, scores, several, text
+
+LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.02, 50.0
+"""Bounds of a temperature. Below 1 it makes a model more certain, above 1 less."""
+
+
+def _temperature(name: str, value: Any) -> Iterator[str]:
+    if not is_number(value) or not LOWEST_TEMPERATURE <= value <= HIGHEST_TEMPERATURE:
+        yield f"{name} is not a number from {LOWEST_TEMPERATURE} to {HIGHEST_TEMPERATURE:g}"
+
+
+_BINS = keyed("before", "after", before=several(several(number)), after=several(several(number)))
+FIELDS: Mapping[str, Shape] = {
+    "temperatures": each(_temperature),
+    "not_fitted": each(text),
+    "scores": each(each(scores)),
+    "reliability": each(each(_BINS)),
+}
+NEEDED = ("temperatures", "not_fitted")
+
+
+def calibration_faults(content: Mapping[str, Any]) -> Iterator[str]:
+    """Yield every fault of the content of calibration.json, in words."""
+    yield from (f"it has no {name}" for name in NEEDED if name not in content)
+    for name, value in content.items():
+        if name not in FIELDS:
+            yield f"it has a field {name[:40]!r}, which no calibration has"
+        else:
+            yield from FIELDS[name](name, value)

@@ -1,0 +1,169 @@
+"""One temperature per head, so that a probability of .8 is right in 8 of 10 rows, and the measures of that.
+
+Logits are divided by a temperature T that makes the known labels of held-out rows most likely (Guo et al. 2017, arXiv
+1706.04599); the order of the classes stays. A prior, log T ~ N(0, 1), keeps T near 1 where a few rows or rows without
+an error say little; with hundreds of rows it hardly matters. Pure functions. Cost: .1 s for 10,000 rows of 20
+classes. Shapes: N rows, K classes or candidates.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
+from torch import Tensor
+
+from lab.core.batches import MISSING
+from lab.core.record.calibration_fields import HIGHEST_TEMPERATURE, LOWEST_TEMPERATURE
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+NUM_BINS = 10
+"""Bins of equal width of the expected calibration error."""
+MOST_ROWS = 100_000
+"""Rows that a fit uses, evenly spaced: one number needs no more."""
+GRID = 41
+"""Temperatures that are compared before the best is refined."""
+
+
+@dataclass(frozen=True)
+class ScoredRows(ABC):
+    """Scores of the rows of one head, of which those with a known truth count. scores: (N, K)."""
+
+    scores: Floats
+
+    @property
+    @abstractmethod
+    def known(self) -> Bools:
+        """(N,) whether the truth of a row is known."""
+
+    @abstractmethod
+    def every(self, step: int) -> "ScoredRows":
+        """The known rows, each `step`-th of them."""
+
+    @abstractmethod
+    def loss(self, temperature: float) -> float:
+        """Summed negative log likelihood of the truth; every row must be known."""
+
+    @abstractmethod
+    def best(self, temperature: float) -> tuple[Floats, Bools]:
+        """(N,) probability of the best class or candidate, and whether it is right."""
+
+    @abstractmethod
+    def brier(self, temperature: float) -> float:
+        """Mean squared distance between probabilities and truth (Brier 1950)."""
+
+
+@dataclass(frozen=True)
+class ClassRows(ScoredRows):
+    """Logits of classes, and labels (N,), `MISSING` where unknown. The Brier score sums over classes: 0 to 2."""
+
+    labels: npt.NDArray[np.int64]
+
+    @property
+    def known(self) -> Bools:
+        return np.not_equal(self.labels, MISSING)
+
+    def every(self, step: int) -> "ClassRows":
+        return ClassRows(self.scores[self.known][::step], self.labels[self.known][::step])
+
+    def loss(self, temperature: float) -> float:
+        logs = log_softmax(self.scores / temperature, axis=1)
+        return -float(logs[np.arange(len(logs)), self.labels].sum())
+
+    def best(self, temperature: float) -> tuple[Floats, Bools]:
+        return softmax(self.scores / temperature, axis=1).max(1), self.scores.argmax(1) == self.labels
+
+    def brier(self, temperature: float) -> float:
+        probabilities = softmax(self.scores / temperature, axis=1)
+        probabilities[np.arange(len(probabilities)), self.labels] -= 1.0
+        return float(np.square(probabilities).sum(1).mean())
+
+
+@dataclass(frozen=True)
+class AnswerRows(ScoredRows):
+    """Scores of candidate answers, the best first, -inf where there are fewer, and whether the best is right (N,).
+
+    A question may have no right candidate at all, so the likelihood is that of the event "the best candidate is right";
+    so is the Brier score: 0 to 1. Every row is known.
+    """
+
+    right: Bools
+
+    @property
+    def known(self) -> Bools:
+        return np.ones(len(self.right), np.bool_)
+
+    def every(self, step: int) -> "AnswerRows":
+        return AnswerRows(self.scores[::step], self.right[::step])
+
+    def loss(self, temperature: float) -> float:
+        probability = np.clip(self.best(temperature)[0], 1e-12, 1 - 1e-12)
+        return -float(np.where(self.right, np.log(probability), np.log1p(-probability)).sum())
+
+    def best(self, temperature: float) -> tuple[Floats, Bools]:
+        return softmax(self.scores / temperature, axis=1)[:, 0], self.right
+
+    def brier(self, temperature: float) -> float:
+        return float(np.square(self.best(temperature)[0] - self.right).mean())
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Per bin of confidence that has rows: their number, mean confidence and accuracy, each (bins,)."""
+
+    rows: npt.NDArray[np.int64]
+    confidence: Floats
+    accuracy: Floats
+
+    @property
+    def ece(self) -> float:
+        """Expected calibration error: the mean over rows of |accuracy - confidence| of their bin, 0 to 1."""
+        return float((self.rows * np.abs(self.accuracy - self.confidence)).sum() / self.rows.sum())
+
+
+class NotFitted(ValueError):
+    """Rows to which no temperature can be fitted, with the reason."""
+
+
+def fit_temperature(rows: ScoredRows) -> float:
+    """Return the temperature of a head, within its bounds.
+
+    Raises NotFitted if no truth is known or a score is not finite (-inf is allowed for a candidate that is not there).
+    """
+    num = int(rows.known.sum())
+    if not num:
+        raise NotFitted("no validation row has a label")
+    kept = rows.every(math.ceil(num / MOST_ROWS))
+    if np.isnan(kept.scores).any() or (kept.scores == np.inf).any() or (kept.scores.max(1) == -np.inf).any():
+        raise NotFitted("the model gives logits that are not finite")
+    weight = num / len(kept.scores)
+    return _lowest(lambda log: weight * kept.loss(math.exp(log)) + log * log / 2)
+
+
+def _lowest(loss: Callable[[float], float]) -> float:
+    """The temperature whose logarithm has the least loss: the best of a grid, refined between its neighbours."""
+    grid = np.linspace(math.log(LOWEST_TEMPERATURE), math.log(HIGHEST_TEMPERATURE), GRID)
+    place = int(np.argmin([loss(float(log)) for log in grid]))
+    bounds = (float(grid[max(0, place - 1)]), float(grid[min(GRID - 1, place + 1)]))
+    refined = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-4})
+    return min(max(math.exp(float(refined.x)), LOWEST_TEMPERATURE), HIGHEST_TEMPERATURE)
+
+
+def reliability(confidence: Floats, right: Bools) -> Reliability:
+    """Return the bins (low, high] of equal width of rows with these probabilities of their best class (N,)."""
+    places = np.clip(np.ceil(confidence * NUM_BINS).astype(np.int64) - 1, 0, NUM_BINS - 1)
+    rows = np.bincount(places, minlength=NUM_BINS)
+    used = rows > 0
+    sums = (np.bincount(places, weights, NUM_BINS)[used] for weights in (confidence, right.astype(np.float64)))
+    mean_confidence, accuracy = (total / rows[used] for total in sums)
+    return Reliability(rows[used], mean_confidence, accuracy)
+
+
+def calibrated(logits: Tensor, temperature: float) -> Tensor:
+    """Probabilities (N, K) of logits (N, K), on the CPU in double precision, so that the order stays that of logits."""
+    return (logits.detach().cpu().double() / temperature).softmax(-1)

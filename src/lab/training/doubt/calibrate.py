@@ -1,0 +1,116 @@
+"""Temperatures of a run's heads: fitted on validation rows after the test, measured on validation and test rows.
+
+The model of the best checkpoint reads the validation split once more. Scores on the validation rows after the fit are
+of the rows of the fit; those on the test rows are not.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import lightning.pytorch as pl
+
+from lab.config.schema import Config
+from lab.core.record.run_folder import RunFolder
+from lab.data.dataloader import Loader
+from lab.models.calibration import NotFitted, Reliability, ScoredRows, fit_temperature, reliability
+from lab.training.build.trainer import is_trained_on_val
+from lab.training.evaluation.base import EvaluationResult
+from lab.training.session import interruptible, quiet
+from lab.training.tasks.base import Material
+
+TRAINED_ON = "the validation rows were trained on (data.split.train_on_val=true), so they cannot show how sure to be"
+Splits = Mapping[str, Mapping[str, ScoredRows]]
+"""Per split and head, the scored rows."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """temperatures, not_fitted, scores and reliability: as in calibration.json."""
+
+    temperatures: dict[str, float] = field(default_factory=dict)
+    not_fitted: dict[str, str] = field(default_factory=dict)
+    scores: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
+    reliability: dict[str, dict[str, dict[str, list[list[float]]]]] = field(default_factory=dict)
+
+    def write(self, run: RunFolder) -> None:
+        """Write calibration.json; nothing for a task without heads that have probabilities."""
+        if self.temperatures or self.not_fitted:
+            run.write_calibration(vars(self))
+
+
+def calibrate(trainer: pl.Trainer, material: Material, config: Config, result: EvaluationResult) -> Calibration:
+    """Return the temperatures of a model that has just been tested, with their scores."""
+    tested = result.scored_rows
+    if not tested:
+        return Calibration()
+    if is_trained_on_val(config):
+        return Calibration(not_fitted=dict.fromkeys(tested, TRAINED_ON))
+    material.data.setup("validate")
+    with quiet(), interruptible():
+        outputs = trainer.predict(material.model, dataloaders=_Batches(material.data.val_dataloader()))
+    return fitted({"val": material.task.scored_rows(material.model, material.data, outputs or []), "test": tested})
+
+
+class _Batches:
+    """The batches of a loader. Lightning would make another loader with its own sampler of one that it knows."""
+
+    def __init__(self, loader: Loader) -> None:
+        self.loader = loader
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.loader)
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+
+def fitted(splits: Splits) -> Calibration:
+    """Fit a temperature to the `val` rows of each head, and score all splits before and after it."""
+    done = Calibration()
+    for head, rows in splits["val"].items():
+        try:
+            done.temperatures[head] = fit_temperature(rows)
+        except NotFitted as error:
+            done.not_fitted[head] = str(error)
+    for split, heads in splits.items():
+        for head, temperature in done.temperatures.items():
+            if (scores := _measured(heads[head], temperature)) is not None:
+                done.scores.setdefault(split, {})[head], bins = scores
+                done.reliability.setdefault(split, {})[head] = bins
+    return done
+
+
+def _measured(rows: ScoredRows, temperature: float) -> tuple[dict[str, float], dict[str, list[list[float]]]] | None:
+    """The scores and the bins of rows before and after a temperature; None if no truth is known."""
+    known = rows.every(1)
+    if not len(known.scores):
+        return None
+    scores: dict[str, float] = {"rows": len(known.scores), "temperature": temperature}
+    bins = {}
+    for name, each in (("before", 1.0), ("after", temperature)):
+        found = reliability(*known.best(each))
+        scores |= {f"ece_{name}": found.ece, f"brier_{name}": known.brier(each)}
+        bins[name] = _lists(found)
+    return scores, bins
+
+
+def _lists(bins: Reliability) -> list[list[float]]:
+    rows = zip(bins.rows.tolist(), bins.confidence.tolist(), bins.accuracy.tolist(), strict=True)
+    return [list(row) for row in rows]
+
+
+def outcome_lines(done: Calibration) -> list[str]:
+    """Return a line per head on its temperature and the calibration error on the test rows, or why there is none.
+
+    >>> scores = {"test": {"cause": {"ece_before": 0.2, "ece_after": 0.03}}}
+    >>> outcome_lines(Calibration({"cause": 1.5}, {}, scores))
+    ['cause: temperature 1.50; calibration error on test .200 -> .030']
+    """
+    lines = []
+    for head, temperature in done.temperatures.items():
+        scores: Mapping[str, Any] = done.scores.get("test", {}).get(head, {})
+        change = " -> ".join(f"{scores[f'ece_{name}']:.3f}".lstrip("0") for name in ("before", "after") if scores)
+        measured = f"; calibration error on test {change}" if scores else ""
+        lines.append(f"{head}: temperature {temperature:.2f}{measured}")
+    return lines + [f"{head} is not calibrated: {reason}" for head, reason in done.not_fitted.items()]

@@ -1,0 +1,43 @@
+"""The calibration of a run folder, as a predictor and a repeated test use it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from lab.core.errors import Mistake, RequestError
+from lab.core.files import Unreadable
+from lab.core.hydra_quoting import quoted
+from lab.core.record.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Saved:
+    """temperatures: per head that has one; not_fitted: the reasons of the others."""
+
+    temperatures: dict[str, float]
+    not_fitted: dict[str, str]
+
+
+def saved_temperatures(run: RunFolder) -> Saved | None:
+    """Return the temperatures of a run; None for a run of a version without them.
+
+    Raises RequestError if calibration.json cannot be read.
+    """
+    content = _content(run)
+    return None if content is None else Saved(content["temperatures"], content["not_fitted"])
+
+
+def calibration_lines(run: RunFolder) -> list[str]:
+    """Return a line for each reason why probabilities of a run are not calibrated. Raises as `saved_temperatures`."""
+    saved = saved_temperatures(run)
+    if saved is None:
+        remedy = f"python train.py {quoted('test', run.path)}"
+        return [f"probabilities are not calibrated: the run is of an older version; {remedy} fits temperatures"]
+    return [f"probabilities of {head} are not calibrated: {reason}" for head, reason in saved.not_fitted.items()]
+
+
+def _content(run: RunFolder) -> dict[str, Any] | None:
+    try:
+        return run.read_calibration()
+    except (OSError, Unreadable) as error:
+        remedy = f"remove the file, then python train.py {quoted('test', run.path)} writes it again"
+        raise RequestError(Mistake("", f"{run.calibration.name} cannot be read: {error}", remedy, run.path)) from error

@@ -1,0 +1,39 @@
+"""What is wrong with a damaged calibration.json, in words."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.core.files import Unreadable
+from lab.core.record.calibration_fields import calibration_faults
+from lab.core.record.run_folder import RunFolder
+
+SOUND: dict[str, Any] = {"temperatures": {"cause": 1.5}, "not_fitted": {"state": "no validation row has a label"}}
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"temperatures": {"cause": 0}}, "temperatures.cause is not a number from 0.02 to 50"),
+        ({"temperatures": {"cause": True}}, "temperatures.cause is not a number"),
+        ({"temperatures": {"cause": float("nan")}}, "temperatures.cause is not a number"),
+        ({"temperatures": [1]}, "temperatures is not a mapping"),
+        ({"not_fitted": {"a": 1}}, "not_fitted.a is not text"),
+        ({"scores": {"val": {"cause": {"rows": "x"}}}}, "scores.val.cause.rows is not a finite number"),
+        ({"reliability": {"val": {"cause": {"before": []}}}}, "reliability.val.cause has no after"),
+        ({"colour": "red"}, "it has a field 'colour'"),
+    ],
+)
+def test_a_fault_is_named(change: dict[str, Any], fault: str) -> None:
+    assert fault in "; ".join(calibration_faults(SOUND | change))
+
+
+def test_a_sound_calibration_is_read_as_it_was_written_and_a_damaged_one_is_refused(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    assert run.read_calibration() is None
+    run.write_calibration(SOUND)
+    assert run.read_calibration() == SOUND
+    run.calibration.write_text('{"temperatures": {"cause": 1e9}}')
+    with pytest.raises(Unreadable, match=r"it has no not_fitted; temperatures.cause is not a number"):
+        run.read_calibration()
