@@ -18,7 +18,8 @@ from lab.training.evaluate import retest
 from lab.training.train import train
 
 CONF = Path(__file__).parents[3] / "conf"
-QUICK = ["data=csv", "data.text=[text]", "data.labels=[cause]", "model=ngram", "trainer.max_epochs=1", "trainer.threads=1",
+QUICK = ["data=csv", "data.text=[text]", "data.labels=[cause]",
+         "model=ngram", "trainer.max_epochs=1", "trainer.threads=1",
          "trainer.accelerator=cpu", "logger=csv", "callbacks.curves.png=false"]  # fmt: skip
 
 
