@@ -2,7 +2,9 @@
 
 import html
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,9 +19,9 @@ from lab.core.record.run_folder import RunFolder
 
 if TYPE_CHECKING:
     import pandas as pd
+    from lightning.pytorch import LightningModule
 
     from lab.core.batches import Tokenizer
-    from lab.models.task_module import TaskModule
 
 log = logging.getLogger(__name__)
 
@@ -87,20 +89,26 @@ class Run:
         """
         from lab.training.tasks.saved_model import read_config
 
-        return read_config(RunFolder(self.folder))
+        with _plugins_named(self.folder):
+            return read_config(RunFolder(self.folder))
 
     @cached_property
-    def model(self) -> "TaskModule":
+    def model(self) -> "LightningModule":
         """The LightningModule with the weights of the best checkpoint, in evaluation mode, fp32, on the CPU.
 
-        Raises RequestError if a file is missing or damaged, or plug-ins of the run are not imported.
+        Of a run with `model=custom` it is the module of the plug-in. Raises RequestError if a file is missing or
+        damaged, or plug-ins of the run are not imported.
 
         >>> run.model.training
         False
         """
         from lab.training.tasks.saved_model import load_model
 
-        return load_model(self.folder)
+        with _plugins_named(self.folder):
+            model = load_model(self.folder)
+        for name in plug_ins.changed(self.record.get("plugins") or []):
+            log.warning("%s has changed since this run: its model may compute something else now", name)
+        return model
 
     @cached_property
     def tokenizer(self) -> "Tokenizer":
@@ -129,6 +137,19 @@ class Run:
             if name.startswith("test/") and name.count("/") == 1
         )
         return f"<p>{html.escape(repr(self))}</p><table>{rows}</table>"
+
+
+@contextmanager
+def _plugins_named(folder: Path) -> Iterator[None]:
+    """Raise RequestError for plug-ins that are not imported with the call that imports them."""
+    try:
+        yield
+    except RequestError as error:
+        call = f"lab.load({str(folder)!r}, plugins="
+        raise RequestError(
+            replace(mistake, remedy=f"{call}{mistake.value!r})") if mistake.key == "plugins" else mistake
+            for mistake in error.mistakes
+        ) from error
 
 
 def load(folder: str | Path, plugins: Sequence[str] = ()) -> "Run":

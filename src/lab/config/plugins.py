@@ -71,14 +71,19 @@ def is_plugin_module(module: str) -> bool:
 
 def refuse_changed(recorded: Iterable[Mapping[str, Any]], run: Path) -> None:
     """Raises RequestError for each plug-in whose code is not that of a recorded run: its epochs would differ."""
-    mistakes = []
-    for entry in recorded:
-        plugin = _LOADED.get(str(entry["name"]))
-        if plugin is None or plugin.sha256 != entry["sha256"]:
-            problem = f"{entry['name']} has changed since this run, whose other epochs were trained by the code of then"
-            mistakes.append(Mistake("plugins", problem, "bring its files back as they were, or start a new run", run))
+    mistakes = [
+        Mistake("plugins", f"{name} has changed since this run, whose other epochs were trained by the code of then",
+                "bring its files back as they were, or start a new run", run)
+        for name in changed(recorded)
+    ]  # fmt: skip
     if mistakes:
         raise RequestError(mistakes)
+
+
+def changed(recorded: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The plug-ins of a record that are not imported, or whose files are not those of then."""
+    now = {name: plugin.sha256 for name, plugin in _LOADED.items()}
+    return [str(entry["name"]) for entry in recorded if now.get(str(entry["name"])) != entry["sha256"]]
 
 
 def _load(name: str, folder: Path) -> Mistake | None:
