@@ -29,13 +29,15 @@ OWN_COLUMNS = {"time": "time", "group": "group"}
 @dataclass(frozen=True)
 class NewWindows:
     """rows: the windows, in the order of group and time; panel: their table. usable: (W,) whether a window has the
-    values that the model needs. labels: (W,) class, `MISSING` where unknown. short: groups with too few rows."""
+    values that the model needs. labels: (W,) class, `MISSING` where unknown. short: groups with too few rows. missing:
+    per measured column the number of missing values, before they were filled."""
 
     rows: SeriesRows
     panel: Panel
     usable: npt.NDArray[np.bool_]
     labels: npt.NDArray[np.int16]
     short: tuple[str, ...]
+    missing: Mapping[str, int]
 
 
 def table_settings(
@@ -72,7 +74,7 @@ def new_windows(
     if data.step == "time" and data.resample is None and panel.row_times is None and actual != step_s:
         problem = f"{data.path} has a row every {actual:g} s, and the run was trained on a row every {step_s:g} s"
         raise RequestError(Mistake("input", problem, "a table of the same step"))
-    labels = _labels(panel, data, head)
+    labels, missing = _labels(panel, data, head), missing_values.counts(panel)
     apply_log1p(panel, data)
     if data.missing_values == "ffill":
         missing_values.fill_forward(panel)
@@ -89,7 +91,7 @@ def new_windows(
     interpolation = Interpolation(panel.values, panel.starts) if data.missing_values == "interpolate" else None
     flags = measured if data.missing_values == "mask" else 0
     rows = SeriesRows(panel.values, cut, head, interpolation, flags)
-    return NewWindows(rows, panel, usable, labels[ends], short)
+    return NewWindows(rows, panel, usable, labels[ends], short, missing)
 
 
 def _labels(panel: Panel, data: Table, head: HeadSpec) -> npt.NDArray[np.int16]:

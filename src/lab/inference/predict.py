@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from lab.config.schema import Config, Files
@@ -17,6 +18,9 @@ from lab.core.errors import Mistake, RequestError, RunError
 from lab.core.record.run_folder import RunFolder
 from lab.core.terminal.display import StatusLine
 from lab.core.terminal.tables import Table
+from lab.inference.drift.compare import compare
+from lab.inference.drift.file import drift_lines, load_reference, refuse_drift, write_drift
+from lab.inference.drift.profile import Profile
 from lab.inference.inputs import Input, NewRow, Settings, pieces
 from lab.inference.outputs import Output, open_output, refuse_output
 from lab.inference.predictor import Cells, Field, Predictor
@@ -47,14 +51,18 @@ class Done:
 def predict(request: PredictRequest) -> Done:
     """Write the predictions of a request. Raises RequestError for a wrong request, RunError for a failure."""
     refuse_output(request.output, request.resume_output)
+    refuse_drift(request)
     folder = find_run(request.run)
+    profile = Profile(load_reference(RunFolder(folder))) if request.drift else None
     config, model = load_run(folder, request.checkpoint)
     log.info("%s", folder)
     predictor = predictor_of(config, model, folder, request)
+    predictor.profile = profile
     with ExitStack() as files:
         inputs = predictor.open(request.input, _settings(request, config, files), request.columns)
         done = _done(request, predictor, inputs)
-        return replace(done, lines=[*done.lines, *calibration_lines(RunFolder(folder))])
+        done = replace(done, lines=[*done.lines, *calibration_lines(RunFolder(folder))])
+    return done if profile is None else _with_drift(done, request, folder, profile)
 
 
 def _done(request: PredictRequest, predictor: Predictor, inputs: Sequence[Input]) -> Done:
@@ -70,6 +78,17 @@ def _done(request: PredictRequest, predictor: Predictor, inputs: Sequence[Input]
     lines += [f"columns of the input with the name of a prediction are called: {', '.join(renamed)}"] if renamed else []
     lines += [line] if (line := rejected.summary()) else []
     return Done(num, lines, predictor.scores())
+
+
+def _with_drift(done: Done, request: PredictRequest, folder: Path, profile: Profile) -> Done:
+    """Write the drift file, and say what shifted."""
+    about = {"run": str(folder), "input": list(request.input), "output": request.output, "rows": done.rows}
+    content = compare(profile.reference, profile, about)
+    try:
+        write_drift(request.output, content)
+    except OSError as error:
+        raise RunError(f"the drift cannot be written: {error}; the predictions are complete") from error
+    return replace(done, lines=[*done.lines, *drift_lines(content, request.output)])
 
 
 def _settings(request: PredictRequest, config: Config, files: ExitStack) -> Settings:

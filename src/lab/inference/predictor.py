@@ -14,6 +14,7 @@ import torch
 
 from lab.core.errors import Mistake, RequestError
 from lab.core.terminal.tables import Table
+from lab.inference.drift.profile import Profile
 from lab.inference.inputs import Input, Settings, check_columns, open_inputs
 
 Row = Mapping[str, Any]
@@ -45,6 +46,8 @@ class Predictor(ABC):
     """Columns that every input must have."""
     fields: tuple[Field, ...]
     """Columns of the predictions."""
+    profile: Profile | None = None
+    """Counts what the predicted rows are like, if the request asks for their drift."""
 
     def open(self, paths: Sequence[str], settings: Settings, columns: Mapping[str, str]) -> list[Input]:
         """Return the opened inputs. columns: as `PredictRequest.columns`. Raises RequestError with every mistake."""

@@ -12,6 +12,7 @@ import torch
 
 from lab.config.schema import Questions
 from lab.core.batches import PairTokenizer, QuestionBatch, References
+from lab.core.reference.content import CONFIDENCE
 from lab.core.terminal.tables import Column, Table
 from lab.data.qa.windows import without_white_space
 from lab.inference.predictor import UNCALIBRATED, Cells, Field, Predicted, Predictor, Row, by_length, cell_text, rounded
@@ -58,7 +59,15 @@ class QuestionPredictor(Predictor):
         for place, best in zip(places, candidates, strict=True):
             result.cells[place] = self._cells(best)
         self._grade([rows[place] for place in places], candidates)
+        self._watch(pairs, candidates)
         return result
+
+    def _watch(self, pairs: Sequence[tuple[str, str]], candidates: Sequence[Sequence[Candidate]]) -> None:
+        if self.profile is None:
+            return
+        self.profile.add_texts({QUESTION: [pair[0] for pair in pairs], CONTEXT: [pair[1] for pair in pairs]})
+        best = [each[0].probability if each else np.nan for each in candidates]
+        self.profile.add(CONFIDENCE.format(ANSWER), best)
 
     def _fault(self, question: str | None, context: str | None) -> str | None:
         if question is None or not question.strip():
@@ -78,6 +87,8 @@ class QuestionPredictor(Predictor):
             )
             for piece in pieces
         ]
+        if self.profile is not None:
+            self.profile.add_tokens(_tokens(windows, len(pairs)))
         lengths = [len(window.columns) for window in windows]
         outputs = [
             self._outputs([windows[place] for place in chosen]) for chosen in by_length(lengths, self.batch_size)
@@ -138,6 +149,14 @@ def _fields(rank: int) -> list[Field]:
     name = ANSWER if rank == 1 else f"{ANSWER}_{rank}"
     return [Field(name, "text"), Field(f"{name}_probability", "number"), Field(f"{name}_start", "whole number"),
             Field(f"{name}_end", "whole number")]  # fmt: skip
+
+
+def _tokens(windows: Sequence[_Window], num: int) -> list[list[int]]:
+    """The ids in the windows of each of `num` questions."""
+    ids: list[list[int]] = [[] for _ in range(num)]
+    for window in windows:
+        ids[window.question] += window.columns[:, 0].tolist()
+    return ids
 
 
 def _columns(

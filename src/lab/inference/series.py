@@ -14,6 +14,7 @@ from lab.config.schema import Config, Windowed
 from lab.core.batches import SeriesBatch, SeriesSpec
 from lab.core.errors import Mistake, RequestError, listed
 from lab.core.record.run_folder import RunFolder
+from lab.core.reference.content import VALUE
 from lab.core.terminal.tables import Table
 from lab.data.readers.timestamps.parsing import time_names
 from lab.data.series.panel import iso_text
@@ -66,10 +67,19 @@ class SeriesPredictor(Predictor):
             raise RequestError(map(_for_new_rows, error.mistakes)) from error
         if windows.short:
             log.warning("%s: too few rows for a window: %s", path, listed([name or path for name in windows.short]))
+        self._watch(windows)
         number, time = len(self.windows), " ".join(time_names(table))
         self.windows.append(windows)
         own = [table.group, time] if table.group else [time]
         return Input(path, own, _rows(windows, own, number))
+
+    def _watch(self, windows: NewWindows) -> None:
+        """Count the values of all rows of a table, and how many were missing before they were filled."""
+        for place, column in enumerate(windows.missing):
+            subject, values = VALUE.format(self.features[place]), windows.panel.values[:, place]
+            if self.profile is not None and subject in self.profile.numbers:
+                self.profile.add(subject, values[~np.isnan(values)])
+                self.profile.numbers[subject].missing += windows.missing[column]
 
     @torch.inference_mode()
     def predict(self, rows: Sequence[Row]) -> Predicted:
@@ -87,7 +97,10 @@ class SeriesPredictor(Predictor):
                     torch.from_numpy(values), torch.from_numpy(observed), {}, torch.from_numpy(ids), {}
                 ).to(self.device)
                 probabilities = calibrated(self.model(batch)[0], self.temperature)
-                self.counts.add(0, probabilities, windows.labels[ids].astype(np.int64).tolist())
+                labels = windows.labels[ids].astype(np.int64).tolist()
+                self.counts.add(0, probabilities, labels)
+                if self.profile is not None:
+                    self.profile.add_classes(self.head.name, probabilities.numpy(), labels)
                 for place, cells in zip(chosen, ranked_classes(self.head, probabilities, self.kept), strict=True):
                     result.cells[place] = cells
         return result

@@ -29,7 +29,7 @@ class TextPredictor(Predictor):
     ) -> None:  # fmt: skip
         data, self.temperatures = config.data, temperatures
         own = data.text if isinstance(data, Columned) else (GENERATED_TEXT,)
-        self.needed = tuple(columns.get(name, name) for name in own)
+        self.own, self.needed = tuple(own), tuple(columns.get(name, name) for name in own)
         self.separator = data.text_separator if isinstance(data, Columned) else " "
         self.markers = {*data.missing_markers, ""} if isinstance(data, Columned) else {""}
         self.model, self.tokenizer, self.batch_size, self.device = model.to(device), tokenizer, batch_size, device
@@ -47,6 +47,9 @@ class TextPredictor(Predictor):
         result = Predicted([(None,) * len(self.fields)] * len(rows))
         result.rejected = {place: "has no text" for place, text in enumerate(texts) if text is None}
         ids = self.tokenizer.encode([text for text in texts if text is not None], self.model.spec.max_length)
+        if self.profile is not None:
+            self.profile.add_texts(self._known_cells([rows[place] for place in places]))
+            self.profile.add_tokens(ids)
         for chosen in by_length([len(row) for row in ids], self.batch_size):
             probabilities = self.probabilities([ids[item] for item in chosen])
             self._count(probabilities, [rows[places[item]] for item in chosen])
@@ -56,9 +59,17 @@ class TextPredictor(Predictor):
 
     def text_of(self, row: Row) -> str | None:
         """The text of a row, None if all of its cells are missing."""
-        cells = [cell_text(row.get(name)) for name in self.needed]
-        known = [cell for cell in cells if cell is not None and cell.strip() not in self.markers]
+        cells = [self._known_cell(row, name) for name in self.needed]
+        known = [cell for cell in cells if cell is not None]
         return self.separator.join(known) if known else None
+
+    def _known_cell(self, row: Row, name: str) -> str | None:
+        cell = cell_text(row.get(name))
+        return None if cell is None or cell.strip() in self.markers else cell
+
+    def _known_cells(self, rows: Sequence[Row]) -> dict[str, list[str | None]]:
+        columns = zip(self.own, self.needed, strict=True)
+        return {own: [self._known_cell(row, name) for row in rows] for own, name in columns}
 
     @torch.inference_mode()
     def probabilities(self, ids: Sequence[Sequence[int]]) -> list[torch.Tensor]:
@@ -81,6 +92,8 @@ class TextPredictor(Predictor):
             cells = [cell_text(row.get(self.labels[head.name])) for row in rows]
             truth = [MISSING if cell is None else self.codes[index].get(cell.strip(), MISSING) for cell in cells]
             self.counts.add(index, table, truth)
+            if self.profile is not None:
+                self.profile.add_classes(head.name, table.numpy(), truth)
 
     def scores(self) -> Table | None:
         return self.counts.table()

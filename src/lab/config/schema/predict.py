@@ -38,5 +38,7 @@ class PredictRequest(Node):
     """Encoding of a text input."""
     safe_csv: bool
     """Put an apostrophe before cells of CSV output that a spreadsheet would compute."""
+    drift: bool
+    """Compare the new rows with the rows of the run, in `<output>.drift.json`."""
     plugins: tuple[str, ...]
     """Modules to import before the model is loaded."""

@@ -1,0 +1,74 @@
+"""`drift=true` on runs of every task: what shifted is named, and a wrong request leaves nothing."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lab.core.errors import RequestError
+from lab.core.record.drift_fields import drift_faults
+from lab.inference.predict import Done
+from tests.inference.conftest import text_rows, write_csv, write_weather
+
+Ask = Callable[..., Done]
+
+
+def levels(path: Path) -> dict[str, str]:
+    content = json.loads(path.read_text())
+    assert list(drift_faults(content)) == []
+    return {subject["name"]: subject["level"] for subject in content["subjects"]}
+
+
+def test_texts_like_those_of_training_do_not_shift_and_others_do(asked: Ask, tmp_path: Path) -> None:
+    same = write_csv(tmp_path / "same.csv", [("titulo", "text", "cause"), *(row[:3] for row in text_rows(60))])
+    done = asked("ngram", input=same, drift=True, columns={"title": "titulo"})
+    found = levels(tmp_path / "out.csv.drift.json")
+    assert found["characters/text"] == found["characters/title"] == found["labels/cause"] == "none"
+    assert "drift.json" in done.lines[-1]
+    other = write_csv(tmp_path / "other.csv", [("title", "text"), *(("", "quaint zebras " * 30) for _ in range(40))])
+    done = asked("ngram", input=other, drift=True, output=tmp_path / "b.csv")
+    found = levels(tmp_path / "b.csv.drift.json")
+    assert {found[name] for name in ("characters/text", "missing: characters/title", "unknown tokens")} == {"large"}
+    assert any("unknown tokens shifted" in line for line in done.lines)
+
+
+def test_questions_and_series_are_compared(asked: Ask, tmp_path: Path) -> None:
+    rows = [("Qu\u00e9?", "Se cambi\u00f3 el sello. " * 3)] * 30
+    asked("questions", input=write_csv(tmp_path / "q.csv", [("question", "context"), *rows]), drift=True)
+    found = levels(tmp_path / "out.csv.drift.json")
+    assert found["characters/question"] == "large"
+    assert {"characters/context", "unknown tokens"} <= set(found)
+    file = write_weather(tmp_path / "new.csv", hours=200)
+    lines = [line.split(",") for line in file.read_text().splitlines()]
+    place = lines[0].index("pressure")
+    moved = [[*line[:place], str(float(line[place]) + 90), *line[place + 1 :]] for line in lines[1:]]
+    asked("series", input=write_csv(file, [lines[0], *moved]), drift=True, output=tmp_path / "s.csv")
+    found = levels(tmp_path / "s.csv.drift.json")
+    assert found["value/pressure"] == "large"
+    assert found["value/wind"] != "large"
+
+
+def test_a_request_that_cannot_be_compared_writes_nothing(
+    asked: Ask, trained: Callable[[str], Path], tmp_path: Path
+) -> None:
+    new = write_csv(tmp_path / "new.csv", [("title", "text"), ("pump", "drips")])
+    older = Path(shutil.copytree(trained("ngram"), tmp_path / "older"))
+    (older / "reference.json").unlink()
+    damaged = Path(shutil.copytree(trained("ngram"), tmp_path / "damaged"))
+    (damaged / "reference.json").write_text('{"held_out": true}')
+    before = set(tmp_path.iterdir())
+    for settings, words in (
+        ({"run": older}, f"train.py test={older}"),
+        ({"run": damaged}, "it has no heads"),
+        ({"output": "-"}, "beside the output"),
+        ({"resume_output": True}, "resume_output=false"),
+    ):
+        with pytest.raises(RequestError, match="drift") as caught:
+            asked("ngram", input=new, drift=True, **settings)
+        assert words in str(caught.value)
+        assert set(tmp_path.iterdir()) == before
+    (tmp_path / "out.csv.drift.json").touch()
+    with pytest.raises(RequestError, match="exists already"):
+        asked("ngram", input=new, drift=True)
