@@ -21,6 +21,7 @@ from lab.core.terminal.tables import Table
 from lab.inference.drift.compare import compare
 from lab.inference.drift.file import drift_lines, load_reference, refuse_drift, write_drift
 from lab.inference.drift.profile import Profile
+from lab.inference.explain.columns import explained, page_path
 from lab.inference.inputs import Input, NewRow, Settings, pieces
 from lab.inference.outputs import Output, open_output, refuse_output
 from lab.inference.predictor import Cells, Field, Predictor
@@ -52,6 +53,7 @@ def predict(request: PredictRequest) -> Done:
     """Write the predictions of a request. Raises RequestError for a wrong request, RunError for a failure."""
     refuse_output(request.output, request.resume_output)
     refuse_drift(request)
+    page = page_path(request)
     folder = find_run(request.run)
     profile = Profile(load_reference(RunFolder(folder))) if request.drift else None
     config, model = load_run(folder, request.checkpoint)
@@ -59,6 +61,8 @@ def predict(request: PredictRequest) -> Done:
     predictor = predictor_of(config, model, folder, request)
     predictor.profile = profile
     with ExitStack() as files:
+        if request.explain:
+            predictor = files.enter_context(explained(predictor, page))
         inputs = predictor.open(request.input, _settings(request, config, files), request.columns)
         done = _done(request, predictor, inputs)
         done = replace(done, lines=[*done.lines, *calibration_lines(RunFolder(folder))])
@@ -77,7 +81,7 @@ def _done(request: PredictRequest, predictor: Predictor, inputs: Sequence[Input]
     renamed = [f"{name} -> {new}" for name, new in zip(carried, columns, strict=False) if name != new]
     lines += [f"columns of the input with the name of a prediction are called: {', '.join(renamed)}"] if renamed else []
     lines += [line] if (line := rejected.summary()) else []
-    return Done(num, lines, predictor.scores())
+    return Done(num, lines + predictor.remarks(), predictor.scores())
 
 
 def _with_drift(done: Done, request: PredictRequest, folder: Path, profile: Profile) -> Done:

@@ -63,6 +63,10 @@ class Predictor(ABC):
         """The table of scores over the rows with known labels so far; None without labels."""
         return None
 
+    def remarks(self) -> list[str]:
+        """Lines to say after the last row."""
+        return []
+
 
 def device_of(name: str) -> torch.device:
     """Return the device that a request names. Raises RequestError for one that this machine does not have."""

@@ -40,5 +40,9 @@ class PredictRequest(Node):
     """Put an apostrophe before cells of CSV output that a spreadsheet would compute."""
     drift: bool
     """Compare the new rows with the rows of the run, in `<output>.drift.json`."""
+    explain: bool
+    """Add the attribution of each word to the score of the predicted class or answer."""
+    explain_page: str | None
+    """File of the page with shaded words, if `explain`; null: the output's name with `.explained.html`."""
     plugins: tuple[str, ...]
     """Modules to import before the model is loaded."""

@@ -84,6 +84,25 @@ class NgramTokenizer:
         """Ids of all n-grams of the first `max_length` words; an empty list for a text without words."""
         return [self._encode(_WORD.findall(folded(text))[:max_length]) for text in texts]
 
+    def places(self, texts: Sequence[str], max_length: int) -> list[list[tuple[int, int]]]:
+        """Characters [start, end) of the text that each id of `encode` stands for; those of its words for an n-gram of
+        words."""
+        return [self._places(text, max_length) for text in texts]
+
+    def _places(self, text: str, max_length: int) -> list[tuple[int, int]]:
+        origin = [place for place, char in enumerate(text) for _ in folded(char)]
+        words = [match.span() for match in _WORD.finditer(folded(text))][:max_length]
+        spans = []
+        for start, end in words:
+            spans += [(start, end)] if self._words[0] == 1 else []
+            for size in range(self._chars[0], self._chars[1] + 1) if self._chars is not None else ():
+                last = end - start + 2 - size
+                firsts = (start + i - 1 for i in range(last + 1))  # a space is before the word
+                spans += [(min(max(start, at), end - 1), max(start + 1, min(end, at + size))) for at in firsts]
+        for size in range(max(2, self._words[0]), self._words[1] + 1):
+            spans += [(words[i][0], words[i + size - 1][1]) for i in range(len(words) - size + 1)]
+        return [(origin[start], origin[end - 1] + 1) for start, end in spans]
+
     def _encode(self, words: list[str]) -> list[int]:
         if len(self._ids_of_word) > _CACHED_WORDS:
             self._ids_of_word.clear()
@@ -181,10 +200,14 @@ class NgramEncoder(BagEncoder):
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         if ids.shape[1] == 0:  # embedding_bag refuses a batch without a single n-gram
             ids, mask = functional.pad(ids, (0, 1), value=PAD), functional.pad(mask, (0, 1))
+        weights = self.weights(ids, mask)
+        return functional.embedding_bag(ids, self.table.weight, per_sample_weights=weights, mode="sum", padding_idx=PAD)
+
+    def weights(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """The weight of each n-gram in the sum, (B, L)."""
         weights = self.ngram_dropout(self.idf[ids] * mask)
         is_word = ids <= self.num_word_ids
-        weights = _unit(weights * is_word) + _unit(weights * ~is_word)
-        return functional.embedding_bag(ids, self.table.weight, per_sample_weights=weights, mode="sum", padding_idx=PAD)
+        return _unit(weights * is_word) + _unit(weights * ~is_word)
 
     @property
     def embeddings(self) -> list[nn.Module]:

@@ -69,6 +69,17 @@ class SubwordTokenizer:
         self._core.enable_truncation(max_length)
         return [encoding.ids for encoding in self._core.encode_batch_fast(list(texts))]
 
+    def places(self, texts: Sequence[str], max_length: int) -> list[list[tuple[int, int]]]:
+        """Characters [start, end) of the text that each id of `encode` stands for; (-1, -1) for special tokens."""
+        self._core.enable_truncation(max_length)
+        return [
+            [
+                (-1, -1) if special else place
+                for place, special in zip(each.offsets, each.special_tokens_mask, strict=True)
+            ]
+            for each in self._core.encode_batch(list(texts))
+        ]
+
     def room(self, questions: Sequence[str], max_length: int) -> list[int]:
         """Tokens of context that fit in addition to each question."""
         specials = self._core.num_special_tokens_to_add(True)

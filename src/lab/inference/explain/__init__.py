@@ -1,0 +1,1 @@
+"""Explanations of predictions: how much each word, or each part of a window, speaks for a class or an answer."""

@@ -1,0 +1,137 @@
+"""A predictor with explanations: two more columns per head, and the page.
+
+`HEAD_attributions` is a JSON list of [word, attribution] in the order of the text. `HEAD_attribution_error` is the
+completeness error, a share; it is empty where the method has none. A row without a prediction has empty cells.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from lab.config.schema.predict import PredictRequest
+from lab.core.errors import Mistake, RequestError
+from lab.core.hydra_quoting import quoted
+from lab.core.terminal.tables import Table
+from lab.inference.explain.interface import TOLERANCE, Explainer, Explanation
+from lab.inference.explain.page import PAGE_ROWS, Page
+from lab.inference.explain.select import explainer_of
+from lab.inference.inputs import STANDARD, Input, Settings
+from lab.inference.predictor import Cells, Field, Predicted, Predictor, Row
+
+PLACE = "\0place"
+"""Key of a row's file and number; it is no column."""
+ENDING = ".explained.html"
+
+
+def page_path(request: PredictRequest) -> Path | None:
+    """Return the file of the page that a request wants; None without one.
+
+    Raises RequestError for a page that exists, is in no folder, or is wanted without explanations.
+    """
+    typed = request.explain_page
+    if not request.explain:
+        if typed is not None:
+            raise RequestError(Mistake("explain_page", "has no effect without explain=true", "explain=true", typed))
+        return None
+    if typed is None and request.output == STANDARD:
+        return None
+    output = Path(request.output).expanduser()
+    path = output.with_name(f"{output.stem}{ENDING}") if typed is None else Path(typed).expanduser()
+    problem = _fault(path)
+    if problem:
+        remedy = quoted("explain_page", path.with_name(f"{output.stem}_2{ENDING}")) if path.parent.is_dir() else ""
+        raise RequestError(Mistake("explain_page", problem, remedy or "make the folder first", path))
+    return path
+
+
+def _fault(path: Path) -> str | None:
+    if not path.name.lower().endswith((".html", ".htm")):
+        return "the ending is none of .html, .htm"
+    if not path.parent.is_dir():
+        return f"there is no folder {path.parent}"
+    return "exists already" if path.is_symlink() or path.exists() else None
+
+
+@contextmanager
+def explained(predictor: Predictor, page: Path | None) -> Iterator["ExplainedPredictor"]:
+    """A predictor with explanations; the page is complete after the block, and removed if the block fails.
+
+    Raises RequestError as `explainer_of` does.
+    """
+    explainer = explainer_of(predictor)
+    written = Page(page, "Explanations", explainer.method) if page is not None else None
+    try:
+        yield ExplainedPredictor(predictor, explainer, written)
+    except BaseException:
+        if written is not None:
+            written.abandon()
+        raise
+    if written is not None:
+        written.finish()
+
+
+class ExplainedPredictor(Predictor):
+    """Predictions with the cells of their explanations."""
+
+    def __init__(self, predictor: Predictor, explainer: Explainer, page: Page | None) -> None:
+        self.predictor, self.explainer, self.page = predictor, explainer, page
+        self.needed = predictor.needed
+        self.fields = (*predictor.fields, *(field for head in explainer.heads for field in _fields(head)))
+        self.num = self.num_incomplete = 0
+
+    def open(self, paths: Sequence[str], settings: Settings, columns: Mapping[str, str]) -> list[Input]:
+        opened = self.predictor.open(paths, settings, columns)
+        return [replace(each, rows=_placed(each)) for each in opened]
+
+    def predict(self, rows: Sequence[Row]) -> Predicted:
+        result = self.predictor.predict(rows)
+        known = [place for place in range(len(rows)) if place not in result.rejected]
+        explanations = dict(zip(known, self.explainer.explain([rows[place] for place in known]), strict=True))
+        for place, cells in enumerate(result.cells):
+            own = explanations.get(place, [])
+            result.cells[place] = (*cells, *self._cells(own))
+            if own and self.page is not None:
+                self.page.add(rows[place].get(PLACE, ""), own)
+        return result
+
+    def _cells(self, explanations: Sequence[Explanation]) -> Cells:
+        if not explanations:
+            return (None,) * (2 * len(self.explainer.heads))
+        self.num += len(explanations)
+        self.num_incomplete += sum(not each.is_complete for each in explanations)
+        return tuple(cell for each in explanations for cell in (attributions_text(each), each.completeness_error))
+
+    def scores(self) -> Table | None:
+        return self.predictor.scores()
+
+    def remarks(self) -> list[str]:
+        lines = self.predictor.remarks()
+        if self.num_incomplete:
+            problem = f"do not sum to the difference of scores within {TOLERANCE:.0%}; the page marks them, and"
+            lines += [f"{self.num_incomplete} of {self.num} attributions {problem} *_attribution_error has their error"]
+        if self.page is not None:
+            extent = f"the first {PAGE_ROWS:,} explained rows" if self.page.left_out else "the explanations"
+            lines += [f"{extent} in {self.page.path}"]
+        return lines
+
+
+def attributions_text(explanation: Explanation) -> str:
+    """Return the cell of `HEAD_attributions`.
+
+    >>> attributions_text(Explanation("cause", "leak", (("it", 0.0), ("drips", 1.23456)), 0.0))
+    '[["it", 0.0], ["drips", 1.2346]]'
+    """
+    return json.dumps([[word, float(f"{value:.5g}")] for word, value in explanation.words], ensure_ascii=False)
+
+
+def _fields(head: str) -> tuple[Field, Field]:
+    return Field(f"{head}_attributions", "text"), Field(f"{head}_attribution_error", "number")
+
+
+def _placed(source: Input) -> Iterator[tuple[Mapping[str, Any], str | None]]:
+    rows = source.rows
+    name = "standard input" if source.name == STANDARD else Path(source.name).name
+    return (({**cells, PLACE: f"{name}, row {number}"}, fault) for number, (cells, fault) in enumerate(rows, 1))

@@ -1,0 +1,29 @@
+"""The explainer of each predictor."""
+
+from lab.cli.optional_packages import missing_packages, not_installed
+from lab.core.errors import Mistake, RequestError
+from lab.inference.explain.interface import Explainer
+from lab.inference.explain.texts import GradientExplainer, NgramExplainer, PlacingTokenizer
+from lab.inference.predictor import Predictor
+from lab.inference.texts import TextPredictor
+from lab.models.text.ngram import NgramEncoder
+
+
+def explainer_of(predictor: Predictor) -> Explainer:
+    """Return the explainer of a predictor.
+
+    Raises RequestError for a predictor that cannot be explained, or if the package of its method is not installed.
+    """
+    if isinstance(predictor, TextPredictor) and isinstance(predictor.tokenizer, PlacingTokenizer):
+        if isinstance(predictor.model.encoder, NgramEncoder):
+            return NgramExplainer(predictor, predictor.tokenizer)
+        _need_captum()
+        return GradientExplainer(predictor, predictor.tokenizer)
+    problem = f"a {type(predictor).__name__} cannot be explained: its model or its tokenizer is not one of lab"
+    raise RequestError(Mistake("explain", problem, "explain=false", True))
+
+
+def _need_captum() -> None:
+    mistakes = [not_installed("explain", name, "explain=false", True) for name in missing_packages("explain=true")]
+    if mistakes:
+        raise RequestError(mistakes)

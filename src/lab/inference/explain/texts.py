@@ -1,0 +1,136 @@
+"""Explanations of text classifiers: exact weights of a bag of n-grams, integrated gradients of every other encoder.
+
+The bag of n-grams is linear in the weights of its features: the attribution of a feature is its weight times the
+product of its vector and the row of the head, and a text without features has the bias as its logit.
+Shapes: B rows, L tokens, D width.
+"""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from lab.core.batches import TextBatch
+from lab.inference.explain.gradients import Attributions, attributions, output_of, token_table
+from lab.inference.explain.interface import Explainer, Explanation, completeness_error
+from lab.inference.explain.words import Place, joined, word_places
+from lab.inference.predictor import Row, by_length
+from lab.inference.texts import TextPredictor
+from lab.models.text.ngram import NgramEncoder
+
+
+@runtime_checkable
+class PlacingTokenizer(Protocol):
+    """A tokenizer that says which characters of a text its ids stand for."""
+
+    def places(self, texts: Sequence[str], max_length: int) -> list[list[Place]]:
+        """Return for each id of `encode` its characters [start, end); (-1, -1) for special tokens."""
+        ...
+
+
+class TextExplainer(Explainer):
+    """Explains each head's likeliest class. Rows are computed in batches of similar length."""
+
+    def __init__(self, predictor: TextPredictor, tokenizer: PlacingTokenizer) -> None:
+        self.predictor, self.tokenizer, self.model = predictor, tokenizer, predictor.model
+        self.heads = tuple(head.name for head in predictor.heads)
+
+    def explain(self, rows: Sequence[Row]) -> list[list[Explanation]]:
+        texts = [self.predictor.text_of(row) for row in rows]
+        places = [place for place, text in enumerate(texts) if text is not None]
+        known = [text for text in texts if text is not None]
+        max_length = self.model.spec.max_length
+        ids = self.predictor.tokenizer.encode(known, max_length)
+        tokens = self.tokenizer.places(known, max_length)
+        result: list[list[Explanation]] = [[] for _ in rows]
+        for chosen in by_length([len(row) for row in ids], self.predictor.batch_size):
+            batch = self._batch([ids[item] for item in chosen], [tokens[item] for item in chosen])
+            per_row = self._explained([known[item] for item in chosen], [tokens[item] for item in chosen], *batch)
+            for item, explanations in zip(chosen, per_row, strict=True):
+                result[places[item]] = explanations
+        return result
+
+    def _batch(self, ids: Sequence[Sequence[int]], tokens: Sequence[Sequence[Place]]) -> tuple[Tensor, Tensor, Tensor]:
+        """ids, mask and whether a token stands for a part of the text, each (B, L)."""
+        shape = (len(ids), max(1, *map(len, ids), 1))
+        padded = torch.full(shape, self.model.spec.pad_id, dtype=torch.long)
+        mask, inside = torch.zeros(shape, dtype=torch.bool), torch.zeros(shape, dtype=torch.bool)
+        for number, (row, places) in enumerate(zip(ids, tokens, strict=True)):
+            padded[number, : len(row)], mask[number, : len(row)] = torch.tensor(row), True
+            inside[number, : len(row)] = torch.tensor([start >= 0 for start, _ in places])
+        device = self.predictor.device
+        return padded.to(device), mask.to(device), inside.to(device)
+
+    def _explained(
+        self, texts: Sequence[str], tokens: Sequence[Sequence[Place]], ids: Tensor, mask: Tensor, inside: Tensor
+    ) -> list[list[Explanation]]:
+        with torch.no_grad():
+            best = [logits.argmax(-1) for logits in self.logits(ids, mask)]
+            empty = ids.masked_fill(inside, self.model.spec.pad_id)
+        words = [word_places(text) for text in texts]
+        result: list[list[Explanation]] = [[] for _ in texts]
+        for index, head in enumerate(self.predictor.heads):
+            values, errors = self.attributions(index, best[index], ids, mask, empty)
+            for row, (text, own) in enumerate(zip(texts, words, strict=True)):
+                summed = joined(own, tokens[row], values[row, : len(tokens[row])].tolist())
+                pairs = tuple((text[a:b], value) for (a, b), value in zip(own, summed, strict=True))
+                label = head.classes[int(best[index][row])]
+                result[row].append(Explanation(head.name, label, pairs, errors[row], text))
+        return result
+
+    def logits(self, ids: Tensor, mask: Tensor) -> list[Tensor]:
+        """Logits (B, K) of each head."""
+        logits: list[Tensor] = self.model(TextBatch(ids, mask, {}, torch.arange(len(ids)), {}))
+        return logits
+
+    @abstractmethod
+    def attributions(self, index: int, target: Tensor, ids: Tensor, mask: Tensor, empty: Tensor) -> Attributions:
+        """Return the attributions of the tokens to the logit of class `target` (B,) of head number `index`.
+
+        empty: (B, L) the ids with padding in place of the text."""
+
+
+class NgramExplainer(TextExplainer):
+    """The exact weights of a bag of n-grams."""
+
+    method = "exact weights of the n-grams"
+
+    @torch.no_grad()
+    def attributions(self, index: int, target: Tensor, ids: Tensor, mask: Tensor, empty: Tensor) -> Attributions:
+        del empty  # the baseline of this encoder has no n-grams at all
+        encoder, head = self.model.encoder, self.model.heads[index]
+        assert isinstance(encoder, NgramEncoder)
+        assert isinstance(head, nn.Linear)
+        effects = encoder.table(ids).double() @ head.weight[target].double().unsqueeze(-1)
+        values = encoder.weights(ids, mask).double() * effects[..., 0]
+        logits = self.logits(ids, mask)[index].gather(1, target[:, None])[:, 0]
+        differences = (logits - head.bias[target]).tolist()
+        errors = [completeness_error(float(row.sum()), each) for row, each in zip(values, differences, strict=True)]
+        return Attributions(values.cpu(), errors)
+
+
+class GradientExplainer(TextExplainer):
+    """Integrated gradients over the vectors of the tokens. The parameters of the model no longer get gradients.
+
+    Raises RequestError for an encoder without an embedding of its ids."""
+
+    method = "integrated gradients"
+
+    def __init__(self, predictor: TextPredictor, tokenizer: PlacingTokenizer) -> None:
+        super().__init__(predictor, tokenizer)
+        self.model.requires_grad_(False)
+        ids = torch.tensor([predictor.tokenizer.encode(["a"], self.model.spec.max_length)[0]], device=predictor.device)
+        mask = torch.ones_like(ids, dtype=torch.bool)
+        self.table = token_table(self.model.encoder, ids, lambda: self.logits(ids, mask))
+
+    def attributions(self, index: int, target: Tensor, ids: Tensor, mask: Tensor, empty: Tensor) -> Attributions:
+        with torch.no_grad():
+            vectors, baselines = self.table(ids), self.table(empty)
+
+        def score(vectors: Tensor, ids: Tensor, mask: Tensor, target: Tensor) -> Tensor:
+            with output_of(self.table, vectors):
+                return self.logits(ids, mask)[index].gather(1, target[:, None])[:, 0]
+
+        return attributions(score, vectors, baselines, (ids, mask, target), self.predictor.batch_size)
