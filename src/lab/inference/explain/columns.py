@@ -63,14 +63,13 @@ def explained(predictor: Predictor, page: Path | None) -> Iterator["ExplainedPre
     """
     explainer = explainer_of(predictor)
     written = Page(page, "Explanations", explainer.method) if page is not None else None
+    complete = False
     try:
         yield ExplainedPredictor(predictor, explainer, written)
-    except BaseException:
+        complete = True
+    finally:
         if written is not None:
-            written.abandon()
-        raise
-    if written is not None:
-        written.finish()
+            written.finish() if complete else written.abandon()
 
 
 class ExplainedPredictor(Predictor):
