@@ -89,24 +89,25 @@ class AnswerRows(ScoredRows):
     """Scores of candidate answers, the best first, -inf where there are fewer, and whether the best is right (N,).
 
     A question may have no right candidate at all, so the likelihood is that of the event "the best candidate is right";
-    so is the Brier score: 0 to 1. Every row is known.
+    so is the Brier score: 0 to 1. The truth of a question without any candidate is not known.
     """
 
     right: Bools
 
     @property
     def known(self) -> Bools:
-        return np.ones(len(self.right), np.bool_)
+        return np.greater(self.scores[:, 0], -np.inf)
 
     def every(self, step: int) -> "AnswerRows":
-        return AnswerRows(self.scores[::step], self.right[::step])
+        return AnswerRows(self.scores[self.known][::step], self.right[self.known][::step])
 
     def loss(self, temperature: float) -> float:
         probability = np.clip(self.best(temperature)[0], 1e-12, 1 - 1e-12)
         return -float(np.where(self.right, np.log(probability), np.log1p(-probability)).sum())
 
     def best(self, temperature: float) -> tuple[Floats, Bools]:
-        return softmax(self.scores / temperature, axis=1)[:, 0], self.right
+        scores = np.where(self.known[:, None], self.scores, 0.0)  # without a candidate any probability will do
+        return softmax(scores / temperature, axis=1)[:, 0], self.right
 
     def brier(self, temperature: float) -> float:
         return float(np.square(self.best(temperature)[0] - self.right).mean())

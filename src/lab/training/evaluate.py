@@ -17,7 +17,8 @@ from lab.loggers.build import build
 from lab.training import post_processing
 from lab.training.build import trainer as parts
 from lab.training.checkpoints import load_weights, refuse_damage, refuse_non_finite_weights
-from lab.training.doubt.calibrate import calibrate, outcome_lines
+from lab.training.doubt.at_end import measure_doubt
+from lab.training.doubt.calibrate import outcome_lines
 from lab.training.doubt.saved import saved_temperatures
 from lab.training.evaluation.base import EvaluationResult
 from lab.training.hidden_state_cache import attach_hidden_states
@@ -72,8 +73,9 @@ def _calibrated(
     known = saved_temperatures(run)
     if known is not None:
         return result.calibrated(known.temperatures)
-    fitted = calibrate(trainer, material, config, result)
-    fitted.write(run)
+    doubt = measure_doubt(trainer, material, config, result)
+    doubt.write(run)
+    fitted = doubt.calibration
     run.update(calibration=fitted.scores)
     for line in outcome_lines(fitted):
         log.info("%s", line)

@@ -28,7 +28,8 @@ from lab.models.parameters import parameter_counts
 from lab.training import post_processing, provenance, tune
 from lab.training.build import trainer as parts
 from lab.training.checkpoints import load_weights, refuse_damage, refuse_non_finite_weights, refuse_other_train_metric
-from lab.training.doubt.calibrate import Calibration, calibrate, outcome_lines
+from lab.training.doubt.at_end import Doubt, measure_doubt
+from lab.training.doubt.calibrate import outcome_lines
 from lab.training.evaluate import show, test
 from lab.training.evaluation.base import EvaluationResult, split_metrics
 from lab.training.hidden_state_cache import attach_hidden_states
@@ -89,15 +90,15 @@ def _train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | N
             _fit(trainer, material, run, resumed=config.resume is not None)
         with clock.part("test"):
             result = test(trainer, material, run)
-            doubt = Calibration() if config.trainer.fast_dev_run else calibrate(trainer, material, config, result)
-            result = result.calibrated(doubt.temperatures)
+            doubt = Doubt() if config.trainer.fast_dev_run else measure_doubt(trainer, material, config, result)
+            result = result.calibrated(doubt.calibration.temperatures)
         if config.trainer.fast_dev_run:
             return _conclude_fast_dev_run(run, config, clock)
         ending = _conclude(run, config, material, chosen, (result, doubt), num_epochs, clock)
     # The run is over and recorded. What follows only informs others: if it fails, the run is complete all the same.
     post_processing.report_outcome(run, result, loggers)
     _show(run, result, ending)
-    for line in outcome_lines(doubt):
+    for line in outcome_lines(doubt.calibration):
         log.info("%s", line)
     post_processing.write_reference(run, config, material)
     post_processing.write_merged(run, config, material)
@@ -212,7 +213,7 @@ def _conclude(
     config: Config,
     material: Material,
     chosen: parts.Callbacks,
-    outcome: tuple[EvaluationResult, Calibration],
+    outcome: tuple[EvaluationResult, Doubt],
     num_epochs: int,
     clock: provenance.Clock,
 ) -> Ending:
@@ -236,7 +237,7 @@ def _conclude(
         metrics=split_metrics(history, best.step) | {"test": result.metrics},
         baselines=result.baselines,
         reference=result.reference,
-        calibration=doubt.scores,
+        calibration=doubt.calibration.scores,
         parameters=parameter_counts(apply_freezing(config, material.model, history[-1]["epoch"])),
         throughput=summary.get("throughput", {}),
         memory=summary.get("memory", {}),

@@ -1,35 +1,19 @@
 """An older run gets its temperatures from a second test; a run without any says why."""
 
-import csv
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_dir
 
-from lab.config.check import check
-from lab.config.schema import Config
 from lab.core.errors import RequestError
 from lab.core.record.run_folder import RunFolder
-from lab.training.doubt.calibrate import TRAINED_ON
+from lab.training.doubt.calibrate import TRAINED_ON_VAL
 from lab.training.doubt.saved import calibration_lines, saved_temperatures
 from lab.training.evaluate import retest
 from lab.training.train import train
 
-CONF = Path(__file__).parents[3] / "conf"
-QUICK = ["data=csv", "data.text=[text]", "data.labels=[cause]",
-         "model=ngram", "trainer.max_epochs=1", "trainer.threads=1",
-         "trainer.accelerator=cpu", "logger=csv", "callbacks.curves.png=false"]  # fmt: skip
-
-
-def config_of(place: Path, *more: str) -> Config:
-    with (place / "texts.csv").open("w", newline="") as file:
-        words = {"leak": ("drips", "puddle"), "wear": ("shakes", "noise")}
-        rows = [(f"pump {n} {words[cause][n % 2]}", cause) for n in range(60) for cause in words]
-        csv.writer(file).writerows([("text", "cause"), *rows])
-    with initialize_config_dir(str(CONF)):
-        return check(compose("config", [*QUICK, f"data.path={place}/texts.csv", f"cache.dir={place}/cache", *more]))
+from .conftest import config_of
 
 
 def without_calibration(run: RunFolder) -> dict[str, Any]:
@@ -68,5 +52,5 @@ def test_validation_rows_that_were_trained_on_calibrate_nothing(tmp_path: Path) 
     train(config_of(tmp_path, *more), run.path, "python train.py")
     saved = saved_temperatures(run)
     assert saved is not None
-    assert (saved.temperatures, saved.not_fitted) == ({}, {"cause": TRAINED_ON})
-    assert calibration_lines(run) == [f"probabilities of cause are not calibrated: {TRAINED_ON}"]
+    assert (saved.temperatures, saved.not_fitted) == ({}, {"cause": TRAINED_ON_VAL})
+    assert calibration_lines(run) == [f"probabilities of cause are not calibrated: {TRAINED_ON_VAL}"]

@@ -2,7 +2,8 @@
 
 temperatures: per head, the number that divides its logits. not_fitted: for heads without a temperature, the reason.
 scores: per split and head, `ece_before`, `ece_after`, `brier_before`, `brier_after` and `rows`. reliability: per split
-and head, the bins before and after as lists of [rows, mean confidence, accuracy]. Imports no torch.
+and head, the bins before and after as lists of [rows, mean confidence, accuracy]. coverage: per split and head, points
+[threshold, share of rows whose probability reaches it, accuracy of these]. Imports no torch.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,6 +26,7 @@ FIELDS: Mapping[str, Shape] = {
     "not_fitted": each(text),
     "scores": each(each(scores)),
     "reliability": each(each(_BINS)),
+    "coverage": each(each(several(several(number)))),
 }
 NEEDED = ("temperatures", "not_fitted")
 

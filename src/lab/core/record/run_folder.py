@@ -47,7 +47,8 @@ class RunFolder:
     """One run on disk.
 
     config.yaml, run.json, spec.json, history.jsonl, checkpoints/{best,last}.ckpt, tokenizer/, test_predictions.parquet,
-    calibration.json, reference.json, classification_report.txt, figures/*.png; Hydra adds .hydra/ and train.log.
+    calibration.json, review.csv, reference.json, classification_report.txt, figures/*.png; Hydra adds .hydra/ and
+    train.log.
     """
 
     def __init__(self, path: Path) -> None:
@@ -102,6 +103,11 @@ class RunFolder:
     def calibration(self) -> Path:
         """File of the temperatures of the heads."""
         return self.path / "calibration.json"
+
+    @property
+    def review(self) -> Path:
+        """File of the validation and test rows that a person should look at."""
+        return self.path / "review.csv"
 
     @property
     def reference(self) -> Path:

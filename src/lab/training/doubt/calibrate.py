@@ -1,68 +1,38 @@
-"""Temperatures of a run's heads: fitted on validation rows after the test, measured on validation and test rows.
+"""Temperatures of a run's heads: fitted on validation rows, measured on validation and test rows.
 
-The model of the best checkpoint reads the validation split once more. Scores on the validation rows after the fit are
-of the rows of the fit; those on the test rows are not.
+Scores on the validation rows after the fit are of the rows of the fit; those on the test rows are not. Pure.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import lightning.pytorch as pl
-
-from lab.config.schema import Config
 from lab.core.record.run_folder import RunFolder
-from lab.data.dataloader import Loader
 from lab.models.calibration import NotFitted, Reliability, ScoredRows, fit_temperature, reliability
-from lab.training.build.trainer import is_trained_on_val
-from lab.training.evaluation.base import EvaluationResult
-from lab.training.session import interruptible, quiet
-from lab.training.tasks.base import Material
+from lab.training.doubt.coverage import coverage_curve
 
-TRAINED_ON = "the validation rows were trained on (data.split.train_on_val=true), so they cannot show how sure to be"
+TRAINED_ON_VAL = (
+    "the validation rows were trained on (data.split.train_on_val=true), so they cannot show how sure to be"
+)
 Splits = Mapping[str, Mapping[str, ScoredRows]]
 """Per split and head, the scored rows."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """temperatures, not_fitted, scores and reliability: as in calibration.json."""
+    """The content of calibration.json, as `lab.core.record.calibration_fields` describes it."""
 
     temperatures: dict[str, float] = field(default_factory=dict)
     not_fitted: dict[str, str] = field(default_factory=dict)
     scores: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
     reliability: dict[str, dict[str, dict[str, list[list[float]]]]] = field(default_factory=dict)
 
+    coverage: dict[str, dict[str, list[list[float]]]] = field(default_factory=dict)
+
     def write(self, run: RunFolder) -> None:
         """Write calibration.json; nothing for a task without heads that have probabilities."""
         if self.temperatures or self.not_fitted:
             run.write_calibration(vars(self))
-
-
-def calibrate(trainer: pl.Trainer, material: Material, config: Config, result: EvaluationResult) -> Calibration:
-    """Return the temperatures of a model that has just been tested, with their scores."""
-    tested = result.scored_rows
-    if not tested:
-        return Calibration()
-    if is_trained_on_val(config):
-        return Calibration(not_fitted=dict.fromkeys(tested, TRAINED_ON))
-    material.data.setup("validate")
-    with quiet(), interruptible():
-        outputs = trainer.predict(material.model, dataloaders=_Batches(material.data.val_dataloader()))
-    return fitted({"val": material.task.scored_rows(material.model, material.data, outputs or []), "test": tested})
-
-
-class _Batches:
-    """The batches of a loader. Lightning would make another loader with its own sampler of one that it knows."""
-
-    def __init__(self, loader: Loader) -> None:
-        self.loader = loader
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.loader)
-
-    def __len__(self) -> int:
-        return len(self.loader)
 
 
 def fitted(splits: Splits) -> Calibration:
@@ -78,6 +48,7 @@ def fitted(splits: Splits) -> Calibration:
             if (scores := _measured(heads[head], temperature)) is not None:
                 done.scores.setdefault(split, {})[head], bins = scores
                 done.reliability.setdefault(split, {})[head] = bins
+                done.coverage.setdefault(split, {})[head] = _curve(heads[head], temperature)
     return done
 
 
@@ -93,6 +64,10 @@ def _measured(rows: ScoredRows, temperature: float) -> tuple[dict[str, float], d
         scores |= {f"ece_{name}": found.ece, f"brier_{name}": known.brier(each)}
         bins[name] = _lists(found)
     return scores, bins
+
+
+def _curve(rows: ScoredRows, temperature: float) -> list[list[float]]:
+    return [list(point) for point in coverage_curve(*rows.every(1).best(temperature))]
 
 
 def _lists(bins: Reliability) -> list[list[float]]:

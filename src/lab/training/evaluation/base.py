@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from lab.callbacks.resources import RATES
@@ -18,6 +20,19 @@ from lab.models.calibration import ScoredRows
 
 LOGGED_ROWS = 10_000
 """Test rows that loggers get, as many as a table of W&B shows; test_predictions.parquet has all rows."""
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Predictions on rows that the model was not trained on.
+
+    rows: (N,) places in the split; heads: scores with the truth; columns: per head (N,) labels, and predictions as
+    `HEAD_predicted`.
+    """
+
+    rows: npt.NDArray[np.int64]
+    heads: Mapping[str, ScoredRows]
+    columns: Mapping[str, Any]
 
 
 @dataclass(frozen=True)

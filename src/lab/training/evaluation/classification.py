@@ -21,7 +21,7 @@ from lab.models.calibration import ClassRows, calibrated
 from lab.models.classifier import HeadMetric, Logits
 from lab.models.metrics import NAMES, class_counts, mean_over_heads, scores
 from lab.report.figures import run_figures
-from lab.training.evaluation.base import EvaluationResult
+from lab.training.evaluation.base import EvaluationResult, HeldOut
 from lab.training.evaluation.result_table import heads_report, outcome_table
 
 Labels = Mapping[str, npt.NDArray[np.int64]]
@@ -107,15 +107,16 @@ def classification_result(
     return ClassificationResult(metric.compute(), baselines, reference, columns, counts, matrices, classes, labels)
 
 
-def scored_rows(outputs: Sequence[Logits], heads: Heads) -> dict[str, ClassRows]:
-    """Per head, the logits and labels of the batches of a prediction pass, in their order."""
-    return {
-        head.name: ClassRows(
-            torch.cat([logits[place] for _, logits, _ in outputs]).double().numpy(),
-            torch.cat([labels[head.name] for _, _, labels in outputs]).numpy(),
-        )
-        for place, head in enumerate(heads)
-    }
+def held_out_classes(outputs: Sequence[Logits], heads: Heads) -> HeldOut:
+    """The batches of a prediction pass as one, in their order."""
+    rows = torch.cat([rows for rows, _, _ in outputs]).numpy()
+    scored, columns = {}, {}
+    for place, head in enumerate(heads):
+        logits = torch.cat([logits[place] for _, logits, _ in outputs]).double().numpy()
+        labels = torch.cat([labels[head.name] for _, _, labels in outputs]).numpy()
+        scored[head.name] = ClassRows(logits, labels)
+        columns[head.name], columns[f"{head.name}_predicted"] = _names(labels, head), _names(logits.argmax(1), head)
+    return HeldOut(rows, scored, columns)
 
 
 def score_labels(predicted: Labels, truth: Labels, heads: Heads) -> dict[str, float]:

@@ -12,13 +12,13 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from lab.core.batches import References
+from lab.core.batches import QuestionSpec, References
 from lab.core.record.run_folder import RunFolder
 from lab.core.terminal.tables import Column, Table
 from lab.models.calibration import AnswerRows
 from lab.models.qa.n_best import Candidate, with_temperature
 from lab.models.qa.squad_metrics import graded, mean_grades
-from lab.training.evaluation.base import EvaluationResult
+from lab.training.evaluation.base import EvaluationResult, HeldOut
 
 ANSWER = "answer"
 """The one head of questions, as calibration.json names it."""
@@ -108,14 +108,24 @@ def answers_result(
     return AnswersResult(metrics, baselines, None, columns, [name for name, _ in questions], candidates)
 
 
+def held_out_answers(
+    rows: Sequence[int], candidates: Sequence[Sequence[Candidate]], references: References, spec: QuestionSpec
+) -> HeldOut:
+    """The candidates of questions at some places of their split, graded by exact match."""
+    texts = [best_text(each) for each in candidates]
+    grades = [graded(text, wanted, spec.language, spec.no_answer)[0]
+              for text, wanted in zip(texts, references.answers, strict=True)]  # fmt: skip
+    accepted = [right[0] if right else "" for right in references.answers]
+    columns = {ANSWER: accepted, f"{ANSWER}_predicted": texts}
+    return HeldOut(np.array(rows, np.int64), answer_rows(candidates, np.array(grades) > 0), columns)
+
+
 def answer_rows(candidates: Sequence[Sequence[Candidate]], right: npt.NDArray[np.bool_]) -> dict[str, AnswerRows]:
-    """The scores of the candidates of questions, and whether the best is right (questions,); questions without any
-    candidate are left out, since they have no probability."""
-    kept = [place for place, each in enumerate(candidates) if each]
-    scores = np.full((len(kept), max((len(candidates[place]) for place in kept), default=1)), -np.inf)
-    for row, place in enumerate(kept):
-        scores[row, : len(candidates[place])] = [each.score for each in candidates[place]]
-    return {ANSWER: AnswerRows(scores, right[kept])}
+    """The scores of the candidates of questions, and whether the best is right (questions,)."""
+    scores = np.full((len(candidates), max(1, *map(len, candidates), 1)), -np.inf)
+    for row, each in enumerate(candidates):
+        scores[row, : len(each)] = [candidate.score for candidate in each]
+    return {ANSWER: AnswerRows(scores, right)}
 
 
 def _best_probabilities(candidates: Sequence[Sequence[Candidate]]) -> npt.NDArray[np.float64]:

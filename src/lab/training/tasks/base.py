@@ -10,6 +10,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Generic, TypeVar
 
+import numpy as np
+import numpy.typing as npt
+
 from lab.callbacks import freeze
 from lab.callbacks.gradient_accumulation import accumulation
 from lab.config.metric_direction import direction
@@ -20,11 +23,10 @@ from lab.core.errors import Mistake, RequestError
 from lab.core.record.run_folder import RunFolder
 from lab.core.reference.content import Reference
 from lab.data.datamodule import DataModule
-from lab.models.calibration import ScoredRows
 from lab.models.series.interfaces import Net
 from lab.models.task_module import TaskModule, Training
 from lab.models.text.interfaces import TextEncoder
-from lab.training.evaluation.base import EvaluationResult
+from lab.training.evaluation.base import EvaluationResult, HeldOut
 from lab.training.run_length import MOST_EPOCHS, epoch_end_steps, refuse_misplaced_validations
 
 log = logging.getLogger(__name__)
@@ -74,9 +76,16 @@ class TaskDefinition(ABC, Generic[SpecT, DataT, ModelT]):
         """
         return None
 
-    def scored_rows(self, model: ModelT, data: DataT, outputs: Sequence[Any]) -> Mapping[str, ScoredRows]:
-        """Per head, the scores and truth of validation rows. outputs: of `predict_step`, batch by batch."""
-        return {}
+    def held_out(self, model: ModelT, data: DataT, outputs: Sequence[Any]) -> HeldOut | None:
+        """Predictions on the validation rows, for a task whose heads have probabilities.
+
+        outputs: of `predict_step`, batch by batch.
+        """
+        return None
+
+    def identity(self, data: DataT, split: str, rows: npt.NDArray[np.int64]) -> Mapping[str, Sequence[object]]:
+        """Columns that show a person which rows are meant, (N,) each. rows: (N,) places in the split."""
+        return {"row": rows.tolist()}
 
     def spec_of(self, data: DataT) -> Spec:
         """Everything that a model has to know about the data."""

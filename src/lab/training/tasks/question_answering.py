@@ -5,11 +5,12 @@ resumed or tested run, or a loaded model, is built from that folder.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from lab.config.schema import Config, Encoder, LossConfig, Ngram, Questions
 from lab.core.batches import PairTokenizer, QuestionSpec
@@ -18,14 +19,13 @@ from lab.core.record.run_folder import RunFolder
 from lab.core.reference.content import Reference
 from lab.data.qa.corpus import QuestionCorpus, load_questions
 from lab.data.qa.datamodule import QuestionDataModule
-from lab.models.calibration import AnswerRows
 from lab.models.qa.extractive_qa import ExtractiveQA, Outputs
 from lab.models.qa.n_best import ranked
-from lab.models.qa.squad_metrics import graded
 from lab.models.text.interfaces import TokenEncoder
 from lab.training.build.text_encoder import text_encoder
 from lab.training.build.tokenizer import get_tokenizer, load_tokenizer
-from lab.training.evaluation.question_answering import AnswersResult, answer_rows, answers_result, baselines, best_text
+from lab.training.evaluation.base import HeldOut
+from lab.training.evaluation.question_answering import AnswersResult, answers_result, baselines, held_out_answers
 from lab.training.reference.texts import question_reference
 from lab.training.tasks.base import Sample, TaskDefinition, accumulation_schedule, check_metrics, initial_training_plan
 
@@ -73,17 +73,21 @@ class QuestionAnswering(TaskDefinition[QuestionSpec, QuestionDataModule, Extract
     def reference(self, data: QuestionDataModule, held_out: bool) -> Reference:
         return question_reference(data, held_out)
 
-    def scored_rows(
-        self, model: ExtractiveQA, data: QuestionDataModule, outputs: Sequence[Outputs]
-    ) -> dict[str, AnswerRows]:
+    def held_out(self, model: ExtractiveQA, data: QuestionDataModule, outputs: Sequence[Outputs]) -> HeldOut:
         spec, references = data.spec, data.references["val"]
         seen = sorted({row for batch in outputs for row in batch.rows.tolist()})
         every = ranked(outputs, references, spec.n_best, spec.no_answer)
-        candidates, answers = [every[row] for row in seen], references.of(seen).answers
-        texts = map(best_text, candidates)
-        right = [graded(text, wanted, spec.language, spec.no_answer)[0] > 0
-                 for text, wanted in zip(texts, answers, strict=True)]  # fmt: skip
-        return answer_rows(candidates, np.array(right, np.bool_))
+        return held_out_answers(seen, [every[row] for row in seen], references.of(seen), spec)
+
+    def identity(
+        self, data: QuestionDataModule, split: str, rows: npt.NDArray[np.int64]
+    ) -> Mapping[str, Sequence[object]]:
+        questions = [data.corpus.splits[split].questions[row] for row in rows.tolist()]
+        return {
+            "row": rows.tolist(),
+            "id": [question.id for question in questions],
+            "text": [question.text for question in questions],
+        }
 
     def evaluate(self, model: ExtractiveQA, data: QuestionDataModule) -> AnswersResult:
         spec, questions = data.spec, data.corpus.splits["test"].questions

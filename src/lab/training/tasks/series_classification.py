@@ -5,9 +5,10 @@ Weights and the fitted parts of a model come from the checkpoint.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import torch
 
@@ -18,19 +19,19 @@ from lab.core.reference.content import Reference
 from lab.data.series.datamodule import SeriesDataModule
 from lab.data.series.dataset import SeriesSet, load
 from lab.data.series.panel import Cut
-from lab.models.calibration import ClassRows
 from lab.models.classifier import Classifier, Logits, predictions
 from lab.models.metrics import auroc
 from lab.models.series.interfaces import Net
 from lab.models.series.series_classifier import TimeSeriesClassifier
 from lab.training.build.series_model import build_series_classifier
+from lab.training.evaluation.base import HeldOut
 from lab.training.evaluation.classification import (
     ClassificationResult,
     classification_result,
+    held_out_classes,
     majority_scores,
     metric_names,
     score_labels,
-    scored_rows,
 )
 from lab.training.reference.series import series_reference
 from lab.training.tasks.base import Sample, TaskDefinition, accumulation_schedule, check_metrics, initial_training_plan
@@ -66,8 +67,14 @@ class SeriesClassification(TaskDefinition[SeriesSpec, SeriesDataModule, Classifi
     def reference(self, data: SeriesDataModule, held_out: bool) -> Reference:
         return series_reference(data, held_out)
 
-    def scored_rows(self, model: Classifier, data: SeriesDataModule, outputs: Sequence[Logits]) -> dict[str, ClassRows]:
-        return scored_rows(outputs, data.spec.heads)
+    def held_out(self, model: Classifier, data: SeriesDataModule, outputs: Sequence[Logits]) -> HeldOut:
+        return held_out_classes(outputs, data.spec.heads)
+
+    def identity(
+        self, data: SeriesDataModule, split: str, rows: npt.NDArray[np.int64]
+    ) -> Mapping[str, Sequence[object]]:
+        columns = identity(data.series, data.series.splits[split].at(rows)) | {"row": rows}
+        return {name: pa.array(values).to_pylist() for name, values in columns.items()}
 
     def evaluate(self, model: Classifier, data: SeriesDataModule) -> ClassificationResult:
         heads = data.spec.heads

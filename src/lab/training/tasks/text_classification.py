@@ -5,9 +5,11 @@ resumed or tested run, or a loaded model, is built from that folder.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from lab.config.schema import Config, Labelled
@@ -16,19 +18,19 @@ from lab.core.record.run_folder import RunFolder
 from lab.core.reference.content import Reference
 from lab.data.text.corpus import load
 from lab.data.text.datamodule import TextDataModule
-from lab.models.calibration import ClassRows
 from lab.models.classifier import Logits, predictions
 from lab.models.text.interfaces import BagEncoder, TextEncoder
 from lab.models.text.multitask_classifier import MultitaskTextClassifier
 from lab.training.build.text_encoder import TextModel, text_encoder
 from lab.training.build.tokenizer import get_tokenizer, load_tokenizer
+from lab.training.evaluation.base import HeldOut
 from lab.training.evaluation.classification import (
     ClassificationResult,
     bayes_scores,
     classification_result,
+    held_out_classes,
     majority_scores,
     metric_names,
-    scored_rows,
 )
 from lab.training.reference.texts import text_reference
 from lab.training.tasks.base import Sample, TaskDefinition, accumulation_schedule, check_metrics, initial_training_plan
@@ -75,10 +77,13 @@ class TextClassification(TaskDefinition[TextSpec, TextDataModule, MultitaskTextC
     def reference(self, data: TextDataModule, held_out: bool) -> Reference:
         return text_reference(data, held_out)
 
-    def scored_rows(
-        self, model: MultitaskTextClassifier, data: TextDataModule, outputs: Sequence[Logits]
-    ) -> dict[str, ClassRows]:
-        return scored_rows(outputs, data.spec.heads)
+    def held_out(self, model: MultitaskTextClassifier, data: TextDataModule, outputs: Sequence[Logits]) -> HeldOut:
+        return held_out_classes(outputs, data.spec.heads)
+
+    def identity(self, data: TextDataModule, split: str, rows: npt.NDArray[np.int64]) -> Mapping[str, Sequence[object]]:
+        part = data.corpus.splits[split]
+        texts = [text for batch in part.texts.at(rows).batches(1000) for text in batch]
+        return {"row": part.source_rows[rows].tolist(), "text": texts}
 
     def evaluate(self, model: MultitaskTextClassifier, data: TextDataModule) -> ClassificationResult:
         rows, heads = data.corpus.splits["test"], data.spec.heads
