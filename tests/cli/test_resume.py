@@ -69,6 +69,15 @@ def test_keys_that_were_added_later_take_their_default_in_an_older_run() -> None
     assert (read.trainer.compile, read.trainer.max_time, read.callbacks.extra, read.plugins) == (False, None, {}, ())
 
 
+def test_a_key_that_an_older_run_lacks_can_be_set(run: Path) -> None:
+    argv = resumed_argv(["train.py", f"resume={run}", "trainer.max_time=00:01:00:00"], CONF)
+    assert "++trainer.max_time=00:01:00:00" in argv
+    assert "cannot change when a run is" in refusal(f"resume={run}", "trainer.max_tme=3")  # no key of any version
+    assert not any(word.endswith("log_every_n_steps=50") for word in
+                   resumed_argv(["train.py", f"resume={run}", "trainer.log_every_n_steps=50"], CONF))  # fmt: skip
+    assert "cannot change when a run is" in refusal(f"resume={run}", "trainer.deterministic=true")
+
+
 def test_testing_again_leaves_the_log_alone(run: Path) -> None:
     argv = resumed_argv(["train.py", f"test={run}"], CONF)
     assert {f"++test='{run}'", "++resume=null", "hydra/job_logging=terminal"} <= set(argv)

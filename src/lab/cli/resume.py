@@ -15,11 +15,12 @@ from omegaconf import OmegaConf
 from lab.cli.command_line import parse, split
 from lab.cli.resume_changes import changing
 from lab.cli.saved_config import SavedConfig, read_saved
-from lab.config.dotted_keys import flattened
+from lab.config.dotted_keys import flattened, is_there
 from lab.config.interpolations import resolved
 from lab.config.key_roles import has_role
 from lab.config.rules.sizes import unusable
 from lab.config.schema import Role
+from lab.config.schema_fields import field_of
 from lab.config.unknown_keys import renamed
 from lab.core.errors import Mistake, RequestError, listed
 from lab.core.files import Unreadable, regular
@@ -105,7 +106,8 @@ def resumed_argv(argv: Sequence[str], conf: Path) -> list[str]:
         )
     run = RunFolder(Path(given).expanduser().absolute())
     saved = _saved(key, given, run)
-    changes = changing(rest, resolved(OmegaConf.create(dict(saved.settings)))[0], run.path, typed, conf)
+    plain = resolved(OmegaConf.create(dict(saved.settings)))[0]
+    changes = changing(rest, plain, run.path, typed, conf)
     if obstacles := _obstacles(key, given, run, saved, changes, [split(word)[0] for word in rest], conf):
         raise RequestError(obstacles)
     again = [word for word in rest if word not in changes and split(word)[0] in saved.outside(conf)]
@@ -115,8 +117,15 @@ def resumed_argv(argv: Sequence[str], conf: Path) -> list[str]:
     return [
         argv[0], *shown, "--config-path", str(saved.composable()), "--config-name", "config", "--config-dir", str(conf),
         "hydra/callbacks=claim", f"hydra/job_logging={logging}", f"hydra.run.dir={place}", "hydra.output_subdir=null",
-        f"++{key}={place}", f"++{'test' if key == 'resume' else 'resume'}=null", *again, *changes,
+        f"++{key}={place}", f"++{'test' if key == 'resume' else 'resume'}=null", *again,
+        *(_added(word, plain) for word in changes),
     ]  # fmt: skip
+
+
+def _added(word: str, saved: Mapping[str, object]) -> str:
+    """The override as Hydra takes it: a key that a later version added is not in the config of an older run."""
+    key, _ = split(word)
+    return word if word[0] in "+~" or is_there(saved, key) or field_of(key) is None else f"++{word}"
 
 
 def _requested(overrides: Sequence[str]) -> dict[str, str]:

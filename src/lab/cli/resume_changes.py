@@ -18,6 +18,7 @@ from lab.cli.command_line import Typed, split
 from lab.cli.compose import composed
 from lab.config.dotted_keys import flattened, is_below
 from lab.config.interpolations import resolved
+from lab.config.schema_fields import default_of
 from lab.config.typed_values import typed as typed_values
 
 PLACE = "hydra.run.dir"
@@ -65,7 +66,7 @@ def _is_saved(text: str, rest: Sequence[str], saved: Mapping[str, Any], name: st
         without, _ = _composed(name, [*search_path, *(other for other in rest if other != text)])
         keys |= {leaf for leaf in config if leaf not in without or not _alike(config[leaf], without[leaf])}
         keys -= {leaf for leaf in keys if is_below(leaf, _single_keys(rest, override))}
-    same = all(_alike(config.get(leaf), saved.get(leaf)) for leaf in keys)
+    same = all(_alike(config.get(leaf), saved[leaf] if leaf in saved else default_of(leaf)) for leaf in keys)
     return same and (bool(keys) or override.is_delete())
 
 
