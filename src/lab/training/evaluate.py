@@ -58,7 +58,7 @@ def _retest(config: Config, run: RunFolder) -> dict[str, float]:
         post_processing.report_outcome(
             run, result, build(config, run, study) if post_processing.LOGGERS in record["pending"] else []
         )
-    post_processing.write_reference(run, config, material)
+    post_processing.write_reference(run, material, result)
     post_processing.write_merged(run, config, material)
     recorded = (record.get("metrics") or {}).get("test") or {}
     show(result)

@@ -12,6 +12,7 @@ from lab.core.record.run_folder import RunFolder
 from lab.loggers.base import Outcome, RunLogger
 from lab.training.evaluation.base import EvaluationResult
 from lab.training.merge_adapters import is_merged, merge
+from lab.training.reference.predictions import add_predictions
 from lab.training.tasks.base import Material
 
 log = logging.getLogger(__name__)
@@ -41,12 +42,12 @@ def write_merged(run: RunFolder, config: Config, material: Material) -> None:
         mark_done(run, MERGED)
 
 
-def write_reference(run: RunFolder, config: Config, material: Material) -> None:
+def write_reference(run: RunFolder, material: Material, result: EvaluationResult) -> None:
     """Write reference.json if the task has one. A full disk does not fail a finished run: the step stays pending."""
-    held_out = not getattr(getattr(config.data, "split", None), "train_on_val", False)
     try:
-        reference = material.task.reference(material.data, held_out)
+        reference = material.task.reference(material.data)
         if reference is not None:
+            add_predictions(reference, result.predictions)
             run.write_reference(reference.fields())
     except OSError as error:
         log.warning("%s could not be written: %s", run.reference.name, error)

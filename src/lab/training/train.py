@@ -100,7 +100,7 @@ def _train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | N
     _show(run, result, ending)
     for line in outcome_lines(doubt.calibration):
         log.info("%s", line)
-    post_processing.write_reference(run, config, material)
+    post_processing.write_reference(run, material, result)
     post_processing.write_merged(run, config, material)
     return ending.value
 

@@ -7,7 +7,6 @@ import pytest
 from lab.core.record.reference_fields import reference_faults
 
 SOUND: dict[str, Any] = {
-    "held_out": True,
     "heads": {"cause": {"classes": ["a", "b"], "counts": [1, 2]}},
     "predicted": {"cause": [1, 0]},
     "numbers": {"tokens": {"edges": [0.5, 1.5], "counts": [0, 3, 0], "missing": 0, "unit": "tokens"}},
@@ -29,7 +28,6 @@ def test_a_sound_reference_has_no_fault() -> None:
         ({"numbers": {"t": {"edges": [1.0], "counts": [0], "missing": 0, "unit": ""}}}, "ascending"),
         ({"numbers": {"t": {"edges": [float("nan")], "counts": [0, 1], "missing": 0, "unit": ""}}}, "finite number"),
         ({"seen_tokens": "%%"}, "base64"),
-        ({"held_out": 1}, "true or false"),
         ({"more": 1}, "no reference has"),
     ],
 )

@@ -9,7 +9,7 @@ from lab.core.reference.content import Classes, Reference, seen_ids, unknown_sha
 
 
 def made() -> Reference:
-    reference = Reference(True, {"cause": Classes(("leak", "wear"), np.array([3, 1]))})
+    reference = Reference({"cause": Classes(("leak", "wear"), np.array([3, 1]))})
     reference.predicted["cause"] = np.array([1, 1])
     reference.add_numbers("characters/text", [3, 5, np.nan], "characters")
     reference.seen = seen_ids(np.array([1, 9]), 10)
@@ -26,7 +26,7 @@ def test_a_reference_is_read_back_unchanged() -> None:
 
 
 def test_a_column_without_a_value_has_no_reference() -> None:
-    reference = Reference(True)
+    reference = Reference()
     reference.add_numbers("characters/text", [np.nan], "characters")
     assert reference.numbers == {}
 

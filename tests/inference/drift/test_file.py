@@ -26,6 +26,7 @@ def test_texts_like_those_of_training_do_not_shift_and_others_do(asked: Ask, tmp
     done = asked("ngram", input=same, drift=True, columns={"title": "titulo"})
     found = levels(tmp_path / "out.csv.drift.json")
     assert found["characters/text"] == found["characters/title"] == found["labels/cause"] == "none"
+    assert found["confidence/cause"] == found["predictions/cause"] == "none"
     assert "drift.json" in done.lines[-1]
     other = write_csv(tmp_path / "other.csv", [("title", "text"), *(("", "quaint zebras " * 30) for _ in range(40))])
     done = asked("ngram", input=other, drift=True, output=tmp_path / "b.csv")
@@ -39,7 +40,7 @@ def test_questions_and_series_are_compared(asked: Ask, tmp_path: Path) -> None:
     asked("questions", input=write_csv(tmp_path / "q.csv", [("question", "context"), *rows]), drift=True)
     found = levels(tmp_path / "out.csv.drift.json")
     assert found["characters/question"] == "large"
-    assert {"characters/context", "unknown tokens"} <= set(found)
+    assert {"characters/context", "unknown tokens", "confidence/answer"} <= set(found)
     file = write_weather(tmp_path / "new.csv", hours=200)
     lines = [line.split(",") for line in file.read_text().splitlines()]
     place = lines[0].index("pressure")
@@ -57,7 +58,7 @@ def test_a_request_that_cannot_be_compared_writes_nothing(
     older = Path(shutil.copytree(trained("ngram"), tmp_path / "older"))
     (older / "reference.json").unlink()
     damaged = Path(shutil.copytree(trained("ngram"), tmp_path / "damaged"))
-    (damaged / "reference.json").write_text('{"held_out": true}')
+    (damaged / "reference.json").write_text('{"predicted": {}}')
     before = set(tmp_path.iterdir())
     for settings, words in (
         ({"run": older}, f"train.py test={older}"),

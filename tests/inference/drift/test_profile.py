@@ -8,7 +8,7 @@ from lab.inference.drift.profile import Profile
 
 
 def made() -> Profile:
-    reference = Reference(True, {"cause": Classes(("leak", "wear"), np.array([3, 1]))})
+    reference = Reference({"cause": Classes(("leak", "wear"), np.array([3, 1]))})
     reference.add_numbers("characters/text", [3, 5], "characters")
     reference.add_numbers("unknown tokens", [0.0, 0.5], "share")
     reference.add_numbers("confidence/cause", [0.6, 0.9], "probability")

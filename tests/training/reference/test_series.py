@@ -26,7 +26,7 @@ def data(missing: int = 0) -> Any:
 
 
 def test_values_are_those_of_training_windows_each_row_once() -> None:
-    reference = series.series_reference(data(), held_out=True)
+    reference = series.series_reference(data())
     assert list(reference.numbers) == ["value/rain", "value/wind"]
     rain = reference.numbers["value/rain"].histogram
     assert (rain.num, rain.quantile(0.2), rain.quantile(1)) == (4, 2.0, 8.0)
@@ -34,7 +34,7 @@ def test_values_are_those_of_training_windows_each_row_once() -> None:
 
 
 def test_the_missing_share_is_that_of_the_table() -> None:
-    rain = series.series_reference(data(missing=5), held_out=True).numbers["value/rain"].histogram
+    rain = series.series_reference(data(missing=5)).numbers["value/rain"].histogram
     assert rain.missing / (rain.num + rain.missing) == pytest.approx(0.5)
 
 

@@ -39,7 +39,9 @@ def test_the_end_of_a_run_writes_what_its_rows_are_like(
     assert reference.numbers["characters/title"].histogram.missing <= 1
     assert reference.seen is not None
     assert 0 < reference.seen.sum() < 4097
-    assert reference.numbers["unknown tokens"].histogram.num == run.read()["data"]["rows"]["val"]
+    assert reference.numbers["unknown tokens"].histogram.num == run.read()["data"]["rows"]["test"]
+    assert reference.predicted["cause"].sum() == run.read()["data"]["rows"]["test"]
+    assert reference.numbers["confidence/cause"].histogram.quantile(0) >= 0.5 - 1e-6
     (run.path / "reference.json").unlink()
     assert warm.run(run.path, [*settings, f"test={run.path}"]) == 0, "a repeated test writes it for an older run"
     assert run.read_reference() == content

@@ -1,7 +1,7 @@
 """The content of reference.json: what the rows of a run were like. Checked on reading, since the file may be damaged.
 
-held_out: whether the validation rows were not trained on. heads: per head its classes and how many training rows have
-each. predicted: per head, how many validation rows were predicted as each class. numbers: per subject a
+heads: per head its classes and how many training rows have each. predicted: per head, how many test rows were predicted
+as each class. numbers: per subject a
 `lab.core.reference.histogram.Histogram` and the unit of its values; subjects are `characters/COLUMN`, `unknown tokens`,
 `confidence/HEAD` and `value/CHANNEL`. seen_tokens: ids of the training texts, a bit per id, packed as by
 `numpy.packbits` and in base64; null without tokens. Imports no torch.
@@ -13,14 +13,13 @@ import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from lab.core.record.fields import Shape, count, each, keyed, number, optional, several, switch, text
+from lab.core.record.fields import Shape, count, each, keyed, number, optional, several, text
 
 _NUMBERS = keyed(
     "edges", "counts", "missing", "unit", edges=several(number), counts=several(count), missing=count, unit=text
 )
 _CLASSES = keyed("classes", "counts", classes=several(text), counts=several(count))
 FIELDS: Mapping[str, Shape] = {
-    "held_out": switch,
     "heads": each(_CLASSES),
     "predicted": each(several(count)),
     "numbers": each(_NUMBERS),

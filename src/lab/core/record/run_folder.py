@@ -111,7 +111,7 @@ class RunFolder:
 
     @property
     def reference(self) -> Path:
-        """File of what the training and validation rows are like, which new rows are compared with."""
+        """File of what the training and test rows are like, which new rows are compared with."""
         return self.path / "reference.json"
 
     def read(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""A reference: what the training and validation rows of a run are like. `reference.json` of the run folder holds it.
+"""A reference: what the training and test rows of a run are like. `reference.json` of the run folder holds it.
 
-Confidences and unknown tokens are of the validation rows, since a model is surer of rows that it was trained on and
-their tokens are known. Everything else is of the training rows.
+Predictions, confidences and unknown tokens are of the test rows, since a model is surer of rows that it was trained on
+and their tokens are known. Everything else is of the training rows.
 """
 
 import base64
@@ -35,11 +35,9 @@ class Numbers(NamedTuple):
 
 @dataclass
 class Reference:
-    """held_out: whether the validation rows were not trained on. heads: labels of the training rows. predicted: per
-    head (K,) validation rows predicted as each class. numbers: by subject. seen: (V,) whether a token id occurs in the
-    training texts; None for a run without tokens."""
+    """heads: labels of the training rows. predicted: per head (K,) test rows predicted as each class. numbers: by
+    subject. seen: (V,) whether a token id occurs in the training texts; None for a run without tokens."""
 
-    held_out: bool
     heads: dict[str, Classes] = field(default_factory=dict)
     predicted: dict[str, npt.NDArray[np.int64]] = field(default_factory=dict)
     numbers: dict[str, Numbers] = field(default_factory=dict)
@@ -54,7 +52,6 @@ class Reference:
         """Return the content of reference.json."""
         packed = None if self.seen is None else base64.b64encode(np.packbits(self.seen).tobytes()).decode("ascii")
         return {
-            "held_out": self.held_out,
             "heads": {
                 name: {"classes": list(head.classes), "counts": head.counts.tolist()}
                 for name, head in self.heads.items()
@@ -77,7 +74,7 @@ class Reference:
         numbers = {
             name: Numbers(Histogram.from_fields(each), each["unit"]) for name, each in content["numbers"].items()
         }
-        return cls(content["held_out"], heads, predicted, numbers, seen)
+        return cls(heads, predicted, numbers, seen)
 
 
 def seen_ids(ids: npt.NDArray[np.integer], size: int, never: Sequence[int] = ()) -> Bits:

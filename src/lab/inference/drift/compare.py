@@ -1,7 +1,7 @@
 """The comparison of new rows with the rows of a run: one entry per subject, with its level.
 
-Labels are compared with the training rows; predictions, confidences and unknown tokens with the validation rows, which
-the model was not trained on. Rows of series follow one another, so their p values are too small: read the measures.
+Labels are compared with the training rows; predictions, confidences and unknown tokens with the test rows, which the
+model was not trained on. Rows of series follow one another, so their p values are too small: read the measures.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 
 from lab.core.record.drift_fields import SCHEMA_VERSION
-from lab.core.reference.content import CONFIDENCE, UNKNOWN_TOKENS, Reference
+from lab.core.reference.content import Reference
 from lab.core.reference.histogram import Histogram
 from lab.inference.drift.measures import Counts, Measure, holm, level, of_classes, of_numbers
 from lab.inference.drift.profile import Profile
 
 NO_ROWS = "the new rows have no value"
-NOT_HELD_OUT = "the validation rows were trained on, so nothing shows what to expect on new rows"
 OLDER = "the run does not have it"
 QUANTILES = (0.05, 0.5, 0.95)
 MOST_SHARES = 20
@@ -40,9 +39,7 @@ def _numbers(reference: Reference, profile: Profile, left_out: dict[str, str]) -
             parts = [np.array([each.missing, each.num]) for each in (before, after)]
             if parts[1].sum():
                 yield _of_classes(f"missing: {name}", "missing", ["missing", "there"], *parts)
-        if not reference.held_out and (name == UNKNOWN_TOKENS or name.startswith(CONFIDENCE.format(""))):
-            left_out[name] = NOT_HELD_OUT
-        elif not after.num:
+        if not after.num:
             left_out[name] = NO_ROWS
         else:
             yield _of_numbers(name, unit, before, after)
@@ -58,8 +55,6 @@ def _heads(reference: Reference, profile: Profile, left_out: dict[str, str]) -> 
                 left_out[name] = NO_ROWS
             elif before is None or not before.any():
                 left_out[name] = OLDER
-            elif kind == "predictions" and not reference.held_out:
-                left_out[name] = NOT_HELD_OUT
             else:
                 yield _of_classes(name, "classes", classes, before, after)
 

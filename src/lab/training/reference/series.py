@@ -12,10 +12,10 @@ from lab.training.reference.texts import head_counts
 MOST_ROWS = 200_000
 
 
-def series_reference(data: SeriesDataModule, held_out: bool) -> Reference:
+def series_reference(data: SeriesDataModule) -> Reference:
     """Return the reference of windows or cases, without what the model predicts."""
     series = data.series
-    reference = Reference(held_out, heads=head_counts(data.spec.heads))
+    reference = Reference(head_counts(data.spec.heads))
     rows = _train_rows(data)
     missing = series.facts.get("missing")
     for place, column in enumerate(series.panel.columns[: series.num_measured]):

@@ -17,10 +17,11 @@ MOST_ROWS = 100_000
 CHUNK = 1000
 
 
-def text_reference(data: TextDataModule, held_out: bool) -> Reference:
+def text_reference(data: TextDataModule) -> Reference:
     """Return the reference of labelled texts, without what the model predicts."""
     data.setup("fit")
-    reference = Reference(held_out, heads=head_counts(data.spec.heads))
+    data.setup("test")
+    reference = Reference(head_counts(data.spec.heads))
     texts = data.corpus.splits["train"].texts
     lengths: dict[str, list[npt.NDArray[np.float64]]] = {}
     for cells in texts.at(_spread(len(texts))).cells(CHUNK):
@@ -28,26 +29,27 @@ def text_reference(data: TextDataModule, held_out: bool) -> Reference:
             lengths.setdefault(column, []).append(pc.utf8_length(values).to_numpy(zero_copy_only=False))
     for column, parts in lengths.items():
         reference.add_numbers(CHARACTERS.format(column), np.concatenate(parts).astype(np.float64), "characters")
-    tokens, val = data.rows["train"].tokens, data.rows["val"].tokens
+    tokens, test = data.rows["train"].tokens, data.rows["test"].tokens
     reference.seen = seen_ids(tokens.values, data.spec.vocabulary_size, _unknown(data.tokenizer))
-    shares = unknown_shares(val.values, np.repeat(np.arange(len(val)), val.lengths), len(val), reference.seen)
+    shares = unknown_shares(test.values, np.repeat(np.arange(len(test)), test.lengths), len(test), reference.seen)
     reference.add_numbers(UNKNOWN_TOKENS, shares, "share")
     return reference
 
 
-def question_reference(data: QuestionDataModule, held_out: bool) -> Reference:
+def question_reference(data: QuestionDataModule) -> Reference:
     """Return the reference of questions with their contexts, without what the model answers."""
     data.setup("fit")
-    reference, part = Reference(held_out), data.corpus.splits["train"]
+    data.setup("test")
+    reference, part = Reference(), data.corpus.splits["train"]
     chosen = [part.questions[row] for row in _spread(len(part.questions)).tolist()]
     reference.add_numbers(CHARACTERS.format("question"), [len(each.text) for each in chosen], "characters")
     contexts = [len(part.contexts[each.context]) for each in chosen]
     reference.add_numbers(CHARACTERS.format("context"), contexts, "characters")
-    windows, val = data.rows["train"].windows, data.rows["val"].windows
+    windows, test = data.rows["train"].windows, data.rows["test"].windows
     reference.seen = seen_ids(windows.values[:, 0], data.spec.vocabulary_size, _unknown(data.tokenizer))
-    row_of = np.repeat(val.question_of, val.lengths)
-    num = len(data.corpus.splits["val"].questions)
-    reference.add_numbers(UNKNOWN_TOKENS, unknown_shares(val.values[:, 0], row_of, num, reference.seen), "share")
+    row_of = np.repeat(test.question_of, test.lengths)
+    num = len(data.corpus.splits["test"].questions)
+    reference.add_numbers(UNKNOWN_TOKENS, unknown_shares(test.values[:, 0], row_of, num, reference.seen), "share")
     return reference
 
 

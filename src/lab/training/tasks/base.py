@@ -69,11 +69,9 @@ class TaskDefinition(ABC, Generic[SpecT, DataT, ModelT]):
     def evaluate(self, model: ModelT, data: DataT) -> EvaluationResult:
         """The result of the test that has just run."""
 
-    def reference(self, data: DataT, held_out: bool) -> Reference | None:
-        """What the rows of the run are like, for reference.json; None for a task whose predictions are not compared.
-
-        held_out: whether the validation rows are not trained on.
-        """
+    def reference(self, data: DataT) -> Reference | None:
+        """What the rows of the run are like, without predictions, for reference.json; None for a task whose
+        predictions are not compared."""
         return None
 
     def held_out(self, model: ModelT, data: DataT, outputs: Sequence[Any]) -> HeldOut | None:

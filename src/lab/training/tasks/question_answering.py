@@ -70,8 +70,8 @@ class QuestionAnswering(TaskDefinition[QuestionSpec, QuestionDataModule, Extract
     def connect(self, model: ExtractiveQA, data: QuestionDataModule) -> None:
         model.grade_against(data.references)
 
-    def reference(self, data: QuestionDataModule, held_out: bool) -> Reference:
-        return question_reference(data, held_out)
+    def reference(self, data: QuestionDataModule) -> Reference:
+        return question_reference(data)
 
     def held_out(self, model: ExtractiveQA, data: QuestionDataModule, outputs: Sequence[Outputs]) -> HeldOut:
         spec, references = data.spec, data.references["val"]

@@ -64,8 +64,8 @@ class SeriesClassification(TaskDefinition[SeriesSpec, SeriesDataModule, Classifi
         assert isinstance(net, Net)
         return net
 
-    def reference(self, data: SeriesDataModule, held_out: bool) -> Reference:
-        return series_reference(data, held_out)
+    def reference(self, data: SeriesDataModule) -> Reference:
+        return series_reference(data)
 
     def held_out(self, model: Classifier, data: SeriesDataModule, outputs: Sequence[Logits]) -> HeldOut:
         return held_out_classes(outputs, data.spec.heads)

@@ -74,8 +74,8 @@ class TextClassification(TaskDefinition[TextSpec, TextDataModule, MultitaskTextC
     def cacheable_part(self, model: MultitaskTextClassifier) -> TextEncoder:
         return model.encoder
 
-    def reference(self, data: TextDataModule, held_out: bool) -> Reference:
-        return text_reference(data, held_out)
+    def reference(self, data: TextDataModule) -> Reference:
+        return text_reference(data)
 
     def held_out(self, model: MultitaskTextClassifier, data: TextDataModule, outputs: Sequence[Logits]) -> HeldOut:
         return held_out_classes(outputs, data.spec.heads)
