@@ -110,4 +110,4 @@ def test_columns_of_a_date_in_another_way_are_named(typed: Any, refused: Any) ->
     error, ways = refused("a.csv", cells, "data.time=[date,hous]")
     assert ways == [["data.time=[date,hour]"]], error
     error, _ = refused("a.csv", cells, "data.time=[date,hour]", "data.group=hour")
-    assert "data.time already" in str(error)
+    assert "is already data.time" in str(error)
