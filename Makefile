@@ -1,6 +1,7 @@
 # make train        make the environment if need be, train the embedded default
 # make check        the same environment, then every check that takes seconds: what CI runs
 # make check-slow   the tests that take minutes, on two cores: CI runs them after `make check`
+# make docs         the site in site/, with a reference of every key; a broken link fails
 # make check-lowest an environment with the lowest versions that pyproject.toml allows, and the tests that take seconds in it
 # make check-faults runs killed in every phase, studies killed at random moments, 20 in a row, and every other fault
 #                   (LAB_FAULT_SEED=... for others); prints the table of kills
@@ -15,11 +16,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 LOWEST ?= .venv-lowest
-EXTRAS := dev mlflow tensorboard cmaes series peft dashboard joblib submitit postgres explain onnx serve
+EXTRAS := dev mlflow tensorboard cmaes series peft dashboard joblib submitit postgres explain onnx serve docs
 BENCHMARKS := speed.startup speed.steps speed.step_operations speed.peers speed.frozen speed.recipe speed.techniques speed.sweep speed.memory
 MORE := speed.threads speed.page_faults speed.compile series.timer_frozen peft.memory peft.speed
 
-.PHONY: train check check-slow check-lowest check-faults check-fuzz bench bench-more bench-sweep
+.PHONY: train check check-slow check-lowest check-faults check-fuzz docs bench bench-more bench-sweep
 
 train: $(INSTALLED)
 	$(BIN)/python train.py
@@ -33,6 +34,10 @@ check: $(INSTALLED)
 
 check-slow: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
+
+docs: $(INSTALLED)
+	$(BIN)/python -c 'from lab.config.reference import markdown; print("# Every key\n\n" + markdown())' > docs/reference.md
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --clean
 
 check-lowest:
 	$(PYTHON) -m venv $(LOWEST)

@@ -1,4 +1,8 @@
-"""Every command of the README runs: the real line in a forked process, on few rows and a shrunken encoder."""
+"""README.md, README.es.md and the pages of docs/: commands, links, pictures, and the two languages beside each other.
+
+The commands of docs/commands.md run in a forked process, on few rows and a shrunken encoder. The commands of all other
+pages are sound requests.
+"""
 
 import csv
 import re
@@ -14,18 +18,31 @@ import pytest
 
 from lab.cli.command_line import parse
 from lab.cli.validate_overrides import mistakes
+from lab.config.check import check, check_predict, check_report
 from lab.core.record.run_folder import RunFolder
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCK = re.search(r"```bash\n(.*?)```", README, re.S)
+PAGES = {
+    str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
+    for path in sorted([*ROOT.glob("README*.md"), *ROOT.glob("docs/*.md")])
+}
+COMMANDS_PAGE = PAGES["docs/commands.md"]
+BLOCK = re.search(r"```bash\n(.*?)```", COMMANDS_PAGE, re.S)
 COMMANDS = [line.partition(" #")[0].rstrip() for line in BLOCK[1].splitlines()] if BLOCK else []
-OTHERS = [
+OTHERS = {
     line.partition(" #")[0].rstrip()
-    for block in re.findall(r"```sh\n(.*?)```", README, re.S)
+    for text in PAGES.values()
+    for block in re.findall(r"```sh\n(.*?)```", text, re.S)
     for line in block.splitlines()
-    if line.startswith("python train.py") and not re.search("--config-dir|=RUN", line)  # folders that others make
-]
+    if re.match(r"python (train|predict|report)\.py", line)
+    and not re.search(r"--config-dir|=RUN|resume=|test=|plugins=", line)
+}
+"""Lines that name no folder or module which the reader has yet to make."""
+CHECKS = {
+    "train.py": ("config", check),
+    "predict.py": ("predict", check_predict),
+    "report.py": ("report", check_report),
+}
 FIRST = "python train.py"
 FEW = ["data.num_rows=200"]
 SHORT = ["trainer.max_epochs=1", "trainer.threads=1", "logger=csv", "callbacks.curves.png=false"]
@@ -51,7 +68,7 @@ SMALLER = {
 
 @pytest.fixture
 def run(forked: Any, here: Path) -> Callable[..., Any]:
-    """run(line, more words): how a line of the README ended, typed in `here`."""
+    """run(line, more words): how a line of the page ended, typed in `here`."""
 
     def act(line: str, more: list[str]) -> Any:
         words = shlex.split(line)
@@ -82,7 +99,7 @@ def kind(line: str) -> str:
     return result[-1] if result else "python train.py"
 
 
-def test_the_readme_shows_every_kind_of_line() -> None:
+def test_the_page_of_commands_shows_every_kind_of_line() -> None:
     assert {kind(line) for line in COMMANDS} == set(SMALLER)
 
 
@@ -105,9 +122,11 @@ def test_the_first_line_runs_in_a_process_of_its_own(here: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("line", OTHERS)
-def test_lines_of_the_other_sections_are_sound_requests(line: str) -> None:
-    assert mistakes(parse(shlex.split(line)[1:]), ROOT / "conf") == []
+@pytest.mark.parametrize("line", sorted(OTHERS))
+def test_lines_of_the_other_pages_are_sound_requests(line: str) -> None:
+    _, command, *words = shlex.split(line.partition(" > ")[0])
+    name, checked = CHECKS[command]
+    assert mistakes(parse([command, *words]), ROOT / "conf", name, checked) == []
 
 
 def test_a_finished_run_is_tested_again_and_a_resumed_one_goes_on(run: Any, here: Path) -> None:
@@ -132,13 +151,39 @@ def test_beto_without_hub_or_cache_says_what_to_type(run: Any) -> None:
     assert "Traceback" not in done.errors
 
 
-def test_every_file_and_picture_it_names_is_there() -> None:
-    for name in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (ROOT / name).exists(), name
+@pytest.mark.parametrize("page", PAGES)
+def test_every_file_and_picture_that_a_page_names_is_there(page: str) -> None:
+    for name in re.findall(r"\]\(([^)#:]+)\)", PAGES[page]):
+        assert ((ROOT / page).parent / name).exists(), name
+
+
+def test_the_readme_fits_on_two_screens() -> None:
+    assert PAGES["README.md"].count("\n") <= 130
+
+
+def test_the_spanish_readme_has_the_same_structure_and_commands() -> None:
+    english, spanish = (
+        [
+            line if code else re.match(r"#*|\||- |!", line)[0]  # type: ignore[index]
+            for code, block in enumerate_code(PAGES[name])
+            for line in block.splitlines()
+            if line.strip()
+        ]
+        for name in ("README.md", "README.es.md")
+    )
+    assert [kind for kind in spanish if kind] == [kind for kind in english if kind]
+    links = [sorted(re.findall(r"\]\(([^)]+)\)", PAGES[name])) for name in ("README.md", "README.es.md")]
+    assert [link for link in links[0] if "README" not in link] == [link for link in links[1] if "README" not in link]
+
+
+def enumerate_code(text: str) -> list[tuple[int, str]]:
+    """The prose (0) and the code (1) of a page, in their order; comments of code are left out."""
+    parts = re.split(r"```\w*\n(.*?)```", text, flags=re.S)
+    return [(place % 2, re.sub(r"\s+#.*", "", part) if place % 2 else part) for place, part in enumerate(parts)]
 
 
 def test_the_wrong_request_is_answered_as_shown() -> None:
-    shown = re.search(r"```\n\$ (python train.py .*?)\n(.*?)```", README, re.S)
+    shown = re.search(r"```\n\$ (python train.py .*?)\n(.*?)```", COMMANDS_PAGE, re.S)
     assert shown is not None
     said = {mistake.key: mistake for mistake in mistakes(parse(shlex.split(shown[1])[1:]), ROOT / "conf")}
     for key, about, remedy in re.findall(r"^  (\S+)=\S+: (.*)\n    try: (.*)$", shown[2], re.M):
