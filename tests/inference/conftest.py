@@ -15,6 +15,9 @@ from hydra import compose, initialize_config_dir
 from lab.config.check import check, check_predict
 from lab.data.series.rainfall import generate
 from lab.inference.predict import Done, predict
+from lab.inference.predictor import Predictor
+from lab.inference.tasks import predictor_of
+from lab.training.tasks.saved_model import load_run
 from lab.training.train import train
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -107,3 +110,11 @@ def asked(trained: Callable[[str], Path], tmp_path: Path) -> Callable[..., Done]
         return predict(check_predict(own | plain))
 
     return ask
+
+
+def predictor_of_run(run: Path) -> Predictor:
+    """The predictor of a run with the default settings, on the CPU."""
+    defaults = yaml.safe_load((CONF / "predict.yaml").read_text())
+    own = {key: value for key, value in defaults.items() if key not in ("defaults", "hydra")}
+    config, model = load_run(run)
+    return predictor_of(config, model, run, check_predict(own | {"run": str(run), "input": "-", "device": "cpu"}))

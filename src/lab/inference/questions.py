@@ -24,7 +24,7 @@ from lab.models.qa.squad_metrics import graded
 QUESTION, CONTEXT, ANSWER = "question", "context", "answer"
 
 
-class _Window(NamedTuple):
+class PairWindow(NamedTuple):
     """columns: (L, 4) as in `lab.data.qa.windows`; question: its place among the questions."""
 
     columns: npt.NDArray[np.int64]
@@ -55,7 +55,7 @@ class QuestionPredictor(Predictor):
         pairs = [(str(texts[place][0]), str(texts[place][1])) for place in places]
         if not pairs:
             return result
-        candidates = self._candidates(pairs)
+        candidates = self._watched_candidates(pairs)
         for place, best in zip(places, candidates, strict=True):
             result.cells[place] = self._cells(best)
         self._grade([rows[place] for place in places], candidates)
@@ -78,37 +78,56 @@ class QuestionPredictor(Predictor):
             return f"has a question that leaves no room for a context in {self.spec.max_length} tokens"
         return None
 
-    def _candidates(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[Candidate, ...]]:
+    def pair_of(self, row: Row) -> tuple[str, str] | None:
+        """The question and the context of a row; None for a row without a prediction."""
+        question, context = cell_text(row.get(self.question)), cell_text(row.get(self.context))
+        return None if self._fault(question, context) else (str(question), str(context))
+
+    def windows(self, pairs: Sequence[tuple[str, str]]) -> list[PairWindow]:
+        """The windows of all pairs, in the order of the pairs."""
         questions, contexts = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-        windows = [
-            _Window(_columns(piece.ids, piece.segments, piece.places, contexts[number]), number)
-            for number, pieces in enumerate(
-                self.tokenizer.windows(questions, contexts, self.spec.max_length, self.data.stride)
-            )
+        per_pair = self.tokenizer.windows(questions, contexts, self.spec.max_length, self.data.stride)
+        return [
+            PairWindow(_columns(piece.ids, piece.segments, piece.places, contexts[number]), number)
+            for number, pieces in enumerate(per_pair)
             for piece in pieces
         ]
-        if self.profile is not None:
-            self.profile.add_tokens(_tokens(windows, len(pairs)))
+
+    def candidates(
+        self, windows: Sequence[PairWindow], pairs: Sequence[tuple[str, str]]
+    ) -> list[tuple[Candidate, ...]]:
+        """The best answers of each pair, best first."""
         lengths = [len(window.columns) for window in windows]
         outputs = [
             self._outputs([windows[place] for place in chosen]) for chosen in by_length(lengths, self.batch_size)
         ]
-        everything = References(tuple(contexts), tuple(range(len(pairs))), ((),) * len(pairs))
+        contexts = tuple(context for _, context in pairs)
+        everything = References(contexts, tuple(range(len(pairs))), ((),) * len(pairs))
         return ranked(outputs, everything, self.spec.n_best, self.spec.no_answer, self.temperature)
 
-    @torch.inference_mode()
-    def _outputs(self, windows: Sequence[_Window]) -> Outputs:
+    def _watched_candidates(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[Candidate, ...]]:
+        windows = self.windows(pairs)
+        if self.profile is not None:
+            self.profile.add_tokens(_tokens(windows, len(pairs)))
+        return self.candidates(windows, pairs)
+
+    def batch(self, windows: Sequence[PairWindow]) -> QuestionBatch:
+        """Some windows as the model reads them, on its device."""
         lengths = np.array([len(window.columns) for window in windows])
         mask = np.arange(int(lengths.max())) < lengths[:, None]
         values = np.empty((*mask.shape, 4), np.int64)
         values[:] = (self.spec.pad_id, 0, -1, -1)
         values[mask] = np.concatenate([window.columns for window in windows])
         tensor = torch.from_numpy(values)
-        batch = QuestionBatch(
+        return QuestionBatch(
             ids=tensor[..., 0].contiguous(), mask=torch.from_numpy(mask), segments=tensor[..., 1].contiguous(),
             places=tensor[..., 2:].contiguous(), spans=torch.zeros(len(windows), 2, dtype=torch.long),
             rows=torch.tensor([window.question for window in windows]), window_rows=torch.tensor(len(windows)),
         ).to(self.device)  # fmt: skip
+
+    @torch.inference_mode()
+    def _outputs(self, windows: Sequence[PairWindow]) -> Outputs:
+        batch = self.batch(windows)
         best = best_spans(self.model(batch), possible(batch), self.spec.max_answer, self.spec.n_best)
         parts = (batch.rows, best.scores, characters(batch, best), best.none)
         return Outputs(*(part.cpu() for part in parts))
@@ -151,7 +170,7 @@ def _fields(rank: int) -> list[Field]:
             Field(f"{name}_end", "whole number")]  # fmt: skip
 
 
-def _tokens(windows: Sequence[_Window], num: int) -> list[list[int]]:
+def _tokens(windows: Sequence[PairWindow], num: int) -> list[list[int]]:
     """The ids in the windows of each of `num` questions."""
     ids: list[list[int]] = [[] for _ in range(num)]
     for window in windows:

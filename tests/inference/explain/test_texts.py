@@ -6,32 +6,20 @@ from typing import Any
 
 import pytest
 import torch
-import yaml
 
 from lab.cli import optional_packages
-from lab.config.check import check_predict
 from lab.core.batches import TextBatch
 from lab.core.errors import RequestError
 from lab.inference.explain.interface import TOLERANCE
 from lab.inference.explain.select import explainer_of
-from lab.inference.predictor import Predictor
-from lab.inference.tasks import predictor_of
 from lab.inference.texts import TextPredictor
-from lab.training.tasks.saved_model import load_run
 
-from ..conftest import CONF
+from ..conftest import predictor_of_run as predictor
 
 ROWS: list[dict[str, Any]] = [
     {"title": "pump 3", "text": "drips puddle, DRIPS"}, {"title": "", "text": ""},
     {"title": "pump 4", "text": "shakes " * 9}, {"title": "?", "text": None},
 ]  # fmt: skip
-
-
-def predictor(run: Path) -> Predictor:
-    defaults = yaml.safe_load((CONF / "predict.yaml").read_text())
-    own = {key: value for key, value in defaults.items() if key not in ("defaults", "hydra")}
-    config, model = load_run(run)
-    return predictor_of(config, model, run, check_predict(own | {"run": str(run), "input": "-", "device": "cpu"}))
 
 
 def logit(made: TextPredictor, ids: Sequence[int], head: int, label: str) -> float:

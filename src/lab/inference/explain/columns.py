@@ -20,6 +20,7 @@ from lab.inference.explain.page import PAGE_ROWS, Page
 from lab.inference.explain.select import explainer_of
 from lab.inference.inputs import STANDARD, Input, Settings
 from lab.inference.predictor import Cells, Field, Predicted, Predictor, Row
+from lab.inference.series import SeriesPredictor
 
 PLACE = "\0place"
 """Key of a row's file and number; it is no column."""
@@ -83,7 +84,8 @@ class ExplainedPredictor(Predictor):
 
     def open(self, paths: Sequence[str], settings: Settings, columns: Mapping[str, str]) -> list[Input]:
         opened = self.predictor.open(paths, settings, columns)
-        return [replace(each, rows=_placed(each)) for each in opened]
+        by_time = isinstance(self.predictor, SeriesPredictor)
+        return [replace(each, rows=_placed(each, by_time)) for each in opened]
 
     def predict(self, rows: Sequence[Row]) -> Predicted:
         result = self.predictor.predict(rows)
@@ -130,7 +132,9 @@ def _fields(head: str) -> tuple[Field, Field]:
     return Field(f"{head}_attributions", "text"), Field(f"{head}_attribution_error", "number")
 
 
-def _placed(source: Input) -> Iterator[tuple[Mapping[str, Any], str | None]]:
-    rows = source.rows
+def _placed(source: Input, by_time: bool) -> Iterator[tuple[Mapping[str, Any], str | None]]:
+    """The rows of an input, each with its place. by_time: rows are windows, named by group and time."""
     name = "standard input" if source.name == STANDARD else Path(source.name).name
-    return (({**cells, PLACE: f"{name}, row {number}"}, fault) for number, (cells, fault) in enumerate(rows, 1))
+    for number, (cells, fault) in enumerate(source.rows, 1):
+        own = " ".join(str(cells[column]) for column in source.columns) if by_time else f"row {number}"
+        yield {**cells, PLACE: f"{name}, {own}"}, fault

@@ -18,6 +18,8 @@ LEVELS = 8
 """Steps of a shade; a word below half a step is not shaded."""
 SHOWN = 4
 """Strongest words that are also written in a line of their own."""
+NONE = "(no answer)"
+"""Shown for an empty label."""
 FOR, AGAINST = "37,99,235", "234,88,12"
 """Red, green and blue of words that speak for and against a label."""
 
@@ -104,7 +106,8 @@ def _row(place: str, explanations: Sequence[Explanation]) -> Iterator[str]:
     yield "<tbody>"
     for number, each in enumerate(explanations):
         where = f'<th class="row" rowspan="{len(explanations)}">{_safe(place)}</th>' if number == 0 else ""
-        yield f'<tr>{where}<td class="head">{_safe(each.head)}<br><span class="label">{_safe(each.label)}</span>'
+        yield f'<tr>{where}<td class="head">{_safe(each.head)}<br>'
+        yield f'<span class="label">{_safe(each.label or NONE)}</span>'
         yield f'</td><td><div class="text" dir="auto">{shaded(each)}</div>{_strongest(each)}{_mark(each)}</td></tr>'
     yield "</tbody>\n"
 

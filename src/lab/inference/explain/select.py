@@ -1,10 +1,15 @@
 """The explainer of each predictor."""
 
 from lab.cli.optional_packages import missing_packages, not_installed
+from lab.core.batches import SeriesSpec
 from lab.core.errors import Mistake, RequestError
 from lab.inference.explain.interface import Explainer
+from lab.inference.explain.questions import PlacingPairTokenizer, QuestionExplainer
+from lab.inference.explain.series import SeriesExplainer
 from lab.inference.explain.texts import GradientExplainer, NgramExplainer, PlacingTokenizer
 from lab.inference.predictor import Predictor
+from lab.inference.questions import QuestionPredictor
+from lab.inference.series import SeriesPredictor
 from lab.inference.texts import TextPredictor
 from lab.models.text.ngram import NgramEncoder
 
@@ -19,6 +24,13 @@ def explainer_of(predictor: Predictor) -> Explainer:
             return NgramExplainer(predictor, predictor.tokenizer)
         _need_captum()
         return GradientExplainer(predictor, predictor.tokenizer)
+    if isinstance(predictor, QuestionPredictor) and isinstance(predictor.tokenizer, PlacingPairTokenizer):
+        _need_captum()
+        return QuestionExplainer(predictor, predictor.tokenizer)
+    if isinstance(predictor, SeriesPredictor):
+        spec = predictor.model.spec
+        assert isinstance(spec, SeriesSpec)
+        return SeriesExplainer(predictor, spec.channels)
     problem = f"a {type(predictor).__name__} cannot be explained: its model or its tokenizer is not one of lab"
     raise RequestError(Mistake("explain", problem, "explain=false", True))
 

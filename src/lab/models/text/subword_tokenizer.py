@@ -97,6 +97,15 @@ class SubwordTokenizer:
         encoded = self._core.encode_batch(list(zip(questions, contexts, strict=True)))
         return [[_window(piece) for piece in (first, *first.overflowing)] for first in encoded]
 
+    def pair_places(
+        self, questions: Sequence[str], contexts: Sequence[str], max_length: int, stride: int
+    ) -> list[list[list[tuple[int, int, int]]]]:
+        """For each token of `windows`, which text it is of and its characters there: (0, start, end) in the question,
+        (1, start, end) in the context; (-1, -1, -1) for special tokens."""
+        self._core.enable_truncation(max_length, stride=stride, strategy="only_second")
+        encoded = self._core.encode_batch(list(zip(questions, contexts, strict=True)))
+        return [[_pair_places(piece) for piece in (first, *first.overflowing)] for first in encoded]
+
     def fingerprint(self) -> str:
         """SHA-256 of the vocabulary and its settings; it changes whenever the output of `encode` does."""
         self._core.no_truncation()
@@ -128,6 +137,11 @@ def _window(encoding: tokenizers.Encoding) -> Window:
     in_context = [number == 1 for number in encoding.sequence_ids]
     places = [place if inside else (-1, -1) for place, inside in zip(encoding.offsets, in_context, strict=True)]
     return Window(encoding.ids, encoding.type_ids, places)
+
+
+def _pair_places(encoding: tokenizers.Encoding) -> list[tuple[int, int, int]]:
+    parts = zip(encoding.sequence_ids, encoding.offsets, strict=True)
+    return [(-1, -1, -1) if number is None else (number, *place) for number, place in parts]
 
 
 def pretrained(model: Encoder) -> SubwordTokenizer:
