@@ -2,6 +2,8 @@
 #   docker build -t lab .
 #   docker run --rm --user "$(id -u):$(id -g)" -v "$PWD:/work" lab trainer.max_epochs=1
 #   docker run --rm --user "$(id -u):$(id -g)" -v "$PWD:/work" --entrypoint lab-report lab runs=outputs
+#   docker build -t lab:serve --build-arg EXTRAS=serve .
+#   docker run --rm --user "$(id -u):$(id -g)" -v "$PWD:/work" -p 127.0.0.1:8000:8000 --entrypoint lab-serve lab:serve run=RUN host=0.0.0.0
 # For an NVIDIA GPU, with the CUDA version that the machine's driver supports:
 #   docker build -t lab:cuda --build-arg TORCH=cu130 .
 #   docker run --rm --gpus all --user "$(id -u):$(id -g)" -v "$PWD:/work" lab:cuda

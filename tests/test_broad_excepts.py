@@ -88,8 +88,8 @@ def test_every_broad_except_is_listed_with_its_reason() -> None:
 
 
 def test_the_scripts_have_none() -> None:
-    scripts = ("train.py", "report.py", "predict.py")
-    assert [list(broad_excepts((ROOT / name).read_text(encoding="utf-8"))) for name in scripts] == [[], [], []]
+    scripts = ("train.py", "report.py", "predict.py", "serve.py")
+    assert [name for name in scripts if list(broad_excepts((ROOT / name).read_text(encoding="utf-8")))] == []
 
 
 def test_every_form_is_seen() -> None:

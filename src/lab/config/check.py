@@ -21,6 +21,7 @@ from lab.config.rules import contradictions, not_finite
 from lab.config.schema import Config
 from lab.config.schema.predict import PredictRequest
 from lab.config.schema.report import ReportRequest
+from lab.config.schema.serve import ServeRequest
 from lab.config.typed_values import example, typed
 from lab.config.unknown_keys import unknown_value
 from lab.core.errors import Mistake, RequestError, listed, nearest
@@ -117,6 +118,11 @@ def check_report(composed: DictConfig | Mapping[str, Any]) -> ReportRequest:
 def check_predict(composed: DictConfig | Mapping[str, Any]) -> PredictRequest:
     """Return the typed config of a prediction. Raises RequestError with every mistake."""
     return _checked(composed, PredictRequest)
+
+
+def check_serve(composed: DictConfig | Mapping[str, Any]) -> ServeRequest:
+    """Return the typed config of a server. Raises RequestError with every mistake."""
+    return _checked(composed, ServeRequest)
 
 
 def _checked(composed: DictConfig | Mapping[str, Any], schema: type[RequestT]) -> RequestT:

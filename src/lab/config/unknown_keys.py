@@ -60,8 +60,9 @@ RENAMED_CHOICES = {
 """Present names of choices of earlier versions, by group."""
 _LATER = "is not supported yet"
 NOT_YET = {
-    **dict.fromkeys(("export", "serve"), f"{_LATER}; predict.py, resume=RUN and test=RUN are what a run folder is for"),
+    "export": f"{_LATER}; predict.py, serve.py, resume=RUN and test=RUN are what a run folder is for",
     "predict": "is a command of its own: python predict.py run=RUN input=new.csv",
+    "serve": "is a command of its own: python serve.py run=RUN",
     **dict.fromkeys(
         ("limit_predict_batches", "enable_checkpointing", "barebones", "use_distributed_sampler",
          "enable_autolog_hparams", "model_registry"), _LATER),

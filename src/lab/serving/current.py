@@ -1,0 +1,86 @@
+"""The version that answers, and its replacement when `run=` names another one.
+
+A new version passes the checks of the first one, and must take and give the same columns: the OpenAPI document stays
+true. It is loaded beside the old one, which answers until the switch; one that is refused changes nothing.
+"""
+
+import asyncio
+import logging
+
+from lab.config.schema.serve import ServeRequest
+from lab.core.errors import Mistake, RequestError
+from lab.serving.loaded import LoadedModel, Signature, load, signature
+from lab.serving.messages import Health, ModelState, Refused
+from lab.serving.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+
+class Current:
+    """The version that answers. Raises RequestError, as `load` does, if the first one is refused."""
+
+    def __init__(self, request: ServeRequest, metrics: Metrics) -> None:
+        self.request, self.metrics = request, metrics
+        self._seen: Signature | None = signature(request)
+        self.refused: Refused | None = None
+        self.model = load(request)
+        metrics.model.info(_labels(self.model))
+
+    def health(self) -> Health:
+        """The body of /health."""
+        state = ModelState(folder=self.model.folder.name, version=self.model.version)
+        return Health(status="ok", model=state, refused=self.refused)
+
+    async def watch(self) -> None:
+        """Look every `reload_every_s` seconds until cancelled; return at once if it is null."""
+        while self.request.reload_every_s is not None:
+            await asyncio.sleep(self.request.reload_every_s)
+            new = await asyncio.to_thread(self.look)
+            if new is not None:
+                self._switch(new)
+
+    def look(self) -> LoadedModel | None:
+        """Return the version that `run=` names now, if it is another one and sound. A refused one is logged once."""
+        try:
+            now = signature(self.request)
+        except RequestError as error:
+            self._refuse(None, error)
+            return None
+        if now == self._seen:
+            return None
+        self._seen = now
+        try:
+            new = load(self.request)
+            if signature(self.request) != now:
+                self._seen = None  # files changed while they were read: the next look loads them again
+                return None
+            if not new.same_interface(self.model):
+                problem = "takes or gives other columns than the version that answers"
+                raise RequestError(Mistake("run", problem, "start the server again", now[0]))
+        except RequestError as error:
+            self._refuse(now, error)
+            return None
+        self.refused = None
+        return None if new.version == self.model.version else new
+
+    def _switch(self, new: LoadedModel) -> None:
+        old, self.model = self.model, new
+        old.thread.shutdown(wait=False)  # a batch that is being computed is finished
+        self.metrics.reloads.labels("loaded").inc()
+        self.metrics.model.info(_labels(new))
+        log.info("version %s of %s answers now, before it %s", new.version, new.folder, old.version)
+
+    def _refuse(self, now: Signature | None, error: RequestError) -> None:
+        reason = "; ".join(each.problem for each in error.mistakes)
+        refused = Refused(folder="" if now is None else now[0].name, reason=reason)
+        if now is None and refused == self.refused:
+            return
+        if now is None:
+            self._seen = None
+        self.refused = refused
+        self.metrics.reloads.labels("refused").inc()
+        log.warning("a new version is refused, %s answers still: %s", self.model.version, error)
+
+
+def _labels(model: LoadedModel) -> dict[str, str]:
+    return {"folder": model.folder.name, "version": model.version}

@@ -1,0 +1,146 @@
+"""Bodies of requests and answers, with the JSON schemas that the OpenAPI document shows.
+
+The columns are those of the served model, so the schemas are made from it and are exactly what is checked.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
+from pydantic_core import PydanticCustomError
+
+from lab.config.schema.serve import LimitsConfig
+from lab.serving.loaded import LoadedModel
+
+TYPES = {"text": "string", "number": "number", "whole number": "integer"}
+"""JSON type of each kind of field."""
+
+
+class Detail(BaseModel):
+    """One mistake of a request."""
+
+    where: str
+    """Place in the request, such as `rows[3].text`; empty if it is the request as a whole."""
+    problem: str
+    """What is wrong."""
+    remedy: str = ""
+    """What to send instead; empty if nothing else helps."""
+
+
+class Problem(BaseModel):
+    """Why a request was refused."""
+
+    status: int
+    """The HTTP status."""
+    reason: str
+    """The reason in one sentence."""
+    details: list[Detail] = []
+    """Every mistake of the request."""
+
+
+class ErrorBody(BaseModel):
+    """The body of every answer with status 400 or more."""
+
+    error: Problem
+
+
+class RejectedRow(BaseModel):
+    """A row or window that has no prediction."""
+
+    index: int
+    """Its place in `predictions`, from 0."""
+    reason: str
+    """Why it has no prediction."""
+
+
+class Refused(BaseModel):
+    """A new version that was not loaded."""
+
+    folder: str
+    """Name of its folder; empty if there is none."""
+    reason: str
+    """Why it was refused."""
+
+
+class ModelState(BaseModel):
+    """The version that answers."""
+
+    folder: str
+    """Name of its folder."""
+    version: str
+    """Digest of its files."""
+
+
+class Health(BaseModel):
+    """The state of the server."""
+
+    status: str
+    """`ok`"""
+    model: ModelState
+    refused: Refused | None
+    """The newest version that was refused, if the one that answers is older."""
+
+
+def error_body(status: int, reason: str, details: Sequence[Detail] = ()) -> dict[str, Any]:
+    """Return the body of an answer to a refused request."""
+    return ErrorBody(error=Problem(status=status, reason=reason, details=list(details))).model_dump()
+
+
+def request_type(model: LoadedModel, limits: LimitsConfig) -> type[BaseModel]:
+    """Return the type of a body of /predict."""
+    cell = {"type": ["string", "number", "boolean", "null"], "maxLength": limits.text_length}
+    schema = {
+        "type": "object", "title": "Row", "properties": dict.fromkeys(model.intake.needed, cell),
+        "required": list(model.intake.needed), "additionalProperties": cell,
+    }  # fmt: skip
+
+    def checked(row: object) -> object:
+        return _checked(row, model.intake.needed, limits.text_length)
+
+    row_type = Annotated[dict[str, Any], BeforeValidator(checked), WithJsonSchema(schema)]
+    rows = Field(min_length=1, max_length=limits.rows, description="Cells by column; other columns are left out.")
+    made: type[BaseModel] = create_model(
+        "PredictBody", __config__=ConfigDict(extra="forbid"), rows=(Annotated[list[row_type], rows], ...)
+    )
+    return made
+
+
+def answer_type(model: LoadedModel) -> type[BaseModel]:
+    """Return the type of an answer of /predict."""
+    columns = {each.name: {"type": [TYPES[each.kind], "null"]} for each in model.columns}
+    schema = {"type": "object", "title": "Prediction", "properties": columns, "required": list(columns),
+              "additionalProperties": False}  # fmt: skip
+    item = Annotated[dict[str, Any], WithJsonSchema(schema)]
+    order = "One per window of the rows, by group and time." if model.intake.rows_are_windows else "One per row."
+    made: type[BaseModel] = create_model(
+        "PredictAnswer",
+        version=(str, Field(description="Digest of the files of the model that answers.")),
+        predictions=(list[item], Field(description=order)),
+        rejected=(list[RejectedRow], Field(description="Predictions whose cells are empty.")),
+    )
+    return made
+
+
+def _checked(row: object, needed: Sequence[str], length: int) -> object:
+    if not isinstance(row, dict):
+        raise PydanticCustomError("row", "is no object of cells by column")
+    if missing := [name for name in needed if name not in row]:
+        raise PydanticCustomError("column", "lacks {names}", {"names": ", ".join(map(repr, missing))})
+    for name, cell in row.items():
+        if (fault := _fault(name, cell, length)) is not None:
+            raise PydanticCustomError("cell", "{name} {fault}", {"name": repr(name), "fault": fault})
+    return row
+
+
+def _fault(name: str, cell: object, length: int) -> str | None:
+    if cell is not None and not isinstance(cell, str | int | float):
+        return "is neither text nor a number, true, false or null"
+    if isinstance(cell, float) and not math.isfinite(cell):
+        return "is no finite number"
+    for text in (name, cell):
+        if isinstance(text, str) and not text.isascii() and any("\ud800" <= sign <= "\udfff" for sign in text):
+            return "contains half of a character"
+    if isinstance(cell, str) and len(cell) > length:
+        return f"has {len(cell)} characters; {length} are allowed"
+    return None

@@ -1,0 +1,104 @@
+"""A loaded version answers every task with the cells of predict.py, whatever shares its batch."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.config.schema.serve import ServeRequest
+from lab.core.errors import RequestError
+from lab.inference.series import SeriesPredictor
+from lab.serving.loaded import Answer, load, predict_request, signature
+
+from .conftest import read_csv, text_rows, write_csv, write_weather
+
+Requested = Callable[..., ServeRequest]
+
+
+def rows_of(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+def answers(given: list[Answer | RequestError]) -> list[Answer]:
+    assert [each for each in given if isinstance(each, RequestError)] == []
+    return [each for each in given if isinstance(each, Answer)]
+
+
+def same(given: dict[str, Any], expected: dict[str, Any]) -> None:
+    for name, cell in given.items():
+        if isinstance(cell, float):
+            assert cell == pytest.approx(expected[name], abs=1e-5)
+        else:
+            assert cell == expected[name]
+
+
+@pytest.mark.parametrize("name", ["ngram", "encoder", "lora"])
+def test_texts_have_the_cells_of_predict(asked: Any, requested: Requested, tmp_path: Path, name: str) -> None:
+    rows = [(title, text) for title, text, *_ in text_rows(3)]
+    asked(name, input=write_csv(tmp_path / "new.csv", [("title", "text"), *rows]), output=tmp_path / "out.jsonl")
+    expected = rows_of(tmp_path / "out.jsonl")
+    model = load(requested(name))
+    bodies = [{"title": title, "text": text, "cause": "leak", "more": 1} for title, text in rows]
+    first, none, second = answers(model.answer([bodies[:1], [{"title": None, "text": " "}], bodies[1:]]))
+    for given, wanted in zip([*first.predictions, *second.predictions], expected, strict=True):
+        assert list(given) == ["cause", "cause_probability", "state", "state_probability"]
+        same(given, wanted)
+    assert none.rejected == {0: "has no text"}
+    assert set(none.predictions[0].values()) == {None}
+
+
+def test_questions_have_the_cells_of_predict(asked: Any, requested: Requested, tmp_path: Path) -> None:
+    rows = [("¿Qué vibra?", "La bomba P-101 vibra desde ayer."), ("", "La bomba."), ("¿Qué?", "Se cambió el sello.")]
+    asked("questions", input=write_csv(tmp_path / "new.csv", [("question", "context"), *rows]),
+          output=tmp_path / "out.jsonl")  # fmt: skip
+    (answer,) = answers(
+        load(requested("questions")).answer([[{"question": one, "context": other} for one, other in rows]])
+    )
+    for given, wanted in zip(answer.predictions, rows_of(tmp_path / "out.jsonl"), strict=True):
+        same(given, wanted)
+    assert answer.rejected == {1: "has no question"}
+
+
+def test_a_table_of_series_has_the_cells_of_predict(asked: Any, requested: Requested, tmp_path: Path) -> None:
+    file = write_weather(tmp_path / "new.csv", hours=30)
+    asked("series", input=file, output=tmp_path / "out.jsonl")
+    model = load(requested("series"))
+    table = [{name: cell if name in ("hour", "station") else float(cell) if cell else None
+              for name, cell in row.items()} for row in read_csv(file)]  # fmt: skip
+    assert set(model.intake.needed) == set(table[0])
+    one, wrong, other = model.answer([table, table[:5], table])
+    assert isinstance(wrong, RequestError)
+    assert "no group of the request has the 24 rows of a window" in str(wrong)
+    for answer in answers([one, other]):
+        for given, wanted in zip(answer.predictions, rows_of(tmp_path / "out.jsonl"), strict=True):
+            same(given, wanted)
+    assert isinstance(model.predictor, SeriesPredictor)
+    assert model.predictor.windows == [], "the tables of answered requests are released"
+
+
+def test_a_version_is_named_by_its_files(requested: Requested, tmp_path: Path) -> None:
+    request = requested("ngram")
+    copy = shutil.copytree(request.run, tmp_path / "copy")
+    moved = request.model_copy(update={"run": str(copy)})
+    assert load(request).version == load(moved).version
+    before = signature(moved)
+    assert signature(moved) == before
+    (copy / "run.json").write_text("{}")
+    assert signature(moved) == before, "the record is not the model"
+    spec = copy / "spec.json"
+    spec.write_text(spec.read_text() + "\n")
+    assert signature(moved) != before
+    assert load(request).version != load(moved).version
+    os.utime(spec, ns=(1, 1))
+    (copy / "checkpoints" / "best.ckpt").unlink()
+    with pytest.raises(RequestError):
+        load(moved)
+
+
+def test_settings_of_predictions_that_a_server_lacks_are_their_defaults(requested: Requested) -> None:
+    request = predict_request(requested("ngram", top_k=2, batch={"rows": 7, "wait_ms": 0}))
+    assert (request.top_k, request.batch_size, request.output, request.safe_csv) == (2, 7, "-", False)
