@@ -36,6 +36,11 @@ REASONS = {
     ("training/session.py", "closing"): "writes the end down and raises it again",
     ("training/session.py", "machine_faults_named"): "raises again errors that are no fault of the machine",
     ("training/post_processing.py", "_draw"): "a picture less ends no run; it stays pending",
+    (
+        "serving/batching.py",
+        "_compute",
+    ): "one request must not fail those that share its batch; logged, answered with 500",
+    ("serving/batching.py", "_alone"): "a model raises what it likes; logged, and the request is answered with 500",
     ("sweep/study/controller.py", "sweep"): "raises again errors that are no fault of the machine",
     (
         "sweep/execution/hydra_launcher_pool.py",

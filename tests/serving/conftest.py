@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from lab.config.check import check_serve
-from lab.config.schema.serve import ServeRequest
+from lab.config.schema.commands.serve import ServeRequest
 
 from ..inference.conftest import CONF, asked, read_csv, text_rows, trained, write_csv, write_weather
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lab.config.schema.serve import BatchConfig
+from lab.config.schema.commands.serve import BatchConfig
 from lab.serving.batching import Batcher, Busy, ModelFailed
 from lab.serving.loaded import Answer
 from lab.serving.metrics import Metrics

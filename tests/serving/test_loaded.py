@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lab.config.schema.serve import ServeRequest
+from lab.config.schema.commands.serve import ServeRequest
 from lab.core.errors import RequestError
 from lab.inference.series import SeriesPredictor
 from lab.serving.loaded import Answer, load, predict_request, signature

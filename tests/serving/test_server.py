@@ -182,27 +182,6 @@ def test_a_new_version_replaces_the_old_one_and_a_refused_one_does_not(
     assert "a new version is refused" in served.log.read_text()
 
 
-def test_a_port_in_use_is_one_message(served: Served, trained: Callable[[str], Path]) -> None:
-    port = served.url.rpartition(":")[2]
-    ended = subprocess.run(
-        [*COMMAND, f"run={trained('ngram')}", f"port={port}"], capture_output=True, text=True, timeout=60,
-        env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
-    )  # fmt: skip
-    assert ended.returncode == 2
-    assert f"port={port}: another program listens on it" in ended.stderr
-    assert "Traceback" not in ended.stderr
-
-
-def test_without_the_packages_the_line_that_installs_them_is_said() -> None:
-    code = ("import sys; sys.modules['fastapi'] = None; sys.argv = ['serve.py', 'run=nowhere']; "
-            "from lab.commands.serve import main; sys.exit(main())")  # fmt: skip
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60,
-                           env=os.environ | {"PYTHONPATH": str(ROOT / "src")})  # fmt: skip
-    assert ended.returncode == 2
-    assert "try: pip install 'fastapi>=" in ended.stderr
-    assert "uvicorn" not in ended.stderr
-
-
 def test_a_signal_stops_it_after_the_requests_in_flight(served: Served) -> None:
     body = json.dumps({"rows": [ROW]}).encode()
     host, port = served.url.removeprefix("http://").split(":")

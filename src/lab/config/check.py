@@ -19,9 +19,9 @@ from lab.config.interpolations import resolved, without_repeats
 from lab.config.metric_direction import with_mode
 from lab.config.rules import contradictions, not_finite
 from lab.config.schema import Config
+from lab.config.schema.commands.serve import ServeRequest
 from lab.config.schema.predict import PredictRequest
 from lab.config.schema.report import ReportRequest
-from lab.config.schema.serve import ServeRequest
 from lab.config.typed_values import example, typed
 from lab.config.unknown_keys import unknown_value
 from lab.core.errors import Mistake, RequestError, listed, nearest

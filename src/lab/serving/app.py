@@ -14,8 +14,8 @@ from fastapi.responses import JSONResponse, Response
 from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 
-import lab
-from lab.config.schema.serve import ServeRequest
+from lab import __version__
+from lab.config.schema.commands.serve import ServeRequest
 from lab.core.errors import RequestError
 from lab.serving.batching import Batcher, Busy, ModelFailed
 from lab.serving.current import Current
@@ -60,7 +60,7 @@ def application(request: ServeRequest, current: Current, metrics: Metrics, key: 
         await asyncio.gather(*tasks, return_exceptions=True)
 
     app = FastAPI(
-        title="lab", version=lab.__version__, description=f"Predictions of {current.model.folder.name}.",
+        title="lab", version=__version__, description=f"Predictions of {current.model.folder.name}.",
         lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False,
     )  # fmt: skip
     _add_predict(app, request, current, batcher, key)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from lab.config.schema.serve import BatchConfig
+from lab.config.schema.commands.serve import BatchConfig
 from lab.core.errors import RequestError
 from lab.inference.predictor import Row
 from lab.serving.loaded import Answer, LoadedModel

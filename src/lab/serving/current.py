@@ -7,7 +7,7 @@ true. It is loaded beside the old one, which answers until the switch; one that 
 import asyncio
 import logging
 
-from lab.config.schema.serve import ServeRequest
+from lab.config.schema.commands.serve import ServeRequest
 from lab.core.errors import Mistake, RequestError
 from lab.serving.loaded import LoadedModel, Signature, load, signature
 from lab.serving.messages import Health, ModelState, Refused

@@ -9,7 +9,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lab.config.schema.serve import ServeRequest
+from lab.config.schema.commands.serve import ServeRequest
 from lab.core.errors import Mistake, RequestError
 
 BACKLOG = 2048

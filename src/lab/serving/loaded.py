@@ -13,8 +13,8 @@ from typing import Any
 
 import yaml
 
+from lab.config.schema.commands.serve import ServeRequest
 from lab.config.schema.predict import PredictRequest
-from lab.config.schema.serve import ServeRequest
 from lab.config.shipped import CONF
 from lab.core.errors import RequestError
 from lab.inference.inputs import STANDARD

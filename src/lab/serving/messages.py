@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
 from pydantic_core import PydanticCustomError
 
-from lab.config.schema.serve import LimitsConfig
+from lab.config.schema.commands.serve import LimitsConfig
 from lab.serving.loaded import LoadedModel
 
 TYPES = {"text": "string", "number": "number", "whole number": "integer"}

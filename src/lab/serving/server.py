@@ -9,7 +9,7 @@ from types import FrameType
 
 import uvicorn
 
-from lab.config.schema.serve import ServeRequest
+from lab.config.schema.commands.serve import ServeRequest
 from lab.serving.app import application
 from lab.serving.current import Current
 from lab.serving.listening import address_of

@@ -1,0 +1,1 @@
+"""The typed requests of commands that use a trained model. All defaults are in conf/."""

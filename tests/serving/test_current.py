@@ -1,0 +1,92 @@
+"""The version that answers: looks that find nothing new, a new version, and versions that are refused."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lab.config.schema.commands.serve import ServeRequest
+from lab.core.errors import RequestError
+from lab.serving import current as module
+from lab.serving.current import Current
+from lab.serving.loaded import LoadedModel, load
+from lab.serving.metrics import Metrics
+
+Requested = Callable[..., ServeRequest]
+
+
+@pytest.fixture
+def copied(requested: Requested, tmp_path: Path) -> tuple[Current, Path]:
+    """A server's current version and its folder, which a test may change."""
+    folder = Path(shutil.copytree(requested("ngram").run, tmp_path / "copy"))
+    return Current(requested("ngram", run=folder, reload_every_s=1), Metrics()), folder
+
+
+def change(folder: Path) -> None:
+    spec = folder / "spec.json"
+    spec.write_text(spec.read_text() + "\n")
+
+
+def test_the_same_files_are_no_new_version(copied: tuple[Current, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    current, folder = copied
+    best = folder / "checkpoints" / "best.ckpt"
+    best.write_bytes(best.read_bytes())
+    assert current.look() is None, "its digest is that of the version that answers"
+    monkeypatch.setattr(module, "load", lambda request: pytest.fail("nothing changed"))
+    assert current.look() is None
+
+
+def test_a_changed_file_is_a_new_version(copied: tuple[Current, Path]) -> None:
+    current, folder = copied
+    before = current.model.version
+    change(folder)
+    new = current.look()
+    assert new is not None
+    assert new.version != before
+    assert current.model.version == before, "the switch is the event loop's"
+    assert current.look() is None
+
+
+def test_a_refused_version_is_said_once_and_recovers(
+    copied: tuple[Current, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    current, folder = copied
+    spec = folder / "spec.json"
+    whole = spec.read_text()
+    spec.write_text("{")
+    assert [current.look(), current.look()] == [None, None]
+    assert caplog.text.count("a new version is refused") == 1
+    refused = current.health().refused
+    assert refused is not None
+    assert refused.folder == "copy"
+    spec.write_text(whole)
+    assert current.look() is None
+    assert current.health().refused is None
+    shutil.rmtree(folder)
+    assert [current.look(), current.look()] == [None, None]
+    assert caplog.text.count("a new version is refused") == 2
+
+
+def test_files_that_change_while_they_are_read_are_read_again(
+    copied: tuple[Current, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    current, folder = copied
+
+    def slow(request: ServeRequest) -> LoadedModel:
+        new = load(request)
+        change(folder)
+        return new
+
+    monkeypatch.setattr(module, "load", slow)
+    change(folder)
+    assert current.look() is None
+    monkeypatch.setattr(module, "load", load)
+    new = current.look()
+    assert new is not None
+    assert new.version == load(current.request).version
+
+
+def test_the_first_version_must_be_sound(requested: Requested, tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="there is no such folder"):
+        Current(requested("ngram", run=tmp_path / "nowhere"), Metrics())

@@ -1,0 +1,67 @@
+"""Bodies are checked exactly as their JSON schemas say."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from lab.config.schema.commands.serve import LimitsConfig
+from lab.inference.predictor import Field
+from lab.serving.messages import answer_type, error_body, request_type
+
+LIMITS = LimitsConfig(body_kib=1, rows=3, text_length=5, time_s=1, waiting=1)
+FIELDS = (Field("cause", "text"), Field("cause_probability", "number"), Field("answer_start", "whole number"))
+
+
+def model(**intake: Any) -> Any:
+    """A stand-in for a loaded model with columns that are no names of Python."""
+    parts = {"needed": ("text", "model_config", "2024 \u00f1"), "rows_are_windows": False} | intake
+    return SimpleNamespace(intake=SimpleNamespace(**parts), columns=FIELDS)
+
+
+ROW = {"text": "x", "model_config": 1, "2024 \u00f1": None}
+
+
+def body() -> type[BaseModel]:
+    return request_type(model(), LIMITS)
+
+
+def test_the_schema_names_the_columns() -> None:
+    row = body().model_json_schema()["properties"]["rows"]["items"]
+    assert row["required"] == list(ROW)
+    assert row["properties"]["text"] == {"type": ["string", "number", "boolean", "null"], "maxLength": 5}
+    rows = body().model_json_schema()["properties"]["rows"]
+    assert (rows["minItems"], rows["maxItems"]) == (1, 3)
+
+
+@pytest.mark.parametrize("cell", ["12345", "\U0001f600" * 5, 10**30, -1.5, True, None])
+def test_cells_that_are_allowed(cell: object) -> None:
+    rows = [{**ROW, "text": cell, "more": cell}]
+    assert body().model_validate({"rows": rows}).rows == rows  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([], "at least 1"), ([ROW] * 4, "at most 3"), ([{"text": "x"}], "lacks 'model_config'"), (["x"], "no object"),
+        ([{**ROW, "text": "123456"}], "'text' has 6 characters; 5 are allowed"), ([{**ROW, "text": {}}], "neither"),
+        ([{**ROW, "more": float("nan")}], "'more' is no finite number"), ([{**ROW, "text": "\ud800"}], "half of a"),
+        ({"x": ROW}, "list"),
+    ],
+)  # fmt: skip
+def test_rows_that_are_refused(rows: object, words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        body().model_validate({"rows": rows})
+
+
+def test_an_answer_names_its_columns_and_their_types() -> None:
+    item = answer_type(model()).model_json_schema()["properties"]["predictions"]["items"]
+    assert item["required"] == [field.name for field in FIELDS]
+    assert [each["type"][0] for each in item["properties"].values()] == ["string", "number", "integer"]
+    windows = answer_type(model(rows_are_windows=True)).model_json_schema()["properties"]["predictions"]
+    assert "window" in windows["description"]
+
+
+def test_a_refusal_has_one_shape() -> None:
+    assert error_body(404, "no such path") == {"error": {"status": 404, "reason": "no such path", "details": []}}
