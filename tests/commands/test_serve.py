@@ -41,7 +41,7 @@ def test_a_missing_package_ends_in_the_line_that_installs_it(tmp_path: Path) -> 
 
 
 def test_every_mistake_of_the_line_is_said_at_once() -> None:
-    code, said = ended("port=70000", "batch.rows=0", "limits.time_s=-1", "prot=80", before="pass")
+    code, said = ended("port=70000", "batch.rows=0", "limits.time_s=-1", "portt=80", before="pass")
     assert code == 2
     for words in ("run: has no default", "port=70000", "batch.rows=0", "limits.time_s=-1", "try: port=80"):
         assert words in said
