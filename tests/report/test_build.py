@@ -17,6 +17,7 @@ from lab.report.build import build, summary
 from lab.report.findings import Report
 
 from .conftest import MakeRun
+from .sources.test_drift import content, subject
 from .sources.test_run_folders import write_grid
 
 Ask = Callable[..., ReportRequest]
@@ -195,3 +196,15 @@ def test_switches_of_the_request_act(folder: Path, tmp_path: Path, ask: Ask) -> 
     assert other.what_if == ()
     assert len(other.groups[0].groups) < 4
     assert "## Ganadora" in (tmp_path / "other" / "report.md").read_text()
+
+
+def test_drift_files_are_shown_and_a_damaged_one_is_refused_first(folder: Path, tmp_path: Path, ask: Ask) -> None:
+    path = tmp_path / "new.csv.drift.json"
+    path.write_text(json.dumps(content(subject("unknown tokens", "large", 0.5))))
+    report = build(ask(runs=[str(folder)], output=str(tmp_path / "report"), drift=[str(path)], lang="es"), "report.py")
+    assert [each.path for each in report.drift] == [str(path)]
+    assert "1 de 1 aspectos cambiaron: unknown tokens" in (tmp_path / "report" / "report.md").read_text()
+    path.write_text("[]")
+    with pytest.raises(RequestError, match="drift"):
+        build(ask(runs=[str(folder)], output=str(tmp_path / "other"), drift=[str(path)]), "report.py")
+    assert not (tmp_path / "other").exists()

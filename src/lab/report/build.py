@@ -22,6 +22,7 @@ from lab.report.analysis.winner import choose_winner, describe_winner, leaderboa
 from lab.report.findings import Groups, Report, Runs
 from lab.report.html import page
 from lab.report.output import csv_tables, experiments_log, markdown, model_registry
+from lab.report.sources.drift import read_drift
 from lab.report.sources.select import read_requested
 from lab.report.text.translate import Translator
 
@@ -38,6 +39,7 @@ def build(request: ReportRequest, command: str) -> Report:
     """
     output, words = Path(request.output), Translator(request.lang)
     _refuse_other_folder(output)
+    drift = read_drift(request.drift)
     source = read_requested(request)
     runs = build_run_table(source, request.objective, request.allow_mixed, request.statistics.repeats)
     configurations = groups.configurations(runs, request.statistics)
@@ -67,6 +69,7 @@ def build(request: ReportRequest, command: str) -> Report:
             command=command,
             made=datetime.now(UTC).isoformat(timespec="seconds"),
             folder=output,
+            drift=drift,
         )
         _write_winner(output, best)
         csv_tables.write(report)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lab.early_termination.policies.base import Goal
+from lab.report.sources.drift import DriftFile
 
 Floats = npt.NDArray[np.float64]
 History = Mapping[str, Floats]
@@ -250,3 +251,5 @@ class Report:
     made: str
     """Time of the report, ISO 8601."""
     folder: Path
+    drift: tuple[DriftFile, ...] = ()
+    """Comparisons of new rows with those of a run."""

@@ -111,6 +111,8 @@ class ReportRequest(Node):
     """When each rule of the diagnosis applies; scores are the objective's, 0 to 1."""
     what_if: tuple[dict[str, Any] | str, ...]
     """Early-termination policies to replay, as in conf/sweep."""
+    drift: Texts
+    """Drift files of predict.py drift=true to show."""
     log: str | None
     """File that an entry of an experiment log is appended to; null: none."""
     aim: str | None

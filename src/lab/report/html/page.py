@@ -15,12 +15,14 @@ from lab.core.record.run_folder import plain
 from lab.core.registry import FIGURES
 from lab.report.figures.gallery import compute_all
 from lab.report.findings import Report
-from lab.report.html import image_files, page_groups, page_sections
+from lab.report.html import image_files, page_drift, page_groups, page_sections
 from lab.report.html.page_table import table
 from lab.report.text.translate import Translator
 
 SCRIPT_WORDS = ("table.", "copied", "copy", "status.", "details.", "choose.", "absent.webgl", "unit.")
-SECTIONS = ("winner", "leaderboard", "groups", "comparison", "diagnosis", "figures", "what_if", "exclusions", "method")
+SECTIONS = (
+    "winner", "leaderboard", "groups", "comparison", "diagnosis", "drift", "figures", "what_if", "exclusions", "method",
+)  # fmt: skip
 
 
 def write(report: Report, words: Translator) -> None:
@@ -38,6 +40,7 @@ def page(report: Report, data: Mapping[str, Any], words: Translator) -> str:
         "groups": page_groups.groups(report, words),
         "comparison": page_groups.comparison(report, words),
         "diagnosis": page_sections.diagnosis(report, words),
+        "drift": page_drift.drift(report, words),
         "what_if": page_sections.what_if(report, words),
         "exclusions": page_sections.exclusions(report, words),
         "method": page_sections.method(report, words),
@@ -50,9 +53,11 @@ def page(report: Report, data: Mapping[str, Any], words: Translator) -> str:
         "lang": words.lang,
     }
     named = {f"title_{name}": words(f"section.{name}") for name in SECTIONS}
-    links = "".join(f'<li><a href="#{name}">{words(f"section.{name}")}</a></li>' for name in SECTIONS)
+    shown = [name for name in SECTIONS if report.drift or name != "drift"]
+    links = "".join(f'<li><a href="#{name}">{words(f"section.{name}")}</a></li>' for name in shown)
     return Template(_file("page.html")).substitute(
-        parts, **named, lang=words.lang, title=words("title"), skip=words("skip"), nav=words("nav"), links=links,
+        parts, **named,
+        lang=words.lang, title=words("title"), skip=words("skip"), nav=words("nav"), links=links,
         summary=page_sections.summary(report, words), needs_script=words("table.script"),
         made=words("made", made=report.made), command=page_sections.code(report.command, words),
         style=_file("page.css"), script=_file("page.js"), figures_script=_file("figures.js"),

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from lab.core.files import write_whole
 from lab.report.analysis.comparison import conclusions
+from lab.report.analysis.drift import drift_verdict
 from lab.report.findings import COSTS, Group, Groups, Report
 from lab.report.text.translate import Translator
 
@@ -39,6 +40,7 @@ def lines(report: Report, words: Translator) -> Iterator[str]:
         for finding in report.findings
     ]
     yield from _list(findings, "md_diagnosis", words)
+    yield from _list([drift_verdict(each, words) for each in report.drift], "section.drift", words)
     if report.what_if:
         yield from ("", f"## {words('md_what_if')}", "", *_what_if(report, words))
     exclusions = [f"{exclusion.path}: {words.say(exclusion.reason)}" for exclusion in runs.exclusions]
