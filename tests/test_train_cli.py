@@ -204,6 +204,7 @@ def test_the_jobs_of_a_multirun_go_on_when_one_fails(here: Path) -> None:
     assert "Traceback" not in err
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("here")
 def test_the_end_of_a_multirun_names_the_jobs_that_a_logger_lost() -> None:
     code, out, _ = run("-m", "seed=1,2,3", "hydra.sweep.dir=out", ending="lost")
@@ -212,6 +213,7 @@ def test_the_end_of_a_multirun_names_the_jobs_that_a_logger_lost() -> None:
     assert out.count(lost) == 1, out
 
 
+@pytest.mark.slow
 def test_a_search_with_optuna_gets_the_objective(here: Path) -> None:
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
     lr = "optimizer.lr=interval(1e-5,1e-3)"

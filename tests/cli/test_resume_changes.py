@@ -53,7 +53,11 @@ def run(tmp_path: Path):  # type: ignore[no-untyped-def]
     shutil.rmtree(tmp_path / "run", ignore_errors=True)
 
 
-@pytest.mark.parametrize("line", LINES.values(), ids=LINES)
+@pytest.mark.parametrize(
+    "line",
+    [lines if name == "csv" else pytest.param(lines, marks=pytest.mark.slow) for name, lines in LINES.items()],
+    ids=LINES,
+)
 @pytest.mark.parametrize("key", ["resume", "test"])
 def test_the_line_as_first_typed_resumes(run, line: list[str], key: str) -> None:  # type: ignore[no-untyped-def]
     folder = run(line)

@@ -352,7 +352,7 @@ def test_a_report_that_was_cut_is_made_by_the_same_line(typed: Typed, tmp_path: 
     assert not list(report.rglob(".*.part"))
 
 
-@pytest.mark.parametrize("sign", ["\u0085", "\u2028"])
+@pytest.mark.parametrize("sign", [pytest.param("\u0085", marks=pytest.mark.slow), "\u2028"])
 def test_a_label_column_with_a_line_end_in_its_name_keeps_its_training(typed: Typed, tmp_path: Path, sign: str) -> None:
     rows = [f"{word} ocurrido el dia {number},{word[0]}" for number in range(60) for word in ("fallo", "ruido")]
     (tmp_path / "rows.csv").write_text(f"text,kind{sign}old\n" + "\n".join(rows) + "\n")

@@ -51,7 +51,12 @@ def weather() -> str:
 QUESTIONS = ["data.num_contexts=60", "data.max_length=64", "data.stride=16"]
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+QUICK = {"fast", "reports_beto", "imdb_quick", "peft_qdora", "rainfall_pretrain", "ucr"}
+
+
+@pytest.mark.parametrize(
+    "recipe", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in RECIPES]
+)
 def test_a_recipe_trains(warm: Any, tmp_path: Path, recipe: str) -> None:
     small = BERT
     if recipe.startswith(SERIES):

@@ -117,7 +117,7 @@ def test_in_bf16_scores_stay_close_and_nothing_is_shared_with_fp32(warm: Any, ke
     assert losses[0] == pytest.approx(losses[1], abs=0.01)
 
 
-@pytest.mark.parametrize("lost", [False, True], ids=["cache kept", "cache lost"])
+@pytest.mark.parametrize("lost", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["cache kept", "cache lost"])
 def test_killed_and_resumed_equals_uninterrupted(warm: Any, kept: RunFolder, tmp_path: Path, lost: bool) -> None:
     settings = [KEPT, *changes_of(kept)]
     trained(warm, tmp_path / "killed", *settings, kill_at=31)

@@ -26,7 +26,7 @@ METHODS = {
 }
 
 
-@pytest.fixture(scope="module", params=METHODS)
+@pytest.fixture(scope="module", params=[pytest.param("lora", marks=pytest.mark.slow), "qdora"])
 def uninterrupted(warm: Any, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Any:
     settings = [*SETTINGS, *METHODS[request.param]]
     run = RunFolder(tmp_path_factory.mktemp(request.param))

@@ -45,7 +45,9 @@ def test_nothing_is_pending_in_the_end(whole: RunFolder) -> None:
     assert recorded_outcome(whole) is not None
 
 
-@pytest.mark.parametrize("dies_in", ["_draw", "log_outcome", "finish"])
+@pytest.mark.parametrize(
+    "dies_in", ["finish", *(pytest.param(name, marks=pytest.mark.slow) for name in ("_draw", "log_outcome"))]
+)
 @pytest.mark.parametrize("key", ["resume", pytest.param("test", marks=pytest.mark.slow)])
 def test_the_next_command_does_the_steps_that_a_kill_left(
     warm: Any, equal_runs: Any, whole: RunFolder, tmp_path: Path, dies_in: str, key: str

@@ -168,7 +168,9 @@ def test_clipping_by_value_is_another_training(run: Run) -> None:
     assert losses[0] != losses[1]
 
 
-@pytest.mark.parametrize("name", ["simple", "advanced", "pytorch"])
+@pytest.mark.parametrize(
+    "name", ["simple", *(pytest.param(name, marks=pytest.mark.slow) for name in ("advanced", "pytorch"))]
+)
 def test_a_profiler_writes_into_the_run_folder(run: Run, name: str) -> None:
     folder = run(f"trainer.profiler={name}", "trainer.limit_train_batches=2")
     written = (folder.path / "profiler" / f"fit-{name}.txt").read_text()

@@ -41,7 +41,7 @@ def without_costs(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if not name.endswith(COSTS)}
 
 
-QUICK = {"half epochs", "early stopping", "limited", "overfit", "unlimited epochs"}
+QUICK = {"half epochs", "early stopping"}
 
 
 @pytest.mark.parametrize(

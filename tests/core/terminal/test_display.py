@@ -163,7 +163,15 @@ def arguments(file: Path) -> list[str]:
             "trainer.max_epochs=1", "logger=[]", "callbacks.curves.png=false", "trainer.accelerator=cpu"]  # fmt: skip
 
 
-@pytest.mark.parametrize("streams", ["closed", "both closed", "full", "no reader", "ascii", "latin-1"])
+@pytest.mark.parametrize(
+    "streams",
+    [
+        "both closed",
+        "full",
+        "ascii",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("closed", "no reader", "latin-1")),
+    ],
+)
 def test_a_finished_run_is_no_failure_whatever_reads_it(
     forked: Any, odd_file: Path, tmp_path: Path, streams: str
 ) -> None:
