@@ -1,9 +1,10 @@
 """Explanations of windows of series by occlusion (Zeiler and Fergus 2014, arXiv 1311.2901), for any net.
 
 A window is divided into up to `PARTS` parts of time per channel. The attribution of a part is how much the logit
-of the predicted class falls when the values of the part are replaced: by the mean of the training data (0) where the run scales
-its columns, else by the channel's mean over the window. Such attributions do not sum to a difference of logits, because
-parts act together. Cost: parts x channels + 1 windows for each. Shapes: B windows, T steps, C channels, P parts.
+of the predicted class falls when the values of the part are replaced: by the mean of the training data (0) where the
+run scales its columns, else by the channel's mean over the window. Such attributions do not sum to a difference of
+logits, because parts act together. Cost: parts x channels + 1 windows for each.
+Shapes: B windows, T steps, C channels, P parts.
 """
 
 from collections.abc import Sequence

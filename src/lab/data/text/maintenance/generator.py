@@ -75,6 +75,12 @@ def generate(rows: int, seed: int, difficulty: float = 0.5) -> Reports:
     )
 
 
+def plans(rows: int, seed: int) -> dict[str, Ints]:
+    """Return the plans of `generate(rows, seed)`: for each slot, the number of its value in each row, (rows,)."""
+    parts = [_draw_plan(_stream(seed, start // CHUNK, min(CHUNK, rows - start))) for start in range(0, rows, CHUNK)]
+    return {slot: np.concatenate([part[slot] for part in parts]) for slot in parts[0]}
+
+
 def _mistakes(rows: int, seed: int, difficulty: float) -> list[Mistake]:
     mistakes = []
     if rows < 1:
