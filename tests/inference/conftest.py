@@ -12,6 +12,7 @@ import pytest
 import yaml
 from hydra import compose, initialize_config_dir
 
+from lab.config import plugins
 from lab.config.check import check, check_predict
 from lab.data.series.rainfall import generate
 from lab.inference.predict import Done, predict
@@ -26,7 +27,17 @@ QUICK = ["trainer.max_epochs=1", "trainer.threads=1", "trainer.accelerator=cpu",
 TINY = ["data.batch_size=16", "model.architecture.hidden_size=16", "model.architecture.intermediate_size=16",
         "model.vocabulary_size=300"]  # fmt: skip
 FILE = ["data=csv", "data.path=texts.csv", "data.text=[title,text]", "data.labels=[cause,state]"]
+OWN = "tests.inference.own_module"
 RUNS = {
+    "custom": [f"plugins=[{OWN}]", "model=custom", f"model._target_={OWN}.Machine", "data=custom",
+               f"data._target_={OWN}.MachineData", "data.metric=val/loss", "objective.mode=min", "optimizer.lr=0.1"],
+    "conv": ["plugins=[examples.plugins.conv_encoder]", *FILE, "model=conv", "model.width=8",
+             "data.batch_size=16"],
+    "net": ["plugins=[tests.end_to_end.every_registry]", "data=series_table", "data.path=weather.csv",
+            "data.time=hour", "data.group=station", "model=last_values",
+            "data.label={feature: temperature, horizon: 1, threshold: 17}", "data.window=24"],
+    "qlora": [*FILE, "peft=qlora", "peft.r=2", *TINY],
+    "qdora": [*FILE, "peft=qdora", "peft.r=2", *TINY],
     "ngram": [*FILE, "model=ngram"],
     "encoder": [*FILE, *TINY],
     "lora": [*FILE, "peft=lora", "peft.r=2", *TINY],
@@ -73,8 +84,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     runs: dict[str, Path] = {}
 
     def run(name: str) -> Path:
-        if name == "lora" and find_spec("peft") is None:
-            pytest.skip("the package peft is not installed")
+        needed = {"lora": ["peft"], "qlora": ["peft", "bitsandbytes"], "qdora": ["peft", "bitsandbytes"]}
+        if lacking := [package for package in needed.get(name, []) if find_spec(package) is None]:
+            pytest.skip(f"not installed: {lacking}")
         if name not in runs:
             runs[name] = _trained(RUNS[name], tmp_path_factory.mktemp("run"))
         return runs[name]
@@ -86,6 +98,7 @@ def _trained(settings: list[str], place: Path) -> Path:
     write_csv(place / "texts.csv", [("title", "text", "cause", "state"), *text_rows()])
     write_weather(place / "weather.csv")
     paths = [word.replace("data.path=", f"data.path={place}/") for word in settings]
+    plugins.load(next((word[9:-1].split(",") for word in settings if word.startswith("plugins=[")), []))
     with initialize_config_dir(str(CONF)):
         config = check(compose("config", [*paths, *QUICK, f"cache.dir={place / 'cache'}"]))
     with warnings.catch_warnings():

@@ -30,7 +30,9 @@ def new(tmp_path: Path) -> Path:
     return write_csv(tmp_path / "new.csv", [HEADER, *rows])
 
 
-@pytest.mark.parametrize("name", ["ngram", "encoder", "lora"])
+@pytest.mark.parametrize(
+    "name", ["ngram", "encoder", "lora", "conv", "qlora", pytest.param("qdora", marks=pytest.mark.slow)]
+)
 def test_a_text_alone_and_in_any_batch_has_one_answer(asked: Ask, new: Path, tmp_path: Path, name: str) -> None:
     done = asked(name, input=new)
     whole = read_csv(tmp_path / "out.csv")
@@ -222,6 +224,15 @@ def test_windows_of_a_new_table(asked: Ask, tmp_path: Path) -> None:
             assert float(other["temperature_probability"]) == pytest.approx(
                 float(row["temperature_probability"]), abs=1e-5
             )
+
+
+def test_a_net_of_a_plug_in_predicts_windows(asked: Ask, tmp_path: Path) -> None:
+    asked("net", input=write_weather(tmp_path / "new.csv", hours=40))
+    rows = read_csv(tmp_path / "out.csv")
+    asked("net", input=tmp_path / "new.csv", output=tmp_path / "alone.csv", batch_size=1)
+    assert len(rows) == 34
+    for row, alone in zip(rows, read_csv(tmp_path / "alone.csv"), strict=True):
+        assert float(row["temperature_probability"]) == pytest.approx(float(alone["temperature_probability"]), abs=1e-5)
 
 
 def test_a_table_that_does_not_fit_the_run(asked: Ask, tmp_path: Path) -> None:

@@ -4,9 +4,10 @@ from pathlib import Path
 
 from lab.config.schema import Config, Questions
 from lab.config.schema.predict import PredictRequest
-from lab.core.batches import PairTokenizer, SeriesSpec, spec_from_fields
+from lab.core.batches import CustomSpec, PairTokenizer, SeriesSpec, spec_from_fields
 from lab.core.errors import Mistake, RequestError
 from lab.core.record.run_folder import RunFolder
+from lab.inference.custom import CustomPredictor
 from lab.inference.predictor import UNCALIBRATED, Predictor, device_of
 from lab.inference.questions import QuestionPredictor
 from lab.inference.series import SeriesPredictor
@@ -38,5 +39,7 @@ def predictor_of(config: Config, model: TaskModule, folder: Path, request: Predi
     spec = spec_from_fields(run.read_spec())
     if isinstance(model, Classifier) and isinstance(spec, SeriesSpec):
         return SeriesPredictor(config, model, spec, run, request.top_k, request.batch_size, device, temperatures)
+    if isinstance(spec, CustomSpec):
+        return CustomPredictor(model, request.columns, request.batch_size, device)
     problem = f"its model {type(model).__name__} gives neither classes nor answers"
     raise RequestError(Mistake("run", problem, "a run of texts, questions or labelled series", folder))

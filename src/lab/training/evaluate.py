@@ -107,8 +107,9 @@ def test(trainer: pl.Trainer, material: Material, run: RunFolder) -> EvaluationR
             raise RunError("no epoch gave a finite objective, so there is no best checkpoint to test", "nan")
         refuse_damage(run, run.best, "test")
         load_weights(material.model, run, run.best, "test")
-    with quiet(), interruptible():
-        trainer.test(material.model, datamodule=material.data, verbose=False)
+    if material.is_tested():
+        with quiet(), interruptible():
+            trainer.test(material.model, datamodule=material.data, verbose=False)
     return material.evaluate()
 
 
