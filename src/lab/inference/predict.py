@@ -18,6 +18,7 @@ from lab.core.errors import Mistake, RequestError, RunError
 from lab.core.record.run_folder import RunFolder
 from lab.core.terminal.display import StatusLine
 from lab.core.terminal.tables import Table
+from lab.inference.doubt.columns import DoubtingPredictor, requested_doubts
 from lab.inference.drift.compare import compare
 from lab.inference.drift.file import drift_lines, load_reference, refuse_drift, write_drift
 from lab.inference.drift.profile import Profile
@@ -60,9 +61,13 @@ def predict(request: PredictRequest) -> Done:
     log.info("%s", folder)
     predictor = predictor_of(config, model, folder, request)
     predictor.profile = profile
+    doubts, best = requested_doubts(request, RunFolder(folder)), predictor.best
+    predictor.novelty = doubts.novelty
     with ExitStack() as files:
         if request.explain:
             predictor = files.enter_context(explained(predictor, page))
+        if doubts.abstain_below is not None or doubts.novelty is not None:
+            predictor = DoubtingPredictor(predictor, best, doubts)
         inputs = predictor.open(request.input, _settings(request, config, files), request.columns)
         done = _done(request, predictor, inputs)
         done = replace(done, lines=[*done.lines, *calibration_lines(RunFolder(folder))])
@@ -143,7 +148,8 @@ def _types(
     """The pyarrow types of an output's columns; a column of the input keeps its type if all inputs have it."""
     import pyarrow
 
-    kinds = {"text": pyarrow.string(), "number": pyarrow.float64(), "whole number": pyarrow.int64()}
+    kinds = {"text": pyarrow.string(), "number": pyarrow.float64(), "whole number": pyarrow.int64(),
+             "yes or no": pyarrow.bool_()}  # fmt: skip
     types = {field.name: kinds[field.kind] for field in fields}
     for name, new in zip(carried, columns, strict=False):
         known = [source.types.get(name) for source in inputs]

@@ -16,6 +16,7 @@ from lab.core.errors import Mistake, RequestError
 from lab.core.terminal.tables import Table
 from lab.inference.drift.profile import Profile
 from lab.inference.inputs import Input, Settings, check_columns, open_inputs
+from lab.training.doubt.novelty import Novelty
 
 Row = Mapping[str, Any]
 Cells = tuple[Any, ...]
@@ -28,15 +29,17 @@ class Field:
     """A column of predictions and the kind of its cells."""
 
     name: str
-    kind: Literal["text", "number", "whole number"]
+    kind: Literal["text", "number", "whole number", "yes or no"]
 
 
 @dataclass
 class Predicted:
-    """cells: one tuple per row, in the order of the fields; rejected: for places of rows without a prediction, why."""
+    """cells: one tuple per row, in the order of the fields; rejected: for places of rows without a prediction, why;
+    unlike: for places of rows that are unlike the training rows, why, if the predictor has their limits."""
 
     cells: list[Cells]
     rejected: dict[int, str] = field(default_factory=dict)
+    unlike: dict[int, str] = field(default_factory=dict)
 
 
 class Predictor(ABC):
@@ -46,6 +49,10 @@ class Predictor(ABC):
     """Columns that every input must have."""
     fields: tuple[Field, ...]
     """Columns of the predictions."""
+    best: tuple[str, ...] = ()
+    """Columns of the best class of each head, or of the best answer; each is followed by its probability."""
+    novelty: Novelty | None = None
+    """Limits of rows that are like the training rows, if the request asks for the others."""
     profile: Profile | None = None
     """Counts what the predicted rows are like, if the request asks for their drift."""
 

@@ -38,7 +38,7 @@ class QuestionPredictor(Predictor):
         self, data: Questions, model: ExtractiveQA, tokenizer: PairTokenizer, columns: Mapping[str, str], top_k: int,
         batch_size: int, device: torch.device, temperatures: Mapping[str, float] = UNCALIBRATED,
     ) -> None:  # fmt: skip
-        self.temperature = temperatures.get(ANSWER, 1.0)
+        self.temperature, self.best = temperatures.get(ANSWER, 1.0), (ANSWER,)
         self.data, self.model, self.tokenizer = data, model.to(device), tokenizer
         self.batch_size, self.device, self.spec = batch_size, device, model.spec
         self.question, self.context, self.answer = (columns.get(name, name) for name in (QUESTION, CONTEXT, ANSWER))

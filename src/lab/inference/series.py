@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from lab.config.schema import Config, Windowed
@@ -24,6 +25,7 @@ from lab.inference.predictor import UNCALIBRATED, Predicted, Predictor, Row
 from lab.inference.ranking import ClassCounts, class_fields, ranked_classes
 from lab.models.calibration import calibrated
 from lab.models.classifier import Classifier
+from lab.training.doubt.novelty import energies, window_measures
 
 log = logging.getLogger(__name__)
 PLACE = "\0window"
@@ -50,7 +52,7 @@ class SeriesPredictor(Predictor):
         self.features, self.step_s = tuple(facts["columns"]), float(facts["step_s"])
         self.kept = min(top_k, self.head.num_classes)
         self.fields = tuple(class_fields(self.head.name, self.kept))
-        self.counts = ClassCounts(spec.heads)
+        self.counts, self.best = ClassCounts(spec.heads), (self.head.name,)
         self.windows: list[NewWindows] = []
 
     def open(self, paths: Sequence[str], settings: Settings, columns: Mapping[str, str]) -> list[Input]:
@@ -96,7 +98,10 @@ class SeriesPredictor(Predictor):
                 batch = SeriesBatch(
                     torch.from_numpy(values), torch.from_numpy(observed), {}, torch.from_numpy(ids), {}
                 ).to(self.device)
-                probabilities = calibrated(self.model(batch)[0], self.temperature)
+                logits = self.model(batch)[0].float().cpu()
+                for place, reason in zip(chosen, self._unlike(values, observed, logits), strict=False):
+                    result.unlike[place] = reason
+                probabilities = calibrated(logits, self.temperature)
                 labels = windows.labels[ids].astype(np.int64).tolist()
                 self.counts.add(0, probabilities, labels)
                 if self.profile is not None:
@@ -104,6 +109,15 @@ class SeriesPredictor(Predictor):
                 for place, cells in zip(chosen, ranked_classes(self.head, probabilities, self.kept), strict=True):
                     result.cells[place] = cells
         return result
+
+    def _unlike(
+        self, values: npt.NDArray[np.float32], observed: npt.NDArray[np.bool_], logits: torch.Tensor
+    ) -> list[str]:
+        """Why each window is unlike those of training; empty without limits."""
+        if self.novelty is None:
+            return []
+        ranges = [self.novelty.ranges.get(name, (-np.inf, np.inf)) for name in self.features]
+        return self.novelty.reasons(window_measures(values, observed, ranges, energies([logits.numpy()])))
 
     def scores(self) -> Table | None:
         return self.counts.table()

@@ -15,6 +15,7 @@ from lab.inference.predictor import UNCALIBRATED, Cells, Predicted, Predictor, R
 from lab.inference.ranking import ClassCounts, class_fields, ranked_classes
 from lab.models.calibration import calibrated
 from lab.models.text.multitask_classifier import MultitaskTextClassifier
+from lab.training.doubt.novelty import energies, text_measures
 
 GENERATED_TEXT = "text"
 """The text column of the generated reports."""
@@ -37,6 +38,7 @@ class TextPredictor(Predictor):
         self.kept = [min(top_k, head.num_classes) for head in self.heads]
         ranks = zip(self.heads, self.kept, strict=True)
         self.fields = tuple(field for head, kept in ranks for field in class_fields(head.name, kept))
+        self.best = tuple(head.name for head in self.heads)
         self.labels = {head.name: columns.get(head.name, head.name) for head in self.heads}
         self.codes = [{name: code for code, name in enumerate(head.classes)} for head in self.heads]
         self.counts = ClassCounts(self.heads)
@@ -46,12 +48,16 @@ class TextPredictor(Predictor):
         places = [place for place, text in enumerate(texts) if text is not None]
         result = Predicted([(None,) * len(self.fields)] * len(rows))
         result.rejected = {place: "has no text" for place, text in enumerate(texts) if text is None}
-        ids = self.tokenizer.encode([text for text in texts if text is not None], self.model.spec.max_length)
+        texts_of = [text for text in texts if text is not None]
+        ids = self.tokenizer.encode(texts_of, self.model.spec.max_length)
         if self.profile is not None:
             self.profile.add_texts(self._known_cells([rows[place] for place in places]))
             self.profile.add_tokens(ids)
         for chosen in by_length([len(row) for row in ids], self.batch_size):
-            probabilities = self.probabilities([ids[item] for item in chosen])
+            logits = self.logits([ids[item] for item in chosen])
+            probabilities = self._calibrated(logits)
+            for item, reason in zip(chosen, self._unlike(texts_of, ids, chosen, logits), strict=False):
+                result.unlike[places[item]] = reason
             self._count(probabilities, [rows[places[item]] for item in chosen])
             for item, cells in zip(chosen, self._cells(probabilities), strict=True):
                 result.cells[places[item]] = cells
@@ -71,17 +77,35 @@ class TextPredictor(Predictor):
         columns = zip(self.own, self.needed, strict=True)
         return {own: [self._known_cell(row, name) for row in rows] for own, name in columns}
 
-    @torch.inference_mode()
     def probabilities(self, ids: Sequence[Sequence[int]]) -> list[torch.Tensor]:
         """Calibrated probabilities (B, K) of each head, on the CPU."""
+        return self._calibrated(self.logits(ids))
+
+    def _calibrated(self, logits: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        temperatures = [self.temperatures.get(head.name, 1.0) for head in self.heads]
+        return list(map(calibrated, logits, temperatures))
+
+    def _unlike(
+        self, texts: Sequence[str], ids: Sequence[Sequence[int]], chosen: Sequence[int], logits: Sequence[torch.Tensor]
+    ) -> list[str]:
+        """Why each of the chosen texts is unlike the training texts; empty without limits."""
+        if self.novelty is None or self.novelty.common is None:
+            return []
+        characters = np.array([len(texts[item]) for item in chosen])
+        energy = energies([each.numpy() for each in logits])
+        own = [ids[item] for item in chosen]
+        return self.novelty.reasons(text_measures(characters, own, self.novelty.common, energy))
+
+    @torch.inference_mode()
+    def logits(self, ids: Sequence[Sequence[int]]) -> list[torch.Tensor]:
+        """Logits (B, K) of each head in fp32, on the CPU."""
         lengths = np.array([len(row) for row in ids])
         mask = np.arange(max(1, int(lengths.max()))) < lengths[:, None]
         padded = np.full(mask.shape, self.model.spec.pad_id, np.int64)
         padded[mask] = np.concatenate([np.asarray(row, np.int64) for row in ids])
         nowhere = torch.arange(len(ids))
         batch = TextBatch(torch.from_numpy(padded), torch.from_numpy(mask), {}, nowhere, {}).to(self.device)
-        temperatures = [self.temperatures.get(head.name, 1.0) for head in self.heads]
-        return list(map(calibrated, self.model(batch), temperatures))
+        return [head.float().cpu() for head in self.model(batch)]
 
     def _cells(self, probabilities: Sequence[torch.Tensor]) -> list[Cells]:
         parts = map(ranked_classes, self.heads, probabilities, self.kept)

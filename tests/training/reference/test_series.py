@@ -40,4 +40,4 @@ def test_the_missing_share_is_that_of_the_table() -> None:
 
 def test_rows_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(series, "MOST_ROWS", 2)
-    assert series._train_rows(data()).tolist() == [1, 4]
+    assert series.train_rows(data()).tolist() == [1, 4]

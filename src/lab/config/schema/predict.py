@@ -38,6 +38,10 @@ class PredictRequest(Node):
     """Encoding of a text input."""
     safe_csv: bool
     """Put an apostrophe before cells of CSV output that a spreadsheet would compute."""
+    abstain_below: Annotated[float, Field(gt=0.0, le=1.0)] | None
+    """Probability of the best class or answer below which a row is marked for a person; null: no row is marked."""
+    novelty: bool
+    """Mark rows that are unlike the training rows."""
     drift: bool
     """Compare the new rows with the rows of the run, in `<output>.drift.json`."""
     explain: bool

@@ -3,13 +3,16 @@
 temperatures: per head, the number that divides its logits. not_fitted: for heads without a temperature, the reason.
 scores: per split and head, `ece_before`, `ece_after`, `brier_before`, `brier_after` and `rows`. reliability: per split
 and head, the bins before and after as lists of [rows, mean confidence, accuracy]. coverage: per split and head, points
-[threshold, share of rows whose probability reaches it, accuracy of these]. Imports no torch.
+[threshold, share of rows whose probability reaches it, accuracy of these]. novelty: the limits of rows that are like
+those of training, as `lab.training.doubt.novelty` makes them; null where there are none. Imports no torch.
 """
 
+import base64
+import binascii
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from lab.core.record.fields import Shape, each, is_number, keyed, number, scores, several, text
+from lab.core.record.fields import Shape, each, is_number, keyed, number, optional, pair, scores, several, text
 
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.02, 50.0
 """Bounds of a temperature. Below 1 it makes a model more certain, above 1 less."""
@@ -20,12 +23,28 @@ def _temperature(name: str, value: Any) -> Iterator[str]:
         yield f"{name} is not a number from {LOWEST_TEMPERATURE} to {HIGHEST_TEMPERATURE:g}"
 
 
+def _base64(name: str, value: Any) -> Iterator[str]:
+    try:
+        base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError, TypeError):
+        yield f"{name} is not in base64"
+
+
 _BINS = keyed("before", "after", before=several(several(number)), after=several(several(number)))
 FIELDS: Mapping[str, Shape] = {
     "temperatures": each(_temperature),
     "not_fitted": each(text),
     "scores": each(each(scores)),
     "reliability": each(each(_BINS)),
+    "novelty": optional(
+        keyed(
+            *("share", "limits", "common_tokens", "ranges"),
+            share=number,
+            limits=each(number),
+            common_tokens=optional(_base64),
+            ranges=each(pair(number)),
+        )
+    ),
     "coverage": each(each(several(several(number)))),
 }
 NEEDED = ("temperatures", "not_fitted")

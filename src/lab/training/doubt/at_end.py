@@ -1,7 +1,7 @@
 """How sure a run may be, measured after its test: the best checkpoint's model reads the validation split once more."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import lightning.pytorch as pl
@@ -50,6 +50,8 @@ def measure_doubt(trainer: pl.Trainer, material: Material, config: Config, resul
     val = material.task.held_out(material.model, material.data, outputs or [])
     assert val is not None, "a task whose test has probabilities has them in validation, too"
     calibration = fitted({"val": val.heads, "test": test.heads})
+    novelty = material.task.novelty(material.data, val)
+    calibration = replace(calibration, novelty=None if novelty is None else novelty.fields())
     return Doubt(calibration, _review(material, {"val": val, "test": test}, calibration))
 
 

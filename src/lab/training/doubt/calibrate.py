@@ -27,6 +27,7 @@ class Calibration:
     scores: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
     reliability: dict[str, dict[str, dict[str, list[list[float]]]]] = field(default_factory=dict)
 
+    novelty: dict[str, Any] | None = None
     coverage: dict[str, dict[str, list[list[float]]]] = field(default_factory=dict)
 
     def write(self, run: RunFolder) -> None:

@@ -7,6 +7,7 @@ from lab.core.errors import Mistake, RequestError
 from lab.core.files import Unreadable
 from lab.core.hydra_quoting import quoted
 from lab.core.record.run_folder import RunFolder
+from lab.training.doubt.novelty import Novelty
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,12 @@ def calibration_lines(run: RunFolder) -> list[str]:
         remedy = f"python train.py {quoted('test', run.path)}"
         return [f"probabilities are not calibrated: the run is of an older version; {remedy} fits temperatures"]
     return [f"probabilities of {head} are not calibrated: {reason}" for head, reason in saved.not_fitted.items()]
+
+
+def saved_novelty(run: RunFolder) -> Novelty | None:
+    """Return the limits of rows that are like training; None for a run without them. Raises as `saved_temperatures`."""
+    fields = (_content(run) or {}).get("novelty")
+    return None if fields is None else Novelty.from_fields(fields)
 
 
 def _content(run: RunFolder) -> dict[str, Any] | None:

@@ -16,7 +16,7 @@ def series_reference(data: SeriesDataModule) -> Reference:
     """Return the reference of windows or cases, without what the model predicts."""
     series = data.series
     reference = Reference(head_counts(data.spec.heads))
-    rows = _train_rows(data)
+    rows = train_rows(data)
     missing = series.facts.get("missing")
     for place, column in enumerate(series.panel.columns[: series.num_measured]):
         subject = VALUE.format(column)
@@ -27,7 +27,7 @@ def series_reference(data: SeriesDataModule) -> Reference:
     return reference
 
 
-def _train_rows(data: SeriesDataModule) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+def train_rows(data: SeriesDataModule) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
     """Rows of the panel that lie in a training window, at most `MOST_ROWS` of them at equal distances."""
     cut = data.series.splits["train"]
     ends, lengths = cut.ends.astype(np.int64), cut.lengths.astype(np.int64)

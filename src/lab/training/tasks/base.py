@@ -26,6 +26,7 @@ from lab.data.datamodule import DataModule
 from lab.models.series.interfaces import Net
 from lab.models.task_module import TaskModule, Training
 from lab.models.text.interfaces import TextEncoder
+from lab.training.doubt.novelty import Novelty
 from lab.training.evaluation.base import EvaluationResult, HeldOut
 from lab.training.run_length import MOST_EPOCHS, epoch_end_steps, refuse_misplaced_validations
 
@@ -79,6 +80,10 @@ class TaskDefinition(ABC, Generic[SpecT, DataT, ModelT]):
 
         outputs: of `predict_step`, batch by batch.
         """
+        return None
+
+    def novelty(self, data: DataT, val: HeldOut) -> Novelty | None:
+        """The limits of rows that are like those of training; None for a task without such limits."""
         return None
 
     def identity(self, data: DataT, split: str, rows: npt.NDArray[np.int64]) -> Mapping[str, Sequence[object]]:

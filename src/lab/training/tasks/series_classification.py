@@ -24,6 +24,8 @@ from lab.models.metrics import auroc
 from lab.models.series.interfaces import Net
 from lab.models.series.series_classifier import TimeSeriesClassifier
 from lab.training.build.series_model import build_series_classifier
+from lab.training.doubt.fit_novelty import window_novelty
+from lab.training.doubt.novelty import Novelty
 from lab.training.evaluation.base import HeldOut
 from lab.training.evaluation.classification import (
     ClassificationResult,
@@ -69,6 +71,9 @@ class SeriesClassification(TaskDefinition[SeriesSpec, SeriesDataModule, Classifi
 
     def held_out(self, model: Classifier, data: SeriesDataModule, outputs: Sequence[Logits]) -> HeldOut:
         return held_out_classes(outputs, data.spec.heads)
+
+    def novelty(self, data: SeriesDataModule, val: HeldOut) -> Novelty:
+        return window_novelty(data, val)
 
     def identity(
         self, data: SeriesDataModule, split: str, rows: npt.NDArray[np.int64]

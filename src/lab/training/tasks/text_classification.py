@@ -23,6 +23,8 @@ from lab.models.text.interfaces import BagEncoder, TextEncoder
 from lab.models.text.multitask_classifier import MultitaskTextClassifier
 from lab.training.build.text_encoder import TextModel, text_encoder
 from lab.training.build.tokenizer import get_tokenizer, load_tokenizer
+from lab.training.doubt.fit_novelty import text_novelty
+from lab.training.doubt.novelty import Novelty
 from lab.training.evaluation.base import HeldOut
 from lab.training.evaluation.classification import (
     ClassificationResult,
@@ -79,6 +81,9 @@ class TextClassification(TaskDefinition[TextSpec, TextDataModule, MultitaskTextC
 
     def held_out(self, model: MultitaskTextClassifier, data: TextDataModule, outputs: Sequence[Logits]) -> HeldOut:
         return held_out_classes(outputs, data.spec.heads)
+
+    def novelty(self, data: TextDataModule, val: HeldOut) -> Novelty:
+        return text_novelty(data, val)
 
     def identity(self, data: TextDataModule, split: str, rows: npt.NDArray[np.int64]) -> Mapping[str, Sequence[object]]:
         part = data.corpus.splits[split]

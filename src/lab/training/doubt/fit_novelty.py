@@ -1,0 +1,48 @@
+"""The limits of a run's novelty, fitted on its validation rows. The token ids of the training rows are read once."""
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lab.data.series.datamodule import SeriesDataModule
+from lab.data.text.datamodule import TextDataModule
+from lab.training.doubt.novelty import Novelty, common_tokens, energies, fit_limits, text_measures, window_measures
+from lab.training.evaluation.base import HeldOut
+from lab.training.reference.series import train_rows
+
+CHUNK = 1000
+
+
+def text_novelty(data: TextDataModule, val: HeldOut) -> Novelty:
+    """Return the limits of texts."""
+    data.setup("fit")
+    unknown: int | None = getattr(data.tokenizer, "unknown_id", None)
+    never = [] if unknown is None else [unknown]
+    common = common_tokens(data.rows["train"].tokens.values, data.spec.vocabulary_size, never)
+    texts = data.corpus.splits["val"].texts.at(val.rows)
+    lengths = [pc.utf8_length(pa.array(batch, pa.string())).to_numpy() for batch in texts.batches(CHUNK)]
+    tokens = data.rows["val"].tokens
+    ids = [tokens[row] for row in val.rows.tolist()]
+    return Novelty(fit_limits(text_measures(np.concatenate(lengths), ids, common, _energies(val))), common)
+
+
+def window_novelty(data: SeriesDataModule, val: HeldOut) -> Novelty:
+    """Return the limits of windows or cases."""
+    data.setup("fit")
+    series, rows = data.series, data.rows["val"]
+    names = series.panel.columns[: series.num_measured]
+    known = series.panel.values[train_rows(data)][:, : len(names)]
+    ranges = {name: (float(np.nanmin(each)), float(np.nanmax(each)))
+              for name, each in zip(names, known.T, strict=True) if not np.isnan(each).all()}  # fmt: skip
+    bounds = [ranges.get(name, (-np.inf, np.inf)) for name in names]
+    energy, parts = _energies(val), []
+    for start in range(0, len(val.rows), CHUNK):
+        part = slice(start, start + CHUNK)
+        parts.append(window_measures(*rows.arrays(val.rows[part]), bounds, energy[part]))
+    measures = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return Novelty(fit_limits(measures), None, ranges)
+
+
+def _energies(val: HeldOut) -> npt.NDArray[np.float64]:
+    return energies([rows.scores for rows in val.heads.values()])

@@ -1,0 +1,107 @@
+"""Rows for a person and rows unlike training: a column each, counts at the end, refusals before a row is predicted."""
+
+import random
+import shutil
+import string
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from lab.core.errors import RequestError
+from lab.core.record.run_folder import RunFolder
+from lab.inference.predict import Done
+
+from ..conftest import read_csv, text_rows, write_csv, write_weather
+
+Ask = Callable[..., Done]
+Trained = Callable[[str], Path]
+
+
+@pytest.fixture
+def new(tmp_path: Path) -> Path:
+    return write_csv(tmp_path / "new.csv", [("title", "text"), *(row[:2] for row in text_rows(20)), ("", "")])
+
+
+def test_rows_below_the_probability_are_marked_for_a_person(asked: Ask, new: Path, tmp_path: Path) -> None:
+    asked("ngram", input=new, output=tmp_path / "plain.csv")
+    plain = read_csv(tmp_path / "plain.csv")[:-1]
+    limit = sorted(float(row["state_probability"]) for row in plain)[10]
+    done = asked("ngram", input=new, abstain_below=limit)
+    rows = read_csv(tmp_path / "out.csv")
+    assert list(rows[0])[-2:] == ["cause_abstain", "state_abstain"]
+    assert rows[-1]["state_abstain"] == "", "a row without a prediction is in the side file"
+    marked = {head: [row[f"{head}_abstain"] == "true" for row in rows[:-1]] for head in ("cause", "state")}
+    for head, column in marked.items():
+        assert column == [float(row[f"{head}_probability"]) < limit for row in plain]
+    assert sum(marked["state"]) == 10
+    num = sum(map(any, zip(*marked.values(), strict=True)))
+    counts = f"cause {sum(marked['cause'])}, state 10"
+    assert f"{num} of 40 rows are for a person: a probability below {limit:g} ({counts})" in done.lines
+    assert [{name: row[name] for name in plain[0]} for row in rows[:-1]] == plain, "the predictions stay"
+
+
+@pytest.mark.parametrize("name", ["series", "questions"])
+def test_windows_and_answers_are_marked_too(asked: Ask, tmp_path: Path, name: str) -> None:
+    questions = [("question", "context"), *((f"Where {n}?", f"On day {n} the pump was here.") for n in range(5))]
+    file = tmp_path / "in.csv"
+    write_weather(file, hours=60) if name == "series" else write_csv(file, questions)
+    done = asked(name, input=file, abstain_below=1.0, output=tmp_path / "out.parquet")
+    table = pq.read_table(tmp_path / "out.parquet")
+    column = next(each for each in table.column_names if each.endswith("_abstain"))
+    assert str(table.schema.field(column).type) == "bool"
+    assert f"{sum(table[column].to_pylist())} of {table.num_rows} rows are for a person" in done.lines[1]
+
+
+@pytest.mark.parametrize("value", [0, 1.5, -0.1, "high"])
+def test_a_limit_that_is_no_probability_is_refused(asked: Ask, new: Path, tmp_path: Path, value: object) -> None:
+    with pytest.raises(RequestError, match="abstain_below"):
+        asked("ngram", input=new, abstain_below=value)
+    assert not (tmp_path / "out.csv").exists()
+
+
+@pytest.mark.parametrize("name", ["ngram", "encoder"])
+def test_garbage_is_flagged_far_more_often_than_texts_like_those_of_training(
+    asked: Ask, new: Path, tmp_path: Path, name: str
+) -> None:
+    done = asked(name, input=new, novelty=True)
+    like = [bool(row["unlike_training"]) for row in read_csv(tmp_path / "out.csv")[:-1]]
+    assert f"{sum(like)} of 40 rows are unlike the training rows: unlike_training has the reason" in done.lines
+    draw = random.Random(0)
+    words = ["".join(draw.choices(string.ascii_lowercase, k=8)) for _ in range(200)]
+    texts = [("", " ".join(draw.choices(words, k=6))) for _ in range(40)]
+    asked(name, input=write_csv(tmp_path / "odd.csv", [("title", "text"), *texts]), output=tmp_path / "odd.out.csv",
+          novelty=True)  # fmt: skip
+    odd = [row["unlike_training"] for row in read_csv(tmp_path / "odd.out.csv")]
+    assert sum(like) <= 8
+    assert sum(map(bool, odd)) >= 36
+    assert all("limit" in reason for reason in odd if reason)
+
+
+def test_weather_of_another_planet_is_flagged(asked: Ask, tmp_path: Path) -> None:
+    file = write_weather(tmp_path / "weather.csv", hours=100)
+    asked("series", input=file, novelty=True)
+    like = [bool(row["unlike_training"]) for row in read_csv(tmp_path / "out.csv")]
+    header, *rows = [line.split(",") for line in file.read_text().splitlines()]
+    place = header.index("temperature")
+    hot = [header, *([*row[:place], str(float(row[place]) + 200), *row[place + 1 :]] for row in rows)]
+    asked("series", input=write_csv(tmp_path / "hot.csv", hot), output=tmp_path / "hot.out.csv", novelty=True)
+    odd = [row["unlike_training"] for row in read_csv(tmp_path / "hot.out.csv")]
+    assert sum(like) <= len(like) * 0.1
+    assert all("outside the range of the training values" in reason for reason in odd)
+
+
+@pytest.mark.parametrize("name", ["ngram", "questions"])
+def test_a_run_without_limits_is_refused_with_a_remedy(
+    asked: Ask, trained: Trained, new: Path, tmp_path: Path, name: str
+) -> None:
+    run = Path(shutil.copytree(trained(name), tmp_path / "run"))
+    content = RunFolder(run).read_calibration()
+    assert content is not None
+    assert (content["novelty"] is None) == (name == "questions")
+    RunFolder(run).write_calibration(content | {"novelty": None})
+    with pytest.raises(RequestError, match="has no limits of novelty") as raised:
+        asked(name, run=run, input=new, novelty=True)
+    assert "novelty=false" in str(raised.value)
+    assert not (tmp_path / "out.csv").exists()
