@@ -163,6 +163,11 @@ def test_every_file_and_picture_that_a_page_names_is_there(page: str) -> None:
         assert ((ROOT / page).parent / name).exists(), name
 
 
+def test_the_site_lists_every_page() -> None:
+    listed = set(re.findall(r": (\w+\.md)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.M))
+    assert listed - {"reference.md"} == {path.name for path in ROOT.glob("docs/*.md")} - {"reference.md"}
+
+
 def test_the_readme_fits_on_two_screens() -> None:
     assert PAGES["README.md"].count("\n") <= 130
 
