@@ -168,6 +168,11 @@ def test_the_site_lists_every_page() -> None:
     assert listed - {"reference.md"} == {path.name for path in ROOT.glob("docs/*.md")} - {"reference.md"}
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_no_page_installs_the_other_project_called_lab(page: str) -> None:
+    assert not re.search(r"pip install ['\"]?lab\b(?!-)", PAGES[page])
+
+
 def test_the_readme_fits_on_two_screens() -> None:
     assert PAGES["README.md"].count("\n") <= 130
 
