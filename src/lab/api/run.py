@@ -126,6 +126,28 @@ class Run:
             raise RequestError(Mistake("folder", problem, "Run.model, which needs none", self.folder))
         return load_tokenizer(RunFolder(self.folder).tokenizer)
 
+    def predict(
+        self, rows: "pd.DataFrame | Sequence[Mapping[str, Any]]", columns: Mapping[str, str] | None = None,
+        top_k: int = 1, batch_size: int = 64, device: str = "auto",
+    ) -> "pd.DataFrame":  # fmt: skip
+        """Return rows with their predictions, as `predict.py` writes them. Nothing is written.
+
+        rows: a DataFrame, or one mapping per row; of a run on series a table, whose windows are the rows of the result.
+        columns, top_k, batch_size, device: as in conf/predict.yaml. A row without a prediction keeps its place with
+        empty cells, and its reason is logged. Raises RequestError with every mistake.
+
+        >>> run.predict([{"text": "fuga de aceite"}]).shape[0]
+        1
+        """
+        from lab.api.prediction import predicted, request_of
+        from lab.inference.tasks import predictor_of
+
+        request = request_of(
+            self.folder, columns=dict(columns or {}), top_k=top_k, batch_size=batch_size, device=device
+        )
+        predictor = predictor_of(self.config, self.model, self.folder, request)
+        return predicted(predictor, rows, request.columns)
+
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r}, {self.status})"
 

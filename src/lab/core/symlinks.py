@@ -25,6 +25,17 @@ def links_out(folder: Path, key: str) -> list[Mistake]:
     ]
 
 
+def links_of_a_stranger(folder: Path) -> list[Mistake]:
+    """Return a mistake for each symbolic link below `folder` whose target is outside, for a folder of somebody else."""
+    home = folder.resolve()
+    problem = "is a symbolic link out of a folder that was not written by you on this machine"
+    return [
+        Mistake("", f"{link.relative_to(folder)} {problem}: {link.readlink()}", "the file itself in its place", folder)
+        for link in _links(folder)
+        if not _target(link).is_relative_to(home)
+    ]
+
+
 def _symbolic(folder: Path, home: Path, key: str) -> list[Mistake]:
     return [
         Mistake(

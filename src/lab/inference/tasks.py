@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import lightning.pytorch as pl
+
 from lab.config.schema import Config, Questions
 from lab.config.schema.predict import PredictRequest
-from lab.core.batches import CustomSpec, PairTokenizer, SeriesSpec, spec_from_fields
-from lab.core.errors import Mistake, RequestError
+from lab.core.batches import CustomSpec, PairTokenizer, QuestionSpec, SeriesSpec, TextSpec, Tokenizer, spec_from_fields
+from lab.core.errors import Mistake, RequestError, refuse_if_any
 from lab.core.record.run_folder import RunFolder
 from lab.inference.custom import CustomPredictor
 from lab.inference.predictor import UNCALIBRATED, Predictor, device_of
@@ -14,24 +16,23 @@ from lab.inference.series import SeriesPredictor
 from lab.inference.texts import TextPredictor
 from lab.models.classifier import Classifier
 from lab.models.qa.extractive_qa import ExtractiveQA
-from lab.models.task_module import TaskModule
 from lab.models.text.multitask_classifier import MultitaskTextClassifier
 from lab.training.build.tokenizer import load_tokenizer
 from lab.training.doubt.saved import saved_temperatures
 
 
-def predictor_of(config: Config, model: TaskModule, folder: Path, request: PredictRequest) -> Predictor:
+def predictor_of(config: Config, model: pl.LightningModule, folder: Path, request: PredictRequest) -> Predictor:
     """Return the predictor of a loaded model. Raises RequestError for a model without classes or answers."""
     device, run = device_of(request.device), RunFolder(folder)
     saved = saved_temperatures(run)
     temperatures = UNCALIBRATED if saved is None else saved.temperatures
     if isinstance(model, MultitaskTextClassifier):
-        tokenizer = load_tokenizer(run.tokenizer)
+        tokenizer = _tokenizer(run, model.spec)
         return TextPredictor(
             config, model, tokenizer, request.columns, request.top_k, request.batch_size, device, temperatures
         )
     if isinstance(model, ExtractiveQA) and isinstance(config.data, Questions):
-        tokenizer = load_tokenizer(run.tokenizer)
+        tokenizer = _tokenizer(run, model.spec)
         assert isinstance(tokenizer, PairTokenizer), "training refuses other tokenizers"
         return QuestionPredictor(
             config.data, model, tokenizer, request.columns, request.top_k, request.batch_size, device, temperatures
@@ -43,3 +44,15 @@ def predictor_of(config: Config, model: TaskModule, folder: Path, request: Predi
         return CustomPredictor(model, request.columns, request.batch_size, device)
     problem = f"its model {type(model).__name__} gives neither classes nor answers"
     raise RequestError(Mistake("run", problem, "a run of texts, questions or labelled series", folder))
+
+
+def _tokenizer(run: RunFolder, spec: TextSpec | QuestionSpec) -> Tokenizer:
+    """The tokenizer of a run. Raises RequestError for one that the model was not built for."""
+    tokenizer = load_tokenizer(run.tokenizer)
+    problems = []
+    if tokenizer.vocabulary_size != spec.vocabulary_size:
+        problems.append(f"has {tokenizer.vocabulary_size} ids, and spec.json says {spec.vocabulary_size}")
+    if spec.max_length > tokenizer.longest:
+        problems.append(f"reads {tokenizer.longest} {tokenizer.unit}, and spec.json says {spec.max_length}")
+    refuse_if_any(Mistake("run", f"its tokenizer {each}", "a whole run folder", run.path) for each in problems)
+    return tokenizer

@@ -154,8 +154,9 @@ class NgramTokenizer:
         low, high = description["words"]
         chars = tuple(description["chars"]) if description["chars"] else None
         try:
-            idf = np.load(regular(folder / _WEIGHTS), allow_pickle=False)
-        except (ValueError, EOFError) as error:
+            # mapped, because a header may claim more numbers than the file has
+            idf = np.array(np.load(regular(folder / _WEIGHTS), mmap_mode="r", allow_pickle=False))
+        except (ValueError, EOFError, OverflowError) as error:
             raise Unreadable(folder / _WEIGHTS, f"is not an array: {error}") from error
         buckets = description["buckets"]
         if getattr(idf, "shape", None) != (buckets + 1,) or idf.dtype != np.float32:

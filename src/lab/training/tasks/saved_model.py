@@ -17,9 +17,10 @@ from lab.config.dotted_keys import flattened
 from lab.config.schema import Config
 from lab.config.shipped import CONF
 from lab.core.batches import Spec, spec_from_fields
-from lab.core.errors import Mistake, RequestError
+from lab.core.errors import Mistake, RequestError, refuse_if_any
 from lab.core.files import Unreadable
 from lab.core.record.run_folder import RunFolder
+from lab.core.symlinks import links_of_a_stranger
 from lab.models import requirements
 from lab.models.task_module import TaskModule
 from lab.training.checkpoints import load_weights, refuse_damage, refuse_non_finite_weights
@@ -39,6 +40,8 @@ def load_model(folder: Path, checkpoint: Literal["best", "last"] = "best") -> Ta
 def load_run(folder: Path, checkpoint: Literal["best", "last"] = "best") -> tuple[Config, TaskModule]:
     """The config of a run without what only training needs, and its model as `load_model` gives it."""
     run = RunFolder(folder)
+    if not run.is_own():
+        refuse_if_any(links_of_a_stranger(folder))
     config, spec = _uncompiled(read_config(run)), read_spec(run)
     if mistakes := requirements.missing_software(config):
         raise RequestError(mistakes)
@@ -47,7 +50,11 @@ def load_run(folder: Path, checkpoint: Literal["best", "last"] = "best") -> tupl
         raise RequestError(Mistake("", problem, WHOLE, folder))
     path = run.best if checkpoint == "best" else run.last
     refuse_damage(run, path, "test")
-    model = build_model(config, spec, run, fresh=False)
+    try:
+        model = build_model(config, spec, run, fresh=False)
+    except (MemoryError, OverflowError, RuntimeError) as error:  # a RuntimeError where torch cannot allocate
+        problem = f"its model cannot be built: {' '.join(str(error).split())[:200] or type(error).__name__}"
+        raise RequestError(Mistake("", problem, WHOLE, folder)) from error
     load_weights(model, run, path, "test")
     refuse_non_finite_weights(model, run, path, "test")
     return config, model.eval()
