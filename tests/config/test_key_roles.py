@@ -3,7 +3,7 @@
 import pytest
 
 from lab.config.dotted_keys import is_below
-from lab.config.key_roles import has_role, keys
+from lab.config.key_roles import default_of, field_of, has_role, keys
 from lab.config.schema import Role
 
 WATCHING = {
@@ -55,3 +55,20 @@ def test_a_role_holds_for_all_keys_below_and_for_no_key_that_only_begins_alike()
     assert has_role("seed", Role.NOT_COMPARED, also=["seed"])
     assert is_below("a.b", ["a"])
     assert not is_below("ab", ["a"])
+
+
+@pytest.mark.parametrize("key", ["seed", "trainer.max_time", "optimizer.momentum", "callbacks.checkpoint"])
+def test_keys_of_the_schema(key: str) -> None:
+    assert field_of(key) is not None
+
+
+@pytest.mark.parametrize("key", ["sede", "trainer.max_tme", "seed.x", "trainer.max_time.hours", "callbacks.extra.a"])
+def test_other_keys(key: str) -> None:
+    assert field_of(key) is None
+
+
+def test_defaults() -> None:
+    assert default_of("trainer.log_every_n_steps") == 50
+    assert default_of("callbacks.extra") == {}
+    assert default_of("seed") is None
+    assert default_of("nothing") is None

@@ -17,10 +17,9 @@ from lab.cli.resume_changes import changing
 from lab.cli.saved_config import SavedConfig, read_saved
 from lab.config.dotted_keys import flattened, is_there
 from lab.config.interpolations import resolved
-from lab.config.key_roles import has_role
+from lab.config.key_roles import field_of, has_role
 from lab.config.rules.sizes import unusable
 from lab.config.schema import Role
-from lab.config.schema_fields import field_of
 from lab.config.unknown_keys import renamed
 from lab.core.errors import Mistake, RequestError, listed
 from lab.core.files import Unreadable, regular
@@ -136,6 +135,9 @@ def _saved(key: str, given: str, run: RunFolder) -> SavedConfig:
     """Return the run's config.yaml. Raises RequestError for a folder that is no run."""
     mistake: Mistake
     remedy = f"leave out {key}, or {key}=RUN (a folder below outputs/)"
+    if given.lower() in ("true", "false"):
+        problem = "is the folder of a run; every run is tested at its end"
+        raise RequestError(Mistake(key, problem, remedy, given))
     if (reason := unusable(given)) is not None:
         raise RequestError(Mistake(key, reason, remedy, given))
     if not run.path.is_dir():

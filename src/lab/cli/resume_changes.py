@@ -18,7 +18,7 @@ from lab.cli.command_line import Typed, split
 from lab.cli.compose import composed
 from lab.config.dotted_keys import flattened, is_below
 from lab.config.interpolations import resolved
-from lab.config.schema_fields import default_of
+from lab.config.key_roles import default_of
 from lab.config.typed_values import typed as typed_values
 
 PLACE = "hydra.run.dir"

@@ -29,6 +29,7 @@ from lab.config.check import check
 from lab.config.dotted_keys import is_below, is_there
 from lab.config.plugins import load
 from lab.config.schema import Config
+from lab.config.template_overrides import of_choice
 from lab.config.unknown_keys import RENAMED_CHOICES, no_key
 from lab.core.errors import Mistake, RequestError, leave_out, listed, nearest
 
@@ -180,6 +181,8 @@ def _read_group(override: Override, options: list[str], judged: _Judged) -> None
 
 
 def _no_choice(group: str, value: object, options: list[str]) -> Mistake:
+    if (foreign := of_choice(group, value)) is not None:
+        return foreign
     if value is None:
         return Mistake(group, f"must be one of {listed(options)}", f"leave out {group}", "null")
     if needed := packages_of(f"{group}={value}"):

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
+from lab.config import template_overrides
 from lab.config.dotted_keys import at, flattened, is_there, nearest_key
 from lab.config.rules.tasks import GIVES
 from lab.config.schema import Config
@@ -75,6 +76,8 @@ def no_key(key: str, text: str | None, plain: Mapping[str, Any]) -> Mistake:
     parent, _, leaf = key.rpartition(".")
     if (argument := _argument(key, text, plain)) is not None:
         return argument
+    if (foreign := template_overrides.of_key(key, text, plain)) is not None:
+        return foreign
     if parent and is_there(plain, parent) and not isinstance(at(plain, parent), Mapping):
         return Mistake(key, f"no such key; {parent} is set as a whole", _whole(parent, leaf, text, plain), text)
     if leaf not in NOT_YET and (homes := _homes(key, plain)):
