@@ -10,7 +10,7 @@ import pytest
 
 from lab.config.schema.commands.serve import BatchConfig
 from lab.serving.batching import Batcher, Busy, ModelFailed
-from lab.serving.loaded import Answer
+from lab.serving.loaded import Answer, Query
 from lab.serving.metrics import Metrics
 
 Rows = list[dict[str, Any]]
@@ -25,7 +25,8 @@ class Model:
         self.thread = ThreadPoolExecutor(1)
         self.batches: list[list[int]] = []
 
-    def answer(self, requests: Sequence[Sequence[Any]]) -> list[Answer]:
+    def answer(self, queries: Sequence[Query]) -> list[Answer]:
+        requests = [query.rows for query in queries]
         self.batches.append([len(request) for request in requests])
         if any(row["n"] == "fault" for request in requests for row in request):
             raise RuntimeError("out of memory")
@@ -42,7 +43,7 @@ def run(requests: list[Rows], wait_ms: float = 30, size: int = 4, most: int = 10
     async def together() -> list[Any]:
         batcher = Batcher(lambda: model, BatchConfig(rows=size, wait_ms=wait_ms), most, metrics)  # type: ignore[arg-type,return-value]
         task = asyncio.create_task(batcher.run())
-        results = await asyncio.gather(*(batcher.answer(each) for each in requests), return_exceptions=True)
+        results = await asyncio.gather(*(batcher.answer(Query(each)) for each in requests), return_exceptions=True)
         task.cancel()
         return results
 
@@ -90,11 +91,11 @@ def test_a_client_that_is_gone_is_not_computed() -> None:
 
     async def leave() -> SimpleNamespace:
         batcher = Batcher(lambda: model, BatchConfig(rows=4, wait_ms=20), 4, Metrics())  # type: ignore[arg-type,return-value]
-        gone = asyncio.create_task(batcher.answer(rows(1)))
+        gone = asyncio.create_task(batcher.answer(Query(rows(1))))
         await asyncio.sleep(0)
         gone.cancel()
         task = asyncio.create_task(batcher.run())
-        result = await batcher.answer(rows(2))
+        result = await batcher.answer(Query(rows(2)))
         task.cancel()
         return SimpleNamespace(predictions=result.answer.predictions)
 

@@ -12,7 +12,7 @@ import pytest
 from lab.config.schema.commands.serve import ServeRequest
 from lab.core.errors import RequestError
 from lab.inference.series import SeriesPredictor
-from lab.serving.loaded import Answer, load, predict_request, signature
+from lab.serving.loaded import Answer, Query, load, predict_request, signature
 
 from .conftest import read_csv, text_rows, write_csv, write_weather
 
@@ -43,7 +43,9 @@ def test_texts_have_the_cells_of_predict(asked: Any, requested: Requested, tmp_p
     expected = rows_of(tmp_path / "out.jsonl")
     model = load(requested(name))
     bodies = [{"title": title, "text": text, "cause": "leak", "more": 1} for title, text in rows]
-    first, none, second = answers(model.answer([bodies[:1], [{"title": None, "text": " "}], bodies[1:]]))
+    first, none, second = answers(
+        model.answer(list(map(Query, [bodies[:1], [{"title": None, "text": " "}], bodies[1:]])))
+    )
     for given, wanted in zip([*first.predictions, *second.predictions], expected, strict=True):
         assert list(given) == ["cause", "cause_probability", "state", "state_probability"]
         same(given, wanted)
@@ -56,7 +58,7 @@ def test_questions_have_the_cells_of_predict(asked: Any, requested: Requested, t
     asked("questions", input=write_csv(tmp_path / "new.csv", [("question", "context"), *rows]),
           output=tmp_path / "out.jsonl")  # fmt: skip
     (answer,) = answers(
-        load(requested("questions")).answer([[{"question": one, "context": other} for one, other in rows]])
+        load(requested("questions")).answer([Query([{"question": one, "context": other} for one, other in rows])])
     )
     for given, wanted in zip(answer.predictions, rows_of(tmp_path / "out.jsonl"), strict=True):
         same(given, wanted)
@@ -70,7 +72,7 @@ def test_a_table_of_series_has_the_cells_of_predict(asked: Any, requested: Reque
     table = [{name: cell if name in ("hour", "station") else float(cell) if cell else None
               for name, cell in row.items()} for row in read_csv(file)]  # fmt: skip
     assert set(model.intake.needed) == set(table[0])
-    one, wrong, other = model.answer([table, table[:5], table])
+    one, wrong, other = model.answer([Query(table), Query(table[:5]), Query(table)])
     assert isinstance(wrong, RequestError)
     assert "no group of the request has the 24 rows of a window" in str(wrong)
     for answer in answers([one, other]):

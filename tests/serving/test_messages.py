@@ -10,14 +10,16 @@ from lab.config.schema.commands.serve import LimitsConfig
 from lab.inference.predictor import Field
 from lab.serving.messages import answer_type, error_body, request_type
 
-LIMITS = LimitsConfig(body_kib=1, rows=3, text_length=5, time_s=1, waiting=1)
+LIMITS = LimitsConfig(body_kib=1, rows=3, explained_rows=2, text_length=5, time_s=1, waiting=1)
 FIELDS = (Field("cause", "text"), Field("cause_probability", "number"), Field("answer_start", "whole number"))
 
 
 def model(**intake: Any) -> Any:
     """A stand-in for a loaded model with columns that are no names of Python."""
     parts = {"needed": ("text", "model_config", "2024 \u00f1"), "rows_are_windows": False} | intake
-    return SimpleNamespace(intake=SimpleNamespace(**parts), columns=FIELDS)
+    return SimpleNamespace(
+        intake=SimpleNamespace(**parts), columns=FIELDS, explainer=SimpleNamespace(method="gradients")
+    )
 
 
 ROW = {"text": "x", "model_config": 1, "2024 \u00f1": None}

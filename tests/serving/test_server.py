@@ -155,6 +155,93 @@ def test_other_paths_and_methods_have_the_same_shape(served: Served) -> None:
             assert answer.status_code == answer.json()["error"]["status"] == status
 
 
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-gpu", "--no-first-run"]
+
+
+@pytest.fixture
+def opened(served: Served) -> Iterator[Any]:
+    """The page in a browser; at the end nothing else than the server was asked for anything, and no error printed."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if CHROMIUM is None:
+        pytest.skip("no chromium on the PATH")
+    problems: list[str] = []
+    with playwright.sync_playwright() as engine:
+        browser = engine.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport={"width": 900, "height": 900})
+        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on(
+            "request", lambda sent: None if sent.url.startswith((served.url, "data:")) else problems.append(sent.url)
+        )
+        page.goto(served.url)
+        yield page
+        browser.close()
+    assert [each for each in problems if "status of 401" not in each and "status of 422" not in each] == []
+
+
+def test_the_page_shows_probabilities_and_shaded_words(opened: Any, served: Served, tmp_path: Path) -> None:
+    hostile = "<img src=x onerror=alert(1)> drips"
+    opened.fill("textarea[name=title]", "pump 1")
+    opened.fill("textarea[name=text]", hostile)
+    opened.click("text=Predict")
+    opened.wait_for_selector("#problem:visible")
+    assert "the request lacks the key" in opened.inner_text("#problem")
+    opened.fill("#key", KEY)
+    opened.click("text=Predict")
+    opened.wait_for_selector(".head")
+    assert opened.locator("#problem").is_hidden()
+    assert [each.inner_text() for each in opened.locator(".head h2").all()] == ["cause", "state"]
+    assert opened.locator(".head").first.locator("tr").count() == 2
+    with served.client() as client:
+        wanted = client.post("/predict", json={"rows": [{"title": "pump 1", "text": hostile}], "explain": True}).json()
+    cells = wanted["predictions"][0]
+    assert opened.locator(".head tr").first.locator("td").all_inner_texts()[::2] == [
+        cells["cause"], f"{100 * cells['cause_probability']:.1f} %"]  # fmt: skip
+    assert opened.locator(".words").first.inner_text() == wanted["explanations"][0][0]["text"]
+    strongest = max(wanted["explanations"][0][0]["words"], key=lambda word: abs(word[1]))
+    assert strongest[0] in opened.locator(".words").first.locator("mark.p8, mark.n8").all_inner_texts()
+    assert opened.locator("img").count() == 0, "what is shown is text"
+    place = Path(os.environ["LAB_ARTIFACTS"]) if "LAB_ARTIFACTS" in os.environ else tmp_path
+    opened.screenshot(path=place / "serve.png", full_page=True)
+    opened.fill("textarea[name=text]", "")
+    opened.fill("textarea[name=title]", " ")
+    opened.click("text=Predict")
+    opened.wait_for_selector("text=No prediction: the row has no text.")
+    opened.fill("textarea[name=text]", "x" * 501)
+    opened.click("text=Predict")
+    opened.wait_for_selector("#problem:visible")
+    assert "501 characters" in opened.inner_text("#problem")
+
+
+def fuzzed(served: Served, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Requests of every kind, made from the server's own document, with and without mistakes.
+
+    Beside schemathesis' own statuses, 413 refuses a wrong body and a sound one that is too large.
+    """
+    settings = folder / "schemathesis.toml"
+    settings.write_text(
+        "[checks]\nnegative_data_rejection.expected-statuses = [400, 401, 404, 405, 413, 415, 422]\n"
+        'positive_data_acceptance.expected-statuses = ["2xx", 413]\n'
+    )
+    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(settings), "run",
+               f"{served.url}/openapi.json", "-H", f"Authorization: Bearer {KEY}", "--generation-database", "none",
+               "--seed", "1", "--no-color", *words]  # fmt: skip
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=folder)
+
+
+def test_it_does_what_its_document_says(served: Served, tmp_path: Path) -> None:
+    done = fuzzed(served, tmp_path, "--max-examples", "40")
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert "Tested: 3" in done.stdout
+
+
+@pytest.mark.slow
+def test_it_does_what_its_document_says_for_minutes(served: Served, tmp_path: Path) -> None:
+    done = fuzzed(served, tmp_path, "--max-time", "120")
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
 def test_a_new_version_replaces_the_old_one_and_a_refused_one_does_not(
     served: Served, trained: Callable[[str], Path], tmp_path: Path
 ) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from fastapi import Body, Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 
@@ -20,12 +20,14 @@ from lab.core.errors import RequestError
 from lab.serving.batching import Batcher, Busy, ModelFailed
 from lab.serving.current import Current
 from lab.serving.guard import Guard
-from lab.serving.messages import Detail, ErrorBody, Health, answer_type, error_body, request_type
+from lab.serving.loaded import Query
+from lab.serving.messages import Detail, ErrorBody, Health, answer_body, answer_type, error_body, request_type
 from lab.serving.metrics import Metrics
+from lab.serving.page import FILES, page
 
 PROTECTED = ("/predict", "/metrics")
 """Paths that need the key, if there is one."""
-PATHS = ("/", "/predict", "/health", "/metrics", "/openapi.json")
+PATHS = ("/", "/predict", "/health", "/metrics", "/openapi.json", *FILES)
 PROMETHEUS = "text/plain; version=1.0.0; charset=utf-8"
 REASONS = {
     400: "The body is no JSON.",
@@ -65,6 +67,7 @@ def application(request: ServeRequest, current: Current, metrics: Metrics, key: 
     )  # fmt: skip
     _add_predict(app, request, current, batcher, key)
     _add_state(app, current, metrics, key)
+    _add_page(app, current, key)
     _add_refusals(app)
     names = {name.lower() for name in (*request.allowed_hosts, request.host)}
     app.add_middleware(
@@ -83,7 +86,7 @@ def _add_predict(app: FastAPI, request: ServeRequest, current: Current, batcher:
         """Predict rows. A row has the same prediction alone and among others."""
         try:
             async with asyncio.timeout(request.limits.time_s):
-                result = await batcher.answer(body.rows)
+                result = await batcher.answer(Query(body.rows, body.explain))
         except TimeoutError:
             return refused(503, f"there was no answer within {request.limits.time_s:g} s", headers=WAIT)
         except Busy:
@@ -93,8 +96,7 @@ def _add_predict(app: FastAPI, request: ServeRequest, current: Current, batcher:
         except RequestError as error:
             mistakes = [Detail(where=each.key, problem=each.problem, remedy=each.remedy) for each in error.mistakes]
             return refused(422, "the rows are no input of this model", mistakes)
-        rejected = [{"index": place, "reason": reason} for place, reason in sorted(result.answer.rejected.items())]
-        return JSONResponse({"version": result.version, "predictions": result.answer.predictions, "rejected": rejected})
+        return JSONResponse(answer_body(result.answer, result.version))
 
     predict.__annotations__["body"] = body_type
     app.post("/predict", response_model=result_type, responses=responses, **_security(key))(predict)
@@ -110,6 +112,18 @@ def _add_state(app: FastAPI, current: Current, metrics: Metrics, key: str | None
     async def counters() -> PlainMetrics:
         """Counters in Prometheus' text format."""
         return PlainMetrics(metrics.text())
+
+
+def _add_page(app: FastAPI, current: Current, key: str | None) -> None:
+    @app.get("/", include_in_schema=False)
+    async def form() -> HTMLResponse:
+        return HTMLResponse(page(current.model, key is not None))
+
+    def add(path: str, content: str, media_type: str) -> None:
+        app.get(path, include_in_schema=False)(lambda: Response(content, media_type=media_type))
+
+    for path, (content, media_type) in FILES.items():
+        add(path, content, media_type)
 
 
 def _add_refusals(app: FastAPI) -> None:

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 
 from lab.config.schema.commands.serve import BatchConfig
 from lab.core.errors import RequestError
-from lab.inference.predictor import Row
-from lab.serving.loaded import Answer, LoadedModel
+from lab.serving.loaded import Answer, LoadedModel, Query
 from lab.serving.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -39,8 +38,12 @@ class Result:
 
 @dataclass
 class _Waiting:
-    rows: Sequence[Row]
+    query: Query
     result: asyncio.Future[Result]
+
+    @property
+    def num(self) -> int:
+        return len(self.query.rows)
 
 
 class Batcher:
@@ -52,11 +55,11 @@ class Batcher:
         self._queue: deque[_Waiting] = deque()
         self._arrived, self._full = asyncio.Event(), asyncio.Event()
 
-    async def answer(self, rows: Sequence[Row]) -> Result:
+    async def answer(self, query: Query) -> Result:
         """Return the answer to one request. Raises Busy, ModelFailed, or RequestError for rows that make no input."""
         if len(self._queue) >= self.most:
             raise Busy
-        waiting = _Waiting(rows, asyncio.get_running_loop().create_future())
+        waiting = _Waiting(query, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
         self._settle()
         return await waiting.result
@@ -75,17 +78,17 @@ class Batcher:
         """Set the events and the gauge to what is in the queue."""
         self.metrics.waiting.set(len(self._queue))
         (self._arrived.set if self._queue else self._arrived.clear)()
-        full = sum(len(waiting.rows) for waiting in self._queue) >= self.rows
+        full = sum(waiting.num for waiting in self._queue) >= self.rows
         (self._full.set if full else self._full.clear)()
 
     def _take(self) -> list[_Waiting]:
         """The next batch; requests whose clients no longer wait are dropped."""
         batch, num = list[_Waiting](), 0
-        while self._queue and (not batch or num + len(self._queue[0].rows) <= self.rows):
+        while self._queue and (not batch or num + self._queue[0].num <= self.rows):
             waiting = self._queue.popleft()
             if not waiting.result.done():
                 batch.append(waiting)
-                num += len(waiting.rows)
+                num += waiting.num
         self._settle()
         return batch
 
@@ -93,11 +96,11 @@ class Batcher:
         model = self.model()
         began = time.perf_counter()
         try:
-            answers: Sequence[Answer | Exception] = await self._in_thread(model, [each.rows for each in batch])
+            answers: Sequence[Answer | Exception] = await self._in_thread(model, [each.query for each in batch])
         except Exception as error:
             log.exception("a batch of %d requests failed", len(batch))
-            answers = [await self._alone(model, each.rows) for each in batch] if len(batch) > 1 else [_failed(error)]
-        self.metrics.batch([len(each.rows) for each in batch], time.perf_counter() - began)
+            answers = [await self._alone(model, each.query) for each in batch] if len(batch) > 1 else [_failed(error)]
+        self.metrics.batch([each.num for each in batch], time.perf_counter() - began)
         for waiting, answer in zip(batch, answers, strict=True):
             if waiting.result.done():
                 continue
@@ -107,17 +110,15 @@ class Batcher:
                 self.metrics.rejected.inc(len(answer.rejected))
                 waiting.result.set_result(Result(answer, model.version))
 
-    async def _in_thread(
-        self, model: LoadedModel, requests: Sequence[Sequence[Row]]
-    ) -> Sequence[Answer | RequestError]:
-        return await asyncio.get_running_loop().run_in_executor(model.thread, model.answer, requests)
+    async def _in_thread(self, model: LoadedModel, queries: Sequence[Query]) -> Sequence[Answer | RequestError]:
+        return await asyncio.get_running_loop().run_in_executor(model.thread, model.answer, queries)
 
-    async def _alone(self, model: LoadedModel, rows: Sequence[Row]) -> Answer | Exception:
+    async def _alone(self, model: LoadedModel, query: Query) -> Answer | Exception:
         """Compute one request of a batch that failed, so that only the request at fault fails."""
         try:
-            return (await self._in_thread(model, [rows]))[0]
+            return (await self._in_thread(model, [query]))[0]
         except Exception as error:
-            log.exception("a request of %d rows failed", len(rows))
+            log.exception("a request of %d rows failed", len(query.rows))
             return _failed(error)
 
 

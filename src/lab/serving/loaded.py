@@ -9,19 +9,21 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
 from lab.config.schema.commands.serve import ServeRequest
 from lab.config.schema.predict import PredictRequest
 from lab.config.shipped import CONF
-from lab.core.errors import RequestError
+from lab.core.errors import Mistake, RequestError
+from lab.inference.explain.interface import Explainer, Explanation
+from lab.inference.explain.select import explainer_of
 from lab.inference.inputs import STANDARD
 from lab.inference.predictor import Field, Predictor, Row
 from lab.inference.tasks import predictor_of
 from lab.inference.winner import find_run
-from lab.serving.intake import Intake, intake_of
+from lab.serving.intake import Intake, Prepared, intake_of
 from lab.training.tasks.saved_model import load_run
 
 log = logging.getLogger(__name__)
@@ -33,20 +35,50 @@ Signature = tuple[Path, tuple[tuple[str, int, int], ...]]
 """Folder of a version, and the name, size and time of change of each of its files."""
 
 
+@dataclass(frozen=True)
+class Query:
+    """One request. explain: whether its predictions are explained."""
+
+    rows: Sequence[Row]
+    explain: bool = False
+
+
 @dataclass
 class Answer:
-    """Cells of one request by column, one mapping per row or window, and why some are empty, by their place."""
+    """Cells of one request by column, one mapping per row or window, and why some are empty, by their place.
+
+    explanations: of each row, one per head, none where the cells are empty; None if they are not wanted.
+    """
 
     predictions: list[dict[str, Any]]
     rejected: dict[int, str] = field(default_factory=dict)
+    explanations: list[list[Explanation]] | None = None
+
+
+class _Item(NamedTuple):
+    """A row to predict, and its place in an answer."""
+
+    answer: Answer
+    place: int
+    row: Row
 
 
 class LoadedModel:
-    """A model that answers in its own thread. folder: the run folder; version: its digest."""
+    """A model that answers in its own thread. folder: the run folder; version: its digest; most_explained: rows of a
+    request with explanations."""
 
-    def __init__(self, predictor: Predictor, folder: Path, version: str) -> None:
+    def __init__(self, predictor: Predictor, folder: Path, version: str, most_explained: int) -> None:
         self.predictor, self.folder, self.version = predictor, folder, version
+        self.most_explained = most_explained
         self.intake: Intake = intake_of(predictor)
+        self.explainer: Explainer | None = None
+        self.unexplained = ""
+        """Why there are no explanations; empty if there are."""
+        try:
+            self.explainer = explainer_of(predictor)
+        except RequestError as error:
+            self.unexplained = "; ".join(f"{each.problem} ({each.remedy})" for each in error.mistakes)
+            log.info("requests cannot have explanations: %s", self.unexplained)
         self.thread = ThreadPoolExecutor(1, thread_name_prefix=f"lab-model-{version}")
 
     @property
@@ -56,43 +88,63 @@ class LoadedModel:
 
     def same_interface(self, other: "LoadedModel") -> bool:
         """Return whether requests and answers of another version have the same columns."""
-        return (self.intake.needed, self.columns) == (other.intake.needed, other.columns)
+        own, its = self.explainer is not None, other.explainer is not None
+        return (self.intake.needed, self.columns, own) == (other.intake.needed, other.columns, its)
 
-    def answer(self, requests: Sequence[Sequence[Row]]) -> list[Answer | RequestError]:
+    def answer(self, queries: Sequence[Query]) -> list[Answer | RequestError]:
         """Return the answers to some requests, whose rows are computed together."""
         answers: list[Answer | RequestError] = []
-        rows, owners = list[Row](), list[tuple[Answer, int]]()
+        items: list[_Item] = []
         try:
-            for request in requests:
+            for query in queries:
                 try:
-                    prepared = self.intake.prepare(request)
+                    prepared = self._prepared(query)
                 except RequestError as error:
                     answers.append(error)
                     continue
-                answer = self._empty(prepared.rows)
+                answer = self._empty(prepared.rows, query.explain)
                 answer.rejected |= prepared.faults
                 answers.append(answer)
-                sound = [place for place in range(len(prepared.rows)) if place not in prepared.faults]
-                rows += [prepared.rows[place] for place in sound]
-                owners += [(answer, place) for place in sound]
-            self._fill(rows, owners)
+                items += [
+                    _Item(answer, place, row) for place, row in enumerate(prepared.rows) if place not in prepared.faults
+                ]
+            self._predict(items)
+            self._explain(items)
         finally:
             self.intake.done()
         return answers
 
-    def _empty(self, rows: Sequence[Row]) -> Answer:
+    def _prepared(self, query: Query) -> Prepared:
+        prepared = self.intake.prepare(query.rows)
+        if query.explain and len(prepared.rows) > self.most_explained:
+            num = len(prepared.rows)
+            problem = f"has {num} predictions to explain; limits.explained_rows={self.most_explained} are allowed"
+            raise RequestError(Mistake("rows", problem, "fewer rows, or no explanations"))
+        return prepared
+
+    def _empty(self, rows: Sequence[Row], explain: bool) -> Answer:
         names, fields = [own.name for own in self.intake.carried], self.predictor.fields
         nothing = {each.name: None for each in fields}
-        return Answer([{name: row.get(name) for name in names} | nothing for row in rows])
+        predictions = [{name: row.get(name) for name in names} | nothing for row in rows]
+        return Answer(predictions, explanations=[[] for _ in rows] if explain else None)
 
-    def _fill(self, rows: Sequence[Row], owners: Sequence[tuple[Answer, int]]) -> None:
-        if not rows:
+    def _predict(self, items: Sequence[_Item]) -> None:
+        if not items:
             return
-        predicted, names = self.predictor.predict(rows), [each.name for each in self.predictor.fields]
-        for item, ((answer, place), cells) in enumerate(zip(owners, predicted.cells, strict=True)):
-            answer.predictions[place] |= dict(zip(names, cells, strict=True))
-            if item in predicted.rejected:
-                answer.rejected[place] = predicted.rejected[item]
+        names, predicted = [each.name for each in self.predictor.fields], self.predictor.predict([i.row for i in items])
+        for number, (item, cells) in enumerate(zip(items, predicted.cells, strict=True)):
+            item.answer.predictions[item.place] |= dict(zip(names, cells, strict=True))
+            if number in predicted.rejected:
+                item.answer.rejected[item.place] = predicted.rejected[number]
+
+    def _explain(self, items: Sequence[_Item]) -> None:
+        wanted = [i for i in items if i.answer.explanations is not None and i.place not in i.answer.rejected]
+        if not wanted:
+            return
+        assert self.explainer is not None, "the body's type refuses explain=true"
+        for item, explanations in zip(wanted, self.explainer.explain([i.row for i in wanted]), strict=True):
+            assert item.answer.explanations is not None
+            item.answer.explanations[item.place] = explanations
 
 
 def signature(request: ServeRequest) -> Signature:
@@ -113,7 +165,7 @@ def load(request: ServeRequest) -> LoadedModel:
     folder = find_run(request.run).resolve()
     config, model = load_run(folder, request.checkpoint)
     predictor = predictor_of(config, model, folder, predict_request(request))
-    return LoadedModel(predictor, folder, _digest(folder, request.checkpoint))
+    return LoadedModel(predictor, folder, _digest(folder, request.checkpoint), request.limits.explained_rows)
 
 
 def predict_request(request: ServeRequest) -> PredictRequest:

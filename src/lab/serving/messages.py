@@ -5,13 +5,15 @@ The columns are those of the served model, so the schemas are made from it and a
 
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
 from pydantic_core import PydanticCustomError
 
 from lab.config.schema.commands.serve import LimitsConfig
-from lab.serving.loaded import LoadedModel
+from lab.inference.explain.interface import Explanation
+from lab.serving.loaded import Answer, LoadedModel
 
 TYPES = {"text": "string", "number": "number", "whole number": "integer"}
 """JSON type of each kind of field."""
@@ -43,6 +45,22 @@ class ErrorBody(BaseModel):
     """The body of every answer with status 400 or more."""
 
     error: Problem
+
+
+class ExplainedHead(BaseModel):
+    """Why a row has its label."""
+
+    head: str
+    """The head, or `answer` for a question."""
+    label: str
+    """The class or answer that is explained: the predicted one."""
+    words: list[tuple[str, float | None]]
+    """Words of the text, or parts of the window, in order; each with its attribution in logits: positive ones speak for
+    the label."""
+    text: str
+    """The text of the words; empty for series."""
+    completeness_error: float | None
+    """|sum of the attributions - difference of scores| / |difference of scores|; null where there is no such sum."""
 
 
 class RejectedRow(BaseModel):
@@ -87,6 +105,25 @@ def error_body(status: int, reason: str, details: Sequence[Detail] = ()) -> dict
     return ErrorBody(error=Problem(status=status, reason=reason, details=list(details))).model_dump()
 
 
+def answer_body(answer: Answer, version: str) -> dict[str, Any]:
+    """Return the body of an answer of /predict."""
+    rejected = [{"index": place, "reason": reason} for place, reason in sorted(answer.rejected.items())]
+    own = None if answer.explanations is None else [[_explained(e) for e in row] for row in answer.explanations]
+    return {"version": version, "predictions": answer.predictions, "rejected": rejected, "explanations": own}
+
+
+def _explained(explanation: Explanation) -> dict[str, Any]:
+    """The JSON of an explanation; JSON has no infinite numbers."""
+    fields = asdict(explanation)
+    fields["words"] = [(word, _finite(value)) for word, value in explanation.words]
+    fields["completeness_error"] = _finite(explanation.completeness_error)
+    return fields
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
 def request_type(model: LoadedModel, limits: LimitsConfig) -> type[BaseModel]:
     """Return the type of a body of /predict."""
     cell = {"type": ["string", "number", "boolean", "null"], "maxLength": limits.text_length}
@@ -100,10 +137,27 @@ def request_type(model: LoadedModel, limits: LimitsConfig) -> type[BaseModel]:
 
     row_type = Annotated[dict[str, Any], BeforeValidator(checked), WithJsonSchema(schema)]
     rows = Field(min_length=1, max_length=limits.rows, description="Cells by column; other columns are left out.")
+    most: dict[str, Any] = {"anyOf": [{"properties": {"explain": {"const": False}}},
+                      {"properties": {"rows": {"maxItems": limits.explained_rows}}}]}  # fmt: skip
     made: type[BaseModel] = create_model(
-        "PredictBody", __config__=ConfigDict(extra="forbid"), rows=(Annotated[list[row_type], rows], ...)
-    )
+        "PredictBody", __config__=ConfigDict(extra="forbid", json_schema_extra=most),
+        rows=(Annotated[list[row_type], rows], ...), explain=(_explain_type(model), False),
+    )  # fmt: skip
     return made
+
+
+def _explain_type(model: LoadedModel) -> Any:
+    if model.explainer is not None:
+        method = f"Add how much each word speaks for the label: {model.explainer.method}."
+        return Annotated[bool, Field(strict=True, description=method)]
+
+    def refused(value: object) -> object:
+        if value is not False:
+            raise PydanticCustomError("explain", "this model has no explanations: {why}", {"why": model.unexplained})
+        return value
+
+    schema = {"const": False, "description": f"This model has no explanations: {model.unexplained}"}
+    return Annotated[bool, BeforeValidator(refused), WithJsonSchema(schema)]
 
 
 def answer_type(model: LoadedModel) -> type[BaseModel]:
@@ -118,6 +172,7 @@ def answer_type(model: LoadedModel) -> type[BaseModel]:
         version=(str, Field(description="Digest of the files of the model that answers.")),
         predictions=(list[item], Field(description=order)),
         rejected=(list[RejectedRow], Field(description="Predictions whose cells are empty.")),
+        explanations=(list[list[ExplainedHead]] | None, Field(description="Of each prediction, one per head.")),
     )
     return made
 

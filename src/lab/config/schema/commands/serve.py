@@ -25,6 +25,8 @@ class LimitsConfig(Node):
     """Largest body of a request, in KiB."""
     rows: PositiveInt
     """Most rows of a request."""
+    explained_rows: PositiveInt
+    """Most rows, or windows of series, of a request that wants explanations."""
     text_length: PositiveInt
     """Most characters of a cell."""
     time_s: PositiveFloat
