@@ -82,6 +82,32 @@ def test_a_table_of_series_has_the_cells_of_predict(asked: Any, requested: Reque
     assert model.predictor.windows == [], "the tables of answered requests are released"
 
 
+@pytest.mark.parametrize("name", ["ngram", "encoder"])
+def test_requests_with_and_without_explanations_share_a_batch(requested: Requested, name: str) -> None:
+    model = load(requested(name))
+    rows = [{"title": "pump 1", "text": "drips drips"}, {"title": None, "text": ""}]
+    plain, explained = answers(model.answer([Query(rows[:1]), Query(rows, explain=True)]))
+    assert plain.explanations is None
+    assert plain.predictions[0] == pytest.approx(explained.predictions[0], abs=1e-5)
+    assert explained.explanations is not None
+    (first, second), nothing = explained.explanations
+    assert nothing == []
+    assert (first.head, second.head) == ("cause", "state")
+    assert first.label == explained.predictions[0]["cause"]
+    assert [word for word, _ in first.words if word.isalpha()] == ["pump", "drips", "drips"]
+    assert first.is_complete
+    (refused,) = model.answer([Query(rows[:1] * 21, explain=True)])
+    assert isinstance(refused, RequestError)
+    assert "limits.explained_rows=20 are allowed" in str(refused)
+
+
+def test_windows_are_explained_before_their_table_is_released(requested: Requested, tmp_path: Path) -> None:
+    rows = read_csv(write_weather(tmp_path / "new.csv", hours=25))
+    (answer,) = answers(load(requested("series")).answer([Query(rows, explain=True)]))
+    assert answer.explanations is not None
+    assert [len(each) for each in answer.explanations] == [1] * len(answer.predictions) != []
+
+
 def test_a_version_is_named_by_its_files(requested: Requested, tmp_path: Path) -> None:
     request = requested("ngram")
     copy = shutil.copytree(request.run, tmp_path / "copy")

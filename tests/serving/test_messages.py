@@ -7,8 +7,10 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from lab.config.schema.commands.serve import LimitsConfig
+from lab.inference.explain.interface import Explanation
 from lab.inference.predictor import Field
-from lab.serving.messages import answer_type, error_body, request_type
+from lab.serving.loaded import Answer
+from lab.serving.messages import answer_body, answer_type, error_body, request_type
 
 LIMITS = LimitsConfig(body_kib=1, rows=3, explained_rows=2, text_length=5, time_s=1, waiting=1)
 FIELDS = (Field("cause", "text"), Field("cause_probability", "number"), Field("answer_start", "whole number"))
@@ -27,6 +29,26 @@ ROW = {"text": "x", "model_config": 1, "2024 \u00f1": None}
 
 def body() -> type[BaseModel]:
     return request_type(model(), LIMITS)
+
+
+def test_explanations_are_refused_with_the_reason_where_there_are_none() -> None:
+    lacking = model()
+    lacking.explainer, lacking.unexplained = None, "needs the package 'captum'"
+    made = request_type(lacking, LIMITS)
+    assert made.model_json_schema()["properties"]["explain"]["const"] is False
+    assert made.model_validate({"rows": [ROW], "explain": False}).explain is False  # type: ignore[attr-defined]
+    with pytest.raises(ValidationError, match="captum"):
+        made.model_validate({"rows": [ROW], "explain": True})
+    with pytest.raises(ValidationError):
+        body().model_validate({"rows": [ROW], "explain": "yes"})
+
+
+def test_an_answer_has_no_infinite_numbers() -> None:
+    explanation = Explanation("cause", "leak", (("it", float("nan")), ("drips", 1.0)), float("inf"), "it drips")
+    given = answer_body(Answer([{"cause": None}], {0: "has no text"}, [[explanation]]), "v1")
+    assert given["rejected"] == [{"index": 0, "reason": "has no text"}]
+    assert given["explanations"][0][0]["words"] == [("it", None), ("drips", 1.0)]
+    assert given["explanations"][0][0]["completeness_error"] is None
 
 
 def test_the_schema_names_the_columns() -> None:

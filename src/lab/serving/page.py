@@ -24,8 +24,8 @@ _RANK = re.compile(r"(?P<name>.+)_(?P<rank>\d+)")
 
 def page(model: LoadedModel, needs_key: bool) -> str:
     """Return the page of a model."""
-    described = {"heads": heads_of([field.name for field in model.columns]), "table": model.intake.rows_are_windows}
     table = model.intake.rows_are_windows
+    described = {"heads": heads_of([field.name for field in model.columns]), "table": table}
     columns = ", ".join(model.intake.needed)
     inputs = _table(columns) if table else "".join(map(_input, model.intake.needed))
     return _PAGE.substitute(
@@ -68,5 +68,5 @@ def _table(columns: str) -> str:
 def _explain(model: LoadedModel) -> str:
     if model.explainer is None:
         return f'<p class="note">No explanations: {escape(model.unexplained)}</p>'
-    method = escape(model.explainer.method)
-    return f'<label class="check"><input id="explain" type="checkbox" checked>Shade words ({method})</label>'
+    words = f"Shade words: blue speaks for the label, orange against it ({escape(model.explainer.method)})"
+    return f'<label class="check"><input id="explain" type="checkbox" checked>{words}</label>'
