@@ -72,7 +72,10 @@ def test_a_progress_bar_of_another_replaces_ours(run: Any, monkeypatch: pytest.M
     assert not any(isinstance(each, Progress) for each in seen[0].callbacks)  # type: ignore[attr-defined]
 
 
-def test_best_has_the_averaged_weights_that_were_validated(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("average", [extra("EMAWeightAveraging", decay=0.9), extra("WeightAveraging")])
+def test_best_has_the_averaged_weights_that_were_validated(
+    run: Any, average: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     validated: list[dict[str, torch.Tensor]] = []
 
     def keep(_self: Callback, trainer: Trainer, module: LightningModule) -> None:
@@ -82,7 +85,7 @@ def test_best_has_the_averaged_weights_that_were_validated(run: Any, monkeypatch
     monkeypatch.setattr("lab.callbacks.history.History.on_validation_start", keep, raising=False)
     monkeypatch.setattr("lab.callbacks.history.History.on_validation_batch_end",
                         lambda self, trainer, module, *_: keep(self, trainer, module), raising=False)  # fmt: skip
-    folder = run(extra("EMAWeightAveraging", decay=0.9), "trainer.max_epochs=1")
+    folder = run(average, "trainer.max_epochs=1")
     best = torch.load(folder.best, weights_only=True)["state_dict"]
     start, inside = validated[0], validated[1]
     assert all(torch.equal(best[name], inside[name]) for name in best)
