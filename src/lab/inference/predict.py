@@ -34,7 +34,7 @@ from lab.training.tasks.saved_model import load_run
 
 log = logging.getLogger(__name__)
 PIECE_ROWS = 4096
-"""Rows read, predicted and written at a time."""
+"""Most rows read, predicted and written at a time."""
 GIVEN = "_given"
 """Suffix of a column of the input whose name is that of a prediction."""
 LINE_EVERY_S = 30.0
@@ -79,7 +79,8 @@ def _done(request: PredictRequest, predictor: Predictor, inputs: Sequence[Input]
     columns = given_names(carried, [field.name for field in predictor.fields])
     try:
         with _writing(request, inputs, carried, columns, predictor.fields) as (output, rejected):
-            num = _predict_all(_rows(inputs, output, carried), predictor, output, rejected, carried)
+            rows = _rows(inputs, output, carried, min(PIECE_ROWS, predictor.piece_rows))
+            num = _predict_all(rows, predictor, output, rejected, carried)
     except OSError as error:
         raise RunError(f"the predictions cannot be written: {error}") from error
     lines = [f"{num} rows in {request.output}" + (f" behind {output.done} earlier ones" if output.done else "")]
@@ -158,9 +159,9 @@ def _types(
     return types
 
 
-def _rows(inputs: Sequence[Input], output: Output, carried: Sequence[str]) -> Iterator[list[NewRow]]:
+def _rows(inputs: Sequence[Input], output: Output, carried: Sequence[str], size: int) -> Iterator[list[NewRow]]:
     """The pieces of rows that are not in the output yet. Raises RequestError where the output is of other rows."""
-    flat = (row for piece in pieces(inputs, PIECE_ROWS) for row in piece)
+    flat = (row for piece in pieces(inputs, size) for row in piece)
     if output.done:
         last = None
         num = 0
@@ -169,7 +170,7 @@ def _rows(inputs: Sequence[Input], output: Output, carried: Sequence[str]) -> It
         if num < output.done or last is None or not output.is_continued_by(_carried(last, carried)):
             problem = f"its row {output.done} is not that of the input, so it is of another input"
             raise RequestError(Mistake("output", problem, "another output=, with resume_output=false"))
-    while piece := list(islice(flat, PIECE_ROWS)):
+    while piece := list(islice(flat, size)):
         yield piece
 
 

@@ -56,6 +56,9 @@ class Predictor(ABC):
     profile: Profile | None = None
     """Counts what the predicted rows are like, if the request asks for their drift."""
 
+    piece_rows = 4096
+    """Rows that `predict` is to get at a time, at most; the progress is shown after each piece."""
+
     def open(self, paths: Sequence[str], settings: Settings, columns: Mapping[str, str]) -> list[Input]:
         """Return the opened inputs. columns: as `PredictRequest.columns`. Raises RequestError with every mistake."""
         inputs = open_inputs(paths, settings)

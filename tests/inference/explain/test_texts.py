@@ -10,11 +10,16 @@ import torch
 from lab.cli import optional_packages
 from lab.core.batches import TextBatch
 from lab.core.errors import RequestError
+from lab.inference import predict as predict_module
 from lab.inference.explain.interface import TOLERANCE
 from lab.inference.explain.select import explainer_of
 from lab.inference.texts import TextPredictor
+from lab.models.pooling import TokenPooling
+from lab.models.text.interfaces import TextEncoder
+from lab.models.text.multitask_classifier import MultitaskTextClassifier
 
 from ..conftest import predictor_of_run as predictor
+from ..conftest import write_csv
 
 ROWS: list[dict[str, Any]] = [
     {"title": "pump 3", "text": "drips puddle, DRIPS"}, {"title": "", "text": ""},
@@ -29,7 +34,9 @@ def logit(made: TextPredictor, ids: Sequence[int], head: int, label: str) -> flo
         return float(made.model(batch)[head][0, made.heads[head].classes.index(label)])
 
 
-@pytest.mark.parametrize("name", ["ngram", "encoder", "lora"])
+@pytest.mark.parametrize(
+    "name", ["ngram", "encoder", "lora", "conv", "qlora", pytest.param("qdora", marks=pytest.mark.slow)]
+)
 def test_attributions_sum_to_the_difference_of_logits(trained: Callable[[str], Path], name: str) -> None:
     made = predictor(trained(name))
     assert isinstance(made, TextPredictor)
@@ -77,3 +84,45 @@ def test_without_captum_only_encoders_are_refused(
     explainer_of(predictor(trained("ngram")))
     with pytest.raises(RequestError, match="pip install 'captum>="):
         explainer_of(predictor(trained("encoder")))
+
+
+@pytest.mark.parametrize("how", ["cls", "mean", "max", "attention"])
+def test_every_pooling_is_explained(trained: Callable[[str], Path], how: str) -> None:
+    made = predictor(trained("encoder"))
+    assert isinstance(made, TextPredictor)
+    torch.manual_seed(3)
+    made.model.pooling = TokenPooling(how, made.model.encoder.dimension, len(made.heads)).eval()
+    for weights in made.model.pooling.parameters():
+        torch.nn.init.normal_(weights)
+    explained = explainer_of(made).explain(ROWS)
+    assert all(each.is_complete for row in explained for each in row)
+    assert any(value for row in explained for each in row for _, value in each.words)
+
+
+class _Counted(TextEncoder):
+    """Counts ids without an embedding."""
+
+    dimension = 16
+
+    def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.one_hot(ids % 16, 16).float() * mask[..., None]
+
+
+def test_an_encoder_without_an_embedding_is_refused_before_anything_is_written(
+    asked: Callable[..., Any], trained: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_run = predict_module.load_run
+
+    def changed(*arguments: Any) -> Any:
+        config, model = load_run(*arguments)
+        assert isinstance(model, MultitaskTextClassifier)
+        model.encoder = _Counted()
+        return config, model
+
+    monkeypatch.setattr(predict_module, "load_run", changed)
+    file = write_csv(tmp_path / "new.csv", [("title", "text"), ("pump", "drips")])
+    before = set(tmp_path.iterdir())
+    with pytest.raises(RequestError, match=r"cannot be explained: its encoder _Counted (.|\n)*explain=false"):
+        asked("encoder", input=file, explain=True)
+    assert set(tmp_path.iterdir()) == before
+    asked("encoder", input=file)

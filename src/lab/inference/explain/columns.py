@@ -76,6 +76,8 @@ def explained(predictor: Predictor, page: Path | None) -> Iterator["ExplainedPre
 class ExplainedPredictor(Predictor):
     """Predictions with the cells of their explanations."""
 
+    piece_rows = 128
+
     def __init__(self, predictor: Predictor, explainer: Explainer, page: Page | None) -> None:
         self.predictor, self.explainer, self.page = predictor, explainer, page
         self.needed = predictor.needed

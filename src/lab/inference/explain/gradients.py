@@ -16,8 +16,10 @@ from torch import Tensor, nn
 from lab.core.errors import Mistake, RequestError
 from lab.inference.explain.interface import TOLERANCE, completeness_error
 
-STEPS = (32, 128, 512)
+STEPS = (32, 128, 512, 2048)
 """Steps of the path from the baseline, tried one after the other."""
+ENOUGH = TOLERANCE / 2
+"""Completeness error at which no more steps are tried; rounding then cannot lift it above the tolerance."""
 
 Score = Callable[..., Tensor]
 """(vectors (B, L, D), tensors of B rows ...) -> scores (B,)."""
@@ -49,7 +51,7 @@ def attributions(
             error = completeness_error(float(row.sum()), differences[place])
             if error < errors[place]:
                 values[place], errors[place] = row, error
-        pending = [place for place in pending if errors[place] > TOLERANCE]
+        pending = [place for place in pending if errors[place] > ENOUGH]
         if not pending:
             break
     return Attributions(values, errors)

@@ -114,7 +114,7 @@ def _row(place: str, explanations: Sequence[Explanation]) -> Iterator[str]:
 
 def _strongest(explanation: Explanation) -> str:
     best = sorted((word for word in explanation.words if word[1]), key=lambda word: -abs(word[1]))[:SHOWN]
-    listed = ", ".join(f"{_safe(word)} {value:+.2f}" for word, value in best)
+    listed = ", ".join(f"&ldquo;{_safe(word)}&rdquo;&nbsp;{value:+.2f}" for word, value in best)
     return f'<div class="top">{listed}</div>' if listed else ""
 
 
