@@ -149,6 +149,17 @@ def write_run(folder: Path, run: Made, num_rows: int, predictions: bool) -> None
     record.update(status=run.status, reason=run.reason, failure=run.failure)
     if predictions and run.val:
         record.write_predictions(_predictions(run))
+        record.write_calibration(_calibration(run))
+
+
+def _calibration(run: Made) -> dict[str, Any]:
+    """A head that is too sure by .1 before its temperature, and right as often as it says after it."""
+    bins = {"before": [[NUM_TEST, run.test + 0.1, run.test]], "after": [[NUM_TEST, run.test, run.test]]}
+    errors = {"ece_before": 0.1, "ece_after": 0.0, "brier_before": 0.3, "brier_after": 0.29}
+    parts = {"scores": {"rows": NUM_TEST, "temperature": 1.4, **errors}, "reliability": bins,
+             "coverage": [[0.9, 0.5, (1 + run.test) / 2], [0.4, 1.0, run.test]]}  # fmt: skip
+    nested = {name: {"test": {"causa": part}} for name, part in parts.items()}
+    return {"temperatures": {"causa": 1.4}, "not_fitted": {}, "novelty": None, **nested}
 
 
 def _history(run: Made) -> Iterator[str]:

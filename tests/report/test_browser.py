@@ -109,7 +109,7 @@ def test_all_figures_are_drawn(open_page) -> None:
     page = open_page()
     draw_all(page)
     figures = page.locator("#gallery figure")
-    assert figures.count() == 12
+    assert figures.count() == 14
     assert page.locator("#gallery .absent").count() == 0
     bars = "figure => figure.querySelectorAll('.plot .bars path, .plot .barlayer path').length"
     assert page.locator("#figure-bars").evaluate(bars) >= 40
@@ -259,7 +259,7 @@ def test_a_report_without_a_result_opens_too(open_page, tabled, tmp_path: Path) 
     page = open_page(file=file)
     assert names(page) == ["0", "1"]
     draw_all(page)
-    assert page.locator("#gallery .absent").count() == 11
+    assert page.locator("#gallery .absent").count() == 13
     assert page.locator("#figure-scatter .main-svg").count() > 0
 
 

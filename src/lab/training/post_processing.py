@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from lab.config.schema import Config
 from lab.core.record.run_folder import RunFolder
 from lab.loggers.base import Outcome, RunLogger
+from lab.report.figures.doubt_figures import coverage_curves, reliability_diagram
+from lab.report.figures.run_figures import save_png
 from lab.training.evaluation.base import EvaluationResult
 from lab.training.merge_adapters import is_merged, merge
 from lab.training.reference.predictions import add_predictions
@@ -70,6 +72,10 @@ def _draw(run: RunFolder, result: EvaluationResult) -> bool:
     """Draw the figures; return whether that worked."""
     try:
         result.draw(run)
+        calibration = run.read_calibration() or {}
+        for name, draw in (("reliability", reliability_diagram), ("coverage", coverage_curves)):
+            if (figure := draw(calibration)) is not None:
+                save_png(figure, run.figures / f"{name}.png")
     except Exception as error:  # noqa: BLE001 (a run without a figure has not failed)
         log.warning("the figures of the test could not be drawn: %s: %s", type(error).__name__, error)
         return False

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lab.core.files import Unreadable
-from lab.core.record.calibration_fields import calibration_faults
+from lab.core.record.calibration_fields import MEASURES, calibration_faults
 from lab.core.record.run_folder import RunFolder
 
 SOUND: dict[str, Any] = {"temperatures": {"cause": 1.5}, "not_fitted": {"state": "no validation row has a label"}}
@@ -21,6 +21,13 @@ SOUND: dict[str, Any] = {"temperatures": {"cause": 1.5}, "not_fitted": {"state":
         ({"temperatures": [1]}, "temperatures is not a mapping"),
         ({"not_fitted": {"a": 1}}, "not_fitted.a is not text"),
         ({"scores": {"val": {"cause": {"rows": "x"}}}}, "scores.val.cause.rows is not a finite number"),
+        ({"scores": {"val": {"cause": {}}}}, "scores.val.cause has no ece_after"),
+        ({"scores": {"val": {"cause": dict.fromkeys(MEASURES, 0.5)}}}, "reliability has no val of 'cause'"),
+        ({"coverage": {"val": {"cause": [[1, 2]]}}}, "coverage.val.cause is not a list of lists of three numbers"),
+        (
+            {"novelty": {"share": 0.1, "limits": {}, "common_tokens": "?", "ranges": {}}},
+            "common_tokens is not in base64",
+        ),
         ({"reliability": {"val": {"cause": {"before": []}}}}, "reliability.val.cause has no after"),
         ({"colour": "red"}, "it has a field 'colour'"),
     ],

@@ -166,7 +166,7 @@ def test_figures_show_the_runs_numbers(block: dict) -> None:
     figures = {figure["id"]: figure for figure in block["figures"]}
     assert {figure["id"] for figure in block["figures"]} == {
         "bars", "learning_curves", "accuracy_vs_lr", "accuracy_vs_batch", "front", "boxes", "metrics_comparison",
-        "importance", "correlation_heatmap", "parallel", "scatter", "confusion",
+        "importance", "correlation_heatmap", "parallel", "scatter", "confusion", "reliability", "coverage",
     }  # fmt: skip
     for trace in figures["bars"]["panels"][0]["data"]:
         rows = decoded(trace["customdata"])
@@ -248,8 +248,9 @@ def test_figures_are_files_too(made_up: Path) -> None:
     folder = made_up / "report" / "figures"
     names = {path.stem for path in folder.glob("*.png")}
     assert names >= {
-        "accuracy_vs_lr", "accuracy_vs_batch", "bars", "confusion", "correlation_heatmap", "front",
-        "importance", "learning_curves", "metrics_comparison", "parallel", "scatter_2d", "scatter_3d",
+        "accuracy_vs_lr", "accuracy_vs_batch", "bars", "confusion", "correlation_heatmap", "coverage", "front",
+        "importance", "learning_curves", "metrics_comparison", "parallel", "reliability", "scatter_2d",
+        "scatter_3d",
     }  # fmt: skip
     assert sum(name.startswith("boxes_") for name in names) == 3
     assert {path.stem for path in folder.glob("*.svg")} == names

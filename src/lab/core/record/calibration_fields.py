@@ -12,7 +12,7 @@ import binascii
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from lab.core.record.fields import Shape, each, is_number, keyed, number, optional, pair, scores, several, text
+from lab.core.record.fields import Shape, each, is_number, keyed, number, optional, pair, text
 
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.02, 50.0
 """Bounds of a temperature. Below 1 it makes a model more certain, above 1 less."""
@@ -30,11 +30,19 @@ def _base64(name: str, value: Any) -> Iterator[str]:
         yield f"{name} is not in base64"
 
 
-_BINS = keyed("before", "after", before=several(several(number)), after=several(several(number)))
+def _curve(name: str, value: Any) -> Iterator[str]:
+    is_list = isinstance(value, list) and bool(value)
+    if not is_list or not all(isinstance(row, list) and len(row) == 3 and all(map(is_number, row)) for row in value):
+        yield f"{name} is not a list of lists of three numbers"
+
+
+_BINS = keyed("before", "after", before=_curve, after=_curve)
+MEASURES = ("rows", "temperature", "ece_before", "ece_after", "brier_before", "brier_after")
+_SCORES = keyed(*MEASURES, **dict.fromkeys(MEASURES, number))
 FIELDS: Mapping[str, Shape] = {
     "temperatures": each(_temperature),
     "not_fitted": each(text),
-    "scores": each(each(scores)),
+    "scores": each(each(_SCORES)),
     "reliability": each(each(_BINS)),
     "novelty": optional(
         keyed(
@@ -45,16 +53,28 @@ FIELDS: Mapping[str, Shape] = {
             ranges=each(pair(number)),
         )
     ),
-    "coverage": each(each(several(several(number)))),
+    "coverage": each(each(_curve)),
 }
 NEEDED = ("temperatures", "not_fitted")
 
 
 def calibration_faults(content: Mapping[str, Any]) -> Iterator[str]:
     """Yield every fault of the content of calibration.json, in words."""
-    yield from (f"it has no {name}" for name in NEEDED if name not in content)
-    for name, value in content.items():
-        if name not in FIELDS:
-            yield f"it has a field {name[:40]!r}, which no calibration has"
-        else:
-            yield from FIELDS[name](name, value)
+    lacking = [name for name in NEEDED if name not in content]
+    yield from (f"it has no {name}" for name in lacking)
+    unknown = [name for name in content if name not in FIELDS]
+    yield from (f"it has a field {name[:40]!r}, which no calibration has" for name in unknown)
+    faults = [fault for name, shape in FIELDS.items() if name in content for fault in shape(name, content[name])]
+    yield from faults
+    if not faults and not lacking:
+        yield from _incomplete(content)
+
+
+def _incomplete(content: Mapping[str, Any]) -> Iterator[str]:
+    """Heads that have scores, but no temperature, reliability or coverage."""
+    for split, heads in content.get("scores", {}).items():
+        for head in heads:
+            parts = {name: content.get(name, {}).get(split, {}) for name in ("reliability", "coverage")}
+            parts["temperatures"] = content["temperatures"]
+            lacking = [name for name, part in parts.items() if head not in part]
+            yield from (f"{name} has no {split[:40]} of {head[:40]!r}" for name in lacking)

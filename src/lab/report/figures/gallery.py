@@ -4,7 +4,16 @@ from typing import Any
 
 from lab.core.registry import FIGURES
 from lab.report.figures.base import ReportFigure
-from lab.report.figures.scores import bars, box_plots, confusion, learning_curves, metrics_comparison, pareto_front
+from lab.report.figures.scores import (
+    bars,
+    box_plots,
+    confusion,
+    coverage,
+    learning_curves,
+    metrics_comparison,
+    pareto_front,
+    reliability,
+)
 from lab.report.figures.settings import correlation, importance, objective_by_setting, parallel_coordinates, scatter
 from lab.report.findings import Report
 
@@ -21,6 +30,8 @@ BUILT_IN: tuple[ReportFigure[Any], ...] = (
     parallel_coordinates.FIGURE,
     scatter.FIGURE,
     confusion.FIGURE,
+    reliability.FIGURE,
+    coverage.FIGURE,
 )
 for built_in in BUILT_IN:
     FIGURES.register(built_in.name, built_in)
