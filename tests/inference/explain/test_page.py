@@ -71,3 +71,14 @@ def test_a_page_has_a_bounded_number_of_rows(tmp_path: Path, monkeypatch: pytest
     assert "row 1" in text
     assert "row 2" not in text
     assert "3 further rows are only in the output." in text
+
+
+def test_a_window_is_a_table_of_channels_and_times(tmp_path: Path) -> None:
+    words = (("wind a -1..-1", 1.0), ("wind a 0..0", 0.0), ("rain -1..-1", -0.5), ("rain 0..0", 0.01))
+    page = Page(tmp_path / "p.html", "t", "m")
+    page.add("row 1", [Explanation("state", "wet", words, None, num_times=2)])
+    page.finish()
+    html = (tmp_path / "p.html").read_text()
+    assert "<tr><th>step</th><th>-1..-1</th><th>0..0</th></tr>" in html
+    assert '<tr><th>wind a</th><td><mark class="p8" title="+1">+1.00</mark></td><td>+0.00</td></tr>' in html
+    assert '<tr><th>rain</th><td><mark class="n4" title="-0.5">-0.50</mark></td>' in html

@@ -33,6 +33,8 @@ class Explanation:
     sum."""
     text: str = ""
     """The text from which the words were taken; empty where there is none."""
+    num_times: int = 0
+    """For a window of series: its parts of time. The words are in the order of channels, then of time."""
 
     @property
     def is_complete(self) -> bool:

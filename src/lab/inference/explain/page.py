@@ -32,6 +32,8 @@ STYLE = (
     ".head{white-space:nowrap}.label{font-weight:600;white-space:normal}.text{white-space:pre-wrap;"
     "overflow-wrap:anywhere}.top{color:#68707d;font-size:.85rem}mark{color:inherit;background:none;border-radius:3px;"
     "padding:.1em 0}.bad{background:#fff4c2;border:1px solid #d9b300;border-radius:3px;padding:0 .3em;font-size:.85rem}"
+    ".wide{overflow-x:auto}.grid{margin:0;width:auto;font-size:.8rem}.grid th,.grid td{padding:.1rem .3rem;border:0;"
+    "white-space:nowrap;font-weight:400;text-align:right}.grid th:first-child{text-align:left}"
     "@media print{mark{print-color-adjust:exact;-webkit-print-color-adjust:exact}}"
     + "".join(
         f"mark.{sign}{level}{{background:rgba({colour},{0.75 * level / LEVELS:.2f})}}"
@@ -48,16 +50,47 @@ def shaded(explanation: Explanation) -> str:
     >>> shaded(Explanation("cause", "leak", (("it", 0.0), ("drips", 2.0)), 0.0, "it drips"))
     'it <mark class="p8" title="+2">drips</mark>'
     """
-    largest = max((abs(value) for _, value in explanation.words), default=0.0)
+    largest = _largest(explanation)
     text = explanation.text or " ".join(word for word, _ in explanation.words)
     parts, done = list[str](), 0
     for word, value in explanation.words:
         start = text.index(word, done)
-        level = round(LEVELS * abs(value) / largest) if largest else 0
-        mark = f'<mark class="{"p" if value > 0 else "n"}{level}" title="{value:+.3g}">' if level else ""
-        parts += [_safe(text[done:start]), mark, _safe(word), "</mark>" if level else ""]
+        mark, end = _shade(value, largest)
+        parts += [_safe(text[done:start]), mark, _safe(word), end]
         done = start + len(word)
     return "".join([*parts, _safe(text[done:])])
+
+
+def _shown(explanation: Explanation) -> str:
+    if explanation.num_times:
+        return _grid(explanation)
+    return f'<div class="text" dir="auto">{shaded(explanation)}</div>'
+
+
+def _grid(explanation: Explanation) -> str:
+    """A window as a table: a line per channel, a shaded cell per part of time."""
+    num, largest = explanation.num_times, _largest(explanation)
+    times = (word.rpartition(" ")[2] for word, _ in explanation.words[:num])
+    lines = ["<tr><th>step</th>", *(f"<th>{_safe(time)}</th>" for time in times), "</tr>"]
+    for start in range(0, len(explanation.words), num):
+        lines.append(f"<tr><th>{_safe(explanation.words[start][0].rpartition(' ')[0])}</th>")
+        for _, value in explanation.words[start : start + num]:
+            mark, end = _shade(value, largest)
+            lines.append(f"<td>{mark}{value:+.2f}{end}</td>")
+        lines.append("</tr>")
+    return f'<div class="wide"><table class="grid">{"".join(lines)}</table></div>'
+
+
+def _largest(explanation: Explanation) -> float:
+    return max((abs(value) for _, value in explanation.words), default=0.0)
+
+
+def _shade(value: float, largest: float) -> tuple[str, str]:
+    """The tags around a word of an attribution; empty where it is too small to be seen."""
+    level = round(LEVELS * abs(value) / largest) if largest else 0
+    if not level:
+        return "", ""
+    return f'<mark class="{"p" if value > 0 else "n"}{level}" title="{value:+.3g}">', "</mark>"
 
 
 class Page:
@@ -108,7 +141,7 @@ def _row(place: str, explanations: Sequence[Explanation]) -> Iterator[str]:
         where = f'<th class="row" rowspan="{len(explanations)}">{_safe(place)}</th>' if number == 0 else ""
         yield f'<tr>{where}<td class="head">{_safe(each.head)}<br>'
         yield f'<span class="label">{_safe(each.label or NONE)}</span>'
-        yield f'</td><td><div class="text" dir="auto">{shaded(each)}</div>{_strongest(each)}{_mark(each)}</td></tr>'
+        yield f"</td><td>{_shown(each)}{_strongest(each)}{_mark(each)}</td></tr>"
     yield "</tbody>\n"
 
 

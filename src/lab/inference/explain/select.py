@@ -11,6 +11,8 @@ from lab.inference.predictor import Predictor
 from lab.inference.questions import QuestionPredictor
 from lab.inference.series import SeriesPredictor
 from lab.inference.texts import TextPredictor
+from lab.models.qa.extractive_qa import ExtractiveQA
+from lab.models.text.multitask_classifier import MultitaskTextClassifier
 from lab.models.text.ngram import NgramEncoder
 
 
@@ -19,20 +21,33 @@ def explainer_of(predictor: Predictor) -> Explainer:
 
     Raises RequestError for a predictor that cannot be explained, or if the package of its method is not installed.
     """
+    model = getattr(predictor, "model", None)
     if isinstance(predictor, TextPredictor) and isinstance(predictor.tokenizer, PlacingTokenizer):
+        _refuse_other(model, MultitaskTextClassifier)
         if isinstance(predictor.model.encoder, NgramEncoder):
             return NgramExplainer(predictor, predictor.tokenizer)
         _need_captum()
         return GradientExplainer(predictor, predictor.tokenizer)
     if isinstance(predictor, QuestionPredictor) and isinstance(predictor.tokenizer, PlacingPairTokenizer):
+        _refuse_other(model, ExtractiveQA)
         _need_captum()
         return QuestionExplainer(predictor, predictor.tokenizer)
     if isinstance(predictor, SeriesPredictor):
         spec = predictor.model.spec
         assert isinstance(spec, SeriesSpec)
         return SeriesExplainer(predictor, spec.channels)
-    problem = f"a {type(predictor).__name__} cannot be explained: its model or its tokenizer is not one of lab"
-    raise RequestError(Mistake("explain", problem, "explain=false", True))
+    raise _unexplained(type(predictor).__name__)
+
+
+def _refuse_other(model: object, kind: type) -> None:
+    """Refuse a model of which only the outputs are known, such as an ONNX graph."""
+    if not isinstance(model, kind):
+        raise _unexplained(type(model).__name__)
+
+
+def _unexplained(name: str) -> RequestError:
+    problem = f"a {name} cannot be explained: its layers and the places of its tokens are not known"
+    return RequestError(Mistake("explain", problem, "explain=false", True))
 
 
 def _need_captum() -> None:

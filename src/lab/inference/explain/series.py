@@ -44,8 +44,8 @@ class SeriesExplainer(Explainer):
         falls = logits[target] - self._occluded(values, observed, times, target)
         names = [f"{channel} {part_name(part, values.shape[1])}" for channel in self.channels for part in times]
         words = tuple(zip(names, falls.tolist(), strict=True))
-        lines = "\n".join("  ".join(names[place : place + len(times)]) for place in range(0, len(names), len(times)))
-        return Explanation(self.heads[0], self.predictor.head.classes[target], words, None, lines)
+        label = self.predictor.head.classes[target]
+        return Explanation(self.heads[0], label, words, None, num_times=len(times))
 
     def _occluded(self, values: Tensor, observed: Tensor, times: Sequence[slice], target: int) -> Tensor:
         """Logits (C * P,) of a class without each part, channel by channel. values, observed: (1, T, C)."""
