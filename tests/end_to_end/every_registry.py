@@ -8,10 +8,21 @@ import torch
 from matplotlib.figure import Figure
 from optuna.samplers import RandomSampler
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
-from lab.config.schema import Columned, SeriesNet
+from lab.config.schema import Columned, HeadWeights, OptimizerConfig, ScheduleSettings, SeriesNet
 from lab.core.batches import SeriesSpec
-from lab.core.registry import FIGURES, POLICIES, POOLINGS, SAMPLERS, SERIES_NETS, TEXT_SOURCES
+from lab.core.registry import (
+    FIGURES,
+    LOSSES,
+    OPTIMIZERS,
+    POLICIES,
+    POOLINGS,
+    SAMPLERS,
+    SCHEDULES,
+    SERIES_NETS,
+    TEXT_SOURCES,
+)
 from lab.data.readers.text_table import Table
 from lab.data.text.sources.base import ALL, Source, columns_of
 from lab.early_termination.policies.base import NoPolicy
@@ -68,6 +79,38 @@ class FirstAndLast(nn.Module):
     def forward(self, hidden: Tensor, mask: Tensor) -> Tensor:
         last = hidden[torch.arange(len(hidden)), mask.sum(1).clamp(min=1) - 1]
         return ((hidden[:, 0] + last) * self.scale).unsqueeze(1)
+
+
+class SignSettings(OptimizerConfig):
+    kind: Literal["sign"] = "sign"
+    scale: float = 1.0
+    """Factor of every rate."""
+
+
+@OPTIMIZERS.register("sign", settings=SignSettings)
+def sign(groups: list[dict[str, Any]], settings: SignSettings, _: torch.device) -> torch.optim.Optimizer:
+    scaled = [{**group, "lr": group["lr"] * settings.scale} for group in groups]
+    return torch.optim.Rprop([{"params": group["params"], "lr": group["lr"]} for group in scaled])
+
+
+class HalvedSettings(ScheduleSettings):
+    kind: Literal["halved"] = "halved"
+
+
+@SCHEDULES.register("halved", settings=HalvedSettings)
+def halved(optimizer: torch.optim.Optimizer, _: HalvedSettings, epoch_ends: tuple[int, ...], mode: str) -> LRScheduler:
+    return LambdaLR(optimizer, lambda step: 0.5 if step * 2 >= epoch_ends[-1] else 1.0)
+
+
+class MarginSettings(HeadWeights):
+    kind: Literal["margin"] = "margin"
+    margin: float = 1.0
+    """Smallest difference of logits that costs nothing."""
+
+
+@LOSSES.register("margin", settings=MarginSettings)
+def margin(settings: MarginSettings, num_classes: int) -> nn.Module:
+    return nn.MultiMarginLoss(margin=settings.margin, reduction="none")
 
 
 @POLICIES.register("patient")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "plugins"
 SMALL = ("logger=csv", "callbacks.curves.png=false", "data.num_rows=200", "trainer.max_epochs=1", "hydra.run.dir=run")
@@ -94,6 +95,23 @@ def test_a_source_and_a_pooling_of_a_plugin(forked: Any, registries: Path) -> No
     assert "try: data.num_rows=1" in done.said
     done = forked("train.py", "model.pooling=first_and_last", folder=registries)
     assert (done.code, "must be one of cls, mean, max, attention" in done.said) == (2, True)
+
+
+def test_an_optimizer_a_schedule_and_a_loss_of_a_plugin_are_choices_of_their_groups(
+    forked: Any, registries: Path
+) -> None:
+    parts = ("plugins=[every_registry]", "optimizer=sign", "scheduler=halved", "loss=margin", "model=ngram")
+    done = forked("train.py", *parts, "loss.margin=0.5", "optimizer.scale=2.0", *SMALL[:-1], "hydra.run.dir=parts",
+                  folder=registries)  # fmt: skip
+    assert done.code == 0, done.said
+    config = yaml.safe_load((registries / "parts" / "config.yaml").read_text())
+    assert (config["loss"]["margin"], config["optimizer"]["scale"], config["scheduler"]["kind"]) == (0.5, 2.0, "halved")
+    history = [json.loads(line) for line in (registries / "parts" / "history.jsonl").read_text().splitlines()]
+    assert history[-1]["lr"] == pytest.approx(0.5 * config["optimizer"]["lr"])
+    done = forked("train.py", *parts, "loss.margn=0.5", "optimizer.scale=big", folder=registries)
+    assert done.code == 2
+    for words in ("try: loss.margin=0.5", "optimizer.scale=big: must be a number"):
+        assert words in done.said
 
 
 def test_a_series_net_of_a_plugin_is_swept_with_its_sampler_policy_and_figure(forked: Any, registries: Path) -> None:

@@ -141,6 +141,9 @@ TASKS = {TEXT_ENCODERS.family: LABELLED, SERIES_NETS.family: SERIES, TEXT_SOURCE
 DEFAULTS: dict[str, dict[str, Any]] = {
     "model": {"lr": 1e-3, "epochs": 10, "weight_decay": 0.01, "label_smoothing": 0.0},
     "data": {"defaults": ["_columns", "_self_"]},
+    "optimizer": {"lr": "${peft.lr}", "weight_decay": "${model.weight_decay}", "layer_decay": 1.0, "head_lr": None},
+    "scheduler": {},
+    "loss": {"head_weights": None, "class_weights": "none", "head_weighting": "fixed"},
 }
 """Defaults of settings that a plug-in's class leaves open."""
 BLANK = "???"
@@ -151,7 +154,9 @@ def extend_groups() -> None:
     for registry in REGISTRIES:
         for name, settings in registry.settings.items():
             if registry.group is not None and _extend(registry.group, name, settings):
-                task = TASKS[registry.family]
+                task = TASKS.get(registry.family)
+                if task is None:
+                    continue
                 if registry.group == "data":
                     GIVES[name] = task
                 else:
@@ -187,6 +192,6 @@ def _defaults(group: str, name: str, settings: type[Node]) -> dict[str, Any]:
         default = field.get_default(call_default_factory=True, validated_data={})
         if key != "kind" and default is not PydanticUndefined:
             node[key] = list(default) if isinstance(default, tuple) else default
-        elif field.is_required() and key not in node and group == "model":
+        elif field.is_required() and key not in node and group != "data":
             node[key] = BLANK
     return node

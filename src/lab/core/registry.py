@@ -75,6 +75,16 @@ POLICIES: Registry[type[Any]] = Registry("early-termination policy")
 """A subclass of `lab.early_termination.policies.base.Policy` by its `kind`."""
 SAMPLERS: Registry[Callable[..., Any]] = Registry("sampler of a search")
 """(seed) -> a sampler of Optuna."""
+OPTIMIZERS: Registry[Callable[..., Any]] = Registry("optimizer", "optimizer")
+"""(groups of parameters with their `lr` and `weight_decay`, settings, device) -> an optimizer of torch; settings: an
+`OptimizerConfig`."""
+SCHEDULES: Registry[Callable[..., Any]] = Registry("learning-rate schedule", "scheduler")
+"""(optimizer, settings, epoch_ends: optimizer steps at which the epochs end, mode: `min` or `max` of a metric that is
+watched) -> a scheduler of torch; settings: a `ScheduleSettings`."""
+LOSSES: Registry[Callable[..., Any]] = Registry("loss", "loss")
+"""(settings, number of classes) -> module of a head: logits (B, K), labels (B,) -> a loss per row (B,); settings: a
+`HeadWeights`."""
 FIGURES: Registry[Any] = Registry("figure of the report")
 """A `lab.report.figures.base.ReportFigure` by its `name`, in the order of the page."""
-REGISTRIES = (TEXT_ENCODERS, SERIES_NETS, TEXT_SOURCES, POOLINGS, POLICIES, SAMPLERS, FIGURES)
+REGISTRIES = (TEXT_ENCODERS, SERIES_NETS, TEXT_SOURCES, POOLINGS, POLICIES, SAMPLERS, OPTIMIZERS, SCHEDULES, LOSSES,
+              FIGURES)  # fmt: skip

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lab.config.schema import AnyLoss, CustomLoss
+from lab.config.schema import AnyLoss, CustomLoss, LossConfig
 from lab.config.targets import make
 from lab.core.batches import MISSING, HeadSpec
 from lab.core.errors import Mistake, RequestError, listed, nearest
 from lab.core.hydra_quoting import quoted
+from lab.core.registry import LOSSES
 
 
 def class_weights(counts: Sequence[int], kind: str) -> Tensor:
@@ -74,9 +75,10 @@ class HeadLosses(nn.Module):
         self.smoothing, self.gamma = 0.0, 0.0
         self.custom: nn.ModuleList | None = None
         """A module of each head where the loss is a custom one."""
-        if isinstance(config, CustomLoss):
-            self.custom = nn.ModuleList(_custom(config, head) for head in heads)
+        if config.kind in LOSSES:
+            self.custom = nn.ModuleList(_of_rows(config, head) for head in heads)
         else:
+            assert isinstance(config, LossConfig), f"no loss of kind {config.kind}"
             self.smoothing = config.label_smoothing
             self.gamma = config.gamma if config.kind == "focal" else 0.0
         self.head_weights: Tensor
@@ -123,9 +125,15 @@ class HeadLosses(nn.Module):
         return weights
 
 
-def _custom(config: CustomLoss, head: HeadSpec) -> nn.Module:
+@LOSSES.register("custom")
+def _custom(config: CustomLoss, num_classes: int) -> nn.Module:
+    module: nn.Module = make("loss", config.node, reduction="none", num_classes=num_classes)
+    return module
+
+
+def _of_rows(config: AnyLoss, head: HeadSpec) -> nn.Module:
     """The loss module of a head. Raises RequestError unless it gives a loss per row."""
-    module: nn.Module = make("loss", config.node, reduction="none", num_classes=head.num_classes)
+    module: nn.Module = LOSSES[config.kind](config, head.num_classes)
     problem = ""
     try:
         with torch.no_grad():
@@ -136,7 +144,10 @@ def _custom(config: CustomLoss, head: HeadSpec) -> nn.Module:
         problem = f"fails ({str(error).splitlines()[0] if str(error) else type(error).__name__})"
     if problem:
         problem += f" for logits (2, {head.num_classes}) and labels (2,); it has to give a loss per row, (2,)"
-        raise RequestError(Mistake("loss._target_", problem, "loss._target_=torch.nn.CrossEntropyLoss", config.target))
+        if isinstance(config, CustomLoss):
+            remedy = "loss._target_=torch.nn.CrossEntropyLoss"
+            raise RequestError(Mistake("loss._target_", problem, remedy, config.target))
+        raise RequestError(Mistake("loss", problem, "loss=default", config.kind))
     return module
 
 

@@ -16,7 +16,10 @@ from torch.optim import Optimizer
 from lab.config import schema
 from lab.config.schema import OptimizerConfig
 from lab.config.targets import make_with
+from lab.core.registry import OPTIMIZERS
 from lab.models.lion import Lion
+
+Groups = list[dict[str, Any]]
 
 
 def parameter_groups(
@@ -49,30 +52,43 @@ def make_optimizer(groups: list[dict[str, Any]], config: OptimizerConfig, device
 
     Raises RequestError where the constructor of a custom one refuses its arguments.
     """
-    rates: dict[str, Any] = {"lr": config.lr, "weight_decay": config.weight_decay}
-    optimizer: Optimizer
-    match config:
-        case schema.AdamW():  # fused if set, or with "auto" if torch has a fused one for the device
-            fused = device.type in {"cpu", "cuda"} if config.fused == "auto" else config.fused
-            optimizer = torch.optim.AdamW(groups, betas=config.betas, eps=config.eps, fused=fused, **rates)
-        case schema.Sgd():
-            momentum: dict[str, Any] = {
-                "momentum": config.momentum,
-                "nesterov": config.nesterov,
-                "dampening": config.dampening,
-            }
-            optimizer = torch.optim.SGD(groups, **momentum, **rates)
-        case schema.Adafactor():
-            own: dict[str, Any] = config.model_dump(include={"beta2_decay", "eps", "d"})
-            optimizer = torch.optim.Adafactor(groups, **own, **rates)
-        case schema.Lion():
-            optimizer = Lion(groups, betas=config.betas, **rates)
-        case schema.CustomOptimizer():
-            optimizer = make_with("optimizer", config.node, groups, **rates)
-        case _:
-            raise AssertionError(f"no optimizer of kind {config.kind}")
+    optimizer: Optimizer = OPTIMIZERS[config.kind](groups, config, device)
     # A fused optimizer unscales fp16 gradients itself, after clipping, so Lightning refuses to clip with it (also in
     # bf16). With this flag off, the GradScaler unscales before clipping, as for any other optimizer.
     if hasattr(optimizer, "_step_supports_amp_scaling"):
         optimizer._step_supports_amp_scaling = False
+    return optimizer
+
+
+def _rates(config: OptimizerConfig) -> dict[str, Any]:
+    return {"lr": config.lr, "weight_decay": config.weight_decay}
+
+
+@OPTIMIZERS.register("adamw")
+def _adamw(groups: Groups, config: schema.AdamW, device: torch.device) -> Optimizer:
+    """Fused if set, or with `auto` if torch has a fused one for the device."""
+    fused = device.type in {"cpu", "cuda"} if config.fused == "auto" else config.fused
+    return torch.optim.AdamW(groups, betas=config.betas, eps=config.eps, fused=fused, **_rates(config))
+
+
+@OPTIMIZERS.register("sgd")
+def _sgd(groups: Groups, config: schema.Sgd, _: torch.device) -> Optimizer:
+    own: dict[str, Any] = config.model_dump(include={"momentum", "nesterov", "dampening"})
+    return torch.optim.SGD(groups, **own, **_rates(config))
+
+
+@OPTIMIZERS.register("adafactor")
+def _adafactor(groups: Groups, config: schema.Adafactor, _: torch.device) -> Optimizer:
+    own: dict[str, Any] = config.model_dump(include={"beta2_decay", "eps", "d"})
+    return torch.optim.Adafactor(groups, **own, **_rates(config))
+
+
+@OPTIMIZERS.register("lion")
+def _lion(groups: Groups, config: schema.Lion, _: torch.device) -> Optimizer:
+    return Lion(groups, betas=config.betas, **_rates(config))
+
+
+@OPTIMIZERS.register("custom")
+def _custom(groups: Groups, config: schema.CustomOptimizer, _: torch.device) -> Optimizer:
+    optimizer: Optimizer = make_with("optimizer", config.node, groups, **_rates(config))
     return optimizer

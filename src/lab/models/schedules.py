@@ -16,7 +16,9 @@ from lab.config.schema import SchedulerConfig, TransformersSchedule
 from lab.config.schema.node import Mode
 from lab.config.schema.optimizers import AnyScheduler
 from lab.config.targets import make_with, named_schedule
+from lab.core.registry import SCHEDULES
 
+Scheduler = LRScheduler | ReduceLROnPlateau
 LENGTHS = ("total_steps", "num_training_steps", "T_max")
 """Names of arguments that are the length of a run."""
 
@@ -57,31 +59,46 @@ class OneCycle(OneCycleLR):
         return {name: value for name, value in state.items() if name not in ("total_steps", "_schedule_phases")}
 
 
-def make_scheduler(
-    optimizer: Optimizer, config: AnyScheduler, epoch_ends: tuple[int, ...], mode: Mode
-) -> LRScheduler | ReduceLROnPlateau:
+def make_scheduler(optimizer: Optimizer, config: AnyScheduler, epoch_ends: tuple[int, ...], mode: Mode) -> Scheduler:
     """The scheduler of a config. mode: the direction of the metric that kind `plateau` watches.
 
     Raises RequestError where the constructor of a custom one, or of transformers, refuses its arguments.
     """
-    num_steps = epoch_ends[-1]
-    match config:
-        case schema.SchedulerConfig():
-            return LambdaLR(optimizer, lambda step: multiplier(step, config, num_steps, epoch_ends))
-        case schema.OneCycle():
-            highest = [group["lr"] for group in optimizer.param_groups]
-            return OneCycle(optimizer, highest, total_steps=num_steps, **config.model_dump(exclude={"kind"}))
-        case schema.Plateau():
-            own = config.model_dump(exclude={"kind", "metric", "mode"})
-            return ReduceLROnPlateau(optimizer, mode, **own)
-        case schema.TransformersSchedule():
-            node = named_schedule(config.name, config.arguments)
-            return _made("scheduler.arguments", node, optimizer, num_steps, warmup_steps(config, num_steps))
-        case schema.CustomScheduler():
-            length = len(epoch_ends) if config.interval == "epoch" else num_steps
-            return _made("scheduler", config.node, optimizer, length, 0)
-        case _:
-            raise AssertionError(f"no schedule of kind {config.kind}")
+    scheduler: Scheduler = SCHEDULES[config.kind](optimizer, config, epoch_ends, mode)
+    return scheduler
+
+
+def _warmed_up(optimizer: Optimizer, config: SchedulerConfig, epoch_ends: tuple[int, ...], _: Mode) -> Scheduler:
+    return LambdaLR(optimizer, lambda step: multiplier(step, config, epoch_ends[-1], epoch_ends))
+
+
+for _kind in ("linear", "cosine", "constant", "step"):
+    SCHEDULES.register(_kind, _warmed_up)
+
+
+@SCHEDULES.register("one_cycle")
+def _one_cycle(optimizer: Optimizer, config: schema.OneCycle, epoch_ends: tuple[int, ...], _: Mode) -> Scheduler:
+    highest = [group["lr"] for group in optimizer.param_groups]
+    return OneCycle(optimizer, highest, total_steps=epoch_ends[-1], **config.model_dump(exclude={"kind"}))
+
+
+@SCHEDULES.register("plateau")
+def _plateau(optimizer: Optimizer, config: schema.Plateau, _: tuple[int, ...], mode: Mode) -> Scheduler:
+    return ReduceLROnPlateau(optimizer, mode, **config.model_dump(exclude={"kind", "metric", "mode"}))
+
+
+@SCHEDULES.register("transformers")
+def _transformers(
+    optimizer: Optimizer, config: TransformersSchedule, epoch_ends: tuple[int, ...], _: Mode
+) -> Scheduler:
+    node, num_steps = named_schedule(config.name, config.arguments), epoch_ends[-1]
+    return _made("scheduler.arguments", node, optimizer, num_steps, warmup_steps(config, num_steps))
+
+
+@SCHEDULES.register("custom")
+def _custom(optimizer: Optimizer, config: schema.CustomScheduler, epoch_ends: tuple[int, ...], _: Mode) -> Scheduler:
+    length = len(epoch_ends) if config.interval == "epoch" else epoch_ends[-1]
+    return _made("scheduler", config.node, optimizer, length, 0)
 
 
 def is_by_epoch(config: AnyScheduler) -> bool:

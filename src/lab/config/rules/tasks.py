@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from lab.config.rules.rule import Found, Rule
+from lab.config.schema.node import kinds_of
+from lab.config.schema.series_models import SeriesNet
 from lab.core.errors import Mistake, listed
 
 LABELLED, ASKED, SERIES, CUSTOM = "labelled texts", "questions", "time series", "batches of a custom data module"
@@ -15,7 +17,7 @@ GIVES = {"maintenance": LABELLED, "files": LABELLED, "hub": LABELLED, "imdb": LA
          "rainfall": SERIES, "series_table": SERIES, "ucr": SERIES, "custom": CUSTOM}  # fmt: skip
 """By `data.kind`."""
 READS = {"encoder": (LABELLED, ASKED), "ngram": (LABELLED,), "custom": (CUSTOM,),
-         **dict.fromkeys(("timer_xl", "inception_time", "patchtst", "minirocket"), (SERIES,))}  # fmt: skip
+         **{kind: (SERIES,) for net in SeriesNet.__subclasses__() for kind in kinds_of(net)}}  # fmt: skip
 """By `model.kind`."""
 DATA = {LABELLED: "maintenance", ASKED: "qa_demo", SERIES: "rainfall", CUSTOM: "custom"}
 MODEL = {LABELLED: "tiny", ASKED: "tiny", SERIES: "inception_time", CUSTOM: "custom"}

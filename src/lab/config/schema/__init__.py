@@ -35,6 +35,7 @@ from lab.config.schema.optimizers import (
     OptimizerConfig,
     Plateau,
     SchedulerConfig,
+    ScheduleSettings,
     Sgd,
     TransformersSchedule,
 )
@@ -131,6 +132,7 @@ __all__ = [
     "Rainfall",
     "Role",
     "Rows",
+    "ScheduleSettings",
     "SchedulerConfig",
     "Series",
     "SeriesNet",

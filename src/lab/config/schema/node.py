@@ -70,3 +70,8 @@ def nodes_of(annotation: Any) -> list[type[Node]]:
     if isinstance(annotation, type) and issubclass(annotation, Node):
         return [annotation]
     return [node for argument in get_args(annotation) for node in nodes_of(argument)]
+
+
+def kinds_of(node: type[Node]) -> tuple[str, ...]:
+    """The values of `kind` that a class of a group's choices has."""
+    return tuple(map(str, get_args(node.model_fields["kind"].annotation)))

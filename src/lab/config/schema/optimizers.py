@@ -105,7 +105,14 @@ AnyOptimizer = Annotated[
 ]
 
 
-class SchedulerConfig(Node):
+class ScheduleSettings(Node):
+    """What every learning-rate schedule has."""
+
+    kind: str
+    """Course of the learning rate."""
+
+
+class SchedulerConfig(ScheduleSettings):
     """Learning-rate schedule with warm-up."""
 
     kind: Literal["linear", "cosine", "constant", "step"]
@@ -120,7 +127,7 @@ class SchedulerConfig(Node):
     """Factor of each drop of kind `step`."""
 
 
-class OneCycle(Node):
+class OneCycle(ScheduleSettings):
     """The one-cycle policy (arXiv 1708.07120) over the whole run: the rate rises to `optimizer.lr` and falls again."""
 
     kind: Literal["one_cycle"]
@@ -143,7 +150,7 @@ class OneCycle(Node):
     """Fall back to the first rate as long as the rise took, then to the last one."""
 
 
-class Plateau(Node):
+class Plateau(ScheduleSettings):
     """The rate falls when a metric no longer improves; it is read after each validation."""
 
     kind: Literal["plateau"]
@@ -167,7 +174,7 @@ class Plateau(Node):
     """Lowest rate."""
 
 
-class TransformersSchedule(Node):
+class TransformersSchedule(ScheduleSettings):
     """A schedule of transformers by its name there."""
 
     kind: Literal["transformers"]
@@ -186,7 +193,7 @@ class TransformersSchedule(Node):
     steps unless `num_decay_steps` is given."""
 
 
-class CustomScheduler(Target):
+class CustomScheduler(ScheduleSettings, Target):
     """A scheduler of torch, a schedule of transformers or a scheduler of a plug-in.
 
     `T_max`, `total_steps` and `num_training_steps` are the length of the run unless they are given.

@@ -32,22 +32,32 @@ def build_series_classifier(
 
 def build_net(model: SeriesNet, spec: SeriesSpec, load_weights: bool) -> Net:
     """A net with random weights, or with those of `model.checkpoint` if `load_weights` is true."""
-    if model.kind in SERIES_NETS:
-        net_of_plugin: Net = SERIES_NETS[model.kind](model, spec)
-        return net_of_plugin
-    if isinstance(model, InceptionTime):
-        from lab.models.series.inception_time import InceptionTimeNet
+    net: Net = SERIES_NETS[model.kind](model, spec)
+    if load_weights and isinstance(model, TimerXL) and model.checkpoint is not None:
+        from lab.models.series.timer_xl.checkpoint import load_checkpoint
+        from lab.models.series.timer_xl.classifier_net import TimerNet
 
-        return InceptionTimeNet(model, len(spec.channels))
-    if isinstance(model, PatchTst):
-        from lab.models.series.patchtst import PatchTstNet
-
-        return PatchTstNet(model, len(spec.channels), spec.length)
-    assert isinstance(model, TimerXL), f"no net of kind {type(model).__name__}"
-    from lab.models.series.timer_xl.checkpoint import load_checkpoint
-    from lab.models.series.timer_xl.classifier_net import TimerNet
-
-    net = TimerNet(model, len(spec.channels), spec.length)
-    if load_weights and model.checkpoint is not None:
+        assert isinstance(net, TimerNet)
         load_checkpoint(net.encoder, model.checkpoint, model.partial)
     return net
+
+
+@SERIES_NETS.register("inception_time")
+def _inception_time(model: InceptionTime, spec: SeriesSpec) -> Net:
+    from lab.models.series.inception_time import InceptionTimeNet
+
+    return InceptionTimeNet(model, len(spec.channels))
+
+
+@SERIES_NETS.register("patchtst")
+def _patchtst(model: PatchTst, spec: SeriesSpec) -> Net:
+    from lab.models.series.patchtst import PatchTstNet
+
+    return PatchTstNet(model, len(spec.channels), spec.length)
+
+
+@SERIES_NETS.register("timer_xl")
+def _timer_xl(model: TimerXL, spec: SeriesSpec) -> Net:
+    from lab.models.series.timer_xl.classifier_net import TimerNet
+
+    return TimerNet(model, len(spec.channels), spec.length)
