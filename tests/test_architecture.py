@@ -21,6 +21,7 @@ ORDER = (
     ("callbacks",),
     ("training",),
     ("inference",),
+    ("export",),
     ("serving",),
     ("commands",),
     ("api",),

@@ -1,4 +1,4 @@
-"""`python -m lab train ...`, `predict`, `serve` and `report`: the commands by name, for where no script is on the PATH.
+"""`python -m lab train ...` and the other commands by name, for where no script is on the PATH.
 
 A command is imported when it is chosen, so that a report does not wait for what only training needs.
 """
@@ -13,6 +13,7 @@ PROGRAM = "python -m lab"
 COMMANDS = {
     "train": "train one run, every job of a grid, or a study",
     "predict": "give a trained model new rows",
+    "export": "make a folder of a run that other machines and programs use",
     "serve": "serve a trained model over HTTP",
     "report": "compare runs and write a report",
 }

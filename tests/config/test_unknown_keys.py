@@ -25,7 +25,7 @@ def plain(*line: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     "key",
-    ["export", "trainer.enable_checkpointing", "trainer.limit_predict_batches"],
+    ["trainer.enable_checkpointing", "trainer.limit_predict_batches"],
 )  # fmt: skip
 def test_what_is_not_there_yet_is_said_plainly(key: str) -> None:
     mistake = no_key(key, "x", plain())
@@ -33,7 +33,8 @@ def test_what_is_not_there_yet_is_said_plainly(key: str) -> None:
     assert mistake.remedy == f"leave out {key}"
 
 
-def test_predict_and_serve_are_commands() -> None:
+def test_predict_export_and_serve_are_commands() -> None:
+    assert no_key("export", "x", plain()).problem.startswith("is a command of its own: python export.py run=RUN")
     assert no_key("predict", "x", plain()).problem == "is a command of its own: python predict.py run=RUN input=new.csv"
     assert no_key("serve", "x", plain()).problem == "is a command of its own: python serve.py run=RUN"
 

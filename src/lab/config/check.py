@@ -19,6 +19,7 @@ from lab.config.interpolations import resolved, without_repeats
 from lab.config.metric_direction import with_mode
 from lab.config.rules import contradictions, not_finite
 from lab.config.schema import Config
+from lab.config.schema.commands.export import ExportRequest
 from lab.config.schema.commands.serve import ServeRequest
 from lab.config.schema.predict import PredictRequest
 from lab.config.schema.report import ReportRequest
@@ -38,6 +39,7 @@ FILL_IN = {
     "data.metric": "data.metric=val/acc objective.mode=max",
     "run": "run=outputs/DATE/TIME",
     "input": "input=new.csv",
+    "output": "output=my_model",
 }
 """Examples to type for keys that have no default."""
 RequestT = TypeVar("RequestT", bound=BaseModel)
@@ -123,6 +125,11 @@ def check_predict(composed: DictConfig | Mapping[str, Any]) -> PredictRequest:
 def check_serve(composed: DictConfig | Mapping[str, Any]) -> ServeRequest:
     """Return the typed config of a server. Raises RequestError with every mistake."""
     return _checked(composed, ServeRequest)
+
+
+def check_export(composed: DictConfig | Mapping[str, Any]) -> ExportRequest:
+    """Return the typed config of an export. Raises RequestError with every mistake."""
+    return _checked(composed, ExportRequest)
 
 
 def _checked(composed: DictConfig | Mapping[str, Any], schema: type[RequestT]) -> RequestT:

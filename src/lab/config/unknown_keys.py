@@ -61,7 +61,7 @@ RENAMED_CHOICES = {
 """Present names of choices of earlier versions, by group."""
 _LATER = "is not supported yet"
 NOT_YET = {
-    "export": f"{_LATER}; predict.py, serve.py, resume=RUN and test=RUN are what a run folder is for",
+    "export": "is a command of its own: python export.py run=RUN output=FOLDER",
     "predict": "is a command of its own: python predict.py run=RUN input=new.csv",
     "serve": "is a command of its own: python serve.py run=RUN",
     **dict.fromkeys(

@@ -24,13 +24,13 @@ from lab.inference.drift.file import drift_lines, load_reference, refuse_drift, 
 from lab.inference.drift.profile import Profile
 from lab.inference.explain.columns import explained, page_path
 from lab.inference.inputs import Input, NewRow, Settings, pieces
+from lab.inference.onnx.load import load_model
 from lab.inference.outputs import Output, open_output, refuse_output
 from lab.inference.predictor import Cells, Field, Predictor
 from lab.inference.rejected import Rejected
 from lab.inference.tasks import predictor_of
 from lab.inference.winner import find_run
 from lab.training.doubt.saved import calibration_lines
-from lab.training.tasks.saved_model import load_run
 
 log = logging.getLogger(__name__)
 PIECE_ROWS = 4096
@@ -57,7 +57,7 @@ def predict(request: PredictRequest) -> Done:
     page = page_path(request)
     folder = find_run(request.run)
     profile = Profile(load_reference(RunFolder(folder))) if request.drift else None
-    config, model = load_run(folder, request.checkpoint)
+    config, model = load_model(folder, request.checkpoint)
     log.info("%s", folder)
     predictor = predictor_of(config, model, folder, request)
     predictor.profile = profile

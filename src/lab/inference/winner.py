@@ -7,6 +7,7 @@ from typing import Any
 from lab.core.errors import Mistake, RequestError, nearest
 from lab.core.files import Unreadable, read_json
 from lab.core.hydra_quoting import quoted
+from lab.core.record.export_record import EXPORT_FILE
 
 
 def find_run(typed: str) -> Path:
@@ -18,6 +19,9 @@ def find_run(typed: str) -> Path:
         raise RequestError(Mistake("run", problem, quoted("run", folder.parent / near) if near else "", typed))
     if (folder / "config.yaml").exists() or (folder / "spec.json").exists():
         return folder
+    if (folder / EXPORT_FILE).exists():
+        problem = "is an export for transformers, which loads it"
+        raise RequestError(Mistake("run", problem, "an export of format=torch or format=onnx", typed))
     for name, winner_of in WINNERS.items():
         if (folder / name).exists():
             return _winner(folder, name, winner_of)

@@ -20,11 +20,11 @@ from lab.core.errors import Mistake, RequestError
 from lab.inference.explain.interface import Explainer, Explanation
 from lab.inference.explain.select import explainer_of
 from lab.inference.inputs import STANDARD
+from lab.inference.onnx.load import load_model
 from lab.inference.predictor import Field, Predictor, Row
 from lab.inference.tasks import predictor_of
 from lab.inference.winner import find_run
 from lab.serving.intake import Intake, Prepared, intake_of
-from lab.training.tasks.saved_model import load_run
 
 log = logging.getLogger(__name__)
 DIGITS = 12
@@ -163,7 +163,7 @@ def signature(request: ServeRequest) -> Signature:
 def load(request: ServeRequest) -> LoadedModel:
     """Load the model that `run=` names, with the checks of predict.py. Raises RequestError for one they refuse."""
     folder = find_run(request.run).resolve()
-    config, model = load_run(folder, request.checkpoint)
+    config, model = load_model(folder, request.checkpoint)
     predictor = predictor_of(config, model, folder, predict_request(request))
     return LoadedModel(predictor, folder, _digest(folder, request.checkpoint), request.limits.explained_rows)
 

@@ -15,10 +15,11 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from lab.core.files import read_json, write_whole
-from lab.models.peft.adapters import AdaptedTransformer, adapted
+from lab.models.peft.adapters import adapted
 from lab.models.text.families import reads_segments
 from lab.models.text.interfaces import TOKENIZER_FILE
 from lab.models.text.subword_tokenizer import CORE
+from lab.models.text.transformer import TransformerEncoder
 
 WEIGHTS, HEADS = "model.safetensors", "heads.safetensors"
 ADAPTER = "default"
@@ -54,8 +55,8 @@ def merged_state(transformer: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.float().cpu().contiguous() for name, tensor in state.items()}
 
 
-def write_merged(folder: Path, encoder: AdaptedTransformer, tokenizer: Path, heads: dict[str, Tensor]) -> None:
-    """Write config.json, the merged weights, the tokenizer and the heads of the task into `folder`.
+def write_merged(folder: Path, encoder: TransformerEncoder, tokenizer: Path, heads: dict[str, Tensor]) -> None:
+    """Write config.json, the weights, the tokenizer and the heads of the task into `folder`; adapters are merged.
 
     tokenizer: the folder of the run's tokenizer. heads: may be empty.
     """

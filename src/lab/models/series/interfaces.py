@@ -97,8 +97,11 @@ class MaskedBatchNorm(nn.BatchNorm1d):
 def mask_of(kept: Tensor, whole: bool) -> Tensor | None:
     """`kept` (bool) as a mask, or None if it is True everywhere: attention and norms without a mask are faster.
 
-    whole: it is known to be True everywhere. Otherwise it is read, but only on a CPU: a GPU must be waited for.
+    whole: it is known to be True everywhere. Otherwise it is read, but only on a CPU: a GPU must be waited for. An
+    exported graph always has the mask, because its operations cannot depend on values.
     """
+    if torch.compiler.is_exporting():
+        return kept
     return None if whole or (kept.device.type == "cpu" and bool(kept.all())) else kept
 
 

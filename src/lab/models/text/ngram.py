@@ -202,6 +202,8 @@ class NgramEncoder(BagEncoder):
         if ids.shape[1] == 0:  # embedding_bag refuses a batch without a single n-gram
             ids, mask = functional.pad(ids, (0, 1), value=PAD), functional.pad(mask, (0, 1))
         weights = self.weights(ids, mask)
+        if torch.compiler.is_exporting():  # the graph of embedding_bag would be a loop over the rows
+            return torch.einsum("bl,bld->bd", weights, self.table(ids))
         return functional.embedding_bag(ids, self.table.weight, per_sample_weights=weights, mode="sum", padding_idx=PAD)
 
     def weights(self, ids: Tensor, mask: Tensor) -> Tensor:

@@ -137,7 +137,7 @@ def load_transformer(model: Encoder, tokenizer: Tokenizer) -> PreTrainedModel:
     if ignored:
         log.warning("model.architecture has no effect with pretrained weights, which have %s", listed(ignored))
     try:
-        with _quiet():
+        with quietly():
             transformer, report = AutoModel.from_pretrained(
                 folder,
                 config=config,
@@ -232,7 +232,7 @@ def _config(values: dict[str, Any], key: str, value: str | None) -> PretrainedCo
 
 def _built(config: PretrainedConfig) -> PreTrainedModel:
     try:
-        with _quiet():
+        with quietly():
             transformer = AutoModel.from_config(config, dtype=torch.float32, **_without_pooler(config))
     except (TypeError, ValueError, AssertionError) as error:
         raise RequestError(Mistake("model.architecture", f"cannot be built: {error}")) from error
@@ -251,7 +251,7 @@ def _misfit(value: object, problem: str) -> RequestError:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """Hide transformers' progress bar and its table of unused tensors; `misfits` checks the tensors."""
     verbosity = transformers_logging.get_verbosity()
     bar = transformers_logging.is_progress_bar_enabled()

@@ -1,6 +1,7 @@
 """The model of a run folder, loaded without its data: for prediction, export and serving.
 
-It needs `config.yaml`, `spec.json`, `tokenizer/` and a checkpoint; adapters on a pretrained base also need the base.
+It needs `config.yaml`, `spec.json`, `tokenizer/` and a checkpoint, or the weights of an export; adapters on a
+pretrained base also need the base.
 Settings in another user's folder that read the environment are refused. Cost: the checkpoint is read twice.
 """
 
@@ -19,11 +20,13 @@ from lab.config.shipped import CONF
 from lab.core.batches import Spec, spec_from_fields
 from lab.core.errors import Mistake, RequestError, refuse_if_any
 from lab.core.files import Unreadable
+from lab.core.record.export_record import WEIGHTS_FILE
 from lab.core.record.run_folder import RunFolder
 from lab.core.symlinks import links_of_a_stranger
 from lab.models import requirements
 from lab.models.task_module import TaskModule
 from lab.training.checkpoints import load_weights, refuse_damage, refuse_non_finite_weights
+from lab.training.tasks.exported import is_export, load_exported_weights
 from lab.training.tasks.select import build_model, task_of
 
 WHOLE = "a whole run folder"
@@ -48,6 +51,11 @@ def load_run(folder: Path, checkpoint: Literal["best", "last"] = "best") -> tupl
     if not isinstance(spec, task_of(config).spec_type):
         problem = f"spec.json is of another task than data of kind {config.data.kind}"
         raise RequestError(Mistake("", problem, WHOLE, folder))
+    if is_export(run):
+        model = build_model(config, spec, run, fresh=False)
+        load_exported_weights(model, run, checkpoint)
+        refuse_non_finite_weights(model, run, run.path / WEIGHTS_FILE, "run")
+        return config, model.eval()
     path = run.best if checkpoint == "best" else run.last
     refuse_damage(run, path, "test")
     try:

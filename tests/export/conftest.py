@@ -1,0 +1,58 @@
+"""Trained runs of every task, as the tests of predictions have them, and a function that exports."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lab.config.check import check_export
+from lab.export.folder import write_folder
+
+from ..inference.conftest import CONF, asked, read_csv, text_rows, trained, write_csv, write_weather
+
+__all__ = ["asked", "read_csv", "text_rows", "trained", "write_csv", "write_weather"]
+Export = Callable[..., list[str]]
+
+
+@pytest.fixture
+def exported(trained: Callable[[str], Path], tmp_path: Path) -> Export:
+    """Exports a trained run to `tmp_path / "model"` and returns the lines: `exported("ngram", format="torch")`."""
+
+    def export(name: str, **settings: Any) -> list[str]:
+        defaults = yaml.safe_load((CONF / "export.yaml").read_text())
+        own = {key: value for key, value in defaults.items() if key not in ("defaults", "hydra")}
+        run = settings.pop("run", None) or trained(name)
+        return write_folder(check_export(own | {"run": str(run), "output": str(tmp_path / "model")} | settings))
+
+    return export
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> Callable[[str], Path]:
+    """New rows for a trained run, as a file."""
+
+    def new(name: str) -> Path:
+        if name in ("series", "net"):
+            return write_weather(tmp_path / "new.csv", hours=80)
+        if name == "questions":
+            context = "La bomba vibra porque el eje gira suelto. " * 9
+            pairs = [("question", "context"), *((f"¿Por qué vibra {n}?", context[: 40 + 30 * n]) for n in range(8))]
+            return write_csv(tmp_path / "new.csv", pairs)
+        return write_csv(tmp_path / "new.csv", [("title", "text"), *(row[:2] for row in text_rows(12))])
+
+    return new
+
+
+def assert_same_predictions(first: Path, second: Path, tolerance: float) -> None:
+    """Both files have the same rows, with probabilities that differ by at most the tolerance."""
+    rows, others = read_csv(first), read_csv(second)
+    assert rows
+    for row, other in zip(rows, others, strict=True):
+        assert list(row) == list(other)
+        for column in row:
+            if column.endswith("probability") and row[column]:
+                assert float(row[column]) == pytest.approx(float(other[column]), abs=tolerance)
+            else:
+                assert row[column] == other[column]

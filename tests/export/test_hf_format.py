@@ -1,0 +1,94 @@
+"""Exports for transformers: what it loads computes what the run computes; what it does not have is refused."""
+
+import json
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from lab.core.errors import RequestError
+from lab.core.record.run_folder import RunFolder
+from lab.export import hf_format
+from lab.inference.predict import Done
+
+from .conftest import Export, read_csv
+
+Ask = Callable[..., Done]
+
+
+@pytest.fixture
+def loads(tmp_path: Path) -> Callable[[str, str], Any]:
+    """Loads `tmp_path / "model"` with a class of transformers, named."""
+
+    def load(model: str, tokenizer: str) -> Any:
+        import transformers
+
+        with hf_format.quietly():
+            loaded = getattr(transformers, model).from_pretrained(tmp_path / "model").eval()
+            return loaded, getattr(transformers, tokenizer).from_pretrained(tmp_path / "model")
+
+    return load
+
+
+def test_questions_load_with_the_trained_head(
+    exported: Export, asked: Ask, loads: Callable[[str, str], Any], tmp_path: Path, trained: Callable[[str], Path]
+) -> None:
+    lines = exported("questions", format="hf")
+    assert "AutoModelForQuestionAnswering" in lines[1]
+    model, tokenizer = loads("AutoModelForQuestionAnswering", "AutoTokenizer")
+    context = "La bomba vibra porque el eje gira suelto."
+    source = tmp_path / "new.csv"
+    source.write_text(f"question,context\n¿Por qué vibra?,{context}\n", encoding="utf-8")
+    asked("questions", input=source)
+    (row,) = read_csv(tmp_path / "out.csv")
+    encoded = tokenizer("¿Por qué vibra?", context, return_tensors="pt", return_offsets_mapping=True)
+    offsets = encoded.pop("offset_mapping")[0]
+    with torch.inference_mode():
+        result = model(**encoded)
+    inside = [place for place, part in enumerate(tokenizer("¿Por qué vibra?", context).sequence_ids(0)) if part == 1]
+    longest = RunFolder(trained("questions")).read_spec()["max_answer"]
+    spans = [(first, last) for first in inside for last in inside if first <= last < first + longest]
+    scores = [float(result.start_logits[0, first] + result.end_logits[0, last]) for first, last in spans]
+    first, last = spans[scores.index(max(scores))]
+    assert context[int(offsets[first][0]) : int(offsets[last][1])] == row["answer"]
+
+
+@pytest.mark.parametrize("name", ["lora", pytest.param("encoder", marks=pytest.mark.slow)])
+def test_the_script_classifies_as_the_run_does(exported: Export, asked: Ask, tmp_path: Path, name: str) -> None:
+    lines = exported(name, format="hf")
+    assert "load_classifier.py shows how" in lines[1]
+    source = tmp_path / "new.csv"
+    source.write_text("title,text\npump 1,drips drips\npump 2,noise\n")
+    asked(name, input=source)
+    predicted = read_csv(tmp_path / "out.csv")
+    with hf_format.quietly():
+        script = runpy.run_path(str(tmp_path / "model" / "load_classifier.py"))
+    settings = script["SETTINGS"]
+    assert settings["columns"] == ["title", "text"]
+    given = script["classify"]([settings["separator"].join((row["title"], row["text"])) for row in predicted])
+    for head in settings["heads"]:
+        for row, probabilities in zip(predicted, given[head["name"]], strict=True):
+            assert row[head["name"]] == head["classes"][int(probabilities.argmax())]
+            assert float(row[f"{head['name']}_probability"]) == pytest.approx(float(probabilities.max()), abs=1e-5)
+
+
+def test_predictions_need_another_format(
+    exported: Export, asked: Ask, rows: Callable[[str], Path], tmp_path: Path
+) -> None:
+    exported("lora", format="hf")
+    card = (tmp_path / "model" / "README.md").read_text()
+    assert "library_name: transformers" in card
+    assert "predict.py" not in card
+    assert json.loads((tmp_path / "model" / "export.json").read_text())["format"] == "hf"
+    with pytest.raises(RequestError, match="is an export for transformers"):
+        asked("lora", run=tmp_path / "model", input=rows("lora"))
+
+
+@pytest.mark.parametrize("name", ["ngram", "series"])
+def test_what_transformers_does_not_have_is_refused(exported: Export, tmp_path: Path, name: str) -> None:
+    with pytest.raises(RequestError, match="is no encoder of the transformers library"):
+        exported(name, format="hf")
+    assert list(tmp_path.iterdir()) == []
