@@ -20,6 +20,7 @@ DECLARED = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]
 OTHERS = {
     "dev": "what the project is developed with",
     "dashboard": "a command of its own",
+    "docs": "builds the site",
     "minilm": "lab.models.text.weights says how to install it",
 }
 """Extras that no request names through the table."""

@@ -1,6 +1,8 @@
 """The examples of plug-ins train by their command lines, and a wrong one is answered before anything runs."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -126,3 +128,19 @@ def test_a_series_net_of_a_plugin_is_swept_with_its_sampler_policy_and_figure(fo
     assert done.code == 0, done.said
     assert "Number of runs" in (registries / "report" / "index.html").read_text()
     assert list((registries / "report").rglob("number_of_runs*.png"))
+
+
+@pytest.mark.slow
+def test_a_submitit_sweep_imports_the_plugin_in_its_workers(folder: Path) -> None:
+    """Each trial is a process of its own, which starts from a pickle: it has to import the plug-in itself."""
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
+    line = ["-m", "plugins=[conv_encoder]", "model=conv", "model.width=8,16", "hydra/launcher=submitit_local",
+            "hydra.launcher.timeout_min=5", "hydra.sweep.dir=jobs", *SMALL[:-1]]  # fmt: skip
+    command = [sys.executable, str(EXAMPLES.parents[1] / "train.py"), *line]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for number, width in enumerate((8, 16)):
+        found = json.loads((folder / "jobs" / str(number) / "run.json").read_text())
+        assert (found["status"], found["model"]["kind"]) == ("completed", "conv")
+        config = yaml.safe_load((folder / "jobs" / str(number) / "config.yaml").read_text())
+        assert config["model"]["width"] == width
