@@ -61,7 +61,8 @@ def predict(request: PredictRequest) -> Done:
     log.info("%s", folder)
     predictor = predictor_of(config, model, folder, request)
     predictor.profile = profile
-    doubts, best = requested_doubts(request, RunFolder(folder)), predictor.best
+    best = predictor.best
+    doubts = requested_doubts(request, RunFolder(folder), best)
     predictor.novelty = doubts.novelty
     with ExitStack() as files:
         if request.explain:
@@ -70,7 +71,7 @@ def predict(request: PredictRequest) -> Done:
             predictor = DoubtingPredictor(predictor, best, doubts)
         inputs = predictor.open(request.input, _settings(request, config, files), request.columns)
         done = _done(request, predictor, inputs)
-        done = replace(done, lines=[*done.lines, *calibration_lines(RunFolder(folder))])
+        done = replace(done, lines=[*done.lines, *(calibration_lines(RunFolder(folder)) if best else [])])
     return done if profile is None else _with_drift(done, request, folder, profile)
 
 

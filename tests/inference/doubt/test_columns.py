@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
+from lab.config.check import check_predict
 from lab.core.errors import RequestError
 from lab.core.record.run_folder import RunFolder
+from lab.inference.doubt.columns import Doubts, requested_doubts
 from lab.inference.predict import Done
 
-from ..conftest import read_csv, text_rows, write_csv, write_weather
+from ..conftest import CONF, read_csv, text_rows, write_csv, write_weather
 
 Ask = Callable[..., Done]
 Trained = Callable[[str], Path]
@@ -59,6 +62,15 @@ def test_a_limit_that_is_no_probability_is_refused(asked: Ask, new: Path, tmp_pa
     with pytest.raises(RequestError, match="abstain_below"):
         asked("ngram", input=new, abstain_below=value)
     assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_model_without_probabilities_cannot_abstain(tmp_path: Path) -> None:
+    own = yaml.safe_load((CONF / "predict.yaml").read_text())
+    own = {key: value for key, value in own.items() if key not in ("defaults", "hydra")}
+    request = check_predict(own | {"run": str(tmp_path), "input": "new.csv", "abstain_below": 0.7})
+    with pytest.raises(RequestError, match="gives no probabilities"):
+        requested_doubts(request, RunFolder(tmp_path), ())
+    assert requested_doubts(request, RunFolder(tmp_path), ("cause",)) == Doubts(0.7, None)
 
 
 @pytest.mark.parametrize("name", ["ngram", "encoder"])

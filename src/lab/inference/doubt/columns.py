@@ -34,8 +34,14 @@ class Doubts:
     novelty: Novelty | None
 
 
-def requested_doubts(request: PredictRequest, run: RunFolder) -> Doubts:
-    """Return the doubts that a request wants. Raises RequestError where the run has no limits of novelty."""
+def requested_doubts(request: PredictRequest, run: RunFolder, best: Sequence[str]) -> Doubts:
+    """Return the doubts that a request wants. best: as `Predictor.best`.
+
+    Raises RequestError where the model has no probabilities or the run no limits of novelty.
+    """
+    if request.abstain_below is not None and not best:
+        problem = "the model gives no probabilities of classes or answers"
+        raise RequestError(Mistake("abstain_below", problem, "abstain_below=null", request.abstain_below))
     novelty = saved_novelty(run) if request.novelty else None
     if request.novelty and novelty is None:
         remedy = f"novelty=false; for an older run python train.py {quoted('test', run.path)} adds them"
