@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 RULES = re.findall(r"^(?:BENCHMARKS|MORE) := (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
 NAMES = [name for rule in RULES for name in rule.split()]
-WITH_WEIGHTS = {"speed.recipe", "speed.sweep", "speed.techniques"}
+WITH_WEIGHTS = {"inference.serve_load", "speed.recipe", "speed.sweep", "speed.techniques"}
 MORE = {"speed.techniques": ["--only", "bf16", "frozen, with the cache", "all: experiment=fast"]}
 
 

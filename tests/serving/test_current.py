@@ -9,6 +9,7 @@ import pytest
 from lab.config.schema.commands.serve import ServeRequest
 from lab.core.errors import RequestError
 from lab.serving import current as module
+from lab.serving import loaded
 from lab.serving.current import Current
 from lab.serving.loaded import LoadedModel, load
 from lab.serving.metrics import Metrics
@@ -85,6 +86,29 @@ def test_files_that_change_while_they_are_read_are_read_again(
     new = current.look()
     assert new is not None
     assert new.version == load(current.request).version
+
+
+def test_a_registry_is_asked_for_its_version_and_files_are_fetched_for_a_new_one(
+    requested: Requested, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched: list[str] = []
+    names = {"1": "ngram", "2": "encoder"}
+    version = "1"
+
+    def find(address: str) -> Path:
+        fetched.append(f"{address} {version}")
+        return Path(requested(names[version]).run)
+
+    monkeypatch.setattr(loaded, "find_run", find)
+    monkeypatch.setattr(loaded, "registered_version", lambda address: version)
+    current = Current(requested("ngram", run="models:/notices@served", reload_every_s=1), Metrics())
+    assert current.look() is None
+    assert fetched == ["models:/notices@served 1"]
+    version = "2"
+    new = current.look()
+    assert new is not None
+    assert new.version == load(requested("encoder")).version
+    assert fetched[1] == "models:/notices@served 2"
 
 
 def test_the_first_version_must_be_sound(requested: Requested, tmp_path: Path) -> None:

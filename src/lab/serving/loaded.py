@@ -25,6 +25,7 @@ from lab.inference.predictor import Field, Predictor, Row
 from lab.inference.tasks import predictor_of
 from lab.inference.winner import find_run
 from lab.serving.intake import Intake, Prepared, intake_of
+from lab.serving.registry import registered_version
 
 log = logging.getLogger(__name__)
 DIGITS = 12
@@ -32,7 +33,7 @@ DIGITS = 12
 MODEL_FILES = ("config.yaml", "spec.json", "calibration.json", "*.safetensors", "*.onnx", "tokenizer/*")
 """Files of a run or export folder that make the model, beside its checkpoint."""
 Signature = tuple[Path, tuple[tuple[str, int, int], ...]]
-"""Folder of a version, and the name, size and time of change of each of its files."""
+"""Folder of a version, and the name, size and time of change of each of its files; or an address and its version."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,12 @@ class LoadedModel:
 
 
 def signature(request: ServeRequest) -> Signature:
-    """Return what tells whether `run=` names other files than before. Raises RequestError as `find_run` does."""
+    """Return what tells whether `run=` names other files than before. Raises RequestError as `find_run` does.
+
+    An address of a registry is asked for its version; nothing is fetched.
+    """
+    if (version := registered_version(request.run)) is not None:
+        return Path(request.run), ((version, 0, 0),)
     folder = find_run(request.run).resolve()
     stats = []
     for path in _files(folder, request.checkpoint):
