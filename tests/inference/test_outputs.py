@@ -1,5 +1,6 @@
 """Outputs: written aside, complete or not there, and continued behind whole rows only."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -82,3 +83,18 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path, name: str, resumes: b
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(RequestError, match=reason):
         refuse_output(str(tmp_path / name), resumes)
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv"])
+@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r"])
+def test_every_beginning_of_a_formula_is_escaped_in_cells_and_header(tmp_path: Path, first: str, ending: str) -> None:
+    columns = (f"{first}id", "text")
+    for safe in (True, False):
+        path = tmp_path / f"{safe}.{ending}"
+        output = open_output(str(path), columns, {}, False, safe, 2)
+        output.write([(f"{first}HYPERLINK(1)", f"a{first}b"), (-1.5, None)])
+        output.finish()
+        with path.open(newline="") as file:
+            rows = list(csv.reader(file, delimiter="," if ending == "csv" else "\t"))
+        mark = "'" if safe else ""
+        assert rows == [[f"{mark}{first}id", "text"], [f"{mark}{first}HYPERLINK(1)", f"a{first}b"], ["-1.5", ""]]

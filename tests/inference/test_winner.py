@@ -48,3 +48,17 @@ def test_what_is_no_run_names_one_that_is(tmp_path: Path) -> None:
     assert "there is no such folder" in refused(tmp_path / "nothing")
     (run(tmp_path / "day" / "one") / "spec.json").write_text("{}")
     assert "day/one" in refused(tmp_path / "day")
+
+
+@pytest.mark.parametrize("name", ["index.html", "runs.csv", "winner.json"])
+def test_a_file_of_a_report_means_the_report(tmp_path: Path, name: str) -> None:
+    winner = run(tmp_path / "study" / "3")
+    report = tmp_path / "report"
+    report.mkdir()
+    for file in ("index.html", "runs.csv"):
+        (report / file).touch()
+    (report / "winner.json").write_text(json.dumps({"path": str(winner)}))
+    assert find_run(str(report / name)) == winner
+    (report / "winner.json").unlink()
+    (report / name).touch()
+    assert "is a file" in refused(report / name) or name == "winner.json"

@@ -62,6 +62,7 @@ def test_a_run_has_flat_parameters_metrics_and_an_end(
 ) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "classification_report.txt").write_text("report", encoding="utf-8")
+    (tmp_path / "run" / "spec.json").write_text("{}", encoding="utf-8")
     logger = start(tmp_path / "run", store, log_checkpoint=True)
     fit([logger], epochs=2)
     logger.log_outcome(outcome)
@@ -83,7 +84,7 @@ def test_a_run_has_flat_parameters_metrics_and_an_end(
         for folder in (None, "confusion", "checkpoints")
         for file in client.list_artifacts(run.info.run_id, folder)
     }
-    assert {"classification_report.txt", "confusion/causa.json", "checkpoints/best.ckpt"} <= kept
+    assert {"classification_report.txt", "confusion/causa.json", "checkpoints/best.ckpt", "spec.json"} <= kept
 
 
 def test_it_is_lightnings_mlflow_logger(tmp_path: Path, store: str) -> None:

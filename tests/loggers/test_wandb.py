@@ -170,10 +170,13 @@ def test_best_checkpoint_is_an_artifact_when_requested(
     tmp_path: Path, outcome: Outcome, stored: Any, uploads: bool
 ) -> None:
     logger = start(tmp_path / "run", log_checkpoint=uploads)
+    (tmp_path / "run" / "spec.json").write_text("{}", encoding="utf-8")
     logger.log_outcome(outcome)
     logger.finish("completed")
-    artifacts = kind(stored(tmp_path / "run"), "artifact")
-    assert [item.name for item in artifacts if item.type == "model"] == ([f"best-{logger.version}"] if uploads else [])
+    models = [item for item in kind(stored(tmp_path / "run"), "artifact") if item.type == "model"]
+    assert [item.name for item in models] == ([f"best-{logger.version}"] if uploads else [])
+    kept = [{entry.path for entry in item.manifest.contents} for item in models]
+    assert all({"checkpoints/best.ckpt", "spec.json"} <= paths for paths in kept)
 
 
 def test_figures_are_shown(tmp_path: Path, outcome: Outcome, stored: Any) -> None:

@@ -24,8 +24,8 @@ class OptionalPackage:
 
 
 PACKAGES = {
-    "wandb": OptionalPackage("wandb>=0.31", ("logger=wandb", "source=wandb", "register=wandb")),
-    "mlflow": OptionalPackage("mlflow>=3.17", ("logger=mlflow", "source=mlflow", "register=mlflow")),
+    "wandb": OptionalPackage("wandb>=0.31", ("logger=wandb", "source=wandb", "register=wandb", "run=wandb:...")),
+    "mlflow": OptionalPackage("mlflow>=3.17", ("logger=mlflow", "source=mlflow", "register=mlflow", "run=models:/...")),
     "tensorboard": OptionalPackage("tensorboard>=2.20", ("logger=tensorboard", "event files of source=hf")),
     "peft": OptionalPackage("peft>=0.21", ("peft=lora", "peft=dora", "peft=qlora", "peft=qdora")),
     "bitsandbytes": OptionalPackage("bitsandbytes>=0.50", ("peft=qlora", "peft=qdora")),

@@ -227,8 +227,9 @@ def _other_columns(path: Path) -> RequestError:
 
 def _csv_line(row: Sequence[object], delimiter: str) -> str:
     buffer = io.StringIO(newline="")
-    csv.writer(buffer, delimiter=delimiter, lineterminator="\n").writerow(row)
-    return buffer.getvalue()
+    # this line end, so that a carriage return in a cell is quoted: Python before 3.13 quotes only characters of it
+    csv.writer(buffer, delimiter=delimiter, lineterminator="\r\n").writerow(row)
+    return buffer.getvalue().removesuffix("\r\n") + "\n"
 
 
 class _Lines(Output):

@@ -1,4 +1,4 @@
-"""The run that `run=` names: a run folder itself, or the winner of a study's or a report's folder."""
+"""The run that `run=` names: a run folder, the winner of a study or of a report, or a model of MLflow or W&B."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -8,11 +8,19 @@ from lab.core.errors import Mistake, RequestError, nearest
 from lab.core.files import Unreadable, read_json
 from lab.core.hydra_quoting import quoted
 from lab.core.record.export_record import EXPORT_FILE
+from lab.inference.addresses.fetch import fetched, is_address
 
 
 def find_run(typed: str) -> Path:
-    """Return the run folder that is meant. Raises RequestError for a folder that is no run and has no winner."""
+    """Return the run folder that is meant. Raises RequestError for a folder that is no run and has no winner.
+
+    A file of a report, such as its page, means the report. An address is fetched as `lab.inference.addresses` says.
+    """
+    if is_address(typed):
+        return fetched(typed)
     folder = Path(typed).expanduser()
+    if folder.is_file() and (folder.parent / "winner.json").is_file():
+        folder = folder.parent
     if not folder.is_dir():
         near = nearest(folder.name, [path.name for path in folder.parent.iterdir()] if folder.parent.is_dir() else [])
         problem = "is a file, not a folder" if folder.exists() else "there is no such folder"

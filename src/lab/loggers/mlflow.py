@@ -21,6 +21,8 @@ from lightning.pytorch.loggers import MLFlowLogger
 from lab.config.schema import Mlflow
 from lab.core.locks import exclusive
 from lab.core.record.fields import Status, is_test
+from lab.core.record.model_files import model_files
+from lab.core.record.run_folder import RunFolder
 from lab.core.record.tracking_ids import UniqueNames, mlflow_name, recall, remember
 from lab.loggers.base import ENDED_WELL, Outcome, RunLogger, figures, leaves, outcome_metrics
 
@@ -121,6 +123,9 @@ class MlflowLogger(RunLogger, MLFlowLogger):
             self.experiment.log_artifact(self.version, str(path), place)
         if self.settings.log_checkpoint and outcome.best is not None:
             self.experiment.log_artifact(self.version, str(outcome.best), "checkpoints")
+            for file in model_files(RunFolder(self.folder)):  # what is needed beside the checkpoint to load it
+                place = str(file.parent) if file.parent != Path() else None
+                self.experiment.log_artifact(self.version, str(self.folder / file), place)
 
     def finish(self, status: Status, reason: str = "") -> None:
         mlflow_status = "FINISHED" if status in ENDED_WELL else "KILLED" if status == "interrupted" else "FAILED"

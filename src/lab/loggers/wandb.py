@@ -19,6 +19,7 @@ from lightning.pytorch import loggers
 
 from lab.config.schema import Wandb
 from lab.core.record.fields import Status, is_test, is_validation
+from lab.core.record.model_files import model_files
 from lab.core.record.run_folder import RunFolder
 from lab.loggers.base import (
     ENDED_WELL,
@@ -31,7 +32,7 @@ from lab.loggers.base import (
 from lab.loggers.wandb_run import segments, start_run, stored_steps
 
 if TYPE_CHECKING:
-    from wandb import Table
+    from wandb import Artifact, Table
 
 log = logging.getLogger(__name__)
 INTERRUPTED_EXIT = 130
@@ -93,7 +94,7 @@ class WandbLogger(RunLogger, loggers.WandbLogger):
         self.run.log(metrics_of_test(outcome), commit=True)
         self.run.summary.update(outcome_metrics(outcome) | self._tables(outcome) | self._images())
         if self.settings.log_checkpoint and outcome.best is not None:
-            self.run.log_artifact(str(outcome.best), name=f"best-{self.run.id}", type="model", aliases=["best"])
+            self.run.log_artifact(self._model(outcome.best), aliases=["best"])
 
     def finish(self, status: Status, reason: str = "") -> None:
         if not self.failed:
@@ -104,6 +105,17 @@ class WandbLogger(RunLogger, loggers.WandbLogger):
         if self.mode == "offline":
             parts = shlex.join(map(str, segments(self.folder, self.run.id)))
             log.info("wandb: kept offline; `wandb sync %s` uploads it", parts)
+
+    def _model(self, best: Path) -> "Artifact":
+        """The checkpoint with what is needed to load it, laid out like the run folder."""
+        import wandb
+
+        artifact, run = wandb.Artifact(f"best-{self.run.id}", type="model"), RunFolder(self.folder)
+        artifact.add_file(str(best), str(run.best.relative_to(run.path)))
+        for file in model_files(run):
+            if run.path / file != run.best:
+                artifact.add_file(str(run.path / file), str(file))
+        return artifact
 
     def _tables(self, outcome: Outcome) -> dict[str, "Table"]:
         import wandb

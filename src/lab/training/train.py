@@ -96,11 +96,11 @@ def _train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | N
             return _conclude_fast_dev_run(run, config, clock)
         ending = _conclude(run, config, material, chosen, (result, doubt), num_epochs, clock)
     # The run is over and recorded. What follows only informs others: if it fails, the run is complete all the same.
+    post_processing.write_reference(run, material, result)  # first: loggers keep it with the model
     post_processing.report_outcome(run, result, loggers)
     _show(run, result, ending)
     for line in outcome_lines(doubt.calibration):
         log.info("%s", line)
-    post_processing.write_reference(run, material, result)
     post_processing.write_merged(run, config, material)
     return ending.value
 

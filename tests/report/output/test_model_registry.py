@@ -83,7 +83,7 @@ def test_a_wandb_artifact_is_kept_offline(
     assert artifact.type == "model"
     assert json.loads(artifact.metadata)["data_fingerprint"] == "aaaa1111"
     assert {entry.path for entry in artifact.manifest.contents} == {
-        "best.ckpt", "config.yaml", "run.json", "spec.json", "README.md", "tokenizer/tokenizer.json",
+        "checkpoints/best.ckpt", "config.yaml", "run.json", "spec.json", "README.md", "tokenizer/tokenizer.json",
     }  # fmt: skip
     assert "- [x] registered: wandb: artifact priority" in (tmp_path / "LOG.md").read_text()
 
@@ -136,7 +136,7 @@ def test_a_real_mlflow_server_has_the_model_with_all_that_belongs_to_it(
     local = Path(
         mlflow.artifacts.download_artifacts(client.get_model_version_download_uri("avisos", "1"), tracking_uri=server)
     )
-    assert (local / "best.ckpt").read_bytes() == b"weights"
+    assert (local / "checkpoints" / "best.ckpt").read_bytes() == b"weights"
     assert (local / "tokenizer" / "tokenizer.json").is_file()
     run = client.get_run(versions[0].run_id)
     assert run.data.metrics == {"test/f1_macro": 0.65, "val/f1_macro": 0.8}
@@ -173,7 +173,7 @@ def test_a_version_belongs_to_the_training_run_where_it_is_in_the_store(
                 client.get_model_version_download_uri("avisos", one.version), tracking_uri=uri
             )
         )
-        assert (local / "best.ckpt").read_bytes() == b"weights"
+        assert (local / "checkpoints" / "best.ckpt").read_bytes() == b"weights"
     existing = {run.info.run_id for name in ("training", "avisos") if (made := client.get_experiment_by_name(name))
              for run in client.search_runs([made.experiment_id])}  # fmt: skip
     assert len(existing) == (1 if where == "same store" else 2)

@@ -15,6 +15,7 @@ from lab.cli.optional_packages import missing_packages, not_installed
 from lab.config.dotted_keys import flattened
 from lab.config.schema.report import ReportRequest
 from lab.core.errors import Mistake, RequestError, RunError
+from lab.core.record.model_files import model_files
 from lab.core.record.run_folder import RunFolder
 from lab.core.record.tracking_ids import UniqueNames, recall
 from lab.report.findings import Report
@@ -60,13 +61,11 @@ def register(report: Report, request: ReportRequest, run: RunFolder) -> str:
 
 
 def _collect(run: RunFolder, folder: Path, text: str) -> None:
-    """Copy everything that is necessary to use a checkpoint into one folder."""
+    """Copy everything that is necessary to use a checkpoint into one folder, which is read like a run folder."""
     folder.mkdir()
-    for path in (run.best, run.config, run.spec, run.path / "run.json", run.path / "classification_report.txt"):
-        if path.is_file():
-            shutil.copy2(path, folder / path.name)
-    if run.tokenizer.is_dir():
-        shutil.copytree(run.tokenizer, folder / "tokenizer")
+    for file in model_files(run):
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(run.path / file, folder / file)
     (folder / "README.md").write_text(text, encoding="utf-8")
 
 

@@ -1,0 +1,18 @@
+"""The files of a run folder that its model needs to be loaded, tested and compared: what registries and loggers keep.
+
+A folder with these files at the same places is read like the run folder itself.
+"""
+
+from pathlib import Path
+
+from lab.core.record.run_folder import RunFolder
+
+ALSO = ("run.json", "calibration.json", "reference.json", "classification_report.txt")
+
+
+def model_files(run: RunFolder) -> list[Path]:
+    """Return the paths within the run folder of the files that are there, sorted: the best checkpoint, config and spec,
+    tokenizer and architecture, record and calibration."""
+    single = [run.best, run.config, run.spec, *(run.path / name for name in ALSO)]
+    tokenizer = run.tokenizer.rglob("*") if run.tokenizer.is_dir() else ()
+    return sorted(path.relative_to(run.path) for path in (*single, *tokenizer) if path.is_file())

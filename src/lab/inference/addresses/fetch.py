@@ -1,0 +1,60 @@
+"""What an address of `run=` means, and the folder that it is fetched into.
+
+`models:/NAME/VERSION`, `models:/NAME@ALIAS` and `runs:/RUN_ID[/PATH]` are MLflow's own addresses; the store is that of
+MLFLOW_TRACKING_URI, else the file `mlflow.db`, as the logger's default. `wandb:ENTITY/PROJECT/NAME:VERSION` is an
+artifact of W&B. What is fetched is a stranger's folder: symbolic links in it are refused.
+"""
+
+import atexit
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from lab.cli.optional_packages import not_installed
+from lab.core.errors import Mistake, RequestError
+from lab.inference.addresses import mlflow_store, wandb_store
+
+Fetch = Callable[[str, Path], None]
+SCHEMES: Mapping[str, tuple[str, Fetch]] = {
+    "models:/": ("mlflow", mlflow_store.fetch),
+    "runs:/": ("mlflow", mlflow_store.fetch),
+    "wandb:": ("wandb", wandb_store.fetch),
+}
+"""By the beginning of an address: the package that it needs, and the function that fetches it into a folder."""
+
+
+def is_address(typed: str) -> bool:
+    """Return whether `run=` names a model of a registry and not a folder.
+
+    >>> is_address("models:/notices/3"), is_address("outputs/models")
+    (True, False)
+    """
+    return typed.startswith(tuple(SCHEMES))
+
+
+def fetched(address: str) -> Path:
+    """Return the run folder that an address means. Raises RequestError where it cannot be fetched or is no run."""
+    package, fetch = next(found for scheme, found in SCHEMES.items() if address.startswith(scheme))
+    target = Path(tempfile.mkdtemp(prefix="lab-model-"))
+    atexit.register(shutil.rmtree, target, ignore_errors=True)
+    try:
+        fetch(address, target)
+    except ImportError as error:
+        raise RequestError(not_installed("run", package, value=address)) from error
+    except OSError as error:
+        problem = " ".join(str(error).split())[:300]
+        raise RequestError(Mistake("run", f"cannot be fetched: {problem}", "run=RUN_FOLDER", address)) from error
+    return _run_in(target, address)
+
+
+def _run_in(folder: Path, address: str) -> Path:
+    if links := [path for path in folder.rglob("*") if path.is_symlink()]:
+        problem = f"contains a symbolic link, {links[0].relative_to(folder)}, which no model needs"
+        raise RequestError(Mistake("run", problem, "run=RUN_FOLDER", address))
+    found = sorted(path.parent for path in folder.rglob("spec.json"))
+    if len(found) != 1 or not (found[0] / "config.yaml").is_file():
+        problem = f"is no model of lab: it has {len(found)} files spec.json, and a config.yaml beside one is needed"
+        remedy = "a model that report.py register=mlflow or logger.mlflow.log_checkpoint=true wrote"
+        raise RequestError(Mistake("run", problem, remedy, address))
+    return found[0]
