@@ -18,7 +18,7 @@ import pytest
 
 from lab.cli.command_line import parse
 from lab.cli.validate_overrides import mistakes
-from lab.config.check import check, check_predict, check_report
+from lab.config.check import check, check_predict, check_report, check_serve
 from lab.core.record.run_folder import RunFolder
 
 ROOT = Path(__file__).parent.parent
@@ -34,7 +34,7 @@ OTHERS = {
     for text in PAGES.values()
     for block in re.findall(r"```sh\n(.*?)```", text, re.S)
     for line in block.splitlines()
-    if re.match(r"python (train|predict|report)\.py", line)
+    if re.match(r"python (train|predict|report|serve)\.py", line)
     and not re.search(r"--config-dir|=RUN|resume=|test=|plugins=", line)
 }
 """Lines that name no folder or module which the reader has yet to make."""
@@ -42,6 +42,7 @@ CHECKS = {
     "train.py": ("config", check),
     "predict.py": ("predict", check_predict),
     "report.py": ("report", check_report),
+    "serve.py": ("serve", check_serve),
 }
 FIRST = "python train.py"
 FEW = ["data.num_rows=200"]
