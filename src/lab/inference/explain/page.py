@@ -28,11 +28,11 @@ STYLE = (
     "padding:0 1rem}h1{font-size:1.4rem;margin:0 0 .5rem}p{margin:.3rem 0}.how{color:#444b57}"
     "table{border-collapse:collapse;width:100%;margin-top:1rem}"
     "th,td{text-align:left;vertical-align:top;padding:.45rem .6rem;border-top:1px solid #e3e6eb}"
-    "tbody tr:not(:first-child)>td{border-top:0}.row{color:#68707d;white-space:nowrap;font-weight:400}"
+    "tbody tr:not(:first-child)>td{border-top:0}.row{color:#68707d;font-weight:400}"
     ".head{white-space:nowrap}.label{font-weight:600;white-space:normal}.text{white-space:pre-wrap;"
     "overflow-wrap:anywhere}.top{color:#68707d;font-size:.85rem}mark{color:inherit;background:none;border-radius:3px;"
     "padding:.1em 0}.bad{background:#fff4c2;border:1px solid #d9b300;border-radius:3px;padding:0 .3em;font-size:.85rem}"
-    ".wide{overflow-x:auto}.grid{margin:0;width:auto;font-size:.8rem}.grid th,.grid td{padding:.1rem .3rem;border:0;"
+    ".wide{overflow-x:auto}.grid{margin:0;width:auto;font-size:.75rem}.grid th,.grid td{padding:.1rem .2rem;border:0;"
     "white-space:nowrap;font-weight:400;text-align:right}.grid th:first-child{text-align:left}"
     "@media print{mark{print-color-adjust:exact;-webkit-print-color-adjust:exact}}"
     + "".join(
