@@ -111,15 +111,15 @@ class _Counted(TextEncoder):
 def test_an_encoder_without_an_embedding_is_refused_before_anything_is_written(
     asked: Callable[..., Any], trained: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    load_run = predict_module.load_run
+    load_model = predict_module.load_model
 
     def changed(*arguments: Any) -> Any:
-        config, model = load_run(*arguments)
+        config, model = load_model(*arguments)
         assert isinstance(model, MultitaskTextClassifier)
         model.encoder = _Counted()
         return config, model
 
-    monkeypatch.setattr(predict_module, "load_run", changed)
+    monkeypatch.setattr(predict_module, "load_model", changed)
     file = write_csv(tmp_path / "new.csv", [("title", "text"), ("pump", "drips")])
     before = set(tmp_path.iterdir())
     with pytest.raises(RequestError, match=r"cannot be explained: its encoder _Counted (.|\n)*explain=false"):
