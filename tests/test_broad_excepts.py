@@ -41,6 +41,7 @@ REASONS = {
         "_compute",
     ): "one request must not fail those that share its batch; logged, answered with 500",
     ("serving/batching.py", "_alone"): "a model raises what it likes; logged, and the request is answered with 500",
+    ("serving/current.py", "look"): "loading a version raises what it likes; logged, refused, and the looks go on",
     ("sweep/study/controller.py", "sweep"): "raises again errors that are no fault of the machine",
     (
         "sweep/execution/hydra_launcher_pool.py",

@@ -69,6 +69,31 @@ def test_a_refused_version_is_said_once_and_recovers(
     assert caplog.text.count("a new version is refused") == 2
 
 
+@pytest.mark.parametrize("place", ["signature", "load"])
+def test_the_looks_go_on_after_an_error_that_nobody_expects(
+    copied: tuple[Current, Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, place: str
+) -> None:
+    current, folder = copied
+    before = current.model.version
+
+    def fail(request: ServeRequest) -> None:
+        raise MemoryError("a secret path")
+
+    whole = getattr(module, place)
+    monkeypatch.setattr(module, place, fail)
+    change(folder)
+    assert [current.look(), current.look()] == [None, None]
+    assert caplog.text.count("a new version is refused") == caplog.text.count("Traceback") == 1
+    state = current.health()
+    assert state.refused is not None
+    assert state.refused.reason == "loading it failed with MemoryError; the server's log has the reason"
+    assert state.model.version == before
+    monkeypatch.setattr(module, place, whole)
+    change(folder)
+    assert current.look() is not None
+    assert current.health().refused is None
+
+
 def test_files_that_change_while_they_are_read_are_read_again(
     copied: tuple[Current, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

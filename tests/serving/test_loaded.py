@@ -127,6 +127,14 @@ def test_a_version_is_named_by_its_files(requested: Requested, tmp_path: Path) -
         load(moved)
 
 
+def test_a_custom_module_is_refused_because_its_columns_are_not_known(requested: Requested) -> None:
+    with pytest.raises(RequestError, match="does not name the columns") as error:
+        load(requested("custom"))
+    (mistake,) = error.value.mistakes
+    assert mistake.key == "run"
+    assert mistake.remedy.startswith("python predict.py run=")
+
+
 def test_settings_of_predictions_that_a_server_lacks_are_their_defaults(requested: Requested) -> None:
     request = predict_request(requested("ngram", top_k=2, batch={"rows": 7, "wait_ms": 0}))
     assert (request.top_k, request.batch_size, request.output, request.safe_csv) == (2, 7, "-", False)

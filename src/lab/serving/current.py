@@ -41,15 +41,12 @@ class Current:
 
     def look(self) -> LoadedModel | None:
         """Return the version that `run=` names now, if it is another one and sound. A refused one is logged once."""
+        now: Signature | None = None
         try:
             now = signature(self.request)
-        except RequestError as error:
-            self._refuse(None, error)
-            return None
-        if now == self._seen:
-            return None
-        self._seen = now
-        try:
+            if now == self._seen:
+                return None
+            self._seen = now
             new = load(self.request)
             if signature(self.request) != now:
                 self._seen = None  # files changed while they were read: the next look loads them again
@@ -57,7 +54,7 @@ class Current:
             if not new.same_interface(self.model):
                 problem = "takes or gives other columns than the version that answers"
                 raise RequestError(Mistake("run", problem, "start the server again", now[0]))
-        except RequestError as error:
+        except Exception as error:  # noqa: BLE001 - logged in _refuse, once
             self._refuse(now, error)
             return None
         self.refused = None
@@ -70,8 +67,9 @@ class Current:
         self.metrics.model.info(_labels(new))
         log.info("version %s of %s answers now, before it %s", new.version, new.folder, old.version)
 
-    def _refuse(self, now: Signature | None, error: RequestError) -> None:
-        reason = "; ".join(each.problem for each in error.mistakes)
+    def _refuse(self, now: Signature | None, error: Exception) -> None:
+        """Say once that a version is refused. An error that is no RequestError is logged with its traceback."""
+        reason = _reason(error)
         refused = Refused(folder="" if now is None else now[0].name, reason=reason)
         if now is None and refused == self.refused:
             return
@@ -79,7 +77,18 @@ class Current:
             self._seen = None
         self.refused = refused
         self.metrics.reloads.labels("refused").inc()
-        log.warning("a new version is refused, %s answers still: %s", self.model.version, error)
+        log.warning(
+            "a new version is refused, %s answers still: %s",
+            self.model.version,
+            error,
+            exc_info=not isinstance(error, RequestError),
+        )
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, RequestError):
+        return "; ".join(each.problem for each in error.mistakes)
+    return f"loading it failed with {type(error).__name__}; the server's log has the reason"
 
 
 def _labels(model: LoadedModel) -> dict[str, str]:

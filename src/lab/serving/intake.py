@@ -60,7 +60,7 @@ class PlainIntake(Intake):
 
 
 class SeriesIntake(Intake):
-    """The rows of a request are a table, which is cut into windows."""
+    """The rows of a request are a table, which is cut into windows. Other columns than the needed ones are left out."""
 
     rows_are_windows = True
 
@@ -75,10 +75,9 @@ class SeriesIntake(Intake):
         self.carried = tuple(Field(name, "text") for name in [*group, " ".join(times)])
 
     def prepare(self, rows: Sequence[Row]) -> Prepared:
-        names = [*self.needed, *dict.fromkeys(name for row in rows for name in row if name not in self.needed)]
         with tempfile.TemporaryDirectory(prefix="lab-serve-") as folder, ExitStack() as files:
             path = Path(folder) / "rows.parquet"
-            _write_table(path, {name: [row.get(name) for row in rows] for name in names})
+            _write_table(path, {name: [row.get(name) for row in rows] for name in self.needed})
             try:
                 inputs = self.predictor.open([str(path)], Settings(files), {})
             except RequestError as error:

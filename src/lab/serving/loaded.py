@@ -17,6 +17,7 @@ from lab.config.schema.commands.serve import ServeRequest
 from lab.config.schema.predict import PredictRequest
 from lab.config.shipped import CONF
 from lab.core.errors import Mistake, RequestError
+from lab.inference.custom import CustomPredictor
 from lab.inference.explain.interface import Explainer, Explanation
 from lab.inference.explain.select import explainer_of
 from lab.inference.inputs import STANDARD
@@ -167,10 +168,17 @@ def signature(request: ServeRequest) -> Signature:
 
 
 def load(request: ServeRequest) -> LoadedModel:
-    """Load the model that `run=` names, with the checks of predict.py. Raises RequestError for one they refuse."""
+    """Load the model that `run=` names, with the checks of predict.py.
+
+    Raises RequestError for one they refuse, and for a custom module, whose columns are known from its first row only.
+    """
     folder = find_run(request.run).resolve()
     config, model = load_model(folder, request.checkpoint)
     predictor = predictor_of(config, model, folder, predict_request(request))
+    if isinstance(predictor, CustomPredictor):
+        problem = f"its own module {type(predictor.model).__name__} does not name the columns that it reads and returns"
+        remedy = f"python predict.py run={request.run} input=new.csv"
+        raise RequestError(Mistake("run", f"cannot be served: {problem}", remedy, folder))
     return LoadedModel(predictor, folder, _digest(folder, request.checkpoint), request.limits.explained_rows)
 
 
