@@ -1,6 +1,7 @@
 """The application without a socket: answers that come late, queues that are full, models that fail."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -11,6 +12,8 @@ import pytest
 from lab.config.schema.commands.serve import ServeRequest
 from lab.serving.app import application
 from lab.serving.current import Current
+from lab.serving.guard import SECURITY_HEADERS
+from lab.serving.loaded import Answer
 from lab.serving.metrics import Metrics
 
 Requested = Callable[..., ServeRequest]
@@ -73,6 +76,17 @@ def test_a_model_that_fails_is_500_and_the_server_lives(requested: Requested) ->
     failed, after = on(requested("ngram"), use)
     assert reason(failed) == (500, "the model failed with MemoryError; the server's log has the reason")
     assert after.status_code == 200
+
+
+def test_a_fault_of_the_server_is_500_with_the_headers_of_every_answer(requested: Requested) -> None:
+    async def use(client: httpx.AsyncClient, current: Current) -> list[httpx.Response]:
+        current.model.answer = lambda _: [Answer([{"cause": math.nan}])]  # type: ignore[method-assign]
+        return [await client.get("/health"), await client.post("/predict", json=ROWS)]
+
+    sound, failed = on(requested("ngram"), use)
+    assert reason(failed) == (500, "the server failed; its log has the reason")
+    for name in SECURITY_HEADERS:
+        assert failed.headers.get_list(name) == sound.headers.get_list(name) == [SECURITY_HEADERS[name]]
 
 
 def test_rows_that_make_no_table_are_422_with_the_reason(requested: Requested) -> None:

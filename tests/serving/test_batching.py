@@ -1,6 +1,7 @@
 """Requests share batches, one at fault fails alone, and a queue that is full refuses."""
 
 import asyncio
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -77,6 +78,38 @@ def test_a_fault_fails_its_request_alone(caplog: pytest.LogCaptureFixture) -> No
     assert [results[place].answer.predictions for place in (0, 2)] == [rows(1), rows(2)]
     assert model.batches == [[1, 1, 1], [1], [1], [1]]
     assert isinstance(run([rows("fault")])[0][0], ModelFailed)
+
+
+def test_a_switch_of_the_version_while_a_batch_fails_costs_the_sound_requests_nothing() -> None:
+    old, new = Model(), Model()
+    new.version = "v2"
+    served, began, going_on = [old], threading.Event(), threading.Event()
+    fail = old.answer
+
+    def answer(queries: Sequence[Query]) -> list[Answer]:
+        began.set()
+        going_on.wait(30)
+        return fail(queries)
+
+    old.answer = answer  # type: ignore[method-assign]
+
+    async def switched() -> list[Any]:
+        batcher = Batcher(lambda: served[0], BatchConfig(rows=3, wait_ms=20), 9, Metrics())  # type: ignore[arg-type,return-value]
+        task = asyncio.create_task(batcher.run())
+        requests = [asyncio.create_task(batcher.answer(Query(each))) for each in (rows(1), rows("fault"), rows(2))]
+        await asyncio.to_thread(began.wait, 30)
+        served[0] = new
+        old.thread.shutdown(wait=False)
+        going_on.set()
+        results = await asyncio.gather(*requests, return_exceptions=True)
+        task.cancel()
+        return results
+
+    results = asyncio.run(switched())
+    new.thread.shutdown()
+    assert isinstance(results[1], ModelFailed)
+    assert [results[place].answer.predictions for place in (0, 2)] == [rows(1), rows(2)]
+    assert [results[place].version for place in (0, 2)] == ["v2", "v2"]
 
 
 def test_a_full_queue_refuses() -> None:

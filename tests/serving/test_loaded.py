@@ -127,6 +127,19 @@ def test_a_version_is_named_by_its_files(requested: Requested, tmp_path: Path) -
         load(moved)
 
 
+def test_a_version_of_series_is_named_by_the_recorded_scale_too(requested: Requested, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(requested("series").run, tmp_path / "copy"))
+    request = requested("series", run=copy)
+    before, version = signature(request), load(request).version
+    record = json.loads((copy / "run.json").read_text())
+    (copy / "run.json").write_text(json.dumps(record | {"command": "another one"}))
+    assert (signature(request), load(request).version) == (before, version), "the rest of the record is not the model"
+    record["data"]["scaling"]["mean"][0] += 5
+    (copy / "run.json").write_text(json.dumps(record))
+    assert signature(request) != before
+    assert load(request).version != version
+
+
 def test_a_custom_module_is_refused_because_its_columns_are_not_known(requested: Requested) -> None:
     with pytest.raises(RequestError, match="does not name the columns") as error:
         load(requested("custom"))

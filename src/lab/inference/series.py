@@ -30,6 +30,8 @@ from lab.training.doubt.novelty import energies, window_measures
 log = logging.getLogger(__name__)
 PLACE = "\0window"
 """Key of a row's number of file and window; it is no column."""
+RECORDED = ("columns", "step_s", "scaling")
+"""Facts of the data in run.json that a predictor reads."""
 OTHER_RUN = "train the run again with this version, which records it"
 
 
@@ -135,7 +137,7 @@ def _rows(windows: NewWindows, own: Sequence[str], file: int) -> Iterator[tuple[
 def _scaling(facts: Mapping[str, Any], scale: str, run: RunFolder) -> dict[str, list[float]] | None:
     """The recorded scale of the run's columns; None for a run without scaling. The record is checked: it may be of
     another person."""
-    columns, step_s, scaling = facts.get("columns"), facts.get("step_s"), facts.get("scaling")
+    columns, step_s, scaling = (facts.get(name) for name in RECORDED)
     names = [name for name in columns if isinstance(name, str)] if isinstance(columns, list) else []
     if not names or columns != names or not isinstance(step_s, int | float):
         raise RequestError(Mistake("run", "its run.json does not name its input columns", OTHER_RUN, run.path))

@@ -19,7 +19,7 @@ from lab.config.schema.commands.serve import ServeRequest
 from lab.core.errors import RequestError
 from lab.serving.batching import Batcher, Busy, ModelFailed
 from lab.serving.current import Current
-from lab.serving.guard import Guard
+from lab.serving.guard import SECURITY_HEADERS, Guard
 from lab.serving.loaded import Query
 from lab.serving.messages import Detail, ErrorBody, Health, answer_body, answer_type, error_body, request_type
 from lab.serving.metrics import Metrics
@@ -140,7 +140,9 @@ def _add_refusals(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def fault(_: Request, __: Exception) -> JSONResponse:
-        return refused(500, "the server failed; its log has the reason")
+        return refused(
+            500, "the server failed; its log has the reason", headers=SECURITY_HEADERS
+        )  # not the guard's way
 
 
 def refused(

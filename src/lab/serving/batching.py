@@ -96,27 +96,31 @@ class Batcher:
         model = self.model()
         began = time.perf_counter()
         try:
-            answers: Sequence[Answer | Exception] = await self._in_thread(model, [each.query for each in batch])
+            results = await self._in_thread(model, [each.query for each in batch])
         except Exception as error:
             log.exception("a batch of %d requests failed", len(batch))
-            answers = [await self._alone(model, each.query) for each in batch] if len(batch) > 1 else [_failed(error)]
+            results = [await self._alone(each.query) for each in batch] if len(batch) > 1 else [_failed(error)]
         self.metrics.batch([each.num for each in batch], time.perf_counter() - began)
-        for waiting, answer in zip(batch, answers, strict=True):
+        for waiting, result in zip(batch, results, strict=True):
             if waiting.result.done():
                 continue
-            if isinstance(answer, Exception):
-                waiting.result.set_exception(answer)
+            if isinstance(result, Exception):
+                waiting.result.set_exception(result)
             else:
-                self.metrics.rejected.inc(len(answer.rejected))
-                waiting.result.set_result(Result(answer, model.version))
+                self.metrics.rejected.inc(len(result.answer.rejected))
+                waiting.result.set_result(result)
 
-    async def _in_thread(self, model: LoadedModel, queries: Sequence[Query]) -> Sequence[Answer | RequestError]:
-        return await asyncio.get_running_loop().run_in_executor(model.thread, model.answer, queries)
+    async def _in_thread(self, model: LoadedModel, queries: Sequence[Query]) -> list[Result | Exception]:
+        answers = await asyncio.get_running_loop().run_in_executor(model.thread, model.answer, queries)
+        return [each if isinstance(each, RequestError) else Result(each, model.version) for each in answers]
 
-    async def _alone(self, model: LoadedModel, query: Query) -> Answer | Exception:
-        """Compute one request of a batch that failed, so that only the request at fault fails."""
+    async def _alone(self, query: Query) -> Result | Exception:
+        """Compute one request of a batch that failed, so that only the request at fault fails.
+
+        The version that answers now computes it: that of the batch may have been replaced, and its thread shut down.
+        """
         try:
-            return (await self._in_thread(model, [query]))[0]
+            return (await self._in_thread(self.model(), [query]))[0]
         except Exception as error:
             log.exception("a request of %d rows failed", len(query.rows))
             return _failed(error)

@@ -1,9 +1,11 @@
 """A version of a model that is ready to answer: its predictor, its intake and its one thread of computing.
 
-A version is named by a digest of the files that make the model, so a copy in another folder is the same version.
+A version is named by a digest of the files, and of the recorded facts, that make the model, so a copy in another folder
+is the same version.
 """
 
 import hashlib
+import json
 import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,12 +19,14 @@ from lab.config.schema.commands.serve import ServeRequest
 from lab.config.schema.predict import PredictRequest
 from lab.config.shipped import CONF
 from lab.core.errors import Mistake, RequestError
+from lab.core.files import Unreadable, read_json
 from lab.inference.custom import CustomPredictor
 from lab.inference.explain.interface import Explainer, Explanation
 from lab.inference.explain.select import explainer_of
 from lab.inference.inputs import STANDARD
 from lab.inference.onnx.load import load_model
 from lab.inference.predictor import Field, Predictor, Row
+from lab.inference.series import RECORDED
 from lab.inference.tasks import predictor_of
 from lab.inference.winner import find_run
 from lab.serving.intake import Intake, Prepared, intake_of
@@ -32,7 +36,8 @@ log = logging.getLogger(__name__)
 DIGITS = 12
 """Hexadecimal digits of a version's name."""
 MODEL_FILES = ("config.yaml", "spec.json", "calibration.json", "*.safetensors", "*.onnx", "tokenizer/*")
-"""Files of a run or export folder that make the model, beside its checkpoint."""
+"""Files of a run or export folder that make the model, beside its checkpoint and what `_recorded` takes."""
+RECORD = "run.json"
 Signature = tuple[Path, tuple[tuple[str, int, int], ...]]
 """Folder of a version, and the name, size and time of change of each of its files; or an address and its version."""
 
@@ -164,6 +169,8 @@ def signature(request: ServeRequest) -> Signature:
         except FileNotFoundError:  # replaced at this moment; the next look sees what came
             continue
         stats.append((str(path.relative_to(folder)), stat.st_size, stat.st_mtime_ns))
+    if facts := _recorded(folder):
+        stats.append((f"{RECORD} {hashlib.sha256(facts).hexdigest()}", len(facts), 0))
     return folder, tuple(stats)
 
 
@@ -198,10 +205,22 @@ def _files(folder: Path, checkpoint: str) -> list[Path]:
     return sorted(path for name in names for path in folder.glob(name) if path.is_file())
 
 
+def _recorded(folder: Path) -> bytes:
+    """The facts that a predictor of series reads from the run's record, as JSON; empty for other runs."""
+    try:
+        facts = read_json(folder / RECORD, dict).get("data")
+    except (OSError, Unreadable):  # `load` says what is wrong with it
+        return b""
+    if not isinstance(facts, dict) or "step_s" not in facts:
+        return b""
+    return json.dumps({name: facts.get(name) for name in RECORDED}, sort_keys=True).encode()
+
+
 def _digest(folder: Path, checkpoint: str) -> str:
     digest = hashlib.sha256()
     for path in _files(folder, checkpoint):
         with path.open("rb") as file:
             digest.update(f"{path.relative_to(folder)}\0".encode())
             digest.update(hashlib.file_digest(file, "sha256").digest())
+    digest.update(_recorded(folder))
     return digest.hexdigest()[:DIGITS]
