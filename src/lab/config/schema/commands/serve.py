@@ -30,7 +30,7 @@ class LimitsConfig(Node):
     text_length: PositiveInt
     """Most characters of a cell."""
     time_s: PositiveFloat
-    """Longest time in seconds from the start of a request to its answer."""
+    """Longest time in seconds for the headers of a request, for its body, and for its answer, each."""
     waiting: PositiveInt
     """Most requests that wait for the model; further ones are refused with 503."""
 
