@@ -142,10 +142,11 @@ def test_a_version_of_series_is_named_by_the_recorded_scale_too(requested: Reque
 
 def test_a_custom_module_is_refused_because_its_columns_are_not_known(requested: Requested) -> None:
     with pytest.raises(RequestError, match="does not name the columns") as error:
-        load(requested("custom"))
+        load(requested("custom", plugins=["tests.inference.own_module"]))
     (mistake,) = error.value.mistakes
     assert mistake.key == "run"
-    assert mistake.remedy.startswith("python predict.py run=")
+    run = requested("custom").run
+    assert mistake.remedy == f"python predict.py run={run} input=new.csv 'plugins=[tests.inference.own_module]'"
 
 
 def test_settings_of_predictions_that_a_server_lacks_are_their_defaults(requested: Requested) -> None:

@@ -184,7 +184,8 @@ def load(request: ServeRequest) -> LoadedModel:
     predictor = predictor_of(config, model, folder, predict_request(request))
     if isinstance(predictor, CustomPredictor):
         problem = f"its own module {type(predictor.model).__name__} does not name the columns that it reads and returns"
-        remedy = f"python predict.py run={request.run} input=new.csv"
+        own = f" 'plugins=[{','.join(request.plugins)}]'" if request.plugins else ""
+        remedy = f"python predict.py run={request.run} input=new.csv{own}"
         raise RequestError(Mistake("run", f"cannot be served: {problem}", remedy, folder))
     return LoadedModel(predictor, folder, _digest(folder, request.checkpoint), request.limits.explained_rows)
 
