@@ -18,7 +18,7 @@ from lab.core.errors import Mistake, RequestError, RunError
 from lab.core.record.run_folder import RunFolder
 from lab.core.terminal.display import StatusLine
 from lab.core.terminal.tables import Table
-from lab.inference.doubt.columns import DoubtingPredictor, requested_doubts
+from lab.inference.doubt.columns import DoubtingPredictor, refuse_repeated, requested_doubts
 from lab.inference.drift.compare import compare
 from lab.inference.drift.file import drift_lines, load_reference, refuse_drift, write_drift
 from lab.inference.drift.profile import Profile
@@ -70,6 +70,7 @@ def predict(request: PredictRequest) -> Done:
         if doubts.abstain_below is not None or doubts.novelty is not None:
             predictor = DoubtingPredictor(predictor, best, doubts)
         inputs = predictor.open(request.input, _settings(request, config, files), request.columns)
+        refuse_repeated([field.name for field in predictor.fields], request)
         done = _done(request, predictor, inputs)
         done = replace(done, lines=[*done.lines, *(calibration_lines(RunFolder(folder)) if best else [])])
     return done if profile is None else _with_drift(done, request, folder, profile)

@@ -13,10 +13,12 @@ import yaml
 from lab.config.check import check_predict
 from lab.core.errors import RequestError
 from lab.core.record.run_folder import RunFolder
-from lab.inference.doubt.columns import Doubts, requested_doubts
+from lab.inference.doubt.columns import DoubtingPredictor, Doubts, refuse_repeated, requested_doubts
 from lab.inference.predict import Done
+from lab.inference.predictor import Field
+from lab.inference.texts import TextPredictor
 
-from ..conftest import CONF, read_csv, text_rows, write_csv, write_weather
+from ..conftest import CONF, predictor_of_run, read_csv, text_rows, write_csv, write_weather
 
 Ask = Callable[..., Done]
 Trained = Callable[[str], Path]
@@ -117,3 +119,46 @@ def test_a_run_without_limits_is_refused_with_a_remedy(
         asked(name, run=run, input=new, novelty=True)
     assert "novelty=false" in str(raised.value)
     assert not (tmp_path / "out.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "remedy"),
+    [
+        ("cause_abstain", {"abstain_below": 0.7}, "abstain_below=null"),
+        ("unlike_training", {"novelty": True}, "novelty=false"),
+        ("cause_attributions", {"explain": True}, "explain=false"),
+        ("cause_2_probability", {"top_k": 2}, "top_k=1"),
+        ("cause_probability", {}, "another name of the label"),
+    ],
+)
+def test_two_columns_of_one_name_are_refused(name: str, settings: dict[str, object], remedy: str) -> None:
+    own = yaml.safe_load((CONF / "predict.yaml").read_text())
+    own = {key: value for key, value in own.items() if key not in ("defaults", "hydra")}
+    request = check_predict(own | {"run": "run", "input": "new.csv"} | settings)
+    with pytest.raises(RequestError, match=name) as caught:
+        refuse_repeated(["cause", name, "cause_x", name], request)
+    (mistake,) = caught.value.mistakes
+    assert mistake.remedy.startswith(remedy)
+    refuse_repeated(["cause", name], request)
+
+
+def test_a_prediction_with_two_columns_of_one_name_writes_nothing(
+    asked: Ask, new: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = TextPredictor.__init__
+
+    def renamed(self: TextPredictor, *values: object, **others: object) -> None:
+        made(self, *values, **others)  # type: ignore[arg-type]
+        self.fields = (*self.fields[:-2], Field("cause_abstain", "text"), self.fields[-1])
+        self.best = ("cause",)
+
+    monkeypatch.setattr(TextPredictor, "__init__", renamed)
+    with pytest.raises(RequestError, match=r"abstain_below.*cause_abstain"):
+        asked("ngram", input=new, abstain_below=0.7)
+    assert [path.name for path in tmp_path.iterdir()] == ["new.csv"]
+
+
+def test_pieces_are_those_of_the_wrapped_predictor(trained: Trained) -> None:
+    inner = predictor_of_run(trained("ngram"))
+    inner.piece_rows = 128
+    assert DoubtingPredictor(inner, (), Doubts(0.5, None)).piece_rows == 128

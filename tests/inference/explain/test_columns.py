@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from lab.core.errors import RequestError
+from lab.core.errors import RequestError, RunError
 from lab.inference.explain import texts
 from lab.inference.predict import Done
 
@@ -107,3 +107,25 @@ def test_a_stopped_command_leaves_no_page(
     with pytest.raises(KeyboardInterrupt):
         asked("ngram", input=new, explain=True)
     assert set(tmp_path.iterdir()) == before
+
+
+def test_a_page_that_cannot_be_made_is_a_mistake(asked: Ask, new: Path, tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match=r"explain_page.*cannot be written"):
+        asked("ngram", input=new, explain=True, explain_page="/proc/x.html")
+    assert [path.name for path in tmp_path.iterdir()] == ["new.csv"]
+
+
+def test_predictions_stay_where_the_page_cannot_be_put_in_its_place(
+    asked: Ask, new: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Path.replace
+
+    def refused(self: Path, target: Path) -> Path:
+        if self.name.endswith(".part") and str(target).endswith(".html"):
+            raise OSError(28, "No space left on device")
+        return whole(self, target)
+
+    monkeypatch.setattr(Path, "replace", refused)
+    with pytest.raises(RunError, match=r"page of explanations cannot be written.*the predictions are complete"):
+        asked("ngram", input=new, explain=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new.csv", "out.csv", "out.csv.rejected.csv"]

@@ -80,3 +80,28 @@ def test_the_explained_answer_of_a_run_with_no_answer(trained: Callable[[str], P
     assert (silent.first, silent.last) == (0, 0)
     lengths = [len(window.columns) for window in windows]
     assert lengths[silent.window] == max(lengths)  # of equal logits, the longest window has the least probability
+
+
+def test_the_answer_may_be_in_any_window(trained: Callable[[str], Path]) -> None:
+    made = predictor_of_run(trained("questions"))
+    assert isinstance(made, QuestionPredictor)
+    explainer = explainer_of(made)
+    assert isinstance(explainer, QuestionExplainer)
+    pair = ("\u00bfQu\u00e9 se cambi\u00f3?", LONG)
+    windows = made.windows([pair])
+    assert len(windows) > 2
+    from lab.models.qa.n_best import Candidate
+
+    for columns in (windows[0].columns, windows[-1].columns):  # the shorter last window is read first
+        place = int(columns[:, 2].argmax()) if columns is windows[-1].columns else int((columns[:, 2] >= 0).argmax())
+        start, end = columns[place, 2:].tolist()
+        (span,) = explainer._spans(windows, [Candidate(LONG[start:end], start, end, 0.0, 1.0)])
+        assert windows[span.window].columns[[span.first, span.last], [2, 3]].tolist() == [start, end]
+
+
+def test_a_question_without_a_candidate_has_no_explanation(trained: Callable[[str], Path]) -> None:
+    made = predictor_of_run(trained("questions"))
+    rows = [{"question": "Where?", "context": "\u200b"}, ROWS[2]]
+    assert made.predict(rows[:1]).cells[0][0] is None
+    assert [len(each) for each in explainer_of(made).explain(rows)] == [0, 1]
+    assert explainer_of(made).explain(rows[:1]) == [[]]

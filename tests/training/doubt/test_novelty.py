@@ -94,3 +94,10 @@ def test_what_is_written_is_read() -> None:
     assert (again.limits, again.ranges) == (novelty.limits, novelty.ranges)
     assert again.common is not None
     assert again.common.tolist() == novelty.common.tolist()  # type: ignore[union-attr]
+
+
+def test_an_unknown_energy_is_unlike_training() -> None:
+    rows = {ENERGY: np.array([1.5, np.nan])}
+    assert [bool(reason) for reason in Novelty({ENERGY: 2.0}).reasons(rows)] == [False, True]
+    assert Novelty({RARE: 0.5}).reasons({RARE: np.array([np.nan])})[0].startswith("100%")
+    assert fit_limits({ENERGY: np.array([np.nan, 0.0])}) == {}

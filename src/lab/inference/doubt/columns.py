@@ -4,12 +4,13 @@
 decide. A row without a prediction has empty cells.
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lab.config.schema.predict import PredictRequest
-from lab.core.errors import Mistake, RequestError
+from lab.core.errors import Mistake, RequestError, refuse_if_any
 from lab.core.hydra_quoting import quoted
 from lab.core.record.run_folder import RunFolder
 from lab.core.terminal.tables import Table
@@ -18,7 +19,7 @@ from lab.inference.predictor import Cells, Field, Predicted, Predictor, Row
 from lab.training.doubt.novelty import Novelty
 from lab.training.doubt.saved import saved_novelty
 
-UNLIKE = "unlike_training"
+ABSTAIN, UNLIKE = "_abstain", "unlike_training"
 NO_LIMITS = (
     "the run has no limits of novelty: its model answers questions, it is of an older version, or it was trained with "
     "data.split.train_on_val=true"
@@ -49,14 +50,33 @@ def requested_doubts(request: PredictRequest, run: RunFolder, best: Sequence[str
     return Doubts(request.abstain_below, novelty)
 
 
+def refuse_repeated(names: Sequence[str], request: PredictRequest) -> None:
+    """Raises RequestError where two columns of predictions have one name, as with heads `cause` and `cause_2`."""
+    refuse_if_any(_repeated(name, request) for name, num in Counter(names).items() if num > 1)
+
+
+def _repeated(name: str, request: PredictRequest) -> Mistake:
+    problem = f"two columns of predictions are called {name}: the run predicts a label of such a name"
+    if request.abstain_below is not None and name.endswith(ABSTAIN):
+        return Mistake("abstain_below", problem, "abstain_below=null", request.abstain_below)
+    if request.novelty and name == UNLIKE:
+        return Mistake("novelty", problem, "novelty=false", True)
+    if request.explain and name.endswith(("_attributions", "_attribution_error")):
+        return Mistake("explain", problem, "explain=false", True)
+    if request.top_k > 1 and re.search(r"_\d+(_probability)?$", name):
+        return Mistake("top_k", problem, "top_k=1", request.top_k)
+    return Mistake("run", problem, "another name of the label in the data, and a new run", request.run)
+
+
 class DoubtingPredictor(Predictor):
     """Predictions with columns of doubt. best: columns of the best classes, each followed by its probability."""
 
     def __init__(self, predictor: Predictor, best: Sequence[str], doubts: Doubts) -> None:
         self.predictor, self.doubts, self.needed = predictor, doubts, predictor.needed
+        self.piece_rows = predictor.piece_rows
         names = [field.name for field in predictor.fields]
         self.places = {name: names.index(name) + 1 for name in best} if doubts.abstain_below is not None else {}
-        own = [Field(f"{name}_abstain", "yes or no") for name in self.places]
+        own = [Field(f"{name}{ABSTAIN}", "yes or no") for name in self.places]
         own += [Field(UNLIKE, "text")] if doubts.novelty is not None else []
         self.fields = (*predictor.fields, *own)
         self.abstained = Counter[str]()

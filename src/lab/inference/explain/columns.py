@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.config.schema.predict import PredictRequest
-from lab.core.errors import Mistake, RequestError
+from lab.core.errors import Mistake, RequestError, RunError
 from lab.core.hydra_quoting import quoted
 from lab.core.terminal.tables import Table
 from lab.inference.explain.interface import TOLERANCE, Explainer, Explanation
@@ -60,17 +60,31 @@ def _fault(path: Path) -> str | None:
 def explained(predictor: Predictor, page: Path | None) -> Iterator["ExplainedPredictor"]:
     """A predictor with explanations; the page is complete after the block, and removed if the block fails.
 
-    Raises RequestError as `explainer_of` does.
+    Raises RequestError as `explainer_of` does and where the page cannot be made, RunError where it cannot be completed.
     """
     explainer = explainer_of(predictor)
-    written = Page(page, "Explanations", explainer.method) if page is not None else None
+    written = _opened(page, explainer.method) if page is not None else None
     complete = False
     try:
         yield ExplainedPredictor(predictor, explainer, written)
         complete = True
     finally:
-        if written is not None:
-            written.finish() if complete else written.abandon()
+        if written is not None and not complete:
+            written.abandon()
+    if written is not None:
+        try:
+            written.finish()
+        except OSError as error:
+            problem = f"the page of explanations cannot be written: {error}; the predictions are complete"
+            raise RunError(problem) from error
+
+
+def _opened(page: Path, method: str) -> Page:
+    try:
+        return Page(page, "Explanations", method)
+    except OSError as error:
+        remedy = "explain_page= with a path in a folder that can be written to"
+        raise RequestError(Mistake("explain_page", f"cannot be written: {error}", remedy, page)) from error
 
 
 class ExplainedPredictor(Predictor):

@@ -6,6 +6,7 @@ and renamed at its end. Only the first `PAGE_ROWS` rows are on it, because a bro
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from html import escape
 from pathlib import Path
 from typing import IO
@@ -94,14 +95,21 @@ def _shade(value: float, largest: float) -> tuple[str, str]:
 
 
 class Page:
-    """A page that is being written. title: of the page; method: as `Explainer.method`."""
+    """A page that is being written. title: of the page; method: as `Explainer.method`.
+
+    Raises OSError where nothing can be written; then nothing is left."""
 
     def __init__(self, path: Path, title: str, method: str) -> None:
         self.path, self.title, self.method = path, title, method
         self.num = self.left_out = 0
         self._aside = path.with_name(f".{path.name}.{os.getpid()}.part")
         self._file: IO[str] = self._aside.open("w", encoding="utf-8", errors="replace")
-        self._file.writelines(_head(title, method))
+        try:
+            self._file.writelines(_head(title, method))
+            self._file.flush()
+        except OSError:
+            self.abandon()
+            raise
 
     def add(self, place: str, explanations: Sequence[Explanation]) -> None:
         """Append a row. place: where the row is from ("new.csv, row 3")."""
@@ -112,15 +120,20 @@ class Page:
         self._file.writelines(_row(place, explanations))
 
     def finish(self) -> None:
-        """Put the complete page in its place."""
+        """Put the complete page in its place. Raises OSError where that fails; then nothing is left."""
         more = f"<p>{self.left_out:,} further rows are only in the output.</p>" if self.left_out else ""
-        self._file.write(f"</table>{more}</body></html>\n")
-        self._file.close()
-        self._aside.replace(self.path)
+        try:
+            self._file.write(f"</table>{more}</body></html>\n")
+            self._file.close()
+            self._aside.replace(self.path)
+        except OSError:
+            self.abandon()
+            raise
 
     def abandon(self) -> None:
         """Remove what was written."""
-        self._file.close()
+        with suppress(OSError):  # closing writes what is left, which a full disk refuses
+            self._file.close()
         self._aside.unlink(missing_ok=True)
 
 

@@ -33,12 +33,13 @@ class PlacingPairTokenizer(Protocol):
 
 
 class _Span(NamedTuple):
-    """The window of an answer, the numbers of its first and last token there, and its score."""
+    """The window of an answer, the numbers of its first and last token there, its score, its question's place."""
 
     window: int
     first: int
     last: int
     score: float
+    question: int
 
 
 class QuestionExplainer(Explainer):
@@ -64,18 +65,18 @@ class QuestionExplainer(Explainer):
             return result
         windows = self.predictor.windows(known)
         tokens = self._tokens(known)
-        answers = [best[0] for best in self.predictor.candidates(windows, known)]
+        answers = [best[0] if best else None for best in self.predictor.candidates(windows, known)]
         spans = self._spans(windows, answers)
         for chosen in by_length([len(windows[span.window].columns) for span in spans], self.predictor.batch_size):
-            own = [tokens[spans[item].window] for item in chosen]
-            values, errors = self._attributions(
-                [windows[spans[item].window] for item in chosen], own, [spans[item] for item in chosen]
-            )
-            for number, item in enumerate(chosen):
-                words = _words(known[item], own[number], values[number].tolist())
-                text = "\n".join(known[item])
-                explanation = Explanation(ANSWER, answers[item].text, words, errors[number], text)
-                result[places[item]] = [explanation]
+            best = [spans[item] for item in chosen]
+            own = [tokens[span.window] for span in best]
+            values, errors = self._attributions([windows[span.window] for span in best], own, best)
+            for number, span in enumerate(best):
+                pair, answer = known[span.question], answers[span.question]
+                assert answer is not None
+                words = _words(pair, own[number], values[number].tolist())
+                explanation = Explanation(ANSWER, answer.text, words, errors[number], "\n".join(pair))
+                result[places[span.question]] = [explanation]
         return result
 
     def _tokens(self, pairs: Sequence[tuple[str, str]]) -> list[TokenPlaces]:
@@ -86,20 +87,27 @@ class QuestionExplainer(Explainer):
         return [window for windows in per_pair for window in windows]
 
     @torch.no_grad()
-    def _spans(self, windows: Sequence[PairWindow], answers: Sequence[Candidate]) -> list[_Span]:
-        """Of each answer, its best span in any window; of "no answer" its least likely window, which decides."""
+    def _spans(self, windows: Sequence[PairWindow], answers: Sequence[Candidate | None]) -> list[_Span]:
+        """Of each answer, its best span in any window; of "no answer" its least likely window, which decides.
+
+        A question without an answer (None) has no span."""
         spans: dict[int, _Span] = {}
         for chosen in by_length([len(window.columns) for window in windows], self.predictor.batch_size):
             logs = self.model(self.predictor.batch([windows[place] for place in chosen])).cpu()
             for place, own in zip(chosen, logs, strict=True):
                 question = windows[place].question
                 answer = answers[question]
+                if answer is None:
+                    continue
                 if answer.start < 0:
-                    found = [_Span(place, 0, 0, -float(own[0].sum()))]
+                    candidates = [_Span(place, 0, 0, -float(own[0].sum()), question)]
                 else:
-                    found = _spans_of(windows[place], answer, own, place)
-                spans[question] = max([*found, *([spans[question]] if question in spans else [])], key=_score)
-        return [spans[question] for question in range(len(answers))]
+                    candidates = _spans_of(windows[place], answer, own, place)
+                if question in spans:
+                    candidates.append(spans[question])
+                if candidates:  # a window without the answer has none
+                    spans[question] = max(candidates, key=_score)
+        return [spans[question] for question in sorted(spans)]
 
     def _attributions(
         self, windows: Sequence[PairWindow], tokens: Sequence[TokenPlaces], spans: Sequence[_Span]
@@ -134,7 +142,7 @@ def _spans_of(window: PairWindow, answer: Candidate, logs: Tensor, number: int) 
     starts = (window.columns[:, 2] == answer.start).nonzero()[0].tolist()
     ends = (window.columns[:, 3] == answer.end).nonzero()[0].tolist()
     pairs = ((first, last) for first in starts for last in ends if first <= last)
-    return [_Span(number, first, last, float(logs[first, 0] + logs[last, 1])) for first, last in pairs]
+    return [_Span(number, first, last, float(logs[first, 0] + logs[last, 1]), window.question) for first, last in pairs]
 
 
 def _words(pair: tuple[str, str], tokens: TokenPlaces, values: Sequence[float]) -> tuple[tuple[str, float], ...]:

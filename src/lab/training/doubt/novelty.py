@@ -52,7 +52,7 @@ class Novelty:
         for name, limit in self.limits.items():
             if name not in measures:
                 continue  # a measure of another task, in a file of another person
-            values = np.nan_to_num(measures[name], nan=1.0)  # a text without tokens has none that is common
+            values = _known(name, measures[name])
             sign = -1 if name == SHORT else 1
             for place in np.flatnonzero(values > limit).tolist():
                 texts[place].append(REASONS[name].format(sign * values[place], sign * limit))
@@ -79,7 +79,7 @@ def fit_limits(measures: Mapping[str, Floats], share: float = SHARE) -> dict[str
     The limits lie at the same quantile of every measure: the lowest at which so few rows exceed one of them. Of fewer
     than 1 / share rows none exceeds a limit.
     """
-    values = {name: np.nan_to_num(each, nan=1.0) for name, each in measures.items()}
+    values = {name: _known(name, each) for name, each in measures.items()}
     tails = {name: _tail_shares(each) for name, each in values.items()}
     least = np.sort(np.min(list(tails.values()), axis=0))
     num = int(share * len(least) + 1e-9)
@@ -88,6 +88,12 @@ def fit_limits(measures: Mapping[str, Floats], share: float = SHARE) -> dict[str
         level = float(np.nextafter(level, -1.0))
     limits = {name: _largest(each, tails[name] > level) for name, each in values.items()}
     return {name: limit for name, limit in limits.items() if np.isfinite(limit)}
+
+
+def _known(name: str, values: Floats) -> Floats:
+    """The values (N,) of a measure without NaN: an unknown energy is unlike any; a text without tokens has none that
+    is common."""
+    return np.where(np.isnan(values), np.inf if name == ENERGY else 1.0, values)
 
 
 def _tail_shares(values: Floats) -> Floats:
