@@ -63,11 +63,11 @@ def test_what_is_installed_or_not_chosen_is_no_mistake() -> None:
 def test_every_missing_package_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
     mistakes = missing_loggers(chosen_loggers(csv=Empty(), tensorboard=Empty(), mlflow=Empty(), wandb=Empty()))
-    assert [mistake.value for mistake in mistakes] == ["wandb", "mlflow", "tensorboard"]
+    assert [mistake.value for mistake in mistakes] == ["tensorboard", "wandb", "mlflow"]
     assert [mistake.remedy for mistake in mistakes] == [
+        "pip install 'tensorboard>=2.20', or leave tensorboard out",
         "pip install 'wandb>=0.31', or leave wandb out",
         "pip install 'mlflow>=3.17', or leave mlflow out",
-        "pip install 'tensorboard>=2.20', or leave tensorboard out",
     ]
 
 

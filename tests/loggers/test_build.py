@@ -77,7 +77,7 @@ def test_a_missing_package_is_a_wrong_request(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
     with pytest.raises(RequestError) as caught:
         build(chosen, RunFolder(tmp_path))
-    assert [mistake.value for mistake in caught.value.mistakes] == ["mlflow", "tensorboard"]
+    assert [mistake.value for mistake in caught.value.mistakes] == ["tensorboard", "mlflow"]
 
 
 def test_a_logger_that_cannot_start_is_off_and_the_others_log(

@@ -84,6 +84,9 @@ watched) -> a scheduler of torch; settings: a `ScheduleSettings`."""
 LOSSES: Registry[Callable[..., Any]] = Registry("loss", "loss")
 """(settings, number of classes) -> module of a head: logits (B, K), labels (B,) -> a loss per row (B,); settings: a
 `HeadWeights`."""
+LOGGERS: Registry[Callable[..., Any]] = Registry("logger")
+"""(settings of its group, `lab.loggers.base.LoggedRun`) -> a started `RunLogger`. Those of `lab` stand in modules of
+their name; loggers of others come in by `logger.extra`."""
 FIGURES: Registry[Any] = Registry("figure of the report")
 """A `lab.report.figures.base.ReportFigure` by its `name`, in the order of the page."""
 REGISTRIES = (TEXT_ENCODERS, SERIES_NETS, TEXT_SOURCES, POOLINGS, POLICIES, SAMPLERS, OPTIMIZERS, SCHEDULES, LOSSES,

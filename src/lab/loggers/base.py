@@ -50,6 +50,21 @@ class Outcome:
     best: Path | None = None
 
 
+@dataclass(frozen=True)
+class LoggedRun:
+    """What a logger is started with.
+
+    folder: the run folder; config: config.yaml as a tree, so that a tracking service shows exactly what the folder
+    says; study: name of the run's sweep.
+    """
+
+    folder: Path
+    config: Mapping[str, Any]
+    name: str
+    tags: tuple[str, ...] = ()
+    study: str | None = None
+
+
 class RunLogger(Logger, ABC):
     """A Lightning logger that also receives the outcome and the end of its run."""
 

@@ -15,10 +15,12 @@ from pathlib import Path
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.loggers.csv_logs import ExperimentWriter
 
+from lab.config.schema.loggers import Empty
 from lab.core.files import write_whole
 from lab.core.record.fields import Status, is_test
 from lab.core.record.run_folder import RunFolder
-from lab.loggers.base import Outcome, RunLogger, metrics_of_test
+from lab.core.registry import LOGGERS
+from lab.loggers.base import LoggedRun, Outcome, RunLogger, metrics_of_test
 
 Row = dict[str, str]
 
@@ -112,6 +114,12 @@ class CsvLogger(RunLogger, CSVLogger):
 
     def finish(self, status: Status, reason: str = "") -> None:
         """Do nothing: every row is on disk already."""
+
+
+@LOGGERS.register("csv")
+def start(_: Empty, run: LoggedRun) -> CsvLogger:
+    """Start the logger of a run."""
+    return CsvLogger(run.folder)
 
 
 def _cells(metrics: Mapping[str, float | None]) -> Row:

@@ -24,7 +24,8 @@ from lab.core.record.fields import Status, is_test
 from lab.core.record.model_files import model_files
 from lab.core.record.run_folder import RunFolder
 from lab.core.record.tracking_ids import UniqueNames, mlflow_name, recall, remember
-from lab.loggers.base import ENDED_WELL, Outcome, RunLogger, figures, leaves, outcome_metrics
+from lab.core.registry import LOGGERS
+from lab.loggers.base import ENDED_WELL, LoggedRun, Outcome, RunLogger, figures, leaves, outcome_metrics
 
 log = logging.getLogger(__name__)
 LONGEST_VALUE, PARAMETERS_PER_CALL = 6000, 100
@@ -132,6 +133,14 @@ class MlflowLogger(RunLogger, MLFlowLogger):
         with _attempts(LAST if self.failed else ATTEMPTS):
             self.experiment.set_tag(self.version, "status", f"{status}: {reason}" if reason else status)
             self.experiment.set_terminated(self.version, mlflow_status)
+
+
+@LOGGERS.register("mlflow")
+def start(settings: Mlflow, run: LoggedRun) -> MlflowLogger:
+    """Start the logger of a run."""
+    possible = {"folder": str(run.folder), "tags": ",".join(run.tags), "study": run.study or ""}
+    tags = {key: value for key, value in possible.items() if value}
+    return MlflowLogger(settings, run.folder, run.config, run.name, tags)
 
 
 @contextmanager

@@ -11,8 +11,10 @@ from typing import Any
 
 from lightning.pytorch.loggers import TensorBoardLogger
 
+from lab.config.schema.loggers import Empty
 from lab.core.record.fields import Status, is_test
-from lab.loggers.base import Outcome, RunLogger, figures, leaves, outcome_metrics
+from lab.core.registry import LOGGERS
+from lab.loggers.base import LoggedRun, Outcome, RunLogger, figures, leaves, outcome_metrics
 
 
 class TensorboardLogger(RunLogger, TensorBoardLogger):
@@ -57,3 +59,9 @@ class TensorboardLogger(RunLogger, TensorBoardLogger):
             self._experiment.add_text("status", f"{status} {reason}".strip())
             self._experiment.close()
             self._experiment = None
+
+
+@LOGGERS.register("tensorboard")
+def start(_: Empty, run: LoggedRun) -> TensorboardLogger:
+    """Start the logger of a run."""
+    return TensorboardLogger(run.folder, run.config)

@@ -21,8 +21,10 @@ from lab.config.schema import Wandb
 from lab.core.record.fields import Status, is_test, is_validation
 from lab.core.record.model_files import model_files
 from lab.core.record.run_folder import RunFolder
+from lab.core.registry import LOGGERS
 from lab.loggers.base import (
     ENDED_WELL,
+    LoggedRun,
     Outcome,
     RunLogger,
     figures,
@@ -140,6 +142,12 @@ class WandbLogger(RunLogger, loggers.WandbLogger):
         import wandb
 
         return {f"figures/{path.stem}": wandb.Image(str(path)) for path in figures(self.folder)}
+
+
+@LOGGERS.register("wandb")
+def start(settings: Wandb, run: LoggedRun) -> WandbLogger:
+    """Start the logger of a run."""
+    return WandbLogger(settings, run.folder, run.config, run.name, settings.group or run.study, run.tags)
 
 
 def is_flat(values: Sequence[object]) -> bool:

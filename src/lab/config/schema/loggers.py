@@ -41,15 +41,15 @@ class Empty(Node):
 
 
 class Loggers(Node):
-    """Loggers that are on; None where the group was not chosen."""
+    """Loggers that are on, in the order of their start; None where the group was not chosen."""
 
-    wandb: Wandb | None = None
-    """Weights & Biases."""
     csv: Empty | None = None
     """The run's metrics as a CSV file."""
-    mlflow: Mlflow | None = None
-    """MLflow."""
     tensorboard: Empty | None = None
     """TensorBoard event files."""
+    wandb: Wandb | None = None
+    """Weights & Biases."""
+    mlflow: Mlflow | None = None
+    """MLflow."""
     extra: Annotated[dict[str, Target], NullIsEmpty] = Field(default_factory=dict)
     """Further loggers of Lightning or of a plug-in, by a name of your own: `{_target_: CLASS, ARGUMENT: VALUE}`."""
