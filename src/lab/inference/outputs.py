@@ -17,11 +17,10 @@ from typing import IO, Any
 from lab.core.errors import Mistake, RequestError
 from lab.core.files import json_value
 from lab.core.hydra_quoting import quoted
+from lab.core.spreadsheet import as_text
 from lab.inference.inputs import STANDARD
 from lab.inference.predictor import Cells, cell_text
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""First signs of a cell that a spreadsheet computes."""
 ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 
 
@@ -163,7 +162,7 @@ class _CsvFormat(_Format):
     def _cell(self, cell: object) -> object:
         if isinstance(cell, list | dict | bool):
             cell = cell_text(cell)
-        return f"'{cell}" if self.safe and isinstance(cell, str) and cell.startswith(FORMULA) else cell
+        return as_text(cell) if self.safe else cell
 
     def as_texts(self, row: Cells) -> list[str]:
         return super().as_texts(tuple(self._cell(cell) for cell in row))

@@ -43,11 +43,15 @@ DRAW_EVERY_S = 0.2
 
 @dataclass(frozen=True)
 class Done:
-    """What a request has done: rows written, lines to say, and the table of scores if labels were there."""
+    """What a request has done: rows written, lines to say, the table of scores if labels were there.
+
+    unpredicted: number of rows without a prediction.
+    """
 
     rows: int
     lines: list[str]
     scores: Table | None
+    unpredicted: int = 0
 
 
 def predict(request: PredictRequest) -> Done:
@@ -66,7 +70,7 @@ def predict(request: PredictRequest) -> Done:
     predictor.novelty = doubts.novelty
     with ExitStack() as files:
         if request.explain:
-            predictor = files.enter_context(explained(predictor, page))
+            predictor = files.enter_context(explained(predictor, page, request.resume_output))
         if doubts.abstain_below is not None or doubts.novelty is not None:
             predictor = DoubtingPredictor(predictor, best, doubts)
         inputs = predictor.open(request.input, _settings(request, config, files), request.columns)
@@ -89,7 +93,7 @@ def _done(request: PredictRequest, predictor: Predictor, inputs: Sequence[Input]
     renamed = [f"{name} -> {new}" for name, new in zip(carried, columns, strict=False) if name != new]
     lines += [f"columns of the input with the name of a prediction are called: {', '.join(renamed)}"] if renamed else []
     lines += [line] if (line := rejected.summary()) else []
-    return Done(num, lines + predictor.remarks(), predictor.scores())
+    return Done(num, lines + predictor.remarks(), predictor.scores(), rejected.num)
 
 
 def _with_drift(done: Done, request: PredictRequest, folder: Path, profile: Profile) -> Done:
@@ -100,7 +104,10 @@ def _with_drift(done: Done, request: PredictRequest, folder: Path, profile: Prof
         write_drift(request.output, content)
     except OSError as error:
         raise RunError(f"the drift cannot be written: {error}; the predictions are complete") from error
-    return replace(done, lines=[*done.lines, *drift_lines(content, request.output)])
+    lines = drift_lines(content, request.output)
+    if done.unpredicted:
+        lines = [f"drift: {done.unpredicted} of {done.rows} rows have no prediction and are not compared", *lines]
+    return replace(done, lines=[*done.lines, *lines])
 
 
 def _settings(request: PredictRequest, config: Config, files: ExitStack) -> Settings:

@@ -69,9 +69,12 @@ def _retest(config: Config, run: RunFolder) -> dict[str, float]:
 def _calibrated(
     config: Config, trainer: pl.Trainer, material: Material, run: RunFolder, result: EvaluationResult
 ) -> EvaluationResult:
-    """The result with the temperatures of the run. A run of an older version has none: they are fitted and written."""
+    """The result with the temperatures of the run.
+
+    A run of an older version has none, or no limits of novelty: they are fitted and written.
+    """
     known = saved_temperatures(run)
-    if known is not None:
+    if known is not None and known.measures_novelty:
         return result.calibrated(known.temperatures)
     doubt = measure_doubt(trainer, material, config, result)
     doubt.write(run)

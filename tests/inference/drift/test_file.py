@@ -33,6 +33,13 @@ def test_texts_like_those_of_training_do_not_shift_and_others_do(asked: Ask, tmp
     found = levels(tmp_path / "b.csv.drift.json")
     assert {found[name] for name in ("characters/text", "missing: characters/title", "unknown tokens")} == {"large"}
     assert any("unknown tokens shifted" in line for line in done.lines)
+    assert not any("not compared" in line for line in done.lines)
+
+
+def test_rows_without_a_text_are_said_to_be_left_out(asked: Ask, tmp_path: Path) -> None:
+    rows = [("title", "text"), *(row[:2] for row in text_rows(20)), *[("", "")] * 30]
+    done = asked("ngram", input=write_csv(tmp_path / "gaps.csv", rows), drift=True)
+    assert "drift: 30 of 70 rows have no prediction and are not compared" in done.lines
 
 
 def test_questions_and_series_are_compared(asked: Ask, tmp_path: Path) -> None:

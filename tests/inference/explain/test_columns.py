@@ -48,7 +48,13 @@ def test_columns_and_page_beside_the_predictions(asked: Ask, new: Path, tmp_path
     assert "new.csv, row 7" not in page
     assert "&lt;" in page
     assert "<b>" not in page
-    assert any("out.explained.html" in line for line in done.lines)
+    assert f"the explanations in {tmp_path / 'out.explained.html'}" in done.lines
+
+
+def test_a_continued_output_says_which_rows_the_page_has(asked: Ask, new: Path, tmp_path: Path) -> None:
+    page = tmp_path / "more.html"
+    done = asked("ngram", input=new, explain=True, explain_page=page, resume_output=True)
+    assert f"the explanations of the rows that this command has written in {page}" in done.lines
 
 
 def test_parquet_and_json_lines(asked: Ask, new: Path, tmp_path: Path) -> None:

@@ -46,5 +46,6 @@ def test_the_file_has_at_most_so_many_rows_and_a_header_without_any() -> None:
     scored = ClassRows(np.tile([0.0, 1.0], (MOST_ROWS + 5, 1)), np.zeros(MOST_ROWS + 5, np.int64))
     assert len(ranked(("val", found) for found in findings("cause", scored, 1.0))) == MOST_ROWS
     assert review_text([]) == "split,row,head\n"
+    assert review_text([{"row": -3, "text": "=HYPERLINK(1)"}]) == "row,text\n-3,'=HYPERLINK(1)\n"
     text = review_text([{"split": "val", "row": 3, "text": 'a "b"\nc', "head": "cause"}])
     assert next(iter(csv.DictReader(io.StringIO(text))))["text"] == 'a "b"\nc'

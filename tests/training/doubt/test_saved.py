@@ -40,6 +40,9 @@ def test_a_second_test_of_an_older_run_fits_the_same_temperatures(tmp_path: Path
     assert again is not None
     assert again["temperatures"] == pytest.approx(before["temperatures"], rel=1e-3)
     assert run.read()["calibration"] == again["scores"]
+    run.calibration.write_text(json.dumps({name: value for name, value in again.items() if name != "novelty"}))
+    retest(config, run.path)
+    assert run.read_calibration()["novelty"] == again["novelty"] is not None  # type: ignore[index]
     run.calibration.write_text("{")
     with pytest.raises(RequestError, match="remove the file"):
         retest(config, run.path)

@@ -57,16 +57,17 @@ def _fault(path: Path) -> str | None:
 
 
 @contextmanager
-def explained(predictor: Predictor, page: Path | None) -> Iterator["ExplainedPredictor"]:
+def explained(predictor: Predictor, page: Path | None, resumes: bool = False) -> Iterator["ExplainedPredictor"]:
     """A predictor with explanations; the page is complete after the block, and removed if the block fails.
 
+    resumes: whether the output may have rows of earlier commands, which are not on the page.
     Raises RequestError as `explainer_of` does and where the page cannot be made, RunError where it cannot be completed.
     """
     explainer = explainer_of(predictor)
     written = _opened(page, explainer.method) if page is not None else None
     complete = False
     try:
-        yield ExplainedPredictor(predictor, explainer, written)
+        yield ExplainedPredictor(predictor, explainer, written, resumes)
         complete = True
     finally:
         if written is not None and not complete:
@@ -92,8 +93,8 @@ class ExplainedPredictor(Predictor):
 
     piece_rows = 128
 
-    def __init__(self, predictor: Predictor, explainer: Explainer, page: Page | None) -> None:
-        self.predictor, self.explainer, self.page = predictor, explainer, page
+    def __init__(self, predictor: Predictor, explainer: Explainer, page: Page | None, resumes: bool = False) -> None:
+        self.predictor, self.explainer, self.page, self.resumes = predictor, explainer, page, resumes
         self.needed = predictor.needed
         self.fields = (*predictor.fields, *(field for head in explainer.heads for field in _fields(head)))
         self.num = self.num_incomplete = 0
@@ -131,7 +132,8 @@ class ExplainedPredictor(Predictor):
             lines += [f"{self.num_incomplete} of {self.num} attributions {problem} *_attribution_error has their error"]
         if self.page is not None:
             extent = f"the first {PAGE_ROWS:,} explained rows" if self.page.left_out else "the explanations"
-            lines += [f"{extent} in {self.page.path}"]
+            own = " of the rows that this command has written" if self.resumes else ""
+            lines += [f"{extent}{own} in {self.page.path}"]
         return lines
 
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import softmax
 
+from lab.core.spreadsheet import as_text
 from lab.models.calibration import AnswerRows, Bools, ClassRows, Floats, ScoredRows
 
 MOST_ROWS = 1000
@@ -49,12 +50,12 @@ def ranked(everything: Iterable[tuple[str, Finding]]) -> list[tuple[str, Finding
 
 
 def review_text(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return the content of review.csv."""
+    """Return the content of review.csv. Texts that a spreadsheet would compute have an apostrophe before them."""
     names = list(dict.fromkeys(name for row in rows for name in row)) or ["split", "row", "head"]
     file = io.StringIO(newline="")
     table = csv.DictWriter(file, names, lineterminator="\n")
     table.writeheader()
-    table.writerows(rows)
+    table.writerows({name: as_text(cell) for name, cell in row.items()} for row in rows)
     return file.getvalue()
 
 

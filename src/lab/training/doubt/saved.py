@@ -12,10 +12,14 @@ from lab.training.doubt.novelty import Novelty
 
 @dataclass(frozen=True)
 class Saved:
-    """temperatures: per head that has one; not_fitted: the reasons of the others."""
+    """temperatures: per head that has one; not_fitted: the reasons of the others.
+
+    measures_novelty: whether the version that wrote the file measures novelty.
+    """
 
     temperatures: dict[str, float]
     not_fitted: dict[str, str]
+    measures_novelty: bool = True
 
 
 def saved_temperatures(run: RunFolder) -> Saved | None:
@@ -24,7 +28,9 @@ def saved_temperatures(run: RunFolder) -> Saved | None:
     Raises RequestError if calibration.json cannot be read.
     """
     content = _content(run)
-    return None if content is None else Saved(content["temperatures"], content["not_fitted"])
+    if content is None:
+        return None
+    return Saved(content["temperatures"], content["not_fitted"], "novelty" in content)
 
 
 def calibration_lines(run: RunFolder) -> list[str]:
