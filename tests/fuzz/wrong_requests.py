@@ -179,9 +179,8 @@ objective.metric=val/foo
 objective.metric=f1_macro
 objective.metric=test/f1_macro
 objective.metric=train/f1_macro
-objective.metric=val/loss
+objective.metric=val/loss objective.mode=max
 objective.mode=min
-objective={metric: val/loss}
 callbacks.early_stopping.patience=0
 callbacks.early_stopping.mode=max
 callbacks.early_stopping.metric=test/loss

@@ -33,7 +33,7 @@ def test_a_run_on_a_full_disk_ends_with_one_line_and_resumes(tmp_path: Path, mon
     assert Path("code.txt").read_text().split() == ["1", "0"], first + second
     assert "Traceback" not in first
     assert "Logging error" not in first
-    (line,) = [line for line in first.splitlines() if line.startswith("This machine cannot go on: ")]
+    (line,) = [line for line in first.splitlines() if line.startswith("This machine cannot continue: ")]
     assert "No space left on device" in line
     assert line.endswith(f"once there is room again: {Path(sys.executable).name} {TRAIN} resume={tmp_path}/small/r")
     epochs = [json.loads(line)["epoch"] for line in Path("history.jsonl").read_text().splitlines()]

@@ -1,11 +1,13 @@
 """How sure a run may be, measured after its test: the best checkpoint's model reads the validation split once more."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
+from lightning.pytorch.profilers import PassThroughProfiler
 
 from lab.config.schema import Config
 from lab.core.record.run_folder import RunFolder
@@ -45,7 +47,7 @@ def measure_doubt(trainer: pl.Trainer, material: Material, config: Config, resul
         calibration = Calibration(not_fitted=dict.fromkeys(test.heads, TRAINED_ON_VAL))
         return Doubt(calibration, _review(material, {"test": test}, calibration))
     material.data.setup("validate")
-    with quiet(), interruptible():
+    with quiet(), interruptible(), _unprofiled(trainer):
         outputs = trainer.predict(material.model, dataloaders=_Batches(material.data.val_dataloader()))
     val = material.task.held_out(material.model, material.data, outputs or [])
     assert val is not None, "a task whose test has probabilities has them in validation, too"
@@ -53,6 +55,16 @@ def measure_doubt(trainer: pl.Trainer, material: Material, config: Config, resul
     novelty = material.task.novelty(material.data, val)
     calibration = replace(calibration, novelty=None if novelty is None else novelty.fields())
     return Doubt(calibration, _review(material, {"val": val, "test": test}, calibration))
+
+
+@contextmanager
+def _unprofiled(trainer: Any) -> Iterator[None]:
+    """Without the profiler, which is for training: that of PyTorch fails after the few calls of a prediction."""
+    profiler, trainer.profiler = trainer.profiler, PassThroughProfiler()
+    try:
+        yield
+    finally:
+        trainer.profiler = profiler
 
 
 class _Batches:
