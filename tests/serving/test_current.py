@@ -125,7 +125,7 @@ def test_a_registry_is_asked_for_its_version_and_files_are_fetched_for_a_new_one
         return Path(requested(names[version]).run)
 
     monkeypatch.setattr(loaded, "find_run", find)
-    monkeypatch.setattr(loaded, "registered_version", lambda address: version)
+    monkeypatch.setattr(loaded, "version_of", lambda address: version)
     current = Current(requested("ngram", run="models:/notices@served", reload_every_s=1), Metrics())
     assert current.look() is None
     assert fetched == ["models:/notices@served 1"]

@@ -20,6 +20,7 @@ from lab.config.schema.predict import PredictRequest
 from lab.config.shipped import CONF
 from lab.core.errors import Mistake, RequestError
 from lab.core.files import Unreadable, read_json
+from lab.inference.addresses.fetch import is_address, version_of
 from lab.inference.custom import CustomPredictor
 from lab.inference.explain.interface import Explainer, Explanation
 from lab.inference.explain.select import explainer_of
@@ -30,7 +31,6 @@ from lab.inference.series import RECORDED
 from lab.inference.tasks import predictor_of
 from lab.inference.winner import find_run
 from lab.serving.intake import Intake, Prepared, intake_of
-from lab.serving.registry import registered_version
 
 log = logging.getLogger(__name__)
 DIGITS = 12
@@ -159,8 +159,8 @@ def signature(request: ServeRequest) -> Signature:
 
     An address of a registry is asked for its version; nothing is fetched.
     """
-    if (version := registered_version(request.run)) is not None:
-        return Path(request.run), ((version, 0, 0),)
+    if is_address(request.run):
+        return Path(request.run), ((version_of(request.run), 0, 0),)
     folder = find_run(request.run).resolve()
     stats = []
     for path in _files(folder, request.checkpoint):

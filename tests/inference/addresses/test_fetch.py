@@ -110,7 +110,7 @@ def test_what_is_fetched_is_checked(
         if content == "link":
             (target / "a" / "tokenizer" / "more").symlink_to("/etc/passwd")
 
-    monkeypatch.setattr(fetch, "SCHEMES", {"models:/": ("mlflow", fill)})
+    monkeypatch.setattr(fetch.mlflow_store, "fetch", fill)
     with pytest.raises(RequestError, match="symbolic link" if content == "link" else "is no model of lab"):
         fetched("models:/a/1")
 

@@ -8,20 +8,21 @@ artifact of W&B. What is fetched is a stranger's folder: symbolic links in it ar
 import atexit
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 from lab.cli.optional_packages import not_installed
 from lab.core.errors import Mistake, RequestError
 from lab.inference.addresses import mlflow_store, wandb_store
 
-Fetch = Callable[[str, Path], None]
-SCHEMES: Mapping[str, tuple[str, Fetch]] = {
-    "models:/": ("mlflow", mlflow_store.fetch),
-    "runs:/": ("mlflow", mlflow_store.fetch),
-    "wandb:": ("wandb", wandb_store.fetch),
+SCHEMES: Mapping[str, tuple[str, ModuleType]] = {
+    "models:/": ("mlflow", mlflow_store),
+    "runs:/": ("mlflow", mlflow_store),
+    "wandb:": ("wandb", wandb_store),
 }
-"""By the beginning of an address: the package that it needs, and the function that fetches it into a folder."""
+"""By the beginning of an address: the package that it needs, and the module with its `fetch` and `version`."""
 
 
 def is_address(typed: str) -> bool:
@@ -35,17 +36,31 @@ def is_address(typed: str) -> bool:
 
 def fetched(address: str) -> Path:
     """Return the run folder that an address means. Raises RequestError where it cannot be fetched or is no run."""
-    package, fetch = next(found for scheme, found in SCHEMES.items() if address.startswith(scheme))
     target = Path(tempfile.mkdtemp(prefix="lab-model-"))
     atexit.register(shutil.rmtree, target, ignore_errors=True)
+    with _store(address, "cannot be fetched") as store:
+        store.fetch(address, target)
+    return _run_in(target, address)
+
+
+def version_of(address: str) -> str:
+    """Return the version that an address names now, without fetching its files. Raises RequestError as `fetched`."""
+    with _store(address, "its registry does not name a version") as store:
+        named: str = store.version(address)
+    return named
+
+
+@contextmanager
+def _store(address: str, failure: str) -> Iterator[ModuleType]:
+    """The module of an address; errors in the block are mistakes of `run=`."""
+    package, store = next(found for scheme, found in SCHEMES.items() if address.startswith(scheme))
     try:
-        fetch(address, target)
+        yield store
     except ImportError as error:
         raise RequestError(not_installed("run", package, value=address)) from error
     except OSError as error:
         problem = " ".join(str(error).split())[:300]
-        raise RequestError(Mistake("run", f"cannot be fetched: {problem}", "run=RUN_FOLDER", address)) from error
-    return _run_in(target, address)
+        raise RequestError(Mistake("run", f"{failure}: {problem}", "run=RUN_FOLDER", address)) from error
 
 
 def _run_in(folder: Path, address: str) -> Path:

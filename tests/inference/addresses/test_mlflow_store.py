@@ -1,4 +1,4 @@
-"""The version behind an address of a model registry."""
+"""The version that an address of a model registry names now."""
 
 import sys
 from collections.abc import Callable
@@ -8,16 +8,21 @@ from pathlib import Path
 import pytest
 
 from lab.core.errors import RequestError
-from lab.serving.registry import registered_version
+from lab.inference.addresses.fetch import version_of
 
 
-@pytest.mark.parametrize(
-    ("run", "version"),
-    [("outputs/run", None), ("/models:/x", None), ("runs:/0123/model", ""), ("models:/notices/3", "models:/notices/3"),
-     ("models:/m-0123", "models:/m-0123")],
-)  # fmt: skip
-def test_what_needs_no_registry(run: str, version: str | None) -> None:
-    assert registered_version(run) == version
+@pytest.mark.parametrize("address", ["runs:/0123/model", "models:/notices/3", "models:/m-0123"])
+def test_what_always_names_the_same_files_needs_no_registry(address: str) -> None:
+    assert version_of(address) == address
+
+
+def test_a_look_for_the_version_makes_no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("mlflow")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with pytest.raises(RequestError, match="MLFLOW_TRACKING_URI"):
+        version_of("models:/notices/latest")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(("name", "run"), [("mlflow", "models:/notices@served"), ("wandb", "wandb:a/b/c:latest")])
@@ -26,7 +31,7 @@ def test_without_its_package_the_line_that_installs_it_is_said(
 ) -> None:
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(RequestError, match=f"pip install '{name}>="):
-        registered_version(run)
+        version_of(run)
 
 
 @pytest.fixture
@@ -52,11 +57,11 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
 @pytest.mark.slow
 def test_an_alias_and_latest_name_the_newest_version(store: Callable[[], str]) -> None:
     with pytest.raises(RequestError, match="there is no such model"):
-        registered_version("models:/notices/latest")
+        version_of("models:/notices/latest")
     for _ in range(2):
         made = store()
-        assert registered_version("models:/notices@served") == registered_version("models:/notices/latest") == made
+        assert version_of("models:/notices@served") == version_of("models:/notices/latest") == made
     with pytest.raises(RequestError, match="names no version: write a number"):
-        registered_version("models:/notices/newest")
+        version_of("models:/notices/newest")
     with pytest.raises(RequestError, match="its registry does not name a version"):
-        registered_version("models:/notices@other")
+        version_of("models:/notices@other")
