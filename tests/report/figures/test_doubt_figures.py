@@ -1,5 +1,8 @@
 """Figures of one run's calibration: a panel per head, and nothing where no label is known."""
 
+import subprocess
+import sys
+
 from lab.report.figures.doubt_figures import MOST_HEADS, coverage_curves, reliability_diagram, shown_split
 
 from .scores.test_reliability import content
@@ -27,3 +30,8 @@ def test_many_heads_are_cut_and_a_run_without_labels_has_no_figure() -> None:
     assert len(figure.axes) == MOST_HEADS
     none = {"temperatures": {}, "not_fitted": {"cause": "no label"}}
     assert (shown_split(none), reliability_diagram(none), coverage_curves({})) == (None, None, None)
+
+
+def test_training_does_not_import_the_analysis_of_reports() -> None:
+    code = "import sys, lab.report.figures.doubt_figures; sys.exit('lab.report.findings' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,12 +1,14 @@
-"""Figures of how sure a single run may be: reliability, and accuracy against coverage. Drawn from calibration.json."""
+"""Figures of how sure a single run may be: reliability, and accuracy against coverage. Drawn from calibration.json.
+
+Every training imports this module, so it imports nothing of the report's analysis.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
 from matplotlib.figure import Figure
 
-from lab.report.figures.drawing import new_figure
-from lab.report.figures.run_figures import GREY, TRAIN, VAL, plain
+from lab.report.figures.run_figures import GREY, TRAIN, VAL, new_figure, plain
 
 MOST_HEADS = 8
 """Heads of a figure; more would be unreadable."""

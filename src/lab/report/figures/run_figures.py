@@ -34,7 +34,7 @@ def learning_curves(rows: Sequence[Mapping[str, Any]], metric: str, shown: int |
     rows to draw, on axes for all rows (a frame of an animation).
     """
     panels = [name for name in ("loss", metric.removeprefix("val/"), "lr") if _has(rows, name)]
-    figure = _figure(4.6 * max(1, len(panels)), 3.6)
+    figure = new_figure(4.6 * max(1, len(panels)), 3.6)
     for axes, name in zip(_grid(figure, len(panels)), panels, strict=True):
         _panel(axes, rows, name, len(rows) if shown is None else shown)
     return figure
@@ -109,7 +109,7 @@ def confusion_matrix(matrix: npt.ArrayLike, classes: Sequence[str], title: str) 
     num_classes, counts, totals = len(drawn), counts[np.ix_(drawn, drawn)], totals[drawn]
     shares = np.divide(counts, totals, out=np.full(counts.shape, np.nan), where=totals > 0)
     size = 0.24 if num_classes > COUNTED_CLASSES else 0.46
-    figure = _figure(3.8 + size * num_classes, 2.6 + size * num_classes)
+    figure = new_figure(3.8 + size * num_classes, 2.6 + size * num_classes)
     axes = figure.add_subplot()
     axes.set_facecolor("#dddddd")
     image = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, vmin=0.0, vmax=1.0))
@@ -141,7 +141,7 @@ def lr_curve(
 
     smoothed: finite values, fewer than `losses` if those end in values that are not finite.
     """
-    figure = _figure(6.0, 3.8)
+    figure = new_figure(6.0, 3.8)
     axes = figure.add_subplot()
     axes.plot(rates, losses, color=GREY, alpha=0.5, linewidth=1.0, label="loss of the batch")
     axes.plot(rates[: len(smoothed)], smoothed, color=TRAIN, label="smoothed")
@@ -189,7 +189,8 @@ def _pixels(figure: Figure) -> npt.NDArray[np.uint8]:
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
-def _figure(width_in: float, height_in: float) -> Figure:
+def new_figure(width_in: float, height_in: float) -> Figure:
+    """Return an empty figure with an Agg canvas."""
     figure = Figure(figsize=(width_in, height_in), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
