@@ -9,3 +9,7 @@ def test_a_long_value_is_told_by_both_its_ends() -> None:
     assert reported.endswith("/held.csv: is data.val as well")
     assert len(reported) < 120
     assert str(Mistake("data.test", "is gone", value="held.csv")) == "data.test=held.csv: is gone"
+
+
+def test_a_switch_is_shown_as_it_is_typed() -> None:
+    assert str(Mistake("explain", "needs a package", value=True)) == "explain=true: needs a package"

@@ -89,7 +89,7 @@ def leave_out(override: str) -> str:
 
 
 def _shown(value: object, limit: int = 80) -> str:
-    """Return a value as text; of a long one both ends, since the last part of a path identifies it."""
-    text = str(value)
+    """Return a value as it is typed; of a long one both ends, since the last part of a path identifies it."""
+    text = str(value).lower() if isinstance(value, bool) else str(value)
     half = (limit - 3) // 2
     return text if len(text) <= limit else f"{text[:half]}...{text[-half:]}"

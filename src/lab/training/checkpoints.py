@@ -25,6 +25,7 @@ UNREADABLE = (pickle.UnpicklingError, zipfile.BadZipFile, zlib.error)
 WEIGHTS = "state_dict"
 VERSION = "pytorch-lightning_version"
 NEEDED: Mapping[str, Mapping[str, type]] = {
+    "run": {WEIGHTS: dict},
     "test": {WEIGHTS: dict},
     "resume": {WEIGHTS: dict, "epoch": int, "global_step": int, VERSION: str, "loops": dict, "callbacks": dict,
                "optimizer_states": list, "lr_schedulers": list},
@@ -51,7 +52,7 @@ SHOWN = 3
 
 
 def refuse_damage(run: RunFolder, checkpoint: Path, key: str) -> None:
-    """Raises RequestError for a checkpoint or a history that cannot be read. key: `test` or `resume`."""
+    """Raises RequestError for a checkpoint or a history that cannot be read. key: `run`, `test` or `resume`."""
     mistakes = []
     try:
         defects = list(_defects(_read(checkpoint, "meta"), NEEDED[key]))
@@ -116,6 +117,8 @@ def _read(checkpoint: Path, device: str) -> Any:
         return torch.load(checkpoint, map_location=device, weights_only=True)
     except Unreadable:
         raise
+    except FileNotFoundError as error:
+        raise Unreadable(checkpoint, "is missing") from error
     except (OSError, RuntimeError, EOFError, ValueError, RecursionError, *UNREADABLE, *GARBLED) as error:
         raise Unreadable(checkpoint, f"is damaged: {str(error)[:160]}") from error
 

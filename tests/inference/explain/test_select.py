@@ -24,13 +24,13 @@ def test_every_task_has_its_method(trained: Callable[[str], Path], name: str, me
 def test_a_model_of_which_only_the_outputs_are_known_is_refused(trained: Callable[[str], Path], name: str) -> None:
     predictor: Any = predictor_of_run(trained(name))
     predictor.model = object()
-    with pytest.raises(RequestError, match="a object cannot be explained"):
+    with pytest.raises(RequestError, match="a model of kind object cannot be explained"):
         explainer_of(predictor)
 
 
 def test_a_custom_task_is_refused_before_anything_is_written(asked: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "new.csv").write_text("x\n1\n")
     before = set(tmp_path.iterdir())
-    with pytest.raises(RequestError, match=r"explain=True: a \w+ cannot be explained"):
+    with pytest.raises(RequestError, match=r"explain=true: a model of kind \w+ cannot be explained"):
         asked("custom", input=tmp_path / "new.csv", explain=True)
     assert set(tmp_path.iterdir()) == before

@@ -115,7 +115,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "spec.json of another task": (_change("spec.json", _of_another_task), "of another task"),
     "spec.json with a head more": (
         _change("spec.json", lambda text: text.replace('"leak"', '"leak", "x"')), "3 classes and 2 counts"),
-    "no checkpoint": (lambda folder: (folder / "checkpoints" / "best.ckpt").unlink(), "best.ckpt"),
+    "no checkpoint": (lambda folder: (folder / "checkpoints" / "best.ckpt").unlink(), "run=.*best.ckpt is missing"),
     "no tokenizer": (lambda folder: shutil.rmtree(folder / "tokenizer"), "tokenizer is gone"),
     "no config.yaml": (lambda folder: (folder / "config.yaml").unlink(), "config.yaml cannot be read"),
     "another user's config.yaml": (

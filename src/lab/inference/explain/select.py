@@ -46,7 +46,7 @@ def _refuse_other(model: object, kind: type) -> None:
 
 
 def _unexplained(name: str) -> RequestError:
-    problem = f"a {name} cannot be explained: its layers and the places of its tokens are not known"
+    problem = f"a model of kind {name} cannot be explained: its layers and the places of its tokens are not known"
     return RequestError(Mistake("explain", problem, "explain=false", True))
 
 

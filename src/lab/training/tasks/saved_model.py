@@ -57,14 +57,14 @@ def load_run(folder: Path, checkpoint: Literal["best", "last"] = "best") -> tupl
         refuse_non_finite_weights(model, run, run.path / WEIGHTS_FILE, "run")
         return config, model.eval()
     path = run.best if checkpoint == "best" else run.last
-    refuse_damage(run, path, "test")
+    refuse_damage(run, path, "run")
     try:
         model = build_model(config, spec, run, fresh=False)
     except (MemoryError, OverflowError, RuntimeError) as error:  # a RuntimeError where torch cannot allocate
         problem = f"its model cannot be built: {' '.join(str(error).split())[:200] or type(error).__name__}"
         raise RequestError(Mistake("", problem, WHOLE, folder)) from error
-    load_weights(model, run, path, "test")
-    refuse_non_finite_weights(model, run, path, "test")
+    load_weights(model, run, path, "run")
+    refuse_non_finite_weights(model, run, path, "run")
     return config, model.eval()
 
 
