@@ -36,7 +36,7 @@ check-slow: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
 
 docs: $(INSTALLED)
-	$(BIN)/python -c 'from lab.config.reference import markdown; print("# Every key\n\n" + markdown())' > docs/reference.md
+	$(BIN)/python -c 'from lab.config.reference.markdown import markdown; print("# Every key\n\n" + markdown())' > docs/reference.md
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --clean
 
 check-lowest:

@@ -19,6 +19,8 @@ import pytest
 from lab.cli.command_line import parse
 from lab.cli.validate_overrides import mistakes
 from lab.config.check import check, check_predict, check_report, check_serve
+from lab.config.reference import help_pages
+from lab.config.schema import Config
 from lab.core.record.run_folder import RunFolder
 
 ROOT = Path(__file__).parent.parent
@@ -132,6 +134,9 @@ def test_the_first_line_runs_in_a_process_of_its_own(here: Path) -> None:
 def test_lines_of_the_other_pages_are_sound_requests(line: str) -> None:
     _, command, *words = shlex.split(line.partition(" > ")[0])
     name, checked = CHECKS[command]
+    if "--help" in words:
+        assert words == ["--help"] or help_pages.page(words[1:], Config, ROOT / "conf", name, 100)
+        return
     assert mistakes(parse([command, *words]), ROOT / "conf", name, checked) == []
 
 

@@ -112,11 +112,23 @@ def test_what_runs_nothing_answers_without_torch_and_claims_nothing(here: Path, 
     assert list(here.iterdir()) == []
 
 
-def test_help_shows_what_to_type_and_the_choices() -> None:
+def test_help_fits_a_screen_and_names_all_three_tasks() -> None:
     code, out, _ = run("--help")
     assert code == 0
-    assert "python train.py model=beto trainer.precision=16" in out
-    assert "scheduler: constant, cosine, custom, linear, one_cycle, plateau, step, transformers" in out
+    assert out.count("\n") <= 40
+    for part in ("python train.py data=csv", "data=squad", "data=rainfall", "scheduler    constant, cosine"):
+        assert part in out
+
+
+def test_help_explains_a_group_a_choice_and_a_key(here: Path) -> None:
+    code, out, _ = run("--help", "loss", "model=ngram", "optimizer.lr")
+    assert code == 0
+    for part in ("loss=custom", "model.dimension [64]", "Peak learning rate"):
+        assert part in out
+    code, _, err = run("--help", "optimiser")
+    assert code == 2
+    assert "--help optimizer" in err
+    assert list(here.iterdir()) == []
 
 
 def test_a_misspelt_key_is_told_when_only_showing_too() -> None:

@@ -50,9 +50,9 @@ def test_a_run_and_its_report_from_a_folder_elsewhere(environment: Environment, 
 def test_the_configs_are_those_of_the_wheel(environment: Environment, tmp_path: Path) -> None:
     shown = environment.run(tmp_path, "python", "-m", "lab", "train", "--help")
     assert shown.returncode == 0, shown.stderr
-    assert "python -m lab train model=beto" in shown.stdout
+    assert "python -m lab train data=csv" in shown.stdout
     (conf,) = environment.bin.parent.glob("lib/*/site-packages/lab/conf")
-    assert f"{conf} holds the defaults" in shown.stdout
+    assert f"Defaults are in {conf}" in shown.stdout
 
 
 @pytest.mark.parametrize("program", ["lab-train", "lab-report"])

@@ -46,6 +46,8 @@ class Typed:
     """The folder of `--experimental-rerun`."""
     runs: bool
     """False if the line only shows something (`--help`, `--cfg`, `--info`) or reruns a job that Hydra saved."""
+    help: bool = False
+    """Whether the line has `--help`."""
 
 
 def parse(argv: Sequence[str]) -> Typed:
@@ -86,6 +88,7 @@ def parse(argv: Sequence[str]) -> Typed:
         multirun=seen.multirun,
         rerun=seen.experimental_rerun,
         runs=not any(shown),
+        help=seen.help,
     )
 
 

@@ -6,6 +6,7 @@ cluster sends). Only the command's function imports torch, after the request has
 
 import logging
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -20,13 +21,15 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from pydantic import BaseModel
 
 from lab.cli import command_line, missing_quotes, resume, validate_overrides
 from lab.cli.command_line import Typed
 from lab.cli.recipes import foreign_recipe
 from lab.cli.saved_config import obeyed_records
-from lab.config import plugins, reference
+from lab.config import plugins
 from lab.config.check import check
+from lab.config.reference import help_pages
 from lab.config.schema import Config
 from lab.config.shipped import CONF, IS_WHEEL
 from lab.core.errors import (
@@ -55,6 +58,8 @@ class Command:
     conf: Path
     config_name: str = "config"
     check: validate_overrides.Check = check
+    schema: type[BaseModel] = Config
+    """The class of the keys, from which `--help KEY` is made."""
     sweep_mistakes: validate_overrides.Also | None = None
     """Returns the mistakes of a sweep; called if the request is a multirun."""
     resumes: bool = False
@@ -86,6 +91,9 @@ def main(command: Command) -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors instead of printing them and exiting with 1
     sys.argv = command_line.with_absolute_config_path(missing_quotes.with_quotes(command.arguments(sys.argv)))
     try:
+        if page := _help_page(command, command_line.parse(sys.argv)):
+            display.Screen().write(f"{page}\n")
+            return EXIT_DONE
         with resume.locked(sys.argv) if command.resumes else nullcontext():
             sys.argv = sound(command, sys.argv)
             return _called(command, command_line.parse(sys.argv))
@@ -146,12 +154,24 @@ def named(config: Config, overrides: Sequence[str]) -> Config:
 
 
 def _register_help() -> None:
-    """What conf/hydra/help takes from the code: the keys, the start of a command line, the place of the defaults."""
+    """What conf/hydra/help takes from the code: the groups, the start of a command line, the place of the defaults."""
     *interpreter, program = command_line.started_by(sys.argv[0])
     start, conf = " ".join([*interpreter, Path(program).name]), str(CONF) if IS_WHEEL else "conf/"
-    OmegaConf.register_resolver("lab.keys", reference.summary, replace=True)
+    OmegaConf.register_resolver("lab.groups", lambda: help_pages.overview(Config, CONF, _width()), replace=True)
     OmegaConf.register_resolver("lab.program", lambda: start, replace=True)
     OmegaConf.register_resolver("lab.conf", lambda: conf, replace=True)
+
+
+def _help_page(command: Command, typed: Typed) -> str:
+    """The pages of the groups, choices and keys that follow `--help`; empty if there are none, so that Hydra shows its
+    own. Raises RequestError for an unknown one."""
+    words = [word for word in typed.overrides if not word.startswith("hydra")] if typed.help else []
+    return help_pages.page(words, command.schema, command.conf, command.config_name, _width()) if words else ""
+
+
+def _width() -> int:
+    """Characters of a line of help."""
+    return min(shutil.get_terminal_size((100, 24)).columns, 120)
 
 
 def sound(command: Command, argv: Sequence[str]) -> list[str]:

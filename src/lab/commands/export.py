@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from lab.cli.main import Command, ended
 from lab.cli.main import main as run_command
 from lab.config.check import check_export
+from lab.config.schema.commands.export import ExportRequest
 from lab.config.shipped import CONF
 from lab.core.errors import RequestError, RunError, refuse_if_any
 from lab.export.request import mistakes
@@ -22,7 +23,7 @@ log = logging.getLogger("export")
 
 def main() -> int:
     """Run the command line in `sys.argv`; return its exit code."""
-    return run_command(Command(entry(), CONF, "export", check_export))
+    return run_command(Command(entry(), CONF, "export", check_export, ExportRequest))
 
 
 def entry() -> Callable[..., Any]:

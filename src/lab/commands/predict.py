@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from lab.cli.main import Command, ended
 from lab.cli.main import main as run_command
 from lab.config.check import check_predict
+from lab.config.schema.predict import PredictRequest
 from lab.config.shipped import CONF
 from lab.core.errors import RequestError, RunError
 from lab.core.terminal.display import Screen
@@ -22,7 +23,7 @@ log = logging.getLogger("predict")
 
 def main() -> int:
     """Run the command line in `sys.argv`; return its exit code."""
-    return run_command(Command(entry(), CONF, "predict", check_predict))
+    return run_command(Command(entry(), CONF, "predict", check_predict, PredictRequest))
 
 
 def entry() -> Callable[..., Any]:

@@ -15,6 +15,7 @@ from lab.cli.command_line import command, parse
 from lab.cli.main import Command, ended
 from lab.cli.main import main as run_command
 from lab.config.check import check_report
+from lab.config.schema.report import ReportRequest
 from lab.config.shipped import CONF
 from lab.core.errors import RequestError, RunError
 from lab.report.sources.folders import join_folders
@@ -25,7 +26,7 @@ log = logging.getLogger("report")
 def main() -> int:
     """Run the command line in `sys.argv`; return its exit code."""
     line = command(parse(sys.argv))
-    return run_command(Command(entry(line), CONF, "report", check_report, arguments=join_folders))
+    return run_command(Command(entry(line), CONF, "report", check_report, ReportRequest, arguments=join_folders))
 
 
 def entry(line: str) -> Callable[..., Any]:

@@ -14,6 +14,7 @@ from lab.cli.main import Command, ended
 from lab.cli.main import main as run_command
 from lab.cli.optional_packages import missing_packages, not_installed
 from lab.config.check import check_serve
+from lab.config.schema.commands.serve import ServeRequest
 from lab.config.shipped import CONF
 from lab.core.errors import RequestError, RunError, refuse_if_any
 
@@ -22,7 +23,7 @@ log = logging.getLogger("serve")
 
 def main() -> int:
     """Run the command line in `sys.argv`; return its exit code."""
-    return run_command(Command(entry(), CONF, "serve", check_serve))
+    return run_command(Command(entry(), CONF, "serve", check_serve, ServeRequest))
 
 
 def entry() -> Callable[..., Any]:

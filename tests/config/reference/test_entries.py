@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from pydantic import BaseModel
 
-from lab.config.reference import entries, markdown, meanings, summary
+from lab.config.reference.entries import entries, meanings
 from lab.config.schema import Config
 from lab.config.schema.node import nodes_of
 from lab.config.schema.report import ReportRequest
@@ -31,18 +31,3 @@ def test_an_entry_has_key_type_default_and_meaning() -> None:
     assert result["tags"].type == "tuple[str, ...]"
     assert result["tags"].default == ""
     assert "dropout" in result["seed"].meaning
-
-
-def test_the_reference_lists_every_kind_with_the_defaults_of_conf() -> None:
-    text = markdown()
-    for line in (
-        "## data=csv", "## model=tiny", "## peft=qlora", "## logger=wandb,csv",
-        "| `data.batch_size` | int | `32` | Rows of a training batch. |",
-        "| `trainer.min_epochs` | int | `0` | Epochs that early stopping and `max_time` wait for. |",
-        "| `sweep.confirm.top_k` | int |  | Number of best configurations that are trained again. |",
-    ):  # fmt: skip
-        assert line in text, line
-
-
-def test_the_summary_names_every_top_level_key() -> None:
-    assert [line.split()[0] for line in summary().splitlines()] == list(Config.model_fields)

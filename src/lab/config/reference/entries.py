@@ -1,6 +1,4 @@
-"""The reference of all keys, made from the schema's docstrings and the defaults in conf/, as Markdown or in short.
-
-    python -c 'from lab.config.reference import markdown; print(markdown())' > reference.md
+"""Every key with its type, default and meaning, from the schema's docstrings and the defaults in conf/.
 
 The docstrings are read from the source only when a reference is made, so training takes no time for it.
 """
@@ -17,12 +15,10 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel
 
-from lab.config.schema import Config
 from lab.config.schema.node import nodes_of
-from lab.config.shipped import CONF
-from lab.config.unknown_keys import CHOICES
 from lab.core.hydra_quoting import for_hydra
 
+_NONE = object()
 _MODULE = re.compile(r"\b(?:\w+\.)+(?=\w)")
 
 
@@ -62,45 +58,16 @@ def entries(kind: type[BaseModel], defaults: Mapping[str, Any], prefix: str = ""
             yield from entries(nodes[0], default if isinstance(default, Mapping) else {}, f"{key}.")
 
 
-def markdown(conf: Path = CONF) -> str:
-    """Return the whole reference: a table for the top level, and one for each kind of each group."""
-    text = (conf / "config.yaml").read_text(encoding="utf-8")
-    top = yaml.safe_load(text)
-    chosen = {group: name for entry in top.pop("defaults") if isinstance(entry, dict) for group, name in entry.items()}
-    parts = [_table("Top level", entries(Config, top))]
-    for group, field in Config.model_fields.items():
-        nodes = nodes_of(field.annotation)
-        if chosen.get(group) is None:
-            continue
-        for node in nodes:
-            for names in _choices(node) if len(nodes) > 1 else [chosen[group]]:
-                files = names if isinstance(names, list) else [names]
-                values = {key: value for name in files for key, value in _file(conf / group, name).items()}
-                parts.append(_table(f"{group}={','.join(files)}", entries(node, values, f"{group}.")))
-    return "\n".join(parts)
+def defaults_of(folder: Path, choice: str) -> dict[str, Any]:
+    """Return the values of a choice of a group, with those of the files that its defaults list names.
 
-
-def summary() -> str:
-    """Return the top-level keys and groups, one per line, with their meaning."""
-    width = max(map(len, Config.model_fields))
-    return "\n".join(f"  {name:{width}}  {meanings(Config)[name]}" for name in Config.model_fields)
-
-
-_NONE = object()
-
-
-def _choices(node: type[BaseModel]) -> list[str]:
-    """Return the choices of a group that have this class."""
-    return [CHOICES.get(kind, kind) for kind in get_args(node.model_fields["kind"].annotation)]
-
-
-def _file(folder: Path, name: str) -> dict[str, Any]:
-    """Return the values of a choice, with those of the files that its defaults list names."""
-    path = folder / f"{name}.yaml"
+    folder: of the group in conf/.
+    """
+    path = folder / f"{choice}.yaml"
     own = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
     result: dict[str, Any] = {}
     for parent in [entry for entry in (own or {}).pop("defaults", []) if isinstance(entry, str) and entry != "_self_"]:
-        result |= _file(folder, parent)
+        result |= defaults_of(folder, parent)
     return result | (own or {})
 
 
@@ -120,11 +87,3 @@ def _type(annotation: Any) -> str:
         return " | ".join("null" if part == "NoneType" else part for part in arguments)
     bare = getattr(getattr(annotation, "__origin__", None), "__name__", _MODULE.sub("", str(annotation)))
     return f"{bare}[{', '.join(arguments)}]" if arguments else bare
-
-
-def _table(title: str, rows: Iterator[Entry]) -> str:
-    lines = [f"## {title}", "", "| key | type | default | meaning |", "|---|---|---|---|"]
-    for row in rows:
-        cells = [f"`{row.key}`", row.type, f"`{row.default}`" if row.default else "", row.meaning]
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join([*lines, ""])

@@ -1,0 +1,1 @@
+"""What each key means: as help on the terminal and as a page of the site."""
