@@ -41,7 +41,7 @@ def test_a_report_from_the_command_line(runs: Path) -> None:
     assert again.returncode == 0, again.stderr
 
 
-def test_every_mistake_is_told_at_once_with_exit_code_2(runs: Path) -> None:
+def test_every_mistake_is_reported_at_once_with_exit_code_2(runs: Path) -> None:
     done = typed(runs, "runs=runs", "lang=fr", "outptu=x", "top_k=0", "statistics.confidence=95")
     assert done.returncode == 2
     assert "Traceback" not in done.stderr

@@ -17,7 +17,7 @@ from lab.core.record.seal import sealed
 TRAIN = Path(__file__).parent.parent / "train.py"
 
 STAND_IN = '''
-"""train.py with another lab.training: it says what it was asked and ends as its first argument says."""
+"""train.py with another lab.training: it prints the request and ends as its first argument says."""
 import json, runpy, sys, time, types
 from lab.core.errors import Mistake, RequestError, RunError
 
@@ -131,7 +131,7 @@ def test_help_explains_a_group_a_choice_and_a_key(here: Path) -> None:
     assert list(here.iterdir()) == []
 
 
-def test_a_misspelt_key_is_told_when_only_showing_too() -> None:
+def test_a_misspelt_key_is_reported_when_only_showing_too() -> None:
     code, _, err = run("--cfg", "job", "optimizr.lr=1")
     assert code == 2
     assert "optimizer.lr=1" in err
@@ -158,7 +158,7 @@ def test_a_named_folder_is_never_overwritten(here: Path) -> None:
     assert list((here / "out").iterdir()) == []
 
 
-def test_a_disk_that_takes_no_file_is_told_at_once(here: Path) -> None:
+def test_a_disk_that_takes_no_file_is_reported_at_once(here: Path) -> None:
     def no_file_grows() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 

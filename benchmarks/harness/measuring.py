@@ -70,7 +70,7 @@ def process(command: Sequence[str], cache: Path, log: Path) -> Row:
 
 
 def lab(overrides: Sequence[str], cache: Path, entry: Sequence[str] = LAB) -> Row:
-    """One run of train.py, from Enter to its exit: `process`, and what its record says.
+    """One run of train.py as a process: the values of `process`, and those of its record.
 
     samples_per_s: training alone, mean of the epochs after the first. train_s: all epochs' training alone; fit_s: with
     validation and checkpoints. The making of a frozen-prefix cache is in both.

@@ -22,7 +22,7 @@ LAB, JOBLIB, JOBLIB_AT_ONCE, SUBMITIT = (
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds. wall: from Enter to the prompt; startup: until the first job began; own: the jobs' work, summed;
+    """Seconds. wall: of the whole command; startup: until the first job began; own: the jobs' work, summed;
     span: from the first job's beginning to the last one's end."""
 
     wall: float

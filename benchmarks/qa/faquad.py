@@ -2,10 +2,11 @@
 
     python -m benchmarks.qa.faquad --faquad DIR [--method full lora ...] [--seeds 1 2 3] [--quick] [-- OVERRIDE ...]
 
-DIR holds dataset.json and dev_ids.json (63 ids: the test questions, answered once by each run's best epoch; validation
-is drawn from the other 837 by document). Every run is train.py in a process of its own. Runs add to
-benchmarks/results/faquad.json, so methods can be measured one by one; the table is of all that were asked for the same.
-A method holds where its mean F1 over the seeds is 5 points, and two standard deviations, above the better baseline.
+DIR contains dataset.json and dev_ids.json (63 ids: the test questions, answered once by each run's best epoch;
+validation is drawn from the other 837 by document). Every run is train.py in a process of its own. Runs are added to
+benchmarks/results/faquad.json, so methods can be measured one by one; the table has all runs with equal settings.
+A method reaches the goal if its mean F1 over the seeds is 5 points, and two standard deviations, above the better
+baseline.
 Rates, and adapters beside all matrices, were chosen by validation F1 of seed 1 (LOG.md, 2026-11-25).
 """
 
@@ -44,7 +45,7 @@ MARGIN = 0.05
 
 
 def one_run(faquad: Path, method: str, seed: int, options: list[str]) -> dict[str, Any]:
-    """What the record of a run says, and the settings that it was asked with."""
+    """The record of a run, and its requested settings."""
     with tempfile.TemporaryDirectory() as temporary:
         run = RunFolder(Path(temporary) / "run")
         data = [f"data.path={faquad / 'dataset.json'}", f"data.test_ids={faquad / 'dev_ids.json'}"]
@@ -66,7 +67,7 @@ def one_run(faquad: Path, method: str, seed: int, options: list[str]) -> dict[st
 
 
 def comparable(file: Path | None, settings: dict[str, list[str]]) -> list[dict[str, Any]]:
-    """Runs that were measured before and asked for exactly what is asked now; others are not to stand beside them."""
+    """The runs measured before that have the same settings; others cannot be compared with them."""
     if file is None or not file.exists():
         return []
     runs = json.loads(file.read_text(encoding="utf-8"))["runs"]

@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def drawn(axes: Any, panel: Panel, cut: Cut, row: int, chance: float, data: Windowed) -> None:
-    """One window: every column on its own scale, newest sample at 0; what came is told above."""
+    """One window: every column on its own scale, newest sample at 0; the title says what came."""
     end, length = int(cut.ends[row]), int(cut.lengths[row])
     steps = np.arange(-length + 1, 1)
     for place, name in enumerate(panel.columns):

@@ -59,7 +59,7 @@ def allowed(model: str, name: str) -> float:
 
 
 def run(model: str, name: str, seed: int, quick: bool, threads: int | None) -> tuple[float, float]:
-    """Test accuracy, and seconds from Enter to the exit."""
+    """Test accuracy, and wall-clock seconds of the command."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "run"
         command = [sys.executable, "train.py", "experiment=ucr", f"model={model}", f"data.name={name}", f"seed={seed}",

@@ -1,9 +1,9 @@
-"""From Enter to the first training step of train.py, and which packages the imports spend their time in.
+"""Seconds from the launch of train.py to its first training step, and which packages the imports spend their time in.
 
     python -m benchmarks.speed.startup [--models tiny minilm ngram] [--repeats 3] [--quick]
 
-The first run of a model fills its cache and is not counted. The moments are those at which train.py says its lines; at
-the first step it is stopped. Import seconds are each package's own (`python -X importtime`, which makes them somewhat
+The first run of a model fills its cache and is not counted. The moments are those at which train.py prints its lines;
+it is stopped at the first step. Import seconds are each package's own (`python -X importtime`, which makes them a bit
 longer), summed over its modules.
 """
 

@@ -3,11 +3,11 @@
     python -m benchmarks.sweep.cost [--trials 5000] [--early 500] [--reports 10] [--policy median_stopping]
 
 The study's own loop and storage (a journal file) on trials that do nothing: ask, start, `--reports` reports with the
-policy's decision at each, tell. A study is begun by a real command and filled in memory up to `--early` and
-`--trials`; then some trials more are run in turn in the small and the large one, in memory and on disk, where Optuna's
-journal flushes every line: what is slow for a while meets all of them. The large one is resumed by the real command for
-one trial more, whose wall time holds everything from Enter to the prompt. What TPE's model takes to draw a trial is
-measured apart, on the same studies.
+policy's decision at each, tell. A study is started by a real command and filled in memory up to `--early` and
+`--trials`. Then some more trials alternate between the small and the large study, in memory and on disk, where Optuna's
+journal flushes every line, so that a slow minute of the machine affects all of them. The real command resumes the large
+study for one more trial; its wall time is that of the whole command. The time in which TPE's model draws a trial is
+measured separately, on the same studies.
 """
 
 import argparse

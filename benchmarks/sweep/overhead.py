@@ -2,10 +2,10 @@
 
     python -m benchmarks.sweep.overhead [--trials 50] [--repeats 3] [--sleep 0.1] [--trained 50] [--trained-repeats 1]
 
-The same number of trials in two slots, once with jobs that sleep and import nothing heavy, once with train.py on a tiny
-job. Overhead is slot time per trial beyond the trial's own work, warm: from the first trial's beginning to the last
-one's end. Wall is from Enter to the prompt, imports and all. The launchers take turns, so that a slow minute of the
-machine meets all of them. joblib in one batch is its best case: no barrier, and a sampler that sees no result.
+The same number of trials in two slots: once with jobs that sleep and import nothing heavy, once with train.py on a tiny
+job. Overhead is slot time per trial beyond the trial's own work, from the start of the first trial to the end of the
+last one. Wall is the wall-clock time of the command, with its imports. The launchers alternate, so that a slow minute
+of the machine affects all of them. joblib in one batch is its best case: no barrier, and a sampler that sees no result.
 """
 
 import argparse

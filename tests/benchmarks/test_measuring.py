@@ -55,7 +55,7 @@ def test_a_process_that_fails_says_its_last_words(tmp_path: Path) -> None:
         measuring.process(["-c", "print('out of luck'); raise SystemExit(3)"], tmp_path, tmp_path / "said.txt")
 
 
-def test_quick_numbers_go_to_no_file_unless_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_quick_numbers_go_to_no_file_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measuring, "RESULTS", tmp_path / "committed")
     for words in (["--quick"], ["--quick", "--results", str(tmp_path / "requested")]):
         monkeypatch.setattr("sys.argv", ["speed.py", *words])

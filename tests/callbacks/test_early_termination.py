@@ -49,7 +49,7 @@ def test_intervals_count_from_one_without_the_sanity_check_and_a_reason_stops_th
     assert (resumed.interval, again.should_stop) == (2, True)
 
 
-def test_a_metric_that_is_not_logged_is_told_with_those_that_are() -> None:
+def test_a_metric_that_is_not_logged_is_reported_with_those_that_are() -> None:
     listener = Listener()
     callback = EarlyTermination(listener, "val/f1")  # type: ignore[arg-type]
     callback.on_validation_end(trainer(0), None)  # type: ignore[arg-type]

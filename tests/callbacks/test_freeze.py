@@ -112,7 +112,7 @@ class Seeded(Callback):
 
 
 class Resumable(torch.utils.data.DataLoader[Any]):
-    """Goes on after the batches that were yielded before the cut."""
+    """Continues after the batches that were yielded before the interruption."""
 
     yielded = 0
 

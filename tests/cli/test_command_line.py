@@ -8,7 +8,7 @@ import pytest
 from lab.cli.command_line import command, parse, run_name, script, split, with_absolute_config_path
 
 
-def test_options_and_overrides_are_told_apart() -> None:
+def test_options_and_overrides_are_distinguished() -> None:
     typed = parse(["train.py", "seed=1", "--config-dir", "mine", "-m", "model=tiny"])
     assert typed.overrides == ("seed=1", "model=tiny")
     assert (typed.config_dir, typed.multirun, typed.runs) == ("mine", True, True)

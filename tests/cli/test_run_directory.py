@@ -48,7 +48,7 @@ def test_a_parent_that_is_a_file_is_refused(tmp_path: Path, clock: bool) -> None
         claimed(tmp_path / "file" / "run", clock=clock, key="hydra.run.dir")
 
 
-def test_a_full_disk_is_told_at_once_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported_at_once_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 

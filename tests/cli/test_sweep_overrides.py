@@ -66,7 +66,7 @@ def test_a_parameter_is_named_by_the_value_of_its_key(typed: str) -> None:
     assert "=interval(" in mistake.remedy
 
 
-def test_an_interval_without_a_sweep_is_told_beside_all_else() -> None:
+def test_an_interval_without_a_sweep_is_reported_beside_all_else() -> None:
     typed = "optimizer.lr=interval(1e-5,1e-3)"
     judged = result("-m", typed, "trainer.max_epochs=0")
     assert set(judged) == {"optimizer.lr", "trainer.max_epochs"}

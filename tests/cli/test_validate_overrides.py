@@ -45,7 +45,7 @@ def test_a_sound_line_has_no_mistakes(line: list[str]) -> None:
     assert result(*line) == {}
 
 
-def test_choices_keys_values_and_additions_are_told_together() -> None:
+def test_choices_keys_values_and_additions_are_reported_together() -> None:
     judged = result("model=betto", "optimizr.lr=1", "trainer.precision=17", "+foo=1")
     assert list(judged) == ["model", "optimizr.lr", "foo", "trainer.precision"]
     assert judged["model"].remedy == "model=beto"

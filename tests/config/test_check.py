@@ -97,7 +97,7 @@ def test_what_is_wrong_in_a_list_is_mended_by_a_list(layers: object, remedy: str
     assert result["peft.layers"].remedy == remedy
 
 
-def test_a_key_that_is_misspelt_is_told_the_one_it_stands_for() -> None:
+def test_a_key_that_is_misspelt_is_answered_with_the_known_key() -> None:
     overrides = ("data=rainfall", "model=minirocket")
     result = mistakes({"data.label": {"feature": "rain", "horizont": 3, "threshold": 1.0}}, *overrides)
     assert "data.label.horizon" in result["data.label.horizont"].problem

@@ -28,7 +28,7 @@ def result(*line: str) -> dict[str, Mistake]:
         ("data.metric=${foo.bar}", "data.metric", "leave out data.metric"),
     ],
 )
-def test_all_other_mistakes_are_told_too(override: str, key: str, remedy: str) -> None:
+def test_all_other_mistakes_are_reported_too(override: str, key: str, remedy: str) -> None:
     judged = result(override, "trainer.max_epochs=0", "seed=x")
     assert {*judged} == {key, "trainer.max_epochs", "seed"}
     assert "cannot be resolved" in judged[key].problem

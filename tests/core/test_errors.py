@@ -3,7 +3,7 @@
 from lab.core.errors import Mistake
 
 
-def test_a_long_value_is_told_by_both_its_ends() -> None:
+def test_a_long_value_is_reported_by_both_its_ends() -> None:
     reported = str(Mistake("data.test", "is data.val as well", value=f"/{'folder/' * 40}held.csv"))
     assert reported.startswith("data.test=/folder/")
     assert reported.endswith("/held.csv: is data.val as well")

@@ -15,7 +15,7 @@ from lab.core.machine_faults import FOLDER, GPU, ROOM, MachineError, MachineRefu
 def raised(act: Callable[[], object]) -> BaseException:
     try:
         act()
-    except BaseException as error:  # noqa: BLE001  it is what is asked for
+    except BaseException as error:  # noqa: BLE001  the class under test
         return error
     raise AssertionError("nothing was raised")
 

@@ -1,4 +1,4 @@
-"""Torch's threads spin where each has a core to itself, sleep where something else runs, and do as they are told."""
+"""Torch's threads spin where each has a core to itself, sleep where something else runs, and obey the environment."""
 
 import subprocess
 import sys

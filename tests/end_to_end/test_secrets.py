@@ -47,7 +47,7 @@ def test_a_run_leaves_neither_on_the_disk_and_is_resumed_and_tested_without_anot
     assert files_with(tmp_path / "run", PASSWORD) == []
     assert "name: ${oc.env:LAB_SECRET}" in (tmp_path / "run" / "config.yaml").read_text()
     left = [name for name in files_with(tmp_path / "run", SECRET) if not name.startswith("wandb/")]
-    assert left == []  # W&B's project carries the name: it is what was asked to be sent there
+    assert left == []  # W&B's project carries the name, which the request sends there
     code, out = typed("test=run")
     assert code == 0, out
     code, out = typed("resume=run", "trainer.max_epochs=2")

@@ -19,7 +19,7 @@ def test_an_objective_without_a_value_gives_none() -> None:
     assert outcome_metrics(Outcome(objective=objective, test={})) == {}
 
 
-def test_splits_are_told_apart() -> None:
+def test_splits_are_distinguished() -> None:
     assert is_validation({"epoch": 1, "val/loss": 0.5})
     assert not is_validation({"train/loss": 0.5})
     assert is_test({"test/loss": 0.5})

@@ -204,7 +204,7 @@ def test_nothing_is_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_key_without_a_network_means_offline_unless_online_was_asked(
+def test_a_key_without_a_network_means_offline_unless_online_is_set(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, stored: Any
 ) -> None:
     from wandb.errors import CommError

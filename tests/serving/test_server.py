@@ -161,7 +161,7 @@ FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-gpu", "--
 
 @pytest.fixture
 def opened(served: Served) -> Iterator[Any]:
-    """The page in a browser; at the end nothing else than the server was asked for anything, and no error printed."""
+    """The page in a browser; at the end only the server got requests, and no error was printed."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if CHROMIUM is None:
         pytest.skip("no chromium on the PATH")

@@ -85,6 +85,6 @@ def test_more_steps_go_on_inside_the_epoch(warm: Any, tmp_path: Path) -> None:
     assert [row["step"] for row in run.history()] == [7, 10, 15]
     with (run.path / "metrics.csv").open(encoding="utf-8", newline="") as file:
         logged = [int(row["step"]) for row in csv.DictReader(file) if row["train/loss_step"]]
-    assert logged == [5, 9, 12, 15], "the axis of steps goes on"
+    assert logged == [5, 9, 12, 15], "the axis of steps continues"
     first, second = (torch.load(folder.last, weights_only=True)["state_dict"] for folder in (straight, run))
     assert all(torch.equal(first[name], second[name]) for name in first)

@@ -157,7 +157,7 @@ class LoadedModel:
 def signature(request: ServeRequest) -> Signature:
     """Return what tells whether `run=` names other files than before. Raises RequestError as `find_run` does.
 
-    An address of a registry is asked for its version; nothing is fetched.
+    Of an address of a registry only the version is read; nothing is fetched.
     """
     if is_address(request.run):
         return Path(request.run), ((version_of(request.run), 0, 0),)

@@ -6,17 +6,17 @@ from .conftest import keys_of_mistakes
 
 FROZEN = ("model.pretrained", "model.architecture", "callbacks.freeze.layers", "callbacks.freeze.schedule")
 KIND = ("model.kind", "callbacks.freeze.layers", "callbacks.freeze.schedule")
-THAWING = ("callbacks.freeze.schedule", "trainer.max_epochs")
+SCHEDULE = ("callbacks.freeze.schedule", "trainer.max_epochs")
 VOCABULARY = ("model.pretrained", "model.vocabulary_size", "model.architecture")
 
 
 @pytest.mark.parametrize(
     ("keys", "values", "blamed"),
     [
-        (THAWING, ({0: 12, 2: 4, 3: 0}, 4), []),
-        (THAWING, (None, 4), []),
-        (THAWING, ({0: 0, 1: 2}, 4), ["callbacks.freeze.schedule"]),
-        (THAWING, ({9: 0}, 4), ["callbacks.freeze.schedule"]),
+        (SCHEDULE, ({0: 12, 2: 4, 3: 0}, 4), []),
+        (SCHEDULE, (None, 4), []),
+        (SCHEDULE, ({0: 0, 1: 2}, 4), ["callbacks.freeze.schedule"]),
+        (SCHEDULE, ({9: 0}, 4), ["callbacks.freeze.schedule"]),
         (("model.path", "model.package", "model.architecture"), (None, None, {"model_type": "bert"}), []),
         (("model.path", "model.package", "model.architecture"), (None, None, None), ["model.path"]),
         (VOCABULARY, (True, 100, {"vocab_size": 100}), []),

@@ -6,7 +6,7 @@ import pytest
 
 from lab.config.rules.peft import CHECKPOINTING, COMPILE, FREEZE, LAYERS, RULES
 
-THAW = "callbacks.freeze.schedule"
+SCHEDULE = "callbacks.freeze.schedule"
 BERT = {"num_hidden_layers": 12}
 COMPILED = (COMPILE, "model.name", "model.kind", "peft.kind", CHECKPOINTING)
 
@@ -35,12 +35,12 @@ def blamed(keys: tuple[str, ...], *values: Any) -> list[str]:
         ((LAYERS, "model.pretrained", "model.architecture"), ([0, 12], False, BERT), [LAYERS]),
         ((LAYERS, "model.pretrained", "model.architecture"), ([3, 3], True, BERT), [LAYERS]),
         ((LAYERS, "model.pretrained", "model.architecture"), ([30], True, None), []),
-        ((LAYERS, FREEZE, THAW), (None, 0, None), []),
-        ((LAYERS, FREEZE, THAW), (None, 10, None), [FREEZE]),
-        ((LAYERS, FREEZE, THAW), ([10, 11], 10, None), []),
-        ((LAYERS, FREEZE, THAW), ([9, 11], 10, None), [FREEZE]),
-        ((LAYERS, FREEZE, THAW), (None, 0, {0: 12, 2: 0}), []),
-        ((LAYERS, FREEZE, THAW), (None, 0, {0: 12, 2: 6}), [THAW]),
+        ((LAYERS, FREEZE, SCHEDULE), (None, 0, None), []),
+        ((LAYERS, FREEZE, SCHEDULE), (None, 10, None), [FREEZE]),
+        ((LAYERS, FREEZE, SCHEDULE), ([10, 11], 10, None), []),
+        ((LAYERS, FREEZE, SCHEDULE), ([9, 11], 10, None), [FREEZE]),
+        ((LAYERS, FREEZE, SCHEDULE), (None, 0, {0: 12, 2: 0}), []),
+        ((LAYERS, FREEZE, SCHEDULE), (None, 0, {0: 12, 2: 6}), [SCHEDULE]),
     ],
 )
 def test_rule(keys: tuple[str, ...], values: tuple[Any, ...], expected: list[str]) -> None:

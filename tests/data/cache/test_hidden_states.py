@@ -29,7 +29,7 @@ DIGESTS = [digest(values) for values in INPUTS]
 
 
 class Maker:
-    """Row r contains its input's values, times the place in the row of numbers; counts what it was asked for."""
+    """Row r contains its input's values, times the place in the row of numbers; counts the requested rows."""
 
     def __init__(self, inputs: list[Any] = INPUTS) -> None:
         self.inputs = inputs

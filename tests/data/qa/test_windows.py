@@ -85,7 +85,7 @@ def test_windows_cover_the_context_and_overlap_as_requested(demo: Callable[..., 
 def test_question_tokens_and_special_tokens_have_no_characters(
     demo: Callable[..., tuple[QuestionSplit, Windows]],
 ) -> None:
-    _asked, result = demo()
+    _, result = demo()
     for window in range(len(result)):
         values = result[window]
         inside = np.flatnonzero(values[:, 2] >= 0)

@@ -1,4 +1,4 @@
-"""Windows become batches: gathered, padded on the left, gaps filled or flagged; loaders that a cut epoch goes on in."""
+"""Windows become batches: gathered, padded on the left, gaps filled; loaders continue an interrupted epoch."""
 
 from itertools import islice
 

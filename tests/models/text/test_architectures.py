@@ -17,7 +17,7 @@ def test_every_misspelt_key_is_named_with_the_nearest() -> None:
     assert second.remedy == "leave out model.architecture.zzzz"
 
 
-def test_a_config_that_is_another_is_told_key_by_key() -> None:
+def test_a_config_that_is_another_is_reported_key_by_key() -> None:
     assert unlike(BertConfig(hidden_size=24), {"hidden_size": 24, "num_hidden_layers": 12}) == []
     assert unlike(BertConfig(hidden_size=24), {"hidden_size": 32}) == ["hidden_size 24 instead of 32"]
 

@@ -1,4 +1,4 @@
-"""How many tokens a family reads, and whether it is told which text of a pair a token is of."""
+"""How many tokens a family reads, and whether it knows which text of a pair a token is of."""
 
 from types import SimpleNamespace
 

@@ -63,7 +63,7 @@ def test_an_end_at_the_last_report_saves_nothing(
     assert (result.ended, result.epochs_saved) == ((), 0)
 
 
-def test_every_wrong_block_is_told_at_once(
+def test_every_wrong_block_is_reported_at_once(
     make_run: MakeRun, tmp_path: Path, ask: Callable[..., ReportRequest]
 ) -> None:
     make_run("0")

@@ -31,7 +31,7 @@ def test_patterns_are_opened_and_a_record_stands_for_its_folder(tmp_path: Path) 
     assert [path.name for path in folders] == ["a1", "a2", "b"]
 
 
-def test_every_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_every_folder_that_is_not_there_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RequestError) as caught:
         find_folders([str(tmp_path / "x"), str(tmp_path), str(tmp_path / "y*"), str(tmp_path / "file")])

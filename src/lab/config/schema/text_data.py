@@ -145,7 +145,7 @@ class QuestionLeaks(Node):
     action: Literal["refuse", "warn"] = "refuse"
     """What leakage between splits does: end the run, or warn."""
     duplicate_share: Share = 0.1
-    """Of val or test: questions that are asked in train about the same context."""
+    """Of val or test: questions that occur in train with the same context."""
 
 
 class Questions(Data):

@@ -78,7 +78,7 @@ class Pool:
             self._fork_server()
 
     def start(self, number: int, job: object, timeout_s: float | None = None) -> None:
-        """Run `work(job)` in a free slot. timeout_s: it is asked to end after that time and killed `GRACE_S` later."""
+        """Run `work(job)` in a free slot. timeout_s: after that time it gets SIGTERM, and SIGKILL `GRACE_S` later."""
         self.open()
         assert self._server is not None
         slot = next(slot for slot in range(self.slots) if all(job.slot != slot for job in self.running.values()))

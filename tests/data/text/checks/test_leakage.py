@@ -44,7 +44,7 @@ def test_test_rows_that_are_in_val_are_counted_and_refused() -> None:
         (11, 11, True, None, True),
         (0, 30, True, None, False),
         (0, 31, True, None, True),
-        (0, 100, False, None, False),  # drawn here: masked ones are told, not refused
+        (0, 100, False, None, False),  # drawn here: masked ones are reported, not refused
         (11, 11, False, None, True),
         (0, 5, True, 0.04, True),
         (0, 5, True, 0.05, False),
