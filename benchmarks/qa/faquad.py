@@ -21,6 +21,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from benchmarks.harness.table import RESULTS, finish
+from lab.core.record.baselines import baseline_scores
 from lab.core.record.run_folder import RunFolder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,7 +60,7 @@ def one_run(faquad: Path, method: str, seed: int, options: list[str]) -> dict[st
         record = run.read()
         history = [row["val/f1"] for row in run.history()]
     return {
-        "method": method, "seed": seed, "test": record["metrics"]["test"], "baselines": record["baselines"],
+        "method": method, "seed": seed, "test": record["metrics"]["test"], "baselines": baseline_scores(record),
         "val_f1": history, "epoch": record["objective"]["epoch"] + 1, "wall_s": record["timing_s"]["total"],
         "peak_rss_gib": record["memory"]["peak_rss_gib"], "parameters": record["parameters"],
         "rows": record["data"]["rows"], "requested": options,

@@ -77,7 +77,8 @@ def test_every_number_of_the_files_comes_from_the_records(report: Report, folder
     names = {
         "objective": "objective.value", "test/f1_macro": "metrics.test.f1_macro", "time_s": "timing_s.total",
         "core_s": "timing_s.cpu", "peak_rss_gib": "memory.peak_rss_gib",
-        "majority/f1_macro": "baselines.majority.f1_macro", "parameters_trainable": "parameters.trainable",
+        "majority/f1_macro": "baselines.majority.test.f1_macro",
+        "majority_val/f1_macro": "baselines.majority.val.f1_macro", "parameters_trainable": "parameters.trainable",
         "optimizer.lr": "lr", "seed": "seed",
     }  # fmt: skip
     for column, name in names.items():

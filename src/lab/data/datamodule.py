@@ -105,6 +105,10 @@ class DataModule(pl.LightningDataModule, ABC, Generic[RowsT]):
     def test_dataloader(self) -> Loader:
         return self._loader("test", self._eval_draws("test"))
 
+    def evaluated_rows(self, split: str) -> npt.NDArray[np.int64]:
+        """Return the places of the rows that a pass over `val` or `test` reads, ascending. Needs its `setup`."""
+        return np.sort(self._eval_draws(split).order)
+
     def _eval_draws(self, split: str) -> EvalDraws:
         return EvalDraws(self.lengths(split), self.loading.eval_batch_size, self.limits.get(split, 1.0))
 

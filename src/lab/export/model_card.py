@@ -10,6 +10,7 @@ from scipy.stats import binomtest
 
 from lab.core.batches import QuestionSpec
 from lab.core.masking import masked
+from lab.core.record.baselines import baseline_scores
 from lab.export.source import Source
 
 SHARES = ("accuracy", "em")
@@ -69,7 +70,7 @@ def _scores(source: Source) -> list[str]:
     test = (source.record.get("metrics") or {}).get("test") or {}
     if not test:
         return ["## Scores", "The record has no test."]
-    compared = {name: scores for name, scores in (source.record.get("baselines") or {}).items() if scores}
+    compared = baseline_scores(source.record)
     names = [name for name in test if name.split("/")[-1] in SHOWN and test[name] is not None]
     header = ["score on the test rows", "model", "95 % interval", *compared]
     table = [f"| {' | '.join(header)} |", f"|{'---|' * len(header)}"]

@@ -15,6 +15,7 @@ from lab.core.terminal.display import Screen
 from lab.data.cache.entry_locks import unlocking_after
 from lab.loggers.build import build
 from lab.training import post_processing
+from lab.training.baselines.at_end import add_baselines
 from lab.training.build import trainer as parts
 from lab.training.checkpoints import load_weights, refuse_damage, refuse_non_finite_weights
 from lab.training.doubt.at_end import measure_doubt
@@ -53,6 +54,7 @@ def _retest(config: Config, run: RunFolder) -> dict[str, float]:
         trainer = parts.trainer(config, where, run.path, chosen, [])
     result = _calibrated(config, trainer, material, run, test(trainer, material, run))
     record = run.read()
+    result = add_baselines(run, material, result)
     if record.get("pending"):
         study = (record.get("sweep") or {}).get("study")
         post_processing.report_outcome(

@@ -1,4 +1,4 @@
-"""The steps after the end of a run is recorded: figures, the outcome for the loggers, the reference, the merged model.
+"""The steps after the end of a run is recorded: baselines, figures, the outcome for loggers, reference, merged model.
 
 Each step is listed in `pending` of run.json until it is done. If the process is killed before that, the next `resume=`
 or `test=` of the run does the remaining steps.
@@ -18,13 +18,14 @@ from lab.training.reference.predictions import add_predictions
 from lab.training.tasks.base import Material
 
 log = logging.getLogger(__name__)
-FIGURES, LOGGERS, MERGED, REFERENCE = "figures", "loggers", "merged", "reference"
+BASELINES, FIGURES, LOGGERS, MERGED, REFERENCE = "baselines", "figures", "loggers", "merged", "reference"
 
 
 def pending_steps(config: Config) -> list[str]:
     """The steps that a run still has to do when its end is recorded: `pending` of run.json."""
     has_logger = any(logger for _, logger in config.logger)
-    return [FIGURES, *([LOGGERS] if has_logger else []), REFERENCE, *([MERGED] if is_merged(config) else [])]
+    loggers, merged = [LOGGERS] if has_logger else [], [MERGED] if is_merged(config) else []
+    return [BASELINES, FIGURES, *loggers, REFERENCE, *merged]
 
 
 def report_outcome(run: RunFolder, result: EvaluationResult, loggers: Sequence[RunLogger]) -> None:

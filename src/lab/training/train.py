@@ -26,6 +26,7 @@ from lab.loggers.base import RunLogger
 from lab.loggers.build import build
 from lab.models.parameters import parameter_counts
 from lab.training import post_processing, provenance, tune
+from lab.training.baselines.at_end import add_baselines
 from lab.training.build import trainer as parts
 from lab.training.checkpoints import load_weights, refuse_damage, refuse_non_finite_weights, refuse_other_train_metric
 from lab.training.doubt.at_end import Doubt, measure_doubt
@@ -96,7 +97,8 @@ def _train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | N
             return _conclude_fast_dev_run(run, config, clock)
         ending = _conclude(run, config, material, chosen, (result, doubt), num_epochs, clock)
     # The run is over and recorded. What follows only informs others: if it fails, the run is complete all the same.
-    post_processing.write_reference(run, material, result)  # first: loggers keep it with the model
+    result = add_baselines(run, material, result)
+    post_processing.write_reference(run, material, result)  # before the loggers, which keep it with the model
     post_processing.report_outcome(run, result, loggers)
     _show(run, result, ending)
     for line in outcome_lines(doubt.calibration):
@@ -235,7 +237,6 @@ def _conclude(
         objective=objective,
         pending=post_processing.pending_steps(config),
         metrics=split_metrics(history, best.step) | {"test": result.metrics},
-        baselines=result.baselines,
         reference=result.reference,
         calibration=doubt.calibration.scores,
         parameters=parameter_counts(apply_freezing(config, material.model, history[-1]["epoch"])),

@@ -25,6 +25,13 @@ def test_a_record_is_flattened() -> None:
     assert values["data/leak_share"] == 0.2, "the largest of all splits"
 
 
+def test_baselines_have_a_column_per_split() -> None:
+    scores = {"val": {"f1_macro": 0.5, "cause/f1_macro": 0.75}, "test": {"f1_macro": 0.25}, "note": "on a sample"}
+    values = record_values(RECORD | {"baselines": {"linear": scores, "logistic": {"note": "one class"}}})
+    named = {name: value for name, value in values.items() if name.startswith(("linear", "logistic"))}
+    assert named == {"linear/f1_macro": 0.25, "linear_val/f1_macro": 0.5, "linear_val/cause/f1_macro": 0.75}
+
+
 def test_the_cpu_time_of_a_resumed_run_is_unknown() -> None:
     assert record_values(RECORD)["core_s"] == 5.0
     assert "core_s" not in record_values(RECORD | {"resumed": [{"at": "now"}]})

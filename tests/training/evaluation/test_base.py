@@ -29,7 +29,7 @@ def test_the_metrics_of_the_best_validation_without_prefix_and_rates() -> None:
 
 
 def test_columns_with_a_list_a_row_are_left_to_the_file() -> None:
-    result = Plain({}, {}, None, {"row": np.arange(LOGGED_ROWS + 1), "shares": np.zeros((3, 2)), "label": ["a", None]})
+    result = Plain({}, None, {"row": np.arange(LOGGED_ROWS + 1), "shares": np.zeros((3, 2)), "label": ["a", None]})
     assert set(result.columns) == {"row", "label"}
     assert len(result.columns["row"]) == LOGGED_ROWS
     assert result.columns["label"] == ["a", None]

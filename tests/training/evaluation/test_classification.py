@@ -13,12 +13,7 @@ from lab.core.record.run_folder import HEAD_SUFFIXES, ROW_COLUMNS, RunFolder
 from lab.models.classifier import HeadMetric
 from lab.models.metrics import MATRIX_CLASSES
 from lab.training.evaluation import base
-from lab.training.evaluation.classification import (
-    ClassificationResult,
-    classification_result,
-    figure_names,
-    majority_scores,
-)
+from lab.training.evaluation.classification import ClassificationResult, classification_result, figure_names
 
 HEADS = (HeadSpec("causa 1", ("a", "b"), (3, 2)), HeadSpec("causa_1", ("x", "y", "z"), (3, 1, 1)))
 
@@ -29,7 +24,7 @@ def result(num_rows: int = 5) -> ClassificationResult:
     labels["causa 1"][1] = MISSING
     identity = {"row": np.arange(num_rows) * 2, "text": [f"texto {row}" for row in range(num_rows)]}
     probabilities = [torch.softmax(torch.randn(num_rows, head.num_classes), 1) for head in HEADS]
-    return classification_result(metric_of(probabilities, labels, HEADS), probabilities, labels, HEADS, identity, {})
+    return classification_result(metric_of(probabilities, labels, HEADS), probabilities, labels, HEADS, identity)
 
 
 def metric_of(probabilities: list[torch.Tensor], labels: dict[str, Any], heads: tuple[HeadSpec, ...]) -> HeadMetric:
@@ -107,7 +102,7 @@ def test_many_classes_have_a_report_and_scores_but_no_matrix(tmp_path: Path) -> 
     labels = {"part": np.array([0, 1, 2, MISSING]), "place": np.array([0, 1, 1, 1])}
     probabilities = [torch.eye(num)[[0, 1, 5, 7]] * 0.9 + 1e-6, torch.tensor([[0.9, 0.1]] * 4)]
     metric = metric_of(probabilities, labels, (many, few))
-    found = classification_result(metric, probabilities, labels, (many, few), {"row": np.arange(4)}, {})
+    found = classification_result(metric, probabilities, labels, (many, few), {"row": np.arange(4)})
     assert set(found.confusions) == {"place"}
     assert found.metrics["part/accuracy"] == pytest.approx(2 / 3)
     assert found.metrics["part/f1_macro"] == pytest.approx(2 / 4), "two of the four classes that occur"
@@ -117,9 +112,3 @@ def test_many_classes_have_a_report_and_scores_but_no_matrix(tmp_path: Path) -> 
     assert "part 500" in (tmp_path / "classification_report.txt").read_text()
     assert [path.name for path in (tmp_path / "figures").iterdir()] == ["confusion_place.png"]
     assert str(found.table().rows).count("part") == 1
-
-
-def test_majority_answers_the_most_frequent_training_class() -> None:
-    assert (
-        majority_scores({"place": np.array([0, 1, 1, 1])}, (HeadSpec("place", ("a", "b"), (3, 2)),))["accuracy"] == 0.25
-    )

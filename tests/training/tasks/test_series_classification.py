@@ -3,15 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow.parquet
 import pytest
 import torch
 
-from lab.core.batches import MISSING, HeadSpec
 from lab.core.record.run_folder import RunFolder
-from lab.data.series.panel import Cut
-from lab.training.tasks.series_classification import persistence_scores
 
 QUICK = ["logger=csv", "trainer.threads=1", "callbacks.curves.png=false", "callbacks.checkpoint.every_n_steps=2"]
 RAIN = [
@@ -32,7 +28,9 @@ def test_a_run_records_scores_baselines_and_facts(uninterrupted: RunFolder) -> N
     assert record["status"] == "completed"
     assert {"accuracy", "balanced_accuracy", "f1_macro", "mcc", "auc", "loss"} <= set(record["metrics"]["test"])
     assert set(record["baselines"]) == {"majority", "persistence"}
-    assert record["baselines"]["persistence"]["mcc"] > 0.2 > abs(record["baselines"]["majority"]["mcc"])
+    for split in ("val", "test"):
+        scores = {name: each[split] for name, each in record["baselines"].items()}
+        assert scores["persistence"]["mcc"] > 0.2 > abs(scores["majority"]["mcc"])
     assert record["data"]["rows"]["train"] == sum(record["data"]["labels"]["train"])
     assert record["data"]["missing"]["rain"] > 0
     assert (uninterrupted.figures / "confusion_rain.png").exists()
@@ -68,15 +66,3 @@ def test_a_finished_run_is_tested_again_from_its_folder(warm: Any, uninterrupted
     assert warm.run(uninterrupted.path, [*RAIN, "data.generator_seed=1", f"test={uninterrupted.path}"]) != 0, (
         "other data"
     )
-
-
-def test_persistence_predicts_the_current_class_or_the_most_frequent_if_unknown() -> None:
-    def cut(now: list[int] | None) -> Cut:
-        ends = np.arange(4, dtype=np.int32)
-        labels = np.array([0, 1, 1, 0], np.int16)
-        return Cut(ends, ends, labels, None if now is None else np.array(now, np.int16))
-
-    head = HeadSpec("rain", ("no", "yes"), (9, 1))
-    assert persistence_scores(cut(None), head) == {}
-    assert persistence_scores(cut([0, 1, 1, 0]), head)["persistence"]["auc"] == 1.0
-    assert persistence_scores(cut([MISSING, 1, MISSING, 1]), head)["persistence"]["accuracy"] == 0.5

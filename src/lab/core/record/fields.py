@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Literal, get_args
 
+from lab.core.record.baselines import has_splits
+
 SCHEMA_VERSION = 1
 Status = Literal["running", "completed", "early_stopped", "terminated", "failed", "interrupted"]
 Shape = Callable[[str, Any], Iterator[str]]
 """From a field's dotted name and its value to every fault, in words."""
-PENDING = ("figures", "loggers", "merged", "reference")
+PENDING = ("figures", "loggers", "merged", "reference", "baselines")
 PLACE = ("epoch", "step")
 LARGEST = 2**63 - 1
 LARGEST_PID = 2**31 - 1
@@ -141,6 +143,14 @@ REQUESTED = optional(each(keyed("requested", "used")))
 """The part of `requested` that a resumed run relies on; a report accepts any content."""
 scores = optional(each(optional(number)))
 
+
+def _baseline(name: str, value: Any) -> Iterator[str]:
+    """Scores per split with a note, or the test scores alone, as older versions wrote them."""
+    by_split = isinstance(value, Mapping) and has_splits(value)
+    shape = keyed(val=scores, test=scores, note=optional(text)) if by_split else each(optional(number))
+    yield from shape(name, value)
+
+
 FIELDS: Mapping[str, Shape] = {
     "schema_version": count,
     "status": _is(f"one of {', '.join(get_args(Status))}", lambda value: value in get_args(Status)),
@@ -158,7 +168,7 @@ FIELDS: Mapping[str, Shape] = {
         )
     ),
     "metrics": optional(each(scores)),
-    "baselines": optional(each(scores)),
+    "baselines": optional(each(optional(_baseline))),
     "reference": scores,
     "calibration": optional(each(each(scores))),
     "parameters": scores,
@@ -172,7 +182,9 @@ FIELDS: Mapping[str, Shape] = {
         )
     ),
     "timing_s": optional(
-        keyed(total=number, cpu=number, setup=number, fit=number, test=number, per_epoch=several(number))
+        keyed(
+            total=number, cpu=number, setup=number, fit=number, test=number, baselines=number, per_epoch=several(number)
+        )
     ),
     "throughput": scores,
     "memory": scores,

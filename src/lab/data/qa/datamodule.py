@@ -119,6 +119,13 @@ class QuestionDataModule(DataModule[WindowRows]):
         made = windows(part, self.tokenizer, length, stride, self.cache_folder, key)
         return WindowRows(made, self.spec.pad_id, width)
 
+    def evaluated_rows(self, split: str) -> npt.NDArray[np.int64]:
+        """Return the places of the questions, of which a limited pass has those with a window in its batches."""
+        if self.limits.get(split, 1.0) == 1.0:
+            return np.arange(len(self.corpus.splits[split].questions))
+        rows: npt.NDArray[np.int64] = np.unique(self.rows[split].windows.question_of[super().evaluated_rows(split)])
+        return rows
+
     def lengths(self, split: str) -> npt.NDArray[np.int32]:
         return self.rows[split].windows.lengths
 

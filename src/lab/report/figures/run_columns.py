@@ -23,6 +23,8 @@ SMALLEST = 1e-30
 axis would show nothing."""
 LR_KEYS = ("optimizer.lr", "model.lr", "learning_rate", "lr")
 BATCH_KEYS = ("data.batch_size", "batch_size", "per_device_train_batch_size")
+VALIDATION = "_val"
+"""Ending of a baseline's name in the columns of its validation scores."""
 RATES = ("samples_per_s", "tokens_per_s", "padding_share")
 
 
@@ -85,7 +87,8 @@ def level_names(column: Any) -> list[str]:
 def baselines(runs: Runs) -> list[str]:
     """Return the names of the baselines that were scored on the test rows: `majority`, `bayes`."""
     splits = (str(name).partition("/")[0] for name in runs.frame.columns if "/" in str(name))
-    return [name for name in dict.fromkeys(splits) if name not in ("train", "val", "test", "data")]
+    known = [name for name in dict.fromkeys(splits) if name not in ("train", "val", "test", "data")]
+    return [name for name in known if not name.endswith(VALIDATION)]
 
 
 def thinned(rows: Sequence[int], limit: int) -> list[int]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from lab.core.record.baselines import baseline_scores
 from lab.report.findings import Report
 from lab.report.text.translate import translate
 
@@ -38,7 +39,7 @@ def _lines(report: Report, record: Mapping[str, Any], lang: str) -> Iterator[str
     for head, classes in (data.get("heads") or {}).items():
         yield f"- {head}: {', '.join(classes)}"
     yield from ("", "## Scores on the test rows", "")
-    scores_by_model = {"model": (record.get("metrics") or {}).get("test") or {}, **(record.get("baselines") or {})}
+    scores_by_model = {"model": (record.get("metrics") or {}).get("test") or {}, **baseline_scores(record)}
     if record.get("reference"):
         scores_by_model["Bayes rule"] = record["reference"]
     yield "| | " + " | ".join(scores_by_model) + " |"

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from lab.core.record.baselines import SPLITS, baseline_scores
 from lab.report.findings import History
 
 LARGEST_NUMBER = 1e30
@@ -45,10 +46,20 @@ def record_values(record: Mapping[str, Any]) -> dict[str, Any]:
     }
     for split, metrics in (record.get("metrics") or {}).items():
         numbers |= {f"{split}/{name}": value for name, value in metrics.items()}
-    for baseline, metrics in (record.get("baselines") or {}).items():
-        numbers |= {f"{baseline}/{name}": value for name, value in metrics.items()}
+    for split in SPLITS:
+        for baseline, metrics in baseline_scores(record, split).items():
+            numbers |= {baseline_column(baseline, name, split): value for name, value in metrics.items()}
     numbers |= {f"bayes/{name}": value for name, value in (record.get("reference") or {}).items()}
     return values | {name: comparable_number(value) for name, value in numbers.items() if value is not None}
+
+
+def baseline_column(baseline: str, metric: str, split: str = "test") -> str:
+    """Return the column of a baseline's score: `linear/f1_macro` on test, `linear_val/f1_macro` on validation.
+
+    >>> baseline_column("linear", "f1_macro"), baseline_column("linear", "f1_macro", "val")
+    ('linear/f1_macro', 'linear_val/f1_macro')
+    """
+    return f"{baseline}{'' if split == 'test' else f'_{split}'}/{metric}"
 
 
 def comparable_number(value: float) -> float:

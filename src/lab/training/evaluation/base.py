@@ -5,7 +5,7 @@ Each task has a subclass in this folder or beside its definition.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -17,6 +17,7 @@ from lab.core.record.run_folder import RunFolder
 from lab.core.terminal.tables import Table
 from lab.loggers.base import Confusion
 from lab.models.calibration import ScoredRows
+from lab.training.baselines.base import Baseline
 
 LOGGED_ROWS = 10_000
 """Test rows that loggers get, as many as a table of W&B shows; test_predictions.parquet has all rows."""
@@ -39,14 +40,14 @@ class HeldOut:
 class EvaluationResult(ABC):
     """Results on the test rows.
 
-    metrics: scores of the model; baselines: scores of simple models, by name; reference: scores of the Bayes rule where
-    it is known; predictions: per column a list, Arrow array or numpy array of all rows, in input order.
+    metrics: scores of the model; reference: scores of the Bayes rule where it is known; predictions: per column a list,
+    Arrow array or numpy array of all rows, in input order; baselines: simple models, measured after the test.
     """
 
     metrics: dict[str, float]
-    baselines: dict[str, dict[str, float]]
     reference: dict[str, float] | None
     predictions: dict[str, Any]
+    baselines: tuple[Baseline, ...] = field(default=(), kw_only=True)
 
     @property
     def columns(self) -> dict[str, list[object]]:

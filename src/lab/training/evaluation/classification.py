@@ -1,7 +1,6 @@
-"""The test result of classification heads: scores, baselines, confusion matrices, figures and a report.
+"""The test result of classification heads: scores, confusion matrices, figures and a report.
 
-Scores, report and matrices come from the metric of the test pass, so that they agree. Baselines are computed from the
-labels of the same rows. Shapes: N test rows, K classes.
+Scores, report and matrices come from the metric of the test pass, so that they agree. Shapes: N test rows, K classes.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,13 +18,12 @@ from lab.core.terminal.tables import Table
 from lab.loggers.base import Confusion
 from lab.models.calibration import ClassRows, calibrated
 from lab.models.classifier import HeadMetric, Logits
-from lab.models.metrics import NAMES, class_counts, mean_over_heads, scores
+from lab.models.metrics import NAMES
 from lab.report.figures import run_figures
+from lab.training.baselines.base import Labels, scores_of
+from lab.training.baselines.label_rules import Heads, score_labels
 from lab.training.evaluation.base import EvaluationResult, HeldOut
 from lab.training.evaluation.result_table import heads_report, outcome_table
-
-Labels = Mapping[str, npt.NDArray[np.int64]]
-Heads = tuple[HeadSpec, ...]
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ class ClassificationResult(EvaluationResult):
             )
 
     def table(self) -> Table:
-        table = outcome_table(self.metrics, self.baselines, self.reference, list(self.classes))
+        table = outcome_table(self.metrics, scores_of(self.baselines, "test"), self.reference, list(self.classes))
         num = len(next(iter(self.predictions.values()), ()))
         table.caption = f"Of {num:,} test row{'' if num == 1 else 's'}. {table.caption}"
         return table
@@ -86,7 +84,6 @@ def classification_result(
     labels: Labels,
     heads: Heads,
     identity: Mapping[str, Any],
-    baselines: dict[str, dict[str, float]],
     reference: dict[str, float] | None = None,
 ) -> ClassificationResult:
     """The result of a test from its scores and the probabilities of its rows.
@@ -104,7 +101,7 @@ def classification_result(
     kept = {head.name: metric.confusion(index) for index, head in enumerate(heads)}
     matrices = {name: matrix.numpy() for name, matrix in kept.items() if matrix is not None}
     classes = {head.name: head.classes for head in heads}
-    return ClassificationResult(metric.compute(), baselines, reference, columns, counts, matrices, classes, labels)
+    return ClassificationResult(metric.compute(), reference, columns, counts, matrices, classes, labels)
 
 
 def held_out_classes(outputs: Sequence[Logits], heads: Heads) -> HeldOut:
@@ -117,17 +114,6 @@ def held_out_classes(outputs: Sequence[Logits], heads: Heads) -> HeldOut:
         scored[head.name] = ClassRows(logits, labels)
         columns[head.name], columns[f"{head.name}_predicted"] = _names(labels, head), _names(logits.argmax(1), head)
     return HeldOut(rows, scored, columns)
-
-
-def score_labels(predicted: Labels, truth: Labels, heads: Heads) -> dict[str, float]:
-    """Scores of given predictions per head (N,), in the names of the record."""
-    return mean_over_heads({head.name: scores(_counts(predicted, truth, head)) for head in heads})
-
-
-def majority_scores(truth: Labels, heads: Heads) -> dict[str, float]:
-    """Scores of always predicting each head's most frequent training class."""
-    guesses = {head.name: np.full(len(truth[head.name]), int(np.argmax(head.counts))) for head in heads}
-    return score_labels(guesses, truth, heads)
 
 
 def bayes_scores(
@@ -166,10 +152,6 @@ def figure_names(heads: Sequence[str]) -> list[str]:
 
 def _probability_columns(head: str, table: torch.Tensor) -> dict[str, npt.NDArray[np.float32]]:
     return {f"{head}_probability": table.max(1).values.numpy(), f"{head}_probabilities": table.numpy()}
-
-
-def _counts(predicted: Labels, truth: Labels, head: HeadSpec) -> torch.Tensor:
-    return class_counts(torch.from_numpy(predicted[head.name]), torch.from_numpy(truth[head.name]), head.num_classes)
 
 
 def _names(labels: npt.NDArray[np.int64], head: HeadSpec) -> "pa.StringArray":

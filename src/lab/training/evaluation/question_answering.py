@@ -1,10 +1,9 @@
-"""The test result of question answering: scores, baselines without a model, and the files of SQuAD's evaluation.
+"""The test result of question answering: scores, and the files of SQuAD's evaluation.
 
 Everything is computed from the predictions in input order, so that files and scores describe the same questions.
 """
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
@@ -18,13 +17,12 @@ from lab.core.terminal.tables import Column, Table
 from lab.models.calibration import AnswerRows
 from lab.models.qa.n_best import Candidate, with_temperature
 from lab.models.qa.squad_metrics import graded, mean_grades
+from lab.training.baselines.answers import DRAWS
+from lab.training.baselines.base import scores_of
 from lab.training.evaluation.base import EvaluationResult, HeldOut
 
 ANSWER = "answer"
 """The one head of questions, as calibration.json names it."""
-DRAWS = 20
-"""Random spans per question, whose scores are averaged."""
-_SENTENCE_END = re.compile(r"(?<=[.!?…])\s|\n")
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ class AnswersResult(EvaluationResult):
         caption = f"F1 and exact match of {len(self.names)} questions; random spans: the mean of {DRAWS} draws."
         columns = [Column("answers of", is_name=True), Column("F1", right=True), Column("exact match", right=True)]
         table = Table(columns, caption=caption, more="run.json", plain=True)
-        for name, scores in {"model": self.metrics, **self.baselines}.items():
+        for name, scores in {"model": self.metrics, **scores_of(self.baselines, "test")}.items():
             cells = (name.replace("_", " "), f"{scores['f1']:.3f}", f"{scores['em']:.3f}")
             table.add_row(*cells, bold=name == "model")
         return table
@@ -81,7 +79,6 @@ def answers_result(
     rows: Sequence[int],
     questions: Sequence[tuple[str, str]],
     references: References,
-    baselines: dict[str, dict[str, float]],
     language: str,
     no_answer: bool,
 ) -> AnswersResult:
@@ -105,7 +102,7 @@ def answers_result(
         "f1": np.array([f1 for _, f1 in grades]),
     }
     metrics = mean_grades(texts, references.answers, language, no_answer) | {"loss": loss}
-    return AnswersResult(metrics, baselines, None, columns, [name for name, _ in questions], candidates)
+    return AnswersResult(metrics, None, columns, [name for name, _ in questions], candidates)
 
 
 def held_out_answers(
@@ -130,43 +127,3 @@ def answer_rows(candidates: Sequence[Sequence[Candidate]], right: npt.NDArray[np
 
 def _best_probabilities(candidates: Sequence[Sequence[Candidate]]) -> npt.NDArray[np.float64]:
     return np.array([ranked[0].probability if ranked else 0.0 for ranked in candidates])
-
-
-def baselines(
-    train: References, test: References, language: str, seed: int, no_answer: bool
-) -> dict[str, dict[str, float]]:
-    """Scores of answers without a model: random spans as long as training answers, the first sentence, and no answer.
-
-    no_answer: whether questions may have no answer. Never answering then scores their share, about half in SQuAD 2.0.
-    """
-    contexts = [test.contexts[index] for index in test.context_of]
-    lengths = [len(right[0].split()) for right in train.answers if right]
-    random = np.random.default_rng(seed)
-    draws = [[random_span(context, lengths, random) for context in contexts] for _ in range(DRAWS)]
-
-    def score(answers: list[str]) -> dict[str, float]:
-        return mean_grades(answers, test.answers, language, no_answer)
-
-    scores = [score(draw) for draw in draws]
-    never = {"never_answers": score([""] * len(contexts))} if no_answer else {}
-    return {
-        "random_span": {name: float(np.mean([draw[name] for draw in scores])) for name in ("em", "f1")},
-        "first_sentence": score([first_sentence(context) for context in contexts]),
-    } | never
-
-
-def random_span(context: str, lengths: Sequence[int], random: np.random.Generator) -> str:
-    """Consecutive words of a context from a random position; their number is drawn from `lengths`."""
-    words = context.split()
-    num = min(len(words), max(1, lengths[int(random.integers(len(lengths)))]))
-    start = int(random.integers(len(words) - num + 1))
-    return " ".join(words[start : start + num])
-
-
-def first_sentence(context: str) -> str:
-    """The text up to its first sentence end or line break.
-
-    >>> first_sentence("La bomba vibra. Se cambió el sello.")
-    'La bomba vibra.'
-    """
-    return _SENTENCE_END.split(context.strip(), maxsplit=1)[0]

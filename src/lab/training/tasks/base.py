@@ -26,6 +26,7 @@ from lab.data.datamodule import DataModule
 from lab.models.series.interfaces import Net
 from lab.models.task_module import TaskModule, Training
 from lab.models.text.interfaces import TextEncoder
+from lab.training.baselines.base import Baseline, SplitRows
 from lab.training.doubt.novelty import Novelty
 from lab.training.evaluation.base import EvaluationResult, HeldOut
 from lab.training.run_length import MOST_EPOCHS, epoch_end_steps, refuse_misplaced_validations
@@ -69,6 +70,10 @@ class TaskDefinition(ABC, Generic[SpecT, DataT, ModelT]):
     @abstractmethod
     def evaluate(self, model: ModelT, data: DataT) -> EvaluationResult:
         """The result of the test that has just run."""
+
+    def baselines(self, data: DataT, rows: SplitRows) -> Iterable[Baseline]:
+        """Simple models scored on some rows of `val` and `test`. None for a task whose rows `lab` does not know."""
+        return ()
 
     def reference(self, data: DataT) -> Reference | None:
         """What the rows of the run are like, without predictions, for reference.json; None for a task whose
@@ -143,6 +148,13 @@ class Material:
         if isinstance(self.model, TaskModule):
             return len(self.model.training_plan.epoch_ends)
         return 1 if config.trainer.fast_dev_run else config.trainer.max_epochs or MOST_EPOCHS
+
+    @property
+    def scored_rows(self) -> SplitRows:
+        """The places of the rows that a validation and the test read; empty for data whose rows `lab` does not know."""
+        if not isinstance(self.data, DataModule):
+            return {}
+        return {split: self.data.evaluated_rows(split) for split in ("val", "test")}
 
     def evaluate(self) -> EvaluationResult:
         """The result of the test that has just run on the model."""

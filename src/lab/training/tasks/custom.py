@@ -54,7 +54,7 @@ class CustomTask(TaskDefinition[CustomSpec, Any, Any]):
     def evaluate(self, model: pl.LightningModule, data: pl.LightningDataModule) -> EvaluationResult:
         logged = model.trainer.callback_metrics if self.is_tested(model, data) else {}
         scores = {name.removeprefix("test/"): float(value) for name, value in logged.items() if name[:5] == "test/"}
-        return Logged(scores, {}, None, {})
+        return Logged(scores, None, {})
 
     def spec_of(self, data: pl.LightningDataModule) -> CustomSpec:
         return CustomSpec()

@@ -22,10 +22,12 @@ from lab.data.qa.datamodule import QuestionDataModule
 from lab.models.qa.extractive_qa import ExtractiveQA, Outputs
 from lab.models.qa.n_best import ranked
 from lab.models.text.interfaces import TokenEncoder
+from lab.training.baselines.answers import answer_baselines
+from lab.training.baselines.base import Baseline, SplitRows
 from lab.training.build.text_encoder import text_encoder
 from lab.training.build.tokenizer import get_tokenizer, load_tokenizer
 from lab.training.evaluation.base import HeldOut
-from lab.training.evaluation.question_answering import AnswersResult, answers_result, baselines, held_out_answers
+from lab.training.evaluation.question_answering import AnswersResult, answers_result, held_out_answers
 from lab.training.reference.texts import question_reference
 from lab.training.tasks.base import Sample, TaskDefinition, accumulation_schedule, check_metrics, initial_training_plan
 
@@ -89,18 +91,21 @@ class QuestionAnswering(TaskDefinition[QuestionSpec, QuestionDataModule, Extract
             "text": [question.text for question in questions],
         }
 
+    def baselines(self, data: QuestionDataModule, rows: SplitRows) -> Iterator[Baseline]:
+        spec, references = data.spec, data.references
+        scored = {split: references[split].of(kept.tolist()) for split, kept in rows.items()}
+        yield from answer_baselines(references["train"], scored, spec.language, 0, spec.no_answer)
+
     def evaluate(self, model: ExtractiveQA, data: QuestionDataModule) -> AnswersResult:
         spec, questions = data.spec, data.corpus.splits["test"].questions
-        train, test = data.references["train"], data.references["test"]
+        test = data.references["test"]
         candidates = ranked(model.test_outputs, test, spec.n_best, spec.no_answer)
-        rows = list(range(len(questions)))
-        if data.limits.get("test", 1.0) != 1.0:  # only the questions that have a window in the batches of the test
-            rows = sorted({row for outputs in model.test_outputs for row in outputs.rows.tolist()})
+        rows = data.evaluated_rows("test").tolist()
+        if len(rows) < len(questions):
             test, candidates = test.of(rows), [candidates[row] for row in rows]
         identity = [(questions[row].id, questions[row].text) for row in rows]
-        compared = baselines(train, test, spec.language, 0, spec.no_answer)
         loss = model.metrics["test"].compute()["loss"]
-        return answers_result(loss, candidates, rows, identity, test, compared, spec.language, spec.no_answer)
+        return answers_result(loss, candidates, rows, identity, test, spec.language, spec.no_answer)
 
 
 def _tokenizer(

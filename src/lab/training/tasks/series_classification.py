@@ -1,28 +1,28 @@
-"""Classification of time series: windows or cases, a net with a head, and baselines for the test.
+"""Classification of time series: windows or cases, a net with a head, and baselines.
 
 Scales and classes are fitted to the data from files and config alone, so a resumed or tested run fits them again.
 Weights and the fitted parts of a model come from the checkpoint.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import torch
 
 from lab.config.schema import Config, Series, SeriesNet
-from lab.core.batches import MISSING, HeadSpec, SeriesSpec
+from lab.core.batches import SeriesSpec
 from lab.core.record.run_folder import RunFolder
 from lab.core.reference.content import Reference
 from lab.data.series.datamodule import SeriesDataModule
 from lab.data.series.dataset import SeriesSet, load
 from lab.data.series.panel import Cut
 from lab.models.classifier import Classifier, Logits, predictions
-from lab.models.metrics import auroc
 from lab.models.series.interfaces import Net
 from lab.models.series.series_classifier import TimeSeriesClassifier
+from lab.training.baselines.base import Baseline, SplitRows
+from lab.training.baselines.label_rules import majority, persistence
 from lab.training.build.series_model import build_series_classifier
 from lab.training.doubt.fit_novelty import window_novelty
 from lab.training.doubt.novelty import Novelty
@@ -31,9 +31,7 @@ from lab.training.evaluation.classification import (
     ClassificationResult,
     classification_result,
     held_out_classes,
-    majority_scores,
     metric_names,
-    score_labels,
 )
 from lab.training.reference.series import series_reference
 from lab.training.tasks.base import Sample, TaskDefinition, accumulation_schedule, check_metrics, initial_training_plan
@@ -81,6 +79,12 @@ class SeriesClassification(TaskDefinition[SeriesSpec, SeriesDataModule, Classifi
         columns = identity(data.series, data.series.splits[split].at(rows)) | {"row": rows}
         return {name: pa.array(values).to_pylist() for name, values in columns.items()}
 
+    def baselines(self, data: SeriesDataModule, rows: SplitRows) -> Iterator[Baseline]:
+        head = data.spec.heads[0]
+        cuts = {split: data.series.splits[split].at(kept) for split, kept in rows.items()}
+        yield majority({split: {head.name: cut.labels.astype(np.int64)} for split, cut in cuts.items()}, (head,))
+        yield from persistence(cuts, head)
+
     def evaluate(self, model: Classifier, data: SeriesDataModule) -> ClassificationResult:
         heads = data.spec.heads
         tested, probabilities = predictions(model.test_outputs)  # fewer than all with trainer.limit_test_batches
@@ -92,7 +96,6 @@ class SeriesClassification(TaskDefinition[SeriesSpec, SeriesDataModule, Classifi
             labels,
             heads,
             identity=identity(data.series, cut) | {"row": tested.numpy()},
-            baselines={"majority": majority_scores(labels, heads)} | persistence_scores(cut, heads[0]),
         )
 
 
@@ -112,16 +115,3 @@ def identity(series: SeriesSet, cut: Cut) -> dict[str, object]:
         return {"row": rows}
     names = pa.array(series.panel.groups, pa.string()).take(pa.array(series.panel.group_of(cut.ends)))
     return {"row": rows, "group": names, "time": pa.array(series.panel.times(cut.ends).astype("datetime64[us]"))}
-
-
-def persistence_scores(cut: Cut, head: HeadSpec) -> dict[str, dict[str, float]]:
-    """Scores of predicting the current class, or the most frequent one where it is unobserved.
-
-    Empty where the data have no current class, because the labels follow no rule.
-    """
-    if cut.current_labels is None:
-        return {}
-    guess = np.where(cut.current_labels == MISSING, int(np.argmax(head.counts)), cut.current_labels).astype(np.int64)
-    truth = cut.labels.astype(np.int64)
-    scores = score_labels({head.name: guess}, {head.name: truth}, (head,))
-    return {"persistence": scores | {"auc": auroc(torch.from_numpy(guess).double(), torch.from_numpy(truth))}}

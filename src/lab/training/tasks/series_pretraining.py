@@ -48,4 +48,4 @@ class SeriesPretraining(TaskDefinition[SeriesSpec, SeriesDataModule, NextPatch])
         return build_pretraining(config.model, spec, initial_training_plan(config), fresh)
 
     def evaluate(self, model: NextPatch, data: SeriesDataModule) -> ForecastErrors:
-        return ForecastErrors(model.metrics["test"].compute(), {}, None, {})
+        return ForecastErrors(model.metrics["test"].compute(), None, {})

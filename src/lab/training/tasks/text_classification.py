@@ -5,7 +5,7 @@ resumed or tested run, or a loaded model, is built from that folder.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,8 @@ from lab.data.text.datamodule import TextDataModule
 from lab.models.classifier import Logits, predictions
 from lab.models.text.interfaces import BagEncoder, TextEncoder
 from lab.models.text.multitask_classifier import MultitaskTextClassifier
+from lab.training.baselines.base import Baseline, SplitRows
+from lab.training.baselines.label_rules import majority
 from lab.training.build.text_encoder import TextModel, text_encoder
 from lab.training.build.tokenizer import get_tokenizer, load_tokenizer
 from lab.training.doubt.fit_novelty import text_novelty
@@ -31,7 +33,6 @@ from lab.training.evaluation.classification import (
     bayes_scores,
     classification_result,
     held_out_classes,
-    majority_scores,
     metric_names,
 )
 from lab.training.reference.texts import text_reference
@@ -90,6 +91,13 @@ class TextClassification(TaskDefinition[TextSpec, TextDataModule, MultitaskTextC
         texts = [text for batch in part.texts.at(rows).batches(1000) for text in batch]
         return {"row": part.source_rows[rows].tolist(), "text": texts}
 
+    def baselines(self, data: TextDataModule, rows: SplitRows) -> Iterator[Baseline]:
+        labels = {
+            split: {name: column[kept] for name, column in data.corpus.splits[split].labels.items()}
+            for split, kept in rows.items()
+        }
+        yield majority(labels, data.spec.heads)
+
     def evaluate(self, model: MultitaskTextClassifier, data: TextDataModule) -> ClassificationResult:
         rows, heads = data.corpus.splits["test"], data.spec.heads
         tested, probabilities = predictions(model.test_outputs)  # fewer than all with trainer.limit_test_batches
@@ -103,6 +111,5 @@ class TextClassification(TaskDefinition[TextSpec, TextDataModule, MultitaskTextC
             labels,
             heads,
             identity={"row": rows.source_rows[kept], "text": texts.take(pa.array(kept))},
-            baselines={"majority": majority_scores(labels, heads)},
             reference=bayes_scores(known, labels, heads) if known else None,
         )

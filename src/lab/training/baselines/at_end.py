@@ -1,0 +1,49 @@
+"""The baselines of a run that has ended: measured once and recorded, then read from the record.
+
+The end of the run is recorded before, so that no baseline can lose it.
+"""
+
+import logging
+import time
+from dataclasses import replace
+from typing import TypeVar
+
+from lab.core.record.baselines import baseline_notes, baseline_scores
+from lab.core.record.run_folder import RunFolder
+from lab.training import post_processing
+from lab.training.baselines.base import SPLITS, Baseline, from_record, recorded
+from lab.training.evaluation.base import EvaluationResult
+from lab.training.tasks.base import Material
+
+log = logging.getLogger(__name__)
+ResultT = TypeVar("ResultT", bound=EvaluationResult)
+
+
+def add_baselines(run: RunFolder, material: Material, result: ResultT) -> ResultT:
+    """Return the result with the baselines of the run, which are measured and recorded if they are pending."""
+    record = run.read()
+    if post_processing.BASELINES not in (record.get("pending") or []):
+        by_split = {split: baseline_scores(record, split) for split in SPLITS}
+        names = dict.fromkeys(name for scores in by_split.values() for name in scores)
+        known = {name: {split: each[name] for split, each in by_split.items() if name in each} for name in names}
+        return replace(result, baselines=from_record(known, baseline_notes(record)))
+    start = time.monotonic()
+    baselines = measured(material)
+    took = time.monotonic() - start
+    timing = record.get("timing_s") or {}
+    spent = {"baselines": took} | ({"total": timing["total"] + took} if "total" in timing else {})
+    try:
+        run.update(baselines=recorded(baselines), timing_s=timing | spent)
+    except OSError as error:  # a full disk does not fail a finished run: the step stays pending
+        log.warning("run.json has no baselines: %s", error)
+        return replace(result, baselines=baselines)
+    post_processing.mark_done(run, post_processing.BASELINES)
+    return replace(result, baselines=baselines)
+
+
+def measured(material: Material) -> tuple[Baseline, ...]:
+    """The baselines on the rows that a validation and the test read."""
+    for stage in ("validate", "test"):
+        material.task.setup(material.data, stage)
+    rows = material.scored_rows
+    return tuple(material.task.baselines(material.data, rows)) if rows else ()

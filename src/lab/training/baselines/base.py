@@ -1,0 +1,66 @@
+"""A baseline: a simple model scored on the rows that a run is scored on, under the metric names of the run.
+
+Shapes: N rows that are scored, K classes.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+SPLITS = ("val", "test")
+"""The splits that a baseline is scored on, if the run reads them."""
+Labels = Mapping[str, npt.NDArray[np.int64]]
+"""Per head (N,) classes."""
+SplitRows = Mapping[str, npt.NDArray[np.int64]]
+"""Per split the places of the rows that are scored, ascending."""
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A simple model beside the model of a run.
+
+    scores: per split (`val`, `test`) the metrics, named as those of the run, without the split. predicted: per split
+    and head (N,) classes, in the order of the split. grades: of questions, per split `em` and `f1` of each row (N,).
+    logits: per split and head (N, K), of baselines with probabilities. note: why it has no scores, or how it was
+    fitted where that is not as usual.
+    """
+
+    name: str
+    scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    predicted: Mapping[str, Labels] = field(default_factory=dict)
+    grades: Mapping[str, Mapping[str, npt.NDArray[np.float64]]] = field(default_factory=dict)
+    logits: Mapping[str, Mapping[str, npt.NDArray[np.float32]]] = field(default_factory=dict)
+    note: str | None = None
+
+
+def recorded(baselines: Iterable[Baseline]) -> dict[str, dict[str, Any]]:
+    """The field `baselines` of run.json: by name `val` and `test`, and `note` if there is one."""
+    return {
+        each.name: {split: dict(scores) for split, scores in each.scores.items()}
+        | ({} if each.note is None else {"note": each.note})
+        for each in baselines
+    }
+
+
+def scores_of(baselines: Iterable[Baseline], split: str) -> dict[str, Mapping[str, float]]:
+    """The scores of one split by name, of those baselines that have any."""
+    return {each.name: each.scores[split] for each in baselines if split in each.scores}
+
+
+def from_record(recorded_baselines: Mapping[str, Mapping[str, Any]], notes: Mapping[str, str]) -> tuple[Baseline, ...]:
+    """The baselines of a record, without their predictions. recorded_baselines: per name, scores by split."""
+    names = dict.fromkeys([*recorded_baselines, *notes])
+    return tuple(
+        Baseline(
+            name,
+            {
+                split: {metric: np.nan if value is None else value for metric, value in scores.items()}
+                for split, scores in recorded_baselines.get(name, {}).items()
+            },
+            note=notes.get(name),
+        )
+        for name in names
+    )
