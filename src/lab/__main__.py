@@ -16,6 +16,7 @@ COMMANDS = {
     "export": "make a folder of a run that other machines and programs use",
     "serve": "serve a trained model over HTTP",
     "report": "compare runs and write a report",
+    "new": "make a project of your own: plug-in, recipe, test, CI",
 }
 """What each module of `lab.commands` does, in a few words."""
 
@@ -37,7 +38,10 @@ def main() -> int:
 def usage() -> str:
     """What `--help` prints."""
     width = max(map(len, COMMANDS))
-    lines = [f"  {PROGRAM} {name:{width}} [key=value ...]   {words}" for name, words in COMMANDS.items()]
+    lines = [
+        f"  {PROGRAM} {name:{width}} {'FOLDER         ' if name == 'new' else '[key=value ...]'}   {words}"
+        for name, words in COMMANDS.items()
+    ]
     return "\n".join([*lines, "", f"{PROGRAM} COMMAND --help lists what a command takes."])
 
 
