@@ -16,6 +16,7 @@ from lab.cli.resume import sole_process
 from lab.cli.saved_config import saved_text
 from lab.config import plugins
 from lab.config.schema import Config
+from lab.config.validation_rows import validates_by_leave_one_out
 from lab.core.batches import spec_fields
 from lab.core.files import write_whole
 from lab.core.record.fields import Status
@@ -100,7 +101,7 @@ def _train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | N
     result = add_baselines(run, material, result)
     post_processing.write_reference(run, material, result)  # before the loggers, which keep it with the model
     post_processing.report_outcome(run, result, loggers)
-    _show(run, result, ending)
+    _show(run, config, result, ending)
     for line in outcome_lines(doubt.calibration):
         log.info("%s", line)
     post_processing.write_merged(run, config, material)
@@ -259,14 +260,15 @@ def _conclude_fast_dev_run(run: RunFolder, config: Config, clock: provenance.Clo
     return math.nan
 
 
-def _show(run: RunFolder, result: EvaluationResult, ending: Ending) -> None:
+def _show(run: RunFolder, config: Config, result: EvaluationResult, ending: Ending) -> None:
     """Print the result."""
     show(result)
+    rows = " (leave-one-out on the training rows)" if validates_by_leave_one_out(config) else ""
     goal, epoch = ending.objective["metric"], ending.objective["epoch"] + 1
     # The reason of an early stop was printed when it happened, with the best value.
     early = f"stopped early after epoch {run.history()[-1]['epoch'] + 1}"
     reason = early if ending.status == "early_stopped" else ending.reason
-    log.info("%s; best %s %.4f at epoch %d", reason, goal, ending.value, epoch)
+    log.info("%s; best %s%s %.4f at epoch %d", reason, goal, rows, ending.value, epoch)
     log.info("run folder: %s", run.path)
 
 

@@ -94,6 +94,21 @@ def test_every_shipped_problem(name: str, rows: Any, classes: int, channels: int
     assert set(splits["val"].labels) == set(splits["test"].labels) == set(range(classes))
 
 
+def test_leave_one_out_holds_out_no_case(tmp_path: Path) -> None:
+    own = ["data.name=Own", f"data.path={tmp_path}"]
+    write(tmp_path, [f"{n},1:{'ab'[n % 2]}" for n in range(10)], ["1,2:a", "2,1:b"])
+    held_out, left_out = load(ucr(*own)), load(ucr(*own).model_copy(update={"split": left_out_split(*own)}))
+    assert [len(held_out.splits[name]) for name in ("train", "val")] == [8, 2]
+    assert [len(left_out.splits[name]) for name in ("train", "val")] == [10, 10]
+    assert left_out.leave_one_out
+    assert left_out.fingerprint != held_out.fingerprint == left_out.facts["compared_as"]
+    assert sum(left_out.head.counts) == 10
+
+
+def left_out_split(*typed: str) -> Any:
+    return ucr(*typed).split.model_copy(update={"val": "leave_one_out"})
+
+
 def test_one_class_in_validation_is_put_down_to_its_share_and_one_in_training_to_the_problem(tmp_path: Path) -> None:
     own = ["data.name=Own", f"data.path={tmp_path}"]
     write(tmp_path, [f"{n},1:{'ab'[n % 2]}" for n in range(8)], ["1,2:a", "2,1:b"])

@@ -130,6 +130,14 @@ def test_scores_on_rows_that_were_trained_on_choose_nothing(make_run: MakeRun, t
     assert [warning.key for warning in runs.warnings] == ["trained_on_val"]
 
 
+def test_leave_one_out_runs_rank_with_held_out_ones_and_are_named(make_run: MakeRun, tmp_path: Path) -> None:
+    ridge = {"data.split.val": "auto", "model.kind": "minirocket", "model.head": "ridge"}
+    make_run("ridge", config=ridge, data={"name": "maintenance", "fingerprint": "bbbb2222", "compared_as": "aaaa1111"})
+    make_run("net", config={"data.split.val": "auto", "model.kind": "inception_time"})
+    warnings = table(tmp_path).warnings
+    assert [(warning.key, warning.values) for warning in warnings] == [("leave_one_out", {"num": 1, "total": 2})]
+
+
 def test_another_objective_is_taken_at_the_checkpoint_that_was_tested(make_run: MakeRun, tmp_path: Path) -> None:
     """Its own best epoch, the last here, was never tested: all numbers of a row are of one checkpoint."""
     run = make_run("a", metrics={"val": {"f1_macro": 0.7, "loss": 0.4}, "test": {"f1_macro": 0.65, "loss": 0.45}})

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet
 import pytest
 import torch
@@ -66,3 +67,39 @@ def test_a_finished_run_is_tested_again_from_its_folder(warm: Any, uninterrupted
     assert warm.run(uninterrupted.path, [*RAIN, "data.generator_seed=1", f"test={uninterrupted.path}"]) != 0, (
         "other data"
     )
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """A run of MiniRocket on 16 training cases of waves of two frequencies."""
+    folder, random = tmp_path_factory.mktemp("cases"), np.random.default_rng(0)
+    for split, num in (("TRAIN", 16), ("TEST", 20)):
+        waves = [np.sin(np.arange(30) * (0.5 + 0.2 * (n % 2))) + random.normal(0, 2.0, 30) for n in range(num)]
+        lines = [",".join(f"{value:.3f}" for value in wave) + f":{'ab'[n % 2]}" for n, wave in enumerate(waves)]
+        text = "@problemName Own\n@classLabel true\n@data\n" + "\n".join(lines) + "\n"
+        (folder / f"Own_{split}.ts").write_text(text)
+    own = ["data=ucr", "data.name=Own", f"data.path={folder}", "model=minirocket", "model.num_features=168"]
+    return [*own, *QUICK]
+
+
+def test_a_ridge_is_validated_by_leave_one_out_killed_or_not(warm: Any, cases: list[str], tmp_path: Path) -> None:
+    run, killed = RunFolder(tmp_path / "run"), RunFolder(tmp_path / "killed")
+    assert warm.run(run.path, cases) == 0
+    record = run.read()
+    assert record["data"]["rows"] == {"train": 16, "val": 16, "test": 20}
+    assert record["data"]["validation"] == "leave_one_out"
+    assert record["metrics"]["train"]["accuracy"] == 1.0 > record["metrics"]["val"]["accuracy"] > 0.5
+    assert record["warnings"] == []  # a ridge fits its rows exactly: no overfitting
+    assert record["calibration"]["val"]["class"]["rows"] == 16
+    assert warm.run(killed.path, cases, dies_in="on_test_epoch_start") == 9
+    assert warm.run(killed.path, [*cases, f"resume={killed.path}"]) == 0
+    for field in ("metrics", "calibration", "objective"):
+        assert killed.read()[field] == record[field], field
+    assert killed.read_calibration() == run.read_calibration()
+
+
+def test_a_share_holds_out_cases(warm: Any, cases: list[str], tmp_path: Path) -> None:
+    held_out = RunFolder(tmp_path / "held_out")
+    assert warm.run(held_out.path, [*cases, "data.split.val=0.25"]) == 0
+    assert held_out.read()["data"]["rows"] == {"train": 12, "val": 4, "test": 20}
+    assert "validation" not in held_out.read()["data"]

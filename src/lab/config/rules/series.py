@@ -87,6 +87,24 @@ def _one_pass(kind: str, head: str, epochs: int | None, precision: Any, finder: 
         yield Mistake("callbacks.lr_finder.enabled", problem, "callbacks.lr_finder.enabled=false", True)
 
 
+def _leave_one_out(val: Any, kind: str) -> Found:
+    if val == "leave_one_out" and kind != "minirocket":
+        problem = f"needs a head in closed form, and model={kind} is trained step by step"
+        yield Mistake("data.split.val", problem, "data.split.val=auto, or model=minirocket", val)
+
+
+def _left_out_by(val: Any, head: str) -> Found:
+    if val == "leave_one_out" and head == "logistic":
+        problem = "needs a head in closed form, and model.head=logistic is trained step by step"
+        yield Mistake("data.split.val", problem, "data.split.val=auto, or model.head=ridge", val)
+
+
+def _nothing_left(val: Any, on_val: bool) -> Found:
+    if val == "leave_one_out" and on_val:
+        problem = "has no effect: data.split.val=leave_one_out holds out no case"
+        yield Mistake("data.split.train_on_val", problem, "data.split.train_on_val=false", True)
+
+
 def _pretraining(pretrain: bool, metric: str) -> Found:
     if pretrain and metric != "val/loss":
         problem = "next-patch prediction has no classes, so nothing but its loss can be compared"
@@ -112,6 +130,9 @@ RULES: tuple[Rule, ...] = (
     (("data.time", "data.group", "data.features", "data.label"), _columns),
     (("data.step", "data.resample"), _steps),
     (("model.kind", "model.head", "trainer.max_epochs", "trainer.precision", "callbacks.lr_finder.enabled"), _one_pass),
+    (("data.split.val", "model.kind"), _leave_one_out),
+    (("data.split.val", "model.head"), _left_out_by),
+    (("data.split.val", "data.split.train_on_val"), _nothing_left),
     (("model.pretrain", "objective.metric"), _pretraining),
     (("model.pretrain", "data.missing_values", "resume", "test"), _foretold_gaps),
     (("data.kind", "loss.head_weighting"), _text_only),

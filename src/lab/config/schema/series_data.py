@@ -125,8 +125,9 @@ class Table(Windowed):
 class CaseSplit(Node):
     """Validation cases, drawn from the training cases."""
 
-    val: Part
-    """Share of the training cases, drawn by class."""
+    val: Part | Literal["auto", "leave_one_out"]
+    """Share of the training cases, drawn by class; `leave_one_out`: no case is held out, each is scored by the head
+    that the others give; `auto`: `leave_one_out` where the head is a ridge (model=minirocket), otherwise 0.2."""
     seed: NonNegativeInt
     """Seed of the split."""
     train_on_val: bool

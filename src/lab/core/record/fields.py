@@ -176,6 +176,8 @@ FIELDS: Mapping[str, Shape] = {
         keyed(
             name=optional(text),
             fingerprint=optional(text),
+            validation=optional(text),
+            compared_as=optional(text),
             truncated_share=optional(number),
             leaks=optional(each(keyed(same_share=optional(number)))),
             split=optional(keyed(drawn=optional(several(text)))),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lab.config.schema import Ahead, Rainfall, Series, Table, Ucr, Windowed
+from lab.config.validation_rows import AUTO_SHARE, LEAVE_ONE_OUT
 from lab.core.batches import HeadSpec
 from lab.core.errors import Mistake, RequestError, listed, nearest
 from lab.core.hydra_quoting import quoted
@@ -31,7 +32,8 @@ class SeriesSet:
 
     channels: names of an input's columns, with those that mark gaps. missing_values: how `SeriesRows` fills gaps, None
     to leave them. has_times: whether the times and groups of rows are meaningful. num_measured: number of the panel's
-    columns that are data; calendar columns follow them.
+    columns that are data; calendar columns follow them. leave_one_out: whether `val` has the rows of `train`, which the
+    model has to score without themselves.
     """
 
     name: str
@@ -45,6 +47,7 @@ class SeriesSet:
     fingerprint: str
     has_times: bool
     num_measured: int
+    leave_one_out: bool = False
 
 
 def load(data: Series, labelled: bool = True) -> SeriesSet:
@@ -59,7 +62,8 @@ def _from_archive(data: Ucr, labelled: bool) -> SeriesSet:
     from lab.data.series.ucr import cases
 
     panel, splits, notes = cases(data)
-    return _finished(data.name, data, panel, splits, _case_rows(splits["train"]), _HEAD, {}, notes, labelled)
+    rows = _case_rows(splits["train"]) + (_case_rows(splits["val"]) if data.split.val == LEAVE_ONE_OUT else [])
+    return _finished(data.name, data, panel, splits, rows, _HEAD, {}, notes, labelled)
 
 
 def _from_generator(data: Rainfall, labelled: bool) -> SeriesSet:
@@ -125,6 +129,12 @@ def _finished(
     mistakes = list(_one_class(splits, panel.classes, data)) if labelled else []
     if mistakes:
         raise RequestError(mistakes)
+    drawn = splits
+    leave_one_out = split.val == LEAVE_ONE_OUT
+    if leave_one_out:
+        whole = concatenated(splits["train"], splits["val"])
+        splits = splits | {"train": whole, "val": whole}
+        notes = [f"validation: leave-one-out over the {len(whole)} training cases; no case is held out"]
     if split.train_on_val:
         splits = splits | {"train": concatenated(splits["train"], splits["val"])}
         notes = [
@@ -150,7 +160,11 @@ def _finished(
         "channels": list(channels), "scaling": scaling, **facts,
     }  # fmt: skip
     key = _fingerprint(panel, splits, head, filling)
-    return SeriesSet(name, panel, splits, head, filling, channels, facts, tuple(notes), key, timed, len(measured))
+    if leave_one_out:
+        facts |= {"validation": LEAVE_ONE_OUT, "compared_as": _fingerprint(panel, drawn, head, filling)}
+    return SeriesSet(
+        name, panel, splits, head, filling, channels, facts, tuple(notes), key, timed, len(measured), leave_one_out
+    )  # fmt: skip
 
 
 def scaling_of(panel: Panel, train_rows: list[slice]) -> dict[str, list[float]]:
@@ -245,13 +259,15 @@ def _one_class(splits: dict[str, Cut], classes: tuple[str, ...], data: Series) -
     """Splits with a single class; allowed for validation if its rows are trained on."""
     for split, cut in splits.items():
         codes = np.unique(cut.labels)
-        if len(codes) > 1 or (split == "val" and data.split.train_on_val):  # type: ignore[attr-defined]
+        is_fitted = data.split.train_on_val or data.split.val == LEAVE_ONE_OUT  # type: ignore[attr-defined]
+        if len(codes) > 1 or (split == "val" and is_fitted):
             continue
         problem = f"{split} has only one class, {classes[int(codes[0])]!r} in all of its {len(cut)} rows"
         if isinstance(data, Windowed):
             yield Mistake("data.label", problem, "another threshold or column, or other moments of the split")
         elif split == "val":
-            share = data.split.val  # type: ignore[attr-defined]
+            given = data.split.val  # type: ignore[attr-defined]
+            share = AUTO_SHARE if isinstance(given, str) else given
             remedy = f"data.split.val={min(0.5, 2 * share):g}, or data.split.train_on_val=true for the last epoch"
             yield Mistake("data.split.val", problem, remedy, share)
         else:

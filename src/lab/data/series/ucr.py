@@ -11,6 +11,7 @@ import numpy as np
 
 from lab.cli.optional_packages import not_installed
 from lab.config.schema import Ucr
+from lab.config.validation_rows import AUTO_SHARE
 from lab.core.errors import Mistake, RequestError, listed, nearest
 from lab.data.label_encoder import class_order
 from lab.data.series.panel import Cut, Panel
@@ -100,8 +101,12 @@ def _refuse_unlike(read: dict[str, Cases], key: str, files: dict[str, Path]) -> 
 def _with_val(
     labels: "np.ndarray[tuple[int], np.dtype[np.int16]]", data: Ucr, classes: tuple[str, ...]
 ) -> tuple[dict[str, "np.ndarray"], list[str]]:
-    """Stratified rows of train and val, and a note on classes that are too small to be in both."""
-    rows = draw([labels.astype(np.int64)], np.arange(len(labels)), {"val": data.split.val}, data.split.seed)
+    """Stratified rows of train and val, and a note on classes that are too small to be in both.
+
+    Without a share for validation it is the share of `auto`.
+    """
+    share = AUTO_SHARE if isinstance(data.split.val, str) else data.split.val
+    rows = draw([labels.astype(np.int64)], np.arange(len(labels)), {"val": share}, data.split.seed)
     counts = np.bincount(labels[rows["val"]], minlength=len(classes))
     absent = [classes[code] for code in np.flatnonzero(counts == 0)]
     note = f"classes {listed(absent)} have too few cases for validation and are only in training"

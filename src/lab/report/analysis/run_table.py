@@ -36,6 +36,8 @@ def build_run_table(source: SourceRuns, ranked_by: RankingObjective, allow_mixed
     metric, goal = _objective(runs, ranked_by)
     warnings = [*source.warnings, *(Sentence("trained_on_val", {"path": path}) for path in trained_on_val)]
     warnings += _mixed_warnings(runs, ranked_by)
+    left_out = sum(_is_left_out(run.config) for run in runs)
+    warnings += [Sentence("leave_one_out", {"num": left_out, "total": len(runs)})] if left_out else []
     if not allow_mixed:
         _refuse_mixed(runs, ranked_by)
     rows = [_with_ranking_metric(run, metric) for run in runs]
@@ -67,6 +69,15 @@ def build_run_table(source: SourceRuns, ranked_by: RankingObjective, allow_mixed
         exclusions=tuple(source.exclusions),
         warnings=tuple(warnings),
     )
+
+
+def _is_left_out(config: Mapping[str, Any]) -> bool:
+    """Return whether a run's validation scores are leave-one-out scores of its training rows."""
+    val, is_ridge = (
+        config.get("data.split.val"),
+        config.get("model.kind") == "minirocket" and config.get("model.head") == "ridge",
+    )
+    return val == "leave_one_out" or (val == "auto" and is_ridge and not config.get(TRAINED_ON_VAL))
 
 
 def _without_validation_scores(run: SourceRun) -> SourceRun:

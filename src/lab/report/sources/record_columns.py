@@ -28,7 +28,7 @@ def record_values(record: Mapping[str, Any]) -> dict[str, Any]:
         "metric": objective["metric"],
         "mode": objective.get("mode", "max"),
         "data": data.get("name"),
-        "fingerprint": data.get("fingerprint"),
+        "fingerprint": data.get("compared_as") or data.get("fingerprint"),  # leave-one-out: as with a held-out part
     }
     numbers: dict[str, Any] = {
         "objective": objective.get("value"),

@@ -32,6 +32,7 @@ from lab.config.metric_direction import direction
 from lab.config.schema import Config, CustomData, Labelled, Objective, Questions, TrainerConfig, Ucr, Windowed
 from lab.config.schema import callbacks as schema
 from lab.config.targets import make
+from lab.config.validation_rows import is_closed_form
 from lab.core.errors import Mistake, RequestError
 from lab.core.machine_faults import MachineRefusal
 from lab.core.record.run_folder import RunFolder
@@ -147,7 +148,8 @@ def callbacks(config: Config, folder: RunFolder) -> Callbacks:
             stop.metric or goal.metric, stop.patience, mode, stop.min_delta, config.trainer.min_epochs
         )
     custom = isinstance(config.data, CustomData)  # its training means are there only after the epoch's validation
-    gap = None if custom else chosen.overfit.gap
+    exact = is_closed_form(config)  # a ridge on more features than rows fits them exactly by construction
+    gap = None if custom or exact else chosen.overfit.gap
     overfit = OverfittingMonitor(goal.metric, gap, goal.mode) if gap is not None else None
     resources = Resources() if chosen.resources.enabled else None
     reporter = connected()

@@ -36,12 +36,28 @@ def window_novelty(data: SeriesDataModule, val: HeldOut) -> Novelty:
     ranges = {name: (float(np.nanmin(each)), float(np.nanmax(each)))
               for name, each in zip(names, known.T, strict=True) if not np.isnan(each).all()}  # fmt: skip
     bounds = [ranges.get(name, (-np.inf, np.inf)) for name in names]
-    energy, parts = _energies(val), []
-    for start in range(0, len(val.rows), CHUNK):
-        part = slice(start, start + CHUNK)
-        parts.append(window_measures(*rows.arrays(val.rows[part]), bounds, energy[part]))
+    energy, parts, size = _energies(val), [], 1 if series.leave_one_out else CHUNK
+    others = _ranges_without(data, len(names)) if series.leave_one_out else None
+    for start in range(0, len(val.rows), size):
+        part = slice(start, start + size)
+        own = bounds if others is None else others[val.rows[start]]
+        parts.append(window_measures(*rows.arrays(val.rows[part]), own, energy[part]))
     measures = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return Novelty(fit_limits(measures), None, ranges)
+
+
+def _ranges_without(data: SeriesDataModule, num: int) -> list[list[tuple[float, float]]]:
+    """Per training case, the ranges of the `num` first channels in all other cases."""
+    cut, values = data.series.splits["train"], data.series.panel.values
+    lows = np.full((len(cut), num), np.inf)
+    highs = np.full((len(cut), num), -np.inf)
+    for place, (end, length) in enumerate(zip(cut.ends.tolist(), cut.lengths.tolist(), strict=True)):
+        own = values[end - length + 1 : end + 1, :num]
+        np.fmin.reduce(own, 0, out=lows[place], initial=np.inf)
+        np.fmax.reduce(own, 0, out=highs[place], initial=-np.inf)
+    low, high = np.sort(lows, 0), np.sort(highs, 0)
+    low, high = (np.where(lows == low[0], low[1], low[0]), np.where(highs == high[-1], high[-2], high[-1]))
+    return [list(zip(*pair, strict=True)) for pair in zip(low.tolist(), high.tolist(), strict=True)]
 
 
 def _energies(val: HeldOut) -> npt.NDArray[np.float64]:

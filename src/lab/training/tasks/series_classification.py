@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from lab.config.schema import Config, Series, SeriesNet
+from lab.config.schema import Config, SeriesNet
+from lab.config.validation_rows import series_request
 from lab.core.batches import SeriesSpec
 from lab.core.record.run_folder import RunFolder
 from lab.core.reference.content import Reference
@@ -57,6 +58,13 @@ class SeriesClassification(TaskDefinition[SeriesSpec, SeriesDataModule, Classifi
         assert (sample is not None) == fresh, "a new model is fitted to a sample, a saved one is not"
         return build_series_classifier(config.model, config.loss, spec, initial_training_plan(config), sample)
 
+    def connect(self, model: Classifier, data: SeriesDataModule) -> None:
+        if data.series.leave_one_out:
+            from lab.models.series.ridge import RidgeClassifier
+
+            assert isinstance(model, RidgeClassifier), "a rule requires a ridge for leave-one-out"
+            model.leave_one_out = True
+
     def cacheable_part(self, model: Classifier) -> Net | None:
         if not isinstance(model, TimeSeriesClassifier) or len(model.nets) > 1:
             return None
@@ -101,11 +109,11 @@ class SeriesClassification(TaskDefinition[SeriesSpec, SeriesDataModule, Classifi
 
 def load_series(config: Config, pin_memory: bool, labelled: bool) -> SeriesDataModule:
     """The data module of series. labelled=False: classes are not read, so windows may have rows without a class."""
-    assert isinstance(config.data, Series), f"data of kind {config.data.kind} contain no series"
-    series = load(config.data, labelled)
+    request = series_request(config)
+    series = load(request, labelled)
     for note in series.notes:
         log.info("%s", note)
-    return SeriesDataModule(series, config.data, accumulation_schedule(config), config.seed, pin_memory)
+    return SeriesDataModule(series, request, accumulation_schedule(config), config.seed, pin_memory)
 
 
 def identity(series: SeriesSet, cut: Cut) -> dict[str, object]:
