@@ -35,6 +35,10 @@ REASONS = {
     ("report/output/model_registry.py", "register"): "whatever a service raises; RunError with its first line",
     ("training/session.py", "closing"): "writes the end down and raises it again",
     ("training/session.py", "machine_faults_named"): "raises again errors that are no fault of the machine",
+    (
+        "training/baselines/fitted.py",
+        "fitted_baseline",
+    ): "a finished run without one of its baselines has not failed; a gap with the reason in the record",
     ("training/post_processing.py", "_draw"): "a picture less ends no run; it stays pending",
     (
         "serving/batching.py",

@@ -33,7 +33,7 @@ from lab.config.schema import Series
 from lab.core.record.run_folder import RunFolder
 from lab.data.series.datamodule import SeriesDataModule, SeriesRows
 from lab.data.series.dataset import load
-from lab.training.tasks.series_classification import persistence_scores
+from lab.training.baselines.label_rules import persistence
 
 ROOT = Path(__file__).resolve().parents[2]
 GOAL = {"auc": 0.803, "mcc": 0.399}
@@ -76,7 +76,8 @@ def baselines(path: Path) -> list[dict[str, Any]]:
     module = SeriesDataModule(result, data, lambda _: 1, 0, False)
     parts = {split: lagged(module.make_rows(split), result.num_measured) for split in result.splits}
     truth = parts["test"][1]
-    now = persistence_scores(result.splits["test"], result.head)["persistence"]
+    (current,) = persistence({"test": result.splits["test"]}, result.head)
+    now = current.scores["test"]
     rows = [{"name": "majority", "acc": max(truth.mean(), 1 - truth.mean()), "auc": 0.5, "mcc": 0.0},
             {"name": "persistence", "acc": now["accuracy"], "auc": now["auc"], "mcc": now["mcc"]}]  # fmt: skip
     val = parts["val"]

@@ -14,6 +14,7 @@ PLACE = {"trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer
 WRITTEN = {
     Role.UNNAMED: WATCHING | PLACE | {
         "sweep", "experiment_name", "run_name", "tags", "resume", "test", "logger", "cache", "objective", "plugins",
+        "baselines",
         "data.num_workers", "data.path", "data.train", "data.val",
         "data.test", "data.text", "data.labels", "callbacks.progress", "callbacks.curves",
     },
@@ -22,18 +23,18 @@ WRITTEN = {
         "callbacks.early_stopping", "callbacks.checkpoint", "callbacks.progress", "callbacks.curves",
         "callbacks.overfit", "callbacks.nan_guard", "data.num_workers", "data.pin_memory", "data.persistent_workers",
         "data.eval_batch_size", "data.path", "data.train", "data.val", "data.test", "peft.merge", "logger",
-        "cache.dir", "cache.max_gib", "hydra", "tags",
+        "cache.dir", "cache.max_gib", "hydra", "tags", "baselines",
     },
     Role.CHANGEABLE_IN_STUDY: WATCHING | {
         "sweep", "objective", "resume", "test", "run_name", "tags", "logger", "cache.dir", "cache.max_gib",
-        "callbacks.progress", "callbacks.curves",
+        "callbacks.progress", "callbacks.curves", "baselines",
     },
     Role.NOT_COMPARED: WATCHING | PLACE | {
         "experiment_name", "run_name", "tags", "resume", "test", "logger", "cache", "objective", "sweep",
-        "callbacks.progress", "callbacks.curves", "callbacks.checkpoint",
+        "callbacks.progress", "callbacks.curves", "callbacks.checkpoint", "baselines",
         "data.num_workers", "data.pin_memory", "data.persistent_workers",
     },
-    Role.UNSEARCHED: {"trainer.fast_dev_run", "plugins", "objective", "sweep", "resume", "test", "hydra"},
+    Role.UNSEARCHED: {"trainer.fast_dev_run", "baselines", "plugins", "objective", "sweep", "resume", "test", "hydra"},
     Role.RECIPE: {"experiment_name", "seed", "objective", "plugins"},
     Role.RECIPE_GROUP: {
         "model", "data", "peft", "loss", "optimizer", "scheduler", "callbacks", "trainer", "cache",

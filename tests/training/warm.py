@@ -27,6 +27,8 @@ from lab.training import post_processing
 from lab.training.evaluate import retest
 from lab.training.train import train
 
+WITHOUT_FITTED_BASELINES = "baselines.enabled=false"
+"""The default of these runs, which a job's own overrides replace: most tests are not about baselines."""
 CONF = Path(__file__).resolve().parents[2] / "conf"
 
 
@@ -40,7 +42,7 @@ def job(
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     with initialize_config_dir(str(CONF), version_base=None):
-        composed = compose("config", overrides)
+        composed = compose("config", [WITHOUT_FITTED_BASELINES, *overrides])
     plugins.load(composed.plugins)
     config = check(composed)
     if kill_at is not None:

@@ -142,10 +142,7 @@ class Classifier(TaskModule):
         super().__init__(training)
         self.head_specs = heads
         self.losses = HeadLosses(heads, loss)
-        self.metrics = {
-            split: HeadMetric(heads, self.losses.of_epoch, split != "train", training.extra_metrics)
-            for split in ("train", "val", "test")
-        }
+        self.metrics = {split: self.new_metric(split) for split in ("train", "val", "test")}
         self.test_outputs: list[tuple[Tensor, list[Tensor]]] = []
         """After a test: (rows (B,), probabilities per head (B, K)) of each batch, on the CPU."""
 
@@ -173,6 +170,11 @@ class Classifier(TaskModule):
         """Logits with labels, for the temperatures; no metric is updated."""
         labels = {name: each.cpu() for name, each in batch.labels.items()}
         return batch.rows.cpu(), [head.float().cpu() for head in self(batch)], labels
+
+    def new_metric(self, split: str) -> HeadMetric:
+        """An empty metric with the names and the loss of a split."""
+        extra = self.training_plan.extra_metrics
+        return HeadMetric(self.head_specs, self.losses.of_epoch, split != "train", extra)
 
     def head_metric(self, split: str) -> HeadMetric:
         """The metric of a split."""

@@ -54,7 +54,7 @@ def _retest(config: Config, run: RunFolder) -> dict[str, float]:
         trainer = parts.trainer(config, where, run.path, chosen, [])
     result = _calibrated(config, trainer, material, run, test(trainer, material, run))
     record = run.read()
-    result = add_baselines(run, material, result)
+    result = add_baselines(run, config, material, result)
     if record.get("pending"):
         study = (record.get("sweep") or {}).get("study")
         post_processing.report_outcome(

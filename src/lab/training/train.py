@@ -98,7 +98,7 @@ def _train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | N
             return _conclude_fast_dev_run(run, config, clock)
         ending = _conclude(run, config, material, chosen, (result, doubt), num_epochs, clock)
     # The run is over and recorded. What follows only informs others: if it fails, the run is complete all the same.
-    result = add_baselines(run, material, result)
+    result = add_baselines(run, config, material, result)
     post_processing.write_reference(run, material, result)  # before the loggers, which keep it with the model
     post_processing.report_outcome(run, result, loggers)
     _show(run, config, result, ending)

@@ -28,7 +28,7 @@ def test_a_run_records_scores_baselines_and_facts(uninterrupted: RunFolder) -> N
     record = uninterrupted.read()
     assert record["status"] == "completed"
     assert {"accuracy", "balanced_accuracy", "f1_macro", "mcc", "auc", "loss"} <= set(record["metrics"]["test"])
-    assert set(record["baselines"]) == {"majority", "persistence"}
+    assert set(record["baselines"]) == {"majority", "persistence", "seasonal_persistence"}
     for split in ("val", "test"):
         scores = {name: each[split] for name, each in record["baselines"].items()}
         assert scores["persistence"]["mcc"] > 0.2 > abs(scores["majority"]["mcc"])

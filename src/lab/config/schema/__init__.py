@@ -63,6 +63,7 @@ from lab.config.schema.text_models import Encoder, Model, Ngram, TextEncoderSett
 from lab.config.schema.training import (
     Adapters,
     AnyLoss,
+    BaselinesConfig,
     Cache,
     CustomLoss,
     HeadWeights,
@@ -81,6 +82,7 @@ __all__ = [
     "AnyLoss",
     "AnyOptimizer",
     "AnyScheduler",
+    "BaselinesConfig",
     "BatchFinderConfig",
     "Cache",
     "CallbacksConfig",
@@ -202,6 +204,11 @@ class Config(Node):
     """Length, precision and device of training."""
     metrics: MetricsConfig = MetricsConfig()
     """Metrics besides those that a task always has."""
+    baselines: Annotated[
+        BaselinesConfig,
+        Role.UNNAMED | Role.CHANGEABLE | Role.CHANGEABLE_IN_STUDY | Role.NOT_COMPARED | Role.UNSEARCHED,
+    ] = BaselinesConfig()
+    """Simple models that the run is compared with."""
     cache: Annotated[Cache, Role.UNNAMED | Role.NOT_COMPARED | Role.RECIPE_GROUP]
     """What runs share on disk."""
     logger: Annotated[Loggers, Role.UNNAMED | Role.CHANGEABLE | Role.CHANGEABLE_IN_STUDY | Role.NOT_COMPARED] = (

@@ -171,13 +171,22 @@ class Cache(Node):
     """The folder of what runs share."""
 
     dir: Annotated[str, Role.CHANGEABLE | Role.CHANGEABLE_IN_STUDY | Role.LOCAL]
-    """Folder of what runs share: tokens, Arrow copies of files, hidden states of frozen layers."""
+    """Folder of what runs share: tokens, Arrow copies of files, hidden states of frozen layers, baselines' outputs."""
     max_gib: Annotated[PositiveFloat, Role.CHANGEABLE | Role.CHANGEABLE_IN_STUDY]
     """Largest size of the folder in GiB; the least recently used entries are removed beyond it."""
     hidden_states: bool
     """Store what the frozen layers compute for each text and compute only the layers above them."""
     dtype: Literal["auto", "bf16", "fp32"]
     """Number format of stored hidden states; `auto`: bf16 where `trainer.precision` is 16 or bf16, else fp32."""
+
+
+class BaselinesConfig(Node):
+    """Simple models that a run is compared with, on the same validation and test rows."""
+
+    enabled: bool = True
+    """Fit them after the test; false: only baselines that need no fit, such as the most frequent class."""
+    max_rows: PositiveInt = 100_000
+    """Largest number of training rows that they are fitted on; of more rows, so many are drawn."""
 
 
 Names = Annotated[tuple[str, ...], Field(min_length=1)]

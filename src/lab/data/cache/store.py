@@ -1,5 +1,5 @@
-"""The cache folder that runs share, with one size limit: `tokens/` (tokenised texts), `files/` (Arrow copies of files)
-and `states/` (outputs of frozen layers).
+"""The cache folder that runs share, with one size limit: `tokens/` (tokenised texts), `files/` (Arrow copies of files),
+`states/` (outputs of frozen layers) and `baselines/` (what simple models give for validation and test rows).
 
 An entry is a folder that is made under a hidden name and then renamed, so no process reads an incomplete one; if two
 runs make the same entry, the first one is kept. Each process updates the time of an entry that it uses and locks it
@@ -22,7 +22,7 @@ from lab.data.cache.entry_locks import NAME as LOCK_NAME
 from lab.data.cache.entry_locks import lock_entry, unused
 
 log = logging.getLogger(__name__)
-PARTS = ("tokens", "files", "states")
+PARTS = ("tokens", "files", "states", "baselines")
 SEAL = "whole.json"
 """File of a finished entry with the size and CRC-32 of each of its other files."""
 NO_CHECKSUMS: Mapping[str, int] = {}

@@ -33,7 +33,8 @@ class SeriesSet:
     channels: names of an input's columns, with those that mark gaps. missing_values: how `SeriesRows` fills gaps, None
     to leave them. has_times: whether the times and groups of rows are meaningful. num_measured: number of the panel's
     columns that are data; calendar columns follow them. leave_one_out: whether `val` has the rows of `train`, which the
-    model has to score without themselves.
+    model has to score without themselves. row_classes: (N,) class of each row of the panel under the rule of labels,
+    `MISSING` where it was not observed; None without a rule. horizon: steps from a window's newest sample to its label.
     """
 
     name: str
@@ -48,6 +49,8 @@ class SeriesSet:
     has_times: bool
     num_measured: int
     leave_one_out: bool = False
+    row_classes: windows.Codes | None = None
+    horizon: int = 0
 
 
 def load(data: Series, labelled: bool = True) -> SeriesSet:
@@ -112,7 +115,8 @@ def _windowed(name: str, data: Windowed, panel: Panel, labelled: bool) -> Series
     shares = [f"{column} {count} ({count / len(panel.values):.1%})" for column, count in missing.items() if count]
     notes += [f"missing values: {listed(shares)}; missing_values={data.missing_values}"] if shares else []
     notes += [f"windows left out: {', '.join(f'{count} {reason}' for reason, count in cuts.counts.items())}"]
-    return _finished(name, data, panel, cuts.splits, cuts.train_rows, head, facts, notes, labelled)
+    made = _finished(name, data, panel, cuts.splits, cuts.train_rows, head, facts, notes, labelled)
+    return replace(made, row_classes=current, horizon=horizon)
 
 
 def _finished(

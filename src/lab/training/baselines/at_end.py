@@ -5,13 +5,16 @@ The end of the run is recorded before, so that no baseline can lose it.
 
 import logging
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TypeVar
 
+from lab.config.schema import Config
 from lab.core.record.baselines import baseline_notes, baseline_scores
 from lab.core.record.run_folder import RunFolder
 from lab.training import post_processing
-from lab.training.baselines.base import SPLITS, Baseline, from_record, recorded
+from lab.training.baselines.base import SPLITS, Baseline, SplitRows, from_record, recorded
+from lab.training.baselines.fitted import fitted_baseline
 from lab.training.evaluation.base import EvaluationResult
 from lab.training.tasks.base import Material
 
@@ -19,7 +22,7 @@ log = logging.getLogger(__name__)
 ResultT = TypeVar("ResultT", bound=EvaluationResult)
 
 
-def add_baselines(run: RunFolder, material: Material, result: ResultT) -> ResultT:
+def add_baselines(run: RunFolder, config: Config, material: Material, result: ResultT) -> ResultT:
     """Return the result with the baselines of the run, which are measured and recorded if they are pending."""
     record = run.read()
     if post_processing.BASELINES not in (record.get("pending") or []):
@@ -28,8 +31,9 @@ def add_baselines(run: RunFolder, material: Material, result: ResultT) -> Result
         known = {name: {split: each[name] for split, each in by_split.items() if name in each} for name in names}
         return replace(result, baselines=from_record(known, baseline_notes(record)))
     start = time.monotonic()
-    baselines = measured(material)
+    baselines = measured(config, material)
     took = time.monotonic() - start
+    log.info("baselines in %.1f s: %s", took, ", ".join(each.name for each in baselines) or "none")
     timing = record.get("timing_s") or {}
     spent = {"baselines": took} | ({"total": timing["total"] + took} if "total" in timing else {})
     try:
@@ -41,9 +45,18 @@ def add_baselines(run: RunFolder, material: Material, result: ResultT) -> Result
     return replace(result, baselines=baselines)
 
 
-def measured(material: Material) -> tuple[Baseline, ...]:
+def measured(config: Config, material: Material) -> tuple[Baseline, ...]:
     """The baselines on the rows that a validation and the test read."""
     for stage in ("validate", "test"):
         material.task.setup(material.data, stage)
-    rows = material.scored_rows
-    return tuple(material.task.baselines(material.data, rows)) if rows else ()
+    task, data, rows = material.task, material.data, material.scored_rows
+    if not rows:
+        return ()
+    return (*task.baselines(data, rows), *(fitted(config, material, rows) if config.baselines.enabled else ()))
+
+
+def fitted(config: Config, material: Material, rows: SplitRows) -> Iterator[Baseline]:
+    """Yield the baselines that are fitted to the training rows, from the cache where it has them."""
+    fingerprint = material.task.fingerprint(config, material.data)
+    for model in material.task.simple_models(config, material.model, material.data, rows):
+        yield fitted_baseline(model, fingerprint, rows, config.cache)

@@ -27,6 +27,7 @@ from lab.models.series.interfaces import Net
 from lab.models.task_module import TaskModule, Training
 from lab.models.text.interfaces import TextEncoder
 from lab.training.baselines.base import Baseline, SplitRows
+from lab.training.baselines.fitted import SimpleModel
 from lab.training.doubt.novelty import Novelty
 from lab.training.evaluation.base import EvaluationResult, HeldOut
 from lab.training.run_length import MOST_EPOCHS, epoch_end_steps, refuse_misplaced_validations
@@ -72,7 +73,11 @@ class TaskDefinition(ABC, Generic[SpecT, DataT, ModelT]):
         """The result of the test that has just run."""
 
     def baselines(self, data: DataT, rows: SplitRows) -> Iterable[Baseline]:
-        """Simple models scored on some rows of `val` and `test`. None for a task whose rows `lab` does not know."""
+        """Baselines that need no fit, scored on some rows of `val` and `test`. None for a task without labels."""
+        return ()
+
+    def simple_models(self, config: Config, model: ModelT, data: DataT, rows: SplitRows) -> Iterable[SimpleModel]:
+        """Baselines that are fitted to the training rows and scored on some rows of `val` and `test`."""
         return ()
 
     def reference(self, data: DataT) -> Reference | None:

@@ -22,8 +22,9 @@ from lab.data.qa.datamodule import QuestionDataModule
 from lab.models.qa.extractive_qa import ExtractiveQA, Outputs
 from lab.models.qa.n_best import ranked
 from lab.models.text.interfaces import TokenEncoder
-from lab.training.baselines.answers import answer_baselines
+from lab.training.baselines.answers import answer_baselines, best_sentence_model
 from lab.training.baselines.base import Baseline, SplitRows
+from lab.training.baselines.fitted import SimpleModel
 from lab.training.build.text_encoder import text_encoder
 from lab.training.build.tokenizer import get_tokenizer, load_tokenizer
 from lab.training.evaluation.base import HeldOut
@@ -95,6 +96,15 @@ class QuestionAnswering(TaskDefinition[QuestionSpec, QuestionDataModule, Extract
         spec, references = data.spec, data.references
         scored = {split: references[split].of(kept.tolist()) for split, kept in rows.items()}
         yield from answer_baselines(references["train"], scored, spec.language, 0, spec.no_answer)
+
+    def simple_models(
+        self, config: Config, model: ExtractiveQA, data: QuestionDataModule, rows: SplitRows
+    ) -> Iterator[SimpleModel]:
+        spec, asked = data.spec, {}
+        for split, kept in rows.items():
+            texts = [data.corpus.splits[split].questions[row].text for row in kept.tolist()]
+            asked[split] = (texts, data.references[split].of(kept.tolist()))
+        yield best_sentence_model(data.references["train"], asked, spec.language, spec.no_answer, config.baselines)
 
     def evaluate(self, model: ExtractiveQA, data: QuestionDataModule) -> AnswersResult:
         spec, questions = data.spec, data.corpus.splits["test"].questions

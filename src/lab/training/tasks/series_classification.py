@@ -24,6 +24,7 @@ from lab.models.series.interfaces import Net
 from lab.models.series.series_classifier import TimeSeriesClassifier
 from lab.training.baselines.base import Baseline, SplitRows
 from lab.training.baselines.label_rules import majority, persistence
+from lab.training.baselines.seasons import seasonal_persistence
 from lab.training.build.series_model import build_series_classifier
 from lab.training.doubt.fit_novelty import window_novelty
 from lab.training.doubt.novelty import Novelty
@@ -92,6 +93,7 @@ class SeriesClassification(TaskDefinition[SeriesSpec, SeriesDataModule, Classifi
         cuts = {split: data.series.splits[split].at(kept) for split, kept in rows.items()}
         yield majority({split: {head.name: cut.labels.astype(np.int64)} for split, cut in cuts.items()}, (head,))
         yield from persistence(cuts, head)
+        yield from seasonal_persistence(data.series, cuts)
 
     def evaluate(self, model: Classifier, data: SeriesDataModule) -> ClassificationResult:
         heads = data.spec.heads

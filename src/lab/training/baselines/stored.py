@@ -1,0 +1,62 @@
+"""What fitted baselines give, in the cache folder: computed once for all runs of the same data and settings.
+
+`baselines/<key>/` has outputs.safetensors and about.json, sealed and removed like every entry of the cache. Runs that
+need the same entry at the same time wait for the one that computes it. A damaged entry is made again.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+from safetensors.numpy import load_file, save_file
+
+from lab.core.locks import exclusive
+from lab.data.cache.store import make_entry
+
+log = logging.getLogger(__name__)
+PART = "baselines"
+"""Folder of the cache."""
+ARRAYS, ABOUT = "outputs.safetensors", "about.json"
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a fitted baseline gives. arrays: by name, as its scoring needs them; note: how it was fitted, if that is not
+    as usual."""
+
+    arrays: Mapping[str, npt.NDArray[Any]]
+    note: str | None = None
+
+
+def obtain(cache: Path, key: Mapping[str, Any], compute: Callable[[], Outputs]) -> Outputs:
+    """Return the outputs stored under a key, which are computed and stored where there are none.
+
+    A folder that cannot be written costs the entry, not the baseline. Raises what `compute` raises.
+    """
+    text = json.dumps(key, sort_keys=True, default=str)
+    folder = cache / PART / hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    made: list[Outputs] = []
+
+    def fill(aside: Path) -> None:
+        made.append(compute())
+        save_file(dict(made[0].arrays), aside / ARRAYS)
+        (aside / ABOUT).write_text(json.dumps({"note": made[0].note, "key": json.loads(text)}), encoding="utf-8")
+
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with exclusive(folder.parent / f".{folder.name}.lock", lambda: log.info("another run fits this baseline")):
+            make_entry(folder, fill)
+        return made[0] if made else _read(folder)
+    except OSError as error:
+        log.warning("a baseline is not kept in the cache: %s", error)
+        return made[0] if made else compute()
+
+
+def _read(folder: Path) -> Outputs:
+    about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+    return Outputs(load_file(folder / ARRAYS), about["note"])
