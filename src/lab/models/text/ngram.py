@@ -27,6 +27,7 @@ from lab.core.files import Unreadable, regular, write_whole
 from lab.core.record.fields import count, keyed, optional, pair
 from lab.models.text.interfaces import TOKENIZER_FILE, BagEncoder
 
+KIND = "ngram"
 PAD = 0
 INITIAL_STD = 0.02
 LONGEST = 100_000
@@ -134,15 +135,16 @@ class NgramTokenizer:
         """SHA-256 of the settings and the IDF weights; it changes whenever the output of `encode` does."""
         return hashlib.sha256(json.dumps(self._description()).encode() + self.idf.tobytes()).hexdigest()
 
-    def save(self, folder: Path) -> None:
-        """Write the IDF weights and the description from which `load` restores this tokenizer."""
+    def save(self, folder: Path, kind: str = KIND) -> None:
+        """Write the IDF weights and the description from which `load` restores this tokenizer. kind: in the
+        description, of the tokenizer that is made of it."""
 
         def write(aside: Path) -> None:
             with aside.open("wb") as file:
                 np.save(file, self.idf)
 
         write_whole(folder / _WEIGHTS, write)
-        description = json.dumps(self._description())
+        description = json.dumps(self._description() | {"kind": kind})
         write_whole(folder / TOKENIZER_FILE, lambda aside: aside.write_text(description, encoding="utf-8"))
 
     @classmethod
@@ -164,7 +166,7 @@ class NgramTokenizer:
         return cls(buckets, (low, high), chars, idf)
 
     def _description(self) -> dict[str, Any]:
-        return {"kind": "ngram", "buckets": self.buckets, "words": self._words, "chars": self._chars}
+        return {"kind": KIND, "buckets": self.buckets, "words": self._words, "chars": self._chars}
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_ids_of_word": {}}

@@ -1,0 +1,186 @@
+"""TF-IDF of n-grams with a linear head per label: the simple model of texts, as a model of its own.
+
+A run is compared with it, `model=linear` trains it, and other models can start from it. It is kept as safetensors and
+JSON. Shapes: N texts, D n-grams, K classes.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load as tensors_of
+from safetensors.numpy import save as as_bytes
+
+from lab.core.batches import HeadSpec
+from lab.core.files import Unreadable, read_json, regular, write_whole
+from lab.core.record.fields import count, keyed, number, optional, several, text
+from lab.models.linear.solver import PENALTIES, Choice, LinearHead, Rows, fit_head, out_of_fold
+from lab.models.linear.text_features import sparse_rows
+from lab.models.linear.tokenizer import NgramSettings, SparseNgramTokenizer
+from lab.models.text.interfaces import TOKENIZER_FILE
+
+WEIGHTS, DESCRIPTION = "linear.safetensors", "linear.json"
+ENCODED_AT_ONCE = 1000
+Labels = Mapping[str, npt.NDArray[np.int64]]
+"""Per head (N,), `MISSING` where unknown."""
+Logits = dict[str, npt.NDArray[np.float32]]
+"""Per head (N, K); their softmax are calibrated probabilities."""
+Texts = Iterable[list[str]]
+"""Batches of texts."""
+_HEAD = keyed(
+    "name", "c", "num_columns", "note", "temperature",
+    name=text, c=number, num_columns=count, note=optional(text), temperature=number,
+)  # fmt: skip
+_DESCRIBED = keyed("heads", "max_words", heads=several(_HEAD), max_words=count)
+
+
+@dataclass(frozen=True)
+class TextLinearSettings:
+    """ngrams: which n-grams are counted; penalties: candidates for C; choose_words: whether a model of words only is a
+    candidate; max_words: words of a text that are read."""
+
+    ngrams: NgramSettings = field(default_factory=NgramSettings)
+    penalties: tuple[float, ...] = PENALTIES
+    choose_words: bool = True
+    max_words: int = 100_000
+
+
+@dataclass(frozen=True)
+class TextLinear:
+    """A fitted model: `logits(texts)`. heads: by name, in the order of the labels."""
+
+    tokenizer: SparseNgramTokenizer
+    heads: Mapping[str, LinearHead]
+    max_words: int
+
+    @classmethod
+    def fit(
+        cls,
+        texts: Texts,
+        labels: Labels,
+        heads: Sequence[HeadSpec],
+        val: tuple[Texts, Labels] | None = None,
+        settings: TextLinearSettings | None = None,
+        seed: int = 0,
+        class_weights: Mapping[str, npt.NDArray[np.float32]] | None = None,
+    ) -> "TextLinear":
+        """A model of training texts. val: rows that choose C and the n-grams, and calibrate; class_weights: (K,).
+
+        A head with fewer than two classes in training gets constant logits and a note.
+        """
+        settings = settings or TextLinearSettings()
+        batches = list(texts)
+        tokenizer = SparseNgramTokenizer.fitted(settings.ngrams, batches)
+        empty = cls(tokenizer, {}, settings.max_words)
+        train, held_out = empty.features(batches), None if val is None else empty.features(val[0])
+        fitted = {}
+        for head in heads:
+            columns = candidates(tokenizer, settings.choose_words)
+            rows = None if val is None else Rows(held_out, val[1][head.name])
+            weights = None if class_weights is None else class_weights.get(head.name)
+            known = Rows(train, labels[head.name])
+            fitted[head.name] = fit_head(known, rows, head.num_classes, columns, settings.penalties, weights, seed)
+        return replace(empty, heads=fitted)
+
+    @property
+    def choice(self) -> dict[str, dict[str, Any]]:
+        """Per head: C, whether only words are used, and a note or None."""
+        return {
+            name: {"c": head.choice.c, "words_only": self._words_only(head), "note": head.note}
+            for name, head in self.heads.items()
+        }
+
+    def features(self, texts: Texts) -> Any:
+        """(N, D) sparse rows of batches of texts."""
+        ids = [row for batch in texts for row in self.tokenizer.encode(batch, self.max_words)]
+        return sparse_rows(ids, self.tokenizer.idf, self.tokenizer.num_word_ids)
+
+    def logits(self, texts: Texts) -> Logits:
+        """Per head (N, K) for batches of texts, in their order."""
+        parts = [self._scored(self.features([part])) for batch in texts for part in _parts(batch)]
+        empty = {name: np.zeros((0, len(head.bias)), np.float32) for name, head in self.heads.items()}
+        return {name: np.concatenate([empty[name], *(part[name] for part in parts)]) for name in self.heads}
+
+    def out_of_fold_logits(
+        self,
+        texts: Texts,
+        labels: Labels,
+        seed: int = 0,
+        class_weights: Mapping[str, npt.NDArray[np.float32]] | None = None,
+    ) -> Logits:
+        """Per head (N, K) for the training texts, each from a model that was fitted without the text and its equals.
+
+        N-grams, C and temperature are those of this model, so that the logits are like those of new texts.
+        """
+        batches = list(texts)
+        features = self.features(batches)
+        every = [text for batch in batches for text in batch]
+        groups = np.unique(every, return_inverse=True)[1].astype(np.int64)
+        result = {}
+        for name, head in self.heads.items():
+            rows = Rows(features, labels[name])
+            if head.note is not None:
+                result[name] = head.logits(features)
+                continue
+            weights = None if class_weights is None else class_weights.get(name)
+            result[name] = out_of_fold(rows, head, len(head.bias), groups, weights, seed)
+        return result
+
+    def save(self, folder: Path) -> None:
+        """Write tokenizer, weights and description into `folder`."""
+        self.tokenizer.save(folder)
+        tensors = {f"weight {name}": head.weight for name, head in self.heads.items()}
+        tensors |= {f"bias {name}": head.bias for name, head in self.heads.items()}
+        described = [
+            {"name": name, "c": head.choice.c, "num_columns": head.choice.num_columns, "note": head.note,
+             "temperature": head.temperature}
+            for name, head in self.heads.items()
+        ]  # fmt: skip
+        description = json.dumps({"heads": described, "max_words": self.max_words})
+        write_whole(folder / WEIGHTS, lambda aside: aside.write_bytes(as_bytes(tensors)))
+        write_whole(folder / DESCRIPTION, lambda aside: aside.write_text(description, encoding="utf-8"))
+
+    @classmethod
+    def load(cls, folder: Path) -> "TextLinear":
+        """The model that `save` wrote. Raises Unreadable for other content, OSError for a missing file."""
+        tokenizer = SparseNgramTokenizer.load(folder, read_json(folder / TOKENIZER_FILE, dict))
+        description = read_json(folder / DESCRIPTION, dict)
+        if (problem := next(_DESCRIBED("it", description), None)) is not None:
+            raise Unreadable(folder / DESCRIPTION, problem)
+        try:
+            tensors = tensors_of(regular(folder / WEIGHTS).read_bytes())
+        except SafetensorError as error:
+            raise Unreadable(folder / WEIGHTS, f"is no file of tensors: {error}") from error
+        heads = {}
+        for each in description["heads"]:
+            weight, bias = tensors.get(f"weight {each['name']}"), tensors.get(f"bias {each['name']}")
+            if weight is None or bias is None or not _fits(weight, bias, tokenizer.vocabulary_size):
+                raise Unreadable(folder / WEIGHTS, f"has no weights of the head {each['name']} that fit the tokenizer")
+            choice = Choice(float(each["c"]), each["num_columns"])
+            heads[each["name"]] = LinearHead(weight, bias, choice, each["note"], float(each["temperature"]))
+        return cls(tokenizer, heads, description["max_words"])
+
+    def _scored(self, features: Any) -> Logits:
+        return {name: head.logits(features) for name, head in self.heads.items()}
+
+    def _words_only(self, head: LinearHead) -> bool:
+        return head.choice.num_columns < self.tokenizer.vocabulary_size
+
+
+def candidates(tokenizer: SparseNgramTokenizer, choose_words: bool) -> list[int]:
+    """The numbers of columns to choose from: of words only, and of all n-grams."""
+    words = tokenizer.num_word_ids + 1
+    return [words, tokenizer.vocabulary_size] if choose_words and words > 1 else [tokenizer.vocabulary_size]
+
+
+def _fits(weight: npt.NDArray[Any], bias: npt.NDArray[Any], num_columns: int) -> bool:
+    return weight.dtype == bias.dtype == np.float32 and bias.ndim == 1 and weight.shape == (len(bias), num_columns)
+
+
+def _parts(batch: list[str]) -> Iterator[list[str]]:
+    yield from (batch[start : start + ENCODED_AT_ONCE] for start in range(0, len(batch), ENCODED_AT_ONCE))

@@ -1,0 +1,31 @@
+"""Texts as sparse rows: the weights that `NgramEncoder` gives the n-grams of a text, summed per n-gram.
+
+Each occurrence of an n-gram weighs its inverse document frequency. The weights of words and of characters are scaled to
+length 1 separately, so that the many characters do not outweigh the words. Shapes: N texts, D n-grams.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+LEAST_NORM = 1e-6
+
+
+def sparse_rows(ids: Sequence[Sequence[int]], idf: npt.NDArray[np.float32], num_word_ids: int) -> Any:
+    """A SciPy CSR matrix (N, D) in float32. ids: per text; idf: (D,); ids up to `num_word_ids` are n-grams of words."""
+    from scipy import sparse
+
+    lengths = np.fromiter(map(len, ids), np.int64, len(ids))
+    flat = np.fromiter((index for row in ids for index in row), np.int64, int(lengths.sum()))
+    rows = np.repeat(np.arange(len(ids)), lengths)
+    weights = idf[flat].astype(np.float64)
+    is_word = flat <= num_word_ids
+    for part in (is_word, ~is_word):
+        norms = np.sqrt(np.bincount(rows[part], weights[part] ** 2, len(ids)))
+        weights[part] /= np.maximum(norms, LEAST_NORM)[rows[part]]
+    starts = np.concatenate([[0], lengths.cumsum()])
+    matrix = sparse.csr_matrix((weights.astype(np.float32), flat, starts), shape=(len(ids), len(idf)))
+    matrix.sum_duplicates()
+    return matrix

@@ -1,0 +1,92 @@
+"""N-grams for linear models: those of at least two training texts, each with an id of its own.
+
+The n-grams are those of `lab.models.text.ngram`, hashed into so many buckets that collisions do not matter. Buckets
+that fewer than `min_texts` training texts have are dropped, and the others are numbered from 1 in the order of the
+buckets, so that the weights of a model have one column per n-gram that occurs. Words come before characters.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lab.models.text.ngram import LONGEST, PAD, NgramTokenizer
+
+KIND = "linear"
+
+
+@dataclass(frozen=True)
+class NgramSettings:
+    """Which n-grams are counted. Has the fields that `NgramTokenizer.fitted` reads.
+
+    buckets: of the hash; word_ngrams, char_ngrams: shortest and longest, characters inside words; min_texts: training
+    texts that an n-gram occurs in at least.
+    """
+
+    buckets: int = 2**18
+    word_ngrams: tuple[int, int] = (1, 2)
+    char_ngrams: tuple[int, int] | None = (2, 5)
+    min_texts: int = 2
+
+
+class SparseNgramTokenizer:
+    """Converts a text to ids of n-grams, 1 to `vocabulary_size` - 1 (`lab.core.batches.Tokenizer`).
+
+    idf (vocabulary_size,) float32: the weight of each id; num_word_ids: ids up to this are n-grams of words.
+    """
+
+    unit = "words"
+    pad_id = PAD
+    longest = LONGEST
+
+    def __init__(self, hashed: NgramTokenizer) -> None:
+        """hashed: with a weight of 0 for buckets that are dropped."""
+        self.hashed = hashed
+        used = hashed.idf > 0
+        self._places = np.where(used, np.cumsum(used), PAD)
+        self.idf: npt.NDArray[np.float32] = np.concatenate([np.zeros(1, np.float32), hashed.idf[used]])
+        self.vocabulary_size = len(self.idf)
+        self.num_word_ids = int(used[: hashed.num_word_ids + 1].sum())
+
+    @classmethod
+    def fitted(cls, settings: NgramSettings, texts: Iterable[list[str]]) -> "SparseNgramTokenizer":
+        """A tokenizer with weights from training texts: ln((1 + texts) / (1 + texts with the n-gram)) + 1."""
+        batches = list(texts)
+        hashed = NgramTokenizer.fitted(settings, batches)  # type: ignore[arg-type]  # the fields that it reads
+        num_texts = sum(map(len, batches))
+        with np.errstate(over="ignore"):
+            num_with_id = (1 + num_texts) / np.exp(hashed.idf - 1.0) - 1
+        hashed.idf[(hashed.idf > 0) & (num_with_id < settings.min_texts - 0.5)] = 0.0
+        return cls(hashed)
+
+    def lengths(self, texts: Sequence[str]) -> list[int]:
+        """Number of words of each text."""
+        return self.hashed.lengths(texts)
+
+    def encode(self, texts: Sequence[str], max_length: int) -> list[list[int]]:
+        """Ids of the n-grams of the first `max_length` words that occur in training; empty if there are none."""
+        ids = (np.asarray(row, dtype=np.int64) for row in self.hashed.encode(texts, max_length))
+        return [[place for place in self._places[row].tolist() if place != PAD] for row in ids]
+
+    def places(self, texts: Sequence[str], max_length: int) -> list[list[tuple[int, int]]]:
+        """Characters [start, end) of the text that each id of `encode` stands for."""
+        spans = zip(self.hashed.encode(texts, max_length), self.hashed.places(texts, max_length), strict=True)
+        return [
+            [span for index, span in zip(ids, row, strict=True) if self._places[index] != PAD] for ids, row in spans
+        ]
+
+    def fingerprint(self) -> str:
+        """Hex digest that changes whenever the output of `encode` does."""
+        return f"{KIND}-{self.hashed.fingerprint()}"
+
+    def save(self, folder: Path) -> None:
+        """Write the files from which `load` restores this tokenizer."""
+        self.hashed.save(folder, KIND)
+
+    @classmethod
+    def load(cls, folder: Path, description: dict[str, Any]) -> "SparseNgramTokenizer":
+        """The tokenizer that `save` wrote. Raises Unreadable for other content, OSError for a missing file."""
+        return cls(NgramTokenizer.load(folder, description))
