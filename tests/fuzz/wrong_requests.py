@@ -325,6 +325,8 @@ optimizer.lr=interval(1e-5,1e-3)
 -m sweep=text optimizer.lr=tag(foo,interval(1,3))
 -m sweep=text optimizer.lr=shuffle(range(1,5))
 -m sweep=text optimizer.lr=1e-3
+-m sweep=text data=rainfall model=minirocket optimizer.lr=1e-3,2e-3
+-m sweep=lr data=rainfall model=minirocket
 -m sweep=text data.batch_size=interval(0.5,8.5)
 -m sweep=text data.batch_size=0,8
 -m sweep=text optimizr.lr=interval(1e-3,1e-2)

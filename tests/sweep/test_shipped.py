@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import yaml
 from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from lab.config.check import check
@@ -15,8 +17,10 @@ from lab.early_termination.parsing import parse
 from lab.early_termination.policies.bandit import Bandit
 from lab.early_termination.policies.median_stopping import MedianStopping
 from lab.early_termination.policies.truncation_selection import TruncationSelection
+from lab.sweep.definition.load import load_plan
 from lab.sweep.search_space.samplers import build_sampler, uniforms
-from lab.sweep.search_space.space import Space, parse_space
+from lab.sweep.search_space.space import Space
+from lab.sweep.search_space.words import in_words
 
 CONF = Path(__file__).parent.parent.parent / "conf"
 WITHOUT_SPACE = {"azure", "basic", "optuna"}
@@ -29,6 +33,14 @@ def node(name: str) -> dict[str, Any]:
         sweep = OmegaConf.to_container(compose("config", [f"sweep={name}"]).sweep)
     assert isinstance(sweep, dict)
     return sweep  # type: ignore[return-value]
+
+
+def space_of(name: str, *overrides: str) -> Space:
+    """The space of a file, whose ranges around defaults have become numbers."""
+    with initialize_config_dir(str(CONF), job_name="train"):
+        loader = GlobalHydra.instance().config_loader()
+        config = loader.load_configuration("config", [f"sweep={name}", *overrides], RunMode.MULTIRUN)
+        return load_plan(loader, config, list(config.hydra.overrides.task)).space
 
 
 def first_trials(space: Space) -> list[dict[str, Any]]:
@@ -50,7 +62,7 @@ def test_the_files_are_there() -> None:
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in WITHOUT_SPACE])
 def test_its_trials_pass_the_check(name: str) -> None:
     sweep = node(name)
-    space = parse_space(sweep["search_space"])
+    space = space_of(name)
     build_sampler(sweep["sampling_algorithm"], space)
     parse(sweep["early_termination"])
     with initialize_config_dir(str(CONF), job_name="train"):
@@ -69,7 +81,7 @@ def test_its_trials_pass_the_check(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "key", "values"),
     [
-        ("lr", "optimizer.lr", [1e-5, 2e-5, 3e-5, 5e-5]),
+        ("lr", "optimizer.lr", [1e-3, 2e-3, 3e-3, 5e-3]),
         ("batch_size", "data.batch_size", [4, 8, 16, 32]),
         ("epochs", "trainer.max_epochs", [2, 3, 5, 10]),
         ("weight_decay", "optimizer.weight_decay", [0.001, 0.01, 0.1]),
@@ -77,16 +89,28 @@ def test_its_trials_pass_the_check(name: str) -> None:
     ],
 )
 def test_one_factor_at_a_time(name: str, key: str, values: list[Any]) -> None:
-    assert first_trials(parse_space(node(name)["search_space"])) == [{key: value} for value in values]
+    assert first_trials(space_of(name)) == [{key: value} for value in values]
+
+
+@pytest.mark.parametrize(("model", "rate"), [("ngram", 7e-3), ("tiny", 2e-3), ("minilm", 1e-4)])
+@pytest.mark.parametrize("name", ["text", "grid", "lr"])
+def test_the_rates_follow_the_model(name: str, model: str, rate: float) -> None:
+    drawn = {p.key: p.distribution for p in space_of(name, f"model={model}").parameters}["optimizer.lr"]
+    assert in_words(drawn) in (
+        f"{rate / 4:g} to {rate * 4:g} (log)",
+        f"{rate / 2:g}, {rate:g}",
+        f"{rate / 2:g}, {rate:g}, {rate * 1.5:g}, {rate * 2.5:g}",
+    )
 
 
 def test_the_three_presets() -> None:
-    rows = [tuple(values.values()) for values in first_trials(parse_space(node("presets")["search_space"]))]
+    keys = ("optimizer.lr", "trainer.max_epochs", "optimizer.weight_decay")
+    rows = [tuple(map(values.get, keys)) for values in first_trials(space_of("presets", "experiment=imdb_baseline"))]
     assert rows == [(1e-5, 5, 0.1), (2e-5, 3, 0.01), (5e-5, 5, 0.01)]
 
 
 def test_methods_are_compared_fairly() -> None:
-    space = parse_space(node("peft")["search_space"])
+    space = space_of("peft", "experiment=peft_full")
     trials = [space.values(space.point(number)) for number in range(space.size() or 0)]
     assert len(trials) == 5 * 3 * 2 * 3
     rates = {method: {trial["optimizer.lr"] for trial in trials if trial["peft"] == method} for method in METHODS}

@@ -22,9 +22,12 @@ from lab.early_termination.policies.base import Goal, Policy
 from lab.sweep.definition.azure_job import SEARCHED, has_interval_of_zero, read_job, unused
 from lab.sweep.definition.config_sources import files_setting, trial_overrides
 from lab.sweep.definition.objective import objective
+from lab.sweep.definition.ranges import Defaults, acting, recorded
 from lab.sweep.search_space import checks
+from lab.sweep.search_space.relative import Relative
 from lab.sweep.search_space.samplers import build_sampler, logbase
-from lab.sweep.search_space.space import Space, parse_space
+from lab.sweep.search_space.space import KEY, Space, parse_space
+from lab.sweep.search_space.words import left_out
 from lab.sweep.storage.database_lock import refuse_unusable
 
 log = logging.getLogger(__name__)
@@ -40,7 +43,8 @@ class Plan:
     """A checked sweep.
 
     fixed: overrides of every trial; total: number of trials over all resumes; settings: config values that a resumed
-    study must have, by dotted key; blocks: the blocks of the `sweep` node that study.yaml records.
+    study must have, by dotted key; blocks: the blocks of the `sweep` node that study.yaml records; notes: lines
+    about its search space at the start of the study.
     """
 
     study: str
@@ -58,6 +62,7 @@ class Plan:
     settings: Mapping[str, Any]
     blocks: Mapping[str, Any]
     seed: int
+    notes: tuple[str, ...] = ()
 
     @property
     def sign(self) -> float:
@@ -91,8 +96,13 @@ def read(
         mistakes.append(Mistake("trainer.fast_dev_run", problem, "trainer.fast_dev_run=false", True))
     policy = _collected(mistakes, lambda: parse_policy(node.early_termination))
     base = logbase(node.sampling_algorithm)
-    space = _collected(mistakes, lambda: parse_space(block, base))
     study = _collected(mistakes, lambda: _study_name(node, name))
+    defaults = Defaults(plain, fixed, config_name, loader)
+    before = recorded(folder or Path("multirun") / (study or ""))
+    relative = Relative(KEY, defaults.groups(block), defaults)
+    block, notes, idle = acting(relative.absolute(block, before), searched, plain, before)
+    mistakes += [*relative.mistakes, *idle]
+    space = None if idle and not block else _collected(mistakes, lambda: parse_space(block, base))
     _collected(mistakes, lambda: refuse_unusable(node.storage))
     sampler, total = None, 0
     valid = space or _valid_part(block, base)
@@ -127,6 +137,7 @@ def read(
         settings=fixed_settings(plain),
         blocks=space_and_objective | node.model_dump(include={"sampling_algorithm", "early_termination", "limits"}),
         seed=config.seed,
+        notes=(*notes, *left_out(space, defaults)),
     )
 
 

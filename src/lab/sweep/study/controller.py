@@ -27,6 +27,7 @@ from lab.sweep.execution.hydra_launcher_pool import LauncherPool, refuse_single_
 from lab.sweep.execution.process_launcher import ProcessLauncher
 from lab.sweep.execution.recovery import refuse_other_parameters, refuse_unknown_runs
 from lab.sweep.search_space.samplers import normalized_block
+from lab.sweep.search_space.words import lines
 from lab.sweep.storage.controllers import SharedController, SoleController
 from lab.sweep.storage.database_lock import database_lock, database_name, refuse_unlockable
 from lab.sweep.storage.optuna_storage import open_storage, requeue, study_lock
@@ -152,6 +153,8 @@ def _run_study(
     ended = len(search.state.finished)
     message = "study %s: %d of %d trials ended, %d at a time, in %s"
     log.info(message, plan.study, ended, plan.total, min(pool.slots, max(1, plan.total - ended)), folder.path)
+    for line in (*lines(plan.space), *plan.notes):
+        log.info("%s", line)
     try:
         with progress:
             search.run()
