@@ -187,6 +187,8 @@ callbacks.early_stopping.metric=test/loss
 callbacks.early_stopping.metric=val/foo
 data.split.train_on_val=true callbacks.early_stopping.patience=3
 data=ucr model=inception_time data.split.val=leave_one_out
+data.split.refit=true data.split.train_on_val=true callbacks.early_stopping.patience=null
+data.split.refit=true scheduler=plateau
 data=ucr model=minirocket data.split.val=leave_one_out data.split.train_on_val=true
 callbacks.freeze.layers=99
 callbacks.freeze.layers=-1

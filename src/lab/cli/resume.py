@@ -159,7 +159,7 @@ def _obstacles(
 
     changes: overrides that differ from the run's config; typed: keys of all overrides.
     """
-    checkpoint = run.last if key == "resume" else run.best
+    checkpoint = run.last if key == "resume" else run.final
     if not checkpoint.exists():
         name = checkpoint.relative_to(run.path)
         remedy = "the run's own command (run.json) in a new folder" if key == "resume" else quoted("resume", given)

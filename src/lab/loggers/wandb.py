@@ -113,9 +113,9 @@ class WandbLogger(RunLogger, loggers.WandbLogger):
         import wandb
 
         artifact, run = wandb.Artifact(f"best-{self.run.id}", type="model"), RunFolder(self.folder)
-        artifact.add_file(str(best), str(run.best.relative_to(run.path)))
+        artifact.add_file(str(best), str(run.final.relative_to(run.path)))
         for file in model_files(run):
-            if run.path / file != run.best:
+            if run.path / file != run.final:
                 artifact.add_file(str(run.path / file), str(file))
         return artifact
 

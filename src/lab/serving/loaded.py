@@ -202,7 +202,7 @@ def predict_request(request: ServeRequest) -> PredictRequest:
 
 
 def _files(folder: Path, checkpoint: str) -> list[Path]:
-    names = [*MODEL_FILES, f"checkpoints/{checkpoint}.ckpt"]
+    names = [*MODEL_FILES, f"checkpoints/{checkpoint}.ckpt", "checkpoints/refit.ckpt"]
     return sorted(path for name in names for path in folder.glob(name) if path.is_file())
 
 

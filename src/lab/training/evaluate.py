@@ -12,6 +12,7 @@ from lab.config.schema import Config
 from lab.core.errors import RunError, listed
 from lab.core.record.run_folder import RunFolder
 from lab.core.terminal.display import Screen
+from lab.core.terminal.tables import Table
 from lab.data.cache.entry_locks import unlocking_after
 from lab.loggers.build import build
 from lab.training import post_processing
@@ -40,13 +41,13 @@ def retest(config: Config, folder: Path) -> dict[str, float]:
 
 def _retest(config: Config, run: RunFolder) -> dict[str, float]:
     settle_machine(config)
-    refuse_damage(run, run.best, "test")
+    refuse_damage(run, run.final, "test")
     where = parts.hardware(config.trainer, run.read())
     with plain_os_errors():
         material = prepare(config, run, where, fresh=False, trains=False)
         refuse_other_data("test", run.read(), config, material, run)
-        load_weights(material.model, run, run.best, "test")
-        refuse_non_finite_weights(material.model, run, run.best, "test")
+        load_weights(material.model, run, run.final, "test")
+        refuse_non_finite_weights(material.model, run, run.final, "test")
         if config.cache.hidden_states:
             attach_hidden_states(config, material, where, ("test",))
     chosen = parts.Callbacks.for_test(run, config.objective, config.callbacks.progress)
@@ -63,7 +64,7 @@ def _retest(config: Config, run: RunFolder) -> dict[str, float]:
     post_processing.write_reference(run, material, result)
     post_processing.write_merged(run, config, material)
     recorded = (record.get("metrics") or {}).get("test") or {}
-    show(result)
+    show(result, refit_note(run))
     log.info("%s", compare_with_recorded(result.metrics, recorded))
     return result.metrics
 
@@ -78,7 +79,10 @@ def _calibrated(
     known = saved_temperatures(run)
     if known is not None and known.measures_novelty:
         return result.calibrated(known.temperatures)
+    if run.final != run.best:  # its validation rows were held out from the first fit only
+        load_weights(material.model, run, run.best, "test")
     doubt = measure_doubt(trainer, material, config, result)
+    load_weights(material.model, run, run.final, "test")
     doubt.write(run)
     fitted = doubt.calibration
     run.update(calibration=fitted.scores)
@@ -103,21 +107,36 @@ def compare_with_recorded(metrics: Mapping[str, float], recorded: Mapping[str, f
 
 
 def test(trainer: pl.Trainer, material: Material, run: RunFolder) -> EvaluationResult:
-    """Test the best checkpoint on the test split, or the model as it is with `trainer.fast_dev_run`, which writes none.
+    """Test the refit, or else the best checkpoint, on the test split; with `trainer.fast_dev_run`, which writes none,
+    the model as it is.
 
     Raises RunError if there is no best checkpoint.
     """
     if not getattr(trainer, "fast_dev_run", False):
         if not run.best.exists():
             raise RunError("no epoch gave a finite objective, so there is no best checkpoint to test", "nan")
-        refuse_damage(run, run.best, "test")
-        load_weights(material.model, run, run.best, "test")
+        refuse_damage(run, run.final, "test")
+        load_weights(material.model, run, run.final, "test")
     if material.is_tested():
         with quiet(), interruptible():
             trainer.test(material.model, datamodule=material.data, verbose=False)
     return material.evaluate()
 
 
-def show(result: EvaluationResult) -> None:
-    """Print the table of a test result to the terminal."""
-    Screen().show(result.table)
+def show(result: EvaluationResult, note: str = "") -> None:
+    """Print the table of a test result to the terminal. note: a sentence that leads its caption."""
+
+    def table() -> Table:
+        shown = result.table()
+        shown.caption = f"{note} {shown.caption}".strip()
+        return shown
+
+    Screen().show(table)
+
+
+def refit_note(run: RunFolder) -> str:
+    """Return the sentence that says that a refit was tested; empty for a run without one."""
+    plan = run.read().get("refit")
+    if plan is None or run.final == run.best:
+        return ""
+    return f"Refit: trained again on train + validation ({plan['rows']:,} rows, {plan['steps']:,} steps)."

@@ -34,7 +34,7 @@ def report_outcome(run: RunFolder, result: EvaluationResult, loggers: Sequence[R
     if FIGURES in (record.get("pending") or []) and _draw(run, result):
         mark_done(run, FIGURES)
     for logger in loggers:
-        logger.log_outcome(Outcome(record["objective"], result.metrics, result.confusions, result.columns, run.best))
+        logger.log_outcome(Outcome(record["objective"], result.metrics, result.confusions, result.columns, run.final))
         logger.finish(record["status"], record["reason"])
     mark_done(run, LOGGERS)
 

@@ -10,7 +10,9 @@ import random
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+import lightning.pytorch as pl
 import numpy as np
 import torch
 
@@ -95,6 +97,12 @@ def interruptible() -> Iterator[None]:
         yield
     except SystemExit as stopped:
         raise KeyboardInterrupt from stopped
+
+
+def fit(trainer: pl.Trainer, model: pl.LightningModule, data: pl.LightningDataModule, last: Path | None) -> None:
+    """Train, from the checkpoint `last` if there is one. Raises KeyboardInterrupt for a stop from outside."""
+    with quiet(), interruptible():
+        trainer.fit(model, datamodule=data, ckpt_path=last, weights_only=True)
 
 
 @contextmanager

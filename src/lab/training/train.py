@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import lightning.pytorch as pl
-
 from lab.cli.resume import sole_process
 from lab.cli.saved_config import saved_text
 from lab.config import plugins
@@ -32,12 +30,14 @@ from lab.training.build import trainer as parts
 from lab.training.checkpoints import load_weights, refuse_damage, refuse_non_finite_weights, refuse_other_train_metric
 from lab.training.doubt.at_end import Doubt, measure_doubt
 from lab.training.doubt.calibrate import outcome_lines
-from lab.training.evaluate import show, test
+from lab.training.evaluate import refit_note, show, test
 from lab.training.evaluation.base import EvaluationResult, split_metrics
 from lab.training.hidden_state_cache import attach_hidden_states
+from lab.training.refit.plan import is_refitted
+from lab.training.refit.second_fit import Refitted, fit_again
 from lab.training.session import (
     closing,
-    interruptible,
+    fit,
     machine_faults_named,
     matmul_precision,
     plain_os_errors,
@@ -89,9 +89,14 @@ def _train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | N
         # Lightning adds those of its entry point lightning.pytorch.callbacks_factory.
         run.update(callbacks=provenance.class_names(trainer.callbacks))  # type: ignore[attr-defined]
         with clock.part("fit"):
-            _fit(trainer, material, run, resumed=config.resume is not None)
+            fit(trainer, material.model, material.data, run.last if config.resume is not None else None)
+        with clock.part("refit"):
+            refitted = _refitted(config, run, where, material, chosen)
         with clock.part("test"):
-            result = test(trainer, material, run)
+            final = (trainer, material) if refitted is None else (refitted.trainer, refitted.material)
+            result = test(*final, run)
+            if refitted is not None:  # the rows that measure doubt were held out from the first fit only
+                load_weights(material.model, run, run.best, "test")
             doubt = Doubt() if config.trainer.fast_dev_run else measure_doubt(trainer, material, config, result)
             result = result.calibrated(doubt.calibration.temperatures)
         if config.trainer.fast_dev_run:
@@ -104,7 +109,7 @@ def _train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | N
     _show(run, config, result, ending)
     for line in outcome_lines(doubt.calibration):
         log.info("%s", line)
-    post_processing.write_merged(run, config, material)
+    post_processing.write_merged(run, config, final[1])
     return ending.value
 
 
@@ -201,14 +206,16 @@ def _reopened(run: RunFolder, config: Config, where: parts.Hardware, command: st
     return material
 
 
-def _fit(trainer: pl.Trainer, material: Material, run: RunFolder, resumed: bool) -> None:
-    with quiet(), interruptible():
-        trainer.fit(
-            material.model,
-            datamodule=material.data,
-            ckpt_path=run.last if resumed else None,
-            weights_only=True,
-        )
+def _refitted(
+    config: Config, run: RunFolder, where: parts.Hardware, material: Material, chosen: parts.Callbacks
+) -> Refitted | None:
+    """Train again on training and validation rows, if the config asks for it and the sweep has not ended the run."""
+    terminated = chosen.terminate is not None and chosen.terminate.reason is not None
+    if validates_by_leave_one_out(config) and config.data.split.refit:  # type: ignore[union-attr]
+        log.info("data.split.refit: no row is held out (leave-one-out), so the model has been trained on all of them")
+    if not is_refitted(config) or terminated or chosen.best.epoch is None or chosen.best.step is None:
+        return None
+    return fit_again(config, run, where, material, (chosen.best.epoch, chosen.best.step))
 
 
 def _conclude(
@@ -262,7 +269,7 @@ def _conclude_fast_dev_run(run: RunFolder, config: Config, clock: provenance.Clo
 
 def _show(run: RunFolder, config: Config, result: EvaluationResult, ending: Ending) -> None:
     """Print the result."""
-    show(result)
+    show(result, refit_note(run))
     rows = " (leave-one-out on the training rows)" if validates_by_leave_one_out(config) else ""
     goal, epoch = ending.objective["metric"], ending.objective["epoch"] + 1
     # The reason of an early stop was printed when it happened, with the best value.

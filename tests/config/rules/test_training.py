@@ -17,6 +17,10 @@ STOPPING = ("callbacks.early_stopping.metric", "callbacks.early_stopping.mode")
     ("keys", "values", "blamed"),
     [
         (OBJECTIVE, ("val/f1_macro", "max"), []),
+        (("data.split.refit", "data.split.train_on_val"), (True, False), []),
+        (("data.split.refit", "data.split.train_on_val"), (True, True), ["data.split.refit"]),
+        (("data.split.refit", "scheduler.kind"), (True, "linear"), []),
+        (("data.split.refit", "scheduler.kind"), (True, "plateau"), ["data.split.refit"]),
         (STEPS, (4, None), []),
         (STEPS, (1, {0: 8, 4: 4}), []),
         (STEPS, (4, {0: 8}), ["trainer.accumulate_grad_batches"]),

@@ -138,6 +138,13 @@ def test_leave_one_out_runs_rank_with_held_out_ones_and_are_named(make_run: Make
     assert [(warning.key, warning.values) for warning in warnings] == [("leave_one_out", {"num": 1, "total": 2})]
 
 
+def test_refits_are_named(make_run: MakeRun, tmp_path: Path) -> None:
+    make_run("refit", config={"data.split.refit": True})
+    make_run("plain", config={"data.split.refit": False})
+    warnings = table(tmp_path).warnings
+    assert [(warning.key, warning.values) for warning in warnings] == [("refit", {"num": 1, "total": 2})]
+
+
 def test_another_objective_is_taken_at_the_checkpoint_that_was_tested(make_run: MakeRun, tmp_path: Path) -> None:
     """Its own best epoch, the last here, was never tested: all numbers of a row are of one checkpoint."""
     run = make_run("a", metrics={"val": {"f1_macro": 0.7, "loss": 0.4}, "test": {"f1_macro": 0.65, "loss": 0.45}})

@@ -63,6 +63,18 @@ def _on_trained_rows(on_val: bool, patience: int | None) -> Found:
         )
 
 
+def _refit(refit: bool, on_val: bool) -> Found:
+    if refit and on_val:
+        problem = "the first fit already trains on the validation rows (data.split.train_on_val=true), so none chooses"
+        yield Mistake("data.split.refit", problem, "data.split.train_on_val=false, or data.split.refit=false", True)
+
+
+def _refit_schedule(refit: bool, schedule: str) -> Found:
+    if refit and schedule == "plateau":
+        problem = "scheduler=plateau follows validation rows, which a refit trains on"
+        yield Mistake("data.split.refit", problem, "scheduler=linear, or data.split.refit=false", True)
+
+
 def _warmup(ratio: float, steps: int | None) -> Found:
     if steps is not None and float(ratio) > 0:
         problem = f"scheduler.warmup_ratio={ratio} also sets the warm-up; give one of the two"
@@ -173,6 +185,8 @@ RULES: tuple[Rule, ...] = (
     (("objective.metric", "objective.mode"), _objective),
     (("callbacks.early_stopping.metric", "callbacks.early_stopping.mode"), _early_stopping),
     (("data.split.train_on_val", "callbacks.early_stopping.patience"), _on_trained_rows),
+    (("data.split.refit", "data.split.train_on_val"), _refit),
+    (("data.split.refit", "scheduler.kind"), _refit_schedule),
     (("scheduler.warmup_ratio", "scheduler.warmup_steps"), _warmup),
     (("trainer.accumulate_grad_batches", "callbacks.accumulate.schedule"), _accumulation),
     (("callbacks.lr_finder.enabled", "callbacks.lr_finder.min_lr", "callbacks.lr_finder.max_lr"), _range_test),

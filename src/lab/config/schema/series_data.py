@@ -36,6 +36,8 @@ class TimeSplit(Node):
     """Draws the rows that `max_rows` keeps."""
     train_on_val: bool
     """Train on the validation windows too, and keep the last epoch."""
+    refit: bool = False
+    """After the epoch is chosen on validation, train again from the start on train + val, and test that model."""
 
 
 class Ahead(Node):
@@ -132,6 +134,8 @@ class CaseSplit(Node):
     """Seed of the split."""
     train_on_val: bool
     """Train on the validation cases too, and keep the last epoch."""
+    refit: bool = False
+    """After the epoch is chosen on validation, train again from the start on train + val, and test that model."""
 
 
 class Ucr(Series):

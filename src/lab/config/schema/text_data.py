@@ -33,6 +33,8 @@ class Split(Node):
     """Column whose equal rows stay in one split; null: none."""
     train_on_val: bool
     """Val rows are trained on as well, and the last epoch is kept: nothing is chosen any more."""
+    refit: bool = False
+    """After the epoch is chosen on validation, train again from the start on train + val, and test that model."""
 
 
 class Leaks(Node):
@@ -187,6 +189,8 @@ class QuestionSplit(Node):
     """Seed of the split."""
     train_on_val: bool
     """Train on the validation questions too, and keep the last epoch."""
+    refit: bool = False
+    """After the epoch is chosen on validation, train again from the start on train + val, and test that model."""
 
 
 class QaDemo(Questions):

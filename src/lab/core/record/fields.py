@@ -204,6 +204,20 @@ FIELDS: Mapping[str, Shape] = {
     "warnings": optional(several(text)),
     "process": optional(keyed("pid", "host", "started", pid=pid, host=text, started=moment)),
     "cache": optional(mapping),
+    "refit": optional(
+        keyed(
+            "epoch",
+            "step",
+            "steps",
+            "rows",
+            epoch=count,
+            step=count,
+            steps=count,
+            planned=count,
+            rows=count,
+            status=text,
+        )
+    ),
     "pending": optional(several(_is(f"one of {', '.join(PENDING)}", lambda value: value in PENDING))),
 }
 """By field of run.json, its shape. `warnings`: lines of the run about itself (overfitting). `cache`: entries that

@@ -11,8 +11,8 @@ ALSO = ("run.json", "calibration.json", "reference.json", "classification_report
 
 
 def model_files(run: RunFolder) -> list[Path]:
-    """Return the paths within the run folder of the files that are there, sorted: the best checkpoint, config and spec,
-    tokenizer and architecture, record and calibration."""
-    single = [run.best, run.config, run.spec, *(run.path / name for name in ALSO)]
+    """Return the paths within the run folder of the files that are there, sorted: the checkpoint that predicts, config
+    and spec, tokenizer and architecture, record and calibration."""
+    single = [run.final, run.config, run.spec, *(run.path / name for name in ALSO)]
     tokenizer = run.tokenizer.rglob("*") if run.tokenizer.is_dir() else ()
     return sorted(path.relative_to(run.path) for path in (*single, *tokenizer) if path.is_file())

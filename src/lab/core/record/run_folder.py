@@ -46,9 +46,9 @@ class OtherVersion(Unreadable):
 class RunFolder:
     """One run on disk.
 
-    config.yaml, run.json, spec.json, history.jsonl, checkpoints/{best,last}.ckpt, tokenizer/, test_predictions.parquet,
-    calibration.json, review.csv, reference.json, classification_report.txt, figures/*.png; Hydra adds .hydra/ and
-    train.log.
+    config.yaml, run.json, spec.json, history.jsonl, checkpoints/{best,last,refit}.ckpt, refit/, tokenizer/,
+    test_predictions.parquet, calibration.json, review.csv, reference.json, classification_report.txt, figures/*.png;
+    Hydra adds .hydra/ and train.log.
     """
 
     def __init__(self, path: Path) -> None:
@@ -68,6 +68,21 @@ class RunFolder:
     def last(self) -> Path:
         """Checkpoint to resume from."""
         return self.path / "checkpoints" / "last.ckpt"
+
+    @property
+    def refit(self) -> "RunFolder":
+        """Folder of a refit (`data.split.refit`) while it trains: its history and its checkpoints."""
+        return RunFolder(self.path / "refit")
+
+    @property
+    def refitted(self) -> Path:
+        """Checkpoint of the finished refit, of a run that has one."""
+        return self.path / "checkpoints" / "refit.ckpt"
+
+    @property
+    def final(self) -> Path:
+        """Checkpoint that is tested and that predicts: the refit's, or else that of the best epoch."""
+        return self.refitted if self.refitted.is_file() else self.best
 
     @property
     def lock(self) -> Path:

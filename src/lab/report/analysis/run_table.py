@@ -36,6 +36,8 @@ def build_run_table(source: SourceRuns, ranked_by: RankingObjective, allow_mixed
     metric, goal = _objective(runs, ranked_by)
     warnings = [*source.warnings, *(Sentence("trained_on_val", {"path": path}) for path in trained_on_val)]
     warnings += _mixed_warnings(runs, ranked_by)
+    refitted = sum(run.config.get("data.split.refit") is True for run in runs)
+    warnings += [Sentence("refit", {"num": refitted, "total": len(runs)})] if refitted else []
     left_out = sum(_is_left_out(run.config) for run in runs)
     warnings += [Sentence("leave_one_out", {"num": left_out, "total": len(runs)})] if left_out else []
     if not allow_mixed:

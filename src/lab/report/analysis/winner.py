@@ -146,7 +146,9 @@ def _options(run: RunFolder, retrain: str, row: Any) -> dict[str, str]:
     options = {}
     if limits:
         options["all_rows"] = " ".join([retrain, *limits])
-    if "val" in drawn and not np.isnan(row["objective_epoch"]):
+    split = data.get("split") if isinstance(data, dict) else None
+    refitted = isinstance(split, dict) and split.get("refit") is True  # the run has already done that
+    if "val" in drawn and not refitted and not np.isnan(row["objective_epoch"]):
         epochs = f"trainer.max_epochs={int(row['objective_epoch']) + 1}"
         last = ["data.split.train_on_val=true", "callbacks.early_stopping.patience=null"]
         options["train_val"] = " ".join([retrain, epochs, *last, *limits])

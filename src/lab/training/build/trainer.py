@@ -122,9 +122,12 @@ def is_trained_on_val(config: Config) -> bool:
     return isinstance(data, Labelled | Questions | Windowed | Ucr) and data.split.train_on_val
 
 
-def callbacks(config: Config, folder: RunFolder) -> Callbacks:
-    """The callbacks of a run. Order matters: the bar is cleared before others print, the history is written before it
-    is drawn, and the checkpoint, which contains the state of all others, comes last."""
+def callbacks(config: Config, folder: RunFolder, reports: bool = True) -> Callbacks:
+    """The callbacks of a run. reports: whether a sweep hears of its validations and may end it.
+
+    Order matters: the bar is cleared before others print, the history is written before it is drawn, and the
+    checkpoint, which contains the state of all others, comes last.
+    """
     chosen, goal = config.callbacks, config.objective
     stop = chosen.early_stopping
     on_val = is_trained_on_val(config)
@@ -152,7 +155,7 @@ def callbacks(config: Config, folder: RunFolder) -> Callbacks:
     gap = None if custom or exact else chosen.overfit.gap
     overfit = OverfittingMonitor(goal.metric, gap, goal.mode) if gap is not None else None
     resources = Resources() if chosen.resources.enabled else None
-    reporter = connected()
+    reporter = connected() if reports else None
     terminate = EarlyTermination(reporter, goal.metric) if reporter is not None else None
     freeze = chosen.freeze
     limits = _limits(config.trainer)

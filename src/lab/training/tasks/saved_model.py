@@ -56,7 +56,7 @@ def load_run(folder: Path, checkpoint: Literal["best", "last"] = "best") -> tupl
         load_exported_weights(model, run, checkpoint)
         refuse_non_finite_weights(model, run, run.path / WEIGHTS_FILE, "run")
         return config, model.eval()
-    path = run.best if checkpoint == "best" else run.last
+    path = run.final if checkpoint == "best" else run.last
     refuse_damage(run, path, "run")
     try:
         model = build_model(config, spec, run, fresh=False)

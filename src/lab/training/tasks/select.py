@@ -51,14 +51,17 @@ def build_model(config: Config, spec: Spec, folder: RunFolder, fresh: bool, samp
     return model
 
 
-def prepare(config: Config, folder: RunFolder, where: Hardware, fresh: bool, trains: bool = True) -> Material:
+def prepare(
+    config: Config, folder: RunFolder, where: Hardware, fresh: bool, trains: bool = True, reads_tokenizer: bool = False
+) -> Material:
     """The task, data and model of a run. fresh=False: built from the files of `folder`; a checkpoint fills the model.
 
-    trains: False for a run that is only tested, which needs no training rows and no length of its epochs. Raises
-    RequestError for every mistake in the data or weights, and where they do not fit together.
+    trains: False for a run that is only tested, which needs no training rows and no length of its epochs;
+    reads_tokenizer: a new model reads the tokenizer of `folder`, as a second fit of a run does. Raises RequestError for
+    every mistake in the data or weights, and where they do not fit together.
     """
     task = task_of(config)
-    data = load_data(config, folder, pinned(config, where), fresh)
+    data = load_data(config, folder, pinned(config, where), fresh and not reads_tokenizer)
     if isinstance(data, DataModule):  # of a custom one the Trainer limits the batches
         data.limits, data.repeats = batch_limits(config), bool(config.trainer.overfit_batches)
         assert isinstance(config.data, Data)

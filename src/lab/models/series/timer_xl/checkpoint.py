@@ -186,7 +186,7 @@ def _unreadable(error: Exception, path: str) -> RequestError:
 def _file(path: str) -> Path:
     place = Path(path).expanduser()
     if place.is_dir():
-        for inside in ("checkpoints/best.ckpt", "model.safetensors"):
+        for inside in ("checkpoints/refit.ckpt", "checkpoints/best.ckpt", "model.safetensors"):
             if (place / inside).is_file():
                 return place / inside
         problem = "the folder has neither checkpoints/best.ckpt (a run) nor model.safetensors"

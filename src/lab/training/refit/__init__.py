@@ -1,0 +1,1 @@
+"""The second fit of `data.split.refit`: after the first has chosen an epoch on validation, train again on all rows."""
