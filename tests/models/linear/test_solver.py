@@ -7,7 +7,7 @@ from sklearn.svm import LinearSVC
 
 from lab.core.batches import MISSING
 from lab.models.calibration import ClassRows
-from lab.models.linear.solver import Choice, LinearHead, Rows, fit_head, folds, out_of_fold, solve, tempered
+from lab.models.linear.solver import SVM, Choice, LinearHead, Rows, fit_head, folds, out_of_fold, tempered
 
 
 def rows(num: int, num_classes: int, seed: int, noise: float = 0.5) -> Rows:
@@ -20,7 +20,7 @@ def rows(num: int, num_classes: int, seed: int, noise: float = 0.5) -> Rows:
 
 def test_weights_are_those_of_scikit_learn() -> None:
     train = rows(200, 3, 0)
-    head = solve(train, 4, Choice(1.0, 8), None, 0)
+    head = SVM.solve(train, 4, Choice(1.0, 8), None, 0)
     machine = LinearSVC(C=1.0, random_state=0, tol=1e-3, max_iter=2000).fit(train.features, train.labels)
     np.testing.assert_allclose(head.weight[:3], machine.coef_, rtol=1e-5)
     assert (head.weight[3] == 0).all()
@@ -30,7 +30,7 @@ def test_weights_are_those_of_scikit_learn() -> None:
 
 def test_two_classes_have_opposite_scores() -> None:
     train = rows(100, 2, 1)
-    head = solve(train, 2, Choice(1.0, 8), None, 0)
+    head = SVM.solve(train, 2, Choice(1.0, 8), None, 0)
     logits = head.logits(train.features)
     np.testing.assert_allclose(logits[:, 0], -logits[:, 1], atol=1e-6)
     assert (logits.argmax(1) == train.labels).mean() > 0.8
@@ -109,7 +109,7 @@ def test_out_of_fold_logits_do_not_know_their_row() -> None:
     random = np.random.default_rng(17)
     features = sparse.csr_matrix(random.normal(size=(120, 200)).astype(np.float32))
     train = Rows(features, random.integers(2, size=120))
-    head = solve(train, 2, Choice(3.0, 200), None, 0)
+    head = SVM.solve(train, 2, Choice(3.0, 200), None, 0)
     unseen = out_of_fold(train, head, 2, np.arange(120), None, 0)
     assert (head.logits(features).argmax(1) == train.labels).mean() > 0.95
     assert abs((unseen.argmax(1) == train.labels).mean() - 0.5) < 0.15

@@ -1,4 +1,4 @@
-"""One linear head: a support vector machine per class, its penalty chosen on validation rows, its scores calibrated.
+"""One linear head, by default a support vector machine per class; validation rows choose its penalty and calibrate it.
 
 scikit-learn's LinearSVC (liblinear: Fan et al. 2008, JMLR 9) separates each class from all others. Scores
 are divided by a temperature, so that their softmax gives probabilities. liblinear has one random state per process, so
@@ -6,10 +6,11 @@ the fits are made one after the other: equal seeds give equal weights. Cost: abo
 classes. Shapes: N rows, D features, K classes.
 """
 
+import math
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -69,6 +70,63 @@ class Rows:
         return self if len(kept) == len(self.labels) else Rows(self.features[kept], self.labels[kept])
 
 
+class Machine(Protocol):
+    """What fits a candidate, and how candidates are compared."""
+
+    def solve(
+        self, train: Rows, num_classes: int, choice: Choice, class_weights: Floats | None, seed: int
+    ) -> LinearHead:
+        """The head of one candidate. train: rows with known labels, of at least two classes; class_weights: (K,)."""
+        ...
+
+    def score(self, logits: Floats, labels: Labels) -> float:
+        """How good a candidate is on validation rows; more is better. logits: (N, K), labels: (N,)."""
+        ...
+
+
+class SupportVectorMachine:
+    """LinearSVC of scikit-learn: each class against all others, compared by macro-F1."""
+
+    def solve(
+        self, train: Rows, num_classes: int, choice: Choice, class_weights: Floats | None, seed: int
+    ) -> LinearHead:
+        """The head of one candidate, not calibrated. train: rows with known labels, of at least two classes."""
+        from sklearn.svm import LinearSVC
+
+        weights = weights_by_class(train, class_weights)
+        fitted = LinearSVC(C=choice.c, class_weight=weights, random_state=seed, tol=1e-3, max_iter=2000)
+        return fitted_head(fitted, train, num_classes, choice)
+
+    def score(self, logits: Floats, labels: Labels) -> float:
+        """Macro-F1."""
+        predicted, truth = torch.from_numpy(logits.argmax(1)), torch.from_numpy(labels)
+        return scores(class_counts(predicted, truth, logits.shape[1]))["f1_macro"]
+
+
+SVM = SupportVectorMachine()
+
+
+def weights_by_class(train: Rows, class_weights: Floats | None) -> dict[int, float] | None:
+    """The weights (K,) as scikit-learn takes them: of the classes that occur."""
+    return None if class_weights is None else {int(k): float(class_weights[k]) for k in np.unique(train.labels)}
+
+
+def fitted_head(model: Any, train: Rows, num_classes: int, choice: Choice) -> LinearHead:
+    """Fit a linear classifier of scikit-learn to the columns of the choice. Classes without a row score `ABSENT`."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the last iterate is as good on rows not seen
+        model.fit(train.features[:, : choice.num_columns], train.labels)
+    present, found, offsets = model.classes_, model.coef_, model.intercept_
+    if len(present) == 2:
+        found, offsets = np.concatenate([-found, found]), np.concatenate([-offsets, offsets])
+    weight = np.zeros((num_classes, train.features.shape[1]), dtype=np.float32)
+    bias = np.full(num_classes, ABSENT, dtype=np.float32)
+    weight[present, : choice.num_columns], bias[present] = found, offsets
+    return LinearHead(weight, bias, choice)
+
+
 def fit_head(
     train: Rows,
     val: Rows | None,
@@ -77,8 +135,9 @@ def fit_head(
     penalties: Sequence[float] = PENALTIES,
     class_weights: Floats | None = None,
     seed: int = 0,
+    machine: Machine = SVM,
 ) -> LinearHead:
-    """Fit every candidate, keep the one with the best macro-F1 on the validation rows, and calibrate it there.
+    """Fit every candidate, keep the best on the validation rows, and calibrate it there.
 
     columns: numbers of columns to choose from (words only, all); penalties: candidates for C; class_weights: (K,). The
     first of equal candidates wins. Without validation rows the last of `columns` and the middle penalty are used, and
@@ -91,39 +150,20 @@ def fit_head(
     num_stored = getattr(train.features, "nnz", train.features.size)
     fitted: LinearHead | None = None
     if val is not None and num_stored * num_classes <= GRID_COST:
-        best = -1.0
+        best = -math.inf
         for choice in (Choice(c, num) for num in dict.fromkeys(columns) for c in penalties):
-            head = solve(train, num_classes, choice, class_weights, seed)
-            score = _macro_f1(head.logits(val.features).argmax(1), val.labels, num_classes)
+            head = machine.solve(train, num_classes, choice, class_weights, seed)
+            score = machine.score(head.logits(val.features), val.labels)
             if score > best:
                 best, fitted = score, head
     if fitted is None:
         usual = USUAL_PENALTY if USUAL_PENALTY in penalties else sorted(penalties)[len(penalties) // 2]
-        fitted = solve(train, num_classes, Choice(usual, columns[-1]), class_weights, seed)
+        fitted = machine.solve(train, num_classes, Choice(usual, columns[-1]), class_weights, seed)
     if val is not None:
         return tempered(fitted, fitted.logits(val.features), val.labels)
     groups = np.arange(len(train.labels))
-    return tempered(fitted, out_of_fold(train, fitted, num_classes, groups, class_weights, seed), train.labels)
-
-
-def solve(train: Rows, num_classes: int, choice: Choice, class_weights: Floats | None, seed: int) -> LinearHead:
-    """The head of one candidate, not calibrated. train: rows with known labels, of at least two classes."""
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.svm import LinearSVC
-
-    present = np.unique(train.labels)
-    weights = None if class_weights is None else {int(k): float(class_weights[k]) for k in present}
-    machine = LinearSVC(C=choice.c, class_weight=weights, random_state=seed, tol=1e-3, max_iter=2000)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # the last iterate is as good on rows not seen
-        machine.fit(train.features[:, : choice.num_columns], train.labels)
-    found, offsets = machine.coef_, machine.intercept_
-    if len(present) == 2:
-        found, offsets = np.concatenate([-found, found]), np.concatenate([-offsets, offsets])
-    weight = np.zeros((num_classes, train.features.shape[1]), dtype=np.float32)
-    bias = np.full(num_classes, ABSENT, dtype=np.float32)
-    weight[present, : choice.num_columns], bias[present] = found, offsets
-    return LinearHead(weight, bias, choice)
+    unseen = out_of_fold(train, fitted, num_classes, groups, class_weights, seed, machine)
+    return tempered(fitted, unseen, train.labels)
 
 
 def tempered(head: LinearHead, logits: Floats, labels: Labels) -> LinearHead:
@@ -137,7 +177,13 @@ def tempered(head: LinearHead, logits: Floats, labels: Labels) -> LinearHead:
 
 
 def out_of_fold(
-    train: Rows, head: LinearHead, num_classes: int, groups: Labels, class_weights: Floats | None, seed: int
+    train: Rows,
+    head: LinearHead,
+    num_classes: int,
+    groups: Labels,
+    class_weights: Floats | None,
+    seed: int,
+    machine: Machine = SVM,
 ) -> Floats:
     """Logits (N, K) of each row from a model that was fitted without it and without the rows of its group.
 
@@ -148,7 +194,7 @@ def out_of_fold(
     for held in folds(groups, seed):
         others = Rows(train.features[~held], train.labels[~held]).known()
         if len(np.unique(others.labels)) >= 2:
-            part = solve(others, num_classes, head.choice, class_weights, seed)
+            part = machine.solve(others, num_classes, head.choice, class_weights, seed)
             result[held] = part.logits(train.features[held]) / np.float32(head.temperature)
     return result
 
@@ -159,11 +205,6 @@ def folds(groups: Labels, seed: int) -> Iterator[npt.NDArray[np.bool_]]:
     number = np.random.default_rng(seed).permutation(len(values)) % FOLDS
     for fold in range(min(FOLDS, len(values))):
         yield number[inverse] == fold
-
-
-def _macro_f1(predicted: Labels, truth: Labels, num_classes: int) -> float:
-    counts = class_counts(torch.from_numpy(predicted), torch.from_numpy(truth), num_classes)
-    return scores(counts)["f1_macro"]
 
 
 def _constant(train: Rows, num_classes: int) -> LinearHead:

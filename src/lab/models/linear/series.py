@@ -1,0 +1,238 @@
+"""Linear models of windows: logistic regression on the last values, and ridge regression on statistics of the window.
+
+A missing value counts as the mean of the training rows, beside a column that says that it is missing where training
+rows lack any. Features are standardised. Shapes: N windows, T time steps, C channels, D features, K classes.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors import SafetensorError
+from safetensors.numpy import load as tensors_of
+from safetensors.numpy import save as as_bytes
+
+from lab.core.files import Unreadable, read_json, regular, write_whole
+from lab.core.record.fields import count, keyed, number, optional, text
+from lab.models.linear.solver import (
+    Choice,
+    Floats,
+    Labels,
+    LinearHead,
+    Rows,
+    fit_head,
+    fitted_head,
+    tempered,
+    weights_by_class,
+)
+from lab.models.series.ridge import ridge
+
+Bools = npt.NDArray[np.bool_]
+Kind = Literal["lags", "statistics"]
+LAGS = (1, 2, 3, 7, 14, 28, 48)
+"""Numbers of last values that validation rows choose from."""
+PENALTIES = (0.01, 0.1, 1.0, 10.0, 100.0)
+"""Candidates for C of the logistic regression."""
+ALPHAS = tuple(10.0**power for power in range(-3, 6))
+"""Candidates for the penalty of the ridge regression, chosen by leave-one-out error."""
+WEIGHTS, DESCRIPTION = "linear.safetensors", "linear.json"
+
+
+class Logistic:
+    """Multinomial logistic regression of scikit-learn (L2), compared by the likelihood of the validation labels."""
+
+    def solve(
+        self, train: Rows, num_classes: int, choice: Choice, class_weights: Floats | None, seed: int
+    ) -> LinearHead:
+        """The head of one candidate. train: rows with known labels, of at least two classes; class_weights: (K,)."""
+        from sklearn.linear_model import LogisticRegression
+
+        weights = weights_by_class(train, class_weights)
+        head = fitted_head(LogisticRegression(C=choice.c, class_weight=weights), train, num_classes, choice)
+        if len(np.unique(train.labels)) > 2:
+            return head
+        # scikit-learn has one score for two classes, the difference of the logits.
+        half = np.float32(0.5)
+        return LinearHead(head.weight * half, head.bias * half, choice)
+
+    def score(self, logits: Floats, labels: Labels) -> float:
+        """The mean logarithm of the probability of the labels."""
+        logs = torch.from_numpy(logits).log_softmax(-1)[torch.arange(len(labels)), torch.from_numpy(labels)]
+        return float(logs.mean())
+
+
+LOGISTIC = Logistic()
+
+
+@dataclass(frozen=True)
+class SeriesLinear:
+    """A fitted model: `logits(values, observed)`.
+
+    num_lags: last values that are read (of `lags`); centre, spread: (D,) of the features without the missing columns;
+    masked: whether there are columns that say that a feature is missing.
+    """
+
+    kind: Kind
+    num_lags: int
+    centre: Floats
+    spread: Floats
+    masked: bool
+    head: LinearHead
+
+    @classmethod
+    def fit(
+        cls,
+        kind: Kind,
+        features: Floats,
+        labels: Labels,
+        num_classes: int,
+        num_channels: int,
+        val: tuple[Floats, Labels] | None = None,
+        penalties: Sequence[float] = PENALTIES,
+        lags: Sequence[int] = LAGS,
+        class_weights: Floats | None = None,
+        seed: int = 0,
+    ) -> "SeriesLinear":
+        """A model of the `lag_features` or `window_statistics` (N, D) of training windows.
+
+        val: rows that choose C and the number of lags, and calibrate. With one class in training the logits are
+        constant and the head has a note.
+        """
+        centre, spread = _scale(features)
+        masked = bool(np.isnan(features).any())
+        model = cls(kind, features.shape[1] // max(1, num_channels), centre, spread, masked, _nothing(num_classes))
+        train = Rows(model._standardised(features), labels)
+        held_out = None if val is None else Rows(model._standardised(val[0]), val[1])
+        if kind == "lags":
+            width = num_channels * (2 if masked else 1)
+            columns = [width * num for num in lags if num <= model.num_lags] or [width * model.num_lags]
+            head = fit_head(train, held_out, num_classes, columns, penalties, class_weights, seed, LOGISTIC)
+        else:
+            head = _ridge_head(train, held_out, num_classes, class_weights)
+        return cls(kind, model.num_lags, centre, spread, masked, head)
+
+    def logits(self, values: Floats, observed: Bools) -> Floats:
+        """(N, K) for windows (N, T, C), of which `observed` (N, T, C) says which values count."""
+        if self.kind == "lags":
+            return self.scored(lag_features(values, observed, self.num_lags))
+        return self.scored(window_statistics(values, observed))
+
+    def scored(self, features: Floats) -> Floats:
+        """(N, K) for the features (N, D) of windows."""
+        return self.head.logits(self._standardised(features))
+
+    def _standardised(self, features: Floats) -> Floats:
+        """(N, D), or (N, 2 D) with the missing columns, in groups of one lag."""
+        missing = np.isnan(features)
+        scaled = np.where(missing, 0.0, (features - self.centre) / self.spread).astype(np.float32)
+        if not self.masked:
+            return scaled
+        num_groups = self.num_lags if self.kind == "lags" else 1
+        parts = [each.reshape(len(features), num_groups, -1) for each in (scaled, missing.astype(np.float32))]
+        return np.concatenate(parts, axis=2).reshape(len(features), -1)
+
+    def save(self, folder: Path) -> None:
+        """Write weights and description into `folder`."""
+        tensors = {"weight": self.head.weight, "bias": self.head.bias, "centre": self.centre, "spread": self.spread}
+        choice = self.head.choice
+        described = {
+            "kind": self.kind, "num_lags": self.num_lags, "masked": int(self.masked), "c": choice.c,
+            "num_columns": choice.num_columns, "note": self.head.note, "temperature": self.head.temperature,
+        }  # fmt: skip
+        write_whole(folder / WEIGHTS, lambda aside: aside.write_bytes(as_bytes(tensors)))
+        write_whole(folder / DESCRIPTION, lambda aside: aside.write_text(json.dumps(described), encoding="utf-8"))
+
+    @classmethod
+    def load(cls, folder: Path) -> "SeriesLinear":
+        """The model that `save` wrote. Raises Unreadable for other content, OSError for a missing file."""
+        described = read_json(folder / DESCRIPTION, dict)
+        if (problem := next(_DESCRIBED("it", described), None)) is not None:
+            raise Unreadable(folder / DESCRIPTION, problem)
+        try:
+            tensors = tensors_of(regular(folder / WEIGHTS).read_bytes())
+        except SafetensorError as error:
+            raise Unreadable(folder / WEIGHTS, f"is no file of tensors: {error}") from error
+        if described["kind"] not in ("lags", "statistics") or not _fit_together(tensors, bool(described["masked"])):
+            raise Unreadable(folder / WEIGHTS, "has no weights of a linear model")
+        choice = Choice(float(described["c"]), described["num_columns"])
+        head = LinearHead(
+            tensors["weight"], tensors["bias"], choice, described["note"], float(described["temperature"])
+        )
+        masked = bool(described["masked"])
+        return cls(described["kind"], described["num_lags"], tensors["centre"], tensors["spread"], masked, head)
+
+
+_DESCRIBED = keyed(
+    "kind", "num_lags", "masked", "c", "num_columns", "note", "temperature", kind=text, num_lags=count, masked=count,
+    c=number, num_columns=count, note=optional(text), temperature=number,
+)  # fmt: skip
+
+
+def lag_features(values: Floats, observed: Bools, num_lags: int) -> Floats:
+    """(N, num_lags C): the last values of each channel, newest first; NaN where missing or before the window."""
+    num_rows, length, num_channels = values.shape
+    kept = np.where(observed, values, np.nan)[:, ::-1][:, :num_lags]
+    padded = np.full((num_rows, num_lags, num_channels), np.nan, dtype=np.float32)
+    padded[:, : min(length, num_lags)] = kept
+    return padded.reshape(num_rows, -1)
+
+
+def window_statistics(values: Floats, observed: Bools) -> Floats:
+    """(N, 6 C): mean, deviation, least, largest, last value and slope per step of each channel; NaN without values."""
+    num = observed.sum(1)
+    counted, none = np.maximum(num, 1), num == 0
+    kept = np.where(observed, values, 0.0).astype(np.float64)
+    mean = kept.sum(1) / counted
+    centred = np.where(observed, values - mean[:, None], 0.0)
+    deviation = np.sqrt(np.square(centred).sum(1) / counted)
+    least = np.where(observed, values, np.inf).min(1)
+    largest = np.where(observed, values, -np.inf).max(1)
+    newest = observed.shape[1] - 1 - observed[:, ::-1].argmax(1)
+    last = np.take_along_axis(values, newest[:, None], axis=1)[:, 0]
+    steps = np.where(observed, np.arange(observed.shape[1])[None, :, None], 0.0)
+    from_middle = np.where(observed, steps - (steps.sum(1) / counted)[:, None], 0.0)
+    slope = (from_middle * centred).sum(1) / np.maximum(np.square(from_middle).sum(1), 1e-12)
+    table = np.stack([mean, deviation, least, largest, last, slope], axis=1)
+    return np.where(none[:, None], np.nan, table).reshape(len(values), -1).astype(np.float32)
+
+
+def _ridge_head(train: Rows, val: Rows | None, num_classes: int, class_weights: Floats | None) -> LinearHead:
+    known = train.known()
+    choice = Choice(1.0, train.features.shape[1])
+    if len(np.unique(known.labels)) < 2:
+        return fit_head(train, None, num_classes, [choice.num_columns], (1.0,), machine=LOGISTIC)
+    weights = torch.ones(num_classes) if class_weights is None else torch.from_numpy(class_weights)
+    features, labels = torch.from_numpy(known.features), torch.from_numpy(known.labels)
+    solution = ridge(features, labels, num_classes, weights, ALPHAS)
+    head = LinearHead(np.ascontiguousarray(solution.weights.numpy()), solution.biases.numpy(), choice)
+    if val is None:
+        return tempered(head, solution.left_out.numpy().astype(np.float32), known.labels)
+    return tempered(head, head.logits(val.known().features), val.known().labels)
+
+
+def _scale(features: Floats) -> tuple[Floats, Floats]:
+    """Mean and deviation (D,) of the known values; 0 and 1 of a column without any, deviation 1 of a constant one."""
+    known = ~np.isnan(features)
+    num = np.maximum(known.sum(0), 1)
+    kept = np.where(known, features, 0.0).astype(np.float64)
+    centre = kept.sum(0) / num
+    spread = np.sqrt(np.square(np.where(known, features - centre, 0.0)).sum(0) / num)
+    return centre.astype(np.float32), np.where(spread > 1e-6, spread, 1.0).astype(np.float32)
+
+
+def _nothing(num_classes: int) -> LinearHead:
+    return LinearHead(np.zeros((num_classes, 0), np.float32), np.zeros(num_classes, np.float32), Choice(1.0, 0))
+
+
+def _fit_together(tensors: Mapping[str, Any], masked: bool) -> bool:
+    if set(tensors) != {"weight", "bias", "centre", "spread"}:
+        return False
+    weight, bias, centre, spread = (tensors[name] for name in ("weight", "bias", "centre", "spread"))
+    num_columns = len(centre) * (2 if masked else 1)
+    same_type = all(each.dtype == np.float32 for each in tensors.values())
+    return same_type and weight.shape == (len(bias), num_columns) and centre.shape == spread.shape

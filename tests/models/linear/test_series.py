@@ -1,0 +1,112 @@
+"""Linear models of windows: features are what they say, missing values are allowed, a saved model is the same."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from lab.core.batches import MISSING
+from lab.core.files import Unreadable
+from lab.models.linear.series import (
+    DESCRIPTION,
+    LOGISTIC,
+    WEIGHTS,
+    Kind,
+    SeriesLinear,
+    lag_features,
+    window_statistics,
+)
+from lab.models.linear.solver import Choice, Rows
+
+
+def windows(num: int, seed: int, gaps: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Windows of 12 steps and 2 channels; the label is whether the last value of the first channel is positive."""
+    random = np.random.default_rng(seed)
+    values = random.normal(size=(num, 12, 2)).astype(np.float32)
+    observed = random.random(values.shape) >= gaps
+    return np.where(observed, values, 0.0).astype(np.float32), observed, (values[:, -1, 0] > 0).astype(np.int64)
+
+
+def features(kind: Kind, values: np.ndarray, observed: np.ndarray) -> np.ndarray:
+    return lag_features(values, observed, 12) if kind == "lags" else window_statistics(values, observed)
+
+
+def fitted(kind: Kind, gaps: float = 0.0, num_classes: int = 2) -> SeriesLinear:
+    values, observed, labels = windows(300, 0, gaps)
+    held_out, seen, truth = windows(150, 1, gaps)
+    val = (features(kind, held_out, seen), truth)
+    return SeriesLinear.fit(kind, features(kind, values, observed), labels, num_classes, 2, val)
+
+
+def test_lags_are_the_last_values_newest_first() -> None:
+    values = np.arange(12, dtype=np.float32).reshape(1, 6, 2)
+    observed = np.ones_like(values, dtype=bool)
+    observed[0, 4, 1] = False
+    found = lag_features(values, observed, 8)[0]
+    np.testing.assert_array_equal(found[:6], [10, 11, 8, np.nan, 6, 7])
+    assert np.isnan(found[12:]).all()
+    np.testing.assert_array_equal(lag_features(values, observed, 1)[0], [10, 11])
+
+
+def test_statistics_are_those_of_the_observed_values() -> None:
+    values, observed, _ = windows(20, 2, 0.3)
+    observed[0, :, 1] = False
+    table = window_statistics(values, observed).reshape(20, 6, 2)
+    assert np.isnan(table[0, :, 1]).all()
+    for row, channel in ((0, 0), (3, 1), (7, 0)):
+        steps = np.flatnonzero(observed[row, :, channel])
+        kept = values[row, steps, channel].astype(np.float64)
+        slope = np.polyfit(steps, kept, 1)[0]
+        expected = [kept.mean(), kept.std(), kept.min(), kept.max(), kept[-1], slope]
+        np.testing.assert_allclose(table[row, :, channel], expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["lags", "statistics"])
+@pytest.mark.parametrize("gaps", [0.0, 0.2])
+def test_it_learns_with_and_without_missing_values(kind: Kind, gaps: float) -> None:
+    model = fitted(kind, gaps)
+    values, observed, labels = windows(200, 3, gaps)
+    right = (model.logits(values, observed).argmax(1) == labels)[observed[:, -1, 0]]
+    assert right.mean() > 0.85
+    assert model.masked == (gaps > 0 and kind == "lags")
+    assert model.kind == "statistics" or model.head.choice.num_columns <= model.head.weight.shape[1]
+
+
+def test_the_logistic_regression_is_that_of_scikit_learn() -> None:
+    values, observed, labels = windows(200, 4)
+    table = lag_features(values, observed, 3)
+    head = LOGISTIC.solve(Rows(table, labels), 2, Choice(1.0, 6), None, 0)
+    expected = LogisticRegression(C=1.0).fit(table, labels).predict_proba(table)
+    logits = head.logits(table).astype(np.float64)
+    shares = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    np.testing.assert_allclose(shares, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["lags", "statistics"])
+def test_constant_channels_one_class_and_no_values_do_not_fail(kind: Kind) -> None:
+    values, observed, labels = windows(60, 5)
+    values[:, :, 1] = 3.0
+    observed[:4] = False
+    same = SeriesLinear.fit(kind, features(kind, values, observed), np.zeros(60, np.int64), 3, 2)
+    assert same.head.note == "all training rows have one class"
+    assert (same.logits(values, observed).argmax(1) == 0).all()
+    model = SeriesLinear.fit(kind, features(kind, values, observed), np.where(labels == 0, MISSING, labels), 2, 2)
+    assert np.isfinite(model.logits(values, observed)).all()
+    some = SeriesLinear.fit(kind, features(kind, values, observed), labels, 3, 2)
+    assert np.isfinite(some.logits(values, observed)).all()
+
+
+@pytest.mark.parametrize("kind", ["lags", "statistics"])
+def test_a_saved_model_is_the_same_and_a_damaged_one_is_named(kind: Kind, tmp_path: Path) -> None:
+    model = fitted(kind, 0.1)
+    model.save(tmp_path)
+    values, observed, _ = windows(20, 6, 0.1)
+    loaded = SeriesLinear.load(tmp_path)
+    assert (loaded.logits(values, observed) == model.logits(values, observed)).all()
+    (tmp_path / WEIGHTS).write_bytes((tmp_path / WEIGHTS).read_bytes()[:40])
+    with pytest.raises(Unreadable):
+        SeriesLinear.load(tmp_path)
+    (tmp_path / DESCRIPTION).write_text('{"kind": 3}')
+    with pytest.raises(Unreadable):
+        SeriesLinear.load(tmp_path)
