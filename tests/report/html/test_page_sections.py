@@ -4,8 +4,9 @@ from dataclasses import replace
 import pytest
 
 from lab.report.analysis.diagnosis import RULES
-from lab.report.findings import Exclusion, Finding, Sentence, TerminatedTrial, WhatIf
-from lab.report.html import page_sections
+from lab.report.findings import COSTS, Exclusion, Finding, Sentence, TerminatedTrial, WhatIf, Winner
+from lab.report.html import page_sections, page_table
+from lab.report.output import markdown
 from lab.report.text.translate import Translator
 
 WORDS = Translator("en")
@@ -60,6 +61,21 @@ def test_statuses_are_counted(tabled) -> None:
     assert '<data value="3">3</data> never started' in html
     assert "unfinished" not in html
     assert "there is no winner" in html
+
+
+def test_the_best_baseline_stands_beside_the_winner(tabled) -> None:
+    columns = {"test/f1_macro": [0.5], "majority/f1_macro": [0.125], "majority_val/f1_macro": [0.1],
+               "linear/f1_macro": [0.375], "linear_val/f1_macro": [0.5], "ridge/f1_macro": [0.75],
+               "ridge_val/f1_macro": [0.25]}  # fmt: skip
+    report = tabled(objective=[0.6], **columns, **{name: [1.0] for name in COSTS if name != "time_s"})
+    report = replace(report, winner=Winner(0, "python train.py", None, ()))
+    html = page_sections.summary(report, WORDS)
+    assert '<data value="0.375">0.3750</data></b><span>linear model (TF-IDF)' in html
+    assert "majority class" in html
+    assert "ridge" not in html, "two tiles say how the winner stands"
+    shown = page_table.table(report)["shown"]
+    assert shown.index("linear/f1_macro") == shown.index("test/f1_macro") + 1
+    assert "| linear/f1_macro |" in "\n".join(markdown.lines(report, WORDS))
 
 
 def test_every_rule_has_a_title_in_both_languages() -> None:

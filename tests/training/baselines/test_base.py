@@ -4,7 +4,7 @@ import numpy as np
 
 from lab.core.record.baselines import baseline_notes, baseline_scores
 from lab.core.record.fields import faults
-from lab.training.baselines.base import Baseline, from_record, recorded, scores_of
+from lab.training.baselines.base import Baseline, best_first, from_record, notes, recorded, scores_of
 
 LINEAR = Baseline("linear", {"val": {"f1_macro": 0.5}, "test": {"f1_macro": 0.25}}, note="fitted on 10 of 20 rows")
 GAP = Baseline("logistic_lags", note="train has one class only")
@@ -37,3 +37,13 @@ def test_a_damaged_record_is_named() -> None:
         "baselines.linear.note is not text",
         "baselines.majority.f1_macro is not a finite number",
     ]
+
+
+def test_tables_have_the_best_on_validation_first_and_the_majority_last() -> None:
+    def scored(name: str, val: float | None, test: float) -> Baseline:
+        return Baseline(name, {"test": {"f1_macro": test}} | ({} if val is None else {"val": {"f1_macro": val}}))
+
+    found = [scored("majority", 0.9, 0.1), scored("ridge", None, 0.9), scored("persistence", 0.3, 0.8),
+             scored("linear", 0.5, 0.2), GAP, scored("logistic_lags", np.nan, 0.3)]  # fmt: skip
+    assert [each.name for each in best_first(found)] == ["linear", "persistence", "ridge", "logistic_lags", "majority"]
+    assert notes([LINEAR, GAP]) == ["linear: fitted on 10 of 20 rows", "logistic lags: train has one class only"]

@@ -1,5 +1,6 @@
 """The files of a test: predictions without a Python object per number, and one figure per head."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from lab.core.batches import MISSING, HeadSpec
 from lab.core.record.run_folder import HEAD_SUFFIXES, ROW_COLUMNS, RunFolder
 from lab.models.classifier import HeadMetric
 from lab.models.metrics import MATRIX_CLASSES
+from lab.training.baselines.base import Baseline
 from lab.training.evaluation import base
 from lab.training.evaluation.classification import ClassificationResult, classification_result, figure_names
 
@@ -58,6 +60,20 @@ def test_predictions_read_back_as_they_were(tmp_path: Path) -> None:
 def test_the_table_shows_the_number_of_rows() -> None:
     assert str(result(5).table().caption).startswith("Of 5 test rows. ")
     assert str(result(2000).table().caption).startswith("Of 2,000 test rows. ")
+
+
+def test_the_table_has_room_for_two_baselines_and_names_the_others() -> None:
+    scores = {"accuracy": 0.5, "f1_macro": 0.25}
+    names = ("majority", "persistence", "ridge")
+    found = [Baseline(name, {"val": scores, "test": scores}) for name in names]
+    table = replace(result(), baselines=(*found, Baseline("linear", note="train has no words"))).table()
+    titles = [column.title for column in table.columns]
+    assert [title for title in titles if "\n" in title] == [
+        f"{name}\n{score}" for name in ("persistence", "majority") for score in ("acc.", "F1")
+    ]
+    assert str(table.caption).endswith("Also in run.json: ridge. Linear: train has no words.")
+    alone = replace(result(), baselines=tuple(found[:1])).table()
+    assert [column.title for column in alone.columns][-2:] == ["majority\nacc.", "majority\nF1"]
 
 
 def test_loggers_get_the_first_rows_of_the_columns_they_can_show(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,8 +23,6 @@ SMALLEST = 1e-30
 axis would show nothing."""
 LR_KEYS = ("optimizer.lr", "model.lr", "learning_rate", "lr")
 BATCH_KEYS = ("data.batch_size", "batch_size", "per_device_train_batch_size")
-VALIDATION = "_val"
-"""Ending of a baseline's name in the columns of its validation scores."""
 RATES = ("samples_per_s", "tokens_per_s", "padding_share")
 
 
@@ -82,13 +80,6 @@ def level_names(column: Any) -> list[str]:
     except TypeError:
         values.sort(key=str)
     return list(dict.fromkeys(value_text(value) for value in values))
-
-
-def baselines(runs: Runs) -> list[str]:
-    """Return the names of the baselines that were scored on the test rows: `majority`, `bayes`."""
-    splits = (str(name).partition("/")[0] for name in runs.frame.columns if "/" in str(name))
-    known = [name for name in dict.fromkeys(splits) if name not in ("train", "val", "test", "data")]
-    return [name for name in known if not name.endswith(VALIDATION)]
 
 
 def thinned(rows: Sequence[int], limit: int) -> list[int]:

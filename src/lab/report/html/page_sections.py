@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 
+from lab.report.analysis.baselines import baseline_name, shown_baselines
 from lab.report.analysis.groups import value_text
-from lab.report.figures.run_columns import baselines
 from lab.report.findings import Finding, Report, WhatIf
 from lab.report.text.translate import Translator
 
@@ -76,11 +76,9 @@ def _tiles(report: Report, words: Translator) -> str:
         test = f"test/{runs.score}"
         if test in frame:
             tiles.append((number(row[test]), words("tile.test")))
-        for name in baselines(runs):
+        for name in shown_baselines(runs, report.winner.row):
             if f"{name}/{runs.score}" in frame:
-                known = name in ("bayes", "majority")
-                label = words(f"tile.{name}") if known else words("tile.baseline", name=name)
-                tiles.append((number(row[f"{name}/{runs.score}"]), label))
+                tiles.append((number(row[f"{name}/{runs.score}"]), baseline_name(name, words)))
     configurations = int(frame["configuration"].nunique())
     tiles.append((f'<data value="{configurations}">{configurations:,}</data>', words("tile.configurations")))
     tiles.append((duration(frame["time_s"].sum(), words), words("tile.time")))

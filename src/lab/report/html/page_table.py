@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lab.report.analysis.baselines import best_baseline
 from lab.report.analysis.groups import value_text
 from lab.report.figures.drawing import typed
 from lab.report.figures.run_columns import LR_KEYS
@@ -28,7 +29,7 @@ def table(report: Report) -> dict[str, Any]:
         "columns": columns,
         "num_rows": len(runs.frame),
         "order": typed(report.leaderboard, "i4"),
-        "shown": [name for name in _shown(runs) if name in names],
+        "shown": [name for name in _shown(report) if name in names],
         "top_k": report.top_k,
         "winner": -1 if report.winner is None else report.winner.row,
         "axes": _axes(report, names),
@@ -91,10 +92,13 @@ def _group(runs: Runs, name: str) -> str:
     return name.partition("/")[0] if "/" in name else "run"
 
 
-def _shown(runs: Runs) -> list[str]:
+def _shown(report: Report) -> list[str]:
+    runs = report.runs
+    beside = None if report.winner is None else best_baseline(runs, report.winner.row)
+    baseline = [] if beside is None else [f"{beside}/{runs.score}"]
     test = list(dict.fromkeys((f"test/{runs.score}", "test/accuracy", "test/mcc", "test/em")))[:3]
     costs = ["time_s", "core_s", "peak_rss_gib", "parameters_trainable"]
-    return ["run", "status", "objective", *test, *costs, *runs.varied[:MAX_KEYS], "seed"]
+    return ["run", "status", "objective", *test, *baseline, *costs, *runs.varied[:MAX_KEYS], "seed"]
 
 
 def _axes(report: Report, names: set[str]) -> dict[str, str]:

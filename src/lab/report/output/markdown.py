@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from lab.core.files import write_whole
+from lab.report.analysis.baselines import best_baseline
 from lab.report.analysis.comparison import conclusions
 from lab.report.analysis.drift import drift_verdict
 from lab.report.findings import COSTS, Group, Groups, Report
@@ -67,7 +68,8 @@ def _winner(report: Report, words: Translator) -> Iterator[str]:
 def _leaderboard(report: Report, words: Translator) -> Iterator[str]:
     frame, score = report.runs.frame, f"test/{report.runs.score}"
     costs = [name for name in COSTS if frame[name].notna().any()]
-    names = [name for name in ("objective", score, *costs) if name in frame]
+    beside = None if report.winner is None else best_baseline(report.runs, report.winner.row)
+    names = [name for name in ("objective", score, f"{beside}/{report.runs.score}", *costs) if name in frame]
     titles = [report.runs.metric if name == "objective" else name for name in names]
     yield from _head([words("md_run"), words("md_status"), *titles])
     for place in report.leaderboard[: report.top_k]:

@@ -12,6 +12,9 @@ import numpy.typing as npt
 
 SPLITS = ("val", "test")
 """The splits that a baseline is scored on, if the run reads them."""
+MAJORITY = "majority"
+SHOWN_BY = ("f1_macro", "f1", "accuracy")
+"""The validation score that decides which baselines a table has room for: the first that a baseline has."""
 Labels = Mapping[str, npt.NDArray[np.int64]]
 """Per head (N,) classes."""
 SplitRows = Mapping[str, npt.NDArray[np.int64]]
@@ -48,6 +51,23 @@ def recorded(baselines: Iterable[Baseline]) -> dict[str, dict[str, Any]]:
 def scores_of(baselines: Iterable[Baseline], split: str) -> dict[str, Mapping[str, float]]:
     """The scores of one split by name, of those baselines that have any."""
     return {each.name: each.scores[split] for each in baselines if split in each.scores}
+
+
+def best_first(baselines: Iterable[Baseline]) -> list[Baseline]:
+    """The baselines with test scores: those with the best macro-F1 (F1 of answers) on validation first, then those
+    without validation scores, and the majority last, which most others contain."""
+
+    def rank(baseline: Baseline) -> tuple[bool, float]:
+        val = baseline.scores.get("val", {})
+        score = next((val[name] for name in SHOWN_BY if name in val and val[name] == val[name]), -np.inf)
+        return baseline.name == MAJORITY, -score
+
+    return sorted((each for each in baselines if "test" in each.scores), key=rank)
+
+
+def notes(baselines: Iterable[Baseline]) -> list[str]:
+    """What a reader has to know of baselines: those that could not be fitted, and those fitted on a sample."""
+    return [f"{each.name.replace('_', ' ')}: {each.note}" for each in baselines if each.note is not None]
 
 
 def from_record(recorded_baselines: Mapping[str, Mapping[str, Any]], notes: Mapping[str, str]) -> tuple[Baseline, ...]:

@@ -9,7 +9,7 @@ import torch
 from lab.core.batches import MISSING, HeadSpec
 from lab.data.series.panel import Cut
 from lab.models.metrics import auroc, class_counts, mean_over_heads, scores
-from lab.training.baselines.base import Baseline, Labels
+from lab.training.baselines.base import MAJORITY, Baseline, Labels
 
 Ints = npt.NDArray[np.int64]
 Heads = tuple[HeadSpec, ...]
@@ -27,7 +27,7 @@ def majority(truth: Mapping[str, Labels], heads: Heads) -> Baseline:
         for split, labels in truth.items()
     }
     by_split = {split: score_labels(each, truth[split], heads) for split, each in predicted.items()}
-    return Baseline("majority", by_split, predicted)
+    return Baseline(MAJORITY, by_split, predicted)
 
 
 def persistence(cuts: Mapping[str, Cut], head: HeadSpec) -> tuple[Baseline, ...]:

@@ -20,7 +20,7 @@ from lab.models.calibration import ClassRows, calibrated
 from lab.models.classifier import HeadMetric, Logits
 from lab.models.metrics import NAMES
 from lab.report.figures import run_figures
-from lab.training.baselines.base import Labels, scores_of
+from lab.training.baselines.base import Labels, best_first, notes
 from lab.training.baselines.label_rules import Heads, score_labels
 from lab.training.evaluation.base import EvaluationResult, HeldOut
 from lab.training.evaluation.result_table import heads_report, outcome_table
@@ -72,9 +72,14 @@ class ClassificationResult(EvaluationResult):
             )
 
     def table(self) -> Table:
-        table = outcome_table(self.metrics, scores_of(self.baselines, "test"), self.reference, list(self.classes))
+        ranked = best_first(self.baselines)
+        shown = {each.name: each.scores["test"] for each in (*ranked[:1], *ranked[1:][-1:])}
+        table = outcome_table(self.metrics, shown, self.reference, list(self.classes))
         num = len(next(iter(self.predictions.values()), ()))
-        table.caption = f"Of {num:,} test row{'' if num == 1 else 's'}. {table.caption}"
+        others = ", ".join(each.name.replace("_", " ") for each in ranked[1:-1])
+        more = [f"Also in run.json: {others}."] if others else []
+        more += [f"{note[0].upper()}{note[1:]}." for note in notes(self.baselines)]
+        table.caption = " ".join([f"Of {num:,} test row{'' if num == 1 else 's'}.", table.caption, *more])
         return table
 
 

@@ -18,7 +18,7 @@ from lab.models.calibration import AnswerRows
 from lab.models.qa.n_best import Candidate, with_temperature
 from lab.models.qa.squad_metrics import graded, mean_grades
 from lab.training.baselines.answers import DRAWS
-from lab.training.baselines.base import scores_of
+from lab.training.baselines.base import best_first, notes
 from lab.training.evaluation.base import EvaluationResult, HeldOut
 
 ANSWER = "answer"
@@ -61,8 +61,10 @@ class AnswersResult(EvaluationResult):
     def table(self) -> Table:
         caption = f"F1 and exact match of {len(self.names)} questions; random spans: the mean of {DRAWS} draws."
         columns = [Column("answers of", is_name=True), Column("F1", right=True), Column("exact match", right=True)]
+        caption = " ".join([caption, *(f"{note[0].upper()}{note[1:]}." for note in notes(self.baselines))])
         table = Table(columns, caption=caption, more="run.json", plain=True)
-        for name, scores in {"model": self.metrics, **scores_of(self.baselines, "test")}.items():
+        beside = {each.name: each.scores["test"] for each in best_first(self.baselines)}
+        for name, scores in {"model": self.metrics, **beside}.items():
             cells = (name.replace("_", " "), f"{scores['f1']:.3f}", f"{scores['em']:.3f}")
             table.add_row(*cells, bold=name == "model")
         return table

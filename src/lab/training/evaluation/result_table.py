@@ -30,14 +30,15 @@ def outcome_table(
 ) -> Table:
     """The table of scores: one row per head, and their mean if there are several heads.
 
-    metrics, baselines (by name, `majority`) and reference: flat names as in run.json, `f1_macro` and, with several
+    metrics, baselines (by name, the best first) and reference: flat names as in run.json, `f1_macro` and, with several
     heads, `causa/f1_macro`. A score that was not computed is shown as a dash.
     """
     compared = dict(baselines) | ({"Bayes": reference} if reference is not None else {})
     notes = [ABOUT_MACRO] + ([ABOUT_REFERENCE] if reference is not None else [])
     columns = [Column("head", is_name=True)]
     columns += [Column(title, right=True, bold=True) for title in COLUMNS.values()]
-    columns += [Column(f"{name}\n{title}", right=True) for name in compared for title in COMPARED.values()]
+    titles = [name.replace("_", "\n") for name in compared]
+    columns += [Column(f"{name}\n{title}", right=True) for name in titles for title in COMPARED.values()]
     table = Table(columns, caption=" ".join(notes), more="run.json", plain=True, importance=_importance(columns))
     rows = _rows(heads)
     for number, (label, prefix) in enumerate(rows):

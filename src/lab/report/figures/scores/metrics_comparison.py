@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
+from lab.report.analysis.baselines import shown_baselines
 from lab.report.figures.base import Absent, ReportFigure, Spec
 from lab.report.figures.drawing import HEX, SERIES, axis, label_axes, new_figure, panel, typed
-from lab.report.figures.run_columns import baselines, ranked_rows, run_names, scored
+from lab.report.figures.run_columns import ranked_rows, run_names, scored
 from lab.report.figures.run_figures import plain
 from lab.report.findings import Floats, Report
 from lab.report.text.translate import Translator
@@ -25,7 +26,8 @@ class MetricsComparison(NamedTuple):
 
 
 def compute(report: Report) -> MetricsComparison | Absent:
-    """Return the metrics of the best run of each configuration, and of the baselines on the winner's test rows."""
+    """Return the metrics of the best run of each configuration; and on the test rows of the first of them, those of the
+    best baseline, the majority and the Bayes rule."""
     frame = report.runs.frame
     names = tuple(name for name in scored(report.runs) if name.startswith("test/") and name != "test/loss")
     by_configuration: dict[Any, int] = {}
@@ -35,7 +37,7 @@ def compute(report: Report) -> MetricsComparison | Absent:
     if not best or not names:
         return Absent("absent.no_test")
     series, values = list(run_names(report.runs, best)), [frame[list(names)].iloc[row].tolist() for row in best]
-    for baseline in baselines(report.runs):
+    for baseline in shown_baselines(report.runs, best[0]):
         columns = [f"{baseline}/{name.removeprefix('test/')}" for name in names]
         series.append(baseline)
         values.append([frame[column].iloc[best[0]] if column in frame else np.nan for column in columns])
