@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lab.config.schema import InceptionTime
+from lab.core.batches import SeriesSpec
+from lab.core.registry import SERIES_NETS
 from lab.models.series.interfaces import MaskedBatchNorm, Net, mask_of, weighed_mean
 
 MODULES_PER_BLOCK = 3
@@ -95,3 +97,9 @@ class InceptionTimeNet(Net):
         for block in self.blocks:
             hidden = block(hidden, kept)
         return weighed_mean(hidden.transpose(1, 2), weights, dim=1).to(hidden.dtype)
+
+
+@SERIES_NETS.register("inception_time")
+def for_data(model: InceptionTime, spec: SeriesSpec) -> InceptionTimeNet:
+    """The net for the channels and windows of the data."""
+    return InceptionTimeNet(model, len(spec.channels))

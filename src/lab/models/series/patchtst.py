@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lab.config.schema import PatchTst
+from lab.core.batches import SeriesSpec
+from lab.core.registry import SERIES_NETS
 from lab.models.series.interfaces import MaskedBatchNorm, Net, mask_of, normalised, padded_left, weighed_mean
 
 
@@ -115,3 +117,9 @@ def _kept(observed: Tensor, stride: int) -> Tensor:
 def _normed(norm: MaskedBatchNorm, tokens: Tensor, kept: Tensor | None) -> Tensor:
     normed: Tensor = norm(tokens.transpose(1, 2), kept).transpose(1, 2)
     return normed
+
+
+@SERIES_NETS.register("patchtst")
+def for_data(model: PatchTst, spec: SeriesSpec) -> PatchTstNet:
+    """The net for the channels and windows of the data."""
+    return PatchTstNet(model, len(spec.channels), spec.length)

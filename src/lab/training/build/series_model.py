@@ -1,8 +1,11 @@
 """Builds the classifier of time series from its config: a net or an ensemble of nets, with pretrained weights."""
 
-from lab.config.schema import AnyLoss, InceptionTime, MiniRocket, PatchTst, SeriesNet, TimerXL
+from importlib import import_module
+
+from lab.config.schema import AnyLoss, MiniRocket, SeriesNet, TimerXL
 from lab.core.batches import SeriesSpec
 from lab.core.registry import SERIES_NETS
+from lab.models import series as nets
 from lab.models.classifier import Classifier
 from lab.models.series.interfaces import Net
 from lab.models.series.series_classifier import Sample, TimeSeriesClassifier
@@ -26,12 +29,14 @@ def build_series_classifier(
         if model.head == "ridge":
             return RidgeClassifier(spec, rockets, loss, model.alphas, training)
         return TimeSeriesClassifier(spec, rockets, loss, model.dropout, training)
-    nets = [build_net(model, spec, sample is not None) for _ in range(model.ensemble)]
-    return TimeSeriesClassifier(spec, nets, loss, model.dropout, training)
+    members = [build_net(model, spec, sample is not None) for _ in range(model.ensemble)]
+    return TimeSeriesClassifier(spec, members, loss, model.dropout, training)
 
 
 def build_net(model: SeriesNet, spec: SeriesSpec, load_weights: bool) -> Net:
     """A net with random weights, or with those of `model.checkpoint` if `load_weights` is true."""
+    if model.kind not in SERIES_NETS:
+        import_module(f"{nets.__name__}.{model.kind}")  # a net of lab, which its module registers
     net: Net = SERIES_NETS[model.kind](model, spec)
     if load_weights and isinstance(model, TimerXL) and model.checkpoint is not None:
         from lab.models.series.timer_xl.checkpoint import load_checkpoint
@@ -40,24 +45,3 @@ def build_net(model: SeriesNet, spec: SeriesSpec, load_weights: bool) -> Net:
         assert isinstance(net, TimerNet)
         load_checkpoint(net.encoder, model.checkpoint, model.partial)
     return net
-
-
-@SERIES_NETS.register("inception_time")
-def _inception_time(model: InceptionTime, spec: SeriesSpec) -> Net:
-    from lab.models.series.inception_time import InceptionTimeNet
-
-    return InceptionTimeNet(model, len(spec.channels))
-
-
-@SERIES_NETS.register("patchtst")
-def _patchtst(model: PatchTst, spec: SeriesSpec) -> Net:
-    from lab.models.series.patchtst import PatchTstNet
-
-    return PatchTstNet(model, len(spec.channels), spec.length)
-
-
-@SERIES_NETS.register("timer_xl")
-def _timer_xl(model: TimerXL, spec: SeriesSpec) -> Net:
-    from lab.models.series.timer_xl.classifier_net import TimerNet
-
-    return TimerNet(model, len(spec.channels), spec.length)
