@@ -8,7 +8,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from lab.cli import command_line, validate_overrides
-from lab.cli.missing_quotes import with_quotes
+from lab.cli.arguments.missing_quotes import with_quotes
 from lab.cli.resume import resumed_argv
 from lab.cli.saved_config import saved_text
 from lab.config.check import check

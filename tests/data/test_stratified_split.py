@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lab.core.batches import MISSING
-from lab.data.stratified_split import capped, components, draw, text_units
+from lab.data.stratified_split import capped, components, draw, folds, text_units
 
 SHARES = {"test": 0.1, "val": 0.1}
 
@@ -69,6 +69,16 @@ def test_missing_labels_are_no_class() -> None:
     labels = np.where(np.arange(200) % 3 == 0, np.arange(200) % 2, MISSING)
     test = draw([labels], _alone(200), SHARES, 0)["test"]
     assert abs((labels[test] == MISSING).sum() - 13) <= 1
+
+
+def test_folds_divide_every_class_and_keep_units_together() -> None:
+    labels, units = np.arange(60) % 3, np.arange(60) // 2
+    parts = folds([labels], units, 5, 0)
+    assert np.sort(np.concatenate(parts)).tolist() == list(range(60))
+    assert all(len(np.unique(units[part])) == len(part) / 2 == 6 for part in parts)
+    assert all(np.bincount(labels[part], minlength=3).min() >= 2 for part in parts)
+    with pytest.raises(ValueError, match="30 units cannot fill 31"):
+        folds([labels], units, 31, 0)
 
 
 def test_no_unit_is_in_two_splits() -> None:

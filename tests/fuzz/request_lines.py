@@ -9,7 +9,8 @@ from pathlib import Path
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
-from lab.cli import command_line, missing_quotes, resume, validate_overrides
+from lab.cli import command_line, resume, validate_overrides
+from lab.cli.arguments import missing_quotes
 from lab.config.check import check_report
 from lab.core.errors import Mistake, RequestError
 from lab.sweep.definition.load import mistakes as sweep_mistakes

@@ -189,6 +189,11 @@ data.split.train_on_val=true callbacks.early_stopping.patience=3
 data=ucr model=inception_time data.split.val=leave_one_out
 data.split.refit=true data.split.train_on_val=true callbacks.early_stopping.patience=null
 data.split.refit=true scheduler=plateau
+data.split.folds=1
+data.split.folds=5 data.split.fold=5
+data.split.fold=0
+data.split.folds=5 sweep=text
+data.split.folds=5 data.split.train_on_val=true callbacks.early_stopping.patience=null
 data=ucr model=minirocket data.split.val=leave_one_out data.split.train_on_val=true
 callbacks.freeze.layers=99
 callbacks.freeze.layers=-1

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from lab.cli import missing_quotes
+from lab.cli.arguments import missing_quotes
 from lab.cli.command_line import parse, split
 from lab.cli.compose import whole
 from lab.cli.main import Command, sound

@@ -23,7 +23,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel
 
-from lab.cli import command_line, missing_quotes, resume, validate_overrides
+from lab.cli import command_line, resume, validate_overrides
+from lab.cli.arguments import folds, missing_quotes
 from lab.cli.command_line import Typed
 from lab.cli.recipes import foreign_recipe
 from lab.cli.saved_config import obeyed_records
@@ -94,6 +95,7 @@ def main(command: Command) -> int:
         if page := _help_page(command, command_line.parse(sys.argv)):
             display.Screen().write(f"{page}\n")
             return EXIT_DONE
+        sys.argv = folds.with_all_folds(sys.argv) if command.resumes else sys.argv
         with resume.locked(sys.argv) if command.resumes else nullcontext():
             sys.argv = sound(command, sys.argv)
             return _called(command, command_line.parse(sys.argv))

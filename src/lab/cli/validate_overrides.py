@@ -19,9 +19,9 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
+from lab.cli.arguments.missing_quotes import unreadable
 from lab.cli.command_line import Typed, split
 from lab.cli.compose import composed, search_path, wrong_flags
-from lab.cli.missing_quotes import unreadable
 from lab.cli.optional_packages import not_installed, packages_of
 from lab.cli.searched_keys import filled
 from lab.cli.sweep_overrides import SPACE, misread, part_matched, remember, strings_of, unsearched, unswept, values_of

@@ -4,7 +4,7 @@ Leave-one-out needs a head in closed form, whose scores without a row follow fro
 which counts where there are few (36 training cases in ArrowHead).
 """
 
-from lab.config.schema import Config, MiniRocket, Series, Ucr
+from lab.config.schema import Config, Labelled, MiniRocket, Series, Ucr
 
 LEAVE_ONE_OUT = "leave_one_out"
 AUTO_SHARE = 0.2
@@ -21,7 +21,14 @@ def validates_by_leave_one_out(config: Config) -> bool:
     if not isinstance(config.data, Ucr) or not is_closed_form(config):
         return False
     split = config.data.split
+    if split.folds is not None:
+        return False
     return split.val == LEAVE_ONE_OUT or (split.val == "auto" and not split.train_on_val)
+
+
+def is_fold(config: Config) -> bool:
+    """Return whether the validation rows are one fold of `data.split.folds`."""
+    return isinstance(config.data, Labelled | Ucr) and config.data.split.folds is not None
 
 
 def series_request(config: Config) -> Series:

@@ -5,6 +5,7 @@ import pytest
 from .conftest import keys_of_mistakes
 
 FILES = ("data.path", "data.train", "data.val", "data.test", "data.kind")
+FOLDS = ("data.split.folds", "data.split.fold")
 SETS = ("data.labels", "data.split_labels", "data.label_separator")
 
 
@@ -13,6 +14,15 @@ SETS = ("data.labels", "data.split_labels", "data.label_separator")
     [
         (("data.split.val", "data.split.test"), (0.4, 0.5), []),
         (("data.split.val", "data.split.test"), (0.5, 0.5), ["data.split.val"]),
+        (FOLDS, (None, None), []),
+        (FOLDS, (5, 4), []),
+        (FOLDS, (5, 5), ["data.split.fold"]),
+        (FOLDS, (None, 0), ["data.split.fold"]),
+        (FOLDS, (5, None), ["data.split.folds"]),
+        (("data.split.folds", "data.split.train_on_val"), (5, True), ["data.split.train_on_val"]),
+        (("data.split.folds", "data.val"), (5, "val.csv"), ["data.split.folds"]),
+        (("data.split.folds", "data.split.val"), (5, "leave_one_out"), ["data.split.val"]),
+        (("data.split.folds", "data.split.val"), (5, "auto"), []),
         (FILES, ("a.csv", None, None, None, "csv"), []),
         (FILES, (None, "a.csv", None, "b.csv", "csv"), []),
         (FILES, (None, None, None, None, "csv"), ["data.path"]),

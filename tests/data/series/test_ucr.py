@@ -105,6 +105,20 @@ def test_leave_one_out_holds_out_no_case(tmp_path: Path) -> None:
     assert sum(left_out.head.counts) == 10
 
 
+def test_each_case_is_in_one_fold(tmp_path: Path) -> None:
+    own = ["data.name=Own", f"data.path={tmp_path}", "data.split.folds=5"]
+    write(tmp_path, [f"{n},1:{'ab'[n % 2]}" for n in range(10)], ["1,2:a", "2,1:b"])
+    folds = [load(ucr(*own, f"data.split.fold={fold}")) for fold in range(5)]
+    ends = np.concatenate([each.splits["val"].ends for each in folds])
+    assert len(np.unique(ends)) == len(ends) == 10
+    assert all(len(each.splits["train"]) + len(each.splits["val"]) == 10 for each in folds)
+    assert len({each.fingerprint for each in folds}) == 5
+    assert len({each.facts["compared_as"] for each in folds}) == 1
+    assert [len(each.splits["val"]) for each in folds] == [2] * 5
+    with pytest.raises(RequestError, match=r"data\.split\.folds=11: 10 training cases cannot fill 11 folds"):
+        load(ucr(*own[:2], "data.split.folds=11", "data.split.fold=0"))
+
+
 def left_out_split(*typed: str) -> Any:
     return ucr(*typed).split.model_copy(update={"val": "leave_one_out"})
 

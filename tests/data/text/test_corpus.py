@@ -330,6 +330,33 @@ def test_val_rows_are_trained_on_by_request_and_test_rows_never(loaded: Load, tm
     assert _texts(corpus, "train")[0] == _sentences(100)[both[0]]
 
 
+def test_each_row_is_validation_in_one_fold_with_the_rows_of_its_text(loaded: Load, tmp_path: Path) -> None:
+    sentences = _sentences(40)
+    rows = [[text, "ab"[place % 2]] for place, text in enumerate(sentences)]
+    path = _write(tmp_path / "a.csv", [*rows, *rows[:10]])
+    requested = {"path": path, "text": ["texto"], "labels": ["modo"], "leaks": {"action": "off"}}
+    folds = [loaded("csv", **requested, split={"folds": 4, "fold": fold}) for fold in range(4)]
+    val = [set(fold.splits["val"].source_rows.tolist()) for fold in folds]
+    test = folds[0].splits["test"].source_rows.tolist()
+    assert sorted([*test, *(row for rows in val for row in rows)]) == list(range(50))
+    assert all(fold.splits["test"].source_rows.tolist() == test for fold in folds)
+    for fold, rows_of in zip(folds, val, strict=True):
+        assert {(row + 40 if row < 10 else row - 40) for row in rows_of if row < 10 or row >= 40} <= rows_of
+        assert len(fold.splits["train"].source_rows) + len(rows_of) + len(test) == 50
+        assert 8 <= len(rows_of) <= 14
+    assert len({fold.facts["compared_as"] for fold in folds}) == 1 < len({fold.fingerprint for fold in folds})
+
+
+def test_more_folds_than_texts_and_a_val_file_are_refused(loaded: Load, tmp_path: Path) -> None:
+    rows = [[text, "ab"[place % 2]] for place, text in enumerate(_sentences(200))]
+    requested = {"text": ["texto"], "labels": ["modo"]}
+    with pytest.raises(RequestError, match=r"data\.split\.folds=250: 180 different texts or groups cannot fill 250"):
+        loaded("csv", path=_write(tmp_path / "a.csv", rows), **requested, split={"folds": 250, "fold": 0})
+    files = {"train": _write(tmp_path / "b.csv", rows[:150]), "val": _write(tmp_path / "c.csv", rows[150:])}
+    with pytest.raises(RequestError, match=r"a validation split of their own"):
+        loaded("csv", **files, **requested, split={"folds": 2, "fold": 0})
+
+
 def test_a_val_file_is_not_joined_in_silence(loaded: Load, tmp_path: Path) -> None:
     rows = [[text, "ab"[place % 2]] for place, text in enumerate(_sentences(200))]
     files = {"train": _write(tmp_path / "a.csv", rows[:150]), "val": _write(tmp_path / "b.csv", rows[150:])}

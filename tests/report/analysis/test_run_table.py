@@ -185,4 +185,4 @@ def test_columns_agree_with_an_independent_reading(make_run: MakeRun, tmp_path: 
 
 
 def test_the_request_of_the_shipped_config_is_sound(ask: Callable[..., ReportRequest]) -> None:
-    assert ask().statistics.repeats == ("seed",)
+    assert ask().statistics.repeats == ("seed", "data.split.fold")

@@ -6,6 +6,7 @@ from typing import Any, cast
 import pytest
 from hydra.core.utils import JobReturn, JobStatus
 
+from lab.core.errors import Mistake, RequestError
 from lab.core.machine_faults import MachineError
 from lab.sweep.execution.job import Job, return_value
 from lab.sweep.execution.messages import TrialExit
@@ -64,6 +65,15 @@ def test_a_job_that_fails_or_dies_stops_no_other() -> None:
     assert isinstance(values[1], ValueError)
     assert "killed by SIGKILL" in str(values[2])
     assert (values[0], values[3]) == (0.5, 0.5)
+    assert len(pool.started) == 4
+
+
+def test_with_more_folds_than_rows_no_further_job_starts(caplog: pytest.LogCaptureFixture) -> None:
+    few = RequestError(Mistake("data.split.folds", "7 texts cannot fill 9 folds", "data.split.folds=7", 9))
+    _, pool = results({0: few}, slots=1)
+    assert pool.started == [0]
+    assert "3 jobs are not started: data.split.folds=9: 7 texts cannot fill 9 folds" in caplog.text
+    _, pool = results({0: RequestError(Mistake("optimizer.lr", "too high"))}, slots=1)
     assert len(pool.started) == 4
 
 

@@ -98,6 +98,16 @@ def test_a_ridge_is_validated_by_leave_one_out_killed_or_not(warm: Any, cases: l
     assert killed.read_calibration() == run.read_calibration()
 
 
+def test_a_fold_leaves_its_predictions(warm: Any, cases: list[str], tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    assert warm.run(run.path, [*cases, "data.split.folds=4", "data.split.fold=1"]) == 0
+    assert run.read()["data"]["validation"] == "fold 1 of 4"
+    table = pyarrow.parquet.read_table(run.fold_predictions).to_pandas()
+    assert (len(table), table["row"].max() < 16, table["row"].is_unique) == (4, True, True)
+    assert (table["class"] == table["row"].map(lambda case: "ab"[case % 2])).all()
+    assert (table["class"] == table["class_predicted"]).mean() == run.read()["metrics"]["val"]["accuracy"]
+
+
 def test_a_share_holds_out_cases(warm: Any, cases: list[str], tmp_path: Path) -> None:
     held_out = RunFolder(tmp_path / "held_out")
     assert warm.run(held_out.path, [*cases, "data.split.val=0.25"]) == 0

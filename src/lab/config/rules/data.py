@@ -17,6 +17,38 @@ def _shares(val: float, test: float) -> Found:
         yield Mistake("data.split.val", problem, "data.split.val=0.1 data.split.test=0.1", val)
 
 
+def _folds(folds: int | None, fold: int | None) -> Found:
+    if folds is None:
+        if fold is not None:
+            problem = "has no effect without data.split.folds, the number of folds"
+            yield Mistake("data.split.fold", problem, "data.split.folds=5, or data.split.fold=null", fold)
+    elif fold is None:
+        all_folds = ",".join(map(str, range(min(int(folds), 10))))
+        problem = "does not say which fold is validation; typed on the command line it runs all of them"
+        yield Mistake("data.split.folds", problem, f"-m data.split.fold={all_folds}, or data.split.fold=0", folds)
+    elif int(fold) >= int(folds):
+        problem = f"the folds are numbered from 0 to {int(folds) - 1}"
+        yield Mistake("data.split.fold", problem, f"data.split.fold={int(folds) - 1}", fold)
+
+
+def _fold_is_validation(folds: int | None, on_val: bool) -> Found:
+    if folds is not None and on_val:
+        problem = "trains on the fold that has to be predicted by a model that did not see it"
+        yield Mistake("data.split.train_on_val", problem, "data.split.train_on_val=false", True)
+
+
+def _fold_files(folds: int | None, val: Any) -> Found:
+    if folds is not None and val is not None:
+        problem = "folds take validation from the training rows, and data.val gives rows of its own"
+        yield Mistake("data.split.folds", problem, "data.val=null, or data.split.folds=null", folds)
+
+
+def _fold_or_left_out(folds: int | None, val: Any) -> Found:
+    if folds is not None and val == "leave_one_out":
+        problem = "each fold is validation once, so no case is left out alone"
+        yield Mistake("data.split.val", problem, "data.split.val=auto, or data.split.folds=null", val)
+
+
 def _files(path: Any, train: Any, val: Any, test: Any, kind: str) -> Found:
     if path is None and train is None:
         problem = "no file is given. Give data.path, which is split, or data.train (with data.val, data.test)"
@@ -60,6 +92,10 @@ def _assignment(key: str, columns: Any) -> str:
 
 RULES: tuple[Rule, ...] = (
     (("data.split.val", "data.split.test"), _shares),
+    (("data.split.folds", "data.split.fold"), _folds),
+    (("data.split.folds", "data.split.train_on_val"), _fold_is_validation),
+    (("data.split.folds", "data.val"), _fold_files),
+    (("data.split.folds", "data.split.val"), _fold_or_left_out),
     (("data.path", "data.train", "data.val", "data.test", "data.kind"), _files),
     (("data.text", "data.labels"), _columns),
     (("data.labels", "data.split_labels", "data.label_separator"), _label_sets),

@@ -136,6 +136,10 @@ class CaseSplit(Node):
     """Train on the validation cases too, and keep the last epoch."""
     refit: bool = False
     """After the epoch is chosen on validation, train again from the start on train + val, and test that model."""
+    folds: Annotated[int, Field(ge=2, le=1000), Number] | None = None
+    """Divide the training cases into so many folds, each of which is validation once; null: one validation split."""
+    fold: NonNegativeInt | None = None
+    """The fold that is validation, from 0; null with `folds`: a multirun of all folds."""
 
 
 class Ucr(Series):

@@ -35,6 +35,10 @@ class Split(Node):
     """Val rows are trained on as well, and the last epoch is kept: nothing is chosen any more."""
     refit: bool = False
     """After the epoch is chosen on validation, train again from the start on train + val, and test that model."""
+    folds: Annotated[int, Field(ge=2, le=1000), Number] | None = None
+    """Divide all rows that are not test into so many folds, each of which is validation once; null: one split."""
+    fold: NonNegativeInt | None = None
+    """The fold that is validation, from 0; null with `folds`: a multirun of all folds."""
 
 
 class Leaks(Node):

@@ -115,6 +115,11 @@ class RunFolder:
         return self.path / "test_predictions.parquet"
 
     @property
+    def fold_predictions(self) -> Path:
+        """File of the predictions on the validation rows, of a run on one fold (`data.split.folds`)."""
+        return self.path / "val_predictions.parquet"
+
+    @property
     def calibration(self) -> Path:
         """File of the temperatures of the heads."""
         return self.path / "calibration.json"
@@ -249,10 +254,11 @@ class RunFolder:
         """Write a text file of the folder in one step."""
         write_whole(self.path / name, lambda aside: aside.write_text(text, encoding="utf-8"))
 
-    def write_predictions(self, columns: Mapping[str, Any]) -> None:
-        """Write the test rows in input order. A column is a list, Arrow array or numpy array, (rows,) or (rows, K).
+    def write_predictions(self, columns: Mapping[str, Any], path: Path | None = None) -> None:
+        """Write the test rows in input order, or other rows to `path`.
 
-        A matrix becomes a column of lists of K numbers, without a Python object per number.
+        A column is a list, Arrow array or numpy array, (rows,) or (rows, K). A matrix becomes a column of lists of K
+        numbers, without a Python object per number.
         """
         import pyarrow
         import pyarrow.parquet
@@ -264,7 +270,7 @@ class RunFolder:
             return pyarrow.FixedSizeListArray.from_arrays(flat, values.shape[1])
 
         table = pyarrow.table({name: column(values) for name, values in columns.items()})
-        write_whole(self.predictions, lambda aside: pyarrow.parquet.write_table(table, aside))
+        write_whole(path or self.predictions, lambda aside: pyarrow.parquet.write_table(table, aside))
 
 
 def _refuse(path: Path, wrong: Sequence[str]) -> None:

@@ -166,6 +166,10 @@ def _finished(
     key = _fingerprint(panel, splits, head, filling)
     if leave_one_out:
         facts |= {"validation": LEAVE_ONE_OUT, "compared_as": _fingerprint(panel, drawn, head, filling)}
+    if isinstance(data, Ucr) and data.split.folds is not None:
+        pool = {"train": concatenated(splits["train"], splits["val"]), "test": splits["test"]}
+        facts |= {"validation": f"fold {data.split.fold} of {data.split.folds}"}
+        facts |= {"compared_as": _fingerprint(panel, pool, head, filling)}
     return SeriesSet(
         name, panel, splits, head, filling, channels, facts, tuple(notes), key, timed, len(measured), leave_one_out
     )  # fmt: skip
@@ -260,11 +264,13 @@ def with_calendar(panel: Panel, data: Windowed) -> Panel:
 
 
 def _one_class(splits: dict[str, Cut], classes: tuple[str, ...], data: Series) -> Iterator[Mistake]:
-    """Splits with a single class; allowed for validation if its rows are trained on."""
+    """Splits with a single class; allowed for validation if its rows are trained on, or are one of several folds."""
     for split, cut in splits.items():
         codes = np.unique(cut.labels)
-        is_fitted = data.split.train_on_val or data.split.val == LEAVE_ONE_OUT  # type: ignore[attr-defined]
-        if len(codes) > 1 or (split == "val" and is_fitted):
+        chosen = data.split  # type: ignore[attr-defined]
+        is_one_of_many = isinstance(data, Ucr) and data.split.folds is not None
+        is_fitted = chosen.train_on_val or chosen.val == LEAVE_ONE_OUT
+        if len(codes) > 1 or (split == "val" and (is_fitted or is_one_of_many)):
             continue
         problem = f"{split} has only one class, {classes[int(codes[0])]!r} in all of its {len(cut)} rows"
         if isinstance(data, Windowed):

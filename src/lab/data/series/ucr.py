@@ -16,7 +16,7 @@ from lab.core.errors import Mistake, RequestError, listed, nearest
 from lab.data.label_encoder import class_order
 from lab.data.series.panel import Cut, Panel
 from lab.data.series.ts_format import Cases, read_ts
-from lab.data.stratified_split import draw
+from lab.data.stratified_split import draw, folds
 
 
 def cases(data: Ucr) -> tuple[Panel, dict[str, Cut], list[str]]:
@@ -105,8 +105,17 @@ def _with_val(
 
     Without a share for validation it is the share of `auto`.
     """
-    share = AUTO_SHARE if isinstance(data.split.val, str) else data.split.val
-    rows = draw([labels.astype(np.int64)], np.arange(len(labels)), {"val": share}, data.split.seed)
+    codes, cases = [labels.astype(np.int64)], np.arange(len(labels))
+    if data.split.folds is not None:
+        if len(cases) < data.split.folds:
+            problem = f"{len(cases)} training cases cannot fill {data.split.folds} folds"
+            raise RequestError(Mistake("data.split.folds", problem, f"data.split.folds={len(cases)}", data.split.folds))
+        assert data.split.fold is not None, "a rule of the config"
+        val = folds(codes, cases, data.split.folds, data.split.seed)[data.split.fold]
+        rows = {"train": np.setdiff1d(cases, val), "val": val}
+    else:
+        share = AUTO_SHARE if isinstance(data.split.val, str) else data.split.val
+        rows = draw(codes, cases, {"val": share}, data.split.seed)
     counts = np.bincount(labels[rows["val"]], minlength=len(classes))
     absent = [classes[code] for code in np.flatnonzero(counts == 0)]
     note = f"classes {listed(absent)} have too few cases for validation and are only in training"

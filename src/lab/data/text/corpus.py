@@ -87,6 +87,9 @@ def load(data: Labelled, cache: Path) -> Corpus:
     }
     fingerprint = _fingerprint(splits, heads, labels)
     facts = {"name": source.name, "fingerprint": fingerprint} | _facts(splits, heads, data)
+    if data.split.folds is not None:
+        facts |= {"validation": f"fold {data.split.fold} of {data.split.folds}"}
+        facts |= {"compared_as": _fingerprint(splits, heads, labels, by_fold=False)}
     for check in checks:
         facts |= check.facts
     notes = (*splits.notes, *(note for check in checks for note in check.notes))
@@ -147,8 +150,16 @@ def _facts(splits: Splits, heads: tuple[HeadSpec, ...], data: Labelled) -> dict[
     }
 
 
-def _fingerprint(splits: Splits, heads: tuple[HeadSpec, ...], labels: Mapping[str, Mapping[str, Ints]]) -> str:
+def _fingerprint(
+    splits: Splits, heads: tuple[HeadSpec, ...], labels: Mapping[str, Mapping[str, Ints]], by_fold: bool = True
+) -> str:
+    """A digest of rows and labels of each split. by_fold: False to be equal for all folds of the same rows."""
     digest = hashlib.blake2b(digest_size=16)
+    if not by_fold:
+        whole = [splits.parts["train"].exact, splits.parts["val"].exact]
+        digest.update(np.sort(np.concatenate(whole)).astype("<u8").tobytes())
+        digest.update(splits.parts["test"].exact.astype("<u8").tobytes())
+        return digest.hexdigest()
     for head in heads:
         digest.update(repr((head.name, head.classes)).encode())
     for name, part in splits.parts.items():

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lab.config.schema import Labelled
+from lab.config.schema import Labelled, Split
 from lab.core.batches import MISSING
 from lab.core.errors import Mistake, RequestError
-from lab.data.stratified_split import capped, components, draw, text_units
+from lab.data.stratified_split import capped, components, draw, folds, text_units
 from lab.data.text.label_survey import Survey
 from lab.data.text.sources.base import ALL
 
@@ -60,12 +60,20 @@ def make_splits(surveys: Mapping[str, Survey], data: Labelled) -> Splits:
     drawn = tuple(split for split in SPLITS if split not in surveys and split != "train")
     rows = {split: np.arange(len(surveys[split])) for split in SPLITS if split in surveys}
     kept_together, notes = "nothing", tuple[str, ...]()
+    if data.split.folds is not None and "val" not in drawn:
+        problem = "folds take validation from the training rows, and these data have a validation split of their own"
+        raise RequestError(Mistake("data.split.folds", problem, "data.split.folds=null", data.split.folds))
     if drawn:
         shares = {split: float(getattr(data.split, split)) for split in reversed(drawn)}
+        if data.split.folds is not None:
+            shares["val"] = (1 - shares.get("test", 0.0)) / data.split.folds
         units, kept_together = _units(surveys[pool], shares)
         _refuse_impossible(units, shares, surveys[pool])
         labels = list(surveys[pool].labels.values())
-        rows |= draw(labels, units, shares, data.split.seed, data.split.stratify)
+        if data.split.folds is None:
+            rows |= draw(labels, units, shares, data.split.seed, data.split.stratify)
+        else:
+            rows |= _fold(labels, units, shares.get("test"), data.split)
         sizes = {split: len(rows[split]) for split in shares}
         notes = missed_shares(sizes, shares, surveys[pool].labels, units, kept_together)
     tables = {split: split if split in surveys and split not in drawn and pool != ALL else pool for split in SPLITS}
@@ -76,6 +84,27 @@ def make_splits(surveys: Mapping[str, Survey], data: Labelled) -> Splits:
         kept = capped(rows[split], getattr(data.max_rows, split), data.split.seed, labels)
         parts[split] = _split_rows(tables[split], survey, kept)
     return Splits(parts, drawn if pool != ALL else SPLITS, kept_together, notes)
+
+
+def _fold(labels: list[Ints], units: Units, test: float | None, split: Split) -> dict[str, Ints]:
+    """Train, one fold as val, and test if it is drawn. test: its share. The test rows are the same for every fold.
+
+    Raises RequestError for fewer texts or groups than folds.
+    """
+    assert split.folds is not None
+    assert split.fold is not None, "a rule of the config"
+    drawn = {"train": np.arange(len(units))}
+    if test is not None:
+        drawn = draw(labels, units, {"test": test}, split.seed, split.stratify)
+    pool = drawn["train"]
+    num = len(np.unique(units[pool]))
+    if num < split.folds:
+        problem = f"{num} different texts or groups cannot fill {split.folds} folds"
+        raise RequestError(Mistake("data.split.folds", problem, f"data.split.folds={max(2, num)}", split.folds))
+    parts = folds([head[pool] for head in labels], units[pool], split.folds, split.seed, split.stratify)
+    val = np.zeros(len(pool), bool)
+    val[parts[split.fold]] = True
+    return drawn | {"train": pool[~val], "val": pool[val]}
 
 
 def with_val_in_train(splits: Splits) -> Splits:

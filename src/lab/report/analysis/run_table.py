@@ -79,6 +79,8 @@ def _is_left_out(config: Mapping[str, Any]) -> bool:
         config.get("data.split.val"),
         config.get("model.kind") == "minirocket" and config.get("model.head") == "ridge",
     )
+    if config.get("data.split.folds") is not None:
+        return False
     return val == "leave_one_out" or (val == "auto" and is_ridge and not config.get(TRAINED_ON_VAL))
 
 
@@ -188,8 +190,13 @@ def _renamed(settings: pd.DataFrame, taken: Sequence[str]) -> pd.DataFrame:
 
 
 def _repeats(runs: Sequence[SourceRun], repeats: Sequence[str]) -> list[str]:
-    """Return what distinguishes the runs of one configuration, as text: their seed."""
-    return ["/".join(str(run.config.get(key, run.values.get(key))) for key in repeats) for run in runs]
+    """Return what distinguishes the runs of one configuration, as text: their seed, and their fold if they have one."""
+
+    def text(run: SourceRun) -> str:
+        values = [run.config.get(key, run.values.get(key)) for key in repeats]
+        return "/".join(str(value) for value in values if value is not None) or "None"
+
+    return [text(run) for run in runs]
 
 
 def _dtype(runs: Sequence[SourceRun], key: str) -> str:

@@ -8,10 +8,11 @@ The three share one line only, `pool.wait()`.
 import logging
 import time
 from collections.abc import Callable, Sequence
+from typing import TypeGuard
 
 from hydra.core.utils import JobReturn, JobStatus
 
-from lab.core.errors import RunError
+from lab.core.errors import RequestError, RunError
 from lab.core.machine_faults import MachineError
 from lab.sweep.execution.job import Job, failed_return, return_value
 from lab.sweep.execution.messages import TrialExit, TrialMessage
@@ -25,8 +26,8 @@ def run_jobs(
 ) -> Sequence[JobReturn]:
     """Run the jobs and return their results in order; the pool is closed in every case.
 
-    timeout_s: of each job; describe: the words for a job in its log line. After a fault of the machine no further job
-    starts: each would fail in the same way.
+    timeout_s: of each job; describe: the words for a job in its log line. After a fault of the machine, or with more
+    folds than rows, no further job starts: each would fail in the same way.
     """
     waiting, returns = list(jobs), dict[int, JobReturn]()
     by_number, began = {job.number: job for job in jobs}, dict[int, float]()
@@ -44,7 +45,7 @@ def run_jobs(
                 returns[job.number] = result = _return_of(event, job)
                 seconds = time.monotonic() - began[job.number]
                 log.info("#%d %s  %.0f s  %s", job.number, _end_of(result), seconds, describe(job))
-                if isinstance(fault := return_value(result), MachineError) and waiting:
+                if _ends_all(fault := return_value(result)) and waiting:
                     log.error("%d jobs are not started: %s", len(waiting), fault)
                     returns |= {other.number: failed_return(other, fault) for other in waiting}
                     waiting.clear()
@@ -59,6 +60,13 @@ def _return_of(event: TrialExit, job: Job) -> JobReturn:
         return event.result
     problem = f"the job's process was {event.died}" if event.died else "the job gave no result"
     return failed_return(job, RunError(problem))
+
+
+def _ends_all(fault: object) -> TypeGuard[BaseException]:
+    """Return whether every further job would fail as this one did."""
+    if isinstance(fault, RequestError):
+        return any(mistake.key == "data.split.folds" for mistake in fault.mistakes)
+    return isinstance(fault, MachineError)
 
 
 def _end_of(result: JobReturn) -> str:

@@ -8,10 +8,13 @@ from typing import Any
 import lightning.pytorch as pl
 import numpy as np
 from lightning.pytorch.profilers import PassThroughProfiler
+from scipy.special import softmax
 
 from lab.config.schema import Config
+from lab.config.validation_rows import is_fold
 from lab.core.record.run_folder import RunFolder
 from lab.data.dataloader import Loader
+from lab.models.calibration import ClassRows
 from lab.training.build.trainer import is_trained_on_val
 from lab.training.doubt.calibrate import TRAINED_ON_VAL, Calibration, fitted
 from lab.training.doubt.review import DOUBTFUL, HARD, Finding, findings, ranked, review_text
@@ -25,16 +28,20 @@ IDENTITY = ("row", "group", "time", "id", "text")
 
 @dataclass(frozen=True)
 class Doubt:
-    """calibration: the content of calibration.json; review: the rows of review.csv."""
+    """calibration: the content of calibration.json; review: the rows of review.csv; fold: the columns of
+    val_predictions.parquet, of a run on one fold."""
 
     calibration: Calibration = field(default_factory=Calibration)
     review: list[dict[str, Any]] = field(default_factory=list)
+    fold: dict[str, Any] | None = None
 
     def write(self, run: RunFolder) -> None:
         """Write calibration.json and review.csv; nothing for a task without probabilities."""
         if self.calibration.temperatures or self.calibration.not_fitted:
             run.write_calibration(vars(self.calibration))
             run.write_text(run.review.name, review_text(self.review))
+        if self.fold is not None:
+            run.write_predictions(self.fold, run.fold_predictions)
 
 
 def measure_doubt(trainer: pl.Trainer, material: Material, config: Config, result: EvaluationResult) -> Doubt:
@@ -54,7 +61,23 @@ def measure_doubt(trainer: pl.Trainer, material: Material, config: Config, resul
     calibration = fitted({"val": val.heads, "test": test.heads})
     novelty = material.task.novelty(material.data, val)
     calibration = replace(calibration, novelty=None if novelty is None else novelty.fields())
-    return Doubt(calibration, _review(material, {"val": val, "test": test}, calibration))
+    fold = _fold_columns(material, val) if is_fold(config) else None
+    return Doubt(calibration, _review(material, {"val": val, "test": test}, calibration), fold)
+
+
+def _fold_columns(material: Material, val: HeldOut) -> dict[str, Any]:
+    """The predictions on a fold: the number of each row, what shows it to a person, labels and probabilities of heads.
+
+    The probabilities are not calibrated: the temperature was fitted on these rows.
+    """
+    columns: dict[str, Any] = dict(material.task.identity(material.data, "val", val.rows))
+    columns |= {"row": material.task.source_rows(material.data, "val", val.rows)}
+    for head, rows in val.heads.items():
+        columns |= {name: val.columns[name] for name in (head, f"{head}_predicted") if name in val.columns}
+        if isinstance(rows, ClassRows):
+            table = softmax(rows.scores, axis=1).astype(np.float32)
+            columns |= {f"{head}_probability": table.max(1), f"{head}_probabilities": table}
+    return columns
 
 
 @contextmanager

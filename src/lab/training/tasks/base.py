@@ -100,6 +100,10 @@ class TaskDefinition(ABC, Generic[SpecT, DataT, ModelT]):
         """Columns that show a person which rows are meant, (N,) each. rows: (N,) places in the split."""
         return {"row": rows.tolist()}
 
+    def source_rows(self, data: DataT, split: str, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The numbers (N,) of rows of a split in what was read, by which the splits of several runs are joined."""
+        return rows
+
     def spec_of(self, data: DataT) -> Spec:
         """Everything that a model has to know about the data."""
         return data.spec

@@ -88,6 +88,10 @@ class SeriesClassification(TaskDefinition[SeriesSpec, SeriesDataModule, Classifi
         columns = identity(data.series, data.series.splits[split].at(rows)) | {"row": rows}
         return {name: pa.array(values).to_pylist() for name, values in columns.items()}
 
+    def source_rows(self, data: SeriesDataModule, split: str, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        ends = data.series.splits[split].ends[rows]
+        return ends.astype(np.int64) if data.series.has_times else data.series.panel.group_of(ends).astype(np.int64)
+
     def baselines(self, data: SeriesDataModule, rows: SplitRows) -> Iterator[Baseline]:
         head = data.spec.heads[0]
         cuts = {split: data.series.splits[split].at(kept) for split, kept in rows.items()}

@@ -91,6 +91,9 @@ class TextClassification(TaskDefinition[TextSpec, TextDataModule, MultitaskTextC
         texts = [text for batch in part.texts.at(rows).batches(1000) for text in batch]
         return {"row": part.source_rows[rows].tolist(), "text": texts}
 
+    def source_rows(self, data: TextDataModule, split: str, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        return data.corpus.splits[split].source_rows[rows]
+
     def baselines(self, data: TextDataModule, rows: SplitRows) -> Iterator[Baseline]:
         labels = {
             split: {name: column[kept] for name, column in data.corpus.splits[split].labels.items()}

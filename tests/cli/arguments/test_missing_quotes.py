@@ -5,7 +5,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.cli.missing_quotes import with_quotes
+from lab.cli.arguments.missing_quotes import with_quotes
 from lab.cli.sweep_overrides import values_of
 
 
