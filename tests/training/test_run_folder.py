@@ -40,6 +40,12 @@ def test_the_record_has_all_documented_fields(run: RunFolder) -> None:
     assert {f"{head}/f1_macro" for head in HEADS} <= record["reference"].keys() & record["baselines"]["majority"][
         "val"
     ].keys()
+    compared = record["baseline_comparison"]
+    assert compared["heads"].keys() == set(HEADS)
+    assert compared["overall"]["own"] == pytest.approx(record["metrics"]["test"]["f1_macro"])
+    assert compared["overall"]["other"] == pytest.approx(record["baselines"]["majority"]["test"]["f1_macro"])
+    for head in HEADS:
+        assert compared["heads"][head]["own"] == pytest.approx(record["metrics"]["test"][f"{head}/f1_macro"])
     assert record["parameters"]["trainable"] == record["parameters"]["total"] > 0
     assert record["data"]["rows"] == {"train": 320, "val": 40, "test": 40}
     assert {"fingerprint", "max_length", "truncated_share"} <= record["data"].keys()

@@ -10,6 +10,7 @@ import lightning.pytorch as pl
 from lab.cli.resume import sole_process
 from lab.config.schema import Config
 from lab.core.errors import RunError, listed
+from lab.core.record.baseline_comparison import sentences
 from lab.core.record.run_folder import RunFolder
 from lab.core.terminal.display import Screen
 from lab.core.terminal.tables import Table
@@ -124,7 +125,10 @@ def test(trainer: pl.Trainer, material: Material, run: RunFolder) -> EvaluationR
 
 
 def show(result: EvaluationResult, note: str = "") -> None:
-    """Print the table of a test result to the terminal. note: a sentence that leads its caption."""
+    """Print the table of a test result to the terminal, and how the run stands to its best baseline.
+
+    note: a sentence that leads the table's caption.
+    """
 
     def table() -> Table:
         shown = result.table()
@@ -132,6 +136,8 @@ def show(result: EvaluationResult, note: str = "") -> None:
         return shown
 
     Screen().show(table)
+    for sentence in sentences(result.comparison) if result.comparison is not None else ():
+        log.info("%s", sentence)
 
 
 def refit_note(run: RunFolder) -> str:

@@ -187,6 +187,12 @@ class BaselinesConfig(Node):
     """Fit them after the test; false: only baselines that need no fit, such as the most frequent class."""
     max_rows: PositiveInt = 100_000
     """Largest number of training rows that they are fitted on; of more rows, so many are drawn."""
+    confidence: Annotated[float, Field(ge=0.5, lt=1.0), Number] = 0.95
+    """Confidence of the interval of the difference between run and best baseline."""
+    resamples: Annotated[int, Field(ge=100, le=1_000_000), Number] = 2000
+    """Resamples of the test rows of that interval."""
+    margin: Share = 0.0
+    """A run is above a baseline if the whole interval of the difference is above this."""
 
 
 Names = Annotated[tuple[str, ...], Field(min_length=1)]

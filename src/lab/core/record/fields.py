@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Literal, get_args
 
+from lab.core.record.baseline_comparison import FIELD, comparison_faults
 from lab.core.record.baselines import has_splits
 
 SCHEMA_VERSION = 1
@@ -151,6 +152,15 @@ def _baseline(name: str, value: Any) -> Iterator[str]:
     yield from shape(name, value)
 
 
+def _comparison(name: str, value: Any) -> Iterator[str]:
+    """A part of `baseline_comparison`: all of its fields are needed to show it."""
+    numbers = dict.fromkeys(("own", "other", "difference"), number)
+    texts = dict.fromkeys(("baseline", "chosen_on", "metric", "verdict"), text)
+    shapes: dict[str, Shape] = {**numbers, **texts, "interval": pair(number), "rows": count}
+    yield from keyed(*shapes, resamples=count, **shapes)(name, value)
+    yield from comparison_faults(name, value)
+
+
 FIELDS: Mapping[str, Shape] = {
     "schema_version": count,
     "status": _is(f"one of {', '.join(get_args(Status))}", lambda value: value in get_args(Status)),
@@ -169,6 +179,7 @@ FIELDS: Mapping[str, Shape] = {
     ),
     "metrics": optional(each(scores)),
     "baselines": optional(each(optional(_baseline))),
+    FIELD: optional(keyed("overall", confidence=number, overall=_comparison, heads=each(_comparison))),
     "reference": scores,
     "calibration": optional(each(each(scores))),
     "parameters": scores,
@@ -220,7 +231,8 @@ FIELDS: Mapping[str, Shape] = {
     ),
     "pending": optional(several(_is(f"one of {', '.join(PENDING)}", lambda value: value in PENDING))),
 }
-"""By field of run.json, its shape. `warnings`: lines of the run about itself (overfitting). `cache`: entries that
+"""By field of run.json, its shape. `baseline_comparison`: see the module of that name. `warnings`: lines of the run
+about itself (overfitting). `cache`: entries that
 `cache.hidden_states` used and made, {layers, dtype, key, entries, hits, bytes, seconds}; empty without it.
 `calibration`: per split and head, the scores of probabilities before and after the temperature, as in calibration.json.
 `requested`: settings for which the run used another value (precision 16 on a CPU), with both values. `pending`: work

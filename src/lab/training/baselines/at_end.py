@@ -10,10 +10,12 @@ from dataclasses import replace
 from typing import TypeVar
 
 from lab.config.schema import Config
+from lab.core.record.baseline_comparison import FIELD
 from lab.core.record.baselines import baseline_notes, baseline_scores
 from lab.core.record.run_folder import RunFolder
 from lab.training import post_processing
 from lab.training.baselines.base import SPLITS, Baseline, SplitRows, from_record, recorded
+from lab.training.baselines.comparison import baseline_comparison
 from lab.training.baselines.fitted import fitted_baseline
 from lab.training.evaluation.base import EvaluationResult
 from lab.training.tasks.base import Material
@@ -29,20 +31,21 @@ def add_baselines(run: RunFolder, config: Config, material: Material, result: Re
         by_split = {split: baseline_scores(record, split) for split in SPLITS}
         names = dict.fromkeys(name for scores in by_split.values() for name in scores)
         known = {name: {split: each[name] for split, each in by_split.items() if name in each} for name in names}
-        return replace(result, baselines=from_record(known, baseline_notes(record)))
+        return replace(result, baselines=from_record(known, baseline_notes(record)), comparison=record.get(FIELD))
     start = time.monotonic()
     baselines = measured(config, material)
+    comparison = baseline_comparison(config, result, baselines)
     took = time.monotonic() - start
     log.info("baselines in %.1f s: %s", took, ", ".join(each.name for each in baselines) or "none")
     timing = record.get("timing_s") or {}
     spent = {"baselines": took} | ({"total": timing["total"] + took} if "total" in timing else {})
     try:
-        run.update(baselines=recorded(baselines), timing_s=timing | spent)
+        run.update(baselines=recorded(baselines), timing_s=timing | spent, **{FIELD: comparison})
     except OSError as error:  # a full disk does not fail a finished run: the step stays pending
         log.warning("run.json has no baselines: %s", error)
-        return replace(result, baselines=baselines)
+        return replace(result, baselines=baselines, comparison=comparison)
     post_processing.mark_done(run, post_processing.BASELINES)
-    return replace(result, baselines=baselines)
+    return replace(result, baselines=baselines, comparison=comparison)
 
 
 def measured(config: Config, material: Material) -> tuple[Baseline, ...]:

@@ -22,7 +22,9 @@ Floats = npt.NDArray[np.float64]
 METRICS = ("f1_macro", "accuracy", "mcc", "auc")
 """The scores of classes that can be compared."""
 CONFIDENCE = 0.95
+"""Of the interval."""
 RESAMPLES = 2000
+"""Drawn of data with few cells."""
 FEWEST = 200
 """Resamples of data with very many cells, whose scores vary little."""
 MOST_DRAWS = 20_000_000

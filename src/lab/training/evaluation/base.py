@@ -41,13 +41,15 @@ class EvaluationResult(ABC):
     """Results on the test rows.
 
     metrics: scores of the model; reference: scores of the Bayes rule where it is known; predictions: per column a list,
-    Arrow array or numpy array of all rows, in input order; baselines: simple models, measured after the test.
+    Arrow array or numpy array of all rows, in input order; baselines: simple models, measured after the test;
+    comparison: with the best of them, `baseline_comparison` of the record.
     """
 
     metrics: dict[str, float]
     reference: dict[str, float] | None
     predictions: dict[str, Any]
     baselines: tuple[Baseline, ...] = field(default=(), kw_only=True)
+    comparison: Mapping[str, Any] | None = field(default=None, kw_only=True)
 
     @property
     def columns(self) -> dict[str, list[object]]:

@@ -1,0 +1,83 @@
+"""The field `baseline_comparison` of run.json: how a run stands to its best baseline on the test rows.
+
+`overall` compares the mean over heads, or the only head; `heads` has each head (of questions: `f1` and `em`). Each is
+{baseline, chosen_on, metric, own, other, difference, interval, verdict, rows, resamples}: the interval is that of the
+paired bootstrap at `confidence`, the verdict is `above`, `no_better` or `below`.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+FIELD = "baseline_comparison"
+ABOVE, NO_BETTER, BELOW = "above", "no_better", "below"
+VERDICTS = (ABOVE, NO_BETTER, BELOW)
+METRIC_WORDS = {"f1_macro": "macro-F1", "mcc": "MCC", "auc": "AUC", "f1": "F1", "em": "exact match"}
+SMALLEST = "Above the best baseline everywhere, by the smallest margin in "
+Compared = Mapping[str, Any]
+
+
+def overall(record: Mapping[str, Any]) -> Compared | None:
+    """Return the comparison of all heads together; None in a record without a comparison."""
+    return (record.get(FIELD) or {}).get("overall")
+
+
+def head_comparisons(record: Mapping[str, Any]) -> dict[str, Compared]:
+    """Return the comparisons by head, empty in a record without them."""
+    return dict((record.get(FIELD) or {}).get("heads") or {})
+
+
+def sentences(field: Mapping[str, Any]) -> list[str]:
+    """Return a sentence for each part that is not above its best baseline, or else a line with the smallest margin.
+
+    field: `baseline_comparison` of a record.
+    """
+    heads, confidence = dict(field.get("heads") or {}), float(field.get("confidence") or 0.95)
+    parts = {"": field["overall"]} if len(heads) < 2 else {"mean of heads": field["overall"], **heads}
+    if heads.keys() == {"f1", "em"}:
+        parts = {"": heads["f1"], "exact match": heads["em"]}
+    behind = {name: part for name, part in parts.items() if part["verdict"] != ABOVE}
+    if behind:
+        return [_prefixed(name, _standing(part, confidence)) for name, part in behind.items()]
+    name = min(parts, key=lambda each: parts[each]["difference"])
+    least = _standing(parts[name], confidence)
+    return [_prefixed("" if len(parts) == 1 else f"{SMALLEST}{name}".rstrip(), least)]
+
+
+def standing(part: Compared, confidence: float = 0.95) -> str:
+    """Return a sentence: how one part stands to its baseline.
+
+    >>> standing({"baseline": "linear", "chosen_on": "val", "metric": "f1_macro", "own": 0.812, "other": 0.829,
+    ...           "difference": -0.017, "interval": [-0.041, 0.006], "verdict": "no_better", "rows": 640})
+    'No better than linear: macro-F1 .812 against .829, difference -.017 [-.041, +.006] (95 % interval, 640 test rows).'
+    """
+    return _prefixed("", _standing(part, confidence))
+
+
+def _standing(part: Compared, confidence: float) -> str:
+    name, metric = part["baseline"].replace("_", " "), METRIC_WORDS.get(part["metric"], part["metric"])
+    words = {ABOVE: "above", NO_BETTER: "no better than", BELOW: "below"}[part["verdict"]]
+    low, high = part["interval"]
+    scores = f"{metric} {_short(part['own'])} against {_short(part['other'])}"
+    interval = f"difference {_short(part['difference'], '+')} [{_short(low, '+')}, {_short(high, '+')}]"
+    chosen = "; the baseline was chosen on test" if part["chosen_on"] == "test" else ""
+    rows = f"{part['rows']:,} test row{'' if part['rows'] == 1 else 's'}"
+    return f"{words} {name}: {scores}, {interval} ({confidence:.0%} interval, {rows}{chosen})".replace("%", " %", 1)
+
+
+def _prefixed(name: str, sentence: str) -> str:
+    return f"{name}: {sentence}." if name else f"{sentence[0].upper()}{sentence[1:]}."
+
+
+def _short(value: float, sign: str = "") -> str:
+    """A number with three decimals, without the zero before the point."""
+    return f"{value:{sign}.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:{sign}.3f}"
+
+
+def comparison_faults(name: str, value: Any) -> Iterator[str]:
+    """Yield what a part lacks to be read: a verdict of `VERDICTS`, an interval of two numbers."""
+    if not isinstance(value, Mapping):
+        return  # named by the shape
+    if "verdict" in value and value["verdict"] not in VERDICTS:
+        yield f"{name}.verdict is not one of {', '.join(VERDICTS)}"
+    if "chosen_on" in value and value["chosen_on"] not in ("val", "test"):
+        yield f"{name}.chosen_on is not one of val, test"

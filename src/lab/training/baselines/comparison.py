@@ -1,0 +1,143 @@
+"""A run against its best baseline: per head and over all heads, by the paired bootstrap on the test rows.
+
+The best baseline is chosen on validation, as the run's checkpoint is; where no baseline has a validation score, on
+test, and the record says so. Shapes: N test rows, K classes.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lab.config.schema import BaselinesConfig, Config
+from lab.core.record.baseline_comparison import ABOVE, BELOW, NO_BETTER
+from lab.models.calibration import ClassRows
+from lab.training.baselines.base import Baseline
+from lab.training.baselines.paired_bootstrap import METRICS, Difference, HeadRows, compare_heads, compare_means
+from lab.training.evaluation.base import EvaluationResult
+
+GRADES = ("f1", "em")
+"""Grades of answers, the one that a run is judged by first."""
+DEFAULT = "f1_macro"
+"""What is compared where the objective is a loss or another score than those of the bootstrap."""
+
+
+def baseline_comparison(
+    config: Config, result: EvaluationResult, baselines: Sequence[Baseline]
+) -> dict[str, Any] | None:
+    """The field `baseline_comparison` of the record; None without a baseline or without labelled test rows.
+
+    A baseline of the run's own kind is left out: a linear model is not compared with itself.
+    """
+    others = [each for each in baselines if each.name != config.model.kind]
+    rows = {name: each for name, each in result.scored_rows.items() if isinstance(each, ClassRows)}
+    if rows:
+        return _of_classes(config, rows, others)
+    own = {name: result.predictions[name] for name in GRADES if name in result.predictions}
+    return _of_answers(config, own, others) if len(own) == len(GRADES) else None
+
+
+def compared_metric(objective: str) -> str:
+    """The score that is compared: that of the objective if the bootstrap has it, else macro-F1.
+
+    >>> compared_metric("val/causa/mcc"), compared_metric("val/loss")
+    ('mcc', 'f1_macro')
+    """
+    metric = objective.rpartition("/")[2]
+    return metric if metric in METRICS else DEFAULT
+
+
+def _of_classes(config: Config, rows: Mapping[str, ClassRows], baselines: Sequence[Baseline]) -> dict[str, Any] | None:
+    metric = compared_metric(config.objective.metric)
+    if metric == "auc" and any(each.scores.shape[1] != 2 for each in rows.values()):
+        metric = DEFAULT
+    heads = {}
+    for head in rows:
+        part = _part(config.baselines, [head], rows, baselines, metric, f"{head}/{metric}" if len(rows) > 1 else metric)
+        if part is not None:
+            heads[head] = part
+    whole = _part(config.baselines, list(rows), rows, baselines, metric, metric) if len(rows) > 1 else None
+    return _field(config.baselines, whole or next(iter(heads.values()), None), heads)
+
+
+def _has_rows(baseline: Baseline, heads: Sequence[str], rows: Mapping[str, ClassRows]) -> bool:
+    """Whether the baseline has a class for each test row of these heads."""
+    predicted = baseline.predicted.get("test", {})
+    return all(len(predicted.get(head, ())) == len(rows[head].labels) for head in heads)
+
+
+def _part(
+    settings: BaselinesConfig,
+    heads: Sequence[str],
+    rows: Mapping[str, ClassRows],
+    baselines: Sequence[Baseline],
+    metric: str,
+    name: str,
+) -> dict[str, Any] | None:
+    """One comparison over some heads; None without a baseline that has the score, or without the score on test.
+
+    name: of the score in `Baseline.scores`.
+    """
+    best, chosen_on = _best([each for each in baselines if _has_rows(each, heads, rows)], name)
+    if best is None:
+        return None
+    pairs = [HeadRows(rows[head].labels, *_both(rows[head], best, head, metric)) for head in heads]
+    found = compare_heads(pairs, metric, resamples=settings.resamples, confidence=settings.confidence)
+    known = np.isfinite([found.difference, *found.interval]).all()
+    return _recorded(found, best.name, chosen_on, metric, settings.margin) if known else None
+
+
+def _best(baselines: Sequence[Baseline], name: str) -> tuple[Baseline | None, str]:
+    """The baseline with the best score on validation, or on test where none has one there, and that split."""
+    for split in ("val", "test"):
+        scores = [float(each.scores.get(split, {}).get(name, np.nan)) for each in baselines]
+        if not np.isnan(scores).all():
+            return baselines[int(np.nanargmax(scores))], split
+    return None, "test"
+
+
+def _both(rows: ClassRows, baseline: Baseline, head: str, metric: str) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """(N,) classes of run and baseline; for `auc` scores of the second class, or else the baseline's classes."""
+    if metric != "auc":
+        return rows.scores.argmax(1), baseline.predicted["test"][head]
+    logits = baseline.logits.get("test", {}).get(head)
+    other = baseline.predicted["test"][head] if logits is None else logits[:, 1] - logits[:, 0]
+    return rows.scores[:, 1] - rows.scores[:, 0], other.astype(np.float64)
+
+
+def _of_answers(
+    config: Config, own: Mapping[str, npt.NDArray[np.float64]], baselines: Sequence[Baseline]
+) -> dict[str, Any] | None:
+    """Questions: F1 and exact match of each question, paired."""
+    settings, parts = config.baselines, {}
+    for grade, values in own.items():
+        usable = [each for each in baselines if len(each.grades.get("test", {}).get(grade, ())) == len(values)]
+        best, chosen_on = _best(usable, grade)
+        if best is not None:
+            other = best.grades["test"][grade]
+            found = compare_means(
+                np.asarray(values, np.float64), other, resamples=settings.resamples, confidence=settings.confidence
+            )
+            parts[grade] = _recorded(found, best.name, chosen_on, grade, settings.margin)
+    return _field(settings, parts.get(GRADES[0]), parts)
+
+
+def _field(settings: BaselinesConfig, whole: dict[str, Any] | None, heads: dict[str, Any]) -> dict[str, Any] | None:
+    return None if whole is None else {"confidence": settings.confidence, "overall": whole, "heads": heads}
+
+
+def _recorded(found: Difference, name: str, chosen_on: str, metric: str, margin: float) -> dict[str, Any]:
+    low, high = found.interval
+    return {
+        "baseline": name,
+        "chosen_on": chosen_on,
+        "metric": metric,
+        "own": found.own,
+        "other": found.other,
+        "difference": found.difference,
+        "interval": [low, high],
+        "verdict": ABOVE if low > margin else BELOW if high < -margin else NO_BETTER,
+        "rows": found.rows,
+        "resamples": found.resamples,
+    }
