@@ -75,13 +75,13 @@ def run_cell(cell: Cell, overrides: Sequence[str], threads: int | None) -> dict[
             [sys.executable, str(ROOT / "train.py"), *words], cwd=temporary, env=environment, capture_output=True,
             text=True, check=False,
         )  # fmt: skip
-        line = asdict(cell) | {"seconds": time.monotonic() - started, "overrides": list(overrides)} | machine()
+        line = asdict(cell) | {"seconds": time.monotonic() - started, "overrides": list(overrides)}
+        line["machine"] = machine()
         if done.returncode:
             return line | {"failed": done.stderr.strip()[-600:]}
         record = run.read()
-    return line | {name: record.get(name) for name in
-                   ("metrics", "baselines", "baseline_comparison", "calibration", "model", "requested", "git_commit",
-                    "reference")}  # fmt: skip
+    kept = ("metrics", "baselines", "baseline_comparison", "calibration", "requested", "git_commit", "reference")
+    return line | {name: record.get(name) for name in kept} | {"kind": record["model"]["name"]}
 
 
 def cells(names: Sequence[str], task: str, models: Sequence[str], seeds: Sequence[int]) -> Iterator[Cell]:

@@ -57,7 +57,7 @@ def _write_reports(num_rows: int, noise: int, files: Mapping[str, Path]) -> None
     from lab.data.text.corpus import load
 
     rows = {"train": int(0.8 * num_rows), "val": max(50, int(0.1 * num_rows))}
-    config = compose([f"data.num_rows={num_rows + 4000}", "data.leaks.action=ignore"])
+    config = compose([f"data.num_rows={num_rows + 4000}", "data.leaks.action=off"])
     corpus = load(config.data, Path(config.cache.dir).expanduser())  # type: ignore[arg-type]
     random = np.random.default_rng(0)
     parts = {

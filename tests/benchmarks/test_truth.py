@@ -1,6 +1,5 @@
 """The benchmark of truth: cells are run once, scores of a split stay apart, a set says who wins in one sentence."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -84,5 +83,6 @@ def test_a_cell_is_a_run_and_a_wrong_one_a_line(tmp_path: Path) -> None:
     found = run_cell(Cell("toy", "ngram", 1), ["model=ngram", *small], 1)
     assert 0 <= found["metrics"]["val"]["f1_macro"] <= 1
     assert found["baselines"]["majority"]["val"]["f1_macro"] > 0
-    json.dumps(found)
+    keep(tmp_path / "truth.jsonl", found)
+    assert list(finished(tmp_path / "truth.jsonl")) == [Cell("toy", "ngram", 1)]
     assert "no such key" in run_cell(Cell("toy", "ngram", 2), ["model=ngram", "modle.x=1", *small], 1)["failed"]
