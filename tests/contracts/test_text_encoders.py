@@ -16,6 +16,7 @@ from lab.core.batches import Tokenizer
 from lab.models.pooling import pool
 from lab.models.text.families import FAMILIES
 from lab.models.text.interfaces import BagEncoder, CuttableEncoder, TextEncoder
+from lab.models.text.ngram import NgramEncoder
 from lab.training.build.text_encoder import build_encoder
 from lab.training.build.tokenizer import build_tokenizer, load_tokenizer
 
@@ -131,15 +132,21 @@ class EncoderContract(Contract):
 
 
 class TestEncoders(EncoderContract):
-    members = (*FAMILIES, "ngram")
+    members = (*FAMILIES, "linear", "ngram")
 
     @pytest.fixture
     def built(self, member: str, shipped: Any, small: Any, texts: Any, tmp_path: Path) -> Built:
-        model = shipped("ngram", buckets=512, dimension=32) if member == "ngram" else small(member)
+        sizes: dict[str, dict[str, int]] = {"ngram": {"buckets": 512, "dimension": 32}, "linear": {"buckets": 512}}
+        model = shipped(member, **sizes[member]) if member in sizes else small(member)
         tokenizer = build_tokenizer(model, texts)
+
+        def encoder(tokenizer: Any, folder: Path, fresh: bool) -> TextEncoder:
+            if member == "linear":
+                return NgramEncoder(5, tokenizer, 0.0)
+            return build_encoder(model, tokenizer, folder, load_weights=fresh)
 
         def rebuilt(folder: Path) -> tuple[Tokenizer, TextEncoder]:
             again = load_tokenizer(folder)
-            return again, build_encoder(model, again, folder, load_weights=False)
+            return again, encoder(again, folder, False)
 
-        return Built(tokenizer, build_encoder(model, tokenizer, tmp_path), rebuilt)
+        return Built(tokenizer, encoder(tokenizer, tmp_path, True), rebuilt)

@@ -19,7 +19,11 @@ Ask = Callable[..., Done]
 
 
 @pytest.mark.parametrize(
-    "name", ["net", *(pytest.param(name, marks=pytest.mark.slow) for name in ("encoder", "ngram", "lora", "questions"))]
+    "name",
+    [
+        "net",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("encoder", "ngram", "linear", "lora", "questions")),
+    ],
 )
 def test_the_graph_predicts_what_the_run_predicts(
     exported: Export, asked: Ask, rows: Callable[[str], Path], tmp_path: Path, name: str

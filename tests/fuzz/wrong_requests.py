@@ -254,6 +254,12 @@ model=inception_time data=rainfall model.kernels=[]
 model=inception_time data=rainfall loss.head_weighting=uncertainty
 model=minirocket data=rainfall model.head=ridge trainer.max_epochs=9
 model=minirocket data=rainfall model.alphas=[-1]
+model=linear trainer.max_epochs=9
+model=linear trainer.precision=bf16
+model=linear loss.kind=focal
+model=linear model.c=0
+model=linear data=rainfall
+model=linear callbacks.freeze.layers=2
 data=rainfall model=inception_time data.label=5
 data=series_table data.path=a.csv model=inception_time data.label={feature: rain}
 data=rainfall model=inception_time data.split.val_from=2015-01-01

@@ -39,6 +39,7 @@ RUNS = {
     "qlora": [*FILE, "peft=qlora", "peft.r=2", *TINY],
     "qdora": [*FILE, "peft=qdora", "peft.r=2", *TINY],
     "ngram": [*FILE, "model=ngram"],
+    "linear": [*FILE, "model=linear"],
     "encoder": [*FILE, *TINY],
     "lora": [*FILE, "peft=lora", "peft.r=2", *TINY],
     "questions": ["data=qa_demo", "data.num_contexts=30", "data.max_length=64", "data.stride=16", *TINY],

@@ -31,7 +31,7 @@ def new(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "name", ["ngram", "encoder", "lora", "conv", "qlora", pytest.param("qdora", marks=pytest.mark.slow)]
+    "name", ["ngram", "linear", "encoder", "lora", "conv", "qlora", pytest.param("qdora", marks=pytest.mark.slow)]
 )
 def test_a_text_alone_and_in_any_batch_has_one_answer(asked: Ask, new: Path, tmp_path: Path, name: str) -> None:
     done = asked(name, input=new)

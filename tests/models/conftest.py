@@ -24,6 +24,7 @@ SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "i
 KINDS: dict[str, type[schema.Model]] = {
     "encoder": schema.Encoder,
     "inception_time": schema.InceptionTime,
+    "linear": schema.Linear,
     "minirocket": schema.MiniRocket,
     "ngram": schema.Ngram,
     "patchtst": schema.PatchTst,

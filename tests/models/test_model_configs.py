@@ -21,7 +21,7 @@ SERIES = ("inception_time", "minirocket", "patchtst", "timer_84m", "timer_xl", "
 
 
 def test_every_model_is_listed_here() -> None:
-    assert sorted([*PUBLISHED_MILLIONS, *SERIES, "encoder", "ngram", "tiny"]) == NAMES
+    assert sorted([*PUBLISHED_MILLIONS, *SERIES, "encoder", "linear", "ngram", "tiny"]) == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)

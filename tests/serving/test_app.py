@@ -99,7 +99,7 @@ def test_rows_that_make_no_table_are_422_with_the_reason(requested: Requested) -
     assert "/tmp" not in answer.text
 
 
-@pytest.mark.parametrize("name", ["ngram", "questions", "series"])
+@pytest.mark.parametrize("name", ["ngram", "linear", "questions", "series"])
 def test_the_document_names_the_columns(requested: Requested, name: str) -> None:
     async def use(client: httpx.AsyncClient, current: Current) -> tuple[Any, Any]:
         return (await client.get("/openapi.json")).json(), current.model

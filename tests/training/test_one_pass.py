@@ -3,22 +3,27 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
 from lab.core.record.run_folder import RunFolder
 
-SETTINGS = [
-    "data=rainfall", "data.stations=2", "data.hours=500", "data.window=24", "data.batch_size=8", "model=minirocket",
-    "model.num_features=168", "callbacks.checkpoint.every_n_steps=3", "logger=csv", "callbacks.curves.png=false",
-    "trainer.threads=1",
-]  # fmt: skip
+COMMON = ["callbacks.checkpoint.every_n_steps=3", "logger=csv", "callbacks.curves.png=false", "trainer.threads=1",
+          "data.batch_size=8"]  # fmt: skip
+SETTINGS = {
+    "minirocket": ["data=rainfall", "data.stations=2", "data.hours=500", "data.window=24", "model=minirocket",
+                   "model.num_features=168"],
+    "linear": ["data=maintenance", "data.num_rows=120", "model=linear", "model.c=0.3"],
+}  # fmt: skip
 
 
-def test_killed_and_resumed_it_is_solved_from_all_rows(warm: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", list(SETTINGS))
+def test_killed_and_resumed_it_is_solved_from_all_rows(warm: Any, tmp_path: Path, name: str) -> None:
+    settings = [*SETTINGS[name], *COMMON]
     uninterrupted, killed = tmp_path / "uninterrupted", tmp_path / "killed"
-    assert warm.run(uninterrupted, SETTINGS) == 0
-    assert warm.run(killed, SETTINGS, kill_at=7) == 9
-    assert warm.run(killed, [*SETTINGS, f"resume={killed}"]) == 0
+    assert warm.run(uninterrupted, settings) == 0
+    assert warm.run(killed, settings, kill_at=7) == 9
+    assert warm.run(killed, [*settings, f"resume={killed}"]) == 0
     expected, actual = (
         torch.load(RunFolder(folder).best, weights_only=True)["state_dict"] for folder in (uninterrupted, killed)
     )

@@ -7,6 +7,9 @@ from .conftest import keys_of_mistakes
 FROZEN = ("model.pretrained", "model.architecture", "callbacks.freeze.layers", "callbacks.freeze.schedule")
 KIND = ("model.kind", "callbacks.freeze.layers", "callbacks.freeze.schedule")
 SCHEDULE = ("callbacks.freeze.schedule", "trainer.max_epochs")
+PASS = ("model.kind", "trainer.max_epochs", "trainer.max_steps", "trainer.val_check_interval",
+        "trainer.check_val_every_n_epoch")  # fmt: skip
+EXACT = ("model.kind", "trainer.precision", "callbacks.lr_finder.enabled")
 VOCABULARY = ("model.pretrained", "model.vocabulary_size", "model.architecture")
 
 
@@ -35,6 +38,17 @@ VOCABULARY = ("model.pretrained", "model.vocabulary_size", "model.architecture")
         (("model.char_ngrams",), (None,), []),
         (("model.char_ngrams",), ([5, 3],), ["model.char_ngrams"]),
         (("model.word_ngrams",), ([2, 1],), ["model.word_ngrams"]),
+        (PASS, ("linear", 1, None, 1.0, 1), []),
+        (PASS, ("ngram", 9, 5, 0.5, 2), []),
+        (PASS, ("linear", None, 5, 0.5, 1), ["trainer.max_epochs", "trainer.max_steps", "trainer.val_check_interval"]),
+        (PASS, ("linear", 1, None, 1, 1), ["trainer.val_check_interval"]),
+        (EXACT, ("linear", "32-true", False), []),
+        (EXACT, ("linear", "bf16", True), ["trainer.precision", "callbacks.lr_finder.enabled"]),
+        (("model.kind", "loss.kind"), ("linear", "cross_entropy"), []),
+        (("model.kind", "loss.kind"), ("linear", "focal"), ["loss.kind"]),
+        (("model.kind", "loss.label_smoothing"), ("linear", 0.1), ["loss.label_smoothing"]),
+        (("model.kind", "loss.label_smoothing"), ("encoder", 0.1), []),
+        (("model.kind", "loss.head_weighting"), ("linear", "uncertainty"), ["loss.head_weighting"]),
     ],
 )
 def test_rule(keys: tuple[str, ...], values: tuple[object, ...], blamed: list[str]) -> None:

@@ -35,7 +35,7 @@ def logit(made: TextPredictor, ids: Sequence[int], head: int, label: str) -> flo
 
 
 @pytest.mark.parametrize(
-    "name", ["ngram", "encoder", "lora", "conv", "qlora", pytest.param("qdora", marks=pytest.mark.slow)]
+    "name", ["ngram", "linear", "encoder", "lora", "conv", "qlora", pytest.param("qdora", marks=pytest.mark.slow)]
 )
 def test_attributions_sum_to_the_difference_of_logits(trained: Callable[[str], Path], name: str) -> None:
     made = predictor(trained(name))
@@ -48,7 +48,7 @@ def test_attributions_sum_to_the_difference_of_logits(trained: Callable[[str], P
             assert each.text == made.text_of(row)
             assert [word for word, _ in each.words] == each.text.replace(",", " ,").split()
             ids = made.tokenizer.encode([each.text], made.model.spec.max_length)[0]
-            empty = [] if name == "ngram" else [ids[0], *[made.tokenizer.pad_id] * (len(ids) - 2), ids[-1]]
+            empty = [] if name in ("ngram", "linear") else [ids[0], *[made.tokenizer.pad_id] * (len(ids) - 2), ids[-1]]
             difference = logit(made, ids, head, each.label) - logit(made, empty, head, each.label)
             assert sum(value for _, value in each.words) == pytest.approx(difference, rel=TOLERANCE, abs=1e-5)
             assert each.completeness_error is not None

@@ -22,3 +22,10 @@ def test_other_keys_act_on_it(key: str) -> None:
 
 def test_the_example_acts() -> None:
     assert reason(example(RIDGE).strip("'").partition("=")[0], RIDGE) is None
+
+
+def test_training_does_not_act_on_a_linear_model() -> None:
+    linear = {"model": {"kind": "linear", "name": "linear"}}
+    assert reason("optimizer.lr", linear) == "does not act on model=linear, which is solved and not trained by steps"
+    assert reason("model.c", linear) is None
+    assert reason(example(linear).strip("'").partition("=")[0], linear) is None

@@ -49,13 +49,13 @@ def _frozen(
 
 
 def _layerless(kind: str, layers: int, schedule: Mapping[Any, int] | None) -> Found:
-    if kind != "ngram":
+    if kind not in ("ngram", "linear"):
         return
     if int(layers) > 0:
-        yield Mistake("callbacks.freeze.layers", "model=ngram has no layers", "callbacks.freeze.layers=0", layers)
+        yield Mistake("callbacks.freeze.layers", f"model={kind} has no layers", "callbacks.freeze.layers=0", layers)
     if schedule:
         remedy = "callbacks.freeze.schedule=null"
-        yield Mistake("callbacks.freeze.schedule", "model=ngram has no layers", remedy, schedule)
+        yield Mistake("callbacks.freeze.schedule", f"model={kind} has no layers", remedy, schedule)
 
 
 def _thawing(schedule: Mapping[Any, int] | None, num_epochs: int | None) -> Found:
@@ -90,6 +90,54 @@ def _halves(buckets: int, characters: Sequence[int] | None) -> Found:
         yield Mistake("model.buckets", problem, "model.buckets=2, or model.char_ngrams=null", buckets)
 
 
+SOLVED = ("linear",)
+"""By `model.kind`: models that are solved after one pass. The rules of MiniRocket's ridge are in `series`, `nets` and
+`trainer`, because there another head is a remedy."""
+
+
+def _one_pass(kind: str, epochs: int | None, steps: int | None, interval: float, every: int | None) -> Found:
+    if kind not in SOLVED:
+        return
+    problem = f"model={kind} is solved after one pass over the training rows"
+    if epochs != 1:
+        given = "null" if epochs is None else epochs
+        yield Mistake("trainer.max_epochs", f"{problem}; more epochs add nothing", "trainer.max_epochs=1", given)
+    if steps is not None:
+        yield Mistake("trainer.max_steps", problem, "trainer.max_steps=null", steps)
+    if interval != 1.0 or isinstance(interval, int) or every != 1:
+        remedy = "trainer.val_check_interval=1.0 trainer.check_val_every_n_epoch=1"
+        yield Mistake("trainer.val_check_interval", f"{problem} and validated there", remedy, interval)
+
+
+def _exact(kind: str, precision: Any, finder: bool) -> Found:
+    if kind not in SOLVED:
+        return
+    if str(precision) not in ("32", "32-true"):
+        problem = f"the weights of model={kind} are solved in full precision"
+        yield Mistake("trainer.precision", problem, "trainer.precision=32", precision)
+    if finder:
+        problem = f"model={kind} has no learning rate"
+        yield Mistake("callbacks.lr_finder.enabled", problem, "callbacks.lr_finder.enabled=false", True)
+
+
+def _own_loss(kind: str, loss: str) -> Found:
+    if kind in SOLVED and loss != "cross_entropy":
+        remedy = "loss=default" if loss == "custom" else "loss.kind=cross_entropy"
+        yield Mistake("loss.kind", f"has no effect on model={kind}, which has a loss of its own", remedy, loss)
+
+
+def _smoothed(kind: str, smoothing: float) -> Found:
+    if kind in SOLVED and smoothing != 0.0:
+        problem = f"has no effect on model={kind}, which has a loss of its own"
+        yield Mistake("loss.label_smoothing", problem, "loss.label_smoothing=0.0", smoothing)
+
+
+def _separate_heads(kind: str, weighting: str) -> Found:
+    if kind in SOLVED and weighting != "fixed":
+        problem = f"has no effect on model={kind}, whose heads share no weights"
+        yield Mistake("loss.head_weighting", problem, "loss.head_weighting=fixed", weighting)
+
+
 RULES: tuple[Rule, ...] = (
     (("model.path", "model.package", "model.architecture"), _source),
     (("model.pretrained", "model.vocabulary_size", "model.architecture"), _vocabulary),
@@ -99,4 +147,10 @@ RULES: tuple[Rule, ...] = (
     (("model.char_ngrams",), _ngrams),
     (("model.buckets", "model.char_ngrams"), _halves),
     (("model.word_ngrams",), _word_ngrams),
-)
+    (("model.kind", "trainer.max_epochs", "trainer.max_steps", "trainer.val_check_interval",
+      "trainer.check_val_every_n_epoch"), _one_pass),
+    (("model.kind", "trainer.precision", "callbacks.lr_finder.enabled"), _exact),
+    (("model.kind", "loss.kind"), _own_loss),
+    (("model.kind", "loss.label_smoothing"), _smoothed),
+    (("model.kind", "loss.head_weighting"), _separate_heads),
+)  # fmt: skip

@@ -16,7 +16,7 @@ GIVES = {"maintenance": LABELLED, "files": LABELLED, "hub": LABELLED, "imdb": LA
          "squad": ASKED, "qa_demo": ASKED,
          "rainfall": SERIES, "series_table": SERIES, "ucr": SERIES, "custom": CUSTOM}  # fmt: skip
 """By `data.kind`."""
-READS = {"encoder": (LABELLED, ASKED), "ngram": (LABELLED,), "custom": (CUSTOM,),
+READS = {"encoder": (LABELLED, ASKED), "ngram": (LABELLED,), "linear": (LABELLED,), "custom": (CUSTOM,),
          **{kind: (SERIES,) for net in SeriesNet.__subclasses__() for kind in kinds_of(net)}}  # fmt: skip
 """By `model.kind`."""
 DATA = {LABELLED: "maintenance", ASKED: "qa_demo", SERIES: "rainfall", CUSTOM: "custom"}

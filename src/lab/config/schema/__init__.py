@@ -59,7 +59,7 @@ from lab.config.schema.text_data import (
     Splits,
     Squad,
 )
-from lab.config.schema.text_models import Encoder, Model, Ngram, TextEncoderSettings
+from lab.config.schema.text_models import Encoder, Linear, Model, Ngram, TextEncoderSettings
 from lab.config.schema.training import (
     Adapters,
     AnyLoss,
@@ -110,6 +110,7 @@ __all__ = [
     "Labelled",
     "Leaks",
     "Limits",
+    "Linear",
     "Lion",
     "Loggers",
     "LossConfig",
@@ -179,7 +180,7 @@ class Config(Node):
     """A whole request, checked."""
 
     model: Annotated[
-        Encoder | Ngram | TimerXL | InceptionTime | PatchTst | MiniRocket | CustomModel,
+        Encoder | Ngram | Linear | TimerXL | InceptionTime | PatchTst | MiniRocket | CustomModel,
         Field(discriminator="kind"),
         Role.RECIPE_GROUP,
     ]

@@ -80,6 +80,7 @@ class Encoder(Model):
 
 
 Length = Annotated[int, Field(gt=0, le=100), Number]
+Penalty = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 
 
 class Ngram(Model):
@@ -99,3 +100,22 @@ class Ngram(Model):
     """Share of a text's n-grams left out in training, drawn again for each batch."""
     dropout: Share
     """Dropout in front of the heads."""
+
+
+class Linear(Model):
+    """TF-IDF of n-grams with a support vector machine per class, solved after one pass over the training rows."""
+
+    kind: Literal["linear"]
+    """TF-IDF with a linear model."""
+    c: Penalty | None
+    """Weight of a row's error beside the squared weights; null: chosen on validation rows, per head, from .03 to 3."""
+    choose_words: bool
+    """Whether validation rows choose between n-grams of words only and all n-grams; false: all."""
+    word_ngrams: tuple[Length, Length]
+    """Shortest and longest word n-gram."""
+    char_ngrams: tuple[Length, Length] | None
+    """Shortest and longest character n-gram inside word boundaries; null: none."""
+    min_texts: PositiveInt
+    """Training texts that an n-gram must occur in."""
+    buckets: Annotated[int, Field(gt=0, le=2**31 - 2), Number]
+    """Numbers that n-grams are hashed into before rare ones are dropped; so many that collisions do not matter."""

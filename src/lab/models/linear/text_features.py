@@ -11,14 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 LEAST_NORM = 1e-6
+Ids = Sequence[int] | npt.NDArray[np.integer[Any]]
 
 
-def sparse_rows(ids: Sequence[Sequence[int]], idf: npt.NDArray[np.float32], num_word_ids: int) -> Any:
+def sparse_rows(ids: Sequence[Ids], idf: npt.NDArray[np.float32], num_word_ids: int) -> Any:
     """A SciPy CSR matrix (N, D) in float32. ids: per text; idf: (D,); ids up to `num_word_ids` are n-grams of words."""
     from scipy import sparse
 
     lengths = np.fromiter(map(len, ids), np.int64, len(ids))
-    flat = np.fromiter((index for row in ids for index in row), np.int64, int(lengths.sum()))
+    flat = np.concatenate([np.zeros(0, np.int64), *(np.asarray(row, dtype=np.int64) for row in ids)])
     rows = np.repeat(np.arange(len(ids)), lengths)
     weights = idf[flat].astype(np.float64)
     is_word = flat <= num_word_ids

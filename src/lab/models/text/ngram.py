@@ -13,7 +13,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from zlib import crc32
 
 import numpy as np
@@ -184,12 +184,20 @@ def folded(text: str) -> str:
     return "".join(char for char in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(char))
 
 
+class WeightedIds(Protocol):
+    """What `NgramEncoder` reads of a tokenizer: ids up to `num_word_ids` are n-grams of words; idf: a weight per id."""
+
+    vocabulary_size: int
+    num_word_ids: int
+    idf: npt.NDArray[np.float32]
+
+
 class NgramEncoder(BagEncoder):
     """Weighted sum of n-gram vectors: ids and mask (B, L) -> (B, dimension). A text without n-grams gives zeros."""
 
     idf: Tensor
 
-    def __init__(self, dimension: int, tokenizer: NgramTokenizer, ngram_dropout: float) -> None:
+    def __init__(self, dimension: int, tokenizer: WeightedIds, ngram_dropout: float) -> None:
         super().__init__()
         self.dimension = dimension
         self.table = nn.Embedding(tokenizer.vocabulary_size, dimension, padding_idx=PAD)

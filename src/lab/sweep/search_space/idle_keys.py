@@ -16,6 +16,7 @@ TRAINING = (
 )  # fmt: skip
 """Keys of training by steps."""
 SOLVED = {
+    "linear": (None, None, (*TRAINING, "loss.head_weighting"), "model.c=choice(0.1,0.3,1.0)"),
     "minirocket": ("head", "ridge", TRAINING, "model.num_features=choice(4998,9996)"),
 }
 """By `model.kind` of a model that is solved and not trained: the key below `model` that says so and its value (None:

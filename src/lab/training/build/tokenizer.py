@@ -8,15 +8,17 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import tokenizers
 
-from lab.config.schema import Encoder, Ngram, TextEncoderSettings
+from lab.config.schema import Encoder, Linear, Ngram, TextEncoderSettings
 from lab.core.batches import Tokenizer
 from lab.core.errors import Mistake, RequestError
 from lab.core.files import Unreadable, read_json
 from lab.core.record.run_folder import RunFolder
 from lab.data.cache.store import make_entry
+from lab.models.linear.tokenizer import NgramSettings, SparseNgramTokenizer
 from lab.models.text.interfaces import TOKENIZER_FILE
 from lab.models.text.ngram import NgramTokenizer
 from lab.models.text.subword_tokenizer import SubwordTokenizer, learned, longest_input, pretrained
@@ -27,13 +29,14 @@ FORMAT = 1
 VOCABULARY_SETTINGS: dict[type, set[str]] = {
     Encoder: {"architecture", "path", "package", "vocabulary_size", "lowercase"},
     Ngram: {"buckets", "word_ngrams", "char_ngrams"},
+    Linear: {"buckets", "word_ngrams", "char_ngrams", "min_texts"},
     TextEncoderSettings: {"vocabulary_size", "lowercase", "max_tokens"},
 }
 """The settings of a model that decide its vocabulary. The first three of an encoder decide its longest input."""
 
 
 def get_tokenizer(
-    model: Encoder | Ngram | TextEncoderSettings,
+    model: Encoder | Ngram | Linear | TextEncoderSettings,
     texts: Callable[[], Iterator[list[str]]],
     texts_key: str,
     cache: Path,
@@ -57,7 +60,7 @@ def get_tokenizer(
 
 
 def build_tokenizer(
-    model: Encoder | Ngram | TextEncoderSettings, texts: Callable[[], Iterator[list[str]]]
+    model: Encoder | Ngram | Linear | TextEncoderSettings, texts: Callable[[], Iterator[list[str]]]
 ) -> Tokenizer:
     """A tokenizer of pretrained weights, or one learned from the training texts.
 
@@ -66,12 +69,15 @@ def build_tokenizer(
     """
     if isinstance(model, Ngram):
         return NgramTokenizer.fitted(model, texts())
+    if isinstance(model, Linear):
+        ngrams = NgramSettings(model.buckets, model.word_ngrams, model.char_ngrams, model.min_texts)
+        return SparseNgramTokenizer.fitted(ngrams, texts())
     if isinstance(model, TextEncoderSettings):
         return learned(model, texts, model.max_tokens)
     return pretrained(model) if model.pretrained else learned(model, texts, longest_input(model))
 
 
-def _vocabulary_settings(model: Encoder | Ngram | TextEncoderSettings) -> set[str]:
+def _vocabulary_settings(model: Encoder | Ngram | Linear | TextEncoderSettings) -> set[str]:
     return next(names for kind, names in VOCABULARY_SETTINGS.items() if isinstance(model, kind))
 
 
@@ -82,7 +88,8 @@ def load_tokenizer(folder: Path) -> Tokenizer:
         raise RequestError(Mistake("", f"{path} is missing: the run's tokenizer is gone", "a whole run folder"))
     try:
         description = read_json(path, dict)
-        kind = NgramTokenizer if description.get("kind") == "ngram" else SubwordTokenizer
-        return kind.load(folder, description)
+        kinds: dict[object, Any] = {"ngram": NgramTokenizer, "linear": SparseNgramTokenizer}
+        tokenizer: Tokenizer = kinds.get(description.get("kind"), SubwordTokenizer).load(folder, description)
+        return tokenizer
     except (OSError, Unreadable) as error:
         raise RequestError(Mistake("", f"the tokenizer in {folder}: {error}", "a whole run folder")) from error

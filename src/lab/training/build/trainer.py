@@ -32,7 +32,7 @@ from lab.config.metric_direction import direction
 from lab.config.schema import Config, CustomData, Labelled, Objective, Questions, TrainerConfig, Ucr, Windowed
 from lab.config.schema import callbacks as schema
 from lab.config.targets import make
-from lab.config.validation_rows import is_closed_form
+from lab.config.validation_rows import is_solved
 from lab.core.errors import Mistake, RequestError
 from lab.core.machine_faults import MachineRefusal
 from lab.core.record.run_folder import RunFolder
@@ -151,7 +151,7 @@ def callbacks(config: Config, folder: RunFolder, reports: bool = True) -> Callba
             stop.metric or goal.metric, stop.patience, mode, stop.min_delta, config.trainer.min_epochs
         )
     custom = isinstance(config.data, CustomData)  # its training means are there only after the epoch's validation
-    exact = is_closed_form(config)  # a ridge on more features than rows fits them exactly by construction
+    exact = is_solved(config)  # more features than rows fit them exactly by construction
     gap = None if custom or exact else chosen.overfit.gap
     overfit = OverfittingMonitor(goal.metric, gap, goal.mode) if gap is not None else None
     resources = Resources() if chosen.resources.enabled else None

@@ -15,6 +15,7 @@ import lightning.pytorch as pl
 
 from lab.config.schema import Config
 from lab.core.record.run_folder import RunFolder
+from lab.models.linear.solved import SolvedClassifier
 from lab.training import tune
 from lab.training.build import trainer as parts
 from lab.training.checkpoints import refuse_damage
@@ -83,6 +84,8 @@ def _prepared(
     epoch, step = chosen
     steps = scaled_step(step, first.model.training_plan.epoch_ends, ends)
     settle_machine(config)
+    if isinstance(second.model, SolvedClassifier) and isinstance(first.model, SolvedClassifier):
+        second.model.take_choice(first.model)
     return second, settings, Plan(epoch, step, steps, ends[-1], len(second.data.rows["train"]))
 
 

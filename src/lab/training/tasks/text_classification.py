@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from lab.config.schema import Config, Labelled
+from lab.config.schema import Config, Labelled, Linear
 from lab.core.batches import TextSpec
 from lab.core.record.run_folder import RunFolder
 from lab.core.reference.content import Reference
@@ -23,6 +23,7 @@ from lab.models.text.interfaces import BagEncoder, TextEncoder
 from lab.models.text.multitask_classifier import MultitaskTextClassifier
 from lab.training.baselines.base import Baseline, SplitRows
 from lab.training.baselines.label_rules import majority
+from lab.training.build.linear_model import linear_text_classifier
 from lab.training.build.text_encoder import TextModel, text_encoder
 from lab.training.build.tokenizer import get_tokenizer, load_tokenizer
 from lab.training.doubt.fit_novelty import text_novelty
@@ -48,7 +49,7 @@ class TextClassification(TaskDefinition[TextSpec, TextDataModule, MultitaskTextC
 
     def load_data(self, config: Config, folder: RunFolder, pin_memory: bool, fresh: bool) -> TextDataModule:
         assert isinstance(config.data, Labelled), f"data of kind {config.data.kind} have no label columns"
-        assert isinstance(config.model, TextModel), f"model of kind {config.model.kind} reads no texts"
+        assert isinstance(config.model, TextModel | Linear), f"model of kind {config.model.kind} reads no texts"
         cache = Path(config.cache.dir).expanduser()
         corpus = load(config.data, cache)
         for note in corpus.notes:
@@ -65,6 +66,8 @@ class TextClassification(TaskDefinition[TextSpec, TextDataModule, MultitaskTextC
     def build_model(
         self, config: Config, spec: TextSpec, folder: RunFolder, fresh: bool, sample: Sample | None = None
     ) -> MultitaskTextClassifier:
+        if isinstance(config.model, Linear):
+            return linear_text_classifier(config, spec, load_tokenizer(folder.tokenizer), initial_training_plan(config))
         assert isinstance(config.model, TextModel), f"model of kind {config.model.kind} reads no texts"
         encoder = text_encoder(config, load_tokenizer(folder.tokenizer), folder, fresh)
         pooling = None if isinstance(encoder, BagEncoder) else getattr(config.model, "pooling", None)
