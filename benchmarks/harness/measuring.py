@@ -77,7 +77,8 @@ def lab(overrides: Sequence[str], cache: Path, entry: Sequence[str] = LAB) -> Ro
     """
     with tempfile.TemporaryDirectory() as temporary:
         run = RunFolder(Path(temporary) / "run")
-        command = [*entry, "logger=csv", "callbacks.curves.png=false", f"hydra.run.dir={run.path}", *overrides]
+        alone = ["logger=csv", "callbacks.curves.png=false", "baselines.enabled=false"]
+        command = [*entry, *alone, f"hydra.run.dir={run.path}", *overrides]
         row = process(command, cache, Path(temporary) / "said.txt")
         record, history = run.read(), run.history()
     making_s = (record.get("cache") or {}).get("seconds", 0.0)

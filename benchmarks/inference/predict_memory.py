@@ -19,7 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 TRAIN = ["model=ngram", "data.num_rows=2000", "trainer.max_epochs=1", "trainer.threads=1", "logger=csv",
-         "callbacks.curves.png=false"]  # fmt: skip
+         "callbacks.curves.png=false", "baselines.enabled=false"]  # fmt: skip
 WORDS = ["bomba", "motor", "fuga", "sello", "ruido", "vibra", "aceite", "correa", "presión", "válvula", "rodamiento",
          "turno", "parada", "cambiar", "revisar"]  # fmt: skip
 

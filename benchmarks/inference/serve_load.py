@@ -30,7 +30,8 @@ from benchmarks.harness import measuring
 from lab.data.text.maintenance.generator import generate
 
 TRAINING = ["model=minilm", "data.max_rows={train: 200, val: 50, test: 50}", "data.num_rows=2000",
-            "trainer.max_epochs=1", "logger=csv", "callbacks.curves.png=false", "trainer.accelerator=cpu"]  # fmt: skip
+            "trainer.max_epochs=1", "logger=csv", "callbacks.curves.png=false", "trainer.accelerator=cpu",
+            "baselines.enabled=false"]  # fmt: skip
 PEER = "--peer"
 START_S = 120
 WARM_S = 2.0

@@ -65,6 +65,7 @@ def run(model: str, name: str, seed: int, quick: bool, threads: int | None) -> t
         folder = Path(temporary) / "run"
         command = [sys.executable, "train.py", "experiment=ucr", f"model={model}", f"data.name={name}", f"seed={seed}",
                    "logger=csv", "callbacks.curves.png=false", "callbacks.progress.refresh=0",
+                   "baselines.enabled=false",
                    f"hydra.run.dir={folder}"]  # fmt: skip
         if model == "inception_time":
             command += [f"trainer.max_epochs={1 if quick else EPOCHS[name]}", "scheduler=cosine"]

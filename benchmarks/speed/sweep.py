@@ -15,7 +15,7 @@ from lab.core.record.run_folder import RunFolder
 RATES = "1e-3,2e-3,3e-3,5e-3,1e-2"
 DROPOUTS = "0.0,0.1,0.2,0.3"
 SWEEP = ["-m", "model=minilm", "callbacks.freeze.layers=5", "logger=csv", "callbacks.curves.png=false",
-         "data.leaks.action=warn"]  # fmt: skip
+         "baselines.enabled=false", "data.leaks.action=warn"]  # fmt: skip
 
 
 def main() -> None:

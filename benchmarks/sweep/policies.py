@@ -36,7 +36,10 @@ SPACE = (
     "model.dropout=interval(0.0,0.5)",
     "loss.label_smoothing=interval(0.0,0.2)",
 )
-SMALL = ("model=ngram", "data.num_rows=1000", "trainer.max_epochs=10", "trainer.threads=1", "logger=csv")
+SMALL = (
+    "model=ngram", "data.num_rows=1000", "trainer.max_epochs=10", "trainer.threads=1", "logger=csv",
+    "baselines.enabled=false",
+)  # fmt: skip
 
 
 def measured(policy: str, trials: int, overrides: Sequence[str]) -> dict[str, Any]:

@@ -87,7 +87,7 @@ def dirty(target: Path) -> list[str]:
 def ngram_run(folder: Path, split: int, overrides: list[str]) -> RunFolder:
     subprocess.run(
         [sys.executable, str(ROOT / "train.py"), "model=ngram", "logger=csv", "callbacks.curves.png=false",
-         f"data.split.seed={split}", f"hydra.run.dir={folder}", *overrides],
+         "baselines.enabled=false", f"data.split.seed={split}", f"hydra.run.dir={folder}", *overrides],
         check=True, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         env=os.environ | {"LAB_CACHE": str(folder.parent / "cache")},
     )  # fmt: skip

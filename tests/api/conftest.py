@@ -8,7 +8,7 @@ import pytest
 import lab
 
 SMALL = ["model=ngram", "model.buckets=2000", "data.num_rows=200", "trainer.max_epochs=2", "trainer.threads=1",
-         "trainer.accelerator=cpu", "logger=csv", "callbacks.curves.png=false"]  # fmt: skip
+         "trainer.accelerator=cpu", "logger=csv", "callbacks.curves.png=false", "baselines.enabled=false"]  # fmt: skip
 """A run of a second."""
 
 

@@ -23,7 +23,7 @@ from lab.training.train import train
 
 CONF = Path(__file__).parents[2] / "conf"
 QUICK = ["trainer.max_epochs=1", "trainer.threads=1", "trainer.accelerator=cpu", "logger=csv",
-         "callbacks.curves.png=false"]  # fmt: skip
+         "callbacks.curves.png=false", "baselines.enabled=false"]  # fmt: skip
 TINY = ["data.batch_size=16", "model.architecture.hidden_size=16", "model.architecture.intermediate_size=16",
         "model.vocabulary_size=300"]  # fmt: skip
 FILE = ["data=csv", "data.path=texts.csv", "data.text=[title,text]", "data.labels=[cause,state]"]

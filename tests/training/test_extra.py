@@ -24,6 +24,7 @@ CALLBACKS = "lightning.pytorch.callbacks"
 SMALL = [
     "model=ngram", "model.buckets=1000", "model.dimension=8", "data.num_rows=100", "data.batch_size=8", "logger=csv",
     "data.eval_batch_size=64", "trainer.max_epochs=2", "callbacks.curves.png=false", "callbacks.progress.refresh=0",
+    "baselines.enabled=false",
     "trainer.threads=1", "trainer.accelerator=cpu", "trainer.log_every_n_steps=5",
 ]  # fmt: skip
 AUROC = "+metrics.extra.auroc={_target_: torchmetrics.classification.MulticlassAUROC, average: macro}"

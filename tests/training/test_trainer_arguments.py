@@ -22,6 +22,7 @@ CONF = Path(__file__).resolve().parents[2] / "conf"
 SMALL = [
     "model=ngram", "model.buckets=1000", "model.dimension=8", "data.num_rows=100", "data.batch_size=8", "logger=csv",
     "data.eval_batch_size=4", "trainer.max_epochs=1", "callbacks.curves.png=false", "callbacks.progress.refresh=0",
+    "baselines.enabled=false",
     "trainer.threads=1", "trainer.accelerator=cpu",
 ]  # fmt: skip
 BATCHES = 10

@@ -84,4 +84,4 @@ def test_many_contexts_are_sampled_and_that_is_noted() -> None:
     references = References(texts, tuple(range(30)), tuple((f"La bomba {number} vibra.",) for number in range(30)))
     baseline, _ = best([f"¿Vibra la bomba {number}?" for number in range(30)], references, max_rows=10)
     assert baseline.scores["val"]["em"] == 1.0
-    assert baseline.note == "fitted on 10 of 30 training rows (baselines.max_rows)"
+    assert baseline.note == "fitted on 10 of 30 training rows"

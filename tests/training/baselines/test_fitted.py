@@ -63,4 +63,4 @@ def test_at_most_max_rows_are_drawn() -> None:
     places, note = drawn(1000, config)
     assert len(set(places.tolist())) == 10
     assert places.tolist() == sorted(places.tolist()) == drawn(1000, config)[0].tolist()
-    assert note == "fitted on 10 of 1,000 training rows (baselines.max_rows)"
+    assert note == "fitted on 10 of 1,000 training rows"

@@ -11,7 +11,8 @@ from lab.config.schema import Config
 
 CONF = Path(__file__).parents[3] / "conf"
 QUICK = ["data=csv", "data.text=[text]", "data.labels=[cause]", "model=ngram", "trainer.max_epochs=1",
-         "trainer.threads=1", "trainer.accelerator=cpu", "logger=csv", "callbacks.curves.png=false"]  # fmt: skip
+         "trainer.threads=1", "trainer.accelerator=cpu", "logger=csv", "callbacks.curves.png=false",
+         "baselines.enabled=false"]  # fmt: skip
 WORDS = {"leak": ("drips", "puddle"), "wear": ("shakes", "noise")}
 FEW = [(f"pump {n} {WORDS[cause][n % 2]}", cause) for n in range(60) for cause in WORDS]
 

@@ -22,7 +22,7 @@ from lab.training.tasks.saved_model import load_model
 
 CONF = Path(__file__).parents[3] / "conf"
 QUICK = ["trainer.max_epochs=1", "trainer.threads=1", "trainer.accelerator=cpu", "logger=csv",
-         "callbacks.curves.png=false"]  # fmt: skip
+         "callbacks.curves.png=false", "baselines.enabled=false"]  # fmt: skip
 TINY = ["data.batch_size=16", "model.architecture.hidden_size=16", "model.architecture.intermediate_size=16",
         "model.vocabulary_size=300"]  # fmt: skip
 WINDOWS = ["data=rainfall", "data.hours=600", "data.stations=2", "data.window=24"]

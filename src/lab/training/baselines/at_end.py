@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from lab.config.schema import Config
+from lab.config.validation_rows import validates_by_leave_one_out
 from lab.core.record.baseline_comparison import FIELD
 from lab.core.record.baselines import baseline_notes, baseline_scores
 from lab.core.record.run_folder import RunFolder
@@ -17,10 +18,13 @@ from lab.training import post_processing
 from lab.training.baselines.base import SPLITS, Baseline, SplitRows, from_record, recorded
 from lab.training.baselines.comparison import baseline_comparison
 from lab.training.baselines.fitted import fitted_baseline
+from lab.training.build.trainer import is_trained_on_val
 from lab.training.evaluation.base import EvaluationResult
+from lab.training.refit.plan import is_refitted
 from lab.training.tasks.base import Material
 
 log = logging.getLogger(__name__)
+REFITTED = "fitted without the validation rows, which the refit has seen (data.split.refit)"
 ResultT = TypeVar("ResultT", bound=EvaluationResult)
 
 
@@ -60,6 +64,14 @@ def measured(config: Config, material: Material) -> tuple[Baseline, ...]:
 
 def fitted(config: Config, material: Material, rows: SplitRows) -> Iterator[Baseline]:
     """Yield the baselines that are fitted to the training rows, from the cache where it has them."""
+    if is_trained_on_val(config) or validates_by_leave_one_out(config):  # no row of validation is held out from a fit
+        rows = {split: kept for split, kept in rows.items() if split != "val"}
     fingerprint = material.task.fingerprint(config, material.data)
     for model in material.task.simple_models(config, material.model, material.data, rows):
-        yield fitted_baseline(model, fingerprint, rows, config.cache)
+        if model.name == config.model.kind:  # the run is this model
+            continue
+        baseline = fitted_baseline(model, fingerprint, rows, config.cache)
+        if baseline.scores and is_refitted(config):
+            known = REFITTED if baseline.note is None else f"{baseline.note}; {REFITTED}"
+            baseline = replace(baseline, note=known)
+        yield baseline

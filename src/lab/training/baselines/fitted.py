@@ -74,7 +74,7 @@ def drawn(num: int, config: BaselinesConfig) -> tuple[npt.NDArray[np.int64], str
     if num <= config.max_rows:
         return np.arange(num), None
     chosen = np.random.default_rng(SEED).choice(num, config.max_rows, replace=False)
-    return np.sort(chosen), f"fitted on {config.max_rows:,} of {num:,} training rows (baselines.max_rows)"
+    return np.sort(chosen), f"fitted on {config.max_rows:,} of {num:,} training rows"
 
 
 def _digest(rows: npt.NDArray[np.int64]) -> str:

@@ -23,8 +23,10 @@ from lab.models.classifier import Classifier, Logits, predictions
 from lab.models.series.interfaces import Net
 from lab.models.series.series_classifier import TimeSeriesClassifier
 from lab.training.baselines.base import Baseline, SplitRows
+from lab.training.baselines.fitted import SimpleModel
 from lab.training.baselines.label_rules import majority, persistence
 from lab.training.baselines.seasons import seasonal_persistence
+from lab.training.baselines.windows import window_models
 from lab.training.build.series_model import build_series_classifier
 from lab.training.doubt.fit_novelty import window_novelty
 from lab.training.doubt.novelty import Novelty
@@ -98,6 +100,11 @@ class SeriesClassification(TaskDefinition[SeriesSpec, SeriesDataModule, Classifi
         yield majority({split: {head.name: cut.labels.astype(np.int64)} for split, cut in cuts.items()}, (head,))
         yield from persistence(cuts, head)
         yield from seasonal_persistence(data.series, cuts)
+
+    def simple_models(
+        self, config: Config, model: Classifier, data: SeriesDataModule, rows: SplitRows
+    ) -> Iterator[SimpleModel]:
+        yield from window_models(config.baselines, model, data, rows)
 
     def evaluate(self, model: Classifier, data: SeriesDataModule) -> ClassificationResult:
         heads = data.spec.heads

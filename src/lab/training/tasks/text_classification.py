@@ -22,7 +22,9 @@ from lab.models.classifier import Logits, predictions
 from lab.models.text.interfaces import BagEncoder, TextEncoder
 from lab.models.text.multitask_classifier import MultitaskTextClassifier
 from lab.training.baselines.base import Baseline, SplitRows
+from lab.training.baselines.fitted import SimpleModel
 from lab.training.baselines.label_rules import majority
+from lab.training.baselines.texts import linear_model
 from lab.training.build.linear_model import linear_text_classifier
 from lab.training.build.text_encoder import TextModel, text_encoder
 from lab.training.build.tokenizer import get_tokenizer, load_tokenizer
@@ -103,6 +105,11 @@ class TextClassification(TaskDefinition[TextSpec, TextDataModule, MultitaskTextC
             for split, kept in rows.items()
         }
         yield majority(labels, data.spec.heads)
+
+    def simple_models(
+        self, config: Config, model: MultitaskTextClassifier, data: TextDataModule, rows: SplitRows
+    ) -> Iterator[SimpleModel]:
+        yield linear_model(config.baselines, model, data, rows)
 
     def evaluate(self, model: MultitaskTextClassifier, data: TextDataModule) -> ClassificationResult:
         rows, heads = data.corpus.splits["test"], data.spec.heads

@@ -1,0 +1,86 @@
+"""The linear model of texts beside a run: TF-IDF of n-grams with a support vector machine per class, calibrated.
+
+Cost: one unit is a stored n-gram of a row times a class; a core does about 30 million units a second.
+"""
+
+import logging
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lab.config.schema import BaselinesConfig
+from lab.core.batches import HeadSpec
+from lab.data.text.corpus import Texts
+from lab.data.text.datamodule import TextDataModule
+from lab.models.classifier import Classifier
+from lab.training.baselines.base import Baseline, SplitRows
+from lab.training.baselines.fitted import SEED, SimpleModel, drawn
+from lab.training.baselines.scoring import logit_baseline, named
+from lab.training.baselines.stored import Outputs
+
+log = logging.getLogger(__name__)
+LINEAR = "linear"
+CHUNK = 1000
+"""Texts that are read at once, and those that tell how long texts are."""
+NGRAMS_PER_CHARACTER = 2.5
+MOST_SEARCHED = 1e7
+"""Units of a fit up to which validation rows choose among ten candidates; beyond, C is the usual one."""
+MOST_SILENT = 1e8
+"""Units of a fit from which the terminal says what takes time."""
+MOST_FITTED = 1e9
+"""Units of a fit, half a minute; of more, fewer rows are drawn."""
+
+
+def linear_model(config: BaselinesConfig, model: Classifier, data: TextDataModule, rows: SplitRows) -> SimpleModel:
+    """All heads; where `rows` has validation rows, these choose C and the n-grams, and calibrate."""
+    splits = data.corpus.splits
+    truth = {
+        split: {name: labels[kept] for name, labels in splits[split].labels.items()} for split, kept in rows.items()
+    }
+
+    def compute() -> Outputs:
+        from lab.models.linear.solver import USUAL_PENALTY
+        from lab.models.linear.text import TextLinear, TextLinearSettings
+
+        train = splits["train"]
+        per_row = units_per_row(train.texts, data.spec.heads)
+        places, note = drawn(len(train.texts), affordable(config, per_row))
+        settings = TextLinearSettings()
+        if per_row * len(places) > MOST_SEARCHED:
+            settings = TextLinearSettings(penalties=(USUAL_PENALTY,), choose_words=False)
+        if per_row * len(places) > MOST_SILENT:
+            log.info(
+                "fitting the linear model of %s texts as a baseline, kept in cache.dir for other runs",
+                f"{len(places):,}",
+            )
+        labels = {name: column[places] for name, column in train.labels.items()}
+        held_out = None if "val" not in rows else (splits["val"].texts.at(rows["val"]).batches(CHUNK), truth["val"])
+        texts = train.texts.at(places).batches(CHUNK)
+        fitted = TextLinear.fit(texts, labels, data.spec.heads, held_out, settings, SEED)
+        arrays = {
+            named(split, index): logits
+            for split, kept in rows.items()
+            for index, logits in enumerate(fitted.logits(splits[split].texts.at(kept).batches(CHUNK)).values())
+        }
+        gaps = [f"{name}: {chosen['note']}" for name, chosen in fitted.choice.items() if chosen["note"]]
+        return Outputs(arrays, "; ".join([*([note] if note else []), *gaps]) or None)
+
+    def scored(outputs: Outputs) -> Baseline:
+        return logit_baseline(LINEAR, outputs, truth, model)
+
+    return SimpleModel(LINEAR, {"max_rows": config.max_rows}, compute, scored)
+
+
+def units_per_row(texts: Texts, heads: tuple[HeadSpec, ...]) -> float:
+    """The units that a row costs: n-grams of a text, from the mean length of some texts, times the classes."""
+    some = texts.at(np.unique(np.linspace(0, len(texts) - 1, min(len(texts), CHUNK)).astype(np.int64)))
+    lengths = pc.utf8_length(pa.array([text for batch in some.batches(CHUNK) for text in batch], pa.string()))
+    characters = float(pc.mean(lengths).as_py() or 0.0)
+    return NGRAMS_PER_CHARACTER * characters * sum(head.num_classes for head in heads)
+
+
+def affordable(config: BaselinesConfig, per_row: float) -> BaselinesConfig:
+    """The settings with fewer rows, at least 1,000, where so many would cost more than `MOST_FITTED` units."""
+    most = max(1000, int(MOST_FITTED / max(per_row, 1.0)))
+    return config.model_copy(update={"max_rows": min(config.max_rows, most)})
