@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 WALKS = sorted((Path(__file__).parents[1] / "examples").glob("*.sh"))
-QUICK = "trainer.threads=1 logger=csv callbacks.curves.png=false"
+QUICK = "trainer.threads=1 logger=csv callbacks.curves.png=false baselines.enabled=false"
 
 
 def test_there_is_a_walk_for_each_task() -> None:

@@ -48,7 +48,13 @@ CHECKS = {
 }
 FIRST = "python train.py"
 FEW = ["data.num_rows=200"]
-SHORT = ["trainer.max_epochs=1", "trainer.threads=1", "logger=csv", "callbacks.curves.png=false"]
+SHORT = [
+    "trainer.max_epochs=1",
+    "trainer.threads=1",
+    "logger=csv",
+    "callbacks.curves.png=false",
+    "baselines.enabled=false",
+]
 SHRUNK = [
     "model.pretrained=false", "model.vocabulary_size=500", "model.architecture.vocab_size=500",
     "model.architecture.num_hidden_layers=2", "model.architecture.hidden_size=24",

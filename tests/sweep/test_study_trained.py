@@ -26,6 +26,7 @@ TRAIN = Path(__file__).parents[2] / "train.py"
 SMALL = (
     "trainer.threads=1",
     "data.num_rows=300",
+    "baselines.enabled=false",
     "trainer.max_epochs=3",
     "model.architecture.hidden_size=32",
 )
