@@ -36,7 +36,7 @@ NEEDED = {
     "scheduler=custom": ["scheduler._target_=torch.optim.lr_scheduler.LinearLR"],
     "scheduler=transformers": ["scheduler.name=linear"],
     "model=encoder": ["model.path=some/name"],
-    **{f"model={net}": ["data=rainfall"] for net in ("inception_time", "minirocket", "patchtst")},
+    **{f"model={net}": ["data=rainfall"] for net in ("inception_time", "logistic_lags", "minirocket", "patchtst")},
     **{f"model={net}": ["data=rainfall"] for net in ("timer_xl", "timer_xl_full", "timer_84m")},
 }
 """What a choice that has no default asks for."""

@@ -134,7 +134,7 @@ class NetContract(Contract):
 
 
 class TestNets(NetContract):
-    members = ("inception_time", "minirocket", "patchtst", "timer_xl")
+    members = ("inception_time", "logistic_lags", "minirocket", "patchtst", "timer_xl")
 
     @pytest.fixture
     def build(self, member: str, small_net: Any) -> Build:

@@ -34,7 +34,7 @@ def rows(tmp_path: Path) -> Callable[[str], Path]:
     """New rows for a trained run, as a file."""
 
     def new(name: str) -> Path:
-        if name in ("series", "net"):
+        if name in ("series", "net", "lags"):
             return write_weather(tmp_path / "new.csv", hours=80)
         if name == "questions":
             context = "La bomba vibra porque el eje gira suelto. " * 9

@@ -16,7 +16,7 @@ from .conftest import Export, assert_same_predictions
 Ask = Callable[..., Done]
 
 
-@pytest.mark.parametrize("name", ["ngram", "linear", "encoder", "lora", "questions", "series"])
+@pytest.mark.parametrize("name", ["ngram", "linear", "encoder", "lora", "questions", "series", "lags"])
 def test_an_export_predicts_what_its_run_predicts(
     exported: Export, asked: Ask, rows: Callable[[str], Path], trained: Callable[[str], Path], tmp_path: Path, name: str
 ) -> None:

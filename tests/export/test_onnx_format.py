@@ -22,7 +22,10 @@ Ask = Callable[..., Done]
     "name",
     [
         "net",
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ("encoder", "ngram", "linear", "lora", "questions")),
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("encoder", "ngram", "linear", "lags", "lora", "questions")
+        ),
     ],
 )
 def test_the_graph_predicts_what_the_run_predicts(

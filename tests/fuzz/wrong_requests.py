@@ -260,6 +260,9 @@ model=linear loss.kind=focal
 model=linear model.c=0
 model=linear data=rainfall
 model=linear callbacks.freeze.layers=2
+model=logistic_lags data=rainfall model.ensemble=3
+model=logistic_lags data=rainfall model.lags=0
+model=logistic_lags
 data=rainfall model=inception_time data.label=5
 data=series_table data.path=a.csv model=inception_time data.label={feature: rain}
 data=rainfall model=inception_time data.split.val_from=2015-01-01

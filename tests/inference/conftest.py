@@ -47,6 +47,7 @@ RUNS = {
                "data.label={feature: temperature, horizon: 1, threshold: 17}", "data.window=24", "data.calendar=[day]",
                "data.missing_values=ffill", "data.log1p=[rain]", "model=minirocket", "model.num_features=168"],
 }  # fmt: skip
+RUNS["lags"] = [*RUNS["series"][:-2], "model=logistic_lags"]
 RUNS["net"] = [*RUNS["series"][:-2], "model=inception_time", "model.depth=1", "model.filters=4", "model.bottleneck=4"]
 WORDS = {"leak": ("drips", "puddle"), "wear": ("shakes", "noise")}
 

@@ -25,6 +25,7 @@ KINDS: dict[str, type[schema.Model]] = {
     "encoder": schema.Encoder,
     "inception_time": schema.InceptionTime,
     "linear": schema.Linear,
+    "logistic_lags": schema.LogisticLags,
     "minirocket": schema.MiniRocket,
     "ngram": schema.Ngram,
     "patchtst": schema.PatchTst,
@@ -32,6 +33,7 @@ KINDS: dict[str, type[schema.Model]] = {
 }
 SMALL_NETS: dict[str, dict[str, Any]] = {
     "inception_time": {"depth": 4, "filters": 4, "bottleneck": 4, "kernels": (9, 5, 3)},
+    "logistic_lags": {"lags": 7},
     "minirocket": {"num_features": 168},
     "patchtst": {"patch": 8, "stride": 4, "width": 16, "num_heads": 2, "num_layers": 2, "ffn_width": 32},
     "timer_xl": {"patch": 8, "width": 32, "num_heads": 4, "num_layers": 2, "ffn_width": 64},

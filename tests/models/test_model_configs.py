@@ -17,7 +17,7 @@ PUBLISHED_MILLIONS = {
     "albert": 11.1, "bert": 108.9, "bertimbau": 108.3, "beto": 109.3, "distilbert": 66.4, "distilbeto": 66.7,
     "distilbert_multilingual": 134.7, "minilm": 22.6, "roberta": 124.1,
 }  # fmt: skip
-SERIES = ("inception_time", "minirocket", "patchtst", "timer_84m", "timer_xl", "timer_xl_full")
+SERIES = ("inception_time", "logistic_lags", "minirocket", "patchtst", "timer_84m", "timer_xl", "timer_xl_full")
 
 
 def test_every_model_is_listed_here() -> None:

@@ -13,11 +13,12 @@ COMMON = ["callbacks.checkpoint.every_n_steps=3", "logger=csv", "callbacks.curve
 SETTINGS = {
     "minirocket": ["data=rainfall", "data.stations=2", "data.hours=500", "data.window=24", "model=minirocket",
                    "model.num_features=168"],
+    "logistic_lags": ["data=rainfall", "data.stations=2", "data.hours=500", "data.window=24", "model=logistic_lags"],
     "linear": ["data=maintenance", "data.num_rows=120", "model=linear", "model.c=0.3"],
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", list(SETTINGS))
+@pytest.mark.parametrize("name", ["minirocket", "linear", pytest.param("logistic_lags", marks=pytest.mark.slow)])
 def test_killed_and_resumed_it_is_solved_from_all_rows(warm: Any, tmp_path: Path, name: str) -> None:
     settings = [*SETTINGS[name], *COMMON]
     uninterrupted, killed = tmp_path / "uninterrupted", tmp_path / "killed"

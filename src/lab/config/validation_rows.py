@@ -4,7 +4,7 @@ Leave-one-out needs a head in closed form, whose scores without a row follow fro
 which counts where there are few (36 training cases in ArrowHead).
 """
 
-from lab.config.schema import Config, Labelled, Linear, MiniRocket, Series, Ucr
+from lab.config.schema import Config, Labelled, Linear, LogisticLags, MiniRocket, Series, Ucr
 
 LEAVE_ONE_OUT = "leave_one_out"
 AUTO_SHARE = 0.2
@@ -18,7 +18,7 @@ def is_closed_form(config: Config) -> bool:
 
 def is_solved(config: Config) -> bool:
     """Return whether the heads are solved once after one pass, so that they fit the training rows better than any."""
-    return is_closed_form(config) or isinstance(config.model, Linear)
+    return is_closed_form(config) or isinstance(config.model, Linear | LogisticLags)
 
 
 def validates_by_leave_one_out(config: Config) -> bool:

@@ -43,6 +43,12 @@ VOCABULARY = ("model.pretrained", "model.vocabulary_size", "model.architecture")
         (PASS, ("linear", None, 5, 0.5, 1), ["trainer.max_epochs", "trainer.max_steps", "trainer.val_check_interval"]),
         (PASS, ("linear", 1, None, 1, 1), ["trainer.val_check_interval"]),
         (EXACT, ("linear", "32-true", False), []),
+        (("model.kind", "model.dropout", "model.ensemble"), ("logistic_lags", 0.0, 1), []),
+        (
+            ("model.kind", "model.dropout", "model.ensemble"),
+            ("logistic_lags", 0.1, 3),
+            ["model.dropout", "model.ensemble"],
+        ),
         (EXACT, ("linear", "bf16", True), ["trainer.precision", "callbacks.lr_finder.enabled"]),
         (("model.kind", "loss.kind"), ("linear", "cross_entropy"), []),
         (("model.kind", "loss.kind"), ("linear", "focal"), ["loss.kind"]),

@@ -73,6 +73,7 @@ NEAR_MISSES = [
     ("at_chance", patient(scores(majority=0.2), [0.1] * 5, goal="minimize")),
     ("overfitting", patient(scores(train=0.949, test=0.5))),
     ("overfitting", patient(scores(train=0.95, test=0.76, val=0.8))),
+    ("overfitting", patient(scores(train=1.0, test=0.5), config={"model.kind": "linear"})),
     ("rate_too_high", patient(loss=[1.0, 1.5, 1.19])),
     ("rate_too_high", patient({"failure": "oom"})),
     ("rate_decayed", patient(curve=[0.5, 0.6, 0.6, 0.61], lr=[1e-3, 1e-4, 1e-7, 1e-7])),

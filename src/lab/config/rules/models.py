@@ -49,7 +49,7 @@ def _frozen(
 
 
 def _layerless(kind: str, layers: int, schedule: Mapping[Any, int] | None) -> Found:
-    if kind not in ("ngram", "linear"):
+    if kind not in ("ngram", *SOLVED):
         return
     if int(layers) > 0:
         yield Mistake("callbacks.freeze.layers", f"model={kind} has no layers", "callbacks.freeze.layers=0", layers)
@@ -90,7 +90,7 @@ def _halves(buckets: int, characters: Sequence[int] | None) -> Found:
         yield Mistake("model.buckets", problem, "model.buckets=2, or model.char_ngrams=null", buckets)
 
 
-SOLVED = ("linear",)
+SOLVED = ("linear", "logistic_lags")
 """By `model.kind`: models that are solved after one pass. The rules of MiniRocket's ridge are in `series`, `nets` and
 `trainer`, because there another head is a remedy."""
 
@@ -138,6 +138,17 @@ def _separate_heads(kind: str, weighting: str) -> Found:
         yield Mistake("loss.head_weighting", problem, "loss.head_weighting=fixed", weighting)
 
 
+def _one_net(kind: str, dropout: float, ensemble: int) -> Found:
+    if kind not in SOLVED:
+        return
+    if dropout:
+        problem = f"has no effect on model={kind}, which is solved"
+        yield Mistake("model.dropout", problem, "model.dropout=0.0", dropout)
+    if ensemble != 1:
+        problem = f"has no effect on model={kind}: every member would be the same"
+        yield Mistake("model.ensemble", problem, "model.ensemble=1", ensemble)
+
+
 RULES: tuple[Rule, ...] = (
     (("model.path", "model.package", "model.architecture"), _source),
     (("model.pretrained", "model.vocabulary_size", "model.architecture"), _vocabulary),
@@ -153,4 +164,5 @@ RULES: tuple[Rule, ...] = (
     (("model.kind", "loss.kind"), _own_loss),
     (("model.kind", "loss.label_smoothing"), _smoothed),
     (("model.kind", "loss.head_weighting"), _separate_heads),
+    (("model.kind", "model.dropout", "model.ensemble"), _one_net),
 )  # fmt: skip

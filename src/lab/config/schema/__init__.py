@@ -40,7 +40,7 @@ from lab.config.schema.optimizers import (
     TransformersSchedule,
 )
 from lab.config.schema.series_data import Ahead, CaseSplit, Rainfall, Series, Table, TimeSplit, Ucr, Windowed
-from lab.config.schema.series_models import InceptionTime, MiniRocket, PatchTst, SeriesNet, TimerXL
+from lab.config.schema.series_models import InceptionTime, LogisticLags, MiniRocket, PatchTst, SeriesNet, TimerXL
 from lab.config.schema.sweep import Confirm, Limits, Sweep
 from lab.config.schema.target import CustomData, CustomModel, Target
 from lab.config.schema.text_data import (
@@ -113,6 +113,7 @@ __all__ = [
     "Linear",
     "Lion",
     "Loggers",
+    "LogisticLags",
     "LossConfig",
     "LrFinderConfig",
     "Maintenance",
@@ -180,7 +181,7 @@ class Config(Node):
     """A whole request, checked."""
 
     model: Annotated[
-        Encoder | Ngram | Linear | TimerXL | InceptionTime | PatchTst | MiniRocket | CustomModel,
+        Encoder | Ngram | Linear | TimerXL | InceptionTime | PatchTst | MiniRocket | LogisticLags | CustomModel,
         Field(discriminator="kind"),
         Role.RECIPE_GROUP,
     ]

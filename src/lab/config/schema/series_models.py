@@ -7,7 +7,7 @@ in conf/model/.
 from typing import Literal
 
 from lab.config.schema.node import Layers, Share, Width
-from lab.config.schema.text_models import Model
+from lab.config.schema.text_models import Model, Penalty
 
 
 class SeriesNet(Model):
@@ -121,3 +121,14 @@ class MiniRocket(SeriesNet):
     """Ridge regression on -1/+1 targets in closed form after one pass; or cross-entropy by the optimizer."""
     alphas: tuple[float, ...]
     """Penalties that ridge chooses among by leave-one-out error."""
+
+
+class LogisticLags(SeriesNet):
+    """Logistic regression on the last values of each channel, solved after one pass over the training windows."""
+
+    kind: Literal["logistic_lags"]
+    """Logistic regression on lags."""
+    c: Penalty | None
+    """Weight of a row's error beside the squared weights; null: chosen on validation rows, from .01 to 100."""
+    lags: Width | None
+    """Number of last values of each channel; null: chosen on validation rows from 1, 2, 3, 7, 14, 28 and 48."""

@@ -6,22 +6,29 @@ sorted by their number, so their order in the pass has no influence. Shapes: B r
 """
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from lab.core.batches import HeadSpec
 from lab.core.errors import Mistake, RequestError
 from lab.models.classifier import Classifier, LabelledBatch
-from lab.models.linear.solver import Floats, LinearHead, Rows
+from lab.models.linear.solver import Floats, Rows
 
 MAX_GIB = 2.0
 """Limit for the collected features of a split, which are in memory at once."""
 Part = dict[str, Tensor]
 """A batch on the CPU: `rows` (B,), `label HEAD` (B,) of each head, and the tensors of `collect`."""
+
+
+class FittedHead(NamedTuple):
+    """c: the chosen penalty; size: the chosen number of columns or lags; logits: (N, K) from `features`."""
+
+    c: float
+    size: int
+    logits: Callable[[Any], Floats]
 
 
 class SolvedClassifier(Classifier):
@@ -32,7 +39,7 @@ class SolvedClassifier(Classifier):
 
     chooses = True
     choices: Tensor
-    """Per head the chosen C and number of columns (H, 2); 0 before the fit."""
+    """Per head `c` and `size` of the fit (H, 2); 0 before it."""
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
@@ -49,11 +56,8 @@ class SolvedClassifier(Classifier):
         """Features (N, D) of the rows of all parts in the given order, an array or a SciPy sparse matrix."""
 
     @abstractmethod
-    def fit_heads(self, train: Mapping[str, Rows], val: Mapping[str, Rows] | None) -> list[LinearHead]:
-        """Fit the heads to rows by head and fill the weights of this module.
-
-        Returns for each head what gives the logits of `features`.
-        """
+    def fit_heads(self, train: Mapping[str, Rows], val: Mapping[str, Rows] | None) -> list[FittedHead]:
+        """Fit the heads to rows by head, fill the weights of this module, and return what was fitted."""
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         self._keep("train", batch)
@@ -78,9 +82,9 @@ class SolvedClassifier(Classifier):
         self.choices.copy_(other.choices)
 
     def fixed_choice(self, index: int) -> tuple[float, int] | None:
-        """C and number of columns of a head that another fit has chosen; None if this fit chooses."""
-        c, num_columns = self.choices[index].tolist()
-        return (c, int(num_columns)) if c > 0 and not self.chooses else None
+        """`c` and `size` of a head that another fit has chosen; None if this fit chooses."""
+        c, size = self.choices[index].tolist()
+        return (c, int(size)) if c > 0 and not self.chooses else None
 
     def _is_unfitted(self) -> bool:
         return bool(self._collected["train"]) and not self.trainer.sanity_checking
@@ -100,9 +104,9 @@ class SolvedClassifier(Classifier):
         self._collected, self._num_bytes = {"train": [], "val": []}, 0
         heads = self.fit_heads(rows["train"], rows.get("val") if self.chooses else None)
         for index, (spec, head) in enumerate(zip(self.head_specs, heads, strict=True)):
-            self.choices[index] = torch.tensor([head.choice.c, head.choice.num_columns], dtype=torch.double)
+            self.choices[index] = torch.tensor([head.c, head.size], dtype=torch.double)
             for split, of_split in rows.items():
-                self._score(split, index, spec, of_split[spec.name], head)
+                self._score(split, index, of_split[spec.name], head)
 
     def _rows(self, parts: list[Part]) -> dict[str, Rows]:
         order = torch.cat([part["rows"] for part in parts]).argsort()
@@ -110,8 +114,7 @@ class SolvedClassifier(Classifier):
         labels = {spec.name: torch.cat([part[f"label {spec.name}"] for part in parts]) for spec in self.head_specs}
         return {name: Rows(features, column[order].numpy().astype(np.int64)) for name, column in labels.items()}
 
-    def _score(self, split: str, index: int, spec: HeadSpec, rows: Rows, head: LinearHead) -> None:
-        assert len(head.bias) == spec.num_classes
+    def _score(self, split: str, index: int, rows: Rows, head: FittedHead) -> None:
         logits = torch.from_numpy(head.logits(rows.features)).to(self.device)
         labels = torch.from_numpy(rows.labels).to(self.device)
         self.head_metric(split).update(index, logits, labels, *self.losses.of_head(index, logits, labels))

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from lab.config.schema import AnyLoss
 from lab.core.batches import TextBatch, TextSpec
-from lab.models.linear.solved import Part, SolvedClassifier
-from lab.models.linear.solver import PENALTIES, LinearHead, Rows, fit_head
+from lab.models.linear.solved import FittedHead, Part, SolvedClassifier
+from lab.models.linear.solver import PENALTIES, Rows, fit_head
 from lab.models.linear.text_features import sparse_rows
 from lab.models.task_module import Training
 from lab.models.text.multitask_classifier import MultitaskTextClassifier
@@ -62,7 +62,7 @@ class LinearTextClassifier(SolvedClassifier, MultitaskTextClassifier):
         sorted_texts = [texts[place].numpy() for place in order.tolist()]
         return sparse_rows(sorted_texts, self.encoder.idf.cpu().numpy(), self.encoder.num_word_ids)
 
-    def fit_heads(self, train: Mapping[str, Rows], val: Mapping[str, Rows] | None) -> list[LinearHead]:
+    def fit_heads(self, train: Mapping[str, Rows], val: Mapping[str, Rows] | None) -> list[FittedHead]:
         heads, start = [], 0
         for index, spec in enumerate(self.head_specs):
             columns, penalties = self._candidates(index)
@@ -78,7 +78,7 @@ class LinearTextClassifier(SolvedClassifier, MultitaskTextClassifier):
             head = self.heads[index]
             assert isinstance(head, nn.Linear)
             head.bias.copy_(torch.from_numpy(fitted.bias))
-            heads.append(fitted)
+            heads.append(FittedHead(fitted.choice.c, fitted.choice.num_columns, fitted.logits))
             start += spec.num_classes
         return heads
 

@@ -15,6 +15,7 @@ from lab.report.analysis.groups import has_result
 from lab.report.findings import Finding, Floats, Group, Groups, History, Runs, Sentence
 
 LINEAR = ("ngram", "linear", "logistic")
+SOLVED = ("linear", "logistic_lags")
 """Names of linear models: of baselines in a record, and of `model.kind`."""
 
 
@@ -81,9 +82,9 @@ def at_chance(run: RunView, limits: Thresholds) -> Diagnosis:
 def overfitting(run: RunView, limits: Thresholds) -> Diagnosis:
     """The score on the training rows is high, and much lower on the others.
 
-    A ridge fits its training rows exactly by construction, so its training score says nothing.
+    Models that are solved fit their training rows exactly by construction, so the training score says nothing.
     """
-    if run.config.get("model.head") == "ridge":
+    if run.config.get("model.head") == "ridge" or run.config.get("model.kind") in SOLVED:
         return None
     train = run.number(f"train/{run.score}")
     others = {split: run.number(f"{split}/{run.score}") for split in ("val", "test")}

@@ -17,6 +17,7 @@ TRAINING = (
 """Keys of training by steps."""
 SOLVED = {
     "linear": (None, None, (*TRAINING, "loss.head_weighting"), "model.c=choice(0.1,0.3,1.0)"),
+    "logistic_lags": (None, None, (*TRAINING, "model.ensemble"), "model.lags=choice(3,7,14)"),
     "minirocket": ("head", "ridge", TRAINING, "model.num_features=choice(4998,9996)"),
 }
 """By `model.kind` of a model that is solved and not trained: the key below `model` that says so and its value (None:

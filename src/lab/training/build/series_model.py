@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-from lab.config.schema import AnyLoss, MiniRocket, SeriesNet, TimerXL
+from lab.config.schema import AnyLoss, LogisticLags, MiniRocket, SeriesNet, TimerXL
 from lab.core.batches import SeriesSpec
 from lab.core.registry import SERIES_NETS
 from lab.models import series as nets
@@ -29,6 +29,10 @@ def build_series_classifier(
         if model.head == "ridge":
             return RidgeClassifier(spec, rockets, loss, model.alphas, training)
         return TimeSeriesClassifier(spec, rockets, loss, model.dropout, training)
+    if isinstance(model, LogisticLags):
+        from lab.models.series import logistic_lags
+
+        return logistic_lags.classifier(model, loss, spec, training)
     members = [build_net(model, spec, sample is not None) for _ in range(model.ensemble)]
     return TimeSeriesClassifier(spec, members, loss, model.dropout, training)
 

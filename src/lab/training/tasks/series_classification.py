@@ -20,6 +20,7 @@ from lab.data.series.datamodule import SeriesDataModule
 from lab.data.series.dataset import SeriesSet, load
 from lab.data.series.panel import Cut
 from lab.models.classifier import Classifier, Logits, predictions
+from lab.models.linear.solved import SolvedClassifier
 from lab.models.series.interfaces import Net
 from lab.models.series.series_classifier import TimeSeriesClassifier
 from lab.training.baselines.base import Baseline, SplitRows
@@ -28,6 +29,7 @@ from lab.training.baselines.label_rules import majority, persistence
 from lab.training.baselines.seasons import seasonal_persistence
 from lab.training.baselines.windows import window_models
 from lab.training.build.series_model import build_series_classifier
+from lab.training.build.trainer import is_trained_on_val
 from lab.training.doubt.fit_novelty import window_novelty
 from lab.training.doubt.novelty import Novelty
 from lab.training.evaluation.base import HeldOut
@@ -59,7 +61,10 @@ class SeriesClassification(TaskDefinition[SeriesSpec, SeriesDataModule, Classifi
         """fresh: needs `sample`. Otherwise nothing is fitted and no pretrained weights are read."""
         assert isinstance(config.model, SeriesNet), f"model of kind {config.model.kind} reads no series"
         assert (sample is not None) == fresh, "a new model is fitted to a sample, a saved one is not"
-        return build_series_classifier(config.model, config.loss, spec, initial_training_plan(config), sample)
+        model = build_series_classifier(config.model, config.loss, spec, initial_training_plan(config), sample)
+        if isinstance(model, SolvedClassifier):
+            model.chooses = not is_trained_on_val(config)
+        return model
 
     def connect(self, model: Classifier, data: SeriesDataModule) -> None:
         if data.series.leave_one_out:
