@@ -44,7 +44,7 @@ def test_a_block_of_another_kind_is_not_merged_into_the_files(key: str, typed: s
     [
         "sweep.early_termination={delay_evaluation: 3}",
         "sweep.early_termination=median_stopping",
-        "sweep.search_space={optimizer.lr: {low: 1e-5}}",
+        "sweep.search_space={loss.label_smoothing: {max_value: 0.1}}",
         "optimizer.lr=choice(1e-3)",
     ],
 )

@@ -14,6 +14,7 @@ PLACE = {"trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer
 WRITTEN = {
     Role.UNNAMED: WATCHING | PLACE | {
         "sweep", "experiment_name", "run_name", "tags", "resume", "test", "logger", "cache", "objective", "plugins",
+        "model_reason",
         "baselines",
         "data.num_workers", "data.path", "data.train", "data.val",
         "data.test", "data.text", "data.labels", "callbacks.progress", "callbacks.curves",
@@ -27,14 +28,16 @@ WRITTEN = {
     },
     Role.CHANGEABLE_IN_STUDY: WATCHING | {
         "sweep", "objective", "resume", "test", "run_name", "tags", "logger", "cache.dir", "cache.max_gib",
-        "callbacks.progress", "callbacks.curves", "baselines",
+        "callbacks.progress", "callbacks.curves", "baselines", "model_reason",
     },
     Role.NOT_COMPARED: WATCHING | PLACE | {
         "experiment_name", "run_name", "tags", "resume", "test", "logger", "cache", "objective", "sweep",
-        "callbacks.progress", "callbacks.curves", "callbacks.checkpoint", "baselines",
+        "callbacks.progress", "callbacks.curves", "callbacks.checkpoint", "baselines", "model_reason",
         "data.num_workers", "data.pin_memory", "data.persistent_workers",
     },
-    Role.UNSEARCHED: {"trainer.fast_dev_run", "baselines", "plugins", "objective", "sweep", "resume", "test", "hydra"},
+    Role.UNSEARCHED: {
+        "trainer.fast_dev_run", "baselines", "plugins", "objective", "sweep", "resume", "test", "hydra", "model_reason",
+    },
     Role.RECIPE: {"experiment_name", "seed", "objective", "plugins"},
     Role.RECIPE_GROUP: {
         "model", "data", "peft", "loss", "optimizer", "scheduler", "callbacks", "trainer", "cache",

@@ -6,7 +6,8 @@ import pytest
 import yaml
 from hydra import compose, initialize_config_dir
 
-from lab.config.check import check
+from lab.config.check import UNCHOSEN, check
+from lab.core.errors import RequestError
 
 CONF = Path(__file__).parents[2] / "conf"
 NEEDED = {
@@ -52,7 +53,13 @@ def test_the_choices_are_found() -> None:
     assert {"model=tiny", "model=beto", "data=csv", "experiment=reports_beto", "logger=wandb"} <= set(CHOICES)
 
 
-@pytest.mark.parametrize("choice", CHOICES)
+def test_a_model_that_is_still_to_be_chosen_is_no_config_of_a_run() -> None:
+    with initialize_config_dir(str(CONF)), pytest.raises(RequestError) as caught:
+        check(compose("config", ["model=auto"]))
+    assert caught.value.mistakes == (UNCHOSEN,)
+
+
+@pytest.mark.parametrize("choice", [choice for choice in CHOICES if choice != "model=auto"])
 def test_choice_composes_and_passes_the_check(choice: str) -> None:
     with initialize_config_dir(str(CONF)):
         check(compose("config", [choice, *NEEDED.get(choice, [])]))

@@ -31,6 +31,13 @@ scheduler.name=cosine
 optimizer.name=adamw
 loss.type=focal
 model.type=ngram
+model=auto model.dropout=0.2
+model=auto peft=lora
+model=auto data=custom
+model=auto model_reason=x
+-m model=auto,ngram
+-m model=auto data.num_rows=100,200
+-m model=auto data=maintenance,qa_demo
 optimizer.momentum=0.9
 +optimizer.momentum=0.9
 +optimzer.lr=3

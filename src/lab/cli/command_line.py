@@ -28,6 +28,8 @@ TRAIN = ("lab-train",) if IS_WHEEL else ("python", "train.py")
 """What starts the train command here, where no other line is known."""
 MODULE = ("python", "-m", "lab")
 """What starts a command by its name; the name follows."""
+AUTO = "model=auto"
+"""The override that has the model chosen, by the data and the machine."""
 CONFIG_PATH = ("--config-path", "-cp")
 
 
@@ -98,7 +100,7 @@ def command(typed: Typed, job_overrides: Sequence[str] | None = None) -> str:
     The run's folder is left out: it exists, so it would be refused.
     """
     own = typed.overrides if job_overrides is None else job_overrides
-    kept = [override for override in own if split(override)[0] not in ("hydra.run.dir", "hydra.mode")]
+    kept = [override for override in own if split(override)[0] not in ("hydra.run.dir", "hydra.mode", "model_reason")]
     if job_overrides is not None:
         kept = [
             override
@@ -184,6 +186,20 @@ def split(override: str) -> tuple[str, str]:
     key, _, value = override.partition("=")
     quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
     return key.lstrip("+~"), value[1:-1] if quoted else value
+
+
+def chooses_model(typed: Typed) -> bool:
+    """Return whether the model is to be chosen: the line has `model=auto`, alone or among others, and is carried out
+    or shown as a config, and it is that of a new run."""
+    keys = dict(map(split, typed.overrides))
+    old = any(keys.get(key, "null") != "null" for key in ("resume", "test"))
+    return not old and (typed.runs or typed.cfg is not None) and any(map(names_auto, typed.overrides))
+
+
+def names_auto(word: str) -> bool:
+    """Return whether an override gives the model as `auto`, alone or among others."""
+    key, value = split(word)
+    return key == "model" and "auto" in value.replace("(", ",").replace(")", ",").replace(" ", "").split(",")
 
 
 def plugins_of(typed: Typed) -> list[str]:

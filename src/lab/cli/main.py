@@ -29,7 +29,7 @@ from lab.cli.command_line import Typed
 from lab.cli.recipes import foreign_recipe
 from lab.cli.saved_config import obeyed_records
 from lab.config import plugins
-from lab.config.check import check
+from lab.config.check import UNCHOSEN, check
 from lab.config.reference import help_pages
 from lab.config.schema import Config
 from lab.config.shipped import CONF, IS_WHEEL
@@ -65,6 +65,8 @@ class Command:
     """Returns the mistakes of a sweep; called if the request is a multirun."""
     resumes: bool = False
     """Whether the script accepts `resume=RUN`, `test=RUN` and recipes."""
+    chosen: Callable[[Sequence[str]], list[str]] | None = None
+    """Returns the command line with a model in place of `model=auto`; None: the script has no models."""
     arguments: Callable[[Sequence[str]], list[str]] = list
     """Returns the command line to read, from the typed one."""
 
@@ -186,7 +188,14 @@ def sound(command: Command, argv: Sequence[str]) -> list[str]:
         typed = command_line.parse(argv)
     plugins.load(command_line.plugins_of(typed))
     also = command.sweep_mistakes if typed.multirun else None
-    if typed.runs and (mistakes := _mistakes(command, typed, also)):
+    if command.chosen is not None and command_line.chooses_model(typed):
+        argv = command.chosen(argv)
+        typed = command_line.parse(argv)
+    mistakes = _mistakes(command, typed, also) if typed.runs else []
+    if command.chosen is not None and UNCHOSEN in mistakes:  # an experiment of the user chooses model: auto
+        argv = command.chosen(argv)
+        mistakes = _mistakes(command, command_line.parse(argv), also)
+    if mistakes:
         raise RequestError(mistakes)
     return list(argv)
 

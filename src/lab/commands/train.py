@@ -5,7 +5,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,9 @@ TRUSTED = ["lab.*", "hydra.*", "hydra_plugins.*", "optuna.*"]
 def main() -> int:
     """Run the command line in `sys.argv`; return its exit code."""
     openmp.settle(os.environ)
-    return run_command(Command(entry(parse(sys.argv)), CONF, sweep_mistakes=_sweep_mistakes, resumes=True))
+    return run_command(
+        Command(entry(parse(sys.argv)), CONF, sweep_mistakes=_sweep_mistakes, resumes=True, chosen=chosen)
+    )
 
 
 def entry(typed: Typed) -> Callable[..., Any]:
@@ -66,6 +68,13 @@ def carry_out(config: Config, job: Job) -> float | None:
     if job.sweep_folder is not None and job.number is not None:
         trial = {"study": sweep_name(job.sweep_folder), "trial": trial_number(job.number)}
     return train(config, job.folder, job.command, trial, job.sweep_folder)
+
+
+def chosen(argv: Sequence[str]) -> list[str]:
+    """The command line with a model in place of `model=auto`."""
+    from lab.training.auto import request  # only a choice needs it
+
+    return request.chosen(argv, CONF)
 
 
 def sweep_name(folder: Path) -> str:

@@ -50,9 +50,15 @@ SAME_KEYS = {
 """Groups whose choices are called as their kinds, with the kinds that have the same keys."""
 
 
+UNCHOSEN = Mistake("model", "auto is a choice that is made before a run", "model=auto on the command line", "auto")
+"""The mistake of a config whose model is still to be chosen."""
+
+
 def check(composed: DictConfig | Mapping[str, Any]) -> Config:
     """Return the typed config. Raises RequestError with every mistake that can be seen without data or weights."""
     plain, unresolved = _plain(composed)
+    if isinstance(plain.get("model"), Mapping) and plain["model"].get("kind") == "auto":
+        raise RequestError(UNCHOSEN)
     plain, undirected = with_mode(plain)
     blanks, mistakes = list(_blanks(plain)), [*without_repeats(unresolved), *undirected]
     mistakes += [Mistake(key, "has no default and must be given", FILL_IN.get(key, f"{key}=...")) for key in blanks]

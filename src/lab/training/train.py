@@ -155,7 +155,10 @@ def _write_config(run: RunFolder, config: Config) -> None:
 
 def _met_otherwise(config: Config, where: parts.Hardware) -> dict[str, dict[str, Any]]:
     """Requested settings that this machine meets by another value."""
-    met = {}
+    met: dict[str, dict[str, Any]] = {}
+    if config.model_reason is not None:
+        log.info("model=auto: %s: %s", config.model.name, config.model_reason)
+        met["model"] = {"requested": "auto", "used": config.model.name, "reason": config.model_reason}
     if where.note is not None:
         log.info("%s", where.note)
         met["trainer.precision"] = {"requested": config.trainer.precision, "used": where.precision}

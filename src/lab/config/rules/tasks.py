@@ -17,6 +17,7 @@ GIVES = {"maintenance": LABELLED, "files": LABELLED, "hub": LABELLED, "imdb": LA
          "rainfall": SERIES, "series_table": SERIES, "ucr": SERIES, "custom": CUSTOM}  # fmt: skip
 """By `data.kind`."""
 READS = {"encoder": (LABELLED, ASKED), "ngram": (LABELLED,), "linear": (LABELLED,), "custom": (CUSTOM,),
+         "auto": (LABELLED, ASKED, SERIES),
          **{kind: (SERIES,) for net in SeriesNet.__subclasses__() for kind in kinds_of(net)}}  # fmt: skip
 """By `model.kind`."""
 DATA = {LABELLED: "maintenance", ASKED: "qa_demo", SERIES: "rainfall", CUSTOM: "custom"}

@@ -232,6 +232,10 @@ class Config(Node):
     plugins: Annotated[tuple[str, ...], Role.UNNAMED | Role.UNSEARCHED | Role.RECIPE] = ()
     """Modules to import before anything else: names in the working folder, of installed packages, or of entry points
     in the group `lab.plugins`. Importing a module runs its code."""
+    model_reason: Annotated[
+        str | None, Role.UNNAMED | Role.CHANGEABLE_IN_STUDY | Role.NOT_COMPARED | Role.UNSEARCHED
+    ] = None
+    """Why `model=auto` chose the model, which sets it; null: the model was named."""
     resume: Annotated[str | None, Role.UNNAMED | Role.CHANGEABLE_IN_STUDY | Role.NOT_COMPARED | Role.UNSEARCHED]
     """Folder of an interrupted run that is resumed; null: a new run."""
     test: Annotated[str | None, Role.UNNAMED | Role.CHANGEABLE_IN_STUDY | Role.NOT_COMPARED | Role.UNSEARCHED]

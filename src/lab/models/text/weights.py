@@ -10,7 +10,10 @@ import importlib.util
 import re
 from pathlib import Path
 
+import yaml
+
 from lab.config.schema import Encoder
+from lab.config.shipped import CONF
 from lab.core.errors import Mistake, RequestError
 
 CONFIG = "config.json"
@@ -42,6 +45,20 @@ def locate(model: Encoder) -> Path:
         return _packaged(model, model.package)
     problem = f"{model.name} has no pretrained weights"
     raise RequestError(Mistake("model.pretrained", problem, "model.pretrained=false, or model.path=FOLDER", True))
+
+
+def shipped_at_hand(choice: str) -> bool:
+    """Return whether the weights of a choice of conf/model are on this machine: in a package, or in the hub's cache.
+
+    The network is not used, and no large file is read.
+    """
+    settings = yaml.safe_load((CONF / "model" / f"{choice}.yaml").read_text(encoding="utf-8"))
+    path, package = settings.get("path"), settings.get("package")
+    if path is not None:
+        return _cached(path) is not None
+    spec = None if package is None else importlib.util.find_spec(package)
+    places = [] if spec is None else [Path(place) / "model" for place in spec.submodule_search_locations or ()]
+    return bool(places) and not missing(places[0])
 
 
 def checked(folder: Path, key: str, value: object) -> Path:

@@ -1,0 +1,80 @@
+"""A command line with `model=auto`: what does not go with it, and the line with a model in its place.
+
+Only the names of keys are looked at here. The line that remains says `model=NAME model_reason=...`, so that jobs on
+other machines and later commands need no choice.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+
+from lab.cli.command_line import AUTO, Typed, names_auto, split
+from lab.config.dotted_keys import is_below
+from lab.core.errors import Mistake, leave_out
+from lab.core.hydra_quoting import for_hydra
+
+REASON = "model_reason"
+SAME_DATA = ("data.batch_size", "data.max_tokens", "data.max_length", "data.num_workers", "data.pin_memory",
+             "data.split.seed", "data.split.refit", "data.generator_seed")  # fmt: skip
+"""Keys of the data that do not change what the choice looks at."""
+
+
+def without(argv: Sequence[str]) -> list[str]:
+    """Return the line without `model=auto`."""
+    return [word for word in argv if word != AUTO]
+
+
+def with_model(argv: Sequence[str], model: str, reason: str | None = None) -> list[str]:
+    """Return the line with a model in place of `model=auto`. reason: of the choice; None: of a stand-in."""
+    said = [] if reason is None else [f"{REASON}={for_hydra(reason)}"]
+    return [*without(argv), f"model={model}", *said]
+
+
+def single(overrides: Sequence[str]) -> list[str]:
+    """Return the overrides of a multirun that all its jobs share."""
+    return [word for word in overrides if (read := _parsed(word)) is None or not read.is_sweep_override()]
+
+
+def unfit(typed: Typed, search_space: Mapping[str, object]) -> Iterator[Mistake]:
+    """Yield what does not go with a choice: keys of a model, adapters, several models, and data that vary between jobs.
+
+    search_space: of the sweep's file.
+    """
+    for word in typed.overrides:
+        key, value = split(word)
+        read = _parsed(word)
+        if word != AUTO and names_auto(word):
+            problem = "auto is chosen once for all jobs and is not one of several models"
+            yield Mistake("model", problem, f"{AUTO} alone, or -m model=ngram,tiny", value)
+        elif key == REASON:
+            yield Mistake(key, "is written by model=auto", leave_out(word), value)
+        elif key.startswith("model."):
+            problem = f"is a key of some models, and {AUTO} has not chosen one yet"
+            yield Mistake(key, problem, f"{leave_out(word)}, or name the model: model=ngram", value)
+        elif key == "peft" and value != "none":
+            problem = f"changes an encoder, and {AUTO} may choose another model"
+            yield Mistake(key, problem, f"{leave_out(word)}, or name the model: model=minilm", value)
+        elif read is not None and read.is_sweep_override() and varies(key):
+            yield _varied(key, value)
+    for key in search_space:
+        if key == "model" or varies(key):
+            yield _varied(key, None)
+
+
+def _varied(key: str, value: str | None) -> Mistake:
+    problem = f"differs between the jobs, and {AUTO} chooses once, by the data of all of them"
+    return Mistake(key, problem, f"one value of {key}, or name the model: model=ngram", value)
+
+
+def varies(key: str) -> bool:
+    """Return whether a key changes what the choice looks at."""
+    return key in ("data", "experiment") or (key.startswith("data.") and not is_below(key, SAME_DATA))
+
+
+def _parsed(word: str) -> Override | None:
+    try:
+        return OverridesParser.create().parse_override(word)
+    except HydraException:  # reported by the check of the line
+        return None

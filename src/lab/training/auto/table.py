@@ -1,0 +1,131 @@
+"""The table of `model=auto`, and the pure decision: the first row whose conditions hold is taken.
+
+Each row says where it comes from. The rows are a first version, from docs/benchmarks.md, LOG.md and the strangers' sets
+of issue 19; a benchmark of all models on many sets, decided on validation rows, replaces them. Rows about encoders on a
+GPU follow publications, not measurements of this project, and say so.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from lab.config.rules.tasks import ASKED, LABELLED, SERIES
+from lab.core.errors import listed
+
+RARE = 30
+"""A class with fewer training rows than this is rare."""
+LANGUAGES = {"en": "English", "es": "Spanish", "pt": "Portuguese"}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the choice knows of the data.
+
+    task: as in `lab.config.rules.tasks`; rows: of train; classes: of the head with most of them; rare_share: share of
+    these with fewer than `RARE` rows; language: code of the texts', None: not known; timed: windows of a table with
+    times, not cases of an archive; feature_gib: size of MiniRocket's features of all training windows.
+    """
+
+    task: str
+    rows: int
+    classes: int = 0
+    rare_share: float = 0.0
+    language: str | None = None
+    timed: bool = False
+    feature_gib: float = 0.0
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What the choice knows of the machine. weights: choices of `model` whose pretrained weights are here, without the
+    network; has_gpu: called only where a row needs it, since it imports torch."""
+
+    weights: Collection[str]
+    has_gpu: Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table: the model, its conditions, and the evidence in words.
+
+    weights: whether the model's weights must be here; gpu: whether it needs one; timed: None: either.
+    """
+
+    task: str
+    model: str
+    evidence: str
+    language: str | None = None
+    min_rows: int = 0
+    max_rows: int | None = None
+    min_classes: int = 0
+    max_feature_gib: float | None = None
+    timed: bool | None = None
+    weights: bool = False
+    gpu: bool = False
+
+    def holds(self, facts: Facts, machine: Machine) -> bool:
+        """Return whether all conditions hold."""
+        return (
+            self.task == facts.task
+            and self.language in (None, facts.language)
+            and self.min_rows <= facts.rows
+            and (self.max_rows is None or facts.rows <= self.max_rows)
+            and facts.classes >= self.min_classes
+            and (self.max_feature_gib is None or facts.feature_gib <= self.max_feature_gib)
+            and self.timed in (None, facts.timed)
+            and (not self.weights or self.model in machine.weights)
+            and (not self.gpu or machine.has_gpu())
+        )
+
+
+def _on_gpu(language: str, *models: str) -> tuple[Row, ...]:
+    evidence = f"a pretrained {LANGUAGES[language]} encoder is here, and a GPU; as published, not measured here"
+    return tuple(Row(LABELLED, model, evidence, language, 1000, weights=True, gpu=True) for model in models)
+
+
+TABLE: tuple[Row, ...] = (
+    *_on_gpu("es", "beto", "distilbeto", "distilbert_multilingual"),
+    *_on_gpu("pt", "bertimbau", "distilbert_multilingual"),
+    *_on_gpu("en", "roberta", "bert", "distilbert", "minilm"),
+    Row(
+        LABELLED,
+        "linear",
+        "TF-IDF with a linear model was above n-grams on notices of 28, 58 and 134 classes",
+        min_classes=28,
+    ),
+    Row(LABELLED, "ngram", "n-grams are at or above TF-IDF with a linear SVM at 1,500 and 16,000 rows"),
+    Row(ASKED, "bertimbau", "a pretrained encoder of the questions' language is here", "pt", weights=True),
+    Row(ASKED, "beto", "a pretrained encoder of the questions' language is here", "es", weights=True),
+    Row(ASKED, "minilm", "pretrained weights are here, .11 F1 above the first sentence on FaQuAD", weights=True),
+    Row(ASKED, "tiny", "no pretrained weights are here: an encoder from scratch, good for trying out only"),
+    Row(SERIES, "minirocket", "MiniRocket is at the published accuracy on UCR sets, in one pass", max_feature_gib=2.0),
+    Row(SERIES, "inception_time", "the features of all windows would take more memory than MiniRocket's head allows"),
+)
+"""Looked through from the top. The last row of each task has no condition."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A choice of `conf/model`, and why, in one line."""
+
+    model: str
+    reason: str
+
+
+def choose(facts: Facts, machine: Machine, table: Collection[Row] = TABLE) -> Choice:
+    """Return the model of the first row that holds.
+
+    >>> choose(Facts(LABELLED, 1500, 12), Machine((), lambda: False)).model
+    'ngram'
+    """
+    row = next(row for row in table if row.holds(facts, machine))
+    return Choice(row.model, f"{listed(list(_seen(facts)))}: {row.evidence}")
+
+
+def _seen(facts: Facts) -> list[str]:
+    """Return the facts in words."""
+    name = {ASKED: "questions", SERIES: "windows" if facts.timed else "cases"}.get(facts.task, "texts")
+    seen = [f"{facts.rows:,} training {name}"]
+    if facts.classes:
+        rare = f", {facts.rare_share:.0%} of them with fewer than {RARE} rows" if facts.rare_share else ""
+        seen.append(f"{facts.classes} classes{rare}")
+    return [*seen, LANGUAGES[facts.language]] if facts.language in LANGUAGES else seen

@@ -1,0 +1,56 @@
+"""What does not go with model=auto, and the line with a model in its place."""
+
+import pytest
+
+from lab.cli.command_line import parse
+from lab.training.auto.line import single, unfit, varies, with_model, without
+
+ARGV = ["train.py", "model=auto", "seed=1,2", "-m"]
+
+
+def test_the_model_takes_the_place_of_auto() -> None:
+    assert without(ARGV) == ["train.py", "seed=1,2", "-m"]
+    assert with_model(ARGV, "ngram") == ["train.py", "seed=1,2", "-m", "model=ngram"]
+    assert with_model(ARGV, "ngram", '12 rows: few, (and "rare")')[-1] == (
+        'model_reason="12 rows: few, (and \\"rare\\")"'
+    )
+
+
+def test_sweeps_are_not_part_of_one_job() -> None:
+    assert single(["seed=1,2", "a=[1,2]", "b=interval(0,1)", "c=3", "=broken"]) == ["a=[1,2]", "c=3", "=broken"]
+
+
+@pytest.mark.parametrize(
+    ("word", "key"),
+    [
+        ("model.dropout=0.2", "model.dropout"),
+        ("peft=lora", "peft"),
+        ("model_reason=x", "model_reason"),
+        ("model=auto,ngram", "model"),
+        ("model=choice(ngram, auto)", "model"),
+        ("data=csv,imdb", "data"),
+        ("data.num_rows=100,200", "data.num_rows"),
+        ("experiment=fast,ucr", "experiment"),
+    ],
+)
+def test_what_does_not_go_with_it(word: str, key: str) -> None:
+    mistakes = list(unfit(parse(["train.py", "-m", word]), {}))
+    assert [mistake.key for mistake in mistakes] == [key]
+    assert mistakes[0].remedy
+
+
+@pytest.mark.parametrize("word", ["model=auto", "peft=none", "seed=1,2", "data.batch_size=16,32", "data.num_rows=100"])
+def test_what_goes_with_it(word: str) -> None:
+    assert list(unfit(parse(["train.py", "-m", word]), {"optimizer.lr": None, "data.batch_size": None})) == []
+
+
+def test_a_searched_model_is_not_chosen() -> None:
+    searched = unfit(parse(["train.py", "-m"]), {"model": None, "data.window": None})
+    assert [mistake.key for mistake in searched] == ["model", "data.window"]
+
+
+def test_keys_that_change_what_is_looked_at() -> None:
+    assert varies("data.path")
+    assert not varies("data.batch_size")
+    assert not varies("data.split.seed")
+    assert not varies("optimizer.lr")

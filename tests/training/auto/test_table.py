@@ -1,0 +1,83 @@
+"""The pure decision of model=auto: the first row that holds, in milliseconds."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lab.config.rules.tasks import ASKED, LABELLED, READS, SERIES
+from lab.config.shipped import CONF
+from lab.training.auto.table import TABLE, Facts, Machine, Row, choose
+
+TEXTS = Facts(LABELLED, 1500, 12, 0.25, "es")
+NOTHING = Machine((), lambda: False)
+EVERYTHING = Machine([row.model for row in TABLE if row.weights], lambda: True)
+
+
+def test_every_task_ends_with_a_row_that_always_holds() -> None:
+    for task in (LABELLED, ASKED, SERIES):
+        last = [row for row in TABLE if row.task == task][-1]
+        assert last == Row(task, last.model, last.evidence)
+
+
+def test_every_model_of_the_table_is_a_choice_of_its_task() -> None:
+    kinds = {path.stem: path.read_text().split("kind: ")[1].split()[0] for path in Path(CONF / "model").glob("*.yaml")}
+    for row in TABLE:
+        assert row.task in READS[kinds[row.model]]
+
+
+def test_without_weights_texts_get_ngrams_with_the_reason() -> None:
+    choice = choose(TEXTS, NOTHING)
+    assert choice.model == "ngram"
+    assert choice.reason.startswith("1,500 training texts, 12 classes, 25% of them with fewer than 30 rows, Spanish: ")
+
+
+@pytest.mark.parametrize(
+    ("language", "model"), [("es", "beto"), ("pt", "bertimbau"), ("en", "roberta"), (None, "ngram")]
+)
+def test_on_a_gpu_the_encoder_of_the_language_is_taken(language: str | None, model: str) -> None:
+    assert choose(replace(TEXTS, language=language), EVERYTHING).model == model
+
+
+def test_many_classes_get_the_linear_model() -> None:
+    assert choose(replace(TEXTS, classes=58), NOTHING).model == "linear"
+
+
+def test_an_encoder_needs_its_weights_a_gpu_and_rows() -> None:
+    only = Machine(["distilbeto"], lambda: True)
+    assert choose(TEXTS, only).model == "distilbeto"
+    assert choose(TEXTS, Machine(["beto"], lambda: False)).model == "ngram"
+    assert choose(replace(TEXTS, rows=999), EVERYTHING).model == "ngram"
+
+
+def test_the_device_is_only_looked_at_where_a_row_needs_it() -> None:
+    def never() -> bool:
+        raise AssertionError("imports torch")
+
+    assert choose(TEXTS, Machine((), never)).model == "ngram"
+    assert choose(replace(TEXTS, language=None), Machine(EVERYTHING.weights, never)).model == "ngram"
+
+
+def test_questions_follow_language_and_weights() -> None:
+    asked = Facts(ASKED, 700, language="pt")
+    assert choose(asked, EVERYTHING).model == "bertimbau"
+    assert choose(asked, Machine(["minilm"], lambda: False)).model == "minilm"
+    assert choose(asked, NOTHING).model == "tiny"
+
+
+def test_series_that_do_not_fit_the_ridge_get_a_net() -> None:
+    cases = Facts(SERIES, 36, 3, feature_gib=0.01)
+    assert choose(cases, NOTHING).model == "minirocket"
+    assert choose(replace(cases, feature_gib=2.1), NOTHING).model == "inception_time"
+
+
+def test_rows_are_looked_through_from_the_top() -> None:
+    rows = (
+        Row(LABELLED, "first", "few", max_rows=100),
+        Row(LABELLED, "second", "many classes", min_classes=40),
+        Row(LABELLED, "timed", "never of texts", timed=True),
+        Row(LABELLED, "last", "always"),
+    )
+    assert choose(replace(TEXTS, rows=100), NOTHING, rows).model == "first"
+    assert choose(replace(TEXTS, classes=40), NOTHING, rows).model == "second"
+    assert choose(TEXTS, NOTHING, rows).model == "last"
