@@ -105,6 +105,16 @@ def test_leave_one_out_holds_out_no_case(tmp_path: Path) -> None:
     assert sum(left_out.head.counts) == 10
 
 
+def test_constant_series_are_refused_and_two_cases_leave_one_out_each(tmp_path: Path) -> None:
+    own = ["data.name=Own", f"data.path={tmp_path}"]
+    write(tmp_path, ["5,5:a", "5,5:b"] * 5, ["5,5:a", "5,5:b"])
+    with pytest.raises(RequestError, match=r"data\.name=Own: every case has one value at all steps"):
+        load(ucr(*own))
+    write(tmp_path, ["1,2:a", "2,1:b"], ["1,2:a", "2,1:b"])
+    both = load(ucr(*own).model_copy(update={"split": left_out_split(*own)}))
+    assert [len(both.splits[name]) for name in ("train", "val")] == [2, 2]
+
+
 def test_each_case_is_in_one_fold(tmp_path: Path) -> None:
     own = ["data.name=Own", f"data.path={tmp_path}", "data.split.folds=5"]
     write(tmp_path, [f"{n},1:{'ab'[n % 2]}" for n in range(10)], ["1,2:a", "2,1:b"])

@@ -130,15 +130,15 @@ def _finished(
         if most is not None:
             order = [cut.labels.astype(np.int64)] if part == "train" else []
             splits[part] = cut.at(capped(np.arange(len(cut)), most, split.seed, order))
-    mistakes = list(_one_class(splits, panel.classes, data)) if labelled else []
-    if mistakes:
-        raise RequestError(mistakes)
     drawn = splits
     leave_one_out = split.val == LEAVE_ONE_OUT
     if leave_one_out:
         whole = concatenated(splits["train"], splits["val"])
         splits = splits | {"train": whole, "val": whole}
         notes = [f"validation: leave-one-out over the {len(whole)} training cases; no case is held out"]
+    mistakes = [*(_one_class(splits, panel.classes, data) if labelled else ()), *_constant_cases(panel, data)]
+    if mistakes:
+        raise RequestError(mistakes)
     if split.train_on_val:
         splits = splits | {"train": concatenated(splits["train"], splits["val"])}
         notes = [
@@ -282,6 +282,15 @@ def _one_class(splits: dict[str, Cut], classes: tuple[str, ...], data: Series) -
             yield Mistake("data.split.val", problem, remedy, share)
         else:
             yield Mistake("data.name", problem, "a problem with two classes or more in both files", data.name)  # type: ignore[attr-defined]
+
+
+def _constant_cases(panel: Panel, data: Series) -> Iterator[Mistake]:
+    """Cases that all have one and the same value in every dimension; a table is checked when it is read."""
+    known = panel.values[~np.isnan(panel.values).any(1)]
+    if isinstance(data, Ucr) and len(known) and (known == known[0]).all():
+        yield Mistake(
+            "data.name", "every case has one value at all steps: nothing to learn", "another problem", data.name
+        )
 
 
 def _fingerprint(panel: Panel, splits: dict[str, Cut], head: HeadSpec, filling: str | None) -> str:

@@ -16,7 +16,7 @@ from lab.config.schema import Columned, Labelled
 from lab.core.batches import MISSING, HeadSpec
 from lab.core.errors import refuse_if_any
 from lab.data.label_encoder import LabelEncoder, class_order
-from lab.data.text.checks.class_checks import check_classes
+from lab.data.text.checks.class_checks import check_classes, unvalidated_classes
 from lab.data.text.checks.row_checks import check_leaks, check_rows
 from lab.data.text.label_survey import survey
 from lab.data.text.source import Source, open_source
@@ -75,7 +75,8 @@ def load(data: Labelled, cache: Path) -> Corpus:
     splits = make_splits(surveys, data)
     heads, labels = _labelled(source, splits, encoders)
     texts = {name: _texts(source, part) for name, part in splits.parts.items()}
-    checks += [check_classes(heads), check_leaks(splits, texts["train"], labels["train"], heads, data.leaks)]
+    checks += [check_classes(heads), unvalidated_classes(heads, labels["val"])]
+    checks += [check_leaks(splits, texts["train"], labels["train"], heads, data.leaks)]
     refuse_if_any([mistake for check in checks for mistake in check.mistakes])
     if data.split.train_on_val:  # after the checks: val is not held out from here on
         splits = with_val_in_train(splits)

@@ -1,5 +1,7 @@
-from lab.core.batches import HeadSpec
-from lab.data.text.checks.class_checks import check_classes, same_but_spelling
+import numpy as np
+
+from lab.core.batches import MISSING, HeadSpec
+from lab.data.text.checks.class_checks import check_classes, same_but_spelling, unvalidated_classes
 
 
 def test_spellings_of_one_name_are_grouped_and_others_are_not() -> None:
@@ -22,3 +24,10 @@ def test_they_are_reported_in_a_line_and_not_merged() -> None:
     assert note.startswith("modo: ")
     assert "'Fuga' / 'FUGA'" in note
     assert result.facts["alike_classes"] == {"modo": [["Fuga", "FUGA"]]}
+
+
+def test_classes_that_validation_cannot_score_are_named() -> None:
+    heads = [HeadSpec("modo", ("a", "b", "c", "d"), (3, 3, 1, 0)), HeadSpec("causa", ("x", "y"), (3, 3))]
+    labels = {"modo": np.array([0, 1, MISSING]), "causa": np.array([0, 1, 1])}
+    (note,) = unvalidated_classes(heads, labels).notes
+    assert note == "modo: 1 classes of train are not in val, which cannot score them: c"

@@ -5,11 +5,13 @@ They are reported and never merged, because the case of a code may matter.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
-from lab.core.batches import HeadSpec
+from lab.core.batches import MISSING, HeadSpec
 from lab.core.errors import Mistake, listed
 from lab.data.text.checks.row_checks import MAX_EXAMPLES, CheckResult
 from lab.data.text.label_survey import plain_text
@@ -42,6 +44,21 @@ def check_classes(heads: Sequence[HeadSpec]) -> CheckResult:
             )
     result.facts["unseen_classes"] = unseen
     result.facts["alike_classes"] = spellings
+    return result
+
+
+def unvalidated_classes(heads: Sequence[HeadSpec], val: Mapping[str, npt.NDArray[np.int64]]) -> CheckResult:
+    """Name the classes that train has and validation does not: its scores say nothing about them.
+
+    val: per head (N,) classes of the validation rows.
+    """
+    result = CheckResult()
+    for head in heads:
+        seen = np.bincount(val[head.name][val[head.name] != MISSING], minlength=head.num_classes)
+        absent = [name for name, num, count in zip(head.classes, seen, head.counts, strict=True) if count and not num]
+        if absent:
+            what = f"{len(absent)} classes of train are not in val, which cannot score them"
+            result.notes.append(f"{head.name}: {what}: {listed(absent, MAX_EXAMPLES)}")
     return result
 
 
