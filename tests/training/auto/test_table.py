@@ -71,6 +71,10 @@ def test_series_that_do_not_fit_the_ridge_get_a_net() -> None:
     assert choose(replace(cases, feature_gib=2.1), NOTHING).model == "inception_time"
 
 
+def test_windows_of_a_table_get_the_model_of_lags() -> None:
+    assert choose(Facts(SERIES, 3000, 2, timed=True), NOTHING).model == "logistic_lags"
+
+
 def test_rows_are_looked_through_from_the_top() -> None:
     rows = (
         Row(LABELLED, "first", "few", max_rows=100),

@@ -97,6 +97,12 @@ TABLE: tuple[Row, ...] = (
     Row(ASKED, "beto", "a pretrained encoder of the questions' language is here", "es", weights=True),
     Row(ASKED, "minilm", "pretrained weights are here, .11 F1 above the first sentence on FaQuAD", weights=True),
     Row(ASKED, "tiny", "no pretrained weights are here: an encoder from scratch, good for trying out only"),
+    Row(
+        SERIES,
+        "logistic_lags",
+        "logistic regression on lags was above nets and MiniRocket on weather tables",
+        timed=True,
+    ),
     Row(SERIES, "minirocket", "MiniRocket is at the published accuracy on UCR sets, in one pass", max_feature_gib=2.0),
     Row(SERIES, "inception_time", "the features of all windows would take more memory than MiniRocket's head allows"),
 )
