@@ -96,7 +96,7 @@ def test_numbers_stand_whole_or_not_at_all(head: str, width: int) -> None:
     assert set(row.split()[1:]) <= {"0.125", "-"}
     lacking = " ".join(text.split()).partition("no room for ")[2]
     assert len(row.split()) - 1 + lacking.count(",") + 1 == 4 + 6
-    assert "logistic_lags_of_7_days F1" in lacking
+    assert "logistic lags of 7 days F1" in lacking
     assert lacking.endswith("see run.json")
     wide = shown(lambda: outcome_table(scores, compared, None, (head, "b")))
     assert head in wide, "a file has room"
