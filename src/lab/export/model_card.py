@@ -10,6 +10,7 @@ from scipy.stats import binomtest
 
 from lab.core.batches import QuestionSpec
 from lab.core.masking import masked
+from lab.core.record.baseline_comparison import FIELD, sentences
 from lab.core.record.baselines import baseline_scores
 from lab.export.source import Source
 
@@ -78,7 +79,9 @@ def _scores(source: Source) -> list[str]:
         cells = [name, f"{test[name]:.3f}", _interval(source, name, test[name])]
         cells += [f"{scores[name]:.3f}" if scores.get(name) is not None else "" for scores in compared.values()]
         table.append(f"| {' | '.join(cells)} |")
-    return ["## Scores", *table]
+    compared_runs = source.record.get(FIELD)
+    said = [f"- {line}" for line in sentences(compared_runs)] if compared_runs else []
+    return ["## Scores", *table, *(["", "Against the best baseline, by a paired bootstrap:", *said] if said else [])]
 
 
 def _interval(source: Source, name: str, value: float) -> str:

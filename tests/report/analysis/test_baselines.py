@@ -3,8 +3,8 @@
 import math
 from typing import Any
 
-from lab.report.analysis.baselines import baseline_name, baselines, best_baseline, shown_baselines
-from lab.report.text.translate import Translator
+from lab.report.analysis.baselines import baseline_name, baselines, best_baseline, shown_baselines, standing_sentences
+from lab.report.text.translate import Translator, translate
 
 SCORES: dict[str, Any] = {
     "test/f1_macro": [0.5, 0.6],
@@ -32,3 +32,35 @@ def test_names_are_words_of_both_languages() -> None:
     for name in ("linear", "logistic_lags", "ridge", "persistence", "seasonal_persistence", "best_sentence"):
         assert baseline_name(name, Translator("en")) != baseline_name(name, Translator("es"))
     assert baseline_name("mine", Translator("en")) == "baseline mine"
+
+
+def columns(*verdicts: str | None) -> dict[str, Any]:
+    """The recorded comparison of each run with its best baseline."""
+    known = {"own": 0.6, "other": 0.7, "difference": -0.1, "low": -0.2, "high": 0.01}
+    numbers = {name: [math.nan if verdict is None else value for verdict in verdicts] for name, value in known.items()}
+    texts = {name: [None if verdict is None else value for verdict in verdicts]
+             for name, value in {"baseline": "linear", "metric": "f1_macro"}.items()}  # fmt: skip
+    return {f"against/{name}": each for name, each in {**numbers, **texts, "verdict": list(verdicts)}.items()}
+
+
+def test_the_first_screen_says_how_the_winner_stands_and_how_many_runs_are_behind(tabled) -> None:
+    runs = tabled(objective=[0.5, 0.6, 0.4], **columns("no_better", "above", None)).runs
+    assert "against" not in baselines(runs)
+    first, counts = standing_sentences(runs, 0, {})
+    assert translate(first, "en") == (
+        "The winner is no better than its best baseline, linear: f1_macro 0.600 against 0.700 on test, difference "
+        "-0.100 [-0.200, +0.010]."
+    )
+    assert counts.values == {"num": 1, "total": 2}
+    assert [each.key for each in standing_sentences(runs, 1, {})] == ["standing_above", "standing_counts"]
+    assert [each.key for each in standing_sentences(runs, 2, {})] == ["standing_counts"]
+
+
+def test_persistence_above_is_named_first_and_heads_that_are_behind_after(tabled) -> None:
+    part = {"baseline": "linear", "metric": "f1_macro", "own": 0.1, "other": 0.2, "difference": -0.1}
+    heads = {"a": part | {"verdict": "below", "interval": [-0.2, -0.05]}, "b": part | {"verdict": "above"}}
+    runs = tabled(objective=[0.5], **{"test/f1_macro": [0.5], "persistence/f1_macro": [0.9]}, **columns("above")).runs
+    found = standing_sentences(runs, 0, {"baseline_comparison": {"heads": heads}})
+    assert [each.key for each in found] == ["persistence_above", "standing_above", "head_below"]
+    assert all(translate(each, lang) for each in found for lang in ("en", "es"))
+    assert translate(found[0], "en") == "persistence alone is better: f1_macro 0.900 on test against 0.500."

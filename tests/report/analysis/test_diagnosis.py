@@ -41,9 +41,17 @@ def scores(**splits: float) -> dict[str, Any]:
     return {f"{split}/f1_macro": value for split, value in splits.items()}
 
 
+def against(verdict: str, baseline: str = "linear") -> dict[str, Any]:
+    """The recorded comparison with a baseline, as columns of the table."""
+    values = {"own": 0.6, "other": 0.7, "difference": -0.1, "low": -0.2, "high": -0.01}
+    return {f"against/{name}": value for name, value in values.items()} | {
+        "against/verdict": verdict, "against/baseline": baseline, "against/metric": "f1_macro",
+    }  # fmt: skip
+
+
 BAYES = {"bayes/accuracy": 0.9}
 CASES = [
-    ("at_chance", patient(scores(majority=0.2), [0.1, 0.25, 0.2, 0.22, 0.24]), "optimizer.lr=0.1"),
+    ("at_chance", patient(scores(majority_val=0.2, majority=0.9), [0.1, 0.25, 0.2, 0.22, 0.24]), "optimizer.lr=0.1"),
     ("overfitting", patient(scores(train=0.95, test=0.75)), "optimizer.weight_decay=0.1"),
     ("overfitting", patient(scores(train=0.99, val=0.6)), "optimizer.weight_decay=0.1"),
     ("rate_too_high", patient(loss=[1.0, 1.1, 1.3]), "optimizer.lr=0.001"),
@@ -66,11 +74,25 @@ CASES = [
         "data.leaks.duplicate_share=0.01 data.leaks.action=refuse",
     ),
     ("leak_suspected", patient(scores(test=0.996), config={"data.leaks.action": None}), ""),
+    ("below_baseline", patient(against("below")), "model=linear"),
+    ("below_baseline", patient(against("no_better", "persistence")), ""),
+    ("below_baseline", patient(against("below", "majority")), "optimizer.lr=0.1"),
+    ("below_baseline", patient(against("below", "majority"), config={"model.head": "ridge"}), ""),
+    ("at_chance", patient(scores(majority_val=0.2), [0.1] * 5, config={"model.kind": "linear"}), ""),
+    ("best_is_last", patient(curve=[0.5, 0.6, 0.602], config={"trainer.max_steps": 300}), "trainer.max_steps=600"),
 ]
 NEAR_MISSES = [
-    ("at_chance", patient(scores(majority=0.2), [0.1, 0.26, 0.2, 0.22, 0.24])),
-    ("at_chance", patient(scores(majority=0.2), [0.1, 0.2, 0.2, 0.2])),
-    ("at_chance", patient(scores(majority=0.2), [0.1] * 5, goal="minimize")),
+    ("at_chance", patient(scores(majority_val=0.2), [0.1, 0.26, 0.2, 0.22, 0.24])),
+    ("at_chance", patient(scores(majority_val=0.2), [0.1, 0.2, 0.2, 0.2])),
+    ("at_chance", patient(scores(majority_val=0.2), [0.1] * 5, goal="minimize")),
+    ("at_chance", patient(scores(majority=0.2), [0.1] * 5)),  # the majority's score on other rows
+    ("overfitting", patient(scores(train=0.99, test=0.5, val=0.9))),  # validation rows where there are any
+    ("overfitting", patient(scores(train=1.0, val=0.3), config={"model.kind": "linear"})),
+    ("overfitting", patient(scores(train=1.0, val=0.3), config={"model.head": "ridge"})),
+    ("rate_too_high", patient({"failure": "nan"}, config={"model.head": "ridge"})),
+    ("best_is_last", patient(curve=[0.5, 0.6], config={"model.head": "ridge"})),
+    ("rate_decayed", patient(curve=[0.5, 0.6, 0.6, 0.6], lr=[1, 0, 0, 0], config={"model.kind": "linear"})),
+    ("below_baseline", patient(against("above") | scores(test=0.1, majority=0.9))),
     ("overfitting", patient(scores(train=0.949, test=0.5))),
     ("overfitting", patient(scores(train=0.95, test=0.76, val=0.8))),
     ("overfitting", patient(scores(train=1.0, test=0.5), config={"model.kind": "linear"})),

@@ -5,7 +5,8 @@ import pytest
 import scipy.stats
 from statsmodels.stats.multitest import multipletests
 
-from lab.report.analysis.statistics import column_stats, holm, intervals, paired_t_test
+from lab.report.analysis.statistics import clipped, column_stats, holm, intervals, paired_t_test
+from lab.report.findings import Interval
 
 SCORES = np.array([0.81, 0.84, 0.79, 0.86, 0.83])
 BASE = np.array([0.80, 0.80, 0.78, 0.84, 0.84])
@@ -58,3 +59,14 @@ def test_differences_without_a_spread() -> None:
 def test_the_correction_is_statsmodels(p_values: list[float]) -> None:
     expected = multipletests(p_values, method="holm")[1].tolist() if p_values else []
     assert holm(p_values) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("val/f1_macro", (0.0, 1.0)), ("test/causa/balanced_accuracy", (0.0, 1.0)), ("test/mcc", (-1.0, 1.0)),
+     ("val/loss", (-1.5, 1.2)), ("time_s", (-1.5, 1.2))],
+)  # fmt: skip
+def test_an_interval_of_a_score_ends_where_the_score_does(name: str, expected: tuple[float, float]) -> None:
+    assert clipped(Interval(-1.5, 1.2), name) == expected
+    assert clipped(Interval(0.25, 0.5), name) == (0.25, 0.5)
+    assert clipped(None, name) is None

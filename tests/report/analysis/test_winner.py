@@ -89,7 +89,7 @@ def test_where_all_have_seeds_the_best_mean_wins_over_a_lucky_seed(make_run: Mak
     assert winner is not None
     assert runs.frame["run"].iloc[winner.row] == "2.0-1"
     assert translate(winner.sentences[0], "en").startswith(
-        "Chosen on validation by its mean over 2 seeds: val/f1_macro 0.7250 ±"
+        "Chosen on validation by its mean over 2 seeds: val/f1_macro 0.7250 [0.4073, 1.0000]"
     )
     make_run("3.0", (0.8,), config={"optimizer.lr": 3.0})
     winner, runs = won(tmp_path)
@@ -105,7 +105,7 @@ def test_a_study_that_confirmed_its_best_has_the_confirmed_winner(tmp_path: Path
     winner, runs = won(tmp_path)
     assert winner is not None
     assert runs.frame["run"].iloc[winner.row] == "1"
-    assert "over 2 seeds: val/f1_macro 0.6500 ± 0.1271" in translate(winner.sentences[0], "en")
+    assert "over 2 seeds: val/f1_macro 0.6500 [0.5229, 0.7771]" in translate(winner.sentences[0], "en")
     write_run(tmp_path / "weak", (0.64,), config={"optimizer.lr": 3.0})
     winner, runs = won(tmp_path)
     assert winner is not None

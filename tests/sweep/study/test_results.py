@@ -77,3 +77,21 @@ def test_a_configuration_that_does_not_compete_is_named() -> None:
         "confirmed trial 3: mean 0.9100 over 1 seed alone, so it does not compete",
         "no configuration is confirmed under every seed: the winner is the search's",
     ]
+
+
+def test_the_last_lines_clip_intervals_and_say_how_the_winner_stands() -> None:
+    mean = vars(confirmed_trial(3, [43, 44], [0.9, 0.99])) | {"whole": True}
+    part = {"baseline": "linear", "chosen_on": "val", "metric": "f1_macro", "own": 0.9, "other": 0.92, "rows": 80}
+    part |= {"difference": -0.02, "interval": [-0.05, 0.01], "verdict": "no_better"}
+    winner = {"trial": 3, "value": 0.9, "command": None, "retrain": None}
+    winner |= {"baseline_comparison": {"confidence": 0.95, "overall": part, "heads": {"y": part}}}
+    summary = {
+        "study": "toy", "trials": {"total": 3, "completed": 3}, "ended": None, "confirmed": [mean], "winner": winner,
+        "objective": {"metric": "val/f1_macro"},
+    }  # fmt: skip
+    assert summary_lines(summary)[1:] == [
+        "confirmed trial 3: mean 0.9450 [0.3732, 1.0000] (95 %) over 2 seeds",
+        "winner: trial 3, val/f1_macro 0.9000",
+        "  No better than linear: macro-F1 .900 against .920, difference -.020 [-.050, +.010] "
+        "(95 % interval, 80 test rows).",
+    ]

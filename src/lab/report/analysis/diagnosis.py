@@ -1,71 +1,32 @@
 """Diagnoses problems of runs, each with the override to try. A rule is a pure function of one run and the thresholds.
 
 Sentences count epochs from 1. Scores are those of the objective's metric (`f1_macro`) unless stated otherwise; rules on
-scores from 0 to 1 do not apply to a minimised objective. Thresholds are in conf/report.yaml.
+scores from 0 to 1 do not apply to a minimised objective. A rule compares a run with others on one split only. An
+override is given only where it acts on the model (`advice`). Thresholds are in conf/report.yaml.
 """
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from lab.config.schema.report import Thresholds
+from lab.core.record.baseline_comparison import ABOVE, BELOW
+from lab.report.analysis import advice
+from lab.report.analysis.baselines import MAJORITY, VALIDATION, standing
 from lab.report.analysis.groups import has_result
-from lab.report.findings import Finding, Floats, Group, Groups, History, Runs, Sentence
+from lab.report.analysis.run_view import Diagnosis, Rule, RunView
+from lab.report.findings import Finding, Group, Groups, Runs, Sentence
 
 LINEAR = ("ngram", "linear", "logistic")
-SOLVED = ("linear", "logistic_lags")
 """Names of linear models: of baselines in a record, and of `model.kind`."""
 
 
-class RunView(NamedTuple):
-    """One run as the rules see it.
-
-    values: by column of the table; config: by dotted key; history: as recorded; linear: test score of the
-    report's linear run on the same data, NaN if there is none.
-    """
-
-    values: Mapping[str, Any]
-    config: Mapping[str, Any]
-    history: History
-    metric: str
-    goal: str
-    linear: float = math.nan
-
-    @property
-    def score(self) -> str:
-        """The objective without its split."""
-        return self.metric.partition("/")[2] or self.metric
-
-    def number(self, name: str) -> float:
-        """Return a column's number, NaN if unknown."""
-        value = self.values.get(name)
-        return math.nan if value is None else float(value)
-
-    def setting(self, key: str) -> float:
-        """Return a config key's number, NaN if it has none."""
-        value = self.config.get(key)
-        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
-
-    def curve(self, name: str) -> Floats:
-        """Return a metric by epoch, empty if it was not recorded."""
-        return self.history.get(name, np.empty(0))
-
-    @property
-    def epochs(self) -> int:
-        """Return how many epochs have a validation, of which an epoch may have several."""
-        known = self.history.get("epoch")
-        return len(self.curve(self.metric)) if known is None else len(np.unique(known))
-
-
-Diagnosis = tuple[Sentence, str] | None
-Rule = Callable[[RunView, Thresholds], Diagnosis]
-
-
 def at_chance(run: RunView, limits: Thresholds) -> Diagnosis:
-    """After enough epochs, the best validation score is still close to that of always predicting the largest class."""
-    curve, chance = run.curve(run.metric), run.number(f"majority/{run.score}")
+    """After enough epochs, the best validation score is still close to that of always predicting the largest class, on
+    the same validation rows."""
+    curve, chance = run.curve(run.metric), run.number(f"{MAJORITY}{VALIDATION}/{run.score}")
     planned = run.setting("trainer.max_epochs")
     epochs = run.epochs
     if run.goal != "maximize" or not epochs or math.isnan(chance) or np.isnan(curve).all():
@@ -82,25 +43,28 @@ def at_chance(run: RunView, limits: Thresholds) -> Diagnosis:
 def overfitting(run: RunView, limits: Thresholds) -> Diagnosis:
     """The score on the training rows is high, and much lower on the others.
 
-    Models that are solved fit their training rows exactly by construction, so the training score says nothing.
+    The others are the validation rows, or the test rows without these. A solved model fits its training rows as well
+    as it can by construction, so its training score says nothing.
     """
-    if run.config.get("model.head") == "ridge" or run.config.get("model.kind") in SOLVED:
+    if advice.is_solved(run.config):
         return None
     train = run.number(f"train/{run.score}")
     others = {split: run.number(f"{split}/{run.score}") for split in ("val", "test")}
     known = {split: value for split, value in others.items() if not math.isnan(value)}
     if run.goal != "maximize" or math.isnan(train) or train < limits.overfit_train or not known:
         return None
-    split = min(known, key=lambda name: known[name])
+    split = next(iter(known))
     if train - known[split] < limits.overfit_gap - 1e-9:
         return None
     values = {"train": train, "split": split, "other": known[split], "score": run.score}
-    return Sentence("overfitting", values), _scaled(run, "optimizer.weight_decay", 10, least=0.01)
+    return Sentence("overfitting", values), advice.scaled(run.config, "optimizer.weight_decay", 10, least=0.01)
 
 
 def rate_too_high(run: RunView, limits: Thresholds) -> Diagnosis:
-    """The loss rose and stayed high, or became NaN."""
-    override = _scaled(run, "optimizer.lr", 0.1)
+    """The loss rose and stayed high, or became NaN; solved models have no rate."""
+    override = advice.scaled(run.config, "optimizer.lr", 0.1)
+    if advice.is_solved(run.config):
+        return None
     if run.values.get("failure") == "nan":
         return Sentence("rate_not_finite"), override
     loss = run.curve("train/loss")
@@ -120,7 +84,13 @@ def rate_decayed(run: RunView, limits: Thresholds) -> Diagnosis:
     positive rate, as the last epoch of a linear decay does.
     """
     rate, curve = run.curve("lr"), run.curve(run.metric)
-    if len(rate) < 4 or len(curve) != len(rate) or np.isnan(rate).all() or np.isnan(curve).all():
+    if (
+        advice.is_solved(run.config)
+        or len(rate) < 4
+        or len(curve) != len(rate)
+        or np.isnan(rate).all()
+        or np.isnan(curve).all()
+    ):
         return None
     peak = float(np.nanmax(rate))
     num_still = int(np.argmax((rate >= limits.rate_zero * peak)[::-1])) - 1
@@ -143,16 +113,28 @@ def best_is_last(run: RunView, limits: Thresholds) -> Diagnosis:
     if gain < limits.improving - 1e-12:
         return None
     epochs = run.epochs
-    override = f"trainer.max_epochs={2 * epochs}"
-    return Sentence("best_is_last", {"epochs": epochs, "gain": gain, "metric": run.metric}), override
+    if advice.is_solved(run.config):
+        return None
+    values = {"epochs": epochs, "gain": gain, "metric": run.metric}
+    return Sentence("best_is_last", values), advice.longer(run.config, epochs)
 
 
 def below_baseline(run: RunView, limits: Thresholds) -> Diagnosis:
-    """The test score is below that of the majority class, or of a linear model on the same rows."""
+    """The run is not above its best baseline on the test rows.
+
+    By the comparison that the run recorded; in older runs by test scores: below those of the majority class, or of a
+    linear model.
+    """
+    recorded = standing(run.values)
+    if recorded is not None:
+        if recorded.verdict == ABOVE:
+            return None
+        key = "below_recorded" if recorded.verdict == BELOW else "no_better_recorded"
+        return Sentence(key, recorded._asdict()), _simple_model(run, recorded.baseline, limits)
     own = run.number(f"test/{run.score}")
     if run.goal != "maximize" or math.isnan(own):
         return None
-    majority = run.number(f"majority/{run.score}")
+    majority = run.number(f"{MAJORITY}/{run.score}")
     linear = [run.number(f"{name}/{run.score}") for name in LINEAR] + [run.linear]
     best_linear = max((value for value in linear if not math.isnan(value)), default=math.nan)
     is_linear = str(run.config.get("model.kind")) in LINEAR
@@ -162,6 +144,11 @@ def below_baseline(run: RunView, limits: Thresholds) -> Diagnosis:
     if own < best_linear - limits.baseline_margin and not is_linear:
         return Sentence("below_linear", {"own": own, "baseline": best_linear, "score": run.score}), "model=ngram"
     return None
+
+
+def _simple_model(run: RunView, baseline: str, limits: Thresholds) -> str:
+    """Return what to try instead: the baseline as a model; for the majority another rate; else nothing."""
+    return _another_rate(run, limits) if baseline == MAJORITY else advice.MODELS.get(baseline, "")
 
 
 def at_ceiling(run: RunView, limits: Thresholds) -> Diagnosis:
@@ -177,30 +164,22 @@ def truncated(run: RunView, limits: Thresholds) -> Diagnosis:
     share = run.number("data/truncated_share")
     if math.isnan(share) or share <= limits.truncated_share:
         return None
-    longest = run.setting("data.max_length")
-    override = "data.max_length=512" if math.isnan(longest) else f"data.max_length={2 * int(longest)}"
-    return Sentence("truncated", {"share": 100 * share}), override
+    return Sentence("truncated", {"share": 100 * share}), advice.longer_texts(run.config)
 
 
 def leak_suspected(run: RunView, limits: Thresholds) -> Diagnosis:
     """Rows of one split occur in another, or the test score is suspiciously high."""
     share, own, bound = run.number("data/leak_share"), run.number(f"test/{run.score}"), run.number("bayes/accuracy")
     if not math.isnan(share) and share > limits.leak_share:
-        return Sentence("leak_rows", {"share": 100 * share}), _refuse_leaks(run, limits.leak_share)
+        return Sentence("leak_rows", {"share": 100 * share}), advice.refuse_leaks(run.config, limits.leak_share)
     accuracy = run.number("test/accuracy")
     if not math.isnan(bound) and not math.isnan(accuracy):
         if accuracy > bound + 3 * limits.ceiling_margin:
-            return Sentence("leak_above_bayes", {"own": accuracy, "bound": bound}), _refuse_leaks(run, 0)
+            return Sentence("leak_above_bayes", {"own": accuracy, "bound": bound}), advice.refuse_leaks(run.config, 0)
         return None
     if run.goal == "maximize" and not math.isnan(own) and own >= limits.leak_score:
-        return Sentence("leak_score", {"own": own, "score": run.score}), _refuse_leaks(run, 0)
+        return Sentence("leak_score", {"own": own, "score": run.score}), advice.refuse_leaks(run.config, 0)
     return None
-
-
-def _refuse_leaks(run: RunView, share: float) -> str:
-    """Return the override that refuses shares of repeated rows above `share`; empty if the data have no leak check."""
-    action, limit = run.config.get("data.leaks.action"), f"data.leaks.duplicate_share={share:g}"
-    return "" if action is None else limit if action == "refuse" else f"{limit} data.leaks.action=refuse"
 
 
 RULES: Mapping[str, Rule] = {
@@ -222,7 +201,7 @@ def diagnose(runs: Runs, configurations: Groups, limits: Thresholds) -> tuple[Fi
     keys = [key for key in runs.frame.columns if key in runs.varied or "." in key]
     findings = []
     for row, values in enumerate(runs.frame.to_dict("records")):
-        config = {**runs.constant, **{key: values[key] for key in keys}}
+        config = _config(runs, values, keys)
         baseline = linear.get(str(values["fingerprint"]), math.nan)
         run = RunView(values, config, runs.histories[row], runs.metric, runs.goal, baseline)
         for name, rule in RULES.items():
@@ -230,18 +209,24 @@ def diagnose(runs: Runs, configurations: Groups, limits: Thresholds) -> tuple[Fi
             if diagnosis is not None:
                 findings.append(Finding(row, name, *diagnosis))
     for group in configurations.groups:
-        unstable = _unstable(group, limits, runs.metric)
+        unstable = _unstable(group, limits, runs, keys)
         if unstable is not None:
             findings.append(unstable)
     return tuple(sorted(findings, key=lambda finding: finding.row))
 
 
-def _unstable(group: Group, limits: Thresholds, metric: str) -> Finding | None:
+def _config(runs: Runs, values: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    """Return the config of a row by dotted key."""
+    return {**runs.constant, **{key: values[key] for key in keys}}
+
+
+def _unstable(group: Group, limits: Thresholds, runs: Runs, keys: Sequence[str]) -> Finding | None:
     stat = group.stats["objective"]
     if group.best is None or stat.num < limits.unstable_runs or stat.sd <= limits.unstable_sd:
         return None
-    values = {"num": stat.num, "sd": stat.sd, "low": stat.low, "high": stat.high, "metric": metric}
-    return Finding(group.best, "unstable", Sentence("unstable", values), "scheduler.warmup_ratio=0.1")
+    values = {"num": stat.num, "sd": stat.sd, "low": stat.low, "high": stat.high, "metric": runs.metric}
+    config = _config(runs, runs.frame.iloc[group.best].to_dict(), keys)
+    return Finding(group.best, "unstable", Sentence("unstable", values), advice.warm_up(config))
 
 
 def _linear(runs: Runs) -> dict[str, float]:
@@ -258,10 +243,4 @@ def _linear(runs: Runs) -> dict[str, float]:
 
 def _another_rate(run: RunView, limits: Thresholds) -> str:
     """Return the override for a lower learning rate if the loss rose, else for a higher learning rate."""
-    return _scaled(run, "optimizer.lr", 10 if rate_too_high(run, limits) is None else 0.1)
-
-
-def _scaled(run: RunView, key: str, factor: float, least: float = 0.0) -> str:
-    """Return the override that multiplies a key by `factor`; empty if its value is unknown."""
-    value = run.setting(key)
-    return "" if math.isnan(value) else f"{key}={max(value * factor, least):.3g}"
+    return advice.scaled(run.config, "optimizer.lr", 10 if rate_too_high(run, limits) is None else 0.1)

@@ -15,7 +15,7 @@ import pandas as pd
 from lab.config.dotted_keys import nearest_key
 from lab.config.schema.report import Statistics
 from lab.core.errors import Mistake, RequestError
-from lab.report.analysis.statistics import column_stats
+from lab.report.analysis.statistics import clipped, column_stats
 from lab.report.findings import COSTS, ENDED_WELL, Floats, Group, Groups, Runs
 from lab.report.sources.expected_runs import CONFIRMATION
 
@@ -133,7 +133,7 @@ def _describe(
     groups = []
     for rows in _split(codes):
         values = {key: _common(column.iloc[rows]) for key, column in zip(keys, key_columns, strict=True)}
-        groups.append(_group(runs, values, rows[~good[rows]], rows[good[rows]], names, table, settings))
+        groups.append(_group(runs, values, rows[~good[rows]], rows[good[rows]], names, table, settings, runs.metric))
     rank = {id(group): -runs.sign * group.stats["objective"].mean if group.rows else np.inf for group in groups}
     ordered = sorted(groups, key=lambda group: rank[id(group)])
     labels = _labels([group.keys for group in ordered])
@@ -172,8 +172,12 @@ def _group(
     names: Sequence[str],
     table: Floats,
     settings: Statistics,
+    metric: str,
 ) -> Group:
-    stats = dict(zip(names, column_stats(table[good], settings.confidence), strict=True))
+    stats = {
+        name: stat._replace(interval=clipped(stat.interval, metric if name == "objective" else name))
+        for name, stat in zip(names, column_stats(table[good], settings.confidence), strict=True)
+    }
     objective = runs.sign * table[good, 0]
     best = int(good[int(np.argmax(objective))]) if len(good) else None
     return Group("", values, tuple(good.tolist()), tuple(failed.tolist()), stats, best)

@@ -10,8 +10,16 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import special
 
-from lab.core.student_t import t_quantile
+from lab.core.student_t import score_range, t_quantile
 from lab.report.findings import Floats, Interval, Stat
+
+
+def clipped(interval: Interval | None, name: str) -> Interval | None:
+    """Return the part of an interval that a metric can take."""
+    if interval is None:
+        return None
+    low, high = score_range(name)
+    return Interval(min(max(interval.low, low), high), min(max(interval.high, low), high))
 
 
 def column_stats(values: Floats, confidence: float) -> list[Stat]:

@@ -15,15 +15,25 @@ from lab.cli.command_line import script
 from lab.cli.recipes import recipe, write_best
 from lab.core.errors import listed
 from lab.core.record.run_folder import RunFolder
+from lab.report.analysis.baselines import standing_sentences
 from lab.report.analysis.groups import has_result
-from lab.report.findings import Groups, Runs, Sentence, SweepSummary, Winner
+from lab.report.analysis.statistics import clipped
+from lab.report.findings import Groups, Interval, Runs, Sentence, SweepSummary, Winner
+
+
+class _Mean(NamedTuple):
+    """A mean over seeds with its interval."""
+
+    mean: float
+    interval: Interval | None
+    num: int
 
 
 class _Choice(NamedTuple):
-    """A row, and the mean over seeds that decided: (mean, half width of the interval, number of seeds)."""
+    """A row, and the mean over seeds that decided, if any."""
 
     row: int
-    mean: tuple[float, float | None, int] | None
+    mean: _Mean | None
 
 
 def leaderboard(runs: Runs) -> tuple[int, ...]:
@@ -57,6 +67,8 @@ def describe_winner(
     sentences.append(
         Sentence("winner_tested", {"score": runs.score, "value": test}) if tested else Sentence("winner_untested")
     )
+    record = RunFolder(Path(row["path"])).read() if is_lab else {}
+    sentences += standing_sentences(runs, choice.row, record)
     retrain, options, command = None, {}, row["command"] or ""
     own = is_lab and RunFolder(Path(row["path"])).is_own()
     if command and not own:
@@ -92,15 +104,16 @@ def _choose(runs: Runs, configurations: Groups, board: Sequence[int]) -> _Choice
         value, row, mean = max(confirmed, key=lambda item: (item[0], -item[1]))
         rival = _best_unconfirmed(runs, board[: int(good.sum())])
         if rival is None or runs.sign * runs.frame["objective"].iloc[rival] <= value:
-            return _Choice(int(row), mean)
+            half = mean.half or 0.0
+            interval = clipped(Interval(mean.mean - half, mean.mean + half), runs.metric)
+            return _Choice(int(row), _Mean(mean.mean, None if mean.half is None else interval, mean.num))
         return _Choice(rival, None)
     groups = [group for group in configurations.groups if group.rows]
     repeats = runs.frame["repeat"]
     if all(repeats.iloc[list(group.rows)].nunique() > 1 for group in groups):
         top, stat = groups[0], groups[0].stats["objective"]
-        half = (stat.interval.high - stat.interval.low) / 2 if stat.interval is not None else None
         assert top.best is not None
-        return _Choice(top.best, (stat.mean, half, stat.num))
+        return _Choice(top.best, _Mean(stat.mean, stat.interval, stat.num))
     return _Choice(board[0], None)
 
 
@@ -131,8 +144,10 @@ def _reason(runs: Runs, choice: _Choice) -> Sentence:
     if choice.mean is None:
         epoch = row["objective_epoch"]
         return Sentence("winner_chosen", values | {"epoch": None if np.isnan(epoch) else int(epoch) + 1})
-    mean, half, num = choice.mean
-    return Sentence("winner_mean", values | {"mean": mean, "half": half, "num": num})
+    mean, interval, num = choice.mean
+    if interval is None:
+        return Sentence("winner_mean_alone", values | {"mean": mean, "num": num})
+    return Sentence("winner_mean", values | {"mean": mean, "num": num} | interval._asdict())
 
 
 def _options(run: RunFolder, retrain: str, row: Any) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from lab.report.analysis.baselines import baseline_name, shown_baselines
+from lab.report.analysis.baselines import WARNINGS, baseline_name, shown_baselines
 from lab.report.analysis.groups import value_text
 from lab.report.findings import Finding, Report, WhatIf
 from lab.report.text.translate import Translator
@@ -61,9 +61,11 @@ def table(head: Sequence[str], body: str, caption: str = "") -> str:
 def summary(report: Report, words: Translator) -> str:
     """Return warnings, key numbers, counts by status as one bar, and the winner's sentences."""
     sentences = report.winner.sentences if report.winner else ()
-    lead = "".join(f"<p>{escape(words.say(sentence))}</p>" for sentence in sentences)
+    behind = [sentence for sentence in sentences if sentence.key in WARNINGS]
+    lead = "".join(f"<p>{escape(words.say(sentence))}</p>" for sentence in sentences if sentence not in behind)
     lead = lead or f"<p>{escape(words('summary.no_winner'))}</p>"
-    warnings = "".join(f'<p class="warning">{escape(words.say(warning))}</p>' for warning in report.runs.warnings)
+    said = [*report.runs.warnings, *behind]
+    warnings = "".join(f'<p class="warning">{escape(words.say(warning))}</p>' for warning in said)
     return warnings + _tiles(report, words) + _statuses(report, words) + f'<div class="lead">{lead}</div>'
 
 

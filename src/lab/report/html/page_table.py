@@ -15,6 +15,7 @@ from lab.report.analysis.groups import value_text
 from lab.report.figures.drawing import typed
 from lab.report.figures.run_columns import LR_KEYS
 from lab.report.findings import COSTS, OUTCOME, Floats, Report, Runs
+from lab.report.sources.record_columns import STANDING
 
 MAX_KEYS = 6
 """The leaderboard shows this many varied keys at first; the reader can choose others."""
@@ -95,7 +96,7 @@ def _group(runs: Runs, name: str) -> str:
 def _shown(report: Report) -> list[str]:
     runs = report.runs
     beside = None if report.winner is None else best_baseline(runs, report.winner.row)
-    baseline = [] if beside is None else [f"{beside}/{runs.score}"]
+    baseline = [*([] if beside is None else [f"{beside}/{runs.score}"]), f"{STANDING}/verdict"]
     test = list(dict.fromkeys((f"test/{runs.score}", "test/accuracy", "test/mcc", "test/em")))[:3]
     costs = ["time_s", "core_s", "peak_rss_gib", "parameters_trainable"]
     return ["run", "status", "objective", *test, *baseline, *costs, *runs.varied[:MAX_KEYS], "seed"]

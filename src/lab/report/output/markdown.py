@@ -4,10 +4,11 @@ import math
 from collections.abc import Iterator, Sequence
 
 from lab.core.files import write_whole
-from lab.report.analysis.baselines import best_baseline
+from lab.report.analysis.baselines import best_baseline, standing
 from lab.report.analysis.comparison import conclusions
 from lab.report.analysis.drift import drift_verdict
 from lab.report.findings import COSTS, Group, Groups, Report
+from lab.report.sources.record_columns import STANDING
 from lab.report.text.translate import Translator
 
 MAX_LINES_OF_LIST = 50
@@ -71,10 +72,13 @@ def _leaderboard(report: Report, words: Translator) -> Iterator[str]:
     beside = None if report.winner is None else best_baseline(report.runs, report.winner.row)
     names = [name for name in ("objective", score, f"{beside}/{report.runs.score}", *costs) if name in frame]
     titles = [report.runs.metric if name == "objective" else name for name in names]
-    yield from _head([words("md_run"), words("md_status"), *titles])
+    verdicts = f"{STANDING}/verdict" in frame
+    yield from _head([words("md_run"), words("md_status"), *titles, *([words("md_standing")] if verdicts else [])])
     for place in report.leaderboard[: report.top_k]:
         row = frame.iloc[place]
-        yield _row([row["run"], words(f"status.{row['status']}"), *(_number(row[name]) for name in names)])
+        own = standing(row)
+        last = [] if not verdicts else [""] if own is None else [words(f"verdict.{own.verdict}", name=own.baseline)]
+        yield _row([row["run"], words(f"status.{row['status']}"), *(_number(row[name]) for name in names), *last])
 
 
 def _groups(groups: Groups, limit: int, words: Translator) -> Iterator[str]:

@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from lab.core.record.baseline_comparison import overall
 from lab.core.record.baselines import SPLITS, baseline_scores
 from lab.report.findings import History
 
 LARGEST_NUMBER = 1e30
+STANDING = "against"
+"""Prefix of the columns of the recorded comparison with the best baseline: `against/verdict`, `against/low`."""
 
 
 def record_values(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,6 +53,12 @@ def record_values(record: Mapping[str, Any]) -> dict[str, Any]:
         for baseline, metrics in baseline_scores(record, split).items():
             numbers |= {baseline_column(baseline, name, split): value for name, value in metrics.items()}
     numbers |= {f"bayes/{name}": value for name, value in (record.get("reference") or {}).items()}
+    compared = overall(record)
+    if compared is not None:
+        low, high = compared["interval"]
+        values |= {f"{STANDING}/{name}": compared[name] for name in ("baseline", "verdict", "metric")}
+        named = {name: compared[name] for name in ("own", "other", "difference")} | {"low": low, "high": high}
+        numbers |= {f"{STANDING}/{name}": value for name, value in named.items()}
     return values | {name: comparable_number(value) for name, value in numbers.items() if value is not None}
 
 

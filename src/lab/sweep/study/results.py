@@ -20,8 +20,9 @@ from optuna.trial import FrozenTrial, TrialState
 from lab.cli.command_line import script
 from lab.cli.recipes import recipe, write_best
 from lab.core.files import Unreadable
+from lab.core.record.baseline_comparison import FIELD, sentences
 from lab.core.record.run_folder import RunFolder, StudyFolder
-from lab.core.student_t import t_quantile
+from lab.core.student_t import score_range, t_quantile
 from lab.sweep.definition.plan import Plan
 
 log = logging.getLogger(__name__)
@@ -122,7 +123,8 @@ def _write_recipe(folder: StudyFolder, run: RunFolder, words: str) -> None:
 
 def _described(folder: StudyFolder, trial: FrozenTrial) -> dict[str, Any]:
     run = folder.trial(trial.number)
-    command = run.read()["command"] if run.is_own() and (run.path / "run.json").is_file() else None
+    record = run.read() if run.is_own() and (run.path / "run.json").is_file() else {}
+    command = record.get("command")
     started = script(command or "")
     attributes = trial.user_attrs
     return {
@@ -131,6 +133,7 @@ def _described(folder: StudyFolder, trial: FrozenTrial) -> dict[str, Any]:
         "epoch": attributes.get("best_epoch"),
         "checkpoint": attributes.get("checkpoint"),
         "values": attributes["values"],
+        FIELD: record.get(FIELD),
         "command": command,
         "retrain": f"{started} {shlex.join(['--config-dir', str(folder.path), 'experiment=best'])}",
     }
@@ -151,6 +154,15 @@ def _is_complete(confirmed: ConfirmedTrial, plan: Plan) -> bool:
     return plan.confirm is not None and len(confirmed.values) == plan.confirm.seeds
 
 
+def _interval_words(trial: Mapping[str, Any], metric: str) -> str:
+    """The interval of a confirmed mean, clipped to the values that its metric can take; empty for one seed."""
+    mean, half = trial["mean"], trial["ci95"]
+    if half is None:
+        return ""
+    lowest, highest = score_range(metric)
+    return f" [{max(mean - half, lowest):.4f}, {min(mean + half, highest):.4f}] (95 %)"
+
+
 def summary_lines(summary: Mapping[str, Any]) -> list[str]:
     """Return the last log lines of a sweep."""
     counts = ", ".join(f"{count} {state}" for state, count in summary["trials"].items() if state != "total")
@@ -158,14 +170,15 @@ def summary_lines(summary: Mapping[str, Any]) -> list[str]:
     if summary["ended"] is not None:
         lines.append(f"ended early: {summary['ended']}; the same command resumes it")
     for trial in summary["confirmed"]:
-        half = "" if trial["ci95"] is None else f" ± {trial['ci95']:.4f} (95 %)"
+        interval = _interval_words(trial, summary["objective"]["metric"])
         few = "" if trial["whole"] else " alone, so it does not compete"
         over = f"{len(trial['values'])} seed{'s' if len(trial['values']) > 1 else ''}{few}"
-        lines.append(f"confirmed trial {trial['trial']}: mean {trial['mean']:.4f}{half} over {over}")
+        lines.append(f"confirmed trial {trial['trial']}: mean {trial['mean']:.4f}{interval} over {over}")
     if summary["confirmed"] and not any(trial["whole"] for trial in summary["confirmed"]):
         lines.append("no configuration is confirmed under every seed: the winner is the search's")
     winner = summary["winner"]
     if winner is None:
         return [*lines, "no trial has a value"]
     lines.append(f"winner: trial {winner['trial']}, {summary['objective']['metric']} {winner['value']:.4f}")
+    lines += [f"  {sentence}" for sentence in sentences(winner[FIELD])] if winner.get(FIELD) else []
     return [*lines, *(f"  {words}" for words in (winner["command"], winner["retrain"]) if words)]
