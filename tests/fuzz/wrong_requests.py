@@ -249,6 +249,11 @@ model=ngram model.char_ngrams=[5,2]
 model=ngram model.word_ngrams=[3,1]
 model=ngram model.char_ngrams=[1,1000000]
 model=ngram callbacks.freeze.layers=1
+model=tiny data=qa_demo model.base=linear
+model=tiny model.base=tree
+model=ngram model.base=linear data.split.refit=true
+model=minirocket data=rainfall model.base=linear
+peft=lora model.base=linear peft.merge=true
 model=patchtst data=rainfall model.num_heads=7
 model=patchtst data=rainfall model.stride=999
 model=patchtst data=rainfall model.num_layers=99999999

@@ -48,7 +48,10 @@ RUNS = {
                "data.missing_values=ffill", "data.log1p=[rain]", "model=minirocket", "model.num_features=168"],
 }  # fmt: skip
 RUNS["lags"] = [*RUNS["series"][:-2], "model=logistic_lags"]
+RUNS["ngram_on_base"] = [*RUNS["ngram"], "model.base=linear", "model.buckets=256"]
+RUNS["encoder_on_base"] = [*RUNS["encoder"], "model.base=linear"]
 RUNS["net"] = [*RUNS["series"][:-2], "model=inception_time", "model.depth=1", "model.filters=4", "model.bottleneck=4"]
+RUNS["net_on_base"] = [*RUNS["net"], "model.base=linear"]
 WORDS = {"leak": ("drips", "puddle"), "wear": ("shakes", "noise")}
 
 

@@ -24,6 +24,7 @@ from lab.callbacks.gradient_accumulation import ends_window
 from lab.callbacks.loop.interruption import Interruption
 from lab.core.errors import RunError, listed
 from lab.core.files import write_whole
+from lab.core.record.fields import BEFORE_TRAINING
 from lab.core.record.run_folder import RunFolder
 
 
@@ -170,6 +171,12 @@ class BestAndLast(ModelCheckpoint):
         wanted = self._is_awaited or trainer.should_stop or self.interruption.is_requested
         if wanted and not is_epoch_done(trainer):
             self._save_last(trainer)
+
+    def offer(self, trainer: pl.Trainer, value: Tensor) -> None:
+        """Keep a model that was validated before its first step as the best so far. value: of the objective."""
+        if self.check_monitor_top_k(trainer, value):
+            self._update_best_and_save(value, trainer, self._monitor_candidates(trainer) | {str(self.monitor): value})
+            self.epoch = BEFORE_TRAINING
 
     def check_monitor_top_k(self, trainer: pl.Trainer, current: Tensor | None = None) -> bool:
         """Whether `current` replaces the best checkpoint; a value that is not finite never does."""

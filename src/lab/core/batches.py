@@ -59,6 +59,7 @@ class TextBatch:
     4 x 4 accumulated equal batch 16, even with missing labels and in the last, shorter window. states: with a cache of
     hidden states, (B, L, D) after the encoder's first `depth` layers, zeros after the end of each text. whole: no row
     is padded, so that no code has to read the mask, for which a GPU must be waited for; False if this is not known.
+    base: with `model.base`, per head the logits (B, K) float32 of the simple model.
     """
 
     ids: Tensor
@@ -69,6 +70,7 @@ class TextBatch:
     states: Tensor | None = None
     depth: int = 0
     whole: bool = False
+    base: dict[str, Tensor] | None = None
 
     def to(self, device: torch.device, non_blocking: bool = False) -> "TextBatch":
         """Return the batch on `device`."""
@@ -82,7 +84,9 @@ class TextBatch:
         labels = {name: act(tensor) for name, tensor in self.labels.items()}
         counts = {name: act(tensor) for name, tensor in self.window_counts.items()}
         states = None if self.states is None else act(self.states)
-        return TextBatch(act(self.ids), act(self.mask), labels, act(self.rows), counts, states, self.depth, self.whole)
+        base = None if self.base is None else {name: act(tensor) for name, tensor in self.base.items()}
+        ids, mask, rows = act(self.ids), act(self.mask), act(self.rows)
+        return TextBatch(ids, mask, labels, rows, counts, states, self.depth, self.whole, base)
 
     def __len__(self) -> int:
         return int(self.ids.shape[0])
@@ -107,7 +111,7 @@ class SeriesBatch:
     values: (B, T, C) float32, 0 if not observed. observed: (B, T, C) bool, False for a missing value and for padding.
     Rows shorter than the longest of the batch are padded on the left: the newest sample is always the last. labels,
     rows, window_counts: as in `TextBatch`. states: with a cache of hidden states, (B, S, D) of the net's S positions
-    after its first `depth` layers. whole: every value is observed; as in `TextBatch`.
+    after its first `depth` layers. whole: every value is observed; as in `TextBatch`. base: as in `TextBatch`.
     """
 
     values: Tensor
@@ -118,6 +122,7 @@ class SeriesBatch:
     states: Tensor | None = None
     depth: int = 0
     whole: bool = False
+    base: dict[str, Tensor] | None = None
 
     def to(self, device: torch.device, non_blocking: bool = False) -> "SeriesBatch":
         """Return the batch on `device`."""
@@ -132,7 +137,8 @@ class SeriesBatch:
         counts = {name: act(tensor) for name, tensor in self.window_counts.items()}
         states = None if self.states is None else act(self.states)
         values, observed, rows = act(self.values), act(self.observed), act(self.rows)
-        return SeriesBatch(values, observed, labels, rows, counts, states, self.depth, self.whole)
+        base = None if self.base is None else {name: act(tensor) for name, tensor in self.base.items()}
+        return SeriesBatch(values, observed, labels, rows, counts, states, self.depth, self.whole, base)
 
     def __len__(self) -> int:
         return int(self.values.shape[0])

@@ -4,7 +4,7 @@ The loader counts its batches, and Lightning stores the count in every checkpoin
 rows is a pure function of (seed, epoch), skipping batches needs no data work. Shapes: B rows, L tokens, K classes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,14 @@ from lab.core.batches import MISSING, HeadSpec, TextBatch
 from lab.data.batch_sampler import Draw, EvalDraws, TrainDraws
 from lab.data.cache.hidden_states import States
 from lab.data.text.token_cache import Tokens
+
+BaseLogits = Mapping[str, npt.NDArray[np.float32]]
+"""Per head, the logits (N, K) of the simple model for the rows of a split."""
+
+
+def rows_of(base: BaseLogits | None, rows: npt.NDArray[np.int64]) -> dict[str, torch.Tensor] | None:
+    """Per head, the logits (B, K) of some rows; None without a simple model."""
+    return None if base is None else {name: torch.from_numpy(logits[rows]) for name, logits in base.items()}
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,8 @@ class TokenRows(Dataset[TextBatch]):
         self.states: States | None = None
         """Outputs of the frozen layers for each row, if batches contain them."""
         self.depth = 0
+        self.base: BaseLogits | None = None
+        """Logits of the simple model for each row, if the model starts from one."""
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -75,6 +85,7 @@ class TokenRows(Dataset[TextBatch]):
             states=None if self.states is None else self.states.padded(draw.rows, width),
             depth=self.depth,
             whole=bool(mask.all()),
+            base=rows_of(self.base, draw.rows),
         )
 
     def _counts(self, head: HeadSpec, window: npt.NDArray[np.int64]) -> torch.Tensor:

@@ -20,6 +20,7 @@ from lab.export import torch_format
 from lab.export.model_card import card
 from lab.export.source import Source, read_source
 from lab.inference.winner import find_run
+from lab.training.residual.request import has_base
 
 
 def write_folder(request: ExportRequest) -> list[str]:
@@ -43,6 +44,11 @@ def write_folder(request: ExportRequest) -> list[str]:
 
 def _written(request: ExportRequest, source: Source, folder: Path) -> tuple[list[str], dict[str, Any]]:
     """Write the files of a format; return lines to show and what export.json says besides."""
+    if request.format != "torch" and has_base(source.config):
+        problem = "the run's logits are those of a simple model of the texts or windows plus the network's (model.base)"
+        raise RequestError(
+            Mistake("format", f"{problem}; this format has the network only", "format=torch", request.format)
+        )
     if request.format == "torch":
         return torch_format.write(source, folder), {}
     if request.format == "hf":

@@ -100,3 +100,7 @@ def write_records(source: Source, folder: RunFolder) -> None:
         assert isinstance(source.model, TextTaskModule), "a tokenizer without an encoder"
         source.tokenizer.save(folder.tokenizer)
         source.model.encoder.save_architecture(folder.tokenizer)
+    base = getattr(source.model, "base", None)
+    if base is not None:
+        folder.base.mkdir()
+        base.save(folder.base)

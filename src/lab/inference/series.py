@@ -25,6 +25,7 @@ from lab.inference.predictor import UNCALIBRATED, Predicted, Predictor, Row
 from lab.inference.ranking import ClassCounts, class_fields, ranked_classes
 from lab.models.calibration import calibrated
 from lab.models.classifier import Classifier
+from lab.models.linear.series import SeriesLinear
 from lab.training.doubt.novelty import energies, window_measures
 
 log = logging.getLogger(__name__)
@@ -98,8 +99,9 @@ class SeriesPredictor(Predictor):
                 ids = np.array([rows[place][PLACE][1] for place in chosen], np.int64)
                 values, observed = windows.rows.arrays(ids)
                 batch = SeriesBatch(
-                    torch.from_numpy(values), torch.from_numpy(observed), {}, torch.from_numpy(ids), {}
-                ).to(self.device)
+                    torch.from_numpy(values), torch.from_numpy(observed), {}, torch.from_numpy(ids), {},
+                    base=self.base_logits(values, observed),
+                ).to(self.device)  # fmt: skip
                 logits = self.model(batch)[0].float().cpu()
                 for place, reason in zip(chosen, self._unlike(values, observed, logits), strict=False):
                     result.unlike[place] = reason
@@ -111,6 +113,16 @@ class SeriesPredictor(Predictor):
                 for place, cells in zip(chosen, ranked_classes(self.head, probabilities, self.kept), strict=True):
                     result.cells[place] = cells
         return result
+
+    def base_logits(
+        self, values: npt.NDArray[np.float32], observed: npt.NDArray[np.bool_]
+    ) -> dict[str, torch.Tensor] | None:
+        """The logits (B, K) of the simple model that the network was added to; None without one."""
+        base = getattr(self.model, "base", None)  # the graph of an export has none
+        if base is None:
+            return None
+        assert isinstance(base, SeriesLinear), "a simple model of windows"
+        return {self.head.name: torch.from_numpy(base.logits(values, observed))}
 
     def _unlike(
         self, values: npt.NDArray[np.float32], observed: npt.NDArray[np.bool_], logits: torch.Tensor

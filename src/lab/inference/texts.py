@@ -14,6 +14,7 @@ from lab.core.terminal.tables import Table
 from lab.inference.predictor import UNCALIBRATED, Cells, Predicted, Predictor, Row, by_length, cell_text
 from lab.inference.ranking import ClassCounts, class_fields, ranked_classes
 from lab.models.calibration import calibrated
+from lab.models.linear.text import TextLinear
 from lab.models.text.multitask_classifier import MultitaskTextClassifier
 from lab.training.doubt.novelty import energies, text_measures
 
@@ -54,7 +55,7 @@ class TextPredictor(Predictor):
             self.profile.add_texts(self._known_cells([rows[place] for place in places]))
             self.profile.add_tokens(ids)
         for chosen in by_length([len(row) for row in ids], self.batch_size):
-            logits = self.logits([ids[item] for item in chosen])
+            logits = self.logits([ids[item] for item in chosen], [texts_of[item] for item in chosen])
             probabilities = self._calibrated(logits)
             for item, reason in zip(chosen, self._unlike(texts_of, ids, chosen, logits), strict=False):
                 result.unlike[places[item]] = reason
@@ -97,15 +98,27 @@ class TextPredictor(Predictor):
         return self.novelty.reasons(text_measures(characters, own, self.novelty.common, energy))
 
     @torch.inference_mode()
-    def logits(self, ids: Sequence[Sequence[int]]) -> list[torch.Tensor]:
-        """Logits (B, K) of each head in fp32, on the CPU."""
+    def logits(self, ids: Sequence[Sequence[int]], texts: Sequence[str] | None = None) -> list[torch.Tensor]:
+        """Logits (B, K) of each head in fp32, on the CPU. texts: (B,), which a model on a simple model needs."""
         lengths = np.array([len(row) for row in ids])
         mask = np.arange(max(1, int(lengths.max()))) < lengths[:, None]
         padded = np.full(mask.shape, self.model.spec.pad_id, np.int64)
         padded[mask] = np.concatenate([np.asarray(row, np.int64) for row in ids])
         nowhere = torch.arange(len(ids))
-        batch = TextBatch(torch.from_numpy(padded), torch.from_numpy(mask), {}, nowhere, {}).to(self.device)
+        batch = TextBatch(
+            torch.from_numpy(padded), torch.from_numpy(mask), {}, nowhere, {}, base=self.base_logits(texts)
+        )
+        batch = batch.to(self.device)
         return [head.float().cpu() for head in self.model(batch)]
+
+    def base_logits(self, texts: Sequence[str] | None) -> dict[str, torch.Tensor] | None:
+        """Per head, the logits (B, K) of the simple model that the network was added to; None without one."""
+        base = getattr(self.model, "base", None)  # the graph of an export has none
+        if base is None:
+            return None
+        assert isinstance(base, TextLinear), "a simple model of texts"
+        assert texts is not None, "a simple model reads texts, not ids"
+        return {name: torch.from_numpy(logits) for name, logits in base.logits([list(texts)]).items()}
 
     def _cells(self, probabilities: Sequence[torch.Tensor]) -> list[Cells]:
         parts = map(ranked_classes, self.heads, probabilities, self.kept)

@@ -1,14 +1,16 @@
 """Classification heads over any encoder or net: losses, metrics, the three steps. Shapes: B rows, K classes, H heads.
 
 loss = sum over heads of weight * cross-entropy over the rows whose label is known. Every metric comes from the counts
-per class of one head and split. A subclass says how a batch becomes logits.
+per class of one head and split. A subclass says how a batch becomes logits. With a simple model as base, its logits,
+which the batch has, are added to those of the network.
 """
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchmetrics.utilities import dim_zero_cat
 
 from lab.config.schema import AnyLoss
@@ -27,18 +29,30 @@ from lab.models.metrics import (
 )
 from lab.models.task_module import TaskModule, Training
 
+BASE_WEIGHT = 0.5
+"""Factor of the logits of a simple model: as calibrated (1), they hold n-gram networks back (LOG.md, 2026-11-29)."""
 Logits = tuple[Tensor, list[Tensor], dict[str, Tensor]]
 """A batch of a prediction pass, on the CPU: rows (B,), logits (B, K) of each head in fp32, labels (B,) per head."""
 
 
 class LabelledBatch(Protocol):
-    """labels: per head (B,) int64; rows: (B,) int64; window_counts: per head (K,) int64, as in `lab.core.batches`."""
+    """labels: per head (B,) int64; rows: (B,) int64; window_counts: per head (K,) int64; base: logits (B, K)
+    of the simple model or None, all as in `lab.core.batches`."""
 
     labels: dict[str, Tensor]
     rows: Tensor
     window_counts: dict[str, Tensor]
+    base: dict[str, Tensor] | None
 
     def __len__(self) -> int: ...
+
+
+class SimpleModel(Protocol):
+    """What a network may start from (`model.base`): `TextLinear` or `SeriesLinear` of `lab.models.linear`."""
+
+    def save(self, folder: Path) -> None:
+        """Write it into `folder`, from which its class loads it."""
+        ...
 
 
 class HeadMetric(EpochMetric):
@@ -141,10 +155,32 @@ class Classifier(TaskModule):
     def __init__(self, heads: tuple[HeadSpec, ...], loss: AnyLoss, training: Training) -> None:
         super().__init__(training)
         self.head_specs = heads
+        self.base: SimpleModel | None = None
+        """The simple model whose logits the network's are added to."""
         self.losses = HeadLosses(heads, loss)
         self.metrics = {split: self.new_metric(split) for split in ("train", "val", "test")}
         self.test_outputs: list[tuple[Tensor, list[Tensor]]] = []
         """After a test: (rows (B,), probabilities per head (B, K)) of each batch, on the CPU."""
+
+    def start_from(self, base: SimpleModel) -> None:
+        """Make the simple model the base of this new model. The heads start at zero, so the logits are those of the
+        base until the first optimizer step."""
+        self.base = base
+        for layer in self.output_layers():
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def output_layers(self) -> list[nn.Linear]:
+        """The layers that give the network's logits."""
+        heads = self.get_submodule("heads")
+        return [layer for layer in heads.modules() if isinstance(layer, nn.Linear)]
+
+    def on_base(self, logits: list[Tensor], batch: LabelledBatch) -> list[Tensor]:
+        """The network's logits (B, K) of each head plus those of the simple model, if there is one."""
+        if self.base is None:
+            return logits
+        assert batch.base is not None, "the batch has no logits of the model's base"
+        return [own + BASE_WEIGHT * batch.base[head.name] for own, head in zip(logits, self.head_specs, strict=True)]
 
     def loss(self, batch: LabelledBatch) -> Tensor:
         return self.loss_of(batch, self(batch), None)

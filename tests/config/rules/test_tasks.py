@@ -6,6 +6,8 @@ import pytest
 
 from lab.config.rules.tasks import GIVES, READS, RULES
 
+from .conftest import keys_of_mistakes
+
 
 def mistakes(**values: Any) -> dict[str, str]:
     result = {}
@@ -43,3 +45,25 @@ def test_settings_of_lab_have_no_effect_on_a_module_of_ones_own() -> None:
         "scheduler_kind": "plateau", "loss_kind": "custom", "metrics_extra": {"a": {}},
     }  # fmt: skip
     assert mistakes(model_kind="encoder", **allowed) == {}
+
+
+@pytest.mark.parametrize(
+    ("config", "keys"),
+    [
+        ({"model.base": None, "data.kind": "qa_demo"}, []),
+        ({"model.base": "linear", "data.kind": "maintenance"}, []),
+        ({"model.base": "linear", "data.kind": "qa_demo"}, ["model.base"]),
+        ({"model.base": "linear", "data.kind": "squad"}, ["model.base"]),
+        ({"model.base": "linear", "model.pretrain": True}, ["model.base"]),
+        ({"model.base": "linear", "model.kind": "minirocket", "model.head": "ridge"}, ["model.base"]),
+        ({"model.base": "linear", "model.kind": "minirocket", "model.head": "logistic"}, []),
+        ({"model.base": "linear", "data.split.train_on_val": False, "data.split.refit": False}, []),
+        ({"model.base": "linear", "data.split.train_on_val": True, "data.split.refit": False},
+         ["data.split.train_on_val"]),
+        ({"model.base": "linear", "data.split.train_on_val": False, "data.split.refit": True}, ["data.split.refit"]),
+        ({"model.base": "linear", "peft.merge": True}, ["peft.merge"]),
+        ({"model.base": None, "peft.merge": True}, []),
+    ],
+)  # fmt: skip
+def test_what_does_not_go_with_a_base_is_refused(config: dict[str, object], keys: list[str]) -> None:
+    assert [key for key in keys_of_mistakes(config) if key != "model.causal"] == keys

@@ -1,4 +1,5 @@
-"""The models for each task. The task follows from the data; a model that cannot do it is refused here.
+"""The models for each task. The task follows from the data; a model that cannot do it is refused here, and so is a
+simple model below it (`model.base`) where there can be none.
 
 Pure functions of the values at their keys, as all rules; see `lab.config.rules`.
 """
@@ -60,9 +61,48 @@ def _own_metrics(model: str, extra: Mapping[str, Any] | None) -> Found:
         yield Mistake("metrics.extra", problem, "metrics.extra=null", list(extra))
 
 
+KEY, NONE = "model.base", "model.base=null"
+
+
+def _base_of_questions(base: str | None, data_kind: str) -> Found:
+    if base is not None and GIVES[data_kind] == ASKED:
+        problem = "is a simple model of label columns or windows; questions have none"
+        yield Mistake(KEY, problem, NONE, base)
+
+
+def _base_of_pretraining(base: str | None, pretrain: bool) -> Found:
+    if base is not None and pretrain:
+        yield Mistake(KEY, "predicts classes; model.pretrain=true predicts the next patch", NONE, base)
+
+
+def _closed_form(base: str | None, kind: str, head: str) -> Found:
+    if base is not None and kind == "minirocket" and head == "ridge":
+        problem = "needs a network that is trained by its loss; a ridge is solved for the labels themselves"
+        yield Mistake(KEY, problem, f"model.head=logistic, or {NONE}", base)
+
+
+def _seen_rows(base: str | None, train_on_val: bool, refit: bool) -> Found:
+    for name, is_set in (("train_on_val", train_on_val), ("refit", refit)):
+        if base is not None and is_set:
+            key = f"data.split.{name}"
+            problem = "trains on validation rows, which choose and calibrate the simple model of model.base"
+            yield Mistake(key, problem, f"{key}=false, or {NONE}", True)
+
+
+def _merged(base: str | None, merge: bool) -> Found:
+    if base is not None and merge:
+        problem = "writes the network alone, and the logits of the run are those of model.base plus the network's"
+        yield Mistake("peft.merge", problem, f"peft.merge=false, or {NONE}", True)
+
+
 RULES: tuple[Rule, ...] = (
     (("model.name", "model.kind", "data.kind"), _task),
     (("model.kind", "callbacks.lr_finder.enabled", "callbacks.batch_finder.enabled"), _finders),
     (("model.kind", "optimizer.kind", "scheduler.kind", "loss.kind"), _own_optimizer),
     (("model.kind", "metrics.extra"), _own_metrics),
+    ((KEY, "data.kind"), _base_of_questions),
+    ((KEY, "model.pretrain"), _base_of_pretraining),
+    ((KEY, "model.kind", "model.head"), _closed_form),
+    ((KEY, "peft.merge"), _merged),
+    ((KEY, "data.split.train_on_val", "data.split.refit"), _seen_rows),
 )

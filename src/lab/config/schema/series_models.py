@@ -17,6 +17,9 @@ class SeriesNet(Model):
     """Dropout in front of the heads."""
     ensemble: Layers
     """Nets trained side by side, each with heads of its own; a prediction is the mean of their probabilities."""
+    base: Literal["linear"] | None = None
+    """A simple model whose logits the network's are added to, so that training starts from its scores: `linear`,
+    logistic regression on the last values of the window; null: none."""
 
 
 class TimerXL(SeriesNet):

@@ -50,6 +50,9 @@ class TextEncoderSettings(Model):
     """Fold case in the vocabulary (accents are kept)."""
     max_tokens: PositiveInt = 512
     """Longest input of the encoder in tokens."""
+    base: Literal["linear"] | None = None
+    """A simple model whose logits the network's are added to, so that training starts from its scores: `linear`, TF-IDF
+    of n-grams with a linear head; null: none."""
 
 
 class Encoder(Model):
@@ -77,6 +80,9 @@ class Encoder(Model):
     """In front of the heads."""
     attention_dropout: Share | None
     """Of attention weights; null: as the weights' config says. Above 0 torch's CPU attention is not the fused one."""
+    base: Literal["linear"] | None = None
+    """A simple model whose logits the network's are added to, so that training starts from its scores: `linear`, TF-IDF
+    of n-grams with a linear head; null: none."""
 
 
 Length = Annotated[int, Field(gt=0, le=100), Number]
@@ -100,6 +106,9 @@ class Ngram(Model):
     """Share of a text's n-grams left out in training, drawn again for each batch."""
     dropout: Share
     """Dropout in front of the heads."""
+    base: Literal["linear"] | None = None
+    """A simple model whose logits the network's are added to, so that training starts from its scores: `linear`, TF-IDF
+    of n-grams with a linear head; null: none."""
 
 
 class Linear(Model):

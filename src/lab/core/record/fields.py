@@ -14,6 +14,8 @@ Shape = Callable[[str, Any], Iterator[str]]
 """From a field's dotted name and its value to every fault, in words."""
 PENDING = ("figures", "loggers", "merged", "reference", "baselines")
 PLACE = ("epoch", "step")
+BEFORE_TRAINING = -1
+"""Epoch, counted from 0, of a validation before the first step."""
 LARGEST = 2**63 - 1
 LARGEST_PID = 2**31 - 1
 
@@ -32,10 +34,12 @@ def faults(record: Mapping[str, Any]) -> Iterator[str]:
 
 
 def row_faults(row: Mapping[str, Any]) -> Iterator[str]:
-    """Yield every fault of a line of history.jsonl: `epoch` and `step` are counts, other values numbers or null."""
+    """Yield every fault of a line of history.jsonl: `step` is a count, `epoch` too, or `BEFORE_TRAINING`; other values
+    are numbers or null."""
     yield from (f"it has no {name}" for name in PLACE if name not in row)
+    shapes = {"epoch": epoch_number, "step": count}
     for name, value in row.items():
-        yield from (count if name in PLACE else optional(number))(name, value)
+        yield from shapes.get(name, optional(number))(name, value)
 
 
 def is_validation(metrics: Mapping[str, object]) -> bool:
@@ -135,6 +139,9 @@ def _is_moment(value: Any) -> bool:
 text = _is("text", lambda value: isinstance(value, str))
 number = _is("a finite number", is_number)
 count = _is("a whole number from 0 on", lambda value: type(value) is int and 0 <= value <= LARGEST)
+epoch_number = _is(
+    "a whole number from -1 on", lambda value: type(value) is int and BEFORE_TRAINING <= value <= LARGEST
+)
 integer = _is("a whole number", lambda value: type(value) is int and abs(value) <= LARGEST)
 pid = _is("the number of a process", lambda value: type(value) is int and 0 < value <= LARGEST_PID)
 moment = _is("a date and time in ISO 8601", _is_moment)
@@ -173,7 +180,7 @@ FIELDS: Mapping[str, Shape] = {
             metric=text,
             mode=_is("min or max", lambda value: value in ("min", "max")),
             value=optional(number),
-            epoch=optional(count),
+            epoch=optional(epoch_number),
             step=optional(count),
         )
     ),

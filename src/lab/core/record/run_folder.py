@@ -46,7 +46,7 @@ class OtherVersion(Unreadable):
 class RunFolder:
     """One run on disk.
 
-    config.yaml, run.json, spec.json, history.jsonl, checkpoints/{best,last,refit}.ckpt, refit/, tokenizer/,
+    config.yaml, run.json, spec.json, history.jsonl, checkpoints/{best,last,refit}.ckpt, refit/, tokenizer/, base/,
     test_predictions.parquet, calibration.json, review.csv, reference.json, classification_report.txt, figures/*.png;
     Hydra adds .hydra/ and train.log.
     """
@@ -103,6 +103,11 @@ class RunFolder:
     def tokenizer(self) -> Path:
         """Folder of the vocabulary and the architecture."""
         return self.path / "tokenizer"
+
+    @property
+    def base(self) -> Path:
+        """Folder of the simple model that the network's logits are added to (`model.base`)."""
+        return self.path / "base"
 
     @property
     def figures(self) -> Path:

@@ -17,6 +17,7 @@ from lab.core.batches import HeadSpec, SeriesBatch, SeriesSpec
 from lab.core.errors import listed
 from lab.data.batch_sampler import Draw
 from lab.data.cache.hidden_states import States
+from lab.data.dataloader import BaseLogits, rows_of
 from lab.data.datamodule import DataModule
 from lab.data.series.dataset import SeriesSet
 from lab.data.series.missing_values import Interpolation
@@ -43,6 +44,8 @@ class SeriesRows(Dataset[SeriesBatch]):
         self.states: States | None = None
         """Output of the frozen layers for each window, if batches contain it."""
         self.depth = 0
+        self.base: BaseLogits | None = None
+        """Logits of the simple model for each window, if the model starts from one."""
 
     def __len__(self) -> int:
         return len(self.cut)
@@ -59,6 +62,7 @@ class SeriesRows(Dataset[SeriesBatch]):
             states=None if self.states is None else self.states.padded(draw.rows, int(self.states.lengths[0])),
             depth=self.depth,
             whole=bool(observed.all()),
+            base=rows_of(self.base, draw.rows),
         )
 
     def arrays(self, rows: npt.NDArray[np.int64]) -> tuple[Floats, npt.NDArray[np.bool_]]:

@@ -65,7 +65,8 @@ class SeriesExplainer(Explainer):
 
     @torch.inference_mode()
     def _logits(self, values: Tensor, observed: Tensor) -> Tensor:
-        batch = SeriesBatch(values, observed, {}, torch.arange(len(values)), {}).to(self.predictor.device)
+        base = self.predictor.base_logits(values.numpy(), observed.numpy())
+        batch = SeriesBatch(values, observed, {}, torch.arange(len(values)), {}, base=base).to(self.predictor.device)
         logits: Tensor = self.predictor.model(batch)[0].float().cpu()
         return logits
 

@@ -27,6 +27,7 @@ from lab.models.linear.solver import (
     Rows,
     fit_head,
     fitted_head,
+    out_of_fold,
     tempered,
     weights_by_class,
 )
@@ -125,6 +126,15 @@ class SeriesLinear:
     def scored(self, features: Floats) -> Floats:
         """(N, K) for the features (N, D) of windows."""
         return self.head.logits(self._standardised(features))
+
+    def out_of_fold_logits(self, features: Floats, labels: Labels, groups: Labels, seed: int = 0) -> Floats:
+        """(N, K) for the training features (N, D), each from a model of lags that was fitted without it and without
+        the rows of its group (N,)."""
+        assert self.kind == "lags", "a ridge has leave-one-out scores"
+        if self.head.note is not None:
+            return self.scored(features)
+        rows = Rows(self._standardised(features), labels)
+        return out_of_fold(rows, self.head, len(self.head.bias), groups, None, seed, LOGISTIC)
 
     def _standardised(self, features: Floats) -> Floats:
         """(N, D), or (N, 2 D) with the missing columns, in groups of one lag."""

@@ -48,7 +48,7 @@ class TimeSeriesClassifier(Classifier):
         for net, heads in zip(self._members, self.heads, strict=True):
             assert isinstance(heads, nn.ModuleList)
             features = self.dropout(_features(net, batch))
-            logits.append([head(features) for head in heads])
+            logits.append(self.on_base([head(features) for head in heads], batch))
         return logits
 
     def loss(self, batch: SeriesBatch) -> Tensor:  # type: ignore[override]  # narrower: only batches of series

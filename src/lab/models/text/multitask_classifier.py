@@ -36,7 +36,8 @@ class MultitaskTextClassifier(TextTaskModule, Classifier):
         """Logits (B, K) of each head."""
         pooled: Tensor = self.dropout(self._pooled(batch))
         per_head = pooled.expand(-1, len(self.heads), -1).unbind(1)
-        return [head(features) for head, features in zip(self.heads, per_head, strict=True)]
+        own = [head(features) for head, features in zip(self.heads, per_head, strict=True)]
+        return self.on_base(own, batch)
 
     def _pooled(self, batch: TextBatch) -> Tensor:
         """Pooled vectors (B, 1 or heads, D), computed from the batch's states of the frozen layers if it has these."""

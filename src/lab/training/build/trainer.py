@@ -13,6 +13,7 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.profilers import AdvancedProfiler, Profiler, PyTorchProfiler, SimpleProfiler
 
 from lab.callbacks import precision
+from lab.callbacks.before_training import BeforeTraining
 from lab.callbacks.checkpoint import BestAndLast, DirectCheckpointIO
 from lab.callbacks.early_stopping import EarlyStopping
 from lab.callbacks.early_termination import EarlyTermination
@@ -37,6 +38,7 @@ from lab.core.errors import Mistake, RequestError
 from lab.core.machine_faults import MachineRefusal
 from lab.core.record.run_folder import RunFolder
 from lab.sweep.reporting.process_reporter import connected
+from lab.training.residual.request import has_base
 from lab.training.shared_decision import shared_decision
 
 log = logging.getLogger(__name__)
@@ -177,6 +179,7 @@ def callbacks(config: Config, folder: RunFolder, reports: bool = True) -> Callba
         terminate,
         overfit,
         History(folder, logs_training_late=custom),
+        BeforeTraining(folder, best) if has_base(config) else None,
         SeededBatches(config.seed) if custom else None,
         LearningCurves(folder, goal.metric, chosen.curves.png, chosen.curves.gif)
         if chosen.curves.png or chosen.curves.gif
@@ -224,7 +227,7 @@ def trainer(
         fast_dev_run=chosen.fast_dev_run,
         val_check_interval=chosen.val_check_interval,
         check_val_every_n_epoch=chosen.check_val_every_n_epoch,
-        num_sanity_val_steps=chosen.num_sanity_val_steps,
+        num_sanity_val_steps=_validation_steps_before_training(config),
         log_every_n_steps=chosen.log_every_n_steps,
         gradient_clip_val=chosen.gradient_clip_val,
         gradient_clip_algorithm=chosen.gradient_clip_algorithm,
@@ -242,6 +245,13 @@ def trainer(
         plugins=[DirectCheckpointIO()],
         **limits,
     )
+
+
+def _validation_steps_before_training(config: Config) -> int:
+    """Validation batches before the first step: all (-1) for a new run on a simple model, which is validated alone."""
+    if not has_base(config):
+        return config.trainer.num_sanity_val_steps
+    return -1 if config.resume is None else 0
 
 
 def _profiler(name: str | None, folder: Path) -> Profiler | None:

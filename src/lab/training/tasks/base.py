@@ -68,6 +68,9 @@ class TaskDefinition(ABC, Generic[SpecT, DataT, ModelT]):
     def connect(self, model: ModelT, data: DataT) -> None:
         """Pass to the model what its scores need from the data besides the batches."""
 
+    def attach_base(self, config: Config, model: ModelT, data: DataT, folder: RunFolder, fresh: bool) -> None:
+        """Give the rows their logits of the simple model that `model.base` names, and a new model that base."""
+
     @abstractmethod
     def evaluate(self, model: ModelT, data: DataT) -> EvaluationResult:
         """The result of the test that has just run."""

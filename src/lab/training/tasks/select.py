@@ -72,5 +72,6 @@ def prepare(
     sample = data.sample if fresh and isinstance(data, DataModule) else None
     model = build_model(config, task.spec_of(data), folder, fresh, sample)
     task.connect(model, data)
+    task.attach_base(config, model, data, folder, fresh)
     material = Material(task, data, model)
     return with_epoch_ends(config, material) if trains else material

@@ -6,6 +6,7 @@ Weights and the fitted parts of a model come from the checkpoint.
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +41,11 @@ from lab.training.evaluation.classification import (
     metric_names,
 )
 from lab.training.reference.series import series_reference
+from lab.training.residual.request import has_base
 from lab.training.tasks.base import Sample, TaskDefinition, accumulation_schedule, check_metrics, initial_training_plan
+
+if TYPE_CHECKING:
+    from lab.training.residual.series_base import SeriesBase
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +69,15 @@ class SeriesClassification(TaskDefinition[SeriesSpec, SeriesDataModule, Classifi
         model = build_series_classifier(config.model, config.loss, spec, initial_training_plan(config), sample)
         if isinstance(model, SolvedClassifier):
             model.chooses = not is_trained_on_val(config)
+        if has_base(config) and not fresh:
+            model.base = _series_base().load(folder)
         return model
+
+    def attach_base(
+        self, config: Config, model: Classifier, data: SeriesDataModule, folder: RunFolder, fresh: bool
+    ) -> None:
+        if has_base(config):
+            _series_base().attach(model, data, folder, config.cache, fresh)
 
     def connect(self, model: Classifier, data: SeriesDataModule) -> None:
         if data.series.leave_one_out:
@@ -123,6 +136,12 @@ class SeriesClassification(TaskDefinition[SeriesSpec, SeriesDataModule, Classifi
             heads,
             identity=identity(data.series, cut) | {"row": tested.numpy()},
         )
+
+
+def _series_base() -> "SeriesBase":
+    from lab.training.residual.series_base import SeriesBase  # few runs have a base
+
+    return SeriesBase()
 
 
 def load_series(config: Config, pin_memory: bool, labelled: bool) -> SeriesDataModule:

@@ -7,6 +7,7 @@ resumed or tested run, or a loaded model, is built from that folder.
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -39,7 +40,11 @@ from lab.training.evaluation.classification import (
     metric_names,
 )
 from lab.training.reference.texts import text_reference
+from lab.training.residual.request import has_base
 from lab.training.tasks.base import Sample, TaskDefinition, accumulation_schedule, check_metrics, initial_training_plan
+
+if TYPE_CHECKING:
+    from lab.training.residual.text_base import TextBase
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +82,15 @@ class TextClassification(TaskDefinition[TextSpec, TextDataModule, MultitaskTextC
         model = MultitaskTextClassifier(spec, encoder, pooling, config.loss, config.model.dropout, plan)
         if fresh:
             encoder.save_architecture(folder.tokenizer)
+        elif has_base(config):
+            model.base = _text_base().load(folder)
         return model
+
+    def attach_base(
+        self, config: Config, model: MultitaskTextClassifier, data: TextDataModule, folder: RunFolder, fresh: bool
+    ) -> None:
+        if has_base(config):
+            _text_base().attach(model, data, folder, config.cache, fresh)
 
     def cacheable_part(self, model: MultitaskTextClassifier) -> TextEncoder:
         return model.encoder
@@ -126,3 +139,9 @@ class TextClassification(TaskDefinition[TextSpec, TextDataModule, MultitaskTextC
             identity={"row": rows.source_rows[kept], "text": texts.take(pa.array(kept))},
             reference=bayes_scores(known, labels, heads) if known else None,
         )
+
+
+def _text_base() -> "TextBase":
+    from lab.training.residual.text_base import TextBase  # few runs have a base
+
+    return TextBase()

@@ -1,0 +1,1 @@
+"""Networks that start from a simple model (`model.base=linear`): its fit, its files, its logits."""

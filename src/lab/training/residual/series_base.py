@@ -1,0 +1,51 @@
+"""The simple model below a network of series: logistic regression on the last values of a window (`SeriesLinear`).
+
+Windows overlap, so the folds of the out-of-fold logits are stretches of neighbouring windows; cases are folded one by
+one. Shapes: N windows, D features, K classes.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from lab.data.series.datamodule import SeriesDataModule
+from lab.models.linear.series import LAGS, SeriesLinear, lag_features
+from lab.models.linear.solver import FOLDS
+from lab.training.residual.simple_base import SEED, LogitsByHead, SimpleBase
+
+BATCH = 4096
+"""Windows that are gathered at a time."""
+
+
+class SeriesBase(SimpleBase[SeriesDataModule, SeriesLinear]):
+    """Windows as the network reads them: scaled, with missing values marked."""
+
+    model_type = SeriesLinear
+
+    def fit(self, data: SeriesDataModule) -> SeriesLinear:
+        head, channels = data.spec.heads[0], len(data.spec.channels)
+        train, val = ((_features(data, split), _labels(data, split)) for split in ("train", "val"))
+        return SeriesLinear.fit("lags", *train, head.num_classes, channels, val, seed=SEED)
+
+    def out_of_fold(self, model: SeriesLinear, data: SeriesDataModule) -> LogitsByHead:
+        features, labels = _features(data, "train"), _labels(data, "train")
+        places = np.arange(len(labels))
+        groups = places * FOLDS // len(labels) if data.series.has_times else places
+        return {data.spec.heads[0].name: model.out_of_fold_logits(features, labels, groups, SEED)}
+
+    def logits(self, model: SeriesLinear, data: SeriesDataModule, split: str) -> LogitsByHead:
+        return {data.spec.heads[0].name: model.scored(_features(data, split, model.num_lags))}
+
+
+def _labels(data: SeriesDataModule, split: str) -> npt.NDArray[np.int64]:
+    return data.series.splits[split].labels.astype(np.int64)
+
+
+def _features(data: SeriesDataModule, split: str, num_lags: int | None = None) -> npt.NDArray[np.float32]:
+    """(N, D) of the windows of a split. num_lags: of the model; None: as many as may be chosen."""
+    rows = data.rows[split]
+    lags = num_lags or min(max(LAGS), data.spec.length)
+    parts = [
+        lag_features(*rows.arrays(np.arange(start, min(start + BATCH, len(rows)))), lags)
+        for start in range(0, len(rows), BATCH)
+    ]
+    return np.concatenate(parts)

@@ -1,0 +1,106 @@
+"""The simple model below a network: fitted once per data set, kept in the run folder, its logits given to every row.
+
+The network learns what the simple model misses. A training row therefore has out-of-fold logits: a model that was
+fitted to the row leaves no error to learn from. Model and out-of-fold logits are kept in the cache, so that runs of
+other seeds and settings share them. Nothing is pickled: safetensors and JSON.
+Cost: the fit of `model=linear` and five more fits.
+"""
+
+import hashlib
+import json
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from safetensors.numpy import load_file, save_file
+
+from lab.config.schema import Cache
+from lab.core.errors import Mistake, RequestError
+from lab.core.files import Unreadable
+from lab.core.locks import exclusive
+from lab.core.record.run_folder import RunFolder
+from lab.data.cache.store import make_entry
+from lab.data.datamodule import DataModule
+from lab.models.classifier import Classifier
+from lab.models.linear.series import SeriesLinear
+from lab.models.linear.text import TextLinear
+
+log = logging.getLogger(__name__)
+VERSION = 1
+"""Part of every key of the cache: a change in what a base is makes stored ones invalid."""
+SEED = 0
+"""Of the fits and folds: runs with other seeds have the same base."""
+OUT_OF_FOLD = "out_of_fold.safetensors"
+WHOLE = "a whole run folder"
+LogitsByHead = Mapping[str, npt.NDArray[np.float32]]
+DataT = TypeVar("DataT", bound=DataModule[Any])
+ModelT = TypeVar("ModelT", TextLinear, SeriesLinear)
+
+
+class SimpleBase(ABC, Generic[DataT, ModelT]):
+    """How the simple model of one kind of data is fitted and read."""
+
+    model_type: type[ModelT]
+
+    @abstractmethod
+    def fit(self, data: DataT) -> ModelT:
+        """A model of the training rows, chosen and calibrated on the validation rows."""
+
+    @abstractmethod
+    def out_of_fold(self, model: ModelT, data: DataT) -> LogitsByHead:
+        """Per head (N, K): logits of the training rows, each from a model that was fitted without it."""
+
+    @abstractmethod
+    def logits(self, model: ModelT, data: DataT, split: str) -> LogitsByHead:
+        """Per head (N, K): logits of the rows of a split."""
+
+    def attach(self, classifier: Classifier, data: DataT, folder: RunFolder, cache: Cache, fresh: bool) -> None:
+        """Give the rows of all splits that are read their logits, and a new model its base.
+
+        fresh: a new run, which keeps the base in its folder; otherwise the classifier has it from there.
+        """
+        entry = None
+        if fresh or "train" in data.rows:
+            entry = self._entry(data, Path(cache.dir).expanduser())
+        if fresh:
+            assert entry is not None
+            model = self.model_type.load(entry)
+            folder.base.mkdir(exist_ok=True)
+            model.save(folder.base)
+            classifier.start_from(model)
+        for split, rows in data.rows.items():
+            if split == "train":
+                assert entry is not None
+                rows.base = load_file(entry / OUT_OF_FOLD)
+            else:
+                assert isinstance(classifier.base, self.model_type)
+                rows.base = self.logits(classifier.base, data, split)
+
+    def load(self, folder: RunFolder) -> ModelT:
+        """The base of a run. Raises RequestError where it is missing or damaged."""
+        try:
+            return self.model_type.load(folder.base)
+        except (OSError, Unreadable) as error:
+            problem = f"the simple model of model.base cannot be read: {error}"
+            raise RequestError(Mistake("run", problem, WHOLE, folder.path)) from error
+
+    def _entry(self, data: DataT, cache: Path) -> Path:
+        """The folder in the cache with the model and the out-of-fold logits, which are made where there are none."""
+        key = {"version": VERSION, "data": data.fingerprint, "name": "base", "kind": self.model_type.__name__}
+        digest = hashlib.blake2b(json.dumps(key, sort_keys=True).encode(), digest_size=16).hexdigest()
+        folder = cache / "baselines" / digest
+
+        def fill(aside: Path) -> None:
+            log.info("model.base: fitting the simple model and its out-of-fold logits of the training rows")
+            model = self.fit(data)
+            model.save(aside)
+            save_file(dict(self.out_of_fold(model, data)), aside / OUT_OF_FOLD)
+
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with exclusive(folder.parent / f".{folder.name}.lock", lambda: log.info("another run fits this base")):
+            make_entry(folder, fill)
+        return folder
