@@ -11,7 +11,7 @@ from lab.models.text.families import FAMILIES, position_limit
 from lab.models.text.transformer import TransformerEncoder, new_config
 
 MODELS = Path(__file__).resolve().parents[2] / "conf" / "model"
-NAMES = sorted(path.stem for path in MODELS.glob("*.yaml") if path.stem != "custom")
+NAMES = sorted(path.stem for path in MODELS.glob("*.yaml") if path.stem not in ("auto", "custom"))
 PUBLISHED_MILLIONS = {
     # sizes of the checkpoints on the hub, without pooler and heads
     "albert": 11.1, "bert": 108.9, "bertimbau": 108.3, "beto": 109.3, "distilbert": 66.4, "distilbeto": 66.7,
