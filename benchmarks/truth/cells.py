@@ -50,7 +50,7 @@ class Cell:
 
 
 def finished(file: Path) -> dict[Cell, dict[str, Any]]:
-    """The cells of a results file; a line that was cut off by a kill is left out."""
+    """The cells of a results file; a line that a kill left unfinished is left out."""
     result = {}
     for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else []:
         try:

@@ -11,7 +11,7 @@ FOLDS, FOLD = "data.split.folds", "data.split.fold"
 def with_all_folds(argv: Sequence[str]) -> list[str]:
     """Return the command line with every fold, if it names a number of folds and none of them.
 
-    Raises RequestError where a search is asked for as well: its trials are compared on one split.
+    Raises RequestError where the line also has a search: its trials are compared on one split.
     """
     typed = parse(argv)
     given = {key.lstrip("+"): value for key, value in map(split, typed.overrides)}
