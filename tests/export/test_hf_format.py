@@ -75,6 +75,29 @@ def test_the_script_classifies_as_the_run_does(exported: Export, asked: Ask, tmp
             assert float(row[f"{head['name']}_probability"]) == pytest.approx(float(probabilities.max()), abs=1e-5)
 
 
+def test_a_head_of_transformers_loads_with_the_names_of_the_classes(
+    exported: Export, asked: Ask, loads: Callable[[str, str], Any], tmp_path: Path
+) -> None:
+    lines = exported("own_head", format="hf")
+    assert "AutoModelForSequenceClassification" in lines[1]
+    assert float(lines[-1].split(": ")[1].split(" ")[0]) <= 1e-5
+    assert not list((tmp_path / "model").glob("*.py"))
+    model, tokenizer = loads("AutoModelForSequenceClassification", "AutoTokenizer")
+    assert model.config.id2label == {0: "leak", 1: "wear"}
+    assert model.config.label2id == {"leak": 0, "wear": 1}
+    source = tmp_path / "new.csv"
+    source.write_text("title,text\npump 1,drips drips\npump 2,noise\n")
+    asked("own_head", input=source)
+    text = (tmp_path / "model" / "README.md").read_text()
+    temperature = float(text.split("divided by ")[1].split(" ")[0])
+    for row in read_csv(tmp_path / "out.csv"):
+        encoded = tokenizer(f"{row['title']}\n{row['text']}", return_tensors="pt", truncation=True)
+        with torch.inference_mode():
+            probabilities = (model(**encoded).logits / temperature).softmax(-1)[0]
+        assert row["cause"] == model.config.id2label[int(probabilities.argmax())]
+        assert float(row["cause_probability"]) == pytest.approx(float(probabilities.max()), abs=1e-4)
+
+
 def test_predictions_need_another_format(
     exported: Export, asked: Ask, rows: Callable[[str], Path], tmp_path: Path
 ) -> None:

@@ -16,16 +16,14 @@ from lab.inference.predict import Done
 from .conftest import Export, assert_same_predictions
 
 Ask = Callable[..., Done]
+SLOW = ("encoder", "ngram", "linear", "lags", "lora", "own_head", "questions")
 
 
 @pytest.mark.parametrize(
     "name",
     [
         "net",
-        *(
-            pytest.param(name, marks=pytest.mark.slow)
-            for name in ("encoder", "ngram", "linear", "lags", "lora", "questions")
-        ),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW),
     ],
 )
 def test_the_graph_predicts_what_the_run_predicts(

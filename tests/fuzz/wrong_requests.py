@@ -243,6 +243,9 @@ model.architecture.hidden_dropout_prob=2
 model=distilbeto model.pretrained=true model.vocabulary_size=5
 model.vocabulary_size=999999999999
 model.pooling=sum
+model.head=hf
+model.head=transformers data=qa_demo
+model=ngram model.head=transformers
 model=ngram model.buckets=1
 model=ngram model.buckets=0
 model=ngram model.char_ngrams=[5,2]

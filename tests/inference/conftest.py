@@ -42,6 +42,7 @@ RUNS = {
     "linear": [*FILE, "model=linear"],
     "encoder": [*FILE, *TINY],
     "lora": [*FILE, "peft=lora", "peft.r=2", *TINY],
+    "own_head": [*FILE[:-1], "data.labels=[cause]", "model.head=transformers", "peft=lora", "peft.r=2", *TINY],
     "questions": ["data=qa_demo", "data.num_contexts=30", "data.max_length=64", "data.stride=16", *TINY],
     "series": ["data=series_table", "data.path=weather.csv", "data.time=hour", "data.group=station",
                "data.label={feature: temperature, horizon: 1, threshold: 17}", "data.window=24", "data.calendar=[day]",
@@ -90,7 +91,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     runs: dict[str, Path] = {}
 
     def run(name: str) -> Path:
-        needed = {"lora": ["peft"], "qlora": ["peft", "bitsandbytes"], "qdora": ["peft", "bitsandbytes"]}
+        needed = {
+            "lora": ["peft"],
+            "own_head": ["peft"],
+            "qlora": ["peft", "bitsandbytes"],
+            "qdora": ["peft", "bitsandbytes"],
+        }
         if lacking := [package for package in needed.get(name, []) if find_spec(package) is None]:
             pytest.skip(f"not installed: {lacking}")
         if name not in runs:

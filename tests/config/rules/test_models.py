@@ -5,6 +5,7 @@ import pytest
 from .conftest import keys_of_mistakes
 
 FROZEN = ("model.pretrained", "model.architecture", "callbacks.freeze.layers", "callbacks.freeze.schedule")
+LABELS = ("model.head", "data.labels", "data.split_labels")
 KIND = ("model.kind", "callbacks.freeze.layers", "callbacks.freeze.schedule")
 SCHEDULE = ("callbacks.freeze.schedule", "trainer.max_epochs")
 PASS = ("model.kind", "trainer.max_epochs", "trainer.max_steps", "trainer.val_check_interval",
@@ -32,6 +33,12 @@ VOCABULARY = ("model.pretrained", "model.vocabulary_size", "model.architecture")
         (FROZEN, (False, {"num_hidden_layers": 12, "num_hidden_groups": 1}, 10, None), ["callbacks.freeze.layers"]),
         (FROZEN, (False, None, 40, None), []),
         (FROZEN, (True, {"num_hidden_layers": 12}, 24, {0: 24}), []),
+        (LABELS, ("transformers", ["a"], []), []),
+        (LABELS, ("linear", ["a", "b"], []), []),
+        (LABELS, ("transformers", ["a", "b"], []), ["model.head"]),
+        (LABELS, ("transformers", ["a"], ["a"]), ["model.head"]),
+        (("model.head", "data.kind"), ("transformers", "squad"), ["model.head"]),
+        (("model.head", "data.kind"), ("transformers", "maintenance"), []),
         (KIND, ("ngram", 0, None), []),
         (KIND, ("ngram", 1, {0: 1}), ["callbacks.freeze.layers", "callbacks.freeze.schedule"]),
         (("model.char_ngrams",), ([3, 5],), []),

@@ -9,6 +9,7 @@ from typing import Any
 
 from lab.config.rules.rule import Found, Rule
 from lab.config.rules.sizes import stated_sizes
+from lab.config.rules.tasks import ASKED, GIVES
 from lab.core.errors import Mistake, listed
 
 LAYER_KEYS = ("num_hidden_groups", "num_hidden_layers", "n_layers")
@@ -149,7 +150,21 @@ def _one_net(kind: str, dropout: float, ensemble: int) -> Found:
         yield Mistake("model.ensemble", problem, "model.ensemble=1", ensemble)
 
 
+def _label_head(head: str, labels: Sequence[str], split_labels: Sequence[str]) -> Found:
+    if head == "transformers" and (len(labels) > 1 or split_labels):
+        problem = f"transformers' head has one set of classes, and the label columns are {listed(list(labels))}"
+        yield Mistake("model.head", problem, "model.head=linear, or data.labels=[ONE_COLUMN]", head)
+
+
+def _answer_head(head: str, data: str) -> Found:
+    if head == "transformers" and GIVES[data] == ASKED:
+        problem = "has no effect on questions: their head scores first and last tokens, as transformers' own does"
+        yield Mistake("model.head", problem, "model.head=linear", head)
+
+
 RULES: tuple[Rule, ...] = (
+    (("model.head", "data.labels", "data.split_labels"), _label_head),
+    (("model.head", "data.kind"), _answer_head),
     (("model.path", "model.package", "model.architecture"), _source),
     (("model.pretrained", "model.vocabulary_size", "model.architecture"), _vocabulary),
     (("model.pretrained", "model.architecture", "callbacks.freeze.layers", "callbacks.freeze.schedule"), _frozen),

@@ -76,6 +76,10 @@ class Encoder(Model):
     """Whether a learned vocabulary folds case (accents are kept)."""
     pooling: Annotated[str, AfterValidator(known_pooling)]
     """How the token vectors of a text become the input of a head; attention: each head learns a query."""
+    head: Literal["linear", "transformers"] = "linear"
+    """linear: a linear layer per label column over the pooled vector. transformers: the head that transformers has for
+    this family (`AutoModelForSequenceClassification`), for one label column; it pools by itself, so `pooling` is not
+    read."""
     dropout: Share
     """In front of the heads."""
     attention_dropout: Share | None

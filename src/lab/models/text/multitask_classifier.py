@@ -18,34 +18,48 @@ class MultitaskTextClassifier(TextTaskModule, Classifier):
     """Fine-tunes an encoder with one head per label column of the data's spec.
 
     pooling: how token vectors become one vector per text; None for a `BagEncoder`, which has no token vectors.
+    own_head: a module that takes hidden states (B, L, D) and the mask (B, L) and gives the logits of the only head; it
+    replaces pooling, dropout and linear heads.
     """
 
     def __init__(
         self, spec: TextSpec, encoder: TextEncoder, pooling: str | None, loss: AnyLoss, dropout: float,
-        training: Training,
+        training: Training, own_head: nn.Module | None = None,
     ) -> None:  # fmt: skip
         super().__init__(spec.heads, loss, training)
         self.spec = spec
         self.encoder = encoder
-        assert (pooling is None) == isinstance(encoder, BagEncoder), f"pooling {pooling} for a {type(encoder).__name__}"
+        self.has_own_head = own_head is not None
+        unpooled = self.has_own_head or isinstance(encoder, BagEncoder)
+        assert (pooling is None) == unpooled, f"pooling {pooling} for a {type(encoder).__name__}"
         self.pooling = None if pooling is None else TokenPooling(pooling, encoder.dimension, len(spec.heads))
         self.dropout = nn.Dropout(dropout)
-        self.heads = nn.ModuleList(nn.Linear(encoder.dimension, head.num_classes) for head in spec.heads)
+        if own_head is not None:
+            assert len(spec.heads) == 1, "one head for several label columns"
+            self.heads = nn.ModuleList([own_head])
+        else:
+            self.heads = nn.ModuleList(nn.Linear(encoder.dimension, head.num_classes) for head in spec.heads)
 
     def forward(self, batch: TextBatch) -> list[Tensor]:
         """Logits (B, K) of each head."""
+        if self.has_own_head:
+            return [self.heads[0](self._hidden(batch), batch.mask)]
         pooled: Tensor = self.dropout(self._pooled(batch))
         per_head = pooled.expand(-1, len(self.heads), -1).unbind(1)
         own = [head(features) for head, features in zip(self.heads, per_head, strict=True)]
         return self.on_base(own, batch)
 
-    def _pooled(self, batch: TextBatch) -> Tensor:
-        """Pooled vectors (B, 1 or heads, D), computed from the batch's states of the frozen layers if it has these."""
+    def _hidden(self, batch: TextBatch) -> Tensor:
+        """The encoder's output, computed from the batch's states of the frozen layers if it has these."""
         if batch.states is None:
             hidden: Tensor = self.encoder(batch.ids, self.encoder_mask(batch))
-        else:
-            assert isinstance(self.encoder, CuttableEncoder), f"states for a {type(self.encoder).__name__}"
-            hidden = self.encoder.forward_above(batch.states, self.encoder_mask(batch), batch.depth)
+            return hidden
+        assert isinstance(self.encoder, CuttableEncoder), f"states for a {type(self.encoder).__name__}"
+        return self.encoder.forward_above(batch.states, self.encoder_mask(batch), batch.depth)
+
+    def _pooled(self, batch: TextBatch) -> Tensor:
+        """Pooled vectors (B, 1 or heads, D)."""
+        hidden = self._hidden(batch)
         if self.pooling is None:
             return hidden.unsqueeze(1)
         pooled: Tensor = self.pooling(hidden, batch.mask)

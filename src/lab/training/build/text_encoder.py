@@ -1,9 +1,14 @@
-"""Builds the text encoder of a run from its config: weights, adapters, gradient checkpointing and compilation."""
+"""Builds the text encoder of a run from its config: weights, adapters, gradient checkpointing and compilation.
+
+Also transformers' own classification head over it, for `model.head=transformers`.
+"""
 
 from pathlib import Path
 
+from torch import nn
+
 from lab.config.schema import Adapters, Config, Encoder, Ngram, Peft, TextEncoderSettings
-from lab.core.batches import Tokenizer
+from lab.core.batches import TextSpec, Tokenizer
 from lab.core.errors import Mistake, RequestError
 from lab.core.record.run_folder import RunFolder
 from lab.core.registry import TEXT_ENCODERS
@@ -63,3 +68,23 @@ def build_encoder(
     else:
         transformer = new_transformer(model, tokenizer)
     return TransformerEncoder(transformer)
+
+
+def own_head(model: TextModel, spec: TextSpec, encoder: TextEncoder, fresh: bool) -> nn.Module | None:
+    """The head of transformers over an encoder, if the model has it; None for linear heads.
+
+    fresh: its pooler, where the family has one, starts from the pretrained weights; otherwise a checkpoint fills it.
+    Raises RequestError for a family without a class for sequence classification.
+    """
+    if not isinstance(model, Encoder) or model.head != "transformers":
+        return None
+    from lab.models.text.transformer import TransformerEncoder
+    from lab.models.text.transformers_head import TransformersHead
+    from lab.models.text.weights import locate
+
+    assert isinstance(encoder, TransformerEncoder), f"a {type(encoder).__name__} of transformers"
+    (labels,) = spec.heads
+    head = TransformersHead(encoder.transformer.config, labels.num_classes, model.dropout)
+    if fresh and model.pretrained:
+        head.load_pooler(locate(model))
+    return head

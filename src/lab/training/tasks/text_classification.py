@@ -14,7 +14,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from lab.config.schema import Config, Labelled, Linear
-from lab.core.batches import TextSpec
+from lab.core.batches import HeadSpec, TextSpec
+from lab.core.errors import Mistake, RequestError, listed
 from lab.core.record.run_folder import RunFolder
 from lab.core.reference.content import Reference
 from lab.data.text.corpus import load
@@ -27,7 +28,7 @@ from lab.training.baselines.fitted import SimpleModel
 from lab.training.baselines.label_rules import majority
 from lab.training.baselines.texts import linear_model
 from lab.training.build.linear_model import linear_text_classifier
-from lab.training.build.text_encoder import TextModel, text_encoder
+from lab.training.build.text_encoder import TextModel, own_head, text_encoder
 from lab.training.build.tokenizer import get_tokenizer, load_tokenizer
 from lab.training.doubt.fit_novelty import text_novelty
 from lab.training.doubt.novelty import Novelty
@@ -66,6 +67,7 @@ class TextClassification(TaskDefinition[TextSpec, TextDataModule, MultitaskTextC
         accumulation = accumulation_schedule(config)
         data = TextDataModule(corpus, tokenizer, config.data, config.cache, accumulation, config.seed, pin_memory)
         check_metrics(config, metric_names(corpus.heads, config.metrics.extra))
+        _check_head(config, corpus.heads)
         if fresh:
             tokenizer.save(folder.tokenizer)
         return data
@@ -77,9 +79,11 @@ class TextClassification(TaskDefinition[TextSpec, TextDataModule, MultitaskTextC
             return linear_text_classifier(config, spec, load_tokenizer(folder.tokenizer), initial_training_plan(config))
         assert isinstance(config.model, TextModel), f"model of kind {config.model.kind} reads no texts"
         encoder = text_encoder(config, load_tokenizer(folder.tokenizer), folder, fresh)
-        pooling = None if isinstance(encoder, BagEncoder) else getattr(config.model, "pooling", None)
+        head = own_head(config.model, spec, encoder, fresh)
+        pooled = head is None and not isinstance(encoder, BagEncoder)
+        pooling = getattr(config.model, "pooling", None) if pooled else None
         plan = initial_training_plan(config)
-        model = MultitaskTextClassifier(spec, encoder, pooling, config.loss, config.model.dropout, plan)
+        model = MultitaskTextClassifier(spec, encoder, pooling, config.loss, config.model.dropout, plan, head)
         if fresh:
             encoder.save_architecture(folder.tokenizer)
         elif has_base(config):
@@ -145,3 +149,12 @@ def _text_base() -> "TextBase":
     from lab.training.residual.text_base import TextBase  # few runs have a base
 
     return TextBase()
+
+
+def _check_head(config: Config, heads: Sequence[HeadSpec]) -> None:
+    """Raises RequestError for `model.head=transformers` with several label columns."""
+    if getattr(config.model, "head", None) == "transformers" and len(heads) != 1:
+        problem = (
+            f"transformers' head has one set of classes, and the data have {listed([each.name for each in heads])}"
+        )
+        raise RequestError(Mistake("model.head", problem, "model.head=linear", "transformers"))
