@@ -245,6 +245,7 @@ model.vocabulary_size=999999999999
 model.pooling=sum
 model.head=hf
 model.head=transformers data=qa_demo
+model.head=transformers model.base=linear data=csv data.path=a.csv data.text=[t] data.labels=[l]
 model=ngram model.head=transformers
 model=ngram model.buckets=1
 model=ngram model.buckets=0

@@ -37,6 +37,8 @@ VOCABULARY = ("model.pretrained", "model.vocabulary_size", "model.architecture")
         (LABELS, ("linear", ["a", "b"], []), []),
         (LABELS, ("transformers", ["a", "b"], []), ["model.head"]),
         (LABELS, ("transformers", ["a"], ["a"]), ["model.head"]),
+        (("model.head", "model.base"), ("transformers", "linear"), ["model.base"]),
+        (("model.head", "model.base"), ("linear", "linear"), []),
         (("model.head", "data.kind"), ("transformers", "squad"), ["model.head"]),
         (("model.head", "data.kind"), ("transformers", "maintenance"), []),
         (KIND, ("ngram", 0, None), []),

@@ -162,7 +162,14 @@ def _answer_head(head: str, data: str) -> Found:
         yield Mistake("model.head", problem, "model.head=linear", head)
 
 
+def _head_on_base(head: str, base: str | None) -> Found:
+    if head == "transformers" and base is not None:
+        problem = "transformers' head cannot start from the logits of a simple model"
+        yield Mistake("model.base", problem, "model.base=null, or model.head=linear", base)
+
+
 RULES: tuple[Rule, ...] = (
+    (("model.head", "model.base"), _head_on_base),
     (("model.head", "data.labels", "data.split_labels"), _label_head),
     (("model.head", "data.kind"), _answer_head),
     (("model.path", "model.package", "model.architecture"), _source),
