@@ -1,7 +1,11 @@
-"""One cell of the benchmark: a run of train.py on a data set with a model and a seed, kept as a line of JSON."""
+"""One cell of the benchmark: a run of train.py on a data set with a model and a seed, kept as a line of JSON.
+
+The model `check` is not lab's: it is scikit-learn alone on the same rows (`independent.py`), once per set.
+"""
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -17,6 +21,7 @@ from lab.core.record.run_folder import RunFolder
 ROOT = Path(__file__).resolve().parents[2]
 MODELS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "texts": {
+        "check": ["model=ngram"],
         "linear": ["model=linear"],
         "ngram": ["model=ngram"],
         "tiny": ["model=tiny"],
@@ -27,6 +32,7 @@ MODELS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "auto": ["model=auto"],
     },
     "series": {
+        "check": ["model=inception_time"],
         "logistic_lags": ["model=logistic_lags"],
         "minirocket": ["model=minirocket"],
         "inception_time": ["model=inception_time"],
@@ -36,8 +42,12 @@ MODELS: Mapping[str, Mapping[str, Sequence[str]]] = {
     },
 }
 """Overrides of each model, by task."""
-QUICK = ("linear", "ngram", "tiny", "ngram on linear", "auto", "logistic_lags", "minirocket", "inception_time")
+QUICK = ("check", "linear", "ngram", "tiny", "ngram on linear", "auto", "logistic_lags", "minirocket",
+         "inception_time")  # fmt: skip
 """Models of `--quick`: those of which a run takes seconds to a minute."""
+CHECK = "check"
+KEPT = ("accuracy", "f1_macro", "mcc", "auc")
+"""Metrics of a line, of a run and of its heads."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +60,7 @@ class Cell:
 
 
 def finished(file: Path) -> dict[Cell, dict[str, Any]]:
-    """The cells of a results file; a line that a kill left unfinished is left out."""
+    """The cells of a results file, the last line of each; a line that was cut off by a kill is left out."""
     result = {}
     for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else []:
         try:
@@ -61,27 +71,67 @@ def finished(file: Path) -> dict[Cell, dict[str, Any]]:
     return result
 
 
-def run_cell(cell: Cell, overrides: Sequence[str], threads: int | None) -> dict[str, Any]:
-    """Train, and return the line of the cell. A run that fails is a line with its last words, and is not repeated."""
+def run_cell(cell: Cell, data: Sequence[str], model: Sequence[str], threads: int | None) -> dict[str, Any]:
+    """Train, and return the line of the cell; a run that fails is a line with its last words.
+
+    data, model: overrides. Those of the data have paths of this machine, so they are not in the line.
+    """
+    line = asdict(cell) | {"overrides": list(model)}
     with tempfile.TemporaryDirectory() as temporary:
         run = RunFolder(Path(temporary) / "run")
         words = [
-            *overrides, f"seed={cell.seed}", "logger=csv", "callbacks.curves.png=false", "callbacks.progress.refresh=0",
-            *([] if threads is None else [f"trainer.threads={threads}"]), f"hydra.run.dir={run.path}",
+            *data, *model, f"seed={cell.seed}", "logger=csv", "callbacks.curves.png=false",
+            "callbacks.progress.refresh=0", *([] if threads is None else [f"trainer.threads={threads}"]),
+            f"hydra.run.dir={run.path}",
         ]  # fmt: skip
-        environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "HF_HUB_OFFLINE": "1"}
+        check = cell.model == CHECK
+        program = ["-m", "benchmarks.truth.independent", *data, *model] if check else [str(ROOT / "train.py"), *words]
+        environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}", "HF_HUB_OFFLINE": "1"}
         started = time.monotonic()
         done = subprocess.run(
-            [sys.executable, str(ROOT / "train.py"), *words], cwd=temporary, env=environment, capture_output=True,
-            text=True, check=False,
-        )  # fmt: skip
-        line = asdict(cell) | {"seconds": time.monotonic() - started, "overrides": list(overrides)}
-        line["machine"] = machine()
+            [sys.executable, *program], cwd=temporary, env=environment, capture_output=True, text=True, check=False
+        )
+        line |= {"seconds": round(time.monotonic() - started, 1)} | machine()
         if done.returncode:
-            return line | {"failed": done.stderr.strip()[-600:]}
-        record = run.read()
-    kept = ("metrics", "baselines", "baseline_comparison", "calibration", "requested", "git_commit", "reference")
-    return line | {name: record.get(name) for name in kept} | {"kind": record["model"]["name"]}
+            return line | {"failed": without_paths(last_words(done.stderr))}
+        return line | (json.loads(done.stdout.splitlines()[-1]) if check else from_record(run.read()))
+
+
+def from_record(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of run.json that a line keeps."""
+    facts = record["data"]
+    classes = facts.get("classes") or {}
+    fields = {name: record.get(name) for name in ("calibration", "auto", "baseline_comparison", "git_commit")}
+    return fields | {
+        "trained": record["model"]["name"],
+        "metrics": {split: short(record["metrics"][split]) for split in ("val", "test")},
+        "baselines": {
+            name: {split: each if isinstance(each, str) else short(each) for split, each in (scores or {}).items()}
+            for name, scores in (record.get("baselines") or {}).items()
+        },
+        "rows": facts["rows"]["train"],
+        "classes": max((each if isinstance(each, int) else len(each) for each in classes.values()), default=None),
+    }
+
+
+def short(scores: Mapping[str, float]) -> dict[str, float]:
+    """Only the metrics of `KEPT`, with four decimals."""
+    return {
+        name: round(value, 4)
+        for name, value in scores.items()
+        if name.rpartition("/")[2] in KEPT and isinstance(value, (int, float))
+    }
+
+
+def last_words(text: str) -> str:
+    """The last line of an output that says something, without an empty one or a remedy."""
+    lines = [line for line in text.strip().splitlines() if line.strip() and not line.strip().startswith("try:")]
+    return lines[-1].strip() if lines else "it ended without a word"
+
+
+def without_paths(text: str) -> str:
+    """The text with the folders of this machine left out: /a/b/c.csv becomes c.csv."""
+    return re.sub(r"(?:/[\w.+-]+)+/", "", text)
 
 
 def cells(names: Sequence[str], task: str, models: Sequence[str], seeds: Sequence[int]) -> Iterator[Cell]:
@@ -89,7 +139,7 @@ def cells(names: Sequence[str], task: str, models: Sequence[str], seeds: Sequenc
     for name in names:
         for model in models:
             if model in MODELS[task]:
-                yield from (Cell(name, model, seed) for seed in seeds)
+                yield from (Cell(name, model, seed) for seed in ([0] if model == CHECK else seeds))
 
 
 def keep(file: Path, line: Mapping[str, Any]) -> None:

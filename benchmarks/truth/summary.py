@@ -1,0 +1,85 @@
+"""What all sets say together: ranks, margins, calibration, the choices of `auto`; and the table that a default follows.
+
+Ranks are among the models (not the baselines) of a set that all of its compared models were run on, 1 is the best.
+"""
+
+from collections.abc import Iterable, Sequence
+from statistics import mean, median
+from typing import Any
+
+from benchmarks.truth.sets import DataSet
+from benchmarks.truth.table import AS_GOOD, MODEL, Line, Row, by_set, linear_of, rows_of
+
+CALIBRATED = 0.05
+"""Expected calibration error after calibration that the project aims at."""
+AUTO = "auto"
+
+
+def per_set(sets: Sequence[DataSet], lines: Iterable[Line], split: str) -> list[tuple[DataSet, list[Row]]]:
+    """The rows of each set that has a model and something simple to compare it with."""
+    known = by_set(lines)
+    found = [(data, rows_of(data, known[data.name], split)) for data in sets if data.name in known]
+    return [(data, rows) for data, rows in found if len({row.kind == MODEL for row in rows}) == 2]
+
+
+def summary(sets: Sequence[DataSet], lines: Iterable[Line], split: str) -> str:
+    """A table of the models over all sets, by task, and what `auto` chose."""
+    compared, parts = per_set(sets, list(lines), split), []
+    for task in dict.fromkeys(data.task for data, _ in compared):
+        rows_by_set = [rows for data, rows in compared if data.task == task]
+        names = dict.fromkeys(row.name for rows in rows_by_set for row in rows if row.kind == MODEL)
+        parts += [f"### All sets of {task}", "", *_header(), *(_line(name, rows_by_set) for name in names), ""]
+    chosen = [name for _, rows in compared for row in rows if row.name == AUTO for name in row.chosen]
+    if chosen:
+        share = sum(name in ("linear", "logistic_lags") for name in chosen) / len(chosen)
+        parts.append(f"`auto` chose the linear model in {share:.0%} of {len(chosen)} runs.\n")
+    return "\n".join(parts)
+
+
+def _header() -> list[str]:
+    titles = ["model", "sets", "mean rank", "over linear, mean", "above / equal / below the best simple model",
+              "ECE after, mean", "ECE below .05", "seconds, median"]  # fmt: skip
+    return ["| " + " | ".join(titles) + " |", "|---" * len(titles) + "|"]
+
+
+def _line(name: str, rows_by_set: Sequence[Sequence[Row]]) -> str:
+    ranks, margins, gaps, errors, seconds = [], [], [], [], []
+    for rows in rows_by_set:
+        models = [row for row in rows if row.kind == MODEL]
+        own = next((row for row in models if row.name == name), None)
+        if own is None:
+            continue
+        ranks.append(1 + models.index(own))
+        seconds.append(own.seconds)
+        gaps.append(own.score - next(row.score for row in rows if row.kind != MODEL))
+        margins += [] if (linear := linear_of(rows)) is None else [own.score - linear.score]
+        errors += [] if own.ece is None else [own.ece[1]]
+    above, below = sum(gap > AS_GOOD for gap in gaps), sum(gap < -AS_GOOD for gap in gaps)
+    cells = [
+        name, len(ranks), f"{mean(ranks):.1f}", f"{mean(margins):+.3f}" if margins else "",
+        f"{above} / {len(gaps) - above - below} / {below}", f"{mean(errors):.3f}" if errors else "",
+        f"{sum(error < CALIBRATED for error in errors)} of {len(errors)}" if errors else "", f"{median(seconds):.0f}",
+    ]  # fmt: skip
+    return "| " + " | ".join(str(cell) for cell in cells) + " |"
+
+
+def defaults(sets: Sequence[DataSet], lines: Iterable[Line]) -> list[dict[str, Any]]:
+    """What a choice of model can follow: per set its size, the best model on validation rows, and all scores."""
+    lines = list(lines)
+    known = by_set(lines)
+    found = []
+    for data, rows in per_set(sets, lines, "val"):
+        models = [row for row in rows if row.kind == MODEL and row.name != AUTO]
+        if not models:
+            continue
+        simple = next(row for row in rows if row.kind != MODEL)
+        size = next((line for line in known[data.name] if line.get("rows")), {})
+        found.append({
+            "data": data.name, "task": data.task, "metric": data.metric, "rows": size.get("rows"),
+            "classes": size.get("classes"), "best": models[0].name, "best_simple": simple.name,
+            "margin": round(models[0].score - simple.score, 4),
+            "scores": {row.name: round(row.score, 4) for row in rows},
+            "seeds": {row.name: row.seeds for row in models},
+            "seconds": {row.name: round(row.seconds) for row in models},
+        })  # fmt: skip
+    return found
