@@ -91,7 +91,7 @@ def run_cell(cell: Cell, data: Sequence[str], model: Sequence[str], threads: int
         done = subprocess.run(
             [sys.executable, *program], cwd=temporary, env=environment, capture_output=True, text=True, check=False
         )
-        line |= {"seconds": round(time.monotonic() - started, 1)} | machine()
+        line |= {"seconds": round(time.monotonic() - started, 1), "machine": machine()}
         if done.returncode:
             return line | {"failed": without_paths(last_words(done.stderr))}
         return line | (json.loads(done.stdout.splitlines()[-1]) if check else from_record(run.read()))
@@ -110,7 +110,7 @@ def from_record(record: Mapping[str, Any]) -> dict[str, Any]:
             for name, scores in (record.get("baselines") or {}).items()
         },
         "rows": facts["rows"]["train"],
-        "classes": max((each if isinstance(each, int) else len(each) for each in classes.values()), default=None),
+        "classes": max(classes.values(), default=None),
     }
 
 
