@@ -60,7 +60,7 @@ class Cell:
 
 
 def finished(file: Path) -> dict[Cell, dict[str, Any]]:
-    """The cells of a results file, the last line of each; a line that was cut off by a kill is left out."""
+    """The cells of a results file, the last line of each; a line that a kill left unfinished is left out."""
     result = {}
     for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else []:
         try:
@@ -101,7 +101,7 @@ def from_record(record: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of run.json that a line keeps."""
     facts = record["data"]
     classes = facts.get("classes") or {}
-    fields = {name: record.get(name) for name in ("calibration", "auto", "baseline_comparison", "git_commit")}
+    fields = {name: record.get(name) for name in ("calibration", "requested", "baseline_comparison", "git_commit")}
     return fields | {
         "trained": record["model"]["name"],
         "metrics": {split: short(record["metrics"][split]) for split in ("val", "test")},

@@ -1,5 +1,6 @@
 """The benchmark of truth: cells are run once, scores of a split stay apart, a set says who wins in one sentence."""
 
+import json
 from pathlib import Path
 from typing import Any
 
