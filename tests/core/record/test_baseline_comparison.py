@@ -55,7 +55,7 @@ def test_each_head_that_is_not_above_has_a_sentence() -> None:
 def test_a_run_that_is_above_everywhere_has_one_line_with_the_smallest_margin() -> None:
     mean, modo = part(0.07, "above"), part(0.1, "above", baseline="logistic_lags")
     assert sentences(field(mean, modo=modo, causa=part(0.04, "above"))) == [
-        "Above the best baseline everywhere, by the smallest margin in causa: above linear: macro-F1 .540 against "
+        "Above the best baseline everywhere; the smallest margin is that of causa, above linear: macro-F1 .540 against "
         ".500, difference +.040 [+.020, +.060] (95 % interval, 1,640 test rows)."
     ]
     (line,) = sentences(field(modo, modo=modo))

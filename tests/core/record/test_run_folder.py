@@ -97,7 +97,7 @@ def test_history_survives_a_torn_line_and_is_cut_on_resume(tmp_path: Path) -> No
         ("5", "line 2: holds a number, not a mapping"),
         ("{}", "line 2: it has no epoch"),
         ('{"epoch": 1, "step": "x"}', "line 2: step is not a whole number from 0 on"),
-        ('{"epoch": true, "step": 2}', "line 2: epoch is not a whole number from 0 on"),
+        ('{"epoch": true, "step": 2}', "line 2: epoch is not a whole number from -1 on"),
         ('{"epoch": 1, "step": -2}', "line 2: step is not a whole number from 0 on"),
         ('{"epoch": 1, "step": 2, "val/loss": "low"}', "line 2: val/loss is not a finite number"),
         ('{"epoch": 1, "step": 2, "val/loss": 1e999}', "line 2: val/loss is not a finite number"),

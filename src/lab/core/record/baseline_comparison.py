@@ -12,7 +12,7 @@ FIELD = "baseline_comparison"
 ABOVE, NO_BETTER, BELOW = "above", "no_better", "below"
 VERDICTS = (ABOVE, NO_BETTER, BELOW)
 METRIC_WORDS = {"f1_macro": "macro-F1", "mcc": "MCC", "auc": "AUC", "f1": "F1", "em": "exact match"}
-SMALLEST = "Above the best baseline everywhere, by the smallest margin in "
+SMALLEST = "Above the best baseline everywhere; the smallest margin is that of "
 Compared = Mapping[str, Any]
 
 
@@ -40,7 +40,7 @@ def sentences(field: Mapping[str, Any]) -> list[str]:
         return [_prefixed(name, _standing(part, confidence)) for name, part in behind.items()]
     name = min(parts, key=lambda each: parts[each]["difference"])
     least = _standing(parts[name], confidence)
-    return [_prefixed("" if len(parts) == 1 else f"{SMALLEST}{name}".rstrip(), least)]
+    return [_prefixed("", least if len(parts) == 1 else f"{SMALLEST}{name or 'F1'}, {least}")]
 
 
 def standing(part: Compared, confidence: float = 0.95) -> str:

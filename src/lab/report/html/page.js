@@ -48,8 +48,13 @@ function duration(seconds) {
   const [unit, divisor] = seconds >= 3600 ? ["hours", 3600] : seconds >= 60 ? ["minutes", 60] : ["seconds", 1];
   return WORDS[`unit.${unit}`].replace(/\{.*?\}/, (seconds / divisor).toFixed(1));
 }
+// The words for columns of fixed values.
+const TRANSLATED = { status: (text) => say(`status.${text}`), "against/verdict": (text) => say(`beside.${text}`) };
 function shown(column, row) {
-  if (column.kind === "text") return column.name === "status" ? say(`status.${column.text(row)}`) : column.text(row);
+  if (column.kind === "text") {
+    const text = column.text(row), words = TRANSLATED[column.name];
+    return words && text ? words(text) : text;
+  }
   const value = column.values[row];
   if (Number.isNaN(value)) return "–";
   if (column.name.endsWith("_s")) return duration(value);

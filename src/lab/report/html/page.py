@@ -19,7 +19,7 @@ from lab.report.html import image_files, page_drift, page_groups, page_sections
 from lab.report.html.page_table import table
 from lab.report.text.translate import Translator
 
-SCRIPT_WORDS = ("table.", "copied", "copy", "status.", "details.", "choose.", "absent.webgl", "unit.")
+SCRIPT_WORDS = ("table.", "copied", "copy", "status.", "beside.", "details.", "choose.", "absent.webgl", "unit.")
 SECTIONS = (
     "winner", "leaderboard", "groups", "comparison", "diagnosis", "drift", "figures", "what_if", "exclusions", "method",
 )  # fmt: skip
