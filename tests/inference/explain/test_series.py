@@ -32,7 +32,7 @@ def explainer(values: np.ndarray, scaling: Any, missing: tuple[int, int, int] | 
     rows = SimpleNamespace(arrays=lambda _: (values.copy(), observed))
     predictor: Any = SimpleNamespace(
         head=SimpleNamespace(name="rain", classes=("dry", "wet")), scaling=scaling, batch_size=5,
-        windows=[SimpleNamespace(rows=rows)], model=_Rule(), device=torch.device("cpu"),
+        windows=[SimpleNamespace(rows=rows)], model=_Rule(), device=torch.device("cpu"), base_logits=lambda *_: None,
     )  # fmt: skip
     return SeriesExplainer(predictor, ["wind", "humidity"])
 
