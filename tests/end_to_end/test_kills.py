@@ -26,7 +26,7 @@ WORDS = (
     "data=csv", "data.path=notices.csv", "data.text=[text]", "data.labels=[cause,priority]", "data.leaks.action=warn",
     "cache.dir=cache", "model=tiny", "trainer.max_epochs=3", "trainer.threads=1",
     "callbacks.checkpoint.every_n_steps=3", "callbacks.freeze.layers=1",
-    "callbacks.freeze.schedule={0: 1, 1: 0}", "hydra.run.dir=run", "baselines.enabled=false",
+    "callbacks.freeze.schedule={0: 1, 1: 0}", "baselines.enabled=false", "hydra.run.dir=run",
 )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from lab.cli import command_line, resume, validate_overrides
-from lab.cli.arguments import missing_quotes
+from lab.cli.arguments import folds, missing_quotes
 from lab.config.check import check_report
 from lab.core.errors import Mistake, RequestError
 from lab.sweep.definition.load import mistakes as sweep_mistakes
@@ -23,7 +23,7 @@ Line = tuple[str, ...]
 def judged(line: Line) -> list[Mistake]:
     """Every mistake that needs neither data nor weights, of the words behind `train.py`."""
     try:
-        argv = resume.resumed_argv(missing_quotes.with_quotes(["train.py", *line]), CONF)
+        argv = resume.resumed_argv(folds.with_all_folds(missing_quotes.with_quotes(["train.py", *line])), CONF)
         typed = command_line.parse(argv)
         result = validate_overrides.mistakes(typed, CONF, also=sweep_mistakes if typed.multirun else None)
         if typed.multirun and not result:
