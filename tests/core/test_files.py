@@ -15,6 +15,7 @@ from lab.core.files import (
     read_text,
     read_yaml,
     regular,
+    write_csv,
     write_whole,
     yaml_text,
 )
@@ -173,3 +174,8 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_scraps(tmp_path: Path) ->
         write_whole(path, torn)
     assert path.read_text() == "old"
     assert [file.name for file in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_a_table_has_the_columns_of_all_rows(tmp_path: Path) -> None:
+    write_csv(tmp_path / "table.csv", [{"a": 1}, {"b": "x,y", "a": 2}])
+    assert (tmp_path / "table.csv").read_text(encoding="utf-8") == 'a,b\n1,\n2,"x,y"\n'

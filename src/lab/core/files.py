@@ -1,14 +1,15 @@
-"""Readers of single files that anybody may have written, and the function that writes a whole file in one step.
+"""Readers of single files that anybody may have written, and functions that write a whole file in one step.
 
 A folder that was copied, damaged or made by somebody else may contain a pipe instead of a record (reading it would wait
 for ever), 100,000 brackets, or a YAML file whose aliases expand to gigabytes. Every such file raises `Unreadable`: one
 line with the path and the reason. Imports no torch.
 """
 
+import csv
 import json
 import os
 import stat
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -133,6 +134,19 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def write_csv(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
+    """Write a table in one step, with the columns of all rows in order of first appearance."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+
+    def write(aside: Path) -> None:
+        with aside.open("w", encoding="utf-8", newline="") as file:
+            table = csv.DictWriter(file, names, lineterminator="\n")
+            table.writeheader()
+            table.writerows(rows)
+
+    write_whole(path, write)
 
 
 class _Dumper(yaml.SafeDumper):

@@ -8,10 +8,9 @@ from sklearn.linear_model import LogisticRegression
 
 from lab.core.batches import MISSING
 from lab.core.files import Unreadable
+from lab.models.linear.files import DESCRIPTION, WEIGHTS
 from lab.models.linear.series import (
-    DESCRIPTION,
     LOGISTIC,
-    WEIGHTS,
     Kind,
     SeriesLinear,
     lag_features,

@@ -1,5 +1,7 @@
 """A linear head: candidates are chosen on validation rows, scores are calibrated, odd labels give constant scores."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -7,7 +9,17 @@ from sklearn.svm import LinearSVC
 
 from lab.core.batches import MISSING
 from lab.models.calibration import ClassRows
-from lab.models.linear.solver import SVM, Choice, LinearHead, Rows, fit_head, folds, out_of_fold, tempered
+from lab.models.linear.solver import (
+    SVM,
+    Choice,
+    LinearHead,
+    Rows,
+    SupportVectorMachine,
+    fit_head,
+    folds,
+    out_of_fold,
+    tempered,
+)
 
 
 def rows(num: int, num_classes: int, seed: int, noise: float = 0.5) -> Rows:
@@ -50,6 +62,25 @@ def test_validation_rows_choose_the_columns() -> None:
     misleading[np.arange(120), 4 + train.labels % 4] = 3
     head = fit_head(Rows(sparse.csr_matrix(misleading), train.labels), val, 3, [4, 8])
     assert head.choice.num_columns == 4
+
+
+def test_much_data_are_fitted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    train, val = rows(150, 3, 21), rows(60, 3, 22)
+    fits: list[Choice] = []
+    solve = SupportVectorMachine.solve
+
+    def counted(self: SupportVectorMachine, train: Rows, num_classes: int, choice: Choice, *rest: Any) -> LinearHead:
+        fits.append(choice)
+        return solve(self, train, num_classes, choice, *rest)
+
+    monkeypatch.setattr(SupportVectorMachine, "solve", counted)
+    fit_head(train, val, 3, [4, 8])
+    assert len(fits) == 10
+    fits.clear()
+    monkeypatch.setattr(SupportVectorMachine, "most_searched", 10)
+    head = fit_head(train, val, 3, [4, 8])
+    assert fits == [Choice(0.3, 8)]
+    assert head.temperature != 1.0, "validation rows calibrate all the same"
 
 
 def test_scores_are_calibrated_on_validation_rows() -> None:

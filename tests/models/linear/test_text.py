@@ -8,7 +8,8 @@ import pytest
 
 from lab.core.batches import MISSING, HeadSpec
 from lab.core.files import Unreadable
-from lab.models.linear.text import DESCRIPTION, WEIGHTS, TextLinear, TextLinearSettings
+from lab.models.linear.files import DESCRIPTION, WEIGHTS
+from lab.models.linear.text import TextLinear, TextLinearSettings
 from lab.models.linear.tokenizer import NgramSettings
 
 SIGNS = (("bomba", "fuga"), ("motor", "ruido"), ("panel", "chispa"))

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from lab.report.sources.record_columns import comparable_number, history_columns, record_values
+from lab.report.sources.record_columns import comparable_number, history_columns, num_epochs, record_values
 
 RECORD = {
     "objective": {"metric": "val/f1_macro", "value": 0.5, "epoch": None},
@@ -50,3 +50,9 @@ def test_a_history_keeps_metrics_of_all_heads_together_and_the_objective() -> No
 def test_numbers_that_no_figure_can_show_are_nan() -> None:
     assert comparable_number(-1e30) == -1e30
     assert math.isnan(comparable_number(1.1e30))
+
+
+def test_the_validation_before_training_is_no_epoch() -> None:
+    rows = [{"epoch": -1, "step": 0, "val/f1": 0.5}, {"epoch": 0, "step": 3, "val/f1": 0.4}]
+    assert num_epochs(history_columns(rows, "val/f1")) == 1
+    assert num_epochs({}) == 0

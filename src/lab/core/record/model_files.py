@@ -12,7 +12,7 @@ ALSO = ("run.json", "calibration.json", "reference.json", "classification_report
 
 def model_files(run: RunFolder) -> list[Path]:
     """Return the paths within the run folder of the files that are there, sorted: the checkpoint that predicts, config
-    and spec, tokenizer and architecture, record and calibration."""
+    and spec, tokenizer and architecture, the simple model below a network, record and calibration."""
     single = [run.final, run.config, run.spec, *(run.path / name for name in ALSO)]
-    tokenizer = run.tokenizer.rglob("*") if run.tokenizer.is_dir() else ()
-    return sorted(path.relative_to(run.path) for path in (*single, *tokenizer) if path.is_file())
+    inside = [path for folder in (run.tokenizer, run.base) if folder.is_dir() for path in folder.rglob("*")]
+    return sorted(path.relative_to(run.path) for path in (*single, *inside) if path.is_file())

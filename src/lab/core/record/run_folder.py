@@ -5,7 +5,6 @@ A run locks its folder and records the status `running` at its start. A killed r
 folder that is not locked is read as `interrupted`. Imports no torch.
 """
 
-import csv
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -14,7 +13,16 @@ from typing import Any, get_args
 
 import numpy as np
 
-from lab.core.files import Unreadable, read_json, read_json_lines, read_text, read_yaml, write_whole, yaml_text
+from lab.core.files import (
+    Unreadable,
+    read_json,
+    read_json_lines,
+    read_text,
+    read_yaml,
+    write_csv,
+    write_whole,
+    yaml_text,
+)
 from lab.core.locks import is_locked
 from lab.core.masking import masked
 from lab.core.record.calibration_fields import calibration_faults
@@ -316,15 +324,7 @@ class StudyFolder:
 
     def write_trials(self, rows: Sequence[Mapping[str, object]]) -> None:
         """Write trials.csv: one row per trial, with the columns of all rows in order of first appearance."""
-        names = list(dict.fromkeys(name for row in rows for name in row))
-
-        def write(aside: Path) -> None:
-            with aside.open("w", encoding="utf-8", newline="") as file:
-                table = csv.DictWriter(file, names, lineterminator="\n")
-                table.writeheader()
-                table.writerows(rows)
-
-        write_whole(self.path / "trials.csv", write)
+        write_csv(self.path / "trials.csv", rows)
 
     def write_summary(self, summary: Mapping[str, object]) -> None:
         """Write summary.json."""

@@ -4,7 +4,6 @@ A missing value counts as the mean of the training rows, beside a column that sa
 rows lack any. Features are standardised. Shapes: N windows, T time steps, C channels, D features, K classes.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +12,10 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors import SafetensorError
-from safetensors.numpy import load as tensors_of
-from safetensors.numpy import save as as_bytes
 
-from lab.core.files import Unreadable, read_json, regular, write_whole
+from lab.core.files import Unreadable
 from lab.core.record.fields import count, keyed, number, optional, text
+from lab.models.linear.files import WEIGHTS, read_model, write_model
 from lab.models.linear.solver import (
     Choice,
     Floats,
@@ -41,11 +38,12 @@ PENALTIES = (0.01, 0.1, 1.0, 10.0, 100.0)
 """Candidates for C of the logistic regression."""
 ALPHAS = tuple(10.0**power for power in range(-3, 6))
 """Candidates for the penalty of the ridge regression, chosen by leave-one-out error."""
-WEIGHTS, DESCRIPTION = "linear.safetensors", "linear.json"
 
 
 class Logistic:
     """Multinomial logistic regression of scikit-learn (L2), compared by the likelihood of the validation labels."""
+
+    most_searched = 3e8
 
     def solve(
         self, train: Rows, num_classes: int, choice: Choice, class_weights: Floats | None, seed: int
@@ -154,19 +152,12 @@ class SeriesLinear:
             "kind": self.kind, "num_lags": self.num_lags, "masked": int(self.masked), "c": choice.c,
             "num_columns": choice.num_columns, "note": self.head.note, "temperature": self.head.temperature,
         }  # fmt: skip
-        write_whole(folder / WEIGHTS, lambda aside: aside.write_bytes(as_bytes(tensors)))
-        write_whole(folder / DESCRIPTION, lambda aside: aside.write_text(json.dumps(described), encoding="utf-8"))
+        write_model(folder, described, tensors)
 
     @classmethod
     def load(cls, folder: Path) -> "SeriesLinear":
         """The model that `save` wrote. Raises Unreadable for other content, OSError for a missing file."""
-        described = read_json(folder / DESCRIPTION, dict)
-        if (problem := next(_DESCRIBED("it", described), None)) is not None:
-            raise Unreadable(folder / DESCRIPTION, problem)
-        try:
-            tensors = tensors_of(regular(folder / WEIGHTS).read_bytes())
-        except SafetensorError as error:
-            raise Unreadable(folder / WEIGHTS, f"is no file of tensors: {error}") from error
+        described, tensors = read_model(folder, _DESCRIBED)
         if described["kind"] not in ("lags", "statistics") or not _fit_together(tensors, bool(described["masked"])):
             raise Unreadable(folder / WEIGHTS, "has no weights of a linear model")
         choice = Choice(float(described["c"]), described["num_columns"])

@@ -4,7 +4,6 @@ A run is compared with it, `model=linear` trains it, and other models can start 
 JSON. Shapes: N texts, D n-grams, K classes.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,19 +11,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import SafetensorError
-from safetensors.numpy import load as tensors_of
-from safetensors.numpy import save as as_bytes
 
 from lab.core.batches import HeadSpec
-from lab.core.files import Unreadable, read_json, regular, write_whole
+from lab.core.files import Unreadable, read_json
 from lab.core.record.fields import count, keyed, number, optional, several, text
+from lab.models.linear.files import WEIGHTS, read_model, write_model
 from lab.models.linear.solver import PENALTIES, Choice, LinearHead, Rows, fit_head, out_of_fold
-from lab.models.linear.text_features import sparse_rows
+from lab.models.linear.text_features import candidates, sparse_rows
 from lab.models.linear.tokenizer import NgramSettings, SparseNgramTokenizer
 from lab.models.text.interfaces import TOKENIZER_FILE
 
-WEIGHTS, DESCRIPTION = "linear.safetensors", "linear.json"
 ENCODED_AT_ONCE = 1000
 Labels = Mapping[str, npt.NDArray[np.int64]]
 """Per head (N,), `MISSING` where unknown."""
@@ -80,7 +76,7 @@ class TextLinear:
         train, held_out = empty.features(batches), None if val is None else empty.features(val[0])
         fitted = {}
         for head in heads:
-            columns = candidates(tokenizer, settings.choose_words)
+            columns = candidates(tokenizer.num_word_ids, tokenizer.vocabulary_size, settings.choose_words)
             rows = None if val is None else Rows(held_out, val[1][head.name])
             weights = None if class_weights is None else class_weights.get(head.name)
             known = Rows(train, labels[head.name])
@@ -141,21 +137,13 @@ class TextLinear:
              "temperature": head.temperature}
             for name, head in self.heads.items()
         ]  # fmt: skip
-        description = json.dumps({"heads": described, "max_words": self.max_words})
-        write_whole(folder / WEIGHTS, lambda aside: aside.write_bytes(as_bytes(tensors)))
-        write_whole(folder / DESCRIPTION, lambda aside: aside.write_text(description, encoding="utf-8"))
+        write_model(folder, {"heads": described, "max_words": self.max_words}, tensors)
 
     @classmethod
     def load(cls, folder: Path) -> "TextLinear":
         """The model that `save` wrote. Raises Unreadable for other content, OSError for a missing file."""
         tokenizer = SparseNgramTokenizer.load(folder, read_json(folder / TOKENIZER_FILE, dict))
-        description = read_json(folder / DESCRIPTION, dict)
-        if (problem := next(_DESCRIBED("it", description), None)) is not None:
-            raise Unreadable(folder / DESCRIPTION, problem)
-        try:
-            tensors = tensors_of(regular(folder / WEIGHTS).read_bytes())
-        except SafetensorError as error:
-            raise Unreadable(folder / WEIGHTS, f"is no file of tensors: {error}") from error
+        description, tensors = read_model(folder, _DESCRIBED)
         heads = {}
         for each in description["heads"]:
             weight, bias = tensors.get(f"weight {each['name']}"), tensors.get(f"bias {each['name']}")
@@ -170,12 +158,6 @@ class TextLinear:
 
     def _words_only(self, head: LinearHead) -> bool:
         return head.choice.num_columns < self.tokenizer.vocabulary_size
-
-
-def candidates(tokenizer: SparseNgramTokenizer, choose_words: bool) -> list[int]:
-    """The numbers of columns to choose from: of words only, and of all n-grams."""
-    words = tokenizer.num_word_ids + 1
-    return [words, tokenizer.vocabulary_size] if choose_words and words > 1 else [tokenizer.vocabulary_size]
 
 
 def _fits(weight: npt.NDArray[Any], bias: npt.NDArray[Any], num_columns: int) -> bool:

@@ -16,7 +16,7 @@ from lab.config.schema import AnyLoss
 from lab.core.batches import TextBatch, TextSpec
 from lab.models.linear.solved import FittedHead, Part, SolvedClassifier
 from lab.models.linear.solver import PENALTIES, Rows, fit_head
-from lab.models.linear.text_features import sparse_rows
+from lab.models.linear.text_features import candidates, sparse_rows
 from lab.models.task_module import Training
 from lab.models.text.multitask_classifier import MultitaskTextClassifier
 from lab.models.text.ngram import NgramEncoder
@@ -86,5 +86,5 @@ class LinearTextClassifier(SolvedClassifier, MultitaskTextClassifier):
         """Numbers of columns and penalties to choose from."""
         if (fixed := self.fixed_choice(index)) is not None:
             return [fixed[1]], (fixed[0],)
-        words, every = self.encoder.num_word_ids + 1, len(self.encoder.table.weight)
-        return ([words, every] if self.choose_words and 1 < words < every else [every]), self.penalties
+        num_columns = len(self.encoder.table.weight)
+        return candidates(self.encoder.num_word_ids, num_columns, self.choose_words), self.penalties

@@ -14,6 +14,12 @@ LEAST_NORM = 1e-6
 Ids = Sequence[int] | npt.NDArray[np.integer[Any]]
 
 
+def candidates(num_word_ids: int, num_columns: int, choose_words: bool) -> list[int]:
+    """The numbers of columns to choose from: those of words, if there are words and other n-grams, and all."""
+    words = num_word_ids + 1
+    return [words, num_columns] if choose_words and 1 < words < num_columns else [num_columns]
+
+
 def sparse_rows(ids: Sequence[Ids], idf: npt.NDArray[np.float32], num_word_ids: int) -> Any:
     """A SciPy CSR matrix (N, D) in float32. ids: per text; idf: (D,); ids up to `num_word_ids` are n-grams of words."""
     from scipy import sparse

@@ -9,6 +9,7 @@ import numpy as np
 from lab.config.schema.report import Thresholds
 from lab.report.analysis import advice
 from lab.report.findings import Floats, History, Sentence
+from lab.report.sources.record_columns import num_epochs
 
 
 class RunView(NamedTuple):
@@ -46,8 +47,7 @@ class RunView(NamedTuple):
     @property
     def epochs(self) -> int:
         """Return how many epochs have a validation, of which an epoch may have several."""
-        known = self.history.get("epoch")
-        return len(self.curve(self.metric)) if known is None else len(np.unique(known))
+        return num_epochs(self.history) if "epoch" in self.history else len(self.curve(self.metric))
 
 
 Diagnosis = tuple[Sentence, str] | None

@@ -8,6 +8,7 @@ import numpy as np
 
 from lab.core.record.baseline_comparison import overall
 from lab.core.record.baselines import SPLITS, baseline_scores
+from lab.core.record.fields import BEFORE_TRAINING
 from lab.report.findings import History
 
 LARGEST_NUMBER = 1e30
@@ -83,6 +84,12 @@ def _leak_share(leaks: Mapping[str, Mapping[str, float]]) -> float | None:
     data checks judge it.
     """
     return max((leak.get("same_share") or 0.0 for leak in leaks.values()), default=None)
+
+
+def num_epochs(history: History) -> int:
+    """Return how many epochs have a validation; the one before the first step (`BEFORE_TRAINING`) does not count."""
+    epochs = history.get("epoch", np.empty(0))
+    return len(np.unique(epochs[epochs > BEFORE_TRAINING]))
 
 
 def history_columns(rows: list[dict[str, Any]], metric: str) -> History:

@@ -16,7 +16,7 @@ from lab.core.record.run_folder import OtherVersion, RunFolder, StudyFolder
 from lab.report.findings import Exclusion, History, Sentence, SweepSummary
 from lab.report.sources.configs import ConfigReader
 from lab.report.sources.expected_runs import CONFIRMATION, sweep_of
-from lab.report.sources.record_columns import history_columns, record_values
+from lab.report.sources.record_columns import history_columns, num_epochs, record_values
 
 
 class SourceRun(NamedTuple):
@@ -137,7 +137,7 @@ def _read_run(place: _RunPlace, configs: ConfigReader, source: SourceRuns) -> No
         history = history_columns(place.run.history(), values["metric"])
     except (OSError, ValueError) as error:
         source.warnings.append(Sentence("history_unread", {"path": path, "error": _first_line(error)}))
-    values |= {"path": path, "epochs": len(set(history["epoch"].tolist())) if history else 0}
+    values |= {"path": path, "epochs": num_epochs(history)}
     values["study"] = place.study or values["study"]
     source.runs.append(SourceRun(path, values, config, history, requested))
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lab.core.files import Unreadable, write_whole
+from lab.config.dotted_keys import flattened
+from lab.core.files import Unreadable, write_csv, write_whole
 from lab.core.record.run_folder import RunFolder
 from lab.core.terminal.tables import Column, Table
 
@@ -109,7 +110,7 @@ def _groups(folder: Path) -> list[Group]:
         split = (config.get("data") or {}).get("split") or {}
         if split.get("folds") is None or split.get("fold") is None:
             continue
-        plain = _flat({name: value for name, value in config.items() if name != "run_name"})
+        plain = flattened({name: value for name, value in config.items() if name != "run_name"})
         number = plain.pop("data.split.fold")
         key = json.dumps(plain, sort_keys=True, default=str)
         configs[key] = plain
@@ -122,13 +123,6 @@ def _groups(folder: Path) -> list[Group]:
         group.folds.sort(key=lambda fold: fold.number)
         group.name = " ".join(f"{name}={configs[key].get(name)}" for name in varied[:3]) or "all"
     return [group for group in found.values() if group.folds]
-
-
-def _flat(node: Mapping[str, Any], start: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in node.items():
-        flat |= _flat(value, f"{start}{name}.") if isinstance(value, Mapping) else {f"{start}{name}": value}
-    return flat
 
 
 def _write_predictions(group: Group, path: Path) -> int:
@@ -159,15 +153,7 @@ def _write_review(groups: Sequence[Group], path: Path) -> None:
     if not rows:
         return
     rows.sort(key=lambda row: (row["reason"] == "hard", float(row["label_probability"]), -float(row["probability"])))
-    names = list(dict.fromkeys(name for row in rows for name in row))
-
-    def write(aside: Path) -> None:
-        with aside.open("w", encoding="utf-8", newline="") as file:
-            table = csv.DictWriter(file, names, lineterminator="\n")
-            table.writeheader()
-            table.writerows(rows)
-
-    write_whole(path, write)
+    write_csv(path, rows)
 
 
 def _fields(group: Group, name: str, num_rows: int) -> dict[str, Any]:

@@ -1,7 +1,9 @@
-"""What fitted baselines give, in the cache folder: computed once for all runs of the same data and settings.
+"""What is fitted once for all runs of the same data and settings, in the cache folder: baselines, and simple models
+below networks.
 
-`baselines/<key>/` has outputs.safetensors and about.json, sealed and removed like every entry of the cache. Runs that
-need the same entry at the same time wait for the one that computes it. A damaged entry is made again.
+An entry `baselines/<key>/` is sealed and removed like every entry of the cache. Runs that need the same entry at the
+same time wait for the one that makes it. A damaged entry is made again. That of a baseline has outputs.safetensors and
+about.json.
 """
 
 import hashlib
@@ -38,23 +40,33 @@ def obtain(cache: Path, key: Mapping[str, Any], compute: Callable[[], Outputs]) 
 
     A folder that cannot be written costs the entry, not the baseline. Raises what `compute` raises.
     """
-    text = json.dumps(key, sort_keys=True, default=str)
-    folder = cache / PART / hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
     made: list[Outputs] = []
 
     def fill(aside: Path) -> None:
         made.append(compute())
         save_file(dict(made[0].arrays), aside / ARRAYS)
-        (aside / ABOUT).write_text(json.dumps({"note": made[0].note, "key": json.loads(text)}), encoding="utf-8")
+        (aside / ABOUT).write_text(json.dumps({"note": made[0].note, "key": json.loads(_text(key))}), encoding="utf-8")
 
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with exclusive(folder.parent / f".{folder.name}.lock", lambda: log.info("another run fits this baseline")):
-            make_entry(folder, fill)
+        folder = entry(cache, key, fill)
         return made[0] if made else _read(folder)
     except OSError as error:
         log.warning("a baseline is not kept in the cache: %s", error)
         return made[0] if made else compute()
+
+
+def entry(cache: Path, key: Mapping[str, Any], fill: Callable[[Path], object]) -> Path:
+    """Return the folder stored under a key, which `fill` makes where there is none. Raises what `fill` raises, and
+    OSError where the cache cannot be written."""
+    folder = cache / PART / hashlib.blake2b(_text(key).encode(), digest_size=16).hexdigest()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with exclusive(folder.parent / f".{folder.name}.lock", lambda: log.info("another run fits this simple model")):
+        make_entry(folder, fill)
+    return folder
+
+
+def _text(key: Mapping[str, Any]) -> str:
+    return json.dumps(key, sort_keys=True, default=str)
 
 
 def _read(folder: Path) -> Outputs:

@@ -24,8 +24,6 @@ LINEAR = "linear"
 CHUNK = 1000
 """Texts that are read at once, and those that tell how long texts are."""
 NGRAMS_PER_CHARACTER = 2.5
-MOST_SEARCHED = 1e7
-"""Units of a fit up to which validation rows choose among ten candidates; beyond, C is the usual one."""
 MOST_SILENT = 1e8
 """Units of a fit from which the terminal says what takes time."""
 MOST_FITTED = 2e8
@@ -40,15 +38,11 @@ def linear_model(config: BaselinesConfig, model: Classifier, data: TextDataModul
     }
 
     def compute() -> Outputs:
-        from lab.models.linear.solver import USUAL_PENALTY
-        from lab.models.linear.text import TextLinear, TextLinearSettings
+        from lab.models.linear.text import TextLinear
 
         train = splits["train"]
         per_row = units_per_row(train.texts, data.spec.heads)
         places, note = drawn(len(train.texts), affordable(config, per_row))
-        settings = TextLinearSettings()
-        if per_row * len(places) > MOST_SEARCHED:
-            settings = TextLinearSettings(penalties=(USUAL_PENALTY,), choose_words=False)
         if per_row * len(places) > MOST_SILENT:
             log.info(
                 "fitting the linear model of %s texts as a baseline, kept in cache.dir for other runs",
@@ -57,7 +51,7 @@ def linear_model(config: BaselinesConfig, model: Classifier, data: TextDataModul
         labels = {name: column[places] for name, column in train.labels.items()}
         held_out = None if "val" not in rows else (splits["val"].texts.at(rows["val"]).batches(CHUNK), truth["val"])
         texts = train.texts.at(places).batches(CHUNK)
-        fitted = TextLinear.fit(texts, labels, data.spec.heads, held_out, settings, SEED)
+        fitted = TextLinear.fit(texts, labels, data.spec.heads, held_out, seed=SEED)
         arrays = {
             named(split, index): logits
             for split, kept in rows.items()

@@ -6,8 +6,6 @@ other seeds and settings share them. Nothing is pickled: safetensors and JSON.
 Cost: the fit of `model=linear` and five more fits.
 """
 
-import hashlib
-import json
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -21,16 +19,15 @@ from safetensors.numpy import load_file, save_file
 from lab.config.schema import Cache
 from lab.core.errors import Mistake, RequestError
 from lab.core.files import Unreadable
-from lab.core.locks import exclusive
 from lab.core.record.run_folder import RunFolder
-from lab.data.cache.store import make_entry
 from lab.data.datamodule import DataModule
 from lab.models.classifier import Classifier
 from lab.models.linear.series import SeriesLinear
 from lab.models.linear.text import TextLinear
+from lab.training.baselines import stored
 
 log = logging.getLogger(__name__)
-VERSION = 1
+VERSION = 2
 """Part of every key of the cache: a change in what a base is makes stored ones invalid."""
 SEED = 0
 """Of the fits and folds: runs with other seeds have the same base."""
@@ -91,8 +88,6 @@ class SimpleBase(ABC, Generic[DataT, ModelT]):
     def _entry(self, data: DataT, cache: Path) -> Path:
         """The folder in the cache with the model and the out-of-fold logits, which are made where there are none."""
         key = {"version": VERSION, "data": data.fingerprint, "name": "base", "kind": self.model_type.__name__}
-        digest = hashlib.blake2b(json.dumps(key, sort_keys=True).encode(), digest_size=16).hexdigest()
-        folder = cache / "baselines" / digest
 
         def fill(aside: Path) -> None:
             log.info("model.base: fitting the simple model and its out-of-fold logits of the training rows")
@@ -100,7 +95,4 @@ class SimpleBase(ABC, Generic[DataT, ModelT]):
             model.save(aside)
             save_file(dict(self.out_of_fold(model, data)), aside / OUT_OF_FOLD)
 
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with exclusive(folder.parent / f".{folder.name}.lock", lambda: log.info("another run fits this base")):
-            make_entry(folder, fill)
-        return folder
+        return stored.entry(cache, key, fill)
