@@ -112,6 +112,18 @@ def test_what_runs_nothing_answers_without_torch_and_claims_nothing(here: Path, 
     assert list(here.iterdir()) == []
 
 
+def test_only_help_reads_the_files_of_all_choices(here: Path) -> None:
+    code = (
+        "import runpy, sys\nsys.argv = sys.argv[1:]\n"
+        "try:\n    runpy.run_path(sys.argv[0], run_name='__main__')\n"
+        "finally:\n    print('read:', 'lab.config.reference.help_pages' in sys.modules)\n"
+    )
+    for words, read in ((["--help"], True), (["--cfg", "job"], False)):
+        command = [sys.executable, "-c", code, str(TRAIN), *words]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        assert done.stdout.endswith(f"read: {read}\n")
+
+
 def test_help_fits_a_screen_and_names_all_three_tasks() -> None:
     code, out, _ = run("--help")
     assert code == 0

@@ -30,7 +30,6 @@ from lab.cli.recipes import foreign_recipe
 from lab.cli.saved_config import obeyed_records
 from lab.config import plugins
 from lab.config.check import UNCHOSEN, check
-from lab.config.reference import help_pages
 from lab.config.schema import Config
 from lab.config.shipped import CONF, IS_WHEEL
 from lab.core.errors import (
@@ -158,19 +157,34 @@ def named(config: Config, overrides: Sequence[str]) -> Config:
 
 
 def _register_help() -> None:
-    """What conf/hydra/help takes from the code: the groups, the start of a command line, the place of the defaults."""
+    """What conf/hydra/help takes from the code: the groups, the start of a command line, the place of the defaults.
+
+    Hydra resolves these whenever it composes, so the groups, which read all files of conf/, are there with --help only.
+    """
     *interpreter, program = command_line.started_by(sys.argv[0])
     start, conf = " ".join([*interpreter, Path(program).name]), str(CONF) if IS_WHEEL else "conf/"
-    OmegaConf.register_resolver("lab.groups", lambda: help_pages.overview(Config, CONF, _width()), replace=True)
+    OmegaConf.register_resolver("lab.groups", _overview, replace=True)
     OmegaConf.register_resolver("lab.program", lambda: start, replace=True)
     OmegaConf.register_resolver("lab.conf", lambda: conf, replace=True)
+
+
+def _overview() -> str:
+    if not command_line.parse(sys.argv).help:
+        return ""
+    from lab.config.reference import help_pages
+
+    return help_pages.overview(Config, CONF, _width())
 
 
 def _help_page(command: Command, typed: Typed) -> str:
     """The pages of the groups, choices and keys that follow `--help`; empty if there are none, so that Hydra shows its
     own. Raises RequestError for an unknown one."""
     words = [word for word in typed.overrides if not word.startswith("hydra")] if typed.help else []
-    return help_pages.page(words, command.schema, command.conf, command.config_name, _width()) if words else ""
+    if not words:
+        return ""
+    from lab.config.reference import help_pages
+
+    return help_pages.page(words, command.schema, command.conf, command.config_name, _width())
 
 
 def _width() -> int:

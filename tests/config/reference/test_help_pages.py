@@ -19,7 +19,7 @@ def test_the_overview_has_every_choice_and_models_by_task() -> None:
     text = overview(Config, CONF, WIDTH)
     assert max(map(len, text.splitlines())) <= WIDTH
     assert text.count("\n") < 26
-    for part in ("texts and questions: albert", "series: inception_time", "questions: qa_demo, squad", "adamw"):
+    for part in ("texts, questions: albert", "series: inception_time", "questions: qa_demo, squad", "adamw"):
         assert part in " ".join(text.split()), part
 
 

@@ -169,7 +169,7 @@ def _by_task(group: str, conf: Path) -> list[tuple[str, list[str]]]:
         found.setdefault((GIVES[kind],) if group == "data" else tuple(READS[kind]), []).append(name)
     order = [*TASKS]
     return [
-        (" and ".join(map(TASKS.__getitem__, tasks)), found[tasks])
+        (", ".join(map(TASKS.__getitem__, tasks)), found[tasks])
         for tasks in sorted(found, key=lambda tasks: order.index(tasks[0]))
     ]
 
