@@ -4,11 +4,12 @@ Ranks are among the models (not the baselines) of a set that all of its compared
 """
 
 from collections.abc import Iterable, Sequence
-from statistics import mean, median
+from statistics import mean, median, median_low
 from typing import Any
 
 from benchmarks.truth.sets import DataSet
 from benchmarks.truth.table import AS_GOOD, MODEL, Line, Row, by_set, linear_of, rows_of
+from lab.core.record.baseline_comparison import ABOVE, BELOW, NO_BETTER
 
 CALIBRATED = 0.05
 """Expected calibration error after calibration that the project aims at."""
@@ -37,13 +38,13 @@ def summary(sets: Sequence[DataSet], lines: Iterable[Line], split: str) -> str:
 
 
 def _header() -> list[str]:
-    titles = ["model", "sets", "mean rank", "over linear, mean", "above / equal / below the best simple model",
+    titles = ["model", "sets", "mean rank", "over linear, mean", "above / no better / below the best simple model",
               "ECE after, mean", "ECE below .05", "seconds, median"]  # fmt: skip
     return ["| " + " | ".join(titles) + " |", "|---" * len(titles) + "|"]
 
 
 def _line(name: str, rows_by_set: Sequence[Sequence[Row]]) -> str:
-    ranks, margins, gaps, errors, seconds = [], [], [], [], []
+    ranks, margins, stands, errors, seconds = [], [], [], [], []
     for rows in rows_by_set:
         models = [row for row in rows if row.kind == MODEL]
         own = next((row for row in models if row.name == name), None)
@@ -51,16 +52,29 @@ def _line(name: str, rows_by_set: Sequence[Sequence[Row]]) -> str:
             continue
         ranks.append(1 + models.index(own))
         seconds.append(own.seconds)
-        gaps.append(own.score - next(row.score for row in rows if row.kind != MODEL))
+        stands.append(standing(own, next(row.score for row in rows if row.kind != MODEL)))
         margins += [] if (linear := linear_of(rows)) is None else [own.score - linear.score]
         errors += [] if own.ece is None else [own.ece[1]]
-    above, below = sum(gap > AS_GOOD for gap in gaps), sum(gap < -AS_GOOD for gap in gaps)
     cells = [
         name, len(ranks), f"{mean(ranks):.1f}", f"{mean(margins):+.3f}" if margins else "",
-        f"{above} / {len(gaps) - above - below} / {below}", f"{mean(errors):.3f}" if errors else "",
+        " / ".join(str(stands.count(name)) for name in (ABOVE, NO_BETTER, BELOW)),
+        f"{mean(errors):.3f}" if errors else "",
         f"{sum(error < CALIBRATED for error in errors)} of {len(errors)}" if errors else "", f"{median(seconds):.0f}",
     ]  # fmt: skip
     return "| " + " | ".join(str(cell) for cell in cells) + " |"
+
+
+def standing(row: Row, simple: float) -> str:
+    """How a model stands to the best simple model of a set.
+
+    On test rows it is the median over seeds of the paired bootstrap's verdicts; on validation rows scores that differ
+    by less than `AS_GOOD` count as no better.
+    """
+    if row.verdicts:
+        order = (BELOW, NO_BETTER, ABOVE)
+        return order[median_low(order.index(verdict) for verdict in row.verdicts)]
+    gap = row.score - simple
+    return ABOVE if gap > AS_GOOD else BELOW if gap < -AS_GOOD else NO_BETTER
 
 
 def defaults(sets: Sequence[DataSet], lines: Iterable[Line]) -> list[dict[str, Any]]:

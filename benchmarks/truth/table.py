@@ -23,7 +23,8 @@ class Row(NamedTuple):
 
     kind: MODEL, BASELINE (of lab, from the records of its runs) or CHECKED (the same in scikit-learn alone); spread:
     standard deviation over seeds, NaN for one seed; ece, brier: before and after calibration, mean over heads and
-    seeds; chosen: models that `auto` chose, one a seed.
+    seeds; chosen: models that `auto` chose, one a seed; verdicts: of the paired bootstrap on the test rows against the
+    baseline that was best on validation rows, one a seed (`above`, `no_better`, `below`), for the split test only.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Row(NamedTuple):
     ece: tuple[float, float] | None = None
     brier: tuple[float, float] | None = None
     chosen: tuple[str, ...] = ()
+    verdicts: tuple[str, ...] = ()
 
 
 def rows_of(data: DataSet, lines: Iterable[Line], split: str) -> list[Row]:
@@ -63,7 +65,13 @@ def _row(name: str, metric: str, lines: Sequence[Line], split: str) -> Row:
     chosen = tuple(line["trained"] for line in lines if name == "auto")
     return Row(name, MODEL, mean(scores), _spread(scores), accuracy, len(scores),
                median(line["seconds"] for line in lines), _calibration(lines, split, "ece"),
-               _calibration(lines, split, "brier"), chosen)  # fmt: skip
+               _calibration(lines, split, "brier"), chosen, _verdicts(lines, split))  # fmt: skip
+
+
+def _verdicts(lines: Sequence[Line], split: str) -> tuple[str, ...]:
+    """Of each seed's run, whose comparison is on test rows."""
+    compared = [(line.get("baseline_comparison") or {}).get("overall") for line in lines]
+    return tuple(str(part["verdict"]) for part in compared if part) if split == "test" else ()
 
 
 def _simple(name: str, kind: str, metric: str, each: Iterable[Mapping[str, float | None]]) -> Row | None:
@@ -122,8 +130,10 @@ def markdown(sets: Sequence[DataSet], lines: Iterable[Line], split: str) -> str:
         linear = linear_of(rows)
         parts += [f"### {data.name}", "", " ".join([sizes(known[data.name]), sentence(data, rows)]).strip(), ""]
         titles = ["", TITLES[data.metric], "over linear", "accuracy", "seeds", "seconds", "ECE", "Brier"]
+        if split == "test":
+            titles.append("paired bootstrap")
         parts += ["| " + " | ".join(titles) + " |", "|---" * len(titles) + "|"]
-        parts += [_cells(row, linear) for row in rows]
+        parts += [_cells(row, linear, split) for row in rows]
         failed = {(line["model"], line["failed"].splitlines()[-1][:160])
                   for line in known[data.name] if "failed" in line}  # fmt: skip
         parts += [f"\n{model} did not train: {words}" for model, words in sorted(failed)]
@@ -145,7 +155,7 @@ def sizes(lines: Sequence[Line]) -> str:
     return f"{found['rows']:,} training rows, {found['classes']} classes." if found else ""
 
 
-def _cells(row: Row, linear: Row | None) -> str:
+def _cells(row: Row, linear: Row | None, split: str) -> str:
     name = row.name if row.kind == MODEL else f"*{row.name}*"
     if row.chosen:
         name += f" (chose {', '.join(sorted(set(row.chosen)))})"
@@ -154,6 +164,9 @@ def _cells(row: Row, linear: Row | None) -> str:
     seconds = "" if math.isnan(row.seconds) else f"{row.seconds:.0f}"
     accuracy = "" if math.isnan(row.accuracy) else f"{row.accuracy:.3f}"
     cells = [name, f"{row.score:.3f}{spread}", margin, accuracy, row.seeds, seconds, _pair(row.ece), _pair(row.brier)]
+    if split == "test":
+        counts = {name.replace("_", " "): row.verdicts.count(name) for name in row.verdicts}
+        cells.append(", ".join(f"{count} {name}" for name, count in counts.items()))
     return "| " + " | ".join(str(cell) for cell in cells) + " |"
 
 

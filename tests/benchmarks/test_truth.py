@@ -11,7 +11,7 @@ from benchmarks.truth.__main__ import opened
 from benchmarks.truth.cells import CHECK, MODELS, Cell, cells, finished, from_record, keep, last_words, run_cell
 from benchmarks.truth.independent import PERSISTENCE, SVC, last_class, scores, text_scores, window_scores
 from benchmarks.truth.sets import SETS, DataSet, NotThere
-from benchmarks.truth.summary import defaults, summary
+from benchmarks.truth.summary import defaults, standing, summary
 from benchmarks.truth.table import BASELINE, CHECKED, MODEL, markdown, rows_of, sentence
 
 DATA = DataSet("toy", "texts", "f1_macro", lambda folder, places: [])
@@ -64,6 +64,20 @@ def test_rows_are_means_over_seeds_of_one_split() -> None:
 )
 def test_the_sentence_is_honest(score: float, words: str) -> None:
     assert sentence(DATA, rows_of(DATA, [line("ngram", 1, score)], "val")).startswith(words)
+
+
+def test_test_rows_are_judged_by_the_paired_bootstrap() -> None:
+    compared = [
+        line("ngram", seed, 0.6) | {"baseline_comparison": {"overall": {"verdict": verdict}}}
+        for seed, verdict in enumerate(("below", "above", "no_better"))
+    ]
+    row = next(row for row in rows_of(DATA, compared, "test") if row.name == "ngram")
+    assert row.verdicts == ("below", "above", "no_better")
+    assert standing(row, 0.0) == "no_better"
+    assert "| 1 below, 1 above, 1 no better |" in markdown([DATA], compared, "test")
+    assert "0 / 1 / 0" in summary([DATA], [*compared, line("tiny", 1, 0.5)], "test")
+    on_val = row._replace(verdicts=())
+    assert [standing(on_val, simple) for simple in (0.0, 0.1, 0.5)] == ["above", "no_better", "below"]
 
 
 def test_a_failed_cell_is_named_and_not_scored() -> None:
