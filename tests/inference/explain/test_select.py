@@ -15,7 +15,8 @@ from ..conftest import predictor_of_run
 @pytest.mark.parametrize(
     ("name", "method"), [("ngram", "exact weights"), ("encoder", "integrated gradients"),
                          ("questions", "score of the answer"), ("series", "occlusion"), ("net", "occlusion"),
-                         ("linear", "exact weights"), ("lags", "occlusion")],
+                         ("linear", "exact weights"), ("lags", "occlusion"),
+                         ("ngram_on_base", "exact weights"), ("encoder_on_base", "integrated gradients")],
 )  # fmt: skip
 def test_every_task_has_its_method(trained: Callable[[str], Path], name: str, method: str) -> None:
     assert method in explainer_of(predictor_of_run(trained(name))).method

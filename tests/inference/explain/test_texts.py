@@ -55,7 +55,26 @@ def test_attributions_sum_to_the_difference_of_logits(trained: Callable[[str], P
             assert each.is_complete
 
 
-@pytest.mark.parametrize("name", ["ngram", "encoder"])
+@pytest.mark.parametrize("name", ["ngram_on_base", "encoder_on_base"])
+def test_words_of_a_network_on_a_simple_model_have_the_attributions_of_both(
+    trained: Callable[[str], Path], name: str
+) -> None:
+    made = predictor(trained(name))
+    assert isinstance(made, TextPredictor)
+    (explanations,) = explainer_of(made).explain(ROWS[:1])
+    text = explanations[0].text
+    ids = [made.tokenizer.encode([each], made.model.spec.max_length)[0] for each in (text, "")]
+    if name == "encoder_on_base":  # its empty text is padding
+        ids[1] = [ids[0][0], *[made.tokenizer.pad_id] * (len(ids[0]) - 2), ids[0][-1]]
+    whole, empty = (made.logits([row], [words]) for row, words in zip(ids, (text, ""), strict=True))
+    for head, each in enumerate(explanations):
+        best = int(whole[head][0].argmax())
+        assert each.label == made.heads[head].classes[best]
+        difference = float(whole[head][0, best] - empty[head][0, best])
+        assert sum(value for _, value in each.words) == pytest.approx(difference, rel=TOLERANCE, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["ngram", "encoder", "ngram_on_base"])
 def test_a_row_alone_and_in_any_batch_has_one_explanation(trained: Callable[[str], Path], name: str) -> None:
     explainer = explainer_of(predictor(trained(name)))
     together = explainer.explain(ROWS)

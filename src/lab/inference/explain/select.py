@@ -24,9 +24,6 @@ def explainer_of(predictor: Predictor) -> Explainer:
     model = getattr(predictor, "model", None)
     if isinstance(predictor, TextPredictor) and isinstance(predictor.tokenizer, PlacingTokenizer):
         _refuse_other(model, MultitaskTextClassifier)
-        if predictor.model.base is not None:
-            problem = "the logits are those of a simple model plus the network's (model.base), and only the network's"
-            raise RequestError(Mistake("explain", f"{problem} can be explained", "explain=false", True))
         if isinstance(predictor.model.encoder, NgramEncoder):
             return NgramExplainer(predictor, predictor.tokenizer)
         _need_captum()

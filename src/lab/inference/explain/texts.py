@@ -1,7 +1,8 @@
 """Explanations of text classifiers: exact weights of a bag of n-grams, integrated gradients of every other encoder.
 
 The bag of n-grams is linear in the weights of its features: the attribution of a feature is its weight times the
-product of its vector and the row of the head, and a text without features has the bias as its logit.
+product of its vector and the row of the head, and a text without features has the bias as its logit. A network on a
+simple model (`model.base`) has the attributions of both added up, for the class that is likeliest by their sum.
 Shapes: B rows, L tokens, D width.
 """
 
@@ -13,11 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from lab.core.batches import TextBatch
+from lab.inference.explain.base import BaseExplanation
 from lab.inference.explain.gradients import Attributions, attributions, output_of, token_table
 from lab.inference.explain.interface import Explainer, Explanation, completeness_error
 from lab.inference.explain.words import Place, joined, word_places
 from lab.inference.predictor import Row, by_length
 from lab.inference.texts import TextPredictor
+from lab.models.linear.text import TextLinear
 from lab.models.text.ngram import NgramEncoder
 
 
@@ -66,8 +69,11 @@ class TextExplainer(Explainer):
     def _explained(
         self, texts: Sequence[str], tokens: Sequence[Sequence[Place]], ids: Tensor, mask: Tensor, inside: Tensor
     ) -> list[list[Explanation]]:
+        base = BaseExplanation(self.model.base, texts) if isinstance(self.model.base, TextLinear) else None
+        added = {} if base is None else {name: each.to(ids.device) for name, each in base.logits().items()}
         with torch.no_grad():
-            best = [logits.argmax(-1) for logits in self.logits(ids, mask)]
+            network = zip(self.predictor.heads, self.logits(ids, mask), strict=True)
+            best = [(logits + added.get(head.name, 0)).argmax(-1) for head, logits in network]
             empty = ids.masked_fill(inside, self.model.spec.pad_id)
         words = [word_places(text) for text in texts]
         result: list[list[Explanation]] = [[] for _ in texts]
@@ -75,14 +81,18 @@ class TextExplainer(Explainer):
             values, errors = self.attributions(index, best[index], ids, mask, empty)
             for row, (text, own) in enumerate(zip(texts, words, strict=True)):
                 summed = joined(own, tokens[row], values[row, : len(tokens[row])].tolist())
+                if base is not None:
+                    of_base = joined(own, *base.attributions(head.name, row, int(best[index][row])))
+                    summed = [sum(pair) for pair in zip(summed, of_base, strict=True)]
                 pairs = tuple((text[a:b], value) for (a, b), value in zip(own, summed, strict=True))
                 label = head.classes[int(best[index][row])]
                 result[row].append(Explanation(head.name, label, pairs, errors[row], text))
         return result
 
     def logits(self, ids: Tensor, mask: Tensor) -> list[Tensor]:
-        """Logits (B, K) of each head."""
-        logits: list[Tensor] = self.model(TextBatch(ids, mask, {}, torch.arange(len(ids)), {}))
+        """Logits (B, K) of each head, those of the network alone."""
+        nothing = {head.name: ids.new_zeros(len(ids), head.num_classes) for head in self.predictor.heads}
+        logits: list[Tensor] = self.model(TextBatch(ids, mask, {}, torch.arange(len(ids)), {}, base=nothing))
         return logits
 
     @abstractmethod
