@@ -13,10 +13,11 @@ from lab.core.errors import EXIT_REQUEST
 def test_a_contradiction_is_said_before_torch_is_imported(tmp_path: Path) -> None:
     script = "import sys\nfrom lab.commands.export import main\ncode = main()\n"
     script += "sys.exit(3 if 'torch' in sys.modules else code)"
-    words = [sys.executable, "-c", script, "run=x", "output=y", "int8=true"]
+    words = [sys.executable, "-c", script, "run=x", "output=y", "int8=true", "adapters=peft"]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=100)
     assert done.returncode == EXIT_REQUEST, done.stderr
     assert "int8=true: is only for ONNX" in done.stderr
+    assert "adapters=peft: a folder for PEFT is only made with format=hf" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 

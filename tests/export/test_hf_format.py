@@ -11,8 +11,8 @@ import torch
 
 from lab.core.errors import RequestError
 from lab.core.record.run_folder import RunFolder
-from lab.export import hf_format
 from lab.inference.predict import Done
+from lab.models.text.transformer import quietly
 
 from .conftest import Export, read_csv
 
@@ -26,7 +26,7 @@ def loads(tmp_path: Path) -> Callable[[str, str], Any]:
     def load(model: str, tokenizer: str) -> Any:
         import transformers
 
-        with hf_format.quietly():
+        with quietly():
             loaded = getattr(transformers, model).from_pretrained(tmp_path / "model").eval()
             return loaded, getattr(transformers, tokenizer).from_pretrained(tmp_path / "model")
 
@@ -64,7 +64,7 @@ def test_the_script_classifies_as_the_run_does(exported: Export, asked: Ask, tmp
     source.write_text("title,text\npump 1,drips drips\npump 2,noise\n")
     asked(name, input=source)
     predicted = read_csv(tmp_path / "out.csv")
-    with hf_format.quietly():
+    with quietly():
         script = runpy.run_path(str(tmp_path / "model" / "load_classifier.py"))
     settings = script["SETTINGS"]
     assert settings["columns"] == ["title", "text"]
@@ -91,11 +91,11 @@ def test_a_head_of_transformers_loads_with_the_names_of_the_classes(
     text = (tmp_path / "model" / "README.md").read_text()
     temperature = float(text.split("divided by ")[1].split(" ")[0])
     for row in read_csv(tmp_path / "out.csv"):
-        encoded = tokenizer(f"{row['title']}\n{row['text']}", return_tensors="pt", truncation=True)
+        encoded = tokenizer(f"{row['title']} | {row['text']}", return_tensors="pt", truncation=True)
         with torch.inference_mode():
             probabilities = (model(**encoded).logits / temperature).softmax(-1)[0]
         assert row["cause"] == model.config.id2label[int(probabilities.argmax())]
-        assert float(row["cause_probability"]) == pytest.approx(float(probabilities.max()), abs=1e-4)
+        assert float(row["cause_probability"]) == pytest.approx(float(probabilities.max()), abs=1e-5)
 
 
 def test_predictions_need_another_format(

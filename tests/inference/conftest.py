@@ -43,11 +43,13 @@ RUNS = {
     "encoder": [*FILE, *TINY],
     "lora": [*FILE, "peft=lora", "peft.r=2", *TINY],
     "own_head": [*FILE[:-1], "data.labels=[cause]", "model.head=transformers", "peft=lora", "peft.r=2", *TINY],
+    "dora": [*FILE, "peft=dora", "peft.r=2", *TINY],
     "questions": ["data=qa_demo", "data.num_contexts=30", "data.max_length=64", "data.stride=16", *TINY],
     "series": ["data=series_table", "data.path=weather.csv", "data.time=hour", "data.group=station",
                "data.label={feature: temperature, horizon: 1, threshold: 17}", "data.window=24", "data.calendar=[day]",
                "data.missing_values=ffill", "data.log1p=[rain]", "model=minirocket", "model.num_features=168"],
 }  # fmt: skip
+RUNS["adapted_questions"] = [*RUNS["questions"], "peft=lora", "peft.r=2"]
 RUNS["lags"] = [*RUNS["series"][:-2], "model=logistic_lags"]
 RUNS["ngram_on_base"] = [*RUNS["ngram"], "model.base=linear", "model.buckets=256"]
 RUNS["encoder_on_base"] = [*RUNS["encoder"], "model.base=linear"]
@@ -92,7 +94,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
     def run(name: str) -> Path:
         needed = {
-            "lora": ["peft"],
+            **{name: ["peft"] for name in ("lora", "dora", "adapted_questions")},
             "own_head": ["peft"],
             "qlora": ["peft", "bitsandbytes"],
             "qdora": ["peft", "bitsandbytes"],

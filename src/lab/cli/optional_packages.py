@@ -27,7 +27,7 @@ PACKAGES = {
     "wandb": OptionalPackage("wandb>=0.31", ("logger=wandb", "source=wandb", "register=wandb", "run=wandb:...")),
     "mlflow": OptionalPackage("mlflow>=3.17", ("logger=mlflow", "source=mlflow", "register=mlflow", "run=models:/...")),
     "tensorboard": OptionalPackage("tensorboard>=2.20", ("logger=tensorboard", "event files of source=hf")),
-    "peft": OptionalPackage("peft>=0.21", ("peft=lora", "peft=dora", "peft=qlora", "peft=qdora")),
+    "peft": OptionalPackage("peft>=0.21", ("peft=lora", "peft=dora", "peft=qlora", "peft=qdora", "adapters=peft")),
     "bitsandbytes": OptionalPackage("bitsandbytes>=0.50", ("peft=qlora", "peft=qdora")),
     "cmaes": OptionalPackage("cmaes>=0.13", ("sweep.sampling_algorithm=cmaes",)),
     "aeon": OptionalPackage("aeon>=1.6", ("data=ucr without data.path",)),

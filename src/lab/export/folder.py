@@ -51,6 +51,10 @@ def _written(request: ExportRequest, source: Source, folder: Path) -> tuple[list
         )
     if request.format == "torch":
         return torch_format.write(source, folder), {}
+    if request.adapters == "peft":
+        from lab.export import peft_format  # needs peft
+
+        return peft_format.write(source, folder), {"adapters": "peft"}
     if request.format == "hf":
         from lab.export import hf_format  # takes seconds to import
 

@@ -1,8 +1,9 @@
 """The content of export.json, which makes a folder an export and says what it is; checked on reading.
 
 format: `torch` is read like a run, `onnx` by onnxruntime, `hf` by transformers. checkpoint: the checkpoint of the run
-that was exported. int8: whether matrices are in 8 bits. checked: inputs and largest difference of the comparison with
-the run's model. cost: what 8 bits cost and gain, measured. Imports no torch.
+that was exported. adapters: `peft` if they are beside their base model. int8: whether matrices are in 8 bits. checked:
+inputs and largest difference of the comparison with the run's model. cost: what 8 bits cost and gain, measured. Imports
+no torch.
 """
 
 import json
@@ -25,6 +26,7 @@ def _format(name: str, value: Any) -> Iterator[str]:
 FIELDS: Mapping[str, Shape] = {
     "format": _format,
     "checkpoint": text,
+    "adapters": text,
     "int8": switch,
     "checked": mapping,
     "cost": mapping,

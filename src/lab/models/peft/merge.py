@@ -7,6 +7,7 @@ Memory: a second encoder in fp32.
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,17 @@ def merged_weight(module: Any) -> Tensor:
 
 
 def merged_state(transformer: nn.Module) -> dict[str, Tensor]:
-    """The state dict of the model without adapters, in fp32 on the CPU."""
+    """The state dict of a model with its adapters merged into it, in fp32 on the CPU."""
+    return _plain_state(transformer, merged_weight)
+
+
+def base_state(transformer: nn.Module) -> dict[str, Tensor]:
+    """The state dict of the base model below the adapters, dequantised, in fp32 on the CPU."""
+    return _plain_state(transformer, lambda module: _weight(module.base_layer))
+
+
+def _plain_state(transformer: nn.Module, matrix: Callable[[Any], Tensor]) -> dict[str, Tensor]:
+    """The state dict without adapters. matrix: (E, D) of a layer with an adapter."""
     with_adapter = dict(adapted(transformer))
     inside = tuple(f"{name}." for name in with_adapter)
     quantised = {
@@ -49,7 +60,7 @@ def merged_state(transformer: nn.Module) -> dict[str, Tensor]:
     state = {name: tensor for name, tensor in transformer.state_dict().items() if not name.startswith(replaced)}
     for name, module in (with_adapter | quantised).items():
         base = module.base_layer if name in with_adapter else module
-        state[f"{name}.weight"] = merged_weight(module) if name in with_adapter else _weight(base)
+        state[f"{name}.weight"] = matrix(module) if name in with_adapter else _weight(base)
         if base.bias is not None:
             state[f"{name}.bias"] = base.bias.detach()
     return {name: tensor.float().cpu().contiguous() for name, tensor in state.items()}
@@ -60,15 +71,24 @@ def write_merged(folder: Path, encoder: TransformerEncoder, tokenizer: Path, hea
 
     tokenizer: the folder of the run's tokenizer. heads: may be empty.
     """
+    write_encoder(folder, encoder, merged_state(encoder.transformer))
+    write_tokenizer(folder, encoder, tokenizer)
+    if heads:
+        write_whole(folder / HEADS, lambda aside: save_file(heads, aside, {"format": "pt"}))
+
+
+def write_encoder(folder: Path, encoder: TransformerEncoder, state: dict[str, Tensor]) -> None:
+    """Write config.json and weights into `folder`. state: of an encoder of this architecture without adapters."""
     config = encoder.transformer.config.to_dict() | {"architectures": [type(encoder.transformer).__name__]}
     _write_json(folder / "config.json", config)
+    write_whole(folder / WEIGHTS, lambda aside: save_file(state, aside, {"format": "pt"}))
+
+
+def write_tokenizer(folder: Path, encoder: TransformerEncoder, tokenizer: Path) -> None:
+    """Write the files from which transformers makes the tokenizer. tokenizer: the folder of the run's tokenizer."""
     write_whole(folder / CORE, lambda aside: shutil.copyfile(tokenizer / CORE, aside))
     segments = reads_segments(encoder.transformer.config)
     _write_json(folder / "tokenizer_config.json", _tokenizer_config(tokenizer, segments))
-    if heads:
-        write_whole(folder / HEADS, lambda aside: save_file(heads, aside, {"format": "pt"}))
-    state = merged_state(encoder.transformer)
-    write_whole(folder / WEIGHTS, lambda aside: save_file(state, aside, {"format": "pt"}))
 
 
 def _tokenizer_config(tokenizer: Path, segments: bool) -> dict[str, Any]:

@@ -47,6 +47,12 @@ def locate(model: Encoder) -> Path:
     raise RequestError(Mistake("model.pretrained", problem, "model.pretrained=false, or model.path=FOLDER", True))
 
 
+def hub_name(model: Encoder) -> str | None:
+    """Return the name of the hub from which the weights of an encoder come; None for weights of another place."""
+    path = model.path if model.pretrained else None
+    return None if path is None or Path(path).expanduser().is_dir() or _is_local(path) else path
+
+
 def shipped_at_hand(choice: str) -> bool:
     """Return whether the weights of a choice of conf/model are on this machine: in a package, or in the hub's cache.
 

@@ -14,6 +14,8 @@ class ExportRequest(Node):
     """The new folder. An existing one is refused."""
     format: Literal["torch", "onnx", "hf"]
     """torch: a folder that is read like a run; onnx: a graph for onnxruntime; hf: a folder for transformers."""
+    adapters: Literal["merged", "peft"]
+    """Of a run with adapters, for format=hf: merged into the encoder, or a folder for PEFT beside their base model."""
     int8: bool
     """Of an ONNX graph, the matrices in 8 bits."""
     checkpoint: Literal["best", "last"]
