@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from lab.core.errors import RunError
-from lab.training.batch_size_finder import SizeTrial, decide, find, is_out_of_memory
+from lab.training.batch_size_finder import SizeTrial, decide, find
 
 
 def trials(*pairs: tuple[int, float | None]) -> list[SizeTrial]:
@@ -40,16 +40,6 @@ def test_not_even_the_first_size_fits() -> None:
     assert caught.value.kind == "oom"
     with pytest.raises(RunError, match=r"data\.max_length"):
         decide(trials((1, None)), 64, True)
-
-
-def test_out_of_memory_is_distinguished_from_other_errors() -> None:
-    with pytest.raises(RuntimeError) as caught:
-        torch.empty(2**50)
-    assert is_out_of_memory(caught.value)
-    assert is_out_of_memory(MemoryError())
-    assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate ..."))
-    assert not is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
-    assert not is_out_of_memory(ValueError("out of memory"))
 
 
 def test_stops_where_the_allocation_fails_and_restores_the_model(monkeypatch: Any) -> None:

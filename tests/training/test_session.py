@@ -80,7 +80,7 @@ def test_memory_that_was_freed_is_used_again_without_page_faults() -> None:
     assert kept * 10 < given_back
 
 
-@pytest.mark.parametrize(("part", "remedy"), [("setup", "a smaller model"), ("fit", "a smaller data.batch_size")])
+@pytest.mark.parametrize(("part", "remedy"), [("setup", "a smaller model"), ("fit", "smaller batches of training")])
 def test_the_remedy_depends_on_whether_the_model_alone_fits_into_memory(tmp_path: Path, part: str, remedy: str) -> None:
     run, clock = RunFolder(tmp_path), Clock()
     run.start(command="python train.py")

@@ -19,13 +19,13 @@ from torch import Tensor, nn
 
 from lab.callbacks.resources import GIB
 from lab.core.errors import RunError
+from lab.training.faults.out_of_memory import is_out_of_memory
 from lab.training.lr_finder import restored_afterwards
 
 SMALLEST_GAIN = 0.05
 FREE_SHARE = 0.8
 REPEATS = 2
 """Timed passes of each size after one warm-up pass; the fastest counts."""
-OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 @dataclass(frozen=True)
@@ -64,13 +64,6 @@ def decide(table: Sequence[SizeTrial], max_size: int, by_speed: bool) -> tuple[i
     if last.size * 2 > max_size:
         return last.size, f"twice as many is above callbacks.batch_finder.max_batch_size={max_size}"
     return None, ""
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether torch or Python ran out of memory, on a CPU or a GPU."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(text in str(error) for text in OUT_OF_MEMORY)
 
 
 def peak_rss_gib() -> float:

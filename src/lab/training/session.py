@@ -24,7 +24,7 @@ from lab.core.machine_faults import MachineError, MachineRefusal, machine_error
 from lab.core.record.fields import Status
 from lab.core.record.run_folder import RunFolder
 from lab.loggers.base import RunLogger
-from lab.training.batch_size_finder import is_out_of_memory
+from lab.training.faults.out_of_memory import is_out_of_memory, out_of_memory, part_of
 from lab.training.provenance import Clock
 
 log = logging.getLogger(__name__)
@@ -134,8 +134,8 @@ def _has_checkpoint(run: RunFolder) -> bool:
 
 
 @contextmanager
-def closing(run: RunFolder, clock: Clock, loggers: list[RunLogger]) -> Iterator[None]:
-    """Record how the block ended, whatever the error, then raise the error again."""
+def closing(run: RunFolder, clock: Clock, loggers: list[RunLogger], config: Config | None = None) -> Iterator[None]:
+    """Record how the block ended, whatever the error, then raise the error again. config: for what to type instead."""
 
     def close(status: Status, reason: str, failure: FailureKind | None) -> None:
         try:
@@ -164,11 +164,12 @@ def closing(run: RunFolder, clock: Clock, loggers: list[RunLogger]) -> Iterator[
         close("failed", str(error), error.kind)
         raise
     except Exception as error:
-        out_of_memory = is_out_of_memory(error)
-        close("failed", f"{type(error).__name__}: {error}", "oom" if out_of_memory else "error")
-        if out_of_memory:
-            remedy = _memory_remedy(has_trained="fit" in clock.parts)
-            raise RunError(f"out of memory: {error}\n    try: {remedy}", "oom") from error
+        if is_out_of_memory(error):
+            resume = resume_command(run) if run.last.exists() else None
+            named = out_of_memory(error, part_of(error, has_trained="fit" in clock.parts), config, resume)
+            close("failed", str(named), "oom")
+            raise named from error
+        close("failed", f"{type(error).__name__}: {error}", "error")
         if isinstance(error, OSError):
             remedy = (
                 f"; earlier checkpoints are complete, to resume: {resume_command(run)}" if run.last.exists() else ""
@@ -185,10 +186,3 @@ def resume_command(run: RunFolder) -> str:
     except (OSError, ValueError, KeyError):
         command = ""
     return f"{script(command)} {quoted('resume', run.path)}"
-
-
-def _memory_remedy(has_trained: bool) -> str:
-    """What reduces memory. has_trained: training began, so the model and the data alone fit into memory."""
-    if has_trained:
-        return "a smaller data.batch_size with more trainer.accumulate_grad_batches"
-    return "a smaller model (fewer or narrower layers, model.buckets, model.vocabulary_size), or fewer rows of data"

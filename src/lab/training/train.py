@@ -78,7 +78,7 @@ def _train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | N
         material = None if config.resume is None else _reopened(run, config, where, command)
     if material is None:
         _start(run, config, where, command, sweep)
-    with closing(run, clock, loggers), machine_faults_named(run):
+    with closing(run, clock, loggers, config), machine_faults_named(run):
         with clock.part("setup"):
             material = material or _prepared(run, config, where)
             study = (run.read().get("sweep") or {}).get("study")
