@@ -110,11 +110,10 @@ def test_rounding_never_shortens_and_adds_little() -> None:
     assert batch_ends(np.array([700], np.int32), 4, 512).tolist() == [0, 1], "alone, where it does not fit"
 
 
-@pytest.mark.parametrize("max_tokens", [None, 300])
 @pytest.mark.parametrize("num_ranks", [2, 3])
-def test_processes_split_each_batch_between_them(max_tokens: int | None, num_ranks: int) -> None:
+def test_processes_split_each_batch_of_one_process_between_them(num_ranks: int) -> None:
     def draws(rank: int, of: int) -> list[Any]:
-        return list(TrainDraws(LENGTHS, 16, lambda epoch: 2, 0, max_tokens, rank, of))
+        return list(TrainDraws(LENGTHS, 12 // of, lambda epoch: 2, 0, None, rank, of))
 
     shares = [draws(rank, num_ranks) for rank in range(num_ranks)]
     for whole, *parts in zip(draws(0, 1), *shares, strict=True):
@@ -122,6 +121,26 @@ def test_processes_split_each_batch_between_them(max_tokens: int | None, num_ran
         assert all(part.window.tolist() == whole.window.tolist() for part in parts), "losses are parts of one step"
         sizes = [len(part.rows) for part in parts]
         assert max(sizes) - min(sizes) <= 1
+
+
+def test_processes_share_batches_of_tokens_within_the_budget_of_each() -> None:
+    shares = [list(TrainDraws(LENGTHS, 16, lambda epoch: 2, 0, 300, rank, 2)) for rank in range(2)]
+    assert sorted(np.concatenate([draw.rows for draws in shares for draw in draws]).tolist()) == list(
+        range(len(LENGTHS))
+    )
+    for draw in (draw for draws in shares for draw in draws):
+        assert len(draw.rows) <= 16
+        assert len(draw.rows) == 1 or len(draw.rows) * LENGTHS[draw.rows].max() <= 300
+
+
+@pytest.mark.parametrize("draws", [TrainDraws, EvalDraws])
+def test_a_process_without_a_row_of_the_last_batch_gets_one_that_counts_for_nothing(draws: Any) -> None:
+    more = {"accumulation": lambda _: 1, "seed": 0} if draws is TrainDraws else {}
+    first, second = (list(draws(LENGTHS[:9], 4, rank=rank, num_ranks=2, **more)) for rank in range(2))
+    assert [len(draw.rows) for draw in first] == [len(draw.rows) for draw in second] == [4, 1]
+    assert [draw.is_filler for draw in first + second] == [False, False, False, True]
+    counted = [row for draw in first + second if not draw.is_filler for row in draw.rows.tolist()]
+    assert sorted(counted) == list(range(9))
 
 
 @pytest.mark.parametrize("max_tokens", [None, 1024])

@@ -59,7 +59,8 @@ class TextBatch:
     4 x 4 accumulated equal batch 16, even with missing labels and in the last, shorter window. states: with a cache of
     hidden states, (B, L, D) after the encoder's first `depth` layers, zeros after the end of each text. whole: no row
     is padded, so that no code has to read the mask, for which a GPU must be waited for; False if this is not known.
-    base: with `model.base`, per head the logits (B, K) float32 of the simple model.
+    base: with `model.base`, per head the logits (B, K) float32 of the simple model. is_filler: as in
+    `lab.data.batch_sampler.Draw`; all labels are `MISSING`.
     """
 
     ids: Tensor
@@ -71,6 +72,7 @@ class TextBatch:
     depth: int = 0
     whole: bool = False
     base: dict[str, Tensor] | None = None
+    is_filler: bool = False
 
     def to(self, device: torch.device, non_blocking: bool = False) -> "TextBatch":
         """Return the batch on `device`."""
@@ -86,7 +88,9 @@ class TextBatch:
         states = None if self.states is None else act(self.states)
         base = None if self.base is None else {name: act(tensor) for name, tensor in self.base.items()}
         ids, mask, rows = act(self.ids), act(self.mask), act(self.rows)
-        return TextBatch(ids, mask, labels, rows, counts, states, self.depth, self.whole, base)
+        return replace(
+            self, ids=ids, mask=mask, labels=labels, rows=rows, window_counts=counts, states=states, base=base
+        )
 
     def __len__(self) -> int:
         return int(self.ids.shape[0])
@@ -111,7 +115,8 @@ class SeriesBatch:
     values: (B, T, C) float32, 0 if not observed. observed: (B, T, C) bool, False for a missing value and for padding.
     Rows shorter than the longest of the batch are padded on the left: the newest sample is always the last. labels,
     rows, window_counts: as in `TextBatch`. states: with a cache of hidden states, (B, S, D) of the net's S positions
-    after its first `depth` layers. whole: every value is observed; as in `TextBatch`. base: as in `TextBatch`.
+    after its first `depth` layers. whole: every value is observed; as in `TextBatch`. base, is_filler: as in
+    `TextBatch`.
     """
 
     values: Tensor
@@ -123,6 +128,7 @@ class SeriesBatch:
     depth: int = 0
     whole: bool = False
     base: dict[str, Tensor] | None = None
+    is_filler: bool = False
 
     def to(self, device: torch.device, non_blocking: bool = False) -> "SeriesBatch":
         """Return the batch on `device`."""
@@ -138,7 +144,10 @@ class SeriesBatch:
         states = None if self.states is None else act(self.states)
         values, observed, rows = act(self.values), act(self.observed), act(self.rows)
         base = None if self.base is None else {name: act(tensor) for name, tensor in self.base.items()}
-        return SeriesBatch(values, observed, labels, rows, counts, states, self.depth, self.whole, base)
+        return replace(
+            self, values=values, observed=observed, labels=labels, rows=rows, window_counts=counts, states=states,
+            base=base,
+        )  # fmt: skip
 
     def __len__(self) -> int:
         return int(self.values.shape[0])
@@ -214,7 +223,7 @@ class QuestionBatch:
     special tokens, padding). spans: (B, 2) int64, the first and last token of the answer; 0 and 0, the first token, if
     the window does not contain it. rows: (B,) int64, each window's question in its split. window_rows: scalar
     int64, windows in the whole accumulation window: dividing by it makes 4 x 4 accumulated equal batch 16. whole: as in
-    `TextBatch`.
+    `TextBatch`. is_filler: as in `lab.data.batch_sampler.Draw`.
     """
 
     ids: Tensor
@@ -225,6 +234,7 @@ class QuestionBatch:
     rows: Tensor
     window_rows: Tensor
     whole: bool = False
+    is_filler: bool = False
 
     def to(self, device: torch.device, non_blocking: bool = False) -> "QuestionBatch":
         """Return the batch on `device`."""

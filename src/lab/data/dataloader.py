@@ -27,6 +27,12 @@ def rows_of(base: BaseLogits | None, rows: npt.NDArray[np.int64]) -> dict[str, t
     return None if base is None else {name: torch.from_numpy(logits[rows]) for name, logits in base.items()}
 
 
+def known_labels(labels: npt.NDArray[np.integer[Any]], draw: Draw) -> torch.Tensor:
+    """The labels (B,) int64 of a draw's rows; a row that counts for nothing has none."""
+    known = torch.from_numpy(labels[draw.rows].astype(np.int64))
+    return torch.full_like(known, MISSING) if draw.is_filler else known
+
+
 @dataclass(frozen=True)
 class Width:
     """The width of a batch of rows: that of its longest row, or a multiple of `multiple`, at most `longest`.
@@ -79,13 +85,14 @@ class TokenRows(Dataset[TextBatch]):
         return TextBatch(
             ids=torch.from_numpy(ids),
             mask=torch.from_numpy(mask),
-            labels={head.name: torch.from_numpy(self.labels[head.name][draw.rows]) for head in self.heads},
+            labels={head.name: known_labels(self.labels[head.name], draw) for head in self.heads},
             rows=torch.from_numpy(draw.rows.astype(np.int64)),
             window_counts={head.name: self._counts(head, draw.window) for head in self.heads},
             states=None if self.states is None else self.states.padded(draw.rows, width),
             depth=self.depth,
             whole=bool(mask.all()),
             base=rows_of(self.base, draw.rows),
+            is_filler=draw.is_filler,
         )
 
     def _counts(self, head: HeadSpec, window: npt.NDArray[np.int64]) -> torch.Tensor:

@@ -46,6 +46,9 @@ class DataModule(pl.LightningDataModule, ABC, Generic[RowsT]):
     """Batches of a split in a pass, as a number or as a share of all; all where it is not named."""
     repeats = False
     """Whether every epoch has the training batches of the first one."""
+    num_ranks = 1
+    """Processes that share each batch; `batch_size` is of one of them. The Trainer that the module is attached to knows
+    it, and it is set before there is one: the number of batches follows from it."""
     width_multiple = 1
     """Batches of tokens that have padding are padded to a multiple of it. Set it before `setup`."""
     cache: Cache | None = None
@@ -110,7 +113,15 @@ class DataModule(pl.LightningDataModule, ABC, Generic[RowsT]):
         return np.sort(self._eval_draws(split).order)
 
     def _eval_draws(self, split: str) -> EvalDraws:
-        return EvalDraws(self.lengths(split), self.loading.eval_batch_size, self.limits.get(split, 1.0))
+        size, limit = self.loading.eval_batch_size, self.limits.get(split, 1.0)
+        return EvalDraws(self.lengths(split), size, limit, self._rank(), self.num_ranks)
+
+    def _rank(self) -> int:
+        """The number of this process among those that share each batch."""
+        if self.trainer is None:
+            return 0
+        self.num_ranks = self.trainer.world_size
+        return self.trainer.global_rank
 
     def state_dict(self) -> dict[str, Any]:
         """Return the identity of the data and the batch size. The loader stores the position within an epoch."""
@@ -123,13 +134,12 @@ class DataModule(pl.LightningDataModule, ABC, Generic[RowsT]):
             raise RequestError(Mistake("resume", problem, "the data of that run, or a new run"))
         self.batch_size = int(state_dict["batch_size"])
 
-    def train_draws(self, accumulation: Callable[[int], int] | None = None) -> TrainDraws:
-        """Return the sampler of the training batches. accumulation: replaces the run's own, if given."""
-        steps = accumulation or self.accumulation
-        limit = self.limits.get("train", 1.0)
+    def train_draws(self) -> TrainDraws:
+        """Return the sampler of the training batches."""
         return TrainDraws(
-            self.lengths("train"), self.batch_size, steps, self.seed, self.max_tokens, limit=limit, repeats=self.repeats
-        )
+            self.lengths("train"), self.batch_size, self.accumulation, self.seed, self.max_tokens, self._rank(),
+            self.num_ranks, self.limits.get("train", 1.0), self.repeats,
+        )  # fmt: skip
 
     def num_batches(self) -> int:
         """Return the number of training micro-batches per epoch."""
@@ -137,7 +147,11 @@ class DataModule(pl.LightningDataModule, ABC, Generic[RowsT]):
 
     def whole_windows(self) -> Loader:
         """Return a loader of training batches in which each batch is a whole accumulation window."""
-        return Loader(self.rows["train"], self.train_draws(lambda _: 1), 0, False, False)
+        draws = TrainDraws(
+            self.lengths("train"), self.batch_size, lambda _: 1, self.seed, self.max_tokens,
+            limit=self.limits.get("train", 1.0), repeats=self.repeats,
+        )  # fmt: skip
+        return Loader(self.rows["train"], draws, 0, False, False)
 
     def longest(self, size: int) -> Batch:
         """Return a training batch of the `size` longest rows, repeated if there are fewer: the peak of memory."""

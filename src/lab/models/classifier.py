@@ -7,7 +7,7 @@ which the batch has, are added to those of the network.
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from torchmetrics.utilities import dim_zero_cat
 from lab.config.schema import AnyLoss
 from lab.core.batches import HeadSpec
 from lab.models.extra_metrics import ExtraMetrics, Nodes
+from lab.models.gathering import num_counted, of_all_processes
 from lab.models.losses import HeadLosses
 from lab.models.metrics import (
     MATRIX_CLASSES,
@@ -37,12 +38,13 @@ Logits = tuple[Tensor, list[Tensor], dict[str, Tensor]]
 
 class LabelledBatch(Protocol):
     """labels: per head (B,) int64; rows: (B,) int64; window_counts: per head (K,) int64; base: logits (B, K)
-    of the simple model or None, all as in `lab.core.batches`."""
+    of the simple model or None; is_filler, all as in `lab.core.batches`."""
 
     labels: dict[str, Tensor]
     rows: Tensor
     window_counts: dict[str, Tensor]
     base: dict[str, Tensor] | None
+    is_filler: bool
 
     def __len__(self) -> int: ...
 
@@ -112,6 +114,14 @@ class HeadMetric(EpochMetric):
     def state(self) -> dict[str, Any]:
         return super().state() | ({"extra": self.extra.state()} if any(self.extra.metrics) else {})
 
+    def total_state(self) -> dict[str, Any]:
+        with self.extra.synced():
+            return super().total_state()
+
+    def alone(self) -> Self:
+        self.extra.alone()
+        return super().alone()
+
     def restore(self, state: Mapping[str, Any]) -> None:
         super().restore({name: value for name, value in state.items() if name != "extra"})
         if "extra" in state:
@@ -136,7 +146,8 @@ class HeadMetric(EpochMetric):
         per_head = {}
         for index, head in enumerate(self.heads):
             values = scores(self.class_counts(index))
-            if index in self.binary and (labels := getattr(self, f"labels_{index}")):
+            labels = getattr(self, f"labels_{index}", [])
+            if len(labels):
                 probabilities = dim_zero_cat(getattr(self, f"probabilities_{index}")).cpu()
                 values["auc"] = torch.nan if diverged[index] else auroc(probabilities, dim_zero_cat(labels).cpu())
             values |= {} if diverged[index] else self.extra.compute(index)
@@ -187,8 +198,7 @@ class Classifier(TaskModule):
 
     def training_step(self, batch: LabelledBatch, batch_idx: int) -> Tensor:
         loss = self.loss_of(batch, self(batch), self.head_metric("train"))
-        # Lightning divides by the number of accumulated batches; the parts already add up.
-        return loss * self.trainer.accumulate_grad_batches
+        return loss * self.num_parts
 
     def validation_step(self, batch: LabelledBatch, batch_idx: int) -> None:
         self.loss_of(batch, self(batch), self.head_metric("val"))
@@ -200,12 +210,18 @@ class Classifier(TaskModule):
     def test_step(self, batch: LabelledBatch, batch_idx: int) -> None:
         logits = self(batch)
         self.loss_of(batch, logits, self.head_metric("test"))
-        self.test_outputs.append((batch.rows.cpu(), [head.float().softmax(-1).cpu() for head in logits]))
+        kept = num_counted(batch)
+        probabilities = [head.float().softmax(-1)[:kept].cpu() for head in logits]
+        self.test_outputs.append((batch.rows[:kept].cpu(), probabilities))
+
+    def on_test_epoch_end(self) -> None:
+        self.test_outputs = of_all_processes(self.test_outputs, self.device)
 
     def predict_step(self, batch: LabelledBatch, batch_idx: int) -> Logits:
         """Logits with labels, for the temperatures; no metric is updated."""
-        labels = {name: each.cpu() for name, each in batch.labels.items()}
-        return batch.rows.cpu(), [head.float().cpu() for head in self(batch)], labels
+        kept = num_counted(batch)
+        labels = {name: each[:kept].cpu() for name, each in batch.labels.items()}
+        return batch.rows[:kept].cpu(), [head.float()[:kept].cpu() for head in self(batch)], labels
 
     def new_metric(self, split: str) -> HeadMetric:
         """An empty metric with the names and the loss of a split."""

@@ -7,7 +7,8 @@ that are still kept, and a resumed run adds the same batches together.
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -57,6 +58,21 @@ class ExtraMetrics:
         """Copies of all that is known so far, on the CPU, for a checkpoint in the middle of an epoch."""
         states = [{name: _state(metric) for name, metric in metrics.items()} for metrics in self.metrics]
         return {"states": states, "kept": [[tuple(map(_copied, pair)) for pair in pairs] for pairs in self.kept]}
+
+    @contextmanager
+    def synced(self) -> Iterator[None]:
+        """Have the batches of all processes (DDP) for the block; none are kept then."""
+        with ExitStack() as stack:
+            for index, metrics in enumerate(self.metrics if torch.distributed.is_initialized() else ()):
+                self._add(index)
+                for metric in metrics.values():
+                    stack.enter_context(metric.sync_context())
+            yield
+
+    def alone(self) -> None:
+        """Compute the scores of what this process adds, and not of the others."""
+        for metric in [metric for metrics in self.metrics for metric in metrics.values()]:
+            metric.distributed_available_fn = lambda: False
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from what `state` gave."""
@@ -124,10 +140,11 @@ def _expected(metric: Metric, probabilities: Tensor) -> Tensor:
 
 
 def _state(metric: Metric) -> dict[str, Any]:
-    return {
-        "updates": metric._update_count,
-        "values": {name: _copied(value) for name, value in metric.metric_state.items()},
-    }
+    values = {name: _copied(value) for name, value in metric.metric_state.items()}
+    for name, value in values.items():  # a list of batches is one tensor where several processes are put together
+        if isinstance(value, Tensor) and isinstance(metric._defaults[name], list):
+            values[name] = [value]
+    return {"updates": metric._update_count, "values": values}
 
 
 def _copied(value: Any) -> Any:

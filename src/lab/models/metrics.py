@@ -8,7 +8,7 @@ recall counts classes that were only predicted). MCC: Gorodkin 2004, the K-class
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -23,6 +23,9 @@ NAMES = ("accuracy", "balanced_accuracy", "precision_macro", "recall_macro", "f1
 
 class EpochMetric(Metric, ABC):  # type: ignore[misc]  # torchmetrics is not read by mypy
     """Sums of one split over one epoch. The scores follow from them exactly, whatever the batches were.
+
+    Several processes (DDP) add their own rows; `compute`, `total_state` and `sync_context` put them together, and every
+    process has to call these.
 
     Subclasses add states, `update` and `compute`. Results are not cached: learned weights of heads change them.
     """
@@ -41,11 +44,25 @@ class EpochMetric(Metric, ABC):  # type: ignore[misc]  # torchmetrics is not rea
         states = self.metric_state.items()
         return {name: value.to("cpu", copy=True) for name, value in states if isinstance(value, Tensor)}
 
+    def total_state(self) -> dict[str, Any]:
+        """`state` of the sums of all processes."""
+        with self.sync_context():
+            return self.state()
+
+    def alone(self) -> Self:
+        """This metric, for rows that this process has and the others do not."""
+        self.distributed_available_fn = _never
+        return self
+
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from what `state` gave."""
         for name, value in state.items():
             setattr(self, name, value.to(self.device, copy=True))
         self._update_count += 1  # torchmetrics warns of a result without any update
+
+
+def _never() -> bool:
+    return False
 
 
 def confusion_cells(predicted: Tensor, truth: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:

@@ -68,6 +68,12 @@ class TaskModule(pl.LightningModule, ABC):
     def loss(self, batch: Any) -> Tensor:
         """The batch's part of the loss of its accumulation window: the parts add up. No metric is updated."""
 
+    @property
+    def num_parts(self) -> int:
+        """The factor of a loss whose parts add up: Lightning divides by the micro-batches of a step, and several
+        processes (DDP) take the mean of their gradients."""
+        return int(self.trainer.accumulate_grad_batches * self.trainer.world_size)
+
     def make_optimizer(self) -> Optimizer:
         """The optimizer over all parameters except those that never train."""
         embeddings, layers = self.freezable()
@@ -113,8 +119,9 @@ class TaskModule(pl.LightningModule, ABC):
         return batch.to(device, non_blocking=device.type == "cuda")
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Seed dropout from (seed, epoch, batch), so that a resumed run needs no saved generator state."""
+        """Seed dropout from (seed, epoch, batch, process), so that a resumed run needs no saved generator state."""
         seed = self.training_plan.seed * 1_000_003 + self.current_epoch * 10_007_999 + batch_idx
+        seed += self.global_rank * 1_000_000_007
         # torch.manual_seed would write stack traces for devices that are not there
         torch.default_generator.manual_seed(seed)
         if self.device.type == "cuda":
@@ -134,9 +141,10 @@ class TaskModule(pl.LightningModule, ABC):
         scores: dict[str, float] = {}
         for split in splits:
             scores |= {f"{split}/{name}": value for name, value in self.metrics[split].compute().items()}
-        self.log_dict(scores, batch_size=1)
+        # All processes have the same scores by now; the mean leaves no difference in the last bit to decide by.
+        self.log_dict(scores, batch_size=1, sync_dist=True)
         if self.trainer.state.fn == "fit":
-            self.log("lr", self.last_rate(), batch_size=1)
+            self.log("lr", self.last_rate(), batch_size=1, sync_dist=True)
             self._step_plateau(scores)
 
     def _step_plateau(self, scores: dict[str, float]) -> None:
@@ -160,11 +168,12 @@ class TaskModule(pl.LightningModule, ABC):
         self.metrics["test"].reset()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["train_tally"] = self.metrics["train"].state()
+        checkpoint["train_tally"] = self.metrics["train"].total_state()
         checkpoint["last_rate"] = self._last_rate
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self.metrics["train"].restore(checkpoint["train_tally"])
+        if self.global_rank == 0:  # one process goes on from the sums of all, the others from nothing
+            self.metrics["train"].restore(checkpoint["train_tally"])
         self._last_rate = checkpoint.get("last_rate")
 
 

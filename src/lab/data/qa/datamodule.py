@@ -49,6 +49,7 @@ class WindowRows(Dataset[QuestionBatch]):
             rows=torch.from_numpy(self.windows.question_of[draw.rows]),
             window_rows=torch.tensor(len(draw.window)),
             whole=bool(mask.all()),
+            is_filler=draw.is_filler,
         )
 
 

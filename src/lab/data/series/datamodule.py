@@ -17,7 +17,7 @@ from lab.core.batches import HeadSpec, SeriesBatch, SeriesSpec
 from lab.core.errors import listed
 from lab.data.batch_sampler import Draw
 from lab.data.cache.hidden_states import States
-from lab.data.dataloader import BaseLogits, rows_of
+from lab.data.dataloader import BaseLogits, known_labels, rows_of
 from lab.data.datamodule import DataModule
 from lab.data.series.dataset import SeriesSet
 from lab.data.series.missing_values import Interpolation
@@ -56,13 +56,14 @@ class SeriesRows(Dataset[SeriesBatch]):
         return SeriesBatch(
             values=torch.from_numpy(values),
             observed=torch.from_numpy(observed),
-            labels={self.head.name: torch.from_numpy(self.cut.labels[draw.rows].astype(np.int64))},
+            labels={self.head.name: known_labels(self.cut.labels, draw)},
             rows=torch.from_numpy(draw.rows.astype(np.int64)),
             window_counts={self.head.name: torch.from_numpy(window)},
             states=None if self.states is None else self.states.padded(draw.rows, int(self.states.lengths[0])),
             depth=self.depth,
             whole=bool(observed.all()),
             base=rows_of(self.base, draw.rows),
+            is_filler=draw.is_filler,
         )
 
     def arrays(self, rows: npt.NDArray[np.int64]) -> tuple[Floats, npt.NDArray[np.bool_]]:

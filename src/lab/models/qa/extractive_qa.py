@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from lab.core.batches import QuestionBatch, QuestionSpec, References
+from lab.models.gathering import num_counted, of_all_processes
 from lab.models.metrics import EpochMetric
 from lab.models.qa.spans import Candidates, best_spans, log_probabilities, span_loss
 from lab.models.qa.squad_metrics import mean_grades
@@ -49,7 +50,8 @@ class SpanMetric(EpochMetric):
         """Add a batch of windows: losses (B,) and their best spans."""
         if self.sums.device != losses.device:
             self.to(losses.device)
-        losses = losses.detach().double()
+        # A row that counts for nothing is a window of the split all the same: its spans change no best one.
+        losses = losses.detach().double()[: num_counted(batch)]
         self.sums += torch.stack([losses.sum(), torch.ones_like(losses).sum()])
         self.no_answer.scatter_reduce_(0, batch.rows, spans.none.float(), "amin")
         spans_found = torch.cat([spans.scores[:, :1].double(), characters(batch, spans)[:, 0].double()], 1)
@@ -135,16 +137,16 @@ class ExtractiveQA(TextTaskModule):
         return log_probabilities(logits, possible(batch))
 
     def losses(self, batch: QuestionBatch, logs: Tensor) -> Tensor:
-        """The loss of each window, (B,)."""
-        return span_loss(logs, batch.spans, possible(batch), self.smoothing)
+        """The loss of each window, (B,); 0 of a row that counts for nothing."""
+        losses = span_loss(logs, batch.spans, possible(batch), self.smoothing)
+        return losses * 0.0 if batch.is_filler else losses
 
     def loss(self, batch: QuestionBatch) -> Tensor:
         return self.losses(batch, self(batch)).sum() / batch.window_rows
 
     def training_step(self, batch: QuestionBatch, batch_idx: int) -> Tensor:
         losses = self._step(batch, "train", 1)[0]
-        # Lightning divides by the number of accumulated batches; the parts already add up.
-        return losses.sum() / batch.window_rows * self.trainer.accumulate_grad_batches
+        return losses.sum() / batch.window_rows * self.num_parts
 
     def validation_step(self, batch: QuestionBatch, batch_idx: int) -> None:
         self._step(batch, "val", 1)
@@ -156,6 +158,9 @@ class ExtractiveQA(TextTaskModule):
     def test_step(self, batch: QuestionBatch, batch_idx: int) -> None:
         _, candidates = self._step(batch, "test", self.spec.n_best)
         self.test_outputs.append(_outputs(batch, candidates))
+
+    def on_test_epoch_end(self) -> None:
+        self.test_outputs = of_all_processes(self.test_outputs, self.device)
 
     def predict_step(self, batch: QuestionBatch, batch_idx: int) -> Outputs:
         """The best spans of each window; no metric is updated."""
@@ -171,7 +176,7 @@ class ExtractiveQA(TextTaskModule):
 
 def _outputs(batch: QuestionBatch, candidates: Candidates) -> Outputs:
     parts = (batch.rows, candidates.scores, characters(batch, candidates), candidates.none)
-    return Outputs(*(tensor.cpu() for tensor in parts))
+    return Outputs(*(tensor[: num_counted(batch)].cpu() for tensor in parts))
 
 
 def possible(batch: QuestionBatch) -> Tensor:

@@ -60,7 +60,7 @@ class TimeSeriesClassifier(Classifier):
         each = self.each(batch)
         with torch.no_grad():
             self.loss_of(batch, joined(each), self.head_metric("train"))
-        return self._mean_loss(batch, each) * self.trainer.accumulate_grad_batches
+        return self._mean_loss(batch, each) * self.num_parts
 
     def _mean_loss(self, batch: LabelledBatch, each: list[list[Tensor]]) -> Tensor:
         total: Tensor = torch.stack([self.loss_of(batch, logits, None) for logits in each]).mean()

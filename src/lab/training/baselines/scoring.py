@@ -17,7 +17,7 @@ CHUNK = 8192
 
 def score_logits(logits: Logits, labels: Labels, model: Classifier) -> dict[str, float]:
     """Metrics of logits (N, K) against labels (N,), both per head, as a test of `model` computes them."""
-    metric, device = model.new_metric("test"), model.device
+    metric, device = model.new_metric("test").alone(), model.device
     with torch.inference_mode():
         for index, head in enumerate(model.head_specs):
             for start in range(0, len(labels[head.name]), CHUNK):

@@ -93,8 +93,8 @@ def classification_result(
 ) -> ClassificationResult:
     """The result of a test from its scores and the probabilities of its rows.
 
-    metric: of the test pass; probabilities: per head (N, K) in the split's order; identity: columns that identify the
-    rows.
+    metric: of the test pass, which every process has to call this with; probabilities: per head (N, K) in the split's
+    order; identity: columns that identify the rows.
     """
     predicted = {head.name: table.argmax(1).numpy() for head, table in zip(heads, probabilities, strict=True)}
     columns: dict[str, Any] = dict(identity)
@@ -102,8 +102,9 @@ def classification_result(
         columns[head.name] = _names(labels[head.name], head)
         columns[f"{head.name}_predicted"] = _names(predicted[head.name], head)
         columns |= _probability_columns(head.name, table)
-    counts = {head.name: metric.class_counts(index).numpy() for index, head in enumerate(heads)}
-    kept = {head.name: metric.confusion(index) for index, head in enumerate(heads)}
+    with metric.sync_context():
+        counts = {head.name: metric.class_counts(index).numpy() for index, head in enumerate(heads)}
+        kept = {head.name: metric.confusion(index) for index, head in enumerate(heads)}
     matrices = {name: matrix.numpy() for name, matrix in kept.items() if matrix is not None}
     classes = {head.name: head.classes for head in heads}
     return ClassificationResult(metric.compute(), reference, columns, counts, matrices, classes, labels)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from lab.config.schema import TimerXL
 from lab.core.batches import SeriesBatch, SeriesSpec
 from lab.core.errors import Mistake, RequestError
+from lab.models.gathering import num_counted
 from lab.models.metrics import EpochMetric
 from lab.models.series.interfaces import mask_of, normalised, padded_left
 from lab.models.series.timer_xl.encoder import TimerEncoder, patched, positions_span_channels, whole_patches
@@ -74,7 +75,7 @@ class NextPatch(TaskModule):
         return self._share(batch, self(batch))
 
     def training_step(self, batch: SeriesBatch, batch_idx: int) -> Tensor:
-        return self._stepped(batch, "train") * self.trainer.accumulate_grad_batches
+        return self._stepped(batch, "train") * self.num_parts
 
     def validation_step(self, batch: SeriesBatch, batch_idx: int) -> None:
         self._stepped(batch, "val")
@@ -84,13 +85,14 @@ class NextPatch(TaskModule):
 
     def _stepped(self, batch: SeriesBatch, split: str) -> Tensor:
         errors = self(batch)
-        self.metrics[split].update(errors.detach())
+        self.metrics[split].update(errors.detach()[: num_counted(batch)])
         return self._share(batch, errors)
 
     def _share(self, batch: SeriesBatch, errors: Tensor) -> Tensor:
         """The batch's part of the mean over its accumulation window."""
         counts = next(iter(batch.window_counts.values()), None)  # any label will do: each row has one label
-        return errors.sum() / (len(batch) if counts is None else counts.sum().clamp(min=1))
+        share: Tensor = errors.sum() / (len(batch) if counts is None else counts.sum().clamp(min=1))
+        return share * 0.0 if batch.is_filler else share
 
 
 def build_pretraining(model: TimerXL, spec: SeriesSpec, training: Training, fresh: bool) -> NextPatch:
