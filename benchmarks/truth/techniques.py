@@ -85,6 +85,9 @@ class Technique:
 
 TECHNIQUES: Mapping[str, Technique] = {
     PLAIN: Technique(()),
+    "logit-adjusted loss, tau 0.25": Technique(("loss.logit_adjustment=0.25",)),
+    "logit-adjusted loss, tau 0.5": Technique(("loss.logit_adjustment=0.5",)),
+    "logit-adjusted loss, tau 1": Technique(("loss.logit_adjustment=1",)),
     "class weights": Technique(("loss.class_weights=balanced",)),
     "focal loss": Technique(("loss.kind=focal",)),
     "label smoothing 0.1": Technique(("loss.label_smoothing=0.1",), BAGS),

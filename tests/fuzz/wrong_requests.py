@@ -163,6 +163,7 @@ scheduler.warmup_steps=-1
 loss.kind=focl
 loss.label_smoothing=1
 loss.gamma=-1
+loss.logit_adjustment=-1
 loss.head_weights={causa: -1}
 loss.head_weights={causa: nan}
 loss.class_weights={causa: balance}

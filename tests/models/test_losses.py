@@ -7,7 +7,7 @@ from torch.nn import functional
 from lab.config.schema import LossConfig
 from lab.core.batches import MISSING, HeadSpec
 from lab.core.errors import RequestError
-from lab.models.losses import HeadLosses, class_weights, head_loss
+from lab.models.losses import HeadLosses, class_weights, head_loss, log_shares
 
 HEADS = (HeadSpec("modo", ("a", "b", "c"), (8, 2, 0)), HeadSpec("causa", ("x", "y"), (5, 5)))
 
@@ -103,3 +103,26 @@ def test_gamma_has_an_effect_only_with_focal_loss_and_alpha_is_per_class() -> No
     )
     assert focal < entropy
     assert weighted / focal == pytest.approx((0.625 + 2.5) / 2)
+
+
+def test_logit_adjustment_is_of_training_and_follows_its_formula() -> None:
+    torch.manual_seed(0)
+    logits, labels = torch.randn(6, 3), torch.tensor([0, 1, MISSING, 0, 1, 0])
+    losses, plain = HeadLosses(HEADS, config(logit_adjustment=0.5)), HeadLosses(HEADS, config())
+    shares = torch.tensor([8.0, 2.0, 0.5]) / 10.5  # a class without rows counts as half a row
+    assert torch.allclose(log_shares((8, 2, 0)), shares.log())
+    expected = functional.cross_entropy(logits + 0.5 * shares.log(), labels, ignore_index=MISSING, reduction="sum")
+    assert torch.allclose(losses.of_head(0, logits, labels, adjusted=True)[0], expected)
+    assert torch.equal(losses.of_head(0, logits, labels)[0], plain.of_head(0, logits, labels, adjusted=True)[0])
+
+
+def test_the_gradient_of_a_rare_class_is_larger_with_logit_adjustment() -> None:
+    gradients = []
+    for tau in (0.0, 1.0):
+        logits = torch.zeros(1, 3, requires_grad=True)
+        HeadLosses(HEADS, config(logit_adjustment=tau)).of_head(0, logits, torch.tensor([1]), adjusted=True)[
+            0
+        ].backward()
+        assert logits.grad is not None
+        gradients.append(logits.grad[0, 1].abs().item())
+    assert gradients[1] > gradients[0]

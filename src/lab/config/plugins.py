@@ -143,7 +143,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "data": {"defaults": ["_columns", "_self_"]},
     "optimizer": {"lr": "${peft.lr}", "weight_decay": "${model.weight_decay}", "layer_decay": 1.0, "head_lr": None},
     "scheduler": {},
-    "loss": {"head_weights": None, "class_weights": "none", "head_weighting": "fixed"},
+    "loss": {"head_weights": None, "class_weights": "none", "logit_adjustment": 0.0, "head_weighting": "fixed"},
 }
 """Defaults of settings that a plug-in's class leaves open."""
 BLANK = "???"

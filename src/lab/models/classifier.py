@@ -239,7 +239,7 @@ class Classifier(TaskModule):
         losses, shares = [], []
         for index, head in enumerate(self.head_specs):
             labels = batch.labels[head.name]
-            summed, weight = self.losses.of_head(index, logits[index], labels)
+            summed, weight = self.losses.of_head(index, logits[index], labels, adjusted=self.training)
             window = self.losses.window_weight(index, batch.window_counts[head.name]).clamp(min=1e-12)
             losses.append(summed / window)
             shares.append(weight / window)

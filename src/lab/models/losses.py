@@ -30,6 +30,12 @@ def class_weights(counts: Sequence[int], kind: str) -> Tensor:
     return torch.tensor([sum(seen) / (len(seen) * count) if count else 0.0 for count in counts])
 
 
+def log_shares(counts: Sequence[int]) -> Tensor:
+    """Logarithm of each class's share of the training rows (K,); a class without rows counts as half a row."""
+    filled = torch.tensor([max(count, 0.5) for count in counts])
+    return (filled / filled.sum()).log()
+
+
 def head_loss(
     logits: Tensor, labels: Tensor, weights: Tensor, smoothing: float, gamma: float = 0.0
 ) -> tuple[Tensor, Tensor]:
@@ -73,6 +79,7 @@ class HeadLosses(nn.Module):
         super().__init__()
         _check_names(heads, config)
         self.smoothing, self.gamma = 0.0, 0.0
+        self.logit_adjustment = config.logit_adjustment
         self.custom: nn.ModuleList | None = None
         """A module of each head where the loss is a custom one."""
         if config.kind in LOSSES:
@@ -88,12 +95,20 @@ class HeadLosses(nn.Module):
             class_weights(head.counts, kinds if isinstance(kinds, str) else kinds.get(head.name, "none"))
             for head in heads
         ]
+        self._adjustments = [config.logit_adjustment * log_shares(head.counts) for head in heads]
         weights = [config.head_weights.get(head.name, 1.0) for head in heads]
         self.register_buffer("head_weights", torch.tensor(weights), persistent=False)
         self.log_variance = nn.Parameter(torch.zeros(len(heads))) if config.head_weighting == "uncertainty" else None
 
-    def of_head(self, index: int, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """`head_loss` with this head's class weights, smoothing and gamma, or the same sums of a custom loss."""
+    def of_head(self, index: int, logits: Tensor, labels: Tensor, adjusted: bool = False) -> tuple[Tensor, Tensor]:
+        """`head_loss` with this head's class weights, smoothing and gamma, or the same sums of a custom loss.
+
+        adjusted: of training, for which the logits are adjusted by `logit_adjustment` (arXiv 2007.07314, formula 10);
+        scores and validation use them as they are.
+        """
+        if adjusted and self.logit_adjustment:
+            logits = logits if logits.dtype == torch.double else logits.float()
+            logits = logits + self._on_device(self._adjustments, index).to(logits.dtype)
         if self.custom is not None:
             logits = logits if logits.dtype == torch.double else logits.float()
             losses = self.custom[index](logits, torch.where(labels == MISSING, 0, labels))
@@ -120,9 +135,12 @@ class HeadLosses(nn.Module):
 
     def of_class(self, index: int) -> Tensor:
         """Weights of a head's classes (K,)."""
-        weights = self._class_weights[index].to(self.head_weights.device)
-        self._class_weights[index] = weights
-        return weights
+        return self._on_device(self._class_weights, index)
+
+    def _on_device(self, tensors: list[Tensor], index: int) -> Tensor:
+        """The tensor of a head, moved to the device of the losses once."""
+        tensors[index] = tensors[index].to(self.head_weights.device)
+        return tensors[index]
 
 
 @LOSSES.register("custom")

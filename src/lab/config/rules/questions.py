@@ -29,7 +29,7 @@ def _test_ids(path: str | None, test_ids: str | None) -> Found:
         yield Mistake("data.test_ids", problem, "data.path=FILE, or data.test=FILE instead of the ids", test_ids)
 
 
-def _heads(kind: str, weights: Mapping[str, float] | None, classes: Any, weighting: str) -> Found:
+def _heads(kind: str, weights: Mapping[str, float] | None, classes: Any, adjustment: float, weighting: str) -> Found:
     if GIVES[kind] != ASKED:
         return
     problem = "has no effect: questions have no label columns"
@@ -37,6 +37,8 @@ def _heads(kind: str, weights: Mapping[str, float] | None, classes: Any, weighti
         yield Mistake("loss.head_weights", problem, "loss.head_weights=null", weights)
     if classes != "none":
         yield Mistake("loss.class_weights", problem, "loss.class_weights=none", classes)
+    if adjustment:
+        yield Mistake("loss.logit_adjustment", problem, "loss.logit_adjustment=0", adjustment)
     if weighting != "fixed":
         yield Mistake("loss.head_weighting", problem, "loss.head_weighting=fixed", weighting)
 
@@ -45,5 +47,8 @@ RULES: tuple[Rule, ...] = (
     (("data.max_length", "data.stride"), _stride),
     (("data.max_length", "data.max_answer"), _longest_answer),
     (("data.path", "data.test_ids"), _test_ids),
-    (("data.kind", "loss.head_weights", "loss.class_weights", "loss.head_weighting"), _heads),
+    (
+        ("data.kind", "loss.head_weights", "loss.class_weights", "loss.logit_adjustment", "loss.head_weighting"),
+        _heads,
+    ),
 )

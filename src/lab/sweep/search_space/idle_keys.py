@@ -12,7 +12,7 @@ TRAINING = (
     "optimizer", "scheduler", "model.lr", "model.weight_decay", "model.epochs", "model.dropout", "trainer.max_epochs",
     "trainer.max_steps", "trainer.gradient_clip_val", "trainer.gradient_clip_algorithm",
     "trainer.accumulate_grad_batches", "callbacks.early_stopping", "callbacks.accumulate", "data.batch_size",
-    "loss.kind", "loss.gamma", "loss.label_smoothing", "model.label_smoothing",
+    "loss.kind", "loss.gamma", "loss.label_smoothing", "model.label_smoothing", "loss.logit_adjustment",
 )  # fmt: skip
 """Keys of training by steps."""
 SOLVED = {
