@@ -26,7 +26,7 @@ from lab.core.record.run_folder import RunFolder
 ROOT = Path(__file__).parent.parent
 PAGES = {
     str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
-    for path in sorted([*ROOT.glob("README*.md"), *ROOT.glob("docs/*.md")])
+    for path in sorted([*ROOT.glob("README*.md"), *ROOT.glob("docs/**/*.md")])
 }
 COMMANDS_PAGE = PAGES["docs/commands.md"]
 BLOCK = re.search(r"```bash\n(.*?)```", COMMANDS_PAGE, re.S)
@@ -176,8 +176,9 @@ def test_every_file_and_picture_that_a_page_names_is_there(page: str) -> None:
 
 
 def test_the_site_lists_every_page() -> None:
-    listed = set(re.findall(r": (\w+\.md)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.M))
-    assert listed - {"reference.md"} == {path.name for path in ROOT.glob("docs/*.md")} - {"reference.md"}
+    listed = set(re.findall(r": ([\w/]+\.md)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.M))
+    pages = {path.relative_to(ROOT / "docs").as_posix() for path in ROOT.glob("docs/**/*.md")}
+    assert listed - {"reference.md"} == pages - {"reference.md"}
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
+from lab.cli import main
 from lab.core.record.seal import sealed
 
 TRAIN = Path(__file__).parent.parent / "train.py"
@@ -193,7 +194,26 @@ def test_how_a_run_that_cannot_end_ends(here: Path, ending: str, code: int, word
     assert ended == code
     assert err.count(words) == 1
     assert "Traceback" not in err
-    assert words in (here / "out" / "train.log").read_text()
+    if ending == "failure":
+        assert words in (here / "out" / "train.log").read_text()
+
+
+def test_the_corrected_line_may_name_the_folder_of_a_refused_run_again(here: Path) -> None:
+    assert run("hydra.run.dir=out", ending="request")[0] == 2
+    assert not (here / "out").exists()
+    assert run("hydra.run.dir=out", ending="done")[0] == 0
+
+
+def test_a_refused_request_keeps_a_folder_with_a_checkpoint_or_a_validation(tmp_path: Path) -> None:
+    for name in ("checkpoints/last.ckpt", "history.jsonl"):
+        kept, refused = tmp_path / name.replace("/", "_"), tmp_path / "refused"
+        (kept / name).parent.mkdir(parents=True)
+        (kept / name).write_text("{}")
+        refused.mkdir()
+        main.discard(kept)
+        main.discard(refused)
+        assert (kept / name).is_file()
+        assert not refused.exists()
 
 
 @pytest.mark.usefixtures("here")

@@ -144,10 +144,19 @@ def run_job(
             raise
         log.error("%s", _in_words(fault or error))
         if alone:
+            if isinstance(error, RequestError) and composed.get("resume") is None and composed.get("test") is None:
+                discard(folder)
             raise SystemExit(_exit_code(error)) from error
         if fault is not None:
             raise fault from error
         raise
+
+
+def discard(folder: Path) -> None:
+    """Remove the folder of a new run whose request was refused, so that the corrected line may name it again. A folder
+    with a checkpoint or a validation stays."""
+    if not any((folder / "checkpoints").glob("*")) and not (folder / "history.jsonl").exists():
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def named(config: Config, overrides: Sequence[str]) -> Config:

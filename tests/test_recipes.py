@@ -1,0 +1,85 @@
+"""The recipes: every command of every page, both languages, is a sound request (quick); each recipe runs from its first
+command to its last in a copy of the project and writes what its page shows (slow)."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from lab.cli.command_line import parse
+from lab.cli.validate_overrides import mistakes
+from lab.config.check import check, check_export, check_predict, check_report, check_serve
+from tests.recipe_pages import (
+    ENGLISH,
+    NAMES,
+    REFUSED,
+    ROOT,
+    SPANISH,
+    blocks,
+    code,
+    commands,
+    outputs,
+    shape,
+    shown,
+    without_comment,
+)
+
+CHECKS = {
+    "train.py": ("config", check),
+    "predict.py": ("predict", check_predict),
+    "report.py": ("report", check_report),
+    "serve.py": ("serve", check_serve),
+    "export.py": ("export", check_export),
+}
+PAGES = {f"{path.parent.parent.name}-{path.stem}": path.read_text(encoding="utf-8")
+         for folder in (ENGLISH, SPANISH) for path in sorted(folder.glob("*.md"))}  # fmt: skip
+REQUESTS = sorted(
+    {
+        line.removesuffix("&").strip()
+        for page in PAGES.values()
+        for kind, block in blocks(page)
+        if kind in ("bash", "sh")
+        for command in commands(block)
+        for line in re.split(r" [|>] ", without_comment(command))
+        if re.match(r"python (\w+)\.py", line) and REFUSED not in command
+    }
+)
+
+
+@pytest.fixture
+def winner(tmp_path: Path) -> Path:
+    """A folder with the recipe of a study's winner, which the commands of a page write."""
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "best.yaml").write_text("# @package _global_\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize("line", REQUESTS)
+def test_a_command_is_a_sound_request(line: str, winner: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    _, command, *words = shlex.split(line)
+    if "--config-dir" in words and not Path(words[words.index("--config-dir") + 1]).is_dir():
+        words[words.index("--config-dir") + 1] = str(winner)
+    words = [word for word in words if not re.match(r"(test|resume)=", word)]
+    name, checked = CHECKS[command]
+    assert mistakes(parse([command, *words]), ROOT / "conf", name, checked) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_both_languages_have_the_same_commands_and_output(name: str) -> None:
+    assert code(PAGES[f"es-{name}"]) == code(PAGES[f"docs-{name}"])
+
+
+def test_every_recipe_is_there_in_both_languages() -> None:
+    assert sorted(path.stem for path in SPANISH.glob("*.md")) == NAMES
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recipe_runs_and_writes_what_its_page_shows(name: str, tmp_path: Path) -> None:
+    page = PAGES[f"docs-{name}"]
+    written = outputs(page, tmp_path / "clone")
+    for number, lines in shown(page):
+        said = {shape(line) for line in written[number]}
+        assert [line for line in lines if shape(line) not in said] == []
