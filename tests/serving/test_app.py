@@ -46,7 +46,15 @@ def test_an_answer_that_comes_late_is_503(requested: Requested) -> None:
         current.model.answer = lambda _: time.sleep(0.3) or []  # type: ignore[assignment,method-assign]
         return await client.post("/predict", json=ROWS)
 
-    limits = {"body_kib": 9, "rows": 9, "explained_rows": 2, "text_length": 99, "time_s": 0.1, "waiting": 9}
+    limits = {
+        "body_kib": 9,
+        "rows": 9,
+        "explained_rows": 2,
+        "text_length": 99,
+        "time_s": 0.1,
+        "waiting": 9,
+        "connections": 9,
+    }
     answer = on(requested("ngram", limits=limits), use)
     assert reason(answer) == (503, "there was no answer within 0.1 s")
     assert answer.headers["retry-after"] == "1"
@@ -56,7 +64,15 @@ def test_a_full_queue_is_503_and_the_others_are_answered(requested: Requested) -
     async def use(client: httpx.AsyncClient, current: Current) -> list[httpx.Response]:
         return await asyncio.gather(*(client.post("/predict", json=ROWS) for _ in range(3)))
 
-    limits = {"body_kib": 9, "rows": 9, "explained_rows": 2, "text_length": 99, "time_s": 20, "waiting": 2}
+    limits = {
+        "body_kib": 9,
+        "rows": 9,
+        "explained_rows": 2,
+        "text_length": 99,
+        "time_s": 20,
+        "waiting": 2,
+        "connections": 9,
+    }
     answers = on(requested("ngram", limits=limits, batch={"rows": 64, "wait_ms": 100}), use)
     assert sorted(answer.status_code for answer in answers) == [200, 200, 503]
 

@@ -10,6 +10,7 @@ from lab.config.schema.commands.serve import ServeRequest
 from lab.core.errors import RequestError
 from lab.serving import current as module
 from lab.serving import loaded
+from lab.serving import version as versions
 from lab.serving.current import Current
 from lab.serving.loaded import LoadedModel, load
 from lab.serving.metrics import Metrics
@@ -124,8 +125,9 @@ def test_a_registry_is_asked_for_its_version_and_files_are_fetched_for_a_new_one
         fetched.append(f"{address} {version}")
         return Path(requested(names[version]).run)
 
-    monkeypatch.setattr(loaded, "find_run", find)
-    monkeypatch.setattr(loaded, "version_of", lambda address: version)
+    for reader in (loaded, versions):
+        monkeypatch.setattr(reader, "find_run", find)
+    monkeypatch.setattr(versions, "version_of", lambda address: version)
     current = Current(requested("ngram", run="models:/notices@served", reload_every_s=1), Metrics())
     assert current.look() is None
     assert fetched == ["models:/notices@served 1"]

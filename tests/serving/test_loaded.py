@@ -1,8 +1,6 @@
 """A loaded version answers every task with the cells of predict.py, whatever shares its batch."""
 
 import json
-import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,8 +9,10 @@ import pytest
 
 from lab.config.schema.commands.serve import ServeRequest
 from lab.core.errors import RequestError
+from lab.inference.predictor import Predicted
 from lab.inference.series import SeriesPredictor
-from lab.serving.loaded import Answer, Query, load, predict_request, signature
+from lab.serving.loaded import Answer, LoadedModel, Query, load, predict_request
+from lab.serving.messages import answer_body
 
 from .conftest import read_csv, text_rows, write_csv, write_weather
 
@@ -108,45 +108,79 @@ def test_windows_are_explained_before_their_table_is_released(requested: Request
     assert [len(each) for each in answer.explanations] == [1] * len(answer.predictions) != []
 
 
-def test_a_version_is_named_by_its_files(requested: Requested, tmp_path: Path) -> None:
-    request = requested("ngram")
-    copy = shutil.copytree(request.run, tmp_path / "copy")
-    moved = request.model_copy(update={"run": str(copy)})
-    assert load(request).version == load(moved).version
-    before = signature(moved)
-    assert signature(moved) == before
-    (copy / "run.json").write_text("{}")
-    assert signature(moved) == before, "the record is not the model"
-    spec = copy / "spec.json"
-    spec.write_text(spec.read_text() + "\n")
-    assert signature(moved) != before
-    assert load(request).version != load(moved).version
-    os.utime(spec, ns=(1, 1))
-    (copy / "checkpoints" / "best.ckpt").unlink()
-    with pytest.raises(RequestError):
-        load(moved)
+def served_machine(requested: Requested, tmp_path: Path, **settings: Any) -> LoadedModel:
+    example = write_csv(tmp_path / "rows.csv", [("speed", "load", "note"), (0.2, 0.3, "x")])
+    return load(requested("custom", plugins=["tests.inference.own_module"], **({"example": str(example)} | settings)))
 
 
-def test_a_version_of_series_is_named_by_the_recorded_scale_too(requested: Requested, tmp_path: Path) -> None:
-    copy = Path(shutil.copytree(requested("series").run, tmp_path / "copy"))
-    request = requested("series", run=copy)
-    before, version = signature(request), load(request).version
-    record = json.loads((copy / "run.json").read_text())
-    (copy / "run.json").write_text(json.dumps(record | {"command": "another one"}))
-    assert (signature(request), load(request).version) == (before, version), "the rest of the record is not the model"
-    record["data"]["scaling"]["mean"][0] += 5
-    (copy / "run.json").write_text(json.dumps(record))
-    assert signature(request) != before
-    assert load(request).version != version
+def test_a_custom_module_has_the_cells_of_predict(asked: Any, requested: Requested, tmp_path: Path) -> None:
+    model = served_machine(requested, tmp_path)
+    rows = [{"speed": 0.1 * n, "load": 1 - 0.2 * n, "note": "y"} for n in range(6)]
+    new = write_csv(tmp_path / "new.csv", [("speed", "load"), *((row["speed"], row["load"]) for row in rows)])
+    asked("custom", input=new, output=tmp_path / "out.jsonl", plugins=["tests.inference.own_module"])
+    assert model.intake.needed == ("speed", "load", "note")
+    assert [field.name for field in model.columns] == ["heat", "state"]
+    first, second = answers(
+        model.answer([Query(rows[:1]), Query([*rows[1:], {"speed": None, "load": 1, "note": "z"}])])
+    )
+    for given, wanted in zip(
+        [*first.predictions, *second.predictions[:-1]], rows_of(tmp_path / "out.jsonl"), strict=True
+    ):
+        same(given, wanted)
+    assert second.rejected == {5: "has no number in speed"}
+    assert model.unexplained
 
 
-def test_a_custom_module_is_refused_because_its_columns_are_not_known(requested: Requested) -> None:
-    with pytest.raises(RequestError, match="does not name the columns") as error:
-        load(requested("custom", plugins=["tests.inference.own_module"]))
-    (mistake,) = error.value.mistakes
-    assert mistake.key == "run"
-    run = requested("custom").run
-    assert mistake.remedy == f"python predict.py run={run} input=new.csv 'plugins=[tests.inference.own_module]'"
+@pytest.mark.parametrize(
+    ("name", "example", "key", "problem"),
+    [
+        ("custom", None, "run", "Machine does not name the columns"),
+        ("custom", "no.csv", "example", "no such file"),
+        ("ngram", "rows.csv", "example", "this one names its columns"),
+    ],
+)
+def test_examples_that_are_refused(
+    requested: Requested, name: str, example: str | None, key: str, problem: str
+) -> None:
+    with pytest.raises(RequestError, match=problem) as error:
+        load(requested(name, example=example, plugins=["tests.inference.own_module"]))
+    assert [mistake.key for mistake in error.value.mistakes] == [key]
+
+
+def test_columns_of_doubt_are_those_of_predict(asked: Any, requested: Requested, tmp_path: Path) -> None:
+    rows = [("pump 1", "drips drips"), ("qqq", "zzz yyy xxx"), ("", "")]
+    file = write_csv(tmp_path / "new.csv", [("title", "text"), *rows])
+    doubts = {"abstain_below": 0.6, "novelty": True}
+    asked("ngram", input=file, output=tmp_path / "out.jsonl", **doubts)
+    model = load(requested("ngram", **doubts))
+    kinds = {field.name: field.kind for field in model.columns}
+    assert (kinds["cause_abstain"], kinds["unlike_training"]) == ("yes or no", "text")
+    (answer,) = answers(model.answer([Query([{"title": one, "text": other} for one, other in rows])]))
+    wanted = rows_of(tmp_path / "out.jsonl")
+    for given, expected in zip(answer.predictions, wanted, strict=True):
+        same(given, expected)
+    assert {row["cause_abstain"] for row in wanted} >= {None}
+    assert answer.predictions[1]["unlike_training"]
+    explained = answers(model.answer([Query([{"title": "pump 1", "text": "drips"}], explain=True)]))
+    assert explained[0].explanations is not None
+
+
+def test_doubts_that_a_run_does_not_have_are_refused(requested: Requested, tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match=r"abstain_below.*gives no probabilities"):
+        served_machine(requested, tmp_path, abstain_below=0.5)
+
+
+def test_a_model_without_finite_probabilities_gives_no_row(
+    requested: Requested, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = load(requested("ngram"))
+    monkeypatch.setattr(
+        model.predictor, "predict", lambda rows: Predicted([("leak", float("nan"), "open", 0.5)] * len(rows))
+    )
+    (answer,) = answers(model.answer([Query([{"title": "a", "text": "b"}], explain=True)]))
+    assert set(answer.predictions[0].values()) == {None}
+    assert "no finite number" in answer.rejected[0]
+    json.dumps(answer_body(answer, "v"), allow_nan=False)
 
 
 def test_settings_of_predictions_that_a_server_lacks_are_their_defaults(requested: Requested) -> None:

@@ -12,7 +12,7 @@ from lab.inference.predictor import Field
 from lab.serving.loaded import Answer
 from lab.serving.messages import answer_body, answer_type, error_body, request_type
 
-LIMITS = LimitsConfig(body_kib=1, rows=3, explained_rows=2, text_length=5, time_s=1, waiting=1)
+LIMITS = LimitsConfig(body_kib=1, rows=3, explained_rows=2, text_length=5, time_s=1, connections=1, waiting=1)
 FIELDS = (Field("cause", "text"), Field("cause_probability", "number"), Field("answer_start", "whole number"))
 
 

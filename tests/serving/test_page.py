@@ -4,7 +4,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from lab.inference.predictor import Field
-from lab.serving.page import FILES, heads_of, page
+from lab.serving.page import FILES, heads_of, others_of, page
 
 HOSTILE = '"><script>alert(1)</script>'
 
@@ -17,7 +17,7 @@ def model(**settings: Any) -> Any:
     columns = [Field(f"{HOSTILE}{end}", "text") for end in ("", "_probability")]
     return SimpleNamespace(
         folder=SimpleNamespace(name=HOSTILE), version="0123", intake=intake, columns=columns,
-        explainer=parts["explainer"], unexplained=parts["unexplained"],
+        explainer=parts["explainer"], unexplained=parts["unexplained"], predictor=SimpleNamespace(fields=columns),
     )  # fmt: skip
 
 
@@ -44,3 +44,9 @@ def test_heads_with_their_ranks() -> None:
     names = ["hour", "cause_2", "cause_2_probability", "cause", "cause_probability", "cause_3", "cause_3_probability"]
     assert heads_of(names) == [{"name": "cause_2", "ranks": ["cause_2"]},
                                {"name": "cause", "ranks": ["cause", "cause_3"]}]  # fmt: skip
+
+
+def test_columns_of_no_head_are_shown_beside_them() -> None:
+    names = ["cause", "cause_probability", "cause_2", "cause_2_probability", "answer_start", "cause_abstain", "heat"]
+    heads = [{"name": "cause", "ranks": ["cause", "cause_2"]}, {"name": "answer", "ranks": ["answer"]}]
+    assert others_of(names, heads) == ["cause_abstain", "heat"]

@@ -118,6 +118,8 @@ def _cells(values: Any, num: int) -> list[Any]:
 
 
 def _kind(cell: Any) -> Any:
-    if isinstance(cell, bool | str) or cell is None:
+    if isinstance(cell, bool):
+        return "yes or no"
+    if isinstance(cell, str) or cell is None:
         return "text"
     return "whole number" if isinstance(cell, int) else "number"

@@ -9,9 +9,10 @@ import logging
 
 from lab.config.schema.commands.serve import ServeRequest
 from lab.core.errors import Mistake, RequestError
-from lab.serving.loaded import LoadedModel, Signature, load, signature
+from lab.serving.loaded import LoadedModel, load
 from lab.serving.messages import Health, ModelState, Refused
 from lab.serving.metrics import Metrics
+from lab.serving.version import Signature, signature
 
 log = logging.getLogger(__name__)
 

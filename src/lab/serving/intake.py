@@ -1,5 +1,9 @@
-"""Rows of requests in the form that a predictor reads: as they are, or as one table of series per request."""
+"""Rows of requests in the form that a predictor reads: as they are, or as one table of series per request.
 
+What a custom module reads is not known before it reads it, so a server of one takes the columns of an example.
+"""
+
+import math
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -9,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from lab.config.schema import Table
-from lab.core.errors import Mistake, RequestError
+from lab.config.schema.commands.serve import ServeRequest
+from lab.core.errors import Mistake, RequestError, listed
 from lab.data.readers.timestamps.parsing import time_names
+from lab.inference.custom import CustomPredictor
 from lab.inference.inputs import Settings
 from lab.inference.new_windows import table_settings
 from lab.inference.predictor import Field, Predictor, Row, cell_text
@@ -44,8 +50,14 @@ class Intake(ABC):
         """Release what the rows of a batch needed."""
 
 
-def intake_of(predictor: Predictor) -> Intake:
-    """Return the intake of a predictor."""
+def intake_of(predictor: Predictor, request: ServeRequest) -> Intake:
+    """Return the intake of a predictor. Raises RequestError for a custom module without `example=`, for an example that
+    it cannot read, and for an example of another model."""
+    if isinstance(predictor, CustomPredictor):
+        return ExampleIntake(predictor, request)
+    if request.example is not None:
+        problem = "is for models of one's own (model=custom); this one names its columns"
+        raise RequestError(Mistake("example", problem, "example=null", request.example))
     return SeriesIntake(predictor) if isinstance(predictor, SeriesPredictor) else PlainIntake(predictor.needed)
 
 
@@ -57,6 +69,35 @@ class PlainIntake(Intake):
 
     def prepare(self, rows: Sequence[Row]) -> Prepared:
         return Prepared([{name: row.get(name) for name in self.needed} for row in rows])
+
+
+class ExampleIntake(Intake):
+    """Rows with the columns of an example, whose cells are numbers where those of the example are.
+
+    A module may read a column of numbers in another way as soon as one cell is none, so such a row is left out.
+    """
+
+    def __init__(self, predictor: CustomPredictor, request: ServeRequest) -> None:
+        if request.example is None:
+            name = type(predictor.model).__name__
+            problem = f"its own module {name} does not name the columns that it reads and returns"
+            remedy = "example=rows.csv, a file with a row as predict.py reads it"
+            raise RequestError(Mistake("run", f"cannot be served without an example: {problem}", remedy, request.run))
+        with ExitStack() as files:
+            try:
+                (source,) = predictor.open([request.example], Settings(files), {})
+            except RequestError as error:
+                raise RequestError(_of_example(mistake) for mistake in error.mistakes) from error
+            first = next(cells for cells, fault in source.rows if fault is None)
+        self.needed = tuple(first)
+        self.numbers = frozenset(name for name, cell in first.items() if _is_number(cell))
+
+    def prepare(self, rows: Sequence[Row]) -> Prepared:
+        own = [{name: row.get(name) for name in self.needed} for row in rows]
+        wrong = {place: [name for name in self.needed if name in self.numbers and not _is_number(row[name])]
+                 for place, row in enumerate(own)}  # fmt: skip
+        faults = {place: f"has no number in {listed(names)}" for place, names in wrong.items() if names}
+        return Prepared(list(own), faults)
 
 
 class SeriesIntake(Intake):
@@ -92,6 +133,11 @@ class SeriesIntake(Intake):
         self.predictor.windows.clear()
 
 
+def _of_example(mistake: Mistake) -> Mistake:
+    key = "example" if mistake.key == "input" else mistake.key
+    return Mistake(key, mistake.problem, mistake.remedy.replace("input=", "example="), mistake.value)
+
+
 def _without_path(mistake: Mistake, path: str) -> Mistake:
     value = None if mistake.value is None else str(mistake.value).replace(path, THE_ROWS)
     return Mistake("rows", mistake.problem.replace(path, THE_ROWS), mistake.remedy.replace(path, THE_ROWS), value)
@@ -122,3 +168,10 @@ def _number(cell: float) -> float | None:
         return float(cell)
     except OverflowError:
         return None
+
+
+def _is_number(cell: Any) -> bool:
+    try:
+        return math.isfinite(float(cell))
+    except (TypeError, ValueError, OverflowError):
+        return False

@@ -1,12 +1,10 @@
 """A version of a model that is ready to answer: its predictor, its intake and its one thread of computing.
 
-A version is named by a digest of the files, and of the recorded facts, that make the model, so a copy in another folder
-is the same version.
+`lab.serving.version` names it.
 """
 
-import hashlib
-import json
 import logging
+import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -19,27 +17,20 @@ from lab.config.schema.commands.serve import ServeRequest
 from lab.config.schema.predict import PredictRequest
 from lab.config.shipped import CONF
 from lab.core.errors import Mistake, RequestError
-from lab.core.files import Unreadable, read_json
-from lab.inference.addresses.fetch import is_address, version_of
-from lab.inference.custom import CustomPredictor
+from lab.core.record.run_folder import RunFolder
+from lab.inference.doubt.columns import DoubtingPredictor, refuse_repeated, requested_doubts
 from lab.inference.explain.interface import Explainer, Explanation
 from lab.inference.explain.select import explainer_of
 from lab.inference.inputs import STANDARD
 from lab.inference.onnx.load import load_model
-from lab.inference.predictor import Field, Predictor, Row
-from lab.inference.series import RECORDED
+from lab.inference.predictor import Cells, Field, Predictor, Row
 from lab.inference.tasks import predictor_of
 from lab.inference.winner import find_run
 from lab.serving.intake import Intake, Prepared, intake_of
+from lab.serving.version import digest
 
 log = logging.getLogger(__name__)
-DIGITS = 12
-"""Hexadecimal digits of a version's name."""
-MODEL_FILES = ("config.yaml", "spec.json", "calibration.json", "*.safetensors", "*.onnx", "tokenizer/*")
-"""Files of a run or export folder that make the model, beside its checkpoint and what `_recorded` takes."""
-RECORD = "run.json"
-Signature = tuple[Path, tuple[tuple[str, int, int], ...]]
-"""Folder of a version, and the name, size and time of change of each of its files; or an address and its version."""
+NOT_FINITE = "got a prediction that is no finite number, which JSON does not have"
 
 
 @dataclass(frozen=True)
@@ -71,13 +62,15 @@ class _Item(NamedTuple):
 
 
 class LoadedModel:
-    """A model that answers in its own thread. folder: the run folder; version: its digest; most_explained: rows of a
-    request with explanations."""
+    """A model that answers in its own thread. folder: the run folder; version: its digest; intake: of its predictor;
+    most_explained: rows of a request with explanations; doubting: the predictor with columns of doubt."""
 
-    def __init__(self, predictor: Predictor, folder: Path, version: str, most_explained: int) -> None:
-        self.predictor, self.folder, self.version = predictor, folder, version
-        self.most_explained = most_explained
-        self.intake: Intake = intake_of(predictor)
+    def __init__(
+        self, predictor: Predictor, folder: Path, version: str, intake: Intake, most_explained: int,
+        doubting: DoubtingPredictor | None = None,
+    ) -> None:  # fmt: skip
+        self.predictor: Predictor = predictor if doubting is None else doubting
+        self.folder, self.version, self.intake, self.most_explained = folder, version, intake, most_explained
         self.explainer: Explainer | None = None
         self.unexplained = ""
         """Why there are no explanations; empty if there are."""
@@ -140,9 +133,11 @@ class LoadedModel:
             return
         names, predicted = [each.name for each in self.predictor.fields], self.predictor.predict([i.row for i in items])
         for number, (item, cells) in enumerate(zip(items, predicted.cells, strict=True)):
-            item.answer.predictions[item.place] |= dict(zip(names, cells, strict=True))
-            if number in predicted.rejected:
-                item.answer.rejected[item.place] = predicted.rejected[number]
+            reason = predicted.rejected.get(number, "" if _is_finite(cells) else NOT_FINITE)
+            if reason:
+                item.answer.rejected[item.place] = reason
+            else:
+                item.answer.predictions[item.place] |= dict(zip(names, cells, strict=True))
 
     def _explain(self, items: Sequence[_Item]) -> None:
         wanted = [i for i in items if i.answer.explanations is not None and i.place not in i.answer.rejected]
@@ -154,40 +149,23 @@ class LoadedModel:
             item.answer.explanations[item.place] = explanations
 
 
-def signature(request: ServeRequest) -> Signature:
-    """Return what tells whether `run=` names other files than before. Raises RequestError as `find_run` does.
-
-    Of an address of a registry only the version is read; nothing is fetched.
-    """
-    if is_address(request.run):
-        return Path(request.run), ((version_of(request.run), 0, 0),)
-    folder = find_run(request.run).resolve()
-    stats = []
-    for path in _files(folder, request.checkpoint):
-        try:
-            stat = path.stat()
-        except FileNotFoundError:  # replaced at this moment; the next look sees what came
-            continue
-        stats.append((str(path.relative_to(folder)), stat.st_size, stat.st_mtime_ns))
-    if facts := _recorded(folder):
-        stats.append((f"{RECORD} {hashlib.sha256(facts).hexdigest()}", len(facts), 0))
-    return folder, tuple(stats)
-
-
 def load(request: ServeRequest) -> LoadedModel:
     """Load the model that `run=` names, with the checks of predict.py.
 
-    Raises RequestError for one they refuse, and for a custom module, whose columns are known from its first row only.
+    Raises RequestError for one they refuse, for a custom module without `example=`, and as `requested_doubts` does.
     """
     folder = find_run(request.run).resolve()
     config, model = load_model(folder, request.checkpoint)
-    predictor = predictor_of(config, model, folder, predict_request(request))
-    if isinstance(predictor, CustomPredictor):
-        problem = f"its own module {type(predictor.model).__name__} does not name the columns that it reads and returns"
-        own = f" 'plugins=[{','.join(request.plugins)}]'" if request.plugins else ""
-        remedy = f"python predict.py run={request.run} input=new.csv{own}"
-        raise RequestError(Mistake("run", f"cannot be served: {problem}", remedy, folder))
-    return LoadedModel(predictor, folder, _digest(folder, request.checkpoint), request.limits.explained_rows)
+    settings = predict_request(request)
+    predictor = predictor_of(config, model, folder, settings)
+    intake = intake_of(predictor, request)
+    doubts = requested_doubts(settings, RunFolder(folder), predictor.best)
+    predictor.novelty = doubts.novelty
+    wanted = doubts.abstain_below is not None or doubts.novelty is not None
+    doubting = DoubtingPredictor(predictor, predictor.best, doubts) if wanted else None
+    refuse_repeated([field.name for field in (doubting or predictor).fields], settings)
+    version = digest(folder, request.checkpoint)
+    return LoadedModel(predictor, folder, version, intake, request.limits.explained_rows, doubting)
 
 
 def predict_request(request: ServeRequest) -> PredictRequest:
@@ -196,32 +174,11 @@ def predict_request(request: ServeRequest) -> PredictRequest:
     own = {
         "run": request.run, "checkpoint": request.checkpoint, "device": request.device, "top_k": request.top_k,
         "batch_size": request.batch.rows, "plugins": request.plugins, "input": STANDARD, "output": STANDARD,
+        "abstain_below": request.abstain_below, "novelty": request.novelty,
     }  # fmt: skip
     known = {key: value for key, value in defaults.items() if key in PredictRequest.model_fields}
     return PredictRequest.model_validate(known | own)
 
 
-def _files(folder: Path, checkpoint: str) -> list[Path]:
-    names = [*MODEL_FILES, f"checkpoints/{checkpoint}.ckpt", "checkpoints/refit.ckpt"]
-    return sorted(path for name in names for path in folder.glob(name) if path.is_file())
-
-
-def _recorded(folder: Path) -> bytes:
-    """The facts that a predictor of series reads from the run's record, as JSON; empty for other runs."""
-    try:
-        facts = read_json(folder / RECORD, dict).get("data")
-    except (OSError, Unreadable):  # `load` says what is wrong with it
-        return b""
-    if not isinstance(facts, dict) or "step_s" not in facts:
-        return b""
-    return json.dumps({name: facts.get(name) for name in RECORDED}, sort_keys=True).encode()
-
-
-def _digest(folder: Path, checkpoint: str) -> str:
-    digest = hashlib.sha256()
-    for path in _files(folder, checkpoint):
-        with path.open("rb") as file:
-            digest.update(f"{path.relative_to(folder)}\0".encode())
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    digest.update(_recorded(folder))
-    return digest.hexdigest()[:DIGITS]
+def _is_finite(cells: Cells) -> bool:
+    return all(not isinstance(cell, float) or math.isfinite(cell) for cell in cells)

@@ -15,7 +15,7 @@ from lab.config.schema.commands.serve import LimitsConfig
 from lab.inference.explain.interface import Explanation
 from lab.serving.loaded import Answer, LoadedModel
 
-TYPES = {"text": "string", "number": "number", "whole number": "integer"}
+TYPES = {"text": "string", "number": "number", "whole number": "integer", "yes or no": "boolean"}
 """JSON type of each kind of field."""
 
 

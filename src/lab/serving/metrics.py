@@ -33,6 +33,9 @@ class Metrics:
         self.request_seconds = Histogram(
             "lab_request_seconds", "Time to the end of an answer.", ("path",), buckets=SECONDS, registry=self.registry
         )
+        self.refused_connections = Counter(
+            "lab_refused_connections", "Connections beyond the limit.", registry=self.registry
+        )
         self.rows = Counter("lab_rows", "Rows that were predicted.", registry=self.registry)
         self.rejected = Counter("lab_rejected_rows", "Rows without a prediction.", registry=self.registry)
         self.batch_requests = Histogram(

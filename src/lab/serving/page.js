@@ -54,13 +54,18 @@ function show(content) {
   content.predictions.forEach((cells, index) => {
     if (content.predictions.length > 1) answer.append(element("h2", title(cells, index)));
     if (reasons.has(index)) answer.append(element("p", `No prediction: the row ${reasons.get(index)}.`, "note"));
-    else for (const head of model.heads) answer.append(card(head, cells, content.explanations?.[index]));
+    else {
+      for (const head of model.heads) answer.append(card(head, cells, content.explanations?.[index]));
+      const others = model.others.filter((name) => cells[name] !== null && cells[name] !== false);
+      answer.append(...others.map((name) => element("p", `${name}: ${cells[name]}`, "note")));
+    }
   });
   answer.hidden = false;
 }
 
 function title(cells, index) {
-  const shown = new Set(model.heads.flatMap((head) => head.ranks.flatMap((rank) => [rank, `${rank}_probability`])));
+  const ranks = model.heads.flatMap((head) => head.ranks.flatMap((rank) => [rank, `${rank}_probability`]));
+  const shown = new Set([...ranks, ...model.others]);
   return Object.keys(cells).filter((name) => !shown.has(name)).map((name) => cells[name]).join(" · ") || `row ${index + 1}`;
 }
 

@@ -5,6 +5,7 @@ It loads its own script and style sheet and nothing else; what comes from data i
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from string import Template
@@ -25,7 +26,9 @@ _RANK = re.compile(r"(?P<name>.+)_(?P<rank>\d+)")
 def page(model: LoadedModel, needs_key: bool) -> str:
     """Return the page of a model."""
     table = model.intake.rows_are_windows
-    described = {"heads": heads_of([field.name for field in model.columns]), "table": table}
+    heads = heads_of([field.name for field in model.columns])
+    described = {"heads": heads, "others": others_of([field.name for field in model.predictor.fields], heads),
+                 "table": table}  # fmt: skip
     columns = ", ".join(model.intake.needed)
     inputs = _table(columns) if table else "".join(map(_input, model.intake.needed))
     return _PAGE.substitute(
@@ -47,6 +50,17 @@ def heads_of(columns: list[str]) -> list[dict[str, Any]]:
         match = _RANK.fullmatch(name)
         heads.setdefault(match["name"] if match and match["name"] in heads else name, []).append(name)
     return [{"name": name, "ranks": ranks} for name, ranks in heads.items()]
+
+
+def others_of(columns: Sequence[str], heads: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the predicted columns that belong to no head: those of doubt, and those of a custom module.
+
+    >>> others_of(["cause", "cause_probability", "cause_abstain"], [{"name": "cause", "ranks": ["cause"]}])
+    ['cause_abstain']
+    """
+    ranks = [rank for head in heads for rank in head["ranks"]]
+    shown = {*ranks, *(f"{rank}_{end}" for rank in ranks for end in ("probability", "start", "end"))}
+    return [name for name in columns if name not in shown]
 
 
 _KEY = (

@@ -11,7 +11,7 @@ import uvicorn
 
 from lab.config.schema.commands.serve import ServeRequest
 from lab.serving.app import application
-from lab.serving.connections import timed_protocol
+from lab.serving.connections import limited_protocol
 from lab.serving.current import Current
 from lab.serving.listening import address_of
 from lab.serving.metrics import Metrics
@@ -37,9 +37,10 @@ def serve(request: ServeRequest, listener: socket.socket, key: str | None) -> No
     metrics = Metrics()
     current = Current(request, metrics)
     app = application(request, current, metrics, key)
+    protocol = limited_protocol(request.limits.time_s, request.limits.connections, metrics)
     settings = uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="on", ws="none", server_header=False, proxy_headers=False,
-        http=timed_protocol(request.limits.time_s), timeout_keep_alive=KEEP_ALIVE_S,
+        http=protocol, timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=round(request.limits.time_s + GRACE_S),
     )  # fmt: skip
     logging.getLogger("uvicorn").setLevel(logging.WARNING)

@@ -31,6 +31,8 @@ class LimitsConfig(Node):
     """Most characters of a cell."""
     time_s: PositiveFloat
     """Longest time in seconds for the headers of a request, for its body, and for its answer, each."""
+    connections: PositiveInt
+    """Most open connections; a further one is answered with 503 and closed."""
     waiting: PositiveInt
     """Most requests that wait for the model; further ones are refused with 503."""
 
@@ -52,6 +54,12 @@ class ServeRequest(Node):
     """Environment variable with the key that requests must carry; null: no key."""
     top_k: PositiveInt
     """Classes or answers of each row, best first."""
+    abstain_below: Annotated[float, Field(gt=0.0, le=1.0)] | None
+    """Probability of the best class or answer below which a row is marked for a person; null: no row is marked."""
+    novelty: bool
+    """Mark rows that are unlike the training rows."""
+    example: str | None
+    """Of `model=custom`, a file of rows as predict.py reads it, whose first row shows the columns; null for others."""
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$")]
     """Where the model computes; auto: a GPU if there is one."""
     reload_every_s: PositiveFloat | None
