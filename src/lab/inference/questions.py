@@ -14,12 +14,13 @@ from lab.config.schema import Questions
 from lab.core.batches import PairTokenizer, QuestionBatch, References
 from lab.core.reference.content import CONFIDENCE
 from lab.core.terminal.tables import Column, Table
-from lab.data.qa.windows import without_white_space
+from lab.data.qa.windows import without_overlap, without_white_space
 from lab.inference.predictor import UNCALIBRATED, Cells, Field, Predicted, Predictor, Row, by_length, cell_text, rounded
 from lab.models.qa.extractive_qa import ExtractiveQA, Outputs, characters, possible
 from lab.models.qa.n_best import Candidate, ranked
 from lab.models.qa.spans import best_spans
 from lab.models.qa.squad_metrics import graded
+from lab.training.doubt.novelty import question_measures
 
 QUESTION, CONTEXT, ANSWER = "question", "context", "answer"
 
@@ -55,16 +56,35 @@ class QuestionPredictor(Predictor):
         pairs = [(str(texts[place][0]), str(texts[place][1])) for place in places]
         if not pairs:
             return result
-        candidates = self._watched_candidates(pairs)
+        windows = self.windows(pairs)
+        candidates = self.candidates(windows, pairs)
         for place, best in zip(places, candidates, strict=True):
             result.cells[place] = self._cells(best)
+        result.unlike = dict(zip(places, self._unlike(windows, pairs, candidates), strict=False))
         self._grade([rows[place] for place in places], candidates)
-        self._watch(pairs, candidates)
+        self._watch(windows, pairs, candidates)
         return result
 
-    def _watch(self, pairs: Sequence[tuple[str, str]], candidates: Sequence[Sequence[Candidate]]) -> None:
+    def _unlike(
+        self, windows: Sequence[PairWindow], pairs: Sequence[tuple[str, str]], candidates: Sequence[Sequence[Candidate]]
+    ) -> list[str]:
+        """Why each pair is unlike the training questions; empty without limits."""
+        if self.novelty is None or self.novelty.common is None:
+            return []
+        of_pair: list[list[npt.NDArray[np.int64]]] = [[] for _ in pairs]
+        for window in windows:
+            of_pair[window.question].append(window.columns)
+        characters = np.array([len(question) + len(context) for question, context in pairs])
+        scores = np.array([each[0].score if each else -np.inf for each in candidates])
+        ids = list(map(without_overlap, of_pair))
+        return self.novelty.reasons(question_measures(characters, ids, self.novelty.common, scores))
+
+    def _watch(
+        self, windows: Sequence[PairWindow], pairs: Sequence[tuple[str, str]], candidates: Sequence[Sequence[Candidate]]
+    ) -> None:
         if self.profile is None:
             return
+        self.profile.add_tokens(_tokens(windows, len(pairs)))
         self.profile.add_texts({QUESTION: [pair[0] for pair in pairs], CONTEXT: [pair[1] for pair in pairs]})
         best = [each[0].probability if each else np.nan for each in candidates]
         self.profile.add(CONFIDENCE.format(ANSWER), best)
@@ -104,12 +124,6 @@ class QuestionPredictor(Predictor):
         contexts = tuple(context for _, context in pairs)
         everything = References(contexts, tuple(range(len(pairs))), ((),) * len(pairs))
         return ranked(outputs, everything, self.spec.n_best, self.spec.no_answer, self.temperature)
-
-    def _watched_candidates(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[Candidate, ...]]:
-        windows = self.windows(pairs)
-        if self.profile is not None:
-            self.profile.add_tokens(_tokens(windows, len(pairs)))
-        return self.candidates(windows, pairs)
 
     def batch(self, windows: Sequence[PairWindow]) -> QuestionBatch:
         """Some windows as the model reads them, on its device."""

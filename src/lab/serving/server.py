@@ -34,6 +34,13 @@ class Server(uvicorn.Server):
 
 def serve(request: ServeRequest, listener: socket.socket, key: str | None) -> None:
     """Serve until a signal. Raises RequestError for a run that cannot be served."""
+    server = server_of(request, key)
+    log.info("serving at %s", address_of(listener))
+    server.run([listener])
+
+
+def server_of(request: ServeRequest, key: str | None) -> Server:
+    """Return a server with its model loaded. Raises RequestError for a run that cannot be served."""
     metrics = Metrics()
     current = Current(request, metrics)
     app = application(request, current, metrics, key)
@@ -45,5 +52,4 @@ def serve(request: ServeRequest, listener: socket.socket, key: str | None) -> No
     )  # fmt: skip
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     log.info("%s, version %s", current.model.folder, current.model.version)
-    log.info("serving at %s", address_of(listener))
-    Server(settings).run([listener])
+    return Server(settings)

@@ -17,6 +17,8 @@ from lab.inference.doubt.columns import DoubtingPredictor, Doubts, refuse_repeat
 from lab.inference.predict import Done
 from lab.inference.predictor import Field
 from lab.inference.texts import TextPredictor
+from lab.training.tasks.saved_model import load_run
+from lab.training.tasks.select import load_data
 
 from ..conftest import CONF, predictor_of_run, read_csv, text_rows, write_csv, write_weather
 
@@ -106,17 +108,34 @@ def test_weather_of_another_planet_is_flagged(asked: Ask, tmp_path: Path) -> Non
     assert all("outside the range of the training values" in reason for reason in odd)
 
 
-@pytest.mark.parametrize("name", ["ngram", "questions"])
-def test_a_run_without_limits_is_refused_with_a_remedy(
-    asked: Ask, trained: Trained, new: Path, tmp_path: Path, name: str
+def test_questions_of_another_kind_are_flagged_and_those_of_validation_are_not(
+    asked: Ask, trained: Trained, tmp_path: Path
 ) -> None:
-    run = Path(shutil.copytree(trained(name), tmp_path / "run"))
+    """Validation questions are so few that none is beyond a limit, if the fit and the prediction measure the same; one
+    may be by rounding, since its batch is another."""
+    run = RunFolder(trained("questions"))
+    part = load_data(load_run(run.path)[0], run, False, fresh=False).corpus.splits["val"]
+    pairs = [(question.text, part.contexts[question.context]) for question in part.questions]
+    file = write_csv(tmp_path / "known.csv", [("question", "context"), *pairs])
+    asked("questions", input=file, novelty=True)
+    assert len([row for row in read_csv(tmp_path / "out.csv") if row["unlike_training"]]) <= 1
+    draw = random.Random(0)
+    words = ["".join(draw.choices(string.ascii_lowercase, k=8)) for _ in range(50)]
+    odd_pairs = [(" ".join(draw.choices(words, k=2)), " ".join(draw.choices(words, k=30))) for _ in range(20)]
+    asked("questions", input=write_csv(tmp_path / "odd.csv", [("question", "context"), *odd_pairs]),
+          output=tmp_path / "odd.out.csv", novelty=True)  # fmt: skip
+    odd = [row["unlike_training"] for row in read_csv(tmp_path / "odd.out.csv")]
+    assert sum(map(bool, odd)) == 20
+    assert "tokens are new or rare in the training texts" in odd[0]
+
+
+def test_a_run_without_limits_is_refused_with_a_remedy(asked: Ask, trained: Trained, new: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(trained("ngram"), tmp_path / "run"))
     content = RunFolder(run).read_calibration()
     assert content is not None
-    assert (content["novelty"] is None) == (name == "questions")
     RunFolder(run).write_calibration(content | {"novelty": None})
     with pytest.raises(RequestError, match="has no limits of novelty") as raised:
-        asked(name, run=run, input=new, novelty=True)
+        asked("ngram", run=run, input=new, novelty=True)
     assert "novelty=false" in str(raised.value)
     assert not (tmp_path / "out.csv").exists()
 

@@ -11,10 +11,12 @@ from lab.training.doubt.novelty import (
     SHARE,
     SHORT,
     SPLIT,
+    UNCLEAR,
     Novelty,
     common_tokens,
     energies,
     fit_limits,
+    question_measures,
     text_measures,
     window_measures,
 )
@@ -101,3 +103,14 @@ def test_an_unknown_energy_is_unlike_training() -> None:
     assert [bool(reason) for reason in Novelty({ENERGY: 2.0}).reasons(rows)] == [False, True]
     assert Novelty({RARE: 0.5}).reasons({RARE: np.array([np.nan])})[0].startswith("100%")
     assert fit_limits({ENERGY: np.array([np.nan, 0.0])}) == {}
+
+
+def test_a_question_without_a_clear_answer_is_unlike() -> None:
+    characters, ids = np.array([10, 10, 10]), [[1, 2], [1, 2], [1, 2]]
+    common, scores = np.array([False, True, True]), np.array([-1.0, -9.0, -np.inf])
+    rows = question_measures(characters, ids, common, scores)
+    assert ENERGY not in rows
+    reasons = Novelty({UNCLEAR: 5.0}).reasons(rows)
+    assert reasons[0] == ""
+    assert reasons[1] == "no part of its context is a clear answer: -log probability 9 (limit 5)"
+    assert "inf" in reasons[2]

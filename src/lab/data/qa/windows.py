@@ -60,6 +60,20 @@ class Windows:
         return np.diff(self.offsets).astype(np.int32)
 
 
+def without_overlap(parts: Sequence[npt.NDArray[np.integer]]) -> npt.NDArray[np.integer]:
+    """Return the ids (tokens,) of the windows (L, 4) of a question: the question once, each token of the context once.
+
+    >>> first, second = [[7, 0, -1, -1], [8, 1, 0, 2]], [[7, 0, -1, -1], [8, 1, 0, 2], [9, 1, 3, 5]]
+    >>> without_overlap([np.array(first), np.array(second)]).tolist()
+    [7, 8, 9]
+    """
+    kept, last = [parts[0][:, 0]], parts[0][:, 2].max(initial=-1)
+    for part in parts[1:]:
+        kept.append(part[part[:, 2] > last, 0])
+        last = max(last, part[:, 2].max(initial=-1))
+    return np.concatenate(kept)
+
+
 def refuse_long_questions(
     splits: dict[str, QuestionSplit], tokenizer: PairTokenizer, max_length: int, stride: int
 ) -> None:

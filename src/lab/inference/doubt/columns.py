@@ -21,8 +21,7 @@ from lab.training.doubt.saved import saved_novelty
 
 ABSTAIN, UNLIKE = "_abstain", "unlike_training"
 NO_LIMITS = (
-    "the run has no limits of novelty: its model answers questions, it is of an older version, or it was trained with "
-    "data.split.train_on_val=true"
+    "the run has no limits of novelty: it is of an older version, or it was trained with data.split.train_on_val=true"
 )
 
 

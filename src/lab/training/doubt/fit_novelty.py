@@ -5,10 +5,21 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lab.data.qa.datamodule import QuestionDataModule
+from lab.data.qa.windows import without_overlap
 from lab.data.series.datamodule import SeriesDataModule
 from lab.data.text.datamodule import TextDataModule
-from lab.training.doubt.novelty import Novelty, common_tokens, energies, fit_limits, text_measures, window_measures
+from lab.training.doubt.novelty import (
+    Novelty,
+    common_tokens,
+    energies,
+    fit_limits,
+    question_measures,
+    text_measures,
+    window_measures,
+)
 from lab.training.evaluation.base import HeldOut
+from lab.training.evaluation.question_answering import ANSWER
 from lab.training.reference.series import train_rows
 
 CHUNK = 1000
@@ -25,6 +36,25 @@ def text_novelty(data: TextDataModule, val: HeldOut) -> Novelty:
     tokens = data.rows["val"].tokens
     ids = [tokens[row] for row in val.rows.tolist()]
     return Novelty(fit_limits(text_measures(np.concatenate(lengths), ids, common, _energies(val))), common)
+
+
+def question_novelty(data: QuestionDataModule, val: HeldOut) -> Novelty:
+    """Return the limits of questions with their contexts."""
+    data.setup("fit")
+    unknown: int | None = getattr(data.tokenizer, "unknown_id", None)
+    trained, windows = data.rows["train"].windows, data.rows["val"].windows
+    never = [] if unknown is None else [unknown]
+    common = common_tokens(trained.values[:, 0], data.spec.vocabulary_size, never)
+    of_question: dict[int, list[npt.NDArray[np.int32]]] = {row: [] for row in val.rows.tolist()}
+    for place, row in enumerate(windows.question_of.tolist()):
+        if row in of_question:
+            of_question[row].append(windows[place])
+    part = data.corpus.splits["val"]
+    questions = [part.questions[row] for row in of_question]
+    characters = np.array([len(each.text) + len(part.contexts[each.context]) for each in questions])
+    scores = val.heads[ANSWER].scores.max(1)
+    ids = [without_overlap(parts) for parts in of_question.values()]
+    return Novelty(fit_limits(question_measures(characters, ids, common, scores)), common)
 
 
 def window_novelty(data: SeriesDataModule, val: HeldOut) -> Novelty:

@@ -1,8 +1,9 @@
 """Rows that are unlike those of training: measures of a row, and limits that few validation rows exceed.
 
-Measures of a text: the share of its tokens that are rare or new, tokens per character (a foreign language is split into
-more pieces), few or many characters. Of a window: the share of its values outside the range of the training values. Of
-both: the energy of its logits, -log sum exp (Liu et al. 2020, arXiv 2010.03759). Larger is always more unlike. Pure.
+Measures of a text, and of a question with its context: the share of its tokens that are rare or new, tokens per
+character (a foreign language is split into more pieces), few or many characters. Of a window of series: the share of
+its values outside the range of the training values. Of texts and windows: the energy of the logits, -log sum exp (Liu
+et al. 2020, arXiv 2010.03759). Of a question: -log probability of its best answer. Larger is always more unlike. Pure.
 Shapes: N rows, V token ids, C channels.
 """
 
@@ -25,12 +26,14 @@ SHARE = 0.01
 COMMON_SHARE = 0.99
 """The most frequent tokens that make up this share of the training texts are common; all others are rare."""
 RARE, SPLIT, SHORT, LONG, ENERGY, OUTSIDE = "rare_tokens", "tokens_per_character", "short", "long", "energy", "outside"
+UNCLEAR = "unclear_answer"
 REASONS: Mapping[str, str] = {
     RARE: "{:.0%} of its tokens are new or rare in the training texts (limit {:.0%})",
     SPLIT: "it has {:.2f} tokens per character (limit {:.2f})",
     SHORT: "it is short: {:.0f} characters (limit {:.0f})",
     LONG: "it is long: {:,.0f} characters (limit {:,.0f})",
     ENERGY: "the model does not know such rows: energy {:.3g} (limit {:.3g})",
+    UNCLEAR: "no part of its context is a clear answer: -log probability {:.3g} (limit {:.3g})",
     OUTSIDE: "{:.0%} of its values are outside the range of the training values (limit {:.0%})",
 }
 """By measure, how a value and its limit are said."""
@@ -91,9 +94,9 @@ def fit_limits(measures: Mapping[str, Floats], share: float = SHARE) -> dict[str
 
 
 def _known(name: str, values: Floats) -> Floats:
-    """The values (N,) of a measure without NaN: an unknown energy is unlike any; a text without tokens has none that
-    is common."""
-    return np.where(np.isnan(values), np.inf if name == ENERGY else 1.0, values)
+    """The values (N,) of a measure without NaN: an unknown energy or answer is unlike any; a text without tokens has
+    none that is common."""
+    return np.where(np.isnan(values), np.inf if name in (ENERGY, UNCLEAR) else 1.0, values)
 
 
 def _tail_shares(values: Floats) -> Floats:
@@ -140,6 +143,18 @@ def text_measures(
     rare = unknown_shares(flat, np.repeat(np.arange(len(ids)), lengths), len(ids), common)
     sizes = characters.astype(np.float64)
     return {RARE: rare, SPLIT: lengths / np.maximum(sizes, 1), SHORT: -sizes, LONG: sizes, ENERGY: energy}
+
+
+def question_measures(
+    characters: npt.NDArray[np.integer],
+    ids: Sequence[Sequence[int] | npt.NDArray[np.integer]],
+    common: Bits,
+    scores: Floats,
+) -> dict[str, Floats]:
+    """The measures of questions with contexts, as `text_measures`. characters: (N,) of both; scores: (N,) sum of the
+    log-probabilities of the first and the last token of the best answer, -inf without any."""
+    measures = text_measures(characters, ids, common, -scores)
+    return {UNCLEAR if name == ENERGY else name: values for name, values in measures.items()}
 
 
 def window_measures(

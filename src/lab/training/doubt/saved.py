@@ -14,7 +14,8 @@ from lab.training.doubt.novelty import Novelty
 class Saved:
     """temperatures: per head that has one; not_fitted: the reasons of the others.
 
-    measures_novelty: whether the version that wrote the file measures novelty.
+    measures_novelty: whether the version that wrote the file measures the novelty of such rows; where it has no
+    temperature either, the run has no validation rows of its own.
     """
 
     temperatures: dict[str, float]
@@ -30,7 +31,11 @@ def saved_temperatures(run: RunFolder) -> Saved | None:
     content = _content(run)
     if content is None:
         return None
-    return Saved(content["temperatures"], content["not_fitted"], "novelty" in content)
+    return Saved(
+        content["temperatures"],
+        content["not_fitted"],
+        content.get("novelty") is not None or not content["temperatures"],
+    )
 
 
 def calibration_lines(run: RunFolder) -> list[str]:

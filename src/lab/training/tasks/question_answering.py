@@ -27,6 +27,8 @@ from lab.training.baselines.base import Baseline, SplitRows
 from lab.training.baselines.fitted import SimpleModel
 from lab.training.build.text_encoder import text_encoder
 from lab.training.build.tokenizer import get_tokenizer, load_tokenizer
+from lab.training.doubt.fit_novelty import question_novelty
+from lab.training.doubt.novelty import Novelty
 from lab.training.evaluation.base import HeldOut
 from lab.training.evaluation.question_answering import AnswersResult, answers_result, held_out_answers
 from lab.training.reference.texts import question_reference
@@ -81,6 +83,9 @@ class QuestionAnswering(TaskDefinition[QuestionSpec, QuestionDataModule, Extract
         seen = sorted({row for batch in outputs for row in batch.rows.tolist()})
         every = ranked(outputs, references, spec.n_best, spec.no_answer)
         return held_out_answers(seen, [every[row] for row in seen], references.of(seen), spec)
+
+    def novelty(self, data: QuestionDataModule, val: HeldOut) -> Novelty:
+        return question_novelty(data, val)
 
     def identity(
         self, data: QuestionDataModule, split: str, rows: npt.NDArray[np.int64]
