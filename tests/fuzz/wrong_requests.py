@@ -274,6 +274,7 @@ model=minirocket data=rainfall model.alphas=[-1]
 model=linear trainer.max_epochs=9
 model=linear trainer.precision=bf16
 model=linear loss.kind=focal
+model=linear loss.logit_adjustment=0.5
 model=linear model.c=0
 model=linear data=rainfall
 model=linear callbacks.freeze.layers=2

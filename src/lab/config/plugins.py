@@ -139,11 +139,16 @@ def _hash(module: ModuleType) -> str:
 TASKS = {TEXT_ENCODERS.family: LABELLED, SERIES_NETS.family: SERIES, TEXT_SOURCES.family: LABELLED}
 """What parts of a family read or give."""
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "model": {"lr": 1e-3, "epochs": 10, "weight_decay": 0.01, "label_smoothing": 0.0},
+    "model": {"lr": 1e-3, "epochs": 10, "weight_decay": 0.01, "label_smoothing": 0.0, "logit_adjustment": 0.0},
     "data": {"defaults": ["_columns", "_self_"]},
     "optimizer": {"lr": "${peft.lr}", "weight_decay": "${model.weight_decay}", "layer_decay": 1.0, "head_lr": None},
     "scheduler": {},
-    "loss": {"head_weights": None, "class_weights": "none", "logit_adjustment": 0.0, "head_weighting": "fixed"},
+    "loss": {
+        "head_weights": None,
+        "class_weights": "auto",
+        "logit_adjustment": "${model.logit_adjustment}",
+        "head_weighting": "fixed",
+    },
 }
 """Defaults of settings that a plug-in's class leaves open."""
 BLANK = "???"

@@ -21,10 +21,10 @@ from lab.core.registry import LOSSES
 def class_weights(counts: Sequence[int], kind: str) -> Tensor:
     """Weights of the classes (K,), from the number of training rows of each class.
 
-    kind `none`: 1 for every class. `balanced`: rows / (classes with rows * rows of the class), King & Zeng 2001; 0 for
-    a class without rows.
+    kind `none` or `auto`: 1 for every class. `balanced`: rows / (classes with rows * rows of the class), King & Zeng
+    2001; 0 for a class without rows.
     """
-    if kind == "none":
+    if kind != "balanced":
         return torch.ones(len(counts))
     seen = [count for count in counts if count]
     return torch.tensor([sum(seen) / (len(seen) * count) if count else 0.0 for count in counts])

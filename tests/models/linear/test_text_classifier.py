@@ -24,7 +24,7 @@ pytestmark = pytest.mark.filterwarnings(
 TRAIN, VAL = data(90, 0), data(40, 1)
 TOKENIZER = SparseNgramTokenizer.fitted(NgramSettings(buckets=2**12), [TRAIN[0]])
 LOSS = schema.LossConfig(
-    kind="cross_entropy", label_smoothing=0.0, gamma=2.0, class_weights="none", head_weights={}, head_weighting="fixed"
+    kind="cross_entropy", label_smoothing=0.0, gamma=2.0, class_weights="auto", head_weights={}, head_weighting="fixed"
 )
 
 
@@ -41,10 +41,12 @@ def batches(given: tuple[list[str], dict[str, np.ndarray]], order: Any) -> list[
     return result
 
 
-def classifier(training: Any, heads: tuple[HeadSpec, ...] = HEADS, c: float | None = None) -> LinearTextClassifier:
+def classifier(
+    training: Any, heads: tuple[HeadSpec, ...] = HEADS, c: float | None = None, loss: schema.LossConfig = LOSS
+) -> LinearTextClassifier:
     spec = TextSpec(heads, TOKENIZER.vocabulary_size, 0, 99)
     encoder = NgramEncoder(sum(head.num_classes for head in heads), TOKENIZER, 0.0)
-    return LinearTextClassifier(spec, encoder, LOSS, c, True, training())
+    return LinearTextClassifier(spec, encoder, loss, c, True, training())
 
 
 def fitted(model: LinearTextClassifier, train: Any = TRAIN, order: Any = range(90)) -> LinearTextClassifier:
@@ -99,6 +101,17 @@ def test_class_weights_reach_the_solver(training: Any) -> None:
     assert model.class_weights(0) is None
     model.losses._class_weights[0] = torch.tensor([1.0, 2.0, 0.5])
     assert model.class_weights(0).tolist() == [1.0, 2.0, 0.5]
+
+
+def test_classes_are_balanced_unless_weights_are_named(training: Any) -> None:
+    plain = TextLinear.fit([TRAIN[0]], TRAIN[1], HEADS, ([VAL[0]], VAL[1]), SMALL, class_weights=None, seed=3)
+    model = fitted(classifier(training, loss=LOSS.model_copy(update={"class_weights": "none"})))
+    (batch,) = batches(VAL, range(16))
+    with torch.no_grad():
+        logits, balanced = model(batch), fitted(classifier(training))(batch)
+    expected = torch.from_numpy(plain.logits([VAL[0][:16]])["causa"])
+    torch.testing.assert_close(logits[0], expected, atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(balanced[0], expected, atol=1e-2)
 
 
 def test_rows_that_do_not_fit_in_memory_are_refused(training: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -133,6 +133,12 @@ def _smoothed(kind: str, smoothing: float) -> Found:
         yield Mistake("loss.label_smoothing", problem, "loss.label_smoothing=0.0", smoothing)
 
 
+def _adjusted(kind: str, adjustment: float) -> Found:
+    if kind in SOLVED and adjustment != 0.0:
+        problem = f"has no effect on model={kind}, which has a loss of its own"
+        yield Mistake("loss.logit_adjustment", problem, "loss.logit_adjustment=0.0", adjustment)
+
+
 def _separate_heads(kind: str, weighting: str) -> Found:
     if kind in SOLVED and weighting != "fixed":
         problem = f"has no effect on model={kind}, whose heads share no weights"
@@ -185,6 +191,7 @@ RULES: tuple[Rule, ...] = (
     (("model.kind", "trainer.precision", "callbacks.lr_finder.enabled"), _exact),
     (("model.kind", "loss.kind"), _own_loss),
     (("model.kind", "loss.label_smoothing"), _smoothed),
+    (("model.kind", "loss.logit_adjustment"), _adjusted),
     (("model.kind", "loss.head_weighting"), _separate_heads),
     (("model.kind", "model.dropout", "model.ensemble"), _one_net),
 )  # fmt: skip

@@ -75,6 +75,11 @@ def _smoothed(head: str, smoothing: float) -> Found:
         yield Mistake("loss.label_smoothing", SOLVED, "loss.label_smoothing=0.0, or model.head=logistic", smoothing)
 
 
+def _adjusted(head: str, adjustment: float) -> Found:
+    if head == "ridge" and adjustment != 0.0:
+        yield Mistake("loss.logit_adjustment", SOLVED, "loss.logit_adjustment=0.0, or model.head=logistic", adjustment)
+
+
 def _alphas(alphas: Sequence[float]) -> Found:
     if not alphas or any(float(alpha) <= 0 for alpha in alphas):
         problem = "must be at least one penalty, each greater than 0"
@@ -91,5 +96,6 @@ RULES: tuple[Rule, ...] = (
     (("model.kernels",), _odd),
     (("model.head", "loss.kind"), _solved),
     (("model.head", "loss.label_smoothing"), _smoothed),
+    (("model.head", "loss.logit_adjustment"), _adjusted),
     (("model.alphas",), _alphas),
 )

@@ -10,6 +10,8 @@ from lab.config.rules.rule import Found, Rule
 from lab.config.rules.tasks import ASKED, GIVES
 from lab.core.errors import Mistake
 
+NO_LABELS = "has no effect: questions have no label columns"
+
 
 def _stride(max_length: int, stride: int) -> Found:
     if int(stride) >= int(max_length):
@@ -29,16 +31,19 @@ def _test_ids(path: str | None, test_ids: str | None) -> Found:
         yield Mistake("data.test_ids", problem, "data.path=FILE, or data.test=FILE instead of the ids", test_ids)
 
 
-def _heads(kind: str, weights: Mapping[str, float] | None, classes: Any, adjustment: float, weighting: str) -> Found:
+def _adjusted(kind: str, adjustment: float, of_model: float) -> Found:
+    if GIVES[kind] == ASKED and adjustment not in (0.0, of_model):
+        yield Mistake("loss.logit_adjustment", NO_LABELS, "loss.logit_adjustment=0", adjustment)
+
+
+def _heads(kind: str, weights: Mapping[str, float] | None, classes: Any, weighting: str) -> Found:
     if GIVES[kind] != ASKED:
         return
-    problem = "has no effect: questions have no label columns"
+    problem = NO_LABELS
     if weights:
         yield Mistake("loss.head_weights", problem, "loss.head_weights=null", weights)
-    if classes != "none":
-        yield Mistake("loss.class_weights", problem, "loss.class_weights=none", classes)
-    if adjustment:
-        yield Mistake("loss.logit_adjustment", problem, "loss.logit_adjustment=0", adjustment)
+    if classes not in ("auto", "none"):
+        yield Mistake("loss.class_weights", problem, "loss.class_weights=auto", classes)
     if weighting != "fixed":
         yield Mistake("loss.head_weighting", problem, "loss.head_weighting=fixed", weighting)
 
@@ -47,8 +52,6 @@ RULES: tuple[Rule, ...] = (
     (("data.max_length", "data.stride"), _stride),
     (("data.max_length", "data.max_answer"), _longest_answer),
     (("data.path", "data.test_ids"), _test_ids),
-    (
-        ("data.kind", "loss.head_weights", "loss.class_weights", "loss.logit_adjustment", "loss.head_weighting"),
-        _heads,
-    ),
+    (("data.kind", "loss.head_weights", "loss.class_weights", "loss.head_weighting"), _heads),
+    (("data.kind", "loss.logit_adjustment", "model.logit_adjustment"), _adjusted),
 )

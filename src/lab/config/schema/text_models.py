@@ -35,6 +35,8 @@ class Model(Node):
     """`optimizer.weight_decay` takes it from here."""
     label_smoothing: Share
     """`loss.label_smoothing` takes it from here."""
+    logit_adjustment: Annotated[float, Field(ge=0.0, le=10.0, allow_inf_nan=False), Number] = 0.0
+    """`loss.logit_adjustment` takes it from here."""
 
 
 class TextEncoderSettings(Model):

@@ -51,8 +51,9 @@ class HeadWeights(Node):
 
     head_weights: Annotated[dict[str, PositiveFloat], NullIsEmpty]
     """Weight of each head in the sum of losses; a head that is not named has 1."""
-    class_weights: Literal["none", "balanced"] | dict[str, Literal["none", "balanced"]]
-    """`balanced`: weights inverse to class frequency; for all heads, or for each head by its name."""
+    class_weights: Literal["auto", "none", "balanced"] | dict[str, Literal["none", "balanced"]]
+    """`balanced`: weights inverse to class frequency; for all heads, or for each head by its name. `auto`: balanced for
+    `model=linear`, none for all others."""
     logit_adjustment: Annotated[float, Field(ge=0.0, le=10.0, allow_inf_nan=False), Number] = 0.0
     """How much training favours rare classes (arXiv 2007.07314, tau): so often the logarithm of each class's share of
     the training rows is added to its logit inside the training loss. 1: logits for classes that are equally frequent;

@@ -18,6 +18,7 @@ from lab.core.record.fields import count, keyed, number, optional, text
 from lab.models.linear.files import WEIGHTS, read_model, write_model
 from lab.models.linear.solver import (
     Choice,
+    ClassWeights,
     Floats,
     Labels,
     LinearHead,
@@ -46,9 +47,9 @@ class Logistic:
     most_searched = 3e8
 
     def solve(
-        self, train: Rows, num_classes: int, choice: Choice, class_weights: Floats | None, seed: int
+        self, train: Rows, num_classes: int, choice: Choice, class_weights: ClassWeights, seed: int
     ) -> LinearHead:
-        """The head of one candidate. train: rows with known labels, of at least two classes; class_weights: (K,)."""
+        """The head of one candidate. train: rows with known labels, of at least two classes."""
         from sklearn.linear_model import LogisticRegression
 
         weights = weights_by_class(train, class_weights)

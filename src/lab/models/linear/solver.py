@@ -10,7 +10,7 @@ import math
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,8 @@ from lab.models.metrics import class_counts, scores
 
 Floats = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
+ClassWeights = Floats | Literal["balanced"] | None
+"""Weights (K,) of the classes; `balanced`: inverse to their frequency in the rows of a fit; None: all are 1."""
 PENALTIES = (0.03, 0.1, 0.3, 1.0, 3.0)
 """Candidates for C, the weight of a row's error beside the squared weights."""
 USUAL_PENALTY = 0.3
@@ -78,9 +80,9 @@ class Machine(Protocol):
     most_searched: float
 
     def solve(
-        self, train: Rows, num_classes: int, choice: Choice, class_weights: Floats | None, seed: int
+        self, train: Rows, num_classes: int, choice: Choice, class_weights: ClassWeights, seed: int
     ) -> LinearHead:
-        """The head of one candidate. train: rows with known labels, of at least two classes; class_weights: (K,)."""
+        """The head of one candidate. train: rows with known labels, of at least two classes."""
         ...
 
     def score(self, logits: Floats, labels: Labels) -> float:
@@ -98,7 +100,7 @@ class SupportVectorMachine:
     most_searched = 1e7
 
     def solve(
-        self, train: Rows, num_classes: int, choice: Choice, class_weights: Floats | None, seed: int
+        self, train: Rows, num_classes: int, choice: Choice, class_weights: ClassWeights, seed: int
     ) -> LinearHead:
         """The head of one candidate, not calibrated. train: rows with known labels, of at least two classes."""
         from sklearn.svm import LinearSVC
@@ -116,9 +118,11 @@ class SupportVectorMachine:
 SVM = SupportVectorMachine()
 
 
-def weights_by_class(train: Rows, class_weights: Floats | None) -> dict[int, float] | None:
-    """The weights (K,) as scikit-learn takes them: of the classes that occur."""
-    return None if class_weights is None else {int(k): float(class_weights[k]) for k in np.unique(train.labels)}
+def weights_by_class(train: Rows, class_weights: ClassWeights) -> dict[int, float] | str | None:
+    """The weights as scikit-learn takes them: of the classes that occur."""
+    if class_weights is None or isinstance(class_weights, str):
+        return class_weights
+    return {int(k): float(class_weights[k]) for k in np.unique(train.labels)}
 
 
 def fitted_head(model: Any, train: Rows, num_classes: int, choice: Choice) -> LinearHead:
@@ -143,14 +147,14 @@ def fit_head(
     num_classes: int,
     columns: Sequence[int],
     penalties: Sequence[float] = PENALTIES,
-    class_weights: Floats | None = None,
+    class_weights: ClassWeights = None,
     seed: int = 0,
     machine: Machine = SVM,
 ) -> LinearHead:
     """Fit every candidate, keep the best on the validation rows, and calibrate it there.
 
-    columns: numbers of columns to choose from (words only, all); penalties: candidates for C; class_weights: (K,). The
-    first of equal candidates wins. Without validation rows the last of `columns` and the middle penalty are used, and
+    columns: numbers of columns to choose from (words only, all); penalties: candidates for C. The first of equal
+    candidates wins. Without validation rows the last of `columns` and the middle penalty are used, and
     out-of-fold scores of the training rows calibrate them.
     """
     train, val = train.known(), None if val is None or not len(val.known().labels) else val.known()
@@ -191,7 +195,7 @@ def out_of_fold(
     head: LinearHead,
     num_classes: int,
     groups: Labels,
-    class_weights: Floats | None,
+    class_weights: ClassWeights,
     seed: int,
     machine: Machine = SVM,
 ) -> Floats:

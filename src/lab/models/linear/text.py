@@ -7,7 +7,7 @@ JSON. Shapes: N texts, D n-grams, K classes.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from lab.core.batches import HeadSpec
 from lab.core.files import Unreadable, read_json
 from lab.core.record.fields import count, keyed, number, optional, several, text
 from lab.models.linear.files import WEIGHTS, read_model, write_model
-from lab.models.linear.solver import PENALTIES, Choice, LinearHead, Rows, fit_head, out_of_fold
+from lab.models.linear.solver import PENALTIES, Choice, ClassWeights, LinearHead, Rows, fit_head, out_of_fold
 from lab.models.linear.text_features import candidates, sparse_rows
 from lab.models.linear.tokenizer import NgramSettings, SparseNgramTokenizer
 from lab.models.text.interfaces import TOKENIZER_FILE
@@ -26,6 +26,8 @@ Labels = Mapping[str, npt.NDArray[np.int64]]
 """Per head (N,), `MISSING` where unknown."""
 Logits = dict[str, npt.NDArray[np.float32]]
 """Per head (N, K); their softmax are calibrated probabilities."""
+WeightsByHead = Mapping[str, ClassWeights] | Literal["balanced"] | None
+"""Per head, or for all heads; a head that is not named has no weights."""
 Texts = Iterable[list[str]]
 """Batches of texts."""
 _HEAD = keyed(
@@ -63,9 +65,9 @@ class TextLinear:
         val: tuple[Texts, Labels] | None = None,
         settings: TextLinearSettings | None = None,
         seed: int = 0,
-        class_weights: Mapping[str, npt.NDArray[np.float32]] | None = None,
+        class_weights: WeightsByHead = "balanced",
     ) -> "TextLinear":
-        """A model of training texts. val: rows that choose C and the n-grams, and calibrate; class_weights: (K,).
+        """A model of training texts. val: rows that choose C and the n-grams, and calibrate.
 
         A head with fewer than two classes in training gets constant logits and a note.
         """
@@ -78,7 +80,7 @@ class TextLinear:
         for head in heads:
             columns = candidates(tokenizer.num_word_ids, tokenizer.vocabulary_size, settings.choose_words)
             rows = None if val is None else Rows(held_out, val[1][head.name])
-            weights = None if class_weights is None else class_weights.get(head.name)
+            weights = _of_head(class_weights, head.name)
             known = Rows(train, labels[head.name])
             fitted[head.name] = fit_head(known, rows, head.num_classes, columns, settings.penalties, weights, seed)
         return replace(empty, heads=fitted)
@@ -107,7 +109,7 @@ class TextLinear:
         texts: Texts,
         labels: Labels,
         seed: int = 0,
-        class_weights: Mapping[str, npt.NDArray[np.float32]] | None = None,
+        class_weights: WeightsByHead = "balanced",
     ) -> Logits:
         """Per head (N, K) for the training texts, each from a model that was fitted without the text and its equals.
 
@@ -123,7 +125,7 @@ class TextLinear:
             if head.note is not None:
                 result[name] = head.logits(features)
                 continue
-            weights = None if class_weights is None else class_weights.get(name)
+            weights = _of_head(class_weights, name)
             result[name] = out_of_fold(rows, head, len(head.bias), groups, weights, seed)
         return result
 
@@ -166,3 +168,7 @@ def _fits(weight: npt.NDArray[Any], bias: npt.NDArray[Any], num_columns: int) ->
 
 def _parts(batch: list[str]) -> Iterator[list[str]]:
     yield from (batch[start : start + ENCODED_AT_ONCE] for start in range(0, len(batch), ENCODED_AT_ONCE))
+
+
+def _of_head(weights: WeightsByHead, name: str) -> ClassWeights:
+    return weights.get(name) if isinstance(weights, Mapping) else weights

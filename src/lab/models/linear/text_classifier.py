@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from lab.config.schema import AnyLoss
 from lab.core.batches import TextBatch, TextSpec
 from lab.models.linear.solved import FittedHead, Part, SolvedClassifier
-from lab.models.linear.solver import PENALTIES, Rows, fit_head
+from lab.models.linear.solver import PENALTIES, ClassWeights, Rows, fit_head
 from lab.models.linear.text_features import candidates, sparse_rows
 from lab.models.task_module import Training
 from lab.models.text.multitask_classifier import MultitaskTextClassifier
@@ -41,6 +41,7 @@ class LinearTextClassifier(SolvedClassifier, MultitaskTextClassifier):
         assert encoder.dimension == sum(head.num_classes for head in spec.heads)
         self.penalties = PENALTIES if c is None else (c,)
         self.choose_words = choose_words
+        self.balanced = loss.class_weights == "auto"  # better on rare classes (LOG.md, 2026-11-29)
         start = 0
         with torch.no_grad():
             encoder.table.weight.zero_()
@@ -67,7 +68,8 @@ class LinearTextClassifier(SolvedClassifier, MultitaskTextClassifier):
         for index, spec in enumerate(self.head_specs):
             columns, penalties = self._candidates(index)
             held_out = None if val is None else val[spec.name]
-            weights, seed = self.class_weights(index), self.training_plan.seed
+            weights: ClassWeights = "balanced" if self.balanced else self.class_weights(index)
+            seed = self.training_plan.seed
             fitted = fit_head(train[spec.name], held_out, spec.num_classes, columns, penalties, weights, seed)
             words_only = fitted.choice.num_columns < len(self.encoder.table.weight)
             used = "words" if words_only else "all n-grams"
