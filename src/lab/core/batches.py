@@ -6,6 +6,7 @@ model is rebuilt without its data. Data depend on a model only by its `Tokenizer
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -18,6 +19,30 @@ MISSING = -100
 """Label index of a row whose label is unknown: it has no loss and no score (torch's `ignore_index`)."""
 
 Ids = npt.NDArray[np.int32]
+
+
+class FlatIds(NamedTuple):
+    """Ids of several texts: ids (all of them,) int32, one text after another; lengths (texts,) int64."""
+
+    ids: Ids
+    lengths: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, rows: Sequence[Sequence[int]]) -> "FlatIds":
+        """Those of lists of ids, one list per text."""
+        lengths = np.fromiter(map(len, rows), np.int64, len(rows))
+        return cls(np.fromiter(chain.from_iterable(rows), np.int32, int(lengths.sum())), lengths)
+
+    @classmethod
+    def joined(cls, parts: Sequence["FlatIds"]) -> "FlatIds":
+        """The texts of all parts."""
+        ids = np.concatenate([np.zeros(0, np.int32), *(part.ids for part in parts)])
+        return cls(ids, np.concatenate([np.zeros(0, np.int64), *(part.lengths for part in parts)]))
+
+    def rows(self) -> list[list[int]]:
+        """A list of ids per text."""
+        ids, ends = self.ids.tolist(), np.cumsum(self.lengths).tolist()
+        return [ids[end - length : end] for end, length in zip(ends, self.lengths.tolist(), strict=True)]
 
 
 @dataclass(frozen=True)
@@ -283,6 +308,10 @@ class Tokenizer(Protocol):
 
     def encode(self, texts: Sequence[str], max_length: int) -> list[list[int]]:
         """Ids of each text, truncated to `max_length` with its special tokens, without padding."""
+        ...
+
+    def encode_flat(self, texts: Sequence[str], max_length: int) -> FlatIds:
+        """The ids of `encode` in one array."""
         ...
 
     def save(self, folder: Path) -> None:

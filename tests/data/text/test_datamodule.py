@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from lab.config.schema import Cache, Maintenance
-from lab.core.batches import MISSING, HeadSpec
+from lab.core.batches import MISSING, FlatIds, HeadSpec
 from lab.core.errors import RequestError
 from lab.data.cache.hidden_state_files import Form
 from lab.data.cache.hidden_states import digest, obtain
@@ -26,6 +26,9 @@ class Words:
 
     def encode(self, texts: Sequence[str], max_length: int) -> list[list[int]]:
         return [[len(word) for word in text.split()[:max_length]] for text in texts]
+
+    def encode_flat(self, texts: Sequence[str], max_length: int) -> FlatIds:
+        return FlatIds.of(self.encode(texts, max_length))
 
     def save(self, folder: Path) -> None:
         raise AssertionError("nothing here saves it")

@@ -4,6 +4,7 @@ import pickle
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from lab.core.batches import FlatIds
 from lab.data.text.token_cache import full_lengths, tokenise
 
 
@@ -17,6 +18,9 @@ class Words:
 
     def encode(self, texts: Sequence[str], max_length: int) -> list[list[int]]:
         return [[len(word) for word in text.split()[:max_length]] for text in texts]
+
+    def encode_flat(self, texts: Sequence[str], max_length: int) -> FlatIds:
+        return FlatIds.of(self.encode(texts, max_length))
 
     def save(self, folder: Path) -> None:
         raise AssertionError("nothing here saves it")

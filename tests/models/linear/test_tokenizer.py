@@ -53,7 +53,7 @@ def test_sparse_rows_are_the_weights_of_the_encoder() -> None:
 
     tokenizer = fitted()
     ids = tokenizer.encode([*TEXTS, ""], 100)
-    matrix = sparse_rows(ids, tokenizer.idf, tokenizer.num_word_ids).toarray()
+    matrix = sparse_rows(tokenizer.encode_flat([*TEXTS, ""], 100), tokenizer.idf, tokenizer.num_word_ids).toarray()
     encoder = NgramEncoder(4, tokenizer, 0.0)  # type: ignore[arg-type]  # the attributes that it reads
     length = max(map(len, ids))
     padded = torch.tensor([row + [0] * (length - len(row)) for row in ids])

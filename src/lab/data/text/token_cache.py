@@ -54,10 +54,10 @@ def tokenise(
         counts: list[npt.NDArray[np.int64]] = [np.zeros(1, np.int64)]
         with (aside / "values.bin").open("wb") as file:
             for batch in texts.batches(CHUNK):
-                rows = tokenizer.encode(batch, max_length)
-                counts.append(np.fromiter((len(row) for row in rows), np.int64, len(rows)))
-                file.write(np.concatenate([np.asarray(row, np.int32) for row in rows]).tobytes())
-                ticks(len(rows))
+                encoded = tokenizer.encode_flat(batch, max_length)
+                counts.append(encoded.lengths)
+                file.write(encoded.ids.data)
+                ticks(len(batch))
         np.save(aside / "offsets.npy", np.cumsum(np.concatenate(counts)))
 
     make_entry(folder, fill)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from lab.core.batches import HeadSpec
+from lab.core.batches import FlatIds, HeadSpec
 from lab.core.files import Unreadable, read_json
 from lab.core.record.fields import count, keyed, number, optional, several, text
 from lab.models.linear.files import WEIGHTS, read_model, write_model
@@ -95,8 +95,8 @@ class TextLinear:
 
     def features(self, texts: Texts) -> Any:
         """(N, D) sparse rows of batches of texts."""
-        ids = [row for batch in texts for row in self.tokenizer.encode(batch, self.max_words)]
-        return sparse_rows(ids, self.tokenizer.idf, self.tokenizer.num_word_ids)
+        parts = [self.tokenizer.encode_flat(batch, self.max_words) for batch in texts]
+        return sparse_rows(FlatIds.joined(parts), self.tokenizer.idf, self.tokenizer.num_word_ids)
 
     def logits(self, texts: Texts) -> Logits:
         """Per head (N, K) for batches of texts, in their order."""

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from lab.config.schema import AnyLoss
-from lab.core.batches import TextBatch, TextSpec
+from lab.core.batches import FlatIds, TextBatch, TextSpec
 from lab.models.linear.solved import FittedHead, Part, SolvedClassifier
 from lab.models.linear.solver import PENALTIES, ClassWeights, Rows, fit_head
 from lab.models.linear.text_features import candidates, sparse_rows
@@ -60,8 +60,9 @@ class LinearTextClassifier(SolvedClassifier, MultitaskTextClassifier):
         """(N, V) weights of the n-grams."""
         ids, lengths = torch.cat([part["ids"] for part in parts]), torch.cat([part["lengths"] for part in parts])
         texts = torch.split(ids, lengths.tolist())
-        sorted_texts = [texts[place].numpy() for place in order.tolist()]
-        return sparse_rows(sorted_texts, self.encoder.idf.cpu().numpy(), self.encoder.num_word_ids)
+        sorted_texts = torch.cat([texts[place] for place in order.tolist()])
+        encoded = FlatIds(sorted_texts.numpy(), lengths[order].numpy())
+        return sparse_rows(encoded, self.encoder.idf.cpu().numpy(), self.encoder.num_word_ids)
 
     def fit_heads(self, train: Mapping[str, Rows], val: Mapping[str, Rows] | None) -> list[FittedHead]:
         heads, start = [], 0

@@ -4,14 +4,14 @@ Each occurrence of an n-gram weighs its inverse document frequency. The weights 
 length 1 separately, so that the many characters do not outweigh the words. Shapes: N texts, D n-grams.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from lab.core.batches import FlatIds
+
 LEAST_NORM = 1e-6
-Ids = Sequence[int] | npt.NDArray[np.integer[Any]]
 
 
 def candidates(num_word_ids: int, num_columns: int, choose_words: bool) -> list[int]:
@@ -20,19 +20,18 @@ def candidates(num_word_ids: int, num_columns: int, choose_words: bool) -> list[
     return [words, num_columns] if choose_words and 1 < words < num_columns else [num_columns]
 
 
-def sparse_rows(ids: Sequence[Ids], idf: npt.NDArray[np.float32], num_word_ids: int) -> Any:
-    """A SciPy CSR matrix (N, D) in float32. ids: per text; idf: (D,); ids up to `num_word_ids` are n-grams of words."""
+def sparse_rows(encoded: FlatIds, idf: npt.NDArray[np.float32], num_word_ids: int) -> Any:
+    """A SciPy CSR matrix (N, D) in float32. idf: (D,); ids up to `num_word_ids` are n-grams of words."""
     from scipy import sparse
 
-    lengths = np.fromiter(map(len, ids), np.int64, len(ids))
-    flat = np.concatenate([np.zeros(0, np.int64), *(np.asarray(row, dtype=np.int64) for row in ids)])
-    rows = np.repeat(np.arange(len(ids)), lengths)
+    flat, lengths = encoded
+    rows = np.repeat(np.arange(len(lengths)), lengths)
     weights = idf[flat].astype(np.float64)
     is_word = flat <= num_word_ids
     for part in (is_word, ~is_word):
-        norms = np.sqrt(np.bincount(rows[part], weights[part] ** 2, len(ids)))
+        norms = np.sqrt(np.bincount(rows[part], weights[part] ** 2, len(lengths)))
         weights[part] /= np.maximum(norms, LEAST_NORM)[rows[part]]
     starts = np.concatenate([[0], lengths.cumsum()])
-    matrix = sparse.csr_matrix((weights.astype(np.float32), flat, starts), shape=(len(ids), len(idf)))
+    matrix = sparse.csr_matrix((weights.astype(np.float32), flat, starts), shape=(len(lengths), len(idf)))
     matrix.sum_duplicates()
     return matrix

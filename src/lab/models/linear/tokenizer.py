@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lab.core.batches import FlatIds
 from lab.models.text.ngram import LONGEST, PAD, NgramTokenizer
 
 KIND = "linear"
@@ -46,7 +47,7 @@ class SparseNgramTokenizer:
         """hashed: with a weight of 0 for buckets that are dropped."""
         self.hashed = hashed
         used = hashed.idf > 0
-        self._places = np.where(used, np.cumsum(used), PAD)
+        self._places = np.where(used, np.cumsum(used), PAD).astype(np.int32)
         self.idf: npt.NDArray[np.float32] = np.concatenate([np.zeros(1, np.float32), hashed.idf[used]])
         self.vocabulary_size = len(self.idf)
         self.num_word_ids = int(used[: hashed.num_word_ids + 1].sum())
@@ -68,8 +69,15 @@ class SparseNgramTokenizer:
 
     def encode(self, texts: Sequence[str], max_length: int) -> list[list[int]]:
         """Ids of the n-grams of the first `max_length` words that occur in training; empty if there are none."""
-        ids = (np.asarray(row, dtype=np.int64) for row in self.hashed.encode(texts, max_length))
-        return [[place for place in self._places[row].tolist() if place != PAD] for row in ids]
+        return self.encode_flat(texts, max_length).rows()
+
+    def encode_flat(self, texts: Sequence[str], max_length: int) -> FlatIds:
+        """The ids of `encode` in one array."""
+        hashed = self.hashed.encode_flat(texts, max_length)
+        places = self._places[hashed.ids]
+        kept = places != PAD
+        ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(kept)])[np.cumsum(hashed.lengths)]
+        return FlatIds(places[kept], np.diff(ends, prepend=0))
 
     def places(self, texts: Sequence[str], max_length: int) -> list[list[tuple[int, int]]]:
         """Characters [start, end) of the text that each id of `encode` stands for."""

@@ -17,7 +17,7 @@ import tokenizers
 from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
 
 from lab.config.schema import Encoder, TextEncoderSettings
-from lab.core.batches import Window
+from lab.core.batches import FlatIds, Window
 from lab.core.errors import Mistake, RequestError
 from lab.core.files import Unreadable, read_text, write_whole
 from lab.core.record.fields import count, keyed
@@ -68,6 +68,10 @@ class SubwordTokenizer:
             raise RequestError(Mistake("data.max_length", problem, "data.max_length=auto", max_length))
         self._core.enable_truncation(max_length)
         return [encoding.ids for encoding in self._core.encode_batch_fast(list(texts))]
+
+    def encode_flat(self, texts: Sequence[str], max_length: int) -> FlatIds:
+        """The ids of `encode` in one array."""
+        return FlatIds.of(self.encode(texts, max_length))
 
     def places(self, texts: Sequence[str], max_length: int) -> list[list[tuple[int, int]]]:
         """Characters [start, end) of the text that each id of `encode` stands for; (-1, -1) for special tokens."""
