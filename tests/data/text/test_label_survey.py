@@ -66,3 +66,11 @@ def test_copies_of_a_label_in_a_text_column_are_counted() -> None:
     table = {"texto": ["a", "b", "c"], "clase": ["alta", "BAJA ", "x"], "modo": ["Alta", "baja", "media"]}
     result, _ = _survey(table, text=("texto", "clase"))
     assert result.copies == {("modo", "texto"): 0, ("modo", "clase"): 2}
+
+
+def test_plain_text_of_mixed_rows_is_that_of_each_row_alone() -> None:
+    cells = ["Válvula  P-1", "bomba", None, "a\tb", " dos ", "ÑANDÚ", "", "x\u00a0y"]
+    alone = [plain_text(pa.array([cell], pa.string()))[0].as_py() for cell in cells]
+    assert plain_text(pa.array(cells, pa.string())).to_pylist() == alone
+    assert alone == ["valvula p-1", "bomba", None, "a b", "dos", "nandu", "", "x y"]
+    assert plain_text(pa.array([None, None], pa.string())).to_pylist() == [None, None]

@@ -6,7 +6,7 @@ Missing markers become null here and are counted per column. Cost: about 10 micr
 
 import hashlib
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,7 @@ from lab.data.text.text_columns import join_columns, without_markers
 
 Ints = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
+_SPACES = r"\s\s|[\t\n\f\r]"
 _TAG = r"\b[a-z]{1,5}[-_/]?\d+[a-z]?\b"
 
 
@@ -108,14 +109,19 @@ def survey(table: Table, columns: Columns, encoders: dict[str, LabelEncoder]) ->
         no_text += int((~has_text & ~header).sum())
         no_label += int((has_text & ~has_label).sum())
         kept = np.flatnonzero(has_text & has_label)
+        at = pa.array(kept)
+        cells, texts = {name: values.take(at) for name, values in cells.items()}, texts.take(at)
+        plain = {name: plain_text(cells[name]) for name in columns.text}
         for head, text in copies:
-            copies[head, text] += _equal(cells[head], cells[text], kept)
+            copies[head, text] += _equal(cells[head], plain[text])
         parts.rows.append(kept + start)
         for head, code in codes.items():
             parts.labels[head].append(code[kept])
-        for name, hashes in _hashes(texts, cells, columns, kept, start).items():
+        plain_texts = plain[columns.text[0]] if len(columns.text) == 1 else plain_text(texts)
+        groups = cells[columns.group] if columns.group else None
+        for name, hashes in _hashes(texts, plain_texts, groups, kept + start).items():
             parts.hashes.setdefault(name, []).append(hashes)
-        start += len(texts)
+        start += len(has_text)
     return Survey(
         num_rows=start,
         rows=_concatenated(parts.rows),
@@ -145,8 +151,24 @@ def _header_rows(cells: Mapping[str, Any], names: Sequence[str]) -> npt.NDArray[
 
 def plain_text(texts: Any) -> Any:
     """Return a string array without differences of case, accents and spaces."""
-    folded = pc.replace_substring_regex(pc.utf8_normalize(texts, form="NFKD"), r"\p{Mn}+", "")
-    return pc.utf8_trim_whitespace(pc.replace_substring_regex(pc.utf8_lower(folded), r"\s+", " "))
+    folded = pc.utf8_lower(_where(pc.invert(pc.string_is_ascii(texts)), texts, _without_accents))
+    return pc.utf8_trim_whitespace(_where(pc.match_substring_regex(folded, _SPACES), folded, _single_spaces))
+
+
+def _where(chosen: Any, texts: Any, change: Callable[[Any], Any]) -> Any:
+    """The texts, with `change` of those that are chosen: the regular expressions of Arrow are slow on rows that do not
+    need them."""
+    if not pc.any(chosen).as_py():
+        return texts
+    return pc.replace_with_mask(texts, pc.fill_null(chosen, fill_value=False), change(texts.filter(chosen)))
+
+
+def _without_accents(texts: Any) -> Any:
+    return pc.replace_substring_regex(pc.utf8_normalize(texts, form="NFKD"), r"\p{Mn}+", "")
+
+
+def _single_spaces(texts: Any) -> Any:
+    return pc.replace_substring_regex(texts, r"\s+", " ")
 
 
 def masked_text(plain: Any) -> Any:
@@ -161,14 +183,12 @@ def hashed(texts: Any) -> Hashes:
     return np.frombuffer(digests, np.dtype("<u8")).astype(np.uint64)
 
 
-def _hashes(texts: Any, cells: dict[str, Any], columns: Columns, kept: Ints, start: int) -> dict[str, Hashes]:
-    used = texts.take(pa.array(kept))
-    plain = plain_text(used)
+def _hashes(used: Any, plain: Any, groups: Any, places: Ints) -> dict[str, Hashes]:
+    """Hashes of the texts and groups of the rows at `places` in the table. groups: cells, or None."""
     hashes = {"exact": hashed(used), "plain": hashed(plain), "masked": hashed(masked_text(plain))}
-    if columns.group:
-        groups = _composed(cells[columns.group].take(pa.array(kept)))
-        alone = pa.array([f"\0row {row + start}" for row in kept.tolist()], pa.string())
-        hashes["groups"] = hashed(pc.coalesce(groups, alone))
+    if groups is not None:
+        alone = pa.array([f"\0row {place}" for place in places.tolist()], pa.string())
+        hashes["groups"] = hashed(pc.coalesce(_composed(groups), alone))
     return hashes
 
 
@@ -179,8 +199,10 @@ def _composed(cells: Any) -> Any:
     return pa.array(names, pa.string()).take(coded.indices)
 
 
-def _equal(labels: Any, texts: Any, kept: Ints) -> int:
-    same = pc.equal(plain_text(labels), plain_text(texts)).take(pa.array(kept))
+def _equal(labels: Any, plain: Any) -> int:
+    """The number of rows whose label is the text. plain: the texts as `plain_text`."""
+    coded = pc.dictionary_encode(labels)
+    same = pc.equal(plain_text(coded.dictionary).take(coded.indices), plain)
     return int(pc.sum(same.cast(pa.int64())).as_py() or 0)
 
 
