@@ -5,6 +5,7 @@
 # make check-lowest an environment with the lowest versions that pyproject.toml allows, and the tests that take seconds in it
 # make check-faults runs killed in every phase, studies killed at random moments, 20 in a row, and every other fault
 #                   (LAB_FAULT_SEED=... for others); prints the table of kills
+# make check-gpu    what only a GPU can show: one JSON and one table in benchmarks/results/; one line where there is no GPU
 # make check-fuzz   2,000 broken data files through the readers, 10,000 command lines through the checks: each is sound or
 #                   refused with a message (an hour on a quiet core)
 # make bench-sweep  what sweeps cost and save: some 20 minutes on two quiet cores, results in benchmarks/results/
@@ -20,7 +21,7 @@ EXTRAS := dev mlflow tensorboard cmaes series peft dashboard joblib submitit pos
 BENCHMARKS := speed.startup speed.steps speed.step_operations speed.host_waits speed.peers speed.frozen speed.recipe speed.techniques speed.sweep speed.memory
 MORE := speed.threads speed.page_faults speed.compile series.timer_frozen peft.memory peft.speed inference.serve_load
 
-.PHONY: train check check-slow check-lowest check-faults check-fuzz docs bench bench-more bench-sweep
+.PHONY: train check check-slow check-lowest check-faults check-fuzz check-gpu docs bench bench-more bench-sweep
 
 train: $(INSTALLED)
 	$(BIN)/python train.py
@@ -56,6 +57,9 @@ check-faults: $(INSTALLED)
 check-fuzz: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/fuzz_data.py --files 2000
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/fuzz_requests.py --lines 10000
+
+check-gpu: $(INSTALLED)
+	$(BIN)/python -m benchmarks.gpu --results benchmarks/results
 
 bench-sweep: $(INSTALLED)
 	for name in overhead slots cost bayesian policies; do $(BIN)/python -m benchmarks.sweep.$$name || exit 1; done

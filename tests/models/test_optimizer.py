@@ -1,5 +1,7 @@
 """Optimizers: parameter groups, layer-wise rates, frozen parameters."""
 
+from typing import Any
+
 import pytest
 import torch
 from pydantic import TypeAdapter
@@ -8,7 +10,7 @@ from torch import nn
 from lab.config.schema import AdamW, AnyOptimizer
 from lab.core.errors import RequestError
 from lab.models.lion import Lion
-from lab.models.optimizer import make_optimizer, parameter_groups
+from lab.models.optimizer import make_optimizer, names_without_decay, parameter_groups
 
 
 def optimizer_config(**changes: object) -> AdamW:
@@ -24,8 +26,12 @@ class Stack(nn.Module):
         self.layers = nn.ModuleList(nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4)) for _ in range(2))
         self.head = nn.Linear(4, 3)
 
+    def raw_groups(self, config: AdamW) -> list[dict[str, Any]]:
+        named = self.named_parameters()
+        return parameter_groups(named, [self.embedding], list(self.layers), config, names_without_decay(self))
+
     def groups(self, config: AdamW) -> dict[int, tuple[float, float]]:
-        groups = parameter_groups(self.parameters(), [self.embedding], list(self.layers), config)
+        groups = self.raw_groups(config)
         return {id(p): (g["lr"], g["weight_decay"]) for g in groups for p in g["params"]}  # type: ignore[union-attr, misc]
 
 
@@ -54,7 +60,7 @@ def test_heads_may_have_their_own_rate() -> None:
 
 def test_the_optimizer_does_not_change_frozen_parameters() -> None:
     stack = Stack()
-    groups = parameter_groups(stack.parameters(), [stack.embedding], list(stack.layers), optimizer_config())
+    groups = stack.raw_groups(optimizer_config())
     optimizer = make_optimizer(groups, optimizer_config(), torch.device("cpu"))
     stack.embedding.requires_grad_(False)
     before = stack.embedding.weight.clone()
@@ -77,7 +83,7 @@ def test_every_optimizer_has_the_same_groups_and_its_own_arguments(kind: str) ->
     shared = {"lr": 1.0, "weight_decay": 0.1, "layer_decay": 0.5, "head_lr": 9.0}
     config = TypeAdapter(AnyOptimizer).validate_python(shared | KINDS[kind])
     stack = Stack()
-    groups = parameter_groups(stack.parameters(), [stack.embedding], list(stack.layers), config)
+    groups = stack.raw_groups(config)
     optimizer = make_optimizer(groups, config, torch.device("cpu"))
     assert type(optimizer) is CLASSES[kind]
     settings = {
@@ -103,3 +109,20 @@ def test_settings_without_a_kind_are_of_adamw() -> None:
     shared = {"lr": 1.0, "weight_decay": 0.1, "layer_decay": 1.0, "head_lr": None}
     old = shared | {"betas": [0.9, 0.999], "eps": 1e-8, "fused": "auto"}
     assert TypeAdapter(AnyOptimizer).validate_python(old) == AdamW.model_validate(old)
+
+
+def test_flat_pieces_of_a_sharded_model_keep_their_decay() -> None:
+    stack = Stack()
+    known = names_without_decay(stack)
+    for name, parameter in list(stack.named_parameters()):  # as FSDP leaves them on a process
+        owner, _, own = name.rpartition(".")
+        setattr(stack.get_submodule(owner), own, nn.Parameter(parameter.detach().flatten()))
+    wrapped = nn.Module()
+    wrapped._fsdp_wrapped_module = stack
+    groups = parameter_groups(
+        wrapped.named_parameters(), [stack.embedding], list(stack.layers), optimizer_config(), known
+    )
+    decay = {id(parameter): group["weight_decay"] for group in groups for parameter in group["params"]}
+    assert decay[id(stack.head.weight)] == 0.1
+    assert decay[id(stack.layers[0][1].weight)] == 0.0
+    assert len(decay) == len(list(stack.parameters()))

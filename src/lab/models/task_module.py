@@ -21,7 +21,7 @@ from lab.config.schema.optimizers import AnyScheduler
 from lab.core.batches import QuestionBatch, TextBatch
 from lab.core.errors import RunError, listed
 from lab.models.metrics import EpochMetric
-from lab.models.optimizer import make_optimizer, parameter_groups
+from lab.models.optimizer import make_optimizer, names_without_decay, parameter_groups
 from lab.models.schedules import epochs_done, is_by_epoch, make_scheduler
 from lab.models.text.interfaces import TextEncoder
 
@@ -55,6 +55,11 @@ class TaskModule(pl.LightningModule, ABC):
         super().__init__()
         self.training_plan = training
         self._last_rate: float | None = None
+        self._without_decay: frozenset[str] | None = None
+
+    def setup(self, stage: str) -> None:
+        """Keep which parameters have no weight decay, before the Trainer's strategy shards them."""
+        self._without_decay = names_without_decay(self)
 
     @abstractmethod
     def freezable(self) -> tuple[list[nn.Module], list[nn.Module]]:
@@ -79,8 +84,9 @@ class TaskModule(pl.LightningModule, ABC):
         embeddings, layers = self.freezable()
         plan = self.training_plan
         excluded = {id(parameter) for parameter in self.frozen_base_parameters()}
-        parameters = [parameter for parameter in self.parameters() if id(parameter) not in excluded]
-        groups = parameter_groups(parameters, embeddings, layers, plan.optimizer)
+        parameters = [(name, each) for name, each in self.named_parameters() if id(each) not in excluded]
+        without_decay = names_without_decay(self) if self._without_decay is None else self._without_decay
+        groups = parameter_groups(parameters, embeddings, layers, plan.optimizer, without_decay)
         return make_optimizer(groups, plan.optimizer, self.device)
 
     def configure_optimizers(self) -> Any:

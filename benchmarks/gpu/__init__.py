@@ -1,0 +1,1 @@
+"""All that only a GPU can show: `make check-gpu`. Not run on a GPU yet (docs/gpu.md)."""
