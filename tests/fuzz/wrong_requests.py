@@ -173,6 +173,8 @@ data.batch_size=99999999999999999999
 data.num_workers=100000
 data.max_length=long
 data.max_rows=5
+model=ngram data.max_windows=4
+data.max_windows=0
 data.max_rows.train=-1
 data.split.val=1.5
 data.split.val=0.6 data.split.test=0.6

@@ -19,6 +19,10 @@ MISSING = -100
 """Label index of a row whose label is unknown: it has no loss and no score (torch's `ignore_index`)."""
 
 Ids = npt.NDArray[np.int32]
+SPECIALS = 2
+"""Special tokens of a text: one before its content, one after it."""
+SHARED = 4
+"""Neighbouring windows share one part in four."""
 
 
 class FlatIds(NamedTuple):
@@ -72,6 +76,45 @@ class TextSpec:
     vocabulary_size: int
     pad_id: int
     max_length: int
+
+
+@dataclass(frozen=True)
+class TextWindows:
+    """The windows of a text that is longer than one of them.
+
+    A window has the first special token of the text, a stretch of its content, and its last special token. The last
+    window ends where the text ends. size: tokens of a window with its special tokens; most: windows of a text.
+    """
+
+    size: int
+    most: int
+
+    @property
+    def content(self) -> int:
+        """Tokens of a window without the special ones."""
+        return self.size - SPECIALS
+
+    @property
+    def step(self) -> int:
+        """Tokens from the start of a window to that of the next."""
+        return max(1, self.content - self.content // SHARED)
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest text that is read whole, with its special tokens.
+
+        >>> TextWindows(size=10, most=1).longest, TextWindows(size=10, most=3).longest
+        (10, 22)
+        """
+        return self.size + (self.most - 1) * self.step
+
+    def number(self, tokens: int) -> int:
+        """The windows that a text of `tokens` tokens needs, without a limit.
+
+        >>> [TextWindows(size=10, most=3).number(tokens) for tokens in (2, 10, 11, 16, 17, 22)]
+        [1, 1, 2, 2, 3, 3]
+        """
+        return 1 + max(0, -(-(tokens - self.size) // self.step))
 
 
 @dataclass

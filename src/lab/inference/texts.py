@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from lab.config.schema import Columned, Config
-from lab.core.batches import MISSING, TextBatch, Tokenizer
+from lab.core.batches import MISSING, TextBatch, TextWindows, Tokenizer
 from lab.core.terminal.tables import Table
 from lab.inference.predictor import UNCALIBRATED, Cells, Predicted, Predictor, Row, by_length, cell_text
 from lab.inference.ranking import ClassCounts, class_fields, ranked_classes
@@ -50,7 +50,9 @@ class TextPredictor(Predictor):
         result = Predicted([(None,) * len(self.fields)] * len(rows))
         result.rejected = {place: "has no text" for place, text in enumerate(texts) if text is None}
         texts_of = [text for text in texts if text is not None]
-        ids = self.tokenizer.encode(texts_of, self.model.spec.max_length)
+        windows: TextWindows | None = getattr(self.model, "windows", None)  # a graph of an export reads one
+        longest = self.model.spec.max_length if windows is None else windows.longest
+        ids = self.tokenizer.encode(texts_of, longest)
         if self.profile is not None:
             self.profile.add_texts(self._known_cells([rows[place] for place in places]))
             self.profile.add_tokens(ids)

@@ -6,6 +6,7 @@ from .conftest import keys_of_mistakes
 
 FILES = ("data.path", "data.train", "data.val", "data.test", "data.kind")
 FOLDS = ("data.split.folds", "data.split.fold")
+WINDOWS = ("data.max_windows", "model.kind", "cache.hidden_states")
 SETS = ("data.labels", "data.split_labels", "data.label_separator")
 
 
@@ -38,6 +39,10 @@ SETS = ("data.labels", "data.split_labels", "data.label_separator")
         (SETS, (["modo", "temas"], ["tema"], "|"), ["data.split_labels"]),
         (SETS, (["modo", "temas"], ["temas", "tema"], "|"), ["data.split_labels"]),
         (SETS, (["modo", "temas"], None, ";"), ["data.label_separator"]),
+        (WINDOWS, (8, "encoder", False), []),
+        (WINDOWS, (1, "ngram", True), []),
+        (WINDOWS, (8, "ngram", False), ["data.max_windows"]),
+        (WINDOWS, (8, "encoder", True), ["data.max_windows"]),
     ],
 )
 def test_rule(keys: tuple[str, ...], values: tuple[object, ...], blamed: list[str]) -> None:

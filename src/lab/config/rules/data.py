@@ -90,6 +90,15 @@ def _assignment(key: str, columns: Any) -> str:
     return quoted(key, list(columns))
 
 
+def _windows(most: int, model: str, hidden_states: bool) -> Found:
+    if int(most) > 1 and model != "encoder":
+        problem = f"a model of kind {model} has no windows of tokens; a longer data.max_length reads more of a text"
+        yield Mistake("data.max_windows", problem, "data.max_windows=1", most)
+    elif int(most) > 1 and hidden_states:
+        problem = "cache.hidden_states keeps the states of one window of a text"
+        yield Mistake("data.max_windows", problem, "data.max_windows=1, or cache.hidden_states=false", most)
+
+
 RULES: tuple[Rule, ...] = (
     (("data.split.val", "data.split.test"), _shares),
     (("data.split.folds", "data.split.fold"), _folds),
@@ -99,4 +108,5 @@ RULES: tuple[Rule, ...] = (
     (("data.path", "data.train", "data.val", "data.test", "data.kind"), _files),
     (("data.text", "data.labels"), _columns),
     (("data.labels", "data.split_labels", "data.label_separator"), _label_sets),
+    (("data.max_windows", "model.kind", "cache.hidden_states"), _windows),
 )

@@ -81,6 +81,9 @@ class Labelled(Data):
     """Kind of the source; the keys that it has follow from it."""
     max_length: PositiveInt | Literal["auto"]
     """Longest text in tokens; longer ones are cut. `auto`: the 99th percentile of the training texts."""
+    max_windows: Annotated[int, Field(ge=1, le=1000), Number] = 1
+    """Windows of `max_length` tokens that a longer text is read in at validation, test and prediction, at most: the
+    logits are their mean. 1: longer texts are cut. Training reads the first window."""
     max_tokens: PositiveInt | None
     """Largest number of padded tokens in a training batch; null: no limit."""
     max_rows: Rows

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.config.schema import Cache, Labelled
-from lab.core.batches import TextSpec, Tokenizer
+from lab.core.batches import SPECIALS, TextSpec, TextWindows, Tokenizer
 from lab.core.errors import Mistake, RequestError
 from lab.data.dataloader import TokenRows, Width
 from lab.data.datamodule import DataModule
@@ -52,6 +52,7 @@ class TextDataModule(DataModule[TokenRows]):
             raise RequestError(
                 Mistake("data.max_tokens", problem, f"data.max_tokens={16 * max_length}", config.max_tokens)
             )
+        self.windows = windows_of(tokenizer, max_length, config.max_windows)
         self.length_facts = length_facts(lengths, max_length, tokenizer.unit)
         self.spec = TextSpec(corpus.heads, tokenizer.vocabulary_size, tokenizer.pad_id, max_length)
 
@@ -73,10 +74,11 @@ class TextDataModule(DataModule[TokenRows]):
     def make_rows(self, split: str) -> TokenRows:
         rows, key = self.corpus.splits[split], f"{self.corpus.fingerprint}/{split}"
         progress = ticker(f"tokenising {split}", len(rows.texts))
-        tokens = tokenise(rows.texts, self.tokenizer, self.spec.max_length, self.cache_folder, key, progress)
+        longest = self.spec.max_length if split == "train" else self.windows.longest
+        tokens = tokenise(rows.texts, self.tokenizer, longest, self.cache_folder, key, progress)
         # a budget of tokens counts padding, and a bag of words has none
         fixed = self.max_tokens is not None or self.tokenizer.unit != "tokens"
-        width = Width() if fixed else Width(self.width_multiple, self.tokenizer.longest)
+        width = Width() if fixed else Width(self.width_multiple, max(longest, self.tokenizer.longest))
         return TokenRows(tokens, rows.labels, self.corpus.heads, self.spec.pad_id, width)
 
     def lengths(self, split: str) -> npt.NDArray[np.int32]:
@@ -96,6 +98,18 @@ def resolve_max_length(requested: int | str, lengths: npt.NDArray[np.int32], tok
         remedy = f"data.max_length={tokenizer.longest} or auto"
         raise RequestError(Mistake("data.max_length", problem, remedy, requested))
     return requested
+
+
+def windows_of(tokenizer: Tokenizer, max_length: int, most: int) -> TextWindows:
+    """Return the windows of texts that are longer than `max_length`.
+
+    Raises RequestError for several windows of a tokenizer that does not put one special token before a text and one
+    after it.
+    """
+    if most > 1 and (specials := len(tokenizer.encode([""], max_length)[0])) != SPECIALS:
+        problem = f"windows need a special token before and one after a text, and the tokenizer has {specials}"
+        raise RequestError(Mistake("data.max_windows", problem, "data.max_windows=1", most))
+    return TextWindows(max_length, most)
 
 
 def length_facts(lengths: npt.NDArray[np.int32], max_length: int, unit: str) -> dict[str, object]:

@@ -7,11 +7,12 @@ cache of hidden states, the frozen layers are skipped. Shapes: B rows, L tokens,
 from torch import Tensor, nn
 
 from lab.config.schema import AnyLoss
-from lab.core.batches import TextBatch, TextSpec
+from lab.core.batches import TextBatch, TextSpec, TextWindows
 from lab.models.classifier import Classifier
 from lab.models.pooling import TokenPooling
 from lab.models.task_module import TextTaskModule, Training
 from lab.models.text.interfaces import BagEncoder, CuttableEncoder, TextEncoder
+from lab.models.text.windows import mean_over_windows
 
 
 class MultitaskTextClassifier(TextTaskModule, Classifier):
@@ -19,16 +20,18 @@ class MultitaskTextClassifier(TextTaskModule, Classifier):
 
     pooling: how token vectors become one vector per text; None for a `BagEncoder`, which has no token vectors.
     own_head: a module that takes hidden states (B, L, D) and the mask (B, L) and gives the logits of the only head; it
-    replaces pooling, dropout and linear heads.
+    replaces pooling, dropout and linear heads. windows: a longer text is read in several after training; None: none is
+    longer than the encoder reads.
     """
 
     def __init__(
         self, spec: TextSpec, encoder: TextEncoder, pooling: str | None, loss: AnyLoss, dropout: float,
-        training: Training, own_head: nn.Module | None = None,
+        training: Training, own_head: nn.Module | None = None, windows: TextWindows | None = None,
     ) -> None:  # fmt: skip
         super().__init__(spec.heads, loss, training)
         self.spec = spec
         self.encoder = encoder
+        self.windows = windows
         self.has_own_head = own_head is not None
         unpooled = self.has_own_head or isinstance(encoder, BagEncoder)
         assert (pooling is None) == unpooled, f"pooling {pooling} for a {type(encoder).__name__}"
@@ -42,12 +45,16 @@ class MultitaskTextClassifier(TextTaskModule, Classifier):
 
     def forward(self, batch: TextBatch) -> list[Tensor]:
         """Logits (B, K) of each head."""
+        if self.training or self.windows is None or batch.ids.shape[1] <= self.windows.size:
+            return self.on_base(self._own_logits(batch), batch)
+        return self.on_base(mean_over_windows(batch, self.windows, self.spec.pad_id, self._own_logits), batch)
+
+    def _own_logits(self, batch: TextBatch) -> list[Tensor]:
         if self.has_own_head:
             return [self.heads[0](self._hidden(batch), batch.mask)]
         pooled: Tensor = self.dropout(self._pooled(batch))
         per_head = pooled.expand(-1, len(self.heads), -1).unbind(1)
-        own = [head(features) for head, features in zip(self.heads, per_head, strict=True)]
-        return self.on_base(own, batch)
+        return [head(features) for head, features in zip(self.heads, per_head, strict=True)]
 
     def _hidden(self, batch: TextBatch) -> Tensor:
         """The encoder's output, computed from the batch's states of the frozen layers if it has these."""

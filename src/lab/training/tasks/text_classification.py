@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from lab.config.schema import Config, Labelled, Linear
-from lab.core.batches import HeadSpec, TextSpec
+from lab.core.batches import HeadSpec, TextSpec, TextWindows
 from lab.core.errors import Mistake, RequestError, listed
 from lab.core.record.run_folder import RunFolder
 from lab.core.reference.content import Reference
@@ -83,7 +83,9 @@ class TextClassification(TaskDefinition[TextSpec, TextDataModule, MultitaskTextC
         pooled = head is None and not isinstance(encoder, BagEncoder)
         pooling = getattr(config.model, "pooling", None) if pooled else None
         plan = initial_training_plan(config)
-        model = MultitaskTextClassifier(spec, encoder, pooling, config.loss, config.model.dropout, plan, head)
+        assert isinstance(config.data, Labelled), f"data of kind {config.data.kind} have no label columns"
+        windows = TextWindows(spec.max_length, config.data.max_windows) if config.data.max_windows > 1 else None
+        model = MultitaskTextClassifier(spec, encoder, pooling, config.loss, config.model.dropout, plan, head, windows)
         if fresh:
             encoder.save_architecture(folder.tokenizer)
         elif has_base(config):
