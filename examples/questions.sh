@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# From questions on reports to answers with their characters: a run on generated reports, then new questions.
+# From questions on reports to a server: a run on generated reports, new questions, reasons, an export.
 # `bash examples/questions.sh FOLDER` works in FOLDER (a new one by default); LAB is the command (`python -m lab`).
 set -euo pipefail
 LAB=${LAB:-python -m lab}
@@ -17,4 +17,21 @@ LINES
 # Predict: the two best answers, with their first character and the one behind their last.
 $LAB predict run=run input=new.jsonl output=answers.jsonl top_k=2
 
-cat answers.jsonl
+# Explain: which words of question and context speak for the answer, as columns and as the page why.explained.html.
+$LAB predict run=run input=new.jsonl output=why.jsonl explain=true
+
+# Export: a folder for transformers' AutoModelForQuestionAnswering, and one that lab reads.
+$LAB export run=run output=hub_model format=hf
+$LAB export run=run output=model
+
+# Serve: on a free port, for one request; `run=run` serves the run itself.
+$LAB serve run=model port=0 > serve.log 2>&1 &
+server=$!
+trap 'kill $server 2> /dev/null || true' EXIT
+until grep -q "serving at" serve.log; do kill -0 $server || { cat serve.log; exit 1; }; sleep 0.2; done
+url=$(grep -o "http://[0-9.:]*" serve.log | head -n 1)
+curl --silent --show-error --fail "$url/predict" -H "Content-Type: application/json" -d '{"rows": [{"question": "¿Qué se cambió?", "context": "El lunes se cambió el sello mecánico."}]}' > served.json
+kill $server
+wait $server
+
+cat answers.jsonl served.json

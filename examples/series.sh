@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# From a table of measurements to forecasts: a run on hourly weather, then the windows of a new table.
+# From a table of measurements to a server: a run on hourly weather, the windows of a new table, reasons, an export.
 # `bash examples/series.sh FOLDER` works in FOLDER (a new one by default); LAB is the command (`python -m lab`).
 set -euo pipefail
 LAB=${LAB:-python -m lab}
@@ -33,4 +33,21 @@ $LAB predict run=run input=new.csv output=forecasts.csv
 # Has the weather changed since training?
 $LAB predict run=run input=new.csv output=watched.csv drift=true
 
-cat forecasts.csv
+# Explain: which hours of the window speak for the forecast, as columns and as the page why.explained.html.
+$LAB predict run=run input=new.csv output=why.csv explain=true
+
+# Export: one folder that needs neither the run nor its data. (minirocket computes outside of torch, so it has no graph.)
+$LAB export run=run output=model
+
+# Serve: on a free port, for one request with the rows of a table; `run=run` serves the run itself.
+$LAB serve run=model port=0 > serve.log 2>&1 &
+server=$!
+trap 'kill $server 2> /dev/null || true' EXIT
+until grep -q "serving at" serve.log; do kill -0 $server || { cat serve.log; exit 1; }; sleep 0.2; done
+url=$(grep -o "http://[0-9.:]*" serve.log | head -n 1)
+python -c 'import csv, json; print(json.dumps({"rows": list(csv.DictReader(open("new.csv")))}))' > request.json
+curl --silent --show-error --fail "$url/predict" -H "Content-Type: application/json" -d @request.json > served.json
+kill $server
+wait $server
+
+cat forecasts.csv served.json

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# From notices to predictions: a run on generated maintenance notices, then new notices without labels.
+# From notices to a server: a run on generated maintenance notices, new notices without labels, reasons, an export.
 # `bash examples/texts.sh FOLDER` works in FOLDER (a new one by default); LAB is the command (`python -m lab`).
 set -euo pipefail
 LAB=${LAB:-python -m lab}
@@ -22,4 +22,21 @@ $LAB predict run=run input=new.csv output=predictions.csv top_k=2
 # Are the new notices like those of training? Few rows show little: see docs/predict.md.
 $LAB predict run=run input=new.csv output=watched.csv drift=true
 
-cat predictions.csv
+# Explain: which words speak for each class, as columns and as the page why.explained.html.
+$LAB predict run=run input=new.csv output=why.csv explain=true
+
+# Export: one folder with a graph for onnxruntime, compared with the run before it is kept; it predicts like the run.
+$LAB export run=run output=model format=onnx
+$LAB predict run=model input=new.csv output=exported.csv
+
+# Serve: on a free port, for one request; `run=run` serves the run itself.
+$LAB serve run=model port=0 > serve.log 2>&1 &
+server=$!
+trap 'kill $server 2> /dev/null || true' EXIT
+until grep -q "serving at" serve.log; do kill -0 $server || { cat serve.log; exit 1; }; sleep 0.2; done
+url=$(grep -o "http://[0-9.:]*" serve.log | head -n 1)
+curl --silent --show-error --fail "$url/predict" -H "Content-Type: application/json" -d '{"rows": [{"text": "la bomba P-101 pierde aceite"}]}' > served.json
+kill $server
+wait $server
+
+cat predictions.csv served.json

@@ -1,6 +1,7 @@
 """The version that answers: looks that find nothing new, a new version, and versions that are refused."""
 
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,11 +9,12 @@ import pytest
 
 from lab.config.schema.commands.serve import ServeRequest
 from lab.core.errors import RequestError
+from lab.inference.addresses import mlflow_store
 from lab.serving import current as module
 from lab.serving import loaded
 from lab.serving import version as versions
 from lab.serving.current import Current
-from lab.serving.loaded import LoadedModel, load
+from lab.serving.loaded import LoadedModel, Query, load
 from lab.serving.metrics import Metrics
 
 Requested = Callable[..., ServeRequest]
@@ -136,6 +138,30 @@ def test_a_registry_is_asked_for_its_version_and_files_are_fetched_for_a_new_one
     assert new is not None
     assert new.version == load(requested("encoder")).version
     assert fetched[1] == "models:/notices@served 2"
+
+
+def test_the_folder_of_a_fetched_version_is_removed_when_another_one_answers(
+    requested: Requested, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    versions_of = {"1": "ngram", "2": "encoder", "3": "questions"}
+    now = "1"
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(mlflow_store, "version", lambda address: now)
+    monkeypatch.setattr(
+        mlflow_store, "fetch", lambda address, target: shutil.copytree(requested(versions_of[now]).run, target / "run")
+    )
+    current = Current(requested("ngram", run="models:/notices@served", reload_every_s=1), Metrics())
+    (first,) = tmp_path.iterdir()
+    now = "2"
+    new = current.look()
+    assert new is not None
+    current._switch(new)
+    assert not first.exists()
+    (second,) = tmp_path.iterdir()
+    now = "3"
+    assert current.look() is None, "it has other columns"
+    assert list(tmp_path.iterdir()) == [second]
+    current.model.answer([Query([{"title": "a", "text": "b"}])])
 
 
 def test_the_first_version_must_be_sound(requested: Requested, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import logging
 
 from lab.config.schema.commands.serve import ServeRequest
 from lab.core.errors import Mistake, RequestError
+from lab.inference.addresses.fetch import discard
 from lab.serving.loaded import LoadedModel, load
 from lab.serving.messages import Health, ModelState, Refused
 from lab.serving.metrics import Metrics
@@ -50,20 +51,26 @@ class Current:
             self._seen = now
             new = load(self.request)
             if signature(self.request) != now:
+                discard(new.folder)
                 self._seen = None  # files changed while they were read: the next look loads them again
                 return None
             if not new.same_interface(self.model):
+                discard(new.folder)
                 problem = "takes or gives other columns than the version that answers"
                 raise RequestError(Mistake("run", problem, "start the server again", now[0]))
         except Exception as error:  # noqa: BLE001 - logged in _refuse, once
             self._refuse(now, error)
             return None
         self.refused = None
-        return None if new.version == self.model.version else new
+        if new.version == self.model.version:
+            discard(new.folder)
+            return None
+        return new
 
     def _switch(self, new: LoadedModel) -> None:
         old, self.model = self.model, new
         old.thread.shutdown(wait=False)  # a batch that is being computed is finished
+        discard(old.folder)
         self.metrics.reloads.labels("loaded").inc()
         self.metrics.model.info(_labels(new))
         log.info("version %s of %s answers now, before it %s", new.version, new.folder, old.version)

@@ -18,6 +18,7 @@ from lab.config.schema.predict import PredictRequest
 from lab.config.shipped import CONF
 from lab.core.errors import Mistake, RequestError
 from lab.core.record.run_folder import RunFolder
+from lab.inference.addresses.fetch import discard
 from lab.inference.doubt.columns import DoubtingPredictor, refuse_repeated, requested_doubts
 from lab.inference.explain.interface import Explainer, Explanation
 from lab.inference.explain.select import explainer_of
@@ -155,6 +156,14 @@ def load(request: ServeRequest) -> LoadedModel:
     Raises RequestError for one they refuse, for a custom module without `example=`, and as `requested_doubts` does.
     """
     folder = find_run(request.run).resolve()
+    try:
+        return _loaded(request, folder)
+    except BaseException:
+        discard(folder)
+        raise
+
+
+def _loaded(request: ServeRequest, folder: Path) -> LoadedModel:
     config, model = load_model(folder, request.checkpoint)
     settings = predict_request(request)
     predictor = predictor_of(config, model, folder, settings)

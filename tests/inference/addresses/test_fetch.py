@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from lab.core.errors import RequestError
 from lab.core.record.model_files import model_files
 from lab.core.record.run_folder import RunFolder
 from lab.inference.addresses import fetch
-from lab.inference.addresses.fetch import fetched, is_address
+from lab.inference.addresses.fetch import discard, fetched, is_address
 from lab.inference.predict import Done
 from lab.inference.winner import find_run
 from tests.inference.conftest import read_csv, write_csv
@@ -111,8 +112,23 @@ def test_what_is_fetched_is_checked(
             (target / "a" / "tokenizer" / "more").symlink_to("/etc/passwd")
 
     monkeypatch.setattr(fetch.mlflow_store, "fetch", fill)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with pytest.raises(RequestError, match="symbolic link" if content == "link" else "is no model of lab"):
         fetched("models:/a/1")
+    assert list(tmp_path.iterdir()) == [], "what is refused is removed"
+
+
+def test_what_was_fetched_is_removed_and_another_folder_stays(
+    trained: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetch.mlflow_store, "fetch", lambda address, target: kept(trained("ngram"), target / "a"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    folder = fetched("models:/a/1")
+    discard(trained("ngram"))
+    assert folder.is_dir()
+    assert trained("ngram").is_dir()
+    discard(folder)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_missing_package_is_named_with_its_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,12 +35,36 @@ def is_address(typed: str) -> bool:
 
 
 def fetched(address: str) -> Path:
-    """Return the run folder that an address means. Raises RequestError where it cannot be fetched or is no run."""
+    """Return the run folder that an address means; it is removed by `discard`, and at the end of the process.
+
+    Raises RequestError where it cannot be fetched or is no run.
+    """
     target = Path(tempfile.mkdtemp(prefix="lab-model-"))
-    atexit.register(shutil.rmtree, target, ignore_errors=True)
-    with _store(address, "cannot be fetched") as store:
-        store.fetch(address, target)
-    return _run_in(target, address)
+    _fetched.add(target)
+    try:
+        with _store(address, "cannot be fetched") as store:
+            store.fetch(address, target)
+        return _run_in(target, address)
+    except BaseException:
+        discard(target)
+        raise
+
+
+def discard(folder: Path) -> None:
+    """Remove a run folder if `fetched` returned it; another folder stays. A model that is loaded does not need it."""
+    for target in [each for each in _fetched if folder.is_relative_to(each) or folder.is_relative_to(each.resolve())]:
+        _fetched.discard(target)
+        shutil.rmtree(target, ignore_errors=True)
+
+
+def _discard_all() -> None:
+    for target in list(_fetched):
+        discard(target)
+
+
+_fetched: set[Path] = set()
+"""Temporary folders of this process."""
+atexit.register(_discard_all)
 
 
 def version_of(address: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.config.schema.predict import PredictRequest
-from lab.core.errors import Mistake, RequestError, refuse_if_any
+from lab.core.errors import Mistake, RequestError, listed, refuse_if_any
 from lab.core.files import Unreadable, write_whole
 from lab.core.hydra_quoting import quoted
 from lab.core.record.run_folder import RunFolder, plain
@@ -61,10 +61,11 @@ def drift_lines(content: dict[str, Any], output: str) -> list[str]:
     subjects: Sequence[dict[str, Any]] = content["subjects"]
     shifted = [subject for subject in subjects if subject["level"] != "none"]
     shifted.sort(key=lambda subject: -float(subject["measures"]["population_stability_index"]["value"]))
+    inputs = listed([str(each) for each in content["input"]], SHOWN)
     lines = [
-        f"drift: {subject['name']} shifted ({subject['level']}: stability index "
+        f"drift of {inputs}: {subject['name']} shifted ({subject['level']}: stability index "
         f"{subject['measures']['population_stability_index']['value']:.2f})"
         for subject in shifted[:SHOWN]
     ]
     rest = f", {len(shifted)} of them shifted" if shifted else ", none of them shifted"
-    return [*lines, f"drift of {len(subjects)} subjects in {drift_path(output)}{rest}"]
+    return [*lines, f"drift of {inputs}: {len(subjects)} subjects in {drift_path(output)}{rest}"]
